@@ -1,0 +1,1 @@
+"""What the programs of imagejobs agree on. Imports nothing of theirs."""

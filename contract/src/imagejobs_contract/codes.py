@@ -1,0 +1,87 @@
+"""Every error code a client can meet: its HTTP status, whether a repeat can help, and one sentence for people.
+
+The codes are stable: clients branch on them. Texts may change, codes may not.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """A machine-readable reason, of an image (first block) or of a request (second block)."""
+
+    NOT_AN_IMAGE = "not_an_image"
+    UNSUPPORTED_FORMAT = "unsupported_format"
+    CORRUPT_IMAGE = "corrupt_image"
+    TOO_MANY_PIXELS = "too_many_pixels"
+    TOO_MANY_FRAMES = "too_many_frames"
+    FILE_TOO_LARGE = "file_too_large"
+    MAX_SIZE_UNREACHABLE = "max_size_unreachable"
+    NO_FACE_FOUND = "no_face_found"
+    SOURCE_NOT_FOUND = "source_not_found"
+    SOURCE_FORBIDDEN = "source_forbidden"
+    SOURCE_TIMEOUT = "source_timeout"
+    SOURCE_ERROR = "source_error"
+    PROCESSING_TIMEOUT = "processing_timeout"
+    OUT_OF_MEMORY = "out_of_memory"
+    STORAGE_ERROR = "storage_error"
+    INTERNAL_ERROR = "internal_error"
+
+    INVALID_OPTIONS = "invalid_options"
+    MISSING_IMAGE = "missing_image"
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    CONFLICT = "conflict"
+    EXPIRED = "expired"
+    IDEMPOTENCY_MISMATCH = "idempotency_mismatch"
+    RATE_LIMITED = "rate_limited"
+    QUEUE_FULL = "queue_full"
+    PAYLOAD_TOO_LARGE = "payload_too_large"
+    UNAVAILABLE = "unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a code tells: the HTTP status, whether the same request may succeed later, a sentence."""
+
+    http_status: int
+    retryable: bool
+    sentence: str
+
+
+MEANINGS: dict[Code, Meaning] = {
+    Code.NOT_AN_IMAGE: Meaning(415, False, "The file is not an image."),
+    Code.UNSUPPORTED_FORMAT: Meaning(415, False, "The image's format is not one that imagejobs reads."),
+    Code.CORRUPT_IMAGE: Meaning(422, False, "The image is damaged or incomplete."),
+    Code.TOO_MANY_PIXELS: Meaning(422, False, "The image has more pixels than is allowed."),
+    Code.TOO_MANY_FRAMES: Meaning(422, False, "The animation has more frames than is allowed."),
+    Code.FILE_TOO_LARGE: Meaning(413, False, "The file is larger than is allowed."),
+    Code.MAX_SIZE_UNREACHABLE: Meaning(422, False, "No quality makes the result as small as max_size asks."),
+    Code.NO_FACE_FOUND: Meaning(422, False, "No face was found in the image."),
+    Code.SOURCE_NOT_FOUND: Meaning(422, False, "The source of the image does not exist."),
+    Code.SOURCE_FORBIDDEN: Meaning(422, False, "The source of the image may not be read."),
+    Code.SOURCE_TIMEOUT: Meaning(422, True, "The source of the image did not answer in time."),
+    Code.SOURCE_ERROR: Meaning(422, True, "The source of the image could not be read."),
+    Code.PROCESSING_TIMEOUT: Meaning(422, False, "The image took longer than is allowed."),
+    Code.OUT_OF_MEMORY: Meaning(422, False, "The image needed more memory than is allowed."),
+    Code.STORAGE_ERROR: Meaning(503, True, "The storage did not take or give the data."),
+    Code.INTERNAL_ERROR: Meaning(500, True, "Something failed inside imagejobs."),
+    Code.INVALID_OPTIONS: Meaning(400, False, "Some options are unknown, malformed or contradictory."),
+    Code.MISSING_IMAGE: Meaning(400, False, "The request holds no image."),
+    Code.UNAUTHORIZED: Meaning(401, False, "A valid API key is needed."),
+    Code.FORBIDDEN: Meaning(403, False, "This API key may not do that."),
+    Code.NOT_FOUND: Meaning(404, False, "There is nothing under this id."),
+    Code.CONFLICT: Meaning(409, True, "The job is not in a state that allows this."),
+    Code.EXPIRED: Meaning(410, False, "The result was kept for a time and is gone."),
+    Code.IDEMPOTENCY_MISMATCH: Meaning(422, False, "This Idempotency-Key was used with another request."),
+    Code.RATE_LIMITED: Meaning(429, True, "Too many requests."),
+    Code.QUEUE_FULL: Meaning(429, True, "Too many images are waiting."),
+    Code.PAYLOAD_TOO_LARGE: Meaning(413, False, "The request is larger than is allowed."),
+    Code.UNAVAILABLE: Meaning(503, True, "A part that imagejobs needs does not answer."),
+}
+
+
+def meaning(code: Code) -> Meaning:
+    """Return what a code tells a client."""
+    return MEANINGS[code]

@@ -1,0 +1,82 @@
+"""One tree of errors. Each class says when it is raised; each program maps the tree once, at its edge."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from imagejobs_contract.codes import Code, meaning
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with an input: where (a field's path) and what, with the allowed range."""
+
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}"
+
+
+class ImageJobsError(Exception):
+    """Any error that carries a code of ours."""
+
+    code: Code = Code.INTERNAL_ERROR
+
+    def __init__(self, message: str = "", *, code: Code | None = None) -> None:
+        self.code = code or self.code
+        self.message = message or meaning(self.code).sentence
+        super().__init__(self.message)
+
+
+class Invalid(ImageJobsError):
+    """Raised once for an input, with every fault in it."""
+
+    code = Code.INVALID_OPTIONS
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("; ".join(map(str, self.faults)))
+
+
+class ImageFailed(ImageJobsError):
+    """Raised when one image cannot become its result; the job's other images go on."""
+
+
+class NotFound(ImageJobsError):
+    """Raised when what was asked for is not there."""
+
+    code = Code.NOT_FOUND
+
+
+class AlreadyExists(ImageJobsError):
+    """Raised when something of that name is there already."""
+
+    code = Code.CONFLICT
+
+
+class Conflict(ImageJobsError):
+    """Raised when the thing changed since it was read; read it again."""
+
+    code = Code.CONFLICT
+
+
+class Unavailable(ImageJobsError):
+    """Raised when an outside system does not answer or refuses for the moment; a repeat may help."""
+
+    code = Code.UNAVAILABLE
+
+    def __init__(self, message: str = "", *, retry_after_seconds: float | None = None) -> None:
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(message)
+
+
+class Misconfigured(ImageJobsError):
+    """Raised when an outside system says that our credentials or settings are wrong; a repeat does not help."""
+
+    code = Code.STORAGE_ERROR
+
+
+class TooLarge(ImageJobsError):
+    """Raised when data is larger than the limit under which it was read."""
+
+    code = Code.FILE_TOO_LARGE

@@ -1,0 +1,39 @@
+"""Keys in Redis. Everything here can be lost at any moment and is then built again.
+
+| key | type | writer | reader | time to live |
+|---|---|---|---|---|
+| `ij:progress:<uid>` | hash: `total`, `<shard>` -> `<succeeded>,<failed>,<active>`, absolute | api (zero), worker, operator | api, operator | 1 day |
+| `ij:items:<uid>` | hash: index -> outcome as JSON (jobs of up to 500 images) | worker | api, operator | 1 day |
+| `ij:sent:<uid>` | hash: index -> id of its entry in `ij:tasks` | operator, worker (hands back) | operator | 1 day |
+| `ij:tasks` | stream, group `workers`: one image each; never trimmed by length | operator | worker | none: XACK + XDEL |
+| `ij:done` | stream: a wake-up per ended image or checkpoint; at most about 10,000 | worker | operator | none |
+| `ij:changes` | stream: job, state, counts at each change; at most about 10,000 | operator, worker | api | none |
+| `ij:workers` | sorted set: consumer -> time last seen, seconds by the server's clock | worker | operator, api | pruned |
+"""
+
+PREFIX = "ij:"
+TASKS = f"{PREFIX}tasks"
+WORKERS_GROUP = "workers"
+DONE = f"{PREFIX}done"
+CHANGES = f"{PREFIX}changes"
+WORKERS = f"{PREFIX}workers"
+
+JOB_SECONDS = 24 * 3600
+"""Time to live of a job's keys, counted from their last write."""
+WAKE_UPS = 10_000
+"""Length at which `ij:done` and `ij:changes` are cut; a lost wake-up costs one resync."""
+
+
+def progress(uid: str) -> str:
+    """Return the key of a job's counters."""
+    return f"{PREFIX}progress:{uid}"
+
+
+def items(uid: str) -> str:
+    """Return the key of a job's outcomes."""
+    return f"{PREFIX}items:{uid}"
+
+
+def sent(uid: str) -> str:
+    """Return the key that tells which images of a job wait on the stream, and where."""
+    return f"{PREFIX}sent:{uid}"

@@ -1,0 +1,101 @@
+"""Keys in S3.
+
+| key | writer | reader | lifetime |
+|---|---|---|---|
+| `uploads/<id>/<n>` | api | worker | with the job; lifecycle rule of 1 day for what no job owns |
+| `jobs/<uid>/manifest.jsonl` | operator (or the caller, for `spec.manifest`) | worker | with the job |
+| `jobs/<uid>/offsets` | operator | worker | with the job |
+| `jobs/<uid>/spec.json` | operator | worker | with the job |
+| `jobs/<uid>/results/<shard>.jsonl` | worker (Job), operator (pool: shard 0) | operator, api | with the job |
+| `<prefix>/<n>-<variant>.<ext>`, `<prefix>/<name>.<ext>` | worker | client | the user's (`output.deletionPolicy`) |
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from imagejobs_contract.options import DEFAULT_VARIANT, Format
+
+UPLOADS = "uploads/"
+JOBS = "jobs/"
+OUTPUTS = "outputs/"
+PREFIX_PATTERN = r"[A-Za-z0-9._=+@-]+(/[A-Za-z0-9._=+@-]+)*/?"
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
+
+
+def upload(upload_id: str, index: int) -> str:
+    """Return where the API puts the n-th file of a request."""
+    return f"{UPLOADS}{upload_id}/{index}"
+
+
+def uploads(upload_id: str) -> str:
+    """Return the prefix of all files of a request."""
+    return f"{UPLOADS}{upload_id}/"
+
+
+def job(uid: str) -> str:
+    """Return the prefix of what belongs to a job."""
+    return f"{JOBS}{uid}/"
+
+
+def spec(uid: str) -> str:
+    """Return where a shard finds the job's spec."""
+    return f"{JOBS}{uid}/spec.json"
+
+
+def manifest(uid: str) -> str:
+    """Return where a shard finds the items, one line each."""
+    return f"{JOBS}{uid}/manifest.jsonl"
+
+
+def offsets(uid: str) -> str:
+    """Return where a shard finds its byte range of the manifest."""
+    return f"{JOBS}{uid}/offsets"
+
+
+def results(uid: str, shard: int) -> str:
+    """Return where the outcomes of a shard lie, one line each."""
+    return f"{JOBS}{uid}/results/{shard}.jsonl"
+
+
+def default_prefix(job_name: str) -> str:
+    """Return the prefix of outputs when the spec names none."""
+    return f"{OUTPUTS}{job_name}"
+
+
+def output(prefix: str, index: int, name: str, variant: str, output_format: Format) -> str:
+    """Return where a result goes: by the item's name if it has one, else by its number. Always the same for the same job."""
+    stem = safe_stem(name) or str(index)
+    tail = "" if variant == DEFAULT_VARIANT else f"-{variant}"
+    return f"{prefix.rstrip('/')}/{stem}{tail}.{output_format.extension}"
+
+
+def safe_stem(name: str) -> str:
+    """Return the name without its extension, folders kept, in characters that are safe in keys and headers; may be empty."""
+    parts = [_safe(part) for part in re.split(r"[/\\]", _without_extension(name))]
+    return "/".join(part for part in parts if part)[:200].strip("/.-")
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """Return the names with `-2`, `-3`... before the extension where results would otherwise overwrite each other."""
+    taken: set[str] = set()
+    result = []
+    for name in names:
+        candidate, n = name, 1
+        while (stem := safe_stem(candidate).lower()) in taken and stem:
+            n += 1
+            bare = _without_extension(name)
+            candidate = f"{bare}-{n}{name[len(bare) :]}"
+        taken.add(stem)
+        result.append(candidate)
+    return result
+
+
+def _without_extension(name: str) -> str:
+    return re.sub(r"(?<=[^/\\])\.[A-Za-z0-9]{1,5}$", "", name, flags=re.ASCII)
+
+
+def _safe(part: str) -> str:
+    plain = unicodedata.normalize("NFKD", part).encode("ascii", "ignore").decode()
+    return _UNSAFE.sub("-", plain).strip("-.")

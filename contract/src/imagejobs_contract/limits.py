@@ -1,0 +1,49 @@
+"""Every limit and its default, in one frozen value. `docs/settings.md` is generated from the field comments here.
+
+Numbers of design section 8; where they come from: what peers ship, and Pillow's memory per pixel (WebP: 16 bytes).
+"""
+
+from dataclasses import dataclass
+
+MAX_SIDE = 16_383
+"""Pixels a side: the largest that WebP can hold, and below JPEG's 65,535."""
+MAX_ITEMS = 500
+"""Images in the spec itself; more go through a manifest. 500 x 2.5 kB stays below etcd's 1.5 MB."""
+MAX_MANIFEST_ITEMS = 1_000_000
+MAX_VARIANTS = 16
+MAX_STATUS_OUTCOMES = 16
+MAX_STATUS_FAILURES = 10
+MAX_ATTEMPTS = 10
+MAX_SHARDS = 200
+"""An Indexed Job keeps its finished pods until it ends; thousands of them load the kubelet (kubernetes#116159)."""
+MAX_KEY = 1024
+"""Bytes of an S3 key."""
+MAX_URL = 2048
+MAX_NAME = 255
+POOL_ITEMS = 16
+"""`execution: Auto` uses the pool up to this many images."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds that an operator of the service may change."""
+
+    max_pixels: int = 50_000_000
+    """Pixels of one frame."""
+    max_total_pixels: int = 100_000_000
+    """Pixels of all frames together."""
+    max_frames: int = 256
+    max_side: int = MAX_SIDE
+    max_file_bytes: int = 32 * 2**20
+    max_batch_files: int = 64
+    max_batch_bytes: int = 256 * 2**20
+    image_seconds: float = 30.0
+    """Wall time for the decoding, resizing and encoding of one image."""
+    queue_seconds: float = 600.0
+    """Wall time a job may wait before its first image is taken."""
+    job_seconds: float = 3600.0
+    """Wall time of a job, from its start."""
+    max_queued_images: int = 10_000
+    """Images waiting in the pool, over which POSTs are answered 429."""
+    max_bytes_in_flight: int = 512 * 2**20
+    """Bytes of uploads being received by one API process, over which POSTs are answered 429."""

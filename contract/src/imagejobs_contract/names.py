@@ -1,0 +1,71 @@
+"""Names of objects, labels and annotations in Kubernetes, and the ids that clients see."""
+
+import re
+import secrets
+import time
+from typing import NamedTuple
+
+GROUP = "imagejobs.dev"
+VERSION = "v1alpha1"
+PLURAL = "imagejobs"
+KIND = "ImageJob"
+API_VERSION = f"{GROUP}/{VERSION}"
+
+LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
+MANAGER = "imagejobs-operator"
+LABEL_JOB = f"{GROUP}/imagejob"
+"""On the Jobs and pods of an ImageJob: its name."""
+LABEL_CALLER = f"{GROUP}/caller"
+LABEL_QUEUE = "kueue.x-k8s.io/queue-name"
+ANNOTATION_ATTEMPT = f"{GROUP}/attempt"
+ANNOTATION_UPLOADS = f"{GROUP}/uploads"
+"""Set by the API on the jobs whose sources it stored: the S3 prefix that goes when the job goes."""
+FINALIZER = f"{GROUP}/outputs"
+"""Only on jobs with `deletionPolicy: Delete`."""
+
+LOCAL_NAMESPACE = "default"
+MAX_NAME = 46
+"""Leaves room for `-<uid8>-<attempt>` and an Indexed pod's `-<index>` within 63 characters."""
+NAME_PATTERN = "[a-z0-9]([-a-z0-9]{0,44}[a-z0-9])?"
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_SUB_JOB = re.compile(r"(.+)-(0|[1-9][0-9]{0,6})", re.ASCII)
+
+
+class JobKey(NamedTuple):
+    """Where an ImageJob is found."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+def new_job_id(now_seconds: float | None = None) -> str:
+    """Return a fresh id of 20 characters, no hyphen, that sorts by time: 9 of milliseconds, 11 random (55 bits)."""
+    millis = int((time.time() if now_seconds is None else now_seconds) * 1000)
+    digits = ""
+    for _ in range(9):
+        millis, rest = divmod(millis, 32)
+        digits = _ALPHABET[rest] + digits
+    return "j" + digits[1:] + "".join(secrets.choice(_ALPHABET) for _ in range(11))
+
+
+def sub_job_id(job_id: str, index: int) -> str:
+    """Return the id of one image of a batch."""
+    return f"{job_id}-{index}"
+
+
+def split_sub_job(identifier: str) -> tuple[str, int] | None:
+    """Return (job id, index) if the id has the form of a sub-job's, else None.
+
+    A job that was made with kubectl may itself be called `holiday-3`: look for the whole id first.
+    """
+    match = _SUB_JOB.fullmatch(identifier)
+    return (match[1], int(match[2])) if match else None
+
+
+def child_job_name(name: str, uid: str, attempt: int) -> str:
+    """Return the deterministic name of the Job that runs an attempt: a second creation meets the first."""
+    return f"{name}-{uid.replace('-', '')[:8]}-{attempt}"

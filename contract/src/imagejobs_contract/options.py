@@ -1,0 +1,162 @@
+"""What a client may ask for an image: names, bounds and defaults, once, for the API, the CRD's test and the docs.
+
+The words are the same over HTTP and in the CRD; only the spelling of names differs (`max_size`, `maxSize`).
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from imagejobs_contract import limits
+from imagejobs_contract.reader import Reader
+
+
+class Format(StrEnum):
+    """An encoding that results can have."""
+
+    JPEG = "jpeg"
+    PNG = "png"
+    WEBP = "webp"
+    AVIF = "avif"
+    GIF = "gif"
+    TIFF = "tiff"
+
+    @property
+    def content_type(self) -> str:
+        """Return the media type, as registered with IANA."""
+        return f"image/{self.value}"
+
+    @property
+    def extension(self) -> str:
+        """Return the usual file name extension, without a dot."""
+        return "jpg" if self is Format.JPEG else self.value
+
+
+class Fit(StrEnum):
+    """How an image is made to fit width and height (sharp's words)."""
+
+    INSIDE = "inside"
+    OUTSIDE = "outside"
+    COVER = "cover"
+    CONTAIN = "contain"
+    FILL = "fill"
+
+
+class Gravity(StrEnum):
+    """Which part of an image stays when it is cropped, or where it stands when it is padded."""
+
+    CENTER = "center"
+    NORTH = "north"
+    NORTHEAST = "northeast"
+    EAST = "east"
+    SOUTHEAST = "southeast"
+    SOUTH = "south"
+    SOUTHWEST = "southwest"
+    WEST = "west"
+    NORTHWEST = "northwest"
+
+
+LOSSY = frozenset({Format.JPEG, Format.WEBP, Format.AVIF})
+"""Formats for which a quality, and so a largest size, can be asked."""
+DEFAULT_QUALITY = 80
+DEFAULT_VARIANT = "default"
+MIN_SIZE, MAX_SIZE = 256, 32 * 2**20
+BACKGROUND = "#?[0-9a-fA-F]{6}"
+VARIANT_NAME = "[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?"
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One result that is made of each image.
+
+    Attributes:
+        name: Tells variants of one job apart, a DNS label of at most 32 characters.
+        width: Pixels, or None to follow the height.
+        height: Pixels, or None to follow the width.
+        format: None keeps the source's own.
+        quality: 1 to 100; None means `DEFAULT_QUALITY`. Lossless formats have no use for it.
+        max_size: Largest result in bytes; the quality is then the highest that fits.
+        background: `rrggbb`, put under transparency and around `contain`; None keeps transparency where it can.
+        frames: Frames kept of an animation; None keeps all.
+        only_if_smaller: A result that is not smaller than the source is not used; the source is copied.
+    """
+
+    name: str = DEFAULT_VARIANT
+    width: int | None = None
+    height: int | None = None
+    fit: Fit = Fit.INSIDE
+    gravity: Gravity = Gravity.CENTER
+    enlarge: bool = False
+    format: Format | None = None
+    quality: int | None = None
+    max_size: int | None = None
+    background: str | None = None
+    keep_metadata: bool = False
+    frames: int | None = None
+    only_if_smaller: bool = False
+
+
+NAMES = {
+    "width": "width",
+    "height": "height",
+    "fit": "fit",
+    "gravity": "gravity",
+    "enlarge": "enlarge",
+    "format": "format",
+    "quality": "quality",
+    "max_size": "maxSize",
+    "background": "background",
+    "keep_metadata": "keepMetadata",
+    "frames": "frames",
+    "only_if_smaller": "onlyIfSmaller",
+}
+"""Option -> field of the CRD."""
+
+
+def read_variant(reader: Reader, *, camel: bool, name: str = DEFAULT_VARIANT) -> Variant:
+    """Read one variant; faults go to the reader.
+
+    Args:
+        reader: The options of a request, or one element of `spec.variants`.
+        camel: Whether names are spelled as in the CRD.
+        name: The variant's name.
+    """
+
+    def spelled(option: str) -> str:
+        return NAMES[option] if camel else option
+
+    background = reader.text(spelled("background"), 7, None, BACKGROUND, "a colour as rrggbb")
+    variant = Variant(
+        name=name,
+        width=reader.integer(spelled("width"), 1, limits.MAX_SIDE),
+        height=reader.integer(spelled("height"), 1, limits.MAX_SIDE),
+        fit=reader.choice(spelled("fit"), Fit, Fit.INSIDE) or Fit.INSIDE,
+        gravity=reader.choice(spelled("gravity"), Gravity, Gravity.CENTER) or Gravity.CENTER,
+        enlarge=reader.boolean(spelled("enlarge")),
+        format=reader.choice(spelled("format"), Format),
+        quality=reader.integer(spelled("quality"), 1, 100),
+        max_size=reader.size(spelled("max_size"), MIN_SIZE, MAX_SIZE),
+        background=background.lstrip("#").lower() if background else None,
+        keep_metadata=reader.boolean(spelled("keep_metadata")),
+        frames=reader.integer(spelled("frames"), 1, 256),
+        only_if_smaller=reader.boolean(spelled("only_if_smaller")),
+    )
+    _contradictions(reader, variant, spelled("fit"), spelled("max_size"))
+    return variant
+
+
+def _contradictions(reader: Reader, variant: Variant, fit: str, max_size: str) -> None:
+    if variant.fit in (Fit.COVER, Fit.CONTAIN, Fit.FILL) and not (variant.width and variant.height):
+        reader.fault(fit, f"{variant.fit} needs both width and height")
+    if variant.format and variant.format not in LOSSY and variant.max_size is not None:
+        reader.fault(max_size, f"{variant.format} cannot aim at a size; jpeg, webp and avif can")
+
+
+def variant_body(variant: Variant) -> dict[str, object]:
+    """Return the variant as an element of `spec.variants`: what is not a default."""
+    body: dict[str, object] = {"name": variant.name}
+    plain = Variant()
+    for option, field in NAMES.items():
+        value = getattr(variant, option)
+        if value != getattr(plain, option):
+            body[field] = value.value if isinstance(value, StrEnum) else value
+    return body

@@ -1,0 +1,265 @@
+"""What the programs need of the outside world, as protocols; the adapters stand beside this file.
+
+Every call is bounded in time by its adapter and raises only errors of `errors.py`: `Unavailable` when a repeat may help.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from imagejobs_contract.imagejob import ImageJob, Spec
+from imagejobs_contract.names import JobKey
+from imagejobs_contract.outcome import Outcome
+from imagejobs_contract.status import Counts, State, Status
+from imagejobs_contract.tasks import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some jobs, newest first, and the cursor of the next page ("" at the end)."""
+
+    jobs: tuple[ImageJob, ...]
+    cursor: str = ""
+
+
+class JobStore(Protocol):
+    """Where ImageJobs are kept: the Kubernetes API, or SQLite."""
+
+    async def create(self, job: ImageJob) -> ImageJob:
+        """Store a new job; what is returned has uid, version and time. Durable when it returns.
+
+        Raises:
+            AlreadyExists: There is one of that name.
+            Invalid: The store's own rules refuse it.
+        """
+        ...
+
+    async def get(self, key: JobKey) -> ImageJob:
+        """Return the job as it stands.
+
+        Raises:
+            NotFound: There is none.
+            Invalid: It is stored, but its spec cannot be read.
+        """
+        ...
+
+    async def list(self, namespace: str | None, state: State | None = None, limit: int = 100, cursor: str = "") -> Page:
+        """Return a page of jobs, newest first; of all namespaces if None. Unreadable ones are left out.
+
+        Newest first holds within SQLite, and within one page of the Kubernetes API, which orders by name.
+        """
+        ...
+
+    async def keys(self) -> Sequence[JobKey]:
+        """Return the keys of all jobs that this store watches, for the resync."""
+        ...
+
+    async def put_status(self, job: ImageJob, status: Status) -> ImageJob:
+        """Write the status if the job is still the one that was read (uid and resource version).
+
+        Raises:
+            Conflict: It changed.
+            NotFound: It is gone, or another job has its name.
+        """
+        ...
+
+    async def change_spec(self, key: JobKey, change: Callable[[Spec], Spec]) -> ImageJob:
+        """Change mutable fields of the spec, trying again when somebody else was faster.
+
+        Raises:
+            NotFound: There is none.
+            Invalid: The change touches what is immutable.
+        """
+        ...
+
+    async def delete(self, key: JobKey, uid: str | None = None) -> None:
+        """Ask for deletion; nothing happens if there is none (of that uid). Jobs with finalizers wait for them."""
+        ...
+
+    async def remove_finalizer(self, job: ImageJob, finalizer: str) -> None:
+        """Take a finalizer off; nothing happens if the job or the finalizer is gone."""
+        ...
+
+    def changes(self) -> AsyncIterator[JobKey]:
+        """Yield the key of each job that was created, changed or deleted, from now on; may repeat, may merge."""
+        ...
+
+    async def close(self) -> None:
+        """Give connections back."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A job's state and counts, as they were when it changed."""
+
+    key: JobKey
+    uid: str
+    state: State
+    counts: Counts
+
+
+class ProgressBoard(Protocol):
+    """Live progress, in Redis. Losing all of it loses nothing else."""
+
+    async def start(self, uid: str, total: int) -> None:
+        """Put a zero, unless there are counts."""
+        ...
+
+    async def counts(self, uid: str) -> Counts | None:
+        """Return the sum over the shards, or None if the board knows nothing."""
+        ...
+
+    async def put_shard(self, key: JobKey, uid: str, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()) -> None:
+        """Write a shard's counters, absolute, and outcomes for the item hash, and wake the operator; safe to repeat."""
+        ...
+
+    async def outcomes(self, uid: str) -> Mapping[int, Outcome]:
+        """Return what is known of the images that ended."""
+        ...
+
+    async def forget(self, uid: str) -> None:
+        """Remove all keys of a job."""
+        ...
+
+    async def announce(self, change: Change) -> None:
+        """Tell whoever waits for a job that it changed."""
+        ...
+
+    def announcements(self) -> AsyncIterator[Change | None]:
+        """Yield each change from now on, and None at least once a second, and whenever some may have been missed."""
+        ...
+
+    def wake_ups(self) -> AsyncIterator[JobKey | None]:
+        """Yield the key of each job of which an image ended, and None at least once a second."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """One task in one worker's hands.
+
+    Attributes:
+        entry: Its id on the stream.
+        deliveries: How often it was taken, this time included.
+    """
+
+    task: Task
+    entry: str
+    deliveries: int
+
+
+class TaskQueue(Protocol):
+    """The pool's queue: a Redis stream with one consumer group."""
+
+    async def send(self, tasks: Sequence[Task]) -> None:
+        """Put tasks on the stream and note where each one lies, atomically per task."""
+        ...
+
+    async def waiting(self, uid: str) -> frozenset[int]:
+        """Return the indexes of a job's images that are on the stream, taken or not."""
+        ...
+
+    async def withdraw(self, uid: str) -> None:
+        """Take all tasks of a job off the stream; whoever works on one loses its lease."""
+        ...
+
+    async def take(self, consumer: str, block_seconds: float) -> Lease | None:
+        """Return a task whose worker died, else a new one, else None after the time."""
+        ...
+
+    async def renew(self, consumer: str, lease: Lease) -> bool:
+        """Prolong the lease; False if it is lost."""
+        ...
+
+    async def finish(self, consumer: str, lease: Lease, outcome: Outcome) -> bool:
+        """Record the outcome, take the task off, wake the operator: all or nothing; False if the lease is lost."""
+        ...
+
+    async def hand_back(self, consumer: str, lease: Lease) -> None:
+        """Give the task to the others at once; this taking does not count."""
+        ...
+
+    async def depth(self) -> int:
+        """Return how many tasks are on the stream, taken or not."""
+        ...
+
+    async def workers(self) -> int:
+        """Return how many workers were seen lately."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectFacts:
+    """What S3 tells about an object without its bytes."""
+
+    size: int
+    etag: str
+    metadata: Mapping[str, str]
+
+
+class ObjectStore(Protocol):
+    """S3, over the endpoint for I/O."""
+
+    async def put(
+        self, key: str, data: bytes, *, content_type: str, cache_control: str | None = None,
+        metadata: Mapping[str, str] | None = None, only_if: str | None = None,
+    ) -> str:  # fmt: skip
+        """Store an object and return its ETag.
+
+        Args:
+            only_if: None overwrites; "" stores only if there is none; an ETag stores only over that version.
+
+        Raises:
+            Conflict: `only_if` did not hold.
+        """
+        ...
+
+    async def put_stream(self, key: str, chunks: AsyncIterator[bytes]) -> int:
+        """Store what the iterator yields, never held whole; return the size. If it raises, nothing is stored."""
+        ...
+
+    async def get(self, key: str, max_bytes: int) -> tuple[bytes, str]:
+        """Return an object and its ETag.
+
+        Raises:
+            NotFound: There is none.
+            TooLarge: It has more bytes; none were read.
+        """
+        ...
+
+    async def get_range(self, key: str, start: int, end: int) -> bytes:
+        """Return bytes start to end, the end excluded."""
+        ...
+
+    async def head(self, key: str) -> ObjectFacts | None:
+        """Return facts of an object, or None."""
+        ...
+
+    async def copy(self, source: str, target: str) -> None:
+        """Copy an object inside the bucket."""
+        ...
+
+    async def delete(self, keys: Iterable[str]) -> None:
+        """Delete objects; those that are gone count as deleted."""
+        ...
+
+    async def delete_prefix(self, prefix: str) -> None:
+        """Delete everything under a prefix that ends with a slash."""
+        ...
+
+    async def check(self) -> None:
+        """Raise `Unavailable` or `Misconfigured` unless the bucket can be read."""
+        ...
+
+
+class LinkSigner(Protocol):
+    """Presigned links for the public endpoint."""
+
+    def get_link(self, key: str, *, seconds: int, content_type: str, file_name: str) -> str:
+        """Return a link that anybody can GET for a time, with that type and file name."""
+        ...
+
+
+Body = dict[str, Any]
+"""A JSON object."""

@@ -1,0 +1,164 @@
+"""Typed gets from a mapping that gather every fault instead of stopping at the first.
+
+Options of a request, the body of an ImageJob and the settings of a program are all read through this.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from imagejobs_contract.errors import Fault, Invalid
+
+E = TypeVar("E", bound=StrEnum)
+
+_TRUE = frozenset({"true", "1", "yes", "on"})
+_FALSE = frozenset({"false", "0", "no", "off"})
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(b|kb|mb|gb|kib|mib|gib)?", re.ASCII | re.IGNORECASE)
+_UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+
+
+class Reader:
+    """Reads one mapping; faults of it and of readers made by `child` go into one list."""
+
+    def __init__(self, body: Mapping[str, Any], path: str = "", faults: list[Fault] | None = None) -> None:
+        self._body = body
+        self._path = path
+        self.faults: list[Fault] = [] if faults is None else faults
+
+    def fault(self, name: str, what: str) -> None:
+        """Note that the field `name` is wrong."""
+        self.faults.append(Fault(f"{self._path}.{name}".strip("."), what))
+
+    def check(self) -> None:
+        """Raise one `Invalid` with all faults, if there are any."""
+        if self.faults:
+            raise Invalid(self.faults)
+
+    def has(self, name: str) -> bool:
+        """Tell whether the field is there and not null."""
+        return self._body.get(name) is not None
+
+    def unknown(self, known: Iterable[str]) -> None:
+        """Note every field that is not among the known ones."""
+        names = sorted(known)
+        for name in self._body:
+            if name not in names:
+                self.fault(str(name), f"unknown; known are {', '.join(names)}")
+
+    def integer(self, name: str, low: int, high: int, default: int | None = None) -> int | None:
+        """Return a whole number within [low, high]; digits in a string count."""
+        value = self._body.get(name)
+        if value is None:
+            return default
+        number = _whole(value)
+        if number is None or not low <= number <= high:
+            self.fault(name, f"{_shown(value)} is not a whole number from {low} to {high}")
+            return default
+        return number
+
+    def number(self, name: str, low: float, high: float, default: float) -> float:
+        """Return a number within [low, high]."""
+        value = self._body.get(name)
+        if value is None:
+            return default
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = float("nan")
+        if not low <= number <= high:
+            self.fault(name, f"{_shown(value)} is not a number from {low:g} to {high:g}")
+            return default
+        return number
+
+    def boolean(self, name: str, default: bool = False) -> bool:
+        """Return true or false; `true 1 yes on` and `false 0 no off` count in strings."""
+        value = self._body.get(name)
+        if value is None:
+            return default
+        if isinstance(value, bool):
+            return value
+        word = str(value).strip().lower()
+        if word not in _TRUE | _FALSE:
+            self.fault(name, f"{_shown(value)} is neither true nor false")
+            return default
+        return word in _TRUE
+
+    def text(
+        self, name: str, longest: int, default: str | None = None, pattern: str | None = None, shape: str = ""
+    ) -> str | None:
+        """Return a string of 1 to `longest` characters that matches `pattern` as a whole (`shape` names it for people)."""
+        value = self._body.get(name)
+        if value is None:
+            return default
+        if not isinstance(value, str) or not 1 <= len(value) <= longest:
+            self.fault(name, f"{_shown(value)} is not a text of 1 to {longest} characters")
+            return default
+        if pattern is not None and not re.fullmatch(pattern, value, re.ASCII):
+            self.fault(name, f"{_shown(value)} is not {shape or 'of the form ' + pattern}")
+            return default
+        return value
+
+    def choice(self, name: str, kind: type[E], default: E | None = None) -> E | None:
+        """Return one of the enum's members."""
+        value = self._body.get(name)
+        if value is None:
+            return default
+        try:
+            return kind(value)
+        except ValueError:
+            self.fault(name, f"{_shown(value)} is not one of {' '.join(kind)}")
+            return default
+
+    def size(self, name: str, low: int, high: int, default: int | None = None) -> int | None:
+        """Return a number of bytes; `200kB`, `1.5MB`, `1MiB` and plain numbers count."""
+        value = self._body.get(name)
+        if value is None:
+            return default
+        match = _SIZE.fullmatch(str(value).strip())
+        count = int(float(match[1]) * _UNITS[(match[2] or "b").lower()]) if match else -1
+        if isinstance(value, bool) or not low <= count <= high:
+            self.fault(name, f"{_shown(value)} is not a size from {low} B to {high} B, such as 200kB or 1.5MB")
+            return default
+        return count
+
+    def child(self, name: str) -> "Reader | None":
+        """Return a reader of the mapping under `name`, or None if there is none."""
+        value = self._body.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, Mapping):
+            self.fault(name, "is not an object")
+            return None
+        return Reader(value, f"{self._path}.{name}".strip("."), self.faults)
+
+    def children(self, name: str, most: int) -> "list[Reader]":
+        """Return a reader per element of the list under `name`, at most `most`."""
+        value = self._body.get(name)
+        if value is None:
+            return []
+        if not isinstance(value, list) or len(value) > most:
+            self.fault(name, f"is not a list of at most {most}")
+            return []
+        readers = []
+        for n, element in enumerate(value):
+            if isinstance(element, Mapping):
+                readers.append(Reader(element, f"{self._path}.{name}[{n}]".strip("."), self.faults))
+            else:
+                self.fault(f"{name}[{n}]", "is not an object")
+        return readers
+
+
+def _whole(value: object) -> int | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, str) and len(value) <= 20 and re.fullmatch(r"-?[0-9]+", value.strip(), re.ASCII):
+        return int(value)
+    return None
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
