@@ -84,9 +84,7 @@ class Reader:
             return default
         return word in _TRUE
 
-    def text(
-        self, name: str, longest: int, default: str | None = None, pattern: str | None = None, shape: str = ""
-    ) -> str | None:
+    def text(self, name: str, longest: int, default: str | None = None, pattern: str | None = None, shape: str = "") -> str | None:
         """Return a string of 1 to `longest` characters that matches `pattern` as a whole (`shape` names it for people)."""
         value = self._body.get(name)
         if value is None:

@@ -202,8 +202,7 @@ class Status:
             counts=Counts(*(_int(items, name) for name in ("total", "active", "succeeded", "failed"))),
             estimated_remaining_seconds=_optional_int(body, "estimatedRemainingSeconds"),
             failures=tuple(
-                Failure(str(each.get("name", "")), str(each.get("code", "")), str(each.get("message", "")))
-                for each in _list(body, "failures")
+                Failure(str(each.get("name", "")), str(each.get("code", "")), str(each.get("message", ""))) for each in _list(body, "failures")
             ),
             failure_codes=tuple(str(each) for each in body.get("failureCodes") or ()),
             results_key=results.get("key"),
@@ -237,9 +236,7 @@ def final_state(counts: Counts, max_failed_items: int | None) -> tuple[State, Re
 def summarise(outcomes: Iterable[Outcome]) -> tuple[tuple[Failure, ...], tuple[str, ...]]:
     """Return the first failures by index, and every code that occurred, sorted."""
     failed = sorted((each for each in outcomes if not each.succeeded), key=lambda each: each.index)
-    first = tuple(
-        Failure(each.name or str(each.index), str(each.code), each.message[:256]) for each in failed[: limits.MAX_STATUS_FAILURES]
-    )
+    first = tuple(Failure(each.name or str(each.index), str(each.code), each.message[:256]) for each in failed[: limits.MAX_STATUS_FAILURES])
     return first, tuple(sorted({str(each.code) for each in failed}))
 
 

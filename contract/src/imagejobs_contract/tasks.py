@@ -61,8 +61,7 @@ class Task:
             body: dict[str, Any] = json.loads(text)
             reader = Reader(body)
             variants = tuple(
-                read_variant(each, camel=True, name=each.text("name", 32) or DEFAULT_VARIANT)
-                for each in reader.children("variants", 16)
+                read_variant(each, camel=True, name=each.text("name", 32) or DEFAULT_VARIANT) for each in reader.children("variants", 16)
             )
             item = reader.child("item")
             if item is None or reader.faults:
