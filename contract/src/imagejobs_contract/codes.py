@@ -28,6 +28,9 @@ class Code(StrEnum):
     INTERNAL_ERROR = "internal_error"
 
     INVALID_OPTIONS = "invalid_options"
+    MALFORMED_REQUEST = "malformed_request"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     MISSING_IMAGE = "missing_image"
     UNAUTHORIZED = "unauthorized"
     FORBIDDEN = "forbidden"
@@ -68,6 +71,9 @@ MEANINGS: dict[Code, Meaning] = {
     Code.STORAGE_ERROR: Meaning(503, True, "The storage did not take or give the data."),
     Code.INTERNAL_ERROR: Meaning(500, True, "Something failed inside imagejobs."),
     Code.INVALID_OPTIONS: Meaning(400, False, "Some options are unknown, malformed or contradictory."),
+    Code.MALFORMED_REQUEST: Meaning(400, False, "The request cannot be read."),
+    Code.METHOD_NOT_ALLOWED: Meaning(405, False, "This address does not take that method."),
+    Code.UNSUPPORTED_MEDIA_TYPE: Meaning(415, False, "The request's body has a type that this address does not take."),
     Code.MISSING_IMAGE: Meaning(400, False, "The request holds no image."),
     Code.UNAUTHORIZED: Meaning(401, False, "A valid API key is needed."),
     Code.FORBIDDEN: Meaning(403, False, "This API key may not do that."),

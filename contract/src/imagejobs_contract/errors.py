@@ -80,3 +80,9 @@ class TooLarge(ImageJobsError):
     """Raised when data is larger than the limit under which it was read."""
 
     code = Code.FILE_TOO_LARGE
+
+
+class Refused(ImageJobsError):
+    """Raised when a URL leads to where nobody outside may make us go."""
+
+    code = Code.SOURCE_FORBIDDEN

@@ -4,13 +4,13 @@ Field names in bodies are the CRD's. `status` is read leniently: what an older o
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from imagejobs_contract import layout, limits, names
-from imagejobs_contract.errors import Fault
+from imagejobs_contract.errors import Fault, Invalid
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.options import VARIANT_NAME, Variant, read_variant, variant_body
 from imagejobs_contract.reader import Reader
@@ -134,14 +134,13 @@ class ImageJob:
         """Read a Kubernetes object.
 
         Raises:
-            Invalid: With every fault of the spec.
+            Unreadable: With every fault of the spec, and all else that could be read.
         """
         meta = body.get("metadata") or {}
         reader = Reader(body)
         spec_reader = reader.child("spec") or Reader({}, "spec", reader.faults)
         spec = read_spec(spec_reader)
-        reader.check()
-        return cls(
+        job = cls(
             key=JobKey(meta.get("namespace") or names.LOCAL_NAMESPACE, meta.get("name", "")),
             spec=spec,
             uid=meta.get("uid", ""),
@@ -154,6 +153,9 @@ class ImageJob:
             finalizers=tuple(meta.get("finalizers") or ()),
             status=Status.from_body(body.get("status")),
         )
+        if reader.faults:
+            raise Unreadable(reader.faults, replace(job, spec=Spec()))
+        return job
 
     def to_body(self) -> dict[str, Any]:
         """Return the object as Kubernetes takes it; fields at their defaults are left out."""
@@ -170,6 +172,18 @@ class ImageJob:
         body = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": meta, "spec": spec_body(self.spec)}
         status = self.status.to_body()
         return body | {"status": status} if status else body
+
+
+class Unreadable(Invalid):
+    """Raised for a stored job whose spec makes no sense.
+
+    Attributes:
+        job: The job with an empty spec, so that its status can be written and it can be deleted.
+    """
+
+    def __init__(self, faults: Sequence[Fault], job: ImageJob) -> None:
+        self.job = job
+        super().__init__(faults)
 
 
 SPEC_FIELDS = (

@@ -2,12 +2,12 @@
 
 | key | type | writer | reader | time to live |
 |---|---|---|---|---|
-| `ij:progress:<uid>` | hash: `total`, `<shard>` -> `<succeeded>,<failed>,<active>`, absolute | api (zero), worker, operator | api, operator | 1 day |
+| `ij:progress:<uid>` | hash: `total`, shard -> `succeeded,failed,active`, absolute | api (zero), worker, operator (pool: shard 0) | api, operator | 1 day |
 | `ij:items:<uid>` | hash: index -> outcome as JSON (jobs of up to 500 images) | worker | api, operator | 1 day |
-| `ij:sent:<uid>` | hash: index -> id of its entry in `ij:tasks` | operator, worker (hands back) | operator | 1 day |
-| `ij:tasks` | stream, group `workers`: one image each; never trimmed by length | operator | worker | none: XACK + XDEL |
-| `ij:done` | stream: a wake-up per ended image or checkpoint; at most about 10,000 | worker | operator | none |
-| `ij:changes` | stream: job, state, counts at each change; at most about 10,000 | operator, worker | api | none |
+| `ij:sent:<uid>` | hash: index -> id of its entry in `ij:tasks` | operator, worker (hands back, takes off) | operator | 1 day |
+| `ij:tasks` | stream, group `workers`: `task`, `taken` before; never trimmed by length | operator, worker (hands back) | worker | none: XACK + XDEL |
+| `ij:done` | stream: a wake-up per ended image or change of counters; at most about 10,000 | worker, operator | operator | none |
+| `ij:changes` | stream: job, state, counts at each change; at most about 10,000 | operator | api | none |
 | `ij:workers` | sorted set: consumer -> time last seen, seconds by the server's clock | worker | operator, api | pruned |
 """
 

@@ -21,6 +21,9 @@ JOBS = "jobs/"
 OUTPUTS = "outputs/"
 PREFIX_PATTERN = r"[A-Za-z0-9._=+@-]+(/[A-Za-z0-9._=+@-]+)*/?"
 
+STEM = 200
+"""Most characters of a result's name without its extension."""
+
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
 
 
@@ -74,22 +77,32 @@ def output(prefix: str, index: int, name: str, variant: str, output_format: Form
 def safe_stem(name: str) -> str:
     """Return the name without its extension, folders kept, in characters that are safe in keys and headers; may be empty."""
     parts = [_safe(part) for part in re.split(r"[/\\]", _without_extension(name))]
-    return "/".join(part for part in parts if part)[:200].strip("/.-")
+    return "/".join(part for part in parts if part)[:STEM].strip("/.-")
 
 
 def distinct(names: Sequence[str]) -> list[str]:
-    """Return the names with `-2`, `-3`... before the extension where results would otherwise overwrite each other."""
+    """Return the names with `-2`, `-3`... before the extension where results would otherwise overwrite each other.
+
+    A name of which nothing is safe in a key counts as its number, by which its result is then called.
+    """
     taken: set[str] = set()
     result = []
-    for name in names:
+    for index, name in enumerate(names):
         candidate, n = name, 1
-        while (stem := safe_stem(candidate).lower()) in taken and stem:
+        while (stem := safe_stem(candidate).lower() or str(index)) in taken:
             n += 1
-            bare = _without_extension(name)
-            candidate = f"{bare}-{n}{name[len(bare) :]}"
+            candidate = _numbered(name, n)
         taken.add(stem)
         result.append(candidate)
     return result
+
+
+def _numbered(name: str, n: int) -> str:
+    bare = _without_extension(name)
+    tail = f"-{n}{name[len(bare) :]}"
+    if len(safe_stem(bare)) + len(tail) > STEM:
+        bare = safe_stem(bare)  # else the number would be cut off, and never tell two names apart
+    return bare[: STEM - len(tail)] + tail
 
 
 def _without_extension(name: str) -> str:

@@ -14,7 +14,9 @@ E = TypeVar("E", bound=StrEnum)
 
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
-_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(b|kb|mb|gb|kib|mib|gib)?", re.ASCII | re.IGNORECASE)
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*(b|kb|mb|gb|kib|mib|gib)?", re.ASCII | re.IGNORECASE)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""JSON can spell half a pair, which no UTF-8 can."""
 _UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
 
@@ -64,7 +66,7 @@ class Reader:
             return default
         try:
             number = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = float("nan")
         if not low <= number <= high:
             self.fault(name, f"{_shown(value)} is not a number from {low:g} to {high:g}")
@@ -84,16 +86,22 @@ class Reader:
             return default
         return word in _TRUE
 
-    def text(self, name: str, longest: int, default: str | None = None, pattern: str | None = None, shape: str = "") -> str | None:
-        """Return a string of 1 to `longest` characters that matches `pattern` as a whole (`shape` names it for people)."""
+    def text(
+        self, name: str, longest: int, default: str | None = None, pattern: str | None = None, shape: str = "", *, secret: bool = False
+    ) -> str | None:
+        """Return a string of 1 to `longest` characters that matches `pattern` as a whole (`shape` names it for people).
+
+        What is `secret` is not repeated in a fault.
+        """
         value = self._body.get(name)
         if value is None:
             return default
-        if not isinstance(value, str) or not 1 <= len(value) <= longest:
-            self.fault(name, f"{_shown(value)} is not a text of 1 to {longest} characters")
+        shown = "the value" if secret else _shown(value)
+        if not isinstance(value, str) or not 1 <= len(value) <= longest or _SURROGATE.search(value):
+            self.fault(name, f"{shown} is not a text of 1 to {longest} characters")
             return default
         if pattern is not None and not re.fullmatch(pattern, value, re.ASCII):
-            self.fault(name, f"{_shown(value)} is not {shape or 'of the form ' + pattern}")
+            self.fault(name, f"{shown} is not {shape or 'of the form ' + pattern}")
             return default
         return value
 

@@ -195,6 +195,7 @@ class Status:
         if not isinstance(body, Mapping):
             return cls()
         items, results, job = _mapping(body, "items"), _mapping(body, "results"), _mapping(body, "job")
+        codes = body.get("failureCodes")
         return cls(
             observed_generation=_int(body, "observedGeneration"),
             state=_state(body.get("state")),
@@ -204,7 +205,7 @@ class Status:
             failures=tuple(
                 Failure(str(each.get("name", "")), str(each.get("code", "")), str(each.get("message", ""))) for each in _list(body, "failures")
             ),
-            failure_codes=tuple(str(each) for each in body.get("failureCodes") or ()),
+            failure_codes=tuple(map(str, codes)) if isinstance(codes, list) else (),
             results_key=results.get("key"),
             bytes_in=_int(results, "bytesIn"),
             bytes_out=_int(results, "bytesOut"),

@@ -1,0 +1,127 @@
+"""The progress board on Redis. Everything on it can be lost at any moment: the operator puts it there again."""
+
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from redis.asyncio import Redis
+
+from imagejobs_contract import keys
+from imagejobs_contract.names import JobKey
+from imagejobs_contract.outcome import Outcome
+from imagejobs_contract.ports import Change
+from imagejobs_contract.redis_client import connect, translated
+from imagejobs_contract.status import Counts, State
+from imagejobs_contract.streams import Fields, follow
+
+log = logging.getLogger(__name__)
+
+TOTAL = "total"
+"""The field of the progress hash that is no shard."""
+
+
+class RedisBoard:
+    """Implements `ports.ProgressBoard`; one client may serve a board and a queue."""
+
+    def __init__(self, redis: Redis | str) -> None:
+        self._redis = connect(redis) if isinstance(redis, str) else redis
+
+    async def start(self, uid: str, total: int) -> None:
+        """Put a zero, unless there are counts."""
+        async with translated(self._redis), self._redis.pipeline() as pipe:
+            pipe.hsetnx(keys.progress(uid), TOTAL, str(total))
+            pipe.expire(keys.progress(uid), keys.JOB_SECONDS)
+            await pipe.execute()
+
+    async def counts(self, uid: str) -> Counts | None:
+        """Return the sum over the shards, or None if the board knows nothing."""
+        async with translated(self._redis):
+            fields: Any = await self._redis.hgetall(keys.progress(uid))
+        return _sum(fields) if fields else None
+
+    async def put_shard(self, key: JobKey, uid: str, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()) -> None:
+        """Write a shard's counters, absolute, and outcomes for the item hash, and wake the operator; safe to repeat.
+
+        Args:
+            key: The job.
+            uid: The job's.
+            shard: 0 for the pool.
+            counts: Of this shard; the total is the whole job's, and is written if the board has lost it.
+            outcomes: Only of jobs of up to `limits.MAX_ITEMS` images.
+        """
+        async with translated(self._redis), self._redis.pipeline() as pipe:
+            if counts.total:
+                pipe.hsetnx(keys.progress(uid), TOTAL, str(counts.total))
+            pipe.hset(keys.progress(uid), str(shard), f"{counts.succeeded},{counts.failed},{counts.active}")
+            pipe.expire(keys.progress(uid), keys.JOB_SECONDS)
+            if outcomes:
+                pipe.hset(keys.items(uid), mapping={str(each.index): each.to_line() for each in outcomes})
+                pipe.expire(keys.items(uid), keys.JOB_SECONDS)
+            pipe.xadd(keys.DONE, {"namespace": key.namespace, "name": key.name}, maxlen=keys.WAKE_UPS, approximate=True)
+            await pipe.execute()
+
+    async def outcomes(self, uid: str) -> Mapping[int, Outcome]:
+        """Return what is known of the images that ended."""
+        async with translated(self._redis):
+            lines: Any = await self._redis.hgetall(keys.items(uid))
+        return {outcome.index: outcome for outcome in map(_outcome, lines.values()) if outcome}
+
+    async def forget(self, uid: str) -> None:
+        """Remove all keys of a job. Its tasks must be withdrawn before: one of these keys tells where they lie."""
+        async with translated(self._redis):
+            await self._redis.delete(keys.progress(uid), keys.items(uid), keys.sent(uid))
+
+    async def announce(self, change: Change) -> None:
+        """Tell whoever waits for a job that it changed."""
+        async with translated(self._redis):
+            await self._redis.xadd(keys.CHANGES, _fields(change), maxlen=keys.WAKE_UPS, approximate=True)
+
+    async def announcements(self) -> AsyncIterator[Change | None]:
+        """Yield each change from now on, and None at first, at least once a second, and whenever some may have been missed."""
+        async for fields in follow(self._redis, keys.CHANGES):
+            change = None if fields is None else _change(fields)
+            if fields is None or change:
+                yield change
+
+    async def wake_ups(self) -> AsyncIterator[JobKey | None]:
+        """Yield the key of each job of which an image ended, and None at first and at least once a second."""
+        async for fields in follow(self._redis, keys.DONE):
+            yield None if fields is None else JobKey(fields.get("namespace", ""), fields.get("name", ""))
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._redis.aclose()
+
+
+def _sum(fields: Mapping[str, str]) -> Counts:
+    shards = [tuple(map(int, value.split(","))) for field, value in fields.items() if field != TOTAL]
+    succeeded, failed, active = (sum(column) for column in zip(*shards, strict=True)) if shards else (0, 0, 0)
+    return Counts(int(fields.get(TOTAL, 0)), active, succeeded, failed)
+
+
+def _outcome(line: str) -> Outcome | None:
+    try:
+        return Outcome.from_line(line)
+    except ValueError as ex:
+        log.error("an outcome in Redis cannot be read", extra={"reason": str(ex)})
+        return None
+
+
+def _fields(change: Change) -> dict[Any, Any]:
+    counts = change.counts
+    return {
+        "namespace": change.key.namespace,
+        "name": change.key.name,
+        "uid": change.uid,
+        "state": change.state.value,
+        "counts": f"{counts.total},{counts.active},{counts.succeeded},{counts.failed}",
+    }
+
+
+def _change(fields: Fields) -> Change | None:
+    try:
+        counts = Counts(*map(int, fields["counts"].split(",")))
+        return Change(JobKey(fields["namespace"], fields["name"]), fields["uid"], State(fields["state"]), counts)
+    except (KeyError, ValueError, TypeError) as ex:
+        log.error("a change in Redis cannot be read", extra={"reason": repr(ex)})
+        return None

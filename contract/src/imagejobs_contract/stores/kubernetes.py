@@ -1,0 +1,122 @@
+"""JobStore on the Kubernetes API, which checks, prunes and versions what it stores by manifests/crd.yaml.
+
+Every write says which version it was made from; what may be repeated is repeated here, a bounded number of times.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+from kubernetes.aio.client import ApiClient
+
+from imagejobs_contract.errors import Conflict, NotFound
+from imagejobs_contract.imagejob import ImageJob, Spec, spec_body
+from imagejobs_contract.names import JobKey
+from imagejobs_contract.ports import Page
+from imagejobs_contract.status import State, Status
+from imagejobs_contract.stores import kubernetes_calls as calls
+from imagejobs_contract.stores import kubernetes_feed as watches
+from imagejobs_contract.stores import kubernetes_objects as objects
+from imagejobs_contract.stores.kubernetes_calls import connect
+
+__all__ = ["KubernetesStore", "connect"]
+
+T = TypeVar("T")
+
+TRIES = 5
+"""How often a change is tried when others write the same job."""
+
+
+class KubernetesStore:
+    """ImageJobs of some namespaces, or of all if None. The client, which `connect` makes, is the store's from then on."""
+
+    def __init__(self, client: ApiClient, namespaces: Sequence[str] | None = None) -> None:
+        self._client = client
+        self._namespaces: tuple[str | None, ...] = (None,) if namespaces is None else tuple(namespaces)
+
+    async def create(self, job: ImageJob) -> ImageJob:
+        """Store a new job. See `ports.JobStore`."""
+        path = objects.collection(job.key.namespace)
+        return ImageJob.from_body(await calls.send(self._client, "POST", path, body=objects.new_body(job)))
+
+    async def get(self, key: JobKey) -> ImageJob:
+        """Return the job as it stands. See `ports.JobStore`."""
+        return ImageJob.from_body(await self._body(key))
+
+    async def list(self, namespace: str | None, state: State | None = None, limit: int = 100, cursor: str = "") -> Page:
+        """Return a page of jobs; it is newest first within itself, and ends where a namespace ends. See `ports.JobStore`."""
+        watched = self._namespaces if namespace is None else (namespace,)
+        place, token = objects.read_cursor(cursor, len(watched))
+        query = {"limit": str(limit), "continue": token, "fieldSelector": objects.selector(state)}
+        answer = await watches.list_page(self._client, watched[place], query)
+        jobs = sorted(filter(None, map(objects.readable, answer["items"])), key=lambda job: (str(job.created), job.key.name), reverse=True)
+        return Page(tuple(jobs), objects.show_cursor(place, answer["metadata"].get("continue", ""), len(watched)))
+
+    async def keys(self) -> Sequence[JobKey]:
+        """Return the keys of all jobs in this store's namespaces; only their metadata is read."""
+        return [key for namespace in self._namespaces for key in (await watches.list_keys(self._client, namespace))[1]]
+
+    async def put_status(self, job: ImageJob, status: Status) -> ImageJob:
+        """Write the status if the job did not change; one that says the same is not written. See `ports.JobStore`."""
+        patch = objects.merge_patch(job.status.to_body(), status.to_body())
+        if not patch:
+            return job
+        try:
+            return await self._patch(job, {"status": patch}, "/status")
+        except Conflict:
+            if (await self._body(job.key))["metadata"]["uid"] != job.uid:
+                raise NotFound(f"there is no job {job.key} with uid {job.uid}") from None
+            raise
+
+    async def change_spec(self, key: JobKey, change: Callable[[Spec], Spec]) -> ImageJob:
+        """Change mutable fields of the spec; one that says the same is not written. See `ports.JobStore`."""
+
+        async def attempt() -> ImageJob:
+            job = await self.get(key)
+            patch = objects.merge_patch(spec_body(job.spec), spec_body(change(job.spec)))
+            return await self._patch(job, {"spec": patch}) if patch else job
+
+        return await _repeated(attempt)
+
+    async def delete(self, key: JobKey, uid: str | None = None) -> None:
+        """Ask for deletion; what the job owns goes in the background. See `ports.JobStore`."""
+        options: dict[str, Any] = {"propagationPolicy": "Background", "preconditions": {"uid": uid} if uid else {}}
+        with contextlib.suppress(NotFound, Conflict):  # a conflict says that another job has the name
+            await calls.send(self._client, "DELETE", objects.path(key), body=options)
+
+    async def remove_finalizer(self, job: ImageJob, finalizer: str) -> None:
+        """Take a finalizer off, also of a job whose spec cannot be read. See `ports.JobStore`."""
+
+        async def attempt() -> None:
+            meta = (await self._body(job.key))["metadata"]
+            before = meta.get("finalizers", [])
+            if meta["uid"] == job.uid and finalizer in before:
+                after = [each for each in before if each != finalizer]
+                patch = {"metadata": {"uid": job.uid, "resourceVersion": meta["resourceVersion"], "finalizers": after}}
+                await calls.send(self._client, "PATCH", objects.path(job.key), body=patch, content_type=calls.MERGE_PATCH)
+
+        with contextlib.suppress(NotFound):
+            await _repeated(attempt)
+
+    def changes(self) -> AsyncIterator[JobKey]:
+        """Yield every key there is, then each that changes or goes; goes on after any failure. See `ports.JobStore`."""
+        return watches.feed(self._client, self._namespaces)
+
+    async def close(self) -> None:
+        """Give connections back."""
+        await self._client.close()
+
+    async def _body(self, key: JobKey) -> dict[str, Any]:
+        return await calls.send(self._client, "GET", objects.path(key))
+
+    async def _patch(self, job: ImageJob, patch: dict[str, Any], subresource: str = "") -> ImageJob:
+        body = {"metadata": {"uid": job.uid, "resourceVersion": job.resource_version}} | patch
+        path = objects.path(job.key) + subresource
+        return ImageJob.from_body(await calls.send(self._client, "PATCH", path, body=body, content_type=calls.MERGE_PATCH))
+
+
+async def _repeated(attempt: Callable[[], Awaitable[T]]) -> T:
+    for _ in range(TRIES - 1):
+        with contextlib.suppress(Conflict):
+            return await attempt()
+    return await attempt()

@@ -1,0 +1,139 @@
+"""Requests to the Kubernetes API: time limits, and its errors as ours. Knows nothing of ImageJobs.
+
+The generated methods of `kubernetes.aio` are not used, since none of them can ask for metadata alone.
+"""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, NoReturn
+
+import aiohttp
+from kubernetes.aio import config
+from kubernetes.aio.client import ApiClient, Configuration
+
+from imagejobs_contract.errors import AlreadyExists, Conflict, Fault, Invalid, Misconfigured, NotFound, Unavailable
+
+REQUEST_SECONDS = 15.0
+CONNECT_SECONDS = 5.0
+WATCH_SECONDS = 240
+"""After this time the server ends a watch."""
+SILENCE_SECONDS = 90.0
+"""A watch sends a bookmark each minute; one that is silent for longer is dead."""
+
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+_METADATA = "application/json;as={};g=meta.k8s.io;v=v1"
+METADATA = _METADATA.format("PartialObjectMetadata")
+METADATA_LIST = _METADATA.format("PartialObjectMetadataList")
+
+
+class Expired(Unavailable):
+    """Raised when a list or watch cannot go on from where it was; begun again, it can.
+
+    Attributes:
+        cursor: Where a list can go on with newer objects; "" if it must begin again.
+    """
+
+    def __init__(self, cursor: str = "") -> None:
+        self.cursor = cursor
+        super().__init__("the place in the list is forgotten")
+
+
+async def connect(kubeconfig: str | None) -> ApiClient:
+    """Return a client by that file, or by the pod's service account if it is None.
+
+    Raises:
+        Misconfigured: The file or the service account cannot be used.
+    """
+    configuration = Configuration()
+    try:
+        if kubeconfig is None:
+            config.load_incluster_config(client_configuration=configuration)
+        else:
+            await config.load_kube_config(config_file=kubeconfig, client_configuration=configuration)
+    except (config.ConfigException, OSError, ValueError) as ex:
+        raise Misconfigured(f"no way to the Kubernetes API: {ex}") from ex
+    return ApiClient(configuration)
+
+
+async def send(
+    client: ApiClient, method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None,
+    content_type: str = JSON, accept: str = JSON,
+) -> dict[str, Any]:  # fmt: skip
+    """Send one request and return the answer's object.
+
+    Raises:
+        Expired: The `continue` of a list is too old.
+        AlreadyExists, Conflict, Invalid, Misconfigured, NotFound, Unavailable: As the server says.
+    """
+    headers = {"Accept": accept, "Content-Type": content_type}
+    async with _response(client, method, path, query or {}, headers, body, REQUEST_SECONDS) as response:
+        return _object(await response.read())
+
+
+async def watch(client: ApiClient, path: str, version: str) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+    """Yield (event type, metadata) of all changes after that resource version, until the server ends it.
+
+    Raises:
+        Expired: The version is too old.
+        Misconfigured, Unavailable: As the server says, or it fell silent.
+    """
+    query = {"watch": "1", "resourceVersion": version, "allowWatchBookmarks": "true", "timeoutSeconds": str(WATCH_SECONDS)}
+    async with _response(client, "GET", path, query, {"Accept": METADATA}, None, (CONNECT_SECONDS, SILENCE_SECONDS)) as response:
+        async for line in response.content:
+            event = _object(line)
+            if event["type"] == "ERROR":
+                _fail(int(event["object"].get("code", 500)), {}, event["object"])
+            yield event["type"], event["object"].get("metadata", {})
+
+
+@asynccontextmanager
+async def _response(
+    client: ApiClient, method: str, path: str, query: Mapping[str, str], headers: dict[str, str], body: object, seconds: float | tuple[float, float],
+) -> AsyncIterator[aiohttp.ClientResponse]:  # fmt: skip
+    try:
+        response: aiohttp.ClientResponse = await client.call_api(
+            path, method, {}, list(query.items()), headers, body=body, auth_settings=["BearerToken"], _preload_content=False, _request_timeout=seconds
+        )
+        async with response:
+            if response.status >= 300:
+                _fail(response.status, response.headers, _object(await response.read()))
+            yield response
+    except (aiohttp.ClientError, OSError, ValueError) as ex:
+        raise Unavailable(f"the Kubernetes API does not answer: {ex!r}", retry_after_seconds=1.0) from ex
+
+
+def _fail(status: int, headers: Mapping[str, str], answer: Mapping[str, Any]) -> NoReturn:
+    message, details = str(answer.get("message", f"HTTP {status}")), answer.get("details") or {}
+    if status in (401, 403):
+        raise Misconfigured(message)
+    if status == 404:
+        # What is not there has a name; without one it is the kind that is not there.
+        raise NotFound(message) if details.get("name") else Misconfigured(f"ImageJobs are not defined in this cluster: {message}")
+    if status == 409:
+        raise AlreadyExists(message) if answer.get("reason") == "AlreadyExists" else Conflict(message)
+    if status == 410:
+        raise Expired((answer.get("metadata") or {}).get("continue", ""))
+    if status in (400, 413, 422):
+        raise Invalid(_faults(details) or [Fault("", message)])
+    if status == 429 or status >= 500:
+        raise Unavailable(message, retry_after_seconds=_seconds(headers.get("Retry-After")))
+    raise Misconfigured(message)
+
+
+def _faults(details: Mapping[str, Any]) -> list[Fault]:
+    return [Fault(str(cause.get("field", "")), str(cause.get("message", ""))) for cause in details.get("causes") or ()]
+
+
+def _seconds(text: str | None) -> float:
+    return float(text) if text and text.isdecimal() else 1.0
+
+
+def _object(data: bytes) -> dict[str, Any]:
+    """Return the JSON object; some errors of proxies are plain text."""
+    try:
+        value = json.loads(data)
+    except ValueError:
+        value = None
+    return value if isinstance(value, dict) else {"message": data[:500].decode(errors="replace")}

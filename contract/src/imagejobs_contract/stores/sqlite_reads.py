@@ -1,0 +1,75 @@
+"""What the SQLite store reads: plain functions on a connection, and the reading of one row."""
+
+import json
+import re
+import sqlite3
+from typing import Any
+
+from imagejobs_contract.errors import Fault, Invalid, NotFound
+from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.names import JobKey
+from imagejobs_contract.ports import Page
+from imagejobs_contract.status import State
+
+_COLUMNS = "id, namespace, name, uid, revision, generation, created, deleted, labels, annotations, finalizers, spec, status"
+
+
+def select(db: sqlite3.Connection, key: JobKey) -> ImageJob:
+    """Return the job.
+
+    Raises:
+        NotFound: There is none.
+        Invalid: It is there, but cannot be read.
+    """
+    row = db.execute(f"SELECT {_COLUMNS} FROM jobs WHERE namespace = ? AND name = ?", key).fetchone()  # noqa: S608
+    if row is None:
+        raise NotFound(f"there is no job {key}")
+    return _job(row)
+
+
+def page(db: sqlite3.Connection, namespace: str | None, state: State | None, limit: int, cursor: str) -> Page:
+    """Return jobs in the opposite order of their acceptance; the cursor is the last one's row."""
+    if not re.fullmatch("[0-9]{0,18}", cursor, re.ASCII):
+        raise Invalid([Fault("cursor", "is not one of ours")])
+    conditions = {"namespace = ?": namespace, "state = ?": state and state.value, "id < ?": int(cursor) if cursor else None}
+    given = {condition: value for condition, value in conditions.items() if value is not None}
+    where = f"WHERE {' AND '.join(given)}" if given else ""
+    rows = db.execute(f"SELECT {_COLUMNS} FROM jobs {where} ORDER BY id DESC LIMIT ?", (*given.values(), limit + 1)).fetchall()  # noqa: S608
+    more = len(rows) > limit
+    return Page(tuple(filter(None, map(_readable, rows[:limit]))), str(rows[limit - 1][0]) if more else "")
+
+
+def keys(db: sqlite3.Connection) -> list[JobKey]:
+    """Return the keys of all jobs, readable or not."""
+    return [JobKey(*row) for row in db.execute("SELECT namespace, name FROM jobs ORDER BY id")]
+
+
+def last_revision(db: sqlite3.Connection) -> int:
+    """Return the number of the newest change, 0 if there was none."""
+    return int(db.execute("SELECT coalesce(max(revision), 0) FROM changes").fetchone()[0])
+
+
+def changed_since(db: sqlite3.Connection, revision: int) -> list[JobKey]:
+    """Return the keys that were written after that change, each once, in order; everything there is if some of that is forgotten."""
+    oldest = db.execute("SELECT min(revision) FROM changes").fetchone()[0]
+    if oldest is not None and oldest > revision + 1:
+        return keys(db)
+    rows = db.execute("SELECT namespace, name FROM changes WHERE revision > ? GROUP BY 1, 2 ORDER BY max(revision)", (revision,))
+    return [JobKey(*row) for row in rows]
+
+
+def _readable(row: tuple[Any, ...]) -> ImageJob | None:
+    try:
+        return _job(row)
+    except Invalid:
+        return None
+
+
+def _job(row: tuple[Any, ...]) -> ImageJob:
+    _, namespace, name, uid, revision, generation, created, deleted, labels, annotations, finalizers, spec, status = row
+    meta = {
+        "namespace": namespace, "name": name, "uid": uid, "resourceVersion": str(revision), "generation": generation,
+        "creationTimestamp": created, "deletionTimestamp": deleted,
+        "labels": json.loads(labels), "annotations": json.loads(annotations), "finalizers": json.loads(finalizers),
+    }  # fmt: skip
+    return ImageJob.from_body({"metadata": meta, "spec": json.loads(spec), "status": json.loads(status)})

@@ -1,0 +1,141 @@
+"""What the SQLite store writes: plain functions on a connection, within a transaction. They do what the Kubernetes API does with an ImageJob."""
+
+import json
+import re
+import sqlite3
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+
+from imagejobs_contract import names
+from imagejobs_contract.errors import AlreadyExists, Conflict, Fault, Invalid, NotFound
+from imagejobs_contract.imagejob import DNS_LABEL, ImageJob, Spec, immutable_changes, spec_body
+from imagejobs_contract.names import JobKey
+from imagejobs_contract.status import Status
+from imagejobs_contract.stores.sqlite_reads import select
+from imagejobs_contract.times import show_time, utc_now
+
+KEPT_CHANGES = 10_000
+"""Rows of `changes`; who lags by more learns of everything that is there instead."""
+_PRUNE_EVERY = 1_000
+
+
+def insert(db: sqlite3.Connection, job: ImageJob) -> ImageJob:
+    """Store a new job.
+
+    Raises:
+        AlreadyExists: There is one of that name.
+        Invalid: It would not be a valid ImageJob.
+    """
+    check(job)
+    fresh = replace(job, uid=str(uuid.uuid4()), generation=1, created=utc_now().replace(microsecond=0), deleting=False, status=Status())
+    if db.execute("SELECT 1 FROM jobs WHERE namespace = ? AND name = ?", job.key).fetchone():
+        raise AlreadyExists(f"there is a job {job.key}")
+    revision = _note(db, job.key)
+    db.execute(
+        "INSERT INTO jobs (namespace, name, uid, revision, generation, created, labels, annotations, finalizers, state, spec, status)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *job.key, fresh.uid, revision, fresh.generation, show_time(fresh.created or utc_now()),
+            _json(dict(job.labels)), _json(dict(job.annotations)), _json(list(job.finalizers)),
+            fresh.status.state.value, _json(spec_body(job.spec)), _json({}),
+        ),
+    )  # fmt: skip
+    return replace(fresh, resource_version=str(revision))
+
+
+def update_status(db: sqlite3.Connection, job: ImageJob, status: Status) -> ImageJob:
+    """Write the status of the job as it was read; one that says the same is not written.
+
+    Raises:
+        NotFound: It is gone, or another job has its name.
+        Conflict: It changed.
+    """
+    row = db.execute("SELECT uid, revision FROM jobs WHERE namespace = ? AND name = ?", job.key).fetchone()
+    if row is None or row[0] != job.uid:
+        raise NotFound(f"there is no job {job.key} with uid {job.uid}")
+    if str(row[1]) != job.resource_version:
+        raise Conflict(f"the job {job.key} changed since version {job.resource_version}")
+    body = status.to_body()
+    if body == job.status.to_body():
+        return job
+    revision = _note(db, job.key)
+    db.execute("UPDATE jobs SET revision = ?, state = ?, status = ? WHERE uid = ?", (revision, status.state.value, _json(body), job.uid))
+    return replace(job, status=Status.from_body(body), resource_version=str(revision))
+
+
+def update_spec(db: sqlite3.Connection, key: JobKey, change: Callable[[Spec], Spec]) -> ImageJob:
+    """Change the spec; one that says the same is not written.
+
+    Raises:
+        NotFound: There is no such job.
+        Invalid: The change touches what is immutable, or its result is no valid ImageJob.
+    """
+    job = select(db, key)
+    changed = replace(job, spec=change(job.spec))
+    if changed.spec == job.spec:
+        return job
+    if faults := immutable_changes(job.spec, changed.spec):
+        raise Invalid(faults)
+    check(changed)
+    revision = _note(db, key)
+    values = (revision, job.generation + 1, _json(spec_body(changed.spec)), job.uid)
+    db.execute("UPDATE jobs SET revision = ?, generation = ?, spec = ? WHERE uid = ?", values)
+    return replace(changed, generation=job.generation + 1, resource_version=str(revision))
+
+
+def delete(db: sqlite3.Connection, key: JobKey, uid: str | None) -> None:
+    """Remove the job, or mark it as long as it has finalizers; nothing happens if there is none (of that uid)."""
+    row = db.execute("SELECT uid, finalizers, deleted FROM jobs WHERE namespace = ? AND name = ?", key).fetchone()
+    if row is None or uid not in (None, row[0]):
+        return
+    if not json.loads(row[1]):
+        _note(db, key)
+        db.execute("DELETE FROM jobs WHERE uid = ?", (row[0],))
+    elif row[2] is None:
+        values = (_note(db, key), show_time(utc_now()), row[0])
+        db.execute("UPDATE jobs SET revision = ?, deleted = ?, generation = generation + 1 WHERE uid = ?", values)
+
+
+def remove_finalizer(db: sqlite3.Connection, job: ImageJob, finalizer: str) -> None:
+    """Take a finalizer off the job; the last one of a job that is being deleted takes the job with it."""
+    row = db.execute("SELECT finalizers, deleted FROM jobs WHERE namespace = ? AND name = ? AND uid = ?", (*job.key, job.uid)).fetchone()
+    before: list[str] = json.loads(row[0]) if row else []
+    if finalizer not in before:
+        return
+    after = [each for each in before if each != finalizer]
+    revision = _note(db, job.key)
+    if row[1] is not None and not after:
+        db.execute("DELETE FROM jobs WHERE uid = ?", (job.uid,))
+    else:
+        db.execute("UPDATE jobs SET revision = ?, finalizers = ? WHERE uid = ?", (revision, _json(after), job.uid))
+
+
+def check(job: ImageJob) -> None:
+    """Refuse what the CRD would refuse, and so what could not be read again.
+
+    Raises:
+        Invalid: With every fault.
+    """
+    faults = []
+    if not re.fullmatch(names.NAME_PATTERN, job.key.name, re.ASCII):
+        faults.append(Fault("metadata.name", f"must be a DNS label of at most {names.MAX_NAME} characters"))
+    if not re.fullmatch(DNS_LABEL, job.key.namespace, re.ASCII):
+        faults.append(Fault("metadata.namespace", "must be a DNS label"))
+    try:
+        ImageJob.from_body(job.to_body())
+    except Invalid as ex:
+        faults.extend(ex.faults)
+    if faults:
+        raise Invalid(faults)
+
+
+def _note(db: sqlite3.Connection, key: JobKey) -> int:
+    revision = db.execute("INSERT INTO changes (namespace, name) VALUES (?, ?)", key).lastrowid or 0
+    if revision % _PRUNE_EVERY == 0:
+        db.execute("DELETE FROM changes WHERE revision <= ?", (revision - KEPT_CHANGES,))
+    return revision
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

@@ -1,0 +1,95 @@
+"""Presigned links, followed at a real S3 server."""
+
+import asyncio
+import dataclasses
+import urllib.error
+import urllib.request
+from email.message import Message
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from imagejobs_contract.links import MAX_SECONDS, BotoSigner, content_disposition
+from imagejobs_contract.objects import S3Objects
+
+
+def follow(link: str) -> tuple[bytes, Message]:
+    with urllib.request.urlopen(link, timeout=10) as answer:
+        return answer.read(), answer.headers
+
+
+@pytest.fixture
+def stored(s3_settings):
+    """Store an object and return its key, which needs quoting."""
+    key = "outputs/j1/à b+c#1.jpg"
+    asyncio.run(S3Objects(s3_settings).put(key, b"picture", content_type="application/octet-stream"))
+    return key
+
+
+@pytest.mark.parametrize(
+    "name", ["photo.jpg", "Gänse & Möwen.jpg", "写真.png", 'a"b\\c;d%41.jpg', "x\r\nSet-Cookie: a=b.jpg", "\u202egpj.exe"],
+    ids=["ascii", "latin", "chinese", "quotes", "header injection", "right to left"],
+)  # fmt: skip
+def test_a_followed_link_gives_the_bytes_the_type_and_the_name(s3_settings, stored, name):
+    link = BotoSigner.from_settings(s3_settings).get_link(stored, seconds=60, content_type="image/jpeg", file_name=name)
+    body, headers = follow(link)
+    assert (body, headers["Content-Type"]) == (b"picture", "image/jpeg")
+    assert headers["Content-Disposition"] == content_disposition(name)
+    assert headers["Set-Cookie"] is None
+
+
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [
+        ("photo.jpg", 'inline; filename="photo.jpg"'),
+        ("é.jpg", "inline; filename=\"_.jpg\"; filename*=UTF-8''%C3%A9.jpg"),
+        ('a"b.jpg', "inline; filename=\"a_b.jpg\"; filename*=UTF-8''a%22b.jpg"),
+        ("a\nb", "inline; filename=\"a_b\"; filename*=UTF-8''a%0Ab"),
+        ("it's (1)*.jpg", 'inline; filename="it\'s (1)*.jpg"'),
+        ("\ud800.jpg", "inline; filename=\"_.jpg\"; filename*=UTF-8''%3F.jpg"),
+    ],
+    ids=["ascii", "latin", "quote", "line feed", "punctuation", "surrogate"],
+)
+def test_the_header_follows_rfc_6266(name, header):
+    assert content_disposition(name) == header
+
+
+def test_the_true_name_is_read_back_by_others(s3_settings, stored):
+    """By the standard library, whose reading of RFC 8187 is not ours."""
+    name = "Gänse & 写真.jpg"
+    link = BotoSigner(s3_settings).get_link(stored, seconds=60, content_type="image/jpeg", file_name=name)
+    message = Message()
+    message["Content-Disposition"] = follow(link)[1]["Content-Disposition"].replace('filename="G_nse & __.jpg"; ', "")
+    assert message.get_filename() == name
+
+
+@pytest.mark.parametrize("change", [("image%2Fjpeg", "text%2Fhtml"), ("photo.jpg", "photo.exe"), ("j1", "j2")], ids=["type", "name", "key"])
+def test_a_changed_link_is_refused(s3_settings, stored, change):
+    link = BotoSigner(s3_settings).get_link(stored, seconds=60, content_type="image/jpeg", file_name="photo.jpg")
+    forged = link.replace(*change)
+    assert forged != link
+    with pytest.raises(urllib.error.HTTPError) as refusal:
+        follow(forged)
+    assert refusal.value.code == 403
+    refusal.value.close()
+
+
+def test_links_are_signed_for_the_public_endpoint(s3_settings):
+    settings = dataclasses.replace(s3_settings, public_endpoint="https://images.example.org:8443")
+    parts = urlsplit(BotoSigner(settings).get_link("a.jpg", seconds=60, content_type="image/jpeg", file_name="a.jpg"))
+    assert (parts.scheme, parts.netloc, parts.path) == ("https", "images.example.org:8443", f"/{settings.bucket}/a.jpg")
+    assert parse_qs(parts.query)["X-Amz-SignedHeaders"] == ["host"]
+
+
+def test_the_bucket_stands_in_the_host_name_when_asked(s3_settings):
+    settings = dataclasses.replace(s3_settings, public_endpoint="https://s3.example.org", path_style=False)
+    parts = urlsplit(BotoSigner(settings).get_link("a.jpg", seconds=60, content_type="image/jpeg", file_name="a.jpg"))
+    assert (parts.netloc, parts.path) == (f"{settings.bucket}.s3.example.org", "/a.jpg")
+
+
+@pytest.mark.parametrize(("asked", "signed"), [(-1, 1), (0, 1), (3600, 3600), (MAX_SECONDS + 1, 604_800)])
+def test_the_time_is_kept_within_what_signatures_allow(s3_settings, asked, signed):
+    link = BotoSigner(s3_settings).get_link("a.jpg", seconds=asked, content_type="image/jpeg", file_name="a.jpg")
+    query = parse_qs(urlsplit(link).query)
+    assert query["X-Amz-Expires"] == [str(signed)]
+    assert query["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]

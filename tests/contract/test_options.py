@@ -1,0 +1,86 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagejobs_contract import options
+from imagejobs_contract.options import Fit, Format, Gravity, Variant, read_variant, variant_body
+from imagejobs_contract.reader import Reader
+
+SIDES = st.none() | st.integers(1, 16_383)
+
+
+@st.composite
+def variants(draw) -> Variant:
+    """Any variant that makes sense."""
+    kind = draw(st.none() | st.sampled_from(Format))
+    lossy = kind is None or kind in options.LOSSY
+    width, height = draw(SIDES), draw(SIDES)
+    return Variant(
+        name=draw(st.from_regex(options.VARIANT_NAME, fullmatch=True)), width=width, height=height,
+        fit=draw(st.sampled_from(Fit) if width and height else st.sampled_from([Fit.INSIDE, Fit.OUTSIDE])), gravity=draw(st.sampled_from(Gravity)),
+        enlarge=draw(st.booleans()), format=kind, quality=draw(st.none() | st.integers(1, 100)),
+        max_size=draw(st.none() | st.integers(options.MIN_SIZE, options.MAX_SIZE)) if lossy else None,
+        background=draw(st.none() | st.from_regex("[0-9a-f]{6}", fullmatch=True)), keep_metadata=draw(st.booleans()),
+        frames=draw(st.none() | st.integers(1, 256)), only_if_smaller=draw(st.booleans()),
+    )  # fmt: skip
+
+
+def read(body: dict, camel: bool = False) -> tuple[Variant, list[str]]:
+    reader = Reader(body)
+    return read_variant(reader, camel=camel), [fault.where for fault in reader.faults]
+
+
+@given(variants())
+def test_what_is_written_is_read_back(variant):
+    body = variant_body(variant)
+    reader = Reader(body)
+    assert read_variant(reader, camel=True, name=variant.name) == variant
+    assert reader.faults == []
+
+
+def test_nothing_asked_is_the_default_and_is_written_as_its_name():
+    assert read({}) == (Variant(), [])
+    assert variant_body(Variant()) == {"name": "default"}
+
+
+def test_form_fields_are_read_from_text():
+    form = {"width": "400", "fit": "cover", "height": "300", "enlarge": "yes", "max_size": "200kB", "background": "#FFcc00", "quality": "80"}
+    expected = Variant(width=400, height=300, fit=Fit.COVER, enlarge=True, max_size=200_000, background="ffcc00", quality=80)
+    assert read(form) == (expected, [])
+
+
+def test_every_option_can_be_wrong_at_once():
+    body = dict.fromkeys(options.NAMES, "?")
+    assert sorted(read(body)[1]) == sorted(options.NAMES)
+
+
+def test_the_crds_names_are_used_when_asked():
+    assert read({"maxSize": 5000, "max_size": 6000}, camel=True)[0].max_size == 5000
+    assert sorted(read(dict.fromkeys(options.NAMES.values(), "?"), camel=True)[1]) == sorted(options.NAMES.values())
+
+
+@pytest.mark.parametrize("fit", [Fit.COVER, Fit.CONTAIN, Fit.FILL])
+@pytest.mark.parametrize("sides", [{}, {"width": 5}, {"height": 5}], ids=str)
+def test_some_fits_need_both_sides(fit, sides):
+    assert read({"fit": fit.value, **sides})[1] == ["fit"]
+
+
+@pytest.mark.parametrize("kind", list(Format))
+def test_only_lossy_formats_can_aim_at_a_size(kind):
+    assert read({"format": kind.value, "max_size": "5kB"})[1] == ([] if kind in options.LOSSY else ["max_size"])
+
+
+@pytest.mark.parametrize(
+    ("name", "low", "high"), [("width", 1, 16_383), ("height", 1, 16_383), ("quality", 1, 100), ("max_size", 256, 2**25), ("frames", 1, 256)]
+)
+def test_bounds_include_their_ends_and_nothing_beyond(name, low, high):
+    assert [read({name: value})[1] for value in (low - 1, low, high, high + 1)] == [[name], [], [], [name]]
+
+
+def test_every_option_of_a_variant_has_a_name_of_its_own():
+    assert {"name", *options.NAMES} == set(Variant.__dataclass_fields__)
+
+
+@pytest.mark.parametrize(("kind", "content_type", "extension"), [(Format.JPEG, "image/jpeg", "jpg"), (Format.WEBP, "image/webp", "webp")])
+def test_formats_know_their_type_and_extension(kind, content_type, extension):
+    assert (kind.content_type, kind.extension) == (content_type, extension)

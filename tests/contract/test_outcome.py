@@ -1,0 +1,60 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imagejobs_contract.codes import Code
+from imagejobs_contract.options import Format
+from imagejobs_contract.outcome import MAX_MESSAGE, ItemState, Outcome, OutputFile
+
+FILES = st.builds(
+    OutputFile, variant=st.text(), key=st.text(), width=st.integers(1), height=st.integers(1), format=st.sampled_from(Format),
+    bytes=st.integers(0), kept_original=st.booleans(),
+)  # fmt: skip
+ENDED = {"index": st.integers(0), "name": st.text(), "attempt": st.integers(1)}
+OUTCOMES = st.one_of(
+    st.builds(Outcome, **ENDED, outputs=st.lists(FILES, max_size=3).map(tuple), bytes_in=st.integers(0)),
+    st.builds(Outcome, **ENDED, code=st.sampled_from(Code), message=st.text(max_size=MAX_MESSAGE)),
+)
+
+
+@given(OUTCOMES)
+def test_an_outcome_is_one_line_and_is_read_back(outcome):
+    line = outcome.to_line()
+    assert "\n" not in line
+    assert Outcome.from_line(line) == outcome
+    assert Outcome.from_line(line.encode()) == outcome
+
+
+def test_success_is_the_absence_of_a_code():
+    assert (Outcome(0, "a").state, Outcome(0, "a").succeeded) == (ItemState.SUCCEEDED, True)
+    assert (Outcome(0, "a", code=Code.CORRUPT_IMAGE).state, Outcome(0, "a", code=Code.CORRUPT_IMAGE).succeeded) == (ItemState.FAILED, False)
+
+
+def test_results_are_summed():
+    files = tuple(OutputFile(name, "k", 1, 1, Format.PNG, size) for name, size in (("a", 3), ("b", 4)))
+    assert Outcome(0, "a", outputs=files).bytes_out == 7
+
+
+def test_a_long_message_is_cut():
+    assert len(Outcome.from_line(Outcome(0, "a", code=Code.SOURCE_ERROR, message="m" * 1000).to_line()).message) == MAX_MESSAGE
+
+
+def test_a_code_of_another_version_is_still_a_failure():
+    assert Outcome.from_body({"index": 0, "state": "Failed", "code": "from_the_future"}).code == Code.INTERNAL_ERROR
+
+
+@pytest.mark.parametrize("cut", [1, 10, 40])
+def test_a_line_that_was_cut_is_refused(cut):
+    with pytest.raises(ValueError, match=r"."):
+        Outcome.from_line(Outcome(0, "a", outputs=(OutputFile("v", "k", 1, 1, Format.PNG, 1),)).to_line()[:-cut])
+
+
+@pytest.mark.parametrize(
+    "body", [{}, [], 5, None, {"index": None}, {"index": "x"}, {"index": 0, "outputs": 5}, {"index": 0, "outputs": [{}]},
+             {"index": 0, "outputs": [{"variant": "a", "key": "k", "width": 1, "height": 1, "format": "bmp", "bytes": 1}]}], ids=str
+)  # fmt: skip
+def test_what_is_no_outcome_is_refused(body):
+    with pytest.raises(ValueError, match=r"."):
+        Outcome.from_line(json.dumps(body))
