@@ -1,0 +1,81 @@
+"""A web server on loopback whose images a test can hold back: so a worker is caught at an exact place of its work."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+WAIT_SECONDS = 20.0
+Answer = bytes | int
+"""A body, or a status without one."""
+
+
+class ImageSite:
+    """Serves `bodies` by path, counts requests, and holds back the answers to held paths."""
+
+    def __init__(self) -> None:
+        self.bodies: dict[str, Answer | list[Answer]] = {}
+        self.requests: Counter[str] = Counter()
+        self.port = 0
+        self._gates: dict[str, threading.Event] = {}
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def hold(self, path: str) -> None:
+        """Hold back answers from now on."""
+        self._gates[path] = threading.Event()
+
+    def release(self, path: str) -> None:
+        """Let the held answers go, and all later ones."""
+        self._gates.pop(path).set()
+
+    def wait_for_requests(self, path: str, count: int = 1) -> None:
+        """Wait until the path was asked for so often."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while self.requests[path] < count:
+            assert time.monotonic() < deadline, f"{path} was asked for {self.requests[path]} times"
+            time.sleep(0.005)
+
+    def answer(self, path: str) -> Answer:
+        """Return what to answer: the n-th request gets the n-th of several answers."""
+        nth = self.requests[path]
+        self.requests[path] += 1
+        gate, body = self._gates.get(path), self.bodies.get(path, 404)
+        if gate:
+            gate.wait(WAIT_SECONDS)
+        return body[min(nth, len(body) - 1)] if isinstance(body, list) else body
+
+
+@contextmanager
+def image_site() -> Iterator[ImageSite]:
+    """A running site."""
+    site = ImageSite()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            answer = site.answer(self.path)
+            status, body = (200, answer) if isinstance(answer, bytes) else (answer, b"")
+            try:
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+            except ConnectionError:
+                pass
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    server.block_on_close = False
+    site.port = server.server_port
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield site
+    server.shutdown()
+    server.server_close()
+    thread.join()

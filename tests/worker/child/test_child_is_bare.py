@@ -1,0 +1,122 @@
+"""What a child holds of the parent: nothing but its socket."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import pictures
+from imagejobs_contract.limits import Limits
+from imagejobs_contract.options import Variant
+from imagejobs_worker.child.door import Door
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
+PHOTO = pictures.saved(pictures.photo(80, 60), "jpeg")
+SECRET = "a-secret-of-the-parent"
+
+
+@pytest.fixture(scope="module")
+def child():
+    """The /proc folder of a child whose parent has a secret, an open file and a listening socket."""
+    with pytest.MonkeyPatch.context() as patch, Path(__file__).open() as file, socket.create_server(("127.0.0.1", 0)) as listening:
+        patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+        os.set_inheritable(file.fileno(), True)
+        os.set_inheritable(listening.fileno(), True)
+        loop, door = asyncio.new_event_loop(), Door(Limits(), memory_bytes=1 << 30)
+        loop.run_until_complete(door.start())
+        loop.run_until_complete(door.render(PHOTO, [Variant(width=20)]))
+        yield Path(f"/proc/{door.child_pid}")
+        loop.run_until_complete(door.close())
+        loop.close()
+
+
+def zygote(child):
+    return Path("/proc") / (child / "stat").read_text().rsplit(")", 1)[1].split()[1]
+
+
+def test_its_environment_has_nothing_but_the_allocators_setting(child):
+    assert (child / "environ").read_bytes() == b"GLIBC_TUNABLES=glibc.malloc.hugetlb=1\0"
+    assert (zygote(child) / "environ").read_bytes() == (child / "environ").read_bytes()
+
+
+def test_its_memory_does_not_hold_the_secret(child):
+    """A fork of the parent would hold copies of it."""
+    assert SECRET.encode() in memory_of(Path("/proc/self"))
+    assert SECRET.encode() not in memory_of(child)
+
+
+def test_it_holds_one_socket_and_the_null_device(child):
+    held = {each.name: str(each.readlink()) for each in (child / "fd").iterdir()}
+    assert held.pop("0").startswith("socket:")
+    assert held == {"1": "/dev/null", "2": "/dev/null"}
+
+
+def test_it_has_one_thread_and_its_limits(child):
+    limits = (child / "limits").read_text()
+    assert "Threads:\t1\n" in (child / "status").read_text()
+    assert limit(limits, "Max core file size") == ["0", "0"]
+    assert limit(limits, "Max address space") == [str(1 << 30)] * 2
+    assert int(limit(limits, "Max cpu time")[0]) < 60
+
+
+def test_it_ends_with_its_parent(tmp_path):
+    script = tmp_path / "parent.py"
+    script.write_text(f"""
+import asyncio, time
+from imagejobs_worker.child.door import Door
+from imagejobs_contract.limits import Limits
+from imagejobs_contract.options import Variant
+
+async def main():
+    door = Door(Limits())
+    await door.start()
+    await door.render({PHOTO!r}, [Variant(width=20)])
+    print(door.child_pid, flush=True)
+    time.sleep(60)
+
+asyncio.run(main())
+""")
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True, env={"PYTHONPATH": os.pathsep.join(sys.path)}) as parent:
+        pid = int(parent.stdout.readline())
+        both = [Path(f"/proc/{pid}"), zygote(Path(f"/proc/{pid}"))]
+        parent.send_signal(signal.SIGKILL)
+    until = time.monotonic() + 5
+    while any(running(each) for each in both) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not any(running(each) for each in both)
+
+
+def limit(text, name):
+    line = next(line for line in text.splitlines() if line.startswith(name))
+    return line.removeprefix(name).split()[:2]
+
+
+def running(process):
+    try:
+        return (process / "stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def memory_of(process):
+    """Return all writable memory of a process."""
+    areas = [line.split() for line in (process / "maps").read_text().splitlines()]
+    found = []
+    with (process / "mem").open("rb", 0) as memory:
+        for area in areas:
+            if not area[1].startswith("rw") or area[-1] in ("[vvar]", "[vsyscall]"):
+                continue
+            start, end = (int(each, 16) for each in area[0].split("-"))
+            if end - start < 256 << 20:
+                memory.seek(start)
+                try:
+                    found.append(memory.read(end - start))
+                except OSError:
+                    continue
+    return b"".join(found)

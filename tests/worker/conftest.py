@@ -1,0 +1,29 @@
+"""What the worker's tests share: real workers, a web server that can hold images back, an object store."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from image_site import ImageSite, image_site
+from imagejobs_contract.objects import S3Objects
+from imagejobs_contract.settings import S3Settings
+from worker_process import Workers
+
+
+@pytest.fixture
+def site() -> Iterator[ImageSite]:
+    with image_site() as running:
+        yield running
+
+
+@pytest.fixture
+def objects(s3_settings: S3Settings) -> S3Objects:
+    return S3Objects(s3_settings)
+
+
+@pytest.fixture
+def workers(tmp_path: Path, redis_url: str, s3_settings: S3Settings) -> Iterator[Workers]:
+    started = Workers(tmp_path, redis_url, s3_settings)
+    yield started
+    started.stop_all()

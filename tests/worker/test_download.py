@@ -1,0 +1,260 @@
+import asyncio
+import ssl
+import subprocess
+import time
+from contextlib import asynccontextmanager
+from ipaddress import ip_network
+
+import pytest
+
+from imagejobs_contract.address import Guard
+from imagejobs_contract.codes import Code
+from imagejobs_contract.errors import ImageFailed
+from imagejobs_worker.download import Patience, download
+
+LOOPBACK = [ip_network("127.0.0.1/32")]
+IMAGE = bytes(range(256)) * 400
+LENGTH = f"Content-Length: {len(IMAGE)}\r\n\r\n".encode()
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+class Site:
+    """A server on loopback that sends fixed bytes per path, and what it was asked."""
+
+    def __init__(self, answers):
+        self.answers = answers
+        self.requests = []
+        self.port = 0
+
+    async def answer(self, reader, writer):
+        request = await reader.readuntil(b"\r\n\r\n")
+        self.requests.append(request.decode())
+        answer = self.answers[request.split(b" ")[1].decode()]
+        try:
+            for piece in answer if isinstance(answer, list) else [answer]:
+                if isinstance(piece, float):
+                    await asyncio.sleep(piece)
+                else:
+                    writer.write(piece.replace(b"PORT", str(self.port).encode()))
+                    await writer.drain()
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def serving(answers, tls=None):
+    site = Site(answers)
+    server = await asyncio.start_server(site.answer, "127.0.0.1", 0, ssl=tls)
+    site.port = server.sockets[0].getsockname()[1]
+    try:
+        yield site
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+async def to_loopback(host, port):
+    return {"inside.example": ["10.0.0.1"], "gone.example": ["192.168.7.7"]}.get(host, ["127.0.0.1"])
+
+
+def get(answers, path="/image", max_bytes=200_000, patience=Patience(1.0, 2.0), host="images.example", private=LOOPBACK):  # noqa: B008
+    async def scenario():
+        async with serving(answers) as site:
+            guard = Guard(private=private, resolve=to_loopback)
+            return await download(guard, f"http://{host}:{site.port}{path}", max_bytes, patience), site
+
+    return asyncio.run(scenario())
+
+
+def code_of(answers, **options):
+    with pytest.raises(ImageFailed) as caught:
+        get(answers, **options)
+    return caught.value.code
+
+
+def chunked(data, size):
+    pieces = [data[start : start + size] for start in range(0, len(data), size)]
+    return b"".join(b"%x;note=1\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        OK + LENGTH + IMAGE,
+        OK + b"\r\n" + IMAGE,
+        b"HTTP/1.0 200 OK\r\n\r\n" + IMAGE,
+        OK + b"Transfer-Encoding: chunked\r\n\r\n" + chunked(IMAGE, 1000),
+        OK + b"Transfer-Encoding: Chunked\r\n\r\n" + chunked(IMAGE, 100_000),
+        b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + OK + LENGTH + IMAGE,
+        OK + b"content-encoding: identity\r\nCONTENT-LENGTH:" + LENGTH.split(b":")[1] + IMAGE,
+        [OK, 0.05, LENGTH[:9], 0.05, LENGTH[9:] + IMAGE[:5], 0.05, IMAGE[5:]],
+        OK + LENGTH + IMAGE + b"what follows the body does not belong to it",
+    ],
+    ids=["length", "until the end", "HTTP/1.0", "small chunks", "large chunks", "early hints", "names in any case", "in pieces", "trailing bytes"],
+)  # fmt: skip
+def test_a_body_arrives_however_it_is_framed(answer):
+    assert get({"/image": answer})[0] == IMAGE
+
+
+def test_the_request_names_the_host_and_refuses_compression():
+    _, site = get({"/image?a=b%20c": OK + LENGTH + IMAGE}, path="/image?a=b%20c")
+    lines = site.requests[0].split("\r\n")
+    assert lines[:2] == ["GET /image?a=b%20c HTTP/1.1", f"Host: images.example:{site.port}"]
+    assert {"Accept-Encoding: identity", "Connection: close"} <= set(lines)
+
+
+def test_proxies_of_the_environment_are_not_used(monkeypatch):
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9/")
+    assert get({"/image": OK + LENGTH + IMAGE})[0] == IMAGE
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (b"HTTP/1.1 404 Not Found\r\n\r\n", Code.SOURCE_NOT_FOUND),
+        (b"HTTP/1.1 410 Gone\r\n\r\n", Code.SOURCE_NOT_FOUND),
+        (b"HTTP/1.1 401 Unauthorized\r\n\r\n", Code.SOURCE_FORBIDDEN),
+        (b"HTTP/1.1 403 Forbidden\r\n\r\n", Code.SOURCE_FORBIDDEN),
+        (b"HTTP/1.1 429 Slow Down\r\n\r\n", Code.SOURCE_ERROR),
+        (b"HTTP/1.1 503 Later\r\n\r\n", Code.SOURCE_ERROR),
+        (b"HTTP/1.1 206 Partial\r\n" + LENGTH + IMAGE, Code.SOURCE_ERROR),
+        (b"HTTP/1.1 302 Found\r\n\r\n", Code.SOURCE_ERROR),
+        (OK + b"Content-Length: 102401\r\n\r\n", Code.FILE_TOO_LARGE),
+        (OK + b"\r\n" + IMAGE + b"x", Code.FILE_TOO_LARGE),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n" + chunked(IMAGE + b"x", 1000), Code.FILE_TOO_LARGE),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\nffffffff\r\n" + IMAGE * 2, Code.FILE_TOO_LARGE),
+        (OK + b"Content-Length: 102400\r\n\r\n" + IMAGE[:-1], Code.SOURCE_ERROR),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n10\r\n0123", Code.SOURCE_ERROR),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n4\r\n0123456\r\n0\r\n\r\n", Code.SOURCE_ERROR),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n-4\r\n0123\r\n0\r\n\r\n", Code.SOURCE_ERROR),
+        (OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n", Code.SOURCE_ERROR),
+        (OK + b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n4\r\n0123\r\n0\r\n\r\n", Code.SOURCE_ERROR),
+        (OK + b"Content-Length: 4\r\nContent-Length: 5\r\n\r\n01234", Code.SOURCE_ERROR),
+        (OK + b"Content-Length: -1\r\n\r\n", Code.SOURCE_ERROR),
+        (OK + b"Content-Length: 0x10\r\n\r\n", Code.SOURCE_ERROR),
+        (OK + b"Content-Encoding: gzip\r\n\r\n" + IMAGE[:10], Code.SOURCE_ERROR),
+        (OK + b"no colon\r\n\r\n", Code.SOURCE_ERROR),
+        (OK + b"X: " + b"y" * 100_000 + b"\r\n\r\n", Code.SOURCE_ERROR),
+        (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", Code.SOURCE_ERROR),
+        (b"HTTP/2 200 OK\r\n\r\n", Code.SOURCE_ERROR),
+        (b"", Code.SOURCE_ERROR),
+        ([5.0], Code.SOURCE_TIMEOUT),
+        ([OK + LENGTH] + [b"x", 0.05] * 100, Code.SOURCE_TIMEOUT),
+        ([OK] + [b"A: b\r\n", 0.05] * 100, Code.SOURCE_TIMEOUT),
+        ([b"HTTP/1.1 102 Processing\r\n\r\n", 0.05] * 100, Code.SOURCE_TIMEOUT),
+    ],
+    ids=[
+        "404", "410", "401", "403", "429", "503", "206 unasked", "302 without location", "declared too large", "endless", "chunks too large",
+        "one chunk too large", "cut body", "cut chunk", "chunk longer than its size", "negative chunk", "gzip transfer", "chunked with length",
+        "two lengths", "negative length", "hexadecimal length", "gzip", "header without colon", "endless header", "another protocol", "HTTP/2",
+        "nothing", "silence", "body drips", "headers drip", "endless interim answers",
+    ],
+)  # fmt: skip
+def test_a_bad_answer_ends_as_one_code_in_time(answer, code):
+    start = time.monotonic()
+    assert code_of({"/image": answer}, max_bytes=len(IMAGE), patience=Patience(0.4, 0.4)) is code
+    assert time.monotonic() - start < 2
+
+
+def test_redirects_are_followed_with_relative_and_absolute_targets():
+    answers = {
+        "/image": b"HTTP/1.1 301 Moved\r\nLocation: a/../b?c\r\n\r\n",
+        "/b?c": b"HTTP/1.1 308 Moved\r\nLocation: http://other.example:PORT/d\r\n\r\n",
+        "/d": OK + LENGTH + IMAGE,
+    }
+    body, site = get(answers)
+    assert body == IMAGE
+    assert f"Host: other.example:{site.port}" in site.requests[2]
+
+
+@pytest.mark.parametrize(("hops", "arrives"), [(5, True), (6, False)])
+def test_five_redirects_are_followed_and_no_more(hops, arrives):
+    answers = {f"/{n}": f"HTTP/1.1 302 Found\r\nLocation: /{n + 1}\r\n\r\n".encode() for n in range(hops)}
+    answers[f"/{hops}"] = OK + LENGTH + IMAGE
+    if arrives:
+        assert get(answers, path="/0")[0] == IMAGE
+    else:
+        assert code_of(answers, path="/0") is Code.SOURCE_ERROR
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["http://169.254.169.254/latest/meta-data/", "http://inside.example/", "//gone.example/x", "http://[::1]/", "http://2130706434/", "file:///etc/passwd",
+     "gopher://images.example/", "http://user:pass@images.example/"],
+)  # fmt: skip
+def test_a_redirect_to_where_nobody_may_go_is_refused_before_anything_is_sent(location):
+    def resolve_numbers(host):
+        return {"2130706434": ["127.0.0.2"], "169.254.169.254": ["169.254.169.254"], "::1": ["::1"]}.get(host)
+
+    async def resolve(host, port):
+        return resolve_numbers(host) or await to_loopback(host, port)
+
+    async def scenario():
+        async with serving({"/image": f"HTTP/1.1 302 Found\r\nLocation: {location}\r\n\r\n".encode()}) as site:
+            with pytest.raises(ImageFailed) as caught:
+                await download(Guard(private=LOOPBACK, resolve=resolve), f"http://images.example:{site.port}/image", 1000, Patience(1, 2))
+            return caught.value, len(site.requests)
+
+    error, requests = asyncio.run(scenario())
+    assert (error.code, requests) == (Code.SOURCE_FORBIDDEN, 1)
+
+
+def test_a_name_that_rebinds_between_two_hops_is_refused():
+    asked = []
+
+    async def resolve(host, port):
+        asked.append(host)
+        return ["127.0.0.1"] if len(asked) == 1 else ["127.0.0.2"]
+
+    async def scenario():
+        async with serving({"/image": b"HTTP/1.1 302 Found\r\nLocation: /again\r\n\r\n"}) as site:
+            await download(Guard(private=LOOPBACK, resolve=resolve), f"http://images.example:{site.port}/image", 1000, Patience(1, 2))
+
+    with pytest.raises(ImageFailed) as caught:
+        asyncio.run(scenario())
+    assert caught.value.code is Code.SOURCE_FORBIDDEN
+
+
+def test_loopback_is_refused_by_default():
+    assert code_of({"/image": OK + LENGTH + IMAGE}, private=[]) is Code.SOURCE_FORBIDDEN
+
+
+def test_nobody_listening_is_a_source_error():
+    with pytest.raises(ImageFailed) as caught:
+        asyncio.run(download(Guard(private=LOOPBACK, resolve=to_loopback), "http://images.example:1/", 1000, Patience(1, 2)))
+    assert caught.value.code is Code.SOURCE_ERROR
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A certificate for images.example, and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=images.example", "-addext",
+         "subjectAltName=DNS:images.example", "-keyout", folder / "key.pem", "-out", folder / "cert.pem"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return folder
+
+
+@pytest.mark.parametrize(("host", "trusted", "code"), [("images.example", True, None), ("other.example", True, Code.SOURCE_ERROR),
+                                                       ("images.example", False, Code.SOURCE_ERROR)])  # fmt: skip
+def test_tls_is_verified_for_the_name_that_was_asked_for(certificate, host, trusted, code):
+    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_side.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
+    client_side = ssl.create_default_context(cafile=certificate / "cert.pem" if trusted else None)
+
+    async def scenario():
+        async with serving({"/image": OK + LENGTH + IMAGE}, tls=server_side) as site:
+            guard = Guard(private=LOOPBACK, resolve=to_loopback, tls=client_side)
+            return await download(guard, f"https://{host}:{site.port}/image", 200_000, Patience(2, 4))
+
+    if code is None:
+        assert asyncio.run(scenario()) == IMAGE
+    else:
+        with pytest.raises(ImageFailed) as caught:
+            asyncio.run(scenario())
+        assert caught.value.code is code

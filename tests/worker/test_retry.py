@@ -1,0 +1,61 @@
+import asyncio
+import time
+
+import pytest
+
+from imagejobs_contract.codes import Code
+from imagejobs_contract.errors import ImageFailed, Misconfigured
+from imagejobs_worker.retry import Backoff, Retry, retried
+
+FAST = Retry(first=0.001, longest=0.002, storage=0.3)
+
+
+def run(errors, attempts, retry=FAST):
+    """Return (result or code, calls) of an act that fails with the errors, one after the other, and then succeeds."""
+    left, calls = list(errors), []
+
+    async def act():
+        calls.append(time.monotonic())
+        if left:
+            raise left.pop(0)
+        return "done"
+
+    try:
+        return asyncio.run(retried(act, attempts, retry)), len(calls)
+    except ImageFailed as ex:
+        return ex.code, len(calls)
+
+
+@pytest.mark.parametrize("code", [Code.SOURCE_TIMEOUT, Code.SOURCE_ERROR, Code.INTERNAL_ERROR])
+def test_an_error_that_can_pass_is_tried_again_up_to_the_attempts(code):
+    assert run([ImageFailed(code=code)] * 2, attempts=3) == ("done", 3)
+    assert run([ImageFailed(code=code)] * 3, attempts=3) == (code, 3)
+
+
+@pytest.mark.parametrize("code", [Code.CORRUPT_IMAGE, Code.SOURCE_NOT_FOUND, Code.FILE_TOO_LARGE, Code.OUT_OF_MEMORY, Code.PROCESSING_TIMEOUT])
+def test_an_error_that_stays_is_not_tried_again(code):
+    assert run([ImageFailed(code=code)], attempts=10) == (code, 1)
+
+
+def test_an_outage_of_the_storage_does_not_burn_attempts():
+    assert run([ImageFailed(code=Code.STORAGE_ERROR)] * 20, attempts=1) == ("done", 21)
+
+
+def test_the_patience_with_the_storage_ends():
+    code, calls = run([ImageFailed(code=Code.STORAGE_ERROR)] * 10_000, attempts=1, retry=Retry(0.01, 0.02, 0.1))
+    assert code is Code.STORAGE_ERROR
+    assert 5 <= calls <= 25
+
+
+def test_wrong_credentials_are_not_waited_for():
+    with pytest.raises(Misconfigured):
+        run([Misconfigured()], attempts=3)
+
+
+def test_waits_double_up_to_the_longest_and_differ():
+    backoff = Backoff(1.0, 8.0)
+    waits = [backoff.next() for _ in range(6)]
+    assert all(high / 2 <= wait <= high for wait, high in zip(waits, [1, 2, 4, 8, 8, 8], strict=True))
+    assert len(set(waits)) == 6
+    backoff.reset()
+    assert backoff.next() <= 1.0

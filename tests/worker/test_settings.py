@@ -1,0 +1,42 @@
+import pytest
+
+from imagejobs_contract.names import JobKey
+from imagejobs_contract.settings import read
+from imagejobs_worker.inputs import ShardKey
+from imagejobs_worker.settings import Settings, read_shard
+
+SHARD = {"IMAGEJOB_NAME": "holiday", "IMAGEJOB_NAMESPACE": "team-a", "IMAGEJOB_UID": "0b-1", "IMAGEJOB_ATTEMPT": "2", "JOB_COMPLETION_INDEX": "7"}
+
+
+def test_everything_has_a_default():
+    settings = read({}, Settings.read)
+    assert (settings.parallel, settings.lease_seconds, settings.grace_seconds, settings.checkpoint_seconds) == (1, 10.0, 20.0, 5.0)
+    assert settings.private_sources == ()
+
+
+def test_all_bad_variables_are_named_at_once(capsys):
+    bad = {"MAX_PARALLEL": "0", "LEASE_SECONDS": "x", "LOG_LEVEL": "loud", "MEMORY_LIMIT": "1kB", "ALLOWED_PRIVATE_SOURCES": "10.0.0.1/8 nonsense",
+           "WORKER_NAME": "a b", "MAX_PIXELS": "-1"}  # fmt: skip
+    with pytest.raises(SystemExit) as caught:
+        read(bad, Settings.read)
+    assert caught.value.code == 2
+    told = capsys.readouterr().err
+    assert all(name in told for name in bad)
+    assert told.count("ALLOWED_PRIVATE_SOURCES") == 2
+
+
+def test_private_sources_are_separated_by_commas_or_spaces():
+    assert read({"ALLOWED_PRIVATE_SOURCES": "10.0.0.0/8, fd00::/8 127.0.0.1/32"}, Settings.read).private_sources == (
+        "10.0.0.0/8", "fd00::/8", "127.0.0.1/32",
+    )  # fmt: skip
+
+
+def test_a_pod_of_a_job_knows_its_shard():
+    assert read(SHARD, read_shard) == ShardKey(JobKey("team-a", "holiday"), "0b-1", 2, 7)
+
+
+@pytest.mark.parametrize("name", ["IMAGEJOB_NAME", "IMAGEJOB_UID", "IMAGEJOB_ATTEMPT", "JOB_COMPLETION_INDEX"])
+def test_a_shard_without_its_variables_says_which(capsys, name):
+    with pytest.raises(SystemExit):
+        read({key: value for key, value in SHARD.items() if key != name}, read_shard)
+    assert f"{name}: is missing" in capsys.readouterr().err

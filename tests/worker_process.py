@@ -1,0 +1,121 @@
+"""Starts real workers, and makes what they work on."""
+
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from imagejobs_contract.imagejob import Item
+from imagejobs_contract.names import JobKey
+from imagejobs_contract.options import Format, Variant
+from imagejobs_contract.settings import S3Settings
+from imagejobs_contract.tasks import Task
+
+WAIT_SECONDS = 20.0
+JOB = JobKey("default", "holiday")
+UID = "0b0e7c3a-uid"
+TIED = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+"""Makes workers die with a pytest that is killed."""
+SMALL = (Variant(width=16, format=Format.JPEG),)
+
+
+@dataclass(slots=True)
+class Worker:
+    """A running worker and its log."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def events(self) -> list[dict[str, object]]:
+        """Return the lines of its log."""
+        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+
+    def wait_for_event(self, event: str) -> None:
+        """Wait until it logged an event."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not any(line["event"] == event for line in self.events()):
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.01)
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it as power cuts do."""
+        self.process.kill()
+        self.process.wait()
+
+    def exit_code(self) -> int:
+        """Wait for its end."""
+        try:
+            return self.process.wait(WAIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still running:\n{self.log.read_text()}") from None
+
+
+class Workers:
+    """Starts workers with common settings and ends those that are left."""
+
+    def __init__(self, folder: Path, redis_url: str, s3: S3Settings) -> None:
+        self._folder = folder
+        self._environ = {
+            "PATH": os.environ["PATH"],
+            "REDIS_URL": redis_url,
+            "S3_ENDPOINT": s3.endpoint,
+            "S3_BUCKET": s3.bucket,
+            "AWS_ACCESS_KEY_ID": s3.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": s3.secret_access_key,
+            "ALLOWED_PRIVATE_SOURCES": "127.0.0.1/32",
+            "LEASE_SECONDS": "1",
+            "GRACE_SECONDS": "5",
+        }
+        self._started: list[Worker] = []
+
+    def pool(self, **environ: str) -> Worker:
+        """Start a pool worker and return once it takes work."""
+        worker = self._start("pool", environ)
+        worker.wait_for_event("ready")
+        return worker
+
+    def shard(self, index: int = 0, attempt: int = 1, **environ: str) -> Worker:
+        """Start a shard's pod."""
+        own = {"IMAGEJOB_NAME": JOB.name, "IMAGEJOB_UID": UID, "IMAGEJOB_ATTEMPT": str(attempt), "JOB_COMPLETION_INDEX": str(index)}
+        return self._start("shard", own | environ)
+
+    def stop_all(self) -> None:
+        """Kill what still runs."""
+        for worker in self._started:
+            worker.process.kill()
+            worker.process.wait()
+
+    def _start(self, mode: str, environ: Mapping[str, str]) -> Worker:
+        path = self._folder / f"worker-{len(self._started)}.log"
+        with path.open("wb") as log:
+            process = subprocess.Popen(
+                [*TIED, sys.executable, "-m", "imagejobs_worker", mode], env=self._environ | environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        self._started.append(Worker(process, path))
+        return self._started[-1]
+
+
+def picture(width: int = 64, height: int = 48, colour: str = "red") -> bytes:
+    """Return a small JPEG."""
+    file = io.BytesIO()
+    Image.new("RGB", (width, height), colour).save(file, "JPEG")
+    return file.getvalue()
+
+
+def task(index: int = 0, *, key: str | None = None, url: str | None = None, **fields: object) -> Task:
+    """Return a task for a thumbnail of 16 px."""
+    return Task(JOB, UID, index, Item(f"photo-{index}.jpg", key, url), SMALL, "outputs/holiday", **fields)  # type: ignore[arg-type]

@@ -1,0 +1,122 @@
+"""`python -m imagejobs_worker pool` or `shard`: reads the settings, puts the parts together, works until done or told to stop.
+
+The way to a shard's first image is kept short: the child starts while the inputs are read, and Redis is imported with the first report.
+"""
+
+import asyncio
+import os
+import secrets
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from imagejobs_contract import logs
+from imagejobs_contract.objects import S3Objects
+from imagejobs_contract.settings import read
+from imagejobs_contract.shards import Exit
+from imagejobs_worker.child.door import Door
+from imagejobs_worker.fetch import Fetch, through_guard
+from imagejobs_worker.inputs import ShardKey
+from imagejobs_worker.overlap import Overlap
+from imagejobs_worker.progress import Board
+from imagejobs_worker.retry import Retry
+from imagejobs_worker.settings import Settings, read_shard
+from imagejobs_worker.stop import Stop
+from imagejobs_worker.store import Store
+from imagejobs_worker.work import Work
+
+PROGRAM = "worker"
+REPORT_SECONDS = 1.0
+"""Between two reports of a shard's progress; what people see move."""
+USAGE = "usage: imagejobs-worker pool | shard\n"
+
+
+def main() -> int:
+    """Run the program and return its exit code."""
+    match sys.argv[1:]:
+        case ["pool"]:
+            settings = read(os.environ, Settings.read)
+            logs.configure(PROGRAM, settings.log_level)
+            return asyncio.run(run_pool(settings))
+        case ["shard"]:
+            settings, key = _shard_settings()
+            logs.configure(PROGRAM, settings.log_level)
+            return asyncio.run(run_shard(settings, key))
+        case _:
+            sys.stderr.write(USAGE)
+            return 2
+
+
+async def run_pool(settings: Settings) -> int:
+    """Work from the pool's queue until told to stop."""
+    from imagejobs_contract.taskqueue import RedisTaskQueue
+    from imagejobs_worker.pool import Pool, PoolSettings
+
+    stop = Stop()
+    stop.listen()
+    queue = RedisTaskQueue(settings.redis_url, settings.lease_seconds)
+    pool_settings = PoolSettings(_consumer(settings), settings.lease_seconds, settings.grace_seconds)
+    async with _doors(settings) as doors:
+        await _start(doors)
+        await Pool(queue, _work(settings, S3Objects(settings.s3), doors), Overlap(settings.parallel), pool_settings).run(stop)
+    await queue.close()
+    return 0
+
+
+async def run_shard(settings: Settings, key: ShardKey) -> int:
+    """Work through a shard; return one of `shards.Exit`."""
+    from imagejobs_worker.shard import Shard
+    from imagejobs_worker.sweep import SweepSettings
+
+    stop = Stop()
+    stop.listen()
+    objects = S3Objects(settings.s3)
+    pace = SweepSettings(settings.checkpoint_seconds, REPORT_SECONDS, settings.grace_seconds)
+    async with _doors(settings) as doors:
+        shard = Shard(objects, _work(settings, objects, doors), Overlap(settings.parallel), _board_maker(settings), key, pace)
+        return await shard.run(stop, _start(doors))
+
+
+def _shard_settings() -> tuple[Settings, ShardKey]:
+    try:
+        return read(os.environ, lambda reader: (Settings.read(reader), read_shard(reader)))
+    except SystemExit as ex:
+        # The faults are on standard error already; this code makes the Job fail at once instead of pod after pod.
+        raise SystemExit(Exit.MISCONFIGURED) from ex
+
+
+def _work(settings: Settings, objects: S3Objects, doors: Sequence[Door]) -> Work:
+    fetch = Fetch(objects, through_guard(settings.private_sources), settings.limits.max_file_bytes)
+    return Work(fetch, Store(objects), doors, Retry())
+
+
+def _board_maker(settings: Settings) -> Callable[[], Board]:
+    def make() -> Board:
+        from imagejobs_contract.board import RedisBoard
+
+        return RedisBoard(settings.redis_url)
+
+    return make
+
+
+def _consumer(settings: Settings) -> str:
+    """Return a name that no other worker has, nor this one after a restart: leases are held by it, and a container's pid is always the same."""
+    return f"{settings.name or socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+@asynccontextmanager
+async def _doors(settings: Settings) -> AsyncIterator[list[Door]]:
+    doors = [Door(settings.limits, memory_bytes=settings.memory_bytes) for _ in range(settings.parallel)]
+    try:
+        yield doors
+    finally:
+        await asyncio.gather(*(door.close() for door in doors))
+
+
+async def _start(doors: Sequence[Door]) -> None:
+    await asyncio.gather(*(door.start() for door in doors))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

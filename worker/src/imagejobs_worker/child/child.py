@@ -1,0 +1,106 @@
+"""The decoding child, after the fork: gives up what it does not need, then answers one request after the other until its socket ends.
+
+What it gives up, it gives up before the first byte from outside is read: a cage stands between `_give_up_rights` and `_serve`.
+"""
+
+import ctypes
+import os
+import resource
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+
+from imagejobs_contract.codes import Code
+from imagejobs_contract.errors import ImageFailed
+from imagejobs_contract.limits import Limits
+from imagejobs_contract.options import Variant
+from imagejobs_worker.child import protocol
+from imagejobs_worker.imaging.deadline import Deadline
+from imagejobs_worker.imaging.picture import Rendering
+
+Render = Callable[[bytes, Sequence[Variant], Limits, Deadline], Rendering]
+
+SOCKET = 0
+"""The descriptor of the socket in the child."""
+_DESCRIPTORS = 1024
+"""Far above the handful that a zygote has open; the limit itself can be a million."""
+_SET_PDEATHSIG = 1
+"""From linux/prctl.h."""
+_SPARE_CPU_SECONDS = 2
+
+
+def live(descriptor: int, memory_bytes: int, zygote: int, render: Render) -> None:
+    """Be the child; returns when the parent is done with it.
+
+    Args:
+        descriptor: The child's end of its socket.
+        memory_bytes: Address space it may take.
+        zygote: Process id of the zygote, with which it dies.
+        render: Makes the pictures.
+    """
+    _close_others(descriptor)
+    _give_up_rights(memory_bytes, zygote)
+    _serve(socket.socket(fileno=SOCKET), render)
+
+
+def _close_others(descriptor: int) -> None:
+    """Keep the socket as 0; 1 and 2 become what the zygote has as 1, the null device: libtiff and others write there what files tell them."""
+    os.dup2(descriptor, SOCKET)
+    os.dup2(1, 2)
+    os.closerange(3, _DESCRIPTORS)
+
+
+def _give_up_rights(memory_bytes: int, zygote: int) -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform != "linux":
+        return  # macOS does not hold to RLIMIT_AS and has no death signal; there the zygote kills its child when it ends
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    ctypes.CDLL(None).prctl(_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != zygote:
+        os._exit(1)
+
+
+def _serve(peer: socket.socket, render: Render) -> None:
+    while _serve_one(peer, render):
+        pass
+
+
+def _serve_one(peer: socket.socket, render: Render) -> bool:
+    """Answer one request; a function of its own, so that nothing of an image outlives it. False once the parent has hung up."""
+    prefix = _receive(peer, protocol.PREFIX.size)
+    if not prefix:
+        return False
+    head_bytes, source_bytes = protocol.sizes(prefix, protocol.MAX_FILES)
+    head, source = _receive(peer, head_bytes), _receive(peer, source_bytes)
+    for part in _answer(protocol.read_request(head), source, render):
+        peer.sendall(part)
+    return True
+
+
+def _answer(request: protocol.Request, source: bytes, render: Render) -> list[bytes]:
+    """Return the parts of the message that answers."""
+    _limit_cpu(request.limits.image_seconds)
+    try:
+        rendering = render(source, request.variants, request.limits, Deadline.after(request.limits.image_seconds))
+        return [protocol.success(rendering), *(each.data for each in rendering.pictures if not each.kept_original)]
+    except ImageFailed as ex:
+        return [protocol.failure(ex.code, ex.message)]
+    except MemoryError:
+        return [protocol.failure(Code.OUT_OF_MEMORY, "needed more memory than is allowed")]
+    except Exception:  # noqa: BLE001 - the top of the loop; the parent logs what is sent
+        return [protocol.failure(Code.INTERNAL_ERROR, "", traceback.format_exc())]
+
+
+def _limit_cpu(seconds: float) -> None:
+    """End a decoder that loops even if nobody is left to watch: SIGXCPU after what this image may take."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    soft = int(used.ru_utime + used.ru_stime + seconds) + _SPARE_CPU_SECONDS
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+
+
+def _receive(peer: socket.socket, count: int) -> bytes:
+    """Return exactly so many bytes, or none if the peer is gone."""
+    data = peer.recv(count, socket.MSG_WAITALL)
+    return data if len(data) == count else b""

@@ -1,0 +1,156 @@
+"""How one image goes to the child and its results come back: a JSON head with its length, then the files' bytes as they are.
+
+Both ends check all lengths before they take memory for them. The parent treats every answer as written by an enemy: see `verify`.
+"""
+
+import json
+import struct
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from imagejobs_contract.codes import Code
+from imagejobs_contract.errors import ImageFailed
+from imagejobs_contract.limits import Limits
+from imagejobs_contract.options import Format, Variant, read_variant, variant_body
+from imagejobs_contract.reader import Reader
+from imagejobs_worker.imaging.picture import Picture, Rendering
+
+PREFIX = struct.Struct("!II")
+"""Bytes of the head, bytes of all files."""
+MAX_HEAD = 64 * 2**10
+MAX_FILES = 256 * 2**20
+"""Bytes of all results of one image together."""
+MAX_TEXT = 240
+_CODES = frozenset(
+    {
+        *(Code.NOT_AN_IMAGE, Code.UNSUPPORTED_FORMAT, Code.CORRUPT_IMAGE, Code.TOO_MANY_PIXELS, Code.TOO_MANY_FRAMES, Code.FILE_TOO_LARGE),
+        *(Code.MAX_SIZE_UNREACHABLE, Code.PROCESSING_TIMEOUT, Code.OUT_OF_MEMORY, Code.INTERNAL_ERROR),
+    }
+)
+"""What the pipeline can say; a child that says `unauthorized` is not believed."""
+
+
+class Garbage(Exception):
+    """Raised when a message is not one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the child is asked, without the source's bytes."""
+
+    variants: tuple[Variant, ...]
+    limits: Limits
+
+
+def sizes(prefix: bytes | bytearray, most: int) -> tuple[int, int]:
+    """Return the bytes of the head and of the files.
+
+    Raises:
+        Garbage: They are more than can be.
+    """
+    head, files = PREFIX.unpack(prefix)
+    if head > MAX_HEAD or files > most:
+        raise Garbage(f"announces {head} and {files} bytes; at most {MAX_HEAD} and {most} can be")
+    return head, files
+
+
+def request(variants: Sequence[Variant], limits: Limits, source_bytes: int) -> bytes:
+    """Return prefix and head of a request; the source follows."""
+    return _message({"variants": [variant_body(each) for each in variants], "limits": asdict(limits)}, source_bytes)
+
+
+def read_request(head: bytes) -> Request:
+    """Read what `request` wrote.
+
+    Raises:
+        Garbage: It did not.
+    """
+    try:
+        body = json.loads(head)
+        readers = [(Reader(each), each["name"]) for each in body["variants"]]
+        variants = tuple(read_variant(reader, camel=True, name=name) for reader, name in readers)
+        for reader, _ in readers:
+            reader.check()
+        return Request(variants, Limits(**body["limits"]))
+    except (ValueError, KeyError, TypeError) as ex:
+        raise Garbage(f"not a request: {ex}") from ex
+
+
+def success(rendering: Rendering) -> bytes:
+    """Return prefix and head of an answer with results; their files follow, without those that are the source itself.
+
+    Raises:
+        ImageFailed: `file_too_large`, if the files are more than a message holds.
+    """
+    pictures = [[each.variant, each.width, each.height, each.format, _carried(each), each.kept_original] for each in rendering.pictures]
+    total = sum(map(_carried, rendering.pictures))
+    if total > MAX_FILES:
+        raise ImageFailed(f"has results of {total} bytes; at most {MAX_FILES} are allowed", code=Code.FILE_TOO_LARGE)
+    source = [rendering.source_format, rendering.source_width, rendering.source_height, rendering.frames]
+    return _message({"source": source, "pictures": pictures}, total)
+
+
+def failure(code: Code, message: str, detail: str = "") -> bytes:
+    """Return an answer without results.
+
+    Args:
+        code: Why.
+        message: For people who may read it.
+        detail: For the log.
+    """
+    return _message({"code": code, "message": message[:MAX_TEXT], "detail": detail[-4 * MAX_TEXT :]}, 0)
+
+
+def read_answer(head: bytes, files: memoryview, source: bytes) -> Rendering:
+    """Read what `success` or `failure` wrote; only its shape is checked here.
+
+    Raises:
+        ImageFailed: The child said so.
+        Garbage: It is no answer.
+    """
+    try:
+        body = json.loads(head)
+        if "code" in body:
+            raise _failed(body)
+        (form, width, height, frames), rows = body["source"], body["pictures"]
+        return Rendering(str(form), _whole(width), _whole(height), _whole(frames), tuple(_pictures(rows, files, source)))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as ex:
+        raise Garbage(f"not an answer: {str(ex)[:MAX_TEXT]}") from ex
+
+
+def _pictures(rows: list[Any], files: memoryview, source: bytes) -> list[Picture]:
+    pictures, at = [], 0
+    for variant, width, height, form, size, kept in rows:
+        data = source if kept is True else bytes(files[at : at + _whole(size)])
+        at += _whole(size)
+        pictures.append(Picture(str(variant), data, _whole(width), _whole(height), Format(form), kept is True))
+    if at != len(files):
+        raise Garbage(f"{len(files)} bytes came for pictures of {at}")
+    return pictures
+
+
+def _failed(body: dict[str, Any]) -> ImageFailed:
+    """Texts of the child are shown to people: nothing but printable characters, and few."""
+    message = "".join(filter(str.isprintable, str(body["message"])))[:MAX_TEXT]
+    if body["code"] not in _CODES:
+        raise ValueError("no code of an image")
+    failed = ImageFailed(message, code=Code(body["code"]))
+    if body.get("detail"):
+        failed.add_note(str(body["detail"])[: 4 * MAX_TEXT])
+    return failed
+
+
+def _carried(picture: Picture) -> int:
+    return 0 if picture.kept_original else len(picture.data)
+
+
+def _whole(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{value!r} is not a size")
+    return value
+
+
+def _message(body: dict[str, Any], files: int) -> bytes:
+    head = json.dumps(body, separators=(",", ":")).encode()
+    return PREFIX.pack(len(head), files) + head

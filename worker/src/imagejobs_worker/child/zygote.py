@@ -1,0 +1,85 @@
+"""A clean process that children are forked from: started by exec with an empty environment, it never holds what the parent knows.
+
+It loads all codecs, then does nothing but fork and wait. It has one thread, so that forking is safe, and ends when its parent does.
+"""
+
+import gc
+import importlib
+import os
+import signal
+import socket
+import time
+from typing import Any, cast
+
+from imagejobs_worker.child import child, orders, warm
+from imagejobs_worker.child.orders import Kind, Order
+from imagejobs_worker.imaging import pipeline
+
+CONTROL = 0
+"""The descriptor on which orders come."""
+_POLL_SECONDS = 0.0005
+
+
+def main(settings: dict[str, Any]) -> None:
+    """Serve orders until the parent hangs up.
+
+    Args:
+        settings: `memory_bytes` of a child, and `render`: `module:function` in place of the pipeline, by which tests play broken decoders.
+    """
+    render = _named(settings["render"]) if settings["render"] else pipeline.render
+    warm.up()
+    gc.collect()
+    gc.freeze()
+    control = socket.socket(fileno=CONTROL)
+    pid = 0
+    while order := _next_order(control):
+        (kind, *numbers), descriptor = order
+        if kind is Kind.FORK and descriptor is not None:
+            pid = _fork(descriptor, settings["memory_bytes"], render)
+            os.close(descriptor)
+            answer = pid
+        else:
+            answer, pid = _reap(*numbers), 0
+        control.sendall(orders.ANSWER.pack(answer))
+    if pid:
+        os.kill(pid, signal.SIGKILL)
+
+
+def _named(name: str) -> child.Render:
+    module, _, function = name.partition(":")
+    return cast(child.Render, getattr(importlib.import_module(module), function))
+
+
+def _next_order(control: socket.socket) -> tuple[Order, int | None] | None:
+    """Return an order and the descriptor that came with it, or None when the parent is gone."""
+    data, descriptors, _, _ = socket.recv_fds(control, orders.ORDER.size, 1)
+    if len(data) != orders.ORDER.size:
+        return None
+    kind, pid, grace = orders.ORDER.unpack(data)
+    return Order(Kind(kind), pid, grace), descriptors[0] if descriptors else None
+
+
+def _fork(descriptor: int, memory_bytes: int, render: child.Render) -> int:
+    zygote = os.getpid()
+    pid = os.fork()
+    if pid:
+        return pid
+    status = 1
+    try:
+        child.live(descriptor, memory_bytes, zygote, render)
+        status = 0
+    finally:
+        # Nothing of the zygote's may run twice: no exit handlers, no return into its loop.
+        os._exit(status)
+
+
+def _reap(pid: int, grace_milliseconds: int) -> int:
+    """Return the wait status of the child, which is dead afterwards."""
+    until = time.monotonic() + grace_milliseconds / 1000
+    while time.monotonic() < until:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return status
+        time.sleep(_POLL_SECONDS)
+    os.kill(pid, signal.SIGKILL)
+    return os.waitpid(pid, 0)[1]

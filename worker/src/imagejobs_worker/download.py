@@ -1,0 +1,93 @@
+"""Gets an image from a URL: a small HTTP/1.1 client that goes through the address guard, hop by hop, and never reads more than it may.
+
+One request per connection, no proxies, no cookies, no credentials, no compression: all that a hostile server can do is answer wrongly, or not
+at all, and each of that ends as one code.
+"""
+
+import asyncio
+import ssl
+from dataclasses import dataclass
+from urllib.parse import urljoin
+
+from imagejobs_contract.address import Guard, Target, read_url
+from imagejobs_contract.codes import Code
+from imagejobs_contract.errors import ImageFailed, Refused, TooLarge
+from imagejobs_worker.answer import Head, read_body, read_head
+
+MAX_REDIRECTS = 5
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_CODES = {
+    401: Code.SOURCE_FORBIDDEN,
+    403: Code.SOURCE_FORBIDDEN,
+    404: Code.SOURCE_NOT_FOUND,
+    410: Code.SOURCE_NOT_FOUND,
+    451: Code.SOURCE_FORBIDDEN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a source may take, in seconds: to connect, once per hop, and in all."""
+
+    connect: float = 5.0
+    total: float = 20.0
+
+
+async def download(guard: Guard, url: str, max_bytes: int, patience: Patience) -> bytes:
+    """Return what lies behind an http(s) URL.
+
+    Raises:
+        ImageFailed: source_forbidden, source_not_found, source_timeout, source_error or file_too_large.
+    """
+    try:
+        async with asyncio.timeout(patience.total):
+            return await _follow(guard, url, max_bytes, patience)
+    except Refused as ex:
+        raise ImageFailed(ex.message, code=Code.SOURCE_FORBIDDEN) from ex
+    except TooLarge as ex:
+        raise ImageFailed(code=Code.FILE_TOO_LARGE) from ex
+    except TimeoutError as ex:
+        raise ImageFailed(code=Code.SOURCE_TIMEOUT) from ex
+    except ssl.SSLError as ex:
+        raise ImageFailed("no trusted TLS connection to the source", code=Code.SOURCE_ERROR) from ex
+    except OSError as ex:
+        raise ImageFailed("the source's host cannot be reached", code=Code.SOURCE_ERROR) from ex
+    except (EOFError, ValueError, asyncio.LimitOverrunError) as ex:
+        raise ImageFailed("the source's answer is cut or malformed", code=Code.SOURCE_ERROR) from ex
+
+
+async def _follow(guard: Guard, url: str, max_bytes: int, patience: Patience) -> bytes:
+    for _ in range(MAX_REDIRECTS + 1):
+        answer = await _request(guard, read_url(url), max_bytes, patience)
+        if isinstance(answer, bytes):
+            return answer
+        url = urljoin(url, answer)
+    raise ImageFailed(f"the source redirects more than {MAX_REDIRECTS} times", code=Code.SOURCE_ERROR)
+
+
+async def _request(guard: Guard, target: Target, max_bytes: int, patience: Patience) -> bytes | str:
+    reader, writer = await guard.connect(target, patience.connect)
+    try:
+        writer.write(_request_head(target))
+        head = await read_head(reader)
+        if head.status in _REDIRECTS:
+            return head.headers["location"] if "location" in head.headers else _refuse(head)
+        return await read_body(reader, head, max_bytes) if head.status == 200 else _refuse(head)
+    finally:
+        writer.transport.abort()
+
+
+def _request_head(target: Target) -> bytes:
+    lines = (
+        f"GET {target.path} HTTP/1.1",
+        f"Host: {target.authority}",
+        "User-Agent: imagejobs",
+        "Accept: image/*",
+        "Accept-Encoding: identity",
+        "Connection: close",
+    )
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
+
+
+def _refuse(head: Head) -> bytes:
+    raise ImageFailed(f"the source answers {head.status}", code=_CODES.get(head.status, Code.SOURCE_ERROR))

@@ -1,0 +1,153 @@
+"""Carries animations from GIF, WebP and AVIF to GIF, WebP and AVIF: every frame, its time and the number of plays, one frame in memory at a time.
+
+Frames are whole pictures here; how a format stores what changed is its encoder's business.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from PIL import Image
+
+from imagejobs_contract.options import Format
+from imagejobs_worker.imaging import encode
+from imagejobs_worker.imaging.deadline import Deadline
+from imagejobs_worker.imaging.modes import is_transparent
+from imagejobs_worker.imaging.palette import reduced
+from imagejobs_worker.imaging.plan import Plan
+
+FORMATS = frozenset({Format.GIF, Format.WEBP, Format.AVIF})
+"""Results that can move."""
+
+Frames = Callable[[], Iterator[tuple[Image.Image, int]]]
+"""Starts the animation from its first frame: pictures as they shall be, with their milliseconds."""
+
+_RESTORE_BACKGROUND = 2
+_WEBP_FLAGS, _WEBP_ALPHA = 20, 0x10
+"""Where a WebP's extended header has its flags (developers.google.com/speed/webp/docs/riff_container)."""
+_MOST_PLAYS = 65_535
+"""Both GIF and WebP count in 16 bits."""
+
+
+class Reel(Image.Image):
+    """A picture that changes when it is wound on, as Pillow's encoders expect of an animation.
+
+    Attributes:
+        n_frames: Its length.
+        milliseconds: The time of each frame that was shown so far; encoders read a frame's after they have shown it.
+    """
+
+    is_animated = True
+
+    def __init__(self, frames: Frames, count: int) -> None:
+        super().__init__()
+        self.n_frames = count
+        self.milliseconds = [0] * count
+        self._frames = frames
+        self._rest = frames()
+        self._at = -1
+        self.seek(0)
+
+    def tell(self) -> int:
+        """Return the number of the frame that is shown, from 0."""
+        return self._at
+
+    def seek(self, frame: int) -> None:
+        """Show a frame; winding back starts anew.
+
+        Raises:
+            EOFError: There is no such frame.
+        """
+        if frame >= self.n_frames:
+            raise EOFError("no more frames")
+        if frame < self._at:
+            self._rest, self._at = self._frames(), -1
+        while self._at < frame:
+            picture, self.milliseconds[self._at + 1] = next(self._rest)
+            self._show(picture)
+
+    def _show(self, picture: Image.Image) -> None:
+        self._at += 1
+        self._mode, self._size = picture.mode, picture.size
+        self.im, self.palette, self.info = picture.im, picture.palette, picture.info
+
+
+class _Transparent(Exception):
+    """Raised when a frame lets something through and the animation is being written without alpha."""
+
+
+def animation(frames: Frames, count: int, plays: int, plan: Plan, deadline: Deadline) -> bytes:
+    """Return the file of an animation.
+
+    Args:
+        frames: Gives frames that went through the pipeline.
+        count: How many.
+        plays: 0 for ever.
+        plan: Says the format and the quality.
+        deadline: Checked at each frame and each encoding.
+
+    Raises:
+        ImageFailed: `max_size_unreachable`, `processing_timeout`, or what `frames` raises.
+    """
+
+    def attempt(quality: int, alpha: bool) -> bytes:
+        reel = Reel(lambda: _ready(frames(), plan.format, alpha, deadline), count)
+        data = encode.write_animation(reel, plan, _timing(reel, plays, plan.format, alpha), quality)
+        return _flagged(data) if alpha and plan.format is Format.WEBP else data
+
+    def write(quality: int) -> bytes:
+        # Most are opaque and much smaller so, but only the last frame can tell.
+        try:
+            return attempt(quality, alpha=False)
+        except _Transparent:
+            return attempt(quality, alpha=True)
+
+    return encode.aimed(write, plan, deadline)
+
+
+def _ready(frames: Iterator[tuple[Image.Image, int]], form: Format, alpha: bool, deadline: Deadline) -> Iterator[tuple[Image.Image, int]]:
+    """Return the frames as the encoder needs them: all of one kind, so that none is converted a second time.
+
+    Raises:
+        _Transparent: At the first frame that needs alpha and has none.
+    """
+    for picture, milliseconds in _in_hundredths(frames) if form is Format.GIF else frames:
+        deadline.check()
+        if not alpha and is_transparent(picture):
+            raise _Transparent
+        yield reduced(picture, alpha) if form is Format.GIF else picture.convert("RGBA" if alpha else "RGB"), milliseconds
+
+
+def _in_hundredths(frames: Iterator[tuple[Image.Image, int]]) -> Iterator[tuple[Image.Image, int]]:
+    """Round times to the hundredths of a second that a GIF knows, so that the whole does not get shorter by what each frame loses."""
+    due = given = 0
+    for picture, milliseconds in frames:
+        due += milliseconds
+        shown = (due - given + 5) // 10 * 10
+        given += shown
+        yield picture, shown
+
+
+def _timing(reel: Reel, plays: int, form: Format, alpha: bool) -> dict[str, Any]:
+    timing: dict[str, Any] = {"duration": reel.milliseconds}
+    match form:
+        case Format.GIF:
+            timing["disposal"] = _RESTORE_BACKGROUND if alpha else 0
+            timing |= {} if plays == 1 else {"loop": max(0, min(plays, _MOST_PLAYS) - 1)}
+        case Format.WEBP:
+            timing |= {"loop": min(plays, _MOST_PLAYS), "background": (0, 0, 0, 0)}
+    return timing
+
+
+def _flagged(data: bytes) -> bytes:
+    """Say in a WebP's header that it has alpha; libwebp forgets it where each frame's own rectangle is opaque."""
+    if data[12:16] != b"VP8X":
+        return data
+    return data[:_WEBP_FLAGS] + bytes([data[_WEBP_FLAGS] | _WEBP_ALPHA]) + data[_WEBP_FLAGS + 1 :]
+
+
+def plays_of(image: Image.Image, form: str) -> int:
+    """Return how often a source plays, 0 for ever. A GIF counts repeats after the first play, and plays once without a count."""
+    loop = image.info.get("loop")
+    if form == "gif":
+        return 1 if loop is None else (loop + 1 if loop else 0)
+    return int(loop or 0)

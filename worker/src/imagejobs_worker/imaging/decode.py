@@ -1,0 +1,162 @@
+"""Opens files from strangers: only known formats, every limit checked from the header, and every way to fail as one named error.
+
+Nothing here trusts a file's name or declared type. A truncated file is refused, never shown in part.
+"""
+
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import BytesIO
+
+from PIL import AvifImagePlugin, Image, ImageFile, UnidentifiedImageError
+
+from imagejobs_contract.codes import Code
+from imagejobs_contract.errors import ImageFailed
+from imagejobs_contract.limits import Limits
+from imagejobs_contract.sniff import HEAD, sniff
+from imagejobs_worker.imaging import bounds, header
+from imagejobs_worker.imaging.geometry import Box, Size
+from imagejobs_worker.imaging.modes import normalise
+
+FORMATS = {"jpeg": "JPEG", "png": "PNG", "gif": "GIF", "webp": "WEBP", "avif": "AVIF", "tiff": "TIFF", "bmp": "BMP"}
+"""What is read: the contract's name -> Pillow's. All else is turned away unopened."""
+_ANIMATED = frozenset({"gif", "webp", "avif"})
+_BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    RuntimeError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    struct.error,
+    zlib.error,
+)
+"""What Pillow's decoders raise on damaged files; the bomb in a PNG's text is among them, as a ValueError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A file whose header was read and found within the limits; no pixel is decoded yet.
+
+    Attributes:
+        format: As `imagejobs_contract.sniff` names it.
+        frames: Counted up to one more than the limit.
+    """
+
+    image: ImageFile.ImageFile
+    format: str
+    frames: int
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep Pillow's warnings about odd files to itself, but for the one about bombs: that is raised."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
+
+
+@contextmanager
+def damage_named() -> Iterator[None]:
+    """Turn whatever a decoder raises into an `ImageFailed` with a code."""
+    try:
+        yield
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as ex:
+        raise ImageFailed("has more pixels than are allowed", code=Code.TOO_MANY_PIXELS) from ex
+    except UnidentifiedImageError as ex:
+        raise ImageFailed("has a damaged header", code=Code.CORRUPT_IMAGE) from ex
+    except _BROKEN as ex:
+        raise ImageFailed(f"cannot be decoded: {str(ex)[:120] or type(ex).__name__}", code=Code.CORRUPT_IMAGE) from ex
+
+
+def open_image(source: bytes, limits: Limits) -> Opened:
+    """Read the header of a file and hold its size against the limits.
+
+    Raises:
+        ImageFailed: `not_an_image`, `unsupported_format`, `file_too_large`, `too_many_pixels`, `corrupt_image`.
+    """
+    bounds.check_bytes(len(source), limits)
+    form = _format(source)
+    if declared := header.declared_size(source):
+        bounds.check_size(declared, limits)
+    Image.MAX_IMAGE_PIXELS = limits.max_pixels
+    # One thread: a core has one worker, and the child may not start any.
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    with damage_named():
+        image = Image.open(BytesIO(source), formats=[FORMATS[form]])
+        frames = _frames(image, form, source, limits)
+    bounds.check_size(image.size, limits)
+    return Opened(image, form, frames)
+
+
+def decode(image: ImageFile.ImageFile, least: Size) -> tuple[Image.Image, Box]:
+    """Decode the first frame and return it with the box that it fills.
+
+    Args:
+        image: Opened. A JPEG is decoded at the smallest of its four scales that is no smaller than `least`; the fraction of a pixel that this
+            scale leaves over is why the box is not the picture's size.
+        least: Pixels that are needed of the whole picture.
+
+    Raises:
+        ImageFailed: `corrupt_image`, `too_many_pixels`.
+    """
+    with damage_named():
+        drafted = image.draft(None, least)
+        image.load()
+        picture = normalise(image)
+    return _bare(picture), drafted[1] if drafted else (0.0, 0.0, *picture.size)
+
+
+def frames_of(source: bytes, form: str, count: int) -> Iterator[tuple[Image.Image, int]]:
+    """Decode the first frames of an animation that was found within the limits, one by one, each with its time in milliseconds.
+
+    Raises:
+        ImageFailed: `corrupt_image`, `too_many_pixels`.
+    """
+    with damage_named():
+        image = Image.open(BytesIO(source), formats=[FORMATS[form]])
+    for n in range(count):
+        with damage_named():
+            image.seek(n)
+            image.load()
+            frame = normalise(image)
+            # The decoder paints the next frame over its own picture.
+            frame = frame.copy() if frame is image else frame
+            milliseconds = round(image.info.get("duration") or 0)
+        yield _bare(frame), milliseconds
+
+
+def _format(source: bytes) -> str:
+    form = sniff(source[:HEAD])
+    if form is None:
+        raise ImageFailed("starts like no image", code=Code.NOT_AN_IMAGE)
+    if form not in FORMATS:
+        raise ImageFailed(f"is {form}; read are {' '.join(FORMATS)}", code=Code.UNSUPPORTED_FORMAT)
+    return form
+
+
+def _frames(image: ImageFile.ImageFile, form: str, source: bytes, limits: Limits) -> int:
+    """Other formats with several pictures in a file (TIFF, MPO, APNG) are stills here: their first is used."""
+    if form == "gif":
+        return max(1, header.gif_frames(source, limits.max_frames))
+    return int(getattr(image, "n_frames", 1)) if form in _ANIMATED else 1
+
+
+def _bare(image: Image.Image) -> Image.Image:
+    """Drop what the decoder noted; Pillow's encoders would write comments and profiles of it.
+
+    Raises:
+        ImageFailed: `corrupt_image`, if the file left Pillow with another size than it has pixels; the SIMD resizer would read past their end.
+    """
+    if image.size != image.im.size:
+        raise ImageFailed(f"says {image.size} and has {image.im.size} pixels", code=Code.CORRUPT_IMAGE)
+    image.info = {}
+    return image

@@ -1,0 +1,64 @@
+"""Writes pictures as files, at the quality that was asked for or at the one that fits."""
+
+from collections.abc import Callable, Mapping
+from io import BytesIO
+from typing import Any
+
+from PIL import Image
+
+from imagejobs_contract.codes import Code
+from imagejobs_contract.errors import ImageFailed
+from imagejobs_contract.options import DEFAULT_QUALITY, LOSSY, Format
+from imagejobs_worker.imaging import fit_bytes
+from imagejobs_worker.imaging.deadline import Deadline
+from imagejobs_worker.imaging.modes import is_transparent
+from imagejobs_worker.imaging.palette import reduced
+from imagejobs_worker.imaging.parameters import parameters
+from imagejobs_worker.imaging.plan import Plan
+
+_QUALITY = {Format.AVIF: 55}
+"""AVIF's scale runs differently: its 80 is larger than JPEG's, its 55 looks alike at about half the bytes."""
+
+
+def encode(image: Image.Image, plan: Plan, deadline: Deadline) -> bytes:
+    """Return the file of a still picture.
+
+    Raises:
+        ImageFailed: `max_size_unreachable`, `processing_timeout`.
+    """
+    how = parameters(image, plan)
+    if plan.format is Format.GIF:
+        image = reduced(image, is_transparent(image))
+    return aimed(lambda quality: _write(image, plan, how, quality), plan, deadline)
+
+
+def aimed(write: Callable[[int], bytes], plan: Plan, deadline: Deadline) -> bytes:
+    """Return the file at the quality that the variant asks for, or at the best that fits its size.
+
+    Raises:
+        ImageFailed: `max_size_unreachable`, `processing_timeout`.
+    """
+
+    def in_time(quality: int) -> bytes:
+        deadline.check()
+        return write(quality)
+
+    most, quality = plan.variant.max_size, plan.variant.quality
+    if most is not None and plan.format in LOSSY:
+        return fit_bytes.fit(in_time, most, plan.format, quality or fit_bytes.MAX_QUALITY)
+    data = in_time(quality or _QUALITY.get(plan.format, DEFAULT_QUALITY))
+    if most is not None and len(data) > most:
+        raise ImageFailed(f"has {len(data)} bytes; max_size is {most} and {plan.format} knows no quality", code=Code.MAX_SIZE_UNREACHABLE)
+    return data
+
+
+def write_animation(reel: Image.Image, plan: Plan, timing: Mapping[str, Any], quality: int) -> bytes:
+    """Return the file of an animated picture; its frames are taken from `reel` by `seek`."""
+    return _write(reel, plan, {**parameters(reel, plan), "save_all": True, **timing}, quality)
+
+
+def _write(image: Image.Image, plan: Plan, how: Mapping[str, Any], quality: int) -> bytes:
+    out = BytesIO()
+    aim = {"quality": quality} if plan.format in LOSSY else {}
+    image.save(out, plan.format.name, **how, **aim)
+    return out.getvalue()

@@ -1,0 +1,103 @@
+"""Where the pixels of a result come from and how large it is. Pure: sizes and options in, boxes out; knows no image library.
+
+All sizes here are of the upright picture; `orient` lays boxes down for pictures that are stored turned.
+"""
+
+from dataclasses import dataclass
+
+from imagejobs_contract.options import Fit, Gravity, Variant
+
+Size = tuple[int, int]
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom in pixels of the source; edges may fall between pixels."""
+
+_ANCHORS: dict[Gravity, tuple[float, float]] = {
+    Gravity.CENTER: (0.5, 0.5),
+    Gravity.NORTH: (0.5, 0.0),
+    Gravity.NORTHEAST: (1.0, 0.0),
+    Gravity.EAST: (1.0, 0.5),
+    Gravity.SOUTHEAST: (1.0, 1.0),
+    Gravity.SOUTH: (0.5, 1.0),
+    Gravity.SOUTHWEST: (0.0, 1.0),
+    Gravity.WEST: (0.0, 0.5),
+    Gravity.NORTHWEST: (0.0, 0.0),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """How a source becomes a result.
+
+    Attributes:
+        crop: The part of the source that is used.
+        size: Pixels to which that part is scaled.
+        canvas: Pixels of the result; larger than `size` only for `contain`.
+        offset: Where the scaled part stands on the canvas.
+    """
+
+    crop: Box
+    size: Size
+    canvas: Size
+    offset: Size
+
+
+def fit(source: Size, variant: Variant) -> Geometry:
+    """Return the geometry of one variant of a source.
+
+    Without `enlarge` no pixel is made larger: `inside` and `outside` keep the source's size, `cover` keeps the asked-for ratio at the
+    largest size that the source fills, `contain` pads around the source as it is, `fill` shortens each side alone.
+    """
+    match variant.fit:
+        case Fit.COVER:
+            return _cover(source, variant)
+        case Fit.CONTAIN:
+            return _contain(source, variant)
+        case Fit.FILL:
+            return _whole(source, _filled(source, variant))
+        case Fit.INSIDE | Fit.OUTSIDE:
+            return _whole(source, _scaled(source, variant))
+
+
+def _whole(source: Size, size: Size) -> Geometry:
+    return Geometry((0.0, 0.0, float(source[0]), float(source[1])), size, size, (0, 0))
+
+
+def _scaled(source: Size, variant: Variant) -> Size:
+    """Keep the ratio; the side that binds gets exactly what was asked."""
+    asked = [(wanted, side) for wanted, side in zip((variant.width, variant.height), source, strict=True) if wanted]
+    if not asked:
+        return source
+    choose = max if variant.fit is Fit.OUTSIDE else min
+    wanted, side = choose(asked, key=lambda pair: pair[0] / pair[1])
+    if wanted >= side and not variant.enlarge:
+        return source
+    return _share(source[0], wanted, side), _share(source[1], wanted, side)
+
+
+def _filled(source: Size, variant: Variant) -> Size:
+    wanted = (variant.width or source[0], variant.height or source[1])
+    return wanted if variant.enlarge else (min(wanted[0], source[0]), min(wanted[1], source[1]))
+
+
+def _cover(source: Size, variant: Variant) -> Geometry:
+    size = (variant.width or source[0], variant.height or source[1])
+    if not variant.enlarge:
+        size = _scaled(size, Variant(width=source[0], height=source[1]))
+    scale = max(size[0] / source[0], size[1] / source[1])
+    width, height = min(size[0] / scale, source[0]), min(size[1] / scale, source[1])
+    x, y = _ANCHORS[variant.gravity]
+    left, top = (source[0] - width) * x, (source[1] - height) * y
+    return Geometry((left, top, left + width, top + height), size, size, (0, 0))
+
+
+def _contain(source: Size, variant: Variant) -> Geometry:
+    canvas = (variant.width or source[0], variant.height or source[1])
+    size = _scaled(source, variant)
+    x, y = _ANCHORS[variant.gravity]
+    offset = (round((canvas[0] - size[0]) * x), round((canvas[1] - size[1]) * y))
+    return Geometry((0.0, 0.0, float(source[0]), float(source[1])), size, canvas, offset)
+
+
+def _share(side: int, wanted: int, whole: int) -> int:
+    """Return side x wanted / whole, rounded half up in whole numbers, at least 1."""
+    return max(1, (2 * side * wanted + whole) // (2 * whole))

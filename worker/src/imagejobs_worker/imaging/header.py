@@ -1,0 +1,113 @@
+"""What a file says of itself, read without a decoder: its size where that stands at a known place, and a GIF's number of frames.
+
+The decoder is told nothing of this and checks for itself; two readers that must both be fooled are better than one. The parent process reads with it
+what the child hands back.
+"""
+
+import struct
+from collections.abc import Callable
+
+from imagejobs_contract.sniff import HEAD, sniff
+
+Size = tuple[int, int]
+
+_NO_SIZE = frozenset({0xC4, 0xC8, 0xCC})
+"""JPEG markers within the range of frame headers that are none: tables and extensions."""
+
+
+class Truncated(ValueError):
+    """Raised when a file ends too early."""
+
+
+def declared_size(data: bytes) -> Size | None:
+    """Return width and height of a PNG, GIF, BMP, WebP or JPEG as stored, or None where they cannot be told."""
+    reader = _READERS.get(sniff(data[:HEAD]) or "")
+    try:
+        return reader(data) if reader else None
+    except (struct.error, IndexError):
+        return None
+
+
+def _png(data: bytes) -> Size:
+    width, height = struct.unpack_from(">II", data, 16)
+    return width, height
+
+
+def _gif(data: bytes) -> Size:
+    width, height = struct.unpack_from("<HH", data, 6)
+    return width, height
+
+
+def _bmp(data: bytes) -> Size | None:
+    header, width, height = struct.unpack_from("<Iii", data, 14)
+    return (width, abs(height)) if header >= 40 else None
+
+
+def _webp(data: bytes) -> Size | None:
+    match data[12:16]:
+        case b"VP8X":
+            return _u24(data, 24) + 1, _u24(data, 27) + 1
+        case b"VP8L":
+            bits = struct.unpack_from("<I", data, 21)[0]
+            return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+        case b"VP8 ":
+            width, height = struct.unpack_from("<HH", data, 26)
+            return width & 0x3FFF, height & 0x3FFF
+    return None
+
+
+def _u24(data: bytes, at: int) -> int:
+    return int.from_bytes(data[at : at + 3], "little")
+
+
+def _jpeg(data: bytes) -> Size | None:
+    at = 2
+    while data[at] == 0xFF:
+        marker, length = data[at + 1], struct.unpack_from(">H", data, at + 2)[0]
+        if marker == 0xFF:
+            at += 1
+        elif 0xC0 <= marker <= 0xCF and marker not in _NO_SIZE:
+            height, width = struct.unpack_from(">HH", data, at + 5)
+            return width, height
+        else:
+            at += 2 + length
+    return None
+
+
+_READERS: dict[str, Callable[[bytes], Size | None]] = {"png": _png, "gif": _gif, "bmp": _bmp, "webp": _webp, "jpeg": _jpeg}
+
+
+def gif_frames(data: bytes, most: int) -> int:
+    """Count the frames of a GIF, and stop counting above `most`.
+
+    A missing trailer is forgiven, as viewers do; a file that ends within a frame is not.
+
+    Raises:
+        Truncated: The file ends within a frame.
+    """
+    try:
+        frames, at, within = 0, 13 + _colours(data, 10), False
+        while frames <= most and (at < len(data) or within):
+            match data[at]:
+                case 0x2C:
+                    at = _skip_blocks(data, at + 11 + _colours(data, at + 9))
+                    frames, within = frames + 1, False
+                case 0x21:
+                    at, within = _skip_blocks(data, at + 2), True
+                case _:
+                    break
+    except IndexError as ex:
+        raise Truncated("the file ends within a frame") from ex
+    return frames
+
+
+def _colours(data: bytes, flags: int) -> int:
+    """Return the bytes of the colour table that these flags announce."""
+    return 3 << (data[flags] & 7) + 1 if data[flags] & 0x80 else 0
+
+
+def _skip_blocks(data: bytes, at: int) -> int:
+    """Return the place behind a chain of sub-blocks."""
+    while length := data[at]:
+        at += 1 + length
+    return at + 1

@@ -1,0 +1,84 @@
+"""What a file says besides its pixels: how it lies, its colour profile, EXIF and XMP. Broken metadata never fails an image; it is left out."""
+
+import re
+import struct
+from dataclasses import dataclass
+
+from PIL import ExifTags, Image
+
+MAX_BYTES = 65_000
+"""Longest EXIF or XMP that is handed on: what fits into one segment of a JPEG."""
+MAX_PROFILE_BYTES = 4 * 2**20
+"""Longest colour profile that is used; the largest press profiles have about 3 MB."""
+
+_BROKEN = (OSError, SyntaxError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, EOFError, struct.error)
+_STRUCTURE = frozenset({*range(0x00FE, 0x010E), 0x0111, 0x0115, 0x0116, 0x0117, 0x011C, 0x013D, 0x0140, 0x0152, 0x0153, 0x02BC, 0x8773})
+"""TIFF tags that describe how the pixels are stored, which will not be true of the result."""
+_XMP_ORIENTATION = re.compile(rb"tiff:Orientation(=\"|>)[0-9]")
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What was found.
+
+    Attributes:
+        orientation: EXIF's number, 1 to 8; 1 is upright.
+        profile: An ICC profile, or empty.
+        exif: Says upright, whatever the file said; or empty.
+        xmp: Likewise.
+    """
+
+    orientation: int = 1
+    profile: bytes = b""
+    exif: bytes = b""
+    xmp: bytes = b""
+
+
+def read(image: Image.Image, *, keep: bool) -> Metadata:
+    """Read the metadata of an opened image; a PNG may be decoded for it.
+
+    Args:
+        image: Opened, not yet changed.
+        keep: Whether EXIF and XMP are wanted too.
+    """
+    profile = image.info.get("icc_profile")
+    return Metadata(
+        orientation=_orientation(image),
+        profile=profile if isinstance(profile, bytes) and len(profile) <= MAX_PROFILE_BYTES else b"",
+        exif=_exif(image) if keep else b"",
+        xmp=_xmp(image) if keep else b"",
+    )
+
+
+def _orientation(image: Image.Image) -> int:
+    """Pillow turns a TIFF while it decodes it."""
+    if image.format == "TIFF":
+        return 1
+    try:
+        found = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except _BROKEN:
+        return 1
+    return found if isinstance(found, int) and 1 <= found <= 8 else 1
+
+
+def _exif(image: Image.Image) -> bytes:
+    try:
+        # A copy: a TIFF's own tags would change with it, and the TIFF is not decoded yet.
+        exif = Image.Exif()
+        exif.load(image.getexif().tobytes())
+        for tag in _STRUCTURE & set(exif):
+            del exif[tag]
+        if ExifTags.Base.Orientation in exif:
+            exif[ExifTags.Base.Orientation] = 1
+        data = exif.tobytes() if exif else b""
+    except _BROKEN:
+        return b""
+    return data if len(data) <= MAX_BYTES else b""
+
+
+def _xmp(image: Image.Image) -> bytes:
+    found = image.info.get("xmp", b"")
+    data = found.encode() if isinstance(found, str) else found
+    if not isinstance(data, bytes) or len(data) > MAX_BYTES:
+        return b""
+    return _XMP_ORIENTATION.sub(rb"tiff:Orientation\g<1>1", data)

@@ -1,0 +1,45 @@
+"""Brings whatever a decoder yields into one of five modes: L, LA, RGB, RGBA or CMYK, all of 8 bits.
+
+What a palette, a bitmap or a transparent colour means cannot be interpolated; so this comes before the resize.
+"""
+
+from PIL import Image
+
+_AS_THEY_ARE = frozenset({"L", "LA", "RGB", "RGBA", "CMYK"})
+_PLAIN = {"1": "L", "P": "RGB", "La": "LA", "PA": "RGBA", "RGBa": "RGBA", "RGBX": "RGB", "YCbCr": "RGB", "LAB": "RGB", "HSV": "RGB"}
+_WITH_ALPHA = {"1": "LA", "L": "LA", "P": "RGBA", "RGB": "RGBA"}
+
+
+def normalise(image: Image.Image) -> Image.Image:
+    """Return the picture in a mode that can be resized, with a transparent colour or palette entry turned into alpha.
+
+    Deep greys (16 and 32 bits, floats) become 8 bits: Pillow holds no deep colours, and browsers show none.
+    """
+    if image.mode.startswith(("I", "F")):
+        return _shallow(image)
+    if "transparency" in image.info and image.mode in _WITH_ALPHA:
+        return image.convert(_WITH_ALPHA[image.mode])
+    return image if image.mode in _AS_THEY_ARE else image.convert(_PLAIN[image.mode])
+
+
+def _shallow(image: Image.Image) -> Image.Image:
+    """Scale 0..65535, or 0..1 for floats, to 0..255; Pillow's own conversion would clip instead."""
+    if image.mode == "F":
+        scale = 255.0
+        image = image.point(lambda value: value * scale + 0.5)
+    else:
+        image = image.convert("I").point(lambda value: value * (1 / 257) + 0.5)
+    return image.convert("L")
+
+
+def has_alpha(image: Image.Image) -> bool:
+    """Tell whether a normalised picture has an alpha channel."""
+    return image.mode in ("LA", "RGBA")
+
+
+def is_transparent(image: Image.Image) -> bool:
+    """Tell whether any pixel of a normalised picture lets something through."""
+    if not has_alpha(image):
+        return False
+    lowest, _ = image.getchannel("A").getextrema()
+    return isinstance(lowest, (int, float)) and lowest < 255

@@ -1,0 +1,43 @@
+"""The results of one image's work, as values that the rest of the worker hands on."""
+
+from dataclasses import dataclass
+
+from imagejobs_contract.options import Format
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One encoded result.
+
+    Attributes:
+        variant: The name of the variant that asked for it.
+        data: The file.
+        width: Pixels, as a viewer shows it.
+        height: Pixels, as a viewer shows it.
+        kept_original: `data` is the source itself, as the result was not smaller (`only_if_smaller`).
+    """
+
+    variant: str
+    data: bytes
+    width: int
+    height: int
+    format: Format
+    kept_original: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """All results of one image, in the order of the variants, and what the source was.
+
+    Attributes:
+        source_format: As `imagejobs_contract.sniff` names it.
+        source_width: Pixels, after the EXIF turn.
+        source_height: Pixels, after the EXIF turn.
+        frames: Frames of the source, counted up to one more than the limit; 1 for a still.
+    """
+
+    source_format: str
+    source_width: int
+    source_height: int
+    frames: int
+    pictures: tuple[Picture, ...]

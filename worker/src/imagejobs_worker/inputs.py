@@ -1,0 +1,103 @@
+"""Reads what the operator left in S3 for one shard: what to do, which bytes of the manifest are ours, and the items in them."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from imagejobs_contract import layout
+from imagejobs_contract.codes import Code
+from imagejobs_contract.errors import NotFound, TooLarge
+from imagejobs_contract.imagejob import Item, read_item
+from imagejobs_contract.names import JobKey
+from imagejobs_contract.outcome import Outcome
+from imagejobs_contract.ports import ObjectStore
+from imagejobs_contract.reader import Reader
+from imagejobs_contract.shards import Slice, Work, read_offsets
+from imagejobs_contract.tasks import Task
+
+MAX_SPEC_BYTES = 2**20
+"""Both files hold a few hundred bytes to a few kilobytes."""
+
+
+class Unreadable(Exception):
+    """Raised when a shard's input is missing or makes no sense; a repeat does not help."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShardKey:
+    """Which shard of which job, and in which of its attempts."""
+
+    job: JobKey
+    uid: str
+    attempt: int
+    shard: int
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """A shard's work.
+
+    Attributes:
+        total: Images of the whole job.
+        count: Images of this shard.
+        tasks: Those whose line can be read.
+        bad: The outcomes of those whose line cannot.
+    """
+
+    total: int
+    count: int
+    tasks: tuple[Task, ...]
+    bad: tuple[Outcome, ...]
+
+
+async def read_inputs(objects: ObjectStore, key: ShardKey) -> Inputs:
+    """Read a shard's inputs, in two round trips.
+
+    Raises:
+        Unreadable: Something is missing or malformed as a whole.
+        Misconfigured: The bucket itself is missing, or closed to us.
+        Unavailable: S3 does not answer.
+    """
+    try:
+        (spec, _), (offsets, _) = await asyncio.gather(
+            objects.get(layout.spec(key.uid), MAX_SPEC_BYTES), objects.get(layout.offsets(key.uid), MAX_SPEC_BYTES)
+        )
+        work, own = Work.from_json(spec), read_offsets(offsets)[key.shard]
+        lines = (await objects.get_range(layout.manifest(key.uid), own.start, own.end)).splitlines()
+    except NotFound as ex:
+        await objects.check()
+        raise Unreadable(ex.message) from ex
+    except (TooLarge, ValueError, IndexError) as ex:
+        raise Unreadable(f"{type(ex).__name__}: {ex}") from ex
+    return _inputs(key, work, own, lines)
+
+
+def _inputs(key: ShardKey, work: Work, own: Slice, lines: Sequence[bytes]) -> Inputs:
+    if len(lines) != own.count:
+        raise Unreadable(f"{len(lines)} lines in a slice of {own.count}")
+    tasks, bad = [], []
+    for index, line in enumerate(lines, own.first):
+        item = read_line(line)
+        if isinstance(item, Item):
+            tasks.append(_task(key, work, index, item))
+        else:
+            bad.append(Outcome(index, "", key.attempt, Code.INVALID_OPTIONS, item))
+    return Inputs(work.total, own.count, tuple(tasks), tuple(bad))
+
+
+def read_line(line: bytes) -> Item | str:
+    """Return the item of a manifest's line, or a sentence that says what is wrong with it."""
+    try:
+        body = json.loads(line)
+    except ValueError:
+        return "the manifest's line is not JSON"
+    if not isinstance(body, dict):
+        return "the manifest's line is not an object"
+    reader = Reader(body)
+    item = read_item(reader)
+    return "; ".join(map(str, reader.faults)) or item
+
+
+def _task(key: ShardKey, work: Work, index: int, item: Item) -> Task:
+    return Task(key.job, key.uid, index, item, work.variants, work.prefix, key.attempt, work.attempts, work.cache_control)

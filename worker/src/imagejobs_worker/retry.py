@@ -1,0 +1,68 @@
+"""Tries again what may pass, and only that: waits that double, with jitter, within a bound."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from random import SystemRandom
+from typing import TypeVar
+
+from imagejobs_contract.codes import Code, meaning
+from imagejobs_contract.errors import ImageFailed
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often and how long errors that can pass are tried again; all in seconds.
+
+    Attributes:
+        first: Longest first wait.
+        longest: Longest wait.
+        storage: An outage of our own storage is no image's fault: it does not count as attempts but is waited for, this long.
+    """
+
+    first: float = 0.2
+    longest: float = 5.0
+    storage: float = 60.0
+
+
+class Backoff:
+    """Waits that double, each shortened by up to a half so that many workers do not come back at once."""
+
+    def __init__(self, first: float, longest: float) -> None:
+        self._first = first
+        self._longest = longest
+        self._next = first
+        self._random = SystemRandom()
+
+    def next(self) -> float:
+        """Return the next wait in seconds."""
+        wait, self._next = self._next, min(self._next * 2, self._longest)
+        return wait * self._random.uniform(0.5, 1.0)
+
+    def reset(self) -> None:
+        """Begin again with the first wait."""
+        self._next = self._first
+
+
+async def retried(act: Callable[[], Awaitable[T]], attempts: int, retry: Retry) -> T:
+    """Do something until it succeeds or is not worth another try.
+
+    Raises:
+        ImageFailed: The last one: its code does not pass, or the attempts or the patience with the storage are used up.
+    """
+    backoff = Backoff(retry.first, retry.longest)
+    give_up, failures = time.monotonic() + retry.storage, 0
+    while True:
+        wait = backoff.next()
+        try:
+            return await act()
+        except ImageFailed as ex:
+            outage = ex.code is Code.STORAGE_ERROR
+            failures += not outage
+            used_up = time.monotonic() + wait > give_up if outage else failures >= attempts
+            if used_up or not meaning(ex.code).retryable:
+                raise
+        await asyncio.sleep(wait)

@@ -1,0 +1,87 @@
+"""The worker's settings, read once from the environment; all faults at once. Which variables there are stands here and in `contract`."""
+
+from dataclasses import dataclass
+
+from imagejobs_contract.limits import Limits
+from imagejobs_contract.names import LOCAL_NAMESPACE, MAX_NAME, NAME_PATTERN, JobKey
+from imagejobs_contract.reader import Reader
+from imagejobs_contract.settings import S3Settings, read_limits, redis_url
+from imagejobs_contract.shards import ENV_ATTEMPT, ENV_INDEX, ENV_NAME, ENV_NAMESPACE, ENV_UID
+from imagejobs_worker.inputs import ShardKey
+
+LEVELS = "DEBUG|INFO|WARNING|ERROR"
+UID = "[A-Za-z0-9-]{1,64}"
+MEMORY_BYTES = 2 * 2**30
+"""Address space of a child. 100 megapixels at 16 bytes (Pillow's WebP, with the frame's copy) are 1.6 GB; codecs run single-threaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What both ways of working need; times in seconds.
+
+    Attributes:
+        name: Of this worker in logs and in the queue; "" means the host's name.
+        parallel: Images rendered at once, each in a child of its own: one per core is right.
+        memory_bytes: What a child may use.
+        grace_seconds: How long images in hand may take after SIGTERM; below the pod's terminationGracePeriodSeconds.
+        lease_seconds: After so long without a sign of life a pool worker's task is given to another; the same in all workers.
+        checkpoint_seconds: Between two checkpoints of a shard.
+        private_sources: Networks (CIDR) that URLs of images may lead to though they are not public.
+    """
+
+    s3: S3Settings
+    redis_url: str
+    limits: Limits
+    name: str
+    log_level: str
+    parallel: int
+    memory_bytes: int
+    grace_seconds: float
+    lease_seconds: float
+    checkpoint_seconds: float
+    private_sources: tuple[str, ...]
+
+    @classmethod
+    def read(cls, reader: Reader) -> "Settings":
+        """Read every variable."""
+        return cls(
+            s3=S3Settings.read(reader),
+            redis_url=redis_url(reader),
+            limits=read_limits(reader),
+            name=reader.text("WORKER_NAME", 100, "", r"[A-Za-z0-9._-]+", "letters, digits, dots, hyphens") or "",
+            log_level=reader.text("LOG_LEVEL", 10, "INFO", LEVELS, f"one of {LEVELS.replace('|', ' ')}") or "INFO",
+            parallel=reader.integer("MAX_PARALLEL", 1, 256, 1) or 1,
+            memory_bytes=reader.size("MEMORY_LIMIT", 2**28, 2**40, MEMORY_BYTES) or MEMORY_BYTES,
+            grace_seconds=reader.number("GRACE_SECONDS", 0.0, 3600.0, 20.0),
+            lease_seconds=reader.number("LEASE_SECONDS", 0.5, 3600.0, 10.0),
+            checkpoint_seconds=reader.number("CHECKPOINT_SECONDS", 0.1, 600.0, 5.0),
+            private_sources=_networks(reader),
+        )
+
+
+def read_shard(reader: Reader) -> ShardKey:
+    """Read which shard this pod is to do, from what the operator and Kubernetes put into its environment."""
+    for name in (ENV_NAME, ENV_UID, ENV_ATTEMPT, ENV_INDEX):
+        if not reader.has(name):
+            reader.fault(name, "is missing; the operator sets it in the pods of a Job")
+    name = reader.text(ENV_NAME, MAX_NAME, "", NAME_PATTERN, "an ImageJob's name") or ""
+    namespace = reader.text(ENV_NAMESPACE, 63, LOCAL_NAMESPACE) or LOCAL_NAMESPACE
+    uid = reader.text(ENV_UID, 64, "", UID, "a uid") or ""
+    attempt, shard = reader.integer(ENV_ATTEMPT, 1, 10**6, 1), reader.integer(ENV_INDEX, 0, 10**6, 0)
+    return ShardKey(JobKey(namespace, name), uid, attempt or 1, shard or 0)
+
+
+def _networks(reader: Reader) -> tuple[str, ...]:
+    text = reader.text("ALLOWED_PRIVATE_SOURCES", 2000, "") or ""
+    if not text:
+        return ()
+    # Imported here: it takes longer than reading all other settings, and most workers have no such list.
+    from ipaddress import ip_network
+
+    networks = tuple(text.replace(",", " ").split())
+    for network in networks:
+        try:
+            ip_network(network)
+        except ValueError as ex:
+            reader.fault("ALLOWED_PRIVATE_SOURCES", str(ex))
+    return networks

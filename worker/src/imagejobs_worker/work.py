@@ -1,0 +1,122 @@
+"""One image from source to outcome, in two halves: render (fetch, and decode to encode in a child), then store.
+
+They are apart so that pool and shard can overlap them: while one image is rendered, the next is fetched and the last one stored. Whatever happens to
+an image ends as its outcome; only what concerns the worker itself (`Misconfigured`, `Disowned`, being cancelled) comes out as an exception.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from imagejobs_contract.codes import Code
+from imagejobs_contract.errors import ImageFailed, Misconfigured
+from imagejobs_contract.options import Variant
+from imagejobs_contract.outcome import Outcome, OutputFile
+from imagejobs_contract.tasks import Task
+from imagejobs_worker.fetch import Fetch
+from imagejobs_worker.imaging.picture import Picture, Rendering
+from imagejobs_worker.retry import Retry, retried
+from imagejobs_worker.store import Disowned, Owned, Store
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+
+class Renderer(Protocol):
+    """Makes pictures of a source; the child's door is one."""
+
+    async def render(self, source: bytes, variants: Sequence[Variant], owner: str = "") -> Rendering:
+        """Return a picture per variant, in their order.
+
+        Raises:
+            ImageFailed: The source cannot become them.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """An image between the halves."""
+
+    bytes_in: int
+    pictures: tuple[tuple[Variant, Picture], ...]
+
+
+class Work:
+    """Does images, as many at once as there are renderers; more wait for a free one.
+
+    Args:
+        fetch: Brings the source.
+        store: Takes the results.
+        renderers: Each takes one image at a time.
+        retry: Waits between tries.
+    """
+
+    def __init__(self, fetch: Fetch, store: Store, renderers: Iterable[Renderer], retry: Retry) -> None:
+        self._fetch = fetch
+        self._store = store
+        self._retry = retry
+        self._free: asyncio.Queue[Renderer] = asyncio.Queue()
+        for renderer in renderers:
+            self._free.put_nowait(renderer)
+
+    async def render(self, task: Task) -> Rendered | Outcome:
+        """Do the first half; an outcome if the image failed in it."""
+        return await _ended(task, self._try_render(task))
+
+    async def store(self, task: Task, rendered: Rendered, owned: Owned) -> Outcome:
+        """Do the second half.
+
+        Raises:
+            Disowned: The work is no longer ours.
+        """
+        return await _ended(task, self._try_store(task, rendered, owned))
+
+    async def _try_render(self, task: Task) -> Rendered:
+        source = await retried(lambda: self._fetch(task.item), task.attempts, self._retry)
+        rendering = await retried(lambda: self._render(task, source), task.attempts, self._retry)
+        return Rendered(len(source), tuple(zip(task.variants, rendering.pictures, strict=True)))
+
+    async def _render(self, task: Task, source: bytes) -> Rendering:
+        renderer = await self._free.get()
+        try:
+            return await renderer.render(source, task.variants, owner=task.key.namespace)
+        finally:
+            self._free.put_nowait(renderer)
+
+    async def _try_store(self, task: Task, rendered: Rendered, owned: Owned) -> Outcome:
+        async def put(variant: Variant, picture: Picture) -> OutputFile:
+            return await retried(lambda: self._store(task, variant, picture, rendered.bytes_in, owned), task.attempts, self._retry)
+
+        ends = await asyncio.gather(*(put(*each) for each in rendered.pictures), return_exceptions=True)
+        return succeeded(task, rendered.bytes_in, [_value(end) for end in ends])
+
+
+def succeeded(task: Task, bytes_in: int, outputs: Sequence[OutputFile]) -> Outcome:
+    """Return the outcome of an image that has its results."""
+    return Outcome(task.index, task.item.name, task.attempt, outputs=tuple(outputs), bytes_in=bytes_in)
+
+
+def failed(task: Task, code: Code, message: str) -> Outcome:
+    """Return the outcome of an image that has none."""
+    return Outcome(task.index, task.item.name, task.attempt, code, message)
+
+
+async def _ended(task: Task, half: Coroutine[Any, Any, T]) -> T | Outcome:
+    try:
+        return await half
+    except (Misconfigured, Disowned):
+        raise
+    except ImageFailed as ex:
+        return failed(task, ex.code, ex.message)
+    except Exception as ex:
+        log.exception("image failed unexpectedly", extra={"job_id": task.key.name, "image": task.index})
+        return failed(task, Code.INTERNAL_ERROR, f"unexpected: {type(ex).__name__}")
+
+
+def _value(end: OutputFile | BaseException) -> OutputFile:
+    if isinstance(end, BaseException):
+        raise end
+    return end
