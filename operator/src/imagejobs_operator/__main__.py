@@ -1,0 +1,119 @@
+"""`python -m imagejobs_operator`: reads the settings, puts the parts together, works until told to stop.
+
+Exit code 0 after SIGTERM or SIGINT, 1 when a part ended by itself: whoever started the program starts it again.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+from imagejobs_contract import logs
+from imagejobs_contract.board import RedisBoard
+from imagejobs_contract.objects import S3Objects
+from imagejobs_contract.redis_client import connect
+from imagejobs_contract.settings import read
+from imagejobs_contract.taskqueue import RedisTaskQueue
+from imagejobs_contract.times import utc_now
+from imagejobs_operator import feeds, health
+from imagejobs_operator.observed import Rules
+from imagejobs_operator.parts import Parts
+from imagejobs_operator.reconcile import Reconciler
+from imagejobs_operator.settings import Settings
+from imagejobs_operator.workqueue import WorkQueue
+
+PROGRAM = "operator"
+log = logging.getLogger(__name__)
+
+Feed = Coroutine[Any, Any, None]
+
+
+def main() -> int:
+    """Run the program and return its exit code."""
+    settings = read(os.environ, Settings.read)
+    logs.configure(PROGRAM, settings.log_level)
+    return asyncio.run(run(settings))
+
+
+async def run(settings: Settings) -> int:
+    """Work until told to stop."""
+    stop = asyncio.Event()
+    _listen(stop)
+    async with _parts(settings) as parts:
+        queue = WorkQueue(Reconciler(parts, _rules(settings), utc_now), settings.concurrency)
+        doing = [asyncio.create_task(each) for each in _doing(settings, parts, queue, stop)]
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait([stopping, *doing], return_when=asyncio.FIRST_COMPLETED)
+        asked = stop.is_set()
+        stop.set()
+        _complain(doing)
+        for each in doing:
+            each.cancel()
+        await asyncio.gather(*doing, return_exceptions=True)
+    return 0 if asked else 1
+
+
+def _listen(stop: asyncio.Event) -> None:
+    for each in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(each, stop.set)
+
+
+def _rules(settings: Settings) -> Rules:
+    return Rules(
+        since=utc_now(), pool=settings.pool, jobs=settings.jobs, window=settings.window, queue_seconds=settings.limits.queue_seconds,
+        soon_seconds=settings.resync_seconds,
+    )  # fmt: skip
+
+
+def _doing(settings: Settings, parts: Parts, queue: WorkQueue, stop: asyncio.Event) -> list[Feed]:
+    """Return all that runs side by side until the end."""
+    doing = [queue.run(), feeds.wake_ups(parts.board, queue), feeds.resync(parts.store, queue, settings.resync_seconds)]
+    if settings.health:
+        doing.append(health.serve(*settings.health, queue.oldest_seconds))
+    return [*doing, _changes(settings, parts, queue, stop)]
+
+
+def _changes(settings: Settings, parts: Parts, queue: WorkQueue, stop: asyncio.Event) -> Feed:
+    # Each binding is imported only where it is used: kopf and the Kubernetes client take seconds, and are not installed everywhere.
+    if settings.sqlite:
+        from imagejobs_operator.bindings import local
+
+        return local.follow(parts.store, queue)
+    from imagejobs_operator.bindings import kubernetes
+
+    return kubernetes.follow(queue, settings.namespaces, lambda: _listen(stop), stop)
+
+
+@asynccontextmanager
+async def _parts(settings: Settings) -> AsyncIterator[Parts]:
+    redis = connect(settings.redis_url)
+    objects = S3Objects(settings.s3)
+    board, tasks = RedisBoard(redis), RedisTaskQueue(redis)
+    if settings.sqlite:
+        from imagejobs_contract.stores.sqlite import SqliteStore
+        from imagejobs_operator.events import LogEvents
+
+        parts = Parts(SqliteStore(settings.sqlite), board, tasks, objects, None, LogEvents())
+    else:
+        from imagejobs_operator.cluster import parts_of
+
+        parts = await parts_of(settings, board, tasks, objects)
+    try:
+        yield parts
+    finally:
+        await parts.store.close()
+        await redis.aclose()
+
+
+def _complain(doing: list[asyncio.Task[None]]) -> None:
+    for each in doing:
+        if each.done() and not each.cancelled() and (error := each.exception()):
+            log.error("a part ended", exc_info=error)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

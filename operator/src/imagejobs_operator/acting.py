@@ -1,0 +1,119 @@
+"""Carries out one action: each is one step through one port. Knows neither why nor what comes next."""
+
+from collections.abc import Awaitable
+
+from imagejobs_contract import layout
+from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.names import FINALIZER
+from imagejobs_operator import actions, manifest, results
+from imagejobs_operator.actions import Action
+from imagejobs_operator.memory import Remains
+from imagejobs_operator.parts import Jobs, Parts
+from imagejobs_operator.runners import pool
+
+
+class NoJobs(Exception):
+    """Raised when a Job is asked for where there is no Kubernetes: a mistake of ours."""
+
+
+async def act(parts: Parts, job: ImageJob, action: Action) -> None:
+    """Carry out an action about a job.
+
+    Raises:
+        ImageJobsError: As the port says.
+    """
+    step = _on_pool(parts, job, action) or _on_child(parts, job, action) or _on_files(parts, job, action) or _on_record(parts, job, action)
+    if step is not None:
+        await step
+
+
+async def clear_away(parts: Parts, remains: Remains) -> None:
+    """Remove what a vanished job left outside the store: its tasks, its progress, its files; never its outputs."""
+    await parts.queue.withdraw(remains.uid)
+    await parts.board.forget(remains.uid)
+    await delete_files(parts, remains)
+
+
+async def delete_files(parts: Parts, remains: Remains) -> None:
+    """Delete working files and uploads."""
+    await parts.objects.delete_prefix(layout.job(remains.uid))
+    if remains.uploads:
+        await parts.objects.delete_prefix(remains.uploads)
+
+
+def _on_pool(parts: Parts, job: ImageJob, action: Action) -> Awaitable[None] | None:
+    match action:
+        case actions.SendTasks():
+            return parts.queue.send(pool.tasks(job, action.indexes, action.attempt, action.expires))
+        case actions.WithdrawTasks():
+            return parts.queue.withdraw(job.uid)
+        case actions.StartBoard():
+            return _start_board(parts, job)
+        case actions.PutCounts():
+            return parts.board.put_shard(job.key, job.uid, 0, action.counts)
+        case actions.Announce():
+            return parts.board.announce(action.change)
+        case actions.Forget():
+            return parts.board.forget(job.uid)
+    return None
+
+
+def _on_child(parts: Parts, job: ImageJob, action: Action) -> Awaitable[None] | None:
+    match action:
+        case actions.CreateJob():
+            return _jobs(parts).create(job, action.attempt, action.shards)
+        case actions.SuspendJob():
+            return _jobs(parts).suspend(job, action.attempt, action.suspend)
+        case actions.SetParallelism():
+            return _jobs(parts).set_parallelism(job, action.attempt, action.parallelism)
+        case actions.DeleteJob():
+            return _jobs(parts).delete(job, action.attempt)
+    return None
+
+
+def _on_files(parts: Parts, job: ImageJob, action: Action) -> Awaitable[None] | None:
+    match action:
+        case actions.PrepareShards():
+            return manifest.prepare(parts.objects, job, action.shards)
+        case actions.FillMissing():
+            return results.fill(parts.objects, job, action)
+        case actions.WriteResults():
+            return results.write(parts.objects, job.uid, action.outcomes)
+        case actions.DeleteFiles():
+            return delete_files(parts, Remains.of(job))
+        case actions.DeleteOutputs():
+            return _delete_outputs(parts, job, action.shards)
+    return None
+
+
+def _on_record(parts: Parts, job: ImageJob, action: Action) -> Awaitable[object] | None:
+    match action:
+        case actions.WriteStatus():
+            return parts.store.put_status(job, action.status)
+        case actions.Emit():
+            return parts.events.emit(job, action)
+        case actions.DeleteImageJob():
+            return parts.store.delete(job.key, job.uid)
+        case actions.RemoveFinalizer():
+            return parts.store.remove_finalizer(job, FINALIZER)
+    return None
+
+
+def _jobs(parts: Parts) -> Jobs:
+    if parts.jobs is None:
+        raise NoJobs
+    return parts.jobs
+
+
+async def _start_board(parts: Parts, job: ImageJob) -> None:
+    await parts.board.forget(job.uid)
+    await parts.board.start(job.uid, job.spec.total)
+
+
+async def _delete_outputs(parts: Parts, job: ImageJob, shards: int) -> None:
+    if job.spec.output.prefix is None:
+        await parts.objects.delete_prefix(f"{job.prefix}/")
+        return
+    # A prefix that somebody chose may hold more than this job's outputs.
+    async for keys in results.output_keys(parts.objects, job, shards):
+        await parts.objects.delete(keys)

@@ -1,0 +1,22 @@
+"""Feeds the queue from the changes of SQLite. No Kubernetes, no kopf."""
+
+import asyncio
+import logging
+
+from imagejobs_contract.errors import ImageJobsError
+from imagejobs_contract.ports import JobStore
+from imagejobs_operator.feeds import PAUSE_SECONDS
+from imagejobs_operator.workqueue import WorkQueue
+
+log = logging.getLogger(__name__)
+
+
+async def follow(store: JobStore, queue: WorkQueue) -> None:
+    """Feed each job that changes, for ever."""
+    while True:
+        try:
+            async for key in store.changes():
+                queue.add(key)
+        except ImageJobsError as ex:
+            log.warning("changes stopped", extra={"reason": ex.message})
+        await asyncio.sleep(PAUSE_SECONDS)

@@ -1,0 +1,25 @@
+"""Puts together the parts that speak to the Kubernetes API, over one client."""
+
+from imagejobs_contract.ports import ObjectStore, ProgressBoard, TaskQueue
+from imagejobs_contract.stores.kubernetes import KubernetesStore, connect
+from imagejobs_contract.times import utc_now
+from imagejobs_operator.kubernetes_events import KubernetesEvents
+from imagejobs_operator.parts import Parts
+from imagejobs_operator.podspec import PodSettings
+from imagejobs_operator.runners.job import KubernetesJobs
+from imagejobs_operator.settings import Settings
+
+
+async def parts_of(settings: Settings, board: ProgressBoard, queue: TaskQueue, objects: ObjectStore) -> Parts:
+    """Return the parts; closing their store closes the client.
+
+    Raises:
+        Misconfigured: There is no way to the API server.
+    """
+    client = await connect(settings.kubeconfig)
+    pods = PodSettings(
+        settings.worker_image, settings.worker_env_secrets, settings.worker_env_config_map, settings.worker_service_account, settings.profiles,
+        settings.limits.queue_seconds,
+    )  # fmt: skip
+    jobs = KubernetesJobs(client, pods) if settings.jobs else None
+    return Parts(KubernetesStore(client, settings.namespaces), board, queue, objects, jobs, KubernetesEvents(client, utc_now))

@@ -1,0 +1,117 @@
+"""The status of a job in each of its states, with the conditions that kstatus and `kubectl wait` read (pure).
+
+Texts hold nothing that changes by itself: a status that says the same is not written again.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from imagejobs_contract import layout, limits
+from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.status import Condition, ConditionType, Counts, Reason, State, Status
+from imagejobs_operator.attempts import wanted
+from imagejobs_operator.observed import Case, Results
+
+MAX_MESSAGE = 1024
+
+
+def pending(case: Case) -> Status:
+    """Return the status of a job that nobody has taken up yet."""
+    return _going_on(case.having(state=State.PENDING), Reason.QUEUED)
+
+
+def queued(case: Case) -> Status:
+    """Return the status of a job whose images wait."""
+    return _going_on(case.having(state=State.QUEUED), Reason.QUEUED)
+
+
+def running(case: Case) -> Status:
+    """Return the status of a job of which an image was taken."""
+    return _going_on(case.having(state=State.RUNNING, started=case.status.started or case.now), Reason.RUNNING)
+
+
+def suspended(case: Case) -> Status:
+    """Return the status of a job that was asked to wait; its clocks start anew when it goes on, as a Job's do."""
+    counts = replace(case.status.counts, active=0)
+    case = case.having(state=State.SUSPENDED, counts=counts, queued=None, started=None, estimated_remaining_seconds=None)
+    status = _with(_accepted(case), case.now, ConditionType.SUSPENDED, True, Reason.SUSPENDED)
+    return _not_finished(_calm(status), case.now, Reason.SUSPENDED)
+
+
+def stalled(case: Case, status: Status, reason: Reason, message: str) -> Status:
+    """Return a status that says why the job cannot go on. It is tried again, and loses the condition once it can."""
+    before = case.job.status.condition(ConditionType.STALLED)
+    return _stuck(status, before.since if before and before.since else case.now, reason, message)
+
+
+def refused(job: ImageJob, now: datetime, message: str) -> Status:
+    """Return the status of a job whose spec cannot be run as it stands."""
+    status = replace(job.status, observed_generation=job.generation)
+    status = _with(status, now, ConditionType.ACCEPTED, False, Reason.INVALID_SPEC, message[:MAX_MESSAGE])
+    return _stuck(status, now, Reason.INVALID_SPEC, message)
+
+
+def finished(case: Case, end: tuple[State, Reason], results: Results) -> Status:
+    """Return the status of a job that ended."""
+    state, reason = end
+    started = case.status.started or case.status.queued or case.now
+    case = case.having(state=state, started=started, completed=case.now, duration_seconds=max(0, int((case.now - started).total_seconds())))
+    status = _with_results(case, results)
+    message = sentence(results.counts)
+    complete, failed = state in (State.SUCCEEDED, State.PARTIALLY_SUCCEEDED), state is State.FAILED
+    status = _with(status, case.now, ConditionType.SUSPENDED, False, reason)
+    status = _with(status, case.now, ConditionType.FINISHED, True, reason, message)
+    status = _with(status, case.now, ConditionType.COMPLETE, complete, reason, message if complete else "")
+    status = _with(status, case.now, ConditionType.FAILED, failed, reason, message if failed else "")
+    return _calm(status)
+
+
+def sentence(counts: Counts) -> str:
+    """Return how a job ended, for people."""
+    return f"{counts.succeeded} of {counts.total} images succeeded, {counts.failed} failed"
+
+
+def acknowledged(job: ImageJob) -> Status:
+    """Return the status of an ended job after a change of its spec that changes nothing about it."""
+    return replace(job.status, observed_generation=job.generation, attempt=max(job.status.attempt, wanted(job.spec)))
+
+
+def _with_results(case: Case, results: Results) -> Status:
+    small = case.job.spec.total <= limits.MAX_STATUS_OUTCOMES
+    return replace(
+        _accepted(case), counts=results.counts, failures=results.failures, failure_codes=results.failure_codes, bytes_in=results.bytes_in,
+        bytes_out=results.bytes_out, estimated_remaining_seconds=None,
+        outcomes=tuple(results.outcomes[index] for index in sorted(results.outcomes)) if small else (),
+        results_key=None if small and not case.status.job_name else f"{layout.job(case.job.uid)}results/",
+    )  # fmt: skip
+
+
+def _going_on(case: Case, reason: Reason) -> Status:
+    status = _with(_accepted(case), case.now, ConditionType.SUSPENDED, False, reason)
+    status = _not_finished(status, case.now, reason).without_condition(ConditionType.STALLED)
+    return _with(status, case.now, ConditionType.RECONCILING, True, reason)
+
+
+def _accepted(case: Case) -> Status:
+    """Return the status with the generation that was acted upon: not yet the newest, if that asks for an attempt that is still to come."""
+    behind = wanted(case.job.spec) > case.status.attempt and not case.job.spec.cancel
+    status = replace(case.status, observed_generation=case.status.observed_generation if behind else case.job.generation)
+    return _with(status, case.now, ConditionType.ACCEPTED, True, Reason.ACCEPTED)
+
+
+def _not_finished(status: Status, now: datetime, reason: Reason) -> Status:
+    for kind in (ConditionType.FINISHED, ConditionType.COMPLETE, ConditionType.FAILED):
+        status = _with(status, now, kind, False, reason)
+    return status
+
+
+def _calm(status: Status) -> Status:
+    return status.without_condition(ConditionType.RECONCILING).without_condition(ConditionType.STALLED)
+
+
+def _stuck(status: Status, now: datetime, reason: Reason, message: str) -> Status:
+    return _with(status, now, ConditionType.STALLED, True, reason, message[:MAX_MESSAGE]).without_condition(ConditionType.RECONCILING)
+
+
+def _with(status: Status, now: datetime, kind: ConditionType, value: bool, reason: Reason, message: str = "") -> Status:
+    return status.with_condition(Condition(kind, value, reason, message, now, status.observed_generation))

@@ -1,0 +1,43 @@
+"""What both bindings feed the queue with besides changes: wake-ups of workers, and a resync of everything that catches what no event told."""
+
+import asyncio
+import logging
+
+from imagejobs_contract import logs
+from imagejobs_contract.errors import ImageJobsError
+from imagejobs_contract.ports import JobStore, ProgressBoard
+from imagejobs_operator.workqueue import WorkQueue
+
+log = logging.getLogger(__name__)
+
+PAUSE_SECONDS = 1.0
+"""Before a feed that broke begins again."""
+
+
+async def wake_ups(board: ProgressBoard, queue: WorkQueue) -> None:
+    """Feed the jobs of which an image ended, for ever."""
+    while True:
+        try:
+            async for key in board.wake_ups():
+                if key is not None:
+                    queue.add(key)
+        except ImageJobsError as ex:
+            log.warning("wake-ups stopped", extra={"reason": ex.message})
+        await asyncio.sleep(PAUSE_SECONDS)
+
+
+async def resync(store: JobStore, queue: WorkQueue, seconds: float) -> None:
+    """Feed all jobs now and then, for ever; say so after the first time, when the operator does its work."""
+    ready = False
+    while True:
+        try:
+            for key in await store.keys():
+                queue.add(key)
+        except ImageJobsError as ex:
+            log.warning("resync failed", extra={"reason": ex.message})
+            await asyncio.sleep(PAUSE_SECONDS)
+            continue
+        if not ready:
+            ready = True
+            log.info(logs.READY)
+        await asyncio.sleep(seconds)

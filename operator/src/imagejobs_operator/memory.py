@@ -1,0 +1,76 @@
+"""What this process remembers of jobs between two looks: when it last spoke of them, and what to clear away when one is suddenly gone.
+
+A restart forgets all of it. Then progress may be written a little earlier, and files of jobs that were deleted meanwhile stay until
+the bucket's lifecycle rules take them.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.names import ANNOTATION_UPLOADS, JobKey
+from imagejobs_contract.status import Counts
+from imagejobs_operator.observed import Past
+
+UPLOADS_PREFIX = re.compile(r"uploads/[^/]+/")
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """What of a job lies outside the store.
+
+    Attributes:
+        uploads: The S3 prefix of the files that came with it, or None.
+    """
+
+    key: JobKey
+    uid: str
+    uploads: str | None
+
+    @classmethod
+    def of(cls, job: ImageJob) -> "Remains":
+        """Read them off a job. An annotation is anybody's to write: it names one request's uploads or nothing."""
+        prefix = job.annotations.get(ANNOTATION_UPLOADS, "")
+        return cls(job.key, job.uid, prefix if UPLOADS_PREFIX.fullmatch(prefix) else None)
+
+
+class Memory:
+    """Remembers the jobs that are in the store; as large as their number."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[JobKey, tuple[Remains, Past]] = {}
+
+    def meet(self, job: ImageJob, now: datetime) -> Remains | None:
+        """Note a job as it stands; return the remains of another one that had its name."""
+        remains = Remains.of(job)
+        before, past = self._jobs.get(job.key, (remains, Past()))
+        if before.uid != job.uid:
+            past = Past()
+        if job.deleting and past.deleting_since is None:
+            past = replace(past, deleting_since=now)
+        self._jobs[job.key] = remains, past
+        return before if before.uid != job.uid else None
+
+    def past(self, key: JobKey) -> Past:
+        """Return what is remembered of a job."""
+        known = self._jobs.get(key)
+        return known[1] if known else Past()
+
+    def wrote(self, key: JobKey, now: datetime) -> None:
+        """Note that its status was written."""
+        self._change(key, written=now)
+
+    def announced(self, key: JobKey, counts: Counts, now: datetime) -> None:
+        """Note what was announced of it."""
+        self._change(key, announced=now, announced_counts=counts)
+
+    def drop(self, key: JobKey) -> Remains | None:
+        """Forget a job; return its remains, if it was known."""
+        known = self._jobs.pop(key, None)
+        return known[0] if known else None
+
+    def _change(self, key: JobKey, **changes: object) -> None:
+        if key in self._jobs:
+            remains, past = self._jobs[key]
+            self._jobs[key] = remains, replace(past, **changes)  # type: ignore[arg-type]

@@ -1,0 +1,55 @@
+"""Reads what a decision needs, and no more: an ended job costs nothing here, a pool job three short questions to Redis."""
+
+import asyncio
+import logging
+
+from imagejobs_contract.errors import Unavailable
+from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.names import FINALIZER
+from imagejobs_contract.status import Counts
+from imagejobs_operator import attempts
+from imagejobs_operator.attempts import Runner
+from imagejobs_operator.observed import Child, Observed, Past, Rules
+from imagejobs_operator.parts import Parts
+
+log = logging.getLogger(__name__)
+
+
+async def observe(parts: Parts, job: ImageJob, past: Past, rules: Rules) -> Observed:
+    """Return what is to be known of a job.
+
+    Raises:
+        Unavailable: What the decision rests on cannot be read.
+    """
+    if job.deleting:
+        return Observed(child=await _child(parts, job, job.status.attempt) if FINALIZER in job.finalizers else Child(), past=past)
+    if job.status.state.final and not attempts.reopens(job):
+        return Observed(past=past)
+    runner, attempt = attempts.fixed_runner(job, rules), attempts.current(job)
+    if runner is Runner.POOL:
+        return await _pool(parts, job, Observed(past=past))
+    if runner is Runner.JOB:
+        return Observed(child=await _child(parts, job, attempt), counts=await _counts(parts, job), past=past)
+    if runner is Runner.NOBODY:
+        return Observed(past=past)
+    return await _pool(parts, job, Observed(child=await _child(parts, job, attempt), past=past))
+
+
+async def _pool(parts: Parts, job: ImageJob, seen: Observed) -> Observed:
+    # In this order: an image that ends between the two reads is then seen as ended, never as lost.
+    waiting = await parts.queue.waiting(job.uid)
+    outcomes, workers = await asyncio.gather(parts.board.outcomes(job.uid), parts.queue.workers())
+    return Observed(waiting, outcomes, None, workers, seen.child, None, seen.past)
+
+
+async def _child(parts: Parts, job: ImageJob, attempt: int) -> Child:
+    return await parts.jobs.look(job, attempt) if parts.jobs and attempt else Child()
+
+
+async def _counts(parts: Parts, job: ImageJob) -> Counts | None:
+    """Return live counts; without Redis a Job goes on all the same."""
+    try:
+        return await parts.board.counts(job.uid)
+    except Unavailable as ex:
+        log.warning("the board does not answer", extra={"job_id": job.key.name, "reason": ex.message})
+        return None

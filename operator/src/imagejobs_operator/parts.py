@@ -1,0 +1,57 @@
+"""The outside world as the operator's core knows it: ports only, so that both bindings and the tests hand in their own."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.ports import JobStore, ObjectStore, ProgressBoard, TaskQueue
+from imagejobs_operator.actions import Emit
+from imagejobs_operator.observed import Child
+
+
+class Jobs(Protocol):
+    """Runs Indexed Jobs. Each call may be repeated; what is asked for and already so is no error."""
+
+    async def look(self, job: ImageJob, attempt: int) -> Child:
+        """Return the facts of an attempt's Job."""
+        ...
+
+    async def create(self, job: ImageJob, attempt: int, shards: int) -> None:
+        """Create an attempt's Job. One that exists is left alone, whoever owns it: the next look tells."""
+        ...
+
+    async def suspend(self, job: ImageJob, attempt: int, suspend: bool) -> None:
+        """Suspend the Job, or let it go on."""
+        ...
+
+    async def set_parallelism(self, job: ImageJob, attempt: int, parallelism: int) -> None:
+        """Change how many of its pods run at once."""
+        ...
+
+    async def delete(self, job: ImageJob, attempt: int) -> None:
+        """Delete the Job if it is ours; it stays until its pods are gone."""
+        ...
+
+
+class Events(Protocol):
+    """Tells people what happened."""
+
+    async def emit(self, job: ImageJob, event: Emit) -> None:
+        """Post one event."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that the core talks to.
+
+    Attributes:
+        jobs: None where there is no Kubernetes.
+    """
+
+    store: JobStore
+    board: ProgressBoard
+    queue: TaskQueue
+    objects: ObjectStore
+    jobs: Jobs | None
+    events: Events

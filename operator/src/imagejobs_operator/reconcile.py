@@ -1,0 +1,157 @@
+"""One look at one job: fetch, observe, plan, act. The only place that knows this order.
+
+It may be stopped between any two actions; the next look goes on from what is there then.
+"""
+
+import asyncio
+import logging
+from dataclasses import replace
+
+from imagejobs_contract.errors import Conflict, ImageJobsError, Invalid, Misconfigured, NotFound, TooLarge, Unavailable
+from imagejobs_contract.imagejob import ImageJob, Unreadable
+from imagejobs_contract.names import JobKey
+from imagejobs_contract.status import Reason, State, Status
+from imagejobs_contract.times import Clock
+from imagejobs_operator import actions, attempts, conditions, results
+from imagejobs_operator.acting import act, clear_away
+from imagejobs_operator.actions import Action
+from imagejobs_operator.memory import Memory, Remains
+from imagejobs_operator.observe import observe
+from imagejobs_operator.observed import Case, Observed, Results, Rules
+from imagejobs_operator.parts import Parts
+from imagejobs_operator.plan import plan
+from imagejobs_operator.workqueue import Again
+
+log = logging.getLogger(__name__)
+
+CONFLICT_SECONDS = 0.1
+"""Somebody else wrote the job: twelve times in a row cost little more than a second."""
+REST_SECONDS = 0.2
+"""A large job is looked at so often at most, however many of its images end."""
+RESTS_FROM = 17
+"""Images from which a job rests between looks."""
+LOOK_SECONDS = 240.0
+"""Longest look; the copy of a manifest of a million lines takes some tens of seconds."""
+
+
+class Reconciler:
+    """Brings jobs to where their specs want them, one look at a time. Different keys may be looked at concurrently, one key not."""
+
+    def __init__(self, parts: Parts, rules: Rules, clock: Clock) -> None:
+        self._parts = parts
+        self._rules = rules
+        self._clock = clock
+        self._memory = Memory()
+
+    async def __call__(self, key: JobKey) -> Again:
+        """Look at a job and do what is to be done; return when to look again.
+
+        Raises:
+            ImageJobsError: An outside system failed; try again later.
+        """
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                return await self._look(key)
+        except Conflict:
+            return Again(CONFLICT_SECONDS)
+
+    async def _look(self, key: JobKey) -> Again:
+        try:
+            job = await self._parts.store.get(key)
+        except NotFound:
+            await self._clear(self._memory.drop(key))
+            return Again()
+        except Unreadable as ex:
+            return await self._unreadable(ex)
+        await self._clear(self._memory.meet(job, self._clock()))
+        seen = await observe(self._parts, job, self._memory.past(key), self._rules)
+        return await self._carry_out(job, seen)
+
+    async def _carry_out(self, job: ImageJob, seen: Observed) -> Again:
+        todo = plan(job, seen, self._clock(), self._rules)
+        for action in todo:
+            if isinstance(action, actions.CollectResults):
+                read = await self._collected(job, seen, action)
+                return await self._carry_out(job, replace(seen, results=read))
+            await self._do(job, seen, action)
+        after = min((each.after_seconds for each in todo if isinstance(each, actions.Requeue)), default=None)
+        busy = job.spec.total >= RESTS_FROM and job.status.state in (State.QUEUED, State.RUNNING)
+        return Again(after, REST_SECONDS if busy else 0.0)
+
+    async def _collected(self, job: ImageJob, seen: Observed, action: actions.CollectResults) -> Results:
+        try:
+            return await results.collect(self._parts.objects, job, action.attempt)
+        except ImageJobsError as ex:
+            await self._say_why(job, seen, action, ex)
+            raise
+
+    async def _do(self, job: ImageJob, seen: Observed, action: Action) -> None:
+        try:
+            await act(self._parts, job, action)
+        except Conflict:
+            raise
+        except ImageJobsError as ex:
+            if isinstance(action, actions.CAN_BE_MISSED):
+                log.warning("skipped", extra={"job_id": job.key.name, "action": type(action).__name__, "reason": ex.message})
+                return
+            await self._say_why(job, seen, action, ex)
+            raise
+        self._remember(job, action)
+
+    def _remember(self, job: ImageJob, action: Action) -> None:
+        if isinstance(action, actions.WriteStatus):
+            self._memory.wrote(job.key, self._clock())
+        elif isinstance(action, actions.Announce):
+            self._memory.announced(job.key, action.change.counts, self._clock())
+        elif isinstance(action, actions.DeleteImageJob) or (isinstance(action, actions.RemoveFinalizer) and job.deleting):
+            self._memory.drop(job.key)
+
+    async def _say_why(self, job: ImageJob, seen: Observed, action: Action, ex: ImageJobsError) -> None:
+        """Write that the job is stalled, if that is what the failure means and it is not written yet."""
+        status = self._stalled(job, seen, action, ex)
+        if status is None or status == job.status or job.deleting or job.status.state.final:
+            return
+        await self._parts.store.put_status(job, status)
+        self._memory.wrote(job.key, self._clock())
+
+    def _stalled(self, job: ImageJob, seen: Observed, action: Action, ex: ImageJobsError) -> Status | None:
+        now = self._clock()
+        case = Case(job, attempts.opened(job, now), seen, now, self._rules)
+        before = case.status if job.status.conditions else conditions.pending(case)
+        if isinstance(ex, Invalid) and isinstance(action, actions.PrepareShards):
+            return conditions.refused(replace(job, status=before), now, ex.message)
+        if isinstance(action, actions.USES_STORAGE):
+            return conditions.stalled(case, before, Reason.STORAGE_UNAVAILABLE, storage_trouble(ex))
+        if isinstance(action, actions.CreateJob) and isinstance(ex, Misconfigured | Invalid):
+            return conditions.stalled(case, before, Reason.BACKEND_REFUSED, ex.message)
+        return None
+
+    async def _unreadable(self, ex: Unreadable) -> Again:
+        job, now = ex.job, self._clock()
+        await self._clear(self._memory.meet(job, now))
+        if job.deleting:
+            return await self._carry_out(job, await observe(self._parts, job, self._memory.past(job.key), self._rules))
+        status = conditions.refused(job, now, ex.message)
+        if status != job.status:
+            try:
+                await self._parts.store.put_status(job, status)
+            except Unreadable:
+                log.info("spec refused", extra={"job_id": job.key.name, "reason": ex.message})
+        return Again()
+
+    async def _clear(self, remains: Remains | None) -> None:
+        if remains is None:
+            return
+        try:
+            await clear_away(self._parts, remains)
+        except ImageJobsError as ex:
+            log.warning("leftovers stay", extra={"job_id": remains.key.name, "reason": ex.message})
+
+
+def storage_trouble(ex: ImageJobsError) -> str:
+    """Return what is wrong with S3, in words that do not change from try to try."""
+    if isinstance(ex, Unavailable):
+        return "the storage does not answer"
+    if isinstance(ex, Misconfigured):
+        return "the storage does not take our credentials or settings"
+    return ex.message if isinstance(ex, NotFound | TooLarge) else "the storage failed"

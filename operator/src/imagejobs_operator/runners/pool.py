@@ -1,0 +1,18 @@
+"""Images of a job -> tasks for the pool's queue (pure)."""
+
+from collections.abc import Iterable
+
+from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.tasks import Task
+
+
+def tasks(job: ImageJob, indexes: Iterable[int], attempt: int, expires: float) -> list[Task]:
+    """Return the tasks of these images; they carry all that a worker needs."""
+    spec = job.spec
+    return [
+        Task(
+            key=job.key, uid=job.uid, index=index, item=spec.items[index], variants=spec.variants, prefix=job.prefix, attempt=attempt,
+            attempts=spec.attempts, cache_control=spec.output.cache_control, expires=expires,
+        )
+        for index in indexes
+    ]  # fmt: skip

@@ -1,0 +1,118 @@
+"""The operator's settings, read once from the environment; all faults at once. Which variables there are stands here and in `contract`."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imagejobs_contract.imagejob import DNS_NAME, Profile
+from imagejobs_contract.limits import Limits
+from imagejobs_contract.reader import Reader
+from imagejobs_contract.settings import S3Settings, read_limits, redis_url
+
+LEVELS = "DEBUG|INFO|WARNING|ERROR"
+DNS_NAMES = f"{DNS_NAME}(,{DNS_NAME})*"
+PROFILES: Mapping[Profile, Mapping[str, Any]] = {
+    Profile.SMALL: {"requests": {"cpu": "500m", "memory": "512Mi"}, "limits": {"memory": "2560Mi"}},
+    Profile.MEDIUM: {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "5Gi"}},
+    Profile.LARGE: {"requests": {"cpu": "2", "memory": "2Gi"}, "limits": {"memory": "10Gi"}},
+}
+"""Requests and limits of a worker pod; one image at a time may take the worker's MEMORY_LIMIT of 2 GiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the operator needs to know.
+
+    Attributes:
+        sqlite: The file of the local store; None means Kubernetes.
+        namespaces: Where ImageJobs are watched; None means everywhere.
+        kubeconfig: None means the pod's service account.
+        pool: Whether the pool may be used.
+        jobs: Whether Jobs may be used; never locally.
+        window: Most tasks of one job on the pool's queue.
+        health: Host and port for probes, or None.
+    """
+
+    s3: S3Settings
+    redis_url: str
+    limits: Limits
+    sqlite: Path | None
+    namespaces: tuple[str, ...] | None
+    kubeconfig: str | None
+    pool: bool
+    jobs: bool
+    window: int
+    concurrency: int
+    resync_seconds: float
+    worker_image: str
+    worker_env_secrets: tuple[str, ...]
+    worker_env_config_map: str
+    worker_service_account: str
+    profiles: Mapping[Profile, Mapping[str, Any]]
+    health: tuple[str, int] | None
+    log_level: str
+
+    @classmethod
+    def read(cls, reader: Reader) -> "Settings":
+        """Read every variable."""
+        sqlite = _sqlite(reader)
+        jobs = reader.boolean("JOBS_ENABLED", default=sqlite is None) and sqlite is None
+        image = reader.text("WORKER_IMAGE", 500, "") or ""
+        if jobs and not image:
+            reader.fault("WORKER_IMAGE", "is missing; Jobs run it (or set JOBS_ENABLED=false)")
+        return cls(
+            s3=S3Settings.read(reader),
+            redis_url=redis_url(reader),
+            limits=read_limits(reader),
+            sqlite=sqlite,
+            namespaces=_namespaces(reader),
+            kubeconfig=reader.text("KUBECONFIG", 4096),
+            pool=reader.boolean("POOL_ENABLED", default=True),
+            jobs=jobs,
+            window=reader.integer("POOL_WINDOW", 1, 10_000, 200) or 200,
+            concurrency=reader.integer("CONCURRENCY", 1, 256, 8) or 8,
+            resync_seconds=reader.number("RESYNC_SECONDS", 0.1, 3600.0, 30.0),
+            worker_image=image,
+            worker_env_secrets=_names(reader, "WORKER_ENV_SECRET"),
+            worker_env_config_map=reader.text("WORKER_ENV_CONFIG_MAP", 253, "", DNS_NAME, "a DNS name") or "",
+            worker_service_account=reader.text("WORKER_SERVICE_ACCOUNT", 253, "", DNS_NAME, "a DNS name") or "",
+            profiles=_profiles(reader),
+            health=_address(reader),
+            log_level=reader.text("LOG_LEVEL", 10, "INFO", LEVELS, f"one of {LEVELS.replace('|', ' ')}") or "INFO",
+        )
+
+
+def _sqlite(reader: Reader) -> Path | None:
+    text = reader.text("JOB_STORE", 4096, "kubernetes", "kubernetes|sqlite:.+", "`kubernetes` or `sqlite:<path>`") or ""
+    return Path(text.removeprefix("sqlite:")) if text.startswith("sqlite:") else None
+
+
+def _namespaces(reader: Reader) -> tuple[str, ...] | None:
+    text = reader.text("NAMESPACES", 10_000, "default", rf"\*|{DNS_NAMES}", "names with commas between them, or *") or ""
+    return None if text == "*" else tuple(text.split(","))
+
+
+def _names(reader: Reader, variable: str) -> tuple[str, ...]:
+    text = reader.text(variable, 2000, "", DNS_NAMES, "names with commas between them") or ""
+    return tuple(filter(None, text.split(",")))
+
+
+def _profiles(reader: Reader) -> Mapping[Profile, Mapping[str, Any]]:
+    text = reader.text("PROFILES", 20_000)
+    if text is None:
+        return PROFILES
+    try:
+        given = {Profile(name): dict(resources) for name, resources in json.loads(text).items()}
+    except (ValueError, TypeError, AttributeError):
+        reader.fault("PROFILES", f"is not a JSON object of resources by profile ({' '.join(Profile)})")
+        return PROFILES
+    return {**PROFILES, **given}
+
+
+def _address(reader: Reader) -> tuple[str, int] | None:
+    text = reader.text("HEALTH_LISTEN", 300, None, r"[^\s:]+:[0-9]{1,5}", "host:port")
+    match = re.fullmatch(r"(.+):([0-9]+)", text) if text else None
+    return (match[1], int(match[2])) if match else None

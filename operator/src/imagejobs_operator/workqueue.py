@@ -1,0 +1,118 @@
+"""A queue of keys: each at most once, one at a time, with its own back-off. Knows nothing of what the work is.
+
+What `work` answers decides when a key comes again; an event brings it at once. The error of one key never delays another.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from imagejobs_contract.errors import ImageJobsError, Unavailable
+from imagejobs_contract.names import JobKey
+
+log = logging.getLogger(__name__)
+
+FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 0.1, 30.0
+"""After the first failure of a key, doubled with each further one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """When a key comes next.
+
+    Attributes:
+        after_seconds: Without any event; None leaves it to events and the resync.
+        rest_seconds: Not before that, so that the events of a busy job are taken together.
+    """
+
+    after_seconds: float | None = None
+    rest_seconds: float = 0.0
+
+
+Work = Callable[[JobKey], Awaitable[Again]]
+
+
+class WorkQueue:
+    """Hands keys to `work`, some at a time."""
+
+    def __init__(self, work: Work, concurrency: int) -> None:
+        self._work = work
+        self._concurrency = concurrency
+        self._ready: asyncio.Queue[JobKey] = asyncio.Queue()
+        self._queued: dict[JobKey, float] = {}
+        self._busy: dict[JobKey, float] = {}
+        self._resting: set[JobKey] = set()
+        self._dirty: dict[JobKey, float] = {}
+        self._timers: dict[JobKey, asyncio.TimerHandle] = {}
+        self._failures: dict[JobKey, int] = {}
+
+    def add(self, key: JobKey) -> None:
+        """Ask for a key to be worked on as soon as possible; asking twice is asking once."""
+        now = time.monotonic()
+        if key in self._busy or key in self._resting:
+            self._dirty.setdefault(key, now)
+        elif key not in self._queued:
+            self._queued[key] = now
+            self._ready.put_nowait(key)
+
+    def oldest_seconds(self) -> float:
+        """Return for how long the oldest key has waited or been worked on: the sign of life of the whole."""
+        now = time.monotonic()
+        return max((now - since for since in (*self._queued.values(), *self._busy.values())), default=0.0)
+
+    def __len__(self) -> int:
+        return len(self._queued) + len(self._busy)
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._concurrency):
+                group.create_task(self._run())
+
+    async def _run(self) -> None:
+        while True:
+            key = await self._ready.get()
+            await self._one(key)
+
+    async def _one(self, key: JobKey) -> None:
+        self._busy[key] = self._queued.pop(key)
+        self._set_timer(key, None)
+        try:
+            again = await self._work(key)
+            self._failures.pop(key, None)
+        except Exception as ex:  # noqa: BLE001 - logged by _failed; the queue outlives whatever happens to one key
+            again = Again(self._failed(key, ex))
+        del self._busy[key]
+        self._set_timer(key, again.after_seconds)
+        if again.rest_seconds:
+            self._resting.add(key)
+            asyncio.get_running_loop().call_later(again.rest_seconds, self._rested, key)
+        else:
+            self._rested(key)
+
+    def _rested(self, key: JobKey) -> None:
+        self._resting.discard(key)
+        if self._dirty.pop(key, None) is not None:
+            self.add(key)
+
+    def _set_timer(self, key: JobKey, seconds: float | None) -> None:
+        if timer := self._timers.pop(key, None):
+            timer.cancel()
+        if seconds is not None:
+            self._timers[key] = asyncio.get_running_loop().call_later(seconds, self._due, key)
+
+    def _due(self, key: JobKey) -> None:
+        del self._timers[key]
+        self.add(key)
+
+    def _failed(self, key: JobKey, ex: Exception) -> float:
+        failures = self._failures[key] = self._failures.get(key, 0) + 1
+        delay = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** min(failures - 1, 20))
+        if isinstance(ex, Unavailable) and ex.retry_after_seconds:
+            delay = max(delay, min(ex.retry_after_seconds, LONGEST_DELAY_SECONDS))
+        known = isinstance(ex, ImageJobsError)
+        facts = {"job_id": key.name, "namespace": key.namespace, "failures": failures, "again_seconds": delay, "reason": str(ex)}
+        log.log(logging.WARNING if known else logging.ERROR, "reconcile failed", extra=facts, exc_info=None if known else ex)
+        return delay

@@ -1,0 +1,209 @@
+"""The operator as a program on a real API server, under its own minimal role: real Jobs, real pods, whose node is this test."""
+
+import asyncio
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import servers
+from controlplane_client import ControlPlane, wait_until
+from imagejobs_contract.objects import S3Objects
+from imagejobs_contract.outcome import Outcome
+from imagejobs_contract.settings import S3Settings
+from operator_cluster import Cluster, photo
+from operator_process import Operator, good, operator, s3_environ, worker
+
+VARIANT = {"name": "default", "width": 32, "format": "jpeg"}
+RESTRICTED = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
+
+
+@pytest.fixture(scope="module")
+def s3(seaweed_server: servers.Server, bucket_maker: Any) -> S3Settings:
+    """A bucket with photos."""
+    bucket = f"test-operator-{uuid.uuid4().hex[:8]}"
+    bucket_maker.create_bucket(Bucket=bucket)
+    for n in range(25):
+        bucket_maker.put_object(Bucket=bucket, Key=f"in/{n}.jpg", Body=photo())
+    endpoint = seaweed_server.url("s3")
+    return S3Settings(endpoint, endpoint, bucket, "us-east-1", servers.ACCESS_KEY_ID, servers.SECRET_ACCESS_KEY, True, True)
+
+
+@pytest.fixture(scope="module")
+def redis(valkey_server: servers.Server) -> str:
+    """The URL of a Redis that stays for all tests of this module."""
+    return valkey_server.url("redis", "redis") + "/0"
+
+
+@pytest.fixture(scope="module")
+def cluster(controlplane: ControlPlane, s3: S3Settings, redis: str) -> Cluster:
+    """A namespace that takes restricted pods only."""
+    cluster = Cluster(controlplane, controlplane.new_namespace(), {**s3_environ(s3), "REDIS_URL": redis})
+    cluster.call("PATCH", f"/api/v1/namespaces/{cluster.namespace}", RESTRICTED, "application/merge-patch+json")
+    return cluster
+
+
+@pytest.fixture(scope="module")
+def environ(cluster: Cluster) -> dict[str, str]:
+    """The operator's variables."""
+    return {
+        **cluster.environ, "KUBECONFIG": str(cluster.operator_kubeconfig()), "NAMESPACES": cluster.namespace, "RESYNC_SECONDS": "600",
+        "WORKER_IMAGE": "worker:test", "WORKER_ENV_SECRET": "s3", "WORKER_ENV_CONFIG_MAP": "settings",
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def running(environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    """An operator."""
+    with operator(tmp_path_factory.mktemp("operator"), environ) as running:
+        yield running
+
+
+@contextmanager
+def pool_worker(redis: str, outcome: Callable[[int, int], Outcome] = good) -> Iterator[None]:
+    """Run a worker by script until the end of the block."""
+    stop, started = threading.Event(), threading.Event()
+
+    async def run() -> None:
+        async with worker(redis, outcome):
+            await asyncio.sleep(0.3)  # it has shown itself
+            started.set()
+            while not stop.is_set():
+                await asyncio.sleep(0.01)
+
+    thread = threading.Thread(target=lambda: asyncio.run(run()))
+    thread.start()
+    started.wait(10)
+    yield
+    stop.set()
+    thread.join()
+
+
+def spec(count: int, **changes: Any) -> dict[str, Any]:
+    return {"items": [{"name": f"{n}.jpg", "key": f"in/{n}.jpg"} for n in range(count)], "variants": [VARIANT], **changes}
+
+
+def conditions(status: dict[str, Any]) -> dict[str, tuple[str, str]]:
+    return {each["type"]: (each["status"], each["reason"]) for each in status["conditions"]}
+
+
+def test_a_small_pool_job_costs_at_most_six_writes_in_its_life(cluster: Cluster, running: Operator, redis: str) -> None:
+    with pool_worker(redis):
+        before = cluster.writes()
+        cluster.create("small", spec(2, ttlSecondsAfterFinished=2))
+        status = cluster.wait_for_state("small", "Succeeded")
+        assert status["items"] == {"total": 2, "active": 0, "succeeded": 2, "failed": 0}
+        assert [each["index"] for each in status["outcomes"]] == [0, 1]
+        assert conditions(status)["Finished"] == ("True", "Succeeded")
+        wait_until(lambda: not cluster.get("small"))
+        time.sleep(2.5)  # a resync finds nothing to write
+        assert cluster.writes() - before <= 6
+
+
+def test_a_job_of_many_images_runs_as_an_indexed_job(cluster: Cluster, running: Operator, s3: S3Settings) -> None:
+    uid = cluster.create("many", spec(25, itemsPerPod=10, parallelism=2))["metadata"]["uid"]
+    pods = cluster.wait_for_pods("many", 2)
+    (job,) = cluster.jobs("many")
+    assert job["metadata"]["ownerReferences"] == [
+        {"apiVersion": "imagejobs.dev/v1alpha1", "kind": "ImageJob", "name": "many", "uid": uid, "controller": True, "blockOwnerDeletion": False}
+    ]
+    cluster.begin(pods[0])
+    status = cluster.wait_for_state("many", "Running")
+    assert status["job"] == {"name": job["metadata"]["name"], "shards": 3}
+    cluster.change("many", parallelism=3)
+    pods = cluster.wait_for_pods("many", 3)
+    for pod in pods.values():
+        cluster.run_pod(pod)
+    status = cluster.wait_for_state("many", "Succeeded")
+    assert status["items"] == {"total": 25, "active": 0, "succeeded": 25, "failed": 0}
+    assert status["results"]["key"] == f"jobs/{uid}/results/"
+    cluster.plane.kubectl("wait", "--for=condition=Finished", "--timeout=5s", "-n", cluster.namespace, "ij/many")
+    columns = cluster.plane.kubectl("get", "ij", "many", "-n", cluster.namespace, "--no-headers").split()
+    assert columns[:6] == ["many", "Succeeded", "100", "25", "0", "25"]
+    assert asyncio.run(S3Objects(s3).head("outputs/many/24.jpg"))
+    assert "Complete" in cluster.plane.kubectl("describe", "ij", "many", "-n", cluster.namespace)
+    cluster.delete("many")
+    wait_until(lambda: not cluster.jobs("many"), 30)
+
+
+def test_a_shard_that_cannot_be_read_fails_its_images_only(cluster: Cluster, running: Operator) -> None:
+    cluster.create("poison", spec(20, itemsPerPod=10))
+    pods = cluster.wait_for_pods("poison", 2)
+    cluster.end(pods[1], 65)
+    cluster.run_pod(pods[0])
+    status = cluster.wait_for_state("poison", "PartiallySucceeded")
+    assert status["items"] == {"total": 20, "active": 0, "succeeded": 10, "failed": 10}
+    assert status["failureCodes"] == ["internal_error"]
+    assert status["failures"][0]["name"] == "10.jpg"
+    cluster.change("poison", retryFailed=1)
+    pods = cluster.wait_for_pods("poison", 2)
+    for pod in pods.values():
+        cluster.run_pod(pod)
+    status = cluster.wait_for_state("poison", "Succeeded")
+    assert (status["attempt"], status["items"]["succeeded"]) == (2, 20)
+
+
+def test_wrong_credentials_fail_the_job_at_once(cluster: Cluster, running: Operator) -> None:
+    cluster.create("keys", spec(20, itemsPerPod=10))
+    cluster.end(cluster.wait_for_pods("keys", 2)[0], 78)
+    status = cluster.wait_for_state("keys", "Failed")
+    assert conditions(status)["Failed"] == ("True", "JobFailed")
+    assert status["failureCodes"] == ["storage_error"]
+
+
+def test_a_container_without_memory_is_named(cluster: Cluster, running: Operator) -> None:
+    cluster.create("memory", spec(18, itemsPerPod=10, maxFailedItems=0))
+    job = cluster.wait_for_pods("memory", 2)
+    cluster.run_pod(job[1])
+    name = cluster.jobs("memory")[0]["metadata"]["name"]
+    cluster.end(cluster.pods("memory")[0], 137)
+    cluster.call(
+        "PATCH", f"/apis/batch/v1/namespaces/{cluster.namespace}/jobs/{name}", {"spec": {"activeDeadlineSeconds": 1}}, "application/merge-patch+json"
+    )
+    status = cluster.wait_for_state("memory", "Failed")
+    assert status["failureCodes"] == ["out_of_memory"]
+
+
+def test_suspend_resume_and_cancel_of_a_job(cluster: Cluster, running: Operator) -> None:
+    cluster.create("pause", spec(20, itemsPerPod=10))
+    cluster.wait_for_pods("pause", 2)
+    cluster.change("pause", suspend=True)
+    status = cluster.wait_for_state("pause", "Suspended")
+    assert conditions(status)["Suspended"] == ("True", "Suspended")
+    cluster.wait_for_pods("pause", 0)
+    cluster.change("pause", suspend=False)
+    cluster.run_pod(cluster.wait_for_pods("pause", 2)[0])
+    cluster.change("pause", cancel=True)
+    status = cluster.wait_for_state("pause", "Cancelled")
+    assert status["items"]["succeeded"] == 10
+    assert not cluster.jobs("pause")
+
+
+def test_items_that_would_overwrite_each_other_are_refused(cluster: Cluster, running: Operator) -> None:
+    cluster.create("same", {"items": [{"name": "a.jpg", "key": "in/0.jpg"}, {"name": "a.png", "key": "in/1.jpg"}]})
+    wait_until(lambda: "status" in cluster.get("same"))
+    status = cluster.get("same")["status"]
+    assert conditions(status)["Accepted"] == ("False", "InvalidSpec")
+    assert conditions(status)["Stalled"] == ("True", "InvalidSpec")
+    assert "overwrite" in status["conditions"][0]["message"]
+
+
+def test_an_operator_that_was_killed_goes_on_with_the_same_job(cluster: Cluster, environ: dict[str, str], running: Operator, tmp_path: Path) -> None:
+    running.kill()
+    with operator(tmp_path, environ) as second:
+        cluster.create("restart", spec(20, itemsPerPod=10))
+        pods = cluster.wait_for_pods("restart", 2)
+        second.kill()
+    for pod in pods.values():
+        cluster.run_pod(pod)
+    wait_until(lambda: any(each["type"] == "Complete" for each in cluster.jobs("restart")[0]["status"].get("conditions", ())))
+    with operator(tmp_path, environ) as third:
+        status = cluster.wait_for_state("restart", "Succeeded")
+        assert status["items"]["succeeded"] == 20
+        assert len(cluster.jobs("restart")) == 1
+        assert third.stop() == 0, third.log.read_text()

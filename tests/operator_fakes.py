@@ -1,0 +1,352 @@
+"""The operator's outside world in memory: the ports, as strict as the real ones where it matters, for tests that need thousands of runs.
+
+`Faults` may stop the process before or after any change, or let a call fail; the adapters' own tests hold the real ones to the same rules.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from imagejobs_contract.errors import AlreadyExists, Conflict, NotFound, TooLarge, Unavailable
+from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.names import JobKey
+from imagejobs_contract.outcome import Outcome
+from imagejobs_contract.ports import Change, ObjectFacts
+from imagejobs_contract.status import Counts, Status
+from imagejobs_contract.tasks import Task
+from imagejobs_operator.actions import Emit
+from imagejobs_operator.observed import Child, End, Presence
+
+
+class Killed(BaseException):
+    """kill -9: nothing of the operator runs after it."""
+
+
+@dataclass
+class Faults:
+    """What goes wrong, counted in changes: None means never."""
+
+    kill_before: int | None = None
+    kill_after: int | None = None
+    away: set[str] = field(default_factory=set)
+    changes: list[str] = field(default_factory=list)
+
+    def ask(self, system: str) -> None:
+        if system in self.away:
+            raise Unavailable(f"{system} is away")
+
+    def before(self, system: str, what: str) -> None:
+        self.ask(system)
+        if self.kill_before is not None and len(self.changes) == self.kill_before:
+            raise Killed
+        self.changes.append(what)
+
+    def after(self) -> None:
+        if self.kill_after is not None and len(self.changes) == self.kill_after:
+            raise Killed
+
+
+class Store:
+    """Jobs with resource versions, generations and finalizers."""
+
+    def __init__(self, faults: Faults, now: Any) -> None:
+        self.faults = faults
+        self.now = now
+        self.jobs: dict[JobKey, ImageJob] = {}
+        self.versions: dict[JobKey, list[ImageJob]] = {}
+        self.stale: dict[JobKey, int] = {}
+        self.writes: list[str] = []
+        self.count = 0
+
+    def _keep(self, job: ImageJob) -> ImageJob:
+        self.count += 1
+        job = replace(job, resource_version=str(self.count))
+        self.jobs[job.key] = job
+        self.versions.setdefault(job.key, []).append(job)
+        return job
+
+    async def create(self, job: ImageJob) -> ImageJob:
+        if job.key in self.jobs:
+            raise AlreadyExists
+        self.writes.append("create")
+        self.versions[job.key] = []
+        return self._keep(replace(job, uid=f"uid-{self.count}-{job.key.name}", generation=1, created=self.now(), status=Status()))
+
+    async def get(self, key: JobKey) -> ImageJob:
+        self.faults.ask("store")
+        if key not in self.jobs:
+            raise NotFound
+        back = self.stale.pop(key, 0)
+        return self.versions[key][-1 - min(back, len(self.versions[key]) - 1)]
+
+    async def keys(self) -> Sequence[JobKey]:
+        self.faults.ask("store")
+        return list(self.jobs)
+
+    async def put_status(self, job: ImageJob, status: Status) -> ImageJob:
+        self.faults.before("store", "status")
+        there = self.jobs.get(job.key)
+        if there is None or there.uid != job.uid:
+            raise NotFound
+        if there.resource_version != job.resource_version:
+            raise Conflict
+        if status.to_body() == there.status.to_body():
+            return there
+        self.writes.append(f"status {status.state}")
+        # As the API server keeps it: whole seconds, only known fields.
+        kept = self._keep(replace(there, status=Status.from_body(status.to_body())))
+        self.faults.after()
+        return kept
+
+    def edit(self, key: JobKey, **changes: Any) -> None:
+        """Change the spec, as a user does."""
+        job = self.jobs[key]
+        self._keep(replace(job, spec=replace(job.spec, **changes), generation=job.generation + 1))
+
+    async def delete(self, key: JobKey, uid: str | None = None) -> None:
+        self.faults.before("store", "delete")
+        self.user_delete(key, uid)
+        self.faults.after()
+
+    def user_delete(self, key: JobKey, uid: str | None = None) -> None:
+        job = self.jobs.get(key)
+        if job is None or (uid is not None and job.uid != uid):
+            return
+        self.writes.append("delete")
+        if job.finalizers:
+            self._keep(replace(job, deleting=True))
+        else:
+            del self.jobs[key]
+
+    async def remove_finalizer(self, job: ImageJob, finalizer: str) -> None:
+        self.faults.before("store", "finalizer")
+        there = self.jobs.get(job.key)
+        if there and there.uid == job.uid and finalizer in there.finalizers:
+            self.writes.append("finalizer")
+            left = tuple(each for each in there.finalizers if each != finalizer)
+            if there.deleting and not left:
+                del self.jobs[job.key]
+            else:
+                self._keep(replace(there, finalizers=left))
+        self.faults.after()
+
+
+class Board:
+    """Live progress, which `flush` loses."""
+
+    def __init__(self, faults: Faults) -> None:
+        self.faults = faults
+        self.items: dict[str, dict[int, Outcome]] = {}
+        self.shards: dict[str, dict[int, Counts]] = {}
+        self.announced: list[Change] = []
+
+    def flush(self) -> None:
+        self.items.clear()
+        self.shards.clear()
+
+    async def start(self, uid: str, total: int) -> None:
+        self.faults.before("redis", "start")
+        self.shards.setdefault(uid, {})
+
+    async def counts(self, uid: str) -> Counts | None:
+        self.faults.ask("redis")
+        each = list(self.shards.get(uid, {}).values())
+        return Counts(0, sum(c.active for c in each), sum(c.succeeded for c in each), sum(c.failed for c in each)) if each else None
+
+    async def put_shard(self, key: JobKey, uid: str, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()) -> None:
+        self.faults.before("redis", "counts")
+        self.shards.setdefault(uid, {})[shard] = counts
+
+    async def outcomes(self, uid: str) -> Mapping[int, Outcome]:
+        self.faults.ask("redis")
+        return dict(self.items.get(uid, {}))
+
+    async def forget(self, uid: str) -> None:
+        self.faults.before("redis", "forget")
+        self.items.pop(uid, None)
+        self.shards.pop(uid, None)
+
+    async def announce(self, change: Change) -> None:
+        self.faults.before("redis", "announce")
+        self.announced.append(change)
+
+
+class Queue:
+    """Tasks by entry; a lease is fenced by its entry."""
+
+    def __init__(self, faults: Faults, board: Board) -> None:
+        self.faults = faults
+        self.board = board
+        self.tasks: dict[int, Task] = {}
+        self.alive = 1
+        self.count = 0
+
+    def flush(self) -> None:
+        self.tasks.clear()
+
+    async def send(self, tasks: Sequence[Task]) -> None:
+        self.faults.before("redis", "send")
+        for task in tasks:
+            if not any(each.uid == task.uid and each.index == task.index for each in self.tasks.values()):
+                self.count += 1
+                self.tasks[self.count] = Task.from_json(task.to_json())
+        self.faults.after()
+
+    async def waiting(self, uid: str) -> frozenset[int]:
+        self.faults.ask("redis")
+        return frozenset(task.index for task in self.tasks.values() if task.uid == uid)
+
+    async def withdraw(self, uid: str) -> None:
+        self.faults.before("redis", "withdraw")
+        self.tasks = {entry: task for entry, task in self.tasks.items() if task.uid != uid}
+        self.faults.after()
+
+    async def workers(self) -> int:
+        self.faults.ask("redis")
+        return self.alive
+
+    def finish(self, entry: int, outcome: Outcome) -> bool:
+        """Do what a worker's script does; False if the lease is lost."""
+        task = self.tasks.pop(entry, None)
+        if task is None:
+            return False
+        self.board.items.setdefault(task.uid, {})[task.index] = outcome
+        return True
+
+
+class Objects:
+    """S3 with ETags."""
+
+    def __init__(self, faults: Faults) -> None:
+        self.faults = faults
+        self.data: dict[str, bytes] = {}
+        self.versions: dict[str, int] = {}
+
+    def _etag(self, key: str) -> str:
+        return str(self.versions.get(key, 0)) if key in self.data else ""
+
+    async def put(self, key: str, data: bytes, *, content_type: str, only_if: str | None = None, **_: Any) -> str:
+        self.faults.before("s3", f"put {key.rsplit('/', 1)[-1]}")
+        if only_if is not None and only_if != self._etag(key):
+            raise Conflict
+        self.keep(key, data)
+        self.faults.after()
+        return self._etag(key)
+
+    def keep(self, key: str, data: bytes) -> None:
+        """Store an object as somebody else than the operator."""
+        self.data[key] = data
+        self.versions[key] = self.versions.get(key, 0) + 1
+
+    async def get(self, key: str, max_bytes: int) -> tuple[bytes, str]:
+        self.faults.ask("s3")
+        if key not in self.data:
+            raise NotFound(key)
+        if len(self.data[key]) > max_bytes:
+            raise TooLarge
+        return self.data[key], self._etag(key)
+
+    async def get_range(self, key: str, start: int, end: int) -> bytes:
+        return (await self.get(key, 2**40))[0][start:end]
+
+    async def head(self, key: str) -> ObjectFacts | None:
+        self.faults.ask("s3")
+        return ObjectFacts(len(self.data[key]), self._etag(key), {}) if key in self.data else None
+
+    async def copy(self, source: str, target: str) -> None:
+        await self.put(target, (await self.get(source, 2**40))[0], content_type="")
+
+    async def delete(self, keys: Iterable[str]) -> None:
+        self.faults.before("s3", "delete")
+        for key in keys:
+            self.data.pop(key, None)
+
+    async def delete_prefix(self, prefix: str) -> None:
+        assert prefix.endswith("/")
+        assert prefix.count("/") >= 2, f"{prefix} is everybody's"
+        await self.delete([key for key in self.data if key.startswith(prefix)])
+
+
+@dataclass
+class Running:
+    """A Job: which of its shards are done or failed for good."""
+
+    owner: str
+    shards: int
+    created: datetime
+    attempt: int
+    suspended: bool = False
+    parallelism: int = 1
+    managed: bool = False
+    deleting_since: datetime | None = None
+    done: set[int] = field(default_factory=set)
+    failed: set[int] = field(default_factory=set)
+    reason: str = ""
+
+    @property
+    def ended(self) -> End | None:
+        if self.reason:
+            return End.FAILED
+        if len(self.done | self.failed) < self.shards:
+            return None
+        return End.FAILED if self.failed else End.COMPLETE
+
+
+class Jobs:
+    """The Job controller, as far as the operator sees it."""
+
+    def __init__(self, faults: Faults, now: Any) -> None:
+        self.faults = faults
+        self.now = now
+        self.running: dict[tuple[str, int], Running] = {}
+        self.created: list[tuple[str, int]] = []
+
+    async def look(self, job: ImageJob, attempt: int) -> Child:
+        self.faults.ask("store")
+        it = self.running.get((job.key.name, attempt))
+        if it is None:
+            return Child()
+        if it.owner != job.uid:
+            return Child(Presence.FOREIGN)
+        active = 0 if it.suspended or it.ended else min(it.parallelism, it.shards - len(it.done | it.failed))
+        reason = it.reason or ("FailedIndexes" if it.failed else "")
+        return Child(
+            Presence.OURS, it.suspended, it.managed, it.parallelism, active, active, it.created, it.deleting_since, it.ended, reason,
+        )  # fmt: skip
+
+    async def create(self, job: ImageJob, attempt: int, shards: int) -> None:
+        self.faults.before("store", "create Job")
+        if (job.key.name, attempt) not in self.running:
+            self.created.append((job.uid, attempt))
+            self.running[job.key.name, attempt] = Running(
+                job.uid, shards, self.now(), attempt, parallelism=min(job.spec.parallelism, shards), managed=bool(job.spec.queue_name)
+            )
+        self.faults.after()
+
+    async def suspend(self, job: ImageJob, attempt: int, suspend: bool) -> None:
+        self.faults.before("store", "suspend Job")
+        self.running[job.key.name, attempt].suspended = suspend
+
+    async def set_parallelism(self, job: ImageJob, attempt: int, parallelism: int) -> None:
+        self.faults.before("store", "parallelism")
+        self.running[job.key.name, attempt].parallelism = parallelism
+
+    async def delete(self, job: ImageJob, attempt: int) -> None:
+        self.faults.before("store", "delete Job")
+        it = self.running.get((job.key.name, attempt))
+        if it and it.deleting_since is None:
+            it.deleting_since = self.now()
+        self.faults.after()
+
+
+class Events:
+    """Keeps what was told."""
+
+    def __init__(self, faults: Faults) -> None:
+        self.faults = faults
+        self.told: list[Emit] = []
+
+    async def emit(self, job: ImageJob, event: Emit) -> None:
+        self.faults.before("store", "event")
+        self.told.append(event)
