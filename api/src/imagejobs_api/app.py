@@ -1,0 +1,78 @@
+"""The application: what is handed in, wired to routes. Nothing else."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import falcon
+from falcon.media import JSONHandler
+
+from imagejobs_api import errors, jsontext
+from imagejobs_api.connection import App, Request
+from imagejobs_api.downloads import Downloads
+from imagejobs_api.forms import batch_form, resize_form
+from imagejobs_api.health import Health, Ready
+from imagejobs_api.intake import Intake
+from imagejobs_api.links import Links
+from imagejobs_api.live import LiveBoard
+from imagejobs_api.outcomes import Outcomes
+from imagejobs_api.progress import Progress
+from imagejobs_api.quotas import Quotas
+from imagejobs_api.requestlog import RequestLog
+from imagejobs_api.settings import Settings
+from imagejobs_api.submit import Batch, Resize, Submitter
+from imagejobs_api.waiting import Waiting
+from imagejobs_contract.ports import JobStore, LinkSigner, ObjectStore, ProgressBoard, TaskQueue
+
+
+class Lifecycle:
+    """Falcon middleware: runs the reader of announcements as long as the app."""
+
+    def __init__(self, waiting: Waiting) -> None:
+        self._waiting = waiting
+        self._task: asyncio.Task[None] | None = None
+
+    async def process_startup(self, scope: Mapping[str, Any], event: Mapping[str, Any]) -> None:
+        """Start it."""
+        self._task = asyncio.create_task(self._waiting.run())
+
+    async def process_shutdown(self, scope: Mapping[str, Any], event: Mapping[str, Any]) -> None:
+        """Stop it."""
+        if self._task:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+
+def create_app(
+    settings: Settings,
+    store: JobStore,
+    board: ProgressBoard,
+    queue: TaskQueue,
+    objects: ObjectStore,
+    signer: LinkSigner,
+    waiting: Waiting | None = None,
+) -> App:
+    """Return the application.
+
+    Args:
+        waiting: Handed in by a server that wants to release held answers before it stops.
+    """
+    limits, namespace = settings.limits, settings.namespace
+    waiting = Waiting(store, board) if waiting is None else waiting
+    live = LiveBoard(board)
+    outcomes = Outcomes(live, objects)
+    links = Links(signer, settings.public_url, settings.link_seconds)
+    intake = Intake(store, live, objects, Quotas(limits, queue), limits)
+    submitter = Submitter(intake, waiting, links, namespace)
+    app = App(request_type=Request, middleware=[RequestLog(), Lifecycle(waiting)])
+    app.resp_options.media_handlers[falcon.MEDIA_JSON] = JSONHandler(dumps=jsontext.dumps)
+    errors.install(app)
+    app.add_route("/api/resize", Resize(submitter, outcomes, links, resize_form(limits), settings.default_wait_seconds))
+    app.add_route("/api/batch", Batch(submitter, outcomes, links, batch_form(limits)))
+    app.add_route("/api/progress/{identifier}", Progress(store, live, outcomes, namespace))
+    app.add_route("/api/download/{identifier}", Downloads(store, objects, outcomes, links, namespace))
+    app.add_route("/healthz", Health())
+    app.add_route("/readyz", Ready(store, objects, queue, namespace, settings.ready_parts))
+    return app

@@ -1,0 +1,33 @@
+"""`python -m imagejobs_api.bucket`: reads the S3 variables and UPLOAD_DAYS, sets the bucket up, says in one line what went wrong."""
+
+import os
+import sys
+
+from imagejobs_api.bucket.set_up import client, set_up
+from imagejobs_contract import settings
+from imagejobs_contract.errors import Misconfigured, Unavailable
+from imagejobs_contract.reader import Reader
+from imagejobs_contract.settings import S3Settings
+
+DEFAULT_UPLOAD_DAYS = 8
+"""A day more than the longest `activeDeadlineSeconds`: no rule may take a source from a job that still runs."""
+
+
+def _read(reader: Reader) -> tuple[S3Settings, int]:
+    return S3Settings.read(reader), reader.integer("UPLOAD_DAYS", 1, 365, DEFAULT_UPLOAD_DAYS) or DEFAULT_UPLOAD_DAYS
+
+
+def main() -> int:
+    """Set the bucket up; return the exit code."""
+    s3, upload_days = settings.read(os.environ, _read)
+    try:
+        set_up(client(s3), s3, upload_days)
+    except (Misconfigured, Unavailable) as ex:
+        sys.stderr.write(f"{ex}\n")
+        return 1
+    sys.stdout.write(f"bucket {s3.bucket} is ready; uploads that no job took go after {upload_days} days\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

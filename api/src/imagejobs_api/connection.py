@@ -1,0 +1,121 @@
+"""What happens between the server and Falcon: when a body is read, and how a connection ends that still sends one.
+
+Knows nothing of routes. Two things that neither uvicorn nor Falcon does:
+
+- Falcon waits for the first piece of a body before it looks at the request. Here it starts at once, so that a refusal comes
+  before the body is read, and before `100 Continue`.
+- An answer before the end of the body closes the connection, and most clients then report a reset instead of the answer. Here the rest
+  is read and thrown away for a moment first (RFC 9112, section 9.6, "lingering close").
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import falcon.asgi
+
+from imagejobs_contract.codes import Code
+from imagejobs_contract.errors import ImageJobsError, TooLarge
+
+Event = dict[str, Any]
+Receive = Callable[[], Awaitable[Event]]
+Send = Callable[[Event], Awaitable[None]]
+
+LINGER_SECONDS = 2.0
+"""How long the rest of a refused body is read; nginx lingers for up to 30 s, but only where nobody else waits for the slot."""
+
+
+class BodyCut(ImageJobsError):
+    """Raised when the client leaves before its body is whole."""
+
+    code = Code.MALFORMED_REQUEST
+
+
+class Request(falcon.asgi.Request):
+    """A request whose raw `receive` can be reached."""
+
+    def __init__(self, scope: Event, receive: Receive, first_event: Event | None = None, options: Any = None) -> None:
+        super().__init__(scope, receive, first_event, options)
+        self.receive = receive
+
+
+class App(falcon.asgi.App[Request, falcon.asgi.Response]):
+    """Falcon's app behind an `_Exchange` per request."""
+
+    async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:  # type: ignore[override]  # Falcon's App is WSGI's by type
+        """Serve one ASGI scope."""
+        if scope["type"] == "http":
+            exchange = _Exchange(scope, receive, send)
+            receive, send = exchange.receive, exchange.send
+        await super().__call__(scope, receive, send)
+
+
+class _Exchange:
+    def __init__(self, scope: Event, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._begun = False
+        self._unread = _announces_body(scope)
+
+    async def receive(self) -> Event:
+        """Return an empty first event at once, then what the server has."""
+        if not self._begun:
+            self._begun = True
+            return {"type": "http.request", "body": b"", "more_body": self._unread}
+        event = await self._receive()
+        if event["type"] == "http.disconnect" or not event.get("more_body"):
+            self._unread = False
+        return event
+
+    async def send(self, event: Event) -> None:
+        """Send an event; if the body is not at its end, close the connection after it, slowly."""
+        if not self._unread:
+            await self._send(event)
+        elif event["type"] == "http.response.start":
+            await self._send({**event, "headers": [*event.get("headers", ()), (b"connection", b"close")]})
+        elif event.get("more_body"):
+            await self._send(event)
+        else:
+            await self._send({**event, "more_body": True})
+            await self._discard()
+            await self._send({"type": "http.response.body", "body": b""})
+
+    async def _discard(self) -> None:
+        try:
+            async with asyncio.timeout(LINGER_SECONDS):
+                while self._unread:
+                    await self.receive()
+        except TimeoutError:
+            return
+
+
+async def body_chunks(receive: Receive, max_bytes: int) -> AsyncIterator[bytes]:
+    """Yield the pieces of a request's body as they come.
+
+    Raises:
+        BodyCut: The client left before the end.
+        TooLarge: There are more than `max_bytes`.
+    """
+    count, more = 0, True
+    while more:
+        event = await receive()
+        if event["type"] == "http.disconnect":
+            raise BodyCut("The connection ended before the body did.")
+        chunk: bytes = event.get("body", b"")
+        count += len(chunk)
+        if count > max_bytes:
+            raise TooLarge(f"The body is larger than {max_bytes} bytes.", code=Code.PAYLOAD_TOO_LARGE)
+        more = event.get("more_body", False)
+        if chunk:
+            yield chunk
+
+
+async def until_disconnected(receive: Receive) -> None:
+    """Return once the client is gone. Only after its body was read."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _announces_body(scope: Event) -> bool:
+    headers = dict(scope["headers"])
+    return b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"

@@ -1,0 +1,129 @@
+"""The one place where errors become answers: problem details (RFC 9457), whatever went wrong and wherever.
+
+What a client reads is the code's own sentence, or a text that was written for clients (`Problem`, `ImageFailed`, `Invalid`); what an outside
+system said goes to the log only.
+"""
+
+import logging
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import falcon
+from falcon.asgi import Response
+
+from imagejobs_api import jsontext
+from imagejobs_api.connection import App, BodyCut, Request
+from imagejobs_contract.codes import Code, meaning
+from imagejobs_contract.errors import Fault, ImageFailed, ImageJobsError, Invalid, TooLarge, Unavailable
+
+CONTENT_TYPE = "application/problem+json"
+RETRY_SECONDS = 1
+"""`Retry-After` where nothing better is known."""
+
+_BY_STATUS = {
+    404: Code.NOT_FOUND,
+    405: Code.METHOD_NOT_ALLOWED,
+    413: Code.PAYLOAD_TOO_LARGE,
+    415: Code.UNSUPPORTED_MEDIA_TYPE,
+    429: Code.RATE_LIMITED,
+    503: Code.UNAVAILABLE,
+}
+
+log = logging.getLogger(__name__)
+
+
+class Problem(ImageJobsError):
+    """Raised to answer with more than a code.
+
+    Args:
+        code: Gives the HTTP status and the title.
+        message: The detail, for clients.
+        faults: What was wrong where.
+        job_id: The job it is about.
+        retry_after_seconds: For `Retry-After`.
+        retryable: Whether the same request may succeed later, where that is not as the code says.
+    """
+
+    def __init__(
+        self, code: Code, message: str = "", *, faults: Sequence[Fault] = (), job_id: str | None = None,
+        retry_after_seconds: float | None = None, retryable: bool | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(message, code=code)
+        self.faults = tuple(faults)
+        self.job_id = job_id
+        self.retry_after_seconds = retry_after_seconds
+        self.retryable = meaning(code).retryable if retryable is None else retryable
+
+
+def install(app: App) -> None:
+    """Let every error of every route end here."""
+    app.add_error_handler(Exception, _on_surprise)
+    app.add_error_handler(falcon.HTTPError, _on_http_error)
+    app.add_error_handler(ImageJobsError, _on_known)
+
+
+def problem_body(problem: Problem) -> dict[str, Any]:
+    """Return the problem's JSON object."""
+    sense = meaning(problem.code)
+    body: dict[str, Any] = {
+        "type": f"urn:imagejobs:error:{problem.code}",
+        "title": sense.sentence,
+        "status": sense.http_status,
+        "detail": problem.message,
+        "code": problem.code.value,
+        "retryable": problem.retryable,
+        "errors": [{"where": fault.where, "what": fault.what} for fault in problem.faults],
+    }
+    return body | ({"job_id": problem.job_id} if problem.job_id else {})
+
+
+def error_body(code: Code, message: str = "") -> dict[str, Any]:
+    """Return the `error` of an image or a job, as it stands inside other answers."""
+    sense = meaning(code)
+    return {"code": code.value, "message": message or sense.sentence, "retryable": sense.retryable}
+
+
+def as_problem(ex: ImageJobsError) -> Problem:
+    """Return what a client may know of an error."""
+    if isinstance(ex, Problem):
+        return ex
+    if isinstance(ex, Invalid):
+        return Problem(ex.code, ex.message, faults=ex.faults)
+    if isinstance(ex, Unavailable):
+        return Problem(ex.code, retry_after_seconds=ex.retry_after_seconds)
+    if isinstance(ex, ImageFailed | TooLarge | BodyCut):
+        return Problem(ex.code, ex.message)
+    return Problem(ex.code)
+
+
+async def _on_known(req: Request, resp: Response, ex: ImageJobsError, params: dict[str, Any]) -> None:
+    if meaning(ex.code).http_status >= 500:
+        extra = {"code": ex.code.value, "reason": ex.message, "request_id": resp.get_header("X-Request-ID")}
+        log.log(logging.WARNING if isinstance(ex, Unavailable) else logging.ERROR, "failed", extra=extra)
+    _answer(resp, as_problem(ex))
+
+
+async def _on_http_error(req: Request, resp: Response, ex: falcon.HTTPError, params: dict[str, Any]) -> None:
+    status = ex.status_code
+    code = _BY_STATUS.get(status, Code.INTERNAL_ERROR if status >= 500 else Code.MALFORMED_REQUEST)
+    _answer(resp, Problem(code, ex.description or ""))
+    for name, value in dict(ex.headers or {}).items():
+        resp.set_header(name, value)
+
+
+async def _on_surprise(req: Request, resp: Response, ex: Exception, params: dict[str, Any]) -> None:
+    log.error("failed unexpectedly", extra={"request_id": resp.get_header("X-Request-ID"), "path": req.path}, exc_info=ex)
+    _answer(resp, Problem(Code.INTERNAL_ERROR))
+
+
+def _answer(resp: Response, problem: Problem) -> None:
+    status = meaning(problem.code).http_status
+    resp.status = status
+    resp.content_type = CONTENT_TYPE
+    resp.data = jsontext.dumps(problem_body(problem)).encode()
+    resp.set_header("Cache-Control", "no-store")
+    if problem.retry_after_seconds is not None or status in (429, 503):
+        resp.set_header("Retry-After", str(math.ceil(problem.retry_after_seconds or RETRY_SECONDS)))
+    if problem.job_id:
+        resp.context.job_id = problem.job_id

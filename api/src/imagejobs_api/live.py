@@ -1,0 +1,54 @@
+"""The progress board as the API uses it: with little patience. What it does not tell at once is told from the store and S3.
+
+After a failure it is left alone for a moment, so that a Redis which swallows packets costs one request half a second, and the others nothing.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
+
+from imagejobs_contract.errors import Unavailable
+from imagejobs_contract.outcome import Outcome
+from imagejobs_contract.ports import ProgressBoard
+from imagejobs_contract.status import Counts
+
+T = TypeVar("T")
+
+PATIENCE_SECONDS = 0.5
+BLIND_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class LiveBoard:
+    """Asks the board, and never fails."""
+
+    def __init__(self, board: ProgressBoard, clock: Callable[[], float] = time.monotonic) -> None:
+        self._board = board
+        self._clock = clock
+        self._blind_until = float("-inf")
+
+    async def start(self, uid: str, total: int) -> None:
+        """Put a zero, if that works."""
+        await self._ask(lambda: self._board.start(uid, total))
+
+    async def counts(self, uid: str) -> Counts | None:
+        """Return a job's live counts; None if nothing is known."""
+        return await self._ask(lambda: self._board.counts(uid))
+
+    async def outcomes(self, uid: str) -> Mapping[int, Outcome]:
+        """Return what is known of a job's ended images."""
+        return await self._ask(lambda: self._board.outcomes(uid)) or {}
+
+    async def _ask(self, call: Callable[[], Awaitable[T]]) -> T | None:
+        if self._clock() < self._blind_until:
+            return None
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                return await call()
+        except (TimeoutError, Unavailable) as ex:
+            self._blind_until = self._clock() + BLIND_SECONDS
+            log.warning("the board does not answer", extra={"reason": str(ex)})
+            return None

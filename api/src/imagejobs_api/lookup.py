@@ -1,0 +1,55 @@
+"""From an id that a client knows to a job, or to one image of it."""
+
+import re
+from dataclasses import dataclass
+
+from imagejobs_api.errors import Problem
+from imagejobs_contract import names
+from imagejobs_contract.codes import Code
+from imagejobs_contract.errors import Invalid, NotFound
+from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.names import JobKey
+from imagejobs_contract.ports import JobStore
+
+_ID = re.compile(r"[a-z0-9]([-a-z0-9]{0,60}[a-z0-9])?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A job, and the place of the image that was asked for; None asks for the whole job."""
+
+    job: ImageJob
+    index: int | None = None
+
+    @property
+    def id(self) -> str:
+        """Return the id of the job or of its image."""
+        name = self.job.key.name
+        return name if self.index is None else names.sub_job_id(name, self.index)
+
+
+async def find(store: JobStore, namespace: str, identifier: str) -> Found:
+    """Return what has this id; a whole job goes before a sub-job.
+
+    Raises:
+        Problem: There is nothing of that id (404), or what there is cannot be read (409).
+    """
+    job = await _job(store, namespace, identifier)
+    if job is not None:
+        return Found(job)
+    parts = names.split_sub_job(identifier)
+    job = await _job(store, namespace, parts[0]) if parts else None
+    if parts and job and parts[1] < job.spec.total:
+        return Found(job, parts[1])
+    raise Problem(Code.NOT_FOUND)
+
+
+async def _job(store: JobStore, namespace: str, name: str) -> ImageJob | None:
+    if not _ID.fullmatch(name):
+        return None
+    try:
+        return await store.get(JobKey(namespace, name))
+    except NotFound:
+        return None
+    except Invalid as ex:
+        raise Problem(Code.CONFLICT, "The job was written by another version of imagejobs.", job_id=name, retryable=False) from ex

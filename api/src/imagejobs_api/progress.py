@@ -1,0 +1,96 @@
+"""`GET /api/progress/{id}`: how far a job, a batch or one image of it is."""
+
+from collections import OrderedDict
+from typing import Any
+
+from falcon.asgi import Response
+
+from imagejobs_api import states
+from imagejobs_api.connection import Request
+from imagejobs_api.live import LiveBoard
+from imagejobs_api.lookup import Found, find
+from imagejobs_api.outcomes import Outcomes
+from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.outcome import Outcome
+from imagejobs_contract.ports import JobStore
+from imagejobs_contract.status import Counts, State
+
+REMEMBERED = 10_000
+"""Jobs whose highest counts are kept, about 200 bytes each."""
+
+
+class HighWater:
+    """Remembers the highest counts that were told, so that a lost board does not make a job go backwards. Bounded."""
+
+    def __init__(self, size: int = REMEMBERED) -> None:
+        self._size = size
+        self._seen: OrderedDict[tuple[str, int], Counts] = OrderedDict()
+
+    def raised(self, job: ImageJob, counts: Counts) -> Counts:
+        """Return the higher of these counts and those told before in this attempt of the job."""
+        key = (job.uid, max(job.status.attempt, 1))  # 0 is the first attempt before the operator has seen it
+        highest = max(counts, self._seen.pop(key, counts), key=lambda each: each.done)
+        self._seen[key] = highest
+        if len(self._seen) > self._size:
+            self._seen.popitem(last=False)
+        return highest
+
+
+class Progress:
+    """Tells progress from the store and, while a job runs, from the board."""
+
+    def __init__(self, store: JobStore, board: LiveBoard, outcomes: Outcomes, namespace: str) -> None:
+        self._store = store
+        self._board = board
+        self._outcomes = outcomes
+        self._namespace = namespace
+        self._high_water = HighWater()
+
+    async def on_get(self, req: Request, resp: Response, identifier: str) -> None:
+        """Answer with the progress."""
+        found = await find(self._store, self._namespace, identifier)
+        resp.context.job_id = found.job.key.name
+        resp.media = await self._body(found)
+        resp.set_header("Cache-Control", "no-store")
+
+    on_head = on_get
+
+    async def _body(self, found: Found) -> dict[str, Any]:
+        if found.index is None:
+            return job_body(found, await self._counts(found.job))
+        return item_body(found, await self._outcomes.one(found.job, found.index))
+
+    async def _counts(self, job: ImageJob) -> Counts:
+        if job.status.state.final:
+            return job.status.counts
+        live = await self._board.counts(job.uid)
+        known = [job.status.counts, *([live] if live else [])]
+        return self._high_water.raised(job, max(known, key=lambda each: each.done))
+
+
+def job_body(found: Found, counts: Counts) -> dict[str, Any]:
+    """Return the progress of a whole job. `done` counts the images that have their result, as kubectl's column does."""
+    state = found.job.status.state
+    return {
+        "job_id": found.id,
+        "state": state.value,
+        "progress": counts.percent if state.final else min(counts.percent, 99),
+        "total": found.job.spec.total,
+        "done": counts.succeeded,
+        "failed": counts.failed,
+        "error": states.job_error(found.job),
+    }
+
+
+def item_body(found: Found, outcome: Outcome | None) -> dict[str, Any]:
+    """Return the progress of one image of a job, in the same shape."""
+    state = states.item_state(found.job, outcome)
+    return {
+        "job_id": found.id,
+        "state": state.value,
+        "progress": 100 if state.final else 0,
+        "total": 1,
+        "done": int(outcome is not None and outcome.succeeded),
+        "failed": int(state == State.FAILED),
+        "error": states.item_error(found.job, outcome),
+    }

@@ -1,0 +1,67 @@
+"""Back-pressure: what this process and the pool can still take. Refuses with 429 before a body is read."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from imagejobs_api.errors import Problem
+from imagejobs_contract.codes import Code
+from imagejobs_contract.errors import Unavailable
+from imagejobs_contract.limits import Limits
+from imagejobs_contract.ports import TaskQueue
+
+DEPTH_SECONDS = 1.0
+"""How old the known length of the queue may be."""
+PATIENCE_SECONDS = 0.5
+"""How long a request is delayed at most by asking for it."""
+BLIND_SECONDS = 5.0
+"""How long a queue that did not answer is not asked again: a black hole must not delay every request."""
+QUEUE_RETRY_SECONDS = 5
+BYTES_RETRY_SECONDS = 1
+
+
+class Quotas:
+    """Counts bytes being received, and knows roughly how many images wait."""
+
+    def __init__(self, limits: Limits, queue: TaskQueue, clock: Callable[[], float] = time.monotonic) -> None:
+        self._limits = limits
+        self._queue = queue
+        self._clock = clock
+        self._depth = 0
+        self._depth_until = float("-inf")
+        self._bytes = 0
+
+    async def check_queue(self) -> None:
+        """Refuse when too many images wait. A queue that does not answer refuses nobody: accepted jobs lie in the store.
+
+        Raises:
+            Problem: `queue_full`.
+        """
+        if self._clock() >= self._depth_until:
+            await self._look()
+        if self._depth >= self._limits.max_queued_images:
+            raise Problem(Code.QUEUE_FULL, retry_after_seconds=QUEUE_RETRY_SECONDS)
+
+    @contextmanager
+    def receiving(self, count: int) -> Iterator[None]:
+        """Reserve `count` bytes while a body is received. One body alone is always let in.
+
+        Raises:
+            Problem: `rate_limited`.
+        """
+        if self._bytes and self._bytes + count > self._limits.max_bytes_in_flight:
+            raise Problem(Code.RATE_LIMITED, "Too many uploads are being received.", retry_after_seconds=BYTES_RETRY_SECONDS)
+        self._bytes += count
+        try:
+            yield
+        finally:
+            self._bytes -= count
+
+    async def _look(self) -> None:
+        self._depth_until = self._clock() + DEPTH_SECONDS
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                self._depth = await self._queue.depth()
+        except (TimeoutError, Unavailable):
+            self._depth, self._depth_until = 0, self._clock() + BLIND_SECONDS

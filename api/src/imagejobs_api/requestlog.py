@@ -1,0 +1,41 @@
+"""Gives every request an id and writes one log line for each. Never logs queries, bodies, or links."""
+
+import logging
+import re
+import secrets
+import time
+from typing import Any
+
+from falcon.asgi import Response
+
+from imagejobs_api.connection import Request
+
+HEADER = "X-Request-ID"
+
+_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_QUIET = ("/healthz", "/readyz")
+
+log = logging.getLogger(__name__)
+
+
+class RequestLog:
+    """Falcon middleware."""
+
+    async def process_request(self, req: Request, resp: Response) -> None:
+        """Take over the caller's id if it is a harmless one, else make one."""
+        given = req.get_header(HEADER) or ""
+        resp.set_header(HEADER, given if _ID.fullmatch(given) else secrets.token_hex(8))
+        req.context.started = time.perf_counter()
+
+    async def process_response(self, req: Request, resp: Response, resource: object, req_succeeded: bool) -> None:
+        """Log the request."""
+        line: dict[str, Any] = {
+            "request_id": resp.get_header(HEADER),
+            "method": req.method,
+            "path": req.path[:200],
+            "status": resp.status_code,
+            "milliseconds": round(1000 * (time.perf_counter() - req.context.started), 1),
+        }
+        job_id = getattr(resp.context, "job_id", None)
+        line |= {"job_id": job_id} if job_id else {}
+        log.log(logging.DEBUG if req.path in _QUIET else logging.INFO, "request", extra=line)

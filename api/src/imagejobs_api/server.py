@@ -1,0 +1,101 @@
+"""Runs the application under uvicorn: opens the outside systems, listens, says so, drains, closes. No logic of requests."""
+
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+from imagejobs_api.app import create_app
+from imagejobs_api.connection import App
+from imagejobs_api.settings import KUBERNETES, SQLITE, Settings
+from imagejobs_api.waiting import Waiting
+from imagejobs_contract import logs
+from imagejobs_contract.board import RedisBoard
+from imagejobs_contract.links import BotoSigner
+from imagejobs_contract.objects import S3Objects
+from imagejobs_contract.ports import JobStore
+from imagejobs_contract.redis_client import connect
+from imagejobs_contract.taskqueue import RedisTaskQueue
+
+KEEP_ALIVE_SECONDS = 5
+DRAIN_SECONDS = 20
+"""How long running requests may go on after SIGTERM; Kubernetes gives 30 s in all."""
+BACKLOG = 2048
+
+log = logging.getLogger(__name__)
+
+
+class Server(uvicorn.Server):
+    """Says when it listens, lets held answers go before it drains, and ends a signalled stop with exit code 0."""
+
+    def __init__(self, config: uvicorn.Config, waiting: Waiting) -> None:
+        super().__init__(config)
+        self._waiting = waiting
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to listen, and log it: `imagejobs local` waits for this line."""
+        await super().startup(sockets)
+        host, port = (sockets or [])[0].getsockname()[:2]
+        log.info(logs.READY, extra={"url": f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"})
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop to listen and let running requests end."""
+        self._waiting.release()
+        await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop in order; a second Ctrl-C stops at once. Uvicorn's own would end by dying of the signal."""
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket.
+
+    Raises:
+        SystemExit: Code 1, with the reason.
+    """
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=BACKLOG)
+    except OSError as ex:
+        reason = str(ex.strerror or ex).partition(" (while")[0]
+        raise SystemExit(f"cannot listen on {host}:{port}: {reason}") from ex
+
+
+async def serve(settings: Settings, sock: socket.socket) -> None:
+    """Serve until a signal comes, then drain and close."""
+    async with _opened(settings) as (app, waiting):
+        config = uvicorn.Config(
+            app, http="httptools", ws="none", lifespan="on", log_config=None, access_log=False, server_header=False, proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=DRAIN_SECONDS, backlog=BACKLOG,
+        )  # fmt: skip
+        await Server(config, waiting).serve([sock])
+
+
+@asynccontextmanager
+async def _opened(settings: Settings) -> AsyncIterator[tuple[App, Waiting]]:
+    redis = connect(settings.redis_url)
+    board, queue = RedisBoard(redis), RedisTaskQueue(redis)
+    objects = S3Objects.from_settings(settings.s3)
+    store = await _store(settings)
+    waiting = Waiting(store, board)
+    try:
+        yield create_app(settings, store, board, queue, objects, BotoSigner.from_settings(settings.s3), waiting), waiting
+    finally:
+        await store.close()
+        await redis.aclose()
+
+
+async def _store(settings: Settings) -> JobStore:
+    if settings.job_store == KUBERNETES:
+        from imagejobs_contract.stores import kubernetes, kubernetes_calls  # takes 0.3 s, which a machine without a cluster saves
+
+        return kubernetes.KubernetesStore(await kubernetes_calls.connect(settings.kubeconfig or None), [settings.namespace])
+    from imagejobs_contract.stores.sqlite import SqliteStore
+
+    return SqliteStore(Path(settings.job_store.removeprefix(SQLITE)))

@@ -1,0 +1,104 @@
+"""What the API is told by its environment. Read once, all faults in one complaint."""
+
+import ipaddress
+import re
+from dataclasses import dataclass
+
+from imagejobs_contract import limits, settings
+from imagejobs_contract.limits import Limits
+from imagejobs_contract.reader import Reader
+from imagejobs_contract.settings import S3Settings
+
+KUBERNETES = "kubernetes"
+SQLITE = "sqlite:"
+MAX_LINK_SECONDS = 7 * 86_400
+"""The longest that a link signed with SigV4 can be valid (AWS, "Authenticating requests: query parameters")."""
+MAX_WAIT_SECONDS = 60
+READY_PARTS = ("store", "s3", "redis", "workers")
+
+_LISTEN = r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The API's settings.
+
+    Attributes:
+        host: Address to listen on, without brackets.
+        port: 0 takes a free one; the log's `ready` line says which.
+        job_store: `kubernetes`, or `sqlite:` and a path.
+        kubeconfig: File that leads to a cluster from outside; "" is the pod's service account.
+        namespace: Where jobs are created and looked for.
+        link_seconds: How long a download link is valid.
+        default_wait_seconds: How long `/api/resize` holds its answer when the caller does not say.
+        public_url: What links to this API begin with; "" takes each request's own Host.
+        ready_parts: Which parts must be there for `/readyz` to answer 200; the others are reported only.
+    """
+
+    host: str
+    port: int
+    job_store: str
+    kubeconfig: str
+    namespace: str
+    redis_url: str
+    s3: S3Settings
+    limits: Limits
+    link_seconds: int = 3600
+    default_wait_seconds: int = 10
+    public_url: str = ""
+    ready_parts: tuple[str, ...] = READY_PARTS
+    log_level: str = "INFO"
+
+    @classmethod
+    def read(cls, reader: Reader) -> "Settings":
+        """Read the variables of the API; faults go to the reader."""
+        host, port = _listen(reader)
+        return cls(
+            host=host,
+            port=port,
+            job_store=reader.text("JOB_STORE", 1000, KUBERNETES, rf"{KUBERNETES}|{SQLITE}.+", "kubernetes or sqlite:<path>") or "",
+            kubeconfig=reader.text("KUBECONFIG", 1000, "") or "",
+            namespace=reader.text("NAMESPACE", 63, "default", "[a-z0-9]([-a-z0-9]*[a-z0-9])?", "a namespace") or "",
+            redis_url=settings.redis_url(reader),
+            s3=S3Settings.read(reader),
+            limits=_limits(reader),
+            link_seconds=reader.integer("LINK_SECONDS", 1, MAX_LINK_SECONDS, 3600) or 3600,
+            default_wait_seconds=int(reader.number("DEFAULT_WAIT_SECONDS", 0, MAX_WAIT_SECONDS, 10)),
+            public_url=(reader.text("PUBLIC_URL", 500, "", settings.HOST_PORT_URL, "an http(s) URL") or "").rstrip("/"),
+            ready_parts=_ready_parts(reader),
+            log_level=reader.text("LOG_LEVEL", 10, "INFO", "DEBUG|INFO|WARNING|ERROR", "DEBUG, INFO, WARNING or ERROR") or "",
+        )
+
+
+def _listen(reader: Reader) -> tuple[str, int]:
+    text = reader.text("LISTEN", 260, "127.0.0.1:8080", _LISTEN, "an address and a port such as 127.0.0.1:8080") or ""
+    host, _, port = text.rpartition(":")
+    host = host.strip("[]")
+    if int(port) > 65_535:
+        reader.fault("LISTEN", f"there is no port {port}")
+    if not _is_loopback(host) and not reader.boolean("ALLOW_ANONYMOUS"):
+        reader.fault("LISTEN", f"{host} can be reached from other machines, and callers need no key: set ALLOW_ANONYMOUS=true if that is meant")
+    return host, int(port)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _limits(reader: Reader) -> Limits:
+    read = settings.read_limits(reader)
+    if read.max_batch_files > limits.MAX_ITEMS:
+        reader.fault("MAX_BATCH_FILES", f"an ImageJob holds at most {limits.MAX_ITEMS} items")
+    return read
+
+
+def _ready_parts(reader: Reader) -> tuple[str, ...]:
+    text = reader.text("READY_PARTS", 100, ",".join(READY_PARTS)) or ""
+    parts = tuple(re.split(r"[,\s]+", text.strip()))
+    for part in parts:
+        if part not in READY_PARTS:
+            reader.fault("READY_PARTS", f"{part!r} is not one of {', '.join(READY_PARTS)}")
+    return parts

@@ -1,0 +1,55 @@
+"""How a job or one of its images is told to clients: one word, and the error. Pure."""
+
+from typing import Any
+
+from imagejobs_api.errors import error_body
+from imagejobs_contract.codes import Code
+from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.outcome import Outcome
+from imagejobs_contract.status import ConditionType, Reason, State, Status
+
+_CODES = {
+    Reason.DEADLINE_EXCEEDED: Code.PROCESSING_TIMEOUT,
+    Reason.QUEUE_DEADLINE_EXCEEDED: Code.PROCESSING_TIMEOUT,
+    Reason.STORAGE_UNAVAILABLE: Code.STORAGE_ERROR,
+    Reason.INVALID_SPEC: Code.INVALID_OPTIONS,
+}
+
+
+def item_state(job: ImageJob, outcome: Outcome | None) -> State:
+    """Return where one image stands; one that has not ended shares its job's state, one that never will has failed with it."""
+    if outcome is not None:
+        return State.SUCCEEDED if outcome.succeeded else State.FAILED
+    state = job.status.state
+    return State.FAILED if state.final and state != State.CANCELLED else state
+
+
+def item_error(job: ImageJob, outcome: Outcome | None) -> dict[str, Any] | None:
+    """Return the error of one image: its own, or else that of a job that ended without it."""
+    if outcome is not None:
+        return error_body(outcome.code, outcome.message) if outcome.code else None
+    return error_body(*job_failure(job.status)) if item_state(job, None) == State.FAILED else None
+
+
+def job_error(job: ImageJob) -> dict[str, Any] | None:
+    """Return the error of a job as a whole; a job some of whose images failed has none, its images have."""
+    return error_body(*job_failure(job.status)) if job.status.state == State.FAILED else None
+
+
+def job_failure(status: Status) -> tuple[Code, str]:
+    """Return code and message of a failed job: of its only failed image, or of what ended it."""
+    condition = status.condition(ConditionType.FAILED)
+    message = condition.message if condition else ""
+    if len(status.failure_codes) == 1 and status.failures:
+        alone = status.counts.total == 1
+        return _code(status.failure_codes[0]), status.failures[0].message if alone else message
+    if condition and condition.reason in _CODES:
+        return _CODES[condition.reason], message
+    return (_code(status.failures[0].code) if status.failures else Code.INTERNAL_ERROR), message
+
+
+def _code(text: str) -> Code:
+    try:
+        return Code(text)
+    except ValueError:
+        return Code.INTERNAL_ERROR

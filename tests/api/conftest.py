@@ -1,0 +1,64 @@
+"""The API as a process beside real Redis, S3 and SQLite, and a stand-in for operator and worker; one set per test module."""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+import servers
+from api_process import Api, environ
+from imagejobs_contract.settings import S3Settings
+from stand_in import StandIn
+
+
+@dataclass(frozen=True)
+class Service:
+    """Everything that runs, and a client."""
+
+    api: Api
+    stand_in: StandIn
+    http: httpx2.Client
+    s3: S3Settings
+    s3_client: Any
+    environ: dict[str, str]
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """Return the keys of the bucket."""
+        return [each["Key"] for each in self.s3_client.list_objects_v2(Bucket=self.s3.bucket, Prefix=prefix).get("Contents", [])]
+
+
+@pytest.fixture(scope="module")
+def module_s3(seaweed_server: servers.Server, bucket_maker) -> S3Settings:
+    """A bucket for one test module."""
+    bucket = f"api-{uuid.uuid4().hex[:8]}"
+    bucket_maker.create_bucket(Bucket=bucket)
+    endpoint = seaweed_server.url("s3")
+    return S3Settings(endpoint, endpoint, bucket, "us-east-1", servers.ACCESS_KEY_ID, servers.SECRET_ACCESS_KEY, True, True)
+
+
+@pytest.fixture(scope="module")
+def service(valkey_server: servers.Server, module_s3: S3Settings, bucket_maker, tmp_path_factory) -> Iterator[Service]:
+    """A running API with its neighbours."""
+    path: Path = tmp_path_factory.mktemp("api") / "jobs.db"
+    redis_url = valkey_server.url("redis", "redis") + "/0"
+    variables = environ(path, redis_url, module_s3)
+    api = Api(variables)
+    stand_in = StandIn(path, redis_url, module_s3).start()
+    with httpx2.Client(base_url=api.url, timeout=30) as http:
+        yield Service(api, stand_in, http, module_s3, bucket_maker, variables)
+    stand_in.stop()
+    api.stop()
+
+
+@pytest.fixture(autouse=True)
+def _awake(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let the stand-in work again after a test that held it."""
+    yield
+    if "service" in request.fixturenames:
+        stand_in = request.getfixturevalue("service").stand_in
+        stand_in.paused.clear()
+        stand_in.most, stand_in.silent = None, False

@@ -1,0 +1,45 @@
+"""From a form to an ImageJob: pure."""
+
+import pytest
+
+from imagejobs_api.build import build_job
+from imagejobs_api.forms import Received, UploadedFile, batch_form, resize_form
+from imagejobs_contract import imagejob
+from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.limits import Limits
+from imagejobs_contract.names import JobKey
+from imagejobs_contract.options import Format
+
+KEY = JobKey("default", "j1")
+LIMITS = Limits(job_seconds=90.5)
+
+
+def received(*file_names: str, **options: str) -> Received:
+    return Received([UploadedFile(name, f"uploads/j1/{n}") for n, name in enumerate(file_names)], dict(options))
+
+
+def build(form: Received, accept: str | None = None) -> ImageJob:
+    return build_job(KEY, form, batch_form(LIMITS) if len(form.files) > 1 else resize_form(LIMITS), accept, LIMITS)
+
+
+@pytest.mark.parametrize(
+    "file_names",
+    [["a.jpg", "a.png"], ["a.jpg", "A.jpg", "a-2.jpg"], ["1.jpg", "写真.jpg"], ["", "", "1"], ["写真.jpg"] * 4 + ["3.jpg"], ["..", "/", "0"]],
+)
+def test_results_never_overwrite_each_other(file_names):
+    job = build(received(*file_names))
+    assert imagejob.overwrites([item.name for item in job.spec.items]) == []
+    assert ImageJob.from_body(job.to_body()).spec == job.spec
+
+
+def test_a_job_has_the_limits_of_the_service():
+    assert build(received("a.jpg")).spec.active_deadline_seconds == 91
+
+
+def test_the_option_name_goes_before_the_files_own():
+    assert build(received("a.jpg", name="hero\n.png")).spec.items[0].name == "hero.png"
+
+
+def test_format_auto_needs_an_accept_that_names_one():
+    assert build(received("a.jpg", format="auto"), "image/webp").spec.variants[0].format == Format.WEBP
+    assert build(received("a.jpg", format="auto")).spec.variants[0].format is None

@@ -1,0 +1,70 @@
+"""Prefer, Accept and file names: pure, by tables."""
+
+import pytest
+
+from imagejobs_api import filenames, prefer
+from imagejobs_api.accept import best_format
+from imagejobs_api.prefer import Preference
+from imagejobs_contract.options import Format
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (None, Preference(10)),
+        ("", Preference(10)),
+        ("respond-async", Preference(0, "respond-async")),
+        ("Respond-Async", Preference(0, "respond-async")),
+        ("wait=3", Preference(3, "wait=3")),
+        ('wait="3"', Preference(3, "wait=3")),
+        ("wait=0", Preference(0, "wait=0")),
+        ("wait=600", Preference(60, "wait=60")),
+        ("respond-async, wait=5", Preference(5, "respond-async, wait=5")),
+        ("wait=5, wait=7", Preference(5, "wait=5")),
+        ("wait=-1", Preference(10)),
+        ("wait=٣", Preference(10)),
+        ("return=minimal; x=1, wait=2", Preference(2, "wait=2")),
+        ("wait=999999999999999", Preference(10)),
+    ],
+)
+def test_prefer_says_how_long_a_caller_waits(header, expected):
+    assert prefer.read(header, 10) == expected
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        (None, None),
+        ("*/*", None),
+        ("image/*", None),
+        ("image/webp", Format.WEBP),
+        ("image/avif,image/webp,image/apng,*/*;q=0.8", Format.AVIF),
+        ("image/avif;q=0, image/webp;q=0.1", Format.WEBP),
+        ("image/webp; q=0.000", None),
+        ("IMAGE/AVIF", Format.AVIF),
+    ],
+)
+def test_auto_means_the_best_format_that_accept_names(header, expected):
+    assert best_format(header) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("photo.jpg", "photo.jpg"),
+        ("  été 2026.jpg ", "été 2026.jpg"),
+        ("e\u0301te\u0301.jpg", "été.jpg"),
+        ("a\r\nSet-Cookie: x.jpg", "aSet-Cookie: x.jpg"),
+        ("a\x00b\x7f.jpg", "ab.jpg"),
+        ("\u202egpj.exe", "gpj.exe"),
+        ("6%22 pipe.jpg", '6" pipe.jpg'),
+        ("100%.jpg", "100%.jpg"),
+        ("a/b\\c.jpg", "a/b\\c.jpg"),
+        ("👩‍👧.png", "👩‍👧.png"),
+        ("x" * 300 + ".jpg", "x" * 196 + ".jpg"),
+        ("\ud800.jpg", ".jpg"),
+        ("", ""),
+    ],
+)
+def test_file_names_are_cleaned_and_kept(name, expected):
+    assert filenames.clean(name) == expected

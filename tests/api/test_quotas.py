@@ -1,0 +1,78 @@
+"""Back-pressure."""
+
+import asyncio
+
+import pytest
+
+from imagejobs_api.errors import Problem
+from imagejobs_api.quotas import Quotas
+from imagejobs_contract.codes import Code
+from imagejobs_contract.errors import Unavailable
+from imagejobs_contract.limits import Limits
+
+LIMITS = Limits(max_queued_images=5, max_bytes_in_flight=100)
+
+
+class Queue:
+    """Has a depth, or is away if that is None; counts how often it was asked."""
+
+    def __init__(self, depth: int | None) -> None:
+        self.length, self.asked = depth, 0
+
+    async def depth(self) -> int:
+        self.asked += 1
+        if self.length is None:
+            raise Unavailable("away")
+        return self.length
+
+
+def check(quotas: Quotas) -> None:
+    asyncio.run(quotas.check_queue())
+
+
+def test_a_full_queue_refuses_and_says_when_to_come_again():
+    with pytest.raises(Problem) as caught:
+        check(Quotas(LIMITS, Queue(5)))
+    assert caught.value.code == Code.QUEUE_FULL
+    assert caught.value.retry_after_seconds
+
+
+def test_a_queue_that_is_away_refuses_nobody_and_is_left_alone_for_a_while():
+    now, queue = [0.0], Queue(None)
+    quotas = Quotas(LIMITS, queue, lambda: now[0])
+    for now[0] in (0.0, 1.5, 4.9):
+        check(quotas)
+    assert queue.asked == 1
+    now[0] = 5.1
+    check(quotas)
+    assert queue.asked == 2
+
+
+def test_the_depth_is_asked_for_once_a_second():
+    now, queue = [0.0], Queue(4)
+    quotas = Quotas(LIMITS, queue, lambda: now[0])
+    for now[0] in (0.0, 0.5, 0.9):
+        check(quotas)
+    assert queue.asked == 1
+
+
+def test_bytes_in_flight_are_bounded_and_given_back():
+    quotas = Quotas(LIMITS, Queue(0))
+    with quotas.receiving(60), pytest.raises(Problem) as caught, quotas.receiving(41):
+        pass
+    assert caught.value.code == Code.RATE_LIMITED
+    with quotas.receiving(100):
+        pass
+
+
+def test_one_body_alone_is_always_let_in():
+    with Quotas(LIMITS, Queue(0)).receiving(101):
+        pass
+
+
+def test_bytes_are_given_back_when_the_upload_fails():
+    quotas = Quotas(LIMITS, Queue(0))
+    with pytest.raises(RuntimeError), quotas.receiving(100):
+        raise RuntimeError
+    with quotas.receiving(100), pytest.raises(Problem), quotas.receiving(1):
+        pass

@@ -1,0 +1,97 @@
+"""How jobs and images are told to clients, and where outcomes are looked for: pure."""
+
+import pytest
+
+from imagejobs_api import states
+from imagejobs_api.lookup import Found
+from imagejobs_api.outcomes import read_lines, shard_of
+from imagejobs_api.progress import HighWater, item_body, job_body
+from imagejobs_contract.codes import Code
+from imagejobs_contract.imagejob import ImageJob, Item, Spec
+from imagejobs_contract.names import JobKey
+from imagejobs_contract.outcome import Outcome
+from imagejobs_contract.shards import cut
+from imagejobs_contract.status import Condition, ConditionType, Counts, Failure, Reason, State, Status
+
+BAD = Outcome(0, "a.jpg", code=Code.CORRUPT_IMAGE, message="cut short")
+GOOD = Outcome(0, "a.jpg")
+
+
+def job(state: State = State.RUNNING, total: int = 2, **status) -> ImageJob:
+    items = tuple(Item(f"{n}.jpg", f"uploads/x/{n}") for n in range(total))
+    return ImageJob(JobKey("default", "jx"), Spec(items=items), uid="u", status=Status(state=state, **status))
+
+
+@pytest.mark.parametrize("state", [State.PENDING, State.QUEUED, State.RUNNING, State.SUSPENDED, State.CANCELLED])
+def test_an_image_without_an_outcome_shares_its_jobs_state(state):
+    assert states.item_state(job(state), None) == state
+
+
+@pytest.mark.parametrize("state", [State.SUCCEEDED, State.FAILED, State.PARTIALLY_SUCCEEDED])
+def test_an_image_that_its_ended_job_left_behind_has_failed(state):
+    assert states.item_state(job(state), None) == State.FAILED
+
+
+@pytest.mark.parametrize(("outcome", "state"), [(GOOD, State.SUCCEEDED), (BAD, State.FAILED)], ids=["good", "bad"])
+def test_an_outcome_goes_before_the_jobs_state(outcome, state):
+    assert {states.item_state(job(each), outcome) for each in State} == {state}
+
+
+def test_the_only_image_of_a_job_gives_it_its_error():
+    failed = job(State.FAILED, 1, counts=Counts(1, 0, 0, 1), failures=(Failure("a", "corrupt_image", "cut"),), failure_codes=("corrupt_image",))
+    assert states.job_error(failed) == {"code": "corrupt_image", "message": "cut", "retryable": False}
+
+
+def test_a_job_that_ran_out_of_time_says_so():
+    late = Condition(ConditionType.FAILED, True, Reason.DEADLINE_EXCEEDED, "took more than 1 h")
+    failed = job(State.FAILED, conditions=(late,))
+    assert states.job_error(failed) == {"code": "processing_timeout", "message": "took more than 1 h", "retryable": False}
+
+
+def test_a_code_of_a_newer_operator_does_not_stop_an_answer():
+    failed = job(State.FAILED, failures=(Failure("a", "too_beautiful"),), failure_codes=("too_beautiful",))
+    assert states.job_failure(failed.status)[0] == Code.INTERNAL_ERROR
+
+
+def test_a_job_of_which_some_failed_has_no_error_of_its_own():
+    assert states.job_error(job(State.PARTIALLY_SUCCEEDED, counts=Counts(2, 0, 1, 1))) is None
+
+
+def test_progress_is_100_only_when_the_job_is_final():
+    counts = Counts(2, 0, 2, 0)
+    assert job_body(Found(job(State.RUNNING)), counts)["progress"] == 99
+    assert job_body(Found(job(State.SUCCEEDED)), counts)["progress"] == 100
+
+
+@pytest.mark.parametrize(("outcome", "expected"), [(None, (0, 0, 0)), (GOOD, (100, 1, 0)), (BAD, (100, 0, 1))], ids=["none", "good", "bad"])
+def test_the_progress_of_one_image(outcome, expected):
+    body = item_body(Found(job(), 0), outcome)
+    assert (body["job_id"], body["total"], body["progress"], body["done"], body["failed"]) == ("jx-0", 1, *expected)
+
+
+def test_counts_never_go_down_within_an_attempt():
+    marks = HighWater()
+    marks.raised(job(), Counts(9, 1, 5, 1))
+    assert marks.raised(job(), Counts(9, 0, 0, 0)) == Counts(9, 1, 5, 1)
+    assert marks.raised(job(), Counts(9, 0, 7, 1)) == Counts(9, 0, 7, 1)
+    assert marks.raised(job(attempt=1), Counts(9, 0, 0, 0)) == Counts(9, 0, 7, 1)
+    assert marks.raised(job(attempt=2), Counts(9, 1, 7, 0)) == Counts(9, 1, 7, 0)
+
+
+def test_what_is_remembered_is_bounded():
+    marks = HighWater(size=2)
+    for attempt in range(1, 4):
+        marks.raised(job(attempt=attempt), Counts(9, 0, 5, 0))
+    assert marks.raised(job(attempt=1), Counts(9, 0, 1, 0)) == Counts(9, 0, 1, 0)
+
+
+@pytest.mark.parametrize(("count", "shards"), [(1, 1), (2, 1), (17, 1), (40, 3), (7, 7), (100, 9), (401, 200)])
+def test_an_image_is_looked_for_in_the_shard_that_had_it(count, shards):
+    slices = cut([1] * count, shards)
+    found = [shard_of(job(total=count, shards=shards), index) for index in range(count)]
+    assert found == [n for n, each in enumerate(slices) for _ in range(each.count)]
+
+
+def test_of_two_lines_for_an_image_the_later_counts_and_a_cut_line_is_left_out():
+    lines = f"{BAD.to_line()}\n{GOOD.to_line()}\n{BAD.to_line()[:20]}"
+    assert read_lines(lines.encode()) == {0: GOOD}

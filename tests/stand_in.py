@@ -1,0 +1,146 @@
+"""Plays operator and worker for tests of the API: takes every job from the store and gives each file the outcome that its bytes deserve.
+
+Nothing is decoded: what starts like an image and does not end with `BROKEN` succeeds, and its result says what was asked for.
+"""
+
+import asyncio
+import contextlib
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+from imagejobs_contract import layout, limits
+from imagejobs_contract.board import RedisBoard
+from imagejobs_contract.codes import Code
+from imagejobs_contract.errors import Conflict, ImageJobsError, NotFound, TooLarge
+from imagejobs_contract.imagejob import ImageJob, Item
+from imagejobs_contract.names import JobKey
+from imagejobs_contract.objects import S3Objects
+from imagejobs_contract.options import Format
+from imagejobs_contract.outcome import Outcome, OutputFile
+from imagejobs_contract.ports import Change
+from imagejobs_contract.settings import S3Settings
+from imagejobs_contract.sniff import sniff
+from imagejobs_contract.status import Counts, State, Status, final_state, summarise
+from imagejobs_contract.stores.sqlite import SqliteStore
+
+BROKEN = b"broken"
+MAX_BYTES = 70 * 2**20
+
+
+class StandIn:
+    """A thread that finishes jobs.
+
+    Attributes:
+        paused: While set, jobs stay as they are.
+        most: How many images of each job are done before the rest is left alone; None does all.
+        silent: Do not announce, as if Redis had lost it.
+    """
+
+    def __init__(self, path: Path, redis_url: str, s3: S3Settings) -> None:
+        self.paused = threading.Event()
+        self.most: int | None = None
+        self.silent = False
+        self._stopped = threading.Event()
+        self._path, self._redis_url, self._s3 = path, redis_url, s3
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._main()), daemon=True)
+
+    def start(self) -> "StandIn":
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join(20)
+
+    def jobs(self) -> list[ImageJob]:
+        """Return every job there is."""
+        return asyncio.run(_jobs(self._path))
+
+    def job(self, name: str) -> ImageJob:
+        """Return a job."""
+        return next(job for job in self.jobs() if job.key.name == name)
+
+    async def _main(self) -> None:
+        store, board, objects = SqliteStore(self._path), RedisBoard(self._redis_url), S3Objects.from_settings(self._s3)
+        ended: set[JobKey] = set()
+        while not self._stopped.is_set():
+            await asyncio.sleep(0.01)
+            if not self.paused.is_set():
+                for key in set(await store.keys()) - ended:
+                    if await self._work(store, board, objects, key):
+                        ended.add(key)
+        await store.close()
+        await board.close()
+
+    async def _work(self, store: SqliteStore, board: RedisBoard, objects: S3Objects, key: JobKey) -> bool:
+        try:
+            job = await store.get(key)
+            total = job.spec.total if self.most is None else min(self.most, job.spec.total)
+            outcomes = [await _outcome(objects, job, n, job.spec.items[n]) for n in range(total)]
+            return await self._write(store, board, objects, job, outcomes)
+        except (Conflict, NotFound):
+            return False
+
+    async def _write(self, store: SqliteStore, board: RedisBoard, objects: S3Objects, job: ImageJob, outcomes: list[Outcome]) -> bool:
+        failed = sum(not each.succeeded for each in outcomes)
+        counts = Counts(job.spec.total, 0, len(outcomes) - failed, failed)
+        await _ignoring(board.put_shard(job.key, job.uid, 0, counts, outcomes))
+        final = counts.done == counts.total
+        status = _status(job, counts, outcomes, final)
+        if final and len(outcomes) > limits.MAX_STATUS_OUTCOMES:
+            lines = "".join(each.to_line() + "\n" for each in outcomes)
+            await objects.put(layout.results(job.uid, 0), lines.encode(), content_type="application/x-ndjson")
+        if status != job.status:
+            await store.put_status(job, status)
+        if not self.silent:
+            await _ignoring(board.announce(Change(job.key, job.uid, status.state, counts)))
+        return final
+
+
+async def _jobs(path: Path) -> list[ImageJob]:
+    store = SqliteStore(path)
+    try:
+        return list((await store.list(None, limit=1000)).jobs)
+    finally:
+        await store.close()
+
+
+async def _ignoring(call) -> None:
+    with contextlib.suppress(ImageJobsError):
+        await call
+
+
+def _status(job: ImageJob, counts: Counts, outcomes: list[Outcome], final: bool) -> Status:
+    failures, codes = summarise(outcomes)
+    few = job.spec.total <= limits.MAX_STATUS_OUTCOMES
+    return replace(
+        job.status,
+        observed_generation=job.generation,
+        state=final_state(counts, None)[0] if final else State.RUNNING,
+        counts=counts if final else Counts(counts.total),  # a status lags behind the board
+        failures=failures,
+        failure_codes=codes,
+        outcomes=tuple(outcomes) if few and final else (),
+        results_key=None if few or not final else f"{layout.job(job.uid)}results/",
+        attempt=1,
+    )
+
+
+async def _outcome(objects: S3Objects, job: ImageJob, index: int, item: Item) -> Outcome:
+    variant = job.spec.variants[0]
+    try:
+        source, _ = await objects.get(item.key or "", MAX_BYTES)
+    except NotFound:
+        return Outcome(index, item.name, code=Code.SOURCE_NOT_FOUND)
+    except TooLarge:
+        return Outcome(index, item.name, code=Code.FILE_TOO_LARGE)
+    if sniff(source) is None:
+        return Outcome(index, item.name, code=Code.NOT_AN_IMAGE)
+    if source.endswith(BROKEN):
+        return Outcome(index, item.name, code=Code.CORRUPT_IMAGE, message="The image ends too early.")
+    form = variant.format or Format(sniff(source) or "jpeg")
+    key = layout.output(job.prefix, index, item.name, variant.name, form)
+    data = f"{variant.width}x{variant.height} of {len(source)} bytes".encode()
+    await objects.put(key, data, content_type=form.content_type)
+    return Outcome(index, item.name, outputs=(OutputFile(variant.name, key, variant.width or 1, 300, form, len(data)),), bytes_in=len(source))

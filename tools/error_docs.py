@@ -1,0 +1,58 @@
+"""Makes docs/errors.md from the contract's codes: `python tools/error_docs.py` writes it, `--check` only tells whether it is out of date."""
+
+import sys
+from pathlib import Path
+
+from imagejobs_contract.codes import MEANINGS, Code
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "errors.md"
+HEAD = """\
+# Errors
+
+Made from `imagejobs_contract.codes` by `tools/error_docs.py`: do not edit.
+
+An error is `application/problem+json` (RFC 9457), whatever went wrong: branch on `code`, show `detail`, look into `errors` for every single fault.
+
+```json
+{
+  "type": "urn:imagejobs:error:invalid_options",
+  "title": "Some options are unknown, malformed or contradictory.",
+  "status": 400,
+  "detail": "Some options are unknown, malformed or contradictory.",
+  "code": "invalid_options",
+  "retryable": false,
+  "errors": [{"where": "quality", "what": "'0' is not a whole number from 1 to 100"}]
+}
+```
+
+`job_id` is there when the error is a job's. Answers with 429 and 503 carry `Retry-After` in seconds. Inside other answers (progress, entries of a
+batch) an image's error is `{"code", "message", "retryable"}`, or null. Codes never change their meaning; texts may.
+
+"Again?" says whether the same request may succeed later.
+"""
+
+
+def page() -> str:
+    """Return the whole page."""
+    names = list(Code)
+    split = names.index(Code.INVALID_OPTIONS)
+    return f"{HEAD}\n## Of an image\n\n{_table(names[:split])}\n## Of a request\n\n{_table(names[split:])}"
+
+
+def _table(codes: list[Code]) -> str:
+    rows = [
+        f"| `{code}` | {MEANINGS[code].http_status} | {'yes' if MEANINGS[code].retryable else 'no'} | {MEANINGS[code].sentence} |" for code in codes
+    ]
+    return "\n".join(["| code | status | again? | meaning |", "|---|---|---|---|", *rows]) + "\n"
+
+
+def main() -> None:
+    """Write or check the page."""
+    if sys.argv[1:] != ["--check"]:
+        PAGE.write_text(page())
+    elif PAGE.read_text() != page():
+        raise SystemExit(f"{PAGE.name} is out of date: run python {Path(__file__).name}")
+
+
+if __name__ == "__main__":
+    main()
