@@ -1,0 +1,50 @@
+# Everything a developer does here. CI calls the same targets and has no logic of its own.
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check fmt bench lock docs
+BIN := .venv/bin
+STAMP := .venv/ready
+MEMBERS := contract api operator worker cli
+PYTHON_FILES := $(MEMBERS:%=%/src) tests tools
+# Options for the program behind a target: make run ARGS="--port 9000", make test ARGS="-k durable".
+ARGS :=
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Install everything into .venv, at the locked versions
+
+$(STAMP): requirements.lock $(MEMBERS:%=%/pyproject.toml) tools/setup
+	@tools/setup .venv $(MEMBERS)
+	@touch $@
+
+run: setup ## Run everything on this machine, until Ctrl-C
+	@exec $(BIN)/imagejobs local $(ARGS)
+
+test: setup ## Test everything but e2e against real servers (compiles a control plane if Go is there: minutes, once)
+	@KUBEBUILDER_ASSETS="$${KUBEBUILDER_ASSETS:-$$(tests/controlplane/build || true)}" $(BIN)/pytest $(ARGS)
+
+check: setup ## Read everything and change nothing: format, lint, types, layers, layout, members, generated pages
+	@$(BIN)/ruff format --check $(PYTHON_FILES)
+	@$(BIN)/ruff check $(PYTHON_FILES)
+	@$(BIN)/mypy
+	@$(BIN)/mypy tools
+	@$(BIN)/lint-imports
+	@$(BIN)/python tools/layout.py
+	@$(BIN)/python tools/settings_page.py --check
+	@$(BIN)/python tools/error_docs.py --check
+	@$(BIN)/python tools/members_alone.py
+
+fmt: setup ## Format, and fix what can be fixed
+	@$(BIN)/ruff check --fix --quiet $(PYTHON_FILES) || true
+	@$(BIN)/ruff format $(PYTHON_FILES)
+
+docs: setup ## Write the generated pages again
+	@$(BIN)/python tools/settings_page.py
+	@$(BIN)/python tools/error_docs.py
+
+bench: setup ## Measure one small image from POST to the finished answer, with T1 beside it
+	@PYTHONPATH=tests $(BIN)/python tests/bench/small_job.py $(ARGS)
+
+lock: setup ## Take the newest versions that pyproject.toml allows into requirements.lock
+	@$(BIN)/uv lock --upgrade
+	@$(BIN)/uv export --quiet --frozen --all-packages --all-extras --all-groups --no-emit-workspace --no-annotate --no-header -o requirements.lock

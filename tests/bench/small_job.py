@@ -1,0 +1,79 @@
+"""Measures a small image from POST to the finished answer, over `imagejobs local` on this machine, with T1 beside it.
+
+The targets are those of a warm stack and one client that sends one image after the other. Run it on a machine that does nothing else.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import quantiles
+
+import localstack
+
+WARM_UP = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One kind of request.
+
+    Attributes:
+        target_ms: What the median should stay below, None if it is only shown.
+    """
+
+    name: str
+    image: bytes
+    width: int
+    target_ms: float | None = None
+
+
+def main() -> int:
+    """Measure and print; return 1 if a target was missed."""
+    arguments = _arguments()
+    photo = arguments.photo.read_bytes() if arguments.photo else localstack.photo(2725, 2225)
+    cases = [Case("640x480 -> 320", localstack.photo(640, 480), 320, 100.0), Case("T1: 2725x2225 -> 720", photo, 720)]
+    with tempfile.TemporaryDirectory() as folder, localstack.running(Path(folder) / "data") as stack:
+        medians = [measure(stack, case, arguments.rounds) for case in cases]
+    return int(any(case.target_ms is not None and median > case.target_ms for case, median in zip(cases, medians, strict=True)))
+
+
+def measure(stack: localstack.LocalStack, case: Case, rounds: int) -> float:
+    """Send one image after the other, print one row, and return the median in milliseconds."""
+    with localstack.client(stack) as client:
+        for _ in range(WARM_UP):
+            client.resize(case.image, width=case.width)
+        times = sorted(timed(client, case) for _ in range(rounds))
+    p50, p95 = median(times), quantiles(times, n=20)[-1]
+    target = f"(target < {case.target_ms:g} ms)" if case.target_ms else ""
+    sys.stdout.write(f"{case.name:<22} {len(case.image) // 1000:>5} kB   p50 {p50:6.1f} ms   p95 {p95:6.1f} ms   {target}\n")
+    return p50
+
+
+def timed(client: localstack.Client, case: Case) -> float:
+    """Return how long one image took, in milliseconds."""
+    began = time.perf_counter()
+    answer = client.resize(case.image, width=case.width)
+    taken = time.perf_counter() - began
+    if answer.status_code != 200:
+        raise SystemExit(f"{case.name}: {answer.status_code} {answer.text}")
+    return taken * 1000
+
+
+def median(ordered: Sequence[float]) -> float:
+    """Return the middle of sorted times."""
+    return ordered[len(ordered) // 2]
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=100)
+    parser.add_argument("--photo", type=Path, help="A photo for T1 instead of a made one.")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

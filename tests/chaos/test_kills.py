@@ -1,0 +1,82 @@
+"""Everything is killed with -9 again and again, and Redis is emptied: every image of every accepted batch has exactly one outcome."""
+
+import json
+import signal
+from collections.abc import Iterator, Sequence
+from os import kill
+
+import obstore
+import pytest
+import redis
+from obstore.store import S3Store
+
+import localstack
+from localstack import LocalStack, photo, running
+
+BATCHES = 5
+PER_BATCH = 40
+PARTS = ("imagejobs_api", "imagejobs_operator", "imagejobs_worker", "valkey-server", "weed")
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture
+def stack(tmp_path) -> Iterator[LocalStack]:
+    with running(tmp_path / "data", "--workers", "2") as started:
+        yield started
+
+
+def send(stack: LocalStack, number: int, count: int = PER_BATCH) -> list[str]:
+    """Post a batch and return the ids: the batch's own first."""
+    with localstack.client(stack) as client:
+        batch = client.batch({f"{number}-{n}.jpg": photo(seed=number * count + n) for n in range(count)}, width=200)
+    return [batch["batch_job_id"], *(each["job_id"] for each in batch["image_jobs"])]
+
+
+def kill_everything(stack: LocalStack) -> None:
+    """Kill -9 all processes in the middle of the work, and start again."""
+    stack.kill()
+    stack.start()
+    assert "unfinished, going on" in stack.said()
+
+
+def check(stack: LocalStack, batches: Sequence[Sequence[str]]) -> None:
+    """Every batch succeeded, with as many outcomes and results as images, and each image has its picture."""
+    keys = json.loads((stack.data / "s3-credentials.json").read_text())
+    bucket = S3Store("imagejobs", endpoint=stack.fact("S3"), region="us-east-1", client_options={"allow_http": True}, **keys)
+    with localstack.client(stack) as client:
+        for batch, *images in batches:
+            ended = client.finished(batch, 60)
+            assert (ended["state"], ended["total"], ended["done"], ended["failed"]) == ("Succeeded", len(images), len(images), 0)
+            assert sum(map(len, obstore.list(bucket, prefix=f"outputs/{batch}/"))) == len(images)
+            for image in images:
+                assert client.download(image).width == 200
+
+
+def test_200_photos_survive_three_kills_of_everything(stack):
+    sent = [send(stack, 0), send(stack, 1)]
+    kill_everything(stack)
+    sent += [send(stack, 2), send(stack, 3)]
+    kill_everything(stack)
+    sent.append(send(stack, 4))
+    kill_everything(stack)
+    check(stack, sent)
+    assert len({image for _, *images in sent for image in images}) == BATCHES * PER_BATCH
+
+
+def test_every_part_may_be_killed_alone_and_comes_back(stack):
+    sent = []
+    for number, part in enumerate(PARTS):
+        sent.append(send(stack, number, 12))
+        kill(stack.part(part), signal.SIGKILL)
+        localstack.wait_until(stack.is_ready, 30, stack.said)
+    check(stack, sent)
+
+
+def test_an_emptied_redis_loses_no_job_and_no_outcome(stack):
+    sent = [send(stack, number, 20) for number in range(2)]
+    with redis.Redis.from_url(stack.fact("Redis")) as board:
+        for _ in range(3):
+            board.flushall()
+            sent.append(send(stack, len(sent), 8))
+    check(stack, sent)

@@ -1,0 +1,38 @@
+import subprocess
+import sys
+
+LIGHT = """
+import sys
+sys.argv = ["imagejobs", "--version"]
+from imagejobs.__main__ import main
+try:
+    main()
+finally:
+    heavy = {"asyncio", "rich", "sqlite3", "imagejobs_contract"} & set(sys.modules)
+    assert not heavy, heavy
+"""
+
+
+def imagejobs(*arguments, **variables):
+    return subprocess.run([sys.executable, "-m", "imagejobs", *arguments], capture_output=True, text=True, timeout=30, **variables)
+
+
+def test_the_version_is_told_without_importing_what_it_does_not_need():
+    done = subprocess.run([sys.executable, "-c", LIGHT], capture_output=True, text=True, timeout=30)
+    assert done.stdout == "imagejobs 0.1.0\n", done.stderr
+
+
+def test_the_help_lists_the_commands():
+    assert "Run everything on this machine" in imagejobs("--help").stdout
+
+
+def test_an_unknown_command_is_a_usage_error():
+    assert imagejobs("fly").returncode == 2
+
+
+def test_what_cannot_run_is_one_sentence_and_exit_code_1(tmp_path):
+    (tmp_path / "file").write_text("")
+    done = imagejobs("local", "--data", tmp_path / "file")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: The data directory")
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,43 @@
+from pathlib import Path
+
+from imagejobs.local.data_dir import Credentials
+from imagejobs.local.environment import Addresses, program_environment
+
+ADDRESSES = Addresses("127.0.0.1", 8081, "redis://127.0.0.1:16379/0", "http://127.0.0.1:8333")
+OURS = Credentials("id", "secret")
+
+
+def test_the_programs_learn_where_everything_is():
+    environ = program_environment({}, ADDRESSES, Path("/data/jobs.db"), OURS)
+    assert environ["LISTEN"] == "127.0.0.1:8081"
+    assert environ["JOB_STORE"] == "sqlite:/data/jobs.db"
+    assert environ["REDIS_URL"] == ADDRESSES.redis_url
+    assert environ["S3_ENDPOINT"] == ADDRESSES.s3_endpoint
+    assert (environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"]) == ("id", "secret")
+
+
+def test_settings_of_the_person_reach_the_programs():
+    assert program_environment({"MAX_PIXELS": "1000"}, ADDRESSES, Path("/j"), OURS)["MAX_PIXELS"] == "1000"
+
+
+def test_an_aws_account_of_the_person_does_not_mix_with_the_s3_started_here():
+    environ = program_environment({"AWS_SESSION_TOKEN": "t", "AWS_PROFILE": "p"}, ADDRESSES, Path("/j"), OURS)
+    assert "AWS_SESSION_TOKEN" not in environ
+    assert "AWS_PROFILE" not in environ
+
+
+def test_a_foreign_s3_keeps_the_credentials_and_the_bucket_of_the_person():
+    own = {"AWS_ACCESS_KEY_ID": "mine", "S3_BUCKET": "photos", "AWS_SESSION_TOKEN": "t"}
+    environ = program_environment(own, ADDRESSES, Path("/j"), None)
+    assert environ.items() >= own.items()
+
+
+def test_a_proxy_of_the_network_is_not_asked_for_what_is_on_this_machine():
+    environ = program_environment({"HTTP_PROXY": "http://proxy", "no_proxy": "intra"}, ADDRESSES, Path("/j"), OURS)
+    assert environ["no_proxy"] == environ["NO_PROXY"] == "intra,127.0.0.1,localhost"
+
+
+def test_a_wildcard_address_is_shown_as_one_that_can_be_called():
+    assert Addresses("0.0.0.0", 80, "", "").url == "http://127.0.0.1:80"
+    assert Addresses("[::]", 80, "", "").url == "http://[::1]:80"
+    assert Addresses("192.0.2.1", 80, "", "").url == "http://192.0.2.1:80"

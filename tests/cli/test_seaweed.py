@@ -1,0 +1,116 @@
+"""SeaweedFS as local mode runs it: what it took is there after the machine went down."""
+
+import asyncio
+import contextlib
+import http.client
+import os
+import signal
+
+import obstore
+import pytest
+from obstore.store import S3Store
+
+from imagejobs.local.data_dir import DataDirectory
+from imagejobs.local.errors import CannotRun
+from imagejobs.local.ports import Ports
+from imagejobs.local.services import seaweed, seaweed_index
+from imagejobs.local.supervisor import Keeper
+
+BUCKET = "imagejobs"
+HERE = "this-boot"
+OTHER = "another-boot"
+
+
+@pytest.fixture
+def data(tmp_path):
+    try:
+        seaweed.find()
+    except CannotRun as ex:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(ex))
+    directory = DataDirectory(tmp_path)
+    directory.prepare()
+    return directory
+
+
+@contextlib.asynccontextmanager
+async def running(data: DataDirectory):
+    """Start SeaweedFS as local mode does; kill it at the end, as a power cut would."""
+    ports, credentials = seaweed.SeaweedPorts.choose(Ports("127.0.0.1")), data.credentials()
+    keeper = Keeper(seaweed.program(data, ports, credentials, os.environ), lambda _: None, ())
+    task = asyncio.create_task(keeper.run())
+    try:
+        async with asyncio.timeout(60):
+            await seaweed.set_up(ports, BUCKET)
+            await keeper.ready.wait()
+        store = S3Store(
+            BUCKET, endpoint=f"http://127.0.0.1:{ports.s3}", region="us-east-1", access_key_id=credentials.access_key_id,
+            secret_access_key=credentials.secret_access_key, client_options={"allow_http": True},
+        )  # fmt: skip
+        yield ports, store
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        if keeper.pid:
+            os.kill(keeper.pid, signal.SIGKILL)
+        await keeper.stop()
+
+
+def status(port: int, path: str) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    return answer.status, body
+
+
+def test_what_was_stored_is_there_after_the_machine_went_down_and_the_index_was_lost(data):
+    async def store_and_cut():
+        async with running(data) as (_, store):
+            for n in range(5):
+                await obstore.put_async(store, f"outputs/j/{n}", b"%d" % n * 5000)
+
+    async def read():
+        async with running(data) as (_, store):
+            return [bytes(await (await obstore.get_async(store, f"outputs/j/{n}")).bytes_async()) for n in range(5)]
+
+    seaweed_index.begin(data.seaweed, OTHER)
+    asyncio.run(store_and_cut())
+    for index in data.seaweed.glob("*.idx"):
+        os.truncate(index, 0)
+    assert seaweed_index.was_cut(data.seaweed, HERE)
+    seaweed_index.rebuild(data.seaweed, seaweed.find())
+    assert asyncio.run(read()) == [b"%d" % n * 5000 for n in range(5)]
+
+
+def test_the_bucket_is_private_and_forgets_uploads_but_not_outputs(data):
+    async def run():
+        async with running(data) as (ports, store):
+            await obstore.put_async(store, "uploads/u/0", b"x")
+            await obstore.put_async(store, "outputs/j/0", b"x")
+            assert status(ports.s3, f"/{BUCKET}/outputs/j/0")[0] == 403
+            assert b'"TtlSec":691200' in status(ports.filer, f"/buckets/{BUCKET}/uploads/u/0?metadata=true")[1].replace(b" ", b"")
+            assert b'"TtlSec":691200' not in status(ports.filer, f"/buckets/{BUCKET}/outputs/j/0?metadata=true")[1].replace(b" ", b"")
+
+    asyncio.run(run())
+
+
+def test_only_a_folder_in_use_under_another_boot_was_cut(tmp_path):
+    assert not seaweed_index.was_cut(tmp_path, HERE)
+    seaweed_index.begin(tmp_path, OTHER)
+    assert seaweed_index.was_cut(tmp_path, HERE)
+    assert not seaweed_index.was_cut(tmp_path, OTHER)
+    seaweed_index.finish(tmp_path)
+    assert not seaweed_index.was_cut(tmp_path, HERE)
+
+
+def test_without_a_boot_id_every_unclean_end_counts_as_a_cut(tmp_path):
+    seaweed_index.begin(tmp_path, "")
+    assert seaweed_index.was_cut(tmp_path, "")
+
+
+def test_an_index_that_cannot_be_rebuilt_is_told_in_a_sentence(tmp_path):
+    with pytest.raises(CannotRun, match="could not be rebuilt"):
+        seaweed_index.rebuild(tmp_path, tmp_path / "weed")

@@ -1,0 +1,63 @@
+"""What was answered with 2xx is on the disk: between request and answer the volume, its directory and the jobs are synced."""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import localstack
+
+pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is missing")
+SYNC = re.compile(r"(?:fsync|fdatasync)\(\d+<(?P<file>[^>]+)>")
+
+
+@contextlib.contextmanager
+def traced(pid: int, log: Path) -> Iterator[None]:
+    """Note every sync of a process and its threads."""
+    command = ["strace", "-f", "-y", "-e", "trace=fsync,fdatasync", "-o", str(log), "-p", str(pid)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
+        assert tracer.stderr is not None
+        first = tracer.stderr.readline()
+        if "attached" not in first:
+            pytest.skip(f"strace may not attach: {first.strip()}")
+        time.sleep(0.3)
+        yield
+        tracer.terminate()
+        tracer.communicate()
+
+
+def synced(log: Path) -> list[str]:
+    return [Path(match["file"]).name for match in SYNC.finditer(log.read_text())]
+
+
+@contextlib.contextmanager
+def workers_stopped(stack: localstack.LocalStack) -> Iterator[None]:
+    """Hold the workers, so that what is synced belongs to the request and not to its results."""
+    workers = [pid for pid in localstack.children(stack.pid) if "imagejobs_worker" in localstack.command_line(pid)]
+    for pid in workers:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in workers:
+            os.kill(pid, signal.SIGCONT)
+
+
+def test_an_accepted_job_and_its_image_are_synced_before_the_answer(stack, client, tmp_path):
+    seaweed, api = tmp_path / "seaweed", tmp_path / "api"
+    with workers_stopped(stack):
+        with traced(stack.part("weed"), seaweed), traced(stack.part("imagejobs_api"), api):
+            answer = client.resize(localstack.photo(seed=3), {"Prefer": "respond-async"}, width=100)
+        assert answer.status_code == 202
+    images, jobs = synced(seaweed), synced(api)
+    assert [name for name in images if name.endswith(".dat")], images
+    assert [name for name in images if name.startswith("filer.db")], images
+    assert [name for name in jobs if name.startswith("jobs.db")], jobs
+    assert client.finished(answer.json()["job_id"])["state"] == "Succeeded"

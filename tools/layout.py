@@ -1,0 +1,84 @@
+"""Checks what no other tool sees: names of files and folders, lengths of papers, words that must not be in any file."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+MEMBERS = ("contract", "api", "operator", "worker", "cli")
+LONGEST = {"README.md": 150, "ARCHITECTURE.md": 200}
+"""Lines a paper may have; longer ones are not read."""
+VAGUE = frozenset({"utils", "util", "helpers", "helper", "common", "base", "misc"})
+"""Names that do not say what is inside."""
+ENVIRON_HOME = "__main__.py"
+"""The only file of a program that reads the environment; `wishes.py` and tests are handed it."""
+
+# Put together here, so that this file does not hold them.
+WORDS = {
+    "a registry's host": "|".join(
+        re.escape(host.replace("_", ".")) for host in ("pypi_org", "files_pythonhosted_org", "registry_npmjs_org", "proxy_golang_org")
+    ),
+    "a path of one machine": r"(?<![\w./])/(?:work|root|home/(?!me\b)\w+|Users/\w+)/\w",
+    "a merge mark": "^(?:" + "<" * 7 + "|" + ">" * 7 + ") ",
+}
+
+
+def main() -> int:
+    """Print every fault; return 1 if there is one."""
+    faults = sorted(check(list(tracked())))
+    sys.stdout.writelines(f"layout: {fault}\n" for fault in faults)
+    return 1 if faults else 0
+
+
+def tracked() -> Iterator[Path]:
+    """Yield every file that git has or would take, relative to the root."""
+    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True)
+    for name in listed.stdout.decode().split("\0"):
+        if name and (ROOT / name).is_file():
+            yield Path(name)
+
+
+def check(paths: Sequence[Path]) -> Iterator[str]:
+    """Yield one line per fault."""
+    yield from misplaced(paths)
+    yield from too_long()
+    for path in paths:
+        yield from wrong_words(path)
+
+
+def misplaced(paths: Iterable[Path]) -> Iterator[str]:
+    """Yield files that must not be where they are or be called what they are."""
+    for path in paths:
+        if path == Path("operator/__init__.py"):
+            yield f"{path}: hides Python's own operator module; operator/ is a folder, not a package"
+        if path.name == "__init__.py" and path.parts[0] == "tests":
+            yield f"{path}: tests are no package (pytest runs with --import-mode=importlib)"
+        if path.suffix == ".py" and VAGUE & {path.stem, path.parent.name}:
+            yield f"{path}: the name does not say what is inside"
+
+
+def too_long() -> Iterator[str]:
+    """Yield papers with too many lines."""
+    for name, longest in LONGEST.items():
+        lines = len((ROOT / name).read_text().splitlines())
+        if lines >= longest:
+            yield f"{name}: {lines} lines, fewer than {longest} are wanted"
+
+
+def wrong_words(path: Path) -> Iterator[str]:
+    """Yield what a file must not hold."""
+    try:
+        text = (ROOT / path).read_text()
+    except UnicodeDecodeError:
+        return
+    for what, pattern in WORDS.items():
+        for match in re.finditer(pattern, text, re.MULTILINE):
+            yield f"{path}:{text.count(chr(10), 0, match.start()) + 1}: holds {what}: {match[0]}"
+    if path.parts[0] in MEMBERS and path.suffix == ".py" and path.name != ENVIRON_HOME and re.search(r"(?<!`)\bos\.(environ|getenv)\b", text):
+        yield f"{path}: reads the environment; only {ENVIRON_HOME} does"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

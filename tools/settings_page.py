@@ -1,0 +1,175 @@
+"""Writes docs/settings.md from the code that reads the settings. `--check` only compares.
+
+The readers of the programs are run over an empty environment with a `Reader` that notes what is asked for, so that no variable can be missed.
+"""
+
+import ast
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from imagejobs_api.settings import Settings as ApiSettings
+from imagejobs_contract import limits
+from imagejobs_contract.limits import Limits
+from imagejobs_contract.reader import Reader
+from imagejobs_operator.settings import Settings as OperatorSettings
+from imagejobs_worker.settings import Settings as WorkerSettings
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "settings.md"
+PROGRAMS: Mapping[str, Callable[[Reader], object]] = {"api": ApiSettings.read, "operator": OperatorSettings.read, "worker": WorkerSettings.read}
+MEANINGS = {
+    "ALLOWED_PRIVATE_SOURCES": "Networks (CIDR) that URLs of images may lead to though they are not public.",
+    "ALLOW_ANONYMOUS": "Lets LISTEN be an address that other machines reach, though callers need no key.",
+    "AWS_ACCESS_KEY_ID": "S3 credentials; without them the usual places are searched (profile, workload identity).",
+    "AWS_SECRET_ACCESS_KEY": "The secret of the S3 credentials.",
+    "CONCURRENCY": "Jobs that the operator looks at at once.",
+    "CHECKPOINT_SECONDS": "Time between two checkpoints of a shard.",
+    "DEFAULT_WAIT_SECONDS": "How long `/api/resize` holds its answer when the caller does not say.",
+    "GRACE_SECONDS": "How long images in hand may take after SIGTERM; below the pod's `terminationGracePeriodSeconds`.",
+    "HEALTH_LISTEN": "Address and port of the operator's `/healthz`; without it there is none.",
+    "JOBS_ENABLED": "Whether Indexed Jobs may be used; on by default where the store is Kubernetes.",
+    "JOB_STORE": "Where jobs are kept: `kubernetes`, or `sqlite:` and a path.",
+    "KUBECONFIG": "File that leads to a cluster from outside; without it the pod's service account is used.",
+    "LEASE_SECONDS": "After so long without a sign of life a pool worker's task is given to another; the same in all workers.",
+    "LINK_SECONDS": "How long a download link is valid.",
+    "LISTEN": "Address and port of the API.",
+    "LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR.",
+    "MAX_PARALLEL": "Images that one worker renders at once, each in a child of its own.",
+    "MEMORY_LIMIT": "Memory that one image may take.",
+    "NAMESPACE": "Namespace of the jobs.",
+    "NAMESPACES": "Where the operator watches ImageJobs: names with commas between them, or `*`.",
+    "POOL_ENABLED": "Whether the pool of warm workers may be used.",
+    "POOL_WINDOW": "Most tasks of one job that wait on the pool's queue at once.",
+    "PROFILES": "Resources of worker pods as JSON: profile -> `requests`, `limits`.",
+    "PUBLIC_URL": "What links to the API begin with; without it each request's own Host.",
+    "READY_PARTS": "Parts without which `/readyz` answers 503; the others are only reported.",
+    "REDIS_URL": "Redis or Valkey; nothing in it is worth keeping.",
+    "RESYNC_SECONDS": "Time between two looks at every job, whatever events told.",
+    "S3_BUCKET": "Bucket of uploads and results; it must exist.",
+    "S3_ENDPOINT": "S3 for reading and writing; without it AWS.",
+    "S3_PATH_STYLE": "Puts the bucket into the path instead of the host name; on by default where S3_ENDPOINT is set.",
+    "S3_PUBLIC_ENDPOINT": "S3 as clients reach it, for download links; without it S3_ENDPOINT.",
+    "S3_REGION": "Region of the bucket.",
+    "S3_UNSIGNED_PAYLOAD": "Leaves bodies out of the signature; on by default where S3 is on this machine.",
+    "WORKER_ENV_CONFIG_MAP": "ConfigMap whose entries become the variables of worker pods.",
+    "WORKER_ENV_SECRET": "Secrets whose entries become variables of worker pods, with commas between them.",
+    "WORKER_IMAGE": "Image of worker pods; needed where Jobs are enabled.",
+    "WORKER_NAME": "Name of the worker in logs and in the queue; without it the host's name.",
+    "WORKER_SERVICE_ACCOUNT": "Service account of worker pods; it needs no rights.",
+}
+HEAD = """# Settings
+
+Every program reads its settings from environment variables, once, and names all bad ones in one message (exit code 2).
+`imagejobs local` passes its own environment on, so that each of them works there too. This page is made by `make docs`.
+"""
+
+
+BODY = {"LISTEN": "0.0.0.0:8080"}
+"""Makes the API ask for ALLOW_ANONYMOUS, which it does only when others can reach it."""
+
+
+@dataclass(slots=True)
+class Setting:
+    """One variable."""
+
+    default: str
+    programs: list[str] = field(default_factory=list)
+
+
+class Notes(Reader):
+    """A reader of next to nothing that notes what it is asked for, and with which default."""
+
+    def __init__(self, program: str, found: dict[str, Setting]) -> None:
+        super().__init__(BODY)
+        self._program = program
+        self._found = found
+
+    def note(self, name: str, default: object) -> None:
+        """Note one variable."""
+        setting = self._found.setdefault(name, Setting("" if default in (None, "") else _shown(default)))
+        setting.programs.append(self._program)
+
+
+def _noting(ask: Callable[..., Any]) -> Callable[..., Any]:
+    signature = inspect.signature(ask)
+
+    def wrapper(self: Notes, *arguments: object, **named: object) -> object:
+        bound = signature.bind(self, *arguments, **named)
+        bound.apply_defaults()
+        self.note(bound.arguments["name"], bound.arguments.get("default"))
+        return ask(self, *arguments, **named)
+
+    return wrapper
+
+
+for _kind in ("integer", "number", "boolean", "text", "choice", "size"):
+    setattr(Notes, _kind, _noting(getattr(Reader, _kind)))
+
+
+def _shown(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def main() -> int:
+    """Write the page, or compare it with `--check`; return 1 if it is stale."""
+    text = page()
+    if "--check" not in sys.argv[1:]:
+        PAGE.write_text(text)
+        return 0
+    fresh = PAGE.exists() and PAGE.read_text() == text
+    if not fresh:
+        sys.stdout.write("docs/settings.md is stale: run `make docs`\n")
+    return 0 if fresh else 1
+
+
+def page() -> str:
+    """Return the page.
+
+    Raises:
+        SystemExit: A variable has no meaning here, or a meaning no variable.
+    """
+    found: dict[str, Setting] = {}
+    for program, read in PROGRAMS.items():
+        read(Notes(program, found))
+    bounds = {each.name.upper() for each in fields(Limits)}
+    settings = {name: each for name, each in found.items() if name not in bounds}
+    if odd := settings.keys() ^ MEANINGS.keys():
+        raise SystemExit(f"settings_page: MEANINGS and the code differ about {', '.join(sorted(odd))}")
+    parts = [HEAD, _table(settings, MEANINGS), "\n## Limits\n\nOn by default. Sizes are in bytes, times in seconds.\n"]
+    parts.append(_table({name: found[name] for name in sorted(bounds)}, _limit_meanings()))
+    return "\n".join(parts)
+
+
+def _table(settings: Mapping[str, Setting], meanings: Mapping[str, str]) -> str:
+    rows = ["| variable | default | read by | meaning |", "|---|---|---|---|"]
+    for name in sorted(settings):
+        each = settings[name]
+        readers = ", ".join(dict.fromkeys(each.programs))
+        rows.append(f"| `{name}` | {f'`{each.default}`' if each.default else ''} | {readers} | {meanings[name]} |")
+    return "\n".join(rows) + "\n"
+
+
+def _limit_meanings() -> dict[str, str]:
+    """Return the docstring below each field of `Limits`; a field without one speaks for itself."""
+    tree = ast.parse(Path(limits.__file__).read_text())
+    body = next(node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Limits")
+    meanings = {}
+    for node, after in pairwise([*body, ast.Pass()]):
+        match node, after:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                meanings[name.upper()] = " ".join(text.split())
+            case ast.AnnAssign(target=ast.Name(id=name)), _:
+                meanings[name.upper()] = _words(name)
+    return meanings
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").replace("max ", "most ").capitalize() + "."
+
+
+if __name__ == "__main__":
+    sys.exit(main())
