@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+
 from controlplane_client import ControlPlane
 from controlplane_server import Missing, find_programs, running
 

@@ -1,12 +1,79 @@
-def test_x(controlplane, namespace):
-    controlplane.kubectl(
-        "create",
-        "-n",
-        namespace,
-        "-f",
-        "-",
-        stdin='{"apiVersion":"imagejobs.dev/v1alpha1","kind":"ImageJob","metadata":{"name":"a"},"spec":{"items":[{"key":"a/b"}]}}',
-    )
-    print(controlplane.kubectl("get", "ij", "-A", "-o", "yaml"))
-    print(controlplane.kubectl("get", "ij", "-A", "-o", "wide"))
-    print(controlplane.kubectl("explain", "imagejob.spec"))
+"""The control plane itself: who may do what, its controllers, and that nothing of it outlives the test run."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from controlplane_client import wait_until
+from controlplane_server import Missing, find_programs
+
+HOLDER = """
+    import sys, time
+    from pathlib import Path
+    from controlplane_server import running
+
+    with running(Path(sys.argv[1]), Path(sys.argv[2])) as plane:
+        print(plane.url, flush=True)
+        time.sleep(60)
+"""
+
+
+def processes_of(folder: Path) -> list[str]:
+    """Return the command lines that name the folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+        if str(folder) in line and "HOLDER" not in line and "controlplane_server" not in line:
+            found.append(line)
+    return found
+
+
+def test_a_service_account_may_do_what_it_is_allowed_to_and_nothing_else(controlplane, namespace):
+    kubeconfig = controlplane.service_account(namespace, "reader")
+    with pytest.raises(AssertionError, match="forbidden"):
+        controlplane.kubectl("get", "imagejobs", kubeconfig=kubeconfig)
+    controlplane.kubectl("create", "role", "reader", "-n", namespace, "--verb=list", "--resource=imagejobs.imagejobs.dev")
+    controlplane.kubectl("create", "rolebinding", "reader", "-n", namespace, "--role=reader", f"--serviceaccount={namespace}:reader")
+    assert controlplane.kubectl("get", "imagejobs", kubeconfig=kubeconfig) == ""
+
+
+def test_a_job_gets_its_pods_and_goes_with_the_imagejob_that_owns_it(controlplane, namespace):
+    imagejobs = f"/apis/imagejobs.dev/v1alpha1/namespaces/{namespace}/imagejobs"
+    body = {"apiVersion": "imagejobs.dev/v1alpha1", "kind": "ImageJob", "metadata": {"name": "a"}, "spec": {"items": [{"key": "a"}]}}
+    _, owner = controlplane.request("POST", imagejobs, body)
+    reference = {"apiVersion": "imagejobs.dev/v1alpha1", "kind": "ImageJob", "name": "a", "uid": owner["metadata"]["uid"], "controller": True}
+    pod = {"restartPolicy": "Never", "containers": [{"name": "c", "image": "local/none:1"}]}
+    job = {"metadata": {"name": "a-1", "ownerReferences": [reference]}, "spec": {"template": {"spec": pod}}}
+    jobs, pods = f"/apis/batch/v1/namespaces/{namespace}/jobs", f"/api/v1/namespaces/{namespace}/pods"
+    assert controlplane.request("POST", jobs, job)[0] == 201
+    wait_until(lambda: len(controlplane.request("GET", pods)[1]["items"]) == 1)
+    controlplane.request("DELETE", f"{imagejobs}/a")
+    wait_until(lambda: controlplane.request("GET", f"{jobs}/a-1")[0] == 404)
+    wait_until(lambda: controlplane.request("GET", pods)[1]["items"] == [])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
+def test_nothing_is_left_when_the_test_run_is_killed(controlplane, tmp_path):
+    command = [sys.executable, "-c", textwrap.dedent(HOLDER), str(controlplane.programs), str(tmp_path)]
+    environ = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    began = time.monotonic()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ) as holder:
+        assert holder.stdout.readline().startswith("https://")
+        assert time.monotonic() - began < 30
+        assert len(processes_of(tmp_path)) == 3
+        holder.send_signal(signal.SIGKILL)
+    wait_until(lambda: processes_of(tmp_path) == [], 10)
+
+
+def test_programs_that_are_not_there_are_named(tmp_path):
+    with pytest.raises(Missing, match="lacks etcd, kube-apiserver"):
+        find_programs({"KUBEBUILDER_ASSETS": str(tmp_path)})

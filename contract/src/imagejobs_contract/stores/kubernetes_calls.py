@@ -4,13 +4,14 @@ The generated methods of `kubernetes.aio` are not used, since none of them can a
 """
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NoReturn
 
 import aiohttp
 from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
+from yaml import YAMLError
 
 from imagejobs_contract.errors import AlreadyExists, Conflict, Fault, Invalid, Misconfigured, NotFound, Unavailable
 
@@ -52,7 +53,7 @@ async def connect(kubeconfig: str | None) -> ApiClient:
             config.load_incluster_config(client_configuration=configuration)
         else:
             await config.load_kube_config(config_file=kubeconfig, client_configuration=configuration)
-    except (config.ConfigException, OSError, ValueError) as ex:
+    except (config.ConfigException, YAMLError, OSError, ValueError) as ex:
         raise Misconfigured(f"no way to the Kubernetes API: {ex}") from ex
     return ApiClient(configuration)
 
@@ -72,7 +73,7 @@ async def send(
         return _object(await response.read())
 
 
-async def watch(client: ApiClient, path: str, version: str) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+async def watch(client: ApiClient, path: str, version: str) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
     """Yield (event type, metadata) of all changes after that resource version, until the server ends it.
 
     Raises:
@@ -99,9 +100,19 @@ async def _response(
         async with response:
             if response.status >= 300:
                 _fail(response.status, response.headers, _object(await response.read()))
-            yield response
+            try:
+                yield response
+            finally:
+                _abort(response)
     except (aiohttp.ClientError, OSError, ValueError) as ex:
         raise Unavailable(f"the Kubernetes API does not answer: {ex!r}", retry_after_seconds=1.0) from ex
+
+
+def _abort(response: aiohttp.ClientResponse) -> None:
+    """Cut a stream that did not end; TLS would else say goodbye in the background, and may still wait when the loop closes."""
+    connection = response.connection
+    if connection is not None and connection.transport is not None:
+        connection.transport.abort()
 
 
 def _fail(status: int, headers: Mapping[str, str], answer: Mapping[str, Any]) -> NoReturn:

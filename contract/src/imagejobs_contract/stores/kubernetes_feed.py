@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from kubernetes.aio.client import ApiClient
@@ -66,12 +67,13 @@ async def _follow(client: ApiClient, namespace: str | None, queue: asyncio.Queue
                 for key in known.union(listed):  # what is known and not listed was deleted
                     await queue.put(key)
                 known = set(listed)
-            async for event, metadata in calls.watch(client, collection(namespace), version):
-                version, failures = metadata["resourceVersion"], 0
-                if event != "BOOKMARK":
-                    key = key_of(metadata)
-                    (known.discard if event == "DELETED" else known.add)(key)
-                    await queue.put(key)
+            async with aclosing(calls.watch(client, collection(namespace), version)) as events:
+                async for event, metadata in events:
+                    version, failures = metadata["resourceVersion"], 0
+                    if event != "BOOKMARK":
+                        key = key_of(metadata)
+                        (known.discard if event == "DELETED" else known.add)(key)
+                        await queue.put(key)
             await asyncio.sleep(LEAST_DELAY_SECONDS)
         except Exception as ex:  # noqa: BLE001 - the top of a loop that must outlive anything
             failures += 1

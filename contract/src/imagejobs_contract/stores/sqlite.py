@@ -15,12 +15,10 @@ from imagejobs_contract.names import JobKey
 from imagejobs_contract.ports import Page
 from imagejobs_contract.status import State, Status
 from imagejobs_contract.stores import sqlite_reads, sqlite_writes
+from imagejobs_contract.stores.sqlite_feed import feed
 from imagejobs_contract.stores.sqlite_schema import connect, transaction, translated
 
 T = TypeVar("T")
-
-POLL_SECONDS = 0.01
-"""How late `changes` may notice. Asking costs 10 us (a look into shared memory): below 1 % of a core."""
 
 
 class SqliteStore:
@@ -30,6 +28,7 @@ class SqliteStore:
         self._path = path
         self._thread = ThreadPoolExecutor(1, "imagejobs-sqlite")
         self._connection: sqlite3.Connection | None = None
+        self._closed = False
 
     async def create(self, job: ImageJob) -> ImageJob:
         """Store a new job; it is on the disk when this returns. See `ports.JobStore`."""
@@ -63,29 +62,20 @@ class SqliteStore:
         """Take a finalizer off. See `ports.JobStore`."""
         await self._write(lambda db: sqlite_writes.remove_finalizer(db, job, finalizer))
 
-    async def changes(self) -> AsyncIterator[JobKey]:
-        """Yield every key there is, then each that any process writes, 10 ms later. See `ports.JobStore`.
+    def changes(self) -> AsyncIterator[JobKey]:
+        """Yield every key there is, then each that any process writes, about 10 ms later. See `ports.JobStore`.
 
         Raises:
             Unavailable: The file cannot be read; begin again.
         """
-        # A connection's data version tells of the commits of others only, so the feed has one that never writes.
-        watcher = await self._run(lambda: connect(self._path))
-        try:
-            version = _data_version(watcher)
-            seen, changed = await self._run(lambda: (sqlite_reads.last_revision(watcher), sqlite_reads.keys(watcher)))
-            while True:
-                for key in changed:
-                    yield key
-                version = await _other_version(watcher, version)
-                seen, changed = await self._run(lambda: (sqlite_reads.last_revision(watcher), sqlite_reads.changed_since(watcher, seen)))  # noqa: B023
-        finally:
-            self._discard(watcher)
+        return feed(self._path)
 
     async def close(self) -> None:
-        """Close the file and end the thread."""
-        await self._run(self._disconnect)
-        self._thread.shutdown(wait=False)
+        """Close the file and end the thread; to close twice is no error."""
+        if not self._closed:
+            self._closed = True
+            await self._run(self._disconnect)
+            self._thread.shutdown(wait=False)
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         def committed() -> T:
@@ -110,24 +100,7 @@ class SqliteStore:
             self._connection = connect(self._path)
         return self._connection
 
-    def _discard(self, watcher: sqlite3.Connection) -> None:
-        try:
-            self._thread.submit(watcher.close)  # after whatever it still does there
-        except RuntimeError:  # the store was closed first
-            watcher.close()
-
     def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-
-
-async def _other_version(watcher: sqlite3.Connection, version: int) -> int:
-    while (found := _data_version(watcher)) == version:  # noqa: ASYNC110 - no event comes from another process
-        await asyncio.sleep(POLL_SECONDS)
-    return found
-
-
-def _data_version(watcher: sqlite3.Connection) -> int:
-    with translated():
-        return int(watcher.execute("PRAGMA data_version").fetchone()[0])

@@ -1,0 +1,208 @@
+"""What the real API server makes of ImageJobs: refuses, fills in, drops, guards, selects and shows."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bad_specs import BAD_SPECS, GOOD
+from controlplane_client import ControlPlane
+from imagejobs_contract.imagejob import ImageJob, Spec
+
+MERGE = "application/merge-patch+json"
+SAMPLES = sorted((Path(__file__).parents[2] / "manifests" / "samples").glob("*.yaml"))
+
+
+class Jobs:
+    """ImageJobs of one namespace, as plain bodies."""
+
+    def __init__(self, plane: ControlPlane, namespace: str) -> None:
+        self.plane = plane
+        self.namespace = namespace
+        self.path = f"/apis/imagejobs.dev/v1alpha1/namespaces/{namespace}/imagejobs"
+
+    def create(self, spec: dict[str, Any], name: str = "a", query: str = "") -> tuple[int, dict[str, Any]]:
+        body = {"apiVersion": "imagejobs.dev/v1alpha1", "kind": "ImageJob", "metadata": {"name": name}, "spec": spec}
+        return self.plane.request("POST", self.path + query, body)
+
+    def patch(self, patch: dict[str, Any], name: str = "a", subresource: str = "") -> tuple[int, dict[str, Any]]:
+        return self.plane.request("PATCH", f"{self.path}/{name}{subresource}", patch, MERGE)
+
+    def selected(self, selector: str) -> set[str]:
+        answer = self.plane.request("GET", f"{self.path}?fieldSelector={selector}")[1]
+        return {each["metadata"]["name"] for each in answer["items"]}
+
+    def kubectl(self, *args: str, stdin: str | None = None) -> str:
+        return self.plane.kubectl("--namespace", self.namespace, *args, stdin=stdin)
+
+
+@pytest.fixture
+def jobs(controlplane: ControlPlane, namespace: str) -> Jobs:
+    return Jobs(controlplane, namespace)
+
+
+@pytest.fixture(scope="module")
+def judge(controlplane: ControlPlane) -> Jobs:
+    """For requests that store nothing."""
+    return Jobs(controlplane, "default")
+
+
+def fields(answer: dict[str, Any]) -> list[str]:
+    return [cause["field"] for cause in answer["details"].get("causes", [])]
+
+
+@pytest.mark.parametrize(("spec", "where"), BAD_SPECS.values(), ids=BAD_SPECS)
+def test_the_server_refuses(judge, spec, where):
+    status, answer = judge.create(spec, query="?dryRun=All")
+    assert status == 422, answer
+    assert any(field.startswith(where) for field in fields(answer)), answer
+
+
+@pytest.mark.parametrize("name", ["a.b", "a" * 47])
+def test_the_server_refuses_a_name_that_could_not_be_part_of_a_pods(judge, name):
+    status, answer = judge.create(GOOD, name, "?dryRun=All")
+    assert status == 422
+    assert "at most 46 characters" in answer["message"]
+
+
+def test_the_server_takes_the_longest_name(judge):
+    assert judge.create(GOOD, "a" * 46, "?dryRun=All")[0] == 201
+
+
+def test_defaults_that_the_server_fills_in_change_nothing_for_python(judge):
+    _, body = judge.create(GOOD, query="?dryRun=All")
+    filled = body["spec"]
+    assert filled["variants"] == [
+        {"name": "default", "fit": "inside", "gravity": "center", "enlarge": False, "keepMetadata": False, "onlyIfSmaller": False}
+    ]
+    assert (filled["execution"], filled["retry"], filled["output"]) == ("Auto", {"attempts": 3}, {"deletionPolicy": "Retain"})
+    assert ImageJob.from_body(body).spec == ImageJob.from_body({"metadata": {"name": "a"}, "spec": GOOD}).spec
+    assert ImageJob.from_body(body).spec.variants == Spec().variants
+
+
+def test_unknown_fields_are_dropped_or_refused_if_asked(judge):
+    surprising = GOOD | {"podSpec": {"hostNetwork": True}}
+    status, body = judge.create(surprising, query="?dryRun=All")
+    assert status == 201
+    assert "podSpec" not in body["spec"]
+    status, answer = judge.create(surprising, query="?dryRun=All&fieldValidation=Strict")
+    assert status == 400
+    assert 'unknown field "spec.podSpec"' in answer["message"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"parallelism": 20}, {"suspend": True}, {"cancel": True}, {"retryFailed": 1}, {"ttlSecondsAfterFinished": 0}, {"suspend": None},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_mutable_fields_can_be_changed(jobs, change):
+    jobs.create(GOOD)
+    status, answer = jobs.patch({"spec": change})
+    assert status == 200, answer
+
+
+@pytest.mark.parametrize(
+    ("change", "where", "message"),
+    [
+        ({"items": [{"key": "b"}]}, "spec.items", "cannot be changed"),
+        ({"items": None, "manifest": {"key": "m", "count": 1}}, "spec.manifest", "cannot be changed"),
+        ({"variants": [{"width": 5}]}, "spec.variants", "cannot be changed"),
+        ({"variants": None}, "spec.variants", "cannot be changed"),
+        ({"output": {"prefix": "x"}}, "spec.output", "cannot be changed"),
+        ({"execution": "Job"}, "spec.execution", "cannot be changed"),
+        ({"itemsPerPod": 1}, "spec.itemsPerPod", "cannot be changed"),
+        ({"retry": {"attempts": 1}}, "spec.retry", "cannot be changed"),
+        ({"maxFailedItems": 1}, "spec.maxFailedItems", "cannot be changed"),
+        ({"activeDeadlineSeconds": 1}, "spec.activeDeadlineSeconds", "cannot be changed"),
+        ({"queueName": None}, "spec.queueName", "cannot be changed"),
+        ({"priorityClassName": "high"}, "spec.priorityClassName", "cannot be changed"),
+        ({"profile": "Large"}, "spec.profile", "cannot be changed"),
+        ({"callback": {"url": "https://example.com/"}}, "spec.callback", "cannot be changed"),
+        ({"cancel": False}, "spec.cancel", "cannot be taken back"),
+        ({"cancel": None}, "spec.cancel", "cannot be taken back"),
+        ({"retryFailed": 1}, "spec.retryFailed", "can only grow"),
+        ({"retryFailed": None}, "spec.retryFailed", "can only grow"),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
+)
+def test_other_fields_cannot_be_changed(jobs, change, where, message):
+    assert jobs.create(GOOD | {"variants": [{"width": 4}], "queueName": "q", "cancel": True, "retryFailed": 2})[0] == 201
+    status, answer = jobs.patch({"spec": change})
+    assert status == 422, answer
+    assert any(cause["field"] == where and message in cause["message"] for cause in answer["details"]["causes"]), answer
+
+
+def test_a_manifest_cannot_be_changed(jobs):
+    jobs.create({"manifest": {"key": "m", "count": 2}})
+    status, answer = jobs.patch({"spec": {"manifest": {"count": 3}}})
+    assert (status, fields(answer)) == (422, ["spec.manifest"])
+
+
+def test_status_and_spec_are_written_through_different_doors(jobs):
+    jobs.create(GOOD)
+    _, body = jobs.patch({"spec": {"suspend": True}, "status": {"state": "Running"}})
+    assert (body["spec"]["suspend"], body.get("status")) == (True, None)
+    _, body = jobs.patch({"spec": {"suspend": False}, "status": {"state": "Running"}}, subresource="/status")
+    assert (body["spec"]["suspend"], body["status"]["state"], body["metadata"]["generation"]) == (True, "Running", 2)
+
+
+def test_jobs_are_selected_by_state_queue_and_execution(jobs):
+    jobs.create(GOOD | {"queueName": "q"}, "queued")
+    jobs.create(GOOD | {"execution": "Job"}, "runs")
+    jobs.patch({"status": {"state": "Running"}}, "runs", "/status")
+    assert jobs.selected("status.state=Running") == {"runs"}
+    assert jobs.selected("status.state!=Running") == {"queued"}
+    assert jobs.selected("spec.queueName=q") == {"queued"}
+    assert jobs.selected("spec.execution=Job") == {"runs"}
+
+
+def test_kubectl_get_shows_the_columns(jobs):
+    jobs.create(GOOD | {"queueName": "q"})
+    condition = {"type": "Finished", "status": "True", "reason": "Succeeded", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+    status = {
+        "state": "Succeeded", "progressPercent": 100, "items": {"total": 4, "active": 0, "succeeded": 3, "failed": 1}, "conditions": [condition],
+        "job": {"name": "a-123-1", "shards": 1}, "durationSeconds": 7, "completionTime": "2026-01-01T00:00:00Z",
+    }  # fmt: skip
+    assert jobs.patch({"status": status}, subresource="/status")[0] == 200
+    heads, values = (line.split() for line in jobs.kubectl("get", "ij").splitlines())
+    assert heads == ["NAME", "STATE", "PROGRESS", "DONE", "FAILED", "TOTAL", "AGE"]
+    assert values[:-1] == ["a", "Succeeded", "100", "3", "1", "4"]
+    heads, values = (line.split() for line in jobs.kubectl("get", "imagejobs", "-o", "wide").splitlines())
+    assert heads[7:] == ["REASON", "QUEUE", "JOB", "DURATION", "COMPLETED"]
+    assert values[7:11] == ["Succeeded", "q", "a-123-1", "7"]
+    jobs.kubectl("wait", "--for=condition=Finished", "ij/a", "--timeout=5s")
+
+
+def test_kubectl_explains_every_field(judge):
+    text = judge.kubectl("explain", "imagejob", "--recursive")
+    assert "maxSize" in text
+    assert "16 images" in " ".join(judge.kubectl("explain", "imagejob.spec.execution").split())
+
+
+def test_imagejobs_stand_among_all_things(jobs):
+    jobs.create(GOOD)
+    assert "imagejob.imagejobs.dev/a" in jobs.kubectl("get", "all", "-o", "name")
+
+
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
+def test_a_sample_can_be_applied_and_applied_again_without_a_change(jobs, path):
+    def version() -> tuple[str, int]:
+        meta = json.loads(jobs.kubectl("get", "ij", path.stem, "-o", "json"))["metadata"]
+        return meta["resourceVersion"], meta["generation"]
+
+    assert "created" in jobs.kubectl("apply", "-f", str(path))
+    first = version()
+    jobs.kubectl("apply", "-f", str(path))
+    assert version() == first
+    jobs.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(path))
+    assert version()[1] == 1
+
+
+def test_the_definition_itself_can_be_applied_again(controlplane):
+    crd = str(SAMPLES[0].parents[1] / "crd.yaml")
+    assert "serverside-applied" in controlplane.kubectl("apply", "--server-side", "-f", crd)
+    condition = '-o=jsonpath={.status.conditions[?(@.type=="NonStructuralSchema")].message}'
+    assert controlplane.kubectl("get", "crd", "imagejobs.imagejobs.dev", condition) == ""
