@@ -4,7 +4,6 @@ Point 20, adoption after an upgrade, has no older release to adopt from yet: its
 """
 
 import itertools
-from collections.abc import Iterator
 from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any
@@ -23,14 +22,6 @@ from operator_fakes import Running
 from operator_world import START, World, outcome, spec
 
 KEY = JobKey("ns", "job")
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    """A world without faults."""
-    world = World()
-    yield world
-    world.close()
 
 
 def reason(world: World, kind: ConditionType) -> Reason | None:
@@ -306,6 +297,35 @@ def test_15_the_observed_generation_follows_the_act(world: World) -> None:
     assert (world.status().state, world.status().counts.succeeded) == (State.SUCCEEDED, 2)
 
 
+def test_15_a_retry_runs_only_what_failed_and_keeps_the_rest_without_the_board(world: World) -> None:
+    world.create(spec(3))
+    world.look()
+    for code in (None, Code.CORRUPT_IMAGE, None):
+        world.work(code)
+    world.look()
+    world.flush()
+    world.store.edit(KEY, retry_failed=1)
+    world.look()
+    assert [task.index for task in world.queue.tasks.values()] == [1]
+    assert world.status().counts.succeeded == 2
+    world.flush()
+    world.look()
+    assert [task.index for task in world.queue.tasks.values()] == [1]
+    world.work()
+    world.look()
+    assert [(each.index, each.attempt) for each in world.status().outcomes] == [(0, 1), (1, 2), (2, 1)]
+
+
+def test_15_a_retry_of_a_cancelled_job_is_only_acknowledged(world: World) -> None:
+    world.create(spec(3, cancel=True))
+    world.look()
+    cancelled = world.status()
+    world.later(60)
+    world.store.edit(KEY, retry_failed=1)
+    world.look()
+    assert world.status() == replace(cancelled, observed_generation=2, attempt=2)
+
+
 @pytest.mark.parametrize("state", ["waits", "suspended", "ended", "stalled", "runs as a Job"])
 def test_16_who_has_nothing_to_do_writes_nothing(world: World, state: str) -> None:
     world.create(spec(20 if "Job" in state else 2, suspend=state == "suspended", execution=Execution.POOL if state == "stalled" else Execution.AUTO))
@@ -353,13 +373,38 @@ def test_17_a_clock_that_goes_back_ends_nothing(world: World) -> None:
     assert world.settle().state is State.SUCCEEDED
 
 
-def test_17_time_in_which_the_operator_was_away_does_not_count(world: World) -> None:
+@pytest.mark.parametrize("state", [State.QUEUED, State.RUNNING])
+def test_17_time_in_which_the_operator_was_away_does_not_count(world: World, state: State) -> None:
     world.create(spec(20, execution=Execution.POOL))
     world.look()
+    if state is State.RUNNING:
+        world.work()
+        world.look()
     world.later(86_400)
     world.restart()
     world.look()
-    assert world.status().state is State.QUEUED
+    world.look()
+    assert world.status().state is state
+    assert world.queue.tasks
+
+
+@pytest.mark.parametrize("execution", [Execution.POOL, Execution.JOB])
+def test_17_images_that_all_ended_in_time_make_no_late_job(world: World, execution: Execution) -> None:
+    world.create(spec(2, execution=execution, active_deadline_seconds=100))
+    world.look()
+    if execution is Execution.POOL:
+        world.work()
+        world.later(3)
+        world.look()
+        world.work(Code.CORRUPT_IMAGE)
+    else:
+        world.later(3)
+        world.look()
+        world.shard(0, codes={1: Code.CORRUPT_IMAGE})
+    assert world.status().state is State.RUNNING
+    world.later(200)
+    world.look()
+    assert world.status().state is State.PARTIALLY_SUCCEEDED
 
 
 @pytest.mark.parametrize("execution", [Execution.POOL, Execution.JOB])
@@ -426,7 +471,7 @@ def test_a_job_that_kueue_admits_is_neither_let_go_nor_hurried(world: World) -> 
     world.child().suspended = True
     world.later(3600)
     world.look()
-    assert world.child().suspended
+    assert (world.child().suspended, world.child().deleting_since) == (True, None)
     assert world.status().state is State.QUEUED
     world.store.edit(KEY, suspend=True)
     world.look()
@@ -479,6 +524,36 @@ def test_a_progress_write_comes_at_most_every_two_seconds(world: World) -> None:
     running = [write for write in world.store.writes if write == "status Running"]
     assert 2 <= len(running) <= 3
     assert len(world.board.announced) <= 8
+
+
+def test_a_small_job_that_takes_long_is_written_as_running_once(world: World) -> None:
+    world.create(spec(10))
+    for _ in range(11):
+        world.look()
+        world.later(3)
+        world.work()
+    assert world.store.writes == ["create", "status Queued", "status Running", "status Succeeded"]
+
+
+def test_a_finished_jobs_uploads_and_files_go_with_it_and_outputs_stay(world: World) -> None:
+    for key in ("uploads/u/0", "outputs/job/photo-0.jpg"):
+        world.objects.keep(key, b"x")
+    world.create(spec(20, execution=Execution.JOB, ttl_seconds_after_finished=5), annotations={names.ANNOTATION_UPLOADS: "uploads/u/"})
+    world.settle()
+    world.later(6)
+    world.look()
+    assert KEY not in world.store.jobs
+    assert list(world.objects.data) == ["outputs/job/photo-0.jpg"]
+
+
+def test_a_job_that_is_being_deleted_is_waited_for(world: World) -> None:
+    world.create(spec(20, items_per_pod=10, parallelism=1))
+    world.look()
+    world.child().deleting_since = world.now()
+    world.store.edit(KEY, parallelism=2)
+    changes = len(world.faults.changes)
+    world.look()
+    assert len(world.faults.changes) == changes
 
 
 def test_who_plans_for_a_foreign_job_deletes_nothing() -> None:

@@ -40,7 +40,7 @@ def reopens(job: ImageJob) -> bool:
     """Tell whether a job that ended is to run its failed images again."""
     status = job.status
     behind = wanted(job.spec) > status.attempt and status.counts.succeeded < job.spec.total
-    return status.state.final and status.state is not State.CANCELLED and not job.spec.cancel and behind
+    return status.state.final and not job.spec.cancel and behind
 
 
 def current(job: ImageJob) -> int:

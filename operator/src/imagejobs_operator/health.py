@@ -21,7 +21,8 @@ async def serve(host: str, port: int, oldest_seconds: Callable[[], float]) -> No
         with suppress(TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             async with asyncio.timeout(REQUEST_SECONDS):
                 head = await reader.readuntil(b"\r\n\r\n")
-                writer.write(response(head.split(b" ", 2)[1], oldest_seconds()))
+                path = head.partition(b" ")[2].partition(b" ")[0]
+                writer.write(response(path, oldest_seconds()))
                 await writer.drain()
         writer.close()
 

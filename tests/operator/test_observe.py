@@ -1,0 +1,81 @@
+"""What is read before a decision."""
+
+from imagejobs_contract.imagejob import Execution
+from imagejobs_contract.names import JobKey
+from imagejobs_contract.status import State
+from operator_world import World, spec
+
+KEY = JobKey("ns", "job")
+
+
+def test_an_image_that_ends_while_the_operator_looks_is_not_sent_again(world: World) -> None:
+    world.create(spec(3))
+    world.look()
+    waiting, outcomes = world.queue.waiting, world.board.outcomes
+
+    async def waiting_then_work(uid: str) -> frozenset[int]:
+        found = await waiting(uid)
+        world.work()
+        return found
+
+    async def outcomes_then_work(uid: str) -> object:
+        found = await outcomes(uid)
+        world.work()
+        return found
+
+    world.queue.waiting = waiting_then_work  # type: ignore[method-assign]
+    world.board.outcomes = outcomes_then_work  # type: ignore[method-assign, assignment]
+    world.look()
+    world.look()
+    assert world.queue.count == 3
+    assert world.status().state is State.SUCCEEDED
+
+
+def test_an_ended_job_asks_nobody_but_the_store(world: World) -> None:
+    world.create(spec(3))
+    world.settle()
+    world.faults.away = {"redis", "s3"}
+    assert world.look() is not None
+
+
+def test_a_job_goes_on_without_redis(world: World) -> None:
+    world.create(spec(20, execution=Execution.JOB, items_per_pod=10))
+    world.look()
+    world.faults.away = {"redis"}
+    world.shard(0)
+    world.shard(1)
+    world.look()
+    assert world.status().state is State.SUCCEEDED
+
+
+def test_a_pool_job_waits_for_redis_and_says_nothing_wrong(world: World) -> None:
+    world.create(spec(3))
+    world.faults.away = {"redis"}
+    assert world.look() is None
+    assert world.store.writes == ["create"]
+    world.faults.away = set()
+    assert world.settle().state is State.SUCCEEDED
+
+
+def test_the_choice_of_a_runner_outlives_a_crash_and_a_change_of_the_world(world: World) -> None:
+    world.queue.alive = 0
+    world.create(spec(3))
+    world.faults.kill_after = len(world.faults.changes) + 6  # the Job is there, the status does not say so
+    world.look()
+    assert world.jobs.created
+    assert not world.status().job_name
+    world.queue.alive = 1
+    world.look()
+    assert world.status().job_name
+    assert not world.queue.tasks
+
+
+def test_tasks_that_were_sent_keep_a_job_in_the_pool(world: World) -> None:
+    world.create(spec(3))
+    world.faults.kill_after = len(world.faults.changes) + 1
+    world.look()
+    assert len(world.queue.tasks) == 3
+    world.queue.alive = 0
+    world.look()
+    assert not world.jobs.created
+    assert world.status().state is State.QUEUED

@@ -1,0 +1,76 @@
+"""The Job that runs an ImageJob. That the API server takes it, also under the restricted Pod Security Standard, is tested in `controlplane`."""
+
+from dataclasses import replace
+
+import pytest
+
+from imagejobs_contract import names, shards
+from imagejobs_contract.imagejob import ImageJob, Profile
+from imagejobs_contract.names import JobKey
+from imagejobs_operator.podspec import LABEL_PRIORITY, PodSettings, job_body
+from operator_world import spec
+
+SETTINGS = PodSettings(
+    "registry/worker:1", ("s3", "redis"), "settings", "worker", {Profile.LARGE: {"requests": {"cpu": "2"}, "limits": {"memory": "10Gi"}}}
+)
+JOB = ImageJob(JobKey("team", "holiday"), spec(25, items_per_pod=10), uid="1234abcd-0000")
+
+
+def test_a_job_is_named_owned_and_labelled_after_its_imagejob() -> None:
+    meta = job_body(JOB, 2, 3, SETTINGS)["metadata"]
+    assert (meta["name"], meta["namespace"]) == ("holiday-1234abcd-2", "team")
+    assert meta["labels"] == {names.LABEL_MANAGED_BY: names.MANAGER, names.LABEL_JOB: "holiday"}
+    (owner,) = meta["ownerReferences"]
+    assert (owner["uid"], owner["controller"], owner["blockOwnerDeletion"]) == ("1234abcd-0000", True, False)
+
+
+@pytest.mark.parametrize(("parallelism", "expected"), [(2, 2), (10, 3)])
+def test_pods_at_once_are_bounded_by_the_shards(parallelism: int, expected: int) -> None:
+    body = job_body(replace(JOB, spec=replace(JOB.spec, parallelism=parallelism)), 1, 3, SETTINGS)["spec"]
+    assert (body["completionMode"], body["completions"], body["parallelism"]) == ("Indexed", 3, expected)
+
+
+@pytest.mark.parametrize(("most", "expected"), [(None, 3), (0, 0), (2, 2), (50, 3)])
+def test_failed_indexes_are_bounded_by_failed_images(most: int | None, expected: int) -> None:
+    body = job_body(replace(JOB, spec=replace(JOB.spec, max_failed_items=most)), 1, 3, SETTINGS)["spec"]
+    assert body["maxFailedIndexes"] == expected
+
+
+def test_disruptions_are_ignored_before_exit_codes_are_read() -> None:
+    rules = job_body(JOB, 1, 3, SETTINGS)["spec"]["podFailurePolicy"]["rules"]
+    assert [rule["action"] for rule in rules] == ["Ignore", "FailJob", "FailIndex"]
+    assert [rule["onExitCodes"]["values"] for rule in rules[1:]] == [[78], [65]]
+
+
+def test_pods_hold_no_token_and_pass_the_restricted_standard() -> None:
+    pod = job_body(JOB, 1, 3, SETTINGS)["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert pod["automountServiceAccountToken"] is pod["enableServiceLinks"] is False
+    assert pod["restartPolicy"] == "Never"
+    assert (pod["securityContext"]["runAsNonRoot"], pod["securityContext"]["runAsUser"]) == (True, 65532)
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+    assert pod["volumes"] == [{"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}}]
+
+
+def test_pods_are_told_which_shard_of_what_they_are() -> None:
+    (container,) = job_body(JOB, 2, 3, SETTINGS)["spec"]["template"]["spec"]["containers"]
+    told = {each["name"]: each["value"] for each in container["env"]}
+    expected = {shards.ENV_NAME: "holiday", shards.ENV_NAMESPACE: "team", shards.ENV_UID: "1234abcd-0000", shards.ENV_ATTEMPT: "2"}
+    assert told == expected
+    assert container["envFrom"] == [{"configMapRef": {"name": "settings"}}, {"secretRef": {"name": "s3"}}, {"secretRef": {"name": "redis"}}]
+
+
+def test_pods_are_shaped_by_their_profile() -> None:
+    large = job_body(replace(JOB, spec=replace(JOB.spec, profile=Profile.LARGE, priority_class_name="low")), 1, 3, SETTINGS)
+    pod = large["spec"]["template"]["spec"]
+    assert pod["containers"][0]["resources"] == {"requests": {"cpu": "2"}, "limits": {"memory": "10Gi"}}
+    assert (pod["priorityClassName"], pod["serviceAccountName"]) == ("low", "worker")
+    assert "priorityClassName" not in job_body(JOB, 1, 3, SETTINGS)["spec"]["template"]["spec"]
+
+
+def test_kueues_labels_are_passed_through() -> None:
+    queued = replace(JOB, spec=replace(JOB.spec, queue_name="team-queue"), labels={LABEL_PRIORITY: "high", "other": "label"})
+    labels = job_body(queued, 1, 3, SETTINGS)["metadata"]["labels"]
+    assert (labels[names.LABEL_QUEUE], labels[LABEL_PRIORITY]) == ("team-queue", "high")
+    assert "other" not in labels

@@ -1,0 +1,136 @@
+"""Manifests for the pods of a Job, and what is read of their results, in a strict S3 in memory."""
+
+import pytest
+
+from imagejobs_contract import layout
+from imagejobs_contract.codes import Code
+from imagejobs_contract.errors import Conflict, Invalid, NotFound, Unavailable
+from imagejobs_contract.imagejob import ImageJob, Manifest, Spec
+from imagejobs_contract.outcome import Outcome
+from imagejobs_contract.shards import Work, read_offsets
+from imagejobs_operator import manifest, results
+from imagejobs_operator.actions import FillMissing
+from operator_fakes import Killed
+from operator_world import World, outcome, spec
+
+
+def lines(*outcomes: Outcome) -> bytes:
+    return "".join(f"{each.to_line()}\n" for each in outcomes).encode()
+
+
+def by_manifest(world: World, data: bytes, count: int) -> ImageJob:
+    world.objects.keep("lists/a.jsonl", data)
+    return world.create(Spec(manifest=Manifest("lists/a.jsonl", count), items_per_pod=2))
+
+
+def read_slices(world: World, job: ImageJob) -> list[list[bytes]]:
+    data = world.objects.data[layout.manifest(job.uid)]
+    return [data[own.start : own.end].splitlines() for own in read_offsets(world.objects.data[layout.offsets(job.uid)])]
+
+
+def test_items_become_lines_that_each_shard_finds(world: World) -> None:
+    job = world.create(spec(7, attempts=5))
+    world.run(manifest.prepare(world.objects, job, 3))
+    slices = read_slices(world, job)
+    assert [len(each) for each in slices] == [2, 2, 3]
+    assert slices[2][2] == b'{"name":"photo-6.jpg","key":"uploads/u/6"}'
+    work = Work.from_json(world.objects.data[layout.spec(job.uid)])
+    assert (work.total, work.attempts, work.prefix) == (7, 5, "outputs/job")
+
+
+@pytest.mark.parametrize("end", [b"", b"\n"], ids=["cut", "with line feed"])
+@pytest.mark.parametrize("chunk", [7, 16, 10**6])
+def test_a_callers_manifest_is_cut_at_its_lines(world: World, monkeypatch: pytest.MonkeyPatch, chunk: int, end: bytes) -> None:
+    monkeypatch.setattr(manifest, "CHUNK_BYTES", chunk)
+    job = by_manifest(world, b'{"key":"a/1"}\n{"key":"a/2"}\n{"key":"\xc3\xa4/3"}' + end, 3)
+    world.run(manifest.prepare(world.objects, job, 2))
+    assert read_slices(world, job) == [[b'{"key":"a/1"}'], [b'{"key":"a/2"}', b'{"key":"\xc3\xa4/3"}']]
+
+
+@pytest.mark.parametrize(("data", "told"), [(b"{}\n", "has 1 lines"), (b"", "has 0 lines"), (b"x" * 20_000, "line 1 is longer")])
+def test_a_manifest_that_is_not_what_the_spec_says_is_refused(world: World, data: bytes, told: str) -> None:
+    job = by_manifest(world, data, 3)
+    with pytest.raises(Invalid, match=told):
+        world.run(manifest.prepare(world.objects, job, 2))
+    assert layout.offsets(job.uid) not in world.objects.data
+
+
+def test_a_manifest_that_is_not_there_is_named(world: World) -> None:
+    job = world.create(Spec(manifest=Manifest("lists/none.jsonl", 3)))
+    with pytest.raises(NotFound, match=r"lists/none\.jsonl"):
+        world.run(manifest.prepare(world.objects, job, 2))
+
+
+@pytest.mark.parametrize("at", range(3))
+def test_half_of_a_preparation_is_done_again_and_a_whole_one_is_not(world: World, at: int) -> None:
+    job = world.create(spec(4))
+    world.faults.kill_before = at
+    with pytest.raises(Killed):
+        world.run(manifest.prepare(world.objects, job, 2))
+    world.faults.kill_before = None
+    world.run(manifest.prepare(world.objects, job, 2))
+    changes = len(world.faults.changes)
+    world.run(manifest.prepare(world.objects, job, 2))
+    assert len(world.faults.changes) == changes
+
+
+def test_results_are_summed_up_by_image_and_what_is_missing_by_shard(world: World) -> None:
+    job = world.create(spec(6))
+    world.run(manifest.prepare(world.objects, job, 3))
+    world.objects.keep(layout.results(job.uid, 0), lines(outcome(0), outcome(1, code=Code.CORRUPT_IMAGE)) + b'{"index": 1, "sta')
+    world.objects.keep(layout.results(job.uid, 2), lines(outcome(4, code=Code.NOT_AN_IMAGE), outcome(4), outcome(3)))
+    found = world.run(results.collect(world.objects, job, 1))
+    assert (found.counts.succeeded, found.counts.failed) == (2, 1)
+    assert found.missing == {1: 2, 2: 1}, "an image in another shard's file does not count"
+    assert found.failure_codes == ("corrupt_image",)
+    assert (found.bytes_in, found.bytes_out) == (3000, 200)
+
+
+def test_failures_of_an_earlier_attempt_are_missing_in_a_later_one(world: World) -> None:
+    job = world.create(spec(2))
+    world.run(manifest.prepare(world.objects, job, 1))
+    world.objects.keep(layout.results(job.uid, 0), lines(outcome(0), outcome(1, code=Code.CORRUPT_IMAGE)))
+    found = world.run(results.collect(world.objects, job, 2))
+    assert (found.counts.succeeded, found.counts.failed, found.missing) == (1, 0, {0: 1})
+
+
+def test_a_job_that_was_never_prepared_says_so(world: World) -> None:
+    found = world.run(results.collect(world.objects, world.create(spec(3)), 1))
+    assert (found.prepared, found.missing) == (False, {0: 3})
+
+
+def test_images_without_an_outcome_are_given_one_by_name(world: World) -> None:
+    job = world.create(spec(4))
+    world.run(manifest.prepare(world.objects, job, 2))
+    world.objects.keep(layout.results(job.uid, 0), lines(outcome(0)))
+    action = FillMissing(1, 2, Code.INTERNAL_ERROR, "its pod died", {1: Code.OUT_OF_MEMORY})
+    world.run(results.fill(world.objects, job, action))
+    found = world.run(results.collect(world.objects, job, 1))
+    assert [(each.index, each.name, each.code) for each in found.outcomes.values() if each.code] == [
+        (1, "photo-1.jpg", Code.INTERNAL_ERROR),
+        (2, "photo-2.jpg", Code.OUT_OF_MEMORY),
+        (3, "photo-3.jpg", Code.OUT_OF_MEMORY),
+    ]
+    assert not found.missing
+
+
+def test_a_pod_that_still_writes_is_not_overwritten(world: World) -> None:
+    job = world.create(spec(2))
+    world.run(manifest.prepare(world.objects, job, 1))
+    get_range = world.objects.get_range
+
+    async def while_a_pod_writes(key: str, start: int, end: int) -> bytes:
+        world.objects.keep(layout.results(job.uid, 0), lines(outcome(0), outcome(1)))
+        return await get_range(key, start, end)
+
+    world.objects.get_range = while_a_pod_writes  # type: ignore[method-assign]
+    with pytest.raises(Conflict):
+        world.run(results.fill(world.objects, job, FillMissing(1, 1, Code.INTERNAL_ERROR, "its pod died")))
+    assert world.run(results.collect(world.objects, job, 1)).counts.succeeded == 2
+
+
+def test_a_storage_that_is_away_is_told_from_missing_results(world: World) -> None:
+    job = world.create(spec(1))
+    world.faults.away = {"s3"}
+    with pytest.raises(Unavailable):
+        world.run(results.collect(world.objects, job, 1))
