@@ -103,6 +103,18 @@ def test_a_failure_of_an_earlier_attempt_stays_in_the_file_until_it_is_replaced(
     assert asyncio.run(scenario()) == ([(0, True), (1, False)], [(0, True), (1, True)])
 
 
+def test_outcomes_stand_in_the_order_in_which_they_came(objects):
+    async def scenario():
+        first = await Ledger.open(objects, UID, 0, 1)
+        first.add([bad(0), good(1)])
+        await first.save()
+        later = await Ledger.open(objects, UID, 0, 2)
+        later.add([good(2, attempt=2), good(0, attempt=2)])
+        return [each.index for each in later.ended]
+
+    assert asyncio.run(scenario()) == [1, 2, 0]
+
+
 def test_of_two_pods_with_one_index_the_one_that_writes_first_goes_on(objects):
     async def scenario():
         one, other = await Ledger.open(objects, UID, 0, 1), await Ledger.open(objects, UID, 0, 1)

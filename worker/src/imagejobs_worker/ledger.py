@@ -51,12 +51,14 @@ class Ledger:
 
     @property
     def ended(self) -> list[Outcome]:
-        """Return the outcomes that stand: successes, and failures of this attempt."""
+        """Return the outcomes that stand, oldest first: successes, and failures of this attempt."""
         return [each for each in self._outcomes.values() if each.succeeded or each.attempt >= self._attempt]
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
         """Note outcomes, to be written with the next checkpoint."""
         for outcome in outcomes:
+            # Taken out first, so that the newest stands last.
+            self._outcomes.pop(outcome.index, None)
             self._outcomes[outcome.index] = outcome
             self._saved = False
 

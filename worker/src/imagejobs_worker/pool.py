@@ -139,7 +139,7 @@ class Pool:
         for doing in self._doing:
             doing.cancel()
         if self._doing:
-            # Not for ever: clients of Redis have been seen to swallow a cancellation.
+            # Not for ever: before Python 3.12 `wait_for`, in clients of Redis, may swallow a cancellation (gh-86296).
             await asyncio.wait(self._doing, timeout=CANCEL_SECONDS)
 
     async def _back_off(self, stop: Stop, ex: Exception) -> None:

@@ -64,7 +64,8 @@ class Progress:
             self._told, self._told_outcomes = counts, len(ended)
 
     async def end(self, ended: Sequence[Outcome]) -> None:
-        """Report for the last time: nothing is in hand any more."""
+        """Report for the last time, everything: nothing is in hand any more, and Redis may have forgotten what it was told."""
+        self._told, self._told_outcomes = None, 0
         await self.report(ended, 0)
         if self._board is not None:
             await self._board.close()

@@ -107,7 +107,7 @@ class Sweep:
             await self._progress.report(self._ledger.ended, self._active)
 
     async def _is_over_after(self, seconds: float) -> bool:
-        """Wait; an event ends it, not a cancellation, which would cut a save off, and which clients of Redis have been seen to swallow."""
+        """Wait; an event ends it, not a cancellation, which would cut a save off and which `wait_for` in clients may swallow (gh-86296)."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self._over.wait(), seconds)
         return self._over.is_set()
