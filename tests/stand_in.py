@@ -1,6 +1,7 @@
 """Plays operator and worker for tests of the API: takes every job from the store and gives each file the outcome that its bytes deserve.
 
 Nothing is decoded: what starts like an image and does not end with `BROKEN` succeeds, and its result says what was asked for.
+Nothing is fetched: a URL stands for the object whose key is its path.
 """
 
 import asyncio
@@ -8,6 +9,7 @@ import contextlib
 import threading
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from imagejobs_contract import layout, limits
 from imagejobs_contract.board import RedisBoard
@@ -130,7 +132,7 @@ def _status(job: ImageJob, counts: Counts, outcomes: list[Outcome], final: bool)
 async def _outcome(objects: S3Objects, job: ImageJob, index: int, item: Item) -> Outcome:
     variant = job.spec.variants[0]
     try:
-        source, _ = await objects.get(item.key or "", MAX_BYTES)
+        source, _ = await objects.get(item.key or urlsplit(item.url).path[1:], MAX_BYTES)
     except NotFound:
         return Outcome(index, item.name, code=Code.SOURCE_NOT_FOUND)
     except TooLarge:

@@ -3,7 +3,7 @@
 import pytest
 
 from imagejobs_api.build import build_job
-from imagejobs_api.forms import Received, UploadedFile, batch_form, resize_form
+from imagejobs_api.forms import Received, Source, batch_form, resize_form
 from imagejobs_contract import imagejob
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.limits import Limits
@@ -15,11 +15,11 @@ LIMITS = Limits(job_seconds=90.5)
 
 
 def received(*file_names: str, **options: str) -> Received:
-    return Received([UploadedFile(name, f"uploads/j1/{n}") for n, name in enumerate(file_names)], dict(options))
+    return Received([Source(name, f"uploads/j1/{n}") for n, name in enumerate(file_names)], dict(options))
 
 
 def build(form: Received, accept: str | None = None) -> ImageJob:
-    return build_job(KEY, form, batch_form(LIMITS) if len(form.files) > 1 else resize_form(LIMITS), accept, LIMITS)
+    return build_job(KEY, form, batch_form(LIMITS) if len(form.sources) > 1 else resize_form(LIMITS), accept, LIMITS)
 
 
 @pytest.mark.parametrize(

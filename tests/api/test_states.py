@@ -1,17 +1,20 @@
 """How jobs and images are told to clients, and where outcomes are looked for: pure."""
 
+from dataclasses import replace
+
 import pytest
 
 from imagejobs_api import states
 from imagejobs_api.lookup import Found
-from imagejobs_api.outcomes import read_lines, shard_of
+from imagejobs_api.outcomes import read_lines, shard_of, spans, standing
 from imagejobs_api.progress import HighWater, item_body, job_body
 from imagejobs_contract.codes import Code
-from imagejobs_contract.imagejob import ImageJob, Item, Spec
+from imagejobs_contract.imagejob import ImageJob, Item, Manifest, Spec
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.outcome import Outcome
 from imagejobs_contract.shards import cut
 from imagejobs_contract.status import Condition, ConditionType, Counts, Failure, Reason, State, Status
+from imagejobs_operator import attempts
 
 BAD = Outcome(0, "a.jpg", code=Code.CORRUPT_IMAGE, message="cut short")
 GOOD = Outcome(0, "a.jpg")
@@ -95,3 +98,46 @@ def test_an_image_is_looked_for_in_the_shard_that_had_it(count, shards):
 def test_of_two_lines_for_an_image_the_later_counts_and_a_cut_line_is_left_out():
     lines = f"{BAD.to_line()}\n{GOOD.to_line()}\n{BAD.to_line()[:20]}"
     assert read_lines(lines.encode()) == {0: GOOD}
+
+
+def retried(state: State = State.PARTIALLY_SUCCEEDED, attempt: int = 1, retry_failed: int = 1, cancel: bool = False, succeeded: int = 1) -> ImageJob:
+    found = job(state, attempt=attempt, counts=Counts(2, 0, succeeded, 2 - succeeded))
+    return replace(found, spec=replace(found.spec, retry_failed=retry_failed, cancel=cancel))
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (retried(), True),
+        (retried(State.FAILED, succeeded=0), True),
+        (retried(attempt=0), True),
+        (retried(retry_failed=0), False),
+        (retried(attempt=2), False),
+        (retried(State.SUCCEEDED, succeeded=2), False),
+        (retried(State.CANCELLED, cancel=True), False),
+        (retried(cancel=True), False),
+        (retried(State.RUNNING), False),
+    ],
+    ids=["partial", "failed", "unseen", "not asked", "done", "whole", "cancelled", "being cancelled", "running"],
+)
+def test_a_job_reopens_when_the_operator_would_begin_another_attempt(found, expected):
+    assert states.is_reopening(found) is expected
+    assert attempts.reopens(found) is expected
+
+
+@pytest.mark.parametrize(
+    ("found", "stands"), [(job(attempt=1), True), (job(attempt=2), False), (retried(), False)], ids=["own", "earlier", "reopening"]
+)
+def test_a_failure_of_an_earlier_attempt_no_longer_stands_but_a_success_does(found, stands):
+    assert (0 in standing(found, {0: BAD})) is stands
+    assert 0 in standing(found, {0: GOOD})
+
+
+@pytest.mark.parametrize(("total", "shards"), [(1, 0), (16, 1), (1200, 6), (5001, 0), (1_000_000, 200), (7, 3)])
+def test_spans_hold_each_image_once_and_are_those_of_the_shards(total, shards):
+    found = replace(job(shards=shards), spec=Spec(manifest=Manifest("m", total)))
+    pieces = list(spans(found))
+    assert [piece.start for piece in pieces[1:]] == [piece.stop for piece in pieces[:-1]]
+    assert (pieces[0].start, pieces[-1].stop, max(map(len, pieces)) <= 5000) == (0, total, True)
+    if shards:
+        assert pieces == [range(each.first, each.first + each.count) for each in cut([1] * total, shards)]

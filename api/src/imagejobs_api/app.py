@@ -11,17 +11,20 @@ from falcon.media import JSONHandler
 from imagejobs_api import errors, jsontext
 from imagejobs_api.connection import App, Request
 from imagejobs_api.downloads import Downloads
-from imagejobs_api.forms import batch_form, resize_form
+from imagejobs_api.forms import batch_form, center_crop_form, resize_form, url_form
 from imagejobs_api.health import Health, Ready
 from imagejobs_api.intake import Intake
+from imagejobs_api.joblist import JobList
+from imagejobs_api.jobs import Jobs
 from imagejobs_api.links import Links
 from imagejobs_api.live import LiveBoard
 from imagejobs_api.outcomes import Outcomes
-from imagejobs_api.progress import Progress
+from imagejobs_api.progress import LiveCounts, Progress
 from imagejobs_api.quotas import Quotas
 from imagejobs_api.requestlog import RequestLog
+from imagejobs_api.results import Results
 from imagejobs_api.settings import Settings
-from imagejobs_api.submit import Batch, Resize, Submitter
+from imagejobs_api.submit import Submissions, Submitter
 from imagejobs_api.waiting import Waiting
 from imagejobs_contract.ports import JobStore, LinkSigner, ObjectStore, ProgressBoard, TaskQueue
 
@@ -65,13 +68,21 @@ def create_app(
     outcomes = Outcomes(live, objects)
     links = Links(signer, settings.public_url, settings.link_seconds)
     intake = Intake(store, live, objects, Quotas(limits, queue), limits)
-    submitter = Submitter(intake, waiting, links, namespace)
+    submitter = Submitter(intake, waiting, links, namespace, settings.default_wait_seconds)
+    counts = LiveCounts(live)
     app = App(request_type=Request, middleware=[RequestLog(), Lifecycle(waiting)])
     app.resp_options.media_handlers[falcon.MEDIA_JSON] = JSONHandler(dumps=jsontext.dumps)
     errors.install(app)
-    app.add_route("/api/resize", Resize(submitter, outcomes, links, resize_form(limits), settings.default_wait_seconds))
-    app.add_route("/api/batch", Batch(submitter, outcomes, links, batch_form(limits)))
-    app.add_route("/api/progress/{identifier}", Progress(store, live, outcomes, namespace))
+    forms = {"resize": resize_form, "center-crop": center_crop_form, "batch": batch_form, "upload-from-url": url_form}
+    for name, form in forms.items():
+        app.add_route(f"/api/{name}", Submissions(submitter, outcomes, links, form(limits)))
+    jobs = Jobs(store, counts, outcomes, objects, links, namespace)
+    app.add_route("/api/jobs", JobList(store, counts, links, namespace))
+    app.add_route("/api/jobs/{identifier}", jobs)
+    app.add_route("/api/jobs/{identifier}/cancel", jobs, suffix="cancel")
+    app.add_route("/api/jobs/{identifier}/retry", jobs, suffix="retry")
+    app.add_route("/api/jobs/{identifier}/results", Results(store, outcomes, links, namespace))
+    app.add_route("/api/progress/{identifier}", Progress(store, counts, outcomes, namespace))
     app.add_route("/api/download/{identifier}", Downloads(store, objects, outcomes, links, namespace))
     app.add_route("/healthz", Health())
     app.add_route("/readyz", Ready(store, objects, queue, namespace, settings.ready_parts))

@@ -1,6 +1,7 @@
 """From a form that was received to the ImageJob that it asks for. Pure; every fault of a form is told at once."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from imagejobs_api import filenames
@@ -28,37 +29,44 @@ def build_job(key: JobKey, received: Received, form: Form, accept: str | None, l
     """
     variant, name = _read_options(received, form, accept)
     _check(received, form)
-    items = [Item(name or file.name, file.key) for file in received.files]
+    items = [Item(name or source.name, source.key, source.url) for source in received.sources]
     spec = Spec(items=imagejob.named(items), variants=(variant,), active_deadline_seconds=math.ceil(limits.job_seconds))
-    return ImageJob(key, spec, annotations={names.ANNOTATION_UPLOADS: layout.uploads(key.name)})
+    return ImageJob(key, spec, annotations=_annotations(received))
+
+
+def _annotations(received: Received) -> dict[str, str]:
+    return {names.ANNOTATION_UPLOADS: layout.uploads(received.upload_id)} if received.upload_id else {}
 
 
 def _read_options(received: Received, form: Form, accept: str | None) -> tuple[Variant, str]:
     options: dict[str, Any] = dict(received.options)
     if options.get("format") == AUTO:
         options["format"] = best_format(accept)
-    reader = Reader(options, "", received.faults)
+    chosen = {name: value for name, value in options.items() if name not in form.fixed}
+    reader = Reader(chosen, "", received.faults)
     reader.unknown(form.option_fields)
-    return read_variant(reader, camel=False), filenames.clean(reader.text("name", 200) or "")
+    for name in [each for each in form.fixed if each in options]:
+        reader.fault(name, f"is always {form.fixed[name]} here; /api/resize lets you choose")
+    for name in [each for each in form.required if not reader.has(each)]:
+        reader.fault(name, "is missing")
+    variant = replace(read_variant(reader, camel=False), **form.fixed)  # type: ignore[arg-type]
+    return variant, filenames.clean(reader.text("name", 200) or "")
 
 
 def _check(received: Received, form: Form) -> None:
-    if not received.files:
-        missing = Fault(form.file_fields[0], "is missing: send the image as a file in this field")
+    if not received.sources:
+        what = "give the URL of the image" if form.takes_urls else "send the image as a file in this field"
+        missing = Fault(form.file_fields[0], f"is missing: {what}")
         if received.faults:
             raise Invalid([*received.faults, missing])
         raise Problem(Code.MISSING_IMAGE, faults=[missing])
     if received.faults:
         raise Invalid(received.faults)
-    refusals = [file.refusal for file in received.files if file.refusal]
-    if len(refusals) == len(received.files):
-        raise Problem(refusals[0].code, refusals[0].message, faults=_refused(received, form))
+    refusals = [source.refusal for source in received.sources if source.refusal]
+    if len(refusals) == len(received.sources):
+        raise Problem(refusals[0].code, refusals[0].message, faults=_refused(received))
 
 
-def _refused(received: Received, form: Form) -> list[Fault]:
-    single = form.max_files == 1
-    return [
-        Fault("image" if single else f"images[{n}]", f"{file.name or 'file'}: {file.refusal.message}")
-        for n, file in enumerate(received.files)
-        if file.refusal
-    ]
+def _refused(received: Received) -> list[Fault]:
+    refused = [(source, source.refusal) for source in received.sources if source.refusal]
+    return [Fault(source.where, f"{source.name or source.url or 'file'}: {refusal.message}") for source, refusal in refused]

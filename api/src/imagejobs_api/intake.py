@@ -3,16 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from imagejobs_api import filenames
+from imagejobs_api import filenames, idempotency
 from imagejobs_api.build import build_job
 from imagejobs_api.connection import Request, body_chunks
 from imagejobs_api.errors import Problem
-from imagejobs_api.forms import Form, Received, UploadedFile
+from imagejobs_api.forms import Form, Source
 from imagejobs_api.live import LiveBoard
 from imagejobs_api.quotas import Quotas
 from imagejobs_api.uploads import FormReader, discard
+from imagejobs_api.urls import UrlReader
+from imagejobs_contract import names
 from imagejobs_contract.codes import Code
-from imagejobs_contract.errors import AlreadyExists, Invalid
+from imagejobs_contract.errors import AlreadyExists, Invalid, NotFound
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.names import JobKey
@@ -21,10 +23,15 @@ from imagejobs_contract.ports import JobStore, ObjectStore
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A stored job, and the files it was made of."""
+    """A stored job, and the images it was made of.
+
+    Attributes:
+        single: It is about one image, which is answered as one.
+    """
 
     job: ImageJob
-    files: Sequence[UploadedFile]
+    sources: Sequence[Source]
+    single: bool
 
 
 class Intake:
@@ -37,8 +44,11 @@ class Intake:
         self._quotas = quotas
         self._limits = limits
 
-    async def accept(self, req: Request, form: Form, key: JobKey) -> Accepted:
+    async def accept(self, req: Request, form: Form, key: JobKey, *, repeatable: bool = False) -> Accepted:
         """Return the job once it is stored durably.
+
+        Args:
+            repeatable: The job may be there already, from an earlier request of the same content.
 
         Raises:
             ImageJobsError: Nothing was accepted, and nothing is kept.
@@ -46,28 +56,48 @@ class Intake:
         length = _expected_bytes(req, form)
         await self._quotas.check_queue()
         with self._quotas.receiving(length):
-            reader = FormReader(self._objects, form, key.name)
-            _add_query(reader.received, req.params)
+            reader = self._reader(form, key, repeatable=repeatable)
+            _take_query(reader, req.params)
             async with reader.discarding():
                 received = await reader.read(body_chunks(req.receive, form.max_body_bytes), req.content_type)
                 job = build_job(key, received, form, req.get_header("Accept"), self._limits)
-            created = await self._create(job)
+            if repeatable:
+                job = idempotency.marked(job, idempotency.fingerprint(req.path, received))
+            created = await self._create(job, received.upload_id, repeatable=repeatable)
         await self._board.start(created.uid, created.spec.total)
-        return Accepted(created, received.files)
+        return Accepted(created, received.sources, received.single)
 
-    async def _create(self, job: ImageJob) -> ImageJob:
+    def _reader(self, form: Form, key: JobKey, *, repeatable: bool) -> FormReader | UrlReader:
+        if form.takes_urls:
+            return UrlReader(form)
+        # What a repeated request brings along must not lie where the first one's files are read from.
+        return FormReader(self._objects, form, names.new_job_id() if repeatable else key.name, digests=repeatable)
+
+    async def _create(self, job: ImageJob, upload_id: str, *, repeatable: bool) -> ImageJob:
         try:
             return await self._store.create(job)
-        except (Invalid, AlreadyExists):
-            await discard(self._objects, job.key.name)
+        except (Invalid, AlreadyExists) as ex:
+            if upload_id:
+                await discard(self._objects, upload_id)
+            if repeatable and isinstance(ex, AlreadyExists):
+                return await self._earlier(job)
             raise
         # After Unavailable the job may be there all the same, and needs its uploads; if not, the lifecycle rule removes them.
 
+    async def _earlier(self, job: ImageJob) -> ImageJob:
+        try:
+            earlier = await self._store.get(job.key)
+        except NotFound as ex:
+            raise Problem(Code.CONFLICT, "The job of this request was deleted just now.", retry_after_seconds=1) from ex
+        if not idempotency.is_repetition(job, earlier):
+            raise Problem(Code.IDEMPOTENCY_MISMATCH, job_id=job.key.name)
+        return earlier
 
-def _add_query(received: Received, params: Mapping[str, str | list[str]]) -> None:
+
+def _take_query(reader: FormReader | UrlReader, params: Mapping[str, str | list[str]]) -> None:
     for name, value in params.items():
         for each in value if isinstance(value, list) else [value]:
-            received.add_option(filenames.clean(name)[:60], each)
+            reader.take(filenames.clean(name)[:60], each)
 
 
 def _expected_bytes(req: Request, form: Form) -> int:

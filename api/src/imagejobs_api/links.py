@@ -39,6 +39,11 @@ class Links:
         )
 
 
+def job(base: str, identifier: str) -> str:
+    """Return where all about a job is told."""
+    return f"{base}/api/jobs/{identifier}"
+
+
 def progress(base: str, identifier: str) -> str:
     """Return where the progress of a job or sub-job is told."""
     return f"{base}/api/progress/{identifier}"

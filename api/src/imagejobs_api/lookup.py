@@ -44,6 +44,18 @@ async def find(store: JobStore, namespace: str, identifier: str) -> Found:
     raise Problem(Code.NOT_FOUND)
 
 
+async def find_job(store: JobStore, namespace: str, identifier: str) -> ImageJob:
+    """Return the job of this id; one image of a job is none.
+
+    Raises:
+        Problem: As `find`.
+    """
+    found = await find(store, namespace, identifier)
+    if found.index is not None:
+        raise Problem(Code.NOT_FOUND, "This is one image of a job: leave the number at its end out.")
+    return found.job
+
+
 async def _job(store: JobStore, namespace: str, name: str) -> ImageJob | None:
     if not _ID.fullmatch(name):
         return None

@@ -1,16 +1,20 @@
 """What became of a job's images, from wherever it is written: the status, the board, the result lines in S3. Only reads."""
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
 
+from imagejobs_api import states
 from imagejobs_api.live import LiveBoard
-from imagejobs_contract import layout
+from imagejobs_contract import layout, limits
 from imagejobs_contract.errors import NotFound
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.outcome import Outcome
 from imagejobs_contract.ports import ObjectStore
 
-MAX_SHARD_BYTES = 16 * 2**20
-"""The lines of one shard: at most 5,000 images with some variants each, about 300 bytes a line."""
+MAX_SHARD_BYTES = 64 * 2**20
+"""The lines of one shard, as the worker bounds them: 5,000 images of 16 variants at 300 bytes each are 24 MB."""
+MAX_SPAN = 5000
+"""Images that are looked up at once: as many as one shard has at most."""
 
 
 class Outcomes:
@@ -28,15 +32,19 @@ class Outcomes:
         """Return how the images of a job ended that did. Meant for small jobs: all of it is held."""
         return await self._gather(job, range(job.spec.total))
 
+    async def some(self, job: ImageJob, wanted: range) -> Mapping[int, Outcome]:
+        """Return how those of the wanted images ended that did; what else was found on the way stands there too."""
+        return await self._gather(job, wanted)
+
     async def _gather(self, job: ImageJob, wanted: Iterable[int]) -> Mapping[int, Outcome]:
-        found = {each.index: each for each in job.status.outcomes}
+        found = standing(job, {each.index: each for each in job.status.outcomes})
         missing = [index for index in wanted if index not in found]
-        if missing:
-            found = {**await self._board.outcomes(job.uid), **found}
+        if missing and job.spec.total <= limits.MAX_ITEMS:  # of larger jobs the board knows no outcomes
+            found = {**standing(job, await self._board.outcomes(job.uid)), **found}
             missing = [index for index in missing if index not in found]
-        if missing and job.status.results_key:
+        if missing and (job.status.results_key or job.status.job_name):
             for shard in sorted({shard_of(job, index) for index in missing}):
-                found = {**await self._in_results(job, shard), **found}
+                found = {**standing(job, await self._in_results(job, shard)), **found}
         return found
 
     async def _in_results(self, job: ImageJob, shard: int) -> Mapping[int, Outcome]:
@@ -44,7 +52,22 @@ class Outcomes:
             data, _ = await self._objects.get(layout.results(job.uid, shard), MAX_SHARD_BYTES)
         except NotFound:
             return {}
-        return read_lines(data)
+        # Tens of thousands of lines take a second to parse: others shall not wait for it.
+        return await asyncio.to_thread(read_lines, data)
+
+
+def standing(job: ImageJob, outcomes: Mapping[int, Outcome]) -> dict[int, Outcome]:
+    """Return the outcomes that count in the attempt a job is in: its own, and successes of any."""
+    least = states.attempt(job.status) + states.is_reopening(job)
+    return {index: each for index, each in outcomes.items() if each.succeeded or each.attempt >= least}
+
+
+def spans(job: ImageJob) -> Iterator[range]:
+    """Yield all images of a job in pieces that are cheap to look up one after the other: those of one shard."""
+    total = job.spec.total
+    pieces = max(job.status.shards, -(-total // MAX_SPAN), 1)
+    for piece in range(pieces):
+        yield range(total * piece // pieces, total * (piece + 1) // pieces)
 
 
 def shard_of(job: ImageJob, index: int) -> int:

@@ -1,6 +1,7 @@
 """`GET /api/progress/{id}`: how far a job, a batch or one image of it is."""
 
 from collections import OrderedDict
+from dataclasses import replace
 from typing import Any
 
 from falcon.asgi import Response
@@ -28,7 +29,7 @@ class HighWater:
 
     def raised(self, job: ImageJob, counts: Counts) -> Counts:
         """Return the higher of these counts and those told before in this attempt of the job."""
-        key = (job.uid, max(job.status.attempt, 1))  # 0 is the first attempt before the operator has seen it
+        key = (job.uid, states.attempt(job.status))
         highest = max(counts, self._seen.pop(key, counts), key=lambda each: each.done)
         self._seen[key] = highest
         if len(self._seen) > self._size:
@@ -36,15 +37,32 @@ class HighWater:
         return highest
 
 
-class Progress:
-    """Tells progress from the store and, while a job runs, from the board."""
+class LiveCounts:
+    """Tells counts from the status and, while a job runs, from the board."""
 
-    def __init__(self, store: JobStore, board: LiveBoard, outcomes: Outcomes, namespace: str) -> None:
-        self._store = store
+    def __init__(self, board: LiveBoard) -> None:
         self._board = board
+        self._high_water = HighWater()
+
+    async def of(self, job: ImageJob) -> Counts:
+        """Return a job's counts, which never go back within an attempt."""
+        if states.is_reopening(job):
+            return replace(job.status.counts, failed=0)
+        if job.status.state.final:
+            return job.status.counts
+        live = await self._board.counts(job.uid)
+        known = [job.status.counts, *([live] if live else [])]
+        return self._high_water.raised(job, max(known, key=lambda each: each.done))
+
+
+class Progress:
+    """Tells how far a job or one of its images is."""
+
+    def __init__(self, store: JobStore, counts: LiveCounts, outcomes: Outcomes, namespace: str) -> None:
+        self._store = store
+        self._counts = counts
         self._outcomes = outcomes
         self._namespace = namespace
-        self._high_water = HighWater()
 
     async def on_get(self, req: Request, resp: Response, identifier: str) -> None:
         """Answer with the progress."""
@@ -57,20 +75,13 @@ class Progress:
 
     async def _body(self, found: Found) -> dict[str, Any]:
         if found.index is None:
-            return job_body(found, await self._counts(found.job))
+            return job_body(found, await self._counts.of(found.job))
         return item_body(found, await self._outcomes.one(found.job, found.index))
-
-    async def _counts(self, job: ImageJob) -> Counts:
-        if job.status.state.final:
-            return job.status.counts
-        live = await self._board.counts(job.uid)
-        known = [job.status.counts, *([live] if live else [])]
-        return self._high_water.raised(job, max(known, key=lambda each: each.done))
 
 
 def job_body(found: Found, counts: Counts) -> dict[str, Any]:
     """Return the progress of a whole job. `done` counts the images that have their result, as kubectl's column does."""
-    state = found.job.status.state
+    state = states.job_state(found.job)
     return {
         "job_id": found.id,
         "state": state.value,

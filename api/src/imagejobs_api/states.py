@@ -16,11 +16,28 @@ _CODES = {
 }
 
 
+def is_reopening(job: ImageJob) -> bool:
+    """Tell whether a job that ended is about to run its failed images again, as `spec.retryFailed` asks and the operator has not yet seen."""
+    status, spec = job.status, job.spec
+    asked = spec.retry_failed >= attempt(status) and not spec.cancel
+    return status.state.final and asked and status.counts.succeeded < spec.total
+
+
+def attempt(status: Status) -> int:
+    """Return the attempt that runs or ran last; before the operator has seen a job, that is the first."""
+    return max(status.attempt, 1)
+
+
+def job_state(job: ImageJob) -> State:
+    """Return where a job stands; one that is about to run again has not ended."""
+    return State.PENDING if is_reopening(job) else job.status.state
+
+
 def item_state(job: ImageJob, outcome: Outcome | None) -> State:
     """Return where one image stands; one that has not ended shares its job's state, one that never will has failed with it."""
     if outcome is not None:
         return State.SUCCEEDED if outcome.succeeded else State.FAILED
-    state = job.status.state
+    state = job_state(job)
     return State.FAILED if state.final and state != State.CANCELLED else state
 
 
@@ -33,7 +50,7 @@ def item_error(job: ImageJob, outcome: Outcome | None) -> dict[str, Any] | None:
 
 def job_error(job: ImageJob) -> dict[str, Any] | None:
     """Return the error of a job as a whole; a job some of whose images failed has none, its images have."""
-    return error_body(*job_failure(job.status)) if job.status.state == State.FAILED else None
+    return error_body(*job_failure(job.status)) if job_state(job) == State.FAILED else None
 
 
 def job_failure(status: Status) -> tuple[Code, str]:

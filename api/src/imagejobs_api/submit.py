@@ -1,14 +1,15 @@
-"""`POST /api/resize` and `POST /api/batch`: options and uploads become an ImageJob, and the ImageJob an answer."""
+"""The calls that take images, `POST /api/resize` and its like: options and images become an ImageJob, and the ImageJob an answer."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from falcon.asgi import Response
 
-from imagejobs_api import answers, links, prefer, states
+from imagejobs_api import answers, idempotency, links, prefer, states
 from imagejobs_api.connection import Request
 from imagejobs_api.errors import Problem
-from imagejobs_api.forms import Form, UploadedFile
+from imagejobs_api.forms import Form, Source
 from imagejobs_api.intake import Intake
 from imagejobs_api.links import Links
 from imagejobs_api.outcomes import Outcomes
@@ -25,11 +26,13 @@ class Submission:
     """A job that was accepted, as it stood when the caller would wait no longer.
 
     Attributes:
+        single: It is about one image, which is answered as one.
         base: What links to this API begin with, for this caller.
     """
 
     job: ImageJob
-    files: Sequence[UploadedFile]
+    sources: Sequence[Source]
+    single: bool
     base: str
 
     @property
@@ -39,49 +42,37 @@ class Submission:
 
 
 class Submitter:
-    """What all calls that take images share: accept, then wait as long as the caller prefers."""
+    """What all calls that take images share: accept, then wait as long as the caller prefers.
 
-    def __init__(self, intake: Intake, waiting: Waiting, signer: Links, namespace: str) -> None:
+    Args:
+        wait_seconds: How long the answer about a single image is held by default; that about many is not.
+    """
+
+    def __init__(self, intake: Intake, waiting: Waiting, signer: Links, namespace: str, wait_seconds: int) -> None:
         self._intake = intake
         self._waiting = waiting
         self._links = signer
         self._namespace = namespace
+        self._wait_seconds = wait_seconds
 
-    async def submit(self, req: Request, resp: Response, form: Form, default_wait_seconds: int) -> Submission:
+    async def submit(self, req: Request, resp: Response, form: Form) -> Submission:
         """Accept a form, wait, and set all of the answer but its body."""
         base = self._links.base(req)
-        preference = prefer.read(req.get_header("Prefer"), default_wait_seconds)
-        key = JobKey(self._namespace, names.new_job_id())
+        repeated = idempotency.read(req.get_header(idempotency.HEADER))
+        key = JobKey(self._namespace, idempotency.job_name(repeated) if repeated else names.new_job_id())
         with self._waiting.watch(key) as watch:
-            accepted = await self._intake.accept(req, form, key)
+            accepted = await self._intake.accept(req, form, key, repeatable=repeated is not None)
             resp.context.job_id = key.name
-            seen = await watch.until_final(preference.wait_seconds, req.receive)
-        submission = Submission(seen or accepted.job, accepted.files, base)
+            preference = prefer.read(req.get_header("Prefer"), self._wait_seconds if accepted.single else 0)
+            ended = accepted.job.status.state.final
+            seen = None if ended else await watch.until_final(preference.wait_seconds, req.receive)
+        submission = Submission(seen or accepted.job, accepted.sources, accepted.single, base)
         _set_headers(resp, submission, preference)
         return submission
 
 
-class Resize:
-    """`POST /api/resize`: one image, by default answered when it is done."""
-
-    def __init__(self, submitter: Submitter, outcomes: Outcomes, signer: Links, form: Form, wait_seconds: int) -> None:
-        self._submitter = submitter
-        self._outcomes = outcomes
-        self._links = signer
-        self._form = form
-        self._wait_seconds = wait_seconds
-
-    async def on_post(self, req: Request, resp: Response) -> None:
-        """Take one image; answer 200 with its result, 202 if that takes longer than the caller waits, or its error."""
-        submission = await self._submitter.submit(req, resp, self._form, self._wait_seconds)
-        job = submission.job
-        outcome = await self._outcomes.one(job, 0) if submission.is_final else None
-        _raise_failure(job, outcome)
-        resp.media = answers.resize_body(job, outcome, submission.base, self._links)
-
-
-class Batch:
-    """`POST /api/batch`: many images, by default answered when they are stored."""
+class Submissions:
+    """A call that takes images: what sets it apart from the others is its form."""
 
     def __init__(self, submitter: Submitter, outcomes: Outcomes, signer: Links, form: Form) -> None:
         self._submitter = submitter
@@ -90,12 +81,21 @@ class Batch:
         self._form = form
 
     async def on_post(self, req: Request, resp: Response) -> None:
-        """Take many images; answer 202, or 200 if the caller waits and all have ended."""
-        submission = await self._submitter.submit(req, resp, self._form, default_wait_seconds=0)
+        """Take images; answer 200 if all ended while the caller waits, else 202. A single one that failed is answered with its error."""
+        submission = await self._submitter.submit(req, resp, self._form)
+        resp.media = await (self._one(submission) if submission.single else self._many(submission))
+
+    async def _one(self, submission: Submission) -> dict[str, Any]:
+        job = submission.job
+        outcome = await self._outcomes.one(job, 0) if submission.is_final else None
+        _raise_failure(job, outcome)
+        return answers.resize_body(job, outcome, submission.base, self._links)
+
+    async def _many(self, submission: Submission) -> dict[str, Any]:
         job = submission.job
         outcomes = await self._outcomes.all(job) if job.status.state != State.PENDING else {}
-        refusals = [file.refusal for file in submission.files]
-        resp.media = answers.batch_body(job, outcomes, refusals, submission.base, self._links)
+        refusals = [source.refusal for source in submission.sources]
+        return answers.batch_body(job, outcomes, refusals, submission.base, self._links)
 
 
 def _raise_failure(job: ImageJob, outcome: Outcome | None) -> None:

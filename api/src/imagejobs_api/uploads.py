@@ -4,6 +4,7 @@ Files that cannot be images are found by their first bytes, never by name or dec
 discards what was stored; what even that leaves behind (a crash, S3 away) goes by the bucket's lifecycle rule for `uploads/`.
 """
 
+import hashlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +15,7 @@ from falcon.media import MultipartFormHandler
 
 from imagejobs_api import filenames
 from imagejobs_api.errors import Problem
-from imagejobs_api.forms import Form, Received, UploadedFile
+from imagejobs_api.forms import Form, Received, Source
 from imagejobs_contract import layout, sniff
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, ImageJobsError
@@ -30,14 +31,23 @@ log = logging.getLogger(__name__)
 
 
 class FormReader:
-    """Reads one form and stores its files under `uploads/<upload_id>/`."""
+    """Reads one form and stores its files under `uploads/<upload_id>/`.
 
-    def __init__(self, objects: ObjectStore, form: Form, upload_id: str) -> None:
+    Args:
+        digests: Whether to hash the files on their way.
+    """
+
+    def __init__(self, objects: ObjectStore, form: Form, upload_id: str, *, digests: bool = False) -> None:
         self._objects = objects
         self._form = form
         self._upload_id = upload_id
+        self._digests = digests
         self._has_stored = False
-        self.received = Received()
+        self.received = Received(single=form.max_files == 1, upload_id=upload_id)
+
+    def take(self, name: str, value: str) -> None:
+        """Take an option of the query."""
+        self.received.add_option(name, value)
 
     async def read(self, body: AsyncIterator[bytes], content_type: str | None) -> Received:
         """Read the form to its end.
@@ -93,12 +103,16 @@ class FormReader:
         head = await _head(chunks)
         if not head and not file_name:
             return  # a browser's file input that was left empty
-        if len(self.received.files) == self._form.max_files:
+        if len(self.received.sources) == self._form.max_files:
             self._one_too_many(field_name)
             return
-        key = layout.upload(self._upload_id, len(self.received.files))
-        refusal = await self._store(key, head, chunks)
-        self.received.files.append(UploadedFile(filenames.clean(file_name), key, refusal))
+        number = len(self.received.sources)
+        key = layout.upload(self._upload_id, number)
+        digest = hashlib.sha256(head) if self._digests else None
+        refusal = await self._store(key, head, _hashed(chunks, digest) if digest else chunks)
+        where = "image" if self._form.max_files == 1 else f"images[{number}]"
+        hexadecimal = digest.hexdigest() if digest else ""
+        self.received.sources.append(Source(filenames.clean(file_name), key, where=where, digest=hexadecimal, refusal=refusal))
 
     def _one_too_many(self, field_name: str) -> None:
         if self._form.max_files > 1:
@@ -138,6 +152,12 @@ async def _head(chunks: AsyncIterator[bytes]) -> bytes:
         if len(head) >= sniff.HEAD:
             break
     return head
+
+
+async def _hashed(chunks: AsyncIterator[bytes], digest: "hashlib._Hash") -> AsyncIterator[bytes]:
+    async for chunk in chunks:
+        digest.update(chunk)
+        yield chunk
 
 
 async def _first_bytes(head: bytes, rest: AsyncIterator[bytes], count: int) -> AsyncIterator[bytes]:

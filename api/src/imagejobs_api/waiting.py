@@ -63,17 +63,20 @@ class Waiting:
     def __init__(self, store: JobStore, board: ProgressBoard) -> None:
         self._store = store
         self._board = board
-        self._watches: dict[JobKey, Watch] = {}
+        self._watches: dict[JobKey, set[Watch]] = {}
         self.closing = False
 
     @contextmanager
     def watch(self, key: JobKey) -> Iterator[Watch]:
         """Watch a job, which need not exist yet, for the length of the block."""
-        watch = self._watches[key] = Watch(self, key)
+        watch = Watch(self, key)
+        self._watches.setdefault(key, set()).add(watch)
         try:
             yield watch
         finally:
-            del self._watches[key]
+            self._watches[key].discard(watch)
+            if not self._watches[key]:
+                del self._watches[key]
 
     async def look(self, key: JobKey) -> ImageJob | None:
         """Return the job as it stands; None if it cannot be read now."""
@@ -86,8 +89,9 @@ class Waiting:
     def release(self) -> None:
         """Let everybody answer with what is known, as the server stops."""
         self.closing = True
-        for watch in self._watches.values():
-            watch.wake()
+        for watches in self._watches.values():
+            for watch in watches:
+                watch.wake()
 
     async def run(self) -> None:
         """Read announcements until cancelled."""
@@ -100,5 +104,6 @@ class Waiting:
 
     async def _read(self) -> None:
         async for change in self._board.announcements():
-            if change is not None and change.state.final and change.key in self._watches:
-                self._watches[change.key].wake()
+            if change is not None and change.state.final:
+                for watch in self._watches.get(change.key, ()):
+                    watch.wake()

@@ -1,0 +1,117 @@
+"""`/api/jobs/{id}`: tell of a job, cancel it, run its failed images again, forget it.
+
+What is to happen is written into the ImageJob, and the operator makes it happen. Only outputs that the ImageJob keeps are deleted here.
+"""
+
+from dataclasses import replace
+
+from falcon.asgi import Response
+
+from imagejobs_api import jobbody, links, outcomes, paging, states
+from imagejobs_api.connection import Request
+from imagejobs_api.errors import Problem
+from imagejobs_api.links import Links
+from imagejobs_api.lookup import find_job
+from imagejobs_api.outcomes import Outcomes
+from imagejobs_api.progress import LiveCounts
+from imagejobs_contract import names
+from imagejobs_contract.codes import Code
+from imagejobs_contract.imagejob import DeletionPolicy, ImageJob, Spec
+from imagejobs_contract.ports import JobStore, ObjectStore
+from imagejobs_contract.status import State
+
+
+class Jobs:
+    """One job."""
+
+    def __init__(self, store: JobStore, counts: LiveCounts, found: Outcomes, objects: ObjectStore, signer: Links, namespace: str) -> None:
+        self._store = store
+        self._counts = counts
+        self._outcomes = found
+        self._objects = objects
+        self._links = signer
+        self._namespace = namespace
+
+    async def on_get(self, req: Request, resp: Response, identifier: str) -> None:
+        """Answer with all that is known of the job, but for its images' results."""
+        await self._tell(req, resp, await self._find(resp, identifier))
+
+    on_head = on_get
+
+    async def on_post_cancel(self, req: Request, resp: Response, identifier: str) -> None:
+        """Ask for the job's end: 202, 200 if it is cancelled already, 409 if it ended otherwise."""
+        job = await self._find(resp, identifier)
+        if states.job_state(job).final and job.status.state != State.CANCELLED:
+            raise _conflict(job, f"The job has ended: it is {job.status.state}.")
+        if job.status.state != State.CANCELLED:
+            job = await self._store.change_spec(job.key, lambda spec: replace(spec, cancel=True))
+            _accept(resp, links.progress(self._links.base(req), job.key.name))
+        await self._tell(req, resp, job)
+
+    async def on_post_retry(self, req: Request, resp: Response, identifier: str) -> None:
+        """Ask for another attempt at the failed images: 202; 409 if the job still runs, was cancelled, or has no failed images."""
+        job = await self._find(resp, identifier)
+        _check_retry(job)
+        # Not one more, but so many that one more attempt is due: asked for twice, it is still one.
+        attempts = states.attempt(job.status)
+        job = await self._store.change_spec(job.key, lambda spec: _retried(spec, attempts))
+        _accept(resp, links.progress(self._links.base(req), job.key.name))
+        await self._tell(req, resp, job)
+
+    async def on_delete(self, req: Request, resp: Response, identifier: str) -> None:
+        """Forget the job, with `outputs=true` its outputs first: whoever is stopped half-way can ask again, as the record is still there."""
+        reader = paging.query_reader(req.params, ("outputs",))
+        with_outputs = reader.boolean("outputs")
+        reader.check()
+        job = await self._find(resp, identifier)
+        if with_outputs and not _goes_with_outputs(job):
+            if not states.job_state(job).final:
+                raise _conflict(job, "The job still runs and writes outputs: cancel it first.", retryable=True)
+            await self._delete_outputs(job)
+        await self._store.delete(job.key, job.uid)
+        resp.status = 204
+
+    async def _find(self, resp: Response, identifier: str) -> ImageJob:
+        job = await find_job(self._store, self._namespace, identifier)
+        resp.context.job_id = job.key.name
+        return job
+
+    async def _tell(self, req: Request, resp: Response, job: ImageJob) -> None:
+        resp.media = jobbody.details(job, await self._counts.of(job), self._links.base(req))
+        resp.set_header("Cache-Control", "no-store")
+
+    async def _delete_outputs(self, job: ImageJob) -> None:
+        if job.spec.output.prefix is None:
+            await self._objects.delete_prefix(f"{job.prefix}/")
+            return
+        # A prefix that somebody chose may hold more than this job's outputs.
+        for span in outcomes.spans(job):
+            found = await self._outcomes.some(job, span)
+            await self._objects.delete(output.key for index in span if index in found for output in found[index].outputs)
+
+
+def _goes_with_outputs(job: ImageJob) -> bool:
+    """Tell whether the operator deletes the outputs when the job is deleted."""
+    return job.spec.output.deletion_policy is DeletionPolicy.DELETE and names.FINALIZER in job.finalizers
+
+
+def _check_retry(job: ImageJob) -> None:
+    if job.spec.cancel:
+        raise _conflict(job, "The job was cancelled, which cannot be taken back: send its images again.")
+    if not job.status.state.final:
+        raise _conflict(job, f"The job is {job.status.state}: it can be retried when it has ended.", retryable=True)
+    if job.status.counts.succeeded >= job.spec.total:
+        raise _conflict(job, "All images of the job have their results: there is nothing to retry.")
+
+
+def _retried(spec: Spec, attempts: int) -> Spec:
+    return replace(spec, retry_failed=max(spec.retry_failed, attempts))
+
+
+def _conflict(job: ImageJob, message: str, *, retryable: bool = False) -> Problem:
+    return Problem(Code.CONFLICT, message, job_id=job.key.name, retryable=retryable, retry_after_seconds=1 if retryable else None)
+
+
+def _accept(resp: Response, location: str) -> None:
+    resp.status = 202
+    resp.set_header("Location", location)

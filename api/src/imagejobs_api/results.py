@@ -1,0 +1,111 @@
+"""`GET /api/jobs/{id}/results`: what became of each image, with links that are signed now; also while the job runs.
+
+In pages, or as one stream of lines of which a few thousand outcomes are held at a time.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import falcon
+from falcon.asgi import Response
+
+from imagejobs_api import jsontext, links, outcomes, paging, states
+from imagejobs_api.connection import Request, until_disconnected
+from imagejobs_api.links import Links
+from imagejobs_api.lookup import find_job
+from imagejobs_api.outcomes import Outcomes
+from imagejobs_contract import limits, names
+from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.outcome import Outcome, OutputFile
+from imagejobs_contract.ports import JobStore
+
+MOST, DEFAULT = 1000, 100
+NDJSON = "application/x-ndjson"
+LINES = 100
+"""Lines that are made between two looks at the other requests; a link is signed in 0.2 ms."""
+
+
+class Results:
+    """Tells the results of a job's images."""
+
+    def __init__(self, store: JobStore, found: Outcomes, signer: Links, namespace: str) -> None:
+        self._store = store
+        self._outcomes = found
+        self._links = signer
+        self._namespace = namespace
+
+    async def on_get(self, req: Request, resp: Response, identifier: str) -> None:
+        """Answer with a page of results, or with all of them as lines if `Accept` asks for that."""
+        job = await find_job(self._store, self._namespace, identifier)
+        resp.context.job_id = job.key.name
+        resp.set_header("Cache-Control", "no-store")
+        resp.set_header("Vary", "Accept")
+        if req.client_prefers((falcon.MEDIA_JSON, NDJSON)) == NDJSON:
+            paging.query_reader(req.params, ()).check()
+            resp.content_type = NDJSON
+            resp.stream = self._lines(req, job)
+        else:
+            await self._page(req, resp, job)
+
+    on_head = on_get
+
+    async def _page(self, req: Request, resp: Response, job: ImageJob) -> None:
+        reader = paging.query_reader(req.params, ("limit", "cursor"))
+        limit = reader.integer("limit", 1, MOST, DEFAULT) or DEFAULT
+        first = reader.integer("cursor", 0, limits.MAX_MANIFEST_ITEMS, 0) or 0
+        reader.check()
+        span = range(first, min(first + limit, job.spec.total))
+        found = await self._outcomes.some(job, span)
+        more = str(span.stop) if span.stop < job.spec.total else None
+        resp.media = {
+            "job_id": job.key.name,
+            "state": states.job_state(job).value,
+            "total": job.spec.total,
+            "results": await asyncio.to_thread(self._bodies, job, found, span),
+            "next_cursor": more,
+        }
+        if more:
+            paging.link_next(resp, f"{links.job(self._links.base(req), job.key.name)}/results", {"limit": limit, "cursor": more})
+
+    async def _lines(self, req: Request, job: ImageJob) -> AsyncIterator[bytes]:
+        gone = asyncio.ensure_future(until_disconnected(req.receive))
+        try:
+            for span in outcomes.spans(job):
+                found = await self._outcomes.some(job, span)
+                for start in range(span.start, span.stop, LINES):
+                    if gone.done():
+                        return
+                    part = range(start, min(start + LINES, span.stop))
+                    bodies = await asyncio.to_thread(self._bodies, job, found, part)
+                    yield "".join(map(jsontext.dumps, bodies)).encode()
+        finally:
+            gone.cancel()
+
+    def _bodies(self, job: ImageJob, found: Mapping[int, Outcome], span: range) -> list[dict[str, Any]]:
+        return [result_body(job, index, found.get(index), self._links) for index in span]
+
+
+def result_body(job: ImageJob, index: int, outcome: Outcome | None, signer: Links) -> dict[str, Any]:
+    """Return what became of one image; before it ended it has a state and no outputs."""
+    name = (outcome.name if outcome else "") or job.item_name(index)
+    return {
+        "job_id": names.sub_job_id(job.key.name, index),
+        "name": name,
+        "state": states.item_state(job, outcome).value,
+        "bytes_in": outcome.bytes_in if outcome else None,
+        "outputs": [_output(name, index, each, signer) for each in (outcome.outputs if outcome else ())],
+        "error": states.item_error(job, outcome),
+    }
+
+
+def _output(name: str, index: int, output: OutputFile, signer: Links) -> dict[str, Any]:
+    return {
+        "variant": output.variant,
+        "width": output.width,
+        "height": output.height,
+        "format": output.format.value,
+        "bytes": output.bytes,
+        "kept_original": output.kept_original,
+        "download_url": signer.signed(name, index, output),
+    }
