@@ -1,0 +1,79 @@
+{{/* Rules that several network policies share. NetworkPolicy speaks of the pods' ports, not of a service's. */}}
+
+{{- define "imagejobs.egressDns" -}}
+- ports:
+    - {protocol: UDP, port: 53}
+    - {protocol: TCP, port: 53}
+{{- end }}
+
+{{- define "imagejobs.egressApiServer" -}}
+- ports:
+    {{- range .Values.networkPolicy.apiServerPorts }}
+    - {protocol: TCP, port: {{ . }}}
+    {{- end }}
+{{- end }}
+
+{{- define "imagejobs.egressStorage" -}}
+{{- if .Values.dev.enabled -}}
+- to:
+    - podSelector:
+        matchLabels: {{- include "imagejobs.selector" (list . "dev-s3") | nindent 10 }}
+      namespaceSelector:
+        matchLabels: {kubernetes.io/metadata.name: {{ .Release.Namespace }}}
+  ports: [{protocol: TCP, port: 9000}]
+- to:
+    - podSelector:
+        matchLabels: {{- include "imagejobs.selector" (list . "dev-valkey") | nindent 10 }}
+      namespaceSelector:
+        matchLabels: {kubernetes.io/metadata.name: {{ .Release.Namespace }}}
+  ports: [{protocol: TCP, port: 6379}]
+{{- else -}}
+{{- include "imagejobs.egressTo" (list .Values.networkPolicy.s3.to (.Values.networkPolicy.s3.ports | default (list (include "imagejobs.s3Port" . | int)))) }}
+{{ include "imagejobs.egressTo" (list .Values.networkPolicy.redis.to .Values.networkPolicy.redis.ports) }}
+{{- end }}
+{{- end }}
+
+{{- define "imagejobs.egressTo" -}}
+- ports:
+    {{- range index . 1 }}
+    - {protocol: TCP, port: {{ . }}}
+    {{- end }}
+  {{- with index . 0 }}
+  to: {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end }}
+
+{{- define "imagejobs.s3Port" -}}
+{{- $parts := urlParse (.Values.s3.endpoint | default "https://s3") -}}
+{{ regexFind "[0-9]+$" (regexFind ":[0-9]+$" $parts.host) | default (ternary "80" "443" (eq $parts.scheme "http")) }}
+{{- end }}
+
+{{/* Images by URL come from the public internet only, whatever the worker's own guard says. */}}
+{{- define "imagejobs.egressInternet" -}}
+- ports:
+    - {protocol: TCP, port: 80}
+    - {protocol: TCP, port: 443}
+  to:
+    - ipBlock:
+        cidr: 0.0.0.0/0
+        except: [10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16]
+    - ipBlock:
+        cidr: 2000::/3
+{{- with .Values.worker.privateSources }}
+- ports:
+    - {protocol: TCP, port: 80}
+    - {protocol: TCP, port: 443}
+  to:
+    {{- range . }}
+    - ipBlock: {cidr: {{ . }}}
+    {{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "imagejobs.egressWorker" -}}
+{{ include "imagejobs.egressDns" . }}
+{{ include "imagejobs.egressStorage" . }}
+{{- if .Values.networkPolicy.internet }}
+{{ include "imagejobs.egressInternet" . }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,82 @@
+{{/* What all pods have in common. */}}
+
+{{/* (list $ "api") */}}
+{{- define "imagejobs.image" -}}
+{{- $image := (index . 0).Values.image -}}
+{{ with $image.registry }}{{ . }}/{{ end }}imagejobs-{{ index . 1 }}:{{ $image.tag | default (index . 0).Chart.AppVersion }}
+{{- end }}
+
+{{- define "imagejobs.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{- define "imagejobs.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end }}
+
+{{/* Settings first, credentials over them. */}}
+{{- define "imagejobs.envFrom" -}}
+- configMapRef: {name: {{ include "imagejobs.settings" . }}}
+{{- range include "imagejobs.secrets" . | fromJsonArray }}
+- secretRef: {name: {{ . }}}
+{{- end }}
+{{- end }}
+
+{{/* A rollout follows every change of the settings; a change inside an existing secret needs `kubectl rollout restart`. */}}
+{{- define "imagejobs.podMetadata" -}}
+{{- $root := index . 0 -}}
+{{- $pod := index . 2 -}}
+labels:
+  {{- include "imagejobs.labels" (list $root (index . 1)) | nindent 2 }}
+  {{- with $pod.labels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+annotations:
+  imagejobs.dev/settings-digest: {{ include "imagejobs.settingsData" $root | sha256sum | trunc 16 }}
+  {{- with $pod.annotations }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+
+{{/* Where pods go: (list $ "api" .Values.api.pod). */}}
+{{- define "imagejobs.scheduling" -}}
+{{- $root := index . 0 -}}
+{{- $pod := index . 2 -}}
+{{- with $root.Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- with $pod.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $pod.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $pod.affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
+topologySpreadConstraints:
+  {{- if $pod.topologySpreadConstraints }}
+  {{- toYaml $pod.topologySpreadConstraints | nindent 2 }}
+  {{- else }}
+  - maxSkew: 1
+    topologyKey: kubernetes.io/hostname
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector:
+      matchLabels: {{- include "imagejobs.selector" (list $root (index . 1)) | nindent 8 }}
+  {{- end }}
+{{- with $pod.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with $pod.runtimeClassName }}
+runtimeClassName: {{ . }}
+{{- end }}
+{{- end }}

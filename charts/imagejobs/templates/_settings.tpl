@@ -1,0 +1,45 @@
+{{/* The settings that all programs share, as environment variables. No secrets: those come from Secrets. */}}
+{{- define "imagejobs.settingsData" -}}
+{{- with include "imagejobs.s3Endpoint" . }}
+S3_ENDPOINT: {{ . | quote }}
+{{- end }}
+{{- with include "imagejobs.s3PublicEndpoint" . }}
+S3_PUBLIC_ENDPOINT: {{ . | quote }}
+{{- end }}
+S3_BUCKET: {{ include "imagejobs.s3Bucket" . | quote }}
+S3_REGION: {{ .Values.s3.region | quote }}
+{{- if not (kindIs "invalid" .Values.s3.pathStyle) }}
+S3_PATH_STYLE: {{ .Values.s3.pathStyle | quote }}
+{{- end }}
+{{- if not (kindIs "invalid" .Values.s3.unsignedPayload) }}
+S3_UNSIGNED_PAYLOAD: {{ .Values.s3.unsignedPayload | quote }}
+{{- end }}
+{{- with .Values.redis.url }}
+REDIS_URL: {{ . | quote }}
+{{- end }}
+LOG_LEVEL: {{ .Values.logLevel }}
+MEMORY_LIMIT: {{ .Values.worker.memoryPerImage }}
+{{- with .Values.worker.privateSources }}
+ALLOWED_PRIVATE_SOURCES: {{ join "," . | quote }}
+{{- end }}
+{{- range $name, $value := .Values.limits }}
+{{ snakecase $name | upper }}: {{ $value | toJson | quote }}
+{{- end }}
+{{- end }}
+
+{{- define "imagejobs.s3Endpoint" -}}
+{{- if .Values.dev.enabled -}}
+http://{{ include "imagejobs.component" (list . "dev-s3") }}.{{ .Release.Namespace }}.svc:9000
+{{- else -}}
+{{ .Values.s3.endpoint }}
+{{- end -}}
+{{- end }}
+
+{{/* The address that the printed `kubectl port-forward` gives the try-out's S3. */}}
+{{- define "imagejobs.s3PublicEndpoint" -}}
+{{ .Values.s3.publicEndpoint | default (ternary "http://127.0.0.1:9000" "" .Values.dev.enabled) }}
+{{- end }}
+
+{{- define "imagejobs.s3Bucket" -}}
+{{ .Values.s3.bucket | default "imagejobs" }}
+{{- end }}

@@ -1,0 +1,63 @@
+"""What the chart puts into the programs' environment is what the programs read: no fault, no variable that nobody knows."""
+
+import importlib
+
+import pytest
+
+import chart_render
+from chart_render import case, environment, of_kind, pods, render
+from imagejobs_contract.reader import Reader
+
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "REDIS_URL": "rediss://:password@redis:6379/0"}
+SECRETS = dict.fromkeys(("pictures-s3", "pictures-redis", "imagejobs-credentials"), CREDENTIALS)
+NOT_OURS = {"TZ", "VALKEY_PASSWORD", "s3.json"}
+"""Of the system, or of the try-out's servers."""
+
+
+class Recording(dict):
+    """A dict that knows which names were asked for."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.asked = set()
+
+    def get(self, name, default=None):
+        self.asked.add(name)
+        return super().get(name, default)
+
+    def __getitem__(self, name):
+        self.asked.add(name)
+        return super().__getitem__(name)
+
+    def __contains__(self, name):
+        self.asked.add(name)
+        return super().__contains__(name)
+
+
+def read(program, environ):
+    """Return the faults, and the names that were asked for."""
+    body = Recording({name: value for name, value in environ.items() if value != ""})
+    reader = Reader(body)
+    importlib.import_module(f"imagejobs_{program}.settings").Settings.read(reader)
+    return reader.faults, body.asked
+
+
+@pytest.mark.parametrize("name", chart_render.CASES)
+@pytest.mark.parametrize(("component", "program"), [("api", "api"), ("operator", "operator"), ("pool", "worker")])
+def test_a_program_understands_its_environment(name, component, program):
+    objects = render(*case(name))
+    pod = next(pod for _, pod in pods(of_kind(objects, "Deployment")) if pod["metadata"]["labels"]["app.kubernetes.io/component"] == component)
+    faults, _ = read(program, environment(objects, pod, SECRETS))
+    assert faults == []
+
+
+@pytest.mark.parametrize("name", chart_render.CASES)
+def test_every_variable_is_read_by_a_program(name):
+    objects = render(*case(name))
+    given, asked = set(), {"UPLOAD_DAYS"}
+    for component, program in (("api", "api"), ("operator", "operator"), ("pool", "worker")):
+        pod = next(pod for _, pod in pods(of_kind(objects, "Deployment")) if pod["metadata"]["labels"]["app.kubernetes.io/component"] == component)
+        environ = environment(objects, pod, SECRETS)
+        given |= set(environ)
+        asked |= read(program, environ)[1]
+    assert given - asked <= NOT_OURS

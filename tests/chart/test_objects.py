@@ -1,0 +1,212 @@
+"""The objects that the chart makes, for every file of values: closed by default, and each reference leads somewhere."""
+
+import pytest
+
+import chart_render
+from chart_render import case, of_kind, one, pods, render
+
+CLUSTER_WIDE = {"CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding"}
+
+every_case = pytest.mark.parametrize("name", chart_render.CASES)
+
+
+def rules(objects):
+    return [rule for each in of_kind(objects, "Role", "ClusterRole") for rule in each["rules"]]
+
+
+def matches(selector, labels):
+    equal = all(labels.get(name) == value for name, value in selector.get("matchLabels", {}).items())
+    return equal and all(each["key"] in labels for each in selector.get("matchExpressions", []))
+
+
+@every_case
+def test_no_two_objects_have_the_same_name(name):
+    keys = [(each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]) for each in render(*case(name))]
+    assert len(keys) == len(set(keys))
+
+
+@every_case
+def test_every_namespaced_object_says_where_it_goes(name):
+    homeless = [each["metadata"]["name"] for each in render(*case(name)) if ("namespace" in each["metadata"]) == (each["kind"] in CLUSTER_WIDE)]
+    assert homeless == []
+
+
+@every_case
+def test_every_object_and_pod_carries_the_labels(name):
+    wanted = {"app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/component", "app.kubernetes.io/version", "helm.sh/chart"}
+    objects = render(*case(name))
+    holders = [each["metadata"] for each in objects] + [pod["metadata"] for _, pod in pods(objects)]
+    assert [meta.get("name") for meta in holders if not wanted <= set(meta["labels"])] == []
+
+
+@every_case
+def test_every_pod_may_run_in_a_restricted_namespace(name):
+    for pod_name, pod in pods(render(*case(name))):
+        security = pod["spec"]["securityContext"]
+        assert security["runAsNonRoot"], pod_name
+        assert security["seccompProfile"] == {"type": "RuntimeDefault"}, pod_name
+        for container in pod["spec"]["containers"]:
+            expected = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+            assert container["securityContext"] == expected, pod_name
+
+
+@every_case
+def test_every_container_is_bounded_in_memory_and_names_its_image_by_a_tag(name):
+    for pod_name, pod in pods(render(*case(name))):
+        for container in pod["spec"]["containers"]:
+            assert "memory" in container["resources"]["limits"], pod_name
+            assert container["image"].rpartition(":")[2] not in ("", "latest"), pod_name
+
+
+@every_case
+def test_only_the_api_and_the_operator_can_speak_to_kubernetes(name):
+    speaking = {
+        pod["metadata"]["labels"]["app.kubernetes.io/component"]
+        for _, pod in pods(render(*case(name)))
+        if pod["spec"].get("automountServiceAccountToken", True)
+    }
+    assert speaking == {"api", "operator"}
+
+
+@every_case
+def test_no_rule_has_a_wildcard_or_reads_secrets(name):
+    for rule in rules(render(*case(name))):
+        assert "*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"], rule
+        assert not {"secrets", "pods/exec", "serviceaccounts/token"} & set(rule["resources"]), rule
+
+
+@every_case
+def test_every_selector_finds_pods_of_the_chart(name):
+    objects = render(*case(name))
+    labels = [pod["metadata"]["labels"] for _, pod in pods(objects)] + [{"imagejobs.dev/imagejob": "x"}]
+    selectors = [each["spec"]["podSelector"] for each in of_kind(objects, "NetworkPolicy")]
+    selectors += [each["spec"]["selector"] for each in of_kind(objects, "PodDisruptionBudget", "Deployment")]
+    selectors += [{"matchLabels": each["spec"]["selector"]} for each in of_kind(objects, "Service")]
+    for selector in selectors:
+        assert sum(matches(selector, each) for each in labels) == 1, selector
+
+
+@every_case
+def test_every_service_port_leads_to_a_container_port(name):
+    objects = render(*case(name))
+    for service in of_kind(objects, "Service"):
+        pod = next(pod for _, pod in pods(objects) if matches({"matchLabels": service["spec"]["selector"]}, pod["metadata"]["labels"]))
+        ports = {port["name"] for container in pod["spec"]["containers"] for port in container["ports"]}
+        assert {port["targetPort"] for port in service["spec"]["ports"]} <= ports
+
+
+@every_case
+def test_every_volume_is_mounted_and_every_mount_has_its_volume(name):
+    for pod_name, pod in pods(render(*case(name))):
+        volumes = {each["name"] for each in pod["spec"].get("volumes", [])}
+        mounts = {each["name"] for container in pod["spec"]["containers"] for each in container.get("volumeMounts", [])}
+        assert volumes == mounts, pod_name
+
+
+@every_case
+def test_every_service_account_is_made_or_named_by_the_user(name):
+    objects = render(*case(name))
+    made = {each["metadata"]["name"] for each in of_kind(objects, "ServiceAccount")} | {"shop-api"}
+    used = {pod["spec"].get("serviceAccountName") for _, pod in pods(objects)} - {None}
+    bound = {subject["name"] for each in of_kind(objects, "RoleBinding", "ClusterRoleBinding") for subject in each["subjects"]}
+    assert used | bound <= made
+
+
+@every_case
+def test_every_pod_of_the_chart_has_a_network_policy_that_lets_nobody_in_unasked(name):
+    objects = render(*case(name))
+    policies = of_kind(objects, "NetworkPolicy")
+    short_lived = {"bucket", "test"}
+    for pod_name, pod in pods(objects):
+        labels = pod["metadata"]["labels"]
+        own = [each for each in policies if matches(each["spec"]["podSelector"], labels)]
+        assert own or labels["app.kubernetes.io/component"] in short_lived, pod_name
+        assert all(set(each["spec"]["policyTypes"]) == {"Ingress", "Egress"} for each in own), pod_name
+
+
+def test_workers_reach_neither_private_addresses_nor_the_clouds_metadata():
+    policy = one(render(*case("minimal")), "NetworkPolicy", "imagejobs-jobs")
+    block = next(peer["ipBlock"] for rule in policy["spec"]["egress"] for peer in rule.get("to", []) if peer["ipBlock"]["cidr"] == "0.0.0.0/0")
+    assert {"10.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"} <= set(block["except"])
+    assert policy["spec"]["ingress"] == []
+
+
+def test_a_release_watches_its_own_namespace_with_a_role():
+    objects = render(*case("minimal"))
+    assert of_kind(objects, "ClusterRoleBinding") == []
+    assert {each["metadata"]["namespace"] for each in of_kind(objects, "Role")} == {"pictures"}
+
+
+def test_named_namespaces_get_what_job_pods_need_there():
+    objects = render(*case("dev"), "--set", "watch.namespaces={shop}")
+    there = {(each["kind"], each["metadata"]["name"]) for each in objects if each["metadata"].get("namespace") == "shop"}
+    assert there == {
+        ("ConfigMap", "imagejobs-settings"),
+        ("NetworkPolicy", "imagejobs-jobs"),
+        ("Role", "imagejobs-operator"),
+        ("RoleBinding", "imagejobs-operator"),
+        ("Secret", "imagejobs-dev"),
+        ("ServiceAccount", "imagejobs-worker"),
+    }
+
+
+def test_all_namespaces_are_watched_with_a_cluster_role():
+    objects = render(*case("minimal"), "--set", "watch.allNamespaces=true")
+    binding = one(objects, "ClusterRoleBinding", "pictures-imagejobs-operator")
+    assert binding["roleRef"]["name"] == "pictures-imagejobs-operator"
+    assert one(objects, "ClusterRole", "pictures-imagejobs-operator")["rules"]
+
+
+def test_two_releases_of_the_same_name_do_not_meet_outside_their_namespaces():
+    settings = (*case("minimal"), "--set", "crds.install=false,watch.allNamespaces=true")
+    first, second = (
+        {(each["kind"], each["metadata"]["name"]) for each in render(*settings, namespace=where) if each["kind"] in CLUSTER_WIDE}
+        for where in ("a", "b")
+    )
+    assert first
+    assert not first & second
+
+
+@pytest.mark.parametrize(
+    ("component", "settings"),
+    [("api", "api.autoscaling.enabled=true"), ("pool", "pool.autoscaling.enabled=true"), ("pool", "pool.keda.enabled=true,pool.keda.address=r:1")],
+)
+def test_a_scaled_deployment_leaves_its_replicas_to_the_scaler(component, settings):
+    objects = render(*case("minimal"), "--set", settings)
+    assert "replicas" not in one(objects, "Deployment", f"imagejobs-{component}")["spec"]
+    assert one(objects, "ScaledObject" if "keda" in settings else "HorizontalPodAutoscaler", f"imagejobs-{component}")
+
+
+def test_a_pool_that_is_off_leaves_nothing_behind():
+    objects = render(*case("minimal"), "--set", "pool.enabled=false,pool.autoscaling.enabled=true")
+    assert [each["kind"] for each in objects if each["metadata"]["name"] == "imagejobs-pool"] == []
+
+
+def test_changed_settings_roll_the_pods():
+    def digests(*arguments):
+        return {
+            pod["metadata"]["annotations"]["imagejobs.dev/settings-digest"]
+            for _, pod in pods(render(*case("minimal"), *arguments))
+            if "annotations" in pod["metadata"] and "imagejobs.dev/settings-digest" in pod["metadata"]["annotations"]
+        }
+
+    assert digests() != digests("--set", "limits.maxPixels=1000")
+
+
+def test_a_changed_bucket_set_up_is_another_job_and_an_unchanged_one_the_same():
+    def name(*arguments):
+        return [each["metadata"]["name"] for each in of_kind(render(*case("minimal"), *arguments), "Job")]
+
+    assert name() == name("--set", "api.replicas=5")
+    assert name() != name("--set", "bucket.uploadDays=3")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "port"),
+    [("", 443), ("https://s3.example.com", 443), ("http://minio", 80), ("http://minio.storage.svc:9000", 9000)],
+    ids=["AWS", "https", "http", "port"],
+)
+def test_the_port_of_s3_is_opened(endpoint, port):
+    policy = one(render(*case("minimal"), "--set", f"s3.endpoint={endpoint}"), "NetworkPolicy", "imagejobs-api")
+    opened = {entry["port"] for rule in policy["spec"]["egress"] for entry in rule["ports"]}
+    assert opened == {53, 443, 6443, 6379, port}

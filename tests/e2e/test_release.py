@@ -1,0 +1,62 @@
+"""The release changes while it works, and goes. Runs last: the uninstall ends the suite."""
+
+import copy
+import shutil
+
+import pytest
+import yaml
+
+import e2e_cluster as e2e
+
+
+def upgrade(chart, *arguments):
+    e2e.helm("upgrade", e2e.RELEASE, str(chart), "--values", str(e2e.VALUES), "--wait", "--timeout", "4m", *arguments)
+
+
+@pytest.fixture
+def grown_chart(tmp_path):
+    """The chart of a next release: its ImageJob has a field more."""
+    chart = tmp_path / "imagejobs"
+    shutil.copytree(e2e.CHART, chart)
+    crd = yaml.safe_load((chart / "files" / "crd.yaml").read_text())
+    spec = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    spec["properties"]["note"] = {"type": "string", "maxLength": 100, "description": "A field of the next release."}
+    (chart / "files" / "crd.yaml").write_text(yaml.safe_dump(copy.deepcopy(crd), sort_keys=False))
+    return chart
+
+
+def test_an_upgrade_in_the_middle_of_a_job_loses_nothing_and_brings_the_new_field(s3, grown_chart):
+    keys = e2e.put_photos(s3, "upgrade", 60, e2e.photo(3000, 2000))
+    for execution in ("Pool", "Job"):
+        e2e.apply(e2e.imagejob(f"upgrade-{execution.lower()}", keys, execution=execution, parallelism=1, itemsPerPod=30))
+    e2e.until("a first result", lambda: e2e.succeeded_so_far("upgrade-pool") > 0)
+    secret = e2e.read("secret", f"{e2e.RELEASE}-dev")["data"]
+    upgrade(grown_chart, "--set", "limits.maxFrames=99,api.linkSeconds=120,pool.replicas=1")
+    assert e2e.read("secret", f"{e2e.RELEASE}-dev")["data"] == secret
+    for name in ("upgrade-pool", "upgrade-job"):
+        status = e2e.finished(name, 240)
+        assert (status["state"], status["items"]["succeeded"]) == ("Succeeded", 60)
+    assert "A field of the next release." in e2e.kubectl("explain", "imagejob.spec.note")
+
+
+def test_jobs_of_another_namespace_run_once_it_is_watched(s3, namespace):
+    keys = e2e.put_photos(s3, "elsewhere", 3, e2e.photo())
+    upgrade(e2e.CHART, "--set", f"watch.namespaces={{{namespace}}}")
+    e2e.apply(e2e.imagejob("by-pool", keys), e2e.imagejob("by-job", keys, execution="Job"), namespace=namespace)
+    assert {e2e.finished(name, 120, namespace)["state"] for name in ("by-pool", "by-job")} == {"Succeeded"}
+
+
+def test_jobs_of_all_namespaces_run_if_asked_for(s3, namespace):
+    keys = e2e.put_photos(s3, "everywhere", 3, e2e.photo())
+    upgrade(e2e.CHART, "--set", "watch.allNamespaces=true")
+    e2e.apply(e2e.imagejob("by-pool", keys), namespace=namespace)
+    assert e2e.finished("by-pool", 120, namespace)["state"] == "Succeeded"
+
+
+def test_an_uninstall_leaves_the_definition_and_the_jobs(s3):
+    keys = e2e.put_photos(s3, "uninstall", 2, e2e.photo())
+    e2e.apply(e2e.imagejob("stays", keys))
+    e2e.finished("stays")
+    e2e.helm("uninstall", e2e.RELEASE, "--wait")
+    assert e2e.read("imagejob", "stays")["status"]["state"] == "Succeeded"
+    assert "pods" not in e2e.kubectl("get", "pods", "--selector", f"app.kubernetes.io/instance={e2e.RELEASE}", "--output", "name")

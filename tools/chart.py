@@ -1,0 +1,103 @@
+"""Makes the generated files of the chart: its copies of manifests, `manifests/install.yaml`, the table of values in docs/install.md.
+
+`python tools/chart.py` writes them, `python tools/chart.py --check` only names those that are out of date. Needs `helm` for the install file.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+CHART = ROOT / "charts" / "imagejobs"
+INSTALL_NAMESPACE = "imagejobs-system"
+TABLE_BEGIN, TABLE_END = "<!-- values -->", "<!-- end of values -->"
+INSTALL_HEAD = f"""\
+# imagejobs in one file, made from charts/imagejobs by tools/chart.py: no Helm needed.
+#
+#   kubectl create namespace {INSTALL_NAMESPACE}
+#   kubectl --namespace {INSTALL_NAMESPACE} create secret generic imagejobs-credentials \\
+#     --from-literal=AWS_ACCESS_KEY_ID=... --from-literal=AWS_SECRET_ACCESS_KEY=... --from-literal=REDIS_URL=redis://...
+#   kubectl apply --server-side --filename install.yaml
+#
+# Set S3_BUCKET, and S3_ENDPOINT unless it is AWS, in the ConfigMap imagejobs-settings first.
+# The API takes requests without a key: its NetworkPolicy lets only pods of the same namespace in.
+"""
+
+
+def copy_of(name: str) -> str:
+    """Return a manifest as the chart carries it: the same."""
+    return (ROOT / "manifests" / name).read_text()
+
+
+def install_manifest() -> str:
+    """Return the chart rendered for `kubectl apply`, without the parts that only Helm can run."""
+    command = ["helm", "template", "imagejobs", str(CHART), "--namespace", INSTALL_NAMESPACE, "--skip-tests"]
+    command += ["--values", str(CHART / "ci" / "install-values.yaml")]
+    return INSTALL_HEAD + subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def values_table() -> str:
+    """Return every value with its default and its description, as Markdown."""
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    defaults = yaml.safe_load((CHART / "values.yaml").read_text())
+    rows = [f"| `{path}` | {_shown(default)} | {description} |" for path, default, description in _values(schema, schema, defaults, "")]
+    return "\n".join(["| value | default | what it is |", "|---|---|---|", *rows])
+
+
+def docs_with_table() -> str:
+    """Return docs/install.md with the table as it should be."""
+    before, rest = (ROOT / "docs" / "install.md").read_text().split(TABLE_BEGIN)
+    _, after = rest.split(TABLE_END)
+    return f"{before}{TABLE_BEGIN}\n{values_table()}\n{TABLE_END}{after}"
+
+
+GENERATED: dict[str, Callable[[], str]] = {
+    "charts/imagejobs/files/crd.yaml": lambda: copy_of("crd.yaml"),
+    "charts/imagejobs/files/rbac-operator.yaml": lambda: copy_of("rbac-operator.yaml"),
+    "docs/install.md": docs_with_table,
+    "manifests/install.yaml": install_manifest,
+}
+"""File -> what it should hold; in the order in which they are made."""
+
+
+def stale(path: str) -> bool:
+    """Return whether a generated file is not what it should be."""
+    file = ROOT / path
+    return not file.exists() or file.read_text() != GENERATED[path]()
+
+
+def _values(schema: dict[str, Any], node: dict[str, Any], default: Any, path: str) -> Iterator[tuple[str, Any, str]]:
+    for name, child in node["properties"].items():
+        value = default.get(name, child.get("default")) if isinstance(default, dict) else None
+        where = f"{path}{name}"
+        if "properties" in child:
+            yield from _values(schema, child, value, f"{where}.")
+        elif name != "global":
+            yield where, value, child["description"]
+
+
+def _shown(value: Any) -> str:
+    return "" if value in ("", None, [], {}) else f"`{json.dumps(value)}`"
+
+
+def main() -> int:
+    """Write or check; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="only name what is out of date")
+    only_check = parser.parse_args().check
+    out_of_date = [path for path in GENERATED if stale(path)]
+    for path in out_of_date:
+        if not only_check:
+            (ROOT / path).write_text(GENERATED[path]())
+        sys.stdout.write(f"{'out of date' if only_check else 'written'}: {path}\n")
+    return 1 if only_check and out_of_date else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

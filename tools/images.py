@@ -1,0 +1,71 @@
+"""Builds the container images and prints their sizes: `python tools/images.py --tag e2e --kind imagejobs`.
+
+Reads DOCKER (the client, `docker`), BASE_IMAGE (python:3.13-slim) and REGISTRY (ghcr.io/imagejobs) from the environment.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCKERFILES = {
+    "imagejobs-api": "api/Dockerfile",
+    "imagejobs-operator": "operator/Dockerfile",
+    "imagejobs-worker": "worker/Dockerfile",
+    "imagejobs-dev": "charts/dev/Dockerfile",
+}
+MAX_WORKER_BYTES = 150 * 10**6
+"""How much larger than its base the worker's image may be."""
+
+
+def run(*command: str) -> str:
+    """Run a program and return its output; its complaints are shown."""
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout.strip()
+
+
+def revision() -> str:
+    """Return the commit that is built, or "unknown" outside a clone."""
+    found = subprocess.run(["git", "rev-parse", "HEAD"], check=False, capture_output=True, text=True, cwd=ROOT)
+    return found.stdout.strip() or "unknown"
+
+
+def build(docker: str, image: str, dockerfile: str, base: str, tag: str) -> int:
+    """Build an image and return its size in bytes."""
+    arguments = ["--build-arg", f"BASE_IMAGE={base}", "--build-arg", f"VERSION={tag}", "--build-arg", f"REVISION={revision()}"]
+    run(docker, "build", "--quiet", "--file", dockerfile, "--tag", image, *arguments, ".")
+    return size(docker, image)
+
+
+def size(docker: str, image: str) -> int:
+    """Return the size of an image in bytes."""
+    return int(run(docker, "image", "inspect", "--format", "{{.Size}}", image))
+
+
+def main() -> int:
+    """Build all, print a line for each, load them into a kind cluster if one is named; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tag", default="dev", help="the images' tag")
+    parser.add_argument("--kind", default="", help="a kind cluster to load them into")
+    options = parser.parse_args()
+    os.environ.setdefault("DOCKER_BUILDKIT", "1")
+    docker = os.environ.get("DOCKER", "docker")
+    base = os.environ.get("BASE_IMAGE", "python:3.13-slim")
+    registry = os.environ.get("REGISTRY", "ghcr.io/imagejobs")
+    images = {f"{registry}/{name}:{options.tag}": dockerfile for name, dockerfile in DOCKERFILES.items()}
+    sizes = {image: build(docker, image, dockerfile, base, options.tag) for image, dockerfile in images.items()}
+    base_bytes = size(docker, base)
+    for image, total in sizes.items():
+        sys.stdout.write(f"{image}  {total / 1e6:.0f} MB, {(total - base_bytes) / 1e6:.0f} MB above {base}\n")
+    if options.kind:
+        run("kind", "load", "docker-image", "--name", options.kind, *images)
+    worker = next(total for image, total in sizes.items() if "imagejobs-worker" in image)
+    if worker - base_bytes > MAX_WORKER_BYTES:
+        sys.stderr.write("the worker's image has grown too large\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
