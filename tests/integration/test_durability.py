@@ -13,9 +13,16 @@ from pathlib import Path
 import pytest
 
 import localstack
+from conftest import missing
 
-pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is missing")
 SYNC = re.compile(r"(?:fsync|fdatasync)\(\d+<(?P<file>[^>]+)>")
+
+
+@pytest.fixture(autouse=True)
+def strace() -> None:
+    """Make sure that strace is there."""
+    if shutil.which("strace") is None:
+        missing("strace")
 
 
 @contextlib.contextmanager
@@ -26,7 +33,7 @@ def traced(pid: int, log: Path) -> Iterator[None]:
         assert tracer.stderr is not None
         first = tracer.stderr.readline()
         if "attached" not in first:
-            pytest.skip(f"strace may not attach: {first.strip()}")
+            missing(f"the right to attach strace to a process: {first.strip()}")
         time.sleep(0.3)
         yield
         tracer.terminate()
