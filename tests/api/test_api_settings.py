@@ -36,6 +36,15 @@ def test_others_must_be_let_in_by_name(listen):
     assert read(LISTEN=listen, ALLOW_ANONYMOUS="true").port
 
 
+def test_callers_with_keys_may_come_from_everywhere():
+    assert read(LISTEN="0.0.0.0:80", CALLERS_FILE="/etc/callers.yaml").callers_file == "/etc/callers.yaml"
+
+
+def test_keys_and_no_keys_contradict_each_other():
+    with pytest.raises(Invalid, match="ALLOW_ANONYMOUS: contradicts CALLERS_FILE"):
+        read(CALLERS_FILE="/etc/callers.yaml", ALLOW_ANONYMOUS="true")
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -11,7 +11,7 @@ import pytest
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import AlreadyExists, Conflict, Invalid, NotFound
 from imagejobs_contract.imagejob import DeletionPolicy, Execution, ImageJob, Item, Manifest, Output, Spec
-from imagejobs_contract.names import FINALIZER, JobKey
+from imagejobs_contract.names import FINALIZER, LABEL_CALLER, JobKey
 from imagejobs_contract.options import Fit, Format, Variant
 from imagejobs_contract.outcome import Outcome, OutputFile
 from imagejobs_contract.ports import JobStore
@@ -192,6 +192,16 @@ def test_another_namespaces_jobs_are_not_listed(play):
     async def scenario(store: JobStore, namespace: str) -> None:
         await store.create(new(namespace))
         assert (await store.list("kube-public")).jobs == ()
+
+    play(scenario)
+
+
+def test_a_list_of_one_caller_holds_only_its_jobs(play):
+    async def scenario(store: JobStore, namespace: str) -> None:
+        for name, labels in (("a", {LABEL_CALLER: "shop"}), ("b", {LABEL_CALLER: "shopping"}), ("c", {})):
+            await store.create(replace(new(namespace, name), labels=labels))
+        assert [job.key.name for job in (await store.list(namespace, caller="shop")).jobs] == ["a"]
+        assert len((await store.list(namespace)).jobs) == 3
 
     play(scenario)
 

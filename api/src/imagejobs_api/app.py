@@ -1,14 +1,15 @@
 """The application: what is handed in, wired to routes. Nothing else."""
 
 import asyncio
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 import falcon
 from falcon.media import JSONHandler
 
 from imagejobs_api import errors, jsontext
+from imagejobs_api.callers.callersfile import CallersFile
+from imagejobs_api.callers.gate import Gate
 from imagejobs_api.connection import App, Request
 from imagejobs_api.downloads import Downloads
 from imagejobs_api.forms import batch_form, center_crop_form, resize_form, url_form
@@ -30,22 +31,21 @@ from imagejobs_contract.ports import JobStore, LinkSigner, ObjectStore, Progress
 
 
 class Lifecycle:
-    """Falcon middleware: runs the reader of announcements as long as the app."""
+    """Falcon middleware: runs what has to run beside the requests, as long as the app."""
 
-    def __init__(self, waiting: Waiting) -> None:
-        self._waiting = waiting
-        self._task: asyncio.Task[None] | None = None
+    def __init__(self, *runs: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._runs = runs
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def process_startup(self, scope: Mapping[str, Any], event: Mapping[str, Any]) -> None:
         """Start it."""
-        self._task = asyncio.create_task(self._waiting.run())
+        self._tasks = [asyncio.create_task(run()) for run in self._runs]
 
     async def process_shutdown(self, scope: Mapping[str, Any], event: Mapping[str, Any]) -> None:
         """Stop it."""
-        if self._task:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
 def create_app(
@@ -55,11 +55,13 @@ def create_app(
     queue: TaskQueue,
     objects: ObjectStore,
     signer: LinkSigner,
+    callers: CallersFile | None = None,
     waiting: Waiting | None = None,
 ) -> App:
     """Return the application.
 
     Args:
+        callers: None lets anybody in.
         waiting: Handed in by a server that wants to release held answers before it stops.
     """
     limits, namespace = settings.limits, settings.namespace
@@ -68,22 +70,23 @@ def create_app(
     outcomes = Outcomes(live, objects)
     links = Links(signer, settings.public_url, settings.link_seconds)
     intake = Intake(store, live, objects, Quotas(limits, queue), limits)
-    submitter = Submitter(intake, waiting, links, namespace, settings.default_wait_seconds)
+    submitter = Submitter(intake, waiting, links, settings.default_wait_seconds)
     counts = LiveCounts(live)
-    app = App(request_type=Request, middleware=[RequestLog(), Lifecycle(waiting)])
+    runs = [waiting.run, *([callers.watch] if callers else [])]
+    app = App(request_type=Request, middleware=[RequestLog(), Gate(callers, namespace), Lifecycle(*runs)])
     app.resp_options.media_handlers[falcon.MEDIA_JSON] = JSONHandler(dumps=jsontext.dumps)
     errors.install(app)
     forms = {"resize": resize_form, "center-crop": center_crop_form, "batch": batch_form, "upload-from-url": url_form}
     for name, form in forms.items():
         app.add_route(f"/api/{name}", Submissions(submitter, outcomes, links, form(limits)))
-    jobs = Jobs(store, counts, outcomes, objects, links, namespace)
-    app.add_route("/api/jobs", JobList(store, counts, links, namespace))
+    jobs = Jobs(store, counts, outcomes, objects, links)
+    app.add_route("/api/jobs", JobList(store, counts, links))
     app.add_route("/api/jobs/{identifier}", jobs)
     app.add_route("/api/jobs/{identifier}/cancel", jobs, suffix="cancel")
     app.add_route("/api/jobs/{identifier}/retry", jobs, suffix="retry")
-    app.add_route("/api/jobs/{identifier}/results", Results(store, outcomes, links, namespace))
-    app.add_route("/api/progress/{identifier}", Progress(store, counts, outcomes, namespace))
-    app.add_route("/api/download/{identifier}", Downloads(store, objects, outcomes, links, namespace))
+    app.add_route("/api/jobs/{identifier}/results", Results(store, outcomes, links))
+    app.add_route("/api/progress/{identifier}", Progress(store, counts, outcomes))
+    app.add_route("/api/download/{identifier}", Downloads(store, objects, outcomes, links))
     app.add_route("/healthz", Health())
     app.add_route("/readyz", Ready(store, objects, queue, namespace, settings.ready_parts))
     return app

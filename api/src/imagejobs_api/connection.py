@@ -14,6 +14,7 @@ from typing import Any
 
 import falcon.asgi
 
+from imagejobs_api.callers.caller import Caller
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageJobsError, TooLarge
 
@@ -37,6 +38,12 @@ class Request(falcon.asgi.Request):
     def __init__(self, scope: Event, receive: Receive, first_event: Event | None = None, options: Any = None) -> None:
         super().__init__(scope, receive, first_event, options)
         self.receive = receive
+
+    @property
+    def caller(self) -> Caller:
+        """Return who asks. Known from `Gate` on, and so in every resource."""
+        caller: Caller = self.context.caller
+        return caller
 
 
 class App(falcon.asgi.App[Request, falcon.asgi.Response]):

@@ -23,16 +23,15 @@ POINTERS = 100
 class Downloads:
     """Redirects to results."""
 
-    def __init__(self, store: JobStore, objects: ObjectStore, outcomes: Outcomes, signer: Links, namespace: str) -> None:
+    def __init__(self, store: JobStore, objects: ObjectStore, outcomes: Outcomes, signer: Links) -> None:
         self._store = store
         self._objects = objects
         self._outcomes = outcomes
         self._links = signer
-        self._namespace = namespace
 
     async def on_get(self, req: Request, resp: Response, identifier: str) -> None:
         """Answer 307 to the result; 409 while there is none yet, 410 if it is gone, the image's own error if it failed."""
-        found = await find(self._store, self._namespace, identifier)
+        found = await find(self._store, req.caller, identifier)
         resp.context.job_id = found.job.key.name
         index = self._index(found, self._links.base(req))
         output = await self._output(found.job, index)

@@ -13,6 +13,7 @@ import falcon
 from falcon.asgi import Response
 
 from imagejobs_api import jsontext
+from imagejobs_api.callers import apikeys
 from imagejobs_api.connection import App, BodyCut, Request
 from imagejobs_contract.codes import Code, meaning
 from imagejobs_contract.errors import Fault, ImageFailed, ImageJobsError, Invalid, TooLarge, Unavailable
@@ -113,7 +114,7 @@ async def _on_http_error(req: Request, resp: Response, ex: falcon.HTTPError, par
 
 
 async def _on_surprise(req: Request, resp: Response, ex: Exception, params: dict[str, Any]) -> None:
-    log.error("failed unexpectedly", extra={"request_id": resp.get_header("X-Request-ID"), "path": req.path}, exc_info=ex)
+    log.error("failed unexpectedly", extra={"request_id": resp.get_header("X-Request-ID"), "path": apikeys.hidden(req.path)}, exc_info=ex)
     _answer(resp, Problem(Code.INTERNAL_ERROR))
 
 

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 class Health:
     """Says that the process lives. Asks nobody: a restart would not bring Redis back."""
 
+    is_public = True
+
     async def on_get(self, req: Request, resp: Response) -> None:
         """Answer 200."""
         resp.media = {"status": OK}
@@ -36,6 +38,8 @@ class Ready:
     Args:
         needed: The parts without which the answer is 503; the others are only reported.
     """
+
+    is_public = True
 
     def __init__(self, store: JobStore, objects: ObjectStore, queue: TaskQueue, namespace: str, needed: tuple[str, ...]) -> None:
         self._queue = queue

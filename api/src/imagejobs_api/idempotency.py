@@ -1,6 +1,6 @@
 """`Idempotency-Key`: a request that is repeated gets the job of the first. Makes values only, but for fresh ids.
 
-The job's name is made of the key, so that the store itself refuses a second job; a fingerprint of the request stands in the job's annotations
+The job's name is made of caller and key, so that the store itself refuses a second job; a fingerprint of the request stands in the job's annotations
 and tells a repetition from another request under the same key. It lasts as long as the job (draft-ietf-httpapi-idempotency-key-header).
 """
 
@@ -9,6 +9,7 @@ import json
 import re
 from dataclasses import replace
 
+from imagejobs_api.callers.caller import Caller
 from imagejobs_api.errors import Problem
 from imagejobs_api.forms import Received
 from imagejobs_contract import layout, names
@@ -38,9 +39,9 @@ def read(header: str | None) -> str | None:
     return header.strip('"')
 
 
-def job_name(key: str) -> str:
-    """Return the name of the job that a key stands for."""
-    return "k" + hashlib.sha256(key.encode()).hexdigest()[:_NAME_DIGITS]
+def job_name(caller: Caller, key: str) -> str:
+    """Return the name of the job that a caller's key stands for. A line end stands in no name and no key: the two cannot run together."""
+    return "k" + hashlib.sha256(f"{caller.name}\n{key}".encode()).hexdigest()[:_NAME_DIGITS]
 
 
 def fingerprint(path: str, received: Received) -> str:

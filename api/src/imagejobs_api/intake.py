@@ -60,7 +60,7 @@ class Intake:
             _take_query(reader, req.params)
             async with reader.discarding():
                 received = await reader.read(body_chunks(req.receive, form.max_body_bytes), req.content_type)
-                job = build_job(key, received, form, req.get_header("Accept"), self._limits)
+                job = req.caller.marked(build_job(key, received, form, req.get_header("Accept"), self._limits))
             if repeatable:
                 job = idempotency.marked(job, idempotency.fingerprint(req.path, received))
             created = await self._create(job, received.upload_id, repeatable=repeatable)

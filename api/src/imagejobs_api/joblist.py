@@ -17,11 +17,10 @@ MAX_CURSOR = 4100
 class JobList:
     """Lists jobs. The order across pages is the store's: SQLite's is strict, the Kubernetes API sorts each page only."""
 
-    def __init__(self, store: JobStore, counts: LiveCounts, signer: Links, namespace: str) -> None:
+    def __init__(self, store: JobStore, counts: LiveCounts, signer: Links) -> None:
         self._store = store
         self._counts = counts
         self._links = signer
-        self._namespace = namespace
 
     async def on_get(self, req: Request, resp: Response) -> None:
         """Answer with a page of jobs, and a link to the next page if there is one."""
@@ -31,7 +30,7 @@ class JobList:
         cursor = reader.text("cursor", MAX_CURSOR) or ""
         reader.check()
         base = self._links.base(req)
-        page = await self._store.list(self._namespace, state, limit, cursor)
+        page = await self._store.list(req.caller.namespace, state, limit, cursor, caller=req.caller.name or None)
         resp.media = {
             "jobs": [jobbody.summary(job, await self._counts.of(job), base) for job in page.jobs],
             "next_cursor": page.cursor or None,

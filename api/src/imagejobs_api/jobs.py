@@ -24,23 +24,22 @@ from imagejobs_contract.status import State
 class Jobs:
     """One job."""
 
-    def __init__(self, store: JobStore, counts: LiveCounts, found: Outcomes, objects: ObjectStore, signer: Links, namespace: str) -> None:
+    def __init__(self, store: JobStore, counts: LiveCounts, found: Outcomes, objects: ObjectStore, signer: Links) -> None:
         self._store = store
         self._counts = counts
         self._outcomes = found
         self._objects = objects
         self._links = signer
-        self._namespace = namespace
 
     async def on_get(self, req: Request, resp: Response, identifier: str) -> None:
         """Answer with all that is known of the job, but for its images' results."""
-        await self._tell(req, resp, await self._find(resp, identifier))
+        await self._tell(req, resp, await self._find(req, resp, identifier))
 
     on_head = on_get
 
     async def on_post_cancel(self, req: Request, resp: Response, identifier: str) -> None:
         """Ask for the job's end: 202, 200 if it is cancelled already, 409 if it ended otherwise."""
-        job = await self._find(resp, identifier)
+        job = await self._find(req, resp, identifier)
         if states.job_state(job).final and job.status.state != State.CANCELLED:
             raise _conflict(job, f"The job has ended: it is {job.status.state}.")
         if job.status.state != State.CANCELLED:
@@ -50,7 +49,7 @@ class Jobs:
 
     async def on_post_retry(self, req: Request, resp: Response, identifier: str) -> None:
         """Ask for another attempt at the failed images: 202; 409 if the job still runs, was cancelled, or has no failed images."""
-        job = await self._find(resp, identifier)
+        job = await self._find(req, resp, identifier)
         _check_retry(job)
         # Not one more, but so many that one more attempt is due: asked for twice, it is still one.
         attempts = states.attempt(job.status)
@@ -63,7 +62,7 @@ class Jobs:
         reader = paging.query_reader(req.params, ("outputs",))
         with_outputs = reader.boolean("outputs")
         reader.check()
-        job = await self._find(resp, identifier)
+        job = await self._find(req, resp, identifier)
         if with_outputs and not _goes_with_outputs(job):
             if not states.job_state(job).final:
                 raise _conflict(job, "The job still runs and writes outputs: cancel it first.", retryable=True)
@@ -71,8 +70,8 @@ class Jobs:
         await self._store.delete(job.key, job.uid)
         resp.status = 204
 
-    async def _find(self, resp: Response, identifier: str) -> ImageJob:
-        job = await find_job(self._store, self._namespace, identifier)
+    async def _find(self, req: Request, resp: Response, identifier: str) -> ImageJob:
+        job = await find_job(self._store, req.caller, identifier)
         resp.context.job_id = job.key.name
         return job
 

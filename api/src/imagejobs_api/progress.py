@@ -58,15 +58,14 @@ class LiveCounts:
 class Progress:
     """Tells how far a job or one of its images is."""
 
-    def __init__(self, store: JobStore, counts: LiveCounts, outcomes: Outcomes, namespace: str) -> None:
+    def __init__(self, store: JobStore, counts: LiveCounts, outcomes: Outcomes) -> None:
         self._store = store
         self._counts = counts
         self._outcomes = outcomes
-        self._namespace = namespace
 
     async def on_get(self, req: Request, resp: Response, identifier: str) -> None:
         """Answer with the progress."""
-        found = await find(self._store, self._namespace, identifier)
+        found = await find(self._store, req.caller, identifier)
         resp.context.job_id = found.job.key.name
         resp.media = await self._body(found)
         resp.set_header("Cache-Control", "no-store")

@@ -1,4 +1,4 @@
-"""Gives every request an id and writes one log line for each. Never logs queries, bodies, or links."""
+"""Gives every request an id and writes one log line for each. Never logs queries, bodies, keys, or links."""
 
 import logging
 import re
@@ -8,6 +8,8 @@ from typing import Any
 
 from falcon.asgi import Response
 
+from imagejobs_api.callers import apikeys
+from imagejobs_api.callers.caller import Caller
 from imagejobs_api.connection import Request
 
 HEADER = "X-Request-ID"
@@ -32,10 +34,15 @@ class RequestLog:
         line: dict[str, Any] = {
             "request_id": resp.get_header(HEADER),
             "method": req.method,
-            "path": req.path[:200],
+            "path": apikeys.hidden(req.path[:200]),
             "status": resp.status_code,
             "milliseconds": round(1000 * (time.perf_counter() - req.context.started), 1),
         }
-        job_id = getattr(resp.context, "job_id", None)
-        line |= {"job_id": job_id} if job_id else {}
+        caller: Caller | None = getattr(req.context, "caller", None)
+        known = {
+            "job_id": getattr(resp.context, "job_id", None),
+            "caller": caller and caller.name,
+            "key_name": caller and caller.key_name,
+        }
+        line |= {name: value for name, value in known.items() if value}
         log.log(logging.DEBUG if req.path in _QUIET else logging.INFO, "request", extra=line)

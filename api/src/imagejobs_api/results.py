@@ -29,15 +29,14 @@ LINES = 100
 class Results:
     """Tells the results of a job's images."""
 
-    def __init__(self, store: JobStore, found: Outcomes, signer: Links, namespace: str) -> None:
+    def __init__(self, store: JobStore, found: Outcomes, signer: Links) -> None:
         self._store = store
         self._outcomes = found
         self._links = signer
-        self._namespace = namespace
 
     async def on_get(self, req: Request, resp: Response, identifier: str) -> None:
         """Answer with a page of results, or with all of them as lines if `Accept` asks for that."""
-        job = await find_job(self._store, self._namespace, identifier)
+        job = await find_job(self._store, req.caller, identifier)
         resp.context.job_id = job.key.name
         resp.set_header("Cache-Control", "no-store")
         resp.set_header("Vary", "Accept")

@@ -11,6 +11,7 @@ from types import FrameType
 import uvicorn
 
 from imagejobs_api.app import create_app
+from imagejobs_api.callers.callersfile import CallersFile
 from imagejobs_api.connection import App
 from imagejobs_api.settings import KUBERNETES, SQLITE, Settings
 from imagejobs_api.waiting import Waiting
@@ -79,13 +80,14 @@ async def serve(settings: Settings, sock: socket.socket) -> None:
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[tuple[App, Waiting]]:
+    callers = CallersFile(Path(settings.callers_file), settings.namespace) if settings.callers_file else None
     redis = connect(settings.redis_url)
     board, queue = RedisBoard(redis), RedisTaskQueue(redis)
     objects = S3Objects.from_settings(settings.s3)
     store = await _store(settings)
     waiting = Waiting(store, board)
     try:
-        yield create_app(settings, store, board, queue, objects, BotoSigner.from_settings(settings.s3), waiting), waiting
+        yield create_app(settings, store, board, queue, objects, BotoSigner.from_settings(settings.s3), callers, waiting), waiting
     finally:
         await store.close()
         await redis.aclose()

@@ -29,6 +29,7 @@ class Settings:
         job_store: `kubernetes`, or `sqlite:` and a path.
         kubeconfig: File that leads to a cluster from outside; "" is the pod's service account.
         namespace: Where jobs are created and looked for.
+        callers_file: File that names callers and their keys; "" lets anybody in.
         link_seconds: How long a download link is valid.
         default_wait_seconds: How long `/api/resize` holds its answer when the caller does not say.
         public_url: What links to this API begin with; "" takes each request's own Host.
@@ -43,6 +44,7 @@ class Settings:
     redis_url: str
     s3: S3Settings
     limits: Limits
+    callers_file: str = ""
     link_seconds: int = 3600
     default_wait_seconds: int = 10
     public_url: str = ""
@@ -52,7 +54,8 @@ class Settings:
     @classmethod
     def read(cls, reader: Reader) -> "Settings":
         """Read the variables of the API; faults go to the reader."""
-        host, port = _listen(reader)
+        callers_file = reader.text("CALLERS_FILE", 1000, "") or ""
+        host, port = _listen(reader, bool(callers_file))
         return cls(
             host=host,
             port=port,
@@ -62,6 +65,7 @@ class Settings:
             redis_url=settings.redis_url(reader),
             s3=S3Settings.read(reader),
             limits=_limits(reader),
+            callers_file=callers_file,
             link_seconds=reader.integer("LINK_SECONDS", 1, MAX_LINK_SECONDS, 3600) or 3600,
             default_wait_seconds=int(reader.number("DEFAULT_WAIT_SECONDS", 0, MAX_WAIT_SECONDS, 10)),
             public_url=(reader.text("PUBLIC_URL", 500, "", settings.HOST_PORT_URL, "an http(s) URL") or "").rstrip("/"),
@@ -70,14 +74,18 @@ class Settings:
         )
 
 
-def _listen(reader: Reader) -> tuple[str, int]:
+def _listen(reader: Reader, has_callers: bool) -> tuple[str, int]:
     text = reader.text("LISTEN", 260, "127.0.0.1:8080", _LISTEN, "an address and a port such as 127.0.0.1:8080") or ""
     host, _, port = text.rpartition(":")
     host = host.strip("[]")
     if int(port) > 65_535:
         reader.fault("LISTEN", f"there is no port {port}")
-    if not _is_loopback(host) and not reader.boolean("ALLOW_ANONYMOUS"):
-        reader.fault("LISTEN", f"{host} can be reached from other machines, and callers need no key: set ALLOW_ANONYMOUS=true if that is meant")
+    allows_anonymous = reader.boolean("ALLOW_ANONYMOUS")
+    if has_callers and allows_anonymous:
+        reader.fault("ALLOW_ANONYMOUS", "contradicts CALLERS_FILE, with which every caller needs a key")
+    if not (has_callers or allows_anonymous or _is_loopback(host)):
+        what = "give callers keys by CALLERS_FILE, or set ALLOW_ANONYMOUS=true if that is meant"
+        reader.fault("LISTEN", f"{host} can be reached from other machines, and callers need no key: {what}")
     return host, int(port)
 
 

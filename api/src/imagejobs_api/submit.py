@@ -16,7 +16,6 @@ from imagejobs_api.outcomes import Outcomes
 from imagejobs_api.waiting import Waiting
 from imagejobs_contract import names
 from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.names import JobKey
 from imagejobs_contract.outcome import Outcome
 from imagejobs_contract.status import State
 
@@ -48,18 +47,17 @@ class Submitter:
         wait_seconds: How long the answer about a single image is held by default; that about many is not.
     """
 
-    def __init__(self, intake: Intake, waiting: Waiting, signer: Links, namespace: str, wait_seconds: int) -> None:
+    def __init__(self, intake: Intake, waiting: Waiting, signer: Links, wait_seconds: int) -> None:
         self._intake = intake
         self._waiting = waiting
         self._links = signer
-        self._namespace = namespace
         self._wait_seconds = wait_seconds
 
     async def submit(self, req: Request, resp: Response, form: Form) -> Submission:
         """Accept a form, wait, and set all of the answer but its body."""
         base = self._links.base(req)
         repeated = idempotency.read(req.get_header(idempotency.HEADER))
-        key = JobKey(self._namespace, idempotency.job_name(repeated) if repeated else names.new_job_id())
+        key = req.caller.job_key(idempotency.job_name(req.caller, repeated) if repeated else names.new_job_id())
         with self._waiting.watch(key) as watch:
             accepted = await self._intake.accept(req, form, key, repeatable=repeated is not None)
             resp.context.job_id = key.name

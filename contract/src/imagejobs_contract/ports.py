@@ -43,8 +43,8 @@ class JobStore(Protocol):
         """
         ...
 
-    async def list(self, namespace: str | None, state: State | None = None, limit: int = 100, cursor: str = "") -> Page:
-        """Return a page of jobs, newest first; of all namespaces if None. Unreadable ones are left out.
+    async def list(self, namespace: str | None, state: State | None = None, limit: int = 100, cursor: str = "", *, caller: str | None = None) -> Page:
+        """Return a page of jobs, newest first; of all namespaces and callers if None. Unreadable ones are left out.
 
         Newest first holds within SQLite, and within one page of the Kubernetes API, which orders by name.
         """

@@ -43,11 +43,11 @@ class KubernetesStore:
         """Return the job as it stands. See `ports.JobStore`."""
         return ImageJob.from_body(await self._body(key))
 
-    async def list(self, namespace: str | None, state: State | None = None, limit: int = 100, cursor: str = "") -> Page:
+    async def list(self, namespace: str | None, state: State | None = None, limit: int = 100, cursor: str = "", *, caller: str | None = None) -> Page:
         """Return a page of jobs; it is newest first within itself, and ends where a namespace ends. See `ports.JobStore`."""
         watched = self._namespaces if namespace is None else (namespace,)
         place, token = objects.read_cursor(cursor, len(watched))
-        query = {"limit": str(limit), "continue": token, "fieldSelector": objects.selector(state)}
+        query = {"limit": str(limit), "continue": token, "fieldSelector": objects.selector(state), "labelSelector": objects.labels(caller)}
         answer = await watches.list_page(self._client, watched[place], query)
         jobs = sorted(filter(None, map(objects.readable, answer["items"])), key=lambda job: (str(job.created), job.key.name), reverse=True)
         return Page(tuple(jobs), objects.show_cursor(place, answer["metadata"].get("continue", ""), len(watched)))

@@ -69,6 +69,11 @@ def selector(state: State | None) -> str:
     return f"status.state={state}" if state else ""
 
 
+def labels(caller: str | None) -> str:
+    """Return the label selector of a caller's jobs."""
+    return f"{names.LABEL_CALLER}={caller}" if caller else ""
+
+
 def show_cursor(place: int, token: str, places: int) -> str:
     """Return the cursor of the page after one of the `place`-th of `places` namespaces; "" after the last."""
     if token:

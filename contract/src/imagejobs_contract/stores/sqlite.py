@@ -38,9 +38,9 @@ class SqliteStore:
         """Return the job as it stands. See `ports.JobStore`."""
         return await self._read(lambda db: sqlite_reads.select(db, key))
 
-    async def list(self, namespace: str | None, state: State | None = None, limit: int = 100, cursor: str = "") -> Page:
+    async def list(self, namespace: str | None, state: State | None = None, limit: int = 100, cursor: str = "", *, caller: str | None = None) -> Page:
         """Return a page of jobs, newest first. See `ports.JobStore`."""
-        return await self._read(lambda db: sqlite_reads.page(db, namespace, state, limit, cursor))
+        return await self._read(lambda db: sqlite_reads.page(db, namespace, state, limit, cursor, caller))
 
     async def keys(self) -> Sequence[JobKey]:
         """Return the keys of all jobs."""

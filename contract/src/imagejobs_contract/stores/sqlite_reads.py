@@ -5,6 +5,7 @@ import re
 import sqlite3
 from typing import Any
 
+from imagejobs_contract import names
 from imagejobs_contract.errors import Fault, Invalid, NotFound
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.names import JobKey
@@ -27,11 +28,14 @@ def select(db: sqlite3.Connection, key: JobKey) -> ImageJob:
     return _job(row)
 
 
-def page(db: sqlite3.Connection, namespace: str | None, state: State | None, limit: int, cursor: str) -> Page:
+def page(db: sqlite3.Connection, namespace: str | None, state: State | None, limit: int, cursor: str, caller: str | None) -> Page:
     """Return jobs in the opposite order of their acceptance; the cursor is the last one's row."""
     if not re.fullmatch("[0-9]{0,18}", cursor, re.ASCII):
         raise Invalid([Fault("cursor", "is not one of ours")])
-    conditions = {"namespace = ?": namespace, "state = ?": state and state.value, "id < ?": int(cursor) if cursor else None}
+    conditions = {
+        "namespace = ?": namespace, "state = ?": state and state.value, "id < ?": int(cursor) if cursor else None,
+        f"json_extract(labels, '$.\"{names.LABEL_CALLER}\"') = ?": caller,
+    }  # fmt: skip
     given = {condition: value for condition, value in conditions.items() if value is not None}
     where = f"WHERE {' AND '.join(given)}" if given else ""
     rows = db.execute(f"SELECT {_COLUMNS} FROM jobs {where} ORDER BY id DESC LIMIT ?", (*given.values(), limit + 1)).fetchall()  # noqa: S608

@@ -1,0 +1,49 @@
+"""`python -m imagejobs_api.callers`: makes keys, and checks a file of callers before it is installed. Needs neither network nor settings."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from imagejobs_api.callers import apikeys
+from imagejobs_api.callers.callersfile import CallersFile
+from imagejobs_contract.errors import Invalid
+
+HEAD = "# The key, shown this once: give it to the caller and keep it nowhere else.\n"
+ENTRY = "# For the file of callers:\n- name: {name}\n  keys:\n    - sha256: {sha256}\n"
+READ_ONLY = "      read_only: true\n"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the arguments say; return 1 if a file is wrong."""
+    given = _parser().parse_args(arguments)
+    if given.command == "check":
+        return check(given.file)
+    key = apikeys.new_key()
+    entry = ENTRY.format(name=given.name, sha256=apikeys.digest(key)) + (READ_ONLY if given.read_only else "")
+    sys.stdout.write(f"{HEAD}{key}\n\n{entry}")
+    return 0
+
+
+def check(file: Path) -> int:
+    """Say what is wrong with a file."""
+    try:
+        CallersFile(file, "default")
+    except Invalid as ex:
+        sys.stdout.writelines(f"{fault}\n" for fault in ex.faults)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m imagejobs_api.callers", description="API keys of callers.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    new = commands.add_parser("new", help="make a key, and what to write into the file of callers")
+    new.add_argument("name", help="name of the caller: a DNS label")
+    new.add_argument("--read-only", action="store_true", help="the key may only read")
+    commands.add_parser("check", help="say what is wrong with a file of callers").add_argument("file", type=Path)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
