@@ -20,8 +20,8 @@ $(STAMP): requirements.lock $(MEMBERS:%=%/pyproject.toml) tools/setup
 run: setup ## Run everything on this machine, until Ctrl-C
 	@exec $(BIN)/imagejobs local $(ARGS)
 
-test: setup ## Test everything but e2e against real servers (compiles a control plane if Go is there: minutes, once)
-	@KUBEBUILDER_ASSETS="$${KUBEBUILDER_ASSETS:-$$(tests/controlplane/build || true)}" $(BIN)/pytest $(ARGS)
+test: setup ## Test everything but e2e against real servers (compiles a control plane and helm if Go is there: minutes, once)
+	@tests/programs/with $(BIN)/pytest $(ARGS)
 
 check: setup ## Read everything and change nothing: format, lint, types, layers, layout, members, generated pages
 	@$(BIN)/ruff format --check $(PYTHON_FILES)

@@ -18,7 +18,7 @@ from controlplane_client import ControlPlane, wait_until, write_kubeconfig
 
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
 CONTROLLERS = ("garbage-collector-controller", "job-controller", "namespace-controller", "serviceaccount-controller", "ttl-after-finished-controller")
-BUILD = Path(__file__).parent / "controlplane" / "build"
+BUILD = Path(__file__).parent / "programs" / "build"
 CRD = Path(__file__).parents[1] / "manifests" / "crd.yaml"
 PR_SET_PDEATHSIG = 1
 ATTEMPTS = 3
@@ -42,7 +42,7 @@ def find_programs(environ: Mapping[str, str]) -> Path:
 
 
 def _compiled() -> str:
-    built = subprocess.run([BUILD], capture_output=True, text=True, check=False)
+    built = subprocess.run([BUILD, "kube"], capture_output=True, text=True, check=False)
     if built.returncode:
         raise Missing(built.stderr.strip()[-500:])
     return built.stdout.strip()

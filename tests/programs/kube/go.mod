@@ -1,4 +1,4 @@
-module imagejobs.dev/tests/controlplane/kube
+module imagejobs.dev/tests/programs/kube
 
 go 1.26.0
 
