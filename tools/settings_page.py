@@ -23,6 +23,7 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "settings.md"
 PROGRAMS: Mapping[str, Callable[[Reader], object]] = {"api": ApiSettings.read, "operator": OperatorSettings.read, "worker": WorkerSettings.read}
 MEANINGS = {
     "ALLOWED_PRIVATE_SOURCES": "Networks (CIDR) that URLs of images may lead to though they are not public.",
+    "ALLOWED_PORTS": "Ports that URLs of images and callbacks may lead to: numbers and ranges with commas between them.",
     "ALLOW_ANONYMOUS": "Lets LISTEN be an address that other machines reach, though callers need no key.",
     "AWS_ACCESS_KEY_ID": "S3 credentials; without them the usual places are searched (profile, workload identity).",
     "AWS_SECRET_ACCESS_KEY": "The secret of the S3 credentials.",
@@ -30,6 +31,7 @@ MEANINGS = {
     "CONCURRENCY": "Jobs that the operator looks at at once.",
     "CHECKPOINT_SECONDS": "Time between two checkpoints of a shard.",
     "DEFAULT_WAIT_SECONDS": "How long `/api/resize` holds its answer when the caller does not say.",
+    "DNS64_PREFIX": "Prefix (96 bits) under which DNS64 shows IPv4 hosts, such as `64:ff9b::/96`: there the IPv4 address decides.",
     "GRACE_SECONDS": "How long images in hand may take after SIGTERM; below the pod's `terminationGracePeriodSeconds`.",
     "HEALTH_LISTEN": "Address and port of the operator's `/healthz`; without it there is none.",
     "JOBS_ENABLED": "Whether Indexed Jobs may be used; on by default where the store is Kubernetes.",

@@ -63,9 +63,9 @@ def test_urls_are_a_batch_even_if_there_is_one(service):
 
 def test_of_several_urls_one_that_is_refused_has_its_error_at_once(service):
     service.stand_in.paused.set()
-    body = post(service, {"urls": [PHOTO, "http://me:secret@example.org/a.jpg"]}).json()
-    assert [each["state"] for each in body["image_jobs"]] == ["Pending", "Failed"]
-    assert body["image_jobs"][1]["error"]["code"] == "source_forbidden"
+    body = post(service, {"urls": [PHOTO, "http://me:secret@example.org/a.jpg", "http://10.1/b.jpg"]}).json()
+    assert [each["state"] for each in body["image_jobs"]] == ["Pending", "Failed", "Failed"]
+    assert [each["error"]["code"] for each in body["image_jobs"][1:]] == ["source_forbidden"] * 2
 
 
 REFUSED = [
@@ -76,14 +76,21 @@ REFUSED = [
     "http://",
     "http://[fe80::1%25eth0]/",
     "http://a:99999/",
+    "http://169.254.169.254/latest/meta-data/",
+    "http://2130706433/",
+    "http://0x7f.1/a.jpg",
+    "http://[::ffff:10.0.0.1]/a.jpg",
+    "http://[64:ff9b::a9fe:a9fe]/",
+    "http://localhost:8080/a.jpg",
+    "https://images.example.org:22/a.jpg",
 ]
 
 
 @pytest.mark.parametrize("url", REFUSED)
-def test_one_url_that_the_address_guard_refuses_by_its_form_is_refused_at_once(service, url):
+def test_one_url_that_the_address_guard_refuses_unseen_is_refused_at_once(service, url):
     before = len(service.stand_in.jobs())
     answer = post(service, {"url": url})
-    assert (answer.status_code, answer.json()["code"]) == (422, "source_forbidden")
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_options")
     assert [fault["where"] for fault in answer.json()["errors"]] == ["url"]
     assert len(service.stand_in.jobs()) == before
 
@@ -101,7 +108,7 @@ BAD = {
     "too long": ({"json": {"url": f"{SITE}/{'a' * 2048}"}}, 400, "invalid_options", ["url"]),
     "with a space": ({"json": {"url": f"{SITE}/a b.jpg"}}, 400, "invalid_options", ["url"]),
     "no http among several": ({"json": {"urls": [PHOTO, "ftp://a/b"]}}, 400, "invalid_options", ["urls[1]"]),
-    "all refused": ({"json": MANY_REFUSED}, 422, "source_forbidden", ["urls[0]", "urls[1]"]),
+    "all refused": ({"json": MANY_REFUSED}, 400, "invalid_options", ["urls[0]", "urls[1]"]),
     "name of several": ({"json": {"urls": [PHOTO], "name": "x"}}, 400, "invalid_options", ["name"]),
     "too many": ({"json": {"urls": [PHOTO] * 65}}, 413, "payload_too_large", []),
     "options": ({"json": {"url": PHOTO, "width": [], "fit": {}, "colour": 1}}, 400, "invalid_options", ["colour", "width", "fit"]),

@@ -1,21 +1,24 @@
 import asyncio
+import gzip
 import ssl
 import subprocess
 import time
 from contextlib import asynccontextmanager
-from ipaddress import ip_network
 
 import pytest
 
-from imagejobs_contract.address import Guard
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
+from imagejobs_contract.guard import Guard
+from imagejobs_contract.reach import Reach
 from imagejobs_worker.download import Patience, download
 
-LOOPBACK = [ip_network("127.0.0.1/32")]
+LOOPBACK = Reach(private=("127.0.0.1/32",))
 IMAGE = bytes(range(256)) * 400
 LENGTH = f"Content-Length: {len(IMAGE)}\r\n\r\n".encode()
 OK = b"HTTP/1.1 200 OK\r\n"
+BOMB = gzip.compress(bytes(20 * 2**20))
+"""20 MB that travel as 20 kB."""
 
 
 class Site:
@@ -59,10 +62,10 @@ async def to_loopback(host, port):
     return {"inside.example": ["10.0.0.1"], "gone.example": ["192.168.7.7"]}.get(host, ["127.0.0.1"])
 
 
-def get(answers, path="/image", max_bytes=200_000, patience=Patience(1.0, 2.0), host="images.example", private=LOOPBACK):  # noqa: B008
+def get(answers, path="/image", max_bytes=200_000, patience=Patience(1.0, 2.0), host="images.example", reach=LOOPBACK):  # noqa: B008
     async def scenario():
         async with serving(answers) as site:
-            guard = Guard(private=private, resolve=to_loopback)
+            guard = Guard(reach, resolve=to_loopback)
             return await download(guard, f"http://{host}:{site.port}{path}", max_bytes, patience), site
 
     return asyncio.run(scenario())
@@ -136,6 +139,9 @@ def test_proxies_of_the_environment_are_not_used(monkeypatch):
         (OK + b"Content-Length: -1\r\n\r\n", Code.SOURCE_ERROR),
         (OK + b"Content-Length: 0x10\r\n\r\n", Code.SOURCE_ERROR),
         (OK + b"Content-Encoding: gzip\r\n\r\n" + IMAGE[:10], Code.SOURCE_ERROR),
+        (OK + b"Content-Encoding: gzip\r\n\r\n" + BOMB, Code.SOURCE_ERROR),
+        (OK + b"Content-Encoding: br\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(BOMB, 1000), Code.SOURCE_ERROR),
+        (b"HTTP/1.1 302 Found\r\nLocation: http://[::1\r\n\r\n", Code.SOURCE_ERROR),
         (OK + b"no colon\r\n\r\n", Code.SOURCE_ERROR),
         (OK + b"X: " + b"y" * 100_000 + b"\r\n\r\n", Code.SOURCE_ERROR),
         (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", Code.SOURCE_ERROR),
@@ -149,7 +155,8 @@ def test_proxies_of_the_environment_are_not_used(monkeypatch):
     ids=[
         "404", "410", "401", "403", "429", "503", "206 unasked", "302 without location", "declared too large", "endless", "chunks too large",
         "one chunk too large", "cut body", "cut chunk", "chunk longer than its size", "negative chunk", "gzip transfer", "chunked with length",
-        "two lengths", "negative length", "hexadecimal length", "gzip", "header without colon", "endless header", "another protocol", "HTTP/2",
+        "two lengths", "negative length", "hexadecimal length", "gzip", "a bomb", "a bomb in chunks",
+        "redirect to half an address", "header without colon", "endless header", "another protocol", "HTTP/2",
         "nothing", "silence", "body drips", "headers drip", "endless interim answers",
     ],
 )  # fmt: skip
@@ -195,7 +202,7 @@ def test_a_redirect_to_where_nobody_may_go_is_refused_before_anything_is_sent(lo
     async def scenario():
         async with serving({"/image": f"HTTP/1.1 302 Found\r\nLocation: {location}\r\n\r\n".encode()}) as site:
             with pytest.raises(ImageFailed) as caught:
-                await download(Guard(private=LOOPBACK, resolve=resolve), f"http://images.example:{site.port}/image", 1000, Patience(1, 2))
+                await download(Guard(LOOPBACK, resolve=resolve), f"http://images.example:{site.port}/image", 1000, Patience(1, 2))
             return caught.value, len(site.requests)
 
     error, requests = asyncio.run(scenario())
@@ -211,7 +218,7 @@ def test_a_name_that_rebinds_between_two_hops_is_refused():
 
     async def scenario():
         async with serving({"/image": b"HTTP/1.1 302 Found\r\nLocation: /again\r\n\r\n"}) as site:
-            await download(Guard(private=LOOPBACK, resolve=resolve), f"http://images.example:{site.port}/image", 1000, Patience(1, 2))
+            await download(Guard(LOOPBACK, resolve=resolve), f"http://images.example:{site.port}/image", 1000, Patience(1, 2))
 
     with pytest.raises(ImageFailed) as caught:
         asyncio.run(scenario())
@@ -219,12 +226,12 @@ def test_a_name_that_rebinds_between_two_hops_is_refused():
 
 
 def test_loopback_is_refused_by_default():
-    assert code_of({"/image": OK + LENGTH + IMAGE}, private=[]) is Code.SOURCE_FORBIDDEN
+    assert code_of({"/image": OK + LENGTH + IMAGE}, reach=Reach()) is Code.SOURCE_FORBIDDEN
 
 
 def test_nobody_listening_is_a_source_error():
     with pytest.raises(ImageFailed) as caught:
-        asyncio.run(download(Guard(private=LOOPBACK, resolve=to_loopback), "http://images.example:1/", 1000, Patience(1, 2)))
+        asyncio.run(download(Guard(Reach(("127.0.0.1/32",), ((1, 1),)), resolve=to_loopback), "http://images.example:1/", 1000, Patience(1, 2)))
     assert caught.value.code is Code.SOURCE_ERROR
 
 
@@ -249,7 +256,7 @@ def test_tls_is_verified_for_the_name_that_was_asked_for(certificate, host, trus
 
     async def scenario():
         async with serving({"/image": OK + LENGTH + IMAGE}, tls=server_side) as site:
-            guard = Guard(private=LOOPBACK, resolve=to_loopback, tls=client_side)
+            guard = Guard(LOOPBACK, resolve=to_loopback, tls=client_side)
             return await download(guard, f"https://{host}:{site.port}/image", 200_000, Patience(2, 4))
 
     if code is None:

@@ -1,6 +1,7 @@
 import pytest
 
 from imagejobs_contract.names import JobKey
+from imagejobs_contract.reach import Reach
 from imagejobs_contract.settings import read
 from imagejobs_worker.inputs import ShardKey
 from imagejobs_worker.settings import Settings, read_shard
@@ -11,7 +12,7 @@ SHARD = {"IMAGEJOB_NAME": "holiday", "IMAGEJOB_NAMESPACE": "team-a", "IMAGEJOB_U
 def test_everything_has_a_default():
     settings = read({}, Settings.read)
     assert (settings.parallel, settings.lease_seconds, settings.grace_seconds, settings.checkpoint_seconds) == (1, 10.0, 20.0, 5.0)
-    assert settings.private_sources == ()
+    assert settings.reach == Reach()
 
 
 def test_all_bad_variables_are_named_at_once(capsys):
@@ -26,7 +27,7 @@ def test_all_bad_variables_are_named_at_once(capsys):
 
 
 def test_private_sources_are_separated_by_commas_or_spaces():
-    assert read({"ALLOWED_PRIVATE_SOURCES": "10.0.0.0/8, fd00::/8 127.0.0.1/32"}, Settings.read).private_sources == (
+    assert read({"ALLOWED_PRIVATE_SOURCES": "10.0.0.0/8, fd00::/8 127.0.0.1/32"}, Settings.read).reach.private == (
         "10.0.0.0/8", "fd00::/8", "127.0.0.1/32",
     )  # fmt: skip
 

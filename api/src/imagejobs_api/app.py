@@ -27,6 +27,7 @@ from imagejobs_api.results import Results
 from imagejobs_api.settings import Settings
 from imagejobs_api.submit import Submissions, Submitter
 from imagejobs_api.waiting import Waiting
+from imagejobs_contract.guard import Guard
 from imagejobs_contract.ports import JobStore, LinkSigner, ObjectStore, ProgressBoard, TaskQueue
 
 
@@ -69,7 +70,7 @@ def create_app(
     live = LiveBoard(board)
     outcomes = Outcomes(live, objects)
     links = Links(signer, settings.public_url, settings.link_seconds)
-    intake = Intake(store, live, objects, Quotas(limits, queue), limits)
+    intake = Intake(store, live, objects, Quotas(limits, queue), limits, Guard(settings.sources))
     submitter = Submitter(intake, waiting, links, settings.default_wait_seconds)
     counts = LiveCounts(live)
     runs = [waiting.run, *([callers.watch] if callers else [])]

@@ -64,6 +64,8 @@ def _check(received: Received, form: Form) -> None:
         raise Invalid(received.faults)
     refusals = [source.refusal for source in received.sources if source.refusal]
     if len(refusals) == len(received.sources):
+        if form.takes_urls:
+            raise Invalid(_refused(received))  # the request alone shows it, whatever the world looks like
         raise Problem(refusals[0].code, refusals[0].message, faults=_refused(received))
 
 

@@ -15,6 +15,7 @@ from imagejobs_api.urls import UrlReader
 from imagejobs_contract import names
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import AlreadyExists, Invalid, NotFound
+from imagejobs_contract.guard import Guard
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.names import JobKey
@@ -37,12 +38,13 @@ class Accepted:
 class Intake:
     """Takes a form in and stores the job that it asks for."""
 
-    def __init__(self, store: JobStore, board: LiveBoard, objects: ObjectStore, quotas: Quotas, limits: Limits) -> None:
+    def __init__(self, store: JobStore, board: LiveBoard, objects: ObjectStore, quotas: Quotas, limits: Limits, guard: Guard) -> None:
         self._store = store
         self._board = board
         self._objects = objects
         self._quotas = quotas
         self._limits = limits
+        self._guard = guard
 
     async def accept(self, req: Request, form: Form, key: JobKey, *, repeatable: bool = False) -> Accepted:
         """Return the job once it is stored durably.
@@ -69,7 +71,7 @@ class Intake:
 
     def _reader(self, form: Form, key: JobKey, *, repeatable: bool) -> FormReader | UrlReader:
         if form.takes_urls:
-            return UrlReader(form)
+            return UrlReader(form, self._guard)
         # What a repeated request brings along must not lie where the first one's files are read from.
         return FormReader(self._objects, form, names.new_job_id() if repeatable else key.name, digests=repeatable)
 

@@ -2,10 +2,11 @@
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from imagejobs_contract import limits, settings
 from imagejobs_contract.limits import Limits
+from imagejobs_contract.reach import Reach
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.settings import S3Settings
 
@@ -33,6 +34,7 @@ class Settings:
         link_seconds: How long a download link is valid.
         default_wait_seconds: How long `/api/resize` holds its answer when the caller does not say.
         public_url: What links to this API begin with; "" takes each request's own Host.
+        sources: How far URLs of images may lead, as the workers are told.
         ready_parts: Which parts must be there for `/readyz` to answer 200; the others are reported only.
     """
 
@@ -48,6 +50,7 @@ class Settings:
     link_seconds: int = 3600
     default_wait_seconds: int = 10
     public_url: str = ""
+    sources: Reach = field(default_factory=Reach)
     ready_parts: tuple[str, ...] = READY_PARTS
     log_level: str = "INFO"
 
@@ -69,6 +72,7 @@ class Settings:
             link_seconds=reader.integer("LINK_SECONDS", 1, MAX_LINK_SECONDS, 3600) or 3600,
             default_wait_seconds=int(reader.number("DEFAULT_WAIT_SECONDS", 0, MAX_WAIT_SECONDS, 10)),
             public_url=(reader.text("PUBLIC_URL", 500, "", settings.HOST_PORT_URL, "an http(s) URL") or "").rstrip("/"),
+            sources=Reach.read(reader, "ALLOWED_PRIVATE_SOURCES"),
             ready_parts=_ready_parts(reader),
             log_level=reader.text("LOG_LEVEL", 10, "INFO", "DEBUG|INFO|WARNING|ERROR", "DEBUG, INFO, WARNING or ERROR") or "",
         )

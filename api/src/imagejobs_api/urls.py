@@ -1,6 +1,6 @@
 """Bodies that name images by URL: JSON, or a form of either kind. Nothing is fetched or resolved here, the worker does that behind the address guard.
 
-What the guard would refuse by its form alone is refused at once, with the error that the worker would come to.
+What the guard would refuse without asking anybody (its form, its port, a host that is itself an address) is refused at once.
 """
 
 import json
@@ -16,11 +16,13 @@ from falcon.media import MultipartFormHandler
 from imagejobs_api import filenames
 from imagejobs_api.errors import Problem
 from imagejobs_api.forms import Form, Received, Source
-from imagejobs_contract import address, limits
+from imagejobs_contract import limits
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, Refused
+from imagejobs_contract.guard import Guard
 from imagejobs_contract.imagejob import URL_PATTERN
 from imagejobs_contract.reader import Reader
+from imagejobs_contract.target import read_url
 
 ONE = "url"
 MANY = ("urls", "urls[]")
@@ -33,7 +35,8 @@ SPARE_FIELDS = 16
 class UrlReader:
     """Reads one body, which may hold no files."""
 
-    def __init__(self, form: Form) -> None:
+    def __init__(self, form: Form, guard: Guard) -> None:
+        self._guard = guard
         self._max_fields = form.max_files + len(form.option_fields) + SPARE_FIELDS
         self._max_urls = form.max_files
         self._urls: list[tuple[str, object]] = []
@@ -96,11 +99,18 @@ class UrlReader:
         url = reader.text(where, limits.MAX_URL)
         if url is None:
             return Source("", where=where)  # its fault is noted
-        refusal = _refusal(url)
+        refusal = self._refusal(url)
         if not re.fullmatch(URL_PATTERN, url, re.ASCII) and not (refusal and self.received.single):
             # An ImageJob cannot hold it, and so the batch not its place.
             reader.fault(where, "is not an http(s) URL")
         return Source("" if refusal else _name(url), url=url, where=where, refusal=refusal)
+
+    def _refusal(self, url: str) -> ImageFailed | None:
+        try:
+            self._guard.check(read_url(url))
+        except Refused as ex:
+            return ImageFailed(ex.message, code=ex.code)
+        return None
 
 
 def _fields(data: bytes, kind: str, most: int) -> Iterator[tuple[str, object]]:
@@ -127,16 +137,8 @@ def _object(data: bytes) -> dict[str, object]:
     return body
 
 
-def _refusal(url: str) -> ImageFailed | None:
-    try:
-        address.read_url(url)
-    except Refused as ex:
-        return ImageFailed(ex.message, code=ex.code)
-    return None
-
-
 def _name(url: str) -> str:
-    return filenames.clean(PurePosixPath(unquote(address.read_url(url).path.partition("?")[0])).name)
+    return filenames.clean(PurePosixPath(unquote(read_url(url).path.partition("?")[0])).name)
 
 
 async def _once(data: bytes) -> AsyncIterator[bytes]:

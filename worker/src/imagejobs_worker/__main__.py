@@ -87,7 +87,7 @@ def _shard_settings() -> tuple[Settings, ShardKey]:
 
 
 def _work(settings: Settings, objects: S3Objects, doors: Sequence[Door]) -> Work:
-    fetch = Fetch(objects, through_guard(settings.private_sources), settings.limits.max_file_bytes)
+    fetch = Fetch(objects, through_guard(settings.reach), settings.limits.max_file_bytes)
     return Work(fetch, Store(objects), doors, Retry())
 
 

@@ -9,10 +9,11 @@ import ssl
 from dataclasses import dataclass
 from urllib.parse import urljoin
 
-from imagejobs_contract.address import Guard, Target, read_url
+from imagejobs_contract.answer import Head, read_body, read_head
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, Refused, TooLarge
-from imagejobs_worker.answer import Head, read_body, read_head
+from imagejobs_contract.guard import Guard
+from imagejobs_contract.target import Target, read_url
 
 MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})

@@ -1,6 +1,6 @@
 """Brings an image's source into memory: from S3 by its key, or from a URL through the address guard. Never more than one file's limit."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -8,9 +8,10 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, NotFound, TooLarge, Unavailable
 from imagejobs_contract.imagejob import Item
 from imagejobs_contract.ports import ObjectStore
+from imagejobs_contract.reach import Reach
 
 if TYPE_CHECKING:
-    from imagejobs_contract.address import Guard
+    from imagejobs_contract.guard import Guard
 
 Download = Callable[[str, int], Awaitable[bytes]]
 """URL and most bytes -> body; raises ImageFailed."""
@@ -53,20 +54,18 @@ class Fetch:
         return data
 
 
-def through_guard(private: Sequence[str]) -> Download:
+def through_guard(reach: Reach) -> Download:
     """Return what reads URLs through the address guard. What that needs is imported with the first URL: 25 ms that images from S3 do not pay.
 
     Args:
-        private: Networks (CIDR) that may be reached though they are not public.
+        reach: How far they may lead.
     """
 
     @cache
     def guard() -> "Guard":
-        from ipaddress import ip_network
+        from imagejobs_contract.guard import Guard
 
-        from imagejobs_contract.address import Guard
-
-        return Guard([ip_network(network) for network in private])
+        return Guard(reach)
 
     async def read(url: str, max_bytes: int) -> bytes:
         from imagejobs_worker.download import Patience, download

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.names import LOCAL_NAMESPACE, MAX_NAME, NAME_PATTERN, JobKey
+from imagejobs_contract.reach import Reach
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.settings import S3Settings, read_limits, redis_url
 from imagejobs_contract.shards import ENV_ATTEMPT, ENV_INDEX, ENV_NAME, ENV_NAMESPACE, ENV_UID
@@ -26,7 +27,7 @@ class Settings:
         grace_seconds: How long images in hand may take after SIGTERM; below the pod's terminationGracePeriodSeconds.
         lease_seconds: After so long without a sign of life a pool worker's task is given to another; the same in all workers.
         checkpoint_seconds: Between two checkpoints of a shard.
-        private_sources: Networks (CIDR) that URLs of images may lead to though they are not public.
+        reach: How far URLs of images may lead.
     """
 
     s3: S3Settings
@@ -39,7 +40,7 @@ class Settings:
     grace_seconds: float
     lease_seconds: float
     checkpoint_seconds: float
-    private_sources: tuple[str, ...]
+    reach: Reach
 
     @classmethod
     def read(cls, reader: Reader) -> "Settings":
@@ -55,7 +56,7 @@ class Settings:
             grace_seconds=reader.number("GRACE_SECONDS", 0.0, 3600.0, 20.0),
             lease_seconds=reader.number("LEASE_SECONDS", 0.5, 3600.0, 10.0),
             checkpoint_seconds=reader.number("CHECKPOINT_SECONDS", 0.1, 600.0, 5.0),
-            private_sources=_networks(reader),
+            reach=Reach.read(reader, "ALLOWED_PRIVATE_SOURCES"),
         )
 
 
@@ -69,19 +70,3 @@ def read_shard(reader: Reader) -> ShardKey:
     uid = reader.text(ENV_UID, 64, "", UID, "a uid") or ""
     attempt, shard = reader.integer(ENV_ATTEMPT, 1, 10**6, 1), reader.integer(ENV_INDEX, 0, 10**6, 0)
     return ShardKey(JobKey(namespace, name), uid, attempt or 1, shard or 0)
-
-
-def _networks(reader: Reader) -> tuple[str, ...]:
-    text = reader.text("ALLOWED_PRIVATE_SOURCES", 2000, "") or ""
-    if not text:
-        return ()
-    # Imported here: it takes longer than reading all other settings, and most workers have no such list.
-    from ipaddress import ip_network
-
-    networks = tuple(text.replace(",", " ").split())
-    for network in networks:
-        try:
-            ip_network(network)
-        except ValueError as ex:
-            reader.fault("ALLOWED_PRIVATE_SOURCES", str(ex))
-    return networks

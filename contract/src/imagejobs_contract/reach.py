@@ -1,0 +1,74 @@
+"""How far URLs of users may lead, as the settings say it. Plain values: who only reads settings does not pay for what the guard imports."""
+
+from dataclasses import dataclass
+
+from imagejobs_contract.reader import Reader
+
+WEB_PORTS = "80,443,1024-65535"
+"""Below 1024 nothing but the web's own two: no mail, no shells, no directories."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What the address guard is told.
+
+    Attributes:
+        private: Networks (CIDR) that may be reached though they are not public.
+        ports: First and last of each range that may be reached.
+        dns64: The prefix (CIDR, 96 bits) under which the cluster's DNS64 shows IPv4 hosts, or "".
+    """
+
+    private: tuple[str, ...] = ()
+    ports: tuple[tuple[int, int], ...] = ((80, 80), (443, 443), (1024, 65_535))
+    dns64: str = ""
+
+    @classmethod
+    def read(cls, reader: Reader, private: str) -> "Reach":
+        """Read the variables.
+
+        Args:
+            reader: Of the environment.
+            private: The variable that names private networks.
+        """
+        return cls(_networks(reader, private), _ports(reader), _dns64(reader))
+
+
+def _networks(reader: Reader, name: str) -> tuple[str, ...]:
+    text = reader.text(name, 2000, "") or ""
+    if not text:
+        return ()
+    # Imported here: it takes longer than reading all other settings, and most installations have no such list.
+    from ipaddress import ip_network
+
+    networks = tuple(text.replace(",", " ").split())
+    for network in networks:
+        try:
+            ip_network(network)
+        except ValueError as ex:
+            reader.fault(name, str(ex))
+    return networks
+
+
+def _ports(reader: Reader) -> tuple[tuple[int, int], ...]:
+    one = r"[0-9]{1,5}(-[0-9]{1,5})?"
+    text = reader.text("ALLOWED_PORTS", 500, WEB_PORTS, rf"{one}(,{one})*", "ports and ranges such as 80,443,8000-8999") or WEB_PORTS
+    ranges = []
+    for part in text.split(","):
+        first, _, last = part.partition("-")
+        ranges.append((int(first), int(last or first)))
+        if not 1 <= ranges[-1][0] <= ranges[-1][1] <= 65_535:
+            reader.fault("ALLOWED_PORTS", f"{part} is no range of ports")
+    return tuple(ranges)
+
+
+def _dns64(reader: Reader) -> str:
+    text = reader.text("DNS64_PREFIX", 50, "", r"[0-9a-fA-F:]+/96", "an IPv6 prefix of 96 bits such as 64:ff9b::/96") or ""
+    if text:
+        from ipaddress import IPv6Network
+
+        try:
+            IPv6Network(text)
+        except ValueError as ex:
+            reader.fault("DNS64_PREFIX", str(ex))
+            return ""
+    return text

@@ -1,0 +1,63 @@
+"""Images that stand on a web server, over the whole stack: each ends with its result or its own error."""
+
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+
+import localstack
+from image_site import ImageSite, image_site
+
+INSIDE = {"ALLOWED_PRIVATE_SOURCES": "127.0.0.1/32", "MAX_FILE_BYTES": "400000"}
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[localstack.LocalStack]:
+    """A stack that may fetch from this machine."""
+    with localstack.running(tmp_path_factory.mktemp("sources") / "data", "--workers", "2", environ=INSIDE) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[ImageSite]:
+    """A web server with a photo, something too large, and troubles."""
+    with image_site() as site:
+        site.bodies = {"/a/photo.jpg": localstack.photo(), "/large.jpg": bytes(400_001), "/closed.jpg": 403, "/broken.jpg": 503, "/moved.jpg": 302}
+        yield site
+
+
+def post(stack: localstack.LocalStack, **body: object) -> httpx2.Response:
+    return httpx2.post(f"{stack.url}/api/upload-from-url", json=body, headers={"Prefer": "wait=30"}, timeout=60)
+
+
+def test_one_url_becomes_a_result(stack, site):
+    body = post(stack, url=site.url("/a/photo.jpg"), width=200).json()
+    assert (body["state"], body["width"], body["error"]) == ("Succeeded", 200, None)
+    assert "photo.jpg" in body["download_url"]
+
+
+def test_of_many_urls_each_has_its_own_end(stack, site):
+    paths = ("/a/photo.jpg", "/absent.jpg", "/closed.jpg", "/large.jpg", "/broken.jpg", "/moved.jpg")
+    urls = [*map(site.url, paths), "http://127.0.0.2/a.jpg", "http://no-such-host.invalid/a.jpg", "https://me:secret@example.org/a.jpg"]
+    batch = post(stack, urls=urls, width=100).json()
+    with localstack.client(stack) as client:
+        client.finished(batch["batch_job_id"])
+    results = httpx2.get(f"{stack.url}/api/jobs/{batch['batch_job_id']}/results").json()["results"]
+    assert [(each["error"] or {}).get("code") for each in results] == [
+        None, "source_not_found", "source_forbidden", "file_too_large", "source_error", "source_error", "source_forbidden", "source_error",
+        "source_forbidden",
+    ]  # fmt: skip
+    assert results[0]["outputs"][0]["width"] == 100
+
+
+def test_what_can_pass_is_tried_again_and_the_rest_is_not(stack, site):
+    site.bodies["/flaky.jpg"] = [503, localstack.photo(seed=1)]
+    assert post(stack, url=site.url("/flaky.jpg"), width=50).json()["state"] == "Succeeded"
+    post(stack, url=site.url("/gone.jpg"))
+    assert (site.requests["/flaky.jpg"], site.requests["/gone.jpg"]) == (2, 1)
+
+
+@pytest.mark.parametrize("url", ["http://169.254.169.254/latest/meta-data/", "http://10.1/", "http://0x0a000001/", "ftp://example.org/a.jpg"])
+def test_an_address_that_is_refused_costs_no_job(stack, url):
+    answer = post(stack, url=url)
+    assert (answer.status_code, answer.json()["code"], answer.json()["errors"][0]["where"]) == (400, "invalid_options", "url")
