@@ -1,6 +1,6 @@
 # Everything a developer does here. CI calls the same targets and has no logic of its own.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fmt bench lock docs
+.PHONY: help setup run test check fmt bench bench-job lock docs
 BIN := .venv/bin
 STAMP := .venv/ready
 MEMBERS := contract api operator worker cli
@@ -9,7 +9,7 @@ PYTHON_FILES := $(MEMBERS:%=%/src) tests tools
 ARGS :=
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Install everything into .venv, at the locked versions
 
@@ -42,7 +42,10 @@ docs: setup ## Write the generated pages again
 	@$(BIN)/python tools/settings_page.py
 	@$(BIN)/python tools/error_docs.py
 
-bench: setup ## Measure one small image from POST to the finished answer, with T1 beside it
+bench: setup ## Measure the worker against sharp and pyvips (minutes); ARGS="FOLDER" takes your photos
+	@PYTHONPATH=tests $(BIN)/python tests/bench/compare.py $(ARGS)
+
+bench-job: setup ## Measure one small image from POST to the finished answer, with T1 beside it
 	@PYTHONPATH=tests $(BIN)/python tests/bench/small_job.py $(ARGS)
 
 lock: setup ## Take the newest versions that pyproject.toml allows into requirements.lock

@@ -1,0 +1,41 @@
+"""Installs what the worker is compared with, at fixed versions, into a folder of their own that git ignores."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+SHARP = "0.35.5"
+VIPS = ("pyvips==3.2.0", "pyvips-binary==8.18.7")
+HERE = Path(__file__).parent
+
+
+def sharp(cache: Path) -> list[str] | None:
+    """Return the command that runs sharp, None where there is no Node."""
+    node, npm, home = shutil.which("node"), shutil.which("npm"), cache / "sharp"
+    if not node or not npm:
+        return None
+    if not (home / "node_modules/sharp").exists():
+        home.mkdir(parents=True, exist_ok=True)
+        quiet = ("--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error")
+        _run(npm, "install", "--prefix", str(home), *quiet, f"sharp@{SHARP}")
+    return [node, str(HERE / "through_sharp.js"), str(home / "node_modules/sharp")]
+
+
+def vips(cache: Path) -> list[str]:
+    """Return the command that runs pyvips."""
+    python = cache / "vips/bin/python"
+    if not (cache / "vips/ready").exists():
+        _run(sys.executable, "-m", "venv", "--clear", str(cache / "vips"))
+        _run(str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *VIPS)
+        (cache / "vips/ready").touch()
+    return [str(python), str(HERE / "through_vips.py")]
+
+
+def worker(plain: bool = False) -> list[str]:
+    """Return the command that runs the worker's own step, without the SIMD resizer if it shall be plain."""
+    return [sys.executable, str(HERE / "through_worker.py"), "plain" if plain else "simd"]
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True, stdout=sys.stderr)

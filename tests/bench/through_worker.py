@@ -1,0 +1,69 @@
+"""One contestant, one case: the worker's own step, as the pool and the shards take it, through the door and the child. Prints a line of JSON."""
+
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from imagejobs_contract.limits import Limits
+from imagejobs_contract.options import Format, Variant
+from imagejobs_worker.child.door import Door
+
+PLAIN = "without_simd:render"
+SAMPLE_SECONDS = 0.002
+
+
+async def main(render: str, case: dict[str, Any], source: bytes) -> tuple[dict[str, Any], bytes]:
+    """Do the case's image again and again for its time; all processor time of parent and child counts. Return what it cost, and the result."""
+    variant = Variant(width=case["width"], format=Format(case["format"]), quality=case["quality"], max_size=case["max_bytes"])
+    door = Door(Limits(), render=render)
+    await door.start()
+    picture = (await door.render(source, [variant])).pictures[0]
+    child = door.child_pid or 0
+    images, began, before = 0, time.perf_counter(), _seconds(child)
+    while images < 2 or time.perf_counter() - began < case["seconds"]:
+        await door.render(source, [variant])
+        images += 1
+    used, took = _seconds(child) - before, time.perf_counter() - began
+    peak = await _peak_mb(door, source, variant)
+    await door.close()
+    cost = {"cpu_ms": 1000 * used / images, "wall_ms": 1000 * took / images, "images": images, "bytes": len(picture.data), "peak_mb": peak}
+    return cost, picture.data
+
+
+def _seconds(child: int) -> float:
+    """Return the processor time of this process and the child; /proc/PID/stat would count in hundredths of a second."""
+    return time.process_time() + int(Path(f"/proc/{child}/schedstat").read_text().split()[0]) / 1e9
+
+
+async def _peak_mb(door: Door, source: bytes, variant: Variant) -> float:
+    """Return the most memory that parent, zygote and child together hold while two images pass, each page counted once."""
+    processes = ("self", door.child_pid or 0, _parent(door.child_pid or 0))
+    most, images = 0.0, asyncio.create_task(_twice(door, source, variant))
+    while not images.done():
+        most = max(most, sum(_mb(f"/proc/{pid}/smaps_rollup", "Pss:") for pid in processes))
+        await asyncio.sleep(SAMPLE_SECONDS)
+    await images
+    return most
+
+
+async def _twice(door: Door, source: bytes, variant: Variant) -> None:
+    for _ in range(2):
+        await door.render(source, [variant])
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+
+
+def _mb(path: str, field: str) -> float:
+    return next(int(line.split()[1]) / 1024 for line in Path(path).read_text().splitlines() if line.startswith(field))
+
+
+if __name__ == "__main__":
+    told = json.loads(sys.argv[2])
+    found, result = asyncio.run(main(PLAIN if sys.argv[1] == "plain" else "", told, Path(told["source"]).read_bytes()))
+    Path(told["out"]).write_bytes(result)
+    sys.stdout.write(json.dumps(found))

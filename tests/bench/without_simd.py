@@ -1,0 +1,6 @@
+"""The pipeline as it is where the SIMD resizer is not installed; the child is told to call this one."""
+
+from imagejobs_worker.imaging import pipeline, resize
+
+resize.simd = lambda: None
+render = pipeline.render
