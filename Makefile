@@ -32,6 +32,7 @@ check: setup ## Read everything and change nothing: format, lint, types, layers,
 	@$(BIN)/python tools/layout.py
 	@$(BIN)/python tools/settings_page.py --check
 	@$(BIN)/python tools/error_docs.py --check
+	@$(BIN)/python tools/metrics_page.py --check
 	@$(BIN)/python tools/members_alone.py
 
 fmt: setup ## Format, and fix what can be fixed
@@ -41,6 +42,7 @@ fmt: setup ## Format, and fix what can be fixed
 docs: setup ## Write the generated pages again
 	@$(BIN)/python tools/settings_page.py
 	@$(BIN)/python tools/error_docs.py
+	@$(BIN)/python tools/metrics_page.py
 
 bench: setup ## Measure the worker against sharp and pyvips (minutes); ARGS="FOLDER" takes your photos
 	@PYTHONPATH=tests $(BIN)/python tests/bench/compare.py $(ARGS)

@@ -43,6 +43,7 @@ MEANINGS = {
     "LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR.",
     "MAX_PARALLEL": "Images that one worker renders at once, each in a child of its own.",
     "MEMORY_LIMIT": "Memory that one image may take.",
+    "METRICS_LISTEN": "Address and port on which the program shows its [metrics](metrics.md); without it there are none.",
     "NAMESPACE": "Namespace of the jobs.",
     "NAMESPACES": "Where the operator watches ImageJobs: names with commas between them, or `*`.",
     "POOL_ENABLED": "Whether the pool of warm workers may be used.",

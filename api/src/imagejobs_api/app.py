@@ -26,6 +26,7 @@ from imagejobs_api.requestlog import RequestLog
 from imagejobs_api.results import Results
 from imagejobs_api.settings import Settings
 from imagejobs_api.submit import Submissions, Submitter
+from imagejobs_api.telemetry.metrics import Measure, Metrics
 from imagejobs_api.waiting import Waiting
 from imagejobs_contract.guard import Guard
 from imagejobs_contract.ports import JobStore, LinkSigner, ObjectStore, ProgressBoard, TaskQueue
@@ -58,23 +59,30 @@ def create_app(
     signer: LinkSigner,
     callers: CallersFile | None = None,
     waiting: Waiting | None = None,
+    metrics: Metrics | None = None,
 ) -> App:
     """Return the application.
 
     Args:
         callers: None lets anybody in.
         waiting: Handed in by a server that wants to release held answers before it stops.
+        metrics: Handed in by a server that shows them.
     """
     limits, namespace = settings.limits, settings.namespace
     waiting = Waiting(store, board) if waiting is None else waiting
+    metrics = Metrics() if metrics is None else metrics
     live = LiveBoard(board)
     outcomes = Outcomes(live, objects)
     links = Links(signer, settings.public_url, settings.link_seconds)
-    intake = Intake(store, live, objects, Quotas(limits, queue), limits, Guard(settings.sources))
+    quotas = Quotas(limits, queue)
+    metrics.watch(metrics.bytes_in_flight, lambda: quotas.bytes_in_flight)
+    if callers:
+        metrics.watch(metrics.callers_current, lambda: callers.is_current)
+    intake = Intake(store, live, objects, quotas, limits, Guard(settings.sources))
     submitter = Submitter(intake, waiting, links, settings.default_wait_seconds)
     counts = LiveCounts(live)
     runs = [waiting.run, *([callers.watch] if callers else [])]
-    app = App(request_type=Request, middleware=[RequestLog(), Gate(callers, namespace), Lifecycle(*runs)])
+    app = App(request_type=Request, middleware=[RequestLog(), Measure(metrics), Gate(callers, namespace), Lifecycle(*runs)])
     app.resp_options.media_handlers[falcon.MEDIA_JSON] = JSONHandler(dumps=jsontext.dumps)
     errors.install(app)
     forms = {"resize": resize_form, "center-crop": center_crop_form, "batch": batch_form, "upload-from-url": url_form}

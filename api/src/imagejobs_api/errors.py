@@ -126,5 +126,6 @@ def _answer(resp: Response, problem: Problem) -> None:
     resp.set_header("Cache-Control", "no-store")
     if problem.retry_after_seconds is not None or status in (429, 503):
         resp.set_header("Retry-After", str(math.ceil(problem.retry_after_seconds or RETRY_SECONDS)))
+    resp.context.code = problem.code.value
     if problem.job_id:
         resp.context.job_id = problem.job_id

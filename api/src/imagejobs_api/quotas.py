@@ -32,6 +32,11 @@ class Quotas:
         self._depth_until = float("-inf")
         self._bytes = 0
 
+    @property
+    def bytes_in_flight(self) -> int:
+        """Return how many bytes are reserved."""
+        return self._bytes
+
     async def check_queue(self) -> None:
         """Refuse when too many images wait. A queue that does not answer refuses nobody: accepted jobs lie in the store.
 

@@ -1,5 +1,6 @@
 """Runs the application under uvicorn: opens the outside systems, listens, says so, drains, closes. No logic of requests."""
 
+import asyncio
 import logging
 import signal
 import socket
@@ -14,10 +15,13 @@ from imagejobs_api.app import create_app
 from imagejobs_api.callers.callersfile import CallersFile
 from imagejobs_api.connection import App
 from imagejobs_api.settings import KUBERNETES, SQLITE, Settings
+from imagejobs_api.telemetry.measured import measured
+from imagejobs_api.telemetry.metrics import Metrics
 from imagejobs_api.waiting import Waiting
 from imagejobs_contract import logs
 from imagejobs_contract.board import RedisBoard
 from imagejobs_contract.links import BotoSigner
+from imagejobs_contract.metrics import serve as show
 from imagejobs_contract.objects import S3Objects
 from imagejobs_contract.ports import JobStore
 from imagejobs_contract.redis_client import connect
@@ -81,14 +85,19 @@ async def serve(settings: Settings, sock: socket.socket) -> None:
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[tuple[App, Waiting]]:
     callers = CallersFile(Path(settings.callers_file), settings.namespace) if settings.callers_file else None
+    metrics = Metrics()
     redis = connect(settings.redis_url)
-    board, queue = RedisBoard(redis), RedisTaskQueue(redis)
-    objects = S3Objects.from_settings(settings.s3)
-    store = await _store(settings)
+    board, queue = measured(RedisBoard(redis), "redis", metrics), measured(RedisTaskQueue(redis), "redis", metrics)
+    objects = measured(S3Objects.from_settings(settings.s3), "s3", metrics)
+    store = measured(await _store(settings), "store", metrics)
     waiting = Waiting(store, board)
+    showing = asyncio.create_task(show(*settings.metrics, metrics.registry, lambda: metrics.ask(queue))) if settings.metrics else None
     try:
-        yield create_app(settings, store, board, queue, objects, BotoSigner.from_settings(settings.s3), callers, waiting), waiting
+        yield create_app(settings, store, board, queue, objects, BotoSigner.from_settings(settings.s3), callers, waiting, metrics), waiting
     finally:
+        if showing:
+            showing.cancel()
+            await asyncio.gather(showing, return_exceptions=True)
         await store.close()
         await redis.aclose()
 

@@ -36,6 +36,7 @@ class Settings:
         public_url: What links to this API begin with; "" takes each request's own Host.
         sources: How far URLs of images may lead, as the workers are told.
         ready_parts: Which parts must be there for `/readyz` to answer 200; the others are reported only.
+        metrics: Host and port on which metrics are shown, or None; never the API's own.
     """
 
     host: str
@@ -52,6 +53,7 @@ class Settings:
     public_url: str = ""
     sources: Reach = field(default_factory=Reach)
     ready_parts: tuple[str, ...] = READY_PARTS
+    metrics: tuple[str, int] | None = None
     log_level: str = "INFO"
 
     @classmethod
@@ -74,6 +76,7 @@ class Settings:
             public_url=(reader.text("PUBLIC_URL", 500, "", settings.HOST_PORT_URL, "an http(s) URL") or "").rstrip("/"),
             sources=Reach.read(reader, "ALLOWED_PRIVATE_SOURCES"),
             ready_parts=_ready_parts(reader),
+            metrics=settings.listen_address(reader, "METRICS_LISTEN"),
             log_level=reader.text("LOG_LEVEL", 10, "INFO", "DEBUG|INFO|WARNING|ERROR", "DEBUG, INFO, WARNING or ERROR") or "",
         )
 

@@ -12,6 +12,7 @@ from imagejobs_contract.limits import Limits
 from imagejobs_contract.reader import Reader
 
 T = TypeVar("T")
+LISTEN_ADDRESS = r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 HOST_PORT_URL = r"https?://[^\s/]+(/[^\s]*)?"
 
 
@@ -54,6 +55,13 @@ class S3Settings:
 def redis_url(reader: Reader) -> str:
     """Read REDIS_URL."""
     return reader.text("REDIS_URL", 500, "redis://127.0.0.1:6379/0", r"rediss?://[^\s]+|unix://[^\s]+", "a Redis URL", secret=True) or ""
+
+
+def listen_address(reader: Reader, name: str) -> tuple[str, int] | None:
+    """Read an address of this machine and a port, or None."""
+    text = reader.text(name, 300, None, LISTEN_ADDRESS, "host:port")
+    host, _, port = (text or "").rpartition(":")
+    return (host.strip("[]"), int(port)) if text else None
 
 
 def read_limits(reader: Reader) -> Limits:

@@ -14,12 +14,15 @@ from typing import Any
 
 from imagejobs_contract import logs
 from imagejobs_contract.board import RedisBoard
+from imagejobs_contract.metrics import serve
 from imagejobs_contract.objects import S3Objects
 from imagejobs_contract.redis_client import connect
 from imagejobs_contract.settings import read
 from imagejobs_contract.taskqueue import RedisTaskQueue
 from imagejobs_contract.times import utc_now
 from imagejobs_operator import feeds, health
+from imagejobs_operator.memory import Memory
+from imagejobs_operator.metrics import Metrics
 from imagejobs_operator.observed import Rules
 from imagejobs_operator.parts import Parts
 from imagejobs_operator.reconcile import Reconciler
@@ -44,8 +47,10 @@ async def run(settings: Settings) -> int:
     stop = asyncio.Event()
     _listen(stop)
     async with _parts(settings) as parts:
-        queue = WorkQueue(Reconciler(parts, _rules(settings), utc_now), settings.concurrency)
-        doing = [asyncio.create_task(each) for each in _doing(settings, parts, queue, stop)]
+        metrics, memory = Metrics(), Memory()
+        queue = WorkQueue(metrics.timed(Reconciler(parts, _rules(settings), utc_now, memory)), settings.concurrency)
+        metrics.watch(queue, memory)
+        doing = [asyncio.create_task(each) for each in _doing(settings, parts, queue, metrics, stop)]
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait([stopping, *doing], return_when=asyncio.FIRST_COMPLETED)
         asked = stop.is_set()
@@ -69,11 +74,13 @@ def _rules(settings: Settings) -> Rules:
     )  # fmt: skip
 
 
-def _doing(settings: Settings, parts: Parts, queue: WorkQueue, stop: asyncio.Event) -> list[Feed]:
+def _doing(settings: Settings, parts: Parts, queue: WorkQueue, metrics: Metrics, stop: asyncio.Event) -> list[Feed]:
     """Return all that runs side by side until the end."""
     doing = [queue.run(), feeds.wake_ups(parts.board, queue), feeds.resync(parts.store, queue, settings.resync_seconds)]
     if settings.health:
         doing.append(health.serve(*settings.health, queue.oldest_seconds))
+    if settings.metrics:
+        doing.append(serve(*settings.metrics, metrics.registry))
     return [*doing, _changes(settings, parts, queue, stop)]
 
 

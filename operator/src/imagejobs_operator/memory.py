@@ -5,12 +5,13 @@ the bucket's lifecycle rules take them.
 """
 
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.names import ANNOTATION_UPLOADS, JobKey
-from imagejobs_contract.status import Counts
+from imagejobs_contract.status import Counts, State
 from imagejobs_operator.observed import Past
 
 UPLOADS_PREFIX = re.compile(r"uploads/[^/]+/")
@@ -36,10 +37,16 @@ class Remains:
 
 
 class Memory:
-    """Remembers the jobs that are in the store; as large as their number."""
+    """Remembers the jobs that are in the store; as large as their number.
+
+    Attributes:
+        states: How many jobs were in which state when they were last looked at.
+    """
 
     def __init__(self) -> None:
         self._jobs: dict[JobKey, tuple[Remains, Past]] = {}
+        self._states: dict[JobKey, State] = {}
+        self.states: Counter[State] = Counter()
 
     def meet(self, job: ImageJob, now: datetime) -> Remains | None:
         """Note a job as it stands; return the remains of another one that had its name."""
@@ -50,6 +57,7 @@ class Memory:
         if job.deleting and past.deleting_since is None:
             past = replace(past, deleting_since=now)
         self._jobs[job.key] = remains, past
+        self._note(job.key, job.status.state)
         return before if before.uid != job.uid else None
 
     def past(self, key: JobKey) -> Past:
@@ -68,7 +76,15 @@ class Memory:
     def drop(self, key: JobKey) -> Remains | None:
         """Forget a job; return its remains, if it was known."""
         known = self._jobs.pop(key, None)
+        self._note(key, None)
         return known[0] if known else None
+
+    def _note(self, key: JobKey, state: State | None) -> None:
+        if (before := self._states.pop(key, None)) is not None:
+            self.states[before] -= 1
+        if state is not None:
+            self._states[key] = state
+            self.states[state] += 1
 
     def _change(self, key: JobKey, **changes: object) -> None:
         if key in self._jobs:

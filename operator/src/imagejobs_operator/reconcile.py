@@ -37,11 +37,11 @@ LOOK_SECONDS = 240.0
 class Reconciler:
     """Brings jobs to where their specs want them, one look at a time. Different keys may be looked at concurrently, one key not."""
 
-    def __init__(self, parts: Parts, rules: Rules, clock: Clock) -> None:
+    def __init__(self, parts: Parts, rules: Rules, clock: Clock, memory: Memory | None = None) -> None:
         self._parts = parts
         self._rules = rules
         self._clock = clock
-        self._memory = Memory()
+        self._memory = Memory() if memory is None else memory
 
     async def __call__(self, key: JobKey) -> Again:
         """Look at a job and do what is to be done; return when to look again.

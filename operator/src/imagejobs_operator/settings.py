@@ -1,7 +1,6 @@
 """The operator's settings, read once from the environment; all faults at once. Which variables there are stands here and in `contract`."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 from imagejobs_contract.imagejob import DNS_NAME, Profile
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.settings import S3Settings, read_limits, redis_url
+from imagejobs_contract.settings import S3Settings, listen_address, read_limits, redis_url
 
 LEVELS = "DEBUG|INFO|WARNING|ERROR"
 DNS_NAMES = f"{DNS_NAME}(,{DNS_NAME})*"
@@ -34,6 +33,7 @@ class Settings:
         jobs: Whether Jobs may be used; never locally.
         window: Most tasks of one job on the pool's queue.
         health: Host and port for probes, or None.
+        metrics: Host and port on which metrics are shown, or None.
     """
 
     s3: S3Settings
@@ -53,6 +53,7 @@ class Settings:
     worker_service_account: str
     profiles: Mapping[Profile, Mapping[str, Any]]
     health: tuple[str, int] | None
+    metrics: tuple[str, int] | None
     log_level: str
 
     @classmethod
@@ -80,7 +81,8 @@ class Settings:
             worker_env_config_map=reader.text("WORKER_ENV_CONFIG_MAP", 253, "", DNS_NAME, "a DNS name") or "",
             worker_service_account=reader.text("WORKER_SERVICE_ACCOUNT", 253, "", DNS_NAME, "a DNS name") or "",
             profiles=_profiles(reader),
-            health=_address(reader),
+            health=listen_address(reader, "HEALTH_LISTEN"),
+            metrics=listen_address(reader, "METRICS_LISTEN"),
             log_level=reader.text("LOG_LEVEL", 10, "INFO", LEVELS, f"one of {LEVELS.replace('|', ' ')}") or "INFO",
         )
 
@@ -110,9 +112,3 @@ def _profiles(reader: Reader) -> Mapping[Profile, Mapping[str, Any]]:
         reader.fault("PROFILES", f"is not a JSON object of resources by profile ({' '.join(Profile)})")
         return PROFILES
     return {**PROFILES, **given}
-
-
-def _address(reader: Reader) -> tuple[str, int] | None:
-    text = reader.text("HEALTH_LISTEN", 300, None, r"[^\s:]+:[0-9]{1,5}", "host:port")
-    match = re.fullmatch(r"(.+):([0-9]+)", text) if text else None
-    return (match[1], int(match[2])) if match else None

@@ -18,6 +18,7 @@ from imagejobs_contract.shards import Exit
 from imagejobs_worker.child.door import Door
 from imagejobs_worker.fetch import Fetch, through_guard
 from imagejobs_worker.inputs import ShardKey
+from imagejobs_worker.meter import SILENT, Meter
 from imagejobs_worker.overlap import Overlap
 from imagejobs_worker.progress import Board
 from imagejobs_worker.retry import Retry
@@ -57,9 +58,9 @@ async def run_pool(settings: Settings) -> int:
     stop.listen()
     queue = RedisTaskQueue(settings.redis_url, settings.lease_seconds)
     pool_settings = PoolSettings(_consumer(settings), settings.lease_seconds, settings.grace_seconds)
-    async with _doors(settings) as doors:
+    async with _metered(settings) as meter, _doors(settings, meter) as doors:
         await _start(doors)
-        await Pool(queue, _work(settings, S3Objects(settings.s3), doors), Overlap(settings.parallel), pool_settings).run(stop)
+        await Pool(queue, _work(settings, S3Objects(settings.s3), doors, meter), Overlap(settings.parallel), pool_settings).run(stop)
     await queue.close()
     return 0
 
@@ -73,8 +74,8 @@ async def run_shard(settings: Settings, key: ShardKey) -> int:
     stop.listen()
     objects = S3Objects(settings.s3)
     pace = SweepSettings(settings.checkpoint_seconds, REPORT_SECONDS, settings.grace_seconds)
-    async with _doors(settings) as doors:
-        shard = Shard(objects, _work(settings, objects, doors), Overlap(settings.parallel), _board_maker(settings), key, pace)
+    async with _metered(settings) as meter, _doors(settings, meter) as doors:
+        shard = Shard(objects, _work(settings, objects, doors, meter), Overlap(settings.parallel), _board_maker(settings), key, pace)
         return await shard.run(stop, _start(doors))
 
 
@@ -86,9 +87,9 @@ def _shard_settings() -> tuple[Settings, ShardKey]:
         raise SystemExit(Exit.MISCONFIGURED) from ex
 
 
-def _work(settings: Settings, objects: S3Objects, doors: Sequence[Door]) -> Work:
+def _work(settings: Settings, objects: S3Objects, doors: Sequence[Door], meter: Meter) -> Work:
     fetch = Fetch(objects, through_guard(settings.reach), settings.limits.max_file_bytes)
-    return Work(fetch, Store(objects), doors, Retry())
+    return Work(fetch, Store(objects), doors, Retry(), meter)
 
 
 def _board_maker(settings: Settings) -> Callable[[], Board]:
@@ -106,8 +107,26 @@ def _consumer(settings: Settings) -> str:
 
 
 @asynccontextmanager
-async def _doors(settings: Settings) -> AsyncIterator[list[Door]]:
-    doors = [Door(settings.limits, memory_bytes=settings.memory_bytes) for _ in range(settings.parallel)]
+async def _metered(settings: Settings) -> AsyncIterator[Meter]:
+    """Show metrics for the length of the block, if that is wanted."""
+    if settings.metrics is None:
+        yield SILENT
+        return
+    from imagejobs_contract.metrics import serve
+    from imagejobs_worker.metrics import Metrics
+
+    metrics = Metrics()
+    serving = asyncio.create_task(serve(*settings.metrics, metrics.registry))
+    try:
+        yield metrics
+    finally:
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _doors(settings: Settings, meter: Meter) -> AsyncIterator[list[Door]]:
+    doors = [Door(settings.limits, memory_bytes=settings.memory_bytes, meter=meter) for _ in range(settings.parallel)]
     try:
         yield doors
     finally:

@@ -6,7 +6,7 @@ from imagejobs_contract.limits import Limits
 from imagejobs_contract.names import LOCAL_NAMESPACE, MAX_NAME, NAME_PATTERN, JobKey
 from imagejobs_contract.reach import Reach
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.settings import S3Settings, read_limits, redis_url
+from imagejobs_contract.settings import S3Settings, listen_address, read_limits, redis_url
 from imagejobs_contract.shards import ENV_ATTEMPT, ENV_INDEX, ENV_NAME, ENV_NAMESPACE, ENV_UID
 from imagejobs_worker.inputs import ShardKey
 
@@ -28,6 +28,7 @@ class Settings:
         lease_seconds: After so long without a sign of life a pool worker's task is given to another; the same in all workers.
         checkpoint_seconds: Between two checkpoints of a shard.
         reach: How far URLs of images may lead.
+        metrics: Host and port on which metrics are shown, or None.
     """
 
     s3: S3Settings
@@ -41,6 +42,7 @@ class Settings:
     lease_seconds: float
     checkpoint_seconds: float
     reach: Reach
+    metrics: tuple[str, int] | None
 
     @classmethod
     def read(cls, reader: Reader) -> "Settings":
@@ -57,6 +59,7 @@ class Settings:
             lease_seconds=reader.number("LEASE_SECONDS", 0.5, 3600.0, 10.0),
             checkpoint_seconds=reader.number("CHECKPOINT_SECONDS", 0.1, 600.0, 5.0),
             reach=Reach.read(reader, "ALLOWED_PRIVATE_SOURCES"),
+            metrics=listen_address(reader, "METRICS_LISTEN"),
         )
 
 

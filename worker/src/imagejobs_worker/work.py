@@ -17,6 +17,7 @@ from imagejobs_contract.outcome import Outcome, OutputFile
 from imagejobs_contract.tasks import Task
 from imagejobs_worker.fetch import Fetch
 from imagejobs_worker.imaging.picture import Picture, Rendering
+from imagejobs_worker.meter import SILENT, Meter, Step, timed
 from imagejobs_worker.retry import Retry, retried
 from imagejobs_worker.store import Disowned, Owned, Store
 
@@ -52,19 +53,24 @@ class Work:
         store: Takes the results.
         renderers: Each takes one image at a time.
         retry: Waits between tries.
+        meter: Is told how long the steps take, and how images end.
     """
 
-    def __init__(self, fetch: Fetch, store: Store, renderers: Iterable[Renderer], retry: Retry) -> None:
+    def __init__(self, fetch: Fetch, store: Store, renderers: Iterable[Renderer], retry: Retry, meter: Meter = SILENT) -> None:
         self._fetch = fetch
         self._store = store
         self._retry = retry
+        self._meter = meter
         self._free: asyncio.Queue[Renderer] = asyncio.Queue()
         for renderer in renderers:
             self._free.put_nowait(renderer)
 
     async def render(self, task: Task) -> Rendered | Outcome:
         """Do the first half; an outcome if the image failed in it."""
-        return await _ended(task, self._try_render(task))
+        rendered = await _ended(task, self._try_render(task))
+        if isinstance(rendered, Outcome):
+            self._meter.ended(rendered)
+        return rendered
 
     async def store(self, task: Task, rendered: Rendered, owned: Owned) -> Outcome:
         """Do the second half.
@@ -72,23 +78,31 @@ class Work:
         Raises:
             Disowned: The work is no longer ours.
         """
-        return await _ended(task, self._try_store(task, rendered, owned))
+        outcome = await _ended(task, self._try_store(task, rendered, owned))
+        self._meter.ended(outcome)
+        return outcome
 
     async def _try_render(self, task: Task) -> Rendered:
-        source = await retried(lambda: self._fetch(task.item), task.attempts, self._retry)
+        source = await retried(lambda: self._get(task), task.attempts, self._retry)
         rendering = await retried(lambda: self._render(task, source), task.attempts, self._retry)
         return Rendered(len(source), tuple(zip(task.variants, rendering.pictures, strict=True)))
+
+    async def _get(self, task: Task) -> bytes:
+        with timed(self._meter, Step.FETCH):
+            return await self._fetch(task.item)
 
     async def _render(self, task: Task, source: bytes) -> Rendering:
         renderer = await self._free.get()
         try:
-            return await renderer.render(source, task.variants, owner=task.key.namespace)
+            with timed(self._meter, Step.RENDER):
+                return await renderer.render(source, task.variants, owner=task.key.namespace)
         finally:
             self._free.put_nowait(renderer)
 
     async def _try_store(self, task: Task, rendered: Rendered, owned: Owned) -> Outcome:
         async def put(variant: Variant, picture: Picture) -> OutputFile:
-            return await retried(lambda: self._store(task, variant, picture, rendered.bytes_in, owned), task.attempts, self._retry)
+            with timed(self._meter, Step.STORE):
+                return await retried(lambda: self._store(task, variant, picture, rendered.bytes_in, owned), task.attempts, self._retry)
 
         ends = await asyncio.gather(*(put(*each) for each in rendered.pictures), return_exceptions=True)
         return succeeded(task, rendered.bytes_in, [_value(end) for end in ends])

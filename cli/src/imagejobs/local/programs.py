@@ -24,13 +24,13 @@ def api(data: DataDirectory, environ: Mapping[str, str], host: str, port: int) -
 
 def operator(data: DataDirectory, environ: Mapping[str, str]) -> Program:
     """Return the operator."""
-    return _python("operator", ["imagejobs_operator"], data, environ, probes.said_ready, OPERATOR_GRACE_SECONDS)
+    return _python("operator", ["imagejobs_operator"], data, _counted_on(environ, 1), probes.said_ready, OPERATOR_GRACE_SECONDS)
 
 
 def worker(data: DataDirectory, environ: Mapping[str, str], number: int) -> Program:
     """Return one worker of the pool."""
     name = f"worker-{number}"
-    environ = {**environ, "WORKER_NAME": name, "GRACE_SECONDS": str(HAND_BACK_SECONDS)}
+    environ = {**_counted_on(environ, 1 + number), "WORKER_NAME": name, "GRACE_SECONDS": str(HAND_BACK_SECONDS)}
     return _python(name, ["imagejobs_worker", "pool"], data, environ, probes.said_ready, WORKER_GRACE_SECONDS)
 
 
@@ -39,6 +39,12 @@ def check_installed() -> None:
     missing = [name for name in ("imagejobs_api", "imagejobs_operator", "imagejobs_worker") if find_spec(name) is None]
     if missing:
         raise CannotRun(f"{', '.join(missing)} is not installed. Install imagejobs with the extra `local`: pip install 'imagejobs[local]'.")
+
+
+def _counted_on(environ: Mapping[str, str], by: int) -> Mapping[str, str]:
+    """Return the environment with a port for metrics of the program's own, if they are wanted; what makes no sense is left to the program."""
+    host, _, port = environ.get("METRICS_LISTEN", "").rpartition(":")
+    return {**environ, "METRICS_LISTEN": f"{host}:{int(port) + by}"} if port.isdecimal() and int(port) else environ
 
 
 def _python(name: str, module: Sequence[str], data: DataDirectory, environ: Mapping[str, str], ready: probes.Probe, grace: float) -> Program:

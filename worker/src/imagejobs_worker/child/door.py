@@ -19,6 +19,7 @@ from imagejobs_worker.child.nursery import Child, Lost, Nursery
 from imagejobs_worker.child.protocol import Garbage
 from imagejobs_worker.child.verify import verify
 from imagejobs_worker.imaging.picture import Rendering
+from imagejobs_worker.meter import SILENT, Meter, Recycle
 
 MAX_IDLE_BYTES = 256 * 2**20
 """Memory that a child may still hold between two images."""
@@ -40,7 +41,7 @@ class _Use:
 class Door:
     """One child process at a time, and the zygote that it comes from."""
 
-    def __init__(self, limits: Limits, *, memory_bytes: int = 2 * 2**30, recycle_after: int = 500, render: str = "") -> None:
+    def __init__(self, limits: Limits, *, memory_bytes: int = 2 * 2**30, recycle_after: int = 500, render: str = "", meter: Meter = SILENT) -> None:
         """Prepare; nothing is started yet.
 
         Args:
@@ -48,9 +49,11 @@ class Door:
             memory_bytes: Address space of the child.
             recycle_after: Images after which a child is replaced.
             render: `module:function` that the child calls in place of the pipeline; for tests.
+            meter: Is told when a child is replaced.
         """
         self._limits = limits
         self._recycle_after = recycle_after
+        self._meter = meter
         self._nursery = Nursery(memory_bytes, render)
         self._use: _Use | None = None
         self._turn = asyncio.Lock()
@@ -88,12 +91,12 @@ class Door:
             rendering = await self._through(use.child, source, variants)
             use.images += 1
             if use.images >= self._recycle_after or use.child.resident_bytes() > MAX_IDLE_BYTES:
-                await self._replace()
+                await self._replace(Recycle.WORN)
             return rendering
 
     async def _usable(self, owner: str) -> _Use:
         if self._use and self._use.owner != owner:
-            await self._replace()
+            await self._replace(Recycle.OWNER)
         if self._use is None:
             self._use = _Use(await self._born(), owner)
         return self._use
@@ -121,7 +124,7 @@ class Door:
             await self._replace()
             raise ImageFailed(f"took longer than the {self._limits.image_seconds:g} s that are allowed", code=Code.PROCESSING_TIMEOUT) from ex
         except (EOFError, OSError) as ex:
-            raise _died(await self._replace(_DYING_SECONDS)) from ex
+            raise _died(await self._replace(grace_seconds=_DYING_SECONDS)) from ex
         except Garbage as ex:
             _log.error("child answered garbage", extra={"reason": str(ex)})
             await self._replace()
@@ -135,11 +138,12 @@ class Door:
             await asyncio.shield(self._replace())
             raise
 
-    async def _replace(self, grace_seconds: float = 0.0) -> int | None:
+    async def _replace(self, reason: Recycle = Recycle.FAILURE, grace_seconds: float = 0.0) -> int | None:
         """End the child and return its wait status, None if it is not known; the next image gets a new one."""
         use, self._use = self._use, None
         if use is None:
             return None
+        self._meter.recycled(reason)
         try:
             return await self._nursery.take_back(use.child, grace_seconds)
         except Lost as ex:

@@ -1,0 +1,1 @@
+"""What is told to those who run the service: metrics and traces."""

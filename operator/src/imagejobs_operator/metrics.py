@@ -1,0 +1,50 @@
+"""The operator's metrics: how long looks take, what waits to be looked at, and how many jobs are in which state."""
+
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from prometheus_client import Gauge, Histogram
+
+from imagejobs_contract import metrics
+from imagejobs_contract.names import JobKey
+from imagejobs_contract.status import State
+from imagejobs_operator.memory import Memory
+from imagejobs_operator.workqueue import Again, WorkQueue
+
+DONE, FAILED = "done", "failed"
+
+
+class Metrics:
+    """All of them, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = registry = metrics.new_registry("operator")
+        self.reconcile_seconds = Histogram(
+            "imagejobs_reconcile_seconds", "Time of one look at one job, by how it ended: done or failed.", ["result"], buckets=metrics.SECONDS,
+            registry=registry,
+        )  # fmt: skip
+        self.queue_keys = Gauge("imagejobs_workqueue_keys", "Jobs that wait to be looked at, or are being looked at.", registry=registry)
+        self.queue_oldest_seconds = Gauge("imagejobs_workqueue_oldest_seconds", "How long the oldest of them has waited.", registry=registry)
+        self.jobs = Gauge("imagejobs_jobs", "Jobs that there are, by state as it was last seen.", ["state"], registry=registry)
+
+    def watch(self, queue: WorkQueue, memory: Memory) -> None:
+        """Let the gauges tell of these when they are looked at."""
+        self.queue_keys.set_function(lambda: len(queue))
+        self.queue_oldest_seconds.set_function(queue.oldest_seconds)
+        for state in State:
+            self.jobs.labels(state.value).set_function(partial(memory.states.__getitem__, state))
+
+    def timed(self, work: Callable[[JobKey], Awaitable[Again]]) -> Callable[[JobKey], Awaitable[Again]]:
+        """Return the work; each call of it is measured."""
+
+        async def timed(key: JobKey) -> Again:
+            begin, result = time.perf_counter(), FAILED
+            try:
+                again = await work(key)
+                result = DONE
+                return again
+            finally:
+                self.reconcile_seconds.labels(result).observe(time.perf_counter() - begin)
+
+        return timed

@@ -1,0 +1,95 @@
+"""What the worker tells Prometheus of real work."""
+
+import asyncio
+
+import pytest
+
+import broken_decoders
+import pictures
+from imagejobs_contract.errors import ImageFailed
+from imagejobs_contract.limits import Limits
+from imagejobs_contract.options import Variant
+from imagejobs_worker.child.door import Door
+from imagejobs_worker.fetch import Fetch
+from imagejobs_worker.metrics import Metrics
+from imagejobs_worker.retry import Retry
+from imagejobs_worker.store import Store
+from imagejobs_worker.work import Work
+from worker_process import task
+
+PHOTO = pictures.saved(pictures.photo(160, 120), "jpeg")
+
+
+class Sources:
+    """An object store that has one source and takes all results."""
+
+    def __init__(self, source: bytes) -> None:
+        self.source = source
+
+    async def get(self, key, max_bytes):
+        return self.source, "etag"
+
+    async def put(self, key, data, **options):
+        return "etag"
+
+
+def told(metrics: Metrics, name: str, **labels: str) -> float:
+    return metrics.registry.get_sample_value(f"imagejobs_{name}", labels) or 0.0
+
+
+def test_images_and_steps_are_counted_as_they_end():
+    metrics = Metrics()
+
+    async def run() -> None:
+        door = Door(Limits(), meter=metrics)
+        await door.start()
+        try:
+            for source in (PHOTO, PHOTO[:100]):
+                objects = Sources(source)
+                work = Work(Fetch(objects, None, 10**6), Store(objects), [door], Retry(), metrics)
+                rendered = await work.render(task(0, key="in/0"))
+                if source == PHOTO:
+                    await work.store(task(0, key="in/0"), rendered, lambda: True)
+        finally:
+            await door.close()
+
+    asyncio.run(run())
+    assert told(metrics, "images_total", code="ok") == 1
+    assert sum(told(metrics, "images_total", code=code) for code in ("corrupt_image", "not_an_image")) == 1
+    assert told(metrics, "image_bytes_in_total") == len(PHOTO)
+    assert [told(metrics, "image_step_seconds_count", step=step) for step in ("fetch", "render", "store")] == [2, 2, 1]
+    assert told(metrics, "child_recycles_total", reason="failure") == 1
+
+
+@pytest.mark.parametrize(("owners", "reason"), [(("shop", "blog"), "owner"), (("shop", "shop"), "worn")])
+def test_a_child_is_replaced_for_another_owner_or_when_it_is_worn(owners, reason):
+    metrics = Metrics()
+
+    async def run() -> None:
+        door = Door(Limits(), recycle_after=2, meter=metrics)
+        await door.start()
+        try:
+            for owner in owners:
+                await door.render(PHOTO, [Variant(width=40)], owner)
+        finally:
+            await door.close()
+
+    asyncio.run(run())
+    assert told(metrics, "child_recycles_total", reason=reason) == 1
+    assert told(metrics, "child_recycles_total", reason="failure") == 0
+
+
+def test_a_crash_is_a_failure():
+    metrics = Metrics()
+
+    async def run() -> None:
+        door = Door(Limits(), render="broken_decoders:by_source", meter=metrics)
+        await door.start()
+        try:
+            with pytest.raises(ImageFailed):
+                await door.render(broken_decoders.deed("crash"), [Variant()])
+        finally:
+            await door.close()
+
+    asyncio.run(run())
+    assert told(metrics, "child_recycles_total", reason="failure") == 1

@@ -1,0 +1,67 @@
+"""What the worker tells of its work while it does it. Without METRICS_LISTEN nobody listens, and nothing is imported for it."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import Protocol
+
+from imagejobs_contract.outcome import Outcome
+
+
+class Step(StrEnum):
+    """A part of an image's way."""
+
+    FETCH = "fetch"
+    RENDER = "render"
+    STORE = "store"
+
+
+class Recycle(StrEnum):
+    """Why a child was replaced by a fresh one."""
+
+    OWNER = "owner"
+    WORN = "worn"
+    FAILURE = "failure"
+
+
+class Meter(Protocol):
+    """Listens."""
+
+    def ended(self, outcome: Outcome) -> None:
+        """Take note of an image's outcome."""
+        ...
+
+    def took(self, step: Step, seconds: float) -> None:
+        """Take note of a step's time."""
+        ...
+
+    def recycled(self, reason: Recycle) -> None:
+        """Take note of a child's end."""
+        ...
+
+
+class Silent:
+    """Takes no note."""
+
+    def ended(self, outcome: Outcome) -> None:
+        """See `Meter`."""
+
+    def took(self, step: Step, seconds: float) -> None:
+        """See `Meter`."""
+
+    def recycled(self, reason: Recycle) -> None:
+        """See `Meter`."""
+
+
+SILENT = Silent()
+
+
+@contextmanager
+def timed(meter: Meter, step: Step) -> Iterator[None]:
+    """Measure the block, however it ends."""
+    begin = time.perf_counter()
+    try:
+        yield
+    finally:
+        meter.took(step, time.perf_counter() - begin)
