@@ -8,6 +8,7 @@ from imagejobs_api.callers import apikeys, book
 from imagejobs_api.callers.__main__ import main
 from imagejobs_contract.errors import Invalid
 
+FIELDS = ("x", "requests_per_minute", "bytes_in_flight")
 KEY, OTHER = apikeys.new_key(), apikeys.new_key()
 
 
@@ -39,6 +40,11 @@ def test_a_caller_may_have_several_keys_with_names():
     assert [(read.find(each).name, read.find(each).key_name) for each in (KEY, OTHER)] == [("shop", "old"), ("shop", "new")]
 
 
+def test_a_caller_may_have_limits_of_its_own():
+    read = book.read(text(shop(limits={"requests_per_minute": 60, "bytes_in_flight": "64MiB"})), "jobs")
+    assert (read.find(KEY).limits.requests_per_minute, read.find(KEY).limits.bytes_in_flight) == (60, 64 * 2**20)
+
+
 def test_yaml_says_the_same_as_json():
     read = book.read(f"callers:\n  - name: shop\n    keys:\n      - sha256: {apikeys.digest(KEY)}\n        read_only: yes\n", "jobs")
     assert (read.find(KEY).name, read.find(KEY).may_write) == ("shop", False)
@@ -63,6 +69,7 @@ def test_yaml_says_the_same_as_json():
         (text(shop(keys=[{"sha256": "abc", "read_only": "perhaps"}])), [f"callers[0].keys[0].{each}" for each in ("sha256", "read_only")]),
         (text(shop(keys=[{"sha256": "0" * 64, "secret": 1}])), ["callers[0].keys[0].secret"]),
         (text(shop(keys=[{"sha256": str(n)} for n in range(21)])), ["callers[0].keys"]),
+        (text(shop(limits={"requests_per_minute": 0, "bytes_in_flight": "much", "x": 1})), [f"callers[0].limits.{each}" for each in FIELDS]),
         (text(shop(limit=5)), ["callers[0].limit"]),
     ],
 )  # fmt: skip

@@ -4,13 +4,15 @@ import asyncio
 
 import pytest
 
+from imagejobs_api.callers.caller import Caller, CallerLimits
 from imagejobs_api.errors import Problem
 from imagejobs_api.quotas import Quotas
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.limits import Limits
 
-LIMITS = Limits(max_queued_images=5, max_bytes_in_flight=100)
+LIMITS = Limits(max_queued_images=5, max_bytes_in_flight=100, max_caller_bytes_in_flight=50)
+ANYBODY = Caller("default")
 
 
 class Queue:
@@ -58,21 +60,36 @@ def test_the_depth_is_asked_for_once_a_second():
 
 def test_bytes_in_flight_are_bounded_and_given_back():
     quotas = Quotas(LIMITS, Queue(0))
-    with quotas.receiving(60), pytest.raises(Problem) as caught, quotas.receiving(41):
+    with quotas.receiving(60, ANYBODY), pytest.raises(Problem) as caught, quotas.receiving(41, ANYBODY):
         pass
     assert caught.value.code == Code.RATE_LIMITED
-    with quotas.receiving(100):
+    with quotas.receiving(100, ANYBODY):
         pass
 
 
 def test_one_body_alone_is_always_let_in():
-    with Quotas(LIMITS, Queue(0)).receiving(101):
+    with Quotas(LIMITS, Queue(0)).receiving(101, ANYBODY):
         pass
 
 
 def test_bytes_are_given_back_when_the_upload_fails():
     quotas = Quotas(LIMITS, Queue(0))
-    with pytest.raises(RuntimeError), quotas.receiving(100):
+    with pytest.raises(RuntimeError), quotas.receiving(100, ANYBODY):
         raise RuntimeError
-    with quotas.receiving(100), pytest.raises(Problem), quotas.receiving(1):
+    with quotas.receiving(100, ANYBODY), pytest.raises(Problem), quotas.receiving(1, ANYBODY):
         pass
+
+
+def test_a_caller_has_a_bound_of_its_own_that_leaves_the_others_room():
+    quotas = Quotas(LIMITS, Queue(0))
+    shop, blog, large = Caller("default", "shop"), Caller("default", "blog"), Caller("default", "large", limits=CallerLimits(bytes_in_flight=70))
+    with quotas.receiving(30, shop):
+        with pytest.raises(Problem, match="of your uploads"), quotas.receiving(21, shop):
+            pass
+        with quotas.receiving(20, shop), quotas.receiving(50, blog):
+            pass
+        with quotas.receiving(10, large), quotas.receiving(60, large):
+            pass
+    with quotas.receiving(100, shop):
+        pass
+    assert quotas.bytes_in_flight == 0

@@ -22,6 +22,7 @@ from imagejobs_api.live import LiveBoard
 from imagejobs_api.outcomes import Outcomes
 from imagejobs_api.progress import LiveCounts, Progress
 from imagejobs_api.quotas import Quotas
+from imagejobs_api.ratelimits import RateLimits, Throttle
 from imagejobs_api.requestlog import RequestLog
 from imagejobs_api.results import Results
 from imagejobs_api.settings import Settings
@@ -60,6 +61,7 @@ def create_app(
     callers: CallersFile | None = None,
     waiting: Waiting | None = None,
     metrics: Metrics | None = None,
+    rates: RateLimits | None = None,
 ) -> App:
     """Return the application.
 
@@ -67,6 +69,7 @@ def create_app(
         callers: None lets anybody in.
         waiting: Handed in by a server that wants to release held answers before it stops.
         metrics: Handed in by a server that shows them.
+        rates: Handed in by a server that has Redis; else this process counts for itself.
     """
     limits, namespace = settings.limits, settings.namespace
     waiting = Waiting(store, board) if waiting is None else waiting
@@ -82,7 +85,10 @@ def create_app(
     submitter = Submitter(intake, waiting, links, settings.default_wait_seconds)
     counts = LiveCounts(live)
     runs = [waiting.run, *([callers.watch] if callers else [])]
-    app = App(request_type=Request, middleware=[RequestLog(), Measure(metrics), Gate(callers, namespace), Lifecycle(*runs)])
+    app = App(
+        request_type=Request,
+        middleware=[RequestLog(), Measure(metrics), Gate(callers, namespace), Throttle(rates or RateLimits(limits, None)), Lifecycle(*runs)],
+    )
     app.resp_options.media_handlers[falcon.MEDIA_JSON] = JSONHandler(dumps=jsontext.dumps)
     errors.install(app)
     forms = {"resize": resize_form, "center-crop": center_crop_form, "batch": batch_form, "upload-from-url": url_form}

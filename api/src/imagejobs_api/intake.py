@@ -57,7 +57,7 @@ class Intake:
         """
         length = _expected_bytes(req, form)
         await self._quotas.check_queue()
-        with self._quotas.receiving(length):
+        with self._quotas.receiving(length, req.caller):
             reader = self._reader(form, key, repeatable=repeatable)
             _take_query(reader, req.params)
             async with reader.discarding():

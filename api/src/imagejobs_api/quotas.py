@@ -2,9 +2,11 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from imagejobs_api.callers.caller import Caller
 from imagejobs_api.errors import Problem
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Unavailable
@@ -31,6 +33,7 @@ class Quotas:
         self._depth = 0
         self._depth_until = float("-inf")
         self._bytes = 0
+        self._bytes_of: Counter[str] = Counter()
 
     @property
     def bytes_in_flight(self) -> int:
@@ -49,19 +52,28 @@ class Quotas:
             raise Problem(Code.QUEUE_FULL, retry_after_seconds=QUEUE_RETRY_SECONDS)
 
     @contextmanager
-    def receiving(self, count: int) -> Iterator[None]:
-        """Reserve `count` bytes while a body is received. One body alone is always let in.
+    def receiving(self, count: int, caller: Caller) -> Iterator[None]:
+        """Reserve `count` bytes while a body of the caller's is received. One body alone is always let in.
 
         Raises:
             Problem: `rate_limited`.
         """
         if self._bytes and self._bytes + count > self._limits.max_bytes_in_flight:
             raise Problem(Code.RATE_LIMITED, "Too many uploads are being received.", retry_after_seconds=BYTES_RETRY_SECONDS)
-        self._bytes += count
+        own, most = self._bytes_of[caller.name], caller.limits.bytes_in_flight or self._limits.max_caller_bytes_in_flight
+        if caller.name and own and own + count > most:
+            raise Problem(Code.RATE_LIMITED, "Too many of your uploads are being received.", retry_after_seconds=BYTES_RETRY_SECONDS)
+        self._take(count, caller)
         try:
             yield
         finally:
-            self._bytes -= count
+            self._take(-count, caller)
+
+    def _take(self, count: int, caller: Caller) -> None:
+        self._bytes += count
+        self._bytes_of[caller.name] += count
+        if not self._bytes_of[caller.name]:
+            del self._bytes_of[caller.name]
 
     async def _look(self) -> None:
         self._depth_until = self._clock() + DEPTH_SECONDS

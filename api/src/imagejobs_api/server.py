@@ -14,6 +14,7 @@ import uvicorn
 from imagejobs_api.app import create_app
 from imagejobs_api.callers.callersfile import CallersFile
 from imagejobs_api.connection import App
+from imagejobs_api.ratelimits import RateLimits
 from imagejobs_api.settings import KUBERNETES, SQLITE, Settings
 from imagejobs_api.telemetry.measured import measured
 from imagejobs_api.telemetry.metrics import Metrics
@@ -93,7 +94,8 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[App, Waiting]]:
     waiting = Waiting(store, board)
     showing = asyncio.create_task(show(*settings.metrics, metrics.registry, lambda: metrics.ask(queue))) if settings.metrics else None
     try:
-        yield create_app(settings, store, board, queue, objects, BotoSigner.from_settings(settings.s3), callers, waiting, metrics), waiting
+        rates = RateLimits(settings.limits, redis)
+        yield create_app(settings, store, board, queue, objects, BotoSigner.from_settings(settings.s3), callers, waiting, metrics, rates), waiting
     finally:
         if showing:
             showing.cancel()

@@ -9,6 +9,7 @@
 | `ij:done` | stream: a wake-up per ended image or change of counters; at most about 10,000 | worker, operator | operator | none |
 | `ij:changes` | stream: job, state, counts at each change; at most about 10,000 | operator | api | none |
 | `ij:workers` | sorted set: consumer -> time last seen, seconds by the server's clock | worker | operator, api | pruned |
+| `ij:limits:...` | counters of the `limits` library: requests of a caller, and of all, in this minute and the last | api | api | 2 minutes |
 """
 
 PREFIX = "ij:"
@@ -17,6 +18,7 @@ WORKERS_GROUP = "workers"
 DONE = f"{PREFIX}done"
 CHANGES = f"{PREFIX}changes"
 WORKERS = f"{PREFIX}workers"
+LIMITS = f"{PREFIX}limits"
 
 JOB_SECONDS = 24 * 3600
 """Time to live of a job's keys, counted from their last write."""

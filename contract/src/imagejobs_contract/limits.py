@@ -47,3 +47,9 @@ class Limits:
     """Images waiting in the pool, over which POSTs are answered 429."""
     max_bytes_in_flight: int = 512 * 2**20
     """Bytes of uploads being received by one API process, over which POSTs are answered 429."""
+    max_caller_bytes_in_flight: int = 256 * 2**20
+    """The same for one caller; the file of callers may say otherwise."""
+    max_requests_per_minute: int = 30_000
+    """Requests of all callers together, in all API processes."""
+    max_caller_requests_per_minute: int = 6_000
+    """Requests of one caller; the file of callers may say otherwise."""

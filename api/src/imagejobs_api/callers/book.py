@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from imagejobs_api.callers import apikeys
-from imagejobs_api.callers.caller import Caller
+from imagejobs_api.callers.caller import Caller, CallerLimits
 from imagejobs_contract.errors import Fault, Invalid
 from imagejobs_contract.imagejob import DNS_LABEL
 from imagejobs_contract.reader import Reader
@@ -17,6 +17,7 @@ from imagejobs_contract.reader import Reader
 MAX_CALLERS = 1000
 MAX_KEYS = 20
 """Of one caller: enough to change keys one after the other, and one for each place that only reads."""
+MAX_LIMIT = 2**40
 BUCKET_DIGITS = 8
 
 _SHA256 = "[0-9a-f]{64}"
@@ -74,10 +75,11 @@ def _entries(readers: list[Reader], namespace: str) -> Iterator[Entry]:
     seen_names: set[str] = set()
     seen_keys: set[str] = set()
     for reader in readers:
-        reader.unknown(("name", "namespace", "keys"))
+        reader.unknown(("name", "namespace", "keys", "limits"))
         name = _required(reader, "name", DNS_LABEL, "a DNS label")
         _once(reader, "name", name, seen_names)
         own = reader.text("namespace", 63, namespace, DNS_LABEL, "a namespace") or namespace
+        limits = _limits(reader.child("limits"))
         keys = reader.children("keys", MAX_KEYS)
         if not reader.has("keys"):
             reader.fault("keys", "is missing: a list of keys, [] locks the caller out")
@@ -85,7 +87,15 @@ def _entries(readers: list[Reader], namespace: str) -> Iterator[Entry]:
             key.unknown(("name", "sha256", "read_only"))
             sha256 = _required(key, "sha256", _SHA256, "the SHA-256 of a key, 64 digits from 0 to f")
             _once(key, "sha256", sha256, seen_keys)
-            yield Entry(sha256, Caller(own, name, not key.boolean("read_only"), key.text("name", 63, "", DNS_LABEL, "a DNS label") or ""))
+            key_name = key.text("name", 63, "", DNS_LABEL, "a DNS label") or ""
+            yield Entry(sha256, Caller(own, name, not key.boolean("read_only"), key_name, limits))
+
+
+def _limits(reader: Reader | None) -> CallerLimits:
+    if reader is None:
+        return CallerLimits()
+    reader.unknown(("requests_per_minute", "bytes_in_flight"))
+    return CallerLimits(reader.integer("requests_per_minute", 1, MAX_LIMIT), reader.size("bytes_in_flight", 1, MAX_LIMIT))
 
 
 def _required(reader: Reader, field: str, pattern: str, shape: str) -> str:

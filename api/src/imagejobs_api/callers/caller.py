@@ -9,6 +9,14 @@ from imagejobs_contract.names import JobKey
 
 
 @dataclass(frozen=True, slots=True)
+class CallerLimits:
+    """What one caller may take up; None is the setting that holds for all."""
+
+    requests_per_minute: int | None = None
+    bytes_in_flight: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks.
 
@@ -23,6 +31,7 @@ class Caller:
     name: str = ""
     may_write: bool = True
     key_name: str = ""
+    limits: CallerLimits = CallerLimits()
 
     def job_key(self, job_name: str) -> JobKey:
         """Return where the caller's job of that name is."""
