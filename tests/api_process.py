@@ -22,10 +22,11 @@ class Api:
         lines: What it has logged so far.
     """
 
+    command = (sys.executable, "-m", "imagejobs_api")
+
     def __init__(self, environ: dict[str, str]) -> None:
-        command = [sys.executable, "-m", "imagejobs_api"]
         base = {"PATH": os.environ["PATH"], "LISTEN": "127.0.0.1:0", "LOG_LEVEL": "DEBUG"}
-        self.process = subprocess.Popen(command, env=base | environ, stderr=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen(self.command, env=base | environ, stderr=subprocess.PIPE, text=True)
         self.lines: list[dict[str, Any]] = []
         self._ready = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True)

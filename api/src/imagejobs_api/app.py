@@ -8,6 +8,7 @@ import falcon
 from falcon.media import JSONHandler
 
 from imagejobs_api import errors, jsontext
+from imagejobs_api.browsers import Hosts, SecurityHeaders, cross_origin
 from imagejobs_api.callers.callersfile import CallersFile
 from imagejobs_api.callers.gate import Gate
 from imagejobs_api.connection import App, Request
@@ -32,11 +33,13 @@ from imagejobs_api.waiting import Waiting
 from imagejobs_contract.guard import Guard
 from imagejobs_contract.ports import JobStore, LinkSigner, ObjectStore, ProgressBoard, TaskQueue
 
+Run = Callable[[], Coroutine[Any, Any, None]]
+
 
 class Lifecycle:
     """Falcon middleware: runs what has to run beside the requests, as long as the app."""
 
-    def __init__(self, *runs: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def __init__(self, *runs: Run) -> None:
         self._runs = runs
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -84,11 +87,8 @@ def create_app(
     intake = Intake(store, live, objects, quotas, limits, Guard(settings.sources))
     submitter = Submitter(intake, waiting, links, settings.default_wait_seconds)
     counts = LiveCounts(live)
-    runs = [waiting.run, *([callers.watch] if callers else [])]
-    app = App(
-        request_type=Request,
-        middleware=[RequestLog(), Measure(metrics), Gate(callers, namespace), Throttle(rates or RateLimits(limits, None)), Lifecycle(*runs)],
-    )
+    runs: list[Run] = [waiting.run, *([callers.watch] if callers else [])]
+    app = App(request_type=Request, middleware=_middleware(settings, callers, metrics, rates or RateLimits(limits, None), runs))
     app.resp_options.media_handlers[falcon.MEDIA_JSON] = JSONHandler(dumps=jsontext.dumps)
     errors.install(app)
     forms = {"resize": resize_form, "center-crop": center_crop_form, "batch": batch_form, "upload-from-url": url_form}
@@ -105,3 +105,17 @@ def create_app(
     app.add_route("/healthz", Health())
     app.add_route("/readyz", Ready(store, objects, queue, namespace, settings.ready_parts))
     return app
+
+
+def _middleware(settings: Settings, callers: CallersFile | None, metrics: Metrics, rates: RateLimits, runs: list[Run]) -> list[Any]:
+    """Return what stands around every route; answers pass it in the opposite order."""
+    return [
+        RequestLog(),
+        Measure(metrics),
+        SecurityHeaders(),
+        *cross_origin(settings.cors_origins),
+        Hosts(settings.allowed_hosts),
+        Gate(callers, settings.namespace),
+        Throttle(rates),
+        Lifecycle(*runs),
+    ]

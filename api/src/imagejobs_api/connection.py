@@ -9,6 +9,7 @@ Knows nothing of routes. Two things that neither uvicorn nor Falcon does:
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -22,6 +23,9 @@ Event = dict[str, Any]
 Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 
+BODY_GRACE_SECONDS = 10.0
+BODY_BYTES_PER_SECOND = 1000
+"""The least that a body must come with once the grace is over. Only the time counts in which it is waited for."""
 LINGER_SECONDS = 2.0
 """How long the rest of a refused body is read; nginx lingers for up to 30 s, but only where nobody else waits for the slot."""
 
@@ -30,6 +34,12 @@ class BodyCut(ImageJobsError):
     """Raised when the client leaves before its body is whole."""
 
     code = Code.MALFORMED_REQUEST
+
+
+class BodyTooSlow(ImageJobsError):
+    """Raised when a client sends its body more slowly than anybody's connection is."""
+
+    code = Code.REQUEST_TIMEOUT
 
 
 class Request(falcon.asgi.Request):
@@ -63,15 +73,29 @@ class _Exchange:
         self._send = send
         self._begun = False
         self._unread = _announces_body(scope)
+        self._waited_seconds = 0.0
+        self._received_bytes = 0
 
     async def receive(self) -> Event:
         """Return an empty first event at once, then what the server has."""
         if not self._begun:
             self._begun = True
             return {"type": "http.request", "body": b"", "more_body": self._unread}
-        event = await self._receive()
+        event = await (self._next_piece() if self._unread else self._receive())
         if event["type"] == "http.disconnect" or not event.get("more_body"):
             self._unread = False
+        return event
+
+    async def _next_piece(self) -> Event:
+        allowed = BODY_GRACE_SECONDS + self._received_bytes / BODY_BYTES_PER_SECOND
+        begin = time.monotonic()
+        try:
+            async with asyncio.timeout(allowed - self._waited_seconds):
+                event = await self._receive()
+        except TimeoutError as ex:
+            raise BodyTooSlow(f"Only {self._received_bytes} bytes of the body came in {allowed:.0f} s.") from ex
+        self._waited_seconds += time.monotonic() - begin
+        self._received_bytes += len(event.get("body", b""))
         return event
 
     async def send(self, event: Event) -> None:
@@ -92,7 +116,7 @@ class _Exchange:
             async with asyncio.timeout(LINGER_SECONDS):
                 while self._unread:
                     await self.receive()
-        except TimeoutError:
+        except (TimeoutError, BodyTooSlow):
             return
 
 

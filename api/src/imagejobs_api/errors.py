@@ -14,7 +14,7 @@ from falcon.asgi import Response
 
 from imagejobs_api import jsontext
 from imagejobs_api.callers import apikeys
-from imagejobs_api.connection import App, BodyCut, Request
+from imagejobs_api.connection import App, BodyCut, BodyTooSlow, Request
 from imagejobs_contract.codes import Code, meaning
 from imagejobs_contract.errors import Fault, ImageFailed, ImageJobsError, Invalid, TooLarge, Unavailable
 
@@ -93,7 +93,7 @@ def as_problem(ex: ImageJobsError) -> Problem:
         return Problem(ex.code, ex.message, faults=ex.faults)
     if isinstance(ex, Unavailable):
         return Problem(ex.code, retry_after_seconds=ex.retry_after_seconds)
-    if isinstance(ex, ImageFailed | TooLarge | BodyCut):
+    if isinstance(ex, ImageFailed | TooLarge | BodyCut | BodyTooSlow):
         return Problem(ex.code, ex.message)
     return Problem(ex.code)
 

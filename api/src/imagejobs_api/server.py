@@ -14,6 +14,7 @@ import uvicorn
 from imagejobs_api.app import create_app
 from imagejobs_api.callers.callersfile import CallersFile
 from imagejobs_api.connection import App
+from imagejobs_api.protocol import GuardedProtocol
 from imagejobs_api.ratelimits import RateLimits
 from imagejobs_api.settings import KUBERNETES, SQLITE, Settings
 from imagejobs_api.telemetry.measured import measured
@@ -75,9 +76,11 @@ def listen(host: str, port: int) -> socket.socket:
 
 async def serve(settings: Settings, sock: socket.socket) -> None:
     """Serve until a signal comes, then drain and close."""
+    GuardedProtocol.max_connections = settings.limits.max_connections
     async with _opened(settings) as (app, waiting):
         config = uvicorn.Config(
-            app, http="httptools", ws="none", lifespan="on", log_config=None, access_log=False, server_header=False, proxy_headers=False,
+            app, http=GuardedProtocol, ws="none", lifespan="on", log_config=None, access_log=False, server_header=False,
+            proxy_headers=bool(settings.trusted_proxies), forwarded_allow_ips=list(settings.trusted_proxies),
             timeout_keep_alive=KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=DRAIN_SECONDS, backlog=BACKLOG,
         )  # fmt: skip
         await Server(config, waiting).serve([sock])

@@ -37,6 +37,9 @@ class Settings:
         sources: How far URLs of images may lead, as the workers are told.
         ready_parts: Which parts must be there for `/readyz` to answer 200; the others are reported only.
         metrics: Host and port on which metrics are shown, or None; never the API's own.
+        allowed_hosts: What Host may name; () lets it name anything.
+        cors_origins: Whose pages may read answers.
+        trusted_proxies: Whose `X-Forwarded-For` and `X-Forwarded-Proto` count.
     """
 
     host: str
@@ -54,6 +57,9 @@ class Settings:
     sources: Reach = field(default_factory=Reach)
     ready_parts: tuple[str, ...] = READY_PARTS
     metrics: tuple[str, int] | None = None
+    allowed_hosts: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
     log_level: str = "INFO"
 
     @classmethod
@@ -77,6 +83,9 @@ class Settings:
             sources=Reach.read(reader, "ALLOWED_PRIVATE_SOURCES"),
             ready_parts=_ready_parts(reader),
             metrics=settings.listen_address(reader, "METRICS_LISTEN"),
+            allowed_hosts=_list(reader, "ALLOWED_HOSTS", r"(\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", "a host such as images.example.org"),
+            cors_origins=_list(reader, "CORS_ORIGINS", r"\*|https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?", "an origin such as https://shop.example.org"),
+            trusted_proxies=_list(reader, "TRUSTED_PROXIES", r"[0-9A-Fa-f:.]+(/[0-9]{1,3})?", "an address or network (CIDR)"),
             log_level=reader.text("LOG_LEVEL", 10, "INFO", "DEBUG|INFO|WARNING|ERROR", "DEBUG, INFO, WARNING or ERROR") or "",
         )
 
@@ -108,6 +117,14 @@ def _limits(reader: Reader) -> Limits:
     if read.max_batch_files > limits.MAX_ITEMS:
         reader.fault("MAX_BATCH_FILES", f"an ImageJob holds at most {limits.MAX_ITEMS} items")
     return read
+
+
+def _list(reader: Reader, name: str, pattern: str, shape: str) -> tuple[str, ...]:
+    found = tuple(re.split(r"[,\s]+", (reader.text(name, 5000, "") or "").strip(", ")))
+    for each in filter(None, found):
+        if not re.fullmatch(pattern, each, re.ASCII):
+            reader.fault(name, f"{each!r} is not {shape}")
+    return tuple(filter(None, found))
 
 
 def _ready_parts(reader: Reader) -> tuple[str, ...]:

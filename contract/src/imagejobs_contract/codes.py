@@ -41,6 +41,8 @@ class Code(StrEnum):
     RATE_LIMITED = "rate_limited"
     QUEUE_FULL = "queue_full"
     PAYLOAD_TOO_LARGE = "payload_too_large"
+    HEADERS_TOO_LARGE = "headers_too_large"
+    REQUEST_TIMEOUT = "request_timeout"
     UNAVAILABLE = "unavailable"
 
 
@@ -84,6 +86,8 @@ MEANINGS: dict[Code, Meaning] = {
     Code.RATE_LIMITED: Meaning(429, True, "Too many requests."),
     Code.QUEUE_FULL: Meaning(429, True, "Too many images are waiting."),
     Code.PAYLOAD_TOO_LARGE: Meaning(413, False, "The request is larger than is allowed."),
+    Code.HEADERS_TOO_LARGE: Meaning(431, False, "The request's address and headers are larger than is allowed."),
+    Code.REQUEST_TIMEOUT: Meaning(408, True, "The request did not arrive in time."),
     Code.UNAVAILABLE: Meaning(503, True, "A part that imagejobs needs does not answer."),
 }
 

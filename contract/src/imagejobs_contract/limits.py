@@ -49,6 +49,8 @@ class Limits:
     """Bytes of uploads being received by one API process, over which POSTs are answered 429."""
     max_caller_bytes_in_flight: int = 256 * 2**20
     """The same for one caller; the file of callers may say otherwise."""
+    max_connections: int = 4_000
+    """Connections of one API process; further ones are answered 503 and closed."""
     max_requests_per_minute: int = 30_000
     """Requests of all callers together, in all API processes."""
     max_caller_requests_per_minute: int = 6_000

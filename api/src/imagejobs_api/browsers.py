@@ -1,0 +1,52 @@
+"""What browsers are told, and told to leave alone: Host, security headers, other origins."""
+
+import fnmatch
+from typing import Any
+
+import falcon
+from falcon.asgi import Response
+
+from imagejobs_api.callers.gate import is_public
+from imagejobs_api.connection import Request
+from imagejobs_api.errors import Problem
+from imagejobs_contract.codes import Code
+
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
+    "X-Frame-Options": "DENY",
+}
+"""Unless an answer, such as a page, has one of its own."""
+EXPOSED = ("ETag", "Link", "Location", "Preference-Applied", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID")
+
+
+class SecurityHeaders:
+    """Falcon middleware: no answer is taken for anything but what it says it is."""
+
+    async def process_response(self, req: Request, resp: Response, resource: object, req_succeeded: bool) -> None:
+        """Set the headers."""
+        for name, value in HEADERS.items():
+            if resp.get_header(name) is None:
+                resp.set_header(name, value)
+
+
+class Hosts:
+    """Falcon middleware: a name of somebody else's that leads here (DNS rebinding) is not answered.
+
+    Args:
+        allowed: Names without ports, `*.example.org` for all below one; probes, which come by address, are always answered.
+    """
+
+    def __init__(self, allowed: tuple[str, ...]) -> None:
+        self._allowed = tuple(each.lower() for each in allowed)
+
+    async def process_resource(self, req: Request, resp: Response, resource: object, params: dict[str, Any]) -> None:
+        """Refuse other hosts."""
+        if self._allowed and not is_public(resource) and not any(fnmatch.fnmatchcase(req.host.lower(), each) for each in self._allowed):
+            raise Problem(Code.MALFORMED_REQUEST, "Nothing is served under this Host.")
+
+
+def cross_origin(origins: tuple[str, ...]) -> list[object]:
+    """Return the middleware that lets pages of these origins read answers: none by default. Never with cookies, which are not used."""
+    return [falcon.CORSMiddleware("*" if "*" in origins else origins, EXPOSED)] if origins else []
