@@ -5,7 +5,7 @@ import zlib
 from io import BytesIO
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFilter
 
 FORMATS = ("jpeg", "png", "webp", "avif", "gif", "tiff", "bmp")
 CORNERS = {"nw": (255, 0, 0), "ne": (0, 255, 0), "sw": (0, 0, 255), "se": (255, 255, 0)}
@@ -37,6 +37,27 @@ def disc(size: int, colour: tuple[int, int, int], hidden: tuple[int, int, int] =
     pixels[..., :3] = np.where(inside[..., None], colour, hidden)
     pixels[..., 3] = inside * 255
     return Image.fromarray(pixels)
+
+
+def face(size: tuple[int, int] = (640, 480), at: tuple[int, int] = (160, 240), radius: int = 80) -> Image.Image:
+    """Return a drawn face, looking out of the picture, that a detector takes for one; `radius` is from its middle to its side."""
+    image, (x, y), r = Image.new("RGB", size, (120, 140, 160)), at, radius / 0.85
+    pen = ImageDraw.Draw(image)
+
+    def oval(left: float, top: float, right: float, bottom: float, colour: tuple[int, int, int]) -> None:
+        pen.ellipse((x + left * r, y + top * r, x + right * r, y + bottom * r), fill=colour)
+
+    oval(-2.2, 1.2, 2.2, 5, (60, 70, 120))
+    oval(-0.4, 0.6, 0.4, 1.7, (190, 145, 120))
+    oval(-1.05, -1.45, 1.05, 0.9, (50, 35, 25))
+    oval(-0.85, -1.15, 0.85, 1.15, (222, 178, 150))
+    for side in (-0.36, 0.36):
+        oval(side - 0.2, -0.35, side + 0.2, -0.15, (245, 240, 235))
+        oval(side - 0.1, -0.35, side + 0.1, -0.15, (40, 30, 30))
+        oval(side - 0.25, -0.52, side + 0.25, -0.44, (70, 50, 40))
+    pen.polygon((x, y - 0.2 * r, x - 0.16 * r, y + 0.28 * r, x + 0.16 * r, y + 0.28 * r), fill=(200, 150, 125))
+    oval(-0.34, 0.5, 0.34, 0.7, (170, 75, 75))
+    return image.filter(ImageFilter.GaussianBlur(r / 30))
 
 
 def saved(image: Image.Image, form: str, **options: object) -> bytes:

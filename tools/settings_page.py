@@ -52,6 +52,7 @@ MEANINGS = {
     "POOL_WINDOW": "Most tasks of one job that wait on the pool's queue at once.",
     "PROFILES": "Resources of worker pods as JSON: profile -> `requests`, `limits`.",
     "PUBLIC_URL": "What links to the API begin with; without it each request's own Host.",
+    "READ_HEIC": "Whether HEIC is read; needs `imagejobs-worker[heic]`. Its decoder is large and has a history of holes.",
     "READY_PARTS": "Parts without which `/readyz` answers 503; the others are only reported.",
     "REDIS_URL": "Redis or Valkey; nothing in it is worth keeping.",
     "RESYNC_SECONDS": "Time between two looks at every job, whatever events told.",

@@ -78,6 +78,8 @@ def test_fields_are_those_that_python_reads(path, fields):
     [
         ("spec.variants[].fit", options.Fit),
         ("spec.variants[].gravity", options.Gravity),
+        ("spec.variants[].noFace", options.NoFace),
+        ("spec.variants[].maxSizeBy", options.MaxSizeBy),
         ("spec.variants[].format", options.Format),
         ("spec.execution", Execution),
         ("spec.profile", Profile),
@@ -177,7 +179,7 @@ def test_reserved_prefixes_are_pythons():
         assert any(f'startsWith("{reserved}")' in rule for rule in rules)
 
 
-def test_sizes_can_be_asked_for_in_pythons_lossy_formats():
+def test_a_quality_can_be_given_up_in_pythons_lossy_formats():
     rule = next(each["rule"] for each in at("variants[]")["x-kubernetes-validations"] if each["fieldPath"] == ".maxSize")
     assert set(re.findall('"([a-z]+)"', rule)) == {each.value for each in options.LOSSY}
 

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagejobs_contract import options
-from imagejobs_contract.options import Fit, Format, Gravity, Variant, read_variant, variant_body
+from imagejobs_contract.options import Fit, Format, Gravity, MaxSizeBy, NoFace, Variant, read_variant, variant_body
 from imagejobs_contract.reader import Reader
 
 SIDES = st.none() | st.integers(1, 16_383)
@@ -13,13 +13,16 @@ SIDES = st.none() | st.integers(1, 16_383)
 def variants(draw) -> Variant:
     """Any variant that makes sense."""
     kind = draw(st.none() | st.sampled_from(Format))
-    lossy = kind is None or kind in options.LOSSY
     width, height = draw(SIDES), draw(SIDES)
+    most = draw(st.none() | st.integers(options.MIN_SIZE, options.MAX_SIZE))
+    ways = [MaxSizeBy.SCALE] * (most is not None)
+    ways += [MaxSizeBy.QUALITY] * (most is None or kind is None or kind in options.LOSSY)
+    ways += [MaxSizeBy.PALETTE] * (most is not None and kind in (None, Format.PNG))
     return Variant(
         name=draw(st.from_regex(options.VARIANT_NAME, fullmatch=True)), width=width, height=height,
         fit=draw(st.sampled_from(Fit) if width and height else st.sampled_from([Fit.INSIDE, Fit.OUTSIDE])), gravity=draw(st.sampled_from(Gravity)),
         enlarge=draw(st.booleans()), format=kind, quality=draw(st.none() | st.integers(1, 100)),
-        max_size=draw(st.none() | st.integers(options.MIN_SIZE, options.MAX_SIZE)) if lossy else None,
+        max_size=most, max_size_by=draw(st.sampled_from(ways)), no_face=draw(st.sampled_from(NoFace)),
         background=draw(st.none() | st.from_regex("[0-9a-f]{6}", fullmatch=True)), keep_metadata=draw(st.booleans()),
         frames=draw(st.none() | st.integers(1, 256)), only_if_smaller=draw(st.booleans()),
     )  # fmt: skip
@@ -66,8 +69,19 @@ def test_some_fits_need_both_sides(fit, sides):
 
 
 @pytest.mark.parametrize("kind", list(Format))
-def test_only_lossy_formats_can_aim_at_a_size(kind):
+def test_only_lossy_formats_have_a_quality_to_give_up(kind):
     assert read({"format": kind.value, "max_size": "5kB"})[1] == ([] if kind in options.LOSSY else ["max_size"])
+
+
+@pytest.mark.parametrize("kind", list(Format))
+def test_only_a_png_has_colours_to_give_up_and_all_have_pixels(kind):
+    asked = {"format": kind.value, "max_size": "5kB"}
+    assert read(asked | {"max_size_by": "palette"})[1] == ([] if kind is Format.PNG else ["max_size_by"])
+    assert read(asked | {"max_size_by": "scale"})[1] == []
+
+
+def test_nothing_is_given_up_for_no_size():
+    assert [read({"max_size_by": way.value})[1] for way in MaxSizeBy] == [[], ["max_size_by"], ["max_size_by"]]
 
 
 @pytest.mark.parametrize(

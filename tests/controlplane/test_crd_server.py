@@ -74,7 +74,16 @@ def test_defaults_that_the_server_fills_in_change_nothing_for_python(judge):
     _, body = judge.create(GOOD, query="?dryRun=All")
     filled = body["spec"]
     assert filled["variants"] == [
-        {"name": "default", "fit": "inside", "gravity": "center", "enlarge": False, "keepMetadata": False, "onlyIfSmaller": False}
+        {
+            "name": "default",
+            "fit": "inside",
+            "gravity": "center",
+            "noFace": "fail",
+            "maxSizeBy": "quality",
+            "enlarge": False,
+            "keepMetadata": False,
+            "onlyIfSmaller": False,
+        }
     ]
     assert (filled["execution"], filled["retry"], filled["output"]) == ("Auto", {"attempts": 3}, {"deletionPolicy": "Retain"})
     assert ImageJob.from_body(body).spec == ImageJob.from_body({"metadata": {"name": "a"}, "spec": GOOD}).spec

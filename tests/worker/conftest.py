@@ -1,5 +1,6 @@
 """What the worker's tests share: real workers, a web server that can hold images back, an object store."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from image_site import ImageSite, image_site
 from imagejobs_contract.objects import S3Objects
 from imagejobs_contract.settings import S3Settings
 from worker_process import Workers
+
+# onnxruntime reports what it does, unless told not to before it is imported; the zygote's environment tells it, and so must these tests.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from imagejobs_api.callers.callersfile import CallersFile
 from imagejobs_api.callers.gate import Gate
 from imagejobs_api.connection import App, Request
 from imagejobs_api.downloads import Downloads
-from imagejobs_api.forms import batch_form, center_crop_form, resize_form, url_form
+from imagejobs_api.forms import batch_form, crop_form, resize_form, url_form
 from imagejobs_api.health import Health, Ready
 from imagejobs_api.intake import Intake
 from imagejobs_api.joblist import JobList
@@ -31,6 +31,7 @@ from imagejobs_api.submit import Submissions, Submitter
 from imagejobs_api.telemetry.metrics import Measure, Metrics
 from imagejobs_api.waiting import Waiting
 from imagejobs_contract.guard import Guard
+from imagejobs_contract.options import Gravity
 from imagejobs_contract.ports import JobStore, LinkSigner, ObjectStore, ProgressBoard, TaskQueue
 
 Run = Callable[[], Coroutine[Any, Any, None]]
@@ -91,9 +92,15 @@ def create_app(
     app = App(request_type=Request, middleware=_middleware(settings, callers, metrics, rates or RateLimits(limits, None), runs))
     app.resp_options.media_handlers[falcon.MEDIA_JSON] = JSONHandler(dumps=jsontext.dumps)
     errors.install(app)
-    forms = {"resize": resize_form, "center-crop": center_crop_form, "batch": batch_form, "upload-from-url": url_form}
+    forms = {
+        "resize": resize_form(limits),
+        "center-crop": crop_form(limits, Gravity.CENTER),
+        "face-crop": crop_form(limits, Gravity.FACE),
+        "batch": batch_form(limits),
+        "upload-from-url": url_form(limits),
+    }
     for name, form in forms.items():
-        app.add_route(f"/api/{name}", Submissions(submitter, outcomes, links, form(limits)))
+        app.add_route(f"/api/{name}", Submissions(submitter, outcomes, links, form))
     jobs = Jobs(store, counts, outcomes, objects, links)
     app.add_route("/api/jobs", JobList(store, counts, links))
     app.add_route("/api/jobs/{identifier}", jobs)

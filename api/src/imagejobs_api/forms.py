@@ -96,9 +96,9 @@ def resize_form(limits: Limits) -> Form:
     return Form(("image",), frozenset({*NAMES, "name"}), 1, limits.max_file_bytes, limits.max_file_bytes)
 
 
-def center_crop_form(limits: Limits) -> Form:
-    """Return what `/api/center-crop` takes: a resize whose fit is settled."""
-    fixed = {"fit": Fit.COVER, "gravity": Gravity.CENTER}
+def crop_form(limits: Limits, gravity: Gravity) -> Form:
+    """Return what `/api/center-crop` and `/api/face-crop` take: a resize whose fit is settled."""
+    fixed = {"fit": Fit.COVER, "gravity": gravity}
     return replace(resize_form(limits), option_fields=frozenset({*NAMES, "name"} - fixed.keys()), required=("width", "height"), fixed=fixed)
 
 

@@ -40,8 +40,9 @@ def zygote(child):
     return Path("/proc") / (child / "stat").read_text().rsplit(")", 1)[1].split()[1]
 
 
-def test_its_environment_has_nothing_but_the_allocators_setting(child):
-    assert (child / "environ").read_bytes() == b"GLIBC_TUNABLES=glibc.malloc.hugetlb=1\0"
+def test_its_environment_has_nothing_but_settings_of_libraries(child):
+    expected = b"GLIBC_TUNABLES=glibc.malloc.hugetlb=1\0OPENBLAS_NUM_THREADS=1\0ORT_DISABLE_TELEMETRY=1\0"
+    assert (child / "environ").read_bytes() == expected
     assert (zygote(child) / "environ").read_bytes() == (child / "environ").read_bytes()
 
 

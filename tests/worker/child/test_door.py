@@ -13,8 +13,9 @@ import pictures
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.limits import Limits
-from imagejobs_contract.options import Format, Variant
+from imagejobs_contract.options import Fit, Format, Gravity, Variant
 from imagejobs_worker.child.door import Door
+from imagejobs_worker.imaging import faces
 
 PHOTO = pictures.saved(pictures.photo(160, 120), "jpeg")
 SMALL = [Variant(width=40)]
@@ -33,6 +34,14 @@ def at_door(visit, *, limits=None, **options):
             await door.close()
 
     return asyncio.run(run())
+
+
+def parent_of(pid):
+    return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+
+
+def threads_of(pid):
+    return len(list(Path(f"/proc/{pid}/task").iterdir()))
 
 
 async def fault(door, source, variants=SMALL):
@@ -201,6 +210,23 @@ def test_a_door_works_without_having_been_started():
     assert asyncio.run(visit()).pictures
 
 
+@pytest.mark.skipif(not faces.installed(), reason="imagejobs-worker[face] is not installed")
+def test_faces_are_looked_for_by_children_of_a_zygote_that_learned_it_when_it_was_asked():
+    face = pictures.saved(pictures.face((900, 480), at=(700, 240)), "jpeg")
+    cropped = [Variant(width=100, height=100, fit=Fit.COVER, gravity=Gravity.FACE)]
+
+    async def visit(door):
+        await door.render(PHOTO, SMALL)
+        plain, zygote = door.child_pid, parent_of(door.child_pid)
+        found = await door.render(face, cropped)
+        seeing = door.child_pid
+        none = await fault(door, PHOTO, cropped)
+        await door.render(face, cropped)
+        return plain != seeing, parent_of(door.child_pid) == zygote, none.code, found.pictures[0].width, threads_of(zygote)
+
+    assert at_door(visit) == (True, True, Code.NO_FACE_FOUND, 100, 1)
+
+
 def test_an_owner_never_gets_anothers_child():
     async def visit(door):
         pids = []
@@ -307,10 +333,6 @@ async def until(true):
     while not true() and time.monotonic() < end:  # noqa: ASYNC110 - nothing tells when a process is gone
         await asyncio.sleep(0.005)
     assert true()
-
-
-def parent_of(pid):
-    return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
 
 
 def resident_pages(pid):

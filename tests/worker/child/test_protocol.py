@@ -5,13 +5,15 @@ from hypothesis import strategies as st
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.limits import Limits
-from imagejobs_contract.options import Fit, Format, Gravity, Variant
+from imagejobs_contract.options import Fit, Format, Gravity, MaxSizeBy, NoFace, Variant
 from imagejobs_worker.child import protocol
 from imagejobs_worker.child.protocol import Garbage
 from imagejobs_worker.imaging.picture import Picture, Rendering
 
 SOURCE = b"\xff\xd8\xff the source"
-FULL = Variant("full", 10, 20, Fit.COVER, Gravity.NORTH, True, Format.AVIF, 55, 4096, "a0b1c2", True, 7, True)
+FULL = Variant(
+    "full", 10, 20, Fit.COVER, Gravity.FACE, NoFace.CENTER, True, Format.AVIF, 55, 4096, MaxSizeBy.SCALE, "a0b1c2", True, 7, True
+)  # fmt: skip
 RENDERING = Rendering(
     "jpeg",
     100,

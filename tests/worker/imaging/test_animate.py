@@ -1,3 +1,4 @@
+import itertools
 from io import BytesIO
 
 import numpy as np
@@ -12,6 +13,8 @@ from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.pipeline import render
 
 MOVING = ["gif", "webp", "avif"]
+WAYS = [*itertools.product([*MOVING, "png"], MOVING), ("png", "png")]
+"""From and to; a PNG moves only where the source was one."""
 TIMES = [50, 100, 150, 200, 500]
 
 
@@ -29,8 +32,7 @@ def played(data):
     return [(frame.convert("RGBA").copy(), frame.info.get("duration")) for frame in ImageSequence.Iterator(image)], image.info.get("loop")
 
 
-@pytest.mark.parametrize("source", MOVING)
-@pytest.mark.parametrize("result", MOVING)
+@pytest.mark.parametrize(("source", "result"), WAYS)
 def test_frames_and_times_are_kept(source, result):
     data = pictures.animation(source, film(), TIMES)
     found = made(data, width=32, format=Format(result))
@@ -56,6 +58,11 @@ def test_frames_and_times_are_kept(source, result):
         ("webp", 1, "gif", None),
         ("webp", 7, "webp", 7),
         ("avif", None, "gif", 0),
+        ("png", 0, "png", 0),
+        ("png", 3, "png", 3),
+        ("png", 4, "gif", 3),
+        ("png", 1, "gif", None),
+        ("png", 5, "webp", 5),
     ],
 )
 def test_it_plays_as_often_as_before(source, loop, result, expected):
@@ -65,6 +72,15 @@ def test_it_plays_as_often_as_before(source, loop, result, expected):
     assert played(made(data, width=32, format=Format(result)).pictures[0].data)[1] == expected
 
 
+def test_the_picture_for_old_viewers_is_not_of_a_pngs_animation():
+    still, *frames = film(4)
+    data = pictures.saved(still, "png", save_all=True, default_image=True, append_images=frames, duration=TIMES[:3])
+    found = made(data)
+    shown, _ = played(found.pictures[0].data)
+    assert (found.frames, [time for _, time in shown]) == (3, TIMES[:3])
+    assert [frame.getpixel((0, 0))[:3] for frame, _ in shown] == [frame.getpixel((0, 0)) for frame in frames]
+
+
 def test_times_of_a_webp_do_not_add_up_wrong_in_a_gif():
     data = pictures.animation("webp", film(6), [33] * 6)
     frames, _ = played(made(data, format=Format.GIF).pictures[0].data)
@@ -72,14 +88,13 @@ def test_times_of_a_webp_do_not_add_up_wrong_in_a_gif():
     assert {time for _, time in frames} == {30, 40}
 
 
-@pytest.mark.parametrize("source", MOVING)
-@pytest.mark.parametrize("result", [Format.JPEG, Format.PNG, Format.TIFF])
+@pytest.mark.parametrize(("source", "result"), [*itertools.product(MOVING, [Format.JPEG, Format.PNG, Format.TIFF]), ("png", Format.JPEG)])
 def test_a_still_format_shows_the_first_frame(source, result):
     found = made(pictures.animation(source, film(), TIMES), format=result).pictures[0]
     assert np.abs(pictures.pixels(found.data) - (0, 250, 90)).max() < 10
 
 
-@pytest.mark.parametrize("source", MOVING)
+@pytest.mark.parametrize("source", [*MOVING, "png"])
 @pytest.mark.parametrize("count", [1, 3])
 def test_only_so_many_frames_as_asked_for(source, count):
     frames, _ = played(made(pictures.animation(source, film(), TIMES), frames=count).pictures[0].data)
@@ -105,10 +120,10 @@ def test_frames_that_build_on_each_other_come_out_as_they_were_seen(disposal, re
         assert np.mean(np.abs(shown - there)[there[..., 3] == 255]) < 14
 
 
-@pytest.mark.parametrize("result", MOVING)
+@pytest.mark.parametrize("result", [*MOVING, "png"])
 def test_an_animation_may_become_transparent_later(result):
     frames = [Image.new("RGBA", (48, 48), (200, 30, 60, 255)), pictures.disc(48, (200, 30, 60)), Image.new("RGBA", (48, 48), (9, 200, 9, 255))]
-    data = pictures.animation("webp", frames, 100, lossless=True)
+    data = pictures.animation("png", frames, 100) if result == "png" else pictures.animation("webp", frames, 100, lossless=True)
     found, _ = played(made(data, format=Format(result)).pictures[0].data)
     assert [frame.getpixel((1, 1))[3] > 128 for frame, _ in found] == [True, False, True]
     assert [frame.getpixel((24, 24))[3] > 128 for frame, _ in found] == [True, True, True]

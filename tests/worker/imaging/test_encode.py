@@ -90,6 +90,13 @@ def test_a_jpeg_with_more_pictures_inside_shows_its_first():
     assert pictures.psnr(pictures.pixels(found.pictures[0].data), pictures.lanczos(pictures.pixels(pictures.photo(400, 300)), (100, 75))) > 28
 
 
+def test_a_tiff_of_several_pages_shows_its_first():
+    data = pictures.saved(PHOTO, "tiff", save_all=True, append_images=[pictures.quarters(160, 120)])
+    found = rendering(data, Variant(format=Format.PNG))
+    assert found.frames == 1
+    assert np.array_equal(pictures.pixels(found.pictures[0].data), pictures.pixels(PHOTO))
+
+
 def test_a_result_that_is_no_smaller_gives_way_to_the_original():
     data = pictures.saved(PHOTO, "jpeg", quality=20)
     kept, made = rendering(data, Variant("a", quality=95, only_if_smaller=True), Variant("b", width=40, only_if_smaller=True)).pictures

@@ -126,7 +126,7 @@ async def _metered(settings: Settings) -> AsyncIterator[Meter]:
 
 @asynccontextmanager
 async def _doors(settings: Settings, meter: Meter) -> AsyncIterator[list[Door]]:
-    doors = [Door(settings.limits, memory_bytes=settings.memory_bytes, meter=meter) for _ in range(settings.parallel)]
+    doors = [Door(settings.limits, memory_bytes=settings.memory_bytes, heic=settings.read_heic, meter=meter) for _ in range(settings.parallel)]
     try:
         yield doors
     finally:

@@ -1,6 +1,7 @@
 """The worker's settings, read once from the environment; all faults at once. Which variables there are stands here and in `contract`."""
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.names import LOCAL_NAMESPACE, MAX_NAME, NAME_PATTERN, JobKey
@@ -29,6 +30,7 @@ class Settings:
         checkpoint_seconds: Between two checkpoints of a shard.
         reach: How far URLs of images may lead.
         metrics: Host and port on which metrics are shown, or None.
+        read_heic: Whether HEIC is read; its decoder is large and has a history.
     """
 
     s3: S3Settings
@@ -43,6 +45,7 @@ class Settings:
     checkpoint_seconds: float
     reach: Reach
     metrics: tuple[str, int] | None
+    read_heic: bool
 
     @classmethod
     def read(cls, reader: Reader) -> "Settings":
@@ -60,6 +63,7 @@ class Settings:
             checkpoint_seconds=reader.number("CHECKPOINT_SECONDS", 0.1, 600.0, 5.0),
             reach=Reach.read(reader, "ALLOWED_PRIVATE_SOURCES"),
             metrics=listen_address(reader, "METRICS_LISTEN"),
+            read_heic=_read_heic(reader),
         )
 
 
@@ -73,3 +77,10 @@ def read_shard(reader: Reader) -> ShardKey:
     uid = reader.text(ENV_UID, 64, "", UID, "a uid") or ""
     attempt, shard = reader.integer(ENV_ATTEMPT, 1, 10**6, 1), reader.integer(ENV_INDEX, 0, 10**6, 0)
     return ShardKey(JobKey(namespace, name), uid, attempt or 1, shard or 0)
+
+
+def _read_heic(reader: Reader) -> bool:
+    wanted = reader.boolean("READ_HEIC")
+    if wanted and find_spec("pi_heif") is None:
+        reader.fault("READ_HEIC", "needs pi-heif, which comes with imagejobs-worker[heic]")
+    return wanted

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.limits import Limits
-from imagejobs_contract.options import Variant
+from imagejobs_contract.options import Variant, looks_for_faces
 from imagejobs_worker.child import protocol
 from imagejobs_worker.child.nursery import Child, Lost, Nursery
 from imagejobs_worker.child.protocol import Garbage
@@ -41,20 +41,30 @@ class _Use:
 class Door:
     """One child process at a time, and the zygote that it comes from."""
 
-    def __init__(self, limits: Limits, *, memory_bytes: int = 2 * 2**30, recycle_after: int = 500, render: str = "", meter: Meter = SILENT) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        memory_bytes: int = 2 * 2**30,
+        recycle_after: int = 500,
+        heic: bool = False,
+        render: str = "",
+        meter: Meter = SILENT,
+    ) -> None:
         """Prepare; nothing is started yet.
 
         Args:
             limits: Of images; `image_seconds` is the time after which the child is killed.
             memory_bytes: Address space of the child.
             recycle_after: Images after which a child is replaced.
+            heic: Whether HEIC is read.
             render: `module:function` that the child calls in place of the pipeline; for tests.
             meter: Is told when a child is replaced.
         """
         self._limits = limits
         self._recycle_after = recycle_after
         self._meter = meter
-        self._nursery = Nursery(memory_bytes, render)
+        self._nursery = Nursery(memory_bytes, heic, render)
         self._use: _Use | None = None
         self._turn = asyncio.Lock()
 
@@ -87,32 +97,39 @@ class Door:
             ImageFailed: With the code that says why. A cancelled call kills the child.
         """
         async with self._turn:
-            use = await self._usable(owner)
+            use = await self._usable(owner, sees=any(map(looks_for_faces, variants)))
             rendering = await self._through(use.child, source, variants)
             use.images += 1
             if use.images >= self._recycle_after or use.child.resident_bytes() > MAX_IDLE_BYTES:
                 await self._replace(Recycle.WORN)
             return rendering
 
-    async def _usable(self, owner: str) -> _Use:
+    async def _usable(self, owner: str, sees: bool) -> _Use:
         if self._use and self._use.owner != owner:
             await self._replace(Recycle.OWNER)
+        if self._use and sees and not self._nursery.knows_faces:
+            await self._replace(Recycle.WORN)
         if self._use is None:
-            self._use = _Use(await self._born(), owner)
+            self._use = _Use(await self._born(sees), owner)
         return self._use
 
-    async def _born(self) -> Child:
+    async def _born(self, sees: bool) -> Child:
         """Return a new child, from a new zygote if the old one is gone."""
         try:
-            return await self._nursery.child()
+            return await self._forked(sees)
         except Lost as ex:
             _log.warning("zygote lost", extra={"reason": str(ex)})
         try:
             await self._nursery.close()
             await self._nursery.start()
-            return await self._nursery.child()
+            return await self._forked(sees)
         except (Lost, OSError) as ex:
             raise ImageFailed(code=Code.INTERNAL_ERROR) from ex
+
+    async def _forked(self, sees: bool) -> Child:
+        if sees and not self._nursery.knows_faces and not await self._nursery.learn_faces():
+            raise ImageFailed("this worker cannot look for faces: imagejobs-worker[face] is not installed", code=Code.INVALID_OPTIONS)
+        return await self._nursery.child()
 
     async def _through(self, child: Child, source: bytes, variants: Sequence[Variant]) -> Rendering:
         """Send the image and believe the answer only after a look at it; the child does not survive any failure."""

@@ -12,8 +12,9 @@ from imagejobs_worker.child import orders
 from imagejobs_worker.child.orders import Kind, Order
 
 _START = "import json, sys; s = json.loads(sys.argv[1]); sys.path[:] = s['path']; from imagejobs_worker.child import zygote; zygote.main(s)"
-_ENVIRONMENT = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
-"""All that a child may know of the outside. Huge pages spare each decode the page faults of its buffers: WebP by 30 %."""
+_ENVIRONMENT = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1", "OPENBLAS_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"}
+"""All that a child may know of the outside. Huge pages spare each decode the page faults of its buffers: WebP by 30 %. The other two keep the face
+detector from starting threads, with which no process should fork: numpy's one a core, and onnxruntime's that would report what it does."""
 _FORK_SECONDS = 60.0
 """The first order waits until the zygote is warm; on a busy machine that takes seconds."""
 _REAP_SECONDS = 5.0
@@ -42,8 +43,9 @@ class Child:
 class Nursery:
     """One zygote and at most one child of it."""
 
-    def __init__(self, memory_bytes: int, render: str) -> None:
-        self._settings = {"path": [each for each in sys.path if each], "memory_bytes": memory_bytes, "render": render}
+    def __init__(self, memory_bytes: int, heic: bool, render: str) -> None:
+        self._settings = {"path": [each for each in sys.path if each], "memory_bytes": memory_bytes, "heic": heic, "render": render}
+        self.knows_faces = False
         self._process: asyncio.subprocess.Process | None = None
         self._control: socket.socket | None = None
         self._turn = asyncio.Lock()
@@ -61,6 +63,7 @@ class Nursery:
                 start_new_session=True,
             )
         self._control = ours
+        self.knows_faces = False
 
     async def close(self) -> None:
         """End the zygote, and with it the child."""
@@ -83,6 +86,15 @@ class Nursery:
         except BaseException:
             ours.close()
             raise
+
+    async def learn_faces(self) -> bool:
+        """Let the children to come find faces; False if the detector is not installed.
+
+        Raises:
+            Lost: The zygote has ended or does not answer.
+        """
+        self.knows_faces = bool(await self._ask(Order(Kind.LEARN), _FORK_SECONDS))
+        return self.knows_faces
 
     async def take_back(self, child: Child, grace_seconds: float) -> int:
         """End the child and return its wait status.

@@ -12,6 +12,8 @@ class Kind(IntEnum):
     """Make a child; the end of its socket comes along (SCM_RIGHTS). The answer is its process id."""
     REAP = 2
     """Wait so many milliseconds for the child to end by itself, then kill it. The answer is its wait status."""
+    LEARN = 3
+    """Load the face detector, for the children to come. The answer is 1, or 0 if it is not installed."""
 
 
 class Order(NamedTuple):

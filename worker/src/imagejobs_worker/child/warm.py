@@ -6,6 +6,7 @@ from PIL import Image
 
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.options import Format, Variant
+from imagejobs_worker.imaging import faces
 from imagejobs_worker.imaging.animate import FORMATS
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.pipeline import render
@@ -20,6 +21,11 @@ def up() -> None:
     moving = _rendered(_movie(), [Variant(form, width=16, format=form) for form in FORMATS], deadline)
     for data in (*still, *moving):
         _rendered(data, [Variant(width=8)], deadline)
+
+
+def see() -> None:
+    """Look for a face once."""
+    faces.find(Image.new("RGB", (32, 32)))
 
 
 def _rendered(source: bytes, variants: list[Variant], deadline: Deadline) -> list[bytes]:

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from imagejobs_worker.child import child, orders, warm
 from imagejobs_worker.child.orders import Kind, Order
-from imagejobs_worker.imaging import pipeline
+from imagejobs_worker.imaging import faces, heic, pipeline
 
 CONTROL = 0
 """The descriptor on which orders come."""
@@ -24,9 +24,12 @@ def main(settings: dict[str, Any]) -> None:
     """Serve orders until the parent hangs up.
 
     Args:
-        settings: `memory_bytes` of a child, and `render`: `module:function` in place of the pipeline, by which tests play broken decoders.
+        settings: `memory_bytes` of a child, whether it reads `heic`, and `render`: `module:function` in place of the pipeline, by which tests
+            play broken decoders.
     """
     render = _named(settings["render"]) if settings["render"] else pipeline.render
+    if settings["heic"]:
+        heic.learn()
     warm.up()
     gc.collect()
     gc.freeze()
@@ -38,6 +41,8 @@ def main(settings: dict[str, Any]) -> None:
             pid = _fork(descriptor, settings["memory_bytes"], render)
             os.close(descriptor)
             answer = pid
+        elif kind is Kind.LEARN:
+            answer = _learn()
         else:
             answer, pid = _reap(*numbers), 0
         control.sendall(orders.ANSWER.pack(answer))
@@ -71,6 +76,15 @@ def _fork(descriptor: int, memory_bytes: int, render: child.Render) -> int:
     finally:
         # Nothing of the zygote's may run twice: no exit handlers, no return into its loop.
         os._exit(status)
+
+
+def _learn() -> int:
+    if not faces.installed():
+        return 0
+    warm.see()
+    gc.collect()
+    gc.freeze()
+    return 1
 
 
 def _reap(pid: int, grace_milliseconds: int) -> int:

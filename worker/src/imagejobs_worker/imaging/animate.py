@@ -1,4 +1,4 @@
-"""Carries animations from GIF, WebP and AVIF to GIF, WebP and AVIF: every frame, its time and the number of plays, one frame in memory at a time.
+"""Carries animations between GIF, WebP, AVIF and PNG: every frame, its time and the number of plays, decoded one at a time.
 
 Frames are whole pictures here; how a format stores what changed is its encoder's business.
 """
@@ -6,7 +6,7 @@ Frames are whole pictures here; how a format stores what changed is its encoder'
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from imagejobs_contract.options import Format
 from imagejobs_worker.imaging import encode
@@ -15,7 +15,7 @@ from imagejobs_worker.imaging.modes import is_transparent
 from imagejobs_worker.imaging.palette import reduced
 from imagejobs_worker.imaging.plan import Plan
 
-FORMATS = frozenset({Format.GIF, Format.WEBP, Format.AVIF})
+FORMATS = frozenset({Format.GIF, Format.WEBP, Format.AVIF, Format.PNG})
 """Results that can move."""
 
 Frames = Callable[[], Iterator[tuple[Image.Image, int]]]
@@ -25,7 +25,12 @@ _RESTORE_BACKGROUND = 2
 _WEBP_FLAGS, _WEBP_ALPHA = 20, 0x10
 """Where a WebP's extended header has its flags (developers.google.com/speed/webp/docs/riff_container)."""
 _MOST_PLAYS = 65_535
-"""Both GIF and WebP count in 16 bits."""
+"""Both GIF and WebP count in 16 bits; nobody waits for the end of more in a PNG."""
+
+
+def moves(source: str, result: Format) -> bool:
+    """Tell whether a moving source stays so. A PNG moves only where the source was one: who asks for the PNG of a GIF wants a still."""
+    return result in FORMATS and (result is not Format.PNG or source == "png")
 
 
 class Reel(Image.Image):
@@ -135,6 +140,8 @@ def _timing(reel: Reel, plays: int, form: Format, alpha: bool) -> dict[str, Any]
             timing |= {} if plays == 1 else {"loop": max(0, min(plays, _MOST_PLAYS) - 1)}
         case Format.WEBP:
             timing |= {"loop": min(plays, _MOST_PLAYS), "background": (0, 0, 0, 0)}
+        case Format.PNG:
+            timing |= {"loop": min(plays, _MOST_PLAYS), "default_image": False, "blend": PngImagePlugin.Blend.OP_SOURCE}
     return timing
 
 

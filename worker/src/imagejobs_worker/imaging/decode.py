@@ -17,13 +17,13 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.sniff import HEAD, sniff
-from imagejobs_worker.imaging import bounds, header
+from imagejobs_worker.imaging import bounds, header, heic
 from imagejobs_worker.imaging.geometry import Box, Size
 from imagejobs_worker.imaging.modes import normalise
 
-FORMATS = {"jpeg": "JPEG", "png": "PNG", "gif": "GIF", "webp": "WEBP", "avif": "AVIF", "tiff": "TIFF", "bmp": "BMP"}
+FORMATS = {"jpeg": "JPEG", "png": "PNG", "gif": "GIF", "webp": "WEBP", "avif": "AVIF", "tiff": "TIFF", "bmp": "BMP", "heic": heic.NAME}
 """What is read: the contract's name -> Pillow's. All else is turned away unopened."""
-_ANIMATED = frozenset({"gif", "webp", "avif"})
+_ANIMATED = frozenset({"gif", "webp", "avif", "png"})
 _BROKEN = (
     OSError,
     SyntaxError,
@@ -47,7 +47,7 @@ class Opened:
 
     Attributes:
         format: As `imagejobs_contract.sniff` names it.
-        frames: Counted up to one more than the limit.
+        frames: Of the animation, counted up to one more than the limit; 1 for a still.
     """
 
     image: ImageFile.ImageFile
@@ -108,10 +108,13 @@ def decode(image: ImageFile.ImageFile, least: Size) -> tuple[Image.Image, Box]:
     Raises:
         ImageFailed: `corrupt_image`, `too_many_pixels`.
     """
+    size = image.size
     with damage_named():
         drafted = image.draft(None, least)
         image.load()
         picture = normalise(image)
+    if not drafted and picture.size != size:
+        raise ImageFailed(f"says {size} and has {picture.size} pixels", code=Code.CORRUPT_IMAGE)
     return _bare(picture), drafted[1] if drafted else (0.0, 0.0, *picture.size)
 
 
@@ -123,9 +126,10 @@ def frames_of(source: bytes, form: str, count: int) -> Iterator[tuple[Image.Imag
     """
     with damage_named():
         image = Image.open(BytesIO(source), formats=[FORMATS[form]])
+    first = _beside(image)
     for n in range(count):
         with damage_named():
-            image.seek(n)
+            image.seek(first + n)
             image.load()
             frame = normalise(image)
             # The decoder paints the next frame over its own picture.
@@ -138,16 +142,25 @@ def _format(source: bytes) -> str:
     form = sniff(source[:HEAD])
     if form is None:
         raise ImageFailed("starts like no image", code=Code.NOT_AN_IMAGE)
-    if form not in FORMATS:
-        raise ImageFailed(f"is {form}; read are {' '.join(FORMATS)}", code=Code.UNSUPPORTED_FORMAT)
+    if form not in _readable():
+        raise ImageFailed(f"is {form}; read are {' '.join(_readable())}", code=Code.UNSUPPORTED_FORMAT)
     return form
 
 
+def _readable() -> list[str]:
+    return [name for name in FORMATS if name != "heic" or heic.known()]
+
+
 def _frames(image: ImageFile.ImageFile, form: str, source: bytes, limits: Limits) -> int:
-    """Other formats with several pictures in a file (TIFF, MPO, APNG) are stills here: their first is used."""
+    """Other formats with several pictures in a file (TIFF, MPO, HEIC) are stills here: their first is used."""
     if form == "gif":
         return max(1, header.gif_frames(source, limits.max_frames))
-    return int(getattr(image, "n_frames", 1)) if form in _ANIMATED else 1
+    return int(getattr(image, "n_frames", 1)) - _beside(image) if form in _ANIMATED else 1
+
+
+def _beside(image: Image.Image) -> int:
+    """Return 1 if an APNG's first picture is not of its animation: it is for viewers that know none."""
+    return int(bool(getattr(image, "default_image", False)))
 
 
 def _bare(image: Image.Image) -> Image.Image:

@@ -1,5 +1,6 @@
 """Writes pictures as files, at the quality that was asked for or at the one that fits."""
 
+import zlib
 from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import Any
@@ -8,16 +9,28 @@ from PIL import Image
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
-from imagejobs_contract.options import DEFAULT_QUALITY, LOSSY, Format
+from imagejobs_contract.options import DEFAULT_QUALITY, LOSSY, Format, MaxSizeBy
 from imagejobs_worker.imaging import fit_bytes
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.modes import is_transparent
-from imagejobs_worker.imaging.palette import reduced
+from imagejobs_worker.imaging.palette import PALETTES, fewer, reduced
 from imagejobs_worker.imaging.parameters import parameters
 from imagejobs_worker.imaging.plan import Plan
 
 _QUALITY = {Format.AVIF: 55}
 """AVIF's scale runs differently: its 80 is larger than JPEG's, its 55 looks alike at about half the bytes."""
+
+
+class TooLarge(ImageFailed):
+    """Raised when a file is larger than `max_size`; fewer colours or pixels may help where they may be given up.
+
+    Attributes:
+        size: Bytes that it has.
+    """
+
+    def __init__(self, size: int, message: str) -> None:
+        super().__init__(message, code=Code.MAX_SIZE_UNREACHABLE)
+        self.size = size
 
 
 def encode(image: Image.Image, plan: Plan, deadline: Deadline) -> bytes:
@@ -29,7 +42,21 @@ def encode(image: Image.Image, plan: Plan, deadline: Deadline) -> bytes:
     how = parameters(image, plan)
     if plan.format is Format.GIF:
         image = reduced(image, is_transparent(image))
-    return aimed(lambda quality: _write(image, plan, how, quality), plan, deadline)
+    try:
+        return aimed(lambda quality: _write(image, plan, how, quality), plan, deadline)
+    except TooLarge:
+        if plan.variant.max_size_by is not MaxSizeBy.PALETTE or plan.format is not Format.PNG:
+            raise
+    return _with_fewer_colours(image, plan, how, deadline)
+
+
+def _with_fewer_colours(image: Image.Image, plan: Plan, how: Mapping[str, Any], deadline: Deadline) -> bytes:
+    for colours in PALETTES:
+        deadline.check()
+        data = _write(fewer(image, colours), plan, {**how, "compress_type": zlib.Z_DEFAULT_STRATEGY}, 0)
+        if len(data) <= (plan.variant.max_size or 0):
+            return data
+    raise TooLarge(len(data), f"has {len(data)} bytes with {PALETTES[-1]} colours; max_size is {plan.variant.max_size}")
 
 
 def aimed(write: Callable[[int], bytes], plan: Plan, deadline: Deadline) -> bytes:
@@ -44,11 +71,11 @@ def aimed(write: Callable[[int], bytes], plan: Plan, deadline: Deadline) -> byte
         return write(quality)
 
     most, quality = plan.variant.max_size, plan.variant.quality
-    if most is not None and plan.format in LOSSY:
+    if most is not None and plan.format in LOSSY and plan.variant.max_size_by is not MaxSizeBy.SCALE:
         return fit_bytes.fit(in_time, most, plan.format, quality or fit_bytes.MAX_QUALITY)
     data = in_time(quality or _QUALITY.get(plan.format, DEFAULT_QUALITY))
     if most is not None and len(data) > most:
-        raise ImageFailed(f"has {len(data)} bytes; max_size is {most} and {plan.format} knows no quality", code=Code.MAX_SIZE_UNREACHABLE)
+        raise TooLarge(len(data), f"has {len(data)} bytes; max_size is {most}")
     return data
 
 

@@ -10,9 +10,11 @@ from imagejobs_contract.options import Fit, Gravity, Variant
 Size = tuple[int, int]
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels of the source; edges may fall between pixels."""
+Anchor = tuple[float, float]
+"""Where something stands on its way from left to right and from top to bottom, each from 0 to 1."""
 
-_ANCHORS: dict[Gravity, tuple[float, float]] = {
-    Gravity.CENTER: (0.5, 0.5),
+_CENTER = (0.5, 0.5)
+_ANCHORS: dict[Gravity, Anchor] = {
     Gravity.NORTH: (0.5, 0.0),
     Gravity.NORTHEAST: (1.0, 0.0),
     Gravity.EAST: (1.0, 0.5),
@@ -41,15 +43,20 @@ class Geometry:
     offset: Size
 
 
-def fit(source: Size, variant: Variant) -> Geometry:
+def fit(source: Size, variant: Variant, anchor: Anchor | None = None) -> Geometry:
     """Return the geometry of one variant of a source.
+
+    Args:
+        source: Its size.
+        variant: What is asked.
+        anchor: Where the crop stands; None goes by the variant's gravity, and takes the centre where that must see the picture.
 
     Without `enlarge` no pixel is made larger: `inside` and `outside` keep the source's size, `cover` keeps the asked-for ratio at the
     largest size that the source fills, `contain` pads around the source as it is, `fill` shortens each side alone.
     """
     match variant.fit:
         case Fit.COVER:
-            return _cover(source, variant)
+            return _cover(source, variant, anchor or _ANCHORS.get(variant.gravity, _CENTER))
         case Fit.CONTAIN:
             return _contain(source, variant)
         case Fit.FILL:
@@ -79,21 +86,20 @@ def _filled(source: Size, variant: Variant) -> Size:
     return wanted if variant.enlarge else (min(wanted[0], source[0]), min(wanted[1], source[1]))
 
 
-def _cover(source: Size, variant: Variant) -> Geometry:
+def _cover(source: Size, variant: Variant, anchor: Anchor) -> Geometry:
     size = (variant.width or source[0], variant.height or source[1])
     if not variant.enlarge:
         size = _scaled(size, Variant(width=source[0], height=source[1]))
     scale = max(size[0] / source[0], size[1] / source[1])
     width, height = min(size[0] / scale, source[0]), min(size[1] / scale, source[1])
-    x, y = _ANCHORS[variant.gravity]
-    left, top = (source[0] - width) * x, (source[1] - height) * y
+    left, top = (source[0] - width) * anchor[0], (source[1] - height) * anchor[1]
     return Geometry((left, top, left + width, top + height), size, size, (0, 0))
 
 
 def _contain(source: Size, variant: Variant) -> Geometry:
     canvas = (variant.width or source[0], variant.height or source[1])
     size = _scaled(source, variant)
-    x, y = _ANCHORS[variant.gravity]
+    x, y = _ANCHORS.get(variant.gravity, _CENTER)
     offset = (round((canvas[0] - size[0]) * x), round((canvas[1] - size[1]) * y))
     return Geometry((0.0, 0.0, float(source[0]), float(source[1])), size, canvas, offset)
 

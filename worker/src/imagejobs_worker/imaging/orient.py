@@ -23,7 +23,12 @@ _ON_ITS_SIDE = frozenset({5, 6, 7, 8})
 
 def turn(image: Image.Image, plan: Plan) -> Image.Image:
     """Set the picture upright."""
-    how = _TURNS.get(plan.metadata.orientation)
+    return upright(image, plan.metadata.orientation)
+
+
+def upright(image: Image.Image, orientation: int) -> Image.Image:
+    """Return the picture as people see it."""
+    how = _TURNS.get(orientation)
     return image if how is None else image.transpose(how)
 
 

@@ -1,11 +1,15 @@
-"""Reduces a picture to the 256 colours of a GIF, one of them transparent where it must be.
+"""Reduces a picture to few colours: the 256 of a GIF, one of them transparent where it must be, or fewer where a PNG is to be small.
 
 Median cut without dither: on animations it is as true as the slow quantisers of others and three times as fast (measured, 42 dB).
 """
 
 from PIL import Image
 
+from imagejobs_worker.imaging.modes import is_transparent
+
 COLOURS = 256
+PALETTES = (256, 128, 64, 32, 16, 8, 4, 2)
+"""Colours of ever smaller PNGs; from 16 on a pixel takes less than a byte."""
 _OPAQUE_FROM = 128
 """A GIF's pixel is seen or not; alpha from here on is seen."""
 
@@ -22,6 +26,13 @@ def reduced(image: Image.Image, alpha: bool) -> Image.Image:
         return _with_hole(image.convert("RGBA"))
     # A copy: Pillow's encoder hangs a palette on a grey picture, and other variants may use the same one.
     return image.copy() if image.mode == "L" else _quantised(image, COLOURS)
+
+
+def fewer(image: Image.Image, colours: int) -> Image.Image:
+    """Return an L, LA, RGB or RGBA picture in mode P; the octree keeps alpha in its colours."""
+    if is_transparent(image):
+        return image.convert("RGBA").quantize(colours, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    return _quantised(image, colours)
 
 
 def _with_hole(image: Image.Image) -> Image.Image:

@@ -1,7 +1,7 @@
 """What is to be done to one image for one variant, decided once, before the first step; and the signature that all steps share."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import Image
 
@@ -33,6 +33,14 @@ class Plan:
     size: Size
     canvas: Size
     offset: Size
+
+    def scaled(self, scale: float) -> "Plan":
+        """Return the plan for a result of so many times its width and height."""
+
+        def pixels(size: Size, least: int) -> Size:
+            return max(least, round(size[0] * scale)), max(least, round(size[1] * scale))
+
+        return replace(self, size=pixels(self.size, 1), canvas=pixels(self.canvas, 1), offset=pixels(self.offset, 0))
 
     @property
     def keeps_alpha(self) -> bool:
