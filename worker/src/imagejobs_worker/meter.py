@@ -23,6 +23,8 @@ class Recycle(StrEnum):
     OWNER = "owner"
     WORN = "worn"
     FAILURE = "failure"
+    FACES = "faces"
+    """It was born before the zygote had learned to find faces."""
 
 
 class Meter(Protocol):

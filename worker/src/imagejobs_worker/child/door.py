@@ -108,7 +108,7 @@ class Door:
         if self._use and self._use.owner != owner:
             await self._replace(Recycle.OWNER)
         if self._use and sees and not self._nursery.knows_faces:
-            await self._replace(Recycle.WORN)
+            await self._replace(Recycle.FACES)
         if self._use is None:
             self._use = _Use(await self._born(sees), owner)
         return self._use
