@@ -28,6 +28,7 @@ MEANINGS = {
     "ALLOW_ANONYMOUS": "Lets LISTEN be an address that other machines reach, though callers need no key.",
     "AWS_ACCESS_KEY_ID": "S3 credentials; without them the usual places are searched (profile, workload identity).",
     "AWS_SECRET_ACCESS_KEY": "The secret of the S3 credentials.",
+    "CAGE": "What stands between hostile files and the worker: `best` (all that the kernel has), `required` (all, or no start), `off` (limits only).",
     "CALLERS_FILE": "File of callers and their API keys, see [callers.md](callers.md); with it every call needs a key.",
     "CONCURRENCY": "Jobs that the operator looks at at once.",
     "CHECKPOINT_SECONDS": "Time between two checkpoints of a shard.",

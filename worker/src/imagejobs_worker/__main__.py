@@ -15,6 +15,7 @@ from imagejobs_contract import logs
 from imagejobs_contract.objects import S3Objects
 from imagejobs_contract.settings import read
 from imagejobs_contract.shards import Exit
+from imagejobs_worker import guard
 from imagejobs_worker.child.door import Door
 from imagejobs_worker.fetch import Fetch, through_guard
 from imagejobs_worker.inputs import ShardKey
@@ -38,11 +39,11 @@ def main() -> int:
     match sys.argv[1:]:
         case ["pool"]:
             settings = read(os.environ, Settings.read)
-            logs.configure(PROGRAM, settings.log_level)
+            _prepare(settings)
             return asyncio.run(run_pool(settings))
         case ["shard"]:
             settings, key = _shard_settings()
-            logs.configure(PROGRAM, settings.log_level)
+            _prepare(settings)
             return asyncio.run(run_shard(settings, key))
         case _:
             sys.stderr.write(USAGE)
@@ -77,6 +78,17 @@ async def run_shard(settings: Settings, key: ShardKey) -> int:
     async with _metered(settings) as meter, _doors(settings, meter) as doors:
         shard = Shard(objects, _work(settings, objects, doors, meter), Overlap(settings.parallel), _board_maker(settings), key, pace)
         return await shard.run(stop, _start(doors))
+
+
+def _prepare(settings: Settings) -> None:
+    """Do what has to come before there are threads.
+
+    Raises:
+        SystemExit: Less of a cage is there than is required.
+    """
+    logs.configure(PROGRAM, settings.log_level)
+    if not guard.stands(settings.cage):
+        raise SystemExit(Exit.MISCONFIGURED)
 
 
 def _shard_settings() -> tuple[Settings, ShardKey]:
@@ -126,7 +138,10 @@ async def _metered(settings: Settings) -> AsyncIterator[Meter]:
 
 @asynccontextmanager
 async def _doors(settings: Settings, meter: Meter) -> AsyncIterator[list[Door]]:
-    doors = [Door(settings.limits, memory_bytes=settings.memory_bytes, heic=settings.read_heic, meter=meter) for _ in range(settings.parallel)]
+    doors = [
+        Door(settings.limits, memory_bytes=settings.memory_bytes, cage=settings.cage, heic=settings.read_heic, meter=meter)
+        for _ in range(settings.parallel)
+    ]
     try:
         yield doors
     finally:

@@ -9,6 +9,7 @@ from imagejobs_contract.reach import Reach
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.settings import S3Settings, listen_address, read_limits, redis_url
 from imagejobs_contract.shards import ENV_ATTEMPT, ENV_INDEX, ENV_NAME, ENV_NAMESPACE, ENV_UID
+from imagejobs_worker.child.cage import Mode
 from imagejobs_worker.inputs import ShardKey
 
 LEVELS = "DEBUG|INFO|WARNING|ERROR"
@@ -25,6 +26,7 @@ class Settings:
         name: Of this worker in logs and in the queue; "" means the host's name.
         parallel: Images rendered at once, each in a child of its own: one per core is right.
         memory_bytes: What a child may use.
+        cage: How much must stand between hostile files and this program.
         grace_seconds: How long images in hand may take after SIGTERM; below the pod's terminationGracePeriodSeconds.
         lease_seconds: After so long without a sign of life a pool worker's task is given to another; the same in all workers.
         checkpoint_seconds: Between two checkpoints of a shard.
@@ -40,6 +42,7 @@ class Settings:
     log_level: str
     parallel: int
     memory_bytes: int
+    cage: Mode
     grace_seconds: float
     lease_seconds: float
     checkpoint_seconds: float
@@ -58,6 +61,7 @@ class Settings:
             log_level=reader.text("LOG_LEVEL", 10, "INFO", LEVELS, f"one of {LEVELS.replace('|', ' ')}") or "INFO",
             parallel=reader.integer("MAX_PARALLEL", 1, 256, 1) or 1,
             memory_bytes=reader.size("MEMORY_LIMIT", 2**28, 2**40, MEMORY_BYTES) or MEMORY_BYTES,
+            cage=reader.choice("CAGE", Mode, Mode.BEST) or Mode.BEST,
             grace_seconds=reader.number("GRACE_SECONDS", 0.0, 3600.0, 20.0),
             lease_seconds=reader.number("LEASE_SECONDS", 0.5, 3600.0, 10.0),
             checkpoint_seconds=reader.number("CHECKPOINT_SECONDS", 0.1, 600.0, 5.0),

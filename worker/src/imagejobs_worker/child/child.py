@@ -1,12 +1,7 @@
-"""The decoding child, after the fork: gives up what it does not need, then answers one request after the other until its socket ends.
+"""The decoding child, after the fork: enters its cage, then answers one request after the other until its socket ends."""
 
-What it gives up, it gives up before the first byte from outside is read: a cage stands between `_give_up_rights` and `_serve`.
-"""
-
-import ctypes
 import os
 import resource
-import signal
 import socket
 import sys
 import traceback
@@ -16,7 +11,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.options import Variant
-from imagejobs_worker.child import protocol
+from imagejobs_worker.child import cage, protocol
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.picture import Rendering
 
@@ -26,23 +21,29 @@ SOCKET = 0
 """The descriptor of the socket in the child."""
 _DESCRIPTORS = 1024
 """Far above the handful that a zygote has open; the limit itself can be a million."""
-_SET_PDEATHSIG = 1
-"""From linux/prctl.h."""
 _SPARE_CPU_SECONDS = 2
 
 
-def live(descriptor: int, memory_bytes: int, zygote: int, render: Render) -> None:
+def live(descriptor: int, zygote: int, mode: cage.Mode, memory_bytes: int, render: Render) -> None:
     """Be the child; returns when the parent is done with it.
 
     Args:
         descriptor: The child's end of its socket.
-        memory_bytes: Address space it may take.
         zygote: Process id of the zygote, with which it dies.
+        mode: Of the cage.
+        memory_bytes: Address space it may take.
         render: Makes the pictures.
     """
     _close_others(descriptor)
-    _give_up_rights(memory_bytes, zygote)
-    _serve(socket.socket(fileno=SOCKET), render)
+    cage.die_with(zygote)
+    # What Python would print of an error that nobody catches, it would read from source files.
+    sys.unraisablehook = _say_nothing
+    peer = socket.socket(fileno=SOCKET)
+    try:
+        cage.enter(mode, memory_bytes)
+    except (cage.Missing, OSError):
+        os._exit(cage.UNCAGED)
+    _serve(peer, render)
 
 
 def _close_others(descriptor: int) -> None:
@@ -52,14 +53,8 @@ def _close_others(descriptor: int) -> None:
     os.closerange(3, _DESCRIPTORS)
 
 
-def _give_up_rights(memory_bytes: int, zygote: int) -> None:
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform != "linux":
-        return  # macOS does not hold to RLIMIT_AS and has no death signal; there the zygote kills its child when it ends
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    ctypes.CDLL(None).prctl(_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != zygote:
-        os._exit(1)
+def _say_nothing(_error: object) -> None:
+    """Take the place of `sys.unraisablehook`."""
 
 
 def _serve(peer: socket.socket, render: Render) -> None:
@@ -89,8 +84,14 @@ def _answer(request: protocol.Request, source: bytes, render: Render) -> list[by
         return [protocol.failure(ex.code, ex.message)]
     except MemoryError:
         return [protocol.failure(Code.OUT_OF_MEMORY, "needed more memory than is allowed")]
-    except Exception:  # noqa: BLE001 - the top of the loop; the parent logs what is sent
-        return [protocol.failure(Code.INTERNAL_ERROR, "", traceback.format_exc())]
+    except Exception as ex:  # noqa: BLE001 - the top of the loop; the parent logs what is sent
+        return [protocol.failure(Code.INTERNAL_ERROR, "", _traceback(ex))]
+
+
+def _traceback(ex: Exception) -> str:
+    """Return where it happened, without the lines of source that `traceback` would open files for."""
+    places = (f"{frame.f_code.co_filename}:{line} {frame.f_code.co_qualname}" for frame, line in traceback.walk_tb(ex.__traceback__))
+    return "\n".join([*places, f"{type(ex).__name__}: {ex}"])
 
 
 def _limit_cpu(seconds: float) -> None:

@@ -15,6 +15,7 @@ from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.options import Variant, looks_for_faces
 from imagejobs_worker.child import protocol
+from imagejobs_worker.child.cage import UNCAGED, Mode
 from imagejobs_worker.child.nursery import Child, Lost, Nursery
 from imagejobs_worker.child.protocol import Garbage
 from imagejobs_worker.child.verify import verify
@@ -46,6 +47,7 @@ class Door:
         limits: Limits,
         *,
         memory_bytes: int = 2 * 2**30,
+        cage: Mode = Mode.BEST,
         recycle_after: int = 500,
         heic: bool = False,
         render: str = "",
@@ -56,6 +58,7 @@ class Door:
         Args:
             limits: Of images; `image_seconds` is the time after which the child is killed.
             memory_bytes: Address space of the child.
+            cage: How much of a cage the child must have.
             recycle_after: Images after which a child is replaced.
             heic: Whether HEIC is read.
             render: `module:function` that the child calls in place of the pipeline; for tests.
@@ -64,7 +67,7 @@ class Door:
         self._limits = limits
         self._recycle_after = recycle_after
         self._meter = meter
-        self._nursery = Nursery(memory_bytes, heic, render)
+        self._nursery = Nursery(memory_bytes, cage, heic, render)
         self._use: _Use | None = None
         self._turn = asyncio.Lock()
 
@@ -196,6 +199,9 @@ async def _receive(child: Child, count: int) -> bytearray:
 def _died(status: int | None) -> ImageFailed:
     """Return what the death of a child means for its image."""
     ended_by = signal.Signals(os.WTERMSIG(status)).name if status is not None and os.WIFSIGNALED(status) else ""
+    if status is not None and os.WIFEXITED(status) and os.WEXITSTATUS(status) == UNCAGED:
+        _log.error("child could not be caged")
+        return ImageFailed(code=Code.INTERNAL_ERROR)
     _log.error("child died", extra={"signal": ended_by, "status": status})
     match ended_by:
         case "SIGKILL":

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagejobs_worker.child import orders
+from imagejobs_worker.child.cage import Mode
 from imagejobs_worker.child.orders import Kind, Order
 
 _START = "import json, sys; s = json.loads(sys.argv[1]); sys.path[:] = s['path']; from imagejobs_worker.child import zygote; zygote.main(s)"
@@ -45,8 +46,9 @@ class Child:
 class Nursery:
     """One zygote and at most one child of it."""
 
-    def __init__(self, memory_bytes: int, heic: bool, render: str) -> None:
-        self._settings = {"path": [each for each in sys.path if each], "memory_bytes": memory_bytes, "heic": heic, "render": render}
+    def __init__(self, memory_bytes: int, cage: Mode, heic: bool, render: str) -> None:
+        path = [each for each in sys.path if each]
+        self._settings = {"path": path, "memory_bytes": memory_bytes, "cage": cage, "heic": heic, "render": render}
         self.knows_faces = False
         self._process: asyncio.subprocess.Process | None = None
         self._control: socket.socket | None = None

@@ -3,15 +3,19 @@
 It loads all codecs, then does nothing but fork and wait. It has one thread, so that forking is safe, and ends when its parent does.
 """
 
+import contextlib
 import gc
 import importlib
 import os
 import signal
 import socket
+import sys
 import time
+from pathlib import Path
 from typing import Any, cast
 
-from imagejobs_worker.child import child, orders, warm
+from imagejobs_worker.child import child, kernel, orders, warm
+from imagejobs_worker.child.cage import Mode
 from imagejobs_worker.child.orders import Kind, Order
 from imagejobs_worker.imaging import faces, heic, pipeline
 
@@ -24,9 +28,13 @@ def main(settings: dict[str, Any]) -> None:
     """Serve orders until the parent hangs up.
 
     Args:
-        settings: `memory_bytes` of a child, whether it reads `heic`, and `render`: `module:function` in place of the pipeline, by which tests
-            play broken decoders.
+        settings: `memory_bytes` and `cage` (its mode) of a child, whether it reads `heic`, and `render`: `module:function` in place of the
+            pipeline, by which tests play broken decoders.
     """
+    if sys.platform == "linux":
+        _be_killed_first()
+        # A child that could write here would own its successors.
+        kernel.close_to_peers()
     render = _named(settings["render"]) if settings["render"] else pipeline.render
     if settings["heic"]:
         heic.learn()
@@ -38,7 +46,7 @@ def main(settings: dict[str, Any]) -> None:
     while order := _next_order(control):
         (kind, *numbers), descriptor = order
         if kind is Kind.FORK and descriptor is not None:
-            pid = _fork(descriptor, settings["memory_bytes"], render)
+            pid = _fork(descriptor, settings, render)
             os.close(descriptor)
             answer = pid
         elif kind is Kind.LEARN:
@@ -48,6 +56,12 @@ def main(settings: dict[str, Any]) -> None:
         control.sendall(orders.ANSWER.pack(answer))
     if pid:
         os.kill(pid, signal.SIGKILL)
+
+
+def _be_killed_first() -> None:
+    """Let the kernel, when memory ends, take the decoder and not its parent; children inherit it. Without /proc there is nothing to ask."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def _named(name: str) -> child.Render:
@@ -64,14 +78,14 @@ def _next_order(control: socket.socket) -> tuple[Order, int | None] | None:
     return Order(Kind(kind), pid, grace), descriptors[0] if descriptors else None
 
 
-def _fork(descriptor: int, memory_bytes: int, render: child.Render) -> int:
+def _fork(descriptor: int, settings: dict[str, Any], render: child.Render) -> int:
     zygote = os.getpid()
     pid = os.fork()
     if pid:
         return pid
     status = 1
     try:
-        child.live(descriptor, memory_bytes, zygote, render)
+        child.live(descriptor, zygote, Mode(settings["cage"]), settings["memory_bytes"], render)
         status = 0
     finally:
         # Nothing of the zygote's may run twice: no exit handlers, no return into its loop.

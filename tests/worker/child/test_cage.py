@@ -1,0 +1,134 @@
+"""Each layer of the cage by itself, as it holds where the kernel lacks the others."""
+
+import errno
+import os
+import signal
+import sys
+
+import pytest
+
+import red_team
+import thrown_away
+from imagejobs_worker.child import cage, kernel, landlock, rlimits, seccomp, trial
+from imagejobs_worker.child.cage import Mode
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="cages are made of what Linux has")
+GIB = 2**30
+FILES = (
+    *("read_environment", "read_memory", "look_at_descriptors"),
+    *("read_a_file", "write_a_file", "add_to_a_file", "remove_a_file", "make_a_folder", "list_a_folder", "link_a_file", "execute"),
+)
+
+
+def tries(name, known):
+    return lambda: red_team.ATTEMPTS[name](**known)
+
+
+def only_landlock():
+    kernel.prctl(kernel.SET_NO_NEW_PRIVS, 1)
+    assert landlock.forbid_all()
+
+
+def only_seccomp():
+    kernel.prctl(kernel.SET_NO_NEW_PRIVS, 1)
+    assert seccomp.install()
+
+
+def only_limits():
+    rlimits.give_up(GIB)
+
+
+def as_nobody():
+    if os.getuid() == 0:
+        os.setresuid(65534, 65534, 65534)
+
+
+needs_landlock = pytest.mark.skipif(sys.platform == "linux" and not landlock.version(), reason="needs Landlock")
+
+
+@needs_landlock
+@pytest.mark.parametrize("name", FILES)
+def test_landlock_alone_closes_files(known, name):
+    assert thrown_away.outcome(only_landlock, tries(name, known)) in (errno.EACCES, errno.EPERM)
+
+
+@pytest.mark.skipif(sys.platform == "linux" and landlock.version() < 4, reason="needs Landlock 4 (Linux 6.7)")
+@pytest.mark.parametrize("name", ["connect_tcp", "listen_on_tcp"])
+def test_landlock_alone_closes_tcp(known, name):
+    assert thrown_away.outcome(only_landlock, tries(name, known)) == errno.EACCES
+
+
+@pytest.mark.skipif(sys.platform == "linux" and landlock.version() < 6, reason="needs Landlock 6 (Linux 6.12)")
+@pytest.mark.parametrize("name", ["signal_the_parent", "signal_another", "connect_abstract", "trace_the_parent"])
+def test_landlock_alone_keeps_from_other_processes(known, name):
+    assert thrown_away.outcome(only_landlock, tries(name, known)) in (errno.EPERM, errno.ESRCH)
+
+
+@pytest.mark.parametrize("name", ["another_descriptor", "read_a_file", "connect_tcp", "send_udp", "memory_file"])
+def test_limits_alone_open_no_descriptor(known, name):
+    assert thrown_away.outcome(only_limits, tries(name, known)) == errno.EMFILE
+
+
+def test_limits_alone_start_no_process(known):
+    assert thrown_away.outcome(as_nobody, only_limits, tries("fork", known)) == errno.EAGAIN
+
+
+@pytest.mark.parametrize("name", ["code_in_new_memory", "code_in_old_memory"])
+def test_no_code_is_made_even_without_a_filter(known, name):
+    """MDWE, which Linux 6.3 has; the trial's kernel may be older."""
+    found = thrown_away.outcome(lambda: cage.enter(Mode.OFF, GIB), tries(name, known))
+    assert found == (errno.EACCES if linux() >= (6, 3) else 0)
+
+
+def test_nobody_may_look_into_a_caged_process(known):
+    """Also not with root's user id: its rights are gone."""
+    assert thrown_away.outcome(kernel.drop_capabilities, as_nobody, kernel.close_to_peers, tries("read_environment", known | {"parent": "self"})) != 0
+
+
+@pytest.mark.parametrize("mode", [Mode.REQUIRED, Mode.BEST])
+def test_a_cage_can_be_entered_once_only_and_from_it_nothing_is_opened(known, mode):
+    if mode is Mode.REQUIRED and trial.held(mode).missing:
+        pytest.skip("needs Landlock and seccomp")
+    assert thrown_away.outcome(lambda: cage.enter(mode, GIB), tries("read_a_file", known)) in (thrown_away.KILLED + signal.SIGSYS, errno.EMFILE)
+
+
+def test_what_is_required_and_not_there_is_an_error(monkeypatch):
+    monkeypatch.setattr(landlock, "forbid_all", lambda: 0)
+
+    def enter():
+        try:
+            cage.enter(Mode.REQUIRED, GIB)
+        except cage.Missing as ex:
+            raise OSError(99, str(ex)) from ex
+
+    assert thrown_away.outcome(enter) == 99
+
+
+def test_the_trial_tells_what_holds():
+    held = trial.held(Mode.BEST)
+    assert held.landlock == landlock.version()
+    assert held.missing == tuple(name for name, holds in (("landlock", held.landlock), ("seccomp", held.seccomp)) if not holds)
+
+
+def test_the_trial_believes_only_what_it_sees(monkeypatch):
+    """Some kernels take a ruleset or a filter and do nothing with it."""
+    monkeypatch.setattr(landlock, "forbid_all", lambda: 7)
+    monkeypatch.setattr(seccomp, "install", lambda: True)
+    assert trial.held(Mode.BEST) == trial.Held(0, False)
+
+
+def test_without_a_cage_nothing_is_tried(monkeypatch):
+    monkeypatch.setattr(os, "fork", None)
+    assert trial.held(Mode.OFF).missing == ("landlock", "seccomp")
+
+
+@pytest.mark.parametrize(
+    ("version", "files", "network", "scopes"),
+    [(1, 13, 0, 0), (2, 14, 0, 0), (3, 15, 0, 0), (4, 15, 3, 0), (5, 16, 3, 0), (6, 16, 3, 3), (7, 16, 3, 3), (99, 16, 3, 3)],
+)
+def test_each_version_of_landlock_is_asked_for_all_that_it_knows(version, files, network, scopes):
+    assert landlock.handled(version) == (2**files - 1, network, scopes)
+
+
+def linux():
+    return tuple(int(each) for each in os.uname().release.split("-")[0].split(".")[:2])

@@ -1,0 +1,61 @@
+"""A decoder that was taken over tries to get out: each attempt fails, and so does its image; nothing else notices."""
+
+import asyncio
+import sys
+
+import pytest
+
+import pictures
+import red_team
+import thrown_away
+from imagejobs_contract.codes import Code
+from imagejobs_contract.errors import ImageFailed
+from imagejobs_contract.limits import Limits
+from imagejobs_contract.options import Variant
+from imagejobs_worker.child import trial
+from imagejobs_worker.child.cage import Mode
+from imagejobs_worker.child.door import Door
+
+SMALL = [Variant(width=20)]
+PHOTO = pictures.saved(pictures.photo(80, 60), "jpeg")
+WOULD_WORK = (
+    *("read_environment", "look_at_descriptors", "signal_the_parent", "signal_another"),
+    *("connect_tcp", "listen_on_tcp", "send_udp", "connect_unix", "connect_abstract", "another_descriptor", "memory_file"),
+    *("read_a_file", "write_a_file", "add_to_a_file", "make_a_folder", "list_a_folder", "look_for_a_file", "link_a_file", "change_a_mode"),
+    *("fork", "start_a_thread", "code_in_new_memory", "code_in_old_memory", "shared_memory", "another_core", "limit_the_parent"),
+)
+"""What any process of the same user may do on any Linux; the rest needs luck or rights."""
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="cages are made of what Linux has")
+caged = pytest.mark.skipif(sys.platform != "linux" or bool(trial.held(Mode.BEST).missing), reason="needs Landlock and seccomp")
+
+
+@pytest.fixture(scope="module")
+def captive():
+    """Runs an attempt in a child and returns how it failed; the next image proves that the worker lives."""
+    loop, door = asyncio.new_event_loop(), Door(Limits(image_seconds=10), cage=Mode.REQUIRED, render="red_team:attempt")
+    loop.run_until_complete(door.start())
+
+    def attempt(source):
+        with pytest.raises(ImageFailed) as found:
+            loop.run_until_complete(door.render(source, SMALL))
+        assert loop.run_until_complete(door.render(PHOTO, SMALL)).pictures[0].width == 20
+        return found.value
+
+    yield attempt
+    loop.run_until_complete(door.close())
+    loop.close()
+
+
+@caged
+@pytest.mark.parametrize("name", red_team.ATTEMPTS)
+def test_no_attempt_gets_out(captive, known, name):
+    """All calls that these need are forbidden: the kernel ends the child at the first."""
+    found = captive(red_team.order(name, known))
+    assert (found.code, found.message) == (Code.INTERNAL_ERROR, "ended its decoder by SIGSYS")
+
+
+@pytest.mark.parametrize("name", WOULD_WORK)
+def test_the_attempts_are_real(known, name):
+    """Without a cage they work; else the test above would prove nothing."""
+    assert thrown_away.outcome(lambda: red_team.ATTEMPTS[name](**known)) == 0

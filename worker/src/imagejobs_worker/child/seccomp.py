@@ -1,0 +1,86 @@
+"""The filter that the kernel runs before each system call of a child: an allow-list; anything else ends the process (SIGSYS).
+
+It ends it instead of refusing, so that an attempt is seen: as a failed image, and by the kernel's audit. See the kernel's
+userspace-api/seccomp_filter.
+"""
+
+import ctypes
+import os
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+
+from imagejobs_worker.child import kernel, syscalls
+from imagejobs_worker.child.syscalls import Condition, Equal, Machine
+
+_FILTER = 2
+"""SECCOMP_MODE_FILTER."""
+_KILL, _ALLOW = 0x80000000, 0x7FFF0000
+"""SECCOMP_RET_KILL_PROCESS (Linux 4.14; older kernels kill the thread, of which there is one), SECCOMP_RET_ALLOW."""
+_LOAD, _IF_EQUAL, _IF_ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
+"""Classic BPF: a 32-bit word of the call's description, the two jumps, the end."""
+_NUMBER, _ARCH, _ARGUMENTS = 0, 4, 16
+"""Where they stand in struct seccomp_data; an argument has 8 bytes, the lower half first on both machines."""
+_WORD = 0xFFFFFFFF
+
+Instruction = tuple[int, int, int, int]
+"""Code, instructions to skip if true, if false, operand."""
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
+
+
+def install() -> bool:
+    """Put this process under the filter, for good; False where the kernel or the machine has none. `no_new_privs` must be set.
+
+    Raises:
+        OSError: The kernel would not take it, for another reason.
+    """
+    machine = syscalls.MACHINES.get(os.uname().machine)
+    if machine is None:
+        return False
+    try:
+        load(program(machine, syscalls.allowed(os.getpid())))
+    except OSError as ex:
+        if ex.errno in kernel.ABSENT:
+            return False
+        raise
+    return True
+
+
+def load(instructions: Sequence[Instruction]) -> None:
+    """Put this process under a filter, for good.
+
+    Raises:
+        OSError: The kernel would not take it.
+    """
+    code = b"".join(struct.pack("=HBBI", *each) for each in instructions)
+    kernel.prctl(kernel.SET_SECCOMP, _FILTER, ctypes.byref(_Program(len(instructions), code)))
+
+
+def program(machine: Machine, allowed: Mapping[str, tuple[Condition, ...]]) -> list[Instruction]:
+    """Return the filter. Calls of another machine, such as 32-bit ones, end the process, whatever their number."""
+    instructions = [(_LOAD, 0, 0, _ARCH), (_IF_EQUAL, 1, 0, machine.arch), _end(_KILL), (_LOAD, 0, 0, _NUMBER)]
+    for name, conditions in allowed.items():
+        body = [*(each for condition in conditions for each in _condition(condition)), _end(_ALLOW)]
+        instructions += [(_IF_EQUAL, 0, len(body), machine.numbers[name]), *body]
+    return [*instructions, _end(_KILL)]
+
+
+def _condition(condition: Condition) -> Iterator[Instruction]:
+    low = _ARGUMENTS + 8 * condition.argument
+    yield _LOAD, 0, 0, low
+    if not isinstance(condition, Equal):
+        yield _IF_ANY_BIT, 0, 1, condition.bits
+        yield _end(_KILL)
+        return
+    yield _IF_EQUAL, 1, 0, condition.value & _WORD
+    yield _end(_KILL)
+    if condition.pointer:
+        yield _LOAD, 0, 0, low + 4
+        yield _IF_EQUAL, 1, 0, condition.value >> 32
+        yield _end(_KILL)
+
+
+def _end(verdict: int) -> Instruction:
+    return _RETURN, 0, 0, verdict
