@@ -10,7 +10,7 @@ import pytest
 import red_team
 import thrown_away
 from imagejobs_worker.child import cage, kernel, landlock, rlimits, seccomp, trial
-from imagejobs_worker.child.cage import Mode
+from imagejobs_worker.child.cage import Mode, Terms
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="cages are made of what Linux has")
 GIB = 2**30
@@ -76,7 +76,7 @@ def test_limits_alone_start_no_process(known):
 @pytest.mark.parametrize("name", ["code_in_new_memory", "code_in_old_memory"])
 def test_no_code_is_made_even_without_a_filter(known, name):
     """MDWE, which Linux 6.3 has; the trial's kernel may be older."""
-    found = thrown_away.outcome(lambda: cage.enter(Mode.OFF, GIB), tries(name, known))
+    found = thrown_away.outcome(lambda: cage.enter(Terms(Mode.OFF, GIB)), tries(name, known))
     assert found == (errno.EACCES if linux() >= (6, 3) else 0)
 
 
@@ -89,7 +89,18 @@ def test_nobody_may_look_into_a_caged_process(known):
 def test_a_cage_can_be_entered_once_only_and_from_it_nothing_is_opened(known, mode):
     if mode is Mode.REQUIRED and trial.held(mode).missing:
         pytest.skip("needs Landlock and seccomp")
-    assert thrown_away.outcome(lambda: cage.enter(mode, GIB), tries("read_a_file", known)) in (thrown_away.KILLED + signal.SIGSYS, errno.EMFILE)
+    assert thrown_away.outcome(lambda: cage.enter(Terms(mode, GIB)), tries("read_a_file", known)) in (
+        thrown_away.KILLED + signal.SIGSYS,
+        errno.EMFILE,
+    )
+
+
+def test_a_child_that_reads_heic_may_start_threads_but_no_process(known):
+    terms = Terms(Mode.BEST, GIB, threads=True)
+    assert thrown_away.outcome(as_nobody, lambda: cage.enter(terms), tries("start_a_thread", known)) == 0
+    if trial.held(Mode.BEST).seccomp:
+        for name in ("fork", "read_a_file", "connect_tcp"):
+            assert thrown_away.outcome(lambda: cage.enter(terms), tries(name, known)) == thrown_away.KILLED + signal.SIGSYS
 
 
 def test_what_is_required_and_not_there_is_an_error(monkeypatch):
@@ -97,7 +108,7 @@ def test_what_is_required_and_not_there_is_an_error(monkeypatch):
 
     def enter():
         try:
-            cage.enter(Mode.REQUIRED, GIB)
+            cage.enter(Terms(Mode.REQUIRED, GIB))
         except cage.Missing as ex:
             raise OSError(99, str(ex)) from ex
 

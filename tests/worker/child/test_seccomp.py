@@ -37,10 +37,10 @@ FORBIDDEN = {
 }
 
 
-def verdict(machine, number, arguments=(), arch=None):
+def verdict(machine, number, arguments=(), arch=None, threads=False):
     """Interpret the program over a struct seccomp_data."""
     data = struct.pack("<IIQ6Q", number, machine.arch if arch is None else arch, 0, *arguments, *[0] * (6 - len(arguments)))
-    program, at, word = seccomp.program(machine, syscalls.allowed(PID)), 0, 0
+    program, at, word = seccomp.program(machine, syscalls.allowed(PID, threads=threads)), 0, 0
     while True:
         code, if_true, if_false, operand = program[at]
         at += 1
@@ -57,15 +57,15 @@ def verdict(machine, number, arguments=(), arch=None):
 
 @MACHINES
 def test_every_machine_knows_every_call(machine):
-    assert set(machine.numbers) == set(syscalls.allowed(PID))
+    assert set(machine.numbers) == set(syscalls.allowed(PID, threads=True))
     assert len(set(machine.numbers.values())) == len(machine.numbers)
 
 
 @MACHINES
 def test_all_numbers_but_the_listed_end_the_process(machine):
     free = {name for name, conditions in syscalls.allowed(PID).items() if not conditions}
-    allowed = {number for name, number in machine.numbers.items() if name in free}
-    conditional = {number for name, number in machine.numbers.items() if name not in free}
+    allowed = {machine.numbers[name] for name in free}
+    conditional = {machine.numbers[name] for name in syscalls.allowed(PID)} - allowed
     for number in set(range(600)) - conditional:
         assert verdict(machine, number, (7,) * 6) == (ALLOW if number in allowed else KILL)
 
@@ -102,3 +102,11 @@ def test_calls_of_another_machine_end_the_process(machine):
 )
 def test_arguments_are_looked_at(machine, name, arguments, expected):
     assert verdict(machine, machine.numbers[name], arguments) == expected
+
+
+@MACHINES
+def test_where_threads_are_allowed_a_process_is_not(machine):
+    thread, process, namespace = 0x3D0F00, 0x1200011, 0x3D0F00 | 0x10000000
+    assert [verdict(machine, machine.numbers["clone"], (flags,), threads=True) for flags in (thread, process, namespace)] == [ALLOW, KILL, KILL]
+    assert verdict(machine, machine.numbers["clone3"], threads=True) == 0x00050000 | 38
+    assert verdict(machine, machine.numbers["clone"], (thread,)) == verdict(machine, machine.numbers["clone3"]) == KILL

@@ -8,6 +8,7 @@ import errno
 import os
 import signal
 import sys
+from dataclasses import dataclass
 from enum import StrEnum
 
 from imagejobs_worker.child import kernel, landlock, rlimits, seccomp
@@ -27,33 +28,44 @@ class Mode(StrEnum):
     """Limits only, neither Landlock nor seccomp: for debuggers and profilers."""
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a child lives under.
+
+    Attributes:
+        mode: Which layers there have to be.
+        memory_bytes: Address space that is left to it.
+        threads: Whether it may start threads, for the one codec that cannot do without.
+    """
+
+    mode: Mode
+    memory_bytes: int
+    threads: bool = False
+
+
 class Missing(Exception):
     """Raised when the kernel lacks what is required."""
 
 
-def enter(mode: Mode, memory_bytes: int) -> None:
+def enter(terms: Terms) -> None:
     """Give up all that a decoder does not need.
-
-    Args:
-        mode: Which layers.
-        memory_bytes: Address space that is left.
 
     Raises:
         Missing: A layer is required that the kernel lacks.
         OSError: The kernel would not do what it can.
     """
     if sys.platform != "linux":
-        rlimits.give_up(memory_bytes)
-        _demand(mode is not Mode.REQUIRED, f"a cage ({sys.platform} has none)")
+        rlimits.give_up(terms.memory_bytes)
+        _demand(terms.mode is not Mode.REQUIRED, f"a cage ({sys.platform} has none)")
         return
     kernel.prctl(kernel.SET_NO_NEW_PRIVS, 1)
     kernel.close_to_peers()
     kernel.drop_capabilities()
     _refuse_new_code()
     # Landlock needs a descriptor for its ruleset, and so comes before the limits.
-    _demand(mode is Mode.OFF or bool(landlock.forbid_all()) or mode is Mode.BEST, "Landlock")
-    rlimits.give_up(memory_bytes)
-    _demand(mode is Mode.OFF or seccomp.install() or mode is Mode.BEST, "seccomp")
+    _demand(terms.mode is Mode.OFF or bool(landlock.forbid_all()) or terms.mode is Mode.BEST, "Landlock")
+    rlimits.give_up(terms.memory_bytes, threads=terms.threads)
+    _demand(terms.mode is Mode.OFF or seccomp.install(threads=terms.threads) or terms.mode is Mode.BEST, "seccomp")
 
 
 def die_with(parent: int) -> None:

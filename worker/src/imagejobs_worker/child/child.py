@@ -24,14 +24,13 @@ _DESCRIPTORS = 1024
 _SPARE_CPU_SECONDS = 2
 
 
-def live(descriptor: int, zygote: int, mode: cage.Mode, memory_bytes: int, render: Render) -> None:
+def live(descriptor: int, zygote: int, terms: cage.Terms, render: Render) -> None:
     """Be the child; returns when the parent is done with it.
 
     Args:
         descriptor: The child's end of its socket.
         zygote: Process id of the zygote, with which it dies.
-        mode: Of the cage.
-        memory_bytes: Address space it may take.
+        terms: Of its cage.
         render: Makes the pictures.
     """
     _close_others(descriptor)
@@ -40,7 +39,7 @@ def live(descriptor: int, zygote: int, mode: cage.Mode, memory_bytes: int, rende
     sys.unraisablehook = _say_nothing
     peer = socket.socket(fileno=SOCKET)
     try:
-        cage.enter(mode, memory_bytes)
+        cage.enter(terms)
     except (cage.Missing, OSError):
         os._exit(cage.UNCAGED)
     _serve(peer, render)

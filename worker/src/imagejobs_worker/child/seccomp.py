@@ -5,17 +5,20 @@ userspace-api/seccomp_filter.
 """
 
 import ctypes
+import errno
 import os
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 
 from imagejobs_worker.child import kernel, syscalls
-from imagejobs_worker.child.syscalls import Condition, Equal, Machine
+from imagejobs_worker.child.syscalls import Absent, Condition, Equal, Machine
 
 _FILTER = 2
 """SECCOMP_MODE_FILTER."""
 _KILL, _ALLOW = 0x80000000, 0x7FFF0000
 """SECCOMP_RET_KILL_PROCESS (Linux 4.14; older kernels kill the thread, of which there is one), SECCOMP_RET_ALLOW."""
+_NOT_THERE = 0x00050000 | errno.ENOSYS
+"""SECCOMP_RET_ERRNO."""
 _LOAD, _IF_EQUAL, _IF_ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
 """Classic BPF: a 32-bit word of the call's description, the two jumps, the end."""
 _NUMBER, _ARCH, _ARGUMENTS = 0, 4, 16
@@ -30,7 +33,7 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
 
 
-def install() -> bool:
+def install(*, threads: bool = False) -> bool:
     """Put this process under the filter, for good; False where the kernel or the machine has none. `no_new_privs` must be set.
 
     Raises:
@@ -40,7 +43,7 @@ def install() -> bool:
     if machine is None:
         return False
     try:
-        load(program(machine, syscalls.allowed(os.getpid())))
+        load(program(machine, syscalls.allowed(os.getpid(), threads=threads)))
     except OSError as ex:
         if ex.errno in kernel.ABSENT:
             return False
@@ -68,6 +71,9 @@ def program(machine: Machine, allowed: Mapping[str, tuple[Condition, ...]]) -> l
 
 
 def _condition(condition: Condition) -> Iterator[Instruction]:
+    if isinstance(condition, Absent):
+        yield _end(_NOT_THERE)
+        return
     low = _ARGUMENTS + 8 * condition.argument
     yield _LOAD, 0, 0, low
     if not isinstance(condition, Equal):

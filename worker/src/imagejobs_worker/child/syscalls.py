@@ -23,7 +23,12 @@ class Without:
     bits: int
 
 
-Condition = Equal | Without
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """No condition: the call is told not to exist (ENOSYS), so that libraries take its older form."""
+
+
+Condition = Equal | Without | Absent
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,7 @@ X86_64 = Machine(
         "read": 0, "write": 1, "mmap": 9, "mprotect": 10, "munmap": 11, "brk": 12, "rt_sigprocmask": 14, "writev": 20, "sched_yield": 24,
         "mremap": 25, "madvise": 28, "getpid": 39, "sendto": 44, "recvfrom": 45, "exit": 60, "getcwd": 79, "getrusage": 98, "gettid": 186,
         "futex": 202, "restart_syscall": 219, "clock_gettime": 228, "clock_nanosleep": 230, "exit_group": 231, "tgkill": 234,
-        "prlimit64": 302, "getrandom": 318,
+        "prlimit64": 302, "getrandom": 318, "clone": 56, "clone3": 435, "set_robust_list": 273, "rseq": 334,
     },
 )  # fmt: skip
 ARM64 = Machine(
@@ -49,7 +54,7 @@ ARM64 = Machine(
         "getcwd": 17, "read": 63, "write": 64, "mmap": 222, "mprotect": 226, "munmap": 215, "brk": 214, "rt_sigprocmask": 135, "writev": 66,
         "sched_yield": 124, "mremap": 216, "madvise": 233, "getpid": 172, "sendto": 206, "recvfrom": 207, "exit": 93, "getrusage": 165,
         "gettid": 178, "futex": 98, "restart_syscall": 128, "clock_gettime": 113, "clock_nanosleep": 115, "exit_group": 94, "tgkill": 131,
-        "prlimit64": 261, "getrandom": 278,
+        "prlimit64": 261, "getrandom": 278, "clone": 220, "clone3": 435, "set_robust_list": 99, "rseq": 293,
     },
 )  # fmt: skip
 MACHINES = {"x86_64": X86_64, "aarch64": ARM64}
@@ -58,13 +63,16 @@ MACHINES = {"x86_64": X86_64, "aarch64": ARM64}
 _EXECUTABLE = 4
 """PROT_EXEC: memory that could hold code of the file's author."""
 _RLIMIT_CPU = 0
+_THREAD = 0x3D0F00
+"""The flags with which glibc makes a thread: all is shared, nothing is new (CLONE_VM, FS, FILES, SIGHAND, THREAD, SYSVSEM, SETTLS, ...)."""
 
 
-def allowed(pid: int) -> dict[str, tuple[Condition, ...]]:
+def allowed(pid: int, *, threads: bool = False) -> dict[str, tuple[Condition, ...]]:
     """Return the calls that a process may make, each with the conditions on its arguments.
 
     Args:
         pid: The process itself: `abort` sends a signal, and it may go nowhere else.
+        threads: Whether it may start threads, which live under the same filter: libde265 decodes on one of its own, whatever it is told.
     """
     plain = (
         *("read", "write", "writev", "recvfrom"),  # only the socket and the null device are open, and no more can be opened
@@ -80,4 +88,12 @@ def allowed(pid: int) -> dict[str, tuple[Condition, ...]]:
         "prlimit64": (Equal(0, 0), Equal(1, _RLIMIT_CPU)),
         "tgkill": (Equal(0, pid),),
     }
-    return dict.fromkeys(plain, ()) | conditional
+    return dict.fromkeys(plain, ()) | conditional | (_THREADS if threads else {})
+
+
+_THREADS: dict[str, tuple[Condition, ...]] = {
+    "clone": (Equal(0, _THREAD),),
+    "clone3": (Absent(),),  # its flags lie in memory, where no filter can look
+    "set_robust_list": (),
+    "rseq": (),
+}

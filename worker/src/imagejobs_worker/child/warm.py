@@ -1,5 +1,6 @@
 """Loads everything that a child will need, once, in the zygote: children are then born with all codecs in memory and open no files."""
 
+import threading
 from io import BytesIO
 
 from PIL import Image
@@ -26,6 +27,13 @@ def up() -> None:
 def see() -> None:
     """Look for a face once."""
     faces.find(Image.new("RGB", (32, 32)))
+
+
+def thread() -> None:
+    """Start a thread and wait for its end: libc prepares for threads at the first one, by calls that a cage does not know."""
+    first = threading.Thread(target=int)
+    first.start()
+    first.join()
 
 
 def _rendered(source: bytes, variants: list[Variant], deadline: Deadline) -> list[bytes]:

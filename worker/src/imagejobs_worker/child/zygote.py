@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from imagejobs_worker.child import child, kernel, orders, warm
-from imagejobs_worker.child.cage import Mode
+from imagejobs_worker.child.cage import Mode, Terms
 from imagejobs_worker.child.orders import Kind, Order
 from imagejobs_worker.imaging import faces, heic, pipeline
 
@@ -38,6 +38,8 @@ def main(settings: dict[str, Any]) -> None:
     render = _named(settings["render"]) if settings["render"] else pipeline.render
     if settings["heic"]:
         heic.learn()
+        warm.thread()
+    terms = Terms(Mode(settings["cage"]), settings["memory_bytes"], threads=settings["heic"])
     warm.up()
     gc.collect()
     gc.freeze()
@@ -46,7 +48,7 @@ def main(settings: dict[str, Any]) -> None:
     while order := _next_order(control):
         (kind, *numbers), descriptor = order
         if kind is Kind.FORK and descriptor is not None:
-            pid = _fork(descriptor, settings, render)
+            pid = _fork(descriptor, terms, render)
             os.close(descriptor)
             answer = pid
         elif kind is Kind.LEARN:
@@ -78,14 +80,14 @@ def _next_order(control: socket.socket) -> tuple[Order, int | None] | None:
     return Order(Kind(kind), pid, grace), descriptors[0] if descriptors else None
 
 
-def _fork(descriptor: int, settings: dict[str, Any], render: child.Render) -> int:
+def _fork(descriptor: int, terms: Terms, render: child.Render) -> int:
     zygote = os.getpid()
     pid = os.fork()
     if pid:
         return pid
     status = 1
     try:
-        child.live(descriptor, zygote, Mode(settings["cage"]), settings["memory_bytes"], render)
+        child.live(descriptor, zygote, terms, render)
         status = 0
     finally:
         # Nothing of the zygote's may run twice: no exit handlers, no return into its loop.
