@@ -11,7 +11,7 @@ from imagejobs_contract.tasks import Task
 
 TASK = Task(
     JobKey("default", "j1"), "u1", 3, Item("é.jpg", key="uploads/x/3"), (Variant(width=4, height=3, fit=Fit.COVER, format=Format.AVIF),),
-    "outputs/j1", attempt=2, attempts=5, cache_control="no-store", expires=1_800_000_000.5,
+    "outputs/j1", attempt=2, attempts=5, cache_control="no-store", expires=1_800_000_000.5, caller="ada",
 )  # fmt: skip
 
 
@@ -25,6 +25,12 @@ def test_any_item_travels(name, index, by_url):
     item = Item(name, url="https://example.org/a") if by_url else Item(name, key="uploads/x/é")
     task = Task(JobKey("n", "j"), "u", index, item, (Variant(),), "p")
     assert Task.from_json(task.to_json()) == task
+
+
+def test_a_task_of_an_operator_that_knew_no_callers_is_nobodys():
+    body = json.loads(TASK.to_json())
+    del body["caller"]
+    assert Task.from_json(json.dumps(body)).caller == ""
 
 
 @pytest.mark.parametrize("field", ["namespace", "name", "uid", "index", "item", "prefix", "attempt", "attempts", "cacheControl", "expires"])

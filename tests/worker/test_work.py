@@ -142,10 +142,11 @@ def test_work_that_was_taken_over_is_nobodys_outcome():
         do(Taken(), Renderer())
 
 
-def test_a_child_sees_the_namespace_as_its_owner():
+def test_a_child_works_for_one_caller_in_one_namespace():
     renderer = Renderer()
-    do(Memory(), renderer, replace(TASK, key=TASK.key._replace(namespace="team-a")))
-    assert renderer.owners == ["team-a"]
+    for key, caller in ((TASK.key, ""), (TASK.key, "ada"), (TASK.key._replace(namespace="team-a"), "ada")):
+        do(Memory(), renderer, replace(TASK, key=key, caller=caller))
+    assert renderer.owners == ["default/", "default/ada", "team-a/ada"]
 
 
 def test_each_renderer_has_one_image_at_a_time():

@@ -20,6 +20,7 @@ class Task:
         attempts: How often an error that can pass is tried, and how often the task may be taken.
         prefix: S3 prefix of the outputs.
         expires: Seconds since the epoch after which the work is no longer wanted (the job's deadline).
+        caller: Whose job it is (`imagejobs.dev/caller`), "" for nobody's.
     """
 
     key: JobKey
@@ -32,6 +33,12 @@ class Task:
     attempts: int = 3
     cache_control: str | None = None
     expires: float = 0.0
+    caller: str = ""
+
+    @property
+    def owner(self) -> str:
+        """Return whose images these are: no process that decodes one of them has seen another owner's."""
+        return f"{self.key.namespace}/{self.caller}"
 
     def to_json(self) -> str:
         """Return the task as one JSON object."""
@@ -47,6 +54,7 @@ class Task:
             "attempts": self.attempts,
             "cacheControl": self.cache_control,
             "expires": self.expires,
+            "caller": self.caller,
         }
         return json.dumps(body, separators=(",", ":"), ensure_ascii=False)
 
@@ -77,6 +85,8 @@ class Task:
                 attempts=int(body["attempts"]),
                 cache_control=body["cacheControl"],
                 expires=float(body["expires"]),
+                # An operator of an older release does not send it.
+                caller=str(body.get("caller", "")),
             )
         except (KeyError, TypeError, AttributeError) as ex:
             raise ValueError(f"not a task: {ex!r}") from ex

@@ -95,7 +95,7 @@ class Work:
         renderer = await self._free.get()
         try:
             with timed(self._meter, Step.RENDER):
-                return await renderer.render(source, task.variants, owner=task.key.namespace)
+                return await renderer.render(source, task.variants, owner=task.owner)
         finally:
             self._free.put_nowait(renderer)
 

@@ -1,0 +1,22 @@
+"""What a task takes over from its job."""
+
+from imagejobs_contract import names
+from imagejobs_contract.imagejob import ImageJob, Item, Spec
+from imagejobs_contract.names import JobKey
+from imagejobs_contract.options import Variant
+from imagejobs_operator.runners import pool
+
+SPEC = Spec(items=(Item("a.jpg", "uploads/x/0"),), variants=(Variant(),))
+
+
+def made(**labels: str) -> list[str]:
+    job = ImageJob(JobKey("default", "j"), SPEC, uid="u", labels={f"{names.GROUP}/{name}": value for name, value in labels.items()})
+    return [task.caller for task in pool.tasks(job, [0], 1, 0.0)]
+
+
+def test_a_task_says_whose_it_is() -> None:
+    assert made(caller="ada") == ["ada"]
+
+
+def test_a_job_that_nobody_owns_makes_tasks_that_nobody_owns() -> None:
+    assert made() == [""]
