@@ -1,6 +1,6 @@
 # Everything a developer does here. CI calls the same targets and has no logic of its own.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fmt bench bench-job bench-pod lock docs
+.PHONY: help setup run test check fmt bench bench-job bench-pod bench-hostile fuzz lock docs
 BIN := .venv/bin
 STAMP := .venv/ready
 MEMBERS := contract api operator worker cli
@@ -52,6 +52,12 @@ bench-job: setup ## Measure one small image from POST to the finished answer, wi
 
 bench-pod: setup ## Measure what one image costs a pod of a Job, from exec to exit; ARGS="--images 60 --parallel 2" for many
 	@PYTHONPATH=tests $(BIN)/python tests/bench/pod.py $(ARGS)
+
+bench-hostile: setup ## Measure what hostile files and the cage cost, and memory over 2,000 images
+	@PYTHONPATH=tests $(BIN)/python tests/bench/hostile.py $(ARGS)
+
+fuzz: setup ## Feed damaged files to the image work for a minute; ARGS="--seconds 1800" for longer
+	@PYTHONPATH=tests $(BIN)/python tests/fuzz/run.py $(ARGS)
 
 lock: setup ## Take the newest versions that pyproject.toml allows into requirements.lock
 	@$(BIN)/uv lock --upgrade

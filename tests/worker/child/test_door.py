@@ -328,6 +328,17 @@ def test_memory_stays_flat_over_two_hundred_images():
     assert late <= early * 1.1
 
 
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
+@pytest.mark.parametrize("deed", ["crash", "killed", "allocate", "a gigabyte", "a large head", "raise"])
+def test_the_parent_holds_no_more_after_a_hostile_image_than_before(broken, deed):
+    for _ in range(3):
+        broken(deed)
+    base = resident_pages(os.getpid())
+    for _ in range(10):
+        broken(deed)
+    assert resident_pages(os.getpid()) - base <= 5 * 2**20 // os.sysconf("SC_PAGE_SIZE")
+
+
 async def until(true):
     end = time.monotonic() + 5
     while not true() and time.monotonic() < end:  # noqa: ASYNC110 - nothing tells when a process is gone

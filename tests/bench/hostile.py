@@ -1,0 +1,122 @@
+"""Measures what hostile files and the cage cost: `make bench-hostile`.
+
+1. 50 photos of 12 megapixels, as phones make them, alone and with 20 nasty files among them, taking turns, at one door: the second may take
+   1.2 times the first.
+2. One warm photo in a cage and without (CAGE=off), taking turns; and the time from the end of a child to the next that is ready.
+3. Memory of worker, zygote and child together (PSS) over 2,000 mixed images, nasty ones among them: flat within 10 %.
+"""
+
+import argparse
+import asyncio
+import statistics
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import nasty
+import pictures
+from imagejobs_contract.errors import ImageFailed
+from imagejobs_contract.limits import Limits
+from imagejobs_contract.options import Format, Variant
+from imagejobs_worker.child.cage import Mode
+from imagejobs_worker.child.door import Door
+
+GOOD, BAD = 50, 20
+WISH = [Variant(width=400)]
+WINDOW = 200
+"""Images between two looks at the memory."""
+
+
+async def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--images", type=int, default=2_000)
+    parser.add_argument("--photo", type=Path)
+    given = parser.parse_args()
+    photo = given.photo.read_bytes() if given.photo else pictures.saved(pictures.photo(4000, 3000), "jpeg")
+    caged, open_door = Door(Limits()), Door(Limits(), cage=Mode.OFF)
+    try:
+        for door in (caged, open_door):
+            await door.start()
+            await door.render(photo, WISH)
+        await _batches(caged, photo, given.rounds)
+        await _cage(caged, open_door, photo, given.rounds)
+        await _births(caged)
+        await open_door.close()
+        await _memory(caged, given.images)
+    finally:
+        await caged.close()
+        await open_door.close()
+
+
+async def _batches(door: Door, photo: bytes, rounds: int) -> None:
+    failing = [data for data, code in nasty.files().values() if code]
+    bad = [failing[n * len(failing) // BAD] for n in range(BAD)]
+    mixed = [bad[n // 3] if n % 3 == 2 and n // 3 < BAD else photo for n in range(GOOD + BAD)]
+    alone, among = [], []
+    for _ in range(rounds):
+        alone.append(await _timed(door, [photo] * GOOD))
+        among.append(await _timed(door, mixed))
+    print(f"{GOOD} photos alone {min(alone):.2f} s, with {BAD} nasty files {min(among):.2f} s: {min(among) / min(alone):.2f} times")  # noqa: T201
+
+
+async def _cage(caged: Door, open_door: Door, photo: bytes, rounds: int) -> None:
+    times: dict[Door, list[float]] = {caged: [], open_door: []}
+    for _ in range(rounds * 10):
+        for door, taken in times.items():
+            taken.append(await _timed(door, [photo]))
+    inside, outside = (1000 * statistics.median(each) for each in times.values())
+    print(f"one warm photo: {inside:.2f} ms in the cage, {outside:.2f} ms without (medians)")  # noqa: T201
+
+
+async def _births(door: Door) -> None:
+    """Fail, and take the time from the failure to a tiny picture by the next child, less that picture's own."""
+    tiny, taken, own = pictures.saved(pictures.photo(16, 12), "png"), [], []
+    for _ in range(50):
+        await _timed(door, [b"no image"])
+        taken.append(await _timed(door, [tiny]))
+        own.append(await _timed(door, [tiny]))
+    print(f"a new child: {1000 * (statistics.median(taken) - statistics.median(own)):.2f} ms (median)")  # noqa: T201
+
+
+async def _memory(door: Door, images: int) -> None:
+    sources = [data for data, _ in nasty.files().values()]
+    sources += [pictures.saved(pictures.photo(200 + 40 * n, 150 + 30 * n), form) for n in range(8) for form in pictures.FORMATS]
+    held = []
+    for done in range(images):
+        await _timed(door, [sources[done * 37 % len(sources)]], [Variant(width=160), Variant("b", width=90, format=Format.WEBP)])
+        if done % WINDOW == WINDOW - 1:
+            held.append(await _pss(door))
+    print("PSS in MB, worker + zygote + child:", *(f"{each:.1f}" for each in held))  # noqa: T201
+    rest = held[1:]
+    print(f"after the first {WINDOW}: from {min(rest):.1f} to {max(rest):.1f}, {100 * (max(rest) / min(rest) - 1):.1f} %")  # noqa: T201
+
+
+async def _timed(door: Door, sources: Sequence[bytes], wish: Sequence[Variant] = WISH) -> float:
+    started = time.perf_counter()
+    for source in sources:
+        try:
+            await door.render(source, wish)
+        except ImageFailed:
+            continue
+    return time.perf_counter() - started
+
+
+async def _pss(door: Door) -> float:
+    """Return megabytes, with a child that has just done a picture."""
+    await door.render(pictures.saved(pictures.photo(200, 150), "jpeg"), WISH)
+    return _held(door.child_pid)
+
+
+def _held(child: int | None) -> float:
+    zygote = int(Path(f"/proc/{child}/stat").read_text().rsplit(")", 1)[1].split()[1])
+    total = 0
+    for process in ("self", zygote, child):
+        rollup = Path(f"/proc/{process}/smaps_rollup").read_text()
+        total += next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Pss:"))
+    return total / 1024
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,65 @@
+"""The fuzz target: the first two bytes choose what is asked for, the rest is the file. `run.py` starts it.
+
+A finding is anything but a picture or an `ImageFailed` that blames the file: an exception that would be `internal_error`, a crash, ten seconds, two
+gigabytes, or a header reader that raises.
+"""
+
+import sys
+from contextlib import suppress
+
+import atheris
+
+with atheris.instrument_imports(include=["imagejobs_contract", "imagejobs_worker", "PIL"]):
+    from imagejobs_contract.codes import Code
+    from imagejobs_contract.errors import ImageFailed
+    from imagejobs_contract.limits import Limits
+    from imagejobs_contract.options import Fit, Format, Gravity, Variant
+    from imagejobs_worker.child import protocol, warm
+    from imagejobs_worker.child.protocol import Garbage
+    from imagejobs_worker.imaging import header
+    from imagejobs_worker.imaging.deadline import Deadline
+    from imagejobs_worker.imaging.pipeline import render
+
+LIMITS = Limits(max_pixels=400_000, max_total_pixels=1_000_000, max_frames=20)
+"""Small, so that what is allowed is fast."""
+SECONDS = 10.0
+BLAMES_THE_FILE = {
+    *(Code.NOT_AN_IMAGE, Code.UNSUPPORTED_FORMAT, Code.CORRUPT_IMAGE),
+    *(Code.TOO_MANY_PIXELS, Code.TOO_MANY_FRAMES, Code.MAX_SIZE_UNREACHABLE),
+}
+WISHES = (
+    {"width": 20},
+    {"width": 12, "height": 9, "fit": Fit.COVER, "gravity": Gravity.ENTROPY},
+    {"width": 12, "height": 9, "fit": Fit.CONTAIN, "keep_metadata": True},
+    {"width": 30, "enlarge": True, "max_size": 2_000},
+    {"only_if_smaller": True, "keep_metadata": True},
+    {"height": 7, "fit": Fit.FILL, "width": 9},
+)
+MODES = (None, *Format)
+
+
+def one(data: bytes) -> None:
+    """Try one input."""
+    if len(data) < 2:
+        return
+    wish, form, source = WISHES[data[0] % len(WISHES)], MODES[data[1] % len(MODES)], data[2:]
+    header.declared_size(source)
+    with suppress(header.Truncated):
+        header.gif_frames(source, LIMITS.max_frames)
+    with suppress(Garbage, ImageFailed):
+        protocol.read_answer(source, memoryview(b"files"), source)
+    try:
+        render(source, [Variant(**wish, format=form)], LIMITS, Deadline.after(SECONDS))
+    except ImageFailed as ex:
+        if ex.code not in BLAMES_THE_FILE:
+            raise
+
+
+def main() -> None:
+    """Fuzz; arguments are libFuzzer's."""
+    warm.up()
+    atheris.Setup(sys.argv, one)
+    atheris.Fuzz()
+
+
+main()

@@ -1,0 +1,52 @@
+"""Each nasty file ends in its code, in the cage, and a child that failed by one is replaced."""
+
+import asyncio
+
+import pytest
+
+import nasty
+import pictures
+from imagejobs_contract.codes import Code
+from imagejobs_contract.errors import ImageFailed
+from imagejobs_contract.limits import Limits
+from imagejobs_contract.options import Variant
+from imagejobs_worker.child.door import Door
+
+FILES = nasty.files()
+SMALL = [Variant(width=20)]
+
+
+@pytest.fixture(scope="module")
+def outcome():
+    """Renders a file in a child and returns the code that it ended in."""
+    loop, door = asyncio.new_event_loop(), Door(Limits(image_seconds=10))
+    loop.run_until_complete(door.start())
+
+    def code_of(data):
+        try:
+            loop.run_until_complete(door.render(data, SMALL))
+        except ImageFailed as ex:
+            assert door.child_pid is None
+            return ex.code
+        return None
+
+    yield code_of
+    loop.run_until_complete(door.close())
+    loop.close()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_nasty_file_ends_in_its_code(outcome, name):
+    data, code = FILES[name]
+    assert outcome(data) == code
+
+
+@pytest.mark.parametrize("form", pictures.FORMATS)
+@pytest.mark.parametrize("eighths", range(1, 8))
+def test_a_file_cut_anywhere_is_refused(outcome, form, eighths):
+    whole = pictures.saved(pictures.photo(120, 90), form)
+    assert outcome(whole[: len(whole) * eighths // 8]) is Code.CORRUPT_IMAGE
+
+
+def test_there_are_many():
+    assert len(FILES) >= 60
