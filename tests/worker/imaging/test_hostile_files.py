@@ -176,3 +176,10 @@ def test_time_runs_out_between_steps():
     with pytest.raises(ImageFailed) as found:
         render(pictures.saved(pictures.photo(64, 64), "png"), [Variant(width=20)], Limits(), Deadline(0.0, 30))
     assert (found.value.code, found.value.message) == (Code.PROCESSING_TIMEOUT, "took longer than the 30 s that are allowed")
+
+
+def test_a_still_of_an_animation_does_not_look_at_the_frames_behind_it():
+    """Pillow's AVIF writer walks through all frames of the file that a picture came from; found by fuzzing."""
+    grey = b"GIF89a" + struct.pack("<HHBBB", 8, 6, 0, 0, 0) + b"," + struct.pack("<4HB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\x00"
+    data = grey + BIG_FRAME + b";"
+    assert render(data, [Variant(format=Format.AVIF, frames=1)], Limits(), Deadline.after(5)).pictures[0].width == 8

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from io import BytesIO
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageFile
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
@@ -42,6 +42,9 @@ def encode(image: Image.Image, plan: Plan, deadline: Deadline) -> bytes:
     how = parameters(image, plan)
     if plan.format is Format.GIF:
         image = reduced(image, is_transparent(image))
+    if plan.format is Format.AVIF and isinstance(image, ImageFile.ImageFile):
+        # Pillow's writer walks through all frames of the file, to see whether they are grey, though one is wanted.
+        image = image.copy()
     try:
         return aimed(lambda quality: _write(image, plan, how, quality), plan, deadline)
     except TooLarge:
