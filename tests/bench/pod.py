@@ -32,6 +32,7 @@ UID = "bench-pod"
 BUCKET = "bench"
 SOURCE = "photos/t1.jpg"
 SAMPLE_SECONDS = 0.004
+"""For one image; a look costs a millisecond, so that longer runs are looked at less often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class Run:
         cpu: Processor time of all its processes.
         start_mb: Held by the pod's own process when it is ready.
         peak_mb: Held by all together at most.
+        children: Processor time of the children alone: decoding, resizing, encoding.
+        idle: Cores of the machine that nobody used meanwhile, S3 and all else counted.
     """
 
     ready: float
@@ -51,11 +54,13 @@ class Run:
     cpu: float
     start_mb: float
     peak_mb: float
+    children: float
+    idle: float
 
     @property
     def busy(self) -> float:
-        """Return the cores that it kept busy, from its first image on."""
-        return (self.cpu - self.ready) / (self.ended - self.ready)
+        """Return the cores that were busy with pictures, from the first image on."""
+        return self.children / (self.ended - self.ready)
 
 
 def main() -> None:
@@ -77,7 +82,7 @@ def main() -> None:
             runs = [run(server, photo, Path(folder), given.images, given.parallel) for _ in range(given.rounds + 1)][1:]
         finally:
             server.stop()
-    names = ("ready", "ended", "cpu", "start_mb", "peak_mb", "busy")
+    names = ("ready", "ended", "cpu", "start_mb", "peak_mb", "children", "busy", "idle")
     sys.stdout.write("  ".join(f"{name} {median(getattr(each, name) for each in runs):.2f}" for name in names) + "\n")
 
 
@@ -89,35 +94,61 @@ def run(server: servers.Server, photo: bytes, folder: Path, images: int, paralle
         began, clock = time.perf_counter(), time.time()
         environ = environment(server) | {"MAX_PARALLEL": str(parallel)}
         process = subprocess.Popen([sys.executable, "-m", "imagejobs_worker", "shard"], env=environ, stdout=out, stderr=out)
-        peak, start = watched(process.pid, log)
+        before = idle()
+        peak, start, children = watched(process.pid, log)
+        unused = (idle() - before) / (time.perf_counter() - began)
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(log.read_text())
     ready = next(datetime.fromisoformat(line["time"]).timestamp() for line in events(log) if line["event"] == "ready")
-    return Run(1000 * (ready - clock), 1000 * (time.perf_counter() - began), 1000 * (used.ru_utime + used.ru_stime), start, peak)
+    cpu = 1000 * (used.ru_utime + used.ru_stime) + children
+    return Run(1000 * (ready - clock), 1000 * (time.perf_counter() - began), cpu, start, peak, children, unused)
 
 
-def watched(pid: int, log: Path) -> tuple[float, float]:
-    """Return the most that the pod's processes held together, and what its own held when it was ready, in MB; returns when it ends."""
+def idle() -> float:
+    """Return the seconds that the machine's cores have been idle together."""
+    fields = Path("/proc/stat").read_text().splitlines()[0].split()
+    return int(fields[4]) / os.sysconf("SC_CLK_TCK")
+
+
+def watched(pid: int, log: Path) -> tuple[float, float, float]:
+    """Watch until the pod ends.
+
+    Returns:
+        The most that its processes held together in MB, what its own held when it was ready, and the processor time of those that the
+        zygotes forked in milliseconds: nobody waits for these, so that wait4 does not know it.
+    """
     peak = start = 0.0
+    began = time.perf_counter()
+    seconds: dict[int, float] = {}
     while held := [pss(each) for each in (pid, *descendants(pid))]:
         if not held[0]:
             break
         peak = max(peak, sum(held))
         if not start and any(line["event"] == "ready" for line in events(log)):
             start = held[0]
-        time.sleep(SAMPLE_SECONDS)
-    return peak, start
+        for child in [each for zygote in descendants(pid, 1) for each in descendants(zygote, 1)]:
+            seconds[child] = spent(child) or seconds.get(child, 0.0)
+        time.sleep(max(SAMPLE_SECONDS, (time.perf_counter() - began) / 20))
+    return peak, start, 1000 * sum(seconds.values())
 
 
-def descendants(pid: int) -> list[int]:
+def descendants(pid: int, depth: int = 9) -> list[int]:
     """Return the children of a process, and theirs."""
     try:
-        found = [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        found = [int(each) for task in Path(f"/proc/{pid}/task").iterdir() for each in (task / "children").read_text().split()]
     except OSError:
         return []
-    return [each for child in found for each in (child, *descendants(child))]
+    return [each for child in found for each in (child, *(descendants(child, depth - 1) if depth > 1 else []))]
+
+
+def spent(pid: int) -> float:
+    """Return the processor time of a process of one thread, in seconds; 0 once it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
 
 
 def pss(pid: int) -> float:
