@@ -1,6 +1,6 @@
 # Everything a developer does here. CI calls the same targets and has no logic of its own.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fmt bench bench-job bench-pod bench-hostile fuzz lock docs
+.PHONY: help setup run test check fmt images e2e chart bench bench-job bench-pod bench-hostile fuzz lock docs
 BIN := .venv/bin
 STAMP := .venv/ready
 MEMBERS := contract api operator worker cli
@@ -43,6 +43,15 @@ docs: setup ## Write the generated pages again
 	@$(BIN)/python tools/settings_page.py
 	@$(BIN)/python tools/error_docs.py
 	@$(BIN)/python tools/metrics_page.py
+
+chart: setup ## Write the chart's generated files again (its copies of manifests, manifests/install.yaml, the table of values)
+	@tests/programs/with $(BIN)/python tools/chart.py
+
+images: setup ## Build the container images and print their sizes; BASE_IMAGE=..., ARGS="--tag 1.2.3 --kind CLUSTER"
+	@$(BIN)/python tools/images.py $(ARGS)
+
+e2e: setup ## Install all of it into a kind cluster and use it as a client and as an operator (10 minutes; needs docker, kind, kubectl, helm)
+	@tests/e2e/run $(ARGS)
 
 bench: setup ## Measure the worker against sharp and pyvips (minutes); ARGS="FOLDER" takes your photos
 	@PYTHONPATH=tests $(BIN)/python tests/bench/compare.py $(ARGS)

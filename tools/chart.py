@@ -23,10 +23,13 @@ INSTALL_HEAD = f"""\
 #   kubectl create namespace {INSTALL_NAMESPACE}
 #   kubectl --namespace {INSTALL_NAMESPACE} create secret generic imagejobs-credentials \\
 #     --from-literal=AWS_ACCESS_KEY_ID=... --from-literal=AWS_SECRET_ACCESS_KEY=... --from-literal=REDIS_URL=redis://...
+#   API_KEY=ijk_$(openssl rand -hex 32)  # keep it: callers send it as "Authorization: Bearer ..."
+#   kubectl --namespace {INSTALL_NAMESPACE} create secret generic imagejobs-callers \\
+#     --from-literal=callers.yaml="callers: [{{name: first, keys: [{{sha256: $(printf %s "$API_KEY" | sha256sum | cut -c1-64)}}]}}]"
 #   kubectl apply --server-side --filename install.yaml
 #
 # Set S3_BUCKET, and S3_ENDPOINT unless it is AWS, in the ConfigMap imagejobs-settings first.
-# The API takes requests without a key: its NetworkPolicy lets only pods of the same namespace in.
+# NetworkPolicies let only pods of the same namespace call the API.
 """
 
 

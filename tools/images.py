@@ -38,6 +38,12 @@ def build(docker: str, image: str, dockerfile: str, base: str, tag: str) -> int:
     return size(docker, image)
 
 
+def publish(docker: str, image: str, dockerfile: str, base: str, tag: str, platforms: str) -> None:
+    """Build an image for several kinds of machines and push it: such an image exists only in a registry."""
+    arguments = ["--build-arg", f"BASE_IMAGE={base}", "--build-arg", f"VERSION={tag}", "--build-arg", f"REVISION={revision()}"]
+    run(docker, "buildx", "build", "--platform", platforms, "--push", "--file", dockerfile, "--tag", image, *arguments, ".")
+
+
 def size(docker: str, image: str) -> int:
     """Return the size of an image in bytes."""
     return int(run(docker, "image", "inspect", "--format", "{{.Size}}", image))
@@ -48,12 +54,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tag", default="dev", help="the images' tag")
     parser.add_argument("--kind", default="", help="a kind cluster to load them into")
+    parser.add_argument("--platforms", default="linux/amd64,linux/arm64", help="what --push builds for; needs buildx")
+    parser.add_argument("--push", action="store_true", help="build for several platforms and push, instead of keeping them here")
     options = parser.parse_args()
     os.environ.setdefault("DOCKER_BUILDKIT", "1")
     docker = os.environ.get("DOCKER", "docker")
     base = os.environ.get("BASE_IMAGE", "python:3.13-slim")
     registry = os.environ.get("REGISTRY", "ghcr.io/imagejobs")
     images = {f"{registry}/{name}:{options.tag}": dockerfile for name, dockerfile in DOCKERFILES.items()}
+    if options.push:
+        for image, dockerfile in images.items():
+            publish(docker, image, dockerfile, base, options.tag, options.platforms)
+        return 0
     sizes = {image: build(docker, image, dockerfile, base, options.tag) for image, dockerfile in images.items()}
     base_bytes = size(docker, base)
     for image, total in sizes.items():

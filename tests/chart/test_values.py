@@ -118,7 +118,7 @@ def test_a_wrong_value_is_refused_and_named(setting, told):
 def test_an_install_without_values_is_refused_with_all_that_is_missing():
     run = chart_render.helm("template", "imagejobs", str(CHART))
     assert run.returncode != 0
-    for named in ("api.allowAnonymous:", "s3.bucket:", "redis.existingSecret:"):
+    for named in ("s3.bucket:", "redis.existingSecret:"):
         assert f"- {named}" in run.stderr
 
 
@@ -129,6 +129,8 @@ def test_an_install_without_values_is_refused_with_all_that_is_missing():
         pytest.param("pool.keda.enabled=true", "pool.keda.address", id="KEDA without an address"),
         pytest.param("pool.keda.enabled=true,pool.keda.address=r:6379,pool.autoscaling.enabled=true", "choose one", id="two scalers"),
         pytest.param("api.ingress.enabled=true", "api.ingress.host", id="ingress without a host"),
+        pytest.param("api.allowAnonymous=true,api.callers.existingSecret=x", "choose one", id="callers and anybody"),
+        pytest.param("metrics.enabled=false,metrics.serviceMonitor.enabled=true", "metrics.enabled", id="monitor without metrics"),
         pytest.param("dev.enabled=true", "leave s3.endpoint", id="dev and an S3 of one's own"),
     ],
 )

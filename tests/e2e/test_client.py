@@ -6,6 +6,7 @@ import json
 import statistics
 import sys
 import time
+import urllib.error
 import urllib.request
 
 import pytest
@@ -64,6 +65,14 @@ def test_a_batch_with_bad_files_partially_succeeds(pictures):
     assert [each["error"]["code"] for each in bad] == ["not_an_image", "corrupt_image", "not_an_image"]
 
 
+def test_a_call_without_the_key_is_refused(pictures):
+    with pytest.raises(urllib.error.HTTPError) as told:
+        urllib.request.urlopen(f"{e2e.API}/api/jobs", timeout=10)
+    assert told.value.code == 401
+    problem = e2e.run("curl", "--silent", "--header", "Authorization: Bearer ijk_wrong", f"{e2e.API}/api/jobs")
+    assert json.loads(problem)["code"] == "unauthorized"
+
+
 def test_wrong_options_are_all_named(pictures):
     problem = e2e.curl("-F", f"image=@{pictures}/photo.jpg", "-F", "width=0", "-F", "quality=200", f"{e2e.API}/api/resize")
     assert (problem["status"], problem["code"]) == (400, "invalid_options")
@@ -73,11 +82,12 @@ def test_wrong_options_are_all_named(pictures):
 def test_a_small_image_takes_less_than_a_second(release, capsys):
     body = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\nContent-Type: image/jpeg\r\n\r\n' + e2e.photo() + b"\r\n"
     body += b'--b\r\nContent-Disposition: form-data; name="width"\r\n\r\n200\r\n--b--\r\n'
+    headers = {"Content-Type": "multipart/form-data; boundary=b", "Authorization": f"Bearer {e2e.api_key()}"}
     seconds = []
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", 30080, timeout=60)) as connection:
         for _ in range(21):
             started = time.perf_counter()
-            connection.request("POST", "/api/resize", body, {"Content-Type": "multipart/form-data; boundary=b"})
+            connection.request("POST", "/api/resize", body, headers)
             answer = json.load(connection.getresponse())
             seconds.append(time.perf_counter() - started)
             assert answer["state"] == "Succeeded", answer

@@ -31,8 +31,10 @@ def test_an_upgrade_in_the_middle_of_a_job_loses_nothing_and_brings_the_new_fiel
         e2e.apply(e2e.imagejob(f"upgrade-{execution.lower()}", keys, execution=execution, parallelism=1, itemsPerPod=30))
     e2e.until("a first result", lambda: e2e.succeeded_so_far("upgrade-pool") > 0)
     secret = e2e.read("secret", f"{e2e.RELEASE}-dev")["data"]
+    key = e2e.api_key()
     upgrade(grown_chart, "--set", "limits.maxFrames=99,api.linkSeconds=120,pool.replicas=1")
     assert e2e.read("secret", f"{e2e.RELEASE}-dev")["data"] == secret
+    assert e2e.api_key() == key
     for name in ("upgrade-pool", "upgrade-job"):
         status = e2e.finished(name, 240)
         assert (status["state"], status["items"]["succeeded"]) == ("Succeeded", 60)

@@ -7,7 +7,8 @@ import pytest
 import e2e_cluster as e2e
 
 NAMESPACE = f"{e2e.NAMESPACE}-other"
-SETTINGS = "api.allowAnonymous=true,s3.bucket=pictures,crds.install=false,image.tag=e2e"
+SETTINGS = "s3.bucket=pictures,crds.install=false,image.tag=e2e"
+FOREIGN = "pool.keda.enabled=false,metrics.serviceMonitor.enabled=false,metrics.prometheusRule.enabled=false"
 SMALL = "api.replicas=1,pool.replicas=1,pool.resources.requests.cpu=50m"
 
 
@@ -46,8 +47,8 @@ def test_an_s3_that_does_not_answer_is_named_by_describe(release, namespace):
 
 @pytest.mark.parametrize("case", ["minimal", "dev", "everything"])
 def test_the_api_server_takes_what_the_chart_makes(release, namespace, case):
-    """KEDA's kind is not there, so that its switch is off; priority and runtime classes are looked up only for real pods."""
-    changes = ("--values", str(e2e.CHART / "ci" / f"{case}-values.yaml"), "--set", "pool.keda.enabled=false,watch.namespaces=null")
+    """Kinds of KEDA and the Prometheus operator are not there: their switches are off. Priority and runtime classes only matter to pods."""
+    changes = ("--values", str(e2e.CHART / "ci" / f"{case}-values.yaml"), "--set", f"{FOREIGN},watch.namespaces=null")
     objects = e2e.helm("template", "checked", str(e2e.CHART), *changes, namespace=NAMESPACE)
     dry = ("apply", "--dry-run=server", "--server-side", "--force-conflicts", "--output", "json", "--filename", "-")
     assert json.loads(e2e.kubectl(*dry, stdin=objects, namespace=NAMESPACE))["items"]

@@ -1,8 +1,8 @@
 {{/* What a schema cannot say. Every fault is named at once, with the value that mends it. */}}
 {{- define "imagejobs.check" -}}
 {{- $faults := list -}}
-{{- if not .Values.api.allowAnonymous -}}
-{{- $faults = append $faults "api.allowAnonymous: this version has no API keys yet, so whoever reaches the service may use it; set it to true once you have seen to it that only your own clients do (networkPolicy.clients, a proxy that authenticates)" -}}
+{{- if and .Values.api.allowAnonymous .Values.api.callers.existingSecret -}}
+{{- $faults = append $faults "api.allowAnonymous, api.callers.existingSecret: choose one; with callers every call needs a key" -}}
 {{- end -}}
 {{- if .Values.dev.enabled -}}
 {{- if or .Values.s3.existingSecret .Values.redis.existingSecret .Values.redis.url .Values.s3.endpoint -}}
@@ -24,6 +24,9 @@
 {{- end -}}
 {{- if and .Values.pool.keda.enabled (not .Values.pool.keda.address) -}}
 {{- $faults = append $faults "pool.keda.address: KEDA needs Redis as host:port" -}}
+{{- end -}}
+{{- if and (not .Values.metrics.enabled) (or .Values.metrics.serviceMonitor.enabled .Values.metrics.prometheusRule.enabled) -}}
+{{- $faults = append $faults "metrics.enabled: ServiceMonitors and alerts need it" -}}
 {{- end -}}
 {{- if and .Values.api.ingress.enabled (not .Values.api.ingress.host) -}}
 {{- $faults = append $faults "api.ingress.host: name the host" -}}

@@ -30,6 +30,15 @@
 
 {{- define "imagejobs.devSecret" -}}{{ include "imagejobs.component" (list . "dev") }}{{- end }}
 
+{{/* The Secret with the API's file of callers, and the one with the key that the chart made. */}}
+{{- define "imagejobs.callersSecret" -}}
+{{ .Values.api.callers.existingSecret | default (include "imagejobs.component" (list . "callers")) }}
+{{- end }}
+
+{{- define "imagejobs.keySecret" -}}
+{{ .Values.api.callers.existingSecret | default (include "imagejobs.component" (list . "key")) }}
+{{- end }}
+
 {{/* Secrets that hold credentials as environment variables, as a JSON list. */}}
 {{- define "imagejobs.secrets" -}}
 {{- $dev := ternary (include "imagejobs.devSecret" .) "" .Values.dev.enabled -}}

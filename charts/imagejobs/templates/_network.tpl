@@ -1,5 +1,12 @@
 {{/* Rules that several network policies share. NetworkPolicy speaks of the pods' ports, not of a service's. */}}
 
+{{- define "imagejobs.ingressMetrics" -}}
+{{- if .Values.metrics.enabled -}}
+- ports: [{protocol: TCP, port: 9464}]
+  from: {{- toYaml .Values.networkPolicy.scrapers | nindent 4 }}
+{{- end }}
+{{- end }}
+
 {{- define "imagejobs.egressDns" -}}
 - ports:
     - {protocol: UDP, port: 53}

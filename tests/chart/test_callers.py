@@ -1,0 +1,49 @@
+"""Keys in the chart: made for whom has none, hashed for the API, never beside one's own."""
+
+import hashlib
+
+import yaml
+
+import chart_render
+from chart_render import case, of_kind, one, pods, render
+
+
+def test_the_api_gets_the_hash_of_the_key_that_people_get():
+    objects = render(*case("dev"))
+    key = one(objects, "Secret", "imagejobs-key")["stringData"]["API_KEY"]
+    text = one(objects, "Secret", "imagejobs-callers")["stringData"]["callers.yaml"]
+    (caller,) = yaml.safe_load(text)["callers"]
+    assert key.startswith("ijk_")
+    assert len(key) >= 47
+    assert caller["keys"] == [{"sha256": hashlib.sha256(key.encode()).hexdigest()}]
+    assert key not in text
+
+
+def test_two_installs_have_two_keys():
+    keys = {one(render(*case("dev"), release=name), "Secret", f"{name}-imagejobs-key")["stringData"]["API_KEY"] for name in ("a", "b")}
+    assert len(keys) == 2
+
+
+def test_only_the_api_and_helms_test_see_secrets_of_callers():
+    for case_name in chart_render.CASES:
+        for name, pod in pods(render(*case(case_name))):
+            for volume in pod["spec"].get("volumes", []):
+                assert (
+                    "secret" not in volume
+                    or (name.endswith("-api") and volume["secret"]["items"] == [{"key": "callers.yaml", "path": "callers.yaml"}])
+                    or "dev" in name
+                )
+            given = [each["name"] for container in pod["spec"]["containers"] for each in container.get("env", [])]
+            assert ("API_KEY" in given) == name.endswith("-test")
+
+
+def test_ones_own_callers_replace_the_charts():
+    objects = render(*case("everything"))
+    assert of_kind(objects, "Secret") == []
+    volumes = one(objects, "Deployment", "shop-images-api")["spec"]["template"]["spec"]["volumes"]
+    assert [each["secret"]["secretName"] for each in volumes if "secret" in each] == ["shop-callers"]
+
+
+def test_an_open_api_has_no_keys():
+    objects = render(*case("minimal"), "--set", "api.allowAnonymous=true")
+    assert of_kind(objects, "Secret") == []

@@ -1,0 +1,59 @@
+"""Alerts and the dashboard ask for metrics that the programs show, and Prometheus finds the ports."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from chart_render import CHART, case, of_kind, one, pods, render
+
+SHOWN = set(re.findall(r"^\| `(imagejobs_\w+)`", (Path(__file__).resolve().parents[2] / "docs" / "metrics.md").read_text(), re.MULTILINE))
+"""`make check` compares that page with the programs."""
+
+
+def expressions(name):
+    if name == "alerts.yaml":
+        return [rule["expr"] for rule in yaml.safe_load((CHART / "files" / name).read_text())]
+    panels = json.loads((CHART / "files" / name).read_text())["panels"]
+    return [target["expr"] for panel in panels for target in panel["targets"]]
+
+
+@pytest.mark.parametrize("name", ["alerts.yaml", "dashboard.json"])
+def test_every_metric_is_one_that_a_program_shows(name):
+    asked = {re.sub(r"_(bucket|sum|count)$", "", metric) for text in expressions(name) for metric in re.findall(r"imagejobs_\w+", text)}
+    assert asked
+    assert asked <= SHOWN
+
+
+def test_what_is_mounted_is_what_is_in_the_files():
+    objects = render(*case("everything"))
+    (group,) = one(objects, "PrometheusRule", "shop-images-alerts")["spec"]["groups"]
+    assert group["rules"] == yaml.safe_load((CHART / "files" / "alerts.yaml").read_text())
+    data = one(objects, "ConfigMap", "shop-images-dashboard")["data"]
+    assert json.loads(data["imagejobs.json"]) == json.loads((CHART / "files" / "dashboard.json").read_text())
+
+
+def test_a_monitor_finds_the_service_of_its_component_and_no_other():
+    objects = render(*case("everything"))
+    labels = {each["metadata"]["name"]: each["metadata"]["labels"] for each in of_kind(objects, "Service")}
+    monitors = of_kind(objects, "ServiceMonitor")
+    assert len(monitors) == 3
+    for monitor in monitors:
+        wanted = monitor["spec"]["selector"]["matchLabels"].items()
+        assert [name for name, own in labels.items() if wanted <= own.items()] == [monitor["metadata"]["name"] + "-metrics"]
+
+
+@pytest.mark.parametrize("component", ["api", "operator", "pool"])
+def test_metrics_are_open_to_scrapers_only(component):
+    objects = render(*case("everything"))
+    rules = one(objects, "NetworkPolicy", f"shop-images-{component}")["spec"]["ingress"]
+    (rule,) = (each for each in rules if each["ports"] == [{"protocol": "TCP", "port": 9464}])
+    assert rule["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
+
+
+def test_metrics_can_be_off():
+    objects = render(*case("minimal"), "--set", "metrics.enabled=false")
+    ports = [port["name"] for _, pod in pods(objects) for container in pod["spec"]["containers"] for port in container.get("ports", [])]
+    assert "metrics" not in ports
