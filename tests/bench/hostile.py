@@ -8,6 +8,7 @@
 
 import argparse
 import asyncio
+import os
 import statistics
 import time
 from collections.abc import Sequence
@@ -54,11 +55,21 @@ async def _batches(door: Door, photo: bytes, rounds: int) -> None:
     failing = [data for data, code in nasty.files().values() if code]
     bad = [failing[n * len(failing) // BAD] for n in range(BAD)]
     mixed = [bad[n // 3] if n % 3 == 2 and n // 3 < BAD else photo for n in range(GOOD + BAD)]
-    alone, among = [], []
+    runs: list[tuple[float, ...]] = []
     for _ in range(rounds):
-        alone.append(await _timed(door, [photo] * GOOD))
-        among.append(await _timed(door, mixed))
-    print(f"{GOOD} photos alone {min(alone):.2f} s, with {BAD} nasty files {min(among):.2f} s: {min(among) / min(alone):.2f} times")  # noqa: T201
+        alone, alone_cpu = await _costs(door, [photo] * GOOD, photo)
+        among, among_cpu = await _costs(door, mixed, photo)
+        runs.append((alone, among, among / alone, alone_cpu, among_cpu, among_cpu / alone_cpu))
+    wall = "{:.2f} s alone, {:.2f} s with the nasty files, {:.2f} times; processor time {:.2f} s, {:.2f} s, {:.2f} times (medians)"
+    print(f"{GOOD} photos:", wall.format(*map(statistics.median, zip(*runs, strict=True))))  # noqa: T201
+
+
+async def _costs(door: Door, sources: Sequence[bytes], photo: bytes) -> tuple[float, float]:
+    """Return wall and processor seconds of a batch; there is a child before and after it."""
+    before = _cpu(door.child_pid)
+    wall = await _timed(door, sources)
+    await door.render(photo, WISH)
+    return wall, _cpu(door.child_pid) - before
 
 
 async def _cage(caged: Door, open_door: Door, photo: bytes, rounds: int) -> None:
@@ -89,7 +100,7 @@ async def _memory(door: Door, images: int) -> None:
         if done % WINDOW == WINDOW - 1:
             held.append(await _pss(door))
     print("PSS in MB, worker + zygote + child:", *(f"{each:.1f}" for each in held))  # noqa: T201
-    rest = held[1:]
+    rest = held[1:] or held
     print(f"after the first {WINDOW}: from {min(rest):.1f} to {max(rest):.1f}, {100 * (max(rest) / min(rest) - 1):.1f} %")  # noqa: T201
 
 
@@ -109,8 +120,20 @@ async def _pss(door: Door) -> float:
     return _held(door.child_pid)
 
 
+def _stat(process: int | str | None) -> list[str]:
+    """Return the fields of a process from its state on."""
+    return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()
+
+
+def _cpu(child: int | None) -> float:
+    """Return the processor seconds of worker, zygote, all dead children and the living one."""
+    its = _stat(child)
+    ticks = sum(map(int, (*its[11:13], *_stat(its[1])[11:15], *_stat("self")[11:13])))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def _held(child: int | None) -> float:
-    zygote = int(Path(f"/proc/{child}/stat").read_text().rsplit(")", 1)[1].split()[1])
+    zygote = int(_stat(child)[1])
     total = 0
     for process in ("self", zygote, child):
         rollup = Path(f"/proc/{process}/smaps_rollup").read_text()

@@ -27,7 +27,7 @@ def main() -> int:
         folder.mkdir(parents=True, exist_ok=True)
     _sow(corpus)
     _fetch(HOME / "atheris")
-    bounds = [f"-max_total_time={seconds}", "-timeout=20", f"-rss_limit_mb={MEGABYTES}", "-max_len=65536", f"-artifact_prefix={findings}/"]
+    bounds = [f"-max_total_time={seconds}", "-timeout=60", f"-rss_limit_mb={MEGABYTES}", "-max_len=65536", f"-artifact_prefix={findings}/"]
     path = os.pathsep.join([str(HOME / "atheris"), *filter(None, [os.environ.get("PYTHONPATH")])])
     return subprocess.run([sys.executable, TARGET, *bounds, corpus], env=os.environ | {"PYTHONPATH": path}, check=False).returncode
 
