@@ -15,6 +15,9 @@ from imagejobs_contract.options import Format
 from imagejobs_contract.outcome import Outcome, OutputFile
 from imagejobs_contract.shards import read_offsets
 from imagejobs_contract.status import Counts, Status
+from imagejobs_operator.callback import End
+from imagejobs_operator.courier import Courier
+from imagejobs_operator.memory import Memory
 from imagejobs_operator.observed import Rules
 from imagejobs_operator.parts import Parts
 from imagejobs_operator.reconcile import Reconciler
@@ -49,11 +52,14 @@ class World:
         self.events = Events(self.faults)
         self.rules = Rules(since=START, **rules)
         self.requeues: dict[JobKey, Again] = {}
+        self.sent: list[tuple[datetime, str]] = []
+        self.reply = (End.DELIVERED, "")
         self._loop = asyncio.new_event_loop()
         self.restart()
 
     def close(self) -> None:
         """End the loop."""
+        self._loop.run_until_complete(self.courier.close())
         self._loop.run_until_complete(self._loop.shutdown_default_executor())
         self._loop.close()
 
@@ -68,12 +74,23 @@ class World:
     def restart(self) -> None:
         """Start the operator anew; what it remembered is gone."""
         jobs = self.jobs if self.rules.jobs else None
-        parts = Parts(self.store, self.board, self.queue, self.objects, jobs, self.events)  # type: ignore[arg-type]
-        self._reconciler = Reconciler(parts, replace(self.rules, since=self.time), self.now)
+        self.courier, memory = Courier(self._post), Memory()
+        self.courier.tell(memory.answered)
+        parts = Parts(self.store, self.board, self.queue, self.objects, jobs, self.events, self.courier)  # type: ignore[arg-type]
+        self._reconciler = Reconciler(parts, replace(self.rules, since=self.time), self.now, memory)
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Run to the end."""
         return self._loop.run_until_complete(work)
+
+    async def _post(self, job: ImageJob, message: str) -> tuple[End, str]:
+        """Play the receiver of callbacks."""
+        self.sent.append((self.time, message))
+        return self.reply
+
+    def deliver(self) -> None:
+        """Let the callbacks that were begun come to their answers."""
+        self.run(asyncio.sleep(0.001))
 
     def create(self, spec: Spec, name: str = "job", **changes: Any) -> ImageJob:
         """Create a job, as the API does."""

@@ -22,6 +22,7 @@ from imagejobs_worker.settings import Settings as WorkerSettings
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "settings.md"
 PROGRAMS: Mapping[str, Callable[[Reader], object]] = {"api": ApiSettings.read, "operator": OperatorSettings.read, "worker": WorkerSettings.read}
 MEANINGS = {
+    "ALLOWED_PRIVATE_CALLBACKS": "Networks (CIDR) that callbacks may lead to though they are not public; the same in API and operator.",
     "ALLOWED_PRIVATE_SOURCES": "Networks (CIDR) that URLs of images may lead to though they are not public.",
     "ALLOWED_PORTS": "Ports that URLs of images and callbacks may lead to: numbers and ranges with commas between them.",
     "ALLOWED_HOSTS": "Hosts under which the API answers, `*.example.org` for all below one; without it any. Probes are always answered.",
@@ -52,7 +53,7 @@ MEANINGS = {
     "POOL_ENABLED": "Whether the pool of warm workers may be used.",
     "POOL_WINDOW": "Most tasks of one job that wait on the pool's queue at once.",
     "PROFILES": "Resources of worker pods as JSON: profile -> `requests`, `limits`.",
-    "PUBLIC_URL": "What links to the API begin with; without it each request's own Host.",
+    "PUBLIC_URL": "What links to the API begin with; without it each request's own Host, and callbacks carry paths only.",
     "READ_HEIC": "Whether HEIC is read; needs `imagejobs-worker[heic]`. Its decoder is large and has a history of holes.",
     "READY_PARTS": "Parts without which `/readyz` answers 503; the others are only reported.",
     "REDIS_URL": "Redis or Valkey; nothing in it is worth keeping.",
@@ -64,6 +65,8 @@ MEANINGS = {
     "S3_REGION": "Region of the bucket.",
     "S3_UNSIGNED_PAYLOAD": "Leaves bodies out of the signature; on by default where S3 is on this machine.",
     "TRUSTED_PROXIES": "Addresses or networks of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count; without it nobody's.",
+    "WEBHOOK_SECRETS": "Secrets that [callbacks](webhooks.md) are signed with, `whsec_` and base64 each, with commas between them; each signs every "
+    "callback, so that one can be changed for another. Without it jobs with a callback are refused.",
     "WORKER_ENV_CONFIG_MAP": "ConfigMap whose entries become the variables of worker pods.",
     "WORKER_ENV_SECRET": "Secrets whose entries become variables of worker pods, with commas between them.",
     "WORKER_IMAGE": "Image of worker pods; needed where Jobs are enabled.",

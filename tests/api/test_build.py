@@ -3,8 +3,10 @@
 import pytest
 
 from imagejobs_api.build import build_job
+from imagejobs_api.callbacks import Callbacks
 from imagejobs_api.forms import Received, Source, batch_form, resize_form
 from imagejobs_contract import imagejob
+from imagejobs_contract.guard import Guard
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.names import JobKey
@@ -19,7 +21,7 @@ def received(*file_names: str, **options: str) -> Received:
 
 
 def build(form: Received, accept: str | None = None) -> ImageJob:
-    return build_job(KEY, form, batch_form(LIMITS) if len(form.sources) > 1 else resize_form(LIMITS), accept, LIMITS)
+    return build_job(KEY, form, batch_form(LIMITS) if len(form.sources) > 1 else resize_form(LIMITS), accept, LIMITS, Callbacks(Guard(), signed=True))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Invalid
 from imagejobs_contract.imagejob import DeletionPolicy, Execution, ImageJob, Profile, Spec
 from imagejobs_contract.outcome import MAX_MESSAGE, ItemState, Outcome, OutputFile
-from imagejobs_contract.status import Condition, ConditionType, Counts, Failure, Reason, State, Status
+from imagejobs_contract.status import Callback, CallbackState, Condition, ConditionType, Counts, Failure, Reason, State, Status
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 CRD = yaml.safe_load((MANIFESTS / "crd.yaml").read_text())
@@ -24,7 +24,7 @@ VERSION = CRD["spec"]["versions"][0]
 ROOT = VERSION["schema"]["openAPIV3Schema"]
 SPEC = ROOT["properties"]["spec"]
 STATUS = ROOT["properties"]["status"]
-MUTABLE = {"parallelism", "retryFailed", "suspend", "cancel", "ttlSecondsAfterFinished"}
+MUTABLE = {"parallelism", "retryFailed", "suspend", "cancel", "ttlSecondsAfterFinished", "repeatCallback"}
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
@@ -85,6 +85,7 @@ def test_fields_are_those_that_python_reads(path, fields):
         ("spec.profile", Profile),
         ("spec.output.deletionPolicy", DeletionPolicy),
         ("status.state", State),
+        ("status.callback.state", CallbackState),
         ("status.conditions[].type", ConditionType),
         ("status.outcomes[].state", ItemState),
         ("status.outcomes[].outputs[].format", options.Format),
@@ -139,12 +140,12 @@ def test_lists_have_pythons_lengths():
         "spec.variants": limits.MAX_VARIANTS,
         "status.conditions": 12,
         "status.failures": limits.MAX_STATUS_FAILURES,
-        "status.failureCodes": 32,
+        "status.failureCodes": 48,
         "status.outcomes": limits.MAX_STATUS_OUTCOMES,
         "status.outcomes[].outputs": limits.MAX_VARIANTS,
     }
     assert len(ConditionType) <= 12
-    assert len(Code) <= 32
+    assert len(Code) <= 48
 
 
 def test_defaults_are_pythons():
@@ -206,6 +207,7 @@ FULL_STATUS = Status(
     started=NOON,
     completed=NOON,
     duration_seconds=0,
+    callback=Callback(CallbackState.PENDING, 1, 2, 3, NOON, NOON),
 )
 
 
@@ -224,6 +226,7 @@ def test_every_field_of_a_status_that_python_writes_is_declared_and_the_other_wa
     body = FULL_STATUS.to_body()
     assert undeclared(STATUS, body) == []
     assert set(body) == set(STATUS["properties"])
+    assert set(body["callback"]) == set(at("callback", STATUS)["properties"])
     assert undeclared(STATUS, {"state": "Failed", "surprise": 1}) == ["status.surprise"]
 
 

@@ -79,7 +79,7 @@ def test_every_field_of_a_spec_is_written_when_it_is_no_default():
     full = Spec(
         items=(Item(key="a"),), output=Output("p"), execution=Execution.JOB, parallelism=2, items_per_pod=3, attempts=4, retry_failed=1,
         max_failed_items=0, suspend=True, cancel=True, active_deadline_seconds=5, ttl_seconds_after_finished=6, queue_name="q",
-        priority_class_name="c", profile=Profile.LARGE, callback_url="https://example.org/",
+        priority_class_name="c", profile=Profile.LARGE, callback_url="https://example.org/", repeat_callback=1,
     )  # fmt: skip
     assert {*spec_body(full), "manifest"} == set(SPEC_FIELDS)
 
@@ -150,7 +150,7 @@ def test_an_image_without_a_name_or_in_a_manifest_has_none():
     assert [job.item_name(index) for index in range(3)] == ["a.jpg", "", ""]
 
 
-MUTABLE = {"parallelism": 2, "suspend": True, "cancel": True, "retry_failed": 1, "ttl_seconds_after_finished": 5}
+MUTABLE = {"parallelism": 2, "suspend": True, "cancel": True, "retry_failed": 1, "ttl_seconds_after_finished": 5, "repeat_callback": 1}
 OTHERS = {
     "items": (Item(key="b"),), "manifest": Manifest("a", 1), "variants": (Variant("b"),), "output": Output("p"), "execution": Execution.POOL,
     "items_per_pod": 5, "attempts": 5, "max_failed_items": 5, "active_deadline_seconds": 5, "queue_name": "q", "priority_class_name": "c",
@@ -165,7 +165,11 @@ def test_what_may_change_may_and_nothing_else(field):
     assert [fault.where for fault in immutable_changes(before, after)] == ([] if field in MUTABLE else [f"spec.{field}"])
 
 
-@pytest.mark.parametrize(("before", "after"), [({"cancel": True}, {"cancel": False}), ({"retry_failed": 2}, {"retry_failed": 1})], ids=str)
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [({"cancel": True}, {"cancel": False}), ({"retry_failed": 2}, {"retry_failed": 1}), ({"repeat_callback": 2}, {"repeat_callback": 1})],
+    ids=str,
+)
 def test_some_changes_go_one_way_only(before, after):
     assert len(immutable_changes(Spec(**before), Spec(**after))) == 1
 

@@ -27,6 +27,7 @@ def test_a_name_cannot_lead_a_request_elsewhere(key):
         ({"a": 1}, {}, {"a": None}),
         ({}, {"a": [1]}, {"a": [1]}),
         ({"a": 1, "b": {"c": 1}}, {"b": {"c": 2}}, {"a": None, "b": {"c": 2}}),
+        ({"a": {"b": 1, "c": 2, "d": {"e": 1}}}, {"a": {"b": 1, "d": {}}}, {"a": {"c": None, "d": {"e": None}}}),
     ],
 )
 def test_a_merge_patch_holds_what_differs_and_nulls_what_vanished(before, after, patch):

@@ -13,6 +13,7 @@ import pytest
 
 import servers
 from controlplane_client import ControlPlane, wait_until
+from hook_receiver import SECRET, receiver
 from imagejobs_contract.objects import S3Objects
 from imagejobs_contract.outcome import Outcome
 from imagejobs_contract.settings import S3Settings
@@ -54,6 +55,7 @@ def environ(cluster: Cluster) -> dict[str, str]:
     return {
         **cluster.environ, "KUBECONFIG": str(cluster.operator_kubeconfig()), "NAMESPACES": cluster.namespace, "RESYNC_SECONDS": "600",
         "WORKER_IMAGE": "worker:test", "WORKER_ENV_SECRET": "s3", "WORKER_ENV_CONFIG_MAP": "settings",
+        "WEBHOOK_SECRETS": SECRET, "ALLOWED_PRIVATE_CALLBACKS": "127.0.0.0/8",
     }  # fmt: skip
 
 
@@ -104,6 +106,34 @@ def test_a_small_pool_job_costs_at_most_six_writes_in_its_life(cluster: Cluster,
         told = cluster.call("GET", f"/apis/events.k8s.io/v1/namespaces/{cluster.namespace}/events")["items"]
         assert [each["reason"] for each in told if each["regarding"]["name"] == "small"] == ["Succeeded"]
         assert 4 <= cluster.writes() - before <= 6
+
+
+def test_the_end_of_a_job_is_told_and_told_again(cluster: Cluster, running: Operator, redis: str) -> None:
+    with pool_worker(redis), receiver() as hooks:
+        uid = cluster.create("told", spec(1, callback={"url": hooks.url()}))["metadata"]["uid"]
+        cluster.plane.kubectl("wait", "--for=condition=CallbackDelivered", "--timeout=20s", "-n", cluster.namespace, "ij/told")
+        status = cluster.get("told")["status"]
+        assert (status["callback"]["state"], status["callback"]["tries"], "nextTime" in status["callback"]) == ("Delivered", 1, False)
+        cluster.change("told", repeatCallback=1)
+        first, second = hooks.wait_for(2)
+        wait_until(lambda: cluster.get("told")["status"]["callback"].get("repeats") == 1 and _is_told(cluster))
+    assert first.id == second.id == f"msg_{uid.replace('-', '')}_1"
+
+
+def _is_told(cluster: Cluster) -> bool:
+    return bool(cluster.get("told")["status"]["callback"]["state"] == "Delivered")
+
+
+def test_a_callback_that_fails_says_why(cluster: Cluster, running: Operator, redis: str) -> None:
+    with pool_worker(redis), receiver() as hooks:
+        hooks.statuses = [500]
+        cluster.create("fails", spec(1, callback={"url": hooks.url()}, ttlSecondsAfterFinished=0))
+        wait_until(lambda: cluster.get("fails").get("status", {}).get("callback", {}).get("tries") == 1)
+    status = cluster.get("fails")["status"]
+    assert (status["callback"]["state"], status["state"]) == ("Pending", "Succeeded")
+    assert conditions(status)["CallbackDelivered"] == ("False", "CallbackFailed")
+    told = cluster.call("GET", f"/apis/events.k8s.io/v1/namespaces/{cluster.namespace}/events")["items"]
+    assert {each["reason"] for each in told if each["regarding"]["name"] == "fails"} == {"Succeeded", "CallbackFailed"}
 
 
 def test_a_job_of_many_images_runs_as_an_indexed_job(cluster: Cluster, running: Operator, s3: S3Settings) -> None:

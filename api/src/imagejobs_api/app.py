@@ -9,6 +9,7 @@ from falcon.media import JSONHandler
 
 from imagejobs_api import errors, jsontext
 from imagejobs_api.browsers import Hosts, SecurityHeaders, cross_origin
+from imagejobs_api.callbacks import Callbacks
 from imagejobs_api.callers.callersfile import CallersFile
 from imagejobs_api.callers.gate import Gate
 from imagejobs_api.connection import App, Request
@@ -85,7 +86,8 @@ def create_app(
     metrics.watch(metrics.bytes_in_flight, lambda: quotas.bytes_in_flight)
     if callers:
         metrics.watch(metrics.callers_current, lambda: callers.is_current)
-    intake = Intake(store, live, objects, quotas, limits, Guard(settings.sources))
+    callbacks = Callbacks(Guard(settings.callbacks), signed=settings.callbacks_signed)
+    intake = Intake(store, live, objects, quotas, limits, Guard(settings.sources), callbacks)
     submitter = Submitter(intake, waiting, links, settings.default_wait_seconds)
     counts = LiveCounts(live)
     runs: list[Run] = [waiting.run, *([callers.watch] if callers else [])]
@@ -106,6 +108,7 @@ def create_app(
     app.add_route("/api/jobs/{identifier}", jobs)
     app.add_route("/api/jobs/{identifier}/cancel", jobs, suffix="cancel")
     app.add_route("/api/jobs/{identifier}/retry", jobs, suffix="retry")
+    app.add_route("/api/jobs/{identifier}/callback", jobs, suffix="callback")
     app.add_route("/api/jobs/{identifier}/results", Results(store, outcomes, links))
     app.add_route("/api/progress/{identifier}", Progress(store, counts, outcomes))
     app.add_route("/api/download/{identifier}", Downloads(store, objects, outcomes, links))

@@ -6,6 +6,7 @@ from typing import Any
 
 from imagejobs_api import filenames
 from imagejobs_api.accept import best_format
+from imagejobs_api.callbacks import Callbacks
 from imagejobs_api.errors import Problem
 from imagejobs_api.forms import Form, Received
 from imagejobs_contract import imagejob, layout, names
@@ -20,17 +21,18 @@ from imagejobs_contract.reader import Reader
 AUTO = "auto"
 
 
-def build_job(key: JobKey, received: Received, form: Form, accept: str | None, limits: Limits) -> ImageJob:
+def build_job(key: JobKey, received: Received, form: Form, accept: str | None, limits: Limits, callbacks: Callbacks) -> ImageJob:
     """Return the job that a form asks for. Pure.
 
     Raises:
         Invalid: With every fault of the form.
         Problem: There is no image, or none that can be taken.
     """
-    variant, name = _read_options(received, form, accept)
+    variant, name, callback = _read_options(received, form, accept, callbacks)
     _check(received, form)
     items = [Item(name or source.name, source.key, source.url) for source in received.sources]
-    spec = Spec(items=imagejob.named(items), variants=(variant,), active_deadline_seconds=math.ceil(limits.job_seconds))
+    seconds = math.ceil(limits.job_seconds)
+    spec = Spec(items=imagejob.named(items), variants=(variant,), active_deadline_seconds=seconds, callback_url=callback)
     return ImageJob(key, spec, annotations=_annotations(received))
 
 
@@ -38,7 +40,7 @@ def _annotations(received: Received) -> dict[str, str]:
     return {names.ANNOTATION_UPLOADS: layout.uploads(received.upload_id)} if received.upload_id else {}
 
 
-def _read_options(received: Received, form: Form, accept: str | None) -> tuple[Variant, str]:
+def _read_options(received: Received, form: Form, accept: str | None, callbacks: Callbacks) -> tuple[Variant, str, str | None]:
     options: dict[str, Any] = dict(received.options)
     if options.get("format") == AUTO:
         options["format"] = best_format(accept)
@@ -50,7 +52,7 @@ def _read_options(received: Received, form: Form, accept: str | None) -> tuple[V
     for name in [each for each in form.required if not reader.has(each)]:
         reader.fault(name, "is missing")
     variant = replace(read_variant(reader, camel=False), **form.fixed)  # type: ignore[arg-type]
-    return variant, filenames.clean(reader.text("name", 200) or "")
+    return variant, filenames.clean(reader.text("name", 200) or ""), callbacks.read(reader)
 
 
 def _check(received: Received, form: Form) -> None:

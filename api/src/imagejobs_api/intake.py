@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from imagejobs_api import filenames, idempotency
 from imagejobs_api.build import build_job
+from imagejobs_api.callbacks import Callbacks
 from imagejobs_api.connection import Request, body_chunks
 from imagejobs_api.errors import Problem
 from imagejobs_api.forms import Form, Source
@@ -38,13 +39,16 @@ class Accepted:
 class Intake:
     """Takes a form in and stores the job that it asks for."""
 
-    def __init__(self, store: JobStore, board: LiveBoard, objects: ObjectStore, quotas: Quotas, limits: Limits, guard: Guard) -> None:
+    def __init__(
+        self, store: JobStore, board: LiveBoard, objects: ObjectStore, quotas: Quotas, limits: Limits, guard: Guard, callbacks: Callbacks
+    ) -> None:
         self._store = store
         self._board = board
         self._objects = objects
         self._quotas = quotas
         self._limits = limits
         self._guard = guard
+        self._callbacks = callbacks
 
     async def accept(self, req: Request, form: Form, key: JobKey, *, repeatable: bool = False) -> Accepted:
         """Return the job once it is stored durably.
@@ -62,7 +66,7 @@ class Intake:
             _take_query(reader, req.params)
             async with reader.discarding():
                 received = await reader.read(body_chunks(req.receive, form.max_body_bytes), req.content_type)
-                job = req.caller.marked(build_job(key, received, form, req.get_header("Accept"), self._limits))
+                job = req.caller.marked(build_job(key, received, form, req.get_header("Accept"), self._limits, self._callbacks))
             if repeatable:
                 job = idempotency.marked(job, idempotency.fingerprint(req.path, received))
             created = await self._create(job, received.upload_id, repeatable=repeatable)

@@ -9,7 +9,7 @@ from imagejobs_api.lookup import Found
 from imagejobs_api.progress import job_body
 from imagejobs_contract.imagejob import ImageJob, Spec, item_body
 from imagejobs_contract.options import NAMES, Variant
-from imagejobs_contract.status import Counts
+from imagejobs_contract.status import ConditionType, Counts
 from imagejobs_contract.times import show_time
 
 
@@ -39,8 +39,23 @@ def details(job: ImageJob, counts: Counts, base: str) -> dict[str, Any]:
         "estimated_remaining_seconds": status.estimated_remaining_seconds,
         "bytes_in": status.bytes_in,
         "bytes_out": status.bytes_out,
+        "callback": _callback(job),
         "failures": [{"name": each.name, "code": each.code, "message": each.message} for each in status.failures],
         "spec": _spec(job.spec),
+    }
+
+
+def _callback(job: ImageJob) -> dict[str, Any] | None:
+    """Return how far the callback is: null without one, its state null before the job's end."""
+    if job.spec.callback_url is None:
+        return None
+    it, condition = job.status.callback, job.status.condition(ConditionType.CALLBACK_DELIVERED)
+    return {
+        "url": job.spec.callback_url,
+        "state": it.state.value if it else None,
+        "tries": it.tries if it else 0,
+        "next": _time(it.next) if it else None,
+        "message": condition.message if condition else "",
     }
 
 
@@ -53,6 +68,7 @@ def _spec(spec: Spec) -> dict[str, Any]:
         "output": {"prefix": output.prefix, "cache_control": output.cache_control, "deletion_policy": output.deletion_policy.value},
         "execution": spec.execution.value,
         "retry_failed": spec.retry_failed,
+        "repeat_callback": spec.repeat_callback,
         "suspend": spec.suspend,
         "cancel": spec.cancel,
         "active_deadline_seconds": spec.active_deadline_seconds,

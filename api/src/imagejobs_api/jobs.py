@@ -57,6 +57,15 @@ class Jobs:
         _accept(resp, links.progress(self._links.base(req), job.key.name))
         await self._tell(req, resp, job)
 
+    async def on_post_callback(self, req: Request, resp: Response, identifier: str) -> None:
+        """Ask for the callback to be sent again under its id: 202; 409 if the job still runs or has none."""
+        job = await self._find(req, resp, identifier)
+        sent = _check_callback(job)
+        # As for attempts: asked for twice before it is acted upon, it is still sent once.
+        job = await self._store.change_spec(job.key, lambda spec: replace(spec, repeat_callback=max(spec.repeat_callback, sent + 1)))
+        _accept(resp, links.job(self._links.base(req), job.key.name))
+        await self._tell(req, resp, job)
+
     async def on_delete(self, req: Request, resp: Response, identifier: str) -> None:
         """Forget the job, with `outputs=true` its outputs first: whoever is stopped half-way can ask again, as the record is still there."""
         reader = paging.query_reader(req.params, ("outputs",))
@@ -101,6 +110,15 @@ def _check_retry(job: ImageJob) -> None:
         raise _conflict(job, f"The job is {job.status.state}: it can be retried when it has ended.", retryable=True)
     if job.status.counts.succeeded >= job.spec.total:
         raise _conflict(job, "All images of the job have their results: there is nothing to retry.")
+
+
+def _check_callback(job: ImageJob) -> int:
+    """Return how often the callback was sent anew."""
+    if job.spec.callback_url is None:
+        raise _conflict(job, "The job has no callback.")
+    if not states.job_state(job).final:
+        raise _conflict(job, f"The job is {states.job_state(job)}: its callback is sent when it has ended.", retryable=True)
+    return job.status.callback.repeats if job.status.callback else 0
 
 
 def _retried(spec: Spec, attempts: int) -> Spec:

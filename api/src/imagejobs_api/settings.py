@@ -9,6 +9,7 @@ from imagejobs_contract.limits import Limits
 from imagejobs_contract.reach import Reach
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.settings import S3Settings
+from imagejobs_contract.webhooks import read_secrets
 
 KUBERNETES = "kubernetes"
 SQLITE = "sqlite:"
@@ -35,6 +36,8 @@ class Settings:
         default_wait_seconds: How long `/api/resize` holds its answer when the caller does not say.
         public_url: What links to this API begin with; "" takes each request's own Host.
         sources: How far URLs of images may lead, as the workers are told.
+        callbacks: How far callbacks may lead, as the operator is told.
+        callbacks_signed: Whether there is a secret to sign them with; the operator has it, and nothing is kept of it here.
         ready_parts: Which parts must be there for `/readyz` to answer 200; the others are reported only.
         metrics: Host and port on which metrics are shown, or None; never the API's own.
         allowed_hosts: What Host may name; () lets it name anything.
@@ -55,6 +58,8 @@ class Settings:
     default_wait_seconds: int = 10
     public_url: str = ""
     sources: Reach = field(default_factory=Reach)
+    callbacks: Reach = field(default_factory=Reach)
+    callbacks_signed: bool = False
     ready_parts: tuple[str, ...] = READY_PARTS
     metrics: tuple[str, int] | None = None
     allowed_hosts: tuple[str, ...] = ()
@@ -81,6 +86,8 @@ class Settings:
             default_wait_seconds=int(reader.number("DEFAULT_WAIT_SECONDS", 0, MAX_WAIT_SECONDS, 10)),
             public_url=(reader.text("PUBLIC_URL", 500, "", settings.HOST_PORT_URL, "an http(s) URL") or "").rstrip("/"),
             sources=Reach.read(reader, "ALLOWED_PRIVATE_SOURCES"),
+            callbacks=Reach.read(reader, "ALLOWED_PRIVATE_CALLBACKS"),
+            callbacks_signed=bool(read_secrets(reader)),
             ready_parts=_ready_parts(reader),
             metrics=settings.listen_address(reader, "METRICS_LISTEN"),
             allowed_hosts=_list(reader, "ALLOWED_HOSTS", r"(\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", "a host such as images.example.org"),

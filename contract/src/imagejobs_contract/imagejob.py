@@ -69,7 +69,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What is asked for. Everything but `parallelism suspend cancel retry_failed ttl_seconds_after_finished` is immutable."""
+    """What is asked for. Everything is immutable but what `MUTABLE` names."""
 
     items: tuple[Item, ...] = ()
     manifest: Manifest | None = None
@@ -89,6 +89,7 @@ class Spec:
     priority_class_name: str | None = None
     profile: Profile = Profile.SMALL
     callback_url: str | None = None
+    repeat_callback: int = 0
 
     @property
     def total(self) -> int:
@@ -189,7 +190,7 @@ class Unreadable(Invalid):
 SPEC_FIELDS = (
     "items", "manifest", "variants", "output", "execution", "parallelism", "itemsPerPod", "retry", "retryFailed",
     "maxFailedItems", "suspend", "cancel", "activeDeadlineSeconds", "ttlSecondsAfterFinished", "queueName",
-    "priorityClassName", "profile", "callback",
+    "priorityClassName", "profile", "callback", "repeatCallback",
 )  # fmt: skip
 INTEGERS: dict[str, tuple[str, int, int]] = {
     "parallelism": ("parallelism", 1, 1000),
@@ -198,8 +199,10 @@ INTEGERS: dict[str, tuple[str, int, int]] = {
     "max_failed_items": ("maxFailedItems", 0, limits.MAX_MANIFEST_ITEMS),
     "active_deadline_seconds": ("activeDeadlineSeconds", 1, 7 * 86_400),
     "ttl_seconds_after_finished": ("ttlSecondsAfterFinished", 0, 365 * 86_400),
+    "repeat_callback": ("repeatCallback", 0, 1000),
 }
 """Attribute -> field of the CRD, least, most."""
+MUTABLE = ("parallelism", "suspend", "cancel", "retry_failed", "ttl_seconds_after_finished", "repeat_callback")
 DNS_LABEL = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 DNS_NAME = "[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?"
 URL_PATTERN = r"https?://[^\s]+"
@@ -354,16 +357,16 @@ def _output_body(output: Output) -> dict[str, str]:
 
 def immutable_changes(before: Spec, after: Spec) -> list[Fault]:
     """Return a fault for each field that may not change as it did (the CRD's rules, for the store that has no CRD)."""
-    mutable = ("parallelism", "suspend", "cancel", "retry_failed", "ttl_seconds_after_finished")
     faults = [
         Fault(f"spec.{name}", "cannot be changed")
         for name in Spec.__dataclass_fields__
-        if name not in mutable and getattr(before, name) != getattr(after, name)
+        if name not in MUTABLE and getattr(before, name) != getattr(after, name)
     ]
     if before.cancel and not after.cancel:
         faults.append(Fault("spec.cancel", "cannot be taken back"))
-    if after.retry_failed < before.retry_failed:
-        faults.append(Fault("spec.retryFailed", "can only grow"))
+    for name in ("retry_failed", "repeat_callback"):
+        if getattr(after, name) < getattr(before, name):
+            faults.append(Fault(f"spec.{INTEGERS[name][0]}", "can only grow"))
     return faults
 
 

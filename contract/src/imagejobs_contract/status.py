@@ -36,13 +36,14 @@ FINAL = frozenset({State.SUCCEEDED, State.PARTIALLY_SUCCEEDED, State.FAILED, Sta
 
 
 class ConditionType(StrEnum):
-    """What a condition is about. Reconciling and Stalled stand there only while true (kstatus)."""
+    """What a condition is about. CallbackDelivered is for jobs with a callback; Reconciling and Stalled stand there only while true (kstatus)."""
 
     ACCEPTED = "Accepted"
     SUSPENDED = "Suspended"
     FINISHED = "Finished"
     COMPLETE = "Complete"
     FAILED = "Failed"
+    CALLBACK_DELIVERED = "CallbackDelivered"
     RECONCILING = "Reconciling"
     STALLED = "Stalled"
 
@@ -70,6 +71,21 @@ class Reason(StrEnum):
     NO_WORKER = "NoWorker"
     STORAGE_UNAVAILABLE = "StorageUnavailable"
     BACKEND_REFUSED = "BackendRefused"
+    CALLBACK_UNSIGNED = "CallbackUnsigned"
+    CALLBACK_PENDING = "CallbackPending"
+    CALLBACK_DELIVERED = "CallbackDelivered"
+    CALLBACK_FAILED = "CallbackFailed"
+    CALLBACK_REFUSED = "CallbackRefused"
+    CALLBACK_GONE = "CallbackGone"
+    CALLBACK_GAVE_UP = "CallbackGaveUp"
+
+
+class CallbackState(StrEnum):
+    """Where a job's callback stands."""
+
+    PENDING = "Pending"
+    DELIVERED = "Delivered"
+    GAVE_UP = "GaveUp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +130,26 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Callback:
+    """How far the callback of an attempt that ended has come.
+
+    Attributes:
+        attempt: Of which it tells.
+        repeats: How far `spec.repeatCallback` was acted upon.
+        tries: How often it was sent since it was due.
+        since: When it became due: the job's end, or the repeat.
+        next: When it is sent next, while it is pending.
+    """
+
+    state: CallbackState
+    attempt: int = 1
+    repeats: int = 0
+    tries: int = 0
+    since: datetime | None = None
+    next: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """Everything under `.status`.
 
@@ -122,6 +158,7 @@ class Status:
         results_key: S3 prefix of the outcome lines, once there are any.
         job_name: The child Job, if there is one.
         outcomes: Of pool jobs with at most 16 images.
+        callback: Once the attempt ended, of jobs that have one.
     """
 
     observed_generation: int = 0
@@ -142,6 +179,7 @@ class Status:
     started: datetime | None = None
     completed: datetime | None = None
     duration_seconds: int | None = None
+    callback: Callback | None = None
 
     def condition(self, kind: ConditionType) -> Condition | None:
         """Return the condition of that type, if there is one."""
@@ -186,6 +224,7 @@ class Status:
             "startTime": show_time(self.started) if self.started else None,
             "completionTime": show_time(self.completed) if self.completed else None,
             "durationSeconds": self.duration_seconds,
+            "callback": _callback_body(self.callback) if self.callback else None,
         }
         return {name: value for name, value in body.items() if value is not None and value != []}
 
@@ -217,6 +256,7 @@ class Status:
             started=parse_time(body.get("startTime")),
             completed=parse_time(body.get("completionTime")),
             duration_seconds=_optional_int(body, "durationSeconds"),
+            callback=_callback(_mapping(body, "callback")),
         )
 
 
@@ -264,6 +304,27 @@ def _condition(body: Mapping[str, Any]) -> Condition | None:
         )
     except ValueError:
         return None
+
+
+def _callback_body(callback: Callback) -> dict[str, Any]:
+    body = {
+        "state": callback.state.value,
+        "attempt": callback.attempt,
+        "repeats": callback.repeats,
+        "tries": callback.tries,
+        "sinceTime": show_time(callback.since) if callback.since else None,
+        "nextTime": show_time(callback.next) if callback.next else None,
+    }
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def _callback(body: Mapping[str, Any]) -> Callback | None:
+    try:
+        state = CallbackState(str(body.get("state")))
+    except ValueError:
+        return None
+    times = parse_time(body.get("sinceTime")), parse_time(body.get("nextTime"))
+    return Callback(state, _int(body, "attempt"), _int(body, "repeats"), _int(body, "tries"), *times)
 
 
 def _outcome(body: Mapping[str, Any]) -> Outcome | None:

@@ -15,12 +15,15 @@ from typing import Any
 from imagejobs_contract import logs
 from imagejobs_contract.board import RedisBoard
 from imagejobs_contract.metrics import serve
+from imagejobs_contract.names import JobKey
 from imagejobs_contract.objects import S3Objects
 from imagejobs_contract.redis_client import connect
 from imagejobs_contract.settings import read
 from imagejobs_contract.taskqueue import RedisTaskQueue
 from imagejobs_contract.times import utc_now
 from imagejobs_operator import feeds, health
+from imagejobs_operator.callback import Answer
+from imagejobs_operator.courier import Courier
 from imagejobs_operator.memory import Memory
 from imagejobs_operator.metrics import Metrics
 from imagejobs_operator.observed import Rules
@@ -46,10 +49,13 @@ async def run(settings: Settings) -> int:
     """Work until told to stop."""
     stop = asyncio.Event()
     _listen(stop)
-    async with _parts(settings) as parts:
+    courier = _courier(settings)
+    async with _parts(settings, courier) as parts:
         metrics, memory = Metrics(), Memory()
         queue = WorkQueue(metrics.timed(Reconciler(parts, _rules(settings), utc_now, memory)), settings.concurrency)
         metrics.watch(queue, memory)
+        if courier:
+            courier.tell(lambda key, answer: _heard(memory, queue, key, answer))
         doing = [asyncio.create_task(each) for each in _doing(settings, parts, queue, metrics, stop)]
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait([stopping, *doing], return_when=asyncio.FIRST_COMPLETED)
@@ -70,7 +76,7 @@ def _listen(stop: asyncio.Event) -> None:
 def _rules(settings: Settings) -> Rules:
     return Rules(
         since=utc_now(), pool=settings.pool, jobs=settings.jobs, window=settings.window, queue_seconds=settings.limits.queue_seconds,
-        soon_seconds=settings.resync_seconds,
+        soon_seconds=settings.resync_seconds, callbacks=bool(settings.webhook_secrets),
     )  # fmt: skip
 
 
@@ -96,7 +102,7 @@ def _changes(settings: Settings, parts: Parts, queue: WorkQueue, stop: asyncio.E
 
 
 @asynccontextmanager
-async def _parts(settings: Settings) -> AsyncIterator[Parts]:
+async def _parts(settings: Settings, courier: Courier | None) -> AsyncIterator[Parts]:
     redis = connect(settings.redis_url)
     objects = S3Objects(settings.s3)
     board, tasks = RedisBoard(redis), RedisTaskQueue(redis)
@@ -104,16 +110,33 @@ async def _parts(settings: Settings) -> AsyncIterator[Parts]:
         from imagejobs_contract.stores.sqlite import SqliteStore
         from imagejobs_operator.events import LogEvents
 
-        parts = Parts(SqliteStore(settings.sqlite), board, tasks, objects, None, LogEvents())
+        parts = Parts(SqliteStore(settings.sqlite), board, tasks, objects, None, LogEvents(), courier)
     else:
         from imagejobs_operator.cluster import parts_of
 
-        parts = await parts_of(settings, board, tasks, objects)
+        parts = await parts_of(settings, board, tasks, objects, courier)
     try:
         yield parts
     finally:
+        if courier:
+            await courier.close()
         await parts.store.close()
         await redis.aclose()
+
+
+def _courier(settings: Settings) -> Courier | None:
+    if not settings.webhook_secrets:
+        return None
+    # Imported where there is something to send: the guard brings TLS and resolver along.
+    from imagejobs_contract.guard import Guard
+    from imagejobs_operator.webhook import Poster
+
+    return Courier(Poster(Guard(settings.callbacks), settings.webhook_secrets, settings.public_url, utc_now))
+
+
+def _heard(memory: Memory, queue: WorkQueue, key: JobKey, answer: Answer) -> None:
+    memory.answered(key, answer)
+    queue.add(key)
 
 
 def _complain(doing: list[asyncio.Task[None]]) -> None:

@@ -92,6 +92,8 @@ def _on_record(parts: Parts, job: ImageJob, action: Action) -> Awaitable[object]
             return parts.store.put_status(job, action.status)
         case actions.Emit():
             return parts.events.emit(job, action)
+        case actions.Deliver():
+            return parts.callbacks.begin(job, action.ticket) if parts.callbacks else None
         case actions.DeleteImageJob():
             return parts.store.delete(job.key, job.uid)
         case actions.RemoveFinalizer():

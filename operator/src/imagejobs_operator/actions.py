@@ -10,6 +10,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.outcome import Outcome
 from imagejobs_contract.ports import Change
 from imagejobs_contract.status import Counts, Reason, Status
+from imagejobs_operator.callback import Ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,13 @@ class Emit:
 
 
 @dataclass(frozen=True, slots=True)
+class Deliver:
+    """Begin to deliver the callback, unless this very try is under way; its answer brings the next look."""
+
+    ticket: Ticket
+
+
+@dataclass(frozen=True, slots=True)
 class Forget:
     """Remove the live progress from the board."""
 
@@ -165,9 +173,10 @@ class Requeue:
 
 Action = (
     SendTasks | WithdrawTasks | StartBoard | PutCounts | PrepareShards | CreateJob | SuspendJob | SetParallelism | DeleteJob | CollectResults
-    | FillMissing | WriteResults | WriteStatus | Announce | Emit | Forget | DeleteFiles | DeleteOutputs | DeleteImageJob | RemoveFinalizer | Requeue
+    | FillMissing | WriteResults | WriteStatus | Announce | Emit | Deliver | Forget | DeleteFiles | DeleteOutputs | DeleteImageJob
+    | RemoveFinalizer | Requeue
 )  # fmt: skip
 USES_STORAGE = (PrepareShards, CollectResults, FillMissing, WriteResults, DeleteFiles, DeleteOutputs)
 """What fails when S3 does."""
-CAN_BE_MISSED = (StartBoard, PutCounts, Announce, Emit, Forget)
+CAN_BE_MISSED = (StartBoard, PutCounts, Announce, Emit, Deliver, Forget)
 """What nothing depends on: a failure is logged, and the plan goes on."""

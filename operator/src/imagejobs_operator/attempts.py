@@ -55,7 +55,7 @@ def opened(job: ImageJob, now: datetime) -> Status:
         return replace(
             status, state=State.PENDING, counts=Counts(total, succeeded=status.counts.succeeded), failures=(), failure_codes=(),
             outcomes=tuple(outcome for outcome in status.outcomes if outcome.succeeded), attempt=current(job),
-            queued=now, started=None, completed=None, duration_seconds=None,
+            queued=now, started=None, completed=None, duration_seconds=None, callback=None,
         )  # fmt: skip
     if not status.attempt:
         return replace(status, counts=Counts(total), attempt=current(job), queued=now)

@@ -4,13 +4,13 @@ from imagejobs_contract.ports import ObjectStore, ProgressBoard, TaskQueue
 from imagejobs_contract.stores.kubernetes import KubernetesStore, connect
 from imagejobs_contract.times import utc_now
 from imagejobs_operator.kubernetes_events import KubernetesEvents
-from imagejobs_operator.parts import Parts
+from imagejobs_operator.parts import Callbacks, Parts
 from imagejobs_operator.podspec import PodSettings
 from imagejobs_operator.runners.job import KubernetesJobs
 from imagejobs_operator.settings import Settings
 
 
-async def parts_of(settings: Settings, board: ProgressBoard, queue: TaskQueue, objects: ObjectStore) -> Parts:
+async def parts_of(settings: Settings, board: ProgressBoard, queue: TaskQueue, objects: ObjectStore, callbacks: Callbacks | None = None) -> Parts:
     """Return the parts; closing their store closes the client.
 
     Raises:
@@ -22,4 +22,4 @@ async def parts_of(settings: Settings, board: ProgressBoard, queue: TaskQueue, o
         settings.limits.queue_seconds,
     )  # fmt: skip
     jobs = KubernetesJobs(client, pods) if settings.jobs else None
-    return Parts(KubernetesStore(client, settings.namespaces), board, queue, objects, jobs, KubernetesEvents(client, utc_now))
+    return Parts(KubernetesStore(client, settings.namespaces), board, queue, objects, jobs, KubernetesEvents(client, utc_now), callbacks)

@@ -8,11 +8,12 @@ from datetime import datetime
 
 from imagejobs_contract import layout, limits
 from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.status import Condition, ConditionType, Counts, Reason, State, Status
+from imagejobs_contract.status import Callback, CallbackState, Condition, ConditionType, Counts, Reason, State, Status
 from imagejobs_operator.attempts import wanted
 from imagejobs_operator.observed import Case, Results
 
 MAX_MESSAGE = 1024
+UNSIGNED = "nobody is told: the operator has nothing to sign with (WEBHOOK_SECRETS)"
 
 
 def pending(case: Case) -> Status:
@@ -63,7 +64,20 @@ def finished(case: Case, end: tuple[State, Reason], results: Results) -> Status:
     status = _with(status, case.now, ConditionType.FINISHED, True, reason, message)
     status = _with(status, case.now, ConditionType.COMPLETE, complete, reason, message if complete else "")
     status = _with(status, case.now, ConditionType.FAILED, failed, reason, message if failed else "")
-    return _calm(status)
+    return callback_due(case, _calm(status), status.attempt) if case.job.spec.callback_url else _calm(status)
+
+
+def callback_due(case: Case, status: Status, attempt: int) -> Status:
+    """Return the status of an ended job of which somebody is to be told."""
+    due = Callback(CallbackState.PENDING, attempt, case.job.spec.repeat_callback, since=case.now, next=case.now)
+    reason, message = (Reason.CALLBACK_PENDING, "") if case.rules.callbacks else (Reason.CALLBACK_UNSIGNED, UNSIGNED)
+    return callback_ended(case, status, due, reason, message)
+
+
+def callback_ended(case: Case, status: Status, callback: Callback, reason: Reason, message: str) -> Status:
+    """Return the status after a try to tell somebody, or without one."""
+    delivered = callback.state is CallbackState.DELIVERED
+    return _with(replace(status, callback=callback), case.now, ConditionType.CALLBACK_DELIVERED, delivered, reason, message[:MAX_MESSAGE])
 
 
 def sentence(counts: Counts) -> str:
@@ -96,7 +110,11 @@ def _accepted(case: Case) -> Status:
     """Return the status with the generation that was acted upon: not yet the newest, if that asks for an attempt that is still to come."""
     behind = wanted(case.job.spec) > case.status.attempt and not case.job.spec.cancel
     status = replace(case.status, observed_generation=case.status.observed_generation if behind else case.job.generation)
-    return _with(status, case.now, ConditionType.ACCEPTED, True, Reason.ACCEPTED)
+    status = _with(status, case.now, ConditionType.ACCEPTED, True, Reason.ACCEPTED).without_condition(ConditionType.CALLBACK_DELIVERED)
+    if case.job.spec.callback_url and not case.rules.callbacks:
+        # Told while there is time to set it; the API takes no such job.
+        return _with(status, case.now, ConditionType.CALLBACK_DELIVERED, False, Reason.CALLBACK_UNSIGNED, UNSIGNED)
+    return status
 
 
 def _not_finished(status: Status, now: datetime, reason: Reason) -> Status:

@@ -12,6 +12,7 @@ from datetime import datetime
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.names import ANNOTATION_UPLOADS, JobKey
 from imagejobs_contract.status import Counts, State
+from imagejobs_operator.callback import Answer
 from imagejobs_operator.observed import Past
 
 UPLOADS_PREFIX = re.compile(r"uploads/[^/]+/")
@@ -72,6 +73,10 @@ class Memory:
     def announced(self, key: JobKey, counts: Counts, now: datetime) -> None:
         """Note what was announced of it."""
         self._change(key, announced=now, announced_counts=counts)
+
+    def answered(self, key: JobKey, answer: Answer) -> None:
+        """Note what came of a try to deliver its callback."""
+        self._change(key, answer=answer)
 
     def drop(self, key: JobKey) -> Remains | None:
         """Forget a job; return its remains, if it was known."""

@@ -13,6 +13,7 @@ from imagejobs_contract import limits
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.outcome import Outcome
 from imagejobs_contract.status import Counts, Failure, Status
+from imagejobs_operator.callback import Answer
 
 
 class Presence(StrEnum):
@@ -86,12 +87,14 @@ class Past:
         written: When it last wrote the status.
         announced: When it last announced counts, and which.
         deleting_since: When it first saw that the job is being deleted.
+        answer: What came of the last try to deliver its callback.
     """
 
     written: datetime | None = None
     announced: datetime | None = None
     announced_counts: Counts | None = None
     deleting_since: datetime | None = None
+    answer: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,7 @@ class Rules:
         window: Most tasks of one job on the stream, so that a large job does not starve the others.
         queue_seconds: A job may wait so long for its first image.
         soon_seconds: What is due later than this is left to the resync.
+        callbacks: Whether there is a secret to sign them with.
     """
 
     since: datetime
@@ -134,6 +138,7 @@ class Rules:
     window: int = 200
     queue_seconds: float = limits.Limits().queue_seconds
     soon_seconds: float = 30.0
+    callbacks: bool = True
 
 
 @dataclass(frozen=True, slots=True)

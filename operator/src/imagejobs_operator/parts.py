@@ -6,6 +6,7 @@ from typing import Protocol
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.ports import JobStore, ObjectStore, ProgressBoard, TaskQueue
 from imagejobs_operator.actions import Emit
+from imagejobs_operator.callback import Ticket
 from imagejobs_operator.observed import Child
 
 
@@ -41,12 +42,21 @@ class Events(Protocol):
         ...
 
 
+class Callbacks(Protocol):
+    """Tells others that jobs ended."""
+
+    async def begin(self, job: ImageJob, ticket: Ticket) -> None:
+        """Begin a try and return; nothing happens if it has begun."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Parts:
     """Everything that the core talks to.
 
     Attributes:
         jobs: None where there is no Kubernetes.
+        callbacks: None where there is no secret to sign them with.
     """
 
     store: JobStore
@@ -55,3 +65,4 @@ class Parts:
     objects: ObjectStore
     jobs: Jobs | None
     events: Events
+    callbacks: Callbacks | None = None

@@ -10,7 +10,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.imagejob import DeletionPolicy, ImageJob
 from imagejobs_contract.names import FINALIZER
 from imagejobs_contract.status import Reason, State, final_state
-from imagejobs_operator import actions, attempts, conditions, deadlines, plan_job, plan_pool, tally, writing
+from imagejobs_operator import actions, attempts, conditions, deadlines, plan_callback, plan_job, plan_pool, tally, writing
 from imagejobs_operator.actions import Action, Requeue
 from imagejobs_operator.attempts import Runner
 from imagejobs_operator.observed import Case, Observed, Presence, Results, Rules
@@ -110,7 +110,10 @@ def _no_runner(job: ImageJob) -> str:
 
 
 def _ended(case: Case) -> tuple[Action, ...]:
-    told = writing.write(case, conditions.acknowledged(case.job))
+    status = plan_callback.news(case, conditions.acknowledged(case.job))
+    told = (*writing.write(case, status), *plan_callback.tell(case.job.status, status))
+    if plan_callback.waits(status):
+        return (*told, *_forget(case), *(() if told else plan_callback.send(case)))
     at = deadlines.forget_at(case.job)
     left = (at - case.now).total_seconds() if at else None
     if left is not None and left <= 0:

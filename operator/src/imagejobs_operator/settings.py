@@ -8,8 +8,10 @@ from typing import Any
 
 from imagejobs_contract.imagejob import DNS_NAME, Profile
 from imagejobs_contract.limits import Limits
+from imagejobs_contract.reach import Reach
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.settings import S3Settings, listen_address, read_limits, redis_url
+from imagejobs_contract.settings import HOST_PORT_URL, S3Settings, listen_address, read_limits, redis_url
+from imagejobs_contract.webhooks import read_secrets
 
 LEVELS = "DEBUG|INFO|WARNING|ERROR"
 DNS_NAMES = f"{DNS_NAME}(,{DNS_NAME})*"
@@ -34,6 +36,9 @@ class Settings:
         window: Most tasks of one job on the pool's queue.
         health: Host and port for probes, or None.
         metrics: Host and port on which metrics are shown, or None.
+        webhook_secrets: What callbacks are signed with; () sends none.
+        callbacks: How far callbacks may lead.
+        public_url: What links in callbacks begin with.
     """
 
     s3: S3Settings
@@ -54,6 +59,9 @@ class Settings:
     profiles: Mapping[Profile, Mapping[str, Any]]
     health: tuple[str, int] | None
     metrics: tuple[str, int] | None
+    webhook_secrets: tuple[str, ...]
+    callbacks: Reach
+    public_url: str
     log_level: str
 
     @classmethod
@@ -83,6 +91,9 @@ class Settings:
             profiles=_profiles(reader),
             health=listen_address(reader, "HEALTH_LISTEN"),
             metrics=listen_address(reader, "METRICS_LISTEN"),
+            webhook_secrets=read_secrets(reader),
+            callbacks=Reach.read(reader, "ALLOWED_PRIVATE_CALLBACKS"),
+            public_url=(reader.text("PUBLIC_URL", 500, "", HOST_PORT_URL, "an http(s) URL") or "").rstrip("/"),
             log_level=reader.text("LOG_LEVEL", 10, "INFO", LEVELS, f"one of {LEVELS.replace('|', ' ')}") or "INFO",
         )
 

@@ -57,9 +57,13 @@ def new_body(job: ImageJob) -> dict[str, Any]:
 
 
 def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the JSON merge patch (RFC 7396) that replaces what differs at the top level and nulls what vanished."""
-    patch = {name: None for name in before if name not in after}
-    return patch | {name: value for name, value in after.items() if name not in before or before[name] != value}
+    """Return the JSON merge patch (RFC 7396) that replaces what differs, and nulls what vanished: in objects within, too, as they are merged."""
+    patch: dict[str, Any] = {name: None for name in before if name not in after}
+    for name, value in after.items():
+        old = before.get(name)
+        if name not in before or old != value:
+            patch[name] = merge_patch(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return patch
 
 
 def selector(state: State | None) -> str:

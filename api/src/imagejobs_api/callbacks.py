@@ -1,0 +1,41 @@
+"""Who is to be told that a job ended, as a request names it: read, and refused at once where the operator would refuse it unseen.
+
+Nothing is resolved or sent here; the operator does that, behind the same address guard.
+"""
+
+from imagejobs_contract import limits, webhooks
+from imagejobs_contract.errors import Refused
+from imagejobs_contract.guard import Guard
+from imagejobs_contract.imagejob import URL_PATTERN
+from imagejobs_contract.reader import Reader
+from imagejobs_contract.target import read_url
+
+FIELD = "callback"
+
+
+class Callbacks:
+    """Reads callbacks.
+
+    Args:
+        guard: How far they may lead.
+        signed: There is a secret to sign them with; without one they are refused.
+    """
+
+    def __init__(self, guard: Guard, *, signed: bool) -> None:
+        self._guard = guard
+        self._signed = signed
+
+    def read(self, reader: Reader, name: str = FIELD) -> str | None:
+        """Return the URL in a field, or None; faults go to the reader."""
+        url = reader.text(name, limits.MAX_URL, None, URL_PATTERN, "an http(s) URL")
+        if url is None:
+            return None
+        if not self._signed:
+            reader.fault(name, f"cannot be delivered: this server has no secret to sign it with ({webhooks.VARIABLE})")
+            return None
+        try:
+            self._guard.check(read_url(url))
+        except Refused as ex:
+            reader.fault(name, ex.message)
+            return None
+        return url

@@ -1,0 +1,119 @@
+"""What a callback says: its id and its body (pure). The same for each try, so that whoever is told twice can see it.
+
+The body has the words of the HTTP API. It names no links to results: links are signed when they are asked for, by `results_url`.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from imagejobs_contract import names
+from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.outcome import Outcome
+from imagejobs_contract.status import Callback
+from imagejobs_contract.times import show_time
+
+EVENT = "imagejob.finished"
+MAX_BODY_BYTES = 64 * 1024
+"""Larger ones are sent without what can be asked for."""
+
+
+class End(StrEnum):
+    """How one try ended."""
+
+    DELIVERED = "Delivered"
+    FAILED = "Failed"
+    REFUSED = "Refused"
+    GONE = "Gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """One try to deliver one message.
+
+    Attributes:
+        message: The `webhook-id`: one for each attempt of each job.
+        repeats: Of the callback, as recorded before the try.
+        tries: The same.
+    """
+
+    message: str
+    repeats: int
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a try ended, and why in words for people."""
+
+    ticket: Ticket
+    end: End
+    why: str = ""
+
+
+def ticket(job: ImageJob, callback: Callback) -> Ticket:
+    """Return the try that is due; a dot would end the id within what is signed."""
+    return Ticket(f"msg_{job.uid.replace('-', '')}_{callback.attempt}", callback.repeats, callback.tries)
+
+
+def body(job: ImageJob, public_url: str) -> bytes:
+    """Return the JSON that is sent.
+
+    Args:
+        public_url: What links to the API begin with; "" leaves their paths.
+    """
+    data = _facts(job, f"{public_url}/api/jobs/{job.key.name}")
+    whole = _dumped(job, data)
+    # 16 images may have 16 results each, with keys of 1 kB.
+    return whole if len(whole) <= MAX_BODY_BYTES else _dumped(job, data | {"images": None})
+
+
+def _dumped(job: ImageJob, data: dict[str, Any]) -> bytes:
+    message = {"type": EVENT, "timestamp": _time(job.status.completed), "data": data}
+    return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _facts(job: ImageJob, url: str) -> dict[str, Any]:
+    status, counts = job.status, job.status.counts
+    return {
+        "job_id": job.key.name,
+        "state": status.state.value,
+        "total": counts.total,
+        "done": counts.done,
+        "failed": counts.failed,
+        "attempt": status.callback.attempt if status.callback else status.attempt,
+        "created": _time(job.created),
+        "started": _time(status.started),
+        "completed": _time(status.completed),
+        "duration_seconds": status.duration_seconds,
+        "bytes_in": status.bytes_in,
+        "bytes_out": status.bytes_out,
+        "failures": [{"name": each.name, "code": each.code, "message": each.message} for each in status.failures],
+        "failure_codes": list(status.failure_codes),
+        "images": [_image(job, each) for each in status.outcomes],
+        "job_url": url,
+        "results_url": f"{url}/results",
+    }
+
+
+def _image(job: ImageJob, outcome: Outcome) -> dict[str, Any]:
+    return {
+        "job_id": names.sub_job_id(job.key.name, outcome.index),
+        "name": outcome.name,
+        "state": outcome.state.value,
+        "bytes_in": outcome.bytes_in,
+        "outputs": [
+            {
+                "variant": each.variant, "key": each.key, "width": each.width, "height": each.height, "format": each.format.value,
+                "bytes": each.bytes, "kept_original": each.kept_original,
+            }
+            for each in outcome.outputs
+        ],
+        "error": {"code": outcome.code.value, "message": outcome.message} if outcome.code else None,
+    }  # fmt: skip
+
+
+def _time(time: datetime | None) -> str | None:
+    return show_time(time) if time else None

@@ -1,0 +1,100 @@
+"""A receiver of callbacks on loopback: checks every signature with the Standard Webhooks library, answers as a test says, and holds answers back."""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from standardwebhooks import Webhook, WebhookVerificationError
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+OLD_SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+WAIT_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Message:
+    """What was received, its signature being right."""
+
+    id: str
+    body: dict[str, Any]
+    headers: dict[str, str]
+    size: int
+
+
+class Receiver:
+    """Answers each request with the next status, the last one for ever.
+
+    Attributes:
+        gate: While it is cleared, answers are held back.
+        secret: By which signatures are checked.
+    """
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.refusals: list[str] = []
+        self.statuses: Sequence[int] = [200]
+        self.location = ""
+        self.gate = threading.Event()
+        self.gate.set()
+        self.secret = SECRET
+        self.port = 0
+
+    def url(self, path: str = "/hook") -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def wait_for(self, count: int) -> list[Message]:
+        """Return the messages once there are so many."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while len(self.messages) < count:
+            assert time.monotonic() < deadline, f"{len(self.messages)} messages; {self.refusals}"
+            time.sleep(0.005)
+        return list(self.messages)
+
+    def take(self, headers: dict[str, str], data: bytes) -> int:
+        """Keep a message and return the status to answer with."""
+        try:
+            body = Webhook(self.secret).verify(data, headers)
+        except WebhookVerificationError as ex:
+            self.refusals.append(repr(ex))
+            return 401
+        self.messages.append(Message(headers["webhook-id"], body, headers, len(data)))
+        status = self.statuses[min(len(self.messages), len(self.statuses)) - 1]
+        self.gate.wait(WAIT_SECONDS)
+        return status
+
+
+@contextmanager
+def receiver() -> Iterator[Receiver]:
+    """A running receiver."""
+    it = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            data = self.rfile.read(int(self.headers["content-length"]))
+            status = it.take({name.lower(): value for name, value in self.headers.items()}, data)
+            try:
+                self.send_response(status)
+                if it.location:
+                    self.send_header("Location", it.location)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+            except ConnectionError:
+                pass
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads, server.block_on_close = True, False
+    it.port = server.server_port
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield it
+    it.gate.set()
+    server.shutdown()
+    server.server_close()
+    thread.join()

@@ -1,0 +1,136 @@
+"""One callback, sent for real to a receiver on loopback that checks it with the Standard Webhooks library."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from hook_receiver import OLD_SECRET, SECRET, Receiver, receiver
+from imagejobs_contract import limits
+from imagejobs_contract.guard import Guard
+from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.names import JobKey
+from imagejobs_contract.outcome import OutputFile
+from imagejobs_contract.reach import Reach
+from imagejobs_contract.status import Callback, CallbackState, Counts, Failure, State, Status
+from imagejobs_contract.times import utc_now
+from imagejobs_operator import callback, webhook
+from imagejobs_operator.callback import End
+from imagejobs_operator.webhook import Poster
+from operator_world import outcome, spec
+
+LOOPBACK = Reach(private=("127.0.0.0/8",))
+NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+MESSAGE = "msg_0123_1"
+
+
+@pytest.fixture
+def hooks() -> Iterator[Receiver]:
+    """A receiver."""
+    with receiver() as it:
+        yield it
+
+
+def job(url: str, **changes: Any) -> ImageJob:
+    status = Status(
+        state=State.SUCCEEDED, counts=Counts(1, 0, 1, 0), outcomes=(outcome(0),), attempt=1, started=NOON, completed=NOON, duration_seconds=0,
+        callback=Callback(CallbackState.PENDING), bytes_in=1000, bytes_out=100,
+    )  # fmt: skip
+    return ImageJob(JobKey("ns", "job"), spec(1, callback_url=url), uid="0123", created=NOON, status=replace(status, **changes))
+
+
+def send(about: ImageJob, secrets: tuple[str, ...] = (SECRET,), reach: Reach = LOOPBACK) -> tuple[End, str]:
+    return asyncio.run(Poster(Guard(reach), secrets, "https://images.example.org", utc_now)(about, MESSAGE))
+
+
+def test_a_callback_is_signed_and_tells_what_became_of_the_job(hooks: Receiver) -> None:
+    assert send(job(hooks.url("/hook?shop=7"))) == (End.DELIVERED, "the receiver answered 200")
+    (message,) = hooks.messages
+    assert (message.id, message.headers["content-type"], message.headers["host"]) == (MESSAGE, "application/json", f"127.0.0.1:{hooks.port}")
+    assert (message.body["type"], message.body["timestamp"]) == ("imagejob.finished", "2026-11-24T12:00:00Z")
+    data = message.body["data"]
+    assert (data["job_id"], data["state"], data["total"], data["done"], data["failed"]) == ("job", "Succeeded", 1, 1, 0)
+    assert data["results_url"] == "https://images.example.org/api/jobs/job/results"
+    assert data["images"][0]["outputs"][0]["key"] == "outputs/job/photo-0.jpg"
+
+
+@pytest.mark.parametrize("known", [SECRET, OLD_SECRET], ids=["new", "old"])
+def test_while_secrets_change_the_old_one_and_the_new_one_are_right(hooks: Receiver, known: str) -> None:
+    hooks.secret = known
+    assert send(job(hooks.url()), (SECRET, OLD_SECRET))[0] is End.DELIVERED
+
+
+def test_another_secret_is_wrong(hooks: Receiver) -> None:
+    hooks.secret = OLD_SECRET
+    assert send(job(hooks.url())) == (End.FAILED, "the receiver answered 401")
+
+
+@pytest.mark.parametrize(
+    ("status", "end"),
+    [(204, End.DELIVERED), (410, End.GONE), (404, End.FAILED), (429, End.FAILED), (500, End.FAILED)],
+    ids=str,
+)
+def test_what_a_status_means(hooks: Receiver, status: int, end: End) -> None:
+    hooks.statuses = [status]
+    assert send(job(hooks.url()))[0] is end
+
+
+def test_a_redirect_is_not_followed(hooks: Receiver) -> None:
+    hooks.statuses, hooks.location = [307], hooks.url("/elsewhere")
+    assert send(job(hooks.url())) == (End.FAILED, "the receiver answered 307: redirects are not followed")
+    assert len(hooks.messages) == 1
+
+
+def test_nothing_is_sent_to_an_address_that_is_not_public(hooks: Receiver) -> None:
+    for url in (hooks.url(), f"http://localhost:{hooks.port}/", f"http://[::ffff:127.0.0.1]:{hooks.port}/", "http://169.254.169.254/"):
+        assert send(job(url), reach=Reach())[0] is End.REFUSED
+    assert (hooks.messages, hooks.refusals) == ([], [])
+
+
+def test_a_receiver_that_hangs_is_left(hooks: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhook, "TOTAL_SECONDS", 0.3)
+    hooks.gate.clear()
+    assert send(job(hooks.url())) == (End.FAILED, "the receiver does not answer in time")
+
+
+def test_a_port_where_nobody_listens_is_a_failure() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    assert send(job(f"http://127.0.0.1:{port}/")) == (End.FAILED, "the receiver's host cannot be reached")
+
+
+@pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\n", b"x" * 100_000], ids=["nothing", "nonsense", "cut", "endless"])
+def test_an_answer_that_is_none_is_a_failure(answer: bytes) -> None:
+    async def run() -> tuple[End, str]:
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(answer)
+            writer.close()
+
+        server = await asyncio.start_server(talk, "127.0.0.1", 0)
+        async with server:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+            return await Poster(Guard(LOOPBACK), (SECRET,), "", utc_now)(job(url), MESSAGE)
+
+    assert asyncio.run(run())[0] is End.FAILED
+
+
+def test_no_body_is_larger_than_64_kib() -> None:
+    outputs = tuple(OutputFile(f"v{n}", "k" * 1024, 1, 1, outcome(0).outputs[0].format, 1) for n in range(limits.MAX_VARIANTS))
+    outcomes = tuple(replace(outcome(n), name="写" * 255, outputs=outputs) for n in range(limits.MAX_STATUS_OUTCOMES))
+    failures = tuple(Failure("写" * 255, "corrupt_image", "写" * 256) for _ in range(limits.MAX_STATUS_FAILURES))
+    body = callback.body(job("https://example.org/", outcomes=outcomes, failures=failures), "https://images.example.org/" + "p" * 470)
+    assert len(body) <= callback.MAX_BODY_BYTES
+    assert b'"images":null' in body
+
+
+def test_each_try_says_the_same() -> None:
+    about = job("https://example.org/")
+    later = replace(about, status=replace(about.status, callback=Callback(CallbackState.PENDING, tries=3)))
+    assert callback.body(about, "") == callback.body(later, "")
+    assert b'"job_url":"/api/jobs/job"' in callback.body(about, "")
