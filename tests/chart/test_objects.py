@@ -116,11 +116,10 @@ def test_every_service_account_is_made_or_named_by_the_user(name):
 def test_every_pod_of_the_chart_has_a_network_policy_that_lets_nobody_in_unasked(name):
     objects = render(*case(name))
     policies = of_kind(objects, "NetworkPolicy")
-    short_lived = {"bucket", "test"}
     for pod_name, pod in pods(objects):
         labels = pod["metadata"]["labels"]
         own = [each for each in policies if matches(each["spec"]["podSelector"], labels)]
-        assert own or labels["app.kubernetes.io/component"] in short_lived, pod_name
+        assert own, pod_name
         assert all(set(each["spec"]["policyTypes"]) == {"Ingress", "Egress"} for each in own), pod_name
 
 
