@@ -31,7 +31,7 @@ class Api:
         self._ready = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        if not self._ready.wait(START_SECONDS) or self.process.poll() is not None:
+        if not self._ready.wait(START_SECONDS) or not self.events("ready"):
             self.stop()
             raise RuntimeError(f"the API did not start: {self.lines}")
         self.url = next(line["url"] for line in self.lines if line["event"] == "ready")

@@ -26,7 +26,7 @@ class Route:
 
 def routes() -> list[Route]:
     """Return every route that somebody wrote; the parts of the application are not called for that."""
-    parts = [name for name in inspect.signature(create_app).parameters if name not in ("settings", "callers")]
+    parts = [name for name in inspect.signature(create_app).parameters if name not in ("settings", "callers", "index")]
     app = create_app(Settings.read(Reader({})), **{name: Mock() for name in parts})
     found = []
     for info in inspect_routes(app):

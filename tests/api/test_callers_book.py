@@ -41,8 +41,9 @@ def test_a_caller_may_have_several_keys_with_names():
 
 
 def test_a_caller_may_have_limits_of_its_own():
-    read = book.read(text(shop(limits={"requests_per_minute": 60, "bytes_in_flight": "64MiB"})), "jobs")
-    assert (read.find(KEY).limits.requests_per_minute, read.find(KEY).limits.bytes_in_flight) == (60, 64 * 2**20)
+    read = book.read(text(shop(limits={"requests_per_minute": 60, "bytes_in_flight": "64MiB", "queued_images": 5})), "jobs")
+    limits = read.find(KEY).limits
+    assert (limits.requests_per_minute, limits.bytes_in_flight, limits.queued_images) == (60, 64 * 2**20, 5)
 
 
 def test_yaml_says_the_same_as_json():

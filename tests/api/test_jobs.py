@@ -91,7 +91,8 @@ def test_the_list_can_be_narrowed_to_a_state(service):
 def test_a_running_job_is_listed_with_its_live_progress(service):
     service.stand_in.most = 1
     identifier = batch(service, JPEG, JPEG, wait=False)
-    eventually(lambda: service.http.get("/api/jobs?limit=1").json()["jobs"][0]["done"] == 1)
+    # The stand-in tells the board of its work before it writes the status.
+    eventually(lambda: service.http.get("/api/jobs?limit=1").json()["jobs"][0]["state"] == "Running")
     entry = service.http.get("/api/jobs?limit=1").json()["jobs"][0]
     assert (entry["job_id"], entry["state"], entry["progress"]) == (identifier, "Running", 50)
 

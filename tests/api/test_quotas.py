@@ -11,7 +11,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.limits import Limits
 
-LIMITS = Limits(max_queued_images=5, max_bytes_in_flight=100, max_caller_bytes_in_flight=50)
+LIMITS = Limits(max_queued_images=5, max_bytes_in_flight=100, max_caller_bytes_in_flight=50, max_caller_queued_images=3)
 ANYBODY = Caller("default")
 
 
@@ -28,20 +28,24 @@ class Queue:
         return self.length
 
 
+def none_open(namespace: str, caller: str) -> int:
+    return 0
+
+
 def check(quotas: Quotas) -> None:
-    asyncio.run(quotas.check_queue())
+    asyncio.run(quotas.check_queue(ANYBODY))
 
 
 def test_a_full_queue_refuses_and_says_when_to_come_again():
     with pytest.raises(Problem) as caught:
-        check(Quotas(LIMITS, Queue(5)))
+        check(Quotas(LIMITS, Queue(5), none_open))
     assert caught.value.code == Code.QUEUE_FULL
     assert caught.value.retry_after_seconds
 
 
 def test_a_queue_that_is_away_refuses_nobody_and_is_left_alone_for_a_while():
     now, queue = [0.0], Queue(None)
-    quotas = Quotas(LIMITS, queue, lambda: now[0])
+    quotas = Quotas(LIMITS, queue, none_open, lambda: now[0])
     for now[0] in (0.0, 1.5, 4.9):
         check(quotas)
     assert queue.asked == 1
@@ -52,14 +56,14 @@ def test_a_queue_that_is_away_refuses_nobody_and_is_left_alone_for_a_while():
 
 def test_the_depth_is_asked_for_once_a_second():
     now, queue = [0.0], Queue(4)
-    quotas = Quotas(LIMITS, queue, lambda: now[0])
+    quotas = Quotas(LIMITS, queue, none_open, lambda: now[0])
     for now[0] in (0.0, 0.5, 0.9):
         check(quotas)
     assert queue.asked == 1
 
 
 def test_bytes_in_flight_are_bounded_and_given_back():
-    quotas = Quotas(LIMITS, Queue(0))
+    quotas = Quotas(LIMITS, Queue(0), none_open)
     with quotas.receiving(60, ANYBODY), pytest.raises(Problem) as caught, quotas.receiving(41, ANYBODY):
         pass
     assert caught.value.code == Code.RATE_LIMITED
@@ -68,12 +72,12 @@ def test_bytes_in_flight_are_bounded_and_given_back():
 
 
 def test_one_body_alone_is_always_let_in():
-    with Quotas(LIMITS, Queue(0)).receiving(101, ANYBODY):
+    with Quotas(LIMITS, Queue(0), none_open).receiving(101, ANYBODY):
         pass
 
 
 def test_bytes_are_given_back_when_the_upload_fails():
-    quotas = Quotas(LIMITS, Queue(0))
+    quotas = Quotas(LIMITS, Queue(0), none_open)
     with pytest.raises(RuntimeError), quotas.receiving(100, ANYBODY):
         raise RuntimeError
     with quotas.receiving(100, ANYBODY), pytest.raises(Problem), quotas.receiving(1, ANYBODY):
@@ -81,7 +85,7 @@ def test_bytes_are_given_back_when_the_upload_fails():
 
 
 def test_a_caller_has_a_bound_of_its_own_that_leaves_the_others_room():
-    quotas = Quotas(LIMITS, Queue(0))
+    quotas = Quotas(LIMITS, Queue(0), none_open)
     shop, blog, large = Caller("default", "shop"), Caller("default", "blog"), Caller("default", "large", limits=CallerLimits(bytes_in_flight=70))
     with quotas.receiving(30, shop):
         with pytest.raises(Problem, match="of your uploads"), quotas.receiving(21, shop):
@@ -93,3 +97,21 @@ def test_a_caller_has_a_bound_of_its_own_that_leaves_the_others_room():
     with quotas.receiving(100, shop):
         pass
     assert quotas.bytes_in_flight == 0
+
+
+@pytest.mark.parametrize(("caller", "refused"), [(Caller("default", "shop"), True), (Caller("default", "blog"), False), (ANYBODY, False)])
+def test_a_caller_with_too_many_open_images_waits_alone(caller, refused):
+    quotas = Quotas(LIMITS, Queue(0), lambda namespace, name: 3 if name == "shop" else 0)
+    if refused:
+        with pytest.raises(Problem, match="of your images") as caught:
+            asyncio.run(quotas.check_queue(caller))
+        assert (caught.value.code, caught.value.retry_after_seconds) == (Code.QUEUE_FULL, 5)
+    else:
+        asyncio.run(quotas.check_queue(caller))
+
+
+def test_a_caller_may_have_a_bound_on_images_of_its_own():
+    large = Caller("default", "large", limits=CallerLimits(queued_images=10))
+    asyncio.run(Quotas(LIMITS, Queue(0), lambda namespace, name: 9).check_queue(large))
+    with pytest.raises(Problem):
+        asyncio.run(Quotas(LIMITS, Queue(0), lambda namespace, name: 10).check_queue(large))

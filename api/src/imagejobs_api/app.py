@@ -20,6 +20,9 @@ from imagejobs_api.intake import Intake
 from imagejobs_api.joblist import JobList
 from imagejobs_api.jobs import Jobs
 from imagejobs_api.links import Links
+from imagejobs_api.listing.follow import Follower
+from imagejobs_api.listing.index import Index
+from imagejobs_api.listing.noting import NotingStore
 from imagejobs_api.live import LiveBoard
 from imagejobs_api.outcomes import Outcomes
 from imagejobs_api.progress import LiveCounts, Progress
@@ -67,6 +70,7 @@ def create_app(
     waiting: Waiting | None = None,
     metrics: Metrics | None = None,
     rates: RateLimits | None = None,
+    index: Index | None = None,
 ) -> App:
     """Return the application.
 
@@ -75,22 +79,29 @@ def create_app(
         waiting: Handed in by a server that wants to release held answers before it stops.
         metrics: Handed in by a server that shows them.
         rates: Handed in by a server that has Redis; else this process counts for itself.
+        index: Handed in with a store and a `waiting` that note in it what they read.
     """
     limits, namespace = settings.limits, settings.namespace
+    if index is None:
+        index = Index(limits.max_listed_jobs)
+        store = NotingStore(store, index)
+    listed = index
+    follower = Follower(store, index, {namespace, *(callers.namespaces if callers else ())})
     waiting = Waiting(store, board) if waiting is None else waiting
     metrics = Metrics() if metrics is None else metrics
     live = LiveBoard(board)
     outcomes = Outcomes(live, objects)
     links = Links(signer, settings.public_url, settings.link_seconds)
-    quotas = Quotas(limits, queue)
+    quotas = Quotas(limits, queue, index.open_images)
     metrics.watch(metrics.bytes_in_flight, lambda: quotas.bytes_in_flight)
+    metrics.watch(metrics.listed_jobs, lambda: len(listed))
     if callers:
         metrics.watch(metrics.callers_current, lambda: callers.is_current)
     callbacks = Callbacks(Guard(settings.callbacks), signed=settings.callbacks_signed)
     intake = Intake(store, live, objects, quotas, limits, Guard(settings.sources), callbacks)
     submitter = Submitter(intake, waiting, links, settings.default_wait_seconds)
     counts = LiveCounts(live)
-    runs: list[Run] = [waiting.run, *([callers.watch] if callers else [])]
+    runs: list[Run] = [waiting.run, follower.run, *([callers.watch] if callers else [])]
     app = App(request_type=Request, middleware=_middleware(settings, callers, metrics, rates or RateLimits(limits, None), runs))
     app.resp_options.media_handlers[falcon.MEDIA_JSON] = JSONHandler(dumps=jsontext.dumps)
     errors.install(app)
@@ -104,7 +115,7 @@ def create_app(
     for name, form in forms.items():
         app.add_route(f"/api/{name}", Submissions(submitter, outcomes, links, form))
     jobs = Jobs(store, counts, outcomes, objects, links)
-    app.add_route("/api/jobs", JobList(store, counts, links))
+    app.add_route("/api/jobs", JobList(store, index, follower, counts, links))
     app.add_route("/api/jobs/{identifier}", jobs)
     app.add_route("/api/jobs/{identifier}/cancel", jobs, suffix="cancel")
     app.add_route("/api/jobs/{identifier}/retry", jobs, suffix="retry")

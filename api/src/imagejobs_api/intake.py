@@ -60,7 +60,7 @@ class Intake:
             ImageJobsError: Nothing was accepted, and nothing is kept.
         """
         length = _expected_bytes(req, form)
-        await self._quotas.check_queue()
+        await self._quotas.check_queue(req.caller)
         with self._quotas.receiving(length, req.caller):
             reader = self._reader(form, key, repeatable=repeatable)
             _take_query(reader, req.params)

@@ -1,24 +1,38 @@
-"""`GET /api/jobs`: the jobs, newest first, in pages."""
+"""`GET /api/jobs`: the jobs, newest first, in pages.
+
+From the list that the process keeps; from the store while that list is not complete, and for namespaces that it does not follow.
+"""
+
+import re
 
 from falcon.asgi import Response
 
 from imagejobs_api import jobbody, paging
+from imagejobs_api.callers.caller import Caller
 from imagejobs_api.connection import Request
 from imagejobs_api.links import Links
+from imagejobs_api.listing.follow import Follower
+from imagejobs_api.listing.index import Index, Place
 from imagejobs_api.progress import LiveCounts
-from imagejobs_contract.ports import JobStore
+from imagejobs_contract.errors import Unavailable
+from imagejobs_contract.ports import JobStore, Page
 from imagejobs_contract.status import State
 
 MOST, DEFAULT = 100, 20
 MAX_CURSOR = 4100
 """Characters; the Kubernetes API's own tokens are the longest."""
 
+_OURS = re.compile(r"n([0-9]{1,11})\.([a-z0-9-]{1,63})", re.ASCII)
+"""A place in the process's own list, which is the same in every process; the stores' cursors begin with a digit."""
+
 
 class JobList:
-    """Lists jobs. The order across pages is the store's: SQLite's is strict, the Kubernetes API sorts each page only."""
+    """Lists jobs."""
 
-    def __init__(self, store: JobStore, counts: LiveCounts, signer: Links) -> None:
+    def __init__(self, store: JobStore, index: Index, follower: Follower, counts: LiveCounts, signer: Links) -> None:
         self._store = store
+        self._index = index
+        self._follower = follower
         self._counts = counts
         self._links = signer
 
@@ -30,7 +44,7 @@ class JobList:
         cursor = reader.text("cursor", MAX_CURSOR) or ""
         reader.check()
         base = self._links.base(req)
-        page = await self._store.list(req.caller.namespace, state, limit, cursor, caller=req.caller.name or None)
+        page = await self._page(req.caller, state, limit, cursor)
         resp.media = {
             "jobs": [jobbody.summary(job, await self._counts.of(job), base) for job in page.jobs],
             "next_cursor": page.cursor or None,
@@ -40,3 +54,25 @@ class JobList:
             paging.link_next(resp, f"{base}/api/jobs", {"state": state, "limit": limit, "cursor": page.cursor})
 
     on_head = on_get
+
+    async def _page(self, caller: Caller, state: State | None, limit: int, cursor: str) -> Page:
+        place = read_cursor(cursor)
+        if not self._follower.covers(caller.namespace):
+            if place is not None:
+                raise Unavailable("the list of jobs is being read anew", retry_after_seconds=1)
+            return await self._store.list(caller.namespace, state, limit, cursor, caller=caller.name or None)
+        if cursor and place is None:
+            return await self._store.list(caller.namespace, state, limit, cursor, caller=caller.name or None)
+        listed = self._index.page(caller.namespace, caller.name, state, limit, place)
+        return Page(listed.jobs, show_cursor(listed.after))
+
+
+def read_cursor(cursor: str) -> Place | None:
+    """Return the place that a cursor of ours stands for."""
+    match = _OURS.fullmatch(cursor)
+    return (int(match[1]), match[2]) if match else None
+
+
+def show_cursor(place: Place | None) -> str:
+    """Return the cursor of what comes after a place."""
+    return f"n{place[0]}.{place[1]}" if place else ""

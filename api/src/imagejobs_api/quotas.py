@@ -20,15 +20,22 @@ PATIENCE_SECONDS = 0.5
 BLIND_SECONDS = 5.0
 """How long a queue that did not answer is not asked again: a black hole must not delay every request."""
 QUEUE_RETRY_SECONDS = 5
+OpenImages = Callable[[str, str], int]
+"""Namespace, caller -> images that have not ended."""
 BYTES_RETRY_SECONDS = 1
 
 
 class Quotas:
-    """Counts bytes being received, and knows roughly how many images wait."""
+    """Counts bytes being received, and knows roughly how many images wait.
 
-    def __init__(self, limits: Limits, queue: TaskQueue, clock: Callable[[], float] = time.monotonic) -> None:
+    Args:
+        open_images: What the list of jobs knows.
+    """
+
+    def __init__(self, limits: Limits, queue: TaskQueue, open_images: OpenImages, clock: Callable[[], float] = time.monotonic) -> None:
         self._limits = limits
         self._queue = queue
+        self._open_images = open_images
         self._clock = clock
         self._depth = 0
         self._depth_until = float("-inf")
@@ -40,12 +47,15 @@ class Quotas:
         """Return how many bytes are reserved."""
         return self._bytes
 
-    async def check_queue(self) -> None:
-        """Refuse when too many images wait. A queue that does not answer refuses nobody: accepted jobs lie in the store.
+    async def check_queue(self, caller: Caller) -> None:
+        """Refuse when too many images wait, of the caller or of all. A queue that does not answer refuses nobody: accepted jobs lie in the store.
 
         Raises:
             Problem: `queue_full`.
         """
+        most = caller.limits.queued_images or self._limits.max_caller_queued_images
+        if caller.name and self._open_images(caller.namespace, caller.name) >= most:
+            raise Problem(Code.QUEUE_FULL, f"{most} of your images have not ended yet.", retry_after_seconds=QUEUE_RETRY_SECONDS)
         if self._clock() >= self._depth_until:
             await self._look()
         if self._depth >= self._limits.max_queued_images:

@@ -14,6 +14,8 @@ import uvicorn
 from imagejobs_api.app import create_app
 from imagejobs_api.callers.callersfile import CallersFile
 from imagejobs_api.connection import App
+from imagejobs_api.listing.index import Index
+from imagejobs_api.listing.noting import NotingStore
 from imagejobs_api.protocol import GuardedProtocol
 from imagejobs_api.ratelimits import RateLimits
 from imagejobs_api.settings import KUBERNETES, SQLITE, Settings
@@ -93,12 +95,17 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[App, Waiting]]:
     redis = connect(settings.redis_url)
     board, queue = measured(RedisBoard(redis), "redis", metrics), measured(RedisTaskQueue(redis), "redis", metrics)
     objects = measured(S3Objects.from_settings(settings.s3), "s3", metrics)
-    store = measured(await _store(settings), "store", metrics)
+    namespaces = {settings.namespace, *(callers.namespaces if callers else ())}
+    index = Index(settings.limits.max_listed_jobs)
+    store = NotingStore(measured(await _store(settings, namespaces), "store", metrics), index)
     waiting = Waiting(store, board)
     showing = asyncio.create_task(show(*settings.metrics, metrics.registry, lambda: metrics.ask(queue))) if settings.metrics else None
     try:
         rates = RateLimits(settings.limits, redis)
-        yield create_app(settings, store, board, queue, objects, BotoSigner.from_settings(settings.s3), callers, waiting, metrics, rates), waiting
+        yield (
+            create_app(settings, store, board, queue, objects, BotoSigner.from_settings(settings.s3), callers, waiting, metrics, rates, index),
+            waiting,
+        )
     finally:
         if showing:
             showing.cancel()
@@ -107,11 +114,11 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[App, Waiting]]:
         await redis.aclose()
 
 
-async def _store(settings: Settings) -> JobStore:
+async def _store(settings: Settings, namespaces: set[str]) -> JobStore:
     if settings.job_store == KUBERNETES:
         from imagejobs_contract.stores import kubernetes, kubernetes_calls  # takes 0.3 s, which a machine without a cluster saves
 
-        return kubernetes.KubernetesStore(await kubernetes_calls.connect(settings.kubeconfig or None), [settings.namespace])
+        return kubernetes.KubernetesStore(await kubernetes_calls.connect(settings.kubeconfig or None), sorted(namespaces))
     from imagejobs_contract.stores.sqlite import SqliteStore
 
     return SqliteStore(Path(settings.job_store.removeprefix(SQLITE)))

@@ -45,6 +45,10 @@ class Limits:
     """Wall time of a job, from its start."""
     max_queued_images: int = 10_000
     """Images waiting in the pool, over which POSTs are answered 429."""
+    max_caller_queued_images: int = 100_000
+    """Images of one caller that have not ended, over which its POSTs are answered 429; the file of callers may say otherwise."""
+    max_listed_jobs: int = 20_000
+    """Newest jobs that `GET /api/jobs` lists, kept in each API process at about 2 kB; older ones are still found by their ids."""
     max_bytes_in_flight: int = 512 * 2**20
     """Bytes of uploads being received by one API process, over which POSTs are answered 429."""
     max_caller_bytes_in_flight: int = 256 * 2**20

@@ -94,8 +94,12 @@ def _entries(readers: list[Reader], namespace: str) -> Iterator[Entry]:
 def _limits(reader: Reader | None) -> CallerLimits:
     if reader is None:
         return CallerLimits()
-    reader.unknown(("requests_per_minute", "bytes_in_flight"))
-    return CallerLimits(reader.integer("requests_per_minute", 1, MAX_LIMIT), reader.size("bytes_in_flight", 1, MAX_LIMIT))
+    reader.unknown(("requests_per_minute", "bytes_in_flight", "queued_images"))
+    return CallerLimits(
+        requests_per_minute=reader.integer("requests_per_minute", 1, MAX_LIMIT),
+        bytes_in_flight=reader.size("bytes_in_flight", 1, MAX_LIMIT),
+        queued_images=reader.integer("queued_images", 1, MAX_LIMIT),
+    )
 
 
 def _required(reader: Reader, field: str, pattern: str, shape: str) -> str:

@@ -14,6 +14,7 @@ class CallerLimits:
 
     requests_per_minute: int | None = None
     bytes_in_flight: int | None = None
+    queued_images: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,11 @@ class CallersFile:
         """Tell whether the file as it stands is the one that counts; it is not while it is broken or missing."""
         return not self._fault
 
+    @property
+    def namespaces(self) -> frozenset[str]:
+        """Return where callers' jobs are."""
+        return frozenset(entry.caller.namespace for entry in self._book.entries)
+
     def find(self, key: str) -> Caller | None:
         """Return whose key this is."""
         return self._book.find(key)

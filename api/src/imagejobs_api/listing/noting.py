@@ -1,0 +1,68 @@
+"""A JobStore that notes in the index what passes through it: whoever made or changed a job finds it in the next list, not a moment later."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from imagejobs_api.listing.follow import refresh
+from imagejobs_api.listing.index import Index
+from imagejobs_contract.errors import NotFound
+from imagejobs_contract.imagejob import ImageJob, Spec
+from imagejobs_contract.names import JobKey
+from imagejobs_contract.ports import JobStore, Page
+from imagejobs_contract.status import State, Status
+
+
+class NotingStore:
+    """Everything is the other store's; see `ports.JobStore`."""
+
+    def __init__(self, store: JobStore, index: Index) -> None:
+        self._store = store
+        self._index = index
+
+    async def create(self, job: ImageJob) -> ImageJob:
+        """Store a new job."""
+        return self._noted(await self._store.create(job))
+
+    async def get(self, key: JobKey) -> ImageJob:
+        """Return the job as it stands."""
+        try:
+            return self._noted(await self._store.get(key))
+        except NotFound:
+            self._index.drop(key)
+            raise
+
+    async def list(self, namespace: str | None, state: State | None = None, limit: int = 100, cursor: str = "", *, caller: str | None = None) -> Page:
+        """Return a page of jobs."""
+        return await self._store.list(namespace, state, limit, cursor, caller=caller)
+
+    async def keys(self) -> Sequence[JobKey]:
+        """Return the keys of all jobs."""
+        return await self._store.keys()
+
+    async def put_status(self, job: ImageJob, status: Status) -> ImageJob:
+        """Write the status."""
+        return self._noted(await self._store.put_status(job, status))
+
+    async def change_spec(self, key: JobKey, change: Callable[[Spec], Spec]) -> ImageJob:
+        """Change the spec."""
+        return self._noted(await self._store.change_spec(key, change))
+
+    async def delete(self, key: JobKey, uid: str | None = None) -> None:
+        """Ask for deletion; a job with finalizers stays for a while."""
+        await self._store.delete(key, uid)
+        await refresh(self._store, self._index, key)
+
+    async def remove_finalizer(self, job: ImageJob, finalizer: str) -> None:
+        """Take a finalizer off."""
+        await self._store.remove_finalizer(job, finalizer)
+
+    def changes(self) -> AsyncIterator[JobKey]:
+        """Yield keys of what changes."""
+        return self._store.changes()
+
+    async def close(self) -> None:
+        """Give connections back."""
+        await self._store.close()
+
+    def _noted(self, job: ImageJob) -> ImageJob:
+        self._index.put(job)
+        return job
