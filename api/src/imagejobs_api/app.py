@@ -8,12 +8,15 @@ import falcon
 from falcon.media import JSONHandler
 
 from imagejobs_api import errors, jsontext
+from imagejobs_api.announcements import Announcements
 from imagejobs_api.browsers import Hosts, SecurityHeaders, cross_origin
 from imagejobs_api.callbacks import Callbacks
 from imagejobs_api.callers.callersfile import CallersFile
 from imagejobs_api.callers.gate import Gate
 from imagejobs_api.connection import App, Request
 from imagejobs_api.downloads import Downloads
+from imagejobs_api.events import Events
+from imagejobs_api.feeds import Feeds
 from imagejobs_api.forms import batch_form, crop_form, resize_form, url_form
 from imagejobs_api.health import Health, Ready
 from imagejobs_api.intake import Intake
@@ -24,6 +27,7 @@ from imagejobs_api.listing.follow import Follower
 from imagejobs_api.listing.index import Index
 from imagejobs_api.listing.noting import NotingStore
 from imagejobs_api.live import LiveBoard
+from imagejobs_api.openstreams import OpenStreams
 from imagejobs_api.outcomes import Outcomes
 from imagejobs_api.progress import LiveCounts, Progress
 from imagejobs_api.quotas import Quotas
@@ -67,7 +71,7 @@ def create_app(
     objects: ObjectStore,
     signer: LinkSigner,
     callers: CallersFile | None = None,
-    waiting: Waiting | None = None,
+    announcements: Announcements | None = None,
     metrics: Metrics | None = None,
     rates: RateLimits | None = None,
     index: Index | None = None,
@@ -76,10 +80,10 @@ def create_app(
 
     Args:
         callers: None lets anybody in.
-        waiting: Handed in by a server that wants to release held answers before it stops.
+        announcements: Handed in by a server that wants to release held answers and streams before it stops.
         metrics: Handed in by a server that shows them.
         rates: Handed in by a server that has Redis; else this process counts for itself.
-        index: Handed in with a store and a `waiting` that note in it what they read.
+        index: Handed in with a store that notes in it what it reads.
     """
     limits, namespace = settings.limits, settings.namespace
     if index is None:
@@ -87,8 +91,9 @@ def create_app(
         store = NotingStore(store, index)
     listed = index
     follower = Follower(store, index, {namespace, *(callers.namespaces if callers else ())})
-    waiting = Waiting(store, board) if waiting is None else waiting
     metrics = Metrics() if metrics is None else metrics
+    announcements = Announcements(board) if announcements is None else announcements
+    waiting = Waiting(store)
     live = LiveBoard(board)
     outcomes = Outcomes(live, objects)
     links = Links(signer, settings.public_url, settings.link_seconds)
@@ -101,7 +106,10 @@ def create_app(
     intake = Intake(store, live, objects, quotas, limits, Guard(settings.sources), callbacks)
     submitter = Submitter(intake, waiting, links, settings.default_wait_seconds)
     counts = LiveCounts(live)
-    runs: list[Run] = [waiting.run, follower.run, *([callers.watch] if callers else [])]
+    feeds = Feeds(store, counts, outcomes)
+    announcements.listen(waiting)
+    announcements.listen(feeds)
+    runs: list[Run] = [announcements.run, follower.run, *([callers.watch] if callers else [])]
     app = App(request_type=Request, middleware=_middleware(settings, callers, metrics, rates or RateLimits(limits, None), runs))
     app.resp_options.media_handlers[falcon.MEDIA_JSON] = JSONHandler(dumps=jsontext.dumps)
     errors.install(app)
@@ -122,6 +130,7 @@ def create_app(
     app.add_route("/api/jobs/{identifier}/callback", jobs, suffix="callback")
     app.add_route("/api/jobs/{identifier}/results", Results(store, outcomes, links))
     app.add_route("/api/progress/{identifier}", Progress(store, counts, outcomes))
+    app.add_route("/api/progress/{identifier}/events", Events(store, feeds, OpenStreams(limits)))
     app.add_route("/api/download/{identifier}", Downloads(store, objects, outcomes, links))
     app.add_route("/healthz", Health())
     app.add_route("/readyz", Ready(store, objects, queue, namespace, settings.ready_parts))

@@ -1,7 +1,7 @@
 """What became of a job's images, from wherever it is written: the status, the board, the result lines in S3. Only reads."""
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from imagejobs_api import states
 from imagejobs_api.live import LiveBoard
@@ -27,6 +27,11 @@ class Outcomes:
     async def one(self, job: ImageJob, index: int) -> Outcome | None:
         """Return how one image ended, or None if it did not yet."""
         return (await self._gather(job, [index])).get(index)
+
+    async def each(self, job: ImageJob, wanted: Sequence[int]) -> Mapping[int, Outcome]:
+        """Return how those of the wanted images ended that did, and no others."""
+        found = await self._gather(job, wanted)
+        return {index: found[index] for index in wanted if index in found}
 
     async def all(self, job: ImageJob) -> Mapping[int, Outcome]:
         """Return how the images of a job ended that did. Meant for small jobs: all of it is held."""

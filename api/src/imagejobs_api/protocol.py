@@ -5,6 +5,9 @@ are the matter of `connection`, where a body is waited for.
 """
 
 import asyncio
+import contextlib
+import socket
+import struct
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -19,6 +22,10 @@ HEAD_SECONDS = 10.0
 MAX_HEAD_BYTES = 32 * 2**10
 WRITE_SECONDS = 30.0
 """How long a client may leave everything unread that its connection holds."""
+UNSENT_BYTES = 128 * 2**10
+"""What the kernel takes of an answer beyond what is on its way. Without it that is up to 4 MB a connection (tcp_wmem), and a client that reads
+slowly looks as if it did not: the socket is writable again only when a third of them is gone."""
+RESET = struct.pack("ii", 1, 0)
 REASONS = {400: b"Bad Request", 408: b"Request Timeout", 431: b"Request Header Fields Too Large", 503: b"Service Unavailable"}
 
 
@@ -44,6 +51,9 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait for headers."""
         super().connection_made(transport)
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            with contextlib.suppress(OSError):  # a socket that is no TCP's
+                transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
         if len(self.connections) > self.max_connections:
             self._refuse(Problem(Code.UNAVAILABLE, "There are too many connections."))
             return
@@ -112,7 +122,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """Begin to wait for the client to read."""
         super().pause_writing()
-        self._write_timer = self.loop.call_later(WRITE_SECONDS, self.transport.abort)
+        self._write_timer = self.loop.call_later(WRITE_SECONDS, self._cut)
 
     def resume_writing(self) -> None:
         """It reads."""
@@ -120,6 +130,11 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._write_timer is not None:
             self._write_timer.cancel()
             self._write_timer = None
+
+    def _cut(self) -> None:
+        """Reset the connection and free its buffers, the kernel's too; closing would wait until the client has read them."""
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        self.transport.abort()
 
     def _begin_head(self) -> None:
         self._in_head, self._head_bytes, self._was_told = True, 0, True

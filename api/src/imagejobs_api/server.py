@@ -11,6 +11,7 @@ from types import FrameType
 
 import uvicorn
 
+from imagejobs_api.announcements import Announcements
 from imagejobs_api.app import create_app
 from imagejobs_api.callers.callersfile import CallersFile
 from imagejobs_api.connection import App
@@ -21,7 +22,6 @@ from imagejobs_api.ratelimits import RateLimits
 from imagejobs_api.settings import KUBERNETES, SQLITE, Settings
 from imagejobs_api.telemetry.measured import measured
 from imagejobs_api.telemetry.metrics import Metrics
-from imagejobs_api.waiting import Waiting
 from imagejobs_contract import logs
 from imagejobs_contract.board import RedisBoard
 from imagejobs_contract.links import BotoSigner
@@ -40,11 +40,11 @@ log = logging.getLogger(__name__)
 
 
 class Server(uvicorn.Server):
-    """Says when it listens, lets held answers go before it drains, and ends a signalled stop with exit code 0."""
+    """Says when it listens, lets held answers and streams go before it drains, and ends a signalled stop with exit code 0."""
 
-    def __init__(self, config: uvicorn.Config, waiting: Waiting) -> None:
+    def __init__(self, config: uvicorn.Config, announcements: Announcements) -> None:
         super().__init__(config)
-        self._waiting = waiting
+        self._announcements = announcements
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to listen, and log it: `imagejobs local` waits for this line."""
@@ -54,7 +54,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop to listen and let running requests end."""
-        self._waiting.release()
+        self._announcements.release()
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -79,17 +79,17 @@ def listen(host: str, port: int) -> socket.socket:
 async def serve(settings: Settings, sock: socket.socket) -> None:
     """Serve until a signal comes, then drain and close."""
     GuardedProtocol.max_connections = settings.limits.max_connections
-    async with _opened(settings) as (app, waiting):
+    async with _opened(settings) as (app, announcements):
         config = uvicorn.Config(
             app, http=GuardedProtocol, ws="none", lifespan="on", log_config=None, access_log=False, server_header=False,
             proxy_headers=bool(settings.trusted_proxies), forwarded_allow_ips=list(settings.trusted_proxies),
             timeout_keep_alive=KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=DRAIN_SECONDS, backlog=BACKLOG,
         )  # fmt: skip
-        await Server(config, waiting).serve([sock])
+        await Server(config, announcements).serve([sock])
 
 
 @asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[tuple[App, Waiting]]:
+async def _opened(settings: Settings) -> AsyncIterator[tuple[App, Announcements]]:
     callers = CallersFile(Path(settings.callers_file), settings.namespace) if settings.callers_file else None
     metrics = Metrics()
     redis = connect(settings.redis_url)
@@ -98,14 +98,12 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[App, Waiting]]:
     namespaces = {settings.namespace, *(callers.namespaces if callers else ())}
     index = Index(settings.limits.max_listed_jobs)
     store = NotingStore(measured(await _store(settings, namespaces), "store", metrics), index)
-    waiting = Waiting(store, board)
+    announcements = Announcements(board)
     showing = asyncio.create_task(show(*settings.metrics, metrics.registry, lambda: metrics.ask(queue))) if settings.metrics else None
     try:
         rates = RateLimits(settings.limits, redis)
-        yield (
-            create_app(settings, store, board, queue, objects, BotoSigner.from_settings(settings.s3), callers, waiting, metrics, rates, index),
-            waiting,
-        )
+        signer = BotoSigner.from_settings(settings.s3)
+        yield create_app(settings, store, board, queue, objects, signer, callers, announcements, metrics, rates, index), announcements
     finally:
         if showing:
             showing.cancel()

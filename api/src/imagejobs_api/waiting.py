@@ -1,6 +1,6 @@
-"""Holds answers until a job is final or the time is up. One reader of the board's announcements per process wakes them all.
+"""Holds answers until a job is final or the time is up. Announcements wake them.
 
-The announcements only say when to look: what counts is the store. Without Redis the store is looked at once a second all the same.
+They only say when to look: what counts is the store. Without Redis the store is looked at once a second all the same.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from imagejobs_api.connection import Receive, until_disconnected
 from imagejobs_contract.errors import Invalid, NotFound, Unavailable
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.names import JobKey
-from imagejobs_contract.ports import JobStore, ProgressBoard
+from imagejobs_contract.ports import Change, JobStore
 
 LOOK_SECONDS = 1.0
 """How often a watch looks although nothing was announced: Redis may be away, or lose what it had."""
@@ -60,9 +60,8 @@ class Watch:
 class Waiting:
     """Knows who waits for what."""
 
-    def __init__(self, store: JobStore, board: ProgressBoard) -> None:
+    def __init__(self, store: JobStore) -> None:
         self._store = store
-        self._board = board
         self._watches: dict[JobKey, set[Watch]] = {}
         self.closing = False
 
@@ -93,17 +92,8 @@ class Waiting:
             for watch in watches:
                 watch.wake()
 
-    async def run(self) -> None:
-        """Read announcements until cancelled."""
-        while True:
-            try:
-                await self._read()
-            except Exception:
-                log.exception("announcements cannot be read")
-            await asyncio.sleep(LOOK_SECONDS)
-
-    async def _read(self) -> None:
-        async for change in self._board.announcements():
-            if change is not None and change.state.final:
-                for watch in self._watches.get(change.key, ()):
-                    watch.wake()
+    def hear(self, change: Change) -> None:
+        """Let those look who wait for a job that has ended."""
+        if change.state.final:
+            for watch in self._watches.get(change.key, ()):
+                watch.wake()

@@ -59,3 +59,7 @@ class Limits:
     """Requests of all callers together, in all API processes."""
     max_caller_requests_per_minute: int = 6_000
     """Requests of one caller; the file of callers may say otherwise."""
+    max_event_streams: int = 2000
+    """Streams of progress events open on one API process, 20 kB each."""
+    max_caller_event_streams: int = 200
+    """Of these, streams of one caller, where callers have keys."""
