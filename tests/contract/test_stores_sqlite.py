@@ -198,7 +198,7 @@ def test_an_unreadable_job_is_left_out_of_lists_and_named_when_asked_for(path):
         db.close()
         assert [job.key.name for job in (await store.list(None)).jobs] == ["good"]
         assert len(await store.keys()) == 2
-        with pytest.raises(Invalid, match=r"spec\.surprise"):
+        with pytest.raises(Invalid, match=r"spec\.items"):
             await store.get(JobKey("default", "bad"))
         await store.delete(JobKey("default", "bad"))
 

@@ -15,12 +15,12 @@ def upgrade(chart, *arguments):
 
 @pytest.fixture
 def grown_chart(tmp_path):
-    """The chart of a next release: its ImageJob has a field more."""
+    """The chart of a next release: its ImageJob has a field more, and with it every object that there is."""
     chart = tmp_path / "imagejobs"
     shutil.copytree(e2e.CHART, chart)
     crd = yaml.safe_load((chart / "files" / "crd.yaml").read_text())
     spec = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
-    spec["properties"]["note"] = {"type": "string", "maxLength": 100, "description": "A field of the next release."}
+    spec["properties"]["note"] = {"type": "string", "maxLength": 100, "default": "none", "description": "A field of the next release."}
     (chart / "files" / "crd.yaml").write_text(yaml.safe_dump(copy.deepcopy(crd), sort_keys=False))
     return chart
 

@@ -132,13 +132,16 @@ class ImageJob:
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> "ImageJob":
-        """Read a Kubernetes object.
+        """Read a Kubernetes object, as a store has it.
+
+        Fields that are not known are passed over. The API server keeps none that its CRD does not have, so they are a newer one's: an upgrade
+        brings the CRD first, its defaults then stand in every object, and the programs that still run must neither refuse new jobs nor end old ones.
 
         Raises:
             Unreadable: With every fault of the spec, and all else that could be read.
         """
         meta = body.get("metadata") or {}
-        reader = Reader(body)
+        reader = Reader(body, tolerant=True)
         spec_reader = reader.child("spec") or Reader({}, "spec", reader.faults)
         spec = read_spec(spec_reader)
         job = cls(

@@ -21,11 +21,16 @@ _UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2*
 
 
 class Reader:
-    """Reads one mapping; faults of it and of readers made by `child` go into one list."""
+    """Reads one mapping; faults of it and of readers made by `child` go into one list.
 
-    def __init__(self, body: Mapping[str, Any], path: str = "", faults: list[Fault] | None = None) -> None:
+    Args:
+        tolerant: Fields that are not known are no fault: a newer version wrote them.
+    """
+
+    def __init__(self, body: Mapping[str, Any], path: str = "", faults: list[Fault] | None = None, *, tolerant: bool = False) -> None:
         self._body = body
         self._path = path
+        self._tolerant = tolerant
         self.faults: list[Fault] = [] if faults is None else faults
 
     def fault(self, name: str, what: str) -> None:
@@ -43,6 +48,8 @@ class Reader:
 
     def unknown(self, known: Iterable[str]) -> None:
         """Note every field that is not among the known ones."""
+        if self._tolerant:
+            return
         names = sorted(known)
         for name in self._body:
             if name not in names:
@@ -136,7 +143,7 @@ class Reader:
         if not isinstance(value, Mapping):
             self.fault(name, "is not an object")
             return None
-        return Reader(value, f"{self._path}.{name}".strip("."), self.faults)
+        return Reader(value, f"{self._path}.{name}".strip("."), self.faults, tolerant=self._tolerant)
 
     def children(self, name: str, most: int) -> "list[Reader]":
         """Return a reader per element of the list under `name`, at most `most`."""
@@ -149,7 +156,7 @@ class Reader:
         readers = []
         for n, element in enumerate(value):
             if isinstance(element, Mapping):
-                readers.append(Reader(element, f"{self._path}.{name}[{n}]".strip("."), self.faults))
+                readers.append(Reader(element, f"{self._path}.{name}[{n}]".strip("."), self.faults, tolerant=self._tolerant))
             else:
                 self.fault(f"{name}[{n}]", "is not an object")
         return readers
