@@ -130,6 +130,23 @@ def test_workers_reach_neither_private_addresses_nor_the_clouds_metadata():
     assert policy["spec"]["ingress"] == []
 
 
+def test_the_operator_reaches_receivers_of_callbacks_only_where_there_are_callbacks():
+    def reached(*arguments):
+        policy = one(render(*case("minimal"), *arguments), "NetworkPolicy", "imagejobs-operator")
+        return [block["ipBlock"]["cidr"] for rule in policy["spec"]["egress"] for block in rule.get("to", []) if "ipBlock" in block]
+
+    assert reached() == []
+    assert reached("--set", "webhooks.existingSecret=hooks,webhooks.privateReceivers={10.1.5.0/24}") == ["0.0.0.0/0", "2000::/3", "10.1.5.0/24"]
+
+
+@pytest.mark.parametrize("component", ["api", "operator"])
+def test_api_and_operator_sign_callbacks_with_the_same_secret(component):
+    container = one(render(*case("everything")), "Deployment", f"shop-images-{component}")["spec"]["template"]["spec"]["containers"][0]
+    given = {each["name"]: each.get("valueFrom", each.get("value")) for each in container["env"]}
+    assert given["WEBHOOK_SECRETS"] == {"secretKeyRef": {"name": "shop-webhooks", "key": "WEBHOOK_SECRETS"}}
+    assert (given["ALLOWED_PRIVATE_CALLBACKS"], given["PUBLIC_URL"]) == ("10.1.5.0/24", "https://images.example.com")
+
+
 def test_a_release_watches_its_own_namespace_with_a_role():
     objects = render(*case("minimal"))
     assert of_kind(objects, "ClusterRoleBinding") == []

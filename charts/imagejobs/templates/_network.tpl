@@ -55,7 +55,8 @@
 {{ regexFind "[0-9]+$" (regexFind ":[0-9]+$" $parts.host) | default (ternary "80" "443" (eq $parts.scheme "http")) }}
 {{- end }}
 
-{{/* Images by URL come from the public internet only, whatever the worker's own guard says. */}}
+{{/* Images by URL come from the public internet, and callbacks go there, whatever the program's own guard says. Takes the private networks that are
+allowed besides. */}}
 {{- define "imagejobs.egressInternet" -}}
 - ports:
     - {protocol: TCP, port: 80}
@@ -66,7 +67,7 @@
         except: [10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16]
     - ipBlock:
         cidr: 2000::/3
-{{- with .Values.worker.privateSources }}
+{{- with . }}
 - ports:
     - {protocol: TCP, port: 80}
     - {protocol: TCP, port: 443}
@@ -81,6 +82,6 @@
 {{ include "imagejobs.egressDns" . }}
 {{ include "imagejobs.egressStorage" . }}
 {{- if .Values.networkPolicy.internet }}
-{{ include "imagejobs.egressInternet" . }}
+{{ include "imagejobs.egressInternet" .Values.worker.privateSources }}
 {{- end }}
 {{- end }}

@@ -27,6 +27,20 @@ ALLOWED_PRIVATE_SOURCES: {{ join "," . | quote }}
 {{- end }}
 {{- end }}
 
+{{/* What API and operator must agree on about callbacks; the workers have no use for the secret. */}}
+{{- define "imagejobs.webhookEnv" -}}
+{{- with .Values.webhooks.existingSecret }}
+- name: WEBHOOK_SECRETS
+  valueFrom: {secretKeyRef: {name: {{ . }}, key: WEBHOOK_SECRETS}}
+{{- end }}
+{{- with .Values.webhooks.privateReceivers }}
+- {name: ALLOWED_PRIVATE_CALLBACKS, value: {{ join "," . | quote }}}
+{{- end }}
+{{- with .Values.api.publicUrl }}
+- {name: PUBLIC_URL, value: {{ . | quote }}}
+{{- end }}
+{{- end }}
+
 {{- define "imagejobs.s3Endpoint" -}}
 {{- if .Values.dev.enabled -}}
 http://{{ include "imagejobs.component" (list . "dev-s3") }}.{{ .Release.Namespace }}.svc:9000
