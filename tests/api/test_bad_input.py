@@ -194,6 +194,11 @@ def test_what_is_not_there_is_said_in_the_same_form(service, method, path, statu
     assert (answer.status_code, answer.json()["code"], answer.headers["Content-Type"]) == (status, code, "application/problem+json")
 
 
+def test_an_address_that_does_not_exist_is_not_taken_for_an_id(service):
+    assert "/api/resize" in service.http.get("/").json()["detail"]
+    assert "address" not in service.http.get("/api/progress/nope").json()["detail"]
+
+
 def test_options_tells_the_methods(service):
     answer = service.http.options("/api/resize")
     assert (answer.status_code, answer.headers["Allow"]) == (200, "POST")

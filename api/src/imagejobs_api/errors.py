@@ -31,6 +31,8 @@ _BY_STATUS = {
     503: Code.UNAVAILABLE,
 }
 
+_NO_ADDRESS = "This address does not exist; images go to /api/resize or /api/batch, for example."
+
 log = logging.getLogger(__name__)
 
 
@@ -108,7 +110,7 @@ async def _on_known(req: Request, resp: Response, ex: ImageJobsError, params: di
 async def _on_http_error(req: Request, resp: Response, ex: falcon.HTTPError, params: dict[str, Any]) -> None:
     status = ex.status_code
     code = _BY_STATUS.get(status, Code.INTERNAL_ERROR if status >= 500 else Code.MALFORMED_REQUEST)
-    _answer(resp, Problem(code, ex.description or ""))
+    _answer(resp, Problem(code, _NO_ADDRESS if isinstance(ex, falcon.HTTPRouteNotFound) else ex.description or ""))
     for name, value in dict(ex.headers or {}).items():
         resp.set_header(name, value)
 
