@@ -80,9 +80,11 @@ def pool_worker(redis: str, outcome: Callable[[int, int], Outcome] = good) -> It
     thread = threading.Thread(target=lambda: asyncio.run(run()))
     thread.start()
     started.wait(10)
-    yield
-    stop.set()
-    thread.join()
+    try:
+        yield
+    finally:  # one that went on would take the tasks of all later tests
+        stop.set()
+        thread.join()
 
 
 def spec(count: int, **changes: Any) -> dict[str, Any]:
