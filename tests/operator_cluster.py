@@ -2,8 +2,10 @@
 
 import io
 import os
+import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,13 +123,20 @@ class Cluster:
         path = f"/api/v1/namespaces/{self.namespace}/pods/{pod['metadata']['name']}/status"
         self.call("PATCH", path, {"status": status}, MERGE_PATCH)
 
-    def writes(self) -> int:
-        """Return how many requests the server has had that write ImageJobs or Events.
+    def writes(self) -> Counter[str]:
+        """Return how many requests of each kind the server has had that write ImageJobs or Events.
 
         Not counted is what empties the namespaces of earlier tests, which the operator has no right to.
         """
-        text = self.plane.kubectl("get", "--raw", "/metrics")
-        return sum(_written(line) for line in text.splitlines() if line.startswith("apiserver_request_total{"))
+        found: Counter[str] = Counter()
+        for line in self.plane.kubectl("get", "--raw", "/metrics").splitlines():
+            if line.startswith("apiserver_request_total{"):
+                found.update(_written(line))
+        return found
+
+    def is_tidy(self) -> bool:
+        """Tell whether the namespaces of earlier tests are gone."""
+        return all(each["status"]["phase"] == "Active" for each in self.call("GET", "/api/v1/namespaces")["items"])
 
 
 def photo() -> bytes:
@@ -142,8 +151,8 @@ def _container(pod: Mapping[str, Any], state: Mapping[str, Any], *, ready: bool)
     return {"name": container["name"], "image": container["image"], "imageID": "", "restartCount": 0, "ready": ready, "state": state}
 
 
-def _written(line: str) -> int:
-    labels, _, value = line.rpartition(" ")
-    ours = any(f'resource="{each}"' in labels for each in (names.PLURAL, "events"))
-    writes = any(f'verb="{each}"' in labels for each in ("POST", "PUT", "PATCH", "APPLY", "DELETE"))
-    return int(float(value)) if ours and writes else 0
+def _written(line: str) -> dict[str, int]:
+    labels = dict(re.findall(r'(\w+)="([^"]*)"', line))
+    if labels["resource"] not in (names.PLURAL, "events") or labels["verb"] not in ("POST", "PUT", "PATCH", "APPLY", "DELETE"):
+        return {}
+    return {f"{labels['verb']} {labels['resource']} {labels['subresource']} {labels['code']}": int(float(line.rpartition(" ")[2]))}

@@ -1,8 +1,11 @@
 """Does what cannot be undone, such as entering a cage, in a fork that is thrown away."""
 
 import os
+import signal
 from collections.abc import Callable
 
+SECONDS = 30
+"""What takes longer is ended by SIGALRM."""
 KILLED = 200
 """Added to the number of the signal that ended the fork."""
 
@@ -12,6 +15,7 @@ def outcome(*acts: Callable[[], object]) -> int:
     pid = os.fork()
     if not pid:
         code = 255
+        signal.alarm(SECONDS)
         try:
             for act in acts:
                 act()

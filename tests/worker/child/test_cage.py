@@ -96,7 +96,8 @@ def test_a_cage_can_be_entered_once_only_and_from_it_nothing_is_opened(known, mo
 
 
 def test_a_child_that_reads_heic_may_start_threads_but_no_process(known):
-    terms = Terms(Mode.BEST, GIB, threads=True)
+    # So much memory that a test run, of which this is a fork, has some left for a thread: without any its start never ends.
+    terms = Terms(Mode.BEST, 64 * GIB, threads=True)
     # The first thread of a process lets glibc set up its signals: `warm.thread` has done that before a child enters its cage.
     warm = tries("start_a_thread", known)
     assert thrown_away.outcome(warm, as_nobody, lambda: cage.enter(terms), tries("start_a_thread", known)) == 0
