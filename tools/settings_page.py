@@ -25,7 +25,8 @@ MEANINGS = {
     "ALLOWED_PRIVATE_CALLBACKS": "Networks (CIDR) that callbacks may lead to though they are not public; the same in API and operator.",
     "ALLOWED_PRIVATE_SOURCES": "Networks (CIDR) that URLs of images may lead to though they are not public.",
     "ALLOWED_PORTS": "Ports that URLs of images and callbacks may lead to: numbers and ranges with commas between them.",
-    "ALLOWED_HOSTS": "Hosts under which the API answers, `*.example.org` for all below one; without it any. Probes are always answered.",
+    "ALLOWED_HOSTS": "Hosts under which the API answers, `*.example.org` for all below one. Without it any, or, where LISTEN is "
+    "loopback and callers need no key, this machine's own names. Probes are always answered.",
     "ALLOW_ANONYMOUS": "Lets LISTEN be an address that other machines reach, though callers need no key.",
     "AWS_ACCESS_KEY_ID": "S3 credentials; without them the usual places are searched (profile, workload identity).",
     "AWS_SECRET_ACCESS_KEY": "The secret of the S3 credentials.",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from imagejobs_api.settings import Settings
+from imagejobs_api.settings import OWN_HOSTS, Settings
 from imagejobs_contract import settings
 from imagejobs_contract.errors import Invalid
 from imagejobs_contract.reader import Reader
@@ -78,3 +78,11 @@ def test_all_bad_variables_are_told_at_once_with_exit_code_2(capsys):
 
 def test_a_public_url_loses_its_last_slash():
     assert read(PUBLIC_URL="https://img.example.org/").public_url == "https://img.example.org"
+
+
+def test_who_serves_only_this_machine_answers_to_its_names():
+    assert read().allowed_hosts == (*OWN_HOSTS, "127.0.0.1")
+    assert "img.example.org" in read(PUBLIC_URL="https://img.example.org:8443/x").allowed_hosts
+    assert read(ALLOWED_HOSTS="a.example.org").allowed_hosts == ("a.example.org",)
+    assert read(LISTEN="0.0.0.0:1", ALLOW_ANONYMOUS="true").allowed_hosts == ()
+    assert read(CALLERS_FILE="/etc/callers.yaml").allowed_hosts == ()

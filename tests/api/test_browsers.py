@@ -69,3 +69,32 @@ def test_what_a_proxy_says_counts_only_if_the_proxy_is_known(open_to_shop, servi
     assert ask(open_to_shop, path=f"/api/jobs/{made}", **said).json()["progress_url"].startswith("https://images.example.org/")
     plain = service.http.get(f"/api/jobs/{made}", headers={"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example.org"})
     assert plain.json()["progress_url"].startswith(service.api.url)
+
+
+@pytest.mark.parametrize("host", ["localhost:8080", "images.localhost", "127.0.0.1", "[::1]:8080"])
+def test_without_keys_a_machine_answers_to_its_own_names(service, host):
+    assert ask(service.api, host=host).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example.org", "localhost.evil.example.org", "0.0.0.0", "192.168.1.2"])
+def test_without_keys_a_machine_answers_to_no_name_that_was_bent_to_lead_to_it(service, host):
+    answer = ask(service.api, host=host)
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed_request")
+    assert "ALLOWED_HOSTS" in answer.json()["detail"]
+
+
+def test_the_page_of_another_site_cannot_send_images_to_a_machine_without_keys(service):
+    said = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example.org"}
+    answer = service.http.post("/api/resize", files={"image": ("a.jpg", JPEG)}, headers=said)
+    assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+    assert service.http.get("/api/jobs", headers=said).status_code == 200  # which its page cannot read
+
+
+@pytest.mark.parametrize("said", [{}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}], ids=str)
+def test_programs_and_own_pages_may_send(service, said):
+    assert service.http.post("/api/resize", files={"image": ("a.jpg", JPEG)}, headers=said).status_code == 200
+
+
+def test_a_site_that_is_named_may_send(open_to_shop):
+    said = {"Host": "images.example.org", "Sec-Fetch-Site": "cross-site", "Origin": SHOP}
+    assert httpx2.post(open_to_shop.url + "/api/resize", files={"image": ("a.jpg", JPEG)}, headers=said).status_code == 200

@@ -13,7 +13,7 @@ MOST_KIB = 24.0
 async def opened(port: int, identifier: str):
     """Open a stream, and read its first event."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=4096)
-    writer.write(f"GET /api/progress/{identifier}/events HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    writer.write(f"GET /api/progress/{identifier}/events HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     await reader.readuntil(b"data: ")
     return reader, writer
 

@@ -24,7 +24,7 @@ protocol.HEAD_SECONDS, protocol.WRITE_SECONDS, connection.BODY_GRACE_SECONDS = 1
 from imagejobs_api.__main__ import main
 main()
 """
-GET = b"GET /api/jobs HTTP/1.1\r\nHost: x\r\n"
+GET = b"GET /api/jobs HTTP/1.1\r\nHost: localhost\r\n"
 
 
 class HastyApi(Api):
@@ -71,14 +71,14 @@ BAD = {
     "negative length": GET + b"Content-Length: -5\r\n\r\n",
     "signed length": GET + b"Content-Length: +5\r\n\r\nabcde",
     "length in words": GET + b"Content-Length: five\r\n\r\n",
-    "unknown coding": b"POST /api/resize HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
-    "signed chunk": b"POST /api/resize HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n+5\r\nabcde\r\n0\r\n\r\n",
+    "unknown coding": b"POST /api/resize HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+    "signed chunk": b"POST /api/resize HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n+5\r\nabcde\r\n0\r\n\r\n",
     "folded header": GET + b"X-A: b\r\n c\r\n\r\n",
-    "bare line feeds": b"GET /api/jobs HTTP/1.1\nHost: x\n\n",
+    "bare line feeds": b"GET /api/jobs HTTP/1.1\nHost: localhost\n\n",
     "space before a colon": GET + b"X-A : b\r\n\r\n",
     "NUL in a header": GET + b"X-A: b\x00c\r\n\r\n",
-    "NUL in the address": b"GET /api/\x00 HTTP/1.1\r\nHost: x\r\n\r\n",
-    "a tunnel": b"CONNECT 10.0.0.1:22 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "NUL in the address": b"GET /api/\x00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "a tunnel": b"CONNECT 10.0.0.1:22 HTTP/1.1\r\nHost: localhost\r\n\r\n",
 }
 
 
@@ -96,7 +96,7 @@ def test_bad_http_is_refused_in_our_own_form_and_the_connection_closed(hasty, na
     [
         GET + b"X-A: " + b"b" * 40_000 + b"\r\n\r\n",
         GET + b"X-A: b\r\n" * 5000 + b"\r\n",
-        b"GET /" + b"a" * 40_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET /" + b"a" * 40_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
         GET + b"X-A: " + b"b" * 1_000_000,
         b"GET /" + b"a" * 1_000_000,
         b"G" * 1_000_000,
@@ -175,7 +175,7 @@ def test_a_client_that_reads_nothing_is_hung_up_on(hasty, service):
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
     connection.connect(("127.0.0.1", hasty.port))
     with connection:
-        request = f"GET /api/jobs/{identifier}/results?limit=64 HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+        request = f"GET /api/jobs/{identifier}/results?limit=64 HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
         connection.sendall(request * 400)
         eventually(lambda: established(hasty.port, connection) == 0, 30)
 
@@ -217,7 +217,7 @@ def test_a_body_of_any_size_is_no_header_however_it_comes(hasty, size):
 
 
 def test_requests_that_come_all_at_once_are_answered_in_order(hasty):
-    one = b"GET /api/jobs/%d HTTP/1.1\r\nHost: x\r\nX-Request-ID: n%d\r\n%s\r\n"
+    one = b"GET /api/jobs/%d HTTP/1.1\r\nHost: localhost\r\nX-Request-ID: n%d\r\n%s\r\n"
     sent = b"".join(one % (n, n, b"Connection: close\r\n" if n == 9 else b"") for n in range(10))
     answer = exchange(hasty, sent)
     positions = [answer.index(b"n%d\r\n" % n) for n in range(10)]

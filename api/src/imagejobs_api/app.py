@@ -9,7 +9,7 @@ from falcon.media import JSONHandler
 
 from imagejobs_api import errors, jsontext
 from imagejobs_api.announcements import Announcements
-from imagejobs_api.browsers import Hosts, SecurityHeaders, cross_origin
+from imagejobs_api.browsers import Hosts, SecurityHeaders, Sites, cross_origin
 from imagejobs_api.callbacks import Callbacks
 from imagejobs_api.callers.callersfile import CallersFile
 from imagejobs_api.callers.gate import Gate
@@ -145,6 +145,7 @@ def _middleware(settings: Settings, callers: CallersFile | None, metrics: Metric
         SecurityHeaders(),
         *cross_origin(settings.cors_origins),
         Hosts(settings.allowed_hosts),
+        *([] if callers else [Sites(settings.cors_origins)]),
         Gate(callers, settings.namespace),
         Throttle(rates),
         Lifecycle(*runs),

@@ -1,4 +1,4 @@
-"""What browsers are told, and told to leave alone: Host, security headers, other origins."""
+"""What browsers are told, and told to leave alone: Host, security headers, other origins and sites."""
 
 import fnmatch
 from typing import Any
@@ -18,6 +18,7 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 """Unless an answer, such as a page, has one of its own."""
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 EXPOSED = ("ETag", "Link", "Location", "Preference-Applied", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID")
 
 
@@ -35,16 +36,38 @@ class Hosts:
     """Falcon middleware: a name of somebody else's that leads here (DNS rebinding) is not answered.
 
     Args:
-        allowed: Names without ports, `*.example.org` for all below one; probes, which come by address, are always answered.
+        allowed: Names without ports, addresses (IPv6 in brackets or without), `*.example.org` for all below one.
+            Probes, which come by address, are always answered.
     """
 
     def __init__(self, allowed: tuple[str, ...]) -> None:
-        self._allowed = tuple(each.lower() for each in allowed)
+        self._allowed = tuple(each.lower().strip("[]") for each in allowed)
 
     async def process_resource(self, req: Request, resp: Response, resource: object, params: dict[str, Any]) -> None:
         """Refuse other hosts."""
         if self._allowed and not is_public(resource) and not any(fnmatch.fnmatchcase(req.host.lower(), each) for each in self._allowed):
-            raise Problem(Code.MALFORMED_REQUEST, "Nothing is served under this Host.")
+            raise Problem(Code.MALFORMED_REQUEST, "Nothing is served under this Host; ALLOWED_HOSTS names those that are.")
+
+
+class Sites:
+    """Falcon middleware: the pages of other sites may not write where callers need no key.
+
+    A form needs nobody's permission to be sent (no preflight), and a browser on this machine reaches what listens for this machine alone.
+    Browsers say by `Sec-Fetch-Site` (W3C Fetch Metadata) where a request comes from; programs say nothing.
+
+    Args:
+        origins: Whose pages may all the same.
+    """
+
+    def __init__(self, origins: tuple[str, ...]) -> None:
+        self._origins = origins
+
+    async def process_resource(self, req: Request, resp: Response, resource: object, params: dict[str, Any]) -> None:
+        """Refuse them."""
+        if req.method in SAFE_METHODS or req.get_header("Sec-Fetch-Site") != "cross-site":
+            return
+        if "*" not in self._origins and req.get_header("Origin") not in self._origins:
+            raise Problem(Code.FORBIDDEN, "Pages of other sites may not send anything here; CORS_ORIGINS names those that may.")
 
 
 def cross_origin(origins: tuple[str, ...]) -> list[object]:

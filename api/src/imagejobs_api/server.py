@@ -17,6 +17,7 @@ from imagejobs_api.callers.callersfile import CallersFile
 from imagejobs_api.connection import App
 from imagejobs_api.listing.index import Index
 from imagejobs_api.listing.noting import NotingStore
+from imagejobs_api.openfiles import most_connections
 from imagejobs_api.protocol import GuardedProtocol
 from imagejobs_api.ratelimits import RateLimits
 from imagejobs_api.settings import KUBERNETES, SQLITE, Settings
@@ -78,7 +79,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 async def serve(settings: Settings, sock: socket.socket) -> None:
     """Serve until a signal comes, then drain and close."""
-    GuardedProtocol.max_connections = settings.limits.max_connections
+    GuardedProtocol.max_connections = most_connections(settings.limits.max_connections)
     async with _opened(settings) as (app, announcements):
         config = uvicorn.Config(
             app, http=GuardedProtocol, ws="none", lifespan="on", log_config=None, access_log=False, server_header=False,

@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from imagejobs_contract import limits, settings
 from imagejobs_contract.limits import Limits
@@ -16,6 +17,8 @@ SQLITE = "sqlite:"
 MAX_LINK_SECONDS = 7 * 86_400
 """The longest that a link signed with SigV4 can be valid (AWS, "Authenticating requests: query parameters")."""
 MAX_WAIT_SECONDS = 60
+OWN_HOSTS = ("localhost", "*.localhost", "127.0.0.1", "::1")
+"""What this machine calls itself."""
 READY_PARTS = ("store", "s3", "redis", "workers")
 
 _LISTEN = r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}"
@@ -40,7 +43,7 @@ class Settings:
         callbacks_signed: Whether there is a secret to sign them with; the operator has it, and nothing is kept of it here.
         ready_parts: Which parts must be there for `/readyz` to answer 200; the others are reported only.
         metrics: Host and port on which metrics are shown, or None; never the API's own.
-        allowed_hosts: What Host may name; () lets it name anything.
+        allowed_hosts: What Host may name; () lets it name anything. Where only this machine is served and callers need no key: its own names.
         cors_origins: Whose pages may read answers.
         trusted_proxies: Whose `X-Forwarded-For` and `X-Forwarded-Proto` count.
     """
@@ -72,6 +75,8 @@ class Settings:
         """Read the variables of the API; faults go to the reader."""
         callers_file = reader.text("CALLERS_FILE", 1000, "") or ""
         host, port = _listen(reader, bool(callers_file))
+        public_url = (reader.text("PUBLIC_URL", 500, "", settings.HOST_PORT_URL, "an http(s) URL") or "").rstrip("/")
+        hosts = _list(reader, "ALLOWED_HOSTS", r"(\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", "a host such as images.example.org")
         return cls(
             host=host,
             port=port,
@@ -84,13 +89,13 @@ class Settings:
             callers_file=callers_file,
             link_seconds=reader.integer("LINK_SECONDS", 1, MAX_LINK_SECONDS, 3600) or 3600,
             default_wait_seconds=int(reader.number("DEFAULT_WAIT_SECONDS", 0, MAX_WAIT_SECONDS, 10)),
-            public_url=(reader.text("PUBLIC_URL", 500, "", settings.HOST_PORT_URL, "an http(s) URL") or "").rstrip("/"),
+            public_url=public_url,
             sources=Reach.read(reader, "ALLOWED_PRIVATE_SOURCES"),
             callbacks=Reach.read(reader, "ALLOWED_PRIVATE_CALLBACKS"),
             callbacks_signed=bool(read_secrets(reader)),
             ready_parts=_ready_parts(reader),
             metrics=settings.listen_address(reader, "METRICS_LISTEN"),
-            allowed_hosts=_list(reader, "ALLOWED_HOSTS", r"(\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", "a host such as images.example.org"),
+            allowed_hosts=hosts or (() if callers_file or not _is_loopback(host) else _own_hosts(host, public_url)),
             cors_origins=_list(reader, "CORS_ORIGINS", r"\*|https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?", "an origin such as https://shop.example.org"),
             trusted_proxies=_list(reader, "TRUSTED_PROXIES", r"[0-9A-Fa-f:.]+(/[0-9]{1,3})?", "an address or network (CIDR)"),
             log_level=reader.text("LOG_LEVEL", 10, "INFO", "DEBUG|INFO|WARNING|ERROR", "DEBUG, INFO, WARNING or ERROR") or "",
@@ -117,6 +122,11 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _own_hosts(host: str, public_url: str) -> tuple[str, ...]:
+    public = urlsplit(public_url).hostname
+    return (*OWN_HOSTS, host, *([public] if public else []))
 
 
 def _limits(reader: Reader) -> Limits:
