@@ -53,7 +53,7 @@ MEANINGS = {
     "NAMESPACES": "Where the operator watches ImageJobs: names with commas between them, or `*`.",
     "POOL_ENABLED": "Whether the pool of warm workers may be used.",
     "POOL_WINDOW": "Most tasks of one job that wait on the pool's queue at once.",
-    "PROFILES": "Resources of worker pods as JSON: profile -> `requests`, `limits`.",
+    "PROFILES": "Size of the pods of Jobs as JSON: profile -> `requests`, `limits`, and `parallel`, the images at once.",
     "PUBLIC_URL": "What links to the API begin with; without it each request's own Host, and callbacks carry paths only.",
     "READ_HEIC": "Whether HEIC is read; needs `imagejobs-worker[heic]`. Its decoder is large and has a history of holes.",
     "READY_PARTS": "Parts without which `/readyz` answers 503; the others are only reported.",
@@ -72,6 +72,8 @@ MEANINGS = {
     "WORKER_ENV_SECRET": "Secrets whose entries become variables of worker pods, with commas between them.",
     "WORKER_IMAGE": "Image of worker pods; needed where Jobs are enabled.",
     "WORKER_NAME": "Name of the worker in logs and in the queue; without it the host's name.",
+    "WORKER_POD": "What every pod of a Job gets besides, as JSON: `labels`, `annotations`, `env`, `imagePullPolicy`, `nodeSelector`, `tolerations`, "
+    "`affinity`, `topologySpreadConstraints`, `priorityClassName`, `runtimeClassName`.",
     "WORKER_SERVICE_ACCOUNT": "Service account of worker pods; it needs no rights.",
 }
 HEAD = """# Settings

@@ -1,5 +1,7 @@
 """The objects that the chart makes, for every file of values: closed by default, and each reference leads somewhere."""
 
+import json
+
 import pytest
 
 import chart_render
@@ -137,6 +139,46 @@ def test_the_operator_reaches_receivers_of_callbacks_only_where_there_are_callba
 
     assert reached() == []
     assert reached("--set", "webhooks.existingSecret=hooks,webhooks.privateReceivers={10.1.5.0/24}") == ["0.0.0.0/0", "2000::/3", "10.1.5.0/24"]
+
+
+def test_the_internet_is_open_on_the_ports_that_urls_may_name():
+    def ports(name, *arguments):
+        policy = one(render(*case("minimal"), "--set", "webhooks.existingSecret=hooks", *arguments), "NetworkPolicy", f"imagejobs-{name}")
+        (public,) = (rule for rule in policy["spec"]["egress"] if {"ipBlock": {"cidr": "2000::/3"}} in rule.get("to", []))
+        return [(each["port"], each.get("endPort")) for each in public["ports"]]
+
+    for name in ("jobs", "operator"):
+        assert ports(name) == [(80, None), (443, None)]
+        assert ports(name, "--set", "urls.ports={443,8000-8999}") == [(443, None), (8000, 8999)]
+
+
+def test_pods_of_jobs_are_shaped_like_those_of_the_pool():
+    objects = render(*case("everything"))
+    container = one(objects, "Deployment", "shop-images-operator")["spec"]["template"]["spec"]["containers"][0]
+    given = {each["name"]: each.get("value") for each in container["env"]}
+    shape, pool = json.loads(given["WORKER_POD"]), one(objects, "Deployment", "shop-images-pool")["spec"]["template"]
+    assert shape["imagePullPolicy"] == "Always"
+    assert {"name": "TZ", "value": "UTC"} in shape["env"]
+    for name in ("nodeSelector", "tolerations", "affinity", "topologySpreadConstraints", "priorityClassName", "runtimeClassName"):
+        assert shape[name] == pool["spec"][name], name
+    assert (shape["labels"], shape["annotations"]) == ({"example.com/tier": "front"}, {"example.com/note": "hello"})
+
+
+def test_the_services_own_names_are_among_the_hosts_under_which_the_api_answers():
+    def hosts(*arguments):
+        container = one(render(*case("minimal"), *arguments), "Deployment", "imagejobs-api")["spec"]["template"]["spec"]["containers"][0]
+        return [each["value"].split(",") for each in container["env"] if each["name"] == "ALLOWED_HOSTS"]
+
+    assert hosts() == []
+    (found,) = hosts("--set", "api.allowedHosts={images.example.com}")
+    assert {"images.example.com", "imagejobs-api", "imagejobs-api.pictures.svc", "127.0.0.1"} <= set(found)
+
+
+def test_images_can_be_pinned_by_digest():
+    digest = "sha256:" + "a" * 64
+    objects = render(*case("minimal"), "--set", f"image.digests.worker={digest},image.tag=1.2.3")
+    images = {container["image"].rpartition("/")[2] for _, pod in pods(objects) for container in pod["spec"]["containers"]}
+    assert images == {"imagejobs-api:1.2.3", "imagejobs-operator:1.2.3", f"imagejobs-worker:1.2.3@{digest}"}
 
 
 @pytest.mark.parametrize("component", ["api", "operator"])

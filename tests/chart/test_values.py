@@ -106,6 +106,9 @@ def test_the_limits_are_those_of_the_contract():
         pytest.param("api.linkSeconds=604801", "/api/linkSeconds", id="link for longer than SigV4 allows"),
         pytest.param("jobs.profiles.Huge.limits.memory=1Gi", "'Huge' not allowed", id="unknown profile"),
         pytest.param("pool.resources.limits.memory=lots", "/pool/resources/limits/memory", id="not a quantity"),
+        pytest.param("worker.cage=none", "/worker/cage", id="no such cage"),
+        pytest.param("urls.ports[0]=http", "/urls/ports/0", id="not a port"),
+        pytest.param("image.digests.api=1234", "/image/digests/api", id="not a digest"),
         pytest.param("watch.namespaces[0]=Not_One", "/watch/namespaces/0", id="not a namespace"),
     ],
 )

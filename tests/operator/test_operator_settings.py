@@ -1,5 +1,6 @@
 """The operator's variables."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,8 @@ import pytest
 from imagejobs_contract.errors import Invalid
 from imagejobs_contract.imagejob import Profile
 from imagejobs_contract.reader import Reader
-from imagejobs_operator.settings import PROFILES, Settings
+from imagejobs_operator.podshape import SIZES, PodShape, Size
+from imagejobs_operator.settings import Settings
 
 
 def read(**environ: str) -> Settings:
@@ -36,9 +38,22 @@ def test_namespaces(text: str, expected: tuple[str, ...] | None) -> None:
 
 
 def test_profiles_that_are_not_given_keep_their_default() -> None:
-    settings = read(WORKER_IMAGE="w", PROFILES='{"Small": {"limits": {"memory": "1Gi"}}}')
-    assert settings.profiles[Profile.SMALL] == {"limits": {"memory": "1Gi"}}
-    assert settings.profiles[Profile.LARGE] == PROFILES[Profile.LARGE]
+    settings = read(WORKER_IMAGE="w", PROFILES='{"Small": {"limits": {"memory": "1Gi"}, "parallel": 2}}')
+    assert settings.sizes[Profile.SMALL] == Size({"limits": {"memory": "1Gi"}}, 2)
+    assert settings.sizes[Profile.LARGE] == SIZES[Profile.LARGE]
+
+
+def test_what_all_pods_get_is_read_once() -> None:
+    given = {
+        "labels": {"a": "b"},
+        "env": [{"name": "TZ", "value": "UTC"}],
+        "imagePullPolicy": "Always",
+        "tolerations": [{"operator": "Exists"}],
+        "affinity": {},
+    }
+    expected = PodShape({"a": "b"}, {}, ({"name": "TZ", "value": "UTC"},), "Always", {"tolerations": [{"operator": "Exists"}]})
+    assert read(WORKER_IMAGE="w", WORKER_POD=json.dumps(given)).pod == expected
+    assert read(WORKER_IMAGE="w").pod == PodShape()
 
 
 @pytest.mark.parametrize(
@@ -50,6 +65,13 @@ def test_profiles_that_are_not_given_keep_their_default() -> None:
         ("PROFILES", '{"Tiny": {}}'),
         ("PROFILES", "[]"),
         ("PROFILES", "{"),
+        ("PROFILES", '{"Small": 1}'),
+        ("PROFILES", '{"Small": {"parallel": 0}}'),
+        ("WORKER_POD", "[]"),
+        ("WORKER_POD", '{"hostNetwork": true}'),
+        ("WORKER_POD", '{"tolerations": {}}'),
+        ("WORKER_POD", '{"env": [{"value": "nameless"}]}'),
+        ("WORKER_POD", '{"imagePullPolicy": "Sometimes"}'),
         ("HEALTH_LISTEN", "8081"),
         ("RESYNC_SECONDS", "0"),
         ("WORKER_ENV_SECRET", "a,,b"),

@@ -55,22 +55,19 @@
 {{ regexFind "[0-9]+$" (regexFind ":[0-9]+$" $parts.host) | default (ternary "80" "443" (eq $parts.scheme "http")) }}
 {{- end }}
 
-{{/* Images by URL come from the public internet, and callbacks go there, whatever the program's own guard says. Takes the private networks that are
-allowed besides. */}}
+{{/* Images by URL come from the public internet, and callbacks go there, whatever the program's own guard says: (list $ PRIVATE), the private
+networks that are allowed besides. */}}
 {{- define "imagejobs.egressInternet" -}}
-- ports:
-    - {protocol: TCP, port: 80}
-    - {protocol: TCP, port: 443}
+{{- $ports := include "imagejobs.urlPorts" (index . 0) | trim -}}
+- ports: {{- $ports | nindent 4 }}
   to:
     - ipBlock:
         cidr: 0.0.0.0/0
         except: [10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12, 192.168.0.0/16]
     - ipBlock:
         cidr: 2000::/3
-{{- with . }}
-- ports:
-    - {protocol: TCP, port: 80}
-    - {protocol: TCP, port: 443}
+{{- with index . 1 }}
+- ports: {{- $ports | nindent 4 }}
   to:
     {{- range . }}
     - ipBlock: {cidr: {{ . }}}
@@ -78,10 +75,17 @@ allowed besides. */}}
 {{- end }}
 {{- end }}
 
+{{- define "imagejobs.urlPorts" -}}
+{{- range .Values.urls.ports }}
+{{- $ends := splitList "-" (toString .) }}
+- {protocol: TCP, port: {{ first $ends }}{{ if gt (len $ends) 1 }}, endPort: {{ last $ends }}{{ end }}}
+{{- end }}
+{{- end }}
+
 {{- define "imagejobs.egressWorker" -}}
 {{ include "imagejobs.egressDns" . }}
 {{ include "imagejobs.egressStorage" . }}
 {{- if .Values.networkPolicy.internet }}
-{{ include "imagejobs.egressInternet" .Values.worker.privateSources }}
+{{ include "imagejobs.egressInternet" (list . .Values.worker.privateSources) }}
 {{- end }}
 {{- end }}

@@ -4,6 +4,7 @@
 {{- define "imagejobs.image" -}}
 {{- $image := (index . 0).Values.image -}}
 {{ with $image.registry }}{{ . }}/{{ end }}imagejobs-{{ index . 1 }}:{{ $image.tag | default (index . 0).Chart.AppVersion }}
+{{- with index $image.digests (index . 1) }}@{{ . }}{{ end }}
 {{- end }}
 
 {{- define "imagejobs.podSecurity" -}}
@@ -79,4 +80,9 @@ priorityClassName: {{ . }}
 {{- with $pod.runtimeClassName }}
 runtimeClassName: {{ . }}
 {{- end }}
+{{- end }}
+
+{{/* What the operator gives every pod of a Job, as JSON; pull secrets come with their service account. */}}
+{{- define "imagejobs.jobPods" -}}
+{{ merge (dict "imagePullPolicy" .Values.image.pullPolicy) .Values.jobs.pod | toJson }}
 {{- end }}

@@ -19,12 +19,25 @@ REDIS_URL: {{ . | quote }}
 {{- end }}
 LOG_LEVEL: {{ .Values.logLevel }}
 MEMORY_LIMIT: {{ .Values.worker.memoryPerImage }}
+CAGE: {{ .Values.worker.cage | quote }}
+READ_HEIC: {{ .Values.worker.readHeic | quote }}
+ALLOWED_PORTS: {{ join "," .Values.urls.ports | quote }}
+{{- with .Values.urls.dns64Prefix }}
+DNS64_PREFIX: {{ . | quote }}
+{{- end }}
 {{- with .Values.worker.privateSources }}
 ALLOWED_PRIVATE_SOURCES: {{ join "," . | quote }}
 {{- end }}
 {{- range $name, $value := .Values.limits }}
 {{ snakecase $name | upper }}: {{ $value | toJson | quote }}
 {{- end }}
+{{- end }}
+
+{{/* Where the API answers: as the values say, and for what runs in the cluster or comes through `kubectl port-forward`. */}}
+{{- define "imagejobs.allowedHosts" -}}
+{{- $service := include "imagejobs.component" (list . "api") -}}
+{{- $inside := list $service (printf "%s.%s" $service .Release.Namespace) (printf "%s.%s.svc" $service .Release.Namespace) -}}
+{{ concat .Values.api.allowedHosts $inside (list "127.0.0.1" "localhost") | uniq | join "," }}
 {{- end }}
 
 {{/* What API and operator must agree on about callbacks; the workers have no use for the secret. */}}

@@ -18,8 +18,8 @@ async def parts_of(settings: Settings, board: ProgressBoard, queue: TaskQueue, o
     """
     client = await connect(settings.kubeconfig)
     pods = PodSettings(
-        settings.worker_image, settings.worker_env_secrets, settings.worker_env_config_map, settings.worker_service_account, settings.profiles,
-        settings.limits.queue_seconds,
+        settings.worker_image, settings.worker_env_secrets, settings.worker_env_config_map, settings.worker_service_account, settings.sizes,
+        settings.pod, settings.limits.queue_seconds,
     )  # fmt: skip
     jobs = KubernetesJobs(client, pods) if settings.jobs else None
     return Parts(KubernetesStore(client, settings.namespaces), board, queue, objects, jobs, KubernetesEvents(client, utc_now), callbacks)

@@ -1,6 +1,6 @@
 """An ImageJob -> the Indexed Job that runs it, as Kubernetes takes it (pure).
 
-Pods are shaped by the profiles of the settings only: who may create an ImageJob gets no other right by it. They pass the restricted Pod
+Pods are shaped by the settings only (`podshape`): who may create an ImageJob gets no other right by it. They pass the restricted Pod
 Security Standard and hold no token.
 """
 
@@ -11,6 +11,7 @@ from typing import Any
 from imagejobs_contract import names, shards
 from imagejobs_contract.imagejob import ImageJob, Profile
 from imagejobs_contract.shards import Exit
+from imagejobs_operator.podshape import PodShape, Size
 
 TRIES_PER_SHARD = 5
 """A pod that dies is replaced so often; what it had checkpointed is not done again. With Kubernetes' pauses that bridges ten minutes without S3."""
@@ -22,6 +23,8 @@ DEADLINE_MARGIN_SECONDS = 600
 """Kubernetes ends the Job by itself so long after our own deadline, should we be away. Its clock also counts the time before the first pod runs."""
 USER = 65532
 TMP_SIZE = "256Mi"
+PARALLEL = "MAX_PARALLEL"
+"""The worker's variable for `Size.parallel`."""
 LABEL_PRIORITY = "kueue.x-k8s.io/priority-class"
 
 Body = dict[str, Any]
@@ -36,7 +39,8 @@ class PodSettings:
         env_secrets: Names of Secrets in the job's namespace whose entries become variables.
         env_config_map: The same of a ConfigMap; "" means none.
         service_account: "" means the namespace's default; its token is not mounted in any case.
-        profiles: Profile -> `resources` of the container.
+        sizes: Of each profile.
+        pod: What every pod gets.
         queue_seconds: How long a job may wait for its first pod.
     """
 
@@ -44,7 +48,8 @@ class PodSettings:
     env_secrets: tuple[str, ...] = ()
     env_config_map: str = ""
     service_account: str = ""
-    profiles: Mapping[Profile, Mapping[str, Any]] = field(default_factory=dict)
+    sizes: Mapping[Profile, Size] = field(default_factory=dict)
+    pod: PodShape = field(default_factory=PodShape)
     queue_seconds: float = 600.0
 
 
@@ -73,7 +78,7 @@ def job_body(job: ImageJob, attempt: int, shard_count: int, settings: PodSetting
             "podFailurePolicy": {"rules": failure_rules()},
             "activeDeadlineSeconds": deadline,
             "ttlSecondsAfterFinished": JOB_TTL_SECONDS,
-            "template": {"metadata": {"labels": labels(job)}, "spec": pod_spec(job, attempt, settings)},
+            "template": {"metadata": pod_metadata(job, settings.pod), "spec": pod_spec(job, attempt, settings)},
         },
     }
 
@@ -81,6 +86,12 @@ def job_body(job: ImageJob, attempt: int, shard_count: int, settings: PodSetting
 def labels(job: ImageJob) -> dict[str, str]:
     """Return the labels of the Job and its pods."""
     return {names.LABEL_MANAGED_BY: names.MANAGER, names.LABEL_JOB: job.key.name}
+
+
+def pod_metadata(job: ImageJob, shape: PodShape) -> Body:
+    """Return what the pods carry: our own labels, by which they are found, win."""
+    annotations = {"annotations": dict(shape.annotations)} if shape.annotations else {}
+    return {"labels": {**shape.labels, **labels(job)}} | annotations
 
 
 def queue_labels(job: ImageJob) -> dict[str, str]:
@@ -109,8 +120,9 @@ def failure_rules() -> list[Body]:
 
 
 def pod_spec(job: ImageJob, attempt: int, settings: PodSettings) -> Body:
-    """Return the pods of the Job."""
-    optional = {"priorityClassName": job.spec.priority_class_name, "serviceAccountName": settings.service_account}
+    """Return the pods of the Job; a priority class that the ImageJob names wins over that of the settings."""
+    optional = dict(settings.pod.scheduling)
+    optional |= {name: value for name, value in _named(job, settings).items() if value}
     return {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
@@ -121,23 +133,37 @@ def pod_spec(job: ImageJob, attempt: int, settings: PodSettings) -> Body:
         },
         "containers": [_container(job, attempt, settings)],
         "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": TMP_SIZE}}],
-    } | {name: value for name, value in optional.items() if value}  # fmt: skip
+    } | optional  # fmt: skip
+
+
+def _named(job: ImageJob, settings: PodSettings) -> dict[str, str]:
+    return {"priorityClassName": job.spec.priority_class_name or "", "serviceAccountName": settings.service_account}
 
 
 def _container(job: ImageJob, attempt: int, settings: PodSettings) -> Body:
     sources = [{"configMapRef": {"name": settings.env_config_map}}] if settings.env_config_map else []
     sources += [{"secretRef": {"name": each}} for each in settings.env_secrets]
-    variables = {
-        shards.ENV_NAME: job.key.name, shards.ENV_NAMESPACE: job.key.namespace, shards.ENV_UID: job.uid, shards.ENV_ATTEMPT: str(attempt),
-    }  # fmt: skip
+    size = settings.sizes.get(job.spec.profile, Size())
+    pull = {"imagePullPolicy": settings.pod.pull_policy} if settings.pod.pull_policy else {}
     return {
         "name": "worker",
         "image": settings.image,
         "args": ["shard"],
-        "env": [{"name": name, "value": value} for name, value in variables.items()],
+        "env": _variables(job, attempt, size, settings.pod),
         "envFrom": sources,
-        "resources": dict(settings.profiles.get(job.spec.profile, {})),
+        "resources": dict(size.resources),
         "securityContext": {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}},
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - an emptyDir of the pod's own
-    }
+    } | pull
+
+
+def _variables(job: ImageJob, attempt: int, size: Size, shape: PodShape) -> list[Body]:
+    """Return the variables of a pod; of two with one name Kubernetes takes the last, and which shard it is nobody else may say."""
+    shard = {
+        shards.ENV_NAME: job.key.name, shards.ENV_NAMESPACE: job.key.namespace, shards.ENV_UID: job.uid, shards.ENV_ATTEMPT: str(attempt),
+    }  # fmt: skip
+    by_name: dict[str, Body] = {PARALLEL: {"name": PARALLEL, "value": str(size.parallel)}}
+    by_name |= {each["name"]: dict(each) for each in shape.env}
+    by_name |= {name: {"name": name, "value": value} for name, value in shard.items()}
+    return list(by_name.values())

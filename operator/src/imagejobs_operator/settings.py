@@ -1,10 +1,8 @@
 """The operator's settings, read once from the environment; all faults at once. Which variables there are stands here and in `contract`."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from imagejobs_contract.imagejob import DNS_NAME, Profile
 from imagejobs_contract.limits import Limits
@@ -12,15 +10,10 @@ from imagejobs_contract.reach import Reach
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.settings import HOST_PORT_URL, S3Settings, listen_address, read_limits, redis_url
 from imagejobs_contract.webhooks import read_secrets
+from imagejobs_operator.podshape import PodShape, Size, read_shape, read_sizes
 
 LEVELS = "DEBUG|INFO|WARNING|ERROR"
 DNS_NAMES = f"{DNS_NAME}(,{DNS_NAME})*"
-PROFILES: Mapping[Profile, Mapping[str, Any]] = {
-    Profile.SMALL: {"requests": {"cpu": "500m", "memory": "512Mi"}, "limits": {"memory": "2560Mi"}},
-    Profile.MEDIUM: {"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "5Gi"}},
-    Profile.LARGE: {"requests": {"cpu": "2", "memory": "2Gi"}, "limits": {"memory": "10Gi"}},
-}
-"""Requests and limits of a worker pod; one image at a time may take the worker's MEMORY_LIMIT of 2 GiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +49,8 @@ class Settings:
     worker_env_secrets: tuple[str, ...]
     worker_env_config_map: str
     worker_service_account: str
-    profiles: Mapping[Profile, Mapping[str, Any]]
+    sizes: Mapping[Profile, Size]
+    pod: PodShape
     health: tuple[str, int] | None
     metrics: tuple[str, int] | None
     webhook_secrets: tuple[str, ...]
@@ -88,7 +82,8 @@ class Settings:
             worker_env_secrets=_names(reader, "WORKER_ENV_SECRET"),
             worker_env_config_map=reader.text("WORKER_ENV_CONFIG_MAP", 253, "", DNS_NAME, "a DNS name") or "",
             worker_service_account=reader.text("WORKER_SERVICE_ACCOUNT", 253, "", DNS_NAME, "a DNS name") or "",
-            profiles=_profiles(reader),
+            sizes=read_sizes(reader),
+            pod=read_shape(reader),
             health=listen_address(reader, "HEALTH_LISTEN"),
             metrics=listen_address(reader, "METRICS_LISTEN"),
             webhook_secrets=read_secrets(reader),
@@ -111,15 +106,3 @@ def _namespaces(reader: Reader) -> tuple[str, ...] | None:
 def _names(reader: Reader, variable: str) -> tuple[str, ...]:
     text = reader.text(variable, 2000, "", DNS_NAMES, "names with commas between them") or ""
     return tuple(filter(None, text.split(",")))
-
-
-def _profiles(reader: Reader) -> Mapping[Profile, Mapping[str, Any]]:
-    text = reader.text("PROFILES", 20_000)
-    if text is None:
-        return PROFILES
-    try:
-        given = {Profile(name): dict(resources) for name, resources in json.loads(text).items()}
-    except (ValueError, TypeError, AttributeError):
-        reader.fault("PROFILES", f"is not a JSON object of resources by profile ({' '.join(Profile)})")
-        return PROFILES
-    return {**PROFILES, **given}

@@ -1,0 +1,102 @@
+"""How those who run the service shape the pods of Jobs: a size for each profile, and what every pod gets besides. Values, and how they are read.
+
+What is written here cannot come from an ImageJob. Only fields are taken that leave the pod within the restricted Pod Security Standard.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from imagejobs_contract.imagejob import Profile
+from imagejobs_contract.reader import Reader
+
+T = TypeVar("T")
+MOST_CHARACTERS = 20_000
+MOST_PARALLEL = 256
+PULL_POLICIES = ("Always", "IfNotPresent", "Never")
+SCHEDULING: Mapping[str, type] = {
+    "nodeSelector": dict, "tolerations": list, "affinity": dict, "topologySpreadConstraints": list, "priorityClassName": str, "runtimeClassName": str,
+}  # fmt: skip
+"""Fields of a PodSpec that say where a pod runs -> what they are in JSON."""
+WHOLE: Mapping[str, type] = {"labels": dict, "annotations": dict, "env": list, "imagePullPolicy": str, **SCHEDULING}
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What a pod of a profile is given.
+
+    Attributes:
+        resources: `resources` of its container.
+        parallel: Images that it renders at once, each in a child that may take the worker's MEMORY_LIMIT.
+    """
+
+    resources: Mapping[str, Any] = field(default_factory=dict)
+    parallel: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PodShape:
+    """What every pod of a Job gets, whatever its profile.
+
+    Attributes:
+        env: Variables (EnvVar); they win over those of the shared settings, never over what tells a pod its shard.
+        pull_policy: "" leaves it to Kubernetes.
+        scheduling: Some of the fields of `SCHEDULING`.
+    """
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    env: tuple[Mapping[str, Any], ...] = ()
+    pull_policy: str = ""
+    scheduling: Mapping[str, Any] = field(default_factory=dict)
+
+
+SIZES: Mapping[Profile, Size] = {
+    Profile.SMALL: Size({"requests": {"cpu": "500m", "memory": "512Mi"}, "limits": {"memory": "2560Mi"}}, 1),
+    Profile.MEDIUM: Size({"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "5Gi"}}, 2),
+    Profile.LARGE: Size({"requests": {"cpu": "2", "memory": "2Gi"}, "limits": {"memory": "10Gi"}}, 4),
+}
+"""Half a core for each image is set aside, more is used where it is idle; a limit holds 2 GiB for each image (MEMORY_LIMIT) and the parent."""
+
+
+def read_sizes(reader: Reader) -> Mapping[Profile, Size]:
+    """Read PROFILES; a profile that is not named keeps its default."""
+    given = _json(reader, "PROFILES", lambda body: {Profile(name): _size(size) for name, size in body.items()})
+    return {**SIZES, **(given or {})}
+
+
+def read_shape(reader: Reader) -> PodShape:
+    """Read WORKER_POD."""
+    return _json(reader, "WORKER_POD", _shape) or PodShape()
+
+
+def _json(reader: Reader, variable: str, parse: Callable[[Any], T]) -> T | None:
+    text = reader.text(variable, MOST_CHARACTERS)
+    try:
+        return None if text is None else parse(json.loads(text))
+    except (ValueError, TypeError, AttributeError, KeyError) as ex:
+        reader.fault(variable, f"is not the JSON object that docs/settings.md describes: {ex}")
+        return None
+
+
+def _size(body: Mapping[str, Any]) -> Size:
+    parallel = body.get("parallel", 1)
+    if not isinstance(parallel, int) or not 1 <= parallel <= MOST_PARALLEL:
+        raise ValueError(f"parallel is not a whole number from 1 to {MOST_PARALLEL}")
+    return Size({name: dict(value) for name, value in body.items() if name != "parallel"}, parallel)
+
+
+def _shape(body: Mapping[str, Any]) -> PodShape:
+    for name, value in body.items():
+        if name not in WHOLE:
+            raise ValueError(f"{name} is unknown; known are {', '.join(WHOLE)}")
+        if not isinstance(value, WHOLE[name]):
+            raise TypeError(f"{name} is of another type")
+    if not all(each["name"] for each in body.get("env", [])):
+        raise ValueError("an entry of env has no name")
+    policy = body.get("imagePullPolicy", "")
+    if policy and policy not in PULL_POLICIES:
+        raise ValueError(f"imagePullPolicy is not one of {', '.join(PULL_POLICIES)}")
+    scheduling = {name: body[name] for name in SCHEDULING if body.get(name)}
+    return PodShape(body.get("labels", {}), body.get("annotations", {}), tuple(body.get("env", [])), policy, scheduling)
