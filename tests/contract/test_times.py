@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagejobs_contract.times import parse_time, show_time, utc_now
+from imagejobs_contract.times import parse_time, show_duration, show_time, utc_now
 
 
 @given(st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)))
@@ -35,3 +35,14 @@ def test_spellings_of_the_same_time(text):
 
 def test_now_is_aware():
     assert utc_now().tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0s"), (42, "42s"), (119, "119s"), (120, "2m"), (185, "3m5s"), (600, "10m"), (3725, "62m"), (10_800, "3h"), (12_060, "3h21m"),
+        (36_060, "10h"), (172_800, "2d"), (180_000, "2d2h"), (864_000, "10d"),
+    ],
+)  # fmt: skip
+def test_a_duration_reads_as_kubectl_writes_it(seconds, text):
+    assert show_duration(seconds) == text

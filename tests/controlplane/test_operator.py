@@ -159,9 +159,12 @@ def test_a_job_of_many_images_runs_as_an_indexed_job(cluster: Cluster, running: 
     assert status["results"]["key"] == f"jobs/{uid}/results/"
     cluster.plane.kubectl("wait", "--for=condition=Finished", "--timeout=5s", "-n", cluster.namespace, "ij/many")
     columns = cluster.plane.kubectl("get", "ij", "many", "-n", cluster.namespace, "--no-headers").split()
-    assert columns[:6] == ["many", "Succeeded", "100", "25", "0", "25"]
+    assert columns[:6] == ["many", "Succeeded", "100%", "25", "0", "25"]
     assert asyncio.run(S3Objects(s3).head("outputs/many/24.jpg"))
-    assert "Complete" in cluster.plane.kubectl("describe", "ij", "many", "-n", cluster.namespace)
+    assert cluster.plane.kubectl("get", "ij", "many", "-n", cluster.namespace, "-o", "wide", "--no-headers").split()[9].endswith("s")
+    described = " ".join(cluster.plane.kubectl("describe", "ij", "many", "-n", cluster.namespace).split())
+    assert "Message: 25 of 25 images succeeded, 0 failed" in described
+    assert "Reason: NotFailed Status: False Type: Failed" in described
     cluster.delete("many")
     wait_until(lambda: not cluster.jobs("many"), 30)
 

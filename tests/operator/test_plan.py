@@ -153,6 +153,15 @@ def test_a_status_that_was_written_is_not_written_again() -> None:
             assert not rewritten or status.state.final or of(actions.CreateJob, todo), (job.spec, job.status.state, seen, todo, again)
 
 
+@pytest.mark.parametrize("state", list(State))
+def test_every_condition_can_be_read_aloud(state: State) -> None:
+    job = ImageJob(JobKey("ns", "job"), spec(2), uid="uid", generation=1)
+    status = at(job, state, late=False)
+    assert all(each.message for each in status.conditions)
+    denied = {each.reason for each in status.conditions if not each.status and each.type is not ConditionType.FINISHED}
+    assert not denied & {Reason.SUCCEEDED, Reason.PARTIALLY_SUCCEEDED, Reason.QUEUED, Reason.RUNNING, Reason.SUSPENDED}
+
+
 @pytest.mark.parametrize("first", ["suspend", "cancel", "delete"])
 @pytest.mark.parametrize("second", ["suspend", "cancel", "delete"])
 def test_the_order_of_switches_does_not_matter(first: str, second: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from imagejobs_contract import limits
 from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.times import parse_time, show_time
+from imagejobs_contract.times import parse_time, show_duration, show_time
 
 
 class State(StrEnum):
@@ -57,7 +57,10 @@ class Reason(StrEnum):
     JOB_CREATED = "JobCreated"
     RUNNING = "Running"
     SUSPENDED = "Suspended"
+    NOT_SUSPENDED = "NotSuspended"
     RESUMED = "Resumed"
+    NOT_FINISHED = "NotFinished"
+    NOT_FAILED = "NotFailed"
     SUCCEEDED = "Succeeded"
     PARTIALLY_SUCCEEDED = "PartiallySucceeded"
     ALL_FAILED = "AllFailed"
@@ -203,7 +206,10 @@ class Status:
         return replace(self, conditions=tuple(each for each in self.conditions if each.type != kind))
 
     def to_body(self) -> dict[str, Any]:
-        """Return `.status` as the CRD has it; {} for a job no operator has seen."""
+        """Return `.status` as the CRD has it; {} for a job no operator has seen.
+
+        `progress` and `duration` are for kubectl's columns, and never read.
+        """
         if self == Status():
             return {}
         counts = self.counts
@@ -213,6 +219,7 @@ class Status:
             "conditions": [_condition_body(each) for each in self.conditions],
             "items": {name: getattr(counts, name) for name in ("total", "active", "succeeded", "failed")},
             "progressPercent": counts.percent,
+            "progress": f"{counts.percent}%",
             "attempt": self.attempt,
             "estimatedRemainingSeconds": self.estimated_remaining_seconds,
             "failures": [{"name": each.name, "code": each.code, "message": each.message} for each in self.failures],
@@ -224,6 +231,7 @@ class Status:
             "startTime": show_time(self.started) if self.started else None,
             "completionTime": show_time(self.completed) if self.completed else None,
             "durationSeconds": self.duration_seconds,
+            "duration": None if self.duration_seconds is None else show_duration(self.duration_seconds),
             "callback": _callback_body(self.callback) if self.callback else None,
         }
         return {name: value for name, value in body.items() if value is not None and value != []}

@@ -33,3 +33,19 @@ def parse_time(text: object) -> datetime | None:
 def show_time(time: datetime) -> str:
     """Return the time as Kubernetes' metav1.Time writes it: whole seconds and `Z`."""
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def show_duration(seconds: int) -> str:
+    """Return a duration as kubectl writes one: two units at most, and the smaller one only while it says something (`HumanDuration`)."""
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86_400
+    if seconds < 120:
+        return f"{seconds}s"
+    if minutes < 180:
+        return _joined(f"{minutes}m", f"{seconds % 60}s", minutes < 10)
+    if hours < 48:
+        return _joined(f"{hours}h", f"{minutes % 60}m", hours < 8)
+    return _joined(f"{days}d", f"{hours % 24}h", days < 8)
+
+
+def _joined(large: str, small: str, both: bool) -> str:
+    return large + small if both and not small.startswith("0") else large

@@ -14,6 +14,11 @@ from imagejobs_operator.observed import Case, Results
 
 MAX_MESSAGE = 1024
 UNSIGNED = "nobody is told: the operator has nothing to sign with (WEBHOOK_SECRETS)"
+ACCEPTED = "the spec can be run as it stands"
+WAITS = {Reason.QUEUED: "the images wait for a worker", Reason.RUNNING: "images are being worked on", Reason.SUSPENDED: "the job was asked to wait"}
+"""Why a job is not finished, for people."""
+NOT_FINISHED = "the job has not ended"
+NOT_SUSPENDED = "nobody asked the job to wait"
 
 
 def pending(case: Case) -> Status:
@@ -35,7 +40,7 @@ def suspended(case: Case) -> Status:
     """Return the status of a job that was asked to wait; its clocks start anew when it goes on, as a Job's do."""
     counts = replace(case.status.counts, active=0)
     case = case.having(state=State.SUSPENDED, counts=counts, queued=None, started=None, estimated_remaining_seconds=None)
-    status = _with(_accepted(case), case.now, ConditionType.SUSPENDED, True, Reason.SUSPENDED)
+    status = _with(_accepted(case), case.now, ConditionType.SUSPENDED, True, Reason.SUSPENDED, WAITS[Reason.SUSPENDED])
     return _not_finished(_calm(status), case.now, Reason.SUSPENDED)
 
 
@@ -60,17 +65,19 @@ def finished(case: Case, end: tuple[State, Reason], results: Results) -> Status:
     status = _with_results(case, results)
     message = sentence(results.counts)
     complete, failed = state in (State.SUCCEEDED, State.PARTIALLY_SUCCEEDED), state is State.FAILED
-    status = _with(status, case.now, ConditionType.SUSPENDED, False, reason)
+    status = _not_suspended(status, case.now)
     status = _with(status, case.now, ConditionType.FINISHED, True, reason, message)
-    status = _with(status, case.now, ConditionType.COMPLETE, complete, reason, message if complete else "")
-    status = _with(status, case.now, ConditionType.FAILED, failed, reason, message if failed else "")
+    status = _with(status, case.now, ConditionType.COMPLETE, complete, reason, message)
+    status = _with(status, case.now, ConditionType.FAILED, failed, reason if failed else Reason.NOT_FAILED, message)
     return callback_due(case, _calm(status), status.attempt) if case.job.spec.callback_url else _calm(status)
 
 
 def callback_due(case: Case, status: Status, attempt: int) -> Status:
     """Return the status of an ended job of which somebody is to be told."""
     due = Callback(CallbackState.PENDING, attempt, case.job.spec.repeat_callback, since=case.now, next=case.now)
-    reason, message = (Reason.CALLBACK_PENDING, "") if case.rules.callbacks else (Reason.CALLBACK_UNSIGNED, UNSIGNED)
+    reason, message = (
+        (Reason.CALLBACK_PENDING, "the receiver has not been told yet") if case.rules.callbacks else (Reason.CALLBACK_UNSIGNED, UNSIGNED)
+    )
     return callback_ended(case, status, due, reason, message)
 
 
@@ -82,7 +89,8 @@ def callback_ended(case: Case, status: Status, callback: Callback, reason: Reaso
 
 def sentence(counts: Counts) -> str:
     """Return how a job ended, for people."""
-    return f"{counts.succeeded} of {counts.total} images succeeded, {counts.failed} failed"
+    left = counts.total - counts.done
+    return f"{counts.succeeded} of {counts.total} images succeeded, {counts.failed} failed" + (f", {left} were not done" if left else "")
 
 
 def acknowledged(job: ImageJob) -> Status:
@@ -101,25 +109,30 @@ def _with_results(case: Case, results: Results) -> Status:
 
 
 def _going_on(case: Case, reason: Reason) -> Status:
-    status = _with(_accepted(case), case.now, ConditionType.SUSPENDED, False, reason)
+    status = _not_suspended(_accepted(case), case.now)
     status = _not_finished(status, case.now, reason).without_condition(ConditionType.STALLED)
-    return _with(status, case.now, ConditionType.RECONCILING, True, reason)
+    return _with(status, case.now, ConditionType.RECONCILING, True, reason, WAITS[reason])
 
 
 def _accepted(case: Case) -> Status:
     """Return the status with the generation that was acted upon: not yet the newest, if that asks for an attempt that is still to come."""
     behind = wanted(case.job.spec) > case.status.attempt and not case.job.spec.cancel
     status = replace(case.status, observed_generation=case.status.observed_generation if behind else case.job.generation)
-    status = _with(status, case.now, ConditionType.ACCEPTED, True, Reason.ACCEPTED).without_condition(ConditionType.CALLBACK_DELIVERED)
+    status = _with(status, case.now, ConditionType.ACCEPTED, True, Reason.ACCEPTED, ACCEPTED).without_condition(ConditionType.CALLBACK_DELIVERED)
     if case.job.spec.callback_url and not case.rules.callbacks:
         # Told while there is time to set it; the API takes no such job.
         return _with(status, case.now, ConditionType.CALLBACK_DELIVERED, False, Reason.CALLBACK_UNSIGNED, UNSIGNED)
     return status
 
 
+def _not_suspended(status: Status, now: datetime) -> Status:
+    return _with(status, now, ConditionType.SUSPENDED, False, Reason.NOT_SUSPENDED, NOT_SUSPENDED)
+
+
 def _not_finished(status: Status, now: datetime, reason: Reason) -> Status:
-    for kind in (ConditionType.FINISHED, ConditionType.COMPLETE, ConditionType.FAILED):
-        status = _with(status, now, kind, False, reason)
+    status = _with(status, now, ConditionType.FINISHED, False, reason, WAITS[reason])
+    for kind in (ConditionType.COMPLETE, ConditionType.FAILED):
+        status = _with(status, now, kind, False, Reason.NOT_FINISHED, NOT_FINISHED)
     return status
 
 

@@ -40,7 +40,7 @@ def write(case: Case, status: Status) -> tuple[Action, ...]:
 def end(case: Case, state: State, reason: Reason, results: Results) -> tuple[Action, ...]:
     """Return what makes the end of a job known."""
     status = conditions.finished(case, (state, reason), results)
-    good = state in (State.SUCCEEDED, State.PARTIALLY_SUCCEEDED)
+    good = state is not State.FAILED  # a job that was cancelled did as it was told
     told = Emit(reason, conditions.sentence(results.counts), warning=not good)
     return (WriteStatus(status), announcement(case.job, status), told)
 
