@@ -1,6 +1,6 @@
 # Everything a developer does here. CI calls the same targets and has no logic of its own.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fmt images e2e chart bench bench-job bench-pod bench-hostile fuzz lock docs
+.PHONY: help setup run test check fmt images e2e chart bench bench-job bench-load bench-pod bench-hostile fuzz lock docs
 BIN := .venv/bin
 STAMP := .venv/ready
 MEMBERS := contract api operator worker cli
@@ -58,6 +58,9 @@ bench: setup ## Measure the worker against sharp and pyvips (minutes); ARGS="FOL
 
 bench-job: setup ## Measure one small image from POST to the finished answer, with T1 beside it
 	@PYTHONPATH=tests $(BIN)/python tests/bench/small_job.py $(ARGS)
+
+bench-load: setup ## Measure all of the service under load beside a Node server with sharp on the same storage (5 minutes)
+	@PYTHONPATH=tests $(BIN)/python tests/bench/load.py $(ARGS)
 
 bench-pod: setup ## Measure what one image costs a pod of a Job, from exec to exit; ARGS="--images 60 --parallel 2" for many
 	@PYTHONPATH=tests $(BIN)/python tests/bench/pod.py $(ARGS)

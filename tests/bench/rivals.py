@@ -6,20 +6,21 @@ import sys
 from pathlib import Path
 
 SHARP = "0.35.5"
+SERVER = (f"sharp@{SHARP}", "busboy@1.6.0", "@aws-sdk/client-s3@3.1169.0", "@aws-sdk/s3-request-presigner@3.1169.0")
 VIPS = ("pyvips==3.2.0", "pyvips-binary==8.18.7")
 HERE = Path(__file__).parent
 
 
 def sharp(cache: Path) -> list[str] | None:
     """Return the command that runs sharp, None where there is no Node."""
-    node, npm, home = shutil.which("node"), shutil.which("npm"), cache / "sharp"
-    if not node or not npm:
-        return None
-    if not (home / "node_modules/sharp").exists():
-        home.mkdir(parents=True, exist_ok=True)
-        quiet = ("--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error")
-        _run(npm, "install", "--prefix", str(home), *quiet, f"sharp@{SHARP}")
-    return [node, str(HERE / "through_sharp.js"), str(home / "node_modules/sharp")]
+    node = _with_modules(cache / "sharp", f"sharp@{SHARP}")
+    return node and [node, str(HERE / "through_sharp.js"), str(cache / "sharp/node_modules/sharp")]
+
+
+def server(cache: Path) -> list[str] | None:
+    """Return the command that serves sharp over HTTP and stores in S3, None where there is no Node; see there for its arguments."""
+    node = _with_modules(cache / "server", *SERVER)
+    return node and [node, str(HERE / "through_server.js"), str(cache / "server/node_modules")]
 
 
 def vips(cache: Path) -> list[str]:
@@ -35,6 +36,19 @@ def vips(cache: Path) -> list[str]:
 def worker(plain: bool = False) -> list[str]:
     """Return the command that runs the worker's own step, without the SIMD resizer if it shall be plain."""
     return [sys.executable, str(HERE / "through_worker.py"), "plain" if plain else "simd"]
+
+
+def _with_modules(home: Path, *modules: str) -> str | None:
+    """Install modules, once, and return Node."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if not node or not npm:
+        return None
+    if not (home / "ready").exists():
+        home.mkdir(parents=True, exist_ok=True)
+        quiet = ("--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error")
+        _run(npm, "install", "--prefix", str(home), *quiet, *modules)
+        (home / "ready").touch()
+    return node
 
 
 def _run(*command: str) -> None:

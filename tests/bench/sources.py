@@ -1,6 +1,6 @@
 """Makes the inputs of the bench: one photo, brought to the sizes of cameras with grain of its own, so that bytes per pixel are a camera's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +14,13 @@ PROFILE = pictures.p3_profile()
 _BAND = 500
 
 
-def make(folder: Path, photo: Path | None) -> None:
-    """Write all inputs that are not there yet.
+def make(folder: Path, photo: Path | None, only: Collection[str] = ()) -> None:
+    """Write the inputs that are not there yet.
 
     Args:
         folder: Where to.
         photo: What they are made of; None makes that too.
+        only: Files that are wanted beside the photo itself, all if none is named.
     """
     folder.mkdir(parents=True, exist_ok=True)
     data = photo.read_bytes() if photo else pictures.saved(pictures.photo(*T1), "jpeg", quality=85)
@@ -36,7 +37,7 @@ def make(folder: Path, photo: Path | None) -> None:
     }
     image = pictures.opened(data).convert("RGB")
     for name, maker in makers.items():
-        if not (folder / name).exists():
+        if (not only or name in only) and not (folder / name).exists():
             (folder / name).write_bytes(maker(image))
 
 

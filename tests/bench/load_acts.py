@@ -1,0 +1,174 @@
+"""The three measurements of the load bench, and what came of them."""
+
+import io
+import json
+import statistics
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import httpx2
+from PIL import Image
+
+import load_client
+import load_costs
+from load_client import Answer
+from load_sides import KEEPS, OURS, WIDTH, Side
+
+WARM_UP_IMAGES = 60
+OVERLOAD_CLIENTS = 64
+HEALTH_SECONDS = 0.1
+"""Between two looks at `/healthz`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One side for some seconds; processor time is of one finished image, in milliseconds.
+
+    Attributes:
+        others: Cores that programs used which have nothing to do with it.
+    """
+
+    images: int
+    seconds: float
+    cpu: Mapping[str, float]
+    client_cpu: float
+    others: float
+    api_mb: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Steady:
+    """The first measurement: rounds and answers by side."""
+
+    rounds: Mapping[str, list[Round]]
+    answers: Mapping[str, list[Answer]]
+
+    def ratios(self, rival: str) -> list[float]:
+        """Return how many times a rival's throughput ours has, round by round."""
+        pairs = zip(self.rounds[OURS], self.rounds.get(rival, []), strict=False)
+        return [(mine.images / mine.seconds) / (its.images / its.seconds) for mine, its in pairs]
+
+    def tail(self, side: str) -> float:
+        """Return p99 in terms of p50."""
+        found = self.answers[side]
+        return load_client.percentile(found, 0.99) / load_client.percentile(found, 0.5)
+
+    @property
+    def missed(self) -> bool:
+        """Tell whether a target was missed."""
+        ratios = self.ratios(KEEPS["both"])
+        return (bool(ratios) and statistics.median(ratios) < 1.0) or self.tail(OURS) >= 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The second: seconds for all images, by side."""
+
+    images: int
+    seconds: Mapping[str, list[float]]
+
+    def ratio(self, rival: str) -> float:
+        """Return how many times faster than a rival we are."""
+        return statistics.median(its / mine for mine, its in zip(self.seconds[OURS], self.seconds[rival], strict=True))
+
+    @property
+    def missed(self) -> bool:
+        """Tell whether the target was missed."""
+        return KEEPS["both"] in self.seconds and self.ratio(KEEPS["both"]) < 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Overload:
+    """The third.
+
+    Attributes:
+        unexplained: 429s without Retry-After.
+        health: Seconds that each look took.
+        api_mb: Every half second.
+    """
+
+    statuses: Mapping[int, int]
+    unexplained: int
+    health: tuple[float, ...]
+    api_mb: tuple[float, ...]
+
+    @property
+    def missed(self) -> bool:
+        """Tell whether a target was missed."""
+        wrong = sum(count for status, count in self.statuses.items() if status not in (200, 202, 429))
+        return bool(wrong or self.unexplained) or not self.statuses.get(429) or max(self.health) > 0.2 or max(self.api_mb) > 200
+
+
+def steady(sides: Sequence[Side], storage: load_costs.Pids, clients: int, seconds: float, rounds: int) -> Steady:
+    """Let the sides take turns; who begins changes from round to round."""
+    for side in sides:
+        _check(load_client.for_images(side.target, clients, WARM_UP_IMAGES)[-1])
+    found: dict[str, list[Round]] = {side.name: [] for side in sides}
+    answers: dict[str, list[Answer]] = {side.name: [] for side in sides}
+    for number in range(rounds):
+        for side in (*sides[number % len(sides) :], *sides[: number % len(sides)]):
+            came, result = _round(side, storage, clients, seconds / rounds)
+            found[side.name].append(result)
+            answers[side.name] += came
+    return Steady(found, answers)
+
+
+def _round(side: Side, storage: load_costs.Pids, clients: int, seconds: float) -> tuple[list[Answer], Round]:
+    pids = {**side.parts, **storage}
+    before, began = load_costs.spent(pids), time.monotonic()
+    with load_costs.sampled(lambda: load_costs.resident_mb(side.parts.get("api", 0))) as memory:
+        answers = load_client.for_seconds(side.target, clients, seconds)
+    took, used = time.monotonic() - began, load_costs.spent(pids).since(before)
+    images = sum(answer.status == 200 for answer in answers)
+    cpu = {name: 1000 * spent / images for name, spent in used.parts.items()}
+    return answers, Round(images, took, cpu, 1000 * used.client / images, used.others / took, tuple(memory))
+
+
+def _check(answer: Answer) -> None:
+    """See that an answer is what it should be, and leads to the picture."""
+    assert answer.status == 200, answer.body
+    link = json.loads(answer.body)["download_url"]
+    found = httpx2.get(link, follow_redirects=True)
+    assert found.status_code == 200, found.text
+    assert Image.open(io.BytesIO(found.content)).size[0] == WIDTH
+
+
+def batch(sides: Sequence[Side], clients: int, images: int, rounds: int) -> Batch:
+    """Let the sides take turns with all the images."""
+    taken: dict[str, list[float]] = {side.name: [] for side in sides}
+    for number in range(rounds):
+        for side in (*sides[number % len(sides) :], *sides[: number % len(sides)]):
+            with load_costs.clocked() as clock:
+                answers = load_client.for_images(side.target, clients, images)
+                taken[side.name].append(clock())
+            assert all(answer.status == 200 for answer in answers), Counter(answer.status for answer in answers)
+    return Batch(images, taken)
+
+
+def overload(side: Side, seconds: float) -> Overload:
+    """Send more than there is room for."""
+    health: list[float] = []
+    ended = threading.Event()
+    watcher = threading.Thread(target=_watch_health, args=(side, health, ended))
+    watcher.start()
+    try:
+        with load_costs.sampled(lambda: load_costs.resident_mb(side.parts["api"])) as memory:
+            answers = load_client.for_seconds(side.target, OVERLOAD_CLIENTS, seconds)
+    finally:
+        ended.set()
+        watcher.join()
+    refused = [answer for answer in answers if answer.status == 429]
+    unexplained = sum(answer.retry_after is None for answer in refused)
+    return Overload(dict(Counter(answer.status for answer in answers)), unexplained, tuple(health), tuple(memory))
+
+
+def _watch_health(side: Side, health: list[float], ended: threading.Event) -> None:
+    connection = load_client.Connection(side.target.host, side.target.port)
+    request = f"GET /healthz HTTP/1.1\r\nHost: {side.target.host}:{side.target.port}\r\n\r\n".encode()
+    while not ended.wait(HEALTH_SECONDS):
+        answer = connection.ask(request)
+        health.append(answer.seconds if answer.status == 200 else float("inf"))
+    connection.close()

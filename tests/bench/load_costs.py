@@ -1,0 +1,110 @@
+"""What processes cost: processor time, memory and descriptors of a process and all that it started, read from /proc."""
+
+import os
+import resource
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import localstack
+
+TICKS = os.sysconf("SC_CLK_TCK")
+MB = 2**20
+SAMPLE_SECONDS = 0.5
+Pids = Mapping[str, int]
+"""Processes by the part of which they are the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """Processor seconds so far: of parts, of this process, and of everything on the machine."""
+
+    parts: Mapping[str, float]
+    client: float
+    machine: float
+
+    def since(self, before: "Seconds") -> "Seconds":
+        """Return what was spent in between."""
+        parts = {name: seconds - before.parts.get(name, 0.0) for name, seconds in self.parts.items()}
+        return Seconds(parts, self.client - before.client, self.machine - before.machine)
+
+    @property
+    def others(self) -> float:
+        """Return what was spent by processes that have nothing to do with us."""
+        return max(0.0, self.machine - self.client - sum(self.parts.values()))
+
+
+def spent(pids: Pids) -> Seconds:
+    """Return what was spent until now."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    fields = Path("/proc/stat").read_text().splitlines()[0].split()[1:]
+    busy = sum(map(int, fields[:3])) + sum(map(int, fields[5:8]))
+    return Seconds({name: _of_tree(pid) for name, pid in pids.items()}, used.ru_utime + used.ru_stime, busy / TICKS)
+
+
+def _of_tree(pid: int) -> float:
+    """Return the seconds of a process, its living descendants, and those that they have waited for."""
+    return sum(map(_of_one, (pid, *localstack.descendants(pid))))
+
+
+def _of_one(pid: int) -> float:
+    with suppress(OSError):
+        return sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:15])) / TICKS
+    return 0.0
+
+
+def resident_mb(pid: int) -> float:
+    """Return what a process holds in memory."""
+    with suppress(OSError, ValueError):
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / MB
+    return 0.0
+
+
+def tree_mb(pid: int) -> float:
+    """Return what a process and its descendants hold together (PSS: shared pages are counted once)."""
+    return sum(map(_pss_mb, (pid, *localstack.descendants(pid))))
+
+
+def _pss_mb(pid: int) -> float:
+    with suppress(OSError, StopIteration):
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+    return 0.0
+
+
+def descriptors(pid: int) -> int:
+    """Return how many descriptors a process and its descendants have open."""
+    count = 0
+    for each in (pid, *localstack.descendants(pid)):
+        with suppress(OSError):
+            count += len(os.listdir(f"/proc/{each}/fd"))  # noqa: PTH208 - half the time of iterdir
+    return count
+
+
+@contextmanager
+def sampled(look: Callable[[], float], seconds: float = SAMPLE_SECONDS) -> Iterator[list[float]]:
+    """Look again and again as long as the block runs; yield what is seen, as it grows."""
+    seen: list[float] = []
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(seconds):
+            seen.append(look())
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        ended.set()
+        thread.join()
+
+
+@contextmanager
+def clocked() -> Iterator[Callable[[], float]]:
+    """Yield what tells the seconds since the block began."""
+    began = time.monotonic()
+    yield lambda: time.monotonic() - began

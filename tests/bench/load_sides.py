@@ -1,0 +1,70 @@
+"""The two that the load bench compares: all of `imagejobs local`, and a Node server with sharp that puts into the same SeaweedFS.
+
+One SeaweedFS serves both, so that its version, its bucket and the rule that fsyncs every write are the same.
+"""
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import load_client
+import localstack
+from load_client import Target
+from load_costs import Pids
+
+OURS = "imagejobs"
+KEEPS = {"both": "node+sharp, both", "result": "node+sharp, result"}
+"""What the rival stores: original and result as we do, or the result alone."""
+WIDTH, QUALITY = 720, 80
+BUCKET = "imagejobs"
+STORAGE = "seaweedfs"
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the contestants.
+
+    Attributes:
+        parts: Its processes; those of the storage are in the storage's part, whoever uses it.
+    """
+
+    name: str
+    target: Target
+    parts: Pids
+
+
+def parts(stack: localstack.LocalStack) -> Pids:
+    """Return the processes of a running stack."""
+    words = {"api": "imagejobs_api", "operator": "imagejobs_operator", "valkey": "valkey-server", STORAGE: "weed"}
+    workers = [pid for pid in localstack.children(stack.pid) if "imagejobs_worker" in localstack.command_line(pid)]
+    return {name: stack.part(word) for name, word in words.items()} | {f"worker-{n}": pid for n, pid in enumerate(sorted(workers), 1)}
+
+
+def ours(stack: localstack.LocalStack, photo: bytes) -> Side:
+    """Return the stack as a contestant."""
+    target = load_client.target(f"{stack.url}/api/resize", photo, width=WIDTH, quality=QUALITY, format="jpeg")
+    return Side(OURS, target, {name: pid for name, pid in parts(stack).items() if name != STORAGE})
+
+
+@contextmanager
+def rival(command: list[str], stack: localstack.LocalStack, keeps: str, photo: bytes) -> Iterator[Side]:
+    """Run the rival on the stack's storage for the length of the block."""
+    arguments = [*command, keeps, stack.fact("S3"), BUCKET]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, env=_environ(stack)) as process:
+        assert process.stdout is not None
+        try:
+            port = int(process.stdout.readline())
+            target = load_client.target(f"http://127.0.0.1:{port}/resize", photo, width=WIDTH, quality=QUALITY)
+            yield Side(KEEPS[keeps], target, {"node": process.pid})
+        finally:
+            process.kill()
+
+
+def _environ(stack: localstack.LocalStack) -> Mapping[str, str]:
+    told = json.loads(Path(stack.data / "s3-credentials.json").read_text())
+    keys = {"AWS_ACCESS_KEY_ID": told["access_key_id"], "AWS_SECRET_ACCESS_KEY": told["secret_access_key"]}
+    return {**os.environ, **keys, "NODE_NO_WARNINGS": "1"}  # the SDK tells at each start which Node it will want next year
