@@ -20,7 +20,7 @@ $(STAMP): requirements.lock $(MEMBERS:%=%/pyproject.toml) tools/setup
 run: setup ## Run everything on this machine, until Ctrl-C
 	@exec $(BIN)/imagejobs local $(ARGS)
 
-test: setup ## Test everything but e2e against real servers (compiles a control plane and helm if Go is there: minutes, once)
+test: setup ## Test everything but e2e against real servers (makes a control plane, helm and linters if Go is there: minutes, once)
 	@tests/programs/with $(BIN)/pytest $(ARGS)
 
 check: setup ## Read everything and change nothing: format, lint, types, layers, layout, members, generated pages
