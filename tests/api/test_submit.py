@@ -170,7 +170,7 @@ def test_equal_names_in_a_batch_keep_their_results_apart(service):
 def test_what_the_job_says_of_its_uploads(service):
     answer = batch(service, [("a.jpg", JPEG), ("b.jpg", JPEG)])
     job = service.stand_in.job(answer.json()["batch_job_id"])
-    assert job.annotations == {"imagejobs.dev/uploads": f"uploads/{job.key.name}/"}
+    assert job.annotations == {"imagejobs.dev/uploads": f"uploads/{job.key.name}/", "imagejobs.dev/request-id": answer.headers["X-Request-ID"]}
     assert [item.key for item in job.spec.items] == [f"uploads/{job.key.name}/{n}" for n in range(2)]
     assert service.keys(f"uploads/{job.key.name}/") == [item.key for item in job.spec.items]
 

@@ -30,7 +30,7 @@ def test_one_url_is_answered_like_a_resize(service, kind):
     assert (answer.status_code, body["state"], body["width"], body["error"]) == (200, "Succeeded", 40, None)
     job = service.stand_in.job(body["job_id"])
     assert [(item.name, item.url, item.key) for item in job.spec.items] == [("Big photo.jpg", PHOTO, None)]
-    assert job.annotations == {}
+    assert list(job.annotations) == ["imagejobs.dev/request-id"]
 
 
 def test_json_values_are_taken_as_they_are(service):

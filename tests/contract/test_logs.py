@@ -1,7 +1,9 @@
+import asyncio
 import io
 import json
 import logging
 
+from imagejobs_contract import logs
 from imagejobs_contract.logs import JsonFormatter
 
 
@@ -33,3 +35,26 @@ def test_a_traceback_is_in_the_line():
     except ValueError:
         line = logged("failed", exc_info=True)
     assert "ValueError: why" in line["error"]
+
+
+def test_all_lines_of_a_piece_of_work_name_what_it_is_about():
+    with logs.about(job_id="j1", caller="", request_id=None):
+        logs.tell(request_id="r1")
+        with logs.about(image=0):
+            inner = logged("ended", extra={"job_id": "j2"})
+        outer = logged("ended")
+    assert (inner["job_id"], inner["request_id"], inner["image"]) == ("j2", "r1", 0)
+    assert (outer["job_id"], outer["request_id"], "image" in outer, "caller" in outer) == ("j1", "r1", False, False)
+    assert not {"job_id", "request_id"} & logged("idle").keys()
+
+
+def test_tasks_side_by_side_do_not_name_each_other():
+    async def work(name: str) -> dict:
+        logs.tell(job_id=name)
+        await asyncio.sleep(0)
+        return logged("ended")
+
+    async def both() -> list[dict]:
+        return await asyncio.gather(work("a"), work("b"))
+
+    assert [line["job_id"] for line in asyncio.run(both())] == ["a", "b"]

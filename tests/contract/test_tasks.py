@@ -7,11 +7,13 @@ from hypothesis import strategies as st
 from imagejobs_contract.imagejob import Item
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.options import Fit, Format, Variant
+from imagejobs_contract.origin import Origin
 from imagejobs_contract.tasks import Task
 
 TASK = Task(
     JobKey("default", "j1"), "u1", 3, Item("é.jpg", key="uploads/x/3"), (Variant(width=4, height=3, fit=Fit.COVER, format=Format.AVIF),),
     "outputs/j1", attempt=2, attempts=5, cache_control="no-store", expires=1_800_000_000.5, caller="ada",
+    origin=Origin("order-17", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
 )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ import falcon.asgi
 from imagejobs_api.callers.caller import Caller
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageJobsError, TooLarge
+from imagejobs_contract.origin import Origin
 
 Event = dict[str, Any]
 Receive = Callable[[], Awaitable[Event]]
@@ -54,6 +55,12 @@ class Request(falcon.asgi.Request):
         """Return who asks. Known from `Gate` on, and so in every resource."""
         caller: Caller = self.context.caller
         return caller
+
+    @property
+    def origin(self) -> Origin:
+        """Return what a job that this request makes is to name. Known from `RequestLog` on."""
+        origin: Origin = self.context.origin
+        return origin
 
 
 class App(falcon.asgi.App[Request, falcon.asgi.Response]):

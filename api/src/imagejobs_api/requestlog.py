@@ -1,7 +1,6 @@
 """Gives every request an id and writes one log line for each. Never logs queries, bodies, keys, or links."""
 
 import logging
-import re
 import secrets
 import time
 from typing import Any
@@ -11,10 +10,11 @@ from falcon.asgi import Response
 from imagejobs_api.callers import apikeys
 from imagejobs_api.callers.caller import Caller
 from imagejobs_api.connection import Request
+from imagejobs_contract import logs
+from imagejobs_contract.origin import REQUEST_ID, Origin
 
 HEADER = "X-Request-ID"
 
-_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _QUIET = ("/healthz", "/readyz")
 
 log = logging.getLogger(__name__)
@@ -26,13 +26,15 @@ class RequestLog:
     async def process_request(self, req: Request, resp: Response) -> None:
         """Take over the caller's id if it is a harmless one, else make one."""
         given = req.get_header(HEADER) or ""
-        resp.set_header(HEADER, given if _ID.fullmatch(given) else secrets.token_hex(8))
+        request_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        resp.set_header(HEADER, request_id)
+        req.context.origin = Origin(request_id)
+        logs.tell(request_id=request_id)
         req.context.started = time.perf_counter()
 
     async def process_response(self, req: Request, resp: Response, resource: object, req_succeeded: bool) -> None:
         """Log the request."""
         line: dict[str, Any] = {
-            "request_id": resp.get_header(HEADER),
             "method": req.method,
             "path": apikeys.hidden(req.path[:200]),
             "status": resp.status_code,

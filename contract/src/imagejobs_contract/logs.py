@@ -1,11 +1,19 @@
-"""Logs as JSON lines on standard error: `time level event`, and what the caller adds in `extra={"job_id": ...}`."""
+"""Logs as JSON lines on standard error.
+
+Each has `time level program event`, what all lines of a piece of work name (`about`), and what the caller adds in `extra={"reason": ...}`.
+"""
 
 import json
 import logging
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 
 _PLAIN = frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {"message", "asctime", "taskName"}
+
+_ABOUT: ContextVar[Mapping[str, object]] = ContextVar("about", default={})  # noqa: B039 - never changed, only replaced
 
 READY = "ready"
 """The event that each program logs once it does its work; `imagejobs local` waits for it."""
@@ -26,10 +34,27 @@ class JsonFormatter(logging.Formatter):
             "program": self._program,
             "event": record.getMessage(),
         }
+        line |= _ABOUT.get()
         line |= {name: value for name, value in record.__dict__.items() if name not in _PLAIN}
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False, default=str)
+
+
+def tell(**facts: object) -> None:
+    """Let all further lines of this task, and of those that it starts, name these facts; "" and None are left out."""
+    _ABOUT.set({**_ABOUT.get(), **{name: value for name, value in facts.items() if value not in ("", None)}})
+
+
+@contextmanager
+def about(**facts: object) -> Iterator[None]:
+    """Let the lines of a block name these facts."""
+    token = _ABOUT.set(_ABOUT.get())
+    try:
+        tell(**facts)
+        yield
+    finally:
+        _ABOUT.reset(token)
 
 
 def configure(program: str, level: str = "INFO") -> None:
@@ -37,3 +62,4 @@ def configure(program: str, level: str = "INFO") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(program))
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.captureWarnings(True)

@@ -1,12 +1,13 @@
 """One image's work as it travels to a pool worker: a value, and its JSON."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from imagejobs_contract.imagejob import Item, item_body, read_item
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.options import DEFAULT_VARIANT, Variant, read_variant, variant_body
+from imagejobs_contract.origin import Origin
 from imagejobs_contract.reader import Reader
 
 
@@ -21,6 +22,7 @@ class Task:
         prefix: S3 prefix of the outputs.
         expires: Seconds since the epoch after which the work is no longer wanted (the job's deadline).
         caller: Whose job it is (`imagejobs.dev/caller`), "" for nobody's.
+        origin: For logs and spans.
     """
 
     key: JobKey
@@ -34,15 +36,21 @@ class Task:
     cache_control: str | None = None
     expires: float = 0.0
     caller: str = ""
+    origin: Origin = field(default_factory=Origin)
 
     @property
     def owner(self) -> str:
         """Return whose images these are: no process that decodes one of them has seen another owner's."""
         return f"{self.key.namespace}/{self.caller}"
 
+    def about(self) -> dict[str, object]:
+        """Return what every log line about the image names."""
+        known = {"job_id": self.key.name, "image": self.index, "caller": self.caller, "request_id": self.origin.request_id}
+        return {name: value for name, value in known.items() if value != ""}
+
     def to_json(self) -> str:
         """Return the task as one JSON object."""
-        body = {
+        body: dict[str, Any] = {
             "namespace": self.key.namespace,
             "name": self.key.name,
             "uid": self.uid,
@@ -56,7 +64,7 @@ class Task:
             "expires": self.expires,
             "caller": self.caller,
         }
-        return json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+        return json.dumps(body | self.origin.to_body(), separators=(",", ":"), ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Task":
@@ -87,6 +95,7 @@ class Task:
                 expires=float(body["expires"]),
                 # An operator of an older release does not send it.
                 caller=str(body.get("caller", "")),
+                origin=Origin.read(body),
             )
         except (KeyError, TypeError, AttributeError) as ex:
             raise ValueError(f"not a task: {ex!r}") from ex

@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.names import JobKey
+from imagejobs_contract.origin import about
 from imagejobs_operator.callback import Answer, End, Ticket
 
 log = logging.getLogger(__name__)
@@ -59,12 +60,12 @@ class Courier:
             async with self._receiver(job), self._places:
                 end, why = await self._post(job, ticket.message)
         except Exception:
-            log.exception("callback failed", extra={"job_id": job.key.name})
+            log.exception("callback failed", extra=about(job))
             end, why = End.FAILED, "something failed inside imagejobs"
         finally:
             del self._begun[ticket]
         self._heard(job.key, Answer(ticket, end, why))
-        log.info("callback", extra={"job_id": job.key.name, "webhook_id": ticket.message, "end": end.value, "reason": why})
+        log.info("callback", extra=about(job) | {"webhook_id": ticket.message, "end": end.value, "reason": why})
 
     def _receiver(self, job: ImageJob) -> asyncio.Semaphore:
         host = urlsplit(job.spec.callback_url or "").netloc

@@ -1,8 +1,9 @@
-"""Events where there is no Kubernetes: log lines."""
+"""Events as log lines: all that there is of them without Kubernetes, and what outlives them with it."""
 
 import logging
 
 from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.origin import about
 from imagejobs_operator.actions import Emit
 
 log = logging.getLogger(__name__)
@@ -13,5 +14,10 @@ class LogEvents:
 
     async def emit(self, job: ImageJob, event: Emit) -> None:
         """Write one event."""
-        level = logging.WARNING if event.warning else logging.INFO
-        log.log(level, event.message, extra={"job_id": job.key.name, "reason": event.reason.value})
+        told(job, event)
+
+
+def told(job: ImageJob, event: Emit) -> None:
+    """Write one event to the log."""
+    level = logging.WARNING if event.warning else logging.INFO
+    log.log(level, event.message, extra=about(job) | {"reason": event.reason.value})

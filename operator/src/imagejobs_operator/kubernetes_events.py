@@ -11,6 +11,7 @@ from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.stores import kubernetes_calls as calls
 from imagejobs_contract.times import Clock
 from imagejobs_operator.actions import Emit
+from imagejobs_operator.events import told
 
 CONTROLLER = f"{names.GROUP}/operator"
 ACTION = "Reconcile"
@@ -25,7 +26,8 @@ class KubernetesEvents:
         self._clock = clock
 
     async def emit(self, job: ImageJob, event: Emit) -> None:
-        """Post one event."""
+        """Post one event, and write it to the log, where it is longer to be found than the hour that Kubernetes keeps it."""
+        told(job, event)
         body = event_body(job, event, self._clock().strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
         with suppress(AlreadyExists):
             await calls.send(self._client, "POST", f"/apis/events.k8s.io/v1/namespaces/{job.key.namespace}/events", body=body)

@@ -51,5 +51,5 @@ async def _counts(parts: Parts, job: ImageJob) -> Counts | None:
     try:
         return await parts.board.counts(job.uid)
     except Unavailable as ex:
-        log.warning("the board does not answer", extra={"job_id": job.key.name, "reason": ex.message})
+        log.warning("the board does not answer", extra={"reason": ex.message})
         return None

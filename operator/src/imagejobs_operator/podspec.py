@@ -10,6 +10,7 @@ from typing import Any
 
 from imagejobs_contract import names, shards
 from imagejobs_contract.imagejob import ImageJob, Profile
+from imagejobs_contract.origin import Origin, variables
 from imagejobs_contract.shards import Exit
 from imagejobs_operator.podshape import PodShape, Size
 
@@ -162,6 +163,7 @@ def _variables(job: ImageJob, attempt: int, size: Size, shape: PodShape) -> list
     """Return the variables of a pod; of two with one name Kubernetes takes the last, and which shard it is nobody else may say."""
     shard = {
         shards.ENV_NAME: job.key.name, shards.ENV_NAMESPACE: job.key.namespace, shards.ENV_UID: job.uid, shards.ENV_ATTEMPT: str(attempt),
+        **variables(job, Origin.of(job)),
     }  # fmt: skip
     by_name: dict[str, Body] = {PARALLEL: {"name": PARALLEL, "value": str(size.parallel)}}
     by_name |= {each["name"]: dict(each) for each in shape.env}

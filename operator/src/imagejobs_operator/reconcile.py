@@ -7,9 +7,11 @@ import asyncio
 import logging
 from dataclasses import replace
 
+from imagejobs_contract import logs
 from imagejobs_contract.errors import Conflict, ImageJobsError, Invalid, Misconfigured, NotFound, TooLarge, Unavailable
 from imagejobs_contract.imagejob import ImageJob, Unreadable
 from imagejobs_contract.names import JobKey
+from imagejobs_contract.origin import about
 from imagejobs_contract.status import Reason, State, Status
 from imagejobs_contract.times import Clock
 from imagejobs_operator import actions, attempts, conditions, results
@@ -50,8 +52,9 @@ class Reconciler:
             ImageJobsError: An outside system failed; try again later.
         """
         try:
-            async with asyncio.timeout(LOOK_SECONDS):
-                return await self._look(key)
+            with logs.about(job_id=key.name, namespace=key.namespace):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    return await self._look(key)
         except Conflict:
             return Again(CONFLICT_SECONDS)
 
@@ -63,6 +66,7 @@ class Reconciler:
             return Again()
         except Unreadable as ex:
             return await self._unreadable(ex)
+        logs.tell(**about(job))
         await self._clear(self._memory.meet(job, self._clock()))
         seen = await observe(self._parts, job, self._memory.past(key), self._rules)
         return await self._carry_out(job, seen)
@@ -92,7 +96,7 @@ class Reconciler:
             raise
         except ImageJobsError as ex:
             if isinstance(action, actions.CAN_BE_MISSED):
-                log.warning("skipped", extra={"job_id": job.key.name, "action": type(action).__name__, "reason": ex.message})
+                log.warning("skipped", extra={"action": type(action).__name__, "reason": ex.message})
                 return
             await self._say_why(job, seen, action, ex)
             raise
@@ -136,7 +140,7 @@ class Reconciler:
             try:
                 await self._parts.store.put_status(job, status)
             except Unreadable:
-                log.info("spec refused", extra={"job_id": job.key.name, "reason": ex.message})
+                log.info("spec refused", extra={"reason": ex.message})
         return Again()
 
     async def _clear(self, remains: Remains | None) -> None:

@@ -3,13 +3,14 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from imagejobs_contract import layout
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import NotFound, TooLarge
 from imagejobs_contract.imagejob import Item, read_item
 from imagejobs_contract.names import JobKey
+from imagejobs_contract.origin import Origin
 from imagejobs_contract.outcome import Outcome
 from imagejobs_contract.ports import ObjectStore
 from imagejobs_contract.reader import Reader
@@ -32,6 +33,8 @@ class ShardKey:
     uid: str
     attempt: int
     shard: int
+    caller: str = ""
+    origin: Origin = field(default_factory=Origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,4 +103,7 @@ def read_line(line: bytes) -> Item | str:
 
 
 def _task(key: ShardKey, work: Work, index: int, item: Item) -> Task:
-    return Task(key.job, key.uid, index, item, work.variants, work.prefix, key.attempt, work.attempts, work.cache_control)
+    return Task(
+        key.job, key.uid, index, item, work.variants, work.prefix, key.attempt, work.attempts, work.cache_control,
+        caller=key.caller, origin=key.origin,
+    )  # fmt: skip

@@ -122,4 +122,4 @@ class Leases:
 
 
 def _about(lease: Lease) -> dict[str, object]:
-    return {"job_id": lease.task.key.name, "image": lease.task.index, "entry": lease.entry}
+    return lease.task.about() | {"entry": lease.entry}

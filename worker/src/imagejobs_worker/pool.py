@@ -102,7 +102,7 @@ class Pool:
         doing.add_done_callback(self._doing.discard)
 
     async def _do(self, lease: Lease, place: Place, stop: Stop) -> None:
-        with place:
+        with place, logs.about(**_about(lease)):
             try:
                 outcome = verdict(lease, time.time()) or await self._images_outcome(lease, place)
                 await self._report(lease, outcome)
@@ -111,10 +111,10 @@ class Pool:
                 await self._leases.hand_back(lease.entry)
                 await stop.unless(asyncio.sleep(self._trouble.next()))
             except Disowned:
-                log.warning("work taken over", extra=_about(lease))
+                log.warning("work taken over")
                 self._leases.drop(lease.entry)
             except Exception:
-                log.exception("task failed unexpectedly", extra=_about(lease))
+                log.exception("task failed unexpectedly")
                 self._leases.drop(lease.entry)
 
     async def _images_outcome(self, lease: Lease, place: Place) -> Outcome:
@@ -128,7 +128,7 @@ class Pool:
 
     async def _report(self, lease: Lease, outcome: Outcome) -> None:
         recorded = await self._leases.finish(lease.entry, outcome)
-        facts = _about(lease) | {"state": outcome.state.value, "code": outcome.code, "deliveries": lease.deliveries}
+        facts = {"state": outcome.state.value, "code": outcome.code, "deliveries": lease.deliveries}
         log.info("image ended" if recorded else "lease lost, outcome thrown away", extra=facts)
 
     async def _finish_within_grace(self, stop: Stop) -> None:
@@ -163,4 +163,4 @@ def verdict(lease: Lease, now: float) -> Outcome | None:
 
 
 def _about(lease: Lease) -> dict[str, object]:
-    return {"job_id": lease.task.key.name, "image": lease.task.index, "entry": lease.entry}
+    return lease.task.about() | {"entry": lease.entry}

@@ -59,7 +59,7 @@ class Progress:
         try:
             await self._board.put_shard(self._key.job, self._key.uid, self._key.shard, counts, fresh)
         except Unavailable as ex:
-            log.warning("progress not told", extra={"job_id": self._key.job.name, "reason": ex.message})
+            log.warning("progress not told", extra={"reason": ex.message})
         else:
             self._told, self._told_outcomes = counts, len(ended)
 

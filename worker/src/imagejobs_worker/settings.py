@@ -5,6 +5,7 @@ from importlib.util import find_spec
 
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.names import LOCAL_NAMESPACE, MAX_NAME, NAME_PATTERN, JobKey
+from imagejobs_contract.origin import ENV_CALLER, ENV_REQUEST_ID, ENV_TRACEPARENT, Origin
 from imagejobs_contract.reach import Reach
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.settings import S3Settings, listen_address, read_limits, redis_url
@@ -80,7 +81,8 @@ def read_shard(reader: Reader) -> ShardKey:
     namespace = reader.text(ENV_NAMESPACE, 63, LOCAL_NAMESPACE) or LOCAL_NAMESPACE
     uid = reader.text(ENV_UID, 64, "", UID, "a uid") or ""
     attempt, shard = reader.integer(ENV_ATTEMPT, 1, 10**6, 1), reader.integer(ENV_INDEX, 0, 10**6, 0)
-    return ShardKey(JobKey(namespace, name), uid, attempt or 1, shard or 0)
+    origin = Origin.read({"requestId": reader.text(ENV_REQUEST_ID, 64), "traceparent": reader.text(ENV_TRACEPARENT, 300)})
+    return ShardKey(JobKey(namespace, name), uid, attempt or 1, shard or 0, reader.text(ENV_CALLER, 63, "") or "", origin)
 
 
 def _read_heic(reader: Reader) -> bool:

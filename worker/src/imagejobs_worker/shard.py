@@ -61,6 +61,7 @@ class Shard:
             stop: Asked by SIGTERM.
             starting: What must be ready before the first image; awaited beside the reading of the inputs.
         """
+        logs.tell(**self._about())
         try:
             return await self._run(stop, starting)
         except Unreadable as ex:
@@ -75,7 +76,7 @@ class Shard:
     async def _run(self, stop: Stop, starting: Awaitable[object]) -> Exit:
         _, (inputs, ledger) = await asyncio.gather(starting, patiently(self._open, stop))
         left = undone(inputs, ledger)
-        log.info(logs.READY, extra=self._about() | {"images": inputs.count, "left": len(left)})
+        log.info(logs.READY, extra={"images": inputs.count, "left": len(left)})
         progress = Progress(self._make_board, self._key, inputs.total)
         try:
             await Sweep(self._work, self._overlap, ledger, progress, self._settings).run(left, stop)
@@ -92,11 +93,12 @@ class Shard:
         return inputs, ledger
 
     def _exit(self, code: Exit, event: str, ex: Exception | None = None) -> Exit:
-        log.log(logging.ERROR if ex else logging.INFO, event, extra=self._about() | {"exit": code.name, "reason": str(ex or "")})
+        log.log(logging.ERROR if ex else logging.INFO, event, extra={"exit": code.name, "reason": str(ex or "")})
         return code
 
     def _about(self) -> dict[str, object]:
-        return {"job_id": self._key.job.name, "shard": self._key.shard, "attempt": self._key.attempt}
+        key = self._key
+        return {"job_id": key.job.name, "shard": key.shard, "attempt": key.attempt, "caller": key.caller, "request_id": key.origin.request_id}
 
 
 def undone(inputs: Inputs, ledger: Ledger) -> list[Task]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from imagejobs_contract import logs
 from imagejobs_contract.errors import Misconfigured, Unavailable
 from imagejobs_contract.outcome import Outcome
 from imagejobs_contract.tasks import Task
@@ -82,7 +83,7 @@ class Sweep:
     async def _do(self, task: Task, place: Place) -> None:
         self._active += 1
         try:
-            with place:
+            with place, logs.about(image=task.index):
                 self._ledger.add([await self._outcome(task, place)])
         except (Misconfigured, Disowned) as ex:
             if not self._failure.done():

@@ -126,7 +126,7 @@ async def _ended(task: Task, half: Coroutine[Any, Any, T]) -> T | Outcome:
     except ImageFailed as ex:
         return failed(task, ex.code, ex.message)
     except Exception as ex:
-        log.exception("image failed unexpectedly", extra={"job_id": task.key.name, "image": task.index})
+        log.exception("image failed unexpectedly", extra=task.about())
         return failed(task, Code.INTERNAL_ERROR, f"unexpected: {type(ex).__name__}")
 
 

@@ -12,6 +12,7 @@ from imagejobs_api.callers.caller import Caller
 from imagejobs_api.callers.callersfile import CallersFile
 from imagejobs_api.connection import Request
 from imagejobs_api.errors import Problem
+from imagejobs_contract import logs
 from imagejobs_contract.codes import Code
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -36,6 +37,7 @@ class Gate:
             req.context.caller = self._anybody
             return
         req.context.caller = caller = self._find(self._callers, req, resp)
+        logs.tell(caller=caller.name)
         if not caller.may_write and req.method not in READING:
             raise Problem(Code.FORBIDDEN, "This API key may only read.")
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.names import LABEL_CALLER
+from imagejobs_contract.origin import Origin
 from imagejobs_contract.tasks import Task
 
 
@@ -14,7 +15,7 @@ def tasks(job: ImageJob, indexes: Iterable[int], attempt: int, expires: float) -
         Task(
             key=job.key, uid=job.uid, index=index, item=spec.items[index], variants=spec.variants, prefix=job.prefix, attempt=attempt,
             attempts=spec.attempts, cache_control=spec.output.cache_control, expires=expires,
-            caller=job.labels.get(LABEL_CALLER, ""),
+            caller=job.labels.get(LABEL_CALLER, ""), origin=Origin.of(job),
         )
         for index in indexes
     ]  # fmt: skip
