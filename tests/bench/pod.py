@@ -1,8 +1,8 @@
 """Measures what images cost a pod of a Job, from exec to exit, against a real S3: `make bench-pod`.
 
 The pod is `python -m imagejobs_worker shard` with one image, T1, in its slice, or with so many: it reads its inputs, starts the child, gets the
-image, makes it 720 pixels wide, puts it and its outcome, and ends. Processor time is that of all its processes; memory is the most that they
-held together (PSS). With many images `busy` tells how many cores the pod kept busy, S3 not counted.
+image, makes it 720 pixels wide, puts it and its outcome, tells Redis, and ends. Processor time is that of all its processes, and of each kind alone.
+With many images `busy` tells how many cores the pod kept busy with pictures, S3 not counted.
 """
 
 import argparse
@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +24,7 @@ import boto3
 
 import localstack
 import servers
+import watching
 from imagejobs_contract import layout
 from imagejobs_contract.objects import S3Objects
 from imagejobs_contract.options import Variant
@@ -31,36 +34,42 @@ from imagejobs_contract.shards import Work, cut, offsets_json
 UID = "bench-pod"
 BUCKET = "bench"
 SOURCE = "photos/t1.jpg"
-SAMPLE_SECONDS = 0.004
-"""For one image; a look costs a millisecond, so that longer runs are looked at less often."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One pod; times in milliseconds from exec.
+    """One pod; times in milliseconds, from exec where they are moments.
 
     Attributes:
         ready: Its inputs are read; the next thing is the image.
+        born: Its first child was there.
         ended: It has exited.
         cpu: Processor time of all its processes.
+        parent: Of the pod's own process.
+        zygote: Of the clean process that the child comes from, start and warm-up.
+        child: Of the children alone: decoding, resizing, encoding.
         start_mb: Held by the pod's own process when it is ready.
+        held_mb: Held by all its processes when the child was born.
         peak_mb: Held by all together at most.
-        children: Processor time of the children alone: decoding, resizing, encoding.
         idle: Cores of the machine that nobody used meanwhile, S3 and all else counted.
     """
 
     ready: float
+    born: float
     ended: float
     cpu: float
+    parent: float
+    zygote: float
+    child: float
     start_mb: float
+    held_mb: float
     peak_mb: float
-    children: float
     idle: float
 
     @property
     def busy(self) -> float:
         """Return the cores that were busy with pictures, from the first image on."""
-        return self.children / (self.ended - self.ready)
+        return self.child / (self.ended - self.ready)
 
 
 def main() -> None:
@@ -70,99 +79,51 @@ def main() -> None:
     parser.add_argument("--photo", type=Path)
     parser.add_argument("--images", type=int, default=1)
     parser.add_argument("--parallel", type=int, default=1)
+    parser.add_argument("--command", default=f"{sys.executable} -m imagejobs_worker", help="How the worker is started.")
     given = parser.parse_args()
     photo = given.photo.read_bytes() if given.photo else localstack.photo(2725, 2225)
-    with tempfile.TemporaryDirectory() as folder:
-        binary = servers.find_weed()
-        if binary is None:
-            raise SystemExit("SeaweedFS is missing")
-        server = servers.start_seaweed(Path(folder), binary)
-        try:
-            make_bucket(server)
-            runs = [run(server, photo, Path(folder), given.images, given.parallel) for _ in range(given.rounds + 1)][1:]
-        finally:
-            server.stop()
-    names = ("ready", "ended", "cpu", "start_mb", "peak_mb", "children", "busy", "idle")
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as (s3, redis):
+        make_bucket(s3)
+        runs = [run(s3, redis, photo, Path(folder), given) for _ in range(given.rounds + 1)][1:]
+    names = ("ready", "born", "ended", "cpu", "parent", "zygote", "child", "start_mb", "held_mb", "peak_mb", "busy", "idle")
     sys.stdout.write("  ".join(f"{name} {median(getattr(each, name) for each in runs):.2f}" for name in names) + "\n")
+    least = min(runs, key=lambda each: each.cpu)
+    sys.stdout.write(f"least of {len(runs)}: ready {min(each.ready for each in runs):.0f}  cpu {least.cpu:.0f}\n")
 
 
-def run(server: servers.Server, photo: bytes, folder: Path, images: int, parallel: int) -> Run:
+@contextmanager
+def served(folder: Path) -> Iterator[tuple[servers.Server, servers.Server]]:
+    """Run an S3 and a Redis for the length of the block."""
+    weed, valkey = servers.find_weed(), servers.find_valkey()
+    if weed is None or valkey is None:
+        raise SystemExit("SeaweedFS or Valkey is missing")
+    with ExitStack() as stack:
+        s3 = servers.start_seaweed(folder, weed)
+        stack.callback(s3.stop)
+        redis = servers.start_valkey(folder, valkey)
+        stack.callback(redis.stop)
+        yield s3, redis
+
+
+def run(s3: servers.Server, redis: servers.Server, photo: bytes, folder: Path, given: argparse.Namespace) -> Run:
     """Lay one job out, run its only pod, and return what it cost."""
-    lay_out(server, photo, images)
+    lay_out(s3, photo, given.images)
     log = folder / "log"
     with log.open("wb") as out:
-        began, clock = time.perf_counter(), time.time()
-        environ = environment(server) | {"MAX_PARALLEL": str(parallel)}
-        process = subprocess.Popen([sys.executable, "-m", "imagejobs_worker", "shard"], env=environ, stdout=out, stderr=out)
-        before = idle()
-        peak, start, children = watched(process.pid, log)
-        unused = (idle() - before) / (time.perf_counter() - began)
+        began, clock, before = time.perf_counter(), time.time(), watching.idle()
+        environ = environment(s3, redis) | {"MAX_PARALLEL": str(given.parallel)}
+        process = subprocess.Popen([*given.command.split(), "shard"], env=environ, stdout=out, stderr=out)
+        seen = watching.watched(process.pid, log, began)
+        ended, unused = time.perf_counter() - began, watching.idle() - before
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(log.read_text())
-    ready = next(datetime.fromisoformat(line["time"]).timestamp() for line in events(log) if line["event"] == "ready")
-    cpu = 1000 * (used.ru_utime + used.ru_stime) + children
-    return Run(1000 * (ready - clock), 1000 * (time.perf_counter() - began), cpu, start, peak, children, unused)
-
-
-def idle() -> float:
-    """Return the seconds that the machine's cores have been idle together."""
-    fields = Path("/proc/stat").read_text().splitlines()[0].split()
-    return int(fields[4]) / os.sysconf("SC_CLK_TCK")
-
-
-def watched(pid: int, log: Path) -> tuple[float, float, float]:
-    """Watch until the pod ends.
-
-    Returns:
-        The most that its processes held together in MB, what its own held when it was ready, and the processor time of those that the
-        zygotes forked in milliseconds: nobody waits for these, so that wait4 does not know it.
-    """
-    peak = start = 0.0
-    began = time.perf_counter()
-    seconds: dict[int, float] = {}
-    while held := [pss(each) for each in (pid, *descendants(pid))]:
-        if not held[0]:
-            break
-        peak = max(peak, sum(held))
-        if not start and any(line["event"] == "ready" for line in events(log)):
-            start = held[0]
-        for child in [each for zygote in descendants(pid, 1) for each in descendants(zygote, 1)]:
-            seconds[child] = spent(child) or seconds.get(child, 0.0)
-        time.sleep(max(SAMPLE_SECONDS, (time.perf_counter() - began) / 20))
-    return peak, start, 1000 * sum(seconds.values())
-
-
-def descendants(pid: int, depth: int = 9) -> list[int]:
-    """Return the children of a process, and theirs."""
-    try:
-        found = [int(each) for task in Path(f"/proc/{pid}/task").iterdir() for each in (task / "children").read_text().split()]
-    except OSError:
-        return []
-    return [each for child in found for each in (child, *(descendants(child, depth - 1) if depth > 1 else []))]
-
-
-def spent(pid: int) -> float:
-    """Return the processor time of a process of one thread, in seconds; 0 once it is gone."""
-    try:
-        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
-    except (OSError, IndexError):
-        return 0.0
-
-
-def pss(pid: int) -> float:
-    """Return the memory of a process in MB, pages that it shares counted in part; 0 once it is gone."""
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0.0
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:")), 0.0)
-
-
-def events(log: Path) -> list[dict[str, str]]:
-    """Return the lines of a log that are whole."""
-    return [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{") and line.endswith("}")]
+    ready = next(datetime.fromisoformat(line["time"]).timestamp() for line in watching.events(log) if line["event"] == "ready")
+    # The pod waits for its zygote, but nobody for the children.
+    family = 1000 * (used.ru_utime + used.ru_stime)
+    times = (1000 * (ready - clock), seen.born, 1000 * ended, family + seen.children, family - seen.zygotes, seen.zygotes, seen.children)
+    return Run(*times, seen.start, seen.held, seen.peak, unused / ended)
 
 
 def make_bucket(server: servers.Server) -> None:
@@ -199,11 +160,11 @@ def settings(server: servers.Server) -> S3Settings:
     return S3Settings(url, url, BUCKET, "us-east-1", servers.ACCESS_KEY_ID, servers.SECRET_ACCESS_KEY, True, True)
 
 
-def environment(server: servers.Server) -> dict[str, str]:
-    """Return what a pod is told; there is no Redis, which costs a report that nobody hears."""
+def environment(server: servers.Server, redis: servers.Server) -> dict[str, str]:
+    """Return what a pod is told."""
     return {
         "PATH": os.environ["PATH"], "S3_ENDPOINT": server.url("s3"), "S3_BUCKET": BUCKET, "AWS_ACCESS_KEY_ID": servers.ACCESS_KEY_ID,
-        "AWS_SECRET_ACCESS_KEY": servers.SECRET_ACCESS_KEY, "REDIS_URL": "redis://127.0.0.1:1/0", "IMAGEJOB_NAME": "bench",
+        "AWS_SECRET_ACCESS_KEY": servers.SECRET_ACCESS_KEY, "REDIS_URL": redis.url("redis", "redis"), "IMAGEJOB_NAME": "bench",
         "IMAGEJOB_UID": UID, "IMAGEJOB_ATTEMPT": "1", "JOB_COMPLETION_INDEX": "0",
     }  # fmt: skip
 

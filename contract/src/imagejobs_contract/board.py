@@ -6,7 +6,8 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from imagejobs_contract import keys
+from imagejobs_contract import boardwrites, keys
+from imagejobs_contract.boardwrites import TOTAL
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.outcome import Outcome
 from imagejobs_contract.ports import Change
@@ -15,9 +16,6 @@ from imagejobs_contract.status import Counts, State
 from imagejobs_contract.streams import Fields, follow
 
 log = logging.getLogger(__name__)
-
-TOTAL = "total"
-"""The field of the progress hash that is no shard."""
 
 
 class RedisBoard:
@@ -50,14 +48,8 @@ class RedisBoard:
             outcomes: Only of jobs of up to `limits.MAX_ITEMS` images.
         """
         async with translated(self._redis), self._redis.pipeline() as pipe:
-            if counts.total:
-                pipe.hsetnx(keys.progress(uid), TOTAL, str(counts.total))
-            pipe.hset(keys.progress(uid), str(shard), f"{counts.succeeded},{counts.failed},{counts.active}")
-            pipe.expire(keys.progress(uid), keys.JOB_SECONDS)
-            if outcomes:
-                pipe.hset(keys.items(uid), mapping={str(each.index): each.to_line() for each in outcomes})
-                pipe.expire(keys.items(uid), keys.JOB_SECONDS)
-            pipe.xadd(keys.DONE, {"namespace": key.namespace, "name": key.name}, maxlen=keys.WAKE_UPS, approximate=True)
+            for command in boardwrites.put_shard(key, uid, shard, counts, outcomes):
+                pipe.execute_command(*command)
             await pipe.execute()
 
     async def outcomes(self, uid: str) -> Mapping[int, Outcome]:

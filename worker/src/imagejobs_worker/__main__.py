@@ -106,6 +106,10 @@ def _work(settings: Settings, objects: S3Objects, doors: Sequence[Door], meter: 
 
 def _board_maker(settings: Settings) -> Callable[[], Board]:
     def make() -> Board:
+        from imagejobs_contract import telling
+
+        if telling.can_tell(settings.redis_url):
+            return telling.Teller(settings.redis_url)
         from imagejobs_contract.board import RedisBoard
 
         return RedisBoard(settings.redis_url)

@@ -1,0 +1,99 @@
+"""Watches a pod's processes from outside: how long it takes to a child, what all of them hold, and whose the processor time is."""
+
+import json
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SAMPLE_SECONDS = 0.004
+"""For one image; a look costs a millisecond, so that longer runs are looked at less often."""
+
+
+@dataclass(slots=True)
+class Watched:
+    """What was seen of a pod; times in milliseconds, memory in MB of PSS: pages that processes share are counted once.
+
+    Attributes:
+        born: From exec until its first child, in which the image is worked on, was seen.
+        start: Held by the pod's own process when its inputs were read.
+        held: Held by all its processes when the child was born.
+        peak: Held by all its processes at most.
+        zygotes: Processor time of the clean processes.
+        children: Processor time of the caged ones: decoding, resizing, encoding.
+    """
+
+    born: float = 0.0
+    start: float = 0.0
+    held: float = 0.0
+    peak: float = 0.0
+    zygotes: float = 0.0
+    children: float = 0.0
+    _spent: dict[int, float] = field(default_factory=dict)
+
+    def look(self, pid: int, log: Path, began: float) -> bool:
+        """Look once; False if the pod has ended."""
+        zygotes = descendants(pid, 1)
+        children = [each for zygote in zygotes for each in descendants(zygote, 1)]
+        held = [pss(each) for each in (pid, *zygotes, *children)]
+        if not held[0]:
+            return False
+        if children and not self.born:
+            self.born, self.held = 1000 * (time.perf_counter() - began), sum(held)
+        if not self.start and any(line["event"] == "ready" for line in events(log)):
+            self.start = held[0]
+        self.peak = max(self.peak, sum(held))
+        self.zygotes, self.children = self._total(zygotes, self.zygotes), self._total(children, self.children)
+        return True
+
+    def _total(self, pids: list[int], before: float) -> float:
+        """Add what these processes spent since the last look."""
+        fresh = {pid: spent(pid) for pid in pids}
+        gained = sum(max(0.0, now - self._spent.get(pid, 0.0)) for pid, now in fresh.items())
+        self._spent |= {pid: max(now, self._spent.get(pid, 0.0)) for pid, now in fresh.items()}
+        return before + gained
+
+
+def watched(pid: int, log: Path, began: float) -> Watched:
+    """Watch a pod that was started at `began` (`perf_counter`) until it ends."""
+    seen = Watched()
+    while seen.look(pid, log, began):
+        time.sleep(max(SAMPLE_SECONDS, (time.perf_counter() - began) / 20))
+    return seen
+
+
+def idle() -> float:
+    """Return the seconds that the machine's cores have been idle together."""
+    fields = Path("/proc/stat").read_text().splitlines()[0].split()
+    return int(fields[4]) / os.sysconf("SC_CLK_TCK")
+
+
+def descendants(pid: int, depth: int = 9) -> list[int]:
+    """Return the children of a process, and theirs."""
+    try:
+        found = [int(each) for task in Path(f"/proc/{pid}/task").iterdir() for each in (task / "children").read_text().split()]
+    except OSError:
+        return []
+    return [each for child in found for each in (child, *(descendants(child, depth - 1) if depth > 1 else []))]
+
+
+def spent(pid: int) -> float:
+    """Return the processor time of a process of one thread, in milliseconds; 0 once it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e6
+    except (OSError, IndexError):
+        return 0.0
+
+
+def pss(pid: int) -> float:
+    """Return the memory of a process in MB, pages that it shares counted in part; 0 once it is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:")), 0.0)
+
+
+def events(log: Path) -> list[dict[str, str]]:
+    """Return the lines of a log that are whole."""
+    return [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{") and line.endswith("}")]
