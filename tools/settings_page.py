@@ -38,7 +38,7 @@ MEANINGS = {
     "DEFAULT_WAIT_SECONDS": "How long `/api/resize` holds its answer when the caller does not say.",
     "DNS64_PREFIX": "Prefix (96 bits) under which DNS64 shows IPv4 hosts, such as `64:ff9b::/96`: there the IPv4 address decides.",
     "GRACE_SECONDS": "How long images in hand may take after SIGTERM; below the pod's `terminationGracePeriodSeconds`.",
-    "HEALTH_LISTEN": "Address and port of the operator's `/healthz`; without it there is none.",
+    "HEALTH_LISTEN": "Address and port of `/healthz` and `/readyz` for probes, of the operator and of pool workers; without it there are none.",
     "JOBS_ENABLED": "Whether Indexed Jobs may be used; on by default where the store is Kubernetes.",
     "JOB_STORE": "Where jobs are kept: `kubernetes`, or `sqlite:` and a path.",
     "KUBECONFIG": "File that leads to a cluster from outside; without it the pod's service account is used.",

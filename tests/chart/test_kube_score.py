@@ -12,7 +12,6 @@ REASONS = {
     "--ignore-container-cpu-limit": "a limit throttles an image that could use an idle core; requests share the cores fairly, memory is bounded",
     "--ignore-test=container-image-pull-policy": "a version never moves, and Always would need the registry for every pod of a Job",
     "--ignore-test=networkpolicy-targets-pod": "the policy for Job pods is there before the operator makes them",
-    "--ignore-test=pod-probes": "operator and pool serve no traffic that readiness could hold back; a service in front of them is for metrics only",
 }
 """Option -> why the chart does not follow that check."""
 

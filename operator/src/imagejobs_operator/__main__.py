@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
-from imagejobs_contract import logs
+from imagejobs_contract import logs, probes
 from imagejobs_contract.board import RedisBoard
 from imagejobs_contract.metrics import serve
 from imagejobs_contract.names import JobKey
@@ -21,9 +21,10 @@ from imagejobs_contract.redis_client import connect
 from imagejobs_contract.settings import read
 from imagejobs_contract.taskqueue import RedisTaskQueue
 from imagejobs_contract.times import utc_now
-from imagejobs_operator import feeds, health
+from imagejobs_operator import feeds
 from imagejobs_operator.callback import Answer
 from imagejobs_operator.courier import Courier
+from imagejobs_operator.health import Health
 from imagejobs_operator.memory import Memory
 from imagejobs_operator.metrics import Metrics
 from imagejobs_operator.observed import Rules
@@ -82,9 +83,10 @@ def _rules(settings: Settings) -> Rules:
 
 def _doing(settings: Settings, parts: Parts, queue: WorkQueue, metrics: Metrics, stop: asyncio.Event) -> list[Feed]:
     """Return all that runs side by side until the end."""
-    doing = [queue.run(), feeds.wake_ups(parts.board, queue), feeds.resync(parts.store, queue, settings.resync_seconds)]
+    health = Health(queue.oldest_seconds)
+    doing = [queue.run(), feeds.wake_ups(parts.board, queue), feeds.resync(parts.store, queue, settings.resync_seconds, health)]
     if settings.health:
-        doing.append(health.serve(*settings.health, queue.oldest_seconds))
+        doing.append(probes.serve(*settings.health, {"/healthz": health.alive, "/readyz": health.ready}))
     if settings.metrics:
         doing.append(serve(*settings.metrics, metrics.registry))
     return [*doing, _changes(settings, parts, queue, stop)]

@@ -6,6 +6,7 @@ import logging
 from imagejobs_contract import logs
 from imagejobs_contract.errors import ImageJobsError
 from imagejobs_contract.ports import JobStore, ProgressBoard
+from imagejobs_operator.health import Health
 from imagejobs_operator.workqueue import WorkQueue
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ async def wake_ups(board: ProgressBoard, queue: WorkQueue) -> None:
         await asyncio.sleep(PAUSE_SECONDS)
 
 
-async def resync(store: JobStore, queue: WorkQueue, seconds: float) -> None:
+async def resync(store: JobStore, queue: WorkQueue, seconds: float, health: Health) -> None:
     """Feed all jobs now and then, for ever; say so after the first time, when the operator does its work."""
     ready = False
     while True:
@@ -34,9 +35,11 @@ async def resync(store: JobStore, queue: WorkQueue, seconds: float) -> None:
             for key in await store.keys():
                 queue.add(key)
         except ImageJobsError as ex:
+            health.listed(ex.message)
             log.warning("resync failed", extra={"reason": ex.message})
             await asyncio.sleep(PAUSE_SECONDS)
             continue
+        health.listed()
         if not ready:
             ready = True
             log.info(logs.READY)

@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from imagejobs_contract import logs
 from imagejobs_contract.objects import S3Objects
@@ -27,6 +28,9 @@ from imagejobs_worker.settings import Settings, read_shard
 from imagejobs_worker.stop import Stop
 from imagejobs_worker.store import Store
 from imagejobs_worker.work import Work
+
+if TYPE_CHECKING:
+    from imagejobs_worker.pulse import Pulse
 
 PROGRAM = "worker"
 REPORT_SECONDS = 1.0
@@ -54,14 +58,17 @@ async def run_pool(settings: Settings) -> int:
     """Work from the pool's queue until told to stop."""
     from imagejobs_contract.taskqueue import RedisTaskQueue
     from imagejobs_worker.pool import Pool, PoolSettings
+    from imagejobs_worker.pulse import Pulse
 
     stop = Stop()
     stop.listen()
     queue = RedisTaskQueue(settings.redis_url, settings.lease_seconds)
     pool_settings = PoolSettings(_consumer(settings), settings.lease_seconds, settings.grace_seconds)
-    async with _metered(settings) as meter, _doors(settings, meter) as doors:
+    pulse = Pulse(settings.limits.image_seconds)
+    async with _metered(settings) as meter, _probed(settings, pulse), _doors(settings, meter) as doors:
         await _start(doors)
-        await Pool(queue, _work(settings, S3Objects(settings.s3), doors, meter), Overlap(settings.parallel), pool_settings).run(stop)
+        work = _work(settings, S3Objects(settings.s3), doors, meter)
+        await Pool(queue, work, Overlap(settings.parallel), pool_settings, pulse).run(stop)
     await queue.close()
     return 0
 
@@ -135,6 +142,22 @@ async def _metered(settings: Settings) -> AsyncIterator[Meter]:
     serving = asyncio.create_task(serve(*settings.metrics, metrics.registry))
     try:
         yield metrics
+    finally:
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _probed(settings: Settings, pulse: "Pulse") -> AsyncIterator[None]:
+    """Answer probes for the length of the block, if that is wanted."""
+    if settings.health is None:
+        yield
+        return
+    from imagejobs_contract.probes import serve
+
+    serving = asyncio.create_task(serve(*settings.health, {"/healthz": pulse.alive, "/readyz": pulse.ready}))
+    try:
+        yield
     finally:
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)

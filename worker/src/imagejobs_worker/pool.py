@@ -15,6 +15,7 @@ from imagejobs_contract.outcome import Outcome
 from imagejobs_contract.ports import Lease, TaskQueue
 from imagejobs_worker.leases import Leases
 from imagejobs_worker.overlap import Overlap, Place
+from imagejobs_worker.pulse import Pulse
 from imagejobs_worker.retry import Backoff
 from imagejobs_worker.stop import Stop
 from imagejobs_worker.store import Disowned
@@ -47,11 +48,12 @@ class PoolSettings:
 class Pool:
     """Takes tasks from the queue until asked to stop."""
 
-    def __init__(self, queue: TaskQueue, work: Work, overlap: Overlap, settings: PoolSettings) -> None:
+    def __init__(self, queue: TaskQueue, work: Work, overlap: Overlap, settings: PoolSettings, pulse: Pulse) -> None:
         self._queue = queue
         self._work = work
         self._overlap = overlap
         self._settings = settings
+        self._pulse = pulse
         self._leases = Leases(queue, settings.consumer, settings.lease_seconds)
         self._doing: set[asyncio.Task[None]] = set()
         self._backoff = Backoff(FIRST_WAIT, LONGEST_WAIT)
@@ -76,6 +78,7 @@ class Pool:
             except Unavailable as ex:
                 await self._back_off(stop, ex)
             else:
+                self._pulse.beat(connected=True)
                 log.info(logs.READY, extra={"consumer": self._settings.consumer})
                 return
 
@@ -90,6 +93,7 @@ class Pool:
             await self._back_off(stop, ex)
             return
         self._backoff.reset()
+        self._pulse.beat(connected=True)
         self._begin(lease, place, stop)
 
     def _begin(self, lease: Lease | None, place: Place, stop: Stop) -> None:
@@ -143,6 +147,7 @@ class Pool:
             await asyncio.wait(self._doing, timeout=CANCEL_SECONDS)
 
     async def _back_off(self, stop: Stop, ex: Exception) -> None:
+        self._pulse.beat(connected=False)
         log.warning("queue unavailable", extra={"reason": str(ex)}, exc_info=None if isinstance(ex, Unavailable) else ex)
         await stop.unless(asyncio.sleep(self._backoff.next()))
 

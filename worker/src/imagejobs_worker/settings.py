@@ -33,6 +33,7 @@ class Settings:
         checkpoint_seconds: Between two checkpoints of a shard.
         reach: How far URLs of images may lead.
         metrics: Host and port on which metrics are shown, or None.
+        health: Host and port on which a pool worker answers probes, or None.
         read_heic: Whether HEIC is read; its decoder is large and has a history.
     """
 
@@ -49,6 +50,7 @@ class Settings:
     checkpoint_seconds: float
     reach: Reach
     metrics: tuple[str, int] | None
+    health: tuple[str, int] | None
     read_heic: bool
 
     @classmethod
@@ -68,6 +70,7 @@ class Settings:
             checkpoint_seconds=reader.number("CHECKPOINT_SECONDS", 0.1, 600.0, 5.0),
             reach=Reach.read(reader, "ALLOWED_PRIVATE_SOURCES"),
             metrics=listen_address(reader, "METRICS_LISTEN"),
+            health=listen_address(reader, "HEALTH_LISTEN"),
             read_heic=_read_heic(reader),
         )
 
