@@ -1,9 +1,10 @@
 """Makes docs/errors.md from the contract's codes: `python tools/error_docs.py` writes it, `--check` only tells whether it is out of date."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from imagejobs_contract.codes import MEANINGS, Code
+from imagejobs_contract.codes import MEANINGS, OF_A_REQUEST, OF_AN_IMAGE, Code
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "errors.md"
 HEAD = """\
@@ -34,12 +35,10 @@ batch) an image's error is `{"code", "message", "retryable"}`, or null. Codes ne
 
 def page() -> str:
     """Return the whole page."""
-    names = list(Code)
-    split = names.index(Code.INVALID_OPTIONS)
-    return f"{HEAD}\n## Of an image\n\n{_table(names[:split])}\n## Of a request\n\n{_table(names[split:])}"
+    return f"{HEAD}\n## Of an image\n\n{_table(OF_AN_IMAGE)}\n## Of a request\n\n{_table(OF_A_REQUEST)}"
 
 
-def _table(codes: list[Code]) -> str:
+def _table(codes: Sequence[Code]) -> str:
     rows = [
         f"| `{code}` | {MEANINGS[code].http_status} | {'yes' if MEANINGS[code].retryable else 'no'} | {MEANINGS[code].sentence} |" for code in codes
     ]

@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
+import held_answers
 import servers
 from api_process import Api, environ
 from imagejobs_contract.settings import S3Settings
@@ -52,6 +53,19 @@ def service(valkey_server: servers.Server, module_s3: S3Settings, bucket_maker, 
         yield Service(api, stand_in, http, module_s3, bucket_maker, variables)
     stand_in.stop()
     api.stop()
+
+
+@pytest.fixture(autouse=True)
+def _held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hold every answer that a test gets to the OpenAPI document; of streams all but the body, which the test reads."""
+    send = httpx2.Client.send
+
+    def held(self: httpx2.Client, request: httpx2.Request, *, stream: bool = False, **more: Any) -> httpx2.Response:
+        answer = send(self, request, stream=stream, **more)
+        held_answers.check(request, answer, with_body=not stream)
+        return answer
+
+    monkeypatch.setattr(httpx2.Client, "send", held)
 
 
 @pytest.fixture(autouse=True)

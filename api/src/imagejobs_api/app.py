@@ -27,6 +27,8 @@ from imagejobs_api.listing.follow import Follower
 from imagejobs_api.listing.index import Index
 from imagejobs_api.listing.noting import NotingStore
 from imagejobs_api.live import LiveBoard
+from imagejobs_api.openapi.document import document
+from imagejobs_api.openapi.resource import Document
 from imagejobs_api.openstreams import OpenStreams
 from imagejobs_api.outcomes import Outcomes
 from imagejobs_api.progress import LiveCounts, Progress
@@ -132,6 +134,7 @@ def create_app(
     app.add_route("/api/progress/{identifier}", Progress(store, counts, outcomes))
     app.add_route("/api/progress/{identifier}/events", Events(store, feeds, OpenStreams(limits)))
     app.add_route("/api/download/{identifier}", Downloads(store, objects, outcomes, links))
+    app.add_route("/api/openapi.json", Document(document(settings)))
     app.add_route("/healthz", Health())
     app.add_route("/readyz", Ready(store, objects, queue, namespace, settings.ready_parts))
     return app

@@ -19,6 +19,7 @@ from imagejobs_contract.options import Variant, read_variant
 from imagejobs_contract.reader import Reader
 
 AUTO = "auto"
+MAX_NAME = 200
 
 
 def build_job(key: JobKey, received: Received, form: Form, accept: str | None, limits: Limits, callbacks: Callbacks) -> ImageJob:
@@ -51,8 +52,13 @@ def _read_options(received: Received, form: Form, accept: str | None, callbacks:
         reader.fault(name, f"is always {form.fixed[name]} here; /api/resize lets you choose")
     for name in [each for each in form.required if not reader.has(each)]:
         reader.fault(name, "is missing")
-    variant = replace(read_variant(reader, camel=False), **form.fixed)  # type: ignore[arg-type]
-    return variant, filenames.clean(reader.text("name", 200) or ""), callbacks.read(reader)
+    variant, name, callback = read_fields(reader, callbacks)
+    return replace(variant, **form.fixed), filenames.clean(name), callback  # type: ignore[arg-type]
+
+
+def read_fields(reader: Reader, callbacks: Callbacks) -> tuple[Variant, str, str | None]:
+    """Return what beside the images a form may hold: the options, the result's name, who is to be told."""
+    return read_variant(reader, camel=False), reader.text("name", MAX_NAME) or "", callbacks.read(reader)
 
 
 def _check(received: Received, form: Form) -> None:

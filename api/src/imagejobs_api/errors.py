@@ -7,7 +7,7 @@ system said goes to the log only.
 import logging
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import falcon
 from falcon.asgi import Response
@@ -34,6 +34,54 @@ _BY_STATUS = {
 _NO_ADDRESS = "This address does not exist; images go to /api/resize or /api/batch, for example."
 
 log = logging.getLogger(__name__)
+
+
+class FaultBody(TypedDict):
+    """One thing that is wrong with a request.
+
+    Attributes:
+        where: The field, parameter or part.
+        what: What is wrong with it, and what is right.
+    """
+
+    where: str
+    what: str
+
+
+class ProblemBody(TypedDict):
+    """An error, whatever went wrong (RFC 9457): branch on `code`, show `detail`.
+
+    Attributes:
+        type: A URN that ends with the code.
+        title: What the code means, in one sentence.
+        status: The HTTP status.
+        detail: What happened here, for people.
+        retryable: Whether the same request may succeed later.
+        errors: Every single fault of the request.
+        job_id: The job or image that it is about.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: Code
+    retryable: bool
+    errors: list[FaultBody]
+    job_id: NotRequired[str]
+
+
+class ErrorBody(TypedDict):
+    """The error of an image or a job, as it stands inside other answers.
+
+    Attributes:
+        message: What happened, for people.
+        retryable: Whether the same image may succeed later.
+    """
+
+    code: Code
+    message: str
+    retryable: bool
 
 
 class Problem(ImageJobsError):
@@ -66,25 +114,27 @@ def install(app: App) -> None:
     app.add_error_handler(ImageJobsError, _on_known)
 
 
-def problem_body(problem: Problem) -> dict[str, Any]:
+def problem_body(problem: Problem) -> ProblemBody:
     """Return the problem's JSON object."""
     sense = meaning(problem.code)
-    body: dict[str, Any] = {
+    body: ProblemBody = {
         "type": f"urn:imagejobs:error:{problem.code}",
         "title": sense.sentence,
         "status": sense.http_status,
         "detail": problem.message,
-        "code": problem.code.value,
+        "code": problem.code,
         "retryable": problem.retryable,
         "errors": [{"where": fault.where, "what": fault.what} for fault in problem.faults],
     }
-    return body | ({"job_id": problem.job_id} if problem.job_id else {})
+    if problem.job_id:
+        body["job_id"] = problem.job_id
+    return body
 
 
-def error_body(code: Code, message: str = "") -> dict[str, Any]:
+def error_body(code: Code, message: str = "") -> ErrorBody:
     """Return the `error` of an image or a job, as it stands inside other answers."""
     sense = meaning(code)
-    return {"code": code.value, "message": message or sense.sentence, "retryable": sense.retryable}
+    return {"code": code, "message": message or sense.sentence, "retryable": sense.retryable}
 
 
 def as_problem(ex: ImageJobsError) -> Problem:

@@ -4,6 +4,7 @@ An event tells the whole progress, not a difference, so nothing need be kept for
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from imagejobs_api import jsontext, states
@@ -70,12 +71,12 @@ def item_place(found: Found, outcome: Outcome | None) -> Place:
     return _place(found, state, int(state == State.SUCCEEDED), int(state == State.FAILED))
 
 
-def event(place: Place, body: dict[str, object]) -> bytes:
+def event(place: Place, body: Mapping[str, object]) -> bytes:
     """Return an event that tells a progress."""
     return f"id: {place}\ndata: {jsontext.dumps(body)}\n".encode()
 
 
-def gone(body: dict[str, object]) -> bytes:
+def gone(body: Mapping[str, object]) -> bytes:
     """Return the event that tells that a job was deleted; a client that comes back is answered 404."""
     return f"event: gone\ndata: {jsontext.dumps(body)}\n".encode()
 

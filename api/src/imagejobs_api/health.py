@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 from falcon.asgi import Response
 
@@ -14,9 +14,26 @@ from imagejobs_contract.errors import Fault, ImageJobsError, Unavailable
 from imagejobs_contract.ports import JobStore, ObjectStore, TaskQueue
 
 CHECK_SECONDS = 1.0
-OK = "ok"
+OK: Literal["ok"] = "ok"
 
 log = logging.getLogger(__name__)
+
+
+class HealthBody(TypedDict):
+    """The process lives."""
+
+    status: Literal["ok"]
+
+
+class ReadyBody(TypedDict):
+    """Jobs can be taken.
+
+    Attributes:
+        parts: Each part that is needed, and whether it is `ok`, or what is the matter with it.
+    """
+
+    status: Literal["ok"]
+    parts: dict[str, str]
 
 
 class Health:
@@ -26,7 +43,8 @@ class Health:
 
     async def on_get(self, req: Request, resp: Response) -> None:
         """Answer 200."""
-        resp.media = {"status": OK}
+        body: HealthBody = {"status": OK}
+        resp.media = body
         resp.set_header("Cache-Control", "no-store")
 
     on_head = on_get
@@ -59,7 +77,8 @@ class Ready:
         if missing:
             faults = [Fault(name, state) for name, state in parts.items() if state != OK]
             raise Problem(Code.UNAVAILABLE, f"Not ready: {', '.join(missing)}.", faults=faults)
-        resp.media = {"status": OK, "parts": parts}
+        body: ReadyBody = {"status": OK, "parts": parts}
+        resp.media = body
         resp.set_header("Cache-Control", "no-store")
 
     on_head = on_get

@@ -20,7 +20,7 @@ HEADER = "Idempotency-Key"
 ANNOTATION = f"{names.GROUP}/request"
 """Written and read by the API only."""
 
-_KEY = re.compile(r'"[!#-~ ]{1,255}"|[!#-~]{1,255}', re.ASCII)
+PATTERN = r'"[!#-~ ]{1,255}"|[!#-~]{1,255}'
 """A structured field's string as the draft has it, or the same without quotation marks, as most clients send it."""
 _NAME_DIGITS = 32
 """Of SHA-256, in hexadecimal: 128 bits, and with a letter before them a name that no other job of the API has."""
@@ -34,7 +34,7 @@ def read(header: str | None) -> str | None:
     """
     if header is None:
         return None
-    if not _KEY.fullmatch(header):
+    if not re.fullmatch(PATTERN, header, re.ASCII):
         raise Problem(Code.MALFORMED_REQUEST, f"{HEADER} is not 1 to 255 characters of printable ASCII.")
     return header.strip('"')
 

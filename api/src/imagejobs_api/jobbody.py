@@ -1,26 +1,91 @@
-"""A whole job as clients are told of it: where it stands and, in the words of the options, what was asked for. Pure."""
+"""A whole job as clients are told of it: where it stands, and what was asked for. Pure."""
 
 from datetime import datetime
-from enum import StrEnum
-from typing import Any
+from typing import TypedDict
 
 from imagejobs_api import links
+from imagejobs_api.fields import Count, Time, Url
 from imagejobs_api.lookup import Found
-from imagejobs_api.progress import job_body
-from imagejobs_contract.imagejob import ImageJob, Spec, item_body
-from imagejobs_contract.options import NAMES, Variant
-from imagejobs_contract.status import ConditionType, Counts
+from imagejobs_api.progress import ProgressBody, job_body
+from imagejobs_api.specbody import SpecBody, spec_body
+from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.status import CallbackState, ConditionType, Counts
 from imagejobs_contract.times import show_time
 
 
-def summary(job: ImageJob, counts: Counts, base: str) -> dict[str, Any]:
+class JobSummaryBody(ProgressBody):
+    """A job as an element of the list: its progress, its times, and where more is told."""
+
+    created: Time | None
+    started: Time | None
+    completed: Time | None
+    progress_url: Url
+    results_url: Url
+
+
+class CallbackBody(TypedDict):
+    """How far the job's callback is.
+
+    Attributes:
+        state: Null before the job's end.
+        tries: How often it was sent.
+        next: When it is tried again.
+        message: What became of the last try.
+    """
+
+    url: str
+    state: CallbackState | None
+    tries: Count
+    next: Time | None
+    message: str
+
+
+class FailureBody(TypedDict):
+    """A failed image.
+
+    Attributes:
+        code: The code of its error.
+    """
+
+    name: str
+    code: str
+    message: str
+
+
+class JobBody(JobSummaryBody):
+    """All that is told of one job, but for its images' results.
+
+    Attributes:
+        attempt: 1, and one more for each retry that ran; 0 before the operator has seen the job.
+        deleting: It is being deleted, with its outputs.
+        duration_seconds: From its first image to its end.
+        estimated_remaining_seconds: Until its end, while it runs.
+        bytes_in: Size of the sources of the images that ended.
+        bytes_out: Size of all results.
+        callback: Null without one.
+        failures: The first failed images.
+    """
+
+    attempt: Count
+    deleting: bool
+    duration_seconds: Count | None
+    estimated_remaining_seconds: Count | None
+    bytes_in: Count
+    bytes_out: Count
+    callback: CallbackBody | None
+    failures: list[FailureBody]
+    spec: SpecBody
+
+
+def summary(job: ImageJob, counts: Counts, base: str) -> JobSummaryBody:
     """Return a job as an element of the list: its progress, its times, and where more is told.
 
     Args:
         base: What links to this API begin with.
     """
     name, status = job.key.name, job.status
-    return job_body(Found(job), counts) | {
+    return {
+        **job_body(Found(job), counts),
         "created": _time(job.created),
         "started": _time(status.started),
         "completed": _time(status.completed),
@@ -29,10 +94,11 @@ def summary(job: ImageJob, counts: Counts, base: str) -> dict[str, Any]:
     }
 
 
-def details(job: ImageJob, counts: Counts, base: str) -> dict[str, Any]:
+def details(job: ImageJob, counts: Counts, base: str) -> JobBody:
     """Return all that is told of one job."""
     status = job.status
-    return summary(job, counts, base) | {
+    return {
+        **summary(job, counts, base),
         "attempt": status.attempt,
         "deleting": job.deleting,
         "duration_seconds": status.duration_seconds,
@@ -41,46 +107,22 @@ def details(job: ImageJob, counts: Counts, base: str) -> dict[str, Any]:
         "bytes_out": status.bytes_out,
         "callback": _callback(job),
         "failures": [{"name": each.name, "code": each.code, "message": each.message} for each in status.failures],
-        "spec": _spec(job.spec),
+        "spec": spec_body(job.spec),
     }
 
 
-def _callback(job: ImageJob) -> dict[str, Any] | None:
+def _callback(job: ImageJob) -> CallbackBody | None:
     """Return how far the callback is: null without one, its state null before the job's end."""
     if job.spec.callback_url is None:
         return None
     it, condition = job.status.callback, job.status.condition(ConditionType.CALLBACK_DELIVERED)
     return {
         "url": job.spec.callback_url,
-        "state": it.state.value if it else None,
+        "state": it.state if it else None,
         "tries": it.tries if it else 0,
         "next": _time(it.next) if it else None,
         "message": condition.message if condition else "",
     }
-
-
-def _spec(spec: Spec) -> dict[str, Any]:
-    output, manifest = spec.output, spec.manifest
-    return {
-        "items": [item_body(each) for each in spec.items],
-        "manifest": {"key": manifest.key, "count": manifest.count} if manifest else None,
-        "variants": [_variant(each) for each in spec.variants],
-        "output": {"prefix": output.prefix, "cache_control": output.cache_control, "deletion_policy": output.deletion_policy.value},
-        "execution": spec.execution.value,
-        "retry_failed": spec.retry_failed,
-        "repeat_callback": spec.repeat_callback,
-        "suspend": spec.suspend,
-        "cancel": spec.cancel,
-        "active_deadline_seconds": spec.active_deadline_seconds,
-        "ttl_seconds_after_finished": spec.ttl_seconds_after_finished,
-    }
-
-
-def _variant(variant: Variant) -> dict[str, object]:
-    plain = Variant()
-    options = {option: getattr(variant, option) for option in NAMES}
-    given = {option: value for option, value in options.items() if value != getattr(plain, option)}
-    return {"name": variant.name} | {option: value.value if isinstance(value, StrEnum) else value for option, value in given.items()}
 
 
 def _time(time: datetime | None) -> str | None:

@@ -4,18 +4,21 @@ From the list that the process keeps; from the store while that list is not comp
 """
 
 import re
+from typing import TypedDict
 
 from falcon.asgi import Response
 
 from imagejobs_api import jobbody, paging
 from imagejobs_api.callers.caller import Caller
 from imagejobs_api.connection import Request
+from imagejobs_api.jobbody import JobSummaryBody
 from imagejobs_api.links import Links
 from imagejobs_api.listing.follow import Follower
 from imagejobs_api.listing.index import Index, Place
 from imagejobs_api.progress import LiveCounts
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.ports import JobStore, Page
+from imagejobs_contract.reader import Reader
 from imagejobs_contract.status import State
 
 MOST, DEFAULT = 100, 20
@@ -24,6 +27,17 @@ MAX_CURSOR = 4100
 
 _OURS = re.compile(r"n([0-9]{1,11})\.([a-z0-9-]{1,63})", re.ASCII)
 """A place in the process's own list, which is the same in every process; the stores' cursors begin with a digit."""
+
+
+class JobsBody(TypedDict):
+    """A page of jobs.
+
+    Attributes:
+        next_cursor: The `cursor` of the next page; null on the last.
+    """
+
+    jobs: list[JobSummaryBody]
+    next_cursor: str | None
 
 
 class JobList:
@@ -39,16 +53,15 @@ class JobList:
     async def on_get(self, req: Request, resp: Response) -> None:
         """Answer with a page of jobs, and a link to the next page if there is one."""
         reader = paging.query_reader(req.params, ("state", "limit", "cursor"))
-        state = reader.choice("state", State)
-        limit = reader.integer("limit", 1, MOST, DEFAULT) or DEFAULT
-        cursor = reader.text("cursor", MAX_CURSOR) or ""
+        state, limit, cursor = read_page(reader)
         reader.check()
         base = self._links.base(req)
         page = await self._page(req.caller, state, limit, cursor)
-        resp.media = {
+        body: JobsBody = {
             "jobs": [jobbody.summary(job, await self._counts.of(job), base) for job in page.jobs],
             "next_cursor": page.cursor or None,
         }
+        resp.media = body
         resp.set_header("Cache-Control", "no-store")
         if page.cursor:
             paging.link_next(resp, f"{base}/api/jobs", {"state": state, "limit": limit, "cursor": page.cursor})
@@ -65,6 +78,12 @@ class JobList:
             return await self._store.list(caller.namespace, state, limit, cursor, caller=caller.name or None)
         listed = self._index.page(caller.namespace, caller.name, state, limit, place)
         return Page(listed.jobs, show_cursor(listed.after))
+
+
+def read_page(reader: Reader) -> tuple[State | None, int, str]:
+    """Return which jobs are listed, how many a page has, and after what it begins."""
+    limit = reader.integer("limit", 1, MOST, DEFAULT) or DEFAULT
+    return reader.choice("state", State), limit, reader.text("cursor", MAX_CURSOR) or ""
 
 
 def read_cursor(cursor: str) -> Place | None:

@@ -18,6 +18,7 @@ from imagejobs_contract import names
 from imagejobs_contract.codes import Code
 from imagejobs_contract.imagejob import DeletionPolicy, ImageJob, Spec
 from imagejobs_contract.ports import JobStore, ObjectStore
+from imagejobs_contract.reader import Reader
 from imagejobs_contract.status import State
 
 
@@ -69,7 +70,7 @@ class Jobs:
     async def on_delete(self, req: Request, resp: Response, identifier: str) -> None:
         """Forget the job, with `outputs=true` its outputs first: whoever is stopped half-way can ask again, as the record is still there."""
         reader = paging.query_reader(req.params, ("outputs",))
-        with_outputs = reader.boolean("outputs")
+        with_outputs = read_deletion(reader)
         reader.check()
         job = await self._find(req, resp, identifier)
         if with_outputs and not _goes_with_outputs(job):
@@ -96,6 +97,11 @@ class Jobs:
         for span in outcomes.spans(job):
             found = await self._outcomes.some(job, span)
             await self._objects.delete(output.key for index in span if index in found for output in found[index].outputs)
+
+
+def read_deletion(reader: Reader) -> bool:
+    """Tell whether the outputs go too."""
+    return reader.boolean("outputs")
 
 
 def _goes_with_outputs(job: ImageJob) -> bool:

@@ -2,12 +2,14 @@
 
 from collections import OrderedDict
 from dataclasses import replace
-from typing import Any
+from typing import TypedDict
 
 from falcon.asgi import Response
 
 from imagejobs_api import states
 from imagejobs_api.connection import Request
+from imagejobs_api.errors import ErrorBody
+from imagejobs_api.fields import Count, Percent
 from imagejobs_api.live import LiveBoard
 from imagejobs_api.lookup import Found, find
 from imagejobs_api.outcomes import Outcomes
@@ -18,6 +20,26 @@ from imagejobs_contract.status import Counts, State
 
 REMEMBERED = 10_000
 """Jobs whose highest counts are kept, about 200 bytes each."""
+
+
+class ProgressBody(TypedDict):
+    """How far a job, a batch or one image of it is.
+
+    Attributes:
+        progress: Percent; 100 only when it has ended.
+        total: Images in all.
+        done: Images that have their result.
+        failed: Images that have an error.
+        error: Why a job, or the image, failed as a whole.
+    """
+
+    job_id: str
+    state: State
+    progress: Percent
+    total: Count
+    done: Count
+    failed: Count
+    error: ErrorBody | None
 
 
 class HighWater:
@@ -72,18 +94,18 @@ class Progress:
 
     on_head = on_get
 
-    async def _body(self, found: Found) -> dict[str, Any]:
+    async def _body(self, found: Found) -> ProgressBody:
         if found.index is None:
             return job_body(found, await self._counts.of(found.job))
         return item_body(found, await self._outcomes.one(found.job, found.index))
 
 
-def job_body(found: Found, counts: Counts) -> dict[str, Any]:
+def job_body(found: Found, counts: Counts) -> ProgressBody:
     """Return the progress of a whole job. `done` counts the images that have their result, as kubectl's column does."""
     state = states.job_state(found.job)
     return {
         "job_id": found.id,
-        "state": state.value,
+        "state": state,
         "progress": counts.percent if state.final else min(counts.percent, 99),
         "total": found.job.spec.total,
         "done": counts.succeeded,
@@ -92,12 +114,12 @@ def job_body(found: Found, counts: Counts) -> dict[str, Any]:
     }
 
 
-def item_body(found: Found, outcome: Outcome | None) -> dict[str, Any]:
+def item_body(found: Found, outcome: Outcome | None) -> ProgressBody:
     """Return the progress of one image of a job, in the same shape."""
     state = states.item_state(found.job, outcome)
     return {
         "job_id": found.id,
-        "state": state.value,
+        "state": state,
         "progress": 100 if state.final else 0,
         "total": 1,
         "done": int(outcome is not None and outcome.succeeded),

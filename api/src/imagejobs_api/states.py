@@ -1,8 +1,6 @@
 """How a job or one of its images is told to clients: one word, and the error. Pure."""
 
-from typing import Any
-
-from imagejobs_api.errors import error_body
+from imagejobs_api.errors import ErrorBody, error_body
 from imagejobs_contract.codes import Code
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.outcome import Outcome
@@ -41,14 +39,14 @@ def item_state(job: ImageJob, outcome: Outcome | None) -> State:
     return State.FAILED if state.final and state != State.CANCELLED else state
 
 
-def item_error(job: ImageJob, outcome: Outcome | None) -> dict[str, Any] | None:
+def item_error(job: ImageJob, outcome: Outcome | None) -> ErrorBody | None:
     """Return the error of one image: its own, or else that of a job that ended without it."""
     if outcome is not None:
         return error_body(outcome.code, outcome.message) if outcome.code else None
     return error_body(*job_failure(job.status)) if item_state(job, None) == State.FAILED else None
 
 
-def job_error(job: ImageJob) -> dict[str, Any] | None:
+def job_error(job: ImageJob) -> ErrorBody | None:
     """Return the error of a job as a whole; a job some of whose images failed has none, its images have."""
     return error_body(*job_failure(job.status)) if job_state(job) == State.FAILED else None
 

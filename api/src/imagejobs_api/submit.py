@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from falcon.asgi import Response
 
 from imagejobs_api import answers, idempotency, links, prefer, states
+from imagejobs_api.answers import BatchBody, ImageBody
 from imagejobs_api.connection import Request
 from imagejobs_api.errors import Problem
 from imagejobs_api.forms import Form, Source
@@ -83,13 +83,13 @@ class Submissions:
         submission = await self._submitter.submit(req, resp, self._form)
         resp.media = await (self._one(submission) if submission.single else self._many(submission))
 
-    async def _one(self, submission: Submission) -> dict[str, Any]:
+    async def _one(self, submission: Submission) -> ImageBody:
         job = submission.job
         outcome = await self._outcomes.one(job, 0) if submission.is_final else None
         _raise_failure(job, outcome)
         return answers.resize_body(job, outcome, submission.base, self._links)
 
-    async def _many(self, submission: Submission) -> dict[str, Any]:
+    async def _many(self, submission: Submission) -> BatchBody:
         job = submission.job
         outcomes = await self._outcomes.all(job) if job.status.state != State.PENDING else {}
         refusals = [source.refusal for source in submission.sources]

@@ -46,6 +46,10 @@ class Code(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
+OF_AN_IMAGE = tuple(Code)[: tuple(Code).index(Code.INVALID_OPTIONS)]
+OF_A_REQUEST = tuple(Code)[len(OF_AN_IMAGE) :]
+
+
 @dataclass(frozen=True, slots=True)
 class Meaning:
     """What a code tells: the HTTP status, whether the same request may succeed later, a sentence."""

@@ -12,9 +12,12 @@ from imagejobs_contract.errors import Fault, Invalid
 
 E = TypeVar("E", bound=StrEnum)
 
+SIZE_PATTERN = r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([bB]|[kKmMgG][iI]?[bB])?"
+"""A number of bytes: `200kB`, `1.5MB`, `1MiB`, and plain numbers."""
+
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
-_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*(b|kb|mb|gb|kib|mib|gib)?", re.ASCII | re.IGNORECASE)
+_SIZE = re.compile(SIZE_PATTERN, re.ASCII)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 """JSON can spell half a pair, which no UTF-8 can."""
 _UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}

@@ -1,0 +1,59 @@
+"""The whole document, from the settings of the server that it describes. Pure."""
+
+from importlib.metadata import version
+
+from imagejobs_api.errors import ProblemBody
+from imagejobs_api.openapi import images, jobs, progress, service
+from imagejobs_api.openapi.asked import Schema
+from imagejobs_api.openapi.headers import ANSWERED, header_object
+from imagejobs_api.openapi.writer import Writer
+from imagejobs_api.settings import Settings
+
+VERSION = "3.1.1"
+GROUPS = (images, jobs, progress, service)
+TAGS = {
+    images.TAG: "Send images, get a job.",
+    jobs.TAG: "What became of jobs; stop them, repeat them, forget them.",
+    progress.TAG: "How far it is, and the way to the results.",
+    service.TAG: "The service itself. No key is needed.",
+}
+KEY = "apiKey"
+ABOUT = """Send images, get a job; ask how far it is, get links.
+
+Every error is `application/problem+json` (RFC 9457) with a stable `code`: branch on that. A method that an address does not take is 405 \
+`method_not_allowed`, an address that does not exist is 404 `not_found`; `HEAD` goes wherever `GET` goes, but for the events. Answers may get \
+more fields."""
+KEYS = " Calls need a key, and tell of the caller's own jobs only."
+
+
+def document(settings: Settings) -> Schema:
+    """Return the document of a server with these settings."""
+    with_keys = bool(settings.callers_file)
+    writer = Writer(KEY if with_keys else "")
+    writer.components.of(ProblemBody)
+    paths: dict[str, Schema] = {}
+    for each in (operation for group in GROUPS for operation in group.operations(settings, writer.components)):
+        paths.setdefault(each.path, {})[each.method] = writer.operation(each)
+    headers = {name: header_object(name) for name in ANSWERED}
+    components = {"schemas": writer.components.schemas(), "responses": writer.responses, "headers": headers}
+    return {
+        "openapi": VERSION,
+        "info": _info(with_keys=with_keys),
+        "servers": [{"url": settings.public_url or "/"}],
+        "tags": [{"name": name, "description": description} for name, description in TAGS.items()],
+        "paths": paths,
+        "components": components | ({"securitySchemes": {KEY: _SCHEME}} if with_keys else {}),
+    }
+
+
+_SCHEME = {"type": "http", "scheme": "bearer", "description": "An API key, `ijk_...`."}
+
+
+def _info(*, with_keys: bool) -> Schema:
+    return {
+        "title": "imagejobs",
+        "version": version("imagejobs-api"),
+        "summary": "Image jobs over HTTP.",
+        "description": ABOUT + (KEYS if with_keys else ""),
+        "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+    }

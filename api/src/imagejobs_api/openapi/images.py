@@ -1,0 +1,116 @@
+"""The calls that take images."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import falcon
+
+from imagejobs_api.answers import BatchBody, ImageBody
+from imagejobs_api.forms import Form, batch_form, crop_form, resize_form, url_form
+from imagejobs_api.openapi.asked import Schema
+from imagejobs_api.openapi.components import Components
+from imagejobs_api.openapi.headers import IDEMPOTENCY_KEY, PREFER
+from imagejobs_api.openapi.operation import JSON, Answer, Operation
+from imagejobs_api.openapi.options import fields_of, option_schemas
+from imagejobs_api.settings import MAX_WAIT_SECONDS, Settings
+from imagejobs_contract import limits
+from imagejobs_contract.codes import OF_AN_IMAGE, Code
+from imagejobs_contract.imagejob import URL_PATTERN
+from imagejobs_contract.options import Gravity
+
+TAG = "images"
+MULTIPART = falcon.MEDIA_MULTIPART
+
+_CODES = (
+    Code.INVALID_OPTIONS, Code.MISSING_IMAGE, Code.CONFLICT, Code.PAYLOAD_TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE, Code.IDEMPOTENCY_MISMATCH,
+    Code.QUEUE_FULL,
+)  # fmt: skip
+_OF_REFUSED = (Code.NOT_AN_IMAGE, Code.FILE_TOO_LARGE)
+_URL_SCHEMA: Schema = {"type": "string", "format": "uri", "maxLength": limits.MAX_URL, "pattern": f"^{URL_PATTERN}$"}
+_LATER = "$response.body#/job_id", "$response.body#/batch_job_id"
+"""Of one image, of many."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What sets one of these calls apart."""
+
+    name: str
+    id: str
+    summary: str
+    description: str
+
+
+_RESIZE = _Call("resize", "resizeImage", "Resize one image", "Without options the image is only encoded anew, without its metadata.")
+_CENTER = _Call(
+    "center-crop", "centerCropImage", "Crop one image around its centre",
+    "A resize that fills width and height and cuts off what stands over, the same on both sides.",
+)  # fmt: skip
+_FACE = _Call(
+    "face-crop", "faceCropImage", "Crop one image around its faces", "As center-crop, with the faces in the middle; without one see `no_face`."
+)
+_BATCH = _Call(
+    "batch", "resizeBatch", "Resize many images",
+    "Entry n of the answer is the n-th file; one that cannot be taken has its error at once and the others go on. "
+    "If none can be taken, the request is refused. The field may be called `images[]`, too.",
+)  # fmt: skip
+_URLS = _Call(
+    "upload-from-url", "uploadFromUrl", "Take images by URL",
+    "`url` is answered like a resize, `urls` like a batch. The worker fetches, from public http(s) addresses only. "
+    "The field `urls` may be called `urls[]`, too.",
+)  # fmt: skip
+
+
+def operations(settings: Settings, components: Components) -> list[Operation]:
+    """Return the calls."""
+    options, known = option_schemas(settings), settings.limits
+    one, crop, many = resize_form(known), crop_form(known, Gravity.CENTER), batch_form(known)
+    resize = components.put("ResizeRequest", fields_of(one, options, {"image": _file(one)}))
+    cut = components.put("CropRequest", fields_of(crop, options, {"image": _file(crop)}))
+    batch = components.put("BatchRequest", fields_of(many, options, {"images": _files(many)}))
+    urls = _url_request(url_form(known), options, components)
+    single = [_operation(call, (MULTIPART,), body, _answers(settings, ImageBody)) for call, body in ((_RESIZE, resize), (_CENTER, cut), (_FACE, cut))]
+    return [
+        *single,
+        _operation(_BATCH, (MULTIPART,), batch, _answers(settings, BatchBody), _OF_REFUSED),
+        _operation(_URLS, (JSON, falcon.MEDIA_URLENCODED, MULTIPART), urls, _answers(settings, ImageBody | BatchBody)),
+    ]
+
+
+def _operation(
+    call: _Call, kinds: tuple[str, ...], body: Schema, answers: dict[int, Answer], codes: tuple[Code, ...] = OF_AN_IMAGE
+) -> Operation:  # fmt: skip
+    description = f"{call.description}\n\nOptions may stand in the query, too."
+    bodies = dict.fromkeys(kinds, body)
+    return Operation(
+        "post", f"/api/{call.name}", call.id, TAG, call.summary, description, answers, (*_CODES, *codes), (PREFER, IDEMPOTENCY_KEY), bodies
+    )  # fmt: skip
+
+
+def _answers(settings: Settings, body: Any) -> dict[int, Answer]:
+    links = {"getProgress": {"id": _LATER[body is BatchBody]}, "getJob": {"id": _LATER[body is BatchBody]}}
+    held = "" if body is BatchBody else f" By default it is waited {settings.default_wait_seconds} s, with `Prefer` 0 to {MAX_WAIT_SECONDS}."
+    return {
+        200: Answer("All images have ended." + held, {JSON: body}, optional_headers=("Preference-Applied",), links=links),
+        202: Answer("The job is durable, and goes on.", {JSON: body}, ("Location",), ("Preference-Applied",), links),
+    }
+
+
+def _file(form: Form) -> Schema:
+    return {
+        "type": "string",
+        "format": "binary",
+        "description": f"JPEG, PNG, WebP, AVIF, GIF, TIFF, BMP, HEIC; {form.max_file_bytes} bytes at most.",
+    }
+
+
+def _files(form: Form) -> Schema:
+    what = f"Together {form.max_bytes} bytes at most."
+    return {"type": "array", "minItems": 1, "maxItems": form.max_files, "items": _file(form), "description": what}
+
+
+def _url_request(form: Form, options: dict[str, Schema], components: Components) -> Schema:
+    urls = {"type": "array", "minItems": 1, "maxItems": form.max_files, "items": _URL_SCHEMA, "description": "The images, as a batch."}
+    one = fields_of(form, options, {"url": {**_URL_SCHEMA, "description": "The image."}})
+    many = fields_of(form, {name: schema for name, schema in options.items() if name != "name"}, {"urls": urls})
+    return {"oneOf": [components.put("UrlRequest", one), components.put("UrlBatchRequest", many)]}

@@ -1,0 +1,80 @@
+"""The calls about jobs."""
+
+from imagejobs_api import joblist, jobs, results
+from imagejobs_api.jobbody import JobBody
+from imagejobs_api.joblist import JobsBody
+from imagejobs_api.openapi.components import Components
+from imagejobs_api.openapi.operation import JSON, Answer, Operation
+from imagejobs_api.openapi.parameters import JOB_ID, query
+from imagejobs_api.results import NDJSON, ResultBody, ResultsBody
+from imagejobs_api.settings import Settings
+from imagejobs_contract.codes import Code
+
+TAG = "jobs"
+
+_FOUND = (Code.NOT_FOUND, Code.CONFLICT)
+"""Of every call about one job; a conflict is also a job that another version of imagejobs wrote."""
+_OF_JOB = {"getJob": {"id": "$response.body#/jobs/0/job_id"}}
+
+
+def operations(settings: Settings, components: Components) -> list[Operation]:
+    """Return the calls."""
+    return [_list(settings), _get(), _results(), _cancel(), _retry(), _callback(), _delete()]
+
+
+def _list(settings: Settings) -> Operation:
+    meanings = {"state": "Only jobs in this state.", "limit": "Jobs of a page.", "cursor": "`next_cursor` of the page before."}
+    return Operation(
+        "get", "/api/jobs", "listJobs", TAG, "List the jobs",
+        f"The newest {settings.limits.max_listed_jobs} jobs, newest first; older ones are still found by their ids.",
+        {200: Answer("A page of jobs.", {JSON: JobsBody}, optional_headers=("Link",), links=_OF_JOB)},
+        (Code.INVALID_OPTIONS,), query(joblist.read_page, meanings),
+    )  # fmt: skip
+
+
+def _get() -> Operation:
+    return Operation(
+        "get", "/api/jobs/{id}", "getJob", TAG, "Tell all about a job", "But for its images' results.",
+        {200: Answer("The job.", {JSON: JobBody})}, _FOUND, (JOB_ID,),
+    )  # fmt: skip
+
+
+def _results() -> Operation:
+    meanings = {"limit": "Results of a page.", "cursor": "`next_cursor` of the page before: the number of its first image."}
+    return Operation(
+        "get", "/api/jobs/{id}/results", "listResults", TAG, "Tell what became of each image",
+        "Also while the job runs. In pages, or with `Accept: application/x-ndjson` all of them as lines, where no parameters are taken.",
+        {200: Answer("A page, or a line for each image.", {JSON: ResultsBody, NDJSON: ResultBody}, optional_headers=("Link",))},
+        (*_FOUND, Code.INVALID_OPTIONS), (JOB_ID, *query(results.read_page, meanings)),
+    )  # fmt: skip
+
+
+def _cancel() -> Operation:
+    return Operation(
+        "post", "/api/jobs/{id}/cancel", "cancelJob", TAG, "Cancel a job", "Images that ended keep their results.",
+        {200: Answer("It is cancelled already.", {JSON: JobBody}), 202: Answer("It will be cancelled.", {JSON: JobBody}, ("Location",))},
+        _FOUND, (JOB_ID,),
+    )  # fmt: skip
+
+
+def _retry() -> Operation:
+    return Operation(
+        "post", "/api/jobs/{id}/retry", "retryJob", TAG, "Run a job's failed images again", "Once, however often this is asked before they run.",
+        {202: Answer("They will run again.", {JSON: JobBody}, ("Location",))}, _FOUND, (JOB_ID,),
+    )  # fmt: skip
+
+
+def _callback() -> Operation:
+    return Operation(
+        "post", "/api/jobs/{id}/callback", "repeatCallback", TAG, "Send the callback of a job that ended again",
+        "Under the same id, once, however often this is asked before it is sent.",
+        {202: Answer("It will be sent.", {JSON: JobBody}, ("Location",))}, _FOUND, (JOB_ID,),
+    )  # fmt: skip
+
+
+def _delete() -> Operation:
+    meanings = {"outputs": "Deletes the outputs, too; the job must have ended."}
+    return Operation(
+        "delete", "/api/jobs/{id}", "deleteJob", TAG, "Forget a job", "A job that runs is stopped. Its uploads are deleted with it.",
+        {204: Answer("The record is gone.")}, (*_FOUND, Code.INVALID_OPTIONS), (JOB_ID, *query(jobs.read_deletion, meanings)),
+    )  # fmt: skip

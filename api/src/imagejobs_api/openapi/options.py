@@ -1,0 +1,65 @@
+"""What beside its images a call may be given: the options, from the code that reads them, and what each means."""
+
+from imagejobs_api.build import AUTO, read_fields
+from imagejobs_api.callbacks import FIELD as CALLBACK
+from imagejobs_api.callbacks import Callbacks
+from imagejobs_api.forms import Form
+from imagejobs_api.openapi.asked import Schema, asked, described
+from imagejobs_api.settings import Settings
+from imagejobs_contract.guard import Guard
+from imagejobs_contract.options import DEFAULT_QUALITY, NAMES, Fit, MaxSizeBy
+
+MEANINGS = {
+    "width": "Pixels; without it the height decides, without both the source's own.",
+    "height": "Pixels; without it the width decides.",
+    "fit": "How the image is made to fit: `inside` and `outside` keep all of it, `cover` cuts, `contain` pads, `fill` distorts. "
+    "The last three need width and height.",
+    "gravity": "What stays when the image is cut; `face` looks for faces, `entropy` for where most is to be seen.",
+    "no_face": "What `gravity=face` does without a face: fails with `no_face_found`, or takes the centre.",
+    "enlarge": "Lets the result be larger than the source.",
+    "format": f"The result's encoding; without it the source's own (HEIC and BMP become JPEG or PNG). `{AUTO}`: AVIF or WebP if `Accept` names them.",
+    "quality": f"Of JPEG, WebP and AVIF; {DEFAULT_QUALITY} without it.",
+    "max_size": "The largest result, in bytes or as `200kB`, `1.5MB`, `1MiB`.",
+    "max_size_by": "What is given up for `max_size`: quality, colours of a still PNG, or pixels.",
+    "background": "A colour as `rrggbb`, put under transparency and around `contain`.",
+    "keep_metadata": "Keeps EXIF, GPS and XMP, which are removed otherwise.",
+    "frames": "Frames kept of an animation; all without it.",
+    "only_if_smaller": "Takes the original where the result would not be smaller.",
+    "name": "The result's file name; without it the upload's own, or the last part of the URL's path.",
+    CALLBACK: "An http(s) URL that gets one signed POST when the job has ended.",
+}
+_NEED_BOTH = (Fit.COVER, Fit.CONTAIN, Fit.FILL)
+
+
+def option_schemas(settings: Settings) -> dict[str, Schema]:
+    """Return every option by its name."""
+    callbacks = Callbacks(Guard(settings.callbacks), signed=settings.callbacks_signed)
+    found = asked(lambda reader: read_fields(reader, callbacks))
+    found["format"]["enum"].append(AUTO)
+    found[CALLBACK]["format"] = "uri"
+    if not settings.callbacks_signed:
+        del found[CALLBACK]  # nobody could deliver it
+    return described({name: found[name] for name in (*NAMES, "name", CALLBACK) if name in found}, MEANINGS)
+
+
+def fields_of(form: Form, options: dict[str, Schema], images: dict[str, Schema]) -> Schema:
+    """Return the schema of what a form holds.
+
+    Args:
+        form: Of the call.
+        options: All there are.
+        images: Field -> schema of what holds the images; all of them are needed.
+    """
+    taken = {name: schema for name, schema in options.items() if name in form.option_fields}
+    schema = {"type": "object", "properties": {**images, **taken}, "required": [*images, *form.required], "additionalProperties": False}
+    contradictions = {name: rule for name, rule in _contradictions().items() if name in taken}
+    return schema | {"dependentSchemas": contradictions}
+
+
+def _contradictions() -> dict[str, Schema]:
+    """Return what an option needs beside it, as `contract.options` checks it."""
+    both, plain_fit = {"required": ["width", "height"]}, [each for each in Fit if each not in _NEED_BOTH]
+    return {
+        "fit": {"anyOf": [{"properties": {"fit": {"enum": plain_fit}}}, both]},
+        "max_size_by": {"anyOf": [{"properties": {"max_size_by": {"const": MaxSizeBy.QUALITY.value}}}, {"required": ["max_size"]}]},
+    }

@@ -1,0 +1,60 @@
+"""The errors of a call as OpenAPI's responses: a response for each status, with the codes that it may have."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from imagejobs_api.errors import CONTENT_TYPE
+from imagejobs_api.openapi.asked import Schema
+from imagejobs_api.openapi.headers import RATE, REQUEST_ID, header_objects
+from imagejobs_contract.codes import Code, meaning
+
+EVERYWHERE = (Code.MALFORMED_REQUEST, Code.REQUEST_TIMEOUT, Code.HEADERS_TOO_LARGE, Code.INTERNAL_ERROR, Code.UNAVAILABLE)
+COUNTED = (Code.RATE_LIMITED, Code.STORAGE_ERROR)
+"""Of calls that are not public."""
+SHARED = 3
+"""Responses with up to so many codes are components, named by these."""
+
+_ALWAYS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
+_SOMETIMES = {409: ("Retry-After",)}
+
+
+def responses(codes: Iterable[Code], examples: Mapping[int, Mapping[str, Any]], shared: dict[str, Schema], *, counted: bool) -> dict[str, Schema]:
+    """Return the responses of a call's errors: status -> response.
+
+    Args:
+        codes: What may go wrong.
+        examples: Status -> name -> OpenAPI's example object.
+        shared: Takes the responses that several calls have.
+        counted: Whether the answers tell how many requests are left.
+    """
+    found: dict[str, Schema] = {}
+    for status, those in _by_status(codes).items():
+        response = _response(status, those, examples.get(status, {}), counted=counted)
+        if status in examples or len(those) > SHARED:
+            found[str(status)] = response
+        else:
+            name = "_or_".join(those) + ("" if counted else ".public")
+            shared[name] = response
+            found[str(status)] = {"$ref": f"#/components/responses/{name}"}
+    return found
+
+
+def _by_status(codes: Iterable[Code]) -> dict[int, list[Code]]:
+    found: dict[int, list[Code]] = {}
+    for code in sorted(set(codes), key=list(Code).index):
+        found.setdefault(meaning(code).http_status, []).append(code)
+    return dict(sorted(found.items()))
+
+
+def _response(status: int, codes: list[Code], examples: Mapping[str, Any], *, counted: bool) -> Schema:
+    # Words beside a reference narrow it (JSON Schema 2020-12), and programs that know nothing of that still see a problem.
+    narrowed = {"properties": {"status": {"const": status}, "code": {"enum": [code.value for code in codes]}}}
+    content: Schema = {"schema": {"$ref": "#/components/schemas/Problem", **narrowed}}
+    if examples:
+        content["examples"] = dict(examples)
+    sometimes = (*_SOMETIMES.get(status, ()), REQUEST_ID, *(RATE if counted else ()))
+    return {
+        "description": " ".join(f"`{code}`: {meaning(code).sentence}" for code in codes),
+        "headers": header_objects(_ALWAYS.get(status, ()), sometimes),
+        "content": {CONTENT_TYPE: content},
+    }

@@ -1,0 +1,34 @@
+"""The calls about the service itself, which need no key."""
+
+from imagejobs_api.health import HealthBody, ReadyBody
+from imagejobs_api.openapi.components import Components
+from imagejobs_api.openapi.operation import JSON, Answer, Operation
+from imagejobs_api.settings import Settings
+
+TAG = "service"
+
+
+def operations(settings: Settings, components: Components) -> list[Operation]:
+    """Return the calls."""
+    return [_health(), _ready(settings), _document()]
+
+
+def _health() -> Operation:
+    return Operation(
+        "get", "/healthz", "getHealth", TAG, "Tell that the process lives", "Asks nobody else.",
+        {200: Answer("It does.", {JSON: HealthBody})}, is_public=True,
+    )  # fmt: skip
+
+
+def _ready(settings: Settings) -> Operation:
+    return Operation(
+        "get", "/readyz", "getReadiness", TAG, "Tell whether jobs can be taken", f"Needed are {', '.join(settings.ready_parts)}.",
+        {200: Answer("They can.", {JSON: ReadyBody})}, is_public=True,
+    )  # fmt: skip
+
+
+def _document() -> Operation:
+    return Operation(
+        "get", "/api/openapi.json", "getOpenApi", TAG, "This document", "With the limits that this server has.",
+        {200: Answer("The document.", {JSON: {"type": "object"}}, ("ETag",)), 304: Answer("It is as it was.", headers=("ETag",))}, is_public=True,
+    )  # fmt: skip

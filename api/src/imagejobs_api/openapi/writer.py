@@ -1,0 +1,85 @@
+"""A call as OpenAPI writes it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from imagejobs_api.openapi import problems
+from imagejobs_api.openapi.asked import Schema
+from imagejobs_api.openapi.components import Components
+from imagejobs_api.openapi.headers import RATE, REQUEST_ID, header_objects
+from imagejobs_api.openapi.operation import Answer, Example, Operation
+from imagejobs_contract.codes import Code
+
+
+class Writer:
+    """Writes calls, and gathers what they share.
+
+    Attributes:
+        components: The schemas.
+        responses: The errors that several calls have.
+    """
+
+    def __init__(self, scheme: str) -> None:
+        """Take the name of the security scheme; "" lets anybody in."""
+        self._scheme = scheme
+        self.components = Components()
+        self.responses: dict[str, Schema] = {}
+
+    def operation(self, each: Operation) -> Schema:
+        """Return OpenAPI's operation object."""
+        counted = not each.is_public
+        usual = (REQUEST_ID, *(RATE if counted else ()))
+        answers = {str(status): self._answer(answer, usual, _shown(each, status)) for status, answer in each.answers.items()}
+        failed = {example.status: _shown(each, example.status) for example in each.examples if example.status not in each.answers}
+        errors = problems.responses(self._codes(each), failed, self.responses, counted=counted)
+        return {
+            "operationId": each.id,
+            "tags": [each.tag],
+            "summary": each.summary,
+            "description": each.description,
+            "parameters": [_parameter(each, parameter) for parameter in each.parameters],
+            **({"requestBody": _body(each)} if each.bodies else {}),
+            "responses": dict(sorted((answers | errors).items())),
+            **({"security": [{self._scheme: []}]} if self._scheme and counted else {}),
+        }
+
+    def _codes(self, each: Operation) -> tuple[Code, ...]:
+        if each.is_public:
+            return (*problems.EVERYWHERE, *each.codes)
+        keyed = (Code.UNAUTHORIZED, Code.FORBIDDEN) if each.writes else (Code.UNAUTHORIZED,)
+        return (*problems.EVERYWHERE, *problems.COUNTED, *(keyed if self._scheme else ()), *each.codes)
+
+    def _answer(self, answer: Answer, usual: tuple[str, ...], examples: Mapping[str, Any]) -> Schema:
+        content: dict[str, Schema] = {}
+        for kind, body in answer.bodies.items():
+            content[kind] = {"schema": body if isinstance(body, dict) else self.components.of(body)}
+        if content and examples:
+            next(iter(content.values()))["examples"] = dict(examples)
+        links = {name: {"operationId": name, "parameters": dict(parameters)} for name, parameters in answer.links.items()}
+        parts = {"headers": header_objects(answer.headers, (*answer.optional_headers, *usual)), "content": content, "links": links}
+        return {"description": answer.description} | {name: value for name, value in parts.items() if value}
+
+
+def _body(each: Operation) -> Schema:
+    return {"required": True, "content": {kind: _content(each, kind, schema) for kind, schema in each.bodies.items()}}
+
+
+def _content(each: Operation, kind: str, schema: Schema) -> Schema:
+    first = next(iter(each.bodies))
+    examples = [example for example in each.examples if example.fields and kind == (example.media_type or first)]
+    shown = {example.name: _told(example, dict(example.fields)) for example in examples}
+    return {"schema": schema} | ({"examples": shown} if shown else {})
+
+
+def _parameter(each: Operation, parameter: Schema) -> Schema:
+    name = parameter["name"]
+    shown = {example.name: _told(example, example.parameters[name]) for example in each.examples if name in example.parameters}
+    return parameter | ({"examples": shown} if shown else {})
+
+
+def _shown(each: Operation, status: int) -> dict[str, Any]:
+    return {example.name: _told(example, example.answer) for example in each.examples if example.status == status and example.answer is not None}
+
+
+def _told(example: Example, value: Any) -> Schema:
+    return {"summary": example.summary, "value": value}

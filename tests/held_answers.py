@@ -1,0 +1,93 @@
+"""Holds answers of the API to its OpenAPI document, whatever a test wants of them: status, headers, media type, and every field of the body.
+
+The document is one of a server with callers and callbacks, which knows everything that one without them does.
+"""
+
+import functools
+import json
+import re
+from typing import Any
+
+import httpx2
+import jsonschema_rs
+
+from imagejobs_api.openapi.document import document
+from imagejobs_api.settings import Settings
+from imagejobs_contract.reader import Reader
+
+ELSEWHERE = {400, 404, 405, 408, 413, 431, 503}
+"""What an address or a method that does not exist may be answered, and a request that is none."""
+
+
+@functools.cache
+def whole() -> dict[str, Any]:
+    """Return the document."""
+    secret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+    return document(Settings.read(Reader({"CALLERS_FILE": "callers.yaml", "WEBHOOK_SECRETS": secret})))
+
+
+def check(request: httpx2.Request, answer: httpx2.Response, *, with_body: bool = True) -> None:
+    """Fail unless the document says that this request may have this answer."""
+    operation = find(request.method, request.url.path)
+    if operation is None:
+        return
+    where = f"{request.method} {request.url.path} -> {answer.status_code}"
+    told = operation["responses"].get(str(answer.status_code))
+    assert told is not None, f"{where}: no such status in the document: {answer.text if with_body else ''}"
+    told = resolved(told)
+    missing = [name for name, header in told.get("headers", {}).items() if resolved(header).get("required") and name not in answer.headers]
+    assert not missing, f"{where}: without {missing}"
+    if with_body and request.method != "HEAD" and answer.status_code != 304:
+        _check_body(where, told.get("content", {}), answer)
+
+
+def find(method: str, path: str) -> dict[str, Any] | None:
+    """Return the operation of a request; None where the API has no such address or method."""
+    for template, methods in whole()["paths"].items():
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
+            found: dict[str, Any] | None = methods.get({"HEAD": "get"}.get(method, method.lower()))
+            return found
+    return None
+
+
+def resolved(told: dict[str, Any]) -> dict[str, Any]:
+    """Return what a reference leads to."""
+    if "$ref" not in told:
+        return told
+    place: Any = whole()
+    for name in told["$ref"].removeprefix("#/").split("/"):
+        place = place[name]
+    return place
+
+
+def _check_body(where: str, content: dict[str, Any], answer: httpx2.Response) -> None:
+    if not content:
+        assert not answer.content, f"{where}: has a body: {answer.text}"
+        return
+    kind = answer.headers["Content-Type"].split(";")[0]
+    assert kind in content, f"{where}: {kind} is none of {list(content)}"
+    for value in _values(kind, answer):
+        faults = [
+            f"{'/'.join(map(str, each.instance_path))}: {each.message}" for each in _validator(json.dumps(content[kind]["schema"])).iter_errors(value)
+        ]
+        assert not faults, f"{where}: {faults} in {value}"
+
+
+def _values(kind: str, answer: httpx2.Response) -> list[Any]:
+    if kind.endswith("json") and kind != "application/x-ndjson":
+        return [answer.json()]
+    return [json.loads(line) for line in answer.text.splitlines()] if kind == "application/x-ndjson" else [answer.text]
+
+
+@functools.cache
+def _validator(schema: str) -> jsonschema_rs.Draft202012Validator:
+    told = json.loads(schema) | {"components": _closed(whole()["components"])}
+    return jsonschema_rs.Draft202012Validator(told, validate_formats=True)
+
+
+def _closed(components: dict[str, Any]) -> dict[str, Any]:
+    """Return the components with schemas that allow no other fields: clients must bear new ones, but the document must name all there are."""
+    schemas = {
+        name: {**schema, "additionalProperties": False} if "properties" in schema else schema for name, schema in components["schemas"].items()
+    }
+    return {"schemas": schemas}
