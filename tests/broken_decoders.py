@@ -5,6 +5,7 @@ import signal
 import struct
 import time
 
+import pictures
 from imagejobs_contract.options import Format
 from imagejobs_worker.child import protocol
 from imagejobs_worker.imaging import pipeline
@@ -15,7 +16,7 @@ SOCKET = 0
 
 def by_source(source, variants, limits, deadline):
     """Do what the source's text says, or the usual."""
-    what = source.removeprefix(b"GIF89a").decode("ascii", "replace")
+    what = source.removeprefix(pictures.GIF).decode("ascii", "replace")
     if what not in _DEEDS:
         return pipeline.render(source, variants, limits, deadline)
     return _DEEDS[what](source, variants)
@@ -23,7 +24,7 @@ def by_source(source, variants, limits, deadline):
 
 def deed(what: str) -> bytes:
     """Return a source that makes `by_source` do it."""
-    return b"GIF89a" + what.encode()
+    return pictures.GIF + what.encode()
 
 
 def _killed_by(number):

@@ -10,6 +10,8 @@ from PIL import Image, ImageDraw, ImageFilter
 FORMATS = ("jpeg", "png", "webp", "avif", "gif", "tiff", "bmp")
 CORNERS = {"nw": (255, 0, 0), "ne": (0, 255, 0), "sw": (0, 0, 255), "se": (255, 255, 0)}
 """The colours of the four quarters of `quarters`."""
+GIF = b"GIF89a" + struct.pack("<HH", 10, 10)
+"""What a file has to start with to reach a child, where the rest is for a stand-in of the decoder."""
 
 
 def photo(width: int, height: int, seed: int = 1) -> Image.Image:

@@ -13,6 +13,7 @@ import socket
 import threading
 from pathlib import Path
 
+import pictures
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.options import Format
@@ -32,13 +33,13 @@ def order(name: str, known: dict[str, object]) -> bytes:
         name: Of the attempt.
         known: What the attacker knows: process ids, ports and paths.
     """
-    return b"GIF89a" + json.dumps([name, known]).encode()
+    return pictures.GIF + json.dumps([name, known]).encode()
 
 
 def attempt(source, variants, limits, deadline):
     """Try what the source says; a source that says nothing is rendered."""
     try:
-        name, known = json.loads(source.removeprefix(b"GIF89a"))
+        name, known = json.loads(source.removeprefix(pictures.GIF))
     except ValueError:
         return pipeline.render(source, variants, limits, deadline)
     try:

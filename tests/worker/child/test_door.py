@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from imagejobs_worker.child.door import Door
 from imagejobs_worker.imaging import faces
 
 PHOTO = pictures.saved(pictures.photo(160, 120), "jpeg")
+CUT = PHOTO[: len(PHOTO) // 2]
+"""Only a decoder sees what is wrong with it."""
 SMALL = [Variant(width=40)]
 BROKEN = "broken_decoders:by_source"
 
@@ -38,6 +41,28 @@ def at_door(visit, *, limits=None, **options):
 
 def parent_of(pid):
     return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+
+
+def children_of(pid):
+    found = []
+    for each in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            found += [int(each.name)] * (parent_of(each.name) == pid and alive(int(each.name)))
+    return found
+
+
+async def lose_one(door):
+    """Let a picture end its child, and return the zygote of the next one."""
+    await door.render(PHOTO, SMALL)
+    await fault(door, CUT)
+    await door.render(PHOTO, SMALL)
+    return parent_of(door.child_pid)
+
+
+async def spares_of(door, zygote):
+    """Return the children that stand ready, once there is one."""
+    await until(lambda: len(children_of(zygote)) == 2)
+    return [pid for pid in children_of(zygote) if pid != door.child_pid]
 
 
 def threads_of(pid):
@@ -190,11 +215,11 @@ def test_a_cancelled_first_call_leaves_the_door_usable():
 def test_a_dead_zygote_is_started_again():
     async def visit(door):
         await door.render(PHOTO, SMALL)
-        child = door.child_pid
-        os.kill(parent_of(child), signal.SIGKILL)
+        child, zygote = door.child_pid, parent_of(door.child_pid)
+        os.kill(zygote, signal.SIGKILL)
         await until(lambda: not alive(child))
-        assert (await fault(door, PHOTO)).code is Code.INTERNAL_ERROR
         assert (await door.render(PHOTO, SMALL)).pictures
+        assert parent_of(door.child_pid) != zygote
 
     at_door(visit)
 
@@ -216,8 +241,8 @@ def test_faces_are_looked_for_by_children_of_a_zygote_that_learned_it_when_it_wa
     cropped = [Variant(width=100, height=100, fit=Fit.COVER, gravity=Gravity.FACE)]
 
     async def visit(door):
-        await door.render(PHOTO, SMALL)
-        plain, zygote = door.child_pid, parent_of(door.child_pid)
+        zygote = await lose_one(door)
+        plain = door.child_pid
         found = await door.render(face, cropped)
         seeing = door.child_pid
         none = await fault(door, PHOTO, cropped)
@@ -255,7 +280,7 @@ def test_a_child_that_failed_is_not_used_again():
     async def visit(door):
         await door.render(PHOTO, SMALL)
         pid = door.child_pid
-        await fault(door, b"no image")
+        await fault(door, CUT)
         assert door.child_pid is None
         await door.render(PHOTO, SMALL)
         assert door.child_pid != pid
@@ -276,11 +301,66 @@ def test_replacing_a_child_takes_milliseconds():
         best = 9.0
         for _ in range(10):
             started = time.perf_counter()
-            await fault(door, b"no image")
+            await fault(door, CUT)
             best = min(best, time.perf_counter() - started)
         return best
 
     assert at_door(visit) < 0.05
+
+
+@pytest.mark.parametrize("source", [b"", b"hello, I am text", pictures.png_header(60_000, 60_000)], ids=["empty", "text", "bomb"])
+def test_a_file_that_its_first_bytes_rule_out_does_not_reach_a_child(source):
+    async def visit(door):
+        await fault(door, source)
+        assert door.child_pid is None
+        await door.render(PHOTO, SMALL)
+        pid = door.child_pid
+        await fault(door, source)
+        assert door.child_pid == pid
+
+    at_door(visit)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_once_a_child_was_lost_the_next_one_stands_ready():
+    async def visit(door):
+        zygote = await lose_one(door)
+        (spare,) = await spares_of(door, zygote)
+        await fault(door, CUT)
+        await door.render(PHOTO, SMALL)
+        assert door.child_pid == spare
+        assert spare not in await spares_of(door, zygote)
+        return children_of(zygote)
+
+    assert len(at_door(visit)) == 2
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_a_child_that_was_never_lost_has_no_companion():
+    async def visit(door):
+        for _ in range(3):
+            await door.render(PHOTO, SMALL)
+        return children_of(parent_of(door.child_pid))
+
+    assert len(at_door(visit)) == 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+@pytest.mark.parametrize("whose", ["the spare's", "the idle child's"])
+def test_the_death_of_a_child_without_a_picture_costs_no_picture(whose):
+    async def visit(door):
+        zygote = await lose_one(door)
+        (spare,) = await spares_of(door, zygote)
+        doomed = spare if whose == "the spare's" else door.child_pid
+        os.kill(doomed, signal.SIGKILL)
+        await until(lambda: not alive(doomed))
+        if whose == "the spare's":
+            await fault(door, CUT)
+        assert (await door.render(PHOTO, SMALL)).pictures
+        assert parent_of(door.child_pid) == zygote
+        assert len(await spares_of(door, zygote)) == 1
+
+    at_door(visit)
 
 
 def test_starting_does_not_wait_for_the_zygote():

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 import pictures
@@ -28,6 +30,15 @@ def test_all_three_headers_of_webp_are_read(options):
 def test_no_beginning_of_a_file_makes_it_fail(form):
     whole = pictures.saved(pictures.photo(64, 64), form)
     assert {header.declared_size(whole[:n]) for n in range(min(len(whole), 700))} <= {None, (64, 64)}
+
+
+@pytest.mark.parametrize("filler", [b"\xff", b"\xff\xe0\x00\x02"], ids=["fillers", "segments"])
+def test_the_search_for_a_jpegs_size_is_short_however_long_the_file(filler):
+    """The worker's parent reads with it what a child answers, and serves nobody meanwhile; without an end this took seconds."""
+    data = b"\xff\xd8" + filler * (2**24 // len(filler))
+    began = time.process_time()
+    assert header.declared_size(data) is None
+    assert time.process_time() - began < 0.1
 
 
 def test_text_has_no_size():

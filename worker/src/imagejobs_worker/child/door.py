@@ -1,6 +1,7 @@
 """The way into the child, for the rest of the worker: one image in, its results or an `ImageFailed` out, whatever the image does to the child.
 
-A child is used for one owner's images until it fails, grows or is worn; a new one is forked in a few milliseconds.
+A file that its first bytes rule out is turned away here; no child sees it. A child is used for one owner's images until it fails, grows or is worn;
+then one that was forked ahead takes its place.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from imagejobs_worker.child.cage import UNCAGED, Mode
 from imagejobs_worker.child.nursery import Child, Lost, Nursery
 from imagejobs_worker.child.protocol import Garbage
 from imagejobs_worker.child.verify import verify
+from imagejobs_worker.imaging.admission import admit
 from imagejobs_worker.imaging.picture import Rendering
 from imagejobs_worker.meter import SILENT, Meter, Recycle
 
@@ -65,6 +67,7 @@ class Door:
             meter: Is told when a child is replaced.
         """
         self._limits = limits
+        self._heic = heic
         self._recycle_after = recycle_after
         self._meter = meter
         self._nursery = Nursery(memory_bytes, cage, heic, render)
@@ -99,6 +102,7 @@ class Door:
         Raises:
             ImageFailed: With the code that says why. A cancelled call kills the child.
         """
+        admit(source, self._limits, heic=self._heic)
         async with self._turn:
             use = await self._usable(owner, sees=any(map(looks_for_faces, variants)))
             rendering = await self._through(use.child, source, variants)
@@ -108,6 +112,8 @@ class Door:
             return rendering
 
     async def _usable(self, owner: str, sees: bool) -> _Use:
+        if self._use and not self._use.child.waits():
+            await self._replace(grace_seconds=_DYING_SECONDS)
         if self._use and self._use.owner != owner:
             await self._replace(Recycle.OWNER)
         if self._use and sees and not self._nursery.knows_faces:

@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import os
+from functools import cache
 
 SET_PDEATHSIG, SET_DUMPABLE, SET_SECCOMP, SET_NO_NEW_PRIVS, SET_MDWE = 1, 4, 22, 38, 65
 """From linux/prctl.h."""
@@ -46,6 +47,7 @@ def drop_capabilities() -> None:
     _checked(_libc().capset(header, (ctypes.c_uint32 * 6)()))
 
 
+@cache
 def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 

@@ -35,6 +35,16 @@ class Child:
     pid: int
     socket: socket.socket
 
+    def waits(self) -> bool:
+        """Tell whether it is there for the next image: it neither hung up nor said anything unasked."""
+        try:
+            self.socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
     def resident_bytes(self) -> int:
         """Return the memory that the child holds, 0 where the system does not say."""
         try:
@@ -44,7 +54,7 @@ class Child:
 
 
 class Nursery:
-    """One zygote and at most one child of it."""
+    """One zygote and one child of it; and one more that stands ready, from the second on: who lost a child may lose the next."""
 
     def __init__(self, memory_bytes: int, cage: Mode, heic: bool, render: str) -> None:
         path = [each for each in sys.path if each]
@@ -53,6 +63,8 @@ class Nursery:
         self._process: asyncio.subprocess.Process | None = None
         self._control: socket.socket | None = None
         self._turn = asyncio.Lock()
+        self._births = 0
+        self._spare: asyncio.Task[Child] | None = None
 
     async def start(self) -> None:
         """Start the zygote and return at once; it warms up by itself."""
@@ -67,10 +79,12 @@ class Nursery:
                 start_new_session=True,
             )
         self._control = ours
+        self._births = 0
         self.knows_faces = False
 
     async def close(self) -> None:
-        """End the zygote, and with it the child."""
+        """End the zygote, and with it its children."""
+        await self._dismiss_spare()
         self._hang_up()
         process, self._process = self._process, None
         if process:
@@ -82,15 +96,43 @@ class Nursery:
         Raises:
             Lost: The zygote has ended or does not answer.
         """
+        child = await self._ready() or await self._born()
+        if self._births > 1:
+            self._spare = asyncio.create_task(self._born())
+        return child
+
+    async def _ready(self) -> Child | None:
+        """Return the child that stands ready, or None if there is none or it did not live."""
+        spare = await self._spared()
+        if spare is None or spare.waits():
+            return spare
+        await self.take_back(spare, 0)
+        return None
+
+    async def _spared(self) -> Child | None:
+        if self._spare is None:
+            return None
+        try:
+            # Shielded: if nobody waits for it any more, it is the next one's.
+            child = await asyncio.shield(self._spare)
+        except Lost:
+            self._spare = None
+            raise
+        self._spare = None
+        return child
+
+    async def _born(self) -> Child:
         ours, its = socket.socketpair()
         ours.setblocking(False)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)
         try:
             with its:
-                return Child(await self._ask(Order(Kind.FORK), _FORK_SECONDS, its), ours)
+                child = Child(await self._ask(Order(Kind.FORK), _FORK_SECONDS, its), ours)
         except BaseException:
             ours.close()
             raise
+        self._births += 1
+        return child
 
     async def learn_faces(self) -> bool:
         """Let the children to come find faces; False if the detector is not installed.
@@ -98,6 +140,8 @@ class Nursery:
         Raises:
             Lost: The zygote has ended or does not answer.
         """
+        if ignorant := await self._spared():
+            await self.take_back(ignorant, 0)
         self.knows_faces = bool(await self._ask(Order(Kind.LEARN), _FORK_SECONDS))
         return self.knows_faces
 
@@ -113,6 +157,16 @@ class Nursery:
         """
         child.socket.close()
         return await self._ask(Order(Kind.REAP, child.pid, int(grace_seconds * 1000)), grace_seconds + _REAP_SECONDS)
+
+    async def _dismiss_spare(self) -> None:
+        """Let go of the child that stands ready, or is about to be; it ends with the zygote."""
+        spare, self._spare = self._spare, None
+        if spare is None:
+            return
+        spare.cancel()
+        await asyncio.wait({spare})
+        if not spare.cancelled() and not spare.exception():
+            spare.result().socket.close()
 
     async def _ask(self, order: Order, seconds: float, descriptor: socket.socket | None = None) -> int:
         async with self._turn:

@@ -1,4 +1,4 @@
-"""What the parent says to the zygote: one fixed-size order, one fixed-size answer, over one socket. The zygote has one child at a time."""
+"""What the parent says to the zygote: one fixed-size order, one fixed-size answer, over one socket. The zygote has two children at most."""
 
 import struct
 from enum import IntEnum

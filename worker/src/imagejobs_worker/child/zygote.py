@@ -44,19 +44,20 @@ def main(settings: dict[str, Any]) -> None:
     gc.collect()
     gc.freeze()
     control = socket.socket(fileno=CONTROL)
-    pid = 0
+    children: set[int] = set()
     while order := _next_order(control):
         (kind, *numbers), descriptor = order
         if kind is Kind.FORK and descriptor is not None:
-            pid = _fork(descriptor, terms, render)
+            answer = _fork(descriptor, terms, render)
             os.close(descriptor)
-            answer = pid
+            children.add(answer)
         elif kind is Kind.LEARN:
             answer = _learn()
         else:
-            answer, pid = _reap(*numbers), 0
+            answer = _reap(*numbers)
+            children.discard(numbers[0])
         control.sendall(orders.ANSWER.pack(answer))
-    if pid:
+    for pid in children:
         os.kill(pid, signal.SIGKILL)
 
 

@@ -16,13 +16,11 @@ from PIL import AvifImagePlugin, Image, ImageFile, UnidentifiedImageError
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.limits import Limits
-from imagejobs_contract.sniff import HEAD, sniff
-from imagejobs_worker.imaging import bounds, header, heic
+from imagejobs_worker.imaging import admission, bounds, header, heic
+from imagejobs_worker.imaging.admission import FORMATS
 from imagejobs_worker.imaging.geometry import Box, Size
 from imagejobs_worker.imaging.modes import normalise
 
-FORMATS = {"jpeg": "JPEG", "png": "PNG", "gif": "GIF", "webp": "WEBP", "avif": "AVIF", "tiff": "TIFF", "bmp": "BMP", "heic": heic.NAME}
-"""What is read: the contract's name -> Pillow's. All else is turned away unopened."""
 _ANIMATED = frozenset({"gif", "webp", "avif", "png"})
 _BROKEN = (
     OSError,
@@ -83,10 +81,7 @@ def open_image(source: bytes, limits: Limits) -> Opened:
     Raises:
         ImageFailed: `not_an_image`, `unsupported_format`, `file_too_large`, `too_many_pixels`, `corrupt_image`.
     """
-    bounds.check_bytes(len(source), limits)
-    form = _format(source)
-    if declared := header.declared_size(source):
-        bounds.check_size(declared, limits)
+    form = admission.admit(source, limits, heic=heic.known())
     Image.MAX_IMAGE_PIXELS = limits.max_pixels
     # One thread: a core has one worker, and the child may not start any.
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
@@ -139,19 +134,6 @@ def frames_of(source: bytes, form: str, count: int) -> Iterator[tuple[Image.Imag
             frame = frame.copy() if frame is image else frame
             milliseconds = round(image.info.get("duration") or 0)
         yield _bare(frame), milliseconds
-
-
-def _format(source: bytes) -> str:
-    form = sniff(source[:HEAD])
-    if form is None:
-        raise ImageFailed("starts like no image", code=Code.NOT_AN_IMAGE)
-    if form not in _readable():
-        raise ImageFailed(f"is {form}; read are {' '.join(_readable())}", code=Code.UNSUPPORTED_FORMAT)
-    return form
-
-
-def _readable() -> list[str]:
-    return [name for name in FORMATS if name != "heic" or heic.known()]
 
 
 def _frames(image: ImageFile.ImageFile, form: str, source: bytes, limits: Limits) -> int:

@@ -13,6 +13,8 @@ Size = tuple[int, int]
 
 _NO_SIZE = frozenset({0xC4, 0xC8, 0xCC})
 """JPEG markers within the range of frame headers that are none: tables and extensions."""
+_MOST_SEGMENTS = 4096
+"""Steps to a JPEG's frame header; a photo takes tens. A file may be nothing but segments, and the worker, which reads answers too, must not stop."""
 
 
 class Truncated(ValueError):
@@ -62,7 +64,9 @@ def _u24(data: bytes, at: int) -> int:
 
 def _jpeg(data: bytes) -> Size | None:
     at = 2
-    while data[at] == 0xFF:
+    for _ in range(_MOST_SEGMENTS):
+        if data[at] != 0xFF:
+            return None
         marker, length = data[at + 1], struct.unpack_from(">H", data, at + 2)[0]
         if marker == 0xFF:
             at += 1

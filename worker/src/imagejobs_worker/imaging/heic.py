@@ -5,8 +5,7 @@ Pillow knows nothing of them until it was taught, and nobody teaches it unasked:
 
 from PIL import Image
 
-NAME = "HEIF"
-"""Pillow's name of the format."""
+from imagejobs_worker.imaging.admission import FORMATS, HEIC
 
 
 def learn() -> None:
@@ -18,4 +17,4 @@ def learn() -> None:
 
 def known() -> bool:
     """Tell whether Pillow was taught."""
-    return NAME in Image.OPEN
+    return FORMATS[HEIC] in Image.OPEN
