@@ -9,6 +9,7 @@ from imagejobs_api.callbacks import Callbacks
 from imagejobs_api.connection import Request, body_chunks
 from imagejobs_api.errors import Problem
 from imagejobs_api.forms import Form, Source
+from imagejobs_api.held import Held
 from imagejobs_api.live import LiveBoard
 from imagejobs_api.quotas import Quotas
 from imagejobs_api.uploads import FormReader, discard
@@ -47,6 +48,7 @@ class Intake:
         self._objects = objects
         self._quotas = quotas
         self._limits = limits
+        self._held = Held(limits.max_held_bytes)
         self._guard = guard
         self._callbacks = callbacks
 
@@ -61,6 +63,7 @@ class Intake:
         """
         length = _expected_bytes(req, form)
         await self._quotas.check_queue(req.caller)
+        self._held.check()
         with self._quotas.receiving(length, req.caller):
             reader = self._reader(form, key, repeatable=repeatable)
             _take_query(reader, req.params)
@@ -78,7 +81,7 @@ class Intake:
         if form.takes_urls:
             return UrlReader(form, self._guard)
         # What a repeated request brings along must not lie where the first one's files are read from.
-        return FormReader(self._objects, form, names.new_job_id() if repeatable else key.name, digests=repeatable)
+        return FormReader(self._objects, form, names.new_job_id() if repeatable else key.name, self._held, digests=repeatable)
 
     async def _create(self, job: ImageJob, upload_id: str, *, repeatable: bool) -> ImageJob:
         try:

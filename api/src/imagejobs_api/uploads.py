@@ -16,6 +16,7 @@ from falcon.media import MultipartFormHandler
 from imagejobs_api import filenames
 from imagejobs_api.errors import Problem
 from imagejobs_api.forms import Form, Received, Source
+from imagejobs_api.held import Held
 from imagejobs_contract import layout, sniff
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, ImageJobsError
@@ -34,11 +35,13 @@ class FormReader:
     """Reads one form and stores its files under `uploads/<upload_id>/`.
 
     Args:
+        held: Counts what is held of the files.
         digests: Whether to hash the files on their way.
     """
 
-    def __init__(self, objects: ObjectStore, form: Form, upload_id: str, *, digests: bool = False) -> None:
+    def __init__(self, objects: ObjectStore, form: Form, upload_id: str, held: Held, *, digests: bool = False) -> None:
         self._objects = objects
+        self._held = held
         self._form = form
         self._upload_id = upload_id
         self._digests = digests
@@ -53,7 +56,7 @@ class FormReader:
         """Read the form to its end.
 
         Raises:
-            Problem: It is no multipart form, or has too many files.
+            Problem: It is no multipart form, has too many files, or there is no memory for it.
             BodyCut, TooLarge: From `body`.
             falcon.HTTPError: The form is broken.
             Unavailable: S3 did not take a file.
@@ -125,7 +128,8 @@ class FormReader:
             await self._objects.put(key, head[: sniff.HEAD], content_type="application/octet-stream")
             return ImageFailed("" if head else "The file is empty.", code=Code.NOT_AN_IMAGE)
         most = self._form.max_file_bytes
-        size = await self._objects.put_stream(key, _first_bytes(head, rest, most + 1))
+        with self._held.file() as file:
+            size = await self._objects.put_stream(key, file.counted(_first_bytes(head, rest, most + 1)))
         return ImageFailed(f"The file is larger than {most} bytes.", code=Code.FILE_TOO_LARGE) if size > most else None
 
 

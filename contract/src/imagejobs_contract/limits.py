@@ -53,6 +53,8 @@ class Limits:
     """Bytes of uploads being received by one API process, over which POSTs are answered 429."""
     max_caller_bytes_in_flight: int = 256 * 2**20
     """The same for one caller; the file of callers may say otherwise."""
+    max_held_bytes: int = 64 * 2**20
+    """Bytes of files that one API process holds on their way to S3: over it, bodies are left unread in turn, and POSTs are answered 429."""
     max_connections: int = 4_000
     """Connections of one API process; further ones are answered 503 and closed."""
     max_requests_per_minute: int = 30_000

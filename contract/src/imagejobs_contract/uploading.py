@@ -15,7 +15,9 @@ from obstore.store import S3Store
 PART = 5 * 2**20
 """Bytes: the smallest part that S3 takes, and so the largest body that is one PUT."""
 CONCURRENCY = 2
-"""Parts on their way at once: with the one being gathered, 15 MiB in memory."""
+"""Parts on their way at once, beside the one being gathered."""
+MOST_HELD = PART * (CONCURRENCY + 1)
+"""Bytes of one body in memory at most."""
 ABORT_SECONDS = 5.0
 
 
@@ -77,9 +79,11 @@ class _Source:
 
 async def _gather(chunks: AsyncIterator[bytes]) -> tuple[bytes, bool]:
     """Return at least a part's worth of bytes, or all there are and True."""
-    gathered = bytearray()
+    gathered: list[bytes] = []
+    size = 0
     async for chunk in chunks:
-        gathered += chunk
-        if len(gathered) >= PART:
-            return bytes(gathered), False
-    return bytes(gathered), True
+        gathered.append(chunk)
+        size += len(chunk)
+        if size >= PART:
+            return b"".join(gathered), False
+    return b"".join(gathered), True

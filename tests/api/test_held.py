@@ -1,0 +1,125 @@
+"""The memory for files on their way to S3."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from imagejobs_api import held
+from imagejobs_api.errors import Problem
+from imagejobs_api.held import Held
+from imagejobs_contract.codes import Code
+from imagejobs_contract.uploading import MOST_HELD
+
+CHUNK = 2**20
+
+
+class Sender:
+    """Sends chunks of 1 MiB when it is told to, and knows how many were taken."""
+
+    def __init__(self, memory: Held) -> None:
+        self.taken = 0
+        self._memory = memory
+        self._chunks: asyncio.Queue[bytes] = asyncio.Queue()
+        self.stored = asyncio.Event()
+        self.done = asyncio.create_task(self._store())
+
+    async def send(self, count: int) -> None:
+        """Send so many, and let what can happen happen."""
+        for _ in range(count):
+            self._chunks.put_nowait(bytes(CHUNK))
+        await asyncio.sleep(0.01)
+
+    async def end(self) -> None:
+        """Let the file be stored."""
+        self.stored.set()
+        self._chunks.put_nowait(b"")
+        await asyncio.sleep(0.01)
+
+    async def _store(self) -> None:
+        with self._memory.file() as file:
+            async for _ in file.counted(self._come()):
+                self.taken += 1
+            await self.stored.wait()
+
+    async def _come(self) -> AsyncIterator[bytes]:
+        while chunk := await self._chunks.get():
+            yield chunk
+
+
+def run(test: Callable[[], Awaitable[None]]) -> None:
+    asyncio.run(asyncio.wait_for(test(), 10))  # type: ignore[arg-type]
+
+
+def test_files_that_do_not_fit_are_left_unread_until_there_is_room():
+    async def test() -> None:
+        memory = Held(4 * CHUNK)
+        first, second = Sender(memory), Sender(memory)
+        await first.send(3)
+        await second.send(3)
+        assert (first.taken, second.taken) == (3, 1)
+        await first.end()
+        assert second.taken == 3
+        await second.end()
+        assert memory.bytes == 0
+
+    run(test)
+
+
+def test_the_file_that_came_first_always_goes_on():
+    async def test() -> None:
+        memory = Held(4 * CHUNK)
+        first, second = Sender(memory), Sender(memory)
+        await first.send(1)
+        await second.send(5)
+        await first.send(9)
+        assert (first.taken, second.taken) == (10, 3)
+        for sender in (first, second):
+            await sender.end()
+        assert second.taken == 5
+
+    run(test)
+
+
+def test_a_request_is_refused_while_bodies_are_left_unread_and_not_before():
+    async def test() -> None:
+        memory = Held(2 * CHUNK)
+        first, second = Sender(memory), Sender(memory)
+        await first.send(2)
+        memory.check()
+        await second.send(1)
+        with pytest.raises(Problem) as refused:
+            memory.check()
+        assert (refused.value.code, refused.value.retry_after_seconds) == (Code.RATE_LIMITED, held.RETRY_SECONDS)
+        await first.end()
+        memory.check()
+        await second.end()
+
+    run(test)
+
+
+def test_nobody_is_left_unread_for_ever(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(held, "WAIT_SECONDS", 0.05)
+
+    async def test() -> None:
+        memory = Held(CHUNK)
+        first, second = Sender(memory), Sender(memory)
+        await first.send(1)
+        await second.send(1)
+        with pytest.raises(Problem, match="memory"):
+            await second.done
+        assert memory.bytes == CHUNK
+        await first.end()
+
+    run(test)
+
+
+def test_a_large_file_counts_as_what_is_held_of_it():
+    async def test() -> None:
+        memory = Held(2 * MOST_HELD)
+        large = Sender(memory)
+        await large.send(40)
+        assert (large.taken, memory.bytes) == (40, MOST_HELD)
+        await large.end()
+
+    run(test)
