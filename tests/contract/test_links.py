@@ -4,18 +4,25 @@ import asyncio
 import dataclasses
 import urllib.error
 import urllib.request
+from datetime import UTC, datetime
 from email.message import Message
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from imagejobs_contract.links import MAX_SECONDS, BotoSigner, content_disposition
+from imagejobs_contract.links import MAX_SECONDS, BotoSigner, KeySigner, content_disposition, signer
 from imagejobs_contract.objects import S3Objects
 
 
 def follow(link: str) -> tuple[bytes, Message]:
     with urllib.request.urlopen(link, timeout=10) as answer:
         return answer.read(), answer.headers
+
+
+@pytest.fixture(params=[BotoSigner, KeySigner], ids=["boto3", "ours"])
+def signed(request):
+    """Return either signer's class: the same is promised of both."""
+    return request.param
 
 
 @pytest.fixture
@@ -30,8 +37,8 @@ def stored(s3_settings):
     "name", ["photo.jpg", "Gänse & Möwen.jpg", "写真.png", 'a"b\\c;d%41.jpg', "x\r\nSet-Cookie: a=b.jpg", "\u202egpj.exe"],
     ids=["ascii", "latin", "chinese", "quotes", "header injection", "right to left"],
 )  # fmt: skip
-def test_a_followed_link_gives_the_bytes_the_type_and_the_name(s3_settings, stored, name):
-    link = BotoSigner.from_settings(s3_settings).get_link(stored, seconds=60, content_type="image/jpeg", file_name=name)
+def test_a_followed_link_gives_the_bytes_the_type_and_the_name(signed, s3_settings, stored, name):
+    link = signed(s3_settings).get_link(stored, seconds=60, content_type="image/jpeg", file_name=name)
     body, headers = follow(link)
     assert (body, headers["Content-Type"]) == (b"picture", "image/jpeg")
     assert headers["Content-Disposition"] == content_disposition(name)
@@ -54,18 +61,18 @@ def test_the_header_follows_rfc_6266(name, header):
     assert content_disposition(name) == header
 
 
-def test_the_true_name_is_read_back_by_others(s3_settings, stored):
+def test_the_true_name_is_read_back_by_others(signed, s3_settings, stored):
     """By the standard library, whose reading of RFC 8187 is not ours."""
     name = "Gänse & 写真.jpg"
-    link = BotoSigner(s3_settings).get_link(stored, seconds=60, content_type="image/jpeg", file_name=name)
+    link = signed(s3_settings).get_link(stored, seconds=60, content_type="image/jpeg", file_name=name)
     message = Message()
     message["Content-Disposition"] = follow(link)[1]["Content-Disposition"].replace('filename="G_nse & __.jpg"; ', "")
     assert message.get_filename() == name
 
 
 @pytest.mark.parametrize("change", [("image%2Fjpeg", "text%2Fhtml"), ("photo.jpg", "photo.exe"), ("j1", "j2")], ids=["type", "name", "key"])
-def test_a_changed_link_is_refused(s3_settings, stored, change):
-    link = BotoSigner(s3_settings).get_link(stored, seconds=60, content_type="image/jpeg", file_name="photo.jpg")
+def test_a_changed_link_is_refused(signed, s3_settings, stored, change):
+    link = signed(s3_settings).get_link(stored, seconds=60, content_type="image/jpeg", file_name="photo.jpg")
     forged = link.replace(*change)
     assert forged != link
     with pytest.raises(urllib.error.HTTPError) as refusal:
@@ -74,22 +81,40 @@ def test_a_changed_link_is_refused(s3_settings, stored, change):
     refusal.value.close()
 
 
-def test_links_are_signed_for_the_public_endpoint(s3_settings):
+def test_links_are_signed_for_the_public_endpoint(signed, s3_settings):
     settings = dataclasses.replace(s3_settings, public_endpoint="https://images.example.org:8443")
-    parts = urlsplit(BotoSigner(settings).get_link("a.jpg", seconds=60, content_type="image/jpeg", file_name="a.jpg"))
+    parts = urlsplit(signed(settings).get_link("a.jpg", seconds=60, content_type="image/jpeg", file_name="a.jpg"))
     assert (parts.scheme, parts.netloc, parts.path) == ("https", "images.example.org:8443", f"/{settings.bucket}/a.jpg")
     assert parse_qs(parts.query)["X-Amz-SignedHeaders"] == ["host"]
 
 
 def test_the_bucket_stands_in_the_host_name_when_asked(s3_settings):
     settings = dataclasses.replace(s3_settings, public_endpoint="https://s3.example.org", path_style=False)
-    parts = urlsplit(BotoSigner(settings).get_link("a.jpg", seconds=60, content_type="image/jpeg", file_name="a.jpg"))
+    parts = urlsplit(signer(settings).get_link("a.jpg", seconds=60, content_type="image/jpeg", file_name="a.jpg"))
     assert (parts.netloc, parts.path) == (f"{settings.bucket}.s3.example.org", "/a.jpg")
 
 
-@pytest.mark.parametrize(("asked", "signed"), [(-1, 1), (0, 1), (3600, 3600), (MAX_SECONDS + 1, 604_800)])
-def test_the_time_is_kept_within_what_signatures_allow(s3_settings, asked, signed):
-    link = BotoSigner(s3_settings).get_link("a.jpg", seconds=asked, content_type="image/jpeg", file_name="a.jpg")
+@pytest.mark.parametrize(("asked", "granted"), [(-1, 1), (0, 1), (3600, 3600), (MAX_SECONDS + 1, 604_800)])
+def test_the_time_is_kept_within_what_signatures_allow(signed, s3_settings, asked, granted):
+    link = signed(s3_settings).get_link("a.jpg", seconds=asked, content_type="image/jpeg", file_name="a.jpg")
     query = parse_qs(urlsplit(link).query)
-    assert query["X-Amz-Expires"] == [str(signed)]
+    assert query["X-Amz-Expires"] == [str(granted)]
     assert query["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
+
+
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:8333", "https://images.example.org", "https://images.example.org:443"])
+@pytest.mark.parametrize("key", ["outputs/j1/a.jpg", "outputs/à b+c#1%41~(x)*'!.jpg", "a//b/../c", "写真.png"])
+def test_our_links_are_those_of_boto3(s3_settings, key, endpoint):
+    settings = dataclasses.replace(s3_settings, public_endpoint=endpoint)
+    wish = {"seconds": 600, "content_type": "image/png", "file_name": "Gänse & 写真~.png"}
+    theirs = urlsplit(BotoSigner(settings).get_link(key, **wish))
+    then = datetime.strptime(parse_qs(theirs.query)["X-Amz-Date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    ours = urlsplit(KeySigner(settings, lambda: then).get_link(key, **wish))
+    assert (ours.scheme, ours.path, parse_qs(ours.query)) == (theirs.scheme, theirs.path, parse_qs(theirs.query))
+    assert ours.netloc == theirs.netloc.removesuffix(":443"), "clients leave out a port that goes without saying"
+
+
+@pytest.mark.parametrize("change", [{"public_endpoint": ""}, {"access_key_id": "", "secret_access_key": ""}, {"path_style": False}], ids=str)
+def test_boto3_signs_where_it_has_to_find_the_credentials_the_endpoint_or_the_host(s3_settings, change):
+    assert isinstance(signer(s3_settings), KeySigner)
+    assert isinstance(signer(dataclasses.replace(s3_settings, **change)), BotoSigner)

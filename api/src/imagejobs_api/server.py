@@ -23,9 +23,8 @@ from imagejobs_api.ratelimits import RateLimits
 from imagejobs_api.settings import KUBERNETES, SQLITE, Settings
 from imagejobs_api.telemetry.measured import measured
 from imagejobs_api.telemetry.metrics import Metrics
-from imagejobs_contract import logs
+from imagejobs_contract import links, logs
 from imagejobs_contract.board import RedisBoard
-from imagejobs_contract.links import BotoSigner
 from imagejobs_contract.metrics import serve as show
 from imagejobs_contract.objects import S3Objects
 from imagejobs_contract.ports import JobStore
@@ -103,7 +102,7 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[App, Announcements]
     showing = asyncio.create_task(show(*settings.metrics, metrics.registry, lambda: metrics.ask(queue))) if settings.metrics else None
     try:
         rates = RateLimits(settings.limits, redis)
-        signer = BotoSigner.from_settings(settings.s3)
+        signer = links.signer(settings.s3)
         yield create_app(settings, store, board, queue, objects, signer, callers, announcements, metrics, rates, index), announcements
     finally:
         if showing:

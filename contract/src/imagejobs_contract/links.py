@@ -1,12 +1,65 @@
-"""Presigned links for clients: signed by arithmetic for the endpoint as clients reach it; S3 is not spoken to."""
+"""Presigned links for clients: signed by arithmetic for the endpoint as clients reach it; S3 is not spoken to.
 
+boto3 takes 0.3 s and 30 MB to import, and 0.7 ms for a link. It is needed to find credentials, AWS's own endpoints, and host names of buckets;
+where all is told and the bucket stands in the path, links are signed here.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
+from imagejobs_contract.ports import LinkSigner
 from imagejobs_contract.settings import S3Settings
+from imagejobs_contract.times import utc_now
 
 MAX_SECONDS = 7 * 86_400
 """Signature version 4 allows no more."""
+
+
+def signer(settings: S3Settings) -> LinkSigner:
+    """Return the signer of a bucket's links."""
+    told = settings.access_key_id and settings.public_endpoint and settings.path_style
+    return KeySigner(settings) if told else BotoSigner(settings)
+
+
+class KeySigner:
+    """Implements `ports.LinkSigner` for a key and an endpoint that are told, with the bucket in the path.
+
+    The signature is version 4 in the query (docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html).
+    """
+
+    def __init__(self, settings: S3Settings, clock: Callable[[], datetime] = utc_now) -> None:
+        parts = urlsplit(settings.public_endpoint)
+        self._scheme = parts.scheme
+        self._host = parts.netloc.removesuffix({"http": ":80", "https": ":443"}.get(parts.scheme, ""))
+        self._settings = settings
+        self._clock = clock
+
+    def get_link(self, key: str, *, seconds: int, content_type: str, file_name: str) -> str:
+        """Return a link; see `ports.LinkSigner`."""
+        time = self._clock().strftime("%Y%m%dT%H%M%SZ")
+        scope = f"{time[:8]}/{self._settings.region}/s3/aws4_request"
+        path = quote(f"/{self._settings.bucket}/{key}", safe="/~")
+        query = "&".join(
+            f"{name}={quote(value, safe='~')}"
+            for name, value in (
+                ("X-Amz-Algorithm", "AWS4-HMAC-SHA256"),
+                ("X-Amz-Credential", f"{self._settings.access_key_id}/{scope}"),
+                ("X-Amz-Date", time),
+                ("X-Amz-Expires", str(_within(seconds))),
+                ("X-Amz-SignedHeaders", "host"),
+                ("response-content-disposition", content_disposition(file_name)),
+                ("response-content-type", content_type),
+            )
+        )
+        request = f"GET\n{path}\n{query}\nhost:{self._host}\n\nhost\nUNSIGNED-PAYLOAD"
+        text = f"AWS4-HMAC-SHA256\n{time}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
+        signature = _hmac(_day_key(self._settings.secret_access_key, *scope.split("/")), text).hex()
+        return f"{self._scheme}://{self._host}{path}?{query}&X-Amz-Signature={signature}"
 
 
 class BotoSigner:
@@ -15,11 +68,6 @@ class BotoSigner:
     def __init__(self, settings: S3Settings) -> None:
         self._bucket = settings.bucket
         self._client = _client(settings)
-
-    @classmethod
-    def from_settings(cls, settings: S3Settings) -> "BotoSigner":
-        """Return the signer of a bucket's links."""
-        return cls(settings)
 
     def get_link(self, key: str, *, seconds: int, content_type: str, file_name: str) -> str:
         """Return a link that anybody can GET for a time, with that type and file name.
@@ -36,7 +84,7 @@ class BotoSigner:
             "ResponseContentType": content_type,
             "ResponseContentDisposition": content_disposition(file_name),
         }
-        link: str = self._client.generate_presigned_url("get_object", Params=parameters, ExpiresIn=min(max(seconds, 1), MAX_SECONDS))
+        link: str = self._client.generate_presigned_url("get_object", Params=parameters, ExpiresIn=_within(seconds))
         return link
 
 
@@ -45,6 +93,23 @@ def content_disposition(file_name: str) -> str:
     plain = "".join(letter if " " <= letter <= "~" and letter not in '"\\%/' else "_" for letter in file_name)
     header = f'inline; filename="{plain}"'
     return header if plain == file_name else f"{header}; filename*=UTF-8''{quote(file_name.encode('utf-8', 'replace'), safe='')}"
+
+
+def _within(seconds: int) -> int:
+    return min(max(seconds, 1), MAX_SECONDS)
+
+
+@lru_cache(maxsize=4)
+def _day_key(secret: str, *scope: str) -> bytes:
+    """Return the key that signs for a day, a region and a service."""
+    key = f"AWS4{secret}".encode()
+    for part in scope:
+        key = _hmac(key, part)
+    return key
+
+
+def _hmac(key: bytes, text: str) -> bytes:
+    return hmac.digest(key, text.encode(), "sha256")
 
 
 def _client(settings: S3Settings) -> Any:
