@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import servers
+from imagejobs_contract import objects as objects_module
 from imagejobs_contract import uploading
 from imagejobs_contract.errors import Conflict, Misconfigured, NotFound, TooLarge, Unavailable
 from imagejobs_contract.objects import S3Objects
@@ -132,6 +133,20 @@ def test_ranges_exclude_their_end(s3_settings, start, end, expected):
         return await objects.get_range("a", start, end)
 
     assert run(s3_settings, story) == expected
+
+
+def test_a_range_of_one_version_is_not_read_from_another(s3_settings):
+    async def story(objects):
+        etag = await objects.put("a", b"0123456789", content_type=PNG)
+        assert await objects.get_range("a", 2, 4, only_if=etag) == b"23"
+        await objects.put("a", b"9876543210", content_type=PNG)
+        with pytest.raises(Conflict):
+            await objects.get_range("a", 2, 4, only_if=etag)
+        await objects.delete(["a"])
+        with pytest.raises(NotFound):
+            await objects.get_range("a", 2, 4, only_if=etag)
+
+    run(s3_settings, story)
 
 
 def test_of_eight_racing_creations_exactly_one_wins(s3_settings):
@@ -283,6 +298,21 @@ def test_a_prefix_that_could_match_more_is_refused(s3_settings, prefix):
     async def story(objects):
         with pytest.raises(ValueError, match="slash"):
             await objects.delete_prefix(prefix)
+
+    run(s3_settings, story)
+
+
+def test_a_walk_tells_everything_under_a_prefix_as_its_head_does(s3_settings, monkeypatch):
+    monkeypatch.setattr(objects_module, "PAGE", 3)
+
+    async def story(objects):
+        for key in ("u/1/0", "u/1/1", "u/1/2", "u/1/deep/er", "u/10/0", "u/1x"):
+            await objects.put(key, key.encode(), content_type=PNG)
+        await objects.put_stream("u/1/large", stream(PART + 1))
+        found = [each async for each in objects.walk("u/1/")]
+        assert [key for key, _ in found] == ["u/1/0", "u/1/1", "u/1/2", "u/1/deep/er", "u/1/large"]
+        assert dict(found) == {key: await objects.head(key) for key, _ in found}
+        assert [each async for each in objects.walk("absent/")] == []
 
     run(s3_settings, story)
 

@@ -9,6 +9,9 @@ from falcon.media import JSONHandler
 
 from imagejobs_api import errors, jsontext
 from imagejobs_api.announcements import Announcements
+from imagejobs_api.archives import Archives
+from imagejobs_api.archiving.contents import Librarian
+from imagejobs_api.archiving.packing import Packer
 from imagejobs_api.browsers import Hosts, SecurityHeaders, Sites, cross_origin
 from imagejobs_api.callbacks import Callbacks
 from imagejobs_api.callers.callersfile import CallersFile
@@ -104,6 +107,10 @@ def create_app(
     metrics.watch(metrics.listed_jobs, lambda: len(listed))
     if callers:
         metrics.watch(metrics.callers_current, lambda: callers.is_current)
+    event_streams = OpenStreams("event streams", limits.max_event_streams, limits.max_caller_event_streams)
+    archive_streams = OpenStreams("archives", limits.max_archive_streams, limits.max_caller_archive_streams)
+    metrics.watch(metrics.open_streams.labels("events"), lambda: len(event_streams))
+    metrics.watch(metrics.open_streams.labels("archives"), lambda: len(archive_streams))
     callbacks = Callbacks(Guard(settings.callbacks), signed=settings.callbacks_signed)
     intake = Intake(store, live, objects, quotas, limits, Guard(settings.sources), callbacks)
     submitter = Submitter(intake, waiting, links, settings.default_wait_seconds)
@@ -131,8 +138,10 @@ def create_app(
     app.add_route("/api/jobs/{identifier}/retry", jobs, suffix="retry")
     app.add_route("/api/jobs/{identifier}/callback", jobs, suffix="callback")
     app.add_route("/api/jobs/{identifier}/results", Results(store, outcomes, links))
+    archives = Archives(store, Librarian(outcomes, objects), Packer(objects), archive_streams, limits.max_archive_files)
+    app.add_route("/api/jobs/{identifier}/archive", archives)
     app.add_route("/api/progress/{identifier}", Progress(store, counts, outcomes))
-    app.add_route("/api/progress/{identifier}/events", Events(store, feeds, OpenStreams(limits)))
+    app.add_route("/api/progress/{identifier}/events", Events(store, feeds, event_streams))
     app.add_route("/api/download/{identifier}", Downloads(store, objects, outcomes, links))
     app.add_route("/api/openapi.json", Document(document(settings)))
     app.add_route("/healthz", Health())

@@ -6,18 +6,27 @@ from contextlib import contextmanager
 
 from imagejobs_api.errors import Problem
 from imagejobs_contract.codes import Code
-from imagejobs_contract.limits import Limits
 
 RETRY_SECONDS = 5
 
 
 class OpenStreams:
-    """Counts open streams."""
+    """Counts open streams of one kind.
 
-    def __init__(self, limits: Limits) -> None:
-        self._most = limits.max_event_streams
-        self._most_of_one = limits.max_caller_event_streams
+    Args:
+        kind: What they are, in the plural.
+        most: Of all callers together.
+        most_of_one: Of one caller.
+    """
+
+    def __init__(self, kind: str, most: int, most_of_one: int) -> None:
+        self._kind = kind
+        self._most = most
+        self._most_of_one = most_of_one
         self._open: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return self._open.total()
 
     def check(self, caller: str) -> None:
         """Refuse one more if there are too many; where callers have no names, only all of them together are bounded.
@@ -26,10 +35,10 @@ class OpenStreams:
             Problem: `rate_limited`.
         """
         if self._open.total() >= self._most:
-            raise Problem(Code.RATE_LIMITED, f"{self._most} event streams are open, as many as may be.", retry_after_seconds=RETRY_SECONDS)
+            raise Problem(Code.RATE_LIMITED, f"{self._most} {self._kind} are open, as many as may be.", retry_after_seconds=RETRY_SECONDS)
         if caller and self._open[caller] >= self._most_of_one:
             raise Problem(
-                Code.RATE_LIMITED, f"You have {self._most_of_one} event streams open, as many as you may.", retry_after_seconds=RETRY_SECONDS
+                Code.RATE_LIMITED, f"You have {self._most_of_one} {self._kind} open, as many as you may.", retry_after_seconds=RETRY_SECONDS
             )
 
     @contextmanager

@@ -76,7 +76,7 @@ def output(prefix: str, index: int, name: str, variant: str, output_format: Form
 
 def safe_stem(name: str) -> str:
     """Return the name without its extension, folders kept, in characters that are safe in keys and headers; may be empty."""
-    parts = [_safe(part) for part in re.split(r"[/\\]", _without_extension(name))]
+    parts = [_safe(part) for part in re.split(r"[/\\]", without_extension(name))]
     return "/".join(part for part in parts if part)[:STEM].strip("/.-")
 
 
@@ -98,14 +98,15 @@ def distinct(names: Sequence[str]) -> list[str]:
 
 
 def _numbered(name: str, n: int) -> str:
-    bare = _without_extension(name)
+    bare = without_extension(name)
     tail = f"-{n}{name[len(bare) :]}"
     if len(safe_stem(bare)) + len(tail) > STEM:
         bare = safe_stem(bare)  # else the number would be cut off, and never tell two names apart
     return bare[: STEM - len(tail)] + tail
 
 
-def _without_extension(name: str) -> str:
+def without_extension(name: str) -> str:
+    """Return a file's name without what looks like an extension; a name that is nothing else stays."""
     return re.sub(r"(?<=[^/\\])\.[A-Za-z0-9]{1,5}$", "", name, flags=re.ASCII)
 
 

@@ -65,3 +65,9 @@ class Limits:
     """Streams of progress events open on one API process, 20 kB each."""
     max_caller_event_streams: int = 200
     """Of these, streams of one caller, where callers have keys."""
+    max_archive_streams: int = 16
+    """Archives that one API process sends at a time, up to 20 MB each."""
+    max_caller_archive_streams: int = 4
+    """Of these, archives of one caller, where callers have keys."""
+    max_archive_files: int = 20_000
+    """Files in one archive, 0.4 kB of the API's memory each; of larger jobs parts are asked for."""

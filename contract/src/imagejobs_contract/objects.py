@@ -5,7 +5,7 @@ Keys with empty, `.` or `..` parts cannot be addressed: nothing is found there.
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
 from typing import Any
 
 import obstore
@@ -76,16 +76,29 @@ class S3Objects:
                 raise TooLarge(f"{key} has {result.meta['size']} bytes, more than {max_bytes}")
             return bytes(await result.bytes_async()), result.meta["e_tag"] or ""
 
-    async def get_range(self, key: str, start: int, end: int) -> bytes:
+    async def get_range(self, key: str, start: int, end: int, *, only_if: str | None = None) -> bytes:
         """Return bytes start to end, the end excluded; fewer if the object ends before.
 
         Raises:
             NotFound: There is no object, or it ends before the start.
+            Conflict: `only_if` did not hold.
         """
         if start >= end:
             return b""
         with translated(key):
-            return bytes(await obstore.get_range_async(self._store, key, start=start, end=end))
+            if only_if is None:
+                return bytes(await obstore.get_range_async(self._store, key, start=start, end=end))
+            result = await obstore.get_async(self._store, key, options={"range": (start, end), "if_match": only_if})
+            if result.meta["e_tag"] != only_if:  # a server that does not know If-Match
+                raise Conflict(f"{key} changed in S3")
+            return bytes(await result.bytes_async())
+
+    async def walk(self, prefix: str) -> AsyncGenerator[tuple[str, ObjectFacts], None]:
+        """Yield key and facts, without metadata, of everything under a prefix that ends with a slash, a page at a time."""
+        with translated(prefix.rstrip("/")):
+            async for page in obstore.list(self._store, prefix, chunk_size=PAGE):
+                for each in page:
+                    yield each["path"], ObjectFacts(each["size"], each["e_tag"] or "", {})
 
     async def head(self, key: str) -> ObjectFacts | None:
         """Return facts of an object, or None."""

@@ -3,7 +3,7 @@
 Every call is bounded in time by its adapter and raises only errors of `errors.py`: `Unavailable` when a repeat may help.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -228,8 +228,20 @@ class ObjectStore(Protocol):
         """
         ...
 
-    async def get_range(self, key: str, start: int, end: int) -> bytes:
-        """Return bytes start to end, the end excluded."""
+    async def get_range(self, key: str, start: int, end: int, *, only_if: str | None = None) -> bytes:
+        """Return bytes start to end, the end excluded.
+
+        Args:
+            only_if: An ETag reads only that version.
+
+        Raises:
+            NotFound: There is no object, or it ends before the start.
+            Conflict: `only_if` did not hold.
+        """
+        ...
+
+    def walk(self, prefix: str) -> AsyncGenerator[tuple[str, ObjectFacts], None]:
+        """Yield key and facts, without metadata, of everything under a prefix that ends with a slash, a page at a time."""
         ...
 
     async def head(self, key: str) -> ObjectFacts | None:
