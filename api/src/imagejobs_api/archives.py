@@ -25,6 +25,7 @@ from imagejobs_contract.errors import ImageJobsError
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.limits import MAX_MANIFEST_ITEMS
 from imagejobs_contract.ports import JobStore
+from imagejobs_contract.reader import Reader
 
 ZIP = "application/zip"
 
@@ -92,10 +93,15 @@ class Archives:
             gone.cancel()
 
 
+def read_part(reader: Reader) -> tuple[int, int]:
+    """Return the first image that is asked for, and how many."""
+    first = reader.integer("first", 0, MAX_MANIFEST_ITEMS, 0) or 0
+    return first, reader.integer("count", 1, MAX_MANIFEST_ITEMS, MAX_MANIFEST_ITEMS) or MAX_MANIFEST_ITEMS
+
+
 def _images(params: Mapping[str, str | list[str]], job: ImageJob) -> range:
     reader = paging.query_reader(params, ("first", "count"))
-    first = reader.integer("first", 0, MAX_MANIFEST_ITEMS, 0) or 0
-    count = reader.integer("count", 1, MAX_MANIFEST_ITEMS, MAX_MANIFEST_ITEMS) or MAX_MANIFEST_ITEMS
+    first, count = read_part(reader)
     if first >= job.spec.total:
         reader.fault("first", f"{first} is beyond the job's {job.spec.total} images")
     reader.check()

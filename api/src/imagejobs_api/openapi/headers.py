@@ -12,6 +12,8 @@ ANSWERED: dict[str, tuple[str, Schema]] = {
     "Retry-After": ("After how many seconds to ask again.", {"type": "integer", "minimum": 0}),
     "Preference-Applied": ("What of `Prefer` was done.", {"type": "string"}),
     "Link": ("The next page, if there is one (RFC 8288).", {"type": "string"}),
+    "Content-Length": ("Bytes of the whole answer.", {"type": "integer", "minimum": 0}),
+    "Content-Disposition": ("The name under which browsers save it (RFC 6266).", {"type": "string"}),
     "ETag": ("Changes with the document.", {"type": "string"}),
     "WWW-Authenticate": ("How to show who you are (RFC 6750).", {"type": "string"}),
     "RateLimit": ("How many requests are left, and for how long (draft-ietf-httpapi-ratelimit-headers).", {"type": "string"}),

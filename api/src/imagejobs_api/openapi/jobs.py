@@ -1,6 +1,6 @@
 """The calls about jobs."""
 
-from imagejobs_api import joblist, jobs, results
+from imagejobs_api import archives, joblist, jobs, results
 from imagejobs_api.jobbody import JobBody
 from imagejobs_api.joblist import JobsBody
 from imagejobs_api.openapi.components import Components
@@ -19,7 +19,7 @@ _OF_JOB = {"getJob": {"id": "$response.body#/jobs/0/job_id"}}
 
 def operations(settings: Settings, components: Components) -> list[Operation]:
     """Return the calls."""
-    return [_list(settings), _get(), _results(), _cancel(), _retry(), _callback(), _delete()]
+    return [_list(settings), _get(), _results(), _archive(settings), _cancel(), _retry(), _callback(), _delete()]
 
 
 def _list(settings: Settings) -> Operation:
@@ -46,6 +46,20 @@ def _results() -> Operation:
         "Also while the job runs. In pages, or with `Accept: application/x-ndjson` all of them as lines, where no parameters are taken.",
         {200: Answer("A page, or a line for each image.", {JSON: ResultsBody, NDJSON: ResultBody}, optional_headers=("Link",))},
         (*_FOUND, Code.INVALID_OPTIONS), (JOB_ID, *query(results.read_page, meanings)),
+    )  # fmt: skip
+
+
+def _archive(settings: Settings) -> Operation:
+    meanings = {"first": "The first image whose outputs are wanted, from 0.", "count": "Of how many images; all behind it without this."}
+    what = (
+        "Made while it is sent, for a job that has ended: stored, in the order of the images, always the same. `failed.txt` in it tells what is not "
+        f"there. One archive holds {settings.limits.max_archive_files} files at most: of larger jobs ask for parts."
+    )
+    zipped = {"type": "string", "contentMediaType": archives.ZIP, "description": "The archive."}
+    return Operation(
+        "get", "/api/jobs/{id}/archive", "getArchive", TAG, "Get all outputs as one zip", what,
+        {200: Answer("The archive.", {archives.ZIP: zipped}, ("Content-Length", "Content-Disposition"))},
+        (*_FOUND, Code.EXPIRED, Code.INVALID_OPTIONS), (JOB_ID, *query(archives.read_part, meanings)),
     )  # fmt: skip
 
 
