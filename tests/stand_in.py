@@ -6,6 +6,7 @@ Nothing is fetched: a URL stands for the object whose key is its path.
 
 import asyncio
 import contextlib
+import json
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -15,12 +16,13 @@ from imagejobs_contract import layout, limits
 from imagejobs_contract.board import RedisBoard
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Conflict, ImageJobsError, NotFound, TooLarge
-from imagejobs_contract.imagejob import ImageJob, Item
+from imagejobs_contract.imagejob import ImageJob, Item, read_item
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.objects import S3Objects
 from imagejobs_contract.options import Format
 from imagejobs_contract.outcome import Outcome, OutputFile
 from imagejobs_contract.ports import Change
+from imagejobs_contract.reader import Reader
 from imagejobs_contract.settings import S3Settings
 from imagejobs_contract.sniff import sniff
 from imagejobs_contract.status import Counts, State, Status, final_state, summarise
@@ -79,7 +81,8 @@ class StandIn:
         try:
             job = await store.get(key)
             total = job.spec.total if self.most is None else min(self.most, job.spec.total)
-            outcomes = [await _outcome(objects, job, n, job.spec.items[n]) for n in range(total)]
+            items = await _items(objects, job)
+            outcomes = [await _outcome(objects, job, n, items[n]) for n in range(total)]
             return await self._write(store, board, objects, job, outcomes)
         except (Conflict, NotFound):
             return False
@@ -106,6 +109,13 @@ async def _jobs(path: Path) -> list[ImageJob]:
         return list((await store.list(None, limit=1000)).jobs)
     finally:
         await store.close()
+
+
+async def _items(objects: S3Objects, job: ImageJob) -> list[Item]:
+    if job.spec.manifest is None:
+        return list(job.spec.items)
+    data, _ = await objects.get(job.spec.manifest.key, MAX_BYTES)
+    return [read_item(Reader(json.loads(line))) for line in data.splitlines()]
 
 
 async def _ignoring(call) -> None:

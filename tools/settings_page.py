@@ -51,6 +51,7 @@ MEANINGS = {
     "METRICS_LISTEN": "Address and port on which the program shows its [metrics](metrics.md); without it there are none.",
     "NAMESPACE": "Namespace of the jobs.",
     "NAMESPACES": "Where the operator watches ImageJobs: names with commas between them, or `*`.",
+    "OUTPUT_PREFIXES": "Where in the bucket all callers may have results put, with commas between them; without it only under `outputs/<job id>/`.",
     "POOL_ENABLED": "Whether the pool of warm workers may be used.",
     "POOL_WINDOW": "Most tasks of one job that wait on the pool's queue at once.",
     "PROFILES": "Size of the pods of Jobs as JSON: profile -> `requests`, `limits`, and `parallel`, the images at once.",
@@ -65,6 +66,7 @@ MEANINGS = {
     "S3_PUBLIC_ENDPOINT": "S3 as clients reach it, for download links; without it S3_ENDPOINT.",
     "S3_REGION": "Region of the bucket.",
     "S3_UNSIGNED_PAYLOAD": "Leaves bodies out of the signature; on by default where S3 is on this machine.",
+    "SOURCE_PREFIXES": "Where in the bucket all callers may have images read by key, with commas between them; without it only their own uploads.",
     "TRUSTED_PROXIES": "Addresses or networks of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count; without it nobody's.",
     "WEBHOOK_SECRETS": "Secrets that [callbacks](webhooks.md) are signed with, `whsec_` and base64 each, with commas between them; each signs every "
     "callback, so that one can be changed for another. Without it jobs with a callback are refused.",

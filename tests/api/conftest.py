@@ -42,11 +42,11 @@ def module_s3(seaweed_server: servers.Server, bucket_maker) -> S3Settings:
 
 
 @pytest.fixture(scope="module")
-def service(valkey_server: servers.Server, module_s3: S3Settings, bucket_maker, tmp_path_factory) -> Iterator[Service]:
-    """A running API with its neighbours."""
+def service(request, valkey_server: servers.Server, module_s3: S3Settings, bucket_maker, tmp_path_factory) -> Iterator[Service]:
+    """A running API with its neighbours; a module's ENVIRON is added to its variables."""
     path: Path = tmp_path_factory.mktemp("api") / "jobs.db"
     redis_url = valkey_server.url("redis", "redis") + "/0"
-    variables = environ(path, redis_url, module_s3)
+    variables = environ(path, redis_url, module_s3) | getattr(request.module, "ENVIRON", {})
     api = Api(variables)
     stand_in = StandIn(path, redis_url, module_s3).start()
     with httpx2.Client(base_url=api.url, timeout=30) as http:

@@ -75,7 +75,7 @@ def test_an_entry_of_the_list_tells_progress_and_times(service):
     assert entry.pop("created").endswith("Z")
     assert entry == {
         "job_id": identifier, "state": "PartiallySucceeded", "progress": 100, "total": 2, "done": 1, "failed": 1, "error": None,
-        "started": None, "completed": None,
+        "name": None, "started": None, "completed": None,
         "progress_url": f"{service.api.url}/api/progress/{identifier}",
         "results_url": f"{service.api.url}/api/jobs/{identifier}/results",
     }  # fmt: skip

@@ -1,8 +1,10 @@
 """Manifests for the pods of a Job, and what is read of their results, in a strict S3 in memory."""
 
+from dataclasses import replace
+
 import pytest
 
-from imagejobs_contract import layout
+from imagejobs_contract import layout, manifests, names
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Conflict, Invalid, NotFound, Unavailable
 from imagejobs_contract.imagejob import ImageJob, Manifest, Spec
@@ -41,7 +43,7 @@ def test_items_become_lines_that_each_shard_finds(world: World) -> None:
 @pytest.mark.parametrize("end", [b"", b"\n"], ids=["cut", "with line feed"])
 @pytest.mark.parametrize("chunk", [7, 16, 10**6])
 def test_a_callers_manifest_is_cut_at_its_lines(world: World, monkeypatch: pytest.MonkeyPatch, chunk: int, end: bytes) -> None:
-    monkeypatch.setattr(manifest, "CHUNK_BYTES", chunk)
+    monkeypatch.setattr(manifests, "CHUNK_BYTES", chunk)
     job = by_manifest(world, b'{"key":"a/1"}\n{"key":"a/2"}\n{"key":"\xc3\xa4/3"}' + end, 3)
     world.run(manifest.prepare(world.objects, job, 2))
     assert read_slices(world, job) == [[b'{"key":"a/1"}'], [b'{"key":"a/2"}', b'{"key":"\xc3\xa4/3"}']]
@@ -53,6 +55,13 @@ def test_a_manifest_that_is_not_what_the_spec_says_is_refused(world: World, data
     with pytest.raises(Invalid, match=told):
         world.run(manifest.prepare(world.objects, job, 2))
     assert layout.offsets(job.uid) not in world.objects.data
+
+
+def test_what_the_caller_of_a_job_may_read_goes_with_it_to_its_pods(world: World) -> None:
+    world.objects.keep("lists/a.jsonl", b'{"key":"a/1"}\n')
+    job = world.create(Spec(manifest=Manifest("lists/a.jsonl", 1)))
+    for annotations, allowed in (({}, None), ({names.ANNOTATION_SOURCES: '["a/"]'}, ("a/",)), ({names.ANNOTATION_SOURCES: "7"}, ())):
+        assert Work.from_json(manifest.work_of(replace(job, annotations=annotations)).to_json()).sources == allowed
 
 
 def test_a_manifest_that_is_not_there_is_named(world: World) -> None:

@@ -13,11 +13,11 @@ from imagejobs_worker.ledger import read_lines
 from worker_process import SMALL, UID, WAIT_SECONDS, picture
 
 
-def lay_out(objects, lines, shards=1):
+def lay_out(objects, lines, shards=1, sources=None):
     """Put a job's files into S3 as the operator does."""
     lines = [f"{line}\n".encode() for line in lines]
     files = {
-        layout.spec(UID): Work(SMALL, "outputs/holiday", 3, len(lines)).to_json().encode(),
+        layout.spec(UID): Work(SMALL, "outputs/holiday", 3, len(lines), sources=sources).to_json().encode(),
         layout.offsets(UID): offsets_json(cut([len(line) for line in lines], shards)).encode(),
         layout.manifest(UID): b"".join(lines),
     }
@@ -75,6 +75,22 @@ def test_failed_images_are_named_and_the_shard_is_done(workers, objects, site, r
     assert workers.shard().exit_code() == Exit.DONE
     assert [each.code for each in results(objects)] == [None, Code.NOT_AN_IMAGE, Code.SOURCE_NOT_FOUND, Code.INVALID_OPTIONS]
     assert (counts(redis_url)[0].succeeded, counts(redis_url)[0].failed) == (1, 3)
+
+
+def test_a_callers_list_opens_nothing_that_the_caller_may_not_read(workers, objects, site):
+    """Others' uploads, results and working files are refused though they are there; what is the caller's own, and URLs, are read."""
+    secrets = ["uploads/default.blog.j1m8/0/a.jpg", "outputs/theirs/a.jpg", "jobs/u/spec.json", "photos/../outputs/theirs/a.jpg", "secret/a.jpg"]
+    own = ["uploads/default.shop.j1m8/0/a.jpg", "photos/a.jpg"]
+
+    async def put():
+        for key in (*secrets[:3], *own, "secret/a.jpg"):
+            await objects.put(key, picture(), content_type="image/jpeg")
+
+    asyncio.run(put())
+    lines = [f'{{"name": "{n}.jpg", "key": "{key}"}}' for n, key in enumerate(secrets + own)]
+    lay_out(objects, [*lines, *urls(site, 1), "[" * 9000], sources=("uploads/default.shop.", "photos/"))
+    assert workers.shard().exit_code() == Exit.DONE
+    assert [each.code for each in results(objects)] == [Code.SOURCE_FORBIDDEN] * 5 + [None] * 3 + [Code.INVALID_OPTIONS]
 
 
 def test_a_killed_shard_goes_on_from_its_checkpoint(workers, objects, site):

@@ -8,6 +8,7 @@ import falcon
 from falcon.media import JSONHandler
 
 from imagejobs_api import errors, jsontext
+from imagejobs_api.allowance import Allowance
 from imagejobs_api.announcements import Announcements
 from imagejobs_api.archives import Archives
 from imagejobs_api.archiving.contents import Librarian
@@ -22,7 +23,7 @@ from imagejobs_api.events import Events
 from imagejobs_api.feeds import Feeds
 from imagejobs_api.forms import batch_form, crop_form, resize_form, url_form
 from imagejobs_api.health import Health, Ready
-from imagejobs_api.intake import Intake
+from imagejobs_api.intake import Creation, Intake
 from imagejobs_api.joblist import JobList
 from imagejobs_api.jobs import Jobs
 from imagejobs_api.links import Links
@@ -30,9 +31,11 @@ from imagejobs_api.listing.follow import Follower
 from imagejobs_api.listing.index import Index
 from imagejobs_api.listing.noting import NotingStore
 from imagejobs_api.live import LiveBoard
+from imagejobs_api.newjobs import NewJobs
 from imagejobs_api.openapi.document import document
 from imagejobs_api.openapi.resource import Document
 from imagejobs_api.openstreams import OpenStreams
+from imagejobs_api.orders import Orders
 from imagejobs_api.outcomes import Outcomes
 from imagejobs_api.progress import LiveCounts, Progress
 from imagejobs_api.quotas import Quotas
@@ -112,8 +115,11 @@ def create_app(
     metrics.watch(metrics.open_streams.labels("events"), lambda: len(event_streams))
     metrics.watch(metrics.open_streams.labels("archives"), lambda: len(archive_streams))
     callbacks = Callbacks(Guard(settings.callbacks), signed=settings.callbacks_signed)
-    intake = Intake(store, live, objects, quotas, limits, Guard(settings.sources), callbacks)
-    submitter = Submitter(intake, waiting, links, settings.default_wait_seconds)
+    creation, guard = Creation(store, live, objects), Guard(settings.sources)
+    allowance = Allowance(settings.source_prefixes, settings.output_prefixes)
+    intake = Intake(creation, objects, quotas, limits, guard, callbacks)
+    orders = Orders(creation, objects, quotas, limits, guard, callbacks, allowance)
+    submitter = Submitter(waiting, links, settings.default_wait_seconds)
     counts = LiveCounts(live)
     feeds = Feeds(store, counts, outcomes)
     announcements.listen(waiting)
@@ -130,9 +136,9 @@ def create_app(
         "upload-from-url": url_form(limits),
     }
     for name, form in forms.items():
-        app.add_route(f"/api/{name}", Submissions(submitter, outcomes, links, form))
+        app.add_route(f"/api/{name}", Submissions(submitter, intake, outcomes, links, form))
     jobs = Jobs(store, counts, outcomes, objects, links)
-    app.add_route("/api/jobs", JobList(store, index, follower, counts, links))
+    app.add_route("/api/jobs", JobList(store, index, follower, counts, links, NewJobs(submitter, orders, counts)))
     app.add_route("/api/jobs/{identifier}", jobs)
     app.add_route("/api/jobs/{identifier}/cancel", jobs, suffix="cancel")
     app.add_route("/api/jobs/{identifier}/retry", jobs, suffix="retry")

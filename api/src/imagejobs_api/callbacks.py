@@ -28,6 +28,10 @@ class Callbacks:
     def read(self, reader: Reader, name: str = FIELD) -> str | None:
         """Return the URL in a field, or None; faults go to the reader."""
         url = reader.text(name, limits.MAX_URL, None, URL_PATTERN, "an http(s) URL")
+        return self.checked(reader, name, url)
+
+    def checked(self, reader: Reader, name: str, url: str | None) -> str | None:
+        """Return a URL that was read from a field, or None if it cannot be told there; faults go to the reader."""
         if url is None:
             return None
         if not self._signed:

@@ -47,16 +47,20 @@ def job_name(caller: Caller, key: str) -> str:
 def fingerprint(path: str, received: Received) -> str:
     """Return what is the same for two requests that ask for the same: call, options, names and contents of the images."""
     images = [[source.name, source.url, source.digest] for source in received.sources]
-    text = json.dumps([path, received.options, images], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return fingerprint_of(path, [received.options, images])
+
+
+def fingerprint_of(path: str, what: object) -> str:
+    """Return what is the same for two calls with this JSON."""
+    return hashlib.sha256(json.dumps([path, what], sort_keys=True).encode()).hexdigest()
 
 
 def marked(job: ImageJob, request_print: str) -> ImageJob:
-    """Return the job with the fingerprint of its request, and with a prefix of its own.
+    """Return the job with the fingerprint of its request, and with a prefix of its own if the caller chose none.
 
     Its name comes back when the key is used again after the job was forgotten: the results of the first must not be overwritten then.
     """
-    output = replace(job.spec.output, prefix=layout.default_prefix(names.new_job_id()))
+    output = replace(job.spec.output, prefix=job.spec.output.prefix or layout.default_prefix(names.new_job_id()))
     return replace(job, spec=replace(job.spec, output=output), annotations={**job.annotations, ANNOTATION: request_print})
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from imagejobs_api import filenames, idempotency
+from imagejobs_api import filenames, idempotency, jsonbody
 from imagejobs_api.build import build_job
 from imagejobs_api.callbacks import Callbacks
 from imagejobs_api.connection import Request, body_chunks
@@ -37,14 +37,67 @@ class Accepted:
     single: bool
 
 
+class Creation:
+    """Stores jobs, and what goes with that: zeros on the board, an end to files that no job owns."""
+
+    def __init__(self, store: JobStore, board: LiveBoard, objects: ObjectStore) -> None:
+        self._store = store
+        self._board = board
+        self._objects = objects
+
+    async def create(self, job: ImageJob, upload_id: str, *, repeatable: bool) -> ImageJob:
+        """Return the job once it is stored durably, or the one that an earlier request of the same content made.
+
+        Args:
+            upload_id: What was stored for it, "" for nothing.
+
+        Raises:
+            ImageJobsError: There is no job, and nothing is kept.
+        """
+        created = await self._create(job, upload_id, repeatable=repeatable)
+        await self._board.start(created.uid, created.spec.total)
+        return created
+
+    async def earlier_if_any(self, job: ImageJob) -> ImageJob | None:
+        """Return the job of an earlier request of the same content.
+
+        Raises:
+            Problem: There is one of another content.
+        """
+        try:
+            return await self._earlier(job)
+        except NotFound:
+            return None
+
+    async def _create(self, job: ImageJob, upload_id: str, *, repeatable: bool) -> ImageJob:
+        try:
+            return await self._store.create(job)
+        except (Invalid, AlreadyExists) as ex:
+            if upload_id:
+                await discard(self._objects, upload_id)
+            if repeatable and isinstance(ex, AlreadyExists):
+                return await self._after_all(job)
+            raise
+        # After Unavailable the job may be there all the same, and needs its uploads; if not, the lifecycle rule removes them.
+
+    async def _after_all(self, job: ImageJob) -> ImageJob:
+        try:
+            return await self._earlier(job)
+        except NotFound as ex:
+            raise Problem(Code.CONFLICT, "The job of this request was deleted just now.", retry_after_seconds=1) from ex
+
+    async def _earlier(self, job: ImageJob) -> ImageJob:
+        earlier = await self._store.get(job.key)
+        if not idempotency.is_repetition(job, earlier):
+            raise Problem(Code.IDEMPOTENCY_MISMATCH, job_id=job.key.name)
+        return earlier
+
+
 class Intake:
     """Takes a form in and stores the job that it asks for."""
 
-    def __init__(
-        self, store: JobStore, board: LiveBoard, objects: ObjectStore, quotas: Quotas, limits: Limits, guard: Guard, callbacks: Callbacks
-    ) -> None:
-        self._store = store
-        self._board = board
+    def __init__(self, creation: Creation, objects: ObjectStore, quotas: Quotas, limits: Limits, guard: Guard, callbacks: Callbacks) -> None:
+        self._creation = creation
         self._objects = objects
         self._quotas = quotas
         self._limits = limits
@@ -61,7 +114,7 @@ class Intake:
         Raises:
             ImageJobsError: Nothing was accepted, and nothing is kept.
         """
-        length = _expected_bytes(req, form)
+        length = jsonbody.check_length(req, form.max_body_bytes)
         await self._quotas.check_queue(req.caller)
         self._held.check()
         with self._quotas.receiving(length, req.caller):
@@ -73,8 +126,7 @@ class Intake:
                 job = req.origin.marked(req.caller.marked(job))
             if repeatable:
                 job = idempotency.marked(job, idempotency.fingerprint(req.path, received))
-            created = await self._create(job, received.upload_id, repeatable=repeatable)
-        await self._board.start(created.uid, created.spec.total)
+            created = await self._creation.create(job, received.upload_id, repeatable=repeatable)
         return Accepted(created, received.sources, received.single)
 
     def _reader(self, form: Form, key: JobKey, *, repeatable: bool) -> FormReader | UrlReader:
@@ -83,36 +135,8 @@ class Intake:
         # What a repeated request brings along must not lie where the first one's files are read from.
         return FormReader(self._objects, form, names.new_job_id() if repeatable else key.name, self._held, digests=repeatable)
 
-    async def _create(self, job: ImageJob, upload_id: str, *, repeatable: bool) -> ImageJob:
-        try:
-            return await self._store.create(job)
-        except (Invalid, AlreadyExists) as ex:
-            if upload_id:
-                await discard(self._objects, upload_id)
-            if repeatable and isinstance(ex, AlreadyExists):
-                return await self._earlier(job)
-            raise
-        # After Unavailable the job may be there all the same, and needs its uploads; if not, the lifecycle rule removes them.
-
-    async def _earlier(self, job: ImageJob) -> ImageJob:
-        try:
-            earlier = await self._store.get(job.key)
-        except NotFound as ex:
-            raise Problem(Code.CONFLICT, "The job of this request was deleted just now.", retry_after_seconds=1) from ex
-        if not idempotency.is_repetition(job, earlier):
-            raise Problem(Code.IDEMPOTENCY_MISMATCH, job_id=job.key.name)
-        return earlier
-
 
 def _take_query(reader: FormReader | UrlReader, params: Mapping[str, str | list[str]]) -> None:
     for name, value in params.items():
         for each in value if isinstance(value, list) else [value]:
             reader.take(filenames.clean(name)[:60], each)
-
-
-def _expected_bytes(req: Request, form: Form) -> int:
-    """Return how large the body will be, or can become; refuse one that says it is too large."""
-    length = form.max_body_bytes if req.content_length is None else req.content_length
-    if length > form.max_body_bytes:
-        raise Problem(Code.PAYLOAD_TOO_LARGE, f"The body has {length} bytes; {form.max_body_bytes} are allowed.")
-    return length

@@ -8,14 +8,20 @@ from imagejobs_api.fields import Count, Time, Url
 from imagejobs_api.lookup import Found
 from imagejobs_api.progress import ProgressBody, job_body
 from imagejobs_api.specbody import SpecBody, spec_body
+from imagejobs_contract import names
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.status import CallbackState, ConditionType, Counts
 from imagejobs_contract.times import show_time
 
 
 class JobSummaryBody(ProgressBody):
-    """A job as an element of the list: its progress, its times, and where more is told."""
+    """A job as an element of the list: its progress, its times, and where more is told.
 
+    Attributes:
+        name: What its caller calls it; null for one without a name.
+    """
+
+    name: str | None
     created: Time | None
     started: Time | None
     completed: Time | None
@@ -83,14 +89,15 @@ def summary(job: ImageJob, counts: Counts, base: str) -> JobSummaryBody:
     Args:
         base: What links to this API begin with.
     """
-    name, status = job.key.name, job.status
+    job_id, status = job.key.name, job.status
     return {
         **job_body(Found(job), counts),
+        "name": job.annotations.get(names.ANNOTATION_TITLE),
         "created": _time(job.created),
         "started": _time(status.started),
         "completed": _time(status.completed),
-        "progress_url": links.progress(base, name),
-        "results_url": f"{links.job(base, name)}/results",
+        "progress_url": links.progress(base, job_id),
+        "results_url": f"{links.job(base, job_id)}/results",
     }
 
 

@@ -1,4 +1,4 @@
-"""`GET /api/jobs`: the jobs, newest first, in pages.
+"""`/api/jobs`: the jobs, newest first, in pages; new ones are made by `newjobs`.
 
 From the list that the process keeps; from the store while that list is not complete, and for namespaces that it does not follow.
 """
@@ -15,6 +15,7 @@ from imagejobs_api.jobbody import JobSummaryBody
 from imagejobs_api.links import Links
 from imagejobs_api.listing.follow import Follower
 from imagejobs_api.listing.index import Index, Place
+from imagejobs_api.newjobs import NewJobs
 from imagejobs_api.progress import LiveCounts
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.ports import JobStore, Page
@@ -41,14 +42,19 @@ class JobsBody(TypedDict):
 
 
 class JobList:
-    """Lists jobs."""
+    """All jobs of a caller."""
 
-    def __init__(self, store: JobStore, index: Index, follower: Follower, counts: LiveCounts, signer: Links) -> None:
+    def __init__(self, store: JobStore, index: Index, follower: Follower, counts: LiveCounts, signer: Links, new: NewJobs) -> None:
         self._store = store
         self._index = index
         self._follower = follower
         self._counts = counts
         self._links = signer
+        self._new = new
+
+    async def on_post(self, req: Request, resp: Response) -> None:
+        """Make a job."""
+        await self._new.make(req, resp)
 
     async def on_get(self, req: Request, resp: Response) -> None:
         """Answer with a page of jobs, and a link to the next page if there is one."""

@@ -23,6 +23,7 @@ QUEUE_RETRY_SECONDS = 5
 OpenImages = Callable[[str, str], int]
 """Namespace, caller -> images that have not ended."""
 BYTES_RETRY_SECONDS = 1
+LIST_RETRY_SECONDS = 5
 
 
 class Quotas:
@@ -40,6 +41,7 @@ class Quotas:
         self._depth = 0
         self._depth_until = float("-inf")
         self._bytes = 0
+        self._lists = 0
         self._bytes_of: Counter[str] = Counter()
 
     @property
@@ -56,6 +58,36 @@ class Quotas:
         most = caller.limits.queued_images or self._limits.max_caller_queued_images
         if caller.name and self._open_images(caller.namespace, caller.name) >= most:
             raise Problem(Code.QUEUE_FULL, f"{most} of your images have not ended yet.", retry_after_seconds=QUEUE_RETRY_SECONDS)
+        await self._check_depth()
+
+    def check_images(self, caller: Caller, count: int) -> None:
+        """Refuse a job of so many images beside what the caller has open. One job alone is always let in.
+
+        Raises:
+            Problem: `queue_full`.
+        """
+        most = caller.limits.queued_images or self._limits.max_caller_queued_images
+        own = self._open_images(caller.namespace, caller.name) if caller.name else 0
+        if own and own + count > most:
+            what = f"{own} of your images have not ended yet; with these {count} they would be more than {most}."
+            raise Problem(Code.QUEUE_FULL, what, retry_after_seconds=QUEUE_RETRY_SECONDS)
+
+    @contextmanager
+    def listing(self) -> Iterator[None]:
+        """Take one of the places for making long lists.
+
+        Raises:
+            Problem: `rate_limited`.
+        """
+        if self._lists >= self._limits.max_lists_at_once:
+            raise Problem(Code.RATE_LIMITED, "Too many lists of images are being made.", retry_after_seconds=LIST_RETRY_SECONDS)
+        self._lists += 1
+        try:
+            yield
+        finally:
+            self._lists -= 1
+
+    async def _check_depth(self) -> None:
         if self._clock() >= self._depth_until:
             await self._look()
         if self._depth >= self._limits.max_queued_images:

@@ -2,9 +2,11 @@
 
 import ipaddress
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from imagejobs_api import allowance
 from imagejobs_contract import limits, settings
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.reach import Reach
@@ -38,6 +40,8 @@ class Settings:
         link_seconds: How long a download link is valid.
         default_wait_seconds: How long `/api/resize` holds its answer when the caller does not say.
         public_url: What links to this API begin with; "" takes each request's own Host.
+        source_prefixes: Where in the bucket all callers may have images read, beside their own uploads; each ends with a slash.
+        output_prefixes: Where in the bucket all callers may have results put.
         sources: How far URLs of images may lead, as the workers are told.
         callbacks: How far callbacks may lead, as the operator is told.
         callbacks_signed: Whether there is a secret to sign them with; the operator has it, and nothing is kept of it here.
@@ -60,6 +64,8 @@ class Settings:
     link_seconds: int = 3600
     default_wait_seconds: int = 10
     public_url: str = ""
+    source_prefixes: tuple[str, ...] = ()
+    output_prefixes: tuple[str, ...] = ()
     sources: Reach = field(default_factory=Reach)
     callbacks: Reach = field(default_factory=Reach)
     callbacks_signed: bool = False
@@ -90,6 +96,8 @@ class Settings:
             link_seconds=reader.integer("LINK_SECONDS", 1, MAX_LINK_SECONDS, 3600) or 3600,
             default_wait_seconds=int(reader.number("DEFAULT_WAIT_SECONDS", 0, MAX_WAIT_SECONDS, 10)),
             public_url=public_url,
+            source_prefixes=_prefixes(reader, "SOURCE_PREFIXES", allowance.source_prefixes),
+            output_prefixes=_prefixes(reader, "OUTPUT_PREFIXES", allowance.output_prefixes),
             sources=Reach.read(reader, "ALLOWED_PRIVATE_SOURCES"),
             callbacks=Reach.read(reader, "ALLOWED_PRIVATE_CALLBACKS"),
             callbacks_signed=bool(read_secrets(reader)),
@@ -142,6 +150,10 @@ def _list(reader: Reader, name: str, pattern: str, shape: str) -> tuple[str, ...
         if not re.fullmatch(pattern, each, re.ASCII):
             reader.fault(name, f"{each!r} is not {shape}")
     return tuple(filter(None, found))
+
+
+def _prefixes(reader: Reader, name: str, check: Callable[[Reader, str, tuple[str, ...]], tuple[str, ...]]) -> tuple[str, ...]:
+    return check(reader, name, _list(reader, name, allowance.PATTERN, allowance.SHAPE))
 
 
 def _ready_parts(reader: Reader) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """The calls that take images, `POST /api/resize` and its like: options and images become an ImageJob, and the ImageJob an answer."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from falcon.asgi import Response
@@ -10,14 +10,18 @@ from imagejobs_api.answers import BatchBody, ImageBody
 from imagejobs_api.connection import Request
 from imagejobs_api.errors import Problem
 from imagejobs_api.forms import Form, Source
-from imagejobs_api.intake import Intake
+from imagejobs_api.intake import Accepted, Intake
 from imagejobs_api.links import Links
 from imagejobs_api.outcomes import Outcomes
 from imagejobs_api.waiting import Waiting
 from imagejobs_contract import names
 from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.names import JobKey
 from imagejobs_contract.outcome import Outcome
 from imagejobs_contract.status import State
+
+Accept = Callable[[JobKey, bool], Awaitable[Accepted]]
+"""Where the job shall be, and whether it may be there already -> the job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +51,18 @@ class Submitter:
         wait_seconds: How long the answer about a single image is held by default; that about many is not.
     """
 
-    def __init__(self, intake: Intake, waiting: Waiting, signer: Links, wait_seconds: int) -> None:
-        self._intake = intake
+    def __init__(self, waiting: Waiting, signer: Links, wait_seconds: int) -> None:
         self._waiting = waiting
         self._links = signer
         self._wait_seconds = wait_seconds
 
-    async def submit(self, req: Request, resp: Response, form: Form) -> Submission:
-        """Accept a form, wait, and set all of the answer but its body."""
+    async def submit(self, req: Request, resp: Response, accept: Accept) -> Submission:
+        """Let a job be accepted, wait, and set all of the answer but its body."""
         base = self._links.base(req)
         repeated = idempotency.read(req.get_header(idempotency.HEADER))
         key = req.caller.job_key(idempotency.job_name(req.caller, repeated) if repeated else names.new_job_id())
         with self._waiting.watch(key) as watch:
-            accepted = await self._intake.accept(req, form, key, repeatable=repeated is not None)
+            accepted = await accept(key, repeated is not None)
             resp.context.job_id = key.name
             preference = prefer.read(req.get_header("Prefer"), self._wait_seconds if accepted.single else 0)
             ended = accepted.job.status.state.final
@@ -72,15 +75,20 @@ class Submitter:
 class Submissions:
     """A call that takes images: what sets it apart from the others is its form."""
 
-    def __init__(self, submitter: Submitter, outcomes: Outcomes, signer: Links, form: Form) -> None:
+    def __init__(self, submitter: Submitter, intake: Intake, outcomes: Outcomes, signer: Links, form: Form) -> None:
         self._submitter = submitter
+        self._intake = intake
         self._outcomes = outcomes
         self._links = signer
         self._form = form
 
     async def on_post(self, req: Request, resp: Response) -> None:
         """Take images; answer 200 if all ended while the caller waits, else 202. A single one that failed is answered with its error."""
-        submission = await self._submitter.submit(req, resp, self._form)
+
+        def accept(key: JobKey, repeatable: bool) -> Awaitable[Accepted]:
+            return self._intake.accept(req, self._form, key, repeatable=repeatable)
+
+        submission = await self._submitter.submit(req, resp, accept)
         resp.media = await (self._one(submission) if submission.single else self._many(submission))
 
     async def _one(self, submission: Submission) -> ImageBody:

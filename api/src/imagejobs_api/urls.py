@@ -3,7 +3,6 @@
 What the guard would refuse without asking anybody (its form, its port, a host that is itself an address) is refused at once.
 """
 
-import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import nullcontext
@@ -13,7 +12,7 @@ from urllib.parse import parse_qsl, unquote
 import falcon
 from falcon.media import MultipartFormHandler
 
-from imagejobs_api import filenames
+from imagejobs_api import filenames, jsonbody
 from imagejobs_api.errors import Problem
 from imagejobs_api.forms import Form, Received, Source
 from imagejobs_contract import limits
@@ -103,7 +102,7 @@ class UrlReader:
         if not re.fullmatch(URL_PATTERN, url, re.ASCII) and not (refusal and self.received.single):
             # An ImageJob cannot hold it, and so the batch not its place.
             reader.fault(where, "is not an http(s) URL")
-        return Source("" if refusal else _name(url), url=url, where=where, refusal=refusal)
+        return Source("" if refusal else name_of(url), url=url, where=where, refusal=refusal)
 
     def _refusal(self, url: str) -> ImageFailed | None:
         try:
@@ -120,24 +119,15 @@ def _fields(data: bytes, kind: str, most: int) -> Iterator[tuple[str, object]]:
         except ValueError as ex:
             raise Problem(Code.MALFORMED_REQUEST, f"The form has more than {most} fields.") from ex
     elif kind == falcon.MEDIA_JSON:
-        for name, value in _object(data).items():
+        for name, value in jsonbody.parse(data).items():
             values = value if name in MANY and isinstance(value, list) else [value]
             yield from ((name, each) for each in values)
     else:
         raise Problem(Code.UNSUPPORTED_MEDIA_TYPE, f"Send JSON ({falcon.MEDIA_JSON}) or a form, with the URL of the image in the field {ONE}.")
 
 
-def _object(data: bytes) -> dict[str, object]:
-    try:
-        body = json.loads(data)
-    except (ValueError, RecursionError) as ex:
-        raise Problem(Code.MALFORMED_REQUEST, "The body is not JSON.") from ex
-    if not isinstance(body, dict):
-        raise Problem(Code.MALFORMED_REQUEST, "The body is not a JSON object.")
-    return body
-
-
-def _name(url: str) -> str:
+def name_of(url: str) -> str:
+    """Return the file's name that a URL ends with, as far as it can be read."""
     return filenames.clean(PurePosixPath(unquote(read_url(url).path.partition("?")[0])).name)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from imagejobs_contract import layout, limits, names
 from imagejobs_contract.errors import Fault, Invalid
 from imagejobs_contract.names import JobKey
-from imagejobs_contract.options import VARIANT_NAME, Variant, read_variant, variant_body
+from imagejobs_contract.options import NAMES, VARIANT_NAME, Variant, read_variant, variant_body
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.status import Status
 from imagejobs_contract.times import parse_time, show_time
@@ -214,18 +214,24 @@ KEY_PATTERN = r"[^/\x00-\x1f\x7f][^\x00-\x1f\x7f]*"
 
 def read_spec(reader: Reader) -> Spec:
     """Read `spec`; faults go to the reader."""
-    plain = Spec()
     reader.unknown(SPEC_FIELDS)
     items = _items(reader)
     manifest = _manifest(reader)
     if bool(items) == (manifest is not None) and not reader.faults:
         reader.fault("items", "give either items or a manifest")
+    return replace(read_terms(reader), items=items, manifest=manifest)
+
+
+def read_terms(reader: Reader) -> Spec:
+    """Read all of `spec` but its images; faults go to the reader."""
+    plain = Spec()
     retry = reader.child("retry")
     callback = reader.child("callback")
+    for child, known in ((retry, "attempts"), (callback, "url")):
+        if child:
+            child.unknown((known,))
     values = {name: reader.integer(spelled, low, high, getattr(plain, name)) for name, (spelled, low, high) in INTEGERS.items()}
     return Spec(
-        items=items,
-        manifest=manifest,
         variants=_variants(reader),
         output=_output(reader),
         execution=reader.choice("execution", Execution) or plain.execution,
@@ -324,6 +330,7 @@ def _variants(reader: Reader) -> tuple[Variant, ...]:
     readers = reader.children("variants", limits.MAX_VARIANTS)
     variants = []
     for each in readers:
+        each.unknown(("name", *NAMES.values()))
         name = each.text("name", 32, plain[0].name, VARIANT_NAME, "a DNS label") or plain[0].name
         variants.append(read_variant(each, camel=True, name=name))
     for n, variant in enumerate(variants):
@@ -337,7 +344,7 @@ def _output(reader: Reader) -> Output:
     if child is None:
         return Output()
     child.unknown(("prefix", "cacheControl", "deletionPolicy"))
-    prefix = child.text("prefix", 512, None, layout.PREFIX_PATTERN, "an S3 prefix such as sites/shop/")
+    prefix = child.text("prefix", limits.MAX_PREFIX, None, layout.PREFIX_PATTERN, "an S3 prefix such as sites/shop/")
     for reserved in (layout.UPLOADS, layout.JOBS):
         if prefix and f"{prefix}/".startswith(reserved):
             child.fault("prefix", f"{reserved} is kept for imagejobs itself")

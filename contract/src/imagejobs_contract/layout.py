@@ -2,8 +2,10 @@
 
 | key | writer | reader | lifetime |
 |---|---|---|---|
-| `uploads/<id>/<n>` | api | worker | with the job; lifecycle rule of 1 day for what no job owns |
-| `jobs/<uid>/manifest.jsonl` | operator (or the caller, for `spec.manifest`) | worker | with the job |
+| `uploads/<id>/<n>` | api | worker | with the job; lifecycle rule for what no job owns |
+| `uploads/<id>/manifest.jsonl` | api | operator | the same |
+| `uploads/<namespace>.<caller>.<id>/<n>/<name>` | client, by a signed link | worker, api | lifecycle rule; no job owns it |
+| `jobs/<uid>/manifest.jsonl` | operator | worker | with the job |
 | `jobs/<uid>/offsets` | operator | worker | with the job |
 | `jobs/<uid>/spec.json` | operator | worker | with the job |
 | `jobs/<uid>/results/<shard>.jsonl` | worker (Job), operator (pool: shard 0) | operator, api | with the job |
@@ -35,6 +37,11 @@ def upload(upload_id: str, index: int) -> str:
 def uploads(upload_id: str) -> str:
     """Return the prefix of all files of a request."""
     return f"{UPLOADS}{upload_id}/"
+
+
+def listed(upload_id: str) -> str:
+    """Return where the API puts the list of a request's images when there are too many for an ImageJob."""
+    return f"{UPLOADS}{upload_id}/manifest.jsonl"
 
 
 def job(uid: str) -> str:
@@ -86,18 +93,23 @@ def distinct(names: Sequence[str]) -> list[str]:
     A name of which nothing is safe in a key counts as its number, by which its result is then called.
     """
     taken: set[str] = set()
+    highest: dict[str, int] = {}
     result = []
     for index, name in enumerate(names):
-        candidate, n = name, 1
-        while (stem := safe_stem(candidate).lower() or str(index)) in taken:
+        candidate, first = name, safe_stem(name).lower() or str(index)
+        stem, n = first, highest.get(first, 1)
+        while stem in taken:
             n += 1
-            candidate = _numbered(name, n)
+            candidate = numbered(name, n)
+            stem = safe_stem(candidate).lower() or str(index)
         taken.add(stem)
+        highest[first] = n  # or a thousand equal names would be tried half a million times
         result.append(candidate)
     return result
 
 
-def _numbered(name: str, n: int) -> str:
+def numbered(name: str, n: int) -> str:
+    """Return the name with a number before its extension, where the result's name will show it."""
     bare = without_extension(name)
     tail = f"-{n}{name[len(bare) :]}"
     if len(safe_stem(bare)) + len(tail) > STEM:

@@ -18,6 +18,7 @@ MAX_SHARDS = 200
 """An Indexed Job keeps its finished pods until it ends; thousands of them load the kubelet (kubernetes#116159)."""
 MAX_KEY = 1024
 """Bytes of an S3 key."""
+MAX_PREFIX = 512
 MAX_URL = 2048
 MAX_NAME = 255
 POOL_ITEMS = 16
@@ -55,6 +56,12 @@ class Limits:
     """The same for one caller; the file of callers may say otherwise."""
     max_held_bytes: int = 64 * 2**20
     """Bytes of files that one API process holds on their way to S3: over it, bodies are left unread in turn, and POSTs are answered 429."""
+    max_job_body_bytes: int = 4 * 2**20
+    """Body of `POST /api/jobs`: some 40,000 images by key or URL; more go through a manifest."""
+    max_manifest_bytes: int = 2**30
+    """A caller's manifest; a million lines with keys of 200 characters are 250 MB."""
+    max_lists_at_once: int = 2
+    """Manifests that one API process makes, lists or counts at once; further requests are answered 429."""
     max_connections: int = 4_000
     """Connections of one API process; further ones are answered 503 and closed."""
     max_requests_per_minute: int = 30_000

@@ -5,13 +5,13 @@ Keys with empty, `.` or `..` parts cannot be addressed: nothing is found there.
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
 import obstore
 
 from imagejobs_contract.errors import Conflict, Misconfigured, NotFound, TooLarge, Unavailable
-from imagejobs_contract.ports import ObjectFacts
+from imagejobs_contract.ports import Listed, ObjectFacts
 from imagejobs_contract.s3_client import open_store, translated
 from imagejobs_contract.settings import S3Settings
 from imagejobs_contract.uploading import put_parts
@@ -132,11 +132,21 @@ class S3Objects:
         Raises:
             ValueError: The prefix has no slash at its end, or is nothing else: half a name would match others' objects.
         """
+        async for page in self.list(prefix):
+            with translated(prefix.rstrip("/")):
+                await obstore.delete_async(self._store, [each.key for each in page])
+
+    async def list(self, prefix: str) -> AsyncIterator[Sequence[Listed]]:
+        """Yield what lies under a prefix, in S3's order, a page at a time.
+
+        Raises:
+            ValueError: The prefix has no slash at its end, or is nothing else: half a name would match others' objects.
+        """
         if not prefix.strip("/") or not prefix.endswith("/"):
             raise ValueError(f"{prefix!r} is not a prefix that ends with a slash")
         with translated(prefix.rstrip("/")):
             async for page in obstore.list(self._store, prefix, chunk_size=PAGE):
-                await obstore.delete_async(self._store, [each["path"] for each in page])
+                yield [Listed(each["path"], each["size"]) for each in page]
 
     async def check(self) -> None:
         """Raise `Unavailable` or `Misconfigured` unless the bucket can be read, within `CHECK_SECONDS`."""

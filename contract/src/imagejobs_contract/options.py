@@ -147,12 +147,12 @@ def read_variant(reader: Reader, *, camel: bool, name: str = DEFAULT_VARIANT) ->
 
     Args:
         reader: The options of a request, or one element of `spec.variants`.
-        camel: Whether names are spelled as in the CRD.
+        camel: Whether the reader is asked for names as the CRD spells them.
         name: The variant's name.
     """
 
     def spelled(option: str) -> str:
-        return NAMES[option] if camel else option
+        return reader.spelled(NAMES[option]) if camel else option
 
     background = reader.text(spelled("background"), 7, None, BACKGROUND, "a colour as rrggbb")
     variant = Variant(

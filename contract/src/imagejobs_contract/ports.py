@@ -5,7 +5,7 @@ Every call is bounded in time by its adapter and raises only errors of `errors.p
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from imagejobs_contract.imagejob import ImageJob, Spec
 from imagejobs_contract.names import JobKey
@@ -198,6 +198,13 @@ class ObjectFacts:
     metadata: Mapping[str, str]
 
 
+class Listed(NamedTuple):
+    """An object as a listing tells of it; a million of them are looked at."""
+
+    key: str
+    size: int
+
+
 class ObjectStore(Protocol):
     """S3, over the endpoint for I/O."""
 
@@ -254,6 +261,10 @@ class ObjectStore(Protocol):
 
     async def delete(self, keys: Iterable[str]) -> None:
         """Delete objects; those that are gone count as deleted."""
+        ...
+
+    def list(self, prefix: str) -> AsyncIterator[Sequence[Listed]]:
+        """Yield what lies under a prefix that ends with a slash, in S3's order, a page at a time."""
         ...
 
     async def delete_prefix(self, prefix: str) -> None:

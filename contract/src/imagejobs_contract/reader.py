@@ -20,6 +20,7 @@ _FALSE = frozenset({"false", "0", "no", "off"})
 _SIZE = re.compile(SIZE_PATTERN, re.ASCII)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 """JSON can spell half a pair, which no UTF-8 can."""
+_CAPITAL = re.compile("[A-Z]")
 _UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
 
@@ -28,17 +29,25 @@ class Reader:
 
     Args:
         tolerant: Fields that are not known are no fault: a newer version wrote them.
+        snake: Names are spelled `max_size` in the mapping, as over HTTP, where they are asked for as `maxSize`, as in the CRD.
     """
 
-    def __init__(self, body: Mapping[str, Any], path: str = "", faults: list[Fault] | None = None, *, tolerant: bool = False) -> None:
+    def __init__(
+        self, body: Mapping[str, Any], path: str = "", faults: list[Fault] | None = None, *, tolerant: bool = False, snake: bool = False
+    ) -> None:
         self._body = body
         self._path = path
         self._tolerant = tolerant
+        self._snake = snake
         self.faults: list[Fault] = [] if faults is None else faults
+
+    def spelled(self, name: str) -> str:
+        """Return a name of the CRD as it is spelled here."""
+        return _CAPITAL.sub(lambda found: f"_{found[0].lower()}", name) if self._snake else name
 
     def fault(self, name: str, what: str) -> None:
         """Note that the field `name` is wrong."""
-        self.faults.append(Fault(f"{self._path}.{name}".strip("."), what))
+        self.faults.append(Fault(f"{self._path}.{self.spelled(name)}".strip("."), what))
 
     def check(self) -> None:
         """Raise one `Invalid` with all faults, if there are any."""
@@ -47,20 +56,20 @@ class Reader:
 
     def has(self, name: str) -> bool:
         """Tell whether the field is there and not null."""
-        return self._body.get(name) is not None
+        return self._value(name) is not None
 
     def unknown(self, known: Iterable[str]) -> None:
         """Note every field that is not among the known ones."""
         if self._tolerant:
             return
-        names = sorted(known)
+        names = sorted(map(self.spelled, known))
         for name in self._body:
             if name not in names:
-                self.fault(str(name), f"unknown; known are {', '.join(names)}")
+                self.faults.append(Fault(f"{self._path}.{name}".strip("."), f"unknown; known are {', '.join(names)}"))
 
     def integer(self, name: str, low: int, high: int, default: int | None = None) -> int | None:
         """Return a whole number within [low, high]; digits in a string count."""
-        value = self._body.get(name)
+        value = self._value(name)
         if value is None:
             return default
         number = _whole(value)
@@ -71,7 +80,7 @@ class Reader:
 
     def number(self, name: str, low: float, high: float, default: float) -> float:
         """Return a number within [low, high]."""
-        value = self._body.get(name)
+        value = self._value(name)
         if value is None:
             return default
         try:
@@ -85,7 +94,7 @@ class Reader:
 
     def boolean(self, name: str, default: bool = False) -> bool:
         """Return true or false; `true 1 yes on` and `false 0 no off` count in strings."""
-        value = self._body.get(name)
+        value = self._value(name)
         if value is None:
             return default
         if isinstance(value, bool):
@@ -103,7 +112,7 @@ class Reader:
 
         What is `secret` is not repeated in a fault.
         """
-        value = self._body.get(name)
+        value = self._value(name)
         if value is None:
             return default
         shown = "the value" if secret else _shown(value)
@@ -117,7 +126,7 @@ class Reader:
 
     def choice(self, name: str, kind: type[E], default: E | None = None) -> E | None:
         """Return one of the enum's members."""
-        value = self._body.get(name)
+        value = self._value(name)
         if value is None:
             return default
         try:
@@ -128,7 +137,7 @@ class Reader:
 
     def size(self, name: str, low: int, high: int, default: int | None = None) -> int | None:
         """Return a number of bytes; `200kB`, `1.5MB`, `1MiB` and plain numbers count."""
-        value = self._body.get(name)
+        value = self._value(name)
         if value is None:
             return default
         match = _SIZE.fullmatch(str(value).strip())
@@ -140,17 +149,17 @@ class Reader:
 
     def child(self, name: str) -> "Reader | None":
         """Return a reader of the mapping under `name`, or None if there is none."""
-        value = self._body.get(name)
+        value = self._value(name)
         if value is None:
             return None
         if not isinstance(value, Mapping):
             self.fault(name, "is not an object")
             return None
-        return Reader(value, f"{self._path}.{name}".strip("."), self.faults, tolerant=self._tolerant)
+        return self._inner(value, self.spelled(name))
 
     def children(self, name: str, most: int) -> "list[Reader]":
         """Return a reader per element of the list under `name`, at most `most`."""
-        value = self._body.get(name)
+        value = self._value(name)
         if value is None:
             return []
         if not isinstance(value, list) or len(value) > most:
@@ -159,10 +168,27 @@ class Reader:
         readers = []
         for n, element in enumerate(value):
             if isinstance(element, Mapping):
-                readers.append(Reader(element, f"{self._path}.{name}[{n}]".strip("."), self.faults, tolerant=self._tolerant))
+                readers.append(self._inner(element, f"{self.spelled(name)}[{n}]"))
             else:
                 self.fault(f"{name}[{n}]", "is not an object")
         return readers
+
+    def texts(self, name: str, most: int, longest: int, pattern: str, shape: str) -> tuple[str, ...]:
+        """Return the strings of the list under `name`, at most `most`; each as `text` takes it."""
+        value = self._value(name)
+        if value is not None and (not isinstance(value, list) or len(value) > most):
+            self.fault(name, f"is not a list of at most {most}")
+            return ()
+        places = {f"{self.spelled(name)}[{n}]": each for n, each in enumerate(value or ())}
+        elements = self._inner(places, "")
+        found = [elements.text(place, longest, None, pattern, shape) for place in places]
+        return tuple(each for each in found if each is not None)
+
+    def _value(self, name: str) -> Any:
+        return self._body.get(self.spelled(name))
+
+    def _inner(self, body: Mapping[str, Any], path: str) -> "Reader":
+        return Reader(body, f"{self._path}.{path}".strip("."), self.faults, tolerant=self._tolerant, snake=self._snake)
 
 
 def _whole(value: object) -> int | None:

@@ -51,13 +51,18 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a shard does with each image of its slice (`spec.json`)."""
+    """What a shard does with each image of its slice (`spec.json`).
+
+    Attributes:
+        sources: Prefixes that the keys of images must lie under; None allows every key.
+    """
 
     variants: tuple[Variant, ...]
     prefix: str
     attempts: int
     total: int
     cache_control: str | None = None
+    sources: tuple[str, ...] | None = None
 
     def to_json(self) -> str:
         """Return the work as one JSON object."""
@@ -67,6 +72,7 @@ class Work:
             "attempts": self.attempts,
             "total": self.total,
             "cacheControl": self.cache_control,
+            "sources": self.sources,
         }
         return json.dumps(body, separators=(",", ":"), ensure_ascii=False)
 
@@ -84,7 +90,10 @@ class Work:
             variants = tuple(read_variant(each, camel=True, name=each.text("name", 32) or DEFAULT_VARIANT) for each in readers)
             if reader.faults:
                 raise ValueError("; ".join(map(str, reader.faults)))
-            return cls(variants, body["prefix"], int(body["attempts"]), int(body["total"]), body["cacheControl"])
+            sources = body.get("sources")  # an operator of an older release does not write it
+            return cls(
+                variants, body["prefix"], int(body["attempts"]), int(body["total"]), body["cacheControl"], None if sources is None else tuple(sources)
+            )
         except (KeyError, TypeError, AttributeError) as ex:
             raise ValueError(f"not a shard's work: {ex!r}") from ex
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from imagejobs_contract import layout, limits
 from imagejobs_contract.errors import NotFound
 from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.manifests import CONTENT_TYPE, split_lines
 from imagejobs_contract.outcome import Outcome
 from imagejobs_contract.ports import ObjectStore
 from imagejobs_contract.shards import Slice, read_offsets
@@ -23,7 +24,6 @@ MAX_OFFSETS_BYTES = 2**20
 MAX_SHARD_BYTES = 64 * 2**20
 """As the worker's: 5,000 images of 16 variants at 300 bytes each are 24 MB."""
 READERS = 8
-NDJSON = "application/x-ndjson"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,17 +137,17 @@ def _added(results: Results, shard: int, own: Slice, part: Mapping[int, Outcome]
 
 
 async def _names(objects: ObjectStore, uid: str, own: Slice) -> dict[int, str]:
-    lines = (await objects.get_range(layout.manifest(uid), own.start, own.end)).splitlines()
+    lines = split_lines(await objects.get_range(layout.manifest(uid), own.start, own.end))
     return {index: _name(line) for index, line in enumerate(lines, own.first)}
 
 
 def _name(line: bytes) -> str:
     try:
         return str(json.loads(line).get("name", ""))[: limits.MAX_NAME]
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         return ""
 
 
 async def _put(objects: ObjectStore, uid: str, shard: int, outcomes: Iterable[Outcome], only_if: str | None) -> None:
     text = "".join(f"{outcome.to_line()}\n" for outcome in sorted(outcomes, key=lambda each: each.index))
-    await objects.put(layout.results(uid, shard), text.encode(), content_type=NDJSON, only_if=only_if)
+    await objects.put(layout.results(uid, shard), text.encode(), content_type=CONTENT_TYPE, only_if=only_if)

@@ -9,12 +9,14 @@ from imagejobs_contract import layout
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import NotFound, TooLarge
 from imagejobs_contract.imagejob import Item, read_item
+from imagejobs_contract.manifests import split_lines
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.origin import Origin
 from imagejobs_contract.outcome import Outcome
 from imagejobs_contract.ports import ObjectStore
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.shards import Slice, Work, read_offsets
+from imagejobs_contract.sources import may_read
 from imagejobs_contract.tasks import Task
 
 MAX_SPEC_BYTES = 2**20
@@ -67,7 +69,7 @@ async def read_inputs(objects: ObjectStore, key: ShardKey) -> Inputs:
             objects.get(layout.spec(key.uid), MAX_SPEC_BYTES), objects.get(layout.offsets(key.uid), MAX_SPEC_BYTES)
         )
         work, own = Work.from_json(spec), read_offsets(offsets)[key.shard]
-        lines = (await objects.get_range(layout.manifest(key.uid), own.start, own.end)).splitlines()
+        lines = split_lines(await objects.get_range(layout.manifest(key.uid), own.start, own.end))
     except NotFound as ex:
         await objects.check()
         raise Unreadable(ex.message) from ex
@@ -82,10 +84,13 @@ def _inputs(key: ShardKey, work: Work, own: Slice, lines: Sequence[bytes]) -> In
     tasks, bad = [], []
     for index, line in enumerate(lines, own.first):
         item = read_line(line)
-        if isinstance(item, Item):
-            tasks.append(_task(key, work, index, item))
-        else:
+        if not isinstance(item, Item):
             bad.append(Outcome(index, "", key.attempt, Code.INVALID_OPTIONS, item))
+        elif item.key is not None and work.sources is not None and not may_read(item.key, work.sources):
+            # The caller's list was copied before it was read: what is refused here was not there when somebody looked.
+            bad.append(Outcome(index, item.name, key.attempt, Code.SOURCE_FORBIDDEN, "the caller of this job may not read that key"))
+        else:
+            tasks.append(_task(key, work, index, item))
     return Inputs(work.total, own.count, tuple(tasks), tuple(bad))
 
 
@@ -93,7 +98,7 @@ def read_line(line: bytes) -> Item | str:
     """Return the item of a manifest's line, or a sentence that says what is wrong with it."""
     try:
         body = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "the manifest's line is not JSON"
     if not isinstance(body, dict):
         return "the manifest's line is not an object"

@@ -8,10 +8,12 @@ from typing import Any
 
 import yaml
 
+from imagejobs_api import allowance
 from imagejobs_api.callers import apikeys
 from imagejobs_api.callers.caller import Caller, CallerLimits
 from imagejobs_contract.errors import Fault, Invalid
 from imagejobs_contract.imagejob import DNS_LABEL
+from imagejobs_contract.limits import MAX_PREFIX
 from imagejobs_contract.reader import Reader
 
 MAX_CALLERS = 1000
@@ -19,6 +21,7 @@ MAX_KEYS = 20
 """Of one caller: enough to change keys one after the other, and one for each place that only reads."""
 MAX_LIMIT = 2**40
 BUCKET_DIGITS = 8
+PREFIXES = ("source_prefixes", "output_prefixes")
 
 _SHA256 = "[0-9a-f]{64}"
 
@@ -75,11 +78,14 @@ def _entries(readers: list[Reader], namespace: str) -> Iterator[Entry]:
     seen_names: set[str] = set()
     seen_keys: set[str] = set()
     for reader in readers:
-        reader.unknown(("name", "namespace", "keys", "limits"))
+        reader.unknown(("name", "namespace", "keys", "limits", "source_prefixes", "output_prefixes"))
         name = _required(reader, "name", DNS_LABEL, "a DNS label")
         _once(reader, "name", name, seen_names)
         own = reader.text("namespace", 63, namespace, DNS_LABEL, "a namespace") or namespace
         limits = _limits(reader.child("limits"))
+        given = [reader.texts(field, allowance.MAX_PREFIXES, MAX_PREFIX, allowance.PATTERN, allowance.SHAPE) for field in PREFIXES]
+        sources = allowance.source_prefixes(reader, PREFIXES[0], given[0])
+        outputs = allowance.output_prefixes(reader, PREFIXES[1], given[1])
         keys = reader.children("keys", MAX_KEYS)
         if not reader.has("keys"):
             reader.fault("keys", "is missing: a list of keys, [] locks the caller out")
@@ -88,7 +94,7 @@ def _entries(readers: list[Reader], namespace: str) -> Iterator[Entry]:
             sha256 = _required(key, "sha256", _SHA256, "the SHA-256 of a key, 64 digits from 0 to f")
             _once(key, "sha256", sha256, seen_keys)
             key_name = key.text("name", 63, "", DNS_LABEL, "a DNS label") or ""
-            yield Entry(sha256, Caller(own, name, not key.boolean("read_only"), key_name, limits))
+            yield Entry(sha256, Caller(own, name, not key.boolean("read_only"), key_name, limits, sources, outputs))
 
 
 def _limits(reader: Reader | None) -> CallerLimits:

@@ -26,6 +26,8 @@ class Caller:
         name: Stands in the label `imagejobs.dev/caller` of the caller's jobs; "" is anybody, where no keys are needed.
         may_write: Whether the key that was shown may do more than read.
         key_name: What the file calls that key, so that the log tells which ones are still in use.
+        source_prefixes: Where in the bucket the caller may have images read, beside its own uploads; each ends with a slash.
+        output_prefixes: Where it may have results put.
     """
 
     namespace: str
@@ -33,6 +35,8 @@ class Caller:
     may_write: bool = True
     key_name: str = ""
     limits: CallerLimits = CallerLimits()
+    source_prefixes: tuple[str, ...] = ()
+    output_prefixes: tuple[str, ...] = ()
 
     def job_key(self, job_name: str) -> JobKey:
         """Return where the caller's job of that name is."""

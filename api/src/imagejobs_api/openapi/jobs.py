@@ -3,6 +3,7 @@
 from imagejobs_api import archives, joblist, jobs, results
 from imagejobs_api.jobbody import JobBody
 from imagejobs_api.joblist import JobsBody
+from imagejobs_api.openapi import newjob
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
 from imagejobs_api.openapi.parameters import JOB_ID, query
@@ -19,7 +20,8 @@ _OF_JOB = {"getJob": {"id": "$response.body#/jobs/0/job_id"}}
 
 def operations(settings: Settings, components: Components) -> list[Operation]:
     """Return the calls."""
-    return [_list(settings), _get(), _results(), _archive(settings), _cancel(), _retry(), _callback(), _delete()]
+    orders = newjob.operation(settings, components, TAG)
+    return [_list(settings), orders, _get(), _results(), _archive(settings), _cancel(), _retry(), _callback(), _delete()]
 
 
 def _list(settings: Settings) -> Operation:

@@ -1,0 +1,69 @@
+"""Lists of images: named apart in bounded memory, streamed into a manifest, refused when too long; against a real S3."""
+
+import asyncio
+import json
+import tracemalloc
+
+import pytest
+
+from imagejobs_api.apart import BITS, Apart
+from imagejobs_api.gather import Gather
+from imagejobs_api.jobrequest import JobRequest
+from imagejobs_contract import layout, limits
+from imagejobs_contract.errors import Invalid
+from imagejobs_contract.imagejob import Item, Spec
+from imagejobs_contract.objects import S3Objects
+
+
+@pytest.fixture
+def objects(s3_settings):
+    return S3Objects(s3_settings)
+
+
+def gather(objects, **given):
+    request = JobRequest(Spec(), given.get("items", ()), given.get("prefix"), None, "")
+    return asyncio.run(Gather(objects, 10**6).images(request, "uploads/x/manifest.jsonl"))
+
+
+def test_equal_names_are_numbered_by_their_place_and_no_two_results_have_one_key():
+    apart = Apart()
+    wanted = ["a.jpg", "b.jpg", "a.png", "A.jpg", "a-2.jpg", "", "5", "日本.jpg", "a.jpg"]
+    given = [apart.name(n, name) for n, name in enumerate(wanted)]
+    assert given[:5] == ["a.jpg", "b.jpg", "a-3.png", "A-4.jpg", "a-2.jpg"]
+    stems = [layout.safe_stem(name).lower() or str(n) for n, name in enumerate(given)]
+    assert len(set(stems)) == len(stems)
+
+
+def test_names_are_kept_apart_in_four_megabytes():
+    tracemalloc.start()
+    apart = Apart()
+    given = sum(apart.name(n, f"folder/{n}.jpg") != f"folder/{n}.jpg" for n in range(20_000))
+    assert given == 0
+    assert tracemalloc.get_traced_memory()[1] < BITS // 8 + 10**6
+    tracemalloc.stop()
+
+
+def test_a_list_of_more_than_an_imagejob_holds_is_streamed(objects):
+    images = gather(objects, items=tuple(Item("a.jpg", f"photos/{n}.jpg") for n in range(1234)))
+    lines = asyncio.run(objects.get("uploads/x/manifest.jsonl", 10**6))[0].splitlines()
+    assert (images.items, images.manifest.count, len(lines)) == ((), 1234, 1234)
+    assert json.loads(lines[1233]) == {"name": "a-1234.jpg", "key": "photos/1233.jpg"}
+
+
+@pytest.mark.parametrize("most", [600, 90_000], ids=["in the first part", "in a later part"])
+def test_too_long_a_list_is_refused_and_leaves_nothing(objects, monkeypatch, most):
+    monkeypatch.setattr(limits, "MAX_MANIFEST_ITEMS", most)
+    with pytest.raises(Invalid, match=f"holds more than {most} images"):
+        gather(objects, items=tuple(Item("a.jpg", f"photos/{n}.jpg") for n in range(most + 1)))
+    assert asyncio.run(objects.head("uploads/x/manifest.jsonl")) is None
+
+
+def test_a_folder_of_some_thousand_keys_is_listed_page_by_page(objects):
+    async def put():
+        for start in range(0, 2100, 100):
+            await asyncio.gather(*(objects.put(f"photos/{n:04}.jpg", b"x", content_type="image/jpeg") for n in range(start, start + 100)))
+
+    asyncio.run(put())
+    assert gather(objects, prefix="photos/").manifest.count == 2100
+    lines = asyncio.run(objects.get("uploads/x/manifest.jsonl", 10**6))[0].splitlines()
+    assert [json.loads(line)["name"] for line in lines] == [f"{n:04}.jpg" for n in range(2100)]
