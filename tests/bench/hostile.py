@@ -35,7 +35,7 @@ async def main() -> None:
     parser.add_argument("--images", type=int, default=2_000)
     parser.add_argument("--photo", type=Path)
     given = parser.parse_args()
-    photo = given.photo.read_bytes() if given.photo else pictures.saved(pictures.photo(4000, 3000), "jpeg")
+    photo = given.photo.read_bytes() if given.photo else pictures.saved(pictures.photo(4000, 3000), "jpeg", quality=92)
     caged, open_door = Door(Limits()), Door(Limits(), cage=Mode.OFF)
     try:
         for door in (caged, open_door):

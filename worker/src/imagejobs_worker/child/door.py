@@ -108,16 +108,16 @@ class Door:
             rendering = await self._through(use.child, source, variants)
             use.images += 1
             if use.images >= self._recycle_after or use.child.resident_bytes() > MAX_IDLE_BYTES:
-                await self._replace(Recycle.WORN)
+                self._retire(Recycle.WORN)
             return rendering
 
     async def _usable(self, owner: str, sees: bool) -> _Use:
         if self._use and not self._use.child.waits():
-            await self._replace(grace_seconds=_DYING_SECONDS)
+            self._retire(Recycle.FAILURE)
         if self._use and self._use.owner != owner:
-            await self._replace(Recycle.OWNER)
+            self._retire(Recycle.OWNER)
         if self._use and sees and not self._nursery.knows_faces:
-            await self._replace(Recycle.FACES)
+            self._retire(Recycle.FACES)
         if self._use is None:
             self._use = _Use(await self._born(sees), owner)
         return self._use
@@ -147,34 +147,43 @@ class Door:
                 answer = await _exchange(child, source, variants, self._limits)
             return verify(answer, variants, self._limits, source)
         except TimeoutError as ex:
-            await self._replace()
+            await self._end()
             raise ImageFailed(f"took longer than the {self._limits.image_seconds:g} s that are allowed", code=Code.PROCESSING_TIMEOUT) from ex
         except (EOFError, OSError) as ex:
-            raise _died(await self._replace(grace_seconds=_DYING_SECONDS)) from ex
+            raise _died(await self._end(grace_seconds=_DYING_SECONDS)) from ex
         except Garbage as ex:
             _log.error("child answered garbage", extra={"reason": str(ex)})
-            await self._replace()
+            await self._end()
             raise ImageFailed(code=Code.INTERNAL_ERROR) from ex
         except ImageFailed as ex:
             if notes := getattr(ex, "__notes__", None):
                 _log.error("child failed", extra={"detail": notes})
-            await self._replace()
+            self._retire(Recycle.FAILURE)
             raise
         except asyncio.CancelledError:
-            await asyncio.shield(self._replace())
+            await asyncio.shield(self._end())
             raise
 
-    async def _replace(self, reason: Recycle = Recycle.FAILURE, grace_seconds: float = 0.0) -> int | None:
-        """End the child and return its wait status, None if it is not known; the next image gets a new one."""
-        use, self._use = self._use, None
-        if use is None:
+    def _retire(self, reason: Recycle) -> None:
+        """Part with a child that did as it was told; nobody waits for its end, and the next image gets a new one."""
+        if use := self._given_up(reason):
+            self._nursery.retire(use.child)
+
+    async def _end(self, grace_seconds: float = 0.0) -> int | None:
+        """End a child that did not, see it dead, and return its wait status, None if it is not known."""
+        if (use := self._given_up(Recycle.FAILURE)) is None:
             return None
-        self._meter.recycled(reason)
         try:
             return await self._nursery.take_back(use.child, grace_seconds)
         except Lost as ex:
             _log.warning("zygote lost", extra={"reason": str(ex)})
             return None
+
+    def _given_up(self, reason: Recycle) -> _Use | None:
+        use, self._use = self._use, None
+        if use:
+            self._meter.recycled(reason)
+        return use
 
 
 async def _exchange(child: Child, source: bytes, variants: Sequence[Variant], limits: Limits) -> Rendering:

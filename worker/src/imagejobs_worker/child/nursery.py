@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,6 +66,7 @@ class Nursery:
         self._turn = asyncio.Lock()
         self._births = 0
         self._spare: asyncio.Task[Child] | None = None
+        self._retiring: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Start the zygote and return at once; it warms up by itself."""
@@ -85,6 +87,8 @@ class Nursery:
     async def close(self) -> None:
         """End the zygote, and with it its children."""
         await self._dismiss_spare()
+        if self._retiring:
+            await asyncio.wait(self._retiring)
         self._hang_up()
         process, self._process = self._process, None
         if process:
@@ -106,7 +110,7 @@ class Nursery:
         spare = await self._spared()
         if spare is None or spare.waits():
             return spare
-        await self.take_back(spare, 0)
+        self.retire(spare)
         return None
 
     async def _spared(self) -> Child | None:
@@ -141,7 +145,7 @@ class Nursery:
             Lost: The zygote has ended or does not answer.
         """
         if ignorant := await self._spared():
-            await self.take_back(ignorant, 0)
+            self.retire(ignorant)
         self.knows_faces = bool(await self._ask(Order(Kind.LEARN), _FORK_SECONDS))
         return self.knows_faces
 
@@ -157,6 +161,18 @@ class Nursery:
         """
         child.socket.close()
         return await self._ask(Order(Kind.REAP, child.pid, int(grace_seconds * 1000)), grace_seconds + _REAP_SECONDS)
+
+    def retire(self, child: Child) -> None:
+        """End a child that owes us nothing, without waiting for its end; the zygote does it before anything that is asked of it later."""
+        child.socket.close()
+        retiring = asyncio.create_task(self._retired(child))
+        self._retiring.add(retiring)
+        retiring.add_done_callback(self._retiring.discard)
+
+    async def _retired(self, child: Child) -> None:
+        # Who asks next will hear it too.
+        with suppress(Lost):
+            await self.take_back(child, 0)
 
     async def _dismiss_spare(self) -> None:
         """Let go of the child that stands ready, or is about to be; it ends with the zygote."""
