@@ -36,6 +36,8 @@ MEANINGS = {
     "CHECKPOINT_SECONDS": "Time between two checkpoints of a shard.",
     "CORS_ORIGINS": "Origins whose pages may read the API's answers, `*` for all; without it none.",
     "DEFAULT_WAIT_SECONDS": "How long `/api/resize` holds its answer when the caller does not say.",
+    "DRAIN_SECONDS": "How long running requests of the API may go on after SIGTERM: uploads, streams, archives; then they are cut. Below the pod's "
+    "`terminationGracePeriodSeconds`.",
     "DNS64_PREFIX": "Prefix (96 bits) under which DNS64 shows IPv4 hosts, such as `64:ff9b::/96`: there the IPv4 address decides.",
     "GRACE_SECONDS": "How long images in hand may take after SIGTERM; below the pod's `terminationGracePeriodSeconds`.",
     "HEALTH_LISTEN": "Address and port of `/healthz` and `/readyz` for probes, of the operator and of pool workers; without it there are none.",

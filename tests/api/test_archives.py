@@ -9,22 +9,18 @@ import socket
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import httpx2
 import pytest
 
 import servers
 from api_process import Api, eventually
+from finished_jobs import Finished
 from forms import JPEG
-from imagejobs_contract import layout, names
 from imagejobs_contract.codes import Code
-from imagejobs_contract.imagejob import ImageJob, Manifest, Output, Spec
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.options import Format, Variant
+from imagejobs_contract.options import Format
 from imagejobs_contract.outcome import Outcome, OutputFile
-from imagejobs_contract.status import Counts, State, Status
-from imagejobs_contract.stores.sqlite import SqliteStore
+from imagejobs_contract.status import State
 from stand_in import BROKEN
 
 MIB = 2**20
@@ -48,44 +44,11 @@ def opened(answer: httpx2.Response) -> zipfile.ZipFile:
 
 
 @pytest.fixture
-def kept(service):
-    """Return a function that makes a job which has ended, with these outcomes; the jobs are deleted afterwards."""
-    service.stand_in.paused.set()
-    made: list[str] = []
-
-    def keep(outcomes: list[Outcome], prefix: str | None = None, total: int = 0, state: State = State.PARTIALLY_SUCCEEDED) -> ImageJob:
-        job = asyncio.run(_put(Path(service.environ["JOB_STORE"].removeprefix("sqlite:")), total or len(outcomes), prefix, state))
-        text = "".join(each.to_line() + "\n" for each in outcomes)
-        service.s3_client.put_object(Bucket=service.s3.bucket, Key=layout.results(job.uid, 0), Body=text.encode())
-        made.append(job.key.name)
-        return job
-
-    yield keep
-    for name in made:
-        service.http.delete(f"/api/jobs/{name}").raise_for_status()  # the stand-in reads no manifests
-
-
-async def _put(path: Path, total: int, prefix: str | None, state: State) -> ImageJob:
-    store = SqliteStore(path)
-    spec = Spec(manifest=Manifest("m.jsonl", total), variants=(Variant(),), output=Output(prefix))
-    try:
-        job = await store.create(ImageJob(JobKey("default", names.new_job_id()), spec))
-        status = Status(state=state, attempt=1, counts=Counts(total, 0, total), results_key=layout.job(job.uid), shards=1, completed=ENDED)
-        return await store.put_status(job, status)
-    finally:
-        await store.close()
-
-
-def stored(service, key: str, data: bytes, variant: str = "default") -> OutputFile:
-    """Put an output into the bucket."""
-    service.s3_client.put_object(Bucket=service.s3.bucket, Key=key, Body=data)
-    return OutputFile(variant, key, 1, 1, Format.JPEG, len(data))
-
-
-def large(service, kept, count: int, size: int = 2 * MIB, prefix: str = "large") -> ImageJob:
-    """Return a job of so many outputs of random bytes."""
-    data = os.urandom(size)
-    return kept([Outcome(n, f"{n}.jpg", outputs=(stored(service, f"{prefix}/{n}.jpg", data),)) for n in range(count)], prefix)
+def jobs(service):
+    """Makes jobs that have ended."""
+    finished = Finished(service)
+    yield finished
+    finished.forget()
 
 
 def test_every_output_is_in_it_under_its_own_name_and_what_failed_is_told(service):
@@ -109,22 +72,22 @@ def test_what_succeeded_as_a_whole_has_no_list_of_failures_and_one_image_is_enou
         assert read.namelist() == ["a.jpg"]
 
 
-def test_two_downloads_are_equal_to_the_byte_and_carry_the_time_of_the_end(service, kept):
-    job = kept([Outcome(0, "a.png", outputs=(stored(service, "equal/a.jpg", b"a"),)), Outcome(1, "b", code=Code.CORRUPT_IMAGE)], "equal")
+def test_two_downloads_are_equal_to_the_byte_and_carry_the_time_of_the_end(service, jobs):
+    job = jobs.keep([Outcome(0, "a.png", outputs=(jobs.output("equal/a.jpg", b"a"),)), Outcome(1, "b", code=Code.CORRUPT_IMAGE)], "equal")
     first, second = archive(service, job.key.name), archive(service, job.key.name)
     assert first.content == second.content
     with opened(first) as read:
         assert {each.date_time for each in read.infolist()} == {(2026, 11, 26, 2, 7, 30)}
 
 
-def test_variants_large_files_and_names_that_lead_elsewhere(service, kept):
+def test_variants_large_files_and_names_that_lead_elsewhere(service, jobs):
     noise = os.urandom(5 * MIB + 1)
     outcomes = [
-        Outcome(0, "../../up.png", outputs=(stored(service, "mixed/0.jpg", noise), stored(service, "mixed/0-thumb.jpg", b"t", "thumb"))),
-        Outcome(1, "C:\\up.png", outputs=(stored(service, "mixed/1.jpg", b"1"),)),
-        Outcome(2, "UP.gif", outputs=(stored(service, "mixed/2.jpg", b""),)),
+        Outcome(0, "../../up.png", outputs=(jobs.output("mixed/0.jpg", noise), jobs.output("mixed/0-thumb.jpg", b"t", "thumb"))),
+        Outcome(1, "C:\\up.png", outputs=(jobs.output("mixed/1.jpg", b"1"),)),
+        Outcome(2, "UP.gif", outputs=(jobs.output("mixed/2.jpg", b""),)),
     ]
-    job = kept(outcomes, "mixed")
+    job = jobs.keep(outcomes, "mixed")
     with opened(archive(service, job.key.name)) as read:
         assert read.namelist() == ["up.jpg", "up-thumb.jpg", "C_/up.jpg", "UP-2.jpg"]
         assert (read.read("up.jpg"), read.read("up-thumb.jpg"), read.read("UP-2.jpg")) == (noise, b"t", b"")
@@ -142,18 +105,18 @@ def test_one_image_of_a_job_has_no_archive(service):
     assert archive(service, f"{batch(service, ('a.jpg', JPEG))}-0").status_code == 404
 
 
-def test_an_image_that_a_cancelled_job_never_came_to_is_told(service, kept):
-    job = kept([Outcome(0, "a", outputs=(stored(service, "cut/a.jpg", b"a"),))], "cut", total=2, state=State.CANCELLED)
+def test_an_image_that_a_cancelled_job_never_came_to_is_told(service, jobs):
+    job = jobs.keep([Outcome(0, "a", outputs=(jobs.output("cut/a.jpg", b"a"),))], "cut", total=2, state=State.CANCELLED)
     with opened(archive(service, job.key.name)) as read:
         assert read.read("failed.txt").decode() == f"{job.key.name}-1\t\tnot_done\tThe job was cancelled before this image was done.\n"
 
 
 @pytest.mark.parametrize("strangers", [10_000, 1], ids=["walked", "asked-one-by-one"])
-def test_an_output_that_was_deleted_before_is_left_out_and_told(service, kept, strangers, monkeypatch):
-    outcomes = [Outcome(n, f"{n}", outputs=(stored(service, f"gone/{n}.jpg", b"%d" % n),)) for n in range(3)]
-    job = kept(outcomes, "gone")
+def test_an_output_that_was_deleted_before_is_left_out_and_told(service, jobs, strangers, monkeypatch):
+    outcomes = [Outcome(n, f"{n}", outputs=(jobs.output(f"gone/{n}.jpg", b"%d" % n),)) for n in range(3)]
+    job = jobs.keep(outcomes, "gone")
     for n in range(5):
-        stored(service, f"gone/a-stranger-{n}.jpg", b"")
+        jobs.output(f"gone/a-stranger-{n}.jpg", b"")
     service.s3_client.delete_object(Bucket=service.s3.bucket, Key="gone/1.jpg")
     if strangers == 1:
         found = asyncio.run(_contents(service, job, monkeypatch))
@@ -180,8 +143,8 @@ async def _contents(service, job, monkeypatch):
         await board.close()
 
 
-def test_when_all_outputs_are_gone_it_is_gone(service, kept):
-    job = kept([Outcome(0, "a", outputs=(OutputFile("default", "nowhere/a.jpg", 1, 1, Format.JPEG, 1),))], "nowhere")
+def test_when_all_outputs_are_gone_it_is_gone(service, jobs):
+    job = jobs.keep([Outcome(0, "a", outputs=(OutputFile("default", "nowhere/a.jpg", 1, 1, Format.JPEG, 1),))], "nowhere")
     assert (archive(service, job.key.name).status_code, archive(service, job.key.name).json()["code"]) == (410, "expired")
 
 
@@ -190,9 +153,9 @@ def test_where_nothing_succeeded_there_is_no_archive(service):
     assert (answer.status_code, answer.json()["code"], answer.json()["retryable"]) == (409, "conflict", False)
 
 
-def test_a_job_of_too_many_files_comes_in_parts(service, kept):
-    outcomes = [Outcome(n, f"{n}", outputs=(stored(service, f"parts/{n}.jpg", b"%d" % n),)) for n in range(5)]
-    job = kept(outcomes, "parts")
+def test_a_job_of_too_many_files_comes_in_parts(service, jobs):
+    outcomes = [Outcome(n, f"{n}", outputs=(jobs.output(f"parts/{n}.jpg", b"%d" % n),)) for n in range(5)]
+    job = jobs.keep(outcomes, "parts")
     api = Api(service.environ | {"MAX_ARCHIVE_FILES": "3"})
     try:
         url = f"{api.url}/api/jobs/{job.key.name}/archive"
@@ -234,8 +197,8 @@ def begun(port: int, identifier: str, buffer: int = 64 * 1024) -> tuple[socket.s
 
 
 @pytest.mark.parametrize("change", ["deleted", "replaced"])
-def test_an_output_that_changes_while_it_is_sent_cuts_the_archive(service, kept, change):
-    job = large(service, kept, 12, prefix=f"{change}-midway")
+def test_an_output_that_changes_while_it_is_sent_cuts_the_archive(service, jobs, change):
+    job = jobs.large(12, prefix=f"{change}-midway")
     client, answer = begun(service.api.port, job.key.name)
     key = f"{change}-midway/11.jpg"
     if change == "deleted":
@@ -266,9 +229,9 @@ READS = 'imagejobs_part_seconds_count{call="get_range",part="s3"}'
 OPEN = 'imagejobs_open_streams{kind="archives"}'
 
 
-def test_who_reads_slowly_is_waited_for_and_who_leaves_is_read_for_no_more(service, kept, own):
+def test_who_reads_slowly_is_waited_for_and_who_leaves_is_read_for_no_more(service, jobs, own):
     api, port = own
-    job = large(service, kept, 20, prefix="left")
+    job = jobs.large(20, prefix="left")
     client, answer = begun(api.port, job.key.name)
     assert metric(port, OPEN) == 1
     refused = service.http.get(f"{api.url}/api/jobs/{job.key.name}/archive")
@@ -282,9 +245,9 @@ def test_who_reads_slowly_is_waited_for_and_who_leaves_is_read_for_no_more(servi
     assert service.http.get(f"{api.url}/api/jobs/{job.key.name}/archive").status_code == 200
 
 
-def test_a_large_archive_is_not_held_in_memory(service, kept, own):
+def test_a_large_archive_is_not_held_in_memory(service, jobs, own):
     api, _ = own
-    job = large(service, kept, 100, prefix="memory")
+    job = jobs.large(100, prefix="memory")
     service.http.get(f"{api.url}/api/jobs/{job.key.name}")
     before, count = api.memory(), 0
     with service.http.stream("GET", f"{api.url}/api/jobs/{job.key.name}/archive") as answer:
@@ -294,9 +257,9 @@ def test_a_large_archive_is_not_held_in_memory(service, kept, own):
     assert api.memory("VmHWM") - before < 40 * MIB, f"{(api.memory('VmHWM') - before) / MIB:.0f} MiB"
 
 
-def test_an_archive_can_be_read_as_it_comes(service, kept):
+def test_an_archive_can_be_read_as_it_comes(service, jobs):
     """A reader that cannot seek finds each file's length and checksum before its bytes."""
-    job = large(service, kept, 2, prefix="seekless")
+    job = jobs.large(2, prefix="seekless")
     data = archive(service, job.key.name).content
     flags, method = int.from_bytes(data[6:8], "little"), int.from_bytes(data[8:10], "little")
     assert (flags & 8, method) == (0, 0)

@@ -11,6 +11,11 @@ import redis
 import servers
 from api_process import Api, environ, eventually
 from forms import JPEG
+from imagejobs_api import eventtext
+from imagejobs_api.callers import apikeys
+from imagejobs_api.events import Teller
+from imagejobs_api.feeds import Feed
+from imagejobs_contract.names import JobKey
 from stand_in import BROKEN, StandIn
 
 
@@ -180,6 +185,34 @@ def test_streams_over_the_limit_are_refused_and_closed_ones_do_not_count(service
         assert eventually(opens, 5)
     finally:
         api.stop()
+
+
+def test_one_callers_streams_do_not_take_those_of_others(service, tmp_path):
+    shop, blog = apikeys.new_key(), apikeys.new_key()
+    callers = [{"name": name, "keys": [{"sha256": apikeys.digest(key)}]} for name, key in (("shop", shop), ("blog", blog))]
+    (tmp_path / "callers.json").write_text(json.dumps({"callers": callers}))
+    service.stand_in.paused.set()
+    api = Api(service.environ | {"CALLERS_FILE": str(tmp_path / "callers.json"), "MAX_CALLER_EVENT_STREAMS": "1"})
+
+    def opened(key: str):
+        headers = {"Authorization": f"Bearer {key}", "Prefer": "respond-async"}
+        answer = service.http.post(f"{api.url}/api/resize", files={"image": ("a.jpg", JPEG)}, headers=headers)
+        return service.http.stream("GET", f"{api.url}/api/progress/{answer.json()['job_id']}/events", headers=headers)
+
+    try:
+        with opened(shop) as first, opened(shop) as second, opened(blog) as others:
+            assert [each.status_code for each in (first, second, others)] == [200, 429, 200]
+            assert second.headers["Retry-After"] == "5"
+    finally:
+        api.stop()
+
+
+def test_a_stream_without_news_says_every_fifteen_seconds_that_it_lives():
+    feed, teller = Feed(JobKey("default", "j1")), Teller(None, None, 0.0)
+    assert [teller.piece(feed, now) for now in (0.0, 14.9, 15.0, 29.9, 30.0)] == [b"", b"", eventtext.HEARTBEAT, b"", eventtext.HEARTBEAT]
+    assert (teller.patience(31.0), teller.patience(50.0), teller.ended) == (14.0, 0.0, False)
+    assert eventtext.HEARTBEAT.startswith(b":")
+    assert eventtext.HEARTBEAT.endswith(b"\n\n")
 
 
 def test_a_server_that_stops_ends_its_streams_at_once(service):

@@ -16,7 +16,7 @@ from imagejobs_api.archiving import packing, zipformat
 from imagejobs_api.archiving.contents import Contents, Librarian
 from imagejobs_api.archiving.packing import Packer
 from imagejobs_api.archiving.zipformat import Stamp
-from imagejobs_api.connection import Request, until_disconnected
+from imagejobs_api.connection import Request, is_gone, until_disconnected
 from imagejobs_api.errors import Problem
 from imagejobs_api.lookup import find_job
 from imagejobs_api.openstreams import OpenStreams
@@ -83,7 +83,7 @@ class Archives:
             with self._streams.counted(req.caller.name):
                 async with aclosing(self._packer.pack(contents, stamp)) as parts:
                     async for part in parts:
-                        if gone.done():
+                        if is_gone(gone):
                             return
                         yield part
         except ImageJobsError as ex:

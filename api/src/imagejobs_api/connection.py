@@ -154,6 +154,15 @@ async def until_disconnected(receive: Receive) -> None:
         pass
 
 
+def is_gone(gone: "asyncio.Future[None]") -> bool:
+    """Tell whether `until_disconnected` has returned.
+
+    Raises:
+        ImageJobsError: What it raised: an answer that ends for that must not look whole.
+    """
+    return gone.done() and gone.result() is None
+
+
 def _announces_body(scope: Event) -> bool:
     headers = dict(scope["headers"])
     return b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"

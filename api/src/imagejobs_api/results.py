@@ -11,7 +11,7 @@ import falcon
 from falcon.asgi import Response
 
 from imagejobs_api import jsontext, links, outcomes, paging, states
-from imagejobs_api.connection import Request, until_disconnected
+from imagejobs_api.connection import Request, is_gone, until_disconnected
 from imagejobs_api.errors import ErrorBody
 from imagejobs_api.fields import Count, Pixels, Url
 from imagejobs_api.links import Links
@@ -131,7 +131,7 @@ class Results:
             for span in outcomes.spans(job):
                 found = await self._outcomes.some(job, span)
                 for start in range(span.start, span.stop, LINES):
-                    if gone.done():
+                    if is_gone(gone):
                         return
                     part = range(start, min(start + LINES, span.stop))
                     bodies = await asyncio.to_thread(self._bodies, job, found, part)

@@ -32,8 +32,8 @@ from imagejobs_contract.redis_client import connect
 from imagejobs_contract.taskqueue import RedisTaskQueue
 
 KEEP_ALIVE_SECONDS = 5
-DRAIN_SECONDS = 20
-"""How long running requests may go on after SIGTERM; Kubernetes gives 30 s in all."""
+TIDY_SECONDS = 3.0
+"""How long requests that were cut may take to remove what they stored."""
 BACKLOG = 2048
 
 log = logging.getLogger(__name__)
@@ -53,9 +53,11 @@ class Server(uvicorn.Server):
         log.info(logs.READY, extra={"url": f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"})
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop to listen and let running requests end."""
+        """Stop to listen and let running requests end; those that last too long are cut, and tidy up."""
         self._announcements.release()
         await super().shutdown(sockets)
+        if cut := set(self.server_state.tasks):
+            await asyncio.wait(cut, timeout=TIDY_SECONDS)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop in order; a second Ctrl-C stops at once. Uvicorn's own would end by dying of the signal."""
@@ -83,7 +85,7 @@ async def serve(settings: Settings, sock: socket.socket) -> None:
         config = uvicorn.Config(
             app, http=GuardedProtocol, ws="none", lifespan="on", log_config=None, access_log=False, server_header=False,
             proxy_headers=bool(settings.trusted_proxies), forwarded_allow_ips=list(settings.trusted_proxies),
-            timeout_keep_alive=KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=DRAIN_SECONDS, backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=settings.drain_seconds, backlog=BACKLOG,
         )  # fmt: skip
         await Server(config, announcements).serve([sock])
 

@@ -39,6 +39,7 @@ class Settings:
         callers_file: File that names callers and their keys; "" lets anybody in.
         link_seconds: How long a download link is valid.
         default_wait_seconds: How long `/api/resize` holds its answer when the caller does not say.
+        drain_seconds: How long running requests may go on after SIGTERM.
         public_url: What links to this API begin with; "" takes each request's own Host.
         source_prefixes: Where in the bucket all callers may have images read, beside their own uploads; each ends with a slash.
         output_prefixes: Where in the bucket all callers may have results put.
@@ -63,6 +64,7 @@ class Settings:
     callers_file: str = ""
     link_seconds: int = 3600
     default_wait_seconds: int = 10
+    drain_seconds: int = 20
     public_url: str = ""
     source_prefixes: tuple[str, ...] = ()
     output_prefixes: tuple[str, ...] = ()
@@ -95,6 +97,7 @@ class Settings:
             callers_file=callers_file,
             link_seconds=reader.integer("LINK_SECONDS", 1, MAX_LINK_SECONDS, 3600) or 3600,
             default_wait_seconds=int(reader.number("DEFAULT_WAIT_SECONDS", 0, MAX_WAIT_SECONDS, 10)),
+            drain_seconds=reader.integer("DRAIN_SECONDS", 1, 3600, 20) or 20,
             public_url=public_url,
             source_prefixes=_prefixes(reader, "SOURCE_PREFIXES", allowance.source_prefixes),
             output_prefixes=_prefixes(reader, "OUTPUT_PREFIXES", allowance.output_prefixes),
