@@ -28,6 +28,13 @@ def test_a_missing_bucket_is_made_with_its_rules(new_bucket):
     assert expiring == [("uploads/", 8)]
 
 
+def test_parts_that_nobody_puts_together_go_after_a_day(new_bucket):
+    set_up(client(new_bucket), new_bucket, 8)
+    assert [rule["AbortIncompleteMultipartUpload"] for rule in lifecycle(new_bucket) if rule["ID"] == "imagejobs-parts"] == [
+        {"DaysAfterInitiation": 1}
+    ]
+
+
 def test_running_twice_changes_the_rule_and_adds_none(new_bucket):
     set_up(client(new_bucket), new_bucket, 8)
     before = len(lifecycle(new_bucket))

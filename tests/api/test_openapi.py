@@ -66,7 +66,9 @@ def test_every_schema_parameter_and_option_says_what_it_is():
     whole = made(SECRET)
     schemas = whole["components"]["schemas"]
     options = [
-        each for name in ("ResizeRequest", "CropRequest", "BatchRequest", "UrlRequest", "JobRequest") for each in schemas[name]["properties"].values()
+        each
+        for name in ("ResizeRequest", "CropRequest", "BatchRequest", "UrlRequest", "JobRequest", "UploadRequest", "PartUploadRequest")
+        for each in schemas[name]["properties"].values()
     ]
     types = [schema for name, schema in schemas.items() if not name.endswith("Request")]
     parameters = [parameter for *_, each in operations(whole) for parameter in each["parameters"]]

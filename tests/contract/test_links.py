@@ -10,8 +10,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from imagejobs_contract.errors import Conflict, NotFound, Unavailable
+from imagejobs_contract.limits import MIN_PART_BYTES
 from imagejobs_contract.links import MAX_SECONDS, BotoSigner, KeySigner, content_disposition, signer
 from imagejobs_contract.objects import S3Objects
+from imagejobs_contract.partuploads import BotoPartUploads
 
 
 def follow(link: str) -> tuple[bytes, Message]:
@@ -111,7 +114,60 @@ def test_our_links_are_those_of_boto3(s3_settings, key, endpoint):
     then = datetime.strptime(parse_qs(theirs.query)["X-Amz-Date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     ours = urlsplit(KeySigner(settings, lambda: then).get_link(key, **wish))
     assert (ours.scheme, ours.path, parse_qs(ours.query)) == (theirs.scheme, theirs.path, parse_qs(theirs.query))
+    put_theirs = urlsplit(BotoSigner(settings).put_link(key, seconds=600, size=7, content_type="image/png"))
+    then = datetime.strptime(parse_qs(put_theirs.query)["X-Amz-Date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    put_ours = urlsplit(KeySigner(settings, lambda: then).put_link(key, seconds=600, size=7, content_type="image/png"))
+    assert (put_ours.path, parse_qs(put_ours.query)) == (put_theirs.path, parse_qs(put_theirs.query))
     assert ours.netloc == theirs.netloc.removesuffix(":443"), "clients leave out a port that goes without saying"
+
+
+def put(link: str, data: bytes, content_type: str | None = "image/jpeg") -> int:
+    request = urllib.request.Request(link, data, {"Content-Type": content_type} if content_type else {}, method="PUT")
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as ex:
+        ex.close()
+        return ex.code
+
+
+def test_a_link_to_put_takes_that_size_and_type_under_that_key_only(signed, s3_settings):
+    link = signed(s3_settings).put_link("uploads/à b+c#1.jpg", seconds=60, size=7, content_type="image/jpeg")
+    assert parse_qs(urlsplit(link).query)["X-Amz-SignedHeaders"] == ["content-length;content-type;host"]
+    refused = [put(link, b"pictures"), put(link, b"pic"), put(link, b"picture", "text/html"), put(link.replace("c%231", "d"), b"picture")]
+    assert refused == [403] * 4
+    assert asyncio.run(S3Objects(s3_settings).head("uploads/à b+c#1.jpg")) is None
+    assert put(link, b"picture") == 200
+    assert asyncio.run(S3Objects(s3_settings).get("uploads/à b+c#1.jpg", 10))[0] == b"picture"
+
+
+def test_parts_are_put_by_links_and_put_together(signed, s3_settings):
+    uploads, part, key = BotoPartUploads(s3_settings), b"x" * MIN_PART_BYTES, "uploads/à b.jpg"
+    upload = asyncio.run(uploads.begin(key, "image/jpeg"))
+    links = [signed(s3_settings).part_link(key, upload, n, seconds=60, size=size) for n, size in ((1, len(part)), (2, 3))]
+    assert put(links[1], b"four", None) == 403
+    assert put(links[1], b"end", None) == 200
+    with pytest.raises(Conflict, match="part 1 of 2 is not there"):
+        asyncio.run(uploads.complete(key, upload, 2))
+    assert put(links[0], part, None) == 200
+    asyncio.run(uploads.complete(key, upload, 2))
+    assert asyncio.run(S3Objects(s3_settings).head(key)).size == len(part) + 3
+    with pytest.raises(NotFound):
+        asyncio.run(uploads.complete(key, upload, 2))
+
+
+def test_an_upload_that_was_aborted_is_gone(s3_settings):
+    uploads = BotoPartUploads(s3_settings)
+    upload = asyncio.run(uploads.begin("uploads/a.jpg", "image/jpeg"))
+    for _ in range(2):
+        asyncio.run(uploads.abort("uploads/a.jpg", upload))
+    with pytest.raises(NotFound):
+        asyncio.run(uploads.complete("uploads/a.jpg", upload, 1))
+
+
+def test_an_s3_that_is_away_is_unavailable(s3_settings):
+    with pytest.raises(Unavailable):
+        asyncio.run(BotoPartUploads(dataclasses.replace(s3_settings, endpoint="http://127.0.0.1:9")).begin("a", "image/jpeg"))
 
 
 @pytest.mark.parametrize("change", [{"public_endpoint": ""}, {"access_key_id": "", "secret_access_key": ""}, {"path_style": False}], ids=str)

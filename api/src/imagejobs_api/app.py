@@ -45,10 +45,11 @@ from imagejobs_api.results import Results
 from imagejobs_api.settings import Settings
 from imagejobs_api.submit import Submissions, Submitter
 from imagejobs_api.telemetry.metrics import Measure, Metrics
+from imagejobs_api.uploadlinks import UploadLinks
 from imagejobs_api.waiting import Waiting
 from imagejobs_contract.guard import Guard
 from imagejobs_contract.options import Gravity
-from imagejobs_contract.ports import JobStore, LinkSigner, ObjectStore, ProgressBoard, TaskQueue
+from imagejobs_contract.ports import JobStore, LinkSigner, ObjectStore, PartUploads, ProgressBoard, TaskQueue
 
 Run = Callable[[], Coroutine[Any, Any, None]]
 
@@ -78,6 +79,7 @@ def create_app(
     queue: TaskQueue,
     objects: ObjectStore,
     signer: LinkSigner,
+    parts: PartUploads,
     callers: CallersFile | None = None,
     announcements: Announcements | None = None,
     metrics: Metrics | None = None,
@@ -138,6 +140,10 @@ def create_app(
     for name, form in forms.items():
         app.add_route(f"/api/{name}", Submissions(submitter, intake, outcomes, links, form))
     jobs = Jobs(store, counts, outcomes, objects, links)
+    uploads = UploadLinks(objects, parts, signer, limits, settings.link_seconds)
+    app.add_route("/api/uploads", uploads)
+    app.add_route("/api/uploads/complete", uploads, suffix="complete")
+    app.add_route("/api/uploads/abort", uploads, suffix="abort")
     app.add_route("/api/jobs", JobList(store, index, follower, counts, links, NewJobs(submitter, orders, counts)))
     app.add_route("/api/jobs/{identifier}", jobs)
     app.add_route("/api/jobs/{identifier}/cancel", jobs, suffix="cancel")

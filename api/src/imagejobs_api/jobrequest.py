@@ -57,10 +57,15 @@ class JobRequest:
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What a caller may name; prefixes end with a slash or, for uploads, with a dot."""
+    """What a caller may name; prefixes end with a slash or, for uploads, with a dot.
+
+    Attributes:
+        now: Seconds since the epoch.
+    """
 
     sources: tuple[str, ...]
     outputs: tuple[str, ...]
+    now: float
 
 
 def read_request(body: Mapping[str, Any], rights: Rights, guard: Guard, callbacks: Callbacks, default_seconds: int) -> JobRequest:
@@ -129,6 +134,8 @@ def _items(reader: Reader, rights: Rights, guard: Guard) -> tuple[Item, ...]:
 def _check_key(reader: Reader, field: str, key: str, rights: Rights) -> None:
     if not sources.may_read(key, rights.sources):
         reader.fault(field, f"may not be read by you; what begins with {' or '.join(rights.sources)} may")
+    elif rights.now - (sources.uploaded_seconds(key) or rights.now) > limits.UPLOAD_SECONDS:
+        reader.fault(field, f"was uploaded more than {limits.UPLOAD_SECONDS} s ago, and may be deleted while the job runs: upload it again")
 
 
 def _check_url(reader: Reader, url: str, guard: Guard) -> None:

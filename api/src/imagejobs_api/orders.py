@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -65,7 +66,7 @@ class Orders:
         return Accepted(await self._store(draft, request, req.caller, repeatable=repeatable), (), single=False)
 
     async def _read(self, body: dict[str, Any], caller: Caller) -> JobRequest:
-        rights = Rights(self._allowance.sources(caller), self._allowance.outputs(caller))
+        rights = Rights(self._allowance.sources(caller), self._allowance.outputs(caller), time.time())
         arguments = (body, rights, self._guard, self._callbacks, math.ceil(self._limits.job_seconds))
         # Tens of thousands of images take a second to read: others shall not wait for it.
         is_long = isinstance(body.get("items"), list) and len(body["items"]) > 1000

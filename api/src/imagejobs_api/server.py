@@ -27,6 +27,7 @@ from imagejobs_contract import links, logs
 from imagejobs_contract.board import RedisBoard
 from imagejobs_contract.metrics import serve as show
 from imagejobs_contract.objects import S3Objects
+from imagejobs_contract.partuploads import BotoPartUploads
 from imagejobs_contract.ports import JobStore
 from imagejobs_contract.redis_client import connect
 from imagejobs_contract.taskqueue import RedisTaskQueue
@@ -104,8 +105,8 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[App, Announcements]
     showing = asyncio.create_task(show(*settings.metrics, metrics.registry, lambda: metrics.ask(queue))) if settings.metrics else None
     try:
         rates = RateLimits(settings.limits, redis)
-        signer = links.signer(settings.s3)
-        yield create_app(settings, store, board, queue, objects, signer, callers, announcements, metrics, rates, index), announcements
+        signer, parts = links.signer(settings.s3), measured(BotoPartUploads(settings.s3), "s3", metrics)
+        yield create_app(settings, store, board, queue, objects, signer, parts, callers, announcements, metrics, rates, index), announcements
     finally:
         if showing:
             showing.cancel()

@@ -39,6 +39,13 @@ def uploads(upload_id: str) -> str:
     return f"{UPLOADS}{upload_id}/"
 
 
+def presigned(upload_id: str, index: int, name: str) -> str:
+    """Return where a client puts the n-th file of an upload; the name's safe characters stand at the end, for the result to be called after."""
+    bare = without_extension(name)
+    end = f"{safe_stem(bare.replace('/', '-'))}{name[len(bare) :].lower()}".strip(".")
+    return f"{UPLOADS}{upload_id}/{index}/{end or index}"
+
+
 def listed(upload_id: str) -> str:
     """Return where the API puts the list of a request's images when there are too many for an ImageJob."""
     return f"{UPLOADS}{upload_id}/manifest.jsonl"

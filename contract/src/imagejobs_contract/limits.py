@@ -13,6 +13,14 @@ MAX_MANIFEST_ITEMS = 1_000_000
 MAX_VARIANTS = 16
 MAX_STATUS_OUTCOMES = 16
 MAX_STATUS_FAILURES = 10
+MAX_UPLOAD_FILES = 500
+"""Of one `POST /api/uploads`: as many as an ImageJob holds."""
+MAX_UPLOAD_PARTS = 1000
+"""Of all its files together: a link takes some 700 bytes of the answer."""
+MIN_PART_BYTES, MAX_PART_BYTES = 5 * 2**20, 5 * 2**30
+"""Of S3; the smallest does not bind the last part, the largest is also that of a single PUT."""
+UPLOAD_SECONDS = 86_400
+"""For so long after its links were made an upload may be named by new jobs. The bucket keeps it for 8 days, for the longest job."""
 MAX_ATTEMPTS = 10
 MAX_SHARDS = 200
 """An Indexed Job keeps its finished pods until it ends; thousands of them load the kubelet (kubernetes#116159)."""

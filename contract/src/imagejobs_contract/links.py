@@ -6,7 +6,7 @@ where all is told and the bucket stands in the path, links are signed here.
 
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -41,25 +41,37 @@ class KeySigner:
 
     def get_link(self, key: str, *, seconds: int, content_type: str, file_name: str) -> str:
         """Return a link; see `ports.LinkSigner`."""
+        query = {"response-content-disposition": content_disposition(file_name), "response-content-type": content_type}
+        return self._link("GET", key, seconds, query, {})
+
+    def put_link(self, key: str, *, seconds: int, size: int, content_type: str) -> str:
+        """Return a link; see `ports.LinkSigner`. Size and type are signed headers."""
+        return self._link("PUT", key, seconds, {}, {"content-length": str(size), "content-type": content_type})
+
+    def part_link(self, key: str, upload: str, number: int, *, seconds: int, size: int) -> str:
+        """Return a link; see `ports.LinkSigner`."""
+        return self._link("PUT", key, seconds, {"partNumber": str(number), "uploadId": upload}, {"content-length": str(size)})
+
+    def _link(self, method: str, key: str, seconds: int, query: Mapping[str, str], headers: Mapping[str, str]) -> str:
         time = self._clock().strftime("%Y%m%dT%H%M%SZ")
         scope = f"{time[:8]}/{self._settings.region}/s3/aws4_request"
         path = quote(f"/{self._settings.bucket}/{key}", safe="/~")
-        query = "&".join(
-            f"{name}={quote(value, safe='~')}"
-            for name, value in (
-                ("X-Amz-Algorithm", "AWS4-HMAC-SHA256"),
-                ("X-Amz-Credential", f"{self._settings.access_key_id}/{scope}"),
-                ("X-Amz-Date", time),
-                ("X-Amz-Expires", str(_within(seconds))),
-                ("X-Amz-SignedHeaders", "host"),
-                ("response-content-disposition", content_disposition(file_name)),
-                ("response-content-type", content_type),
-            )
-        )
-        request = f"GET\n{path}\n{query}\nhost:{self._host}\n\nhost\nUNSIGNED-PAYLOAD"
+        signed = {**headers, "host": self._host}
+        names = ";".join(sorted(signed))
+        told = {
+            "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+            "X-Amz-Credential": f"{self._settings.access_key_id}/{scope}",
+            "X-Amz-Date": time,
+            "X-Amz-Expires": str(_within(seconds)),
+            "X-Amz-SignedHeaders": names,
+            **query,
+        }
+        text_query = "&".join(f"{name}={quote(value, safe='~')}" for name, value in sorted(told.items()))
+        header_lines = "".join(f"{name}:{signed[name]}\n" for name in sorted(signed))
+        request = f"{method}\n{path}\n{text_query}\n{header_lines}\n{names}\nUNSIGNED-PAYLOAD"
         text = f"AWS4-HMAC-SHA256\n{time}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
         signature = _hmac(_day_key(self._settings.secret_access_key, *scope.split("/")), text).hex()
-        return f"{self._scheme}://{self._host}{path}?{query}&X-Amz-Signature={signature}"
+        return f"{self._scheme}://{self._host}{path}?{text_query}&X-Amz-Signature={signature}"
 
 
 class BotoSigner:
@@ -78,13 +90,25 @@ class BotoSigner:
             content_type: Answered as Content-Type.
             file_name: Under which browsers save it; any characters.
         """
-        parameters = {
+        parameters: dict[str, object] = {
             "Bucket": self._bucket,
             "Key": key,
             "ResponseContentType": content_type,
             "ResponseContentDisposition": content_disposition(file_name),
         }
-        link: str = self._client.generate_presigned_url("get_object", Params=parameters, ExpiresIn=_within(seconds))
+        return self._link("get_object", parameters, seconds)
+
+    def put_link(self, key: str, *, seconds: int, size: int, content_type: str) -> str:
+        """Return a link by which anybody can PUT an object for a time, of that size in bytes and that type only: both are signed headers."""
+        return self._link("put_object", {"Bucket": self._bucket, "Key": key, "ContentLength": size, "ContentType": content_type}, seconds)
+
+    def part_link(self, key: str, upload: str, number: int, *, seconds: int, size: int) -> str:
+        """Return a link by which anybody can PUT a part of an upload for a time, of that size in bytes only."""
+        parameters = {"Bucket": self._bucket, "Key": key, "UploadId": upload, "PartNumber": number, "ContentLength": size}
+        return self._link("upload_part", parameters, seconds)
+
+    def _link(self, operation: str, parameters: dict[str, object], seconds: int) -> str:
+        link: str = self._client.generate_presigned_url(operation, Params=parameters, ExpiresIn=_within(seconds))
         return link
 
 
@@ -124,5 +148,6 @@ def _client(settings: S3Settings) -> Any:
         region_name=settings.region,
         aws_access_key_id=settings.access_key_id or None,
         aws_secret_access_key=settings.secret_access_key or None,
-        config=Config(signature_version="s3v4", s3={"addressing_style": style}),
+        # Without the last, links to PUT hold the checksum of an empty body.
+        config=Config(signature_version="s3v4", s3={"addressing_style": style}, request_checksum_calculation="when_required"),
     )

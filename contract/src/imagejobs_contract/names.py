@@ -37,6 +37,7 @@ MAX_NAME = 46
 NAME_PATTERN = "[a-z0-9]([-a-z0-9]{0,44}[a-z0-9])?"
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_FRESH = re.compile(f"j[{_ALPHABET}]{{19}}", re.ASCII)
 _SUB_JOB = re.compile(r"(.+)-(0|[1-9][0-9]{0,6})", re.ASCII)
 
 
@@ -58,6 +59,16 @@ def new_job_id(now_seconds: float | None = None) -> str:
         millis, rest = divmod(millis, 32)
         digits = _ALPHABET[rest] + digits
     return "j" + digits + "".join(secrets.choice(_ALPHABET) for _ in range(10))
+
+
+def seconds_of(identifier: str) -> float | None:
+    """Return when `new_job_id` made an id, in seconds since the epoch; None if it did not."""
+    if not _FRESH.fullmatch(identifier):
+        return None
+    millis = 0
+    for digit in identifier[1:10]:
+        millis = millis * 32 + _ALPHABET.index(digit)
+    return millis / 1000
 
 
 def sub_job_id(job_id: str, index: int) -> str:

@@ -283,6 +283,35 @@ class LinkSigner(Protocol):
         """Return a link that anybody can GET for a time, with that type and file name."""
         ...
 
+    def put_link(self, key: str, *, seconds: int, size: int, content_type: str) -> str:
+        """Return a link by which anybody can PUT an object for a time, of that size in bytes and that type only."""
+        ...
+
+    def part_link(self, key: str, upload: str, number: int, *, seconds: int, size: int) -> str:
+        """Return a link by which anybody can PUT a part of an upload for a time, of that size in bytes only."""
+        ...
+
+
+class PartUploads(Protocol):
+    """Objects that clients send to S3 in parts."""
+
+    async def begin(self, key: str, content_type: str) -> str:
+        """Return the id of a new upload; its parts cost storage until it is completed, aborted, or ended by the bucket's lifecycle rule."""
+        ...
+
+    async def complete(self, key: str, upload: str, parts: int) -> None:
+        """Make the object of its parts.
+
+        Raises:
+            NotFound: There is no such upload.
+            Conflict: Not all parts are there.
+        """
+        ...
+
+    async def abort(self, key: str, upload: str) -> None:
+        """Drop an upload and its parts; nothing happens if there is none."""
+        ...
+
 
 Body = dict[str, Any]
 """A JSON object."""

@@ -31,6 +31,13 @@ def may_read(key: str, prefixes: Sequence[str]) -> bool:
     return key.startswith(tuple(prefixes)) and _PLAIN.fullmatch(key.removesuffix("/")) is not None
 
 
+def uploaded_seconds(key: str) -> float | None:
+    """Return when the links of an upload were made that a key names, in seconds since the epoch; None for other keys."""
+    if not key.startswith(UPLOADS):
+        return None
+    return names.seconds_of(key.removeprefix(UPLOADS).partition("/")[0].rpartition(".")[2])
+
+
 def is_reserved(prefix: str) -> bool:
     """Tell whether a prefix that ends with a slash leads to, or past, what is kept apart by caller."""
     return any(prefix.startswith(each) or each.startswith(prefix) for each in RESERVED)

@@ -3,16 +3,17 @@
 from importlib.metadata import version
 
 from imagejobs_api.errors import ProblemBody
-from imagejobs_api.openapi import images, jobs, progress, service
+from imagejobs_api.openapi import images, jobs, progress, service, uploads
 from imagejobs_api.openapi.asked import Schema
 from imagejobs_api.openapi.headers import ANSWERED, header_object
 from imagejobs_api.openapi.writer import Writer
 from imagejobs_api.settings import Settings
 
 VERSION = "3.1.1"
-GROUPS = (images, jobs, progress, service)
+GROUPS = (images, uploads, jobs, progress, service)
 TAGS = {
     images.TAG: "Send images, get a job.",
+    uploads.TAG: "Send files to S3 yourself; jobs name them by their keys.",
     jobs.TAG: "What became of jobs; stop them, repeat them, forget them.",
     progress.TAG: "How far it is, and the way to the results.",
     service.TAG: "The service itself. No key is needed.",
