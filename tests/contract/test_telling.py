@@ -72,9 +72,7 @@ def test_a_password_is_given_and_a_wrong_one_is_unavailable(tmp_path):
     binary = servers.find_valkey()
     if binary is None:
         pytest.skip("Valkey is missing")
-    server = servers.start_valkey(
-        tmp_path, binary, ["--user", "default", "on", "nopass", "~*", "+@all", "--user", "pod", "on", ">p@ss", "~*", "+@all"]
-    )
+    server = servers.start_valkey(tmp_path, binary, ["--user", "pod", "on", ">p@ss", "~*", "+@all"])
     try:
         at = f"127.0.0.1:{server.ports['redis']}"
         tell(f"redis://pod:p%40ss@{at}/0", 0, Counts(10, 0, 2, 0))
