@@ -28,8 +28,10 @@ import watching
 from imagejobs_contract import layout
 from imagejobs_contract.objects import S3Objects
 from imagejobs_contract.options import Variant
+from imagejobs_contract.outcome import Outcome
 from imagejobs_contract.settings import S3Settings
 from imagejobs_contract.shards import Work, cut, offsets_json
+from imagejobs_worker.ledger import read_lines
 
 UID = "bench-pod"
 BUCKET = "bench"
@@ -119,6 +121,8 @@ def run(s3: servers.Server, redis: servers.Server, photo: bytes, folder: Path, g
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(log.read_text())
+    if len([each for each in results(s3) if each.succeeded]) != given.images:
+        raise SystemExit(f"not all images have a result:\n{log.read_text()}")
     ready = next(datetime.fromisoformat(line["time"]).timestamp() for line in watching.events(log) if line["event"] == "ready")
     # The pod waits for its zygote, but nobody for the children.
     family = 1000 * (used.ru_utime + used.ru_stime)
@@ -152,6 +156,12 @@ def lay_out(server: servers.Server, photo: bytes, images: int) -> None:
             await objects.put(key, data, content_type="application/octet-stream")
 
     asyncio.run(put())
+
+
+def results(server: servers.Server) -> list[Outcome]:
+    """Return what became of the images."""
+    data, _ = asyncio.run(S3Objects(settings(server)).get(layout.results(UID, 0), 64 * 2**20))
+    return read_lines(data)
 
 
 def settings(server: servers.Server) -> S3Settings:

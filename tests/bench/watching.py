@@ -1,5 +1,6 @@
 """Watches a pod's processes from outside: how long it takes to a child, what all of them hold, and whose the processor time is."""
 
+import contextlib
 import json
 import os
 import time
@@ -56,10 +57,17 @@ class Watched:
 
 def watched(pid: int, log: Path, began: float) -> Watched:
     """Watch a pod that was started at `began` (`perf_counter`) until it ends."""
+    _look_in_time()
     seen = Watched()
     while seen.look(pid, log, began):
         time.sleep(max(SAMPLE_SECONDS, (time.perf_counter() - began) / 20))
     return seen
+
+
+def _look_in_time() -> None:
+    """Come before all others, where the system allows it: on a busy machine a process can live and die between two looks."""
+    with contextlib.suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
 
 
 def idle() -> float:

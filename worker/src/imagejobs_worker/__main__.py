@@ -8,7 +8,7 @@ import os
 import secrets
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from imagejobs_contract.objects import S3Objects
 from imagejobs_contract.settings import read
 from imagejobs_contract.shards import Exit
 from imagejobs_worker import guard
+from imagejobs_worker.child import skills
 from imagejobs_worker.child.door import Door
 from imagejobs_worker.fetch import Fetch, through_guard
 from imagejobs_worker.inputs import ShardKey
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 PROGRAM = "worker"
 REPORT_SECONDS = 1.0
 """Between two reports of a shard's progress; what people see move."""
+FIRST_SKILLS = ("jpeg",)
+"""Of a shard's children; what else its images need is learned with the first that does. Pool workers meet everything and learn it at once."""
 USAGE = "usage: imagejobs-worker pool | shard\n"
 
 
@@ -65,7 +68,7 @@ async def run_pool(settings: Settings) -> int:
     queue = RedisTaskQueue(settings.redis_url, settings.lease_seconds)
     pool_settings = PoolSettings(_consumer(settings), settings.lease_seconds, settings.grace_seconds)
     pulse = Pulse(settings.limits.image_seconds)
-    async with _metered(settings) as meter, _probed(settings, pulse), _doors(settings, meter) as doors:
+    async with _metered(settings) as meter, _probed(settings, pulse), _doors(settings, meter, skills.FORMATS) as doors:
         await _start(doors)
         work = _work(settings, S3Objects(settings.s3), doors, meter)
         await Pool(queue, work, Overlap(settings.parallel), pool_settings, pulse).run(stop)
@@ -82,7 +85,7 @@ async def run_shard(settings: Settings, key: ShardKey) -> int:
     stop.listen()
     objects = S3Objects(settings.s3)
     pace = SweepSettings(settings.checkpoint_seconds, REPORT_SECONDS, settings.grace_seconds)
-    async with _metered(settings) as meter, _doors(settings, meter) as doors:
+    async with _metered(settings) as meter, _doors(settings, meter, FIRST_SKILLS) as doors:
         shard = Shard(objects, _work(settings, objects, doors, meter), Overlap(settings.parallel), _board_maker(settings), key, pace)
         return await shard.run(stop, _start(doors))
 
@@ -164,9 +167,9 @@ async def _probed(settings: Settings, pulse: "Pulse") -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _doors(settings: Settings, meter: Meter) -> AsyncIterator[list[Door]]:
+async def _doors(settings: Settings, meter: Meter, taught: Collection[str]) -> AsyncIterator[list[Door]]:
     doors = [
-        Door(settings.limits, memory_bytes=settings.memory_bytes, cage=settings.cage, heic=settings.read_heic, meter=meter)
+        Door(settings.limits, memory_bytes=settings.memory_bytes, cage=settings.cage, heic=settings.read_heic, taught=taught, meter=meter)
         for _ in range(settings.parallel)
     ]
     try:

@@ -23,8 +23,8 @@ class Recycle(StrEnum):
     OWNER = "owner"
     WORN = "worn"
     FAILURE = "failure"
-    FACES = "faces"
-    """It was born before the zygote had learned to find faces."""
+    SKILL = "skill"
+    """It was born before the zygote had learned what the next image needs: a format, or to find faces."""
 
 
 class Meter(Protocol):

@@ -8,14 +8,14 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.limits import Limits
-from imagejobs_contract.options import Variant, looks_for_faces
-from imagejobs_worker.child import protocol
+from imagejobs_contract.options import Variant
+from imagejobs_worker.child import protocol, skills
 from imagejobs_worker.child.cage import UNCAGED, Mode
 from imagejobs_worker.child.nursery import Child, Lost, Nursery
 from imagejobs_worker.child.protocol import Garbage
@@ -52,6 +52,7 @@ class Door:
         cage: Mode = Mode.BEST,
         recycle_after: int = 500,
         heic: bool = False,
+        taught: Collection[str] = skills.FORMATS,
         render: str = "",
         meter: Meter = SILENT,
     ) -> None:
@@ -63,6 +64,7 @@ class Door:
             cage: How much of a cage the child must have.
             recycle_after: Images after which a child is replaced.
             heic: Whether HEIC is read.
+            taught: Skills that the zygote learns at once; others it learns with the first image that needs them.
             render: `module:function` that the child calls in place of the pipeline; for tests.
             meter: Is told when a child is replaced.
         """
@@ -70,7 +72,7 @@ class Door:
         self._heic = heic
         self._recycle_after = recycle_after
         self._meter = meter
-        self._nursery = Nursery(memory_bytes, cage, heic, render)
+        self._nursery = Nursery(memory_bytes, cage, heic, render, taught)
         self._use: _Use | None = None
         self._turn = asyncio.Lock()
 
@@ -102,41 +104,43 @@ class Door:
         Raises:
             ImageFailed: With the code that says why. A cancelled call kills the child.
         """
-        admit(source, self._limits, heic=self._heic)
+        needed = skills.needed(admit(source, self._limits, heic=self._heic), variants)
         async with self._turn:
-            use = await self._usable(owner, sees=any(map(looks_for_faces, variants)))
+            use = await self._usable(owner, needed)
             rendering = await self._through(use.child, source, variants)
             use.images += 1
             if use.images >= self._recycle_after or use.child.resident_bytes() > MAX_IDLE_BYTES:
                 self._retire(Recycle.WORN)
             return rendering
 
-    async def _usable(self, owner: str, sees: bool) -> _Use:
+    async def _usable(self, owner: str, needed: frozenset[str]) -> _Use:
         if self._use and not self._use.child.waits():
             self._retire(Recycle.FAILURE)
         if self._use and self._use.owner != owner:
             self._retire(Recycle.OWNER)
-        if self._use and sees and not self._nursery.knows_faces:
-            self._retire(Recycle.FACES)
+        if self._use and needed - self._nursery.knows:
+            self._retire(Recycle.SKILL)
         if self._use is None:
-            self._use = _Use(await self._born(sees), owner)
+            self._use = _Use(await self._born(needed), owner)
         return self._use
 
-    async def _born(self, sees: bool) -> Child:
+    async def _born(self, needed: frozenset[str]) -> Child:
         """Return a new child, from a new zygote if the old one is gone."""
         try:
-            return await self._forked(sees)
+            return await self._forked(needed)
         except Lost as ex:
             _log.warning("zygote lost", extra={"reason": str(ex)})
         try:
             await self._nursery.close()
             await self._nursery.start()
-            return await self._forked(sees)
+            return await self._forked(needed)
         except (Lost, OSError) as ex:
             raise ImageFailed(code=Code.INTERNAL_ERROR) from ex
 
-    async def _forked(self, sees: bool) -> Child:
-        if sees and not self._nursery.knows_faces and not await self._nursery.learn_faces():
+    async def _forked(self, needed: frozenset[str]) -> Child:
+        if needed - self._nursery.knows:
+            await self._nursery.learn(needed)
+        if needed - self._nursery.knows:
             raise ImageFailed("this worker cannot look for faces: imagejobs-worker[face] is not installed", code=Code.INVALID_OPTIONS)
         return await self._nursery.child()
 

@@ -13,14 +13,14 @@ class Kind(IntEnum):
     REAP = 2
     """Wait so many milliseconds for the child to end by itself, then kill it. The answer is its wait status."""
     LEARN = 3
-    """Load the face detector, for the children to come. The answer is 1, or 0 if it is not installed."""
+    """Learn these skills (`skills.packed`), for the children to come. The answer is all that it knows then."""
 
 
 class Order(NamedTuple):
-    """One order; the numbers are of use to `REAP` only."""
+    """One order; the numbers are of no use to `FORK`, the second to `REAP` only."""
 
     kind: Kind
-    pid: int = 0
+    number: int = 0
     grace_milliseconds: int = 0
 
 

@@ -1,5 +1,6 @@
-"""Loads everything that a child will need, once, in the zygote: children are then born with all codecs in memory and open no files."""
+"""Loads what a skill needs, once, in the zygote: children are then born with it in memory, and open no files."""
 
+import importlib
 import threading
 from io import BytesIO
 
@@ -7,26 +8,39 @@ from PIL import Image
 
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.options import Format, Variant
-from imagejobs_worker.imaging import faces
-from imagejobs_worker.imaging.animate import FORMATS
+from imagejobs_worker.child import skills
+from imagejobs_worker.imaging import animate, faces, resize
+from imagejobs_worker.imaging.admission import FORMATS
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.pipeline import render
 
+_PLUGINS = {
+    "jpeg": ("JpegImagePlugin", "MpoImagePlugin"),  # a JPEG with a second picture behind it is opened as MPO
+    "png": ("PngImagePlugin",),
+    "gif": ("GifImagePlugin",),
+    "webp": ("WebPImagePlugin",),
+    "avif": ("AvifImagePlugin",),
+    "tiff": ("TiffImagePlugin",),
+    "bmp": ("BmpImagePlugin",),
+}
+"""Named here, as Pillow would look for a format that it does not know yet by loading some forty plugins."""
+_ORIENTATION = 0x0112
+_WIDTH = 5
+"""No half or quarter of 16 pixels, to which a JPEG would be decoded without being resized."""
 _SECONDS = 60.0
 
 
-def up() -> None:
-    """Encode and decode one small picture in every format, still and moving."""
-    deadline = Deadline.after(_SECONDS)
-    still = _rendered(_picture(), [Variant(form, width=16, format=form) for form in Format], deadline)
-    moving = _rendered(_movie(), [Variant(form, width=16, format=form) for form in FORMATS], deadline)
-    for data in (*still, *moving):
-        _rendered(data, [Variant(width=8)], deadline)
-
-
-def see() -> None:
-    """Look for a face once."""
-    faces.find(Image.new("RGB", (32, 32)))
+def up(skill: str) -> bool:
+    """Learn a skill by using it on a small picture, still and moving; False if it is not installed."""
+    if skill == skills.FACES:
+        return _see()
+    for name in _PLUGINS[skill]:
+        importlib.import_module(f"PIL.{name}")
+    resize.simd()
+    result = Format(skill) if skill in set(Format) else None
+    for source in (_still(skill), *([_movie(skill)] if result in animate.FORMATS else [])):
+        render(source, [Variant(width=_WIDTH, format=result, keep_metadata=True)], Limits(), Deadline.after(_SECONDS))
+    return True
 
 
 def thread() -> None:
@@ -36,19 +50,28 @@ def thread() -> None:
     first.join()
 
 
-def _rendered(source: bytes, variants: list[Variant], deadline: Deadline) -> list[bytes]:
-    return [picture.data for picture in render(source, variants, Limits(), deadline).pictures]
+def _see() -> bool:
+    """Look for a face."""
+    if not faces.installed():
+        return False
+    faces.find(Image.new("RGB", (32, 32)))
+    return True
 
 
-def _picture() -> bytes:
-    """Return a PNG with alpha, so that every way of the pipeline is gone."""
+def _still(form: str) -> bytes:
+    """Return a picture with alpha, where there can be, and with EXIF, so that every way of the pipeline is gone."""
+    image = Image.linear_gradient("L").resize((16, 16)).convert("LA").convert("RGBA")
+    exif = Image.Exif()
+    exif[_ORIENTATION] = 6
+    return _saved(image.convert("RGB") if form == "jpeg" else image, form, exif=exif.tobytes())
+
+
+def _movie(form: str) -> bytes:
+    frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
+    return _saved(frames[0], form, save_all=True, append_images=frames[1:], duration=100, loop=0)
+
+
+def _saved(image: Image.Image, form: str, **how: object) -> bytes:
     out = BytesIO()
-    Image.linear_gradient("L").resize((32, 32)).convert("LA").convert("RGBA").save(out, "PNG")
-    return out.getvalue()
-
-
-def _movie() -> bytes:
-    out = BytesIO()
-    frames = [Image.new("RGB", (32, 32), colour) for colour in ("red", "blue")]
-    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:], duration=100, loop=0)
+    image.save(out, FORMATS[form], **how)
     return out.getvalue()

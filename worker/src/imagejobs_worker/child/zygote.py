@@ -1,6 +1,6 @@
 """A clean process that children are forked from: started by exec with an empty environment, it never holds what the parent knows.
 
-It loads all codecs, then does nothing but fork and wait. It has one thread, so that forking is safe, and ends when its parent does.
+It loads codecs, then does nothing but fork and wait. It has one thread, so that forking is safe, and ends when its parent does.
 """
 
 import contextlib
@@ -11,13 +11,14 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, cast
 
-from imagejobs_worker.child import child, kernel, orders, warm
+from imagejobs_worker.child import child, kernel, orders, skills, warm
 from imagejobs_worker.child.cage import Mode, Terms
 from imagejobs_worker.child.orders import Kind, Order
-from imagejobs_worker.imaging import faces, heic, pipeline
+from imagejobs_worker.imaging import heic, pipeline
 
 CONTROL = 0
 """The descriptor on which orders come."""
@@ -28,8 +29,8 @@ def main(settings: dict[str, Any]) -> None:
     """Serve orders until the parent hangs up.
 
     Args:
-        settings: `memory_bytes` and `cage` (its mode) of a child, whether it reads `heic`, and `render`: `module:function` in place of the
-            pipeline, by which tests play broken decoders.
+        settings: `memory_bytes` and `cage` (its mode) of a child, whether it reads `heic`, the `skills` to begin with, and `render`:
+            `module:function` in place of the pipeline, by which tests play broken decoders.
     """
     if sys.platform == "linux":
         _be_killed_first()
@@ -40,9 +41,8 @@ def main(settings: dict[str, Any]) -> None:
         heic.learn()
         warm.thread()
     terms = Terms(Mode(settings["cage"]), settings["memory_bytes"], threads=settings["heic"])
-    warm.up()
-    gc.collect()
-    gc.freeze()
+    known = _learned(settings["skills"])
+    gc.enable()
     control = socket.socket(fileno=CONTROL)
     children: set[int] = set()
     while order := _next_order(control):
@@ -52,7 +52,8 @@ def main(settings: dict[str, Any]) -> None:
             os.close(descriptor)
             children.add(answer)
         elif kind is Kind.LEARN:
-            answer = _learn()
+            known |= _learned(skills.unpacked(numbers[0]) - known)
+            answer = skills.packed(known)
         else:
             answer = _reap(*numbers)
             children.discard(numbers[0])
@@ -95,13 +96,11 @@ def _fork(descriptor: int, terms: Terms, render: child.Render) -> int:
         os._exit(status)
 
 
-def _learn() -> int:
-    if not faces.installed():
-        return 0
-    warm.see()
-    gc.collect()
+def _learned(wanted: Collection[str]) -> frozenset[str]:
+    """Learn what can be learned, and let no collection in a child touch the pages of what it left behind."""
+    learned = frozenset(each for each in wanted if warm.up(each))
     gc.freeze()
-    return 1
+    return learned
 
 
 def _reap(pid: int, grace_milliseconds: int) -> int:

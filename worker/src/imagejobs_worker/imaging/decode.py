@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 
-from PIL import AvifImagePlugin, Image, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
@@ -83,9 +83,9 @@ def open_image(source: bytes, limits: Limits) -> Opened:
     """
     form = admission.admit(source, limits, heic=heic.known())
     Image.MAX_IMAGE_PIXELS = limits.max_pixels
-    # One thread: a core has one worker, and the child may not start any.
-    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     with damage_named():
+        if form == "avif":
+            _decode_avif_alone()
         image = Image.open(BytesIO(source), formats=[FORMATS[form]])
         frames = _frames(image, form, source, limits)
     bounds.check_size(image.size, limits)
@@ -134,6 +134,13 @@ def frames_of(source: bytes, form: str, count: int) -> Iterator[tuple[Image.Imag
             frame = frame.copy() if frame is image else frame
             milliseconds = round(image.info.get("duration") or 0)
         yield _bare(frame), milliseconds
+
+
+def _decode_avif_alone() -> None:
+    """Use one thread: a core has one worker, and the child may not start any."""
+    from PIL import AvifImagePlugin
+
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 
 def _frames(image: ImageFile.ImageFile, form: str, source: bytes, limits: Limits) -> int:
