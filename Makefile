@@ -1,6 +1,6 @@
 # Everything a developer does here. CI calls the same targets and has no logic of its own.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fmt images e2e chart bench bench-job bench-load bench-pod bench-hostile fuzz lock docs
+.PHONY: help setup run test check fmt images e2e chart bench bench-job bench-load bench-pod bench-hostile fuzz fuzz-api lock docs
 BIN := .venv/bin
 STAMP := .venv/ready
 MEMBERS := contract api operator worker cli
@@ -70,6 +70,9 @@ bench-hostile: setup ## Measure what hostile files and the cage cost, and memory
 
 fuzz: setup ## Feed damaged files to the image work for a minute; ARGS="--seconds 1800" for longer
 	@PYTHONPATH=tests $(BIN)/python tests/fuzz/run.py $(ARGS)
+
+fuzz-api: setup ## Send the API ten minutes of requests made from its OpenAPI document, right and wrong; ARGS="--seconds 60 --seed 1"
+	@PYTHONPATH=tests $(BIN)/python tests/fuzz/api.py $(ARGS)
 
 lock: setup ## Take the newest versions that pyproject.toml allows into requirements.lock
 	@$(BIN)/uv lock --upgrade

@@ -18,7 +18,7 @@ def test_what_is_no_whole_number_in_the_range_is_a_fault(value):
     assert faults_of(reader) == ["n"]
 
 
-@pytest.mark.parametrize(("value", "expected"), [(1, 1), (10, 10), ("7", 7), (" 7 ", 7), (None, 5)], ids=repr)
+@pytest.mark.parametrize(("value", "expected"), [(1, 1), (10, 10), (7.0, 7), ("7", 7), (" 7 ", 7), (None, 5)], ids=repr)
 def test_whole_numbers_count_also_as_digits(value, expected):
     reader = Reader({"n": value})
     assert (reader.integer("n", 1, 10, 5), reader.faults) == (expected, [])

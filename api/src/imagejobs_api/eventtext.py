@@ -16,6 +16,7 @@ RETRY_MILLISECONDS = 2000
 """After what time a browser connects again."""
 OPENING = f"retry: {RETRY_MILLISECONDS}\n\n".encode()
 """Sent at once, so that proxies pass the head of the answer on."""
+GONE = "gone"
 HEARTBEAT = b":\n\n"
 """A comment: keeps proxies from taking the connection for dead."""
 
@@ -78,7 +79,7 @@ def event(place: Place, body: Mapping[str, object]) -> bytes:
 
 def gone(body: Mapping[str, object]) -> bytes:
     """Return the event that tells that a job was deleted; a client that comes back is answered 404."""
-    return f"event: gone\ndata: {jsontext.dumps(body)}\n".encode()
+    return f"event: {GONE}\ndata: {jsontext.dumps(body)}\n".encode()
 
 
 def _place(found: Found, state: State, succeeded: int, failed: int) -> Place:

@@ -196,6 +196,8 @@ def _whole(value: object) -> int | None:
         return None
     if isinstance(value, int):
         return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)  # JSON knows one kind of numbers: 256.0 is a whole one
     if isinstance(value, str) and len(value) <= 20 and re.fullmatch(r"-?[0-9]+", value.strip(), re.ASCII):
         return int(value)
     return None

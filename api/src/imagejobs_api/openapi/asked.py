@@ -8,6 +8,8 @@ from imagejobs_contract.reader import SIZE_PATTERN, E, Reader
 
 Schema = dict[str, Any]
 T = TypeVar("T")
+SIZE_FORMAT = "byte-size"
+"""Of a text within the bounds of the number beside it, which no pattern can say."""
 
 
 def asked(read: Callable[[Reader], object]) -> dict[str, Schema]:
@@ -62,7 +64,8 @@ class _Notes(Reader):
 
     def size(self, name: str, low: int, high: int, default: int | None = None) -> int | None:
         """Note a number of bytes, plain or with a unit."""
-        plain, with_unit = {"type": "integer", "minimum": low, "maximum": high}, {"type": "string", "pattern": f"^{SIZE_PATTERN}$"}
+        plain = {"type": "integer", "minimum": low, "maximum": high}
+        with_unit = {"type": "string", "pattern": f"^{SIZE_PATTERN}$", "format": SIZE_FORMAT}
         return self._note(name, {"anyOf": [plain, with_unit]}, default)
 
     def _note(self, name: str, schema: Schema, default: T) -> T:

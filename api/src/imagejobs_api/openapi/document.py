@@ -23,7 +23,10 @@ ABOUT = """Send images, get a job; ask how far it is, get links.
 
 Every error is `application/problem+json` (RFC 9457) with a stable `code`: branch on that. A method that an address does not take is 405 \
 `method_not_allowed`, an address that does not exist is 404 `not_found`; `HEAD` goes wherever `GET` goes, but for the events. Answers may get \
-more fields."""
+more fields.
+
+Requests are read liberally: the text of a number or truth value counts where JSON has the thing itself, as do `yes` `on` `1` and `no` `off` `0`; \
+what is empty or null counts as not given."""
 KEYS = " Calls need a key, and tell of the caller's own jobs only."
 
 

@@ -12,6 +12,7 @@ from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.headers import IDEMPOTENCY_KEY, PREFER
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
 from imagejobs_api.openapi.options import fields_of, option_schemas
+from imagejobs_api.openapi.parameters import following
 from imagejobs_api.settings import MAX_WAIT_SECONDS, Settings
 from imagejobs_contract import limits
 from imagejobs_contract.codes import OF_AN_IMAGE, Code
@@ -27,8 +28,6 @@ _CODES = (
 )  # fmt: skip
 _OF_REFUSED = (Code.NOT_AN_IMAGE, Code.FILE_TOO_LARGE)
 _URL_SCHEMA: Schema = {"type": "string", "format": "uri", "maxLength": limits.MAX_URL, "pattern": f"^{URL_PATTERN}$"}
-_LATER = "$response.body#/job_id", "$response.body#/batch_job_id"
-"""Of one image, of many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,8 @@ def _operation(
 
 
 def _answers(settings: Settings, body: Any) -> dict[int, Answer]:
-    links = {"getProgress": {"id": _LATER[body is BatchBody]}, "getJob": {"id": _LATER[body is BatchBody]}}
+    places = {ImageBody: "/job_id", BatchBody: "/batch_job_id"}
+    links = following(places[body]) if body in places else {}
     held = "" if body is BatchBody else f" By default it is waited {settings.default_wait_seconds} s, with `Prefer` 0 to {MAX_WAIT_SECONDS}."
     return {
         200: Answer("All images have ended." + held, {JSON: body}, optional_headers=("Preference-Applied",), links=links),

@@ -15,7 +15,6 @@ TAG = "jobs"
 
 _FOUND = (Code.NOT_FOUND, Code.CONFLICT)
 """Of every call about one job; a conflict is also a job that another version of imagejobs wrote."""
-_OF_JOB = {"getJob": {"id": "$response.body#/jobs/0/job_id"}}
 
 
 def operations(settings: Settings, components: Components) -> list[Operation]:
@@ -29,7 +28,7 @@ def _list(settings: Settings) -> Operation:
     return Operation(
         "get", "/api/jobs", "listJobs", TAG, "List the jobs",
         f"The newest {settings.limits.max_listed_jobs} jobs, newest first; older ones are still found by their ids.",
-        {200: Answer("A page of jobs.", {JSON: JobsBody}, optional_headers=("Link",), links=_OF_JOB)},
+        {200: Answer("A page of jobs.", {JSON: JobsBody}, optional_headers=("Link",))},
         (Code.INVALID_OPTIONS,), query(joblist.read_page, meanings),
     )  # fmt: skip
 

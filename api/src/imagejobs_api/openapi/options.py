@@ -1,5 +1,7 @@
 """What beside its images a call may be given: the options, from the code that reads them, and what each means."""
 
+from collections.abc import Iterable
+
 from imagejobs_api.build import AUTO, read_fields
 from imagejobs_api.callbacks import FIELD as CALLBACK
 from imagejobs_api.callbacks import Callbacks
@@ -7,7 +9,7 @@ from imagejobs_api.forms import Form
 from imagejobs_api.openapi.asked import Schema, asked, described
 from imagejobs_api.settings import Settings
 from imagejobs_contract.guard import Guard
-from imagejobs_contract.options import DEFAULT_QUALITY, NAMES, Fit, MaxSizeBy
+from imagejobs_contract.options import DEFAULT_QUALITY, LOSSY, NAMES, Fit, Format, MaxSizeBy
 
 MEANINGS = {
     "width": "Pixels; without it the height decides, without both the source's own.",
@@ -58,8 +60,24 @@ def fields_of(form: Form, options: dict[str, Schema], images: dict[str, Schema])
 
 def _contradictions() -> dict[str, Schema]:
     """Return what an option needs beside it, as `contract.options` checks it."""
-    both, plain_fit = {"required": ["width", "height"]}, [each for each in Fit if each not in _NEED_BOTH]
+    needs_both = {"required": ["width", "height"]}
+    other_means = [each for each in MaxSizeBy if each is not MaxSizeBy.QUALITY]
     return {
-        "fit": {"anyOf": [{"properties": {"fit": {"enum": plain_fit}}}, both]},
-        "max_size_by": {"anyOf": [{"properties": {"max_size_by": {"const": MaxSizeBy.QUALITY.value}}}, {"required": ["max_size"]}]},
+        "fit": _either(_one_of("fit", [each for each in Fit if each not in _NEED_BOTH]), needs_both),
+        "max_size": _either(_one_of("format", [*sorted(LOSSY), AUTO]), {**_one_of("max_size_by", other_means), "required": ["max_size_by"]}),
+        "max_size_by": {
+            "allOf": [
+                _either(_one_of("max_size_by", [MaxSizeBy.QUALITY]), {"required": ["max_size"]}),
+                _either(_one_of("max_size_by", [MaxSizeBy.QUALITY, MaxSizeBy.SCALE]), _one_of("format", [Format.PNG, AUTO])),
+            ]
+        },
     }
+
+
+def _either(*schemas: Schema) -> Schema:
+    return {"anyOf": list(schemas)}
+
+
+def _one_of(option: str, words: Iterable[str]) -> Schema:
+    """Return a schema that an option is one of these, or not given."""
+    return {"properties": {option: {"enum": [str(each) for each in words]}}}

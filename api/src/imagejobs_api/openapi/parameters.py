@@ -11,10 +11,21 @@ def _identifier(what: str) -> Schema:
 
 
 JOB_ID = _identifier("The id of a job.")
+TAKE_JOB_ID = (
+    "getJob", "listResults", "cancelJob", "retryJob", "repeatCallback", "deleteJob", "getProgress", "streamProgress", "downloadResult",
+)  # fmt: skip
 ANY_ID = _identifier("The id of a job, a batch, or one image of a batch.")
+
+
+def following(place: str) -> dict[str, dict[str, str]]:
+    """Return what can be called with an id that stands at a place of an answer: operation -> its parameter."""
+    return {each: {"id": f"$response.body#{place}"} for each in TAKE_JOB_ID}
 
 
 def query(read: Callable[[Reader], object], meanings: Mapping[str, str]) -> tuple[Schema, ...]:
     """Return the parameters of a query, from the function that reads it."""
     found = described(asked(read), meanings)
-    return tuple({"name": name, "in": "query", "description": schema.pop("description"), "schema": schema} for name, schema in found.items())
+    return tuple(
+        {"name": name, "in": "query", "description": schema.pop("description"), "allowEmptyValue": True, "schema": schema}
+        for name, schema in found.items()
+    )

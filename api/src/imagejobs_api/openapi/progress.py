@@ -1,6 +1,8 @@
 """The calls that tell how far it is, and lead to results."""
 
 from imagejobs_api import events, eventtext
+from imagejobs_api.errors import ErrorBody
+from imagejobs_api.openapi.asked import Schema
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.headers import LAST_EVENT
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
@@ -16,7 +18,7 @@ _FOUND = (Code.NOT_FOUND, Code.CONFLICT)
 
 def operations(settings: Settings, components: Components) -> list[Operation]:
     """Return the calls."""
-    return [_progress(), _events(settings), _download(settings)]
+    return [_progress(), _events(settings, components), _download(settings)]
 
 
 def _progress() -> Operation:
@@ -26,18 +28,24 @@ def _progress() -> Operation:
     )  # fmt: skip
 
 
-def _events(settings: Settings) -> Operation:
+def _events(settings: Settings, components: Components) -> Operation:
     what = (
         "Server-Sent Events: one for where it stands, one for each change, and the last for its end, after which the stream is over. `data` is as "
         f"`getProgress` answers; `event: gone` tells that the job was deleted. A comment comes every {events.HEARTBEAT_SECONDS:g} s, and who is cut "
         f"off comes back after {eventtext.RETRY_MILLISECONDS} ms. {settings.limits.max_event_streams} streams are open at most."
     )
-    stream = {"type": "string", "description": "Events, as the HTML standard has them."}
     return Operation(
         "get", "/api/progress/{id}/events", "streamProgress", TAG, "Tell how far it is as it changes", what,
-        {200: Answer("The events.", {events.CONTENT_TYPE: stream}), 204: Answer("Who sent `Last-Event-ID` knows the end already.")},
+        {200: Answer("The events.", {events.CONTENT_TYPE: _event(components)}), 204: Answer("Who sent `Last-Event-ID` knows the end already.")},
         (*_FOUND, Code.INVALID_OPTIONS), (ANY_ID, LAST_EVENT),
     )  # fmt: skip
+
+
+def _event(components: Components) -> Schema:
+    """Return the schema of each event, which is what OpenAPI before 3.2 has of a stream."""
+    data = {"type": "string", "contentMediaType": JSON, "contentSchema": components.of(ProgressBody | ErrorBody)}
+    event = {"event": {"enum": ["message", eventtext.GONE]}, "id": {"type": "string"}, "data": data, "retry": {"type": "integer"}}
+    return {"type": "object", "properties": event}
 
 
 def _download(settings: Settings) -> Operation:

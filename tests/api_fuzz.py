@@ -1,0 +1,47 @@
+"""Runs schemathesis against an API: requests are made from its document, right and wrong ones, and its answers held to the document."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import localstack
+from image_site import image_site
+from imagejobs_api.callers import apikeys
+
+FUZZ = Path(__file__).with_name("fuzz")
+
+
+@contextmanager
+def target(folder: Path) -> Iterator[dict[str, str]]:
+    """Run a whole stack with a caller, and a site of images that its workers may fetch; yield the environment that `fuzz` needs."""
+    key = apikeys.new_key()
+    callers = folder / "callers.yaml"
+    callers.write_text(f"callers: [{{name: fuzz, keys: [{{sha256: {apikeys.digest(key)}}}]}}]\n")
+    with image_site() as site:
+        site.bodies |= {"/photo.jpg": localstack.photo(64, 48), "/notes.txt": b"no image"}
+        environ = {
+            "CALLERS_FILE": str(callers),
+            "ALLOWED_PRIVATE_SOURCES": "127.0.0.0/8",
+            "ALLOWED_PORTS": f"443,{site.port}",
+            "DEFAULT_WAIT_SECONDS": "1",
+        }
+        with localstack.running(folder / "data", "--workers", "1", environ=environ) as stack:
+            yield {"FUZZ_URL": stack.url, "FUZZ_KEY": key, "FUZZ_SITE": site.url("")}
+
+
+def fuzz(environ: dict[str, str], *options: str, document: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run schemathesis with these options; its exit code is 0 if nothing was found.
+
+    Args:
+        document: Instead of the server's own.
+    """
+    place = [document, "--url", environ["FUZZ_URL"]] if document else [f"{environ['FUZZ_URL']}/api/openapi.json"]
+    command = [
+        Path(sys.executable).with_name("schemathesis"), "--config-file", FUZZ / "schemathesis.toml", "run", *place,
+        "--header", f"Authorization: Bearer {environ['FUZZ_KEY']}", "--checks", "all", "--warnings", "off", *options,
+    ]  # fmt: skip
+    more = {"SCHEMATHESIS_HOOKS": "api_hooks", "PYTHONPATH": str(FUZZ), "NO_COLOR": "1"}
+    return subprocess.run(command, env=os.environ | environ | more, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)

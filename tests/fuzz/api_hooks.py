@@ -1,0 +1,95 @@
+"""What schemathesis is told of the API beyond its document. Loaded by it (`SCHEMATHESIS_HOOKS`); the rest is in `schemathesis.toml`."""
+
+import functools
+import json
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema_rs
+import schemathesis
+from hypothesis import strategies as st
+
+from imagejobs_contract.options import MAX_SIZE, MIN_SIZE
+from imagejobs_contract.reader import Reader
+
+URLS = [*(os.environ["FUZZ_SITE"] + path for path in ("/photo.jpg", "/absent.jpg", "/notes.txt")), "https://images.example.org/a"]
+"""What the workers may fetch, and whom callbacks may reach."""
+WORDS = ("true", "false", "yes", "no", "on", "off", "1", "0")
+
+schemathesis.openapi.format("byte-size", st.sampled_from(["256", "300B", "1kB", "200kB", "0.5 MB", "1.5MB", "1MiB"]))
+schemathesis.openapi.format("uri", st.sampled_from(URLS))
+
+
+@schemathesis.hook
+def filter_case(context: schemathesis.HookContext, case: schemathesis.Case) -> bool:
+    """Leave out what is not as it was meant to be.
+
+    Right requests that the document forbids (of a form, one value at a time is chosen without regard to the others), and requests that are right or
+    wrong only by what the document says in words: that it is read liberally, how large a `byte-size` is, which addresses may be fetched.
+    """
+    if case.meta is None:
+        return True
+    given = [pair for part in (case.query, case.body) for pair in pairs(part)]
+    if case.meta.generation.mode.is_negative:
+        return not any(is_read_liberally(value) for _, value in given)
+    return is_as_documented(case) and all(RIGHT[name](value) for name, value in given if name in RIGHT)
+
+
+def is_as_documented(case: schemathesis.Case) -> bool:
+    """Tell whether a body is what the document says."""
+    whole = case.operation.schema.raw_schema
+    told = whole["paths"][case.operation.path][case.operation.method.lower()].get("requestBody", {}).get("content", {}).get(case.media_type)
+    if told is None or not isinstance(case.body, dict):
+        return True
+    body = {name: value for name, value in case.body.items() if not is_file(value)}
+    images = {name: ["x"] if name == "images" else "x" for name in case.body.keys() - body.keys()}
+    return validator(json.dumps(told["schema"] | {"components": {"schemas": whole["components"]["schemas"]}})).is_valid(body | images)
+
+
+@functools.cache
+def validator(schema: str) -> jsonschema_rs.Draft202012Validator:
+    """Return what validates bodies."""
+    return jsonschema_rs.Draft202012Validator(json.loads(schema))
+
+
+def is_file(value: Any) -> bool:
+    """Tell whether a field holds files: texts of a type of their own, which is none of JSON's."""
+    return any(map(is_file, value)) if type(value) is list else type(value) not in (str, int, float, bool, type(None), dict)
+
+
+def pairs(value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield every field of a request, however deep."""
+    for element in value if isinstance(value, list) else []:
+        yield from pairs(element)
+    for name, inner in value.items() if isinstance(value, dict) else []:
+        yield name, inner
+        yield from pairs(inner)
+
+
+def is_read_liberally(value: Any) -> bool:
+    """Tell whether a value may count as not given, or as a number or truth value that it is only the text of."""
+    text = value.strip().lower() if isinstance(value, str) else None
+    return value in (None, [], {}) or text == "" or (text is not None and (text in WORDS or re.fullmatch("-?[0-9]+", text) is not None))
+
+
+def is_size(value: Any) -> bool:
+    """Tell whether a value is a size within the bounds, as the API reads it."""
+    reader = Reader({"size": value})
+    reader.size("size", MIN_SIZE, MAX_SIZE)
+    return not reader.faults
+
+
+def is_address(value: Any) -> bool:
+    """Tell whether a value is a URL that may be fetched, or all of them are."""
+    return set(value if isinstance(value, list) else [value]) <= set(URLS)
+
+
+RIGHT = {"max_size": is_size, "url": is_address, "urls": is_address, "callback": is_address}
+
+
+@schemathesis.deserializer("application/x-ndjson")
+def lines(context: schemathesis.DeserializationContext, response: schemathesis.Response) -> Any:
+    """Return one of the lines, which the document describes; all of them must be JSON."""
+    return [json.loads(line) for line in response.content.splitlines()][-1]
