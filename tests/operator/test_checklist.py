@@ -272,6 +272,8 @@ def test_14_twelve_conflicts_cost_little_time(world: World) -> None:
         return await put_status(job, status)
 
     world.store.put_status = conflicting  # type: ignore[method-assign]
+    world.look()
+    world.later(1)
     waited = 0.0
     while "status Queued" not in world.store.writes:
         again = world.look()
@@ -281,6 +283,8 @@ def test_14_twelve_conflicts_cost_little_time(world: World) -> None:
 
 def test_15_the_observed_generation_follows_the_act(world: World) -> None:
     world.create(spec(2))
+    world.look()
+    world.later(1)
     world.look()
     assert world.status().observed_generation == 1
     world.store.edit(KEY, retry_failed=1)
@@ -456,13 +460,23 @@ def test_20_objects_of_this_release_can_be_taken_over(world: World) -> None:
     assert world.settle().state is State.SUCCEEDED
 
 
-def test_a_small_job_costs_five_writes_with_its_creation_event_and_deletion(world: World) -> None:
+def test_a_small_job_that_ends_at_once_costs_four_writes_with_its_creation_event_and_deletion(world: World) -> None:
     world.create(spec(16, ttl_seconds_after_finished=10))
     world.settle()
     world.later(11)
     world.look()
-    assert world.store.writes == ["create", "status Queued", "status Succeeded", "delete"]
+    assert world.store.writes == ["create", "status Succeeded", "delete"]
     assert len(world.events.told) == 1
+
+
+def test_a_small_job_that_waits_is_written_as_queued_after_a_moment_and_since_its_first_look(world: World) -> None:
+    world.create(spec(1))
+    again = world.look()
+    assert again
+    assert (world.status().state, again.after_seconds) == (State.PENDING, 1.0)
+    world.later(1)
+    world.look()
+    assert (world.status().state, world.status().queued) == (State.QUEUED, world.now() - timedelta(seconds=1))
 
 
 def test_a_job_that_kueue_admits_is_neither_let_go_nor_hurried(world: World) -> None:
@@ -532,7 +546,7 @@ def test_a_small_job_that_takes_long_is_written_as_running_once(world: World) ->
         world.look()
         world.later(3)
         world.work()
-    assert world.store.writes == ["create", "status Queued", "status Running", "status Succeeded"]
+    assert world.store.writes == ["create", "status Running", "status Succeeded"]
 
 
 def test_a_finished_jobs_uploads_and_files_go_with_it_and_outputs_stay(world: World) -> None:

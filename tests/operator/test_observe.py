@@ -77,5 +77,7 @@ def test_tasks_that_were_sent_keep_a_job_in_the_pool(world: World) -> None:
     assert len(world.queue.tasks) == 3
     world.queue.alive = 0
     world.look()
+    world.later(1)
+    world.look()
     assert not world.jobs.created
     assert world.status().state is State.QUEUED

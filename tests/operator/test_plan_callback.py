@@ -60,7 +60,7 @@ def test_a_job_without_a_callback_costs_no_write_more(world: World) -> None:
     status = world.settle()
     let(world, 120)
     assert (status.callback, world.sent) == (None, [])
-    assert world.store.writes == ["create", "status Queued", "status Succeeded"]
+    assert world.store.writes == ["create", "status Succeeded"]
 
 
 def test_a_callback_costs_one_write_more_and_is_sent_once(world: World) -> None:
@@ -69,7 +69,7 @@ def test_a_callback_costs_one_write_more_and_is_sent_once(world: World) -> None:
     assert [each for _, each in world.sent] == [message]
     assert state(world) is CallbackState.DELIVERED
     assert world.status().is_true(ConditionType.CALLBACK_DELIVERED)
-    assert world.store.writes == ["create", "status Queued", "status Succeeded", "status Succeeded"]
+    assert world.store.writes == ["create", "status Succeeded", "status Succeeded"]
     assert [each.reason for each in world.events.told] == [Reason.SUCCEEDED]
 
 

@@ -48,8 +48,12 @@ def current(job: ImageJob) -> int:
     return wanted(job.spec) if reopens(job) or not job.status.attempt else job.status.attempt
 
 
-def opened(job: ImageJob, now: datetime) -> Status:
-    """Return the status to go on from: that of the job, or a fresh one where an attempt begins."""
+def opened(job: ImageJob, now: datetime, met: datetime | None = None) -> Status:
+    """Return the status to go on from: that of the job, or a fresh one where an attempt begins.
+
+    Args:
+        met: When the job was first seen, since when it waits although that was not written.
+    """
     status, total = job.status, job.spec.total
     if reopens(job):
         return replace(
@@ -58,7 +62,7 @@ def opened(job: ImageJob, now: datetime) -> Status:
             queued=now, started=None, completed=None, duration_seconds=None, callback=None,
         )  # fmt: skip
     if not status.attempt:
-        return replace(status, counts=Counts(total), attempt=current(job), queued=now)
+        return replace(status, counts=Counts(total), attempt=current(job), queued=met or now)
     return status if status.queued else replace(status, queued=now)
 
 

@@ -52,9 +52,9 @@ class Memory:
     def meet(self, job: ImageJob, now: datetime) -> Remains | None:
         """Note a job as it stands; return the remains of another one that had its name."""
         remains = Remains.of(job)
-        before, past = self._jobs.get(job.key, (remains, Past()))
+        before, past = self._jobs.get(job.key, (remains, Past(met=now)))
         if before.uid != job.uid:
-            past = Past()
+            past = Past(met=now)
         if job.deleting and past.deleting_since is None:
             past = replace(past, deleting_since=now)
         self._jobs[job.key] = remains, past

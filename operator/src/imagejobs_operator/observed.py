@@ -84,12 +84,14 @@ class Past:
     """What this process remembers of a job; a restart forgets it, and nothing but haste is lost.
 
     Attributes:
+        met: When it first saw the job.
         written: When it last wrote the status.
         announced: When it last announced counts, and which.
         deleting_since: When it first saw that the job is being deleted.
         answer: What came of the last try to deliver its callback.
     """
 
+    met: datetime | None = None
     written: datetime | None = None
     announced: datetime | None = None
     announced_counts: Counts | None = None

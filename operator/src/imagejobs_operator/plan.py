@@ -29,7 +29,7 @@ def plan(job: ImageJob, seen: Observed, now: datetime, rules: Rules) -> tuple[Ac
     """Return what to do about a job, in order; () when nothing is to be done."""
     if job.deleting:
         return _deletion(job, seen, now)
-    case = Case(job, attempts.opened(job, now), seen, now, rules)
+    case = Case(job, attempts.opened(job, now, seen.past.met), seen, now, rules)
     if job.status.state.final and not attempts.reopens(job):
         return _ended(case)
     return _unfinished(case)

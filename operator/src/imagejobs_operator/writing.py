@@ -1,7 +1,7 @@
 """When a status is worth a write (pure): each change of state at once, progress of long jobs now and then, nothing that says the same.
 
-A small job is written when it is queued, perhaps when it runs long, and when it ended: with its creation, one event and its deletion
-that is at most six writes to the API server in its whole life.
+A small job that ends at once is written once. Else it is written when it is queued, perhaps when it runs long, and when it ended: with its creation,
+one event and its deletion that is at most six writes to the API server in its whole life.
 """
 
 from dataclasses import replace
@@ -10,13 +10,15 @@ from datetime import datetime
 from imagejobs_contract import limits
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.ports import Change
-from imagejobs_contract.status import Reason, State, Status
+from imagejobs_contract.status import ConditionType, Reason, State, Status
 from imagejobs_operator import conditions
 from imagejobs_operator.actions import Action, Announce, Emit, Requeue, WriteStatus
 from imagejobs_operator.observed import Case, Results
 
 WRITE_SECONDS = 2.0
 """Between two progress writes of one job; also, a small job that is done within this time is not written as running."""
+QUEUED_SECONDS = 1.0
+"""A small job that is done within this time of its first look is not written as queued."""
 ANNOUNCE_SECONDS = 1.0
 """Between two announcements of live counts of one job."""
 PROGRESS = ("counts", "estimated_remaining_seconds")
@@ -28,12 +30,11 @@ def write(case: Case, status: Status) -> tuple[Action, ...]:
     if status == before:
         return ()
     if not only_progress(before, status):
-        waits = _is_small(case.job) and before.state is State.QUEUED and status.state is State.RUNNING
+        early = _early(case, status) if _is_small(case.job) else 0.0
     elif _is_small(case.job) or not _is_a_step(before, status):
         return _live(case, status)
     else:
-        waits = True
-    early = _remaining(case.seen.past.written, WRITE_SECONDS, case.now) if waits else 0.0
+        early = _remaining(case.seen.past.written, WRITE_SECONDS, case.now)
     return (*_live(case, status), Requeue(early)) if early else (WriteStatus(status), announcement(case.job, status))
 
 
@@ -53,6 +54,21 @@ def announcement(job: ImageJob, status: Status) -> Announce:
 def only_progress(before: Status, after: Status) -> bool:
     """Tell whether nothing but the counts and what follows from them differs."""
     return replace(after, **{name: getattr(before, name) for name in PROGRESS}) == before
+
+
+def _early(case: Case, status: Status) -> float:
+    """Return how many seconds too early it is to write that a small job goes on: it may end meanwhile."""
+    past, before = case.seen.past, case.job.status.state
+    if before is State.PENDING and status.state in (State.QUEUED, State.RUNNING) and _is_plain(status):
+        return _remaining(past.met, QUEUED_SECONDS, case.now)
+    if before is State.QUEUED and status.state is State.RUNNING:
+        return _remaining(past.written, WRITE_SECONDS, case.now)
+    return 0.0
+
+
+def _is_plain(status: Status) -> bool:
+    """Tell whether a status says nothing that must be kept or seen at once: which Job does the work, or what is wrong."""
+    return not status.job_name and not any(each.type in (ConditionType.STALLED, ConditionType.CALLBACK_DELIVERED) for each in status.conditions)
 
 
 def _live(case: Case, status: Status) -> tuple[Action, ...]:
