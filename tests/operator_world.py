@@ -71,13 +71,13 @@ class World:
         """Let time pass."""
         self.time += timedelta(seconds=seconds)
 
-    def restart(self) -> None:
+    def restart(self, *, echoes: bool = True) -> None:
         """Start the operator anew; what it remembered is gone."""
         jobs = self.jobs if self.rules.jobs else None
         self.courier, memory = Courier(self._post), Memory()
         self.courier.tell(memory.answered)
         parts = Parts(self.store, self.board, self.queue, self.objects, jobs, self.events, self.courier)  # type: ignore[arg-type]
-        self._reconciler = Reconciler(parts, replace(self.rules, since=self.time), self.now, memory)
+        self._reconciler = Reconciler(parts, replace(self.rules, since=self.time), self.now, memory, echoes=echoes)
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Run to the end."""

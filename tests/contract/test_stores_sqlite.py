@@ -139,6 +139,51 @@ def test_a_write_of_another_process_is_heard_within_a_blink(path):
     assert sorted(delays)[10] < 0.03
 
 
+def test_a_store_without_echoes_tells_what_others_write_even_to_its_own_jobs(path):
+    async def scenario(_: SqliteStore) -> None:
+        store, other = SqliteStore(path, echoes=False), SqliteStore(path)
+        await other.create(new("before"))
+        feed = store.changes()
+        assert (await anext(feed)).name == "before"
+        for n in range(3):
+            own = await store.create(new(f"own-{n}"))
+            await asyncio.sleep(0.05)
+            await other.delete(own.key)
+            assert (await asyncio.wait_for(anext(feed), 5)).name == f"own-{n}"
+            await other.create(new(f"other-{n}"))
+            assert (await asyncio.wait_for(anext(feed), 5)).name == f"other-{n}"
+        await store.create(new("last"))
+        heard = asyncio.ensure_future(anext(feed))
+        done, _ = await asyncio.wait({heard}, timeout=0.3)
+        assert not done
+        heard.cancel()
+        await asyncio.gather(heard, return_exceptions=True)
+        for each in (store, other):
+            await each.close()
+
+    play(path, scenario)
+
+
+def test_a_store_without_echoes_is_told_of_a_write_whose_end_it_did_not_see(path):
+    async def scenario(_: SqliteStore) -> None:
+        store = SqliteStore(path, echoes=False)
+        await store.create(new("before"))
+        feed = store.changes()
+        await anext(feed)
+        lock = sqlite3.connect(path, isolation_level=None)
+        lock.execute("BEGIN IMMEDIATE")
+        writing = asyncio.ensure_future(store.create(new("cancelled")))
+        await asyncio.sleep(0.1)
+        writing.cancel()
+        lock.execute("ROLLBACK")
+        lock.close()
+        assert (await asyncio.wait_for(anext(feed), 5)).name == "cancelled"
+        await feed.aclose()
+        await store.close()
+
+    play(path, scenario)
+
+
 def test_waiting_for_changes_costs_a_small_part_of_a_core(path):
     async def scenario(store: SqliteStore) -> None:
         await store.create(new())

@@ -73,6 +73,19 @@ def test_a_callback_costs_one_write_more_and_is_sent_once(world: World) -> None:
     assert [each.reason for each in world.events.told] == [Reason.SUCCEEDED]
 
 
+@pytest.mark.parametrize(("url", "seconds"), [(URL, 0.0), (None, None)], ids=["with a callback", "without"])
+def test_an_operator_that_does_not_hear_of_its_own_writes_looks_again_only_for_what_is_left(
+    world: World, url: str | None, seconds: float | None
+) -> None:
+    world.restart(echoes=False)
+    world.create(wish(callback_url=url))
+    world.look()
+    world.work()
+    again = world.look()
+    assert again
+    assert (world.status().state, again.after_seconds) == (State.SUCCEEDED, seconds)
+
+
 @pytest.mark.parametrize("end", ["failed", "cancelled", "late", "Job"])
 def test_every_end_is_told(world: World, end: str) -> None:
     job = wish(cancel=end == "cancelled") if end != "Job" else spec(20, callback_url=URL, items_per_pod=10)

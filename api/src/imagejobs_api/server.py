@@ -122,4 +122,4 @@ async def _store(settings: Settings, namespaces: set[str]) -> JobStore:
         return kubernetes.KubernetesStore(await kubernetes_calls.connect(settings.kubeconfig or None), sorted(namespaces))
     from imagejobs_contract.stores.sqlite import SqliteStore
 
-    return SqliteStore(Path(settings.job_store.removeprefix(SQLITE)))
+    return SqliteStore(Path(settings.job_store.removeprefix(SQLITE)), echoes=False)  # `NotingStore` has noted them

@@ -47,10 +47,17 @@ class RedisTaskQueue:
 
     async def send(self, tasks: Sequence[Task]) -> None:
         """Put tasks on the stream and note where each one lies, atomically per task; what lies there already is left as it is."""
-        async with translated(self._redis), self._redis.pipeline(transaction=False) as pipe:
-            for task in tasks:
-                await self._send([keys.TASKS, keys.sent(task.uid)], [task.index, task.to_json(), keys.JOB_SECONDS], client=pipe)
-            await pipe.execute()
+        async with translated(self._redis):
+            if len(tasks) == 1:
+                await self._put(tasks[0])  # a pipeline would first ask whether the script is known
+                return
+            async with self._redis.pipeline(transaction=False) as pipe:
+                for task in tasks:
+                    await self._put(task, pipe)
+                await pipe.execute()
+
+    async def _put(self, task: Task, client: Redis | None = None) -> None:
+        await self._send([keys.TASKS, keys.sent(task.uid)], [task.index, task.to_json(), keys.JOB_SECONDS], client=client)
 
     async def waiting(self, uid: str) -> frozenset[int]:
         """Return the indexes of a job's images that are on the stream, taken or not.

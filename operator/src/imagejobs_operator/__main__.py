@@ -53,7 +53,7 @@ async def run(settings: Settings) -> int:
     courier = _courier(settings)
     async with _parts(settings, courier) as parts:
         metrics, memory = Metrics(), Memory()
-        queue = WorkQueue(metrics.timed(Reconciler(parts, _rules(settings), utc_now, memory)), settings.concurrency)
+        queue = WorkQueue(metrics.timed(Reconciler(parts, _rules(settings), utc_now, memory, echoes=settings.sqlite is None)), settings.concurrency)
         metrics.watch(queue, memory)
         if courier:
             courier.tell(lambda key, answer: _heard(memory, queue, key, answer))
@@ -112,7 +112,7 @@ async def _parts(settings: Settings, courier: Courier | None) -> AsyncIterator[P
         from imagejobs_contract.stores.sqlite import SqliteStore
         from imagejobs_operator.events import LogEvents
 
-        parts = Parts(SqliteStore(settings.sqlite), board, tasks, objects, None, LogEvents(), courier)
+        parts = Parts(SqliteStore(settings.sqlite, echoes=False), board, tasks, objects, None, LogEvents(), courier)
     else:
         from imagejobs_operator.cluster import parts_of
 

@@ -16,15 +16,18 @@ class NoJobs(Exception):
     """Raised when a Job is asked for where there is no Kubernetes: a mistake of ours."""
 
 
-async def act(parts: Parts, job: ImageJob, action: Action) -> None:
-    """Carry out an action about a job.
+async def act(parts: Parts, job: ImageJob, action: Action) -> ImageJob | None:
+    """Carry out an action about a job, and return the job as it stands then, if its status was written.
 
     Raises:
         ImageJobsError: As the port says.
     """
+    if isinstance(action, actions.WriteStatus):
+        return await parts.store.put_status(job, action.status)
     step = _on_pool(parts, job, action) or _on_child(parts, job, action) or _on_files(parts, job, action) or _on_record(parts, job, action)
     if step is not None:
         await step
+    return None
 
 
 async def clear_away(parts: Parts, remains: Remains) -> None:
@@ -88,8 +91,6 @@ def _on_files(parts: Parts, job: ImageJob, action: Action) -> Awaitable[None] | 
 
 def _on_record(parts: Parts, job: ImageJob, action: Action) -> Awaitable[object] | None:
     match action:
-        case actions.WriteStatus():
-            return parts.store.put_status(job, action.status)
         case actions.Emit():
             return parts.events.emit(job, action)
         case actions.Deliver():

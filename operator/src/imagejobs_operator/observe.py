@@ -1,7 +1,9 @@
-"""Reads what a decision needs, and no more: an ended job costs nothing here, a pool job three short questions to Redis."""
+"""Reads what a decision needs, and no more: an ended job costs nothing here, a pool job two or three short questions to Redis."""
 
 import asyncio
 import logging
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.imagejob import ImageJob
@@ -11,11 +13,12 @@ from imagejobs_operator import attempts
 from imagejobs_operator.attempts import Runner
 from imagejobs_operator.observed import Child, Observed, Past, Rules
 from imagejobs_operator.parts import Parts
+from imagejobs_operator.plan_pool import UNATTENDED_SECONDS
 
 log = logging.getLogger(__name__)
 
 
-async def observe(parts: Parts, job: ImageJob, past: Past, rules: Rules) -> Observed:
+async def observe(parts: Parts, job: ImageJob, past: Past, rules: Rules, now: datetime) -> Observed:
     """Return what is to be known of a job.
 
     Raises:
@@ -27,7 +30,7 @@ async def observe(parts: Parts, job: ImageJob, past: Past, rules: Rules) -> Obse
         return Observed(past=past)
     runner, attempt = attempts.fixed_runner(job, rules), attempts.current(job)
     if runner is Runner.POOL:
-        return await _pool(parts, job, Observed(past=past))
+        return await _pool(parts, job, Observed(workers=None, past=past), crew=_may_be_alone(past, now))
     if runner is Runner.JOB:
         return Observed(child=await _child(parts, job, attempt), counts=await _counts(parts, job), past=past)
     if runner is Runner.NOBODY:
@@ -35,11 +38,23 @@ async def observe(parts: Parts, job: ImageJob, past: Past, rules: Rules) -> Obse
     return await _pool(parts, job, Observed(child=await _child(parts, job, attempt), past=past))
 
 
-async def _pool(parts: Parts, job: ImageJob, seen: Observed) -> Observed:
+async def _pool(parts: Parts, job: ImageJob, seen: Observed, *, crew: bool = True) -> Observed:
+    """Return what is known of images in the pool.
+
+    Args:
+        crew: Whether to ask for workers, too.
+    """
     # In this order: an image that ends between the two reads is then seen as ended, never as lost.
     waiting = await parts.queue.waiting(job.uid)
+    if not crew:
+        return replace(seen, waiting=waiting, outcomes=await parts.board.outcomes(job.uid))
     outcomes, workers = await asyncio.gather(parts.board.outcomes(job.uid), parts.queue.workers())
-    return Observed(waiting, outcomes, None, workers, seen.child, None, seen.past)
+    return replace(seen, waiting=waiting, outcomes=outcomes, workers=workers)
+
+
+def _may_be_alone(past: Past, now: datetime) -> bool:
+    """Tell whether it matters that no worker shows itself; of a job that is settled on the pool it does not at first."""
+    return past.met is None or now - past.met >= timedelta(seconds=UNATTENDED_SECONDS)
 
 
 async def _child(parts: Parts, job: ImageJob, attempt: int) -> Child:

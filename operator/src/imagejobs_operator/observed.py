@@ -107,14 +107,14 @@ class Observed:
         waiting: Images on the pool's queue, taken or not; read before `outcomes`, so that an image in neither is nowhere.
         outcomes: What the board knows of ended images, of any attempt.
         counts: The board's sums, or None if it knows nothing.
-        workers: Pool workers seen lately.
+        workers: Pool workers seen lately; None if it did not matter.
         results: None as long as S3 was not asked; `plan` then answers with `CollectResults` where it needs them.
     """
 
     waiting: frozenset[int] = frozenset()
     outcomes: Mapping[int, Outcome] = field(default_factory=dict)
     counts: Counts | None = None
-    workers: int = 0
+    workers: int | None = 0
     child: Child = Child()
     results: Results | None = None
     past: Past = Past()

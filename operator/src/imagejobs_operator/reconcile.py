@@ -37,9 +37,15 @@ LOOK_SECONDS = 240.0
 
 
 class Reconciler:
-    """Brings jobs to where their specs want them, one look at a time. Different keys may be looked at concurrently, one key not."""
+    """Brings jobs to where their specs want them, one look at a time. Different keys may be looked at concurrently, one key not.
 
-    def __init__(self, parts: Parts, rules: Rules, clock: Clock, memory: Memory | None = None) -> None:
+    Args:
+        echoes: Whether our own writes bring a job back for another look. Where they do not, what is to be done after a write is asked at once,
+            and only if there is anything the job comes again.
+    """
+
+    def __init__(self, parts: Parts, rules: Rules, clock: Clock, memory: Memory | None = None, *, echoes: bool = True) -> None:
+        self._echoes = echoes
         self._parts = parts
         self._rules = rules
         self._clock = clock
@@ -68,19 +74,27 @@ class Reconciler:
             return await self._unreadable(ex)
         logs.tell(**about(job))
         await self._clear(self._memory.meet(job, self._clock()))
-        seen = await observe(self._parts, job, self._memory.past(key), self._rules)
+        seen = await observe(self._parts, job, self._memory.past(key), self._rules, self._clock())
         return await self._carry_out(job, seen)
 
     async def _carry_out(self, job: ImageJob, seen: Observed) -> Again:
         todo = plan(job, seen, self._clock(), self._rules)
+        written = None
         for action in todo:
             if isinstance(action, actions.CollectResults):
                 read = await self._collected(job, seen, action)
                 return await self._carry_out(job, replace(seen, results=read))
-            await self._do(job, seen, action)
+            written = await self._do(job, seen, action) or written
+        if written is not None and not self._echoes:
+            todo = self._rest(written, seen)
         after = min((each.after_seconds for each in todo if isinstance(each, actions.Requeue)), default=None)
         busy = job.spec.total >= RESTS_FROM and job.status.state in (State.QUEUED, State.RUNNING)
         return Again(after, REST_SECONDS if busy else 0.0)
+
+    def _rest(self, job: ImageJob, seen: Observed) -> tuple[Action, ...]:
+        """Return when to look again after a write: at once if there is more to do."""
+        todo = plan(job, replace(seen, past=self._memory.past(job.key)), self._clock(), self._rules)
+        return todo if all(isinstance(each, actions.Requeue) for each in todo) else (actions.Requeue(0.0),)
 
     async def _collected(self, job: ImageJob, seen: Observed, action: actions.CollectResults) -> Results:
         try:
@@ -89,18 +103,20 @@ class Reconciler:
             await self._say_why(job, seen, action, ex)
             raise
 
-    async def _do(self, job: ImageJob, seen: Observed, action: Action) -> None:
+    async def _do(self, job: ImageJob, seen: Observed, action: Action) -> ImageJob | None:
+        """Carry out an action; return the job if it was written."""
         try:
-            await act(self._parts, job, action)
+            written = await act(self._parts, job, action)
         except Conflict:
             raise
         except ImageJobsError as ex:
             if isinstance(action, actions.CAN_BE_MISSED):
                 log.warning("skipped", extra={"action": type(action).__name__, "reason": ex.message})
-                return
+                return None
             await self._say_why(job, seen, action, ex)
             raise
         self._remember(job, action)
+        return written
 
     def _remember(self, job: ImageJob, action: Action) -> None:
         if isinstance(action, actions.WriteStatus):
@@ -134,7 +150,7 @@ class Reconciler:
         job, now = ex.job, self._clock()
         await self._clear(self._memory.meet(job, now))
         if job.deleting:
-            return await self._carry_out(job, await observe(self._parts, job, self._memory.past(job.key), self._rules))
+            return await self._carry_out(job, await observe(self._parts, job, self._memory.past(job.key), self._rules, now))
         status = conditions.refused(job, now, ex.message)
         if status != job.status:
             try:

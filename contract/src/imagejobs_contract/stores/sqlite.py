@@ -5,6 +5,7 @@ All work on the file happens in one thread of this store's own, so the event loo
 
 import asyncio
 import sqlite3
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -21,11 +22,23 @@ from imagejobs_contract.stores.sqlite_schema import connect, transaction, transl
 T = TypeVar("T")
 
 
-class SqliteStore:
-    """ImageJobs in a SQLite file, which is made when it is first needed."""
+KEPT_OWN = 1_000
+"""Own writes that are remembered; a feed that lags by more tells of those before them as of everybody's."""
 
-    def __init__(self, path: Path) -> None:
+
+class SqliteStore:
+    """ImageJobs in a SQLite file, which is made when it is first needed.
+
+    Args:
+        path: The file.
+        echoes: Whether `changes` tells of what was written through this store, too. Who knows what it wrote can spare itself another read of it;
+            of writes whose end it did not see, as it was cancelled, it is told.
+    """
+
+    def __init__(self, path: Path, *, echoes: bool = True) -> None:
         self._path = path
+        self._echoes = echoes
+        self._own: deque[int] = deque(maxlen=KEPT_OWN)
         self._thread = ThreadPoolExecutor(1, "imagejobs-sqlite")
         self._connection: sqlite3.Connection | None = None
         self._closed = False
@@ -68,7 +81,7 @@ class SqliteStore:
         Raises:
             Unavailable: The file cannot be read; begin again.
         """
-        return feed(self._path)
+        return feed(self._path, (lambda: ()) if self._echoes else self._own.copy)
 
     async def close(self) -> None:
         """Close the file and end the thread; to close twice is no error."""
@@ -78,12 +91,16 @@ class SqliteStore:
             self._thread.shutdown(wait=False)
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        def committed() -> T:
+        def committed() -> tuple[T, range]:
             db = self._connected()
             with transaction(db):
-                return work(db)
+                before = sqlite_reads.last_revision(db)
+                result = work(db)
+                return result, range(before + 1, sqlite_reads.last_revision(db) + 1)
 
-        return await self._run(committed)
+        result, revisions = await self._run(committed)
+        self._own.extend(revisions)
+        return result
 
     async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         return await self._run(lambda: work(self._connected()))

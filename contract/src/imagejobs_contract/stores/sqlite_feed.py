@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,15 +17,20 @@ POLL_SECONDS, IDLE_POLL_SECONDS = 0.01, 0.018
 later, nearly all of it for waking up; the question itself, a look into shared memory, takes 13 us.
 """
 IDLE_AFTER_SECONDS = 1.0
+Known = Callable[[], Collection[int]]
 
 
-async def feed(path: Path) -> AsyncIterator[JobKey]:
+async def feed(path: Path, known: Known) -> AsyncIterator[JobKey]:
     """Yield every key there is, then each that any process writes or deletes.
+
+    Args:
+        path: The file.
+        known: Called in the feed's thread; returns numbers of changes that need not be told.
 
     Raises:
         Unavailable, Misconfigured: The file cannot be read.
     """
-    watcher = _Watcher(path)
+    watcher = _Watcher(path, known)
     thread = ThreadPoolExecutor(1, "imagejobs-sqlite-feed")
     try:
         while True:
@@ -40,9 +45,10 @@ async def feed(path: Path) -> AsyncIterator[JobKey]:
 class _Watcher:
     """A connection that never writes: a connection's data version tells of the commits of all others."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, known: Known) -> None:
         self.stopped = threading.Event()
         self._path = path
+        self._known = known
         self._connection: sqlite3.Connection | None = None
         self._version = 0
         self._revision = 0
@@ -61,7 +67,7 @@ class _Watcher:
             seen = self._revision
             # Versions are noted before rows are read: what comes in between is told twice rather than never.
             self._version, self._revision = _data_version(self._connection), sqlite_reads.last_revision(self._connection)
-            return sqlite_reads.changed_since(self._connection, seen)
+            return sqlite_reads.changed_since(self._connection, seen, self._known())
 
     def close(self) -> None:
         """Close the connection."""

@@ -3,6 +3,7 @@
 import json
 import re
 import sqlite3
+from collections.abc import Collection
 from typing import Any
 
 from imagejobs_contract import names
@@ -53,13 +54,20 @@ def last_revision(db: sqlite3.Connection) -> int:
     return int(db.execute("SELECT coalesce(max(revision), 0) FROM changes").fetchone()[0])
 
 
-def changed_since(db: sqlite3.Connection, revision: int) -> list[JobKey]:
-    """Return the keys that were written after that change, each once, in order; everything there is if some of that is forgotten."""
+def changed_since(db: sqlite3.Connection, revision: int, known: Collection[int] = ()) -> list[JobKey]:
+    """Return the keys that were written after that change, each once, in order; everything there is if some of that is forgotten.
+
+    Args:
+        db: The file.
+        revision: The change.
+        known: Changes that are left out.
+    """
     oldest = db.execute("SELECT min(revision) FROM changes").fetchone()[0]
     if oldest is not None and oldest > revision + 1:
         return keys(db)
-    rows = db.execute("SELECT namespace, name FROM changes WHERE revision > ? GROUP BY 1, 2 ORDER BY max(revision)", (revision,))
-    return [JobKey(*row) for row in rows]
+    rows = db.execute("SELECT revision, namespace, name FROM changes WHERE revision > ? ORDER BY revision DESC", (revision,))
+    newest_first = dict.fromkeys(JobKey(*key) for number, *key in rows if number not in known)
+    return list(reversed(newest_first))
 
 
 def _readable(row: tuple[Any, ...]) -> ImageJob | None:
