@@ -29,7 +29,7 @@ def target(folder: Path) -> Iterator[dict[str, str]]:
             "DEFAULT_WAIT_SECONDS": "1",
         }
         with localstack.running(folder / "data", "--workers", "1", environ=environ) as stack:
-            yield {"FUZZ_URL": stack.url, "FUZZ_KEY": key, "FUZZ_SITE": site.url("")}
+            yield {"FUZZ_FOLDER": str(folder), "FUZZ_URL": stack.url, "FUZZ_KEY": key, "FUZZ_SITE": site.url("")}
 
 
 def fuzz(environ: dict[str, str], *options: str, document: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -44,4 +44,7 @@ def fuzz(environ: dict[str, str], *options: str, document: Path | None = None) -
         "--header", f"Authorization: Bearer {environ['FUZZ_KEY']}", "--checks", "all", "--warnings", "off", *options,
     ]  # fmt: skip
     more = {"SCHEMATHESIS_HOOKS": "api_hooks", "PYTHONPATH": str(FUZZ), "NO_COLOR": "1"}
-    return subprocess.run(command, env=os.environ | environ | more, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    # It keeps what it found in the folder where it runs, and tries that first the next time.
+    return subprocess.run(
+        command, env=os.environ | environ | more, cwd=environ["FUZZ_FOLDER"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
