@@ -66,6 +66,34 @@ def imagejob(name: str, keys: Iterable[str], **spec: Any) -> dict[str, Any]:
     return {"apiVersion": "imagejobs.dev/v1alpha1", "kind": "ImageJob", "metadata": {"name": name}, "spec": body}
 
 
+def image_site(files: dict[str, bytes]) -> list[dict[str, Any]]:
+    """Return a web server, in a pod that restricted namespaces take, with its service and its files."""
+    labels = {"app": "images"}
+    image = next(each["image"] for each in read("deployment", f"{RELEASE}-api")["spec"]["template"]["spec"]["containers"])
+    container = {
+        "name": "images", "image": image, "command": ["python", "-m", "http.server", "8080", "--directory", "/images"],
+        "securityContext": {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}},
+        "volumeMounts": [{"name": "images", "mountPath": "/images"}],
+        "readinessProbe": {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1},
+    }  # fmt: skip
+    spec = {
+        "containers": [container], "volumes": [{"name": "images", "configMap": {"name": "images"}}], "automountServiceAccountToken": False,
+        "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
+        "terminationGracePeriodSeconds": 0,
+    }  # fmt: skip
+    data = {name: base64.b64encode(content).decode() for name, content in files.items()}
+    return [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "images"}, "binaryData": data},
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "images", "labels": labels}, "spec": spec},
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "images"},
+            "spec": {"selector": labels, "ports": [{"port": 80, "targetPort": 8080}]},
+        },
+    ]
+
+
 def finished(name: str, seconds: float = 120, namespace: str = NAMESPACE) -> dict[str, Any]:
     """Wait with kubectl until an ImageJob is finished, and return its status."""
     kubectl("wait", "--for=condition=Finished", f"--timeout={seconds:g}s", f"imagejob/{name}", namespace=namespace, timeout=seconds + 10)

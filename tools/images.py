@@ -7,15 +7,18 @@ import argparse
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCKERFILES = {
-    "imagejobs-api": "api/Dockerfile",
-    "imagejobs-operator": "operator/Dockerfile",
-    "imagejobs-worker": "worker/Dockerfile",
-    "imagejobs-dev": "charts/dev/Dockerfile",
+IMAGES: Mapping[str, Sequence[str]] = {
+    "imagejobs-api": ["--file", "api/Dockerfile"],
+    "imagejobs-operator": ["--file", "operator/Dockerfile"],
+    "imagejobs-worker": ["--file", "worker/Dockerfile"],
+    "imagejobs-worker-faces": ["--file", "worker/Dockerfile", "--build-arg", "EXTRAS=heic,simd,face"],
+    "imagejobs-dev": ["--file", "charts/dev/Dockerfile"],
 }
+"""Name -> what docker is told besides what all are."""
 MAX_WORKER_BYTES = 150 * 10**6
 """How much larger than its base the worker's image may be."""
 
@@ -31,17 +34,20 @@ def revision() -> str:
     return found.stdout.strip() or "unknown"
 
 
-def build(docker: str, image: str, dockerfile: str, base: str, tag: str) -> int:
+def common(base: str, tag: str) -> list[str]:
+    """Return what docker is told for every image."""
+    return ["--build-arg", f"BASE_IMAGE={base}", "--build-arg", f"VERSION={tag}", "--build-arg", f"REVISION={revision()}"]
+
+
+def build(docker: str, image: str, arguments: Sequence[str]) -> int:
     """Build an image and return its size in bytes."""
-    arguments = ["--build-arg", f"BASE_IMAGE={base}", "--build-arg", f"VERSION={tag}", "--build-arg", f"REVISION={revision()}"]
-    run(docker, "build", "--quiet", "--file", dockerfile, "--tag", image, *arguments, ".")
+    run(docker, "build", "--quiet", "--tag", image, *arguments, ".")
     return size(docker, image)
 
 
-def publish(docker: str, image: str, dockerfile: str, base: str, tag: str, platforms: str) -> None:
+def publish(docker: str, image: str, arguments: Sequence[str], platforms: str) -> None:
     """Build an image for several kinds of machines and push it: such an image exists only in a registry."""
-    arguments = ["--build-arg", f"BASE_IMAGE={base}", "--build-arg", f"VERSION={tag}", "--build-arg", f"REVISION={revision()}"]
-    run(docker, "buildx", "build", "--platform", platforms, "--push", "--file", dockerfile, "--tag", image, *arguments, ".")
+    run(docker, "buildx", "build", "--platform", platforms, "--push", "--provenance=mode=max", "--sbom=true", "--tag", image, *arguments, ".")
 
 
 def size(docker: str, image: str) -> int:
@@ -61,18 +67,19 @@ def main() -> int:
     docker = os.environ.get("DOCKER", "docker")
     base = os.environ.get("BASE_IMAGE", "python:3.13-slim")
     registry = os.environ.get("REGISTRY", "ghcr.io/imagejobs")
-    images = {f"{registry}/{name}:{options.tag}": dockerfile for name, dockerfile in DOCKERFILES.items()}
+    shared = common(base, options.tag)
+    images = {f"{registry}/{name}:{options.tag}": [*shared, *own] for name, own in IMAGES.items()}
     if options.push:
-        for image, dockerfile in images.items():
-            publish(docker, image, dockerfile, base, options.tag, options.platforms)
+        for image, arguments in images.items():
+            publish(docker, image, arguments, options.platforms)
         return 0
-    sizes = {image: build(docker, image, dockerfile, base, options.tag) for image, dockerfile in images.items()}
+    sizes = {image: build(docker, image, arguments) for image, arguments in images.items()}
     base_bytes = size(docker, base)
     for image, total in sizes.items():
         sys.stdout.write(f"{image}  {total / 1e6:.0f} MB, {(total - base_bytes) / 1e6:.0f} MB above {base}\n")
     if options.kind:
         run("kind", "load", "docker-image", "--name", options.kind, *images)
-    worker = next(total for image, total in sizes.items() if "imagejobs-worker" in image)
+    worker = sizes[f"{registry}/imagejobs-worker:{options.tag}"]
     if worker - base_bytes > MAX_WORKER_BYTES:
         sys.stderr.write("the worker's image has grown too large\n")
         return 1

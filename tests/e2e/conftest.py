@@ -59,3 +59,11 @@ def namespace() -> Iterator[str]:
     fresh_namespace(name)
     yield name
     subprocess.run(["kubectl", "delete", "namespace", name, "--wait=false"], check=False, timeout=60)
+
+
+@pytest.fixture(scope="session")
+def site(release: str) -> str:
+    """The URL of a web server in the cluster that has `bridge-2725x2225.jpg`; the release may fetch from the services' network."""
+    e2e.apply(*e2e.image_site({"bridge-2725x2225.jpg": e2e.photo()}))
+    e2e.kubectl("wait", "--for=condition=Ready", "--timeout=60s", "pod/images")
+    return f"http://images.{e2e.NAMESPACE}.svc"

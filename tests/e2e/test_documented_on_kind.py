@@ -1,0 +1,22 @@
+"""Every curl call of the docs, typed against the release: what `make run` answers, a cluster answers too."""
+
+import pytest
+
+import documented
+import e2e_cluster as e2e
+
+CALLS = documented.every_call(e2e.ROOT / "docs")
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory, site, s3):
+    folder = tmp_path_factory.mktemp("documented")
+    documented.lay_out(folder, e2e.photo())
+    for key in documented.BUCKET_FILES:
+        s3.put_object(Bucket=e2e.BUCKET, Key=key, Body=e2e.photo(), ContentType="image/jpeg")
+    return documented.Service(e2e.API, folder, e2e.api_key(), {"https://images.example.org": site})
+
+
+@pytest.mark.parametrize("call", CALLS, ids=documented.name)
+def test_a_call_is_answered_as_the_page_shows(service, call):
+    service.play(call)

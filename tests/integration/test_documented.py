@@ -1,0 +1,50 @@
+"""Every curl call of the docs, typed against `imagejobs local`; the e2e suite does the same against a cluster."""
+
+import contextlib
+import json
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import boto3
+import pytest
+
+import documented
+import localstack
+from image_site import image_site
+
+CALLS = documented.every_call(Path(__file__).resolve().parents[2] / "docs")
+
+
+def fill_bucket(stack: localstack.LocalStack, photo: bytes) -> None:
+    """Put the photos into the stack's bucket; a link tells where its S3 is."""
+    with localstack.client(stack) as client:
+        link = client.resize(photo, width=10).json()["download_url"]
+    keys = json.loads((stack.data / "s3-credentials.json").read_text())
+    s3 = boto3.client(
+        "s3", endpoint_url="http://" + urlsplit(link).netloc, region_name="us-east-1", aws_access_key_id=keys["access_key_id"],
+        aws_secret_access_key=keys["secret_access_key"],
+    )  # fmt: skip
+    with contextlib.closing(s3):
+        for key in documented.BUCKET_FILES:
+            s3.put_object(Bucket="imagejobs", Key=key, Body=photo)
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("documented")
+    documented.lay_out(folder, localstack.photo())
+    with image_site() as site:
+        site.bodies = {"/bridge-2725x2225.jpg": localstack.photo()}
+        environ = {"ALLOWED_PRIVATE_SOURCES": "127.0.0.1/32", "SOURCE_PREFIXES": "photos/"}
+        with localstack.running(folder / "data", "--workers", "1", environ=environ) as stack:
+            fill_bucket(stack, localstack.photo())
+            yield documented.Service(stack.url, folder, elsewhere={"https://images.example.org": site.url("")})
+
+
+def test_there_are_calls():
+    assert len(CALLS) > 20
+
+
+@pytest.mark.parametrize("call", CALLS, ids=documented.name)
+def test_a_call_is_answered_as_the_page_shows(service, call):
+    service.play(call)
