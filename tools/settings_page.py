@@ -39,6 +39,7 @@ MEANINGS = {
     "DRAIN_SECONDS": "How long running requests of the API may go on after SIGTERM: uploads, streams, archives; then they are cut. Below the pod's "
     "`terminationGracePeriodSeconds`.",
     "DNS64_PREFIX": "Prefix (96 bits) under which DNS64 shows IPv4 hosts, such as `64:ff9b::/96`: there the IPv4 address decides.",
+    "FIND_FACES": "Whether jobs with `gravity=face` are taken: `false` where workers lack `imagejobs-worker[face]`, which then need not fail them.",
     "GRACE_SECONDS": "How long images in hand may take after SIGTERM; below the pod's `terminationGracePeriodSeconds`.",
     "HEALTH_LISTEN": "Address and port of `/healthz` and `/readyz` for probes, of the operator and of pool workers; without it there are none.",
     "JOBS_ENABLED": "Whether Indexed Jobs may be used; on by default where the store is Kubernetes.",

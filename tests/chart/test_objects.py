@@ -174,6 +174,19 @@ def test_the_services_own_names_are_among_the_hosts_under_which_the_api_answers(
     assert {"images.example.com", "imagejobs-api", "imagejobs-api.pictures.svc", "127.0.0.1"} <= set(found)
 
 
+def test_workers_that_find_faces_are_another_image_and_the_api_is_told():
+    def seen(*arguments):
+        objects = render(*case("minimal"), "--set", "image.tag=v1", *arguments)
+        given = {}
+        for name in ("api", "operator", "pool"):
+            container = one(objects, "Deployment", f"imagejobs-{name}")["spec"]["template"]["spec"]["containers"][0]
+            given |= {each["name"]: each.get("value") for each in container["env"]} | {name: container["image"]}
+        return [given["FIND_FACES"], given["WORKER_IMAGE"].rpartition("/")[2], given["pool"].rpartition("/")[2]]
+
+    assert seen() == ["false", "imagejobs-worker:v1", "imagejobs-worker:v1"]
+    assert seen("--set", "worker.faces=true") == ["true", "imagejobs-worker-faces:v1", "imagejobs-worker-faces:v1"]
+
+
 def test_images_can_be_pinned_by_digest():
     digest = "sha256:" + "a" * 64
     objects = render(*case("minimal"), "--set", f"image.digests.worker={digest},image.tag=1.2.3")

@@ -76,6 +76,12 @@ def test_wrong_options_are_all_named(pictures):
     assert {"width", "quality"} <= set(json.dumps(problem).replace('"', " ").replace(":", " ").split())
 
 
+def test_a_face_crop_says_what_has_to_be_installed_for_it(pictures):
+    problem = e2e.curl("-F", f"image=@{pictures}/photo.jpg", "-F", "width=100", "-F", "height=100", f"{e2e.API}/api/face-crop")
+    assert (problem["status"], problem["code"]) == (400, "invalid_options")
+    assert "worker.faces=true" in problem["errors"][0]["what"]
+
+
 def test_a_small_image_takes_less_than_a_second(release, capsys):
     body = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\nContent-Type: image/jpeg\r\n\r\n' + e2e.photo() + b"\r\n"
     body += b'--b\r\nContent-Disposition: form-data; name="width"\r\n\r\n200\r\n--b--\r\n'

@@ -55,6 +55,23 @@ def test_jobs_of_all_namespaces_run_if_asked_for(s3, namespace):
     assert e2e.finished("by-pool", 120, namespace)["state"] == "Succeeded"
 
 
+@pytest.mark.parametrize("execution", ["Pool", "Job"])
+def test_workers_find_faces_if_asked_for(s3, tmp_path, execution):
+    """Noise shows none: only who has looked can say so."""
+    upgrade(e2e.CHART, "--set", "worker.faces=true")
+    keys = e2e.put_photos(s3, "faces", 2, e2e.photo())
+    face = {"width": 100, "height": 100, "fit": "cover", "gravity": "face"}
+    name = f"faces-{execution.lower()}"
+    e2e.apply(
+        e2e.imagejob(name, keys, execution=execution, variants=[face]), e2e.imagejob(f"{name}-or-not", keys, variants=[face | {"noFace": "center"}])
+    )
+    assert {each["code"] for each in e2e.finished(name)["failures"]} == {"no_face_found"}
+    assert e2e.finished(f"{name}-or-not")["state"] == "Succeeded"
+    (tmp_path / "a.jpg").write_bytes(e2e.photo())
+    problem = e2e.curl("-F", f"image=@{tmp_path}/a.jpg", "-F", "width=100", "-F", "height=100", f"{e2e.API}/api/face-crop")
+    assert (problem["status"], problem["code"]) == (422, "no_face_found")
+
+
 def test_an_uninstall_leaves_the_definition_and_the_jobs(s3):
     keys = e2e.put_photos(s3, "uninstall", 2, e2e.photo())
     e2e.apply(e2e.imagejob("stays", keys))

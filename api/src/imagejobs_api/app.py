@@ -20,6 +20,7 @@ from imagejobs_api.callers.gate import Gate
 from imagejobs_api.connection import App, Request
 from imagejobs_api.downloads import Downloads
 from imagejobs_api.events import Events
+from imagejobs_api.faceless import FacelessStore
 from imagejobs_api.feeds import Feeds
 from imagejobs_api.forms import batch_form, crop_form, resize_form, url_form
 from imagejobs_api.health import Health, Ready
@@ -99,6 +100,8 @@ def create_app(
     if index is None:
         index = Index(limits.max_listed_jobs)
         store = NotingStore(store, index)
+    if not settings.find_faces:
+        store = FacelessStore(store, index)
     listed = index
     follower = Follower(store, index, {namespace, *(callers.namespaces if callers else ())})
     metrics = Metrics() if metrics is None else metrics

@@ -46,6 +46,7 @@ class Settings:
         sources: How far URLs of images may lead, as the workers are told.
         callbacks: How far callbacks may lead, as the operator is told.
         callbacks_signed: Whether there is a secret to sign them with; the operator has it, and nothing is kept of it here.
+        find_faces: Whether there are workers that crop around faces; False refuses jobs that ask for it.
         ready_parts: Which parts must be there for `/readyz` to answer 200; the others are reported only.
         metrics: Host and port on which metrics are shown, or None; never the API's own.
         allowed_hosts: What Host may name; () lets it name anything. Where only this machine is served and callers need no key: its own names.
@@ -71,6 +72,7 @@ class Settings:
     sources: Reach = field(default_factory=Reach)
     callbacks: Reach = field(default_factory=Reach)
     callbacks_signed: bool = False
+    find_faces: bool = True
     ready_parts: tuple[str, ...] = READY_PARTS
     metrics: tuple[str, int] | None = None
     allowed_hosts: tuple[str, ...] = ()
@@ -104,6 +106,7 @@ class Settings:
             sources=Reach.read(reader, "ALLOWED_PRIVATE_SOURCES"),
             callbacks=Reach.read(reader, "ALLOWED_PRIVATE_CALLBACKS"),
             callbacks_signed=bool(read_secrets(reader)),
+            find_faces=reader.boolean("FIND_FACES", default=True),
             ready_parts=_ready_parts(reader),
             metrics=settings.listen_address(reader, "METRICS_LISTEN"),
             allowed_hosts=hosts or (() if callers_file or not _is_loopback(host) else _own_hosts(host, public_url)),

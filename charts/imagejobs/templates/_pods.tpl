@@ -1,10 +1,14 @@
 {{/* What all pods have in common. */}}
 
-{{/* (list $ "api") */}}
+{{/* (list $ "api"), or (list $ "worker" "-faces") for a kind of it. */}}
 {{- define "imagejobs.image" -}}
 {{- $image := (index . 0).Values.image -}}
-{{ with $image.registry }}{{ . }}/{{ end }}imagejobs-{{ index . 1 }}:{{ $image.tag | default (index . 0).Chart.AppVersion }}
+{{ with $image.registry }}{{ . }}/{{ end }}imagejobs-{{ index . 1 }}{{ rest . | rest | join "" }}:{{ $image.tag | default (index . 0).Chart.AppVersion }}
 {{- with index $image.digests (index . 1) }}@{{ . }}{{ end }}
+{{- end }}
+
+{{- define "imagejobs.workerImage" -}}
+{{ include "imagejobs.image" (list . "worker" (ternary "-faces" "" .Values.worker.faces)) }}
 {{- end }}
 
 {{- define "imagejobs.podSecurity" -}}
