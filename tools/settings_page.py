@@ -69,6 +69,7 @@ MEANINGS = {
     "S3_PUBLIC_ENDPOINT": "S3 as clients reach it, for download links; without it S3_ENDPOINT.",
     "S3_REGION": "Region of the bucket.",
     "S3_UNSIGNED_PAYLOAD": "Leaves bodies out of the signature; on by default where S3 is on this machine.",
+    "SHARD_PROCESSES": "Shards of large jobs that run at once on this machine, as processes, where the store is SQLite; `imagejobs local` sets it.",
     "SOURCE_PREFIXES": "Where in the bucket all callers may have images read by key, with commas between them; without it only their own uploads.",
     "TRUSTED_PROXIES": "Addresses or networks of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count; without it nobody's.",
     "WEBHOOK_SECRETS": "Secrets that [callbacks](webhooks.md) are signed with, `whsec_` and base64 each, with commas between them; each signs every "

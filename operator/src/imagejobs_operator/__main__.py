@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
-from imagejobs_contract import logs, probes
+from imagejobs_contract import limits, logs, probes
 from imagejobs_contract.board import RedisBoard
 from imagejobs_contract.metrics import serve
 from imagejobs_contract.names import JobKey
@@ -30,6 +30,7 @@ from imagejobs_operator.metrics import Metrics
 from imagejobs_operator.observed import Rules
 from imagejobs_operator.parts import Parts
 from imagejobs_operator.reconcile import Reconciler
+from imagejobs_operator.runners.processes import ProcessJobs
 from imagejobs_operator.settings import Settings
 from imagejobs_operator.workqueue import WorkQueue
 
@@ -50,13 +51,15 @@ async def run(settings: Settings) -> int:
     """Work until told to stop."""
     stop = asyncio.Event()
     _listen(stop)
-    courier = _courier(settings)
-    async with _parts(settings, courier) as parts:
+    courier, processes = _courier(settings), _processes(settings)
+    async with _parts(settings, courier, processes) as parts:
         metrics, memory = Metrics(), Memory()
         queue = WorkQueue(metrics.timed(Reconciler(parts, _rules(settings), utc_now, memory, echoes=settings.sqlite is None)), settings.concurrency)
         metrics.watch(queue, memory)
         if courier:
             courier.tell(lambda key, answer: _heard(memory, queue, key, answer))
+        if processes:
+            processes.tell(queue.add)
         doing = [asyncio.create_task(each) for each in _doing(settings, parts, queue, metrics, stop)]
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait([stopping, *doing], return_when=asyncio.FIRST_COMPLETED)
@@ -78,6 +81,8 @@ def _rules(settings: Settings) -> Rules:
     return Rules(
         since=utc_now(), pool=settings.pool, jobs=settings.jobs, window=settings.window, queue_seconds=settings.limits.queue_seconds,
         soon_seconds=settings.resync_seconds, callbacks=bool(settings.webhook_secrets),
+        # On one machine the pool is there as long as we are, and has no start to pay.
+        jobs_from=limits.MAX_ITEMS + 1 if settings.sqlite else None,
     )  # fmt: skip
 
 
@@ -104,7 +109,7 @@ def _changes(settings: Settings, parts: Parts, queue: WorkQueue, stop: asyncio.E
 
 
 @asynccontextmanager
-async def _parts(settings: Settings, courier: Courier | None) -> AsyncIterator[Parts]:
+async def _parts(settings: Settings, courier: Courier | None, processes: ProcessJobs | None) -> AsyncIterator[Parts]:
     redis = connect(settings.redis_url)
     objects = S3Objects(settings.s3)
     board, tasks = RedisBoard(redis), RedisTaskQueue(redis)
@@ -112,7 +117,7 @@ async def _parts(settings: Settings, courier: Courier | None) -> AsyncIterator[P
         from imagejobs_contract.stores.sqlite import SqliteStore
         from imagejobs_operator.events import LogEvents
 
-        parts = Parts(SqliteStore(settings.sqlite, echoes=False), board, tasks, objects, None, LogEvents(), courier)
+        parts = Parts(SqliteStore(settings.sqlite, echoes=False), board, tasks, objects, processes, LogEvents(), courier)
     else:
         from imagejobs_operator.cluster import parts_of
 
@@ -120,6 +125,8 @@ async def _parts(settings: Settings, courier: Courier | None) -> AsyncIterator[P
     try:
         yield parts
     finally:
+        if processes:
+            await processes.close()
         if courier:
             await courier.close()
         await parts.store.close()
@@ -134,6 +141,14 @@ def _courier(settings: Settings) -> Courier | None:
     from imagejobs_operator.webhook import Poster
 
     return Courier(Poster(Guard(settings.callbacks), settings.webhook_secrets, settings.public_url, utc_now))
+
+
+def _processes(settings: Settings) -> ProcessJobs | None:
+    if not (settings.sqlite and settings.jobs):
+        return None
+    mine = ("METRICS_LISTEN", "HEALTH_LISTEN")
+    environ = {name: value for name, value in os.environ.items() if name not in mine} | {"MAX_PARALLEL": "1"}
+    return ProcessJobs((sys.executable, "-m", "imagejobs_worker", "shard"), environ, settings.shard_processes, utc_now)
 
 
 def _heard(memory: Memory, queue: WorkQueue, key: JobKey, answer: Answer) -> None:

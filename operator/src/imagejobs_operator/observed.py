@@ -128,6 +128,7 @@ class Rules:
         since: When this process started. Time in which nobody could work on a job does not count against its deadlines.
         pool: Whether the pool may be used.
         jobs: Whether Jobs may be used.
+        jobs_from: Images from which `execution: Auto` means a Job; None decides by who works in the pool, up to `POOL_ITEMS`.
         window: Most tasks of one job on the stream, so that a large job does not starve the others.
         queue_seconds: A job may wait so long for its first image.
         soon_seconds: What is due later than this is left to the resync.
@@ -137,6 +138,7 @@ class Rules:
     since: datetime
     pool: bool = True
     jobs: bool = True
+    jobs_from: int | None = None
     window: int = 200
     queue_seconds: float = limits.Limits().queue_seconds
     soon_seconds: float = 30.0

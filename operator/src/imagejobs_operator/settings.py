@@ -25,7 +25,8 @@ class Settings:
         namespaces: Where ImageJobs are watched; None means everywhere.
         kubeconfig: None means the pod's service account.
         pool: Whether the pool may be used.
-        jobs: Whether Jobs may be used; never locally.
+        jobs: Whether Jobs may be used.
+        shard_processes: How many shards run at once on this machine, as processes; 0 means that there are no Jobs without Kubernetes.
         window: Most tasks of one job on the pool's queue.
         health: Host and port for probes, or None.
         metrics: Host and port on which metrics are shown, or None.
@@ -42,6 +43,7 @@ class Settings:
     kubeconfig: str | None
     pool: bool
     jobs: bool
+    shard_processes: int
     window: int
     concurrency: int
     resync_seconds: float
@@ -62,9 +64,10 @@ class Settings:
     def read(cls, reader: Reader) -> "Settings":
         """Read every variable."""
         sqlite = _sqlite(reader)
-        jobs = reader.boolean("JOBS_ENABLED", default=sqlite is None) and sqlite is None
+        processes = reader.integer("SHARD_PROCESSES", 0, 256, 0) or 0
+        jobs = reader.boolean("JOBS_ENABLED", default=sqlite is None or processes > 0) and (sqlite is None or processes > 0)
         image = reader.text("WORKER_IMAGE", 500, "") or ""
-        if jobs and not image:
+        if jobs and not (image or sqlite):
             reader.fault("WORKER_IMAGE", "is missing; Jobs run it (or set JOBS_ENABLED=false)")
         return cls(
             s3=S3Settings.read(reader),
@@ -75,6 +78,7 @@ class Settings:
             kubeconfig=reader.text("KUBECONFIG", 4096),
             pool=reader.boolean("POOL_ENABLED", default=True),
             jobs=jobs,
+            shard_processes=processes,
             window=reader.integer("POOL_WINDOW", 1, 10_000, 200) or 200,
             concurrency=reader.integer("CONCURRENCY", 1, 256, 8) or 8,
             resync_seconds=reader.number("RESYNC_SECONDS", 0.1, 3600.0, 30.0),

@@ -10,7 +10,7 @@ from imagejobs.local.errors import CannotRun
 from imagejobs.local.program import Program
 
 API_GRACE_SECONDS = 5.0
-OPERATOR_GRACE_SECONDS = 3.0
+OPERATOR_GRACE_SECONDS = 6.0
 WORKER_GRACE_SECONDS = 5.0
 HAND_BACK_SECONDS = 2
 """How long a worker may finish its image after SIGTERM before it hands it back; the next start goes on with it."""
@@ -22,9 +22,10 @@ def api(data: DataDirectory, environ: Mapping[str, str], host: str, port: int) -
     return _python("api", ["imagejobs_api"], data, environ, ready, API_GRACE_SECONDS)
 
 
-def operator(data: DataDirectory, environ: Mapping[str, str]) -> Program:
-    """Return the operator."""
-    return _python("operator", ["imagejobs_operator"], data, _counted_on(environ, 1), probes.said_ready, OPERATOR_GRACE_SECONDS)
+def operator(data: DataDirectory, environ: Mapping[str, str], workers: int) -> Program:
+    """Return the operator, which runs the shards of large jobs itself: as many at once as there are workers."""
+    environ = {"SHARD_PROCESSES": str(workers), **_counted_on(environ, 1), "GRACE_SECONDS": str(HAND_BACK_SECONDS)}
+    return _python("operator", ["imagejobs_operator"], data, environ, probes.said_ready, OPERATOR_GRACE_SECONDS)
 
 
 def worker(data: DataDirectory, environ: Mapping[str, str], number: int) -> Program:

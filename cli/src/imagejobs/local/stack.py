@@ -87,7 +87,7 @@ def make_plan(wishes: Wishes, data: DataDirectory) -> Plan:
     addresses = Addresses(wishes.host, port, redis, s3)
     environ = program_environment(wishes.environ, addresses, data.jobs, credentials)
     workers = tuple(programs.worker(data, environ, n) for n in range(1, wishes.workers + 1))
-    groups = ((programs.api(data, environ, addresses.reach, port),), (programs.operator(data, environ),), workers, tuple(services))
+    groups = ((programs.api(data, environ, addresses.reach, port),), (programs.operator(data, environ, wishes.workers),), workers, tuple(services))
     return Plan(data, addresses, groups, seaweed_ports, environ["S3_BUCKET"], (*outer.moved, *inner.moved), wishes.workers)
 
 

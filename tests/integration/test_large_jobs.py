@@ -1,0 +1,65 @@
+"""Jobs of more images than an ImageJob holds, on one machine: uploads by links, lists, shards as processes."""
+
+import json
+
+import httpx2
+
+import localstack
+
+
+def upload(url: str, data: bytes, name: str, content_type: str = "image/jpeg") -> str:
+    body = {"files": [{"name": name, "size": len(data), "content_type": content_type}]}
+    file = httpx2.post(f"{url}/api/uploads", json=body, timeout=30).json()["files"][0]
+    assert httpx2.put(file["url"], content=data, headers=file["headers"], timeout=30).status_code == 200
+    return str(file["key"])
+
+
+def make(url: str, body: dict) -> str:
+    answer = httpx2.post(f"{url}/api/jobs", json=body, timeout=60)
+    assert answer.status_code == 202, answer.text
+    return answer.json()["job_id"]
+
+
+def codes(url: str, job: str) -> list[str | None]:
+    lines = httpx2.get(f"{url}/api/jobs/{job}/results", headers={"Accept": "application/x-ndjson"}, timeout=60).text.splitlines()
+    return [(json.loads(line)["error"] or {}).get("code") for line in lines]
+
+
+def test_more_images_than_an_imagejob_holds_are_all_done(stack, client):
+    key = upload(stack.url, localstack.photo(64, 48), "small.jpg")
+    job = make(stack.url, {"items": [{"key": key}] * 501, "items_per_pod": 200, "variants": [{"width": 16}]})
+    assert client.finished(job, 120).items() >= {"state": "Succeeded", "done": 501, "failed": 0}.items()
+    assert codes(stack.url, job) == [None] * 501
+
+
+def test_lines_of_a_callers_list_open_nothing_but_what_is_the_callers(stack, client):
+    key = upload(stack.url, localstack.photo(64, 48), "small.jpg")
+    theirs = client.resize(localstack.photo(64, 48)).json()["job_id"]
+    lines = [{"key": key}, {"key": f"outputs/{theirs}/photo.jpg"}, {"key": f"uploads/{theirs}/0"}, {"url": "http://127.0.0.1/a.jpg"}, {"no": 1}]
+    manifest = upload(stack.url, "\n".join(map(json.dumps, lines)).encode(), "list.jsonl", "application/x-ndjson")
+    job = make(stack.url, {"manifest": {"key": manifest}, "variants": [{"width": 16}]})
+    assert client.finished(job, 60)["state"] == "PartiallySucceeded"
+    assert codes(stack.url, job) == [None, "source_forbidden", "source_forbidden", "source_forbidden", "invalid_options"]
+
+
+def test_a_large_job_goes_on_after_everything_was_killed(tmp_path):
+    with localstack.running(tmp_path / "data", "--workers", "2") as stack:
+        key = upload(stack.url, localstack.photo(64, 48), "small.jpg")
+        job = make(stack.url, {"items": [{"key": key}] * 600, "items_per_pod": 100, "variants": [{"width": 16}]})
+        with localstack.client(stack) as client:
+            localstack.wait_until(lambda: client.progress(job)["done"] >= 50, 60)
+        shards = [pid for pid in localstack.descendants(stack.pid) if "imagejobs_worker shard" in localstack.command_line(pid)]
+        stack.kill_supervisor()
+        localstack.wait_until(lambda: not localstack.alive(shards), 10, lambda: str(localstack.alive(shards)))
+        stack.start()
+        with localstack.client(stack) as client:
+            assert client.finished(job, 120).items() >= {"state": "Succeeded", "done": 600, "failed": 0}.items()
+
+
+def test_a_large_job_that_is_cancelled_stops_its_processes(stack, client):
+    key = upload(stack.url, localstack.photo(64, 48), "small.jpg")
+    job = make(stack.url, {"items": [{"key": key}] * 5000, "variants": [{"width": 16}]})
+    localstack.wait_until(lambda: client.progress(job)["state"] == "Running", 60)
+    httpx2.post(f"{stack.url}/api/jobs/{job}/cancel")
+    assert client.finished(job)["state"] == "Cancelled"
+    assert not [pid for pid in localstack.descendants(stack.pid) if "imagejobs_worker shard" in localstack.command_line(pid)]
