@@ -3,6 +3,8 @@ import sys
 
 import pytest
 
+from imagejobs_worker.child import spawn
+
 SLOW_TO_IMPORT = ("redis", "boto3", "botocore", "PIL", "http.client", "imagejobs_contract.address", "imagejobs_worker.pool")
 
 
@@ -13,6 +15,18 @@ def test_a_wrong_call_is_answered_with_the_usage(arguments):
 
 
 def test_what_a_shard_does_not_need_for_its_first_image_is_not_imported():
-    code = f"import imagejobs_worker.__main__, imagejobs_worker.shard, sys; print([each for each in {SLOW_TO_IMPORT} if each in sys.modules])"
+    code = f"import imagejobs_worker.program, imagejobs_worker.shard, sys; print([each for each in {SLOW_TO_IMPORT} if each in sys.modules])"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout == "[]\n"
+
+
+def test_the_zygote_is_started_before_anything_is_loaded_that_it_could_load_beside():
+    code = "import imagejobs_worker.__main__, sys; print(sorted(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert not [each for each in ("asyncio", "json", "logging", "dataclasses", "imagejobs_contract", "obstore") if f"'{each}'" in loaded]
+
+
+def test_a_zygote_that_is_never_told_what_to_be_ends_with_its_parent():
+    process, control = spawn.spawn()
+    control.close()
+    assert process.wait(20) == 0

@@ -19,6 +19,7 @@ from imagejobs_worker.child import protocol, skills
 from imagejobs_worker.child.cage import UNCAGED, Mode
 from imagejobs_worker.child.nursery import Child, Lost, Nursery
 from imagejobs_worker.child.protocol import Garbage
+from imagejobs_worker.child.spawn import Spawned
 from imagejobs_worker.child.verify import verify
 from imagejobs_worker.imaging.admission import admit
 from imagejobs_worker.imaging.picture import Rendering
@@ -81,9 +82,9 @@ class Door:
         """The process id of the child that waits for the next image, if there is one."""
         return self._use.child.pid if self._use else None
 
-    async def start(self) -> None:
-        """Start the zygote and return before it is ready; the first image waits for it."""
-        await self._nursery.start()
+    async def start(self, spawned: Spawned | None = None) -> None:
+        """Start the zygote, or take one that was spawned, and return before it is ready; the first image waits for it."""
+        self._nursery.start(spawned)
 
     async def close(self) -> None:
         """End the child and the zygote."""
@@ -132,7 +133,7 @@ class Door:
             _log.warning("zygote lost", extra={"reason": str(ex)})
         try:
             await self._nursery.close()
-            await self._nursery.start()
+            self._nursery.start()
             return await self._forked(needed)
         except (Lost, OSError) as ex:
             raise ImageFailed(code=Code.INTERNAL_ERROR) from ex

@@ -1,34 +1,27 @@
 """The parent's side of the zygote: starts it, asks it for children and takes them back. Knows nothing of pictures."""
 
 import asyncio
-import json
 import os
 import socket
-import sys
+import subprocess
+import time
 from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagejobs_worker.child import orders, skills
+from imagejobs_worker.child import orders, skills, spawn
 from imagejobs_worker.child.cage import Mode
 from imagejobs_worker.child.orders import Kind, Order
+from imagejobs_worker.child.spawn import Spawned
 
-_START = """
-import gc, os; gc.disable()
-import json, sys; settings = json.loads(sys.argv[1]); sys.path[:] = settings['path']
-from imagejobs_worker.child import zygote; zygote.main(settings); os._exit(0)
-"""
-"""Collections while it imports would find nothing, and tidying up at its end would be for nobody: 7 and 13 ms."""
-_ENVIRONMENT = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1", "OPENBLAS_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"}
-"""All that a child may know of the outside. Huge pages spare each decode the page faults of its buffers: WebP by 30 %. The other two keep the face
-detector from starting threads, with which no process should fork: numpy's one a core, and onnxruntime's that would report what it does."""
 _SEND_BYTES = 2**20
 """What the kernel may hold of an image on its way to the child, if its own limit allows as much: fewer turns between the two, 2 % of T1."""
 _FORK_SECONDS = 60.0
 """The first order waits until the zygote is warm; on a busy machine that takes seconds."""
 _REAP_SECONDS = 5.0
 _END_SECONDS = 2.0
+_POLL_SECONDS = 0.001
 
 
 class Lost(Exception):
@@ -64,30 +57,21 @@ class Nursery:
     """One zygote and one child of it; and one more that stands ready, from the second on: who lost a child may lose the next."""
 
     def __init__(self, memory_bytes: int, cage: Mode, heic: bool, render: str, taught: Collection[str]) -> None:
-        path = [each for each in sys.path if each]
         self._taught = frozenset(taught)
-        self._settings = {"path": path, "memory_bytes": memory_bytes, "cage": cage, "heic": heic, "render": render, "skills": sorted(taught)}
+        self._settings = {"memory_bytes": memory_bytes, "cage": cage, "heic": heic, "render": render, "skills": sorted(taught)}
         self.knows = self._taught
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._turn = asyncio.Lock()
         self._births = 0
         self._spare: asyncio.Task[Child] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
 
-    async def start(self) -> None:
-        """Start the zygote and return at once; it warms up by itself."""
-        ours, its = socket.socketpair()
-        ours.setblocking(False)
-        with its:
-            self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-I", "-S", "-c", _START, json.dumps(self._settings)),
-                stdin=its.fileno(),
-                stdout=asyncio.subprocess.DEVNULL,
-                env=_ENVIRONMENT,
-                start_new_session=True,
-            )
-        self._control = ours
+    def start(self, spawned: Spawned | None = None) -> None:
+        """Start the zygote, or take one that was spawned before, and tell it what to be; it warms up by itself."""
+        self._process, self._control = spawned or spawn.spawn()
+        with suppress(OSError):  # it has ended; the first order will tell
+            self._control.send(orders.opening(self._settings))
         self._births = 0
         self.knows = self._taught
 
@@ -220,9 +204,9 @@ class Nursery:
         self._control = None
 
 
-async def _ended(process: asyncio.subprocess.Process) -> None:
-    try:
-        await asyncio.wait_for(process.wait(), _END_SECONDS)
-    except TimeoutError:
-        process.kill()
-        await process.wait()
+async def _ended(process: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + _END_SECONDS
+    while process.poll() is None and time.monotonic() < until:  # noqa: ASYNC110 - a process sets no event
+        await asyncio.sleep(_POLL_SECONDS)
+    process.kill()
+    process.wait()

@@ -1,8 +1,14 @@
-"""What the parent says to the zygote: one fixed-size order, one fixed-size answer, over one socket. The zygote has two children at most."""
+"""What the parent says to the zygote over one socket: first what it is to be, then an order of fixed size, an answer, and so on.
 
+It has two children at most.
+"""
+
+import json
+import socket
 import struct
+from collections.abc import Mapping
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Kind(IntEnum):
@@ -26,3 +32,19 @@ class Order(NamedTuple):
 
 ORDER = struct.Struct("!iii")
 ANSWER = struct.Struct("!i")
+_LENGTH = struct.Struct("!I")
+
+
+def opening(settings: Mapping[str, object]) -> bytes:
+    """Return what comes before all orders: what the zygote is to be."""
+    body = json.dumps(settings).encode()
+    return _LENGTH.pack(len(body)) + body
+
+
+def read_opening(control: socket.socket) -> dict[str, Any] | None:
+    """Wait for what `opening` wrote; None if the parent is gone."""
+    prefix = control.recv(_LENGTH.size, socket.MSG_WAITALL)
+    if len(prefix) != _LENGTH.size:
+        return None
+    (length,) = _LENGTH.unpack(prefix)
+    return dict(json.loads(control.recv(length, socket.MSG_WAITALL)))

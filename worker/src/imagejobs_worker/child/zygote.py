@@ -25,17 +25,25 @@ CONTROL = 0
 _POLL_SECONDS = 0.0005
 
 
-def main(settings: dict[str, Any]) -> None:
-    """Serve orders until the parent hangs up.
-
-    Args:
-        settings: `memory_bytes` and `cage` (its mode) of a child, whether it reads `heic`, the `skills` to begin with, and `render`:
-            `module:function` in place of the pipeline, by which tests play broken decoders.
-    """
+def main() -> None:
+    """Be what the parent says, and serve its orders until it hangs up."""
     if sys.platform == "linux":
         _be_killed_first()
         # A child that could write here would own its successors.
         kernel.close_to_peers()
+    control = socket.socket(fileno=CONTROL)
+    if settings := orders.read_opening(control):
+        _serve(control, settings)
+
+
+def _serve(control: socket.socket, settings: dict[str, Any]) -> None:
+    """Learn what it is to know, then fork and wait.
+
+    Args:
+        control: The parent's orders.
+        settings: `memory_bytes` and `cage` (its mode) of a child, whether it reads `heic`, the `skills` to begin with, and `render`:
+            `module:function` in place of the pipeline, by which tests play broken decoders.
+    """
     render = _named(settings["render"]) if settings["render"] else pipeline.render
     if settings["heic"]:
         heic.learn()
@@ -43,7 +51,6 @@ def main(settings: dict[str, Any]) -> None:
     terms = Terms(Mode(settings["cage"]), settings["memory_bytes"], threads=settings["heic"])
     known = _learned(settings["skills"])
     gc.enable()
-    control = socket.socket(fileno=CONTROL)
     children: set[int] = set()
     while order := _next_order(control):
         (kind, *numbers), descriptor = order

@@ -1,0 +1,182 @@
+"""What the worker is made of: reads the settings, puts the parts together, works until done or told to stop.
+
+The way to a shard's first image is kept short: Redis, metrics and the pool are imported where they are wanted.
+"""
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from imagejobs_contract import logs
+from imagejobs_contract.objects import S3Objects
+from imagejobs_contract.settings import read
+from imagejobs_contract.shards import Exit
+from imagejobs_worker import guard
+from imagejobs_worker.child import skills
+from imagejobs_worker.child.door import Door
+from imagejobs_worker.child.spawn import Spawned
+from imagejobs_worker.fetch import Fetch, through_guard
+from imagejobs_worker.inputs import ShardKey
+from imagejobs_worker.meter import SILENT, Meter
+from imagejobs_worker.overlap import Overlap
+from imagejobs_worker.progress import Board
+from imagejobs_worker.retry import Retry
+from imagejobs_worker.settings import Settings, read_shard
+from imagejobs_worker.stop import Stop
+from imagejobs_worker.store import Store
+from imagejobs_worker.work import Work
+
+if TYPE_CHECKING:
+    from imagejobs_worker.pulse import Pulse
+
+PROGRAM = "worker"
+REPORT_SECONDS = 1.0
+"""Between two reports of a shard's progress; what people see move."""
+FIRST_SKILLS = ("jpeg",)
+"""Of a shard's children; what else its images need is learned with the first that does. Pool workers meet everything and learn it at once."""
+
+
+def run(kind: str, environ: Mapping[str, str], spawned: Spawned) -> int:
+    """Run until done or told to stop, and return the exit code.
+
+    Args:
+        kind: `pool` or `shard`.
+        environ: Where settings are read from.
+        spawned: The first child's zygote.
+    """
+    if kind == "pool":
+        settings = read(environ, Settings.read)
+        _prepare(settings)
+        return asyncio.run(run_pool(settings, spawned))
+    settings, key = _shard_settings(environ)
+    _prepare(settings)
+    return asyncio.run(run_shard(settings, key, spawned))
+
+
+async def run_pool(settings: Settings, spawned: Spawned) -> int:
+    """Work from the pool's queue until told to stop."""
+    from imagejobs_contract.taskqueue import RedisTaskQueue
+    from imagejobs_worker.pool import Pool, PoolSettings
+    from imagejobs_worker.pulse import Pulse
+
+    stop = Stop()
+    stop.listen()
+    queue = RedisTaskQueue(settings.redis_url, settings.lease_seconds)
+    pool_settings = PoolSettings(_consumer(settings), settings.lease_seconds, settings.grace_seconds)
+    pulse = Pulse(settings.limits.image_seconds)
+    async with _metered(settings) as meter, _probed(settings, pulse), _doors(settings, meter, skills.FORMATS) as doors:
+        await _start(doors, spawned)
+        work = _work(settings, S3Objects(settings.s3), doors, meter)
+        await Pool(queue, work, Overlap(settings.parallel), pool_settings, pulse).run(stop)
+    await queue.close()
+    return 0
+
+
+async def run_shard(settings: Settings, key: ShardKey, spawned: Spawned) -> int:
+    """Work through a shard; return one of `shards.Exit`."""
+    from imagejobs_worker.shard import Shard
+    from imagejobs_worker.sweep import SweepSettings
+
+    stop = Stop()
+    stop.listen()
+    objects = S3Objects(settings.s3)
+    pace = SweepSettings(settings.checkpoint_seconds, REPORT_SECONDS, settings.grace_seconds)
+    async with _metered(settings) as meter, _doors(settings, meter, FIRST_SKILLS) as doors:
+        shard = Shard(objects, _work(settings, objects, doors, meter), Overlap(settings.parallel), _board_maker(settings), key, pace)
+        return await shard.run(stop, _start(doors, spawned))
+
+
+def _prepare(settings: Settings) -> None:
+    """Do what has to come before there are threads.
+
+    Raises:
+        SystemExit: Less of a cage is there than is required.
+    """
+    logs.configure(PROGRAM, settings.log_level)
+    if not guard.stands(settings.cage):
+        raise SystemExit(Exit.MISCONFIGURED)
+
+
+def _shard_settings(environ: Mapping[str, str]) -> tuple[Settings, ShardKey]:
+    try:
+        return read(environ, lambda reader: (Settings.read(reader), read_shard(reader)))
+    except SystemExit as ex:
+        # The faults are on standard error already; this code makes the Job fail at once instead of pod after pod.
+        raise SystemExit(Exit.MISCONFIGURED) from ex
+
+
+def _work(settings: Settings, objects: S3Objects, doors: Sequence[Door], meter: Meter) -> Work:
+    fetch = Fetch(objects, through_guard(settings.reach), settings.limits.max_file_bytes)
+    return Work(fetch, Store(objects), doors, Retry(), meter)
+
+
+def _board_maker(settings: Settings) -> Callable[[], Board]:
+    def make() -> Board:
+        from imagejobs_contract import telling
+
+        if telling.can_tell(settings.redis_url):
+            return telling.Teller(settings.redis_url)
+        from imagejobs_contract.board import RedisBoard
+
+        return RedisBoard(settings.redis_url)
+
+    return make
+
+
+def _consumer(settings: Settings) -> str:
+    """Return a name that no other worker has, nor this one after a restart: leases are held by it, and a container's pid is always the same."""
+    return f"{settings.name or socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+@asynccontextmanager
+async def _metered(settings: Settings) -> AsyncIterator[Meter]:
+    """Show metrics for the length of the block, if that is wanted."""
+    if settings.metrics is None:
+        yield SILENT
+        return
+    from imagejobs_contract.metrics import serve
+    from imagejobs_worker.metrics import Metrics
+
+    metrics = Metrics()
+    serving = asyncio.create_task(serve(*settings.metrics, metrics.registry))
+    try:
+        yield metrics
+    finally:
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _probed(settings: Settings, pulse: "Pulse") -> AsyncIterator[None]:
+    """Answer probes for the length of the block, if that is wanted."""
+    if settings.health is None:
+        yield
+        return
+    from imagejobs_contract.probes import serve
+
+    serving = asyncio.create_task(serve(*settings.health, {"/healthz": pulse.alive, "/readyz": pulse.ready}))
+    try:
+        yield
+    finally:
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _doors(settings: Settings, meter: Meter, taught: Collection[str]) -> AsyncIterator[list[Door]]:
+    doors = [
+        Door(settings.limits, memory_bytes=settings.memory_bytes, cage=settings.cage, heic=settings.read_heic, taught=taught, meter=meter)
+        for _ in range(settings.parallel)
+    ]
+    try:
+        yield doors
+    finally:
+        await asyncio.gather(*(door.close() for door in doors))
+
+
+async def _start(doors: Sequence[Door], spawned: Spawned) -> None:
+    await asyncio.gather(*(door.start(spawned if door is doors[0] else None) for door in doors))
