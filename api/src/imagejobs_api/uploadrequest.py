@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from imagejobs_api import filenames
+from imagejobs_api.errors import Problem
 from imagejobs_contract import limits, manifests, sources
+from imagejobs_contract.codes import Code
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.reader import Reader
 
 PLAIN_TYPE = "application/octet-stream"
 _TYPE = r"[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,60}"
-_PART_UPLOAD = r"[1-9][0-9]{0,3}-[!-~]{1,1000}"
+PART_UPLOAD = r"[1-9][0-9]{0,3}-[A-Za-z0-9_~+=-][A-Za-z0-9._~+=-]{0,1000}"
+"""How many parts, and what S3 calls the upload. SeaweedFS looks for a folder of that name, so it is neither `..` nor a path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +94,17 @@ def read_part_upload(body: Mapping[str, Any], own: str) -> PartUpload:
 
     Raises:
         Invalid: With every fault.
+        Problem: It is none of the caller's.
     """
     reader = Reader(body)
     reader.unknown(("key", "multipart_id"))
     key = reader.text("key", limits.MAX_KEY) or ""
-    given = reader.text("multipart_id", 1100, None, _PART_UPLOAD, "one that POST /api/uploads gave") or "1-"
+    given = reader.text("multipart_id", 1100, None, PART_UPLOAD, "one that POST /api/uploads gave") or "1-"
     for name in ("key", "multipart_id"):
         if not reader.has(name):
             reader.fault(name, "is missing")
-    if key and not sources.may_read(key, (own,)):
-        reader.fault("key", f"is none of your uploads, which begin with {own}")
     reader.check()
+    if not sources.may_read(key, (own,)):
+        raise Problem(Code.NOT_FOUND, f"There is no such upload of yours; they begin with {own}")
     parts, _, upload = given.partition("-")
     return PartUpload(key, upload, int(parts))

@@ -5,7 +5,7 @@ from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
 from imagejobs_api.settings import Settings
 from imagejobs_api.uploadlinks import CompletedBody, UploadBody
-from imagejobs_api.uploadrequest import read_file
+from imagejobs_api.uploadrequest import PART_UPLOAD, read_file
 from imagejobs_contract import limits, manifests
 from imagejobs_contract.codes import Code
 
@@ -34,8 +34,8 @@ def operations(settings: Settings, components: Components) -> list[Operation]:
             {200: Answer("The file is there.", {JSON: CompletedBody})}, (*_CODES, Code.NOT_FOUND, Code.CONFLICT), (), {JSON: parts},
         ),
         Operation(
-            "post", "/api/uploads/abort", "abortUpload", TAG, "Drop the parts of a file", "May be repeated.", {204: Answer("They are gone.")}, _CODES,
-            (), {JSON: parts},
+            "post", "/api/uploads/abort", "abortUpload", TAG, "Drop the parts of a file", "May be repeated.", {204: Answer("They are gone.")},
+            (*_CODES, Code.NOT_FOUND), (), {JSON: parts},
         ),
     ]  # fmt: skip
 
@@ -48,9 +48,9 @@ def _request(settings: Settings, components: Components) -> Schema:
 
 
 def _part_upload(components: Components) -> Schema:
-    fields = {
+    fields: dict[str, Schema] = {
         "key": {"type": "string", "minLength": 1, "maxLength": limits.MAX_KEY, "description": "The file's."},
-        "multipart_id": {"type": "string", "minLength": 3, "maxLength": 1100, "description": "As the links came with it."},
+        "multipart_id": {"type": "string", "pattern": f"^({PART_UPLOAD})$", "description": "As the links came with it."},
     }
     return components.put("PartUploadRequest", {**_object(fields), "required": [*fields]})
 
