@@ -174,6 +174,16 @@ def test_the_services_own_names_are_among_the_hosts_under_which_the_api_answers(
     assert {"images.example.com", "imagejobs-api", "imagejobs-api.pictures.svc", "127.0.0.1"} <= set(found)
 
 
+@pytest.mark.parametrize("name", ["minimal", "everything"])
+def test_another_operator_begins_soon_where_its_node_is_lost(name):
+    (operator,) = (pod for _, pod in pods(render(*case(name))) if pod["metadata"]["labels"]["app.kubernetes.io/component"] == "operator")
+    given = {each["key"]: each.get("tolerationSeconds") for each in operator["spec"]["tolerations"]}
+    assert given == ({"images": None} if name == "everything" else {}) | {
+        "node.kubernetes.io/not-ready": 30,
+        "node.kubernetes.io/unreachable": 30,
+    }
+
+
 def test_workers_that_find_faces_are_another_image_and_the_api_is_told():
     def seen(*arguments):
         objects = render(*case("minimal"), "--set", "image.tag=v1", *arguments)
