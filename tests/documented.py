@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 SERVICE = "http://127.0.0.1:8080"
 """Where the pages say that the API is."""
@@ -15,6 +16,7 @@ ID = r"[jk][0-9a-z]{19,}"
 FINAL = {"Succeeded", "PartiallySucceeded", "Failed", "Cancelled"}
 BUCKET_FILES = tuple(f"photos/spring/{name}.jpg" for name in ("bridge-2725x2225", "lake", "portrait"))
 """What the pages say lies in the bucket, where `photos/` was opened by SOURCE_PREFIXES."""
+PORTRAIT_BYTES = 86_276
 FILES = ("bridge-2725x2225.jpg", "portrait.jpg", "notes.txt")
 
 
@@ -82,6 +84,7 @@ class Service:
         key: An API key, "" where none is needed.
         elsewhere: What stands in the page -> what is there instead, such as a web server.
         jobs: Id in the page -> id of the job that was made for it.
+        uploads: Prefix of keys in the page -> that of the files that were sent to S3.
     """
 
     url: str
@@ -89,20 +92,23 @@ class Service:
     key: str = ""
     elsewhere: Mapping[str, str] = field(default_factory=dict)
     jobs: dict[str, str] = field(default_factory=dict)
+    uploads: dict[str, str] = field(default_factory=dict)
 
     def play(self, call: Call) -> None:
         """Type the command and compare."""
-        for known in set(re.findall(ID, call.command)):
-            self._finish(known)
+        for printed in set(re.findall(ID, _replaced(call.command, dict.fromkeys(self.uploads, "")))):
+            self._finish(printed)
         status, answer = self._type(call.command)
         assert re.fullmatch(call.status, status), f"{call.command}\n{status}, not {call.status}\n{answer}"
+        ended = re.search(r'"state": "(?:Partially)?Succeeded"', call.answer)
+        # A list tells of other jobs here than on the page.
+        assert not ended or '"jobs"' in answer or ended[0] in answer, f"{call.command}\n{answer}"
         absent = call.fields - _fields(answer)
         assert not absent, f"{call.command}\nlacks {absent}\n{answer}"
         self._remember(call.answer, answer)
 
     def _type(self, command: str) -> tuple[str, str]:
-        for printed, real in {SERVICE: self.url, **self.elsewhere, **self.jobs}.items():
-            command = command.replace(printed, real)
+        command = _replaced(command, {SERVICE: self.url, **self.elsewhere, **self.uploads, **self.jobs})
         own_format = " -w " in command
         authorized = f"-H 'Authorization: Bearer {self.key}' " if self.key else ""
         told = "" if own_format else r"-w '\n%{http_code}' "
@@ -122,6 +128,16 @@ class Service:
         real = re.search(r'^\s*{"(?:batch_)?job_id":\s*"([^"]+)"', answer, re.MULTILINE)
         if made and real and made[1] not in self.jobs:
             self.jobs[made[1]] = real[1]
+        prefix = re.search(r'^{"prefix": "(uploads/[^"]+)"', printed)
+        if prefix:
+            self._send(prefix[1], json.loads(answer))
+
+    def _send(self, printed: str, answer: Mapping[str, Any]) -> None:
+        """Send files to S3 by the links of the answer, which stand shortened in the page."""
+        self.uploads[printed] = answer["prefix"]
+        for file in answer["files"]:
+            headers = [word for name, value in file["headers"].items() for word in ("-H", f"{name}: {value}")]
+            subprocess.run(["curl", "-sS", "--fail", "-T", file["name"], *headers, file["url"]], cwd=self.folder, check=True, timeout=60)
 
     def _finish(self, printed: str) -> None:
         """Wait for the job; one that no call of the page made is made here, of two photos and a text."""
@@ -137,8 +153,16 @@ class Service:
             time.sleep(0.2)
 
 
+def _replaced(text: str, by: Mapping[str, str]) -> str:
+    for printed, real in by.items():
+        text = text.replace(printed, real)
+    return text
+
+
 def lay_out(folder: Path, photo: bytes) -> None:
-    """Put the files that the pages name into a folder."""
-    for name in ("large.jpg", "bridge-2725x2225.jpg", "portrait.jpg"):
+    """Put the files that the pages name into a folder; of one they tell the size, which a link is signed for."""
+    for name in ("large.jpg", "bridge-2725x2225.jpg"):
         (folder / name).write_bytes(photo)
+    assert len(photo) <= PORTRAIT_BYTES
+    (folder / "portrait.jpg").write_bytes(photo.ljust(PORTRAIT_BYTES, b"\0"))
     (folder / "notes.txt").write_text("no image\n")

@@ -11,7 +11,7 @@ CALLS = documented.every_call(e2e.ROOT / "docs")
 @pytest.fixture(scope="module")
 def service(tmp_path_factory, site, s3):
     folder = tmp_path_factory.mktemp("documented")
-    documented.lay_out(folder, e2e.photo())
+    documented.lay_out(folder, e2e.photo(400, 300))
     for key in documented.BUCKET_FILES:
         s3.put_object(Bucket=e2e.BUCKET, Key=key, Body=e2e.photo(), ContentType="image/jpeg")
     return documented.Service(e2e.API, folder, e2e.api_key(), {"https://images.example.org": site})

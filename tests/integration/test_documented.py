@@ -32,7 +32,7 @@ def fill_bucket(stack: localstack.LocalStack, photo: bytes) -> None:
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
     folder = tmp_path_factory.mktemp("documented")
-    documented.lay_out(folder, localstack.photo())
+    documented.lay_out(folder, localstack.photo(300, 200))
     with image_site() as site:
         site.bodies = {"/bridge-2725x2225.jpg": localstack.photo()}
         environ = {"ALLOWED_PRIVATE_SOURCES": "127.0.0.1/32", "SOURCE_PREFIXES": "photos/"}
