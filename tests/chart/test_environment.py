@@ -10,6 +10,7 @@ from imagejobs_contract.reader import Reader
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "REDIS_URL": "rediss://:password@redis:6379/0"}
 SECRETS = dict.fromkeys(("pictures-s3", "pictures-redis", "imagejobs-credentials"), CREDENTIALS)
+SECRETS["shop-collector"] = {"OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20token"}
 NOT_OURS = {"TZ", "VALKEY_PASSWORD", "s3.json"}
 """Of the system, or of the try-out's servers."""
 

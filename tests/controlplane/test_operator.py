@@ -9,9 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 import servers
+from api_process import Api
+from collector import collector
 from controlplane_client import ControlPlane, wait_until
 from hook_receiver import SECRET, receiver
 from imagejobs_contract.objects import S3Objects
@@ -138,6 +141,33 @@ def test_a_callback_that_fails_says_why(cluster: Cluster, running: Operator, red
     assert conditions(status)["CallbackDelivered"] == ("False", "CallbackFailed")
     told = cluster.call("GET", f"/apis/events.k8s.io/v1/namespaces/{cluster.namespace}/events")["items"]
     assert {each["reason"] for each in told if each["regarding"]["name"] == "fails"} == {"Succeeded", "CallbackFailed"}
+
+
+def test_one_trace_leads_from_a_request_over_the_annotation_to_the_pods_of_its_job(
+    controlplane: ControlPlane, cluster: Cluster, environ: dict[str, str], tmp_path: Path
+) -> None:
+    trace, span = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+    with collector() as spans:
+        own = Cluster(controlplane, controlplane.new_namespace(), {**cluster.environ, **spans.environ()})
+        told = {**own.environ, "KUBECONFIG": str(controlplane.kubeconfig), "NAMESPACE": own.namespace, "JOB_STORE": "kubernetes"}
+        api = Api(told)
+        try:
+            files = [("images[]", (f"{n}.jpg", photo())) for n in range(17)]  # one more than the pool takes
+            headers = {"traceparent": f"00-{trace}-{span}-01"}
+            name = httpx2.post(f"{api.url}/api/batch", files=files, data={"width": "16"}, headers=headers, timeout=30).json()["batch_job_id"]
+        finally:
+            api.stop()
+        with operator(tmp_path, {**environ, **spans.environ(), "KUBECONFIG": str(own.operator_kubeconfig()), "NAMESPACES": own.namespace}):
+            own.run_pod(own.wait_for_pods(name, 1)[0])
+            own.wait_for_state(name, "Succeeded")
+            whole = spans.wait_for(
+                trace, "POST /api/batch", "store create", "reconcile", "CreateJob", "shard", "image", "render", "store", "WriteStatus"
+            )
+    by_name = {each.name: each for each in whole}
+    assert sum(each.name == "image" for each in whole) == 17
+    assert own.get(name)["metadata"]["annotations"]["imagejobs.dev/traceparent"] == f"00-{trace}-{by_name['POST /api/batch'].id}-01"
+    assert {by_name[each].parent for each in ("reconcile", "shard")} == {by_name["POST /api/batch"].id}
+    assert by_name["image"].parent == by_name["shard"].id
 
 
 def test_a_job_of_many_images_runs_as_an_indexed_job(cluster: Cluster, running: Operator, s3: S3Settings) -> None:

@@ -4,6 +4,7 @@ from imagejobs_contract import names
 from imagejobs_contract.imagejob import ImageJob, Item, Spec
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.options import Variant
+from imagejobs_contract.origin import Origin
 from imagejobs_operator.runners import pool
 
 SPEC = Spec(items=(Item("a.jpg", "uploads/x/0"),), variants=(Variant(),))
@@ -11,7 +12,7 @@ SPEC = Spec(items=(Item("a.jpg", "uploads/x/0"),), variants=(Variant(),))
 
 def made(**labels: str) -> list[str]:
     job = ImageJob(JobKey("default", "j"), SPEC, uid="u", labels={f"{names.GROUP}/{name}": value for name, value in labels.items()})
-    return [task.caller for task in pool.tasks(job, [0], 1, 0.0)]
+    return [task.caller for task in pool.tasks(job, [0], 1, 0.0, Origin.of(job))]
 
 
 def test_a_task_says_whose_it_is() -> None:

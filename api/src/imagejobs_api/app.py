@@ -46,11 +46,13 @@ from imagejobs_api.results import Results
 from imagejobs_api.settings import Settings
 from imagejobs_api.submit import Submissions, Submitter
 from imagejobs_api.telemetry.metrics import Measure, Metrics
+from imagejobs_api.telemetry.requestspans import RequestSpans
 from imagejobs_api.uploadlinks import UploadLinks
 from imagejobs_api.waiting import Waiting
 from imagejobs_contract.guard import Guard
 from imagejobs_contract.options import Gravity
 from imagejobs_contract.ports import JobStore, LinkSigner, ObjectStore, PartUploads, ProgressBoard, TaskQueue
+from imagejobs_contract.traces import OFF, Traces
 
 Run = Callable[[], Coroutine[Any, Any, None]]
 
@@ -86,6 +88,7 @@ def create_app(
     metrics: Metrics | None = None,
     rates: RateLimits | None = None,
     index: Index | None = None,
+    traces: Traces = OFF,
 ) -> App:
     """Return the application.
 
@@ -95,6 +98,7 @@ def create_app(
         metrics: Handed in by a server that shows them.
         rates: Handed in by a server that has Redis; else this process counts for itself.
         index: Handed in with a store that notes in it what it reads.
+        traces: Handed in by a server that tells a collector.
     """
     limits, namespace = settings.limits, settings.namespace
     if index is None:
@@ -130,7 +134,7 @@ def create_app(
     announcements.listen(waiting)
     announcements.listen(feeds)
     runs: list[Run] = [announcements.run, follower.run, *([callers.watch] if callers else [])]
-    app = App(request_type=Request, middleware=_middleware(settings, callers, metrics, rates or RateLimits(limits, None), runs))
+    app = App(request_type=Request, middleware=_middleware(settings, callers, metrics, rates or RateLimits(limits, None), runs, traces))
     app.resp_options.media_handlers[falcon.MEDIA_JSON] = JSONHandler(dumps=jsontext.dumps)
     errors.install(app)
     forms = {
@@ -164,9 +168,10 @@ def create_app(
     return app
 
 
-def _middleware(settings: Settings, callers: CallersFile | None, metrics: Metrics, rates: RateLimits, runs: list[Run]) -> list[Any]:
+def _middleware(settings: Settings, callers: CallersFile | None, metrics: Metrics, rates: RateLimits, runs: list[Run], traces: Traces) -> list[Any]:
     """Return what stands around every route; answers pass it in the opposite order."""
     return [
+        *([] if traces is OFF else [RequestSpans(traces)]),
         RequestLog(),
         Measure(metrics),
         SecurityHeaders(),

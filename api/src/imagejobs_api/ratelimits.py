@@ -17,7 +17,6 @@ from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage, Storage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from limits.errors import StorageError
-from redis.asyncio import Redis
 
 from imagejobs_api.callers.caller import Caller
 from imagejobs_api.callers.gate import is_public
@@ -28,6 +27,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.redis_client import translated
+from imagejobs_contract.redis_library import Redis
 
 WINDOW_SECONDS = 60
 PATIENCE_SECONDS = 0.25

@@ -28,7 +28,7 @@ class RequestLog:
         given = req.get_header(HEADER) or ""
         request_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
         resp.set_header(HEADER, request_id)
-        req.context.origin = Origin(request_id)
+        req.context.origin = Origin(request_id, getattr(req.context, "traceparent", ""))
         logs.tell(request_id=request_id)
         req.context.started = time.perf_counter()
 

@@ -31,6 +31,7 @@ from imagejobs_contract.partuploads import BotoPartUploads
 from imagejobs_contract.ports import JobStore
 from imagejobs_contract.redis_client import connect
 from imagejobs_contract.taskqueue import RedisTaskQueue
+from imagejobs_contract.traces import Traces, opened
 
 KEEP_ALIVE_SECONDS = 5
 TIDY_SECONDS = 3.0
@@ -95,18 +96,27 @@ async def serve(settings: Settings, sock: socket.socket) -> None:
 async def _opened(settings: Settings) -> AsyncIterator[tuple[App, Announcements]]:
     callers = CallersFile(Path(settings.callers_file), settings.namespace) if settings.callers_file else None
     metrics = Metrics()
+    with opened("api", settings.traces, metrics.count_spans, per_second=settings.limits.max_traces_per_second) as traces:
+        async with _wired(settings, callers, metrics, traces) as wired:
+            yield wired
+
+
+@asynccontextmanager
+async def _wired(settings: Settings, callers: CallersFile | None, metrics: Metrics, traces: Traces) -> AsyncIterator[tuple[App, Announcements]]:
     redis = connect(settings.redis_url)
-    board, queue = measured(RedisBoard(redis), "redis", metrics), measured(RedisTaskQueue(redis), "redis", metrics)
-    objects = measured(S3Objects.from_settings(settings.s3), "s3", metrics)
+    board = measured(RedisBoard(redis), "redis", metrics, traces)
+    queue = measured(RedisTaskQueue(redis), "redis", metrics, traces)
+    objects = measured(S3Objects.from_settings(settings.s3), "s3", metrics, traces)
     namespaces = {settings.namespace, *(callers.namespaces if callers else ())}
     index = Index(settings.limits.max_listed_jobs)
-    store = NotingStore(measured(await _store(settings, namespaces), "store", metrics), index)
+    store = NotingStore(measured(await _store(settings, namespaces), "store", metrics, traces), index)
     announcements = Announcements(board)
     showing = asyncio.create_task(show(*settings.metrics, metrics.registry, lambda: metrics.ask(queue))) if settings.metrics else None
     try:
         rates = RateLimits(settings.limits, redis)
-        signer, parts = links.signer(settings.s3), measured(BotoPartUploads(settings.s3), "s3", metrics)
-        yield create_app(settings, store, board, queue, objects, signer, parts, callers, announcements, metrics, rates, index), announcements
+        signer, parts = links.signer(settings.s3), measured(BotoPartUploads(settings.s3), "s3", metrics, traces)
+        app = create_app(settings, store, board, queue, objects, signer, parts, callers, announcements, metrics, rates, index, traces)
+        yield app, announcements
     finally:
         if showing:
             showing.cancel()

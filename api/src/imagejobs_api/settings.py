@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from imagejobs_api import allowance
-from imagejobs_contract import limits, settings
+from imagejobs_contract import limits, settings, traces
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.reach import Reach
 from imagejobs_contract.reader import Reader
@@ -52,6 +52,7 @@ class Settings:
         allowed_hosts: What Host may name; () lets it name anything. Where only this machine is served and callers need no key: its own names.
         cors_origins: Whose pages may read answers.
         trusted_proxies: Whose `X-Forwarded-For` and `X-Forwarded-Proto` count.
+        traces: Whether a collector is told.
     """
 
     host: str
@@ -79,6 +80,7 @@ class Settings:
     cors_origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
     log_level: str = "INFO"
+    traces: bool = False
 
     @classmethod
     def read(cls, reader: Reader) -> "Settings":
@@ -112,6 +114,7 @@ class Settings:
             allowed_hosts=hosts or (() if callers_file or not _is_loopback(host) else _own_hosts(host, public_url)),
             cors_origins=_list(reader, "CORS_ORIGINS", r"\*|https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?", "an origin such as https://shop.example.org"),
             trusted_proxies=_list(reader, "TRUSTED_PROXIES", r"[0-9A-Fa-f:.]+(/[0-9]{1,3})?", "an address or network (CIDR)"),
+            traces=traces.wanted(reader, "api"),
             log_level=reader.text("LOG_LEVEL", 10, "INFO", "DEBUG|INFO|WARNING|ERROR", "DEBUG, INFO, WARNING or ERROR") or "",
         )
 

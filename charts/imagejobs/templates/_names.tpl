@@ -42,7 +42,7 @@
 {{/* Secrets that hold credentials as environment variables, as a JSON list. */}}
 {{- define "imagejobs.secrets" -}}
 {{- $dev := ternary (include "imagejobs.devSecret" .) "" .Values.dev.enabled -}}
-{{ compact (list $dev .Values.s3.existingSecret .Values.redis.existingSecret) | uniq | toJson }}
+{{ compact (list $dev .Values.s3.existingSecret .Values.redis.existingSecret .Values.telemetry.existingSecret) | uniq | toJson }}
 {{- end }}
 
 {{/* The namespaces whose ImageJobs run, as a JSON list; the API's own is always among them. */}}

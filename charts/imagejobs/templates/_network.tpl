@@ -40,6 +40,15 @@
 {{- end }}
 {{- end }}
 
+{{- define "imagejobs.egressCollector" -}}
+{{- with .Values.telemetry.otlpEndpoint -}}
+{{- $parts := urlParse . -}}
+{{- $port := regexFind "[0-9]+$" (regexFind ":[0-9]+$" $parts.host) | default (ternary "80" "443" (eq $parts.scheme "http")) -}}
+{{- $rule := $.Values.networkPolicy.collector -}}
+{{- include "imagejobs.egressTo" (list $rule.to ($rule.ports | default (list (int $port)))) }}
+{{- end }}
+{{- end }}
+
 {{- define "imagejobs.egressTo" -}}
 - ports:
     {{- range index . 1 }}
@@ -85,6 +94,7 @@ networks that are allowed besides. */}}
 {{- define "imagejobs.egressWorker" -}}
 {{ include "imagejobs.egressDns" . }}
 {{ include "imagejobs.egressStorage" . }}
+{{ include "imagejobs.egressCollector" . }}
 {{- if .Values.networkPolicy.internet }}
 {{ include "imagejobs.egressInternet" (list . .Values.worker.privateSources) }}
 {{- end }}

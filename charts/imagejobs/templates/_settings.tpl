@@ -18,6 +18,11 @@ S3_UNSIGNED_PAYLOAD: {{ .Values.s3.unsignedPayload | quote }}
 REDIS_URL: {{ . | quote }}
 {{- end }}
 LOG_LEVEL: {{ .Values.logLevel }}
+{{- with .Values.telemetry.otlpEndpoint }}
+OTEL_EXPORTER_OTLP_ENDPOINT: {{ . | quote }}
+OTEL_TRACES_SAMPLER: parentbased_traceidratio
+OTEL_TRACES_SAMPLER_ARG: {{ divf $.Values.telemetry.samplePercent 100 | quote }}
+{{- end }}
 MEMORY_LIMIT: {{ .Values.worker.memoryPerImage }}
 CAGE: {{ .Values.worker.cage | quote }}
 READ_HEIC: {{ .Values.worker.readHeic | quote }}

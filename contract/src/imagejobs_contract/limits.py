@@ -76,6 +76,8 @@ class Limits:
     """Requests of all callers together, in all API processes."""
     max_caller_requests_per_minute: int = 6_000
     """Requests of one caller; the file of callers may say otherwise."""
+    max_traces_per_second: float = 50.0
+    """Traces that one API process begins where tracing is on, whatever the `traceparent` of a request says; further requests are not traced."""
     max_event_streams: int = 2000
     """Streams of progress events open on one API process, 20 kB each."""
     max_caller_event_streams: int = 200

@@ -9,9 +9,11 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from importlib.metadata import version
 
-from prometheus_client import CollectorRegistry, Info, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Info, disable_created_metrics
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.process_collector import ProcessCollector
+
+from imagejobs_contract.traces import ENDS
 
 SECONDS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Upper bounds of durations: from a look into memory to the longest that an answer is held."""
@@ -21,6 +23,17 @@ MAX_SCRAPES = 8
 """At once; further ones are answered when those are done."""
 
 log = logging.getLogger(__name__)
+
+
+def spans(registry: CollectorRegistry) -> Counter:
+    """Return the counter of spans by their end, one of `traces.ENDS`; it stays at zero where nothing is traced."""
+    counter = Counter(
+        "imagejobs_spans", "Spans by what became of them: sent, failed (the collector did not take them), dropped (too many waited for it).",
+        ["result"], registry=registry,
+    )  # fmt: skip
+    for end in ENDS:
+        counter.labels(end)
+    return counter
 
 
 def new_registry(program: str) -> CollectorRegistry:

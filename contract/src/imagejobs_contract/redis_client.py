@@ -3,13 +3,16 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialWithJitterBackoff
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ReadOnlyError, RedisError
-
 from imagejobs_contract.errors import Unavailable
+from imagejobs_contract.redis_library import (
+    BlockingConnectionPool,
+    ExponentialWithJitterBackoff,
+    ReadOnlyError,
+    Redis,
+    RedisConnectionError,
+    RedisError,
+    Retry,
+)
 
 CALL_SECONDS = 2.0
 """How long connecting, an answer, and the wait for a free connection may each take."""

@@ -6,10 +6,8 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
-
 from imagejobs_contract.redis_client import BLOCK_SECONDS
+from imagejobs_contract.redis_library import Redis, RedisError
 
 log = logging.getLogger(__name__)
 

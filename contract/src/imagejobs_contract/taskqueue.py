@@ -8,13 +8,11 @@ import time
 from collections.abc import Awaitable, Sequence
 from typing import Any
 
-from redis.asyncio import Redis
-from redis.exceptions import ResponseError
-
 from imagejobs_contract import keys, taskscripts
 from imagejobs_contract.outcome import Outcome
 from imagejobs_contract.ports import Lease
 from imagejobs_contract.redis_client import BLOCK_SECONDS, connect, translated
+from imagejobs_contract.redis_library import Redis, ResponseError
 from imagejobs_contract.tasks import Task
 
 log = logging.getLogger(__name__)

@@ -21,6 +21,7 @@ from imagejobs_contract.redis_client import connect
 from imagejobs_contract.settings import read
 from imagejobs_contract.taskqueue import RedisTaskQueue
 from imagejobs_contract.times import utc_now
+from imagejobs_contract.traces import Traces, opened
 from imagejobs_operator import feeds
 from imagejobs_operator.callback import Answer
 from imagejobs_operator.courier import Courier
@@ -51,10 +52,16 @@ async def run(settings: Settings) -> int:
     """Work until told to stop."""
     stop = asyncio.Event()
     _listen(stop)
-    courier, processes = _courier(settings), _processes(settings)
+    metrics = Metrics()
+    with opened(PROGRAM, settings.traces, metrics.count_spans) as traces:
+        return await _work(settings, stop, metrics, traces)
+
+
+async def _work(settings: Settings, stop: asyncio.Event, metrics: Metrics, traces: Traces) -> int:
+    courier, processes, memory = _courier(settings, traces), _processes(settings), Memory()
     async with _parts(settings, courier, processes) as parts:
-        metrics, memory = Metrics(), Memory()
-        queue = WorkQueue(metrics.timed(Reconciler(parts, _rules(settings), utc_now, memory, echoes=settings.sqlite is None)), settings.concurrency)
+        looking = Reconciler(parts, _rules(settings), utc_now, memory, traces, echoes=settings.sqlite is None)
+        queue = WorkQueue(metrics.timed(looking), settings.concurrency)
         metrics.watch(queue, memory)
         if courier:
             courier.tell(lambda key, answer: _heard(memory, queue, key, answer))
@@ -133,14 +140,14 @@ async def _parts(settings: Settings, courier: Courier | None, processes: Process
         await redis.aclose()
 
 
-def _courier(settings: Settings) -> Courier | None:
+def _courier(settings: Settings, traces: Traces) -> Courier | None:
     if not settings.webhook_secrets:
         return None
     # Imported where there is something to send: the guard brings TLS and resolver along.
     from imagejobs_contract.guard import Guard
     from imagejobs_operator.webhook import Poster
 
-    return Courier(Poster(Guard(settings.callbacks), settings.webhook_secrets, settings.public_url, utc_now))
+    return Courier(Poster(Guard(settings.callbacks), settings.webhook_secrets, settings.public_url, utc_now), traces)
 
 
 def _processes(settings: Settings) -> ProcessJobs | None:

@@ -1,10 +1,13 @@
 """Carries out one action: each is one step through one port. Knows neither why nor what comes next."""
 
 from collections.abc import Awaitable
+from dataclasses import replace
 
 from imagejobs_contract import layout
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.names import FINALIZER
+from imagejobs_contract.origin import Origin
+from imagejobs_contract.traces import current
 from imagejobs_operator import actions, manifest, results
 from imagejobs_operator.actions import Action
 from imagejobs_operator.memory import Remains
@@ -30,6 +33,12 @@ async def act(parts: Parts, job: ImageJob, action: Action) -> ImageJob | None:
     return None
 
 
+def _origin(job: ImageJob) -> Origin:
+    """Return where the work comes from: the span that sends it, if that is told of, else the one that the job names."""
+    origin = Origin.of(job)
+    return replace(origin, traceparent=current().header or origin.traceparent)
+
+
 async def clear_away(parts: Parts, remains: Remains) -> None:
     """Remove what a vanished job left outside the store: its tasks, its progress, its files; never its outputs."""
     await parts.queue.withdraw(remains.uid)
@@ -47,7 +56,7 @@ async def delete_files(parts: Parts, remains: Remains) -> None:
 def _on_pool(parts: Parts, job: ImageJob, action: Action) -> Awaitable[None] | None:
     match action:
         case actions.SendTasks():
-            return parts.queue.send(pool.tasks(job, action.indexes, action.attempt, action.expires))
+            return parts.queue.send(pool.tasks(job, action.indexes, action.attempt, action.expires, _origin(job)))
         case actions.WithdrawTasks():
             return parts.queue.withdraw(job.uid)
         case actions.StartBoard():

@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.origin import about
+from imagejobs_contract.traces import OFF, Kind, Traces
 from imagejobs_operator.callback import Answer, End, Ticket
 
 log = logging.getLogger(__name__)
@@ -32,8 +33,9 @@ class Courier:
         post: Sends one message once, within a time of its own.
     """
 
-    def __init__(self, post: Post) -> None:
+    def __init__(self, post: Post, traces: Traces = OFF) -> None:
         self._post = post
+        self._traces = traces
         self._begun: dict[Ticket, asyncio.Task[None]] = {}
         self._places = asyncio.Semaphore(AT_ONCE)
         self._receivers: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
@@ -58,7 +60,9 @@ class Courier:
     async def _deliver(self, job: ImageJob, ticket: Ticket) -> None:
         try:
             async with self._receiver(job), self._places:
-                end, why = await self._post(job, ticket.message)
+                with self._traces.span("callback", {"imagejobs.callback.tries": ticket.tries + 1}, kind=Kind.CLIENT) as span:
+                    end, why = await self._post(job, ticket.message)
+                    span.note({"imagejobs.callback.end": end.value})
         except Exception:
             log.exception("callback failed", extra=about(job))
             end, why = End.FAILED, "something failed inside imagejobs"

@@ -27,6 +27,11 @@ class Metrics:
         self.queue_keys = Gauge("imagejobs_workqueue_keys", "Jobs that wait to be looked at, or are being looked at.", registry=registry)
         self.queue_oldest_seconds = Gauge("imagejobs_workqueue_oldest_seconds", "How long the oldest of them has waited.", registry=registry)
         self.jobs = Gauge("imagejobs_jobs", "Jobs that there are, by state as it was last seen.", ["state"], registry=registry)
+        self.spans = metrics.spans(registry)
+
+    def count_spans(self, end: str, number: int) -> None:
+        """Count spans by what became of them."""
+        self.spans.labels(end).inc(number)
 
     def watch(self, queue: WorkQueue, memory: Memory) -> None:
         """Let the gauges tell of these when they are looked at."""

@@ -5,15 +5,17 @@ It may be stopped between any two actions; the next look goes on from what is th
 
 import asyncio
 import logging
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from imagejobs_contract import logs
 from imagejobs_contract.errors import Conflict, ImageJobsError, Invalid, Misconfigured, NotFound, TooLarge, Unavailable
 from imagejobs_contract.imagejob import ImageJob, Unreadable
 from imagejobs_contract.names import JobKey
-from imagejobs_contract.origin import about
+from imagejobs_contract.origin import Origin, about
 from imagejobs_contract.status import Reason, State, Status
 from imagejobs_contract.times import Clock
+from imagejobs_contract.traces import NOTHING, OFF, Span, Traces
 from imagejobs_operator import actions, attempts, conditions, results
 from imagejobs_operator.acting import act, clear_away
 from imagejobs_operator.actions import Action
@@ -44,9 +46,10 @@ class Reconciler:
             and only if there is anything the job comes again.
     """
 
-    def __init__(self, parts: Parts, rules: Rules, clock: Clock, memory: Memory | None = None, *, echoes: bool = True) -> None:
+    def __init__(self, parts: Parts, rules: Rules, clock: Clock, memory: Memory | None = None, traces: Traces = OFF, *, echoes: bool = True) -> None:
         self._echoes = echoes
         self._parts = parts
+        self._traces = traces
         self._rules = rules
         self._clock = clock
         self._memory = Memory() if memory is None else memory
@@ -79,6 +82,16 @@ class Reconciler:
 
     async def _carry_out(self, job: ImageJob, seen: Observed) -> Again:
         todo = plan(job, seen, self._clock(), self._rules)
+        with self._told(job, todo):
+            return await self._apply(job, seen, todo)
+
+    def _told(self, job: ImageJob, todo: tuple[Action, ...]) -> AbstractContextManager[Span]:
+        """Tell of a look that does something: the others, one each few seconds, would hide it. Only jobs that say whose trace they are in."""
+        names = [type(each).__name__ for each in todo if not isinstance(each, actions.Requeue)]
+        facts = {"imagejobs.job_id": job.key.name, "imagejobs.state": job.status.state.value, "imagejobs.actions": " ".join(names)}
+        return self._traces.span("reconcile", facts, parent=Origin.of(job).traceparent or None) if names else nullcontext(NOTHING)
+
+    async def _apply(self, job: ImageJob, seen: Observed, todo: tuple[Action, ...]) -> Again:
         written = None
         for action in todo:
             if isinstance(action, actions.CollectResults):
@@ -106,7 +119,8 @@ class Reconciler:
     async def _do(self, job: ImageJob, seen: Observed, action: Action) -> ImageJob | None:
         """Carry out an action; return the job if it was written."""
         try:
-            written = await act(self._parts, job, action)
+            with self._traces.span(type(action).__name__):
+                written = await act(self._parts, job, action)
         except Conflict:
             raise
         except ImageJobsError as ex:

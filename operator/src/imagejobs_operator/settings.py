@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from imagejobs_contract import traces
 from imagejobs_contract.imagejob import DNS_NAME, Profile
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.reach import Reach
@@ -33,6 +34,7 @@ class Settings:
         webhook_secrets: What callbacks are signed with; () sends none.
         callbacks: How far callbacks may lead.
         public_url: What links in callbacks begin with.
+        traces: Whether a collector is told.
     """
 
     s3: S3Settings
@@ -59,6 +61,7 @@ class Settings:
     callbacks: Reach
     public_url: str
     log_level: str
+    traces: bool
 
     @classmethod
     def read(cls, reader: Reader) -> "Settings":
@@ -93,6 +96,7 @@ class Settings:
             webhook_secrets=read_secrets(reader),
             callbacks=Reach.read(reader, "ALLOWED_PRIVATE_CALLBACKS"),
             public_url=(reader.text("PUBLIC_URL", 500, "", HOST_PORT_URL, "an http(s) URL") or "").rstrip("/"),
+            traces=traces.wanted(reader, "operator"),
             log_level=reader.text("LOG_LEVEL", 10, "INFO", LEVELS, f"one of {LEVELS.replace('|', ' ')}") or "INFO",
         )
 

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from imagejobs_contract import layout
 from imagejobs_contract.codes import Code
@@ -108,7 +108,8 @@ def read_line(line: bytes) -> Item | str:
 
 
 def _task(key: ShardKey, work: Work, index: int, item: Item) -> Task:
+    """Return a task, which is told of within the span of the shard."""
     return Task(
         key.job, key.uid, index, item, work.variants, work.prefix, key.attempt, work.attempts, work.cache_control,
-        caller=key.caller, origin=key.origin,
+        caller=key.caller, origin=replace(key.origin, traceparent=""),
     )  # fmt: skip

@@ -42,6 +42,10 @@ class Meter(Protocol):
         """Take note of a child's end."""
         ...
 
+    def count_spans(self, end: str, number: int) -> None:
+        """Take note of what became of spans."""
+        ...
+
 
 class Silent:
     """Takes no note."""
@@ -53,6 +57,9 @@ class Silent:
         """See `Meter`."""
 
     def recycled(self, reason: Recycle) -> None:
+        """See `Meter`."""
+
+    def count_spans(self, end: str, number: int) -> None:
         """See `Meter`."""
 
 

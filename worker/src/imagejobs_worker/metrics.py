@@ -27,6 +27,7 @@ class Metrics:
             ["reason"],
             registry=registry,
         )
+        self.spans = metrics.spans(registry)
         for step in Step:
             self.seconds.labels(step.value)
         for reason in Recycle:
@@ -46,3 +47,7 @@ class Metrics:
     def recycled(self, reason: Recycle) -> None:
         """Count a child's end."""
         self.recycles.labels(reason.value).inc()
+
+    def count_spans(self, end: str, number: int) -> None:
+        """Count spans by what became of them."""
+        self.spans.labels(end).inc(number)

@@ -106,7 +106,7 @@ class Pool:
         doing.add_done_callback(self._doing.discard)
 
     async def _do(self, lease: Lease, place: Place, stop: Stop) -> None:
-        with place, logs.about(**_about(lease)):
+        with place, logs.about(**_about(lease)), self._work.told(lease.task):
             try:
                 outcome = verdict(lease, time.time()) or await self._images_outcome(lease, place)
                 await self._report(lease, outcome)

@@ -15,6 +15,7 @@ from imagejobs_contract import logs
 from imagejobs_contract.objects import S3Objects
 from imagejobs_contract.settings import read
 from imagejobs_contract.shards import Exit
+from imagejobs_contract.traces import Facts, Kind, Traces, opened
 from imagejobs_worker import guard
 from imagejobs_worker.child import skills
 from imagejobs_worker.child.door import Door
@@ -68,9 +69,11 @@ async def run_pool(settings: Settings, spawned: Spawned) -> int:
     queue = RedisTaskQueue(settings.redis_url, settings.lease_seconds)
     pool_settings = PoolSettings(_consumer(settings), settings.lease_seconds, settings.grace_seconds)
     pulse = Pulse(settings.limits.image_seconds)
-    async with _metered(settings) as meter, _probed(settings, pulse), _doors(settings, meter, skills.FORMATS) as doors:
+    async with (
+        _metered(settings) as meter, _told(settings, meter) as traces, _probed(settings, pulse), _doors(settings, meter, skills.FORMATS) as doors,
+    ):  # fmt: skip
         await _start(doors, spawned)
-        work = _work(settings, S3Objects(settings.s3), doors, meter)
+        work = _work(settings, S3Objects(settings.s3), doors, meter, traces)
         await Pool(queue, work, Overlap(settings.parallel), pool_settings, pulse).run(stop)
     await queue.close()
     return 0
@@ -85,9 +88,14 @@ async def run_shard(settings: Settings, key: ShardKey, spawned: Spawned) -> int:
     stop.listen()
     objects = S3Objects(settings.s3)
     pace = SweepSettings(settings.checkpoint_seconds, REPORT_SECONDS, settings.grace_seconds)
-    async with _metered(settings) as meter, _doors(settings, meter, FIRST_SKILLS) as doors:
-        shard = Shard(objects, _work(settings, objects, doors, meter), Overlap(settings.parallel), _board_maker(settings), key, pace)
-        return await shard.run(stop, _start(doors, spawned))
+    async with _metered(settings) as meter, _told(settings, meter) as traces, _doors(settings, meter, FIRST_SKILLS) as doors:
+        work = _work(settings, objects, doors, meter, traces)
+        shard = Shard(objects, work, Overlap(settings.parallel), _board_maker(settings), key, pace)
+        facts: Facts = {"imagejobs.job_id": key.job.name, "imagejobs.shard": key.shard, "imagejobs.attempt": key.attempt}
+        with traces.span("shard", facts, parent=key.origin.traceparent or None, kind=Kind.CONSUMER) as span:
+            end = await shard.run(stop, _start(doors, spawned))
+            span.note({"imagejobs.exit": end.name})
+        return end
 
 
 def _prepare(settings: Settings) -> None:
@@ -109,9 +117,9 @@ def _shard_settings(environ: Mapping[str, str]) -> tuple[Settings, ShardKey]:
         raise SystemExit(Exit.MISCONFIGURED) from ex
 
 
-def _work(settings: Settings, objects: S3Objects, doors: Sequence[Door], meter: Meter) -> Work:
+def _work(settings: Settings, objects: S3Objects, doors: Sequence[Door], meter: Meter, traces: Traces) -> Work:
     fetch = Fetch(objects, through_guard(settings.reach), settings.limits.max_file_bytes)
-    return Work(fetch, Store(objects), doors, Retry(), meter)
+    return Work(fetch, Store(objects), doors, Retry(), meter, traces)
 
 
 def _board_maker(settings: Settings) -> Callable[[], Board]:
@@ -148,6 +156,12 @@ async def _metered(settings: Settings) -> AsyncIterator[Meter]:
     finally:
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _told(settings: Settings, meter: Meter) -> AsyncIterator[Traces]:
+    with opened(PROGRAM, settings.traces, meter.count_spans) as traces:
+        yield traces
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from importlib.util import find_spec
 
+from imagejobs_contract import traces
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.names import LOCAL_NAMESPACE, MAX_NAME, NAME_PATTERN, JobKey
 from imagejobs_contract.origin import ENV_CALLER, ENV_REQUEST_ID, ENV_TRACEPARENT, Origin
@@ -35,6 +36,7 @@ class Settings:
         metrics: Host and port on which metrics are shown, or None.
         health: Host and port on which a pool worker answers probes, or None.
         read_heic: Whether HEIC is read; its decoder is large and has a history.
+        traces: Whether a collector is told.
     """
 
     s3: S3Settings
@@ -52,6 +54,7 @@ class Settings:
     metrics: tuple[str, int] | None
     health: tuple[str, int] | None
     read_heic: bool
+    traces: bool = False
 
     @classmethod
     def read(cls, reader: Reader) -> "Settings":
@@ -72,6 +75,7 @@ class Settings:
             metrics=listen_address(reader, "METRICS_LISTEN"),
             health=listen_address(reader, "HEALTH_LISTEN"),
             read_heic=_read_heic(reader),
+            traces=traces.wanted(reader, "worker"),
         )
 
 

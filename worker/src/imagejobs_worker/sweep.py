@@ -92,9 +92,10 @@ class Sweep:
             self._active -= 1
 
     async def _outcome(self, task: Task, place: Place) -> Outcome:
-        rendered = await self._work.render(task)
-        place.rendered()
-        return rendered if isinstance(rendered, Outcome) else await self._work.store(task, rendered, self._ledger.owned)
+        with self._work.told(task):
+            rendered = await self._work.render(task)
+            place.rendered()
+            return rendered if isinstance(rendered, Outcome) else await self._work.store(task, rendered, self._ledger.owned)
 
     async def _save_until_over(self) -> None:
         while not await self._is_over_after(self._settings.checkpoint_seconds):

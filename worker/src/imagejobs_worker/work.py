@@ -7,6 +7,7 @@ an image ends as its outcome; only what concerns the worker itself (`Misconfigur
 import asyncio
 import logging
 from collections.abc import Coroutine, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -15,6 +16,7 @@ from imagejobs_contract.errors import ImageFailed, Misconfigured
 from imagejobs_contract.options import Variant
 from imagejobs_contract.outcome import Outcome, OutputFile
 from imagejobs_contract.tasks import Task
+from imagejobs_contract.traces import OFF, Facts, Kind, Span, Traces, current
 from imagejobs_worker.fetch import Fetch
 from imagejobs_worker.imaging.picture import Picture, Rendering
 from imagejobs_worker.meter import SILENT, Meter, Step, timed
@@ -54,22 +56,32 @@ class Work:
         renderers: Each takes one image at a time.
         retry: Waits between tries.
         meter: Is told how long the steps take, and how images end.
+        traces: The same, image by image.
     """
 
-    def __init__(self, fetch: Fetch, store: Store, renderers: Iterable[Renderer], retry: Retry, meter: Meter = SILENT) -> None:
+    def __init__(self, fetch: Fetch, store: Store, renderers: Iterable[Renderer], retry: Retry, meter: Meter = SILENT, traces: Traces = OFF) -> None:
         self._fetch = fetch
         self._store = store
         self._retry = retry
         self._meter = meter
+        self._traces = traces
         self._free: asyncio.Queue[Renderer] = asyncio.Queue()
         for renderer in renderers:
             self._free.put_nowait(renderer)
+
+    def told(self, task: Task) -> AbstractContextManager[Span]:
+        """Tell of an image for the length of the block, which has both halves."""
+        facts: Facts = {
+            "imagejobs.job_id": task.key.name, "imagejobs.image": task.index, "imagejobs.attempt": task.attempt,
+            "imagejobs.variants": len(task.variants),
+        }  # fmt: skip
+        return self._traces.span("image", facts, parent=task.origin.traceparent or None, kind=Kind.CONSUMER)
 
     async def render(self, task: Task) -> Rendered | Outcome:
         """Do the first half; an outcome if the image failed in it."""
         rendered = await _ended(task, self._try_render(task))
         if isinstance(rendered, Outcome):
-            self._meter.ended(rendered)
+            self._end(rendered)
         return rendered
 
     async def store(self, task: Task, rendered: Rendered, owned: Owned) -> Outcome:
@@ -79,8 +91,15 @@ class Work:
             Disowned: The work is no longer ours.
         """
         outcome = await _ended(task, self._try_store(task, rendered, owned))
-        self._meter.ended(outcome)
+        self._end(outcome)
         return outcome
+
+    def _end(self, outcome: Outcome) -> None:
+        self._meter.ended(outcome)
+        span = current()
+        span.note({"imagejobs.bytes_in": outcome.bytes_in or 0, "imagejobs.bytes_out": sum(output.bytes for output in outcome.outputs)})
+        if outcome.code:
+            span.fail(outcome.code.value)
 
     async def _try_render(self, task: Task) -> Rendered:
         source = await retried(lambda: self._get(task), task.attempts, self._retry)
@@ -88,20 +107,21 @@ class Work:
         return Rendered(len(source), tuple(zip(task.variants, rendering.pictures, strict=True)))
 
     async def _get(self, task: Task) -> bytes:
-        with timed(self._meter, Step.FETCH):
+        with timed(self._meter, Step.FETCH), self._traces.span(Step.FETCH, {"imagejobs.source": "url" if task.item.url else "s3"}):
             return await self._fetch(task.item)
 
     async def _render(self, task: Task, source: bytes) -> Rendering:
         renderer = await self._free.get()
         try:
-            with timed(self._meter, Step.RENDER):
+            with timed(self._meter, Step.RENDER), self._traces.span(Step.RENDER, {"imagejobs.bytes_in": len(source)}):
                 return await renderer.render(source, task.variants, owner=task.owner)
         finally:
             self._free.put_nowait(renderer)
 
     async def _try_store(self, task: Task, rendered: Rendered, owned: Owned) -> Outcome:
         async def put(variant: Variant, picture: Picture) -> OutputFile:
-            with timed(self._meter, Step.STORE):
+            facts = {"imagejobs.variant": variant.name, "imagejobs.format": picture.format.value, "imagejobs.bytes_out": len(picture.data)}
+            with timed(self._meter, Step.STORE), self._traces.span(Step.STORE, facts):
                 return await retried(lambda: self._store(task, variant, picture, rendered.bytes_in, owned), task.attempts, self._retry)
 
         ends = await asyncio.gather(*(put(*each) for each in rendered.pictures), return_exceptions=True)

@@ -57,6 +57,11 @@ class Metrics:
             registry=registry,
         )
         self.callers_current.set(1)
+        self.spans = metrics.spans(registry)
+
+    def count_spans(self, end: str, number: int) -> None:
+        """Count spans by what became of them."""
+        self.spans.labels(end).inc(number)
 
     def watch(self, gauge: Gauge, value: Callable[[], float]) -> None:
         """Let a gauge tell what `value` returns when it is looked at."""

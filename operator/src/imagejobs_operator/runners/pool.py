@@ -8,14 +8,14 @@ from imagejobs_contract.origin import Origin
 from imagejobs_contract.tasks import Task
 
 
-def tasks(job: ImageJob, indexes: Iterable[int], attempt: int, expires: float) -> list[Task]:
+def tasks(job: ImageJob, indexes: Iterable[int], attempt: int, expires: float, origin: Origin) -> list[Task]:
     """Return the tasks of these images; they carry all that a worker needs."""
     spec = job.spec
     return [
         Task(
             key=job.key, uid=job.uid, index=index, item=spec.items[index], variants=spec.variants, prefix=job.prefix, attempt=attempt,
             attempts=spec.attempts, cache_control=spec.output.cache_control, expires=expires,
-            caller=job.labels.get(LABEL_CALLER, ""), origin=Origin.of(job),
+            caller=job.labels.get(LABEL_CALLER, ""), origin=origin,
         )
         for index in indexes
     ]  # fmt: skip
