@@ -76,7 +76,18 @@ def _check_body(where: str, content: dict[str, Any], answer: httpx2.Response) ->
 def _values(kind: str, answer: httpx2.Response) -> list[Any]:
     if kind.endswith("json") and kind != "application/x-ndjson":
         return [answer.json()]
+    if kind == "text/event-stream":
+        return [event for event in map(_event, answer.text.split("\n\n")) if event]
     return [json.loads(line) for line in answer.text.splitlines()] if kind == "application/x-ndjson" else [answer.text]
+
+
+def _event(text: str) -> dict[str, Any]:
+    fields = [line.partition(": ") for line in text.splitlines() if line and not line.startswith(":")]
+    event: dict[str, Any] = {name: int(value) if name == "retry" else value for name, _, value in fields}
+    if "data" in event:
+        schema = resolved(whole()["paths"]["/api/progress/{id}/events"]["get"]["responses"]["200"])["content"]["text/event-stream"]["schema"]
+        assert _validator(json.dumps(schema["properties"]["data"]["contentSchema"])).is_valid(json.loads(event["data"])), event
+    return event
 
 
 @functools.cache

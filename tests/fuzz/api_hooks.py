@@ -11,14 +11,13 @@ import jsonschema_rs
 import schemathesis
 from hypothesis import strategies as st
 
-from imagejobs_contract.options import MAX_SIZE, MIN_SIZE
 from imagejobs_contract.reader import Reader
 
 URLS = [*(os.environ["FUZZ_SITE"] + path for path in ("/photo.jpg", "/absent.jpg", "/notes.txt")), "https://images.example.org/a"]
 """What the workers may fetch, and whom callbacks may reach."""
 WORDS = ("true", "false", "yes", "no", "on", "off", "1", "0")
 
-schemathesis.openapi.format("byte-size", st.sampled_from(["256", "300B", "1kB", "200kB", "0.5 MB", "1.5MB", "1MiB"]))
+schemathesis.openapi.format("byte-size", st.sampled_from(["256", "300B", "1kB", "200kB", "0.5 MB", "1.5MB", "1MiB", "8MiB"]))
 schemathesis.openapi.format("uri", st.sampled_from(URLS))
 
 
@@ -34,7 +33,9 @@ def filter_case(context: schemathesis.HookContext, case: schemathesis.Case) -> b
     given = [pair for part in (case.query, case.body) for pair in pairs(part)]
     if case.meta.generation.mode.is_negative:
         return not any(is_read_liberally(value) for _, value in given)
-    return is_as_documented(case) and all(RIGHT[name](value) for name, value in given if name in RIGHT)
+    bounds = sizes(json.dumps(case.operation.schema.raw_schema["components"]["schemas"]))
+    fit = all(is_size(value, *bounds[name]) for name, value in given if name in bounds)
+    return fit and is_as_documented(case) and all(is_address(value) for name, value in given if name in ADDRESSES)
 
 
 def is_as_documented(case: schemathesis.Case) -> bool:
@@ -74,10 +75,18 @@ def is_read_liberally(value: Any) -> bool:
     return value in (None, [], {}) or text == "" or (text is not None and (text in WORDS or re.fullmatch("-?[0-9]+", text) is not None))
 
 
-def is_size(value: Any) -> bool:
+@functools.cache
+def sizes(schemas: str) -> dict[str, tuple[int, int]]:
+    """Return the bounds of fields that are sizes: in each, the text stands beside the number."""
+    fields = [pair for schema in json.loads(schemas).values() for pair in pairs({"": schema}) if isinstance(pair[1], dict)]
+    either = {name: schema["anyOf"] for name, schema in fields if len(schema.get("anyOf", ())) == 2}
+    return {name: (plain["minimum"], plain["maximum"]) for name, (plain, text) in either.items() if text.get("format") == "byte-size"}
+
+
+def is_size(value: Any, low: int, high: int) -> bool:
     """Tell whether a value is a size within the bounds, as the API reads it."""
     reader = Reader({"size": value})
-    reader.size("size", MIN_SIZE, MAX_SIZE)
+    reader.size("size", low, high)
     return not reader.faults
 
 
@@ -86,7 +95,7 @@ def is_address(value: Any) -> bool:
     return set(value if isinstance(value, list) else [value]) <= set(URLS)
 
 
-RIGHT = {"max_size": is_size, "url": is_address, "urls": is_address, "callback": is_address}
+ADDRESSES = ("url", "urls", "callback")
 
 
 @schemathesis.deserializer("application/x-ndjson")

@@ -18,6 +18,7 @@ from imagejobs_api.callbacks import Callbacks
 from imagejobs_api.callers.callersfile import CallersFile
 from imagejobs_api.callers.gate import Gate
 from imagejobs_api.connection import App, Request
+from imagejobs_api.docspage.resource import Docs
 from imagejobs_api.downloads import Downloads
 from imagejobs_api.events import Events
 from imagejobs_api.faceless import FacelessStore
@@ -162,7 +163,9 @@ def create_app(
     app.add_route("/api/progress/{identifier}", Progress(store, counts, outcomes))
     app.add_route("/api/progress/{identifier}/events", Events(store, feeds, event_streams))
     app.add_route("/api/download/{identifier}", Downloads(store, objects, outcomes, links))
-    app.add_route("/api/openapi.json", Document(document(settings)))
+    told = document(settings)
+    app.add_route("/api/openapi.json", Document(told))
+    app.add_route("/docs", Docs(told))
     app.add_route("/healthz", Health())
     app.add_route("/readyz", Ready(store, objects, queue, namespace, settings.ready_parts))
     return app

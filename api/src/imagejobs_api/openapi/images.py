@@ -100,13 +100,17 @@ def _file(form: Form) -> Schema:
     return {
         "type": "string",
         "format": "binary",
-        "description": f"JPEG, PNG, WebP, AVIF, GIF, TIFF, BMP, HEIC; {form.max_file_bytes} bytes at most.",
+        "description": f"JPEG, PNG, WebP, AVIF, GIF, TIFF, BMP, HEIC; {_size(form.max_file_bytes)} at most.",
     }
 
 
 def _files(form: Form) -> Schema:
-    what = f"Together {form.max_bytes} bytes at most."
+    what = f"Together {_size(form.max_bytes)} at most."
     return {"type": "array", "minItems": 1, "maxItems": form.max_files, "items": _file(form), "description": what}
+
+
+def _size(count: int) -> str:
+    return f"{count // 2**20} MiB" if count % 2**20 == 0 else f"{count} bytes"
 
 
 def _url_request(form: Form, options: dict[str, Schema], components: Components) -> Schema:

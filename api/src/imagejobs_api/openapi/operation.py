@@ -35,8 +35,8 @@ class Example:
     Attributes:
         parameters: Name -> value.
         fields: Of the body; a file stands there by its name.
-        media_type: Of the body, if the call takes several.
-        answer: Its body; of text, the text.
+        answer: Its body; of text, the text; None without one.
+        is_wrong: The request is not as the document has it: only its answer is shown.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Example:
     answer: Any = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     fields: Mapping[str, Any] = field(default_factory=dict)
-    media_type: str = ""
+    is_wrong: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class Operation:
         answers: Status -> what it tells.
         codes: Of the errors that are its own; those of every call come by themselves.
         parameters: OpenAPI's parameter objects, or references.
-        bodies: Media type -> schema of the request's body; empty without one.
+        bodies: Media type -> schema of the request's body; empty without one. Examples are of the first.
         is_public: It needs no key and is not counted.
     """
 
@@ -73,7 +73,6 @@ class Operation:
     codes: tuple[Code, ...] = ()
     parameters: tuple[Schema, ...] = ()
     bodies: Mapping[str, Schema] = field(default_factory=dict)
-    examples: tuple[Example, ...] = ()
     is_public: bool = False
 
     @property

@@ -6,11 +6,12 @@ from imagejobs_api.openapi.operation import JSON, Answer, Operation
 from imagejobs_api.settings import Settings
 
 TAG = "service"
+HTML = "text/html"
 
 
 def operations(settings: Settings, components: Components) -> list[Operation]:
     """Return the calls."""
-    return [_health(), _ready(settings), _document()]
+    return [_health(), _ready(settings), _document(), _page()]
 
 
 def _health() -> Operation:
@@ -31,4 +32,12 @@ def _document() -> Operation:
     return Operation(
         "get", "/api/openapi.json", "getOpenApi", TAG, "This document", "With the limits that this server has.",
         {200: Answer("The document.", {JSON: {"type": "object"}}, ("ETag",)), 304: Answer("It is as it was.", headers=("ETag",))}, is_public=True,
+    )  # fmt: skip
+
+
+def _page() -> Operation:
+    page = {"type": "string", "description": "HTML that shows nothing but itself."}
+    return Operation(
+        "get", "/docs", "getDocs", TAG, "This document for people", "A page that works offline.",
+        {200: Answer("The page.", {HTML: page}, ("ETag",)), 304: Answer("It is as it was.", headers=("ETag",))}, is_public=True,
     )  # fmt: skip

@@ -6,6 +6,7 @@ from typing import Any
 from imagejobs_api.openapi import problems
 from imagejobs_api.openapi.asked import Schema
 from imagejobs_api.openapi.components import Components
+from imagejobs_api.openapi.examples import EXAMPLES
 from imagejobs_api.openapi.headers import RATE, REQUEST_ID, header_objects
 from imagejobs_api.openapi.operation import Answer, Example, Operation
 from imagejobs_contract.codes import Code
@@ -30,7 +31,7 @@ class Writer:
         counted = not each.is_public
         usual = (REQUEST_ID, *(RATE if counted else ()))
         answers = {str(status): self._answer(answer, usual, _shown(each, status)) for status, answer in each.answers.items()}
-        failed = {example.status: _shown(each, example.status) for example in each.examples if example.status not in each.answers}
+        failed = {example.status: _shown(each, example.status) for example in _examples(each) if example.status not in each.answers}
         errors = problems.responses(self._codes(each), failed, self.responses, counted=counted)
         return {
             "operationId": each.id,
@@ -61,24 +62,25 @@ class Writer:
 
 
 def _body(each: Operation) -> Schema:
-    return {"required": True, "content": {kind: _content(each, kind, schema) for kind, schema in each.bodies.items()}}
-
-
-def _content(each: Operation, kind: str, schema: Schema) -> Schema:
-    first = next(iter(each.bodies))
-    examples = [example for example in each.examples if example.fields and kind == (example.media_type or first)]
-    shown = {example.name: _told(example, dict(example.fields)) for example in examples}
-    return {"schema": schema} | ({"examples": shown} if shown else {})
+    content = {kind: {"schema": schema} for kind, schema in each.bodies.items()}
+    shown = {example.name: _told(example, dict(example.fields)) for example in _examples(each) if example.fields and not example.is_wrong}
+    if shown:
+        next(iter(content.values()))["examples"] = shown
+    return {"required": True, "content": content}
 
 
 def _parameter(each: Operation, parameter: Schema) -> Schema:
     name = parameter["name"]
-    shown = {example.name: _told(example, example.parameters[name]) for example in each.examples if name in example.parameters}
+    shown = {example.name: _told(example, example.parameters[name]) for example in _examples(each) if name in example.parameters}
     return parameter | ({"examples": shown} if shown else {})
 
 
 def _shown(each: Operation, status: int) -> dict[str, Any]:
-    return {example.name: _told(example, example.answer) for example in each.examples if example.status == status and example.answer is not None}
+    return {example.name: _told(example, example.answer) for example in _examples(each) if example.status == status and example.answer is not None}
+
+
+def _examples(each: Operation) -> tuple[Example, ...]:
+    return EXAMPLES.get(each.id, ())
 
 
 def _told(example: Example, value: Any) -> Schema:

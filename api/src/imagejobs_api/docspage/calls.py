@@ -1,0 +1,115 @@
+"""One call on the page: what it takes, an example of it, what it answers. Pure."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from imagejobs_api.docspage import curl
+from imagejobs_api.docspage.fields import field_table, row
+from imagejobs_api.docspage.html import Html, joined, line, prose, table, tag
+from imagejobs_api.docspage.words import kind
+
+Schema = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One method of one path, and the document in which its references lead somewhere."""
+
+    method: str
+    path: str
+    operation: Schema
+    document: Schema
+
+    @property
+    def id(self) -> str:
+        """Return its place on the page."""
+        return str(self.operation["operationId"])
+
+    @property
+    def summary(self) -> str:
+        """Return what it does, in a few words."""
+        return str(self.operation["summary"])
+
+    def resolved(self, schema: Schema) -> Schema:
+        """Return what a reference leads to."""
+        place: Any = self.document
+        for name in schema["$ref"].split("/")[1:] if "$ref" in schema else ():
+            place = place[name]
+        return schema if place is self.document else place
+
+
+def of_tag(document: Schema, name: str) -> Iterator[Call]:
+    """Yield the calls of a group, in the document's order."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            if name in operation["tags"]:
+                yield Call(method, path, operation, document)
+
+
+def article(call: Call) -> Html:
+    """Return all that is told of a call."""
+    title = tag("p", tag("b", call.method.upper(), class_=call.method), " ", tag("code", call.path), class_="call")
+    about = prose(call.operation["description"])
+    return tag("article", tag("h3", call.summary), title, about, _parameters(call), *_bodies(call), *_examples(call), _answers(call), id=call.id)
+
+
+def _parameters(call: Call) -> Html:
+    found = call.operation["parameters"]
+    rows = [row(each["name"], each["schema"], needed=each.get("required", False), meaning=each["description"]) for each in found]
+    places = [
+        (name, joined(what, tag("div", tag("small", f"in the {each['in']}"))), means) for (name, what, means), each in zip(rows, found, strict=True)
+    ]
+    return joined(tag("h4", "Parameters"), table(("parameter", "is", "means"), places)) if rows else Html("")
+
+
+def _bodies(call: Call) -> list[Html]:
+    content = call.operation.get("requestBody", {}).get("content", {})
+    if not content:
+        return []
+    schema = next(iter(content.values()))["schema"]
+    choices = [call.resolved(each) for each in schema.get("oneOf", [schema])]
+    names = joined(*[joined(tag("code", each), " ") for each in content])
+    tables = [tag("p", "or") if n else Html("") for n in range(len(choices))]
+    return [tag("h4", "Body"), tag("p", names), *(joined(between, field_table(each)) for between, each in zip(tables, choices, strict=True))]
+
+
+def _examples(call: Call) -> list[Html]:
+    found = curl.examples(call.method, call.path, call.operation, call.document["servers"][0]["url"], _files(call))
+    shown = [
+        tag("details", tag("summary", f"{example.summary}: {example.status}"), _code(example.command), _code(_shown(example.answer)))
+        for example in found
+    ]
+    return [tag("h4", "Examples"), *shown] if shown else []
+
+
+def _files(call: Call) -> set[str]:
+    content = call.operation.get("requestBody", {}).get("content", {})
+    fields = {name: each for body in content.values() for name, each in call.resolved(body["schema"]).get("properties", {}).items()}
+    return {name for name, each in fields.items() if each.get("items", each).get("format") == "binary"}
+
+
+def _code(text: str) -> Html:
+    return tag("pre", tag("code", text)) if text else Html("")
+
+
+def _shown(answer: Any) -> str:
+    return answer if isinstance(answer, str) else json.dumps(answer, indent=2, ensure_ascii=False)
+
+
+def _answers(call: Call) -> Html:
+    told = [(status, call.resolved(answer)) for status, answer in call.operation["responses"].items()]
+    good = [(tag("b", status), joined(line(each["description"]), _headers(call, each)), _content(each)) for status, each in told if status < "400"]
+    bad = [(tag("b", status), line(each["description"])) for status, each in told if status >= "400"]
+    errors = tag("details", tag("summary", "Errors"), table(("status", "codes"), bad))
+    return joined(tag("h4", "Answers"), table(("status", "when", "body"), good), errors)
+
+
+def _headers(call: Call, answer: Schema) -> Html:
+    always = [name for name, header in answer.get("headers", {}).items() if header.get("required")]
+    return tag("div", tag("small", "With ", ", ".join(always), ".")) if always else Html("")
+
+
+def _content(answer: Schema) -> Html:
+    return joined(*(tag("div", kind(each["schema"]), " ", tag("small", media_type)) for media_type, each in answer.get("content", {}).items()))

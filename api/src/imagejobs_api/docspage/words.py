@@ -1,0 +1,45 @@
+"""Schemas in words, as a table of fields has them: `integer 1 to 100`, `list of Result`. Pure."""
+
+from typing import Any
+
+from imagejobs_api.docspage.html import Html, joined, tag
+
+Schema = dict[str, Any]
+MANY = 12
+"""Words of an enum that are told one by one."""
+
+
+def kind(schema: Schema) -> Html:
+    """Return what a value is; named schemas are links to their place on the page."""
+    if "$ref" in schema:
+        name = schema["$ref"].rsplit("/", 1)[1]
+        return tag("a", name, href=f"#schema-{name}")
+    if "anyOf" in schema or "oneOf" in schema:
+        return _together(" or ", [kind(each) for each in schema.get("anyOf") or schema["oneOf"]])
+    if "enum" in schema:
+        return _together(" ", [tag("code", str(each)) for each in schema["enum"][:MANY]])
+    if "const" in schema:
+        return tag("code", str(schema["const"]).lower() if isinstance(schema["const"], bool) else str(schema["const"]))
+    if schema.get("type") == "array":
+        return joined("list of ", kind(schema.get("items", {})), bounds(schema, "minItems", "maxItems"))
+    return joined(_plain(schema), bounds(schema, "minimum", "maximum"), bounds(schema, "minLength", "maxLength", " characters"))
+
+
+def bounds(schema: Schema, least: str, most: str, unit: str = "") -> str:
+    """Return a range in words."""
+    low, high = schema.get(least), schema.get(most)
+    if high is None:
+        return f" from {low}" if low else ""
+    return f", {low} to {high}{unit}" if low is not None else f", at most {high}{unit}"
+
+
+def _plain(schema: Schema) -> str:
+    types = schema.get("type", "anything")
+    words = [types] if isinstance(types, str) else types
+    shown = {"string": schema.get("format", "text"), "binary": "file", "null": "null", "object": "object"}
+    named = [shown.get(each, each) for each in words]
+    return " or ".join("file" if each == "binary" else each for each in named)
+
+
+def _together(between: str, parts: list[Html]) -> Html:
+    return Html(between.join(parts))

@@ -1,0 +1,9 @@
+"""Examples of the calls: requests, and what they were really answered. A test sends each and compares status and shape."""
+
+from collections.abc import Mapping
+
+from imagejobs_api.openapi.examples import images, jobs, progress
+from imagejobs_api.openapi.operation import Example
+
+EXAMPLES: Mapping[str, tuple[Example, ...]] = images.EXAMPLES | jobs.EXAMPLES | progress.EXAMPLES
+"""Operation id -> its examples."""

@@ -1,0 +1,94 @@
+"""Examples of the calls that take images."""
+
+from imagejobs_api.openapi.examples.names import API, BATCH, IMAGE_JOB, problem, progress_url, signed
+from imagejobs_api.openapi.operation import Example
+
+SITE = "https://images.example.org"
+
+
+def _done(name: str, width: int, height: int, size: int) -> dict[str, object]:
+    facts = {"width": width, "height": height, "format": "jpeg", "bytes": size, "error": None}
+    return {"job_id": IMAGE_JOB, "state": "Succeeded", "progress_url": progress_url(IMAGE_JOB), "download_url": signed(name), **facts}
+
+
+def _waits(names: list[str]) -> dict[str, object]:
+    images = [
+        {
+            "job_id": f"{BATCH}-{n}",
+            "name": name,
+            "state": "Pending",
+            "download_url": f"{API}/api/download/{BATCH}-{n}",
+            "progress_url": progress_url(f"{BATCH}-{n}"),
+            "error": None,
+        }
+        for n, name in enumerate(names)
+    ]
+    return {"batch_job_id": BATCH, "experimental": True, "state": "Pending", "progress_url": progress_url(BATCH), "image_jobs": images}
+
+
+_PENDING = {
+    "job_id": IMAGE_JOB, "state": "Pending", "progress_url": progress_url(IMAGE_JOB), "download_url": f"{API}/api/download/{IMAGE_JOB}",
+    "width": None, "height": None, "format": None, "bytes": None, "error": None,
+}  # fmt: skip
+_BATCH = _waits(["bridge.jpg", "portrait.jpg"])
+_BATCH["image_jobs"] = [
+    *_waits(["bridge.jpg", "portrait.jpg"])["image_jobs"],  # type: ignore[misc]
+    {
+        "job_id": f"{BATCH}-2", "name": "notes.txt", "state": "Failed", "download_url": None, "progress_url": progress_url(f"{BATCH}-2"),
+        "error": {"code": "not_an_image", "message": "The file is not an image.", "retryable": False},
+    },
+]  # fmt: skip
+_FAULTS = [
+    {"where": "colour", "what": "unknown; known are background, enlarge, fit, format, frames, gravity, height, keep_metadata, max_size, ..."},
+    {"where": "width", "what": "'abc' is not a whole number from 1 to 16383"},
+]
+
+EXAMPLES = {
+    "resizeImage": (
+        Example("resized", "A photo, 400 pixels wide", 200, _done("large.jpg", 400, 225, 19236), fields={"image": "large.jpg", "width": 400}),
+        Example(
+            "later", "The same without waiting for it", 202, _PENDING, {"Prefer": "respond-async"}, {"image": "large.jpg", "width": 400}
+        ),
+        Example(
+            "faults", "Options that are wrong", 400,
+            problem(
+                "invalid_options", 400, "Some options are unknown, malformed or contradictory.",
+                "; ".join(f"{each['where']}: {each['what']}" for each in _FAULTS), errors=_FAULTS,
+            ),
+            fields={"image": "large.jpg", "width": "abc", "colour": "red"}, is_wrong=True,
+        ),
+        Example(
+            "text", "A text, called an image", 415,
+            problem(
+                "not_an_image", 415, "The file is not an image.", errors=[{"where": "image", "what": "notes.txt: The file is not an image."}]
+            ),
+            fields={"image": "notes.txt"}, is_wrong=True,
+        ),
+    ),
+    "centerCropImage": (
+        Example(
+            "square", "A square", 200, _done("large.jpg", 300, 300, 20901), fields={"image": "large.jpg", "width": 300, "height": 300}
+        ),
+    ),
+    "resizeBatch": (
+        Example(
+            "three", "Three files, one of which is no image", 202, _BATCH,
+            fields={"images": ["bridge.jpg", "portrait.jpg", "notes.txt"], "width": 400},
+        ),
+        Example("texts", "No image at all", 415, problem(
+            "not_an_image", 415, "The file is not an image.", errors=[{"where": "images[0]", "what": "notes.txt: The file is not an image."}]
+        ), fields={"images": ["notes.txt"]}, is_wrong=True),
+    ),
+    "uploadFromUrl": (
+        Example("one", "One image, answered like a resize", 200, _done("bridge.jpg", 400, 327, 24345), fields={
+            "url": f"{SITE}/bridge.jpg", "width": 400
+        }),
+        Example("many", "Several, answered like a batch", 202, _waits(["bridge.jpg", "absent.jpg"]), fields={
+            "urls": [f"{SITE}/bridge.jpg", f"{SITE}/absent.jpg"], "width": 400
+        }),
+        Example("private", "An address that is not public", 400, problem(
+            "invalid_options", 400, "Some options are unknown, malformed or contradictory.", "url: http://10.0.0.1/: 10.0.0.1 is not a public host",
+            errors=[{"where": "url", "what": "http://10.0.0.1/: 10.0.0.1 is not a public host"}],
+        ), fields={"url": "http://10.0.0.1/"}, is_wrong=True),
+    ),
+}  # fmt: skip

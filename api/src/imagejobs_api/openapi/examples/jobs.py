@@ -1,0 +1,67 @@
+"""Examples of the calls about jobs."""
+
+from imagejobs_api.openapi.examples.names import ABSENT, API, BATCH, IMAGE_JOB, problem, progress_url, signed
+from imagejobs_api.openapi.operation import Example
+
+_SUMMARY = {
+    "job_id": BATCH, "state": "PartiallySucceeded", "progress": 100, "total": 3, "done": 2, "failed": 1, "error": None, "name": None,
+    "created": "2026-11-24T05:30:15Z", "started": "2026-11-24T05:30:15Z", "completed": "2026-11-24T05:30:15Z",
+    "progress_url": progress_url(BATCH), "results_url": f"{API}/api/jobs/{BATCH}/results",
+}  # fmt: skip
+_JOB = {
+    **_SUMMARY, "attempt": 1, "deleting": False, "duration_seconds": 0, "estimated_remaining_seconds": None, "bytes_in": 915459, "bytes_out": 47683,
+    "callback": None,
+    "failures": [{"name": "notes.txt", "code": "not_an_image", "message": "starts like no image"}],
+    "spec": {
+        "items": [{"name": name, "key": f"uploads/{BATCH}/{n}"} for n, name in enumerate(("bridge.jpg", "portrait.jpg", "notes.txt"))],
+        "manifest": None, "variants": [{"name": "default", "width": 400}],
+        "output": {"prefix": None, "cache_control": None, "deletion_policy": "Retain"},
+        "execution": "Auto", "retry_failed": 0, "repeat_callback": 0, "suspend": False, "cancel": False,
+        "active_deadline_seconds": 3600, "ttl_seconds_after_finished": 86400,
+    },
+}  # fmt: skip
+_AGAIN = {**_JOB, "state": "Pending", "progress": 66, "failed": 0, "spec": {**_JOB["spec"], "retry_failed": 1}}  # type: ignore[dict-item]
+_OUTPUT = {
+    "variant": "default", "width": 400, "height": 267, "format": "jpeg", "bytes": 23338, "kept_original": False,
+    "download_url": signed("portrait.jpg", BATCH),
+}  # fmt: skip
+_RESULTS = {
+    "job_id": BATCH, "state": "PartiallySucceeded", "total": 3,
+    "results": [{"job_id": f"{BATCH}-1", "name": "portrait.jpg", "state": "Succeeded", "bytes_in": 86276, "outputs": [_OUTPUT], "error": None}],
+    "next_cursor": "2",
+}  # fmt: skip
+_NEW = {
+    **_SUMMARY, "state": "Pending", "progress": 0, "total": 2, "done": 0, "failed": 0, "name": "Spring sale", "started": None, "completed": None
+}  # fmt: skip
+_CONFLICT = "The job is not in a state that allows this."
+
+EXAMPLES = {
+    "createJob": (
+        Example("sale", "Two results of each of two images", 202, _NEW, fields={
+            "items": [{"url": "https://images.example.org/bridge.jpg"}, {"url": "https://images.example.org/portrait.jpg"}],
+            "variants": [{"name": "thumb", "width": 200, "height": 200, "fit": "cover"}, {"name": "web", "width": 1200, "format": "webp"}],
+            "name": "Spring sale",
+        }),
+    ),
+    "listJobs": (Example("newest", "The newest job", 200, {"jobs": [_SUMMARY], "next_cursor": f"n1795498215000.{BATCH}"}, {"limit": 1}),),
+    "getJob": (
+        Example("batch", "A batch that ended", 200, _JOB, {"id": BATCH}),
+        Example("absent", "An id that does not exist", 404, problem("not_found", 404, "There is nothing under this id."), {"id": ABSENT}),
+    ),
+    "listResults": (Example("second", "The second of three images", 200, _RESULTS, {"id": BATCH, "limit": 1, "cursor": 1}),),
+    "getArchive": (),
+    "cancelJob": (
+        Example(
+            "ended", "A job that ended", 409, problem("conflict", 409, _CONFLICT, "The job has ended: it is PartiallySucceeded.", job_id=BATCH),
+            {"id": BATCH},
+        ),
+    ),
+    "retryJob": (Example("again", "The failed image again", 202, _AGAIN, {"id": BATCH}),),
+    "repeatCallback": (
+        Example(
+            "without", "A job without a callback", 409, problem("conflict", 409, _CONFLICT, "The job has no callback.", job_id=IMAGE_JOB),
+            {"id": IMAGE_JOB},
+        ),
+    ),
+    "deleteJob": (Example("forget", "The job and its outputs", 204, parameters={"id": IMAGE_JOB, "outputs": True}),),
+}  # fmt: skip
