@@ -93,12 +93,12 @@ class Flaky(SqliteStore):
 
     broken = False
 
-    async def changes(self):
-        async for key in super().changes():
+    async def follow(self):
+        async for seen in super().follow():
             if self.broken:
                 self.broken = False
                 raise Unavailable("away")
-            yield key
+            yield seen
 
 
 def test_after_a_failure_it_begins_again_and_what_went_meanwhile_goes(tmp_path):

@@ -118,6 +118,7 @@ def create_app(
     quotas = Quotas(limits, queue, index.open_images)
     metrics.watch(metrics.bytes_in_flight, lambda: quotas.bytes_in_flight)
     metrics.watch(metrics.listed_jobs, lambda: len(listed))
+    metrics.watch(metrics.list_age, lambda: follower.age_seconds)
     if callers:
         metrics.watch(metrics.callers_current, lambda: callers.is_current)
     event_streams = OpenStreams("event streams", limits.max_event_streams, limits.max_caller_event_streams)

@@ -22,6 +22,14 @@ class Page:
     cursor: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a store tells of one job: how it stands, or None if it is gone or cannot be read."""
+
+    key: JobKey
+    job: ImageJob | None
+
+
 class JobStore(Protocol):
     """Where ImageJobs are kept: the Kubernetes API, or SQLite."""
 
@@ -82,6 +90,13 @@ class JobStore(Protocol):
 
     def changes(self) -> AsyncIterator[JobKey]:
         """Yield the key of each job that was created, changed or deleted, from now on; may repeat, may merge."""
+        ...
+
+    def follow(self) -> AsyncIterator[Seen | None]:
+        """Yield every job there is, then each as it changes or goes; and None, now and then, when all has been told that was to be told.
+
+        After a gap all is told again, and what went meanwhile. Which of two that were told of one job is newer, their versions say.
+        """
         ...
 
     async def close(self) -> None:

@@ -2,12 +2,11 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from imagejobs_api.listing.follow import refresh
 from imagejobs_api.listing.index import Index
-from imagejobs_contract.errors import NotFound
+from imagejobs_contract.errors import Invalid, NotFound
 from imagejobs_contract.imagejob import ImageJob, Spec
 from imagejobs_contract.names import JobKey
-from imagejobs_contract.ports import JobStore, Page
+from imagejobs_contract.ports import JobStore, Page, Seen
 from imagejobs_contract.status import State, Status
 
 
@@ -49,7 +48,10 @@ class NotingStore:
     async def delete(self, key: JobKey, uid: str | None = None) -> None:
         """Ask for deletion; a job with finalizers stays for a while."""
         await self._store.delete(key, uid)
-        await refresh(self._store, self._index, key)
+        try:
+            await self.get(key)
+        except (NotFound, Invalid):
+            self._index.drop(key)
 
     async def remove_finalizer(self, job: ImageJob, finalizer: str) -> None:
         """Take a finalizer off."""
@@ -58,6 +60,10 @@ class NotingStore:
     def changes(self) -> AsyncIterator[JobKey]:
         """Yield keys of what changes."""
         return self._store.changes()
+
+    def follow(self) -> AsyncIterator[Seen | None]:
+        """Yield jobs as they are and as they change."""
+        return self._store.follow()
 
     async def close(self) -> None:
         """Give connections back."""

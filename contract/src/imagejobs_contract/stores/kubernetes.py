@@ -12,7 +12,7 @@ from kubernetes.aio.client import ApiClient
 from imagejobs_contract.errors import Conflict, NotFound
 from imagejobs_contract.imagejob import ImageJob, Spec, spec_body
 from imagejobs_contract.names import JobKey
-from imagejobs_contract.ports import Page
+from imagejobs_contract.ports import Page, Seen
 from imagejobs_contract.status import State, Status
 from imagejobs_contract.stores import kubernetes_calls as calls
 from imagejobs_contract.stores import kubernetes_feed as watches
@@ -54,7 +54,7 @@ class KubernetesStore:
 
     async def keys(self) -> Sequence[JobKey]:
         """Return the keys of all jobs in this store's namespaces; only their metadata is read."""
-        return [key for namespace in self._namespaces for key in (await watches.list_keys(self._client, namespace))[1]]
+        return [key for namespace in self._namespaces for key in await watches.list_keys(self._client, namespace)]
 
     async def put_status(self, job: ImageJob, status: Status) -> ImageJob:
         """Write the status if the job did not change; one that says the same is not written. See `ports.JobStore`."""
@@ -98,9 +98,15 @@ class KubernetesStore:
         with contextlib.suppress(NotFound):
             await _repeated(attempt)
 
-    def changes(self) -> AsyncIterator[JobKey]:
-        """Yield every key there is, then each that changes or goes; goes on after any failure. See `ports.JobStore`."""
+    def follow(self) -> AsyncIterator[Seen | None]:
+        """Yield every job there is, then each that changes or goes; goes on after any failure. See `ports.JobStore`."""
         return watches.feed(self._client, self._namespaces)
+
+    async def changes(self) -> AsyncIterator[JobKey]:
+        """Yield the key of all that `follow` tells. See `ports.JobStore`."""
+        async for seen in self.follow():
+            if seen is not None:
+                yield seen.key
 
     async def close(self) -> None:
         """Give connections back."""

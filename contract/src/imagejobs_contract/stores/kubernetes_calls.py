@@ -21,12 +21,14 @@ WATCH_SECONDS = 240
 """After this time the server ends a watch."""
 SILENCE_SECONDS = 90.0
 """A watch sends a bookmark each minute; one that is silent for longer is dead."""
+CONNECTIONS = 500
+"""Of one client; each watched namespace holds one, and the library's own 100 would leave nothing to requests."""
+MAX_EVENT_BYTES = 16 * 2**20
+"""One event of a watch. etcd takes 1.5 MB an object, which JSON and the lists of managed fields make a few times as much."""
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
-_METADATA = "application/json;as={};g=meta.k8s.io;v=v1"
-METADATA = _METADATA.format("PartialObjectMetadata")
-METADATA_LIST = _METADATA.format("PartialObjectMetadataList")
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 
 class Expired(Unavailable):
@@ -48,6 +50,7 @@ async def connect(kubeconfig: str | None) -> ApiClient:
         Misconfigured: The file or the service account cannot be used.
     """
     configuration = Configuration()
+    configuration.connection_pool_maxsize = CONNECTIONS
     try:
         if kubeconfig is None:
             config.load_incluster_config(client_configuration=configuration)
@@ -74,19 +77,32 @@ async def send(
 
 
 async def watch(client: ApiClient, path: str, version: str) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
-    """Yield (event type, metadata) of all changes after that resource version, until the server ends it.
+    """Yield (event type, object) of all changes after that resource version, until the server ends it; of bookmarks the object is all but empty.
 
     Raises:
         Expired: The version is too old.
         Misconfigured, Unavailable: As the server says, or it fell silent.
     """
     query = {"watch": "1", "resourceVersion": version, "allowWatchBookmarks": "true", "timeoutSeconds": str(WATCH_SECONDS)}
-    async with _response(client, "GET", path, query, {"Accept": METADATA}, None, (CONNECT_SECONDS, SILENCE_SECONDS)) as response:
-        async for line in response.content:
+    async with _response(client, "GET", path, query, {"Accept": JSON}, None, (CONNECT_SECONDS, SILENCE_SECONDS)) as response:
+        async for line in _lines(response.content):
             event = _object(line)
             if event["type"] == "ERROR":
                 _fail(int(event["object"].get("code", 500)), {}, event["object"])
-            yield event["type"], event["object"].get("metadata", {})
+            yield event["type"], event["object"]
+
+
+async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+    """Yield lines of any length up to an event's; the library's own end at 128 kB."""
+    held = bytearray()
+    async for part in content.iter_any():
+        held += part
+        *whole, rest = held.split(b"\n") if b"\n" in part else (held,)
+        for line in whole:
+            yield bytes(line)
+        held = rest
+        if len(held) > MAX_EVENT_BYTES:
+            raise Unavailable(f"an event has more than {MAX_EVENT_BYTES} bytes")
 
 
 @asynccontextmanager

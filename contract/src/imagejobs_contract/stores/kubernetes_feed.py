@@ -1,49 +1,51 @@
-"""Which ImageJobs changed, from watches of the Kubernetes API: lists again after a gap, goes on after any failure. Reads metadata only."""
+"""The ImageJobs of some namespaces as they are and as they change, from lists and watches of the Kubernetes API.
+
+Each change comes with the object itself: nothing is asked for again. Lists again after a gap, goes on after any failure.
+"""
 
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Any
 
 from kubernetes.aio.client import ApiClient
 
 from imagejobs_contract.names import JobKey
+from imagejobs_contract.ports import Seen
 from imagejobs_contract.stores import kubernetes_calls as calls
-from imagejobs_contract.stores.kubernetes_objects import collection, key_of
+from imagejobs_contract.stores.kubernetes_objects import collection, key_of, readable
 
 KEYS_PER_PAGE = 500
-QUEUE_KEYS = 1000
+JOBS_PER_PAGE = 50
+"""Whole objects in one answer: 1.5 MB each at most, usually 5 to 100 kB."""
+LISTS = 2
+"""Namespaces that are listed at a time."""
+QUEUE_JOBS = 100
 """Beyond this the watches wait for their reader, and the server for them."""
 LEAST_DELAY_SECONDS, MOST_DELAY_SECONDS = 0.5, 30.0
 
 _log = logging.getLogger(__name__)
 
 
-async def feed(client: ApiClient, namespaces: Sequence[str | None]) -> AsyncIterator[JobKey]:
-    """Yield every key there is, then each that changes or goes; never ends by itself."""
-    queue: asyncio.Queue[JobKey] = asyncio.Queue(QUEUE_KEYS)
-    followers = [asyncio.create_task(_follow(client, namespace, queue)) for namespace in namespaces]
+async def feed(client: ApiClient, namespaces: Sequence[str | None]) -> AsyncIterator[Seen | None]:
+    """Yield every job there is, then each that changes or goes, and None when nothing is missing; never ends by itself."""
+    told = _Told(namespaces)
+    followers = [asyncio.create_task(_Follower(client, namespace, told).run()) for namespace in namespaces]
     try:
         while True:
-            yield await queue.get()
+            yield await told.queue.get()
     finally:
         for follower in followers:
             follower.cancel()
         await asyncio.gather(*followers, return_exceptions=True)
 
 
-async def list_keys(client: ApiClient, namespace: str | None) -> tuple[str, list[JobKey]]:
-    """Return the resource version from which a watch can go on, and the keys of all jobs there."""
-    found: list[JobKey] = []
-    cursor = ""
-    while True:
-        answer = await list_page(client, namespace, {"limit": str(KEYS_PER_PAGE), "continue": cursor}, calls.METADATA_LIST)
-        found += [key_of(each["metadata"]) for each in answer["items"] or ()]  # null if there are none
-        cursor = answer["metadata"].get("continue", "")
-        if not cursor:
-            return answer["metadata"]["resourceVersion"], found
+async def list_keys(client: ApiClient, namespace: str | None) -> list[JobKey]:
+    """Return the keys of all jobs there; only their metadata is read."""
+    pages = _pages(client, namespace, KEYS_PER_PAGE, calls.METADATA_LIST)
+    return [key_of(each["metadata"]) async for page in pages for each in page["items"] or ()]  # null if there are none
 
 
 async def list_page(client: ApiClient, namespace: str | None, query: dict[str, str], accept: str = calls.JSON) -> dict[str, Any]:
@@ -57,29 +59,88 @@ async def list_page(client: ApiClient, namespace: str | None, query: dict[str, s
         return await calls.send(client, "GET", collection(namespace), query=asked | {"continue": ex.cursor}, accept=accept)
 
 
-async def _follow(client: ApiClient, namespace: str | None, queue: asyncio.Queue[JobKey]) -> None:
-    known: set[JobKey] = set()
-    version, failures = "", 0
+async def _pages(client: ApiClient, namespace: str | None, size: int, accept: str = calls.JSON) -> AsyncGenerator[dict[str, Any], None]:
+    cursor = ""
     while True:
-        try:
-            if not version:
-                version, listed = await list_keys(client, namespace)
-                for key in known.union(listed):  # what is known and not listed was deleted
-                    await queue.put(key)
-                known = set(listed)
-            async with aclosing(calls.watch(client, collection(namespace), version)) as events:
-                async for event, metadata in events:
-                    version, failures = metadata["resourceVersion"], 0
-                    if event != "BOOKMARK":
-                        key = key_of(metadata)
-                        (known.discard if event == "DELETED" else known.add)(key)
-                        await queue.put(key)
-            await asyncio.sleep(LEAST_DELAY_SECONDS)
-        except Exception as ex:  # noqa: BLE001 - the top of a loop that must outlive anything
-            failures += 1
-            version = "" if isinstance(ex, calls.Expired) else version
-            _log.warning("watch of ImageJobs broke", extra={"namespace": namespace, "reason": str(ex)})
-            await asyncio.sleep(_delay_seconds(failures))
+        page = await list_page(client, namespace, {"limit": str(size), "continue": cursor}, accept)
+        yield page
+        cursor = page["metadata"].get("continue", "")
+        if not cursor:
+            return
+
+
+class _Told:
+    """What all followers put into one queue, and which of them are behind."""
+
+    def __init__(self, namespaces: Sequence[str | None]) -> None:
+        self.queue: asyncio.Queue[Seen | None] = asyncio.Queue(QUEUE_JOBS)
+        self.behind = set(namespaces)
+        self.gate = asyncio.Semaphore(LISTS)
+
+    async def all(self) -> None:
+        """Say that nothing is missing, if nothing is."""
+        if not self.behind:
+            await self.queue.put(None)
+
+
+class _Follower:
+    """Follows one namespace, or all of them."""
+
+    def __init__(self, client: ApiClient, namespace: str | None, told: _Told) -> None:
+        self._client = client
+        self._namespace = namespace
+        self._told = told
+        self._known: set[JobKey] = set()
+        self._version = ""
+        self._failures = 0
+
+    async def run(self) -> None:
+        """List, watch, and begin again, for ever."""
+        while True:
+            try:
+                if not self._version:
+                    await self._list()
+                await self._watch()
+                await asyncio.sleep(LEAST_DELAY_SECONDS)
+            except Exception as ex:  # noqa: BLE001 - the top of a loop that must outlive anything
+                self._failures += 1
+                self._version = "" if isinstance(ex, calls.Expired) else self._version
+                _log.warning("watch of ImageJobs broke", extra={"namespace": self._namespace, "reason": str(ex)})
+                await asyncio.sleep(_delay_seconds(self._failures))
+
+    async def _list(self) -> None:
+        self._told.behind.add(self._namespace)
+        listed: set[JobKey] = set()
+        version = ""
+        async with self._told.gate, aclosing(_pages(self._client, self._namespace, JOBS_PER_PAGE)) as pages:
+            async for page in pages:
+                # The first page's: what changed since is told by the watch, also where a later page was newer.
+                version = version or page["metadata"]["resourceVersion"]
+                for body in page["items"] or ():
+                    listed.add(await self._tell(body))
+        for key in self._known - listed:
+            await self._told.queue.put(Seen(key, None))
+        self._known, self._version = listed, version
+        self._told.behind.discard(self._namespace)
+        await self._told.all()
+
+    async def _watch(self) -> None:
+        async with aclosing(calls.watch(self._client, collection(self._namespace), self._version)) as events:
+            async for event, body in events:
+                if event == "BOOKMARK":
+                    await self._told.all()
+                elif event == "DELETED":
+                    key = key_of(body["metadata"])
+                    self._known.discard(key)
+                    await self._told.queue.put(Seen(key, None))
+                else:
+                    self._known.add(await self._tell(body))
+                self._version, self._failures = body["metadata"]["resourceVersion"], 0
+
+    async def _tell(self, body: dict[str, Any]) -> JobKey:
+        key = key_of(body["metadata"])
+        await self._told.queue.put(Seen(key, readable(body)))
+        return key
 
 
 def _delay_seconds(failures: int) -> float:

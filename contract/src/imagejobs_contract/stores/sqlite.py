@@ -4,19 +4,22 @@ All work on the file happens in one thread of this store's own, so the event loo
 """
 
 import asyncio
+import contextlib
 import sqlite3
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from pathlib import Path
 from typing import TypeVar
 
+from imagejobs_contract.errors import Invalid, NotFound
 from imagejobs_contract.imagejob import ImageJob, Spec
 from imagejobs_contract.names import JobKey
-from imagejobs_contract.ports import Page
+from imagejobs_contract.ports import Page, Seen
 from imagejobs_contract.status import State, Status
 from imagejobs_contract.stores import sqlite_reads, sqlite_writes
-from imagejobs_contract.stores.sqlite_feed import feed
+from imagejobs_contract.stores.sqlite_feed import batches, feed
 from imagejobs_contract.stores.sqlite_schema import connect, transaction, translated
 
 T = TypeVar("T")
@@ -31,8 +34,8 @@ class SqliteStore:
 
     Args:
         path: The file.
-        echoes: Whether `changes` tells of what was written through this store, too. Who knows what it wrote can spare itself another read of it;
-            of writes whose end it did not see, as it was cancelled, it is told.
+        echoes: Whether `changes` and `follow` tell of what was written through this store, too. Who knows what it wrote can spare itself another
+            read of it; of writes whose end it did not see, as it was cancelled, it is told.
     """
 
     def __init__(self, path: Path, *, echoes: bool = True) -> None:
@@ -81,7 +84,27 @@ class SqliteStore:
         Raises:
             Unavailable: The file cannot be read; begin again.
         """
-        return feed(self._path, (lambda: ()) if self._echoes else self._own.copy)
+        return feed(self._path, self._known)
+
+    async def follow(self) -> AsyncIterator[Seen | None]:
+        """Yield every job there is, then each that any process writes. See `ports.JobStore`.
+
+        Raises:
+            Unavailable: The file cannot be read; begin again.
+        """
+        async with aclosing(batches(self._path, self._known)) as found:
+            async for keys in found:
+                for key in keys:
+                    yield Seen(key, await self._seen(key))
+                yield None
+
+    def _known(self) -> Collection[int]:
+        return () if self._echoes else self._own.copy()
+
+    async def _seen(self, key: JobKey) -> ImageJob | None:
+        with contextlib.suppress(NotFound, Invalid):
+            return await self.get(key)
+        return None
 
     async def close(self) -> None:
         """Close the file and end the thread; to close twice is no error."""

@@ -4,8 +4,9 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncGenerator, Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from pathlib import Path
 
 from imagejobs_contract.names import JobKey
@@ -17,10 +18,12 @@ POLL_SECONDS, IDLE_POLL_SECONDS = 0.01, 0.018
 later, nearly all of it for waking up; the question itself, a look into shared memory, takes 13 us.
 """
 IDLE_AFTER_SECONDS = 1.0
+QUIET_SECONDS = 10.0
+"""After so long without a change that is told."""
 Known = Callable[[], Collection[int]]
 
 
-async def feed(path: Path, known: Known) -> AsyncIterator[JobKey]:
+async def feed(path: Path, known: Known) -> AsyncGenerator[JobKey, None]:
     """Yield every key there is, then each that any process writes or deletes.
 
     Args:
@@ -30,12 +33,23 @@ async def feed(path: Path, known: Known) -> AsyncIterator[JobKey]:
     Raises:
         Unavailable, Misconfigured: The file cannot be read.
     """
+    async with aclosing(batches(path, known)) as found:
+        async for keys in found:
+            for key in keys:
+                yield key
+
+
+async def batches(path: Path, known: Known) -> AsyncGenerator[list[JobKey], None]:
+    """Yield all keys there are, then those that were written or deleted since; an empty list if for a while none were. See `feed`.
+
+    Raises:
+        Unavailable, Misconfigured: The file cannot be read.
+    """
     watcher = _Watcher(path, known)
     thread = ThreadPoolExecutor(1, "imagejobs-sqlite-feed")
     try:
         while True:
-            for key in await asyncio.get_running_loop().run_in_executor(thread, watcher.next):
-                yield key
+            yield await asyncio.get_running_loop().run_in_executor(thread, watcher.next)
     finally:
         watcher.stopped.set()
         thread.submit(watcher.close)
@@ -54,7 +68,7 @@ class _Watcher:
         self._revision = 0
 
     def next(self) -> list[JobKey]:
-        """Return all keys the first time; then wait for a change, and return what changed."""
+        """Return all keys the first time; then wait for a change, for a while, and return what changed."""
         with translated():
             if self._connection is None:
                 self._connection = connect(self._path)
@@ -62,7 +76,8 @@ class _Watcher:
                 return sqlite_reads.keys(self._connection)
             began = time.monotonic()
             while _data_version(self._connection) == self._version:
-                if self.stopped.wait(POLL_SECONDS if time.monotonic() - began < IDLE_AFTER_SECONDS else IDLE_POLL_SECONDS):
+                idle = time.monotonic() - began
+                if idle > QUIET_SECONDS or self.stopped.wait(POLL_SECONDS if idle < IDLE_AFTER_SECONDS else IDLE_POLL_SECONDS):
                     return []
             seen = self._revision
             # Versions are noted before rows are read: what comes in between is told twice rather than never.
