@@ -69,6 +69,6 @@ def report(results: list[Result]) -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Return what ran."""
-    packages = {name: version(name) for name in ("pillow", "cykooz-resizer")}
+    packages = {name: version(name) for name in ("pillow", "cykooz-resizer", "kornia-rs")}
     codecs = {name: str(features.version(name)) for name in _CODECS}
     return {"machine": platform.platform(), "python": platform.python_version(), "sharp": rivals.SHARP, "vips": rivals.VIPS[1], **packages, **codecs}

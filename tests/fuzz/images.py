@@ -14,7 +14,7 @@ with atheris.instrument_imports(include=["imagejobs_contract", "imagejobs_worker
     from imagejobs_contract.errors import ImageFailed
     from imagejobs_contract.limits import Limits
     from imagejobs_contract.options import Fit, Format, Gravity, Variant
-    from imagejobs_worker.child import protocol, warm
+    from imagejobs_worker.child import protocol, skills, warm
     from imagejobs_worker.child.protocol import Garbage
     from imagejobs_worker.imaging import header
     from imagejobs_worker.imaging.deadline import Deadline
@@ -57,7 +57,8 @@ def one(data: bytes) -> None:
 
 def main() -> None:
     """Fuzz; arguments are libFuzzer's."""
-    warm.up()
+    for skill in (*skills.FORMATS, skills.LARGE_PNGS):
+        warm.up(skill)
     atheris.Setup(sys.argv, one)
     atheris.Fuzz()
 

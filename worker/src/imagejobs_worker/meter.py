@@ -24,7 +24,7 @@ class Recycle(StrEnum):
     WORN = "worn"
     FAILURE = "failure"
     SKILL = "skill"
-    """It was born before the zygote had learned what the next image needs: a format, or to find faces."""
+    """It was born before the zygote had learned what the next image needs: a format, to find faces, or the fast way with large PNGs."""
 
 
 class Meter(Protocol):

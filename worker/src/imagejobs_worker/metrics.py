@@ -23,7 +23,7 @@ class Metrics:
         )  # fmt: skip
         self.recycles = Counter(
             "imagejobs_child_recycles",
-            "Children that were replaced: for another owner, worn or grown, after a failure, to learn a format or to find faces.",
+            "Children that were replaced: for another owner, worn or grown, after a failure, to learn what the next image needs.",
             ["reason"],
             registry=registry,
         )

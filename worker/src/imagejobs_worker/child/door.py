@@ -75,6 +75,8 @@ class Door:
         self._meter = meter
         self._nursery = Nursery(memory_bytes, cage, heic, render, taught)
         self._use: _Use | None = None
+        self._large_pngs = 0
+        self._beyond: frozenset[str] = frozenset()
         self._turn = asyncio.Lock()
 
     @property
@@ -105,7 +107,7 @@ class Door:
         Raises:
             ImageFailed: With the code that says why. A cancelled call kills the child.
         """
-        needed = skills.needed(admit(source, self._limits, heic=self._heic), variants)
+        needed = self._needed(admit(source, self._limits, heic=self._heic), len(source), variants)
         async with self._turn:
             use = await self._usable(owner, needed)
             rendering = await self._through(use.child, source, variants)
@@ -113,6 +115,15 @@ class Door:
             if use.images >= self._recycle_after or use.child.resident_bytes() > MAX_IDLE_BYTES:
                 self._retire(Recycle.WORN)
             return rendering
+
+    def _needed(self, form: str, count: int, variants: Sequence[Variant]) -> frozenset[str]:
+        """Return the skills that a child must have for a file of so many bytes."""
+        needed = skills.needed(form, variants)
+        if form == "png" and count >= skills.LARGE_BYTES:
+            self._large_pngs += 1
+            if self._large_pngs >= skills.LARGE_FILES:
+                needed |= {skills.LARGE_PNGS}
+        return needed - self._beyond
 
     async def _usable(self, owner: str, needed: frozenset[str]) -> _Use:
         if self._use and not self._use.child.waits():
@@ -141,7 +152,9 @@ class Door:
     async def _forked(self, needed: frozenset[str]) -> Child:
         if needed - self._nursery.knows:
             await self._nursery.learn(needed)
-        if needed - self._nursery.knows:
+        lacking = needed - self._nursery.knows
+        self._beyond |= lacking & {skills.LARGE_PNGS}
+        if lacking - self._beyond:
             raise ImageFailed("this worker cannot look for faces: imagejobs-worker[face] is not installed", code=Code.INVALID_OPTIONS)
         return await self._nursery.child()
 

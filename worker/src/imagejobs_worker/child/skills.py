@@ -1,4 +1,4 @@
-"""What a zygote can be taught, so that its children can do it in their cage: one skill per format, and finding faces.
+"""What a zygote can be taught, so that its children can do it in their cage: one skill per format, finding faces, and large PNGs.
 
 Each costs milliseconds at the start, and is code that a hostile file could reach: a pod that sees JPEG alone loads nothing else. HEIC is none of
 these: who wants it says so, and it changes the cage.
@@ -11,7 +11,12 @@ from imagejobs_worker.imaging import results
 
 FORMATS = ("jpeg", "png", "gif", "webp", "avif", "tiff", "bmp")
 FACES = "faces"
-_ALL = (*FORMATS, FACES)
+LARGE_PNGS = "large pngs"
+"""A faster decoder for plain ones (`imaging.plain_png`). Nothing fails without it, and it is not loaded for a few files."""
+LARGE_BYTES = 2**20
+LARGE_FILES = 3
+"""The large PNG with which it is learned: that takes as long as three of 10 megapixels save."""
+_ALL = (*FORMATS, FACES, LARGE_PNGS)
 
 
 def needed(source: str, variants: Sequence[Variant]) -> frozenset[str]:

@@ -9,7 +9,7 @@ from PIL import Image
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.options import Format, Variant
 from imagejobs_worker.child import skills
-from imagejobs_worker.imaging import animate, faces, resize
+from imagejobs_worker.imaging import animate, faces, plain_png, resize
 from imagejobs_worker.imaging.admission import FORMATS
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.pipeline import render
@@ -34,6 +34,8 @@ def up(skill: str) -> bool:
     """Learn a skill by using it on a small picture, still and moving; False if it is not installed."""
     if skill == skills.FACES:
         return _see()
+    if skill == skills.LARGE_PNGS:
+        return _read_plain_png()
     for name in _PLUGINS[skill]:
         importlib.import_module(f"PIL.{name}")
     resize.simd()
@@ -56,6 +58,14 @@ def _see() -> bool:
         return False
     faces.find(Image.new("RGB", (32, 32)))
     return True
+
+
+def _read_plain_png() -> bool:
+    try:
+        plain_png.learn()
+    except ImportError:
+        return False
+    return plain_png.decoded(_saved(Image.new("RGB", (16, 16)), "png"), (16, 16), "RGB") is not None
 
 
 def _still(form: str) -> bytes:

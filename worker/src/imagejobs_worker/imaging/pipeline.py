@@ -12,7 +12,7 @@ from PIL import Image
 
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.options import Variant
-from imagejobs_worker.imaging import animate, bounds, decode, develop, focus, geometry, metadata, modes, orient
+from imagejobs_worker.imaging import animate, bounds, decode, develop, focus, geometry, metadata, modes, orient, plain_png
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.geometry import Box, Geometry, Size
 from imagejobs_worker.imaging.picture import Rendering
@@ -32,6 +32,7 @@ def render(source: bytes, variants: Sequence[Variant], limits: Limits, deadline:
 
 def _rendering(source: bytes, variants: Sequence[Variant], limits: Limits, deadline: Deadline) -> Rendering:
     opened = decode.open_image(source, limits)
+    plain_png.fill(opened.image, source)
     deadline.check()
     found = metadata.read(opened.image, keep=any(variant.keep_metadata for variant in variants))
     size = orient.swapped(opened.image.size, found.orientation)
