@@ -1,6 +1,6 @@
 # Everything a developer does here. CI calls the same targets and has no logic of its own.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fmt images e2e chart bench bench-job bench-load bench-pod bench-hostile fuzz fuzz-api lock docs
+.PHONY: help setup run test check fmt images e2e chart bench bench-job bench-load bench-pod bench-batch bench-two bench-hostile fuzz fuzz-api lock docs
 BIN := .venv/bin
 STAMP := .venv/ready
 MEMBERS := contract api operator worker cli
@@ -64,6 +64,12 @@ bench-load: setup ## Measure all of the service under load beside a Node server 
 
 bench-pod: setup ## Measure what one image costs a pod of a Job, from exec to exit; ARGS="--images 60 --parallel 2" for many
 	@PYTHONPATH=tests $(BIN)/python tests/bench/pod.py $(ARGS)
+
+bench-batch: setup ## Measure how busy a batch keeps the decoders, and who has the cores beside them
+	@PYTHONPATH=tests $(BIN)/python tests/bench/batch.py $(ARGS)
+
+bench-two: setup ## Measure how much two workers on two cores do of what one does alone
+	@PYTHONPATH=tests $(BIN)/python tests/bench/two_workers.py $(ARGS)
 
 bench-hostile: setup ## Measure what hostile files and the cage cost, and memory over 2,000 images
 	@PYTHONPATH=tests $(BIN)/python tests/bench/hostile.py $(ARGS)

@@ -6,7 +6,7 @@ Both ends check all lengths before they take memory for them. The parent treats 
 import json
 import struct
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from imagejobs_contract.codes import Code
@@ -22,6 +22,7 @@ MAX_HEAD = 64 * 2**10
 MAX_FILES = 256 * 2**20
 """Bytes of all results of one image together."""
 MAX_TEXT = 240
+_LIMITS = tuple(each.name for each in fields(Limits))
 _CODES = frozenset(
     {
         *(Code.NOT_AN_IMAGE, Code.UNSUPPORTED_FORMAT, Code.CORRUPT_IMAGE, Code.TOO_MANY_PIXELS, Code.TOO_MANY_FRAMES, Code.FILE_TOO_LARGE),
@@ -57,7 +58,9 @@ def sizes(prefix: bytes | bytearray, most: int) -> tuple[int, int]:
 
 def request(variants: Sequence[Variant], limits: Limits, source_bytes: int) -> bytes:
     """Return prefix and head of a request; the source follows."""
-    return _message({"variants": [variant_body(each) for each in variants], "limits": asdict(limits)}, source_bytes)
+    return _message(
+        {"variants": [variant_body(each) for each in variants], "limits": {name: getattr(limits, name) for name in _LIMITS}}, source_bytes
+    )
 
 
 def read_request(head: bytes) -> Request:
