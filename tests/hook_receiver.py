@@ -38,6 +38,7 @@ class Receiver:
         self.refusals: list[str] = []
         self.statuses: Sequence[int] = [200]
         self.location = ""
+        self.retry_after = ""
         self.gate = threading.Event()
         self.gate.set()
         self.secret = SECRET
@@ -80,6 +81,8 @@ def receiver() -> Iterator[Receiver]:
                 self.send_response(status)
                 if it.location:
                     self.send_header("Location", it.location)
+                if it.retry_after:
+                    self.send_header("Retry-After", it.retry_after)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
             except ConnectionError:

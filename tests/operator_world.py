@@ -15,7 +15,7 @@ from imagejobs_contract.options import Format
 from imagejobs_contract.outcome import Outcome, OutputFile
 from imagejobs_contract.shards import read_offsets
 from imagejobs_contract.status import Counts, Status
-from imagejobs_operator.callback import End
+from imagejobs_operator.callback import End, Reply
 from imagejobs_operator.courier import Courier
 from imagejobs_operator.memory import Memory
 from imagejobs_operator.observed import Rules
@@ -53,7 +53,7 @@ class World:
         self.rules = Rules(since=START, **rules)
         self.requeues: dict[JobKey, Again] = {}
         self.sent: list[tuple[datetime, str]] = []
-        self.reply = (End.DELIVERED, "")
+        self.reply = Reply(End.DELIVERED)
         self._loop = asyncio.new_event_loop()
         self.restart()
 
@@ -83,7 +83,7 @@ class World:
         """Run to the end."""
         return self._loop.run_until_complete(work)
 
-    async def _post(self, job: ImageJob, message: str) -> tuple[End, str]:
+    async def _post(self, job: ImageJob, message: str) -> Reply:
         """Play the receiver of callbacks."""
         self.sent.append((self.time, message))
         return self.reply

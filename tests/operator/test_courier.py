@@ -8,7 +8,7 @@ import pytest
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.names import JobKey
 from imagejobs_operator import courier
-from imagejobs_operator.callback import Answer, End, Ticket
+from imagejobs_operator.callback import Answer, End, Reply, Ticket
 from imagejobs_operator.courier import Courier
 from operator_world import spec
 
@@ -26,13 +26,13 @@ def test_a_receiver_that_hangs_holds_its_own_places_only() -> None:
     most: Counter[str] = Counter()
     heard: list[JobKey] = []
 
-    async def post(about: ImageJob, message: str) -> tuple[End, str]:
+    async def post(about: ImageJob, message: str) -> Reply:
         host = (about.spec.callback_url or "").split("/")[2]
         busy[host] += 1
         most[host] = max(most[host], busy[host])
         await asyncio.sleep(60 if host == "hangs.example.org" else 0.001)
         busy[host] -= 1
-        return End.DELIVERED, ""
+        return Reply(End.DELIVERED)
 
     async def run() -> None:
         sends = Courier(post)
@@ -61,9 +61,9 @@ def test_what_is_begun_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(courier, "MOST_BEGUN", 3)
     sent: list[str] = []
 
-    async def post(about: ImageJob, message: str) -> tuple[End, str]:
+    async def post(about: ImageJob, message: str) -> Reply:
         sent.append(message)
-        return End.DELIVERED, ""
+        return Reply(End.DELIVERED)
 
     async def run() -> None:
         sends = Courier(post)
@@ -81,7 +81,7 @@ def test_what_is_begun_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_mistake_of_ours_is_a_failed_try() -> None:
     heard: list[Answer] = []
 
-    async def post(about: ImageJob, message: str) -> tuple[End, str]:
+    async def post(about: ImageJob, message: str) -> Reply:
         raise KeyError
 
     async def run() -> None:
@@ -91,4 +91,4 @@ def test_a_mistake_of_ours_is_a_failed_try() -> None:
         await asyncio.sleep(0.01)
 
     asyncio.run(run())
-    assert [each.end for each in heard] == [End.FAILED]
+    assert [each.reply.end for each in heard] == [End.FAILED]

@@ -2,13 +2,15 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from imagejobs_contract.imagejob import ImageJob, Item, Spec
 from imagejobs_contract.names import JobKey
-from imagejobs_contract.status import State, Status
+from imagejobs_contract.status import Callback, CallbackState, State, Status
+from imagejobs_contract.times import utc_now
+from imagejobs_operator.callback import End
 from imagejobs_operator.memory import Memory
 from imagejobs_operator.metrics import Metrics
 from imagejobs_operator.workqueue import Again, WorkQueue
@@ -48,3 +50,29 @@ def test_jobs_count_in_the_state_in_which_they_were_last_seen():
     memory.drop(JOB.key)
     memory.drop(JOB.key)
     assert sum(told().values()) == 1
+
+
+def test_callbacks_that_are_due_are_counted_with_the_age_of_the_oldest():
+    metrics, memory = Metrics(), Memory()
+    metrics.watch(WorkQueue(look, 1), memory)
+
+    def told(name: str) -> float | None:
+        return metrics.registry.get_sample_value(f"imagejobs_callbacks_{name}")
+
+    assert (told("pending"), told("oldest_seconds")) == (0, 0)
+    due = utc_now() - timedelta(hours=2)
+    memory.meet(replace(JOB, status=Status(state=State.SUCCEEDED, callback=Callback(CallbackState.PENDING, since=due))), NOON)
+    memory.meet(replace(JOB, key=JobKey("default", "b")), NOON)
+    memory.wrote(JobKey("default", "b"), Status(state=State.FAILED, callback=Callback(CallbackState.PENDING, since=utc_now())), NOON)
+    assert told("pending") == 2
+    assert 7200 <= (told("oldest_seconds") or 0) < 7300
+    memory.wrote(JOB.key, Status(state=State.SUCCEEDED, callback=Callback(CallbackState.DELIVERED, since=due)), NOON)
+    assert told("pending") == 1
+    memory.drop(JobKey("default", "b"))
+    assert (told("pending"), told("oldest_seconds")) == (0, 0)
+
+
+def test_each_try_of_a_callback_is_counted_by_how_it_ended():
+    metrics = Metrics()
+    metrics.count_callback(End.GONE)
+    assert [metrics.registry.get_sample_value("imagejobs_callbacks_total", {"result": each.value.lower()}) for each in End] == [0, 0, 0, 1]

@@ -9,7 +9,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.imagejob import Execution, Spec
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.status import CallbackState, ConditionType, Reason, State, Status
-from imagejobs_operator.callback import End
+from imagejobs_operator.callback import End, Reply
 from operator_world import START, World, spec
 
 KEY = JobKey("ns", "job")
@@ -102,14 +102,14 @@ def test_every_end_is_told(world: World, end: str) -> None:
 
 
 def test_23_hours_of_failures_end_in_one_delivery(world: World) -> None:
-    world.reply = (End.FAILED, "the receiver answered 500")
+    world.reply = Reply(End.FAILED, "the receiver answered 500")
     message = finish(world)
     let(world, 23 * 3600)
     condition = world.status().condition(ConditionType.CALLBACK_DELIVERED)
     assert condition
     assert (condition.status, condition.reason, condition.message) == (False, Reason.CALLBACK_FAILED, "the receiver answered 500")
     failures = len(world.sent)
-    world.reply = (End.DELIVERED, "")
+    world.reply = Reply(End.DELIVERED, "")
     let(world, 2 * 3600)
     assert {each for _, each in world.sent} == {message}
     assert (len(world.sent), state(world)) == (failures + 1, CallbackState.DELIVERED)
@@ -118,7 +118,7 @@ def test_23_hours_of_failures_end_in_one_delivery(world: World) -> None:
 
 
 def test_waits_grow_from_seconds_to_an_hour(world: World) -> None:
-    world.reply = (End.FAILED, "")
+    world.reply = Reply(End.FAILED, "")
     finish(world)
     let(world, 6 * 3600)
     waits = [(after - before).total_seconds() for (before, _), (after, _) in zip(world.sent, world.sent[1:], strict=False)]
@@ -126,8 +126,25 @@ def test_waits_grow_from_seconds_to_an_hour(world: World) -> None:
     assert all(0.75 * 3600 <= wait <= 1.25 * 3600 + 2 for wait in waits[11:]), waits
 
 
+@pytest.mark.parametrize(("asked", "least", "most"), [(90.0, 90, 95), (1.0, 3, 9), (10_000_000.0, 4 * 3600, 4 * 3600 + 120)], ids=str)
+def test_a_receiver_that_asks_to_be_left_alone_is_within_a_bound(world: World, asked: float, least: float, most: float) -> None:
+    world.reply = Reply(End.FAILED, "the receiver answered 429", asked)
+    finish(world)
+    let(world, 5 * 3600)
+    (first, _), (second, _) = world.sent[:2]
+    assert least <= (second - first).total_seconds() <= most
+
+
+def test_a_receiver_that_asks_for_longer_than_the_day_gets_its_last_try_at_its_end(world: World) -> None:
+    world.reply = Reply(End.FAILED, "the receiver answered 503", 1e9)
+    finish(world)
+    let(world, 25 * 3600)
+    assert (len(world.sent), state(world)) == (7, CallbackState.GAVE_UP)
+    assert DAY <= world.sent[-1][0] - START <= DAY + timedelta(minutes=2)
+
+
 def test_after_a_day_it_is_given_up(world: World) -> None:
-    world.reply = (End.FAILED, "the receiver answered 500")
+    world.reply = Reply(End.FAILED, "the receiver answered 500")
     finish(world)
     let(world, 25 * 3600)
     sent = len(world.sent)
@@ -148,7 +165,7 @@ def test_an_operator_that_was_away_for_a_week_still_tries(world: World) -> None:
 
 @pytest.mark.parametrize(("end", "expected"), [(End.GONE, Reason.CALLBACK_GONE), (End.REFUSED, Reason.CALLBACK_REFUSED)], ids=str)
 def test_some_answers_end_it_at_once(world: World, end: End, expected: Reason) -> None:
-    world.reply = (end, "why")
+    world.reply = Reply(end, "why")
     finish(world)
     let(world, 7200)
     assert (len(world.sent), state(world), reason(world.status())) == (1, CallbackState.GAVE_UP, expected)
@@ -173,17 +190,17 @@ def test_looks_while_a_try_is_under_way_begin_no_second_one(world: World) -> Non
 
 
 def test_a_job_is_not_forgotten_before_it_was_told_or_given_up(world: World) -> None:
-    world.reply = (End.FAILED, "")
+    world.reply = Reply(End.FAILED, "")
     finish(world, ttl_seconds_after_finished=10)
     let(world, 3600)
     assert KEY in world.store.jobs
-    world.reply = (End.DELIVERED, "")
+    world.reply = Reply(End.DELIVERED, "")
     let(world, 3700)
     assert KEY not in world.store.jobs
 
 
 def test_a_job_that_is_given_up_is_forgotten(world: World) -> None:
-    world.reply = (End.FAILED, "")
+    world.reply = Reply(End.FAILED, "")
     finish(world, ttl_seconds_after_finished=10)
     let(world, 25 * 3600)
     assert KEY not in world.store.jobs
@@ -191,10 +208,10 @@ def test_a_job_that_is_given_up_is_forgotten(world: World) -> None:
 
 @pytest.mark.parametrize("before", [End.DELIVERED, End.GONE])
 def test_a_repeat_sends_the_same_id_again(world: World, before: End) -> None:
-    world.reply = (before, "")
+    world.reply = Reply(before)
     message = finish(world)
     let(world, 60)
-    world.reply = (End.DELIVERED, "")
+    world.reply = Reply(End.DELIVERED, "")
     world.store.edit(KEY, repeat_callback=1)
     let(world, 60)
     assert [each for _, each in world.sent] == [message, message]
@@ -202,7 +219,7 @@ def test_a_repeat_sends_the_same_id_again(world: World, before: End) -> None:
 
 
 def test_a_repeat_begins_the_day_anew(world: World) -> None:
-    world.reply = (End.FAILED, "")
+    world.reply = Reply(End.FAILED, "")
     finish(world)
     let(world, 25 * 3600)
     world.store.edit(KEY, repeat_callback=1)

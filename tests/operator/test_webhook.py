@@ -11,6 +11,7 @@ import pytest
 
 from hook_receiver import OLD_SECRET, SECRET, Receiver, receiver
 from imagejobs_contract import limits
+from imagejobs_contract.answer import Head
 from imagejobs_contract.guard import Guard
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.names import JobKey
@@ -19,7 +20,7 @@ from imagejobs_contract.reach import Reach
 from imagejobs_contract.status import Callback, CallbackState, Counts, Failure, State, Status
 from imagejobs_contract.times import utc_now
 from imagejobs_operator import callback, webhook
-from imagejobs_operator.callback import End
+from imagejobs_operator.callback import End, Reply
 from imagejobs_operator.webhook import Poster
 from operator_world import outcome, spec
 
@@ -43,12 +44,12 @@ def job(url: str, **changes: Any) -> ImageJob:
     return ImageJob(JobKey("ns", "job"), spec(1, callback_url=url), uid="0123", created=NOON, status=replace(status, **changes))
 
 
-def send(about: ImageJob, secrets: tuple[str, ...] = (SECRET,), reach: Reach = LOOPBACK) -> tuple[End, str]:
+def send(about: ImageJob, secrets: tuple[str, ...] = (SECRET,), reach: Reach = LOOPBACK) -> Reply:
     return asyncio.run(Poster(Guard(reach), secrets, "https://images.example.org", utc_now)(about, MESSAGE))
 
 
 def test_a_callback_is_signed_and_tells_what_became_of_the_job(hooks: Receiver) -> None:
-    assert send(job(hooks.url("/hook?shop=7"))) == (End.DELIVERED, "the receiver answered 200")
+    assert send(job(hooks.url("/hook?shop=7")))[:2] == (End.DELIVERED, "the receiver answered 200")
     (message,) = hooks.messages
     assert (message.id, message.headers["content-type"], message.headers["host"]) == (MESSAGE, "application/json", f"127.0.0.1:{hooks.port}")
     assert (message.body["type"], message.body["timestamp"]) == ("imagejob.finished", "2026-11-24T12:00:00Z")
@@ -66,7 +67,7 @@ def test_while_secrets_change_the_old_one_and_the_new_one_are_right(hooks: Recei
 
 def test_another_secret_is_wrong(hooks: Receiver) -> None:
     hooks.secret = OLD_SECRET
-    assert send(job(hooks.url())) == (End.FAILED, "the receiver answered 401")
+    assert send(job(hooks.url()))[:2] == (End.FAILED, "the receiver answered 401")
 
 
 @pytest.mark.parametrize(
@@ -79,9 +80,26 @@ def test_what_a_status_means(hooks: Receiver, status: int, end: End) -> None:
     assert send(job(hooks.url()))[0] is end
 
 
+@pytest.mark.parametrize(
+    ("status", "text", "seconds"),
+    [
+        (429, "120", 120), (503, "0", 0), (503, "Tue, 24 Nov 2026 12:05:00 GMT", 300), (503, "Tue, 24 Nov 2026 11:00:00 GMT", 0), (429, "soon", 0),
+        (429, "-5", 0), (429, "1" * 30, 0), (429, "Tue, 24 Nov 2026 12:05:00", 0), (500, "120", 0), (429, "1e3", 0), (429, "", 0),
+    ],
+)  # fmt: skip
+def test_a_receiver_that_is_busy_says_for_how_long(status: int, text: str, seconds: float) -> None:
+    head = Head(status, {"retry-after": text} if text else {})
+    assert webhook.judged(head, NOON).after_seconds == seconds
+
+
+def test_retry_after_comes_over_the_wire(hooks: Receiver) -> None:
+    hooks.statuses, hooks.retry_after = [429], "77"
+    assert send(job(hooks.url())) == Reply(End.FAILED, "the receiver answered 429", 77.0)
+
+
 def test_a_redirect_is_not_followed(hooks: Receiver) -> None:
     hooks.statuses, hooks.location = [307], hooks.url("/elsewhere")
-    assert send(job(hooks.url())) == (End.FAILED, "the receiver answered 307: redirects are not followed")
+    assert send(job(hooks.url()))[:2] == (End.FAILED, "the receiver answered 307: redirects are not followed")
     assert len(hooks.messages) == 1
 
 
@@ -94,19 +112,19 @@ def test_nothing_is_sent_to_an_address_that_is_not_public(hooks: Receiver) -> No
 def test_a_receiver_that_hangs_is_left(hooks: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhook, "TOTAL_SECONDS", 0.3)
     hooks.gate.clear()
-    assert send(job(hooks.url())) == (End.FAILED, "the receiver does not answer in time")
+    assert send(job(hooks.url()))[:2] == (End.FAILED, "the receiver does not answer in time")
 
 
 def test_a_port_where_nobody_listens_is_a_failure() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    assert send(job(f"http://127.0.0.1:{port}/")) == (End.FAILED, "the receiver's host cannot be reached")
+    assert send(job(f"http://127.0.0.1:{port}/"))[:2] == (End.FAILED, "the receiver's host cannot be reached")
 
 
 @pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\n", b"x" * 100_000], ids=["nothing", "nonsense", "cut", "endless"])
 def test_an_answer_that_is_none_is_a_failure(answer: bytes) -> None:
-    async def run() -> tuple[End, str]:
+    async def run() -> Reply:
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await reader.readuntil(b"\r\n\r\n")
             writer.write(answer)

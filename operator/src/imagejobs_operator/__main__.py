@@ -58,7 +58,7 @@ async def run(settings: Settings) -> int:
 
 
 async def _work(settings: Settings, stop: asyncio.Event, metrics: Metrics, traces: Traces) -> int:
-    courier, processes, memory = _courier(settings, traces), _processes(settings), Memory()
+    courier, processes, memory = _courier(settings, traces, metrics), _processes(settings), Memory()
     async with _parts(settings, courier, processes) as parts:
         looking = Reconciler(parts, _rules(settings), utc_now, memory, traces, echoes=settings.sqlite is None)
         queue = WorkQueue(metrics.timed(looking), settings.concurrency)
@@ -140,14 +140,14 @@ async def _parts(settings: Settings, courier: Courier | None, processes: Process
         await redis.aclose()
 
 
-def _courier(settings: Settings, traces: Traces) -> Courier | None:
+def _courier(settings: Settings, traces: Traces, metrics: Metrics) -> Courier | None:
     if not settings.webhook_secrets:
         return None
     # Imported where there is something to send: the guard brings TLS and resolver along.
     from imagejobs_contract.guard import Guard
     from imagejobs_operator.webhook import Poster
 
-    return Courier(Poster(Guard(settings.callbacks), settings.webhook_secrets, settings.public_url, utc_now), traces)
+    return Courier(Poster(Guard(settings.callbacks), settings.webhook_secrets, settings.public_url, utc_now), traces, metrics.count_callback)
 
 
 def _processes(settings: Settings) -> ProcessJobs | None:

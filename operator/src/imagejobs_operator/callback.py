@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from imagejobs_contract import names
 from imagejobs_contract.imagejob import ImageJob
@@ -44,13 +44,25 @@ class Ticket:
     tries: int
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """How a try ended, and why in words for people."""
+class Reply(NamedTuple):
+    """How one message was received.
 
-    ticket: Ticket
+    Attributes:
+        why: In words for people.
+        after_seconds: How long the receiver asked to be left alone (`Retry-After`); 0 if it did not.
+    """
+
     end: End
     why: str = ""
+    after_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a try ended."""
+
+    ticket: Ticket
+    reply: Reply
 
 
 def ticket(job: ImageJob, callback: Callback) -> Ticket:

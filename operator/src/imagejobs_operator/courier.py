@@ -13,7 +13,7 @@ from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.origin import about
 from imagejobs_contract.traces import OFF, Kind, Traces
-from imagejobs_operator.callback import Answer, End, Ticket
+from imagejobs_operator.callback import Answer, End, Reply, Ticket
 
 log = logging.getLogger(__name__)
 
@@ -21,8 +21,9 @@ AT_ONCE, TO_ONE_RECEIVER = 64, 8
 MOST_BEGUN = 10_000
 """Beyond that nothing is begun; the resync tries again."""
 
-Post = Callable[[ImageJob, str], Awaitable[tuple[End, str]]]
-"""Job and message id -> how it ended, and why."""
+Post = Callable[[ImageJob, str], Awaitable[Reply]]
+"""Job and message id -> how it was received."""
+Count = Callable[[End], None]
 Heard = Callable[[JobKey, Answer], None]
 
 
@@ -31,10 +32,12 @@ class Courier:
 
     Args:
         post: Sends one message once, within a time of its own.
+        count: Told how each try ended.
     """
 
-    def __init__(self, post: Post, traces: Traces = OFF) -> None:
+    def __init__(self, post: Post, traces: Traces = OFF, count: Count = lambda end: None) -> None:
         self._post = post
+        self._count = count
         self._traces = traces
         self._begun: dict[Ticket, asyncio.Task[None]] = {}
         self._places = asyncio.Semaphore(AT_ONCE)
@@ -61,15 +64,16 @@ class Courier:
         try:
             async with self._receiver(job), self._places:
                 with self._traces.span("callback", {"imagejobs.callback.tries": ticket.tries + 1}, kind=Kind.CLIENT) as span:
-                    end, why = await self._post(job, ticket.message)
-                    span.note({"imagejobs.callback.end": end.value})
+                    reply = await self._post(job, ticket.message)
+                    span.note({"imagejobs.callback.end": reply.end.value})
         except Exception:
             log.exception("callback failed", extra=about(job))
-            end, why = End.FAILED, "something failed inside imagejobs"
+            reply = Reply(End.FAILED, "something failed inside imagejobs")
         finally:
             del self._begun[ticket]
-        self._heard(job.key, Answer(ticket, end, why))
-        log.info("callback", extra=about(job) | {"webhook_id": ticket.message, "end": end.value, "reason": why})
+        self._count(reply.end)
+        self._heard(job.key, Answer(ticket, reply))
+        log.info("callback", extra=about(job) | {"webhook_id": ticket.message, "end": reply.end.value, "reason": reply.why})
 
     def _receiver(self, job: ImageJob) -> asyncio.Semaphore:
         host = urlsplit(job.spec.callback_url or "").netloc

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.names import ANNOTATION_UPLOADS, JobKey
-from imagejobs_contract.status import Counts, State
+from imagejobs_contract.status import CallbackState, Counts, State, Status
 from imagejobs_operator.callback import Answer
 from imagejobs_operator.observed import Past
 
@@ -47,7 +47,17 @@ class Memory:
     def __init__(self) -> None:
         self._jobs: dict[JobKey, tuple[Remains, Past]] = {}
         self._states: dict[JobKey, State] = {}
+        self._callbacks: dict[JobKey, datetime] = {}
         self.states: Counter[State] = Counter()
+
+    @property
+    def pending_callbacks(self) -> int:
+        """Return how many callbacks are due and not delivered."""
+        return len(self._callbacks)
+
+    def oldest_callback_seconds(self, now: datetime) -> float:
+        """Return since when the oldest of them is due."""
+        return max(0.0, (now - min(self._callbacks.values(), default=now)).total_seconds())
 
     def meet(self, job: ImageJob, now: datetime) -> Remains | None:
         """Note a job as it stands; return the remains of another one that had its name."""
@@ -58,7 +68,7 @@ class Memory:
         if job.deleting and past.deleting_since is None:
             past = replace(past, deleting_since=now)
         self._jobs[job.key] = remains, past
-        self._note(job.key, job.status.state)
+        self._note(job.key, job.status)
         return before if before.uid != job.uid else None
 
     def past(self, key: JobKey) -> Past:
@@ -66,9 +76,11 @@ class Memory:
         known = self._jobs.get(key)
         return known[1] if known else Past()
 
-    def wrote(self, key: JobKey, now: datetime) -> None:
+    def wrote(self, key: JobKey, status: Status, now: datetime) -> None:
         """Note that its status was written."""
         self._change(key, written=now)
+        if key in self._jobs:
+            self._note(key, status)
 
     def announced(self, key: JobKey, counts: Counts, now: datetime) -> None:
         """Note what was announced of it."""
@@ -84,12 +96,16 @@ class Memory:
         self._note(key, None)
         return known[0] if known else None
 
-    def _note(self, key: JobKey, state: State | None) -> None:
+    def _note(self, key: JobKey, status: Status | None) -> None:
+        self._callbacks.pop(key, None)
         if (before := self._states.pop(key, None)) is not None:
             self.states[before] -= 1
-        if state is not None:
-            self._states[key] = state
-            self.states[state] += 1
+        if status is None:
+            return
+        self._states[key] = status.state
+        self.states[status.state] += 1
+        if status.callback and status.callback.state is CallbackState.PENDING and status.callback.since:
+            self._callbacks[key] = status.callback.since
 
     def _change(self, key: JobKey, **changes: object) -> None:
         if key in self._jobs:

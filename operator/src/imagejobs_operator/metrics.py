@@ -4,11 +4,13 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from prometheus_client import Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from imagejobs_contract import metrics
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.status import State
+from imagejobs_contract.times import utc_now
+from imagejobs_operator.callback import End
 from imagejobs_operator.memory import Memory
 from imagejobs_operator.workqueue import Again, WorkQueue
 
@@ -27,7 +29,21 @@ class Metrics:
         self.queue_keys = Gauge("imagejobs_workqueue_keys", "Jobs that wait to be looked at, or are being looked at.", registry=registry)
         self.queue_oldest_seconds = Gauge("imagejobs_workqueue_oldest_seconds", "How long the oldest of them has waited.", registry=registry)
         self.jobs = Gauge("imagejobs_jobs", "Jobs that there are, by state as it was last seen.", ["state"], registry=registry)
+        self.callbacks = Counter(
+            "imagejobs_callbacks", "Tries to deliver a callback: delivered, failed (tried again for a day), refused (no public address), gone (410).",
+            ["result"], registry=registry,
+        )  # fmt: skip
+        self.callbacks_pending = Gauge("imagejobs_callbacks_pending", "Callbacks that are due and not delivered.", registry=registry)
+        self.callbacks_oldest_seconds = Gauge(
+            "imagejobs_callbacks_oldest_seconds", "How long the oldest of them has been due; at 86,400 it is given up.", registry=registry
+        )
+        for end in End:
+            self.callbacks.labels(end.value.lower())
         self.spans = metrics.spans(registry)
+
+    def count_callback(self, end: End) -> None:
+        """Count a try to deliver a callback."""
+        self.callbacks.labels(end.value.lower()).inc()
 
     def count_spans(self, end: str, number: int) -> None:
         """Count spans by what became of them."""
@@ -37,6 +53,8 @@ class Metrics:
         """Let the gauges tell of these when they are looked at."""
         self.queue_keys.set_function(lambda: len(queue))
         self.queue_oldest_seconds.set_function(queue.oldest_seconds)
+        self.callbacks_pending.set_function(lambda: memory.pending_callbacks)
+        self.callbacks_oldest_seconds.set_function(lambda: memory.oldest_callback_seconds(utc_now()))
         for state in State:
             self.jobs.labels(state.value).set_function(partial(memory.states.__getitem__, state))
 

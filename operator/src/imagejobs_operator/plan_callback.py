@@ -18,6 +18,8 @@ GIVE_UP_SECONDS = 86_400.0
 """What is not delivered after a day is given up."""
 FIRST_SECONDS, LONGEST_SECONDS = 5.0, 3600.0
 """Wait after the first failure, doubled with each further one: 34 tries or so in a day."""
+LONGEST_ASKED_SECONDS = 4 * 3600.0
+"""How long a receiver may ask to be left alone (`Retry-After`): there are several tries in the day all the same."""
 JITTER = 0.25
 """Share by which a wait is shorter or longer, so that jobs that ended together do not come back together."""
 ENDS = {End.DELIVERED: Reason.CALLBACK_DELIVERED, End.REFUSED: Reason.CALLBACK_REFUSED, End.GONE: Reason.CALLBACK_GONE}
@@ -68,18 +70,18 @@ def tell(before: Status, after: Status) -> tuple[Action, ...]:
 
 
 def _answered(case: Case, status: Status, it: Callback, answer: Answer) -> Status:
-    it = replace(it, tries=it.tries + 1)
-    if answer.end is End.DELIVERED:
+    it, reply = replace(it, tries=it.tries + 1), answer.reply
+    if reply.end is End.DELIVERED:
         done = replace(it, state=CallbackState.DELIVERED, next=None)
-        return conditions.callback_ended(case, status, done, ENDS[answer.end], answer.why)
-    if reason := ENDS.get(answer.end):
-        return conditions.callback_ended(case, status, _given_up(it), reason, answer.why)
+        return conditions.callback_ended(case, status, done, ENDS[reply.end], reply.why)
+    if reason := ENDS.get(reply.end):
+        return conditions.callback_ended(case, status, _given_up(it), reason, reply.why)
     last = _last(it, case.now)
     if case.now >= last:
-        return conditions.callback_ended(case, status, _given_up(it), Reason.CALLBACK_GAVE_UP, f"given up after a day: {answer.why}")
-    wait = _wait_seconds(answer.ticket.message, it.tries)
+        return conditions.callback_ended(case, status, _given_up(it), Reason.CALLBACK_GAVE_UP, f"given up after a day: {reply.why}")
+    wait = max(_wait_seconds(answer.ticket.message, it.tries), min(reply.after_seconds, LONGEST_ASKED_SECONDS))
     again = replace(it, next=min(last, case.now + timedelta(seconds=wait)))
-    return conditions.callback_ended(case, status, again, Reason.CALLBACK_FAILED, answer.why)
+    return conditions.callback_ended(case, status, again, Reason.CALLBACK_FAILED, reply.why)
 
 
 def _given_up(it: Callback) -> Callback:

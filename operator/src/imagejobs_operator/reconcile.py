@@ -134,7 +134,7 @@ class Reconciler:
 
     def _remember(self, job: ImageJob, action: Action) -> None:
         if isinstance(action, actions.WriteStatus):
-            self._memory.wrote(job.key, self._clock())
+            self._memory.wrote(job.key, action.status, self._clock())
         elif isinstance(action, actions.Announce):
             self._memory.announced(job.key, action.change.counts, self._clock())
         elif isinstance(action, actions.DeleteImageJob) or (isinstance(action, actions.RemoveFinalizer) and job.deleting):
@@ -146,7 +146,7 @@ class Reconciler:
         if status is None or status == job.status or job.deleting or job.status.state.final:
             return
         await self._parts.store.put_status(job, status)
-        self._memory.wrote(job.key, self._clock())
+        self._memory.wrote(job.key, status, self._clock())
 
     def _stalled(self, job: ImageJob, seen: Observed, action: Action, ex: ImageJobsError) -> Status | None:
         now = self._clock()

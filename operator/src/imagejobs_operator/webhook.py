@@ -4,22 +4,27 @@ One request per connection; redirects are not followed, no body is read: all tha
 """
 
 import asyncio
+import re
 import ssl
 from collections.abc import Sequence
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 
 from standardwebhooks import Webhook
 
-from imagejobs_contract.answer import read_head
+from imagejobs_contract.answer import Head, read_head
 from imagejobs_contract.errors import Refused
 from imagejobs_contract.guard import Guard
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.target import Target, read_url
 from imagejobs_contract.times import Clock
 from imagejobs_operator import callback
-from imagejobs_operator.callback import End
+from imagejobs_operator.callback import End, Reply
 
 CONNECT_SECONDS, TOTAL_SECONDS = 5.0, 15.0
 """The specification advises 15 to 30 s in all."""
+BUSY = frozenset({429, 502, 503, 504})
+"""Answers whose Retry-After is honoured, as the specification advises."""
 
 
 class Poster:
@@ -36,28 +41,28 @@ class Poster:
         self._public_url = public_url
         self._clock = clock
 
-    async def __call__(self, job: ImageJob, message: str) -> tuple[End, str]:
-        """Send a job's message and tell how that ended, and why."""
+    async def __call__(self, job: ImageJob, message: str) -> Reply:
+        """Send a job's message and tell how it was received."""
         body = callback.body(job, self._public_url)
         try:
             async with asyncio.timeout(TOTAL_SECONDS):
-                return judged(await self._send(read_url(job.spec.callback_url or ""), message, body))
+                return judged(await self._send(read_url(job.spec.callback_url or ""), message, body), self._clock())
         except Refused as ex:
-            return End.REFUSED, ex.message
+            return Reply(End.REFUSED, ex.message)
         except TimeoutError:
-            return End.FAILED, "the receiver does not answer in time"
+            return Reply(End.FAILED, "the receiver does not answer in time")
         except ssl.SSLError:
-            return End.FAILED, "no trusted TLS connection to the receiver"
+            return Reply(End.FAILED, "no trusted TLS connection to the receiver")
         except OSError:
-            return End.FAILED, "the receiver's host cannot be reached"
+            return Reply(End.FAILED, "the receiver's host cannot be reached")
         except (EOFError, ValueError, asyncio.LimitOverrunError):
-            return End.FAILED, "the receiver's answer is cut or malformed"
+            return Reply(End.FAILED, "the receiver's answer is cut or malformed")
 
-    async def _send(self, target: Target, message: str, body: bytes) -> int:
+    async def _send(self, target: Target, message: str, body: bytes) -> Head:
         reader, writer = await self._guard.connect(target, CONNECT_SECONDS)
         try:
             writer.write(self._head(target, message, body) + body)
-            return (await read_head(reader)).status
+            return await read_head(reader)
         finally:
             writer.transport.abort()
 
@@ -78,12 +83,24 @@ class Poster:
         return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
 
 
-def judged(status: int) -> tuple[End, str]:
-    """Return what a status means."""
+def judged(head: Head, now: datetime) -> Reply:
+    """Return what an answer means."""
+    status = head.status
     if 200 <= status < 300:
-        return End.DELIVERED, f"the receiver answered {status}"
+        return Reply(End.DELIVERED, f"the receiver answered {status}")
     if status == 410:
-        return End.GONE, "the receiver answered 410: it wants no more"
+        return Reply(End.GONE, "the receiver answered 410: it wants no more")
     if 300 <= status < 400:
-        return End.FAILED, f"the receiver answered {status}: redirects are not followed"
-    return End.FAILED, f"the receiver answered {status}"
+        return Reply(End.FAILED, f"the receiver answered {status}: redirects are not followed")
+    return Reply(End.FAILED, f"the receiver answered {status}", _after_seconds(head, now))
+
+
+def _after_seconds(head: Head, now: datetime) -> float:
+    """Read Retry-After, in seconds or as a date (RFC 9110, section 10.2.3), where the receiver has too much to do; 0 if it makes no sense."""
+    text = head.headers.get("retry-after", "") if head.status in BUSY else ""
+    if re.fullmatch(r"[0-9]{1,9}", text, re.ASCII):
+        return float(text)
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - now).total_seconds())
+    except (ValueError, TypeError):  # TypeError: a date without a zone
+        return 0.0
