@@ -115,3 +115,23 @@ def test_a_caller_may_have_a_bound_on_images_of_its_own():
     asyncio.run(Quotas(LIMITS, Queue(0), lambda namespace, name: 9).check_queue(large))
     with pytest.raises(Problem):
         asyncio.run(Quotas(LIMITS, Queue(0), lambda namespace, name: 10).check_queue(large))
+
+
+def test_a_job_that_would_be_too_much_beside_the_callers_others_is_refused_but_never_one_alone():
+    for own, count, refused in ((0, 4, False), (1, 2, False), (1, 3, True)):
+        quotas = Quotas(LIMITS, Queue(0), lambda *_, own=own: own)
+        if refused:
+            with pytest.raises(Problem, match="1 of your images"):
+                quotas.check_images(Caller("default", "shop"), count)
+        else:
+            quotas.check_images(Caller("default", "shop"), count)
+        quotas.check_images(ANYBODY, 10**6)
+
+
+def test_long_lists_are_made_a_few_at_a_time():
+    quotas = Quotas(Limits(max_lists_at_once=1), Queue(0), none_open)
+    with quotas.listing(), pytest.raises(Problem) as caught, quotas.listing():
+        pass
+    assert caught.value.code == Code.RATE_LIMITED
+    with quotas.listing():
+        pass

@@ -3,6 +3,7 @@
 A list is written, or a caller's own copied, to where only the API writes, before the job is created: what was checked and counted is what is run.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
@@ -133,6 +134,7 @@ class _Lines:
             if len(piece) == PIECE_LINES:
                 yield b"".join(item_lines(piece))
                 piece.clear()
+                await asyncio.sleep(0)  # a piece takes 20 ms: others shall not wait for the whole list
         yield b"".join(item_lines(piece))
 
 

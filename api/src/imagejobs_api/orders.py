@@ -17,7 +17,7 @@ from imagejobs_api.intake import Accepted, Creation
 from imagejobs_api.jobrequest import JobRequest, Rights, read_request
 from imagejobs_api.quotas import Quotas
 from imagejobs_api.uploads import discard
-from imagejobs_contract import layout, names, sources
+from imagejobs_contract import layout, limits, names, sources
 from imagejobs_contract.codes import Code
 from imagejobs_contract.guard import Guard
 from imagejobs_contract.imagejob import ImageJob
@@ -33,16 +33,16 @@ class Orders:
     """Takes requests in."""
 
     def __init__(
-        self, creation: Creation, objects: ObjectStore, quotas: Quotas, limits: Limits, guard: Guard, callbacks: Callbacks, allowance: Allowance
+        self, creation: Creation, objects: ObjectStore, quotas: Quotas, known: Limits, guard: Guard, callbacks: Callbacks, allowance: Allowance
     ) -> None:
         self._creation = creation
         self._objects = objects
         self._quotas = quotas
-        self._limits = limits
+        self._limits = known
         self._guard = guard
         self._callbacks = callbacks
         self._allowance = allowance
-        self._gather = Gather(objects, limits.max_manifest_bytes)
+        self._gather = Gather(objects, known.max_manifest_bytes)
 
     async def accept(self, req: Request, key: JobKey, *, repeatable: bool) -> Accepted:
         """Return the job once it is stored durably.
@@ -68,9 +68,11 @@ class Orders:
     async def _read(self, body: dict[str, Any], caller: Caller) -> JobRequest:
         rights = Rights(self._allowance.sources(caller), self._allowance.outputs(caller), time.time())
         arguments = (body, rights, self._guard, self._callbacks, math.ceil(self._limits.job_seconds))
-        # Tens of thousands of images take a second to read: others shall not wait for it.
-        is_long = isinstance(body.get("items"), list) and len(body["items"]) > 1000
-        return await asyncio.to_thread(read_request, *arguments) if is_long else read_request(*arguments)
+        if not isinstance(body.get("items"), list) or len(body["items"]) <= limits.MAX_ITEMS:
+            return read_request(*arguments)
+        # Tens of thousands of images take seconds to read: others shall not wait for it.
+        with self._quotas.listing():
+            return await asyncio.to_thread(read_request, *arguments)
 
     async def _store(self, draft: ImageJob, request: JobRequest, caller: Caller, *, repeatable: bool) -> ImageJob:
         # Not the job's name, which a repeated request shares with the first one.

@@ -11,7 +11,7 @@ from imagejobs_contract.imagejob import Item, item_body
 from imagejobs_contract.ports import ObjectStore
 
 CONTENT_TYPE = "application/x-ndjson"
-CHUNK_BYTES = 8 * 2**20
+CHUNK_BYTES = 2 * 2**20
 """Read at once."""
 MAX_LINE_BYTES = 16 * 2**10
 """A key of 1,024 and a URL of 2,048 characters fit in any encoding."""
