@@ -28,6 +28,14 @@ def described(schemas: Mapping[str, Schema], meanings: Mapping[str, str]) -> dic
     return {name: {**schema, "description": meanings[name]} for name, schema in schemas.items()}
 
 
+def exactly_one(*names: str) -> Schema:
+    """Return what allows one of some fields and needs one, in words that generators of clients pass over; of `oneOf` they make a class for each."""
+    first, *others = names
+    if not others:
+        return {"required": [first]}
+    return {"if": {"required": [first]}, "then": {"properties": dict.fromkeys(others, False)}, "else": exactly_one(*others)}
+
+
 class _Notes(Reader):
     """A reader that is given nothing and notes what it is asked for."""
 

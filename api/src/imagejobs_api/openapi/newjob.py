@@ -2,7 +2,7 @@
 
 from imagejobs_api import jobrequest
 from imagejobs_api.jobbody import JobSummaryBody
-from imagejobs_api.openapi.asked import Schema, asked, described
+from imagejobs_api.openapi.asked import Schema, asked, described, exactly_one
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.headers import IDEMPOTENCY_KEY, PREFER
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
@@ -68,8 +68,7 @@ def _request(settings: Settings, components: Components) -> Schema:
     if settings.callbacks_signed:
         url = {**_text(limits.MAX_URL), "format": "uri"}
         fields["callback"] = {"anyOf": [url, _object({"url": url})], "description": MEANINGS["callback"]}
-    given = [{"required": [name]} for name in jobrequest.CHOICES]
-    return components.put("JobRequest", {**_object(fields), "oneOf": given})
+    return components.put("JobRequest", {**_object(fields), **exactly_one(*jobrequest.CHOICES)})
 
 
 def _terms() -> dict[str, Schema]:
@@ -81,9 +80,7 @@ def _terms() -> dict[str, Schema]:
 
 def _item(components: Components) -> Schema:
     fields = described(asked(read_item), _ITEM)
-    return components.put(
-        "NewItem", {"description": "An image, by key or URL.", **_object(fields), "oneOf": [{"required": ["key"]}, {"required": ["url"]}]}
-    )
+    return components.put("NewItem", {"description": "An image, by key or URL.", **_object(fields), **exactly_one("key", "url")})
 
 
 def _variant(components: Components) -> Schema:

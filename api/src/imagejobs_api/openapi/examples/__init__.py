@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from imagejobs_api.openapi.examples import images, jobs, progress
+from imagejobs_api.openapi.examples import images, jobs, progress, uploads
 from imagejobs_api.openapi.operation import Example
 
-EXAMPLES: Mapping[str, tuple[Example, ...]] = images.EXAMPLES | jobs.EXAMPLES | progress.EXAMPLES
+EXAMPLES: Mapping[str, tuple[Example, ...]] = images.EXAMPLES | uploads.EXAMPLES | jobs.EXAMPLES | progress.EXAMPLES
 """Operation id -> its examples."""

@@ -70,6 +70,12 @@ EXAMPLES = {
             "square", "A square", 200, _done("large.jpg", 300, 300, 20901), fields={"image": "large.jpg", "width": 300, "height": 300}
         ),
     ),
+    "faceCropImage": (
+        Example(
+            "portrait", "A square around the faces, or around the centre where there are none", 200, _done("portrait.jpg", 300, 300, 17880),
+            fields={"image": "portrait.jpg", "width": 300, "height": 300, "no_face": "center"},
+        ),
+    ),
     "resizeBatch": (
         Example(
             "three", "Three files, one of which is no image", 202, _BATCH,

@@ -49,7 +49,6 @@ EXAMPLES = {
         Example("absent", "An id that does not exist", 404, problem("not_found", 404, "There is nothing under this id."), {"id": ABSENT}),
     ),
     "listResults": (Example("second", "The second of three images", 200, _RESULTS, {"id": BATCH, "limit": 1, "cursor": 1}),),
-    "getArchive": (),
     "cancelJob": (
         Example(
             "ended", "A job that ended", 409, problem("conflict", 409, _CONFLICT, "The job has ended: it is PartiallySucceeded.", job_id=BATCH),
