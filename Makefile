@@ -1,6 +1,6 @@
 # Everything a developer does here. CI calls the same targets and has no logic of its own.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fmt images e2e chart bench bench-job bench-load bench-pod bench-batch bench-two bench-hostile fuzz fuzz-api lock docs
+.PHONY: help setup run test check fmt images e2e chart bench bench-job bench-load bench-pod bench-batch bench-two bench-soak bench-hostile fuzz fuzz-api lock docs
 BIN := .venv/bin
 STAMP := .venv/ready
 MEMBERS := contract api operator worker cli
@@ -70,6 +70,9 @@ bench-batch: setup ## Measure how busy a batch keeps the decoders, and who has t
 
 bench-two: setup ## Measure how much two workers on two cores do of what one does alone
 	@PYTHONPATH=tests $(BIN)/python tests/bench/two_workers.py $(ARGS)
+
+bench-soak: setup ## Load all of the service for 20 minutes and see that nothing grows
+	@PYTHONPATH=tests $(BIN)/python tests/bench/soak.py $(ARGS)
 
 bench-hostile: setup ## Measure what hostile files and the cage cost, and memory over 2,000 images
 	@PYTHONPATH=tests $(BIN)/python tests/bench/hostile.py $(ARGS)

@@ -150,7 +150,9 @@ def test_a_store_without_echoes_tells_what_others_write_even_to_its_own_jobs(pat
             await asyncio.sleep(0.05)
             await other.delete(own.key)
             assert (await asyncio.wait_for(anext(feed), 5)).name == f"own-{n}"
-            await other.create(new(f"other-{n}"))
+            theirs = await other.create(new(f"other-{n}"))
+            assert (await asyncio.wait_for(anext(feed), 5)).name == f"other-{n}"
+            await other.delete(theirs.key)
             assert (await asyncio.wait_for(anext(feed), 5)).name == f"other-{n}"
         await store.create(new("last"))
         heard = asyncio.ensure_future(anext(feed))

@@ -31,6 +31,24 @@ def test_an_image_that_ends_while_the_operator_looks_is_not_sent_again(world: Wo
     assert world.status().state is State.SUCCEEDED
 
 
+def test_the_first_look_at_a_new_job_asks_nothing_and_a_restarted_operator_does(world: World) -> None:
+    asked: list[str] = []
+    waiting = world.queue.waiting
+
+    async def counted(uid: str) -> frozenset[int]:
+        asked.append(uid)
+        return await waiting(uid)
+
+    world.queue.waiting = counted  # type: ignore[method-assign]
+    world.create(spec(3, execution=Execution.POOL))
+    world.look()
+    assert (len(world.queue.tasks), asked) == (3, [])
+    world.later(1)
+    world.restart()
+    world.look()
+    assert (len(world.queue.tasks), len(asked)) == (3, 1)
+
+
 def test_an_ended_job_asks_nobody_but_the_store(world: World) -> None:
     world.create(spec(3))
     world.settle()

@@ -67,7 +67,7 @@ async def _work(settings: Settings, stop: asyncio.Event, metrics: Metrics, trace
             courier.tell(lambda key, answer: _heard(memory, queue, key, answer))
         if processes:
             processes.tell(queue.add)
-        doing = [asyncio.create_task(each) for each in _doing(settings, parts, queue, metrics, stop)]
+        doing = [asyncio.create_task(each) for each in _doing(settings, parts, queue, memory, metrics, stop)]
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait([stopping, *doing], return_when=asyncio.FIRST_COMPLETED)
         asked = stop.is_set()
@@ -93,10 +93,11 @@ def _rules(settings: Settings) -> Rules:
     )  # fmt: skip
 
 
-def _doing(settings: Settings, parts: Parts, queue: WorkQueue, metrics: Metrics, stop: asyncio.Event) -> list[Feed]:
+def _doing(settings: Settings, parts: Parts, queue: WorkQueue, memory: Memory, metrics: Metrics, stop: asyncio.Event) -> list[Feed]:
     """Return all that runs side by side until the end."""
     health = Health(queue.oldest_seconds)
-    doing = [queue.run(), feeds.wake_ups(parts.board, queue), feeds.resync(parts.store, queue, settings.resync_seconds, health)]
+    resync = feeds.resync(parts.store, queue, settings.resync_seconds, health, lambda key: memory.is_due(key, utc_now()))
+    doing = [queue.run(), feeds.wake_ups(parts.board, queue), resync]
     if settings.health:
         doing.append(probes.serve(*settings.health, {"/healthz": health.alive, "/readyz": health.ready}))
     if settings.metrics:

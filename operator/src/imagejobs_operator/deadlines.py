@@ -6,8 +6,13 @@ Wall time, but for the time in which this operator was not there: after a machin
 from datetime import datetime, timedelta
 
 from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.status import Reason
-from imagejobs_operator.observed import Case
+from imagejobs_contract.status import CallbackState, Reason
+from imagejobs_operator.observed import Case, Rules
+
+SETTLED_SECONDS = 60.0
+"""What is left to do after the end of a job is done so long after it, at the next resync."""
+LONGEST_REST_SECONDS = 3600.0
+"""An ended job is looked at so often all the same."""
 
 
 def overdue(case: Case) -> Reason | None:
@@ -40,6 +45,20 @@ def forget_at(job: ImageJob) -> datetime | None:
     """Return when a job that ended is deleted."""
     ended = job.status.completed or job.created
     return ended + timedelta(seconds=job.spec.ttl_seconds_after_finished) if ended else None
+
+
+def rests_until(job: ImageJob, now: datetime, rules: Rules) -> datetime | None:
+    """Return until when only an event brings anything to do about a job as it stands; None if the resync must not leave it out.
+
+    So many ended jobs may be kept that to look at all of them again and again would take a core.
+    """
+    ended, status = job.status.completed, job.status
+    settled = status.state.final and not job.deleting and not (status.callback and status.callback.state is CallbackState.PENDING)
+    if not settled or ended is None or now < ended + timedelta(seconds=SETTLED_SECONDS + 2 * rules.soon_seconds):
+        return None
+    due = forget_at(job)
+    longest = now + timedelta(seconds=LONGEST_REST_SECONDS)
+    return min(longest, due - timedelta(seconds=rules.soon_seconds)) if due else longest
 
 
 def _exempt(case: Case) -> bool:

@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from imagejobs_contract import logs
 from imagejobs_contract.errors import ImageJobsError
+from imagejobs_contract.names import JobKey
 from imagejobs_contract.ports import JobStore, ProgressBoard
 from imagejobs_operator.health import Health
 from imagejobs_operator.workqueue import WorkQueue
@@ -27,12 +29,12 @@ async def wake_ups(board: ProgressBoard, queue: WorkQueue) -> None:
         await asyncio.sleep(PAUSE_SECONDS)
 
 
-async def resync(store: JobStore, queue: WorkQueue, seconds: float, health: Health) -> None:
-    """Feed all jobs now and then, for ever; say so after the first time, when the operator does its work."""
+async def resync(store: JobStore, queue: WorkQueue, seconds: float, health: Health, is_due: Callable[[JobKey], bool]) -> None:
+    """Feed all jobs that may be due now and then, for ever; say so after the first time, when the operator does its work."""
     ready = False
     while True:
         try:
-            for key in await store.keys():
+            for key in filter(is_due, await store.keys()):
                 queue.add(key)
         except ImageJobsError as ex:
             health.listed(ex.message)

@@ -62,9 +62,10 @@ class Memory:
     def meet(self, job: ImageJob, now: datetime) -> Remains | None:
         """Note a job as it stands; return the remains of another one that had its name."""
         remains = Remains.of(job)
-        before, past = self._jobs.get(job.key, (remains, Past(met=now)))
+        before, past = self._jobs.get(job.key, (remains, Past()))
         if before.uid != job.uid:
-            past = Past(met=now)
+            past = Past()
+        past = replace(past, is_new=past.met is None, met=past.met or now)
         if job.deleting and past.deleting_since is None:
             past = replace(past, deleting_since=now)
         self._jobs[job.key] = remains, past
@@ -89,6 +90,15 @@ class Memory:
     def answered(self, key: JobKey, answer: Answer) -> None:
         """Note what came of a try to deliver its callback."""
         self._change(key, answer=answer)
+
+    def rests(self, key: JobKey, until: datetime | None) -> None:
+        """Note until when the resync may leave it out."""
+        self._change(key, rests_until=until)
+
+    def is_due(self, key: JobKey, now: datetime) -> bool:
+        """Tell whether the resync is to look at a job."""
+        until = self.past(key).rests_until
+        return until is None or now >= until
 
     def drop(self, key: JobKey) -> Remains | None:
         """Forget a job; return its remains, if it was known."""

@@ -29,6 +29,8 @@ async def observe(parts: Parts, job: ImageJob, past: Past, rules: Rules, now: da
     if job.status.state.final and not attempts.reopens(job):
         return Observed(past=past)
     runner, attempt = attempts.fixed_runner(job, rules), attempts.current(job)
+    if runner is Runner.POOL and _is_new(job, past, rules):
+        return Observed(workers=None, past=past)
     if runner is Runner.POOL:
         return await _pool(parts, job, Observed(workers=None, past=past), crew=_may_be_alone(past, now))
     if runner is Runner.JOB:
@@ -50,6 +52,14 @@ async def _pool(parts: Parts, job: ImageJob, seen: Observed, *, crew: bool = Tru
         return replace(seen, waiting=waiting, outcomes=await parts.board.outcomes(job.uid))
     outcomes, workers = await asyncio.gather(parts.board.outcomes(job.uid), parts.queue.workers())
     return replace(seen, waiting=waiting, outcomes=outcomes, workers=workers)
+
+
+def _is_new(job: ImageJob, past: Past, rules: Rules) -> bool:
+    """Tell whether nothing can be known of a job's images: this is the first look at it, and it was made while this operator ran.
+
+    If another operator runs as well, and sent them, to send them again changes nothing, or lets an image find its result.
+    """
+    return past.is_new and not job.status.attempt and job.created is not None and job.created >= rules.since
 
 
 def _may_be_alone(past: Past, now: datetime) -> bool:

@@ -85,18 +85,22 @@ class Past:
 
     Attributes:
         met: When it first saw the job.
+        is_new: This is that time.
         written: When it last wrote the status.
         announced: When it last announced counts, and which.
         deleting_since: When it first saw that the job is being deleted.
         answer: What came of the last try to deliver its callback.
+        rests_until: Only events bring it back before.
     """
 
     met: datetime | None = None
+    is_new: bool = False
     written: datetime | None = None
     announced: datetime | None = None
     announced_counts: Counts | None = None
     deleting_since: datetime | None = None
     answer: Answer | None = None
+    rests_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from imagejobs_operator.observed import Case, Observed, Presence, Results, Rules
 
 FINALIZER_SECONDS = 3600.0
 """Outputs that cannot be deleted for so long no longer hold up the deletion of the job."""
-FORGET_SECONDS = 60.0
+FORGET_SECONDS = deadlines.SETTLED_SECONDS
 """The board keeps live progress so long after the end, for readers that still look there."""
 TOO_LATE = {
     Reason.DEADLINE_EXCEEDED: "the job's deadline passed",

@@ -16,7 +16,7 @@ from imagejobs_contract.origin import Origin, about
 from imagejobs_contract.status import Reason, State, Status
 from imagejobs_contract.times import Clock
 from imagejobs_contract.traces import NOTHING, OFF, Span, Traces
-from imagejobs_operator import actions, attempts, conditions, results
+from imagejobs_operator import actions, attempts, conditions, deadlines, results
 from imagejobs_operator.acting import act, clear_away
 from imagejobs_operator.actions import Action
 from imagejobs_operator.memory import Memory, Remains
@@ -76,9 +76,12 @@ class Reconciler:
         except Unreadable as ex:
             return await self._unreadable(ex)
         logs.tell(**about(job))
-        await self._clear(self._memory.meet(job, self._clock()))
-        seen = await observe(self._parts, job, self._memory.past(key), self._rules, self._clock())
-        return await self._carry_out(job, seen)
+        now = self._clock()
+        await self._clear(self._memory.meet(job, now))
+        seen = await observe(self._parts, job, self._memory.past(key), self._rules, now)
+        again = await self._carry_out(job, seen)
+        self._memory.rests(key, deadlines.rests_until(job, self._clock(), self._rules))
+        return again
 
     async def _carry_out(self, job: ImageJob, seen: Observed) -> Again:
         todo = plan(job, seen, self._clock(), self._rules)

@@ -25,8 +25,8 @@ from imagejobs_contract.stores.sqlite_schema import connect, transaction, transl
 T = TypeVar("T")
 
 
-KEPT_OWN = 1_000
-"""Own writes that are remembered; a feed that lags by more tells of those before them as of everybody's."""
+KEPT_PASSED = 1_000
+"""Changes that are remembered as passed through; a feed that lags by more tells of those before them, too."""
 
 
 class SqliteStore:
@@ -34,14 +34,14 @@ class SqliteStore:
 
     Args:
         path: The file.
-        echoes: Whether `changes` and `follow` tell of what was written through this store, too. Who knows what it wrote can spare itself another
-            read of it; of writes whose end it did not see, as it was cancelled, it is told.
+        echoes: Whether `changes` and `follow` also tell of what was read or written through this store already. Who keeps what it saw can spare
+            itself another read of it; of what it did not see, as it was cancelled, it is told.
     """
 
     def __init__(self, path: Path, *, echoes: bool = True) -> None:
         self._path = path
         self._echoes = echoes
-        self._own: deque[int] = deque(maxlen=KEPT_OWN)
+        self._passed: deque[int] = deque(maxlen=KEPT_PASSED)
         self._thread = ThreadPoolExecutor(1, "imagejobs-sqlite")
         self._connection: sqlite3.Connection | None = None
         self._closed = False
@@ -52,7 +52,9 @@ class SqliteStore:
 
     async def get(self, key: JobKey) -> ImageJob:
         """Return the job as it stands. See `ports.JobStore`."""
-        return await self._read(lambda db: sqlite_reads.select(db, key))
+        job = await self._read(lambda db: sqlite_reads.select(db, key))
+        self._passed.append(int(job.resource_version))
+        return job
 
     async def list(self, namespace: str | None, state: State | None = None, limit: int = 100, cursor: str = "", *, caller: str | None = None) -> Page:
         """Return a page of jobs, newest first. See `ports.JobStore`."""
@@ -99,7 +101,7 @@ class SqliteStore:
                 yield None
 
     def _known(self) -> Collection[int]:
-        return () if self._echoes else self._own.copy()
+        return () if self._echoes else self._passed.copy()
 
     async def _seen(self, key: JobKey) -> ImageJob | None:
         with contextlib.suppress(NotFound, Invalid):
@@ -122,7 +124,7 @@ class SqliteStore:
                 return result, range(before + 1, sqlite_reads.last_revision(db) + 1)
 
         result, revisions = await self._run(committed)
-        self._own.extend(revisions)
+        self._passed.extend(revisions)
         return result
 
     async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
