@@ -6,6 +6,7 @@ import pytest
 
 import chart_render
 from chart_render import case, of_kind, one, pods, render
+from imagejobs_contract import keys
 
 CLUSTER_WIDE = {"CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding"}
 
@@ -256,6 +257,22 @@ def test_a_scaled_deployment_leaves_its_replicas_to_the_scaler(component, settin
     objects = render(*case("minimal"), "--set", settings)
     assert "replicas" not in one(objects, "Deployment", f"imagejobs-{component}")["spec"]
     assert one(objects, "ScaledObject" if "keda" in settings else "HorizontalPodAutoscaler", f"imagejobs-{component}")
+
+
+def test_keda_scales_the_pool_by_the_length_of_the_queue_that_its_workers_read():
+    objects = render(*case("everything"))
+    spec = one(objects, "ScaledObject", "shop-images-pool")["spec"]
+    assert spec["scaleTargetRef"] == {"name": one(objects, "Deployment", "shop-images-pool")["metadata"]["name"]}
+    (trigger,) = spec["triggers"]
+    redis = {"address": "valkey.storage.svc:6380", "databaseIndex": "1", "enableTLS": "true"}
+    assert trigger["metadata"] == redis | {"stream": keys.TASKS, "streamLength": "50"}
+    assert trigger["authenticationRef"] == {"name": "valkey"}
+
+
+@pytest.mark.parametrize("component", ["api", "pool"])
+def test_a_drain_takes_a_component_away_bit_by_bit(component):
+    budget = one(render(*case("minimal")), "PodDisruptionBudget", f"imagejobs-{component}")["spec"]
+    assert (budget["maxUnavailable"], budget["unhealthyPodEvictionPolicy"]) == (1, "AlwaysAllow")
 
 
 def test_a_pool_that_is_off_leaves_nothing_behind():

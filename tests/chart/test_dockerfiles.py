@@ -1,0 +1,25 @@
+"""The three members' Dockerfiles share most of their lines: docker cannot include, and a fourth image to begin with would have to be pushed somewhere."""
+
+from chart_render import CHART
+
+ROOT = CHART.parents[1]
+MEMBERS = ("api", "operator", "worker")
+
+
+def parts(member):
+    """Return what comes before a member's own packages are installed, and what comes between its labels and its own settings."""
+    text = (ROOT / member / "Dockerfile").read_text().replace(f"imagejobs-{member}", "imagejobs-MEMBER").replace(f"COPY {member} {member}", "COPY MEMBER")
+    before = text[: text.index("COPY MEMBER")].replace(f"{member}/Dockerfile", "MEMBER/Dockerfile")
+    after = text[text.index("# The official image") : text.index("WORKDIR /tmp")]
+    return before, after
+
+
+def test_what_the_dockerfiles_share_is_the_same_to_the_letter():
+    assert len({parts(member) for member in MEMBERS}) == 1
+
+
+def test_each_compares_what_it_installs_with_the_locked_hashes():
+    for member in MEMBERS:
+        text = (ROOT / member / "Dockerfile").read_text()
+        assert "--verify-hashes" in text
+        assert "--constraint requirements.lock --build-constraint requirements.lock" in text or "--override overrides.txt --build-constraint" in text
