@@ -1,4 +1,4 @@
-"""The three members' Dockerfiles share most of their lines: docker cannot include, and a fourth image to begin with would have to be pushed somewhere."""
+"""The three members' Dockerfiles share most of their lines: docker cannot include, and a fourth image would have to be pushed somewhere."""
 
 from chart_render import CHART
 
@@ -8,7 +8,12 @@ MEMBERS = ("api", "operator", "worker")
 
 def parts(member):
     """Return what comes before a member's own packages are installed, and what comes between its labels and its own settings."""
-    text = (ROOT / member / "Dockerfile").read_text().replace(f"imagejobs-{member}", "imagejobs-MEMBER").replace(f"COPY {member} {member}", "COPY MEMBER")
+    text = (
+        (ROOT / member / "Dockerfile")
+        .read_text()
+        .replace(f"imagejobs-{member}", "imagejobs-MEMBER")
+        .replace(f"COPY {member} {member}", "COPY MEMBER")
+    )
     before = text[: text.index("COPY MEMBER")].replace(f"{member}/Dockerfile", "MEMBER/Dockerfile")
     after = text[text.index("# The official image") : text.index("WORKDIR /tmp")]
     return before, after

@@ -225,7 +225,9 @@ def test_named_namespaces_get_what_job_pods_need_there():
     assert there == {
         ("ConfigMap", "imagejobs-settings"),
         ("NetworkPolicy", "imagejobs-jobs"),
+        ("Role", "imagejobs-api"),
         ("Role", "imagejobs-operator"),
+        ("RoleBinding", "imagejobs-api"),
         ("RoleBinding", "imagejobs-operator"),
         ("Secret", "imagejobs-dev"),
         ("ServiceAccount", "imagejobs-worker"),

@@ -68,7 +68,7 @@ def test_the_table_has_a_column_for_what_people_ask(keys):
     e2e.finished("in-a-table")
     head, row = e2e.kubectl("get", "imagejob", "in-a-table").splitlines()
     assert head.split() == ["NAME", "STATE", "PROGRESS", "DONE", "FAILED", "TOTAL", "AGE"]
-    assert row.split()[:6] == ["in-a-table", "Succeeded", "100", "2", "0", "2"]
+    assert row.split()[:6] == ["in-a-table", "Succeeded", "100%", "2", "0", "2"]
     wide = e2e.kubectl("get", "imagejob", "in-a-table", "--output", "wide").splitlines()[0].split()
     assert wide[7:] == ["REASON", "QUEUE", "JOB", "DURATION", "COMPLETED"]
 
@@ -77,6 +77,13 @@ def test_jobs_are_found_by_state(keys):
     e2e.apply(e2e.imagejob("find-me", keys[:1]))
     e2e.finished("find-me")
     assert "imagejob.imagejobs.dev/find-me" in e2e.kubectl("get", "ij", "--field-selector=status.state=Succeeded", "--output", "name").splitlines()
+
+
+@pytest.mark.parametrize("component", ["api", "operator"])
+def test_a_program_asks_for_nothing_that_it_may_not(release, component):
+    """After all that the tests before had it do."""
+    logs = e2e.kubectl("logs", "--selector", f"app.kubernetes.io/component={component}", "--tail=-1")
+    assert [line for line in logs.splitlines() if "forbidden" in line.lower()] == []
 
 
 def test_every_field_is_explained(release):

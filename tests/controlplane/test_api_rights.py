@@ -1,0 +1,63 @@
+"""The API's rights are those that the chart gives, and with them it can do all that it does: make, read, follow, change and delete ImageJobs."""
+
+import asyncio
+import logging
+from dataclasses import replace
+
+import pytest
+
+import chart_render
+from chart_render import case, one, render
+from conftest import missing
+from imagejobs_contract.imagejob import ImageJob, Item, Spec
+from imagejobs_contract.names import JobKey
+from imagejobs_contract.stores import kubernetes
+from imagejobs_contract.stores.kubernetes import KubernetesStore
+
+RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces"
+
+
+@pytest.fixture
+def kubeconfig(controlplane, namespace):
+    """A service account with the Role of the chart, made by the chart's own objects."""
+    if chart_render.helm_missing():
+        missing("helm")
+    path = controlplane.service_account(namespace, "imagejobs-api")
+    for kind in ("Role", "RoleBinding"):
+        body = one(render(*case("minimal"), namespace=namespace), kind, "imagejobs-api")
+        status, answer = controlplane.request("POST", f"{RBAC}/{namespace}/{kind.lower()}s", body)
+        assert status == 201, answer
+    return path
+
+
+def test_the_api_may_do_what_it_does_and_no_more(kubeconfig, controlplane, namespace, caplog):
+    caplog.set_level(logging.WARNING)
+    key = JobKey(namespace, "a")
+
+    async def scenario() -> None:
+        store = KubernetesStore(await kubernetes.connect(str(kubeconfig)), [namespace])
+        feed = asyncio.create_task(told_of(store, key))
+        try:
+            await asyncio.sleep(0.5)
+            await store.create(ImageJob(key, Spec(items=(Item(key="a.jpg"),))))
+            await asyncio.wait_for(feed, 20)
+            assert [job.key for job in (await store.list(namespace)).jobs] == await store.keys() == [key]
+            assert (await store.change_spec(key, lambda spec: replace(spec, suspend=True))).spec.suspend
+            await store.delete(key)
+        finally:
+            feed.cancel()
+            await store.close()
+
+    asyncio.run(scenario())
+    assert [each.getMessage() for each in caplog.records] == []
+    account = f"system:serviceaccount:{namespace}:imagejobs-api"
+    listed = controlplane.kubectl("auth", "can-i", "--list", "--no-headers", "--namespace", namespace, "--as", account)
+    assert [line.split() for line in listed.splitlines() if "imagejobs" in line or "secrets" in line] == [
+        ["imagejobs.imagejobs.dev", "[]", "[]", "[create", "delete", "get", "list", "patch", "watch]"]
+    ]
+
+
+async def told_of(store: KubernetesStore, key: JobKey) -> None:
+    async for changed in store.changes():
+        if changed == key:
+            return
