@@ -5,7 +5,17 @@ import pytest
 
 from imagejobs_worker.child import spawn
 
-SLOW_TO_IMPORT = ("redis", "boto3", "botocore", "PIL", "http.client", "imagejobs_contract.address", "imagejobs_worker.pool")
+SLOW_TO_IMPORT = (
+    "redis",
+    "boto3",
+    "botocore",
+    "PIL",
+    "http.client",
+    "imagejobs_contract.address",
+    "imagejobs_worker.pool",
+    "imagejobs_contract.imagejob",
+    "imagejobs_contract.status",
+)
 
 
 @pytest.mark.parametrize("arguments", [[], ["both"], ["pool", "shard"]])

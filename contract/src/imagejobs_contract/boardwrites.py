@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from imagejobs_contract import keys
+from imagejobs_contract.counts import Counts
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.status import Counts
 
 TOTAL = "total"
 """The field of the progress hash that is no shard."""

@@ -11,6 +11,11 @@ from typing import Any
 
 from imagejobs_contract import layout, limits, names
 from imagejobs_contract.errors import Fault, Invalid
+from imagejobs_contract.items import KEY_PATTERN as KEY_PATTERN
+from imagejobs_contract.items import URL_PATTERN as URL_PATTERN
+from imagejobs_contract.items import Item as Item
+from imagejobs_contract.items import item_body as item_body
+from imagejobs_contract.items import read_item as read_item
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.options import NAMES, VARIANT_NAME, Variant, read_variant, variant_body
 from imagejobs_contract.reader import Reader
@@ -39,15 +44,6 @@ class DeletionPolicy(StrEnum):
 
     RETAIN = "Retain"
     DELETE = "Delete"
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One image to work on: an S3 key or a URL."""
-
-    name: str = ""
-    key: str | None = None
-    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +204,6 @@ INTEGERS: dict[str, tuple[str, int, int]] = {
 MUTABLE = ("parallelism", "suspend", "cancel", "retry_failed", "ttl_seconds_after_finished", "repeat_callback")
 DNS_LABEL = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 DNS_NAME = "[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?"
-URL_PATTERN = r"https?://[^\s]+"
-KEY_PATTERN = r"[^/\x00-\x1f\x7f][^\x00-\x1f\x7f]*"
 
 
 def read_spec(reader: Reader) -> Spec:
@@ -244,25 +238,6 @@ def read_terms(reader: Reader) -> Spec:
         callback_url=callback.text("url", limits.MAX_URL, None, URL_PATTERN, "an http(s) URL") if callback else None,
         **values,  # type: ignore[arg-type]
     )
-
-
-def read_item(reader: Reader) -> Item:
-    """Read one element of `spec.items` or one line of a manifest; faults go to the reader."""
-    reader.unknown(("name", "key", "url"))
-    item = Item(
-        name=reader.text("name", limits.MAX_NAME) or "",
-        key=reader.text("key", limits.MAX_KEY, None, KEY_PATTERN, "an S3 key"),
-        url=reader.text("url", limits.MAX_URL, None, URL_PATTERN, "an http(s) URL"),
-    )
-    if reader.has("key") == reader.has("url"):
-        reader.fault("key", "give either key or url")
-    return item
-
-
-def item_body(item: Item) -> dict[str, str]:
-    """Return an item as an element of `spec.items` or a line of a manifest."""
-    body = {"name": item.name, "key": item.key, "url": item.url}
-    return {name: value for name, value in body.items() if value}
 
 
 def spec_body(spec: Spec) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator, Iterable
 
 from imagejobs_contract.errors import Fault, Invalid
-from imagejobs_contract.imagejob import Item, item_body
+from imagejobs_contract.items import Item, item_body
 from imagejobs_contract.ports import ObjectStore
 
 CONTENT_TYPE = "application/x-ndjson"

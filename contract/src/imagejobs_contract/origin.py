@@ -3,12 +3,17 @@
 It stands in annotations, which anybody may write who may write ImageJobs: what has not the right shape counts as not there.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from imagejobs_contract import names, traceparent
-from imagejobs_contract.imagejob import ImageJob
+
+if TYPE_CHECKING:
+    from imagejobs_contract.imagejob import ImageJob
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 """Harmless in headers, logs and annotations."""
@@ -31,13 +36,13 @@ class Origin:
     traceparent: str = ""
 
     @classmethod
-    def of(cls, job: ImageJob) -> "Origin":
+    def of(cls, job: ImageJob) -> Origin:
         """Return a job's origin."""
         found = job.annotations
         return cls.read({"requestId": found.get(names.ANNOTATION_REQUEST), "traceparent": found.get(names.ANNOTATION_TRACEPARENT)})
 
     @classmethod
-    def read(cls, body: Mapping[str, object]) -> "Origin":
+    def read(cls, body: Mapping[str, object]) -> Origin:
         """Read what `to_body` wrote, or an older release did not."""
         request_id = str(body.get("requestId") or "")
         return cls(request_id if REQUEST_ID.fullmatch(request_id) else "", traceparent.clean(str(body.get("traceparent") or "")))

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from imagejobs_contract import limits
+from imagejobs_contract.counts import Counts as Counts
 from imagejobs_contract.outcome import Outcome
 from imagejobs_contract.times import parse_time, show_duration, show_time
 
@@ -101,26 +102,6 @@ class Condition:
     message: str = ""
     since: datetime | None = None
     observed_generation: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How many images stand where; pending is what the others leave of the total."""
-
-    total: int = 0
-    active: int = 0
-    succeeded: int = 0
-    failed: int = 0
-
-    @property
-    def done(self) -> int:
-        """Return how many ended, well or not."""
-        return self.succeeded + self.failed
-
-    @property
-    def percent(self) -> int:
-        """Return 0 to 100, rounded down, so that 100 means all."""
-        return 100 * self.done // self.total if self.total else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from imagejobs_contract.imagejob import Item, item_body, read_item
+from imagejobs_contract.items import Item, item_body, read_item
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.options import DEFAULT_VARIANT, Variant, read_variant, variant_body
 from imagejobs_contract.origin import Origin

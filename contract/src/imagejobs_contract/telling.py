@@ -12,10 +12,10 @@ import hiredis
 
 from imagejobs_contract import boardwrites
 from imagejobs_contract.boardwrites import Command
+from imagejobs_contract.counts import Counts
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.status import Counts
 
 CALL_SECONDS = 2.0
 """How long a report may take, connecting included."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, NotFound, TooLarge, Unavailable
-from imagejobs_contract.imagejob import Item
+from imagejobs_contract.items import Item
 from imagejobs_contract.ports import ObjectStore
 from imagejobs_contract.reach import Reach
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from imagejobs_contract import layout
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import NotFound, TooLarge
-from imagejobs_contract.imagejob import Item, read_item
+from imagejobs_contract.items import Item, read_item
 from imagejobs_contract.manifests import split_lines
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.origin import Origin

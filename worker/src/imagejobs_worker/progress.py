@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from imagejobs_contract import limits
+from imagejobs_contract.counts import Counts
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.status import Counts
 from imagejobs_worker.inputs import ShardKey
 
 log = logging.getLogger(__name__)
