@@ -516,15 +516,16 @@ def test_a_manifest_of_another_length_is_refused_and_heals(world: World) -> None
 
 
 def test_nobody_deletes_somebody_elses_files_by_an_annotation(world: World) -> None:
-    for prefix in ("uploads/", "outputs/", "uploads/a/b/", "uploads//"):
+    for prefix in ("uploads/", "outputs/", "uploads/a/b/", "uploads//", "uploads/ns.shop.j1/"):
         world.objects.keep("uploads/a/b/0", b"x")
+        world.objects.keep("uploads/ns.shop.j1/0/a.jpg", b"x")
         world.objects.keep("outputs/other/0.jpg", b"x")
         world.create(spec(1, ttl_seconds_after_finished=1), name="thief", annotations={names.ANNOTATION_UPLOADS: prefix})
         world.settle("thief")
         world.later(2)
         world.look(JobKey("ns", "thief"))
         assert JobKey("ns", "thief") not in world.store.jobs
-        assert set(world.objects.data) == {"uploads/a/b/0", "outputs/other/0.jpg"}
+        assert set(world.objects.data) == {"uploads/a/b/0", "uploads/ns.shop.j1/0/a.jpg", "outputs/other/0.jpg"}
 
 
 def test_a_progress_write_comes_at_most_every_two_seconds(world: World) -> None:

@@ -15,7 +15,8 @@ from imagejobs_contract.status import CallbackState, Counts, State, Status
 from imagejobs_operator.callback import Answer
 from imagejobs_operator.observed import Past
 
-UPLOADS_PREFIX = re.compile(r"uploads/[^/]+/")
+UPLOADS_PREFIX = re.compile(r"uploads/[^/.]+/")
+"""A request's own. The names of uploads by links hold dots: no job owns them (docs/adr/0009-uploads-belong-to-callers.md)."""
 
 
 @dataclass(frozen=True, slots=True)
