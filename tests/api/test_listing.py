@@ -12,7 +12,7 @@ import pytest
 from api_process import Api, eventually
 from forms import JPEG
 from imagejobs_api.callers import apikeys
-from imagejobs_api.listing.follow import Follower
+from imagejobs_api.listing.follow import STALE_SECONDS, Follower
 from imagejobs_api.listing.index import Index
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.imagejob import ImageJob, Item, Spec
@@ -86,6 +86,26 @@ def test_it_is_not_ready_before_all_that_was_there_is_read(tmp_path):
 
     asyncio.run(fill())
     follow(store, scenario, 1000)
+
+
+def test_a_list_of_which_nobody_said_for_long_that_it_is_whole_is_not_relied_on(tmp_path):
+    ahead = 0.0
+
+    async def play() -> None:
+        nonlocal ahead
+        store = SqliteStore(tmp_path / "jobs.db")
+        follower = Follower(store, Index(10), ["default"], lambda: time.monotonic() + ahead)
+        following = asyncio.create_task(follower.run())
+        await asyncio.wait_for(until(lambda: follower.covers("default")), 10)
+        ahead = STALE_SECONDS
+        assert not follower.covers("default")
+        await SqliteStore(tmp_path / "jobs.db").create(new("a"))
+        await asyncio.wait_for(until(lambda: follower.covers("default")), 10)
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        await store.close()
+
+    asyncio.run(play())
 
 
 class Flaky(SqliteStore):

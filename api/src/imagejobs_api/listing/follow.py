@@ -10,6 +10,8 @@ from imagejobs_contract.errors import ImageJobsError
 from imagejobs_contract.ports import JobStore
 
 AGAIN_SECONDS = 1.0
+STALE_SECONDS = 150.0
+"""After so long without a word that all was told, the list is not relied on; the API server says it each minute."""
 
 log = logging.getLogger(__name__)
 
@@ -26,17 +28,17 @@ class Follower:
         self._index = index
         self._namespaces = frozenset(namespaces)
         self._clock = clock
-        self._heard = clock()
+        self._whole = clock()
         self.is_ready = False
 
     @property
     def age_seconds(self) -> float:
-        """Return how long ago the store last told anything, which it does once a minute though nothing changes."""
-        return self._clock() - self._heard
+        """Return how long ago the store last said that it had told all; it does so at least each minute."""
+        return self._clock() - self._whole
 
     def covers(self, namespace: str) -> bool:
         """Tell whether a namespace is followed, and up to date."""
-        return self.is_ready and namespace in self._namespaces
+        return self.is_ready and namespace in self._namespaces and self.age_seconds < STALE_SECONDS
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -51,8 +53,8 @@ class Follower:
     async def _follow(self) -> None:
         unseen = set(self._index.keys())
         async for seen in self._store.follow():
-            self._heard = self._clock()
             if seen is None:
+                self._whole = self._clock()
                 for key in unseen:  # they went while nobody followed
                     self._index.drop(key)
                 unseen, self.is_ready = set(), True

@@ -49,7 +49,9 @@ class Metrics:
         )
         self.listed_jobs = Gauge("imagejobs_listed_jobs", "Jobs that this process keeps for the list.", registry=registry)
         self.list_age = Gauge(
-            "imagejobs_list_age_seconds", "Time since the store last told anything for the list of jobs; it does so each minute.", registry=registry
+            "imagejobs_list_age_seconds",
+            "Time since the list of jobs was last known to be whole; above 150 s it is not relied on.",
+            registry=registry,
         )
         self.open_streams = Gauge(
             "imagejobs_open_streams", "Answers being sent that have no end soon: events, archives.", ["kind"], registry=registry

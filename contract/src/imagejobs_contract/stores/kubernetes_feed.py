@@ -104,6 +104,7 @@ class _Follower:
                 await asyncio.sleep(LEAST_DELAY_SECONDS)
             except Exception as ex:  # noqa: BLE001 - the top of a loop that must outlive anything
                 self._failures += 1
+                self._told.behind.add(self._namespace)
                 self._version = "" if isinstance(ex, calls.Expired) else self._version
                 _log.warning("watch of ImageJobs broke", extra={"namespace": self._namespace, "reason": str(ex)})
                 await asyncio.sleep(_delay_seconds(self._failures))
@@ -127,6 +128,7 @@ class _Follower:
     async def _watch(self) -> None:
         async with aclosing(calls.watch(self._client, collection(self._namespace), self._version)) as events:
             async for event, body in events:
+                self._told.behind.discard(self._namespace)
                 if event == "BOOKMARK":
                     await self._told.all()
                 elif event == "DELETED":
