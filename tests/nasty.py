@@ -121,6 +121,7 @@ def _lies():
     # All pixels are there, and nothing behind them is read.
     yield "png whose chunk is longer than the file", (whole[:33] + b"\x7f\xff\xff\xff" + whole[37:], None)
     yield "tiff whose directory is its own successor", (_tiff(8, 8, successor=8), None)
+    yield "tiff with a tag that cannot be written", (_tiff_with_an_odd_tag(), None)
     yield "webp that says it is longer", (_with_length(pictures.saved(pictures.photo(60, 40), "webp")), Code.CORRUPT_IMAGE)
     yield "jpeg with segments of no length", (b"\xff\xd8" + b"\xff\xe0\0\0" * 500, Code.CORRUPT_IMAGE)
     yield "jpeg of fillers", (b"\xff\xd8" + b"\xff" * 2**20, Code.CORRUPT_IMAGE)
@@ -139,6 +140,13 @@ def _tiff(width: int, height: int, successor: int = 0) -> bytes:
     tags = ((256, width), (257, height), (258, 8), (259, 1), (262, 1), (273, 8), (277, 1), (279, 8))
     entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
     return b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + entries + struct.pack("<I", successor) + bytes(8)
+
+
+def _tiff_with_an_odd_tag() -> bytes:
+    """Return what a fuzzer found: the file is read, and its tags made Pillow's writer fail where they were handed on."""
+    tags = ((256, 4, 1, 8), (257, 4, 1, 9), (258, 4, 1, 8), (13571, 4, 1, 0x410001), (64262, 5, 5, 0), (273, 4, 1, 8))
+    entries = b"".join(struct.pack("<HHII", *each) for each in tags)
+    return b"II*\0\x08\0\0\0" + struct.pack("<H", 2048) + entries + b"\0\1\0@\0\0\x20\0\0\0"
 
 
 def _with_segment(marker: int, body: bytes, times: int = 1) -> bytes:

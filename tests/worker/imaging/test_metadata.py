@@ -1,5 +1,5 @@
 import pytest
-from PIL import Image
+from PIL import Image, TiffImagePlugin
 
 import pictures
 from imagejobs_contract.limits import Limits
@@ -31,6 +31,18 @@ def made(data, **options):
 def test_nothing_of_the_owner_is_left(source, result):
     data = made(photo(source), format=result)
     assert not any(word in data for word in (b"Jane", b"secret", b"Display P3", b"Exif", b"xmpmeta"))
+
+
+@pytest.mark.parametrize("options", [{}, {"format": Format.TIFF}, {"width": 30}], ids=str)
+def test_tags_of_a_tiff_that_lies_right_are_not_handed_on_either(options):
+    """Where nothing is turned or scaled, Pillow's writer meets the picture as it was opened, with all tags of its file."""
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[315], tags[270], tags[65_000] = "Jane", "a secret of Jane", "Jane again"
+    source = pictures.saved(pictures.photo(60, 40), "tiff", tiffinfo=tags)
+    assert source.count(b"Jane") == 3
+    data = made(source, **options)
+    assert b"Jane" not in data
+    assert data.startswith(b"II*\0")
 
 
 @pytest.mark.parametrize("result", [Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF, Format.TIFF])

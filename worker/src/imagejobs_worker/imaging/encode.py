@@ -21,6 +21,11 @@ _QUALITY = {Format.AVIF: 55}
 """AVIF's scale runs differently: its 80 is larger than JPEG's, its 55 looks alike at about half the bytes."""
 
 
+_LOOKS_BACK = frozenset({Format.AVIF, Format.TIFF})
+"""Whose writers in Pillow look into the file that a picture came from: AVIF's walks through all its frames, to see whether they are grey, though one
+is wanted; TIFF's takes over its tags, asked or not, and fails at those that it cannot write."""
+
+
 class TooLarge(ImageFailed):
     """Raised when a file is larger than `max_size`; fewer colours or pixels may help where they may be given up.
 
@@ -42,8 +47,7 @@ def encode(image: Image.Image, plan: Plan, deadline: Deadline) -> bytes:
     how = parameters(image, plan)
     if plan.format is Format.GIF:
         image = reduced(image, is_transparent(image))
-    if plan.format is Format.AVIF and isinstance(image, ImageFile.ImageFile):
-        # Pillow's writer walks through all frames of the file, to see whether they are grey, though one is wanted.
+    if plan.format in _LOOKS_BACK and isinstance(image, ImageFile.ImageFile):
         image = image.copy()
     try:
         return aimed(lambda quality: _write(image, plan, how, quality), plan, deadline)
