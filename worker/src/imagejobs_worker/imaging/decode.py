@@ -16,7 +16,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.limits import Limits
-from imagejobs_worker.imaging import admission, bounds, header, heic
+from imagejobs_worker.imaging import admission, bounds, header, heic, still_webp
 from imagejobs_worker.imaging.admission import FORMATS
 from imagejobs_worker.imaging.geometry import Box, Size
 from imagejobs_worker.imaging.modes import normalise
@@ -88,6 +88,8 @@ def open_image(source: bytes, limits: Limits) -> Opened:
             _decode_avif_alone()
         image = Image.open(BytesIO(source), formats=[FORMATS[form]])
         frames = _frames(image, form, source, limits)
+    if form == "webp" and frames == 1:
+        still_webp.hold_once(image)
     bounds.check_size(image.size, limits)
     return Opened(image, form, frames)
 
