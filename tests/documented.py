@@ -36,6 +36,12 @@ class Call:
         return "4.." if '"errors": [' in self.answer else "20[02]"
 
     @property
+    def headers(self) -> set[str]:
+        """The names of all headers that are shown."""
+        head = self.answer.partition("\n\n")[0] if self.answer.startswith("HTTP/") else ""
+        return {name.lower() for name in re.findall(r"^([\w-]+): ", head, re.MULTILINE)}
+
+    @property
     def fields(self) -> set[str]:
         """The names of all fields that are shown."""
         return _fields(self.answer)
@@ -105,6 +111,8 @@ class Service:
         assert not ended or '"jobs"' in answer or ended[0] in answer, f"{call.command}\n{answer}"
         absent = call.fields - _fields(answer)
         assert not absent, f"{call.command}\nlacks {absent}\n{answer}"
+        missing = {each for each in call.headers if not re.search(rf"^{each}: ", answer, re.MULTILINE | re.IGNORECASE)}
+        assert not missing, f"{call.command}\nlacks the headers {missing}\n{answer}"
         self._remember(call.answer, answer)
 
     def _type(self, command: str) -> tuple[str, str]:

@@ -16,6 +16,8 @@ def kind(schema: Schema) -> Html:
         return tag("a", name, href=f"#schema-{name}")
     if "anyOf" in schema or "oneOf" in schema:
         return _together(" or ", [kind(each) for each in schema.get("anyOf") or schema["oneOf"]])
+    if "allOf" in schema:
+        return _together(" and ", [kind(each) for each in schema["allOf"]])
     if "enum" in schema:
         return _together(" ", [tag("code", str(each)) for each in schema["enum"][:MANY]])
     if "const" in schema:

@@ -67,20 +67,17 @@ def operations(settings: Settings, components: Components) -> list[Operation]:
     resize = components.put("ResizeRequest", fields_of(one, options, {"image": _file(one)}))
     cut = components.put("CropRequest", fields_of(crop, options, {"image": _file(crop)}))
     batch = components.put("BatchRequest", fields_of(many, options, {"images": _files(many)}))
-    urls = _url_request(url_form(known), options, components)
-    single = [_operation(call, (MULTIPART,), body, _answers(settings, ImageBody)) for call, body in ((_RESIZE, resize), (_CENTER, cut), (_FACE, cut))]
+    urls = _url_bodies(url_form(known), options, components)
+    single = [_operation(call, {MULTIPART: body}, _answers(settings, ImageBody)) for call, body in ((_RESIZE, resize), (_CENTER, cut), (_FACE, cut))]
     return [
         *single,
-        _operation(_BATCH, (MULTIPART,), batch, _answers(settings, BatchBody), _OF_REFUSED),
-        _operation(_URLS, (JSON, falcon.MEDIA_URLENCODED, MULTIPART), urls, _answers(settings, ImageBody | BatchBody)),
+        _operation(_BATCH, {MULTIPART: batch}, _answers(settings, BatchBody), _OF_REFUSED),
+        _operation(_URLS, urls, _answers(settings, ImageBody | BatchBody)),
     ]
 
 
-def _operation(
-    call: _Call, kinds: tuple[str, ...], body: Schema, answers: dict[int, Answer], codes: tuple[Code, ...] = OF_AN_IMAGE
-) -> Operation:  # fmt: skip
+def _operation(call: _Call, bodies: dict[str, Schema], answers: dict[int, Answer], codes: tuple[Code, ...] = OF_AN_IMAGE) -> Operation:
     description = f"{call.description}\n\nOptions may stand in the query, too."
-    bodies = dict.fromkeys(kinds, body)
     return Operation(
         "post", f"/api/{call.name}", call.id, TAG, call.summary, description, answers, (*_CODES, *codes), (PREFER, IDEMPOTENCY_KEY), bodies
     )  # fmt: skip
@@ -113,8 +110,14 @@ def _size(count: int) -> str:
     return f"{count // 2**20} MiB" if count % 2**20 == 0 else f"{count} bytes"
 
 
-def _url_request(form: Form, options: dict[str, Schema], components: Components) -> Schema:
+def _url_bodies(form: Form, options: dict[str, Schema], components: Components) -> dict[str, Schema]:
     urls = {"type": "array", "minItems": 1, "maxItems": form.max_files, "items": _URL_SCHEMA, "description": "The images, as a batch."}
     one = fields_of(form, options, {"url": {**_URL_SCHEMA, "description": "The image."}})
     many = fields_of(form, {name: schema for name, schema in options.items() if name != "name"}, {"urls": urls})
-    return {"oneOf": [components.put("UrlRequest", one), components.put("UrlBatchRequest", many)]}
+    requests = [components.put("UrlRequest", one), components.put("UrlBatchRequest", many)]
+    # Named anew, as generated clients tell by the class of a body what type it is sent as.
+    forms = [
+        components.put(name, {"description": "The same as a form.", "allOf": [request]})
+        for name, request in zip(("UrlForm", "UrlBatchForm"), requests, strict=True)
+    ]
+    return {JSON: {"oneOf": requests}, falcon.MEDIA_URLENCODED: {"oneOf": forms}, MULTIPART: {"oneOf": forms}}
