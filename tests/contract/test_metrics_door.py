@@ -1,38 +1,16 @@
 """The door through which Prometheus looks in."""
 
-import asyncio
-import contextlib
-
 import pytest
 from prometheus_client import Counter
 
+import doors
 from imagejobs_contract import metrics
-from servers import free_ports
-
-
-async def exchange(port: int, sent: bytes) -> bytes:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(sent)
-    answer = await reader.read()
-    writer.close()
-    return answer
 
 
 def shown(sent: bytes, refresh=None) -> bytes:
-    async def play() -> bytes:
-        registry = metrics.new_registry("contract")
-        Counter("seen", "Seen.", registry=registry).inc()
-        port = free_ports(["metrics"])["metrics"]
-        serving = asyncio.create_task(metrics.serve("127.0.0.1", port, registry, refresh))
-        await asyncio.sleep(0.1)
-        try:
-            return await asyncio.wait_for(exchange(port, sent), 10)
-        finally:
-            serving.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await serving
-
-    return asyncio.run(play())
+    registry = metrics.new_registry("contract")
+    Counter("seen", "Seen.", registry=registry).inc()
+    return doors.ask(lambda port: metrics.serve("127.0.0.1", port, registry, refresh), sent)
 
 
 def test_metrics_are_shown_under_their_path_with_process_and_version():

@@ -1,38 +1,16 @@
 """The door for Kubernetes' probes."""
 
-import asyncio
-import contextlib
-
 import pytest
 
+import doors
 from imagejobs_contract import probes
-from servers import free_ports
 
 FAULTS = {"/healthz": "", "/readyz": "no queue"}
 
 
 def ask(sent: bytes) -> bytes:
-    async def play() -> bytes:
-        port = free_ports(["health"])["health"]
-        checks = {path: lambda fault=fault: fault for path, fault in FAULTS.items()}
-        serving = asyncio.create_task(probes.serve("127.0.0.1", port, checks))
-        await asyncio.sleep(0.05)
-        try:
-            return await asyncio.wait_for(exchange(port, sent), 5)
-        finally:
-            serving.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await serving
-
-    return asyncio.run(play())
-
-
-async def exchange(port: int, sent: bytes) -> bytes:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(sent)
-    answer = await reader.read()
-    writer.close()
-    return answer
+    checks = {path: lambda fault=fault: fault for path, fault in FAULTS.items()}
+    return doors.ask(lambda port: probes.serve("127.0.0.1", port, checks), sent)
 
 
 @pytest.mark.parametrize(("path", "status", "told"), [("/healthz", 200, b'"ok"'), ("/readyz", 503, b'"no queue"'), ("/metrics", 404, b"not found")])
