@@ -81,6 +81,8 @@ MEANINGS = {
     "TRUSTED_PROXIES": "Addresses or networks of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count; without it nobody's.",
     "WEBHOOK_SECRETS": "Secrets that [callbacks](webhooks.md) are signed with, `whsec_` and base64 each, with commas between them; each signs every "
     "callback, so that one can be changed for another. Without it jobs with a callback are refused.",
+    "WEBHOOK_SECRETS_DIR": "Folder with a file for each caller that has [secrets](webhooks.md) of its own: of the caller's name, holding what "
+    "WEBHOOK_SECRETS would. The same in API and operator.",
     "WORKER_ENV_CONFIG_MAP": "ConfigMap whose entries become the variables of worker pods.",
     "WORKER_ENV_SECRET": "Secrets whose entries become variables of worker pods, with commas between them.",
     "WORKER_IMAGE": "Image of worker pods; needed where Jobs are enabled.",

@@ -11,6 +11,7 @@ from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.options import Format
+from imagejobs_contract.reader import Reader
 
 KEY = JobKey("default", "j1")
 LIMITS = Limits(job_seconds=90.5)
@@ -45,3 +46,16 @@ def test_the_option_name_goes_before_the_files_own():
 def test_format_auto_needs_an_accept_that_names_one():
     assert build(received("a.jpg", format="auto"), "image/webp").spec.variants[0].format == Format.WEBP
     assert build(received("a.jpg", format="auto")).spec.variants[0].format is None
+
+
+def test_a_caller_with_secrets_of_its_own_may_name_a_callback_where_there_is_none_for_all(tmp_path):
+    (tmp_path / "shop").touch()
+    callbacks = Callbacks(Guard(), signed=False, folder=tmp_path)
+
+    def faults(caller: str) -> list[str]:
+        reader = Reader({"callback": "https://hooks.example.org/"})
+        callbacks.of(caller).read(reader)
+        return [str(fault) for fault in reader.faults]
+
+    assert faults("shop") == []
+    assert faults("blog") == faults("") == ["callback: cannot be delivered: this server has no secret to sign it with"]

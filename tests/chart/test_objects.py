@@ -142,6 +142,17 @@ def test_the_operator_reaches_receivers_of_callbacks_only_where_there_are_callba
     assert reached("--set", "webhooks.existingSecret=hooks,webhooks.privateReceivers={10.1.5.0/24}") == ["0.0.0.0/0", "2000::/3", "10.1.5.0/24"]
 
 
+@pytest.mark.parametrize("component", ["api", "operator"])
+def test_callers_own_webhook_secrets_are_mounted_where_they_are_looked_for(component):
+    objects = render(*case("minimal"), "--set", "webhooks.callersSecret=hooks")
+    spec = one(objects, "Deployment", f"imagejobs-{component}")["spec"]["template"]["spec"]
+    assert {"name": "webhooks", "secret": {"secretName": "hooks"}} in spec["volumes"]
+    (container,) = spec["containers"]
+    folder = next(each["value"] for each in container["env"] if each["name"] == "WEBHOOK_SECRETS_DIR")
+    assert {"name": "webhooks", "mountPath": folder, "readOnly": True} in container["volumeMounts"]
+    assert "2000::/3" in str(one(objects, "NetworkPolicy", "imagejobs-operator"))
+
+
 def test_the_internet_is_open_on_the_ports_that_urls_may_name():
     def ports(name, *arguments):
         policy = one(render(*case("minimal"), "--set", "webhooks.existingSecret=hooks", *arguments), "NetworkPolicy", f"imagejobs-{name}")

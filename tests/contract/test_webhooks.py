@@ -1,11 +1,13 @@
 """WEBHOOK_SECRETS: what the specification asks of a secret, and what a fault must not tell."""
 
 import base64
+from pathlib import Path
 
 import pytest
 
+from imagejobs_contract.errors import Invalid
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.webhooks import read_secrets
+from imagejobs_contract.webhooks import Secrets, check_folder, read_folder, read_secrets
 
 
 def secret(count: int) -> str:
@@ -34,3 +36,15 @@ def test_what_is_no_secret_is_named_by_its_place_and_never_shown(text: str) -> N
 
 def test_there_are_at_most_four() -> None:
     assert read(",".join([secret(24)] * 5))[1] == ["WEBHOOK_SECRETS: holds 5 secrets; 4 are allowed"]
+
+
+def test_a_folder_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
+    check_folder(None)
+    check_folder(read_folder(Reader({"WEBHOOK_SECRETS_DIR": str(tmp_path)})))
+    with pytest.raises(Invalid, match="WEBHOOK_SECRETS_DIR: is no folder"):
+        check_folder(tmp_path / "gone")
+
+
+def test_secrets_of_some_callers_are_enough_to_send_callbacks(tmp_path: Path) -> None:
+    assert not Secrets()
+    assert Secrets.read(Reader({"WEBHOOK_SECRETS_DIR": str(tmp_path)}))

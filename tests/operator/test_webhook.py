@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from imagejobs_contract.outcome import OutputFile
 from imagejobs_contract.reach import Reach
 from imagejobs_contract.status import Callback, CallbackState, Counts, Failure, State, Status
 from imagejobs_contract.times import utc_now
+from imagejobs_contract.webhooks import Secrets
 from imagejobs_operator import callback, webhook
 from imagejobs_operator.callback import End, Reply
 from imagejobs_operator.webhook import Poster
@@ -27,6 +29,7 @@ from operator_world import outcome, spec
 LOOPBACK = Reach(private=("127.0.0.0/8",))
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 MESSAGE = "msg_0123_1"
+ANOTHER = "whsec_" + "QUJD" * 10
 
 
 @pytest.fixture
@@ -45,7 +48,7 @@ def job(url: str, **changes: Any) -> ImageJob:
 
 
 def send(about: ImageJob, secrets: tuple[str, ...] = (SECRET,), reach: Reach = LOOPBACK) -> Reply:
-    return asyncio.run(Poster(Guard(reach), secrets, "https://images.example.org", utc_now)(about, MESSAGE))
+    return asyncio.run(Poster(Guard(reach), Secrets(secrets), "https://images.example.org", utc_now)(about, MESSAGE))
 
 
 def test_a_callback_is_signed_and_tells_what_became_of_the_job(hooks: Receiver) -> None:
@@ -133,7 +136,7 @@ def test_an_answer_that_is_none_is_a_failure(answer: bytes) -> None:
         server = await asyncio.start_server(talk, "127.0.0.1", 0)
         async with server:
             url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-            return await Poster(Guard(LOOPBACK), (SECRET,), "", utc_now)(job(url), MESSAGE)
+            return await Poster(Guard(LOOPBACK), Secrets((SECRET,)), "", utc_now)(job(url), MESSAGE)
 
     assert asyncio.run(run())[0] is End.FAILED
 
@@ -152,3 +155,53 @@ def test_each_try_says_the_same() -> None:
     later = replace(about, status=replace(about.status, callback=Callback(CallbackState.PENDING, tries=3)))
     assert callback.body(about, "") == callback.body(later, "")
     assert b'"job_url":"/api/jobs/job"' in callback.body(about, "")
+
+
+def send_as(caller: str, hooks: Receiver, secrets: Secrets) -> Reply:
+    about = replace(job(hooks.url()), labels={"imagejobs.dev/caller": caller})
+    return asyncio.run(Poster(Guard(LOOPBACK), secrets, "", utc_now)(about, MESSAGE))
+
+
+def test_a_caller_with_secrets_of_its_own_is_told_by_those_alone(hooks: Receiver, tmp_path: Path) -> None:
+    (tmp_path / "shop").write_text(f"{OLD_SECRET},{ANOTHER}\n")
+    secrets = Secrets((SECRET,), tmp_path)
+    assert send_as("shop", hooks, secrets).end is End.FAILED  # this receiver knows the secret of all
+    assert send_as("blog", hooks, secrets).end is End.DELIVERED
+    for hooks.secret in (OLD_SECRET, ANOTHER):
+        assert send_as("shop", hooks, secrets).end is End.DELIVERED
+    assert [len(each.headers["webhook-signature"].split()) for each in hooks.messages] == [1, 2, 2]
+
+
+def test_a_changed_secret_counts_from_the_next_callback_on(hooks: Receiver, tmp_path: Path) -> None:
+    (tmp_path / "shop").write_text(OLD_SECRET)
+    assert send_as("shop", hooks, Secrets((), tmp_path)).end is End.FAILED
+    (tmp_path / "shop").write_text(SECRET)
+    assert send_as("shop", hooks, Secrets((), tmp_path)).end is End.DELIVERED
+
+
+@pytest.mark.parametrize(
+    "text", ["", "whsec_short", SECRET + ",hunter2", "\xff", SECRET + " " * 2000 + "x"], ids=["empty", "short", "no secret", "binary", "long"]
+)
+def test_broken_secrets_of_a_caller_are_neither_shown_nor_replaced_by_those_of_all(
+    hooks: Receiver, tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "shop").write_text(text, encoding="latin-1")
+    assert send_as("shop", hooks, Secrets((SECRET,), tmp_path))[:2] == (End.FAILED, "the caller's secrets cannot be read")
+    (line,) = caplog.records
+    assert "hunter2" not in str(line.__dict__)
+    assert SECRET not in str(line.__dict__)
+    assert (hooks.messages, hooks.refusals) == ([], [])
+
+
+@pytest.mark.parametrize("caller", ["../shop", "..", ".", "Shop", "shop/x", "", "..data"])
+def test_a_label_that_names_no_caller_leads_to_no_file(hooks: Receiver, tmp_path: Path, caller: str) -> None:
+    folder = tmp_path / "secrets"
+    (folder / "..data").mkdir(parents=True)
+    for place in (tmp_path / "shop", folder / "Shop"):
+        place.write_text(OLD_SECRET)
+    assert send_as(caller, hooks, Secrets((SECRET,), folder)).end is End.DELIVERED
+
+
+def test_without_any_secret_nothing_is_sent(hooks: Receiver, tmp_path: Path) -> None:
+    assert send_as("blog", hooks, Secrets((), tmp_path))[:2] == (End.FAILED, "there is no secret to sign it with")
+    assert (hooks.messages, hooks.refusals) == ([], [])

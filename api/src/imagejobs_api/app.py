@@ -125,7 +125,7 @@ def create_app(
     archive_streams = OpenStreams("archives", limits.max_archive_streams, limits.max_caller_archive_streams)
     metrics.watch(metrics.open_streams.labels("events"), lambda: len(event_streams))
     metrics.watch(metrics.open_streams.labels("archives"), lambda: len(archive_streams))
-    callbacks = Callbacks(Guard(settings.callbacks), signed=settings.callbacks_signed)
+    callbacks = Callbacks(Guard(settings.callbacks), signed=settings.callbacks_signed, folder=settings.callers_secrets)
     creation, guard = Creation(store, live, objects), Guard(settings.sources)
     allowance = Allowance(settings.source_prefixes, settings.output_prefixes)
     intake = Intake(creation, objects, quotas, limits, guard, callbacks)

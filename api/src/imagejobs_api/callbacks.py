@@ -3,6 +3,8 @@
 Nothing is resolved or sent here; the operator does that, behind the same address guard.
 """
 
+from pathlib import Path
+
 from imagejobs_contract import limits, webhooks
 from imagejobs_contract.errors import Refused
 from imagejobs_contract.guard import Guard
@@ -19,11 +21,17 @@ class Callbacks:
     Args:
         guard: How far they may lead.
         signed: There is a secret to sign them with; without one they are refused.
+        folder: Where callers have secrets of their own.
     """
 
-    def __init__(self, guard: Guard, *, signed: bool) -> None:
+    def __init__(self, guard: Guard, *, signed: bool, folder: Path | None = None) -> None:
         self._guard = guard
         self._signed = signed
+        self._folder = folder
+
+    def of(self, caller: str) -> "Callbacks":
+        """Return what reads a caller's."""
+        return Callbacks(self._guard, signed=self._signed or webhooks.file_of(self._folder, caller) is not None)
 
     def read(self, reader: Reader, name: str = FIELD) -> str | None:
         """Return the URL in a field, or None; faults go to the reader."""
@@ -35,7 +43,7 @@ class Callbacks:
         if url is None:
             return None
         if not self._signed:
-            reader.fault(name, f"cannot be delivered: this server has no secret to sign it with ({webhooks.VARIABLE})")
+            reader.fault(name, "cannot be delivered: this server has no secret to sign it with")
             return None
         try:
             self._guard.check(read_url(url))

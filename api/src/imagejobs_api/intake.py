@@ -122,7 +122,7 @@ class Intake:
             _take_query(reader, req.params)
             async with reader.discarding():
                 received = await reader.read(body_chunks(req.receive, form.max_body_bytes), req.content_type)
-                job = build_job(key, received, form, req.get_header("Accept"), self._limits, self._callbacks)
+                job = build_job(key, received, form, req.get_header("Accept"), self._limits, self._callbacks.of(req.caller.name))
                 job = req.origin.marked(req.caller.marked(job))
             if repeatable:
                 job = idempotency.marked(job, idempotency.fingerprint(req.path, received))

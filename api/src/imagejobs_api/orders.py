@@ -67,7 +67,7 @@ class Orders:
 
     async def _read(self, body: dict[str, Any], caller: Caller) -> JobRequest:
         rights = Rights(self._allowance.sources(caller), self._allowance.outputs(caller), time.time())
-        arguments = (body, rights, self._guard, self._callbacks, math.ceil(self._limits.job_seconds))
+        arguments = (body, rights, self._guard, self._callbacks.of(caller.name), math.ceil(self._limits.job_seconds))
         if not isinstance(body.get("items"), list) or len(body["items"]) <= limits.MAX_ITEMS:
             return read_request(*arguments)
         # Tens of thousands of images take seconds to read: others shall not wait for it.

@@ -32,6 +32,7 @@ from imagejobs_contract.ports import JobStore
 from imagejobs_contract.redis_client import connect
 from imagejobs_contract.taskqueue import RedisTaskQueue
 from imagejobs_contract.traces import Traces, opened
+from imagejobs_contract.webhooks import check_folder
 
 KEEP_ALIVE_SECONDS = 5
 TIDY_SECONDS = 3.0
@@ -94,6 +95,7 @@ async def serve(settings: Settings, sock: socket.socket) -> None:
 
 @asynccontextmanager
 async def _opened(settings: Settings) -> AsyncIterator[tuple[App, Announcements]]:
+    check_folder(settings.callers_secrets)
     callers = CallersFile(Path(settings.callers_file), settings.namespace) if settings.callers_file else None
     metrics = Metrics()
     with opened("api", settings.traces, metrics.count_spans, per_second=settings.limits.max_traces_per_second) as traces:

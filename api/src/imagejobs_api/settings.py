@@ -4,6 +4,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from imagejobs_api import allowance
@@ -12,7 +13,7 @@ from imagejobs_contract.limits import Limits
 from imagejobs_contract.reach import Reach
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.settings import S3Settings
-from imagejobs_contract.webhooks import read_secrets
+from imagejobs_contract.webhooks import read_folder, read_secrets
 
 KUBERNETES = "kubernetes"
 SQLITE = "sqlite:"
@@ -45,7 +46,8 @@ class Settings:
         output_prefixes: Where in the bucket all callers may have results put.
         sources: How far URLs of images may lead, as the workers are told.
         callbacks: How far callbacks may lead, as the operator is told.
-        callbacks_signed: Whether there is a secret to sign them with; the operator has it, and nothing is kept of it here.
+        callbacks_signed: Whether there is a secret to sign everybody's with; the operator has it, and nothing is kept of it here.
+        callers_secrets: Folder with a file for each caller that has secrets of its own, or None; only their names are looked at.
         find_faces: Whether there are workers that crop around faces; False refuses jobs that ask for it.
         ready_parts: Which parts must be there for `/readyz` to answer 200; the others are reported only.
         metrics: Host and port on which metrics are shown, or None; never the API's own.
@@ -73,6 +75,7 @@ class Settings:
     sources: Reach = field(default_factory=Reach)
     callbacks: Reach = field(default_factory=Reach)
     callbacks_signed: bool = False
+    callers_secrets: Path | None = None
     find_faces: bool = True
     ready_parts: tuple[str, ...] = READY_PARTS
     metrics: tuple[str, int] | None = None
@@ -108,6 +111,7 @@ class Settings:
             sources=Reach.read(reader, "ALLOWED_PRIVATE_SOURCES"),
             callbacks=Reach.read(reader, "ALLOWED_PRIVATE_CALLBACKS"),
             callbacks_signed=bool(read_secrets(reader)),
+            callers_secrets=read_folder(reader),
             find_faces=reader.boolean("FIND_FACES", default=True),
             ready_parts=_ready_parts(reader),
             metrics=settings.listen_address(reader, "METRICS_LISTEN"),

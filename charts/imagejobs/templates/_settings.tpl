@@ -51,11 +51,28 @@ ALLOWED_PRIVATE_SOURCES: {{ join "," . | quote }}
 - name: WEBHOOK_SECRETS
   valueFrom: {secretKeyRef: {name: {{ . }}, key: WEBHOOK_SECRETS}}
 {{- end }}
+{{- if .Values.webhooks.callersSecret }}
+- {name: WEBHOOK_SECRETS_DIR, value: /etc/imagejobs-webhooks}
+{{- end }}
 {{- with .Values.webhooks.privateReceivers }}
 - {name: ALLOWED_PRIVATE_CALLBACKS, value: {{ join "," . | quote }}}
 {{- end }}
 {{- with .Values.api.publicUrl }}
 - {name: PUBLIC_URL, value: {{ . | quote }}}
+{{- end }}
+{{- end }}
+
+{{/* Callers' own secrets are mounted: nothing reads Secrets through the API, and a change needs no restart. */}}
+{{- define "imagejobs.webhookMount" -}}
+{{- if .Values.webhooks.callersSecret }}
+- {name: webhooks, mountPath: /etc/imagejobs-webhooks, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{- define "imagejobs.webhookVolume" -}}
+{{- with .Values.webhooks.callersSecret }}
+- name: webhooks
+  secret: {secretName: {{ . }}}
 {{- end }}
 {{- end }}
 

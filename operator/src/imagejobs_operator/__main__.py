@@ -14,6 +14,7 @@ from typing import Any
 
 from imagejobs_contract import limits, logs, probes
 from imagejobs_contract.board import RedisBoard
+from imagejobs_contract.errors import Invalid
 from imagejobs_contract.metrics import serve
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.objects import S3Objects
@@ -22,6 +23,7 @@ from imagejobs_contract.settings import read
 from imagejobs_contract.taskqueue import RedisTaskQueue
 from imagejobs_contract.times import utc_now
 from imagejobs_contract.traces import Traces, opened
+from imagejobs_contract.webhooks import check_folder
 from imagejobs_operator import feeds
 from imagejobs_operator.callback import Answer
 from imagejobs_operator.courier import Courier
@@ -45,6 +47,10 @@ def main() -> int:
     """Run the program and return its exit code."""
     settings = read(os.environ, Settings.read)
     logs.configure(PROGRAM, settings.log_level)
+    try:
+        check_folder(settings.webhooks.folder)
+    except Invalid as ex:
+        raise SystemExit(f"cannot start: {ex.message}") from ex
     return asyncio.run(run(settings))
 
 
@@ -87,7 +93,7 @@ def _listen(stop: asyncio.Event) -> None:
 def _rules(settings: Settings) -> Rules:
     return Rules(
         since=utc_now(), pool=settings.pool, jobs=settings.jobs, window=settings.window, queue_seconds=settings.limits.queue_seconds,
-        soon_seconds=settings.resync_seconds, callbacks=bool(settings.webhook_secrets),
+        soon_seconds=settings.resync_seconds, callbacks=bool(settings.webhooks),
         # On one machine the pool is there as long as we are, and has no start to pay.
         jobs_from=limits.MAX_ITEMS + 1 if settings.sqlite else None,
     )  # fmt: skip
@@ -142,13 +148,13 @@ async def _parts(settings: Settings, courier: Courier | None, processes: Process
 
 
 def _courier(settings: Settings, traces: Traces, metrics: Metrics) -> Courier | None:
-    if not settings.webhook_secrets:
+    if not settings.webhooks:
         return None
     # Imported where there is something to send: the guard brings TLS and resolver along.
     from imagejobs_contract.guard import Guard
     from imagejobs_operator.webhook import Poster
 
-    return Courier(Poster(Guard(settings.callbacks), settings.webhook_secrets, settings.public_url, utc_now), traces, metrics.count_callback)
+    return Courier(Poster(Guard(settings.callbacks), settings.webhooks, settings.public_url, utc_now), traces, metrics.count_callback)
 
 
 def _processes(settings: Settings) -> ProcessJobs | None:

@@ -10,7 +10,7 @@ from imagejobs_contract.limits import Limits
 from imagejobs_contract.reach import Reach
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.settings import HOST_PORT_URL, S3Settings, listen_address, read_limits, redis_url
-from imagejobs_contract.webhooks import read_secrets
+from imagejobs_contract.webhooks import Secrets
 from imagejobs_operator.podshape import PodShape, Size, read_shape, read_sizes
 
 LEVELS = "DEBUG|INFO|WARNING|ERROR"
@@ -31,7 +31,7 @@ class Settings:
         window: Most tasks of one job on the pool's queue.
         health: Host and port for probes, or None.
         metrics: Host and port on which metrics are shown, or None.
-        webhook_secrets: What callbacks are signed with; () sends none.
+        webhooks: What callbacks are signed with; without any none are sent.
         callbacks: How far callbacks may lead.
         public_url: What links in callbacks begin with.
         traces: Whether a collector is told.
@@ -57,7 +57,7 @@ class Settings:
     pod: PodShape
     health: tuple[str, int] | None
     metrics: tuple[str, int] | None
-    webhook_secrets: tuple[str, ...]
+    webhooks: Secrets
     callbacks: Reach
     public_url: str
     log_level: str
@@ -93,7 +93,7 @@ class Settings:
             pod=read_shape(reader),
             health=listen_address(reader, "HEALTH_LISTEN"),
             metrics=listen_address(reader, "METRICS_LISTEN"),
-            webhook_secrets=read_secrets(reader),
+            webhooks=Secrets.read(reader),
             callbacks=Reach.read(reader, "ALLOWED_PRIVATE_CALLBACKS"),
             public_url=(reader.text("PUBLIC_URL", 500, "", HOST_PORT_URL, "an http(s) URL") or "").rstrip("/"),
             traces=traces.wanted(reader, "operator"),

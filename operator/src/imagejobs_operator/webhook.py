@@ -4,6 +4,7 @@ One request per connection; redirects are not followed, no body is read: all tha
 """
 
 import asyncio
+import logging
 import re
 import ssl
 from collections.abc import Sequence
@@ -13,16 +14,20 @@ from email.utils import parsedate_to_datetime
 from standardwebhooks import Webhook
 
 from imagejobs_contract.answer import Head, read_head
-from imagejobs_contract.errors import Refused
+from imagejobs_contract.errors import Invalid, Refused
 from imagejobs_contract.guard import Guard
 from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.names import LABEL_CALLER
+from imagejobs_contract.origin import about
 from imagejobs_contract.target import Target, read_url
 from imagejobs_contract.times import Clock
+from imagejobs_contract.webhooks import Secrets
 from imagejobs_operator import callback
 from imagejobs_operator.callback import End, Reply
 
 CONNECT_SECONDS, TOTAL_SECONDS = 5.0, 15.0
 """The specification advises 15 to 30 s in all."""
+log = logging.getLogger(__name__)
 BUSY = frozenset({429, 502, 503, 504})
 """Answers whose Retry-After is honoured, as the specification advises."""
 
@@ -31,22 +36,30 @@ class Poster:
     """Sends callbacks.
 
     Args:
-        secrets: Each signs every message, so that a receiver may know the old one or the new one.
+        secrets: Each of a caller's signs every message, so that a receiver may know the old one or the new one.
         public_url: What links to the API begin with.
     """
 
-    def __init__(self, guard: Guard, secrets: Sequence[str], public_url: str, clock: Clock) -> None:
+    def __init__(self, guard: Guard, secrets: Secrets, public_url: str, clock: Clock) -> None:
         self._guard = guard
-        self._signers = [Webhook(secret) for secret in secrets]
+        self._secrets = secrets
         self._public_url = public_url
         self._clock = clock
 
     async def __call__(self, job: ImageJob, message: str) -> Reply:
         """Send a job's message and tell how it was received."""
+        try:
+            signers = [Webhook(secret) for secret in self._secrets.of(job.labels.get(LABEL_CALLER, ""))]
+        except Invalid as ex:
+            log.error("a caller's secrets are broken: its callbacks wait", extra=about(job) | {"reason": ex.message})
+            return Reply(End.FAILED, "the caller's secrets cannot be read")
+        if not signers:
+            return Reply(End.FAILED, "there is no secret to sign it with")
         body = callback.body(job, self._public_url)
         try:
             async with asyncio.timeout(TOTAL_SECONDS):
-                return judged(await self._send(read_url(job.spec.callback_url or ""), message, body), self._clock())
+                target = read_url(job.spec.callback_url or "")
+                return judged(await self._send(target, self._head(target, message, body, signers) + body), self._clock())
         except Refused as ex:
             return Reply(End.REFUSED, ex.message)
         except TimeoutError:
@@ -58,15 +71,15 @@ class Poster:
         except (EOFError, ValueError, asyncio.LimitOverrunError):
             return Reply(End.FAILED, "the receiver's answer is cut or malformed")
 
-    async def _send(self, target: Target, message: str, body: bytes) -> Head:
+    async def _send(self, target: Target, request: bytes) -> Head:
         reader, writer = await self._guard.connect(target, CONNECT_SECONDS)
         try:
-            writer.write(self._head(target, message, body) + body)
+            writer.write(request)
             return await read_head(reader)
         finally:
             writer.transport.abort()
 
-    def _head(self, target: Target, message: str, body: bytes) -> bytes:
+    def _head(self, target: Target, message: str, body: bytes, signers: Sequence[Webhook]) -> bytes:
         now = self._clock()
         text = body.decode()
         lines = (
@@ -77,7 +90,7 @@ class Poster:
             f"Content-Length: {len(body)}",
             f"webhook-id: {message}",
             f"webhook-timestamp: {int(now.timestamp())}",
-            f"webhook-signature: {' '.join(each.sign(message, now, text) for each in self._signers)}",
+            f"webhook-signature: {' '.join(each.sign(message, now, text) for each in signers)}",
             "Connection: close",
         )
         return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")

@@ -65,7 +65,7 @@ def _request(settings: Settings, components: Components) -> Schema:
         },
         "name": {**_text(200), "description": "What you call the job."},
     }
-    if settings.callbacks_signed:
+    if settings.callbacks_signed or settings.callers_secrets:
         url = {**_text(limits.MAX_URL), "format": "uri"}
         fields["callback"] = {"anyOf": [url, _object({"url": url})], "description": MEANINGS["callback"]}
     return components.put("JobRequest", {**_object(fields), **exactly_one(*jobrequest.CHOICES)})

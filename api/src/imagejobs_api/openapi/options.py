@@ -35,11 +35,11 @@ _NEED_BOTH = (Fit.COVER, Fit.CONTAIN, Fit.FILL)
 
 def option_schemas(settings: Settings) -> dict[str, Schema]:
     """Return every option by its name."""
-    callbacks = Callbacks(Guard(settings.callbacks), signed=settings.callbacks_signed)
+    callbacks = Callbacks(Guard(settings.callbacks), signed=True)
     found = asked(lambda reader: read_fields(reader, callbacks))
     found["format"]["enum"].append(AUTO)
     found[CALLBACK]["format"] = "uri"
-    if not settings.callbacks_signed:
+    if not (settings.callbacks_signed or settings.callers_secrets):
         del found[CALLBACK]  # nobody could deliver it
     return described({name: found[name] for name in (*NAMES, "name", CALLBACK) if name in found}, MEANINGS)
 
