@@ -115,7 +115,8 @@ async def _wired(settings: Settings, callers: CallersFile | None, metrics: Metri
     announcements = Announcements(board)
     showing = asyncio.create_task(show(*settings.metrics, metrics.registry, lambda: metrics.ask(queue))) if settings.metrics else None
     try:
-        rates = RateLimits(settings.limits, redis)
+        # On one machine there is one API process, which counts its requests itself: two round trips a request less.
+        rates = RateLimits(settings.limits, redis if settings.job_store == KUBERNETES else None)
         signer, parts = links.signer(settings.s3), measured(BotoPartUploads(settings.s3), "s3", metrics, traces)
         app = create_app(settings, store, board, queue, objects, signer, parts, callers, announcements, metrics, rates, index, traces)
         yield app, announcements
