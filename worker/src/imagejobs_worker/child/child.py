@@ -43,6 +43,8 @@ def live(descriptor: int, zygote: int, terms: cage.Terms, render: Render) -> Non
     except (cage.Missing, OSError):
         os._exit(cage.UNCAGED)
     _serve(peer, render)
+    # Python would ask for the name of a socket that nobody closed, to warn of it, and the filter ends whoever asks.
+    peer.detach()
 
 
 def _close_others(descriptor: int) -> None:
