@@ -50,6 +50,7 @@ def test_one_trace_leads_from_a_request_to_the_steps_of_its_image(traced, receiv
     facts = by_name["POST /api/resize"].facts
     assert (facts["http.route"], facts["http.response.status_code"], facts["imagejobs.job_id"]) == ("/api/resize", 200, job)
     assert by_name["image"].facts["imagejobs.bytes_out"] > 0
+    assert 0 < by_name["render"].facts["imagejobs.decode_seconds"] < 30
     assert {line["program"] for line in lines(traced) if line.get("trace_id") == TRACE and line.get("request_id") == "order-9"} == {
         "api", "operator", "worker",
     }  # fmt: skip

@@ -113,8 +113,10 @@ class Work:
     async def _render(self, task: Task, source: bytes) -> Rendering:
         renderer = await self._free.get()
         try:
-            with timed(self._meter, Step.RENDER), self._traces.span(Step.RENDER, {"imagejobs.bytes_in": len(source)}):
-                return await renderer.render(source, task.variants, owner=task.owner)
+            with timed(self._meter, Step.RENDER), self._traces.span(Step.RENDER, {"imagejobs.bytes_in": len(source)}) as span:
+                rendering = await renderer.render(source, task.variants, owner=task.owner)
+                span.note({"imagejobs.decode_seconds": rendering.decode_micros / 1e6})
+                return rendering
         finally:
             self._free.put_nowait(renderer)
 

@@ -21,6 +21,8 @@ PREFIX = struct.Struct("!II")
 MAX_HEAD = 64 * 2**10
 MAX_FILES = 256 * 2**20
 """Bytes of all results of one image together."""
+MAX_MICROS = 10**9
+"""More than any image may take; whatever the child says is only told on."""
 MAX_TEXT = 240
 _LIMITS = tuple(each.name for each in fields(Limits))
 _CODES = frozenset(
@@ -90,7 +92,7 @@ def success(rendering: Rendering) -> bytes:
     total = sum(map(_carried, rendering.pictures))
     if total > MAX_FILES:
         raise ImageFailed(f"has results of {total} bytes; at most {MAX_FILES} are allowed", code=Code.FILE_TOO_LARGE)
-    source = [rendering.source_format, rendering.source_width, rendering.source_height, rendering.frames]
+    source = [rendering.source_format, rendering.source_width, rendering.source_height, rendering.frames, rendering.decode_micros]
     return _message({"source": source, "pictures": pictures}, total)
 
 
@@ -116,8 +118,9 @@ def read_answer(head: bytes, files: memoryview, source: bytes) -> Rendering:
         body = json.loads(head)
         if "code" in body:
             raise _failed(body)
-        (form, width, height, frames), rows = body["source"], body["pictures"]
-        return Rendering(str(form), _whole(width), _whole(height), _whole(frames), tuple(_pictures(rows, files, source)))
+        (form, width, height, frames, micros), rows = body["source"], body["pictures"]
+        pictures = tuple(_pictures(rows, files, source))
+        return Rendering(str(form), _whole(width), _whole(height), _whole(frames), pictures, min(_whole(micros), MAX_MICROS))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as ex:
         raise Garbage(f"not an answer: {str(ex)[:MAX_TEXT]}") from ex
 

@@ -1,6 +1,6 @@
 """The results of one image's work, as values that the rest of the worker hands on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from imagejobs_contract.options import Format
 
@@ -34,6 +34,7 @@ class Rendering:
         source_width: Pixels, after the EXIF turn.
         source_height: Pixels, after the EXIF turn.
         frames: Frames of the source, counted up to one more than the limit; 1 for a still.
+        decode_micros: Microseconds until the first picture was decoded, of which there is one to tell; the rest is resizing and encoding.
     """
 
     source_format: str
@@ -41,3 +42,4 @@ class Rendering:
     source_height: int
     frames: int
     pictures: tuple[Picture, ...]
+    decode_micros: int = field(default=0, compare=False)
