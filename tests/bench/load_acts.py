@@ -3,11 +3,13 @@
 import io
 import json
 import statistics
-import threading
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx2
 from PIL import Image
@@ -19,8 +21,7 @@ from load_sides import KEEPS, OURS, WIDTH, Side
 
 WARM_UP_IMAGES = 60
 OVERLOAD_CLIENTS = 64
-HEALTH_SECONDS = 0.1
-"""Between two looks at `/healthz`."""
+HEALTH = Path(__file__).with_name("load_health.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,25 +151,11 @@ def batch(sides: Sequence[Side], clients: int, images: int, rounds: int) -> Batc
 
 def overload(side: Side, seconds: float) -> Overload:
     """Send more than there is room for."""
-    health: list[float] = []
-    ended = threading.Event()
-    watcher = threading.Thread(target=_watch_health, args=(side, health, ended))
-    watcher.start()
-    try:
+    command = [sys.executable, str(HEALTH), side.target.host, str(side.target.port), str(seconds)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watcher:
         with load_costs.sampled(lambda: load_costs.resident_mb(side.parts["api"])) as memory:
             answers = load_client.for_seconds(side.target, OVERLOAD_CLIENTS, seconds)
-    finally:
-        ended.set()
-        watcher.join()
+        health = tuple(map(float, watcher.communicate()[0].split()))
     refused = [answer for answer in answers if answer.status == 429]
     unexplained = sum(answer.retry_after is None for answer in refused)
-    return Overload(dict(Counter(answer.status for answer in answers)), unexplained, tuple(health), tuple(memory))
-
-
-def _watch_health(side: Side, health: list[float], ended: threading.Event) -> None:
-    connection = load_client.Connection(side.target.host, side.target.port)
-    request = f"GET /healthz HTTP/1.1\r\nHost: {side.target.host}:{side.target.port}\r\n\r\n".encode()
-    while not ended.wait(HEALTH_SECONDS):
-        answer = connection.ask(request)
-        health.append(answer.seconds if answer.status == 200 else float("inf"))
-    connection.close()
+    return Overload(dict(Counter(answer.status for answer in answers)), unexplained, health, tuple(memory))

@@ -1,0 +1,25 @@
+"""Asks for `/healthz` again and again, and prints the seconds of each answer: HOST PORT SECONDS.
+
+A program of its own: a thread beside 64 that send photos waits for Python more than for the server.
+"""
+
+import sys
+import time
+
+import load_client
+
+PAUSE_SECONDS = 0.1
+
+
+def main() -> None:
+    host, port, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+    connection, end = load_client.Connection(host, port), time.monotonic() + seconds
+    request = f"GET /healthz HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode()
+    while time.monotonic() < end:
+        answer = connection.ask(request)
+        sys.stdout.write(f"{answer.seconds if answer.status == 200 else float('inf')}\n")
+        time.sleep(PAUSE_SECONDS)
+
+
+if __name__ == "__main__":
+    main()
