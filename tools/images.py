@@ -15,7 +15,7 @@ IMAGES: Mapping[str, Sequence[str]] = {
     "imagejobs-api": ["--file", "api/Dockerfile"],
     "imagejobs-operator": ["--file", "operator/Dockerfile"],
     "imagejobs-worker": ["--file", "worker/Dockerfile"],
-    "imagejobs-worker-faces": ["--file", "worker/Dockerfile", "--build-arg", "EXTRAS=heic,simd,face"],
+    "imagejobs-worker-faces": ["--file", "worker/Dockerfile", "--build-arg", "EXTRAS=heic,png,simd,otel,face"],
     "imagejobs-dev": ["--file", "charts/dev/Dockerfile"],
 }
 """Name -> what docker is told besides what all are."""

@@ -53,3 +53,9 @@ def test_a_releases_version_and_registry_are_written_into_the_chart(tmp_path, ve
 def test_what_is_no_version_is_refused(version):
     run = subprocess.run([ROOT / "tools" / "version", version], capture_output=True, text=True, check=False)
     assert run.returncode != 0
+
+
+def test_workers_that_find_faces_have_all_that_the_others_have():
+    usual = re.search(r"^ARG EXTRAS=(\S+)$", (ROOT / "worker" / "Dockerfile").read_text(), re.MULTILINE)[1]
+    built = re.search(r'"EXTRAS=([^"]+)"', (ROOT / "tools" / "images.py").read_text())[1]
+    assert built == f"{usual},face"
