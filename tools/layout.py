@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -12,6 +13,8 @@ LONGEST = {"README.md": 150, "ARCHITECTURE.md": 200}
 """Lines a paper may have; longer ones are not read."""
 VAGUE = frozenset({"utils", "util", "helpers", "helper", "common", "base", "misc"})
 """Names that do not say what is inside."""
+PICTURES = frozenset({Path("cli/src/imagejobs/local/sample.jpg")})
+"""Files that are meant to be no text."""
 ENVIRON_HOME = "__main__.py"
 """The only file of a program that reads the environment; `wishes.py` and tests are handed it."""
 
@@ -44,6 +47,7 @@ def check(paths: Sequence[Path]) -> Iterator[str]:
     """Yield one line per fault."""
     yield from misplaced(paths)
     yield from too_long()
+    yield from numbered_twice(paths)
     for path in paths:
         yield from wrong_words(path)
 
@@ -67,11 +71,19 @@ def too_long() -> Iterator[str]:
             yield f"{name}: {lines} lines, fewer than {longest} are wanted"
 
 
+def numbered_twice(paths: Iterable[Path]) -> Iterator[str]:
+    """Yield decisions that have the number of another: they were made side by side."""
+    numbers = sorted((path.name[:4], path) for path in paths if path.parent == Path("docs/adr") and path.name[:4].isdigit())
+    yield from (f"{path}: there is a decision {number} before it" for (before, _), (number, path) in pairwise(numbers) if before == number)
+
+
 def wrong_words(path: Path) -> Iterator[str]:
     """Yield what a file must not hold."""
     try:
         text = (ROOT / path).read_text()
     except UnicodeDecodeError:
+        if path not in PICTURES:
+            yield f"{path}: is no text; what is built or downloaded has no place here, and pictures are made by the tests"
         return
     for what, pattern in WORDS.items():
         for match in re.finditer(pattern, text, re.MULTILINE):
