@@ -302,17 +302,18 @@ def test_a_prefix_that_could_match_more_is_refused(s3_settings, prefix):
     run(s3_settings, story)
 
 
-def test_a_walk_tells_everything_under_a_prefix_as_its_head_does(s3_settings, monkeypatch):
+def test_a_list_tells_everything_under_a_prefix_as_its_heads_do(s3_settings, monkeypatch):
     monkeypatch.setattr(objects_module, "PAGE", 3)
 
     async def story(objects):
         for key in ("u/1/0", "u/1/1", "u/1/2", "u/1/deep/er", "u/10/0", "u/1x"):
             await objects.put(key, key.encode(), content_type=PNG)
         await objects.put_stream("u/1/large", stream(PART + 1))
-        found = [each async for each in objects.walk("u/1/")]
-        assert [key for key, _ in found] == ["u/1/0", "u/1/1", "u/1/2", "u/1/deep/er", "u/1/large"]
-        assert dict(found) == {key: await objects.head(key) for key, _ in found}
-        assert [each async for each in objects.walk("absent/")] == []
+        found = [each async for page in objects.list("u/1/") for each in page]
+        assert [each.key for each in found] == ["u/1/0", "u/1/1", "u/1/2", "u/1/deep/er", "u/1/large"]
+        for each in found:
+            assert ObjectFacts(each.size, each.etag, {}) == await objects.head(each.key)
+        assert [page async for page in objects.list("absent/")] == []
 
     run(s3_settings, story)
 

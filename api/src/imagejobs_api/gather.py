@@ -107,7 +107,7 @@ class _Folder:
 
     async def items(self) -> AsyncIterator[Item]:
         async for page in self._pages:
-            for key, size in page:
+            for key, size, _ in page:
                 if size == 0 or key.endswith("/"):
                     self._passed_over += 1
                 elif not may_read(key, (self._prefix,)):

@@ -93,13 +93,6 @@ class S3Objects:
                 raise Conflict(f"{key} changed in S3")
             return bytes(await result.bytes_async())
 
-    async def walk(self, prefix: str) -> AsyncGenerator[tuple[str, ObjectFacts], None]:
-        """Yield key and facts, without metadata, of everything under a prefix that ends with a slash, a page at a time."""
-        with translated(prefix.rstrip("/")):
-            async for page in obstore.list(self._store, prefix, chunk_size=PAGE):
-                for each in page:
-                    yield each["path"], ObjectFacts(each["size"], each["e_tag"] or "", {})
-
     async def head(self, key: str) -> ObjectFacts | None:
         """Return facts of an object, or None."""
         try:
@@ -136,7 +129,7 @@ class S3Objects:
             with translated(prefix.rstrip("/")):
                 await obstore.delete_async(self._store, [each.key for each in page])
 
-    async def list(self, prefix: str) -> AsyncIterator[Sequence[Listed]]:
+    async def list(self, prefix: str) -> AsyncGenerator[Sequence[Listed], None]:
         """Yield what lies under a prefix, in S3's order, a page at a time.
 
         Raises:
@@ -146,7 +139,7 @@ class S3Objects:
             raise ValueError(f"{prefix!r} is not a prefix that ends with a slash")
         with translated(prefix.rstrip("/")):
             async for page in obstore.list(self._store, prefix, chunk_size=PAGE):
-                yield [Listed(each["path"], each["size"]) for each in page]
+                yield [Listed(each["path"], each["size"], each["e_tag"] or "") for each in page]
 
     async def check(self) -> None:
         """Raise `Unavailable` or `Misconfigured` unless the bucket can be read, within `CHECK_SECONDS`."""

@@ -224,6 +224,7 @@ class Listed(NamedTuple):
 
     key: str
     size: int
+    etag: str
 
 
 class ObjectStore(Protocol):
@@ -268,10 +269,6 @@ class ObjectStore(Protocol):
         """
         ...
 
-    def walk(self, prefix: str) -> AsyncGenerator[tuple[str, ObjectFacts], None]:
-        """Yield key and facts, without metadata, of everything under a prefix that ends with a slash, a page at a time."""
-        ...
-
     async def head(self, key: str) -> ObjectFacts | None:
         """Return facts of an object, or None."""
         ...
@@ -284,7 +281,7 @@ class ObjectStore(Protocol):
         """Delete objects; those that are gone count as deleted."""
         ...
 
-    def list(self, prefix: str) -> AsyncIterator[Sequence[Listed]]:
+    def list(self, prefix: str) -> AsyncGenerator[Sequence[Listed], None]:
         """Yield what lies under a prefix that ends with a slash, in S3's order, a page at a time."""
         ...
 

@@ -15,7 +15,7 @@ from imagejobs_contract import names
 from imagejobs_contract.codes import Code, meaning
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.ports import ObjectFacts, ObjectStore
+from imagejobs_contract.ports import Listed, ObjectStore
 
 STRANGERS = 10_000
 """Objects of others under the prefix that are passed over, before the job's own are asked for one by one."""
@@ -71,32 +71,32 @@ class Librarian:
                 found |= await self._outcomes.each(job, wanted)
         return found
 
-    async def _there(self, prefix: str, keys: frozenset[str]) -> Mapping[str, ObjectFacts]:
-        found: dict[str, ObjectFacts] = {}
+    async def _there(self, prefix: str, keys: frozenset[str]) -> Mapping[str, Listed]:
+        found: dict[str, Listed] = {}
         strangers = 0
-        async with aclosing(self._objects.walk(prefix)) as walk:
-            async for key, facts in walk:
-                if key in keys:
-                    found[key] = facts
-                else:
-                    strangers += 1
+        async with aclosing(self._objects.list(prefix)) as pages:
+            async for page in pages:
+                own = {each.key: each for each in page if each.key in keys}
+                found |= own
+                strangers += len(page) - len(own)
                 if len(found) == len(keys):
                     return found
                 if strangers > STRANGERS:
                     return found | await self._asked(keys - found.keys())
         return found
 
-    async def _asked(self, keys: Iterable[str]) -> dict[str, ObjectFacts]:
+    async def _asked(self, keys: Iterable[str]) -> dict[str, Listed]:
         gate = asyncio.Semaphore(HEADS)
 
-        async def ask(key: str) -> tuple[str, ObjectFacts | None]:
+        async def ask(key: str) -> Listed | None:
             async with gate:
-                return key, await self._objects.head(key)
+                facts = await self._objects.head(key)
+                return Listed(key, facts.size, facts.etag) if facts else None
 
-        return {key: facts for key, facts in await asyncio.gather(*map(ask, keys)) if facts}
+        return {each.key: each for each in await asyncio.gather(*map(ask, keys)) if each}
 
 
-def written(job: ImageJob, images: range, ended: Mapping[int, Outcome], there: Mapping[str, ObjectFacts]) -> Contents:
+def written(job: ImageJob, images: range, ended: Mapping[int, Outcome], there: Mapping[str, Listed]) -> Contents:
     """Return the contents, by what became of the images and which objects are there."""
     given, files, lines, gone = Names(), [], [], 0
     for index in images:
