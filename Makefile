@@ -4,7 +4,7 @@
 BIN := .venv/bin
 STAMP := .venv/ready
 MEMBERS := contract api operator worker cli
-PYTHON_FILES := $(MEMBERS:%=%/src) tests tools
+PYTHON_FILES := $(MEMBERS:%=%/src) charts tests tools
 # Options for the program behind a target: make run ARGS="--port 9000", make test ARGS="-k durable".
 ARGS :=
 

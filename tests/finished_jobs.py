@@ -7,11 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from imagejobs_contract import layout, names
-from imagejobs_contract.imagejob import ImageJob, Manifest, Output, Spec
+from imagejobs_contract.counts import Counts
+from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.options import Format
 from imagejobs_contract.outcome import Outcome, OutputFile
-from imagejobs_contract.status import Counts, State, Status
+from imagejobs_contract.spec import Manifest, Output, Spec
+from imagejobs_contract.status import State, Status
 from imagejobs_contract.stores.sqlite import SqliteStore
 
 MIB = 2**20

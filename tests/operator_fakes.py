@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from imagejobs_contract.counts import Counts
 from imagejobs_contract.errors import AlreadyExists, Conflict, NotFound, TooLarge, Unavailable
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.outcome import Outcome
 from imagejobs_contract.ports import Change, ObjectFacts
-from imagejobs_contract.status import Counts, Status
+from imagejobs_contract.status import Status
 from imagejobs_contract.tasks import Task
 from imagejobs_operator.actions import Emit
 from imagejobs_operator.observed import Child, End, Presence

@@ -8,13 +8,16 @@ from typing import Any
 
 from imagejobs_contract import layout, names
 from imagejobs_contract.codes import Code
+from imagejobs_contract.counts import Counts
 from imagejobs_contract.errors import ImageJobsError
-from imagejobs_contract.imagejob import ImageJob, Item, Output, Spec
+from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.items import Item
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.options import Format
 from imagejobs_contract.outcome import Outcome, OutputFile
 from imagejobs_contract.shards import read_offsets
-from imagejobs_contract.status import Counts, Status
+from imagejobs_contract.spec import Output, Spec
+from imagejobs_contract.status import Status
 from imagejobs_operator.callback import End, Reply
 from imagejobs_operator.courier import Courier
 from imagejobs_operator.memory import Memory

@@ -15,8 +15,10 @@ from urllib.parse import urlsplit
 from imagejobs_contract import layout, limits
 from imagejobs_contract.board import RedisBoard
 from imagejobs_contract.codes import Code
+from imagejobs_contract.counts import Counts
 from imagejobs_contract.errors import Conflict, ImageJobsError, NotFound, TooLarge
-from imagejobs_contract.imagejob import ImageJob, Item, read_item
+from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.items import Item, read_item
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.objects import S3Objects
 from imagejobs_contract.options import Format
@@ -25,7 +27,7 @@ from imagejobs_contract.ports import Change
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.settings import S3Settings
 from imagejobs_contract.sniff import sniff
-from imagejobs_contract.status import Counts, State, Status, final_state, summarise
+from imagejobs_contract.status import State, Status, final_state, summarise
 from imagejobs_contract.stores.sqlite import SqliteStore
 
 BROKEN = b"broken"

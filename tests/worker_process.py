@@ -14,7 +14,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from imagejobs_contract.imagejob import Item
+from imagejobs_contract.items import Item
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.options import Format, Variant
 from imagejobs_contract.settings import S3Settings

@@ -5,13 +5,13 @@ import pytest
 from imagejobs_api.build import build_job
 from imagejobs_api.callbacks import Callbacks
 from imagejobs_api.forms import Received, Source, batch_form, resize_form
-from imagejobs_contract import imagejob
 from imagejobs_contract.guard import Guard
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.options import Format
 from imagejobs_contract.reader import Reader
+from imagejobs_contract.spec import overwrites
 
 KEY = JobKey("default", "j1")
 LIMITS = Limits(job_seconds=90.5)
@@ -31,7 +31,7 @@ def build(form: Received, accept: str | None = None) -> ImageJob:
 )
 def test_results_never_overwrite_each_other(file_names):
     job = build(received(*file_names))
-    assert imagejob.overwrites([item.name for item in job.spec.items]) == []
+    assert overwrites([item.name for item in job.spec.items]) == []
     assert ImageJob.from_body(job.to_body()).spec == job.spec
 
 

@@ -11,8 +11,9 @@ from imagejobs_api.gather import Gather
 from imagejobs_api.jobrequest import JobRequest
 from imagejobs_contract import layout, limits
 from imagejobs_contract.errors import Invalid
-from imagejobs_contract.imagejob import Item, Spec
+from imagejobs_contract.items import Item
 from imagejobs_contract.objects import S3Objects
+from imagejobs_contract.spec import Spec
 
 
 @pytest.fixture

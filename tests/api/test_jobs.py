@@ -10,11 +10,14 @@ from api_process import eventually
 from forms import JPEG
 from imagejobs_contract import layout, names
 from imagejobs_contract.codes import Code
-from imagejobs_contract.imagejob import DeletionPolicy, ImageJob, Item, Output, Spec
+from imagejobs_contract.counts import Counts
+from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.items import Item
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.options import Format
 from imagejobs_contract.outcome import Outcome, OutputFile
-from imagejobs_contract.status import Counts, State, Status
+from imagejobs_contract.spec import DeletionPolicy, Output, Spec
+from imagejobs_contract.status import State, Status
 from imagejobs_contract.stores.sqlite import SqliteStore
 from stand_in import BROKEN
 

@@ -11,11 +11,13 @@ from api_process import eventually
 from forms import JPEG
 from imagejobs_contract import layout, names
 from imagejobs_contract.codes import Code
-from imagejobs_contract.imagejob import ImageJob, Manifest, Spec
+from imagejobs_contract.counts import Counts
+from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.outcome import Outcome
 from imagejobs_contract.shards import cut
-from imagejobs_contract.status import Counts, State, Status
+from imagejobs_contract.spec import Manifest, Spec
+from imagejobs_contract.status import State, Status
 from imagejobs_contract.stores.sqlite import SqliteStore
 from stand_in import BROKEN
 

@@ -11,12 +11,14 @@ import pytest
 import yaml
 
 from bad_specs import BAD_SPECS, GOOD
-from imagejobs_contract import imagejob, layout, limits, names, options
+from imagejobs_contract import items, layout, limits, names, options, specbody
 from imagejobs_contract.codes import Code
+from imagejobs_contract.counts import Counts
 from imagejobs_contract.errors import Invalid
-from imagejobs_contract.imagejob import DeletionPolicy, Execution, ImageJob, Profile, Spec
+from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.outcome import MAX_MESSAGE, ItemState, Outcome, OutputFile
-from imagejobs_contract.status import Callback, CallbackState, Condition, ConditionType, Counts, Failure, Reason, State, Status
+from imagejobs_contract.spec import INTEGERS, DeletionPolicy, Execution, Profile, Spec
+from imagejobs_contract.status import Callback, CallbackState, Condition, ConditionType, Failure, Reason, State, Status
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 CRD = yaml.safe_load((MANIFESTS / "crd.yaml").read_text())
@@ -60,7 +62,7 @@ def test_the_name_of_a_job_has_pythons_bounds():
 @pytest.mark.parametrize(
     ("path", "fields"),
     [
-        ("spec", imagejob.SPEC_FIELDS),
+        ("spec", specbody.SPEC_FIELDS),
         ("spec.items[]", ("name", "key", "url")),
         ("spec.manifest", ("key", "count")),
         ("spec.variants[]", ("name", *options.NAMES.values())),
@@ -96,7 +98,7 @@ def test_enums_are_pythons(path, enum):
 
 
 BOUNDS = {
-    **{spelled: (low, high) for spelled, low, high in imagejob.INTEGERS.values()},
+    **{spelled: (low, high) for spelled, low, high in INTEGERS.values()},
     "manifest.count": (1, limits.MAX_MANIFEST_ITEMS),
     "retry.attempts": (1, limits.MAX_ATTEMPTS),
     "variants[].width": (1, limits.MAX_SIDE),
@@ -114,16 +116,16 @@ def test_whole_numbers_have_pythons_bounds():
 
 TEXTS = {
     "items[].name": (limits.MAX_NAME, None),
-    "items[].key": (limits.MAX_KEY, imagejob.KEY_PATTERN),
-    "items[].url": (limits.MAX_URL, imagejob.URL_PATTERN),
-    "manifest.key": (limits.MAX_KEY, imagejob.KEY_PATTERN),
+    "items[].key": (limits.MAX_KEY, items.KEY_PATTERN),
+    "items[].url": (limits.MAX_URL, items.URL_PATTERN),
+    "manifest.key": (limits.MAX_KEY, items.KEY_PATTERN),
     "variants[].name": (32, options.VARIANT_NAME),
     "variants[].background": (7, options.BACKGROUND),
     "output.prefix": (512, layout.PREFIX_PATTERN),
     "output.cacheControl": (200, "[ -~]+"),
-    "queueName": (63, imagejob.DNS_LABEL),
-    "priorityClassName": (253, imagejob.DNS_NAME),
-    "callback.url": (limits.MAX_URL, imagejob.URL_PATTERN),
+    "queueName": (63, specbody.DNS_LABEL),
+    "priorityClassName": (253, specbody.DNS_NAME),
+    "callback.url": (limits.MAX_URL, items.URL_PATTERN),
 }
 
 
@@ -151,7 +153,7 @@ def test_lists_have_pythons_lengths():
 def test_defaults_are_pythons():
     plain, variant = Spec(), options.Variant()
     expected = {
-        **{spelled: getattr(plain, name) for name, (spelled, _, _) in imagejob.INTEGERS.items()},
+        **{spelled: getattr(plain, name) for name, (spelled, _, _) in INTEGERS.items()},
         **{f"variants[].{spelled}": getattr(variant, option) for option, spelled in options.NAMES.items()},
         "execution": plain.execution,
         "profile": plain.profile,
@@ -170,7 +172,7 @@ def test_defaults_are_pythons():
 
 def test_all_but_the_mutable_fields_are_immutable():
     rules = {rule["fieldPath"].removeprefix("."): rule["rule"] for rule in SPEC["x-kubernetes-validations"] if rule["message"] == "cannot be changed"}
-    assert set(rules) == set(imagejob.SPEC_FIELDS) - MUTABLE
+    assert set(rules) == set(specbody.SPEC_FIELDS) - MUTABLE
     assert all(f"self.{name} == oldSelf.{name}" in rule for name, rule in rules.items())
 
 

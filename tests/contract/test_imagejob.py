@@ -6,29 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagejobs_contract import limits
+from imagejobs_contract.counts import Counts
 from imagejobs_contract.errors import Fault
-from imagejobs_contract.imagejob import (
-    INTEGERS,
-    SPEC_FIELDS,
-    DeletionPolicy,
-    Execution,
-    ImageJob,
-    Item,
-    Manifest,
-    Output,
-    Profile,
-    Spec,
-    Unreadable,
-    immutable_changes,
-    named,
-    overwrites,
-    read_spec,
-    spec_body,
-)
+from imagejobs_contract.imagejob import ImageJob, Unreadable
+from imagejobs_contract.items import Item
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.options import Variant
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.status import Counts, State, Status
+from imagejobs_contract.spec import INTEGERS, DeletionPolicy, Execution, Manifest, Output, Profile, Spec, immutable_changes, named, overwrites
+from imagejobs_contract.specbody import SPEC_FIELDS, read_spec, spec_body
+from imagejobs_contract.status import State, Status
 
 ITEMS = [{"key": "uploads/x/0"}]
 DNS_LABELS = st.none() | st.from_regex(r"[a-z0-9]([-a-z0-9]{0,20}[a-z0-9])?", fullmatch=True)

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagejobs_contract import layout, limits
-from imagejobs_contract.imagejob import overwrites
 from imagejobs_contract.options import Format
+from imagejobs_contract.spec import overwrites
 
 NAMES = st.lists(
     st.sampled_from(["a.jpg", "A.JPG", "a.png", "a-2.jpg", "", "2", "-3.gif", "写.png", "b/a.jpg", "b\\a.jpg"]) | st.text(max_size=8), max_size=12

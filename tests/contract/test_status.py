@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from imagejobs_contract import limits
 from imagejobs_contract.codes import Code
+from imagejobs_contract.counts import Counts
 from imagejobs_contract.options import Format
 from imagejobs_contract.outcome import Outcome, OutputFile
-from imagejobs_contract.status import Condition, ConditionType, Counts, Failure, Reason, State, Status, final_state, summarise
+from imagejobs_contract.status import Condition, ConditionType, Failure, Reason, State, Status, final_state, summarise
 
 THEN, NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), datetime(2026, 1, 2, 4, tzinfo=UTC)
 TIMES = st.none() | st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)).map(lambda time: time.replace(microsecond=0))

@@ -12,7 +12,7 @@ import servers
 from imagejobs_contract import keys, taskqueue
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Unavailable
-from imagejobs_contract.imagejob import Item
+from imagejobs_contract.items import Item
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.options import Variant
 from imagejobs_contract.outcome import Outcome

@@ -10,10 +10,10 @@ import servers
 from imagejobs_contract import keys
 from imagejobs_contract.board import RedisBoard
 from imagejobs_contract.codes import Code
+from imagejobs_contract.counts import Counts
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.status import Counts
 from imagejobs_contract.telling import Teller, can_tell
 
 KEY = JobKey("default", "holiday")

@@ -9,8 +9,10 @@ import pytest
 import chart_render
 from chart_render import case, one, render
 from conftest import missing
-from imagejobs_contract.imagejob import ImageJob, Item, Spec
+from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.items import Item
 from imagejobs_contract.names import JobKey
+from imagejobs_contract.spec import Spec
 from imagejobs_contract.stores import kubernetes
 from imagejobs_contract.stores.kubernetes import KubernetesStore
 

@@ -8,7 +8,8 @@ import pytest
 
 from bad_specs import BAD_SPECS, GOOD
 from controlplane_client import ControlPlane
-from imagejobs_contract.imagejob import ImageJob, Spec
+from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.spec import Spec
 
 MERGE = "application/merge-patch+json"
 SAMPLES = sorted((Path(__file__).parents[2] / "manifests" / "samples").glob("*.yaml"))

@@ -15,9 +15,11 @@ import pytest
 from imagejobs_api.listing.follow import Follower
 from imagejobs_api.listing.index import Index
 from imagejobs_contract import names
-from imagejobs_contract.imagejob import ImageJob, Item, Spec
+from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.items import Item
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.ports import Seen
+from imagejobs_contract.spec import Spec
 from imagejobs_contract.stores import kubernetes, kubernetes_calls, kubernetes_feed
 from imagejobs_contract.stores.kubernetes import KubernetesStore
 

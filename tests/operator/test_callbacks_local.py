@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from hook_receiver import SECRET, Receiver, receiver
-from imagejobs_contract.imagejob import ImageJob, Item, Spec
+from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.items import Item
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.settings import S3Settings
+from imagejobs_contract.spec import Spec
 from imagejobs_contract.status import CallbackState, ConditionType
 from imagejobs_contract.stores.sqlite import SqliteStore
 from operator_process import good, operator, s3_environ, until, worker

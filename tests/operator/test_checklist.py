@@ -13,8 +13,9 @@ import pytest
 from imagejobs_contract import layout, names
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Conflict
-from imagejobs_contract.imagejob import DeletionPolicy, Execution, ImageJob, Manifest, Output, Spec, Unreadable
+from imagejobs_contract.imagejob import ImageJob, Unreadable
 from imagejobs_contract.names import JobKey
+from imagejobs_contract.spec import DeletionPolicy, Execution, Manifest, Output, Spec
 from imagejobs_contract.status import ConditionType, Reason, State, Status
 from imagejobs_operator.observed import Child, Observed, Presence, Rules
 from imagejobs_operator.plan import plan

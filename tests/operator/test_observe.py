@@ -1,7 +1,7 @@
 """What is read before a decision."""
 
-from imagejobs_contract.imagejob import Execution
 from imagejobs_contract.names import JobKey
+from imagejobs_contract.spec import Execution
 from imagejobs_contract.status import State
 from operator_world import World, spec
 

@@ -11,11 +11,13 @@ from redis.asyncio import Redis
 
 from imagejobs_contract import layout, names
 from imagejobs_contract.errors import NotFound
-from imagejobs_contract.imagejob import ImageJob, Item, Spec
+from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.items import Item
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.objects import S3Objects
 from imagejobs_contract.outcome import Outcome
 from imagejobs_contract.settings import S3Settings
+from imagejobs_contract.spec import Spec
 from imagejobs_contract.status import ConditionType, State
 from imagejobs_contract.stores.sqlite import SqliteStore
 from operator_process import good, odd_fail, operator, s3_environ, until, worker
@@ -148,7 +150,7 @@ def test_suspend_resume_and_cancel(environ: dict[str, str], store: SqliteStore, 
 
 
 def test_a_manifest_waits_for_a_cluster_and_says_so(environ: dict[str, str], store: SqliteStore, tmp_path: Path) -> None:
-    from imagejobs_contract.imagejob import Manifest
+    from imagejobs_contract.spec import Manifest
 
     async def run() -> None:
         await store.create(ImageJob(KEY, Spec(manifest=Manifest("lists/a.jsonl", 5))))

@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from imagejobs_contract.imagejob import ImageJob, Item, Spec
+from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.items import Item
 from imagejobs_contract.names import JobKey
+from imagejobs_contract.spec import Spec
 from imagejobs_contract.status import Callback, CallbackState, State, Status
 from imagejobs_contract.times import utc_now
 from imagejobs_operator.callback import End

@@ -9,9 +9,11 @@ import pytest
 
 from imagejobs_contract import names
 from imagejobs_contract.codes import Code
-from imagejobs_contract.imagejob import Execution, ImageJob
+from imagejobs_contract.counts import Counts
+from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.names import JobKey
-from imagejobs_contract.status import ConditionType, Counts, Reason, State, Status
+from imagejobs_contract.spec import Execution
+from imagejobs_contract.status import ConditionType, Reason, State, Status
 from imagejobs_operator import actions, conditions, tally
 from imagejobs_operator.actions import Action
 from imagejobs_operator.observed import Case, Child, End, Observed, Presence, Results, Rules

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from imagejobs_contract import names, shards
-from imagejobs_contract.imagejob import ImageJob, Profile
+from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.names import JobKey
+from imagejobs_contract.spec import Profile
 from imagejobs_operator.podshape import PodShape, Size
 from imagejobs_operator.podspec import LABEL_PRIORITY, PodSettings, job_body
 from operator_world import spec

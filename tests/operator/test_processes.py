@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from api_process import eventually
-from imagejobs_contract.imagejob import ImageJob, Item, Spec
+from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.items import Item
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.shards import Exit
+from imagejobs_contract.spec import Spec
 from imagejobs_contract.times import utc_now
 from imagejobs_operator.observed import Child, End, Presence
 from imagejobs_operator.runners import processes

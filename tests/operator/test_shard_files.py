@@ -7,9 +7,10 @@ import pytest
 from imagejobs_contract import layout, manifests, names
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Conflict, Invalid, NotFound, Unavailable
-from imagejobs_contract.imagejob import ImageJob, Manifest, Spec
+from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.outcome import Outcome
 from imagejobs_contract.shards import Work, read_offsets
+from imagejobs_contract.spec import Manifest, Spec
 from imagejobs_operator import manifest, results
 from imagejobs_operator.actions import FillMissing
 from operator_fakes import Killed

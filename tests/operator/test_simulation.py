@@ -9,9 +9,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from imagejobs_contract import layout
 from imagejobs_contract.codes import Code
-from imagejobs_contract.imagejob import DeletionPolicy, Execution, Output
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.outcome import Outcome
+from imagejobs_contract.spec import DeletionPolicy, Execution, Output
 from imagejobs_contract.status import Condition, ConditionType, State, Status
 from operator_world import World, spec
 

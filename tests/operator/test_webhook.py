@@ -13,12 +13,13 @@ import pytest
 from hook_receiver import OLD_SECRET, SECRET, Receiver, receiver
 from imagejobs_contract import limits
 from imagejobs_contract.answer import Head
+from imagejobs_contract.counts import Counts
 from imagejobs_contract.guard import Guard
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.outcome import OutputFile
 from imagejobs_contract.reach import Reach
-from imagejobs_contract.status import Callback, CallbackState, Counts, Failure, State, Status
+from imagejobs_contract.status import Callback, CallbackState, Failure, State, Status
 from imagejobs_contract.times import utc_now
 from imagejobs_contract.webhooks import Secrets
 from imagejobs_operator import callback, webhook

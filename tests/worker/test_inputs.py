@@ -4,7 +4,7 @@ import pytest
 
 from imagejobs_contract import layout
 from imagejobs_contract.codes import Code
-from imagejobs_contract.imagejob import Item
+from imagejobs_contract.items import Item
 from imagejobs_contract.shards import Slice, Work, cut, offsets_json
 from imagejobs_worker.inputs import ShardKey, Unreadable, read_inputs, read_line
 from worker_process import JOB, SMALL, UID

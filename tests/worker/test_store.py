@@ -5,7 +5,7 @@ import pytest
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Conflict, ImageFailed, Misconfigured, NotFound
-from imagejobs_contract.imagejob import Item
+from imagejobs_contract.items import Item
 from imagejobs_contract.objects import S3Objects
 from imagejobs_contract.options import Format, Variant
 from imagejobs_contract.outcome import OutputFile

@@ -9,14 +9,16 @@ from imagejobs_api.accept import best_format
 from imagejobs_api.callbacks import Callbacks
 from imagejobs_api.errors import Problem
 from imagejobs_api.forms import Form, Received
-from imagejobs_contract import imagejob, layout, names
+from imagejobs_contract import layout, names
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Fault, Invalid
-from imagejobs_contract.imagejob import ImageJob, Item, Spec
+from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.items import Item
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.options import Variant, read_variant
 from imagejobs_contract.reader import Reader
+from imagejobs_contract.spec import Spec, named
 
 AUTO = "auto"
 MAX_NAME = 200
@@ -33,7 +35,7 @@ def build_job(key: JobKey, received: Received, form: Form, accept: str | None, l
     _check(received, form)
     items = [Item(name or source.name, source.key, source.url) for source in received.sources]
     seconds = math.ceil(limits.job_seconds)
-    spec = Spec(items=imagejob.named(items), variants=(variant,), active_deadline_seconds=seconds, callback_url=callback)
+    spec = Spec(items=named(items), variants=(variant,), active_deadline_seconds=seconds, callback_url=callback)
     return ImageJob(key, spec, annotations=_annotations(received))
 
 

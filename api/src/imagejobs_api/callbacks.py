@@ -8,7 +8,7 @@ from pathlib import Path
 from imagejobs_contract import limits, webhooks
 from imagejobs_contract.errors import Refused
 from imagejobs_contract.guard import Guard
-from imagejobs_contract.imagejob import URL_PATTERN
+from imagejobs_contract.items import URL_PATTERN
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.target import read_url
 

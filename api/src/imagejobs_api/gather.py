@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from imagejobs_api.apart import Apart
 from imagejobs_api.errors import Problem
 from imagejobs_api.jobrequest import JobRequest, Listing
-from imagejobs_contract import imagejob, limits
+from imagejobs_contract import limits
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Fault, Invalid, NotFound
-from imagejobs_contract.imagejob import Item, Manifest
+from imagejobs_contract.items import Item
 from imagejobs_contract.manifests import item_lines, line_lengths
 from imagejobs_contract.ports import Listed, ObjectStore
 from imagejobs_contract.sources import may_read
+from imagejobs_contract.spec import Manifest, named
 
 PIECE_LINES = 1000
 """Written at once."""
@@ -67,7 +68,7 @@ class Gather:
             first.append(item)
             if len(first) > limits.MAX_ITEMS:
                 return Images(manifest=await self._written(first, items, list_key))
-        return Images(imagejob.named(first))
+        return Images(named(first))
 
     async def _written(self, first: list[Item], rest: AsyncIterator[Item], list_key: str) -> Manifest:
         lines = _Lines()

@@ -9,8 +9,9 @@ from imagejobs_api.lookup import Found
 from imagejobs_api.progress import ProgressBody, job_body
 from imagejobs_api.specbody import SpecBody, spec_body
 from imagejobs_contract import names
+from imagejobs_contract.counts import Counts
 from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.status import CallbackState, ConditionType, Counts
+from imagejobs_contract.status import CallbackState, ConditionType
 from imagejobs_contract.times import show_time
 
 

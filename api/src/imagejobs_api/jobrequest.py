@@ -14,8 +14,10 @@ from imagejobs_api.urls import name_of
 from imagejobs_contract import limits, sources
 from imagejobs_contract.errors import Refused
 from imagejobs_contract.guard import Guard
-from imagejobs_contract.imagejob import KEY_PATTERN, SPEC_FIELDS, Item, Spec, read_item, read_terms
+from imagejobs_contract.items import KEY_PATTERN, Item, read_item
 from imagejobs_contract.reader import Reader
+from imagejobs_contract.spec import Spec
+from imagejobs_contract.specbody import SPEC_FIELDS, read_terms
 from imagejobs_contract.target import read_url
 
 CHOICES = ("items", "prefix", "manifest")

@@ -16,9 +16,10 @@ from imagejobs_api.outcomes import Outcomes
 from imagejobs_api.progress import LiveCounts
 from imagejobs_contract import names
 from imagejobs_contract.codes import Code
-from imagejobs_contract.imagejob import DeletionPolicy, ImageJob, Spec
+from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.ports import JobStore, ObjectStore
 from imagejobs_contract.reader import Reader
+from imagejobs_contract.spec import DeletionPolicy, Spec
 from imagejobs_contract.status import State
 
 

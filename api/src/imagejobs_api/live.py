@@ -9,10 +9,10 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
+from imagejobs_contract.counts import Counts
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.outcome import Outcome
 from imagejobs_contract.ports import ProgressBoard
-from imagejobs_contract.status import Counts
 
 T = TypeVar("T")
 

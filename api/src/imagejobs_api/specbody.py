@@ -4,8 +4,9 @@ from enum import StrEnum
 from typing import Required, TypedDict, cast
 
 from imagejobs_api.fields import Count, Pixels
-from imagejobs_contract.imagejob import DeletionPolicy, Execution, Spec, item_body
+from imagejobs_contract.items import item_body
 from imagejobs_contract.options import NAMES, Fit, Format, Gravity, MaxSizeBy, NoFace, Variant
+from imagejobs_contract.spec import DeletionPolicy, Execution, Spec
 
 
 class ItemBody(TypedDict, total=False):

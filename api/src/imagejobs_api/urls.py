@@ -19,7 +19,7 @@ from imagejobs_contract import limits
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, Refused
 from imagejobs_contract.guard import Guard
-from imagejobs_contract.imagejob import URL_PATTERN
+from imagejobs_contract.items import URL_PATTERN
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.target import read_url
 

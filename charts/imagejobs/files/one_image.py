@@ -25,7 +25,7 @@ def square() -> bytes:
 
 
 def request(base: str) -> urllib.request.Request:
-    """Return the call that `curl -F image=@square.png -F width=32 BASE/api/resize` makes, with a wait of 60 s and the key in API_KEY, if there is one."""
+    """Return the call that `curl -F image=@square.png -F width=32 BASE/api/resize` makes, with a wait of 60 s, and API_KEY if there is one."""
     head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="square.png"\r\nContent-Type: image/png\r\n\r\n'
     tail = f'\r\n--{BOUNDARY}\r\nContent-Disposition: form-data; name="width"\r\n\r\n32\r\n--{BOUNDARY}--\r\n'
     headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}", "Prefer": "wait=60"}

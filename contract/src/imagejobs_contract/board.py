@@ -6,12 +6,13 @@ from typing import Any
 
 from imagejobs_contract import boardwrites, keys
 from imagejobs_contract.boardwrites import TOTAL
+from imagejobs_contract.counts import Counts
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.outcome import Outcome
 from imagejobs_contract.ports import Change
 from imagejobs_contract.redis_client import connect, translated
 from imagejobs_contract.redis_library import Redis
-from imagejobs_contract.status import Counts, State
+from imagejobs_contract.status import State
 from imagejobs_contract.streams import Fields, follow
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,8 @@ from imagejobs_contract.tasks import Task
 
 if TYPE_CHECKING:
     # Workers load nothing that they never touch: 20 ms.
-    from imagejobs_contract.imagejob import ImageJob, Spec
+    from imagejobs_contract.imagejob import ImageJob
+    from imagejobs_contract.spec import Spec
     from imagejobs_contract.status import State, Status
 
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from imagejobs_contract import limits
-from imagejobs_contract.counts import Counts as Counts
+from imagejobs_contract.counts import Counts
 from imagejobs_contract.outcome import Outcome
 from imagejobs_contract.times import parse_time, show_duration, show_time
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagejobs_contract.errors import Fault, Invalid
-from imagejobs_contract.imagejob import DNS_LABEL
 from imagejobs_contract.reader import Reader
+from imagejobs_contract.specbody import DNS_LABEL
 
 VARIABLE = "WEBHOOK_SECRETS"
 FOLDER_VARIABLE = "WEBHOOK_SECRETS_DIR"

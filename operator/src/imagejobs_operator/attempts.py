@@ -8,8 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from imagejobs_contract import limits, names
-from imagejobs_contract.imagejob import Execution, ImageJob, Spec
-from imagejobs_contract.status import Counts, State, Status
+from imagejobs_contract.counts import Counts
+from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.spec import Execution, Spec
+from imagejobs_contract.status import State, Status
 from imagejobs_operator.observed import Case, Presence, Rules
 
 

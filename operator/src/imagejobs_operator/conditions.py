@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from imagejobs_contract import layout, limits
+from imagejobs_contract.counts import Counts
 from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.status import Callback, CallbackState, Condition, ConditionType, Counts, Reason, State, Status
+from imagejobs_contract.status import Callback, CallbackState, Condition, ConditionType, Reason, State, Status
 from imagejobs_operator.attempts import wanted
 from imagejobs_operator.observed import Case, Results
 

@@ -7,10 +7,12 @@ from collections.abc import Iterable
 
 from imagejobs_contract import layout, sources
 from imagejobs_contract.errors import Fault, Invalid, NotFound
-from imagejobs_contract.imagejob import ImageJob, Item, Manifest
+from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.items import Item
 from imagejobs_contract.manifests import CONTENT_TYPE, item_lines, line_lengths
 from imagejobs_contract.ports import ObjectStore
 from imagejobs_contract.shards import Work, cut, offsets_json
+from imagejobs_contract.spec import Manifest
 
 JSON = "application/x-ndjson"
 JSON = "application/json"

@@ -9,9 +9,10 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from imagejobs_contract.counts import Counts
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.names import ANNOTATION_UPLOADS, JobKey
-from imagejobs_contract.status import CallbackState, Counts, State, Status
+from imagejobs_contract.status import CallbackState, State, Status
 from imagejobs_operator.callback import Answer
 from imagejobs_operator.observed import Past
 

@@ -10,9 +10,10 @@ from enum import StrEnum
 from typing import Any
 
 from imagejobs_contract import limits
+from imagejobs_contract.counts import Counts
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.status import Counts, Failure, Status
+from imagejobs_contract.status import Failure, Status
 from imagejobs_operator.callback import Answer
 
 

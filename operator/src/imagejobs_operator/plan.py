@@ -7,8 +7,9 @@ the questions is the order of precedence: deletion, end, cancel, deadline, suspe
 from datetime import datetime
 
 from imagejobs_contract.codes import Code
-from imagejobs_contract.imagejob import DeletionPolicy, ImageJob
+from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.names import FINALIZER
+from imagejobs_contract.spec import DeletionPolicy
 from imagejobs_contract.status import Reason, State, final_state
 from imagejobs_operator import actions, attempts, conditions, deadlines, plan_callback, plan_job, plan_pool, tally, writing
 from imagejobs_operator.actions import Action, Requeue

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imagejobs_contract import names, shards
-from imagejobs_contract.imagejob import ImageJob, Profile
+from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.origin import Origin, variables
 from imagejobs_contract.shards import Exit
+from imagejobs_contract.spec import Profile
 from imagejobs_operator.podshape import PodShape, Size
 
 TRIES_PER_SHARD = 5

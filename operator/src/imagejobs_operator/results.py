@@ -9,13 +9,14 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from imagejobs_contract import layout, limits
+from imagejobs_contract.counts import Counts
 from imagejobs_contract.errors import NotFound
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.manifests import CONTENT_TYPE, split_lines
 from imagejobs_contract.outcome import Outcome
 from imagejobs_contract.ports import ObjectStore
 from imagejobs_contract.shards import Slice, read_offsets
-from imagejobs_contract.status import Counts, summarise
+from imagejobs_contract.status import summarise
 from imagejobs_operator.actions import FillMissing
 from imagejobs_operator.observed import Results
 from imagejobs_operator.tally import standing

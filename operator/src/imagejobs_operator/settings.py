@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagejobs_contract import traces
-from imagejobs_contract.imagejob import DNS_NAME, Profile
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.reach import Reach
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.settings import HOST_PORT_URL, S3Settings, listen_address, read_limits, redis_url
+from imagejobs_contract.spec import Profile
+from imagejobs_contract.specbody import DNS_NAME
 from imagejobs_contract.webhooks import Secrets
 from imagejobs_operator.podshape import PodShape, Size, read_shape, read_sizes
 

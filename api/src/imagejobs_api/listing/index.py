@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 
 from imagejobs_api import states
 from imagejobs_contract import names
-from imagejobs_contract.imagejob import ImageJob, Manifest, Spec
+from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.names import JobKey
+from imagejobs_contract.spec import Manifest, Spec
 from imagejobs_contract.status import ConditionType, State
 
 Place = tuple[int, str]

@@ -16,7 +16,7 @@ from imagejobs_api.openapi.parameters import following
 from imagejobs_api.settings import MAX_WAIT_SECONDS, Settings
 from imagejobs_contract import limits
 from imagejobs_contract.codes import OF_AN_IMAGE, Code
-from imagejobs_contract.imagejob import URL_PATTERN
+from imagejobs_contract.items import URL_PATTERN
 from imagejobs_contract.options import Gravity
 
 TAG = "images"

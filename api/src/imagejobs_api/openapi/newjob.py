@@ -10,9 +10,11 @@ from imagejobs_api.openapi.options import MEANINGS
 from imagejobs_api.settings import Settings
 from imagejobs_contract import layout, limits
 from imagejobs_contract.codes import Code
-from imagejobs_contract.imagejob import DeletionPolicy, read_item, read_terms
+from imagejobs_contract.items import read_item
 from imagejobs_contract.options import NAMES, VARIANT_NAME, read_variant
 from imagejobs_contract.reader import Reader
+from imagejobs_contract.spec import DeletionPolicy
+from imagejobs_contract.specbody import read_terms
 
 _TERMS = {
     "parallelism": "Pods that run at once.",

@@ -10,9 +10,11 @@ from typing import Any, TypeVar
 from kubernetes.aio.client import ApiClient
 
 from imagejobs_contract.errors import Conflict, NotFound
-from imagejobs_contract.imagejob import ImageJob, Spec, spec_body
+from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.ports import Page, Seen
+from imagejobs_contract.spec import Spec
+from imagejobs_contract.specbody import spec_body
 from imagejobs_contract.status import State, Status
 from imagejobs_contract.stores import kubernetes_calls as calls
 from imagejobs_contract.stores import kubernetes_feed as watches

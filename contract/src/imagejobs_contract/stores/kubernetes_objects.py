@@ -6,8 +6,9 @@ from typing import Any
 
 from imagejobs_contract import names
 from imagejobs_contract.errors import Fault, Invalid, NotFound
-from imagejobs_contract.imagejob import DNS_LABEL, ImageJob
+from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.names import JobKey
+from imagejobs_contract.specbody import DNS_LABEL
 from imagejobs_contract.status import State
 
 

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from imagejobs_contract.errors import Invalid, NotFound
-from imagejobs_contract.imagejob import ImageJob, Spec
+from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.ports import Page, Seen
+from imagejobs_contract.spec import Spec
 from imagejobs_contract.status import State, Status
 from imagejobs_contract.stores import sqlite_reads, sqlite_writes
 from imagejobs_contract.stores.sqlite_feed import batches, feed

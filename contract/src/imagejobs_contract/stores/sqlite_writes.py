@@ -9,8 +9,10 @@ from dataclasses import replace
 
 from imagejobs_contract import names
 from imagejobs_contract.errors import AlreadyExists, Conflict, Fault, Invalid, NotFound
-from imagejobs_contract.imagejob import DNS_LABEL, ImageJob, Spec, immutable_changes, spec_body
+from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.names import JobKey
+from imagejobs_contract.spec import Spec, immutable_changes
+from imagejobs_contract.specbody import DNS_LABEL, spec_body
 from imagejobs_contract.status import Status
 from imagejobs_contract.stores.sqlite_reads import select
 from imagejobs_contract.times import show_time, utc_now
