@@ -94,6 +94,13 @@ def image_site(files: dict[str, bytes]) -> list[dict[str, Any]]:
     ]
 
 
+def pool_reaches(url: str) -> bool:
+    """Tell whether a pod of the pool gets an answer from there."""
+    program = f"import urllib.request; urllib.request.urlopen({url!r}, timeout=3)"
+    command = ["kubectl", "--namespace", NAMESPACE, "exec", f"deployment/{RELEASE}-pool", "--", "python", "-c", program]
+    return subprocess.run(command, capture_output=True, check=False, timeout=30).returncode == 0
+
+
 def finished(name: str, seconds: float = 120, namespace: str = NAMESPACE) -> dict[str, Any]:
     """Wait with kubectl until an ImageJob is finished, and return its status."""
     kubectl("wait", "--for=condition=Finished", f"--timeout={seconds:g}s", f"imagejob/{name}", namespace=namespace, timeout=seconds + 10)

@@ -66,4 +66,7 @@ def site(release: str) -> str:
     """The URL of a web server in the cluster that has `bridge-2725x2225.jpg`; the release may fetch from the services' network."""
     e2e.apply(*e2e.image_site({"bridge-2725x2225.jpg": e2e.photo()}))
     e2e.kubectl("wait", "--for=condition=Ready", "--timeout=60s", "pod/images")
-    return f"http://images.{e2e.NAMESPACE}.svc"
+    url = f"http://images.{e2e.NAMESPACE}.svc"
+    # A pod is ready before the node's rules lead a service's address to it.
+    e2e.until("the site can be reached from a worker", lambda: e2e.pool_reaches(f"{url}/bridge-2725x2225.jpg"))
+    return url
