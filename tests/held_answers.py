@@ -41,6 +41,13 @@ def check(request: httpx2.Request, answer: httpx2.Response, *, with_body: bool =
         _check_body(where, told.get("content", {}), answer)
 
 
+def check_message(message: Any) -> None:
+    """Fail unless a callback's message is as the document says."""
+    schema = whole()["webhooks"]["imagejob.finished"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    faults = [each.message for each in _validator(json.dumps(schema)).iter_errors(message)]
+    assert not faults, f"{faults} in {message}"
+
+
 def find(method: str, path: str) -> dict[str, Any] | None:
     """Return the operation of a request; None where the API has no such address or method."""
     for template, methods in whole()["paths"].items():

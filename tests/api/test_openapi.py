@@ -41,6 +41,11 @@ def test_every_route_is_in_the_document_and_every_call_of_the_document_is_a_rout
     assert {("get", path) for method, path in wired if method == "head"} <= told
 
 
+def test_callbacks_are_told_of_where_they_can_be_asked_for():
+    assert "webhooks" not in made()
+    assert all("imagejob.finished" in made(environ)["webhooks"] for environ in (SECRET, {"WEBHOOK_SECRETS_DIR": "/etc/hooks"}))
+
+
 def test_what_needs_no_key_is_what_the_gate_lets_through():
     public = {re.sub(r"\{\w+\}", "{id}", each.path) for each in routes() if each.is_public}
     assert {path for _, path, each in operations(made(CALLERS)) if "security" not in each} == public

@@ -1,6 +1,7 @@
 """One callback, sent for real to a receiver on loopback that checks it with the Standard Webhooks library."""
 
 import asyncio
+import json
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,9 +11,11 @@ from typing import Any
 
 import pytest
 
+import held_answers
 from hook_receiver import OLD_SECRET, SECRET, Receiver, receiver
 from imagejobs_contract import limits
 from imagejobs_contract.answer import Head
+from imagejobs_contract.codes import Code
 from imagejobs_contract.counts import Counts
 from imagejobs_contract.guard import Guard
 from imagejobs_contract.imagejob import ImageJob
@@ -142,13 +145,31 @@ def test_an_answer_that_is_none_is_a_failure(answer: bytes) -> None:
     assert asyncio.run(run())[0] is End.FAILED
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {
+            "outcomes": (outcome(0, code=Code.CORRUPT_IMAGE),),
+            "failures": (Failure("a.jpg", "corrupt_image", "cut"),),
+            "failure_codes": ("corrupt_image",),
+        },
+        {"outcomes": (), "started": None, "duration_seconds": None, "state": State.CANCELLED},
+    ],
+    ids=["succeeded", "failed", "cancelled"],
+)
+def test_the_message_is_as_the_api_s_document_has_it(changes: dict[str, Any]) -> None:
+    held_answers.check_message(json.loads(callback.body(job("https://example.org/", **changes), "")))
+
+
 def test_no_body_is_larger_than_64_kib() -> None:
     outputs = tuple(OutputFile(f"v{n}", "k" * 1024, 1, 1, outcome(0).outputs[0].format, 1) for n in range(limits.MAX_VARIANTS))
     outcomes = tuple(replace(outcome(n), name="写" * 255, outputs=outputs) for n in range(limits.MAX_STATUS_OUTCOMES))
     failures = tuple(Failure("写" * 255, "corrupt_image", "写" * 256) for _ in range(limits.MAX_STATUS_FAILURES))
     body = callback.body(job("https://example.org/", outcomes=outcomes, failures=failures), "https://images.example.org/" + "p" * 470)
     assert len(body) <= callback.MAX_BODY_BYTES
-    assert b'"images":null' in body
+    held_answers.check_message(json.loads(body))
+    assert json.loads(body)["data"]["images"] is None
 
 
 def test_each_try_says_the_same() -> None:

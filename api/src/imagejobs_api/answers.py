@@ -5,10 +5,10 @@ from typing import Literal, TypedDict
 
 from imagejobs_api import links, states
 from imagejobs_api.errors import ErrorBody, error_body
-from imagejobs_api.fields import Count, Pixels, Url
 from imagejobs_api.links import Links
 from imagejobs_contract import names
 from imagejobs_contract.errors import ImageFailed
+from imagejobs_contract.fields import Count, Pixels, Url
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.options import Format
 from imagejobs_contract.outcome import Outcome

@@ -9,11 +9,11 @@ from falcon.asgi import Response
 from imagejobs_api import states
 from imagejobs_api.connection import Request
 from imagejobs_api.errors import ErrorBody
-from imagejobs_api.fields import Count, Percent
 from imagejobs_api.live import LiveBoard
 from imagejobs_api.lookup import Found, find
 from imagejobs_api.outcomes import Outcomes
 from imagejobs_contract.counts import Counts
+from imagejobs_contract.fields import Count, Percent
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.outcome import Outcome
 from imagejobs_contract.ports import JobStore

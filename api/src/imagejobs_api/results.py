@@ -13,11 +13,11 @@ from falcon.asgi import Response
 from imagejobs_api import jsontext, links, outcomes, paging, states
 from imagejobs_api.connection import Request, is_gone, until_disconnected
 from imagejobs_api.errors import ErrorBody
-from imagejobs_api.fields import Count, Pixels, Url
 from imagejobs_api.links import Links
 from imagejobs_api.lookup import find_job
 from imagejobs_api.outcomes import Outcomes
 from imagejobs_contract import limits, names
+from imagejobs_contract.fields import Count, Pixels, Url
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.options import Format
 from imagejobs_contract.outcome import Outcome, OutputFile

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Required, TypedDict, cast
 
-from imagejobs_api.fields import Count, Pixels
+from imagejobs_contract.fields import Count, Pixels
 from imagejobs_contract.items import item_body
 from imagejobs_contract.options import NAMES, Fit, Format, Gravity, MaxSizeBy, NoFace, Variant
 from imagejobs_contract.spec import DeletionPolicy, Execution, Spec

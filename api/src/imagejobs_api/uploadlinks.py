@@ -14,11 +14,11 @@ from falcon.asgi import Response
 from imagejobs_api import jsonbody
 from imagejobs_api.connection import Request
 from imagejobs_api.errors import Problem
-from imagejobs_api.fields import Count, Time, Url
 from imagejobs_api.uploadrequest import NewFile, PartUpload, read_files, read_part_upload
 from imagejobs_contract import layout, limits, names, sources
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Conflict, NotFound
+from imagejobs_contract.fields import Count, Time, Url
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.ports import LinkSigner, ObjectStore, PartUploads
 from imagejobs_contract.times import show_time

@@ -7,15 +7,15 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from imagejobs_contract import names
+from imagejobs_contract.finished import EVENT, FinishedBody, FinishedImageBody, FinishedJobBody
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.outcome import Outcome
 from imagejobs_contract.status import Callback
 from imagejobs_contract.times import show_time
 
-EVENT = "imagejob.finished"
 MAX_BODY_BYTES = 64 * 1024
 """Larger ones are sent without what can be asked for."""
 
@@ -79,19 +79,19 @@ def body(job: ImageJob, public_url: str) -> bytes:
     data = _facts(job, f"{public_url}/api/jobs/{job.key.name}")
     whole = _dumped(job, data)
     # 16 images may have 16 results each, with keys of 1 kB.
-    return whole if len(whole) <= MAX_BODY_BYTES else _dumped(job, data | {"images": None})
+    return whole if len(whole) <= MAX_BODY_BYTES else _dumped(job, {**data, "images": None})
 
 
-def _dumped(job: ImageJob, data: dict[str, Any]) -> bytes:
-    message = {"type": EVENT, "timestamp": _time(job.status.completed), "data": data}
+def _dumped(job: ImageJob, data: FinishedJobBody) -> bytes:
+    message: FinishedBody = {"type": EVENT, "timestamp": _time(job.status.completed), "data": data}
     return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _facts(job: ImageJob, url: str) -> dict[str, Any]:
+def _facts(job: ImageJob, url: str) -> FinishedJobBody:
     status, counts = job.status, job.status.counts
     return {
         "job_id": job.key.name,
-        "state": status.state.value,
+        "state": status.state,
         "total": counts.total,
         "done": counts.done,
         "failed": counts.failed,
@@ -110,20 +110,20 @@ def _facts(job: ImageJob, url: str) -> dict[str, Any]:
     }
 
 
-def _image(job: ImageJob, outcome: Outcome) -> dict[str, Any]:
+def _image(job: ImageJob, outcome: Outcome) -> FinishedImageBody:
     return {
         "job_id": names.sub_job_id(job.key.name, outcome.index),
         "name": outcome.name,
-        "state": outcome.state.value,
+        "state": outcome.state,
         "bytes_in": outcome.bytes_in,
         "outputs": [
             {
-                "variant": each.variant, "key": each.key, "width": each.width, "height": each.height, "format": each.format.value,
+                "variant": each.variant, "key": each.key, "width": each.width, "height": each.height, "format": each.format,
                 "bytes": each.bytes, "kept_original": each.kept_original,
             }
             for each in outcome.outputs
         ],
-        "error": {"code": outcome.code.value, "message": outcome.message} if outcome.code else None,
+        "error": {"code": outcome.code, "message": outcome.message} if outcome.code else None,
     }  # fmt: skip
 
 

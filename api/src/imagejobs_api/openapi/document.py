@@ -3,7 +3,7 @@
 from importlib.metadata import version
 
 from imagejobs_api.errors import ProblemBody
-from imagejobs_api.openapi import images, jobs, progress, service, uploads
+from imagejobs_api.openapi import images, jobs, progress, service, uploads, webhooks
 from imagejobs_api.openapi.asked import Schema
 from imagejobs_api.openapi.headers import ANSWERED, header_object
 from imagejobs_api.openapi.writer import Writer
@@ -38,6 +38,7 @@ def document(settings: Settings) -> Schema:
     paths: dict[str, Schema] = {}
     for each in (operation for group in GROUPS for operation in group.operations(settings, writer.components)):
         paths.setdefault(each.path, {})[each.method] = writer.operation(each)
+    called = {"webhooks": webhooks.webhooks(writer.components)} if settings.callbacks_signed or settings.callers_secrets else {}
     headers = {name: header_object(name) for name in ANSWERED}
     components = {"schemas": writer.components.schemas(), "responses": writer.responses, "headers": headers}
     return {
@@ -46,6 +47,7 @@ def document(settings: Settings) -> Schema:
         "servers": [{"url": settings.public_url or "/"}],
         "tags": [{"name": name, "description": description} for name, description in TAGS.items()],
         "paths": paths,
+        **called,
         "components": components | ({"securitySchemes": {KEY: _SCHEME}} if with_keys else {}),
     }
 

@@ -1,4 +1,4 @@
-"""Types of the fields that answers have, with what JSON Schema knows of them and Python does not."""
+"""Types of the fields that bodies have which are written here, with what JSON Schema knows of them and Python does not."""
 
 from dataclasses import dataclass
 from typing import Annotated
