@@ -28,7 +28,9 @@ from imagejobs_contract.stores.sqlite import SqliteStore
 WRITER = r"""
     import asyncio, sys
     from pathlib import Path
-    from imagejobs_contract.imagejob import ImageJob, Item, Spec
+    from imagejobs_contract.imagejob import ImageJob
+    from imagejobs_contract.items import Item
+    from imagejobs_contract.spec import Spec
     from imagejobs_contract.names import JobKey
     from imagejobs_contract.stores.sqlite import SqliteStore
 
