@@ -82,10 +82,10 @@ def s3_environ(settings: S3Settings) -> dict[str, str]:
 @asynccontextmanager
 async def worker(redis_url: str, outcome: Callable[[int, int], Outcome], most: int = 10**6) -> AsyncIterator[list[int]]:
     """Run a worker that ends every task as the script says, at most so many; yield the indexes it did."""
-    queue, did = RedisTaskQueue(redis_url), list[int]()
+    queue, did, over = RedisTaskQueue(redis_url), list[int](), asyncio.Event()
 
     async def run() -> None:
-        while len(did) < most:
+        while len(did) < most and not over.is_set():
             lease = await queue.take("script", 0.2)
             if lease and await queue.finish("script", lease, outcome(lease.task.index, lease.task.attempt)):
                 did.append(lease.task.index)
@@ -94,6 +94,7 @@ async def worker(redis_url: str, outcome: Callable[[int, int], Outcome], most: i
     try:
         yield did
     finally:
+        over.set()  # a cancellation alone may be lost where an answer comes in the same moment (`asyncio.wait_for` before Python 3.12)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         await queue.close()
