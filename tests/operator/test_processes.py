@@ -125,6 +125,25 @@ def test_a_shard_that_was_lost_is_tried_again_and_poison_is_not(folder: Path) ->
     assert sorted(begun(folder)) == ["0", "0", "0", "1", "2"]
 
 
+def test_a_shard_whose_process_cannot_be_started_now_is_tried_again(folder: Path) -> None:
+    program = folder / "program"
+
+    async def whole() -> Child:
+        jobs = ProcessJobs((str(program),), {"FOLDER": str(folder)}, 2, utc_now)
+        await jobs.create(JOB, 1, 4)
+        await asyncio.sleep(0.05)
+        program.with_suffix(".new").write_text(f"#!{sys.executable} -S\n{SCRIPT}")
+        program.with_suffix(".new").chmod(0o755)
+        program.with_suffix(".new").rename(program)
+        try:
+            return await ended(jobs)
+        finally:
+            await jobs.close()
+
+    assert asyncio.run(whole()).ended is End.COMPLETE
+    assert sorted(begun(folder)) == ["0", "1", "2", "3"]
+
+
 def test_a_shard_that_never_ends_well_is_given_up(folder: Path) -> None:
     (folder / "0").write_text("1 " * 20)
 

@@ -6,7 +6,9 @@ Nothing is remembered: after a restart no Job is there, the plan creates it agai
 import asyncio
 import ctypes
 import logging
+import os
 import signal
+import subprocess
 import sys
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
@@ -78,7 +80,6 @@ class ProcessJobs:
         command: The worker program, as it does one shard.
         environ: Its variables, but for those that say which shard.
         most: Processes of all Jobs at once.
-        tell: Is told of each job of which something ended.
     """
 
     def __init__(self, command: Sequence[str], environ: Mapping[str, str], most: int, clock: Clock) -> None:
@@ -91,7 +92,7 @@ class ProcessJobs:
         self._tell: Tell = lambda key: None
 
     def tell(self, tell: Tell) -> None:
-        """Say who is told that something ended."""
+        """Say who is told of each job of which something ended."""
         self._tell = tell
 
     async def look(self, job: ImageJob, attempt: int) -> Child:
@@ -161,10 +162,15 @@ class ProcessJobs:
             self._tell(run.job.key)
 
     async def _process(self, run: _Run, shard: int) -> int:
-        process = await asyncio.create_subprocess_exec(
-            *self._command, env={**self._environ, **_variables(run.job, run.attempt, shard)}, stdin=asyncio.subprocess.DEVNULL,
-            preexec_fn=_die_with_parent,
-        )  # fmt: skip
+        """Return how a shard's process ended; one that could not be started, for want of memory or processes, counts as a try."""
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._command, env={**self._environ, **_variables(run.job, run.attempt, shard)}, stdin=asyncio.subprocess.DEVNULL,
+                preexec_fn=_die_with_parent,
+            )  # fmt: skip
+        except (OSError, subprocess.SubprocessError) as ex:
+            log.error("a shard cannot be started", extra=about(run.job) | {"shard": shard, "reason": str(ex)})
+            return os.EX_OSERR
         run.active[shard] = process
         if run.stopped:  # while it was being started
             process.terminate()
