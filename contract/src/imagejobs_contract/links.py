@@ -9,9 +9,9 @@ import hmac
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
 from urllib.parse import quote, urlsplit
 
+from imagejobs_contract import boto
 from imagejobs_contract.ports import LinkSigner
 from imagejobs_contract.settings import S3Settings
 from imagejobs_contract.times import utc_now
@@ -79,7 +79,7 @@ class BotoSigner:
 
     def __init__(self, settings: S3Settings) -> None:
         self._bucket = settings.bucket
-        self._client = _client(settings)
+        self._client = boto.client(settings, settings.public_endpoint, signature_version="s3v4")
 
     def get_link(self, key: str, *, seconds: int, content_type: str, file_name: str) -> str:
         """Return a link that anybody can GET for a time, with that type and file name.
@@ -134,20 +134,3 @@ def _day_key(secret: str, *scope: str) -> bytes:
 
 def _hmac(key: bytes, text: str) -> bytes:
     return hmac.digest(key, text.encode(), "sha256")
-
-
-def _client(settings: S3Settings) -> Any:
-    # Here, as it takes 0.3 s that programs without links need not spend.
-    import boto3
-    from botocore.config import Config
-
-    style = "path" if settings.path_style else "virtual"
-    return boto3.client(
-        "s3",
-        endpoint_url=settings.public_endpoint or None,
-        region_name=settings.region,
-        aws_access_key_id=settings.access_key_id or None,
-        aws_secret_access_key=settings.secret_access_key or None,
-        # Without the last, links to PUT hold the checksum of an empty body.
-        config=Config(signature_version="s3v4", s3={"addressing_style": style}, request_checksum_calculation="when_required"),
-    )

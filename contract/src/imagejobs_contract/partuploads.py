@@ -1,12 +1,13 @@
 """Multipart uploads that clients fill by signed links: begun, completed and aborted here, with boto3, as obstore keeps its own to itself.
 
-boto3 takes 0.3 s and 30 MB, so it is imported with the first of them. It blocks: each call runs in a thread, for `REQUEST_SECONDS` a try.
+The client is made with the first of them. It blocks: each call runs in a thread, for `REQUEST_SECONDS` a try.
 """
 
 import asyncio
 from functools import cache
 from typing import Any
 
+from imagejobs_contract import boto
 from imagejobs_contract.errors import Conflict, Misconfigured, NotFound, Unavailable
 from imagejobs_contract.settings import S3Settings
 
@@ -14,6 +15,7 @@ CONNECT_SECONDS = 3
 REQUEST_SECONDS = 20
 MOST_PARTS = 1000
 """Told by S3 in one answer; of each upload."""
+_OPTIONS = {"connect_timeout": CONNECT_SECONDS, "read_timeout": REQUEST_SECONDS, "retries": {"total_max_attempts": 3, "mode": "standard"}}
 _MISSING = frozenset({"NoSuchUpload", "NoSuchKey", "404"})
 _DENIED = frozenset({"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "NoSuchBucket"})
 _PARTS = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall"})
@@ -24,7 +26,7 @@ class BotoPartUploads:
 
     def __init__(self, settings: S3Settings) -> None:
         self._bucket = settings.bucket
-        self._client = cache(lambda: _client(settings))
+        self._client = cache(lambda: boto.client(settings, settings.endpoint, **_OPTIONS))
 
     async def begin(self, key: str, content_type: str) -> str:
         """Return the id of a new upload."""
@@ -75,20 +77,3 @@ def _translated(code: str, key: str) -> NotFound | Conflict | Misconfigured | Un
     if code in _DENIED:
         return Misconfigured(f"S3 refuses {key}: {code}")
     return Unavailable(f"S3 did not answer well for {key}: {code}")
-
-
-def _client(settings: S3Settings) -> Any:
-    import boto3
-    from botocore.config import Config
-
-    return boto3.client(
-        "s3",
-        endpoint_url=settings.endpoint or None,
-        region_name=settings.region,
-        aws_access_key_id=settings.access_key_id or None,
-        aws_secret_access_key=settings.secret_access_key or None,
-        config=Config(
-            connect_timeout=CONNECT_SECONDS, read_timeout=REQUEST_SECONDS, retries={"total_max_attempts": 3, "mode": "standard"},
-            s3={"addressing_style": "path" if settings.path_style else "virtual"}, request_checksum_calculation="when_required",
-        ),
-    )  # fmt: skip

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import boto3
-import botocore.config
 import botocore.exceptions
 
 from imagejobs_api.bucket import rules
+from imagejobs_contract import boto
 from imagejobs_contract.errors import Misconfigured, Unavailable
 from imagejobs_contract.settings import S3Settings
 
@@ -18,22 +17,7 @@ _AWS_DEFAULT_REGION = "us-east-1"
 
 def client(s3: S3Settings) -> Any:
     """Return a client that gives up after about 20 s."""
-    config = botocore.config.Config(
-        connect_timeout=4,
-        read_timeout=8,
-        retries={"total_max_attempts": 3, "mode": "standard"},
-        s3={"addressing_style": "path" if s3.path_style else "virtual"},
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-    )
-    return boto3.client(
-        "s3",
-        endpoint_url=s3.endpoint or None,
-        region_name=s3.region,
-        aws_access_key_id=s3.access_key_id or None,
-        aws_secret_access_key=s3.secret_access_key or None,
-        config=config,
-    )
+    return boto.client(s3, s3.endpoint, connect_timeout=4, read_timeout=8, retries={"total_max_attempts": 3, "mode": "standard"})
 
 
 def set_up(s3_client: Any, s3: S3Settings, upload_days: int) -> None:
