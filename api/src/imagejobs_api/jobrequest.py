@@ -17,7 +17,7 @@ from imagejobs_contract.guard import Guard
 from imagejobs_contract.items import KEY_PATTERN, Item, read_item
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.spec import Spec
-from imagejobs_contract.specbody import SPEC_FIELDS, read_terms
+from imagejobs_contract.specbody import SPEC_FIELDS, read_listing, read_terms
 from imagejobs_contract.target import read_url
 
 CHOICES = ("items", "prefix", "manifest")
@@ -169,9 +169,7 @@ def _manifest(reader: Reader, rights: Rights) -> Listing | None:
     child = reader.child("manifest")
     if child is None:
         return None
-    child.unknown(("key", "count"))
-    key = child.text("key", limits.MAX_KEY, None, KEY_PATTERN, "an S3 key")
-    count = child.integer("count", 1, limits.MAX_MANIFEST_ITEMS)
+    key, count = read_listing(child)
     if not child.has("key"):
         child.fault("key", "is missing")
     if key is None:

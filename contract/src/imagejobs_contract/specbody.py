@@ -74,6 +74,13 @@ def spec_body(spec: Spec) -> dict[str, Any]:
     return body
 
 
+def read_listing(reader: Reader) -> tuple[str | None, int | None]:
+    """Read key and count of `manifest`, as far as they are given; faults go to the reader."""
+    reader.unknown(("key", "count"))
+    key = reader.text("key", limits.MAX_KEY, None, KEY_PATTERN, "an S3 key")
+    return key, reader.integer("count", 1, limits.MAX_MANIFEST_ITEMS)
+
+
 def _set(body: dict[str, Any], name: str, value: object, default: object) -> None:
     if value != default:
         body[name] = value
@@ -89,9 +96,7 @@ def _manifest(reader: Reader) -> Manifest | None:
     child = reader.child("manifest")
     if child is None:
         return None
-    child.unknown(("key", "count"))
-    key = child.text("key", limits.MAX_KEY, None, KEY_PATTERN, "an S3 key")
-    count = child.integer("count", 1, limits.MAX_MANIFEST_ITEMS)
+    key, count = read_listing(child)
     for name, value in (("key", key), ("count", count)):
         if not child.has(name):
             child.fault(name, "is missing")
