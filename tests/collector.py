@@ -5,9 +5,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from loopback_http import Post, posts_taken
 
 WAIT_SECONDS = 20.0
 
@@ -72,35 +73,18 @@ def collector() -> Iterator[Collector]:
     it = Collector()
     it.gate.set()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            assert self.path == "/v1/traces"
-            body = self.rfile.read(int(self.headers["content-length"]))
-            it.gate.wait(WAIT_SECONDS)
-            if it.status == 200:
-                it.take(body)
-            try:
-                self.send_response(it.status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-            except ConnectionError:
-                pass
+    def take(post: Post) -> tuple[int, dict[str, str]]:
+        assert post.path == "/v1/traces"
+        it.gate.wait(WAIT_SECONDS)
+        if it.status == 200:
+            it.take(post.body)
+        return it.status, {}
 
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads, server.block_on_close = True, False
-    it.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield it
-    finally:
-        it.gate.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with posts_taken(take) as it.port:
+        try:
+            yield it
+        finally:
+            it.gate.set()
 
 
 def _told(program: str, span) -> Told:

@@ -5,10 +5,11 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from standardwebhooks import Webhook, WebhookVerificationError
+
+from loopback_http import Post, posts_taken
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OLD_SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
@@ -73,31 +74,13 @@ def receiver() -> Iterator[Receiver]:
     """A running receiver."""
     it = Receiver()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            data = self.rfile.read(int(self.headers["content-length"]))
-            status = it.take({name.lower(): value for name, value in self.headers.items()}, data)
-            try:
-                self.send_response(status)
-                if it.location:
-                    self.send_header("Location", it.location)
-                if it.retry_after:
-                    self.send_header("Retry-After", it.retry_after)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-            except ConnectionError:
-                pass
+    def take(post: Post) -> tuple[int, dict[str, str]]:
+        status = it.take(dict(post.headers), post.body)
+        optional = {"Location": it.location, "Retry-After": it.retry_after}
+        return status, {name: value for name, value in optional.items() if value}
 
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads, server.block_on_close = True, False
-    it.port = server.server_port
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield it
-    it.gate.set()
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with posts_taken(take) as it.port:
+        try:
+            yield it
+        finally:
+            it.gate.set()
