@@ -15,6 +15,7 @@ from imagejobs_contract.names import JobKey
 from imagejobs_contract.outcome import Outcome
 from imagejobs_contract.ports import Change, ObjectFacts
 from imagejobs_contract.status import Status
+from imagejobs_contract.statusbody import read_status, status_body
 from imagejobs_contract.tasks import Task
 from imagejobs_operator.actions import Emit
 from imagejobs_operator.observed import Child, End, Presence
@@ -92,11 +93,11 @@ class Store:
             raise NotFound
         if there.resource_version != job.resource_version:
             raise Conflict
-        if status.to_body() == there.status.to_body():
+        if status_body(status) == status_body(there.status):
             return there
         self.writes.append(f"status {status.state}")
         # As the API server keeps it: whole seconds, only known fields.
-        kept = self._keep(replace(there, status=Status.from_body(status.to_body())))
+        kept = self._keep(replace(there, status=read_status(status_body(status))))
         self.faults.after()
         return kept
 

@@ -17,6 +17,7 @@ from imagejobs_contract.imagejob import ImageJob, Unreadable
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.spec import DeletionPolicy, Execution, Manifest, Output, Spec
 from imagejobs_contract.status import ConditionType, Reason, State, Status
+from imagejobs_contract.statusbody import read_status, status_body
 from imagejobs_operator.observed import Child, Observed, Presence, Rules
 from imagejobs_operator.plan import plan
 from operator_fakes import Running
@@ -214,7 +215,7 @@ def test_11_counts_come_from_facts(world: World) -> None:
 )
 def test_12_strange_stored_objects_stop_nothing(world: World, status: dict[str, Any]) -> None:
     job = world.create(spec(500, execution=Execution.POOL))
-    world.store.jobs[KEY] = replace(job, status=Status.from_body(status))
+    world.store.jobs[KEY] = replace(job, status=read_status(status))
     world.store.versions[KEY].append(world.store.jobs[KEY])
     assert world.settle().counts.succeeded == 500
 
@@ -225,7 +226,7 @@ def test_12_a_spec_that_cannot_be_read_is_refused_by_name(world: World) -> None:
     body["spec"]["items"] = [{"name": "a.jpg", "key": "x/1"}, {"name": "a.png", "key": "x/2"}]
 
     async def get(_: JobKey) -> ImageJob:
-        return ImageJob.from_body(body | {"status": world.status().to_body()})
+        return ImageJob.from_body(body | {"status": status_body(world.status())})
 
     world.store.get = get  # type: ignore[method-assign]
     world.look()
@@ -456,7 +457,7 @@ def test_20_objects_of_this_release_can_be_taken_over(world: World) -> None:
         "queuedTime": "2026-11-24T12:00:00Z", "startTime": "2026-11-24T12:00:01Z",
         "conditions": [{"type": "Accepted", "status": "True", "reason": "Accepted", "message": "", "lastTransitionTime": "2026-11-24T12:00:00Z"}],
     }  # fmt: skip
-    world.store.jobs[KEY] = replace(job, status=Status.from_body(body))
+    world.store.jobs[KEY] = replace(job, status=read_status(body))
     world.store.versions[KEY].append(world.store.jobs[KEY])
     assert world.settle().state is State.SUCCEEDED
 

@@ -14,6 +14,7 @@ from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.spec import Execution
 from imagejobs_contract.status import ConditionType, Reason, State, Status
+from imagejobs_contract.statusbody import read_status, status_body
 from imagejobs_operator import actions, conditions, tally
 from imagejobs_operator.actions import Action
 from imagejobs_operator.observed import Case, Child, End, Observed, Presence, Results, Rules
@@ -148,7 +149,7 @@ def test_a_status_that_was_written_is_not_written_again() -> None:
     for job, seen, rules in itertools.islice(everything(), 0, None, 7):
         todo = plan(job, seen, NOW, rules)
         for write in of(actions.WriteStatus, todo):
-            status = Status.from_body(write.status.to_body())  # type: ignore[attr-defined]
+            status = read_status(status_body(write.status))  # type: ignore[attr-defined]
             again = plan(replace(job, status=status), seen, NOW, rules)
             rewritten = of(actions.WriteStatus, again)
             # A Job that was just created is not in `seen`; an end may be followed by the next attempt.

@@ -15,6 +15,7 @@ from imagejobs_contract.reader import Reader
 from imagejobs_contract.spec import Spec
 from imagejobs_contract.specbody import read_spec, spec_body
 from imagejobs_contract.status import Status
+from imagejobs_contract.statusbody import read_status, status_body
 from imagejobs_contract.times import parse_time, show_time
 
 
@@ -76,7 +77,7 @@ class ImageJob:
             labels=dict(meta.get("labels") or {}),
             annotations=dict(meta.get("annotations") or {}),
             finalizers=tuple(meta.get("finalizers") or ()),
-            status=Status.from_body(body.get("status")),
+            status=read_status(body.get("status")),
         )
         if reader.faults:
             raise Unreadable(reader.faults, replace(job, spec=Spec()))
@@ -95,7 +96,7 @@ class ImageJob:
         }
         meta |= {name: value for name, value in optional.items() if value}
         body = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": meta, "spec": spec_body(self.spec)}
-        status = self.status.to_body()
+        status = status_body(self.status)
         return body | {"status": status} if status else body
 
 

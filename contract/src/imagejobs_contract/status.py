@@ -1,18 +1,13 @@
-"""The status of an ImageJob: states, conditions, reasons, counts; and how counts become a final state (pure).
+"""The status of an ImageJob: states, conditions, reasons, counts; and how counts become a final state (pure). Only the operator writes it."""
 
-Only the operator writes it. Reading is lenient: what cannot be understood is left out, never raised.
-"""
-
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from imagejobs_contract import limits
 from imagejobs_contract.counts import Counts
 from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.times import parse_time, show_duration, show_time
 
 
 class State(StrEnum):
@@ -186,68 +181,6 @@ class Status:
         """Return the status without that condition."""
         return replace(self, conditions=tuple(each for each in self.conditions if each.type != kind))
 
-    def to_body(self) -> dict[str, Any]:
-        """Return `.status` as the CRD has it; {} for a job no operator has seen.
-
-        `progress` and `duration` are for kubectl's columns, and never read.
-        """
-        if self == Status():
-            return {}
-        counts = self.counts
-        body: dict[str, Any] = {
-            "observedGeneration": self.observed_generation,
-            "state": self.state.value,
-            "conditions": [_condition_body(each) for each in self.conditions],
-            "items": {name: getattr(counts, name) for name in ("total", "active", "succeeded", "failed")},
-            "progressPercent": counts.percent,
-            "progress": f"{counts.percent}%",
-            "attempt": self.attempt,
-            "estimatedRemainingSeconds": self.estimated_remaining_seconds,
-            "failures": [{"name": each.name, "code": each.code, "message": each.message} for each in self.failures],
-            "failureCodes": list(self.failure_codes),
-            "results": {"key": self.results_key, "bytesIn": self.bytes_in, "bytesOut": self.bytes_out},
-            "outcomes": [each.to_body() for each in self.outcomes],
-            "job": {"name": self.job_name, "shards": self.shards} if self.job_name else None,
-            "queuedTime": show_time(self.queued) if self.queued else None,
-            "startTime": show_time(self.started) if self.started else None,
-            "completionTime": show_time(self.completed) if self.completed else None,
-            "durationSeconds": self.duration_seconds,
-            "duration": None if self.duration_seconds is None else show_duration(self.duration_seconds),
-            "callback": _callback_body(self.callback) if self.callback else None,
-        }
-        return {name: value for name, value in body.items() if value is not None and value != []}
-
-    @classmethod
-    def from_body(cls, body: object) -> "Status":
-        """Read `.status`; what is not understood is left out."""
-        if not isinstance(body, Mapping):
-            return cls()
-        items, results, job = _mapping(body, "items"), _mapping(body, "results"), _mapping(body, "job")
-        codes = body.get("failureCodes")
-        return cls(
-            observed_generation=_int(body, "observedGeneration"),
-            state=_state(body.get("state")),
-            conditions=tuple(filter(None, map(_condition, _list(body, "conditions")))),
-            counts=Counts(*(_int(items, name) for name in ("total", "active", "succeeded", "failed"))),
-            estimated_remaining_seconds=_optional_int(body, "estimatedRemainingSeconds"),
-            failures=tuple(
-                Failure(str(each.get("name", "")), str(each.get("code", "")), str(each.get("message", ""))) for each in _list(body, "failures")
-            ),
-            failure_codes=tuple(map(str, codes)) if isinstance(codes, list) else (),
-            results_key=results.get("key"),
-            bytes_in=_int(results, "bytesIn"),
-            bytes_out=_int(results, "bytesOut"),
-            outcomes=tuple(filter(None, map(_outcome, _list(body, "outcomes")))),
-            job_name=job.get("name"),
-            shards=_int(job, "shards"),
-            attempt=_int(body, "attempt"),
-            queued=parse_time(body.get("queuedTime")),
-            started=parse_time(body.get("startTime")),
-            completed=parse_time(body.get("completionTime")),
-            duration_seconds=_optional_int(body, "durationSeconds"),
-            callback=_callback(_mapping(body, "callback")),
-        )
-
 
 _ORDER = tuple(ConditionType)
 
@@ -268,82 +201,3 @@ def summarise(outcomes: Iterable[Outcome]) -> tuple[tuple[Failure, ...], tuple[s
     failed = sorted((each for each in outcomes if not each.succeeded), key=lambda each: each.index)
     first = tuple(Failure(each.name or str(each.index), str(each.code), each.message[:256]) for each in failed[: limits.MAX_STATUS_FAILURES])
     return first, tuple(sorted({str(each.code) for each in failed}))
-
-
-def _condition_body(condition: Condition) -> dict[str, Any]:
-    return {
-        "type": condition.type.value,
-        "status": "True" if condition.status else "False",
-        "reason": condition.reason.value,
-        "message": condition.message,
-        "lastTransitionTime": show_time(condition.since) if condition.since else "1970-01-01T00:00:00Z",
-        "observedGeneration": condition.observed_generation,
-    }
-
-
-def _condition(body: Mapping[str, Any]) -> Condition | None:
-    try:
-        return Condition(
-            type=ConditionType(body.get("type", "")),
-            status=body.get("status") == "True",
-            reason=Reason(body.get("reason", "")),
-            message=str(body.get("message", "")),
-            since=parse_time(body.get("lastTransitionTime")),
-            observed_generation=_int(body, "observedGeneration"),
-        )
-    except ValueError:
-        return None
-
-
-def _callback_body(callback: Callback) -> dict[str, Any]:
-    body = {
-        "state": callback.state.value,
-        "attempt": callback.attempt,
-        "repeats": callback.repeats,
-        "tries": callback.tries,
-        "sinceTime": show_time(callback.since) if callback.since else None,
-        "nextTime": show_time(callback.next) if callback.next else None,
-    }
-    return {name: value for name, value in body.items() if value is not None}
-
-
-def _callback(body: Mapping[str, Any]) -> Callback | None:
-    try:
-        state = CallbackState(str(body.get("state")))
-    except ValueError:
-        return None
-    times = parse_time(body.get("sinceTime")), parse_time(body.get("nextTime"))
-    return Callback(state, _int(body, "attempt"), _int(body, "repeats"), _int(body, "tries"), *times)
-
-
-def _outcome(body: Mapping[str, Any]) -> Outcome | None:
-    try:
-        return Outcome.from_body(body)
-    except ValueError:
-        return None
-
-
-def _state(value: object) -> State:
-    try:
-        return State(str(value))
-    except ValueError:
-        return State.PENDING
-
-
-def _mapping(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = body.get(name)
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(body: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    value = body.get(name)
-    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
-
-
-def _int(body: Mapping[str, Any], name: str) -> int:
-    return _optional_int(body, name) or 0
-
-
-def _optional_int(body: Mapping[str, Any], name: str) -> int | None:
-    value = body.get(name)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -16,6 +16,7 @@ from imagejobs_contract.ports import Page, Seen
 from imagejobs_contract.spec import Spec
 from imagejobs_contract.specbody import spec_body
 from imagejobs_contract.status import State, Status
+from imagejobs_contract.statusbody import status_body
 from imagejobs_contract.stores import kubernetes_calls as calls
 from imagejobs_contract.stores import kubernetes_feed as watches
 from imagejobs_contract.stores import kubernetes_objects as objects
@@ -60,7 +61,7 @@ class KubernetesStore:
 
     async def put_status(self, job: ImageJob, status: Status) -> ImageJob:
         """Write the status if the job did not change; one that says the same is not written. See `ports.JobStore`."""
-        patch = objects.merge_patch(job.status.to_body(), status.to_body())
+        patch = objects.merge_patch(status_body(job.status), status_body(status))
         if not patch:
             return job
         try:

@@ -14,6 +14,7 @@ from imagejobs_contract.names import JobKey
 from imagejobs_contract.spec import Spec, immutable_changes
 from imagejobs_contract.specbody import DNS_LABEL, spec_body
 from imagejobs_contract.status import Status
+from imagejobs_contract.statusbody import read_status, status_body
 from imagejobs_contract.stores.sqlite_reads import select
 from imagejobs_contract.times import show_time, utc_now
 
@@ -58,12 +59,12 @@ def update_status(db: sqlite3.Connection, job: ImageJob, status: Status) -> Imag
         raise NotFound(f"there is no job {job.key} with uid {job.uid}")
     if str(row[1]) != job.resource_version:
         raise Conflict(f"the job {job.key} changed since version {job.resource_version}")
-    body = status.to_body()
-    if body == job.status.to_body():
+    body = status_body(status)
+    if body == status_body(job.status):
         return job
     revision = _note(db, job.key)
     db.execute("UPDATE jobs SET revision = ?, state = ?, status = ? WHERE uid = ?", (revision, status.state.value, _json(body), job.uid))
-    return replace(job, status=Status.from_body(body), resource_version=str(revision))
+    return replace(job, status=read_status(body), resource_version=str(revision))
 
 
 def update_spec(db: sqlite3.Connection, key: JobKey, change: Callable[[Spec], Spec]) -> ImageJob:
