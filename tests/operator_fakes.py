@@ -147,10 +147,6 @@ class Board:
         self.items.clear()
         self.shards.clear()
 
-    async def start(self, uid: str, total: int) -> None:
-        self.faults.before("redis", "start")
-        self.shards.setdefault(uid, {})
-
     async def counts(self, uid: str) -> Counts | None:
         self.faults.ask("redis")
         each = list(self.shards.get(uid, {}).values())

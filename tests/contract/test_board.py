@@ -70,12 +70,9 @@ def test_an_unknown_job_has_no_counts_and_no_outcomes(redis_url):
     run(redis_url, story)
 
 
-def test_a_start_puts_a_zero_and_never_lowers_what_is_there(redis_url, raw):
+def test_counts_of_a_shard_do_not_stay_for_ever(redis_url, raw):
     async def story(board):
-        await board.start(UID, 10)
-        assert await board.counts(UID) == Counts(10)
         await board.put_shard(KEY, UID, 0, Counts(10, 1, 2, 3))
-        await board.start(UID, 10)
         assert await board.counts(UID) == Counts(10, 1, 2, 3)
 
     run(redis_url, story)
@@ -84,7 +81,6 @@ def test_a_start_puts_a_zero_and_never_lowers_what_is_there(redis_url, raw):
 
 def test_counts_are_the_sum_over_shards_and_repeating_one_adds_nothing(redis_url):
     async def story(board):
-        await board.start(UID, 10)
         for _ in range(3):
             await board.put_shard(KEY, UID, 0, Counts(10, 1, 2, 3))
             await board.put_shard(KEY, UID, 1, Counts(10, 0, 4, 0))
@@ -95,7 +91,7 @@ def test_counts_are_the_sum_over_shards_and_repeating_one_adds_nothing(redis_url
 
 def test_a_shard_brings_the_total_back_after_a_flush(redis_url, raw):
     async def story(board):
-        await board.start(UID, 10)
+        await board.put_shard(KEY, UID, 0, Counts(10, 1, 2, 3))
         raw.flushall()
         await board.put_shard(KEY, UID, 1, Counts(10, 0, 4, 0))
         assert await board.counts(UID) == Counts(10, 0, 4, 0)
@@ -117,7 +113,6 @@ def test_outcomes_come_back_as_they_were_put(redis_url, raw):
 
 def test_forgetting_leaves_no_key_of_the_job(redis_url, raw):
     async def story(board):
-        await board.start(UID, 1)
         await board.put_shard(KEY, UID, 0, Counts(1, 0, 1, 0), [Outcome(0, "a")])
         raw.hset(keys.sent(UID), "0", "1-0")
         await board.forget(UID)
@@ -244,7 +239,7 @@ def test_streams_survive_a_dead_redis_that_comes_back_empty(tmp_path, valkey_ser
 
 def test_a_redis_that_hangs_holds_nobody_for_long(redis_url, valkey_server):
     async def story(board):
-        await board.start(UID, 1)
+        await board.announce(change(1))
         os.kill(valkey_server.process.pid, signal.SIGSTOP)
         started = time.monotonic()
         with pytest.raises(Unavailable):
@@ -262,7 +257,7 @@ def test_a_connection_of_a_server_that_was_restarted_is_replaced_unseen(tmp_path
     server = servers.start_valkey(tmp_path, binary)
 
     async def story(board):
-        await board.start(UID, 1)
+        await board.announce(change(1))
         server.stop()
         again = servers.start_valkey(tmp_path, binary, port=server.ports["redis"])
         try:

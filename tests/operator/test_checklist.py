@@ -471,6 +471,14 @@ def test_a_small_job_that_ends_at_once_costs_four_writes_with_its_creation_event
     assert len(world.events.told) == 1
 
 
+def test_a_job_whose_images_wait_is_not_announced_before_anything_is_known_but_its_total(world: World) -> None:
+    world.create(spec(3))
+    world.look()
+    assert (len(world.queue.tasks), world.board.announced) == (3, [])
+    world.settle()
+    assert [change.state for change in world.board.announced] == [State.SUCCEEDED]
+
+
 def test_a_small_job_that_waits_is_written_as_queued_after_a_moment_and_since_its_first_look(world: World) -> None:
     world.create(spec(1))
     again = world.look()

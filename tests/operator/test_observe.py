@@ -78,7 +78,7 @@ def test_a_pool_job_waits_for_redis_and_says_nothing_wrong(world: World) -> None
 def test_the_choice_of_a_runner_outlives_a_crash_and_a_change_of_the_world(world: World) -> None:
     world.queue.alive = 0
     world.create(spec(3))
-    world.faults.kill_after = len(world.faults.changes) + 6  # the Job is there, the status does not say so
+    world.faults.kill_after = len(world.faults.changes) + 5  # the Job is there, the status does not say so
     world.look()
     assert world.jobs.created
     assert not world.status().job_name

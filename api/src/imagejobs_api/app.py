@@ -126,7 +126,7 @@ def create_app(
     metrics.watch(metrics.open_streams.labels("events"), lambda: len(event_streams))
     metrics.watch(metrics.open_streams.labels("archives"), lambda: len(archive_streams))
     callbacks = Callbacks(Guard(settings.callbacks), signed=settings.callbacks_signed, folder=settings.callers_secrets)
-    creation, guard = Creation(store, live, objects), Guard(settings.sources)
+    creation, guard = Creation(store, objects), Guard(settings.sources)
     allowance = Allowance(settings.source_prefixes, settings.output_prefixes)
     intake = Intake(creation, objects, quotas, limits, guard, callbacks)
     orders = Orders(creation, objects, quotas, limits, guard, callbacks, allowance)

@@ -10,7 +10,6 @@ from imagejobs_api.connection import Request, body_chunks
 from imagejobs_api.errors import Problem
 from imagejobs_api.forms import Form, Source
 from imagejobs_api.held import Held
-from imagejobs_api.live import LiveBoard
 from imagejobs_api.quotas import Quotas
 from imagejobs_api.uploads import FormReader, discard
 from imagejobs_api.urls import UrlReader
@@ -38,11 +37,10 @@ class Accepted:
 
 
 class Creation:
-    """Stores jobs, and what goes with that: zeros on the board, an end to files that no job owns."""
+    """Stores jobs, and what goes with that: an end to files that no job owns."""
 
-    def __init__(self, store: JobStore, board: LiveBoard, objects: ObjectStore) -> None:
+    def __init__(self, store: JobStore, objects: ObjectStore) -> None:
         self._store = store
-        self._board = board
         self._objects = objects
 
     async def create(self, job: ImageJob, upload_id: str, *, repeatable: bool) -> ImageJob:
@@ -54,9 +52,15 @@ class Creation:
         Raises:
             ImageJobsError: There is no job, and nothing is kept.
         """
-        created = await self._create(job, upload_id, repeatable=repeatable)
-        await self._board.start(created.uid, created.spec.total)
-        return created
+        try:
+            return await self._store.create(job)
+        except (Invalid, AlreadyExists) as ex:
+            if upload_id:
+                await discard(self._objects, upload_id)
+            if repeatable and isinstance(ex, AlreadyExists):
+                return await self._after_all(job)
+            raise
+        # After Unavailable the job may be there all the same, and needs its uploads; if not, the lifecycle rule removes them.
 
     async def earlier_if_any(self, job: ImageJob) -> ImageJob | None:
         """Return the job of an earlier request of the same content.
@@ -68,17 +72,6 @@ class Creation:
             return await self._earlier(job)
         except NotFound:
             return None
-
-    async def _create(self, job: ImageJob, upload_id: str, *, repeatable: bool) -> ImageJob:
-        try:
-            return await self._store.create(job)
-        except (Invalid, AlreadyExists) as ex:
-            if upload_id:
-                await discard(self._objects, upload_id)
-            if repeatable and isinstance(ex, AlreadyExists):
-                return await self._after_all(job)
-            raise
-        # After Unavailable the job may be there all the same, and needs its uploads; if not, the lifecycle rule removes them.
 
     async def _after_all(self, job: ImageJob) -> ImageJob:
         try:

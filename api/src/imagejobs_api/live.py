@@ -30,10 +30,6 @@ class LiveBoard:
         self._clock = clock
         self._blind_until = float("-inf")
 
-    async def start(self, uid: str, total: int) -> None:
-        """Put a zero, if that works."""
-        await self._ask(lambda: self._board.start(uid, total))
-
     async def counts(self, uid: str) -> Counts | None:
         """Return a job's live counts; None if nothing is known."""
         return await self._ask(lambda: self._board.counts(uid))

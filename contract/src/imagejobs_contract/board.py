@@ -24,13 +24,6 @@ class RedisBoard:
     def __init__(self, redis: Redis | str) -> None:
         self._redis = connect(redis) if isinstance(redis, str) else redis
 
-    async def start(self, uid: str, total: int) -> None:
-        """Put a zero, unless there are counts."""
-        async with translated(self._redis), self._redis.pipeline() as pipe:
-            pipe.hsetnx(keys.progress(uid), TOTAL, str(total))
-            pipe.expire(keys.progress(uid), keys.JOB_SECONDS)
-            await pipe.execute()
-
     async def counts(self, uid: str) -> Counts | None:
         """Return the sum over the shards, or None if the board knows nothing."""
         async with translated(self._redis):

@@ -2,7 +2,7 @@
 
 | key | type | writer | reader | time to live |
 |---|---|---|---|---|
-| `ij:progress:<uid>` | hash: `total`, shard -> `succeeded,failed,active`, absolute | api (zero), worker, operator (shard 0) | api, operator | 1 day |
+| `ij:progress:<uid>` | hash: `total`, shard -> `succeeded,failed,active`, absolute | worker, operator (shard 0) | api, operator | 1 day |
 | `ij:items:<uid>` | hash: index -> outcome as JSON (jobs of up to 500 images) | worker | api, operator | 1 day |
 | `ij:sent:<uid>` | hash: index -> id of its entry in `ij:tasks` | operator, worker (hands back, takes off) | operator | 1 day |
 | `ij:tasks` | stream, group `workers`: `task`, `taken` before; never trimmed by length | operator, worker (hands back) | worker | none: XACK + XDEL |

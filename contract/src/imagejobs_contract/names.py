@@ -58,7 +58,7 @@ def new_job_id(now_seconds: float | None = None) -> str:
     for _ in range(9):
         millis, rest = divmod(millis, 32)
         digits = _ALPHABET[rest] + digits
-    return "j" + digits + "".join(secrets.choice(_ALPHABET) for _ in range(10))
+    return "j" + digits + "".join(_ALPHABET[each % 32] for each in secrets.token_bytes(10))
 
 
 def seconds_of(identifier: str) -> float | None:

@@ -124,10 +124,6 @@ class Change:
 class ProgressBoard(Protocol):
     """Live progress, in Redis. Losing all of it loses nothing else."""
 
-    async def start(self, uid: str, total: int) -> None:
-        """Put a zero, unless there are counts."""
-        ...
-
     async def counts(self, uid: str) -> Counts | None:
         """Return the sum over the shards, or None if the board knows nothing."""
         ...

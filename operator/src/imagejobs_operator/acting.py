@@ -59,8 +59,6 @@ def _on_pool(parts: Parts, job: ImageJob, action: Action) -> Awaitable[None] | N
             return parts.queue.send(pool.tasks(job, action.indexes, action.attempt, action.expires, _origin(job)))
         case actions.WithdrawTasks():
             return parts.queue.withdraw(job.uid)
-        case actions.StartBoard():
-            return _start_board(parts, job)
         case actions.PutCounts():
             return parts.board.put_shard(job.key, job.uid, 0, action.counts)
         case actions.Announce():
@@ -115,11 +113,6 @@ def _jobs(parts: Parts) -> Jobs:
     if parts.jobs is None:
         raise NoJobs
     return parts.jobs
-
-
-async def _start_board(parts: Parts, job: ImageJob) -> None:
-    await parts.board.forget(job.uid)
-    await parts.board.start(job.uid, job.spec.total)
 
 
 async def _delete_outputs(parts: Parts, job: ImageJob, shards: int) -> None:

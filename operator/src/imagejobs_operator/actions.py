@@ -29,11 +29,6 @@ class WithdrawTasks:
 
 
 @dataclass(frozen=True, slots=True)
-class StartBoard:
-    """Forget the live progress of an earlier attempt and put zeros."""
-
-
-@dataclass(frozen=True, slots=True)
 class PutCounts:
     """Put the live counts of a pool job onto the board, as the shards of a Job do themselves."""
 
@@ -140,7 +135,7 @@ class Deliver:
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """Remove the live progress from the board."""
+    """Remove the live progress from the board: of an attempt that comes before another, or that ended long ago."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +168,11 @@ class Requeue:
 
 
 Action = (
-    SendTasks | WithdrawTasks | StartBoard | PutCounts | PrepareShards | CreateJob | SuspendJob | SetParallelism | DeleteJob | CollectResults
+    SendTasks | WithdrawTasks | PutCounts | PrepareShards | CreateJob | SuspendJob | SetParallelism | DeleteJob | CollectResults
     | FillMissing | WriteResults | WriteStatus | Announce | Emit | Deliver | Forget | DeleteFiles | DeleteOutputs | DeleteImageJob
     | RemoveFinalizer | Requeue
 )  # fmt: skip
 USES_STORAGE = (PrepareShards, CollectResults, FillMissing, WriteResults, DeleteFiles, DeleteOutputs)
 """What fails when S3 does."""
-CAN_BE_MISSED = (StartBoard, PutCounts, Announce, Emit, Deliver, Forget)
+CAN_BE_MISSED = (PutCounts, Announce, Emit, Deliver, Forget)
 """What nothing depends on: a failure is logged, and the plan goes on."""

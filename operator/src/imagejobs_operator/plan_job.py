@@ -70,7 +70,7 @@ def _absent(case: Case) -> tuple[Action, ...]:
     """Create the Job; one that was there and vanished is created again only if its results do not tell the end."""
     known = case.status.job_name == attempts.child_name(case.job, case.status)
     if not known:
-        return _create(case, actions.StartBoard())
+        return _create(case, actions.Forget())
     if question := ask_results(case):
         return question
     results = case.seen.results

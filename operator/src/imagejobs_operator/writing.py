@@ -73,7 +73,8 @@ def _is_plain(status: Status) -> bool:
 
 def _live(case: Case, status: Status) -> tuple[Action, ...]:
     past = case.seen.past
-    if status.counts == (past.announced_counts or case.job.status.counts):
+    told = past.announced_counts or case.job.status.counts
+    if status.counts == replace(told, total=status.counts.total):  # the total is no news: it stands in the spec
         return ()
     early = _remaining(past.announced, ANNOUNCE_SECONDS, case.now)
     return (Requeue(early),) if early else (announcement(case.job, status),)
