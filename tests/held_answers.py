@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 import jsonschema_rs
 
+from imagejobs_api import browsers
 from imagejobs_api.openapi.document import document
 from imagejobs_api.settings import Settings
 from imagejobs_contract.reader import Reader
@@ -26,6 +27,13 @@ def whole() -> dict[str, Any]:
     return document(Settings.read(Reader({"CALLERS_FILE": "callers.yaml", "WEBHOOK_SECRETS": secret})))
 
 
+USUAL = {
+    *("content-type", "content-length", "date", "connection", "transfer-encoding", "cache-control", "x-accel-buffering"),
+    *(name.lower() for name in browsers.HEADERS),
+}
+"""Headers that the document tells of once and for all, or that are the matter of HTTP itself and of proxies."""
+
+
 def check(request: httpx2.Request, answer: httpx2.Response, *, with_body: bool = True) -> None:
     """Fail unless the document says that this request may have this answer."""
     operation = find(request.method, request.url.path)
@@ -37,6 +45,8 @@ def check(request: httpx2.Request, answer: httpx2.Response, *, with_body: bool =
     told = resolved(told)
     missing = [name for name, header in told.get("headers", {}).items() if resolved(header).get("required") and name not in answer.headers]
     assert not missing, f"{where}: without {missing}"
+    more = {name for name in answer.headers if not name.startswith("access-control-")} - USUAL - {name.lower() for name in told.get("headers", {})}
+    assert not more, f"{where}: the document does not tell of {more}"
     if with_body and request.method != "HEAD" and answer.status_code != 304:
         _check_body(where, told.get("content", {}), answer)
 

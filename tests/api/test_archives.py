@@ -80,6 +80,14 @@ def test_two_downloads_are_equal_to_the_byte_and_carry_the_time_of_the_end(servi
         assert {each.date_time for each in read.infolist()} == {(2026, 11, 26, 2, 7, 30)}
 
 
+def test_a_range_is_not_heeded_and_the_answer_says_so(service):
+    identifier = batch(service, ("a.jpg", JPEG))
+    whole = archive(service, identifier)
+    assert whole.headers["Accept-Ranges"] == "none"
+    again = service.http.get(f"/api/jobs/{identifier}/archive", headers={"Range": "bytes=10-"})
+    assert (again.status_code, again.content, "Content-Range" in again.headers) == (200, whole.content, False)
+
+
 def test_variants_large_files_and_names_that_lead_elsewhere(service, jobs):
     noise = os.urandom(5 * MIB + 1)
     outcomes = [

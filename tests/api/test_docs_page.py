@@ -7,8 +7,10 @@ from html.parser import HTMLParser
 
 import pytest
 
+import held_answers
 from imagejobs_api.docspage import curl
 from imagejobs_api.docspage.html import joined, line, tag
+from imagejobs_api.docspage.page import page
 from imagejobs_api.docspage.words import kind
 from imagejobs_api.openapi.document import document
 from imagejobs_api.settings import Settings
@@ -58,6 +60,18 @@ def test_every_call_and_schema_of_the_document_is_on_the_page(elements, whole):
     assert calls | {f"schema-{name}" for name in whole["components"]["schemas"]} <= ids
 
 
+def test_callbacks_are_on_the_page_as_calls_are_where_they_can_be_asked_for(whole):
+    text = page(held_answers.whole(), "")
+    shown = text.partition('<article id="onJobFinished">')[2].partition("</article>")[0]
+    assert '<a href="#onJobFinished">' in text
+    assert all(each in shown for each in ("webhook-signature", "imagejob.finished", "410", "to the address that the job names"))
+    assert "onJobFinished" not in page(whole, "")
+    elements = Page(text).elements
+    assert {attributes["href"].removeprefix("#") for name, attributes in elements if name == "a"} - {each.get("id") for _, each in elements} == {
+        "/api/openapi.json"
+    }
+
+
 def test_every_link_leads_somewhere_on_the_page_or_to_the_document(elements):
     ids = {attributes.get("id") for _, attributes in elements}
     links = {attributes["href"] for name, attributes in elements if name == "a"}
@@ -96,6 +110,7 @@ def test_what_is_no_html_is_escaped():
         ({"type": ["integer", "null"], "minimum": 0}, "integer or null"),
         ({"type": "string", "minLength": 1, "maxLength": 5}, "text, 1 to 5 characters"),
         ({"type": "string", "format": "binary"}, "file"),
+        ({"type": "string", "contentMediaType": "application/zip"}, "file"),
         ({"const": True}, "<code>true</code>"),
         ({"type": "array", "items": {"$ref": "#/components/schemas/Job"}, "maxItems": 3}, 'list of <a href="#schema-Job">Job</a>, at most 3'),
         ({"anyOf": [{"$ref": "#/components/schemas/Error"}, {"type": "null"}]}, '<a href="#schema-Error">Error</a> or null'),
@@ -113,6 +128,19 @@ def test_examples_are_commands_that_can_be_typed(whole):
     assert "curl -F image=@large.jpg -F width=400 http://127.0.0.1:8080/api/resize" in shown("/api/resize", "post")
     assert "" in shown("/api/resize", "post")  # a wrong request: only its answer is shown
     assert any(each.startswith("curl \\\n  -H 'Prefer: respond-async'") for each in shown("/api/resize", "post"))
+    assert any("-H 'Accept: application/x-ndjson'" in each for each in shown("/api/jobs/{id}/results", "get"))
+    assert any("-d url=https://" in each for each in shown("/api/upload-from-url", "post"))
     assert any("limit=1&cursor=1" in each for each in shown("/api/jobs/{id}/results", "get"))
     assert any(each.startswith("curl -X POST") for each in shown("/api/jobs/{id}/retry", "post"))
     assert any("--json '{" in each for each in shown("/api/jobs", "post"))
+
+
+def test_examples_without_an_answer_to_show_are_commands_all_the_same(whole):
+    def shown(path, method):
+        return [each.command for each in curl.examples(method, path, whole["paths"][path][method], "/", ()) if not each.status]
+
+    assert shown("/api/download/{id}", "get")[0].startswith("curl -LOJ http")
+    assert shown("/api/jobs/{id}/archive", "get")[0].startswith("curl -OJ ")
+    assert shown("/api/jobs/{id}", "delete")[0].startswith("curl -X DELETE ")
+    assert "outputs=true" in shown("/api/jobs/{id}", "delete")[0]
+    assert len(shown("/api/uploads/abort", "post")) == 1

@@ -54,7 +54,12 @@ def test_what_needs_no_key_is_what_the_gate_lets_through():
 def test_without_callers_nothing_tells_of_keys():
     whole = made()
     assert "securitySchemes" not in whole["components"]
-    assert not any("security" in each or {"401", "403"} & each["responses"].keys() for _, _, each in operations(whole))
+    assert not any("security" in each or "401" in each["responses"] for _, _, each in operations(whole))
+
+
+def test_what_writes_may_be_refused_to_keys_that_read_and_to_pages_of_other_sites():
+    for whole in (made(), made(CALLERS)):
+        assert all(("403" in each["responses"]) == (method != "get") for method, _, each in operations(whole))
 
 
 def test_every_id_is_one_of_its_own_and_fit_for_generated_clients():

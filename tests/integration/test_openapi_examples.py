@@ -1,6 +1,7 @@
 """Every example of the OpenAPI document is sent to a whole stack; what is answered has the status and the shape that the document shows."""
 
 import json
+import time
 
 import httpx2
 import jsonschema_rs
@@ -8,10 +9,14 @@ import pytest
 
 import held_answers
 import localstack
+from hook_receiver import SECRET, receiver
 from image_site import image_site
 from imagejobs_api.openapi.examples import EXAMPLES
 from imagejobs_api.openapi.examples.images import SITE
-from imagejobs_api.openapi.examples.names import ABSENT, BATCH, IMAGE_JOB
+from imagejobs_api.openapi.examples.names import ABSENT, BATCH, CALLED, IMAGE_JOB
+from imagejobs_api.openapi.examples.uploads import PANORAMA_BYTES, SENT, UNSENT
+from imagejobs_api.openapi.examples.webhooks import FINISHED
+from imagejobs_contract.limits import MIN_PART_BYTES
 from same_shape import differences
 
 CASES = [pytest.param(operation, example, id=f"{operation}-{example.name}") for operation, found in EXAMPLES.items() for example in found]
@@ -31,10 +36,17 @@ def site():
 
 
 @pytest.fixture(scope="module")
-def http(site, tmp_path_factory):
-    reach = {"ALLOWED_PRIVATE_SOURCES": "127.0.0.0/8", "ALLOWED_PORTS": f"80,443,{site.port}"}
+def hook():
+    with receiver() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def http(site, hook, tmp_path_factory):
+    loopback = dict.fromkeys(("ALLOWED_PRIVATE_SOURCES", "ALLOWED_PRIVATE_CALLBACKS"), "127.0.0.0/8")
+    environ = loopback | {"ALLOWED_PORTS": f"80,443,{site.port},{hook.port}", "WEBHOOK_SECRETS": SECRET}
     with (
-        localstack.running(tmp_path_factory.mktemp("examples") / "data", "--workers", "1", environ=reach) as stack,
+        localstack.running(tmp_path_factory.mktemp("examples") / "data", "--workers", "1", environ=environ) as stack,
         httpx2.Client(base_url=stack.url, timeout=60) as client,
     ):
         yield client
@@ -50,54 +62,107 @@ def ids(http):
     return {IMAGE_JOB: one["job_id"], BATCH: many["batch_job_id"], ABSENT: ABSENT}
 
 
+@pytest.fixture(scope="module")
+def called(http, hook):
+    """A finished job whose callback was delivered."""
+    form = {"width": "400", "callback": hook.url()}
+    job = http.post("/api/resize", files={"image": ("large.jpg", FILES["large.jpg"])}, data=form, headers={"Prefer": "wait=60"}).json()["job_id"]
+    end = time.monotonic() + 30
+    while http.get(f"/api/jobs/{job}").json()["callback"]["state"] != "Delivered":
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return job
+
+
+@pytest.fixture
+def uploads(http):
+    """What stands for the uploads of the examples: a file whose parts were all sent, and one of which none was."""
+    panorama = {"name": "panorama.jpg", "size": PANORAMA_BYTES, "part_size": MIN_PART_BYTES}
+    sent, unsent = http.post("/api/uploads", json={"files": [panorama, panorama]}).json()["files"]
+    for part in sent["multipart"]["parts"]:
+        assert httpx2.put(part["url"], content=bytes(part["size"])).status_code == 200
+    pairs = [(SENT, sent), (UNSENT, unsent)]
+    return {told["key"]: real["key"] for told, real in pairs} | {told["multipart_id"]: real["multipart"]["multipart_id"] for told, real in pairs}
+
+
+@pytest.fixture
+def real(request, identifier, ids, site):
+    """What stands for the names in the examples."""
+    found = ids | {SITE: site.url("")}
+    if identifier == "repeatCallback":
+        found[CALLED] = request.getfixturevalue("called")
+    return found | (request.getfixturevalue("uploads") if identifier in ("completeUpload", "abortUpload") else {})
+
+
 def operation(identifier):
     paths = held_answers.whole()["paths"]
     return next((method, path, each) for path, methods in paths.items() for method, each in methods.items() if each["operationId"] == identifier)
 
 
-def request(http, identifier, example, ids, site):
+def request_of(http, identifier, example, real):
     method, path, told = operation(identifier)
     places = {parameter["name"]: parameter["in"] for parameter in told["parameters"]}
     given = {place: {n: v for n, v in example.parameters.items() if places[n] == place} for place in ("path", "query", "header")}
     for name, value in given["path"].items():
         job, _, image = value.partition("-")
-        path = path.replace(f"{{{name}}}", "-".join(filter(None, [ids[job], image])))
+        path = path.replace(f"{{{name}}}", "-".join(filter(None, [real[job], image])))
     query = {name: json.dumps(value) for name, value in given["query"].items()}
-    return http.build_request(method, path, params=query, headers=given["header"], **body(told, example.fields, site))
+    headers = given["header"] | ({"Accept": example.told_as} if example.told_as else {})
+    return http.build_request(method, path, params=query, headers=headers, **body(told, example, real))
 
 
-def body(told, fields, site):
-    if not fields:
+def body(told, example, real):
+    if not example.fields:
         return {}
-    if "application/json" in told["requestBody"]["content"]:
-        return {"json": json.loads(json.dumps(fields).replace(SITE, site.url("")))}
+    text = json.dumps(dict(example.fields))
+    for name, value in real.items():
+        text = text.replace(name, value)
+    fields, kind = json.loads(text), example.sent_as or next(iter(told["requestBody"]["content"]))
+    if kind != "multipart/form-data":
+        return {"json" if kind == "application/json" else "data": fields}
     files = [(name, file) for name, value in fields.items() for file in (value if isinstance(value, list) else [value]) if file in FILES]
     texts = {name: str(value) for name, value in fields.items() if name not in dict(files)}
     return {"files": [(name, (file, FILES[file])) for name, file in files], "data": texts}
 
 
 @pytest.mark.parametrize(("identifier", "example"), CASES)
-def test_an_example_is_answered_as_the_document_shows(http, site, ids, identifier, example):
-    asked = request(http, identifier, example, ids, site)
+def test_an_example_is_answered_as_the_document_shows(http, real, identifier, example):
+    asked = request_of(http, identifier, example, real)
     answer = http.send(asked)
     assert answer.status_code == example.status, answer.text
     held_answers.check(asked, answer)
     if isinstance(example.answer, dict):
         assert differences(example.answer, answer.json()) == []
+    elif example.told_as:
+        assert [differences(json.loads(told), json.loads(line)) for told, line in lines_of(example.answer, answer.text)] == [[]]
     elif example.answer:
         assert [line.split(":")[0] for line in answer.text.splitlines()] == [line.split(":")[0] for line in example.answer.splitlines()]
-    else:
+    elif "content" not in held_answers.resolved(operation(identifier)[2]["responses"][str(example.status)]):
         assert answer.content == b""
+
+
+def lines_of(told, answered):
+    return list(zip(told.splitlines(), answered.splitlines(), strict=True))
+
+
+def test_a_callback_brings_what_the_document_shows(called, hook):
+    message = next(each.body for each in hook.wait_for(1) if each.body["data"]["job_id"] == called)
+    held_answers.check_message(message)
+    held_answers.check_message(FINISHED)
+    assert differences(FINISHED, message) == []
 
 
 @pytest.mark.parametrize(("identifier", "example"), CASES)
 def test_an_example_is_right_by_the_documents_own_schema(identifier, example):
     whole, (_, _, told) = held_answers.whole(), operation(identifier)
     if example.fields and not example.is_wrong:
-        assert problems(next(iter(told["requestBody"]["content"].values()))["schema"], dict(example.fields)) == []
+        sent = told["requestBody"]["content"]
+        assert problems((sent[example.sent_as] if example.sent_as else next(iter(sent.values())))["schema"], dict(example.fields)) == []
     content = held_answers.resolved(told["responses"][str(example.status)]).get("content", {})
     if isinstance(example.answer, dict):
         assert problems(next(iter(content.values()))["schema"], example.answer) == []
+    for line in example.answer.splitlines() if example.told_as else ():
+        assert problems(content[example.told_as]["schema"], json.loads(line)) == []
     assert whole["openapi"].startswith("3.1")
 
 
@@ -106,7 +171,7 @@ def problems(schema, value):
     return [each.message for each in validator.iter_errors(value)]
 
 
-def test_every_call_has_an_example_but_those_that_answer_files_or_pages_and_those_that_need_parts_in_s3():
+def test_every_call_has_an_example_but_those_that_answer_pages():
     ids = {each["operationId"] for methods in held_answers.whole()["paths"].values() for each in methods.values()}
-    assert ids - EXAMPLES.keys() == {"getArchive", "getOpenApi", "getDocs", "completeUpload", "abortUpload"}
+    assert ids - EXAMPLES.keys() == {"getOpenApi", "getDocs"}
     assert EXAMPLES.keys() <= ids

@@ -97,13 +97,13 @@ class Results:
         job = await find_job(self._store, req.caller, identifier)
         resp.context.job_id = job.key.name
         resp.set_header("Cache-Control", "no-store")
-        resp.set_header("Vary", "Accept")
         if req.client_prefers((falcon.MEDIA_JSON, NDJSON)) == NDJSON:
             paging.query_reader(req.params, ()).check()
             resp.content_type = NDJSON
             resp.stream = self._lines(req, job)
         else:
             await self._page(req, resp, job)
+        resp.set_header("Vary", "Accept")
 
     on_head = on_get
 

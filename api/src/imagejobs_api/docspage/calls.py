@@ -1,8 +1,9 @@
-"""One call on the page: what it takes, an example of it, what it answers. Pure."""
+"""One call on the page, of the service or by it: what it takes, an example of it, what it answers. Pure."""
 
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from imagejobs_api.docspage import curl
@@ -15,7 +16,11 @@ Schema = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One method of one path, and the document in which its references lead somewhere."""
+    """One method of one path, and the document in which its references lead somewhere.
+
+    Attributes:
+        path: "" of a webhook, which the service sends to an address of somebody else's.
+    """
 
     method: str
     path: str
@@ -42,7 +47,8 @@ class Call:
 
 def of_tag(document: Schema, name: str) -> Iterator[Call]:
     """Yield the calls of a group, in the document's order."""
-    for path, methods in document["paths"].items():
+    sent = (("", methods) for methods in document.get("webhooks", {}).values())
+    for path, methods in chain(document["paths"].items(), sent):
         for method, operation in methods.items():
             if name in operation["tags"]:
                 yield Call(method, path, operation, document)
@@ -50,14 +56,15 @@ def of_tag(document: Schema, name: str) -> Iterator[Call]:
 
 def article(call: Call) -> Html:
     """Return all that is told of a call."""
-    title = tag("p", tag("b", call.method.upper(), class_=call.method), " ", tag("code", call.path), class_="call")
+    where = tag("code", call.path) if call.path else "to the address that the job names"
+    title = tag("p", tag("b", call.method.upper(), class_=call.method), " ", where, class_="call")
     about = prose(call.operation["description"])
     return tag("article", tag("h3", call.summary), title, about, _parameters(call), *_bodies(call), *_examples(call), _answers(call), id=call.id)
 
 
 def _parameters(call: Call) -> Html:
     found = call.operation["parameters"]
-    rows = [row(each["name"], each["schema"], needed=each.get("required", False), meaning=each["description"]) for each in found]
+    rows = [row(each["name"], each["schema"], needed=bool(call.path) and each.get("required", False), meaning=each["description"]) for each in found]
     places = [
         (name, joined(what, tag("div", tag("small", f"in the {each['in']}"))), means) for (name, what, means), each in zip(rows, found, strict=True)
     ]
@@ -76,12 +83,23 @@ def _bodies(call: Call) -> list[Html]:
 
 
 def _examples(call: Call) -> list[Html]:
-    found = curl.examples(call.method, call.path, call.operation, call.document["servers"][0]["url"], _files(call))
-    shown = [
-        tag("details", tag("summary", f"{example.summary}: {example.status}"), _code(example.command), _code(_shown(example.answer)))
-        for example in found
-    ]
+    shown = [_example(*each) for each in (_typed(call) if call.path else _sent(call))]
     return [tag("h4", "Examples"), *shown] if shown else []
+
+
+def _typed(call: Call) -> Iterator[tuple[str, str, Any]]:
+    for each in curl.examples(call.method, call.path, call.operation, call.document["servers"][0]["url"], _files(call)):
+        yield f"{each.summary}: {each.status}" if each.status else each.summary, each.command, each.answer
+
+
+def _sent(call: Call) -> Iterator[tuple[str, str, Any]]:
+    for content in call.operation["requestBody"]["content"].values():
+        for each in content["examples"].values():
+            yield each["summary"], "", each["value"]
+
+
+def _example(summary: str, command: str, answer: Any) -> Html:
+    return tag("details", tag("summary", summary), _code(command), _code(_shown(answer)))
 
 
 def _files(call: Call) -> set[str]:
@@ -99,11 +117,17 @@ def _shown(answer: Any) -> str:
 
 
 def _answers(call: Call) -> Html:
+    if not call.path:
+        return joined(tag("h4", "What you answer"), table(("status", "means"), _meanings(call)))
     told = [(status, call.resolved(answer)) for status, answer in call.operation["responses"].items()]
     good = [(tag("b", status), joined(line(each["description"]), _headers(call, each)), _content(each)) for status, each in told if status < "400"]
     bad = [(tag("b", status), line(each["description"])) for status, each in told if status >= "400"]
     errors = tag("details", tag("summary", "Errors"), table(("status", "codes"), bad))
     return joined(tag("h4", "Answers"), table(("status", "when", "body"), good), errors)
+
+
+def _meanings(call: Call) -> list[tuple[str, str]]:
+    return [(tag("b", status if status != "default" else "else"), line(each["description"])) for status, each in call.operation["responses"].items()]
 
 
 def _headers(call: Call, answer: Schema) -> Html:

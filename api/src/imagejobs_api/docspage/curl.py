@@ -20,8 +20,9 @@ class Shown:
     """An example.
 
     Attributes:
+        status: "" where the answer has no body.
         command: "" where the request is not shown, as it is wrong.
-        answer: The body of its answer, as JSON or text.
+        answer: The body of its answer, as JSON or text; "" without one.
     """
 
     status: str
@@ -31,7 +32,7 @@ class Shown:
 
 
 def examples(method: str, path: str, operation: Schema, server: str, files: Container[str]) -> Iterator[Shown]:
-    """Yield the examples of an operation.
+    """Yield the examples of an operation: those whose answers have no body, then the others.
 
     Args:
         method: In small letters, as OpenAPI has it.
@@ -40,21 +41,26 @@ def examples(method: str, path: str, operation: Schema, server: str, files: Cont
         server: What the path comes after.
         files: Fields of the body that hold files.
     """
-    for status, name, example in _answered(operation):
-        base = LOCAL if server == "/" else server
-        told = "requestBody" not in operation or any(name in each.get("examples", {}) for each in operation["requestBody"]["content"].values())
-        typed = command(method, base + path, operation, name, files) if told else ""
-        yield Shown(status, example["summary"], typed, example["value"])
+    url, asked, answered = (LOCAL if server == "/" else server) + path, _asked(operation), list(_answered(operation))
+    for name in [name for name in asked if name not in {each for _, each, *_ in answered}]:
+        yield Shown("", asked[name], command(method, url, operation, name, files), "")
+    for status, name, kind, example in answered:
+        told = "requestBody" not in operation or name in asked
+        yield Shown(status, example["summary"], command(method, url, operation, name, files, kind) if told else "", example["value"])
 
 
-def command(method: str, url: str, operation: Schema, name: str, files: Container[str]) -> str:
-    """Return the command that sends an example."""
-    words = ["curl"]
+def command(method: str, url: str, operation: Schema, name: str, files: Container[str], kind: str = "") -> str:
+    """Return the command that sends an example.
+
+    Args:
+        kind: Media type of the answer that has to be asked for.
+    """
+    words = ["curl", *_saving(operation), *([f"-H 'Accept: {kind}'"] if kind else [])]
     query = {}
     for parameter in operation["parameters"]:
         if name not in parameter.get("examples", {}):
             continue
-        value = str(parameter["examples"][name]["value"])
+        value = _text(parameter["examples"][name]["value"])
         if parameter["in"] == "header":
             words.append(f"-H {shlex.quote(parameter['name'] + ': ' + value)}")
         elif parameter["in"] == "query":
@@ -69,11 +75,26 @@ def command(method: str, url: str, operation: Schema, name: str, files: Containe
     return short if len(short) <= SHORT else BREAK.join(words)
 
 
-def _answered(operation: Schema) -> Iterator[tuple[str, str, Schema]]:
+def _saving(operation: Schema) -> Iterator[str]:
+    """Yield the option by which a file is saved under its name, where the answer is one or leads to one."""
+    if "307" in operation["responses"]:
+        yield "-LOJ"
+    elif "Content-Disposition" in operation["responses"].get("200", {}).get("headers", {}):
+        yield "-OJ"
+
+
+def _asked(operation: Schema) -> dict[str, str]:
+    """Return the examples of requests: name -> summary."""
+    places = [*operation["parameters"], *operation.get("requestBody", {}).get("content", {}).values()]
+    return {name: example["summary"] for place in places for name, example in place.get("examples", {}).items()}
+
+
+def _answered(operation: Schema) -> Iterator[tuple[str, str, str, Schema]]:
+    """Yield the examples of answers: status, name, media type if it has to be asked for, example."""
     for status, response in operation["responses"].items():
-        for content in response.get("content", {}).values():
+        for n, (kind, content) in enumerate(response.get("content", {}).items()):
             for name, example in content.get("examples", {}).items():
-                yield status, name, example
+                yield status, name, kind if n else "", example
 
 
 def _body(operation: Schema, name: str, files: Container[str]) -> Iterator[str]:

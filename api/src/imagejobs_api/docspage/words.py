@@ -36,6 +36,8 @@ def bounds(schema: Schema, least: str, most: str, unit: str = "") -> str:
 
 
 def _plain(schema: Schema) -> str:
+    if "contentMediaType" in schema and "contentSchema" not in schema:
+        return "file"
     types = schema.get("type", "anything")
     words = [types] if isinstance(types, str) else types
     shown = {"string": schema.get("format", "text"), "binary": "file", "null": "null", "object": "object"}

@@ -2,10 +2,11 @@
 
 from importlib.metadata import version
 
+from imagejobs_api.browsers import HEADERS
 from imagejobs_api.errors import ProblemBody
 from imagejobs_api.openapi import images, jobs, progress, service, uploads, webhooks
 from imagejobs_api.openapi.asked import Schema
-from imagejobs_api.openapi.headers import ANSWERED, header_object
+from imagejobs_api.openapi.headers import ANSWERED, REQUEST_ID, header_object
 from imagejobs_api.openapi.writer import Writer
 from imagejobs_api.settings import Settings
 
@@ -18,15 +19,17 @@ TAGS = {
     progress.TAG: "How far it is, and the way to the results.",
     service.TAG: "The service itself. No key is needed.",
 }
+SENT = {webhooks.TAG: "What the service sends: a request to an address of yours."}
 KEY = "apiKey"
-ABOUT = """Send images, get a job; ask how far it is, get links.
+ABOUT = f"""Send images, get a job; ask how far it is, get links.
 
 Every error is `application/problem+json` (RFC 9457) with a stable `code`: branch on that. A method that an address does not take is 405 \
 `method_not_allowed`, an address that does not exist is 404 `not_found`; `HEAD` goes wherever `GET` goes, but for the events. Answers may get \
-more fields.
+more fields. All have {", ".join(f"`{name}`" for name in HEADERS)}, and `Cache-Control: no-store` where nothing else is told.
 
 Requests are read liberally: the text of a number or truth value counts where JSON has the thing itself, as do `yes` `on` `1` and `no` `off` `0`; \
-what is empty or null counts as not given."""
+what is empty or null counts as not given. Each may bring an `{REQUEST_ID}` of its own, of up to 64 letters, digits, `.`, `_` and `-`, which the \
+logs and the job then name, and a `traceparent` (W3C Trace Context)."""
 KEYS = " Calls need a key, and tell of the caller's own jobs only."
 
 
@@ -38,14 +41,15 @@ def document(settings: Settings) -> Schema:
     paths: dict[str, Schema] = {}
     for each in (operation for group in GROUPS for operation in group.operations(settings, writer.components)):
         paths.setdefault(each.path, {})[each.method] = writer.operation(each)
-    called = {"webhooks": webhooks.webhooks(writer.components)} if settings.callbacks_signed or settings.callers_secrets else {}
+    tells = bool(settings.callbacks_signed or settings.callers_secrets)
+    called = {"webhooks": webhooks.webhooks(writer.components)} if tells else {}
     headers = {name: header_object(name) for name in ANSWERED}
     components = {"schemas": writer.components.schemas(), "responses": writer.responses, "headers": headers}
     return {
         "openapi": VERSION,
         "info": _info(with_keys=with_keys),
         "servers": [{"url": settings.public_url or "/"}],
-        "tags": [{"name": name, "description": description} for name, description in TAGS.items()],
+        "tags": [{"name": name, "description": description} for name, description in (TAGS | SENT if tells else TAGS).items()],
         "paths": paths,
         **called,
         "components": components | ({"securitySchemes": {KEY: _SCHEME}} if with_keys else {}),

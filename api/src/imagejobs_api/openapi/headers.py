@@ -14,7 +14,10 @@ ANSWERED: dict[str, tuple[str, Schema]] = {
     "Link": ("The next page, if there is one (RFC 8288).", {"type": "string"}),
     "Content-Length": ("Bytes of the whole answer.", {"type": "integer", "minimum": 0}),
     "Content-Disposition": ("The name under which browsers save it (RFC 6266).", {"type": "string"}),
+    "Accept-Ranges": ("`none`: what `Range` asks for is not heeded.", {"const": "none"}),
     "ETag": ("Changes with the document.", {"type": "string"}),
+    "Cache-Control": ("How long the answer may be kept, and by whom.", {"type": "string"}),
+    "Vary": ("What of the request the answer goes by.", {"type": "string"}),
     "WWW-Authenticate": ("How to show who you are (RFC 6750).", {"type": "string"}),
     "RateLimit": ("How many requests are left, and for how long (draft-ietf-httpapi-ratelimit-headers).", {"type": "string"}),
     "RateLimit-Policy": ("Which limit that is.", {"type": "string"}),
@@ -34,6 +37,12 @@ IDEMPOTENCY_KEY: Schema = {
     "in": "header",
     "description": "Makes it safe to send the request again: the same key and content get the job of the first request, other content gets 422.",
     "schema": {"type": "string", "pattern": f"^({idempotency.PATTERN})$"},
+}
+IF_NONE_MATCH: Schema = {
+    "name": "If-None-Match",
+    "in": "header",
+    "description": "The `ETag` of what you have: 304 if it is as it was.",
+    "schema": {"type": "string"},
 }
 LAST_EVENT: Schema = {
     "name": LAST_EVENT_ID,

@@ -45,7 +45,7 @@ def _results() -> Operation:
     return Operation(
         "get", "/api/jobs/{id}/results", "listResults", TAG, "Tell what became of each image",
         "Also while the job runs. In pages, or with `Accept: application/x-ndjson` all of them as lines, where no parameters are taken.",
-        {200: Answer("A page, or a line for each image.", {JSON: ResultsBody, NDJSON: ResultBody}, optional_headers=("Link",))},
+        {200: Answer("A page, or a line for each image.", {JSON: ResultsBody, NDJSON: ResultBody}, ("Vary",), ("Link",))},
         (*_FOUND, Code.INVALID_OPTIONS), (JOB_ID, *query(results.read_page, meanings)),
     )  # fmt: skip
 
@@ -54,12 +54,13 @@ def _archive(settings: Settings) -> Operation:
     meanings = {"first": "The first image whose outputs are wanted, from 0.", "count": "Of how many images; all behind it without this."}
     what = (
         "Made while it is sent, for a job that has ended: stored, in the order of the images, always the same. `failed.txt` in it tells what is not "
-        f"there. One archive holds {settings.limits.max_archive_files} files at most: of larger jobs ask for parts."
+        f"there. One archive holds {settings.limits.max_archive_files} files at most: of larger jobs, and after a cut, ask for parts. "
+        "`Range` is not heeded."
     )
     zipped = {"type": "string", "contentMediaType": archives.ZIP, "description": "The archive."}
     return Operation(
         "get", "/api/jobs/{id}/archive", "getArchive", TAG, "Get all outputs as one zip", what,
-        {200: Answer("The archive.", {archives.ZIP: zipped}, ("Content-Length", "Content-Disposition"))},
+        {200: Answer("The archive.", {archives.ZIP: zipped}, ("Content-Length", "Content-Disposition", "Accept-Ranges"))},
         (*_FOUND, Code.EXPIRED, Code.INVALID_OPTIONS), (JOB_ID, *query(archives.read_part, meanings)),
     )  # fmt: skip
 

@@ -37,6 +37,8 @@ class Example:
         fields: Of the body; a file stands there by its name.
         answer: Its body; of text, the text; None without one.
         is_wrong: The request is not as the document has it: only its answer is shown.
+        sent_as: Media type of the body; the call's first without it.
+        told_as: Media type that the answer is asked to have; the call's first without it.
     """
 
     name: str
@@ -46,6 +48,8 @@ class Example:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     fields: Mapping[str, Any] = field(default_factory=dict)
     is_wrong: bool = False
+    sent_as: str = ""
+    told_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class Operation:
         answers: Status -> what it tells.
         codes: Of the errors that are its own; those of every call come by themselves.
         parameters: OpenAPI's parameter objects, or references.
-        bodies: Media type -> schema of the request's body; empty without one. Examples are of the first.
+        bodies: Media type -> schema of the request's body; empty without one.
         is_public: It needs no key and is not counted.
     """
 

@@ -2,11 +2,14 @@
 
 from imagejobs_api.health import HealthBody, ReadyBody
 from imagejobs_api.openapi.components import Components
+from imagejobs_api.openapi.headers import IF_NONE_MATCH
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
 from imagejobs_api.settings import Settings
 
 TAG = "service"
 HTML = "text/html"
+
+_KEPT = ("ETag", "Cache-Control")
 
 
 def operations(settings: Settings, components: Components) -> list[Operation]:
@@ -31,7 +34,8 @@ def _ready(settings: Settings) -> Operation:
 def _document() -> Operation:
     return Operation(
         "get", "/api/openapi.json", "getOpenApi", TAG, "This document", "With the limits that this server has.",
-        {200: Answer("The document.", {JSON: {"type": "object"}}, ("ETag",)), 304: Answer("It is as it was.", headers=("ETag",))}, is_public=True,
+        {200: Answer("The document.", {JSON: {"type": "object"}}, _KEPT), 304: Answer("It is as it was.", headers=_KEPT)},
+        parameters=(IF_NONE_MATCH,), is_public=True,
     )  # fmt: skip
 
 
@@ -39,5 +43,5 @@ def _page() -> Operation:
     page = {"type": "string", "description": "HTML that shows nothing but itself."}
     return Operation(
         "get", "/docs", "getDocs", TAG, "This document for people", "A page that works offline.",
-        {200: Answer("The page.", {HTML: page}, ("ETag",)), 304: Answer("It is as it was.", headers=("ETag",))}, is_public=True,
+        {200: Answer("The page.", {HTML: page}, _KEPT), 304: Answer("It is as it was.", headers=_KEPT)}, parameters=(IF_NONE_MATCH,), is_public=True,
     )  # fmt: skip

@@ -2,8 +2,11 @@
 
 from imagejobs_api.openapi.asked import Schema
 from imagejobs_api.openapi.components import Components
+from imagejobs_api.openapi.examples.webhooks import FINISHED
 from imagejobs_api.openapi.operation import JSON
 from imagejobs_contract.finished import EVENT, FinishedBody
+
+TAG = "callbacks"
 
 _HEADERS = {
     "webhook-id": "The same for each try of one attempt of a job: who has done it can pass over it.",
@@ -21,12 +24,17 @@ def webhooks(components: Components) -> Schema:
     """Return OpenAPI's webhooks object."""
     post = {
         "operationId": "onJobFinished",
-        "summary": "A job that named a `callback` has ended",
-        "description": "Signed in the form of Standard Webhooks, for which most languages have a library. At least once: the same may come twice.",
+        "tags": [TAG],
+        "summary": "Tell that a job has ended",
+        "description": "Of a job that named a `callback`. Signed in the form of Standard Webhooks, for which most languages have a library. "
+        "At least once: the same may come twice.",
         "parameters": [
             {"name": name, "in": "header", "required": True, "description": told, "schema": {"type": "string"}} for name, told in _HEADERS.items()
         ],
-        "requestBody": {"required": True, "content": {JSON: {"schema": components.of(FinishedBody)}}},
+        "requestBody": {
+            "required": True,
+            "content": {JSON: {"schema": components.of(FinishedBody), "examples": {"one": {"summary": "A job of one image", "value": FINISHED}}}},
+        },
         "responses": {status: {"description": told} for status, told in _ANSWERS.items()},
         "security": [],
     }

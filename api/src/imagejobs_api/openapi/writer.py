@@ -1,6 +1,6 @@
 """A call as OpenAPI writes it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from imagejobs_api.openapi import problems
@@ -30,8 +30,8 @@ class Writer:
         """Return OpenAPI's operation object."""
         counted = not each.is_public
         usual = (REQUEST_ID, *(RATE if counted else ()))
-        answers = {str(status): self._answer(answer, usual, _shown(each, status)) for status, answer in each.answers.items()}
-        failed = {example.status: _shown(each, example.status) for example in _examples(each) if example.status not in each.answers}
+        answers = {str(status): self._answer(each, status, answer, usual) for status, answer in each.answers.items()}
+        failed = {status: _failed(each, status) for status in {example.status for example in _examples(each)} - each.answers.keys()}
         errors = problems.responses(self._codes(each), failed, self.responses, counted=counted)
         return {
             "operationId": each.id,
@@ -47,26 +47,30 @@ class Writer:
     def _codes(self, each: Operation) -> tuple[Code, ...]:
         if each.is_public:
             return (*problems.EVERYWHERE, *each.codes)
-        keyed = (Code.UNAUTHORIZED, Code.FORBIDDEN) if each.writes else (Code.UNAUTHORIZED,)
-        return (*problems.EVERYWHERE, *problems.COUNTED, *(keyed if self._scheme else ()), *each.codes)
+        keyed = (Code.UNAUTHORIZED,) if self._scheme else ()
+        # With keys of one that may only read, without them of a page of another site.
+        written = (Code.FORBIDDEN,) if each.writes else ()
+        return (*problems.EVERYWHERE, *problems.COUNTED, *keyed, *written, *each.codes)
 
-    def _answer(self, answer: Answer, usual: tuple[str, ...], examples: Mapping[str, Any]) -> Schema:
-        content: dict[str, Schema] = {}
-        for kind, body in answer.bodies.items():
-            content[kind] = {"schema": body if isinstance(body, dict) else self.components.of(body)}
-        if content and examples:
-            next(iter(content.values()))["examples"] = dict(examples)
+    def _answer(self, each: Operation, status: int, answer: Answer, usual: tuple[str, ...]) -> Schema:
+        schemas = {kind: body if isinstance(body, dict) else self.components.of(body) for kind, body in answer.bodies.items()}
+        content = _content(schemas, [(example.told_as, example.name, _told(example, example.answer)) for example in _answered(each, status)])
         links = {name: {"operationId": name, "parameters": dict(parameters)} for name, parameters in answer.links.items()}
         parts = {"headers": header_objects(answer.headers, (*answer.optional_headers, *usual)), "content": content, "links": links}
         return {"description": answer.description} | {name: value for name, value in parts.items() if value}
 
 
 def _body(each: Operation) -> Schema:
-    content = {kind: {"schema": schema} for kind, schema in each.bodies.items()}
-    shown = {example.name: _told(example, dict(example.fields)) for example in _examples(each) if example.fields and not example.is_wrong}
-    if shown:
-        next(iter(content.values()))["examples"] = shown
-    return {"required": True, "content": content}
+    sent = [example for example in _examples(each) if example.fields and not example.is_wrong]
+    return {"required": True, "content": _content(each.bodies, [(it.sent_as, it.name, _told(it, dict(it.fields))) for it in sent])}
+
+
+def _content(schemas: Mapping[str, Schema], examples: Iterable[tuple[str, str, Schema]]) -> dict[str, Schema]:
+    """Return OpenAPI's content, with examples: media type, which is the first if it is "", name, example object."""
+    content: dict[str, Schema] = {kind: {"schema": schema} for kind, schema in schemas.items()}
+    for kind, name, example in examples:
+        content[kind or next(iter(content))].setdefault("examples", {})[name] = example
+    return content
 
 
 def _parameter(each: Operation, parameter: Schema) -> Schema:
@@ -75,8 +79,12 @@ def _parameter(each: Operation, parameter: Schema) -> Schema:
     return parameter | ({"examples": shown} if shown else {})
 
 
-def _shown(each: Operation, status: int) -> dict[str, Any]:
-    return {example.name: _told(example, example.answer) for example in _examples(each) if example.status == status and example.answer is not None}
+def _failed(each: Operation, status: int) -> dict[str, Schema]:
+    return {example.name: _told(example, example.answer) for example in _answered(each, status)}
+
+
+def _answered(each: Operation, status: int) -> list[Example]:
+    return [example for example in _examples(each) if example.status == status and example.answer is not None]
 
 
 def _examples(each: Operation) -> tuple[Example, ...]:

@@ -1,5 +1,7 @@
 """Examples of the calls that take images."""
 
+import falcon
+
 from imagejobs_api.openapi.examples.names import API, BATCH, IMAGE_JOB, problem, progress_url, signed
 from imagejobs_api.openapi.operation import Example
 
@@ -92,6 +94,9 @@ EXAMPLES = {
         Example("many", "Several, answered like a batch", 202, _waits(["bridge.jpg", "absent.jpg"]), fields={
             "urls": [f"{SITE}/bridge.jpg", f"{SITE}/absent.jpg"], "width": 400
         }),
+        Example("form", "One image, as a form", 200, _done("bridge.jpg", 400, 327, 24345), fields={
+            "url": f"{SITE}/bridge.jpg", "width": 400
+        }, sent_as=falcon.MEDIA_URLENCODED),
         Example("private", "An address that is not public", 400, problem(
             "invalid_options", 400, "Some options are unknown, malformed or contradictory.", "url: http://10.0.0.1/: 10.0.0.1 is not a public host",
             errors=[{"where": "url", "what": "http://10.0.0.1/: 10.0.0.1 is not a public host"}],

@@ -1,7 +1,10 @@
 """Examples of the calls about jobs."""
 
-from imagejobs_api.openapi.examples.names import ABSENT, API, BATCH, IMAGE_JOB, problem, progress_url, signed
+import json
+
+from imagejobs_api.openapi.examples.names import ABSENT, API, BATCH, CALLED, IMAGE_JOB, problem, progress_url, signed
 from imagejobs_api.openapi.operation import Example
+from imagejobs_api.results import NDJSON
 
 _SUMMARY = {
     "job_id": BATCH, "state": "PartiallySucceeded", "progress": 100, "total": 3, "done": 2, "failed": 1, "error": None, "name": None,
@@ -30,6 +33,18 @@ _RESULTS = {
     "results": [{"job_id": f"{BATCH}-1", "name": "portrait.jpg", "state": "Succeeded", "bytes_in": 86276, "outputs": [_OUTPUT], "error": None}],
     "next_cursor": "2",
 }  # fmt: skip
+_LINE = {
+    "job_id": f"{IMAGE_JOB}-0", "name": "large.jpg", "state": "Succeeded", "bytes_in": 412870, "error": None,
+    "outputs": [{**_OUTPUT, "width": 300, "height": 169, "bytes": 12063, "download_url": signed("large.jpg")}],
+}  # fmt: skip
+_CALLED = {
+    **_JOB, "job_id": CALLED, "state": "Succeeded", "total": 1, "done": 1, "failed": 0, "failures": [], "bytes_in": 412870, "bytes_out": 12063,
+    "progress_url": progress_url(CALLED), "results_url": f"{API}/api/jobs/{CALLED}/results",
+    "spec": {**_JOB["spec"], "items": [{"name": "large.jpg", "key": f"uploads/{CALLED}/0"}], "repeat_callback": 1},  # type: ignore[dict-item]
+    "callback": {
+        "url": "https://shop.example.org/hooks", "state": "Delivered", "tries": 1, "next": None, "message": "The receiver answered 200.",
+    },
+}  # fmt: skip
 _NEW = {
     **_SUMMARY, "state": "Pending", "progress": 0, "total": 2, "done": 0, "failed": 0, "name": "Spring sale", "started": None, "completed": None
 }  # fmt: skip
@@ -48,7 +63,17 @@ EXAMPLES = {
         Example("batch", "A batch that ended", 200, _JOB, {"id": BATCH}),
         Example("absent", "An id that does not exist", 404, problem("not_found", 404, "There is nothing under this id."), {"id": ABSENT}),
     ),
-    "listResults": (Example("second", "The second of three images", 200, _RESULTS, {"id": BATCH, "limit": 1, "cursor": 1}),),
+    "listResults": (
+        Example("second", "The second of three images", 200, _RESULTS, {"id": BATCH, "limit": 1, "cursor": 1}),
+        Example("lines", "All images of a job, as lines", 200, f"{json.dumps(_LINE)}\n", {"id": IMAGE_JOB}, told_as=NDJSON),
+    ),
+    "getArchive": (
+        Example("two", "The first two images", 200, parameters={"id": BATCH, "first": 0, "count": 2}),
+        Example(
+            "none", "Images of which none has a result", 409,
+            problem("conflict", 409, _CONFLICT, "None of these images has a result; /results tells why.", job_id=BATCH), {"id": BATCH, "first": 2},
+        ),
+    ),
     "cancelJob": (
         Example(
             "ended", "A job that ended", 409, problem("conflict", 409, _CONFLICT, "The job has ended: it is PartiallySucceeded.", job_id=BATCH),
@@ -57,6 +82,7 @@ EXAMPLES = {
     ),
     "retryJob": (Example("again", "The failed image again", 202, _AGAIN, {"id": BATCH}),),
     "repeatCallback": (
+        Example("again", "One that was delivered", 202, _CALLED, {"id": CALLED}),
         Example(
             "without", "A job without a callback", 409, problem("conflict", 409, _CONFLICT, "The job has no callback.", job_id=IMAGE_JOB),
             {"id": IMAGE_JOB},

@@ -5,6 +5,8 @@ IMAGE_JOB = "j1m860h1ax7za8ahhbpy"
 """A job of one image, that succeeded."""
 BATCH = "j1m860h1w78x5ba8p6s8"
 """A batch of three that ended; its last file is no image."""
+CALLED = "j1m860h2b5rk0t7c3n9d"
+"""A job of one image that named a callback, which was delivered."""
 ABSENT = "j1m860h1absent0000000"
 
 
