@@ -41,6 +41,9 @@ MEANINGS = {
     "DNS64_PREFIX": "Prefix (96 bits) under which DNS64 shows IPv4 hosts, such as `64:ff9b::/96`: there the IPv4 address decides.",
     "FIND_FACES": "Whether jobs with `gravity=face` are taken: `false` where workers lack `imagejobs-worker[face]`, which then need not fail them.",
     "GRACE_SECONDS": "How long images in hand may take after SIGTERM; below the pod's `terminationGracePeriodSeconds`.",
+    "HANDOFF_BYTES": "Most bytes of uploads in HANDOFF_DIR; further ones are read from S3.",
+    "HANDOFF_DIR": "Folder in memory, of this user alone, by which workers on the API's machine get uploads without reading S3; the same in both. "
+    "`imagejobs local` sets it; an empty one reads everything from S3.",
     "HEALTH_LISTEN": "Address and port of `/healthz` and `/readyz` for probes, of the operator and of pool workers; without it there are none.",
     "JOBS_ENABLED": "Whether Indexed Jobs may be used; on by default where the store is Kubernetes.",
     "JOB_STORE": "Where jobs are kept: `kubernetes`, or `sqlite:` and a path.",

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+from imagejobs.local import handoff
 from imagejobs.local.data_dir import Credentials
 from imagejobs.local.environment import Addresses, program_environment
 
@@ -41,3 +42,21 @@ def test_a_wildcard_address_is_shown_as_one_that_can_be_called():
     assert Addresses("0.0.0.0", 80, "", "").url == "http://127.0.0.1:80"
     assert Addresses("[::]", 80, "", "").url == "http://[::1]:80"
     assert Addresses("192.0.2.1", 80, "", "").url == "http://192.0.2.1:80"
+
+
+def test_uploads_are_handed_over_in_memory_unless_the_person_says_where():
+    folder = Path("/memory/imagejobs")
+    assert program_environment({}, ADDRESSES, Path("/j"), OURS, folder)["HANDOFF_DIR"] == "/memory/imagejobs"
+    assert program_environment({"HANDOFF_DIR": "/mine"}, ADDRESSES, Path("/j"), OURS, folder)["HANDOFF_DIR"] == "/mine"
+    assert program_environment({"HANDOFF_DIR": ""}, ADDRESSES, Path("/j"), OURS, folder)["HANDOFF_DIR"] == ""
+    assert "HANDOFF_DIR" not in program_environment({}, ADDRESSES, Path("/j"), OURS, None)
+
+
+def test_each_data_directory_has_a_folder_in_memory_of_its_own():
+    assert handoff.folder(Path("/a")) == handoff.folder(Path("/a"))
+    assert handoff.folder(Path("/a")) != handoff.folder(Path("/b"))
+
+
+def test_where_there_is_no_memory_to_share_nothing_is_handed_over(monkeypatch, tmp_path):
+    monkeypatch.setattr(handoff, "MEMORY", tmp_path / "none")
+    assert handoff.folder(Path("/a")) is None

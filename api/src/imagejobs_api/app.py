@@ -51,6 +51,7 @@ from imagejobs_api.telemetry.requestspans import RequestSpans
 from imagejobs_api.uploadlinks import UploadLinks
 from imagejobs_api.waiting import Waiting
 from imagejobs_contract.guard import Guard
+from imagejobs_contract.handoff import Shelf
 from imagejobs_contract.options import Gravity
 from imagejobs_contract.ports import JobStore, LinkSigner, ObjectStore, PartUploads, ProgressBoard, TaskQueue
 from imagejobs_contract.traces import OFF, Traces
@@ -90,6 +91,7 @@ def create_app(
     rates: RateLimits | None = None,
     index: Index | None = None,
     traces: Traces = OFF,
+    shelf: Shelf | None = None,
 ) -> App:
     """Return the application.
 
@@ -100,6 +102,7 @@ def create_app(
         rates: Handed in by a server that has Redis; else this process counts for itself.
         index: Handed in with a store that notes in it what it reads.
         traces: Handed in by a server that tells a collector.
+        shelf: Handed in by a server whose workers are on the same machine.
     """
     limits, namespace = settings.limits, settings.namespace
     if index is None:
@@ -128,14 +131,15 @@ def create_app(
     callbacks = Callbacks(Guard(settings.callbacks), signed=settings.callbacks_signed, folder=settings.callers_secrets)
     creation, guard = Creation(store, objects), Guard(settings.sources)
     allowance = Allowance(settings.source_prefixes, settings.output_prefixes)
-    intake = Intake(creation, objects, quotas, limits, guard, callbacks)
+    shelf = shelf or Shelf()
+    intake = Intake(creation, objects, shelf, quotas, limits, guard, callbacks)
     orders = Orders(creation, objects, quotas, limits, guard, callbacks, allowance)
     submitter = Submitter(waiting, links, settings.default_wait_seconds)
     counts = LiveCounts(live)
     feeds = Feeds(store, counts, outcomes)
     announcements.listen(waiting)
     announcements.listen(feeds)
-    runs: list[Run] = [announcements.run, follower.run, *([callers.watch] if callers else [])]
+    runs: list[Run] = [announcements.run, follower.run, shelf.tend, *([callers.watch] if callers else [])]
     app = App(request_type=Request, middleware=_middleware(settings, callers, metrics, rates or RateLimits(limits, None), runs, traces))
     app.resp_options.media_handlers[falcon.MEDIA_JSON] = JSONHandler(dumps=jsontext.dumps)
     errors.install(app)

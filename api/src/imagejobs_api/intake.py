@@ -17,6 +17,7 @@ from imagejobs_contract import names
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import AlreadyExists, Invalid, NotFound
 from imagejobs_contract.guard import Guard
+from imagejobs_contract.handoff import Shelf
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.names import JobKey
@@ -89,9 +90,12 @@ class Creation:
 class Intake:
     """Takes a form in and stores the job that it asks for."""
 
-    def __init__(self, creation: Creation, objects: ObjectStore, quotas: Quotas, limits: Limits, guard: Guard, callbacks: Callbacks) -> None:
+    def __init__(
+        self, creation: Creation, objects: ObjectStore, shelf: Shelf, quotas: Quotas, limits: Limits, guard: Guard, callbacks: Callbacks
+    ) -> None:
         self._creation = creation
         self._objects = objects
+        self._shelf = shelf
         self._quotas = quotas
         self._limits = limits
         self._held = Held(limits.max_held_bytes)
@@ -126,7 +130,8 @@ class Intake:
         if form.takes_urls:
             return UrlReader(form, self._guard)
         # What a repeated request brings along must not lie where the first one's files are read from.
-        return FormReader(self._objects, form, names.new_job_id() if repeatable else key.name, self._held, digests=repeatable)
+        upload_id = names.new_job_id() if repeatable else key.name
+        return FormReader(self._objects, self._shelf, form, upload_id, self._held, digests=repeatable)
 
 
 def _take_query(reader: FormReader | UrlReader, params: Mapping[str, str | list[str]]) -> None:

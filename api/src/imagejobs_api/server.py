@@ -25,6 +25,7 @@ from imagejobs_api.telemetry.measured import measured
 from imagejobs_api.telemetry.metrics import Metrics
 from imagejobs_contract import links, logs
 from imagejobs_contract.board import RedisBoard
+from imagejobs_contract.handoff import Shelf
 from imagejobs_contract.metrics import serve as show
 from imagejobs_contract.objects import S3Objects
 from imagejobs_contract.partuploads import BotoPartUploads
@@ -118,7 +119,8 @@ async def _wired(settings: Settings, callers: CallersFile | None, metrics: Metri
         # On one machine there is one API process, which counts its requests itself: two round trips a request less.
         rates = RateLimits(settings.limits, redis if settings.job_store == KUBERNETES else None)
         signer, parts = links.signer(settings.s3), measured(BotoPartUploads(settings.s3), "s3", metrics, traces)
-        app = create_app(settings, store, board, queue, objects, signer, parts, callers, announcements, metrics, rates, index, traces)
+        shelf = Shelf(settings.handoff, settings.handoff_bytes)
+        app = create_app(settings, store, board, queue, objects, signer, parts, callers, announcements, metrics, rates, index, traces, shelf)
         yield app, announcements
     finally:
         if showing:

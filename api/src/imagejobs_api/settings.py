@@ -22,6 +22,8 @@ MAX_LINK_SECONDS = 7 * 86_400
 MAX_WAIT_SECONDS = 60
 OWN_HOSTS = ("localhost", "*.localhost", "127.0.0.1", "::1")
 """What this machine calls itself."""
+HANDOFF_BYTES = 64 * 2**20
+"""Some 80 photos: more than are between POST and worker unless they come in faster than they are done."""
 READY_PARTS = ("store", "s3", "redis", "workers")
 
 _LISTEN = r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}"
@@ -55,6 +57,8 @@ class Settings:
         cors_origins: Whose pages may read answers.
         trusted_proxies: Whose `X-Forwarded-For` and `X-Forwarded-Proto` count.
         traces: Whether a collector is told.
+        handoff: Folder in memory through which workers of this machine get uploads, or None.
+        handoff_bytes: Of what lies there, at most.
     """
 
     host: str
@@ -84,6 +88,8 @@ class Settings:
     trusted_proxies: tuple[str, ...] = ()
     log_level: str = "INFO"
     traces: bool = False
+    handoff: Path | None = None
+    handoff_bytes: int = HANDOFF_BYTES
 
     @classmethod
     def read(cls, reader: Reader) -> "Settings":
@@ -119,6 +125,8 @@ class Settings:
             cors_origins=_list(reader, "CORS_ORIGINS", r"\*|https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?", "an origin such as https://shop.example.org"),
             trusted_proxies=_list(reader, "TRUSTED_PROXIES", r"[0-9A-Fa-f:.]+(/[0-9]{1,3})?", "an address or network (CIDR)"),
             traces=traces.wanted(reader, "api"),
+            handoff=settings.handoff_folder(reader),
+            handoff_bytes=reader.size("HANDOFF_BYTES", 2**20, 2**40, HANDOFF_BYTES) or HANDOFF_BYTES,
             log_level=reader.text("LOG_LEVEL", 10, "INFO", "DEBUG|INFO|WARNING|ERROR", "DEBUG, INFO, WARNING or ERROR") or "",
         )
 

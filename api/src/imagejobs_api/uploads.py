@@ -20,6 +20,7 @@ from imagejobs_api.held import Held
 from imagejobs_contract import layout, sniff
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, ImageJobsError
+from imagejobs_contract.handoff import Shelf
 from imagejobs_contract.ports import ObjectStore
 
 MAX_OPTION_BYTES = 1024
@@ -35,12 +36,14 @@ class FormReader:
     """Reads one form and stores its files under `uploads/<upload_id>/`.
 
     Args:
+        shelf: Where a copy is left of each file that S3 has.
         held: Counts what is held of the files.
         digests: Whether to hash the files on their way.
     """
 
-    def __init__(self, objects: ObjectStore, form: Form, upload_id: str, held: Held, *, digests: bool = False) -> None:
+    def __init__(self, objects: ObjectStore, shelf: Shelf, form: Form, upload_id: str, held: Held, *, digests: bool = False) -> None:
         self._objects = objects
+        self._shelf = shelf
         self._held = held
         self._form = form
         self._upload_id = upload_id
@@ -128,9 +131,12 @@ class FormReader:
             await self._objects.put(key, head[: sniff.HEAD], content_type="application/octet-stream")
             return ImageFailed("" if head else "The file is empty.", code=Code.NOT_AN_IMAGE)
         most = self._form.max_file_bytes
-        with self._held.file() as file:
-            size = await self._objects.put_stream(key, file.counted(_first_bytes(head, rest, most + 1)))
-        return ImageFailed(f"The file is larger than {most} bytes.", code=Code.FILE_TOO_LARGE) if size > most else None
+        with self._held.file() as file, self._shelf.copy(key) as copy:
+            size = await self._objects.put_stream(key, copy.of(file.counted(_first_bytes(head, rest, most + 1))))
+            if size > most:
+                return ImageFailed(f"The file is larger than {most} bytes.", code=Code.FILE_TOO_LARGE)
+            copy.leave(size)
+        return None
 
 
 async def discard(objects: ObjectStore, upload_id: str) -> None:

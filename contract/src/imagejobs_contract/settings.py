@@ -5,6 +5,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import TypeVar
 
 from imagejobs_contract.errors import Invalid
@@ -55,6 +56,12 @@ class S3Settings:
 def redis_url(reader: Reader) -> str:
     """Read REDIS_URL."""
     return reader.text("REDIS_URL", 500, "redis://127.0.0.1:6379/0", r"rediss?://[^\s]+|unix://[^\s]+", "a Redis URL", secret=True) or ""
+
+
+def handoff_folder(reader: Reader) -> Path | None:
+    """Read HANDOFF_DIR, which API and workers of one machine share; None reads everything from S3."""
+    text = reader.text("HANDOFF_DIR", 1000, None, "/.+", "an absolute path")
+    return Path(text) if text else None
 
 
 def listen_address(reader: Reader, name: str) -> tuple[str, int] | None:

@@ -1,9 +1,14 @@
-"""Brings an image's source into memory: from S3 by its key, or from a URL through the address guard. Never more than one file's limit."""
+"""Brings an image's source into memory: by its key from the API's hands or from S3, or from a URL through the address guard.
+
+Never more than one file's limit.
+"""
 
 from collections.abc import Awaitable, Callable
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from imagejobs_contract import handoff
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, NotFound, TooLarge, Unavailable
 from imagejobs_contract.items import Item
@@ -24,12 +29,14 @@ class Fetch:
         objects: Where keys lie.
         download: How a URL is read.
         max_bytes: The largest source, in bytes.
+        folder: Where an API on this machine leaves what it put under a key, or None.
     """
 
-    def __init__(self, objects: ObjectStore, download: Download, max_bytes: int) -> None:
+    def __init__(self, objects: ObjectStore, download: Download, max_bytes: int, folder: Path | None = None) -> None:
         self._objects = objects
         self._download = download
         self._max_bytes = max_bytes
+        self._folder = folder
 
     async def __call__(self, item: Item) -> bytes:
         """Return the bytes of an item's source.
@@ -40,7 +47,9 @@ class Fetch:
         """
         if item.url is not None:
             return await self._download(item.url, self._max_bytes)
-        return await self._get(item.key or "")
+        key = item.key or ""
+        handed = handoff.take(self._folder, key, self._max_bytes) if self._folder else None
+        return await self._get(key) if handed is None else handed
 
     async def _get(self, key: str) -> bytes:
         try:

@@ -118,7 +118,7 @@ def _shard_settings(environ: Mapping[str, str]) -> tuple[Settings, ShardKey]:
 
 
 def _work(settings: Settings, objects: S3Objects, doors: Sequence[Door], meter: Meter, traces: Traces) -> Work:
-    fetch = Fetch(objects, through_guard(settings.reach), settings.limits.max_file_bytes)
+    fetch = Fetch(objects, through_guard(settings.reach), settings.limits.max_file_bytes, settings.handoff)
     return Work(fetch, Store(objects), doors, Retry(), meter, traces)
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 
 from imagejobs_contract import traces
 from imagejobs_contract.limits import Limits
@@ -9,7 +10,7 @@ from imagejobs_contract.names import LOCAL_NAMESPACE, MAX_NAME, NAME_PATTERN, Jo
 from imagejobs_contract.origin import ENV_CALLER, ENV_REQUEST_ID, ENV_TRACEPARENT, Origin
 from imagejobs_contract.reach import Reach
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.settings import S3Settings, listen_address, read_limits, redis_url
+from imagejobs_contract.settings import S3Settings, handoff_folder, listen_address, read_limits, redis_url
 from imagejobs_contract.shards import ENV_ATTEMPT, ENV_INDEX, ENV_NAME, ENV_NAMESPACE, ENV_UID
 from imagejobs_worker.child.cage import Mode
 from imagejobs_worker.inputs import ShardKey
@@ -37,6 +38,7 @@ class Settings:
         health: Host and port on which a pool worker answers probes, or None.
         read_heic: Whether HEIC is read; its decoder is large and has a history.
         traces: Whether a collector is told.
+        handoff: Folder in memory where an API on this machine leaves uploads, or None.
     """
 
     s3: S3Settings
@@ -55,6 +57,7 @@ class Settings:
     health: tuple[str, int] | None
     read_heic: bool
     traces: bool = False
+    handoff: Path | None = None
 
     @classmethod
     def read(cls, reader: Reader) -> "Settings":
@@ -76,6 +79,7 @@ class Settings:
             health=listen_address(reader, "HEALTH_LISTEN"),
             read_heic=_read_heic(reader),
             traces=traces.wanted(reader, "worker"),
+            handoff=handoff_folder(reader),
         )
 
 

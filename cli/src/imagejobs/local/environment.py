@@ -30,11 +30,14 @@ class Addresses:
         return f"http://{self.reach}:{self.port}"
 
 
-def program_environment(environ: Mapping[str, str], addresses: Addresses, jobs: Path, credentials: Credentials | None) -> dict[str, str]:
+def program_environment(
+    environ: Mapping[str, str], addresses: Addresses, jobs: Path, credentials: Credentials | None, handoff: Path | None = None
+) -> dict[str, str]:
     """Return the environment of our programs.
 
     Args:
         credentials: Of the S3 that was started here; None leaves the person's own.
+        handoff: Where the API leaves uploads for the workers, unless the person named another place, or none by an empty HANDOFF_DIR.
     """
     ours = {
         "LISTEN": f"{addresses.host}:{addresses.port}",
@@ -47,6 +50,8 @@ def program_environment(environ: Mapping[str, str], addresses: Addresses, jobs: 
         # Logs are files here; a line must be there when the program is killed.
         "PYTHONUNBUFFERED": "1",
     }
+    if handoff is not None and "HANDOFF_DIR" not in environ:
+        ours["HANDOFF_DIR"] = str(handoff)
     if credentials is not None:
         # A token or profile of the person's own AWS account must not mix with the keys of the S3 that was started here.
         environ = {name: value for name, value in environ.items() if not name.startswith("AWS_")}

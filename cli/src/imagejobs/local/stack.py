@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from time import monotonic
 
-from imagejobs.local import jobs, programs, screen
+from imagejobs.local import handoff, jobs, programs, screen
 from imagejobs.local.data_dir import DataDirectory
 from imagejobs.local.environment import Addresses, program_environment
 from imagejobs.local.ports import Ports
@@ -33,12 +33,14 @@ class Plan:
     Attributes:
         groups: The programs in the order in which they end; the programs of one group end together.
         seaweed: Ports of the SeaweedFS that we start, if we do.
+        handoff: The folder in memory that our programs were told of.
     """
 
     data: DataDirectory
     addresses: Addresses
     groups: tuple[tuple[Program, ...], ...]
     seaweed: SeaweedPorts | None
+    handoff: Path | None
     bucket: str
     moved: tuple[tuple[str, int, int], ...]
     workers: int
@@ -62,6 +64,7 @@ def run(wishes: Wishes, say: Say, show: Say) -> None:
         unfinished = jobs.count_unfinished(data.jobs)
         with _seaweed_folder(plan, say):
             asyncio.run(_run(plan, unfinished, lock, say, show))
+        handoff.remove(plan.handoff)
         say(screen.farewell(data.path, jobs.count_unfinished(data.jobs)))
 
 
@@ -85,10 +88,11 @@ def make_plan(wishes: Wishes, data: DataDirectory) -> Plan:
         s3 = f"http://127.0.0.1:{seaweed_ports.s3}"
         services.append(seaweed.program(data, seaweed_ports, credentials, wishes.environ))
     addresses = Addresses(wishes.host, port, redis, s3)
-    environ = program_environment(wishes.environ, addresses, data.jobs, credentials)
+    memory = handoff.folder(data.path)
+    environ = program_environment(wishes.environ, addresses, data.jobs, credentials, memory)
     workers = tuple(programs.worker(data, environ, n) for n in range(1, wishes.workers + 1))
     groups = ((programs.api(data, environ, addresses.reach, port),), (programs.operator(data, environ, wishes.workers),), workers, tuple(services))
-    return Plan(data, addresses, groups, seaweed_ports, environ["S3_BUCKET"], (*outer.moved, *inner.moved), wishes.workers)
+    return Plan(data, addresses, groups, seaweed_ports, memory, environ["S3_BUCKET"], (*outer.moved, *inner.moved), wishes.workers)
 
 
 @contextlib.contextmanager

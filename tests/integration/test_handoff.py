@@ -1,0 +1,105 @@
+"""Uploads that reach the workers past S3, and what happens where they do not."""
+
+import json
+import signal
+from collections.abc import Iterator
+from os import kill
+from pathlib import Path
+
+import obstore
+import pytest
+from obstore.store import S3Store
+
+import localstack
+from imagejobs.local import handoff
+from localstack import LocalStack, photo, running
+
+IMAGES = 6
+
+pytestmark = pytest.mark.skipif(not handoff.MEMORY.exists(), reason="there is no place in memory")
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Iterator[LocalStack]:
+    with running(tmp_path / "data", "--workers", "2") as started:
+        yield started
+
+
+def signal_workers(stack: LocalStack, number: signal.Signals) -> None:
+    """Stop the workers, or let them go on."""
+    for pid in localstack.children(stack.pid):
+        if "imagejobs_worker" in localstack.command_line(pid):
+            kill(pid, number)
+
+
+def send(client: localstack.Client) -> str:
+    """Post a batch and return its id."""
+    return str(client.batch({f"{n}.jpg": photo(seed=n) for n in range(IMAGES)}, width=200)["batch_job_id"])
+
+
+def copies(stack: LocalStack) -> list[Path]:
+    """Return what lies between API and workers."""
+    folder = handoff.folder(stack.data)
+    assert folder
+    return list(folder.iterdir())
+
+
+def in_s3(stack: LocalStack, prefix: str) -> tuple[S3Store, list[str]]:
+    """Return the bucket, and the keys in it under a prefix."""
+    keys = json.loads((stack.data / "s3-credentials.json").read_text())
+    bucket = S3Store("imagejobs", endpoint=stack.fact("S3"), region="us-east-1", client_options={"allow_http": True}, **keys)
+    return bucket, [each["path"] for page in obstore.list(bucket, prefix=prefix) for each in page]
+
+
+def test_workers_need_not_read_an_upload_from_s3(stack):
+    with localstack.client(stack) as client:
+        signal_workers(stack, signal.SIGSTOP)
+        batch = send(client)
+        bucket, keys = in_s3(stack, f"uploads/{batch}/")
+        assert (len(keys), len(copies(stack))) == (IMAGES, IMAGES)
+        obstore.delete(bucket, keys)
+        signal_workers(stack, signal.SIGCONT)
+        assert client.finished(batch)["done"] == IMAGES
+    assert copies(stack) == []
+
+
+@pytest.mark.parametrize("lost", ["API killed", "copies removed", "folder removed", "workers killed"])
+def test_every_image_has_its_result_whatever_is_lost_on_the_way(stack, lost):
+    with localstack.client(stack) as client:
+        signal_workers(stack, signal.SIGSTOP)
+        batch = send(client)
+        assert len(copies(stack)) == IMAGES
+        if lost == "API killed":
+            kill(stack.part("imagejobs_api"), signal.SIGKILL)
+            localstack.wait_until(lambda: copies(stack) == [], 30)
+        elif lost == "copies removed":
+            for copy in copies(stack):
+                copy.unlink()
+        elif lost == "folder removed":
+            handoff.remove(handoff.folder(stack.data))
+        if lost == "workers killed":
+            signal_workers(stack, signal.SIGKILL)
+        else:
+            signal_workers(stack, signal.SIGCONT)
+        localstack.wait_until(stack.is_ready, 30, stack.said)
+        again = send(client)
+        assert [client.finished(each)["done"] for each in (batch, again)] == [IMAGES, IMAGES]
+
+
+def test_nothing_stays_in_memory_when_it_stops(stack):
+    with localstack.client(stack) as client:
+        signal_workers(stack, signal.SIGSTOP)
+        send(client)
+        signal_workers(stack, signal.SIGCONT)
+        assert stack.stop() == 0
+    folder = handoff.folder(stack.data)
+    assert folder
+    assert not folder.exists()
+
+
+def test_an_empty_variable_leaves_all_of_it_to_s3(tmp_path):
+    with running(tmp_path / "data", environ={"HANDOFF_DIR": ""}) as stack, localstack.client(stack) as client:
+        assert client.finished(send(client))["done"] == IMAGES
+        folder = handoff.folder(stack.data)
+        assert folder
+        assert not folder.exists()
