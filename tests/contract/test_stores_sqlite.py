@@ -24,6 +24,7 @@ from imagejobs_contract.names import JobKey
 from imagejobs_contract.spec import Spec
 from imagejobs_contract.stores import sqlite_schema, sqlite_writes
 from imagejobs_contract.stores.sqlite import SqliteStore
+from store_feed import told_keys
 
 WRITER = r"""
     import asyncio, sys
@@ -126,7 +127,7 @@ def test_a_write_of_another_process_is_heard_within_a_blink(path):
     async def scenario(store: SqliteStore) -> None:
         other = SqliteStore(path)
         await other.create(new("before"))
-        feed = store.changes()
+        feed = told_keys(store)
         assert (await anext(feed)).name == "before"
         for n in range(20):
             heard = asyncio.ensure_future(anext(feed))
@@ -147,7 +148,7 @@ def test_a_store_without_echoes_tells_what_others_write_even_to_its_own_jobs(pat
     async def scenario(_: SqliteStore) -> None:
         store, other = SqliteStore(path, echoes=False), SqliteStore(path)
         await other.create(new("before"))
-        feed = store.changes()
+        feed = told_keys(store)
         assert (await anext(feed)).name == "before"
         for n in range(3):
             own = await store.create(new(f"own-{n}"))
@@ -174,7 +175,7 @@ def test_a_store_without_echoes_is_told_of_a_write_whose_end_it_did_not_see(path
     async def scenario(_: SqliteStore) -> None:
         store = SqliteStore(path, echoes=False)
         await store.create(new("before"))
-        feed = store.changes()
+        feed = told_keys(store)
         await anext(feed)
         lock = sqlite3.connect(path, isolation_level=None)
         lock.execute("BEGIN IMMEDIATE")
@@ -193,7 +194,7 @@ def test_a_store_without_echoes_is_told_of_a_write_whose_end_it_did_not_see(path
 def test_waiting_for_changes_costs_a_small_part_of_a_core(path):
     async def scenario(store: SqliteStore) -> None:
         await store.create(new())
-        feed = store.changes()
+        feed = told_keys(store)
         await anext(feed)
         idle = asyncio.ensure_future(anext(feed))
         await asyncio.sleep(0.1)
@@ -214,7 +215,7 @@ def test_who_lags_behind_what_is_remembered_hears_of_everything(path, monkeypatc
 
     async def scenario(store: SqliteStore) -> None:
         await store.create(new("first"))
-        feed = store.changes()
+        feed = told_keys(store)
         assert (await anext(feed)).name == "first"
         for n in range(10):
             await store.create(new(f"job-{n}"))
@@ -231,7 +232,7 @@ def test_who_lags_behind_what_is_remembered_hears_of_everything(path, monkeypatc
 def test_a_feed_that_was_left_open_does_not_hinder_closing(path):
     async def scenario(store: SqliteStore) -> None:
         await store.create(new())
-        feed = store.changes()
+        feed = told_keys(store)
         await anext(feed)
         await store.close()
         await feed.aclose()

@@ -15,6 +15,7 @@ from imagejobs_contract.names import JobKey
 from imagejobs_contract.spec import Spec
 from imagejobs_contract.stores import kubernetes
 from imagejobs_contract.stores.kubernetes import KubernetesStore
+from store_feed import told_keys
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces"
 
@@ -60,6 +61,6 @@ def test_the_api_may_do_what_it_does_and_no_more(kubeconfig, controlplane, names
 
 
 async def told_of(store: KubernetesStore, key: JobKey) -> None:
-    async for changed in store.changes():
+    async for changed in told_keys(store):
         if changed == key:
             return

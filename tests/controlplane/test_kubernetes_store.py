@@ -14,6 +14,7 @@ from imagejobs_contract.names import JobKey
 from imagejobs_contract.spec import Spec
 from imagejobs_contract.stores import kubernetes, kubernetes_calls, kubernetes_feed
 from imagejobs_contract.stores.kubernetes import KubernetesStore
+from store_feed import told_keys
 
 Scenario = Callable[[KubernetesStore], Awaitable[None]]
 
@@ -175,7 +176,7 @@ def test_the_feed_tells_of_what_was_deleted_while_it_could_not_watch(controlplan
     async def scenario(store: KubernetesStore) -> None:
         job = await store.create(new(namespace))
         monkeypatch.setattr(kubernetes_calls, "watch", cut_off)
-        feed = store.changes()
+        feed = told_keys(store)
         assert await anext(feed) == job.key
         await broken.wait()
         await store.delete(job.key)

@@ -21,6 +21,7 @@ from imagejobs_contract.spec import DeletionPolicy, Execution, Manifest, Output,
 from imagejobs_contract.status import Condition, ConditionType, Reason, State, Status
 from imagejobs_contract.stores import kubernetes
 from imagejobs_contract.stores.sqlite import SqliteStore
+from store_feed import told_keys
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 RUNNING = Status(1, State.RUNNING, (Condition(ConditionType.ACCEPTED, True, Reason.ACCEPTED, "", NOON, 1),), Counts(1, 1), started=NOON)
@@ -67,7 +68,7 @@ async def following(store: JobStore) -> AsyncIterator[Callable[[JobKey], Awaitab
     heard: asyncio.Queue[JobKey] = asyncio.Queue()
 
     async def listen() -> None:
-        async for key in store.changes():
+        async for key in told_keys(store):
             heard.put_nowait(key)
 
     async def wait(key: JobKey) -> None:

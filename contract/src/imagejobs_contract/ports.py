@@ -95,14 +95,11 @@ class JobStore(Protocol):
         """Take a finalizer off; nothing happens if the job or the finalizer is gone."""
         ...
 
-    def changes(self) -> AsyncIterator[JobKey]:
-        """Yield the key of each job that was created, changed or deleted, from now on; may repeat, may merge."""
-        ...
-
     def follow(self) -> AsyncIterator[Seen | None]:
         """Yield every job there is, then each as it changes or goes; and None, now and then, when all has been told that was to be told.
 
-        After a gap all is told again, and what went meanwhile. Which of two that were told of one job is newer, their versions say.
+        It may repeat, and may merge changes of one job. After a gap all is told again, and what went meanwhile. Which of two that were told of
+        one job is newer, their versions say.
         """
         ...
 

@@ -129,9 +129,10 @@ async def _parts(settings: Settings, courier: Courier | None, processes: Process
     board, tasks = RedisBoard(redis), RedisTaskQueue(redis)
     if settings.sqlite:
         from imagejobs_contract.stores.sqlite import SqliteStore
+        from imagejobs_operator.bindings.remembered import RememberedStore
         from imagejobs_operator.events import LogEvents
 
-        parts = Parts(SqliteStore(settings.sqlite, echoes=False), board, tasks, objects, processes, LogEvents(), courier)
+        parts = Parts(RememberedStore(SqliteStore(settings.sqlite, echoes=False)), board, tasks, objects, processes, LogEvents(), courier)
     else:
         from imagejobs_operator.cluster import parts_of
 

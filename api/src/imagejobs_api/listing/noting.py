@@ -58,10 +58,6 @@ class NotingStore:
         """Take a finalizer off."""
         await self._store.remove_finalizer(job, finalizer)
 
-    def changes(self) -> AsyncIterator[JobKey]:
-        """Yield keys of what changes."""
-        return self._store.changes()
-
     def follow(self) -> AsyncIterator[Seen | None]:
         """Yield jobs as they are and as they change."""
         return self._store.follow()

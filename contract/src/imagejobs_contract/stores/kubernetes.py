@@ -105,12 +105,6 @@ class KubernetesStore:
         """Yield every job there is, then each that changes or goes; goes on after any failure. See `ports.JobStore`."""
         return watches.feed(self._client, self._namespaces)
 
-    async def changes(self) -> AsyncIterator[JobKey]:
-        """Yield the key of all that `follow` tells. See `ports.JobStore`."""
-        async for seen in self.follow():
-            if seen is not None:
-                yield seen.key
-
     async def close(self) -> None:
         """Give connections back."""
         await self._client.close()

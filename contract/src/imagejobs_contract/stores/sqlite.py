@@ -4,23 +4,20 @@ All work on the file happens in one thread of this store's own, so the event loo
 """
 
 import asyncio
-import contextlib
 import sqlite3
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from pathlib import Path
 from typing import TypeVar
 
-from imagejobs_contract.errors import Invalid, NotFound
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.ports import Page, Seen
 from imagejobs_contract.spec import Spec
 from imagejobs_contract.status import State, Status
 from imagejobs_contract.stores import sqlite_reads, sqlite_writes
-from imagejobs_contract.stores.sqlite_feed import batches, feed
+from imagejobs_contract.stores.sqlite_feed import batches
 from imagejobs_contract.stores.sqlite_schema import connect, transaction, translated
 
 T = TypeVar("T")
@@ -35,27 +32,25 @@ class SqliteStore:
 
     Args:
         path: The file.
-        echoes: Whether `changes` and `follow` also tell of what was read or written through this store already. Who keeps what it saw can spare
+        echoes: Whether `follow` also tells of what was read or written through this store already. Who keeps what it saw can spare
             itself another read of it; of what it did not see, as it was cancelled, it is told.
     """
 
     def __init__(self, path: Path, *, echoes: bool = True) -> None:
         self._path = path
         self._echoes = echoes
-        self._passed: deque[int] = deque(maxlen=KEPT_PASSED)
+        self._passed: dict[int, None] = {}
         self._thread = ThreadPoolExecutor(1, "imagejobs-sqlite")
         self._connection: sqlite3.Connection | None = None
         self._closed = False
 
     async def create(self, job: ImageJob) -> ImageJob:
         """Store a new job; it is on the disk when this returns. See `ports.JobStore`."""
-        return await self._write(lambda db: sqlite_writes.insert(db, job))
+        return self._pass(await self._write(lambda db: sqlite_writes.insert(db, job)))
 
     async def get(self, key: JobKey) -> ImageJob:
         """Return the job as it stands. See `ports.JobStore`."""
-        job = await self._read(lambda db: sqlite_reads.select(db, key))
-        self._passed.append(int(job.resource_version))
-        return job
+        return self._pass(await self._read(lambda db: sqlite_reads.select(db, key)))
 
     async def list(self, namespace: str | None, state: State | None = None, limit: int = 100, cursor: str = "", *, caller: str | None = None) -> Page:
         """Return a page of jobs, newest first. See `ports.JobStore`."""
@@ -67,47 +62,32 @@ class SqliteStore:
 
     async def put_status(self, job: ImageJob, status: Status) -> ImageJob:
         """Write the status if the job did not change. See `ports.JobStore`."""
-        return await self._write(lambda db: sqlite_writes.update_status(db, job, status))
+        return self._pass(await self._write(lambda db: sqlite_writes.update_status(db, job, status)))
 
     async def change_spec(self, key: JobKey, change: Callable[[Spec], Spec]) -> ImageJob:
         """Change mutable fields of the spec; `change` runs in the store's thread. See `ports.JobStore`."""
-        return await self._write(lambda db: sqlite_writes.update_spec(db, key, change))
+        return self._pass(await self._write(lambda db: sqlite_writes.update_spec(db, key, change)))
 
     async def delete(self, key: JobKey, uid: str | None = None) -> None:
         """Ask for deletion. See `ports.JobStore`."""
-        await self._write(lambda db: sqlite_writes.delete(db, key, uid))
+        self._note(await self._write(lambda db: sqlite_writes.delete(db, key, uid)))
 
     async def remove_finalizer(self, job: ImageJob, finalizer: str) -> None:
         """Take a finalizer off. See `ports.JobStore`."""
-        await self._write(lambda db: sqlite_writes.remove_finalizer(db, job, finalizer))
-
-    def changes(self) -> AsyncIterator[JobKey]:
-        """Yield every key there is, then each that any process writes, about 10 ms later. See `ports.JobStore`.
-
-        Raises:
-            Unavailable: The file cannot be read; begin again.
-        """
-        return feed(self._path, self._known)
+        self._note(await self._write(lambda db: sqlite_writes.remove_finalizer(db, job, finalizer)))
 
     async def follow(self) -> AsyncIterator[Seen | None]:
-        """Yield every job there is, then each that any process writes. See `ports.JobStore`.
+        """Yield every job there is, then each that any process writes, about 10 ms later. See `ports.JobStore`.
 
         Raises:
             Unavailable: The file cannot be read; begin again.
         """
-        async with aclosing(batches(self._path, self._known)) as found:
-            async for keys in found:
-                for key in keys:
-                    yield Seen(key, await self._seen(key))
-                yield None
-
-    def _known(self) -> Collection[int]:
-        return () if self._echoes else self._passed.copy()
-
-    async def _seen(self, key: JobKey) -> ImageJob | None:
-        with contextlib.suppress(NotFound, Invalid):
-            return await self.get(key)
-        return None
+        async with aclosing(batches(self._path, self._is_known)) as found:
+            async for batch in found:
+                for seen in batch.told:
+                    yield seen
+                if batch.is_last:
+                    yield None
 
     async def close(self) -> None:
         """Close the file and end the thread; to close twice is no error."""
@@ -116,17 +96,27 @@ class SqliteStore:
             await self._run(self._disconnect)
             self._thread.shutdown(wait=False)
 
+    def _pass(self, job: ImageJob) -> ImageJob:
+        self._note(int(job.resource_version))
+        return job
+
+    def _note(self, revision: int | None) -> None:
+        """Remember a change that whoever uses this store knows of."""
+        if revision is not None and not self._echoes:
+            self._passed[revision] = None
+            if len(self._passed) > KEPT_PASSED:
+                del self._passed[next(iter(self._passed))]
+
+    def _is_known(self, revision: int) -> bool:
+        return revision in self._passed
+
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        def committed() -> tuple[T, range]:
+        def committed() -> T:
             db = self._connected()
             with transaction(db):
-                before = sqlite_reads.last_revision(db)
-                result = work(db)
-                return result, range(before + 1, sqlite_reads.last_revision(db) + 1)
+                return work(db)
 
-        result, revisions = await self._run(committed)
-        self._passed.extend(revisions)
-        return result
+        return await self._run(committed)
 
     async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         return await self._run(lambda: work(self._connected()))

@@ -1,15 +1,20 @@
-"""Which jobs in a SQLite file changed, whichever process changed them: noticed by asking often, in a thread of its own."""
+"""Which jobs in a SQLite file changed, whichever process changed them: noticed by asking often, in a thread of its own.
+
+That thread also reads what is told of a job, so that the event loop is woken once for all that came together, and not at all for what is known.
+"""
 
 import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable, Collection
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
+from dataclasses import dataclass
 from pathlib import Path
 
 from imagejobs_contract.names import JobKey
+from imagejobs_contract.ports import Seen
 from imagejobs_contract.stores import sqlite_reads
 from imagejobs_contract.stores.sqlite_schema import connect, translated
 
@@ -20,27 +25,30 @@ later, nearly all of it for waking up; the question itself, a look into shared m
 IDLE_AFTER_SECONDS = 1.0
 QUIET_SECONDS = 10.0
 """After so long without a change that is told."""
-Known = Callable[[], Collection[int]]
+BATCH = 100
+"""Jobs that are read at once, of all that there are."""
+Known = Callable[[int], bool]
+"""Whether a change of that number need not be told."""
 
 
-async def feed(path: Path, known: Known) -> AsyncGenerator[JobKey, None]:
-    """Yield every key there is, then each that any process writes or deletes.
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What is told at once; nothing if for a while nothing changed.
+
+    Attributes:
+        is_last: Nothing more is known that was not told.
+    """
+
+    told: list[Seen]
+    is_last: bool
+
+
+async def batches(path: Path, known: Known) -> AsyncGenerator[Batch, None]:
+    """Tell of each job there is, then of each that any process writes or deletes.
 
     Args:
         path: The file.
-        known: Called in the feed's thread; returns numbers of changes that need not be told.
-
-    Raises:
-        Unavailable, Misconfigured: The file cannot be read.
-    """
-    async with aclosing(batches(path, known)) as found:
-        async for keys in found:
-            for key in keys:
-                yield key
-
-
-async def batches(path: Path, known: Known) -> AsyncGenerator[list[JobKey], None]:
-    """Yield all keys there are, then those that were written or deleted since; an empty list if for a while none were. See `feed`.
+        known: Called in the feed's thread.
 
     Raises:
         Unavailable, Misconfigured: The file cannot be read.
@@ -66,28 +74,41 @@ class _Watcher:
         self._connection: sqlite3.Connection | None = None
         self._version = 0
         self._revision = 0
+        self._untold: deque[JobKey] = deque()
 
-    def next(self) -> list[JobKey]:
-        """Return all keys the first time; then wait for a change, for a while, and return what changed."""
+    def next(self) -> Batch:
+        """Return the next jobs of all there are; once they are told, wait for a change, for a while, and return what changed."""
         with translated():
             if self._connection is None:
-                self._connection = connect(self._path)
-                self._version, self._revision = _data_version(self._connection), sqlite_reads.last_revision(self._connection)
-                return sqlite_reads.keys(self._connection)
-            began = time.monotonic()
-            while _data_version(self._connection) == self._version:
-                idle = time.monotonic() - began
-                if idle > QUIET_SECONDS or self.stopped.wait(POLL_SECONDS if idle < IDLE_AFTER_SECONDS else IDLE_POLL_SECONDS):
-                    return []
-            seen = self._revision
-            # Versions are noted before rows are read: what comes in between is told twice rather than never.
-            self._version, self._revision = _data_version(self._connection), sqlite_reads.last_revision(self._connection)
-            return sqlite_reads.changed_since(self._connection, seen, self._known())
+                self._connection = db = connect(self._path)
+                self._version, self._revision = _data_version(db), sqlite_reads.last_revision(db)
+                self._untold.extend(sqlite_reads.keys(db))
+            elif not self._untold:
+                self._untold.extend(self._changed(self._connection))
+            keys = [self._untold.popleft() for _ in range(min(BATCH, len(self._untold)))]
+            return Batch([sqlite_reads.seen(self._connection, key) for key in keys], not self._untold)
 
     def close(self) -> None:
         """Close the connection."""
         if self._connection is not None:
             self._connection.close()
+
+    def _changed(self, db: sqlite3.Connection) -> list[JobKey]:
+        """Wait for a change that is to be told, for a while; one that is known wakes nobody."""
+        began = noticed = now = time.monotonic()
+        while now - began < QUIET_SECONDS:
+            version = _data_version(db)
+            if version != self._version:
+                noticed = now
+                # The version is noted before rows are read: what comes in between is told twice rather than never.
+                self._version = version
+                self._revision, keys = sqlite_reads.changed_since(db, self._revision, self._known)
+                if keys:
+                    return keys
+            if self.stopped.wait(POLL_SECONDS if now - noticed < IDLE_AFTER_SECONDS else IDLE_POLL_SECONDS):
+                break
+            now = time.monotonic()
+        return []
 
 
 def _data_version(db: sqlite3.Connection) -> int:

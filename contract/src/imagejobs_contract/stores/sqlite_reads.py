@@ -3,14 +3,14 @@
 import json
 import re
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Callable
 from typing import Any
 
 from imagejobs_contract import names
 from imagejobs_contract.errors import Fault, Invalid, NotFound
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.names import JobKey
-from imagejobs_contract.ports import Page
+from imagejobs_contract.ports import Page, Seen
 from imagejobs_contract.status import State
 
 _COLUMNS = "id, namespace, name, uid, revision, generation, created, deleted, labels, annotations, finalizers, spec, status"
@@ -27,6 +27,14 @@ def select(db: sqlite3.Connection, key: JobKey) -> ImageJob:
     if row is None:
         raise NotFound(f"there is no job {key}")
     return _job(row)
+
+
+def seen(db: sqlite3.Connection, key: JobKey) -> Seen:
+    """Return how a job stands, if it can be read."""
+    try:
+        return Seen(key, select(db, key))
+    except (NotFound, Invalid):
+        return Seen(key, None)
 
 
 def page(db: sqlite3.Connection, namespace: str | None, state: State | None, limit: int, cursor: str, caller: str | None) -> Page:
@@ -54,20 +62,21 @@ def last_revision(db: sqlite3.Connection) -> int:
     return int(db.execute("SELECT coalesce(max(revision), 0) FROM changes").fetchone()[0])
 
 
-def changed_since(db: sqlite3.Connection, revision: int, known: Collection[int] = ()) -> list[JobKey]:
-    """Return the keys that were written after that change, each once, in order; everything there is if some of that is forgotten.
+def changed_since(db: sqlite3.Connection, revision: int, known: Callable[[int], bool]) -> tuple[int, list[JobKey]]:
+    """Return the newest change, and the keys that were written after that one, each once, in order; all keys if some of that is forgotten.
 
     Args:
         db: The file.
         revision: The change.
-        known: Changes that are left out.
+        known: Tells of changes that are left out.
     """
-    oldest = db.execute("SELECT min(revision) FROM changes").fetchone()[0]
-    if oldest is not None and oldest > revision + 1:
-        return keys(db)
-    rows = db.execute("SELECT revision, namespace, name FROM changes WHERE revision > ? ORDER BY revision DESC", (revision,))
-    newest_first = dict.fromkeys(JobKey(*key) for number, *key in rows if number not in known)
-    return list(reversed(newest_first))
+    rows = db.execute("SELECT revision, namespace, name FROM changes WHERE revision > ? ORDER BY revision DESC", (revision,)).fetchall()
+    if not rows:
+        return revision, []
+    if rows[-1][0] > revision + 1:  # numbers have no gaps, and the oldest go first
+        return rows[0][0], keys(db)
+    newest_first = dict.fromkeys(JobKey(*key) for number, *key in rows if not known(number))
+    return rows[0][0], list(reversed(newest_first))
 
 
 def _readable(row: tuple[Any, ...]) -> ImageJob | None:

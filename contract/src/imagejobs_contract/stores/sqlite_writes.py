@@ -87,31 +87,42 @@ def update_spec(db: sqlite3.Connection, key: JobKey, change: Callable[[Spec], Sp
     return replace(changed, generation=job.generation + 1, resource_version=str(revision))
 
 
-def delete(db: sqlite3.Connection, key: JobKey, uid: str | None) -> None:
-    """Remove the job, or mark it as long as it has finalizers; nothing happens if there is none (of that uid)."""
+def delete(db: sqlite3.Connection, key: JobKey, uid: str | None) -> int | None:
+    """Remove the job, or mark it as long as it has finalizers; nothing happens if there is none (of that uid).
+
+    Returns:
+        The number of the change, if there was one.
+    """
     row = db.execute("SELECT uid, finalizers, deleted FROM jobs WHERE namespace = ? AND name = ?", key).fetchone()
     if row is None or uid not in (None, row[0]):
-        return
+        return None
     if not json.loads(row[1]):
-        _note(db, key)
         db.execute("DELETE FROM jobs WHERE uid = ?", (row[0],))
-    elif row[2] is None:
-        values = (_note(db, key), show_time(utc_now()), row[0])
-        db.execute("UPDATE jobs SET revision = ?, deleted = ?, generation = generation + 1 WHERE uid = ?", values)
+        return _note(db, key)
+    if row[2] is not None:
+        return None
+    revision = _note(db, key)
+    db.execute("UPDATE jobs SET revision = ?, deleted = ?, generation = generation + 1 WHERE uid = ?", (revision, show_time(utc_now()), row[0]))
+    return revision
 
 
-def remove_finalizer(db: sqlite3.Connection, job: ImageJob, finalizer: str) -> None:
-    """Take a finalizer off the job; the last one of a job that is being deleted takes the job with it."""
+def remove_finalizer(db: sqlite3.Connection, job: ImageJob, finalizer: str) -> int | None:
+    """Take a finalizer off the job; the last one of a job that is being deleted takes the job with it.
+
+    Returns:
+        The number of the change, if there was one.
+    """
     row = db.execute("SELECT finalizers, deleted FROM jobs WHERE namespace = ? AND name = ? AND uid = ?", (*job.key, job.uid)).fetchone()
     before: list[str] = json.loads(row[0]) if row else []
     if finalizer not in before:
-        return
+        return None
     after = [each for each in before if each != finalizer]
     revision = _note(db, job.key)
     if row[1] is not None and not after:
         db.execute("DELETE FROM jobs WHERE uid = ?", (job.uid,))
     else:
         db.execute("UPDATE jobs SET revision = ?, finalizers = ? WHERE uid = ?", (revision, _json(after), job.uid))
+    return revision
 
 
 def check(job: ImageJob) -> None:

@@ -15,8 +15,9 @@ async def follow(store: JobStore, queue: WorkQueue) -> None:
     """Feed each job that changes, for ever."""
     while True:
         try:
-            async for key in store.changes():
-                queue.add(key)
+            async for seen in store.follow():
+                if seen is not None:
+                    queue.add(seen.key)
         except ImageJobsError as ex:
             log.warning("changes stopped", extra={"reason": ex.message})
         await asyncio.sleep(PAUSE_SECONDS)

@@ -1,0 +1,98 @@
+"""Jobs as the store's feed told of them, so that a look at one that was just told of reads nothing again: what controllers call an informer's cache.
+
+What it says may be some milliseconds old, as what is read may be when it is acted upon. That is safe: a status is only written over the version it
+was made from, the feed brings a job back with whatever changed meanwhile, and after a write that was refused the store is asked. Only small jobs on
+their way are kept.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from imagejobs_contract import limits
+from imagejobs_contract.errors import ImageJobsError
+from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.names import JobKey
+from imagejobs_contract.ports import JobStore, Page, Seen
+from imagejobs_contract.spec import Spec
+from imagejobs_contract.status import State, Status
+
+MOST = 1000
+"""Jobs that are kept, of up to 16 images: 10 MB at most."""
+
+
+class RememberedStore:
+    """Everything is the other store's, whose versions are numbers that grow; see `ports.JobStore`. Nothing is remembered but while it is followed."""
+
+    def __init__(self, store: JobStore) -> None:
+        self._store = store
+        self._jobs: dict[JobKey, ImageJob] = {}
+
+    async def create(self, job: ImageJob) -> ImageJob:
+        """Store a new job."""
+        return await self._store.create(job)
+
+    async def get(self, key: JobKey) -> ImageJob:
+        """Return the job as it was last told of, else as it stands."""
+        return self._jobs.get(key) or await self._store.get(key)
+
+    async def list(self, namespace: str | None, state: State | None = None, limit: int = 100, cursor: str = "", *, caller: str | None = None) -> Page:
+        """Return a page of jobs."""
+        return await self._store.list(namespace, state, limit, cursor, caller=caller)
+
+    async def keys(self) -> Sequence[JobKey]:
+        """Return the keys of all jobs."""
+        return await self._store.keys()
+
+    async def put_status(self, job: ImageJob, status: Status) -> ImageJob:
+        """Write the status."""
+        try:
+            written = await self._store.put_status(job, status)
+        except ImageJobsError:
+            self._jobs.pop(job.key, None)  # it is not as we know it, or nobody knows
+            raise
+        self._hear(Seen(job.key, written))
+        return written
+
+    async def change_spec(self, key: JobKey, change: Callable[[Spec], Spec]) -> ImageJob:
+        """Change the spec."""
+        changed = await self._store.change_spec(key, change)
+        self._hear(Seen(key, changed))
+        return changed
+
+    async def delete(self, key: JobKey, uid: str | None = None) -> None:
+        """Ask for deletion."""
+        await self._store.delete(key, uid)
+        self._jobs.pop(key, None)
+
+    async def remove_finalizer(self, job: ImageJob, finalizer: str) -> None:
+        """Take a finalizer off."""
+        await self._store.remove_finalizer(job, finalizer)
+        self._jobs.pop(job.key, None)
+
+    async def follow(self) -> AsyncIterator[Seen | None]:
+        """Yield jobs as they are and as they change, and remember them until this ends."""
+        try:
+            async for seen in self._store.follow():
+                if seen is not None:
+                    self._hear(seen)
+                yield seen
+        finally:
+            self._jobs.clear()
+
+    async def close(self) -> None:
+        """Give connections back."""
+        await self._store.close()
+
+    def _hear(self, seen: Seen) -> None:
+        known = self._jobs.get(seen.key)
+        if seen.job is None:
+            self._jobs.pop(seen.key, None)
+        elif known is None or int(seen.job.resource_version) > int(known.resource_version):
+            self._keep(seen.job)
+
+    def _keep(self, job: ImageJob) -> None:
+        self._jobs.pop(job.key, None)
+        if job.deleting or job.status.state.final or job.spec.total > limits.POOL_ITEMS:
+            return
+        self._jobs[job.key] = job
+        if len(self._jobs) > MOST:
+            del self._jobs[next(iter(self._jobs))]

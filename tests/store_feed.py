@@ -1,0 +1,16 @@
+"""The feed of a store as tests listen to it: only which jobs it tells of."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import cast
+
+from imagejobs_contract.names import JobKey
+from imagejobs_contract.ports import JobStore, Seen
+
+
+async def told_keys(store: JobStore) -> AsyncGenerator[JobKey, None]:
+    """Yield the key of each job that is told of."""
+    async with aclosing(cast("AsyncGenerator[Seen | None, None]", store.follow())) as feed:
+        async for seen in feed:
+            if seen is not None:
+                yield seen.key
