@@ -1,8 +1,9 @@
 """Measures how busy a batch keeps the decoders, and who had the cores beside them: `make bench-batch`.
 
-A pod of a Job with one child per core does T1 a hundred times against a real S3 on the same machine. From its first child to its end are told, in
-cores: what the children had for pictures, what the worker's parent, S3 and Redis had, and what nobody had. `supplied` is the share of that time in
-which a child had an image in hand, running or waiting for a core: what the worker can be blamed for, whatever else the machine does.
+A pod of a Job with one child per core does T1 a hundred times against a real S3 on the same machine, or a photo of another `--size`. From its first
+child to its end are told, in cores: what the children had for pictures, what the worker's parent, S3 and Redis had, and what nobody had. `supplied`
+is the share of that time in which a child had an image in hand, running or waiting for a core: what the worker can be blamed for, whatever else the
+machine does. `pictures` is the children's share of all the worker's time: what a batch reaches where S3 has cores of its own.
 """
 
 import argparse
@@ -50,8 +51,9 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=100)
     parser.add_argument("--parallel", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--photo", type=Path)
+    parser.add_argument("--size", default="2725x2225", help="Of the photo that is made if none is given.")
     given = parser.parse_args()
-    photo = given.photo.read_bytes() if given.photo else localstack.photo(2725, 2225)
+    photo = given.photo.read_bytes() if given.photo else localstack.photo(*map(int, given.size.split("x")))
     with tempfile.TemporaryDirectory() as folder, pod.served(Path(folder)) as (s3, redis):
         pod.make_bucket(s3)
         rounds = [batch(s3, redis, photo, Path(folder) / "log", given) for _ in range(given.rounds + 1)][1:]
@@ -75,7 +77,8 @@ def batch(s3: servers.Server, redis: servers.Server, photo: bytes, log: Path, gi
     wall = last.clock - first.clock
     cores = {name: (getattr(last, name) - getattr(first, name)) / wall for name in ("children", "worker", "s3", "redis", "idle")}
     had_work = last.children - first.children + last.waited - first.waited
-    return {"images/s": given.images / wall, "supplied": had_work / wall / given.parallel, **cores}
+    pictures = cores["children"] / (cores["children"] + cores["worker"])
+    return {"images/s": given.images / wall, "supplied": had_work / wall / given.parallel, "pictures": pictures, **cores}
 
 
 def watched(process: subprocess.Popen[bytes], look: Callable[[], Times | None]) -> tuple[Times, Times]:
