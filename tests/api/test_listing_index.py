@@ -108,6 +108,15 @@ def test_what_is_kept_of_a_job_is_small_however_large_it_is(images):
     assert size(kept) < 6000
 
 
+def test_a_list_tells_what_a_job_is_called_and_finds_it_by_the_state_that_is_told_of_it():
+    failed = job("a", state=State.FAILED)
+    asked = replace(failed, spec=replace(failed.spec, retry_failed=1), annotations={names.ANNOTATION_TITLE: "Spring sale", "other": "x"})
+    index = filled(asked)
+    assert pages(index, 9, state=State.FAILED) == [[]]
+    assert pages(index, 9, state=State.PENDING) == [["a"]]
+    assert index.page("default", "", None, 9, None).jobs[0].annotations == {names.ANNOTATION_TITLE: "Spring sale"}
+
+
 def size(value: object) -> int:
     """Return the bytes of a value and of all that it holds, shared values counted too."""
     if isinstance(value, dict):

@@ -54,6 +54,12 @@ def test_keys_and_urls_become_images_with_several_results_each(service):
     assert answer["results_url"] == f"{service.api.url}/api/jobs/{answer['job_id']}/results"
 
 
+def test_what_a_caller_calls_a_job_comes_back_wherever_the_job_is_told_of(service):
+    answer, _ = made(service, {"items": [{"key": "photos/a.jpg"}], "name": 'Spring "sale" ü'})
+    listed = {each["job_id"]: each for each in service.http.get("/api/jobs?limit=100").json()["jobs"]}[answer["job_id"]]
+    assert (answer["name"], listed["name"], service.http.get(f"/api/jobs/{answer['job_id']}").json()["name"]) == ('Spring "sale" ü',) * 3
+
+
 def test_a_job_is_accepted_at_once_and_its_progress_is_where_location_says(service):
     service.stand_in.paused.set()
     answer = post(service, {"items": [{"key": "photos/a.jpg"}], "variants": [{"width": 9}]})

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -89,7 +89,7 @@ class Index:
         """Return jobs that are older than a place, newest first."""
         found: list[ImageJob] = []
         for job in self._older(namespace, caller, after):
-            if state is None or job.status.state == state:
+            if state is None or states.job_state(job) == state:
                 if len(found) == limit:
                     return Listed(tuple(found), place_of(found[-1]))
                 found.append(job)
@@ -108,8 +108,8 @@ def trimmed(job: ImageJob) -> ImageJob:
     status = job.status
     failed = tuple(each for each in status.conditions if each.type is ConditionType.FAILED)
     status = replace(status, conditions=failed, outcomes=(), failures=status.failures[:1], failure_codes=status.failure_codes[:2], results_key=None)
-    caller = job.labels.get(names.LABEL_CALLER)
-    return replace(job, spec=spec, status=status, labels={names.LABEL_CALLER: caller} if caller else {}, annotations={}, finalizers=())
+    labels, annotations = _only(job.labels, names.LABEL_CALLER), _only(job.annotations, names.ANNOTATION_TITLE)
+    return replace(job, spec=spec, status=status, labels=labels, annotations=annotations, finalizers=())
 
 
 def place_of(job: ImageJob) -> Place:
@@ -128,6 +128,10 @@ def open_images(job: ImageJob) -> int:
     if states.job_state(job).final:
         return 0
     return max(0, job.spec.total - job.status.counts.done)
+
+
+def _only(values: Mapping[str, str], name: str) -> dict[str, str]:
+    return {name: values[name]} if name in values else {}
 
 
 def _version(job: ImageJob) -> int:
