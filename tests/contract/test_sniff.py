@@ -13,6 +13,7 @@ FTYP = b"\x00\x00\x00\x20ftyp"
         (FTYP + b"mif1\x00\x00\x00\x00mif1avifmiaf", "avif"), (FTYP + b"heic\x00\x00\x00\x00mif1heic", "heic"),
         (FTYP + b"mif1\x00\x00\x00\x00heic", "heic"),
         (b"II*\x00\x08\x00", "tiff"), (b"MM\x00*\x00\x08", "tiff"), (b"BM\x36\x00\x00\x00\x00\x00\x00\x00", "bmp"),
+        (b"II+\x00\x08\x00\x00\x00", "tiff"), (b"MM\x00+\x00\x08\x00\x00", "tiff"),
     ],
 )  # fmt: skip
 def test_images_are_known_by_their_first_bytes(head, kind):

@@ -12,7 +12,7 @@ _MAGIC: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("webp", re.compile(rb"RIFF....WEBP", re.DOTALL)),
     ("avif", re.compile(rb"....ftyp(avif|avis|.{8}([ -~]{4})*?avi[fs])", re.DOTALL)),
     ("heic", re.compile(rb"....ftyp(hei[cxms]|hev[cx]|mif1|msf1)", re.DOTALL)),
-    ("tiff", re.compile(rb"II\*\x00|MM\x00\*")),
+    ("tiff", re.compile(rb"II[*+]\x00|MM\x00[*+]")),
     ("bmp", re.compile(rb"BM.{4}\x00\x00\x00\x00", re.DOTALL)),
 )
 HEAD = 64

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 import pictures
 from imagejobs_contract.limits import Limits
@@ -15,9 +15,9 @@ def rendered(data, **options):
     return pictures.opened(render(data, [Variant(**options)], Limits(), Deadline.after(20)).pictures[0].data)
 
 
-def srgb_of_p3(values):
-    """Convert by the book: P3 with gamma 2.2 -> XYZ -> sRGB with its own curve, clipped to what sRGB can show."""
-    linear = (values / 255) ** 2.2 @ (pictures.XYZ_TO_SRGB @ pictures.P3_TO_XYZ).T
+def srgb_of_p3(values, gamma=2.2):
+    """Convert by the book: P3 with a plain gamma -> XYZ -> sRGB with its own curve, clipped to what sRGB can show."""
+    linear = (values / 255) ** gamma @ (pictures.XYZ_TO_SRGB @ pictures.P3_TO_XYZ).T
     linear = np.clip(linear, 0, 1)
     return 255 * np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
 
@@ -64,8 +64,16 @@ def test_a_broken_or_ill_fitting_profile_is_ignored(profile):
 
 def test_a_profile_that_is_srgb_changes_nothing():
     source = pictures.photo(64, 48)
-    result = rendered(pictures.saved(source, "png", icc_profile=pictures.p3_profile("sRGB IEC61966-2.1")))
+    result = rendered(pictures.saved(source, "png", icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()))
     assert np.array_equal(pictures.pixels(result), pictures.pixels(source))
+
+
+@pytest.mark.parametrize(("name", "gamma"), [("sRGB EOTF with DCI-P3 Color Gamut", 2.2), ("sRGB-elle-V4-g10.icc", 1.0)])
+def test_a_profile_is_not_srgb_for_being_called_so(name, gamma):
+    source = pictures.photo(64, 48)
+    result = rendered(pictures.saved(source, "png", icc_profile=pictures.p3_profile(name, gamma)))
+    expected = srgb_of_p3(pictures.pixels(source), gamma)
+    assert pictures.psnr(pictures.pixels(result), expected) > 35
 
 
 @pytest.mark.parametrize("form", ["jpeg", "tiff"])

@@ -16,7 +16,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.limits import Limits
-from imagejobs_worker.imaging import admission, bounds, header, heic, still_webp
+from imagejobs_worker.imaging import admission, bounds, header, heic, still_webp, tiff
 from imagejobs_worker.imaging.admission import FORMATS
 from imagejobs_worker.imaging.geometry import Box, Size
 from imagejobs_worker.imaging.modes import normalise
@@ -86,7 +86,7 @@ def open_image(source: bytes, limits: Limits) -> Opened:
     with damage_named():
         if form == "avif":
             _decode_avif_alone()
-        image = Image.open(BytesIO(source), formats=[FORMATS[form]])
+        image = tiff.opened(source) if form == "tiff" else Image.open(BytesIO(source), formats=[FORMATS[form]])
         frames = _frames(image, form, source, limits)
     if form == "webp" and frames == 1:
         still_webp.hold_once(image)
@@ -112,7 +112,7 @@ def decode(image: ImageFile.ImageFile, least: Size, length: int = 0) -> tuple[Im
         # Handed to the decoder whole rather than in slices of 64 kB: a large JPEG takes 2 % less.
         image.decodermaxblock = max(image.decodermaxblock, length)
         image.load()
-        picture = normalise(image)
+        picture = tiff.toned(image, normalise(image))
     if not drafted and picture.size != size:
         raise ImageFailed(f"says {size} and has {picture.size} pixels", code=Code.CORRUPT_IMAGE)
     return _bare(picture), drafted[1] if drafted else (0.0, 0.0, *picture.size)
