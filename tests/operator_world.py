@@ -77,10 +77,10 @@ class World:
     def restart(self, *, echoes: bool = True) -> None:
         """Start the operator anew; what it remembered is gone."""
         jobs = self.jobs if self.rules.jobs else None
-        self.courier, memory = Courier(self._post), Memory()
-        self.courier.tell(memory.answered)
+        self.courier, self.memory = Courier(self._post), Memory()
+        self.courier.tell(self.memory.answered)
         parts = Parts(self.store, self.board, self.queue, self.objects, jobs, self.events, self.courier)  # type: ignore[arg-type]
-        self._reconciler = Reconciler(parts, replace(self.rules, since=self.time), self.now, memory, echoes=echoes)
+        self._reconciler = Reconciler(parts, replace(self.rules, since=self.time), self.now, self.memory, echoes=echoes)
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Run to the end."""

@@ -101,7 +101,7 @@ def test_a_list_of_which_nobody_said_for_long_that_it_is_whole_is_not_relied_on(
         await asyncio.wait_for(until(lambda: follower.covers("default")), 10)
         ahead = STALE_SECONDS
         assert not follower.covers("default")
-        await SqliteStore(tmp_path / "jobs.db").create(new("a"))
+        await store.create(new("a"))
         await asyncio.wait_for(until(lambda: follower.covers("default")), 10)
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)

@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 import redis
@@ -119,6 +120,22 @@ def test_forgetting_leaves_no_key_of_the_job(redis_url, raw):
 
     run(redis_url, story)
     assert raw.keys("*") == [keys.DONE]
+
+
+def test_what_is_known_of_a_job_goes_soon_after_its_end_was_announced(redis_url, raw):
+    async def story(board):
+        await board.put_shard(KEY, UID, 0, Counts(1, 0, 1, 0), [Outcome(0, "a")])
+        raw.hset(keys.sent(UID), "0", "1-0")
+        await board.announce(change(1))
+        assert raw.ttl(keys.items(UID)) > keys.ENDED_SECONDS
+        announcements = board.announcements()
+        await ready(announcements)
+        end = replace(change(10), state=State.SUCCEEDED)
+        await board.announce(end)
+        assert await next_thing(announcements) == end
+
+    run(redis_url, story)
+    assert [raw.ttl(key(UID)) for key in (keys.progress, keys.items, keys.sent)] == [keys.ENDED_SECONDS] * 3
 
 
 def test_a_shard_wakes_the_operator(redis_url):

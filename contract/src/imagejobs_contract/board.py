@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from imagejobs_contract import boardwrites, keys
@@ -15,6 +16,12 @@ from imagejobs_contract.redis_library import Redis
 from imagejobs_contract.status import State
 from imagejobs_contract.streams import Fields, follow
 
+_END = """
+-- KEYS changes, those of the job; ARGV length of changes, time to live, fields
+for n = 2, #KEYS do redis.call('EXPIRE', KEYS[n], ARGV[2]) end
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', unpack(ARGV, 3))
+"""
+
 log = logging.getLogger(__name__)
 
 
@@ -23,6 +30,7 @@ class RedisBoard:
 
     def __init__(self, redis: Redis | str) -> None:
         self._redis = connect(redis) if isinstance(redis, str) else redis
+        self._end = self._redis.register_script(_END)
 
     async def counts(self, uid: str) -> Counts | None:
         """Return the sum over the shards, or None if the board knows nothing."""
@@ -57,9 +65,14 @@ class RedisBoard:
             await self._redis.delete(keys.progress(uid), keys.items(uid), keys.sent(uid))
 
     async def announce(self, change: Change) -> None:
-        """Tell whoever waits for a job that it changed."""
+        """Tell whoever waits for a job that it changed; what the board holds of one that ended goes after a while."""
+        fields = _fields(change)
         async with translated(self._redis):
-            await self._redis.xadd(keys.CHANGES, _fields(change), maxlen=keys.WAKE_UPS, approximate=True)
+            if change.state.final:
+                mine = (keys.progress(change.uid), keys.items(change.uid), keys.sent(change.uid))
+                await self._end([keys.CHANGES, *mine], [keys.WAKE_UPS, keys.ENDED_SECONDS, *chain(*fields.items())])
+            else:
+                await self._redis.xadd(keys.CHANGES, fields, maxlen=keys.WAKE_UPS, approximate=True)
 
     async def announcements(self) -> AsyncIterator[Change | None]:
         """Yield each change from now on, and None at first, at least once a second, and whenever some may have been missed."""

@@ -135,7 +135,7 @@ class Deliver:
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """Remove the live progress from the board: of an attempt that comes before another, or that ended long ago."""
+    """Remove the live progress from the board: of a job that goes, or of the attempt before. That of an ended job goes by itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,6 @@ from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.status import CallbackState, Reason
 from imagejobs_operator.observed import Case, Rules
 
-SETTLED_SECONDS = 60.0
-"""What is left to do after the end of a job is done so long after it, at the next resync."""
 LONGEST_REST_SECONDS = 3600.0
 """An ended job is looked at so often all the same."""
 
@@ -54,7 +52,7 @@ def rests_until(job: ImageJob, now: datetime, rules: Rules) -> datetime | None:
     """
     ended, status = job.status.completed, job.status
     settled = status.state.final and not job.deleting and not (status.callback and status.callback.state is CallbackState.PENDING)
-    if not settled or ended is None or now < ended + timedelta(seconds=SETTLED_SECONDS + 2 * rules.soon_seconds):
+    if not settled or ended is None:
         return None
     due = forget_at(job)
     longest = now + timedelta(seconds=LONGEST_REST_SECONDS)

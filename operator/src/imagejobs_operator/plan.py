@@ -18,8 +18,6 @@ from imagejobs_operator.observed import Case, Observed, Presence, Results, Rules
 
 FINALIZER_SECONDS = 3600.0
 """Outputs that cannot be deleted for so long no longer hold up the deletion of the job."""
-FORGET_SECONDS = deadlines.SETTLED_SECONDS
-"""The board keeps live progress so long after the end, for readers that still look there."""
 TOO_LATE = {
     Reason.DEADLINE_EXCEEDED: "the job's deadline passed",
     Reason.QUEUE_DEADLINE_EXCEEDED: "the job waited too long for a worker",
@@ -114,19 +112,13 @@ def _ended(case: Case) -> tuple[Action, ...]:
     status = plan_callback.news(case, conditions.acknowledged(case.job))
     told = (*writing.write(case, status), *plan_callback.tell(case.job.status, status))
     if plan_callback.waits(status):
-        return (*told, *_forget(case), *(() if told else plan_callback.send(case)))
+        return told or plan_callback.send(case)
     at = deadlines.forget_at(case.job)
     left = (at - case.now).total_seconds() if at else None
     if left is not None and left <= 0:
         return (actions.DeleteFiles(), actions.Forget(), actions.DeleteImageJob())
     wake = (Requeue(left),) if left is not None and left <= case.rules.soon_seconds else ()
-    return (*told, *_forget(case), *wake)
-
-
-def _forget(case: Case) -> tuple[Action, ...]:
-    ended = case.job.status.completed
-    age = (case.now - ended).total_seconds() if ended else 0.0
-    return (actions.Forget(),) if FORGET_SECONDS <= age < FORGET_SECONDS + 2 * case.rules.soon_seconds else ()
+    return (*told, *wake)
 
 
 def _deletion(job: ImageJob, seen: Observed, now: datetime) -> tuple[Action, ...]:

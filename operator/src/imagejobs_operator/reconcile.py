@@ -79,9 +79,7 @@ class Reconciler:
         now = self._clock()
         await self._clear(self._memory.meet(job, now))
         seen = await observe(self._parts, job, self._memory.past(key), self._rules, now)
-        again = await self._carry_out(job, seen)
-        self._memory.rests(key, deadlines.rests_until(job, self._clock(), self._rules))
-        return again
+        return await self._carry_out(job, seen)
 
     async def _carry_out(self, job: ImageJob, seen: Observed) -> Again:
         todo = plan(job, seen, self._clock(), self._rules)
@@ -101,6 +99,7 @@ class Reconciler:
                 read = await self._collected(job, seen, action)
                 return await self._carry_out(job, replace(seen, results=read))
             written = await self._do(job, seen, action) or written
+        self._memory.rests(job.key, deadlines.rests_until(written or job, self._clock(), self._rules))
         if written is not None and not self._echoes:
             todo = self._rest(written, seen)
         after = min((each.after_seconds for each in todo if isinstance(each, actions.Requeue)), default=None)
