@@ -28,7 +28,7 @@ def whole() -> dict[str, Any]:
 
 
 USUAL = {
-    *("content-type", "content-length", "date", "connection", "transfer-encoding", "cache-control", "x-accel-buffering"),
+    *("content-type", "content-length", "date", "connection", "transfer-encoding", "cache-control", "x-accel-buffering", "vary"),
     *(name.lower() for name in browsers.HEADERS),
 }
 """Headers that the document tells of once and for all, or that are the matter of HTTP itself and of proxies."""

@@ -194,6 +194,32 @@ def test_what_is_not_there_is_said_in_the_same_form(service, method, path, statu
     assert (answer.status_code, answer.json()["code"], answer.headers["Content-Type"]) == (status, code, "application/problem+json")
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (forms.body(IMAGE)[:-10], "ends before its last boundary"),
+        (forms.body(IMAGE.replace(b"Content-Type", b"X: " + b"y" * 10_000 + b"\r\nContent-Type")), "headers of a part"),
+        (forms.body(IMAGE, *[forms.field(f"f{n}", "x") for n in range(500)]), "more parts than"),
+        (forms.body(IMAGE.replace(b"Content-Type", b"Content-Transfer-Encoding: base64\r\nContent-Type")), "Content-Transfer-Encoding"),
+    ],
+    ids=["cut", "part header", "many parts", "base64"],
+)
+def test_what_is_wrong_with_a_form_is_said_in_words_of_its_sender(service, content, told):
+    assert told in post(service, content).json()["detail"]
+
+
+def test_an_address_says_which_methods_it_takes(service):
+    assert service.http.get("/api/resize").json()["detail"] == "This address takes POST, OPTIONS."
+
+
+def test_a_second_image_is_sent_to_the_batch_and_a_format_to_all_that_there_are(service):
+    assert "/api/batch" in post(service, [IMAGE, IMAGE]).json()["errors"][0]["what"]
+    assert post(service, [IMAGE, forms.field("format", "jpg")]).json()["errors"] == [
+        {"where": "format", "what": "'jpg' is not one of jpeg png webp avif gif tiff auto"}
+    ]
+    assert "auto" not in service.http.post("/api/jobs", json={"prefix": "x/", "variants": [{"format": "jpg"}]}).json()["errors"][0]["what"]
+
+
 def test_an_address_that_does_not_exist_is_not_taken_for_an_id(service):
     assert "/api/resize" in service.http.get("/").json()["detail"]
     assert "address" not in service.http.get("/api/progress/nope").json()["detail"]

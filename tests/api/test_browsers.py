@@ -42,6 +42,13 @@ def test_other_origins_may_not_read_unless_they_are_named(service, open_to_shop)
     assert "Access-Control-Allow-Credentials" not in answer.headers
 
 
+def test_a_cache_keeps_the_answers_for_each_origin_apart(service, open_to_shop):
+    for path in ("/api/openapi.json", "/docs"):
+        assert ask(open_to_shop, path=path).headers["Vary"] == "Origin"
+        assert ask(open_to_shop, path=path, Origin=SHOP).headers["Vary"] == "Origin"
+    assert "Vary" not in service.http.get("/docs").headers
+
+
 def test_a_browser_may_ask_first(open_to_shop, service):
     asked = {"Origin": SHOP, "Access_Control_Request_Method": "POST", "Access_Control_Request_Headers": "authorization"}
     answer = ask(open_to_shop, "OPTIONS", "/api/resize", **asked)

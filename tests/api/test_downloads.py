@@ -105,7 +105,7 @@ def test_an_image_of_a_running_batch_can_be_downloaded_when_it_is_done(service):
 def test_a_failed_image_gives_its_own_error(service):
     identifier = batch(service, [("a.jpg", JPEG), ("b.jpg", JPEG + BROKEN)], Prefer="wait=20")["batch_job_id"]
     answer = service.http.get(f"/api/download/{identifier}-1")
-    assert (answer.status_code, answer.json()["code"]) == (422, "corrupt_image")
+    assert (answer.status_code, answer.json()["code"], answer.json()["job_id"]) == (422, "corrupt_image", f"{identifier}-1")
 
 
 def test_a_batch_points_to_its_images(service):

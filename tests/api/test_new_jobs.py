@@ -114,6 +114,12 @@ def test_what_is_not_the_callers_own_and_not_configured_is_never_read(service, k
     assert len(service.stand_in.jobs()) == before
 
 
+def test_a_key_below_an_open_prefix_that_climbs_out_of_it_is_told_so(service):
+    told = faults(post(service, {"items": [{"key": "photos/../secret/x.jpg"}, {"key": "secret/x.jpg"}]}))
+    assert "a part that is empty, . or .." in told["items[0].key"]
+    assert "what begins with uploads/default. or photos/" in told["items[1].key"]
+
+
 @pytest.mark.parametrize("key", ["/photos/a.jpg", "photos/\x00a.jpg", "photos/\n", "", "photos/" + "a" * 1024, "photos/\ud800"])
 def test_what_is_no_key_is_refused(service, key):
     body = json.dumps({"items": [{"key": key}]}).encode()
@@ -174,6 +180,22 @@ def test_a_manifest_of_the_callers_is_copied_and_counted(service):
         _, job = made(service, {"manifest": {"key": f"{OWN}/1/list.jsonl"} | count})
         assert job.spec.manifest.count == 3
         assert job.spec.manifest.key == job.annotations[names.ANNOTATION_UPLOADS] + "manifest.jsonl"
+
+
+def test_an_image_of_a_manifest_is_saved_under_its_own_name_which_is_cleaned_as_all_are(service):
+    names_given = ["a/Été.png", "exe.\u202egpj\u0007.jpg", ""]
+    put(
+        service,
+        f"{OWN}/1/names.jsonl",
+        "\n".join(json.dumps({"key": "photos/a.jpg"} | ({"name": each} if each else {})) for each in names_given).encode(),
+    )
+    answer, _ = made(service, {"manifest": {"key": f"{OWN}/1/names.jsonl"}})
+    links = [service.http.get(f"/api/download/{answer['job_id']}-{n}").headers["Location"] for n in range(3)]
+    listed = service.http.get(f"/api/jobs/{answer['job_id']}/results").json()["results"]
+    told = [service.http.get(link).headers["Content-Disposition"] for link in [*links, *(each["outputs"][0]["download_url"] for each in listed)]]
+    assert (
+        told == ["inline; filename=\"_t_.jpg\"; filename*=UTF-8''%C3%89t%C3%A9.jpg", 'inline; filename="exe.gpj.jpg"', 'inline; filename="2.jpg"'] * 2
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,6 +84,36 @@ def test_a_choice_is_one_of_the_enums_words():
     reader = Reader({"good": "cover", "bad": "Cover", "none": None})
     assert [reader.choice(name, Fit) for name in ("good", "bad", "none")] == [Fit.COVER, None, None]
     assert reader.faults == [Fault("bad", "'Cover' is not one of inside outside cover contain fill")]
+
+
+def test_a_choice_names_what_others_would_have_read():
+    reader = Reader({"fit": "crop"})
+    reader.choice("fit", Fit, also=("auto",))
+    assert reader.faults == [Fault("fit", "'crop' is not one of inside outside cover contain fill auto")]
+
+
+@pytest.mark.parametrize(
+    ("name", "guess"),
+    [
+        ("widht", "did you mean width? "),
+        ("Width", "did you mean width? "),
+        ("maxSize", "did you mean max_size? "),
+        ("colour", ""),
+        ("w" * 10_000, ""),
+    ],
+    ids=["typo", "capital", "camel", "another", "long"],
+)
+def test_an_unknown_field_is_told_beside_the_one_that_it_looks_like(name, guess):
+    reader = Reader({name: 1})
+    reader.unknown(("width", "max_size"))
+    assert reader.faults == [Fault(name, f"unknown; {guess}known are max_size, width")]
+
+
+def test_many_unknown_fields_are_not_all_compared():
+    reader = Reader({f"widht{n}": 1 for n in range(10_000)})
+    began = time.process_time()
+    reader.unknown(("width", "max_size"))
+    assert (len(reader.faults), time.process_time() - began < 0.5) == (10_000, True)
 
 
 def test_all_faults_come_at_once_with_their_paths():

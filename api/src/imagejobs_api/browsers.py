@@ -70,6 +70,16 @@ class Sites:
             raise Problem(Code.FORBIDDEN, "Pages of other sites may not send anything here; CORS_ORIGINS names those that may.")
 
 
+class OriginVaries:
+    """Falcon middleware: what a cache keeps for one origin does not go to another, which could not read it (Fetch, "HTTP caches")."""
+
+    async def process_response(self, req: Request, resp: Response, resource: object, req_succeeded: bool) -> None:
+        """Say so."""
+        resp.append_header("Vary", "Origin")
+
+
 def cross_origin(origins: tuple[str, ...]) -> list[object]:
     """Return the middleware that lets pages of these origins read answers: none by default. Never with cookies, which are not used."""
-    return [falcon.CORSMiddleware("*" if "*" in origins else origins, EXPOSED)] if origins else []
+    if "*" in origins:
+        return [falcon.CORSMiddleware("*", EXPOSED)]
+    return [OriginVaries(), falcon.CORSMiddleware(origins, EXPOSED)] if origins else []

@@ -16,11 +16,10 @@ from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.items import Item
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.names import JobKey
-from imagejobs_contract.options import Variant, read_variant
+from imagejobs_contract.options import AUTO, Variant, read_variant
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.spec import Spec, named
 
-AUTO = "auto"
 MAX_NAME = 200
 
 

@@ -34,9 +34,9 @@ class Downloads:
         found = await find(self._store, req.caller, identifier)
         resp.context.job_id = found.job.key.name
         index = self._index(found, self._links.base(req))
-        output = await self._output(found.job, index)
+        name, output = await self._output(found, index)
         resp.status = 307
-        resp.set_header("Location", self._links.signed(found.job.item_name(index), index, output))
+        resp.set_header("Location", self._links.signed(name, index, output))
         resp.set_header("Cache-Control", "no-store")
         resp.set_header("Referrer-Policy", "no-referrer")  # the link is a bearer token
 
@@ -51,26 +51,27 @@ class Downloads:
             Code.CONFLICT, "This is a batch: download its images one by one.", faults=_pointers(found.job, base), job_id=found.id, retryable=False
         )
 
-    async def _output(self, job: ImageJob, index: int) -> OutputFile:
-        outcome = await self._outcomes.one(job, index)
+    async def _output(self, found: Found, index: int) -> tuple[str, OutputFile]:
+        """Return what the image is called, which of a manifest's only its outcome knows, and its result."""
+        outcome = await self._outcomes.one(found.job, index)
         if outcome is None or not outcome.outputs:
-            raise _without_output(job, outcome)
+            raise _without_output(found, outcome)
         output = outcome.outputs[0]
         if await self._objects.head(output.key) is None:
-            raise Problem(Code.EXPIRED, job_id=job.key.name)
-        return output
+            raise Problem(Code.EXPIRED, job_id=found.id)
+        return outcome.name or found.job.item_name(index), output
 
 
-def _without_output(job: ImageJob, outcome: Outcome | None) -> Problem:
+def _without_output(found: Found, outcome: Outcome | None) -> Problem:
     if outcome is not None and outcome.code:
-        return Problem(outcome.code, outcome.message, job_id=job.key.name)
-    state = states.item_state(job, outcome)
+        return Problem(outcome.code, outcome.message, job_id=found.id)
+    state = states.item_state(found.job, outcome)
     if state == State.FAILED:
-        code, message = states.job_failure(job.status)
-        return Problem(code, message, job_id=job.key.name)
+        code, message = states.job_failure(found.job.status)
+        return Problem(code, message, job_id=found.id)
     if state == State.CANCELLED:
-        return Problem(Code.CONFLICT, "The job was cancelled before this image was done.", job_id=job.key.name, retryable=False)
-    return Problem(Code.CONFLICT, f"The job is {state}: there is no result yet.", job_id=job.key.name, retry_after_seconds=1)
+        return Problem(Code.CONFLICT, "The job was cancelled before this image was done.", job_id=found.id, retryable=False)
+    return Problem(Code.CONFLICT, f"The job is {state}: there is no result yet.", job_id=found.id, retry_after_seconds=1)
 
 
 def _pointers(job: ImageJob, base: str) -> list[Fault]:

@@ -33,6 +33,13 @@ _BY_STATUS = {
 
 _NO_ADDRESS = "This address does not exist; images go to /api/resize or /api/batch, for example."
 
+_FORM = {
+    "unexpected form structure": "The form ends before its last boundary, or its parts are not divided by the boundary that Content-Type names.",
+    "incomplete body part headers": "The headers of a part of the form are cut, or too long.",
+    "maximum number of form body parts exceeded": "The form has more parts than files and options are allowed.",
+}
+"""What Falcon says of a form, and what that means for whoever sent it."""
+
 log = logging.getLogger(__name__)
 
 
@@ -160,9 +167,19 @@ async def _on_known(req: Request, resp: Response, ex: ImageJobsError, params: di
 async def _on_http_error(req: Request, resp: Response, ex: falcon.HTTPError, params: dict[str, Any]) -> None:
     status = ex.status_code
     code = _BY_STATUS.get(status, Code.INTERNAL_ERROR if status >= 500 else Code.MALFORMED_REQUEST)
-    _answer(resp, Problem(code, _NO_ADDRESS if isinstance(ex, falcon.HTTPRouteNotFound) else ex.description or ""))
+    _answer(resp, Problem(code, _detail(ex)))
     for name, value in dict(ex.headers or {}).items():
         resp.set_header(name, value)
+
+
+def _detail(ex: falcon.HTTPError) -> str:
+    if isinstance(ex, falcon.HTTPRouteNotFound):
+        return _NO_ADDRESS
+    if isinstance(ex, falcon.HTTPMethodNotAllowed):
+        return f"This address takes {dict(ex.headers or {})['Allow']}."
+    if isinstance(ex, falcon.MultipartParseError):
+        return _FORM.get(ex.description or "", f"The form cannot be read: {ex.description}.")
+    return ex.description or ""
 
 
 async def _on_surprise(req: Request, resp: Response, ex: Exception, params: dict[str, Any]) -> None:

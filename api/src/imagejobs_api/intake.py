@@ -111,7 +111,7 @@ class Intake:
         Raises:
             ImageJobsError: Nothing was accepted, and nothing is kept.
         """
-        length = jsonbody.check_length(req, form.max_body_bytes)
+        length = jsonbody.check_head(req, form.max_body_bytes)
         await self._quotas.check_queue(req.caller)
         self._held.check()
         with self._quotas.receiving(length, req.caller):

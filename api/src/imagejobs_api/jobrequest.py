@@ -134,7 +134,9 @@ def _items(reader: Reader, rights: Rights, guard: Guard) -> tuple[Item, ...]:
 
 
 def _check_key(reader: Reader, field: str, key: str, rights: Rights) -> None:
-    if not sources.may_read(key, rights.sources):
+    if not sources.is_plain(key):
+        reader.fault(field, "holds a part that is empty, . or .., or a backslash or a control character")
+    elif not sources.may_read(key, rights.sources):
         reader.fault(field, f"may not be read by you; what begins with {' or '.join(rights.sources)} may")
     elif rights.now - (sources.uploaded_seconds(key) or rights.now) > limits.UPLOAD_SECONDS:
         reader.fault(field, f"was uploaded more than {limits.UPLOAD_SECONDS} s ago, and may be deleted while the job runs: upload it again")

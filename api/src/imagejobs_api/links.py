@@ -3,6 +3,7 @@
 import re
 from pathlib import PurePosixPath
 
+from imagejobs_api import filenames
 from imagejobs_api.connection import Request
 from imagejobs_api.errors import Problem
 from imagejobs_contract.codes import Code
@@ -55,6 +56,9 @@ def download(base: str, identifier: str) -> str:
 
 
 def file_name(item_name: str, index: int, output: OutputFile) -> str:
-    """Return the name under which a client saves a result: the image's own, without folders, with the result's extension."""
-    stem = PurePosixPath(item_name.replace("\\", "/")).stem or str(index)
+    """Return the name under which a client saves a result: the image's own, without folders, with the result's extension.
+
+    It is cleaned here: what a caller's own manifest or a user of kubectl calls an image was never a file's name of the API's.
+    """
+    stem = PurePosixPath(filenames.clean(item_name).replace("\\", "/")).stem or str(index)
     return f"{stem}.{output.format.extension}"

@@ -53,7 +53,7 @@ class Orders:
         Raises:
             ImageJobsError: Nothing was accepted, and nothing is kept.
         """
-        length = jsonbody.check_length(req, self._limits.max_job_body_bytes)
+        length = jsonbody.check_head(req, self._limits.max_job_body_bytes)
         await self._quotas.check_queue(req.caller)
         with self._quotas.receiving(length, req.caller):
             body = await jsonbody.read(req, self._limits.max_job_body_bytes)

@@ -101,7 +101,7 @@ class UploadLinks:
 
     async def on_post(self, req: Request, resp: Response) -> None:
         """Answer with a link for each file, or one for each of its parts."""
-        jsonbody.check_length(req, MAX_BODY_BYTES)
+        jsonbody.check_head(req, MAX_BODY_BYTES)
         files = read_files(await jsonbody.read(req, MAX_BODY_BYTES), self._limits)
         now, fresh = datetime.now(UTC), names.new_job_id()
         upload_id = f"{sources.own_uploads(req.caller.namespace, req.caller.name).removeprefix(layout.UPLOADS)}{fresh}"
@@ -137,7 +137,7 @@ class UploadLinks:
         resp.status = 204
 
     async def _read(self, req: Request) -> PartUpload:
-        jsonbody.check_length(req, MAX_BODY_BYTES)
+        jsonbody.check_head(req, MAX_BODY_BYTES)
         return read_part_upload(await jsonbody.read(req, MAX_BODY_BYTES), sources.own_uploads(req.caller.namespace, req.caller.name))
 
     async def _begin(self, files: Sequence[NewFile], keys: Sequence[str]) -> list[str]:

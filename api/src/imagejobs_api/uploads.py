@@ -123,7 +123,7 @@ class FormReader:
     def _one_too_many(self, field_name: str) -> None:
         if self._form.max_files > 1:
             raise Problem(Code.PAYLOAD_TOO_LARGE, f"There are more than {self._form.max_files} files.")
-        self.received.fault(field_name, "is given more than once")
+        self.received.fault(field_name, "is given more than once; /api/batch takes several")
 
     async def _store(self, key: str, head: bytes, rest: AsyncIterator[bytes]) -> ImageFailed | None:
         self._has_stored = True

@@ -75,6 +75,8 @@ class MaxSizeBy(StrEnum):
 
 LOSSY = frozenset({Format.JPEG, Format.WEBP, Format.AVIF})
 """Formats for which a quality, and so a largest size, can be asked."""
+AUTO = "auto"
+"""The format that suits a request's `Accept`. Only where there is one: an ImageJob never says it."""
 DEFAULT_QUALITY = 80
 DEFAULT_VARIANT = "default"
 MIN_SIZE, MAX_SIZE = 256, 32 * 2**20
@@ -163,7 +165,7 @@ def read_variant(reader: Reader, *, camel: bool, name: str = DEFAULT_VARIANT) ->
         gravity=reader.choice(spelled("gravity"), Gravity, Gravity.CENTER) or Gravity.CENTER,
         no_face=reader.choice(spelled("no_face"), NoFace, NoFace.FAIL) or NoFace.FAIL,
         enlarge=reader.boolean(spelled("enlarge")),
-        format=reader.choice(spelled("format"), Format),
+        format=reader.choice(spelled("format"), Format, also=() if camel else (AUTO,)),
         quality=reader.integer(spelled("quality"), 1, 100),
         max_size=reader.size(spelled("max_size"), MIN_SIZE, MAX_SIZE),
         max_size_by=reader.choice(spelled("max_size_by"), MaxSizeBy, MaxSizeBy.QUALITY) or MaxSizeBy.QUALITY,

@@ -4,7 +4,7 @@ Options of a request, the body of an ImageJob and the settings of a program are 
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -21,6 +21,8 @@ _SIZE = re.compile(SIZE_PATTERN, re.ASCII)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 """JSON can spell half a pair, which no UTF-8 can."""
 _CAPITAL = re.compile("[A-Z]")
+_MAX_GUESSES, _MAX_GUESSED = 8, 40
+"""Unknown fields, and their characters, for which a known one is looked for: to compare names takes a millisecond each."""
 _UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
 
@@ -65,7 +67,8 @@ class Reader:
         names = sorted(map(self.spelled, known))
         for name in self._body:
             if name not in names:
-                self.faults.append(Fault(f"{self._path}.{name}".strip("."), f"unknown; known are {', '.join(names)}"))
+                guess = _nearest(name, names) if len(self.faults) < _MAX_GUESSES else ""
+                self.faults.append(Fault(f"{self._path}.{name}".strip("."), f"unknown; {guess}known are {', '.join(names)}"))
 
     def integer(self, name: str, low: int, high: int, default: int | None = None) -> int | None:
         """Return a whole number within [low, high]; digits in a string count."""
@@ -124,15 +127,15 @@ class Reader:
             return default
         return value
 
-    def choice(self, name: str, kind: type[E], default: E | None = None) -> E | None:
-        """Return one of the enum's members."""
+    def choice(self, name: str, kind: type[E], default: E | None = None, *, also: Iterable[str] = ()) -> E | None:
+        """Return one of the enum's members; a fault names what `also` would have been right, which others have read already."""
         value = self._value(name)
         if value is None:
             return default
         try:
             return kind(value)
         except ValueError:
-            self.fault(name, f"{_shown(value)} is not one of {' '.join(kind)}")
+            self.fault(name, f"{_shown(value)} is not one of {' '.join([*kind, *also])}")
             return default
 
     def size(self, name: str, low: int, high: int, default: int | None = None) -> int | None:
@@ -201,6 +204,13 @@ def _whole(value: object) -> int | None:
     if isinstance(value, str) and len(value) <= 20 and re.fullmatch(r"-?[0-9]+", value.strip(), re.ASCII):
         return int(value)
     return None
+
+
+def _nearest(name: str, names: Sequence[str]) -> str:
+    from difflib import get_close_matches  # workers, which start often, never come here
+
+    found = get_close_matches(name.lower(), names, 1, 0.7) if len(name) <= _MAX_GUESSED else []
+    return f"did you mean {found[0]}? " if found else ""
 
 
 def _shown(value: object) -> str:

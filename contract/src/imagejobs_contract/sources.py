@@ -28,7 +28,12 @@ def own_uploads(namespace: str, caller: str) -> str:
 
 def may_read(key: str, prefixes: Sequence[str]) -> bool:
     """Tell whether a key, or a folder that ends with a slash, lies under one of the prefixes."""
-    return key.startswith(tuple(prefixes)) and _PLAIN.fullmatch(key.removesuffix("/")) is not None
+    return key.startswith(tuple(prefixes)) and is_plain(key)
+
+
+def is_plain(key: str) -> bool:
+    """Tell whether a key, or a folder that ends with a slash, can only be read in one way."""
+    return _PLAIN.fullmatch(key.removesuffix("/")) is not None
 
 
 def uploaded_seconds(key: str) -> float | None:

@@ -46,7 +46,7 @@ async def download(guard: Guard, url: str, max_bytes: int, patience: Patience) -
     except Refused as ex:
         raise ImageFailed(ex.message, code=Code.SOURCE_FORBIDDEN) from ex
     except TooLarge as ex:
-        raise ImageFailed(code=Code.FILE_TOO_LARGE) from ex
+        raise ImageFailed(f"The file is larger than {max_bytes} bytes.", code=Code.FILE_TOO_LARGE) from ex
     except TimeoutError as ex:
         raise ImageFailed(code=Code.SOURCE_TIMEOUT) from ex
     except ssl.SSLError as ex:

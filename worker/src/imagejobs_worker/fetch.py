@@ -57,7 +57,7 @@ class Fetch:
         except NotFound as ex:
             raise ImageFailed(code=Code.SOURCE_NOT_FOUND) from ex
         except TooLarge as ex:
-            raise ImageFailed(code=Code.FILE_TOO_LARGE) from ex
+            raise ImageFailed(f"The file is larger than {self._max_bytes} bytes.", code=Code.FILE_TOO_LARGE) from ex
         except Unavailable as ex:
             raise ImageFailed(code=Code.STORAGE_ERROR) from ex
         return data

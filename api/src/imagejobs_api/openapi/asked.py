@@ -65,8 +65,8 @@ class _Notes(Reader):
         form = {"pattern": f"^({pattern})$"} if pattern else {}
         return self._note(name, {"type": "string", "minLength": 1, "maxLength": longest, **form}, default)
 
-    def choice(self, name: str, kind: type[E], default: E | None = None) -> E | None:
-        """Note one word of several."""
+    def choice(self, name: str, kind: type[E], default: E | None = None, *, also: Iterable[str] = ()) -> E | None:
+        """Note one word of several; whoever reads other words tells of them."""
         self._note(name, {"type": "string", "enum": [each.value for each in kind]}, default)
         return default
 

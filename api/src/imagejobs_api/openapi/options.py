@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable
 
-from imagejobs_api.build import AUTO, read_fields
+from imagejobs_api.build import read_fields
 from imagejobs_api.callbacks import FIELD as CALLBACK
 from imagejobs_api.callbacks import Callbacks
 from imagejobs_api.forms import Form
 from imagejobs_api.openapi.asked import Schema, asked, described
 from imagejobs_api.settings import Settings
 from imagejobs_contract.guard import Guard
-from imagejobs_contract.options import DEFAULT_QUALITY, LOSSY, NAMES, Fit, Format, MaxSizeBy
+from imagejobs_contract.options import AUTO, DEFAULT_QUALITY, LOSSY, NAMES, Fit, Format, MaxSizeBy
 
 MEANINGS = {
     "width": "Pixels; without it the height decides, without both the source's own.",
