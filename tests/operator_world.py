@@ -15,6 +15,7 @@ from imagejobs_contract.items import Item
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.options import Format
 from imagejobs_contract.outcome import Outcome, OutputFile
+from imagejobs_contract.ports import WakeUp
 from imagejobs_contract.shards import read_offsets
 from imagejobs_contract.spec import Output, Spec
 from imagejobs_contract.status import Status
@@ -57,6 +58,7 @@ class World:
         self.requeues: dict[JobKey, Again] = {}
         self.sent: list[tuple[datetime, str]] = []
         self.reply = Reply(End.DELIVERED)
+        self.hears = True
         self._loop = asyncio.new_event_loop()
         self.restart()
 
@@ -126,7 +128,11 @@ class World:
         if not self.queue.tasks:
             return False
         entry, task = next(iter(self.queue.tasks.items()))
-        return self.queue.finish(entry, outcome(task.index, task.attempt, code))
+        ended = outcome(task.index, task.attempt, code)
+        done = self.queue.finish(entry, ended)
+        if self.hears:
+            self.memory.heard(WakeUp(task.key, task.uid, ended, sum(each.uid == task.uid for each in self.queue.tasks.values())))
+        return done
 
     def flush(self) -> None:
         """FLUSHALL."""

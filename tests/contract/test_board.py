@@ -18,7 +18,7 @@ from imagejobs_contract.counts import Counts
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.ports import Change
+from imagejobs_contract.ports import Change, WakeUp
 from imagejobs_contract.status import State
 
 KEY = JobKey("default", "holiday")
@@ -143,7 +143,7 @@ def test_a_shard_wakes_the_operator(redis_url):
         wake_ups = board.wake_ups()
         await ready(wake_ups)
         await board.put_shard(KEY, UID, 0, Counts(10, 0, 1, 0))
-        assert await next_thing(wake_ups) == KEY
+        assert await next_thing(wake_ups) == WakeUp(KEY)
 
     run(redis_url, story)
 
@@ -247,7 +247,7 @@ def test_streams_survive_a_dead_redis_that_comes_back_empty(tmp_path, valkey_ser
             await board.announce(change(9))
             await board.put_shard(KEY, UID, 0, Counts(1, 0, 1, 0))
             assert await next_thing(announcements) == change(9)
-            assert await next_thing(wake_ups) == KEY
+            assert await next_thing(wake_ups) == WakeUp(KEY)
         finally:
             again.stop()
 

@@ -10,13 +10,14 @@ import redis
 
 import servers
 from imagejobs_contract import keys, taskqueue
+from imagejobs_contract.board import RedisBoard
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.items import Item
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.options import Variant
 from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.ports import Lease
+from imagejobs_contract.ports import Lease, WakeUp
 from imagejobs_contract.taskqueue import RedisTaskQueue
 from imagejobs_contract.tasks import Task
 
@@ -89,7 +90,25 @@ def test_a_finished_task_leaves_nothing_but_its_outcome_and_a_wake_up(redis_url,
     assert pending(raw) == []
     assert raw.hgetall(keys.items(UID)) == {"0": done().to_line()}
     assert raw.ttl(keys.items(UID)) > 0
-    assert [fields for _, fields in raw.xrange(keys.DONE)] == [{"namespace": "default", "name": "holiday"}]
+    assert raw.xlen(keys.DONE) == 1
+
+
+def test_the_operator_is_told_each_outcome_and_how_many_tasks_of_the_job_are_left(redis_url, raw):
+    async def story(queue):
+        board = RedisBoard(redis_url)
+        wake_ups = board.wake_ups()
+        assert await anext(wake_ups) is None
+        await queue.send([task(0), task(1)])
+        for index, left in ((0, 1), (1, 0)):
+            assert await queue.finish("a", await taken(queue), done(index))
+            assert await anext(wake_ups) == WakeUp(task().key, UID, done(index), left)
+        raw.xadd(keys.DONE, {"namespace": "default", "name": "holiday", "uid": UID, "outcome": "{broken", "left": "0"})
+        raw.xadd(keys.DONE, {"namespace": "default", "name": "holiday"})
+        assert [await anext(wake_ups) for _ in range(2)] == [WakeUp(task().key)] * 2
+        await wake_ups.aclose()
+        await board.close()
+
+    run(redis_url, story)
 
 
 def test_sending_again_changes_nothing_while_the_task_is_on_the_stream(redis_url):

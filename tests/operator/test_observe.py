@@ -1,14 +1,16 @@
 """What is read before a decision."""
 
 from imagejobs_contract.names import JobKey
+from imagejobs_contract.ports import WakeUp
 from imagejobs_contract.spec import Execution
 from imagejobs_contract.status import State
-from operator_world import World, spec
+from operator_world import World, outcome, spec
 
 KEY = JobKey("ns", "job")
 
 
 def test_an_image_that_ends_while_the_operator_looks_is_not_sent_again(world: World) -> None:
+    world.hears = False
     world.create(spec(3))
     world.look()
     waiting, outcomes = world.queue.waiting, world.board.outcomes
@@ -47,6 +49,34 @@ def test_the_first_look_at_a_new_job_asks_nothing_and_a_restarted_operator_does(
     world.restart()
     world.look()
     assert (len(world.queue.tasks), len(asked)) == (3, 1)
+
+
+def test_a_small_job_whose_ends_were_told_asks_nothing_and_after_a_missed_word_the_board(world: World) -> None:
+    asked: list[str] = []
+    waiting = world.queue.waiting
+
+    async def counted(uid: str) -> frozenset[int]:
+        asked.append(uid)
+        return await waiting(uid)
+
+    world.queue.waiting = counted  # type: ignore[method-assign]
+    for name, hears in (("told", True), ("missed", False)):
+        world.create(spec(2, execution=Execution.POOL), name)
+        world.look(JobKey("ns", name))
+        world.work()
+        world.hears = hears
+        world.work()
+        world.look(JobKey("ns", name))
+        assert (world.status(name).state, len(asked)) == (State.SUCCEEDED, 0 if hears else 1)
+        world.hears = True
+
+
+def test_an_image_that_is_told_of_while_another_task_of_its_job_is_left_does_not_end_the_job(world: World) -> None:
+    world.create(spec(1, execution=Execution.POOL))
+    world.look()
+    world.memory.heard(WakeUp(KEY, world.job().uid, outcome(0), left=1))
+    world.look()
+    assert not world.status().state.final
 
 
 def test_an_ended_job_asks_nobody_but_the_store(world: World) -> None:

@@ -10,7 +10,7 @@ from imagejobs_contract.boardwrites import TOTAL
 from imagejobs_contract.counts import Counts
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.ports import Change
+from imagejobs_contract.ports import Change, WakeUp
 from imagejobs_contract.redis_client import connect, translated
 from imagejobs_contract.redis_library import Redis
 from imagejobs_contract.status import State
@@ -81,10 +81,10 @@ class RedisBoard:
             if fields is None or change:
                 yield change
 
-    async def wake_ups(self) -> AsyncIterator[JobKey | None]:
-        """Yield the key of each job of which an image ended, and None at first and at least once a second."""
+    async def wake_ups(self) -> AsyncIterator[WakeUp | None]:
+        """Yield a word of each image that ended, and None at first and at least once a second."""
         async for fields in follow(self._redis, keys.DONE):
-            yield None if fields is None else JobKey(fields.get("namespace", ""), fields.get("name", ""))
+            yield None if fields is None else _wake_up(fields)
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -103,6 +103,12 @@ def _outcome(line: str) -> Outcome | None:
     except ValueError as ex:
         log.error("an outcome in Redis cannot be read", extra={"reason": str(ex)})
         return None
+
+
+def _wake_up(fields: Fields) -> WakeUp:
+    key, line = JobKey(fields.get("namespace", ""), fields.get("name", "")), fields.get("outcome")
+    outcome = _outcome(line) if line else None
+    return WakeUp(key, fields.get("uid", ""), outcome, int(fields.get("left", 0))) if outcome else WakeUp(key)
 
 
 def _fields(change: Change) -> dict[Any, Any]:

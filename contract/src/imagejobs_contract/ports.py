@@ -118,6 +118,21 @@ class Change:
     counts: Counts
 
 
+@dataclass(frozen=True, slots=True)
+class WakeUp:
+    """That something about a job changed; of an image in the pool that ended also what the board then held.
+
+    Attributes:
+        outcome: Of the image.
+        left: Tasks of the job that were still on the queue.
+    """
+
+    key: JobKey
+    uid: str = ""
+    outcome: Outcome | None = None
+    left: int = 0
+
+
 class ProgressBoard(Protocol):
     """Live progress, in Redis. Losing all of it loses nothing else."""
 
@@ -145,8 +160,8 @@ class ProgressBoard(Protocol):
         """Yield each change from now on, and None at least once a second, and whenever some may have been missed."""
         ...
 
-    def wake_ups(self) -> AsyncIterator[JobKey | None]:
-        """Yield the key of each job of which an image ended, and None at least once a second."""
+    def wake_ups(self) -> AsyncIterator[WakeUp | None]:
+        """Yield a word of each image that ended, and None at least once a second. Some may be missed."""
         ...
 
 

@@ -99,7 +99,7 @@ class RedisTaskQueue:
         task = lease.task
         names = [keys.TASKS, keys.sent(task.uid), keys.items(task.uid), keys.DONE]
         mine = [keys.WORKERS_GROUP, consumer, lease.entry]
-        what: list[str | int] = [task.index, outcome.to_line(), keys.JOB_SECONDS, keys.WAKE_UPS, task.key.namespace, task.key.name]
+        what: list[str | int] = [task.index, outcome.to_line(), keys.JOB_SECONDS, keys.WAKE_UPS, task.key.namespace, task.key.name, task.uid]
         async with translated(self._redis):
             return await _held(self._finish(names, [*mine, *what]))
 

@@ -79,16 +79,17 @@ return #redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], 'JUSTID')
 """Start the lease anew. JUSTID, as the delivery count must not grow."""
 
 FINISH = f"""{_OWNED}{_REMOVE}
--- KEYS tasks, sent, items, done; ARGV group, consumer, entry, index, outcome, time to live, length of done, namespace, name
+-- KEYS tasks, sent, items, done; ARGV group, consumer, entry, index, outcome, time to live, length of done, namespace, name, uid
 if not owned(KEYS[1], ARGV[1], ARGV[2], ARGV[3]) then return 0 end
 redis.call('HSET', KEYS[3], ARGV[4], ARGV[5])
 redis.call('EXPIRE', KEYS[3], ARGV[6])
 if redis.call('HGET', KEYS[2], ARGV[4]) == ARGV[3] then redis.call('HDEL', KEYS[2], ARGV[4]) end
 remove(KEYS[1], ARGV[1], ARGV[3])
-redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[7], '*', 'namespace', ARGV[8], 'name', ARGV[9])
+local left = redis.call('HLEN', KEYS[2])
+redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[7], '*', 'namespace', ARGV[8], 'name', ARGV[9], 'uid', ARGV[10], 'outcome', ARGV[5], 'left', left)
 return 1
 """
-"""Record an outcome, take its task off, wake the operator."""
+"""Record an outcome, take its task off, wake the operator, and tell it what it would ask: the outcome, and how many tasks of the job are left."""
 
 HAND_BACK = f"""{_OWNED}{_REMOVE}
 -- KEYS tasks, sent; ARGV group, consumer, entry, index, time to live

@@ -103,7 +103,7 @@ def _doing(settings: Settings, parts: Parts, queue: WorkQueue, memory: Memory, m
     """Return all that runs side by side until the end."""
     health = Health(queue.oldest_seconds)
     resync = feeds.resync(parts.store, queue, settings.resync_seconds, health, lambda key: memory.is_due(key, utc_now()))
-    doing = [queue.run(), feeds.wake_ups(parts.board, queue), resync]
+    doing = [queue.run(), feeds.wake_ups(parts.board, queue, memory), resync]
     if settings.health:
         doing.append(probes.serve(*settings.health, {"/healthz": health.alive, "/readyz": health.ready}))
     if settings.metrics:

@@ -9,6 +9,7 @@ from imagejobs_contract.errors import ImageJobsError
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.ports import JobStore, ProgressBoard
 from imagejobs_operator.health import Health
+from imagejobs_operator.memory import Memory
 from imagejobs_operator.workqueue import WorkQueue
 
 log = logging.getLogger(__name__)
@@ -17,13 +18,14 @@ PAUSE_SECONDS = 1.0
 """Before a feed that broke begins again."""
 
 
-async def wake_ups(board: ProgressBoard, queue: WorkQueue) -> None:
+async def wake_ups(board: ProgressBoard, queue: WorkQueue, memory: Memory) -> None:
     """Feed the jobs of which an image ended, for ever."""
     while True:
         try:
-            async for key in board.wake_ups():
-                if key is not None:
-                    queue.add(key)
+            async for woken in board.wake_ups():
+                if woken is not None:
+                    memory.heard(woken)
+                    queue.add(woken.key)
         except ImageJobsError as ex:
             log.warning("wake-ups stopped", extra={"reason": ex.message})
         await asyncio.sleep(PAUSE_SECONDS)

@@ -9,9 +9,11 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from imagejobs_contract import limits
 from imagejobs_contract.counts import Counts
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.names import ANNOTATION_UPLOADS, JobKey
+from imagejobs_contract.ports import WakeUp
 from imagejobs_contract.status import CallbackState, State, Status
 from imagejobs_operator.callback import Answer
 from imagejobs_operator.observed import Past
@@ -81,9 +83,15 @@ class Memory:
 
     def wrote(self, key: JobKey, status: Status, now: datetime) -> None:
         """Note that its status was written."""
-        self._change(key, written=now)
+        self._change(key, written=now, **({"ends": {}} if status.state.final else {}))
         if key in self._jobs:
             self._note(key, status)
+
+    def heard(self, woken: WakeUp) -> None:
+        """Note how an image of a small job ended."""
+        known, outcome = self._jobs.get(woken.key), woken.outcome
+        if known and outcome and known[0].uid == woken.uid and 0 <= outcome.index < limits.POOL_ITEMS:
+            self._change(woken.key, ends={**known[1].ends, outcome.index: outcome}, left=woken.left)
 
     def announced(self, key: JobKey, counts: Counts, now: datetime) -> None:
         """Note what was announced of it."""

@@ -1,4 +1,8 @@
-"""Reads what a decision needs, and no more: an ended job costs nothing here, a pool job two or three short questions to Redis."""
+"""Reads what a decision needs, and no more: an ended job costs nothing here, a pool job two or three short questions to Redis, or none.
+
+What a worker told with its wake-up is what the board held at that moment, so a small job whose images were all told of needs no question; whoever
+missed a word, as after a restart, asks.
+"""
 
 import asyncio
 import logging
@@ -31,6 +35,8 @@ async def observe(parts: Parts, job: ImageJob, past: Past, rules: Rules, now: da
     runner, attempt = attempts.fixed_runner(job, rules), attempts.current(job)
     if runner is Runner.POOL and _is_new(job, past, rules):
         return Observed(workers=None, past=past)
+    if runner is Runner.POOL and past.knows_end_of(job.spec.total, attempt):
+        return Observed(outcomes=past.ends, workers=None, past=past)
     if runner is Runner.POOL:
         return await _pool(parts, job, Observed(workers=None, past=past), crew=_may_be_alone(past, now))
     if runner is Runner.JOB:

@@ -92,6 +92,8 @@ class Past:
         deleting_since: When it first saw that the job is being deleted.
         answer: What came of the last try to deliver its callback.
         rests_until: Only events bring it back before.
+        ends: Outcomes that workers told of with their wake-ups, of a small job in the pool.
+        left: Tasks of it that were on the queue when the last of these was told.
     """
 
     met: datetime | None = None
@@ -102,6 +104,12 @@ class Past:
     deleting_since: datetime | None = None
     answer: Answer | None = None
     rests_until: datetime | None = None
+    ends: Mapping[int, Outcome] = field(default_factory=dict)
+    left: int = 0
+
+    def knows_end_of(self, total: int, attempt: int) -> bool:
+        """Tell whether all images of a job were told of as ended in an attempt, and none of its tasks is left."""
+        return not self.left and len(self.ends) == total and all(outcome.attempt == attempt for outcome in self.ends.values())
 
 
 @dataclass(frozen=True, slots=True)
