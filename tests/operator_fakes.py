@@ -121,6 +121,14 @@ class Store:
         else:
             del self.jobs[key]
 
+    async def add_finalizer(self, job: ImageJob, finalizer: str) -> None:
+        self.faults.before("store", "finalizer")
+        there = self.jobs.get(job.key)
+        if there and there.uid == job.uid and not there.deleting and finalizer not in there.finalizers:
+            self.writes.append("finalizer")
+            self._keep(replace(there, finalizers=(*there.finalizers, finalizer)))
+        self.faults.after()
+
     async def remove_finalizer(self, job: ImageJob, finalizer: str) -> None:
         self.faults.before("store", "finalizer")
         there = self.jobs.get(job.key)

@@ -76,8 +76,10 @@ def test_everything_that_an_imagejob_may_say_is_said_in_snake_case(service):
         "queue_name": "team-a", "priority_class_name": "low", "profile": "Large",
     }  # fmt: skip
     service.stand_in.paused.set()
-    spec = service.stand_in.job(post(service, body).json()["job_id"]).spec
+    job = service.stand_in.job(post(service, body).json()["job_id"])
+    spec = job.spec
     assert (spec.variants[0].fit, spec.variants[0].keep_metadata) == (Fit.COVER, True)
+    assert job.finalizers == (names.FINALIZER,)  # or its outputs would not go with it
     assert (spec.output.cache_control, spec.output.deletion_policy, spec.output.prefix) == ("max-age=60", "Delete", None)
     assert (spec.execution, spec.parallelism, spec.items_per_pod, spec.attempts, spec.max_failed_items, spec.suspend) == ("Pool", 3, 50, 5, 1, True)
     assert (spec.active_deadline_seconds, spec.ttl_seconds_after_finished) == (77, 88)

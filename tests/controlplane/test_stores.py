@@ -377,6 +377,27 @@ def test_a_job_with_a_finalizer_waits_for_it(play):
     play(scenario)
 
 
+def test_a_finalizer_can_be_put_on_a_living_job_but_not_on_its_successor_nor_on_one_that_is_being_deleted(play):
+    async def scenario(store: JobStore, namespace: str) -> None:
+        job = await store.create(replace(new(namespace), finalizers=("imagejobs.dev/other",)))
+        await store.add_finalizer(replace(job, uid="00000000-0000-4000-8000-000000000000"), FINALIZER)
+        assert (await store.get(job.key)).finalizers == ("imagejobs.dev/other",)
+        for _ in range(2):
+            await store.add_finalizer(job, FINALIZER)
+        held = await store.get(job.key)
+        assert held.finalizers == ("imagejobs.dev/other", FINALIZER)
+        assert held.resource_version != job.resource_version
+        await store.remove_finalizer(job, FINALIZER)
+        await store.delete(job.key)
+        await store.add_finalizer(job, FINALIZER)
+        assert (await store.get(job.key)).finalizers == ("imagejobs.dev/other",)
+        await store.remove_finalizer(job, "imagejobs.dev/other")
+        await store.add_finalizer(job, FINALIZER)
+        assert await store.keys() == []
+
+    play(scenario)
+
+
 def test_a_finalizer_of_a_living_job_can_be_taken_off_but_not_from_its_successor(play):
     async def scenario(store: JobStore, namespace: str) -> None:
         job = await store.create(replace(new(namespace), finalizers=(FINALIZER,)))

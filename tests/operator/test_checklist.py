@@ -105,6 +105,19 @@ def test_6_a_deletion_ends_at_every_step(world: World, looks: int) -> None:
     assert not world.objects.data
 
 
+def test_6_the_outputs_of_a_job_that_kubectl_made_go_with_it_too(world: World) -> None:
+    made = ImageJob(KEY, spec(1, output=Output(deletion_policy=DeletionPolicy.DELETE)))
+    world.run(world.store.create(made))
+    world.look()
+    assert (world.job().finalizers, world.queue.tasks) == ((names.FINALIZER,), {})
+    assert world.settle().counts.succeeded == 1
+    world.objects.keep("outputs/job/photo-0.jpg", b"x")
+    world.store.user_delete(KEY)
+    world.look()
+    assert KEY not in world.store.jobs
+    assert not world.objects.data
+
+
 def test_6_a_storage_that_stays_away_holds_no_deletion_up_for_ever(world: World) -> None:
     world.create(spec(1, output=Output(deletion_policy=DeletionPolicy.DELETE)))
     world.look()

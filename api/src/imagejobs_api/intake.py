@@ -1,7 +1,7 @@
 """Takes a request's form in and stores the ImageJob that it asks for: all of it, or nothing."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from imagejobs_api import filenames, idempotency, jsonbody
 from imagejobs_api.build import build_job
@@ -22,6 +22,7 @@ from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.ports import JobStore, ObjectStore
+from imagejobs_contract.spec import DeletionPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ class Creation:
         Raises:
             ImageJobsError: There is no job, and nothing is kept.
         """
+        if job.spec.output.deletion_policy is DeletionPolicy.DELETE:
+            job = replace(job, finalizers=(names.FINALIZER,))
         try:
             return await self._store.create(job)
         except (Invalid, AlreadyExists) as ex:

@@ -91,6 +91,10 @@ class JobStore(Protocol):
         """Ask for deletion; nothing happens if there is none (of that uid). Jobs with finalizers wait for them."""
         ...
 
+    async def add_finalizer(self, job: ImageJob, finalizer: str) -> None:
+        """Let the job's deletion wait for a finalizer; nothing happens if it has it, is being deleted, or is gone."""
+        ...
+
     async def remove_finalizer(self, job: ImageJob, finalizer: str) -> None:
         """Take a finalizer off; nothing happens if the job or the finalizer is gone."""
         ...

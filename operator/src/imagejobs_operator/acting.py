@@ -104,6 +104,8 @@ def _on_record(parts: Parts, job: ImageJob, action: Action) -> Awaitable[object]
             return parts.callbacks.begin(job, action.ticket) if parts.callbacks else None
         case actions.DeleteImageJob():
             return parts.store.delete(job.key, job.uid)
+        case actions.AddFinalizer():
+            return parts.store.add_finalizer(job, FINALIZER)
         case actions.RemoveFinalizer():
             return parts.store.remove_finalizer(job, FINALIZER)
     return None

@@ -156,6 +156,11 @@ class DeleteImageJob:
 
 
 @dataclass(frozen=True, slots=True)
+class AddFinalizer:
+    """Let the deletion of the ImageJob wait until its outputs are deleted."""
+
+
+@dataclass(frozen=True, slots=True)
 class RemoveFinalizer:
     """Let the deletion of the ImageJob come to its end."""
 
@@ -170,7 +175,7 @@ class Requeue:
 Action = (
     SendTasks | WithdrawTasks | PutCounts | PrepareShards | CreateJob | SuspendJob | SetParallelism | DeleteJob | CollectResults
     | FillMissing | WriteResults | WriteStatus | Announce | Emit | Deliver | Forget | DeleteFiles | DeleteOutputs | DeleteImageJob
-    | RemoveFinalizer | Requeue
+    | AddFinalizer | RemoveFinalizer | Requeue
 )  # fmt: skip
 USES_STORAGE = (PrepareShards, CollectResults, FillMissing, WriteResults, DeleteFiles, DeleteOutputs)
 """What fails when S3 does."""

@@ -28,6 +28,8 @@ def plan(job: ImageJob, seen: Observed, now: datetime, rules: Rules) -> tuple[Ac
     """Return what to do about a job, in order; () when nothing is to be done."""
     if job.deleting:
         return _deletion(job, seen, now)
+    if job.spec.output.deletion_policy is DeletionPolicy.DELETE and FINALIZER not in job.finalizers:
+        return (actions.AddFinalizer(), Requeue(0.0))  # before there is anything to delete; the API's jobs come with it
     case = Case(job, attempts.opened(job, now, seen.past.met), seen, now, rules)
     if job.status.state.final and not attempts.reopens(job):
         return _ended(case)

@@ -54,6 +54,10 @@ class NotingStore:
         except (NotFound, Invalid):
             self._index.drop(key)
 
+    async def add_finalizer(self, job: ImageJob, finalizer: str) -> None:
+        """Let the job's deletion wait for a finalizer."""
+        await self._store.add_finalizer(job, finalizer)
+
     async def remove_finalizer(self, job: ImageJob, finalizer: str) -> None:
         """Take a finalizer off."""
         await self._store.remove_finalizer(job, finalizer)

@@ -87,14 +87,22 @@ class KubernetesStore:
         with contextlib.suppress(NotFound, Conflict):  # a conflict says that another job has the name
             await calls.send(self._client, "DELETE", objects.path(key), body=options)
 
+    async def add_finalizer(self, job: ImageJob, finalizer: str) -> None:
+        """Let the job's deletion wait for a finalizer. See `ports.JobStore`."""
+        await self._change_finalizers(job, lambda before, deleting: before if deleting or finalizer in before else [*before, finalizer])
+
     async def remove_finalizer(self, job: ImageJob, finalizer: str) -> None:
         """Take a finalizer off, also of a job whose spec cannot be read. See `ports.JobStore`."""
+        await self._change_finalizers(job, lambda before, _: [each for each in before if each != finalizer])
+
+    async def _change_finalizers(self, job: ImageJob, change: Callable[[Sequence[str], bool], Sequence[str]]) -> None:
+        """Change the finalizers, told also whether the job is being deleted, when no new ones are taken."""
 
         async def attempt() -> None:
             meta = (await self._body(job.key))["metadata"]
             before = meta.get("finalizers", [])
-            if meta["uid"] == job.uid and finalizer in before:
-                after = [each for each in before if each != finalizer]
+            after = change(before, "deletionTimestamp" in meta)
+            if meta["uid"] == job.uid and after != before:
                 patch = {"metadata": {"uid": job.uid, "resourceVersion": meta["resourceVersion"], "finalizers": after}}
                 await calls.send(self._client, "PATCH", objects.path(job.key), body=patch, content_type=calls.MERGE_PATCH)
 

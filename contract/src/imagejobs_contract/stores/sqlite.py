@@ -72,6 +72,10 @@ class SqliteStore:
         """Ask for deletion. See `ports.JobStore`."""
         self._note(await self._write(lambda db: sqlite_writes.delete(db, key, uid)))
 
+    async def add_finalizer(self, job: ImageJob, finalizer: str) -> None:
+        """Let the job's deletion wait for a finalizer. See `ports.JobStore`."""
+        self._note(await self._write(lambda db: sqlite_writes.add_finalizer(db, job, finalizer)))
+
     async def remove_finalizer(self, job: ImageJob, finalizer: str) -> None:
         """Take a finalizer off. See `ports.JobStore`."""
         self._note(await self._write(lambda db: sqlite_writes.remove_finalizer(db, job, finalizer)))

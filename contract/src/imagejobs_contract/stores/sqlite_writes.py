@@ -106,6 +106,20 @@ def delete(db: sqlite3.Connection, key: JobKey, uid: str | None) -> int | None:
     return revision
 
 
+def add_finalizer(db: sqlite3.Connection, job: ImageJob, finalizer: str) -> int | None:
+    """Let the job's deletion wait for a finalizer, unless it is being deleted.
+
+    Returns:
+        The number of the change, if there was one.
+    """
+    row = db.execute("SELECT finalizers FROM jobs WHERE namespace = ? AND name = ? AND uid = ? AND deleted IS NULL", (*job.key, job.uid)).fetchone()
+    if row is None or finalizer in json.loads(row[0]):
+        return None
+    revision = _note(db, job.key)
+    db.execute("UPDATE jobs SET revision = ?, finalizers = ? WHERE uid = ?", (revision, _json([*json.loads(row[0]), finalizer]), job.uid))
+    return revision
+
+
 def remove_finalizer(db: sqlite3.Connection, job: ImageJob, finalizer: str) -> int | None:
     """Take a finalizer off the job; the last one of a job that is being deleted takes the job with it.
 

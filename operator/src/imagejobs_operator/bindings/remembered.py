@@ -63,6 +63,11 @@ class RememberedStore:
         await self._store.delete(key, uid)
         self._jobs.pop(key, None)
 
+    async def add_finalizer(self, job: ImageJob, finalizer: str) -> None:
+        """Let the job's deletion wait for a finalizer."""
+        await self._store.add_finalizer(job, finalizer)
+        self._jobs.pop(job.key, None)
+
     async def remove_finalizer(self, job: ImageJob, finalizer: str) -> None:
         """Take a finalizer off."""
         await self._store.remove_finalizer(job, finalizer)
