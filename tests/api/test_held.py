@@ -7,7 +7,7 @@ import pytest
 
 from imagejobs_api import held
 from imagejobs_api.errors import Problem
-from imagejobs_api.held import Held
+from imagejobs_api.held import READ_AHEAD, Held
 from imagejobs_contract.codes import Code
 from imagejobs_contract.uploading import MOST_HELD
 
@@ -53,7 +53,7 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
 
 def test_files_that_do_not_fit_are_left_unread_until_there_is_room():
     async def test() -> None:
-        memory = Held(4 * CHUNK)
+        memory = Held(4 * CHUNK + 2 * READ_AHEAD)
         first, second = Sender(memory), Sender(memory)
         await first.send(3)
         await second.send(3)
@@ -68,7 +68,7 @@ def test_files_that_do_not_fit_are_left_unread_until_there_is_room():
 
 def test_the_file_that_came_first_always_goes_on():
     async def test() -> None:
-        memory = Held(4 * CHUNK)
+        memory = Held(4 * CHUNK + 2 * READ_AHEAD)
         first, second = Sender(memory), Sender(memory)
         await first.send(1)
         await second.send(5)
@@ -83,7 +83,7 @@ def test_the_file_that_came_first_always_goes_on():
 
 def test_a_request_is_refused_while_bodies_are_left_unread_and_not_before():
     async def test() -> None:
-        memory = Held(2 * CHUNK)
+        memory = Held(2 * CHUNK + 2 * READ_AHEAD)
         first, second = Sender(memory), Sender(memory)
         await first.send(2)
         memory.check()
@@ -102,13 +102,13 @@ def test_nobody_is_left_unread_for_ever(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(held, "WAIT_SECONDS", 0.05)
 
     async def test() -> None:
-        memory = Held(CHUNK)
+        memory = Held(CHUNK + 2 * READ_AHEAD)
         first, second = Sender(memory), Sender(memory)
         await first.send(1)
         await second.send(1)
         with pytest.raises(Problem, match="memory"):
             await second.done
-        assert memory.bytes == CHUNK
+        assert memory.bytes == CHUNK + READ_AHEAD
         await first.end()
 
     run(test)
@@ -119,7 +119,7 @@ def test_a_large_file_counts_as_what_is_held_of_it():
         memory = Held(2 * MOST_HELD)
         large = Sender(memory)
         await large.send(40)
-        assert (large.taken, memory.bytes) == (40, MOST_HELD)
+        assert (large.taken, memory.bytes) == (40, MOST_HELD + READ_AHEAD)
         await large.end()
 
     run(test)

@@ -1,7 +1,9 @@
 """The program itself: starting, memory, draining, stopping."""
 
+import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -9,10 +11,12 @@ import time
 
 import httpx2
 import pytest
+import uvloop
 
 import forms
 from api_process import Api, eventually
 from forms import JPEG
+from imagejobs_api import server
 
 MIB = 2**20
 
@@ -44,6 +48,31 @@ def test_a_port_that_is_taken_is_said_in_a_sentence(service):
     done = run(LISTEN=f"127.0.0.1:{service.api.port}", JOB_STORE="sqlite:/nowhere")
     assert done.returncode == 1
     assert done.stderr == f"cannot listen on 127.0.0.1:{service.api.port}: Address already in use\n"
+
+
+async def turns_until_taken(clients: int) -> int:
+    """Return how often the loop turns until so many clients, who came at once, have their connections."""
+    taken: list[asyncio.BaseTransport] = []
+
+    class Guest(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            taken.append(transport)
+
+    loop, sockets = asyncio.get_running_loop(), server.listeners(server.listen("127.0.0.1", 0))
+    servers = [await loop.create_server(Guest, sock=each) for each in sockets]
+    waiting = [socket.create_connection(sockets[0].getsockname()) for _ in range(clients)]
+    turns = 0
+    while len(taken) < clients:
+        turns += 1
+        await asyncio.sleep(0)
+    for each in (*taken, *waiting, *servers, *sockets):
+        each.close()
+    return turns
+
+
+def test_a_crowd_of_connections_is_taken_in_a_few_turns_of_the_loop():
+    with asyncio.Runner(loop_factory=uvloop.Loop) as runner:
+        assert runner.run(turns_until_taken(64)) <= 16
 
 
 def test_a_large_upload_is_not_held_in_memory(service, own):

@@ -1,4 +1,4 @@
-"""Asks for `/healthz` again and again, and prints the seconds of each answer: HOST PORT SECONDS.
+"""Asks for `/healthz` again and again, each time on a new connection, as probes do, and prints the seconds of each answer: HOST PORT SECONDS.
 
 A program of its own: a thread beside 64 that send photos waits for Python more than for the server.
 """
@@ -17,6 +17,7 @@ def main() -> None:
     request = f"GET /healthz HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode()
     while time.monotonic() < end:
         answer = connection.ask(request)
+        connection.close()
         sys.stdout.write(f"{answer.seconds if answer.status == 200 else float('inf')}\n")
         time.sleep(PAUSE_SECONDS)
 

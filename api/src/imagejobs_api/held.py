@@ -15,6 +15,8 @@ from imagejobs_contract.uploading import MOST_HELD
 WAIT_SECONDS = 20.0
 """How long a body may be left unread."""
 RETRY_SECONDS = 1
+READ_AHEAD = 65_536 + 256_000
+"""Bytes that the server reads of a body before it leaves it unread: uvicorn's mark, and what uvloop reads at once."""
 
 
 class Held:
@@ -43,11 +45,12 @@ class Held:
         """Count a file for the length of the block."""
         file = HeldFile(self)
         self._files[file] = None
+        self.bytes += READ_AHEAD
         try:
             yield file
         finally:
             del self._files[file]
-            self.bytes -= file.bytes
+            self.bytes -= file.bytes + READ_AHEAD
             for each in self._files:
                 each.look_again()
 
