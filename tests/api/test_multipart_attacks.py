@@ -84,6 +84,33 @@ def test_a_name_is_never_more_than_a_name(service, name):
     assert [each["Key"] for each in service.s3_client.list_objects_v2(Bucket=service.s3.bucket, Prefix="etc/").get("Contents", [])] == []
 
 
+OLD_CLIENTS = {
+    "Apache HttpClient 4": b"Content-Type: text/plain; charset=ISO-8859-1\r\nContent-Transfer-Encoding: 8bit\r\n",
+    "mail": b"content-transfer-encoding:7Bit\r\n",
+    "binary": b"Content-Transfer-Encoding: binary\r\n",
+    "no space": b"X-Any:thing\r\n",
+}
+
+
+@pytest.mark.parametrize("client", OLD_CLIENTS)
+@pytest.mark.parametrize("path", ["/api/resize", "/api/upload-from-url"])
+def test_parts_of_old_clients_are_read_as_they_are(service, client, path):
+    extra = OLD_CLIENTS[client]
+    image = forms.file("image", JPEG) if path == "/api/resize" else forms.field("url", "https://images.example.org/absent/b.jpg")
+    content = forms.body(forms.field("width", "0"), image)
+    content = content.replace(
+        b"Content-Disposition: form-data; ", b"Content-Disposition:form-data;" if client == "no space" else b"Content-Disposition: form-data; "
+    )
+    content = content.replace(b'name="width"\r\n', b'name="width"\r\n' + extra)
+    answer = service.http.post(path, content=content, headers=forms.headers())
+    assert answer.json()["errors"] == [{"where": "width", "what": "'0' is not a whole number from 1 to 16383"}]
+
+
+def test_a_part_in_base64_is_refused(service):
+    content = forms.body(forms.file("image", JPEG)).replace(b"Content-Type", b"Content-Transfer-Encoding: base64\r\nContent-Type")
+    assert service.http.post("/api/resize", content=content, headers=forms.headers()).json()["code"] == "malformed_request"
+
+
 @pytest.mark.parametrize("header", ["filename*=UTF-8''..%2Fx.jpg", "filename=a.jpg; filename*=UTF-8''b%0d%0aX-A:%20c.jpg", "filename*=utf-9''a"])
 def test_extended_names_smuggle_nothing(service, header):
     answer = service.http.post(

@@ -109,6 +109,12 @@ def test_an_unknown_field_is_told_beside_the_one_that_it_looks_like(name, guess)
     assert reader.faults == [Fault(name, f"unknown; {guess}known are max_size, width")]
 
 
+def test_where_nothing_is_known_that_is_said():
+    reader = Reader({"limit": "3"})
+    reader.unknown(())
+    assert reader.faults == [Fault("limit", "unknown; known are none")]
+
+
 def test_many_unknown_fields_are_not_all_compared():
     reader = Reader({f"widht{n}": 1 for n in range(10_000)})
     began = time.process_time()

@@ -15,6 +15,7 @@ from falcon.media import MultipartFormHandler
 
 from imagejobs_api import filenames
 from imagejobs_api.errors import Problem
+from imagejobs_api.formparts import FormBody
 from imagejobs_api.forms import Form, Received, Source
 from imagejobs_api.held import Held
 from imagejobs_contract import layout, sniff
@@ -69,7 +70,7 @@ class FormReader:
         handler = MultipartFormHandler()
         handler.parse_options.max_body_part_count = self._form.max_files + len(self._form.option_fields) + SPARE_PARTS
         handler.parse_options.max_body_part_headers_size = MAX_PART_HEADERS
-        async for part in await handler.deserialize_async(body, content_type, None):  # type: ignore[arg-type]  # any iterator of bytes will do
+        async for part in await handler.deserialize_async(FormBody(body), content_type, None):
             await self._take(part)
         async for _ in body:
             pass  # what stands after the last boundary

@@ -14,6 +14,7 @@ from falcon.media import MultipartFormHandler
 
 from imagejobs_api import filenames, jsonbody
 from imagejobs_api.errors import Problem
+from imagejobs_api.formparts import FormBody
 from imagejobs_api.forms import Form, Received, Source
 from imagejobs_contract import limits
 from imagejobs_contract.codes import Code
@@ -73,7 +74,7 @@ class UrlReader:
     async def _take_multipart(self, data: bytes, content_type: str | None) -> None:
         handler = MultipartFormHandler()
         handler.parse_options.max_body_part_count = self._max_fields
-        async for part in await handler.deserialize_async(_once(data), content_type, len(data)):  # type: ignore[arg-type]  # any iterator of bytes
+        async for part in await handler.deserialize_async(FormBody(_once(data)), content_type, len(data)):
             name = filenames.clean(part.name or "")[:60]
             value = await part.stream.read(MAX_VALUE_BYTES + 1)
             if part.filename is not None or len(value) > MAX_VALUE_BYTES:

@@ -68,7 +68,7 @@ class Reader:
         for name in self._body:
             if name not in names:
                 guess = _nearest(name, names) if len(self.faults) < _MAX_GUESSES else ""
-                self.faults.append(Fault(f"{self._path}.{name}".strip("."), f"unknown; {guess}known are {', '.join(names)}"))
+                self.faults.append(Fault(f"{self._path}.{name}".strip("."), f"unknown; {guess}known are {', '.join(names) or 'none'}"))
 
     def integer(self, name: str, low: int, high: int, default: int | None = None) -> int | None:
         """Return a whole number within [low, high]; digits in a string count."""
