@@ -1,4 +1,5 @@
 import itertools
+import struct
 from io import BytesIO
 
 import numpy as np
@@ -86,6 +87,20 @@ def test_times_of_a_webp_do_not_add_up_wrong_in_a_gif():
     frames, _ = played(made(data, format=Format.GIF).pictures[0].data)
     assert sum(time for _, time in frames) == 200
     assert {time for _, time in frames} == {30, 40}
+
+
+@pytest.mark.parametrize(("source", "pause", "result", "longest"), [("webp", 9_000_000, "gif", 655_350), ("png", 65_535_000, "webp", 3_600_000)])
+def test_a_frame_may_be_shown_for_longer_than_a_format_can_say(source, pause, result, longest):
+    data = pictures.animation(source, film(3), [pause] * 3)
+    frames, _ = played(made(data, format=Format(result)).pictures[0].data)
+    assert [time for _, time in frames] == [longest] * 3
+
+
+def test_frames_that_look_alike_may_together_be_shown_for_longer_than_a_gif_can_say():
+    """Pillow makes one of them, and adds up their times."""
+    frame = b"\x21\xf9\x04\0\xff\xff\0\0" + b"," + struct.pack("<4HB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\x00"
+    frames, _ = played(made(pictures.gif_of(3, frame=frame)).pictures[0].data)
+    assert [time for _, time in frames] == [655_350]
 
 
 @pytest.mark.parametrize(("source", "result"), [*itertools.product(MOVING, [Format.JPEG, Format.PNG, Format.TIFF]), ("png", Format.JPEG)])

@@ -26,6 +26,10 @@ _WEBP_FLAGS, _WEBP_ALPHA = 20, 0x10
 """Where a WebP's extended header has its flags (developers.google.com/speed/webp/docs/riff_container)."""
 _MOST_PLAYS = 65_535
 """Both GIF and WebP count in 16 bits; nobody waits for the end of more in a PNG."""
+_LONGEST = 3_600_000
+"""Milliseconds of a frame: nobody waits for more than an hour, and WebP adds all of them up in 31 bits."""
+_LONGEST_OF_GIF = 655_350
+"""16 bits of hundredths of a second."""
 
 
 def moves(source: str, result: Format) -> bool:
@@ -119,17 +123,24 @@ def _ready(frames: Iterator[tuple[Image.Image, int]], form: Format, alpha: bool,
         deadline.check()
         if not alpha and is_transparent(picture):
             raise _Transparent
-        yield reduced(picture, alpha) if form is Format.GIF else picture.convert("RGBA" if alpha else "RGB"), milliseconds
+        yield reduced(picture, alpha) if form is Format.GIF else picture.convert("RGBA" if alpha else "RGB"), min(milliseconds, _LONGEST)
 
 
 def _in_hundredths(frames: Iterator[tuple[Image.Image, int]]) -> Iterator[tuple[Image.Image, int]]:
     """Round times to the hundredths of a second that a GIF knows, so that the whole does not get shorter by what each frame loses."""
     due = given = 0
     for picture, milliseconds in frames:
-        due += milliseconds
+        due += min(milliseconds, _LONGEST_OF_GIF)
         shown = (due - given + 5) // 10 * 10
         given += shown
-        yield picture, shown
+        yield picture, _Pause(shown)
+
+
+class _Pause(int):
+    """Milliseconds that never add up to more than a GIF can say: Pillow makes one frame of those that look alike."""
+
+    def __add__(self, other: int) -> "_Pause":
+        return _Pause(min(int(self) + other, _LONGEST_OF_GIF))
 
 
 def _timing(reel: Reel, plays: int, form: Format, alpha: bool) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.limits import Limits
-from imagejobs_worker.imaging import admission, bounds, header, heic, still_webp, tiff
+from imagejobs_worker.imaging import admission, bounds, gif, header, heic, still_webp, tiff
 from imagejobs_worker.imaging.admission import FORMATS
 from imagejobs_worker.imaging.geometry import Box, Size
 from imagejobs_worker.imaging.modes import normalise
@@ -88,9 +88,12 @@ def open_image(source: bytes, limits: Limits) -> Opened:
             _decode_avif_alone()
         image = tiff.opened(source) if form == "tiff" else Image.open(BytesIO(source), formats=[FORMATS[form]])
         frames = _frames(image, form, source, limits)
+    bounds.check_size(image.size, limits)
     if form == "webp" and frames == 1:
         still_webp.hold_once(image)
-    bounds.check_size(image.size, limits)
+    elif form == "gif":
+        with damage_named():
+            gif.fill(image, source)
     return Opened(image, form, frames)
 
 
@@ -115,27 +118,7 @@ def decode(image: ImageFile.ImageFile, least: Size, length: int = 0) -> tuple[Im
         picture = tiff.toned(image, normalise(image))
     if not drafted and picture.size != size:
         raise ImageFailed(f"says {size} and has {picture.size} pixels", code=Code.CORRUPT_IMAGE)
-    return _bare(picture), drafted[1] if drafted else (0.0, 0.0, *picture.size)
-
-
-def frames_of(source: bytes, form: str, count: int) -> Iterator[tuple[Image.Image, int]]:
-    """Decode the first frames of an animation that was found within the limits, one by one, each with its time in milliseconds.
-
-    Raises:
-        ImageFailed: `corrupt_image`, `too_many_pixels`.
-    """
-    with damage_named():
-        image = Image.open(BytesIO(source), formats=[FORMATS[form]])
-    first = _beside(image)
-    for n in range(count):
-        with damage_named():
-            image.seek(first + n)
-            image.load()
-            frame = normalise(image)
-            # The decoder paints the next frame over its own picture.
-            frame = frame.copy() if frame is image else frame
-            milliseconds = round(image.info.get("duration") or 0)
-        yield _bare(frame), milliseconds
+    return bare(picture), drafted[1] if drafted else (0.0, 0.0, *picture.size)
 
 
 def _decode_avif_alone() -> None:
@@ -157,8 +140,8 @@ def _beside(image: Image.Image) -> int:
     return int(bool(getattr(image, "default_image", False)))
 
 
-def _bare(image: Image.Image) -> Image.Image:
-    """Drop what the decoder noted; Pillow's encoders would write comments and profiles of it.
+def bare(image: Image.Image) -> Image.Image:
+    """Return the picture without what the decoder noted: Pillow's encoders would write comments and profiles of it.
 
     Raises:
         ImageFailed: `corrupt_image`, if the file left Pillow with another size than it has pixels; the SIMD resizer would read past their end.

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from PIL import Image
 
 from imagejobs_contract.options import Format, MaxSizeBy
-from imagejobs_worker.imaging import animate, colour, compose, decode, encode, fit_pixels, orient, resize
+from imagejobs_worker.imaging import animate, colour, compose, encode, fit_pixels, orient, resize
 from imagejobs_worker.imaging.deadline import Deadline
+from imagejobs_worker.imaging.frames import frames_of
 from imagejobs_worker.imaging.picture import Picture
 from imagejobs_worker.imaging.plan import Plan, Step
 from imagejobs_worker.imaging.source import Source
@@ -41,7 +42,7 @@ def _file(source: Source, plan: Plan, image: Image.Image, deadline: Deadline) ->
         return encode.encode(_developed(image, plan, deadline), plan, deadline)
 
     def frames() -> Iterator[tuple[Image.Image, int]]:
-        for frame, milliseconds in decode.frames_of(source.data, source.opened.format, count):
+        for frame, milliseconds in frames_of(source.data, source.opened.format, count):
             yield _developed(frame, plan, deadline), milliseconds
 
     return animate.animation(frames, count, source.plays, plan, deadline)

@@ -5,7 +5,8 @@ what the child hands back.
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 
 from imagejobs_contract.sniff import HEAD, sniff
 
@@ -15,6 +16,9 @@ _NO_SIZE = frozenset({0xC4, 0xC8, 0xCC})
 """JPEG markers within the range of frame headers that are none: tables and extensions."""
 _MOST_SEGMENTS = 4096
 """Steps to a JPEG's frame header; a photo takes tens. A file may be nothing but segments, and the worker, which reads answers too, must not stop."""
+
+_GRAPHIC_CONTROL = b"\xf9\x04"
+"""Its label and its length."""
 
 
 class Truncated(ValueError):
@@ -84,28 +88,38 @@ _READERS: dict[str, Callable[[bytes], Size | None]] = {"png": _png, "gif": _gif,
 def gif_frames(data: bytes, most: int) -> int:
     """Count the frames of a GIF, and stop counting above `most`.
 
+    Raises:
+        Truncated: The file ends within a frame.
+    """
+    return sum(1 for _ in islice(gif_pictures(data), most + 1))
+
+
+def gif_pictures(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Return where the graphic control extension (0 without one), the descriptor and the end of each frame of a GIF stand.
+
     A missing trailer is forgiven, as viewers do; a file that ends within a frame is not.
 
     Raises:
         Truncated: The file ends within a frame.
     """
+    control, at, within = 0, 13 + gif_colours(data, 10), False
     try:
-        frames, at, within = 0, 13 + _colours(data, 10), False
-        while frames <= most and (at < len(data) or within):
+        while at < len(data) or within:
             match data[at]:
                 case 0x2C:
-                    at = _skip_blocks(data, at + 11 + _colours(data, at + 9))
-                    frames, within = frames + 1, False
+                    end = _skip_blocks(data, at + 11 + gif_colours(data, at + 9))
+                    yield control, at, end
+                    control, at, within = 0, end, False
                 case 0x21:
+                    control = at if data[at + 1 : at + 3] == _GRAPHIC_CONTROL else control
                     at, within = _skip_blocks(data, at + 2), True
                 case _:
                     break
     except IndexError as ex:
         raise Truncated("the file ends within a frame") from ex
-    return frames
 
 
-def _colours(data: bytes, flags: int) -> int:
+def gif_colours(data: bytes, flags: int) -> int:
     """Return the bytes of the colour table that these flags announce."""
     return 3 << (data[flags] & 7) + 1 if data[flags] & 0x80 else 0
 

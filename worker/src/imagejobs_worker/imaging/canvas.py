@@ -1,0 +1,90 @@
+"""Paints the frames of a GIF or an APNG one over the other, as browsers do.
+
+Pillow does it too, but mixes what is half transparent by a rule of its own, fills what is cleared with a colour that no browser shows, disposes of
+a frame that asks for nothing as of the one before, and fails at frames that reach out of their canvas.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+from io import BytesIO
+
+from PIL import Image
+
+from imagejobs_worker.imaging import modes
+from imagejobs_worker.imaging.geometry import Size
+
+
+class After(Enum):
+    """What becomes of a frame when its time is over."""
+
+    KEEP = auto()
+    CLEAR = auto()
+    RESTORE = auto()
+    """What was there before it comes back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one frame brings.
+
+    Attributes:
+        form: As Pillow calls it.
+        file: Its picture, as a file of its own of the same format.
+        corner: Where its left upper corner stands on the canvas.
+        over: It lies over what is there; else it takes its place.
+    """
+
+    form: str
+    file: bytes
+    corner: Size
+    milliseconds: float
+    after: After
+    over: bool
+
+
+def painted(parts: Iterable[Part], size: Size) -> Iterator[tuple[Image.Image, float]]:
+    """Return the canvas as it is seen after each part, in the plainest mode that holds it, with its milliseconds.
+
+    Args:
+        parts: In their order.
+        size: Of the canvas, which is transparent at first.
+    """
+    canvas, grey = Image.new("RGBA", size), True
+    for part in parts:
+        picture = _decoded(part)
+        grey = grey and picture.mode in ("L", "LA")
+        before = canvas.copy() if part.after is After.RESTORE else None
+        canvas = _with(canvas, picture, part)
+        yield canvas.convert(("L" if grey else "RGB") + "A" * modes.is_transparent(canvas)), part.milliseconds
+        canvas = before or (_without(canvas, picture, part) if part.after is After.CLEAR else canvas)
+
+
+def _decoded(part: Part) -> Image.Image:
+    image = Image.open(BytesIO(part.file), formats=[part.form])
+    image.load()
+    return modes.normalise(image)
+
+
+def _with(canvas: Image.Image, picture: Image.Image, part: Part) -> Image.Image:
+    """Return the canvas with a picture: in RGB from when it is opaque until something is cleared, as most are and that is half the work."""
+    if not modes.has_alpha(picture):
+        if picture.size == canvas.size and part.corner == (0, 0):
+            return picture.convert("RGB")
+        canvas.paste(picture, part.corner)
+        return canvas
+    picture = picture.convert("RGBA")
+    if not part.over:
+        canvas = canvas.convert("RGBA")
+        canvas.paste(picture, part.corner)
+    elif canvas.mode == "RGB":
+        canvas.paste(picture, part.corner, picture)
+    else:
+        canvas.alpha_composite(picture, part.corner)
+    return canvas
+
+
+def _without(canvas: Image.Image, picture: Image.Image, part: Part) -> Image.Image:
+    (left, top), canvas = part.corner, canvas.convert("RGBA")
+    canvas.paste((0, 0, 0, 0), (left, top, left + picture.width, top + picture.height))
+    return canvas
