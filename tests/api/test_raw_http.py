@@ -19,16 +19,17 @@ from forms import JPEG
 
 SHORT = """
 import sys
-from imagejobs_api import connection, protocol
-protocol.HEAD_SECONDS, protocol.WRITE_SECONDS, connection.BODY_GRACE_SECONDS = 1.0, 2.0, 1.0
+from imagejobs_api import connection, protocol, server
+protocol.HEAD_SECONDS, protocol.WRITE_SECONDS, connection.BODY_GRACE_SECONDS, server.KEEP_ALIVE_SECONDS = 1.0, 2.0, 1.0, 1
 from imagejobs_api.__main__ import main
 main()
 """
 GET = b"GET /api/jobs HTTP/1.1\r\nHost: localhost\r\n"
+CHUNKED = b"POST /api/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 class HastyApi(Api):
-    """The API with a head deadline of 1 s, a grace of 1 s for bodies, and 2 s for readers."""
+    """The API with deadlines of 1 s for heads, idle connections and the grace of bodies, and of 2 s for readers."""
 
     command = (sys.executable, "-c", SHORT)
 
@@ -78,6 +79,21 @@ BAD = {
     "space before a colon": GET + b"X-A : b\r\n\r\n",
     "NUL in a header": GET + b"X-A: b\x00c\r\n\r\n",
     "NUL in the address": b"GET /api/\x00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "the same length twice": GET + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nabcde",
+    "a list of lengths": GET + b"Content-Length: 5, 5\r\n\r\nabcde",
+    "another coding before the chunks": CHUNKED.replace(b"chunked", b"gzip, chunked") + b"2\r\n{}\r\n0\r\n\r\n",
+    "another coding after the chunks": CHUNKED.replace(b"chunked", b"chunked, gzip") + b"2\r\n{}\r\n0\r\n\r\n",
+    "chunks in chunks": CHUNKED.replace(b"chunked", b"chunked, chunked") + b"2\r\n{}\r\n0\r\n\r\n",
+    "a chunk with a prefix": CHUNKED + b"0x2\r\n{}\r\n0\r\n\r\n",
+    "a chunk larger than numbers are": CHUNKED + b"F" * 18 + b"\r\n{}",
+    "a chunk that does not end": CHUNKED + b"2\r\n{}X0\r\n\r\n",
+    "a header without a name": GET + b": b\r\n\r\n",
+    "carriage returns alone": b"GET /api/jobs HTTP/1.1\rHost: localhost\r\r",
+    "HTTP/0.9": b"GET /api/jobs\r\n\r\n",
+    "HTTP/1.2": GET.replace(b"1.1", b"1.2") + b"\r\n",
+    "HTTP/2 by name": GET.replace(b"1.1", b"2.0") + b"\r\n",
+    "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "an address of another host": GET.replace(b"/api", b"http://elsewhere.example/api") + b"\r\n",
     "a tunnel": b"CONNECT 10.0.0.1:22 HTTP/1.1\r\nHost: localhost\r\n\r\n",
 }
 
@@ -96,12 +112,23 @@ def test_bad_http_is_refused_in_our_own_form_and_the_connection_closed(hasty, na
     [
         GET + b"X-A: " + b"b" * 40_000 + b"\r\n\r\n",
         GET + b"X-A: b\r\n" * 5000 + b"\r\n",
+        GET + b"X-A: b\r\n" * 125_000 + b"\r\n",
+        GET + b"X-A: " + b"b" * 100_000 + b"\r\n\r\n",
         b"GET /" + b"a" * 40_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
         GET + b"X-A: " + b"b" * 1_000_000,
         b"GET /" + b"a" * 1_000_000,
         b"G" * 1_000_000,
     ],
-    ids=["one header", "many headers", "address", "a header without end", "an address without end", "a method without end"],
+    ids=[
+        "one header",
+        "many headers",
+        "1 MB of headers",
+        "one of 100 kB",
+        "address",
+        "a header without end",
+        "an address without end",
+        "a method without end",
+    ],
 )
 def test_headers_have_a_bound(hasty, sent):
     answer = exchange(hasty, sent)
@@ -165,6 +192,45 @@ def test_a_slow_body_that_keeps_the_least_pace_is_taken(hasty):
             connection.sendall(body[start : start + 1000])
             time.sleep(0.3)
         assert forms.answer(connection).status == 200
+
+
+def test_what_comes_after_a_body_like_headers_is_none_and_has_their_bound(hasty):
+    late = b"Host: elsewhere.example\r\nX-Request-ID: late\r\nAuthorization: Bearer x\r\n"
+    answer = exchange(hasty, CHUNKED + b"2\r\n{}\r\n0\r\n" + late + b"\r\n")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["code"] == "invalid_options"
+    assert b"late" not in answer
+    assert status(exchange(hasty, CHUNKED + b"2\r\n{}\r\n0\r\n" + b"X-A: b\r\n" * 5000 + b"\r\n")) == 431
+
+
+def test_what_is_said_about_a_chunk_is_passed_over_but_not_for_ever(hasty):
+    assert json.loads(exchange(hasty, CHUNKED + b"2;a=b\r\n{}\r\n0\r\n\r\n").partition(b"\r\n\r\n")[2])["code"] == "invalid_options"
+    begin = time.monotonic()
+    with forms.connection(hasty.port) as connection:
+        connection.sendall(CHUNKED + b"2;")
+        with suppress(BrokenPipeError, ConnectionResetError):
+            while time.monotonic() - begin < 8:
+                connection.sendall(b"a" * 1000)
+                time.sleep(0.02)
+    assert time.monotonic() - begin < 7
+
+
+def test_an_address_may_name_the_host_as_for_a_proxy(hasty):
+    assert status(exchange(hasty, GET.replace(b"/api", b"http://localhost/api") + b"Connection: close\r\n\r\n")) == 200
+
+
+@pytest.mark.parametrize("protocol", [b"h2c", b"websocket"])
+def test_another_protocol_is_not_taken_up(hasty, protocol):
+    answer = exchange(hasty, GET + b"Connection: Upgrade\r\nUpgrade: " + protocol + b"\r\n\r\n")
+    assert status(answer) == 200
+
+
+def test_a_connection_without_a_next_request_is_closed(hasty):
+    with forms.connection(hasty.port) as connection:
+        connection.sendall(GET + b"\r\n")
+        assert forms.answer(connection).read()
+        begin = time.monotonic()
+        assert read_all(connection) == b""
+    assert 0.5 < time.monotonic() - begin < 5
 
 
 def test_a_client_that_reads_nothing_is_hung_up_on(hasty, service):

@@ -12,7 +12,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from imagejobs_api import jsontext
+from imagejobs_api import jsontext, requesthead
 from imagejobs_api.browsers import HEADERS
 from imagejobs_api.errors import CONTENT_TYPE, Problem, problem_body
 from imagejobs_contract.codes import Code, meaning
@@ -94,14 +94,15 @@ class GuardedProtocol(HttpToolsProtocol):
         self._count(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Count a header."""
-        super().on_header(name, value)
+        """Count a header, or what comes as one after the body: that is not to be taken for a header (RFC 9110, section 6.5.1)."""
+        if self._in_head:
+            super().on_header(name, value)
         self._count(len(name) + len(value) + 4)
 
     def on_headers_complete(self) -> None:
         """Let the application have the request, if its head is in order."""
-        if sum(name == b"host" for name, _ in self.headers) != 1:
-            self._stop(Problem(Code.MALFORMED_REQUEST, "Send exactly one header Host."))
+        if wrong := requesthead.fault(self.parser.get_http_version(), self.url, self.headers):
+            self._stop(Problem(Code.MALFORMED_REQUEST, wrong))
         self._in_head = False
         self._cancel_head_timer()
         super().on_headers_complete()

@@ -1,0 +1,31 @@
+"""What the head of a request has to be like beside what the parser sees to: nothing in it may be read in two ways, by a proxy and by us. Pure."""
+
+from collections.abc import Sequence
+
+VERSIONS = ("1.0", "1.1")
+
+
+def fault(version: str, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> str:
+    """Return what is wrong with a head, as a sentence; "" if nothing is.
+
+    Args:
+        version: Of HTTP.
+        target: As the request line has it.
+        headers: Names in small letters.
+    """
+    hosts = [value for name, value in headers if name == b"host"]
+    if version not in VERSIONS:
+        return "Speak HTTP/1.1."
+    if len(hosts) != 1:
+        return "Send exactly one header Host."
+    if _authority(target) not in (b"", hosts[0].lower()):
+        return "The address names another host than the header Host."
+    if any(name == b"transfer-encoding" and value.strip().lower() != b"chunked" for name, value in headers):
+        return "A body may come in chunks, and in no other transfer coding."
+    return ""
+
+
+def _authority(target: bytes) -> bytes:
+    """Return whom a target in absolute form names, as for proxies; it goes before Host (RFC 9112, section 3.2.2)."""
+    scheme, separator, rest = target.partition(b"://")
+    return rest.partition(b"/")[0].partition(b"?")[0].lower() if separator and b"/" not in scheme and b"?" not in scheme else b""
