@@ -7,6 +7,7 @@ from imagejobs_api import filenames
 from imagejobs_api.connection import Request
 from imagejobs_api.errors import Problem
 from imagejobs_contract.codes import Code
+from imagejobs_contract.options import DEFAULT_VARIANT
 from imagejobs_contract.outcome import OutputFile
 from imagejobs_contract.ports import LinkSigner
 
@@ -56,9 +57,10 @@ def download(base: str, identifier: str) -> str:
 
 
 def file_name(item_name: str, index: int, output: OutputFile) -> str:
-    """Return the name under which a client saves a result: the image's own, without folders, with the result's extension.
+    """Return the name under which a client saves a result: the image's own, without folders, with the variant's if it has one and its extension.
 
     It is cleaned here: what a caller's own manifest or a user of kubectl calls an image was never a file's name of the API's.
     """
     stem = PurePosixPath(filenames.clean(item_name).replace("\\", "/")).stem or str(index)
-    return f"{stem}.{output.format.extension}"
+    tail = "" if output.variant == DEFAULT_VARIANT else f"-{output.variant}"
+    return f"{stem}{tail}.{output.format.extension}"
