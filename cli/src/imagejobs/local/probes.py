@@ -3,7 +3,6 @@
 import asyncio
 import http.client
 import json
-import socket
 from collections.abc import Awaitable, Callable
 
 from imagejobs.local.program import Log
@@ -14,22 +13,22 @@ PROBE_SECONDS = 2.0
 Probe = Callable[[Log], Awaitable[bool]]
 
 
-def listens(port: int) -> Probe:
-    """Return a probe for: a server takes connections on a loopback port."""
+def said(words: bytes) -> Probe:
+    """Return a probe for: the program itself has logged these words. Who answers on its port may be another's server, which was there first."""
 
-    async def probe(_: Log) -> bool:
-        return takes_connections(port)
+    async def probe(log: Log) -> bool:
+        return words in log.tail()
 
     return probe
 
 
-def takes_connections(port: int) -> bool:
-    """Tell whether a server listens on a loopback port."""
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=PROBE_SECONDS):
-            return True
-    except OSError:
-        return False
+def both(first: Probe, second: Probe) -> Probe:
+    """Return a probe for two things, the second of which is asked only when the first holds."""
+
+    async def probe(log: Log) -> bool:
+        return await first(log) and await second(log)
+
+    return probe
 
 
 def answers(host: str, port: int, path: str, statuses: frozenset[int]) -> Probe:

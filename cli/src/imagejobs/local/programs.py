@@ -18,7 +18,7 @@ HAND_BACK_SECONDS = 2
 
 def api(data: DataDirectory, environ: Mapping[str, str], host: str, port: int) -> Program:
     """Return the API; it is ready when it can take jobs, which needs every other part."""
-    ready = probes.answers(host, port, "/readyz", frozenset({200}))
+    ready = probes.both(probes.said_ready, probes.answers(host, port, "/readyz", frozenset({200})))
     return _python("api", ["imagejobs_api"], data, environ, ready, API_GRACE_SECONDS)
 
 

@@ -131,6 +131,8 @@ async def _run(plan: Plan, unfinished: int, lock: int, say: Say, show: Say) -> N
 
 async def _all_ready(plan: Plan, keepers: Sequence[Keeper]) -> None:
     if plan.seaweed is not None:
+        # Not before it has its ports: what listens there may be the SeaweedFS of somebody who was faster.
+        await next(keeper for keeper in keepers if keeper.program.name == seaweed.NAME).ready.wait()
         await seaweed.set_up(plan.seaweed, plan.bucket)
     for keeper in keepers:
         await keeper.ready.wait()

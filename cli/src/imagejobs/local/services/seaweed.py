@@ -22,11 +22,14 @@ from imagejobs.local.ports import Ports
 from imagejobs.local.program import TICK_SECONDS, Program
 from imagejobs_contract import layout
 
+NAME = "seaweedfs"
 S3_PORT = 8333
 INNER_PORT = 18_333
 UPLOADS_TTL = "8d"
 """After this SeaweedFS drops uploads; those that no job owns are left by then. A job may run for 7 days (`activeDeadlineSeconds`), and a laptop
 that was closed over a weekend must still find the sources of its unfinished jobs."""
+READY = b"Start Seaweed S3 API Server"
+"""In its log once all its parts have their ports."""
 VOLUME_MEGABYTES = 1024
 SETUP_SECONDS = 60.0
 """For each step, from the start of the program; 2 s on a quiet machine."""
@@ -98,8 +101,8 @@ def program(data: DataDirectory, ports: SeaweedPorts, credentials: Credentials, 
         "WEED_SQLITE_DBFILE": "file:filer.db?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(5000)",
     }
     # 403 is its answer to a stranger: the gateway works. SIGTERM takes it 15 s whatever it is told, and SIGKILL must do no harm anyway.
-    ready = probes.answers("127.0.0.1", ports.s3, "/", frozenset({200, 403}))
-    return Program("seaweedfs", argv, settings, data.seaweed, data.logs / "seaweedfs.log", ready, grace_seconds=1.0)
+    ready = probes.both(probes.said(READY), probes.answers("127.0.0.1", ports.s3, "/", frozenset({200, 403})))
+    return Program(NAME, argv, settings, data.seaweed, data.logs / "seaweedfs.log", ready, grace_seconds=1.0)
 
 
 async def set_up(ports: SeaweedPorts, bucket: str) -> None:

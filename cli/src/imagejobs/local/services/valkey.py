@@ -11,6 +11,8 @@ from imagejobs.local.program import Program
 
 PORT = 16_379
 """Not Redis's own 6379: programs that look for a Redis there would meet ours and lose their data with it."""
+READY = b"Ready to accept connections"
+"""In the log of Valkey and of every Redis."""
 MAX_MEMORY = "512mb"
 """A bound; 10,000 queued images take about 15 MB."""
 
@@ -45,4 +47,4 @@ def program(data: DataDirectory, port: int) -> Program:
         "maxmemory": MAX_MEMORY, "maxmemory-policy": "noeviction",
     }  # fmt: skip
     argv = (str(find()), *(text for name, value in options.items() for text in (f"--{name}", str(value))))
-    return Program("valkey", argv, {}, data.path, data.logs / "valkey.log", probes.listens(port), grace_seconds=2.0)
+    return Program("valkey", argv, {}, data.path, data.logs / "valkey.log", probes.said(READY), grace_seconds=2.0)
