@@ -3,6 +3,8 @@ import io
 import json
 import logging
 
+import pytest
+
 from imagejobs_contract import logs
 from imagejobs_contract.logs import JsonFormatter
 
@@ -35,6 +37,21 @@ def test_a_traceback_is_in_the_line():
     except ValueError:
         line = logged("failed", exc_info=True)
     assert "ValueError: why" in line["error"]
+
+
+@pytest.mark.parametrize("level", ["DEBUG", "ERROR"])
+def test_that_a_program_is_ready_is_logged_at_every_level(level, capsys):
+    before = logging.root.handlers[:], logging.root.level
+    try:
+        logs.configure("api", level)
+        logging.getLogger("x").info("something else")
+        logs.say_ready(url="http://127.0.0.1:1")
+    finally:
+        logging.root.handlers[:], logging.root.level = before
+        logging.captureWarnings(False)
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["event"] for line in lines] == ["something else"] * (level == "DEBUG") + ["ready"]
+    assert (lines[-1]["level"], lines[-1]["url"]) == ("info", "http://127.0.0.1:1")
 
 
 def test_all_lines_of_a_piece_of_work_name_what_it_is_about():

@@ -1,7 +1,6 @@
 """Runs the application under uvicorn: opens the outside systems, listens, says so, drains, closes. No logic of requests."""
 
 import asyncio
-import logging
 import signal
 import socket
 from collections.abc import AsyncIterator
@@ -43,8 +42,6 @@ LISTENERS = 16
 """Connections that are taken in one turn of the loop. uvloop takes one from each listening socket in a turn, and a turn serves all who came before:
 with one socket a look at `/healthz` that came as the last of 64 clients with large photos waited for 64 such turns, up to 0.5 s; with 16, 0.1 s."""
 
-log = logging.getLogger(__name__)
-
 
 class Server(uvicorn.Server):
     """Says when it listens, lets held answers and streams go before it drains, and ends a signalled stop with exit code 0."""
@@ -57,7 +54,7 @@ class Server(uvicorn.Server):
         """Start to listen, and log it: `imagejobs local` waits for this line."""
         await super().startup(sockets)
         host, port = (sockets or [])[0].getsockname()[:2]
-        log.info(logs.READY, extra={"url": f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"})
+        logs.say_ready(url=f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop to listen and let running requests end; those that last too long are cut, and tidy up."""

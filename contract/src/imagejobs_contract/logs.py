@@ -57,6 +57,13 @@ def about(**facts: object) -> Iterator[None]:
         _ABOUT.reset(token)
 
 
+def say_ready(**facts: object) -> None:
+    """Log that the program does its work now, whatever the level is: somebody waits for the line."""
+    log = logging.getLogger(f"imagejobs.{READY}")
+    log.setLevel(logging.INFO)
+    log.info(READY, extra=facts)
+
+
 def configure(program: str, level: str = "INFO") -> None:
     """Send all logs of this process to standard error as JSON lines."""
     handler = logging.StreamHandler(sys.stderr)

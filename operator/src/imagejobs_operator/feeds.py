@@ -46,5 +46,5 @@ async def resync(store: JobStore, queue: WorkQueue, seconds: float, health: Heal
         health.listed()
         if not ready:
             ready = True
-            log.info(logs.READY)
+            logs.say_ready()
         await asyncio.sleep(seconds)

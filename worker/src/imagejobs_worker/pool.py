@@ -79,7 +79,7 @@ class Pool:
                 await self._back_off(stop, ex)
             else:
                 self._pulse.beat(connected=True)
-                log.info(logs.READY, extra={"consumer": self._settings.consumer})
+                logs.say_ready(consumer=self._settings.consumer)
                 return
 
     async def _look(self, stop: Stop) -> None:

@@ -76,7 +76,7 @@ class Shard:
     async def _run(self, stop: Stop, starting: Awaitable[object]) -> Exit:
         _, (inputs, ledger) = await asyncio.gather(starting, patiently(self._open, stop))
         left = undone(inputs, ledger)
-        log.info(logs.READY, extra={"images": inputs.count, "left": len(left)})
+        logs.say_ready(images=inputs.count, left=len(left))
         progress = Progress(self._make_board, self._key, inputs.total)
         try:
             await Sweep(self._work, self._overlap, ledger, progress, self._settings).run(left, stop)
