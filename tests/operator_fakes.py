@@ -160,6 +160,9 @@ class Board:
         each = list(self.shards.get(uid, {}).values())
         return Counts(0, sum(c.active for c in each), sum(c.succeeded for c in each), sum(c.failed for c in each)) if each else None
 
+    async def all_counts(self, uids: Sequence[str]) -> Sequence[Counts | None]:
+        return [await self.counts(uid) for uid in uids]
+
     async def put_shard(self, key: JobKey, uid: str, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()) -> None:
         self.faults.before("redis", "counts")
         self.shards.setdefault(uid, {})[shard] = counts

@@ -96,6 +96,25 @@ def test_open_images_are_counted_per_caller_as_jobs_come_move_and_go():
     assert [index.open_images("default", name) for name in ("shop", "blog", "")] == [0, 0, 0]
 
 
+def test_a_page_of_one_state_costs_the_same_however_many_jobs_are_in_others():
+    index = filled(*[job(f"j{n}", n, state=State.SUCCEEDED) for n in range(2000)], job("a", 1000, state=State.FAILED), most=3000)
+    looked_at = Looked(index._jobs)
+    index._jobs = looked_at
+    assert pages(index, 9, state=State.FAILED) == [["a"]]
+    assert pages(index, 9, state=State.RUNNING) == [[]]
+    assert looked_at.count == 1
+
+
+class Looked(dict):
+    """Counts how often something is taken from it."""
+
+    count = 0
+
+    def __getitem__(self, key):
+        self.count += 1
+        return super().__getitem__(key)
+
+
 @pytest.mark.parametrize("images", [1, 500])
 def test_what_is_kept_of_a_job_is_small_however_large_it_is(images):
     large = job("a", images=images)

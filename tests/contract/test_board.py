@@ -90,6 +90,14 @@ def test_counts_are_the_sum_over_shards_and_repeating_one_adds_nothing(redis_url
     run(redis_url, story)
 
 
+def test_the_counts_of_several_jobs_come_in_their_order(redis_url):
+    async def story(board):
+        await board.put_shard(KEY, UID, 0, Counts(10, 1, 2, 3))
+        assert await board.all_counts(["absent", UID]) == [None, await board.counts(UID)]
+
+    run(redis_url, story)
+
+
 def test_a_shard_brings_the_total_back_after_a_flush(redis_url, raw):
     async def story(board):
         await board.put_shard(KEY, UID, 0, Counts(10, 1, 2, 3))

@@ -64,7 +64,7 @@ class JobList:
         base = self._links.base(req)
         page = await self._page(req.caller, state, limit, cursor)
         body: JobsBody = {
-            "jobs": [jobbody.summary(job, await self._counts.of(job), base) for job in page.jobs],
+            "jobs": [jobbody.summary(job, counts, base) for job, counts in zip(page.jobs, await self._counts.each(page.jobs), strict=True)],
             "next_cursor": page.cursor or None,
         }
         resp.media = body

@@ -6,7 +6,7 @@ After a failure it is left alone for a moment, so that a Redis which swallows pa
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from imagejobs_contract.counts import Counts
@@ -33,6 +33,10 @@ class LiveBoard:
     async def counts(self, uid: str) -> Counts | None:
         """Return a job's live counts; None if nothing is known."""
         return await self._ask(lambda: self._board.counts(uid))
+
+    async def all_counts(self, uids: Sequence[str]) -> Sequence[Counts | None]:
+        """Return the same for several jobs."""
+        return await self._ask(lambda: self._board.all_counts(uids)) or [None] * len(uids)
 
     async def outcomes(self, uid: str) -> Mapping[int, Outcome]:
         """Return what is known of a job's ended images."""

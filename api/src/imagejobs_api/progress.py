@@ -1,6 +1,7 @@
 """`GET /api/progress/{id}`: how far a job, a batch or one image of it is."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypedDict
 
@@ -69,13 +70,25 @@ class LiveCounts:
 
     async def of(self, job: ImageJob) -> Counts:
         """Return a job's counts, which never go back within an attempt."""
+        return self._told(job, await self._board.counts(job.uid) if _is_live(job) else None)
+
+    async def each(self, jobs: Sequence[ImageJob]) -> list[Counts]:
+        """Return the counts of several jobs, for which the board is asked once."""
+        running = [job.uid for job in jobs if _is_live(job)]
+        live = dict(zip(running, await self._board.all_counts(running), strict=True)) if running else {}
+        return [self._told(job, live.get(job.uid)) for job in jobs]
+
+    def _told(self, job: ImageJob, live: Counts | None) -> Counts:
         if states.is_reopening(job):
             return replace(job.status.counts, failed=0)
         if job.status.state.final:
             return job.status.counts
-        live = await self._board.counts(job.uid)
         known = [job.status.counts, *([live] if live else [])]
         return self._high_water.raised(job, max(known, key=lambda each: each.done))
+
+
+def _is_live(job: ImageJob) -> bool:
+    return not job.status.state.final
 
 
 class Progress:

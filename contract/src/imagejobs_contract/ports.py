@@ -144,6 +144,10 @@ class ProgressBoard(Protocol):
         """Return the sum over the shards, or None if the board knows nothing."""
         ...
 
+    async def all_counts(self, uids: Sequence[str]) -> Sequence[Counts | None]:
+        """Return the same for several jobs, in one exchange."""
+        ...
+
     async def put_shard(self, key: JobKey, uid: str, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()) -> None:
         """Write a shard's counters, absolute, and outcomes for the item hash, and wake the operator; safe to repeat."""
         ...

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -15,8 +15,8 @@ from imagejobs_contract.status import ConditionType, State
 
 Place = tuple[int, str]
 """Where a job stands within its namespace: seconds since the epoch, and its name, in which the API's own ids hold the milliseconds."""
-Lane = tuple[str, str]
-"""Namespace and caller; the caller "" stands for all of the namespace."""
+Lane = tuple[str, str, str]
+"""Namespace, caller and state; the caller "" stands for all of the namespace, the state "" for all states."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -40,7 +40,7 @@ class Index:
         self._jobs: dict[JobKey, ImageJob] = {}
         self._lanes: dict[Lane, list[Place]] = {}
         self._ages: list[tuple[int, str, str]] = []
-        self._open: Counter[Lane] = Counter()
+        self._open: Counter[tuple[str, str]] = Counter()
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -63,7 +63,7 @@ class Index:
         insort(self._ages, (place[0], place[1], job.key.namespace))
         for lane in lanes_of(kept):
             insort(self._lanes.setdefault(lane, []), place)
-            self._open[lane] += open_images(kept)
+        self._count(kept, open_images(kept))
         if len(self._jobs) > self._most:
             _, name, namespace = self._ages[0]
             self.drop(JobKey(namespace, name))
@@ -76,10 +76,10 @@ class Index:
         place = place_of(job)
         _remove(self._ages, (place[0], place[1], key.namespace))
         for lane in lanes_of(job):
-            self._open[lane] -= open_images(job)
             _remove(self._lanes[lane], place)
             if not self._lanes[lane]:
-                del self._lanes[lane], self._open[lane]
+                del self._lanes[lane]
+        self._count(job, -open_images(job))
 
     def open_images(self, namespace: str, caller: str) -> int:
         """Return how many images of a caller have not ended, as the jobs' status tells."""
@@ -87,19 +87,18 @@ class Index:
 
     def page(self, namespace: str, caller: str, state: State | None, limit: int, after: Place | None) -> Listed:
         """Return jobs that are older than a place, newest first."""
-        found: list[ImageJob] = []
-        for job in self._older(namespace, caller, after):
-            if state is None or states.job_state(job) == state:
-                if len(found) == limit:
-                    return Listed(tuple(found), place_of(found[-1]))
-                found.append(job)
-        return Listed(tuple(found), None)
-
-    def _older(self, namespace: str, caller: str, after: Place | None) -> Iterator[ImageJob]:
-        places = self._lanes.get((namespace, caller), [])
+        places = self._lanes.get((namespace, caller, state or ""), [])
         end = len(places) if after is None else bisect_left(places, after)
-        for position in range(end - 1, -1, -1):
-            yield self._jobs[JobKey(namespace, places[position][1])]
+        found = places[max(0, end - limit) : end]
+        jobs = tuple(self._jobs[JobKey(namespace, name)] for _, name in reversed(found))
+        return Listed(jobs, found[0] if end > limit else None)
+
+    def _count(self, job: ImageJob, images: int) -> None:
+        for caller in callers_of(job):
+            place = job.key.namespace, caller
+            self._open[place] += images
+            if not self._open[place]:
+                del self._open[place]
 
 
 def trimmed(job: ImageJob) -> ImageJob:
@@ -118,9 +117,13 @@ def place_of(job: ImageJob) -> Place:
 
 
 def lanes_of(job: ImageJob) -> tuple[Lane, ...]:
-    """Return the lists in which a job stands: that of all, and its caller's."""
-    namespace, caller = job.key.namespace, job.labels.get(names.LABEL_CALLER, "")
-    return ((namespace, ""), (namespace, caller)) if caller else ((namespace, ""),)
+    """Return the lists in which a job stands: that of all, and its caller's, with those of its state."""
+    return tuple((job.key.namespace, caller, state) for caller in callers_of(job) for state in ("", states.job_state(job)))
+
+
+def callers_of(job: ImageJob) -> set[str]:
+    """Return to whom a job counts: its caller, and ""."""
+    return {"", job.labels.get(names.LABEL_CALLER, "")}
 
 
 def open_images(job: ImageJob) -> int:

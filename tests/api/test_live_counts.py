@@ -1,0 +1,60 @@
+"""What a page of jobs asks the progress board for."""
+
+import asyncio
+from collections.abc import Sequence
+
+from imagejobs_api.live import LiveBoard
+from imagejobs_api.progress import LiveCounts
+from imagejobs_contract.counts import Counts
+from imagejobs_contract.errors import Unavailable
+from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.items import Item
+from imagejobs_contract.names import JobKey
+from imagejobs_contract.spec import Spec
+from imagejobs_contract.status import State, Status
+
+ITEMS = tuple(Item(f"{n}.jpg", f"k/{n}") for n in range(4))
+
+
+class Board:
+    """Knows of each job that one image has its result; notes what it is asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[Sequence[str]] = []
+        self.is_away = False
+
+    async def all_counts(self, uids: Sequence[str]) -> list[Counts]:
+        self.asked.append(uids)
+        if self.is_away:
+            raise Unavailable("away")
+        return [Counts(4, 0, 1) for _ in uids]
+
+
+def job(name: str, state: State) -> ImageJob:
+    done = 4 if state.final else 0
+    return ImageJob(JobKey("default", name), Spec(items=ITEMS), uid=name, status=Status(state=state, counts=Counts(4, 0, done)))
+
+
+JOBS = [job("a", State.RUNNING), job("b", State.SUCCEEDED), job("c", State.PENDING)]
+
+
+def done(board: Board, jobs: Sequence[ImageJob]) -> list[int]:
+    return [each.succeeded for each in asyncio.run(LiveCounts(LiveBoard(board)).each(jobs))]  # type: ignore[arg-type]  # no more is asked of it
+
+
+def test_a_page_asks_once_and_only_for_what_runs():
+    board = Board()
+    assert done(board, JOBS) == [1, 4, 1]
+    assert board.asked == [["a", "c"]]
+
+
+def test_a_page_of_ended_jobs_asks_nothing():
+    board = Board()
+    assert done(board, [JOBS[1]] * 3) == [4, 4, 4]
+    assert board.asked == []
+
+
+def test_without_a_board_the_status_is_told():
+    board = Board()
+    board.is_away = True
+    assert done(board, JOBS) == [0, 4, 0]
