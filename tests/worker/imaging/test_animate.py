@@ -67,7 +67,7 @@ def test_frames_and_times_are_kept(source, result):
     ],
 )
 def test_it_plays_as_often_as_before(source, loop, result, expected):
-    """A GIF counts the repeats after the first play, a WebP all plays, and an AVIF here plays for ever."""
+    """A GIF counts the repeats after the first play, a WebP all plays; Pillow writes an AVIF that plays for ever."""
     options = {} if loop is None else {"loop": loop}
     data = pictures.animation(source, film(3), **options)
     assert played(made(data, width=32, format=Format(result)).pictures[0].data)[1] == expected

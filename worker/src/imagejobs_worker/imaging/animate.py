@@ -9,7 +9,7 @@ from typing import Any
 from PIL import Image, PngImagePlugin
 
 from imagejobs_contract.options import Format
-from imagejobs_worker.imaging import encode
+from imagejobs_worker.imaging import avif_plays, encode
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.modes import is_transparent
 from imagejobs_worker.imaging.palette import reduced
@@ -25,7 +25,7 @@ _RESTORE_BACKGROUND = 2
 _WEBP_FLAGS, _WEBP_ALPHA = 20, 0x10
 """Where a WebP's extended header has its flags (developers.google.com/speed/webp/docs/riff_container)."""
 _MOST_PLAYS = 65_535
-"""Both GIF and WebP count in 16 bits; nobody waits for the end of more in a PNG."""
+"""Both GIF and WebP count in 16 bits; nobody waits for the end of more in a PNG or an AVIF."""
 _LONGEST = 3_600_000
 """Milliseconds of a frame: nobody waits for more than an hour, and WebP adds all of them up in 31 bits."""
 _LONGEST_OF_GIF = 655_350
@@ -101,6 +101,8 @@ def animation(frames: Frames, count: int, plays: int, plan: Plan, deadline: Dead
     def attempt(quality: int, alpha: bool) -> bytes:
         reel = Reel(lambda: _ready(frames(), plan.format, alpha, deadline), count)
         data = encode.write_animation(reel, plan, _timing(reel, plays, plan.format, alpha), quality)
+        if plan.format is Format.AVIF:
+            return avif_plays.playing(data, min(plays, _MOST_PLAYS))
         return _flagged(data) if alpha and plan.format is Format.WEBP else data
 
     def write(quality: int) -> bytes:
@@ -163,9 +165,9 @@ def _flagged(data: bytes) -> bytes:
     return data[:_WEBP_FLAGS] + bytes([data[_WEBP_FLAGS] | _WEBP_ALPHA]) + data[_WEBP_FLAGS + 1 :]
 
 
-def plays_of(image: Image.Image, form: str) -> int:
+def plays_of(image: Image.Image, form: str, source: bytes) -> int:
     """Return how often a source plays, 0 for ever. A GIF counts repeats after the first play, and plays once without a count."""
     loop = image.info.get("loop")
     if form == "gif":
         return 1 if loop is None else (loop + 1 if loop else 0)
-    return int(loop or 0)
+    return avif_plays.plays_of(source) if form == "avif" else int(loop or 0)

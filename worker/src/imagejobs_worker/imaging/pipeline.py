@@ -38,7 +38,7 @@ def _rendering(source: bytes, variants: Sequence[Variant], limits: Limits, deadl
     deadline.check()
     found = metadata.read(opened.image, keep=any(variant.keep_metadata for variant in variants))
     size = orient.swapped(opened.image.size, found.orientation)
-    known = Source(source, opened, found, size, animate.plays_of(opened.image, opened.format))
+    known = Source(source, opened, found, size, animate.plays_of(opened.image, opened.format, source))
     shapes = [geometry.fit(known.size, variant) for variant in variants]
     for shape, variant in zip(shapes, variants, strict=True):
         _check(known, shape, variant, limits)
