@@ -62,28 +62,28 @@ def test_lists_that_are_none_never_raise(value):
 
 
 def test_a_condition_moves_its_time_only_when_its_status_changes():
-    status = Status().with_condition(condition(False, THEN))
-    assert status.with_condition(condition(False, NOW)).conditions == (condition(False, THEN),)
-    assert status.with_condition(condition(True, NOW)).conditions == (condition(True, NOW),)
+    status = Status().with_conditions(condition(False, THEN))
+    assert status.with_conditions(condition(False, NOW)).conditions == (condition(False, THEN),)
+    assert status.with_conditions(condition(True, NOW)).conditions == (condition(True, NOW),)
 
 
 def test_conditions_keep_one_order_whatever_they_were_set_in():
     kinds = [ConditionType.STALLED, ConditionType.ACCEPTED, ConditionType.FINISHED]
     status = Status()
     for kind in kinds:
-        status = status.with_condition(condition(True, THEN, kind))
+        status = status.with_conditions(condition(True, THEN, kind))
     assert [each.type for each in status.conditions] == [ConditionType.ACCEPTED, ConditionType.FINISHED, ConditionType.STALLED]
 
 
 def test_a_condition_that_is_taken_away_is_not_true():
-    status = Status().with_condition(condition(True, THEN))
+    status = Status().with_conditions(condition(True, THEN))
     assert status.is_true(ConditionType.FINISHED)
-    assert not status.without_condition(ConditionType.FINISHED).is_true(ConditionType.FINISHED)
-    assert not Status().with_condition(condition(False, THEN)).is_true(ConditionType.FINISHED)
+    assert not status.with_conditions(without={ConditionType.FINISHED}).is_true(ConditionType.FINISHED)
+    assert not Status().with_conditions(condition(False, THEN)).is_true(ConditionType.FINISHED)
 
 
 def test_conditions_are_written_as_kubernetes_reads_them():
-    (body,) = status_body(Status().with_condition(Condition(ConditionType.FAILED, True, Reason.ALL_FAILED, "m", THEN, 2)))["conditions"]
+    (body,) = status_body(Status().with_conditions(Condition(ConditionType.FAILED, True, Reason.ALL_FAILED, "m", THEN, 2)))["conditions"]
     time = "2026-01-02T03:04:05Z"
     assert body == {"type": "Failed", "status": "True", "reason": "AllFailed", "message": "m", "lastTransitionTime": time, "observedGeneration": 2}
 

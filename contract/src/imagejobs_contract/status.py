@@ -1,6 +1,6 @@
 """The status of an ImageJob: states, conditions, reasons, counts; and how counts become a final state (pure). Only the operator writes it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -169,20 +169,15 @@ class Status:
         condition = self.condition(kind)
         return condition is not None and condition.status
 
-    def with_condition(self, condition: Condition) -> "Status":
-        """Return the status with that condition; `since` moves only when its status changes."""
-        old = self.condition(condition.type)
-        if old is not None and old.status == condition.status and old.since is not None:
-            condition = replace(condition, since=old.since)
-        others = tuple(each for each in self.conditions if each.type != condition.type)
-        return replace(self, conditions=tuple(sorted((*others, condition), key=lambda each: _ORDER.index(each.type))))
-
-    def without_condition(self, kind: ConditionType) -> "Status":
-        """Return the status without that condition."""
-        return replace(self, conditions=tuple(each for each in self.conditions if each.type != kind))
-
-
-_ORDER = tuple(ConditionType)
+    def with_conditions(self, *conditions: Condition, without: Collection[ConditionType] = ()) -> "Status":
+        """Return the status with these conditions, and else without those of some types; `since` moves only when a condition's status changes."""
+        before = {each.type: each for each in self.conditions}
+        found = {kind: each for kind, each in before.items() if kind not in without}
+        for each in conditions:
+            old = before.get(each.type)
+            same = old is not None and old.status == each.status and old.since is not None
+            found[each.type] = replace(each, since=old.since) if old and same else each
+        return replace(self, conditions=tuple(found[kind] for kind in ConditionType if kind in found))
 
 
 def final_state(counts: Counts, max_failed_items: int | None) -> tuple[State, Reason]:

@@ -3,6 +3,7 @@
 Texts hold nothing that changes by itself: a status that says the same is not written again.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
@@ -19,7 +20,11 @@ ACCEPTED = "the spec can be run as it stands"
 WAITS = {Reason.QUEUED: "the images wait for a worker", Reason.RUNNING: "images are being worked on", Reason.SUSPENDED: "the job was asked to wait"}
 """Why a job is not finished, for people."""
 NOT_FINISHED = "the job has not ended"
-NOT_SUSPENDED = "nobody asked the job to wait"
+Fact = tuple[ConditionType, bool, Reason, str]
+"""A condition without its time."""
+SUSPENDED_NOT: Fact = (ConditionType.SUSPENDED, False, Reason.NOT_SUSPENDED, "nobody asked the job to wait")
+GOING_ON = frozenset({ConditionType.RECONCILING, ConditionType.STALLED})
+"""What stands there only while a job is on its way, or cannot go on."""
 
 
 def pending(case: Case) -> Status:
@@ -41,8 +46,8 @@ def suspended(case: Case) -> Status:
     """Return the status of a job that was asked to wait; its clocks start anew when it goes on, as a Job's do."""
     counts = replace(case.status.counts, active=0)
     case = case.having(state=State.SUSPENDED, counts=counts, queued=None, started=None, estimated_remaining_seconds=None)
-    status = _with(_accepted(case), case.now, ConditionType.SUSPENDED, True, Reason.SUSPENDED, WAITS[Reason.SUSPENDED])
-    return _not_finished(_calm(status), case.now, Reason.SUSPENDED)
+    waits = (ConditionType.SUSPENDED, True, Reason.SUSPENDED, WAITS[Reason.SUSPENDED])
+    return _with(_accepted(case), case.now, waits, *_not_finished(Reason.SUSPENDED), without=GOING_ON)
 
 
 def stalled(case: Case, status: Status, reason: Reason, message: str) -> Status:
@@ -54,7 +59,7 @@ def stalled(case: Case, status: Status, reason: Reason, message: str) -> Status:
 def refused(job: ImageJob, now: datetime, message: str) -> Status:
     """Return the status of a job whose spec cannot be run as it stands."""
     status = replace(job.status, observed_generation=job.generation)
-    status = _with(status, now, ConditionType.ACCEPTED, False, Reason.INVALID_SPEC, message[:MAX_MESSAGE])
+    status = _with(status, now, (ConditionType.ACCEPTED, False, Reason.INVALID_SPEC, message[:MAX_MESSAGE]))
     return _stuck(status, now, Reason.INVALID_SPEC, message)
 
 
@@ -66,11 +71,14 @@ def finished(case: Case, end: tuple[State, Reason], results: Results) -> Status:
     status = _with_results(case, results)
     message = sentence(results.counts)
     complete, failed = state in (State.SUCCEEDED, State.PARTIALLY_SUCCEEDED), state is State.FAILED
-    status = _not_suspended(status, case.now)
-    status = _with(status, case.now, ConditionType.FINISHED, True, reason, message)
-    status = _with(status, case.now, ConditionType.COMPLETE, complete, reason, message)
-    status = _with(status, case.now, ConditionType.FAILED, failed, reason if failed else Reason.NOT_FAILED, message)
-    return callback_due(case, _calm(status), status.attempt) if case.job.spec.callback_url else _calm(status)
+    facts: tuple[Fact, ...] = (
+        SUSPENDED_NOT,
+        (ConditionType.FINISHED, True, reason, message),
+        (ConditionType.COMPLETE, complete, reason, message),
+        (ConditionType.FAILED, failed, reason if failed else Reason.NOT_FAILED, message),
+    )
+    status = _with(status, case.now, *facts, without=GOING_ON)
+    return callback_due(case, status, status.attempt) if case.job.spec.callback_url else status
 
 
 def callback_due(case: Case, status: Status, attempt: int) -> Status:
@@ -85,7 +93,8 @@ def callback_due(case: Case, status: Status, attempt: int) -> Status:
 def callback_ended(case: Case, status: Status, callback: Callback, reason: Reason, message: str) -> Status:
     """Return the status after a try to tell somebody, or without one."""
     delivered = callback.state is CallbackState.DELIVERED
-    return _with(replace(status, callback=callback), case.now, ConditionType.CALLBACK_DELIVERED, delivered, reason, message[:MAX_MESSAGE])
+    told = (ConditionType.CALLBACK_DELIVERED, delivered, reason, message[:MAX_MESSAGE])
+    return _with(replace(status, callback=callback), case.now, told)
 
 
 def sentence(counts: Counts) -> str:
@@ -110,40 +119,32 @@ def _with_results(case: Case, results: Results) -> Status:
 
 
 def _going_on(case: Case, reason: Reason) -> Status:
-    status = _not_suspended(_accepted(case), case.now)
-    status = _not_finished(status, case.now, reason).without_condition(ConditionType.STALLED)
-    return _with(status, case.now, ConditionType.RECONCILING, True, reason, WAITS[reason])
+    facts = (SUSPENDED_NOT, *_not_finished(reason), (ConditionType.RECONCILING, True, reason, WAITS[reason]))
+    return _with(_accepted(case), case.now, *facts, without=GOING_ON)
 
 
 def _accepted(case: Case) -> Status:
     """Return the status with the generation that was acted upon: not yet the newest, if that asks for an attempt that is still to come."""
     behind = wanted(case.job.spec) > case.status.attempt and not case.job.spec.cancel
     status = replace(case.status, observed_generation=case.status.observed_generation if behind else case.job.generation)
-    status = _with(status, case.now, ConditionType.ACCEPTED, True, Reason.ACCEPTED, ACCEPTED).without_condition(ConditionType.CALLBACK_DELIVERED)
+    facts: tuple[Fact, ...] = ((ConditionType.ACCEPTED, True, Reason.ACCEPTED, ACCEPTED),)
     if case.job.spec.callback_url and not case.rules.callbacks:
         # Told while there is time to set it; the API takes no such job.
-        return _with(status, case.now, ConditionType.CALLBACK_DELIVERED, False, Reason.CALLBACK_UNSIGNED, UNSIGNED)
-    return status
+        facts += ((ConditionType.CALLBACK_DELIVERED, False, Reason.CALLBACK_UNSIGNED, UNSIGNED),)
+    return _with(status, case.now, *facts, without={ConditionType.CALLBACK_DELIVERED})
 
 
-def _not_suspended(status: Status, now: datetime) -> Status:
-    return _with(status, now, ConditionType.SUSPENDED, False, Reason.NOT_SUSPENDED, NOT_SUSPENDED)
-
-
-def _not_finished(status: Status, now: datetime, reason: Reason) -> Status:
-    status = _with(status, now, ConditionType.FINISHED, False, reason, WAITS[reason])
-    for kind in (ConditionType.COMPLETE, ConditionType.FAILED):
-        status = _with(status, now, kind, False, Reason.NOT_FINISHED, NOT_FINISHED)
-    return status
-
-
-def _calm(status: Status) -> Status:
-    return status.without_condition(ConditionType.RECONCILING).without_condition(ConditionType.STALLED)
+def _not_finished(reason: Reason) -> tuple[Fact, ...]:
+    others = ((kind, False, Reason.NOT_FINISHED, NOT_FINISHED) for kind in (ConditionType.COMPLETE, ConditionType.FAILED))
+    return ((ConditionType.FINISHED, False, reason, WAITS[reason]), *others)
 
 
 def _stuck(status: Status, now: datetime, reason: Reason, message: str) -> Status:
-    return _with(status, now, ConditionType.STALLED, True, reason, message[:MAX_MESSAGE]).without_condition(ConditionType.RECONCILING)
+    """Return the status of what cannot go on, which is not reconciling then."""
+    return _with(status, now, (ConditionType.STALLED, True, reason, message[:MAX_MESSAGE]), without={ConditionType.RECONCILING})
 
 
-def _with(status: Status, now: datetime, kind: ConditionType, value: bool, reason: Reason, message: str = "") -> Status:
-    return status.with_condition(Condition(kind, value, reason, message, now, status.observed_generation))
+def _with(status: Status, now: datetime, *facts: Fact, without: Collection[ConditionType] = ()) -> Status:
+    """Return the status with all of these conditions at once: each copy of a status costs some microseconds, and a job passes many."""
+    generation = status.observed_generation
+    return status.with_conditions(*(Condition(*fact, now, generation) for fact in facts), without=without)
