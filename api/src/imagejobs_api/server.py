@@ -41,6 +41,8 @@ BACKLOG = 2048
 LISTENERS = 16
 """Connections that are taken in one turn of the loop. uvloop takes one from each listening socket in a turn, and a turn serves all who came before:
 with one socket a look at `/healthz` that came as the last of 64 clients with large photos waited for 64 such turns, up to 0.5 s; with 16, 0.1 s."""
+LIST_LATE_SECONDS = 0.1
+"""How late the list of jobs may show what the operator, or another API process on this machine, wrote."""
 
 
 class Server(uvicorn.Server):
@@ -142,4 +144,5 @@ async def _store(settings: Settings, namespaces: set[str]) -> JobStore:
         return kubernetes.KubernetesStore(await kubernetes_calls.connect(settings.kubeconfig or None), sorted(namespaces))
     from imagejobs_contract.stores.sqlite import SqliteStore
 
-    return SqliteStore(Path(settings.job_store.removeprefix(SQLITE)), echoes=False)  # `NotingStore` has noted them
+    # `NotingStore` has noted what passed through it; of the rest only the list wants to know.
+    return SqliteStore(Path(settings.job_store.removeprefix(SQLITE)), echoes=False, late_seconds=LIST_LATE_SECONDS)

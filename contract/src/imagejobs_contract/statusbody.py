@@ -43,7 +43,7 @@ def status_body(status: Status) -> dict[str, Any]:
 
 def read_status(body: object) -> Status:
     """Read `.status`; what is not understood is left out."""
-    if not isinstance(body, Mapping):
+    if not isinstance(body, Mapping) or not body:
         return Status()
     items, results, job = _mapping(body, "items"), _mapping(body, "results"), _mapping(body, "job")
     codes = body.get("failureCodes")

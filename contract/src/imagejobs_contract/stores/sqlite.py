@@ -17,7 +17,7 @@ from imagejobs_contract.ports import Page, Seen
 from imagejobs_contract.spec import Spec
 from imagejobs_contract.status import State, Status
 from imagejobs_contract.stores import sqlite_reads, sqlite_writes
-from imagejobs_contract.stores.sqlite_feed import batches
+from imagejobs_contract.stores.sqlite_feed import POLL_SECONDS, batches
 from imagejobs_contract.stores.sqlite_schema import connect, transaction, translated
 
 T = TypeVar("T")
@@ -34,11 +34,13 @@ class SqliteStore:
         path: The file.
         echoes: Whether `follow` also tells of what was read or written through this store already. Who keeps what it saw can spare
             itself another read of it; of what it did not see, as it was cancelled, it is told.
+        late_seconds: How late `follow` may tell of a change; each look for one wakes a thread.
     """
 
-    def __init__(self, path: Path, *, echoes: bool = True) -> None:
+    def __init__(self, path: Path, *, echoes: bool = True, late_seconds: float = POLL_SECONDS) -> None:
         self._path = path
         self._echoes = echoes
+        self._late_seconds = late_seconds
         self._passed: dict[int, None] = {}
         self._thread = ThreadPoolExecutor(1, "imagejobs-sqlite")
         self._connection: sqlite3.Connection | None = None
@@ -81,12 +83,12 @@ class SqliteStore:
         self._note(await self._write(lambda db: sqlite_writes.remove_finalizer(db, job, finalizer)))
 
     async def follow(self) -> AsyncIterator[Seen | None]:
-        """Yield every job there is, then each that any process writes, about 10 ms later. See `ports.JobStore`.
+        """Yield every job there is, then each that any process writes. See `ports.JobStore`.
 
         Raises:
             Unavailable: The file cannot be read; begin again.
         """
-        async with aclosing(batches(self._path, self._is_known)) as found:
+        async with aclosing(batches(self._path, self._is_known, self._late_seconds)) as found:
             async for batch in found:
                 for seen in batch.told:
                     yield seen
