@@ -3,6 +3,7 @@
 import asyncio
 import json
 import tracemalloc
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -49,6 +50,32 @@ def test_a_list_of_more_than_an_imagejob_holds_is_streamed(objects):
     lines = asyncio.run(objects.get("uploads/x/manifest.jsonl", 10**6))[0].splitlines()
     assert (images.items, images.manifest.count, len(lines)) == ((), 1234, 1234)
     assert json.loads(lines[1233]) == {"name": "a-1234.jpg", "key": "photos/1233.jpg"}
+
+
+def test_others_have_their_turn_while_a_long_list_is_made():
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def make() -> None:
+        beside = asyncio.create_task(others())
+        request = JobRequest(Spec(), tuple(Item("a.jpg", f"photos/{n}.jpg") for n in range(20_000)), None, None, "")
+        await Gather(Sink(), 10**6).images(request, "list")  # type: ignore[arg-type]  # no more is asked of it
+        beside.cancel()
+
+    asyncio.run(make())
+    assert turns >= 20_000 / 250
+
+
+class Sink:
+    """Takes what is put."""
+
+    async def put_stream(self, key: str, chunks: AsyncIterator[bytes]) -> int:
+        return sum([len(chunk) async for chunk in chunks])
 
 
 @pytest.mark.parametrize("most", [600, 90_000], ids=["in the first part", "in a later part"])
