@@ -59,7 +59,8 @@ def test_a_missing_trailer_is_forgiven():
     assert header.gif_frames(pictures.gif_of(3)[:-1], 256) == 3
 
 
-def test_an_end_within_a_block_is_not():
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_an_end_within_a_block_is_not(share):
     data = pictures.animation("gif", [pictures.photo(40, 40, seed) for seed in range(3)])
     with pytest.raises(header.Truncated):
-        header.gif_frames(data[: len(data) // 2], 256)
+        header.gif_frames(data[: 10 + int(share * len(data))], 256)

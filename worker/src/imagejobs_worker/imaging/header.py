@@ -102,8 +102,8 @@ def gif_pictures(data: bytes) -> Iterator[tuple[int, int, int]]:
     Raises:
         Truncated: The file ends within a frame.
     """
-    control, at, within = 0, 13 + gif_colours(data, 10), False
     try:
+        control, at, within = 0, 13 + gif_colours(data, 10), False
         while at < len(data) or within:
             match data[at]:
                 case 0x2C:
