@@ -54,10 +54,13 @@ def painted(parts: Iterable[Part], size: Size) -> Iterator[tuple[Image.Image, fl
     for part in parts:
         picture = _decoded(part)
         grey = grey and picture.mode in ("L", "LA")
-        before = canvas.copy() if part.after is After.RESTORE else None
-        canvas = _with(canvas, picture, part)
-        yield canvas.convert(("L" if grey else "RGB") + "A" * modes.is_transparent(canvas)), part.milliseconds
-        canvas = before or (_without(canvas, picture, part) if part.after is After.CLEAR else canvas)
+        shown, box = _with(canvas, picture, part), _box(part, picture.size)
+        # Pictures may have 200 MB: none is kept that is not needed again.
+        del picture
+        canvas = canvas if part.after is After.RESTORE else shown
+        yield _plain(shown, grey), part.milliseconds
+        canvas = _without(shown, box) if part.after is After.CLEAR else canvas
+        del shown
 
 
 def _decoded(part: Part) -> Image.Image:
@@ -67,24 +70,37 @@ def _decoded(part: Part) -> Image.Image:
 
 
 def _with(canvas: Image.Image, picture: Image.Image, part: Part) -> Image.Image:
-    """Return the canvas with a picture: in RGB from when it is opaque until something is cleared, as most are and that is half the work."""
+    """Return another canvas with a picture: in RGB from when it is opaque until something is cleared, as most are and that is half the work."""
     if not modes.has_alpha(picture):
         if picture.size == canvas.size and part.corner == (0, 0):
             return picture.convert("RGB")
+        canvas = canvas.copy()
         canvas.paste(picture, part.corner)
-        return canvas
-    picture = picture.convert("RGBA")
-    if not part.over:
+    elif not part.over:
         canvas = canvas.convert("RGBA")
         canvas.paste(picture, part.corner)
-    elif canvas.mode == "RGB":
+    elif part.form == "GIF" or canvas.mode == "RGB":
+        # Where one of the two is opaque this is the same, and takes no copies.
+        canvas = canvas.copy()
         canvas.paste(picture, part.corner, picture)
     else:
-        canvas.alpha_composite(picture, part.corner)
+        canvas = canvas.copy()
+        canvas.alpha_composite(picture.convert("RGBA"), part.corner)
     return canvas
 
 
-def _without(canvas: Image.Image, picture: Image.Image, part: Part) -> Image.Image:
-    (left, top), canvas = part.corner, canvas.convert("RGBA")
-    canvas.paste((0, 0, 0, 0), (left, top, left + picture.width, top + picture.height))
+def _without(canvas: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
+    if box == (0, 0, *canvas.size):
+        return Image.new("RGBA", canvas.size)
+    canvas = canvas.convert("RGBA")
+    canvas.paste((0, 0, 0, 0), box)
     return canvas
+
+
+def _box(part: Part, size: Size) -> tuple[int, int, int, int]:
+    return (*part.corner, part.corner[0] + size[0], part.corner[1] + size[1])
+
+
+def _plain(canvas: Image.Image, grey: bool) -> Image.Image:
+    mode = ("L" if grey else "RGB") + "A" * modes.is_transparent(canvas)
+    return canvas if canvas.mode == mode else canvas.convert(mode)
