@@ -26,7 +26,7 @@ MEANINGS = {
     "background": "A colour as `rrggbb`, put under transparency and around `contain`.",
     "keep_metadata": "Keeps EXIF, GPS and XMP, which are removed otherwise.",
     "frames": "Frames kept of an animation; all without it.",
-    "only_if_smaller": "Takes the original where the result would not be smaller.",
+    "only_if_smaller": "Takes the original as it is, with its metadata and its size in pixels, where the result would not be smaller.",
     "name": "The result's file name; without it the upload's own, or the last part of the URL's path.",
     CALLBACK: "An http(s) URL that gets one signed POST when the job has ended.",
 }

@@ -50,11 +50,12 @@ def painted(parts: Iterable[Part], size: Size) -> Iterator[tuple[Image.Image, fl
         parts: In their order.
         size: Of the canvas, which is transparent at first.
     """
-    canvas, grey = Image.new("RGBA", size), True
+    canvas: Image.Image | None = None
+    grey = True
     for part in parts:
         picture = _decoded(part)
         grey = grey and picture.mode in ("L", "LA")
-        shown, box = _with(canvas, picture, part), _box(part, picture.size)
+        shown, box = _with(canvas, picture, part, size), _box(part, picture.size)
         # Pictures may have 200 MB: none is kept that is not needed again.
         del picture
         canvas = canvas if part.after is After.RESTORE else shown
@@ -69,29 +70,29 @@ def _decoded(part: Part) -> Image.Image:
     return modes.normalise(image)
 
 
-def _with(canvas: Image.Image, picture: Image.Image, part: Part) -> Image.Image:
+def _with(canvas: Image.Image | None, picture: Image.Image, part: Part, size: Size) -> Image.Image:
     """Return another canvas with a picture: in RGB from when it is opaque until something is cleared, as most are and that is half the work."""
-    if not modes.has_alpha(picture):
-        if picture.size == canvas.size and part.corner == (0, 0):
-            return picture.convert("RGB")
-        canvas = canvas.copy()
-        canvas.paste(picture, part.corner)
+    clear = modes.has_alpha(picture)
+    if not clear and _box(part, picture.size) == (0, 0, *size):
+        return picture if picture.mode == "RGB" else picture.convert("RGB")
+    under = Image.new("RGBA", size) if canvas is None else canvas.copy()
+    if not clear:
+        under.paste(picture, part.corner)
     elif not part.over:
-        canvas = canvas.convert("RGBA")
-        canvas.paste(picture, part.corner)
-    elif part.form == "GIF" or canvas.mode == "RGB":
+        under = under.convert("RGBA")
+        under.paste(picture, part.corner)
+    elif part.form == "GIF" or under.mode == "RGB":
         # Where one of the two is opaque this is the same, and takes no copies.
-        canvas = canvas.copy()
-        canvas.paste(picture, part.corner, picture)
+        under.paste(picture, part.corner, picture)
     else:
-        canvas = canvas.copy()
-        canvas.alpha_composite(picture.convert("RGBA"), part.corner)
-    return canvas
+        under.alpha_composite(picture.convert("RGBA"), part.corner)
+    return under
 
 
-def _without(canvas: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
+def _without(canvas: Image.Image, box: tuple[int, int, int, int]) -> Image.Image | None:
+    """Return the canvas with nothing in a box, None if nothing is left."""
     if box == (0, 0, *canvas.size):
-        return Image.new("RGBA", canvas.size)
+        return None
     canvas = canvas.convert("RGBA")
     canvas.paste((0, 0, 0, 0), box)
     return canvas

@@ -70,7 +70,7 @@ def damage_named() -> Iterator[None]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as ex:
         raise ImageFailed("has more pixels than are allowed", code=Code.TOO_MANY_PIXELS) from ex
     except UnidentifiedImageError as ex:
-        raise ImageFailed("has a damaged header", code=Code.CORRUPT_IMAGE) from ex
+        raise ImageFailed("has a damaged header, or is of a kind that is not read", code=Code.CORRUPT_IMAGE) from ex
     except _BROKEN as ex:
         raise ImageFailed(f"cannot be decoded: {str(ex)[:120] or type(ex).__name__}", code=Code.CORRUPT_IMAGE) from ex
 
