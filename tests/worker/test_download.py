@@ -58,6 +58,10 @@ async def serving(answers, tls=None):
         await server.wait_closed()
 
 
+async def at_once():
+    """Have nothing to wait for."""
+
+
 async def to_loopback(host, port):
     return {"inside.example": ["10.0.0.1"], "gone.example": ["192.168.7.7"]}.get(host, ["127.0.0.1"])
 
@@ -66,7 +70,7 @@ def get(answers, path="/image", max_bytes=200_000, patience=Patience(1.0, 2.0), 
     async def scenario():
         async with serving(answers) as site:
             guard = Guard(reach, resolve=to_loopback)
-            return await download(guard, f"http://{host}:{site.port}{path}", max_bytes, patience), site
+            return await download(guard, f"http://{host}:{site.port}{path}", max_bytes, patience, at_once), site
 
     return asyncio.run(scenario())
 
@@ -99,6 +103,22 @@ def chunked(data, size):
 )  # fmt: skip
 def test_a_body_arrives_however_it_is_framed(answer):
     assert get({"/image": answer})[0] == IMAGE
+
+
+def test_the_body_is_left_to_the_server_until_there_is_room_and_the_wait_is_not_its_fault():
+    async def scenario():
+        waited = []
+
+        async def room():
+            await asyncio.sleep(0.5)
+            waited.append(True)
+
+        answers = {"/start": b"HTTP/1.1 302 Found\r\nLocation: /image\r\n\r\n", "/image": [OK + LENGTH + IMAGE[:9], 0.1, IMAGE[9:]]}
+        async with serving(answers) as site:
+            guard = Guard(LOOPBACK, resolve=to_loopback)
+            return await download(guard, f"http://images.example:{site.port}/start", 200_000, Patience(0.4, 0.4), room), waited
+
+    assert asyncio.run(scenario()) == (IMAGE, [True])
 
 
 def test_the_request_names_the_host_and_refuses_compression():
@@ -202,7 +222,7 @@ def test_a_redirect_to_where_nobody_may_go_is_refused_before_anything_is_sent(lo
     async def scenario():
         async with serving({"/image": f"HTTP/1.1 302 Found\r\nLocation: {location}\r\n\r\n".encode()}) as site:
             with pytest.raises(ImageFailed) as caught:
-                await download(Guard(LOOPBACK, resolve=resolve), f"http://images.example:{site.port}/image", 1000, Patience(1, 2))
+                await download(Guard(LOOPBACK, resolve=resolve), f"http://images.example:{site.port}/image", 1000, Patience(1, 2), at_once)
             return caught.value, len(site.requests)
 
     error, requests = asyncio.run(scenario())
@@ -218,7 +238,7 @@ def test_a_name_that_rebinds_between_two_hops_is_refused():
 
     async def scenario():
         async with serving({"/image": b"HTTP/1.1 302 Found\r\nLocation: /again\r\n\r\n"}) as site:
-            await download(Guard(LOOPBACK, resolve=resolve), f"http://images.example:{site.port}/image", 1000, Patience(1, 2))
+            await download(Guard(LOOPBACK, resolve=resolve), f"http://images.example:{site.port}/image", 1000, Patience(1, 2), at_once)
 
     with pytest.raises(ImageFailed) as caught:
         asyncio.run(scenario())
@@ -231,7 +251,9 @@ def test_loopback_is_refused_by_default():
 
 def test_nobody_listening_is_a_source_error():
     with pytest.raises(ImageFailed) as caught:
-        asyncio.run(download(Guard(Reach(("127.0.0.1/32",), ((1, 1),)), resolve=to_loopback), "http://images.example:1/", 1000, Patience(1, 2)))
+        asyncio.run(
+            download(Guard(Reach(("127.0.0.1/32",), ((1, 1),)), resolve=to_loopback), "http://images.example:1/", 1000, Patience(1, 2), at_once)
+        )
     assert caught.value.code is Code.SOURCE_ERROR
 
 
@@ -257,7 +279,7 @@ def test_tls_is_verified_for_the_name_that_was_asked_for(certificate, host, trus
     async def scenario():
         async with serving({"/image": OK + LENGTH + IMAGE}, tls=server_side) as site:
             guard = Guard(LOOPBACK, resolve=to_loopback, tls=client_side)
-            return await download(guard, f"https://{host}:{site.port}/image", 200_000, Patience(2, 4))
+            return await download(guard, f"https://{host}:{site.port}/image", 200_000, Patience(2, 4), at_once)
 
     if code is None:
         assert asyncio.run(scenario()) == IMAGE

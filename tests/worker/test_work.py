@@ -11,6 +11,7 @@ from imagejobs_contract.options import Format
 from imagejobs_contract.outcome import Outcome
 from imagejobs_worker.fetch import Fetch
 from imagejobs_worker.imaging.picture import Picture, Rendering
+from imagejobs_worker.overlap import Overlap
 from imagejobs_worker.retry import Retry
 from imagejobs_worker.store import Disowned, Store
 from imagejobs_worker.work import Work
@@ -63,7 +64,7 @@ async def owned():
     return True
 
 
-async def no_url(url, max_bytes):
+async def no_url(url, max_bytes, arrived):
     raise AssertionError("no URL is asked for")
 
 
@@ -72,7 +73,7 @@ def do(objects, renderer, a_task=TASK, owned=owned):
 
     async def both_halves():
         work = Work(Fetch(objects, no_url, 1000), Store(objects), [renderer], FAST)
-        rendered = await work.render(a_task)
+        rendered = await work.render(a_task, await Overlap(1).place())
         return rendered if isinstance(rendered, Outcome) else await work.store(a_task, rendered, owned)
 
     return asyncio.run(both_halves())
@@ -158,7 +159,8 @@ def test_each_renderer_has_one_image_at_a_time():
     async def six():
         objects = Memory()
         work = Work(Fetch(objects, no_url, 1000), Store(objects), renderers, FAST)
-        await asyncio.gather(*(work.render(task(index, key="in")) for index in range(6)))
+        places = [await Overlap(1).place() for _ in range(6)]
+        await asyncio.gather(*(work.render(task(index, key="in"), place) for index, place in enumerate(places)))
 
     asyncio.run(six())
     assert [renderer.most for renderer in renderers] == [1, 1]

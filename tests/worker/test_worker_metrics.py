@@ -12,6 +12,7 @@ from imagejobs_contract.options import Variant
 from imagejobs_worker.child.door import Door
 from imagejobs_worker.fetch import Fetch
 from imagejobs_worker.metrics import Metrics
+from imagejobs_worker.overlap import Overlap
 from imagejobs_worker.retry import Retry
 from imagejobs_worker.store import Store
 from imagejobs_worker.work import Work
@@ -47,7 +48,7 @@ def test_images_and_steps_are_counted_as_they_end():
             for source in (PHOTO, PHOTO[:100]):
                 objects = Sources(source)
                 work = Work(Fetch(objects, None, 10**6), Store(objects), [door], Retry(), metrics)
-                rendered = await work.render(task(0, key="in/0"))
+                rendered = await work.render(task(0, key="in/0"), await Overlap(1).place())
                 if source == PHOTO:
                     await work.store(task(0, key="in/0"), rendered, lambda: True)
         finally:

@@ -7,6 +7,7 @@ at all, and each of that ends as one code.
 import asyncio
 import ssl
 from dataclasses import dataclass
+from typing import NoReturn
 from urllib.parse import urljoin
 
 from imagejobs_contract.answer import Head, read_body, read_head
@@ -14,6 +15,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, Refused, TooLarge
 from imagejobs_contract.guard import Guard
 from imagejobs_contract.target import Target, read_url
+from imagejobs_worker.fetch import Arrived
 
 MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -34,15 +36,18 @@ class Patience:
     total: float = 20.0
 
 
-async def download(guard: Guard, url: str, max_bytes: int, patience: Patience) -> bytes:
+async def download(guard: Guard, url: str, max_bytes: int, patience: Patience, arrived: Arrived) -> bytes:
     """Return what lies behind an http(s) URL.
+
+    Args:
+        arrived: Waited for when the answer has come, before its body is read; the source is not blamed for how long that takes.
 
     Raises:
         ImageFailed: source_forbidden, source_not_found, source_timeout, source_error or file_too_large.
     """
     try:
-        async with asyncio.timeout(patience.total):
-            return await _follow(guard, url, max_bytes, patience)
+        async with asyncio.timeout(patience.total) as limit:
+            return await _follow(guard, url, max_bytes, patience, _outside(limit, arrived))
     except Refused as ex:
         raise ImageFailed(ex.message, code=Code.SOURCE_FORBIDDEN) from ex
     except TooLarge as ex:
@@ -57,23 +62,39 @@ async def download(guard: Guard, url: str, max_bytes: int, patience: Patience) -
         raise ImageFailed("the source's answer is cut or malformed", code=Code.SOURCE_ERROR) from ex
 
 
-async def _follow(guard: Guard, url: str, max_bytes: int, patience: Patience) -> bytes:
+def _outside(limit: asyncio.Timeout, wait: Arrived) -> Arrived:
+    """Return a wait whose time does not count against a limit."""
+
+    async def waited() -> None:
+        clock, end = asyncio.get_running_loop().time, limit.when()
+        began = clock()
+        limit.reschedule(None)
+        await wait()
+        limit.reschedule(None if end is None else end + clock() - began)
+
+    return waited
+
+
+async def _follow(guard: Guard, url: str, max_bytes: int, patience: Patience, arrived: Arrived) -> bytes:
     for _ in range(MAX_REDIRECTS + 1):
-        answer = await _request(guard, read_url(url), max_bytes, patience)
+        answer = await _request(guard, read_url(url), max_bytes, patience, arrived)
         if isinstance(answer, bytes):
             return answer
         url = urljoin(url, answer)
     raise ImageFailed(f"the source redirects more than {MAX_REDIRECTS} times", code=Code.SOURCE_ERROR)
 
 
-async def _request(guard: Guard, target: Target, max_bytes: int, patience: Patience) -> bytes | str:
+async def _request(guard: Guard, target: Target, max_bytes: int, patience: Patience, arrived: Arrived) -> bytes | str:
     reader, writer = await guard.connect(target, patience.connect)
     try:
         writer.write(_request_head(target))
         head = await read_head(reader)
         if head.status in _REDIRECTS:
-            return head.headers["location"] if "location" in head.headers else _refuse(head)
-        return await read_body(reader, head, max_bytes) if head.status == 200 else _refuse(head)
+            return head.headers.get("location") or _refuse(head)
+        if head.status != 200:
+            _refuse(head)
+        await arrived()
+        return await read_body(reader, head, max_bytes)
     finally:
         writer.transport.abort()
 
@@ -90,5 +111,5 @@ def _request_head(target: Target) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
 
 
-def _refuse(head: Head) -> bytes:
+def _refuse(head: Head) -> NoReturn:
     raise ImageFailed(f"the source answers {head.status}", code=_CODES.get(head.status, Code.SOURCE_ERROR))

@@ -3,10 +3,11 @@
 Never more than one file's limit.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from imagejobs_contract import handoff
 from imagejobs_contract.codes import Code
@@ -18,8 +19,23 @@ from imagejobs_contract.reach import Reach
 if TYPE_CHECKING:
     from imagejobs_contract.guard import Guard
 
-Download = Callable[[str, int], Awaitable[bytes]]
-"""URL and most bytes -> body; raises ImageFailed."""
+Arrived = Callable[[], Awaitable[None]]
+Download = Callable[[str, int, Arrived], Awaitable[bytes]]
+"""URL, most bytes, what is waited for before the body is read -> body; raises ImageFailed."""
+SLOW_SECONDS = 1.0
+"""After so long without an answer a server of the web is slow, and others need not wait for it."""
+
+
+class Turn(Protocol):
+    """An image's place among those that a worker has in hand."""
+
+    def step_aside(self) -> None:
+        """Let others begin."""
+        ...
+
+    async def come_back(self) -> None:
+        """Wait for a place again."""
+        ...
 
 
 class Fetch:
@@ -38,18 +54,33 @@ class Fetch:
         self._max_bytes = max_bytes
         self._folder = folder
 
-    async def __call__(self, item: Item) -> bytes:
+    async def __call__(self, item: Item, turn: Turn) -> bytes:
         """Return the bytes of an item's source.
+
+        Args:
+            turn: Left to others while a server of the web is slow to answer; only with a place is anything of its answer held.
 
         Raises:
             ImageFailed: source_..., file_too_large or storage_error.
             Misconfigured: S3 does not take our credentials.
         """
         if item.url is not None:
-            return await self._download(item.url, self._max_bytes)
+            return await self._from_afar(item.url, turn)
         key = item.key or ""
         handed = handoff.take(self._folder, key, self._max_bytes) if self._folder else None
         return await self._get(key) if handed is None else handed
+
+    async def _from_afar(self, url: str, turn: Turn) -> bytes:
+        slow = asyncio.get_running_loop().call_later(SLOW_SECONDS, turn.step_aside)
+
+        async def arrived() -> None:
+            slow.cancel()
+            await turn.come_back()
+
+        try:
+            return await self._download(url, self._max_bytes, arrived)
+        finally:
+            slow.cancel()
 
     async def _get(self, key: str) -> bytes:
         try:
@@ -76,9 +107,9 @@ def through_guard(reach: Reach) -> Download:
 
         return Guard(reach)
 
-    async def read(url: str, max_bytes: int) -> bytes:
+    async def read(url: str, max_bytes: int, arrived: Arrived) -> bytes:
         from imagejobs_worker.download import Patience, download
 
-        return await download(guard(), url, max_bytes, Patience())
+        return await download(guard(), url, max_bytes, Patience(), arrived)
 
     return read

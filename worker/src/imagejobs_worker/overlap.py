@@ -7,6 +7,8 @@ AHEAD = 1
 """Images fetched, or being fetched, beside those that are rendered. More would wait here while other workers are idle."""
 BEHIND = 2
 """Images being stored and reported."""
+ASIDE = 32
+"""Images beside all these of which nothing came yet: slow servers of the web keep no place from others, up to this bound of open connections."""
 
 
 class Overlap:
@@ -17,37 +19,67 @@ class Overlap:
     """
 
     def __init__(self, renderers: int) -> None:
-        self._early = asyncio.Semaphore(renderers + AHEAD)
-        self._all = asyncio.Semaphore(renderers + AHEAD + BEHIND)
+        self.early = asyncio.Semaphore(renderers + AHEAD)
+        self.whole = asyncio.Semaphore(renderers + AHEAD + BEHIND)
+        self.aside = 0
 
     async def place(self) -> "Place":
         """Wait for a free place."""
-        await self._early.acquire()
+        await self.enter()
+        return Place(self)
+
+    async def enter(self) -> None:
+        """Wait until there is one image less."""
+        await self.early.acquire()
         try:
-            await self._all.acquire()
+            await self.whole.acquire()
         except BaseException:
-            self._early.release()
+            self.early.release()
             raise
-        return Place(self._early, self._all)
 
 
 class Place:
     """One image's place; a context manager that gives it up."""
 
-    def __init__(self, early: asyncio.Semaphore, whole: asyncio.Semaphore) -> None:
-        self._early: asyncio.Semaphore | None = early
-        self._all = whole
+    def __init__(self, overlap: Overlap) -> None:
+        self._overlap = overlap
+        self._early = self._whole = True
+        self._aside = False
+
+    def step_aside(self) -> None:
+        """Let the next image begin while nothing of this one comes, if not too many do so already."""
+        if self._early and self._overlap.aside < ASIDE:
+            self._give_back()
+            self._aside = True
+            self._overlap.aside += 1
+
+    async def come_back(self) -> None:
+        """Wait for a place again, before anything of the image is held."""
+        if self._aside:
+            await self._overlap.enter()
+            self._early = self._whole = True
+            self._end_aside()
 
     def rendered(self) -> None:
         """Let the next image begin: this one only needs storing."""
-        if self._early is not None:
-            self._early.release()
-            self._early = None
+        if self._early:
+            self._early = False
+            self._overlap.early.release()
 
     def leave(self) -> None:
         """Give the place up."""
+        self._give_back()
+        self._end_aside()
+
+    def _give_back(self) -> None:
         self.rendered()
-        self._all.release()
+        if self._whole:
+            self._whole = False
+            self._overlap.whole.release()
+
+    def _end_aside(self) -> None:
+        self._overlap.aside -= self._aside
+        self._aside = False
 
     def __enter__(self) -> "Place":
         return self

@@ -122,7 +122,7 @@ class Pool:
                 self._leases.drop(lease.entry)
 
     async def _images_outcome(self, lease: Lease, place: Place) -> Outcome:
-        rendered = await self._work.render(lease.task)
+        rendered = await self._work.render(lease.task, place)
         place.rendered()
         if isinstance(rendered, Outcome):
             return rendered

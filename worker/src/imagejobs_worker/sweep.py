@@ -93,7 +93,7 @@ class Sweep:
 
     async def _outcome(self, task: Task, place: Place) -> Outcome:
         with self._work.told(task):
-            rendered = await self._work.render(task)
+            rendered = await self._work.render(task, place)
             place.rendered()
             return rendered if isinstance(rendered, Outcome) else await self._work.store(task, rendered, self._ledger.owned)
 

@@ -17,7 +17,7 @@ from imagejobs_contract.options import Variant
 from imagejobs_contract.outcome import Outcome, OutputFile
 from imagejobs_contract.tasks import Task
 from imagejobs_contract.traces import OFF, Facts, Kind, Span, Traces, current
-from imagejobs_worker.fetch import Fetch
+from imagejobs_worker.fetch import Fetch, Turn
 from imagejobs_worker.imaging.picture import Picture, Rendering
 from imagejobs_worker.meter import SILENT, Meter, Step, timed
 from imagejobs_worker.retry import Retry, retried
@@ -77,9 +77,13 @@ class Work:
         }  # fmt: skip
         return self._traces.span("image", facts, parent=task.origin.traceparent or None, kind=Kind.CONSUMER)
 
-    async def render(self, task: Task) -> Rendered | Outcome:
-        """Do the first half; an outcome if the image failed in it."""
-        rendered = await _ended(task, self._try_render(task))
+    async def render(self, task: Task, turn: Turn) -> Rendered | Outcome:
+        """Do the first half; an outcome if the image failed in it.
+
+        Args:
+            turn: The image's place among those in hand.
+        """
+        rendered = await _ended(task, self._try_render(task, turn))
         if isinstance(rendered, Outcome):
             self._end(rendered)
         return rendered
@@ -101,14 +105,14 @@ class Work:
         if outcome.code:
             span.fail(outcome.code.value)
 
-    async def _try_render(self, task: Task) -> Rendered:
-        source = await retried(lambda: self._get(task), task.attempts, self._retry)
+    async def _try_render(self, task: Task, turn: Turn) -> Rendered:
+        source = await retried(lambda: self._get(task, turn), task.attempts, self._retry)
         rendering = await retried(lambda: self._render(task, source), task.attempts, self._retry)
         return Rendered(len(source), tuple(zip(task.variants, rendering.pictures, strict=True)))
 
-    async def _get(self, task: Task) -> bytes:
+    async def _get(self, task: Task, turn: Turn) -> bytes:
         with timed(self._meter, Step.FETCH), self._traces.span(Step.FETCH, {"imagejobs.source": "url" if task.item.url else "s3"}):
-            return await self._fetch(task.item)
+            return await self._fetch(task.item, turn)
 
     async def _render(self, task: Task, source: bytes) -> Rendering:
         renderer = await self._free.get()
