@@ -1,5 +1,5 @@
 import pytest
-from PIL import Image, TiffImagePlugin
+from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 import pictures
 from imagejobs_contract.limits import Limits
@@ -83,6 +83,18 @@ def test_tags_that_describe_the_old_pixels_are_dropped(source):
 @pytest.mark.parametrize("keep", [False, True])
 def test_broken_exif_fails_no_image(exif, keep):
     assert made(pictures.saved(pictures.photo(60, 40), "jpeg", exif=exif), width=30, keep_metadata=keep)
+
+
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("source", ["jpeg", "webp", "avif", "png"])
+def test_only_exif_tells_how_a_picture_lies(source, keep):
+    """Browsers, sharp and ffmpeg ask XMP as little."""
+    chunks = PngImagePlugin.PngInfo()
+    chunks.add_itxt("XML:com.adobe.xmp", XMP.decode())
+    options = {"pnginfo": chunks} if source == "png" else {"xmp": XMP}
+    data = made(pictures.saved(pictures.photo(60, 40), source, **options), keep_metadata=keep)
+    assert pictures.opened(data).size == (60, 40)
+    assert (b'tiff:Orientation="1" dc:creator="Jane"' in data) is keep
 
 
 def test_an_orientation_that_is_none_is_upright():

@@ -14,6 +14,7 @@ MAX_PROFILE_BYTES = 4 * 2**20
 _BROKEN = (OSError, SyntaxError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, EOFError, struct.error)
 _STRUCTURE = frozenset({*range(0x00FE, 0x010E), 0x0111, 0x0115, 0x0116, 0x0117, 0x011C, 0x013D, 0x0140, 0x0152, 0x0153, 0x02BC, 0x8773})
 """TIFF tags that describe how the pixels are stored, which will not be true of the result."""
+_XMP = ("xmp", "XML:com.adobe.xmp")
 _XMP_ORIENTATION = re.compile(rb"tiff:Orientation(=\"|>)[0-9]")
 
 
@@ -55,10 +56,22 @@ def _orientation(image: Image.Image) -> int:
     if image.format == "TIFF":
         return 1
     try:
-        found = image.getexif().get(ExifTags.Base.Orientation, 1)
+        found = _exif_alone(image).get(ExifTags.Base.Orientation, 1)
     except _BROKEN:
         return 1
     return found if isinstance(found, int) and 1 <= found <= 8 else 1
+
+
+def _exif_alone(image: Image.Image) -> Image.Exif:
+    """Return what EXIF says. Pillow asks XMP for the orientation where EXIF has none; browsers do not, and editors leave it behind."""
+    if image.format == "PNG" and "exif" not in image.info:
+        # It may come behind the pixels, as may XMP.
+        image.load()
+    aside = {key: image.info.pop(key) for key in _XMP if key in image.info}
+    try:
+        return image.getexif()
+    finally:
+        image.info.update(aside)
 
 
 def _exif(image: Image.Image) -> bytes:
