@@ -66,6 +66,12 @@ def test_a_callback_is_signed_and_tells_what_became_of_the_job(hooks: Receiver) 
     assert data["images"][0]["outputs"][0]["key"] == "outputs/job/photo-0.jpg"
 
 
+def test_done_counts_the_images_that_have_their_result_as_it_does_everywhere(hooks: Receiver) -> None:
+    send(job(hooks.url("/hook"), state=State.PARTIALLY_SUCCEEDED, counts=Counts(3, 0, 2, 1)))
+    data = hooks.messages[0].body["data"]
+    assert (data["total"], data["done"], data["failed"]) == (3, 2, 1)
+
+
 @pytest.mark.parametrize("known", [SECRET, OLD_SECRET], ids=["new", "old"])
 def test_while_secrets_change_the_old_one_and_the_new_one_are_right(hooks: Receiver, known: str) -> None:
     hooks.secret = known

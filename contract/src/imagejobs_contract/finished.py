@@ -62,6 +62,7 @@ class FinishedJobBody(TypedDict):
     """The job that ended.
 
     Attributes:
+        done: Images that have their result.
         attempt: 1, and one more for each retry.
         failures: The first failed images.
         images: Of jobs of up to 16 images that ran in the pool; null where they would make the message too large.

@@ -93,7 +93,7 @@ def _facts(job: ImageJob, url: str) -> FinishedJobBody:
         "job_id": job.key.name,
         "state": status.state,
         "total": counts.total,
-        "done": counts.done,
+        "done": counts.succeeded,  # as everywhere over HTTP: images that have their result
         "failed": counts.failed,
         "attempt": status.callback.attempt if status.callback else status.attempt,
         "created": _time(job.created),
