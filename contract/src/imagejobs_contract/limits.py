@@ -62,7 +62,7 @@ class Limits:
     """Bytes of uploads being received by one API process, over which POSTs are answered 429."""
     max_caller_bytes_in_flight: int = 256 * 2**20
     """The same for one caller; the file of callers may say otherwise."""
-    max_held_bytes: int = 48 * 2**20
+    max_held_bytes: int = 40 * 2**20
     """Bytes of files that one API process holds on their way to S3: over it, bodies are left unread in turn, and POSTs are answered 429."""
     max_job_body_bytes: int = 4 * 2**20
     """Body of `POST /api/jobs`: some 40,000 images by key or URL; more go through a manifest."""
