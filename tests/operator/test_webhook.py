@@ -13,7 +13,7 @@ import pytest
 
 import held_answers
 from hook_receiver import OLD_SECRET, SECRET, Receiver, receiver
-from imagejobs_contract import limits
+from imagejobs_contract import limits, names
 from imagejobs_contract.answer import Head
 from imagejobs_contract.codes import Code
 from imagejobs_contract.counts import Counts
@@ -64,6 +64,12 @@ def test_a_callback_is_signed_and_tells_what_became_of_the_job(hooks: Receiver) 
     assert (data["job_id"], data["state"], data["total"], data["done"], data["failed"]) == ("job", "Succeeded", 1, 1, 0)
     assert data["results_url"] == "https://images.example.org/api/jobs/job/results"
     assert data["images"][0]["outputs"][0]["key"] == "outputs/job/photo-0.jpg"
+
+
+def test_what_its_caller_calls_the_job_is_told(hooks: Receiver) -> None:
+    send(job(hooks.url("/hook")))
+    send(replace(job(hooks.url("/hook")), annotations={names.ANNOTATION_TITLE: "Spring sale"}))
+    assert [each.body["data"]["name"] for each in hooks.messages] == [None, "Spring sale"]
 
 
 def test_done_counts_the_images_that_have_their_result_as_it_does_everywhere(hooks: Receiver) -> None:

@@ -62,6 +62,7 @@ class FinishedJobBody(TypedDict):
     """The job that ended.
 
     Attributes:
+        name: What its caller calls it; null for one without a name.
         done: Images that have their result.
         attempt: 1, and one more for each retry.
         failures: The first failed images.
@@ -71,6 +72,7 @@ class FinishedJobBody(TypedDict):
     """
 
     job_id: str
+    name: str | None
     state: State
     total: Count
     done: Count

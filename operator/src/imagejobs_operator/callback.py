@@ -91,6 +91,7 @@ def _facts(job: ImageJob, url: str) -> FinishedJobBody:
     status, counts = job.status, job.status.counts
     return {
         "job_id": job.key.name,
+        "name": job.annotations.get(names.ANNOTATION_TITLE),
         "state": status.state,
         "total": counts.total,
         "done": counts.succeeded,  # as everywhere over HTTP: images that have their result

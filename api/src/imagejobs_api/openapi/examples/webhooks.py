@@ -11,7 +11,7 @@ FINISHED = {
     "type": "imagejob.finished",
     "timestamp": "2026-11-24T05:30:15Z",
     "data": {
-        "job_id": IMAGE_JOB, "state": "Succeeded", "total": 1, "done": 1, "failed": 0, "attempt": 1,
+        "job_id": IMAGE_JOB, "name": None, "state": "Succeeded", "total": 1, "done": 1, "failed": 0, "attempt": 1,
         "created": "2026-11-24T05:30:15Z", "started": "2026-11-24T05:30:15Z", "completed": "2026-11-24T05:30:15Z", "duration_seconds": 0,
         "bytes_in": 412870, "bytes_out": 19236, "failures": [], "failure_codes": [],
         "images": [
