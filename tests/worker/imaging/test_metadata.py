@@ -8,7 +8,8 @@ from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.pipeline import render
 
 XMP = b'<x:xmpmeta><rdf:Description tiff:Orientation="6" dc:creator="Jane"/></x:xmpmeta>'
-CAMERA, ORIENTATION, GPS = 0x0110, 0x0112, 0x8825
+CAMERA, ORIENTATION, IN_EXIF, GPS = 0x0110, 0x0112, 0x8769, 0x8825
+EXPOSURE, WIDTH, HEIGHT = 0x829A, 0xA002, 0xA003
 
 
 def photo(form="jpeg"):
@@ -16,9 +17,10 @@ def photo(form="jpeg"):
     exif[CAMERA] = "Camera of Jane"
     exif[ORIENTATION] = 6
     exif.get_ifd(GPS)[1] = "N"
+    exif.get_ifd(IN_EXIF).update({WIDTH: 60, HEIGHT: 40, EXPOSURE: 0.02})
     options = {"comment": b"a secret"} if form == "jpeg" else {}
     return pictures.saved(
-        pictures.photo(60, 40), form, exif=exif, icc_profile=pictures.p3_profile(), **options, **({} if form == "tiff" else {"xmp": XMP})
+        pictures.photo(60, 40), form, exif=exif.tobytes(), icc_profile=pictures.p3_profile(), **options, **({} if form == "tiff" else {"xmp": XMP})
     )
 
 
@@ -73,6 +75,7 @@ def test_tags_that_describe_the_old_pixels_are_dropped(source):
     exif = pictures.opened(made(photo(source), format=Format.JPEG, width=20, keep_metadata=True)).getexif()
     assert exif.get(CAMERA) == "Camera of Jane"
     assert not {0x0100, 0x0101, 0x0103, 0x0111, 0x0117} & set(exif)
+    assert set(exif.get_ifd(IN_EXIF)) == {EXPOSURE}
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ MAX_PROFILE_BYTES = 4 * 2**20
 _BROKEN = (OSError, SyntaxError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, EOFError, struct.error)
 _STRUCTURE = frozenset({*range(0x00FE, 0x010E), 0x0111, 0x0115, 0x0116, 0x0117, 0x011C, 0x013D, 0x0140, 0x0152, 0x0153, 0x02BC, 0x8773})
 """TIFF tags that describe how the pixels are stored, which will not be true of the result."""
+_MEASURES = (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight)
+"""What EXIF says of the old size."""
 _XMP = ("xmp", "XML:com.adobe.xmp")
 _XMP_ORIENTATION = re.compile(rb"tiff:Orientation(=\"|>)[0-9]")
 
@@ -81,6 +83,8 @@ def _exif(image: Image.Image) -> bytes:
         exif.load(image.getexif().tobytes())
         for tag in _STRUCTURE & set(exif):
             del exif[tag]
+        for tag in _MEASURES:
+            exif.get_ifd(ExifTags.IFD.Exif).pop(tag, None)
         if ExifTags.Base.Orientation in exif:
             exif[ExifTags.Base.Orientation] = 1
         data = exif.tobytes() if exif else b""
