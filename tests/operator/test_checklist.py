@@ -105,6 +105,21 @@ def test_6_a_deletion_ends_at_every_step(world: World, looks: int) -> None:
     assert not world.objects.data
 
 
+def test_6_outputs_go_with_a_job_that_is_forgotten_too_though_nothing_tells_of_our_own_deletion(world: World) -> None:
+    world.restart(echoes=False)
+    output = Output(prefix="site/", deletion_policy=DeletionPolicy.DELETE)
+    world.create(spec(20, output=output, execution=Execution.POOL, ttl_seconds_after_finished=10))
+    assert world.settle().counts.succeeded == 20
+    for key in ("outputs/job/photo-19.jpg", "site/logo.png"):  # the first is what the last outcome names
+        world.objects.keep(key, b"x")
+    world.later(11)
+    assert world.look().after_seconds == 0.0
+    assert world.job().deleting
+    world.look()
+    assert KEY not in world.store.jobs
+    assert list(world.objects.data) == ["site/logo.png"]
+
+
 def test_6_the_outputs_of_a_job_that_kubectl_made_go_with_it_too(world: World) -> None:
     made = ImageJob(KEY, spec(1, output=Output(deletion_policy=DeletionPolicy.DELETE)))
     world.run(world.store.create(made))

@@ -117,6 +117,8 @@ def _ended(case: Case) -> tuple[Action, ...]:
         return told or plan_callback.send(case)
     at = deadlines.forget_at(case.job)
     left = (at - case.now).total_seconds() if at else None
+    if left is not None and left <= 0 and FINALIZER in case.job.finalizers:
+        return (actions.DeleteImageJob(), Requeue(0.0))  # its outputs are found by its files: they go together, while it waits
     if left is not None and left <= 0:
         return (actions.DeleteFiles(), actions.Forget(), actions.DeleteImageJob())
     wake = (Requeue(left),) if left is not None and left <= case.rules.soon_seconds else ()
