@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 
-from imagejobs_api import server
+from imagejobs_api import heap, server
 from imagejobs_api.settings import Settings
 from imagejobs_contract import logs, settings
 from imagejobs_contract.errors import ImageJobsError
@@ -16,6 +16,7 @@ def main() -> None:
     read = settings.read(os.environ, Settings.read)
     logs.configure("api", read.log_level)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    heap.keep()
     sock = server.listen(read.host, read.port)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
