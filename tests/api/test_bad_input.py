@@ -209,7 +209,8 @@ def test_what_is_wrong_with_a_form_is_said_in_words_of_its_sender(service, conte
 
 
 def test_an_address_says_which_methods_it_takes(service):
-    assert service.http.get("/api/resize").json()["detail"] == "This address takes POST, OPTIONS."
+    answer = service.http.get("/api/resize")
+    assert (answer.json()["detail"], answer.headers["Allow"]) == ("This address takes POST, OPTIONS.", "POST, OPTIONS")
 
 
 def test_a_second_image_is_sent_to_the_batch_and_a_format_to_all_that_there_are(service):
