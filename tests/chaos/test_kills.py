@@ -26,10 +26,15 @@ def stack(tmp_path) -> Iterator[LocalStack]:
         yield started
 
 
-def send(stack: LocalStack, number: int, count: int = PER_BATCH) -> list[str]:
+def photos(number: int, count: int = PER_BATCH) -> dict[str, bytes]:
+    """Return the files of a batch. Made before anything is sent: it takes longer than the work on them."""
+    return {f"{number}-{n}.jpg": photo(seed=number * count + n) for n in range(count)}
+
+
+def send(stack: LocalStack, files: dict[str, bytes]) -> list[str]:
     """Post a batch and return the ids: the batch's own first."""
     with localstack.client(stack) as client:
-        batch = client.batch({f"{number}-{n}.jpg": photo(seed=number * count + n) for n in range(count)}, width=200)
+        batch = client.batch(files, width=200)
     return [batch["batch_job_id"], *(each["job_id"] for each in batch["image_jobs"])]
 
 
@@ -54,11 +59,12 @@ def check(stack: LocalStack, batches: Sequence[Sequence[str]]) -> None:
 
 
 def test_200_photos_survive_three_kills_of_everything(stack):
-    sent = [send(stack, 0), send(stack, 1)]
+    made = [photos(number) for number in range(BATCHES)]
+    sent = [send(stack, made[0]), send(stack, made[1])]
     kill_everything(stack)
-    sent += [send(stack, 2), send(stack, 3)]
+    sent += [send(stack, made[2]), send(stack, made[3])]
     kill_everything(stack)
-    sent.append(send(stack, 4))
+    sent.append(send(stack, made[4]))
     kill_everything(stack)
     check(stack, sent)
     assert len({image for _, *images in sent for image in images}) == BATCHES * PER_BATCH
@@ -67,16 +73,16 @@ def test_200_photos_survive_three_kills_of_everything(stack):
 def test_every_part_may_be_killed_alone_and_comes_back(stack):
     sent = []
     for number, part in enumerate(PARTS):
-        sent.append(send(stack, number, 12))
+        sent.append(send(stack, photos(number, 12)))
         kill(stack.part(part), signal.SIGKILL)
         localstack.wait_until(stack.is_ready, 30, stack.said)
     check(stack, sent)
 
 
 def test_an_emptied_redis_loses_no_job_and_no_outcome(stack):
-    sent = [send(stack, number, 20) for number in range(2)]
+    sent = [send(stack, photos(number, 20)) for number in range(2)]
     with redis.Redis.from_url(stack.fact("Redis")) as board:
         for _ in range(3):
             board.flushall()
-            sent.append(send(stack, len(sent), 8))
+            sent.append(send(stack, photos(len(sent), 8)))
     check(stack, sent)
