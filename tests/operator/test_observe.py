@@ -9,6 +9,19 @@ from operator_world import World, outcome, spec
 KEY = JobKey("ns", "job")
 
 
+def questions(world: World) -> list[str]:
+    """Return the jobs of which the queue is asked from now on, as it grows."""
+    asked: list[str] = []
+    waiting = world.queue.waiting
+
+    async def counted(uid: str) -> frozenset[int]:
+        asked.append(uid)
+        return await waiting(uid)
+
+    world.queue.waiting = counted  # type: ignore[method-assign]
+    return asked
+
+
 def test_an_image_that_ends_while_the_operator_looks_is_not_sent_again(world: World) -> None:
     world.hears = False
     world.create(spec(3))
@@ -34,14 +47,7 @@ def test_an_image_that_ends_while_the_operator_looks_is_not_sent_again(world: Wo
 
 
 def test_the_first_look_at_a_new_job_asks_nothing_and_a_restarted_operator_does(world: World) -> None:
-    asked: list[str] = []
-    waiting = world.queue.waiting
-
-    async def counted(uid: str) -> frozenset[int]:
-        asked.append(uid)
-        return await waiting(uid)
-
-    world.queue.waiting = counted  # type: ignore[method-assign]
+    asked = questions(world)
     world.create(spec(3, execution=Execution.POOL))
     world.look()
     assert (len(world.queue.tasks), asked) == (3, [])
@@ -52,14 +58,7 @@ def test_the_first_look_at_a_new_job_asks_nothing_and_a_restarted_operator_does(
 
 
 def test_a_small_job_whose_ends_were_told_asks_nothing_and_after_a_missed_word_the_board(world: World) -> None:
-    asked: list[str] = []
-    waiting = world.queue.waiting
-
-    async def counted(uid: str) -> frozenset[int]:
-        asked.append(uid)
-        return await waiting(uid)
-
-    world.queue.waiting = counted  # type: ignore[method-assign]
+    asked = questions(world)
     for name, hears in (("told", True), ("missed", False)):
         world.create(spec(2, execution=Execution.POOL), name)
         world.look(JobKey("ns", name))
