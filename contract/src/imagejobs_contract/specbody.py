@@ -16,6 +16,8 @@ SPEC_FIELDS = (
 )  # fmt: skip
 DNS_LABEL = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 DNS_NAME = "[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?"
+PLAIN = Spec()
+"""What stands where nothing is said."""
 
 
 def read_spec(reader: Reader) -> Spec:
@@ -30,23 +32,22 @@ def read_spec(reader: Reader) -> Spec:
 
 def read_terms(reader: Reader) -> Spec:
     """Read all of `spec` but its images; faults go to the reader."""
-    plain = Spec()
     retry = reader.child("retry")
     callback = reader.child("callback")
     for child, known in ((retry, "attempts"), (callback, "url")):
         if child:
             child.unknown((known,))
-    values = {name: reader.integer(spelled, low, high, getattr(plain, name)) for name, (spelled, low, high) in INTEGERS.items()}
+    values = {name: reader.integer(spelled, low, high, getattr(PLAIN, name)) for name, (spelled, low, high) in INTEGERS.items()}
     return Spec(
         variants=_variants(reader),
         output=_output(reader),
-        execution=reader.choice("execution", Execution) or plain.execution,
-        attempts=(retry.integer("attempts", 1, limits.MAX_ATTEMPTS) if retry else None) or plain.attempts,
+        execution=reader.choice("execution", Execution) or PLAIN.execution,
+        attempts=(retry.integer("attempts", 1, limits.MAX_ATTEMPTS) if retry else None) or PLAIN.attempts,
         suspend=reader.boolean("suspend"),
         cancel=reader.boolean("cancel"),
         queue_name=reader.text("queueName", 63, None, DNS_LABEL, "a DNS label"),
         priority_class_name=reader.text("priorityClassName", 253, None, DNS_NAME, "a DNS name"),
-        profile=reader.choice("profile", Profile) or plain.profile,
+        profile=reader.choice("profile", Profile) or PLAIN.profile,
         callback_url=callback.text("url", limits.MAX_URL, None, URL_PATTERN, "an http(s) URL") if callback else None,
         **values,  # type: ignore[arg-type]
     )
@@ -54,22 +55,21 @@ def read_terms(reader: Reader) -> Spec:
 
 def spec_body(spec: Spec) -> dict[str, Any]:
     """Return `spec` as Kubernetes takes it; fields at their defaults are left out."""
-    plain = Spec()
     body: dict[str, Any] = {"variants": [variant_body(each) for each in spec.variants]}
     if spec.manifest:
         body["manifest"] = {"key": spec.manifest.key, "count": spec.manifest.count}
     else:
         body["items"] = [item_body(each) for each in spec.items]
     for name, (spelled, _, _) in INTEGERS.items():
-        _set(body, spelled, getattr(spec, name), getattr(plain, name))
+        _set(body, spelled, getattr(spec, name), getattr(PLAIN, name))
     _set(body, "output", _output_body(spec.output), {})
-    _set(body, "execution", spec.execution.value, plain.execution.value)
-    _set(body, "retry", {"attempts": spec.attempts}, {"attempts": plain.attempts})
+    _set(body, "execution", spec.execution.value, PLAIN.execution.value)
+    _set(body, "retry", {"attempts": spec.attempts}, {"attempts": PLAIN.attempts})
     _set(body, "suspend", spec.suspend, False)
     _set(body, "cancel", spec.cancel, False)
     _set(body, "queueName", spec.queue_name, None)
     _set(body, "priorityClassName", spec.priority_class_name, None)
-    _set(body, "profile", spec.profile.value, plain.profile.value)
+    _set(body, "profile", spec.profile.value, PLAIN.profile.value)
     _set(body, "callback", {"url": spec.callback_url} if spec.callback_url else None, None)
     return body
 
@@ -106,17 +106,16 @@ def _manifest(reader: Reader) -> Manifest | None:
 
 
 def _variants(reader: Reader) -> tuple[Variant, ...]:
-    plain = Spec().variants
     readers = reader.children("variants", limits.MAX_VARIANTS)
     variants = []
     for each in readers:
         each.unknown(("name", *NAMES.values()))
-        name = each.text("name", 32, plain[0].name, VARIANT_NAME, "a DNS label") or plain[0].name
+        name = each.text("name", 32, PLAIN.variants[0].name, VARIANT_NAME, "a DNS label") or PLAIN.variants[0].name
         variants.append(read_variant(each, camel=True, name=name))
     for n, variant in enumerate(variants):
         if variant.name in [other.name for other in variants[:n]]:
             readers[n].fault("name", f"{variant.name!r} stands there twice")
-    return tuple(variants) or plain
+    return tuple(variants) or PLAIN.variants
 
 
 def _output(reader: Reader) -> Output:
