@@ -18,6 +18,9 @@ from imagejobs_operator.observed import Case, Observed, Presence, Results, Rules
 
 FINALIZER_SECONDS = 3600.0
 """Outputs that cannot be deleted for so long no longer hold up the deletion of the job."""
+STORE_SECONDS = 30.0
+"""For so long after a job was stopped somebody may still store results: a worker of the pool until it learns that its lease is lost
+(`LEASE_SECONDS`), a pod within its grace (`GRACE_SECONDS`)."""
 TOO_LATE = {
     Reason.DEADLINE_EXCEEDED: "the job's deadline passed",
     Reason.QUEUE_DEADLINE_EXCEEDED: "the job waited too long for a worker",
@@ -133,5 +136,16 @@ def _deletion(job: ImageJob, seen: Observed, now: datetime) -> tuple[Action, ...
         return (actions.Emit(Reason.STORAGE_UNAVAILABLE, "its outputs could not be deleted", warning=True), actions.RemoveFinalizer())
     ours = seen.child.presence is Presence.OURS and seen.child.deleting_since is None
     stop = (actions.WithdrawTasks(), actions.DeleteJob(job.status.attempt)) if ours else (actions.WithdrawTasks(),)
-    outputs = (actions.DeleteOutputs(max(1, job.status.shards)),) if job.spec.output.deletion_policy is DeletionPolicy.DELETE else ()
+    deletes = job.spec.output.deletion_policy is DeletionPolicy.DELETE
+    if deletes and (left := _storing_seconds(job, since or now, now)) > 0:
+        return (*stop, Requeue(left))
+    outputs = (actions.DeleteOutputs(max(1, job.status.shards)),) if deletes else ()
     return (*stop, *outputs, actions.DeleteFiles(), actions.Forget(), actions.RemoveFinalizer())
+
+
+def _storing_seconds(job: ImageJob, deleting_since: datetime, now: datetime) -> float:
+    """Return for how long results may still be stored of a job that is being deleted; 0 if all its images had ended."""
+    if job.status.state in (State.SUCCEEDED, State.PARTIALLY_SUCCEEDED):
+        return 0.0
+    stopped = job.status.completed or deleting_since
+    return STORE_SECONDS - (now - stopped).total_seconds()
