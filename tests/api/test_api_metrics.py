@@ -48,7 +48,7 @@ def test_outside_systems_and_uploads_are_told_of(shown):
     api, url = shown
     assert httpx2.post(f"{api.url}/api/resize", files={"image": ("a.jpg", JPEG)}, timeout=30).status_code == 200
     told = eventually(lambda: values(url))
-    for part, call in (("store", "create"), ("s3", "put_stream"), ("redis", "start")):
+    for part, call in (("store", "create"), ("s3", "put_stream"), ("redis", "depth")):
         assert told[f'imagejobs_part_seconds_count{{call="{call}",part="{part}"}}'] >= 1
     assert told["imagejobs_upload_bytes_in_flight"] == 0
     assert told["imagejobs_queue_images"] == 0
