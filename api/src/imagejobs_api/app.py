@@ -45,13 +45,13 @@ from imagejobs_api.ratelimits import RateLimits, Throttle
 from imagejobs_api.requestlog import RequestLog
 from imagejobs_api.results import Results
 from imagejobs_api.settings import Settings
+from imagejobs_api.shelf import Shelf
 from imagejobs_api.submit import Submissions, Submitter
 from imagejobs_api.telemetry.metrics import Measure, Metrics
 from imagejobs_api.telemetry.requestspans import RequestSpans
 from imagejobs_api.uploadlinks import UploadLinks
 from imagejobs_api.waiting import Waiting
 from imagejobs_contract.guard import Guard
-from imagejobs_contract.handoff import Shelf
 from imagejobs_contract.options import Gravity
 from imagejobs_contract.ports import JobStore, LinkSigner, ObjectStore, PartUploads, ProgressBoard, TaskQueue
 from imagejobs_contract.traces import OFF, Traces

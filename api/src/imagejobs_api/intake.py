@@ -11,13 +11,13 @@ from imagejobs_api.errors import Problem
 from imagejobs_api.forms import Form, Source
 from imagejobs_api.held import Held
 from imagejobs_api.quotas import Quotas
+from imagejobs_api.shelf import Shelf
 from imagejobs_api.uploads import FormReader, discard
 from imagejobs_api.urls import UrlReader
 from imagejobs_contract import names
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import AlreadyExists, Invalid, NotFound
 from imagejobs_contract.guard import Guard
-from imagejobs_contract.handoff import Shelf
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.names import JobKey

@@ -20,11 +20,11 @@ from imagejobs_api.openfiles import most_connections
 from imagejobs_api.protocol import GuardedProtocol
 from imagejobs_api.ratelimits import RateLimits
 from imagejobs_api.settings import KUBERNETES, SQLITE, Settings
+from imagejobs_api.shelf import Shelf
 from imagejobs_api.telemetry.measured import measured
 from imagejobs_api.telemetry.metrics import Metrics
 from imagejobs_contract import links, logs
 from imagejobs_contract.board import RedisBoard
-from imagejobs_contract.handoff import Shelf
 from imagejobs_contract.metrics import serve as show
 from imagejobs_contract.objects import S3Objects
 from imagejobs_contract.partuploads import BotoPartUploads

@@ -18,10 +18,10 @@ from imagejobs_api.errors import Problem
 from imagejobs_api.formparts import FormBody
 from imagejobs_api.forms import Form, Received, Source
 from imagejobs_api.held import Held
+from imagejobs_api.shelf import Shelf
 from imagejobs_contract import layout, sniff
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, ImageJobsError
-from imagejobs_contract.handoff import Shelf
 from imagejobs_contract.ports import ObjectStore
 
 MAX_OPTION_BYTES = 1024

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from imagejobs_contract import handoff
-from imagejobs_contract.handoff import PAGE, Shelf, take
+from imagejobs_api import shelf as shelf_module
+from imagejobs_api.shelf import PAGE, Shelf
+from imagejobs_contract.handoff import take
 
 KEY = "uploads/j0123/0"
 DATA = bytes(range(256)) * 1000
@@ -22,7 +23,7 @@ HOSTILE = ["../../etc/passwd", "/etc/passwd", "uploads/a\0b", "..", ".", "upload
 HALF_A_COPY = """
 import asyncio, sys
 from pathlib import Path
-from imagejobs_contract.handoff import Shelf
+from imagejobs_api.shelf import Shelf
 
 async def half():
     yield b"x" * 100_000
@@ -40,7 +41,7 @@ asyncio.run(main())
 NO_MEMORY_LEFT = """
 import asyncio, resource, sys
 from pathlib import Path
-from imagejobs_contract.handoff import Shelf
+from imagejobs_api.shelf import Shelf
 
 async def chunks():
     for _ in range(4):
@@ -141,7 +142,7 @@ def test_a_copy_for_which_memory_ends_is_not_left_and_the_file_goes_on(folder):
 
 
 def test_a_full_folder_takes_more_once_something_was_taken(folder, monkeypatch):
-    monkeypatch.setattr(handoff, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(shelf_module, "LOOK_SECONDS", 0.0)
     shelf = Shelf(folder, 3 * len(DATA))
     for n in range(4):
         leave(shelf, f"uploads/j/{n}")
@@ -160,7 +161,7 @@ def test_small_copies_count_as_the_memory_that_they_take(folder):
 
 
 def test_what_nobody_takes_goes_by_its_age(folder, monkeypatch):
-    monkeypatch.setattr(handoff, "TEND_SECONDS", 0.01)
+    monkeypatch.setattr(shelf_module, "TEND_SECONDS", 0.01)
     shelf = Shelf(folder, MOST)
     leave(shelf)
 
@@ -171,7 +172,7 @@ def test_what_nobody_takes_goes_by_its_age(folder, monkeypatch):
 
     asyncio.run(tended(0.1))
     assert len(list(folder.iterdir())) == 1
-    monkeypatch.setattr(handoff, "MAX_AGE_SECONDS", 0.0)
+    monkeypatch.setattr(shelf_module, "MAX_AGE_SECONDS", 0.0)
     asyncio.run(tended(0.1))
     assert list(folder.iterdir()) == []
     leave(shelf)
@@ -197,6 +198,9 @@ def test_what_is_no_file_is_left_to_s3(folder):
     os.mkfifo(copy)
     assert take(folder, KEY, MOST) is None
     copy.symlink_to(__file__)
+    assert take(folder, KEY, MOST) is None
+    copy.unlink()
+    copy.mkdir()
     assert take(folder, KEY, MOST) is None
 
 
