@@ -45,10 +45,8 @@ def test_a_wildcard_address_is_shown_as_one_that_can_be_called():
 
 
 def test_uploads_are_handed_over_in_memory_unless_the_person_says_where():
-    folder = Path("/memory/imagejobs")
-    assert program_environment({}, ADDRESSES, Path("/j"), OURS, folder)["HANDOFF_DIR"] == "/memory/imagejobs"
-    assert program_environment({"HANDOFF_DIR": "/mine"}, ADDRESSES, Path("/j"), OURS, folder)["HANDOFF_DIR"] == "/mine"
-    assert program_environment({"HANDOFF_DIR": ""}, ADDRESSES, Path("/j"), OURS, folder)["HANDOFF_DIR"] == ""
+    assert program_environment({}, ADDRESSES, Path("/j"), OURS, Path("/memory/imagejobs"))["HANDOFF_DIR"] == "/memory/imagejobs"
+    assert program_environment({"HANDOFF_DIR": "/mine"}, ADDRESSES, Path("/j"), OURS, None)["HANDOFF_DIR"] == "/mine"
     assert "HANDOFF_DIR" not in program_environment({}, ADDRESSES, Path("/j"), OURS, None)
 
 

@@ -37,7 +37,7 @@ def program_environment(
 
     Args:
         credentials: Of the S3 that was started here; None leaves the person's own.
-        handoff: Where the API leaves uploads for the workers, unless the person named another place, or none by an empty HANDOFF_DIR.
+        handoff: Where the API leaves uploads for the workers; None leaves it to what the person set.
     """
     ours = {
         "LISTEN": f"{addresses.host}:{addresses.port}",
@@ -50,7 +50,7 @@ def program_environment(
         # Logs are files here; a line must be there when the program is killed.
         "PYTHONUNBUFFERED": "1",
     }
-    if handoff is not None and "HANDOFF_DIR" not in environ:
+    if handoff is not None:
         ours["HANDOFF_DIR"] = str(handoff)
     if credentials is not None:
         # A token or profile of the person's own AWS account must not mix with the keys of the S3 that was started here.

@@ -33,7 +33,7 @@ class Plan:
     Attributes:
         groups: The programs in the order in which they end; the programs of one group end together.
         seaweed: Ports of the SeaweedFS that we start, if we do.
-        handoff: The folder in memory that our programs were told of.
+        handoff: The folder in memory that our programs are told of.
     """
 
     data: DataDirectory
@@ -62,9 +62,8 @@ def run(wishes: Wishes, say: Say, show: Say) -> None:
     with data.lock() as lock:
         plan = make_plan(wishes, data)
         unfinished = jobs.count_unfinished(data.jobs)
-        with _seaweed_folder(plan, say):
+        with handoff.held(plan.handoff), _seaweed_folder(plan, say):
             asyncio.run(_run(plan, unfinished, lock, say, show))
-        handoff.remove(plan.handoff)
         say(screen.farewell(data.path, jobs.count_unfinished(data.jobs)))
 
 
@@ -88,7 +87,8 @@ def make_plan(wishes: Wishes, data: DataDirectory) -> Plan:
         s3 = f"http://127.0.0.1:{seaweed_ports.s3}"
         services.append(seaweed.program(data, seaweed_ports, credentials, wishes.environ))
     addresses = Addresses(wishes.host, port, redis, s3)
-    memory = handoff.folder(data.path)
+    # The person may name another place, or none by an empty variable.
+    memory = None if "HANDOFF_DIR" in wishes.environ else handoff.folder(data.path)
     environ = program_environment(wishes.environ, addresses, data.jobs, credentials, memory)
     workers = tuple(programs.worker(data, environ, n) for n in range(1, wishes.workers + 1))
     groups = ((programs.api(data, environ, addresses.reach, port),), (programs.operator(data, environ, wishes.workers),), workers, tuple(services))
