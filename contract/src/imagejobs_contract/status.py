@@ -54,7 +54,6 @@ class Reason(StrEnum):
     RUNNING = "Running"
     SUSPENDED = "Suspended"
     NOT_SUSPENDED = "NotSuspended"
-    RESUMED = "Resumed"
     NOT_FINISHED = "NotFinished"
     NOT_FAILED = "NotFailed"
     SUCCEEDED = "Succeeded"
