@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
-from imagejobs_contract import limits, logs, probes
+from imagejobs_contract import limits, logs, loops, probes
 from imagejobs_contract.board import RedisBoard
 from imagejobs_contract.errors import Invalid
 from imagejobs_contract.metrics import serve
@@ -51,7 +51,8 @@ def main() -> int:
         check_folder(settings.webhooks.folder)
     except Invalid as ex:
         raise SystemExit(f"cannot start: {ex.message}") from ex
-    return asyncio.run(run(settings))
+    # kopf is made for asyncio's own loop, and hears from the API server less often than a file is written.
+    return loops.run(run(settings)) if settings.sqlite else asyncio.run(run(settings))
 
 
 async def run(settings: Settings) -> int:

@@ -50,9 +50,11 @@ def run(kind: str, environ: Mapping[str, str], spawned: Spawned) -> int:
         spawned: The first child's zygote.
     """
     if kind == "pool":
+        from imagejobs_contract import loops
+
         settings = read(environ, Settings.read)
         _prepare(settings)
-        return asyncio.run(run_pool(settings, spawned))
+        return loops.run(run_pool(settings, spawned))
     settings, key = _shard_settings(environ)
     _prepare(settings)
     return asyncio.run(run_shard(settings, key, spawned))
