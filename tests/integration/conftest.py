@@ -9,8 +9,8 @@ import localstack
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[localstack.LocalStack]:
-    """`imagejobs local` with two workers."""
-    with localstack.running(tmp_path_factory.mktemp("local") / "data", "--workers", "2") as running:
+    """`imagejobs local` as people start it."""
+    with localstack.running(tmp_path_factory.mktemp("local") / "data") as running:
         yield running
 
 

@@ -22,16 +22,16 @@ def api(data: DataDirectory, environ: Mapping[str, str], host: str, port: int) -
     return _python("api", ["imagejobs_api"], data, environ, ready, API_GRACE_SECONDS)
 
 
-def operator(data: DataDirectory, environ: Mapping[str, str], workers: int) -> Program:
-    """Return the operator, which runs the shards of large jobs itself: as many at once as there are workers."""
-    environ = {"SHARD_PROCESSES": str(workers), **_counted_on(environ, 1), "GRACE_SECONDS": str(HAND_BACK_SECONDS)}
+def operator(data: DataDirectory, environ: Mapping[str, str], lanes: int) -> Program:
+    """Return the operator, which runs the shards of large jobs itself: as many at once as the workers have lanes."""
+    environ = {"SHARD_PROCESSES": str(lanes), **_counted_on(environ, 1), "GRACE_SECONDS": str(HAND_BACK_SECONDS)}
     return _python("operator", ["imagejobs_operator"], data, environ, probes.said_ready, OPERATOR_GRACE_SECONDS)
 
 
-def worker(data: DataDirectory, environ: Mapping[str, str], number: int) -> Program:
-    """Return one worker of the pool."""
+def worker(data: DataDirectory, environ: Mapping[str, str], number: int, lanes: int) -> Program:
+    """Return one worker of the pool, which renders so many images at once unless the person's MAX_PARALLEL says otherwise."""
     name = f"worker-{number}"
-    environ = {**_counted_on(environ, 1 + number), "WORKER_NAME": name, "GRACE_SECONDS": str(HAND_BACK_SECONDS)}
+    environ = {"MAX_PARALLEL": str(lanes), **_counted_on(environ, 1 + number), "WORKER_NAME": name, "GRACE_SECONDS": str(HAND_BACK_SECONDS)}
     return _python(name, ["imagejobs_worker", "pool"], data, environ, probes.said_ready, WORKER_GRACE_SECONDS)
 
 

@@ -90,9 +90,9 @@ def make_plan(wishes: Wishes, data: DataDirectory) -> Plan:
     # The person may name another place, or none by an empty variable.
     memory = None if "HANDOFF_DIR" in wishes.environ else handoff.folder(data.path)
     environ = program_environment(wishes.environ, addresses, data.jobs, credentials, memory)
-    workers = tuple(programs.worker(data, environ, n) for n in range(1, wishes.workers + 1))
-    groups = ((programs.api(data, environ, addresses.reach, port),), (programs.operator(data, environ, wishes.workers),), workers, tuple(services))
-    return Plan(data, addresses, groups, seaweed_ports, memory, environ["S3_BUCKET"], (*outer.moved, *inner.moved), wishes.workers)
+    workers = tuple(programs.worker(data, environ, n, lanes) for n, lanes in enumerate(wishes.lanes, 1))
+    groups = ((programs.api(data, environ, addresses.reach, port),), (programs.operator(data, environ, sum(wishes.lanes)),), workers, tuple(services))
+    return Plan(data, addresses, groups, seaweed_ports, memory, environ["S3_BUCKET"], (*outer.moved, *inner.moved), len(wishes.lanes))
 
 
 @contextlib.contextmanager
