@@ -5,7 +5,7 @@ import pytest
 from imagejobs.local import screen
 
 FACTS = screen.Facts(
-    version="0.1.0", seconds=3.21, url="http://127.0.0.1:8081", s3="http://127.0.0.1:8333", redis="redis://127.0.0.1:16379/0", workers=2,
+    version="0.1.0", seconds=3.21, url="http://127.0.0.1:8081", s3="http://127.0.0.1:8333", redis="redis://127.0.0.1:16379/0", workers=1, lanes=2,
     data=Path("/home/me/.imagejobs"), data_bytes=12_300_000, logs=Path("/home/me/.imagejobs/logs"), unfinished=3,
     moved=[("the API", 8080, 8081)], sample=Path("/lib/sample.jpg"),
 )  # fmt: skip
@@ -13,7 +13,14 @@ FACTS = screen.Facts(
 
 @pytest.mark.parametrize(
     "fact",
-    ["ready after 3.2 s", "http://127.0.0.1:8081", "/home/me/.imagejobs (12.3 MB", "3 unfinished", "Port 8080 was taken: the API listens on 8081."],
+    [
+        "ready after 3.2 s",
+        "http://127.0.0.1:8081",
+        "/home/me/.imagejobs (12.3 MB",
+        "3 unfinished",
+        "Workers  1 (2 images at once)",
+        "Port 8080 was taken: the API listens on 8081.",
+    ],
 )
 def test_the_screen_tells(fact):
     assert fact in screen.facts(FACTS)
@@ -24,6 +31,10 @@ def test_the_calls_to_try_name_a_picture_and_the_port_that_is_used():
         assert call.startswith("curl -F")
         assert "@/lib/sample.jpg" in call
         assert "http://127.0.0.1:8081/api/" in call
+
+
+def test_workers_with_one_lane_each_are_only_counted():
+    assert screen.workers(2, 2) == "2"
 
 
 def test_the_farewell_says_what_is_kept_and_what_goes_on():

@@ -51,7 +51,7 @@ def main() -> int:
         check_folder(settings.webhooks.folder)
     except Invalid as ex:
         raise SystemExit(f"cannot start: {ex.message}") from ex
-    # kopf is made for asyncio's own loop, and hears from the API server less often than a file is written.
+    # On a cluster the loop stays asyncio's own, for which kopf is made.
     return loops.run(run(settings)) if settings.sqlite else asyncio.run(run(settings))
 
 

@@ -15,7 +15,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, Refused, TooLarge
 from imagejobs_contract.guard import Guard
 from imagejobs_contract.target import Target, read_url
-from imagejobs_worker.fetch import Arrived
+from imagejobs_worker.fetch import Arrived, too_large
 
 MAX_REDIRECTS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -51,7 +51,7 @@ async def download(guard: Guard, url: str, max_bytes: int, patience: Patience, a
     except Refused as ex:
         raise ImageFailed(ex.message, code=Code.SOURCE_FORBIDDEN) from ex
     except TooLarge as ex:
-        raise ImageFailed(f"The file is larger than {max_bytes} bytes.", code=Code.FILE_TOO_LARGE) from ex
+        raise too_large(max_bytes) from ex
     except TimeoutError as ex:
         raise ImageFailed(code=Code.SOURCE_TIMEOUT) from ex
     except ssl.SSLError as ex:

@@ -88,10 +88,15 @@ class Fetch:
         except NotFound as ex:
             raise ImageFailed(code=Code.SOURCE_NOT_FOUND) from ex
         except TooLarge as ex:
-            raise ImageFailed(f"The file is larger than {self._max_bytes} bytes.", code=Code.FILE_TOO_LARGE) from ex
+            raise too_large(self._max_bytes) from ex
         except Unavailable as ex:
             raise ImageFailed(code=Code.STORAGE_ERROR) from ex
         return data
+
+
+def too_large(max_bytes: int) -> ImageFailed:
+    """Return what becomes of an image whose file is larger than it may be."""
+    return ImageFailed(f"The file is larger than {max_bytes} bytes.", code=Code.FILE_TOO_LARGE)
 
 
 def through_guard(reach: Reach) -> Download:

@@ -20,6 +20,7 @@ class Facts:
     s3: str
     redis: str
     workers: int
+    lanes: int
     data: Path
     data_bytes: int
     logs: Path
@@ -34,7 +35,7 @@ def facts(known: Facts) -> str:
         ("API", known.url),
         ("S3", known.s3),
         ("Redis", known.redis),
-        ("Workers", str(known.workers)),
+        ("Workers", workers(known.workers, known.lanes)),
         ("Data", f"{known.data} ({size(known.data_bytes)}; kept when this ends)"),
         ("Logs", str(known.logs)),
         ("Jobs", unfinished(known.unfinished)),
@@ -44,6 +45,11 @@ def facts(known: Facts) -> str:
     lines += [f"  Port {old} was taken: {what} listens on {new}." for what, old, new in known.moved]
     lines += ["", "Try:", *(f"  {each}" for each in calls(known.url, known.sample)), "", "Ctrl-C stops everything."]
     return "\n".join(lines)
+
+
+def workers(number: int, lanes: int) -> str:
+    """Say how many workers there are, and how many images they render at once where that is more."""
+    return f"{number} ({lanes} images at once)" if lanes > number else str(number)
 
 
 def calls(url: str, sample: Path) -> tuple[str, str]:

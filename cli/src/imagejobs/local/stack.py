@@ -31,6 +31,7 @@ class Plan:
     """What will run, decided before anything starts.
 
     Attributes:
+        lanes: How many images each worker renders at once.
         groups: The programs in the order in which they end; the programs of one group end together.
         seaweed: Ports of the SeaweedFS that we start, if we do.
         handoff: The folder in memory that our programs are told of.
@@ -43,7 +44,7 @@ class Plan:
     handoff: Path | None
     bucket: str
     moved: tuple[tuple[str, int, int], ...]
-    workers: int
+    lanes: tuple[int, ...]
 
 
 def run(wishes: Wishes, say: Say, show: Say) -> None:
@@ -92,7 +93,7 @@ def make_plan(wishes: Wishes, data: DataDirectory) -> Plan:
     environ = program_environment(wishes.environ, addresses, data.jobs, credentials, memory)
     workers = tuple(programs.worker(data, environ, n, lanes) for n, lanes in enumerate(wishes.lanes, 1))
     groups = ((programs.api(data, environ, addresses.reach, port),), (programs.operator(data, environ, sum(wishes.lanes)),), workers, tuple(services))
-    return Plan(data, addresses, groups, seaweed_ports, memory, environ["S3_BUCKET"], (*outer.moved, *inner.moved), len(wishes.lanes))
+    return Plan(data, addresses, groups, seaweed_ports, memory, environ["S3_BUCKET"], (*outer.moved, *inner.moved), wishes.lanes)
 
 
 @contextlib.contextmanager
@@ -173,7 +174,8 @@ def _facts(plan: Plan, seconds: float, unfinished: int) -> screen.Facts:
         url=plan.addresses.url,
         s3=plan.addresses.s3_endpoint,
         redis=plan.addresses.redis_url,
-        workers=plan.workers,
+        workers=len(plan.lanes),
+        lanes=sum(plan.lanes),
         data=plan.data.path,
         data_bytes=plan.data.size_bytes(),
         logs=plan.data.logs,

@@ -55,13 +55,16 @@ class Wishes:
 
 
 def shared_out(cores: int) -> tuple[int, ...]:
-    """Return a lane per core, on as few workers as serve them."""
+    """Return one lane per core, on as few workers as serve them."""
     workers = -(-cores // LANES)
     return tuple(len(range(each, cores, workers)) for each in range(workers))
 
 
 def _lanes(environ: Mapping[str, str], workers: int | None) -> tuple[int, ...]:
-    """Return a lane per core; who names one of the two numbers has the other as workers had it always: one lane, and one worker per core."""
+    """Share the cores out, unless the person named workers or MAX_PARALLEL.
+
+    Then there are that many workers, else one per core, and each has one lane here; what MAX_PARALLEL says it reads by itself.
+    """
     if workers or "MAX_PARALLEL" in environ:
         return (1,) * (workers or _cores())
     return shared_out(_cores())
