@@ -88,7 +88,8 @@ def test_anothers_job_is_answered_exactly_as_one_that_is_not_there(guarded, serv
         assert {answer.status_code for answer in answers} == {404}
         assert answers[0].content == answers[1].content
         assert [facts(answer) for answer in answers[:1]] == [facts(answer) for answer in answers[1:]]
-    assert service.stand_in.job(theirs).spec.cancel is False
+    spec = service.stand_in.job(theirs).spec
+    assert (spec.suspend, spec.cancel) == (False, False)
     assert ask(guarded, SHOP, "GET", f"/api/progress/{theirs}").status_code == 200
 
 

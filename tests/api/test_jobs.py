@@ -1,4 +1,4 @@
-"""/api/jobs: the list, one job, cancel, retry, delete; what they ask of the operator stands in the ImageJob."""
+"""/api/jobs: the list, one job, suspend, resume, cancel, retry, delete; what they ask of the operator stands in the ImageJob."""
 
 import asyncio
 from dataclasses import replace
@@ -51,6 +51,13 @@ def ended(service, state: State = State.PARTIALLY_SUCCEEDED, attempt: int = 1, f
     status = Status(state=state, attempt=attempt, counts=Counts(2, 0, 1, 1), outcomes=outcomes, failure_codes=("corrupt_image",))
     service.s3_client.put_object(Bucket=service.s3.bucket, Key=outputs[0].key, Body=b"hello")
     return stored(service, job, status)
+
+
+def waiting(service, *, suspend: bool, state: State, cancel: bool = False) -> ImageJob:
+    """Make a job that has not ended, as an operator left it in that state."""
+    service.stand_in.paused.set()
+    job = ImageJob(JobKey("default", names.new_job_id()), Spec(items=(Item("a.jpg", "a"),), suspend=suspend, cancel=cancel))
+    return stored(service, job, Status(state=state, attempt=1, counts=Counts(1)))
 
 
 def test_the_list_begins_with_the_newest_and_leads_on_by_link(service):
@@ -117,13 +124,56 @@ def test_one_job_is_told_in_the_words_of_the_options(service):
     assert (body["state"], body["attempt"], body["deleting"], body["spec"]["manifest"]) == ("PartiallySucceeded", 1, False, None)
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", ""), ("DELETE", ""), ("POST", "/cancel"), ("POST", "/retry"), ("GET", "/results")], ids=str)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", ""), ("DELETE", ""), *(("POST", f"/{verb}") for verb in ("suspend", "resume", "cancel", "retry")), ("GET", "/results")],
+    ids=str,
+)
 def test_unknown_jobs_and_images_of_jobs_are_not_found(service, method, path):
     identifier = batch(service, JPEG)
     for each in ("nothing", f"{identifier}-0", "A%20B"):
         answer = service.http.request(method, f"/api/jobs/{each}{path}")
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
     assert service.http.get(f"/api/jobs/{identifier}").status_code == 200
+
+
+@pytest.mark.parametrize(("verb", "suspend"), [("suspend", True), ("resume", False)])
+def test_suspend_and_resume_ask_the_operator_once_and_may_be_repeated(service, verb, suspend):
+    identifier = waiting(service, suspend=not suspend, state=State.PENDING if suspend else State.SUSPENDED).key.name
+    for _ in range(2):
+        answer = service.http.post(f"/api/jobs/{identifier}/{verb}")
+        assert (answer.status_code, answer.json()["spec"]["suspend"]) == (202, suspend)
+        assert answer.headers["Location"] == f"{service.api.url}/api/progress/{identifier}"
+    job = service.stand_in.job(identifier)
+    assert (job.spec.suspend, job.generation) == (suspend, 2)
+
+
+@pytest.mark.parametrize(("verb", "state"), [("suspend", State.SUSPENDED), ("resume", State.RUNNING)])
+def test_a_job_that_is_as_it_is_asked_to_be_is_left_alone(service, verb, state):
+    identifier = waiting(service, suspend=verb == "suspend", state=state).key.name
+    answer = service.http.post(f"/api/jobs/{identifier}/{verb}")
+    assert (answer.status_code, answer.json()["state"], "Location" in answer.headers) == (200, state, False)
+    assert service.stand_in.job(identifier).generation == 1
+
+
+@pytest.mark.parametrize("verb", ["suspend", "resume"])
+def test_what_has_ended_or_is_to_end_can_neither_wait_nor_go_on(service, verb):
+    cancelled = waiting(service, suspend=verb == "resume", state=State.PENDING, cancel=True)
+    for job, why in (
+        (ended(service), "it is PartiallySucceeded"),
+        (ended(service, State.CANCELLED, cancel=True), "Cancelled"),
+        (cancelled, "being cancelled"),
+    ):
+        answer = service.http.post(f"/api/jobs/{job.key.name}/{verb}")
+        assert (answer.status_code, answer.json()["code"], answer.json()["retryable"]) == (409, "conflict", False)
+        assert why in answer.json()["detail"]
+        assert service.stand_in.job(job.key.name).generation == 1
+
+
+def test_a_job_whose_failed_images_are_about_to_run_again_can_be_made_to_wait_first(service):
+    identifier = ended(service, retry_failed=1).key.name
+    assert service.http.post(f"/api/jobs/{identifier}/suspend").status_code == 202
+    assert service.stand_in.job(identifier).spec.suspend is True
 
 
 def test_cancel_asks_the_operator_once_and_may_be_repeated(service):

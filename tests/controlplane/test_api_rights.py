@@ -4,8 +4,10 @@ import asyncio
 import logging
 from dataclasses import replace
 
+import httpx2
 import pytest
 
+import api_process
 import chart_render
 from chart_render import case, one, render
 from conftest import missing
@@ -58,6 +60,20 @@ def test_the_api_may_do_what_it_does_and_no_more(kubeconfig, controlplane, names
     assert [line.split() for line in listed.splitlines() if "imagejobs" in line or "secrets" in line] == [
         ["imagejobs.imagejobs.dev", "[]", "[]", "[create", "delete", "get", "list", "patch", "watch]"]
     ]
+
+
+def test_a_job_waits_and_goes_on_over_http_with_those_rights(kubeconfig, controlplane, namespace, redis_url, s3_settings, tmp_path):
+    environ = api_process.environ(tmp_path / "unused", redis_url, s3_settings)
+    api = api_process.Api(environ | {"JOB_STORE": "kubernetes", "KUBECONFIG": str(kubeconfig), "NAMESPACE": namespace})
+    try:
+        job = httpx2.post(f"{api.url}/api/jobs", json={"items": [{"url": "https://images.example.org/a.jpg"}], "suspend": True}).json()["job_id"]
+        path = f"/apis/imagejobs.dev/v1alpha1/namespaces/{namespace}/imagejobs/{job}"
+        for verb, suspend, status in (("resume", False, 202), ("resume", False, 200), ("suspend", True, 202)):
+            answer = httpx2.post(f"{api.url}/api/jobs/{job}/{verb}")
+            assert (answer.json()["spec"]["suspend"], answer.status_code) == (suspend, status)
+            assert controlplane.request("GET", path)[1]["spec"].get("suspend", False) is suspend
+    finally:
+        api.stop()
 
 
 async def told_of(store: KubernetesStore, key: JobKey) -> None:

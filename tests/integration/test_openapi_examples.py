@@ -1,7 +1,6 @@
 """Every example of the OpenAPI document is sent to a whole stack; what is answered has the status and the shape that the document shows."""
 
 import json
-import time
 
 import httpx2
 import jsonschema_rs
@@ -13,7 +12,7 @@ from hook_receiver import SECRET, receiver
 from image_site import image_site
 from imagejobs_api.openapi.examples import EXAMPLES
 from imagejobs_api.openapi.examples.images import SITE
-from imagejobs_api.openapi.examples.names import ABSENT, BATCH, CALLED, IMAGE_JOB
+from imagejobs_api.openapi.examples.names import ABSENT, BATCH, CALLED, IMAGE_JOB, UNENDED
 from imagejobs_api.openapi.examples.uploads import PANORAMA_BYTES, SENT, UNSENT
 from imagejobs_api.openapi.examples.webhooks import FINISHED
 from imagejobs_contract.limits import MIN_PART_BYTES
@@ -67,10 +66,7 @@ def called(http, hook):
     """A finished job whose callback was delivered."""
     form = {"width": "400", "callback": hook.url()}
     job = http.post("/api/resize", files={"image": ("large.jpg", FILES["large.jpg"])}, data=form, headers={"Prefer": "wait=60"}).json()["job_id"]
-    end = time.monotonic() + 30
-    while http.get(f"/api/jobs/{job}").json()["callback"]["state"] != "Delivered":
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    localstack.wait_until(lambda: http.get(f"/api/jobs/{job}").json()["callback"]["state"] == "Delivered", 30)
     return job
 
 
@@ -86,11 +82,33 @@ def uploads(http):
 
 
 @pytest.fixture
+def unended(http, site):
+    """A job of which one image has its result; its other's server makes it wait."""
+    site.bodies["/held.jpg"] = FILES["portrait.jpg"]
+    site.hold("/held.jpg")
+    items = [{"url": site.url("/bridge.jpg")}, {"url": site.url("/held.jpg")}]
+    job = http.post("/api/jobs", json={"items": items, "variants": [{"width": 400}]}).json()["job_id"]
+    localstack.wait_until(lambda: http.get(f"/api/jobs/{job}").json()["estimated_remaining_seconds"] is not None, 30)
+    yield job
+    site.release("/held.jpg")
+
+
+@pytest.fixture
+def suspended(http, unended):
+    """The same, made to wait."""
+    http.post(f"/api/jobs/{unended}/suspend")
+    localstack.wait_until(lambda: http.get(f"/api/jobs/{unended}").json()["state"] == "Suspended", 30)
+    return unended
+
+
+@pytest.fixture
 def real(request, identifier, ids, site):
     """What stands for the names in the examples."""
     found = ids | {SITE: site.url("")}
-    if identifier == "repeatCallback":
-        found[CALLED] = request.getfixturevalue("called")
+    made = {"repeatCallback": (CALLED, "called"), "suspendJob": (UNENDED, "unended"), "resumeJob": (UNENDED, "suspended")}
+    if identifier in made:
+        name, fixture = made[identifier]
+        found[name] = request.getfixturevalue(fixture)
     return found | (request.getfixturevalue("uploads") if identifier in ("completeUpload", "abortUpload") else {})
 
 

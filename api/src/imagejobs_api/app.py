@@ -159,6 +159,8 @@ def create_app(
     app.add_route("/api/uploads/abort", uploads, suffix="abort")
     app.add_route("/api/jobs", JobList(store, index, follower, counts, links, NewJobs(submitter, orders, counts)))
     app.add_route("/api/jobs/{identifier}", jobs)
+    app.add_route("/api/jobs/{identifier}/suspend", jobs, suffix="suspend")
+    app.add_route("/api/jobs/{identifier}/resume", jobs, suffix="resume")
     app.add_route("/api/jobs/{identifier}/cancel", jobs, suffix="cancel")
     app.add_route("/api/jobs/{identifier}/retry", jobs, suffix="retry")
     app.add_route("/api/jobs/{identifier}/callback", jobs, suffix="callback")

@@ -1,4 +1,4 @@
-"""`/api/jobs/{id}`: tell of a job, cancel it, run its failed images again, forget it.
+"""`/api/jobs/{id}`: tell of a job, let it wait or go on, cancel it, run its failed images again, forget it.
 
 What is to happen is written into the ImageJob, and the operator makes it happen. Only outputs that the ImageJob keeps are deleted here.
 """
@@ -38,6 +38,14 @@ class Jobs:
         await self._tell(req, resp, await self._find(req, resp, identifier))
 
     on_head = on_get
+
+    async def on_post_suspend(self, req: Request, resp: Response, identifier: str) -> None:
+        """Ask the job to wait: 202, 200 if it waits already, 409 if it has ended or is to end."""
+        await self._set_suspend(req, resp, identifier, True)
+
+    async def on_post_resume(self, req: Request, resp: Response, identifier: str) -> None:
+        """Ask a job that waits to go on: 202, 200 if nothing held it, 409 if it has ended or is to end."""
+        await self._set_suspend(req, resp, identifier, False)
 
     async def on_post_cancel(self, req: Request, resp: Response, identifier: str) -> None:
         """Ask for the job's end: 202, 200 if it is cancelled already, 409 if it ended otherwise."""
@@ -86,6 +94,15 @@ class Jobs:
         resp.context.job_id = job.key.name
         return job
 
+    async def _set_suspend(self, req: Request, resp: Response, identifier: str, suspend: bool) -> None:
+        job = await self._find(req, resp, identifier)
+        _check_suspend(job)
+        acted = (job.status.state is State.SUSPENDED) is suspend
+        if job.spec.suspend is not suspend or not acted:
+            job = await self._store.change_spec(job.key, lambda spec: replace(spec, suspend=suspend))
+            _accept(resp, links.progress(self._links.base(req), job.key.name))
+        await self._tell(req, resp, job)
+
     async def _tell(self, req: Request, resp: Response, job: ImageJob) -> None:
         resp.media = jobbody.details(job, await self._counts.of(job), self._links.base(req))
         resp.set_header("Cache-Control", "no-store")
@@ -108,6 +125,13 @@ def read_deletion(reader: Reader) -> bool:
 def _goes_with_outputs(job: ImageJob) -> bool:
     """Tell whether the operator deletes the outputs when the job is deleted."""
     return job.spec.output.deletion_policy is DeletionPolicy.DELETE and names.FINALIZER in job.finalizers
+
+
+def _check_suspend(job: ImageJob) -> None:
+    if states.job_state(job).final:
+        raise _conflict(job, f"The job has ended: it is {job.status.state}.")
+    if job.spec.cancel:
+        raise _conflict(job, "The job is being cancelled, which cannot be taken back.")
 
 
 def _check_retry(job: ImageJob) -> None:

@@ -20,7 +20,7 @@ _FOUND = (Code.NOT_FOUND, Code.CONFLICT)
 def operations(settings: Settings, components: Components) -> list[Operation]:
     """Return the calls."""
     orders = newjob.operation(settings, components, TAG)
-    return [_list(settings), orders, _get(), _results(), _archive(settings), _cancel(), _retry(), _callback(), _delete()]
+    return [_list(settings), orders, _get(), _results(), _archive(settings), _suspend(), _resume(), _cancel(), _retry(), _callback(), _delete()]
 
 
 def _list(settings: Settings) -> Operation:
@@ -62,6 +62,22 @@ def _archive(settings: Settings) -> Operation:
         "get", "/api/jobs/{id}/archive", "getArchive", TAG, "Get all outputs as one zip", what,
         {200: Answer("The archive.", {archives.ZIP: zipped}, ("Content-Length", "Content-Disposition", "Accept-Ranges"))},
         (*_FOUND, Code.EXPIRED, Code.INVALID_OPTIONS), (JOB_ID, *query(archives.read_part, meanings)),
+    )  # fmt: skip
+
+
+def _suspend() -> Operation:
+    return Operation(
+        "post", "/api/jobs/{id}/suspend", "suspendJob", TAG, "Let a job wait",
+        "No image begins any more until `/resume`. Images that ended keep their results; those in work at that moment are begun anew later.",
+        {200: Answer("It waits already.", {JSON: JobBody}), 202: Answer("It will wait.", {JSON: JobBody}, ("Location",))}, _FOUND, (JOB_ID,),
+    )  # fmt: skip
+
+
+def _resume() -> Operation:
+    return Operation(
+        "post", "/api/jobs/{id}/resume", "resumeJob", TAG, "Let a job that waits go on",
+        "Also one that was made with `suspend`. The images that are left are worked on, and its deadline counts from now.",
+        {200: Answer("Nothing holds it.", {JSON: JobBody}), 202: Answer("It will go on.", {JSON: JobBody}, ("Location",))}, _FOUND, (JOB_ID,),
     )  # fmt: skip
 
 

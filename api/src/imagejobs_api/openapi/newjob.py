@@ -23,7 +23,7 @@ _TERMS = {
     "active_deadline_seconds": "After so long the images that are left fail; without it the server's `JOB_SECONDS`.",
     "ttl_seconds_after_finished": "So long after its end the job is forgotten.",
     "execution": "`Pool`: warm workers. `Job`: pods of its own.",
-    "suspend": "Waits until that is taken back.",
+    "suspend": "Begins only when `/api/jobs/{id}/resume` asks for it.",
     "queue_name": "Of Kueue, on Kubernetes.",
     "priority_class_name": f"Of pods; not the cluster's own (`{jobrequest.CLUSTER_CLASSES}...`).",
     "profile": "The size of pods.",

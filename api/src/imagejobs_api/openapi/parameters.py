@@ -12,7 +12,8 @@ def _identifier(what: str) -> Schema:
 
 JOB_ID = _identifier("The id of a job.")
 TAKE_JOB_ID = (
-    "getJob", "listResults", "getArchive", "cancelJob", "retryJob", "repeatCallback", "deleteJob", "getProgress", "streamProgress", "downloadResult",
+    "getJob", "listResults", "getArchive", "suspendJob", "resumeJob", "cancelJob", "retryJob", "repeatCallback", "deleteJob", "getProgress",
+    "streamProgress", "downloadResult",
 )  # fmt: skip
 ANY_ID = _identifier("The id of a job, a batch, or one image of a batch.")
 

@@ -2,7 +2,7 @@
 
 import json
 
-from imagejobs_api.openapi.examples.names import ABSENT, API, BATCH, CALLED, IMAGE_JOB, problem, progress_url, signed
+from imagejobs_api.openapi.examples.names import ABSENT, API, BATCH, CALLED, IMAGE_JOB, UNENDED, problem, progress_url, signed
 from imagejobs_api.openapi.operation import Example
 from imagejobs_api.results import NDJSON
 
@@ -45,6 +45,17 @@ _CALLED = {
         "url": "https://shop.example.org/hooks", "state": "Delivered", "tries": 1, "next": None, "message": "The receiver answered 200.",
     },
 }  # fmt: skip
+_RUNS = {
+    **_JOB, "job_id": UNENDED, "state": "Running", "progress": 50, "total": 2, "done": 1, "failed": 0, "failures": [], "completed": None,
+    "duration_seconds": None, "estimated_remaining_seconds": 12,
+    "progress_url": progress_url(UNENDED), "results_url": f"{API}/api/jobs/{UNENDED}/results",
+    "spec": {
+        **_JOB["spec"],  # type: ignore[dict-item]
+        "items": [{"name": name, "url": f"https://images.example.org/{name}"} for name in ("bridge.jpg", "portrait.jpg")],
+    },
+}  # fmt: skip
+_TO_WAIT = {**_RUNS, "spec": {**_RUNS["spec"], "suspend": True}}  # type: ignore[dict-item]
+_TO_GO_ON = {**_RUNS, "state": "Suspended", "started": None, "estimated_remaining_seconds": None}
 _NEW = {
     **_SUMMARY, "state": "Pending", "progress": 0, "total": 2, "done": 0, "failed": 0, "name": "Spring sale", "started": None, "completed": None
 }  # fmt: skip
@@ -74,6 +85,14 @@ EXAMPLES = {
             problem("conflict", 409, _CONFLICT, "None of these images has a result; /results tells why.", job_id=BATCH), {"id": BATCH, "first": 2},
         ),
     ),
+    "suspendJob": (
+        Example("runs", "A job that runs", 202, _TO_WAIT, {"id": UNENDED}),
+        Example(
+            "ended", "A job that ended", 409, problem("conflict", 409, _CONFLICT, "The job has ended: it is PartiallySucceeded.", job_id=BATCH),
+            {"id": BATCH},
+        ),
+    ),
+    "resumeJob": (Example("waits", "A job that waits", 202, _TO_GO_ON, {"id": UNENDED}),),
     "cancelJob": (
         Example(
             "ended", "A job that ended", 409, problem("conflict", 409, _CONFLICT, "The job has ended: it is PartiallySucceeded.", job_id=BATCH),

@@ -7,6 +7,8 @@ BATCH = "j1m860h1w78x5ba8p6s8"
 """A batch of three that ended; its last file is no image."""
 CALLED = "j1m860h2b5rk0t7c3n9d"
 """A job of one image that named a callback, which was delivered."""
+UNENDED = "j1m860h3c1pq7v5xw2ka"
+"""A job of two images by URL; one has its result, and the other is yet to come."""
 ABSENT = "j1m860h1absent0000000"
 
 

@@ -1,0 +1,74 @@
+"""Jobs that are made to wait and to go on over HTTP, over the whole stack: no image is lost, and none that ended is worked on again."""
+
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+
+import localstack
+from image_site import ImageSite, image_site
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[localstack.LocalStack]:
+    """A stack that may fetch from this machine."""
+    environ = {"ALLOWED_PRIVATE_SOURCES": "127.0.0.1/32"}
+    with localstack.running(tmp_path_factory.mktemp("suspending") / "data", "--workers", "1", environ=environ) as running:
+        yield running
+
+
+@pytest.fixture
+def site() -> Iterator[ImageSite]:
+    """A web server with 300 photos, each under a path of its own."""
+    with image_site() as site:
+        site.bodies = dict.fromkeys((f"/{n}.jpg" for n in range(300)), localstack.photo(320, 240))
+        yield site
+
+
+@pytest.fixture
+def http(stack: localstack.LocalStack) -> Iterator[httpx2.Client]:
+    with httpx2.Client(base_url=stack.url, timeout=60) as client:
+        yield client
+
+
+def make(http: httpx2.Client, site: ImageSite, **body: object) -> str:
+    items = [{"url": site.url(path)} for path in site.bodies]
+    answer = http.post("/api/jobs", json={"items": items, "variants": [{"width": 16}], **body})
+    assert answer.status_code == 202, answer.text
+    return answer.json()["job_id"]
+
+
+def ask(http: httpx2.Client, job: str, verb: str) -> None:
+    answer = http.post(f"/api/jobs/{job}/{verb}")
+    assert answer.status_code == 202, answer.text
+
+
+def wait_for_state(http: httpx2.Client, job: str, state: str) -> None:
+    localstack.wait_until(lambda: http.get(f"/api/progress/{job}").json()["state"] == state, 30)
+
+
+@pytest.mark.parametrize("execution", ["Pool", "Job"])
+def test_a_job_that_was_made_to_wait_begins_when_it_is_resumed(http, site, execution):
+    job = make(http, site, execution=execution, suspend=True)
+    wait_for_state(http, job, "Suspended")
+    assert site.requests.total() == 0
+    ask(http, job, "resume")
+    wait_for_state(http, job, "Succeeded")
+    assert set(site.requests.values()) == {1}
+
+
+@pytest.mark.parametrize("execution", ["Pool", "Job"])
+def test_a_job_that_runs_stops_and_goes_on_without_an_image_twice(http, site, execution):
+    site.hold("/299.jpg")  # so that it cannot end before it is asked
+    job = make(http, site, execution=execution, items_per_pod=300)
+    localstack.wait_until(lambda: http.get(f"/api/progress/{job}").json()["done"] >= 10, 30)
+    ask(http, job, "suspend")
+    wait_for_state(http, job, "Suspended")
+    site.release("/299.jpg")
+    done, asked = http.get(f"/api/progress/{job}").json()["done"], site.requests.copy()
+    ended = {each["name"] for each in http.get(f"/api/jobs/{job}/results?limit=1000").json()["results"] if each["state"] == "Succeeded"}
+    ask(http, job, "resume")
+    wait_for_state(http, job, "Succeeded")
+    assert done <= len(ended)
+    assert {name: site.requests[f"/{name}"] for name in ended} == {name: asked[f"/{name}"] for name in ended}
+    assert len(site.requests) == 300
