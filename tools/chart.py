@@ -94,12 +94,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="only name what is out of date")
     only_check = parser.parse_args().check
-    out_of_date = [path for path in GENERATED if stale(path)]
-    for path in out_of_date:
+    found = 0
+    for path in filter(stale, GENERATED):  # one after the other: the last is made of the first
+        found += 1
         if not only_check:
             (ROOT / path).write_text(GENERATED[path]())
         sys.stdout.write(f"{'out of date' if only_check else 'written'}: {path}\n")
-    return 1 if only_check and out_of_date else 0
+    return 1 if only_check and found else 0
 
 
 if __name__ == "__main__":

@@ -59,6 +59,11 @@ def test_every_form_takes_a_callback(service, signing, path, options):
     assert service.stand_in.job(identifier).spec.callback_url == URL
 
 
+def test_a_callback_may_have_its_scheme_in_capitals(service, signing):
+    url = URL.replace("https", "HTTPS")
+    assert service.stand_in.job(post(signing, "resize", width="40", callback=url).json()["job_id"]).spec.callback_url == url
+
+
 def test_json_takes_a_callback(service, signing):
     answer = signing.post("/api/upload-from-url", json={"urls": ["https://images.example.org/site/a.jpg"], "callback": URL})
     assert service.stand_in.job(answer.json()["batch_job_id"]).spec.callback_url == URL
@@ -70,6 +75,8 @@ def test_json_takes_a_callback(service, signing):
         "ftp://example.org/",
         "http://me:secret@example.org/",
         "http://127.0.0.1/",
+        "HTTP://127.0.0.1/",
+        "FTP://example.org/",
         "http://10.2.0.1/",
         "https://example.org:22/",
         "http://0x7f.1/",

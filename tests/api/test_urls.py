@@ -33,6 +33,17 @@ def test_one_url_is_answered_like_a_resize(service, kind):
     assert list(job.annotations) == ["imagejobs.dev/request-id"]
 
 
+@pytest.mark.parametrize("scheme", ["HTTP", "Https"])
+def test_a_scheme_in_capitals_is_the_same_scheme(service, scheme):
+    url = f"{scheme}{PHOTO.removeprefix('https')}"
+    assert post(service, {"url": url}).json()["state"] == "Succeeded"
+    batch = post(service, {"urls": [url]}, headers={"Prefer": "wait=20"}).json()
+    job = service.http.post("/api/jobs", json={"items": [{"url": url}]}, headers={"Prefer": "wait=20"}).json()
+    assert [batch["state"], job["state"]] == ["Succeeded"] * 2
+    items = [service.stand_in.job(each).spec.items[0] for each in (batch["batch_job_id"], job["job_id"])]
+    assert [(item.name, item.url) for item in items] == [("Big photo.jpg", url)] * 2
+
+
 def test_json_values_are_taken_as_they_are(service):
     answer = post(service, {"url": PHOTO, "width": 40, "height": None, "enlarge": True, "max_size": 5000, "name": "hero.jpg"})
     job = service.stand_in.job(answer.json()["job_id"])
@@ -82,6 +93,10 @@ REFUSED = [
     "http://[::ffff:10.0.0.1]/a.jpg",
     "http://[64:ff9b::a9fe:a9fe]/",
     "http://localhost:8080/a.jpg",
+    "FTP://example.org/a.jpg",
+    "HTTP://me:secret@example.org/",
+    "HTTP://127.0.0.1/a.jpg",
+    "Https://169.254.169.254/latest/meta-data/",
     "https://images.example.org:22/a.jpg",
 ]
 

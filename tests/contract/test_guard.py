@@ -19,6 +19,7 @@ HIDDEN = (
     "http://[2001:0:4136:e378:8000:63bf:80ff:fffe]/", "http://[2a00:1450::5efe:7f00:1]/", "http://[fe80::1]/", "http://[fd00:ec2::254]/",
     "http://169.254.169.254/latest/meta-data/", "http://0xa9fea9fe/", "http://2852039166/", "http://169.254.43518/", "https://10.0.0.1/",
     "http://100.100.100.200/", "http://168.63.129.16/", "http://192.0.0.192/", "http://1.1.1.1:22/", "http://1.1.1.1:0/", "http://example.com:25/",
+    "HTTP://127.0.0.1/", "Https://[::1]/", "hTTp://0x7f.1/", "HTTPS://LOCALHOST/", "HTTP://169.254.169.254/latest/meta-data/", "HTTP://1.1.1.1:22/",
 )  # fmt: skip
 connects, _recording = [], threading.Event()
 

@@ -8,6 +8,8 @@ from imagejobs_contract.target import Target, read_url
     ("url", "target"),
     [
         ("http://example.com", Target(False, "example.com", 80, "/")),
+        ("HTTP://example.com/A", Target(False, "example.com", 80, "/A")),
+        ("Https://Example.COM", Target(True, "example.com", 443, "/")),
         ("https://Example.COM/a/b?c=d#e", Target(True, "example.com", 443, "/a/b?c=d")),
         ("http://example.com:8080/%20x", Target(False, "example.com", 8080, "/%20x")),
         ("http://bücher.example/ü?ä=1", Target(False, "xn--bcher-kva.example", 80, "/%C3%BC?%C3%A4=1")),
@@ -28,7 +30,8 @@ def test_a_url_is_read(url, target):
 
 @pytest.mark.parametrize(
     "url",
-    ["ftp://example.com/", "file:///etc/passwd", "gopher://example.com/", "//example.com/", "example.com", "", "http://", "http:///x", "http://user@example.com/",
+    ["FTP://example.com/", "HTTPX://example.com/", "HTTP:example.com", "HTTP://me@example.com/",
+     "ftp://example.com/", "file:///etc/passwd", "gopher://example.com/", "//example.com/", "example.com", "", "http://", "http:///x", "http://user@example.com/",
      "http://user:pass@example.com/", "http://example.com:99999/", "http://example.com:x/", "http://[::1", "http://[fe80::1%25eth0]/", "http://a..b/",
      f"http://{'a' * 64}.example/", "javascript:alert(1)", "http://@example.com/",
      "http://1.1.1.1\\@127.0.0.1/", "http://1.1.1.1\\.example/", "http://a b.example/", "http://a.example,b.example/", "http://a;b/", "http://127.0.0.1../",

@@ -113,6 +113,15 @@ def test_a_spec_with_every_field_comes_back_as_it_was(play):
     play(scenario)
 
 
+def test_urls_are_kept_as_they_were_given_also_with_a_scheme_in_capitals(play):
+    async def scenario(store: JobStore, namespace: str) -> None:
+        spec = Spec(items=(Item(url="HTTP://example.com/a.jpg"),), callback_url="Https://example.com/hook")
+        await store.create(ImageJob(JobKey(namespace, "loud"), spec))
+        assert (await store.get(JobKey(namespace, "loud"))).spec == spec
+
+    play(scenario)
+
+
 def test_what_a_caller_claims_to_be_assigned_is_not_taken_over(play):
     async def scenario(store: JobStore, namespace: str) -> None:
         made = await store.create(replace(new(namespace), uid="mine", resource_version="7", generation=9, created=NOON, status=RUNNING))

@@ -189,7 +189,7 @@ def test_a_bad_answer_ends_as_one_code_in_time(answer, code):
 def test_redirects_are_followed_with_relative_and_absolute_targets():
     answers = {
         "/image": b"HTTP/1.1 301 Moved\r\nLocation: a/../b?c\r\n\r\n",
-        "/b?c": b"HTTP/1.1 308 Moved\r\nLocation: http://other.example:PORT/d\r\n\r\n",
+        "/b?c": b"HTTP/1.1 308 Moved\r\nLocation: HTTP://other.example:PORT/d\r\n\r\n",
         "/d": OK + LENGTH + IMAGE,
     }
     body, site = get(answers)
@@ -209,7 +209,8 @@ def test_five_redirects_are_followed_and_no_more(hops, arrives):
 
 @pytest.mark.parametrize(
     "location",
-    ["http://169.254.169.254/latest/meta-data/", "http://inside.example/", "//gone.example/x", "http://[::1]/", "http://2130706434/", "file:///etc/passwd",
+    ["http://169.254.169.254/latest/meta-data/", "http://inside.example/", "//gone.example/x", "http://[::1]/",
+     "HTTP://169.254.169.254/", "Http://inside.example/", "http://2130706434/", "file:///etc/passwd",
      "gopher://images.example/", "http://user:pass@images.example/"],
 )  # fmt: skip
 def test_a_redirect_to_where_nobody_may_go_is_refused_before_anything_is_sent(location):

@@ -6,7 +6,8 @@ from imagejobs_contract import limits
 from imagejobs_contract.reader import Reader
 
 KEY_PATTERN = r"[^/\x00-\x1f\x7f][^\x00-\x1f\x7f]*"
-URL_PATTERN = r"https?://[^\s]+"
+URL_PATTERN = r"[hH][tT][tT][pP][sS]?://[^\s]+"
+"""Schemes are the same in capitals (RFC 3986 3.1). Flags would not stand in a CRD."""
 
 
 @dataclass(frozen=True, slots=True)
