@@ -19,6 +19,7 @@ from imagejobs_contract.counts import Counts
 from imagejobs_contract.errors import Conflict, ImageJobsError, NotFound, TooLarge
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.items import Item, read_item
+from imagejobs_contract.manifests import split_lines
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.objects import S3Objects
 from imagejobs_contract.options import Format
@@ -117,7 +118,7 @@ async def _items(objects: S3Objects, job: ImageJob) -> list[Item]:
     if job.spec.manifest is None:
         return list(job.spec.items)
     data, _ = await objects.get(job.spec.manifest.key, MAX_BYTES)
-    return [read_item(Reader(json.loads(line))) for line in data.splitlines()]
+    return [read_item(Reader(json.loads(line))) for line in split_lines(data)]
 
 
 async def _ignoring(call) -> None:

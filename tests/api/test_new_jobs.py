@@ -184,6 +184,14 @@ def test_a_manifest_of_the_callers_is_copied_and_counted(service):
         assert job.spec.manifest.key == job.annotations[names.ANNOTATION_UPLOADS] + "manifest.jsonl"
 
 
+def test_blank_lines_of_a_manifest_are_not_counted(service):
+    line = json.dumps({"key": "photos/a.jpg"})
+    put(service, f"{OWN}/1/blank.jsonl", f"\r\n{line}\r\n\n \t\n{line}\r\n\r\n".encode())
+    for count in ({}, {"count": 2}):
+        _, job = made(service, {"manifest": {"key": f"{OWN}/1/blank.jsonl"} | count})
+        assert job.spec.manifest.count == 2
+
+
 def test_an_image_of_a_manifest_is_saved_under_its_own_name_which_is_cleaned_as_all_are(service):
     names_given = ["a/Été.png", "exe.\u202egpj\u0007.jpg", ""]
     put(
@@ -203,8 +211,9 @@ def test_an_image_of_a_manifest_is_saved_under_its_own_name_which_is_cleaned_as_
 @pytest.mark.parametrize(
     ("data", "count", "where", "told"),
     [(None, None, "manifest.key", "there is nothing"), (b"", None, "manifest.key", "0 bytes"), (b"{}\n" * 4, 3, "manifest.count", "has 4 lines"),
+     (b"{}\n\n" * 4, 8, "manifest.count", "has 4 lines, blank ones aside"), (b"\r\n \n", None, "manifest.key", "blank lines only"),
      (b"x" * 20_000, None, "manifest.key", "line 1 is longer")],
-    ids=["missing", "empty", "another count", "long line"],
+    ids=["missing", "empty", "another count", "a count of blank lines", "blank lines only", "long line"],
 )  # fmt: skip
 def test_a_manifest_that_cannot_be_run_is_refused_and_nothing_is_kept(service, data, count, where, told):
     key = f"{OWN}/2/{told.replace(' ', '-')}"

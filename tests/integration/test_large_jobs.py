@@ -42,6 +42,16 @@ def test_lines_of_a_callers_list_open_nothing_but_what_is_the_callers(stack, cli
     assert codes(stack.url, job) == [None, "source_forbidden", "source_forbidden", "source_forbidden", "invalid_options"]
 
 
+def test_blank_lines_of_a_callers_list_are_no_images(stack, client):
+    key = upload(stack.url, localstack.photo(64, 48), "small.jpg")
+    text = "\r\n" + "\r\n\r\n".join(json.dumps({"key": key, "name": f"{n}.jpg"}) for n in range(5)) + "\r\n \n"
+    manifest = upload(stack.url, text.encode(), "blank.jsonl", "application/x-ndjson")
+    job = make(stack.url, {"manifest": {"key": manifest}, "variants": [{"width": 16}], "items_per_pod": 2})
+    assert client.finished(job, 60).items() >= {"state": "Succeeded", "total": 5, "done": 5, "failed": 0}.items()
+    names = [each["name"] for each in httpx2.get(f"{stack.url}/api/jobs/{job}/results", timeout=60).json()["results"]]
+    assert names == [f"{n}.jpg" for n in range(5)]
+
+
 def test_a_large_job_goes_on_after_everything_was_killed(tmp_path):
     with localstack.running(tmp_path / "data", "--workers", "2") as stack:
         key = upload(stack.url, localstack.photo(64, 48), "small.jpg")

@@ -50,7 +50,16 @@ def test_a_callers_manifest_is_cut_at_its_lines(world: World, monkeypatch: pytes
     assert read_slices(world, job) == [[b'{"key":"a/1"}'], [b'{"key":"a/2"}', b'{"key":"\xc3\xa4/3"}']]
 
 
-@pytest.mark.parametrize(("data", "told"), [(b"{}\n", "has 1 lines"), (b"", "has 0 lines"), (b"x" * 20_000, "line 1 is longer")])
+def test_blank_lines_of_a_callers_manifest_are_no_images(world: World) -> None:
+    job = by_manifest(world, b'\r\n{"key":"a/1","name":"1.jpg"}\r\n\n{"key":"a/2","name":"2.jpg"}\r\n  \n{"key":"a/3","name":"3.jpg"}\n\n', 3)
+    world.run(manifest.prepare(world.objects, job, 2))
+    assert [own.count for own in read_offsets(world.objects.data[layout.offsets(job.uid)])] == [1, 2]
+    world.run(results.fill(world.objects, job, FillMissing(1, 2, Code.INTERNAL_ERROR, "its pod died")))
+    found = world.run(results.collect(world.objects, job, 1))
+    assert [(each.index, each.name) for each in found.outcomes.values()] == [(0, "1.jpg"), (1, "2.jpg"), (2, "3.jpg")]
+
+
+@pytest.mark.parametrize(("data", "told"), [(b"{}\n\n", "has 1 lines, blank ones aside"), (b"", "has 0 lines"), (b"x" * 20_000, "line 1 is longer")])
 def test_a_manifest_that_is_not_what_the_spec_says_is_refused(world: World, data: bytes, told: str) -> None:
     job = by_manifest(world, data, 3)
     with pytest.raises(Invalid, match=told):

@@ -36,6 +36,14 @@ def test_a_shard_reads_its_own_lines_only(objects):
     assert (first.count, second.count, first.total) == (2, 3, 5)
 
 
+def test_blank_lines_in_a_slice_are_no_images(objects):
+    lines = [b'\r\n{"key": "in/a"}\r\n', b'\n \n{"key": "in/b"}\n', b'\n{"key": "in/c"}']
+    lay_out(objects, [*lines, b"\n\n"], offsets_json(cut([len(line) for line in lines], 2)))
+    first, second = inputs(objects, 0), inputs(objects, 1)
+    assert [(task.index, task.item.key) for task in (*first.tasks, *second.tasks)] == [(0, "in/a"), (1, "in/b"), (2, "in/c")]
+    assert (first.bad, second.bad) == ((), ())
+
+
 def test_a_task_carries_what_the_spec_says(objects):
     lay_out(objects)
     task = inputs(objects, 0).tasks[0]

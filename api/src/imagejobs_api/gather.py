@@ -14,7 +14,7 @@ from imagejobs_contract import limits
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Fault, Invalid, NotFound
 from imagejobs_contract.items import Item
-from imagejobs_contract.manifests import item_lines, line_lengths
+from imagejobs_contract.manifests import item_lengths, item_lines
 from imagejobs_contract.ports import Listed, ObjectStore
 from imagejobs_contract.sources import may_read
 from imagejobs_contract.spec import Manifest, named
@@ -86,13 +86,15 @@ class Gather:
         except NotFound as ex:
             raise Problem(Code.CONFLICT, f"{listing.key} was deleted just now.") from ex
         count = await self._count(list_key, self._max_bytes)
+        if not count:
+            raise Invalid([Fault("manifest.key", "has blank lines only")])
         if listing.count not in (None, count):
-            raise Invalid([Fault("manifest.count", f"is {listing.count}, but the manifest has {count} lines")])
+            raise Invalid([Fault("manifest.count", f"is {listing.count}, but the manifest has {count} lines, blank ones aside")])
         return Manifest(list_key, count)
 
     async def _count(self, key: str, most_bytes: int) -> int:
         facts, count = await self._objects.head(key), 0
-        async for some in line_lengths(self._objects, key, min(facts.size, most_bytes) if facts else 0, "manifest.key"):
+        async for some in item_lengths(self._objects, key, min(facts.size, most_bytes) if facts else 0, "manifest.key"):
             count += len(some)
             _check_count(count, "manifest.key")
         return count

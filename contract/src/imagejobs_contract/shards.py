@@ -98,17 +98,17 @@ class Work:
             raise ValueError(f"not a shard's work: {ex!r}") from ex
 
 
-def cut(line_lengths: Sequence[int], shards: int) -> list[Slice]:
-    """Cut lines of these lengths (bytes, line feed included) into slices of nearly equal count.
+def cut(lengths: Sequence[int], shards: int) -> list[Slice]:
+    """Cut a manifest whose items take these lengths (bytes, line feed included) into slices of nearly equal count.
 
     Args:
-        shards: 1 to the number of lines.
+        shards: 1 to the number of items.
     """
-    count = len(line_lengths)
+    count = len(lengths)
     slices, start, first = [], 0, 0
     for shard in range(shards):
         last = count * (shard + 1) // shards
-        end = start + sum(line_lengths[first:last])
+        end = start + sum(lengths[first:last])
         slices.append(Slice(start, end, first, last - first))
         start, first = end, last
     return slices

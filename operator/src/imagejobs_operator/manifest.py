@@ -9,7 +9,7 @@ from imagejobs_contract import layout, sources
 from imagejobs_contract.errors import Fault, Invalid, NotFound
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.items import Item
-from imagejobs_contract.manifests import CONTENT_TYPE, item_lines, line_lengths
+from imagejobs_contract.manifests import CONTENT_TYPE, item_lengths, item_lines
 from imagejobs_contract.ports import ObjectStore
 from imagejobs_contract.shards import Work, cut, offsets_json
 from imagejobs_contract.spec import Manifest
@@ -55,7 +55,7 @@ async def _copied(objects: ObjectStore, uid: str, manifest: Manifest) -> list[in
     except NotFound as ex:
         raise NotFound(f"the manifest {manifest.key} is not there") from ex
     facts = await objects.head(key)
-    lengths = [each async for some in line_lengths(objects, key, facts.size if facts else 0, "spec.manifest") for each in some]
+    lengths = [each async for some in item_lengths(objects, key, facts.size if facts else 0, "spec.manifest") for each in some]
     if len(lengths) != manifest.count:
-        raise Invalid([Fault("spec.manifest.count", f"is {manifest.count}, but the manifest has {len(lengths)} lines")])
+        raise Invalid([Fault("spec.manifest.count", f"is {manifest.count}, but the manifest has {len(lengths)} lines, blank ones aside")])
     return lengths
