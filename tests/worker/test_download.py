@@ -186,6 +186,22 @@ def test_a_bad_answer_ends_as_one_code_in_time(answer, code):
     assert time.monotonic() - start < 2
 
 
+@pytest.mark.parametrize(
+    ("coding", "named"),
+    [(b"gzip", "Content-Encoding: gzip"), (b"BR, Gzip", "br, gzip"), (b"<b>\x1b[31m", "of another kind"), (b"x" * 50, "of another kind")],
+    ids=["gzip", "two", "no token", "long"],
+)  # fmt: skip
+def test_a_compressed_answer_is_called_that_and_its_body_is_not_read(coding, named):
+    with pytest.raises(ImageFailed, match=named) as caught:
+        get({"/image": [OK + b"Content-Encoding: " + coding + b"\r\n\r\n", 5.0]}, patience=Patience(1.0, 4.0))
+    assert (caught.value.code, "compressed" in caught.value.message) == (Code.SOURCE_ERROR, True)
+
+
+@pytest.mark.parametrize("value", [b"", b"identity", b"Identity"])
+def test_an_answer_may_say_that_it_is_not_compressed(value):
+    assert get({"/image": OK + b"Content-Encoding: " + value + b"\r\n" + LENGTH + IMAGE})[0] == IMAGE
+
+
 def test_redirects_are_followed_with_relative_and_absolute_targets():
     answers = {
         "/image": b"HTTP/1.1 301 Moved\r\nLocation: a/../b?c\r\n\r\n",

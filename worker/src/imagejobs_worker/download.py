@@ -5,6 +5,7 @@ at all, and each of that ends as one code.
 """
 
 import asyncio
+import re
 import ssl
 from dataclasses import dataclass
 from typing import NoReturn
@@ -93,6 +94,7 @@ async def _request(guard: Guard, target: Target, max_bytes: int, patience: Patie
             return head.headers.get("location") or _refuse(head)
         if head.status != 200:
             _refuse(head)
+        _check_coding(head)
         await arrived()
         return await read_body(reader, head, max_bytes)
     finally:
@@ -109,6 +111,14 @@ def _request_head(target: Target) -> bytes:
         "Connection: close",
     )
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
+
+
+def _check_coding(head: Head) -> None:
+    """Refuse what came compressed though it was asked not to: here, outside the cage, nothing of a stranger's is unpacked."""
+    coding = head.headers.get("content-encoding", "").lower()
+    if coding not in ("", "identity"):
+        named = coding if re.fullmatch("[a-z0-9, -]{1,40}", coding, re.ASCII) else "of another kind"
+        raise ImageFailed(f"the source sends the image compressed (Content-Encoding: {named}), though it was asked not to", code=Code.SOURCE_ERROR)
 
 
 def _refuse(head: Head) -> NoReturn:
