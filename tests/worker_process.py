@@ -119,3 +119,19 @@ def picture(width: int = 64, height: int = 48, colour: str = "red") -> bytes:
 def task(index: int = 0, *, key: str | None = None, url: str | None = None, **fields: object) -> Task:
     """Return a task for a thumbnail of 16 px."""
     return Task(JOB, UID, index, Item(f"photo-{index}.jpg", key, url), SMALL, "outputs/holiday", **fields)  # type: ignore[arg-type]
+
+
+class Claimed:
+    """A claim of which it is said what it tells."""
+
+    def __init__(self, *, holds: bool = True, owned: bool = True) -> None:
+        self._holds, self._owned = holds, owned
+
+    async def holds(self) -> bool:
+        return self._holds
+
+    async def owned(self) -> bool:
+        return self._owned
+
+
+OURS = Claimed()

@@ -239,7 +239,7 @@ def test_a_redis_that_dies_and_comes_back_empty_costs_a_repeat_only(workers, obj
     server = servers.start_valkey(tmp_path, servers.find_valkey() or missing("valkey-server"))
     site.bodies["/photo"] = picture()
     site.hold("/photo")
-    worker = workers.pool(REDIS_URL=server.url("redis", "redis"))
+    worker = workers.pool(REDIS_URL=server.url("redis", "redis"), LEASE_SECONDS="10")
     queue = Queue(server.url("redis", "redis"))
     queue.send(task(0, url=site.url("/photo")))
     site.wait_for_requests("/photo")
@@ -250,6 +250,27 @@ def test_a_redis_that_dies_and_comes_back_empty_costs_a_repeat_only(workers, obj
     queue.send(task(0, url=site.url("/photo")))
     assert queue.outcomes(1)[0].succeeded
     assert (queue.finishes(), queue.depth()) == (1, 0)
+    server.stop()
+
+
+def test_work_that_may_have_been_taken_from_us_while_redis_was_away_is_not_stored(workers, objects, site, tmp_path):
+    server = servers.start_valkey(tmp_path, servers.find_valkey() or missing("valkey-server"))
+    site.bodies["/photo"] = picture()
+    site.hold("/photo")
+    worker = workers.pool(REDIS_URL=server.url("redis", "redis"))
+    queue = Queue(server.url("redis", "redis"))
+    queue.send(task(0, url=site.url("/photo")))
+    site.wait_for_requests("/photo")
+    server.stop()
+    time.sleep(LEASE_SECONDS)
+    site.release("/photo")
+    worker.wait_for_event("not stored yet")
+    # Empty, as if the operator had withdrawn the job's tasks meanwhile.
+    server = servers.start_valkey(tmp_path, servers.find_valkey(), port=server.ports["redis"])
+    queue.send(task(1, url=site.url("/photo")))
+    assert queue.outcomes(1)[1].succeeded
+    time.sleep(LEASE_SECONDS)
+    assert [asyncio.run(objects.head(f"outputs/holiday/photo-{index}.jpg")) is None for index in (0, 1)] == [True, False]
     server.stop()
 
 

@@ -11,7 +11,7 @@ from imagejobs_contract.options import Format, Variant
 from imagejobs_contract.outcome import OutputFile
 from imagejobs_worker.imaging.picture import Picture
 from imagejobs_worker.store import Disowned, Store, rule
-from worker_process import task
+from worker_process import OURS, Claimed, task
 
 VARIANT = Variant(width=16)
 TASK = task(3, key="uploads/x/3", cache_control="max-age=60")
@@ -19,16 +19,11 @@ KEY = "outputs/holiday/photo-3.jpg"
 PICTURE = Picture("default", b"first bytes", 16, 12, Format.JPEG, False)
 
 
-async def owned():
-    return True
+ZOMBIES = Claimed(owned=False)
 
 
-async def disowned():
-    return False
-
-
-def put(objects, a_task=TASK, picture=PICTURE, variant=VARIANT, owned=owned):
-    return asyncio.run(Store(objects)(a_task, variant, picture, 1234, owned))
+def put(objects, a_task=TASK, picture=PICTURE, variant=VARIANT, claim=OURS):
+    return asyncio.run(Store(objects)(a_task, variant, picture, 1234, claim))
 
 
 def stored(objects, key=KEY):
@@ -46,7 +41,7 @@ def test_a_result_lies_under_its_key_and_tells_its_facts(objects):
 def test_a_repeated_task_takes_the_facts_that_are_there_and_overwrites_nothing(objects):
     kept = replace(PICTURE, kept_original=True)
     first = put(objects, picture=kept)
-    again = put(objects, picture=replace(PICTURE, data=b"other bytes of a later run", width=99), owned=disowned)
+    again = put(objects, picture=replace(PICTURE, data=b"other bytes of a later run", width=99), claim=ZOMBIES)
     assert again == first
     assert stored(objects) == PICTURE.data
 
@@ -66,8 +61,14 @@ def test_an_object_that_is_not_ours_at_all_is_replaced(objects):
 def test_a_zombie_replaces_nothing_of_a_later_job(objects):
     put(objects, replace(TASK, uid="a-later-job"))
     with pytest.raises(Disowned):
-        put(objects, picture=replace(PICTURE, data=b"zombie"), owned=disowned)
+        put(objects, picture=replace(PICTURE, data=b"zombie"), claim=ZOMBIES)
     assert stored(objects) == PICTURE.data
+
+
+def test_work_that_was_taken_from_us_is_not_stored_at_all(objects):
+    with pytest.raises(Disowned):
+        put(objects, claim=Claimed(holds=False))
+    assert asyncio.run(objects.head(KEY)) is None
 
 
 def test_two_images_of_one_job_with_one_key_are_the_jobs_fault(objects):
@@ -81,7 +82,7 @@ def test_two_images_of_one_job_with_one_key_are_the_jobs_fault(objects):
 def test_of_many_at_once_one_writes_and_all_tell_the_same(objects):
     async def race():
         store = Store(objects)
-        return await asyncio.gather(*(store(TASK, VARIANT, replace(PICTURE, data=b"x" * (n + 1)), 1, owned) for n in range(8)))
+        return await asyncio.gather(*(store(TASK, VARIANT, replace(PICTURE, data=b"x" * (n + 1)), 1, OURS) for n in range(8)))
 
     ends = asyncio.run(race())
     assert len(set(ends)) == 1

@@ -15,7 +15,7 @@ from imagejobs_worker.overlap import Overlap
 from imagejobs_worker.retry import Retry
 from imagejobs_worker.store import Disowned, Store
 from imagejobs_worker.work import Work
-from worker_process import task
+from worker_process import OURS, task
 
 FAST = Retry(0.001, 0.002, 0.05)
 TASK = task(0, key="in/0")
@@ -60,21 +60,17 @@ class Renderer:
         return Rendering("jpeg", 64, 48, 1, tuple(Picture(each.name, b"result", 16, 12, Format.JPEG, False) for each in variants))
 
 
-async def owned():
-    return True
-
-
 async def no_url(url, max_bytes, arrived):
     raise AssertionError("no URL is asked for")
 
 
-def do(objects, renderer, a_task=TASK, owned=owned):
+def do(objects, renderer, a_task=TASK, claim=OURS):
     """Return the outcome of one image."""
 
     async def both_halves():
         work = Work(Fetch(objects, no_url, 1000), Store(objects), [renderer], FAST)
         rendered = await work.render(a_task, await Overlap(1).place())
-        return rendered if isinstance(rendered, Outcome) else await work.store(a_task, rendered, owned)
+        return rendered if isinstance(rendered, Outcome) else await work.store(a_task, rendered, claim)
 
     return asyncio.run(both_halves())
 

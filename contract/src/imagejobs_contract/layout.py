@@ -22,6 +22,8 @@ UPLOADS = "uploads/"
 JOBS = "jobs/"
 OUTPUTS = "outputs/"
 PREFIX_PATTERN = r"[A-Za-z0-9._=+@-]+(/[A-Za-z0-9._=+@-]+)*/?"
+MADE_BY = "uid"
+"""In the metadata of a result: the uid of its job."""
 
 STEM = 200
 """Most characters of a result's name without its extension."""

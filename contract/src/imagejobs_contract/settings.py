@@ -14,6 +14,8 @@ from imagejobs_contract.reader import Reader
 
 T = TypeVar("T")
 LISTEN_ADDRESS = r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+LEASE_SECONDS = 10.0
+"""With a look and one blocking read 13 s, of the 15 s within which work of the dead runs again."""
 HOST_PORT_URL = r"https?://[^\s/]+(/[^\s]*)?"
 
 
@@ -62,6 +64,11 @@ def handoff_folder(reader: Reader) -> Path | None:
     """Read HANDOFF_DIR, which API and workers of one machine share; None reads everything from S3."""
     text = reader.text("HANDOFF_DIR", 1000, None, "/.+", "an absolute path")
     return Path(text) if text else None
+
+
+def lease_seconds(reader: Reader) -> float:
+    """Read LEASE_SECONDS: the workers of a pool hold their tasks so long, and the others count on it."""
+    return reader.number("LEASE_SECONDS", 0.5, 3600.0, LEASE_SECONDS)
 
 
 def listen_address(reader: Reader, name: str) -> tuple[str, int] | None:

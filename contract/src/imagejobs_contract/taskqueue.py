@@ -13,13 +13,13 @@ from imagejobs_contract.outcome import Outcome
 from imagejobs_contract.ports import Lease
 from imagejobs_contract.redis_client import BLOCK_SECONDS, connect, translated
 from imagejobs_contract.redis_library import Redis, ResponseError
+from imagejobs_contract.settings import LEASE_SECONDS
 from imagejobs_contract.tasks import Task
 
 log = logging.getLogger(__name__)
 
-LEASE_SECONDS = 10.0
 LOOK_SECONDS = 2.0
-"""Between two looks for tasks of the dead: with the lease and one blocking read 13 s, of the 15 s that are promised."""
+"""Between two looks for tasks of the dead."""
 SEEN_LEASES = 3
 """A worker counts as alive for so many leases after it was last seen."""
 FORGET_SECONDS = 3600

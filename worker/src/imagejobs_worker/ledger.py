@@ -78,6 +78,10 @@ class Ledger:
                     self._saved = False
                     raise
 
+    async def holds(self) -> bool:
+        """Tell that a result may be created: who takes a shard from a pod waits until the pod is gone. Implements `store.Claim`."""
+        return True
+
     async def owned(self) -> bool:
         """Tell whether nobody else wrote the file since we did."""
         async with self._writing:

@@ -86,6 +86,7 @@ class Pool:
         place = await stop.unless(self._overlap.place())
         if place is None:
             return
+        asked = time.monotonic()
         try:
             lease = await self._queue.take(self._settings.consumer, BLOCK_SECONDS)
         except Exception as ex:  # noqa: BLE001 - logged by _back_off; the loop goes on whatever happens
@@ -94,14 +95,14 @@ class Pool:
             return
         self._backoff.reset()
         self._pulse.beat(connected=True)
-        self._begin(lease, place, stop)
+        self._begin(lease, asked, place, stop)
 
-    def _begin(self, lease: Lease | None, place: Place, stop: Stop) -> None:
-        if lease is None or self._leases.retaken(lease):
+    def _begin(self, lease: Lease | None, asked: float, place: Place, stop: Stop) -> None:
+        if lease is None or self._leases.retaken(lease, asked):
             place.leave()
             return
         doing = asyncio.create_task(self._do(lease, place, stop))
-        self._leases.hold(lease, doing.cancel)
+        self._leases.hold(lease, doing.cancel, asked)
         self._doing.add(doing)
         doing.add_done_callback(self._doing.discard)
 
@@ -126,7 +127,7 @@ class Pool:
         place.rendered()
         if isinstance(rendered, Outcome):
             return rendered
-        outcome = await self._work.store(lease.task, rendered, lambda: self._leases.owned(lease.entry))
+        outcome = await self._work.store(lease.task, rendered, self._leases.claim(lease.entry))
         self._trouble.reset()
         return outcome
 

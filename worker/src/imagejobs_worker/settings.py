@@ -10,7 +10,7 @@ from imagejobs_contract.names import LOCAL_NAMESPACE, MAX_NAME, NAME_PATTERN, Jo
 from imagejobs_contract.origin import ENV_CALLER, ENV_REQUEST_ID, ENV_TRACEPARENT, Origin
 from imagejobs_contract.reach import Reach
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.settings import S3Settings, handoff_folder, listen_address, read_limits, redis_url
+from imagejobs_contract.settings import S3Settings, handoff_folder, lease_seconds, listen_address, read_limits, redis_url
 from imagejobs_contract.shards import ENV_ATTEMPT, ENV_INDEX, ENV_NAME, ENV_NAMESPACE, ENV_UID
 from imagejobs_worker.child.cage import Mode
 from imagejobs_worker.inputs import ShardKey
@@ -31,7 +31,7 @@ class Settings:
         memory_bytes: What a child may use.
         cage: How much must stand between hostile files and this program.
         grace_seconds: How long images in hand may take after SIGTERM; below the pod's terminationGracePeriodSeconds.
-        lease_seconds: After so long without a sign of life a pool worker's task is given to another; the same in all workers.
+        lease_seconds: After so long without a sign of life a pool worker's task is given to another; the same in all programs.
         checkpoint_seconds: Between two checkpoints of a shard.
         reach: How far URLs of images may lead.
         metrics: Host and port on which metrics are shown, or None.
@@ -72,7 +72,7 @@ class Settings:
             memory_bytes=reader.size("MEMORY_LIMIT", 2**28, 2**40, MEMORY_BYTES) or MEMORY_BYTES,
             cage=reader.choice("CAGE", Mode, Mode.BEST) or Mode.BEST,
             grace_seconds=reader.number("GRACE_SECONDS", 0.0, 3600.0, 20.0),
-            lease_seconds=reader.number("LEASE_SECONDS", 0.5, 3600.0, 10.0),
+            lease_seconds=lease_seconds(reader),
             checkpoint_seconds=reader.number("CHECKPOINT_SECONDS", 0.1, 600.0, 5.0),
             reach=Reach.read(reader, "ALLOWED_PRIVATE_SOURCES"),
             metrics=listen_address(reader, "METRICS_LISTEN"),

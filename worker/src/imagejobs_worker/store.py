@@ -1,13 +1,15 @@
 """Stores one result under its deterministic key, so that a repeated task meets its own result and nobody overwrites another's by mistake.
 
-The rule: create the object. If there is one, its metadata decide. The same job, image and variant: it is this very result, its facts are taken.
-Another image of the same job: two names give one key, which is the job's fault. Anything else, such as an earlier job with the same prefix: it is
-replaced, as that version only, and only while the work is still ours, so that a worker that was away for long (a zombie) replaces nothing.
+The rule: create the object, while the work is still ours. If there is one, its metadata decide. The same job, image and variant: it is this very
+result, its facts are taken. Another image of the same job: two names give one key, which is the job's fault. Anything else, such as an earlier job
+with the same prefix: it is replaced, as that version only, and only if the work is ours now, so that a worker that was away for long (a zombie)
+replaces nothing.
 """
 
 import hashlib
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
+from typing import Protocol
 
 from imagejobs_contract import layout
 from imagejobs_contract.codes import Code
@@ -21,12 +23,24 @@ from imagejobs_worker.imaging.picture import Picture
 ROUNDS = 3
 """Times that somebody else may be faster than us before the storage counts as broken."""
 
-Owned = Callable[[], Awaitable[bool]]
-"""Tells whether the work is still ours."""
+
+class Claim(Protocol):
+    """Tells whether the work is still ours."""
+
+    async def holds(self) -> bool:
+        """Tell whether a result may still be created, asking nobody where that is known: asked before every try to store one.
+
+        Whoever took the work from us waits, before results are deleted, for as long as this may be true by mistake.
+        """
+        ...
+
+    async def owned(self) -> bool:
+        """Ask whether the work is ours now, before anything that was there is replaced."""
+        ...
 
 
 class Disowned(ImageJobsError):
-    """Raised when another worker has taken the work over; what we have is thrown away."""
+    """Raised when the work was taken from us, by another worker or by the job's end; what we have is thrown away."""
 
     code = Code.CONFLICT
 
@@ -37,7 +51,7 @@ class Store:
     def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
 
-    async def __call__(self, task: Task, variant: Variant, picture: Picture, bytes_in: int, owned: Owned) -> OutputFile:
+    async def __call__(self, task: Task, variant: Variant, picture: Picture, bytes_in: int, claim: Claim) -> OutputFile:
         """Store a result, or find that it is stored already, and tell its facts.
 
         Args:
@@ -45,17 +59,17 @@ class Store:
             variant: What was asked for.
             picture: What was made.
             bytes_in: Size of the source, for the object's metadata.
-            owned: Asked before anything that was there is replaced.
+            claim: Asked before each try.
 
         Raises:
             ImageFailed: storage_error, or invalid_options if another image of the job has the same key.
-            Disowned: The work is no longer ours, and its key is taken.
+            Disowned: The work is no longer ours.
             Misconfigured: S3 does not take our credentials, or has no such bucket.
         """
         key = layout.output(task.prefix, task.index, task.item.name, variant.name, picture.format)
         facts = _metadata(task, variant, picture, bytes_in)
         try:
-            stored = await self._put(task, key, picture, facts, owned)
+            stored = await self._put(task, key, picture, facts, claim)
         except Unavailable as ex:
             raise ImageFailed(code=Code.STORAGE_ERROR) from ex
         except NotFound as ex:
@@ -64,9 +78,11 @@ class Store:
             return _found(variant, key, stored)
         return OutputFile(variant.name, key, picture.width, picture.height, picture.format, len(picture.data), picture.kept_original)
 
-    async def _put(self, task: Task, key: str, picture: Picture, metadata: Mapping[str, str], owned: Owned) -> ObjectFacts | None:
+    async def _put(self, task: Task, key: str, picture: Picture, metadata: Mapping[str, str], claim: Claim) -> ObjectFacts | None:
         only_if = ""
         for _ in range(ROUNDS):
+            if not await claim.holds():
+                raise Disowned
             try:
                 await self._objects.put(
                     key, picture.data, content_type=picture.format.content_type, cache_control=task.cache_control, metadata=metadata, only_if=only_if
@@ -76,7 +92,7 @@ class Store:
                 there = await self._objects.head(key)
             if there is not None and _is_same(there.metadata, metadata):
                 return there
-            only_if = await _may_replace(there, metadata, key, owned)
+            only_if = await _may_replace(there, metadata, key, claim)
         raise ImageFailed(f"{key} is being written by somebody else", code=Code.STORAGE_ERROR)
 
 
@@ -87,7 +103,7 @@ def rule(variant: Variant) -> str:
 
 def _metadata(task: Task, variant: Variant, picture: Picture, bytes_in: int) -> dict[str, str]:
     return {
-        "uid": task.uid,
+        layout.MADE_BY: task.uid,
         "index": str(task.index),
         "rule": rule(variant),
         "width": str(picture.width),
@@ -99,15 +115,15 @@ def _metadata(task: Task, variant: Variant, picture: Picture, bytes_in: int) -> 
 
 
 def _is_same(there: Mapping[str, str], ours: Mapping[str, str]) -> bool:
-    return all(there.get(name) == ours[name] for name in ("uid", "index", "rule"))
+    return all(there.get(name) == ours[name] for name in (layout.MADE_BY, "index", "rule"))
 
 
-async def _may_replace(there: ObjectFacts | None, ours: Mapping[str, str], key: str, owned: Owned) -> str:
+async def _may_replace(there: ObjectFacts | None, ours: Mapping[str, str], key: str, claim: Claim) -> str:
     if there is None:
         return ""
-    if there.metadata.get("uid") == ours["uid"] and there.metadata.get("index") != ours["index"]:
+    if there.metadata.get(layout.MADE_BY) == ours[layout.MADE_BY] and there.metadata.get("index") != ours["index"]:
         raise ImageFailed(f"image {there.metadata.get('index')} of this job has the same result key {key}", code=Code.INVALID_OPTIONS)
-    if not await owned():
+    if not await claim.owned():
         raise Disowned
     return there.etag
 

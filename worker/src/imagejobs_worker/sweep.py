@@ -95,7 +95,7 @@ class Sweep:
         with self._work.told(task):
             rendered = await self._work.render(task, place)
             place.rendered()
-            return rendered if isinstance(rendered, Outcome) else await self._work.store(task, rendered, self._ledger.owned)
+            return rendered if isinstance(rendered, Outcome) else await self._work.store(task, rendered, self._ledger)
 
     async def _save_until_over(self) -> None:
         while not await self._is_over_after(self._settings.checkpoint_seconds):

@@ -21,7 +21,7 @@ from imagejobs_worker.fetch import Fetch, Turn
 from imagejobs_worker.imaging.picture import Picture, Rendering
 from imagejobs_worker.meter import SILENT, Meter, Step, timed
 from imagejobs_worker.retry import Retry, retried
-from imagejobs_worker.store import Disowned, Owned, Store
+from imagejobs_worker.store import Claim, Disowned, Store
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -88,13 +88,13 @@ class Work:
             self._end(rendered)
         return rendered
 
-    async def store(self, task: Task, rendered: Rendered, owned: Owned) -> Outcome:
+    async def store(self, task: Task, rendered: Rendered, claim: Claim) -> Outcome:
         """Do the second half.
 
         Raises:
             Disowned: The work is no longer ours.
         """
-        outcome = await _ended(task, self._try_store(task, rendered, owned))
+        outcome = await _ended(task, self._try_store(task, rendered, claim))
         self._end(outcome)
         return outcome
 
@@ -124,11 +124,11 @@ class Work:
         finally:
             self._free.put_nowait(renderer)
 
-    async def _try_store(self, task: Task, rendered: Rendered, owned: Owned) -> Outcome:
+    async def _try_store(self, task: Task, rendered: Rendered, claim: Claim) -> Outcome:
         async def put(variant: Variant, picture: Picture) -> OutputFile:
             facts = {"imagejobs.variant": variant.name, "imagejobs.format": picture.format.value, "imagejobs.bytes_out": len(picture.data)}
             with timed(self._meter, Step.STORE), self._traces.span(Step.STORE, facts):
-                return await retried(lambda: self._store(task, variant, picture, rendered.bytes_in, owned), task.attempts, self._retry)
+                return await retried(lambda: self._store(task, variant, picture, rendered.bytes_in, claim), task.attempts, self._retry)
 
         ends = await asyncio.gather(*(put(*each) for each in rendered.pictures), return_exceptions=True)
         return succeeded(task, rendered.bytes_in, [_value(end) for end in ends])
