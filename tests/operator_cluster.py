@@ -110,6 +110,14 @@ class Cluster:
         assert done.returncode == 0, done.stderr.decode()
         return done.returncode
 
+    def hold(self, pod: Mapping[str, Any], held: bool) -> None:
+        """Keep a pod that is deleted, as a node does whose container has not ended; or let it go."""
+        path = f"/api/v1/namespaces/{self.namespace}/pods/{pod['metadata']['name']}"
+        kept = self.call("GET", path)["metadata"].get("finalizers", [])
+        ours = "imagejobs.dev/test-node"
+        after = [*kept, ours] if held else [each for each in kept if each != ours]
+        self.call("PATCH", path, {"metadata": {"finalizers": after}}, MERGE_PATCH)
+
     def begin(self, pod: Mapping[str, Any]) -> None:
         """Tell that a pod runs."""
         self._tell(pod, {"phase": "Running", "conditions": READY, "containerStatuses": [_container(pod, {"running": {}}, ready=True)]})

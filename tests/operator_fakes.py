@@ -230,6 +230,7 @@ class Objects:
     def __init__(self, faults: Faults) -> None:
         self.faults = faults
         self.data: dict[str, bytes] = {}
+        self.metadata: dict[str, Mapping[str, str]] = {}
         self.versions: dict[str, int] = {}
 
     def _etag(self, key: str) -> str:
@@ -243,9 +244,10 @@ class Objects:
         self.faults.after()
         return self._etag(key)
 
-    def keep(self, key: str, data: bytes) -> None:
+    def keep(self, key: str, data: bytes, **metadata: str) -> None:
         """Store an object as somebody else than the operator."""
         self.data[key] = data
+        self.metadata[key] = metadata
         self.versions[key] = self.versions.get(key, 0) + 1
 
     async def get(self, key: str, max_bytes: int) -> tuple[bytes, str]:
@@ -261,7 +263,7 @@ class Objects:
 
     async def head(self, key: str) -> ObjectFacts | None:
         self.faults.ask("s3")
-        return ObjectFacts(len(self.data[key]), self._etag(key), {}) if key in self.data else None
+        return ObjectFacts(len(self.data[key]), self._etag(key), self.metadata[key]) if key in self.data else None
 
     async def copy(self, source: str, target: str) -> None:
         await self.put(target, (await self.get(source, 2**40))[0], content_type="")

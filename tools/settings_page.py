@@ -48,7 +48,8 @@ MEANINGS = {
     "JOBS_ENABLED": "Whether Indexed Jobs may be used; on by default where the store is Kubernetes.",
     "JOB_STORE": "Where jobs are kept: `kubernetes`, or `sqlite:` and a path.",
     "KUBECONFIG": "File that leads to a cluster from outside; without it the pod's service account is used.",
-    "LEASE_SECONDS": "After so long without a sign of life a pool worker's task is given to another; the same in all workers.",
+    "LEASE_SECONDS": "After so long without a sign of life a pool worker's task is given to another; the same in all programs. For so "
+    "long and 49 s after a job was stopped its outputs are not deleted, as a worker may still store some.",
     "LINK_SECONDS": "How long a download link is valid.",
     "LISTEN": "Address and port of the API.",
     "LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR.",

@@ -252,6 +252,26 @@ def test_suspend_resume_and_cancel_of_a_job(cluster: Cluster, running: Operator)
     assert not cluster.jobs("pause")
 
 
+def test_what_is_stored_while_kubectl_deletes_a_job_goes_with_it(cluster: Cluster, running: Operator, redis: str, s3: S3Settings) -> None:
+    output, objects = {"deletionPolicy": "Delete"}, S3Objects(s3)
+    cluster.create("pods", spec(20, itemsPerPod=10, output=output))
+    held = cluster.wait_for_pods("pods", 2)[0]
+    cluster.begin(held)
+    cluster.hold(held, True)
+    cluster.create("pooled", spec(1, execution="Pool", output=output))
+    wait_until(lambda: cluster.get("pooled").get("status", {}).get("state") == "Queued")
+    cluster.plane.kubectl("delete", "--wait=false", "-n", cluster.namespace, "ij/pods", "ij/pooled")
+    for name in ("pods", "pooled"):
+        asyncio.run(objects.put(f"outputs/{name}/0.jpg", b"late", content_type="image/jpeg"))
+    wait_until(lambda: not cluster.get("pooled"), 80)
+    assert cluster.get("pods"), "a pod of its Job is not gone"
+    assert asyncio.run(objects.head("outputs/pods/0.jpg"))
+    cluster.hold(held, False)
+    wait_until(lambda: not cluster.get("pods"))
+    assert not cluster.jobs("pods")
+    assert [asyncio.run(objects.head(f"outputs/{name}/0.jpg")) for name in ("pods", "pooled")] == [None, None]
+
+
 def test_items_that_would_overwrite_each_other_are_refused(cluster: Cluster, running: Operator) -> None:
     cluster.create("same", {"items": [{"name": "a.jpg", "key": "in/0.jpg"}, {"name": "a.png", "key": "in/1.jpg"}]})
     wait_until(lambda: "status" in cluster.get("same"))

@@ -19,7 +19,8 @@ from imagejobs_contract.spec import DeletionPolicy, Execution, Manifest, Output,
 from imagejobs_contract.status import ConditionType, Reason, State, Status
 from imagejobs_contract.statusbody import read_status, status_body
 from imagejobs_operator.observed import Child, Observed, Presence, Rules
-from imagejobs_operator.plan import STORE_SECONDS, plan
+from imagejobs_operator.plan import plan
+from imagejobs_operator.stragglers import longest
 from operator_fakes import Running
 from operator_world import START, World, outcome, spec
 
@@ -102,9 +103,9 @@ def test_6_a_deletion_ends_at_every_step(world: World, looks: int) -> None:
     world.objects.keep("outputs/job/photo-0.jpg", b"x")  # by a worker that does not know yet
     if KEY in world.store.jobs:
         assert again is not None
-        assert again.after_seconds == STORE_SECONDS
+        assert again.after_seconds == longest(world.rules)
         assert not world.queue.tasks
-        world.later(STORE_SECONDS)
+        world.later(longest(world.rules))
         world.look()
     assert KEY not in world.store.jobs
     assert not world.queue.tasks
@@ -146,7 +147,7 @@ def test_6_a_storage_that_stays_away_holds_no_deletion_up_for_ever(world: World)
     world.faults.away = {"s3"}
     world.look()
     assert KEY in world.store.jobs
-    world.later(3600)
+    world.later(3600 + longest(world.rules))
     world.look()
     assert KEY not in world.store.jobs
 

@@ -115,7 +115,7 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[App, Announcements]
 async def _wired(settings: Settings, callers: CallersFile | None, metrics: Metrics, traces: Traces) -> AsyncIterator[tuple[App, Announcements]]:
     redis = connect(settings.redis_url)
     board = measured(RedisBoard(redis), "redis", metrics, traces)
-    queue = measured(RedisTaskQueue(redis), "redis", metrics, traces)
+    queue = measured(RedisTaskQueue(redis, settings.lease_seconds), "redis", metrics, traces)
     objects = measured(S3Objects.from_settings(settings.s3), "s3", metrics, traces)
     namespaces = {settings.namespace, *(callers.namespaces if callers else ())}
     index = Index(settings.limits.max_listed_jobs)

@@ -67,6 +67,7 @@ class Settings:
     kubeconfig: str
     namespace: str
     redis_url: str
+    lease_seconds: float
     s3: S3Settings
     limits: Limits
     callers_file: str = ""
@@ -105,6 +106,7 @@ class Settings:
             kubeconfig=reader.text("KUBECONFIG", 1000, "") or "",
             namespace=reader.text("NAMESPACE", 63, "default", "[a-z0-9]([-a-z0-9]*[a-z0-9])?", "a namespace") or "",
             redis_url=settings.redis_url(reader),
+            lease_seconds=settings.lease_seconds(reader),
             s3=S3Settings.read(reader),
             limits=_limits(reader),
             callers_file=callers_file,

@@ -18,6 +18,7 @@ S3_UNSIGNED_PAYLOAD: {{ .Values.s3.unsignedPayload | quote }}
 REDIS_URL: {{ . | quote }}
 {{- end }}
 LOG_LEVEL: {{ .Values.logLevel }}
+LEASE_SECONDS: {{ .Values.pool.leaseSeconds | quote }}
 {{- with .Values.telemetry.otlpEndpoint }}
 OTEL_EXPORTER_OTLP_ENDPOINT: {{ . | quote }}
 OTEL_TRACES_SAMPLER: parentbased_traceidratio

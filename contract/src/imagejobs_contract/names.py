@@ -29,7 +29,7 @@ ANNOTATION_SOURCES = f"{GROUP}/sources"
 ANNOTATION_TITLE = f"{GROUP}/title"
 """What the caller calls the job, for people."""
 FINALIZER = f"{GROUP}/outputs"
-"""Only on jobs with `deletionPolicy: Delete`."""
+"""The job's deletion waits until its outputs are deleted: on all jobs with `deletionPolicy: Delete`, on others when that is asked for."""
 
 LOCAL_NAMESPACE = "default"
 MAX_NAME = 46

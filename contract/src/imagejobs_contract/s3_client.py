@@ -22,6 +22,9 @@ REQUEST_SECONDS = 30
 """32 MiB, the largest file, at 1.1 MB/s."""
 RETRIES = 3
 RETRY_SECONDS = 15
+LONGEST_BACKOFF_SECONDS = 3
+CALL_SECONDS = RETRY_SECONDS + LONGEST_BACKOFF_SECONDS + REQUEST_SECONDS
+"""A call that is one request has ended after so long, however often it was tried: the last try waits once more, and then takes its time."""
 IDLE_SECONDS = 10
 """How long a connection is kept: less than servers do, as a PUT with a condition is not sent again when the connection is found closed."""
 
@@ -49,7 +52,7 @@ def open_store(settings: S3Settings) -> S3Store:
         retry_config={
             "max_retries": RETRIES,
             "retry_timeout": timedelta(seconds=RETRY_SECONDS),
-            "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=3), "base": 2},
+            "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=LONGEST_BACKOFF_SECONDS), "base": 2},
         },
         **options,
     )

@@ -27,7 +27,13 @@ class State(StrEnum):
         """Tell whether nothing but `retryFailed` changes it any more."""
         return self in FINAL
 
+    @property
+    def stopped(self) -> bool:
+        """Tell whether the job may have ended before its images, so that its workers may still have some in hand."""
+        return self in STOPPED
 
+
+STOPPED = frozenset({State.FAILED, State.CANCELLED})
 FINAL = frozenset({State.SUCCEEDED, State.PARTIALLY_SUCCEEDED, State.FAILED, State.CANCELLED})
 
 

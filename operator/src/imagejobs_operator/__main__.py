@@ -93,7 +93,8 @@ def _listen(stop: asyncio.Event) -> None:
 
 def _rules(settings: Settings) -> Rules:
     return Rules(
-        since=utc_now(), pool=settings.pool, jobs=settings.jobs, window=settings.window, queue_seconds=settings.limits.queue_seconds,
+        since=utc_now(), pool=settings.pool, jobs=settings.jobs, window=settings.window, lease_seconds=settings.lease_seconds,
+        queue_seconds=settings.limits.queue_seconds,
         soon_seconds=settings.resync_seconds, callbacks=bool(settings.webhooks),
         # On one machine the pool is there as long as we are, and has no start to pay.
         jobs_from=limits.MAX_ITEMS + 1 if settings.sqlite else None,
@@ -127,7 +128,7 @@ def _changes(settings: Settings, parts: Parts, queue: WorkQueue, stop: asyncio.E
 async def _parts(settings: Settings, courier: Courier | None, processes: ProcessJobs | None) -> AsyncIterator[Parts]:
     redis = connect(settings.redis_url)
     objects = S3Objects(settings.s3)
-    board, tasks = RedisBoard(redis), RedisTaskQueue(redis)
+    board, tasks = RedisBoard(redis), RedisTaskQueue(redis, settings.lease_seconds)
     if settings.sqlite:
         from imagejobs_contract.stores.sqlite import SqliteStore
         from imagejobs_operator.bindings.remembered import RememberedStore

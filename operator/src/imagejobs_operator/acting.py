@@ -8,7 +8,7 @@ from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.names import FINALIZER
 from imagejobs_contract.origin import Origin
 from imagejobs_contract.traces import current
-from imagejobs_operator import actions, manifest, results
+from imagejobs_operator import actions, manifest, results, strays
 from imagejobs_operator.actions import Action
 from imagejobs_operator.memory import Remains
 from imagejobs_operator.parts import Jobs, Parts
@@ -122,5 +122,8 @@ async def _delete_outputs(parts: Parts, job: ImageJob, shards: int) -> None:
         await parts.objects.delete_prefix(f"{job.prefix}/")
         return
     # A prefix that somebody chose may hold more than this job's outputs.
-    async for keys in results.output_keys(parts.objects, job, shards):
-        await parts.objects.delete(keys)
+    told: set[int] = set()
+    async for outcomes in results.ended(parts.objects, job, shards):
+        told.update(each.index for each in outcomes if each.outputs and each.index < len(job.spec.items))
+        await parts.objects.delete(output.key for each in outcomes for output in each.outputs)
+    await parts.objects.delete(await strays.find(parts.objects, job, told))

@@ -97,6 +97,10 @@ class Memory:
         """Note what was announced of it."""
         self._change(key, announced=now, announced_counts=counts)
 
+    def withdrew(self, key: JobKey, now: datetime) -> None:
+        """Note that the tasks of a job that is being deleted are off the queue."""
+        self._change(key, withdrawn=self.past(key).withdrawn or now)
+
     def answered(self, key: JobKey, answer: Answer) -> None:
         """Note what came of a try to deliver its callback."""
         self._change(key, answer=answer)

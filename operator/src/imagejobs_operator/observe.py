@@ -29,7 +29,8 @@ async def observe(parts: Parts, job: ImageJob, past: Past, rules: Rules, now: da
         Unavailable: What the decision rests on cannot be read.
     """
     if job.deleting:
-        return Observed(child=await _child(parts, job, job.status.attempt) if FINALIZER in job.finalizers else Child(), past=past)
+        # Also the Job of an attempt that was begun and not written.
+        return Observed(child=await _child(parts, job, attempts.current(job)) if FINALIZER in job.finalizers else Child(), past=past)
     if job.status.state.final and not attempts.reopens(job):
         return Observed(past=past)
     runner, attempt = attempts.fixed_runner(job, rules), attempts.current(job)

@@ -13,6 +13,7 @@ from imagejobs_contract import limits
 from imagejobs_contract.counts import Counts
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.outcome import Outcome
+from imagejobs_contract.settings import LEASE_SECONDS
 from imagejobs_contract.status import Failure, Status
 from imagejobs_operator.callback import Answer
 
@@ -90,6 +91,7 @@ class Past:
         written: When it last wrote the status.
         announced: When it last announced counts, and which.
         deleting_since: When it first saw that the job is being deleted.
+        withdrawn: When it took the tasks of the job, which was being deleted, off the queue for the first time.
         answer: What came of the last try to deliver its callback.
         rests_until: Only events bring it back before.
         ends: Outcomes that workers told of with their wake-ups, of a small job in the pool.
@@ -102,6 +104,7 @@ class Past:
     announced: datetime | None = None
     announced_counts: Counts | None = None
     deleting_since: datetime | None = None
+    withdrawn: datetime | None = None
     answer: Answer | None = None
     rests_until: datetime | None = None
     ends: Mapping[int, Outcome] = field(default_factory=dict)
@@ -143,6 +146,7 @@ class Rules:
         jobs: Whether Jobs may be used.
         jobs_from: Images from which `execution: Auto` means a Job; None decides by who works in the pool, up to `POOL_ITEMS`.
         window: Most tasks of one job on the stream, so that a large job does not starve the others.
+        lease_seconds: So long a worker of the pool may hold its lease for its own without being told.
         queue_seconds: A job may wait so long for its first image.
         soon_seconds: What is due later than this is left to the resync.
         callbacks: Whether there is a secret to sign them with.
@@ -153,6 +157,7 @@ class Rules:
     jobs: bool = True
     jobs_from: int | None = None
     window: int = 200
+    lease_seconds: float = LEASE_SECONDS
     queue_seconds: float = limits.Limits().queue_seconds
     soon_seconds: float = 30.0
     callbacks: bool = True

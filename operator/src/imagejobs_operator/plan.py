@@ -11,16 +11,13 @@ from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.names import FINALIZER
 from imagejobs_contract.spec import DeletionPolicy
 from imagejobs_contract.status import Reason, State, final_state
-from imagejobs_operator import actions, attempts, conditions, deadlines, plan_callback, plan_job, plan_pool, tally, writing
+from imagejobs_operator import actions, attempts, conditions, deadlines, plan_callback, plan_job, plan_pool, stragglers, tally, writing
 from imagejobs_operator.actions import Action, Requeue
 from imagejobs_operator.attempts import Runner
 from imagejobs_operator.observed import Case, Observed, Presence, Results, Rules
 
 FINALIZER_SECONDS = 3600.0
-"""Outputs that cannot be deleted for so long no longer hold up the deletion of the job."""
-STORE_SECONDS = 30.0
-"""For so long after a job was stopped somebody may still store results: a worker of the pool until it learns that its lease is lost
-(`LEASE_SECONDS`), a pod within its grace (`GRACE_SECONDS`)."""
+"""Outputs that cannot be deleted for so long after nobody stores any more no longer hold up the deletion of the job."""
 TOO_LATE = {
     Reason.DEADLINE_EXCEEDED: "the job's deadline passed",
     Reason.QUEUE_DEADLINE_EXCEEDED: "the job waited too long for a worker",
@@ -30,7 +27,7 @@ TOO_LATE = {
 def plan(job: ImageJob, seen: Observed, now: datetime, rules: Rules) -> tuple[Action, ...]:
     """Return what to do about a job, in order; () when nothing is to be done."""
     if job.deleting:
-        return _deletion(job, seen, now)
+        return _deletion(job, seen, now, rules)
     if job.spec.output.deletion_policy is DeletionPolicy.DELETE and FINALIZER not in job.finalizers:
         return (actions.AddFinalizer(), Requeue(0.0))  # before there is anything to delete; the API's jobs come with it
     case = Case(job, attempts.opened(job, now, seen.past.met), seen, now, rules)
@@ -128,24 +125,15 @@ def _ended(case: Case) -> tuple[Action, ...]:
     return (*told, *wake)
 
 
-def _deletion(job: ImageJob, seen: Observed, now: datetime) -> tuple[Action, ...]:
+def _deletion(job: ImageJob, seen: Observed, now: datetime, rules: Rules) -> tuple[Action, ...]:
     if FINALIZER not in job.finalizers:
         return (actions.WithdrawTasks(),)
     since = seen.past.deleting_since
-    if since and (now - since).total_seconds() >= FINALIZER_SECONDS:
+    if since and (now - since).total_seconds() >= FINALIZER_SECONDS + stragglers.longest(rules):
         return (actions.Emit(Reason.STORAGE_UNAVAILABLE, "its outputs could not be deleted", warning=True), actions.RemoveFinalizer())
     ours = seen.child.presence is Presence.OURS and seen.child.deleting_since is None
-    stop = (actions.WithdrawTasks(), actions.DeleteJob(job.status.attempt)) if ours else (actions.WithdrawTasks(),)
-    deletes = job.spec.output.deletion_policy is DeletionPolicy.DELETE
-    if deletes and (left := _storing_seconds(job, since or now, now)) > 0:
+    stop = (actions.WithdrawTasks(), actions.DeleteJob(attempts.current(job))) if ours else (actions.WithdrawTasks(),)
+    if (left := stragglers.left(job, seen, now, rules)) > 0:
         return (*stop, Requeue(left))
-    outputs = (actions.DeleteOutputs(max(1, job.status.shards)),) if deletes else ()
-    return (*stop, *outputs, actions.DeleteFiles(), actions.Forget(), actions.RemoveFinalizer())
-
-
-def _storing_seconds(job: ImageJob, deleting_since: datetime, now: datetime) -> float:
-    """Return for how long results may still be stored of a job that is being deleted; 0 if all its images had ended."""
-    if job.status.state in (State.SUCCEEDED, State.PARTIALLY_SUCCEEDED):
-        return 0.0
-    stopped = job.status.completed or deleting_since
-    return STORE_SECONDS - (now - stopped).total_seconds()
+    outputs = actions.DeleteOutputs(max(1, job.status.shards or attempts.shards(job.spec)))
+    return (*stop, outputs, actions.DeleteFiles(), actions.Forget(), actions.RemoveFinalizer())

@@ -139,6 +139,8 @@ class Reconciler:
             self._memory.wrote(job.key, action.status, self._clock())
         elif isinstance(action, actions.Announce):
             self._memory.announced(job.key, action.change.counts, self._clock())
+        elif isinstance(action, actions.WithdrawTasks) and job.deleting:
+            self._memory.withdrew(job.key, self._clock())
         elif isinstance(action, actions.DeleteImageJob) or (isinstance(action, actions.RemoveFinalizer) and job.deleting):
             self._memory.drop(job.key)
 

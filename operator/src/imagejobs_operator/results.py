@@ -1,4 +1,4 @@
-"""Outcome lines in S3: read and summed up, completed where images have none, written for the pool, followed to the outputs they name.
+"""Outcome lines in S3: read and summed up, completed where images have none, written for the pool.
 
 One shard is held at a time per reader, at most some tens of megabytes.
 """
@@ -80,12 +80,11 @@ async def write(objects: ObjectStore, uid: str, outcomes: Sequence[Outcome]) -> 
     await _put(objects, uid, 0, outcomes, None)
 
 
-async def output_keys(objects: ObjectStore, job: ImageJob, shards: int) -> AsyncIterator[list[str]]:
-    """Yield the keys of a job's outputs, a shard at a time."""
-    yield [output.key for outcome in job.status.outcomes for output in outcome.outputs]
+async def ended(objects: ObjectStore, job: ImageJob, shards: int) -> AsyncIterator[Sequence[Outcome]]:
+    """Yield all outcomes that are written of a job, a shard at a time."""
+    yield job.status.outcomes
     for shard in range(shards):
-        lines = await _read(objects, job.uid, shard)
-        yield [output.key for outcome in lines.outcomes.values() for output in outcome.outputs]
+        yield list((await _read(objects, job.uid, shard)).outcomes.values())
 
 
 async def _slices(objects: ObjectStore, uid: str) -> list[Slice]:

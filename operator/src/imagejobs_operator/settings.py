@@ -8,7 +8,7 @@ from imagejobs_contract import traces
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.reach import Reach
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.settings import HOST_PORT_URL, S3Settings, listen_address, read_limits, redis_url
+from imagejobs_contract.settings import HOST_PORT_URL, S3Settings, lease_seconds, listen_address, read_limits, redis_url
 from imagejobs_contract.spec import Profile
 from imagejobs_contract.specbody import DNS_NAME
 from imagejobs_contract.webhooks import Secrets
@@ -30,6 +30,7 @@ class Settings:
         jobs: Whether Jobs may be used.
         shard_processes: How many shards run at once on this machine, as processes; 0 means that there are no Jobs without Kubernetes.
         window: Most tasks of one job on the pool's queue.
+        lease_seconds: Of the pool's workers, which renew their leases within it.
         health: Host and port for probes, or None.
         metrics: Host and port on which metrics are shown, or None.
         webhooks: What callbacks are signed with; without any none are sent.
@@ -48,6 +49,7 @@ class Settings:
     jobs: bool
     shard_processes: int
     window: int
+    lease_seconds: float
     concurrency: int
     resync_seconds: float
     worker_image: str
@@ -84,6 +86,7 @@ class Settings:
             jobs=jobs,
             shard_processes=processes,
             window=reader.integer("POOL_WINDOW", 1, 10_000, 200) or 200,
+            lease_seconds=lease_seconds(reader),
             concurrency=reader.integer("CONCURRENCY", 1, 256, 8) or 8,
             resync_seconds=reader.number("RESYNC_SECONDS", 0.1, 3600.0, 30.0),
             worker_image=image,
