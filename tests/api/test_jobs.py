@@ -260,6 +260,23 @@ def test_the_outputs_of_a_job_whose_policy_is_delete_are_left_to_the_operator(se
     assert service.keys(f"{layout.default_prefix(job.key.name)}/") != []
 
 
+@pytest.mark.parametrize("state", [State.CANCELLED, State.FAILED])
+def test_the_outputs_of_a_job_that_was_stopped_are_left_to_the_operator_which_waits_for_its_workers(service, state):
+    job = ended(service, state)
+    for _ in range(2):
+        assert service.http.delete(f"/api/jobs/{job.key.name}?outputs=true").status_code == 204
+        assert service.http.get(f"/api/jobs/{job.key.name}").json()["deleting"] is True
+    assert service.stand_in.job(job.key.name).finalizers == (names.FINALIZER,)
+    assert service.keys(f"{layout.default_prefix(job.key.name)}/") != []
+
+
+def test_a_stopped_job_whose_outputs_stay_is_forgotten_at_once(service):
+    job = ended(service, State.CANCELLED)
+    assert service.http.delete(f"/api/jobs/{job.key.name}").status_code == 204
+    assert service.http.get(f"/api/jobs/{job.key.name}").status_code == 404
+    assert service.keys(f"{layout.default_prefix(job.key.name)}/") != []
+
+
 def test_the_outputs_of_a_running_job_cannot_be_deleted_but_its_record_can(service):
     service.stand_in.most = 1
     identifier = batch(service, JPEG, JPEG, wait=False)

@@ -1,6 +1,7 @@
 """`/api/jobs/{id}`: tell of a job, let it wait or go on, cancel it, run its failed images again, forget it.
 
-What is to happen is written into the ImageJob, and the operator makes it happen. Only outputs that the ImageJob keeps are deleted here.
+What is to happen is written into the ImageJob, and the operator makes it happen. Outputs are deleted here only if all images of the job ended: of
+another a worker may still store some, which the operator waits for.
 """
 
 from dataclasses import replace
@@ -19,7 +20,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.ports import JobStore, ObjectStore
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.spec import DeletionPolicy, Spec
+from imagejobs_contract.spec import Spec
 from imagejobs_contract.status import State
 
 
@@ -77,7 +78,10 @@ class Jobs:
         await self._tell(req, resp, job)
 
     async def on_delete(self, req: Request, resp: Response, identifier: str) -> None:
-        """Forget the job, with `outputs=true` its outputs first: whoever is stopped half-way can ask again, as the record is still there."""
+        """Forget the job, with `outputs=true` its outputs first: whoever is stopped half-way can ask again, as the record is still there.
+
+        Of a job that was stopped the operator deletes the outputs, once nobody stores any more; the record is there until then.
+        """
         reader = paging.query_reader(req.params, ("outputs",))
         with_outputs = read_deletion(reader)
         reader.check()
@@ -85,7 +89,7 @@ class Jobs:
         if with_outputs and not _goes_with_outputs(job):
             if not states.job_state(job).final:
                 raise _conflict(job, "The job still runs and writes outputs: cancel it first.", retryable=True)
-            await self._delete_outputs(job)
+            await self._let_outputs_go(job)
         await self._store.delete(job.key, job.uid)
         resp.status = 204
 
@@ -107,6 +111,12 @@ class Jobs:
         resp.media = jobbody.details(job, await self._counts.of(job), self._links.base(req))
         resp.set_header("Cache-Control", "no-store")
 
+    async def _let_outputs_go(self, job: ImageJob) -> None:
+        if job.status.state.stopped and not job.deleting:
+            await self._store.add_finalizer(job, names.FINALIZER)
+        else:  # also of a job on whose deletion nobody can be made to wait any more
+            await self._delete_outputs(job)
+
     async def _delete_outputs(self, job: ImageJob) -> None:
         if job.spec.output.prefix is None:
             await self._objects.delete_prefix(f"{job.prefix}/")
@@ -124,7 +134,7 @@ def read_deletion(reader: Reader) -> bool:
 
 def _goes_with_outputs(job: ImageJob) -> bool:
     """Tell whether the operator deletes the outputs when the job is deleted."""
-    return job.spec.output.deletion_policy is DeletionPolicy.DELETE and names.FINALIZER in job.finalizers
+    return names.FINALIZER in job.finalizers
 
 
 def _check_suspend(job: ImageJob) -> None:

@@ -105,8 +105,8 @@ def _callback() -> Operation:
 
 
 def _delete() -> Operation:
-    meanings = {"outputs": "Deletes the outputs, too; the job must have ended."}
+    told = {"outputs": "Deletes the outputs, too; the job must have ended. Those of one that was cancelled or failed go a minute later."}
     return Operation(
         "delete", "/api/jobs/{id}", "deleteJob", TAG, "Forget a job", "A job that runs is stopped. Its uploads are deleted with it.",
-        {204: Answer("The record is gone.")}, (*_FOUND, Code.INVALID_OPTIONS), (JOB_ID, *query(jobs.read_deletion, meanings)),
+        {204: Answer("The record is gone, or goes with its outputs.")}, (*_FOUND, Code.INVALID_OPTIONS), (JOB_ID, *query(jobs.read_deletion, told)),
     )  # fmt: skip

@@ -1,0 +1,96 @@
+"""A job that is stopped while an image is in hand: whatever its worker stores last, nothing of what was to be deleted stays."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import httpx2
+import pytest
+from obstore.store import S3Store
+
+import localstack
+from image_site import ImageSite, image_site
+
+ENVIRON = {"ALLOWED_PRIVATE_SOURCES": "127.0.0.1/32", "OUTPUT_PREFIXES": "site/", "LEASE_SECONDS": "6"}
+GONE_SECONDS = 80.0
+"""A lease, a call to S3, and looks."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A job of one image, and how it goes.
+
+    Attributes:
+        cancelled: It is cancelled first, and then deleted with `outputs=true`; else it is deleted while it runs, as `kubectl delete` does.
+        prefix: Chosen for its outputs.
+    """
+
+    name: str
+    execution: str
+    cancelled: bool
+    prefix: str = ""
+
+
+WISHES = (
+    Wish("pool-cancelled", "Pool", cancelled=True), Wish("pool-deleted", "Pool", cancelled=False), Wish("pool-chosen", "Pool", True, "site/pool/"),
+    Wish("shard-cancelled", "Job", cancelled=True), Wish("shard-deleted", "Job", cancelled=False), Wish("shard-chosen", "Job", False, "site/shard/"),
+)  # fmt: skip
+
+
+@pytest.fixture
+def site() -> Iterator[ImageSite]:
+    with image_site() as site:
+        yield site
+
+
+@pytest.fixture
+def stack(tmp_path) -> Iterator[localstack.LocalStack]:
+    with localstack.running(tmp_path / "data", "--workers", "1", environ=ENVIRON) as running:
+        yield running
+
+
+def begun(url: str, site: ImageSite, wish: Wish) -> str:
+    """Make the job, and return its id when its image is in hand."""
+    path = f"/{wish.name}.jpg"
+    site.bodies[path] = localstack.photo(64, 48)
+    site.hold(path)
+    output = {} if wish.cancelled else {"deletion_policy": "Delete"}
+    output |= {"prefix": wish.prefix} if wish.prefix else {}
+    body = {"items": [{"url": site.url(path)}], "variants": [{"width": 16}], "output": output, "execution": wish.execution}
+    answer = httpx2.post(f"{url}/api/jobs", json=body, timeout=60)
+    assert answer.status_code == 202, answer.text
+    site.wait_for_requests(path)
+    return answer.json()["job_id"]
+
+
+def delete(client: localstack.Client, url: str, job: str, wish: Wish) -> None:
+    if wish.cancelled:
+        assert httpx2.post(f"{url}/api/jobs/{job}/cancel").status_code == 202
+        assert client.finished(job)["state"] == "Cancelled"
+    answer = httpx2.delete(f"{url}/api/jobs/{job}?outputs={str(wish.cancelled).lower()}", timeout=60)
+    assert answer.status_code == 204, answer.text
+
+
+def test_what_a_worker_stores_after_the_deletion_was_asked_for_goes_too(stack, site):
+    keys = json.loads((stack.data / "s3-credentials.json").read_text())
+    bucket = S3Store("imagejobs", endpoint=stack.fact("S3"), region="us-east-1", client_options={"allow_http": True}, **keys)
+    jobs, late = {}, set()
+
+    def objects() -> set[str]:
+        return {each["path"] for page in bucket.list() for each in page}
+
+    def states() -> set[int]:
+        return {httpx2.get(f"{stack.url}/api/jobs/{job}").status_code for job in jobs.values()}
+
+    with localstack.client(stack) as client:
+        for wish in WISHES:
+            jobs[wish.name] = job = begun(stack.url, site, wish)
+            delete(client, stack.url, job, wish)
+            site.release(f"/{wish.name}.jpg")
+            if wish.name != "shard-cancelled":  # that one's process is gone before the job is Cancelled
+                key = f"{wish.prefix or f'outputs/{job}/'}{wish.name}.jpg"
+                localstack.wait_until(lambda key=key: key in objects(), 10, lambda key=key: key)
+                late.add(key)
+    assert len(late) == 5
+    localstack.wait_until(lambda: states() == {404}, GONE_SECONDS)
+    assert objects() == set()
