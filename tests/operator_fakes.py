@@ -350,6 +350,9 @@ class Jobs:
             it.deleting_since = self.now()
         self.faults.after()
 
+    async def abandon(self, uid: str) -> None:
+        """Do nothing: `World.collect_garbage` does it."""
+
 
 class Events:
     """Keeps what was told."""

@@ -3,8 +3,10 @@
 import json
 
 import httpx2
+from obstore.store import S3Store
 
 import localstack
+from imagejobs_contract import layout
 
 
 def upload(url: str, data: bytes, name: str, content_type: str = "image/jpeg") -> str:
@@ -23,6 +25,18 @@ def make(url: str, body: dict) -> str:
 def codes(url: str, job: str) -> list[str | None]:
     lines = httpx2.get(f"{url}/api/jobs/{job}/results", headers={"Accept": "application/x-ndjson"}, timeout=60).text.splitlines()
     return [(json.loads(line)["error"] or {}).get("code") for line in lines]
+
+
+def shards(stack: localstack.LocalStack) -> list[int]:
+    """Return the processes that work on shards."""
+    return [pid for pid in localstack.descendants(stack.pid) if "imagejobs_worker shard" in localstack.command_line(pid)]
+
+
+def working_files(stack: localstack.LocalStack) -> set[str]:
+    """Return the keys of what belongs to jobs, but for uploads and outputs."""
+    keys = json.loads((stack.data / "s3-credentials.json").read_text())
+    bucket = S3Store("imagejobs", endpoint=stack.fact("S3"), region="us-east-1", client_options={"allow_http": True}, **keys)
+    return {each["path"] for page in bucket.list(layout.JOBS) for each in page}
 
 
 def test_more_images_than_an_imagejob_holds_are_all_done(stack, client):
@@ -58,12 +72,22 @@ def test_a_large_job_goes_on_after_everything_was_killed(tmp_path):
         job = make(stack.url, {"items": [{"key": key}] * 600, "items_per_pod": 100, "variants": [{"width": 16}]})
         with localstack.client(stack) as client:
             localstack.wait_until(lambda: client.progress(job)["done"] >= 50, 60)
-        shards = [pid for pid in localstack.descendants(stack.pid) if "imagejobs_worker shard" in localstack.command_line(pid)]
+        processes = shards(stack)
         stack.kill_supervisor()
-        localstack.wait_until(lambda: not localstack.alive(shards), 10, lambda: str(localstack.alive(shards)))
+        localstack.wait_until(lambda: not localstack.alive(processes), 10, lambda: str(localstack.alive(processes)))
         stack.start()
         with localstack.client(stack) as client:
             assert client.finished(job, 120).items() >= {"state": "Succeeded", "done": 600, "failed": 0}.items()
+
+
+def test_a_large_job_that_is_deleted_stops_its_processes_and_leaves_no_working_files(stack, client):
+    key = upload(stack.url, localstack.photo(64, 48), "small.jpg")
+    before = working_files(stack)
+    job = make(stack.url, {"items": [{"key": key}] * 5000, "items_per_pod": 5000, "variants": [{"width": 16}]})
+    localstack.wait_until(lambda: client.progress(job)["done"] > 0, 60)
+    assert httpx2.delete(f"{stack.url}/api/jobs/{job}").status_code == 204
+    localstack.wait_until(lambda: not shards(stack), 10)
+    assert working_files(stack) == before
 
 
 def test_a_large_job_that_is_cancelled_stops_its_processes(stack, client):
@@ -72,4 +96,4 @@ def test_a_large_job_that_is_cancelled_stops_its_processes(stack, client):
     localstack.wait_until(lambda: client.progress(job)["state"] == "Running", 60)
     httpx2.post(f"{stack.url}/api/jobs/{job}/cancel")
     assert client.finished(job)["state"] == "Cancelled"
-    assert not [pid for pid in localstack.descendants(stack.pid) if "imagejobs_worker shard" in localstack.command_line(pid)]
+    assert not shards(stack)

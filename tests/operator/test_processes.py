@@ -184,8 +184,9 @@ def test_a_suspended_job_has_no_process_and_goes_on_where_it_was(folder: Path) -
     assert set(begun(folder)) == {"0", "1", "2"}
 
 
+@pytest.mark.parametrize("end", ["delete", "abandon"])
 @pytest.mark.parametrize("deaf", [False, True])
-def test_a_deleted_job_is_gone_with_its_processes_also_with_one_that_does_not_listen(folder: Path, deaf: bool) -> None:
+def test_a_deleted_job_is_gone_with_its_processes_also_with_one_that_does_not_listen(folder: Path, deaf: bool, end: str) -> None:
     (folder / "hold").touch()
     if deaf:
         (folder / "deaf").touch()
@@ -195,7 +196,7 @@ def test_a_deleted_job_is_gone_with_its_processes_also_with_one_that_does_not_li
         await until(jobs, lambda child: child.active == 2)
         await asyncio.to_thread(eventually, lambda: len(begun(folder)) == 2)
         await asyncio.sleep(0.1)  # until both have said whether they listen
-        await jobs.delete(JOB, 1)
+        await (jobs.delete(JOB, 1) if end == "delete" else jobs.abandon(JOB.uid))
         assert await jobs.look(JOB, 1) == Child()
 
     run(folder, act)

@@ -182,6 +182,19 @@ def test_a_wait_that_is_long_is_not_given_up(lease: float) -> None:
     world.close()
 
 
+@pytest.mark.parametrize("execution", [Execution.POOL, Execution.JOB])
+def test_a_job_whose_deletion_waits_for_somebody_else_is_stopped_and_keeps_its_outputs(world: World, execution: Execution) -> None:
+    world.create(spec(20, execution=execution, items_per_pod=10))
+    world.look()
+    world.run(world.store.add_finalizer(world.job(), "example.com/theirs"))
+    world.store.user_delete(KEY)
+    world.objects.keep("outputs/job/photo-0.jpg", b"x")
+    world.look()
+    assert not world.queue.tasks
+    assert all(each.deleting_since for each in world.jobs.running.values())
+    assert "outputs/job/photo-0.jpg" in world.objects.data
+
+
 def test_outputs_of_a_job_that_keeps_them_go_when_the_api_asked_for_it(world: World) -> None:
     world.create(spec(2, execution=Execution.POOL))
     world.look()

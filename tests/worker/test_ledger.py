@@ -13,6 +13,11 @@ from worker_process import UID
 KEY = layout.results(UID, 0)
 
 
+@pytest.fixture(autouse=True)
+def _prepared(objects):
+    asyncio.run(objects.put(layout.spec(UID), b"{}", content_type="application/json"))
+
+
 def good(index, attempt=1):
     return Outcome(index, f"photo-{index}.jpg", attempt)
 
@@ -45,6 +50,18 @@ class LosesAnswers:
             self._unsent -= 1
             raise Unavailable
         return await self._objects.put(key, data, **options)
+
+
+def test_the_file_of_a_job_that_was_deleted_is_not_made(objects):
+    async def scenario():
+        ledger = await Ledger.open(objects, UID, 0, 1)
+        ledger.add([good(0)])
+        await objects.delete_prefix(layout.job(UID))
+        with pytest.raises(Disowned, match="the job's files are gone"):
+            await ledger.save()
+        assert await objects.head(KEY) is None
+
+    asyncio.run(scenario())
 
 
 def test_each_checkpoint_writes_all_outcomes_in_order(objects):

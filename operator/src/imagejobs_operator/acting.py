@@ -40,7 +40,9 @@ def _origin(job: ImageJob) -> Origin:
 
 
 async def clear_away(parts: Parts, remains: Remains) -> None:
-    """Remove what a vanished job left outside the store: its tasks, its progress, its files; never its outputs."""
+    """Remove what a vanished job left outside the store: its work, its progress, its files; never its outputs."""
+    if parts.jobs:
+        await parts.jobs.abandon(remains.uid)
     await parts.queue.withdraw(remains.uid)
     await parts.board.forget(remains.uid)
     await delete_files(parts, remains)

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from imagejobs_contract.counts import Counts
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.names import FINALIZER
 from imagejobs_operator import attempts
 from imagejobs_operator.attempts import Runner
 from imagejobs_operator.observed import Child, Observed, Past, Rules
@@ -30,7 +29,7 @@ async def observe(parts: Parts, job: ImageJob, past: Past, rules: Rules, now: da
     """
     if job.deleting:
         # Also the Job of an attempt that was begun and not written.
-        return Observed(child=await _child(parts, job, attempts.current(job)) if FINALIZER in job.finalizers else Child(), past=past)
+        return Observed(child=await _child(parts, job, attempts.current(job)), past=past)
     if job.status.state.final and not attempts.reopens(job):
         return Observed(past=past)
     runner, attempt = attempts.fixed_runner(job, rules), attempts.current(job)

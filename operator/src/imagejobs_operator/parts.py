@@ -33,6 +33,10 @@ class Jobs(Protocol):
         """Delete the Job if it is ours; it stays until its pods are gone."""
         ...
 
+    async def abandon(self, uid: str) -> None:
+        """Stop whatever still runs for an ImageJob that is gone, unless that goes with it by itself."""
+        ...
+
 
 class Events(Protocol):
     """Tells people what happened."""

@@ -126,13 +126,13 @@ def _ended(case: Case) -> tuple[Action, ...]:
 
 
 def _deletion(job: ImageJob, seen: Observed, now: datetime, rules: Rules) -> tuple[Action, ...]:
+    ours = seen.child.presence is Presence.OURS and seen.child.deleting_since is None
+    stop = (actions.WithdrawTasks(), actions.DeleteJob(attempts.current(job))) if ours else (actions.WithdrawTasks(),)
     if FINALIZER not in job.finalizers:
-        return (actions.WithdrawTasks(),)
+        return stop  # it waits for somebody else
     since = seen.past.deleting_since
     if since and (now - since).total_seconds() >= FINALIZER_SECONDS + stragglers.longest(rules):
         return (actions.Emit(Reason.STORAGE_UNAVAILABLE, "its outputs could not be deleted", warning=True), actions.RemoveFinalizer())
-    ours = seen.child.presence is Presence.OURS and seen.child.deleting_since is None
-    stop = (actions.WithdrawTasks(), actions.DeleteJob(attempts.current(job))) if ours else (actions.WithdrawTasks(),)
     if (left := stragglers.left(job, seen, now, rules)) > 0:
         return (*stop, Requeue(left))
     outputs = actions.DeleteOutputs(max(1, job.status.shards or attempts.shards(job.spec)))

@@ -1,7 +1,8 @@
 """The outcomes of a shard and their file `results/<shard>.jsonl`, which only the pod that holds its latest version may write.
 
 Each checkpoint writes the whole file over the version that was read or written last (If-Match). A version that is not ours means that another pod
-works on the shard: we stop. So two pods with one index leave one result, and one that was away for long overwrites nothing.
+works on the shard: we stop. So two pods with one index leave one result, and one that was away for long overwrites nothing. The first one is written
+only while the job's own files are there: those of a job that was deleted are gone for good.
 """
 
 import asyncio
@@ -24,13 +25,15 @@ class Ledger:
 
     Args:
         objects: Where the file lies.
-        key: Its key.
+        uid: Of the job.
+        shard: Which one.
         attempt: The job's attempt: failures of earlier ones are to be worked on again.
     """
 
-    def __init__(self, objects: ObjectStore, key: str, attempt: int) -> None:
+    def __init__(self, objects: ObjectStore, uid: str, shard: int, attempt: int) -> None:
         self._objects = objects
-        self._key = key
+        self._uid = uid
+        self._key = layout.results(uid, shard)
         self._attempt = attempt
         self._outcomes: dict[int, Outcome] = {}
         self._etag = ""
@@ -41,7 +44,7 @@ class Ledger:
     @classmethod
     async def open(cls, objects: ObjectStore, uid: str, shard: int, attempt: int) -> "Ledger":
         """Read what earlier pods wrote; lines that make no sense are left out."""
-        ledger = cls(objects, layout.results(uid, shard), attempt)
+        ledger = cls(objects, uid, shard, attempt)
         try:
             data, ledger._etag = await objects.get(ledger._key, MAX_BYTES)
         except NotFound:
@@ -66,7 +69,7 @@ class Ledger:
         """Write the file if anything was added.
 
         Raises:
-            Disowned: Another pod wrote it.
+            Disowned: Another pod wrote it, or the job was deleted.
             Unavailable: S3 does not answer; the next call writes all of it.
         """
         async with self._writing:
@@ -89,6 +92,8 @@ class Ledger:
             return (facts.etag if facts else "") == self._etag
 
     async def _write(self, data: bytes) -> None:
+        if not self._etag and await self._objects.head(layout.spec(self._uid)) is None:
+            raise Disowned("the job's files are gone")
         self._unanswered.add(_digest(data))
         try:
             self._etag = await self._put(data)

@@ -60,6 +60,9 @@ class KubernetesJobs:
         with suppress(NotFound):
             await calls.send(self._client, "DELETE", _path(job, attempt), body={"propagationPolicy": "Foreground"})
 
+    async def abandon(self, uid: str) -> None:
+        """Do nothing: a Job goes with its owner."""
+
     async def _patch(self, job: ImageJob, attempt: int, spec: Body) -> None:
         with suppress(NotFound):
             await calls.send(self._client, "PATCH", _path(job, attempt), body={"spec": spec}, content_type=calls.MERGE_PATCH)

@@ -130,16 +130,24 @@ class ProcessJobs:
 
     async def delete(self, job: ImageJob, attempt: int) -> None:
         """Stop the processes and forget the attempt."""
-        if run := self._runs.get((job.uid, attempt)):
-            run.deleting_since = run.deleting_since or self._clock()
-            await self._halt(run)
-            self._runs.pop((job.uid, attempt), None)
+        await self._end((job.uid, attempt))
+
+    async def abandon(self, uid: str) -> None:
+        """Stop the processes of an ImageJob that is gone, in all attempts."""
+        for place in [each for each in self._runs if each[0] == uid]:
+            await self._end(place)
 
     async def close(self) -> None:
         """Stop all processes."""
         for run in self._runs.values():
             run.suspended = True
         await asyncio.gather(*(self._halt(run) for run in self._runs.values()))
+
+    async def _end(self, place: Place) -> None:
+        if run := self._runs.get(place):
+            run.deleting_since = run.deleting_since or self._clock()
+            await self._halt(run)
+            self._runs.pop(place, None)
 
     def _start_lanes(self, run: _Run) -> None:
         if run.stopped:
