@@ -12,6 +12,7 @@ from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.guard import Guard
 from imagejobs_contract.reach import Reach
 from imagejobs_worker.download import Patience, download
+from imagejobs_worker.pace import Pace
 
 LOOPBACK = Reach(private=("127.0.0.1/32",))
 IMAGE = bytes(range(256)) * 400
@@ -119,6 +120,37 @@ def test_the_body_is_left_to_the_server_until_there_is_room_and_the_wait_is_not_
             return await download(guard, f"http://images.example:{site.port}/start", 200_000, Patience(0.4, 0.4), room), waited
 
     assert asyncio.run(scenario()) == (IMAGE, [True])
+
+
+def test_a_server_that_drips_is_given_up_early_and_had_no_place_meanwhile():
+    async def scenario():
+        places = []
+
+        async def place():
+            places.append(True)
+
+        patience = Patience(1.0, 20.0, Pace(1000, 0.3))
+        async with serving({"/image": [OK + LENGTH] + [b"x", 0.05] * 100}) as site:
+            with pytest.raises(ImageFailed, match="less than 1000 bytes per second") as caught:
+                await download(Guard(LOOPBACK, resolve=to_loopback), f"http://images.example:{site.port}/image", 200_000, patience, place)
+        return caught.value.code, places
+
+    assert asyncio.run(scenario()) == (Code.SOURCE_TIMEOUT, [])
+
+
+@pytest.mark.parametrize("size", [0, 9, 64 * 2**10, 500_000])
+def test_a_place_is_waited_for_once_whatever_the_size(size):
+    async def scenario():
+        places = []
+
+        async def place():
+            places.append(True)
+
+        async with serving({"/image": OK + f"Content-Length: {size}\r\n\r\n".encode() + bytes(size)}) as site:
+            url = f"http://images.example:{site.port}/image"
+            return await download(Guard(LOOPBACK, resolve=to_loopback), url, 10**6, Patience(1, 2), place), len(places)
+
+    assert asyncio.run(scenario()) == (bytes(size), 1)
 
 
 def test_the_request_names_the_host_and_refuses_compression():

@@ -50,20 +50,20 @@ def _parse_head(raw: bytes) -> Head:
     return Head(int(match[1]), headers)
 
 
-async def read_body(reader: asyncio.StreamReader, head: Head, max_bytes: int) -> bytes:
-    """Read the body as its headers frame it. A content coding is left to the caller.
+async def read_body(reader: asyncio.StreamReader, head: Head, max_bytes: int) -> AsyncIterator[bytes]:
+    """Yield the body, of at least a byte at a time, as its headers frame it. A content coding is left to the caller.
 
     Raises:
         ValueError: The framing is malformed.
         EOFError: The body is cut.
         TooLarge: It has more bytes.
     """
-    body = bytearray()
+    left = max_bytes
     async for piece in _pieces(reader, head, max_bytes):
-        body += piece
-        if len(body) > max_bytes:
+        left -= len(piece)
+        if left < 0:
             raise TooLarge
-    return bytes(body)
+        yield piece
 
 
 def _pieces(reader: asyncio.StreamReader, head: Head, max_bytes: int) -> AsyncIterator[bytes]:

@@ -44,6 +44,8 @@ class Limits:
     max_frames: int = 256
     max_side: int = MAX_SIDE
     max_file_bytes: int = 32 * 2**20
+    min_source_bytes_per_second: int = 1024
+    """A source whose image comes more slowly for 5 s is given up (`source_timeout`); a 20 kB picture takes all of its 20 s at that."""
     max_batch_files: int = 64
     max_batch_bytes: int = 256 * 2**20
     image_seconds: float = 30.0

@@ -7,6 +7,7 @@ at all, and each of that ends as one code.
 import asyncio
 import re
 import ssl
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import NoReturn
 from urllib.parse import urljoin
@@ -15,10 +16,15 @@ from imagejobs_contract.answer import Head, read_body, read_head
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, Refused, TooLarge
 from imagejobs_contract.guard import Guard
+from imagejobs_contract.limits import Limits
 from imagejobs_contract.target import Target, read_url
 from imagejobs_worker.fetch import Arrived, too_large
+from imagejobs_worker.pace import Pace
 
 MAX_REDIRECTS = 5
+UNHELD_BYTES = 64 * 2**10
+"""Of a body that are read before there is a place for it: asyncio buffers twice as many by itself, and a source that drips gets no further."""
+_PACE = Pace(Limits().min_source_bytes_per_second)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CODES = {
     401: Code.SOURCE_FORBIDDEN,
@@ -31,17 +37,19 @@ _CODES = {
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a source may take, in seconds: to connect, once per hop, and in all."""
+    """How long a source may take, in seconds: to connect, once per hop, and in all; and how slowly its image may come."""
 
     connect: float = 5.0
     total: float = 20.0
+    pace: Pace = _PACE
 
 
 async def download(guard: Guard, url: str, max_bytes: int, patience: Patience, arrived: Arrived) -> bytes:
     """Return what lies behind an http(s) URL.
 
     Args:
-        arrived: Waited for when the answer has come, before its body is read; the source is not blamed for how long that takes.
+        arrived: Waited for when the body has come, or so much of it as lies in the stream's buffer anyway (`UNHELD_BYTES`); the source is not
+            blamed for how long that takes.
 
     Raises:
         ImageFailed: source_forbidden, source_not_found, source_timeout, source_error or file_too_large.
@@ -95,10 +103,21 @@ async def _request(guard: Guard, target: Target, max_bytes: int, patience: Patie
         if head.status != 200:
             _refuse(head)
         _check_coding(head)
-        await arrived()
-        return await read_body(reader, head, max_bytes)
+        return await _body(patience.pace.held(read_body(reader, head, max_bytes)), arrived)
     finally:
         writer.transport.abort()
+
+
+async def _body(pieces: AsyncIterator[bytes], arrived: Arrived) -> bytes:
+    body, waited = bytearray(), False
+    async for piece in pieces:
+        body += piece
+        if len(body) >= UNHELD_BYTES and not waited:
+            await arrived()
+            waited = True
+    if not waited:
+        await arrived()
+    return bytes(body)
 
 
 def _request_head(target: Target) -> bytes:

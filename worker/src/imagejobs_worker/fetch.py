@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 Arrived = Callable[[], Awaitable[None]]
 Download = Callable[[str, int, Arrived], Awaitable[bytes]]
-"""URL, most bytes, what is waited for before the body is read -> body; raises ImageFailed."""
+"""URL, most bytes, what is waited for before more than the body's beginning is held -> body; raises ImageFailed."""
 SLOW_SECONDS = 1.0
-"""After so long without an answer a server of the web is slow, and others need not wait for it."""
+"""After so long without the beginning of its image a server of the web is slow, and others need not wait for it."""
 
 
 class Turn(Protocol):
@@ -58,7 +58,7 @@ class Fetch:
         """Return the bytes of an item's source.
 
         Args:
-            turn: Left to others while a server of the web is slow to answer; only with a place is anything of its answer held.
+            turn: Left to others while a server of the web is slow; only with a place is more than the beginning of its answer held.
 
         Raises:
             ImageFailed: source_..., file_too_large or storage_error.
@@ -99,11 +99,12 @@ def too_large(max_bytes: int) -> ImageFailed:
     return ImageFailed(f"The file is larger than {max_bytes} bytes.", code=Code.FILE_TOO_LARGE)
 
 
-def through_guard(reach: Reach) -> Download:
+def through_guard(reach: Reach, min_bytes_per_second: int) -> Download:
     """Return what reads URLs through the address guard. What that needs is imported with the first URL: 25 ms that images from S3 do not pay.
 
     Args:
         reach: How far they may lead.
+        min_bytes_per_second: How slowly an image may come.
     """
 
     @cache
@@ -114,7 +115,8 @@ def through_guard(reach: Reach) -> Download:
 
     async def read(url: str, max_bytes: int, arrived: Arrived) -> bytes:
         from imagejobs_worker.download import Patience, download
+        from imagejobs_worker.pace import Pace
 
-        return await download(guard(), url, max_bytes, Patience(), arrived)
+        return await download(guard(), url, max_bytes, Patience(pace=Pace(min_bytes_per_second)), arrived)
 
     return read

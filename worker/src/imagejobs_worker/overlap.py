@@ -8,7 +8,7 @@ AHEAD = 1
 BEHIND = 2
 """Images being stored and reported."""
 ASIDE = 32
-"""Images beside all these of which nothing came yet: slow servers of the web keep no place from others, up to this bound of open connections."""
+"""Images beside all these of which at most the beginning came: slow servers keep no place from others, up to this bound of open connections."""
 
 
 class Overlap:

@@ -120,7 +120,9 @@ def _shard_settings(environ: Mapping[str, str]) -> tuple[Settings, ShardKey]:
 
 
 def _work(settings: Settings, objects: S3Objects, doors: Sequence[Door], meter: Meter, traces: Traces) -> Work:
-    fetch = Fetch(objects, through_guard(settings.reach), settings.limits.max_file_bytes, settings.handoff)
+    limits = settings.limits
+    download = through_guard(settings.reach, limits.min_source_bytes_per_second)
+    fetch = Fetch(objects, download, limits.max_file_bytes, settings.handoff)
     return Work(fetch, Store(objects), doors, Retry(), meter, traces)
 
 

@@ -1,0 +1,45 @@
+"""How fast a source has to send its image: one whose bytes only drip is given up long before its whole time is over."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from imagejobs_contract.codes import Code
+from imagejobs_contract.errors import ImageFailed
+
+DRIP_SECONDS = 5.0
+"""For so long a source may be slower: as the time to connect, and a few lost packets (RFC 6298: 1, 2, 4 s)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """The least that a source sends.
+
+    Attributes:
+        bytes_per_second: On average over each span of `seconds`, as curl's `--speed-limit`.
+    """
+
+    bytes_per_second: int
+    seconds: float = DRIP_SECONDS
+
+    async def held(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Yield the pieces; only time that is spent waiting for them counts.
+
+        Raises:
+            ImageFailed: source_timeout; they come more slowly.
+        """
+        clock = asyncio.get_running_loop().time
+        seconds, due = self.seconds, self.seconds * self.bytes_per_second
+        while True:
+            began = clock()
+            try:
+                async with asyncio.timeout(seconds):
+                    piece = await anext(pieces, b"")
+            except TimeoutError as ex:
+                raise ImageFailed(f"the source sends less than {self.bytes_per_second} bytes per second", code=Code.SOURCE_TIMEOUT) from ex
+            if not piece:
+                return
+            seconds, due = seconds - (clock() - began), due - len(piece)
+            if due <= 0:
+                seconds, due = self.seconds, self.seconds * self.bytes_per_second
+            yield piece
