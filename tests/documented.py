@@ -13,7 +13,7 @@ from typing import Any
 SERVICE = "http://127.0.0.1:8080"
 """Where the pages say that the API is."""
 ID = r"[jk][0-9a-z]{19,}"
-FINAL = {"Succeeded", "PartiallySucceeded", "Failed", "Cancelled"}
+AT_REST = {"Succeeded", "PartiallySucceeded", "Failed", "Cancelled", "Suspended"}
 BUCKET_FILES = tuple(f"photos/spring/{name}.jpg" for name in ("bridge-2725x2225", "lake", "portrait"))
 """What the pages say lies in the bucket, where `photos/` was opened by SOURCE_PREFIXES."""
 PORTRAIT_BYTES = 86_276
@@ -148,14 +148,14 @@ class Service:
             subprocess.run(["curl", "-sS", "--fail", "-T", file["name"], *headers, file["url"]], cwd=self.folder, check=True, timeout=60)
 
     def _finish(self, printed: str) -> None:
-        """Wait for the job; one that no call of the page made is made here, of two photos and a text."""
+        """Wait for the job until it has ended, or waits itself; one that no call of the page made is made here, of two photos and a text."""
         if printed not in self.jobs:
             files = " ".join(f'-F "images[]=@{name}"' for name in FILES)
             self.jobs[printed] = json.loads(self._type(f"curl {files} -F width=400 {SERVICE}/api/batch")[1])["batch_job_id"]
         deadline = time.monotonic() + 90
         while True:
             status, answer = self._type(f"curl {SERVICE}/api/progress/{printed}")
-            if status == "404" or json.loads(answer).get("state") in FINAL:
+            if status == "404" or json.loads(answer).get("state") in AT_REST:
                 return
             assert time.monotonic() < deadline, answer
             time.sleep(0.2)
