@@ -8,15 +8,13 @@ from dataclasses import replace
 
 from falcon.asgi import Response
 
-from imagejobs_api import jobbody, links, outcomes, paging, states
+from imagejobs_api import conflicts, jobbody, links, outcomes, paging, states
 from imagejobs_api.connection import Request
-from imagejobs_api.errors import Problem
 from imagejobs_api.links import Links
 from imagejobs_api.lookup import find_job
 from imagejobs_api.outcomes import Outcomes
 from imagejobs_api.progress import LiveCounts
 from imagejobs_contract import names
-from imagejobs_contract.codes import Code
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.ports import JobStore, ObjectStore
 from imagejobs_contract.reader import Reader
@@ -51,8 +49,7 @@ class Jobs:
     async def on_post_cancel(self, req: Request, resp: Response, identifier: str) -> None:
         """Ask for the job's end: 202, 200 if it is cancelled already, 409 if it ended otherwise."""
         job = await self._find(req, resp, identifier)
-        if states.job_state(job).final and job.status.state != State.CANCELLED:
-            raise _conflict(job, f"The job has ended: it is {job.status.state}.")
+        conflicts.check_cancel(job)
         if job.status.state != State.CANCELLED:
             job = await self._store.change_spec(job.key, lambda spec: replace(spec, cancel=True))
             _accept(resp, links.progress(self._links.base(req), job.key.name))
@@ -61,7 +58,7 @@ class Jobs:
     async def on_post_retry(self, req: Request, resp: Response, identifier: str) -> None:
         """Ask for another attempt at the failed images: 202; 409 if the job still runs, was cancelled, or has no failed images."""
         job = await self._find(req, resp, identifier)
-        _check_retry(job)
+        conflicts.check_retry(job)
         # Not one more, but so many that one more attempt is due: asked for twice, it is still one.
         attempts = states.attempt(job.status)
         job = await self._store.change_spec(job.key, lambda spec: _retried(spec, attempts))
@@ -71,7 +68,8 @@ class Jobs:
     async def on_post_callback(self, req: Request, resp: Response, identifier: str) -> None:
         """Ask for the callback to be sent again under its id: 202; 409 if the job still runs or has none."""
         job = await self._find(req, resp, identifier)
-        sent = _check_callback(job)
+        conflicts.check_callback(job)
+        sent = job.status.callback.repeats if job.status.callback else 0
         # As for attempts: asked for twice before it is acted upon, it is still sent once.
         job = await self._store.change_spec(job.key, lambda spec: replace(spec, repeat_callback=max(spec.repeat_callback, sent + 1)))
         _accept(resp, links.job(self._links.base(req), job.key.name))
@@ -87,8 +85,7 @@ class Jobs:
         reader.check()
         job = await self._find(req, resp, identifier)
         if with_outputs and not _goes_with_outputs(job):
-            if not states.job_state(job).final:
-                raise _conflict(job, "The job still runs and writes outputs: cancel it first.", retryable=True)
+            conflicts.check_outputs(job)
             await self._let_outputs_go(job)
         await self._store.delete(job.key, job.uid)
         resp.status = 204
@@ -100,7 +97,7 @@ class Jobs:
 
     async def _set_suspend(self, req: Request, resp: Response, identifier: str, suspend: bool) -> None:
         job = await self._find(req, resp, identifier)
-        _check_suspend(job)
+        conflicts.check_suspend(job)
         acted = (job.status.state is State.SUSPENDED) is suspend
         if job.spec.suspend is not suspend or not acted:
             job = await self._store.change_spec(job.key, lambda spec: replace(spec, suspend=suspend))
@@ -137,37 +134,8 @@ def _goes_with_outputs(job: ImageJob) -> bool:
     return names.FINALIZER in job.finalizers
 
 
-def _check_suspend(job: ImageJob) -> None:
-    if states.job_state(job).final:
-        raise _conflict(job, f"The job has ended: it is {job.status.state}.")
-    if job.spec.cancel:
-        raise _conflict(job, "The job is being cancelled, which cannot be taken back.")
-
-
-def _check_retry(job: ImageJob) -> None:
-    if job.spec.cancel:
-        raise _conflict(job, "The job was cancelled, which cannot be taken back: send its images again.")
-    if not job.status.state.final:
-        raise _conflict(job, f"The job is {job.status.state}: it can be retried when it has ended.", retryable=True)
-    if job.status.counts.succeeded >= job.spec.total:
-        raise _conflict(job, "All images of the job have their results: there is nothing to retry.")
-
-
-def _check_callback(job: ImageJob) -> int:
-    """Return how often the callback was sent anew."""
-    if job.spec.callback_url is None:
-        raise _conflict(job, "The job has no callback.")
-    if not states.job_state(job).final:
-        raise _conflict(job, f"The job is {states.job_state(job)}: its callback is sent when it has ended.", retryable=True)
-    return job.status.callback.repeats if job.status.callback else 0
-
-
 def _retried(spec: Spec, attempts: int) -> Spec:
     return replace(spec, retry_failed=max(spec.retry_failed, attempts))
-
-
-def _conflict(job: ImageJob, message: str, *, retryable: bool = False) -> Problem:
-    return Problem(Code.CONFLICT, message, job_id=job.key.name, retryable=retryable, retry_after_seconds=1 if retryable else None)
 
 
 def _accept(resp: Response, location: str) -> None:
