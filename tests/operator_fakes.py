@@ -13,9 +13,10 @@ from imagejobs_contract.errors import AlreadyExists, Conflict, NotFound, TooLarg
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.ports import Change, ObjectFacts
+from imagejobs_contract.ports import Change
 from imagejobs_contract.status import Status
 from imagejobs_contract.statusbody import read_status, status_body
+from imagejobs_contract.storage import ObjectFacts
 from imagejobs_contract.tasks import Task
 from imagejobs_operator.actions import Emit
 from imagejobs_operator.observed import Child, End, Presence

@@ -15,8 +15,8 @@ from imagejobs_contract import objects as objects_module
 from imagejobs_contract import uploading
 from imagejobs_contract.errors import Conflict, Misconfigured, NotFound, TooLarge, Unavailable
 from imagejobs_contract.objects import S3Objects
-from imagejobs_contract.ports import ObjectFacts
 from imagejobs_contract.settings import S3Settings
+from imagejobs_contract.storage import ObjectFacts
 from imagejobs_contract.uploading import PART
 
 PNG = "image/png"

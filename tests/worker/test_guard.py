@@ -8,7 +8,7 @@ import pytest
 
 from imagejobs_contract.shards import Exit
 from imagejobs_worker.child import kernel, seccomp, trial
-from imagejobs_worker.child.cage import Mode
+from imagejobs_worker.child.terms import Mode
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="cages are made of what Linux has")
 caged = pytest.mark.skipif(sys.platform != "linux" or bool(trial.held(Mode.BEST).missing), reason="needs Landlock and seccomp")
@@ -21,7 +21,7 @@ sys.path.insert(0, "tests")
 import pictures
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.options import Variant
-from imagejobs_worker.child.cage import Mode
+from imagejobs_worker.child.terms import Mode
 from imagejobs_worker.child.door import Door
 
 async def main():

@@ -53,7 +53,8 @@ from imagejobs_api.uploadlinks import UploadLinks
 from imagejobs_api.waiting import Waiting
 from imagejobs_contract.guard import Guard
 from imagejobs_contract.options import Gravity
-from imagejobs_contract.ports import JobStore, LinkSigner, ObjectStore, PartUploads, ProgressBoard, TaskQueue
+from imagejobs_contract.ports import JobStore, ProgressBoard, TaskQueue
+from imagejobs_contract.storage import LinkSigner, ObjectStore, PartUploads
 from imagejobs_contract.traces import OFF, Traces
 
 Run = Callable[[], Coroutine[Any, Any, None]]

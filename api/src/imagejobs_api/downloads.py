@@ -13,8 +13,9 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Fault
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.outcome import Outcome, OutputFile
-from imagejobs_contract.ports import JobStore, ObjectStore
+from imagejobs_contract.ports import JobStore
 from imagejobs_contract.status import State
+from imagejobs_contract.storage import ObjectStore
 
 POINTERS = 100
 """Images of a batch that are named in the answer to a download of the whole."""

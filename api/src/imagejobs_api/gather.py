@@ -15,9 +15,9 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Fault, Invalid, NotFound
 from imagejobs_contract.items import Item
 from imagejobs_contract.manifests import item_lengths, item_lines
-from imagejobs_contract.ports import Listed, ObjectStore
 from imagejobs_contract.sources import may_read
 from imagejobs_contract.spec import Manifest, named
+from imagejobs_contract.storage import Listed, ObjectStore
 
 PIECE_LINES = 250
 """Written at once, in 5 ms: others wait for no more of a list than that in each turn of the loop, of which an answer takes a few."""

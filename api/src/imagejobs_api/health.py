@@ -11,7 +11,8 @@ from imagejobs_api.connection import Request
 from imagejobs_api.errors import Problem
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Fault, ImageJobsError, Unavailable
-from imagejobs_contract.ports import JobStore, ObjectStore, TaskQueue
+from imagejobs_contract.ports import JobStore, TaskQueue
+from imagejobs_contract.storage import ObjectStore
 
 CHECK_SECONDS = 1.0
 OK: Literal["ok"] = "ok"

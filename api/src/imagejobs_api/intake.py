@@ -21,8 +21,9 @@ from imagejobs_contract.guard import Guard
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.names import JobKey
-from imagejobs_contract.ports import JobStore, ObjectStore
+from imagejobs_contract.ports import JobStore
 from imagejobs_contract.spec import DeletionPolicy
+from imagejobs_contract.storage import ObjectStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from imagejobs_contract.guard import Guard
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.names import JobKey
-from imagejobs_contract.ports import ObjectStore
+from imagejobs_contract.storage import ObjectStore
 
 LIST_SECONDS = 240.0
 """Longest making of a list; a million keys take some tens of seconds."""

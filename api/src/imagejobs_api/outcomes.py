@@ -9,7 +9,7 @@ from imagejobs_contract import layout, limits
 from imagejobs_contract.errors import NotFound
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.ports import ObjectStore
+from imagejobs_contract.storage import ObjectStore
 
 MAX_SHARD_BYTES = 64 * 2**20
 """The lines of one shard, as the worker bounds them: 5,000 images of 16 variants at 300 bytes each are 24 MB."""

@@ -20,7 +20,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Conflict, NotFound
 from imagejobs_contract.fields import Count, Time, Url
 from imagejobs_contract.limits import Limits
-from imagejobs_contract.ports import LinkSigner, ObjectStore, PartUploads
+from imagejobs_contract.storage import LinkSigner, ObjectStore, PartUploads
 from imagejobs_contract.times import show_time
 
 MAX_BODY_BYTES = 2**20

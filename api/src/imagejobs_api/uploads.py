@@ -22,7 +22,7 @@ from imagejobs_api.shelf import Shelf
 from imagejobs_contract import layout, sniff
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, ImageJobsError
-from imagejobs_contract.ports import ObjectStore
+from imagejobs_contract.storage import ObjectStore
 
 MAX_OPTION_BYTES = 1024
 MAX_PART_HEADERS = 8192

@@ -12,8 +12,8 @@ from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
 from imagejobs_contract import boto
-from imagejobs_contract.ports import LinkSigner
 from imagejobs_contract.settings import S3Settings
+from imagejobs_contract.storage import LinkSigner
 from imagejobs_contract.times import utc_now
 
 MAX_SECONDS = 7 * 86_400
@@ -27,7 +27,7 @@ def signer(settings: S3Settings) -> LinkSigner:
 
 
 class KeySigner:
-    """Implements `ports.LinkSigner` for a key and an endpoint that are told, with the bucket in the path.
+    """Implements `storage.LinkSigner` for a key and an endpoint that are told, with the bucket in the path.
 
     The signature is version 4 in the query (docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html).
     """
@@ -40,16 +40,16 @@ class KeySigner:
         self._clock = clock
 
     def get_link(self, key: str, *, seconds: int, content_type: str, file_name: str) -> str:
-        """Return a link; see `ports.LinkSigner`."""
+        """Return a link; see `storage.LinkSigner`."""
         query = {"response-content-disposition": content_disposition(file_name), "response-content-type": content_type}
         return self._link("GET", key, seconds, query, {})
 
     def put_link(self, key: str, *, seconds: int, size: int, content_type: str) -> str:
-        """Return a link; see `ports.LinkSigner`. Size and type are signed headers."""
+        """Return a link; see `storage.LinkSigner`. Size and type are signed headers."""
         return self._link("PUT", key, seconds, {}, {"content-length": str(size), "content-type": content_type})
 
     def part_link(self, key: str, upload: str, number: int, *, seconds: int, size: int) -> str:
-        """Return a link; see `ports.LinkSigner`."""
+        """Return a link; see `storage.LinkSigner`."""
         return self._link("PUT", key, seconds, {"partNumber": str(number), "uploadId": upload}, {"content-length": str(size)})
 
     def _link(self, method: str, key: str, seconds: int, query: Mapping[str, str], headers: Mapping[str, str]) -> str:
@@ -75,7 +75,7 @@ class KeySigner:
 
 
 class BotoSigner:
-    """Implements `ports.LinkSigner` with boto3."""
+    """Implements `storage.LinkSigner` with boto3."""
 
     def __init__(self, settings: S3Settings) -> None:
         self._bucket = settings.bucket

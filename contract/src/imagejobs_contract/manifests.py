@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 
 from imagejobs_contract.errors import Fault, Invalid
 from imagejobs_contract.items import Item, item_body
-from imagejobs_contract.ports import ObjectStore
+from imagejobs_contract.storage import ObjectStore
 
 CONTENT_TYPE = "application/x-ndjson"
 CHUNK_BYTES = 2 * 2**20

@@ -11,9 +11,9 @@ from typing import Any
 import obstore
 
 from imagejobs_contract.errors import Conflict, Misconfigured, NotFound, TooLarge, Unavailable
-from imagejobs_contract.ports import Listed, ObjectFacts
 from imagejobs_contract.s3_client import open_store, translated
 from imagejobs_contract.settings import S3Settings
+from imagejobs_contract.storage import Listed, ObjectFacts
 from imagejobs_contract.uploading import put_parts
 
 CHECK_SECONDS = 5.0
@@ -24,7 +24,7 @@ _HEADERS = frozenset({"Content-Type", "Content-Disposition", "Content-Encoding",
 
 
 class S3Objects:
-    """Implements `ports.ObjectStore`."""
+    """Implements `storage.ObjectStore`."""
 
     def __init__(self, settings: S3Settings) -> None:
         """Nothing is sent before the first call."""

@@ -22,7 +22,7 @@ _PARTS = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall"})
 
 
 class BotoPartUploads:
-    """Implements `ports.PartUploads`."""
+    """Implements `storage.PartUploads`."""
 
     def __init__(self, settings: S3Settings) -> None:
         self._bucket = settings.bucket

@@ -10,9 +10,9 @@ from imagejobs_contract.errors import Fault, Invalid, NotFound
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.items import Item
 from imagejobs_contract.manifests import CONTENT_TYPE, item_lengths, item_lines
-from imagejobs_contract.ports import ObjectStore
 from imagejobs_contract.shards import Work, cut, offsets_json
 from imagejobs_contract.spec import Manifest
+from imagejobs_contract.storage import ObjectStore
 
 JSON = "application/x-ndjson"
 JSON = "application/json"

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.ports import JobStore, ObjectStore, ProgressBoard, TaskQueue
+from imagejobs_contract.ports import JobStore, ProgressBoard, TaskQueue
+from imagejobs_contract.storage import ObjectStore
 from imagejobs_operator.actions import Emit
 from imagejobs_operator.callback import Ticket
 from imagejobs_operator.observed import Child

@@ -14,9 +14,9 @@ from imagejobs_contract.errors import NotFound
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.manifests import CONTENT_TYPE, split_lines
 from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.ports import ObjectStore
 from imagejobs_contract.shards import Slice, read_offsets
 from imagejobs_contract.status import summarise
+from imagejobs_contract.storage import ObjectStore
 from imagejobs_operator.actions import FillMissing
 from imagejobs_operator.observed import Results
 from imagejobs_operator.tally import standing

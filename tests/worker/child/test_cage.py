@@ -10,7 +10,7 @@ import pytest
 import red_team
 import thrown_away
 from imagejobs_worker.child import cage, kernel, landlock, rlimits, seccomp, trial
-from imagejobs_worker.child.cage import Mode, Terms
+from imagejobs_worker.child.terms import Held, Mode, Terms
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="cages are made of what Linux has")
 GIB = 2**30
@@ -128,7 +128,7 @@ def test_the_trial_believes_only_what_it_sees(monkeypatch):
     """Some kernels take a ruleset or a filter and do nothing with it."""
     monkeypatch.setattr(landlock, "forbid_all", lambda: 7)
     monkeypatch.setattr(seccomp, "install", lambda: True)
-    assert trial.held(Mode.BEST) == trial.Held(0, False)
+    assert trial.held(Mode.BEST) == Held(0, False)
 
 
 def test_without_a_cage_nothing_is_tried(monkeypatch):

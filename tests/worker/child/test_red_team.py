@@ -13,8 +13,8 @@ from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.options import Variant
 from imagejobs_worker.child import trial
-from imagejobs_worker.child.cage import Mode
 from imagejobs_worker.child.door import Door
+from imagejobs_worker.child.terms import Mode
 
 SMALL = [Variant(width=20)]
 PHOTO = pictures.saved(pictures.photo(80, 60), "jpeg")

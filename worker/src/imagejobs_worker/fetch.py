@@ -13,8 +13,8 @@ from imagejobs_contract import handoff
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, NotFound, TooLarge, Unavailable
 from imagejobs_contract.items import Item
-from imagejobs_contract.ports import ObjectStore
 from imagejobs_contract.reach import Reach
+from imagejobs_contract.storage import ObjectStore
 
 if TYPE_CHECKING:
     from imagejobs_contract.guard import Guard

@@ -13,10 +13,10 @@ from imagejobs_contract.manifests import split_lines
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.origin import Origin
 from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.ports import ObjectStore
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.shards import Slice, Work, read_offsets
 from imagejobs_contract.sources import may_read
+from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.tasks import Task
 
 MAX_SPEC_BYTES = 2**20

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from imagejobs_contract import layout
 from imagejobs_contract.errors import Conflict, NotFound
 from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.ports import ObjectStore
+from imagejobs_contract.storage import ObjectStore
 from imagejobs_worker.store import Disowned
 
 CONTENT_TYPE = "application/x-ndjson"

@@ -20,6 +20,7 @@ from imagejobs_worker import guard
 from imagejobs_worker.child import skills
 from imagejobs_worker.child.door import Door
 from imagejobs_worker.child.spawn import Spawned
+from imagejobs_worker.child.terms import Mode
 from imagejobs_worker.fetch import Fetch, through_guard
 from imagejobs_worker.inputs import ShardKey
 from imagejobs_worker.meter import SILENT, Meter
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 PROGRAM = "worker"
 REPORT_SECONDS = 1.0
 """Between two reports of a shard's progress; what people see move."""
-FIRST_SKILLS = ("jpeg",)
-"""Of a shard's children; what else its images need is learned with the first that does. Pool workers meet everything and learn it at once."""
 
 
 def run(kind: str, environ: Mapping[str, str], spawned: Spawned) -> int:
@@ -49,15 +48,18 @@ def run(kind: str, environ: Mapping[str, str], spawned: Spawned) -> int:
         environ: Where settings are read from.
         spawned: The first child's zygote.
     """
-    if kind == "pool":
-        from imagejobs_contract import loops
+    try:
+        if kind == "pool":
+            from imagejobs_contract import loops
 
-        settings = read(environ, Settings.read)
+            settings = read(environ, Settings.read)
+            _prepare(settings)
+            return loops.run(run_pool(settings, spawned))
+        settings, key = _shard_settings(environ)
         _prepare(settings)
-        return loops.run(run_pool(settings, spawned))
-    settings, key = _shard_settings(environ)
-    _prepare(settings)
-    return asyncio.run(run_shard(settings, key, spawned))
+        return asyncio.run(run_shard(settings, key, spawned))
+    except guard.Uncaged:
+        return Exit.MISCONFIGURED
 
 
 async def run_pool(settings: Settings, spawned: Spawned) -> int:
@@ -74,7 +76,7 @@ async def run_pool(settings: Settings, spawned: Spawned) -> int:
     async with (
         _metered(settings) as meter, _told(settings, meter) as traces, _probed(settings, pulse), _doors(settings, meter, skills.FORMATS) as doors,
     ):  # fmt: skip
-        await _start(doors, spawned)
+        await _start(doors, spawned, settings.cage)
         work = _work(settings, S3Objects(settings.s3), doors, meter, traces)
         await Pool(queue, work, Overlap(settings.parallel), pool_settings, pulse).run(stop)
     await queue.close()
@@ -90,25 +92,19 @@ async def run_shard(settings: Settings, key: ShardKey, spawned: Spawned) -> int:
     stop.listen()
     objects = S3Objects(settings.s3)
     pace = SweepSettings(settings.checkpoint_seconds, REPORT_SECONDS, settings.grace_seconds)
-    async with _metered(settings) as meter, _told(settings, meter) as traces, _doors(settings, meter, FIRST_SKILLS) as doors:
+    async with _metered(settings) as meter, _told(settings, meter) as traces, _doors(settings, meter) as doors:
         work = _work(settings, objects, doors, meter, traces)
         shard = Shard(objects, work, Overlap(settings.parallel), _board_maker(settings), key, pace)
         facts: Facts = {"imagejobs.job_id": key.job.name, "imagejobs.shard": key.shard, "imagejobs.attempt": key.attempt}
         with traces.span("shard", facts, parent=key.origin.traceparent or None, kind=Kind.CONSUMER) as span:
-            end = await shard.run(stop, _start(doors, spawned))
+            end = await shard.run(stop, _start(doors, spawned, settings.cage))
             span.note({"imagejobs.exit": end.name})
         return end
 
 
 def _prepare(settings: Settings) -> None:
-    """Do what has to come before there are threads.
-
-    Raises:
-        SystemExit: Less of a cage is there than is required.
-    """
     logs.configure(PROGRAM, settings.log_level)
-    if not guard.stands(settings.cage):
-        raise SystemExit(Exit.MISCONFIGURED)
+    guard.close()
 
 
 def _shard_settings(environ: Mapping[str, str]) -> tuple[Settings, ShardKey]:
@@ -185,7 +181,8 @@ async def _probed(settings: Settings, pulse: "Pulse") -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _doors(settings: Settings, meter: Meter, taught: Collection[str]) -> AsyncIterator[list[Door]]:
+async def _doors(settings: Settings, meter: Meter, taught: Collection[str] = ()) -> AsyncIterator[list[Door]]:
+    """Run a door per image at a time. A pool worker meets everything and learns it at once, a shard with the first image that needs it."""
     doors = [
         Door(settings.limits, memory_bytes=settings.memory_bytes, cage=settings.cage, heic=settings.read_heic, taught=taught, meter=meter)
         for _ in range(settings.parallel)
@@ -196,5 +193,11 @@ async def _doors(settings: Settings, meter: Meter, taught: Collection[str]) -> A
         await asyncio.gather(*(door.close() for door in doors))
 
 
-async def _start(doors: Sequence[Door], spawned: Spawned) -> None:
+async def _start(doors: Sequence[Door], spawned: Spawned, cage: Mode) -> None:
+    """Start all doors, and see what one of their cages holds.
+
+    Raises:
+        Uncaged: Less than is required.
+    """
     await asyncio.gather(*(door.start(spawned if door is doors[0] else None) for door in doors))
+    guard.demand(cage, await doors[0].held())

@@ -12,7 +12,7 @@ from imagejobs_contract.reach import Reach
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.settings import S3Settings, handoff_folder, lease_seconds, listen_address, read_limits, redis_url
 from imagejobs_contract.shards import ENV_ATTEMPT, ENV_INDEX, ENV_NAME, ENV_NAMESPACE, ENV_UID
-from imagejobs_worker.child.cage import Mode
+from imagejobs_worker.child.terms import Mode
 from imagejobs_worker.inputs import ShardKey
 
 LEVELS = "DEBUG|INFO|WARNING|ERROR"

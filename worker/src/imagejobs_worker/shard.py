@@ -11,8 +11,8 @@ from typing import TypeVar
 
 from imagejobs_contract import logs
 from imagejobs_contract.errors import Misconfigured, Unavailable
-from imagejobs_contract.ports import ObjectStore
 from imagejobs_contract.shards import Exit
+from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.tasks import Task
 from imagejobs_worker.inputs import Inputs, ShardKey, Unreadable, read_inputs
 from imagejobs_worker.ledger import Ledger

@@ -16,7 +16,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Conflict, ImageFailed, ImageJobsError, Misconfigured, NotFound, Unavailable
 from imagejobs_contract.options import Format, Variant, variant_body
 from imagejobs_contract.outcome import OutputFile
-from imagejobs_contract.ports import ObjectFacts, ObjectStore
+from imagejobs_contract.storage import ObjectFacts, ObjectStore
 from imagejobs_contract.tasks import Task
 from imagejobs_worker.imaging.picture import Picture
 

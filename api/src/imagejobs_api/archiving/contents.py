@@ -15,7 +15,7 @@ from imagejobs_contract import names
 from imagejobs_contract.codes import Code, meaning
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.ports import Listed, ObjectStore
+from imagejobs_contract.storage import Listed, ObjectStore
 
 STRANGERS = 10_000
 """Objects of others under the prefix that are passed over, before the job's own are asked for one by one."""

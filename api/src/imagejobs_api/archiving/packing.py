@@ -14,7 +14,7 @@ from imagejobs_api.archiving.contents import Contents, File
 from imagejobs_api.archiving.readahead import ahead
 from imagejobs_api.archiving.zipformat import Member, Stamp
 from imagejobs_contract.errors import Conflict
-from imagejobs_contract.ports import ObjectStore
+from imagejobs_contract.storage import ObjectStore
 
 PIECE = 2 * 2**20
 """Bytes of one read. Larger files are read twice: first for the checksum, which stands before their bytes."""

@@ -8,39 +8,9 @@ import errno
 import os
 import signal
 import sys
-from dataclasses import dataclass
-from enum import StrEnum
 
 from imagejobs_worker.child import kernel, landlock, rlimits, seccomp
-
-UNCAGED = 77
-"""Exit code (EX_NOPERM) of a child that could not be caged as it was told to."""
-
-
-class Mode(StrEnum):
-    """How much of a cage there has to be."""
-
-    REQUIRED = "required"
-    """All of it, or no work at all."""
-    BEST = "best"
-    """What the kernel has."""
-    OFF = "off"
-    """Limits only, neither Landlock nor seccomp: for debuggers and profilers."""
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What a child lives under.
-
-    Attributes:
-        mode: Which layers there have to be.
-        memory_bytes: Address space that is left to it.
-        threads: Whether it may start threads, for the one codec that cannot do without.
-    """
-
-    mode: Mode
-    memory_bytes: int
-    threads: bool = False
+from imagejobs_worker.child.terms import Mode, Terms
 
 
 class Missing(Exception):

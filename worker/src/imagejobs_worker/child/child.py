@@ -12,6 +12,7 @@ from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.options import Variant
 from imagejobs_worker.child import cage, protocol
+from imagejobs_worker.child.terms import UNCAGED, Terms
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.picture import Rendering
 
@@ -24,7 +25,7 @@ _DESCRIPTORS = 1024
 _SPARE_CPU_SECONDS = 2
 
 
-def live(descriptor: int, zygote: int, terms: cage.Terms, render: Render) -> None:
+def live(descriptor: int, zygote: int, terms: Terms, render: Render) -> None:
     """Be the child; returns when the parent is done with it.
 
     Args:
@@ -41,7 +42,7 @@ def live(descriptor: int, zygote: int, terms: cage.Terms, render: Render) -> Non
     try:
         cage.enter(terms)
     except (cage.Missing, OSError):
-        os._exit(cage.UNCAGED)
+        os._exit(UNCAGED)
     _serve(peer, render)
     # Python would ask for the name of a socket that nobody closed, to warn of it, and the filter ends whoever asks.
     peer.detach()

@@ -16,10 +16,10 @@ from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.options import Variant
 from imagejobs_worker.child import protocol, skills
-from imagejobs_worker.child.cage import UNCAGED, Mode
 from imagejobs_worker.child.nursery import Child, Lost, Nursery
 from imagejobs_worker.child.protocol import Garbage
 from imagejobs_worker.child.spawn import Spawned
+from imagejobs_worker.child.terms import UNCAGED, Held, Mode
 from imagejobs_worker.child.verify import verify
 from imagejobs_worker.imaging.admission import admit
 from imagejobs_worker.imaging.picture import Rendering
@@ -87,6 +87,14 @@ class Door:
     async def start(self, spawned: Spawned | None = None) -> None:
         """Start the zygote, or take one that was spawned, and return before it is ready; the first image waits for it."""
         self._nursery.start(spawned)
+
+    async def held(self) -> Held:
+        """Return what was seen to hold of the cage; nothing, if the zygote ended before it could say so."""
+        try:
+            return await self._nursery.held()
+        except Lost as ex:
+            _log.warning("zygote lost", extra={"reason": str(ex)})
+            return Held()
 
     async def close(self) -> None:
         """End the child and the zygote."""

@@ -2,18 +2,20 @@
 
 import asyncio
 import os
+import signal
 import socket
-import subprocess
+import struct
 import time
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from imagejobs_worker.child import orders, skills, spawn
-from imagejobs_worker.child.cage import Mode
 from imagejobs_worker.child.orders import Kind, Order
 from imagejobs_worker.child.spawn import Spawned
+from imagejobs_worker.child.terms import Held, Mode
 
 _SEND_BYTES = 2**20
 """What the kernel may hold of an image on its way to the child, if its own limit allows as much: fewer turns between the two, 2 % of T1."""
@@ -22,6 +24,7 @@ _FORK_SECONDS = 60.0
 _REAP_SECONDS = 5.0
 _END_SECONDS = 2.0
 _POLL_SECONDS = 0.001
+T = TypeVar("T")
 
 
 class Lost(Exception):
@@ -57,21 +60,23 @@ class Nursery:
     """One zygote and one child of it; and one more that stands ready, from the second on: who lost a child may lose the next."""
 
     def __init__(self, memory_bytes: int, cage: Mode, heic: bool, render: str, taught: Collection[str]) -> None:
-        self._taught = frozenset(taught)
-        self._settings = {"memory_bytes": memory_bytes, "cage": cage, "heic": heic, "render": render, "skills": sorted(taught)}
+        self._taught = frozenset(taught) | skills.FIRST
+        self._settings = {"memory_bytes": memory_bytes, "cage": cage, "heic": heic, "render": render, "skills": sorted(self._taught)}
         self.knows = self._taught
-        self._process: subprocess.Popen[bytes] | None = None
+        self._pid: int | None = None
         self._control: socket.socket | None = None
         self._turn = asyncio.Lock()
+        self._held: Held | None = None
         self._births = 0
         self._spare: asyncio.Task[Child] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
 
     def start(self, spawned: Spawned | None = None) -> None:
         """Start the zygote, or take one that was spawned before, and tell it what to be; it warms up by itself."""
-        self._process, self._control = spawned or spawn.spawn()
+        self._pid, self._control = spawned or spawn.spawn()
         with suppress(OSError):  # it has ended; the first order will tell
             self._control.send(orders.opening(self._settings))
+        self._held = None
         self._births = 0
         self.knows = self._taught
 
@@ -81,9 +86,17 @@ class Nursery:
         if self._retiring:
             await asyncio.wait(self._retiring)
         self._hang_up()
-        process, self._process = self._process, None
-        if process:
-            await _ended(process)
+        pid, self._pid = self._pid, None
+        if pid:
+            await _ended(pid)
+
+    async def held(self) -> Held:
+        """Return what the zygote saw to hold of the cage, once it is warm.
+
+        Raises:
+            Lost: It has ended or does not answer.
+        """
+        return await self._answered(self._read_held, _FORK_SECONDS)
 
     async def child(self) -> Child:
         """Return a new child; the one before must have been taken back.
@@ -175,10 +188,13 @@ class Nursery:
             spare.result().socket.close()
 
     async def _ask(self, order: Order, seconds: float, descriptor: socket.socket | None = None) -> int:
+        return await self._answered(lambda: self._order(order, descriptor), seconds)
+
+    async def _answered(self, speak: Callable[[], Awaitable[T]], seconds: float) -> T:
         async with self._turn:
             try:
                 async with asyncio.timeout(seconds):
-                    return await self._order(order, descriptor)
+                    return await speak()
             except (OSError, TimeoutError) as ex:
                 self._hang_up()
                 raise Lost(f"the zygote does not answer: {ex!r}") from ex
@@ -188,14 +204,27 @@ class Nursery:
                 raise
 
     async def _order(self, order: Order, descriptor: socket.socket | None) -> int:
+        await self._read_held()
+        # 12 bytes into an idle socket: this cannot block.
+        socket.send_fds(self._running(), [orders.ORDER.pack(*order)], [descriptor.fileno()] if descriptor else [])
+        return int((await self._read(orders.ANSWER))[0])
+
+    async def _read_held(self) -> Held:
+        """Read what the zygote says before it is asked anything."""
+        if self._held is None:
+            self._held = Held(*await self._read(orders.HELD))
+        return self._held
+
+    async def _read(self, form: struct.Struct) -> tuple[Any, ...]:
+        data = await asyncio.get_running_loop().sock_recv(self._running(), form.size)
+        if len(data) != form.size:
+            raise ConnectionError("it has ended")
+        return form.unpack(data)
+
+    def _running(self) -> socket.socket:
         if self._control is None:
             raise ConnectionError("it is not running")
-        # 12 bytes into an idle socket: this cannot block.
-        socket.send_fds(self._control, [orders.ORDER.pack(*order)], [descriptor.fileno()] if descriptor else [])
-        data = await asyncio.get_running_loop().sock_recv(self._control, orders.ANSWER.size)
-        if len(data) != orders.ANSWER.size:
-            raise ConnectionError("it has ended")
-        return int(orders.ANSWER.unpack(data)[0])
+        return self._control
 
     def _hang_up(self) -> None:
         """Close the zygote's socket, upon which it kills its child and ends."""
@@ -204,9 +233,15 @@ class Nursery:
         self._control = None
 
 
-async def _ended(process: subprocess.Popen[bytes]) -> None:
+async def _ended(pid: int) -> None:
+    """See a process dead: it may take its time, but not long."""
     until = time.monotonic() + _END_SECONDS
-    while process.poll() is None and time.monotonic() < until:  # noqa: ASYNC110 - a process sets no event
+    while not (dead := _reaped(pid, os.WNOHANG)) and time.monotonic() < until:  # noqa: ASYNC110 - a process sets no event
         await asyncio.sleep(_POLL_SECONDS)
-    process.kill()
-    process.wait()
+    if not dead:
+        os.kill(pid, signal.SIGKILL)
+        _reaped(pid, 0)
+
+
+def _reaped(pid: int, options: int) -> bool:
+    return bool(os.waitpid(pid, options)[0])

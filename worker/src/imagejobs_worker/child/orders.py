@@ -1,4 +1,4 @@
-"""What the parent says to the zygote over one socket: first what it is to be, then an order of fixed size, an answer, and so on.
+"""What the parent and the zygote say over one socket: what it is to be, what its cage holds, then an order of fixed size, an answer, and so on.
 
 It has two children at most.
 """
@@ -32,6 +32,8 @@ class Order(NamedTuple):
 
 ORDER = struct.Struct("!iii")
 ANSWER = struct.Struct("!i")
+HELD = struct.Struct("!B?")
+"""The fields of `terms.Held`."""
 _LENGTH = struct.Struct("!I")
 
 

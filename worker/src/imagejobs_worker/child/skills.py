@@ -10,6 +10,8 @@ from imagejobs_contract.options import Variant, looks_for_faces
 from imagejobs_worker.imaging import results
 
 FORMATS = ("jpeg", "png", "gif", "webp", "avif", "tiff", "bmp")
+FIRST = frozenset({"jpeg"})
+"""Most images need it: it is learned while the worker still loads itself, whatever else is wanted."""
 FACES = "faces"
 LARGE_PNGS = "large pngs"
 """A faster decoder for plain ones (`imaging.plain_png`). Nothing fails without it, and it is not loaded for a few files."""

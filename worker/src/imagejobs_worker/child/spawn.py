@@ -5,9 +5,7 @@ It says nothing yet: what the zygote is to be comes over the control socket, onc
 
 import os
 import socket
-import subprocess
 import sys
-from typing import NamedTuple
 
 _START = """
 import gc, os; gc.disable()
@@ -20,11 +18,8 @@ _ENVIRONMENT = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1", "OPENBLAS_NUM_THREAD
 detector from starting threads, with which no process should fork: numpy's one a core, and onnxruntime's that would report what it does."""
 
 
-class Spawned(NamedTuple):
-    """A process that is about to be a zygote, and our end of its control socket."""
-
-    process: subprocess.Popen[bytes]
-    control: socket.socket
+Spawned = tuple[int, socket.socket]
+"""A process that is about to be a zygote, and our end of its control socket."""
 
 
 def spawn() -> Spawned:
@@ -33,6 +28,8 @@ def spawn() -> Spawned:
     with its:
         path = os.pathsep.join(each for each in sys.path if each)
         command = [sys.executable, "-I", "-S", "-c", _START, path]
-        process = subprocess.Popen(command, stdin=its.fileno(), stdout=subprocess.DEVNULL, env=_ENVIRONMENT, start_new_session=True)
+        files = [(os.POSIX_SPAWN_DUP2, its.fileno(), 0), (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+        # Not by `subprocess`, which takes 6 ms to load.
+        pid = os.posix_spawn(sys.executable, command, _ENVIRONMENT, file_actions=files, setsid=True)
     ours.setblocking(False)
-    return Spawned(process, ours)
+    return pid, ours

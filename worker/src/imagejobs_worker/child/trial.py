@@ -4,32 +4,13 @@ import errno
 import os
 import signal
 import sys
-from dataclasses import dataclass
 
 from imagejobs_worker.child import kernel, landlock, seccomp
-from imagejobs_worker.child.cage import Mode
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What was seen to hold.
-
-    Attributes:
-        landlock: Its version, 0 if a file could be opened in spite of it.
-        seccomp: A forbidden call ended the process.
-    """
-
-    landlock: int = 0
-    seccomp: bool = False
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """Return the names of the layers that do not hold."""
-        return tuple(name for name in ("landlock", "seccomp") if not getattr(self, name))
+from imagejobs_worker.child.terms import Held, Mode
 
 
 def held(mode: Mode) -> Held:
-    """Fork once, cage the fork, and watch it try to get out. Call it before there are threads: milliseconds."""
+    """Fork once, cage the fork, and watch it try to get out: 3 ms, in a process without threads."""
     if mode is Mode.OFF or sys.platform != "linux":
         return Held()
     reader, writer = os.pipe()

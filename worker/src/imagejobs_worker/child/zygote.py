@@ -15,9 +15,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any, cast
 
-from imagejobs_worker.child import child, kernel, orders, skills, warm
-from imagejobs_worker.child.cage import Mode, Terms
+from imagejobs_worker.child import child, kernel, orders, skills, trial, warm
 from imagejobs_worker.child.orders import Kind, Order
+from imagejobs_worker.child.terms import Mode, Terms
 from imagejobs_worker.imaging import heic, pipeline
 
 CONTROL = 0
@@ -36,24 +36,27 @@ def main() -> None:
         # A child that could write here would own its successors.
         kernel.close_to_peers()
     control = socket.socket(fileno=CONTROL)
+    known = _learned(skills.FIRST)
     if settings := orders.read_opening(control):
-        _serve(control, settings)
+        control.sendall(orders.HELD.pack(*trial.held(Mode(settings["cage"]))))
+        _serve(control, settings, known)
 
 
-def _serve(control: socket.socket, settings: dict[str, Any]) -> None:
+def _serve(control: socket.socket, settings: dict[str, Any], known: frozenset[str]) -> None:
     """Learn what it is to know, then fork and wait.
 
     Args:
         control: The parent's orders.
         settings: `memory_bytes` and `cage` (its mode) of a child, whether it reads `heic`, the `skills` to begin with, and `render`:
             `module:function` in place of the pipeline, by which tests play broken decoders.
+        known: What it has learned already.
     """
     render = _named(settings["render"]) if settings["render"] else pipeline.render
     if settings["heic"]:
         heic.learn()
         warm.thread()
     terms = Terms(Mode(settings["cage"]), settings["memory_bytes"], threads=settings["heic"])
-    known = _learned(settings["skills"])
+    known |= _learned(frozenset(settings["skills"]) - known)
     gc.enable()
     children: set[int] = set()
     while order := _next_order(control):

@@ -1,0 +1,131 @@
+"""What the programs need of the object store, as protocols; on S3 they are `objects.py`, `links.py` and `partuploads.py`.
+
+Every call is bounded in time by its adapter and raises only errors of `errors.py`: `Unavailable` when a repeat may help.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectFacts:
+    """What S3 tells about an object without its bytes."""
+
+    size: int
+    etag: str
+    metadata: Mapping[str, str]
+
+
+class Listed(NamedTuple):
+    """An object as a listing tells of it; a million of them are looked at."""
+
+    key: str
+    size: int
+    etag: str
+
+
+class ObjectStore(Protocol):
+    """S3, over the endpoint for I/O."""
+
+    async def put(
+        self, key: str, data: bytes, *, content_type: str, cache_control: str | None = None,
+        metadata: Mapping[str, str] | None = None, only_if: str | None = None,
+    ) -> str:  # fmt: skip
+        """Store an object and return its ETag.
+
+        Args:
+            only_if: None overwrites; "" stores only if there is none; an ETag stores only over that version.
+
+        Raises:
+            Conflict: `only_if` did not hold.
+        """
+        ...
+
+    async def put_stream(self, key: str, chunks: AsyncIterator[bytes]) -> int:
+        """Store what the iterator yields, never held whole; return the size. If it raises, nothing is stored."""
+        ...
+
+    async def get(self, key: str, max_bytes: int) -> tuple[bytes, str]:
+        """Return an object and its ETag.
+
+        Raises:
+            NotFound: There is none.
+            TooLarge: It has more bytes; none were read.
+        """
+        ...
+
+    async def get_range(self, key: str, start: int, end: int, *, only_if: str | None = None) -> bytes:
+        """Return bytes start to end, the end excluded.
+
+        Args:
+            only_if: An ETag reads only that version.
+
+        Raises:
+            NotFound: There is no object, or it ends before the start.
+            Conflict: `only_if` did not hold.
+        """
+        ...
+
+    async def head(self, key: str) -> ObjectFacts | None:
+        """Return facts of an object, or None."""
+        ...
+
+    async def copy(self, source: str, target: str) -> None:
+        """Copy an object inside the bucket."""
+        ...
+
+    async def delete(self, keys: Iterable[str]) -> None:
+        """Delete objects; those that are gone count as deleted."""
+        ...
+
+    def list(self, prefix: str) -> AsyncGenerator[Sequence[Listed], None]:
+        """Yield what lies under a prefix that ends with a slash, in S3's order, a page at a time."""
+        ...
+
+    async def delete_prefix(self, prefix: str) -> None:
+        """Delete everything under a prefix that ends with a slash."""
+        ...
+
+    async def check(self) -> None:
+        """Raise `Unavailable` or `Misconfigured` unless the bucket can be read."""
+        ...
+
+
+class LinkSigner(Protocol):
+    """Presigned links for the public endpoint."""
+
+    def get_link(self, key: str, *, seconds: int, content_type: str, file_name: str) -> str:
+        """Return a link that anybody can GET for a time, with that type and file name."""
+        ...
+
+    def put_link(self, key: str, *, seconds: int, size: int, content_type: str) -> str:
+        """Return a link by which anybody can PUT an object for a time, of that size in bytes and that type only."""
+        ...
+
+    def part_link(self, key: str, upload: str, number: int, *, seconds: int, size: int) -> str:
+        """Return a link by which anybody can PUT a part of an upload for a time, of that size in bytes only."""
+        ...
+
+
+class PartUploads(Protocol):
+    """Objects that clients send to S3 in parts."""
+
+    async def begin(self, key: str, content_type: str) -> str:
+        """Return the id of a new upload; its parts cost storage until it is completed, aborted, or ended by the bucket's lifecycle rule."""
+        ...
+
+    async def complete(self, key: str, upload: str, parts: int) -> None:
+        """Make the object of its parts.
+
+        Raises:
+            NotFound: There is no such upload.
+            Conflict: Not all parts are there.
+        """
+        ...
+
+    async def abort(self, key: str, upload: str) -> None:
+        """Drop an upload and its parts; nothing happens if there is none."""
+        ...
