@@ -8,10 +8,9 @@ import pytest
 
 from imagejobs_contract.shards import Exit
 from imagejobs_worker.child import kernel, seccomp, trial
-from imagejobs_worker.child.terms import Mode
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="cages are made of what Linux has")
-caged = pytest.mark.skipif(sys.platform != "linux" or bool(trial.held(Mode.BEST).missing), reason="needs Landlock and seccomp")
+caged = pytest.mark.skipif(sys.platform != "linux" or bool(trial.held().missing), reason="needs Landlock and seccomp")
 LANDLOCK_CALL = 444
 NOT_THERE = 0x00050000 | 38
 """SECCOMP_RET_ERRNO with ENOSYS."""

@@ -4,9 +4,10 @@ import pytest
 
 from imagejobs_contract import layout
 from imagejobs_contract.codes import Code
-from imagejobs_contract.items import Item
+from imagejobs_contract.items import Item, read_line
 from imagejobs_contract.shards import Slice, Work, cut, offsets_json
-from imagejobs_worker.inputs import ShardKey, Unreadable, read_inputs, read_line
+from imagejobs_worker.inputs import Unreadable, read_inputs
+from imagejobs_worker.shardkey import ShardKey
 from worker_process import JOB, SMALL, UID
 
 SPEC = Work(SMALL, "outputs/holiday", 3, 5, "max-age=60").to_json()

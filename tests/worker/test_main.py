@@ -39,5 +39,5 @@ def test_the_zygote_is_started_before_anything_is_loaded_that_it_could_load_besi
 
 def test_a_zygote_that_is_never_told_what_to_be_ends_with_its_parent():
     pid, control = spawn.spawn()
-    control.close()
+    os.close(control)
     assert os.waitpid(pid, 0)[1] == 0

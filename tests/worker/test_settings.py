@@ -3,8 +3,8 @@ import pytest
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.reach import Reach
 from imagejobs_contract.settings import read
-from imagejobs_worker.inputs import ShardKey
-from imagejobs_worker.settings import Settings, read_shard
+from imagejobs_worker.settings import Settings
+from imagejobs_worker.shardkey import ShardKey
 
 SHARD = {"IMAGEJOB_NAME": "holiday", "IMAGEJOB_NAMESPACE": "team-a", "IMAGEJOB_UID": "0b-1", "IMAGEJOB_ATTEMPT": "2", "JOB_COMPLETION_INDEX": "7"}
 
@@ -33,11 +33,11 @@ def test_private_sources_are_separated_by_commas_or_spaces():
 
 
 def test_a_pod_of_a_job_knows_its_shard():
-    assert read(SHARD, read_shard) == ShardKey(JobKey("team-a", "holiday"), "0b-1", 2, 7)
+    assert read(SHARD, ShardKey.read) == ShardKey(JobKey("team-a", "holiday"), "0b-1", 2, 7)
 
 
 @pytest.mark.parametrize("name", ["IMAGEJOB_NAME", "IMAGEJOB_UID", "IMAGEJOB_ATTEMPT", "JOB_COMPLETION_INDEX"])
 def test_a_shard_without_its_variables_says_which(capsys, name):
     with pytest.raises(SystemExit):
-        read({key: value for key, value in SHARD.items() if key != name}, read_shard)
+        read({key: value for key, value in SHARD.items() if key != name}, ShardKey.read)
     assert f"{name}: is missing" in capsys.readouterr().err

@@ -3,8 +3,8 @@
 The codes are stable: clients branch on them. Texts may change, codes may not.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Code(StrEnum):
@@ -50,8 +50,7 @@ OF_AN_IMAGE = tuple(Code)[: tuple(Code).index(Code.INVALID_OPTIONS)]
 OF_A_REQUEST = tuple(Code)[len(OF_AN_IMAGE) :]
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
+class Meaning(NamedTuple):
     """What a code tells: the HTTP status, whether the same request may succeed later, a sentence."""
 
     http_status: int

@@ -1,13 +1,12 @@
 """One tree of errors. Each class says when it is raised; each program maps the tree once, at its edge."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from imagejobs_contract.codes import Code, meaning
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """One thing that is wrong with an input: where (a field's path) and what, with the allowed range."""
 
     where: str

@@ -1,5 +1,6 @@
 """One image of a job: where it lies and what it is called. Apart from the ImageJob, which workers never read."""
 
+import json
 from dataclasses import dataclass
 
 from imagejobs_contract import limits
@@ -30,6 +31,19 @@ def read_item(reader: Reader) -> Item:
     if reader.has("key") == reader.has("url"):
         reader.fault("key", "give either key or url")
     return item
+
+
+def read_line(line: bytes) -> Item | str:
+    """Return the item of a manifest's line, or a sentence that says what is wrong with it."""
+    try:
+        body = json.loads(line)
+    except (ValueError, RecursionError):
+        return "the manifest's line is not JSON"
+    if not isinstance(body, dict):
+        return "the manifest's line is not an object"
+    reader = Reader(body)
+    item = read_item(reader)
+    return "; ".join(map(str, reader.faults)) or item
 
 
 def item_body(item: Item) -> dict[str, str]:

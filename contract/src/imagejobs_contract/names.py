@@ -1,7 +1,7 @@
 """Names of objects, labels and annotations in Kubernetes, and the ids that clients see."""
 
+import os
 import re
-import secrets
 import time
 from typing import NamedTuple
 
@@ -58,7 +58,7 @@ def new_job_id(now_seconds: float | None = None) -> str:
     for _ in range(9):
         millis, rest = divmod(millis, 32)
         digits = _ALPHABET[rest] + digits
-    return "j" + digits + "".join(_ALPHABET[each % 32] for each in secrets.token_bytes(10))
+    return "j" + digits + "".join(_ALPHABET[each % 32] for each in os.urandom(10))
 
 
 def seconds_of(identifier: str) -> float | None:

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Se
 from typing import Any
 
 import obstore
+from obstore.store import S3Store
 
 from imagejobs_contract.errors import Conflict, Misconfigured, NotFound, TooLarge, Unavailable
 from imagejobs_contract.s3_client import open_store, translated
@@ -26,9 +27,14 @@ _HEADERS = frozenset({"Content-Type", "Content-Disposition", "Content-Encoding",
 class S3Objects:
     """Implements `storage.ObjectStore`."""
 
-    def __init__(self, settings: S3Settings) -> None:
-        """Nothing is sent before the first call."""
-        self._store = open_store(settings)
+    def __init__(self, settings: S3Settings, store: S3Store | None = None) -> None:
+        """Nothing is sent before the first call.
+
+        Args:
+            settings: Of the bucket.
+            store: One that was opened with them before.
+        """
+        self._store = store or open_store(settings)
 
     @classmethod
     def from_settings(cls, settings: S3Settings) -> "S3Objects":

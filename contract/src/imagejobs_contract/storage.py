@@ -6,12 +6,10 @@ Every call is bounded in time by its adapter and raises only errors of `errors.p
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectFacts:
+class ObjectFacts(NamedTuple):
     """What S3 tells about an object without its bytes."""
 
     size: int

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from imagejobs_contract import layout
 from imagejobs_contract.imagejob import ImageJob
 from imagejobs_contract.options import Format, Variant
-from imagejobs_contract.ports import ObjectStore
+from imagejobs_contract.storage import ObjectStore
 
 READERS = 16
 """Objects that are asked for at once: at 15 ms each, the 48,000 keys of a job with all that it may have take 45 s."""

@@ -16,6 +16,7 @@ from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.options import Fit, Format, Gravity, Variant
 from imagejobs_worker.child.door import Door
+from imagejobs_worker.child.terms import Held, Mode
 from imagejobs_worker.imaging import faces
 
 PHOTO = pictures.saved(pictures.photo(160, 120), "jpeg")
@@ -436,3 +437,15 @@ def alive(pid):
     except ProcessLookupError:
         return False
     return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def test_a_cage_that_is_off_holds_nothing():
+    assert at_door(Door.held, cage=Mode.OFF).missing == ("landlock", "seccomp")
+
+
+def test_a_zygote_that_ended_before_it_said_what_its_cage_holds_counts_as_one_without():
+    async def visit(door):
+        os.kill(door._nursery._pid, signal.SIGKILL)
+        return await door.held()
+
+    assert at_door(visit) == Held()

@@ -1,6 +1,6 @@
 """`python -m imagejobs_worker pool` or `shard`: starts the clean process that decoders come from, then the program beside it.
 
-The way to a shard's first image is kept short: nothing is imported here that the first line of `main` does not need.
+The way to a shard's first image is kept short: what takes time to load is begun in the order in which something can go on beside it.
 """
 
 import gc
@@ -9,6 +9,8 @@ import sys
 
 from imagejobs_worker.child import spawn
 
+READER_SECONDS = 0.0005
+"""How long a read that came back waits for modules that load; by Python's default, 5 ms, ten times in turn, it would be done after them."""
 USAGE = "usage: imagejobs-worker pool | shard\n"
 
 
@@ -20,11 +22,36 @@ def main() -> int:
     spawned = spawn.spawn()
     # Collections while modules load find nothing, and later need not look at what they left behind.
     gc.disable()
+    return _pool(spawned) if sys.argv[1] == "pool" else _shard(spawned)
+
+
+def _pool(spawned: spawn.Spawned) -> int:
+    from imagejobs_worker import program
+    from imagejobs_worker.settings import read_pool
+
+    _collect_again()
+    return program.pool(read_pool(os.environ), spawned)
+
+
+def _shard(spawned: spawn.Spawned) -> int:
+    from imagejobs_worker.settings import read_shard
+
+    settings, key = read_shard(os.environ)
+    from imagejobs_worker.headstart import HeadStart
+
+    turn = sys.getswitchinterval()
+    sys.setswitchinterval(READER_SECONDS)
+    begun = HeadStart(settings.s3, key, 0 if settings.handoff else settings.limits.max_file_bytes)
     from imagejobs_worker import program
 
+    sys.setswitchinterval(turn)
+    _collect_again()
+    return program.shard(settings, key, begun, spawned)
+
+
+def _collect_again() -> None:
     gc.freeze()
     gc.enable()
-    return program.run(sys.argv[1], os.environ, spawned)
 
 
 def leave(code: int) -> None:

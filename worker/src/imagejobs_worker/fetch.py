@@ -6,10 +6,8 @@ Never more than one file's limit.
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from imagejobs_contract import handoff
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, NotFound, TooLarge, Unavailable
 from imagejobs_contract.items import Item
@@ -17,6 +15,8 @@ from imagejobs_contract.reach import Reach
 from imagejobs_contract.storage import ObjectStore
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from imagejobs_contract.guard import Guard
 
 Arrived = Callable[[], Awaitable[None]]
@@ -48,7 +48,7 @@ class Fetch:
         folder: Where an API on this machine leaves what it put under a key, or None.
     """
 
-    def __init__(self, objects: ObjectStore, download: Download, max_bytes: int, folder: Path | None = None) -> None:
+    def __init__(self, objects: ObjectStore, download: Download, max_bytes: int, folder: "Path | None" = None) -> None:
         self._objects = objects
         self._download = download
         self._max_bytes = max_bytes
@@ -67,8 +67,13 @@ class Fetch:
         if item.url is not None:
             return await self._from_afar(item.url, turn)
         key = item.key or ""
-        handed = handoff.take(self._folder, key, self._max_bytes) if self._folder else None
+        handed = self._handed(self._folder, key) if self._folder else None
         return await self._get(key) if handed is None else handed
+
+    def _handed(self, folder: "Path", key: str) -> bytes | None:
+        from imagejobs_contract import handoff
+
+        return handoff.take(folder, key, self._max_bytes)
 
     async def _from_afar(self, url: str, turn: Turn) -> bytes:
         slow = asyncio.get_running_loop().call_later(SLOW_SECONDS, turn.step_aside)

@@ -1,42 +1,24 @@
 """Reads what the operator left in S3 for one shard: what to do, which bytes of the manifest are ours, and the items in them."""
 
 import asyncio
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from imagejobs_contract import layout
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import NotFound, TooLarge
-from imagejobs_contract.items import Item, read_item
+from imagejobs_contract.items import Item, read_line
 from imagejobs_contract.manifests import split_lines
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.origin import Origin
 from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.reader import Reader
-from imagejobs_contract.shards import Slice, Work, read_offsets
+from imagejobs_contract.shards import MAX_SPEC_BYTES, Slice, Work, read_offsets
 from imagejobs_contract.sources import may_read
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.tasks import Task
-
-MAX_SPEC_BYTES = 2**20
-"""Both files hold a few hundred bytes to a few kilobytes."""
+from imagejobs_worker.shardkey import ShardKey
 
 
 class Unreadable(Exception):
     """Raised when a shard's input is missing or makes no sense; a repeat does not help."""
-
-
-@dataclass(frozen=True, slots=True)
-class ShardKey:
-    """Which shard of which job, and in which of its attempts."""
-
-    job: JobKey
-    uid: str
-    attempt: int
-    shard: int
-    caller: str = ""
-    origin: Origin = field(default_factory=Origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,19 +74,6 @@ def _inputs(key: ShardKey, work: Work, own: Slice, lines: Sequence[bytes]) -> In
         else:
             tasks.append(_task(key, work, index, item))
     return Inputs(work.total, own.count, tuple(tasks), tuple(bad))
-
-
-def read_line(line: bytes) -> Item | str:
-    """Return the item of a manifest's line, or a sentence that says what is wrong with it."""
-    try:
-        body = json.loads(line)
-    except (ValueError, RecursionError):
-        return "the manifest's line is not JSON"
-    if not isinstance(body, dict):
-        return "the manifest's line is not an object"
-    reader = Reader(body)
-    item = read_item(reader)
-    return "; ".join(map(str, reader.faults)) or item
 
 
 def _task(key: ShardKey, work: Work, index: int, item: Item) -> Task:

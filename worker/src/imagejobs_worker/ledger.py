@@ -12,12 +12,11 @@ from collections.abc import Iterable
 from imagejobs_contract import layout
 from imagejobs_contract.errors import Conflict, NotFound
 from imagejobs_contract.outcome import Outcome
+from imagejobs_contract.shards import MAX_RESULTS_BYTES
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_worker.store import Disowned
 
 CONTENT_TYPE = "application/x-ndjson"
-MAX_BYTES = 64 * 2**20
-"""5,000 images of 16 variants at 300 bytes each are 24 MB."""
 
 
 class Ledger:
@@ -46,7 +45,7 @@ class Ledger:
         """Read what earlier pods wrote; lines that make no sense are left out."""
         ledger = cls(objects, uid, shard, attempt)
         try:
-            data, ledger._etag = await objects.get(ledger._key, MAX_BYTES)
+            data, ledger._etag = await objects.get(ledger._key, MAX_RESULTS_BYTES)
         except NotFound:
             return ledger
         ledger._outcomes = {outcome.index: outcome for outcome in read_lines(data)}
@@ -108,7 +107,7 @@ class Ledger:
     async def _own_version(self) -> str:
         """Return the ETag of what lies there if we sent it and only the answer was lost."""
         try:
-            there, etag = await self._objects.get(self._key, MAX_BYTES)
+            there, etag = await self._objects.get(self._key, MAX_RESULTS_BYTES)
         except NotFound as ex:
             raise Disowned("the results file is gone") from ex
         if _digest(there) not in self._unanswered:

@@ -5,15 +5,13 @@ The way to a shard's first image is kept short: Redis, metrics and the pool are 
 
 import asyncio
 import os
-import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from imagejobs_contract import logs
 from imagejobs_contract.objects import S3Objects
-from imagejobs_contract.settings import read
 from imagejobs_contract.shards import Exit
 from imagejobs_contract.traces import Facts, Kind, Traces, opened
 from imagejobs_worker import guard
@@ -21,13 +19,15 @@ from imagejobs_worker.child import skills
 from imagejobs_worker.child.door import Door
 from imagejobs_worker.child.spawn import Spawned
 from imagejobs_worker.child.terms import Mode
+from imagejobs_worker.early import EarlyObjects
 from imagejobs_worker.fetch import Fetch, through_guard
-from imagejobs_worker.inputs import ShardKey
+from imagejobs_worker.headstart import HeadStart
 from imagejobs_worker.meter import SILENT, Meter
 from imagejobs_worker.overlap import Overlap
 from imagejobs_worker.progress import Board
 from imagejobs_worker.retry import Retry
-from imagejobs_worker.settings import Settings, read_shard
+from imagejobs_worker.settings import Settings
+from imagejobs_worker.shardkey import ShardKey
 from imagejobs_worker.stop import Stop
 from imagejobs_worker.store import Store
 from imagejobs_worker.work import Work
@@ -40,24 +40,35 @@ REPORT_SECONDS = 1.0
 """Between two reports of a shard's progress; what people see move."""
 
 
-def run(kind: str, environ: Mapping[str, str], spawned: Spawned) -> int:
-    """Run until done or told to stop, and return the exit code.
+def pool(settings: Settings, spawned: Spawned) -> int:
+    """Work from the pool's queue until told to stop, and return the exit code.
 
     Args:
-        kind: `pool` or `shard`.
-        environ: Where settings are read from.
+        settings: As they were read.
         spawned: The first child's zygote.
     """
-    try:
-        if kind == "pool":
-            from imagejobs_contract import loops
+    from imagejobs_contract import loops
 
-            settings = read(environ, Settings.read)
-            _prepare(settings)
-            return loops.run(run_pool(settings, spawned))
-        settings, key = _shard_settings(environ)
-        _prepare(settings)
-        return asyncio.run(run_shard(settings, key, spawned))
+    return _run(loops.run, run_pool(settings, spawned), settings)
+
+
+def shard(settings: Settings, key: ShardKey, begun: HeadStart, spawned: Spawned) -> int:
+    """Work through a shard until done or told to stop, and return the exit code.
+
+    Args:
+        settings: As they were read.
+        key: Which shard.
+        begun: Its first reads.
+        spawned: The first child's zygote.
+    """
+    return _run(asyncio.run, run_shard(settings, key, begun, spawned), settings)
+
+
+def _run(loop: Callable[[Coroutine[Any, Any, int]], int], work: Coroutine[Any, Any, int], settings: Settings) -> int:
+    logs.configure(PROGRAM, settings.log_level)
+    guard.close()
+    try:
+        return loop(work)
     except guard.Uncaged:
         return Exit.MISCONFIGURED
 
@@ -83,14 +94,14 @@ async def run_pool(settings: Settings, spawned: Spawned) -> int:
     return 0
 
 
-async def run_shard(settings: Settings, key: ShardKey, spawned: Spawned) -> int:
+async def run_shard(settings: Settings, key: ShardKey, begun: HeadStart, spawned: Spawned) -> int:
     """Work through a shard; return one of `shards.Exit`."""
     from imagejobs_worker.shard import Shard
     from imagejobs_worker.sweep import SweepSettings
 
     stop = Stop()
     stop.listen()
-    objects = S3Objects(settings.s3)
+    objects = EarlyObjects(settings.s3, begun)
     pace = SweepSettings(settings.checkpoint_seconds, REPORT_SECONDS, settings.grace_seconds)
     async with _metered(settings) as meter, _told(settings, meter) as traces, _doors(settings, meter) as doors:
         work = _work(settings, objects, doors, meter, traces)
@@ -100,19 +111,6 @@ async def run_shard(settings: Settings, key: ShardKey, spawned: Spawned) -> int:
             end = await shard.run(stop, _start(doors, spawned, settings.cage))
             span.note({"imagejobs.exit": end.name})
         return end
-
-
-def _prepare(settings: Settings) -> None:
-    logs.configure(PROGRAM, settings.log_level)
-    guard.close()
-
-
-def _shard_settings(environ: Mapping[str, str]) -> tuple[Settings, ShardKey]:
-    try:
-        return read(environ, lambda reader: (Settings.read(reader), read_shard(reader)))
-    except SystemExit as ex:
-        # The faults are on standard error already; this code makes the Job fail at once instead of pod after pod.
-        raise SystemExit(Exit.MISCONFIGURED) from ex
 
 
 def _work(settings: Settings, objects: S3Objects, doors: Sequence[Door], meter: Meter, traces: Traces) -> Work:
@@ -137,7 +135,7 @@ def _board_maker(settings: Settings) -> Callable[[], Board]:
 
 def _consumer(settings: Settings) -> str:
     """Return a name that no other worker has, nor this one after a restart: leases are held by it, and a container's pid is always the same."""
-    return f"{settings.name or socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    return f"{settings.name or socket.gethostname()}-{os.getpid()}-{os.urandom(3).hex()}"
 
 
 @asynccontextmanager

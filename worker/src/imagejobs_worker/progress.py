@@ -9,7 +9,7 @@ from imagejobs_contract.counts import Counts
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.outcome import Outcome
-from imagejobs_worker.inputs import ShardKey
+from imagejobs_worker.shardkey import ShardKey
 
 log = logging.getLogger(__name__)
 

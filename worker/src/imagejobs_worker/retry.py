@@ -3,9 +3,8 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from random import SystemRandom
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from imagejobs_contract.codes import Code, meaning
 from imagejobs_contract.errors import ImageFailed
@@ -13,8 +12,7 @@ from imagejobs_contract.errors import ImageFailed
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(NamedTuple):
     """How often and how long errors that can pass are tried again; all in seconds.
 
     Attributes:

@@ -1,22 +1,23 @@
 """The worker's settings, read once from the environment; all faults at once. Which variables there are stands here and in `contract`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from imagejobs_contract import traces
 from imagejobs_contract.limits import Limits
-from imagejobs_contract.names import LOCAL_NAMESPACE, MAX_NAME, NAME_PATTERN, JobKey
-from imagejobs_contract.origin import ENV_CALLER, ENV_REQUEST_ID, ENV_TRACEPARENT, Origin
 from imagejobs_contract.reach import Reach
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.settings import S3Settings, handoff_folder, lease_seconds, listen_address, read_limits, redis_url
-from imagejobs_contract.shards import ENV_ATTEMPT, ENV_INDEX, ENV_NAME, ENV_NAMESPACE, ENV_UID
+from imagejobs_contract.settings import S3Settings, handoff_folder, lease_seconds, listen_address, read, read_limits, redis_url
+from imagejobs_contract.shards import Exit
 from imagejobs_worker.child.terms import Mode
-from imagejobs_worker.inputs import ShardKey
+from imagejobs_worker.shardkey import ShardKey
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LEVELS = "DEBUG|INFO|WARNING|ERROR"
-UID = "[A-Za-z0-9-]{1,64}"
 MEMORY_BYTES = 2 * 2**30
 """Address space of a child. 100 megapixels at 16 bytes (Pillow's WebP, with the frame's copy) are 1.6 GB; codecs run single-threaded."""
 
@@ -57,7 +58,7 @@ class Settings:
     health: tuple[str, int] | None
     read_heic: bool
     traces: bool = False
-    handoff: Path | None = None
+    handoff: "Path | None" = None
 
     @classmethod
     def read(cls, reader: Reader) -> "Settings":
@@ -83,17 +84,25 @@ class Settings:
         )
 
 
-def read_shard(reader: Reader) -> ShardKey:
-    """Read which shard this pod is to do, from what the operator and Kubernetes put into its environment."""
-    for name in (ENV_NAME, ENV_UID, ENV_ATTEMPT, ENV_INDEX):
-        if not reader.has(name):
-            reader.fault(name, "is missing; the operator sets it in the pods of a Job")
-    name = reader.text(ENV_NAME, MAX_NAME, "", NAME_PATTERN, "an ImageJob's name") or ""
-    namespace = reader.text(ENV_NAMESPACE, 63, LOCAL_NAMESPACE) or LOCAL_NAMESPACE
-    uid = reader.text(ENV_UID, 64, "", UID, "a uid") or ""
-    attempt, shard = reader.integer(ENV_ATTEMPT, 1, 10**6, 1), reader.integer(ENV_INDEX, 0, 10**6, 0)
-    origin = Origin.read({"requestId": reader.text(ENV_REQUEST_ID, 64), "traceparent": reader.text(ENV_TRACEPARENT, 300)})
-    return ShardKey(JobKey(namespace, name), uid, attempt or 1, shard or 0, reader.text(ENV_CALLER, 63, "") or "", origin)
+def read_pool(environ: Mapping[str, str]) -> Settings:
+    """Read what a pool worker is told.
+
+    Raises:
+        SystemExit: Code 2, after naming every bad variable on standard error.
+    """
+    return read(environ, Settings.read)
+
+
+def read_shard(environ: Mapping[str, str]) -> tuple[Settings, ShardKey]:
+    """Read what a pod of a Job is told.
+
+    Raises:
+        SystemExit: `Exit.MISCONFIGURED`, after the same: it makes the Job fail at once instead of pod after pod.
+    """
+    try:
+        return read(environ, lambda reader: (Settings.read(reader), ShardKey.read(reader)))
+    except SystemExit as ex:
+        raise SystemExit(Exit.MISCONFIGURED) from ex
 
 
 def _read_heic(reader: Reader) -> bool:

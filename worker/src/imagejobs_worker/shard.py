@@ -14,11 +14,12 @@ from imagejobs_contract.errors import Misconfigured, Unavailable
 from imagejobs_contract.shards import Exit
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.tasks import Task
-from imagejobs_worker.inputs import Inputs, ShardKey, Unreadable, read_inputs
+from imagejobs_worker.inputs import Inputs, Unreadable, read_inputs
 from imagejobs_worker.ledger import Ledger
 from imagejobs_worker.overlap import Overlap
 from imagejobs_worker.progress import Board, Progress
 from imagejobs_worker.retry import Backoff
+from imagejobs_worker.shardkey import ShardKey
 from imagejobs_worker.stop import Stop
 from imagejobs_worker.store import Disowned
 from imagejobs_worker.sweep import Sweep, SweepSettings

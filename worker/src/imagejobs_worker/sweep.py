@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from imagejobs_contract import logs
 from imagejobs_contract.errors import Misconfigured, Unavailable
@@ -20,8 +20,7 @@ from imagejobs_worker.work import Work
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class SweepSettings:
+class SweepSettings(NamedTuple):
     """How a sweep is paced; times in seconds.
 
     Attributes:

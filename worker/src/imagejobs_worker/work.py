@@ -8,8 +8,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, Misconfigured
@@ -39,8 +38,7 @@ class Renderer(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(NamedTuple):
     """An image between the halves."""
 
     bytes_in: int

@@ -8,9 +8,8 @@ import struct
 import time
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
+from io import FileIO
+from typing import Any, NamedTuple, TypeVar
 
 from imagejobs_worker.child import orders, skills, spawn
 from imagejobs_worker.child.orders import Kind, Order
@@ -24,6 +23,7 @@ _FORK_SECONDS = 60.0
 _REAP_SECONDS = 5.0
 _END_SECONDS = 2.0
 _POLL_SECONDS = 0.001
+_LINE_BYTES = 200
 T = TypeVar("T")
 
 
@@ -31,8 +31,7 @@ class Lost(Exception):
     """Raised when the zygote does not answer, or is not there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Child:
+class Child(NamedTuple):
     """A living child: its process and our end of its socket."""
 
     pid: int
@@ -51,7 +50,7 @@ class Child:
     def resident_bytes(self) -> int:
         """Return the memory that the child holds, 0 where the system does not say."""
         try:
-            return int(Path(f"/proc/{self.pid}/statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+            return _resident_pages(self.pid) * os.sysconf("SC_PAGE_SIZE")
         except OSError:
             return 0
 
@@ -73,7 +72,9 @@ class Nursery:
 
     def start(self, spawned: Spawned | None = None) -> None:
         """Start the zygote, or take one that was spawned before, and tell it what to be; it warms up by itself."""
-        self._pid, self._control = spawned or spawn.spawn()
+        self._pid, control = spawned or spawn.spawn()
+        self._control = socket.socket(fileno=control)
+        self._control.setblocking(False)
         with suppress(OSError):  # it has ended; the first order will tell
             self._control.send(orders.opening(self._settings))
         self._held = None
@@ -231,6 +232,11 @@ class Nursery:
         if self._control:
             self._control.close()
         self._control = None
+
+
+def _resident_pages(pid: int) -> int:
+    with FileIO(f"/proc/{pid}/statm") as file:
+        return int(file.read(_LINE_BYTES).split()[1])
 
 
 async def _ended(pid: int) -> None:

@@ -6,8 +6,8 @@ Both ends check all lengths before they take memory for them. The parent treats 
 import json
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import fields
+from typing import Any, NamedTuple
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
@@ -38,8 +38,7 @@ class Garbage(Exception):
     """Raised when a message is not one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What the child is asked, without the source's bytes."""
 
     variants: tuple[Variant, ...]

@@ -4,8 +4,8 @@ It says nothing yet: what the zygote is to be comes over the control socket, onc
 """
 
 import os
-import socket
 import sys
+from _socket import socketpair  # `socket` takes 6 ms to load, in which the zygote can load already
 
 _START = """
 import gc, os; gc.disable()
@@ -18,18 +18,18 @@ _ENVIRONMENT = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1", "OPENBLAS_NUM_THREAD
 detector from starting threads, with which no process should fork: numpy's one a core, and onnxruntime's that would report what it does."""
 
 
-Spawned = tuple[int, socket.socket]
-"""A process that is about to be a zygote, and our end of its control socket."""
+Spawned = tuple[int, int]
+"""The id of a process that is about to be a zygote, and the descriptor of our end of its control socket."""
 
 
 def spawn() -> Spawned:
     """Start a zygote: by exec, with an empty environment, in a session of its own."""
-    ours, its = socket.socketpair()
-    with its:
-        path = os.pathsep.join(each for each in sys.path if each)
-        command = [sys.executable, "-I", "-S", "-c", _START, path]
-        files = [(os.POSIX_SPAWN_DUP2, its.fileno(), 0), (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
-        # Not by `subprocess`, which takes 6 ms to load.
-        pid = os.posix_spawn(sys.executable, command, _ENVIRONMENT, file_actions=files, setsid=True)
-    ours.setblocking(False)
-    return pid, ours
+    ours, its = socketpair()
+    path = os.pathsep.join(each for each in sys.path if each)
+    command = [sys.executable, "-I", "-S", "-c", _START, path]
+    files = [(os.POSIX_SPAWN_DUP2, its.fileno(), 0), (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+    try:
+        return os.posix_spawn(sys.executable, command, _ENVIRONMENT, file_actions=files, setsid=True), ours.detach()
+    finally:
+        ours.close()
+        its.close()

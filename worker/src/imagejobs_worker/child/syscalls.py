@@ -3,11 +3,10 @@
 Numbers: linux/arch/x86/entry/syscalls/syscall_64.tbl, linux/include/uapi/asm-generic/unistd.h (arm64).
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Equal:
+class Equal(NamedTuple):
     """A condition: the argument has this value. The kernel looks at the lower half of an int and a pid, at both halves of a pointer."""
 
     argument: int
@@ -15,15 +14,13 @@ class Equal:
     pointer: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Without:
+class Without(NamedTuple):
     """A condition: none of these bits is set in the argument."""
 
     argument: int
     bits: int
 
 
-@dataclass(frozen=True, slots=True)
 class Absent:
     """No condition: the call is told not to exist (ENOSYS), so that libraries take its older form."""
 
@@ -31,8 +28,7 @@ class Absent:
 Condition = Equal | Without | Absent
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(NamedTuple):
     """An architecture: how seccomp calls it (AUDIT_ARCH in linux/audit.h), and the numbers of its calls."""
 
     arch: int

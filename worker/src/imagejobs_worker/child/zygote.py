@@ -12,12 +12,12 @@ import socket
 import sys
 import time
 from collections.abc import Collection
-from pathlib import Path
+from io import FileIO
 from typing import Any, cast
 
 from imagejobs_worker.child import child, kernel, orders, skills, trial, warm
 from imagejobs_worker.child.orders import Kind, Order
-from imagejobs_worker.child.terms import Mode, Terms
+from imagejobs_worker.child.terms import Held, Mode, Terms
 from imagejobs_worker.imaging import heic, pipeline
 
 CONTROL = 0
@@ -37,8 +37,9 @@ def main() -> None:
         kernel.close_to_peers()
     control = socket.socket(fileno=CONTROL)
     known = _learned(skills.FIRST)
+    held = trial.held()
     if settings := orders.read_opening(control):
-        control.sendall(orders.HELD.pack(*trial.held(Mode(settings["cage"]))))
+        control.sendall(orders.HELD.pack(*(Held() if settings["cage"] == Mode.OFF else held)))
         _serve(control, settings, known)
 
 
@@ -78,8 +79,8 @@ def _serve(control: socket.socket, settings: dict[str, Any], known: frozenset[st
 
 def _be_killed_first() -> None:
     """Let the kernel, when memory ends, take the decoder and not its parent; children inherit it. Without /proc there is nothing to ask."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("1000")
+    with contextlib.suppress(OSError), FileIO("/proc/self/oom_score_adj", "w") as file:
+        file.write(b"1000")
 
 
 def _named(name: str) -> child.Render:

@@ -5,9 +5,9 @@ a frame that asks for nothing as of the one before, and fails at frames that rea
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import Enum, auto
 from io import BytesIO
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -24,8 +24,7 @@ class After(Enum):
     """What was there before it comes back."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """What one frame brings.
 
     Attributes:

@@ -1,14 +1,13 @@
 """The time by which an image must be done. It is checked between steps; a step that hangs is ended by the parent process."""
 
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 
 
-@dataclass(frozen=True, slots=True)
-class Deadline:
+class Deadline(NamedTuple):
     """A moment of the monotonic clock.
 
     Attributes:

@@ -8,8 +8,8 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from io import BytesIO
+from typing import NamedTuple
 
 from PIL import Image, ImageFile, UnidentifiedImageError
 
@@ -39,8 +39,7 @@ _BROKEN = (
 """What Pillow's decoders raise on damaged files; the bomb in a PNG's text is among them, as a ValueError."""
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     """A file whose header was read and found within the limits; no pixel is decoded yet.
 
     Attributes:

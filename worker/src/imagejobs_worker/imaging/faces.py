@@ -7,7 +7,6 @@ import math
 from collections.abc import Sequence
 from functools import cache
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -39,6 +38,8 @@ def session() -> Any:
     Raises:
         ImportError: It is not installed.
     """
+    from pathlib import Path
+
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -6,7 +6,7 @@ to photos of 0.3 to 6 megapixels). A prediction picks the next quality, brackets
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
@@ -19,8 +19,7 @@ _PREDICTIONS = 3
 """After so many tries that were not close enough, halving what is left is better."""
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(NamedTuple):
     """How a format's size follows its quality: log(bytes) grows by `slope` per unit of `scale(quality)`.
 
     Attributes:

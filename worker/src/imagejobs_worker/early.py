@@ -1,0 +1,25 @@
+"""S3, of which some was read before anybody asked."""
+
+import asyncio
+
+from imagejobs_contract.objects import S3Objects
+from imagejobs_contract.settings import S3Settings
+from imagejobs_worker.headstart import HeadStart
+
+
+class EarlyObjects(S3Objects):
+    """Implements `storage.ObjectStore`; the first read of what was begun is answered by that."""
+
+    def __init__(self, settings: S3Settings, begun: HeadStart) -> None:
+        super().__init__(settings, begun.store)
+        self._begun = begun
+
+    async def get(self, key: str, max_bytes: int) -> tuple[bytes, str]:
+        """Do what `S3Objects.get` does."""
+        early = self._begun.taken(key)
+        return await (asyncio.wrap_future(early) if early else super().get(key, max_bytes))
+
+    async def get_range(self, key: str, start: int, end: int, *, only_if: str | None = None) -> bytes:
+        """Do what `S3Objects.get_range` does."""
+        early = self._begun.taken(key)
+        return (await asyncio.wrap_future(early))[0] if early else await super().get_range(key, start, end, only_if=only_if)

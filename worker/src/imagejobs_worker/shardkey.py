@@ -1,0 +1,35 @@
+"""Which shard a pod is to do, as the operator and Kubernetes say it in the pod's environment."""
+
+from dataclasses import dataclass, field
+
+from imagejobs_contract.names import LOCAL_NAMESPACE, MAX_NAME, NAME_PATTERN, JobKey
+from imagejobs_contract.origin import ENV_CALLER, ENV_REQUEST_ID, ENV_TRACEPARENT, Origin
+from imagejobs_contract.reader import Reader
+from imagejobs_contract.shards import ENV_ATTEMPT, ENV_INDEX, ENV_NAME, ENV_NAMESPACE, ENV_UID
+
+UID = "[A-Za-z0-9-]{1,64}"
+
+
+@dataclass(frozen=True, slots=True)
+class ShardKey:
+    """Which shard of which job, and in which of its attempts."""
+
+    job: JobKey
+    uid: str
+    attempt: int
+    shard: int
+    caller: str = ""
+    origin: Origin = field(default_factory=Origin)
+
+    @classmethod
+    def read(cls, reader: Reader) -> "ShardKey":
+        """Read every variable."""
+        for name in (ENV_NAME, ENV_UID, ENV_ATTEMPT, ENV_INDEX):
+            if not reader.has(name):
+                reader.fault(name, "is missing; the operator sets it in the pods of a Job")
+        name = reader.text(ENV_NAME, MAX_NAME, "", NAME_PATTERN, "an ImageJob's name") or ""
+        namespace = reader.text(ENV_NAMESPACE, 63, LOCAL_NAMESPACE) or LOCAL_NAMESPACE
+        uid = reader.text(ENV_UID, 64, "", UID, "a uid") or ""
+        attempt, shard = reader.integer(ENV_ATTEMPT, 1, 10**6, 1), reader.integer(ENV_INDEX, 0, 10**6, 0)
+        origin = Origin.read({"requestId": reader.text(ENV_REQUEST_ID, 64), "traceparent": reader.text(ENV_TRACEPARENT, 300)})
+        return cls(JobKey(namespace, name), uid, attempt or 1, shard or 0, reader.text(ENV_CALLER, 63, "") or "", origin)
