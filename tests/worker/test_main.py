@@ -37,6 +37,12 @@ def test_the_zygote_is_started_before_anything_is_loaded_that_it_could_load_besi
     assert not [each for each in ("asyncio", "json", "logging", "dataclasses", "imagejobs_contract", "obstore") if f"'{each}'" in loaded]
 
 
+def test_a_shards_first_reads_begin_before_anything_is_loaded_that_can_load_beside_them():
+    code = "import imagejobs_worker.settings, imagejobs_worker.headstart, sys; print(sorted(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert not [each for each in ("asyncio", "ssl", "ctypes", "urllib.parse", "imagejobs_worker.child.door") if f"'{each}'" in loaded]
+
+
 def test_a_zygote_that_is_never_told_what_to_be_ends_with_its_parent():
     pid, control = spawn.spawn()
     os.close(control)

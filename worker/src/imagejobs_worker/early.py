@@ -1,14 +1,16 @@
 """S3, of which some was read before anybody asked."""
 
 import asyncio
+from contextlib import suppress
 
+from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.objects import S3Objects
 from imagejobs_contract.settings import S3Settings
-from imagejobs_worker.headstart import HeadStart
+from imagejobs_worker.headstart import HeadStart, Read
 
 
 class EarlyObjects(S3Objects):
-    """Implements `storage.ObjectStore`; the first read of what was begun is answered by that."""
+    """Implements `storage.ObjectStore`; the first read of what was begun is answered by that, unless S3 did not answer it."""
 
     def __init__(self, settings: S3Settings, begun: HeadStart) -> None:
         super().__init__(settings, begun.store)
@@ -16,10 +18,15 @@ class EarlyObjects(S3Objects):
 
     async def get(self, key: str, max_bytes: int) -> tuple[bytes, str]:
         """Do what `S3Objects.get` does."""
-        early = self._begun.taken(key)
-        return await (asyncio.wrap_future(early) if early else super().get(key, max_bytes))
+        return await self._early(key) or await super().get(key, max_bytes)
 
     async def get_range(self, key: str, start: int, end: int, *, only_if: str | None = None) -> bytes:
         """Do what `S3Objects.get_range` does."""
-        early = self._begun.taken(key)
-        return (await asyncio.wrap_future(early))[0] if early else await super().get_range(key, start, end, only_if=only_if)
+        early = None if only_if else await self._early(key)
+        return early[0] if early else await super().get_range(key, start, end, only_if=only_if)
+
+    async def _early(self, key: str) -> Read | None:
+        if begun := self._begun.taken(key):
+            with suppress(Unavailable):
+                return await asyncio.wrap_future(begun)
+        return None

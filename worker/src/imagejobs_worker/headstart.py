@@ -1,7 +1,6 @@
 """Begins a shard's first reads while Python still loads the rest of the worker: its inputs, what earlier pods did, the source of its first image.
 
-Waiting for S3 takes no interpreter, so that it is over when the shard asks. A read is handed to whoever asks for it first, its error too; a second
-try goes to S3 itself.
+Waiting for S3 takes no interpreter, so that it is over when the shard asks. A read is handed to whoever asks for it first, its error too.
 """
 
 from collections.abc import Callable
