@@ -3,7 +3,7 @@
 `Faults` may stop the process before or after any change, or let a call fail; the adapters' own tests hold the real ones to the same rules.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -183,10 +183,16 @@ class Board:
 
 
 class Queue:
-    """Tasks by entry; a lease is fenced by its entry."""
+    """Tasks by entry; a lease is fenced by its entry.
 
-    def __init__(self, faults: Faults, board: Board) -> None:
+    Attributes:
+        let_go: When tasks were last taken from workers, who may have had them in hand, by a clock that does not go back.
+    """
+
+    def __init__(self, faults: Faults, board: Board, passed: Callable[[], float]) -> None:
         self.faults = faults
+        self.passed = passed
+        self.let_go: float | None = None
         self.board = board
         self.tasks: dict[int, Task] = {}
         self.alive = 1
@@ -209,6 +215,8 @@ class Queue:
 
     async def withdraw(self, uid: str) -> None:
         self.faults.before("redis", "withdraw")
+        if any(task.uid == uid for task in self.tasks.values()):
+            self.let_go = self.passed()
         self.tasks = {entry: task for entry, task in self.tasks.items() if task.uid != uid}
         self.faults.after()
 

@@ -47,10 +47,11 @@ class World:
 
     def __init__(self, **rules: Any) -> None:
         self.time = START
+        self.passed = 0.0
         self.faults = Faults()
         self.store = Store(self.faults, self.now)
         self.board = Board(self.faults)
-        self.queue = Queue(self.faults, self.board)
+        self.queue = Queue(self.faults, self.board, lambda: self.passed)
         self.objects = Objects(self.faults)
         self.jobs = Jobs(self.faults, self.now)
         self.events = Events(self.faults)
@@ -73,8 +74,9 @@ class World:
         return self.time
 
     def later(self, seconds: float) -> None:
-        """Let time pass."""
+        """Let time pass, or set the clock back."""
         self.time += timedelta(seconds=seconds)
+        self.passed += max(0.0, seconds)
 
     def restart(self, *, echoes: bool = True) -> None:
         """Start the operator anew; what it remembered is gone."""

@@ -9,10 +9,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from imagejobs_contract import layout
 from imagejobs_contract.codes import Code
-from imagejobs_contract.names import JobKey
+from imagejobs_contract.names import FINALIZER, JobKey
 from imagejobs_contract.outcome import Outcome
+from imagejobs_contract.s3_client import CALL_SECONDS
 from imagejobs_contract.spec import DeletionPolicy, Execution, Output
 from imagejobs_contract.status import Condition, ConditionType, State, Status
+from imagejobs_operator.attempts import reopens
 from operator_world import World, spec
 
 KEY = JobKey("ns", "job")
@@ -134,6 +136,34 @@ class Simulation(RuleBasedStateMachine):
     def delete(self) -> None:
         self.world.store.user_delete(KEY)
 
+    @precondition(lambda self: KEY in self.world.store.jobs and self.world.status().state.stopped)
+    @rule()
+    def delete_with_outputs(self) -> None:
+        self.world.run(self.world.store.add_finalizer(self.world.job(), FINALIZER))
+        self.world.store.user_delete(KEY)
+
+    @precondition(lambda self: self.in_hand())
+    @rule()
+    def a_worker_stores_a_result_that_nobody_will_hear_of(self) -> None:
+        self.world.objects.keep("outputs/job/late.jpg", b"x")
+
+    def in_hand(self) -> bool:
+        """Tell whether somebody may have an image of the job in hand, or on its way to S3."""
+        world, uid = self.world, self.created.uid
+        let_go = world.queue.let_go is not None and world.passed < world.queue.let_go + world.rules.lease_seconds + CALL_SECONDS
+        return let_go or any(task.uid == uid for task in world.queue.tasks.values()) or any(not it.ended for it in world.jobs.running.values())
+
+    @invariant()
+    def outputs_that_go_with_their_job_all_go(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        if KEY in self.world.store.jobs:
+            self.last = self.world.job()
+        elif FINALIZER in self.last.finalizers:
+            all_ended = self.last.status.state.final and not self.last.status.state.stopped and not reopens(self.last)
+            assert all_ended or not self.in_hand()
+            assert not [key for key in self.world.objects.data if key.startswith("outputs/")]
+
     @invariant()
     def what_is_written_is_consistent(self) -> None:
         if not hasattr(self, "world") or KEY not in self.world.store.jobs:
@@ -151,10 +181,13 @@ class Simulation(RuleBasedStateMachine):
         world = self.world
         world.faults.away = set()
         world.queue.alive = 1
-        if KEY in world.store.jobs and world.job().deleting:
-            world.look(KEY)
+        for _ in range(10):
+            if KEY not in world.store.jobs or not world.job().deleting:
+                break
+            again = world.look(KEY)
             world.collect_garbage()
-            world.look(KEY)
+            world.later((again and again.after_seconds) or 1.0)
+            self.outputs_that_go_with_their_job_all_go()
         if KEY not in world.store.jobs:
             world.look(KEY)
             assert not [task for task in world.queue.tasks.values() if world.requeues], "tasks of a job that is gone"
