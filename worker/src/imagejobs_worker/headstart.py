@@ -67,7 +67,7 @@ class HeadStart:
         with translated(manifest):
             lines = bytes(obstore.get_range(self.store, manifest, start=own.start, end=own.end))
         if self._max_source_bytes and isinstance(earlier.exception(), NotFound):
-            self._begin_source(read_line(lines.partition(b"\n")[0]))
+            self._begin_source(read_line(lines.lstrip().partition(b"\n")[0]))
         return lines, ""
 
     def _begin_source(self, item: Item | str) -> None:
