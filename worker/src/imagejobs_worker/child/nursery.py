@@ -56,7 +56,7 @@ class Child(NamedTuple):
 
 
 class Nursery:
-    """One zygote and one child of it; and one more that stands ready, from the second on: who lost a child may lose the next."""
+    """One zygote and one child of it; and one more that stands ready: the first, and from the second on, as who lost a child may lose the next."""
 
     def __init__(self, memory_bytes: int, cage: Mode, heic: bool, render: str, taught: Collection[str]) -> None:
         self._taught = frozenset(taught) | skills.FIRST
@@ -71,7 +71,7 @@ class Nursery:
         self._retiring: set[asyncio.Task[None]] = set()
 
     def start(self, spawned: Spawned | None = None) -> None:
-        """Start the zygote, or take one that was spawned before, and tell it what to be; it warms up by itself."""
+        """Start the zygote, or take one that was spawned before, tell it what to be, and order the first child; it warms up by itself."""
         self._pid, control = spawned or spawn.spawn()
         self._control = socket.socket(fileno=control)
         self._control.setblocking(False)
@@ -80,6 +80,7 @@ class Nursery:
         self._held = None
         self._births = 0
         self.knows = self._taught
+        self._spare = asyncio.create_task(self._born())
 
     async def close(self) -> None:
         """End the zygote, and with it its children."""
