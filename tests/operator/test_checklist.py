@@ -448,6 +448,34 @@ def test_17_images_that_all_ended_in_time_make_no_late_job(world: World, executi
     assert world.status().state is State.PARTIALLY_SUCCEEDED
 
 
+def work_all(world: World, execution: Execution, *codes: Code | None, attempt: int = 1) -> None:
+    """Let workers do what is there, which ends with these codes."""
+    world.later(3)
+    world.look()
+    if execution is Execution.JOB:
+        world.shard(0, attempt, {index: code for index, code in enumerate(codes) if code})
+    else:
+        assert [world.work(code) for code in codes] == [True] * len(codes)
+
+
+@pytest.mark.parametrize("execution", [Execution.POOL, Execution.JOB])
+@pytest.mark.parametrize("retried", [False, True])
+def test_a_job_whose_last_image_ended_is_not_suspended_any_more(world: World, execution: Execution, retried: bool) -> None:
+    world.create(spec(2, execution=execution))
+    if retried:
+        work_all(world, execution, None, Code.CORRUPT_IMAGE)
+        world.look()
+        assert world.status().state is State.PARTIALLY_SUCCEEDED
+        world.store.edit(KEY, retry_failed=1)
+        work_all(world, execution, None, attempt=2)
+    else:
+        work_all(world, execution, None, None)
+    world.store.edit(KEY, suspend=True)
+    for _ in range(4):
+        world.look()
+    assert (world.status().state, world.status().counts.succeeded) == (State.SUCCEEDED, 2)
+
+
 @pytest.mark.parametrize("execution", [Execution.POOL, Execution.JOB])
 @pytest.mark.parametrize("looks", range(4))
 @pytest.mark.parametrize("switches", list(itertools.permutations(["suspend", "cancel", "delete"], 2)), ids="-".join)

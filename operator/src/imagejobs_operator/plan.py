@@ -43,7 +43,7 @@ def _unfinished(case: Case) -> tuple[Action, ...]:
     if late := deadlines.overdue(case):
         return _stop(case, runner, State.FAILED, late)
     if case.job.spec.suspend:
-        return _suspend(case)
+        return _suspend(case, runner)
     work = _work(case, runner)
     wake = deadlines.wake_seconds(case)
     return work if wake is None else (*work, Requeue(wake))
@@ -98,10 +98,14 @@ def _stop_unbegun(case: Case, state: State, reason: Reason) -> tuple[Action, ...
     return writing.end(case, state, reason, unbegun)
 
 
-def _suspend(case: Case) -> tuple[Action, ...]:
+def _suspend(case: Case, runner: Runner) -> tuple[Action, ...]:
+    """Stop the work, unless none is left: a job whose last image ended just before has nothing to wait for."""
     if still := (*plan_pool.quiet(case.seen), *plan_job.suspend(case)):
         return (*still, Requeue(0.0)) if case.seen.waiting else still
-    return writing.write(case, conditions.suspended(case))
+    if runner is Runner.POOL and (question := plan_pool.ask_results(case)):
+        return question
+    over = len(tally.settled(case)) == case.job.spec.total if runner is Runner.POOL else bool(case.seen.child.ended)
+    return _work(case, runner) if over else writing.write(case, conditions.suspended(case))
 
 
 def _no_runner(job: ImageJob) -> str:
