@@ -7,7 +7,7 @@ import ast
 import inspect
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -169,7 +169,7 @@ def page() -> str:
     found: dict[str, Setting] = {}
     for program, read in PROGRAMS.items():
         read(Notes(program, found))
-    bounds = {each.name.upper() for each in fields(Limits)}
+    bounds = set(map(str.upper, Limits._fields))
     settings = {name: each for name, each in found.items() if name not in bounds}
     if odd := settings.keys() ^ MEANINGS.keys():
         raise SystemExit(f"settings_page: MEANINGS and the code differ about {', '.join(sorted(odd))}")

@@ -1,6 +1,5 @@
 """Against a real S3: what the chart's bucket Job does."""
 
-import dataclasses
 import subprocess
 import sys
 import uuid
@@ -15,7 +14,7 @@ from imagejobs_contract.errors import Misconfigured, Unavailable
 @pytest.fixture
 def new_bucket(s3_settings):
     """Settings that name a bucket which is not there."""
-    return dataclasses.replace(s3_settings, bucket=f"new-{uuid.uuid4().hex[:8]}")
+    return s3_settings._replace(bucket=f"new-{uuid.uuid4().hex[:8]}")
 
 
 def lifecycle(s3):
@@ -50,13 +49,13 @@ def test_rules_of_others_stay():
 
 
 def test_wrong_keys_are_named_as_such(s3_settings):
-    wrong = dataclasses.replace(s3_settings, secret_access_key="wrong")
+    wrong = s3_settings._replace(secret_access_key="wrong")
     with pytest.raises(Misconfigured, match="refuses HeadBucket"):
         set_up(client(wrong), wrong, 8)
 
 
 def test_an_s3_that_does_not_answer_is_named(s3_settings):
-    gone = dataclasses.replace(s3_settings, endpoint="http://127.0.0.1:9")
+    gone = s3_settings._replace(endpoint="http://127.0.0.1:9")
     with pytest.raises(Unavailable, match=r"http://127\.0\.0\.1:9"):
         set_up(client(gone), gone, 8)
 

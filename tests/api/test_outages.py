@@ -1,6 +1,5 @@
 """A part that is away: what goes on, what is refused, and what the health checks say."""
 
-import dataclasses
 import signal
 import time
 
@@ -87,7 +86,7 @@ def test_a_redis_that_swallows_everything_delays_one_request_a_little(http, star
 
 def test_without_s3_an_upload_is_503_and_leaves_no_job(http, start, redis_url, module_s3):
     (port,) = servers.free_ports(["s3"]).values()
-    away = dataclasses.replace(module_s3, endpoint=f"http://127.0.0.1:{port}")
+    away = module_s3._replace(endpoint=f"http://127.0.0.1:{port}")
     api = start(redis_url, away)
     answer = post(http, api)
     assert (answer.status_code, answer.json()["code"], answer.json()["retryable"]) == (503, "unavailable", True)

@@ -1,7 +1,6 @@
 """Presigned links, followed at a real S3 server."""
 
 import asyncio
-import dataclasses
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime
@@ -85,14 +84,14 @@ def test_a_changed_link_is_refused(signed, s3_settings, stored, change):
 
 
 def test_links_are_signed_for_the_public_endpoint(signed, s3_settings):
-    settings = dataclasses.replace(s3_settings, public_endpoint="https://images.example.org:8443")
+    settings = s3_settings._replace(public_endpoint="https://images.example.org:8443")
     parts = urlsplit(signed(settings).get_link("a.jpg", seconds=60, content_type="image/jpeg", file_name="a.jpg"))
     assert (parts.scheme, parts.netloc, parts.path) == ("https", "images.example.org:8443", f"/{settings.bucket}/a.jpg")
     assert parse_qs(parts.query)["X-Amz-SignedHeaders"] == ["host"]
 
 
 def test_the_bucket_stands_in_the_host_name_when_asked(s3_settings):
-    settings = dataclasses.replace(s3_settings, public_endpoint="https://s3.example.org", path_style=False)
+    settings = s3_settings._replace(public_endpoint="https://s3.example.org", path_style=False)
     parts = urlsplit(signer(settings).get_link("a.jpg", seconds=60, content_type="image/jpeg", file_name="a.jpg"))
     assert (parts.netloc, parts.path) == (f"{settings.bucket}.s3.example.org", "/a.jpg")
 
@@ -108,7 +107,7 @@ def test_the_time_is_kept_within_what_signatures_allow(signed, s3_settings, aske
 @pytest.mark.parametrize("endpoint", ["http://127.0.0.1:8333", "https://images.example.org", "https://images.example.org:443"])
 @pytest.mark.parametrize("key", ["outputs/j1/a.jpg", "outputs/à b+c#1%41~(x)*'!.jpg", "a//b/../c", "写真.png"])
 def test_our_links_are_those_of_boto3(s3_settings, key, endpoint):
-    settings = dataclasses.replace(s3_settings, public_endpoint=endpoint)
+    settings = s3_settings._replace(public_endpoint=endpoint)
     wish = {"seconds": 600, "content_type": "image/png", "file_name": "Gänse & 写真~.png"}
     theirs = urlsplit(BotoSigner(settings).get_link(key, **wish))
     then = datetime.strptime(parse_qs(theirs.query)["X-Amz-Date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
@@ -167,10 +166,10 @@ def test_an_upload_that_was_aborted_is_gone(s3_settings):
 
 def test_an_s3_that_is_away_is_unavailable(s3_settings):
     with pytest.raises(Unavailable):
-        asyncio.run(BotoPartUploads(dataclasses.replace(s3_settings, endpoint="http://127.0.0.1:9")).begin("a", "image/jpeg"))
+        asyncio.run(BotoPartUploads(s3_settings._replace(endpoint="http://127.0.0.1:9")).begin("a", "image/jpeg"))
 
 
 @pytest.mark.parametrize("change", [{"public_endpoint": ""}, {"access_key_id": "", "secret_access_key": ""}, {"path_style": False}], ids=str)
 def test_boto3_signs_where_it_has_to_find_the_credentials_the_endpoint_or_the_host(s3_settings, change):
     assert isinstance(signer(s3_settings), KeySigner)
-    assert isinstance(signer(dataclasses.replace(s3_settings, **change)), BotoSigner)
+    assert isinstance(signer(s3_settings._replace(**change)), BotoSigner)

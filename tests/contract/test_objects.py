@@ -1,7 +1,6 @@
 """The object store at a real S3 server that checks credentials."""
 
 import asyncio
-import dataclasses
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -267,7 +266,7 @@ def test_a_stream_is_not_read_far_ahead_of_what_is_sent(s3_settings, monkeypatch
             over.set()
             await asyncio.sleep(0.1)
 
-    run(dataclasses.replace(s3_settings, endpoint=f"http://127.0.0.1:{silent}"), story)
+    run(s3_settings._replace(endpoint=f"http://127.0.0.1:{silent}"), story)
     assert PART <= read <= 4 * PART
 
 
@@ -327,7 +326,7 @@ def test_the_check_passes_when_the_bucket_can_be_read(s3_settings):
 )
 def test_the_check_names_wrong_settings(s3_settings, wrong):
     with pytest.raises(Misconfigured):
-        run(dataclasses.replace(s3_settings, **wrong), lambda objects: objects.check())
+        run(s3_settings._replace(**wrong), lambda objects: objects.check())
 
 
 def test_wrong_credentials_are_misconfigured_for_every_call(s3_settings):
@@ -340,7 +339,7 @@ def test_wrong_credentials_are_misconfigured_for_every_call(s3_settings):
             with pytest.raises(Misconfigured):
                 await call
 
-    run(dataclasses.replace(s3_settings, secret_access_key="wrong"), story)
+    run(s3_settings._replace(secret_access_key="wrong"), story)
 
 
 def test_an_absent_server_is_unavailable_and_soon_so(s3_settings):
@@ -352,7 +351,7 @@ def test_an_absent_server_is_unavailable_and_soon_so(s3_settings):
                 await call
 
     started = time.monotonic()
-    run(dataclasses.replace(s3_settings, endpoint=f"http://127.0.0.1:{port}"), story)
+    run(s3_settings._replace(endpoint=f"http://127.0.0.1:{port}"), story)
     assert time.monotonic() - started < 12
 
 
@@ -379,7 +378,7 @@ def test_a_moment_of_500s_is_tried_through(s3_settings):
     async def story() -> None:
         failing = [f"{status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n" for status in (503, 500)]
         async with played(*failing, f"200 OK\r\n{ETAG}\r\ncontent-length: 0\r\n\r\n") as (endpoint, asked):
-            assert await S3Objects(dataclasses.replace(s3_settings, endpoint=endpoint)).put("a", b"", content_type=PNG) == '"e"'
+            assert await S3Objects(s3_settings._replace(endpoint=endpoint)).put("a", b"", content_type=PNG) == '"e"'
             assert len(asked) == 3
 
     asyncio.run(story())
@@ -389,7 +388,7 @@ def test_a_body_that_is_cut_is_never_taken_for_the_object(s3_settings):
     async def story() -> None:
         async with played(*[f"200 OK\r\n{ETAG}\r\ncontent-length: 10\r\n\r\n12345"] * 9) as (endpoint, _):
             with pytest.raises(Unavailable):
-                await S3Objects(dataclasses.replace(s3_settings, endpoint=endpoint)).get("a", 10)
+                await S3Objects(s3_settings._replace(endpoint=endpoint)).get("a", 10)
 
     asyncio.run(story())
 
@@ -401,7 +400,7 @@ def test_the_bucket_stands_in_the_path_or_in_the_host_name(s3_settings, monkeypa
     async def story() -> None:
         async with played("404 X\r\ncontent-length: 0\r\n\r\n") as (proxy, asked):
             monkeypatch.setenv("HTTP_PROXY", proxy)  # so that no name need be resolved
-            settings = dataclasses.replace(s3_settings, endpoint="http://s3.example", bucket="pictures", path_style=style)
+            settings = s3_settings._replace(endpoint="http://s3.example", bucket="pictures", path_style=style)
             assert await S3Objects(settings).head("a") is None
             assert asked[0].startswith(line)
 

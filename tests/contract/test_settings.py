@@ -67,11 +67,11 @@ def test_what_is_no_redis_url_ends_the_program(url):
 
 def test_limits_have_their_defaults_and_each_its_variable():
     assert read({}, read_limits) == Limits()
-    changed = read({name.upper(): "7" for name in Limits.__dataclass_fields__}, read_limits)
-    assert {getattr(changed, name) for name in Limits.__dataclass_fields__} == {7}
+    changed = read({name.upper(): "7" for name in Limits._fields}, read_limits)
+    assert {getattr(changed, name) for name in Limits._fields} == {7}
 
 
-@pytest.mark.parametrize("name", [name.upper() for name in Limits.__dataclass_fields__])
+@pytest.mark.parametrize("name", [name.upper() for name in Limits._fields])
 @pytest.mark.parametrize("value", ["0", "-1", "x", "1e99"])
 def test_a_limit_cannot_be_switched_off(name, value, capsys):
     with pytest.raises(SystemExit):

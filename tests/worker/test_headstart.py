@@ -1,7 +1,6 @@
 """What a shard reads before anybody asks, against a real S3: what is asked for later shows what was read, as it is gone by then."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
@@ -112,7 +111,7 @@ def test_a_source_is_read_up_to_the_limit(objects, s3_settings):
 
 
 def test_what_s3_did_not_answer_is_asked_again(objects, s3_settings):
-    early, _ = begun(replace(s3_settings, endpoint=f"http://127.0.0.1:{free_ports(['s3'])['s3']}"))
+    early, _ = begun(s3_settings._replace(endpoint=f"http://127.0.0.1:{free_ports(['s3'])['s3']}"))
     lay_out(objects)
     early._store = objects._store
     assert asyncio.run(read_inputs(early, KEY)).count == 2

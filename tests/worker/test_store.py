@@ -103,7 +103,7 @@ def test_a_key_that_others_keep_changing_ends_as_a_storage_error():
 
 
 def test_a_storage_that_is_away_is_a_storage_error(s3_settings):
-    nobody = replace(s3_settings, endpoint="http://127.0.0.1:9")
+    nobody = s3_settings._replace(endpoint="http://127.0.0.1:9")
     with pytest.raises(ImageFailed) as caught:
         put(S3Objects(nobody))
     assert caught.value.code is Code.STORAGE_ERROR

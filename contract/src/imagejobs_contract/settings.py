@@ -4,8 +4,7 @@
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from imagejobs_contract.errors import Invalid
 from imagejobs_contract.limits import Limits
@@ -21,8 +20,7 @@ LEASE_SECONDS = 10.0
 HOST_PORT_URL = r"https?://[^\s/]+(/[^\s]*)?"
 
 
-@dataclass(frozen=True, slots=True)
-class S3Settings:
+class S3Settings(NamedTuple):
     """Where objects lie.
 
     Attributes:
@@ -87,12 +85,11 @@ def listen_address(reader: Reader, name: str) -> tuple[str, int] | None:
 def read_limits(reader: Reader) -> Limits:
     """Read every limit from the variable of its name in capitals, such as MAX_PIXELS."""
     values: dict[str, float | int] = {}
-    for each in fields(Limits):
-        default = getattr(Limits(), each.name)
+    for name, default in Limits()._asdict().items():
         if isinstance(default, float):
-            values[each.name] = reader.number(each.name.upper(), 0.1, 1e6, default)
+            values[name] = reader.number(name.upper(), 0.1, 1e6, default)
         else:
-            values[each.name] = reader.integer(each.name.upper(), 1, 2**40, default) or default
+            values[name] = reader.integer(name.upper(), 1, 2**40, default) or default
     return Limits(**values)  # type: ignore[arg-type]
 
 

@@ -1,9 +1,8 @@
 """The worker's settings, read once from the environment; all faults at once. Which variables there are stands here and in `contract`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from imagejobs_contract import traces
 from imagejobs_contract.limits import Limits
@@ -22,8 +21,7 @@ MEMORY_BYTES = 2 * 2**30
 """Address space of a child. 100 megapixels at 16 bytes (Pillow's WebP, with the frame's copy) are 1.6 GB; codecs run single-threaded."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """What both ways of working need; times in seconds.
 
     Attributes:

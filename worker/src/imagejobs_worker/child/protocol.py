@@ -6,7 +6,6 @@ Both ends check all lengths before they take memory for them. The parent treats 
 import json
 import struct
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import Any, NamedTuple
 
 from imagejobs_contract.codes import Code
@@ -24,7 +23,6 @@ MAX_FILES = 256 * 2**20
 MAX_MICROS = 10**9
 """More than any image may take; whatever the child says is only told on."""
 MAX_TEXT = 240
-_LIMITS = tuple(each.name for each in fields(Limits))
 _CODES = frozenset(
     {
         *(Code.NOT_AN_IMAGE, Code.UNSUPPORTED_FORMAT, Code.CORRUPT_IMAGE, Code.TOO_MANY_PIXELS, Code.TOO_MANY_FRAMES, Code.FILE_TOO_LARGE),
@@ -59,9 +57,7 @@ def sizes(prefix: bytes | bytearray, most: int) -> tuple[int, int]:
 
 def request(variants: Sequence[Variant], limits: Limits, source_bytes: int) -> bytes:
     """Return prefix and head of a request; the source follows."""
-    return _message(
-        {"variants": [variant_body(each) for each in variants], "limits": {name: getattr(limits, name) for name in _LIMITS}}, source_bytes
-    )
+    return _message({"variants": [variant_body(each) for each in variants], "limits": limits._asdict()}, source_bytes)
 
 
 def read_request(head: bytes) -> Request:
