@@ -38,7 +38,7 @@ class Watched:
         children = [each for zygote in zygotes for each in descendants(zygote, 1)]
         held = [pss(each) for each in (pid, *zygotes, *children)]
         if not held[0]:
-            return False
+            return not has_ended(pid)
         if children and not self.born:
             self.born, self.held = 1000 * (time.perf_counter() - began), sum(held)
         if not self.start and any(line["event"] == "ready" for line in events(log)):
@@ -83,6 +83,14 @@ def descendants(pid: int, depth: int = 9) -> list[int]:
     except OSError:
         return []
     return [each for child in found for each in (child, *(descendants(child, depth - 1) if depth > 1 else []))]
+
+
+def has_ended(pid: int) -> bool:
+    """Tell whether a process has ended; one that is just being executed holds nothing either, for a moment."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except OSError:
+        return True
 
 
 def spent(pid: int) -> float:
