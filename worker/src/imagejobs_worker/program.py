@@ -1,4 +1,4 @@
-"""What the worker is made of: reads the settings, puts the parts together, works until done or told to stop.
+"""What the worker is made of: puts the parts together, works until done or told to stop.
 
 The way to a shard's first image is kept short: Redis, metrics and the pool are imported where they are wanted.
 """

@@ -16,7 +16,8 @@ from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.options import Variant
 from imagejobs_worker.child import protocol, skills
-from imagejobs_worker.child.nursery import Child, Lost, Nursery
+from imagejobs_worker.child.line import Lost
+from imagejobs_worker.child.nursery import Child, Nursery
 from imagejobs_worker.child.protocol import Garbage
 from imagejobs_worker.child.spawn import Spawned
 from imagejobs_worker.child.terms import UNCAGED, Held, Mode

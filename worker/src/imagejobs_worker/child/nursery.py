@@ -4,31 +4,24 @@ import asyncio
 import os
 import signal
 import socket
-import struct
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Collection
 from contextlib import suppress
 from io import FileIO
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
-from imagejobs_worker.child import orders, skills, spawn
+from imagejobs_worker.child import skills, spawn
+from imagejobs_worker.child.line import WARM_SECONDS, Line, Lost
 from imagejobs_worker.child.orders import Kind, Order
 from imagejobs_worker.child.spawn import Spawned
 from imagejobs_worker.child.terms import Held, Mode
 
 _SEND_BYTES = 2**20
 """What the kernel may hold of an image on its way to the child, if its own limit allows as much: fewer turns between the two, 2 % of T1."""
-_FORK_SECONDS = 60.0
-"""The first order waits until the zygote is warm; on a busy machine that takes seconds."""
 _REAP_SECONDS = 5.0
 _END_SECONDS = 2.0
 _POLL_SECONDS = 0.001
 _LINE_BYTES = 200
-T = TypeVar("T")
-
-
-class Lost(Exception):
-    """Raised when the zygote does not answer, or is not there."""
 
 
 class Child(NamedTuple):
@@ -63,9 +56,7 @@ class Nursery:
         self._settings = {"memory_bytes": memory_bytes, "cage": cage, "heic": heic, "render": render, "skills": sorted(self._taught)}
         self.knows = self._taught
         self._pid: int | None = None
-        self._control: socket.socket | None = None
-        self._turn = asyncio.Lock()
-        self._held: Held | None = None
+        self._line: Line | None = None
         self._births = 0
         self._spare: asyncio.Task[Child] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
@@ -73,11 +64,7 @@ class Nursery:
     def start(self, spawned: Spawned | None = None) -> None:
         """Start the zygote, or take one that was spawned before, tell it what to be, and order the first child; it warms up by itself."""
         self._pid, control = spawned or spawn.spawn()
-        self._control = socket.socket(fileno=control)
-        self._control.setblocking(False)
-        with suppress(OSError):  # it has ended; the first order will tell
-            self._control.send(orders.opening(self._settings))
-        self._held = None
+        self._line = Line(control, self._settings)
         self._births = 0
         self.knows = self._taught
         self._spare = asyncio.create_task(self._born())
@@ -87,7 +74,8 @@ class Nursery:
         await self._dismiss_spare()
         if self._retiring:
             await asyncio.wait(self._retiring)
-        self._hang_up()
+        if self._line:
+            self._line.hang_up()
         pid, self._pid = self._pid, None
         if pid:
             await _ended(pid)
@@ -98,7 +86,7 @@ class Nursery:
         Raises:
             Lost: It has ended or does not answer.
         """
-        return await self._answered(self._read_held, _FORK_SECONDS)
+        return await self._zygote().held()
 
     async def child(self) -> Child:
         """Return a new child; the one before must have been taken back.
@@ -137,7 +125,7 @@ class Nursery:
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)
         try:
             with its:
-                child = Child(await self._ask(Order(Kind.FORK), _FORK_SECONDS, its), ours)
+                child = Child(await self._zygote().ask(Order(Kind.FORK), WARM_SECONDS, its), ours)
         except BaseException:
             ours.close()
             raise
@@ -152,7 +140,7 @@ class Nursery:
         """
         if ignorant := await self._spared():
             self.retire(ignorant)
-        self.knows = skills.unpacked(await self._ask(Order(Kind.LEARN, skills.packed(needed)), _FORK_SECONDS))
+        self.knows = skills.unpacked(await self._zygote().ask(Order(Kind.LEARN, skills.packed(needed)), WARM_SECONDS))
 
     async def take_back(self, child: Child, grace_seconds: float) -> int:
         """End the child and return its wait status.
@@ -165,7 +153,7 @@ class Nursery:
             Lost: The zygote has ended or does not answer; it must be started again.
         """
         child.socket.close()
-        return await self._ask(Order(Kind.REAP, child.pid, int(grace_seconds * 1000)), grace_seconds + _REAP_SECONDS)
+        return await self._zygote().ask(Order(Kind.REAP, child.pid, int(grace_seconds * 1000)), grace_seconds + _REAP_SECONDS)
 
     def retire(self, child: Child) -> None:
         """End a child that owes us nothing, without waiting for its end; the zygote does it before anything that is asked of it later."""
@@ -189,50 +177,10 @@ class Nursery:
         if not spare.cancelled() and not spare.exception():
             spare.result().socket.close()
 
-    async def _ask(self, order: Order, seconds: float, descriptor: socket.socket | None = None) -> int:
-        return await self._answered(lambda: self._order(order, descriptor), seconds)
-
-    async def _answered(self, speak: Callable[[], Awaitable[T]], seconds: float) -> T:
-        async with self._turn:
-            try:
-                async with asyncio.timeout(seconds):
-                    return await speak()
-            except (OSError, TimeoutError) as ex:
-                self._hang_up()
-                raise Lost(f"the zygote does not answer: {ex!r}") from ex
-            except asyncio.CancelledError:
-                # The answer will come and be taken for the next one's.
-                self._hang_up()
-                raise
-
-    async def _order(self, order: Order, descriptor: socket.socket | None) -> int:
-        await self._read_held()
-        # 12 bytes into an idle socket: this cannot block.
-        socket.send_fds(self._running(), [orders.ORDER.pack(*order)], [descriptor.fileno()] if descriptor else [])
-        return int((await self._read(orders.ANSWER))[0])
-
-    async def _read_held(self) -> Held:
-        """Read what the zygote says before it is asked anything."""
-        if self._held is None:
-            self._held = Held(*await self._read(orders.HELD))
-        return self._held
-
-    async def _read(self, form: struct.Struct) -> tuple[Any, ...]:
-        data = await asyncio.get_running_loop().sock_recv(self._running(), form.size)
-        if len(data) != form.size:
-            raise ConnectionError("it has ended")
-        return form.unpack(data)
-
-    def _running(self) -> socket.socket:
-        if self._control is None:
-            raise ConnectionError("it is not running")
-        return self._control
-
-    def _hang_up(self) -> None:
-        """Close the zygote's socket, upon which it kills its child and ends."""
-        if self._control:
-            self._control.close()
-        self._control = None
+    def _zygote(self) -> Line:
+        if self._line is None:
+            raise Lost("the zygote is not running")
+        return self._line
 
 
 def _resident_pages(pid: int) -> int:
