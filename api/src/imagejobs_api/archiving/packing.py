@@ -42,10 +42,11 @@ class Packer:
         held = bytearray()
         async with aclosing(self._pieces(contents, stamp)) as pieces:
             async for piece in pieces:
-                held += piece
-                while len(held) >= SENT:
-                    yield bytes(held[:SENT])
-                    del held[:SENT]
+                for start in range(0, len(piece), SENT):  # a piece of 2 MB is not held twice
+                    held += piece[start : start + SENT]
+                    if len(held) >= SENT:
+                        yield bytes(held[:SENT])
+                        del held[:SENT]
         yield bytes(held)
 
     async def _pieces(self, contents: Contents, stamp: Stamp) -> AsyncGenerator[bytes, None]:
@@ -88,7 +89,8 @@ async def _file(file: File, reads: AsyncIterator[bytes], stamp: Stamp, crcs: "ar
     else:
         whole = await anext(reads)
         crcs.append(zlib.crc32(whole))
-    yield zipformat.local_header(Member(file.name, file.size), crcs[-1], stamp) + whole
+    yield zipformat.local_header(Member(file.name, file.size), crcs[-1], stamp)
+    yield whole
     if _is_large(file):
         for _ in _spans(file):
             yield await anext(reads)
