@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from imagejobs_contract.settings import S3Settings
+from imagejobs_contract.runtime.settings import S3Settings
 
 START_SECONDS = 30
 

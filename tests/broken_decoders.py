@@ -6,7 +6,7 @@ import struct
 import time
 
 import pictures
-from imagejobs_contract.options import Format
+from imagejobs_contract.model.options import Format
 from imagejobs_worker.child import protocol
 from imagejobs_worker.imaging import pipeline
 from imagejobs_worker.imaging.picture import Picture, Rendering

@@ -10,7 +10,7 @@ import pytest
 import redis
 
 import servers
-from imagejobs_contract.settings import S3Settings
+from imagejobs_contract.runtime.settings import S3Settings
 
 _numbers = itertools.count(1)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from PIL import Image
 
 from imagejobs_contract.errors import ImageFailed
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.options import Fit, Format, Gravity, MaxSizeBy, Variant
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.options import Fit, Format, Gravity, MaxSizeBy, Variant
 from imagejobs_worker.child import skills, warm
 from imagejobs_worker.imaging.admission import FORMATS
 from imagejobs_worker.imaging.deadline import Deadline

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from imagejobs_contract import layout, names
-from imagejobs_contract.counts import Counts
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.options import Format
-from imagejobs_contract.outcome import Outcome, OutputFile
-from imagejobs_contract.spec import Manifest, Output, Spec
-from imagejobs_contract.status import State, Status
+from imagejobs_contract.model import names
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.options import Format
+from imagejobs_contract.model.outcome import Outcome, OutputFile
+from imagejobs_contract.model.spec import Manifest, Output, Spec
+from imagejobs_contract.model.status import State, Status
 from imagejobs_contract.stores.sqlite import SqliteStore
+from imagejobs_contract.wire import s3_keys
 
 MIB = 2**20
 ENDED = datetime(2026, 11, 26, 2, 7, 30, tzinfo=UTC)
@@ -32,7 +33,7 @@ class Finished:
         """Return a job with these outcomes."""
         job = asyncio.run(put(Path(self._service.environ["JOB_STORE"].removeprefix("sqlite:")), total or len(outcomes), prefix, state))
         text = "".join(each.to_line() + "\n" for each in outcomes)
-        self._service.s3_client.put_object(Bucket=self._service.s3.bucket, Key=layout.results(job.uid, 0), Body=text.encode())
+        self._service.s3_client.put_object(Bucket=self._service.s3.bucket, Key=s3_keys.results(job.uid, 0), Body=text.encode())
         self._made.append(job.key.name)
         return job
 
@@ -57,7 +58,7 @@ async def put(path: Path, total: int, prefix: str | None, state: State) -> Image
     store = SqliteStore(path)
     try:
         job = await store.create(ImageJob(JobKey("default", names.new_job_id()), Spec(manifest=Manifest("m.jsonl", total), output=Output(prefix))))
-        status = Status(state=state, attempt=1, counts=Counts(total, 0, total), results_key=layout.job(job.uid), shards=1, completed=ENDED)
+        status = Status(state=state, attempt=1, counts=Counts(total, 0, total), results_key=s3_keys.job(job.uid), shards=1, completed=ENDED)
         return await store.put_status(job, status)
     finally:
         await store.close()

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from controlplane_client import ControlPlane, wait_until
-from imagejobs_contract import names
+from imagejobs_contract.model import names
 
 LOCATION = "{{ .Group }}-{{ .ResourceKind }}-{{ .ResourceAPIVersion }}.json"
 """The files' names, in the words of kubeconform's option -schema-location; the core group is called by its version there."""

@@ -15,8 +15,8 @@ import yaml
 from PIL import Image
 
 from controlplane_client import ControlPlane, wait_until
-from imagejobs_contract import names
-from imagejobs_contract.shards import ENV_INDEX
+from imagejobs_contract.model import names
+from imagejobs_contract.wire.shards import ENV_INDEX
 
 API = f"/apis/{names.API_VERSION}"
 INDEX = "batch.kubernetes.io/job-completion-index"

@@ -8,16 +8,16 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from imagejobs_contract.counts import Counts
 from imagejobs_contract.errors import AlreadyExists, Conflict, NotFound, TooLarge, Unavailable
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.outcome import Outcome
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.model.status import Status
+from imagejobs_contract.model.status_json import read_status, status_body
 from imagejobs_contract.ports import Change
-from imagejobs_contract.status import Status
-from imagejobs_contract.statusbody import read_status, status_body
 from imagejobs_contract.storage import ObjectFacts
-from imagejobs_contract.tasks import Task
+from imagejobs_contract.wire.tasks import Task
 from imagejobs_operator.actions import Emit
 from imagejobs_operator.observed import Child, End, Presence
 

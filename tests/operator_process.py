@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from imagejobs_contract.codes import Code
-from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.settings import S3Settings
-from imagejobs_contract.taskqueue import RedisTaskQueue
+from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.redis.task_queue import RedisTaskQueue
+from imagejobs_contract.runtime.settings import S3Settings
 
 READY_SECONDS = 30.0
 TIED = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []

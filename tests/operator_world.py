@@ -6,19 +6,20 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from imagejobs_contract import layout, names
 from imagejobs_contract.codes import Code
-from imagejobs_contract.counts import Counts
 from imagejobs_contract.errors import ImageJobsError
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.items import Item
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.options import Format
-from imagejobs_contract.outcome import Outcome, OutputFile
+from imagejobs_contract.model import names
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.options import Format
+from imagejobs_contract.model.outcome import Outcome, OutputFile
+from imagejobs_contract.model.spec import Output, Spec
+from imagejobs_contract.model.status import Status
 from imagejobs_contract.ports import WakeUp
-from imagejobs_contract.shards import read_offsets
-from imagejobs_contract.spec import Output, Spec
-from imagejobs_contract.status import Status
+from imagejobs_contract.wire import s3_keys
+from imagejobs_contract.wire.shards import read_offsets
 from imagejobs_operator.callback import End, Reply
 from imagejobs_operator.courier import Courier
 from imagejobs_operator.memory import Memory
@@ -148,9 +149,9 @@ class World:
     def shard(self, shard: int, attempt: int = 1, codes: dict[int, Code] | None = None, most: int = 10**6, name: str = "job") -> None:
         """Let a pod do up to so many images of its shard; what earlier pods did stays. It ends well only if all are done."""
         uid = self.job(name).uid
-        own = read_offsets(self.objects.data[layout.offsets(uid)])[shard]
-        assert len(self.objects.data[layout.manifest(uid)][own.start : own.end].splitlines()) == own.count
-        key = layout.results(uid, shard)
+        own = read_offsets(self.objects.data[s3_keys.offsets(uid)])[shard]
+        assert len(self.objects.data[s3_keys.manifest(uid)][own.start : own.end].splitlines()) == own.count
+        key = s3_keys.results(uid, shard)
         lines = {each.index: each for each in map(Outcome.from_line, self.objects.data.get(key, b"").splitlines())}
         open_ones = [n for n in range(own.first, own.first + own.count) if n not in lines or not (lines[n].succeeded or lines[n].attempt >= attempt)]
         for index in open_ones[:most]:

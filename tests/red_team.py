@@ -16,7 +16,7 @@ from pathlib import Path
 import pictures
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
-from imagejobs_contract.options import Format
+from imagejobs_contract.model.options import Format
 from imagejobs_worker.imaging import pipeline
 from imagejobs_worker.imaging.picture import Picture, Rendering
 

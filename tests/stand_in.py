@@ -12,24 +12,25 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from imagejobs_contract import layout, limits
-from imagejobs_contract.board import RedisBoard
 from imagejobs_contract.codes import Code
-from imagejobs_contract.counts import Counts
 from imagejobs_contract.errors import Conflict, ImageJobsError, NotFound, TooLarge
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.items import Item, read_item
-from imagejobs_contract.manifests import split_lines
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.objects import S3Objects
-from imagejobs_contract.options import Format
-from imagejobs_contract.outcome import Outcome, OutputFile
+from imagejobs_contract.model import limits
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.items import Item, read_item
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.options import Format
+from imagejobs_contract.model.outcome import Outcome, OutputFile
+from imagejobs_contract.model.status import State, Status, final_state, summarise
 from imagejobs_contract.ports import Change
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.settings import S3Settings
-from imagejobs_contract.sniff import sniff
-from imagejobs_contract.status import State, Status, final_state, summarise
+from imagejobs_contract.redis.board import RedisBoard
+from imagejobs_contract.runtime.settings import S3Settings
+from imagejobs_contract.s3.objects import S3Objects
 from imagejobs_contract.stores.sqlite import SqliteStore
+from imagejobs_contract.wire import s3_keys
+from imagejobs_contract.wire.manifests import split_lines
+from imagejobs_contract.wire.sniff import sniff
 
 BROKEN = b"broken"
 MAX_BYTES = 70 * 2**20
@@ -98,7 +99,7 @@ class StandIn:
         status = _status(job, counts, outcomes, final)
         if final and len(outcomes) > limits.MAX_STATUS_OUTCOMES:
             lines = "".join(each.to_line() + "\n" for each in outcomes)
-            await objects.put(layout.results(job.uid, 0), lines.encode(), content_type="application/x-ndjson")
+            await objects.put(s3_keys.results(job.uid, 0), lines.encode(), content_type="application/x-ndjson")
         if status != job.status:
             await store.put_status(job, status)
         if not self.silent:
@@ -137,7 +138,7 @@ def _status(job: ImageJob, counts: Counts, outcomes: list[Outcome], final: bool)
         failures=failures,
         failure_codes=codes,
         outcomes=tuple(outcomes) if few and final else (),
-        results_key=None if few or not final else f"{layout.job(job.uid)}results/",
+        results_key=None if few or not final else f"{s3_keys.job(job.uid)}results/",
         attempt=1,
     )
 
@@ -155,7 +156,7 @@ async def _outcome(objects: S3Objects, job: ImageJob, index: int, item: Item) ->
     if source.endswith(BROKEN):
         return Outcome(index, item.name, code=Code.CORRUPT_IMAGE, message="The image ends too early.")
     form = variant.format or Format(sniff(source) or "jpeg")
-    key = layout.output(job.prefix, index, item.name, variant.name, form)
+    key = s3_keys.output(job.prefix, index, item.name, variant.name, form)
     data = f"{variant.width}x{variant.height} of {len(source)} bytes".encode()
     await objects.put(key, data, content_type=form.content_type)
     return Outcome(index, item.name, outputs=(OutputFile(variant.name, key, variant.width or 1, 300, form, len(data)),), bytes_in=len(source))

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import cast
 
-from imagejobs_contract.names import JobKey
+from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.ports import JobStore, Seen
 
 

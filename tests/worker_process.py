@@ -14,11 +14,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from imagejobs_contract.items import Item
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.options import Format, Variant
-from imagejobs_contract.settings import S3Settings
-from imagejobs_contract.tasks import Task
+from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.options import Format, Variant
+from imagejobs_contract.runtime.settings import S3Settings
+from imagejobs_contract.wire.tasks import Task
 
 WAIT_SECONDS = 20.0
 JOB = JobKey("default", "holiday")

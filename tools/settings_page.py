@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from imagejobs_api.settings import Settings as ApiSettings
-from imagejobs_contract import limits
-from imagejobs_contract.limits import Limits
+from imagejobs_contract.model import limits
+from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.reader import Reader
 from imagejobs_operator.settings import Settings as OperatorSettings
 from imagejobs_worker.settings import Settings as WorkerSettings

@@ -12,7 +12,7 @@ import pytest
 import held_answers
 import servers
 from api_process import Api, environ
-from imagejobs_contract.settings import S3Settings
+from imagejobs_contract.runtime.settings import S3Settings
 from stand_in import StandIn
 
 

@@ -3,9 +3,9 @@
 import pytest
 
 from imagejobs_api.settings import OWN_HOSTS, Settings
-from imagejobs_contract import settings
 from imagejobs_contract.errors import Invalid
 from imagejobs_contract.reader import Reader
+from imagejobs_contract.runtime import settings
 
 
 def read(**variables: str) -> Settings:

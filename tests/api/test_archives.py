@@ -18,9 +18,9 @@ from api_process import Api, eventually
 from finished_jobs import Finished
 from forms import JPEG
 from imagejobs_contract.codes import Code
-from imagejobs_contract.options import Format
-from imagejobs_contract.outcome import Outcome, OutputFile
-from imagejobs_contract.status import State
+from imagejobs_contract.model.options import Format
+from imagejobs_contract.model.outcome import Outcome, OutputFile
+from imagejobs_contract.model.status import State
 from stand_in import BROKEN
 
 MIB = 2**20
@@ -139,8 +139,8 @@ async def _contents(service, job, monkeypatch):
     from imagejobs_api.archiving import contents
     from imagejobs_api.live import LiveBoard
     from imagejobs_api.outcomes import Outcomes
-    from imagejobs_contract.board import RedisBoard
-    from imagejobs_contract.objects import S3Objects
+    from imagejobs_contract.redis.board import RedisBoard
+    from imagejobs_contract.s3.objects import S3Objects
 
     monkeypatch.setattr(contents, "STRANGERS", 1)
     objects = S3Objects.from_settings(service.s3)

@@ -5,13 +5,13 @@ import pytest
 from imagejobs_api.build import build_job
 from imagejobs_api.callbacks import Callbacks
 from imagejobs_api.forms import Received, Source, batch_form, resize_form
-from imagejobs_contract.guard import Guard
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.options import Format
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.options import Format
+from imagejobs_contract.model.spec import overwrites
+from imagejobs_contract.outbound.guard import Guard
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.spec import overwrites
 
 KEY = JobKey("default", "j1")
 LIMITS = Limits(job_seconds=90.5)

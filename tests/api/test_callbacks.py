@@ -10,12 +10,12 @@ import forms
 from api_process import Api
 from forms import JPEG
 from hook_receiver import SECRET
-from imagejobs_contract.counts import Counts
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.items import Item
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.spec import Spec
-from imagejobs_contract.status import Callback, CallbackState, Condition, ConditionType, Reason, State, Status
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.spec import Spec
+from imagejobs_contract.model.status import Callback, CallbackState, Condition, ConditionType, Reason, State, Status
 from imagejobs_contract.stores.sqlite import SqliteStore
 
 URL = "https://hooks.example.org/imagejobs?shop=7"

@@ -15,7 +15,7 @@ from imagejobs_api import eventtext
 from imagejobs_api.callers import apikeys
 from imagejobs_api.events import Teller
 from imagejobs_api.feeds import Feed
-from imagejobs_contract.names import JobKey
+from imagejobs_contract.model.names import JobKey
 from stand_in import BROKEN, StandIn
 
 

@@ -12,7 +12,7 @@ from api_process import Api, eventually
 from api_routes import Route, routes
 from forms import JPEG
 from imagejobs_api.callers import apikeys
-from imagejobs_contract import names
+from imagejobs_contract.model import names
 
 ROUTES = routes()
 GUARDED = [each for each in ROUTES if not each.is_public]

@@ -9,7 +9,7 @@ from imagejobs_api import held
 from imagejobs_api.errors import Problem
 from imagejobs_api.held import READ_AHEAD, Held
 from imagejobs_contract.codes import Code
-from imagejobs_contract.uploading import MOST_HELD
+from imagejobs_contract.s3.streaming_put import MOST_HELD
 
 CHUNK = 2**20
 

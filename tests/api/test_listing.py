@@ -15,11 +15,11 @@ from imagejobs_api.callers import apikeys
 from imagejobs_api.listing.follow import STALE_SECONDS, Follower
 from imagejobs_api.listing.index import Index
 from imagejobs_contract.errors import Unavailable
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.items import Item
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.spec import Spec
-from imagejobs_contract.status import State, Status
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.spec import Spec
+from imagejobs_contract.model.status import State, Status
 from imagejobs_contract.stores.sqlite import SqliteStore
 
 

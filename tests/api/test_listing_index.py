@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagejobs_api.listing.index import Index, trimmed
-from imagejobs_contract import names
-from imagejobs_contract.counts import Counts
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.items import Item
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.spec import Spec
-from imagejobs_contract.status import Failure, State, Status
+from imagejobs_contract.model import names
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.model.spec import Spec
+from imagejobs_contract.model.status import Failure, State, Status
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 from imagejobs_api.live import LiveBoard
 from imagejobs_api.progress import LiveCounts
-from imagejobs_contract.counts import Counts
 from imagejobs_contract.errors import Unavailable
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.items import Item
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.spec import Spec
-from imagejobs_contract.status import State, Status
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.spec import Spec
+from imagejobs_contract.model.status import State, Status
 
 ITEMS = tuple(Item(f"{n}.jpg", f"k/{n}") for n in range(4))
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from forms import JPEG
-from imagejobs_contract import names
-from imagejobs_contract.options import Fit, MaxSizeBy, Variant
+from imagejobs_contract.model import names
+from imagejobs_contract.model.options import Fit, MaxSizeBy, Variant
 
 ENVIRON = {"SOURCE_PREFIXES": "photos/,wide", "OUTPUT_PREFIXES": "sites"}
 URL = "https://images.example.org/api-site/b.jpg"

@@ -14,7 +14,7 @@ from imagejobs_api.openapi.document import document
 from imagejobs_api.settings import Settings
 from imagejobs_api.specbody import VariantBody
 from imagejobs_contract.codes import Code
-from imagejobs_contract.options import NAMES
+from imagejobs_contract.model.options import NAMES
 from imagejobs_contract.reader import Reader
 
 CALLERS = {"CALLERS_FILE": "callers.yaml"}

@@ -5,7 +5,7 @@ import pytest
 from imagejobs_api import filenames, prefer
 from imagejobs_api.accept import best_format
 from imagejobs_api.prefer import Preference
-from imagejobs_contract.options import Format
+from imagejobs_contract.model.options import Format
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from imagejobs_api.errors import Problem
 from imagejobs_api.quotas import Quotas
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Unavailable
-from imagejobs_contract.limits import Limits
+from imagejobs_contract.model.limits import Limits
 
 LIMITS = Limits(max_queued_images=5, max_bytes_in_flight=100, max_caller_bytes_in_flight=50, max_caller_queued_images=3)
 ANYBODY = Caller("default")

@@ -12,8 +12,8 @@ from api_process import Api
 from imagejobs_api.callers import apikeys
 from imagejobs_api.callers.caller import Caller, CallerLimits
 from imagejobs_api.ratelimits import RateLimits, Standing
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.redis_client import connect
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.redis.client import connect
 
 LIMITS = Limits(max_requests_per_minute=8, max_caller_requests_per_minute=5)
 SHOP, BLOG, ANYBODY = Caller("default", "shop"), Caller("default", "blog"), Caller("default")

@@ -3,8 +3,8 @@
 import pytest
 
 from imagejobs_api.links import file_name
-from imagejobs_contract.options import DEFAULT_VARIANT, Format
-from imagejobs_contract.outcome import OutputFile
+from imagejobs_contract.model.options import DEFAULT_VARIANT, Format
+from imagejobs_contract.model.outcome import OutputFile
 
 
 @pytest.mark.parametrize(

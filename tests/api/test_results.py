@@ -9,16 +9,17 @@ import pytest
 
 from api_process import eventually
 from forms import JPEG
-from imagejobs_contract import layout, names
 from imagejobs_contract.codes import Code
-from imagejobs_contract.counts import Counts
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.shards import cut
-from imagejobs_contract.spec import Manifest, Spec
-from imagejobs_contract.status import State, Status
+from imagejobs_contract.model import names
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.model.spec import Manifest, Spec
+from imagejobs_contract.model.status import State, Status
 from imagejobs_contract.stores.sqlite import SqliteStore
+from imagejobs_contract.wire import s3_keys
+from imagejobs_contract.wire.shards import cut
 from stand_in import BROKEN
 
 LINES = {"Accept": "application/x-ndjson"}
@@ -132,7 +133,7 @@ def large(service) -> Iterator[ImageJob]:
     own = cut([1] * 1200, 3)[1]
     ended = [Outcome(n, f"{n}.jpg", code=Code.CORRUPT_IMAGE if n % 2 else None) for n in range(own.first, own.first + own.count)]
     text = "".join(each.to_line() + "\n" for each in ended)
-    service.s3_client.put_object(Bucket=service.s3.bucket, Key=layout.results(job.uid, 1), Body=text.encode())
+    service.s3_client.put_object(Bucket=service.s3.bucket, Key=s3_keys.results(job.uid, 1), Body=text.encode())
     yield job
     service.http.delete(f"/api/jobs/{job.key.name}").raise_for_status()  # the stand-in reads no manifests
 
@@ -154,8 +155,8 @@ def test_lines_that_cannot_be_read_end_the_stream_too_early_and_not_as_if_that_w
     import httpx2
 
     text = b'{"index": 800}\n' * (70 * 2**20 // 15)  # more than one shard may have
-    service.s3_client.put_object(Bucket=service.s3.bucket, Key=layout.results(large.uid, 2), Body=text)
+    service.s3_client.put_object(Bucket=service.s3.bucket, Key=s3_keys.results(large.uid, 2), Body=text)
     with pytest.raises(httpx2.RemoteProtocolError):
         lines(service, large.key.name)
-    service.s3_client.delete_object(Bucket=service.s3.bucket, Key=layout.results(large.uid, 2))
+    service.s3_client.delete_object(Bucket=service.s3.bucket, Key=s3_keys.results(large.uid, 2))
     assert len(lines(service, large.key.name)) == 1200

@@ -13,7 +13,7 @@ import pytest
 
 from imagejobs_api import shelf as shelf_module
 from imagejobs_api.shelf import PAGE, Shelf
-from imagejobs_contract.handoff import take
+from imagejobs_contract.wire.handoff import take
 
 KEY = "uploads/j0123/0"
 DATA = bytes(range(256)) * 1000

@@ -9,14 +9,14 @@ from imagejobs_api.lookup import Found
 from imagejobs_api.outcomes import read_lines, shard_of, spans, standing
 from imagejobs_api.progress import HighWater, item_body, job_body
 from imagejobs_contract.codes import Code
-from imagejobs_contract.counts import Counts
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.items import Item
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.shards import cut
-from imagejobs_contract.spec import Manifest, Spec
-from imagejobs_contract.status import Condition, ConditionType, Failure, Reason, State, Status
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.model.spec import Manifest, Spec
+from imagejobs_contract.model.status import Condition, ConditionType, Failure, Reason, State, Status
+from imagejobs_contract.wire.shards import cut
 from imagejobs_operator import attempts
 
 BAD = Outcome(0, "a.jpg", code=Code.CORRUPT_IMAGE, message="cut short")

@@ -7,8 +7,8 @@ import httpx2
 import pytest
 
 from forms import JPEG
-from imagejobs_contract import limits, names
-from imagejobs_contract.limits import MIN_PART_BYTES
+from imagejobs_contract.model import limits, names
+from imagejobs_contract.model.limits import MIN_PART_BYTES
 
 DAY = 86_400
 

@@ -18,8 +18,8 @@ from pathlib import Path
 import nasty
 import pictures
 from imagejobs_contract.errors import ImageFailed
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.options import Format, Variant
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.options import Format, Variant
 from imagejobs_worker.child.door import Door
 from imagejobs_worker.child.terms import Mode
 

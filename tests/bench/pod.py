@@ -25,12 +25,12 @@ import boto3
 import localstack
 import servers
 import watching
-from imagejobs_contract import layout
-from imagejobs_contract.objects import S3Objects
-from imagejobs_contract.options import Variant
-from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.settings import S3Settings
-from imagejobs_contract.shards import Work, cut, offsets_json
+from imagejobs_contract.model.options import Variant
+from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.runtime.settings import S3Settings
+from imagejobs_contract.s3.objects import S3Objects
+from imagejobs_contract.wire import s3_keys
+from imagejobs_contract.wire.shards import Work, cut, offsets_json
 from imagejobs_worker.ledger import read_lines
 from tap import Tap
 
@@ -157,15 +157,15 @@ def lay_out(server: servers.Server, photo: bytes, images: int) -> None:
     lines = [json.dumps({"name": f"{n}.jpg", "key": SOURCE}).encode() + b"\n" for n in range(images)]
     files = {
         SOURCE: photo,
-        layout.spec(UID): Work((Variant(width=720),), "outputs/bench", 3, images).to_json().encode(),
-        layout.offsets(UID): offsets_json(cut([len(line) for line in lines], 1)).encode(),
-        layout.manifest(UID): b"".join(lines),
+        s3_keys.spec(UID): Work((Variant(width=720),), "outputs/bench", 3, images).to_json().encode(),
+        s3_keys.offsets(UID): offsets_json(cut([len(line) for line in lines], 1)).encode(),
+        s3_keys.manifest(UID): b"".join(lines),
     }
     objects = S3Objects(settings(server))
 
     async def put() -> None:
         await objects.delete_prefix("outputs/")
-        await objects.delete([layout.results(UID, 0)])
+        await objects.delete([s3_keys.results(UID, 0)])
         for key, data in files.items():
             await objects.put(key, data, content_type="application/octet-stream")
 
@@ -174,7 +174,7 @@ def lay_out(server: servers.Server, photo: bytes, images: int) -> None:
 
 def results(server: servers.Server) -> list[Outcome]:
     """Return what became of the images."""
-    data, _ = asyncio.run(S3Objects(settings(server)).get(layout.results(UID, 0), 64 * 2**20))
+    data, _ = asyncio.run(S3Objects(settings(server)).get(s3_keys.results(UID, 0), 64 * 2**20))
     return read_lines(data)
 
 

@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.options import Format, Variant
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.options import Format, Variant
 from imagejobs_worker.child import skills
 from imagejobs_worker.child.door import Door
 

@@ -6,7 +6,7 @@ import pytest
 
 import chart_render
 from chart_render import case, of_kind, one, pods, render
-from imagejobs_contract import keys
+from imagejobs_contract.wire import redis_keys
 
 CLUSTER_WIDE = {"CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding"}
 
@@ -278,7 +278,7 @@ def test_keda_scales_the_pool_by_the_length_of_the_queue_that_its_workers_read()
     assert spec["scaleTargetRef"] == {"name": one(objects, "Deployment", "shop-images-pool")["metadata"]["name"]}
     (trigger,) = spec["triggers"]
     redis = {"address": "valkey.storage.svc:6380", "databaseIndex": "1", "enableTLS": "true"}
-    assert trigger["metadata"] == redis | {"stream": keys.TASKS, "streamLength": "50"}
+    assert trigger["metadata"] == redis | {"stream": redis_keys.TASKS, "streamLength": "50"}
     assert trigger["authenticationRef"] == {"name": "valkey"}
 
 

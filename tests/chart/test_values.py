@@ -7,7 +7,7 @@ import yaml
 
 import chart_render
 from chart_render import CHART, case
-from imagejobs_contract.limits import Limits
+from imagejobs_contract.model.limits import Limits
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text())

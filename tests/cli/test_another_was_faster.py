@@ -15,7 +15,7 @@ from imagejobs.local.program import Log
 from imagejobs.local.services import seaweed, valkey
 from imagejobs.local.services.seaweed import SeaweedPorts
 from imagejobs.local.supervisor import Keeper
-from imagejobs_contract import logs
+from imagejobs_contract.runtime import logs
 
 
 @pytest.fixture

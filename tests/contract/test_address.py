@@ -2,8 +2,8 @@ from ipaddress import ip_address
 
 import pytest
 
-from imagejobs_contract.address import embedded, is_public, literal
-from imagejobs_contract.guard import Guard
+from imagejobs_contract.outbound.address import embedded, is_public, literal
+from imagejobs_contract.outbound.guard import Guard
 
 PUBLIC = (
     "1.1.1.1", "8.8.8.8", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "126.255.255.255", "128.0.0.0", "168.63.129.15",

@@ -11,15 +11,15 @@ import pytest
 import redis
 
 import servers
-from imagejobs_contract import keys
-from imagejobs_contract.board import RedisBoard
 from imagejobs_contract.codes import Code
-from imagejobs_contract.counts import Counts
 from imagejobs_contract.errors import Unavailable
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.outcome import Outcome
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.model.status import State
 from imagejobs_contract.ports import Change, WakeUp
-from imagejobs_contract.status import State
+from imagejobs_contract.redis.board import RedisBoard
+from imagejobs_contract.wire import redis_keys
 
 KEY = JobKey("default", "holiday")
 UID = "u1"
@@ -77,7 +77,7 @@ def test_counts_of_a_shard_do_not_stay_for_ever(redis_url, raw):
         assert await board.counts(UID) == Counts(10, 1, 2, 3)
 
     run(redis_url, story)
-    assert 0 < raw.ttl(keys.progress(UID)) <= keys.JOB_SECONDS
+    assert 0 < raw.ttl(redis_keys.progress(UID)) <= redis_keys.JOB_SECONDS
 
 
 def test_counts_are_the_sum_over_shards_and_repeating_one_adds_nothing(redis_url):
@@ -113,29 +113,29 @@ def test_outcomes_come_back_as_they_were_put(redis_url, raw):
 
     async def story(board):
         await board.put_shard(KEY, UID, 0, Counts(10, 0, 1, 1), [good, bad])
-        raw.hset(keys.items(UID), "8", "{broken")
+        raw.hset(redis_keys.items(UID), "8", "{broken")
         assert await board.outcomes(UID) == {0: good, 7: bad}
 
     run(redis_url, story)
-    assert raw.ttl(keys.items(UID)) > 0
+    assert raw.ttl(redis_keys.items(UID)) > 0
 
 
 def test_forgetting_leaves_no_key_of_the_job(redis_url, raw):
     async def story(board):
         await board.put_shard(KEY, UID, 0, Counts(1, 0, 1, 0), [Outcome(0, "a")])
-        raw.hset(keys.sent(UID), "0", "1-0")
+        raw.hset(redis_keys.sent(UID), "0", "1-0")
         await board.forget(UID)
 
     run(redis_url, story)
-    assert raw.keys("*") == [keys.DONE]
+    assert raw.keys("*") == [redis_keys.DONE]
 
 
 def test_what_is_known_of_a_job_goes_soon_after_its_end_was_announced(redis_url, raw):
     async def story(board):
         await board.put_shard(KEY, UID, 0, Counts(1, 0, 1, 0), [Outcome(0, "a")])
-        raw.hset(keys.sent(UID), "0", "1-0")
+        raw.hset(redis_keys.sent(UID), "0", "1-0")
         await board.announce(change(1))
-        assert raw.ttl(keys.items(UID)) > keys.ENDED_SECONDS
+        assert raw.ttl(redis_keys.items(UID)) > redis_keys.ENDED_SECONDS
         announcements = board.announcements()
         await ready(announcements)
         end = replace(change(10), state=State.SUCCEEDED)
@@ -143,7 +143,7 @@ def test_what_is_known_of_a_job_goes_soon_after_its_end_was_announced(redis_url,
         assert await next_thing(announcements) == end
 
     run(redis_url, story)
-    assert [raw.ttl(key(UID)) for key in (keys.progress, keys.items, keys.sent)] == [keys.ENDED_SECONDS] * 3
+    assert [raw.ttl(key(UID)) for key in (redis_keys.progress, redis_keys.items, redis_keys.sent)] == [redis_keys.ENDED_SECONDS] * 3
 
 
 def test_a_shard_wakes_the_operator(redis_url):
@@ -213,7 +213,7 @@ def test_ids_that_start_again_are_followed(redis_url, raw):
     """After a failover the new primary's clock may be behind: its ids are smaller than those already seen."""
 
     async def story(board):
-        raw.xadd(keys.CHANGES, {"x": "from the future"}, id="99999999999999-0")
+        raw.xadd(redis_keys.CHANGES, {"x": "from the future"}, id="99999999999999-0")
         announcements = board.announcements()
         await ready(announcements)
         raw.flushall()
@@ -228,7 +228,7 @@ def test_what_is_not_understood_on_a_stream_is_left_out(redis_url, raw):
         announcements = board.announcements()
         await ready(announcements)
         for fields in ({"x": "y"}, {"namespace": "n", "name": "m", "uid": "u", "state": "Dancing", "counts": "1,2,3,4"}):
-            raw.xadd(keys.CHANGES, fields)
+            raw.xadd(redis_keys.CHANGES, fields)
         await board.announce(change(5))
         assert await next_thing(announcements) == change(5)
 

@@ -11,15 +11,16 @@ import pytest
 import yaml
 
 from bad_specs import BAD_SPECS, GOOD
-from imagejobs_contract import items, layout, limits, names, options, specbody
 from imagejobs_contract.codes import Code
-from imagejobs_contract.counts import Counts
 from imagejobs_contract.errors import Invalid
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.outcome import MAX_MESSAGE, ItemState, Outcome, OutputFile
-from imagejobs_contract.spec import INTEGERS, DeletionPolicy, Execution, Profile, Spec
-from imagejobs_contract.status import Callback, CallbackState, Condition, ConditionType, Failure, Reason, State, Status
-from imagejobs_contract.statusbody import status_body
+from imagejobs_contract.model import items, limits, names, options, spec_json
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.outcome import MAX_MESSAGE, ItemState, Outcome, OutputFile
+from imagejobs_contract.model.spec import INTEGERS, DeletionPolicy, Execution, Profile, Spec
+from imagejobs_contract.model.status import Callback, CallbackState, Condition, ConditionType, Failure, Reason, State, Status
+from imagejobs_contract.model.status_json import status_body
+from imagejobs_contract.wire import s3_keys
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 CRD = yaml.safe_load((MANIFESTS / "crd.yaml").read_text())
@@ -63,7 +64,7 @@ def test_the_name_of_a_job_has_pythons_bounds():
 @pytest.mark.parametrize(
     ("path", "fields"),
     [
-        ("spec", specbody.SPEC_FIELDS),
+        ("spec", spec_json.SPEC_FIELDS),
         ("spec.items[]", ("name", "key", "url")),
         ("spec.manifest", ("key", "count")),
         ("spec.variants[]", ("name", *options.NAMES.values())),
@@ -122,10 +123,10 @@ TEXTS = {
     "manifest.key": (limits.MAX_KEY, items.KEY_PATTERN),
     "variants[].name": (32, options.VARIANT_NAME),
     "variants[].background": (7, options.BACKGROUND),
-    "output.prefix": (512, layout.PREFIX_PATTERN),
+    "output.prefix": (512, s3_keys.PREFIX_PATTERN),
     "output.cacheControl": (200, "[ -~]+"),
-    "queueName": (63, specbody.DNS_LABEL),
-    "priorityClassName": (253, specbody.DNS_NAME),
+    "queueName": (63, spec_json.DNS_LABEL),
+    "priorityClassName": (253, spec_json.DNS_NAME),
     "callback.url": (limits.MAX_URL, items.URL_PATTERN),
 }
 
@@ -173,13 +174,13 @@ def test_defaults_are_pythons():
 
 def test_all_but_the_mutable_fields_are_immutable():
     rules = {rule["fieldPath"].removeprefix("."): rule["rule"] for rule in SPEC["x-kubernetes-validations"] if rule["message"] == "cannot be changed"}
-    assert set(rules) == set(specbody.SPEC_FIELDS) - MUTABLE
+    assert set(rules) == set(spec_json.SPEC_FIELDS) - MUTABLE
     assert all(f"self.{name} == oldSelf.{name}" in rule for name, rule in rules.items())
 
 
 def test_reserved_prefixes_are_pythons():
     rules = [rule["rule"] for rule in at("output.prefix")["x-kubernetes-validations"]]
-    for reserved in (layout.UPLOADS, layout.JOBS):
+    for reserved in (s3_keys.UPLOADS, s3_keys.JOBS):
         assert any(f'startsWith("{reserved}")' in rule for rule in rules)
 
 

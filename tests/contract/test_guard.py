@@ -6,9 +6,9 @@ import threading
 import pytest
 
 from imagejobs_contract.errors import Refused
-from imagejobs_contract.guard import Guard
-from imagejobs_contract.reach import Reach
-from imagejobs_contract.target import Target, read_url
+from imagejobs_contract.outbound.guard import Guard
+from imagejobs_contract.outbound.policy import Reach
+from imagejobs_contract.outbound.url import Target, read_url
 
 LOOPBACK = Reach(private=("127.0.0.0/8",))
 HIDDEN = (

@@ -5,17 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagejobs_contract import limits
-from imagejobs_contract.counts import Counts
 from imagejobs_contract.errors import Fault
-from imagejobs_contract.imagejob import ImageJob, Unreadable
-from imagejobs_contract.items import Item
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.options import Variant
+from imagejobs_contract.model import limits
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.imagejob import ImageJob, Unreadable
+from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.options import Variant
+from imagejobs_contract.model.spec import INTEGERS, DeletionPolicy, Execution, Manifest, Output, Profile, Spec, immutable_changes, named, overwrites
+from imagejobs_contract.model.spec_json import SPEC_FIELDS, read_spec, spec_body
+from imagejobs_contract.model.status import State, Status
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.spec import INTEGERS, DeletionPolicy, Execution, Manifest, Output, Profile, Spec, immutable_changes, named, overwrites
-from imagejobs_contract.specbody import SPEC_FIELDS, read_spec, spec_body
-from imagejobs_contract.status import State, Status
 
 ITEMS = [{"key": "uploads/x/0"}]
 DNS_LABELS = st.none() | st.from_regex(r"[a-z0-9]([-a-z0-9]{0,20}[a-z0-9])?", fullmatch=True)

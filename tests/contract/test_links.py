@@ -10,10 +10,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from imagejobs_contract.errors import Conflict, NotFound, Unavailable
-from imagejobs_contract.limits import MIN_PART_BYTES
-from imagejobs_contract.links import MAX_SECONDS, BotoSigner, KeySigner, content_disposition, signer
-from imagejobs_contract.objects import S3Objects
-from imagejobs_contract.partuploads import BotoPartUploads
+from imagejobs_contract.model.limits import MIN_PART_BYTES
+from imagejobs_contract.s3.objects import S3Objects
+from imagejobs_contract.s3.part_uploads import BotoPartUploads
+from imagejobs_contract.s3.signer import MAX_SECONDS, BotoSigner, KeySigner, content_disposition, signer
 
 
 def follow(link: str) -> tuple[bytes, Message]:

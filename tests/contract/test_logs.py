@@ -5,8 +5,8 @@ import logging
 
 import pytest
 
-from imagejobs_contract import logs
-from imagejobs_contract.logs import JsonFormatter
+from imagejobs_contract.runtime import logs
+from imagejobs_contract.runtime.logs import JsonFormatter
 
 
 def logged(*arguments, **more) -> dict:

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagejobs_contract import manifests
 from imagejobs_contract.errors import Invalid
-from imagejobs_contract.manifests import MAX_BLANK_BYTES, MAX_LINE_BYTES, item_lengths, split_lines
-from imagejobs_contract.shards import cut
+from imagejobs_contract.wire import manifests
+from imagejobs_contract.wire.manifests import MAX_BLANK_BYTES, MAX_LINE_BYTES, item_lengths, split_lines
+from imagejobs_contract.wire.shards import cut
 
 BLANK = st.sampled_from([b"", b" ", b"\r", b"\t \r"])
 ITEM = st.sampled_from([b'{"key":"a"}', b' {"key":"b"}\r', b"x", b"{}"])

@@ -4,7 +4,7 @@ import pytest
 from prometheus_client import Counter
 
 import doors
-from imagejobs_contract import metrics
+from imagejobs_contract.runtime import metrics
 
 
 def shown(sent: bytes, refresh=None) -> bytes:

@@ -2,8 +2,8 @@ import re
 
 import pytest
 
-from imagejobs_contract import names
-from imagejobs_contract.names import JobKey
+from imagejobs_contract.model import names
+from imagejobs_contract.model.names import JobKey
 
 
 def test_job_ids_are_names_sort_by_time_and_do_not_repeat():

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 import servers
-from imagejobs_contract import objects as objects_module
-from imagejobs_contract import uploading
 from imagejobs_contract.errors import Conflict, Misconfigured, NotFound, TooLarge, Unavailable
-from imagejobs_contract.objects import S3Objects
-from imagejobs_contract.settings import S3Settings
+from imagejobs_contract.runtime.settings import S3Settings
+from imagejobs_contract.s3 import objects as objects_module
+from imagejobs_contract.s3 import streaming_put
+from imagejobs_contract.s3.objects import S3Objects
+from imagejobs_contract.s3.streaming_put import PART
 from imagejobs_contract.storage import ObjectFacts
-from imagejobs_contract.uploading import PART
 
 PNG = "image/png"
 
@@ -240,7 +240,7 @@ def test_a_stream_that_is_cancelled_leaves_nothing(s3_settings, listed, size):
 
 def test_a_stream_is_not_read_far_ahead_of_what_is_sent(s3_settings, monkeypatch):
     """A server that takes nothing must stop the reading, whatever is offered: memory stays bounded."""
-    monkeypatch.setattr(uploading, "ABORT_SECONDS", 0.1)
+    monkeypatch.setattr(streaming_put, "ABORT_SECONDS", 0.1)
     silent = servers.free_ports(["silent"])["silent"]
     read = 0
 

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagejobs_contract import options
-from imagejobs_contract.options import Fit, Format, Gravity, MaxSizeBy, NoFace, Variant, read_variant, variant_body
+from imagejobs_contract.model import options
+from imagejobs_contract.model.options import Fit, Format, Gravity, MaxSizeBy, NoFace, Variant, read_variant, variant_body
 from imagejobs_contract.reader import Reader
 
 SIDES = st.none() | st.integers(1, 16_383)

@@ -1,10 +1,11 @@
 import pytest
 
-from imagejobs_contract import names, origin
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.origin import Origin
-from imagejobs_contract.spec import Spec
+from imagejobs_contract.model import names
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.spec import Spec
+from imagejobs_contract.wire import origin
+from imagejobs_contract.wire.origin import Origin
 
 HEADER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 JOB = ImageJob(JobKey("shop", "j1"), Spec(), labels={names.LABEL_CALLER: "ada"})

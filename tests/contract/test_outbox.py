@@ -9,9 +9,9 @@ import pytest
 
 import servers
 from collector import collector
-from imagejobs_contract import traces
-from imagejobs_contract.outbox import MOST_WAITING
-from imagejobs_contract.traces import BEGIN, CURRENT, DROPPED, FAILED, NOTHING, OFF, SENT
+from imagejobs_contract.runtime import traces
+from imagejobs_contract.runtime.span_exporter import MOST_WAITING
+from imagejobs_contract.runtime.traces import BEGIN, CURRENT, DROPPED, FAILED, NOTHING, OFF, SENT
 
 
 class Ends(Counter[str]):
@@ -71,6 +71,6 @@ def test_a_span_without_one_around_it_is_not_told():
 
 @pytest.mark.parametrize("program", ["api.__main__", "operator.__main__", "worker.program"])
 def test_nothing_is_imported_where_there_is_no_collector(program):
-    main = f"import sys; import imagejobs_{program}, imagejobs_contract.board; print(*(name for name, it in sys.modules.items() if it))"
+    main = f"import sys; import imagejobs_{program}, imagejobs_contract.redis.board; print(*(name for name, it in sys.modules.items() if it))"
     there = subprocess.run([sys.executable, "-c", main], check=True, capture_output=True, text=True).stdout.split()
     assert {each for each in there if "opentelemetry" in each} <= {"opentelemetry", "opentelemetry.sdk"}  # empty ones, of redis-py's looking

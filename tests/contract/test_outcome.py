@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagejobs_contract.codes import Code
-from imagejobs_contract.options import Format
-from imagejobs_contract.outcome import MAX_MESSAGE, ItemState, Outcome, OutputFile
+from imagejobs_contract.model.options import Format
+from imagejobs_contract.model.outcome import MAX_MESSAGE, ItemState, Outcome, OutputFile
 
 FILES = st.builds(
     OutputFile, variant=st.text(), key=st.text(), width=st.integers(1), height=st.integers(1), format=st.sampled_from(Format),

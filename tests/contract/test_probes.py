@@ -3,7 +3,7 @@
 import pytest
 
 import doors
-from imagejobs_contract import probes
+from imagejobs_contract.runtime import probes
 
 FAULTS = {"/healthz": "", "/readyz": "no queue"}
 

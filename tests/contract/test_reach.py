@@ -1,7 +1,7 @@
 import pytest
 
-from imagejobs_contract.reach import Reach
-from imagejobs_contract.settings import read
+from imagejobs_contract.outbound.policy import Reach
+from imagejobs_contract.runtime.settings import read
 
 
 def reach(**variables):

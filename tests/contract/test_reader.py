@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagejobs_contract.errors import Fault, Invalid
-from imagejobs_contract.options import Fit
+from imagejobs_contract.model.options import Fit
 from imagejobs_contract.reader import Reader
 
 

@@ -1,8 +1,8 @@
 import pytest
 
-from imagejobs_contract import settings
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.settings import S3Settings, read, read_limits, redis_url
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.runtime import settings
+from imagejobs_contract.runtime.settings import S3Settings, read, read_limits, redis_url
 
 
 def test_without_variables_s3_is_aws():

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagejobs_contract.options import Format, Variant
-from imagejobs_contract.shards import Slice, Work, cut, offsets_json, read_offsets
+from imagejobs_contract.model.options import Format, Variant
+from imagejobs_contract.wire.shards import Slice, Work, cut, offsets_json, read_offsets
 
 LENGTHS = st.lists(st.integers(1, 1000), min_size=1, max_size=60)
 

@@ -1,6 +1,6 @@
 import pytest
 
-from imagejobs_contract.sniff import HEAD, sniff
+from imagejobs_contract.wire.sniff import HEAD, sniff
 
 FTYP = b"\x00\x00\x00\x20ftyp"
 

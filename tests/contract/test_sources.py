@@ -2,8 +2,9 @@
 
 import pytest
 
-from imagejobs_contract import names, sources
-from imagejobs_contract.sources import is_reserved, may_read, own_uploads
+from imagejobs_contract.model import names
+from imagejobs_contract.wire import source_prefixes
+from imagejobs_contract.wire.source_prefixes import is_reserved, may_read, own_uploads
 
 ID = "j1m8aedjc726gavbx19v"
 
@@ -58,4 +59,4 @@ def test_what_is_kept_apart_by_caller_is_reserved():
     ids=["none", "one", "empty", "number", "cut", "deep"],
 )
 def test_a_rule_that_cannot_be_read_lets_nothing_through(text, allowed):
-    assert sources.of_job({} if text is None else {names.ANNOTATION_SOURCES: text}) == allowed
+    assert source_prefixes.of_job({} if text is None else {names.ANNOTATION_SOURCES: text}) == allowed

@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagejobs_contract import limits
 from imagejobs_contract.codes import Code
-from imagejobs_contract.counts import Counts
-from imagejobs_contract.options import Format
-from imagejobs_contract.outcome import Outcome, OutputFile
-from imagejobs_contract.status import Condition, ConditionType, Failure, Reason, State, Status, final_state, summarise
-from imagejobs_contract.statusbody import read_status, status_body
+from imagejobs_contract.model import limits
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.options import Format
+from imagejobs_contract.model.outcome import Outcome, OutputFile
+from imagejobs_contract.model.status import Condition, ConditionType, Failure, Reason, State, Status, final_state, summarise
+from imagejobs_contract.model.status_json import read_status, status_body
 
 THEN, NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), datetime(2026, 1, 2, 4, tzinfo=UTC)
 TIMES = st.none() | st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)).map(lambda time: time.replace(microsecond=0))

@@ -1,11 +1,11 @@
 import pytest
 
 from imagejobs_contract.errors import Invalid, NotFound
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.items import Item
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.spec import Spec
-from imagejobs_contract.status import State
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.spec import Spec
+from imagejobs_contract.model.status import State
 from imagejobs_contract.stores import kubernetes_objects as objects
 
 

@@ -18,10 +18,10 @@ from pathlib import Path
 import pytest
 
 from imagejobs_contract.errors import Invalid, Misconfigured, NotFound, Unavailable
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.items import Item
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.spec import Spec
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.stores import sqlite_schema, sqlite_writes
 from imagejobs_contract.stores.sqlite import SqliteStore
 from store_feed import told_keys
@@ -29,10 +29,10 @@ from store_feed import told_keys
 WRITER = r"""
     import asyncio, sys
     from pathlib import Path
-    from imagejobs_contract.imagejob import ImageJob
-    from imagejobs_contract.items import Item
-    from imagejobs_contract.spec import Spec
-    from imagejobs_contract.names import JobKey
+    from imagejobs_contract.model.imagejob import ImageJob
+    from imagejobs_contract.model.items import Item
+    from imagejobs_contract.model.spec import Spec
+    from imagejobs_contract.model.names import JobKey
     from imagejobs_contract.stores.sqlite import SqliteStore
 
     async def main():

@@ -1,7 +1,7 @@
 import pytest
 
 from imagejobs_contract.errors import Refused
-from imagejobs_contract.target import Target, read_url
+from imagejobs_contract.outbound.url import Target, read_url
 
 
 @pytest.mark.parametrize(

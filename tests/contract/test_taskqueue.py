@@ -9,18 +9,19 @@ import pytest
 import redis
 
 import servers
-from imagejobs_contract import keys, taskqueue
-from imagejobs_contract.board import RedisBoard
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Unavailable
-from imagejobs_contract.items import Item
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.options import Variant
-from imagejobs_contract.outcome import Outcome
+from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.options import Variant
+from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.ports import Lease, WakeUp
-from imagejobs_contract.settings import LEASE_SECONDS
-from imagejobs_contract.taskqueue import RedisTaskQueue
-from imagejobs_contract.tasks import Task
+from imagejobs_contract.redis import task_queue
+from imagejobs_contract.redis.board import RedisBoard
+from imagejobs_contract.redis.task_queue import RedisTaskQueue
+from imagejobs_contract.runtime.settings import LEASE_SECONDS
+from imagejobs_contract.wire import redis_keys
+from imagejobs_contract.wire.tasks import Task
 
 UID = "u1"
 SHORT_LEASE = 0.2
@@ -67,7 +68,7 @@ async def taken(queue: RedisTaskQueue, consumer: str = "a") -> Lease:
 
 
 def pending(raw: redis.Redis) -> list[str]:
-    return [each["message_id"] for each in raw.xpending_range(keys.TASKS, keys.WORKERS_GROUP, "-", "+", 1000)]
+    return [each["message_id"] for each in raw.xpending_range(redis_keys.TASKS, redis_keys.WORKERS_GROUP, "-", "+", 1000)]
 
 
 def test_a_task_arrives_as_it_was_sent_and_in_order(redis_url):
@@ -89,9 +90,9 @@ def test_a_finished_task_leaves_nothing_but_its_outcome_and_a_wake_up(redis_url,
 
     run(redis_url, story)
     assert pending(raw) == []
-    assert raw.hgetall(keys.items(UID)) == {"0": done().to_line()}
-    assert raw.ttl(keys.items(UID)) > 0
-    assert raw.xlen(keys.DONE) == 1
+    assert raw.hgetall(redis_keys.items(UID)) == {"0": done().to_line()}
+    assert raw.ttl(redis_keys.items(UID)) > 0
+    assert raw.xlen(redis_keys.DONE) == 1
 
 
 def test_the_operator_is_told_each_outcome_and_how_many_tasks_of_the_job_are_left(redis_url, raw):
@@ -103,8 +104,8 @@ def test_the_operator_is_told_each_outcome_and_how_many_tasks_of_the_job_are_lef
         for index, left in ((0, 1), (1, 0)):
             assert await queue.finish("a", await taken(queue), done(index))
             assert await anext(wake_ups) == WakeUp(task().key, UID, done(index), left)
-        raw.xadd(keys.DONE, {"namespace": "default", "name": "holiday", "uid": UID, "outcome": "{broken", "left": "0"})
-        raw.xadd(keys.DONE, {"namespace": "default", "name": "holiday"})
+        raw.xadd(redis_keys.DONE, {"namespace": "default", "name": "holiday", "uid": UID, "outcome": "{broken", "left": "0"})
+        raw.xadd(redis_keys.DONE, {"namespace": "default", "name": "holiday"})
         assert [await anext(wake_ups) for _ in range(2)] == [WakeUp(task().key)] * 2
         await wake_ups.aclose()
         await board.close()
@@ -129,10 +130,10 @@ def test_what_redis_lost_is_not_waiting_and_is_sent_again(redis_url, raw, loss):
         await queue.send([task(0)])
         lease = await taken(queue)
         {
-            "entry deleted": lambda: raw.xdel(keys.TASKS, lease.entry),
-            "stream deleted": lambda: raw.delete(keys.TASKS),
-            "all trimmed": lambda: raw.xtrim(keys.TASKS, 0, approximate=False),
-            "sent hash deleted": lambda: raw.delete(keys.sent(UID)),
+            "entry deleted": lambda: raw.xdel(redis_keys.TASKS, lease.entry),
+            "stream deleted": lambda: raw.delete(redis_keys.TASKS),
+            "all trimmed": lambda: raw.xtrim(redis_keys.TASKS, 0, approximate=False),
+            "sent hash deleted": lambda: raw.delete(redis_keys.sent(UID)),
             "flushed": raw.flushall,
         }[loss]()
         assert await queue.waiting(UID) == frozenset()
@@ -147,7 +148,7 @@ def test_the_group_is_made_again_and_skips_no_entry(redis_url, raw):
     async def story(queue):
         await queue.send([task(0)])
         assert (await taken(queue)).task.index == 0
-        raw.xgroup_destroy(keys.TASKS, keys.WORKERS_GROUP)
+        raw.xgroup_destroy(redis_keys.TASKS, redis_keys.WORKERS_GROUP)
         assert (await taken(queue)).task.index == 0
         raw.flushall()
         await queue.send([task(1)])
@@ -164,7 +165,7 @@ def test_a_lease_is_lost_when_redis_forgot_everything(redis_url, raw, act):
         raw.flushall()
         assert not await {"finish": lambda: queue.finish("a", lease, done()), "renew": lambda: queue.renew("a", lease),
                           "hand_back": lambda: queue.hand_back("a", lease)}[act]()  # fmt: skip
-        assert raw.exists(keys.items(UID), keys.sent(UID), keys.TASKS) == 0
+        assert raw.exists(redis_keys.items(UID), redis_keys.sent(UID), redis_keys.TASKS) == 0
 
     run(redis_url, story)
 
@@ -182,7 +183,7 @@ def test_a_dead_workers_task_goes_to_another_when_its_lease_ran_out(redis_url):
 
 
 def test_the_look_for_the_dead_is_soon_enough_for_the_promise_of_15_seconds():
-    assert LEASE_SECONDS + taskqueue.LOOK_SECONDS + taskqueue.BLOCK_SECONDS <= 15
+    assert LEASE_SECONDS + task_queue.LOOK_SECONDS + task_queue.BLOCK_SECONDS <= 15
 
 
 def test_an_idle_task_is_found_behind_many_fresh_ones(redis_url, raw):
@@ -192,7 +193,7 @@ def test_an_idle_task_is_found_behind_many_fresh_ones(redis_url, raw):
         await queue.send([task(n) for n in range(300)])
         leases = [await taken(queue) for _ in range(300)]
         last = leases[-1]
-        raw.xclaim(keys.TASKS, keys.WORKERS_GROUP, "a", 0, [last.entry], idle=60_000, justid=True)
+        raw.xclaim(redis_keys.TASKS, redis_keys.WORKERS_GROUP, "a", 0, [last.entry], idle=60_000, justid=True)
         claimed = await taken(queue, "b")
         assert claimed.task.index == last.task.index
 
@@ -205,7 +206,7 @@ def test_entries_that_were_deleted_while_pending_are_drained(redis_url, raw):
     async def story(queue):
         await queue.send([task(n) for n in range(150)])
         leases = [await taken(queue, "dead") for _ in range(150)]
-        raw.xdel(keys.TASKS, *(lease.entry for lease in leases[:149]))
+        raw.xdel(redis_keys.TASKS, *(lease.entry for lease in leases[:149]))
         await asyncio.sleep(SHORT_LEASE * 1.2)
         assert (await taken(queue, "b")).task.index == 149
         assert pending(raw) == [leases[149].entry]
@@ -221,7 +222,7 @@ def test_renewal_keeps_the_lease_and_the_delivery_count(redis_url, raw):
             await asyncio.sleep(SHORT_LEASE / 2)
             assert await queue.renew("a", lease)
             assert await queue.take("b", 0) is None
-        assert raw.xpending_range(keys.TASKS, keys.WORKERS_GROUP, "-", "+", 1)[0]["times_delivered"] == 1
+        assert raw.xpending_range(redis_keys.TASKS, redis_keys.WORKERS_GROUP, "-", "+", 1)[0]["times_delivered"] == 1
 
     run(redis_url, story, SHORT_LEASE)
 
@@ -235,11 +236,11 @@ def test_a_zombie_can_neither_finish_nor_renew_nor_hand_back(redis_url, raw):
         assert not await queue.renew("zombie", zombie)
         assert not await queue.finish("zombie", zombie, Outcome(0, "", code=Code.INTERNAL_ERROR))
         await queue.hand_back("zombie", zombie)
-        assert not raw.exists(keys.items(UID))
+        assert not raw.exists(redis_keys.items(UID))
         assert await queue.depth() == 1
         assert await queue.finish("owner", owner, done())
         assert not await queue.finish("zombie", zombie, Outcome(0, "", code=Code.INTERNAL_ERROR))
-        assert raw.hgetall(keys.items(UID)) == {"0": done().to_line()}
+        assert raw.hgetall(redis_keys.items(UID)) == {"0": done().to_line()}
 
     run(redis_url, story, SHORT_LEASE)
 
@@ -251,14 +252,14 @@ def test_finishing_twice_records_once_and_wakes_once(redis_url, raw):
         assert [await queue.finish("a", lease, done()) for _ in range(2)] == [True, False]
 
     run(redis_url, story)
-    assert raw.xlen(keys.DONE) == 1
+    assert raw.xlen(redis_keys.DONE) == 1
 
 
 def test_finishing_an_entry_that_was_sent_again_leaves_the_new_one_known(redis_url, raw):
     async def story(queue):
         await queue.send([task()])
         lease = await taken(queue)
-        raw.xdel(keys.TASKS, lease.entry)
+        raw.xdel(redis_keys.TASKS, lease.entry)
         await queue.send([task()])
         assert await queue.finish("a", lease, done())
         assert await queue.waiting(UID) == {0}
@@ -306,7 +307,7 @@ def test_withdrawal_takes_one_jobs_tasks_and_leases(redis_url, raw):
         assert await queue.depth() == 1
 
     run(redis_url, story)
-    assert not raw.exists(keys.items(UID))
+    assert not raw.exists(redis_keys.items(UID))
 
 
 def test_withdrawal_before_the_first_worker_came_works(redis_url):
@@ -329,8 +330,8 @@ def test_nothing_is_trimmed_by_length(redis_url):
 
 def test_an_entry_that_is_no_task_does_not_stop_the_queue(redis_url, raw):
     async def story(queue):
-        raw.xadd(keys.TASKS, {"task": "{", "taken": 0})
-        raw.xadd(keys.TASKS, {"something": b"\xff"})
+        raw.xadd(redis_keys.TASKS, {"task": "{", "taken": 0})
+        raw.xadd(redis_keys.TASKS, {"something": b"\xff"})
         await queue.send([task()])
         lease = await queue.take("a", 1)
         assert lease is not None
@@ -390,7 +391,7 @@ def test_workers_are_counted_while_they_take_or_renew(redis_url, raw):
         lease = await taken(queue, "a")
         await queue.take("b", 0)
         assert await queue.workers() == 2
-        raw.zadd(keys.WORKERS, {"a": 0, "gone": 0})
+        raw.zadd(redis_keys.WORKERS, {"a": 0, "gone": 0})
         assert await queue.workers() == 1
         await queue.renew("a", lease)
         assert await queue.workers() == 2
@@ -406,9 +407,9 @@ def test_the_group_forgets_consumers_that_are_long_gone_and_hold_nothing(redis_u
         await asyncio.sleep(0.01)
         await queue.workers()
 
-    monkeypatch.setattr(taskqueue, "FORGET_SECONDS", 0)
+    monkeypatch.setattr(task_queue, "FORGET_SECONDS", 0)
     run(redis_url, story)
-    assert [each["name"] for each in raw.xinfo_consumers(keys.TASKS, keys.WORKERS_GROUP)] == ["holds"]
+    assert [each["name"] for each in raw.xinfo_consumers(redis_keys.TASKS, redis_keys.WORKERS_GROUP)] == ["holds"]
 
 
 @pytest.mark.parametrize("call", ["take", "send", "depth", "waiting", "withdraw", "workers"])

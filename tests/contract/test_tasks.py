@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagejobs_contract.items import Item
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.options import Fit, Format, Variant
-from imagejobs_contract.origin import Origin
-from imagejobs_contract.tasks import Task
+from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.options import Fit, Format, Variant
+from imagejobs_contract.wire.origin import Origin
+from imagejobs_contract.wire.tasks import Task
 
 TASK = Task(
     JobKey("default", "j1"), "u1", 3, Item("é.jpg", key="uploads/x/3"), (Variant(width=4, height=3, fit=Fit.COVER, format=Format.AVIF),),

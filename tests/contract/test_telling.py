@@ -7,14 +7,14 @@ import pytest
 import redis
 
 import servers
-from imagejobs_contract import keys
-from imagejobs_contract.board import RedisBoard
 from imagejobs_contract.codes import Code
-from imagejobs_contract.counts import Counts
 from imagejobs_contract.errors import Unavailable
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.telling import Teller, can_tell
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.redis.board import RedisBoard
+from imagejobs_contract.redis.shard_reporter import Teller, can_tell
+from imagejobs_contract.wire import redis_keys
 
 KEY = JobKey("default", "holiday")
 UID = "u1"
@@ -34,9 +34,9 @@ def tell(url, *arguments):
 
 def written(raw):
     """Return all that a report leaves, without the times."""
-    hashes = {key: raw.hgetall(key) for key in (keys.progress(UID), keys.items(UID))}
+    hashes = {key: raw.hgetall(key) for key in (redis_keys.progress(UID), redis_keys.items(UID))}
     lives = [raw.ttl(key) for key in hashes]
-    return hashes, [fields for _, fields in raw.xrange(keys.DONE)], all(0 < life <= keys.JOB_SECONDS for life in lives)
+    return hashes, [fields for _, fields in raw.xrange(redis_keys.DONE)], all(0 < life <= redis_keys.JOB_SECONDS for life in lives)
 
 
 def test_it_writes_what_the_board_writes(redis_url, raw):
@@ -56,16 +56,16 @@ def test_it_writes_what_the_board_writes(redis_url, raw):
 def test_telling_again_changes_nothing_but_wakes_the_operator(redis_url, raw):
     for _ in range(2):
         tell(redis_url, 0, Counts(10, 0, 2, 0))
-    assert raw.hgetall(keys.progress(UID)) == {"total": "10", "0": "2,0,0"}
-    assert raw.xlen(keys.DONE) == 2
+    assert raw.hgetall(redis_keys.progress(UID)) == {"total": "10", "0": "2,0,0"}
+    assert raw.xlen(redis_keys.DONE) == 2
 
 
 def test_the_database_of_the_url_is_written(redis_url, raw):
     third = f"{redis_url.removesuffix('/0')}/3"
     tell(third, 0, Counts(10, 0, 2, 0))
-    assert not raw.exists(keys.progress(UID))
+    assert not raw.exists(redis_keys.progress(UID))
     with redis.Redis.from_url(third) as other:
-        assert other.exists(keys.progress(UID))
+        assert other.exists(redis_keys.progress(UID))
 
 
 def test_a_password_is_given_and_a_wrong_one_is_unavailable(tmp_path):
@@ -83,7 +83,7 @@ def test_a_password_is_given_and_a_wrong_one_is_unavailable(tmp_path):
 
 
 def test_an_error_inside_the_transaction_is_unavailable(redis_url, raw):
-    raw.set(keys.progress(UID), "no hash")
+    raw.set(redis_keys.progress(UID), "no hash")
     with pytest.raises(Unavailable, match="WRONGTYPE"):
         tell(redis_url, 0, Counts(10, 0, 2, 0))
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagejobs_contract.times import parse_time, show_duration, show_time, utc_now
+from imagejobs_contract.model.times import parse_time, show_duration, show_time, utc_now
 
 
 @given(st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)))

@@ -1,6 +1,6 @@
 import pytest
 
-from imagejobs_contract import traceparent
+from imagejobs_contract.wire import traceparent
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 GOOD = f"00-{TRACE}-{SPAN}-01"

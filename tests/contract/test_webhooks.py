@@ -7,7 +7,7 @@ import pytest
 
 from imagejobs_contract.errors import Invalid
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.webhooks import Secrets, check_folder, read_folder, read_secrets
+from imagejobs_contract.runtime.webhook_secrets import Secrets, check_folder, read_folder, read_secrets
 
 
 def secret(count: int) -> str:

@@ -11,10 +11,10 @@ import api_process
 import chart_render
 from chart_render import case, one, render
 from conftest import missing
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.items import Item
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.spec import Spec
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.stores import kubernetes
 from imagejobs_contract.stores.kubernetes import KubernetesStore
 from store_feed import told_keys

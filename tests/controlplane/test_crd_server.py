@@ -8,8 +8,8 @@ import pytest
 
 from bad_specs import BAD_SPECS, GOOD
 from controlplane_client import ControlPlane
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.spec import Spec
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.spec import Spec
 
 MERGE = "application/merge-patch+json"
 SAMPLES = sorted((Path(__file__).parents[2] / "manifests" / "samples").glob("*.yaml"))

@@ -14,12 +14,12 @@ import pytest
 
 from imagejobs_api.listing.follow import Follower
 from imagejobs_api.listing.index import Index
-from imagejobs_contract import names
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.items import Item
-from imagejobs_contract.names import JobKey
+from imagejobs_contract.model import names
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.ports import Seen
-from imagejobs_contract.spec import Spec
 from imagejobs_contract.stores import kubernetes, kubernetes_calls, kubernetes_feed
 from imagejobs_contract.stores.kubernetes import KubernetesStore
 

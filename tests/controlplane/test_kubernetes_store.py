@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from imagejobs_contract.errors import Invalid, Misconfigured, NotFound, Unavailable
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.items import Item
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.spec import Spec
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.stores import kubernetes, kubernetes_calls, kubernetes_feed
 from imagejobs_contract.stores.kubernetes import KubernetesStore
 from store_feed import told_keys

@@ -17,9 +17,9 @@ from api_process import Api
 from collector import collector
 from controlplane_client import ControlPlane, wait_until
 from hook_receiver import SECRET, receiver
-from imagejobs_contract.objects import S3Objects
-from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.settings import S3Settings
+from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.runtime.settings import S3Settings
+from imagejobs_contract.s3.objects import S3Objects
 from operator_cluster import Cluster, photo
 from operator_process import Operator, good, operator, s3_environ, worker
 

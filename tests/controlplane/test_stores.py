@@ -9,16 +9,16 @@ from datetime import UTC, datetime
 import pytest
 
 from imagejobs_contract.codes import Code
-from imagejobs_contract.counts import Counts
 from imagejobs_contract.errors import AlreadyExists, Conflict, Invalid, NotFound
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.items import Item
-from imagejobs_contract.names import FINALIZER, LABEL_CALLER, JobKey
-from imagejobs_contract.options import Fit, Format, Variant
-from imagejobs_contract.outcome import Outcome, OutputFile
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.names import FINALIZER, LABEL_CALLER, JobKey
+from imagejobs_contract.model.options import Fit, Format, Variant
+from imagejobs_contract.model.outcome import Outcome, OutputFile
+from imagejobs_contract.model.spec import DeletionPolicy, Execution, Manifest, Output, Spec
+from imagejobs_contract.model.status import Condition, ConditionType, Reason, State, Status
 from imagejobs_contract.ports import JobStore
-from imagejobs_contract.spec import DeletionPolicy, Execution, Manifest, Output, Spec
-from imagejobs_contract.status import Condition, ConditionType, Reason, State, Status
 from imagejobs_contract.stores import kubernetes
 from imagejobs_contract.stores.sqlite import SqliteStore
 from store_feed import told_keys

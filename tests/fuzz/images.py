@@ -12,8 +12,8 @@ import atheris
 with atheris.instrument_imports(include=["imagejobs_contract", "imagejobs_worker", "PIL"]):
     from imagejobs_contract.codes import Code
     from imagejobs_contract.errors import ImageFailed
-    from imagejobs_contract.limits import Limits
-    from imagejobs_contract.options import Fit, Format, Gravity, Variant
+    from imagejobs_contract.model.limits import Limits
+    from imagejobs_contract.model.options import Fit, Format, Gravity, Variant
     from imagejobs_worker.child import protocol, skills, warm
     from imagejobs_worker.child.protocol import Garbage
     from imagejobs_worker.imaging import header

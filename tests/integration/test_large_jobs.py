@@ -6,7 +6,7 @@ import httpx2
 from obstore.store import S3Store
 
 import localstack
-from imagejobs_contract import layout
+from imagejobs_contract.wire import s3_keys
 
 
 def upload(url: str, data: bytes, name: str, content_type: str = "image/jpeg") -> str:
@@ -36,7 +36,7 @@ def working_files(stack: localstack.LocalStack) -> set[str]:
     """Return the keys of what belongs to jobs, but for uploads and outputs."""
     keys = json.loads((stack.data / "s3-credentials.json").read_text())
     bucket = S3Store("imagejobs", endpoint=stack.fact("S3"), region="us-east-1", client_options={"allow_http": True}, **keys)
-    return {each["path"] for page in bucket.list(layout.JOBS) for each in page}
+    return {each["path"] for page in bucket.list(s3_keys.JOBS) for each in page}
 
 
 def test_more_images_than_an_imagejob_holds_are_all_done(stack, client):

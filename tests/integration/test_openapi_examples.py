@@ -15,7 +15,7 @@ from imagejobs_api.openapi.examples.images import SITE
 from imagejobs_api.openapi.examples.names import ABSENT, BATCH, CALLED, IMAGE_JOB, UNENDED
 from imagejobs_api.openapi.examples.uploads import PANORAMA_BYTES, SENT, UNSENT
 from imagejobs_api.openapi.examples.webhooks import FINISHED
-from imagejobs_contract.limits import MIN_PART_BYTES
+from imagejobs_contract.model.limits import MIN_PART_BYTES
 from same_shape import differences
 
 CASES = [pytest.param(operation, example, id=f"{operation}-{example.name}") for operation, found in EXAMPLES.items() for example in found]

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.items import Item
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.spec import Execution, Manifest, Spec
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.spec import Execution, Manifest, Spec
 from imagejobs_operator.attempts import Runner, fixed_runner
 from imagejobs_operator.observed import Rules
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from hook_receiver import SECRET, Receiver, receiver
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.items import Item
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.settings import S3Settings
-from imagejobs_contract.spec import Spec
-from imagejobs_contract.status import CallbackState, ConditionType
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.spec import Spec
+from imagejobs_contract.model.status import CallbackState, ConditionType
+from imagejobs_contract.runtime.settings import S3Settings
 from imagejobs_contract.stores.sqlite import SqliteStore
 from operator_process import good, operator, s3_environ, until, worker
 

@@ -10,14 +10,15 @@ from typing import Any
 
 import pytest
 
-from imagejobs_contract import layout, names
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Conflict
-from imagejobs_contract.imagejob import ImageJob, Unreadable
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.spec import DeletionPolicy, Execution, Manifest, Output, Spec
-from imagejobs_contract.status import ConditionType, Reason, State, Status
-from imagejobs_contract.statusbody import read_status, status_body
+from imagejobs_contract.model import names
+from imagejobs_contract.model.imagejob import ImageJob, Unreadable
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.spec import DeletionPolicy, Execution, Manifest, Output, Spec
+from imagejobs_contract.model.status import ConditionType, Reason, State, Status
+from imagejobs_contract.model.status_json import read_status, status_body
+from imagejobs_contract.wire import s3_keys
 from imagejobs_operator.observed import Child, Observed, Presence, Rules
 from imagejobs_operator.plan import plan
 from imagejobs_operator.stragglers import longest
@@ -237,7 +238,7 @@ def test_11_counts_come_from_facts(world: World) -> None:
     world.shard(0, most=4)
     world.shard(0)
     world.shard(1, codes={15: Code.CORRUPT_IMAGE})
-    key = layout.results(world.job().uid, 1)
+    key = s3_keys.results(world.job().uid, 1)
     world.objects.data[key] += world.objects.data[key] + b'{"index": 99, "state": "Succeeded"}\n{"index": 1'
     world.look()
     assert (world.status().counts.succeeded, world.status().counts.failed) == (19, 1)

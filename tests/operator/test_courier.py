@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.names import JobKey
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import JobKey
 from imagejobs_operator import courier
 from imagejobs_operator.callback import Answer, End, Reply, Ticket
 from imagejobs_operator.courier import Courier

@@ -1,9 +1,9 @@
 """What is read before a decision."""
 
-from imagejobs_contract.names import JobKey
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.spec import Execution
+from imagejobs_contract.model.status import State
 from imagejobs_contract.ports import WakeUp
-from imagejobs_contract.spec import Execution
-from imagejobs_contract.status import State
 from operator_world import World, outcome, spec
 
 KEY = JobKey("ns", "job")

@@ -9,17 +9,18 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from imagejobs_contract import layout, names
 from imagejobs_contract.errors import NotFound
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.items import Item
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.objects import S3Objects
-from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.settings import S3Settings
-from imagejobs_contract.spec import Spec
-from imagejobs_contract.status import ConditionType, State
+from imagejobs_contract.model import names
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.model.spec import Spec
+from imagejobs_contract.model.status import ConditionType, State
+from imagejobs_contract.runtime.settings import S3Settings
+from imagejobs_contract.s3.objects import S3Objects
 from imagejobs_contract.stores.sqlite import SqliteStore
+from imagejobs_contract.wire import s3_keys
 from operator_process import good, odd_fail, operator, s3_environ, until, worker
 
 KEY = JobKey("default", "job")
@@ -84,7 +85,7 @@ def test_a_large_job_leaves_its_outcomes_in_s3_and_runs_its_failures_again(
             second = (await ended(store)).status
             assert (second.state, second.attempt) == (State.SUCCEEDED, 2)
             assert sorted(did) == list(range(1, 60, 2))
-        data, _ = await objects.get(layout.results(uid, 0), 10**6)
+        data, _ = await objects.get(s3_keys.results(uid, 0), 10**6)
         lines = list(map(Outcome.from_line, data.splitlines()))
         assert [line.index for line in lines] == list(range(60))
         assert {line.attempt for line in lines if line.index % 2} == {2}
@@ -150,7 +151,7 @@ def test_suspend_resume_and_cancel(environ: dict[str, str], store: SqliteStore, 
 
 
 def test_a_manifest_waits_for_a_cluster_and_says_so(environ: dict[str, str], store: SqliteStore, tmp_path: Path) -> None:
-    from imagejobs_contract.spec import Manifest
+    from imagejobs_contract.model.spec import Manifest
 
     async def run() -> None:
         await store.create(ImageJob(KEY, Spec(manifest=Manifest("lists/a.jsonl", 5))))
@@ -174,11 +175,11 @@ def test_a_finished_job_and_its_files_go_when_its_time_is_over(
         async with worker(redis_url, good):
             uid = (await store.create(images(20, ttl_seconds_after_finished=1))).uid
             await ended(store)
-            assert await objects.head(layout.results(uid, 0))
+            assert await objects.head(s3_keys.results(uid, 0))
             with pytest.raises(NotFound):
                 await until(lambda: store.get(KEY), lambda _: False)
         assert not await objects.head("uploads/u/0")
-        assert not await objects.head(layout.results(uid, 0))
+        assert not await objects.head(s3_keys.results(uid, 0))
         assert await objects.head("outputs/job/0.jpg"), "outputs are the user's"
         assert await objects.head("uploads/other/0")
         async with Redis.from_url(redis_url) as redis:

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.items import Item
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.spec import Spec
-from imagejobs_contract.status import Callback, CallbackState, State, Status
-from imagejobs_contract.times import utc_now
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.spec import Spec
+from imagejobs_contract.model.status import Callback, CallbackState, State, Status
+from imagejobs_contract.model.times import utc_now
 from imagejobs_operator.callback import End
 from imagejobs_operator.memory import Memory
 from imagejobs_operator.metrics import Metrics

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from imagejobs_contract.errors import Invalid
+from imagejobs_contract.model.spec import Profile
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.spec import Profile
 from imagejobs_operator.podshape import SIZES, PodShape, Size
 from imagejobs_operator.settings import Settings
 

@@ -7,14 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from imagejobs_contract import names
 from imagejobs_contract.codes import Code
-from imagejobs_contract.counts import Counts
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.spec import Execution
-from imagejobs_contract.status import ConditionType, Reason, State, Status
-from imagejobs_contract.statusbody import read_status, status_body
+from imagejobs_contract.model import names
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.spec import Execution
+from imagejobs_contract.model.status import ConditionType, Reason, State, Status
+from imagejobs_contract.model.status_json import read_status, status_body
 from imagejobs_operator import actions, conditions, tally
 from imagejobs_operator.actions import Action
 from imagejobs_operator.observed import Case, Child, End, Observed, Presence, Results, Rules

@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from imagejobs_contract.codes import Code
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.spec import Execution, Spec
-from imagejobs_contract.status import CallbackState, ConditionType, Reason, State, Status
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.spec import Execution, Spec
+from imagejobs_contract.model.status import CallbackState, ConditionType, Reason, State, Status
 from imagejobs_operator.callback import End, Reply
 from operator_world import START, World, spec
 

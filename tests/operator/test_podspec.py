@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from imagejobs_contract import names, shards
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.spec import Profile
+from imagejobs_contract.model import names
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.spec import Profile
+from imagejobs_contract.wire import shards
 from imagejobs_operator.podshape import PodShape, Size
 from imagejobs_operator.podspec import LABEL_PRIORITY, PodSettings, job_body
 from operator_world import spec

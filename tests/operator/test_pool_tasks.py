@@ -1,12 +1,12 @@
 """What a task takes over from its job."""
 
-from imagejobs_contract import names
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.items import Item
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.options import Variant
-from imagejobs_contract.origin import Origin
-from imagejobs_contract.spec import Spec
+from imagejobs_contract.model import names
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.options import Variant
+from imagejobs_contract.model.spec import Spec
+from imagejobs_contract.wire.origin import Origin
 from imagejobs_operator.runners import pool
 
 SPEC = Spec(items=(Item("a.jpg", "uploads/x/0"),), variants=(Variant(),))

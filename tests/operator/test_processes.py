@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from api_process import eventually
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.items import Item
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.shards import Exit
-from imagejobs_contract.spec import Spec
-from imagejobs_contract.times import utc_now
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.spec import Spec
+from imagejobs_contract.model.times import utc_now
+from imagejobs_contract.wire.shards import Exit
 from imagejobs_operator.observed import Child, End, Presence
 from imagejobs_operator.runners import processes
 from imagejobs_operator.runners.processes import ProcessJobs

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from imagejobs_contract.errors import Conflict, NotFound
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.names import JobKey
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.status import State, Status
 from imagejobs_contract.ports import Seen
-from imagejobs_contract.status import State, Status
 from imagejobs_contract.stores.sqlite import SqliteStore
 from imagejobs_operator.bindings.remembered import RememberedStore
 from operator_world import spec

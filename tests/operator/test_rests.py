@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from imagejobs_contract.spec import Execution
+from imagejobs_contract.model.spec import Execution
 from imagejobs_operator import deadlines
 from operator_world import World, spec
 

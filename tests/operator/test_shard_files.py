@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from imagejobs_contract import layout, manifests, names
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Conflict, Invalid, NotFound, Unavailable
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.shards import Work, read_offsets
-from imagejobs_contract.spec import Manifest, Spec
+from imagejobs_contract.model import names
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.model.spec import Manifest, Spec
+from imagejobs_contract.wire import manifests, s3_keys
+from imagejobs_contract.wire.shards import Work, read_offsets
 from imagejobs_operator import manifest, results
 from imagejobs_operator.actions import FillMissing
 from operator_fakes import Killed
@@ -27,8 +28,8 @@ def by_manifest(world: World, data: bytes, count: int) -> ImageJob:
 
 
 def read_slices(world: World, job: ImageJob) -> list[list[bytes]]:
-    data = world.objects.data[layout.manifest(job.uid)]
-    return [data[own.start : own.end].splitlines() for own in read_offsets(world.objects.data[layout.offsets(job.uid)])]
+    data = world.objects.data[s3_keys.manifest(job.uid)]
+    return [data[own.start : own.end].splitlines() for own in read_offsets(world.objects.data[s3_keys.offsets(job.uid)])]
 
 
 def test_items_become_lines_that_each_shard_finds(world: World) -> None:
@@ -37,7 +38,7 @@ def test_items_become_lines_that_each_shard_finds(world: World) -> None:
     slices = read_slices(world, job)
     assert [len(each) for each in slices] == [2, 2, 3]
     assert slices[2][2] == b'{"name":"photo-6.jpg","key":"uploads/u/6"}'
-    work = Work.from_json(world.objects.data[layout.spec(job.uid)])
+    work = Work.from_json(world.objects.data[s3_keys.spec(job.uid)])
     assert (work.total, work.attempts, work.prefix) == (7, 5, "outputs/job")
 
 
@@ -53,7 +54,7 @@ def test_a_callers_manifest_is_cut_at_its_lines(world: World, monkeypatch: pytes
 def test_blank_lines_of_a_callers_manifest_are_no_images(world: World) -> None:
     job = by_manifest(world, b'\r\n{"key":"a/1","name":"1.jpg"}\r\n\n{"key":"a/2","name":"2.jpg"}\r\n  \n{"key":"a/3","name":"3.jpg"}\n\n', 3)
     world.run(manifest.prepare(world.objects, job, 2))
-    assert [own.count for own in read_offsets(world.objects.data[layout.offsets(job.uid)])] == [1, 2]
+    assert [own.count for own in read_offsets(world.objects.data[s3_keys.offsets(job.uid)])] == [1, 2]
     world.run(results.fill(world.objects, job, FillMissing(1, 2, Code.INTERNAL_ERROR, "its pod died")))
     found = world.run(results.collect(world.objects, job, 1))
     assert [(each.index, each.name) for each in found.outcomes.values()] == [(0, "1.jpg"), (1, "2.jpg"), (2, "3.jpg")]
@@ -64,7 +65,7 @@ def test_a_manifest_that_is_not_what_the_spec_says_is_refused(world: World, data
     job = by_manifest(world, data, 3)
     with pytest.raises(Invalid, match=told):
         world.run(manifest.prepare(world.objects, job, 2))
-    assert layout.offsets(job.uid) not in world.objects.data
+    assert s3_keys.offsets(job.uid) not in world.objects.data
 
 
 def test_what_the_caller_of_a_job_may_read_goes_with_it_to_its_pods(world: World) -> None:
@@ -96,8 +97,8 @@ def test_half_of_a_preparation_is_done_again_and_a_whole_one_is_not(world: World
 def test_results_are_summed_up_by_image_and_what_is_missing_by_shard(world: World) -> None:
     job = world.create(spec(6))
     world.run(manifest.prepare(world.objects, job, 3))
-    world.objects.keep(layout.results(job.uid, 0), lines(outcome(0), outcome(1, code=Code.CORRUPT_IMAGE)) + b'{"index": 1, "sta')
-    world.objects.keep(layout.results(job.uid, 2), lines(outcome(4, code=Code.NOT_AN_IMAGE), outcome(4), outcome(3)))
+    world.objects.keep(s3_keys.results(job.uid, 0), lines(outcome(0), outcome(1, code=Code.CORRUPT_IMAGE)) + b'{"index": 1, "sta')
+    world.objects.keep(s3_keys.results(job.uid, 2), lines(outcome(4, code=Code.NOT_AN_IMAGE), outcome(4), outcome(3)))
     found = world.run(results.collect(world.objects, job, 1))
     assert (found.counts.succeeded, found.counts.failed) == (2, 1)
     assert found.missing == {1: 2, 2: 1}, "an image in another shard's file does not count"
@@ -108,7 +109,7 @@ def test_results_are_summed_up_by_image_and_what_is_missing_by_shard(world: Worl
 def test_failures_of_an_earlier_attempt_are_missing_in_a_later_one(world: World) -> None:
     job = world.create(spec(2))
     world.run(manifest.prepare(world.objects, job, 1))
-    world.objects.keep(layout.results(job.uid, 0), lines(outcome(0), outcome(1, code=Code.CORRUPT_IMAGE)))
+    world.objects.keep(s3_keys.results(job.uid, 0), lines(outcome(0), outcome(1, code=Code.CORRUPT_IMAGE)))
     found = world.run(results.collect(world.objects, job, 2))
     assert (found.counts.succeeded, found.counts.failed, found.missing) == (1, 0, {0: 1})
 
@@ -121,7 +122,7 @@ def test_a_job_that_was_never_prepared_says_so(world: World) -> None:
 def test_images_without_an_outcome_are_given_one_by_name(world: World) -> None:
     job = world.create(spec(4))
     world.run(manifest.prepare(world.objects, job, 2))
-    world.objects.keep(layout.results(job.uid, 0), lines(outcome(0)))
+    world.objects.keep(s3_keys.results(job.uid, 0), lines(outcome(0)))
     action = FillMissing(1, 2, Code.INTERNAL_ERROR, "its pod died", {1: Code.OUT_OF_MEMORY})
     world.run(results.fill(world.objects, job, action))
     found = world.run(results.collect(world.objects, job, 1))
@@ -139,7 +140,7 @@ def test_a_pod_that_still_writes_is_not_overwritten(world: World) -> None:
     get_range = world.objects.get_range
 
     async def while_a_pod_writes(key: str, start: int, end: int) -> bytes:
-        world.objects.keep(layout.results(job.uid, 0), lines(outcome(0), outcome(1)))
+        world.objects.keep(s3_keys.results(job.uid, 0), lines(outcome(0), outcome(1)))
         return await get_range(key, start, end)
 
     world.objects.get_range = while_a_pod_writes  # type: ignore[method-assign]

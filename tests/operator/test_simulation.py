@@ -7,13 +7,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from imagejobs_contract import layout
 from imagejobs_contract.codes import Code
-from imagejobs_contract.names import FINALIZER, JobKey
-from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.s3_client import CALL_SECONDS
-from imagejobs_contract.spec import DeletionPolicy, Execution, Output
-from imagejobs_contract.status import Condition, ConditionType, State, Status
+from imagejobs_contract.model.names import FINALIZER, JobKey
+from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.model.spec import DeletionPolicy, Execution, Output
+from imagejobs_contract.model.status import Condition, ConditionType, State, Status
+from imagejobs_contract.s3.client import CALL_SECONDS
+from imagejobs_contract.wire import s3_keys
 from imagejobs_operator.attempts import reopens
 from operator_world import World, spec
 
@@ -216,7 +216,7 @@ class Simulation(RuleBasedStateMachine):
         if status.outcomes:
             found = list(status.outcomes)
         else:
-            prefix = layout.job(self.created.uid) + "results/"
+            prefix = s3_keys.job(self.created.uid) + "results/"
             data = b"".join(world.objects.data[key] for key in sorted(world.objects.data) if key.startswith(prefix))
             found = list(map(Outcome.from_line, data.splitlines()))
         assert sorted(each.index for each in found) == list(range(total))

@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 
 from imagejobs_contract.codes import Code
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.names import FINALIZER, JobKey
-from imagejobs_contract.options import Format, Variant
-from imagejobs_contract.s3_client import CALL_SECONDS
-from imagejobs_contract.spec import DeletionPolicy, Execution, Output, Spec
-from imagejobs_contract.status import State, Status
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import FINALIZER, JobKey
+from imagejobs_contract.model.options import Format, Variant
+from imagejobs_contract.model.spec import DeletionPolicy, Execution, Output, Spec
+from imagejobs_contract.model.status import State, Status
+from imagejobs_contract.s3.client import CALL_SECONDS
 from imagejobs_operator import stragglers
 from imagejobs_operator.observed import Child, End, Observed, Past, Presence, Rules
 from imagejobs_operator.plan_job import DELETION_SECONDS

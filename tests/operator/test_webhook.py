@@ -13,18 +13,18 @@ import pytest
 
 import held_answers
 from hook_receiver import OLD_SECRET, SECRET, Receiver, receiver
-from imagejobs_contract import limits, names
-from imagejobs_contract.answer import Head
 from imagejobs_contract.codes import Code
-from imagejobs_contract.counts import Counts
-from imagejobs_contract.guard import Guard
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.outcome import OutputFile
-from imagejobs_contract.reach import Reach
-from imagejobs_contract.status import Callback, CallbackState, Failure, State, Status
-from imagejobs_contract.times import utc_now
-from imagejobs_contract.webhooks import Secrets
+from imagejobs_contract.model import limits, names
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.outcome import OutputFile
+from imagejobs_contract.model.status import Callback, CallbackState, Failure, State, Status
+from imagejobs_contract.model.times import utc_now
+from imagejobs_contract.outbound.guard import Guard
+from imagejobs_contract.outbound.http_response import Head
+from imagejobs_contract.outbound.policy import Reach
+from imagejobs_contract.runtime.webhook_secrets import Secrets
 from imagejobs_operator import callback, webhook
 from imagejobs_operator.callback import End, Reply
 from imagejobs_operator.webhook import Poster

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from imagejobs_contract.errors import Unavailable
-from imagejobs_contract.names import JobKey
+from imagejobs_contract.model.names import JobKey
 from imagejobs_operator.workqueue import Again, WorkQueue
 
 A, B, C = (JobKey("ns", name) for name in "abc")

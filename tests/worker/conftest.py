@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from image_site import ImageSite, image_site
-from imagejobs_contract.objects import S3Objects
-from imagejobs_contract.settings import S3Settings
+from imagejobs_contract.runtime.settings import S3Settings
+from imagejobs_contract.s3.objects import S3Objects
 from worker_process import Workers
 
 # onnxruntime reports what it does, unless told not to before it is imported; the zygote's environment tells it, and so must these tests.

@@ -9,8 +9,8 @@ import pytest
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
-from imagejobs_contract.guard import Guard
-from imagejobs_contract.reach import Reach
+from imagejobs_contract.outbound.guard import Guard
+from imagejobs_contract.outbound.policy import Reach
 from imagejobs_worker.download import Patience, download
 from imagejobs_worker.pace import Pace
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from imagejobs_contract.shards import Exit
+from imagejobs_contract.wire.shards import Exit
 from imagejobs_worker.child import kernel, seccomp, trial
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="cages are made of what Linux has")
@@ -18,8 +18,8 @@ RENDER = """
 import asyncio, sys
 sys.path.insert(0, "tests")
 import pictures
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.options import Variant
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.options import Variant
 from imagejobs_worker.child.terms import Mode
 from imagejobs_worker.child.door import Door
 

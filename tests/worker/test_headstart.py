@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from imagejobs_contract import layout
 from imagejobs_contract.errors import NotFound, TooLarge
-from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.shards import Work, cut, offsets_json
+from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.wire import s3_keys
+from imagejobs_contract.wire.shards import Work, cut, offsets_json
 from imagejobs_worker.early import EarlyObjects
 from imagejobs_worker.headstart import HeadStart
 from imagejobs_worker.inputs import read_inputs
@@ -27,13 +27,13 @@ LARGEST = 1000
 def lay_out(objects, lines=LINES, results=()):
     """Put a job of two shards and its sources into S3."""
     files = {
-        layout.spec(UID): Work(SMALL, "outputs/holiday", 3, len(lines)).to_json().encode(),
-        layout.offsets(UID): offsets_json(cut([len(line) for line in lines], 2)).encode(),
-        layout.manifest(UID): b"".join(lines),
+        s3_keys.spec(UID): Work(SMALL, "outputs/holiday", 3, len(lines)).to_json().encode(),
+        s3_keys.offsets(UID): offsets_json(cut([len(line) for line in lines], 2)).encode(),
+        s3_keys.manifest(UID): b"".join(lines),
         **{f"in/{name}": name.encode() * 10 for name in "abc"},
     }
     if results:
-        files[layout.results(UID, SHARD)] = "".join(f"{each.to_line()}\n" for each in results).encode()
+        files[s3_keys.results(UID, SHARD)] = "".join(f"{each.to_line()}\n" for each in results).encode()
 
     async def put():
         for key, data in files.items():
@@ -54,7 +54,7 @@ def begun(settings, max_source_bytes=LARGEST):
 
 def remove_all(objects):
     async def remove():
-        for prefix in (layout.job(UID), "in/"):
+        for prefix in (s3_keys.job(UID), "in/"):
             await objects.delete_prefix(prefix)
 
     asyncio.run(remove())
@@ -73,9 +73,9 @@ def test_what_was_read_early_is_handed_out_once(objects, s3_settings):
     lay_out(objects)
     early, _ = begun(s3_settings)
     remove_all(objects)
-    asyncio.run(early.get(layout.spec(UID), LARGEST))
+    asyncio.run(early.get(s3_keys.spec(UID), LARGEST))
     with pytest.raises(NotFound):
-        asyncio.run(early.get(layout.spec(UID), LARGEST))
+        asyncio.run(early.get(s3_keys.spec(UID), LARGEST))
 
 
 def test_the_results_of_an_earlier_pod_come_with_the_version_to_write_over(objects, s3_settings):
@@ -95,7 +95,7 @@ def test_the_results_of_an_earlier_pod_come_with_the_version_to_write_over(objec
 @pytest.mark.parametrize("first", [b'{"url": "https://example.com/b"}\n', b"broken\n", b'{"key": "in/b", "url": "https://example.com/b"}\n'])
 def test_only_a_key_is_read_early(objects, s3_settings, first):
     lay_out(objects, [LINES[0], first, LINES[2]])
-    assert set(begun(s3_settings)[1]._reads) == {layout.spec(UID), layout.offsets(UID), layout.manifest(UID), layout.results(UID, SHARD)}
+    assert set(begun(s3_settings)[1]._reads) == {s3_keys.spec(UID), s3_keys.offsets(UID), s3_keys.manifest(UID), s3_keys.results(UID, SHARD)}
 
 
 def test_a_source_that_may_lie_elsewhere_is_not_read(objects, s3_settings):
@@ -121,10 +121,10 @@ def test_who_stops_waiting_for_a_read_does_not_end_it(objects, s3_settings):
     lay_out(objects)
     start = HeadStart(s3_settings, KEY, LARGEST)
     early = EarlyObjects(s3_settings, start)
-    read = start._reads[layout.spec(UID)]
+    read = start._reads[s3_keys.spec(UID)]
 
     async def scenario():
-        waiting = asyncio.create_task(early.get(layout.spec(UID), LARGEST))
+        waiting = asyncio.create_task(early.get(s3_keys.spec(UID), LARGEST))
         await asyncio.sleep(0)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)

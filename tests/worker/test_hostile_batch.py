@@ -5,9 +5,9 @@ import json
 
 import nasty
 import pictures
-from imagejobs_contract import layout
-from imagejobs_contract.options import Variant
-from imagejobs_contract.shards import Exit, Work, cut, offsets_json
+from imagejobs_contract.model.options import Variant
+from imagejobs_contract.wire import s3_keys
+from imagejobs_contract.wire.shards import Exit, Work, cut, offsets_json
 from imagejobs_worker.ledger import read_lines
 from worker_process import UID
 
@@ -31,9 +31,9 @@ def lay_out(objects, sources):
     lines = [(json.dumps({"name": f"{n}.jpg", "key": f"in/{n}"}) + "\n").encode() for n in range(len(sources))]
     work = Work((Variant(width=80),), "outputs/holiday", 3, len(lines))
     files = {f"in/{n}": data for n, (data, _) in enumerate(sources)} | {
-        layout.spec(UID): work.to_json().encode(),
-        layout.offsets(UID): offsets_json(cut([len(line) for line in lines], 1)).encode(),
-        layout.manifest(UID): b"".join(lines),
+        s3_keys.spec(UID): work.to_json().encode(),
+        s3_keys.offsets(UID): offsets_json(cut([len(line) for line in lines], 1)).encode(),
+        s3_keys.manifest(UID): b"".join(lines),
     }
 
     async def put():
@@ -48,7 +48,7 @@ def test_fifty_photos_with_twenty_nasty_files_end_in_fifty_results_and_twenty_ri
     lay_out(objects, sources)
     worker = workers.shard(0, CAGE="best", MAX_PARALLEL="2")
     assert worker.process.wait(120) == Exit.DONE
-    ended = {each.index: each for each in read_lines(asyncio.run(objects.get(layout.results(UID, 0), 10**7))[0])}
+    ended = {each.index: each for each in read_lines(asyncio.run(objects.get(s3_keys.results(UID, 0), 10**7))[0])}
     assert [ended[n].code for n in range(GOOD + BAD)] == [code for _, code in sources]
     results = [output for each in ended.values() for output in each.outputs]
     assert len(results) == GOOD

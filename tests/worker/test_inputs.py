@@ -2,10 +2,10 @@ import asyncio
 
 import pytest
 
-from imagejobs_contract import layout
 from imagejobs_contract.codes import Code
-from imagejobs_contract.items import Item, read_line
-from imagejobs_contract.shards import Slice, Work, cut, offsets_json
+from imagejobs_contract.model.items import Item, read_line
+from imagejobs_contract.wire import s3_keys
+from imagejobs_contract.wire.shards import Slice, Work, cut, offsets_json
 from imagejobs_worker.inputs import Unreadable, read_inputs
 from imagejobs_worker.shardkey import ShardKey
 from worker_process import JOB, SMALL, UID
@@ -19,7 +19,7 @@ def lay_out(objects, lines=LINES, offsets=None, spec=SPEC):
     slices = offsets_json(cut([len(line) for line in lines], 2)) if offsets is None else offsets
 
     async def put():
-        for key, text in ((layout.spec(UID), spec.encode()), (layout.offsets(UID), slices.encode()), (layout.manifest(UID), b"".join(lines))):
+        for key, text in ((s3_keys.spec(UID), spec.encode()), (s3_keys.offsets(UID), slices.encode()), (s3_keys.manifest(UID), b"".join(lines))):
             await objects.put(key, text, content_type="application/json")
 
     asyncio.run(put())

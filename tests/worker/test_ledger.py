@@ -2,20 +2,20 @@ import asyncio
 
 import pytest
 
-from imagejobs_contract import layout
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Unavailable
-from imagejobs_contract.outcome import Outcome
+from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.wire import s3_keys
 from imagejobs_worker.ledger import Ledger, read_lines
 from imagejobs_worker.store import Disowned
 from worker_process import UID
 
-KEY = layout.results(UID, 0)
+KEY = s3_keys.results(UID, 0)
 
 
 @pytest.fixture(autouse=True)
 def _prepared(objects):
-    asyncio.run(objects.put(layout.spec(UID), b"{}", content_type="application/json"))
+    asyncio.run(objects.put(s3_keys.spec(UID), b"{}", content_type="application/json"))
 
 
 def good(index, attempt=1):
@@ -56,7 +56,7 @@ def test_the_file_of_a_job_that_was_deleted_is_not_made(objects):
     async def scenario():
         ledger = await Ledger.open(objects, UID, 0, 1)
         ledger.add([good(0)])
-        await objects.delete_prefix(layout.job(UID))
+        await objects.delete_prefix(s3_keys.job(UID))
         with pytest.raises(Disowned, match="the job's files are gone"):
             await ledger.save()
         assert await objects.head(KEY) is None

@@ -12,10 +12,10 @@ SLOW_TO_IMPORT = (
     "botocore",
     "PIL",
     "http.client",
-    "imagejobs_contract.address",
+    "imagejobs_contract.outbound.address",
     "imagejobs_worker.pool",
-    "imagejobs_contract.imagejob",
-    "imagejobs_contract.status",
+    "imagejobs_contract.model.imagejob",
+    "imagejobs_contract.model.status",
 )
 
 

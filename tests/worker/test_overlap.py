@@ -4,7 +4,7 @@ import pytest
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
-from imagejobs_contract.items import Item
+from imagejobs_contract.model.items import Item
 from imagejobs_worker.fetch import SLOW_SECONDS, Fetch
 from imagejobs_worker.overlap import AHEAD, ASIDE, BEHIND, Overlap
 

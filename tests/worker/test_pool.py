@@ -9,11 +9,11 @@ import redis
 
 import servers
 from conftest import missing
-from imagejobs_contract import keys
-from imagejobs_contract.board import RedisBoard
 from imagejobs_contract.codes import Code
 from imagejobs_contract.ports import Lease
-from imagejobs_contract.taskqueue import RedisTaskQueue
+from imagejobs_contract.redis.board import RedisBoard
+from imagejobs_contract.redis.task_queue import RedisTaskQueue
+from imagejobs_contract.wire import redis_keys
 from imagejobs_worker.pool import verdict
 from worker_process import UID, WAIT_SECONDS, picture, task
 
@@ -53,7 +53,7 @@ class Queue:
     def finishes(self):
         """Return how often an outcome was recorded."""
         with redis.Redis.from_url(self.url) as client:
-            return client.xlen(keys.DONE)
+            return client.xlen(redis_keys.DONE)
 
     def flush(self):
         with redis.Redis.from_url(self.url) as client:

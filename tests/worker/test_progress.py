@@ -2,10 +2,10 @@ import asyncio
 
 import pytest
 
-from imagejobs_contract import limits
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Unavailable
-from imagejobs_contract.outcome import Outcome
+from imagejobs_contract.model import limits
+from imagejobs_contract.model.outcome import Outcome
 from imagejobs_worker.progress import Progress
 from imagejobs_worker.shardkey import ShardKey
 from worker_process import JOB, UID

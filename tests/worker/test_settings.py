@@ -1,8 +1,8 @@
 import pytest
 
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.reach import Reach
-from imagejobs_contract.settings import read
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.outbound.policy import Reach
+from imagejobs_contract.runtime.settings import read
 from imagejobs_worker.settings import Settings
 from imagejobs_worker.shardkey import ShardKey
 

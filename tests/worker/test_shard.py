@@ -4,11 +4,11 @@ import time
 
 import pytest
 
-from imagejobs_contract import layout
-from imagejobs_contract.board import RedisBoard
 from imagejobs_contract.codes import Code
-from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.shards import Exit, Work, cut, offsets_json
+from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.redis.board import RedisBoard
+from imagejobs_contract.wire import s3_keys
+from imagejobs_contract.wire.shards import Exit, Work, cut, offsets_json
 from imagejobs_worker.ledger import read_lines
 from worker_process import SMALL, UID, WAIT_SECONDS, picture
 
@@ -17,9 +17,9 @@ def lay_out(objects, lines, shards=1, sources=None):
     """Put a job's files into S3 as the operator does."""
     lines = [f"{line}\n".encode() for line in lines]
     files = {
-        layout.spec(UID): Work(SMALL, "outputs/holiday", 3, len(lines), sources=sources).to_json().encode(),
-        layout.offsets(UID): offsets_json(cut([len(line) for line in lines], shards)).encode(),
-        layout.manifest(UID): b"".join(lines),
+        s3_keys.spec(UID): Work(SMALL, "outputs/holiday", 3, len(lines), sources=sources).to_json().encode(),
+        s3_keys.offsets(UID): offsets_json(cut([len(line) for line in lines], shards)).encode(),
+        s3_keys.manifest(UID): b"".join(lines),
     }
 
     async def put():
@@ -38,12 +38,12 @@ def urls(site, count):
 
 def results(objects, shard=0):
     """Return the outcomes that lie in S3."""
-    return read_lines(asyncio.run(objects.get(layout.results(UID, shard), 10**7))[0])
+    return read_lines(asyncio.run(objects.get(s3_keys.results(UID, shard), 10**7))[0])
 
 
 def wait_for_results(objects, count):
     deadline = time.monotonic() + WAIT_SECONDS
-    while asyncio.run(objects.head(layout.results(UID, 0))) is None or len(results(objects)) < count:
+    while asyncio.run(objects.head(s3_keys.results(UID, 0))) is None or len(results(objects)) < count:
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
@@ -177,10 +177,10 @@ def test_a_pod_that_was_stopped_for_long_gives_up_when_another_has_the_shard(wor
     site.wait_for_requests("/1", 2)
     site.release("/1")
     assert heir.exit_code() == Exit.DONE
-    before = asyncio.run(objects.get(layout.results(UID, 0), 10**6))
+    before = asyncio.run(objects.get(s3_keys.results(UID, 0), 10**6))
     zombie.send(signal.SIGCONT)
     assert zombie.exit_code() == Exit.LOST
-    assert asyncio.run(objects.get(layout.results(UID, 0), 10**6)) == before
+    assert asyncio.run(objects.get(s3_keys.results(UID, 0), 10**6)) == before
 
 
 def test_a_shard_needs_no_redis(workers, objects, site):
@@ -207,7 +207,7 @@ def test_a_shard_whose_files_are_missing_is_poison(workers):
 def test_a_shard_that_is_done_already_writes_nothing(workers, objects, site):
     lay_out(objects, urls(site, 1))
     done = Outcome(0, "photo-0.jpg").to_line().encode() + b"\n"
-    etag = asyncio.run(objects.put(layout.results(UID, 0), done, content_type="application/x-ndjson"))
+    etag = asyncio.run(objects.put(s3_keys.results(UID, 0), done, content_type="application/x-ndjson"))
     assert workers.shard().exit_code() == Exit.DONE
-    assert asyncio.run(objects.head(layout.results(UID, 0))).etag == etag
+    assert asyncio.run(objects.head(s3_keys.results(UID, 0))).etag == etag
     assert site.requests["/0"] == 0

@@ -5,10 +5,10 @@ import pytest
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Conflict, ImageFailed, Misconfigured, NotFound
-from imagejobs_contract.items import Item
-from imagejobs_contract.objects import S3Objects
-from imagejobs_contract.options import Format, Variant
-from imagejobs_contract.outcome import OutputFile
+from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.options import Format, Variant
+from imagejobs_contract.model.outcome import OutputFile
+from imagejobs_contract.s3.objects import S3Objects
 from imagejobs_worker.imaging.picture import Picture
 from imagejobs_worker.store import Disowned, Store, rule
 from worker_process import OURS, Claimed, task

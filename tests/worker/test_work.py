@@ -7,8 +7,8 @@ import pytest
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, Misconfigured, NotFound, TooLarge, Unavailable
-from imagejobs_contract.options import Format
-from imagejobs_contract.outcome import Outcome
+from imagejobs_contract.model.options import Format
+from imagejobs_contract.model.outcome import Outcome
 from imagejobs_worker.fetch import Fetch
 from imagejobs_worker.imaging.picture import Picture, Rendering
 from imagejobs_worker.overlap import Overlap

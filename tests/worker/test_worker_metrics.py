@@ -7,8 +7,8 @@ import pytest
 import broken_decoders
 import pictures
 from imagejobs_contract.errors import ImageFailed
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.options import Variant
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.options import Variant
 from imagejobs_worker.child.door import Door
 from imagejobs_worker.fetch import Fetch
 from imagejobs_worker.metrics import Metrics

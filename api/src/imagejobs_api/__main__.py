@@ -5,8 +5,8 @@ import os
 
 from imagejobs_api import heap, server
 from imagejobs_api.settings import Settings
-from imagejobs_contract import logs, loops, settings
 from imagejobs_contract.errors import ImageJobsError
+from imagejobs_contract.runtime import event_loop, logs, settings
 
 
 def main() -> None:
@@ -17,7 +17,7 @@ def main() -> None:
     heap.keep()
     sock = server.listen(read.host, read.port)
     try:
-        loops.run(server.serve(read, sock))
+        event_loop.run(server.serve(read, sock))
     except ImageJobsError as ex:
         raise SystemExit(f"cannot start: {ex.message}") from ex
 

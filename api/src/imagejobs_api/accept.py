@@ -2,7 +2,7 @@
 
 import re
 
-from imagejobs_contract.options import Format
+from imagejobs_contract.model.options import Format
 
 BEST_FIRST = (Format.AVIF, Format.WEBP)
 

@@ -6,13 +6,13 @@ from typing import Literal, TypedDict
 from imagejobs_api import links, states
 from imagejobs_api.errors import ErrorBody, error_body
 from imagejobs_api.links import Links
-from imagejobs_contract import names
 from imagejobs_contract.errors import ImageFailed
-from imagejobs_contract.fields import Count, Pixels, Url
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.options import Format
-from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.status import State
+from imagejobs_contract.model import names
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.options import Format
+from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.model.status import State
+from imagejobs_contract.wire.json_types import Count, Pixels, Url
 
 
 class ImageBody(TypedDict):

@@ -7,7 +7,7 @@ never have one key. The short lists of an ImageJob are named by `spec.named`, wh
 import hashlib
 import struct
 
-from imagejobs_contract import layout
+from imagejobs_contract.wire import s3_keys
 
 BITS = 2**25
 """33 for each of a million names: with eight probes, four in a million that are new seem to be known."""
@@ -23,9 +23,9 @@ class Apart:
     def name(self, index: int, wanted: str) -> str:
         """Return the name for the item at an index, which counts up."""
         name, n = wanted, index
-        while not self._add(layout.safe_stem(name).lower() or str(index)):
+        while not self._add(s3_keys.safe_stem(name).lower() or str(index)):
             n += 1
-            name = layout.numbered(wanted, n)
+            name = s3_keys.numbered(wanted, n)
         return name
 
     def _add(self, stem: str) -> bool:

@@ -51,11 +51,11 @@ from imagejobs_api.telemetry.metrics import Measure, Metrics
 from imagejobs_api.telemetry.requestspans import RequestSpans
 from imagejobs_api.uploadlinks import UploadLinks
 from imagejobs_api.waiting import Waiting
-from imagejobs_contract.guard import Guard
-from imagejobs_contract.options import Gravity
+from imagejobs_contract.model.options import Gravity
+from imagejobs_contract.outbound.guard import Guard
 from imagejobs_contract.ports import JobStore, ProgressBoard, TaskQueue
+from imagejobs_contract.runtime.traces import OFF, Traces
 from imagejobs_contract.storage import LinkSigner, ObjectStore, PartUploads
-from imagejobs_contract.traces import OFF, Traces
 
 Run = Callable[[], Coroutine[Any, Any, None]]
 

@@ -25,8 +25,8 @@ from imagejobs_api.lookup import find_job
 from imagejobs_api.openstreams import OpenStreams
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageJobsError
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.limits import MAX_MANIFEST_ITEMS
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.limits import MAX_MANIFEST_ITEMS
 from imagejobs_contract.ports import JobStore
 from imagejobs_contract.reader import Reader
 

@@ -9,16 +9,17 @@ from imagejobs_api.accept import best_format
 from imagejobs_api.callbacks import Callbacks
 from imagejobs_api.errors import Problem
 from imagejobs_api.forms import Form, Received
-from imagejobs_contract import layout, names
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Fault, Invalid
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.items import Item
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.options import AUTO, Variant, read_variant
+from imagejobs_contract.model import names
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.options import AUTO, Variant, read_variant
+from imagejobs_contract.model.spec import Spec, named
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.spec import Spec, named
+from imagejobs_contract.wire import s3_keys
 
 MAX_NAME = 200
 
@@ -39,7 +40,7 @@ def build_job(key: JobKey, received: Received, form: Form, accept: str | None, l
 
 
 def _annotations(received: Received) -> dict[str, str]:
-    return {names.ANNOTATION_UPLOADS: layout.uploads(received.upload_id)} if received.upload_id else {}
+    return {names.ANNOTATION_UPLOADS: s3_keys.uploads(received.upload_id)} if received.upload_id else {}
 
 
 def _read_options(received: Received, form: Form, accept: str | None, callbacks: Callbacks) -> tuple[Variant, str, str | None]:

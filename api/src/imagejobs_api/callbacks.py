@@ -5,12 +5,13 @@ Nothing is resolved or sent here; the operator does that, behind the same addres
 
 from pathlib import Path
 
-from imagejobs_contract import limits, webhooks
 from imagejobs_contract.errors import Refused
-from imagejobs_contract.guard import Guard
-from imagejobs_contract.items import URL_PATTERN
+from imagejobs_contract.model import limits
+from imagejobs_contract.model.items import URL_PATTERN
+from imagejobs_contract.outbound.guard import Guard
+from imagejobs_contract.outbound.url import read_url
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.target import read_url
+from imagejobs_contract.runtime import webhook_secrets
 
 FIELD = "callback"
 
@@ -31,7 +32,7 @@ class Callbacks:
 
     def of(self, caller: str) -> "Callbacks":
         """Return what reads a caller's."""
-        return Callbacks(self._guard, signed=self._signed or webhooks.file_of(self._folder, caller) is not None)
+        return Callbacks(self._guard, signed=self._signed or webhook_secrets.file_of(self._folder, caller) is not None)
 
     def read(self, reader: Reader, name: str = FIELD) -> str | None:
         """Return the URL in a field, or None; faults go to the reader."""

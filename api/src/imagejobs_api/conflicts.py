@@ -3,8 +3,8 @@
 from imagejobs_api import states
 from imagejobs_api.errors import Problem
 from imagejobs_contract.codes import Code
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.status import State
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.status import State
 
 
 def check_suspend(job: ImageJob) -> None:

@@ -18,7 +18,7 @@ import falcon.asgi
 from imagejobs_api.callers.caller import Caller
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageJobsError, TooLarge
-from imagejobs_contract.origin import Origin
+from imagejobs_contract.wire.origin import Origin
 
 Event = dict[str, Any]
 Receive = Callable[[], Awaitable[Event]]

@@ -8,13 +8,13 @@ from imagejobs_api.errors import Problem
 from imagejobs_api.links import Links
 from imagejobs_api.lookup import Found, find
 from imagejobs_api.outcomes import Outcomes
-from imagejobs_contract import names
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Fault
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.outcome import Outcome, OutputFile
+from imagejobs_contract.model import names
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.outcome import Outcome, OutputFile
+from imagejobs_contract.model.status import State
 from imagejobs_contract.ports import JobStore
-from imagejobs_contract.status import State
 from imagejobs_contract.storage import ObjectStore
 
 POINTERS = 100

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from imagejobs_api import jsontext, states
 from imagejobs_api.lookup import Found
-from imagejobs_contract.counts import Counts
-from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.status import State
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.model.status import State
 
 RETRY_MILLISECONDS = 2000
 """After what time a browser connects again."""

@@ -2,8 +2,8 @@
 
 from imagejobs_api.listing.noting import NotingStore
 from imagejobs_contract.errors import Fault, Invalid
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.options import looks_for_faces
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.options import looks_for_faces
 
 NO_FACES = "face: this service finds no faces, unless those who run it install imagejobs-worker[face] (in Kubernetes: worker.faces=true)"
 

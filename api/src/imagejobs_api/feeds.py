@@ -13,10 +13,10 @@ from imagejobs_api import states
 from imagejobs_api.moment import Moment
 from imagejobs_api.outcomes import Outcomes
 from imagejobs_api.progress import LiveCounts
-from imagejobs_contract import limits
 from imagejobs_contract.errors import ImageJobsError, Invalid, NotFound
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.names import JobKey
+from imagejobs_contract.model import limits
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.ports import Change, JobStore
 
 SHORTEST_SECONDS = 0.5

@@ -6,8 +6,8 @@ from enum import StrEnum
 
 from imagejobs_api.callbacks import FIELD as CALLBACK
 from imagejobs_contract.errors import Fault, ImageFailed
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.options import NAMES, Fit, Gravity
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.options import NAMES, Fit, Gravity
 
 FORM_BYTES = 2**20
 """What a form may hold beside its files: options, part headers, boundaries."""

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from imagejobs_api.apart import Apart
 from imagejobs_api.errors import Problem
 from imagejobs_api.jobrequest import JobRequest, Listing
-from imagejobs_contract import limits
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Fault, Invalid, NotFound
-from imagejobs_contract.items import Item
-from imagejobs_contract.manifests import item_lengths, item_lines
-from imagejobs_contract.sources import may_read
-from imagejobs_contract.spec import Manifest, named
+from imagejobs_contract.model import limits
+from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.spec import Manifest, named
 from imagejobs_contract.storage import Listed, ObjectStore
+from imagejobs_contract.wire.manifests import item_lengths, item_lines
+from imagejobs_contract.wire.source_prefixes import may_read
 
 PIECE_LINES = 250
 """Written at once, in 5 ms: others wait for no more of a list than that in each turn of the loop, of which an answer takes a few."""

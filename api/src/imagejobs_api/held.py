@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from imagejobs_api.errors import Problem
 from imagejobs_contract.codes import Code
-from imagejobs_contract.uploading import MOST_HELD
+from imagejobs_contract.s3.streaming_put import MOST_HELD
 
 WAIT_SECONDS = 20.0
 """How long a body may be left unread."""

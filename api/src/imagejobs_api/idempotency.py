@@ -12,9 +12,10 @@ from dataclasses import replace
 from imagejobs_api.callers.caller import Caller
 from imagejobs_api.errors import Problem
 from imagejobs_api.forms import Received
-from imagejobs_contract import layout, names
 from imagejobs_contract.codes import Code
-from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.model import names
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.wire import s3_keys
 
 HEADER = "Idempotency-Key"
 ANNOTATION = f"{names.GROUP}/request"
@@ -60,7 +61,7 @@ def marked(job: ImageJob, request_print: str) -> ImageJob:
 
     Its name comes back when the key is used again after the job was forgotten: the results of the first must not be overwritten then.
     """
-    output = replace(job.spec.output, prefix=job.spec.output.prefix or layout.default_prefix(names.new_job_id()))
+    output = replace(job.spec.output, prefix=job.spec.output.prefix or s3_keys.default_prefix(names.new_job_id()))
     return replace(job, spec=replace(job.spec, output=output), annotations={**job.annotations, ANNOTATION: request_print})
 
 

@@ -14,15 +14,15 @@ from imagejobs_api.quotas import Quotas
 from imagejobs_api.shelf import Shelf
 from imagejobs_api.uploads import FormReader, discard
 from imagejobs_api.urls import UrlReader
-from imagejobs_contract import names
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import AlreadyExists, Invalid, NotFound
-from imagejobs_contract.guard import Guard
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.names import JobKey
+from imagejobs_contract.model import names
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.spec import DeletionPolicy
+from imagejobs_contract.outbound.guard import Guard
 from imagejobs_contract.ports import JobStore
-from imagejobs_contract.spec import DeletionPolicy
 from imagejobs_contract.storage import ObjectStore
 
 

@@ -7,12 +7,12 @@ from imagejobs_api import links
 from imagejobs_api.lookup import Found
 from imagejobs_api.progress import ProgressBody, job_body
 from imagejobs_api.specbody import SpecBody, spec_body
-from imagejobs_contract import names
-from imagejobs_contract.counts import Counts
-from imagejobs_contract.fields import Count, Time, Url
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.status import CallbackState, ConditionType
-from imagejobs_contract.times import show_time
+from imagejobs_contract.model import names
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.status import CallbackState, ConditionType
+from imagejobs_contract.model.times import show_time
+from imagejobs_contract.wire.json_types import Count, Time, Url
 
 
 class JobSummaryBody(ProgressBody):

@@ -18,9 +18,9 @@ from imagejobs_api.listing.index import Index, Place
 from imagejobs_api.newjobs import NewJobs
 from imagejobs_api.progress import LiveCounts
 from imagejobs_contract.errors import Unavailable
+from imagejobs_contract.model.status import State
 from imagejobs_contract.ports import JobStore, Page
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.status import State
 
 MOST, DEFAULT = 100, 20
 MAX_CURSOR = 4100

@@ -11,14 +11,15 @@ from typing import Any
 from imagejobs_api import filenames
 from imagejobs_api.callbacks import Callbacks
 from imagejobs_api.urls import name_of
-from imagejobs_contract import limits, sources
 from imagejobs_contract.errors import Refused
-from imagejobs_contract.guard import Guard
-from imagejobs_contract.items import KEY_PATTERN, Item, read_item
+from imagejobs_contract.model import limits
+from imagejobs_contract.model.items import KEY_PATTERN, Item, read_item
+from imagejobs_contract.model.spec import Spec
+from imagejobs_contract.model.spec_json import SPEC_FIELDS, read_listing, read_terms
+from imagejobs_contract.outbound.guard import Guard
+from imagejobs_contract.outbound.url import read_url
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.spec import Spec
-from imagejobs_contract.specbody import SPEC_FIELDS, read_listing, read_terms
-from imagejobs_contract.target import read_url
+from imagejobs_contract.wire import source_prefixes
 
 CHOICES = ("items", "prefix", "manifest")
 FIELDS = ({*SPEC_FIELDS} - {"retryFailed", "repeatCallback", "cancel"}) | {"prefix", "name"}
@@ -134,11 +135,11 @@ def _items(reader: Reader, rights: Rights, guard: Guard) -> tuple[Item, ...]:
 
 
 def _check_key(reader: Reader, field: str, key: str, rights: Rights) -> None:
-    if not sources.is_plain(key):
+    if not source_prefixes.is_plain(key):
         reader.fault(field, "holds a part that is empty, . or .., or a backslash or a control character")
-    elif not sources.may_read(key, rights.sources):
+    elif not source_prefixes.may_read(key, rights.sources):
         reader.fault(field, f"may not be read by you; what begins with {' or '.join(rights.sources)} may")
-    elif rights.now - (sources.uploaded_seconds(key) or rights.now) > limits.UPLOAD_SECONDS:
+    elif rights.now - (source_prefixes.uploaded_seconds(key) or rights.now) > limits.UPLOAD_SECONDS:
         reader.fault(field, f"was uploaded more than {limits.UPLOAD_SECONDS} s ago, and may be deleted while the job runs: upload it again")
 
 

@@ -14,12 +14,12 @@ from imagejobs_api.links import Links
 from imagejobs_api.lookup import find_job
 from imagejobs_api.outcomes import Outcomes
 from imagejobs_api.progress import LiveCounts
-from imagejobs_contract import names
-from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.model import names
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.spec import Spec
+from imagejobs_contract.model.status import State
 from imagejobs_contract.ports import JobStore
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.spec import Spec
-from imagejobs_contract.status import State
 from imagejobs_contract.storage import ObjectStore
 
 

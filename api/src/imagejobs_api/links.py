@@ -7,8 +7,8 @@ from imagejobs_api import filenames
 from imagejobs_api.connection import Request
 from imagejobs_api.errors import Problem
 from imagejobs_contract.codes import Code
-from imagejobs_contract.options import DEFAULT_VARIANT
-from imagejobs_contract.outcome import OutputFile
+from imagejobs_contract.model.options import DEFAULT_VARIANT
+from imagejobs_contract.model.outcome import OutputFile
 from imagejobs_contract.storage import LinkSigner
 
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?", re.ASCII)

@@ -9,9 +9,9 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
-from imagejobs_contract.counts import Counts
 from imagejobs_contract.errors import Unavailable
-from imagejobs_contract.outcome import Outcome
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.ports import ProgressBoard
 
 T = TypeVar("T")

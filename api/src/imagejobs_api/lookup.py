@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from imagejobs_api.callers.caller import Caller
 from imagejobs_api.errors import Problem
-from imagejobs_contract import names
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import NotFound
-from imagejobs_contract.imagejob import ImageJob, Unreadable
+from imagejobs_contract.model import names
+from imagejobs_contract.model.imagejob import ImageJob, Unreadable
 from imagejobs_contract.ports import JobStore
 
 _ID = re.compile(r"[a-z0-9]([-a-z0-9]{0,60}[a-z0-9])?", re.ASCII)

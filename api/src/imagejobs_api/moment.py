@@ -7,9 +7,9 @@ from imagejobs_api import eventtext
 from imagejobs_api.eventtext import Place
 from imagejobs_api.lookup import Found
 from imagejobs_api.progress import item_body, job_body
-from imagejobs_contract.counts import Counts
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.outcome import Outcome
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)

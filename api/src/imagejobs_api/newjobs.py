@@ -10,7 +10,7 @@ from imagejobs_api.intake import Accepted
 from imagejobs_api.orders import Orders
 from imagejobs_api.progress import LiveCounts
 from imagejobs_api.submit import Submitter
-from imagejobs_contract.names import JobKey
+from imagejobs_contract.model.names import JobKey
 
 
 class NewJobs:

@@ -17,13 +17,14 @@ from imagejobs_api.intake import Accepted, Creation
 from imagejobs_api.jobrequest import JobRequest, Rights, read_request
 from imagejobs_api.quotas import Quotas
 from imagejobs_api.uploads import discard
-from imagejobs_contract import layout, limits, names, sources
 from imagejobs_contract.codes import Code
-from imagejobs_contract.guard import Guard
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.names import JobKey
+from imagejobs_contract.model import limits, names
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.outbound.guard import Guard
 from imagejobs_contract.storage import ObjectStore
+from imagejobs_contract.wire import s3_keys, source_prefixes
 
 LIST_SECONDS = 240.0
 """Longest making of a list; a million keys take some tens of seconds."""
@@ -78,7 +79,7 @@ class Orders:
         # Not the job's name, which a repeated request shares with the first one.
         upload_id = names.new_job_id()
         try:
-            images = await self._images(request, layout.listed(upload_id))
+            images = await self._images(request, s3_keys.listed(upload_id))
             job = replace(draft, spec=replace(draft.spec, items=images.items, manifest=images.manifest))
             self._quotas.check_images(caller, job.spec.total)
         except BaseException:
@@ -105,4 +106,4 @@ def _titled(request: JobRequest) -> dict[str, str]:
 
 
 def _listed(upload_id: str, prefixes: tuple[str, ...]) -> dict[str, str]:
-    return {names.ANNOTATION_UPLOADS: layout.uploads(upload_id), names.ANNOTATION_SOURCES: sources.show(prefixes)}
+    return {names.ANNOTATION_UPLOADS: s3_keys.uploads(upload_id), names.ANNOTATION_SOURCES: source_prefixes.show(prefixes)}

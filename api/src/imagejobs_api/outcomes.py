@@ -5,11 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from imagejobs_api import states
 from imagejobs_api.live import LiveBoard
-from imagejobs_contract import layout, limits
 from imagejobs_contract.errors import NotFound
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.outcome import Outcome
+from imagejobs_contract.model import limits
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.storage import ObjectStore
+from imagejobs_contract.wire import s3_keys
 
 MAX_SHARD_BYTES = 64 * 2**20
 """The lines of one shard, as the worker bounds them: 5,000 images of 16 variants at 300 bytes each are 24 MB."""
@@ -54,7 +55,7 @@ class Outcomes:
 
     async def _in_results(self, job: ImageJob, shard: int) -> Mapping[int, Outcome]:
         try:
-            data, _ = await self._objects.get(layout.results(job.uid, shard), MAX_SHARD_BYTES)
+            data, _ = await self._objects.get(s3_keys.results(job.uid, shard), MAX_SHARD_BYTES)
         except NotFound:
             return {}
         # Tens of thousands of lines take a second to parse: others shall not wait for it.

@@ -13,12 +13,12 @@ from imagejobs_api.errors import ErrorBody
 from imagejobs_api.live import LiveBoard
 from imagejobs_api.lookup import Found, find
 from imagejobs_api.outcomes import Outcomes
-from imagejobs_contract.counts import Counts
-from imagejobs_contract.fields import Count, Percent
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.outcome import Outcome
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.model.status import State
 from imagejobs_contract.ports import JobStore
-from imagejobs_contract.status import State
+from imagejobs_contract.wire.json_types import Count, Percent
 
 REMEMBERED = 10_000
 """Jobs whose highest counts are kept, about 200 bytes each."""

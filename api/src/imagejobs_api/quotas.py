@@ -10,7 +10,7 @@ from imagejobs_api.callers.caller import Caller
 from imagejobs_api.errors import Problem
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Unavailable
-from imagejobs_contract.limits import Limits
+from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.ports import TaskQueue
 
 DEPTH_SECONDS = 1.0

@@ -22,12 +22,12 @@ from imagejobs_api.callers.caller import Caller
 from imagejobs_api.callers.gate import is_public
 from imagejobs_api.connection import Request
 from imagejobs_api.errors import Problem
-from imagejobs_contract import keys
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Unavailable
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.redis_client import translated
-from imagejobs_contract.redis_library import Redis
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.redis.client import translated
+from imagejobs_contract.redis.library import Redis
+from imagejobs_contract.wire import redis_keys
 
 WINDOW_SECONDS = 60
 PATIENCE_SECONDS = 0.25
@@ -131,6 +131,6 @@ async def _hit(limiter: SlidingWindowCounterRateLimiter, policy: str, item: Rate
 
 def _shared(redis: Redis) -> SlidingWindowCounterRateLimiter:
     storage: Storage = RedisStorage(
-        "async+redis://", implementation="redispy", key_prefix=keys.LIMITS, connection_pool=redis.connection_pool  # type: ignore[arg-type]
+        "async+redis://", implementation="redispy", key_prefix=redis_keys.LIMITS, connection_pool=redis.connection_pool  # type: ignore[arg-type]
     )  # fmt: skip
     return SlidingWindowCounterRateLimiter(storage)

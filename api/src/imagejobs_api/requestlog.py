@@ -10,8 +10,8 @@ from falcon.asgi import Response
 from imagejobs_api.callers import apikeys
 from imagejobs_api.callers.caller import Caller
 from imagejobs_api.connection import Request
-from imagejobs_contract import logs
-from imagejobs_contract.origin import REQUEST_ID, Origin
+from imagejobs_contract.runtime import logs
+from imagejobs_contract.wire.origin import REQUEST_ID, Origin
 
 HEADER = "X-Request-ID"
 

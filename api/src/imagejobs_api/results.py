@@ -16,14 +16,14 @@ from imagejobs_api.errors import ErrorBody
 from imagejobs_api.links import Links
 from imagejobs_api.lookup import find_job
 from imagejobs_api.outcomes import Outcomes
-from imagejobs_contract import limits, names
-from imagejobs_contract.fields import Count, Pixels, Url
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.options import Format
-from imagejobs_contract.outcome import Outcome, OutputFile
+from imagejobs_contract.model import limits, names
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.options import Format
+from imagejobs_contract.model.outcome import Outcome, OutputFile
+from imagejobs_contract.model.status import State
 from imagejobs_contract.ports import JobStore
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.status import State
+from imagejobs_contract.wire.json_types import Count, Pixels, Url
 
 MOST, DEFAULT = 1000, 100
 NDJSON = "application/x-ndjson"

@@ -23,16 +23,17 @@ from imagejobs_api.settings import KUBERNETES, SQLITE, Settings
 from imagejobs_api.shelf import Shelf
 from imagejobs_api.telemetry.measured import measured
 from imagejobs_api.telemetry.metrics import Metrics
-from imagejobs_contract import links, logs
-from imagejobs_contract.board import RedisBoard
-from imagejobs_contract.metrics import serve as show
-from imagejobs_contract.objects import S3Objects
-from imagejobs_contract.partuploads import BotoPartUploads
 from imagejobs_contract.ports import JobStore
-from imagejobs_contract.redis_client import connect
-from imagejobs_contract.taskqueue import RedisTaskQueue
-from imagejobs_contract.traces import Traces, opened
-from imagejobs_contract.webhooks import check_folder
+from imagejobs_contract.redis.board import RedisBoard
+from imagejobs_contract.redis.client import connect
+from imagejobs_contract.redis.task_queue import RedisTaskQueue
+from imagejobs_contract.runtime import logs
+from imagejobs_contract.runtime.metrics import serve as show
+from imagejobs_contract.runtime.traces import Traces, opened
+from imagejobs_contract.runtime.webhook_secrets import check_folder
+from imagejobs_contract.s3 import signer as links
+from imagejobs_contract.s3.objects import S3Objects
+from imagejobs_contract.s3.part_uploads import BotoPartUploads
 
 KEEP_ALIVE_SECONDS = 5
 TIDY_SECONDS = 3.0

@@ -8,12 +8,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from imagejobs_api import allowance
-from imagejobs_contract import limits, settings, traces
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.reach import Reach
+from imagejobs_contract.model import limits
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.outbound.policy import Reach
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.settings import S3Settings
-from imagejobs_contract.webhooks import read_folder, read_secrets
+from imagejobs_contract.runtime import settings, traces
+from imagejobs_contract.runtime.settings import S3Settings
+from imagejobs_contract.runtime.webhook_secrets import read_folder, read_secrets
 
 KUBERNETES = "kubernetes"
 SQLITE = "sqlite:"

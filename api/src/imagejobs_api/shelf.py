@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from imagejobs_contract import handoff
+from imagejobs_contract.wire import handoff
 
 MAX_AGE_SECONDS = 60.0
 """An image that waits longer is read from S3: its copy takes the room of one that does not."""

@@ -3,10 +3,10 @@
 from enum import StrEnum
 from typing import Required, TypedDict, cast
 
-from imagejobs_contract.fields import Count, Pixels
-from imagejobs_contract.items import item_body
-from imagejobs_contract.options import NAMES, Fit, Format, Gravity, MaxSizeBy, NoFace, Variant
-from imagejobs_contract.spec import DeletionPolicy, Execution, Spec
+from imagejobs_contract.model.items import item_body
+from imagejobs_contract.model.options import NAMES, Fit, Format, Gravity, MaxSizeBy, NoFace, Variant
+from imagejobs_contract.model.spec import DeletionPolicy, Execution, Spec
+from imagejobs_contract.wire.json_types import Count, Pixels
 
 
 class ItemBody(TypedDict, total=False):

@@ -2,9 +2,9 @@
 
 from imagejobs_api.errors import ErrorBody, error_body
 from imagejobs_contract.codes import Code
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.status import ConditionType, Reason, State, Status
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.model.status import ConditionType, Reason, State, Status
 
 _CODES = {
     Reason.DEADLINE_EXCEEDED: Code.PROCESSING_TIMEOUT,

@@ -14,11 +14,11 @@ from imagejobs_api.intake import Accepted, Intake
 from imagejobs_api.links import Links
 from imagejobs_api.outcomes import Outcomes
 from imagejobs_api.waiting import Waiting
-from imagejobs_contract import names
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.status import State
+from imagejobs_contract.model import names
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.model.status import State
 
 Accept = Callable[[JobKey, bool], Awaitable[Accepted]]
 """Where the job shall be, and whether it may be there already -> the job."""

@@ -15,13 +15,14 @@ from imagejobs_api import jsonbody
 from imagejobs_api.connection import Request
 from imagejobs_api.errors import Problem
 from imagejobs_api.uploadrequest import NewFile, PartUpload, read_files, read_part_upload
-from imagejobs_contract import layout, limits, names, sources
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Conflict, NotFound
-from imagejobs_contract.fields import Count, Time, Url
-from imagejobs_contract.limits import Limits
+from imagejobs_contract.model import limits, names
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.times import show_time
 from imagejobs_contract.storage import LinkSigner, ObjectStore, PartUploads
-from imagejobs_contract.times import show_time
+from imagejobs_contract.wire import s3_keys, source_prefixes
+from imagejobs_contract.wire.json_types import Count, Time, Url
 
 MAX_BODY_BYTES = 2**20
 BEGINNINGS = 8
@@ -104,13 +105,13 @@ class UploadLinks:
         jsonbody.check_head(req, MAX_BODY_BYTES)
         files = read_files(await jsonbody.read(req, MAX_BODY_BYTES), self._limits)
         now, fresh = datetime.now(UTC), names.new_job_id()
-        upload_id = f"{sources.own_uploads(req.caller.namespace, req.caller.name).removeprefix(layout.UPLOADS)}{fresh}"
-        keys = [layout.presigned(upload_id, n, each.name) for n, each in enumerate(files)]
+        upload_id = f"{source_prefixes.own_uploads(req.caller.namespace, req.caller.name).removeprefix(s3_keys.UPLOADS)}{fresh}"
+        keys = [s3_keys.presigned(upload_id, n, each.name) for n, each in enumerate(files)]
         begun = await self._begin(files, keys)
         # Signing a thousand links takes a third of a second: others shall not wait for it.
         bodies = await asyncio.to_thread(lambda: [self._file(*each) for each in zip(files, keys, begun, strict=True)])
         resp.media = UploadBody(
-            prefix=layout.uploads(upload_id), expires=show_time(now + timedelta(seconds=self._seconds)),
+            prefix=s3_keys.uploads(upload_id), expires=show_time(now + timedelta(seconds=self._seconds)),
             use_until=show_time(now + timedelta(seconds=limits.UPLOAD_SECONDS)), files=bodies,
         )  # fmt: skip
         resp.set_header("Cache-Control", "no-store")
@@ -138,7 +139,7 @@ class UploadLinks:
 
     async def _read(self, req: Request) -> PartUpload:
         jsonbody.check_head(req, MAX_BODY_BYTES)
-        return read_part_upload(await jsonbody.read(req, MAX_BODY_BYTES), sources.own_uploads(req.caller.namespace, req.caller.name))
+        return read_part_upload(await jsonbody.read(req, MAX_BODY_BYTES), source_prefixes.own_uploads(req.caller.namespace, req.caller.name))
 
     async def _begin(self, files: Sequence[NewFile], keys: Sequence[str]) -> list[str]:
         places = asyncio.Semaphore(BEGINNINGS)

@@ -7,10 +7,11 @@ from typing import Any
 
 from imagejobs_api import filenames
 from imagejobs_api.errors import Problem
-from imagejobs_contract import limits, manifests, sources
 from imagejobs_contract.codes import Code
-from imagejobs_contract.limits import Limits
+from imagejobs_contract.model import limits
+from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.reader import Reader
+from imagejobs_contract.wire import manifests, source_prefixes
 
 PLAIN_TYPE = "application/octet-stream"
 _TYPE = r"[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,60}"
@@ -104,7 +105,7 @@ def read_part_upload(body: Mapping[str, Any], own: str) -> PartUpload:
         if not reader.has(name):
             reader.fault(name, "is missing")
     reader.check()
-    if not sources.may_read(key, (own,)):
+    if not source_prefixes.may_read(key, (own,)):
         raise Problem(Code.NOT_FOUND, f"There is no such upload of yours; they begin with {own}")
     parts, _, upload = given.partition("-")
     return PartUpload(key, upload, int(parts))

@@ -19,10 +19,10 @@ from imagejobs_api.formparts import FormBody
 from imagejobs_api.forms import Form, Received, Source
 from imagejobs_api.held import Held
 from imagejobs_api.shelf import Shelf
-from imagejobs_contract import layout, sniff
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, ImageJobsError
 from imagejobs_contract.storage import ObjectStore
+from imagejobs_contract.wire import s3_keys, sniff
 
 MAX_OPTION_BYTES = 1024
 MAX_PART_HEADERS = 8192
@@ -114,7 +114,7 @@ class FormReader:
             self._one_too_many(field_name)
             return
         number = len(self.received.sources)
-        key = layout.upload(self._upload_id, number)
+        key = s3_keys.upload(self._upload_id, number)
         digest = hashlib.sha256(head) if self._digests else None
         refusal = await self._store(key, head, _hashed(chunks, digest) if digest else chunks)
         where = "image" if self._form.max_files == 1 else f"images[{number}]"
@@ -143,7 +143,7 @@ class FormReader:
 async def discard(objects: ObjectStore, upload_id: str) -> None:
     """Remove a request's stored files; the bucket's lifecycle rule removes what this cannot."""
     try:
-        await objects.delete_prefix(layout.uploads(upload_id))
+        await objects.delete_prefix(s3_keys.uploads(upload_id))
     except ImageJobsError as ex:
         log.warning("an upload stays until the lifecycle rule removes it", extra={"upload": upload_id, "reason": ex.message})
 

@@ -16,13 +16,13 @@ from imagejobs_api import filenames, jsonbody
 from imagejobs_api.errors import Problem
 from imagejobs_api.formparts import FormBody
 from imagejobs_api.forms import Form, Received, Source
-from imagejobs_contract import limits
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, Refused
-from imagejobs_contract.guard import Guard
-from imagejobs_contract.items import URL_PATTERN
+from imagejobs_contract.model import limits
+from imagejobs_contract.model.items import URL_PATTERN
+from imagejobs_contract.outbound.guard import Guard
+from imagejobs_contract.outbound.url import read_url
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.target import read_url
 
 ONE = "url"
 MANY = ("urls", "urls[]")

@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 
 from imagejobs_api.connection import Receive, until_disconnected
 from imagejobs_contract.errors import Invalid, NotFound, Unavailable
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.names import JobKey
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.ports import Change, JobStore
 
 LOOK_SECONDS = 1.0

@@ -9,16 +9,16 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from imagejobs_contract.counts import Counts
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.tasks import Task
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.wire.tasks import Task
 
 if TYPE_CHECKING:
     # Workers load nothing that they never touch: 20 ms.
-    from imagejobs_contract.imagejob import ImageJob
-    from imagejobs_contract.spec import Spec
-    from imagejobs_contract.status import State, Status
+    from imagejobs_contract.model.imagejob import ImageJob
+    from imagejobs_contract.model.spec import Spec
+    from imagejobs_contract.model.status import State, Status
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,18 +12,19 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
-from imagejobs_contract import limits, logs, loops, probes
-from imagejobs_contract.board import RedisBoard
 from imagejobs_contract.errors import Invalid
-from imagejobs_contract.metrics import serve
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.objects import S3Objects
-from imagejobs_contract.redis_client import connect
-from imagejobs_contract.settings import read
-from imagejobs_contract.taskqueue import RedisTaskQueue
-from imagejobs_contract.times import utc_now
-from imagejobs_contract.traces import Traces, opened
-from imagejobs_contract.webhooks import check_folder
+from imagejobs_contract.model import limits
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.times import utc_now
+from imagejobs_contract.redis.board import RedisBoard
+from imagejobs_contract.redis.client import connect
+from imagejobs_contract.redis.task_queue import RedisTaskQueue
+from imagejobs_contract.runtime import event_loop, logs, probes
+from imagejobs_contract.runtime.metrics import serve
+from imagejobs_contract.runtime.settings import read
+from imagejobs_contract.runtime.traces import Traces, opened
+from imagejobs_contract.runtime.webhook_secrets import check_folder
+from imagejobs_contract.s3.objects import S3Objects
 from imagejobs_operator import feeds
 from imagejobs_operator.callback import Answer
 from imagejobs_operator.courier import Courier
@@ -52,7 +53,7 @@ def main() -> int:
     except Invalid as ex:
         raise SystemExit(f"cannot start: {ex.message}") from ex
     # On a cluster the loop stays asyncio's own, for which kopf is made.
-    return loops.run(run(settings)) if settings.sqlite else asyncio.run(run(settings))
+    return event_loop.run(run(settings)) if settings.sqlite else asyncio.run(run(settings))
 
 
 async def run(settings: Settings) -> int:
@@ -154,7 +155,7 @@ def _courier(settings: Settings, traces: Traces, metrics: Metrics) -> Courier | 
     if not settings.webhooks:
         return None
     # Imported where there is something to send: the guard brings TLS and resolver along.
-    from imagejobs_contract.guard import Guard
+    from imagejobs_contract.outbound.guard import Guard
     from imagejobs_operator.webhook import Poster
 
     return Courier(Poster(Guard(settings.callbacks), settings.webhooks, settings.public_url, utc_now), traces, metrics.count_callback)

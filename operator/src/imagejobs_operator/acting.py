@@ -3,11 +3,11 @@
 from collections.abc import Awaitable
 from dataclasses import replace
 
-from imagejobs_contract import layout
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.names import FINALIZER
-from imagejobs_contract.origin import Origin
-from imagejobs_contract.traces import current
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import FINALIZER
+from imagejobs_contract.runtime.traces import current
+from imagejobs_contract.wire import s3_keys
+from imagejobs_contract.wire.origin import Origin
 from imagejobs_operator import actions, manifest, results, strays
 from imagejobs_operator.actions import Action
 from imagejobs_operator.memory import Remains
@@ -50,7 +50,7 @@ async def clear_away(parts: Parts, remains: Remains) -> None:
 
 async def delete_files(parts: Parts, remains: Remains) -> None:
     """Delete working files and uploads."""
-    await parts.objects.delete_prefix(layout.job(remains.uid))
+    await parts.objects.delete_prefix(s3_keys.job(remains.uid))
     if remains.uploads:
         await parts.objects.delete_prefix(remains.uploads)
 

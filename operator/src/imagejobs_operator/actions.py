@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from imagejobs_contract.codes import Code
-from imagejobs_contract.counts import Counts
-from imagejobs_contract.outcome import Outcome
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.model.status import Reason, Status
 from imagejobs_contract.ports import Change
-from imagejobs_contract.status import Reason, Status
 from imagejobs_operator.callback import Ticket
 
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 
-from imagejobs_contract import limits, names
-from imagejobs_contract.counts import Counts
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.spec import Execution, Spec
-from imagejobs_contract.status import State, Status
+from imagejobs_contract.model import limits, names
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.spec import Execution, Spec
+from imagejobs_contract.model.status import State, Status
 from imagejobs_operator.observed import Case, Presence, Rules
 
 

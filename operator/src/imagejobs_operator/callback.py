@@ -9,12 +9,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from imagejobs_contract import names
-from imagejobs_contract.finished import EVENT, FinishedBody, FinishedImageBody, FinishedJobBody
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.status import Callback
-from imagejobs_contract.times import show_time
+from imagejobs_contract.model import names
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.model.status import Callback
+from imagejobs_contract.model.times import show_time
+from imagejobs_contract.wire.callback_message import EVENT, FinishedBody, FinishedImageBody, FinishedJobBody
 
 MAX_BODY_BYTES = 64 * 1024
 """Larger ones are sent without what can be asked for."""

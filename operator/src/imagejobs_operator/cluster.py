@@ -1,9 +1,9 @@
 """Puts together the parts that speak to the Kubernetes API, over one client."""
 
+from imagejobs_contract.model.times import utc_now
 from imagejobs_contract.ports import ProgressBoard, TaskQueue
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.stores.kubernetes import KubernetesStore, connect
-from imagejobs_contract.times import utc_now
 from imagejobs_operator.kubernetes_events import KubernetesEvents
 from imagejobs_operator.parts import Callbacks, Parts
 from imagejobs_operator.podspec import PodSettings

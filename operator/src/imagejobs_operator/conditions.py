@@ -7,10 +7,11 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
-from imagejobs_contract import layout, limits
-from imagejobs_contract.counts import Counts
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.status import Callback, CallbackState, Condition, ConditionType, Reason, State, Status
+from imagejobs_contract.model import limits
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.status import Callback, CallbackState, Condition, ConditionType, Reason, State, Status
+from imagejobs_contract.wire import s3_keys
 from imagejobs_operator.attempts import wanted
 from imagejobs_operator.observed import Case, Results
 
@@ -114,7 +115,7 @@ def _with_results(case: Case, results: Results) -> Status:
         _accepted(case), counts=results.counts, failures=results.failures, failure_codes=results.failure_codes, bytes_in=results.bytes_in,
         bytes_out=results.bytes_out, estimated_remaining_seconds=None,
         outcomes=tuple(results.outcomes[index] for index in sorted(results.outcomes)) if small else (),
-        results_key=None if small and not case.status.job_name else f"{layout.job(case.job.uid)}results/",
+        results_key=None if small and not case.status.job_name else f"{s3_keys.job(case.job.uid)}results/",
     )  # fmt: skip
 
 

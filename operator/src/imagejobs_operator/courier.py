@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.origin import about
-from imagejobs_contract.traces import OFF, Kind, Traces
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.runtime.traces import OFF, Kind, Traces
+from imagejobs_contract.wire.origin import about
 from imagejobs_operator.callback import Answer, End, Reply, Ticket
 
 log = logging.getLogger(__name__)

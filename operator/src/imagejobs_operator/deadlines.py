@@ -5,8 +5,8 @@ Wall time, but for the time in which this operator was not there: after a machin
 
 from datetime import datetime, timedelta
 
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.status import CallbackState, Reason
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.status import CallbackState, Reason
 from imagejobs_operator.observed import Case, Rules
 
 LONGEST_REST_SECONDS = 3600.0

@@ -2,8 +2,8 @@
 
 import logging
 
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.origin import about
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.wire.origin import about
 from imagejobs_operator.actions import Emit
 
 log = logging.getLogger(__name__)

@@ -4,10 +4,10 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from imagejobs_contract import logs
 from imagejobs_contract.errors import ImageJobsError
-from imagejobs_contract.names import JobKey
+from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.ports import JobStore, ProgressBoard
+from imagejobs_contract.runtime import logs
 from imagejobs_operator.health import Health
 from imagejobs_operator.memory import Memory
 from imagejobs_operator.workqueue import WorkQueue

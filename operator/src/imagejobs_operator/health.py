@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from imagejobs_contract import probes
+from imagejobs_contract.runtime import probes
 
 
 class Health:

@@ -5,11 +5,11 @@ from typing import Any
 
 from kubernetes.aio.client import ApiClient
 
-from imagejobs_contract import names
 from imagejobs_contract.errors import AlreadyExists
-from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.model import names
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.times import Clock
 from imagejobs_contract.stores import kubernetes_calls as calls
-from imagejobs_contract.times import Clock
 from imagejobs_operator.actions import Emit
 from imagejobs_operator.events import told
 

@@ -5,14 +5,14 @@
 
 from collections.abc import Iterable
 
-from imagejobs_contract import layout, sources
 from imagejobs_contract.errors import Fault, Invalid, NotFound
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.items import Item
-from imagejobs_contract.manifests import CONTENT_TYPE, item_lengths, item_lines
-from imagejobs_contract.shards import Work, cut, offsets_json
-from imagejobs_contract.spec import Manifest
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.spec import Manifest
 from imagejobs_contract.storage import ObjectStore
+from imagejobs_contract.wire import s3_keys, source_prefixes
+from imagejobs_contract.wire.manifests import CONTENT_TYPE, item_lengths, item_lines
+from imagejobs_contract.wire.shards import Work, cut, offsets_json
 
 JSON = "application/x-ndjson"
 JSON = "application/json"
@@ -26,30 +26,30 @@ async def prepare(objects: ObjectStore, job: ImageJob, shards: int) -> None:
         NotFound: It is not there.
         Unavailable: S3 does not answer.
     """
-    if await objects.head(layout.offsets(job.uid)):
+    if await objects.head(s3_keys.offsets(job.uid)):
         return
     if job.spec.manifest:
         lengths = await _copied(objects, job.uid, job.spec.manifest)
     else:
         lengths = await _written(objects, job.uid, job.spec.items)
-    await objects.put(layout.spec(job.uid), work_of(job).to_json().encode(), content_type=JSON)
-    await objects.put(layout.offsets(job.uid), offsets_json(cut(lengths, shards)).encode(), content_type=JSON)
+    await objects.put(s3_keys.spec(job.uid), work_of(job).to_json().encode(), content_type=JSON)
+    await objects.put(s3_keys.offsets(job.uid), offsets_json(cut(lengths, shards)).encode(), content_type=JSON)
 
 
 def work_of(job: ImageJob) -> Work:
     """Return what is to be done with each image."""
     spec = job.spec
-    return Work(spec.variants, job.prefix, spec.attempts, spec.total, spec.output.cache_control, sources.of_job(job.annotations))
+    return Work(spec.variants, job.prefix, spec.attempts, spec.total, spec.output.cache_control, source_prefixes.of_job(job.annotations))
 
 
 async def _written(objects: ObjectStore, uid: str, items: Iterable[Item]) -> list[int]:
     lines = item_lines(items)
-    await objects.put(layout.manifest(uid), b"".join(lines), content_type=CONTENT_TYPE)
+    await objects.put(s3_keys.manifest(uid), b"".join(lines), content_type=CONTENT_TYPE)
     return [len(line) for line in lines]
 
 
 async def _copied(objects: ObjectStore, uid: str, manifest: Manifest) -> list[int]:
-    key = layout.manifest(uid)
+    key = s3_keys.manifest(uid)
     try:
         await objects.copy(manifest.key, key)
     except NotFound as ex:

@@ -9,12 +9,12 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from imagejobs_contract import limits
-from imagejobs_contract.counts import Counts
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.names import ANNOTATION_UPLOADS, JobKey
+from imagejobs_contract.model import limits
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import ANNOTATION_UPLOADS, JobKey
+from imagejobs_contract.model.status import CallbackState, State, Status
 from imagejobs_contract.ports import WakeUp
-from imagejobs_contract.status import CallbackState, State, Status
 from imagejobs_operator.callback import Answer
 from imagejobs_operator.observed import Past
 

@@ -6,10 +6,10 @@ from functools import partial
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from imagejobs_contract import metrics
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.status import State
-from imagejobs_contract.times import utc_now
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.status import State
+from imagejobs_contract.model.times import utc_now
+from imagejobs_contract.runtime import metrics
 from imagejobs_operator.callback import End
 from imagejobs_operator.memory import Memory
 from imagejobs_operator.workqueue import Again, WorkQueue

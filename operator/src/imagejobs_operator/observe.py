@@ -9,9 +9,9 @@ import logging
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from imagejobs_contract.counts import Counts
 from imagejobs_contract.errors import Unavailable
-from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_operator import attempts
 from imagejobs_operator.attempts import Runner
 from imagejobs_operator.observed import Child, Observed, Past, Rules

@@ -9,12 +9,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from imagejobs_contract import limits
-from imagejobs_contract.counts import Counts
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.settings import LEASE_SECONDS
-from imagejobs_contract.status import Failure, Status
+from imagejobs_contract.model import limits
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.model.status import Failure, Status
+from imagejobs_contract.runtime.settings import LEASE_SECONDS
 from imagejobs_operator.callback import Answer
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.ports import JobStore, ProgressBoard, TaskQueue
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_operator.actions import Emit

@@ -7,10 +7,10 @@ the questions is the order of precedence: deletion, end, cancel, deadline, suspe
 from datetime import datetime
 
 from imagejobs_contract.codes import Code
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.names import FINALIZER
-from imagejobs_contract.spec import DeletionPolicy
-from imagejobs_contract.status import Reason, State, final_state
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import FINALIZER
+from imagejobs_contract.model.spec import DeletionPolicy
+from imagejobs_contract.model.status import Reason, State, final_state
 from imagejobs_operator import actions, attempts, conditions, deadlines, plan_callback, plan_job, plan_pool, stragglers, tally, writing
 from imagejobs_operator.actions import Action, Requeue
 from imagejobs_operator.attempts import Runner

@@ -8,7 +8,7 @@ import zlib
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from imagejobs_contract.status import Callback, CallbackState, ConditionType, Reason, Status
+from imagejobs_contract.model.status import Callback, CallbackState, ConditionType, Reason, Status
 from imagejobs_operator import actions, callback, conditions
 from imagejobs_operator.actions import Action
 from imagejobs_operator.callback import Answer, End

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from imagejobs_contract.codes import Code
-from imagejobs_contract.status import Reason, State, Status, final_state
+from imagejobs_contract.model.status import Reason, State, Status, final_state
 from imagejobs_operator import actions, attempts, conditions, tally, writing
 from imagejobs_operator.actions import Action, Requeue
 from imagejobs_operator.observed import Case, Child, End, Presence, Results

@@ -6,9 +6,9 @@ Facts are the outcomes; the queue only tells which of the other images need not 
 from collections.abc import Mapping
 from datetime import timedelta
 
-from imagejobs_contract import limits
-from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.status import Reason, State, Status, final_state
+from imagejobs_contract.model import limits
+from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.model.status import Reason, State, Status, final_state
 from imagejobs_operator import conditions, deadlines, tally, writing
 from imagejobs_operator.actions import Action, Announce, CollectResults, PutCounts, SendTasks, WithdrawTasks, WriteResults
 from imagejobs_operator.observed import Case, Observed, Results

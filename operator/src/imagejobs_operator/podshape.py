@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from imagejobs_contract.model.spec import Profile
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.spec import Profile
 
 T = TypeVar("T")
 MOST_CHARACTERS = 20_000

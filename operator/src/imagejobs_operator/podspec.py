@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from imagejobs_contract import names, shards
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.origin import Origin, variables
-from imagejobs_contract.shards import Exit
-from imagejobs_contract.spec import Profile
+from imagejobs_contract.model import names
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.spec import Profile
+from imagejobs_contract.wire import shards
+from imagejobs_contract.wire.origin import Origin, variables
+from imagejobs_contract.wire.shards import Exit
 from imagejobs_operator.podshape import PodShape, Size
 
 TRIES_PER_SHARD = 5

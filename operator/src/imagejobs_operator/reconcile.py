@@ -8,14 +8,14 @@ import logging
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
-from imagejobs_contract import logs
 from imagejobs_contract.errors import Conflict, ImageJobsError, Invalid, Misconfigured, NotFound, TooLarge, Unavailable
-from imagejobs_contract.imagejob import ImageJob, Unreadable
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.origin import Origin, about
-from imagejobs_contract.status import Reason, State, Status
-from imagejobs_contract.times import Clock
-from imagejobs_contract.traces import NOTHING, OFF, Span, Traces
+from imagejobs_contract.model.imagejob import ImageJob, Unreadable
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.status import Reason, State, Status
+from imagejobs_contract.model.times import Clock
+from imagejobs_contract.runtime import logs
+from imagejobs_contract.runtime.traces import NOTHING, OFF, Span, Traces
+from imagejobs_contract.wire.origin import Origin, about
 from imagejobs_operator import actions, attempts, conditions, deadlines, results
 from imagejobs_operator.acting import act, clear_away
 from imagejobs_operator.actions import Action

@@ -8,15 +8,16 @@ import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from imagejobs_contract import layout, limits
-from imagejobs_contract.counts import Counts
 from imagejobs_contract.errors import NotFound
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.manifests import CONTENT_TYPE, split_lines
-from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.shards import Slice, read_offsets
-from imagejobs_contract.status import summarise
+from imagejobs_contract.model import limits
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.model.status import summarise
 from imagejobs_contract.storage import ObjectStore
+from imagejobs_contract.wire import s3_keys
+from imagejobs_contract.wire.manifests import CONTENT_TYPE, split_lines
+from imagejobs_contract.wire.shards import Slice, read_offsets
 from imagejobs_operator.actions import FillMissing
 from imagejobs_operator.observed import Results
 from imagejobs_operator.tally import standing
@@ -89,7 +90,7 @@ async def ended(objects: ObjectStore, job: ImageJob, shards: int) -> AsyncIterat
 
 async def _slices(objects: ObjectStore, uid: str) -> list[Slice]:
     try:
-        return read_offsets((await objects.get(layout.offsets(uid), MAX_OFFSETS_BYTES))[0])
+        return read_offsets((await objects.get(s3_keys.offsets(uid), MAX_OFFSETS_BYTES))[0])
     except NotFound:
         return []
 
@@ -102,7 +103,7 @@ async def _part(objects: ObjectStore, job: ImageJob, attempt: int, shard: int, o
 
 async def _read(objects: ObjectStore, uid: str, shard: int) -> Lines:
     try:
-        data, etag = await objects.get(layout.results(uid, shard), MAX_SHARD_BYTES)
+        data, etag = await objects.get(s3_keys.results(uid, shard), MAX_SHARD_BYTES)
     except NotFound:
         return Lines()
     # Tens of thousands of lines take a second to parse: others shall not wait for it.
@@ -137,7 +138,7 @@ def _added(results: Results, shard: int, own: Slice, part: Mapping[int, Outcome]
 
 
 async def _names(objects: ObjectStore, uid: str, own: Slice) -> dict[int, str]:
-    lines = split_lines(await objects.get_range(layout.manifest(uid), own.start, own.end))
+    lines = split_lines(await objects.get_range(s3_keys.manifest(uid), own.start, own.end))
     return {index: _name(line) for index, line in enumerate(lines, own.first)}
 
 
@@ -150,4 +151,4 @@ def _name(line: bytes) -> str:
 
 async def _put(objects: ObjectStore, uid: str, shard: int, outcomes: Iterable[Outcome], only_if: str | None) -> None:
     text = "".join(f"{outcome.to_line()}\n" for outcome in sorted(outcomes, key=lambda each: each.index))
-    await objects.put(layout.results(uid, shard), text.encode(), content_type=CONTENT_TYPE, only_if=only_if)
+    await objects.put(s3_keys.results(uid, shard), text.encode(), content_type=CONTENT_TYPE, only_if=only_if)

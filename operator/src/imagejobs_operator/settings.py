@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagejobs_contract import traces
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.reach import Reach
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.spec import Profile
+from imagejobs_contract.model.spec_json import DNS_NAME
+from imagejobs_contract.outbound.policy import Reach
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.settings import HOST_PORT_URL, S3Settings, lease_seconds, listen_address, read_limits, redis_url
-from imagejobs_contract.spec import Profile
-from imagejobs_contract.specbody import DNS_NAME
-from imagejobs_contract.webhooks import Secrets
+from imagejobs_contract.runtime import traces
+from imagejobs_contract.runtime.settings import HOST_PORT_URL, S3Settings, lease_seconds, listen_address, read_limits, redis_url
+from imagejobs_contract.runtime.webhook_secrets import Secrets
 from imagejobs_operator.podshape import PodShape, Size, read_shape, read_sizes
 
 LEVELS = "DEBUG|INFO|WARNING|ERROR"

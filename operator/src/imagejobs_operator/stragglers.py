@@ -13,8 +13,8 @@ A worker whose clock stands still between its look at the lease and its call, as
 
 from datetime import datetime
 
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.s3_client import CALL_SECONDS
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.s3.client import CALL_SECONDS
 from imagejobs_operator import attempts
 from imagejobs_operator.observed import Child, Observed, Presence, Rules
 from imagejobs_operator.plan_job import DELETION_SECONDS

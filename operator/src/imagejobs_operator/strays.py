@@ -7,10 +7,10 @@ there stays. Of images in a manifest, as many as a million, they are not looked 
 import asyncio
 from collections.abc import Collection, Iterator
 
-from imagejobs_contract import layout
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.options import Format, Variant
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.options import Format, Variant
 from imagejobs_contract.storage import ObjectStore
+from imagejobs_contract.wire import s3_keys
 
 READERS = 16
 """Objects that are asked for at once: at 15 ms each, the 48,000 keys of a job with all that it may have take 45 s."""
@@ -27,14 +27,14 @@ async def find(objects: ObjectStore, job: ImageJob, told: Collection[int]) -> li
     for start in range(0, len(keys), READERS):
         some = keys[start : start + READERS]
         facts = await asyncio.gather(*map(objects.head, some))
-        found += [key for key, each in zip(some, facts, strict=True) if each and each.metadata.get(layout.MADE_BY) == job.uid]
+        found += [key for key, each in zip(some, facts, strict=True) if each and each.metadata.get(s3_keys.MADE_BY) == job.uid]
     return found
 
 
 def _possible(job: ImageJob, told: Collection[int]) -> Iterator[str]:
     for index, item in enumerate(job.spec.items):
         for variant in job.spec.variants if index not in told else ():
-            yield from (layout.output(job.prefix, index, item.name, variant.name, each) for each in _formats(variant))
+            yield from (s3_keys.output(job.prefix, index, item.name, variant.name, each) for each in _formats(variant))
 
 
 def _formats(variant: Variant) -> tuple[Format, ...]:

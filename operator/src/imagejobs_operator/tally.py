@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 
 from imagejobs_contract.codes import Code
-from imagejobs_contract.counts import Counts
-from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.status import summarise
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.model.status import summarise
 from imagejobs_operator.observed import Case, Results
 
 

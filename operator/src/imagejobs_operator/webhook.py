@@ -13,15 +13,15 @@ from email.utils import parsedate_to_datetime
 
 from standardwebhooks import Webhook
 
-from imagejobs_contract.answer import Head, read_head
 from imagejobs_contract.errors import Invalid, Refused
-from imagejobs_contract.guard import Guard
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.names import LABEL_CALLER
-from imagejobs_contract.origin import about
-from imagejobs_contract.target import Target, read_url
-from imagejobs_contract.times import Clock
-from imagejobs_contract.webhooks import Secrets
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import LABEL_CALLER
+from imagejobs_contract.model.times import Clock
+from imagejobs_contract.outbound.guard import Guard
+from imagejobs_contract.outbound.http_response import Head, read_head
+from imagejobs_contract.outbound.url import Target, read_url
+from imagejobs_contract.runtime.webhook_secrets import Secrets
+from imagejobs_contract.wire.origin import about
 from imagejobs_operator import callback
 from imagejobs_operator.callback import End, Reply
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from imagejobs_contract.errors import ImageJobsError, Unavailable
-from imagejobs_contract.names import JobKey
+from imagejobs_contract.model.names import JobKey
 
 log = logging.getLogger(__name__)
 

@@ -7,10 +7,10 @@ one event and its deletion that is at most six writes to the API server in its w
 from dataclasses import replace
 from datetime import datetime
 
-from imagejobs_contract import limits
-from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.model import limits
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.status import ConditionType, Reason, State, Status
 from imagejobs_contract.ports import Change
-from imagejobs_contract.status import ConditionType, Reason, State, Status
 from imagejobs_operator import conditions
 from imagejobs_operator.actions import Action, Announce, Emit, Requeue, WriteStatus
 from imagejobs_operator.observed import Case, Results

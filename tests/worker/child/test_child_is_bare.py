@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import pictures
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.options import Variant
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.options import Variant
 from imagejobs_worker.child.door import Door
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
@@ -71,8 +71,8 @@ def test_it_ends_with_its_parent(tmp_path):
     script.write_text(f"""
 import asyncio, time
 from imagejobs_worker.child.door import Door
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.options import Variant
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.options import Variant
 
 async def main():
     door = Door(Limits())

@@ -13,8 +13,8 @@ import broken_decoders
 import pictures
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.options import Fit, Format, Gravity, Variant
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.options import Fit, Format, Gravity, Variant
 from imagejobs_worker.child.door import Door
 from imagejobs_worker.child.terms import Held, Mode
 from imagejobs_worker.imaging import faces

@@ -4,8 +4,8 @@ from hypothesis import strategies as st
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.options import Fit, Format, Gravity, MaxSizeBy, NoFace, Variant
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.options import Fit, Format, Gravity, MaxSizeBy, NoFace, Variant
 from imagejobs_worker.child import protocol
 from imagejobs_worker.child.protocol import Garbage
 from imagejobs_worker.imaging.picture import Picture, Rendering

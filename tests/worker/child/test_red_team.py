@@ -10,8 +10,8 @@ import red_team
 import thrown_away
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.options import Variant
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.options import Variant
 from imagejobs_worker.child import trial
 from imagejobs_worker.child.door import Door
 from imagejobs_worker.child.terms import Mode

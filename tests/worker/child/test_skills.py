@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import pictures
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.options import Fit, Format, Gravity, Variant
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.options import Fit, Format, Gravity, Variant
 from imagejobs_worker.child import skills
 from imagejobs_worker.child.door import Door
 

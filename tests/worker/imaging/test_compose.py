@@ -3,8 +3,8 @@ import pytest
 from PIL import Image
 
 import pictures
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.options import Fit, Format, Gravity, Variant
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.options import Fit, Format, Gravity, Variant
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.pipeline import render
 

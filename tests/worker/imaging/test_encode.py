@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 import pictures
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.options import Format, Variant
-from imagejobs_contract.sniff import sniff
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.options import Format, Variant
+from imagejobs_contract.wire.sniff import sniff
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.pipeline import render
 

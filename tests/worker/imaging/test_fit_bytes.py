@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 import pictures
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.options import LOSSY, Format, Variant
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.options import LOSSY, Format, Variant
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.fit_bytes import fit
 from imagejobs_worker.imaging.pipeline import render

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagejobs_contract.options import Fit, Gravity, Variant
+from imagejobs_contract.model.options import Fit, Gravity, Variant
 from imagejobs_worker.imaging.geometry import fit
 
 sides = st.integers(1, 16_383)

@@ -10,8 +10,8 @@ import pytest
 import pictures
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.options import Format, Variant
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.options import Format, Variant
 from imagejobs_worker.child.door import Door
 
 # Written once from pictures.quarters(64, 48) by libheif and x265: nothing that comes with imagejobs can write one.

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 import pictures
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.options import Format, Variant
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.options import Format, Variant
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.modes import is_transparent, normalise
 from imagejobs_worker.imaging.pipeline import render

@@ -10,8 +10,8 @@ from PIL import Image
 import nasty
 import pictures
 from imagejobs_contract.errors import ImageFailed
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.options import Format, Variant
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.options import Format, Variant
 from imagejobs_worker.child import skills
 from imagejobs_worker.child.door import Door
 from imagejobs_worker.imaging import decode, pipeline, plain_png

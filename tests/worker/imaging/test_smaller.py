@@ -6,8 +6,8 @@ import pytest
 import pictures
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.options import Fit, Format, MaxSizeBy, Variant
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.options import Fit, Format, MaxSizeBy, Variant
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.pipeline import render
 

@@ -3,7 +3,7 @@ import pytest
 import pictures
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
-from imagejobs_contract.limits import Limits
+from imagejobs_contract.model.limits import Limits
 from imagejobs_worker.imaging import decode
 from imagejobs_worker.imaging.still_webp import OneFrame
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import pictures
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.options import Format, Variant
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.options import Format, Variant
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.pipeline import render
 

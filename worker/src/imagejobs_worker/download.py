@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import NoReturn
 from urllib.parse import urljoin
 
-from imagejobs_contract.answer import Head, read_body, read_head
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, Refused, TooLarge
-from imagejobs_contract.guard import Guard
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.target import Target, read_url
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.outbound.guard import Guard
+from imagejobs_contract.outbound.http_response import Head, read_body, read_head
+from imagejobs_contract.outbound.url import Target, read_url
 from imagejobs_worker.fetch import Arrived, too_large
 from imagejobs_worker.pace import Pace
 

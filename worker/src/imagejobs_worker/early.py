@@ -4,8 +4,8 @@ import asyncio
 from contextlib import suppress
 
 from imagejobs_contract.errors import Unavailable
-from imagejobs_contract.objects import S3Objects
-from imagejobs_contract.settings import S3Settings
+from imagejobs_contract.runtime.settings import S3Settings
+from imagejobs_contract.s3.objects import S3Objects
 from imagejobs_worker.headstart import HeadStart, Read
 
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, NotFound, TooLarge, Unavailable
-from imagejobs_contract.items import Item
-from imagejobs_contract.reach import Reach
+from imagejobs_contract.model.items import Item
+from imagejobs_contract.outbound.policy import Reach
 from imagejobs_contract.storage import ObjectStore
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from imagejobs_contract.guard import Guard
+    from imagejobs_contract.outbound.guard import Guard
 
 Arrived = Callable[[], Awaitable[None]]
 Download = Callable[[str, int, Arrived], Awaitable[bytes]]
@@ -71,7 +71,7 @@ class Fetch:
         return await self._get(key) if handed is None else handed
 
     def _handed(self, folder: "Path", key: str) -> bytes | None:
-        from imagejobs_contract import handoff
+        from imagejobs_contract.wire import handoff
 
         return handoff.take(folder, key, self._max_bytes)
 
@@ -114,7 +114,7 @@ def through_guard(reach: Reach, min_bytes_per_second: int) -> Download:
 
     @cache
     def guard() -> "Guard":
-        from imagejobs_contract.guard import Guard
+        from imagejobs_contract.outbound.guard import Guard
 
         return Guard(reach)
 

@@ -9,11 +9,11 @@ from threading import Thread
 
 import obstore
 
-from imagejobs_contract import layout, shards
 from imagejobs_contract.errors import NotFound, TooLarge
-from imagejobs_contract.items import Item, read_line
-from imagejobs_contract.s3_client import open_store, translated
-from imagejobs_contract.settings import S3Settings
+from imagejobs_contract.model.items import Item, read_line
+from imagejobs_contract.runtime.settings import S3Settings
+from imagejobs_contract.s3.client import open_store, translated
+from imagejobs_contract.wire import s3_keys, shards
 from imagejobs_worker.shardkey import ShardKey
 
 Read = tuple[bytes, str]
@@ -36,11 +36,11 @@ class HeadStart:
         self.store = open_store(settings)
         self._max_source_bytes = max_source_bytes
         self._reads: dict[str, Future[Read]] = {}
-        offsets, results = layout.offsets(key.uid), layout.results(key.uid, key.shard)
+        offsets, results = s3_keys.offsets(key.uid), s3_keys.results(key.uid, key.shard)
         begun = self._begin(offsets, lambda: self._whole(offsets, shards.MAX_SPEC_BYTES))
         earlier = self._begin(results, lambda: self._whole(results, shards.MAX_RESULTS_BYTES))
-        self._begin(layout.spec(key.uid), lambda: self._whole(layout.spec(key.uid), shards.MAX_SPEC_BYTES))
-        self._begin(layout.manifest(key.uid), lambda: self._items(key, begun, earlier))
+        self._begin(s3_keys.spec(key.uid), lambda: self._whole(s3_keys.spec(key.uid), shards.MAX_SPEC_BYTES))
+        self._begin(s3_keys.manifest(key.uid), lambda: self._items(key, begun, earlier))
 
     def taken(self, key: str) -> Future[Read] | None:
         """Return the read of a key, once, or None if none was begun."""
@@ -63,7 +63,7 @@ class HeadStart:
     def _items(self, key: ShardKey, offsets: Future[Read], earlier: Future[Read]) -> Read:
         """Read the shard's part of the manifest, and begin with its first source unless an earlier pod may have been there."""
         own = shards.read_offsets(offsets.result()[0])[key.shard]
-        manifest = layout.manifest(key.uid)
+        manifest = s3_keys.manifest(key.uid)
         with translated(manifest):
             lines = bytes(obstore.get_range(self.store, manifest, start=own.start, end=own.end))
         if self._max_source_bytes and isinstance(earlier.exception(), NotFound):

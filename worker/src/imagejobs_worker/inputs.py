@@ -4,16 +4,16 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from imagejobs_contract import layout
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import NotFound, TooLarge
-from imagejobs_contract.items import Item, read_line
-from imagejobs_contract.manifests import split_lines
-from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.shards import MAX_SPEC_BYTES, Slice, Work, read_offsets
-from imagejobs_contract.sources import may_read
+from imagejobs_contract.model.items import Item, read_line
+from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.storage import ObjectStore
-from imagejobs_contract.tasks import Task
+from imagejobs_contract.wire import s3_keys
+from imagejobs_contract.wire.manifests import split_lines
+from imagejobs_contract.wire.shards import MAX_SPEC_BYTES, Slice, Work, read_offsets
+from imagejobs_contract.wire.source_prefixes import may_read
+from imagejobs_contract.wire.tasks import Task
 from imagejobs_worker.shardkey import ShardKey
 
 
@@ -48,10 +48,10 @@ async def read_inputs(objects: ObjectStore, key: ShardKey) -> Inputs:
     """
     try:
         (spec, _), (offsets, _) = await asyncio.gather(
-            objects.get(layout.spec(key.uid), MAX_SPEC_BYTES), objects.get(layout.offsets(key.uid), MAX_SPEC_BYTES)
+            objects.get(s3_keys.spec(key.uid), MAX_SPEC_BYTES), objects.get(s3_keys.offsets(key.uid), MAX_SPEC_BYTES)
         )
         work, own = Work.from_json(spec), read_offsets(offsets)[key.shard]
-        lines = split_lines(await objects.get_range(layout.manifest(key.uid), own.start, own.end))
+        lines = split_lines(await objects.get_range(s3_keys.manifest(key.uid), own.start, own.end))
     except NotFound as ex:
         await objects.check()
         raise Unreadable(ex.message) from ex

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from imagejobs_contract.errors import Unavailable
-from imagejobs_contract.outcome import Outcome
+from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.ports import Lease, TaskQueue
 from imagejobs_worker.retry import Backoff
 

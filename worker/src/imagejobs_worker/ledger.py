@@ -9,11 +9,11 @@ import asyncio
 import hashlib
 from collections.abc import Iterable
 
-from imagejobs_contract import layout
 from imagejobs_contract.errors import Conflict, NotFound
-from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.shards import MAX_RESULTS_BYTES
+from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.storage import ObjectStore
+from imagejobs_contract.wire import s3_keys
+from imagejobs_contract.wire.shards import MAX_RESULTS_BYTES
 from imagejobs_worker.store import Disowned
 
 CONTENT_TYPE = "application/x-ndjson"
@@ -32,7 +32,7 @@ class Ledger:
     def __init__(self, objects: ObjectStore, uid: str, shard: int, attempt: int) -> None:
         self._objects = objects
         self._uid = uid
-        self._key = layout.results(uid, shard)
+        self._key = s3_keys.results(uid, shard)
         self._attempt = attempt
         self._outcomes: dict[int, Outcome] = {}
         self._etag = ""
@@ -91,7 +91,7 @@ class Ledger:
             return (facts.etag if facts else "") == self._etag
 
     async def _write(self, data: bytes) -> None:
-        if not self._etag and await self._objects.head(layout.spec(self._uid)) is None:
+        if not self._etag and await self._objects.head(s3_keys.spec(self._uid)) is None:
             raise Disowned("the job's files are gone")
         self._unanswered.add(_digest(data))
         try:

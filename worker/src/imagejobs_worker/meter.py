@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from enum import StrEnum
 from typing import Protocol
 
-from imagejobs_contract.outcome import Outcome
+from imagejobs_contract.model.outcome import Outcome
 
 
 class Step(StrEnum):

@@ -2,8 +2,8 @@
 
 from prometheus_client import Counter, Histogram
 
-from imagejobs_contract import metrics
-from imagejobs_contract.outcome import Outcome
+from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.runtime import metrics
 from imagejobs_worker.meter import Recycle, Step
 
 OK = "ok"

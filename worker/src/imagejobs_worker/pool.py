@@ -8,11 +8,11 @@ import logging
 import time
 from dataclasses import dataclass
 
-from imagejobs_contract import logs
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Misconfigured, Unavailable
-from imagejobs_contract.outcome import Outcome
+from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.ports import Lease, TaskQueue
+from imagejobs_contract.runtime import logs
 from imagejobs_worker.leases import Leases
 from imagejobs_worker.overlap import Overlap, Place
 from imagejobs_worker.pulse import Pulse

@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequ
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from imagejobs_contract import logs
-from imagejobs_contract.objects import S3Objects
-from imagejobs_contract.shards import Exit
-from imagejobs_contract.traces import Facts, Kind, Traces, opened
+from imagejobs_contract.runtime import logs
+from imagejobs_contract.runtime.traces import Facts, Kind, Traces, opened
+from imagejobs_contract.s3.objects import S3Objects
+from imagejobs_contract.wire.shards import Exit
 from imagejobs_worker import guard
 from imagejobs_worker.child import skills
 from imagejobs_worker.child.door import Door
@@ -47,9 +47,9 @@ def pool(settings: Settings, spawned: Spawned) -> int:
         settings: As they were read.
         spawned: The first child's zygote.
     """
-    from imagejobs_contract import loops
+    from imagejobs_contract.runtime import event_loop
 
-    return _run(loops.run, run_pool(settings, spawned), settings)
+    return _run(event_loop.run, run_pool(settings, spawned), settings)
 
 
 def shard(settings: Settings, key: ShardKey, begun: HeadStart, spawned: Spawned) -> int:
@@ -75,7 +75,7 @@ def _run(loop: Callable[[Coroutine[Any, Any, int]], int], work: Coroutine[Any, A
 
 async def run_pool(settings: Settings, spawned: Spawned) -> int:
     """Work from the pool's queue until told to stop."""
-    from imagejobs_contract.taskqueue import RedisTaskQueue
+    from imagejobs_contract.redis.task_queue import RedisTaskQueue
     from imagejobs_worker.pool import Pool, PoolSettings
     from imagejobs_worker.pulse import Pulse
 
@@ -122,11 +122,11 @@ def _work(settings: Settings, objects: S3Objects, doors: Sequence[Door], meter: 
 
 def _board_maker(settings: Settings) -> Callable[[], Board]:
     def make() -> Board:
-        from imagejobs_contract import telling
+        from imagejobs_contract.redis import shard_reporter
 
-        if telling.can_tell(settings.redis_url):
-            return telling.Teller(settings.redis_url)
-        from imagejobs_contract.board import RedisBoard
+        if shard_reporter.can_tell(settings.redis_url):
+            return shard_reporter.Teller(settings.redis_url)
+        from imagejobs_contract.redis.board import RedisBoard
 
         return RedisBoard(settings.redis_url)
 
@@ -144,7 +144,7 @@ async def _metered(settings: Settings) -> AsyncIterator[Meter]:
     if settings.metrics is None:
         yield SILENT
         return
-    from imagejobs_contract.metrics import serve
+    from imagejobs_contract.runtime.metrics import serve
     from imagejobs_worker.metrics import Metrics
 
     metrics = Metrics()
@@ -168,7 +168,7 @@ async def _probed(settings: Settings, pulse: "Pulse") -> AsyncIterator[None]:
     if settings.health is None:
         yield
         return
-    from imagejobs_contract.probes import serve
+    from imagejobs_contract.runtime.probes import serve
 
     serving = asyncio.create_task(serve(*settings.health, {"/healthz": pulse.alive, "/readyz": pulse.ready}))
     try:

@@ -4,11 +4,11 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from imagejobs_contract import limits
-from imagejobs_contract.counts import Counts
 from imagejobs_contract.errors import Unavailable
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.outcome import Outcome
+from imagejobs_contract.model import limits
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.outcome import Outcome
 from imagejobs_worker.shardkey import ShardKey
 
 log = logging.getLogger(__name__)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from imagejobs_contract import probes
+from imagejobs_contract.runtime import probes
 
 
 class Pulse:

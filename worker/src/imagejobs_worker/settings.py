@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
 
-from imagejobs_contract import traces
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.reach import Reach
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.outbound.policy import Reach
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.settings import S3Settings, handoff_folder, lease_seconds, listen_address, read, read_limits, redis_url
-from imagejobs_contract.shards import Exit
+from imagejobs_contract.runtime import traces
+from imagejobs_contract.runtime.settings import S3Settings, handoff_folder, lease_seconds, listen_address, read, read_limits, redis_url
+from imagejobs_contract.wire.shards import Exit
 from imagejobs_worker.child.terms import Mode
 from imagejobs_worker.shardkey import ShardKey
 

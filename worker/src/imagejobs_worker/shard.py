@@ -9,11 +9,11 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from imagejobs_contract import logs
 from imagejobs_contract.errors import Misconfigured, Unavailable
-from imagejobs_contract.shards import Exit
+from imagejobs_contract.runtime import logs
 from imagejobs_contract.storage import ObjectStore
-from imagejobs_contract.tasks import Task
+from imagejobs_contract.wire.shards import Exit
+from imagejobs_contract.wire.tasks import Task
 from imagejobs_worker.inputs import Inputs, Unreadable, read_inputs
 from imagejobs_worker.ledger import Ledger
 from imagejobs_worker.overlap import Overlap

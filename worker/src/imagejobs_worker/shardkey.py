@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from imagejobs_contract.names import LOCAL_NAMESPACE, MAX_NAME, NAME_PATTERN, JobKey
-from imagejobs_contract.origin import ENV_CALLER, ENV_REQUEST_ID, ENV_TRACEPARENT, Origin
+from imagejobs_contract.model.names import LOCAL_NAMESPACE, MAX_NAME, NAME_PATTERN, JobKey
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.shards import ENV_ATTEMPT, ENV_INDEX, ENV_NAME, ENV_NAMESPACE, ENV_UID
+from imagejobs_contract.wire.origin import ENV_CALLER, ENV_REQUEST_ID, ENV_TRACEPARENT, Origin
+from imagejobs_contract.wire.shards import ENV_ATTEMPT, ENV_INDEX, ENV_NAME, ENV_NAMESPACE, ENV_UID
 
 UID = "[A-Za-z0-9-]{1,64}"
 

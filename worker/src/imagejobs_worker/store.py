@@ -11,13 +11,13 @@ import json
 from collections.abc import Mapping
 from typing import Protocol
 
-from imagejobs_contract import layout
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Conflict, ImageFailed, ImageJobsError, Misconfigured, NotFound, Unavailable
-from imagejobs_contract.options import Format, Variant, variant_body
-from imagejobs_contract.outcome import OutputFile
+from imagejobs_contract.model.options import Format, Variant, variant_body
+from imagejobs_contract.model.outcome import OutputFile
 from imagejobs_contract.storage import ObjectFacts, ObjectStore
-from imagejobs_contract.tasks import Task
+from imagejobs_contract.wire import s3_keys
+from imagejobs_contract.wire.tasks import Task
 from imagejobs_worker.imaging.picture import Picture
 
 ROUNDS = 3
@@ -66,7 +66,7 @@ class Store:
             Disowned: The work is no longer ours.
             Misconfigured: S3 does not take our credentials, or has no such bucket.
         """
-        key = layout.output(task.prefix, task.index, task.item.name, variant.name, picture.format)
+        key = s3_keys.output(task.prefix, task.index, task.item.name, variant.name, picture.format)
         facts = _metadata(task, variant, picture, bytes_in)
         try:
             stored = await self._put(task, key, picture, facts, claim)
@@ -103,7 +103,7 @@ def rule(variant: Variant) -> str:
 
 def _metadata(task: Task, variant: Variant, picture: Picture, bytes_in: int) -> dict[str, str]:
     return {
-        layout.MADE_BY: task.uid,
+        s3_keys.MADE_BY: task.uid,
         "index": str(task.index),
         "rule": rule(variant),
         "width": str(picture.width),
@@ -115,13 +115,13 @@ def _metadata(task: Task, variant: Variant, picture: Picture, bytes_in: int) -> 
 
 
 def _is_same(there: Mapping[str, str], ours: Mapping[str, str]) -> bool:
-    return all(there.get(name) == ours[name] for name in (layout.MADE_BY, "index", "rule"))
+    return all(there.get(name) == ours[name] for name in (s3_keys.MADE_BY, "index", "rule"))
 
 
 async def _may_replace(there: ObjectFacts | None, ours: Mapping[str, str], key: str, claim: Claim) -> str:
     if there is None:
         return ""
-    if there.metadata.get(layout.MADE_BY) == ours[layout.MADE_BY] and there.metadata.get("index") != ours["index"]:
+    if there.metadata.get(s3_keys.MADE_BY) == ours[s3_keys.MADE_BY] and there.metadata.get("index") != ours["index"]:
         raise ImageFailed(f"image {there.metadata.get('index')} of this job has the same result key {key}", code=Code.INVALID_OPTIONS)
     if not await claim.owned():
         raise Disowned

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from imagejobs_contract import logs
 from imagejobs_contract.errors import Misconfigured, Unavailable
-from imagejobs_contract.outcome import Outcome
-from imagejobs_contract.tasks import Task
+from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.runtime import logs
+from imagejobs_contract.wire.tasks import Task
 from imagejobs_worker.ledger import Ledger
 from imagejobs_worker.overlap import Overlap, Place
 from imagejobs_worker.progress import Progress

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, Misconfigured
-from imagejobs_contract.options import Variant
-from imagejobs_contract.outcome import Outcome, OutputFile
-from imagejobs_contract.tasks import Task
-from imagejobs_contract.traces import OFF, Facts, Kind, Span, Traces, current
+from imagejobs_contract.model.options import Variant
+from imagejobs_contract.model.outcome import Outcome, OutputFile
+from imagejobs_contract.runtime.traces import OFF, Facts, Kind, Span, Traces, current
+from imagejobs_contract.wire.tasks import Task
 from imagejobs_worker.fetch import Fetch, Turn
 from imagejobs_worker.imaging.picture import Picture, Rendering
 from imagejobs_worker.meter import SILENT, Meter, Step, timed

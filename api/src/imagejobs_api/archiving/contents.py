@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from imagejobs_api import outcomes, states
 from imagejobs_api.archiving.filing import Names
 from imagejobs_api.outcomes import Outcomes
-from imagejobs_contract import names
 from imagejobs_contract.codes import Code, meaning
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.outcome import Outcome
+from imagejobs_contract.model import names
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.storage import Listed, ObjectStore
 
 STRANGERS = 10_000

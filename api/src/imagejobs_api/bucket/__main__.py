@@ -4,10 +4,10 @@ import os
 import sys
 
 from imagejobs_api.bucket.set_up import client, set_up
-from imagejobs_contract import settings
 from imagejobs_contract.errors import Misconfigured, Unavailable
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.settings import S3Settings
+from imagejobs_contract.runtime import settings
+from imagejobs_contract.runtime.settings import S3Settings
 
 DEFAULT_UPLOAD_DAYS = 8
 """A day more than the longest `activeDeadlineSeconds`: no rule may take a source from a job that still runs."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from imagejobs_contract import layout
+from imagejobs_contract.wire import s3_keys
 
 PREFIX = "imagejobs-"
 """Begins the ID of each rule of ours; others are left alone."""
@@ -18,7 +18,7 @@ def ours(upload_days: int) -> list[dict[str, Any]]:
         upload_days: Days after which files go that were uploaded, but whose job was never created or never deleted them.
     """
     return [
-        {"ID": f"{PREFIX}uploads", "Filter": {"Prefix": layout.UPLOADS}, "Status": "Enabled", "Expiration": {"Days": upload_days}},
+        {"ID": f"{PREFIX}uploads", "Filter": {"Prefix": s3_keys.UPLOADS}, "Status": "Enabled", "Expiration": {"Days": upload_days}},
         {
             "ID": f"{PREFIX}parts",
             "Filter": {"Prefix": ""},

@@ -5,9 +5,9 @@ from typing import Any
 import botocore.exceptions
 
 from imagejobs_api.bucket import rules
-from imagejobs_contract import boto
 from imagejobs_contract.errors import Misconfigured, Unavailable
-from imagejobs_contract.settings import S3Settings
+from imagejobs_contract.runtime.settings import S3Settings
+from imagejobs_contract.s3 import boto
 
 _MISSING = frozenset({"404", "NoSuchBucket", "NotFound"})
 _THERE = frozenset({"BucketAlreadyOwnedByYou", "BucketAlreadyExists"})

@@ -12,9 +12,9 @@ from imagejobs_api import allowance
 from imagejobs_api.callers import apikeys
 from imagejobs_api.callers.caller import Caller, CallerLimits
 from imagejobs_contract.errors import Fault, Invalid
-from imagejobs_contract.limits import MAX_PREFIX
+from imagejobs_contract.model.limits import MAX_PREFIX
+from imagejobs_contract.model.spec_json import DNS_LABEL
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.specbody import DNS_LABEL
 
 MAX_CALLERS = 1000
 MAX_KEYS = 20

@@ -12,8 +12,8 @@ from imagejobs_api.callers.caller import Caller
 from imagejobs_api.callers.callersfile import CallersFile
 from imagejobs_api.connection import Request
 from imagejobs_api.errors import Problem
-from imagejobs_contract import logs
 from imagejobs_contract.codes import Code
+from imagejobs_contract.runtime import logs
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 SCHEME = "bearer"

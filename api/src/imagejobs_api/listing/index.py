@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from imagejobs_api import states
-from imagejobs_contract import names
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.spec import Manifest, Spec
-from imagejobs_contract.status import ConditionType, State
+from imagejobs_contract.model import names
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.spec import Manifest, Spec
+from imagejobs_contract.model.status import ConditionType, State
 
 Place = tuple[int, str]
 """Where a job stands within its namespace: seconds since the epoch, and its name, in which the API's own ids hold the milliseconds."""

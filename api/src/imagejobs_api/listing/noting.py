@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 from imagejobs_api.listing.index import Index
 from imagejobs_contract.errors import Invalid, NotFound
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.names import JobKey
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.spec import Spec
+from imagejobs_contract.model.status import State, Status
 from imagejobs_contract.ports import JobStore, Page, Seen
-from imagejobs_contract.spec import Spec
-from imagejobs_contract.status import State, Status
 
 
 class NotingStore:

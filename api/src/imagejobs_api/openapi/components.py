@@ -8,7 +8,7 @@ from types import UnionType
 from typing import Annotated, Any, Literal, NotRequired, Required, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from imagejobs_api.openapi.asked import Schema
-from imagejobs_contract.fields import Shape
+from imagejobs_contract.wire.json_types import Shape
 
 SUFFIX = "Body"
 """Of the types' names, and not of the schemas': clients that are generated have `Progress`, not `ProgressBody`."""

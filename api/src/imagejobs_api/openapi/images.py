@@ -14,10 +14,10 @@ from imagejobs_api.openapi.operation import JSON, Answer, Operation
 from imagejobs_api.openapi.options import fields_of, option_schemas
 from imagejobs_api.openapi.parameters import following
 from imagejobs_api.settings import MAX_WAIT_SECONDS, Settings
-from imagejobs_contract import limits
 from imagejobs_contract.codes import OF_AN_IMAGE, Code
-from imagejobs_contract.items import URL_PATTERN
-from imagejobs_contract.options import Gravity
+from imagejobs_contract.model import limits
+from imagejobs_contract.model.items import URL_PATTERN
+from imagejobs_contract.model.options import Gravity
 
 TAG = "images"
 MULTIPART = falcon.MEDIA_MULTIPART

@@ -8,13 +8,14 @@ from imagejobs_api.openapi.headers import IDEMPOTENCY_KEY, PREFER
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
 from imagejobs_api.openapi.options import MEANINGS
 from imagejobs_api.settings import Settings
-from imagejobs_contract import layout, limits
 from imagejobs_contract.codes import Code
-from imagejobs_contract.items import read_item
-from imagejobs_contract.options import NAMES, VARIANT_NAME, read_variant
+from imagejobs_contract.model import limits
+from imagejobs_contract.model.items import read_item
+from imagejobs_contract.model.options import NAMES, VARIANT_NAME, read_variant
+from imagejobs_contract.model.spec import DeletionPolicy
+from imagejobs_contract.model.spec_json import read_terms
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.spec import DeletionPolicy
-from imagejobs_contract.specbody import read_terms
+from imagejobs_contract.wire import s3_keys
 
 _TERMS = {
     "parallelism": "Pods that run at once.",
@@ -103,7 +104,7 @@ def _manifest() -> Schema:
 def _output() -> Schema:
     return _object(
         {
-            "prefix": {**_text(limits.MAX_PREFIX), "pattern": f"^({layout.PREFIX_PATTERN})$"},
+            "prefix": {**_text(limits.MAX_PREFIX), "pattern": f"^({s3_keys.PREFIX_PATTERN})$"},
             "cache_control": {**_text(200), "pattern": "^[ -~]+$"},
             "deletion_policy": {"type": "string", "enum": [each.value for each in DeletionPolicy], "default": DeletionPolicy.RETAIN.value},
         }

@@ -8,8 +8,8 @@ from imagejobs_api.callbacks import Callbacks
 from imagejobs_api.forms import Form
 from imagejobs_api.openapi.asked import Schema, asked, described
 from imagejobs_api.settings import Settings
-from imagejobs_contract.guard import Guard
-from imagejobs_contract.options import AUTO, DEFAULT_QUALITY, LOSSY, NAMES, Fit, Format, MaxSizeBy
+from imagejobs_contract.model.options import AUTO, DEFAULT_QUALITY, LOSSY, NAMES, Fit, Format, MaxSizeBy
+from imagejobs_contract.outbound.guard import Guard
 
 MEANINGS = {
     "width": "Pixels; without it the height decides, without both the source's own.",

@@ -6,8 +6,9 @@ from imagejobs_api.openapi.operation import JSON, Answer, Operation
 from imagejobs_api.settings import Settings
 from imagejobs_api.uploadlinks import CompletedBody, UploadBody
 from imagejobs_api.uploadrequest import PART_UPLOAD, read_file
-from imagejobs_contract import limits, manifests
 from imagejobs_contract.codes import Code
+from imagejobs_contract.model import limits
+from imagejobs_contract.wire import manifests
 
 TAG = "uploads"
 

@@ -4,7 +4,7 @@ from imagejobs_api.openapi.asked import Schema
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.examples.webhooks import FINISHED
 from imagejobs_api.openapi.operation import JSON
-from imagejobs_contract.finished import EVENT, FinishedBody
+from imagejobs_contract.wire.callback_message import EVENT, FinishedBody
 
 TAG = "callbacks"
 

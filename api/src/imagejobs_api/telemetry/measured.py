@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 from imagejobs_api.telemetry.metrics import Metrics
 from imagejobs_contract.errors import Misconfigured, Unavailable
-from imagejobs_contract.traces import OFF, Kind, Traces
+from imagejobs_contract.runtime.traces import OFF, Kind, Traces
 
 T = TypeVar("T")
 

@@ -12,9 +12,9 @@ from falcon.asgi import Response
 from prometheus_client import Counter, Gauge, Histogram
 
 from imagejobs_api.connection import Request
-from imagejobs_contract import metrics
 from imagejobs_contract.errors import ImageJobsError
 from imagejobs_contract.ports import TaskQueue
+from imagejobs_contract.runtime import metrics
 
 PATIENCE_SECONDS = 1.0
 """How long a scrape waits for the queue's length."""

@@ -7,8 +7,8 @@ from falcon.asgi import Response
 
 from imagejobs_api.connection import Request
 from imagejobs_api.telemetry.metrics import METHODS, OTHER
-from imagejobs_contract import traceparent
-from imagejobs_contract.traces import Kind, Span, Traces
+from imagejobs_contract.runtime.traces import Kind, Span, Traces
+from imagejobs_contract.wire import traceparent
 
 QUIET = frozenset({"/healthz", "/readyz"})
 

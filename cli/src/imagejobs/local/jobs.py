@@ -5,7 +5,7 @@ from pathlib import Path
 
 from imagejobs.local.errors import CannotRun
 from imagejobs_contract.errors import ImageJobsError
-from imagejobs_contract.status import State
+from imagejobs_contract.model.status import State
 from imagejobs_contract.stores.sqlite import SqliteStore
 
 MOST = 1000

@@ -6,7 +6,7 @@ import json
 from collections.abc import Awaitable, Callable
 
 from imagejobs.local.program import Log
-from imagejobs_contract import logs
+from imagejobs_contract.runtime import logs
 
 PROBE_SECONDS = 2.0
 

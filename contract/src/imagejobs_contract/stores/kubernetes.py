@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 from kubernetes.aio.client import ApiClient
 
 from imagejobs_contract.errors import Conflict, NotFound
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.names import JobKey
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.spec import Spec
+from imagejobs_contract.model.spec_json import spec_body
+from imagejobs_contract.model.status import State, Status
+from imagejobs_contract.model.status_json import status_body
 from imagejobs_contract.ports import Page, Seen
-from imagejobs_contract.spec import Spec
-from imagejobs_contract.specbody import spec_body
-from imagejobs_contract.status import State, Status
-from imagejobs_contract.statusbody import status_body
 from imagejobs_contract.stores import kubernetes_calls as calls
 from imagejobs_contract.stores import kubernetes_feed as watches
 from imagejobs_contract.stores import kubernetes_objects as objects

@@ -12,7 +12,7 @@ from typing import Any
 
 from kubernetes.aio.client import ApiClient
 
-from imagejobs_contract.names import JobKey
+from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.ports import Seen
 from imagejobs_contract.stores import kubernetes_calls as calls
 from imagejobs_contract.stores.kubernetes_objects import collection, key_of, readable

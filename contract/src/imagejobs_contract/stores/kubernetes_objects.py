@@ -4,12 +4,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from imagejobs_contract import names
 from imagejobs_contract.errors import Fault, Invalid, NotFound
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.specbody import DNS_LABEL
-from imagejobs_contract.status import State
+from imagejobs_contract.model import names
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.spec_json import DNS_LABEL
+from imagejobs_contract.model.status import State
 
 
 def collection(namespace: str | None) -> str:

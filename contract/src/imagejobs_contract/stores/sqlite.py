@@ -11,11 +11,11 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import TypeVar
 
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.names import JobKey
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.spec import Spec
+from imagejobs_contract.model.status import State, Status
 from imagejobs_contract.ports import Page, Seen
-from imagejobs_contract.spec import Spec
-from imagejobs_contract.status import State, Status
 from imagejobs_contract.stores import sqlite_reads, sqlite_writes
 from imagejobs_contract.stores.sqlite_feed import POLL_SECONDS, batches
 from imagejobs_contract.stores.sqlite_schema import connect, transaction, translated

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from imagejobs_contract.names import JobKey
+from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.ports import Seen
 from imagejobs_contract.stores import sqlite_reads
 from imagejobs_contract.stores.sqlite_schema import connect, translated

@@ -6,12 +6,12 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any
 
-from imagejobs_contract import names
 from imagejobs_contract.errors import Fault, Invalid, NotFound
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.names import JobKey
+from imagejobs_contract.model import names
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.status import State
 from imagejobs_contract.ports import Page, Seen
-from imagejobs_contract.status import State
 
 _COLUMNS = "id, namespace, name, uid, revision, generation, created, deleted, labels, annotations, finalizers, spec, status"
 

@@ -7,16 +7,16 @@ import uuid
 from collections.abc import Callable
 from dataclasses import replace
 
-from imagejobs_contract import names
 from imagejobs_contract.errors import AlreadyExists, Conflict, Fault, Invalid, NotFound
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.spec import Spec, immutable_changes
-from imagejobs_contract.specbody import DNS_LABEL, spec_body
-from imagejobs_contract.status import Status
-from imagejobs_contract.statusbody import read_status, status_body
+from imagejobs_contract.model import names
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.spec import Spec, immutable_changes
+from imagejobs_contract.model.spec_json import DNS_LABEL, spec_body
+from imagejobs_contract.model.status import Status
+from imagejobs_contract.model.status_json import read_status, status_body
+from imagejobs_contract.model.times import show_time, utc_now
 from imagejobs_contract.stores.sqlite_reads import select
-from imagejobs_contract.times import show_time, utc_now
 
 KEPT_CHANGES = 10_000
 """Rows of `changes`; who lags by more learns of everything that is there instead."""

@@ -11,8 +11,8 @@ from typing import Any
 
 import kopf
 
-from imagejobs_contract import names
-from imagejobs_contract.names import JobKey
+from imagejobs_contract.model import names
+from imagejobs_contract.model.names import JobKey
 from imagejobs_operator.workqueue import WorkQueue
 
 CHUNK = 500

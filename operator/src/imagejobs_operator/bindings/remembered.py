@@ -7,13 +7,13 @@ their way are kept.
 
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from imagejobs_contract import limits
 from imagejobs_contract.errors import ImageJobsError
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.names import JobKey
+from imagejobs_contract.model import limits
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.spec import Spec
+from imagejobs_contract.model.status import State, Status
 from imagejobs_contract.ports import JobStore, Page, Seen
-from imagejobs_contract.spec import Spec
-from imagejobs_contract.status import State, Status
 
 MOST = 1000
 """Jobs that are kept, of up to 16 images: 10 MB at most."""

@@ -9,11 +9,11 @@ from typing import Any
 
 from kubernetes.aio.client import ApiClient
 
-from imagejobs_contract import names
 from imagejobs_contract.errors import AlreadyExists, NotFound
-from imagejobs_contract.imagejob import ImageJob
+from imagejobs_contract.model import names
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.times import parse_time
 from imagejobs_contract.stores import kubernetes_calls as calls
-from imagejobs_contract.times import parse_time
 from imagejobs_operator.observed import Child, End, Presence
 from imagejobs_operator.podspec import PodSettings, job_body
 

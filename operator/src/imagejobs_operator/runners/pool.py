@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.names import LABEL_CALLER
-from imagejobs_contract.origin import Origin
-from imagejobs_contract.tasks import Task
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import LABEL_CALLER
+from imagejobs_contract.wire.origin import Origin
+from imagejobs_contract.wire.tasks import Task
 
 
 def tasks(job: ImageJob, indexes: Iterable[int], attempt: int, expires: float, origin: Origin) -> list[Task]:

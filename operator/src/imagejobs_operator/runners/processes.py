@@ -16,12 +16,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from imagejobs_contract import shards
-from imagejobs_contract.imagejob import ImageJob
-from imagejobs_contract.names import JobKey
-from imagejobs_contract.origin import Origin, about, variables
-from imagejobs_contract.shards import Exit
-from imagejobs_contract.times import Clock
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.times import Clock
+from imagejobs_contract.wire import shards
+from imagejobs_contract.wire.origin import Origin, about, variables
+from imagejobs_contract.wire.shards import Exit
 from imagejobs_operator.observed import Child, End, Presence
 
 TRIES_PER_SHARD = 5

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.options import Variant
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.options import Variant
 from imagejobs_worker.child import cage, protocol
 from imagejobs_worker.child.terms import UNCAGED, Terms
 from imagejobs_worker.imaging.deadline import Deadline

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.options import Variant
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.options import Variant
 from imagejobs_worker.child import protocol, skills
 from imagejobs_worker.child.line import Lost
 from imagejobs_worker.child.nursery import Child, Nursery

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.options import Format, Variant, read_variant, variant_body
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.options import Format, Variant, read_variant, variant_body
 from imagejobs_contract.reader import Reader
 from imagejobs_worker.imaging.picture import Picture, Rendering
 

@@ -6,7 +6,7 @@ these: who wants it says so, and it changes the cage.
 
 from collections.abc import Iterable, Sequence
 
-from imagejobs_contract.options import Variant, looks_for_faces
+from imagejobs_contract.model.options import Variant, looks_for_faces
 from imagejobs_worker.imaging import results
 
 FORMATS = ("jpeg", "png", "gif", "webp", "avif", "tiff", "bmp")

@@ -6,8 +6,8 @@ from io import BytesIO
 
 from PIL import Image
 
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.options import Format, Variant
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.options import Format, Variant
 from imagejobs_worker.child import skills
 from imagejobs_worker.imaging import animate, faces, plain_png, resize
 from imagejobs_worker.imaging.admission import FORMATS

@@ -5,8 +5,8 @@ The worker asks before it hands a file to a child, and the child asks again. A f
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.sniff import HEAD, sniff
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.wire.sniff import HEAD, sniff
 from imagejobs_worker.imaging import bounds, header
 
 HEIC = "heic"

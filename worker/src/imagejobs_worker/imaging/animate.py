@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image, PngImagePlugin
 
-from imagejobs_contract.options import Format
+from imagejobs_contract.model.options import Format
 from imagejobs_worker.imaging import avif_plays, encode
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.modes import is_transparent

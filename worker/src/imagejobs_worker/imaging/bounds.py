@@ -2,7 +2,7 @@
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
-from imagejobs_contract.limits import Limits
+from imagejobs_contract.model.limits import Limits
 from imagejobs_worker.imaging.geometry import Size
 
 

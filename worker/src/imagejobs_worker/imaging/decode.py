@@ -15,7 +15,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
-from imagejobs_contract.limits import Limits
+from imagejobs_contract.model.limits import Limits
 from imagejobs_worker.imaging import admission, bounds, gif, header, heic, still_webp, tiff
 from imagejobs_worker.imaging.admission import FORMATS
 from imagejobs_worker.imaging.geometry import Box, Size
@@ -43,7 +43,7 @@ class Opened(NamedTuple):
     """A file whose header was read and found within the limits; no pixel is decoded yet.
 
     Attributes:
-        format: As `imagejobs_contract.sniff` names it.
+        format: As `imagejobs_contract.wire.sniff` names it.
         frames: Of the animation, counted up to one more than the limit; 1 for a still.
     """
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from PIL import Image
 
-from imagejobs_contract.options import Format, MaxSizeBy
+from imagejobs_contract.model.options import Format, MaxSizeBy
 from imagejobs_worker.imaging import animate, colour, compose, encode, fit_pixels, orient, resize
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.frames import frames_of

@@ -9,7 +9,7 @@ from PIL import Image, ImageFile
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
-from imagejobs_contract.options import DEFAULT_QUALITY, LOSSY, Format, MaxSizeBy
+from imagejobs_contract.model.options import DEFAULT_QUALITY, LOSSY, Format, MaxSizeBy
 from imagejobs_worker.imaging import fit_bytes
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.modes import is_transparent

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
-from imagejobs_contract.options import Format
+from imagejobs_contract.model.options import Format
 
 MAX_QUALITY = 95
 """The highest quality that is tried unless a higher one was asked for; above it files only grow."""

@@ -4,7 +4,7 @@ from PIL import Image
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
-from imagejobs_contract.options import Fit, Gravity, NoFace, Variant, looks_for_faces
+from imagejobs_contract.model.options import Fit, Gravity, NoFace, Variant, looks_for_faces
 from imagejobs_worker.imaging import entropy, faces, modes, orient
 from imagejobs_worker.imaging.geometry import Anchor, Box, Geometry, Size
 

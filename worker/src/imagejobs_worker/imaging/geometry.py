@@ -5,7 +5,7 @@ All sizes here are of the upright picture; `orient` lays boxes down for pictures
 
 from dataclasses import dataclass
 
-from imagejobs_contract.options import Fit, Gravity, Variant
+from imagejobs_contract.model.options import Fit, Gravity, Variant
 
 Size = tuple[int, int]
 Box = tuple[float, float, float, float]

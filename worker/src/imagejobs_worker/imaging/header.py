@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable, Iterator
 from itertools import islice
 
-from imagejobs_contract.sniff import HEAD, sniff
+from imagejobs_contract.wire.sniff import HEAD, sniff
 
 Size = tuple[int, int]
 

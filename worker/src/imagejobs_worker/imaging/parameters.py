@@ -5,7 +5,7 @@ from typing import Any
 
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
-from imagejobs_contract.options import Format
+from imagejobs_contract.model.options import Format
 from imagejobs_worker.imaging.plan import Plan
 
 Z_RLE = 3

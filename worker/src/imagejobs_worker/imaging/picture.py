@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from imagejobs_contract.options import Format
+from imagejobs_contract.model.options import Format
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Rendering:
     """All results of one image, in the order of the variants, and what the source was.
 
     Attributes:
-        source_format: As `imagejobs_contract.sniff` names it.
+        source_format: As `imagejobs_contract.wire.sniff` names it.
         source_width: Pixels, after the EXIF turn.
         source_height: Pixels, after the EXIF turn.
         frames: Frames of the source, counted up to one more than the limit; 1 for a still.

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from PIL import Image
 
-from imagejobs_contract.limits import Limits
-from imagejobs_contract.options import Variant
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.options import Variant
 from imagejobs_worker.imaging import animate, bounds, decode, develop, focus, geometry, metadata, modes, orient, plain_png
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.geometry import Box, Geometry, Size

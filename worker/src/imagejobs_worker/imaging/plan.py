@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from PIL import Image
 
-from imagejobs_contract.options import Format, Variant
+from imagejobs_contract.model.options import Format, Variant
 from imagejobs_worker.imaging.geometry import Box, Size
 from imagejobs_worker.imaging.metadata import Metadata
 

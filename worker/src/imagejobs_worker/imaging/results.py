@@ -1,6 +1,6 @@
 """What formats a result can have, before anything is decoded."""
 
-from imagejobs_contract.options import Format, Variant
+from imagejobs_contract.model.options import Format, Variant
 
 _FOR_THE_WEB = {"bmp": (Format.JPEG, Format.PNG), "heic": (Format.JPEG, Format.PNG)}
 """What becomes of sources that are not written here or that browsers do not show: where they are opaque, where they are not."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from imagejobs_contract.options import Format, Variant
+from imagejobs_contract.model.options import Format, Variant
 from imagejobs_worker.imaging import animate, results
 from imagejobs_worker.imaging.decode import Opened
 from imagejobs_worker.imaging.geometry import Size

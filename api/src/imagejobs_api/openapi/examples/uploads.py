@@ -2,7 +2,7 @@
 
 from imagejobs_api.openapi.examples.names import problem
 from imagejobs_api.openapi.operation import Example
-from imagejobs_contract.limits import MIN_PART_BYTES
+from imagejobs_contract.model.limits import MIN_PART_BYTES
 
 _PREFIX = "uploads/default.j1m8awg7mc31qp7g1kxt/"
 _KEY = f"{_PREFIX}0/portrait.jpg"

@@ -20,7 +20,7 @@ from imagejobs.local.data_dir import Credentials, DataDirectory
 from imagejobs.local.errors import CannotRun
 from imagejobs.local.ports import Ports
 from imagejobs.local.program import TICK_SECONDS, Program
-from imagejobs_contract import layout
+from imagejobs_contract.wire import s3_keys
 
 NAME = "seaweedfs"
 S3_PORT = 8333
@@ -113,7 +113,7 @@ async def set_up(ports: SeaweedPorts, bucket: str) -> None:
     """
     rules = [
         {"locationPrefix": f"/buckets/{bucket}/", "fsync": True},
-        {"locationPrefix": f"/buckets/{bucket}/{layout.UPLOADS}", "fsync": True, "ttl": UPLOADS_TTL},
+        {"locationPrefix": f"/buckets/{bucket}/{s3_keys.UPLOADS}", "fsync": True, "ttl": UPLOADS_TTL},
     ]
     await _until_done(ports.filer, "PUT", "/etc/seaweedfs/filer.conf", json.dumps({"version": 1, "locations": rules}), (201,))
     await _until_done(ports.filer, "POST", f"/buckets/{bucket}/", "", (201, 409))

@@ -1,0 +1,113 @@
+"""The ImageJob as it stands in a store: metadata, spec and status; read from a Kubernetes object, and written back.
+
+Field names in bodies are the CRD's. `status` is read leniently: what an older or newer operator wrote must never stop a program.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from imagejobs_contract.errors import Fault, Invalid
+from imagejobs_contract.model import names
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.spec import Spec
+from imagejobs_contract.model.spec_json import read_spec, spec_body
+from imagejobs_contract.model.status import Status
+from imagejobs_contract.model.status_json import read_status, status_body
+from imagejobs_contract.model.times import parse_time, show_time
+from imagejobs_contract.reader import Reader
+from imagejobs_contract.wire import s3_keys
+
+
+@dataclass(frozen=True, slots=True)
+class ImageJob:
+    """One ImageJob as it stands in a store.
+
+    Attributes:
+        uid: Unlike the name, never used twice; "" before creation.
+        resource_version: Changes with every write; "" before creation.
+        generation: Grows with every change of the spec.
+        created: When the store took it.
+        deleting: It waits for its finalizers.
+    """
+
+    key: JobKey
+    spec: Spec
+    uid: str = ""
+    resource_version: str = ""
+    generation: int = 1
+    created: datetime | None = None
+    deleting: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    finalizers: tuple[str, ...] = ()
+    status: Status = field(default_factory=Status)
+
+    @property
+    def prefix(self) -> str:
+        """Return the S3 prefix of the outputs."""
+        return self.spec.output.prefix or s3_keys.default_prefix(self.key.name)
+
+    def item_name(self, index: int) -> str:
+        """Return the name of an image, "" if it has none or stands in a manifest."""
+        return self.spec.items[index].name if index < len(self.spec.items) else ""
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> "ImageJob":
+        """Read a Kubernetes object, as a store has it.
+
+        Fields that are not known are passed over. The API server keeps none that its CRD does not have, so they are a newer one's: an upgrade
+        brings the CRD first, its defaults then stand in every object, and the programs that still run must neither refuse new jobs nor end old ones.
+
+        Raises:
+            Unreadable: With every fault of the spec, and all else that could be read.
+        """
+        meta = body.get("metadata") or {}
+        reader = Reader(body, tolerant=True)
+        spec_reader = reader.child("spec") or Reader({}, "spec", reader.faults)
+        spec = read_spec(spec_reader)
+        job = cls(
+            key=JobKey(meta.get("namespace") or names.LOCAL_NAMESPACE, meta.get("name", "")),
+            spec=spec,
+            uid=meta.get("uid", ""),
+            resource_version=str(meta.get("resourceVersion", "")),
+            generation=int(meta.get("generation") or 1),
+            created=parse_time(meta.get("creationTimestamp")),
+            deleting=meta.get("deletionTimestamp") is not None,
+            labels=dict(meta.get("labels") or {}),
+            annotations=dict(meta.get("annotations") or {}),
+            finalizers=tuple(meta.get("finalizers") or ()),
+            status=read_status(body.get("status")),
+        )
+        if reader.faults:
+            raise Unreadable(reader.faults, replace(job, spec=Spec()))
+        return job
+
+    def to_body(self) -> dict[str, Any]:
+        """Return the object as Kubernetes takes it; fields at their defaults are left out."""
+        meta: dict[str, Any] = {"name": self.key.name, "namespace": self.key.namespace, "generation": self.generation}
+        optional = {
+            "uid": self.uid,
+            "resourceVersion": self.resource_version,
+            "creationTimestamp": show_time(self.created) if self.created else "",
+            "labels": dict(self.labels),
+            "annotations": dict(self.annotations),
+            "finalizers": list(self.finalizers),
+        }
+        meta |= {name: value for name, value in optional.items() if value}
+        body = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": meta, "spec": spec_body(self.spec)}
+        status = status_body(self.status)
+        return body | {"status": status} if status else body
+
+
+class Unreadable(Invalid):
+    """Raised for a stored job whose spec makes no sense.
+
+    Attributes:
+        job: The job with an empty spec, so that its status can be written and it can be deleted.
+    """
+
+    def __init__(self, faults: Sequence[Fault], job: ImageJob) -> None:
+        self.job = job
+        super().__init__(faults)

@@ -1,0 +1,201 @@
+"""What a client may ask for an image: names, bounds and defaults, once, for the API, the CRD's test and the docs.
+
+The words are the same over HTTP and in the CRD; only the spelling of names differs (`max_size`, `maxSize`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from imagejobs_contract.model import limits
+from imagejobs_contract.reader import Reader
+
+
+class Format(StrEnum):
+    """An encoding that results can have."""
+
+    JPEG = "jpeg"
+    PNG = "png"
+    WEBP = "webp"
+    AVIF = "avif"
+    GIF = "gif"
+    TIFF = "tiff"
+
+    @property
+    def content_type(self) -> str:
+        """Return the media type, as registered with IANA."""
+        return f"image/{self.value}"
+
+    @property
+    def extension(self) -> str:
+        """Return the usual file name extension, without a dot."""
+        return "jpg" if self is Format.JPEG else self.value
+
+
+class Fit(StrEnum):
+    """How an image is made to fit width and height (sharp's words)."""
+
+    INSIDE = "inside"
+    OUTSIDE = "outside"
+    COVER = "cover"
+    CONTAIN = "contain"
+    FILL = "fill"
+
+
+class Gravity(StrEnum):
+    """Which part of an image stays when it is cropped, or where it stands when it is padded."""
+
+    CENTER = "center"
+    NORTH = "north"
+    NORTHEAST = "northeast"
+    EAST = "east"
+    SOUTHEAST = "southeast"
+    SOUTH = "south"
+    SOUTHWEST = "southwest"
+    WEST = "west"
+    NORTHWEST = "northwest"
+    FACE = "face"
+    ENTROPY = "entropy"
+
+
+class NoFace(StrEnum):
+    """What happens to an image that is to be cropped around a face and shows none."""
+
+    FAIL = "fail"
+    CENTER = "center"
+
+
+class MaxSizeBy(StrEnum):
+    """What is given up so that a result is no larger than `max_size`."""
+
+    QUALITY = "quality"
+    PALETTE = "palette"
+    SCALE = "scale"
+
+
+LOSSY = frozenset({Format.JPEG, Format.WEBP, Format.AVIF})
+"""Formats for which a quality, and so a largest size, can be asked."""
+AUTO = "auto"
+"""The format that suits a request's `Accept`. Only where there is one: an ImageJob never says it."""
+DEFAULT_QUALITY = 80
+DEFAULT_VARIANT = "default"
+MIN_SIZE, MAX_SIZE = 256, 32 * 2**20
+BACKGROUND = "#?[0-9a-fA-F]{6}"
+VARIANT_NAME = "[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?"
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One result that is made of each image.
+
+    Attributes:
+        name: Tells variants of one job apart, a DNS label of at most 32 characters.
+        gravity: `face` and `entropy` look at the picture; where nothing is cut they mean the centre.
+        no_face: What `gravity=face` does without one.
+        width: Pixels, or None to follow the height.
+        height: Pixels, or None to follow the width.
+        format: None keeps the source's own.
+        quality: 1 to 100; None means `DEFAULT_QUALITY`. Lossless formats have no use for it.
+        max_size: Largest result in bytes.
+        max_size_by: What is given up for it: quality (lossy formats), colours (a still PNG), or pixels (every format).
+        background: `rrggbb`, put under transparency and around `contain`; None keeps transparency where it can.
+        frames: Frames kept of an animation; None keeps all.
+        only_if_smaller: A result that is not smaller than the source is not used; the source is copied.
+    """
+
+    name: str = DEFAULT_VARIANT
+    width: int | None = None
+    height: int | None = None
+    fit: Fit = Fit.INSIDE
+    gravity: Gravity = Gravity.CENTER
+    no_face: NoFace = NoFace.FAIL
+    enlarge: bool = False
+    format: Format | None = None
+    quality: int | None = None
+    max_size: int | None = None
+    max_size_by: MaxSizeBy = MaxSizeBy.QUALITY
+    background: str | None = None
+    keep_metadata: bool = False
+    frames: int | None = None
+    only_if_smaller: bool = False
+
+
+def looks_for_faces(variant: Variant) -> bool:
+    """Tell whether a variant needs a worker that can find faces."""
+    return variant.fit is Fit.COVER and variant.gravity is Gravity.FACE
+
+
+NAMES = {
+    "width": "width",
+    "height": "height",
+    "fit": "fit",
+    "gravity": "gravity",
+    "no_face": "noFace",
+    "enlarge": "enlarge",
+    "format": "format",
+    "quality": "quality",
+    "max_size": "maxSize",
+    "max_size_by": "maxSizeBy",
+    "background": "background",
+    "keep_metadata": "keepMetadata",
+    "frames": "frames",
+    "only_if_smaller": "onlyIfSmaller",
+}
+"""Option -> field of the CRD."""
+
+
+def read_variant(reader: Reader, *, camel: bool, name: str = DEFAULT_VARIANT) -> Variant:
+    """Read one variant; faults go to the reader.
+
+    Args:
+        reader: The options of a request, or one element of `spec.variants`.
+        camel: Whether the reader is asked for names as the CRD spells them.
+        name: The variant's name.
+    """
+
+    def spelled(option: str) -> str:
+        return reader.spelled(NAMES[option]) if camel else option
+
+    background = reader.text(spelled("background"), 7, None, BACKGROUND, "a colour as rrggbb")
+    variant = Variant(
+        name=name,
+        width=reader.integer(spelled("width"), 1, limits.MAX_SIDE),
+        height=reader.integer(spelled("height"), 1, limits.MAX_SIDE),
+        fit=reader.choice(spelled("fit"), Fit, Fit.INSIDE) or Fit.INSIDE,
+        gravity=reader.choice(spelled("gravity"), Gravity, Gravity.CENTER) or Gravity.CENTER,
+        no_face=reader.choice(spelled("no_face"), NoFace, NoFace.FAIL) or NoFace.FAIL,
+        enlarge=reader.boolean(spelled("enlarge")),
+        format=reader.choice(spelled("format"), Format, also=() if camel else (AUTO,)),
+        quality=reader.integer(spelled("quality"), 1, 100),
+        max_size=reader.size(spelled("max_size"), MIN_SIZE, MAX_SIZE),
+        max_size_by=reader.choice(spelled("max_size_by"), MaxSizeBy, MaxSizeBy.QUALITY) or MaxSizeBy.QUALITY,
+        background=background.lstrip("#").lower() if background else None,
+        keep_metadata=reader.boolean(spelled("keep_metadata")),
+        frames=reader.integer(spelled("frames"), 1, 256),
+        only_if_smaller=reader.boolean(spelled("only_if_smaller")),
+    )
+    _contradictions(reader, variant, spelled)
+    return variant
+
+
+def _contradictions(reader: Reader, variant: Variant, spelled: Callable[[str], str]) -> None:
+    by, form = variant.max_size_by, variant.format
+    if variant.fit in (Fit.COVER, Fit.CONTAIN, Fit.FILL) and not (variant.width and variant.height):
+        reader.fault(spelled("fit"), f"{variant.fit} needs both width and height")
+    if variant.max_size is not None and by is MaxSizeBy.QUALITY and form and form not in LOSSY:
+        reader.fault(spelled("max_size"), f"{form} has no quality to give up; {spelled('max_size_by')} names what else")
+    if by is MaxSizeBy.PALETTE and form not in (None, Format.PNG):
+        reader.fault(spelled("max_size_by"), "palette is for png")
+    if by is not MaxSizeBy.QUALITY and variant.max_size is None:
+        reader.fault(spelled("max_size_by"), f"{by} needs {spelled('max_size')}")
+
+
+def variant_body(variant: Variant) -> dict[str, object]:
+    """Return the variant as an element of `spec.variants`: what is not a default."""
+    body: dict[str, object] = {"name": variant.name}
+    plain = Variant()
+    for option, field in NAMES.items():
+        value = getattr(variant, option)
+        if value != getattr(plain, option):
+            body[field] = value.value if isinstance(value, StrEnum) else value
+    return body

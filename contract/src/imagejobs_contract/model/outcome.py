@@ -1,0 +1,164 @@
+"""What became of one image: a value, and the JSON in which programs hand it on.
+
+The same JSON is a line of `results/<shard>.jsonl` in S3, a field of the item hash in Redis and, with fewer fields, an element of `status.outcomes`.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from imagejobs_contract.codes import Code
+from imagejobs_contract.model.options import Format
+
+MAX_MESSAGE = 256
+
+
+class ItemState(StrEnum):
+    """Where one image stands."""
+
+    PENDING = "Pending"
+    ACTIVE = "Active"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFile:
+    """One stored result of one image.
+
+    Attributes:
+        variant: The variant's name.
+        key: Where it lies in S3.
+        width: Pixels.
+        height: Pixels.
+        bytes: Its size.
+        kept_original: The source was copied, as the result was not smaller (`only_if_smaller`).
+    """
+
+    variant: str
+    key: str
+    width: int
+    height: int
+    format: Format
+    bytes: int
+    kept_original: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of one image in one attempt: outputs, or a code.
+
+    Attributes:
+        index: Place in the items or the manifest, from 0.
+        attempt: The attempt of the job in which it ended, from 1.
+        bytes_in: Size of the source.
+    """
+
+    index: int
+    name: str
+    attempt: int = 1
+    code: Code | None = None
+    message: str = ""
+    outputs: tuple[OutputFile, ...] = field(default=())
+    bytes_in: int = 0
+
+    @property
+    def succeeded(self) -> bool:
+        """Tell whether the image has its results."""
+        return self.code is None
+
+    @property
+    def state(self) -> ItemState:
+        """Return Succeeded or Failed."""
+        return ItemState.SUCCEEDED if self.succeeded else ItemState.FAILED
+
+    @property
+    def bytes_out(self) -> int:
+        """Return the size of all results."""
+        return sum(output.bytes for output in self.outputs)
+
+    def to_body(self) -> dict[str, Any]:
+        """Return the outcome as JSON values; fields that say nothing are left out."""
+        body: dict[str, Any] = {
+            "index": self.index,
+            "name": self.name,
+            "attempt": self.attempt,
+            "state": self.state.value,
+        }
+        if self.code is not None:
+            body |= {"code": self.code.value, "message": self.message[:MAX_MESSAGE]}
+        if self.bytes_in:
+            body["bytesIn"] = self.bytes_in
+        if self.outputs:
+            body["outputs"] = [_output_body(output) for output in self.outputs]
+        return body
+
+    def to_line(self) -> str:
+        """Return one line of JSON, without the line feed."""
+        return json.dumps(self.to_body(), separators=(",", ":"), ensure_ascii=False)
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> "Outcome":
+        """Read what `to_body` wrote.
+
+        Raises:
+            ValueError: The body is not an outcome.
+        """
+        try:
+            return cls(
+                index=int(body["index"]),
+                name=str(body.get("name", "")),
+                attempt=int(body.get("attempt", 1)),
+                code=_code(body),
+                message=str(body.get("message", "")),
+                outputs=tuple(_output(each) for each in body.get("outputs") or ()),
+                bytes_in=int(body.get("bytesIn", 0)),
+            )
+        except (KeyError, TypeError, AttributeError) as ex:
+            raise ValueError(f"not an outcome: {ex!r}") from ex
+
+    @classmethod
+    def from_line(cls, line: str | bytes) -> "Outcome":
+        """Read what `to_line` wrote.
+
+        Raises:
+            ValueError: The line is not an outcome, for example as it was cut.
+        """
+        return cls.from_body(json.loads(line))
+
+
+def _code(body: Mapping[str, Any]) -> Code | None:
+    if body.get("state") == ItemState.SUCCEEDED:
+        return None
+    try:
+        return Code(body.get("code", ""))
+    except ValueError:
+        return Code.INTERNAL_ERROR
+
+
+def _output_body(output: OutputFile) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "variant": output.variant,
+        "key": output.key,
+        "width": output.width,
+        "height": output.height,
+        "format": output.format.value,
+        "bytes": output.bytes,
+    }
+    if output.kept_original:
+        body["keptOriginal"] = True
+    return body
+
+
+def _output(body: Mapping[str, Any]) -> OutputFile:
+    return OutputFile(
+        variant=str(body["variant"]),
+        key=str(body["key"]),
+        width=int(body["width"]),
+        height=int(body["height"]),
+        format=Format(body["format"]),
+        bytes=int(body["bytes"]),
+        kept_original=bool(body.get("keptOriginal", False)),
+    )

@@ -1,0 +1,145 @@
+"""`spec` as the CRD has it: read once at the edge with all faults at once, and written back."""
+
+from dataclasses import replace
+from typing import Any
+
+from imagejobs_contract.model import limits
+from imagejobs_contract.model.items import KEY_PATTERN, URL_PATTERN, Item, item_body, read_item
+from imagejobs_contract.model.options import NAMES, VARIANT_NAME, Variant, read_variant, variant_body
+from imagejobs_contract.model.spec import INTEGERS, DeletionPolicy, Execution, Manifest, Output, Profile, Spec, overwrites
+from imagejobs_contract.reader import Reader
+from imagejobs_contract.wire import s3_keys
+
+SPEC_FIELDS = (
+    "items", "manifest", "variants", "output", "execution", "parallelism", "itemsPerPod", "retry", "retryFailed",
+    "maxFailedItems", "suspend", "cancel", "activeDeadlineSeconds", "ttlSecondsAfterFinished", "queueName",
+    "priorityClassName", "profile", "callback", "repeatCallback",
+)  # fmt: skip
+DNS_LABEL = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
+DNS_NAME = "[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?"
+PLAIN = Spec()
+"""What stands where nothing is said."""
+
+
+def read_spec(reader: Reader) -> Spec:
+    """Read `spec`; faults go to the reader."""
+    reader.unknown(SPEC_FIELDS)
+    items = _items(reader)
+    manifest = _manifest(reader)
+    if bool(items) == (manifest is not None) and not reader.faults:
+        reader.fault("items", "give either items or a manifest")
+    return replace(read_terms(reader), items=items, manifest=manifest)
+
+
+def read_terms(reader: Reader) -> Spec:
+    """Read all of `spec` but its images; faults go to the reader."""
+    retry = reader.child("retry")
+    callback = reader.child("callback")
+    for child, known in ((retry, "attempts"), (callback, "url")):
+        if child:
+            child.unknown((known,))
+    values = {name: reader.integer(spelled, low, high, getattr(PLAIN, name)) for name, (spelled, low, high) in INTEGERS.items()}
+    return Spec(
+        variants=_variants(reader),
+        output=_output(reader),
+        execution=reader.choice("execution", Execution) or PLAIN.execution,
+        attempts=(retry.integer("attempts", 1, limits.MAX_ATTEMPTS) if retry else None) or PLAIN.attempts,
+        suspend=reader.boolean("suspend"),
+        cancel=reader.boolean("cancel"),
+        queue_name=reader.text("queueName", 63, None, DNS_LABEL, "a DNS label"),
+        priority_class_name=reader.text("priorityClassName", 253, None, DNS_NAME, "a DNS name"),
+        profile=reader.choice("profile", Profile) or PLAIN.profile,
+        callback_url=callback.text("url", limits.MAX_URL, None, URL_PATTERN, "an http(s) URL") if callback else None,
+        **values,  # type: ignore[arg-type]
+    )
+
+
+def spec_body(spec: Spec) -> dict[str, Any]:
+    """Return `spec` as Kubernetes takes it; fields at their defaults are left out."""
+    body: dict[str, Any] = {"variants": [variant_body(each) for each in spec.variants]}
+    if spec.manifest:
+        body["manifest"] = {"key": spec.manifest.key, "count": spec.manifest.count}
+    else:
+        body["items"] = [item_body(each) for each in spec.items]
+    for name, (spelled, _, _) in INTEGERS.items():
+        _set(body, spelled, getattr(spec, name), getattr(PLAIN, name))
+    _set(body, "output", _output_body(spec.output), {})
+    _set(body, "execution", spec.execution.value, PLAIN.execution.value)
+    _set(body, "retry", {"attempts": spec.attempts}, {"attempts": PLAIN.attempts})
+    _set(body, "suspend", spec.suspend, False)
+    _set(body, "cancel", spec.cancel, False)
+    _set(body, "queueName", spec.queue_name, None)
+    _set(body, "priorityClassName", spec.priority_class_name, None)
+    _set(body, "profile", spec.profile.value, PLAIN.profile.value)
+    _set(body, "callback", {"url": spec.callback_url} if spec.callback_url else None, None)
+    return body
+
+
+def read_listing(reader: Reader) -> tuple[str | None, int | None]:
+    """Read key and count of `manifest`, as far as they are given; faults go to the reader."""
+    reader.unknown(("key", "count"))
+    key = reader.text("key", limits.MAX_KEY, None, KEY_PATTERN, "an S3 key")
+    return key, reader.integer("count", 1, limits.MAX_MANIFEST_ITEMS)
+
+
+def _set(body: dict[str, Any], name: str, value: object, default: object) -> None:
+    if value != default:
+        body[name] = value
+
+
+def _items(reader: Reader) -> tuple[Item, ...]:
+    items = tuple(read_item(each) for each in reader.children("items", limits.MAX_ITEMS))
+    reader.faults.extend(overwrites([item.name for item in items]))
+    return items
+
+
+def _manifest(reader: Reader) -> Manifest | None:
+    child = reader.child("manifest")
+    if child is None:
+        return None
+    key, count = read_listing(child)
+    for name, value in (("key", key), ("count", count)):
+        if not child.has(name):
+            child.fault(name, "is missing")
+        elif value is None:
+            return None
+    return Manifest(key or "", count or 0)
+
+
+def _variants(reader: Reader) -> tuple[Variant, ...]:
+    readers = reader.children("variants", limits.MAX_VARIANTS)
+    variants = []
+    for each in readers:
+        each.unknown(("name", *NAMES.values()))
+        name = each.text("name", 32, PLAIN.variants[0].name, VARIANT_NAME, "a DNS label") or PLAIN.variants[0].name
+        variants.append(read_variant(each, camel=True, name=name))
+    for n, variant in enumerate(variants):
+        if variant.name in [other.name for other in variants[:n]]:
+            readers[n].fault("name", f"{variant.name!r} stands there twice")
+    return tuple(variants) or PLAIN.variants
+
+
+def _output(reader: Reader) -> Output:
+    child = reader.child("output")
+    if child is None:
+        return Output()
+    child.unknown(("prefix", "cacheControl", "deletionPolicy"))
+    prefix = child.text("prefix", limits.MAX_PREFIX, None, s3_keys.PREFIX_PATTERN, "an S3 prefix such as sites/shop/")
+    for reserved in (s3_keys.UPLOADS, s3_keys.JOBS):
+        if prefix and f"{prefix}/".startswith(reserved):
+            child.fault("prefix", f"{reserved} is kept for imagejobs itself")
+    if prefix and any(part in (".", "..") for part in prefix.split("/")):
+        child.fault("prefix", "holds a part that is . or ..")
+    return Output(
+        prefix=prefix,
+        cache_control=child.text("cacheControl", 200, None, r"[ -~]+", "printable ASCII"),
+        deletion_policy=child.choice("deletionPolicy", DeletionPolicy) or DeletionPolicy.RETAIN,
+    )
+
+
+def _output_body(output: Output) -> dict[str, str]:
+    body: dict[str, str] = {}
+    _set(body, "prefix", output.prefix, None)
+    _set(body, "cacheControl", output.cache_control, None)
+    _set(body, "deletionPolicy", output.deletion_policy.value, DeletionPolicy.RETAIN.value)
+    return body

@@ -1,0 +1,115 @@
+"""The address guard: connects to where a URL of a user leads only if that is a public host, and to the very address that was checked.
+
+For the sources of images and for callbacks, and for nothing else. A name is resolved once and every address of it is checked, so that a name which
+resolves differently a moment later (rebinding) changes nothing. It knows nothing of HTTP; proxies of the environment are never used.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from imagejobs_contract.errors import Refused
+from imagejobs_contract.outbound.address import embedded, is_public, literal
+from imagejobs_contract.outbound.policy import Reach
+from imagejobs_contract.outbound.url import Target
+
+Network = IPv4Network | IPv6Network
+Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
+"""Host and port -> addresses; raises OSError."""
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+MAX_ADDRESSES = 4
+"""Addresses of a host that are tried."""
+LOOK_UPS = 8
+"""Names that are resolved at once."""
+
+
+class SystemResolver:
+    """Asks the system, in threads of its own: names of strangers may take half a minute, and files and databases wait in the default ones."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(LOOK_UPS, "resolve")
+
+    async def __call__(self, host: str, port: int) -> Sequence[str]:
+        """Return a host's addresses in the order in which the system would try them."""
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(self._threads, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        return list(dict.fromkeys(str(sockaddr[0]) for _, _, _, _, sockaddr in found))
+
+
+class Guard:
+    """Connects to public hosts, and to none else.
+
+    Args:
+        reach: What may be reached beyond that, and on which ports.
+        resolve: Finds addresses; tests hand in their own.
+        tls: None means the system's certificate authorities.
+    """
+
+    def __init__(self, reach: Reach = Reach(), resolve: Resolver | None = None, tls: ssl.SSLContext | None = None) -> None:  # noqa: B008 - a value
+        self._private: Sequence[Network] = tuple(map(ip_network, reach.private))
+        self._ports = reach.ports
+        self._dns64 = IPv6Network(reach.dns64) if reach.dns64 else None
+        self._resolve = resolve or SystemResolver()
+        self._tls = tls
+
+    def permits(self, address: str) -> bool:
+        """Tell whether an address may be connected to."""
+        try:
+            parsed = ip_address(address)
+        except ValueError:
+            return False
+        if isinstance(parsed, IPv6Address) and self._dns64 and parsed.scope_id is None and parsed in self._dns64:
+            parsed = embedded(parsed)
+        return is_public(parsed) or any(parsed in network for network in self._private)
+
+    def check(self, target: Target) -> None:
+        """Refuse what can be refused without asking anybody: a port, or a host that is itself an address.
+
+        Raises:
+            Refused: The message does not tell more than the URL did.
+        """
+        if not any(first <= target.port <= last for first, last in self._ports):
+            raise Refused(f"port {target.port} is not one that a URL may lead to")
+        address = literal(target.host)
+        if address is not None and not self.permits(address):
+            raise Refused(f"{target.host} is not a public host")
+
+    async def addresses(self, target: Target) -> Sequence[str]:
+        """Resolve a host, once.
+
+        Raises:
+            Refused: As `check`, or one of its addresses may not be connected to. The message does not name it.
+            OSError: The name does not resolve.
+        """
+        self.check(target)
+        found = await self._resolve(target.host, target.port)
+        if not found or not all(map(self.permits, found)):
+            raise Refused(f"{target.host} is not a public host")
+        return found[:MAX_ADDRESSES]
+
+    async def connect(self, target: Target, seconds: float) -> Connection:
+        """Connect to the first checked address that answers, within a time for resolving and for all of them.
+
+        Raises:
+            Refused: As `addresses`.
+            OSError: None answers, or TLS does not verify for the host's name. `TimeoutError` is one.
+        """
+        async with asyncio.timeout(seconds):
+            found = await self.addresses(target)
+            for address in found[:-1]:
+                try:
+                    async with asyncio.timeout(seconds / len(found)):
+                        return await self._open(address, target)
+                except OSError:
+                    continue
+            return await self._open(found[-1], target)
+
+    async def _open(self, address: str, target: Target) -> Connection:
+        if not target.secure:
+            return await asyncio.open_connection(address, target.port)
+        self._tls = self._tls or ssl.create_default_context()
+        return await asyncio.open_connection(address, target.port, ssl=self._tls, server_hostname=target.host)

@@ -1,0 +1,1 @@
+"""Redis adapters. The only place that speaks to Redis."""

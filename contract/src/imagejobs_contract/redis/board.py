@@ -1,0 +1,139 @@
+"""The progress board on Redis. Everything on it can be lost at any moment: the operator puts it there again."""
+
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.model.status import State
+from imagejobs_contract.ports import Change, WakeUp
+from imagejobs_contract.redis import board_commands
+from imagejobs_contract.redis.board_commands import TOTAL
+from imagejobs_contract.redis.client import connect, translated
+from imagejobs_contract.redis.library import Redis
+from imagejobs_contract.redis.streams import Fields, follow
+from imagejobs_contract.wire import redis_keys
+
+_END = """
+-- KEYS changes, those of the job; ARGV length of changes, time to live, fields
+for n = 2, #KEYS do redis.call('EXPIRE', KEYS[n], ARGV[2]) end
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', unpack(ARGV, 3))
+"""
+
+log = logging.getLogger(__name__)
+
+
+class RedisBoard:
+    """Implements `ports.ProgressBoard`; one client may serve a board and a queue."""
+
+    def __init__(self, redis: Redis | str) -> None:
+        self._redis = connect(redis) if isinstance(redis, str) else redis
+        self._end = self._redis.register_script(_END)
+
+    async def counts(self, uid: str) -> Counts | None:
+        """Return the sum over the shards, or None if the board knows nothing."""
+        async with translated(self._redis):
+            fields: Any = await self._redis.hgetall(redis_keys.progress(uid))
+        return _sum(fields) if fields else None
+
+    async def all_counts(self, uids: Sequence[str]) -> Sequence[Counts | None]:
+        """Return the same for several jobs, in one exchange."""
+        async with translated(self._redis), self._redis.pipeline(transaction=False) as pipe:
+            for uid in uids:
+                pipe.hgetall(redis_keys.progress(uid))
+            return [_sum(fields) if fields else None for fields in await pipe.execute()]
+
+    async def put_shard(self, key: JobKey, uid: str, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()) -> None:
+        """Write a shard's counters, absolute, and outcomes for the item hash, and wake the operator; safe to repeat.
+
+        Args:
+            key: The job.
+            uid: The job's.
+            shard: 0 for the pool.
+            counts: Of this shard; the total is the whole job's, and is written if the board has lost it.
+            outcomes: Only of jobs of up to `limits.MAX_ITEMS` images.
+        """
+        async with translated(self._redis), self._redis.pipeline() as pipe:
+            for command in board_commands.put_shard(key, uid, shard, counts, outcomes):
+                pipe.execute_command(*command)
+            await pipe.execute()
+
+    async def outcomes(self, uid: str) -> Mapping[int, Outcome]:
+        """Return what is known of the images that ended."""
+        async with translated(self._redis):
+            lines: Any = await self._redis.hgetall(redis_keys.items(uid))
+        return {outcome.index: outcome for outcome in map(_outcome, lines.values()) if outcome}
+
+    async def forget(self, uid: str) -> None:
+        """Remove all keys of a job. Its tasks must be withdrawn before: one of these keys tells where they lie."""
+        async with translated(self._redis):
+            await self._redis.delete(redis_keys.progress(uid), redis_keys.items(uid), redis_keys.sent(uid))
+
+    async def announce(self, change: Change) -> None:
+        """Tell whoever waits for a job that it changed; what the board holds of one that ended goes after a while."""
+        fields = _fields(change)
+        async with translated(self._redis):
+            if change.state.final:
+                mine = (redis_keys.progress(change.uid), redis_keys.items(change.uid), redis_keys.sent(change.uid))
+                await self._end([redis_keys.CHANGES, *mine], [redis_keys.WAKE_UPS, redis_keys.ENDED_SECONDS, *chain(*fields.items())])
+            else:
+                await self._redis.xadd(redis_keys.CHANGES, fields, maxlen=redis_keys.WAKE_UPS, approximate=True)
+
+    async def announcements(self) -> AsyncIterator[Change | None]:
+        """Yield each change from now on, and None at first, at least once a second, and whenever some may have been missed."""
+        async for fields in follow(self._redis, redis_keys.CHANGES):
+            change = None if fields is None else _change(fields)
+            if fields is None or change:
+                yield change
+
+    async def wake_ups(self) -> AsyncIterator[WakeUp | None]:
+        """Yield a word of each image that ended, and None at first and at least once a second."""
+        async for fields in follow(self._redis, redis_keys.DONE):
+            yield None if fields is None else _wake_up(fields)
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        await self._redis.aclose()
+
+
+def _sum(fields: Mapping[str, str]) -> Counts:
+    shards = [tuple(map(int, value.split(","))) for field, value in fields.items() if field != TOTAL]
+    succeeded, failed, active = (sum(column) for column in zip(*shards, strict=True)) if shards else (0, 0, 0)
+    return Counts(int(fields.get(TOTAL, 0)), active, succeeded, failed)
+
+
+def _outcome(line: str) -> Outcome | None:
+    try:
+        return Outcome.from_line(line)
+    except ValueError as ex:
+        log.error("an outcome in Redis cannot be read", extra={"reason": str(ex)})
+        return None
+
+
+def _wake_up(fields: Fields) -> WakeUp:
+    key, line = JobKey(fields.get("namespace", ""), fields.get("name", "")), fields.get("outcome")
+    outcome = _outcome(line) if line else None
+    return WakeUp(key, fields.get("uid", ""), outcome, int(fields.get("left", 0))) if outcome else WakeUp(key)
+
+
+def _fields(change: Change) -> dict[Any, Any]:
+    counts = change.counts
+    return {
+        "namespace": change.key.namespace,
+        "name": change.key.name,
+        "uid": change.uid,
+        "state": change.state.value,
+        "counts": f"{counts.total},{counts.active},{counts.succeeded},{counts.failed}",
+    }
+
+
+def _change(fields: Fields) -> Change | None:
+    try:
+        counts = Counts(*map(int, fields["counts"].split(",")))
+        return Change(JobKey(fields["namespace"], fields["name"]), fields["uid"], State(fields["state"]), counts)
+    except (KeyError, ValueError, TypeError) as ex:
+        log.error("a change in Redis cannot be read", extra={"reason": repr(ex)})
+        return None

@@ -1,0 +1,27 @@
+"""What a shard's report is in Redis's words, for whatever sends it: the client of the long-lived programs, or a pod that has none."""
+
+from collections.abc import Sequence
+
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.wire import redis_keys
+
+TOTAL = "total"
+"""The field of the progress hash that is no shard."""
+
+Command = tuple[str, ...]
+
+
+def put_shard(key: JobKey, uid: str, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()) -> list[Command]:
+    """Return the commands of one transaction; safe to repeat. See `RedisBoard.put_shard`."""
+    progress, items, seconds = redis_keys.progress(uid), redis_keys.items(uid), str(redis_keys.JOB_SECONDS)
+    total = [("HSETNX", progress, TOTAL, str(counts.total))] if counts.total else []
+    told = [part for each in outcomes for part in (str(each.index), each.to_line())]
+    return [
+        *total,
+        ("HSET", progress, str(shard), f"{counts.succeeded},{counts.failed},{counts.active}"),
+        ("EXPIRE", progress, seconds),
+        *([("HSET", items, *told), ("EXPIRE", items, seconds)] if told else []),
+        ("XADD", redis_keys.DONE, "MAXLEN", "~", str(redis_keys.WAKE_UPS), "*", "namespace", key.namespace, "name", key.name),
+    ]

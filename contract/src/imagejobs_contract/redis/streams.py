@@ -1,0 +1,82 @@
+"""Follows a Redis stream for as long as the program lives: through outages, `FLUSHALL` and ids that start again. Never raises an error of Redis."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from imagejobs_contract.redis.client import BLOCK_SECONDS
+from imagejobs_contract.redis.library import Redis, RedisError
+
+log = logging.getLogger(__name__)
+
+BACK_OFF_SECONDS = 0.5
+"""Pause after an error, so that a dead Redis costs nothing."""
+BATCH = 200
+"""Entries per read."""
+START = "0-0"
+
+Fields = Mapping[str, str]
+
+
+async def follow(client: Redis, stream: str) -> AsyncIterator[Fields | None]:
+    """Yield the fields of each entry from now on.
+
+    None comes first, once the place in the stream is known: what happens after it is told. It comes again at least once a second, and
+    after an outage: something may have been missed, so whoever must not miss it looks for itself.
+    """
+    follower = _Follower(client, stream)
+    told = 0.0
+    while True:
+        entries = await follower.read()
+        for fields in entries:
+            yield fields
+        if not entries or time.monotonic() - told >= BLOCK_SECONDS:
+            told = time.monotonic()
+            yield None
+
+
+class _Follower:
+    """A place in a stream."""
+
+    def __init__(self, client: Redis, stream: str) -> None:
+        self._client = client
+        self._stream = stream
+        self._place = ""
+
+    async def read(self) -> list[Fields]:
+        """Return what came after the last read, waiting for it for up to a second; [] also after an error, and the first time."""
+        try:
+            return await self._read()
+        except RedisError as ex:
+            log.warning("redis does not answer", extra={"stream": self._stream, "reason": str(ex)})
+            await asyncio.sleep(BACK_OFF_SECONDS)
+            return []
+
+    async def _read(self) -> list[Fields]:
+        if not self._place:
+            self._place = await self._last()
+            return []
+        reply: Any = await self._client.xread({self._stream: self._place}, count=BATCH, block=int(BLOCK_SECONDS * 1000))
+        if not reply:
+            await self._notice_restart()
+            return []
+        entries = reply[0][1]
+        self._place = entries[-1][0]
+        return [fields for _, fields in entries]
+
+    async def _notice_restart(self) -> None:
+        last = await self._last()
+        if _order(last) < _order(self._place):
+            # The stream was lost, or its server's clock is behind the old one's: smaller ids are new entries now.
+            self._place = START
+
+    async def _last(self) -> str:
+        entries = await self._client.xrevrange(self._stream, count=1)
+        return str(entries[0][0]) if entries else START
+
+
+def _order(entry: str) -> tuple[int, int]:
+    millis, _, number = entry.partition("-")
+    return int(millis), int(number)

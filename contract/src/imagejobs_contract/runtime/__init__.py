@@ -1,0 +1,1 @@
+"""Parts of a running process: settings, logs, event loop, metrics, traces, secrets."""

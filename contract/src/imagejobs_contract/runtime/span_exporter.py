@@ -1,0 +1,90 @@
+"""Hands spans that ended to the collector from a thread of its own, so that one that is slow or away costs the work nothing.
+
+At most `MOST_WAITING` wait; further ones are thrown away and counted. The SDK's own processor drops without a count, and waits 30 s at the end.
+"""
+
+import logging
+import queue
+import threading
+import time
+from contextlib import suppress
+
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from imagejobs_contract.runtime.traces import DROPPED, FAILED, SENT, Count
+
+MOST_WAITING = 2048
+MOST_AT_ONCE = 512
+GATHER_SECONDS = 1.0
+"""How long the first of a batch waits for others."""
+END_SECONDS = 2.0
+"""How long the end of a program waits for the collector."""
+COMPLAIN_SECONDS = 60.0
+
+log = logging.getLogger(__name__)
+
+
+class Outbox(SpanProcessor):
+    """A bounded queue and its thread.
+
+    Args:
+        exporter: Sends a batch within a time of its own (OTEL_EXPORTER_OTLP_TIMEOUT, 10 s).
+        count: Told what became of how many.
+    """
+
+    def __init__(self, exporter: SpanExporter, count: Count) -> None:
+        self._exporter = exporter
+        self._count = count
+        self._waiting: queue.Queue[ReadableSpan | None] = queue.Queue(MOST_WAITING)
+        self._closing = threading.Event()
+        self._complained = -COMPLAIN_SECONDS
+        self._thread = threading.Thread(target=self._run, name="spans", daemon=True)
+        self._thread.start()
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Take a span, or drop it."""
+        try:
+            self._waiting.put_nowait(span)
+        except queue.Full:
+            self._count(DROPPED, 1)
+
+    def shutdown(self) -> None:
+        """Send what waits, for a moment."""
+        self._closing.set()
+        with suppress(queue.Full):  # then the thread does not wait for more
+            self._waiting.put_nowait(None)
+        self._thread.join(END_SECONDS)
+        self._exporter.shutdown()
+        if left := self._waiting.qsize():
+            log.warning("spans are lost", extra={"spans": left, "reason": "the program ended before the collector took them"})
+
+    def _run(self) -> None:
+        while (first := self._waiting.get()) is not None:
+            if self._waiting.qsize() < MOST_AT_ONCE:
+                self._closing.wait(GATHER_SECONDS)
+            self._send([first, *self._others()])
+
+    def _others(self) -> list[ReadableSpan]:
+        others: list[ReadableSpan] = []
+        try:
+            while len(others) < MOST_AT_ONCE - 1:
+                span = self._waiting.get_nowait()
+                if span is None:
+                    self._waiting.put_nowait(None)  # for the next look
+                    break
+                others.append(span)
+        except (queue.Empty, queue.Full):
+            pass
+        return others
+
+    def _send(self, batch: list[ReadableSpan]) -> None:
+        try:
+            taken = self._exporter.export(batch) is SpanExportResult.SUCCESS
+        except Exception:
+            log.exception("spans could not be sent")
+            taken = False
+        self._count(SENT if taken else FAILED, len(batch))
+        if not taken and time.monotonic() - self._complained > COMPLAIN_SECONDS:
+            self._complained = time.monotonic()
+            log.warning("spans are lost", extra={"spans": len(batch), "reason": "the collector does not take them"})

@@ -1,0 +1,136 @@
+"""What the programs tell of their work as spans, while they do it. Without a collector nobody listens, and nothing is imported for it.
+
+A span holds numbers, codes and ids: no URL, no name of a file, no key, no text of an exception.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
+from enum import StrEnum
+from importlib.util import find_spec
+from typing import Protocol
+
+from imagejobs_contract.reader import Reader
+from imagejobs_contract.runtime.settings import HOST_PORT_URL
+
+Facts = Mapping[str, str | int | float | bool]
+Count = Callable[[str, int], None]
+"""Is told what became of how many spans: one of `ENDS`."""
+BEGIN = ""
+"""The parent of a span that begins a trace."""
+SENT, FAILED, DROPPED = ENDS = ("sent", "failed", "dropped")
+PROTOCOL = "http/protobuf"
+SAMPLERS = "always_on|always_off|traceidratio|parentbased_always_on|parentbased_always_off|parentbased_traceidratio"
+
+
+class Kind(StrEnum):
+    """A span's place between programs, as OpenTelemetry has it."""
+
+    INTERNAL = "INTERNAL"
+    SERVER = "SERVER"
+    CLIENT = "CLIENT"
+    CONSUMER = "CONSUMER"
+
+
+class Span(Protocol):
+    """A piece of work that is being told of."""
+
+    @property
+    def header(self) -> str:
+        """Return the traceparent that other programs go on from, "" if nothing is recorded."""
+        ...
+
+    def rename(self, name: str) -> None:
+        """Name it when it is known what it is; names are few."""
+        ...
+
+    def note(self, facts: Facts) -> None:
+        """Add facts."""
+        ...
+
+    def fail(self, code: str) -> None:
+        """Mark it as failed, by a code."""
+        ...
+
+
+class Traces(Protocol):
+    """Listens."""
+
+    def span(self, name: str, facts: Facts = ..., *, parent: str | None = None, kind: Kind = Kind.INTERNAL) -> AbstractContextManager[Span]:
+        """Tell of the block, under a name of which there are few.
+
+        Args:
+            parent: A traceparent that was checked; None is the span around the block, and without one nothing is told; `BEGIN` begins a trace.
+        """
+        ...
+
+
+class Nothing:
+    """The span of what is not told."""
+
+    header = ""
+
+    def rename(self, name: str) -> None:
+        """See `Span`."""
+
+    def note(self, facts: Facts) -> None:
+        """See `Span`."""
+
+    def fail(self, code: str) -> None:
+        """See `Span`."""
+
+
+NOTHING = Nothing()
+CURRENT: ContextVar[Span] = ContextVar("span", default=NOTHING)
+_NOWHERE: AbstractContextManager[Span] = nullcontext(NOTHING)
+
+
+class Off:
+    """Tells nobody."""
+
+    def span(self, name: str, facts: Facts = {}, *, parent: str | None = None, kind: Kind = Kind.INTERNAL) -> AbstractContextManager[Span]:  # noqa: B006
+        """See `Traces`."""
+        return _NOWHERE
+
+
+OFF = Off()
+
+
+def current() -> Span:
+    """Return the span around."""
+    return CURRENT.get()
+
+
+def wanted(reader: Reader, program: str) -> bool:
+    """Read whether there is a collector to tell, from the variables that OpenTelemetry names; the SDK reads the others itself."""
+    endpoint = reader.text("OTEL_EXPORTER_OTLP_ENDPOINT", 500, "", HOST_PORT_URL, "an http(s) URL", secret=True)
+    own = reader.text("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", 500, "", HOST_PORT_URL, "an http(s) URL", secret=True)
+    reader.text("OTEL_EXPORTER_OTLP_PROTOCOL", 50, PROTOCOL, PROTOCOL, f"{PROTOCOL}, the only one there is here")
+    reader.text("OTEL_EXPORTER_OTLP_HEADERS", 4000, "", secret=True)
+    reader.text("OTEL_TRACES_SAMPLER", 50, "parentbased_always_on", SAMPLERS, f"one of {SAMPLERS.replace('|', ' ')}")
+    reader.number("OTEL_TRACES_SAMPLER_ARG", 0.0, 1.0, 1.0)
+    if reader.boolean("OTEL_SDK_DISABLED") or not (endpoint or own):
+        return False
+    if find_spec("opentelemetry") is None:
+        reader.fault("OTEL_EXPORTER_OTLP_ENDPOINT", f"needs OpenTelemetry, which comes with imagejobs-{program}[otel]")
+    return True
+
+
+@contextmanager
+def opened(program: str, on: bool, count: Count, *, per_second: float | None = None) -> Iterator[Traces]:
+    """Listen for the length of the block; what is still to be sent after it has two seconds.
+
+    Args:
+        on: Else nobody listens.
+        per_second: How many traces may begin; None bounds those only that others begin.
+    """
+    if not on:
+        yield OFF
+        return
+    from imagejobs_contract.runtime.otel import connected  # takes 0.3 s
+
+    traces, close = connected(program, count, per_second)
+    try:
+        yield traces
+    finally:
+        close()

@@ -1,0 +1,115 @@
+"""The secrets that callbacks are signed with (Standard Webhooks, "Signature scheme"): each caller's own, else those of all.
+
+A caller's own stand in a file of its name, in a folder: a Secret of Kubernetes that is mounted. It is read for each callback, so that changing one
+needs no restart. The operator signs; the API only asks whether there are any, and takes no callbacks without.
+"""
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagejobs_contract.errors import Fault, Invalid
+from imagejobs_contract.model.spec_json import DNS_LABEL
+from imagejobs_contract.reader import Reader
+
+VARIABLE = "WEBHOOK_SECRETS"
+FOLDER_VARIABLE = "WEBHOOK_SECRETS_DIR"
+PREFIX = "whsec_"
+MIN_BYTES, MAX_BYTES = 24, 64
+"""What the specification asks of a secret."""
+MAX_SECRETS = 4
+"""The new one and the old one, and some more: each adds 48 bytes to the header of every callback."""
+MAX_TEXT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What callbacks are signed with.
+
+    Attributes:
+        everybody: Of jobs whose caller has none of its own; () sends none of them.
+        folder: Where callers' own are, in files of their names; None if there is no such folder.
+    """
+
+    everybody: tuple[str, ...] = ()
+    folder: Path | None = None
+
+    @classmethod
+    def read(cls, reader: Reader) -> "Secrets":
+        """Read both variables."""
+        return cls(read_secrets(reader), read_folder(reader))
+
+    def __bool__(self) -> bool:
+        return bool(self.everybody or self.folder)
+
+    def of(self, caller: str) -> tuple[str, ...]:
+        """Return what signs a caller's callbacks; () if there is nothing.
+
+        Args:
+            caller: As a job's label has it; "" for nobody's.
+
+        Raises:
+            Invalid: The caller's file cannot be read or is broken: signed with another secret, nobody would believe the callback. It is not repeated.
+        """
+        if (file := file_of(self.folder, caller)) is None:
+            return self.everybody
+        try:
+            with file.open("rb") as opened:
+                text = opened.read(MAX_TEXT + 1).decode("ascii")
+        except (OSError, UnicodeDecodeError) as ex:
+            raise Invalid([Fault(caller, "cannot be read")]) from ex
+        secrets, faults = _parsed(text)
+        if len(text) > MAX_TEXT:
+            faults.append(f"is longer than {MAX_TEXT} characters")
+        if faults or not secrets:
+            raise Invalid([Fault(caller, fault) for fault in faults or ("holds no secret",)])
+        return secrets
+
+
+def file_of(folder: Path | None, caller: str) -> Path | None:
+    """Return the file of a caller that has secrets of its own. Labels are anybody's to write: only a caller's name leads anywhere."""
+    file = folder / caller if folder and re.fullmatch(DNS_LABEL, caller, re.ASCII) else None
+    return file if file and file.is_file() else None
+
+
+def read_folder(reader: Reader) -> Path | None:
+    """Read WEBHOOK_SECRETS_DIR; None if there is none."""
+    text = reader.text(FOLDER_VARIABLE, MAX_TEXT, "") or ""
+    return Path(text) if text else None
+
+
+def check_folder(folder: Path | None) -> None:
+    """Look whether the folder is there, if one is named.
+
+    Raises:
+        Invalid: It is not: callers' own secrets would be passed over.
+    """
+    if folder is not None and not folder.is_dir():
+        raise Invalid([Fault(FOLDER_VARIABLE, "is no folder")])
+
+
+def read_secrets(reader: Reader) -> tuple[str, ...]:
+    """Read WEBHOOK_SECRETS; () if there is none. A fault never repeats a secret."""
+    secrets, faults = _parsed(reader.text(VARIABLE, MAX_TEXT, "", secret=True) or "")
+    for fault in faults:
+        reader.fault(VARIABLE, fault)
+    return secrets
+
+
+def _parsed(text: str) -> tuple[tuple[str, ...], list[str]]:
+    secrets = tuple(filter(None, re.split(r"[,\s]+", text)))
+    shape = f"{PREFIX} and {MIN_BYTES} to {MAX_BYTES} bytes in base64"
+    faults = [f"secret {n} is not {shape}" for n, secret in enumerate(secrets, 1) if not _is_secret(secret)]
+    if len(secrets) > MAX_SECRETS:
+        faults.insert(0, f"holds {len(secrets)} secrets; {MAX_SECRETS} are allowed")
+    return secrets, faults
+
+
+def _is_secret(text: str) -> bool:
+    try:
+        key = base64.b64decode(text.removeprefix(PREFIX), validate=True)
+    except binascii.Error:
+        return False
+    return text.startswith(PREFIX) and MIN_BYTES <= len(key) <= MAX_BYTES

@@ -1,0 +1,1 @@
+"""S3 adapters. The only place that speaks to S3."""

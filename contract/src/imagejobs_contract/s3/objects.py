@@ -1,0 +1,160 @@
+"""The object store on S3, over the endpoint for I/O; links for clients are made elsewhere (`links.py`).
+
+Keys with empty, `.` or `..` parts cannot be addressed: nothing is found there.
+"""
+
+import asyncio
+import itertools
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from typing import Any
+
+import obstore
+from obstore.store import S3Store
+
+from imagejobs_contract.errors import Conflict, Misconfigured, NotFound, TooLarge, Unavailable
+from imagejobs_contract.runtime.settings import S3Settings
+from imagejobs_contract.s3.client import open_store, translated
+from imagejobs_contract.s3.streaming_put import put_parts
+from imagejobs_contract.storage import Listed, ObjectFacts
+
+CHECK_SECONDS = 5.0
+PAGE = 1000
+"""Keys per listing and per deletion, S3's largest."""
+_HEADERS = frozenset({"Content-Type", "Content-Disposition", "Content-Encoding", "Content-Language", "Cache-Control"})
+"""Attributes that are not a user's metadata."""
+
+
+class S3Objects:
+    """Implements `storage.ObjectStore`."""
+
+    def __init__(self, settings: S3Settings, store: S3Store | None = None) -> None:
+        """Nothing is sent before the first call.
+
+        Args:
+            settings: Of the bucket.
+            store: One that was opened with them before.
+        """
+        self._store = store or open_store(settings)
+
+    @classmethod
+    def from_settings(cls, settings: S3Settings) -> "S3Objects":
+        """Return the store of a bucket."""
+        return cls(settings)
+
+    async def put(
+        self, key: str, data: bytes, *, content_type: str, cache_control: str | None = None,
+        metadata: Mapping[str, str] | None = None, only_if: str | None = None,
+    ) -> str:  # fmt: skip
+        """Store an object in one request and return its ETag; metadata is ASCII.
+
+        Raises:
+            Conflict: `only_if` did not hold. If an answer was lost on the way, it may be this very call that stored what is there.
+        """
+        attributes: dict[str, str] = {"Content-Type": content_type, **(metadata or {})}
+        if cache_control:
+            attributes["Cache-Control"] = cache_control
+        mode: Any = {None: "overwrite", "": "create"}.get(only_if, {"e_tag": only_if})
+        try:
+            with translated(key):
+                result = await obstore.put_async(self._store, key, data, attributes=attributes, mode=mode, use_multipart=False)
+        except NotFound as ex:
+            # So AWS says of an If-Match when the object was deleted.
+            if only_if:
+                raise Conflict(f"{key} is gone") from ex
+            raise
+        return result["e_tag"] or ""
+
+    async def put_stream(self, key: str, chunks: AsyncIterator[bytes]) -> int:
+        """Store what the iterator yields, never held whole; return the size. If it raises, or this is cancelled, nothing is stored."""
+        with translated(key):
+            return await put_parts(self._store, key, chunks)
+
+    async def get(self, key: str, max_bytes: int) -> tuple[bytes, str]:
+        """Return an object and its ETag.
+
+        Raises:
+            NotFound: There is none.
+            TooLarge: It has more bytes; none were read.
+        """
+        with translated(key):
+            result = await obstore.get_async(self._store, key)
+            if result.meta["size"] > max_bytes:
+                raise TooLarge(f"{key} has {result.meta['size']} bytes, more than {max_bytes}")
+            return bytes(await result.bytes_async()), result.meta["e_tag"] or ""
+
+    async def get_range(self, key: str, start: int, end: int, *, only_if: str | None = None) -> bytes:
+        """Return bytes start to end, the end excluded; fewer if the object ends before.
+
+        Raises:
+            NotFound: There is no object, or it ends before the start.
+            Conflict: `only_if` did not hold.
+        """
+        if start >= end:
+            return b""
+        with translated(key):
+            if only_if is None:
+                return bytes(await obstore.get_range_async(self._store, key, start=start, end=end))
+            result = await obstore.get_async(self._store, key, options={"range": (start, end), "if_match": only_if})
+            if result.meta["e_tag"] != only_if:  # a server that does not know If-Match
+                raise Conflict(f"{key} changed in S3")
+            return bytes(await result.bytes_async())
+
+    async def head(self, key: str) -> ObjectFacts | None:
+        """Return facts of an object, or None."""
+        try:
+            with translated(key):
+                result = await obstore.get_async(self._store, key, options={"head": True})
+        except NotFound:
+            return None
+        metadata = {name: value for name, value in result.attributes.items() if name not in _HEADERS}
+        return ObjectFacts(result.meta["size"], result.meta["e_tag"] or "", metadata)
+
+    async def copy(self, source: str, target: str) -> None:
+        """Copy an object inside the bucket, its type and metadata with it.
+
+        Raises:
+            NotFound: There is no source.
+        """
+        with translated(source):
+            await obstore.copy_async(self._store, source, target)
+
+    async def delete(self, keys: Iterable[str]) -> None:
+        """Delete objects; those that are gone count as deleted."""
+        rest = iter(keys)
+        while page := list(itertools.islice(rest, PAGE)):
+            with translated(page[0]):
+                await obstore.delete_async(self._store, page)
+
+    async def delete_prefix(self, prefix: str) -> None:
+        """Delete everything under a prefix that ends with a slash.
+
+        Raises:
+            ValueError: The prefix has no slash at its end, or is nothing else: half a name would match others' objects.
+        """
+        async for page in self.list(prefix):
+            with translated(prefix.rstrip("/")):
+                await obstore.delete_async(self._store, [each.key for each in page])
+
+    async def list(self, prefix: str) -> AsyncGenerator[Sequence[Listed], None]:
+        """Yield what lies under a prefix, in S3's order, a page at a time.
+
+        Raises:
+            ValueError: The prefix has no slash at its end, or is nothing else: half a name would match others' objects.
+        """
+        if not prefix.strip("/") or not prefix.endswith("/"):
+            raise ValueError(f"{prefix!r} is not a prefix that ends with a slash")
+        with translated(prefix.rstrip("/")):
+            async for page in obstore.list(self._store, prefix, chunk_size=PAGE):
+                yield [Listed(each["path"], each["size"], each["e_tag"] or "") for each in page]
+
+    async def check(self) -> None:
+        """Raise `Unavailable` or `Misconfigured` unless the bucket can be read, within `CHECK_SECONDS`."""
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                with translated("the bucket"):
+                    async for _ in obstore.list(self._store, chunk_size=1):
+                        return
+        except NotFound as ex:
+            raise Misconfigured(ex.message) from ex
+        except TimeoutError as ex:
+            raise Unavailable("S3 does not answer") from ex

@@ -1,0 +1,136 @@
+"""Presigned links for clients: signed by arithmetic for the endpoint as clients reach it; S3 is not spoken to.
+
+boto3 takes 0.3 s and 30 MB to import, and 0.7 ms for a link. It is needed to find credentials, AWS's own endpoints, and host names of buckets;
+where all is told and the bucket stands in the path, links are signed here.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import lru_cache
+from urllib.parse import quote, urlsplit
+
+from imagejobs_contract.model.times import utc_now
+from imagejobs_contract.runtime.settings import S3Settings
+from imagejobs_contract.s3 import boto
+from imagejobs_contract.storage import LinkSigner
+
+MAX_SECONDS = 7 * 86_400
+"""Signature version 4 allows no more."""
+
+
+def signer(settings: S3Settings) -> LinkSigner:
+    """Return the signer of a bucket's links."""
+    told = settings.access_key_id and settings.public_endpoint and settings.path_style
+    return KeySigner(settings) if told else BotoSigner(settings)
+
+
+class KeySigner:
+    """Implements `storage.LinkSigner` for a key and an endpoint that are told, with the bucket in the path.
+
+    The signature is version 4 in the query (docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html).
+    """
+
+    def __init__(self, settings: S3Settings, clock: Callable[[], datetime] = utc_now) -> None:
+        parts = urlsplit(settings.public_endpoint)
+        self._scheme = parts.scheme
+        self._host = parts.netloc.removesuffix({"http": ":80", "https": ":443"}.get(parts.scheme, ""))
+        self._settings = settings
+        self._clock = clock
+
+    def get_link(self, key: str, *, seconds: int, content_type: str, file_name: str) -> str:
+        """Return a link; see `storage.LinkSigner`."""
+        query = {"response-content-disposition": content_disposition(file_name), "response-content-type": content_type}
+        return self._link("GET", key, seconds, query, {})
+
+    def put_link(self, key: str, *, seconds: int, size: int, content_type: str) -> str:
+        """Return a link; see `storage.LinkSigner`. Size and type are signed headers."""
+        return self._link("PUT", key, seconds, {}, {"content-length": str(size), "content-type": content_type})
+
+    def part_link(self, key: str, upload: str, number: int, *, seconds: int, size: int) -> str:
+        """Return a link; see `storage.LinkSigner`."""
+        return self._link("PUT", key, seconds, {"partNumber": str(number), "uploadId": upload}, {"content-length": str(size)})
+
+    def _link(self, method: str, key: str, seconds: int, query: Mapping[str, str], headers: Mapping[str, str]) -> str:
+        time = self._clock().strftime("%Y%m%dT%H%M%SZ")
+        scope = f"{time[:8]}/{self._settings.region}/s3/aws4_request"
+        path = quote(f"/{self._settings.bucket}/{key}", safe="/~")
+        signed = {**headers, "host": self._host}
+        names = ";".join(sorted(signed))
+        told = {
+            "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+            "X-Amz-Credential": f"{self._settings.access_key_id}/{scope}",
+            "X-Amz-Date": time,
+            "X-Amz-Expires": str(_within(seconds)),
+            "X-Amz-SignedHeaders": names,
+            **query,
+        }
+        text_query = "&".join(f"{name}={quote(value, safe='~')}" for name, value in sorted(told.items()))
+        header_lines = "".join(f"{name}:{signed[name]}\n" for name in sorted(signed))
+        request = f"{method}\n{path}\n{text_query}\n{header_lines}\n{names}\nUNSIGNED-PAYLOAD"
+        text = f"AWS4-HMAC-SHA256\n{time}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
+        signature = _hmac(_day_key(self._settings.secret_access_key, *scope.split("/")), text).hex()
+        return f"{self._scheme}://{self._host}{path}?{text_query}&X-Amz-Signature={signature}"
+
+
+class BotoSigner:
+    """Implements `storage.LinkSigner` with boto3."""
+
+    def __init__(self, settings: S3Settings) -> None:
+        self._bucket = settings.bucket
+        self._client = boto.client(settings, settings.public_endpoint, signature_version="s3v4")
+
+    def get_link(self, key: str, *, seconds: int, content_type: str, file_name: str) -> str:
+        """Return a link that anybody can GET for a time, with that type and file name.
+
+        Args:
+            key: The object's.
+            seconds: Brought into 1 to `MAX_SECONDS`; credentials that end earlier end the link, too.
+            content_type: Answered as Content-Type.
+            file_name: Under which browsers save it; any characters.
+        """
+        parameters: dict[str, object] = {
+            "Bucket": self._bucket,
+            "Key": key,
+            "ResponseContentType": content_type,
+            "ResponseContentDisposition": content_disposition(file_name),
+        }
+        return self._link("get_object", parameters, seconds)
+
+    def put_link(self, key: str, *, seconds: int, size: int, content_type: str) -> str:
+        """Return a link by which anybody can PUT an object for a time, of that size in bytes and that type only: both are signed headers."""
+        return self._link("put_object", {"Bucket": self._bucket, "Key": key, "ContentLength": size, "ContentType": content_type}, seconds)
+
+    def part_link(self, key: str, upload: str, number: int, *, seconds: int, size: int) -> str:
+        """Return a link by which anybody can PUT a part of an upload for a time, of that size in bytes only."""
+        parameters = {"Bucket": self._bucket, "Key": key, "UploadId": upload, "PartNumber": number, "ContentLength": size}
+        return self._link("upload_part", parameters, seconds)
+
+    def _link(self, operation: str, parameters: dict[str, object], seconds: int) -> str:
+        link: str = self._client.generate_presigned_url(operation, Params=parameters, ExpiresIn=_within(seconds))
+        return link
+
+
+def content_disposition(file_name: str) -> str:
+    """Return the header that shows a file in place and names it for saving (RFC 6266): plain ASCII first, then the true name (RFC 8187)."""
+    plain = "".join(letter if " " <= letter <= "~" and letter not in '"\\%/' else "_" for letter in file_name)
+    header = f'inline; filename="{plain}"'
+    return header if plain == file_name else f"{header}; filename*=UTF-8''{quote(file_name.encode('utf-8', 'replace'), safe='')}"
+
+
+def _within(seconds: int) -> int:
+    return min(max(seconds, 1), MAX_SECONDS)
+
+
+@lru_cache(maxsize=4)
+def _day_key(secret: str, *scope: str) -> bytes:
+    """Return the key that signs for a day, a region and a service."""
+    key = f"AWS4{secret}".encode()
+    for part in scope:
+        key = _hmac(key, part)
+    return key
+
+
+def _hmac(key: bytes, text: str) -> bytes:
+    return hmac.digest(key, text.encode(), "sha256")

@@ -1,0 +1,135 @@
+"""What the operator leaves in S3 for the pods of a Job, and how their exit codes read.
+
+`jobs/<uid>/manifest.jsonl` holds the items, one line each; `offsets` says which bytes of it are whose; `spec.json` says what to do.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from imagejobs_contract.model.options import DEFAULT_VARIANT, Variant, read_variant, variant_body
+from imagejobs_contract.reader import Reader
+
+MAX_SPEC_BYTES = 2**20
+"""Spec and offsets hold a few hundred bytes to a few kilobytes."""
+MAX_RESULTS_BYTES = 64 * 2**20
+"""5,000 images of 16 variants at 300 bytes each are 24 MB."""
+ENV_NAME = "IMAGEJOB_NAME"
+ENV_NAMESPACE = "IMAGEJOB_NAMESPACE"
+ENV_UID = "IMAGEJOB_UID"
+ENV_ATTEMPT = "IMAGEJOB_ATTEMPT"
+ENV_INDEX = "JOB_COMPLETION_INDEX"
+"""Set by Kubernetes in the pods of an Indexed Job."""
+
+
+class Exit(IntEnum):
+    """Exit codes of a shard; the Job's podFailurePolicy is written against them (sysexits.h)."""
+
+    DONE = 0
+    POISON = 65
+    """The shard's own input cannot be read: its index fails, the others go on."""
+    MISCONFIGURED = 78
+    """Credentials or settings are wrong: the Job fails at once, no attempt is burnt."""
+    LOST = 75
+    """Another pod works on this shard, or something may pass: counts as a try."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A shard's part of the manifest.
+
+    Attributes:
+        start: First byte.
+        end: One after the last byte.
+        first: Index of the first image.
+        count: How many images.
+    """
+
+    start: int
+    end: int
+    first: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a shard does with each image of its slice (`spec.json`).
+
+    Attributes:
+        sources: Prefixes that the keys of images must lie under; None allows every key.
+    """
+
+    variants: tuple[Variant, ...]
+    prefix: str
+    attempts: int
+    total: int
+    cache_control: str | None = None
+    sources: tuple[str, ...] | None = None
+
+    def to_json(self) -> str:
+        """Return the work as one JSON object."""
+        body = {
+            "variants": [variant_body(each) for each in self.variants],
+            "prefix": self.prefix,
+            "attempts": self.attempts,
+            "total": self.total,
+            "cacheControl": self.cache_control,
+            "sources": self.sources,
+        }
+        return json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Work":
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: The text is not that.
+        """
+        try:
+            body: Mapping[str, Any] = json.loads(text)
+            reader = Reader(body)
+            readers = reader.children("variants", 16)
+            variants = tuple(read_variant(each, camel=True, name=each.text("name", 32) or DEFAULT_VARIANT) for each in readers)
+            if reader.faults:
+                raise ValueError("; ".join(map(str, reader.faults)))
+            sources = body.get("sources")  # an operator of an older release does not write it
+            return cls(
+                variants, body["prefix"], int(body["attempts"]), int(body["total"]), body["cacheControl"], None if sources is None else tuple(sources)
+            )
+        except (KeyError, TypeError, AttributeError) as ex:
+            raise ValueError(f"not a shard's work: {ex!r}") from ex
+
+
+def cut(lengths: Sequence[int], shards: int) -> list[Slice]:
+    """Cut a manifest whose items take these lengths (bytes, line feed included) into slices of nearly equal count.
+
+    Args:
+        shards: 1 to the number of items.
+    """
+    count = len(lengths)
+    slices, start, first = [], 0, 0
+    for shard in range(shards):
+        last = count * (shard + 1) // shards
+        end = start + sum(lengths[first:last])
+        slices.append(Slice(start, end, first, last - first))
+        start, first = end, last
+    return slices
+
+
+def offsets_json(slices: Sequence[Slice]) -> str:
+    """Return the slices as the JSON of `offsets`."""
+    return json.dumps([[each.start, each.end, each.first, each.count] for each in slices], separators=(",", ":"))
+
+
+def read_offsets(text: str | bytes) -> list[Slice]:
+    """Read what `offsets_json` wrote.
+
+    Raises:
+        ValueError: The text is not that.
+    """
+    try:
+        return [Slice(*map(int, each)) for each in json.loads(text)]
+    except TypeError as ex:
+        raise ValueError(f"not offsets: {ex!r}") from ex

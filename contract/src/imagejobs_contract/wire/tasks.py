@@ -1,0 +1,101 @@
+"""One image's work as it travels to a pool worker: a value, and its JSON."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from imagejobs_contract.model.items import Item, item_body, read_item
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.options import DEFAULT_VARIANT, Variant, read_variant, variant_body
+from imagejobs_contract.reader import Reader
+from imagejobs_contract.wire.origin import Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Everything a worker needs for one image.
+
+    Attributes:
+        index: The image's place in the job.
+        attempt: The job's attempt, from 1.
+        attempts: How often an error that can pass is tried, and how often the task may be taken.
+        prefix: S3 prefix of the outputs.
+        expires: Seconds since the epoch after which the work is no longer wanted (the job's deadline).
+        caller: Whose job it is (`imagejobs.dev/caller`), "" for nobody's.
+        origin: For logs and spans.
+    """
+
+    key: JobKey
+    uid: str
+    index: int
+    item: Item
+    variants: tuple[Variant, ...]
+    prefix: str
+    attempt: int = 1
+    attempts: int = 3
+    cache_control: str | None = None
+    expires: float = 0.0
+    caller: str = ""
+    origin: Origin = field(default_factory=Origin)
+
+    @property
+    def owner(self) -> str:
+        """Return whose images these are: no process that decodes one of them has seen another owner's."""
+        return f"{self.key.namespace}/{self.caller}"
+
+    def about(self) -> dict[str, object]:
+        """Return what every log line about the image names."""
+        known = {"job_id": self.key.name, "image": self.index, "caller": self.caller, "request_id": self.origin.request_id}
+        return {name: value for name, value in known.items() if value != ""}
+
+    def to_json(self) -> str:
+        """Return the task as one JSON object."""
+        body: dict[str, Any] = {
+            "namespace": self.key.namespace,
+            "name": self.key.name,
+            "uid": self.uid,
+            "index": self.index,
+            "item": item_body(self.item),
+            "variants": [variant_body(each) for each in self.variants],
+            "prefix": self.prefix,
+            "attempt": self.attempt,
+            "attempts": self.attempts,
+            "cacheControl": self.cache_control,
+            "expires": self.expires,
+            "caller": self.caller,
+        }
+        return json.dumps(body | self.origin.to_body(), separators=(",", ":"), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Task":
+        """Read what `to_json` wrote.
+
+        Raises:
+            ValueError: The text is not a task (`Invalid` is none: the operator wrote it).
+        """
+        try:
+            body: dict[str, Any] = json.loads(text)
+            reader = Reader(body)
+            variants = tuple(
+                read_variant(each, camel=True, name=each.text("name", 32) or DEFAULT_VARIANT) for each in reader.children("variants", 16)
+            )
+            item = reader.child("item")
+            if item is None or reader.faults:
+                raise ValueError(f"not a task: {'; '.join(map(str, reader.faults)) or 'no item'}")
+            return cls(
+                key=JobKey(body["namespace"], body["name"]),
+                uid=body["uid"],
+                index=int(body["index"]),
+                item=read_item(item),
+                variants=variants,
+                prefix=body["prefix"],
+                attempt=int(body["attempt"]),
+                attempts=int(body["attempts"]),
+                cache_control=body["cacheControl"],
+                expires=float(body["expires"]),
+                # An operator of an older release does not send it.
+                caller=str(body.get("caller", "")),
+                origin=Origin.read(body),
+            )
+        except (KeyError, TypeError, AttributeError) as ex:
+            raise ValueError(f"not a task: {ex!r}") from ex
