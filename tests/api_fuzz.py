@@ -9,7 +9,7 @@ from pathlib import Path
 
 import localstack
 from image_site import image_site
-from imagejobs_api.callers import apikeys
+from imagejobs_api.callers import api_keys
 
 FUZZ = Path(__file__).with_name("fuzz")
 
@@ -17,9 +17,9 @@ FUZZ = Path(__file__).with_name("fuzz")
 @contextmanager
 def target(folder: Path) -> Iterator[dict[str, str]]:
     """Run a whole stack with a caller, and a site of images that its workers may fetch; yield the environment that `fuzz` needs."""
-    key = apikeys.new_key()
+    key = api_keys.new_key()
     callers = folder / "callers.yaml"
-    callers.write_text(f"callers: [{{name: fuzz, keys: [{{sha256: {apikeys.digest(key)}}}]}}]\n")
+    callers.write_text(f"callers: [{{name: fuzz, keys: [{{sha256: {api_keys.digest(key)}}}]}}]\n")
     with image_site() as site:
         site.bodies |= {"/photo.jpg": localstack.photo(64, 48), "/notes.txt": b"no image"}
         environ = {

@@ -6,8 +6,8 @@ from unittest.mock import Mock
 
 from falcon.inspect import inspect_routes
 
+from imagejobs_api.admission.authentication import is_public
 from imagejobs_api.app import create_app
-from imagejobs_api.callers.gate import is_public
 from imagejobs_api.settings import Settings
 from imagejobs_contract.reader import Reader
 

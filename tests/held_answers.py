@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import jsonschema_rs
 
-from imagejobs_api import browsers
+from imagejobs_api.http import browser_security
 from imagejobs_api.openapi.document import document
 from imagejobs_api.settings import Settings
 from imagejobs_contract.reader import Reader
@@ -29,7 +29,7 @@ def whole() -> dict[str, Any]:
 
 USUAL = {
     *("content-type", "content-length", "date", "connection", "transfer-encoding", "cache-control", "x-accel-buffering", "vary"),
-    *(name.lower() for name in browsers.HEADERS),
+    *(name.lower() for name in browser_security.HEADERS),
 }
 """Headers that the document tells of once and for all, or that are the matter of HTTP itself and of proxies."""
 

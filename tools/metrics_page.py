@@ -6,7 +6,7 @@ from pathlib import Path
 
 from prometheus_client.metrics import MetricWrapperBase
 
-from imagejobs_api.telemetry.metrics import Metrics as ApiMetrics
+from imagejobs_api.ops.metrics import Metrics as ApiMetrics
 from imagejobs_operator.metrics import Metrics as OperatorMetrics
 from imagejobs_worker.metrics import Metrics as WorkerMetrics
 

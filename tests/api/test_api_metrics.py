@@ -9,8 +9,8 @@ from prometheus_client import generate_latest
 from api_process import Api, eventually
 from api_routes import routes
 from forms import JPEG
-from imagejobs_api.telemetry.measured import measured
-from imagejobs_api.telemetry.metrics import Metrics
+from imagejobs_api.ops.instrument import measured
+from imagejobs_api.ops.metrics import Metrics
 from imagejobs_contract.errors import NotFound, Unavailable
 from servers import free_ports
 

@@ -136,9 +136,9 @@ def test_an_output_that_was_deleted_before_is_left_out_and_told(service, jobs, s
 
 
 async def _contents(service, job, monkeypatch):
-    from imagejobs_api.archiving import contents
-    from imagejobs_api.live import LiveBoard
-    from imagejobs_api.outcomes import Outcomes
+    from imagejobs_api.archive import contents
+    from imagejobs_api.view.live_board import LiveBoard
+    from imagejobs_api.view.outcomes import Outcomes
     from imagejobs_contract.redis.board import RedisBoard
     from imagejobs_contract.s3.objects import S3Objects
 

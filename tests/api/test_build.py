@@ -2,9 +2,9 @@
 
 import pytest
 
-from imagejobs_api.build import build_job
-from imagejobs_api.callbacks import Callbacks
-from imagejobs_api.forms import Received, Source, batch_form, resize_form
+from imagejobs_api.submit.build import build_job
+from imagejobs_api.submit.callback_url import Callbacks
+from imagejobs_api.submit.forms import Received, Source, batch_form, resize_form
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.names import JobKey

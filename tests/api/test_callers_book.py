@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from imagejobs_api.callers import apikeys, book
+from imagejobs_api.callers import api_keys, keyring
 from imagejobs_api.callers.__main__ import main
 from imagejobs_contract.errors import Invalid
 
 FIELDS = ("x", "requests_per_minute", "bytes_in_flight")
-KEY, OTHER = apikeys.new_key(), apikeys.new_key()
+KEY, OTHER = api_keys.new_key(), api_keys.new_key()
 
 
 def text(*callers) -> str:
@@ -17,37 +17,37 @@ def text(*callers) -> str:
 
 
 def shop(**more) -> dict:
-    return {"name": "shop", "keys": [{"sha256": apikeys.digest(KEY)}]} | more
+    return {"name": "shop", "keys": [{"sha256": api_keys.digest(KEY)}]} | more
 
 
 def faults(written: str) -> list[str]:
     with pytest.raises(Invalid) as caught:
-        book.read(written, "jobs")
+        keyring.read(written, "jobs")
     return [fault.where for fault in caught.value.faults]
 
 
 def test_a_key_leads_to_its_caller_and_no_other_key_does():
-    read = book.read(text(shop(), {"name": "blog", "namespace": "blogs", "keys": [{"sha256": apikeys.digest(OTHER), "read_only": True}]}), "jobs")
+    read = keyring.read(text(shop(), {"name": "blog", "namespace": "blogs", "keys": [{"sha256": api_keys.digest(OTHER), "read_only": True}]}), "jobs")
     shopkeeper, blogger = read.find(KEY), read.find(OTHER)
     assert (shopkeeper.name, shopkeeper.namespace, shopkeeper.may_write) == ("shop", "jobs", True)
     assert (blogger.name, blogger.namespace, blogger.may_write) == ("blog", "blogs", False)
-    for wrong in ("", KEY[:-1], KEY + "x", apikeys.digest(KEY), apikeys.new_key()):
+    for wrong in ("", KEY[:-1], KEY + "x", api_keys.digest(KEY), api_keys.new_key()):
         assert read.find(wrong) is None
 
 
 def test_a_caller_may_have_several_keys_with_names():
-    read = book.read(text(shop(keys=[{"sha256": apikeys.digest(each), "name": name} for each, name in ((KEY, "old"), (OTHER, "new"))])), "jobs")
+    read = keyring.read(text(shop(keys=[{"sha256": api_keys.digest(each), "name": name} for each, name in ((KEY, "old"), (OTHER, "new"))])), "jobs")
     assert [(read.find(each).name, read.find(each).key_name) for each in (KEY, OTHER)] == [("shop", "old"), ("shop", "new")]
 
 
 def test_a_caller_may_have_limits_of_its_own():
-    read = book.read(text(shop(limits={"requests_per_minute": 60, "bytes_in_flight": "64MiB", "queued_images": 5})), "jobs")
+    read = keyring.read(text(shop(limits={"requests_per_minute": 60, "bytes_in_flight": "64MiB", "queued_images": 5})), "jobs")
     limits = read.find(KEY).limits
     assert (limits.requests_per_minute, limits.bytes_in_flight, limits.queued_images) == (60, 64 * 2**20, 5)
 
 
 def test_yaml_says_the_same_as_json():
-    read = book.read(f"callers:\n  - name: shop\n    keys:\n      - sha256: {apikeys.digest(KEY)}\n        read_only: yes\n", "jobs")
+    read = keyring.read(f"callers:\n  - name: shop\n    keys:\n      - sha256: {api_keys.digest(KEY)}\n        read_only: yes\n", "jobs")
     assert (read.find(KEY).name, read.find(KEY).may_write) == ("shop", False)
 
 
@@ -80,7 +80,7 @@ def test_all_faults_are_told_at_once(written, where):
 
 def test_a_key_that_stands_where_its_hash_belongs_is_not_repeated():
     with pytest.raises(Invalid) as caught:
-        book.read(text(shop(keys=[{"sha256": KEY}])), "jobs")
+        keyring.read(text(shop(keys=[{"sha256": KEY}])), "jobs")
     assert KEY not in str(caught.value)
 
 
@@ -97,7 +97,7 @@ def test_new_makes_a_key_and_the_entry_that_lets_it_in(capsys, tmp_path):
     file = tmp_path / "callers.yaml"
     file.write_text("callers:\n" + printed[printed.index("- name") :])
     assert main(["check", str(file)]) == 0
-    caller = book.read(file.read_text(), "jobs").find(key)
+    caller = keyring.read(file.read_text(), "jobs").find(key)
     assert (caller.name, caller.may_write) == ("shop", False)
 
 

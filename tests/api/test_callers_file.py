@@ -7,15 +7,15 @@ import httpx2
 import pytest
 
 from api_process import Api, eventually
-from imagejobs_api.callers import apikeys
-from imagejobs_api.callers.callersfile import CallersFile
+from imagejobs_api.callers import api_keys
+from imagejobs_api.callers.callers_file import CallersFile
 from imagejobs_contract.errors import Invalid
 
-KEY, OTHER = apikeys.new_key(), apikeys.new_key()
+KEY, OTHER = api_keys.new_key(), api_keys.new_key()
 
 
 def names(*keys: str) -> str:
-    return json.dumps({"callers": [{"name": "shop", "keys": [{"sha256": apikeys.digest(key)} for key in keys]}]})
+    return json.dumps({"callers": [{"name": "shop", "keys": [{"sha256": api_keys.digest(key)} for key in keys]}]})
 
 
 @pytest.fixture

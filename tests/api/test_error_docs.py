@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from imagejobs_api.errors import Problem, as_problem, problem_body
+from imagejobs_api.http.errors import Problem, as_problem, problem_body
 from imagejobs_contract.codes import MEANINGS, Code
 from imagejobs_contract.errors import Fault, ImageFailed, Invalid, Misconfigured, Unavailable
 

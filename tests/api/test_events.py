@@ -11,10 +11,10 @@ import redis
 import servers
 from api_process import Api, environ, eventually
 from forms import JPEG
-from imagejobs_api import eventtext
-from imagejobs_api.callers import apikeys
-from imagejobs_api.events import Teller
-from imagejobs_api.feeds import Feed
+from imagejobs_api.callers import api_keys
+from imagejobs_api.progress import sse
+from imagejobs_api.progress.events import Teller
+from imagejobs_api.progress.watchers import Feed
 from imagejobs_contract.model.names import JobKey
 from stand_in import BROKEN, StandIn
 
@@ -188,8 +188,8 @@ def test_streams_over_the_limit_are_refused_and_closed_ones_do_not_count(service
 
 
 def test_one_callers_streams_do_not_take_those_of_others(service, tmp_path):
-    shop, blog = apikeys.new_key(), apikeys.new_key()
-    callers = [{"name": name, "keys": [{"sha256": apikeys.digest(key)}]} for name, key in (("shop", shop), ("blog", blog))]
+    shop, blog = api_keys.new_key(), api_keys.new_key()
+    callers = [{"name": name, "keys": [{"sha256": api_keys.digest(key)}]} for name, key in (("shop", shop), ("blog", blog))]
     (tmp_path / "callers.json").write_text(json.dumps({"callers": callers}))
     service.stand_in.paused.set()
     api = Api(service.environ | {"CALLERS_FILE": str(tmp_path / "callers.json"), "MAX_CALLER_EVENT_STREAMS": "1"})
@@ -209,10 +209,10 @@ def test_one_callers_streams_do_not_take_those_of_others(service, tmp_path):
 
 def test_a_stream_without_news_says_every_fifteen_seconds_that_it_lives():
     feed, teller = Feed(JobKey("default", "j1")), Teller(None, None, 0.0)
-    assert [teller.piece(feed, now) for now in (0.0, 14.9, 15.0, 29.9, 30.0)] == [b"", b"", eventtext.HEARTBEAT, b"", eventtext.HEARTBEAT]
+    assert [teller.piece(feed, now) for now in (0.0, 14.9, 15.0, 29.9, 30.0)] == [b"", b"", sse.HEARTBEAT, b"", sse.HEARTBEAT]
     assert (teller.patience(31.0), teller.patience(50.0), teller.ended) == (14.0, 0.0, False)
-    assert eventtext.HEARTBEAT.startswith(b":")
-    assert eventtext.HEARTBEAT.endswith(b"\n\n")
+    assert sse.HEARTBEAT.startswith(b":")
+    assert sse.HEARTBEAT.endswith(b"\n\n")
 
 
 def test_a_server_that_stops_ends_its_streams_at_once(service):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from imagejobs_api.archiving.filing import PART_BYTES, Names
+from imagejobs_api.archive.member_names import PART_BYTES, Names
 
 
 def given(*names: str, variant: str = "default", extension: str = "jpg") -> list[str]:

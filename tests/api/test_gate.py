@@ -11,13 +11,13 @@ import forms
 from api_process import Api, eventually
 from api_routes import Route, routes
 from forms import JPEG
-from imagejobs_api.callers import apikeys
+from imagejobs_api.callers import api_keys
 from imagejobs_contract.model import names
 
 ROUTES = routes()
 GUARDED = [each for each in ROUTES if not each.is_public]
 READ, WRITE = ("GET", "HEAD"), ("POST", "PUT", "PATCH", "DELETE")
-SHOP, BLOG, READER = (apikeys.new_key() for _ in range(3))
+SHOP, BLOG, READER = (api_keys.new_key() for _ in range(3))
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +25,8 @@ def guarded(service, tmp_path_factory):
     """An API that knows three keys of two callers, on the service's parts."""
     file = tmp_path_factory.mktemp("callers") / "callers.json"
     callers = [
-        {"name": "shop", "keys": [{"sha256": apikeys.digest(SHOP), "name": "k1"}, {"sha256": apikeys.digest(READER), "read_only": True}]},
-        {"name": "blog", "keys": [{"sha256": apikeys.digest(BLOG)}]},
+        {"name": "shop", "keys": [{"sha256": api_keys.digest(SHOP), "name": "k1"}, {"sha256": api_keys.digest(READER), "read_only": True}]},
+        {"name": "blog", "keys": [{"sha256": api_keys.digest(BLOG)}]},
     ]
     file.write_text(json.dumps({"callers": callers}))
     api = Api(service.environ | {"CALLERS_FILE": str(file)})
@@ -52,7 +52,7 @@ def filled(route: Route, identifier: str) -> str:
 
 @pytest.mark.parametrize("route", GUARDED, ids=str)
 def test_every_route_needs_a_key(guarded, route):
-    for key in (None, apikeys.new_key(), "x", SHOP[:-1]):
+    for key in (None, api_keys.new_key(), "x", SHOP[:-1]):
         answer = ask(guarded, key, route.method, filled(route, "some"))
         assert answer.status_code == 401
         assert answer.headers["WWW-Authenticate"] == 'Bearer realm="imagejobs"' + (', error="invalid_token"' if key else "")
@@ -158,4 +158,4 @@ def test_the_log_names_caller_and_key_and_holds_no_key(guarded):
     told = str(guarded.lines)
     for key in (SHOP, BLOG, READER):
         assert key not in told
-        assert apikeys.digest(key) not in told
+        assert api_keys.digest(key) not in told

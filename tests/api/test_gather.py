@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from imagejobs_api.apart import BITS, Apart
-from imagejobs_api.gather import Gather
-from imagejobs_api.jobrequest import JobRequest
+from imagejobs_api.submit.distinct_names import BITS, Apart
+from imagejobs_api.submit.items import Gather
+from imagejobs_api.submit.job_request import JobRequest
 from imagejobs_contract.errors import Invalid
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.items import Item

@@ -7,7 +7,7 @@ import pytest
 
 FAULTS = """
 import resource, sys
-from imagejobs_api import heap
+from imagejobs_api.serving import malloc
 
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -17,7 +17,7 @@ def upload():
     return len(b"".join(pieces))
 
 if sys.argv[1] == "kept":
-    heap.keep()
+    malloc.keep()
 for _ in range(20):
     upload()
 before = faults()

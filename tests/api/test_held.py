@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from imagejobs_api import held
-from imagejobs_api.errors import Problem
-from imagejobs_api.held import READ_AHEAD, Held
+from imagejobs_api.admission import upload_memory
+from imagejobs_api.admission.upload_memory import READ_AHEAD, Held
+from imagejobs_api.http.errors import Problem
 from imagejobs_contract.codes import Code
 from imagejobs_contract.s3.streaming_put import MOST_HELD
 
@@ -90,7 +90,7 @@ def test_a_request_is_refused_while_bodies_are_left_unread_and_not_before():
         await second.send(1)
         with pytest.raises(Problem) as refused:
             memory.check()
-        assert (refused.value.code, refused.value.retry_after_seconds) == (Code.RATE_LIMITED, held.RETRY_SECONDS)
+        assert (refused.value.code, refused.value.retry_after_seconds) == (Code.RATE_LIMITED, upload_memory.RETRY_SECONDS)
         await first.end()
         memory.check()
         await second.end()
@@ -99,7 +99,7 @@ def test_a_request_is_refused_while_bodies_are_left_unread_and_not_before():
 
 
 def test_nobody_is_left_unread_for_ever(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(held, "WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(upload_memory, "WAIT_SECONDS", 0.05)
 
     async def test() -> None:
         memory = Held(CHUNK + 2 * READ_AHEAD)

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from forms import JPEG
-from imagejobs_api import idempotency
-from imagejobs_api.errors import Problem
+from imagejobs_api.http.errors import Problem
+from imagejobs_api.submit import idempotency
 
 SITE = "https://images.example.org"
 

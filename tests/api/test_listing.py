@@ -11,7 +11,7 @@ import pytest
 
 from api_process import Api, eventually
 from forms import JPEG
-from imagejobs_api.callers import apikeys
+from imagejobs_api.callers import api_keys
 from imagejobs_api.listing.follow import STALE_SECONDS, Follower
 from imagejobs_api.listing.index import Index
 from imagejobs_contract.errors import Unavailable
@@ -188,9 +188,9 @@ def test_the_list_has_a_bound_beyond_which_jobs_are_found_by_id(service):
 
 @pytest.mark.parametrize("images", [2])
 def test_a_caller_with_too_many_open_images_is_refused_until_some_end(service, tmp_path, images):
-    key = apikeys.new_key()
+    key = api_keys.new_key()
     file = tmp_path / "callers.json"
-    entry = {"name": "eager", "keys": [{"sha256": apikeys.digest(key)}], "limits": {"queued_images": images}}
+    entry = {"name": "eager", "keys": [{"sha256": api_keys.digest(key)}], "limits": {"queued_images": images}}
     file.write_text(json.dumps({"callers": [entry]}))
     api = Api(service.environ | {"CALLERS_FILE": str(file)})
     service.stand_in.paused.set()

@@ -12,7 +12,7 @@ from api_routes import routes
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.document import document
 from imagejobs_api.settings import Settings
-from imagejobs_api.specbody import VariantBody
+from imagejobs_api.view.spec_view import VariantBody
 from imagejobs_contract.codes import Code
 from imagejobs_contract.model.options import NAMES
 from imagejobs_contract.reader import Reader

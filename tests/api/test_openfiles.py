@@ -8,7 +8,7 @@ import pytest
 
 ASK = """
 import logging, resource, sys
-from imagejobs_api.openfiles import most_connections
+from imagejobs_api.serving.file_limit import most_connections
 logging.basicConfig(stream=sys.stdout, format="%(message)s")
 soft, hard, wanted = map(int, sys.argv[1:])
 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -7,10 +7,10 @@ import pytest
 
 from api_process import Api
 from forms import JPEG
-from imagejobs_api.callers import apikeys, book
+from imagejobs_api.callers import api_keys, keyring
 from imagejobs_contract.errors import Invalid
 
-SHOP, BLOG = apikeys.new_key(), apikeys.new_key()
+SHOP, BLOG = api_keys.new_key(), api_keys.new_key()
 ID = "j1m8aedjc726gavbx19v"
 
 
@@ -18,8 +18,8 @@ ID = "j1m8aedjc726gavbx19v"
 def guarded(service, tmp_path_factory):
     """An API that knows two callers, of whom one may read and write a prefix of its own, and a prefix for both."""
     file = tmp_path_factory.mktemp("callers") / "callers.json"
-    shop = {"name": "shop", "keys": [{"sha256": apikeys.digest(SHOP)}], "source_prefixes": ["of-shop"], "output_prefixes": ["web/"]}
-    file.write_text(json.dumps({"callers": [shop, {"name": "blog", "keys": [{"sha256": apikeys.digest(BLOG)}]}]}))
+    shop = {"name": "shop", "keys": [{"sha256": api_keys.digest(SHOP)}], "source_prefixes": ["of-shop"], "output_prefixes": ["web/"]}
+    file.write_text(json.dumps({"callers": [shop, {"name": "blog", "keys": [{"sha256": api_keys.digest(BLOG)}]}]}))
     for key in ("of-shop/a.jpg", "for-all/a.jpg", f"uploads/default.shop.{ID}/0/a.jpg", f"uploads/default.blog.{ID}/0/a.jpg", f"uploads/{ID}/0"):
         service.s3_client.put_object(Bucket=service.s3.bucket, Key=key, Body=JPEG)
     api = Api(service.environ | {"CALLERS_FILE": str(file), "SOURCE_PREFIXES": "for-all"})
@@ -54,5 +54,5 @@ def test_each_writes_its_own(guarded):
 def test_a_file_of_callers_cannot_open_what_is_kept_apart(field, prefix):
     text = json.dumps({"callers": [{"name": "shop", "keys": [{"sha256": "0" * 64}], field: ["fine/", prefix]}]})
     with pytest.raises(Invalid) as caught:
-        book.read(text, "default")
+        keyring.read(text, "default")
     assert all(f"callers[0].{field}" in str(fault) or field in str(fault) for fault in caught.value.faults)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from imagejobs_api import filenames, prefer
-from imagejobs_api.accept import best_format
-from imagejobs_api.prefer import Preference
+from imagejobs_api.http import filenames, prefer
+from imagejobs_api.http.accept import best_format
+from imagejobs_api.http.prefer import Preference
 from imagejobs_contract.model.options import Format
 
 

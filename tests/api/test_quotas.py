@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
+from imagejobs_api.admission.quotas import Quotas
 from imagejobs_api.callers.caller import Caller, CallerLimits
-from imagejobs_api.errors import Problem
-from imagejobs_api.quotas import Quotas
+from imagejobs_api.http.errors import Problem
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.model.limits import Limits

@@ -9,9 +9,9 @@ import pytest
 
 import forms
 from api_process import Api
-from imagejobs_api.callers import apikeys
+from imagejobs_api.admission.rate_limits import RateLimits, Standing
+from imagejobs_api.callers import api_keys
 from imagejobs_api.callers.caller import Caller, CallerLimits
-from imagejobs_api.ratelimits import RateLimits, Standing
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.redis.client import connect
 
@@ -90,9 +90,9 @@ def test_a_redis_that_is_away_is_asked_once_and_each_process_counts_for_itself()
 
 
 def test_a_refusal_has_the_headers_and_comes_before_the_body(service, tmp_path):
-    key = apikeys.new_key()
+    key = api_keys.new_key()
     file = tmp_path / "callers.json"
-    entry = {"name": "slow", "keys": [{"sha256": apikeys.digest(key)}], "limits": {"requests_per_minute": 2}}
+    entry = {"name": "slow", "keys": [{"sha256": api_keys.digest(key)}], "limits": {"requests_per_minute": 2}}
     file.write_text(json.dumps({"callers": [entry]}))
     api = Api(service.environ | {"CALLERS_FILE": str(file)})
     given = {"Authorization": f"Bearer {key}"}

@@ -19,7 +19,8 @@ from forms import JPEG
 
 SHORT = """
 import sys
-from imagejobs_api import connection, protocol, server
+from imagejobs_api.http import connection
+from imagejobs_api.serving import protocol, server
 protocol.HEAD_SECONDS, protocol.WRITE_SECONDS, connection.BODY_GRACE_SECONDS, server.KEEP_ALIVE_SECONDS = 1.0, 2.0, 1.0, 1
 from imagejobs_api.__main__ import main
 main()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from imagejobs_api.requesthead import fault
+from imagejobs_api.serving.request_head import fault
 
 HOST = (b"host", b"Images.example:8080")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from imagejobs_api.links import file_name
+from imagejobs_api.view.links import file_name
 from imagejobs_contract.model.options import DEFAULT_VARIANT, Format
 from imagejobs_contract.model.outcome import OutputFile
 

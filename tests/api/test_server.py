@@ -16,7 +16,7 @@ import uvloop
 import forms
 from api_process import Api, eventually
 from forms import JPEG
-from imagejobs_api import server
+from imagejobs_api.serving import server
 
 MIB = 2**20
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from imagejobs_api import shelf as shelf_module
-from imagejobs_api.shelf import PAGE, Shelf
+from imagejobs_api.submit import handoff_writer as shelf_module
+from imagejobs_api.submit.handoff_writer import PAGE, Shelf
 from imagejobs_contract.wire.handoff import take
 
 KEY = "uploads/j0123/0"
@@ -23,7 +23,7 @@ HOSTILE = ["../../etc/passwd", "/etc/passwd", "uploads/a\0b", "..", ".", "upload
 HALF_A_COPY = """
 import asyncio, sys
 from pathlib import Path
-from imagejobs_api.shelf import Shelf
+from imagejobs_api.submit.handoff_writer import Shelf
 
 async def half():
     yield b"x" * 100_000
@@ -41,7 +41,7 @@ asyncio.run(main())
 NO_MEMORY_LEFT = """
 import asyncio, resource, sys
 from pathlib import Path
-from imagejobs_api.shelf import Shelf
+from imagejobs_api.submit.handoff_writer import Shelf
 
 async def chunks():
     for _ in range(4):

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from imagejobs_api import states
-from imagejobs_api.lookup import Found
-from imagejobs_api.outcomes import read_lines, shard_of, spans, standing
-from imagejobs_api.progress import HighWater, item_body, job_body
+from imagejobs_api.progress.resource import HighWater, item_body, job_body
+from imagejobs_api.view import states
+from imagejobs_api.view.lookup import Found
+from imagejobs_api.view.outcomes import read_lines, shard_of, spans, standing
 from imagejobs_contract.codes import Code
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob

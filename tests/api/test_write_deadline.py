@@ -8,10 +8,10 @@ import time
 import pytest
 import uvicorn
 
-from imagejobs_api import protocol
-from imagejobs_api.connection import App, Request, until_disconnected
-from imagejobs_api.protocol import GuardedProtocol
-from imagejobs_api.server import listen
+from imagejobs_api.http.connection import App, Request, until_disconnected
+from imagejobs_api.serving import protocol
+from imagejobs_api.serving.protocol import GuardedProtocol
+from imagejobs_api.serving.server import listen
 
 WRITE_SECONDS = 0.4
 

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from imagejobs_api.archiving import zipformat
-from imagejobs_api.archiving.zipformat import Member, Stamp
+from imagejobs_api.archive import zip_format
+from imagejobs_api.archive.zip_format import Member, Stamp
 
 MOMENT = datetime(2026, 11, 26, 2, 7, 31, tzinfo=UTC)
 STAMP = Stamp.of(MOMENT)
@@ -22,17 +22,17 @@ def written(files: dict[str, bytes]) -> bytes:
     out, directory = io.BytesIO(), bytearray()
     for name, data in files.items():
         member, crc = Member(name, len(data)), zlib.crc32(data)
-        directory += zipformat.directory_entry(member, crc, STAMP, out.tell())
-        out.write(zipformat.local_header(member, crc, STAMP) + data)
+        directory += zip_format.directory_entry(member, crc, STAMP, out.tell())
+        out.write(zip_format.local_header(member, crc, STAMP) + data)
     offset = out.tell()
-    out.write(directory + zipformat.end(len(files), len(directory), offset))
+    out.write(directory + zip_format.end(len(files), len(directory), offset))
     return out.getvalue()
 
 
 @pytest.mark.parametrize("files", [{}, {"a.jpg": b"a"}, {"größe/\u7167\u7247.png": b"x" * 70_000, "empty.gif": b""}], ids=["none", "one", "some"])
 def test_what_is_written_is_read_and_as_long_as_was_said(files):
     data = written(files)
-    assert len(data) == zipformat.archive_bytes([Member(name, len(each)) for name, each in files.items()], STAMP)
+    assert len(data) == zip_format.archive_bytes([Member(name, len(each)) for name, each in files.items()], STAMP)
     with zipfile.ZipFile(io.BytesIO(data)) as read:
         assert read.testzip() is None
         assert {name: read.read(name) for name in read.namelist()} == files
@@ -58,16 +58,16 @@ def test_more_files_than_sixteen_bits_count_are_all_there():
 
 def test_a_file_beyond_four_gibibytes_and_one_behind_it_are_found(tmp_path):
     large, small = Member("large.tiff", GIB4 + 5), Member("small.jpg", 5)
-    heads = [zipformat.local_header(large, 7, STAMP), zipformat.local_header(small, zlib.crc32(b"small"), STAMP)]
+    heads = [zip_format.local_header(large, 7, STAMP), zip_format.local_header(small, zlib.crc32(b"small"), STAMP)]
     second = len(heads[0]) + large.size
-    directory = zipformat.directory_entry(large, 7, STAMP, 0) + zipformat.directory_entry(small, zlib.crc32(b"small"), STAMP, second)
+    directory = zip_format.directory_entry(large, 7, STAMP, 0) + zip_format.directory_entry(small, zlib.crc32(b"small"), STAMP, second)
     place = second + len(heads[1]) + small.size
     path = tmp_path / "large.zip"
     with path.open("wb") as file:
         file.write(heads[0])
         file.seek(second)  # a hole, which costs no disk
-        file.write(heads[1] + b"small" + directory + zipformat.end(2, len(directory), place))
-    assert path.stat().st_size == zipformat.archive_bytes([large, small], STAMP)
+        file.write(heads[1] + b"small" + directory + zip_format.end(2, len(directory), place))
+    assert path.stat().st_size == zip_format.archive_bytes([large, small], STAMP)
     with zipfile.ZipFile(path) as read:
         assert [each.file_size for each in read.infolist()] == [large.size, 5]
         assert read.read("small.jpg") == b"small"
@@ -91,7 +91,7 @@ def test_all_files_carry_the_given_time():
 )
 def test_a_time_that_dos_cannot_tell_is_the_nearest(moment, told):
     stamp = Stamp.of(moment)
-    data = zipformat.directory_entry(Member("a", 0), 0, stamp, 0) + zipformat.end(1, 46 + 1 + 9, 0)
+    data = zip_format.directory_entry(Member("a", 0), 0, stamp, 0) + zip_format.end(1, 46 + 1 + 9, 0)
     with zipfile.ZipFile(io.BytesIO(data)) as read:
         assert read.infolist()[0].date_time == told
 

@@ -3,7 +3,7 @@
 import logging
 import os
 
-from imagejobs_api import heap, server
+from imagejobs_api.serving import malloc, server
 from imagejobs_api.settings import Settings
 from imagejobs_contract.errors import ImageJobsError
 from imagejobs_contract.runtime import event_loop, logs, settings
@@ -14,7 +14,7 @@ def main() -> None:
     read = settings.read(os.environ, Settings.read)
     logs.configure("api", read.log_level)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    heap.keep()
+    malloc.keep()
     sock = server.listen(read.host, read.port)
     try:
         event_loop.run(server.serve(read, sock))

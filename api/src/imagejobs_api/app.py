@@ -7,50 +7,50 @@ from typing import Any
 import falcon
 from falcon.media import JSONHandler
 
-from imagejobs_api import errors, jsontext
-from imagejobs_api.allowance import Allowance
-from imagejobs_api.announcements import Announcements
-from imagejobs_api.archives import Archives
-from imagejobs_api.archiving.contents import Librarian
-from imagejobs_api.archiving.packing import Packer
-from imagejobs_api.browsers import Hosts, SecurityHeaders, Sites, cross_origin
-from imagejobs_api.callbacks import Callbacks
-from imagejobs_api.callers.callersfile import CallersFile
-from imagejobs_api.callers.gate import Gate
-from imagejobs_api.connection import App, Request
+from imagejobs_api.admission.authentication import Gate
+from imagejobs_api.admission.quotas import Quotas
+from imagejobs_api.admission.rate_limits import RateLimits, Throttle
+from imagejobs_api.admission.stream_limits import OpenStreams
+from imagejobs_api.archive.contents import Librarian
+from imagejobs_api.archive.packing import Packer
+from imagejobs_api.archive.resource import Archives
+from imagejobs_api.callers.callers_file import CallersFile
+from imagejobs_api.callers.permissions import Allowance
 from imagejobs_api.docspage.resource import Docs
-from imagejobs_api.downloads import Downloads
-from imagejobs_api.events import Events
-from imagejobs_api.faceless import FacelessStore
-from imagejobs_api.feeds import Feeds
-from imagejobs_api.forms import batch_form, crop_form, resize_form, url_form
-from imagejobs_api.health import Health, Ready
-from imagejobs_api.intake import Creation, Intake
-from imagejobs_api.joblist import JobList
-from imagejobs_api.jobs import Jobs
-from imagejobs_api.links import Links
+from imagejobs_api.http import errors, json_text
+from imagejobs_api.http.browser_security import Hosts, SecurityHeaders, Sites, cross_origin
+from imagejobs_api.http.connection import App, Request
+from imagejobs_api.http.request_log import RequestLog
+from imagejobs_api.jobs.collection import JobList
+from imagejobs_api.jobs.downloads import Downloads
+from imagejobs_api.jobs.resource import Jobs
+from imagejobs_api.jobs.results import Results
 from imagejobs_api.listing.follow import Follower
 from imagejobs_api.listing.index import Index
-from imagejobs_api.listing.noting import NotingStore
-from imagejobs_api.live import LiveBoard
-from imagejobs_api.newjobs import NewJobs
+from imagejobs_api.listing.indexed_store import NotingStore
 from imagejobs_api.openapi.document import document
 from imagejobs_api.openapi.resource import Document
-from imagejobs_api.openstreams import OpenStreams
-from imagejobs_api.orders import Orders
-from imagejobs_api.outcomes import Outcomes
-from imagejobs_api.progress import LiveCounts, Progress
-from imagejobs_api.quotas import Quotas
-from imagejobs_api.ratelimits import RateLimits, Throttle
-from imagejobs_api.requestlog import RequestLog
-from imagejobs_api.results import Results
+from imagejobs_api.ops.health import Health, Ready
+from imagejobs_api.ops.metrics import Measure, Metrics
+from imagejobs_api.ops.request_spans import RequestSpans
+from imagejobs_api.progress.announcements import Announcements
+from imagejobs_api.progress.events import Events
+from imagejobs_api.progress.resource import LiveCounts, Progress
+from imagejobs_api.progress.waiting import Waiting
+from imagejobs_api.progress.watchers import Feeds
 from imagejobs_api.settings import Settings
-from imagejobs_api.shelf import Shelf
-from imagejobs_api.submit import Submissions, Submitter
-from imagejobs_api.telemetry.metrics import Measure, Metrics
-from imagejobs_api.telemetry.requestspans import RequestSpans
-from imagejobs_api.uploadlinks import UploadLinks
-from imagejobs_api.waiting import Waiting
+from imagejobs_api.submit.callback_url import Callbacks
+from imagejobs_api.submit.faceless import FacelessStore
+from imagejobs_api.submit.forms import batch_form, crop_form, resize_form, url_form
+from imagejobs_api.submit.handoff_writer import Shelf
+from imagejobs_api.submit.intake import Creation, Intake
+from imagejobs_api.submit.job_intake import Orders
+from imagejobs_api.submit.new_jobs import NewJobs
+from imagejobs_api.submit.resource import Submissions, Submitter
+from imagejobs_api.uploads.resource import UploadLinks
+from imagejobs_api.view.links import Links
+from imagejobs_api.view.live_board import LiveBoard
+from imagejobs_api.view.outcomes import Outcomes
 from imagejobs_contract.model.options import Gravity
 from imagejobs_contract.outbound.guard import Guard
 from imagejobs_contract.ports import JobStore, ProgressBoard, TaskQueue
@@ -142,7 +142,7 @@ def create_app(
     announcements.listen(feeds)
     runs: list[Run] = [announcements.run, follower.run, shelf.tend, *([callers.watch] if callers else [])]
     app = App(request_type=Request, middleware=_middleware(settings, callers, metrics, rates or RateLimits(limits, None), runs, traces))
-    app.resp_options.media_handlers[falcon.MEDIA_JSON] = JSONHandler(dumps=jsontext.dumps)
+    app.resp_options.media_handlers[falcon.MEDIA_JSON] = JSONHandler(dumps=json_text.dumps)
     errors.install(app)
     forms = {
         "resize": resize_form(limits),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from imagejobs_api import allowance
+from imagejobs_api.callers import permissions
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.outbound.policy import Reach
@@ -115,8 +115,8 @@ class Settings:
             default_wait_seconds=int(reader.number("DEFAULT_WAIT_SECONDS", 0, MAX_WAIT_SECONDS, 10)),
             drain_seconds=reader.integer("DRAIN_SECONDS", 1, 3600, 20) or 20,
             public_url=public_url,
-            source_prefixes=_prefixes(reader, "SOURCE_PREFIXES", allowance.source_prefixes),
-            output_prefixes=_prefixes(reader, "OUTPUT_PREFIXES", allowance.output_prefixes),
+            source_prefixes=_prefixes(reader, "SOURCE_PREFIXES", permissions.source_prefixes),
+            output_prefixes=_prefixes(reader, "OUTPUT_PREFIXES", permissions.output_prefixes),
             sources=Reach.read(reader, "ALLOWED_PRIVATE_SOURCES"),
             callbacks=Reach.read(reader, "ALLOWED_PRIVATE_CALLBACKS"),
             callbacks_signed=bool(read_secrets(reader)),
@@ -177,7 +177,7 @@ def _list(reader: Reader, name: str, pattern: str, shape: str) -> tuple[str, ...
 
 
 def _prefixes(reader: Reader, name: str, check: Callable[[Reader, str, tuple[str, ...]], tuple[str, ...]]) -> tuple[str, ...]:
-    return check(reader, name, _list(reader, name, allowance.PATTERN, allowance.SHAPE))
+    return check(reader, name, _list(reader, name, permissions.PATTERN, permissions.SHAPE))
 
 
 def _ready_parts(reader: Reader) -> tuple[str, ...]:

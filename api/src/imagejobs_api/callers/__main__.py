@@ -5,8 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from imagejobs_api.callers import apikeys
-from imagejobs_api.callers.callersfile import CallersFile
+from imagejobs_api.callers import api_keys
+from imagejobs_api.callers.callers_file import CallersFile
 from imagejobs_contract.errors import Invalid
 
 HEAD = "# The key, shown this once: give it to the caller and keep it nowhere else.\n"
@@ -19,8 +19,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     if given.command == "check":
         return check(given.file)
-    key = apikeys.new_key()
-    entry = ENTRY.format(name=given.name, sha256=apikeys.digest(key)) + (READ_ONLY if given.read_only else "")
+    key = api_keys.new_key()
+    entry = ENTRY.format(name=given.name, sha256=api_keys.digest(key)) + (READ_ONLY if given.read_only else "")
     sys.stdout.write(f"{HEAD}{key}\n\n{entry}")
     return 0
 

@@ -7,9 +7,9 @@ from importlib.resources import files
 import falcon
 from falcon.asgi import Response
 
-from imagejobs_api.connection import Request
 from imagejobs_api.docspage.page import Schema, page
-from imagejobs_api.kept import Kept
+from imagejobs_api.http.connection import Request
+from imagejobs_api.http.static_body import Kept
 
 STYLE = "style.css"
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from imagejobs_api import states
+from imagejobs_api.view import states
 from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import JobKey

@@ -2,8 +2,8 @@
 
 from importlib.metadata import version
 
-from imagejobs_api.browsers import HEADERS
-from imagejobs_api.errors import ProblemBody
+from imagejobs_api.http.browser_security import HEADERS
+from imagejobs_api.http.errors import ProblemBody
 from imagejobs_api.openapi import images, jobs, progress, service, uploads, webhooks
 from imagejobs_api.openapi.asked import Schema
 from imagejobs_api.openapi.headers import ANSWERED, REQUEST_ID, header_object

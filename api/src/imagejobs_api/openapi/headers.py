@@ -1,8 +1,8 @@
 """The headers that answers have, and those that requests may have beside the usual ones."""
 
-from imagejobs_api import idempotency
-from imagejobs_api.events import LAST_EVENT_ID
 from imagejobs_api.openapi.asked import Schema
+from imagejobs_api.progress.events import LAST_EVENT_ID
+from imagejobs_api.submit import idempotency
 
 REQUEST_ID = "X-Request-ID"
 RATE = ("RateLimit", "RateLimit-Policy")

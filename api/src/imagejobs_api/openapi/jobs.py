@@ -1,14 +1,15 @@
 """The calls about jobs."""
 
-from imagejobs_api import archives, joblist, jobs, results
-from imagejobs_api.jobbody import JobBody
-from imagejobs_api.joblist import JobsBody
+from imagejobs_api.archive.resource import ZIP, read_part
+from imagejobs_api.jobs import collection, resource, results
+from imagejobs_api.jobs.collection import JobsBody
+from imagejobs_api.jobs.results import NDJSON, ResultBody, ResultsBody
 from imagejobs_api.openapi import newjob
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
 from imagejobs_api.openapi.parameters import JOB_ID, query
-from imagejobs_api.results import NDJSON, ResultBody, ResultsBody
 from imagejobs_api.settings import Settings
+from imagejobs_api.view.job_body import JobBody
 from imagejobs_contract.codes import Code
 
 TAG = "jobs"
@@ -29,7 +30,7 @@ def _list(settings: Settings) -> Operation:
         "get", "/api/jobs", "listJobs", TAG, "List the jobs",
         f"The newest {settings.limits.max_listed_jobs} jobs, newest first; older ones are still found by their ids.",
         {200: Answer("A page of jobs.", {JSON: JobsBody}, optional_headers=("Link",))},
-        (Code.INVALID_OPTIONS,), query(joblist.read_page, meanings),
+        (Code.INVALID_OPTIONS,), query(collection.read_page, meanings),
     )  # fmt: skip
 
 
@@ -57,11 +58,11 @@ def _archive(settings: Settings) -> Operation:
         f"there. One archive holds {settings.limits.max_archive_files} files at most: of larger jobs, and after a cut, ask for parts. "
         "`Range` is not heeded."
     )
-    zipped = {"type": "string", "contentMediaType": archives.ZIP, "description": "The archive."}
+    zipped = {"type": "string", "contentMediaType": ZIP, "description": "The archive."}
     return Operation(
         "get", "/api/jobs/{id}/archive", "getArchive", TAG, "Get all outputs as one zip", what,
-        {200: Answer("The archive.", {archives.ZIP: zipped}, ("Content-Length", "Content-Disposition", "Accept-Ranges"))},
-        (*_FOUND, Code.EXPIRED, Code.INVALID_OPTIONS), (JOB_ID, *query(archives.read_part, meanings)),
+        {200: Answer("The archive.", {ZIP: zipped}, ("Content-Length", "Content-Disposition", "Accept-Ranges"))},
+        (*_FOUND, Code.EXPIRED, Code.INVALID_OPTIONS), (JOB_ID, *query(read_part, meanings)),
     )  # fmt: skip
 
 
@@ -108,5 +109,5 @@ def _delete() -> Operation:
     told = {"outputs": "Deletes the outputs, too; the job must have ended. Those of one that was cancelled or failed go a minute later."}
     return Operation(
         "delete", "/api/jobs/{id}", "deleteJob", TAG, "Forget a job", "A job that runs is stopped. Its uploads are deleted with it.",
-        {204: Answer("The record is gone, or goes with its outputs.")}, (*_FOUND, Code.INVALID_OPTIONS), (JOB_ID, *query(jobs.read_deletion, told)),
+        {204: Answer("The record is gone, or goes with its outputs.")}, (*_FOUND, Code.INVALID_OPTIONS), (JOB_ID, *query(resource.read_deletion, told)),
     )  # fmt: skip

@@ -1,13 +1,13 @@
 """`POST /api/jobs`: the general form of a job."""
 
-from imagejobs_api import jobrequest
-from imagejobs_api.jobbody import JobSummaryBody
 from imagejobs_api.openapi.asked import Schema, asked, described, exactly_one
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.headers import IDEMPOTENCY_KEY, PREFER
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
 from imagejobs_api.openapi.options import MEANINGS
 from imagejobs_api.settings import Settings
+from imagejobs_api.submit import job_request
+from imagejobs_api.view.job_body import JobSummaryBody
 from imagejobs_contract.codes import Code
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.items import read_item
@@ -26,7 +26,7 @@ _TERMS = {
     "execution": "`Pool`: warm workers. `Job`: pods of its own.",
     "suspend": "Begins only when `/api/jobs/{id}/resume` asks for it.",
     "queue_name": "Of Kueue, on Kubernetes.",
-    "priority_class_name": f"Of pods; not the cluster's own (`{jobrequest.CLUSTER_CLASSES}...`).",
+    "priority_class_name": f"Of pods; not the cluster's own (`{job_request.CLUSTER_CLASSES}...`).",
     "profile": "The size of pods.",
 }
 _ITEM = {
@@ -71,7 +71,7 @@ def _request(settings: Settings, components: Components) -> Schema:
     if settings.callbacks_signed or settings.callers_secrets:
         url = {**_text(limits.MAX_URL), "format": "uri"}
         fields["callback"] = {"anyOf": [url, _object({"url": url})], "description": MEANINGS["callback"]}
-    return components.put("JobRequest", {**_object(fields), **exactly_one(*jobrequest.CHOICES)})
+    return components.put("JobRequest", {**_object(fields), **exactly_one(*job_request.CHOICES)})
 
 
 def _terms() -> dict[str, Schema]:

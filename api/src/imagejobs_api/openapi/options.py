@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable
 
-from imagejobs_api.build import read_fields
-from imagejobs_api.callbacks import FIELD as CALLBACK
-from imagejobs_api.callbacks import Callbacks
-from imagejobs_api.forms import Form
 from imagejobs_api.openapi.asked import Schema, asked, described
 from imagejobs_api.settings import Settings
+from imagejobs_api.submit.build import read_fields
+from imagejobs_api.submit.callback_url import FIELD as CALLBACK
+from imagejobs_api.submit.callback_url import Callbacks
+from imagejobs_api.submit.forms import Form
 from imagejobs_contract.model.options import AUTO, DEFAULT_QUALITY, LOSSY, NAMES, Fit, Format, MaxSizeBy
 from imagejobs_contract.outbound.guard import Guard
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from imagejobs_api.errors import CONTENT_TYPE
+from imagejobs_api.http.errors import CONTENT_TYPE
 from imagejobs_api.openapi.asked import Schema
 from imagejobs_api.openapi.headers import RATE, REQUEST_ID, header_objects
 from imagejobs_contract.codes import Code, meaning

@@ -1,13 +1,13 @@
 """The calls that tell how far it is, and lead to results."""
 
-from imagejobs_api import events, eventtext
-from imagejobs_api.errors import ErrorBody
+from imagejobs_api.http.errors import ErrorBody
 from imagejobs_api.openapi.asked import Schema
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.headers import LAST_EVENT
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
 from imagejobs_api.openapi.parameters import ANY_ID
-from imagejobs_api.progress import ProgressBody
+from imagejobs_api.progress import events, sse
+from imagejobs_api.progress.resource import ProgressBody
 from imagejobs_api.settings import Settings
 from imagejobs_contract.codes import OF_AN_IMAGE, Code
 
@@ -32,7 +32,7 @@ def _events(settings: Settings, components: Components) -> Operation:
     what = (
         "Server-Sent Events: one for where it stands, one for each change, and the last for its end, after which the stream is over. `data` is as "
         f"`getProgress` answers; `event: gone` tells that the job was deleted. A comment comes every {events.HEARTBEAT_SECONDS:g} s, and who is cut "
-        f"off comes back after {eventtext.RETRY_MILLISECONDS} ms. {settings.limits.max_event_streams} streams are open at most."
+        f"off comes back after {sse.RETRY_MILLISECONDS} ms. {settings.limits.max_event_streams} streams are open at most."
     )
     return Operation(
         "get", "/api/progress/{id}/events", "streamProgress", TAG, "Tell how far it is as it changes", what,
@@ -44,7 +44,7 @@ def _events(settings: Settings, components: Components) -> Operation:
 def _event(components: Components) -> Schema:
     """Return the schema of each event, which is what OpenAPI before 3.2 has of a stream."""
     data = {"type": "string", "contentMediaType": JSON, "contentSchema": components.of(ProgressBody | ErrorBody)}
-    event = {"event": {"enum": ["message", eventtext.GONE]}, "id": {"type": "string"}, "data": data, "retry": {"type": "integer"}}
+    event = {"event": {"enum": ["message", sse.GONE]}, "id": {"type": "string"}, "data": data, "retry": {"type": "integer"}}
     return {"type": "object", "properties": event}
 
 

@@ -1,9 +1,9 @@
 """The calls about the service itself, which need no key."""
 
-from imagejobs_api.health import HealthBody, ReadyBody
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.headers import IF_NONE_MATCH
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
+from imagejobs_api.ops.health import HealthBody, ReadyBody
 from imagejobs_api.settings import Settings
 
 TAG = "service"

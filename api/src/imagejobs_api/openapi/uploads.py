@@ -4,8 +4,8 @@ from imagejobs_api.openapi.asked import Schema, asked, described
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
 from imagejobs_api.settings import Settings
-from imagejobs_api.uploadlinks import CompletedBody, UploadBody
-from imagejobs_api.uploadrequest import PART_UPLOAD, read_file
+from imagejobs_api.uploads.request import PART_UPLOAD, read_file
+from imagejobs_api.uploads.resource import CompletedBody, UploadBody
 from imagejobs_contract.codes import Code
 from imagejobs_contract.model import limits
 from imagejobs_contract.wire import manifests

@@ -2,9 +2,9 @@
 
 import json
 
+from imagejobs_api.jobs.results import NDJSON
 from imagejobs_api.openapi.examples.names import ABSENT, API, BATCH, CALLED, IMAGE_JOB, UNENDED, problem, progress_url, signed
 from imagejobs_api.openapi.operation import Example
-from imagejobs_api.results import NDJSON
 
 _SUMMARY = {
     "job_id": BATCH, "state": "PartiallySucceeded", "progress": 100, "total": 3, "done": 2, "failed": 1, "error": None, "name": None,

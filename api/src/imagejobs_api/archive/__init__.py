@@ -1,0 +1,1 @@
+"""`/api/jobs/{id}/archive`: all outputs as a zip, streamed."""

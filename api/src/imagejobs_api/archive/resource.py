@@ -1,0 +1,127 @@
+"""`GET /api/jobs/{id}/archive`: all outputs of a job that has ended as one zip, made while it is sent.
+
+Its length is told, so that browsers show how far they are and every client sees when it was cut. What cannot be sent any more as it was promised
+ends the connection: never a whole zip with a hole in it.
+
+A `Range` is not heeded (RFC 9110, section 14.2): the directory at the end holds a checksum of each file, so that whoever goes on from the middle
+would have all that came before read from S3 again. Parts are asked for by their images instead.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+
+from falcon.asgi import Response
+
+from imagejobs_api.admission.stream_limits import OpenStreams
+from imagejobs_api.archive import packing, zip_format
+from imagejobs_api.archive.contents import Contents, Librarian
+from imagejobs_api.archive.packing import Packer
+from imagejobs_api.archive.zip_format import Stamp
+from imagejobs_api.http import paging
+from imagejobs_api.http.connection import Request, is_gone, until_disconnected
+from imagejobs_api.http.errors import Problem
+from imagejobs_api.view import states
+from imagejobs_api.view.lookup import find_job
+from imagejobs_contract.codes import Code
+from imagejobs_contract.errors import ImageJobsError
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.limits import MAX_MANIFEST_ITEMS
+from imagejobs_contract.ports import JobStore
+from imagejobs_contract.reader import Reader
+
+ZIP = "application/zip"
+
+log = logging.getLogger(__name__)
+
+
+class Archives:
+    """Sends archives.
+
+    Args:
+        most_files: In one archive.
+    """
+
+    def __init__(self, store: JobStore, librarian: Librarian, packer: Packer, streams: OpenStreams, most_files: int) -> None:
+        self._store = store
+        self._librarian = librarian
+        self._packer = packer
+        self._streams = streams
+        self._most_files = most_files
+
+    async def on_get(self, req: Request, resp: Response, identifier: str) -> None:
+        """Answer with the zip; 409 while the job runs or if none of its images has a result, 410 if all results are gone."""
+        job = await find_job(self._store, req.caller, identifier)
+        resp.context.job_id = job.key.name
+        images = _images(req.params, job)
+        self._check(job, images)
+        self._streams.check(req.caller.name)
+        with self._streams.counted(req.caller.name):
+            contents = await self._librarian.contents(job, images)
+        _check_contents(job, contents)
+        self._streams.check(req.caller.name)
+        stamp = Stamp.of(job.status.completed or job.created or zip_format.EARLIEST)
+        resp.content_type = ZIP
+        resp.content_length = zip_format.archive_bytes(packing.members(contents), stamp)
+        resp.set_header("Content-Disposition", f'attachment; filename="{_file_name(job, images)}"')
+        resp.set_header("Accept-Ranges", "none")
+        resp.set_header("Cache-Control", "no-store, no-transform")
+        resp.set_header("X-Accel-Buffering", "no")  # else nginx takes in what it can, up to 1 GB on its disk
+        resp.stream = self._stream(req, job, contents, stamp)
+
+    on_head = on_get
+
+    def _check(self, job: ImageJob, images: range) -> None:
+        state = states.job_state(job)
+        if not state.final:
+            raise Problem(Code.CONFLICT, f"The job is {state}: its archive can be had when it has ended.", job_id=job.key.name, retry_after_seconds=1)
+        variants = len(job.spec.variants)
+        if len(images) * variants > self._most_files:
+            share = max(1, self._most_files // variants)
+            message = f"An archive holds at most {self._most_files} files: ask for parts of {share} images, ?first=0&count={share} and so on."
+            raise Problem(Code.CONFLICT, message, job_id=job.key.name, retryable=False)
+
+    async def _stream(self, req: Request, job: ImageJob, contents: Contents, stamp: Stamp) -> AsyncIterator[bytes]:
+        gone = asyncio.ensure_future(until_disconnected(req.receive))
+        try:
+            with self._streams.counted(req.caller.name):
+                async with aclosing(self._packer.pack(contents, stamp)) as parts:
+                    async for part in parts:
+                        if is_gone(gone):
+                            return
+                        yield part
+        except ImageJobsError as ex:
+            log.warning("an archive was cut", extra={"job_id": job.key.name, "code": ex.code.value, "reason": ex.message})
+            raise
+        finally:
+            gone.cancel()
+
+
+def read_part(reader: Reader) -> tuple[int, int]:
+    """Return the first image that is asked for, and how many."""
+    first = reader.integer("first", 0, MAX_MANIFEST_ITEMS, 0) or 0
+    return first, reader.integer("count", 1, MAX_MANIFEST_ITEMS, MAX_MANIFEST_ITEMS) or MAX_MANIFEST_ITEMS
+
+
+def _images(params: Mapping[str, str | list[str]], job: ImageJob) -> range:
+    reader = paging.query_reader(params, ("first", "count"))
+    first, count = read_part(reader)
+    if first >= job.spec.total:
+        reader.fault("first", f"{first} is beyond the job's {job.spec.total} images")
+    reader.check()
+    return range(first, min(first + count, job.spec.total))
+
+
+def _check_contents(job: ImageJob, contents: Contents) -> None:
+    if contents.files:
+        return
+    if contents.gone:
+        raise Problem(Code.EXPIRED, job_id=job.key.name)
+    message = "None of these images has a result; /results tells why."
+    raise Problem(Code.CONFLICT, message, job_id=job.key.name, retryable=False)
+
+
+def _file_name(job: ImageJob, images: range) -> str:
+    part = "" if len(images) == job.spec.total else f"-{images.start}-{images.stop - 1}"
+    return f"{job.key.name}{part}.zip"

@@ -1,0 +1,1 @@
+"""HTTP that every resource shares: request, errors, JSON, forms, paging, headers."""

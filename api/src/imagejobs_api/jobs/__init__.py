@@ -1,0 +1,1 @@
+"""`/api/jobs`: list, one job, its results, downloads and commands."""

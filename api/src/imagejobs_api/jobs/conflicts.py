@@ -1,0 +1,73 @@
+"""What cannot be asked of a job as it stands, with the sentence that says why. Pure."""
+
+from imagejobs_api.http.errors import Problem
+from imagejobs_api.view import states
+from imagejobs_contract.codes import Code
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.status import State
+
+
+def check_suspend(job: ImageJob) -> None:
+    """Refuse to let a job wait or go on that has ended or is to end.
+
+    Raises:
+        Problem: conflict.
+    """
+    _check_unended(job)
+    if job.spec.cancel:
+        raise _conflict(job, "The job is being cancelled, which cannot be taken back.")
+
+
+def check_cancel(job: ImageJob) -> None:
+    """Refuse to end a job that has ended otherwise.
+
+    Raises:
+        Problem: conflict.
+    """
+    if job.status.state is not State.CANCELLED:
+        _check_unended(job)
+
+
+def check_retry(job: ImageJob) -> None:
+    """Refuse to run a job's failed images again while it runs, after it was cancelled, or if there are none.
+
+    Raises:
+        Problem: conflict.
+    """
+    if job.spec.cancel:
+        raise _conflict(job, "The job was cancelled, which cannot be taken back: send its images again.")
+    if not job.status.state.final:
+        raise _conflict(job, f"The job is {job.status.state}: it can be retried when it has ended.", retryable=True)
+    if job.status.counts.succeeded >= job.spec.total:
+        raise _conflict(job, "All images of the job have their results: there is nothing to retry.")
+
+
+def check_callback(job: ImageJob) -> None:
+    """Refuse to send a callback again that there is none of, or whose job runs.
+
+    Raises:
+        Problem: conflict.
+    """
+    if job.spec.callback_url is None:
+        raise _conflict(job, "The job has no callback.")
+    if not states.job_state(job).final:
+        raise _conflict(job, f"The job is {states.job_state(job)}: its callback is sent when it has ended.", retryable=True)
+
+
+def check_outputs(job: ImageJob) -> None:
+    """Refuse to delete outputs while more are written.
+
+    Raises:
+        Problem: conflict.
+    """
+    if not states.job_state(job).final:
+        raise _conflict(job, "The job still runs and writes outputs: cancel it first.", retryable=True)
+
+
+def _check_unended(job: ImageJob) -> None:
+    if states.job_state(job).final:
+        raise _conflict(job, f"The job has ended: it is {job.status.state}.")
+
+
+def _conflict(job: ImageJob, message: str, *, retryable: bool = False) -> Problem:
+    return Problem(Code.CONFLICT, message, job_id=job.key.name, retryable=retryable, retry_after_seconds=1 if retryable else None)

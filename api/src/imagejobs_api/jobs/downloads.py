@@ -1,0 +1,80 @@
+"""`GET /api/download/{id}`: a redirect to a result, by a link that is signed now. Links are never stored."""
+
+from falcon.asgi import Response
+
+from imagejobs_api.http.connection import Request
+from imagejobs_api.http.errors import Problem
+from imagejobs_api.view import links, states
+from imagejobs_api.view.links import Links
+from imagejobs_api.view.lookup import Found, find
+from imagejobs_api.view.outcomes import Outcomes
+from imagejobs_contract.codes import Code
+from imagejobs_contract.errors import Fault
+from imagejobs_contract.model import names
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.outcome import Outcome, OutputFile
+from imagejobs_contract.model.status import State
+from imagejobs_contract.ports import JobStore
+from imagejobs_contract.storage import ObjectStore
+
+POINTERS = 100
+"""Images of a batch that are named in the answer to a download of the whole."""
+
+
+class Downloads:
+    """Redirects to results."""
+
+    def __init__(self, store: JobStore, objects: ObjectStore, outcomes: Outcomes, signer: Links) -> None:
+        self._store = store
+        self._objects = objects
+        self._outcomes = outcomes
+        self._links = signer
+
+    async def on_get(self, req: Request, resp: Response, identifier: str) -> None:
+        """Answer 307 to the result; 409 while there is none yet, 410 if it is gone, the image's own error if it failed."""
+        found = await find(self._store, req.caller, identifier)
+        resp.context.job_id = found.job.key.name
+        index = self._index(found, self._links.base(req))
+        name, output = await self._output(found, index)
+        resp.status = 307
+        resp.set_header("Location", self._links.signed(name, index, output))
+        resp.set_header("Cache-Control", "no-store")
+        resp.set_header("Referrer-Policy", "no-referrer")  # the link is a bearer token
+
+    on_head = on_get
+
+    def _index(self, found: Found, base: str) -> int:
+        if found.index is not None:
+            return found.index
+        if found.job.spec.total == 1:
+            return 0
+        raise Problem(
+            Code.CONFLICT, "This is a batch: download its images one by one.", faults=_pointers(found.job, base), job_id=found.id, retryable=False
+        )
+
+    async def _output(self, found: Found, index: int) -> tuple[str, OutputFile]:
+        """Return what the image is called, which of a manifest's only its outcome knows, and its result."""
+        outcome = await self._outcomes.one(found.job, index)
+        if outcome is None or not outcome.outputs:
+            raise _without_output(found, outcome)
+        output = outcome.outputs[0]
+        if await self._objects.head(output.key) is None:
+            raise Problem(Code.EXPIRED, job_id=found.id)
+        return outcome.name or found.job.item_name(index), output
+
+
+def _without_output(found: Found, outcome: Outcome | None) -> Problem:
+    if outcome is not None and outcome.code:
+        return Problem(outcome.code, outcome.message, job_id=found.id)
+    state = states.item_state(found.job, outcome)
+    if state == State.FAILED:
+        code, message = states.job_failure(found.job.status)
+        return Problem(code, message, job_id=found.id)
+    if state == State.CANCELLED:
+        return Problem(Code.CONFLICT, "The job was cancelled before this image was done.", job_id=found.id, retryable=False)
+    return Problem(Code.CONFLICT, f"The job is {state}: there is no result yet.", job_id=found.id, retry_after_seconds=1)
+
+
+def _pointers(job: ImageJob, base: str) -> list[Fault]:
+    identifiers = [names.sub_job_id(job.key.name, n) for n in range(min(job.spec.total, POINTERS))]
+    return [Fault(each, links.download(base, each)) for each in identifiers]

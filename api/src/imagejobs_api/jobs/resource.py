@@ -1,0 +1,146 @@
+"""`/api/jobs/{id}`: tell of a job, let it wait or go on, cancel it, run its failed images again, forget it.
+
+What is to happen is written into the ImageJob, and the operator makes it happen. Outputs are deleted here only if all images of the job ended: of
+another a worker may still store some, which the operator waits for.
+"""
+
+from dataclasses import replace
+
+from falcon.asgi import Response
+
+from imagejobs_api.http import paging
+from imagejobs_api.http.connection import Request
+from imagejobs_api.jobs import conflicts
+from imagejobs_api.progress.resource import LiveCounts
+from imagejobs_api.view import job_body, links, outcomes, states
+from imagejobs_api.view.links import Links
+from imagejobs_api.view.lookup import find_job
+from imagejobs_api.view.outcomes import Outcomes
+from imagejobs_contract.model import names
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.spec import Spec
+from imagejobs_contract.model.status import State
+from imagejobs_contract.ports import JobStore
+from imagejobs_contract.reader import Reader
+from imagejobs_contract.storage import ObjectStore
+
+
+class Jobs:
+    """One job."""
+
+    def __init__(self, store: JobStore, counts: LiveCounts, found: Outcomes, objects: ObjectStore, signer: Links) -> None:
+        self._store = store
+        self._counts = counts
+        self._outcomes = found
+        self._objects = objects
+        self._links = signer
+
+    async def on_get(self, req: Request, resp: Response, identifier: str) -> None:
+        """Answer with all that is known of the job, but for its images' results."""
+        await self._tell(req, resp, await self._find(req, resp, identifier))
+
+    on_head = on_get
+
+    async def on_post_suspend(self, req: Request, resp: Response, identifier: str) -> None:
+        """Ask the job to wait: 202, 200 if it waits already, 409 if it has ended or is to end."""
+        await self._set_suspend(req, resp, identifier, True)
+
+    async def on_post_resume(self, req: Request, resp: Response, identifier: str) -> None:
+        """Ask a job that waits to go on: 202, 200 if nothing held it, 409 if it has ended or is to end."""
+        await self._set_suspend(req, resp, identifier, False)
+
+    async def on_post_cancel(self, req: Request, resp: Response, identifier: str) -> None:
+        """Ask for the job's end: 202, 200 if it is cancelled already, 409 if it ended otherwise."""
+        job = await self._find(req, resp, identifier)
+        conflicts.check_cancel(job)
+        if job.status.state != State.CANCELLED:
+            job = await self._store.change_spec(job.key, lambda spec: replace(spec, cancel=True))
+            _accept(resp, links.progress(self._links.base(req), job.key.name))
+        await self._tell(req, resp, job)
+
+    async def on_post_retry(self, req: Request, resp: Response, identifier: str) -> None:
+        """Ask for another attempt at the failed images: 202; 409 if the job still runs, was cancelled, or has no failed images."""
+        job = await self._find(req, resp, identifier)
+        conflicts.check_retry(job)
+        # Not one more, but so many that one more attempt is due: asked for twice, it is still one.
+        attempts = states.attempt(job.status)
+        job = await self._store.change_spec(job.key, lambda spec: _retried(spec, attempts))
+        _accept(resp, links.progress(self._links.base(req), job.key.name))
+        await self._tell(req, resp, job)
+
+    async def on_post_callback(self, req: Request, resp: Response, identifier: str) -> None:
+        """Ask for the callback to be sent again under its id: 202; 409 if the job still runs or has none."""
+        job = await self._find(req, resp, identifier)
+        conflicts.check_callback(job)
+        sent = job.status.callback.repeats if job.status.callback else 0
+        # As for attempts: asked for twice before it is acted upon, it is still sent once.
+        job = await self._store.change_spec(job.key, lambda spec: replace(spec, repeat_callback=max(spec.repeat_callback, sent + 1)))
+        _accept(resp, links.job(self._links.base(req), job.key.name))
+        await self._tell(req, resp, job)
+
+    async def on_delete(self, req: Request, resp: Response, identifier: str) -> None:
+        """Forget the job, with `outputs=true` its outputs first: whoever is stopped half-way can ask again, as the record is still there.
+
+        Of a job that was stopped the operator deletes the outputs, once nobody stores any more; the record is there until then.
+        """
+        reader = paging.query_reader(req.params, ("outputs",))
+        with_outputs = read_deletion(reader)
+        reader.check()
+        job = await self._find(req, resp, identifier)
+        if with_outputs and not _goes_with_outputs(job):
+            conflicts.check_outputs(job)
+            await self._let_outputs_go(job)
+        await self._store.delete(job.key, job.uid)
+        resp.status = 204
+
+    async def _find(self, req: Request, resp: Response, identifier: str) -> ImageJob:
+        job = await find_job(self._store, req.caller, identifier)
+        resp.context.job_id = job.key.name
+        return job
+
+    async def _set_suspend(self, req: Request, resp: Response, identifier: str, suspend: bool) -> None:
+        job = await self._find(req, resp, identifier)
+        conflicts.check_suspend(job)
+        acted = (job.status.state is State.SUSPENDED) is suspend
+        if job.spec.suspend is not suspend or not acted:
+            job = await self._store.change_spec(job.key, lambda spec: replace(spec, suspend=suspend))
+            _accept(resp, links.progress(self._links.base(req), job.key.name))
+        await self._tell(req, resp, job)
+
+    async def _tell(self, req: Request, resp: Response, job: ImageJob) -> None:
+        resp.media = job_body.details(job, await self._counts.of(job), self._links.base(req))
+        resp.set_header("Cache-Control", "no-store")
+
+    async def _let_outputs_go(self, job: ImageJob) -> None:
+        if job.status.state.stopped and not job.deleting:
+            await self._store.add_finalizer(job, names.FINALIZER)
+        else:  # also of a job on whose deletion nobody can be made to wait any more
+            await self._delete_outputs(job)
+
+    async def _delete_outputs(self, job: ImageJob) -> None:
+        if job.spec.output.prefix is None:
+            await self._objects.delete_prefix(f"{job.prefix}/")
+            return
+        # A prefix that somebody chose may hold more than this job's outputs.
+        for span in outcomes.spans(job):
+            found = await self._outcomes.some(job, span)
+            await self._objects.delete(output.key for index in span if index in found for output in found[index].outputs)
+
+
+def read_deletion(reader: Reader) -> bool:
+    """Tell whether the outputs go too."""
+    return reader.boolean("outputs")
+
+
+def _goes_with_outputs(job: ImageJob) -> bool:
+    """Tell whether the operator deletes the outputs when the job is deleted."""
+    return names.FINALIZER in job.finalizers
+
+
+def _retried(spec: Spec, attempts: int) -> Spec:
+    return replace(spec, retry_failed=max(spec.retry_failed, attempts))
+
+
+def _accept(resp: Response, location: str) -> None:
+    resp.status = 202
+    resp.set_header("Location", location)

@@ -1,0 +1,103 @@
+"""`GET /healthz`: this process answers. `GET /readyz`: it can take jobs, and what is missing if not."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, TypedDict
+
+from falcon.asgi import Response
+
+from imagejobs_api.http.connection import Request
+from imagejobs_api.http.errors import Problem
+from imagejobs_contract.codes import Code
+from imagejobs_contract.errors import Fault, ImageJobsError, Unavailable
+from imagejobs_contract.ports import JobStore, TaskQueue
+from imagejobs_contract.storage import ObjectStore
+
+CHECK_SECONDS = 1.0
+OK: Literal["ok"] = "ok"
+
+log = logging.getLogger(__name__)
+
+
+class HealthBody(TypedDict):
+    """The process lives."""
+
+    status: Literal["ok"]
+
+
+class ReadyBody(TypedDict):
+    """Jobs can be taken.
+
+    Attributes:
+        parts: Each part that is needed, and whether it is `ok`, or what is the matter with it.
+    """
+
+    status: Literal["ok"]
+    parts: dict[str, str]
+
+
+class Health:
+    """Says that the process lives. Asks nobody: a restart would not bring Redis back."""
+
+    is_public = True
+
+    async def on_get(self, req: Request, resp: Response) -> None:
+        """Answer 200."""
+        body: HealthBody = {"status": OK}
+        resp.media = body
+        resp.set_header("Cache-Control", "no-store")
+
+    on_head = on_get
+
+
+class Ready:
+    """Asks every part, all at once, each within a second.
+
+    Args:
+        needed: The parts without which the answer is 503; the others are only reported.
+    """
+
+    is_public = True
+
+    def __init__(self, store: JobStore, objects: ObjectStore, queue: TaskQueue, namespace: str, needed: tuple[str, ...]) -> None:
+        self._queue = queue
+        self._checks: dict[str, Callable[[], Awaitable[Any]]] = {
+            "store": lambda: store.list(namespace, limit=1),
+            "s3": objects.check,
+            "redis": queue.depth,
+            "workers": self._workers,
+        }
+        self._needed = needed
+
+    async def on_get(self, req: Request, resp: Response) -> None:
+        """Answer 200 with the state of each part, or 503 with what is missing."""
+        found = await asyncio.gather(*(_state(name, check) for name, check in self._checks.items()))
+        parts = dict(zip(self._checks, found, strict=True))
+        missing = [name for name, state in parts.items() if state != OK and name in self._needed]
+        if missing:
+            faults = [Fault(name, state) for name, state in parts.items() if state != OK]
+            raise Problem(Code.UNAVAILABLE, f"Not ready: {', '.join(missing)}.", faults=faults)
+        body: ReadyBody = {"status": OK, "parts": parts}
+        resp.media = body
+        resp.set_header("Cache-Control", "no-store")
+
+    on_head = on_get
+
+    async def _workers(self) -> None:
+        if not await self._queue.workers():
+            raise Problem(Code.UNAVAILABLE, "no worker was seen lately")
+
+
+async def _state(name: str, check: Callable[[], Awaitable[Any]]) -> str:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            await check()
+    except TimeoutError:
+        return f"no answer within {CHECK_SECONDS:g} s"
+    except Problem as ex:
+        return ex.message
+    except ImageJobsError as ex:
+        log.warning("a part is not ready", extra={"part": name, "reason": ex.message})
+        return "does not answer" if isinstance(ex, Unavailable) else "refuses what it is asked; the log says why"
+    return OK

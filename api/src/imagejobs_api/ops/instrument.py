@@ -1,0 +1,52 @@
+"""Ports whose calls are measured: how long each took, and how often the system behind it did not answer."""
+
+import functools
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar, cast
+
+from imagejobs_api.ops.metrics import Metrics
+from imagejobs_contract.errors import Misconfigured, Unavailable
+from imagejobs_contract.runtime.traces import OFF, Kind, Traces
+
+T = TypeVar("T")
+
+
+def measured(port: T, part: str, metrics: Metrics, traces: Traces = OFF) -> T:
+    """Return the port; each of its coroutine functions counts for `part`, and is a span of the request. Iterators, which have no end, do not."""
+    return cast(T, _Measured(port, part, metrics, traces))
+
+
+class _Measured:
+    def __init__(self, port: object, part: str, metrics: Metrics, traces: Traces) -> None:
+        self._port = port
+        self._part = part
+        self._metrics = metrics
+        self._traces = traces
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._port, name)
+        if inspect.iscoroutinefunction(value):
+            value = self._timed(value, name)
+            setattr(self, name, value)  # found without this function from now on
+        return value
+
+    def _timed(self, call: Callable[..., Awaitable[Any]], name: str) -> Callable[..., Awaitable[Any]]:
+        seconds = self._metrics.part_seconds.labels(self._part, name)
+        errors = self._metrics.part_errors.labels(self._part, name)
+        traces, span = self._traces, f"{self._part} {name}"
+
+        @functools.wraps(call)
+        async def timed(*arguments: Any, **named: Any) -> Any:
+            begin = time.perf_counter()
+            try:
+                with traces.span(span, kind=Kind.CLIENT):
+                    return await call(*arguments, **named)
+            except (Unavailable, Misconfigured):
+                errors.inc()
+                raise
+            finally:
+                seconds.observe(time.perf_counter() - begin)
+
+        return timed

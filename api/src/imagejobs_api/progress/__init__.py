@@ -1,0 +1,1 @@
+"""`/api/progress`: a snapshot, Server-Sent Events, and waiting for the end."""

@@ -1,0 +1,99 @@
+"""Holds answers until a job is final or the time is up. Announcements wake them.
+
+They only say when to look: what counts is the store. Without Redis the store is looked at once a second all the same.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from imagejobs_api.http.connection import Receive, until_disconnected
+from imagejobs_contract.errors import Invalid, NotFound, Unavailable
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.ports import Change, JobStore
+
+LOOK_SECONDS = 1.0
+"""How often a watch looks although nothing was announced: Redis may be away, or lose what it had."""
+
+log = logging.getLogger(__name__)
+
+
+class Watch:
+    """One answer being held for one job; made before the job, so that nothing is missed."""
+
+    def __init__(self, waiting: "Waiting", key: JobKey) -> None:
+        self._waiting = waiting
+        self._key = key
+        self._woken = asyncio.Event()
+
+    def wake(self) -> None:
+        """Let it look at the store now."""
+        self._woken.set()
+
+    async def until_final(self, seconds: float, receive: Receive) -> ImageJob | None:
+        """Return the job once it is final, else as it was last seen when the time is up, the client is gone or the server stops."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        gone = asyncio.ensure_future(until_disconnected(receive))
+        gone.add_done_callback(lambda _: self.wake())
+        job = None
+        try:
+            while await self._look_again(deadline) and not gone.done():
+                job = await self._waiting.look(self._key) or job
+                if job is not None and job.status.state.final:
+                    break
+            return job
+        finally:
+            gone.cancel()
+
+    async def _look_again(self, deadline: float) -> bool:
+        left = deadline - asyncio.get_running_loop().time()
+        if left <= 0 or self._waiting.closing:
+            return False
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._woken.wait(), min(left, LOOK_SECONDS))
+        self._woken.clear()
+        return not self._waiting.closing
+
+
+class Waiting:
+    """Knows who waits for what."""
+
+    def __init__(self, store: JobStore) -> None:
+        self._store = store
+        self._watches: dict[JobKey, set[Watch]] = {}
+        self.closing = False
+
+    @contextmanager
+    def watch(self, key: JobKey) -> Iterator[Watch]:
+        """Watch a job, which need not exist yet, for the length of the block."""
+        watch = Watch(self, key)
+        self._watches.setdefault(key, set()).add(watch)
+        try:
+            yield watch
+        finally:
+            self._watches[key].discard(watch)
+            if not self._watches[key]:
+                del self._watches[key]
+
+    async def look(self, key: JobKey) -> ImageJob | None:
+        """Return the job as it stands; None if it cannot be read now."""
+        try:
+            return await self._store.get(key)
+        except (NotFound, Unavailable, Invalid) as ex:
+            log.warning("a job that is waited for cannot be read", extra={"job_id": key.name, "reason": ex.message})
+            return None
+
+    def release(self) -> None:
+        """Let everybody answer with what is known, as the server stops."""
+        self.closing = True
+        for watches in self._watches.values():
+            for watch in watches:
+                watch.wake()
+
+    def hear(self, change: Change) -> None:
+        """Let those look who wait for a job that has ended."""
+        if change.state.final:
+            for watch in self._watches.get(change.key, ()):
+                watch.wake()

@@ -1,0 +1,1 @@
+"""The HTTP server process: sockets, protocol, limits of the operating system."""

@@ -1,0 +1,1 @@
+"""Turns a POST of files, URLs or JSON into an ImageJob."""

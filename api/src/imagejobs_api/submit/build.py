@@ -1,0 +1,84 @@
+"""From a form that was received to the ImageJob that it asks for. Pure; every fault of a form is told at once."""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+from imagejobs_api.http import filenames
+from imagejobs_api.http.accept import best_format
+from imagejobs_api.http.errors import Problem
+from imagejobs_api.submit.callback_url import Callbacks
+from imagejobs_api.submit.forms import Form, Received
+from imagejobs_contract.codes import Code
+from imagejobs_contract.errors import Fault, Invalid
+from imagejobs_contract.model import names
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.options import AUTO, Variant, read_variant
+from imagejobs_contract.model.spec import Spec, named
+from imagejobs_contract.reader import Reader
+from imagejobs_contract.wire import s3_keys
+
+MAX_NAME = 200
+
+
+def build_job(key: JobKey, received: Received, form: Form, accept: str | None, limits: Limits, callbacks: Callbacks) -> ImageJob:
+    """Return the job that a form asks for. Pure.
+
+    Raises:
+        Invalid: With every fault of the form.
+        Problem: There is no image, or none that can be taken.
+    """
+    variant, name, callback = _read_options(received, form, accept, callbacks)
+    _check(received, form)
+    items = [Item(name or source.name, source.key, source.url) for source in received.sources]
+    seconds = math.ceil(limits.job_seconds)
+    spec = Spec(items=named(items), variants=(variant,), active_deadline_seconds=seconds, callback_url=callback)
+    return ImageJob(key, spec, annotations=_annotations(received))
+
+
+def _annotations(received: Received) -> dict[str, str]:
+    return {names.ANNOTATION_UPLOADS: s3_keys.uploads(received.upload_id)} if received.upload_id else {}
+
+
+def _read_options(received: Received, form: Form, accept: str | None, callbacks: Callbacks) -> tuple[Variant, str, str | None]:
+    options: dict[str, Any] = dict(received.options)
+    if options.get("format") == AUTO:
+        options["format"] = best_format(accept)
+    chosen = {name: value for name, value in options.items() if name not in form.fixed}
+    reader = Reader(chosen, "", received.faults)
+    reader.unknown(form.option_fields)
+    for name in [each for each in form.fixed if each in options]:
+        reader.fault(name, f"is always {form.fixed[name]} here; /api/resize lets you choose")
+    for name in [each for each in form.required if not reader.has(each)]:
+        reader.fault(name, "is missing")
+    variant, name, callback = read_fields(reader, callbacks)
+    return replace(variant, **form.fixed), filenames.clean(name), callback  # type: ignore[arg-type]
+
+
+def read_fields(reader: Reader, callbacks: Callbacks) -> tuple[Variant, str, str | None]:
+    """Return what beside the images a form may hold: the options, the result's name, who is to be told."""
+    return read_variant(reader, camel=False), reader.text("name", MAX_NAME) or "", callbacks.read(reader)
+
+
+def _check(received: Received, form: Form) -> None:
+    if not received.sources:
+        what = "give the URL of the image" if form.takes_urls else "send the image as a file in this field"
+        missing = Fault(form.file_fields[0], f"is missing: {what}")
+        if received.faults:
+            raise Invalid([*received.faults, missing])
+        raise Problem(Code.MISSING_IMAGE, faults=[missing])
+    if received.faults:
+        raise Invalid(received.faults)
+    refusals = [source.refusal for source in received.sources if source.refusal]
+    if len(refusals) == len(received.sources):
+        if form.takes_urls:
+            raise Invalid(_refused(received))  # the request alone shows it, whatever the world looks like
+        raise Problem(refusals[0].code, refusals[0].message, faults=_refused(received))
+
+
+def _refused(received: Received) -> list[Fault]:
+    refused = [(source, source.refusal) for source in received.sources if source.refusal]
+    return [Fault(source.where, f"{source.name or source.url or 'file'}: {refusal.message}") for source, refusal in refused]

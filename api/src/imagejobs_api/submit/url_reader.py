@@ -1,0 +1,136 @@
+"""Bodies that name images by URL: JSON, or a form of either kind. Nothing is fetched or resolved here, the worker does that behind the address guard.
+
+What the guard would refuse without asking anybody (its form, its port, a host that is itself an address) is refused at once.
+"""
+
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import nullcontext
+from pathlib import PurePosixPath
+from urllib.parse import parse_qsl, unquote
+
+import falcon
+from falcon.media import MultipartFormHandler
+
+from imagejobs_api.http import filenames, json_body
+from imagejobs_api.http.errors import Problem
+from imagejobs_api.http.multipart import FormBody
+from imagejobs_api.submit.forms import Form, Received, Source
+from imagejobs_contract.codes import Code
+from imagejobs_contract.errors import ImageFailed, Refused
+from imagejobs_contract.model import limits
+from imagejobs_contract.model.items import URL_PATTERN
+from imagejobs_contract.outbound.guard import Guard
+from imagejobs_contract.outbound.url import read_url
+from imagejobs_contract.reader import Reader
+
+ONE = "url"
+MANY = ("urls", "urls[]")
+"""`urls[]` is how PHP and many form libraries spell a list."""
+MAX_VALUE_BYTES = 4 * limits.MAX_URL
+SPARE_FIELDS = 16
+"""Unknown or repeated fields that are still read, so that all of them can be named."""
+
+
+class UrlReader:
+    """Reads one body, which may hold no files."""
+
+    def __init__(self, form: Form, guard: Guard) -> None:
+        self._guard = guard
+        self._max_fields = form.max_files + len(form.option_fields) + SPARE_FIELDS
+        self._max_urls = form.max_files
+        self._urls: list[tuple[str, object]] = []
+        self.received = Received()
+
+    def take(self, name: str, value: object) -> None:
+        """Take a field of the body or the query."""
+        if name in MANY or (name == ONE and value not in (None, "")):
+            self._urls.append((name, value))
+        elif name != ONE:
+            self.received.add_option(name, value)
+
+    def discarding(self) -> nullcontext[None]:
+        """Return a block that has nothing to discard."""
+        return nullcontext()
+
+    async def read(self, body: AsyncIterator[bytes], content_type: str | None) -> Received:
+        """Read the body to its end.
+
+        Raises:
+            Problem: It is neither JSON nor a form, or has too many URLs.
+            BodyCut, TooLarge: From `body`.
+            falcon.HTTPError: The form is broken.
+        """
+        data = b"".join([chunk async for chunk in body])
+        kind = (content_type or "").split(";")[0].strip().lower()
+        if kind == falcon.MEDIA_MULTIPART:
+            await self._take_multipart(data, content_type)
+        elif data or kind:
+            for name, value in _fields(data, kind, self._max_fields):
+                self.take(filenames.clean(name)[:60], value)
+        self._add_sources()
+        return self.received
+
+    async def _take_multipart(self, data: bytes, content_type: str | None) -> None:
+        handler = MultipartFormHandler()
+        handler.parse_options.max_body_part_count = self._max_fields
+        async for part in await handler.deserialize_async(FormBody(_once(data)), content_type, len(data)):
+            name = filenames.clean(part.name or "")[:60]
+            value = await part.stream.read(MAX_VALUE_BYTES + 1)
+            if part.filename is not None or len(value) > MAX_VALUE_BYTES:
+                self.received.fault(name, f"is a file, or longer than {MAX_VALUE_BYTES} bytes; give URLs as text")
+            else:
+                self.take(name, value.decode(errors="replace"))
+
+    def _add_sources(self) -> None:
+        received = self.received
+        received.single = all(name == ONE for name, _ in self._urls)
+        if len(self._urls) > self._max_urls:
+            raise Problem(Code.PAYLOAD_TOO_LARGE, f"There are more than {self._max_urls} URLs.")
+        if len(self._urls) > 1 and any(name == ONE for name, _ in self._urls):
+            received.fault(ONE, "is given more than once, or together with urls")
+        if not received.single and "name" in received.options:
+            received.fault("name", "goes with one url; images of urls are named by their own")
+        for n, (_, value) in enumerate(self._urls):
+            received.sources.append(self._source(ONE if received.single else f"{MANY[0]}[{n}]", value))
+
+    def _source(self, where: str, value: object) -> Source:
+        reader = Reader({where: value.strip() if isinstance(value, str) else value}, "", self.received.faults)
+        url = reader.text(where, limits.MAX_URL)
+        if url is None:
+            return Source("", where=where)  # its fault is noted
+        refusal = self._refusal(url)
+        if not re.fullmatch(URL_PATTERN, url, re.ASCII) and not (refusal and self.received.single):
+            # An ImageJob cannot hold it, and so the batch not its place.
+            reader.fault(where, "is not an http(s) URL")
+        return Source("" if refusal else name_of(url), url=url, where=where, refusal=refusal)
+
+    def _refusal(self, url: str) -> ImageFailed | None:
+        try:
+            self._guard.check(read_url(url))
+        except Refused as ex:
+            return ImageFailed(ex.message, code=ex.code)
+        return None
+
+
+def _fields(data: bytes, kind: str, most: int) -> Iterator[tuple[str, object]]:
+    if kind == falcon.MEDIA_URLENCODED:
+        try:
+            yield from parse_qsl(data.decode(errors="replace"), keep_blank_values=True, max_num_fields=most)
+        except ValueError as ex:
+            raise Problem(Code.MALFORMED_REQUEST, f"The form has more than {most} fields.") from ex
+    elif kind == falcon.MEDIA_JSON:
+        for name, value in json_body.parse(data).items():
+            values = value if name in MANY and isinstance(value, list) else [value]
+            yield from ((name, each) for each in values)
+    else:
+        raise Problem(Code.UNSUPPORTED_MEDIA_TYPE, f"Send JSON ({falcon.MEDIA_JSON}) or a form, with the URL of the image in the field {ONE}.")
+
+
+def name_of(url: str) -> str:
+    """Return the file's name that a URL ends with, as far as it can be read."""
+    return filenames.clean(PurePosixPath(unquote(read_url(url).path.partition("?")[0])).name)
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data

@@ -1,0 +1,1 @@
+"""`/api/uploads`: presigned links for large files."""

@@ -1,0 +1,111 @@
+"""The bodies of `/api/uploads`: what a client wants to send to S3 itself, read with every fault at once. Pure."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from imagejobs_api.http import filenames
+from imagejobs_api.http.errors import Problem
+from imagejobs_contract.codes import Code
+from imagejobs_contract.model import limits
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.reader import Reader
+from imagejobs_contract.wire import manifests, source_prefixes
+
+PLAIN_TYPE = "application/octet-stream"
+_TYPE = r"[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,60}"
+PART_UPLOAD = r"[1-9][0-9]{0,3}-[A-Za-z0-9_~+=-][A-Za-z0-9._~+=-]{0,1000}"
+"""How many parts, and what S3 calls the upload. SeaweedFS looks for a folder of that name, so it is neither `..` nor a path."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewFile:
+    """A file that is to be sent.
+
+    Attributes:
+        size: Bytes.
+        part_size: Bytes of each part but the last; None sends it in one.
+    """
+
+    name: str
+    size: int
+    content_type: str
+    part_size: int | None
+
+    @property
+    def parts(self) -> int:
+        """Return how many PUTs it takes."""
+        return math.ceil(self.size / self.part_size) if self.part_size else 1
+
+
+@dataclass(frozen=True, slots=True)
+class PartUpload:
+    """An upload in parts that a client names.
+
+    Attributes:
+        upload: What S3 calls it.
+        parts: How many there are to be.
+    """
+
+    key: str
+    upload: str
+    parts: int
+
+
+def read_files(body: Mapping[str, Any], known: Limits) -> tuple[NewFile, ...]:
+    """Read what is to be sent.
+
+    Raises:
+        Invalid: With every fault.
+    """
+    reader = Reader(body)
+    reader.unknown(("files",))
+    files = tuple(read_file(each, known) for each in reader.children("files", limits.MAX_UPLOAD_FILES))
+    if not files and not reader.faults:
+        reader.fault("files", "is missing: a list of files, each with its size in bytes")
+    reader.check()
+    if sum(each.parts for each in files) > limits.MAX_UPLOAD_PARTS:
+        reader.fault("files", f"are more than {limits.MAX_UPLOAD_PARTS} parts together")
+    reader.check()
+    return files
+
+
+def read_file(reader: Reader, known: Limits) -> NewFile:
+    """Read one file; faults go to the reader."""
+    reader.unknown(("name", "size", "content_type", "part_size"))
+    content_type = reader.text("content_type", 123, PLAIN_TYPE, _TYPE, "a media type such as image/jpeg") or PLAIN_TYPE
+    most = known.max_manifest_bytes if content_type == manifests.CONTENT_TYPE else known.max_file_bytes
+    size = reader.size("size", 1, most)
+    part_size = reader.size("part_size", limits.MIN_PART_BYTES, limits.MAX_PART_BYTES)
+    if not reader.has("size"):
+        reader.fault("size", "is missing: the file's bytes, which its link is signed for")
+    if size and size > limits.MAX_PART_BYTES and not part_size:
+        reader.fault("part_size", f"is needed for files of more than {limits.MAX_PART_BYTES} bytes")
+    return NewFile(
+        filenames.clean(reader.text("name", 200) or ""), size or 1, content_type, part_size if size and part_size and part_size < size else None
+    )
+
+
+def read_part_upload(body: Mapping[str, Any], own: str) -> PartUpload:
+    """Read which upload in parts is meant.
+
+    Args:
+        own: What the keys of the caller's uploads begin with.
+
+    Raises:
+        Invalid: With every fault.
+        Problem: It is none of the caller's.
+    """
+    reader = Reader(body)
+    reader.unknown(("key", "multipart_id"))
+    key = reader.text("key", limits.MAX_KEY) or ""
+    given = reader.text("multipart_id", 1100, None, PART_UPLOAD, "one that POST /api/uploads gave") or "1-"
+    for name in ("key", "multipart_id"):
+        if not reader.has(name):
+            reader.fault(name, "is missing")
+    reader.check()
+    if not source_prefixes.may_read(key, (own,)):
+        raise Problem(Code.NOT_FOUND, f"There is no such upload of yours; they begin with {own}")
+    parts, _, upload = given.partition("-")
+    return PartUpload(key, upload, int(parts))

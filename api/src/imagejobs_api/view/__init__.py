@@ -1,0 +1,1 @@
+"""Reads jobs and turns them into response bodies."""

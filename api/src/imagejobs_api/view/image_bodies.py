@@ -1,0 +1,134 @@
+"""The bodies that answer a POST. Pure: everything is handed in."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypedDict
+
+from imagejobs_api.http.errors import ErrorBody, error_body
+from imagejobs_api.view import links, states
+from imagejobs_api.view.links import Links
+from imagejobs_contract.errors import ImageFailed
+from imagejobs_contract.model import names
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.options import Format
+from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.model.status import State
+from imagejobs_contract.wire.json_types import Count, Pixels, Url
+
+
+class ImageBody(TypedDict):
+    """A job of one image. The facts of its result are null until it is there.
+
+    Attributes:
+        job_id: The id of the job, for every other call.
+        progress_url: Where its progress is told.
+        download_url: A signed link to the result that anybody can GET for a time; before there is one, the address that redirects to it.
+        width: Pixels of the result.
+        height: Pixels of the result.
+        format: Encoding of the result.
+        bytes: Size of the result.
+        error: Why there is no result.
+    """
+
+    job_id: str
+    state: State
+    progress_url: Url
+    download_url: Url
+    width: Pixels | None
+    height: Pixels | None
+    format: Format | None
+    bytes: Count | None
+    error: ErrorBody | None
+
+
+class BatchEntryBody(TypedDict):
+    """One image of a batch.
+
+    Attributes:
+        job_id: The batch's id, a hyphen and the number of the image, from 0.
+        name: The name of the file, made different from the others'.
+        download_url: As for a single image; null if the image failed.
+        progress_url: Where its own progress is told.
+        error: Why there is no result.
+    """
+
+    job_id: str
+    name: str
+    state: State
+    download_url: Url | None
+    progress_url: Url
+    error: ErrorBody | None
+
+
+class BatchBody(TypedDict):
+    """A job of many images.
+
+    Attributes:
+        batch_job_id: The id of the job, for every other call.
+        experimental: The shape of this answer may still change.
+        progress_url: Where the progress of all of it is told.
+        image_jobs: The images, in the order of the request.
+    """
+
+    batch_job_id: str
+    experimental: Literal[True]
+    state: State
+    progress_url: Url
+    image_jobs: list[BatchEntryBody]
+
+
+def resize_body(job: ImageJob, outcome: Outcome | None, base: str, signer: Links) -> ImageBody:
+    """Return the answer for a job of one image. Facts of the result are null until it is there.
+
+    Args:
+        base: What links to this API begin with.
+    """
+    name = job.key.name
+    output = outcome.outputs[0] if outcome and outcome.outputs else None
+    return {
+        "job_id": name,
+        "state": job.status.state,
+        "progress_url": links.progress(base, name),
+        "download_url": signer.signed(job.item_name(0), 0, output) if output else links.download(base, name),
+        "width": output.width if output else None,
+        "height": output.height if output else None,
+        "format": output.format if output else None,
+        "bytes": output.bytes if output else None,
+        "error": states.item_error(job, outcome),
+    }
+
+
+def batch_body(
+    job: ImageJob, outcomes: Mapping[int, Outcome], refusals: Sequence[ImageFailed | None], base: str, signer: Links
+) -> BatchBody:  # fmt: skip
+    """Return the answer for a batch: an entry per file, in the order of the request.
+
+    Args:
+        refusals: Per file, why it was refused at once, or None.
+        base: What links to this API begin with.
+    """
+    return {
+        "batch_job_id": job.key.name,
+        "experimental": True,
+        "state": job.status.state,
+        "progress_url": links.progress(base, job.key.name),
+        "image_jobs": [_entry(job, n, outcomes.get(n), refusal, base, signer) for n, refusal in enumerate(refusals)],
+    }
+
+
+def _entry(job: ImageJob, index: int, outcome: Outcome | None, refusal: ImageFailed | None, base: str, signer: Links) -> BatchEntryBody:
+    identifier = names.sub_job_id(job.key.name, index)
+    state = states.item_state(job, outcome)
+    error = states.item_error(job, outcome)
+    if refusal is not None and outcome is None:
+        state, error = State.FAILED, error_body(refusal.code, refusal.message)
+    link = links.download(base, identifier)
+    if outcome and outcome.outputs:
+        link = signer.signed(job.item_name(index), index, outcome.outputs[0])
+    return {
+        "job_id": identifier,
+        "name": job.item_name(index),
+        "state": state,
+        "download_url": None if error else link,
+        "progress_url": links.progress(base, identifier),
+        "error": error,
+    }

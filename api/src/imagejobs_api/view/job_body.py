@@ -1,0 +1,137 @@
+"""A whole job as clients are told of it: where it stands, and what was asked for. Pure."""
+
+from datetime import datetime
+from typing import TypedDict
+
+from imagejobs_api.progress.resource import ProgressBody, job_body
+from imagejobs_api.view import links
+from imagejobs_api.view.lookup import Found
+from imagejobs_api.view.spec_view import SpecBody, spec_body
+from imagejobs_contract.model import names
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.status import CallbackState, ConditionType
+from imagejobs_contract.model.times import show_time
+from imagejobs_contract.wire.json_types import Count, Time, Url
+
+
+class JobSummaryBody(ProgressBody):
+    """A job as an element of the list: its progress, its times, and where more is told.
+
+    Attributes:
+        name: What its caller calls it; null for one without a name.
+    """
+
+    name: str | None
+    created: Time | None
+    started: Time | None
+    completed: Time | None
+    progress_url: Url
+    results_url: Url
+
+
+class CallbackBody(TypedDict):
+    """How far the job's callback is.
+
+    Attributes:
+        state: Null before the job's end.
+        tries: How often it was sent.
+        next: When it is tried again.
+        message: What became of the last try.
+    """
+
+    url: str
+    state: CallbackState | None
+    tries: Count
+    next: Time | None
+    message: str
+
+
+class FailureBody(TypedDict):
+    """A failed image.
+
+    Attributes:
+        code: The code of its error.
+    """
+
+    name: str
+    code: str
+    message: str
+
+
+class JobBody(JobSummaryBody):
+    """All that is told of one job, but for its images' results.
+
+    Attributes:
+        attempt: 1, and one more for each retry that ran; 0 before the operator has seen the job.
+        deleting: It is being deleted, with its outputs.
+        duration_seconds: From its first image to its end.
+        estimated_remaining_seconds: Until its end, while it runs.
+        bytes_in: Size of the sources of the images that ended.
+        bytes_out: Size of all results.
+        callback: Null without one.
+        failures: The first failed images.
+    """
+
+    attempt: Count
+    deleting: bool
+    duration_seconds: Count | None
+    estimated_remaining_seconds: Count | None
+    bytes_in: Count
+    bytes_out: Count
+    callback: CallbackBody | None
+    failures: list[FailureBody]
+    spec: SpecBody
+
+
+def summary(job: ImageJob, counts: Counts, base: str) -> JobSummaryBody:
+    """Return a job as an element of the list: its progress, its times, and where more is told.
+
+    Args:
+        base: What links to this API begin with.
+    """
+    job_id, status = job.key.name, job.status
+    return {
+        **job_body(Found(job), counts),
+        "name": job.annotations.get(names.ANNOTATION_TITLE),
+        "created": _time(job.created),
+        "started": _time(status.started),
+        "completed": _time(status.completed),
+        "progress_url": links.progress(base, job_id),
+        "results_url": f"{links.job(base, job_id)}/results",
+    }
+
+
+def details(job: ImageJob, counts: Counts, base: str) -> JobBody:
+    """Return all that is told of one job."""
+    status = job.status
+    return {
+        **summary(job, counts, base),
+        "attempt": status.attempt,
+        "deleting": job.deleting,
+        "duration_seconds": status.duration_seconds,
+        "estimated_remaining_seconds": status.estimated_remaining_seconds,
+        "bytes_in": status.bytes_in,
+        "bytes_out": status.bytes_out,
+        "callback": _callback(job),
+        "failures": [{"name": each.name, "code": each.code, "message": each.message} for each in status.failures],
+        "spec": spec_body(job.spec),
+    }
+
+
+def _callback(job: ImageJob) -> CallbackBody | None:
+    """Return how far the callback is: null without one, its state null before the job's end."""
+    if job.spec.callback_url is None:
+        return None
+    it, condition = job.status.callback, job.status.condition(ConditionType.CALLBACK_DELIVERED)
+    return {
+        "url": job.spec.callback_url,
+        "state": it.state if it else None,
+        "tries": it.tries if it else 0,
+        "next": _time(it.next) if it else None,
+        "message": condition.message if condition else "",
+    }
+
+
+def _time(time: datetime | None) -> str | None:
+    return show_time(time) if time else None

@@ -1,0 +1,70 @@
+"""How a job or one of its images is told to clients: one word, and the error. Pure."""
+
+from imagejobs_api.http.errors import ErrorBody, error_body
+from imagejobs_contract.codes import Code
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.model.status import ConditionType, Reason, State, Status
+
+_CODES = {
+    Reason.DEADLINE_EXCEEDED: Code.PROCESSING_TIMEOUT,
+    Reason.QUEUE_DEADLINE_EXCEEDED: Code.PROCESSING_TIMEOUT,
+    Reason.STORAGE_UNAVAILABLE: Code.STORAGE_ERROR,
+    Reason.INVALID_SPEC: Code.INVALID_OPTIONS,
+}
+
+
+def is_reopening(job: ImageJob) -> bool:
+    """Tell whether a job that ended is about to run its failed images again, as `spec.retryFailed` asks and the operator has not yet seen."""
+    status, spec = job.status, job.spec
+    asked = spec.retry_failed >= attempt(status) and not spec.cancel
+    return status.state.final and asked and status.counts.succeeded < spec.total
+
+
+def attempt(status: Status) -> int:
+    """Return the attempt that runs or ran last; before the operator has seen a job, that is the first."""
+    return max(status.attempt, 1)
+
+
+def job_state(job: ImageJob) -> State:
+    """Return where a job stands; one that is about to run again has not ended."""
+    return State.PENDING if is_reopening(job) else job.status.state
+
+
+def item_state(job: ImageJob, outcome: Outcome | None) -> State:
+    """Return where one image stands; one that has not ended shares its job's state, one that never will has failed with it."""
+    if outcome is not None:
+        return State.SUCCEEDED if outcome.succeeded else State.FAILED
+    state = job_state(job)
+    return State.FAILED if state.final and state != State.CANCELLED else state
+
+
+def item_error(job: ImageJob, outcome: Outcome | None) -> ErrorBody | None:
+    """Return the error of one image: its own, or else that of a job that ended without it."""
+    if outcome is not None:
+        return error_body(outcome.code, outcome.message) if outcome.code else None
+    return error_body(*job_failure(job.status)) if item_state(job, None) == State.FAILED else None
+
+
+def job_error(job: ImageJob) -> ErrorBody | None:
+    """Return the error of a job as a whole; a job some of whose images failed has none, its images have."""
+    return error_body(*job_failure(job.status)) if job_state(job) == State.FAILED else None
+
+
+def job_failure(status: Status) -> tuple[Code, str]:
+    """Return code and message of a failed job: of its only failed image, or of what ended it."""
+    condition = status.condition(ConditionType.FAILED)
+    message = condition.message if condition else ""
+    if len(status.failure_codes) == 1 and status.failures:
+        alone = status.counts.total == 1
+        return _code(status.failure_codes[0]), status.failures[0].message if alone else message
+    if condition and condition.reason in _CODES:
+        return _CODES[condition.reason], message
+    return (_code(status.failures[0].code) if status.failures else Code.INTERNAL_ERROR), message
+
+
+def _code(text: str) -> Code:
+    try:
+        return Code(text)
+    except ValueError:
+        return Code.INTERNAL_ERROR
