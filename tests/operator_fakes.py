@@ -18,8 +18,8 @@ from imagejobs_contract.model.status_json import read_status, status_body
 from imagejobs_contract.ports import Change
 from imagejobs_contract.storage import ObjectFacts
 from imagejobs_contract.wire.tasks import Task
-from imagejobs_operator.actions import Emit
-from imagejobs_operator.observed import Child, End, Presence
+from imagejobs_operator.decide.actions import Emit
+from imagejobs_operator.decide.observed import Child, End, Presence
 
 
 class Killed(BaseException):

@@ -20,13 +20,13 @@ from imagejobs_contract.model.status import Status
 from imagejobs_contract.ports import WakeUp
 from imagejobs_contract.wire import s3_keys
 from imagejobs_contract.wire.shards import read_offsets
-from imagejobs_operator.callback import End, Reply
-from imagejobs_operator.courier import Courier
-from imagejobs_operator.memory import Memory
-from imagejobs_operator.observed import Rules
-from imagejobs_operator.parts import Parts
-from imagejobs_operator.reconcile import Reconciler
-from imagejobs_operator.workqueue import Again
+from imagejobs_operator.act.memory import Memory
+from imagejobs_operator.act.ports import Parts
+from imagejobs_operator.act.reconcile import Reconciler
+from imagejobs_operator.act.work_queue import Again
+from imagejobs_operator.callbacks.dispatcher import Courier
+from imagejobs_operator.callbacks.payload import End, Reply
+from imagejobs_operator.decide.observed import Rules
 from operator_fakes import Board, Events, Faults, Jobs, Killed, Objects, Queue, Running, Store
 
 START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

@@ -17,7 +17,7 @@ from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.model.spec import Manifest, Spec
 from imagejobs_contract.model.status import Condition, ConditionType, Failure, Reason, State, Status
 from imagejobs_contract.wire.shards import cut
-from imagejobs_operator import attempts
+from imagejobs_operator.decide import attempts
 
 BAD = Outcome(0, "a.jpg", code=Code.CORRUPT_IMAGE, message="cut short")
 GOOD = Outcome(0, "a.jpg")

@@ -8,8 +8,8 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.items import Item
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Execution, Manifest, Spec
-from imagejobs_operator.attempts import Runner, fixed_runner
-from imagejobs_operator.observed import Rules
+from imagejobs_operator.decide.attempts import Runner, fixed_runner
+from imagejobs_operator.decide.observed import Rules
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 

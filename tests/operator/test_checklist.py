@@ -19,9 +19,9 @@ from imagejobs_contract.model.spec import DeletionPolicy, Execution, Manifest, O
 from imagejobs_contract.model.status import ConditionType, Reason, State, Status
 from imagejobs_contract.model.status_json import read_status, status_body
 from imagejobs_contract.wire import s3_keys
-from imagejobs_operator.observed import Child, Observed, Presence, Rules
-from imagejobs_operator.plan import plan
-from imagejobs_operator.stragglers import longest
+from imagejobs_operator.decide.late_writes import longest
+from imagejobs_operator.decide.observed import Child, Observed, Presence, Rules
+from imagejobs_operator.decide.plan import plan
 from operator_fakes import Running
 from operator_world import START, World, outcome, spec
 

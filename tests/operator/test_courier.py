@@ -7,9 +7,9 @@ import pytest
 
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import JobKey
-from imagejobs_operator import courier
-from imagejobs_operator.callback import Answer, End, Reply, Ticket
-from imagejobs_operator.courier import Courier
+from imagejobs_operator.callbacks import dispatcher
+from imagejobs_operator.callbacks.dispatcher import Courier
+from imagejobs_operator.callbacks.payload import Answer, End, Reply, Ticket
 from operator_world import spec
 
 
@@ -54,11 +54,11 @@ def test_a_receiver_that_hangs_holds_its_own_places_only() -> None:
 
     asyncio.run(run())
     assert {key.name for key in heard} == {f"job{n}" for n in range(200, 250)}
-    assert most == {"hangs.example.org": courier.TO_ONE_RECEIVER, "works.example.org": courier.TO_ONE_RECEIVER}
+    assert most == {"hangs.example.org": dispatcher.TO_ONE_RECEIVER, "works.example.org": dispatcher.TO_ONE_RECEIVER}
 
 
 def test_what_is_begun_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(courier, "MOST_BEGUN", 3)
+    monkeypatch.setattr(dispatcher, "MOST_BEGUN", 3)
     sent: list[str] = []
 
     async def post(about: ImageJob, message: str) -> Reply:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from imagejobs_operator.observed import End, Presence
-from imagejobs_operator.runners.job import child_of, out_of_memory
+from imagejobs_operator.decide.observed import End, Presence
+from imagejobs_operator.jobs.kubernetes import child_of, out_of_memory
 
 OWNER = {"kind": "ImageJob", "uid": "mine", "controller": True}
 

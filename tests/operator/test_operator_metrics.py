@@ -12,10 +12,10 @@ from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.status import Callback, CallbackState, State, Status
 from imagejobs_contract.model.times import utc_now
-from imagejobs_operator.callback import End
-from imagejobs_operator.memory import Memory
+from imagejobs_operator.act.memory import Memory
+from imagejobs_operator.act.work_queue import Again, WorkQueue
+from imagejobs_operator.callbacks.payload import End
 from imagejobs_operator.metrics import Metrics
-from imagejobs_operator.workqueue import Again, WorkQueue
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 JOB = ImageJob(JobKey("default", "a"), Spec(items=(Item("a.jpg", "a"),)), uid="1")

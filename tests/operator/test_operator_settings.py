@@ -8,7 +8,7 @@ import pytest
 from imagejobs_contract.errors import Invalid
 from imagejobs_contract.model.spec import Profile
 from imagejobs_contract.reader import Reader
-from imagejobs_operator.podshape import SIZES, PodShape, Size
+from imagejobs_operator.jobs.pod_profiles import SIZES, PodShape, Size
 from imagejobs_operator.settings import Settings
 
 

@@ -15,10 +15,11 @@ from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Execution
 from imagejobs_contract.model.status import ConditionType, Reason, State, Status
 from imagejobs_contract.model.status_json import read_status, status_body
-from imagejobs_operator import actions, conditions, tally
-from imagejobs_operator.actions import Action
-from imagejobs_operator.observed import Case, Child, End, Observed, Presence, Results, Rules
-from imagejobs_operator.plan import plan
+from imagejobs_operator.decide import actions, conditions
+from imagejobs_operator.decide import outcomes as tally
+from imagejobs_operator.decide.actions import Action
+from imagejobs_operator.decide.observed import Case, Child, End, Observed, Presence, Results, Rules
+from imagejobs_operator.decide.plan import plan
 from operator_world import START, outcome, spec
 
 NOW = START + timedelta(minutes=5)

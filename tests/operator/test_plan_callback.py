@@ -9,7 +9,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Execution, Spec
 from imagejobs_contract.model.status import CallbackState, ConditionType, Reason, State, Status
-from imagejobs_operator.callback import End, Reply
+from imagejobs_operator.callbacks.payload import End, Reply
 from operator_world import START, World, spec
 
 KEY = JobKey("ns", "job")

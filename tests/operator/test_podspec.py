@@ -9,8 +9,8 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Profile
 from imagejobs_contract.wire import shards
-from imagejobs_operator.podshape import PodShape, Size
-from imagejobs_operator.podspec import LABEL_PRIORITY, PodSettings, job_body
+from imagejobs_operator.jobs.pod_profiles import PodShape, Size
+from imagejobs_operator.jobs.pod_spec import LABEL_PRIORITY, PodSettings, job_body
 from operator_world import spec
 
 SETTINGS = PodSettings(

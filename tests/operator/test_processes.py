@@ -15,9 +15,9 @@ from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.times import utc_now
 from imagejobs_contract.wire.shards import Exit
-from imagejobs_operator.observed import Child, End, Presence
-from imagejobs_operator.runners import processes
-from imagejobs_operator.runners.processes import ProcessJobs
+from imagejobs_operator.decide.observed import Child, End, Presence
+from imagejobs_operator.jobs import processes
+from imagejobs_operator.jobs.processes import ProcessJobs
 
 SCRIPT = """
 import os, pathlib, signal, sys, time

@@ -14,7 +14,7 @@ from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.status import State, Status
 from imagejobs_contract.ports import Seen
 from imagejobs_contract.stores.sqlite import SqliteStore
-from imagejobs_operator.bindings.remembered import RememberedStore
+from imagejobs_operator.feeds.cached_store import RememberedStore
 from operator_world import spec
 
 KEY = JobKey("default", "job")

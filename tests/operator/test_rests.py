@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from imagejobs_contract.model.spec import Execution
-from imagejobs_operator import deadlines
+from imagejobs_operator.decide import deadlines
 from operator_world import World, spec
 
 

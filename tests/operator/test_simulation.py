@@ -14,7 +14,7 @@ from imagejobs_contract.model.spec import DeletionPolicy, Execution, Output
 from imagejobs_contract.model.status import Condition, ConditionType, State, Status
 from imagejobs_contract.s3.client import CALL_SECONDS
 from imagejobs_contract.wire import s3_keys
-from imagejobs_operator.attempts import reopens
+from imagejobs_operator.decide.attempts import reopens
 from operator_world import World, spec
 
 KEY = JobKey("ns", "job")

@@ -12,9 +12,9 @@ from imagejobs_contract.model.options import Format, Variant
 from imagejobs_contract.model.spec import DeletionPolicy, Execution, Output, Spec
 from imagejobs_contract.model.status import State, Status
 from imagejobs_contract.s3.client import CALL_SECONDS
-from imagejobs_operator import stragglers
-from imagejobs_operator.observed import Child, End, Observed, Past, Presence, Rules
-from imagejobs_operator.plan_job import DELETION_SECONDS
+from imagejobs_operator.decide import late_writes
+from imagejobs_operator.decide.observed import Child, End, Observed, Past, Presence, Rules
+from imagejobs_operator.decide.plan_job import DELETION_SECONDS
 from operator_world import START, World, spec
 
 KEY = JobKey("ns", "job")
@@ -26,7 +26,7 @@ PODS = Child(Presence.OURS, active=1)
 
 def left(status: Status, seconds: float = 0.0, seen: Observed = Observed(), **changes: object) -> float:  # noqa: B008 - a value
     job = ImageJob(KEY, spec(2, **changes), uid="uid", status=status, deleting=True, finalizers=(FINALIZER,))
-    return stragglers.left(job, seen, START + timedelta(seconds=seconds), RULES)
+    return late_writes.left(job, seen, START + timedelta(seconds=seconds), RULES)
 
 
 def ended(state: State) -> Status:
@@ -35,7 +35,7 @@ def ended(state: State) -> Status:
 
 def test_the_wait_is_as_long_as_a_lease_may_be_held_and_a_call_may_take() -> None:
     for lease in (0.5, 10.0, 3600.0):
-        assert stragglers.longest(Rules(since=START, lease_seconds=lease)) == lease + CALL_SECONDS + 1
+        assert late_writes.longest(Rules(since=START, lease_seconds=lease)) == lease + CALL_SECONDS + 1
 
 
 @pytest.mark.parametrize("state", list(State))

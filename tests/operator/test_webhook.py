@@ -25,9 +25,9 @@ from imagejobs_contract.outbound.guard import Guard
 from imagejobs_contract.outbound.http_response import Head
 from imagejobs_contract.outbound.policy import Reach
 from imagejobs_contract.runtime.webhook_secrets import Secrets
-from imagejobs_operator import callback, webhook
-from imagejobs_operator.callback import End, Reply
-from imagejobs_operator.webhook import Poster
+from imagejobs_operator.callbacks import payload, sender
+from imagejobs_operator.callbacks.payload import End, Reply
+from imagejobs_operator.callbacks.sender import Poster
 from operator_world import outcome, spec
 
 LOOPBACK = Reach(private=("127.0.0.0/8",))
@@ -108,7 +108,7 @@ def test_what_a_status_means(hooks: Receiver, status: int, end: End) -> None:
 )  # fmt: skip
 def test_a_receiver_that_is_busy_says_for_how_long(status: int, text: str, seconds: float) -> None:
     head = Head(status, {"retry-after": text} if text else {})
-    assert webhook.judged(head, NOON).after_seconds == seconds
+    assert sender.judged(head, NOON).after_seconds == seconds
 
 
 def test_retry_after_comes_over_the_wire(hooks: Receiver) -> None:
@@ -129,7 +129,7 @@ def test_nothing_is_sent_to_an_address_that_is_not_public(hooks: Receiver) -> No
 
 
 def test_a_receiver_that_hangs_is_left(hooks: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhook, "TOTAL_SECONDS", 0.3)
+    monkeypatch.setattr(sender, "TOTAL_SECONDS", 0.3)
     hooks.gate.clear()
     assert send(job(hooks.url()))[:2] == (End.FAILED, "the receiver does not answer in time")
 
@@ -171,15 +171,15 @@ def test_an_answer_that_is_none_is_a_failure(answer: bytes) -> None:
     ids=["succeeded", "failed", "cancelled"],
 )
 def test_the_message_is_as_the_api_s_document_has_it(changes: dict[str, Any]) -> None:
-    held_answers.check_message(json.loads(callback.body(job("https://example.org/", **changes), "")))
+    held_answers.check_message(json.loads(payload.body(job("https://example.org/", **changes), "")))
 
 
 def test_no_body_is_larger_than_64_kib() -> None:
     outputs = tuple(OutputFile(f"v{n}", "k" * 1024, 1, 1, outcome(0).outputs[0].format, 1) for n in range(limits.MAX_VARIANTS))
     outcomes = tuple(replace(outcome(n), name="写" * 255, outputs=outputs) for n in range(limits.MAX_STATUS_OUTCOMES))
     failures = tuple(Failure("写" * 255, "corrupt_image", "写" * 256) for _ in range(limits.MAX_STATUS_FAILURES))
-    body = callback.body(job("https://example.org/", outcomes=outcomes, failures=failures), "https://images.example.org/" + "p" * 470)
-    assert len(body) <= callback.MAX_BODY_BYTES
+    body = payload.body(job("https://example.org/", outcomes=outcomes, failures=failures), "https://images.example.org/" + "p" * 470)
+    assert len(body) <= payload.MAX_BODY_BYTES
     held_answers.check_message(json.loads(body))
     assert json.loads(body)["data"]["images"] is None
 
@@ -187,8 +187,8 @@ def test_no_body_is_larger_than_64_kib() -> None:
 def test_each_try_says_the_same() -> None:
     about = job("https://example.org/")
     later = replace(about, status=replace(about.status, callback=Callback(CallbackState.PENDING, tries=3)))
-    assert callback.body(about, "") == callback.body(later, "")
-    assert b'"job_url":"/api/jobs/job"' in callback.body(about, "")
+    assert payload.body(about, "") == payload.body(later, "")
+    assert b'"job_url":"/api/jobs/job"' in payload.body(about, "")
 
 
 def send_as(caller: str, hooks: Receiver, secrets: Secrets) -> Reply:

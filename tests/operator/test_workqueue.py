@@ -10,7 +10,7 @@ import pytest
 
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.model.names import JobKey
-from imagejobs_operator.workqueue import Again, WorkQueue
+from imagejobs_operator.act.work_queue import Again, WorkQueue
 
 A, B, C = (JobKey("ns", name) for name in "abc")
 

@@ -25,18 +25,18 @@ from imagejobs_contract.runtime.settings import read
 from imagejobs_contract.runtime.traces import Traces, opened
 from imagejobs_contract.runtime.webhook_secrets import check_folder
 from imagejobs_contract.s3.objects import S3Objects
-from imagejobs_operator import feeds
-from imagejobs_operator.callback import Answer
-from imagejobs_operator.courier import Courier
+from imagejobs_operator.act.memory import Memory
+from imagejobs_operator.act.ports import Parts
+from imagejobs_operator.act.reconcile import Reconciler
+from imagejobs_operator.act.work_queue import WorkQueue
+from imagejobs_operator.callbacks.dispatcher import Courier
+from imagejobs_operator.callbacks.payload import Answer
+from imagejobs_operator.decide.observed import Rules
+from imagejobs_operator.feeds import resync as feeds
 from imagejobs_operator.health import Health
-from imagejobs_operator.memory import Memory
+from imagejobs_operator.jobs.processes import ProcessJobs
 from imagejobs_operator.metrics import Metrics
-from imagejobs_operator.observed import Rules
-from imagejobs_operator.parts import Parts
-from imagejobs_operator.reconcile import Reconciler
-from imagejobs_operator.runners.processes import ProcessJobs
 from imagejobs_operator.settings import Settings
-from imagejobs_operator.workqueue import WorkQueue
 
 PROGRAM = "operator"
 log = logging.getLogger(__name__)
@@ -117,10 +117,10 @@ def _doing(settings: Settings, parts: Parts, queue: WorkQueue, memory: Memory, m
 def _changes(settings: Settings, parts: Parts, queue: WorkQueue, stop: asyncio.Event) -> Feed:
     # Each binding is imported only where it is used: kopf and the Kubernetes client take seconds, and are not installed everywhere.
     if settings.sqlite:
-        from imagejobs_operator.bindings import local
+        from imagejobs_operator.feeds import sqlite
 
-        return local.follow(parts.store, queue)
-    from imagejobs_operator.bindings import kubernetes
+        return sqlite.follow(parts.store, queue)
+    from imagejobs_operator.feeds import kubernetes
 
     return kubernetes.follow(queue, settings.namespaces, lambda: _listen(stop), stop)
 
@@ -132,8 +132,8 @@ async def _parts(settings: Settings, courier: Courier | None, processes: Process
     board, tasks = RedisBoard(redis), RedisTaskQueue(redis, settings.lease_seconds)
     if settings.sqlite:
         from imagejobs_contract.stores.sqlite import SqliteStore
-        from imagejobs_operator.bindings.remembered import RememberedStore
-        from imagejobs_operator.events import LogEvents
+        from imagejobs_operator.events.log import LogEvents
+        from imagejobs_operator.feeds.cached_store import RememberedStore
 
         parts = Parts(RememberedStore(SqliteStore(settings.sqlite, echoes=False)), board, tasks, objects, processes, LogEvents(), courier)
     else:
@@ -156,7 +156,7 @@ def _courier(settings: Settings, traces: Traces, metrics: Metrics) -> Courier | 
         return None
     # Imported where there is something to send: the guard brings TLS and resolver along.
     from imagejobs_contract.outbound.guard import Guard
-    from imagejobs_operator.webhook import Poster
+    from imagejobs_operator.callbacks.sender import Poster
 
     return Courier(Poster(Guard(settings.callbacks), settings.webhooks, settings.public_url, utc_now), traces, metrics.count_callback)
 

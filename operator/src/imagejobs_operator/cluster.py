@@ -4,10 +4,10 @@ from imagejobs_contract.model.times import utc_now
 from imagejobs_contract.ports import ProgressBoard, TaskQueue
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.stores.kubernetes import KubernetesStore, connect
-from imagejobs_operator.kubernetes_events import KubernetesEvents
-from imagejobs_operator.parts import Callbacks, Parts
-from imagejobs_operator.podspec import PodSettings
-from imagejobs_operator.runners.job import KubernetesJobs
+from imagejobs_operator.act.ports import Callbacks, Parts
+from imagejobs_operator.events.kubernetes import KubernetesEvents
+from imagejobs_operator.jobs.kubernetes import KubernetesJobs
+from imagejobs_operator.jobs.pod_spec import PodSettings
 from imagejobs_operator.settings import Settings
 
 

@@ -10,9 +10,9 @@ from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.status import State
 from imagejobs_contract.model.times import utc_now
 from imagejobs_contract.runtime import metrics
-from imagejobs_operator.callback import End
-from imagejobs_operator.memory import Memory
-from imagejobs_operator.workqueue import Again, WorkQueue
+from imagejobs_operator.act.memory import Memory
+from imagejobs_operator.act.work_queue import Again, WorkQueue
+from imagejobs_operator.callbacks.payload import End
 
 DONE, FAILED = "done", "failed"
 

@@ -12,7 +12,7 @@ from imagejobs_contract.reader import Reader
 from imagejobs_contract.runtime import traces
 from imagejobs_contract.runtime.settings import HOST_PORT_URL, S3Settings, lease_seconds, listen_address, read_limits, redis_url
 from imagejobs_contract.runtime.webhook_secrets import Secrets
-from imagejobs_operator.podshape import PodShape, Size, read_shape, read_sizes
+from imagejobs_operator.jobs.pod_profiles import PodShape, Size, read_shape, read_sizes
 
 LEVELS = "DEBUG|INFO|WARNING|ERROR"
 DNS_NAMES = f"{DNS_NAME}(,{DNS_NAME})*"

@@ -1,0 +1,1 @@
+"""Observes a job, applies the actions that were decided, and schedules the next look."""

@@ -1,0 +1,154 @@
+"""Outcome lines in S3: read and summed up, completed where images have none, written for the pool.
+
+One shard is held at a time per reader, at most some tens of megabytes.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from imagejobs_contract.errors import NotFound
+from imagejobs_contract.model import limits
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.model.status import summarise
+from imagejobs_contract.storage import ObjectStore
+from imagejobs_contract.wire import s3_keys
+from imagejobs_contract.wire.manifests import CONTENT_TYPE, split_lines
+from imagejobs_contract.wire.shards import Slice, read_offsets
+from imagejobs_operator.decide.actions import FillMissing
+from imagejobs_operator.decide.observed import Results
+from imagejobs_operator.decide.outcomes import standing
+
+MAX_OFFSETS_BYTES = 2**20
+MAX_SHARD_BYTES = 64 * 2**20
+"""As the worker's: 5,000 images of 16 variants at 300 bytes each are 24 MB."""
+READERS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The outcomes in one shard's file, by index, and the version of the file ("" if there is none)."""
+
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    etag: str = ""
+
+
+async def collect(objects: ObjectStore, job: ImageJob, attempt: int) -> Results:
+    """Read all outcome lines of a job and sum up what stands in an attempt.
+
+    Raises:
+        Unavailable: S3 does not answer.
+    """
+    slices = await _slices(objects, job.uid)
+    results = Results(Counts(job.spec.total), prepared=bool(slices))
+    every = list(enumerate(slices or [Slice(0, 0, 0, job.spec.total)]))
+    for start in range(0, len(every), READERS):
+        some = every[start : start + READERS]
+        parts = await asyncio.gather(*(_part(objects, job, attempt, shard, own) for shard, own in some))
+        for (shard, own), part in zip(some, parts, strict=True):
+            results = _added(results, shard, own, part, keep=job.spec.total <= limits.MAX_ITEMS)
+    return results
+
+
+async def fill(objects: ObjectStore, job: ImageJob, action: FillMissing) -> None:
+    """Add a failed outcome for each image that has none in the attempt.
+
+    Raises:
+        Conflict: A pod still writes; it was told to stop, so a repeat will do.
+        Unavailable: S3 does not answer.
+    """
+    for shard, own in enumerate(await _slices(objects, job.uid)):
+        lines = await _read(objects, job.uid, shard)
+        known = standing(lines.outcomes.values(), action.attempt, job.spec.total)
+        absent = [index for index in range(own.first, own.first + own.count) if index not in known]
+        if not absent:
+            continue
+        item_names = await _names(objects, job.uid, own)
+        code = action.codes.get(shard, action.code)
+        added = {index: Outcome(index, item_names.get(index, ""), action.attempt, code, action.message) for index in absent}
+        await _put(objects, job.uid, shard, (lines.outcomes | added).values(), lines.etag)
+
+
+async def write(objects: ObjectStore, uid: str, outcomes: Sequence[Outcome]) -> None:
+    """Write the outcomes of a pool job, over whatever is there.
+
+    Raises:
+        Unavailable: S3 does not answer.
+    """
+    await _put(objects, uid, 0, outcomes, None)
+
+
+async def ended(objects: ObjectStore, job: ImageJob, shards: int) -> AsyncIterator[Sequence[Outcome]]:
+    """Yield all outcomes that are written of a job, a shard at a time."""
+    yield job.status.outcomes
+    for shard in range(shards):
+        yield list((await _read(objects, job.uid, shard)).outcomes.values())
+
+
+async def _slices(objects: ObjectStore, uid: str) -> list[Slice]:
+    try:
+        return read_offsets((await objects.get(s3_keys.offsets(uid), MAX_OFFSETS_BYTES))[0])
+    except NotFound:
+        return []
+
+
+async def _part(objects: ObjectStore, job: ImageJob, attempt: int, shard: int, own: Slice) -> dict[int, Outcome]:
+    lines = await _read(objects, job.uid, shard)
+    mine = (outcome for outcome in lines.outcomes.values() if own.first <= outcome.index < own.first + own.count)
+    return standing(mine, attempt, job.spec.total)
+
+
+async def _read(objects: ObjectStore, uid: str, shard: int) -> Lines:
+    try:
+        data, etag = await objects.get(s3_keys.results(uid, shard), MAX_SHARD_BYTES)
+    except NotFound:
+        return Lines()
+    # Tens of thousands of lines take a second to parse: others shall not wait for it.
+    return Lines(await asyncio.to_thread(_parsed, data), etag)
+
+
+def _parsed(data: bytes) -> dict[int, Outcome]:
+    found = {}
+    for line in data.splitlines():
+        try:
+            outcome = Outcome.from_line(line)
+        except ValueError:
+            continue  # cut, or not ours: its image has no outcome then
+        found[outcome.index] = outcome
+    return found
+
+
+def _added(results: Results, shard: int, own: Slice, part: Mapping[int, Outcome], *, keep: bool) -> Results:
+    succeeded = sum(outcome.succeeded for outcome in part.values())
+    failures, codes = summarise(part.values())
+    before, missing = results.counts, own.count - len(part)
+    return Results(
+        counts=Counts(before.total, 0, before.succeeded + succeeded, before.failed + len(part) - succeeded),
+        prepared=results.prepared,
+        missing={**results.missing, shard: missing} if missing else results.missing,
+        failures=(*results.failures, *failures)[: limits.MAX_STATUS_FAILURES],
+        failure_codes=tuple(sorted({*results.failure_codes, *codes})),
+        bytes_in=results.bytes_in + sum(outcome.bytes_in for outcome in part.values()),
+        bytes_out=results.bytes_out + sum(outcome.bytes_out for outcome in part.values()),
+        outcomes={**results.outcomes, **part} if keep else {},
+    )
+
+
+async def _names(objects: ObjectStore, uid: str, own: Slice) -> dict[int, str]:
+    lines = split_lines(await objects.get_range(s3_keys.manifest(uid), own.start, own.end))
+    return {index: _name(line) for index, line in enumerate(lines, own.first)}
+
+
+def _name(line: bytes) -> str:
+    try:
+        return str(json.loads(line).get("name", ""))[: limits.MAX_NAME]
+    except (ValueError, AttributeError, RecursionError):
+        return ""
+
+
+async def _put(objects: ObjectStore, uid: str, shard: int, outcomes: Iterable[Outcome], only_if: str | None) -> None:
+    text = "".join(f"{outcome.to_line()}\n" for outcome in sorted(outcomes, key=lambda each: each.index))
+    await objects.put(s3_keys.results(uid, shard), text.encode(), content_type=CONTENT_TYPE, only_if=only_if)

@@ -1,0 +1,119 @@
+"""Sends one callback once: a signed POST (Standard Webhooks) through the address guard.
+
+One request per connection; redirects are not followed, no body is read: all that a receiver can do is answer with a status, or not in time.
+"""
+
+import asyncio
+import logging
+import re
+import ssl
+from collections.abc import Sequence
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+
+from standardwebhooks import Webhook
+
+from imagejobs_contract.errors import Invalid, Refused
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import LABEL_CALLER
+from imagejobs_contract.model.times import Clock
+from imagejobs_contract.outbound.guard import Guard
+from imagejobs_contract.outbound.http_response import Head, read_head
+from imagejobs_contract.outbound.url import Target, read_url
+from imagejobs_contract.runtime.webhook_secrets import Secrets
+from imagejobs_contract.wire.origin import about
+from imagejobs_operator.callbacks import payload
+from imagejobs_operator.callbacks.payload import End, Reply
+
+CONNECT_SECONDS, TOTAL_SECONDS = 5.0, 15.0
+"""The specification advises 15 to 30 s in all."""
+log = logging.getLogger(__name__)
+BUSY = frozenset({429, 502, 503, 504})
+"""Answers whose Retry-After is honoured, as the specification advises."""
+
+
+class Poster:
+    """Sends callbacks.
+
+    Args:
+        secrets: Each of a caller's signs every message, so that a receiver may know the old one or the new one.
+        public_url: What links to the API begin with.
+    """
+
+    def __init__(self, guard: Guard, secrets: Secrets, public_url: str, clock: Clock) -> None:
+        self._guard = guard
+        self._secrets = secrets
+        self._public_url = public_url
+        self._clock = clock
+
+    async def __call__(self, job: ImageJob, message: str) -> Reply:
+        """Send a job's message and tell how it was received."""
+        try:
+            signers = [Webhook(secret) for secret in self._secrets.of(job.labels.get(LABEL_CALLER, ""))]
+        except Invalid as ex:
+            log.error("a caller's secrets are broken: its callbacks wait", extra=about(job) | {"reason": ex.message})
+            return Reply(End.FAILED, "the caller's secrets cannot be read")
+        if not signers:
+            return Reply(End.FAILED, "there is no secret to sign it with")
+        body = payload.body(job, self._public_url)
+        try:
+            async with asyncio.timeout(TOTAL_SECONDS):
+                target = read_url(job.spec.callback_url or "")
+                return judged(await self._send(target, self._head(target, message, body, signers) + body), self._clock())
+        except Refused as ex:
+            return Reply(End.REFUSED, ex.message)
+        except TimeoutError:
+            return Reply(End.FAILED, "the receiver does not answer in time")
+        except ssl.SSLError:
+            return Reply(End.FAILED, "no trusted TLS connection to the receiver")
+        except OSError:
+            return Reply(End.FAILED, "the receiver's host cannot be reached")
+        except (EOFError, ValueError, asyncio.LimitOverrunError):
+            return Reply(End.FAILED, "the receiver's answer is cut or malformed")
+
+    async def _send(self, target: Target, request: bytes) -> Head:
+        reader, writer = await self._guard.connect(target, CONNECT_SECONDS)
+        try:
+            writer.write(request)
+            return await read_head(reader)
+        finally:
+            writer.transport.abort()
+
+    def _head(self, target: Target, message: str, body: bytes, signers: Sequence[Webhook]) -> bytes:
+        now = self._clock()
+        text = body.decode()
+        lines = (
+            f"POST {target.path} HTTP/1.1",
+            f"Host: {target.authority}",
+            "User-Agent: imagejobs",
+            "Content-Type: application/json",
+            f"Content-Length: {len(body)}",
+            f"webhook-id: {message}",
+            f"webhook-timestamp: {int(now.timestamp())}",
+            f"webhook-signature: {' '.join(each.sign(message, now, text) for each in signers)}",
+            "Connection: close",
+        )
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
+
+
+def judged(head: Head, now: datetime) -> Reply:
+    """Return what an answer means."""
+    status = head.status
+    if 200 <= status < 300:
+        return Reply(End.DELIVERED, f"the receiver answered {status}")
+    if status == 410:
+        return Reply(End.GONE, "the receiver answered 410: it wants no more")
+    if 300 <= status < 400:
+        return Reply(End.FAILED, f"the receiver answered {status}: redirects are not followed")
+    return Reply(End.FAILED, f"the receiver answered {status}", _after_seconds(head, now))
+
+
+def _after_seconds(head: Head, now: datetime) -> float:
+    """Read Retry-After, in seconds or as a date (RFC 9110, section 10.2.3), where the receiver has too much to do; 0 if it makes no sense."""
+    text = head.headers.get("retry-after", "") if head.status in BUSY else ""
+    if re.fullmatch(r"[0-9]{1,9}", text, re.ASCII):
+        return float(text)
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - now).total_seconds())
+    except (ValueError, TypeError):  # TypeError: a date without a zone
+        return 0.0

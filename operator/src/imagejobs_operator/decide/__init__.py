@@ -1,0 +1,1 @@
+"""Decides what a job needs next. Pure: values in, actions out."""

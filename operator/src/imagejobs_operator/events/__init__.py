@@ -1,0 +1,1 @@
+"""Events about jobs: to the log, or to Kubernetes."""

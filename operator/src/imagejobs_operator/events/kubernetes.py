@@ -1,0 +1,54 @@
+"""Events of `events.k8s.io/v1` beside the ImageJob, for people: `kubectl describe` shows them. Nothing depends on them."""
+
+from contextlib import suppress
+from typing import Any
+
+from kubernetes.aio.client import ApiClient
+
+from imagejobs_contract.errors import AlreadyExists
+from imagejobs_contract.model import names
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.times import Clock
+from imagejobs_contract.stores import kubernetes_calls as calls
+from imagejobs_operator.decide.actions import Emit
+from imagejobs_operator.events.log import told
+
+CONTROLLER = f"{names.GROUP}/operator"
+ACTION = "Reconcile"
+MAX_NOTE = 1024
+
+
+class KubernetesEvents:
+    """Posts Events of `events.k8s.io/v1`, one of each reason per attempt: a repeat meets the first by its name."""
+
+    def __init__(self, client: ApiClient, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+
+    async def emit(self, job: ImageJob, event: Emit) -> None:
+        """Post one event, and write it to the log, where it is longer to be found than the hour that Kubernetes keeps it."""
+        told(job, event)
+        body = event_body(job, event, self._clock().strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
+        with suppress(AlreadyExists):
+            await calls.send(self._client, "POST", f"/apis/events.k8s.io/v1/namespaces/{job.key.namespace}/events", body=body)
+
+
+def event_body(job: ImageJob, event: Emit, time: str) -> dict[str, Any]:
+    """Return the Event, at a time in microseconds."""
+    attempt = 1 + job.spec.retry_failed
+    return {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"name": f"{names.child_job_name(job.key.name, job.uid, attempt)}.{event.reason.value.lower()}", "namespace": job.key.namespace},
+        "eventTime": time,
+        "reportingController": CONTROLLER,
+        "reportingInstance": CONTROLLER,
+        "action": ACTION,
+        "reason": event.reason.value,
+        "type": "Warning" if event.warning else "Normal",
+        "note": event.message[:MAX_NOTE],
+        "regarding": {
+            "apiVersion": names.API_VERSION, "kind": names.KIND, "name": job.key.name, "namespace": job.key.namespace, "uid": job.uid,
+            "resourceVersion": job.resource_version,
+        },
+    }  # fmt: skip
