@@ -9,7 +9,7 @@ from PIL import Image
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Fit, Format, Gravity, MaxSizeBy, Variant
-from imagejobs_worker.child import skills, warm
+from imagejobs_worker.child import codecs, preload
 from imagejobs_worker.imaging.admission import FORMATS
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.pipeline import render
@@ -36,8 +36,8 @@ def write(folder: str) -> None:
 
 def modules_loaded_late(folder: str) -> list[str]:
     """Return the modules that the pictures load after all skills were learned."""
-    for skill in skills.FORMATS:
-        warm.up(skill)
+    for skill in codecs.FORMATS:
+        preload.up(skill)
     before = set(sys.modules)
     for source in (file.read_bytes() for file in Path(folder).iterdir()):
         for variant in VARIANTS:

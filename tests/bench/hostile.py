@@ -20,8 +20,8 @@ import pictures
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Format, Variant
-from imagejobs_worker.child.door import Door
-from imagejobs_worker.child.terms import Mode
+from imagejobs_worker.child.config import Mode
+from imagejobs_worker.child.decoder import Door
 
 GOOD, BAD = 50, 20
 WISH = [Variant(width=400)]

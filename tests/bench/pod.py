@@ -31,7 +31,7 @@ from imagejobs_contract.runtime.settings import S3Settings
 from imagejobs_contract.s3.objects import S3Objects
 from imagejobs_contract.wire import s3_keys
 from imagejobs_contract.wire.shards import Work, cut, offsets_json
-from imagejobs_worker.ledger import read_lines
+from imagejobs_worker.shard.results_file import read_lines
 from tap import Tap
 
 UID = "bench-pod"

@@ -9,8 +9,8 @@ from typing import Any
 
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Format, Variant
-from imagejobs_worker.child import skills
-from imagejobs_worker.child.door import Door
+from imagejobs_worker.child import codecs
+from imagejobs_worker.child.decoder import Door
 
 PLAIN = "without_simd:render"
 SAMPLE_SECONDS = 0.002
@@ -21,7 +21,7 @@ async def main(render: str, case: dict[str, Any], source: bytes) -> tuple[dict[s
     variant = Variant(width=case["width"], format=Format(case["format"]), quality=case["quality"], max_size=case["max_bytes"])
     door = Door(Limits(), render=render)
     await door.start()
-    for _ in range(skills.LARGE_FILES):  # until its children know all that they will learn
+    for _ in range(codecs.LARGE_FILES):  # until its children know all that they will learn
         picture = (await door.render(source, [variant])).pictures[0]
     child = door.child_pid or 0
     images, began, before = 0, time.perf_counter(), _seconds(child)

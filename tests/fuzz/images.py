@@ -14,9 +14,9 @@ with atheris.instrument_imports(include=["imagejobs_contract", "imagejobs_worker
     from imagejobs_contract.errors import ImageFailed
     from imagejobs_contract.model.limits import Limits
     from imagejobs_contract.model.options import Fit, Format, Gravity, Variant
-    from imagejobs_worker.child import protocol, skills, warm
+    from imagejobs_worker.child import codecs, preload, protocol
     from imagejobs_worker.child.protocol import Garbage
-    from imagejobs_worker.imaging import header
+    from imagejobs_worker.imaging.codecs import header
     from imagejobs_worker.imaging.deadline import Deadline
     from imagejobs_worker.imaging.pipeline import render
 
@@ -57,8 +57,8 @@ def one(data: bytes) -> None:
 
 def main() -> None:
     """Fuzz; arguments are libFuzzer's."""
-    for skill in (*skills.FORMATS, skills.LARGE_PNGS):
-        warm.up(skill)
+    for skill in (*codecs.FORMATS, codecs.LARGE_PNGS):
+        preload.up(skill)
     atheris.Setup(sys.argv, one)
     atheris.Fuzz()
 

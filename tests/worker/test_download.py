@@ -11,8 +11,8 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.outbound.guard import Guard
 from imagejobs_contract.outbound.policy import Reach
-from imagejobs_worker.download import Patience, download
-from imagejobs_worker.pace import Pace
+from imagejobs_worker.image.download import Patience, download
+from imagejobs_worker.image.min_rate import Pace
 
 LOOPBACK = Reach(private=("127.0.0.1/32",))
 IMAGE = bytes(range(256)) * 400

@@ -7,10 +7,10 @@ import sys
 import pytest
 
 from imagejobs_contract.wire.shards import Exit
-from imagejobs_worker.child import kernel, seccomp, trial
+from imagejobs_worker.child import kernel, probe, seccomp
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="cages are made of what Linux has")
-caged = pytest.mark.skipif(sys.platform != "linux" or bool(trial.held().missing), reason="needs Landlock and seccomp")
+caged = pytest.mark.skipif(sys.platform != "linux" or bool(probe.held().missing), reason="needs Landlock and seccomp")
 LANDLOCK_CALL = 444
 NOT_THERE = 0x00050000 | 38
 """SECCOMP_RET_ERRNO with ENOSYS."""
@@ -20,8 +20,8 @@ sys.path.insert(0, "tests")
 import pictures
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Variant
-from imagejobs_worker.child.terms import Mode
-from imagejobs_worker.child.door import Door
+from imagejobs_worker.child.config import Mode
+from imagejobs_worker.child.decoder import Door
 
 async def main():
     door = Door(Limits(), cage=Mode(sys.argv[1]))

@@ -8,11 +8,11 @@ from imagejobs_contract.errors import NotFound, TooLarge
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.wire import s3_keys
 from imagejobs_contract.wire.shards import Work, cut, offsets_json
-from imagejobs_worker.early import EarlyObjects
-from imagejobs_worker.headstart import HeadStart
-from imagejobs_worker.inputs import read_inputs
-from imagejobs_worker.ledger import Ledger
-from imagejobs_worker.shardkey import ShardKey
+from imagejobs_worker.shard.inputs import read_inputs
+from imagejobs_worker.shard.prefetch import HeadStart
+from imagejobs_worker.shard.prefetched_objects import EarlyObjects
+from imagejobs_worker.shard.results_file import Ledger
+from imagejobs_worker.shard.shard_key import ShardKey
 from servers import free_ports
 from worker_process import JOB, SMALL, UID
 

@@ -8,7 +8,7 @@ import pictures
 from imagejobs_contract.model.options import Variant
 from imagejobs_contract.wire import s3_keys
 from imagejobs_contract.wire.shards import Exit, Work, cut, offsets_json
-from imagejobs_worker.ledger import read_lines
+from imagejobs_worker.shard.results_file import read_lines
 from worker_process import UID
 
 GOOD, BAD = 50, 20

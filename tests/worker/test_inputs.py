@@ -6,8 +6,8 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.model.items import Item, read_line
 from imagejobs_contract.wire import s3_keys
 from imagejobs_contract.wire.shards import Slice, Work, cut, offsets_json
-from imagejobs_worker.inputs import Unreadable, read_inputs
-from imagejobs_worker.shardkey import ShardKey
+from imagejobs_worker.shard.inputs import Unreadable, read_inputs
+from imagejobs_worker.shard.shard_key import ShardKey
 from worker_process import JOB, SMALL, UID
 
 SPEC = Work(SMALL, "outputs/holiday", 3, 5, "max-age=60").to_json()

@@ -6,8 +6,8 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.wire import s3_keys
-from imagejobs_worker.ledger import Ledger, read_lines
-from imagejobs_worker.store import Disowned
+from imagejobs_worker.image.store import Disowned
+from imagejobs_worker.shard.results_file import Ledger, read_lines
 from worker_process import UID
 
 KEY = s3_keys.results(UID, 0)

@@ -13,7 +13,7 @@ SLOW_TO_IMPORT = (
     "PIL",
     "http.client",
     "imagejobs_contract.outbound.address",
-    "imagejobs_worker.pool",
+    "imagejobs_worker.pool.pool",
     "imagejobs_contract.model.imagejob",
     "imagejobs_contract.model.status",
 )
@@ -26,7 +26,7 @@ def test_a_wrong_call_is_answered_with_the_usage(arguments):
 
 
 def test_what_a_shard_does_not_need_for_its_first_image_is_not_imported():
-    code = f"import imagejobs_worker.program, imagejobs_worker.shard, sys; print([each for each in {SLOW_TO_IMPORT} if each in sys.modules])"
+    code = f"import imagejobs_worker.program, imagejobs_worker.shard.shard, sys; print([each for each in {SLOW_TO_IMPORT} if each in sys.modules])"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout == "[]\n"
 
@@ -38,9 +38,9 @@ def test_the_zygote_is_started_before_anything_is_loaded_that_it_could_load_besi
 
 
 def test_a_shards_first_reads_begin_before_anything_is_loaded_that_can_load_beside_them():
-    code = "import imagejobs_worker.settings, imagejobs_worker.headstart, sys; print(sorted(sys.modules))"
+    code = "import imagejobs_worker.settings, imagejobs_worker.shard.prefetch, sys; print(sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert not [each for each in ("asyncio", "ssl", "ctypes", "urllib.parse", "imagejobs_worker.child.door") if f"'{each}'" in loaded]
+    assert not [each for each in ("asyncio", "ssl", "ctypes", "urllib.parse", "imagejobs_worker.child.decoder") if f"'{each}'" in loaded]
 
 
 def test_a_zygote_that_is_never_told_what_to_be_ends_with_its_parent():

@@ -5,8 +5,8 @@ import pytest
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.items import Item
-from imagejobs_worker.fetch import SLOW_SECONDS, Fetch
-from imagejobs_worker.overlap import AHEAD, ASIDE, BEHIND, Overlap
+from imagejobs_worker.image.fetch import SLOW_SECONDS, Fetch
+from imagejobs_worker.image.slots import AHEAD, ASIDE, BEHIND, Overlap
 
 FAR = Item("a.jpg", url="https://images.example.org/a.jpg")
 

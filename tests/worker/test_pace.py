@@ -7,7 +7,7 @@ import pytest
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
-from imagejobs_worker.pace import Pace
+from imagejobs_worker.image.min_rate import Pace
 
 PACE = Pace(1000, 0.2)
 """200 bytes in each fifth of a second."""

@@ -14,7 +14,7 @@ from imagejobs_contract.ports import Lease
 from imagejobs_contract.redis.board import RedisBoard
 from imagejobs_contract.redis.task_queue import RedisTaskQueue
 from imagejobs_contract.wire import redis_keys
-from imagejobs_worker.pool import verdict
+from imagejobs_worker.pool.pool import verdict
 from worker_process import UID, WAIT_SECONDS, picture, task
 
 LEASE_SECONDS = 1.0

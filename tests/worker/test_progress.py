@@ -6,8 +6,8 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.outcome import Outcome
-from imagejobs_worker.progress import Progress
-from imagejobs_worker.shardkey import ShardKey
+from imagejobs_worker.shard.progress import Progress
+from imagejobs_worker.shard.shard_key import ShardKey
 from worker_process import JOB, UID
 
 GOOD = [Outcome(index, "") for index in range(3)]

@@ -5,7 +5,7 @@ import time
 import httpx2
 import pytest
 
-from imagejobs_worker.pulse import Pulse
+from imagejobs_worker.pool.heartbeat import Pulse
 from servers import free_ports
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, Misconfigured
-from imagejobs_worker.retry import Backoff, Retry, retried
+from imagejobs_worker.image.retry import Backoff, Retry, retried
 
 FAST = Retry(first=0.001, longest=0.002, storage=0.3)
 

@@ -4,7 +4,7 @@ from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.outbound.policy import Reach
 from imagejobs_contract.runtime.settings import read
 from imagejobs_worker.settings import Settings
-from imagejobs_worker.shardkey import ShardKey
+from imagejobs_worker.shard.shard_key import ShardKey
 
 SHARD = {"IMAGEJOB_NAME": "holiday", "IMAGEJOB_NAMESPACE": "team-a", "IMAGEJOB_UID": "0b-1", "IMAGEJOB_ATTEMPT": "2", "JOB_COMPLETION_INDEX": "7"}
 

@@ -9,7 +9,7 @@ from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.redis.board import RedisBoard
 from imagejobs_contract.wire import s3_keys
 from imagejobs_contract.wire.shards import Exit, Work, cut, offsets_json
-from imagejobs_worker.ledger import read_lines
+from imagejobs_worker.shard.results_file import read_lines
 from worker_process import SMALL, UID, WAIT_SECONDS, picture
 
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from imagejobs_worker.stop import Stop
+from imagejobs_worker.image.shutdown import Stop
 
 
 def test_what_is_waited_for_is_returned_while_nobody_asks_to_stop():

@@ -9,8 +9,8 @@ from imagejobs_contract.model.items import Item
 from imagejobs_contract.model.options import Format, Variant
 from imagejobs_contract.model.outcome import OutputFile
 from imagejobs_contract.s3.objects import S3Objects
+from imagejobs_worker.image.store import Disowned, Store, rule
 from imagejobs_worker.imaging.picture import Picture
-from imagejobs_worker.store import Disowned, Store, rule
 from worker_process import OURS, Claimed, task
 
 VARIANT = Variant(width=16)

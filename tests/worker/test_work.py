@@ -9,12 +9,12 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, Misconfigured, NotFound, TooLarge, Unavailable
 from imagejobs_contract.model.options import Format
 from imagejobs_contract.model.outcome import Outcome
-from imagejobs_worker.fetch import Fetch
+from imagejobs_worker.image.fetch import Fetch
+from imagejobs_worker.image.retry import Retry
+from imagejobs_worker.image.slots import Overlap
+from imagejobs_worker.image.store import Disowned, Store
+from imagejobs_worker.image.work import Work
 from imagejobs_worker.imaging.picture import Picture, Rendering
-from imagejobs_worker.overlap import Overlap
-from imagejobs_worker.retry import Retry
-from imagejobs_worker.store import Disowned, Store
-from imagejobs_worker.work import Work
 from worker_process import OURS, task
 
 FAST = Retry(0.001, 0.002, 0.05)

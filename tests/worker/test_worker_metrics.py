@@ -9,13 +9,13 @@ import pictures
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Variant
-from imagejobs_worker.child.door import Door
-from imagejobs_worker.fetch import Fetch
+from imagejobs_worker.child.decoder import Door
+from imagejobs_worker.image.fetch import Fetch
+from imagejobs_worker.image.retry import Retry
+from imagejobs_worker.image.slots import Overlap
+from imagejobs_worker.image.store import Store
+from imagejobs_worker.image.work import Work
 from imagejobs_worker.metrics import Metrics
-from imagejobs_worker.overlap import Overlap
-from imagejobs_worker.retry import Retry
-from imagejobs_worker.store import Store
-from imagejobs_worker.work import Work
 from worker_process import OURS, task
 
 PHOTO = pictures.saved(pictures.photo(160, 120), "jpeg")

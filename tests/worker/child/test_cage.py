@@ -9,8 +9,8 @@ import pytest
 
 import red_team
 import thrown_away
-from imagejobs_worker.child import cage, kernel, landlock, rlimits, seccomp, trial
-from imagejobs_worker.child.terms import Held, Mode, Terms
+from imagejobs_worker.child import cage, kernel, landlock, probe, rlimits, seccomp
+from imagejobs_worker.child.config import Held, Mode, Terms
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="cages are made of what Linux has")
 GIB = 2**30
@@ -87,7 +87,7 @@ def test_nobody_may_look_into_a_caged_process(known):
 
 @pytest.mark.parametrize("mode", [Mode.REQUIRED, Mode.BEST])
 def test_a_cage_can_be_entered_once_only_and_from_it_nothing_is_opened(known, mode):
-    if mode is Mode.REQUIRED and trial.held().missing:
+    if mode is Mode.REQUIRED and probe.held().missing:
         pytest.skip("needs Landlock and seccomp")
     assert thrown_away.outcome(lambda: cage.enter(Terms(mode, GIB)), tries("read_a_file", known)) in (
         thrown_away.KILLED + signal.SIGSYS,
@@ -101,7 +101,7 @@ def test_a_child_that_reads_heic_may_start_threads_but_no_process(known):
     # The first thread of a process lets glibc set up its signals: `warm.thread` has done that before a child enters its cage.
     warm = tries("start_a_thread", known)
     assert thrown_away.outcome(warm, as_nobody, lambda: cage.enter(terms), tries("start_a_thread", known)) == 0
-    if trial.held().seccomp:
+    if probe.held().seccomp:
         for name in ("fork", "read_a_file", "connect_tcp"):
             assert thrown_away.outcome(lambda: cage.enter(terms), tries(name, known)) == thrown_away.KILLED + signal.SIGSYS
 
@@ -119,7 +119,7 @@ def test_what_is_required_and_not_there_is_an_error(monkeypatch):
 
 
 def test_the_trial_tells_what_holds():
-    held = trial.held()
+    held = probe.held()
     assert held.landlock == landlock.version()
     assert held.missing == tuple(name for name, holds in (("landlock", held.landlock), ("seccomp", held.seccomp)) if not holds)
 
@@ -128,7 +128,7 @@ def test_the_trial_believes_only_what_it_sees(monkeypatch):
     """Some kernels take a ruleset or a filter and do nothing with it."""
     monkeypatch.setattr(landlock, "forbid_all", lambda: 7)
     monkeypatch.setattr(seccomp, "install", lambda: True)
-    assert trial.held() == Held(0, False)
+    assert probe.held() == Held(0, False)
 
 
 @pytest.mark.parametrize(

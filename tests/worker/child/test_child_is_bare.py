@@ -14,7 +14,7 @@ import pytest
 import pictures
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Variant
-from imagejobs_worker.child.door import Door
+from imagejobs_worker.child.decoder import Door
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
 PHOTO = pictures.saved(pictures.photo(80, 60), "jpeg")
@@ -70,7 +70,7 @@ def test_it_ends_with_its_parent(tmp_path):
     script = tmp_path / "parent.py"
     script.write_text(f"""
 import asyncio, time
-from imagejobs_worker.child.door import Door
+from imagejobs_worker.child.decoder import Door
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Variant
 

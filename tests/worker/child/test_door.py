@@ -15,9 +15,9 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Fit, Format, Gravity, Variant
-from imagejobs_worker.child.door import Door
-from imagejobs_worker.child.terms import Held, Mode
-from imagejobs_worker.imaging import faces
+from imagejobs_worker.child.config import Held, Mode
+from imagejobs_worker.child.decoder import Door
+from imagejobs_worker.imaging.crop import faces
 
 PHOTO = pictures.saved(pictures.photo(160, 120), "jpeg")
 CUT = PHOTO[: len(PHOTO) // 2]

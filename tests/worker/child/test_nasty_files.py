@@ -10,7 +10,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Variant
-from imagejobs_worker.child.door import Door
+from imagejobs_worker.child.decoder import Door
 from imagejobs_worker.imaging import admission
 
 FILES = nasty.files()

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from imagejobs_worker.child.nursery import Nursery
-from imagejobs_worker.child.terms import Mode
+from imagejobs_worker.child.child_pool import Nursery
+from imagejobs_worker.child.config import Mode
 
 
 def test_a_child_that_is_let_go_ends_well_in_its_cage():

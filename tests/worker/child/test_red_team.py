@@ -12,9 +12,9 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Variant
-from imagejobs_worker.child import trial
-from imagejobs_worker.child.door import Door
-from imagejobs_worker.child.terms import Mode
+from imagejobs_worker.child import probe
+from imagejobs_worker.child.config import Mode
+from imagejobs_worker.child.decoder import Door
 
 SMALL = [Variant(width=20)]
 PHOTO = pictures.saved(pictures.photo(80, 60), "jpeg")
@@ -27,7 +27,7 @@ WOULD_WORK = (
 """What any process of the same user may do on any Linux; the rest needs luck or rights."""
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="cages are made of what Linux has")
-caged = pytest.mark.skipif(sys.platform != "linux" or bool(trial.held().missing), reason="needs Landlock and seccomp")
+caged = pytest.mark.skipif(sys.platform != "linux" or bool(probe.held().missing), reason="needs Landlock and seccomp")
 
 
 @pytest.fixture(scope="module")

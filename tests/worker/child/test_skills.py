@@ -13,8 +13,8 @@ import pytest
 import pictures
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Fit, Format, Gravity, Variant
-from imagejobs_worker.child import skills
-from imagejobs_worker.child.door import Door
+from imagejobs_worker.child import codecs
+from imagejobs_worker.child.decoder import Door
 
 FACE = Variant(width=9, height=9, fit=Fit.COVER, gravity=Gravity.FACE)
 _SHOWING = {"ImageShow", "ImageQt", "ImageWin", "ImageGrab", "tempfile", "features"}
@@ -36,15 +36,15 @@ _NEVER = _SHOWING | _DRAWING | _OTHERWISE
     ],
 )
 def test_an_image_needs_its_format_and_those_of_its_results(source, variants, expected):
-    assert skills.needed(source, variants) == expected
+    assert codecs.needed(source, variants) == expected
 
 
 def test_skills_come_back_as_they_were_packed():
-    for some in (set(), {"jpeg"}, {"faces", "png"}, {*skills.FORMATS, skills.FACES}):
-        assert skills.unpacked(skills.packed(some)) == some
+    for some in (set(), {"jpeg"}, {"faces", "png"}, {*codecs.FORMATS, codecs.FACES}):
+        assert codecs.unpacked(codecs.packed(some)) == some
 
 
-@pytest.mark.parametrize("source", skills.FORMATS)
+@pytest.mark.parametrize("source", codecs.FORMATS)
 def test_every_pair_of_formats_passes_where_nothing_else_was_learned(source):
     async def each(result):
         door = Door(Limits(), taught=())
@@ -58,7 +58,7 @@ def test_every_pair_of_formats_passes_where_nothing_else_was_learned(source):
             await door.close()
 
     for result in Format:
-        assert asyncio.run(each(result)) == {source, result.value} | skills.FIRST
+        assert asyncio.run(each(result)) == {source, result.value} | codecs.FIRST
 
 
 def test_a_child_that_lacks_a_skill_is_replaced_once():
@@ -80,10 +80,12 @@ def test_a_child_that_lacks_a_skill_is_replaced_once():
     assert len({first, *rest}) == 2
 
 
-@pytest.mark.parametrize("skill", skills.FORMATS)
+@pytest.mark.parametrize("skill", codecs.FORMATS)
 def test_a_skill_leaves_no_module_of_pillow_to_be_loaded_later(skill):
     """Pillow imports inside of functions; what it could import there must be loaded before the cage, or be of no use to it."""
-    loaded = set(told(f"from imagejobs_worker.child import warm; warm.up('jpeg'); warm.up({skill!r}); print(json.dumps(sorted(sys.modules)))"))
+    loaded = set(
+        told(f"from imagejobs_worker.child import preload; preload.up('jpeg'); preload.up({skill!r}); print(json.dumps(sorted(sys.modules)))")
+    )
     lazily = {name for module in loaded if module.startswith("PIL.") for name in _lazy_imports(module)}
     assert lazily - {each.removeprefix("PIL.") for each in loaded} - _NEVER - _other_plugins(skill) == set()
 

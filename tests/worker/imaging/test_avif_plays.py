@@ -6,7 +6,7 @@ from PIL import Image
 import pictures
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Fit, Format, Variant
-from imagejobs_worker.imaging import avif_plays
+from imagejobs_worker.imaging.codecs import avif_loops
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.pipeline import render
 
@@ -67,4 +67,4 @@ def older(duration, once, flags=1):
     ],
 )  # fmt: skip
 def test_other_writers_boxes_are_read_and_damage_means_for_ever(data, expected):
-    assert avif_plays.plays_of(data) == expected
+    assert avif_loops.plays_of(data) == expected

@@ -7,7 +7,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Fit, Format, Gravity, NoFace, Variant
-from imagejobs_worker.imaging import entropy, faces
+from imagejobs_worker.imaging.crop import entropy, faces
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.pipeline import render
 

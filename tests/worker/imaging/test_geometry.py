@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagejobs_contract.model.options import Fit, Gravity, Variant
-from imagejobs_worker.imaging.geometry import fit
+from imagejobs_worker.imaging.crop.geometry import fit
 
 sides = st.integers(1, 16_383)
 sizes = st.tuples(sides, sides)

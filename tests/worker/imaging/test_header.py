@@ -3,7 +3,7 @@ import time
 import pytest
 
 import pictures
-from imagejobs_worker.imaging import header
+from imagejobs_worker.imaging.codecs import header
 
 
 @pytest.mark.parametrize("form", ["jpeg", "png", "gif", "bmp", "webp"])

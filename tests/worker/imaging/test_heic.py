@@ -12,7 +12,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Format, Variant
-from imagejobs_worker.child.door import Door
+from imagejobs_worker.child.decoder import Door
 
 # Written once from pictures.quarters(64, 48) by libheif and x265: nothing that comes with imagejobs can write one.
 QUARTERS = zlib.decompress(base64.b64decode(

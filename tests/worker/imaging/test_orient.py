@@ -6,8 +6,8 @@ import pictures
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Fit, Format, Gravity, Variant
 from imagejobs_worker.imaging.deadline import Deadline
-from imagejobs_worker.imaging.orient import laid_down
 from imagejobs_worker.imaging.pipeline import render
+from imagejobs_worker.imaging.steps.orient import laid_down
 
 ORIENTATIONS = range(1, 9)
 

@@ -12,9 +12,10 @@ import pictures
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Format, Variant
-from imagejobs_worker.child import skills
-from imagejobs_worker.child.door import Door
-from imagejobs_worker.imaging import decode, pipeline, plain_png
+from imagejobs_worker.child import codecs
+from imagejobs_worker.child.decoder import Door
+from imagejobs_worker.imaging import decode, pipeline
+from imagejobs_worker.imaging.codecs import plain_png
 from imagejobs_worker.imaging.deadline import Deadline
 
 PHOTO = pictures.photo(301, 203)
@@ -126,14 +127,14 @@ def test_damage_ends_as_pillow_says(monkeypatch, place):
 
 def test_children_learn_it_with_the_third_large_png():
     source = pictures.saved(pictures.photo(900, 700), "png")
-    assert len(source) >= skills.LARGE_BYTES
+    assert len(source) >= codecs.LARGE_BYTES
 
     async def scenario():
         door, found = Door(Limits()), []
         try:
             for _ in range(4):
                 rendering = await door.render(source, SMALL)
-                found.append((door.child_pid, skills.LARGE_PNGS in door._nursery.knows, rendering.pictures[0].data))
+                found.append((door.child_pid, codecs.LARGE_PNGS in door._nursery.knows, rendering.pictures[0].data))
         finally:
             await door.close()
         return found

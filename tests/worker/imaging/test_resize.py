@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 import pictures
-from imagejobs_worker.imaging.resize import by_pillow, simd
+from imagejobs_worker.imaging.steps.resize import by_pillow, simd
 
 ENGINES = [pytest.param(by_pillow, id="pillow")]
 if simd():

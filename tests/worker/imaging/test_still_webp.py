@@ -5,7 +5,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_worker.imaging import decode
-from imagejobs_worker.imaging.still_webp import OneFrame
+from imagejobs_worker.imaging.codecs.still_webp import OneFrame
 
 PHOTO = pictures.photo(120, 90)
 ALL = (120, 90)

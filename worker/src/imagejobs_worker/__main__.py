@@ -37,7 +37,7 @@ def _shard(spawned: spawn.Spawned) -> int:
     from imagejobs_worker.settings import read_shard
 
     settings, key = read_shard(os.environ)
-    from imagejobs_worker.headstart import HeadStart
+    from imagejobs_worker.shard.prefetch import HeadStart
 
     turn = sys.getswitchinterval()
     sys.setswitchinterval(READER_SECONDS)

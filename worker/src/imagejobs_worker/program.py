@@ -14,26 +14,26 @@ from imagejobs_contract.runtime import logs
 from imagejobs_contract.runtime.traces import Facts, Kind, Traces, opened
 from imagejobs_contract.s3.objects import S3Objects
 from imagejobs_contract.wire.shards import Exit
-from imagejobs_worker import guard
-from imagejobs_worker.child import skills
-from imagejobs_worker.child.door import Door
+from imagejobs_worker import sandbox
+from imagejobs_worker.child import codecs
+from imagejobs_worker.child.config import Mode
+from imagejobs_worker.child.decoder import Door
 from imagejobs_worker.child.spawn import Spawned
-from imagejobs_worker.child.terms import Mode
-from imagejobs_worker.early import EarlyObjects
-from imagejobs_worker.fetch import Fetch, through_guard
-from imagejobs_worker.headstart import HeadStart
-from imagejobs_worker.meter import SILENT, Meter
-from imagejobs_worker.overlap import Overlap
-from imagejobs_worker.progress import Board
-from imagejobs_worker.retry import Retry
+from imagejobs_worker.image.fetch import Fetch, through_guard
+from imagejobs_worker.image.instruments import SILENT, Meter
+from imagejobs_worker.image.retry import Retry
+from imagejobs_worker.image.shutdown import Stop
+from imagejobs_worker.image.slots import Overlap
+from imagejobs_worker.image.store import Store
+from imagejobs_worker.image.work import Work
 from imagejobs_worker.settings import Settings
-from imagejobs_worker.shardkey import ShardKey
-from imagejobs_worker.stop import Stop
-from imagejobs_worker.store import Store
-from imagejobs_worker.work import Work
+from imagejobs_worker.shard.prefetch import HeadStart
+from imagejobs_worker.shard.prefetched_objects import EarlyObjects
+from imagejobs_worker.shard.progress import Board
+from imagejobs_worker.shard.shard_key import ShardKey
 
 if TYPE_CHECKING:
-    from imagejobs_worker.pulse import Pulse
+    from imagejobs_worker.pool.heartbeat import Pulse
 
 PROGRAM = "worker"
 REPORT_SECONDS = 1.0
@@ -66,18 +66,18 @@ def shard(settings: Settings, key: ShardKey, begun: HeadStart, spawned: Spawned)
 
 def _run(loop: Callable[[Coroutine[Any, Any, int]], int], work: Coroutine[Any, Any, int], settings: Settings) -> int:
     logs.configure(PROGRAM, settings.log_level)
-    guard.close()
+    sandbox.close()
     try:
         return loop(work)
-    except guard.Uncaged:
+    except sandbox.Uncaged:
         return Exit.MISCONFIGURED
 
 
 async def run_pool(settings: Settings, spawned: Spawned) -> int:
     """Work from the pool's queue until told to stop."""
     from imagejobs_contract.redis.task_queue import RedisTaskQueue
-    from imagejobs_worker.pool import Pool, PoolSettings
-    from imagejobs_worker.pulse import Pulse
+    from imagejobs_worker.pool.heartbeat import Pulse
+    from imagejobs_worker.pool.pool import Pool, PoolSettings
 
     stop = Stop()
     stop.listen()
@@ -85,7 +85,7 @@ async def run_pool(settings: Settings, spawned: Spawned) -> int:
     pool_settings = PoolSettings(_consumer(settings), settings.lease_seconds, settings.grace_seconds)
     pulse = Pulse(settings.limits.image_seconds)
     async with (
-        _metered(settings) as meter, _told(settings, meter) as traces, _probed(settings, pulse), _doors(settings, meter, skills.FORMATS) as doors,
+        _metered(settings) as meter, _told(settings, meter) as traces, _probed(settings, pulse), _doors(settings, meter, codecs.FORMATS) as doors,
     ):  # fmt: skip
         await _start(doors, spawned, settings.cage)
         work = _work(settings, S3Objects(settings.s3), doors, meter, traces)
@@ -96,8 +96,8 @@ async def run_pool(settings: Settings, spawned: Spawned) -> int:
 
 async def run_shard(settings: Settings, key: ShardKey, begun: HeadStart, spawned: Spawned) -> int:
     """Work through a shard; return one of `shards.Exit`."""
-    from imagejobs_worker.shard import Shard
-    from imagejobs_worker.sweep import SweepSettings
+    from imagejobs_worker.shard.shard import Shard
+    from imagejobs_worker.shard.shard_run import SweepSettings
 
     stop = Stop()
     stop.listen()
@@ -198,4 +198,4 @@ async def _start(doors: Sequence[Door], spawned: Spawned, cage: Mode) -> None:
         Uncaged: Less than is required.
     """
     await asyncio.gather(*(door.start(spawned if door is doors[0] else None) for door in doors))
-    guard.demand(cage, await doors[0].held())
+    sandbox.demand(cage, await doors[0].held())

@@ -10,8 +10,8 @@ from imagejobs_contract.reader import Reader
 from imagejobs_contract.runtime import traces
 from imagejobs_contract.runtime.settings import S3Settings, handoff_folder, lease_seconds, listen_address, read, read_limits, redis_url
 from imagejobs_contract.wire.shards import Exit
-from imagejobs_worker.child.terms import Mode
-from imagejobs_worker.shardkey import ShardKey
+from imagejobs_worker.child.config import Mode
+from imagejobs_worker.shard.shard_key import ShardKey
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,7 +10,7 @@ import signal
 import sys
 
 from imagejobs_worker.child import kernel, landlock, rlimits, seccomp
-from imagejobs_worker.child.terms import Mode, Terms
+from imagejobs_worker.child.config import Mode, Terms
 
 
 class Missing(Exception):

@@ -12,7 +12,7 @@ from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Variant
 from imagejobs_worker.child import cage, protocol
-from imagejobs_worker.child.terms import UNCAGED, Terms
+from imagejobs_worker.child.config import UNCAGED, Terms
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.picture import Rendering
 

@@ -6,7 +6,7 @@ from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Variant
 from imagejobs_contract.wire.sniff import HEAD, sniff
 from imagejobs_worker.child.protocol import Garbage
-from imagejobs_worker.imaging.header import Size, declared_size
+from imagejobs_worker.imaging.codecs.header import Size, declared_size
 from imagejobs_worker.imaging.picture import Picture, Rendering
 
 

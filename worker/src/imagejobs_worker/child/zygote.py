@@ -15,10 +15,11 @@ from collections.abc import Collection
 from io import FileIO
 from typing import Any, cast
 
-from imagejobs_worker.child import child, kernel, orders, skills, trial, warm
-from imagejobs_worker.child.orders import Kind, Order
-from imagejobs_worker.child.terms import Held, Mode, Terms
-from imagejobs_worker.imaging import heic, pipeline
+from imagejobs_worker.child import child, codecs, commands, kernel, preload, probe
+from imagejobs_worker.child.commands import Kind, Order
+from imagejobs_worker.child.config import Held, Mode, Terms
+from imagejobs_worker.imaging import pipeline
+from imagejobs_worker.imaging.codecs import heic
 
 CONTROL = 0
 """The descriptor on which orders come."""
@@ -36,10 +37,10 @@ def main() -> None:
         # A child that could write here would own its successors.
         kernel.close_to_peers()
     control = socket.socket(fileno=CONTROL)
-    known = _learned(skills.FIRST)
-    held = trial.held()
-    if settings := orders.read_opening(control):
-        control.sendall(orders.HELD.pack(*(Held() if settings["cage"] == Mode.OFF else held)))
+    known = _learned(codecs.FIRST)
+    held = probe.held()
+    if settings := commands.read_opening(control):
+        control.sendall(commands.HELD.pack(*(Held() if settings["cage"] == Mode.OFF else held)))
         _serve(control, settings, known)
 
 
@@ -55,7 +56,7 @@ def _serve(control: socket.socket, settings: dict[str, Any], known: frozenset[st
     render = _named(settings["render"]) if settings["render"] else pipeline.render
     if settings["heic"]:
         heic.learn()
-        warm.thread()
+        preload.thread()
     terms = Terms(Mode(settings["cage"]), settings["memory_bytes"], threads=settings["heic"])
     known |= _learned(frozenset(settings["skills"]) - known)
     gc.enable()
@@ -67,12 +68,12 @@ def _serve(control: socket.socket, settings: dict[str, Any], known: frozenset[st
             os.close(descriptor)
             children.add(answer)
         elif kind is Kind.LEARN:
-            known |= _learned(skills.unpacked(numbers[0]) - known)
-            answer = skills.packed(known)
+            known |= _learned(codecs.unpacked(numbers[0]) - known)
+            answer = codecs.packed(known)
         else:
             answer = _reap(*numbers)
             children.discard(numbers[0])
-        control.sendall(orders.ANSWER.pack(answer))
+        control.sendall(commands.ANSWER.pack(answer))
     for pid in children:
         os.kill(pid, signal.SIGKILL)
 
@@ -90,10 +91,10 @@ def _named(name: str) -> child.Render:
 
 def _next_order(control: socket.socket) -> tuple[Order, int | None] | None:
     """Return an order and the descriptor that came with it, or None when the parent is gone."""
-    data, descriptors, _, _ = socket.recv_fds(control, orders.ORDER.size, 1)
-    if len(data) != orders.ORDER.size:
+    data, descriptors, _, _ = socket.recv_fds(control, commands.ORDER.size, 1)
+    if len(data) != commands.ORDER.size:
         return None
-    kind, pid, grace = orders.ORDER.unpack(data)
+    kind, pid, grace = commands.ORDER.unpack(data)
     return Order(Kind(kind), pid, grace), descriptors[0] if descriptors else None
 
 
@@ -113,7 +114,7 @@ def _fork(descriptor: int, terms: Terms, render: child.Render) -> int:
 
 def _learned(wanted: Collection[str]) -> frozenset[str]:
     """Learn what can be learned, and let no collection in a child touch the pages of what it left behind."""
-    learned = frozenset(each for each in wanted if warm.up(each))
+    learned = frozenset(each for each in wanted if preload.up(each))
     gc.freeze()
     return learned
 

@@ -7,7 +7,8 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.wire.sniff import HEAD, sniff
-from imagejobs_worker.imaging import bounds, header
+from imagejobs_worker.imaging import bounds
+from imagejobs_worker.imaging.codecs import header
 
 HEIC = "heic"
 FORMATS = {"jpeg": "JPEG", "png": "PNG", "gif": "GIF", "webp": "WEBP", "avif": "AVIF", "tiff": "TIFF", "bmp": "BMP", HEIC: "HEIF"}

@@ -9,11 +9,12 @@ from typing import Any
 from PIL import Image, PngImagePlugin
 
 from imagejobs_contract.model.options import Format
-from imagejobs_worker.imaging import avif_plays, encode
+from imagejobs_worker.imaging import encode
+from imagejobs_worker.imaging.codecs import avif_loops
+from imagejobs_worker.imaging.codecs.palette import reduced
 from imagejobs_worker.imaging.deadline import Deadline
-from imagejobs_worker.imaging.modes import is_transparent
-from imagejobs_worker.imaging.palette import reduced
 from imagejobs_worker.imaging.plan import Plan
+from imagejobs_worker.imaging.steps.modes import is_transparent
 
 FORMATS = frozenset({Format.GIF, Format.WEBP, Format.AVIF, Format.PNG})
 """Results that can move."""
@@ -102,7 +103,7 @@ def animation(frames: Frames, count: int, plays: int, plan: Plan, deadline: Dead
         reel = Reel(lambda: _ready(frames(), plan.format, alpha, deadline), count)
         data = encode.write_animation(reel, plan, _timing(reel, plays, plan.format, alpha), quality)
         if plan.format is Format.AVIF:
-            return avif_plays.playing(data, min(plays, _MOST_PLAYS))
+            return avif_loops.playing(data, min(plays, _MOST_PLAYS))
         return _flagged(data) if alpha and plan.format is Format.WEBP else data
 
     def write(quality: int) -> bytes:
@@ -170,4 +171,4 @@ def plays_of(image: Image.Image, form: str, source: bytes) -> int:
     loop = image.info.get("loop")
     if form == "gif":
         return 1 if loop is None else (loop + 1 if loop else 0)
-    return avif_plays.plays_of(source) if form == "avif" else int(loop or 0)
+    return avif_loops.plays_of(source) if form == "avif" else int(loop or 0)

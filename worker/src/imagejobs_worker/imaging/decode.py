@@ -16,10 +16,11 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
-from imagejobs_worker.imaging import admission, bounds, gif, header, heic, still_webp, tiff
+from imagejobs_worker.imaging import admission, bounds
 from imagejobs_worker.imaging.admission import FORMATS
-from imagejobs_worker.imaging.geometry import Box, Size
-from imagejobs_worker.imaging.modes import normalise
+from imagejobs_worker.imaging.codecs import gif, header, heic, still_webp, tiff
+from imagejobs_worker.imaging.crop.geometry import Box, Size
+from imagejobs_worker.imaging.steps.modes import normalise
 
 _ANIMATED = frozenset({"gif", "webp", "avif", "png"})
 _BROKEN = (

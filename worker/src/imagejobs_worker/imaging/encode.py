@@ -11,11 +11,11 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.options import DEFAULT_QUALITY, LOSSY, Format, MaxSizeBy
 from imagejobs_worker.imaging import fit_bytes
+from imagejobs_worker.imaging.codecs.palette import PALETTES, fewer, reduced
+from imagejobs_worker.imaging.codecs.parameters import parameters
 from imagejobs_worker.imaging.deadline import Deadline
-from imagejobs_worker.imaging.modes import is_transparent
-from imagejobs_worker.imaging.palette import PALETTES, fewer, reduced
-from imagejobs_worker.imaging.parameters import parameters
 from imagejobs_worker.imaging.plan import Plan
+from imagejobs_worker.imaging.steps.modes import is_transparent
 
 _QUALITY = {Format.AVIF: 55}
 """AVIF's scale runs differently: its 80 is larger than JPEG's, its 55 looks alike at about half the bytes."""

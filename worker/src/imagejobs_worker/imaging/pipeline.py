@@ -13,12 +13,16 @@ from PIL import Image
 
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Variant
-from imagejobs_worker.imaging import animate, bounds, decode, develop, focus, geometry, metadata, modes, orient, plain_png
+from imagejobs_worker.imaging import animate, bounds, decode
+from imagejobs_worker.imaging import variants as develop
+from imagejobs_worker.imaging.codecs import metadata, plain_png
+from imagejobs_worker.imaging.crop import focus, geometry
+from imagejobs_worker.imaging.crop.geometry import Box, Geometry, Size
 from imagejobs_worker.imaging.deadline import Deadline
-from imagejobs_worker.imaging.geometry import Box, Geometry, Size
 from imagejobs_worker.imaging.picture import Rendering
 from imagejobs_worker.imaging.plan import Plan
 from imagejobs_worker.imaging.source import Source
+from imagejobs_worker.imaging.steps import modes, orient
 
 
 def render(source: bytes, variants: Sequence[Variant], limits: Limits, deadline: Deadline) -> Rendering:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from PIL import Image
 
 from imagejobs_contract.model.options import Format, Variant
-from imagejobs_worker.imaging.geometry import Box, Size
-from imagejobs_worker.imaging.metadata import Metadata
+from imagejobs_worker.imaging.codecs.metadata import Metadata
+from imagejobs_worker.imaging.crop.geometry import Box, Size
 
 WHITE = (255, 255, 255)
 _OPAQUE = frozenset({Format.JPEG})

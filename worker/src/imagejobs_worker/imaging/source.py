@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from imagejobs_contract.model.options import Format, Variant
 from imagejobs_worker.imaging import animate, results
+from imagejobs_worker.imaging.codecs.metadata import Metadata
+from imagejobs_worker.imaging.crop.geometry import Size
 from imagejobs_worker.imaging.decode import Opened
-from imagejobs_worker.imaging.geometry import Size
-from imagejobs_worker.imaging.metadata import Metadata
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,202 @@
+"""The parent's side of the zygote: starts it, asks it for children and takes them back. Knows nothing of pictures."""
+
+import asyncio
+import os
+import signal
+import socket
+import time
+from collections.abc import Collection
+from contextlib import suppress
+from io import FileIO
+from typing import NamedTuple
+
+from imagejobs_worker.child import codecs, spawn
+from imagejobs_worker.child.commands import Kind, Order
+from imagejobs_worker.child.config import Held, Mode
+from imagejobs_worker.child.control import WARM_SECONDS, Line, Lost
+from imagejobs_worker.child.spawn import Spawned
+
+_SEND_BYTES = 2**20
+"""What the kernel may hold of an image on its way to the child, if its own limit allows as much: fewer turns between the two, 2 % of T1."""
+_REAP_SECONDS = 5.0
+_END_SECONDS = 2.0
+_POLL_SECONDS = 0.001
+_LINE_BYTES = 200
+
+
+class Child(NamedTuple):
+    """A living child: its process and our end of its socket."""
+
+    pid: int
+    socket: socket.socket
+
+    def waits(self) -> bool:
+        """Tell whether it is there for the next image: it neither hung up nor said anything unasked."""
+        try:
+            self.socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    def resident_bytes(self) -> int:
+        """Return the memory that the child holds, 0 where the system does not say."""
+        try:
+            return _resident_pages(self.pid) * os.sysconf("SC_PAGE_SIZE")
+        except OSError:
+            return 0
+
+
+class Nursery:
+    """One zygote and one child of it; and one more that stands ready: the first, and from the second on, as who lost a child may lose the next."""
+
+    def __init__(self, memory_bytes: int, cage: Mode, heic: bool, render: str, taught: Collection[str]) -> None:
+        self._taught = frozenset(taught) | codecs.FIRST
+        self._settings = {"memory_bytes": memory_bytes, "cage": cage, "heic": heic, "render": render, "skills": sorted(self._taught)}
+        self.knows = self._taught
+        self._pid: int | None = None
+        self._line: Line | None = None
+        self._births = 0
+        self._spare: asyncio.Task[Child] | None = None
+        self._retiring: set[asyncio.Task[None]] = set()
+
+    def start(self, spawned: Spawned | None = None) -> None:
+        """Start the zygote, or take one that was spawned before, tell it what to be, and order the first child; it warms up by itself."""
+        self._pid, control = spawned or spawn.spawn()
+        self._line = Line(control, self._settings)
+        self._births = 0
+        self.knows = self._taught
+        self._spare = asyncio.create_task(self._born())
+
+    async def close(self) -> None:
+        """End the zygote, and with it its children."""
+        await self._dismiss_spare()
+        if self._retiring:
+            await asyncio.wait(self._retiring)
+        if self._line:
+            self._line.hang_up()
+        pid, self._pid = self._pid, None
+        if pid:
+            await _ended(pid)
+
+    async def held(self) -> Held:
+        """Return what the zygote saw to hold of the cage, once it is warm.
+
+        Raises:
+            Lost: It has ended or does not answer.
+        """
+        return await self._zygote().held()
+
+    async def child(self) -> Child:
+        """Return a new child; the one before must have been taken back.
+
+        Raises:
+            Lost: The zygote has ended or does not answer.
+        """
+        child = await self._ready() or await self._born()
+        if self._births > 1:
+            self._spare = asyncio.create_task(self._born())
+        return child
+
+    async def _ready(self) -> Child | None:
+        """Return the child that stands ready, or None if there is none or it did not live."""
+        spare = await self._spared()
+        if spare is None or spare.waits():
+            return spare
+        self.retire(spare)
+        return None
+
+    async def _spared(self) -> Child | None:
+        if self._spare is None:
+            return None
+        try:
+            # Shielded: if nobody waits for it any more, it is the next one's.
+            child = await asyncio.shield(self._spare)
+        except Lost:
+            self._spare = None
+            raise
+        self._spare = None
+        return child
+
+    async def _born(self) -> Child:
+        ours, its = socket.socketpair()
+        ours.setblocking(False)
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)
+        try:
+            with its:
+                child = Child(await self._zygote().ask(Order(Kind.FORK), WARM_SECONDS, its), ours)
+        except BaseException:
+            ours.close()
+            raise
+        self._births += 1
+        return child
+
+    async def learn(self, needed: frozenset[str]) -> None:
+        """Let the children to come do what is needed; what cannot be learned `knows` does not hold afterwards.
+
+        Raises:
+            Lost: The zygote has ended or does not answer.
+        """
+        if ignorant := await self._spared():
+            self.retire(ignorant)
+        self.knows = codecs.unpacked(await self._zygote().ask(Order(Kind.LEARN, codecs.packed(needed)), WARM_SECONDS))
+
+    async def take_back(self, child: Child, grace_seconds: float) -> int:
+        """End the child and return its wait status.
+
+        Args:
+            child: As `child` made it.
+            grace_seconds: How long it may take to end by itself, when it is dying already.
+
+        Raises:
+            Lost: The zygote has ended or does not answer; it must be started again.
+        """
+        child.socket.close()
+        return await self._zygote().ask(Order(Kind.REAP, child.pid, int(grace_seconds * 1000)), grace_seconds + _REAP_SECONDS)
+
+    def retire(self, child: Child) -> None:
+        """End a child that owes us nothing, without waiting for its end; the zygote does it before anything that is asked of it later."""
+        child.socket.close()
+        retiring = asyncio.create_task(self._retired(child))
+        self._retiring.add(retiring)
+        retiring.add_done_callback(self._retiring.discard)
+
+    async def _retired(self, child: Child) -> None:
+        # Who asks next will hear it too.
+        with suppress(Lost):
+            await self.take_back(child, 0)
+
+    async def _dismiss_spare(self) -> None:
+        """Let go of the child that stands ready, or is about to be; it ends with the zygote."""
+        spare, self._spare = self._spare, None
+        if spare is None:
+            return
+        spare.cancel()
+        await asyncio.wait({spare})
+        if not spare.cancelled() and not spare.exception():
+            spare.result().socket.close()
+
+    def _zygote(self) -> Line:
+        if self._line is None:
+            raise Lost("the zygote is not running")
+        return self._line
+
+
+def _resident_pages(pid: int) -> int:
+    with FileIO(f"/proc/{pid}/statm") as file:
+        return int(file.read(_LINE_BYTES).split()[1])
+
+
+async def _ended(pid: int) -> None:
+    """See a process dead: it may take its time, but not long."""
+    until = time.monotonic() + _END_SECONDS
+    while not (dead := _reaped(pid, os.WNOHANG)) and time.monotonic() < until:  # noqa: ASYNC110 - a process sets no event
+        await asyncio.sleep(_POLL_SECONDS)
+    if not dead:
+        os.kill(pid, signal.SIGKILL)
+        _reaped(pid, 0)
+
+
+def _reaped(pid: int, options: int) -> bool:
+    return bool(os.waitpid(pid, options)[0])

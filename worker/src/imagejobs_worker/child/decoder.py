@@ -1,0 +1,253 @@
+"""The way into the child, for the rest of the worker: one image in, its results or an `ImageFailed` out, whatever the image does to the child.
+
+A file that its first bytes rule out is turned away here; no child sees it. A child is used for one owner's images until it fails, grows or is worn;
+then one that was forked ahead takes its place.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from imagejobs_contract.codes import Code
+from imagejobs_contract.errors import ImageFailed
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.options import Variant
+from imagejobs_worker.child import codecs, protocol
+from imagejobs_worker.child.child_pool import Child, Nursery
+from imagejobs_worker.child.config import UNCAGED, Held, Mode
+from imagejobs_worker.child.control import Lost
+from imagejobs_worker.child.protocol import Garbage
+from imagejobs_worker.child.spawn import Spawned
+from imagejobs_worker.child.verify import verify
+from imagejobs_worker.image.instruments import SILENT, Meter, Recycle
+from imagejobs_worker.imaging.admission import admit
+from imagejobs_worker.imaging.picture import Rendering
+
+MAX_IDLE_BYTES = 256 * 2**20
+"""Memory that a child may still hold between two images."""
+_DYING_SECONDS = 1.0
+"""How long a child that hung up may take to end by itself; its status then tells why."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Use:
+    """A child, whose images it has seen and how many."""
+
+    child: Child
+    owner: str
+    images: int = 0
+
+
+class Door:
+    """One child process at a time, and the zygote that it comes from."""
+
+    def __init__(
+        self,
+        limits: Limits,
+        *,
+        memory_bytes: int = 2 * 2**30,
+        cage: Mode = Mode.BEST,
+        recycle_after: int = 500,
+        heic: bool = False,
+        taught: Collection[str] = codecs.FORMATS,
+        render: str = "",
+        meter: Meter = SILENT,
+    ) -> None:
+        """Prepare; nothing is started yet.
+
+        Args:
+            limits: Of images; `image_seconds` is the time after which the child is killed.
+            memory_bytes: Address space of the child.
+            cage: How much of a cage the child must have.
+            recycle_after: Images after which a child is replaced.
+            heic: Whether HEIC is read.
+            taught: Skills that the zygote learns at once; others it learns with the first image that needs them.
+            render: `module:function` that the child calls in place of the pipeline; for tests.
+            meter: Is told when a child is replaced.
+        """
+        self._limits = limits
+        self._heic = heic
+        self._recycle_after = recycle_after
+        self._meter = meter
+        self._nursery = Nursery(memory_bytes, cage, heic, render, taught)
+        self._use: _Use | None = None
+        self._large_pngs = 0
+        self._beyond: frozenset[str] = frozenset()
+        self._turn = asyncio.Lock()
+
+    @property
+    def child_pid(self) -> int | None:
+        """The process id of the child that waits for the next image, if there is one."""
+        return self._use.child.pid if self._use else None
+
+    async def start(self, spawned: Spawned | None = None) -> None:
+        """Start the zygote, or take one that was spawned, and return before it is ready; the first image waits for it."""
+        self._nursery.start(spawned)
+
+    async def held(self) -> Held:
+        """Return what was seen to hold of the cage; nothing, if the zygote ended before it could say so."""
+        try:
+            return await self._nursery.held()
+        except Lost as ex:
+            _log.warning("zygote lost", extra={"reason": str(ex)})
+            return Held()
+
+    async def close(self) -> None:
+        """End the child and the zygote."""
+        async with self._turn:
+            if self._use:
+                self._use.child.socket.close()
+                self._use = None
+            await self._nursery.close()
+
+    async def render(self, source: bytes, variants: Sequence[Variant], owner: str = "") -> Rendering:
+        """Make all variants of one image in the child.
+
+        Args:
+            source: The file.
+            variants: What to make of it.
+            owner: Whose image it is; no child sees images of two owners.
+
+        Raises:
+            ImageFailed: With the code that says why. A cancelled call kills the child.
+        """
+        needed = self._needed(admit(source, self._limits, heic=self._heic), len(source), variants)
+        async with self._turn:
+            use = await self._usable(owner, needed)
+            rendering = await self._through(use.child, source, variants)
+            use.images += 1
+            if use.images >= self._recycle_after or use.child.resident_bytes() > MAX_IDLE_BYTES:
+                self._retire(Recycle.WORN)
+            return rendering
+
+    def _needed(self, form: str, count: int, variants: Sequence[Variant]) -> frozenset[str]:
+        """Return the skills that a child must have for a file of so many bytes."""
+        needed = codecs.needed(form, variants)
+        if form == "png" and count >= codecs.LARGE_BYTES:
+            self._large_pngs += 1
+            if self._large_pngs >= codecs.LARGE_FILES:
+                needed |= {codecs.LARGE_PNGS}
+        return needed - self._beyond
+
+    async def _usable(self, owner: str, needed: frozenset[str]) -> _Use:
+        if self._use and not self._use.child.waits():
+            self._retire(Recycle.FAILURE)
+        if self._use and self._use.owner != owner:
+            self._retire(Recycle.OWNER)
+        if self._use and needed - self._nursery.knows:
+            self._retire(Recycle.SKILL)
+        if self._use is None:
+            self._use = _Use(await self._born(needed), owner)
+        return self._use
+
+    async def _born(self, needed: frozenset[str]) -> Child:
+        """Return a new child, from a new zygote if the old one is gone."""
+        try:
+            return await self._forked(needed)
+        except Lost as ex:
+            _log.warning("zygote lost", extra={"reason": str(ex)})
+        try:
+            await self._nursery.close()
+            self._nursery.start()
+            return await self._forked(needed)
+        except (Lost, OSError) as ex:
+            raise ImageFailed(code=Code.INTERNAL_ERROR) from ex
+
+    async def _forked(self, needed: frozenset[str]) -> Child:
+        if needed - self._nursery.knows:
+            await self._nursery.learn(needed)
+        lacking = needed - self._nursery.knows
+        self._beyond |= lacking & {codecs.LARGE_PNGS}
+        if lacking - self._beyond:
+            raise ImageFailed("this worker cannot look for faces: imagejobs-worker[face] is not installed", code=Code.INVALID_OPTIONS)
+        return await self._nursery.child()
+
+    async def _through(self, child: Child, source: bytes, variants: Sequence[Variant]) -> Rendering:
+        """Send the image and believe the answer only after a look at it; the child does not survive any failure."""
+        try:
+            async with asyncio.timeout(self._limits.image_seconds):
+                answer = await _exchange(child, source, variants, self._limits)
+            return verify(answer, variants, self._limits, source)
+        except TimeoutError as ex:
+            await self._end()
+            raise ImageFailed(f"took longer than the {self._limits.image_seconds:g} s that are allowed", code=Code.PROCESSING_TIMEOUT) from ex
+        except (EOFError, OSError) as ex:
+            raise _died(await self._end(grace_seconds=_DYING_SECONDS)) from ex
+        except Garbage as ex:
+            _log.error("child answered garbage", extra={"reason": str(ex)})
+            await self._end()
+            raise ImageFailed(code=Code.INTERNAL_ERROR) from ex
+        except ImageFailed as ex:
+            if notes := getattr(ex, "__notes__", None):
+                _log.error("child failed", extra={"detail": notes})
+            self._retire(Recycle.FAILURE)
+            raise
+        except asyncio.CancelledError:
+            await asyncio.shield(self._end())
+            raise
+
+    def _retire(self, reason: Recycle) -> None:
+        """Part with a child that did as it was told; nobody waits for its end, and the next image gets a new one."""
+        if use := self._given_up(reason):
+            self._nursery.retire(use.child)
+
+    async def _end(self, grace_seconds: float = 0.0) -> int | None:
+        """End a child that did not, see it dead, and return its wait status, None if it is not known."""
+        if (use := self._given_up(Recycle.FAILURE)) is None:
+            return None
+        try:
+            return await self._nursery.take_back(use.child, grace_seconds)
+        except Lost as ex:
+            _log.warning("zygote lost", extra={"reason": str(ex)})
+            return None
+
+    def _given_up(self, reason: Recycle) -> _Use | None:
+        use, self._use = self._use, None
+        if use:
+            self._meter.recycled(reason)
+        return use
+
+
+async def _exchange(child: Child, source: bytes, variants: Sequence[Variant], limits: Limits) -> Rendering:
+    loop = asyncio.get_running_loop()
+    await loop.sock_sendall(child.socket, protocol.request(variants, limits, len(source)))
+    await loop.sock_sendall(child.socket, source)
+    head_bytes, file_bytes = protocol.sizes(await _receive(child, protocol.PREFIX.size), protocol.MAX_FILES)
+    head = await _receive(child, head_bytes)
+    return protocol.read_answer(bytes(head), memoryview(await _receive(child, file_bytes)), source)
+
+
+async def _receive(child: Child, count: int) -> bytearray:
+    """Return exactly so many bytes.
+
+    Raises:
+        EOFError: The child hung up.
+    """
+    loop, buffer, got = asyncio.get_running_loop(), bytearray(count), 0
+    view = memoryview(buffer)
+    while got < count:
+        more = await loop.sock_recv_into(child.socket, view[got:])
+        if not more:
+            raise EOFError("the child hung up")
+        got += more
+    return buffer
+
+
+def _died(status: int | None) -> ImageFailed:
+    """Return what the death of a child means for its image."""
+    ended_by = signal.Signals(os.WTERMSIG(status)).name if status is not None and os.WIFSIGNALED(status) else ""
+    if status is not None and os.WIFEXITED(status) and os.WEXITSTATUS(status) == UNCAGED:
+        _log.error("child could not be caged")
+        return ImageFailed(code=Code.INTERNAL_ERROR)
+    _log.error("child died", extra={"signal": ended_by, "status": status})
+    match ended_by:
+        case "SIGKILL":
+            return ImageFailed("needed more memory than there is", code=Code.OUT_OF_MEMORY)
+        case "SIGXCPU":
+            return ImageFailed("took more processor time than is allowed", code=Code.PROCESSING_TIMEOUT)
+    return ImageFailed(f"ended its decoder{f' by {ended_by}' if ended_by else ''}", code=Code.INTERNAL_ERROR)

@@ -1,0 +1,1 @@
+"""One image: fetch, decode in the child, store, retry."""

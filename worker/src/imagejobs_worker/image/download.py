@@ -1,0 +1,144 @@
+"""Gets an image from a URL: a small HTTP/1.1 client that goes through the address guard, hop by hop, and never reads more than it may.
+
+One request per connection, no proxies, no cookies, no credentials, no compression: all that a hostile server can do is answer wrongly, or not
+at all, and each of that ends as one code.
+"""
+
+import asyncio
+import re
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import NoReturn
+from urllib.parse import urljoin
+
+from imagejobs_contract.codes import Code
+from imagejobs_contract.errors import ImageFailed, Refused, TooLarge
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.outbound.guard import Guard
+from imagejobs_contract.outbound.http_response import Head, read_body, read_head
+from imagejobs_contract.outbound.url import Target, read_url
+from imagejobs_worker.image.fetch import Arrived, too_large
+from imagejobs_worker.image.min_rate import Pace
+
+MAX_REDIRECTS = 5
+UNHELD_BYTES = 64 * 2**10
+"""Of a body that are read before there is a place for it: asyncio buffers twice as many by itself, and a source that drips gets no further."""
+_PACE = Pace(Limits().min_source_bytes_per_second)
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_CODES = {
+    401: Code.SOURCE_FORBIDDEN,
+    403: Code.SOURCE_FORBIDDEN,
+    404: Code.SOURCE_NOT_FOUND,
+    410: Code.SOURCE_NOT_FOUND,
+    451: Code.SOURCE_FORBIDDEN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a source may take, in seconds: to connect, once per hop, and in all; and how slowly its image may come."""
+
+    connect: float = 5.0
+    total: float = 20.0
+    pace: Pace = _PACE
+
+
+async def download(guard: Guard, url: str, max_bytes: int, patience: Patience, arrived: Arrived) -> bytes:
+    """Return what lies behind an http(s) URL.
+
+    Args:
+        arrived: Waited for when the body has come, or so much of it as lies in the stream's buffer anyway (`UNHELD_BYTES`); the source is not
+            blamed for how long that takes.
+
+    Raises:
+        ImageFailed: source_forbidden, source_not_found, source_timeout, source_error or file_too_large.
+    """
+    try:
+        async with asyncio.timeout(patience.total) as limit:
+            return await _follow(guard, url, max_bytes, patience, _outside(limit, arrived))
+    except Refused as ex:
+        raise ImageFailed(ex.message, code=Code.SOURCE_FORBIDDEN) from ex
+    except TooLarge as ex:
+        raise too_large(max_bytes) from ex
+    except TimeoutError as ex:
+        raise ImageFailed(code=Code.SOURCE_TIMEOUT) from ex
+    except ssl.SSLError as ex:
+        raise ImageFailed("no trusted TLS connection to the source", code=Code.SOURCE_ERROR) from ex
+    except OSError as ex:
+        raise ImageFailed("the source's host cannot be reached", code=Code.SOURCE_ERROR) from ex
+    except (EOFError, ValueError, asyncio.LimitOverrunError) as ex:
+        raise ImageFailed("the source's answer is cut or malformed", code=Code.SOURCE_ERROR) from ex
+
+
+def _outside(limit: asyncio.Timeout, wait: Arrived) -> Arrived:
+    """Return a wait whose time does not count against a limit."""
+
+    async def waited() -> None:
+        clock, end = asyncio.get_running_loop().time, limit.when()
+        began = clock()
+        limit.reschedule(None)
+        await wait()
+        limit.reschedule(None if end is None else end + clock() - began)
+
+    return waited
+
+
+async def _follow(guard: Guard, url: str, max_bytes: int, patience: Patience, arrived: Arrived) -> bytes:
+    for _ in range(MAX_REDIRECTS + 1):
+        answer = await _request(guard, read_url(url), max_bytes, patience, arrived)
+        if isinstance(answer, bytes):
+            return answer
+        url = urljoin(url, answer)
+    raise ImageFailed(f"the source redirects more than {MAX_REDIRECTS} times", code=Code.SOURCE_ERROR)
+
+
+async def _request(guard: Guard, target: Target, max_bytes: int, patience: Patience, arrived: Arrived) -> bytes | str:
+    reader, writer = await guard.connect(target, patience.connect)
+    try:
+        writer.write(_request_head(target))
+        head = await read_head(reader)
+        if head.status in _REDIRECTS:
+            return head.headers.get("location") or _refuse(head)
+        if head.status != 200:
+            _refuse(head)
+        _check_coding(head)
+        return await _body(patience.pace.held(read_body(reader, head, max_bytes)), arrived)
+    finally:
+        writer.transport.abort()
+
+
+async def _body(pieces: AsyncIterator[bytes], arrived: Arrived) -> bytes:
+    body, waited = bytearray(), False
+    async for piece in pieces:
+        body += piece
+        if len(body) >= UNHELD_BYTES and not waited:
+            await arrived()
+            waited = True
+    if not waited:
+        await arrived()
+    return bytes(body)
+
+
+def _request_head(target: Target) -> bytes:
+    lines = (
+        f"GET {target.path} HTTP/1.1",
+        f"Host: {target.authority}",
+        "User-Agent: imagejobs",
+        "Accept: image/*",
+        "Accept-Encoding: identity",
+        "Connection: close",
+    )
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
+
+
+def _check_coding(head: Head) -> None:
+    """Refuse what came compressed though it was asked not to: here, outside the cage, nothing of a stranger's is unpacked."""
+    coding = head.headers.get("content-encoding", "").lower()
+    if coding not in ("", "identity"):
+        named = coding if re.fullmatch("[a-z0-9, -]{1,40}", coding, re.ASCII) else "of another kind"
+        raise ImageFailed(f"the source sends the image compressed (Content-Encoding: {named}), though it was asked not to", code=Code.SOURCE_ERROR)
+
+
+def _refuse(head: Head) -> NoReturn:
+    raise ImageFailed(f"the source answers {head.status}", code=_CODES.get(head.status, Code.SOURCE_ERROR))

@@ -1,0 +1,1 @@
+"""One module per format, and what their files say beside the pixels."""

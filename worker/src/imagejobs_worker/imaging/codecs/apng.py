@@ -1,0 +1,58 @@
+"""Takes an APNG apart into its frames, each a PNG of its own (w3.org/TR/png-3, 11.3.6)."""
+
+import struct
+import zlib
+from collections.abc import Iterator
+
+from imagejobs_worker.imaging.codecs.canvas import After, Part
+from imagejobs_worker.imaging.crop.geometry import Size
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_CONTROL = struct.Struct(">4xIIIIHHBB")
+_AFTER = {1: After.CLEAR, 2: After.RESTORE}
+_OVER = 1
+_SHARED = frozenset({b"PLTE", b"tRNS"})
+"""Chunks that tell what the values of every frame mean."""
+_HUNDREDTHS = 100
+"""What delays are counted in where they do not say."""
+
+
+def parts(data: bytes, size: Size) -> Iterator[Part]:
+    """Return the frames of an APNG; the picture for viewers that know none is left out where it is not one of them.
+
+    Raises:
+        ValueError: A frame reaches out of the canvas.
+    """
+    shape, head, control = b"", b"", b""
+    pixels: list[bytes] = []
+    for kind, body in _chunks(data):
+        if kind == b"IHDR":
+            shape = body[8:]
+        elif kind in _SHARED:
+            head += _chunk(kind, body)
+        elif kind in (b"fcTL", b"IEND"):
+            if pixels:
+                yield _part(control, shape, head, pixels, size)
+            control, pixels = body, []
+        elif control and kind in (b"IDAT", b"fdAT"):
+            pixels.append(body if kind == b"IDAT" else body[4:])
+
+
+def _part(control: bytes, shape: bytes, head: bytes, pixels: list[bytes], size: Size) -> Part:
+    width, height, left, top, delay, unit, disposal, blend = _CONTROL.unpack(control)
+    if left + width > size[0] or top + height > size[1]:
+        raise ValueError(f"a frame reaches to {left + width},{top + height} on a canvas of {size[0]}x{size[1]}")
+    file = _SIGNATURE + _chunk(b"IHDR", struct.pack(">II", width, height) + shape) + head + _chunk(b"IDAT", b"".join(pixels)) + _chunk(b"IEND", b"")
+    return Part("PNG", file, (left, top), 1000 * delay / (unit or _HUNDREDTHS), _AFTER.get(disposal, After.KEEP), blend == _OVER)
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    at = len(_SIGNATURE)
+    while at + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        yield kind, data[at + 8 : at + 8 + length]
+        at += 12 + length
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))

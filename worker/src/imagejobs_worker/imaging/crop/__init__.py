@@ -1,0 +1,1 @@
+"""Where to crop: geometry, focal point, entropy, faces."""

@@ -1,0 +1,60 @@
+"""Looks at a picture to tell which part of it a crop should keep. It looks at a small upright copy: what matters is where, not how sharp."""
+
+from PIL import Image
+
+from imagejobs_contract.codes import Code
+from imagejobs_contract.errors import ImageFailed
+from imagejobs_contract.model.options import Fit, Gravity, NoFace, Variant, looks_for_faces
+from imagejobs_worker.imaging.crop import entropy, faces
+from imagejobs_worker.imaging.crop.geometry import Anchor, Box, Geometry, Size
+from imagejobs_worker.imaging.steps import modes, orient
+
+FACE_SIDE = 640
+"""Pixels of the longer side in which faces are looked for; one of 2 % of it is still found."""
+_ENTROPY_SIDE = 256
+
+
+def looks(variant: Variant) -> bool:
+    """Tell whether the picture must be seen to know what to cut."""
+    return looks_for_faces(variant) or (variant.fit is Fit.COVER and variant.gravity is Gravity.ENTROPY)
+
+
+def least(variant: Variant) -> int:
+    """Return the pixels that the longer side must have for that."""
+    return FACE_SIDE if looks_for_faces(variant) else 1
+
+
+def anchor(image: Image.Image, box: Box, orientation: int, size: Size, shape: Geometry, variant: Variant) -> Anchor:
+    """Return where on its way from one end to the other the crop should stand.
+
+    Args:
+        image: Decoded, as it is stored.
+        box: The part of it that the picture fills.
+        orientation: EXIF's number.
+        size: Of the upright source.
+        shape: Whose crop is to be moved.
+        variant: Asks for it.
+
+    Raises:
+        ImageFailed: `no_face_found`.
+    """
+    left, top, right, bottom = shape.crop
+    window = ((right - left) / size[0], (bottom - top) / size[1])
+    if variant.gravity is Gravity.ENTROPY:
+        return entropy.anchor(_seen(image, box, orientation, _ENTROPY_SIDE).convert("L"), window)
+    found = faces.find(_seen(image, box, orientation, FACE_SIDE))
+    if found:
+        return faces.anchor(found, window)
+    if variant.no_face is NoFace.CENTER:
+        return 0.5, 0.5
+    raise ImageFailed("shows no face that could be found", code=Code.NO_FACE_FOUND)
+
+
+def _seen(image: Image.Image, box: Box, orientation: int, side: int) -> Image.Image:
+    """Return the picture upright, in RGB on white, at most so many pixels long."""
+    scale = min(1.0, side / max(box[2], box[3]))
+    size = max(1, round(box[2] * scale)), max(1, round(box[3] * scale))
+    small = image.resize(size, Image.Resampling.BOX, box, reducing_gap=2.0)
+    if modes.has_alpha(small):
+        small = Image.alpha_composite(Image.new("RGBA", small.size, "white"), small.convert("RGBA"))
+    return orient.upright(small.convert("RGB"), orientation)

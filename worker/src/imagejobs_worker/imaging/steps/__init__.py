@@ -1,0 +1,1 @@
+"""Steps of the pipeline that change pixels: resize, colour, orientation, background."""

@@ -1,0 +1,55 @@
+"""Scales a part of a picture with Lanczos-3, with colours weighed by their alpha so that edges of transparency do not ring.
+
+`cykooz_resizer` does it with SIMD, 4 to 8 times as fast, to within a few levels of Pillow's own; it is optional and exists for x86-64 glibc only.
+"""
+
+from collections.abc import Callable
+from functools import cache
+
+from PIL import Image
+
+from imagejobs_worker.imaging.crop.geometry import Box, Size
+from imagejobs_worker.imaging.plan import Plan
+
+Scale = Callable[[Image.Image, Size, Box], Image.Image]
+
+_SIMD_MODES = frozenset({"RGB", "RGBA", "CMYK", "L"})
+_GAP = 3.0
+"""Pillow may first shrink by whole factors down to 3 times the result; that is indistinguishable from doing without (Pillow's handbook)."""
+
+
+def resize(image: Image.Image, plan: Plan) -> Image.Image:
+    """Scale the plan's box of the picture to the plan's size."""
+    if plan.size == image.size and plan.box == (0.0, 0.0, *image.size):
+        return image
+    box = _within(plan.box, image.size)
+    scale = simd() if image.mode in _SIMD_MODES else None
+    return (scale or by_pillow)(image, plan.size, box)
+
+
+def _within(box: Box, size: Size) -> Box:
+    """Cut what rounding put outside of the picture; both resizers refuse it."""
+    return max(box[0], 0.0), max(box[1], 0.0), min(box[2], float(size[0])), min(box[3], float(size[1]))
+
+
+def by_pillow(image: Image.Image, size: Size, box: Box) -> Image.Image:
+    """Scale with what Pillow brings."""
+    return image.resize(size, Image.Resampling.LANCZOS, box, reducing_gap=_GAP)
+
+
+@cache
+def simd() -> Scale | None:
+    """Return the SIMD resizer, or None where it is not installed."""
+    try:
+        from cykooz_resizer import CropBox, FilterType, ResizeAlg, ResizeOptions, Resizer
+    except ImportError:
+        return None
+    resizer, lanczos = Resizer(), ResizeAlg.convolution(FilterType.lanczos3)
+
+    def scale(image: Image.Image, size: Size, box: Box) -> Image.Image:
+        result = Image.new(image.mode, size)
+        crop = CropBox(box[0], box[1], box[2] - box[0], box[3] - box[1])
+        resizer.resize_pil(image, result, ResizeOptions(resize_alg=lanczos, crop_box=crop))
+        return result
+
+    return scale

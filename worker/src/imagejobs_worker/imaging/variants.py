@@ -1,0 +1,56 @@
+"""From a decoded picture and a plan to one result: the steps, then the encoder, again with fewer pixels where `max_size` asks for it."""
+
+from collections.abc import Iterator
+
+from PIL import Image
+
+from imagejobs_contract.model.options import Format, MaxSizeBy
+from imagejobs_worker.imaging import animate, encode, fit_pixels
+from imagejobs_worker.imaging.codecs.frames import frames_of
+from imagejobs_worker.imaging.deadline import Deadline
+from imagejobs_worker.imaging.picture import Picture
+from imagejobs_worker.imaging.plan import Plan, Step
+from imagejobs_worker.imaging.source import Source
+from imagejobs_worker.imaging.steps import colour, compose, orient, resize
+
+STEPS: tuple[Step, ...] = (resize.resize, colour.to_srgb, orient.turn, compose.compose)
+
+
+def picture(source: Source, plan: Plan, image: Image.Image, deadline: Deadline) -> Picture:
+    """Return one result.
+
+    Raises:
+        ImageFailed: `max_size_unreachable`, `processing_timeout`, and for animations what decoding raises.
+    """
+    data, plan = _fitted(source, plan, image, deadline)
+    if plan.variant.only_if_smaller and len(data) >= len(source.data) and source.opened.format in set(Format):
+        return Picture(plan.variant.name, source.data, *source.size, Format(source.opened.format), kept_original=True)
+    return Picture(plan.variant.name, data, *plan.canvas, plan.format, kept_original=False)
+
+
+def _fitted(source: Source, plan: Plan, image: Image.Image, deadline: Deadline) -> tuple[bytes, Plan]:
+    """Return the file, and the plan by which it was made."""
+    most = plan.variant.max_size
+    if most is None or plan.variant.max_size_by is not MaxSizeBy.SCALE:
+        return _file(source, plan, image, deadline), plan
+    data, scale = fit_pixels.fit(lambda scale: _file(source, plan.scaled(scale), image, deadline), most)
+    return data, plan.scaled(scale)
+
+
+def _file(source: Source, plan: Plan, image: Image.Image, deadline: Deadline) -> bytes:
+    count = source.frames_for(plan.variant)
+    if count == 1:
+        return encode.encode(_developed(image, plan, deadline), plan, deadline)
+
+    def frames() -> Iterator[tuple[Image.Image, int]]:
+        for frame, milliseconds in frames_of(source.data, source.opened.format, count):
+            yield _developed(frame, plan, deadline), milliseconds
+
+    return animate.animation(frames, count, source.plays, plan, deadline)
+
+
+def _developed(image: Image.Image, plan: Plan, deadline: Deadline) -> Image.Image:
+    for step in STEPS:
+        deadline.check()
+        image = step(image, plan)
+    return image

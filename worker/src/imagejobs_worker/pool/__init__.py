@@ -1,0 +1,1 @@
+"""Work from the queue in Redis: leases, heartbeats, acknowledgements."""

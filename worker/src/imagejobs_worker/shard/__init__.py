@@ -1,0 +1,1 @@
+"""Work from one shard of a Job: inputs, results file, progress."""
