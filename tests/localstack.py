@@ -15,7 +15,7 @@ import httpx2
 from PIL import Image
 
 import servers
-from imagejobs.local import handoff
+from imagejobs.local import handoff_folder
 
 START_SECONDS = 90.0
 """For a machine that does many things at once; 4 s on a quiet one."""
@@ -117,7 +117,7 @@ def running(data: Path, *arguments: str, environ: Mapping[str, str] | None = Non
     finally:
         with contextlib.suppress(ProcessLookupError):
             stack.kill()
-        handoff.remove(handoff.folder(data))
+        handoff_folder.remove(handoff_folder.folder(data))
 
 
 class Client:

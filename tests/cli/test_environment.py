@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from imagejobs.local import handoff
+from imagejobs.local import handoff_folder
 from imagejobs.local.data_dir import Credentials
 from imagejobs.local.environment import Addresses, program_environment
 
@@ -51,10 +51,10 @@ def test_uploads_are_handed_over_in_memory_unless_the_person_says_where():
 
 
 def test_each_data_directory_has_a_folder_in_memory_of_its_own():
-    assert handoff.folder(Path("/a")) == handoff.folder(Path("/a"))
-    assert handoff.folder(Path("/a")) != handoff.folder(Path("/b"))
+    assert handoff_folder.folder(Path("/a")) == handoff_folder.folder(Path("/a"))
+    assert handoff_folder.folder(Path("/a")) != handoff_folder.folder(Path("/b"))
 
 
 def test_where_there_is_no_memory_to_share_nothing_is_handed_over(monkeypatch, tmp_path):
-    monkeypatch.setattr(handoff, "MEMORY", tmp_path / "none")
-    assert handoff.folder(Path("/a")) is None
+    monkeypatch.setattr(handoff_folder, "MEMORY", tmp_path / "none")
+    assert handoff_folder.folder(Path("/a")) is None

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from imagejobs.local import handoff
+from imagejobs.local import handoff_folder
 
 HOLDS = """
 import sys, time
 from pathlib import Path
-from imagejobs.local import handoff
+from imagejobs.local import handoff_folder
 
-handoff.MEMORY = Path(sys.argv[1])
-with handoff.held(handoff.folder(Path(sys.argv[2]))):
+handoff_folder.MEMORY = Path(sys.argv[1])
+with handoff_folder.held(handoff_folder.folder(Path(sys.argv[2]))):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -22,7 +22,7 @@ with handoff.held(handoff.folder(Path(sys.argv[2]))):
 
 @pytest.fixture
 def memory(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setattr(handoff, "MEMORY", tmp_path)
+    monkeypatch.setattr(handoff_folder, "MEMORY", tmp_path)
     return tmp_path
 
 
@@ -35,7 +35,7 @@ def run(memory: Path, data: str) -> "subprocess.Popen[str]":
 
 
 def test_it_is_gone_when_the_run_ends(memory):
-    with handoff.held(handoff.folder(Path("/a"))):
+    with handoff_folder.held(handoff_folder.folder(Path("/a"))):
         (found,) = memory.iterdir()
         assert found.stat().st_mode & 0o777 == 0o700
         (found / "copy").touch()
@@ -47,15 +47,15 @@ def test_a_start_removes_what_a_killed_run_left_and_not_what_another_uses(memory
         killed.kill()
         killed.wait()
         assert len(list(memory.iterdir())) == 2
-        with handoff.held(handoff.folder(Path("/new"))):
-            assert set(memory.iterdir()) == {handoff.folder(Path("/running")), handoff.folder(Path("/new"))}
+        with handoff_folder.held(handoff_folder.folder(Path("/new"))):
+            assert set(memory.iterdir()) == {handoff_folder.folder(Path("/running")), handoff_folder.folder(Path("/new"))}
         running.kill()
 
 
 def test_what_others_have_in_memory_stays(memory):
     (memory / "imagejobs-999999-0123456789abcdef").mkdir()
     (memory / "postgresql").mkdir()
-    with handoff.held(handoff.folder(Path("/a"))):
+    with handoff_folder.held(handoff_folder.folder(Path("/a"))):
         pass
     assert sorted(each.name for each in memory.iterdir()) == ["imagejobs-999999-0123456789abcdef", "postgresql"]
 
@@ -64,9 +64,9 @@ def test_a_link_in_its_place_is_not_followed(memory):
     elsewhere = memory / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "precious").touch()
-    found = handoff.folder(Path("/a"))
+    found = handoff_folder.folder(Path("/a"))
     assert found
     found.symlink_to(elsewhere)
-    with handoff.held(found):
+    with handoff_folder.held(found):
         pass
     assert [each.name for each in elsewhere.iterdir()] == ["precious"]

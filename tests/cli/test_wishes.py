@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from imagejobs.local.errors import CannotRun
-from imagejobs.local.wishes import Wishes, shared_out
+from imagejobs.local.options import Wishes, shared_out
 
 
 def test_without_wishes_the_defaults_are_loopback_and_an_image_per_core():

@@ -11,12 +11,12 @@ import pytest
 from obstore.store import S3Store
 
 import localstack
-from imagejobs.local import handoff
+from imagejobs.local import handoff_folder
 from localstack import LocalStack, photo, running
 
 IMAGES = 6
 
-pytestmark = pytest.mark.skipif(not handoff.MEMORY.exists(), reason="there is no place in memory")
+pytestmark = pytest.mark.skipif(not handoff_folder.MEMORY.exists(), reason="there is no place in memory")
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def send(client: localstack.Client) -> str:
 
 def copies(stack: LocalStack) -> list[Path]:
     """Return what lies between API and workers."""
-    folder = handoff.folder(stack.data)
+    folder = handoff_folder.folder(stack.data)
     assert folder
     return list(folder.iterdir())
 
@@ -76,7 +76,7 @@ def test_every_image_has_its_result_whatever_is_lost_on_the_way(stack, lost):
             for copy in copies(stack):
                 copy.unlink()
         elif lost == "folder removed":
-            handoff.remove(handoff.folder(stack.data))
+            handoff_folder.remove(handoff_folder.folder(stack.data))
         if lost == "workers killed":
             signal_workers(stack, signal.SIGKILL)
         else:
@@ -92,7 +92,7 @@ def test_nothing_stays_in_memory_when_it_stops(stack):
         send(client)
         signal_workers(stack, signal.SIGCONT)
         assert stack.stop() == 0
-    folder = handoff.folder(stack.data)
+    folder = handoff_folder.folder(stack.data)
     assert folder
     assert not folder.exists()
 
@@ -100,6 +100,6 @@ def test_nothing_stays_in_memory_when_it_stops(stack):
 def test_an_empty_variable_leaves_all_of_it_to_s3(tmp_path):
     with running(tmp_path / "data", environ={"HANDOFF_DIR": ""}) as stack, localstack.client(stack) as client:
         assert client.finished(send(client))["done"] == IMAGES
-        folder = handoff.folder(stack.data)
+        folder = handoff_folder.folder(stack.data)
         assert folder
         assert not folder.exists()

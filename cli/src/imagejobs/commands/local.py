@@ -6,7 +6,7 @@ import click
 
 from imagejobs.local import stack
 from imagejobs.local.errors import CannotRun
-from imagejobs.local.wishes import Wishes
+from imagejobs.local.options import Wishes
 
 
 @click.command()

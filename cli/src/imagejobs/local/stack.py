@@ -9,15 +9,15 @@ from importlib.metadata import version
 from pathlib import Path
 from time import monotonic
 
-from imagejobs.local import handoff, jobs, programs, screen
+from imagejobs.local import handoff_folder, jobs, output, programs
 from imagejobs.local.data_dir import DataDirectory
 from imagejobs.local.environment import Addresses, program_environment
+from imagejobs.local.options import Wishes
 from imagejobs.local.ports import Ports
 from imagejobs.local.program import Program
 from imagejobs.local.services import seaweed, seaweed_index, valkey
 from imagejobs.local.services.seaweed import SeaweedPorts
 from imagejobs.local.supervisor import Keeper, stop_in_order
-from imagejobs.local.wishes import Wishes
 
 API_PORT = 8080
 SAMPLE = Path(__file__).with_name("sample.jpg")
@@ -63,9 +63,9 @@ def run(wishes: Wishes, say: Say, show: Say) -> None:
     with data.lock() as lock:
         plan = make_plan(wishes, data)
         unfinished = jobs.count_unfinished(data.jobs)
-        with handoff.held(plan.handoff), _seaweed_folder(plan, say):
+        with handoff_folder.held(plan.handoff), _seaweed_folder(plan, say):
             asyncio.run(_run(plan, unfinished, lock, say, show))
-        say(screen.farewell(data.path, jobs.count_unfinished(data.jobs)))
+        say(output.farewell(data.path, jobs.count_unfinished(data.jobs)))
 
 
 def make_plan(wishes: Wishes, data: DataDirectory) -> Plan:
@@ -89,7 +89,7 @@ def make_plan(wishes: Wishes, data: DataDirectory) -> Plan:
         services.append(seaweed.program(data, seaweed_ports, credentials, wishes.environ))
     addresses = Addresses(wishes.host, port, redis, s3)
     # The person may name another place, or none by an empty variable.
-    memory = None if "HANDOFF_DIR" in wishes.environ else handoff.folder(data.path)
+    memory = None if "HANDOFF_DIR" in wishes.environ else handoff_folder.folder(data.path)
     environ = program_environment(wishes.environ, addresses, data.jobs, credentials, memory)
     workers = tuple(programs.worker(data, environ, n, lanes) for n, lanes in enumerate(wishes.lanes, 1))
     groups = ((programs.api(data, environ, addresses.reach, port),), (programs.operator(data, environ, sum(wishes.lanes)),), workers, tuple(services))
@@ -121,7 +121,7 @@ async def _run(plan: Plan, unfinished: int, lock: int, say: Say, show: Say) -> N
         await _first(started, end, tasks)
         if not stopped.is_set():
             plan.data.endpoint.write_text(plan.addresses.url + "\n")
-            show(screen.facts(_facts(plan, monotonic() - began, unfinished)))
+            show(output.facts(_facts(plan, monotonic() - began, unfinished)))
             await _first(end, end, tasks)
         say("stopping.")
     finally:
@@ -167,8 +167,8 @@ def _stop_signal() -> asyncio.Event:
     return stopped
 
 
-def _facts(plan: Plan, seconds: float, unfinished: int) -> screen.Facts:
-    return screen.Facts(
+def _facts(plan: Plan, seconds: float, unfinished: int) -> output.Facts:
+    return output.Facts(
         version=version("imagejobs"),
         seconds=seconds,
         url=plan.addresses.url,
