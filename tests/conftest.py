@@ -9,8 +9,8 @@ from typing import NoReturn
 import pytest
 import redis
 
-import servers
 from imagejobs_contract.runtime.settings import S3Settings
+from support.servers import data_servers
 
 _numbers = itertools.count(1)
 
@@ -23,16 +23,16 @@ def missing(what: str) -> NoReturn:
 
 
 @pytest.fixture(scope="session")
-def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
+def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[data_servers.Server]:
     """A Valkey without persistence."""
-    binary = servers.find_valkey() or missing("valkey-server")
-    server = servers.start_valkey(tmp_path_factory.mktemp("valkey"), binary)
+    binary = data_servers.find_valkey() or missing("valkey-server")
+    server = data_servers.start_valkey(tmp_path_factory.mktemp("valkey"), binary)
     yield server
     server.stop()
 
 
 @pytest.fixture
-def redis_url(valkey_server: servers.Server) -> str:
+def redis_url(valkey_server: data_servers.Server) -> str:
     """The URL of an empty Redis."""
     with redis.Redis(port=valkey_server.ports["redis"]) as client:
         client.flushall()
@@ -40,33 +40,33 @@ def redis_url(valkey_server: servers.Server) -> str:
 
 
 @pytest.fixture(scope="session")
-def seaweed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Server]:
+def seaweed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[data_servers.Server]:
     """A SeaweedFS with an S3 gateway that checks credentials."""
-    binary = servers.find_weed() or missing("weed")
-    server = servers.start_seaweed(tmp_path_factory.mktemp("seaweed"), binary)
+    binary = data_servers.find_weed() or missing("weed")
+    server = data_servers.start_seaweed(tmp_path_factory.mktemp("seaweed"), binary)
     yield server
     server.stop()
 
 
 @pytest.fixture(scope="session")
-def bucket_maker(seaweed_server: servers.Server):
+def bucket_maker(seaweed_server: data_servers.Server):
     """A boto3 client, which is too slow to make for every test."""
     boto3 = pytest.importorskip("boto3")
     client = boto3.client(
-        "s3", endpoint_url=seaweed_server.url("s3"), region_name="us-east-1", aws_access_key_id=servers.ACCESS_KEY_ID,
-        aws_secret_access_key=servers.SECRET_ACCESS_KEY,
+        "s3", endpoint_url=seaweed_server.url("s3"), region_name="us-east-1", aws_access_key_id=data_servers.ACCESS_KEY_ID,
+        aws_secret_access_key=data_servers.SECRET_ACCESS_KEY,
     )  # fmt: skip
     yield client
     client.close()
 
 
 @pytest.fixture
-def s3_settings(seaweed_server: servers.Server, bucket_maker) -> S3Settings:
+def s3_settings(seaweed_server: data_servers.Server, bucket_maker) -> S3Settings:
     """Settings for a bucket that is empty and nobody else's."""
     bucket = f"test-{next(_numbers)}-{uuid.uuid4().hex[:8]}"
     bucket_maker.create_bucket(Bucket=bucket)
     endpoint = seaweed_server.url("s3")
     return S3Settings(
-        endpoint=endpoint, public_endpoint=endpoint, bucket=bucket, region="us-east-1", access_key_id=servers.ACCESS_KEY_ID,
-        secret_access_key=servers.SECRET_ACCESS_KEY, path_style=True, unsigned_payload=True,
+        endpoint=endpoint, public_endpoint=endpoint, bucket=bucket, region="us-east-1", access_key_id=data_servers.ACCESS_KEY_ID,
+        secret_access_key=data_servers.SECRET_ACCESS_KEY, path_style=True, unsigned_payload=True,
     )  # fmt: skip

@@ -9,11 +9,11 @@ from typing import Any
 import httpx2
 import pytest
 
-import held_answers
-import servers
-from api_process import Api, environ
 from imagejobs_contract.runtime.settings import S3Settings
-from stand_in import StandIn
+from support.api import openapi_check
+from support.api.fake_worker import StandIn
+from support.api.process import Api, environ
+from support.servers import data_servers
 
 
 @dataclass(frozen=True)
@@ -33,16 +33,16 @@ class Service:
 
 
 @pytest.fixture(scope="module")
-def module_s3(seaweed_server: servers.Server, bucket_maker) -> S3Settings:
+def module_s3(seaweed_server: data_servers.Server, bucket_maker) -> S3Settings:
     """A bucket for one test module."""
     bucket = f"api-{uuid.uuid4().hex[:8]}"
     bucket_maker.create_bucket(Bucket=bucket)
     endpoint = seaweed_server.url("s3")
-    return S3Settings(endpoint, endpoint, bucket, "us-east-1", servers.ACCESS_KEY_ID, servers.SECRET_ACCESS_KEY, True, True)
+    return S3Settings(endpoint, endpoint, bucket, "us-east-1", data_servers.ACCESS_KEY_ID, data_servers.SECRET_ACCESS_KEY, True, True)
 
 
 @pytest.fixture(scope="module")
-def service(request, valkey_server: servers.Server, module_s3: S3Settings, bucket_maker, tmp_path_factory) -> Iterator[Service]:
+def service(request, valkey_server: data_servers.Server, module_s3: S3Settings, bucket_maker, tmp_path_factory) -> Iterator[Service]:
     """A running API with its neighbours; a module's ENVIRON is added to its variables."""
     path: Path = tmp_path_factory.mktemp("api") / "jobs.db"
     redis_url = valkey_server.url("redis", "redis") + "/0"
@@ -62,7 +62,7 @@ def _held(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def held(self: httpx2.Client, request: httpx2.Request, *, stream: bool = False, **more: Any) -> httpx2.Response:
         answer = send(self, request, stream=stream, **more)
-        held_answers.check(request, answer, with_body=not stream)
+        openapi_check.check(request, answer, with_body=not stream)
         return answer
 
     monkeypatch.setattr(httpx2.Client, "send", held)

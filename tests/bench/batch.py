@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-import localstack
 import pod
-import servers
 import watching
+from support.servers import data_servers, local_stack
 
 LOOK_SECONDS = 0.02
 _TICK = 1 / os.sysconf("SC_CLK_TCK")
@@ -53,7 +52,7 @@ def main() -> None:
     parser.add_argument("--photo", type=Path)
     parser.add_argument("--size", default="2725x2225", help="Of the photo that is made if none is given.")
     given = parser.parse_args()
-    photo = given.photo.read_bytes() if given.photo else localstack.photo(*map(int, given.size.split("x")))
+    photo = given.photo.read_bytes() if given.photo else local_stack.photo(*map(int, given.size.split("x")))
     with tempfile.TemporaryDirectory() as folder, pod.served(Path(folder)) as (s3, redis):
         pod.make_bucket(s3)
         rounds = [batch(s3, redis, photo, Path(folder) / "log", given) for _ in range(given.rounds + 1)][1:]
@@ -61,7 +60,7 @@ def main() -> None:
         sys.stdout.write(f"{name:<12} {median(each[name] for each in rounds):6.2f}\n")
 
 
-def batch(s3: servers.Server, redis: servers.Server, photo: bytes, log: Path, given: argparse.Namespace) -> dict[str, float]:
+def batch(s3: data_servers.Server, redis: data_servers.Server, photo: bytes, log: Path, given: argparse.Namespace) -> dict[str, float]:
     """Run one pod and return its figures.
 
     Raises:

@@ -15,13 +15,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import nasty
-import pictures
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Format, Variant
 from imagejobs_worker.child.config import Mode
 from imagejobs_worker.child.decoder import Door
+from support.images import hostile_files, pictures
 
 GOOD, BAD = 50, 20
 WISH = [Variant(width=400)]
@@ -55,7 +54,7 @@ async def main() -> None:
 
 
 async def _batches(door: Door, photo: bytes, rounds: int) -> None:
-    failing = [data for data, code in nasty.files().values() if code]
+    failing = [data for data, code in hostile_files.files().values() if code]
     bad = [failing[n * len(failing) // BAD] for n in range(BAD)]
     mixed = [bad[n // 3] if n % 3 == 2 and n // 3 < BAD else photo for n in range(GOOD + BAD)]
     runs: list[tuple[float, ...]] = []
@@ -106,7 +105,7 @@ async def _births(door: Door, photo: bytes) -> None:
 
 
 async def _memory(door: Door, images: int) -> None:
-    sources = [data for data, _ in nasty.files().values()]
+    sources = [data for data, _ in hostile_files.files().values()]
     sources += [pictures.saved(pictures.photo(200 + 40 * n, 150 + 30 * n), form) for n in range(8) for form in pictures.FORMATS]
     looks: list[tuple[float, float]] = []
     for done in range(images):

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, ImageSequence
 
-import pictures
 from cases import Case
+from support.images import pictures
 
 Image.MAX_IMAGE_PIXELS = None
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)

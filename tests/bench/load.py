@@ -17,12 +17,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import load_sides
-import localstack
 import rivals
 import sources
 from load_acts import Batch, Overload, Steady, batch, overload, steady
 from load_sides import KEEPS, Side
 from load_table import report, show
+from support.servers import local_stack
 
 CACHE = Path(__file__).parents[2] / ".cache/bench"
 REPORT = Path("bench-load.json")
@@ -35,7 +35,7 @@ def main() -> int:
     command = rivals.server(CACHE)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        service = stack.enter_context(localstack.running(folder / "data", *(("--workers", str(given.workers)) if given.workers else ())))
+        service = stack.enter_context(local_stack.running(folder / "data", *(("--workers", str(given.workers)) if given.workers else ())))
         sides = [load_sides.ours(service, photo)]
         sides += [stack.enter_context(load_sides.rival(command, service, keeps, photo)) for keeps in KEEPS if command]
         storage = {load_sides.STORAGE: service.part("weed")}
@@ -53,7 +53,7 @@ def main() -> int:
     return int(any(each.missed for each in results))
 
 
-def _with(side: Side, service: localstack.LocalStack, photo: bytes) -> Side:
+def _with(side: Side, service: local_stack.LocalStack, photo: bytes) -> Side:
     return Side(side.name, load_sides.ours(service, photo).target, side.parts)
 
 

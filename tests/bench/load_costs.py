@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import localstack
+from support.servers import local_stack
 
 TICKS = os.sysconf("SC_CLK_TCK")
 MB = 2**20
@@ -47,7 +47,7 @@ def spent(pids: Pids) -> Seconds:
 
 def _of_tree(pid: int) -> float:
     """Return the seconds of a process, its living descendants, and those that they have waited for."""
-    return sum(map(_of_one, (pid, *localstack.descendants(pid))))
+    return sum(map(_of_one, (pid, *local_stack.descendants(pid))))
 
 
 def _of_one(pid: int) -> float:
@@ -65,7 +65,7 @@ def resident_mb(pid: int) -> float:
 
 def tree_mb(pid: int) -> float:
     """Return what a process and its descendants hold together (PSS: shared pages are counted once)."""
-    return sum(map(_pss_mb, (pid, *localstack.descendants(pid))))
+    return sum(map(_pss_mb, (pid, *local_stack.descendants(pid))))
 
 
 def _pss_mb(pid: int) -> float:
@@ -78,7 +78,7 @@ def _pss_mb(pid: int) -> float:
 def descriptors(pid: int) -> int:
     """Return how many descriptors a process and its descendants have open."""
     count = 0
-    for each in (pid, *localstack.descendants(pid)):
+    for each in (pid, *local_stack.descendants(pid)):
         with suppress(OSError):
             count += len(os.listdir(f"/proc/{each}/fd"))  # noqa: PTH208 - half the time of iterdir
     return count

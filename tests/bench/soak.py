@@ -17,7 +17,7 @@ from pathlib import Path
 import load_client
 import load_costs
 import load_sides
-import localstack
+from support.servers import local_stack
 
 OURS = ("api", "operator", "worker-1", "worker-2")
 LISTED = 200
@@ -45,8 +45,8 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=3.0, help="Images a second.")
     parser.add_argument("--photo", type=Path)
     given = parser.parse_args()
-    photo = given.photo.read_bytes() if given.photo else localstack.photo(1200, 900)
-    with tempfile.TemporaryDirectory() as folder, localstack.running(Path(folder) / "data", environ={"MAX_LISTED_JOBS": str(LISTED)}) as stack:
+    photo = given.photo.read_bytes() if given.photo else local_stack.photo(1200, 900)
+    with tempfile.TemporaryDirectory() as folder, local_stack.running(Path(folder) / "data", environ={"MAX_LISTED_JOBS": str(LISTED)}) as stack:
         side, pids = load_sides.ours(stack, photo), load_sides.parts(stack)
         samples: list[dict[str, Sample]] = []
         ended = threading.Event()

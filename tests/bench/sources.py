@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-import pictures
+from support.images import pictures
 
 T1 = (2725, 2225)
 """The size of the photo in sharp's own benchmark."""

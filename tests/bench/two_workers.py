@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-import localstack
 import rivals
+from support.servers import local_stack
 
 SECONDS = 3.0
 TARGET = 1.85
@@ -24,7 +24,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         source = given.photo or Path(folder, "photo")
         if not given.photo:
-            source.write_bytes(localstack.photo(2725, 2225))
+            source.write_bytes(local_stack.photo(2725, 2225))
         ratios = [images_per_second(source, 2) / images_per_second(source, 1) for _ in range(given.rounds)]
     sys.stdout.write(f"two workers do {median(ratios):.2f} times the work of one ({min(ratios):.2f} to {max(ratios):.2f}; target {TARGET})\n")
     return int(median(ratios) < TARGET)

@@ -10,8 +10,8 @@ import pytest
 import redis
 from obstore.store import S3Store
 
-import localstack
-from localstack import LocalStack, photo, running
+from support.servers import local_stack
+from support.servers.local_stack import LocalStack, photo, running
 
 BATCHES = 5
 PER_BATCH = 40
@@ -33,7 +33,7 @@ def photos(number: int, count: int = PER_BATCH) -> dict[str, bytes]:
 
 def send(stack: LocalStack, files: dict[str, bytes]) -> list[str]:
     """Post a batch and return the ids: the batch's own first."""
-    with localstack.client(stack) as client:
+    with local_stack.client(stack) as client:
         batch = client.batch(files, width=200)
     return [batch["batch_job_id"], *(each["job_id"] for each in batch["image_jobs"])]
 
@@ -49,7 +49,7 @@ def check(stack: LocalStack, batches: Sequence[Sequence[str]]) -> None:
     """Every batch succeeded, with as many outcomes and results as images, and each image has its picture."""
     keys = json.loads((stack.data / "s3-credentials.json").read_text())
     bucket = S3Store("imagejobs", endpoint=stack.fact("S3"), region="us-east-1", client_options={"allow_http": True}, **keys)
-    with localstack.client(stack) as client:
+    with local_stack.client(stack) as client:
         for batch, *images in batches:
             ended = client.finished(batch, 60)
             assert (ended["state"], ended["total"], ended["done"], ended["failed"]) == ("Succeeded", len(images), len(images), 0)
@@ -75,7 +75,7 @@ def test_every_part_may_be_killed_alone_and_comes_back(stack):
     for number, part in enumerate(PARTS):
         sent.append(send(stack, photos(number, 12)))
         kill(stack.part(part), signal.SIGKILL)
-        localstack.wait_until(stack.is_ready, 30, stack.said)
+        local_stack.wait_until(stack.is_ready, 30, stack.said)
     check(stack, sent)
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-import chart_render
 from conftest import missing
+from support.cluster import chart_render
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -4,8 +4,8 @@ import hashlib
 
 import yaml
 
-import chart_render
-from chart_render import case, of_kind, one, pods, render
+from support.cluster import chart_render
+from support.cluster.chart_render import case, of_kind, one, pods, render
 
 
 def test_the_api_gets_the_hash_of_the_key_that_people_get():

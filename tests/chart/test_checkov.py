@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-import chart_render
-from chart_render import CHART, case, render
 from conftest import missing
+from support.cluster import chart_render
+from support.cluster.chart_render import CHART, case, render
 
 ROOT = CHART.parents[1]
 COMPONENTS = ("api", "operator", "pool", "bucket", "test", "dev-s3", "dev-valkey")

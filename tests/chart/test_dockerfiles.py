@@ -1,6 +1,6 @@
 """The three members' Dockerfiles share most of their lines: docker cannot include, and a fourth image would have to be pushed somewhere."""
 
-from chart_render import CHART
+from support.cluster.chart_render import CHART
 
 ROOT = CHART.parents[1]
 MEMBERS = ("api", "operator", "worker")

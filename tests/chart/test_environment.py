@@ -4,9 +4,9 @@ import importlib
 
 import pytest
 
-import chart_render
-from chart_render import case, environment, of_kind, pods, render
 from imagejobs_contract.reader import Reader
+from support.cluster import chart_render
+from support.cluster.chart_render import case, environment, of_kind, pods, render
 
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "REDIS_URL": "rediss://:password@redis:6379/0"}
 SECRETS = dict.fromkeys(("pictures-s3", "pictures-redis", "imagejobs-credentials"), CREDENTIALS)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-import chart_render
-from chart_render import case, of_kind, one
+from support.cluster import chart_render
+from support.cluster.chart_render import case, of_kind, one
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
-import chart_render
-from chart_render import CHART, case
+from support.cluster import chart_render
+from support.cluster.chart_render import CHART, case
 
 REASONS = {
     "--ignore-container-cpu-limit": "a limit throttles an image that could use an idle core; requests share the cores fairly, memory is bounded",

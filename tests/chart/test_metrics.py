@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from chart_render import CHART, case, of_kind, one, pods, render
+from support.cluster.chart_render import CHART, case, of_kind, one, pods, render
 
 SHOWN = set(re.findall(r"^\| `(imagejobs_\w+)`", (Path(__file__).resolve().parents[2] / "docs" / "metrics.md").read_text(), re.MULTILINE))
 """`make check` compares that page with the programs."""

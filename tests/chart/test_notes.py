@@ -5,8 +5,8 @@ import shlex
 
 import pytest
 
-import chart_render
-from chart_render import CASES, CHART, case, render
+from support.cluster import chart_render
+from support.cluster.chart_render import CASES, CHART, case, render
 
 
 def notes(name):

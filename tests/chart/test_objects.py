@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-import chart_render
-from chart_render import case, of_kind, one, pods, render
 from imagejobs_contract.wire import redis_keys
+from support.cluster import chart_render
+from support.cluster.chart_render import case, of_kind, one, pods, render
 
 CLUSTER_WIDE = {"CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding"}
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chart_render import case, of_kind, render
+from support.cluster.chart_render import case, of_kind, render
 
 ENDPOINT = "http://collector.monitoring.svc:4318"
 TALKERS = ("api", "operator", "pool", "jobs")

@@ -5,9 +5,9 @@ import json
 import pytest
 import yaml
 
-import chart_render
-from chart_render import CHART, case
 from imagejobs_contract.model.limits import Limits
+from support.cluster import chart_render
+from support.cluster.chart_render import CHART, case
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text())

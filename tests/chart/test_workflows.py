@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from chart_render import CHART
 from conftest import missing
+from support.cluster.chart_render import CHART
 
 ROOT = CHART.parents[1]
 

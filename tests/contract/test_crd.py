@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import yaml
 
-from bad_specs import BAD_SPECS, GOOD
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Invalid
 from imagejobs_contract.model import items, limits, names, options, spec_json
@@ -21,6 +20,7 @@ from imagejobs_contract.model.spec import INTEGERS, DeletionPolicy, Execution, P
 from imagejobs_contract.model.status import Callback, CallbackState, Condition, ConditionType, Failure, Reason, State, Status
 from imagejobs_contract.model.status_json import status_body
 from imagejobs_contract.wire import s3_keys
+from support.cluster.bad_specs import BAD_SPECS, GOOD
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 CRD = yaml.safe_load((MANIFESTS / "crd.yaml").read_text())

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from controlplane_client import ControlPlane
-from controlplane_server import Missing, find_programs, running
+from support.cluster.client import ControlPlane
+from support.cluster.control_plane import Missing, find_programs, running
 
 
 @pytest.fixture(scope="session")

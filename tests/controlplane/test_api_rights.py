@@ -7,9 +7,6 @@ from dataclasses import replace
 import httpx2
 import pytest
 
-import api_process
-import chart_render
-from chart_render import case, one, render
 from conftest import missing
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.items import Item
@@ -17,7 +14,10 @@ from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.stores import kubernetes
 from imagejobs_contract.stores.kubernetes import KubernetesStore
-from store_feed import told_keys
+from support.api import process
+from support.cluster import chart_render
+from support.cluster.chart_render import case, one, render
+from support.cluster.store_feed import told_keys
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces"
 
@@ -63,8 +63,8 @@ def test_the_api_may_do_what_it_does_and_no_more(kubeconfig, controlplane, names
 
 
 def test_a_job_waits_and_goes_on_over_http_with_those_rights(kubeconfig, controlplane, namespace, redis_url, s3_settings, tmp_path):
-    environ = api_process.environ(tmp_path / "unused", redis_url, s3_settings)
-    api = api_process.Api(environ | {"JOB_STORE": "kubernetes", "KUBECONFIG": str(kubeconfig), "NAMESPACE": namespace})
+    environ = process.environ(tmp_path / "unused", redis_url, s3_settings)
+    api = process.Api(environ | {"JOB_STORE": "kubernetes", "KUBECONFIG": str(kubeconfig), "NAMESPACE": namespace})
     try:
         job = httpx2.post(f"{api.url}/api/jobs", json={"items": [{"url": "https://images.example.org/a.jpg"}], "suspend": True}).json()["job_id"]
         path = f"/apis/imagejobs.dev/v1alpha1/namespaces/{namespace}/imagejobs/{job}"

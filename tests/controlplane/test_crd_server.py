@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from bad_specs import BAD_SPECS, GOOD
-from controlplane_client import ControlPlane
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.spec import Spec
+from support.cluster.bad_specs import BAD_SPECS, GOOD
+from support.cluster.client import ControlPlane
 
 MERGE = "application/merge-patch+json"
 SAMPLES = sorted((Path(__file__).parents[2] / "manifests" / "samples").glob("*.yaml"))

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from controlplane_client import wait_until
-from controlplane_server import Missing, find_programs
+from support.cluster.client import wait_until
+from support.cluster.control_plane import Missing, find_programs
 
 HOLDER = """
     import sys, time
     from pathlib import Path
-    from controlplane_server import running
+    from support.cluster.control_plane import running
 
     with running(Path(sys.argv[1]), Path(sys.argv[2])) as plane:
         print(plane.url, flush=True)
@@ -32,7 +32,7 @@ def processes_of(folder: Path) -> list[str]:
             line = path.read_bytes().replace(b"\0", b" ").decode()
         except OSError:
             continue
-        if str(folder) in line and "HOLDER" not in line and "controlplane_server" not in line:
+        if str(folder) in line and "HOLDER" not in line and "control_plane" not in line:
             found.append(line)
     return found
 

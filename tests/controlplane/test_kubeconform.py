@@ -6,10 +6,9 @@ import subprocess
 import pytest
 import yaml
 
-import chart_render
-import kube_schemas
-from chart_render import CHART, case
 from conftest import missing
+from support.cluster import chart_render, kube_schemas
+from support.cluster.chart_render import CHART, case
 
 MANIFESTS = CHART.parents[1] / "manifests"
 FOREIGN = "ScaledObject,ServiceMonitor,PrometheusRule"

@@ -14,7 +14,7 @@ from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.stores import kubernetes, kubernetes_calls, kubernetes_feed
 from imagejobs_contract.stores.kubernetes import KubernetesStore
-from store_feed import told_keys
+from support.cluster.store_feed import told_keys
 
 Scenario = Callable[[KubernetesStore], Awaitable[None]]
 

@@ -12,34 +12,34 @@ from typing import Any
 import httpx2
 import pytest
 
-import servers
-from api_process import Api
-from collector import collector
-from controlplane_client import ControlPlane, wait_until
-from hook_receiver import SECRET, receiver
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.runtime.settings import S3Settings
 from imagejobs_contract.s3.objects import S3Objects
-from operator_cluster import Cluster, photo
-from operator_process import Operator, good, operator, s3_environ, worker
+from support.api.process import Api
+from support.cluster.client import ControlPlane, wait_until
+from support.operator.cluster import Cluster, photo
+from support.operator.process import Operator, good, operator, s3_environ, worker
+from support.servers import data_servers
+from support.servers.otlp_collector import collector
+from support.servers.webhook_receiver import SECRET, receiver
 
 VARIANT = {"name": "default", "width": 32, "format": "jpeg"}
 RESTRICTED = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
 
 
 @pytest.fixture(scope="module")
-def s3(seaweed_server: servers.Server, bucket_maker: Any) -> S3Settings:
+def s3(seaweed_server: data_servers.Server, bucket_maker: Any) -> S3Settings:
     """A bucket with photos."""
     bucket = f"test-operator-{uuid.uuid4().hex[:8]}"
     bucket_maker.create_bucket(Bucket=bucket)
     for n in range(25):
         bucket_maker.put_object(Bucket=bucket, Key=f"in/{n}.jpg", Body=photo())
     endpoint = seaweed_server.url("s3")
-    return S3Settings(endpoint, endpoint, bucket, "us-east-1", servers.ACCESS_KEY_ID, servers.SECRET_ACCESS_KEY, True, True)
+    return S3Settings(endpoint, endpoint, bucket, "us-east-1", data_servers.ACCESS_KEY_ID, data_servers.SECRET_ACCESS_KEY, True, True)
 
 
 @pytest.fixture(scope="module")
-def redis(valkey_server: servers.Server) -> str:
+def redis(valkey_server: data_servers.Server) -> str:
     """The URL of a Redis that stays for all tests of this module."""
     return valkey_server.url("redis", "redis") + "/0"
 

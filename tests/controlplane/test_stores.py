@@ -21,7 +21,7 @@ from imagejobs_contract.model.status import Condition, ConditionType, Reason, St
 from imagejobs_contract.ports import JobStore
 from imagejobs_contract.stores import kubernetes
 from imagejobs_contract.stores.sqlite import SqliteStore
-from store_feed import told_keys
+from support.cluster.store_feed import told_keys
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 RUNNING = Status(1, State.RUNNING, (Condition(ConditionType.ACCEPTED, True, Reason.ACCEPTED, "", NOON, 1),), Counts(1, 1), started=NOON)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-import e2e_cluster as e2e
+from support.cluster import kind_cluster as e2e
 
 collect_ignore_glob = [] if os.environ.get("E2E") else ["test_*.py"]
 SECONDS = 600

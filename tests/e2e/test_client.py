@@ -10,7 +10,7 @@ import urllib.request
 
 import pytest
 
-import e2e_cluster as e2e
+from support.cluster import kind_cluster as e2e
 
 
 @pytest.fixture(scope="module")

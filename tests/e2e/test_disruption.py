@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-import e2e_cluster as e2e
+from support.cluster import kind_cluster as e2e
 
 IMAGES = 60
 

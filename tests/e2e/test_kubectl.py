@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-import e2e_cluster as e2e
+from support.cluster import kind_cluster as e2e
 
 
 @pytest.fixture(scope="module")

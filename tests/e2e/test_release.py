@@ -6,7 +6,7 @@ import shutil
 import pytest
 import yaml
 
-import e2e_cluster as e2e
+from support.cluster import kind_cluster as e2e
 
 
 def upgrade(chart, *arguments):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-import e2e_cluster as e2e
+from support.cluster import kind_cluster as e2e
 
 NAMESPACE = f"{e2e.NAMESPACE}-other"
 SETTINGS = "s3.bucket=pictures,crds.install=false,image.tag=e2e"

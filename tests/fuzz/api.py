@@ -5,7 +5,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from api_fuzz import fuzz, target
+from support.api.fuzz import fuzz, target
 
 
 def main() -> int:

@@ -1,6 +1,6 @@
 """Fuzzes the image work for so many seconds: `make fuzz`. Fetches atheris into a folder of its own; findings are left beside it.
 
-The corpus grows from run to run. A finding becomes a test in `tests/nasty.py`, and is fixed.
+The corpus grows from run to run. A finding becomes a test in `tests/support/images/hostile_files.py`, and is fixed.
 """
 
 import argparse
@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nasty
+from support.images import hostile_files
 
 ATHERIS = "atheris>=3,<4"
 HOME = Path(".cache/fuzz")
@@ -33,8 +33,8 @@ def main() -> int:
 
 
 def _sow(corpus: Path) -> None:
-    small = {name: data for name, (data, _) in nasty.files().items() if len(data) <= 2**15}
-    for number, data in enumerate((nasty.seeds() | small).values()):
+    small = {name: data for name, (data, _) in hostile_files.files().items() if len(data) <= 2**15}
+    for number, data in enumerate((hostile_files.seeds() | small).values()):
         (corpus / f"seed-{number}").write_bytes(bytes((number, number // 6)) + data)
 
 

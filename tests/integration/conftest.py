@@ -4,18 +4,18 @@ from collections.abc import Iterator
 
 import pytest
 
-import localstack
+from support.servers import local_stack
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[localstack.LocalStack]:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[local_stack.LocalStack]:
     """`imagejobs local` as people start it."""
-    with localstack.running(tmp_path_factory.mktemp("local") / "data") as running:
+    with local_stack.running(tmp_path_factory.mktemp("local") / "data") as running:
         yield running
 
 
 @pytest.fixture
-def client(stack: localstack.LocalStack) -> Iterator[localstack.Client]:
+def client(stack: local_stack.LocalStack) -> Iterator[local_stack.Client]:
     """A client of it."""
-    with localstack.client(stack) as made:
+    with local_stack.client(stack) as made:
         yield made

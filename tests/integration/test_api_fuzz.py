@@ -5,7 +5,7 @@ import json
 import httpx2
 import pytest
 
-from api_fuzz import fuzz, target
+from support.api.fuzz import fuzz, target
 
 SECONDS = 25
 

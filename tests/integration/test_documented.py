@@ -8,16 +8,16 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 
-import documented
-import localstack
-from image_site import image_site
+from support.api import docs_player
+from support.servers import local_stack
+from support.servers.image_server import image_site
 
-CALLS = documented.every_call(Path(__file__).resolve().parents[2] / "docs")
+CALLS = docs_player.every_call(Path(__file__).resolve().parents[2] / "docs")
 
 
-def fill_bucket(stack: localstack.LocalStack, photo: bytes) -> None:
+def fill_bucket(stack: local_stack.LocalStack, photo: bytes) -> None:
     """Put the photos into the stack's bucket; a link tells where its S3 is."""
-    with localstack.client(stack) as client:
+    with local_stack.client(stack) as client:
         link = client.resize(photo, width=10).json()["download_url"]
     keys = json.loads((stack.data / "s3-credentials.json").read_text())
     s3 = boto3.client(
@@ -25,26 +25,26 @@ def fill_bucket(stack: localstack.LocalStack, photo: bytes) -> None:
         aws_secret_access_key=keys["secret_access_key"],
     )  # fmt: skip
     with contextlib.closing(s3):
-        for key in documented.BUCKET_FILES:
+        for key in docs_player.BUCKET_FILES:
             s3.put_object(Bucket="imagejobs", Key=key, Body=photo)
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
     folder = tmp_path_factory.mktemp("documented")
-    documented.lay_out(folder, localstack.photo(300, 200))
+    docs_player.lay_out(folder, local_stack.photo(300, 200))
     with image_site() as site:
-        site.bodies = {"/bridge-2725x2225.jpg": localstack.photo()}
+        site.bodies = {"/bridge-2725x2225.jpg": local_stack.photo()}
         environ = {"ALLOWED_PRIVATE_SOURCES": "127.0.0.1/32", "SOURCE_PREFIXES": "photos/"}
-        with localstack.running(folder / "data", "--workers", "1", environ=environ) as stack:
-            fill_bucket(stack, localstack.photo())
-            yield documented.Service(stack.url, folder, elsewhere={"https://images.example.org": site.url("")})
+        with local_stack.running(folder / "data", "--workers", "1", environ=environ) as stack:
+            fill_bucket(stack, local_stack.photo())
+            yield docs_player.Service(stack.url, folder, elsewhere={"https://images.example.org": site.url("")})
 
 
 def test_there_are_calls():
     assert len(CALLS) > 20
 
 
-@pytest.mark.parametrize("call", CALLS, ids=documented.name)
+@pytest.mark.parametrize("call", CALLS, ids=docs_player.name)
 def test_a_call_is_answered_as_the_page_shows(service, call):
     service.play(call)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-import localstack
 from conftest import missing
+from support.servers import local_stack
 
 SYNC = re.compile(r"(?:fsync|fdatasync)\(\d+<(?P<file>[^>]+)>")
 
@@ -45,9 +45,9 @@ def synced(log: Path) -> list[str]:
 
 
 @contextlib.contextmanager
-def workers_stopped(stack: localstack.LocalStack) -> Iterator[None]:
+def workers_stopped(stack: local_stack.LocalStack) -> Iterator[None]:
     """Hold the workers, so that what is synced belongs to the request and not to its results."""
-    workers = [pid for pid in localstack.children(stack.pid) if "imagejobs_worker" in localstack.command_line(pid)]
+    workers = [pid for pid in local_stack.children(stack.pid) if "imagejobs_worker" in local_stack.command_line(pid)]
     for pid in workers:
         os.kill(pid, signal.SIGSTOP)
     try:
@@ -61,7 +61,7 @@ def test_an_accepted_job_and_its_image_are_synced_before_the_answer(stack, clien
     seaweed, api = tmp_path / "seaweed", tmp_path / "api"
     with workers_stopped(stack):
         with traced(stack.part("weed"), seaweed), traced(stack.part("imagejobs_api"), api):
-            answer = client.resize(localstack.photo(seed=3), {"Prefer": "respond-async"}, width=100)
+            answer = client.resize(local_stack.photo(seed=3), {"Prefer": "respond-async"}, width=100)
         assert answer.status_code == 202
     images, jobs = synced(seaweed), synced(api)
     assert [name for name in images if name.endswith(".dat")], images

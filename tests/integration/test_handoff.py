@@ -10,9 +10,9 @@ import obstore
 import pytest
 from obstore.store import S3Store
 
-import localstack
 from imagejobs.local import handoff_folder
-from localstack import LocalStack, photo, running
+from support.servers import local_stack
+from support.servers.local_stack import LocalStack, photo, running
 
 IMAGES = 6
 
@@ -27,12 +27,12 @@ def stack(tmp_path: Path) -> Iterator[LocalStack]:
 
 def signal_workers(stack: LocalStack, number: signal.Signals) -> None:
     """Stop the workers, or let them go on."""
-    for pid in localstack.children(stack.pid):
-        if "imagejobs_worker" in localstack.command_line(pid):
+    for pid in local_stack.children(stack.pid):
+        if "imagejobs_worker" in local_stack.command_line(pid):
             kill(pid, number)
 
 
-def send(client: localstack.Client) -> str:
+def send(client: local_stack.Client) -> str:
     """Post a batch and return its id."""
     return str(client.batch({f"{n}.jpg": photo(seed=n) for n in range(IMAGES)}, width=200)["batch_job_id"])
 
@@ -52,7 +52,7 @@ def in_s3(stack: LocalStack, prefix: str) -> tuple[S3Store, list[str]]:
 
 
 def test_workers_need_not_read_an_upload_from_s3(stack):
-    with localstack.client(stack) as client:
+    with local_stack.client(stack) as client:
         signal_workers(stack, signal.SIGSTOP)
         batch = send(client)
         bucket, keys = in_s3(stack, f"uploads/{batch}/")
@@ -65,13 +65,13 @@ def test_workers_need_not_read_an_upload_from_s3(stack):
 
 @pytest.mark.parametrize("lost", ["API killed", "copies removed", "folder removed", "workers killed"])
 def test_every_image_has_its_result_whatever_is_lost_on_the_way(stack, lost):
-    with localstack.client(stack) as client:
+    with local_stack.client(stack) as client:
         signal_workers(stack, signal.SIGSTOP)
         batch = send(client)
         assert len(copies(stack)) == IMAGES
         if lost == "API killed":
             kill(stack.part("imagejobs_api"), signal.SIGKILL)
-            localstack.wait_until(lambda: copies(stack) == [], 30)
+            local_stack.wait_until(lambda: copies(stack) == [], 30)
         elif lost == "copies removed":
             for copy in copies(stack):
                 copy.unlink()
@@ -81,13 +81,13 @@ def test_every_image_has_its_result_whatever_is_lost_on_the_way(stack, lost):
             signal_workers(stack, signal.SIGKILL)
         else:
             signal_workers(stack, signal.SIGCONT)
-        localstack.wait_until(stack.is_ready, 30, stack.said)
+        local_stack.wait_until(stack.is_ready, 30, stack.said)
         again = send(client)
         assert [client.finished(each)["done"] for each in (batch, again)] == [IMAGES, IMAGES]
 
 
 def test_nothing_stays_in_memory_when_it_stops(stack):
-    with localstack.client(stack) as client:
+    with local_stack.client(stack) as client:
         signal_workers(stack, signal.SIGSTOP)
         send(client)
         signal_workers(stack, signal.SIGCONT)
@@ -98,7 +98,7 @@ def test_nothing_stays_in_memory_when_it_stops(stack):
 
 
 def test_an_empty_variable_leaves_all_of_it_to_s3(tmp_path):
-    with running(tmp_path / "data", environ={"HANDOFF_DIR": ""}) as stack, localstack.client(stack) as client:
+    with running(tmp_path / "data", environ={"HANDOFF_DIR": ""}) as stack, local_stack.client(stack) as client:
         assert client.finished(send(client))["done"] == IMAGES
         folder = handoff_folder.folder(stack.data)
         assert folder

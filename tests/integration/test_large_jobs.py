@@ -5,8 +5,8 @@ import json
 import httpx2
 from obstore.store import S3Store
 
-import localstack
 from imagejobs_contract.wire import s3_keys
+from support.servers import local_stack
 
 
 def upload(url: str, data: bytes, name: str, content_type: str = "image/jpeg") -> str:
@@ -27,12 +27,12 @@ def codes(url: str, job: str) -> list[str | None]:
     return [(json.loads(line)["error"] or {}).get("code") for line in lines]
 
 
-def shards(stack: localstack.LocalStack) -> list[int]:
+def shards(stack: local_stack.LocalStack) -> list[int]:
     """Return the processes that work on shards."""
-    return [pid for pid in localstack.descendants(stack.pid) if "imagejobs_worker shard" in localstack.command_line(pid)]
+    return [pid for pid in local_stack.descendants(stack.pid) if "imagejobs_worker shard" in local_stack.command_line(pid)]
 
 
-def working_files(stack: localstack.LocalStack) -> set[str]:
+def working_files(stack: local_stack.LocalStack) -> set[str]:
     """Return the keys of what belongs to jobs, but for uploads and outputs."""
     keys = json.loads((stack.data / "s3-credentials.json").read_text())
     bucket = S3Store("imagejobs", endpoint=stack.fact("S3"), region="us-east-1", client_options={"allow_http": True}, **keys)
@@ -40,15 +40,15 @@ def working_files(stack: localstack.LocalStack) -> set[str]:
 
 
 def test_more_images_than_an_imagejob_holds_are_all_done(stack, client):
-    key = upload(stack.url, localstack.photo(64, 48), "small.jpg")
+    key = upload(stack.url, local_stack.photo(64, 48), "small.jpg")
     job = make(stack.url, {"items": [{"key": key}] * 501, "items_per_pod": 200, "variants": [{"width": 16}]})
     assert client.finished(job, 120).items() >= {"state": "Succeeded", "done": 501, "failed": 0}.items()
     assert codes(stack.url, job) == [None] * 501
 
 
 def test_lines_of_a_callers_list_open_nothing_but_what_is_the_callers(stack, client):
-    key = upload(stack.url, localstack.photo(64, 48), "small.jpg")
-    theirs = client.resize(localstack.photo(64, 48)).json()["job_id"]
+    key = upload(stack.url, local_stack.photo(64, 48), "small.jpg")
+    theirs = client.resize(local_stack.photo(64, 48)).json()["job_id"]
     lines = [{"key": key}, {"key": f"outputs/{theirs}/photo.jpg"}, {"key": f"uploads/{theirs}/0"}, {"url": "http://127.0.0.1/a.jpg"}, {"no": 1}]
     manifest = upload(stack.url, "\n".join(map(json.dumps, lines)).encode(), "list.jsonl", "application/x-ndjson")
     job = make(stack.url, {"manifest": {"key": manifest}, "variants": [{"width": 16}]})
@@ -57,7 +57,7 @@ def test_lines_of_a_callers_list_open_nothing_but_what_is_the_callers(stack, cli
 
 
 def test_blank_lines_of_a_callers_list_are_no_images(stack, client):
-    key = upload(stack.url, localstack.photo(64, 48), "small.jpg")
+    key = upload(stack.url, local_stack.photo(64, 48), "small.jpg")
     text = "\r\n" + "\r\n\r\n".join(json.dumps({"key": key, "name": f"{n}.jpg"}) for n in range(5)) + "\r\n \n"
     manifest = upload(stack.url, text.encode(), "blank.jsonl", "application/x-ndjson")
     job = make(stack.url, {"manifest": {"key": manifest}, "variants": [{"width": 16}], "items_per_pod": 2})
@@ -67,33 +67,33 @@ def test_blank_lines_of_a_callers_list_are_no_images(stack, client):
 
 
 def test_a_large_job_goes_on_after_everything_was_killed(tmp_path):
-    with localstack.running(tmp_path / "data", "--workers", "2") as stack:
-        key = upload(stack.url, localstack.photo(64, 48), "small.jpg")
+    with local_stack.running(tmp_path / "data", "--workers", "2") as stack:
+        key = upload(stack.url, local_stack.photo(64, 48), "small.jpg")
         job = make(stack.url, {"items": [{"key": key}] * 600, "items_per_pod": 100, "variants": [{"width": 16}]})
-        with localstack.client(stack) as client:
-            localstack.wait_until(lambda: client.progress(job)["done"] >= 50, 60)
+        with local_stack.client(stack) as client:
+            local_stack.wait_until(lambda: client.progress(job)["done"] >= 50, 60)
         processes = shards(stack)
         stack.kill_supervisor()
-        localstack.wait_until(lambda: not localstack.alive(processes), 10, lambda: str(localstack.alive(processes)))
+        local_stack.wait_until(lambda: not local_stack.alive(processes), 10, lambda: str(local_stack.alive(processes)))
         stack.start()
-        with localstack.client(stack) as client:
+        with local_stack.client(stack) as client:
             assert client.finished(job, 120).items() >= {"state": "Succeeded", "done": 600, "failed": 0}.items()
 
 
 def test_a_large_job_that_is_deleted_stops_its_processes_and_leaves_no_working_files(stack, client):
-    key = upload(stack.url, localstack.photo(64, 48), "small.jpg")
+    key = upload(stack.url, local_stack.photo(64, 48), "small.jpg")
     before = working_files(stack)
     job = make(stack.url, {"items": [{"key": key}] * 5000, "items_per_pod": 5000, "variants": [{"width": 16}]})
-    localstack.wait_until(lambda: client.progress(job)["done"] > 0, 60)
+    local_stack.wait_until(lambda: client.progress(job)["done"] > 0, 60)
     assert httpx2.delete(f"{stack.url}/api/jobs/{job}").status_code == 204
-    localstack.wait_until(lambda: not shards(stack), 10)
+    local_stack.wait_until(lambda: not shards(stack), 10)
     assert working_files(stack) == before
 
 
 def test_a_large_job_that_is_cancelled_stops_its_processes(stack, client):
-    key = upload(stack.url, localstack.photo(64, 48), "small.jpg")
+    key = upload(stack.url, local_stack.photo(64, 48), "small.jpg")
     job = make(stack.url, {"items": [{"key": key}] * 5000, "variants": [{"width": 16}]})
-    localstack.wait_until(lambda: client.progress(job)["state"] == "Running", 60)
+    local_stack.wait_until(lambda: client.progress(job)["state"] == "Running", 60)
     httpx2.post(f"{stack.url}/api/jobs/{job}/cancel")
     assert client.finished(job)["state"] == "Cancelled"
     assert not shards(stack)

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-import localstack
-from localstack import Ended, LocalStack, alive, descendants, photo, running, wait_until
+from support.servers import local_stack
+from support.servers.local_stack import Ended, LocalStack, alive, descendants, photo, running, wait_until
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_bad_settings_end_the_start_with_their_names(data):
 
 def test_ctrl_c_ends_every_process_and_the_next_start_has_the_jobs(data):
     with running(data, "--workers", "1") as stack:
-        with localstack.client(stack) as client:
+        with local_stack.client(stack) as client:
             job = client.resize(photo(), width=400).json()["job_id"]
         assert start_again("--data", data).stderr.startswith("Error: imagejobs already runs on")
         processes = descendants(stack.pid)
@@ -49,7 +49,7 @@ def test_ctrl_c_ends_every_process_and_the_next_start_has_the_jobs(data):
         assert "Jobs and images are kept in" in stack.said()
         assert not (data / "endpoint").exists()
         stack.start()
-        with localstack.client(stack) as client:
+        with local_stack.client(stack) as client:
             assert client.progress(job)["progress"] == 100
             assert client.download(job).width == 400
         assert stack.stop(signal.SIGTERM) == 0
@@ -57,7 +57,7 @@ def test_ctrl_c_ends_every_process_and_the_next_start_has_the_jobs(data):
 
 def test_a_killed_supervisor_takes_everything_with_it_and_the_next_start_goes_on(data):
     with running(data, "--workers", "1") as stack:
-        with localstack.client(stack) as client:
+        with local_stack.client(stack) as client:
             os.kill(stack.part("imagejobs_worker"), signal.SIGSTOP)
             batch = client.batch({f"{n}.jpg": photo(seed=n) for n in range(4)}, width=100)["batch_job_id"]
         processes = descendants(stack.pid)
@@ -65,12 +65,12 @@ def test_a_killed_supervisor_takes_everything_with_it_and_the_next_start_goes_on
         wait_until(lambda: alive(processes) == [], 10, lambda: str(alive(processes)))
         stack.start()
         assert "1 unfinished, going on" in stack.said()
-        with localstack.client(stack) as client:
+        with local_stack.client(stack) as client:
             assert client.finished(batch, 30)["state"] == "Succeeded"
 
 
 def test_the_work_of_a_killed_worker_runs_again_within_15_seconds(data):
-    with running(data, "--workers", "1") as stack, localstack.client(stack) as client:
+    with running(data, "--workers", "1") as stack, local_stack.client(stack) as client:
         worker = stack.part("imagejobs_worker")
         batch = client.batch({f"{n}.jpg": photo(2400, 1800, seed=n) for n in range(8)}, width=100)["batch_job_id"]
         wait_until(lambda: client.progress(batch)["done"] >= 1, 20)
@@ -85,6 +85,6 @@ def test_a_redis_and_an_s3_of_the_person_are_used_instead(data, redis_url, s3_se
         "HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9",
         "AWS_ACCESS_KEY_ID": s3_settings.access_key_id, "AWS_SECRET_ACCESS_KEY": s3_settings.secret_access_key,
     }  # fmt: skip
-    with running(data, "--workers", "1", environ=environ) as stack, localstack.client(stack) as client:
-        assert not [pid for pid in descendants(stack.pid) if "weed" in localstack.command_line(pid) or "valkey" in localstack.command_line(pid)]
+    with running(data, "--workers", "1", environ=environ) as stack, local_stack.client(stack) as client:
+        assert not [pid for pid in descendants(stack.pid) if "weed" in local_stack.command_line(pid) or "valkey" in local_stack.command_line(pid)]
         assert client.resize(photo(), width=50).status_code == 200

@@ -2,7 +2,7 @@
 
 import json
 
-import localstack
+from support.servers import local_stack
 
 
 def lines(stack, program):
@@ -11,7 +11,7 @@ def lines(stack, program):
 
 
 def test_one_request_id_leads_through_all_programs(stack, client):
-    answer = client.resize(localstack.photo(), {"X-Request-ID": "order-4711"}, width=100)
+    answer = client.resize(local_stack.photo(), {"X-Request-ID": "order-4711"}, width=100)
     job = answer.json()["job_id"]
     for program, event in {"api": "request", "operator": "1 of 1 images succeeded, 0 failed", "worker": "image ended"}.items():
         (line,) = [each for each in lines(stack, program) if each["event"] == event and each.get("request_id") == "order-4711"]

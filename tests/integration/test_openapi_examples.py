@@ -6,23 +6,23 @@ import httpx2
 import jsonschema_rs
 import pytest
 
-import held_answers
-import localstack
-from hook_receiver import SECRET, receiver
-from image_site import image_site
 from imagejobs_api.openapi.examples import EXAMPLES
 from imagejobs_api.openapi.examples.images import SITE
 from imagejobs_api.openapi.examples.names import ABSENT, BATCH, CALLED, IMAGE_JOB, UNENDED
 from imagejobs_api.openapi.examples.uploads import PANORAMA_BYTES, SENT, UNSENT
 from imagejobs_api.openapi.examples.webhooks import FINISHED
 from imagejobs_contract.model.limits import MIN_PART_BYTES
-from same_shape import differences
+from support.api import openapi_check
+from support.api.json_shape import differences
+from support.servers import local_stack
+from support.servers.image_server import image_site
+from support.servers.webhook_receiver import SECRET, receiver
 
 CASES = [pytest.param(operation, example, id=f"{operation}-{example.name}") for operation, found in EXAMPLES.items() for example in found]
 FILES = {
-    "large.jpg": localstack.photo(1600, 900),
-    "bridge.jpg": localstack.photo(900, 736, seed=1),
-    "portrait.jpg": localstack.photo(900, 600, seed=2),
+    "large.jpg": local_stack.photo(1600, 900),
+    "bridge.jpg": local_stack.photo(900, 736, seed=1),
+    "portrait.jpg": local_stack.photo(900, 600, seed=2),
     "notes.txt": b"notes, and no image",
 }
 
@@ -45,7 +45,7 @@ def http(site, hook, tmp_path_factory):
     loopback = dict.fromkeys(("ALLOWED_PRIVATE_SOURCES", "ALLOWED_PRIVATE_CALLBACKS"), "127.0.0.0/8")
     environ = loopback | {"ALLOWED_PORTS": f"80,443,{site.port},{hook.port}", "WEBHOOK_SECRETS": SECRET}
     with (
-        localstack.running(tmp_path_factory.mktemp("examples") / "data", "--workers", "1", environ=environ) as stack,
+        local_stack.running(tmp_path_factory.mktemp("examples") / "data", "--workers", "1", environ=environ) as stack,
         httpx2.Client(base_url=stack.url, timeout=60) as client,
     ):
         yield client
@@ -66,7 +66,7 @@ def called(http, hook):
     """A finished job whose callback was delivered."""
     form = {"width": "400", "callback": hook.url()}
     job = http.post("/api/resize", files={"image": ("large.jpg", FILES["large.jpg"])}, data=form, headers={"Prefer": "wait=60"}).json()["job_id"]
-    localstack.wait_until(lambda: http.get(f"/api/jobs/{job}").json()["callback"]["state"] == "Delivered", 30)
+    local_stack.wait_until(lambda: http.get(f"/api/jobs/{job}").json()["callback"]["state"] == "Delivered", 30)
     return job
 
 
@@ -88,7 +88,7 @@ def unended(http, site):
     site.hold("/held.jpg")
     items = [{"url": site.url("/bridge.jpg")}, {"url": site.url("/held.jpg")}]
     job = http.post("/api/jobs", json={"items": items, "variants": [{"width": 400}]}).json()["job_id"]
-    localstack.wait_until(lambda: http.get(f"/api/jobs/{job}").json()["estimated_remaining_seconds"] is not None, 30)
+    local_stack.wait_until(lambda: http.get(f"/api/jobs/{job}").json()["estimated_remaining_seconds"] is not None, 30)
     yield job
     site.release("/held.jpg")
 
@@ -97,7 +97,7 @@ def unended(http, site):
 def suspended(http, unended):
     """The same, made to wait."""
     http.post(f"/api/jobs/{unended}/suspend")
-    localstack.wait_until(lambda: http.get(f"/api/jobs/{unended}").json()["state"] == "Suspended", 30)
+    local_stack.wait_until(lambda: http.get(f"/api/jobs/{unended}").json()["state"] == "Suspended", 30)
     return unended
 
 
@@ -113,7 +113,7 @@ def real(request, identifier, ids, site):
 
 
 def operation(identifier):
-    paths = held_answers.whole()["paths"]
+    paths = openapi_check.whole()["paths"]
     return next((method, path, each) for path, methods in paths.items() for method, each in methods.items() if each["operationId"] == identifier)
 
 
@@ -148,14 +148,14 @@ def test_an_example_is_answered_as_the_document_shows(http, real, identifier, ex
     asked = request_of(http, identifier, example, real)
     answer = http.send(asked)
     assert answer.status_code == example.status, answer.text
-    held_answers.check(asked, answer)
+    openapi_check.check(asked, answer)
     if isinstance(example.answer, dict):
         assert differences(example.answer, answer.json()) == []
     elif example.told_as:
         assert [differences(json.loads(told), json.loads(line)) for told, line in lines_of(example.answer, answer.text)] == [[]]
     elif example.answer:
         assert [line.split(":")[0] for line in answer.text.splitlines()] == [line.split(":")[0] for line in example.answer.splitlines()]
-    elif "content" not in held_answers.resolved(operation(identifier)[2]["responses"][str(example.status)]):
+    elif "content" not in openapi_check.resolved(operation(identifier)[2]["responses"][str(example.status)]):
         assert answer.content == b""
 
 
@@ -165,18 +165,18 @@ def lines_of(told, answered):
 
 def test_a_callback_brings_what_the_document_shows(called, hook):
     message = next(each.body for each in hook.wait_for(1) if each.body["data"]["job_id"] == called)
-    held_answers.check_message(message)
-    held_answers.check_message(FINISHED)
+    openapi_check.check_message(message)
+    openapi_check.check_message(FINISHED)
     assert differences(FINISHED, message) == []
 
 
 @pytest.mark.parametrize(("identifier", "example"), CASES)
 def test_an_example_is_right_by_the_documents_own_schema(identifier, example):
-    whole, (_, _, told) = held_answers.whole(), operation(identifier)
+    whole, (_, _, told) = openapi_check.whole(), operation(identifier)
     if example.fields and not example.is_wrong:
         sent = told["requestBody"]["content"]
         assert problems((sent[example.sent_as] if example.sent_as else next(iter(sent.values())))["schema"], dict(example.fields)) == []
-    content = held_answers.resolved(told["responses"][str(example.status)]).get("content", {})
+    content = openapi_check.resolved(told["responses"][str(example.status)]).get("content", {})
     if isinstance(example.answer, dict):
         assert problems(next(iter(content.values()))["schema"], example.answer) == []
     for line in example.answer.splitlines() if example.told_as else ():
@@ -185,11 +185,11 @@ def test_an_example_is_right_by_the_documents_own_schema(identifier, example):
 
 
 def problems(schema, value):
-    validator = jsonschema_rs.Draft202012Validator(schema | {"components": held_answers.whole()["components"]}, validate_formats=True)
+    validator = jsonschema_rs.Draft202012Validator(schema | {"components": openapi_check.whole()["components"]}, validate_formats=True)
     return [each.message for each in validator.iter_errors(value)]
 
 
 def test_every_call_has_an_example_but_those_that_answer_pages():
-    ids = {each["operationId"] for methods in held_answers.whole()["paths"].values() for each in methods.values()}
+    ids = {each["operationId"] for methods in openapi_check.whole()["paths"].values() for each in methods.values()}
     assert ids - EXAMPLES.keys() == {"getOpenApi", "getDocs"}
     assert EXAMPLES.keys() <= ids

@@ -7,11 +7,11 @@ import subprocess
 import httpx2
 import pytest
 
-import localstack
+from support.servers import local_stack
 
 
 def test_a_photo_becomes_a_link_to_the_resized_picture(client):
-    answer = client.resize(localstack.photo(), width=400, quality=80)
+    answer = client.resize(local_stack.photo(), width=400, quality=80)
     body = answer.json()
     assert answer.status_code == 200, body
     assert (body["state"], body["width"], body["height"], body["format"]) == ("Succeeded", 400, 300, "jpeg")
@@ -23,12 +23,12 @@ def test_a_photo_becomes_a_link_to_the_resized_picture(client):
 
 
 def test_the_progress_of_a_finished_job_is_100(client):
-    job = client.resize(localstack.photo(), width=100).json()["job_id"]
+    job = client.resize(local_stack.photo(), width=100).json()["job_id"]
     assert client.progress(job).items() >= {"job_id": job, "progress": 100, "total": 1, "done": 1, "failed": 0}.items()
 
 
 def test_a_batch_has_ids_and_links_for_each_image_and_progress_for_every_id(client):
-    batch = client.batch({"bridge.jpg": localstack.photo(seed=1), "portrait.jpg": localstack.photo(600, 800, seed=2)}, width=400)
+    batch = client.batch({"bridge.jpg": local_stack.photo(seed=1), "portrait.jpg": local_stack.photo(600, 800, seed=2)}, width=400)
     assert batch["experimental"] is True
     assert [each["name"] for each in batch["image_jobs"]] == ["bridge.jpg", "portrait.jpg"]
     assert client.finished(batch["batch_job_id"])["progress"] == 100
@@ -38,7 +38,7 @@ def test_a_batch_has_ids_and_links_for_each_image_and_progress_for_every_id(clie
 
 
 def test_bad_files_in_a_batch_are_their_own_errors_only(client):
-    photo = localstack.photo()
+    photo = local_stack.photo()
     files = {"photo.jpg": photo, "notes.txt": b"not an image", "cut.jpg": photo[: len(photo) // 3], "empty.jpg": b""}
     batch = client.batch(files, width=200)
     ended = client.finished(batch["batch_job_id"])
@@ -54,7 +54,7 @@ def test_bad_files_in_a_batch_are_their_own_errors_only(client):
 
 
 def test_who_does_not_want_to_wait_gets_the_same_ids_at_once(client):
-    answer = client.resize(localstack.photo(), {"Prefer": "respond-async"}, width=300)
+    answer = client.resize(local_stack.photo(), {"Prefer": "respond-async"}, width=300)
     assert answer.status_code == 202
     job = answer.json()["job_id"]
     assert client.finished(job)["state"] == "Succeeded"
@@ -62,7 +62,7 @@ def test_who_does_not_want_to_wait_gets_the_same_ids_at_once(client):
 
 
 def test_bad_options_are_all_named_at_once(client):
-    answer = client.resize(localstack.photo(), width=0, quality=101, colour="red")
+    answer = client.resize(local_stack.photo(), width=0, quality=101, colour="red")
     assert answer.status_code == 400
     assert answer.headers["content-type"].startswith("application/problem+json")
     assert answer.json()["code"] == "invalid_options"

@@ -5,16 +5,16 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
-import localstack
-from image_site import ImageSite, image_site
+from support.servers import local_stack
+from support.servers.image_server import ImageSite, image_site
 
 INSIDE = {"ALLOWED_PRIVATE_SOURCES": "127.0.0.1/32", "MAX_FILE_BYTES": "400000"}
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[localstack.LocalStack]:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[local_stack.LocalStack]:
     """A stack that may fetch from this machine."""
-    with localstack.running(tmp_path_factory.mktemp("sources") / "data", "--workers", "2", environ=INSIDE) as running:
+    with local_stack.running(tmp_path_factory.mktemp("sources") / "data", "--workers", "2", environ=INSIDE) as running:
         yield running
 
 
@@ -22,11 +22,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[localstack.Local
 def site() -> Iterator[ImageSite]:
     """A web server with a photo, something too large, and troubles."""
     with image_site() as site:
-        site.bodies = {"/a/photo.jpg": localstack.photo(), "/large.jpg": bytes(400_001), "/closed.jpg": 403, "/broken.jpg": 503, "/moved.jpg": 302}
+        site.bodies = {"/a/photo.jpg": local_stack.photo(), "/large.jpg": bytes(400_001), "/closed.jpg": 403, "/broken.jpg": 503, "/moved.jpg": 302}
         yield site
 
 
-def post(stack: localstack.LocalStack, **body: object) -> httpx2.Response:
+def post(stack: local_stack.LocalStack, **body: object) -> httpx2.Response:
     return httpx2.post(f"{stack.url}/api/upload-from-url", json=body, headers={"Prefer": "wait=30"}, timeout=60)
 
 
@@ -40,7 +40,7 @@ def test_of_many_urls_each_has_its_own_end(stack, site):
     paths = ("/a/photo.jpg", "/absent.jpg", "/closed.jpg", "/large.jpg", "/broken.jpg", "/moved.jpg")
     urls = [*map(site.url, paths), "http://127.0.0.2/a.jpg", "http://no-such-host.invalid/a.jpg", "https://me:secret@example.org/a.jpg"]
     batch = post(stack, urls=urls, width=100).json()
-    with localstack.client(stack) as client:
+    with local_stack.client(stack) as client:
         client.finished(batch["batch_job_id"])
     results = httpx2.get(f"{stack.url}/api/jobs/{batch['batch_job_id']}/results").json()["results"]
     assert [(each["error"] or {}).get("code") for each in results] == [
@@ -51,7 +51,7 @@ def test_of_many_urls_each_has_its_own_end(stack, site):
 
 
 def test_what_can_pass_is_tried_again_and_the_rest_is_not(stack, site):
-    site.bodies["/flaky.jpg"] = [503, localstack.photo(seed=1)]
+    site.bodies["/flaky.jpg"] = [503, local_stack.photo(seed=1)]
     assert post(stack, url=site.url("/flaky.jpg"), width=50).json()["state"] == "Succeeded"
     post(stack, url=site.url("/gone.jpg"))
     assert (site.requests["/flaky.jpg"], site.requests["/gone.jpg"]) == (2, 1)

@@ -9,8 +9,8 @@ import httpx2
 import pytest
 from obstore.store import S3Store
 
-import localstack
-from image_site import ImageSite, image_site
+from support.servers import local_stack
+from support.servers.image_server import ImageSite, image_site
 
 ENVIRON = {"ALLOWED_PRIVATE_SOURCES": "127.0.0.1/32", "OUTPUT_PREFIXES": "site/", "LEASE_SECONDS": "6"}
 GONE_SECONDS = 80.0
@@ -47,15 +47,15 @@ def site() -> Iterator[ImageSite]:
 
 
 @pytest.fixture
-def stack(tmp_path) -> Iterator[localstack.LocalStack]:
-    with localstack.running(tmp_path / "data", "--workers", "1", environ=ENVIRON) as running:
+def stack(tmp_path) -> Iterator[local_stack.LocalStack]:
+    with local_stack.running(tmp_path / "data", "--workers", "1", environ=ENVIRON) as running:
         yield running
 
 
 def begun(url: str, site: ImageSite, wish: Wish) -> str:
     """Make the job, and return its id when its image is in hand."""
     path = f"/{wish.name}.jpg"
-    site.bodies[path] = localstack.photo(64, 48)
+    site.bodies[path] = local_stack.photo(64, 48)
     site.hold(path)
     output = {} if wish.cancelled else {"deletion_policy": "Delete"}
     output |= {"prefix": wish.prefix} if wish.prefix else {}
@@ -66,7 +66,7 @@ def begun(url: str, site: ImageSite, wish: Wish) -> str:
     return answer.json()["job_id"]
 
 
-def delete(client: localstack.Client, url: str, job: str, wish: Wish) -> None:
+def delete(client: local_stack.Client, url: str, job: str, wish: Wish) -> None:
     if wish.cancelled:
         assert httpx2.post(f"{url}/api/jobs/{job}/cancel").status_code == 202
         assert client.finished(job)["state"] == "Cancelled"
@@ -85,7 +85,7 @@ def test_what_a_worker_stores_after_the_deletion_was_asked_for_goes_too(stack, s
     def states() -> set[int]:
         return {httpx2.get(f"{stack.url}/api/jobs/{job}").status_code for job in jobs.values()}
 
-    with localstack.client(stack) as client:
+    with local_stack.client(stack) as client:
         for wish in WISHES:
             jobs[wish.name] = job = begun(stack.url, site, wish)
             delete(client, stack.url, job, wish)
@@ -95,5 +95,5 @@ def test_what_a_worker_stores_after_the_deletion_was_asked_for_goes_too(stack, s
                 time.sleep(0.05)
             late += stored
     assert late, "no worker was late: nothing was tried"
-    localstack.wait_until(lambda: states() == {404}, GONE_SECONDS)
+    local_stack.wait_until(lambda: states() == {404}, GONE_SECONDS)
     assert objects() == set()

@@ -5,15 +5,15 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
-import localstack
-from image_site import ImageSite, image_site
+from support.servers import local_stack
+from support.servers.image_server import ImageSite, image_site
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[localstack.LocalStack]:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[local_stack.LocalStack]:
     """A stack that may fetch from this machine."""
     environ = {"ALLOWED_PRIVATE_SOURCES": "127.0.0.1/32"}
-    with localstack.running(tmp_path_factory.mktemp("suspending") / "data", "--workers", "1", environ=environ) as running:
+    with local_stack.running(tmp_path_factory.mktemp("suspending") / "data", "--workers", "1", environ=environ) as running:
         yield running
 
 
@@ -21,12 +21,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[localstack.Local
 def site() -> Iterator[ImageSite]:
     """A web server with 300 photos, each under a path of its own."""
     with image_site() as site:
-        site.bodies = dict.fromkeys((f"/{n}.jpg" for n in range(300)), localstack.photo(320, 240))
+        site.bodies = dict.fromkeys((f"/{n}.jpg" for n in range(300)), local_stack.photo(320, 240))
         yield site
 
 
 @pytest.fixture
-def http(stack: localstack.LocalStack) -> Iterator[httpx2.Client]:
+def http(stack: local_stack.LocalStack) -> Iterator[httpx2.Client]:
     with httpx2.Client(base_url=stack.url, timeout=60) as client:
         yield client
 
@@ -44,7 +44,7 @@ def ask(http: httpx2.Client, job: str, verb: str) -> None:
 
 
 def wait_for_state(http: httpx2.Client, job: str, state: str) -> None:
-    localstack.wait_until(lambda: http.get(f"/api/progress/{job}").json()["state"] == state, 30)
+    local_stack.wait_until(lambda: http.get(f"/api/progress/{job}").json()["state"] == state, 30)
 
 
 @pytest.mark.parametrize("execution", ["Pool", "Job"])
@@ -61,7 +61,7 @@ def test_a_job_that_was_made_to_wait_begins_when_it_is_resumed(http, site, execu
 def test_a_job_that_runs_stops_and_goes_on_without_an_image_twice(http, site, execution):
     site.hold("/299.jpg")  # so that it cannot end before it is asked
     job = make(http, site, execution=execution, items_per_pod=300)
-    localstack.wait_until(lambda: http.get(f"/api/progress/{job}").json()["done"] >= 10, 30)
+    local_stack.wait_until(lambda: http.get(f"/api/progress/{job}").json()["done"] >= 10, 30)
     ask(http, job, "suspend")
     wait_for_state(http, job, "Suspended")
     site.release("/299.jpg")

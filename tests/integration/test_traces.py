@@ -5,9 +5,9 @@ import json
 import httpx2
 import pytest
 
-import localstack
-from collector import Collector, collector
-from localstack import photo
+from support.servers import local_stack
+from support.servers.local_stack import photo
+from support.servers.otlp_collector import Collector, collector
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 WHOLE = ("POST /api/resize", "s3 put_stream", "store create", "reconcile", "SendTasks", "image", "fetch", "render", "store")
@@ -22,13 +22,13 @@ def receiver():
 @pytest.fixture(scope="module")
 def traced(receiver: Collector, tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("traced") / "data"
-    with localstack.running(folder, "--workers", "1", environ=receiver.environ(MAX_TRACES_PER_SECOND="3")) as running:
+    with local_stack.running(folder, "--workers", "1", environ=receiver.environ(MAX_TRACES_PER_SECOND="3")) as running:
         yield running
 
 
 @pytest.fixture
 def asking(traced):
-    with localstack.client(traced) as made:
+    with local_stack.client(traced) as made:
         yield made
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from operator_world import World
+from support.operator.world import World
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from imagejobs_contract.runtime.settings import S3Settings
 from imagejobs_contract.s3.objects import S3Objects
 from imagejobs_contract.stores.sqlite import SqliteStore
 from imagejobs_contract.wire import s3_keys
-from operator_process import good, odd_fail, operator, s3_environ, until, worker
+from support.operator.process import good, odd_fail, operator, s3_environ, until, worker
 
 KEY = JobKey("default", "job")
 

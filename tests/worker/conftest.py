@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from image_site import ImageSite, image_site
 from imagejobs_contract.runtime.settings import S3Settings
 from imagejobs_contract.s3.objects import S3Objects
-from worker_process import Workers
+from support.servers.image_server import ImageSite, image_site
+from support.worker.process import Workers
 
 # onnxruntime reports what it does, unless told not to before it is imported; the zygote's environment tells it, and so must these tests.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"

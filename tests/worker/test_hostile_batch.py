@@ -3,13 +3,12 @@
 import asyncio
 import json
 
-import nasty
-import pictures
 from imagejobs_contract.model.options import Variant
 from imagejobs_contract.wire import s3_keys
 from imagejobs_contract.wire.shards import Exit, Work, cut, offsets_json
 from imagejobs_worker.shard.results_file import read_lines
-from worker_process import UID
+from support.images import hostile_files, pictures
+from support.worker.process import UID
 
 GOOD, BAD = 50, 20
 PHOTO = pictures.saved(pictures.photo(320, 240), "jpeg")
@@ -17,7 +16,7 @@ PHOTO = pictures.saved(pictures.photo(320, 240), "jpeg")
 
 def chosen():
     """Return 20 of the nasty files, evenly over all kinds."""
-    failing = [(data, code) for data, code in nasty.files().values() if code]
+    failing = [(data, code) for data, code in hostile_files.files().values() if code]
     return [failing[n * len(failing) // BAD] for n in range(BAD)]
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-import pictures
 from imagejobs_contract.codes import Code
 from imagejobs_contract.model.options import Format, Variant
 from imagejobs_contract.redis.board import RedisBoard
 from imagejobs_contract.redis.task_queue import RedisTaskQueue
-from worker_process import UID, WAIT_SECONDS, task
+from support.images import pictures
+from support.worker.process import UID, WAIT_SECONDS, task
 
 PHOTO = pictures.saved(pictures.photo(300, 200), "jpeg")
 IMAGE_SECONDS = "8"

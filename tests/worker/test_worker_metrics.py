@@ -4,8 +4,6 @@ import asyncio
 
 import pytest
 
-import broken_decoders
-import pictures
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Variant
@@ -16,7 +14,8 @@ from imagejobs_worker.image.slots import Overlap
 from imagejobs_worker.image.store import Store
 from imagejobs_worker.image.work import Work
 from imagejobs_worker.metrics import Metrics
-from worker_process import OURS, task
+from support.images import broken_decoders, pictures
+from support.worker.process import OURS, task
 
 PHOTO = pictures.saved(pictures.photo(160, 120), "jpeg")
 

@@ -7,10 +7,9 @@ import sys
 
 import pytest
 
-import red_team
-import thrown_away
 from imagejobs_worker.child import cage, kernel, landlock, probe, rlimits, seccomp
 from imagejobs_worker.child.config import Held, Mode, Terms
+from support.worker import in_fork, red_team
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="cages are made of what Linux has")
 GIB = 2**30
@@ -49,48 +48,48 @@ needs_landlock = pytest.mark.skipif(sys.platform == "linux" and not landlock.ver
 @needs_landlock
 @pytest.mark.parametrize("name", FILES)
 def test_landlock_alone_closes_files(known, name):
-    assert thrown_away.outcome(only_landlock, tries(name, known)) in (errno.EACCES, errno.EPERM)
+    assert in_fork.outcome(only_landlock, tries(name, known)) in (errno.EACCES, errno.EPERM)
 
 
 @pytest.mark.skipif(sys.platform == "linux" and landlock.version() < 4, reason="needs Landlock 4 (Linux 6.7)")
 @pytest.mark.parametrize("name", ["connect_tcp", "listen_on_tcp"])
 def test_landlock_alone_closes_tcp(known, name):
-    assert thrown_away.outcome(only_landlock, tries(name, known)) == errno.EACCES
+    assert in_fork.outcome(only_landlock, tries(name, known)) == errno.EACCES
 
 
 @pytest.mark.skipif(sys.platform == "linux" and landlock.version() < 6, reason="needs Landlock 6 (Linux 6.12)")
 @pytest.mark.parametrize("name", ["signal_the_parent", "signal_another", "connect_abstract", "trace_the_parent"])
 def test_landlock_alone_keeps_from_other_processes(known, name):
-    assert thrown_away.outcome(only_landlock, tries(name, known)) in (errno.EPERM, errno.ESRCH)
+    assert in_fork.outcome(only_landlock, tries(name, known)) in (errno.EPERM, errno.ESRCH)
 
 
 @pytest.mark.parametrize("name", ["another_descriptor", "read_a_file", "connect_tcp", "send_udp", "memory_file"])
 def test_limits_alone_open_no_descriptor(known, name):
-    assert thrown_away.outcome(only_limits, tries(name, known)) == errno.EMFILE
+    assert in_fork.outcome(only_limits, tries(name, known)) == errno.EMFILE
 
 
 def test_limits_alone_start_no_process(known):
-    assert thrown_away.outcome(as_nobody, only_limits, tries("fork", known)) == errno.EAGAIN
+    assert in_fork.outcome(as_nobody, only_limits, tries("fork", known)) == errno.EAGAIN
 
 
 @pytest.mark.parametrize("name", ["code_in_new_memory", "code_in_old_memory"])
 def test_no_code_is_made_even_without_a_filter(known, name):
     """MDWE, which Linux 6.3 has; the trial's kernel may be older."""
-    found = thrown_away.outcome(lambda: cage.enter(Terms(Mode.OFF, GIB)), tries(name, known))
+    found = in_fork.outcome(lambda: cage.enter(Terms(Mode.OFF, GIB)), tries(name, known))
     assert found == (errno.EACCES if linux() >= (6, 3) else 0)
 
 
 def test_nobody_may_look_into_a_caged_process(known):
     """Also not with root's user id: its rights are gone."""
-    assert thrown_away.outcome(kernel.drop_capabilities, as_nobody, kernel.close_to_peers, tries("read_environment", known | {"parent": "self"})) != 0
+    assert in_fork.outcome(kernel.drop_capabilities, as_nobody, kernel.close_to_peers, tries("read_environment", known | {"parent": "self"})) != 0
 
 
 @pytest.mark.parametrize("mode", [Mode.REQUIRED, Mode.BEST])
 def test_a_cage_can_be_entered_once_only_and_from_it_nothing_is_opened(known, mode):
     if mode is Mode.REQUIRED and probe.held().missing:
         pytest.skip("needs Landlock and seccomp")
-    assert thrown_away.outcome(lambda: cage.enter(Terms(mode, GIB)), tries("read_a_file", known)) in (
-        thrown_away.KILLED + signal.SIGSYS,
+    assert in_fork.outcome(lambda: cage.enter(Terms(mode, GIB)), tries("read_a_file", known)) in (
+        in_fork.KILLED + signal.SIGSYS,
         errno.EMFILE,
     )
 
@@ -100,10 +99,10 @@ def test_a_child_that_reads_heic_may_start_threads_but_no_process(known):
     terms = Terms(Mode.BEST, 64 * GIB, threads=True)
     # The first thread of a process lets glibc set up its signals: `warm.thread` has done that before a child enters its cage.
     warm = tries("start_a_thread", known)
-    assert thrown_away.outcome(warm, as_nobody, lambda: cage.enter(terms), tries("start_a_thread", known)) == 0
+    assert in_fork.outcome(warm, as_nobody, lambda: cage.enter(terms), tries("start_a_thread", known)) == 0
     if probe.held().seccomp:
         for name in ("fork", "read_a_file", "connect_tcp"):
-            assert thrown_away.outcome(lambda: cage.enter(terms), tries(name, known)) == thrown_away.KILLED + signal.SIGSYS
+            assert in_fork.outcome(lambda: cage.enter(terms), tries(name, known)) == in_fork.KILLED + signal.SIGSYS
 
 
 def test_what_is_required_and_not_there_is_an_error(monkeypatch):
@@ -115,7 +114,7 @@ def test_what_is_required_and_not_there_is_an_error(monkeypatch):
         except cage.Missing as ex:
             raise OSError(99, str(ex)) from ex
 
-    assert thrown_away.outcome(enter) == 99
+    assert in_fork.outcome(enter) == 99
 
 
 def test_the_trial_tells_what_holds():

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-import pictures
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Variant
 from imagejobs_worker.child.decoder import Door
+from support.images import pictures
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
 PHOTO = pictures.saved(pictures.photo(80, 60), "jpeg")

@@ -4,16 +4,15 @@ import asyncio
 
 import pytest
 
-import nasty
-import pictures
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Variant
 from imagejobs_worker.child.decoder import Door
 from imagejobs_worker.imaging import admission
+from support.images import hostile_files, pictures
 
-FILES = nasty.files()
+FILES = hostile_files.files()
 SMALL = [Variant(width=20)]
 
 

@@ -5,9 +5,6 @@ import sys
 
 import pytest
 
-import pictures
-import red_team
-import thrown_away
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
@@ -15,6 +12,8 @@ from imagejobs_contract.model.options import Variant
 from imagejobs_worker.child import probe
 from imagejobs_worker.child.config import Mode
 from imagejobs_worker.child.decoder import Door
+from support.images import pictures
+from support.worker import in_fork, red_team
 
 SMALL = [Variant(width=20)]
 PHOTO = pictures.saved(pictures.photo(80, 60), "jpeg")
@@ -58,4 +57,4 @@ def test_no_attempt_gets_out(captive, known, name):
 @pytest.mark.parametrize("name", WOULD_WORK)
 def test_the_attempts_are_real(known, name):
     """Without a cage they work; else the test above would prove nothing."""
-    assert thrown_away.outcome(lambda: red_team.ATTEMPTS[name](**known)) == 0
+    assert in_fork.outcome(lambda: red_team.ATTEMPTS[name](**known)) == 0

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-import pictures
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Fit, Format, Variant
 from imagejobs_worker.imaging.animate import Reel
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.pipeline import render
+from support.images import pictures
 
 MOVING = ["gif", "webp", "avif"]
 WAYS = [*itertools.product([*MOVING, "png"], MOVING), ("png", "png")]

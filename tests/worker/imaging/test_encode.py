@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import pictures
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Format, Variant
 from imagejobs_contract.wire.sniff import sniff
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.pipeline import render
+from support.images import pictures
 
 PHOTO = pictures.photo(160, 120)
 

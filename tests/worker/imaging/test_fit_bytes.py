@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import pictures
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
@@ -12,6 +11,7 @@ from imagejobs_contract.model.options import LOSSY, Format, Variant
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.fit_bytes import fit
 from imagejobs_worker.imaging.pipeline import render
+from support.images import pictures
 
 PHOTO = pictures.saved(pictures.photo(320, 240), "jpeg", quality=95)
 

@@ -7,13 +7,13 @@ import zlib
 import pytest
 from PIL import Image
 
-import pictures
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Format, Variant
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.pipeline import render
+from support.images import pictures
 
 TEXT = pictures.png_chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(64 * 2**20), 9))
 BIG_FRAME = b"," + struct.pack("<4HB", 0, 0, 60_000, 60_000, 0) + b"\x02\x02\x44\x01\x00"

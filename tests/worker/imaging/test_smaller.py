@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-import pictures
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Fit, Format, MaxSizeBy, Variant
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.pipeline import render
+from support.images import pictures
 
 PHOTO = pictures.photo(320, 240)
 

@@ -1,0 +1,146 @@
+"""The page at /docs: the whole document, readable without a script, and nothing that it could load from elsewhere."""
+
+import base64
+import hashlib
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from imagejobs_api.docspage import curl
+from imagejobs_api.docspage.html import joined, line, tag
+from imagejobs_api.docspage.page import page
+from imagejobs_api.docspage.words import kind
+from imagejobs_api.openapi.document import document
+from imagejobs_api.settings import Settings
+from imagejobs_contract.reader import Reader
+from support.api import openapi_check
+
+VOID = ("meta",)
+
+
+class Page(HTMLParser):
+    """What a browser makes of a page: its elements, in the order and the depth in which they stand."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, name, attributes):
+        self.elements.append((name, dict(attributes)))
+        if name not in VOID:
+            self.open.append(name)
+
+    def handle_endtag(self, name):
+        assert self.open.pop() == name
+
+
+@pytest.fixture(scope="module")
+def whole():
+    return document(Settings.read(Reader({})))
+
+
+@pytest.fixture
+def answer(service):
+    return service.http.get("/docs")
+
+
+@pytest.fixture
+def elements(answer):
+    page = Page(answer.text)
+    assert page.open == []
+    return page.elements
+
+
+def test_every_call_and_schema_of_the_document_is_on_the_page(elements, whole):
+    ids = {attributes.get("id") for _, attributes in elements}
+    calls = {each["operationId"] for methods in whole["paths"].values() for each in methods.values()}
+    assert calls | {f"schema-{name}" for name in whole["components"]["schemas"]} <= ids
+
+
+def test_callbacks_are_on_the_page_as_calls_are_where_they_can_be_asked_for(whole):
+    text = page(openapi_check.whole(), "")
+    shown = text.partition('<article id="onJobFinished">')[2].partition("</article>")[0]
+    assert '<a href="#onJobFinished">' in text
+    assert all(each in shown for each in ("webhook-signature", "imagejob.finished", "410", "to the address that the job names"))
+    assert "onJobFinished" not in page(whole, "")
+    elements = Page(text).elements
+    assert {attributes["href"].removeprefix("#") for name, attributes in elements if name == "a"} - {each.get("id") for _, each in elements} == {
+        "/api/openapi.json"
+    }
+
+
+def test_every_link_leads_somewhere_on_the_page_or_to_the_document(elements):
+    ids = {attributes.get("id") for _, attributes in elements}
+    links = {attributes["href"] for name, attributes in elements if name == "a"}
+    assert {each for each in links if each.removeprefix("#") not in ids} == {"/api/openapi.json"}
+
+
+def test_the_page_loads_nothing_and_runs_nothing(answer, elements):
+    assert not {name for name, _ in elements} & {"script", "link", "img", "iframe", "object", "form", "base"}
+    assert "url(" not in answer.text
+    assert "@import" not in answer.text
+
+
+def test_the_policy_allows_the_pages_own_style_only(answer):
+    style = re.search("<style>(.*?)</style>", answer.text, re.DOTALL)[1]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    allowed = f"style-src 'sha256-{digest}'"
+    assert answer.headers["Content-Security-Policy"] == f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    assert answer.headers["Content-Type"].startswith("text/html")
+
+
+def test_who_has_the_page_is_told_that_it_is_as_it_was(service, answer):
+    again = service.http.get("/docs", headers={"If-None-Match": answer.headers["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_what_is_no_html_is_escaped():
+    assert tag("p", "<b>", tag("i", "&"), title='"x"') == '<p title="&quot;x&quot;">&lt;b&gt;<i>&amp;</i></p>'
+    assert line("a `<b>` c") == "a <code>&lt;b&gt;</code> c"
+    assert joined("<", tag("b", ">")) == "&lt;<b>&gt;</b>"
+
+
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        ({"type": "integer", "minimum": 1, "maximum": 9}, "integer, 1 to 9"),
+        ({"type": ["integer", "null"], "minimum": 0}, "integer or null"),
+        ({"type": "string", "minLength": 1, "maxLength": 5}, "text, 1 to 5 characters"),
+        ({"type": "string", "format": "binary"}, "file"),
+        ({"type": "string", "contentMediaType": "application/zip"}, "file"),
+        ({"const": True}, "<code>true</code>"),
+        ({"type": "array", "items": {"$ref": "#/components/schemas/Job"}, "maxItems": 3}, 'list of <a href="#schema-Job">Job</a>, at most 3'),
+        ({"anyOf": [{"$ref": "#/components/schemas/Error"}, {"type": "null"}]}, '<a href="#schema-Error">Error</a> or null'),
+    ],
+    ids=lambda each: str(each)[:40],
+)
+def test_schemas_are_told_in_words(schema, words):
+    assert kind(schema) == words
+
+
+def test_examples_are_commands_that_can_be_typed(whole):
+    def shown(path, method):
+        return [each.command for each in curl.examples(method, path, whole["paths"][path][method], "/", {"image"})]
+
+    assert "curl -F image=@large.jpg -F width=400 http://127.0.0.1:8080/api/resize" in shown("/api/resize", "post")
+    assert "" in shown("/api/resize", "post")  # a wrong request: only its answer is shown
+    assert any(each.startswith("curl \\\n  -H 'Prefer: respond-async'") for each in shown("/api/resize", "post"))
+    assert any("-H 'Accept: application/x-ndjson'" in each for each in shown("/api/jobs/{id}/results", "get"))
+    assert any("-d url=https://" in each for each in shown("/api/upload-from-url", "post"))
+    assert any("limit=1&cursor=1" in each for each in shown("/api/jobs/{id}/results", "get"))
+    assert any(each.startswith("curl -X POST") for each in shown("/api/jobs/{id}/retry", "post"))
+    assert any("--json '{" in each for each in shown("/api/jobs", "post"))
+
+
+def test_examples_without_an_answer_to_show_are_commands_all_the_same(whole):
+    def shown(path, method):
+        return [each.command for each in curl.examples(method, path, whole["paths"][path][method], "/", ()) if not each.status]
+
+    assert shown("/api/download/{id}", "get")[0].startswith("curl -LOJ http")
+    assert shown("/api/jobs/{id}/archive", "get")[0].startswith("curl -OJ ")
+    assert shown("/api/jobs/{id}", "delete")[0].startswith("curl -X DELETE ")
+    assert "outputs=true" in shown("/api/jobs/{id}", "delete")[0]
+    assert len(shown("/api/uploads/abort", "post")) == 1

@@ -1,0 +1,151 @@
+"""GET /api/download/{id} and the names of files on their way through."""
+
+import re
+from urllib.parse import unquote
+
+import pytest
+
+from support.api import forms
+from support.api.fake_worker import BROKEN
+from support.api.forms import JPEG
+from support.api.process import eventually
+
+
+def resize(service, file_name="photo.jpg", data=JPEG, headers=None, **options):
+    files = {"image": (file_name, data)}
+    return service.http.post("/api/resize", files=files, data=options, headers=headers)
+
+
+def batch(service, files, **headers):
+    return service.http.post("/api/batch", files=[("images[]", each) for each in files], headers=headers).json()
+
+
+def sent_name(response) -> str:
+    """Return the file name that a browser would save under (RFC 6266)."""
+    disposition = response.headers["Content-Disposition"]
+    extended = re.search(r"filename\*=UTF-8''([^;]+)", disposition)
+    return unquote(extended[1]) if extended else re.search(r'filename="((?:[^"\\]|\\.)*)"', disposition)[1].replace('\\"', '"')
+
+
+def test_a_download_redirects_to_a_link_that_is_signed_now(service):
+    identifier = resize(service).json()["job_id"]
+    answer = service.http.get(f"/api/download/{identifier}")
+    assert (answer.status_code, answer.headers["Cache-Control"], answer.headers["Referrer-Policy"]) == (307, "no-store", "no-referrer")
+    link = answer.headers["Location"]
+    assert link.startswith(service.s3.endpoint)
+    assert "X-Amz-Expires=3600" in link
+    assert service.http.get(link).headers["Content-Type"] == "image/jpeg"
+
+
+def test_head_is_answered_like_get(service):
+    identifier = resize(service).json()["job_id"]
+    assert service.http.head(f"/api/download/{identifier}").status_code == 307
+    assert service.http.head(f"/api/progress/{identifier}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("file_name", "saved"),
+    [
+        ("large.jpg", "large.webp"),
+        ("été à la mer.jpg", "été à la mer.webp"),
+        ("写真.jpeg", "写真.webp"),
+        ("holiday/day 1/a.jpg", "a.webp"),
+        ("C:\\fakepath\\b.png", "b.webp"),
+        ("semi;colon, comma.jpg", "semi;colon, comma.webp"),
+        ("no-extension", "no-extension.webp"),
+        ("../../etc/passwd", "passwd.webp"),
+        ("v1.2.tar.jpg", "v1.2.tar.webp"),
+        ("100% of it.jpg", "100% of it.webp"),
+    ],
+)
+def test_names_come_back_as_they_were(service, file_name, saved):
+    body = resize(service, file_name, format="webp").json()
+    response = service.http.get(body["download_url"])
+    assert (response.status_code, sent_name(response), response.headers["Content-Type"]) == (200, saved, "image/webp")
+
+
+def test_a_quotation_mark_in_a_name_does_not_end_the_header(service):
+    content = forms.body(forms.file("image", JPEG, "6%22 pipe.jpg"))
+    body = service.http.post("/api/resize", content=content, headers=forms.headers()).json()
+    response = service.http.get(body["download_url"])
+    assert (response.status_code, sent_name(response)) == (200, '6" pipe.jpg')
+
+
+def test_control_characters_in_a_name_are_dropped(service):
+    content = forms.body(forms.file("image", JPEG, "a\tb\x7f.jpg"))
+    body = service.http.post("/api/resize", content=content, headers=forms.headers()).json()
+    assert sent_name(service.http.get(body["download_url"])) == "ab.jpg"
+
+
+def test_the_option_name_names_the_result(service):
+    body = resize(service, name="Hero image.png", width=40).json()
+    assert sent_name(service.http.get(body["download_url"])) == "Hero image.jpg"
+    assert service.keys(f"outputs/{body['job_id']}/") == [f"outputs/{body['job_id']}/Hero-image.jpg"]
+
+
+def test_a_running_job_has_nothing_to_download_yet(service):
+    service.stand_in.paused.set()
+    identifier = resize(service, headers={"Prefer": "respond-async"}).json()["job_id"]
+    answer = service.http.get(f"/api/download/{identifier}")
+    assert (answer.status_code, answer.json()["code"], answer.json()["retryable"]) == (409, "conflict", True)
+    assert answer.headers["Retry-After"] == "1"
+
+
+def test_an_image_of_a_running_batch_can_be_downloaded_when_it_is_done(service):
+    service.stand_in.most = 1
+    identifier = batch(service, [("a.jpg", JPEG), ("b.jpg", JPEG)])["batch_job_id"]
+    # The stand-in puts the outcome on the board before it writes the status.
+    eventually(lambda: service.http.get(f"/api/progress/{identifier}").json()["state"] == "Running")
+    assert service.http.get(f"/api/progress/{identifier}").json() == {
+        "job_id": identifier, "state": "Running", "progress": 50, "total": 2, "done": 1, "failed": 0, "error": None,
+    }  # fmt: skip
+    assert [service.http.get(f"/api/download/{identifier}-{n}").status_code for n in range(3)] == [307, 409, 404]
+
+
+def test_a_failed_image_gives_its_own_error(service):
+    identifier = batch(service, [("a.jpg", JPEG), ("b.jpg", JPEG + BROKEN)], Prefer="wait=20")["batch_job_id"]
+    answer = service.http.get(f"/api/download/{identifier}-1")
+    assert (answer.status_code, answer.json()["code"], answer.json()["job_id"]) == (422, "corrupt_image", f"{identifier}-1")
+
+
+def test_a_batch_points_to_its_images(service):
+    identifier = batch(service, [("a.jpg", JPEG), ("b.jpg", JPEG)], Prefer="wait=20")["batch_job_id"]
+    answer = service.http.get(f"/api/download/{identifier}")
+    assert (answer.status_code, answer.json()["retryable"]) == (409, False)
+    assert [fault["where"] for fault in answer.json()["errors"]] == [f"{identifier}-0", f"{identifier}-1"]
+
+
+def test_a_result_that_is_gone_has_expired(service):
+    body = resize(service).json()
+    service.s3_client.delete_object(Bucket=service.s3.bucket, Key=service.keys(f"outputs/{body['job_id']}/")[0])
+    answer = service.http.get(f"/api/download/{body['job_id']}")
+    assert (answer.status_code, answer.json()["code"]) == (410, "expired")
+
+
+def test_the_images_of_a_larger_batch_are_found_in_the_result_lines_when_redis_forgot_them(service, valkey_server):
+    import redis
+
+    files = [(f"{n}.jpg", JPEG + (BROKEN if n == 7 else b"")) for n in range(20)]
+    entries = batch(service, files, Prefer="wait=20")["image_jobs"]
+    with redis.Redis(port=valkey_server.ports["redis"]) as client:
+        client.flushall()
+    codes = [(service.http.get(each["progress_url"]).json()["error"] or {}).get("code") for each in entries]
+    assert codes == ["corrupt_image" if n == 7 else None for n in range(20)]
+    assert service.http.get(f"/api/download/{entries[19]['job_id']}").status_code == 307
+
+
+def test_progress_does_not_go_backwards_when_redis_forgets(service, valkey_server):
+    import redis
+
+    service.stand_in.most = 2
+    identifier = batch(service, [(f"{n}.jpg", JPEG) for n in range(3)])["batch_job_id"]
+    eventually(lambda: service.http.get(f"/api/progress/{identifier}").json()["progress"] == 66)
+    service.stand_in.paused.set()
+    with redis.Redis(port=valkey_server.ports["redis"]) as client:
+        client.flushall()
+    assert service.http.get(f"/api/progress/{identifier}").json()["progress"] == 66
+
+
+def test_links_name_the_host_that_was_asked_or_the_public_url(service):
+    answer = resize(service, headers={"Host": "images.localhost:8443", "Prefer": "respond-async", "X-Forwarded-Host": "evil.example"})
+    assert answer.json()["progress_url"].startswith("http://images.localhost:8443/api/progress/")

@@ -1,0 +1,216 @@
+"""`GET /api/jobs` follows the store, whoever writes it, and is not asked of it."""
+
+import asyncio
+import contextlib
+import json
+import time
+from dataclasses import replace
+
+import httpx2
+import pytest
+
+from imagejobs_api.callers import api_keys
+from imagejobs_api.listing.follow import STALE_SECONDS, Follower
+from imagejobs_api.listing.index import Index
+from imagejobs_contract.errors import Unavailable
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.spec import Spec
+from imagejobs_contract.model.status import State, Status
+from imagejobs_contract.stores.sqlite import SqliteStore
+from support.api.forms import JPEG
+from support.api.process import Api, eventually
+
+
+def new(name: str, namespace: str = "default") -> ImageJob:
+    return ImageJob(JobKey(namespace, name), Spec(items=(Item("a.jpg", "photos/a.jpg"),)))
+
+
+def follow(store, scenario, most: int = 100):
+    """Run a scenario beside a follower."""
+
+    async def play():
+        index = Index(most)
+        follower = Follower(store, index, ["default"])
+        following = asyncio.create_task(follower.run())
+        try:
+            await asyncio.wait_for(scenario(index, follower), 20)
+        finally:
+            following.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await following
+            await store.close()
+
+    asyncio.run(play())
+
+
+async def until(check) -> None:
+    while not check():  # noqa: ASYNC110 - what is waited for has no event
+        await asyncio.sleep(0.01)
+
+
+def named(index: Index, state: State | None = None) -> list[str]:
+    return [job.key.name for job in index.page("default", "", state, 100, None).jobs]
+
+
+def test_what_was_there_what_comes_what_changes_and_what_goes(tmp_path):
+    store, other = SqliteStore(tmp_path / "jobs.db"), SqliteStore(tmp_path / "jobs.db")
+
+    async def scenario(index: Index, follower: Follower) -> None:
+        await until(lambda: follower.is_ready)
+        created = await other.create(new("a"))
+        await until(lambda: named(index) == ["a"])
+        await other.put_status(created, Status(state=State.RUNNING))
+        await until(lambda: named(index, State.RUNNING) == ["a"])
+        await other.delete(created.key)
+        await until(lambda: named(index) == [])
+        await other.close()
+
+    follow(store, scenario)
+
+
+def test_it_is_not_ready_before_all_that_was_there_is_read(tmp_path):
+    store = SqliteStore(tmp_path / "jobs.db")
+
+    async def scenario(index: Index, follower: Follower) -> None:
+        assert not follower.covers("default")
+        await until(lambda: follower.is_ready)
+        assert len(index) == 300
+        assert follower.covers("default")
+        assert not follower.covers("elsewhere")
+
+    async def fill() -> None:
+        filler = SqliteStore(tmp_path / "jobs.db")
+        for n in range(300):
+            await filler.create(new(f"j{n}"))
+        await filler.close()
+
+    asyncio.run(fill())
+    follow(store, scenario, 1000)
+
+
+def test_a_list_of_which_nobody_said_for_long_that_it_is_whole_is_not_relied_on(tmp_path):
+    ahead = 0.0
+
+    async def play() -> None:
+        nonlocal ahead
+        store = SqliteStore(tmp_path / "jobs.db")
+        follower = Follower(store, Index(10), ["default"], lambda: time.monotonic() + ahead)
+        following = asyncio.create_task(follower.run())
+        await asyncio.wait_for(until(lambda: follower.covers("default")), 10)
+        ahead = STALE_SECONDS
+        assert not follower.covers("default")
+        await store.create(new("a"))
+        await asyncio.wait_for(until(lambda: follower.covers("default")), 10)
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        await store.close()
+
+    asyncio.run(play())
+
+
+class Flaky(SqliteStore):
+    """A store that breaks its feed when told to."""
+
+    broken = False
+
+    async def follow(self):
+        async for seen in super().follow():
+            if self.broken:
+                self.broken = False
+                raise Unavailable("away")
+            yield seen
+
+
+def test_after_a_failure_it_begins_again_and_what_went_meanwhile_goes(tmp_path):
+    store, other = Flaky(tmp_path / "jobs.db"), SqliteStore(tmp_path / "jobs.db")
+
+    async def scenario(index: Index, follower: Follower) -> None:
+        await until(lambda: follower.is_ready)
+        for name in ("a", "b"):
+            await other.create(new(name))
+        await until(lambda: len(index) == 2)
+        store.broken = True
+        await other.delete(JobKey("default", "a"))
+        await until(lambda: not follower.is_ready)
+        await other.delete(JobKey("default", "b"))
+        await until(lambda: follower.is_ready and len(index) == 0)
+        await other.close()
+
+    follow(store, scenario)
+
+
+def test_another_process_lists_a_job_within_a_second(service):
+    second = Api(service.environ)
+    try:
+        made = service.http.post("/api/resize", files={"image": ("a.jpg", JPEG)}).json()["job_id"]
+        begin = time.monotonic()
+        eventually(lambda: [job["job_id"] for job in httpx2.get(f"{second.url}/api/jobs?state=Succeeded").json()["jobs"]] == [made])
+        assert time.monotonic() - begin < 1
+    finally:
+        second.stop()
+
+
+def test_whoever_made_changed_or_deleted_a_job_finds_it_so_in_the_next_list(service):
+    service.stand_in.paused.set()
+    for _ in range(10):
+        made = service.http.post("/api/resize", files={"image": ("a.jpg", JPEG)}, headers={"Prefer": "respond-async"}).json()["job_id"]
+        assert service.http.get("/api/jobs?limit=1").json()["jobs"][0]["job_id"] == made
+        service.http.delete(f"/api/jobs/{made}")
+        assert made not in [each["job_id"] for each in service.http.get("/api/jobs?limit=5").json()["jobs"]]
+
+
+def test_a_page_begun_in_one_process_goes_on_in_another(service):
+    for _ in range(4):
+        service.http.post("/api/resize", files={"image": ("a.jpg", JPEG)})
+    second = Api(service.environ)
+    try:
+        whole = [each["job_id"] for each in service.http.get("/api/jobs?limit=4").json()["jobs"]]
+        cursor = service.http.get("/api/jobs?limit=2").json()["next_cursor"]
+        eventually(lambda: httpx2.get(f"{second.url}/api/jobs?cursor={cursor}").status_code == 200)
+        rest = [each["job_id"] for each in httpx2.get(f"{second.url}/api/jobs?limit=2&cursor={cursor}").json()["jobs"]]
+        assert rest == whole[2:]
+    finally:
+        second.stop()
+
+
+def test_the_list_has_a_bound_beyond_which_jobs_are_found_by_id(service):
+    made = [service.http.post("/api/resize", files={"image": ("a.jpg", JPEG)}).json()["job_id"] for _ in range(4)]
+    api = Api(service.environ | {"MAX_LISTED_JOBS": "3"})
+    try:
+        eventually(lambda: len(httpx2.get(f"{api.url}/api/jobs").json()["jobs"]) == 3)
+        assert [each["job_id"] for each in httpx2.get(f"{api.url}/api/jobs").json()["jobs"]] == made[:0:-1]
+        assert httpx2.get(f"{api.url}/api/jobs/{made[0]}").status_code == 200
+    finally:
+        api.stop()
+
+
+@pytest.mark.parametrize("images", [2])
+def test_a_caller_with_too_many_open_images_is_refused_until_some_end(service, tmp_path, images):
+    key = api_keys.new_key()
+    file = tmp_path / "callers.json"
+    entry = {"name": "eager", "keys": [{"sha256": api_keys.digest(key)}], "limits": {"queued_images": images}}
+    file.write_text(json.dumps({"callers": [entry]}))
+    api = Api(service.environ | {"CALLERS_FILE": str(file)})
+    service.stand_in.paused.set()
+    try:
+
+        def post() -> httpx2.Response:
+            headers = {"Authorization": f"Bearer {key}", "Prefer": "respond-async"}
+            return httpx2.post(f"{api.url}/api/resize", files={"image": ("a.jpg", JPEG)}, headers=headers)
+
+        assert [post().status_code for _ in range(images + 1)] == [202] * images + [429]
+        assert post().json()["code"] == "queue_full"
+        service.stand_in.paused.clear()
+        eventually(lambda: post().status_code == 202)
+    finally:
+        api.stop()
+
+
+def test_trimming_leaves_what_is_told_of_a_job():
+    job = replace(new("a"), uid="1")
+    index = Index(10)
+    index.put(job)
+    (kept,) = index.page("default", "", None, 1, None).jobs
+    assert (kept.key, kept.uid, kept.spec.total, kept.status.state) == (job.key, "1", 1, State.PENDING)

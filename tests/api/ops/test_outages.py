@@ -1,0 +1,112 @@
+"""A part that is away: what goes on, what is refused, and what the health checks say."""
+
+import signal
+import time
+
+import pytest
+
+from support.api import forms
+from support.api.fake_worker import StandIn
+from support.api.forms import JPEG
+from support.api.process import Api, environ, eventually
+from support.servers import data_servers
+
+ALL = {"store": "ok", "s3": "ok", "redis": "ok"}
+
+
+@pytest.fixture
+def own_valkey(tmp_path):
+    """A Redis that a test may kill."""
+    server = data_servers.start_valkey(tmp_path, data_servers.find_valkey() or pytest.skip("valkey-server is missing"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def start(tmp_path, module_s3):
+    """Start an API and a stand-in that end with the test."""
+    running = []
+
+    def begin(redis_url: str, s3=module_s3, **variables: str) -> Api:
+        running.append(StandIn(tmp_path / "jobs.db", redis_url, module_s3).start())
+        running.append(Api(environ(tmp_path / "jobs.db", redis_url, s3) | variables))
+        return running[-1]
+
+    yield begin
+    for each in reversed(running):
+        each.stop()
+
+
+@pytest.fixture
+def http():
+    """A client without a base address."""
+    import httpx2
+
+    with httpx2.Client(timeout=30) as client:
+        yield client
+
+
+def missing(http, api) -> set[str]:
+    return {fault["where"] for fault in http.get(f"{api.url}/readyz").json()["errors"]}
+
+
+def post(http, api, **headers):
+    return http.post(f"{api.url}/api/resize", content=forms.body(forms.file("image", JPEG)), headers=forms.headers() | headers)
+
+
+def test_without_redis_jobs_are_taken_finished_and_answered(http, start, own_valkey, tmp_path):
+    api = start(own_valkey.url("redis", "redis"))
+    assert post(http, api).status_code == 200
+    own_valkey.stop()
+    answer = post(http, api)
+    assert (answer.status_code, answer.json()["state"]) == (200, "Succeeded")
+    assert http.get(answer.json()["progress_url"]).json()["progress"] == 100
+    assert http.get(f"{api.url}/healthz").status_code == 200
+    ready = http.get(f"{api.url}/readyz")
+    assert (ready.status_code, ready.json()["code"], ready.json()["detail"]) == (503, "unavailable", "Not ready: redis, workers.")
+    assert missing(http, api) == {"redis", "workers"}
+    again = data_servers.start_valkey(tmp_path, data_servers.find_valkey(), port=own_valkey.ports["redis"])
+    try:
+        eventually(lambda: missing(http, api) == {"workers"})
+    finally:
+        again.stop()
+
+
+def test_a_redis_that_swallows_everything_delays_one_request_a_little(http, start, own_valkey):
+    api = start(own_valkey.url("redis", "redis"))
+    assert post(http, api).status_code == 200
+    own_valkey.process.send_signal(signal.SIGSTOP)
+    begin = time.monotonic()
+    assert post(http, api, Prefer="respond-async").status_code == 202
+    first = time.monotonic()
+    assert post(http, api, Prefer="respond-async").status_code == 202
+    assert first - begin < 2
+    assert time.monotonic() - first < 1
+
+
+def test_without_s3_an_upload_is_503_and_leaves_no_job(http, start, redis_url, module_s3):
+    (port,) = data_servers.free_ports(["s3"]).values()
+    away = module_s3._replace(endpoint=f"http://127.0.0.1:{port}")
+    api = start(redis_url, away)
+    answer = post(http, api)
+    assert (answer.status_code, answer.json()["code"], answer.json()["retryable"]) == (503, "unavailable", True)
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert str(port) not in answer.text
+    ready = http.get(f"{api.url}/readyz")
+    assert ready.status_code == 503
+    assert "s3" in missing(http, api)
+
+
+def test_without_the_store_a_post_is_503(http, start, redis_url, tmp_path):
+    api = start(redis_url)
+    assert post(http, api).status_code == 200
+    broken = start(redis_url, JOB_STORE=f"sqlite:{tmp_path / 'no' / 'such' / 'folder' / 'jobs.db'}")
+    answer = post(http, broken)
+    assert (answer.status_code, answer.json()["retryable"]) == (503, True)
+
+
+def test_ready_lists_every_part_and_asks_for_those_that_matter(http, start, redis_url):
+    api = start(redis_url, READY_PARTS="store,s3,redis")
+    ready = http.get(f"{api.url}/readyz")
+    assert (ready.status_code, ready.json()["status"]) == (200, "ok")
+    assert ready.json()["parts"] == ALL | {"workers": "no worker was seen lately"}

@@ -1,0 +1,41 @@
+"""The door through which Prometheus looks in."""
+
+import pytest
+from prometheus_client import Counter
+
+from imagejobs_contract.runtime import metrics
+from support.api import raw_exchange
+
+
+def shown(sent: bytes, refresh=None) -> bytes:
+    registry = metrics.new_registry("contract")
+    Counter("seen", "Seen.", registry=registry).inc()
+    return raw_exchange.ask(lambda port: metrics.serve("127.0.0.1", port, registry, refresh), sent)
+
+
+def test_metrics_are_shown_under_their_path_with_process_and_version():
+    answer = shown(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    for line in (b"seen_total 1.0", b'imagejobs_build_info{program="contract"', b"process_resident_memory_bytes"):
+        assert line in answer
+
+
+@pytest.mark.parametrize("sent", [b"GET / HTTP/1.1", b"POST /metrics HTTP/1.1", b"GET /metricsx HTTP/1.1", b"\xff\x00 /metrics"], ids=repr)
+def test_all_else_is_not_there(sent):
+    assert shown(sent + b"\r\nHost: x\r\n\r\n").startswith(b"HTTP/1.1 404 ")
+
+
+def test_what_is_no_request_is_hung_up_on(monkeypatch):
+    monkeypatch.setattr(metrics, "REQUEST_SECONDS", 0.3)
+    assert shown(b"GET /metrics HTTP/1.1\r\n") == b""
+    assert shown(b"x" * 20_000) == b""
+
+
+def test_what_must_be_asked_for_is_asked_before_the_answer():
+    asked = []
+
+    async def refresh() -> None:
+        asked.append(1)
+
+    shown(b"GET /metrics HTTP/1.1\r\n\r\n", refresh)
+    assert asked == [1]

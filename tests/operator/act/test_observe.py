@@ -1,0 +1,130 @@
+"""What is read before a decision."""
+
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.spec import Execution
+from imagejobs_contract.model.status import State
+from imagejobs_contract.ports import WakeUp
+from support.operator.world import World, outcome, spec
+
+KEY = JobKey("ns", "job")
+
+
+def questions(world: World) -> list[str]:
+    """Return the jobs of which the queue is asked from now on, as it grows."""
+    asked: list[str] = []
+    waiting = world.queue.waiting
+
+    async def counted(uid: str) -> frozenset[int]:
+        asked.append(uid)
+        return await waiting(uid)
+
+    world.queue.waiting = counted  # type: ignore[method-assign]
+    return asked
+
+
+def test_an_image_that_ends_while_the_operator_looks_is_not_sent_again(world: World) -> None:
+    world.hears = False
+    world.create(spec(3))
+    world.look()
+    waiting, outcomes = world.queue.waiting, world.board.outcomes
+
+    async def waiting_then_work(uid: str) -> frozenset[int]:
+        found = await waiting(uid)
+        world.work()
+        return found
+
+    async def outcomes_then_work(uid: str) -> object:
+        found = await outcomes(uid)
+        world.work()
+        return found
+
+    world.queue.waiting = waiting_then_work  # type: ignore[method-assign]
+    world.board.outcomes = outcomes_then_work  # type: ignore[method-assign, assignment]
+    world.look()
+    world.look()
+    assert world.queue.count == 3
+    assert world.status().state is State.SUCCEEDED
+
+
+def test_the_first_look_at_a_new_job_asks_nothing_and_a_restarted_operator_does(world: World) -> None:
+    asked = questions(world)
+    world.create(spec(3, execution=Execution.POOL))
+    world.look()
+    assert (len(world.queue.tasks), asked) == (3, [])
+    world.later(1)
+    world.restart()
+    world.look()
+    assert (len(world.queue.tasks), len(asked)) == (3, 1)
+
+
+def test_a_small_job_whose_ends_were_told_asks_nothing_and_after_a_missed_word_the_board(world: World) -> None:
+    asked = questions(world)
+    for name, hears in (("told", True), ("missed", False)):
+        world.create(spec(2, execution=Execution.POOL), name)
+        world.look(JobKey("ns", name))
+        world.work()
+        world.hears = hears
+        world.work()
+        world.look(JobKey("ns", name))
+        assert (world.status(name).state, len(asked)) == (State.SUCCEEDED, 0 if hears else 1)
+        world.hears = True
+
+
+def test_an_image_that_is_told_of_while_another_task_of_its_job_is_left_does_not_end_the_job(world: World) -> None:
+    world.create(spec(1, execution=Execution.POOL))
+    world.look()
+    world.memory.heard(WakeUp(KEY, world.job().uid, outcome(0), left=1))
+    world.look()
+    assert not world.status().state.final
+
+
+def test_an_ended_job_asks_nobody_but_the_store(world: World) -> None:
+    world.create(spec(3))
+    world.settle()
+    world.faults.away = {"redis", "s3"}
+    assert world.look() is not None
+
+
+def test_a_job_goes_on_without_redis(world: World) -> None:
+    world.create(spec(20, execution=Execution.JOB, items_per_pod=10))
+    world.look()
+    world.faults.away = {"redis"}
+    world.shard(0)
+    world.shard(1)
+    world.look()
+    assert world.status().state is State.SUCCEEDED
+
+
+def test_a_pool_job_waits_for_redis_and_says_nothing_wrong(world: World) -> None:
+    world.create(spec(3))
+    world.faults.away = {"redis"}
+    assert world.look() is None
+    assert world.store.writes == ["create"]
+    world.faults.away = set()
+    assert world.settle().state is State.SUCCEEDED
+
+
+def test_the_choice_of_a_runner_outlives_a_crash_and_a_change_of_the_world(world: World) -> None:
+    world.queue.alive = 0
+    world.create(spec(3))
+    world.faults.kill_after = len(world.faults.changes) + 5  # the Job is there, the status does not say so
+    world.look()
+    assert world.jobs.created
+    assert not world.status().job_name
+    world.queue.alive = 1
+    world.look()
+    assert world.status().job_name
+    assert not world.queue.tasks
+
+
+def test_tasks_that_were_sent_keep_a_job_in_the_pool(world: World) -> None:
+    world.create(spec(3))
+    world.faults.kill_after = len(world.faults.changes) + 1
+    world.look()
+    assert len(world.queue.tasks) == 3
+    world.queue.alive = 0
+    world.look()
+    world.later(1)
+    world.look()
+    assert not world.jobs.created
+    assert world.status().state is State.QUEUED

@@ -1,0 +1,48 @@
+"""Ended jobs that the resync leaves out."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from imagejobs_contract.model.spec import Execution
+from imagejobs_operator.decide import deadlines
+from support.operator.world import World, spec
+
+
+@pytest.mark.parametrize(
+    ("after", "ttl", "rests"),
+    [(0, 86_400, 3600), (120, 600, 600 - 30 - 120), (86_000, 86_400, 370)],
+    ids=["just ended", "deleted soon", "deleted sooner"],
+)
+def test_a_job_rests_from_its_end_until_it_is_deleted_or_for_an_hour(world: World, after: int, ttl: int, rests: int) -> None:
+    world.create(spec(1, execution=Execution.POOL, ttl_seconds_after_finished=ttl))
+    world.settle()
+    ended = world.status().completed
+    assert ended
+    now = ended + timedelta(seconds=after)
+    found = deadlines.rests_until(world.job(), now, world.rules)
+    assert found == now + timedelta(seconds=rests)
+
+
+def test_the_resync_leaves_a_job_out_from_the_look_that_ended_it_on(world: World) -> None:
+    world.create(spec(1))
+    world.settle()
+    assert not world.memory.is_due(world.job().key, world.now())
+    world.later(3600)
+    assert world.memory.is_due(world.job().key, world.now())
+
+
+def test_who_goes_on_is_deleted_or_owes_a_callback_never_rests(world: World) -> None:
+    world.create(spec(1, execution=Execution.POOL, callback_url="https://example.org/hook"))
+    later = world.now() + timedelta(days=1)
+    assert deadlines.rests_until(world.job(), later, world.rules) is None
+    world.look()
+    world.work()
+    world.look()
+    job = world.job()
+    assert job.status.state.final
+    assert deadlines.rests_until(job, later, world.rules) is None
+    told = replace(job, status=replace(job.status, callback=None))
+    assert deadlines.rests_until(told, later, world.rules)
+    assert deadlines.rests_until(replace(told, deleting=True), later, world.rules) is None

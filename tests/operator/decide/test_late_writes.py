@@ -1,0 +1,209 @@
+"""Workers that store a last result after their job was stopped: its outputs are deleted when none can any more, whatever happens meanwhile."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from imagejobs_contract.codes import Code
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import FINALIZER, JobKey
+from imagejobs_contract.model.options import Format, Variant
+from imagejobs_contract.model.spec import DeletionPolicy, Execution, Output, Spec
+from imagejobs_contract.model.status import State, Status
+from imagejobs_contract.s3.client import CALL_SECONDS
+from imagejobs_operator.decide import late_writes
+from imagejobs_operator.decide.observed import Child, End, Observed, Past, Presence, Rules
+from imagejobs_operator.decide.plan_job import DELETION_SECONDS
+from support.operator.world import START, World, spec
+
+KEY = JobKey("ns", "job")
+DELETE = Output(deletion_policy=DeletionPolicy.DELETE)
+RULES = Rules(since=START, lease_seconds=10)
+BOUND = 10 + CALL_SECONDS + 1
+PODS = Child(Presence.OURS, active=1)
+
+
+def left(status: Status, seconds: float = 0.0, seen: Observed = Observed(), **changes: object) -> float:  # noqa: B008 - a value
+    job = ImageJob(KEY, spec(2, **changes), uid="uid", status=status, deleting=True, finalizers=(FINALIZER,))
+    return late_writes.left(job, seen, START + timedelta(seconds=seconds), RULES)
+
+
+def ended(state: State) -> Status:
+    return Status(state=state, attempt=1, completed=START)
+
+
+def test_the_wait_is_as_long_as_a_lease_may_be_held_and_a_call_may_take() -> None:
+    for lease in (0.5, 10.0, 3600.0):
+        assert late_writes.longest(Rules(since=START, lease_seconds=lease)) == lease + CALL_SECONDS + 1
+
+
+@pytest.mark.parametrize("state", list(State))
+@pytest.mark.parametrize("seconds", [0.0, BOUND - 1, BOUND])
+def test_who_waits_for_workers_of_the_pool(state: State, seconds: float) -> None:
+    withdrawn = Observed(past=Past(withdrawn=START))
+    all_ended = state in (State.SUCCEEDED, State.PARTIALLY_SUCCEEDED)
+    assert left(ended(state), seconds, withdrawn) == (0 if all_ended else BOUND - seconds)
+
+
+def test_the_time_begins_when_the_tasks_are_off_the_queue_and_not_when_the_deletion_is_asked_for() -> None:
+    assert left(Status(), 500, Observed(past=Past(deleting_since=START))) == BOUND
+    assert left(Status(), 500, Observed(past=Past(deleting_since=START, withdrawn=START + timedelta(seconds=490)))) == BOUND - 10
+
+
+def test_a_job_whose_failed_images_are_about_to_run_again_counts_as_one_that_runs() -> None:
+    assert left(ended(State.PARTIALLY_SUCCEEDED), 500, retry_failed=1) == BOUND
+
+
+@pytest.mark.parametrize(
+    ("child", "waits"),
+    [
+        (Child(), 0),
+        (PODS, DELETION_SECONDS),
+        (replace(PODS, deleting_since=START + timedelta(seconds=490)), DELETION_SECONDS - 10),
+        (replace(PODS, deleting_since=START), DELETION_SECONDS - 500),
+        (replace(PODS, ended=End.FAILED), 0),
+        (Child(Presence.FOREIGN), 0),
+    ],
+    ids=["gone", "there", "going", "on a lost node", "ended", "foreign"],
+)
+def test_pods_are_waited_for_until_they_are_gone(child: Child, waits: float) -> None:
+    assert max(0.0, left(ended(State.CANCELLED), 500, Observed(child=child))) == max(0.0, waits)
+
+
+def begun(world: World, job: Spec) -> ImageJob:
+    """Let a job be taken up."""
+    world.create(job)
+    world.look()
+    return world.job()
+
+
+def settle(world: World, rounds: int = 20) -> float:
+    """Let the operator look whenever it wants to, and pods end; return how long it took."""
+    start = world.now()
+    for _ in range(rounds):
+        again = world.look()
+        if KEY not in world.store.jobs:
+            break
+        world.collect_garbage()
+        world.later(1.0 if again is None else again.after_seconds or 0.0)
+    return (world.now() - start).total_seconds()
+
+
+@pytest.mark.parametrize("at", range(12))
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+@pytest.mark.parametrize("execution", [Execution.POOL, Execution.JOB])
+def test_a_deletion_that_is_stopped_at_any_change_deletes_what_is_stored_last(world: World, execution: Execution, before: bool, at: int) -> None:
+    begun(world, spec(20, output=DELETE, execution=execution, items_per_pod=10))
+    world.store.user_delete(KEY)
+    count = len(world.faults.changes) + at
+    world.faults.kill_before, world.faults.kill_after = (count, None) if before else (None, count)
+    world.look()
+    world.later(BOUND - 1)
+    world.objects.keep("outputs/job/photo-0.jpg", b"x")
+    settle(world)
+    assert KEY not in world.store.jobs
+    assert not world.objects.data
+    assert not world.queue.tasks
+
+
+def test_a_queue_that_is_away_when_the_deletion_is_asked_for_does_not_shorten_the_wait(world: World) -> None:
+    begun(world, spec(1, output=DELETE, execution=Execution.POOL))
+    world.store.user_delete(KEY)
+    world.faults.away = {"redis"}
+    world.look()
+    world.later(500)
+    world.faults.away = set()
+    again = world.look()
+    assert again is not None
+    assert again.after_seconds == BOUND
+
+
+@pytest.mark.parametrize("retried", [False, True], ids=["first attempt", "retry"])
+def test_a_job_that_was_created_and_not_written_is_deleted_before_the_outputs(world: World, retried: bool) -> None:
+    world.create(spec(20, output=DELETE, execution=Execution.JOB, items_per_pod=10))
+    if retried:
+        world.look()
+        world.shard(0, codes={0: Code.CORRUPT_IMAGE})
+        world.shard(1)
+        assert world.settle().state is State.PARTIALLY_SUCCEEDED
+        world.later(1)
+        world.store.edit(KEY, retry_failed=1)
+    attempt = 1 + retried
+    be_killed_once_the_job_is_created(world)
+    world.look()
+    assert ("job", attempt) in world.jobs.running
+    assert world.status().attempt < attempt
+    world.store.user_delete(KEY)
+    world.look()
+    assert world.child(attempt).deleting_since
+    world.later(BOUND)
+    world.look()
+    assert KEY in world.store.jobs, "its pods are not gone"
+    world.objects.keep("outputs/job/photo-0.jpg", b"x")
+    settle(world)
+    assert KEY not in world.store.jobs
+    assert not world.objects.data
+
+
+def be_killed_once_the_job_is_created(world: World) -> None:
+    """Let the next look that creates a Job be killed before it writes the status."""
+    create = world.jobs.create
+
+    async def create_and_be_killed(job: ImageJob, attempt: int, shards: int) -> None:
+        await create(job, attempt, shards)
+        world.faults.kill_before = len(world.faults.changes)
+
+    world.jobs.create = create_and_be_killed  # type: ignore[method-assign]
+
+
+def test_a_prefix_that_somebody_chose_loses_the_last_result_too_and_nothing_else(world: World) -> None:
+    variants = (Variant("web", width=10, format=Format.WEBP), Variant("copy", width=10, format=Format.WEBP, only_if_smaller=True))
+    job = begun(world, spec(2, output=Output("site/", deletion_policy=DeletionPolicy.DELETE), execution=Execution.POOL, variants=variants))
+    world.store.user_delete(KEY)
+    world.look()
+    for key, uid in {
+        "site/photo-0-web.webp": job.uid, "site/photo-1-copy.gif": job.uid, "site/photo-0-web.gif": "a later job", "site/photo-9-web.webp": job.uid,
+    }.items():  # fmt: skip
+        world.objects.keep(key, b"x", uid=uid)
+    world.objects.keep("site/photo-1-web.webp", b"by hand")
+    settle(world)
+    assert KEY not in world.store.jobs
+    assert sorted(world.objects.data) == ["site/photo-0-web.gif", "site/photo-1-web.webp", "site/photo-9-web.webp"]
+
+
+@pytest.mark.parametrize("lease", [10.0, 3600.0])
+def test_a_wait_that_is_long_is_not_given_up(lease: float) -> None:
+    world = World(lease_seconds=lease)
+    begun(world, spec(1, output=DELETE, execution=Execution.POOL))
+    world.store.user_delete(KEY)
+    assert settle(world) == lease + CALL_SECONDS + 1
+    assert not world.events.told
+    world.close()
+
+
+@pytest.mark.parametrize("execution", [Execution.POOL, Execution.JOB])
+def test_a_job_whose_deletion_waits_for_somebody_else_is_stopped_and_keeps_its_outputs(world: World, execution: Execution) -> None:
+    world.create(spec(20, execution=execution, items_per_pod=10))
+    world.look()
+    world.run(world.store.add_finalizer(world.job(), "example.com/theirs"))
+    world.store.user_delete(KEY)
+    world.objects.keep("outputs/job/photo-0.jpg", b"x")
+    world.look()
+    assert not world.queue.tasks
+    assert all(each.deleting_since for each in world.jobs.running.values())
+    assert "outputs/job/photo-0.jpg" in world.objects.data
+
+
+def test_outputs_of_a_job_that_keeps_them_go_when_the_api_asked_for_it(world: World) -> None:
+    world.create(spec(2, execution=Execution.POOL))
+    world.look()
+    world.store.edit(KEY, cancel=True)
+    world.settle()
+    world.run(world.store.add_finalizer(world.job(), FINALIZER))
+    world.store.user_delete(KEY)
+    world.look()
+    world.objects.keep("outputs/job/photo-0.jpg", b"x")
+    assert settle(world) <= BOUND
+    assert KEY not in world.store.jobs
+    assert not world.objects.data

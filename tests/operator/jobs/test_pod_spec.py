@@ -1,0 +1,121 @@
+"""The Job that runs an ImageJob. That the API server takes it, also under the restricted Pod Security Standard, is tested in `controlplane`."""
+
+from dataclasses import replace
+
+import pytest
+
+from imagejobs_contract.model import names
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.spec import Profile
+from imagejobs_contract.wire import shards
+from imagejobs_operator.jobs.pod_profiles import PodShape, Size
+from imagejobs_operator.jobs.pod_spec import LABEL_PRIORITY, PodSettings, job_body
+from support.operator.world import spec
+
+SETTINGS = PodSettings(
+    "registry/worker:1",
+    ("s3", "redis"),
+    "settings",
+    "worker",
+    {Profile.LARGE: Size({"requests": {"cpu": "2"}, "limits": {"memory": "10Gi"}}, parallel=4)},
+)
+JOB = ImageJob(JobKey("team", "holiday"), spec(25, items_per_pod=10), uid="1234abcd-0000")
+
+
+def test_a_job_is_named_owned_and_labelled_after_its_imagejob() -> None:
+    meta = job_body(JOB, 2, 3, SETTINGS)["metadata"]
+    assert (meta["name"], meta["namespace"]) == ("holiday-1234abcd-2", "team")
+    assert meta["labels"] == {names.LABEL_MANAGED_BY: names.MANAGER, names.LABEL_JOB: "holiday"}
+    (owner,) = meta["ownerReferences"]
+    assert (owner["uid"], owner["controller"], owner["blockOwnerDeletion"]) == ("1234abcd-0000", True, False)
+
+
+@pytest.mark.parametrize(("parallelism", "expected"), [(2, 2), (10, 3)])
+def test_pods_at_once_are_bounded_by_the_shards(parallelism: int, expected: int) -> None:
+    body = job_body(replace(JOB, spec=replace(JOB.spec, parallelism=parallelism)), 1, 3, SETTINGS)["spec"]
+    assert (body["completionMode"], body["completions"], body["parallelism"]) == ("Indexed", 3, expected)
+
+
+@pytest.mark.parametrize(("most", "expected"), [(None, 3), (0, 0), (2, 2), (50, 3)])
+def test_failed_indexes_are_bounded_by_failed_images(most: int | None, expected: int) -> None:
+    body = job_body(replace(JOB, spec=replace(JOB.spec, max_failed_items=most)), 1, 3, SETTINGS)["spec"]
+    assert body["maxFailedIndexes"] == expected
+
+
+def test_disruptions_are_ignored_before_exit_codes_are_read() -> None:
+    rules = job_body(JOB, 1, 3, SETTINGS)["spec"]["podFailurePolicy"]["rules"]
+    assert [rule["action"] for rule in rules] == ["Ignore", "FailJob", "FailIndex"]
+    assert [rule["onExitCodes"]["values"] for rule in rules[1:]] == [[78], [65]]
+
+
+def test_pods_hold_no_token_and_pass_the_restricted_standard() -> None:
+    pod = job_body(JOB, 1, 3, SETTINGS)["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert pod["automountServiceAccountToken"] is pod["enableServiceLinks"] is False
+    assert pod["restartPolicy"] == "Never"
+    assert (pod["securityContext"]["runAsNonRoot"], pod["securityContext"]["runAsUser"]) == (True, 65532)
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+    assert pod["volumes"] == [{"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}}]
+
+
+def test_pods_are_told_which_shard_of_what_they_are() -> None:
+    (container,) = job_body(JOB, 2, 3, SETTINGS)["spec"]["template"]["spec"]["containers"]
+    told = {each["name"]: each["value"] for each in container["env"]}
+    expected = {
+        shards.ENV_NAME: "holiday",
+        shards.ENV_NAMESPACE: "team",
+        shards.ENV_UID: "1234abcd-0000",
+        shards.ENV_ATTEMPT: "2",
+        "MAX_PARALLEL": "1",
+    }
+    assert told == expected
+    assert container["envFrom"] == [{"configMapRef": {"name": "settings"}}, {"secretRef": {"name": "s3"}}, {"secretRef": {"name": "redis"}}]
+
+
+def test_pods_are_shaped_by_their_profile() -> None:
+    large = job_body(replace(JOB, spec=replace(JOB.spec, profile=Profile.LARGE, priority_class_name="low")), 1, 3, SETTINGS)
+    pod = large["spec"]["template"]["spec"]
+    assert pod["containers"][0]["resources"] == {"requests": {"cpu": "2"}, "limits": {"memory": "10Gi"}}
+    assert {"name": "MAX_PARALLEL", "value": "4"} in pod["containers"][0]["env"]
+    assert (pod["priorityClassName"], pod["serviceAccountName"]) == ("low", "worker")
+    assert "priorityClassName" not in job_body(JOB, 1, 3, SETTINGS)["spec"]["template"]["spec"]
+
+
+def test_kueues_labels_are_passed_through() -> None:
+    queued = replace(JOB, spec=replace(JOB.spec, queue_name="team-queue"), labels={LABEL_PRIORITY: "high", "other": "label"})
+    labels = job_body(queued, 1, 3, SETTINGS)["metadata"]["labels"]
+    assert (labels[names.LABEL_QUEUE], labels[LABEL_PRIORITY]) == ("team-queue", "high")
+    assert "other" not in labels
+
+
+SHAPE = PodShape(
+    {"tier": "back", names.LABEL_JOB: "somebody-else"},
+    {"note": "hello"},
+    ({"name": "TZ", "value": "UTC"}, {"name": "MAX_PARALLEL", "value": "3"}, {"name": shards.ENV_UID, "value": "forged"}),
+    "Always",
+    {"nodeSelector": {"pool": "spot"}, "priorityClassName": "batch"},
+)
+
+
+def test_pods_get_what_the_settings_say_for_all_of_them() -> None:
+    template = job_body(JOB, 1, 3, replace(SETTINGS, pod=SHAPE))["spec"]["template"]
+    pod, container = template["spec"], template["spec"]["containers"][0]
+    assert template["metadata"]["annotations"] == {"note": "hello"}
+    assert (pod["nodeSelector"], pod["priorityClassName"]) == ({"pool": "spot"}, "batch")
+    assert container["imagePullPolicy"] == "Always"
+    told = {each["name"]: each["value"] for each in container["env"]}
+    assert (told["TZ"], told["MAX_PARALLEL"]) == ("UTC", "3")
+
+
+def test_settings_for_all_pods_change_neither_whose_a_pod_is_nor_its_shard() -> None:
+    template = job_body(JOB, 1, 3, replace(SETTINGS, pod=SHAPE))["spec"]["template"]
+    assert template["metadata"]["labels"] == {"tier": "back", names.LABEL_MANAGED_BY: names.MANAGER, names.LABEL_JOB: "holiday"}
+    env = template["spec"]["containers"][0]["env"]
+    assert [each["value"] for each in env if each["name"] == shards.ENV_UID] == ["1234abcd-0000"]
+
+
+def test_the_priority_of_an_imagejob_wins_over_that_of_the_settings() -> None:
+    urgent = replace(JOB, spec=replace(JOB.spec, priority_class_name="urgent"))
+    assert job_body(urgent, 1, 3, replace(SETTINGS, pod=SHAPE))["spec"]["template"]["spec"]["priorityClassName"] == "urgent"

@@ -1,0 +1,213 @@
+"""Jobs as processes of one machine: real processes of a small script that ends as it is told for its shard."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.spec import Spec
+from imagejobs_contract.model.times import utc_now
+from imagejobs_contract.wire.shards import Exit
+from imagejobs_operator.decide.observed import Child, End, Presence
+from imagejobs_operator.jobs import processes
+from imagejobs_operator.jobs.processes import ProcessJobs
+from support.api.process import eventually
+
+SCRIPT = """
+import os, pathlib, signal, sys, time
+folder, shard = pathlib.Path(os.environ["FOLDER"]), os.environ["JOB_COMPLETION_INDEX"]
+with (folder / "log").open("a") as log:
+    log.write(f"{os.getpid()} {shard} {os.environ['IMAGEJOB_NAME']} {os.environ['IMAGEJOB_ATTEMPT']}\\n")
+def end(*_):
+    sys.exit(75)
+signal.signal(signal.SIGTERM, signal.SIG_IGN if (folder / "deaf").exists() else end)
+while (folder / "hold").exists():
+    time.sleep(0.01)
+told = folder / shard
+codes = told.read_text().split() if told.exists() else []
+if codes:
+    told.write_text(" ".join(codes[1:]))
+sys.exit(int(codes[0]) if codes else 0)
+"""
+JOB = ImageJob(JobKey("default", "holiday"), Spec(items=(Item("a", "a"),), parallelism=3), uid="u-1")
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(processes, "GRACE_SECONDS", 0.5)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path
+    (tmp_path / "hold").unlink(missing_ok=True)
+
+
+def run(folder: Path, act: Callable[[ProcessJobs], Awaitable[object]], most: int = 2) -> ProcessJobs:
+    async def whole() -> ProcessJobs:
+        jobs = ProcessJobs((sys.executable, "-S", "-c", SCRIPT), {"FOLDER": str(folder)}, most, utc_now)
+        try:
+            await act(jobs)
+        finally:
+            await jobs.close()
+        return jobs
+
+    return asyncio.run(whole())
+
+
+async def until(jobs: ProcessJobs, holds: Callable[[Child], bool], attempt: int = 1) -> Child:
+    give_up = time.monotonic() + 30
+    while not holds(child := await jobs.look(JOB, attempt)):
+        assert time.monotonic() < give_up, child
+        await asyncio.sleep(0.01)
+    return child
+
+
+async def ended(jobs: ProcessJobs) -> Child:
+    return await until(jobs, lambda child: child.ended is not None)
+
+
+def begun(folder: Path) -> list[str]:
+    return [line.split()[1] for line in (folder / "log").read_text().splitlines()] if (folder / "log").exists() else []
+
+
+def test_every_shard_runs_once_and_whoever_waits_is_told(folder: Path) -> None:
+    told: list[JobKey] = []
+
+    async def act(jobs: ProcessJobs) -> None:
+        jobs.tell(told.append)
+        for _ in range(2):
+            await jobs.create(JOB, 1, 5)
+        child = await ended(jobs)
+        assert (child.presence, child.ended, child.active, child.reason) == (Presence.OURS, End.COMPLETE, 0, "")
+
+    run(folder, act)
+    assert sorted(begun(folder)) == list("01234")
+    assert set(told) == {JOB.key}
+    assert " holiday 1\n" in (folder / "log").read_text()
+
+
+def test_no_more_run_at_once_than_the_machine_was_given_and_the_job_asks_for(folder: Path) -> None:
+    (folder / "hold").touch()
+
+    async def act(jobs: ProcessJobs) -> None:
+        await jobs.create(JOB, 1, 9)
+        await until(jobs, lambda child: child.active == 2)
+        await jobs.create(JOB, 2, 9)
+        await asyncio.sleep(0.2)
+        assert ((await jobs.look(JOB, 1)).active, (await jobs.look(JOB, 2)).active) == (2, 0)
+        await jobs.set_parallelism(JOB, 1, 1)
+        (folder / "hold").unlink()
+        await ended(jobs)
+        await until(jobs, lambda child: child.ended is not None, 2)
+
+    run(folder, act)
+    assert sorted(begun(folder)) == sorted("012345678" * 2)
+
+
+def test_a_shard_that_was_lost_is_tried_again_and_poison_is_not(folder: Path) -> None:
+    (folder / "0").write_text(f"{int(Exit.LOST)} 1 0")
+    (folder / "1").write_text(f"{int(Exit.POISON)}")
+
+    async def act(jobs: ProcessJobs) -> None:
+        await jobs.create(JOB, 1, 3)
+        child = await ended(jobs)
+        assert (child.ended, child.reason) == (End.FAILED, "FailedIndexes")
+
+    run(folder, act)
+    assert sorted(begun(folder)) == ["0", "0", "0", "1", "2"]
+
+
+def test_a_shard_whose_process_cannot_be_started_now_is_tried_again(folder: Path) -> None:
+    program = folder / "program"
+
+    async def whole() -> Child:
+        jobs = ProcessJobs((str(program),), {"FOLDER": str(folder)}, 2, utc_now)
+        await jobs.create(JOB, 1, 4)
+        await asyncio.sleep(0.05)
+        program.with_suffix(".new").write_text(f"#!{sys.executable} -S\n{SCRIPT}")
+        program.with_suffix(".new").chmod(0o755)
+        program.with_suffix(".new").rename(program)
+        try:
+            return await ended(jobs)
+        finally:
+            await jobs.close()
+
+    assert asyncio.run(whole()).ended is End.COMPLETE
+    assert sorted(begun(folder)) == ["0", "1", "2", "3"]
+
+
+def test_a_shard_that_never_ends_well_is_given_up(folder: Path) -> None:
+    (folder / "0").write_text("1 " * 20)
+
+    async def act(jobs: ProcessJobs) -> None:
+        await jobs.create(JOB, 1, 1)
+        assert (await ended(jobs)).ended is End.FAILED
+
+    run(folder, act)
+    assert len(begun(folder)) == 1 + processes.TRIES_PER_SHARD
+
+
+def test_wrong_settings_of_the_workers_end_the_job_at_once(folder: Path) -> None:
+    (folder / "0").write_text(f"{int(Exit.MISCONFIGURED)}")
+
+    async def act(jobs: ProcessJobs) -> None:
+        await jobs.create(JOB, 1, 100)
+        child = await ended(jobs)
+        assert (child.ended, child.reason) == (End.FAILED, "PodFailurePolicy")
+
+    run(folder, act)
+    assert len(begun(folder)) < 20
+
+
+def test_a_suspended_job_has_no_process_and_goes_on_where_it_was(folder: Path) -> None:
+    (folder / "hold").touch()
+
+    async def act(jobs: ProcessJobs) -> None:
+        await jobs.create(JOB, 1, 3)
+        await until(jobs, lambda child: child.active == 2)
+        await jobs.suspend(JOB, 1, True)
+        child = await jobs.look(JOB, 1)
+        assert (child.suspended, child.active, child.ended) == (True, 0, None)
+        (folder / "hold").unlink()
+        await jobs.suspend(JOB, 1, False)
+        assert (await ended(jobs)).ended is End.COMPLETE
+
+    run(folder, act)
+    assert set(begun(folder)) == {"0", "1", "2"}
+
+
+@pytest.mark.parametrize("end", ["delete", "abandon"])
+@pytest.mark.parametrize("deaf", [False, True])
+def test_a_deleted_job_is_gone_with_its_processes_also_with_one_that_does_not_listen(folder: Path, deaf: bool, end: str) -> None:
+    (folder / "hold").touch()
+    if deaf:
+        (folder / "deaf").touch()
+
+    async def act(jobs: ProcessJobs) -> None:
+        await jobs.create(JOB, 1, 3)
+        await until(jobs, lambda child: child.active == 2)
+        await asyncio.to_thread(eventually, lambda: len(begun(folder)) == 2)
+        await asyncio.sleep(0.1)  # until both have said whether they listen
+        await (jobs.delete(JOB, 1) if end == "delete" else jobs.abandon(JOB.uid))
+        assert await jobs.look(JOB, 1) == Child()
+
+    run(folder, act)
+    pids = [line.split()[0] for line in (folder / "log").read_text().splitlines()]
+    assert not any(Path(f"/proc/{pid}/cmdline").exists() for pid in pids)
+
+
+def test_what_is_not_known_is_not_there(folder: Path) -> None:
+    async def act(jobs: ProcessJobs) -> None:
+        for each in (jobs.suspend(JOB, 1, True), jobs.set_parallelism(JOB, 1, 2), jobs.delete(JOB, 1)):
+            await each
+        assert await jobs.look(JOB, 1) == Child()
+
+    run(folder, act)

@@ -1,0 +1,227 @@
+"""`imagejobs local` as a person starts it, on free ports and a folder of its own; and the same person's requests."""
+
+import contextlib
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from PIL import Image
+
+from imagejobs.local import handoff_folder
+from support.servers import data_servers
+
+START_SECONDS = 90.0
+"""For a machine that does many things at once; 4 s on a quiet one."""
+STOP_SECONDS = 30.0
+
+
+class Ended(Exception):
+    """Raised when the program ended before it was ready; holds what it said."""
+
+
+class LocalStack:
+    """One run after another on the same data."""
+
+    def __init__(self, data: Path, *arguments: str, environ: Mapping[str, str] | None = None) -> None:
+        self.data = data
+        self.output = data.with_name(data.name + ".output")
+        self._arguments = ("--data", str(data), "--port", str(data_servers.free_ports(["api"])["api"]), *arguments)
+        self._environ = {**os.environ, **(environ or {})}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The supervisor's process."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def url(self) -> str:
+        """The API's URL."""
+        return (self.data / "endpoint").read_text().strip()
+
+    def start(self) -> "LocalStack":
+        """Start, and return once it is ready.
+
+        Raises:
+            Ended: It ended before.
+        """
+        self.data.parent.mkdir(parents=True, exist_ok=True)
+        with self.output.open("wb") as output:
+            command = [sys.executable, "-m", "imagejobs", "local", *self._arguments]
+            self._process = subprocess.Popen(command, stdout=output, stderr=output, env=self._environ, start_new_session=True)
+        (self.data / "endpoint").unlink(missing_ok=True)
+        give_up = time.monotonic() + START_SECONDS
+        while "Ctrl-C stops everything" not in self.said():
+            if self._process.poll() is not None:
+                raise Ended(self.said())
+            if time.monotonic() > give_up:
+                self.kill()
+                raise TimeoutError(self.said())
+            time.sleep(0.05)
+        return self
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> int:
+        """Send the signal and return the exit code."""
+        assert self._process is not None
+        self._process.send_signal(number)
+        return self._process.wait(STOP_SECONDS)
+
+    def kill(self) -> None:
+        """Kill -9 every process at once."""
+        for pid in [self.pid, *descendants(self.pid)]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        assert self._process is not None
+        self._process.wait()
+
+    def kill_supervisor(self) -> None:
+        """Kill -9 the supervisor only."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def said(self) -> str:
+        """Return what it wrote to the terminal."""
+        return self.output.read_text(errors="replace")
+
+    def is_ready(self) -> bool:
+        """Tell whether it can take jobs now."""
+        try:
+            return httpx2.get(f"{self.url}/readyz", timeout=5).status_code == 200
+        except httpx2.HTTPError:
+            return False
+
+    def fact(self, name: str) -> str:
+        """Return a line of the screen, such as `Redis`."""
+        return next(line.split()[1] for line in self.said().splitlines() if line.split()[:1] == [name])
+
+    def part(self, name: str) -> int:
+        """Return the process of a part, by a word of its command line."""
+        return next(pid for pid in children(self.pid) if name in command_line(pid))
+
+
+@contextlib.contextmanager
+def running(data: Path, *arguments: str, environ: Mapping[str, str] | None = None) -> Iterator[LocalStack]:
+    """Start a stack and leave nothing of it behind."""
+    stack = LocalStack(data, *arguments, environ=environ)
+    try:
+        yield stack.start()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            stack.kill()
+        handoff_folder.remove(handoff_folder.folder(data))
+
+
+class Client:
+    """The requests of a person with curl."""
+
+    def __init__(self, url: str) -> None:
+        self._http = httpx2.Client(base_url=url, timeout=60)
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._http.close()
+
+    def resize(self, image: bytes, headers: Mapping[str, str] | None = None, **options: object) -> httpx2.Response:
+        """POST one image."""
+        return self._http.post("/api/resize", files={"image": ("photo.jpg", image)}, data=texts(options), headers=dict(headers or {}))
+
+    def batch(self, images: Mapping[str, bytes], **options: object) -> dict[str, Any]:
+        """POST a batch and return its answer."""
+        files = [("images[]", (name, data)) for name, data in images.items()]
+        answer = self._http.post("/api/batch", files=files, data=texts(options))
+        assert answer.status_code == 202, answer.text
+        body: dict[str, Any] = answer.json()
+        return body
+
+    def progress(self, identifier: str) -> dict[str, Any]:
+        """GET the progress of any id."""
+        answer = self._http.get(f"/api/progress/{identifier}")
+        assert answer.status_code == 200, answer.text
+        body: dict[str, Any] = answer.json()
+        return body
+
+    def finished(self, identifier: str, seconds: float = 60.0) -> dict[str, Any]:
+        """Wait until an id has ended, and return its progress."""
+        last: dict[str, Any] = {}
+
+        def ended() -> bool:
+            nonlocal last
+            last = self.progress(identifier)
+            return last["state"] in ("Succeeded", "PartiallySucceeded", "Failed", "Cancelled")
+
+        wait_until(ended, seconds, lambda: str(last))
+        return last
+
+    def download(self, identifier: str) -> Image.Image:
+        """Follow an id's link and return the picture."""
+        answer = self._http.get(f"/api/download/{identifier}", follow_redirects=True)
+        assert answer.status_code == 200, answer.text
+        picture = Image.open(io.BytesIO(answer.content))
+        picture.load()
+        return picture
+
+
+@contextlib.contextmanager
+def client(stack: LocalStack) -> Iterator[Client]:
+    """Speak to a running stack."""
+    with contextlib.closing(Client(stack.url)) as made:
+        yield made
+
+
+def texts(options: Mapping[str, object]) -> dict[str, str]:
+    """Return form fields."""
+    return {name: str(value) for name, value in options.items()}
+
+
+def wait_until(condition: Callable[[], bool], seconds: float, why: Callable[[], str] = str) -> None:
+    """Return once the condition holds; fail after the time."""
+    give_up = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < give_up, f"not within {seconds:g} s: {why()}"
+        time.sleep(0.05)
+
+
+def photo(width: int = 1200, height: int = 900, seed: int = 0, quality: int = 85) -> bytes:
+    """Return a JPEG with enough detail to take some work; every seed another one."""
+    small = Image.effect_noise((width // 8, height // 8), 60 + seed % 40).resize((width, height))
+    tint = Image.new("L", (width, height), 40 + seed * 7 % 160)
+    data = io.BytesIO()
+    Image.merge("RGB", (small, tint, small.transpose(Image.Transpose.ROTATE_180))).save(data, "JPEG", quality=quality)
+    return data.getvalue()
+
+
+def children(pid: int) -> list[int]:
+    """Return the processes that a process started and that still run."""
+    found = []
+    for each in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, IndexError, ValueError):
+            state, parent = (each / "stat").read_text().rpartition(")")[2].split()[:2]
+            if int(parent) == pid and state != "Z":
+                found.append(int(each.name))
+    return found
+
+
+def descendants(pid: int) -> list[int]:
+    """Return all that a process started, and what those started."""
+    return [each for child in children(pid) for each in (child, *descendants(child))]
+
+
+def command_line(pid: int) -> str:
+    """Return how a process was started."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    return ""
+
+
+def alive(pids: list[int]) -> list[str]:
+    """Return which of the processes still run, for people."""
+    return [f"{pid}: {command_line(pid)}" for pid in pids if command_line(pid)]

@@ -1,0 +1,93 @@
+"""A collector of traces on loopback, as OpenTelemetry's are: OTLP over HTTP, decoded by the protocol's own definition."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from support.servers.loopback_http import Post, posts_taken
+
+WAIT_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Told:
+    """One span as it came."""
+
+    program: str
+    name: str
+    trace: str
+    id: str
+    parent: str
+    failed: bool
+    facts: dict[str, str | int | float | bool]
+
+
+@dataclass
+class Collector:
+    """Keeps what it is sent.
+
+    Attributes:
+        bodies: Each request as it came.
+        status: What it answers.
+        gate: While it is cleared, answers are held back.
+    """
+
+    port: int = 0
+    spans: list[Told] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    status: int = 200
+    gate: threading.Event = field(default_factory=threading.Event)
+
+    def environ(self, **more: str) -> dict[str, str]:
+        """Return the variables that lead to it."""
+        return {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{self.port}", **more}
+
+    def of(self, trace: str) -> list[Told]:
+        """Return the spans of a trace."""
+        return [each for each in list(self.spans) if each.trace == trace]
+
+    def wait_for(self, trace: str, *names: str) -> list[Told]:
+        """Return the spans of a trace once there are those of these names."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not set(names) <= {each.name for each in self.of(trace)}:
+            assert time.monotonic() < deadline, sorted(each.name for each in self.of(trace))
+            time.sleep(0.02)
+        return self.of(trace)
+
+    def take(self, body: bytes) -> None:
+        """Keep a request."""
+        self.bodies.append(body)
+        message = ExportTraceServiceRequest.FromString(body)
+        for group in message.resource_spans:
+            program = next(each.value.string_value for each in group.resource.attributes if each.key == "service.name")
+            self.spans += [_told(program, span) for scope in group.scope_spans for span in scope.spans]
+
+
+@contextmanager
+def collector() -> Iterator[Collector]:
+    """A running collector."""
+    it = Collector()
+    it.gate.set()
+
+    def take(post: Post) -> tuple[int, dict[str, str]]:
+        assert post.path == "/v1/traces"
+        it.gate.wait(WAIT_SECONDS)
+        if it.status == 200:
+            it.take(post.body)
+        return it.status, {}
+
+    with posts_taken(take) as it.port:
+        try:
+            yield it
+        finally:
+            it.gate.set()
+
+
+def _told(program: str, span) -> Told:
+    facts = {each.key: getattr(each.value, each.value.WhichOneof("value")) for each in span.attributes}
+    failed = span.status.code == span.status.STATUS_CODE_ERROR
+    return Told(program, span.name, span.trace_id.hex(), span.span_id.hex(), span.parent_span_id.hex(), failed, facts)

@@ -1,0 +1,132 @@
+"""A child can do what its zygote learned, and nothing is left to be loaded in its cage: all pairs of formats, where no other was learned."""
+
+import ast
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.options import Fit, Format, Gravity, Variant
+from imagejobs_worker.child import codecs
+from imagejobs_worker.child.decoder import Door
+from support.images import pictures
+
+FACE = Variant(width=9, height=9, fit=Fit.COVER, gravity=Gravity.FACE)
+_SHOWING = {"ImageShow", "ImageQt", "ImageWin", "ImageGrab", "tempfile", "features"}
+_DRAWING = {"ImageDraw", "ImageFont", "ImageFilter", "ImageTransform", "colorsys", "random"}
+_OTHERWISE = {"mmap", "defusedxml", "PSDraw", "EpsImagePlugin"}
+"""Files by their names, XMP as a tree, PostScript."""
+_NEVER = _SHOWING | _DRAWING | _OTHERWISE
+"""Loaded by functions that the pipeline does not call."""
+
+
+@pytest.mark.parametrize(
+    ("source", "variants", "expected"),
+    [
+        ("jpeg", [Variant(width=9)], {"jpeg"}),
+        ("jpeg", [Variant(format=Format.WEBP), Variant("b")], {"jpeg", "webp"}),
+        ("bmp", [Variant()], {"bmp", "jpeg", "png"}),
+        ("heic", [Variant()], {"jpeg", "png"}),
+        ("png", [FACE], {"png", "faces"}),
+    ],
+)
+def test_an_image_needs_its_format_and_those_of_its_results(source, variants, expected):
+    assert codecs.needed(source, variants) == expected
+
+
+def test_skills_come_back_as_they_were_packed():
+    for some in (set(), {"jpeg"}, {"faces", "png"}, {*codecs.FORMATS, codecs.FACES}):
+        assert codecs.unpacked(codecs.packed(some)) == some
+
+
+@pytest.mark.parametrize("source", codecs.FORMATS)
+def test_every_pair_of_formats_passes_where_nothing_else_was_learned(source):
+    async def each(result):
+        door = Door(Limits(), taught=())
+        try:
+            for image in (pictures.photo(61, 43), pictures.photo(61, 43).convert("RGBA")):
+                opaque = image.convert("RGB") if source == "jpeg" else image
+                rendering = await door.render(pictures.saved(opaque, source), [Variant(width=23, format=result, keep_metadata=True)])
+                assert rendering.pictures[0].width == 23
+            return door._nursery.knows
+        finally:
+            await door.close()
+
+    for result in Format:
+        assert asyncio.run(each(result)) == {source, result.value} | codecs.FIRST
+
+
+def test_a_child_that_lacks_a_skill_is_replaced_once():
+    png = pictures.saved(pictures.photo(60, 40), "png")
+    jpeg = pictures.saved(pictures.photo(60, 40), "jpeg")
+
+    async def scenario():
+        door, pids = Door(Limits(), taught=["jpeg"]), []
+        try:
+            for source in (jpeg, jpeg, png, jpeg, png):
+                await door.render(source, [Variant(width=30)])
+                pids.append(door.child_pid)
+        finally:
+            await door.close()
+        return pids
+
+    first, second, *rest = asyncio.run(scenario())
+    assert first == second
+    assert len({first, *rest}) == 2
+
+
+@pytest.mark.parametrize("skill", codecs.FORMATS)
+def test_a_skill_leaves_no_module_of_pillow_to_be_loaded_later(skill):
+    """Pillow imports inside of functions; what it could import there must be loaded before the cage, or be of no use to it."""
+    loaded = set(
+        told(f"from imagejobs_worker.child import preload; preload.up('jpeg'); preload.up({skill!r}); print(json.dumps(sorted(sys.modules)))")
+    )
+    lazily = {name for module in loaded if module.startswith("PIL.") for name in _lazy_imports(module)}
+    assert lazily - {each.removeprefix("PIL.") for each in loaded} - _NEVER - _other_plugins(skill) == set()
+
+
+def test_no_picture_and_no_option_loads_a_module(tmp_path):
+    assert told(f"from support.images import decoder_coverage; decoder_coverage.write({str(tmp_path)!r}); print(1)") == 1
+    assert len(list(tmp_path.iterdir())) > 40
+    assert told(f"from support.images import decoder_coverage; print(json.dumps(decoder_coverage.modules_loaded_late({str(tmp_path)!r})))") == []
+
+
+def told(code):
+    """Return what code prints as JSON, run where nothing else was loaded."""
+    environ = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    ended = subprocess.run([sys.executable, "-c", f"import json, sys; {code}"], capture_output=True, text=True, check=True, env=environ)
+    return json.loads(ended.stdout)
+
+
+def _other_plugins(skill):
+    """Return Pillow's modules for formats that were not learned."""
+    return {each.stem for each in _folder().glob("*ImagePlugin.py")} - {f"{skill}ImagePlugin"}
+
+
+def _folder():
+    import PIL
+
+    return Path(PIL.__file__).parent
+
+
+def _lazy_imports(module):
+    """Return what functions of a module of Pillow import, by its name there, or whole if it is no part of Pillow."""
+    file = _folder() / f"{module.removeprefix('PIL.')}.py"
+    if not file.exists():
+        return set()
+    functions = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.FunctionDef)]
+    found = [node for function in functions for node in ast.walk(function) if isinstance(node, ast.Import | ast.ImportFrom)]
+    names = set()
+    for node in found:
+        if isinstance(node, ast.ImportFrom) and node.level:
+            names |= {node.module.split(".")[0]} if node.module else {each.name for each in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(node.module)
+        else:
+            names |= {each.name for each in node.names}
+    return names
