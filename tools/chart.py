@@ -1,6 +1,7 @@
 """Makes the generated files of the chart: its copies of manifests, `manifests/install.yaml`, the table of values in docs/install.md.
 
-`python tools/chart.py` writes them, `python tools/chart.py --check` only names those that are out of date. Needs `helm` for the install file.
+`python tools/chart.py` writes them, `python tools/chart.py --check` only names those that are out of date.
+Needs `helm` for the install file.
 """
 
 import argparse
@@ -22,10 +23,12 @@ INSTALL_HEAD = f"""\
 #
 #   kubectl create namespace {INSTALL_NAMESPACE}
 #   kubectl --namespace {INSTALL_NAMESPACE} create secret generic imagejobs-credentials \\
-#     --from-literal=AWS_ACCESS_KEY_ID=... --from-literal=AWS_SECRET_ACCESS_KEY=... --from-literal=REDIS_URL=redis://...
+#     --from-literal=AWS_ACCESS_KEY_ID=... --from-literal=AWS_SECRET_ACCESS_KEY=...
+# --from-literal=REDIS_URL=redis://...
 #   API_KEY=ijk_$(openssl rand -hex 32)  # keep it: callers send it as "Authorization: Bearer ..."
 #   kubectl --namespace {INSTALL_NAMESPACE} create secret generic imagejobs-callers \\
-#     --from-literal=callers.yaml="callers: [{{name: first, keys: [{{sha256: $(printf %s "$API_KEY" | sha256sum | cut -c1-64)}}]}}]"
+#     --from-literal=callers.yaml="callers: [{{name: first, keys: [{{sha256: $(printf %s "$API_KEY" |
+# sha256sum | cut -c1-64)}}]}}]"
 #   kubectl apply --server-side --filename install.yaml
 #
 # Set S3_BUCKET, and S3_ENDPOINT unless it is AWS, in the ConfigMap imagejobs-settings first.
@@ -49,7 +52,10 @@ def values_table() -> str:
     """Return every value with its default and its description, as Markdown."""
     schema = json.loads((CHART / "values.schema.json").read_text())
     defaults = yaml.safe_load((CHART / "values.yaml").read_text())
-    rows = [f"| `{path}` | {_shown(default)} | {description} |" for path, default, description in _values(schema, schema, defaults, "")]
+    rows = [
+        f"| `{path}` | {_shown(default)} | {description} |"
+        for path, default, description in _values(schema, schema, defaults, "")
+    ]
     return "\n".join(["| value | default | what it is |", "|---|---|---|", *rows])
 
 
@@ -75,7 +81,9 @@ def stale(path: str) -> bool:
     return not file.exists() or file.read_text() != GENERATED[path]()
 
 
-def _values(schema: dict[str, Any], node: dict[str, Any], default: Any, path: str) -> Iterator[tuple[str, Any, str]]:
+def _values(
+    schema: dict[str, Any], node: dict[str, Any], default: Any, path: str
+) -> Iterator[tuple[str, Any, str]]:
     for name, child in node["properties"].items():
         value = default.get(name, child.get("default")) if isinstance(default, dict) else None
         where = f"{path}{name}"

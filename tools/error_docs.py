@@ -40,7 +40,8 @@ def page() -> str:
 
 def _table(codes: Sequence[Code]) -> str:
     rows = [
-        f"| `{code}` | {MEANINGS[code].http_status} | {'yes' if MEANINGS[code].retryable else 'no'} | {MEANINGS[code].sentence} |" for code in codes
+        f"| `{code}` | {MEANINGS[code].http_status} | {'yes' if MEANINGS[code].retryable else 'no'} | {MEANINGS[code].sentence} |"
+        for code in codes
     ]
     return "\n".join(["| code | status | again? | meaning |", "|---|---|---|---|", *rows]) + "\n"
 

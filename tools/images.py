@@ -1,6 +1,7 @@
 """Builds the container images and prints their sizes: `python tools/images.py --tag e2e --kind imagejobs`.
 
-Reads DOCKER (the client, `docker`), BASE_IMAGE (python:3.13-slim) and REGISTRY (ghcr.io/imagejobs) from the environment.
+Reads DOCKER (the client, `docker`), BASE_IMAGE (python:3.13-slim) and REGISTRY (ghcr.io/imagejobs) from the
+environment.
 """
 
 import argparse
@@ -15,7 +16,12 @@ IMAGES: Mapping[str, Sequence[str]] = {
     "imagejobs-api": ["--file", "api/Dockerfile"],
     "imagejobs-operator": ["--file", "operator/Dockerfile"],
     "imagejobs-worker": ["--file", "worker/Dockerfile"],
-    "imagejobs-worker-faces": ["--file", "worker/Dockerfile", "--build-arg", "EXTRAS=heic,png,simd,otel,face"],
+    "imagejobs-worker-faces": [
+        "--file",
+        "worker/Dockerfile",
+        "--build-arg",
+        "EXTRAS=heic,png,simd,otel,face",
+    ],
     "imagejobs-dev": ["--file", "charts/dev/Dockerfile"],
 }
 """Name -> what docker is told besides what all are."""
@@ -30,13 +36,22 @@ def run(*command: str) -> str:
 
 def revision() -> str:
     """Return the commit that is built, or "unknown" outside a clone."""
-    found = subprocess.run(["git", "rev-parse", "HEAD"], check=False, capture_output=True, text=True, cwd=ROOT)
+    found = subprocess.run(
+        ["git", "rev-parse", "HEAD"], check=False, capture_output=True, text=True, cwd=ROOT
+    )
     return found.stdout.strip() or "unknown"
 
 
 def common(base: str, tag: str) -> list[str]:
     """Return what docker is told for every image."""
-    return ["--build-arg", f"BASE_IMAGE={base}", "--build-arg", f"VERSION={tag}", "--build-arg", f"REVISION={revision()}"]
+    return [
+        "--build-arg",
+        f"BASE_IMAGE={base}",
+        "--build-arg",
+        f"VERSION={tag}",
+        "--build-arg",
+        f"REVISION={revision()}",
+    ]
 
 
 def build(docker: str, image: str, arguments: Sequence[str]) -> int:
@@ -47,7 +62,20 @@ def build(docker: str, image: str, arguments: Sequence[str]) -> int:
 
 def publish(docker: str, image: str, arguments: Sequence[str], platforms: str) -> None:
     """Build an image for several kinds of machines and push it: such an image exists only in a registry."""
-    run(docker, "buildx", "build", "--platform", platforms, "--push", "--provenance=mode=max", "--sbom=true", "--tag", image, *arguments, ".")
+    run(
+        docker,
+        "buildx",
+        "build",
+        "--platform",
+        platforms,
+        "--push",
+        "--provenance=mode=max",
+        "--sbom=true",
+        "--tag",
+        image,
+        *arguments,
+        ".",
+    )
 
 
 def size(docker: str, image: str) -> int:
@@ -60,8 +88,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tag", default="dev", help="the images' tag")
     parser.add_argument("--kind", default="", help="a kind cluster to load them into")
-    parser.add_argument("--platforms", default="linux/amd64,linux/arm64", help="what --push builds for; needs buildx")
-    parser.add_argument("--push", action="store_true", help="build for several platforms and push, instead of keeping them here")
+    parser.add_argument(
+        "--platforms", default="linux/amd64,linux/arm64", help="what --push builds for; needs buildx"
+    )
+    parser.add_argument(
+        "--push",
+        action="store_true",
+        help="build for several platforms and push, instead of keeping them here",
+    )
     options = parser.parse_args()
     os.environ.setdefault("DOCKER_BUILDKIT", "1")
     docker = os.environ.get("DOCKER", "docker")

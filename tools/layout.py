@@ -21,7 +21,8 @@ ENVIRON_HOME = "__main__.py"
 # Put together here, so that this file does not hold them.
 WORDS = {
     "a registry's host": "|".join(
-        re.escape(host.replace("_", ".")) for host in ("pypi_org", "files_pythonhosted_org", "registry_npmjs_org", "proxy_golang_org")
+        re.escape(host.replace("_", "."))
+        for host in ("pypi_org", "files_pythonhosted_org", "registry_npmjs_org", "proxy_golang_org")
     ),
     "a path of one machine": r"(?<![\w./])/(?:work|root|home/(?!me\b)\w+|Users/\w+)/\w",
     "a merge mark": "^(?:" + "<" * 7 + "|" + ">" * 7 + ") ",
@@ -37,7 +38,12 @@ def main() -> int:
 
 def tracked() -> Iterator[Path]:
     """Yield every file that git has or would take, relative to the root."""
-    listed = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True, capture_output=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
     for name in listed.stdout.decode().split("\0"):
         if name and (ROOT / name).is_file():
             yield Path(name)
@@ -73,8 +79,14 @@ def too_long() -> Iterator[str]:
 
 def numbered_twice(paths: Iterable[Path]) -> Iterator[str]:
     """Yield decisions that have the number of another: they were made side by side."""
-    numbers = sorted((path.name[:4], path) for path in paths if path.parent == Path("docs/adr") and path.name[:4].isdigit())
-    yield from (f"{path}: there is a decision {number} before it" for (before, _), (number, path) in pairwise(numbers) if before == number)
+    numbers = sorted(
+        (path.name[:4], path) for path in paths if path.parent == Path("docs/adr") and path.name[:4].isdigit()
+    )
+    yield from (
+        f"{path}: there is a decision {number} before it"
+        for (before, _), (number, path) in pairwise(numbers)
+        if before == number
+    )
 
 
 def wrong_words(path: Path) -> Iterator[str]:
@@ -88,7 +100,12 @@ def wrong_words(path: Path) -> Iterator[str]:
     for what, pattern in WORDS.items():
         for match in re.finditer(pattern, text, re.MULTILINE):
             yield f"{path}:{text.count(chr(10), 0, match.start()) + 1}: holds {what}: {match[0]}"
-    if path.parts[0] in MEMBERS and path.suffix == ".py" and path.name != ENVIRON_HOME and re.search(r"(?<!`)\bos\.(environ|getenv)\b", text):
+    if (
+        path.parts[0] in MEMBERS
+        and path.suffix == ".py"
+        and path.name != ENVIRON_HOME
+        and re.search(r"(?<!`)\bos\.(environ|getenv)\b", text)
+    ):
         yield f"{path}: reads the environment; only {ENVIRON_HOME} does"
 
 

@@ -25,7 +25,9 @@ This page is made by `make docs`.
 
 def main() -> int:
     """Write the page, or compare it with `--check`; return 1 if it is stale."""
-    text = HEAD + "".join(f"\n## {program}\n\n{_table(vars(metrics()).values())}" for program, metrics in PROGRAMS.items())
+    text = HEAD + "".join(
+        f"\n## {program}\n\n{_table(vars(metrics()).values())}" for program, metrics in PROGRAMS.items()
+    )
     if "--check" not in sys.argv[1:]:
         PAGE.write_text(text)
         return 0

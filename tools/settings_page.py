@@ -1,6 +1,7 @@
 """Writes docs/settings.md from the code that reads the settings. `--check` only compares.
 
-The readers of the programs are run over an empty environment with a `Reader` that notes what is asked for, so that no variable can be missed.
+The readers of the programs are run over an empty environment with a `Reader` that notes what is asked for, so
+that no variable can be missed.
 """
 
 import ast
@@ -20,7 +21,11 @@ from imagejobs_operator.settings import Settings as OperatorSettings
 from imagejobs_worker.settings import Settings as WorkerSettings
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "settings.md"
-PROGRAMS: Mapping[str, Callable[[Reader], object]] = {"api": ApiSettings.read, "operator": OperatorSettings.read, "worker": WorkerSettings.read}
+PROGRAMS: Mapping[str, Callable[[Reader], object]] = {
+    "api": ApiSettings.read,
+    "operator": OperatorSettings.read,
+    "worker": WorkerSettings.read,
+}
 MEANINGS = {
     "ALLOWED_PRIVATE_CALLBACKS": "Networks (CIDR) that callbacks may lead to though they are not public; the same in API and operator.",
     "ALLOWED_PRIVATE_SOURCES": "Networks (CIDR) that URLs of images may lead to though they are not public.",
@@ -145,7 +150,13 @@ for _kind in ("integer", "number", "boolean", "text", "choice", "size"):
 
 
 def _shown(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)
+    return (
+        str(value).lower()
+        if isinstance(value, bool)
+        else f"{value:g}"
+        if isinstance(value, float)
+        else str(value)
+    )
 
 
 def main() -> int:
@@ -173,7 +184,11 @@ def page() -> str:
     settings = {name: each for name, each in found.items() if name not in bounds}
     if odd := settings.keys() ^ MEANINGS.keys():
         raise SystemExit(f"settings_page: MEANINGS and the code differ about {', '.join(sorted(odd))}")
-    parts = [HEAD, _table(settings, MEANINGS), "\n## Limits\n\nOn by default. Sizes are in bytes, times in seconds.\n"]
+    parts = [
+        HEAD,
+        _table(settings, MEANINGS),
+        "\n## Limits\n\nOn by default. Sizes are in bytes, times in seconds.\n",
+    ]
     parts.append(_table({name: found[name] for name in sorted(bounds)}, _limit_meanings()))
     return "\n".join(parts)
 
@@ -183,7 +198,9 @@ def _table(settings: Mapping[str, Setting], meanings: Mapping[str, str]) -> str:
     for name in sorted(settings):
         each = settings[name]
         readers = ", ".join(dict.fromkeys(each.programs))
-        rows.append(f"| `{name}` | {f'`{each.default}`' if each.default else ''} | {readers} | {meanings[name]} |")
+        rows.append(
+            f"| `{name}` | {f'`{each.default}`' if each.default else ''} | {readers} | {meanings[name]} |"
+        )
     return "\n".join(rows) + "\n"
 
 

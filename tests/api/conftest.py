@@ -29,7 +29,12 @@ class Service:
 
     def keys(self, prefix: str = "") -> list[str]:
         """Return the keys of the bucket."""
-        return [each["Key"] for each in self.s3_client.list_objects_v2(Bucket=self.s3.bucket, Prefix=prefix).get("Contents", [])]
+        return [
+            each["Key"]
+            for each in self.s3_client.list_objects_v2(Bucket=self.s3.bucket, Prefix=prefix).get(
+                "Contents", []
+            )
+        ]
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +43,22 @@ def module_s3(seaweed_server: data_servers.Server, bucket_maker) -> S3Settings:
     bucket = f"api-{uuid.uuid4().hex[:8]}"
     bucket_maker.create_bucket(Bucket=bucket)
     endpoint = seaweed_server.url("s3")
-    return S3Settings(endpoint, endpoint, bucket, "us-east-1", data_servers.ACCESS_KEY_ID, data_servers.SECRET_ACCESS_KEY, True, True)
+    return S3Settings(
+        endpoint,
+        endpoint,
+        bucket,
+        "us-east-1",
+        data_servers.ACCESS_KEY_ID,
+        data_servers.SECRET_ACCESS_KEY,
+        True,
+        True,
+    )
 
 
 @pytest.fixture(scope="module")
-def service(request, valkey_server: data_servers.Server, module_s3: S3Settings, bucket_maker, tmp_path_factory) -> Iterator[Service]:
+def service(
+    request, valkey_server: data_servers.Server, module_s3: S3Settings, bucket_maker, tmp_path_factory
+) -> Iterator[Service]:
     """A running API with its neighbours; a module's ENVIRON is added to its variables."""
     path: Path = tmp_path_factory.mktemp("api") / "jobs.db"
     redis_url = valkey_server.url("redis", "redis") + "/0"
@@ -60,7 +76,9 @@ def _held(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hold every answer that a test gets to the OpenAPI document; of streams all but the body, which the test reads."""
     send = httpx2.Client.send
 
-    def held(self: httpx2.Client, request: httpx2.Request, *, stream: bool = False, **more: Any) -> httpx2.Response:
+    def held(
+        self: httpx2.Client, request: httpx2.Request, *, stream: bool = False, **more: Any
+    ) -> httpx2.Response:
         answer = send(self, request, stream=stream, **more)
         openapi_check.check(request, answer, with_body=not stream)
         return answer

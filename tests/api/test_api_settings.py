@@ -23,7 +23,12 @@ def test_the_defaults_are_safe():
 
 @pytest.mark.parametrize(
     ("listen", "host", "port"),
-    [("127.0.0.1:0", "127.0.0.1", 0), ("[::1]:8080", "::1", 8080), ("localhost:9", "localhost", 9), ("127.9.9.9:1", "127.9.9.9", 1)],
+    [
+        ("127.0.0.1:0", "127.0.0.1", 0),
+        ("[::1]:8080", "::1", 8080),
+        ("localhost:9", "localhost", 9),
+        ("127.9.9.9:1", "127.9.9.9", 1),
+    ],
 )
 def test_loopback_needs_no_permission(listen, host, port):
     assert (read(LISTEN=listen).host, read(LISTEN=listen).port) == (host, port)

@@ -1,9 +1,11 @@
 """Measures how busy a batch keeps the decoders, and who had the cores beside them: `make bench-batch`.
 
-A pod of a Job with one child per core does T1 a hundred times against a real S3 on the same machine, or a photo of another `--size`. From its first
-child to its end are told, in cores: what the children had for pictures, what the worker's parent, S3 and Redis had, and what nobody had. `supplied`
-is the share of that time in which a child had an image in hand, running or waiting for a core: what the worker can be blamed for, whatever else the
-machine does. `pictures` is the children's share of all the worker's time: what a batch reaches where S3 has cores of its own.
+A pod of a Job with one child per core does T1 a hundred times against a real S3 on the same machine, or a
+photo of another `--size`. From its first child to its end are told, in cores: what the children had for
+pictures, what the worker's parent, S3 and Redis had, and what nobody had. `supplied` is the share of that
+time in which a child had an image in hand, running or waiting for a core: what the worker can be blamed for,
+whatever else the machine does. `pictures` is the children's share of all the worker's time: what a batch
+reaches where S3 has cores of its own.
 """
 
 import argparse
@@ -60,7 +62,9 @@ def main() -> None:
         sys.stdout.write(f"{name:<12} {median(each[name] for each in rounds):6.2f}\n")
 
 
-def batch(s3: data_servers.Server, redis: data_servers.Server, photo: bytes, log: Path, given: argparse.Namespace) -> dict[str, float]:
+def batch(
+    s3: data_servers.Server, redis: data_servers.Server, photo: bytes, log: Path, given: argparse.Namespace
+) -> dict[str, float]:
     """Run one pod and return its figures.
 
     Raises:
@@ -69,15 +73,27 @@ def batch(s3: data_servers.Server, redis: data_servers.Server, photo: bytes, log
     pod.lay_out(s3, photo, given.images)
     with log.open("wb") as out:
         environ = pod.environment(s3, redis) | {"MAX_PARALLEL": str(given.parallel)}
-        process = subprocess.Popen([sys.executable, "-m", "imagejobs_worker", "shard"], env=environ, stdout=out, stderr=out)
-        first, last = watched(process, lambda: taken(process.pid, given.parallel, s3.process.pid, redis.process.pid))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "imagejobs_worker", "shard"], env=environ, stdout=out, stderr=out
+        )
+        first, last = watched(
+            process, lambda: taken(process.pid, given.parallel, s3.process.pid, redis.process.pid)
+        )
     if process.wait() or sum(each.succeeded for each in pod.results(s3)) != given.images:
         raise SystemExit(log.read_text())
     wall = last.clock - first.clock
-    cores = {name: (getattr(last, name) - getattr(first, name)) / wall for name in ("children", "worker", "s3", "redis", "idle")}
+    cores = {
+        name: (getattr(last, name) - getattr(first, name)) / wall
+        for name in ("children", "worker", "s3", "redis", "idle")
+    }
     had_work = last.children - first.children + last.waited - first.waited
     pictures = cores["children"] / (cores["children"] + cores["worker"])
-    return {"images/s": given.images / wall, "supplied": had_work / wall / given.parallel, "pictures": pictures, **cores}
+    return {
+        "images/s": given.images / wall,
+        "supplied": had_work / wall / given.parallel,
+        "pictures": pictures,
+        **cores,
+    }
 
 
 def watched(process: subprocess.Popen[bytes], look: Callable[[], Times | None]) -> tuple[Times, Times]:
@@ -99,7 +115,15 @@ def taken(pid: int, parallel: int, s3: int, redis: int) -> Times | None:
         return None
     ran, waited = (sum(column) for column in zip(*(each for each in spent if each), strict=True))
     worker = processor_seconds(pid) + sum(processor_seconds(each) for each in zygotes)
-    return Times(time.perf_counter(), ran, waited, worker, processor_seconds(s3), processor_seconds(redis), watching.idle())
+    return Times(
+        time.perf_counter(),
+        ran,
+        waited,
+        worker,
+        processor_seconds(s3),
+        processor_seconds(redis),
+        watching.idle(),
+    )
 
 
 def schedule(pid: int) -> tuple[float, float] | None:

@@ -51,7 +51,16 @@ CASES = (
     Case("T7", "JPEG -> 1280, at most 100 kB", "t1.jpg", 1280, "jpeg", None, max_bytes=100_000, target=3.0),
     Case("T8", "GIF 640x480 x 24 -> 320 GIF", "24frames.gif", 320, "gif", None, animated=True, target=2.5),
     Case("T8w", "WebP 640x480 x 24 -> 320 WebP", "24frames.webp", 320, "webp", animated=True),
-    Case("T9", "phone photo 24 MP, turned, P3 -> 800 JPEG", "phone.jpg", 800, "jpeg", profile=True, target=1.1, plain_target=0.95),
+    Case(
+        "T9",
+        "phone photo 24 MP, turned, P3 -> 800 JPEG",
+        "phone.jpg",
+        800,
+        "jpeg",
+        profile=True,
+        target=1.1,
+        plain_target=0.95,
+    ),
 )
 
 
@@ -62,4 +71,6 @@ def of_folder(folder: Path) -> tuple[Case, ...]:
 
 def _to_720(path: Path) -> Case:
     with Image.open(path) as image:
-        return Case(path.name, f"{path.name} -> 720 JPEG", path.name, 720, "jpeg", profile="icc_profile" in image.info)
+        return Case(
+            path.name, f"{path.name} -> 720 JPEG", path.name, 720, "jpeg", profile="icc_profile" in image.info
+        )

@@ -1,7 +1,8 @@
 """`make bench`: the worker's own step against sharp and pyvips, in one run: the same inputs, the same results, one core, taking turns.
 
-Each round starts every contestant anew; the figure is the processor time of all its processes per image, the ratio is taken round by round and the
-median shown. A machine that does other work at the same time slows all of them alike.
+Each round starts every contestant anew; the figure is the processor time of all its processes per image, the
+ratio is taken round by round and the median shown. A machine that does other work at the same time slows all
+of them alike.
 """
 
 import argparse
@@ -25,13 +26,20 @@ REPORT = Path("bench-imaging.json")
 def main() -> None:
     """Measure, print a table, write the JSON."""
     given = _arguments()
-    contestants = {"worker": rivals.worker(), "plain": rivals.worker(plain=True), "sharp": rivals.sharp(CACHE), "vips": rivals.vips(CACHE)}
+    contestants = {
+        "worker": rivals.worker(),
+        "plain": rivals.worker(plain=True),
+        "sharp": rivals.sharp(CACHE),
+        "vips": rivals.vips(CACHE),
+    }
     running = {name: command for name, command in contestants.items() if command}
     folder, chosen = _chosen(given)
     results = []
     for case in chosen:
         rounds = [_round(case, folder, running, given, number) for number in range(given.rounds)]
-        judged = {name: _judged(case, folder, name) for name in running if all(name in each for each in rounds)}
+        judged = {
+            name: _judged(case, folder, name) for name in running if all(name in each for each in rounds)
+        }
         results.append(table.Result(case, rounds, judged))
         sys.stdout.write(table.rows(results[-1]))
         sys.stdout.flush()
@@ -47,16 +55,22 @@ def _chosen(given: argparse.Namespace) -> tuple[Path, tuple[Case, ...]]:
     return folder, tuple(case for case in cases.CASES if not given.only or case.name in given.only)
 
 
-def _round(case: Case, folder: Path, running: dict[str, list[str]], given: argparse.Namespace, number: int) -> dict[str, table.Measured]:
+def _round(
+    case: Case, folder: Path, running: dict[str, list[str]], given: argparse.Namespace, number: int
+) -> dict[str, table.Measured]:
     """Let each contestant do the case once; who begins changes from round to round."""
     names = list(running)
     order = names[number % len(names) :] + names[: number % len(names)]
     return {name: found for name in order if (found := _measured(case, folder, name, running[name], given))}
 
 
-def _measured(case: Case, folder: Path, name: str, command: list[str], given: argparse.Namespace) -> table.Measured | None:
+def _measured(
+    case: Case, folder: Path, name: str, command: list[str], given: argparse.Namespace
+) -> table.Measured | None:
     body = json.dumps(case.body(folder, given.seconds, _out(case, name)))
-    done = subprocess.run(["taskset", "-c", str(given.core), *command, body], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["taskset", "-c", str(given.core), *command, body], capture_output=True, text=True, check=False
+    )
     if done.returncode:
         sys.stderr.write(f"{case.name} {name}: {done.stderr.strip().splitlines()[-1]}\n")
         return None
@@ -80,11 +94,17 @@ def _kept(folder: Path) -> Path:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", nargs="?", type=Path, help="A folder of photos; without it the inputs are made.")
-    parser.add_argument("--photo", type=Path, help="The JPEG that the inputs are made of; 2725x2225 for T1 to be T1.")
+    parser.add_argument(
+        "folder", nargs="?", type=Path, help="A folder of photos; without it the inputs are made."
+    )
+    parser.add_argument(
+        "--photo", type=Path, help="The JPEG that the inputs are made of; 2725x2225 for T1 to be T1."
+    )
     parser.add_argument("--only", nargs="*", help="Names of cases: T1 T2 ...")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=1.0, help="For each contestant in each round, at least two images.")
+    parser.add_argument(
+        "--seconds", type=float, default=1.0, help="For each contestant in each round, at least two images."
+    )
     parser.add_argument("--core", type=int, default=0)
     return parser.parse_args()
 

@@ -1,9 +1,12 @@
 """Measures what hostile files and the cage cost: `make bench-hostile`.
 
-1. 50 photos of 12 megapixels, as phones make them, alone and with 20 nasty files among them, taking turns, at one door: the second may take
+1. 50 photos of 12 megapixels, as phones make them, alone and with 20 nasty files among them, taking turns, at
+  one door: the second may take
    1.2 times the first.
-2. Processor time of warm photos in a cage and without (CAGE=off), taking turns; and the time from the end of a child to the next one's first picture.
-3. Memory of worker and zygote (RSS), and of them and the children of the moment (PSS), over 2,000 mixed images, nasty ones among them: flat
+2. Processor time of warm photos in a cage and without (CAGE=off), taking turns; and the time from the end of
+  a child to the next one's first picture.
+3. Memory of worker and zygote (RSS), and of them and the children of the moment (PSS), over 2,000 mixed
+  images, nasty ones among them: flat
    within 10 %.
 """
 
@@ -37,7 +40,11 @@ async def main() -> None:
     parser.add_argument("--images", type=int, default=2_000)
     parser.add_argument("--photo", type=Path)
     given = parser.parse_args()
-    photo = given.photo.read_bytes() if given.photo else pictures.saved(pictures.photo(4000, 3000), "jpeg", quality=92)
+    photo = (
+        given.photo.read_bytes()
+        if given.photo
+        else pictures.saved(pictures.photo(4000, 3000), "jpeg", quality=92)
+    )
     caged, open_door = Door(Limits()), Door(Limits(), cage=Mode.OFF)
     try:
         for door in (caged, open_door):
@@ -63,7 +70,7 @@ async def _batches(door: Door, photo: bytes, rounds: int) -> None:
         among, among_cpu = await _costs(door, mixed, photo)
         runs.append((alone, among, among / alone, alone_cpu, among_cpu, among_cpu / alone_cpu))
     wall = "{:.2f} s alone, {:.2f} s with the nasty files, {:.2f} times; processor time {:.2f} s, {:.2f} s, {:.2f} times (medians)"
-    print(f"{GOOD} photos:", wall.format(*map(statistics.median, zip(*runs, strict=True))))  # noqa: T201
+    print(f"{GOOD} photos:", wall.format(*map(statistics.median, zip(*runs, strict=True))))
 
 
 async def _costs(door: Door, sources: Sequence[bytes], photo: bytes) -> tuple[float, float]:
@@ -80,7 +87,9 @@ async def _cage(caged: Door, open_door: Door, photo: bytes, rounds: int) -> None
         inside, outside = [await _cpu_of(door, [photo] * 5) for door in (caged, open_door)]
         ratios.append(inside / outside)
     low, middle, high = statistics.quantiles(ratios, n=4)
-    print(f"processor time of a warm photo in the cage: {middle:.3f} of what it takes without (quartiles {low:.3f} and {high:.3f})")  # noqa: T201
+    print(
+        f"processor time of a warm photo in the cage: {middle:.3f} of what it takes without (quartiles {low:.3f} and {high:.3f})"
+    )
 
 
 async def _cpu_of(door: Door, sources: Sequence[bytes]) -> float:
@@ -101,21 +110,31 @@ async def _births(door: Door, photo: bytes) -> None:
         await _timed(door, [photo, tiny[: len(tiny) // 2]])
         taken.append(await _timed(door, [tiny]))
         own.append(await _timed(door, [tiny]))
-    print(f"a new child: {1000 * (statistics.median(taken) - statistics.median(own)):.2f} ms (median)")  # noqa: T201
+    print(f"a new child: {1000 * (statistics.median(taken) - statistics.median(own)):.2f} ms (median)")
 
 
 async def _memory(door: Door, images: int) -> None:
     sources = [data for data, _ in hostile_files.files().values()]
-    sources += [pictures.saved(pictures.photo(200 + 40 * n, 150 + 30 * n), form) for n in range(8) for form in pictures.FORMATS]
+    sources += [
+        pictures.saved(pictures.photo(200 + 40 * n, 150 + 30 * n), form)
+        for n in range(8)
+        for form in pictures.FORMATS
+    ]
     looks: list[tuple[float, float]] = []
     for done in range(images):
-        await _timed(door, [sources[done * 37 % len(sources)]], [Variant(width=160), Variant("b", width=90, format=Format.WEBP)])
+        await _timed(
+            door,
+            [sources[done * 37 % len(sources)]],
+            [Variant(width=160), Variant("b", width=90, format=Format.WEBP)],
+        )
         if done % WINDOW == WINDOW - 1:
             looks.append(await _look(door))
-    for what, found in zip(("RSS of worker and zygote", "PSS of them and their children"), zip(*looks, strict=True), strict=True):
+    for what, found in zip(
+        ("RSS of worker and zygote", "PSS of them and their children"), zip(*looks, strict=True), strict=True
+    ):
         rest = found[1:] or found
         grown = f"after the first {WINDOW} images {min(rest):.1f} to {max(rest):.1f}, {100 * (max(rest) / min(rest) - 1):.1f} %"
-        print(f"{what} in MB:", *(f"{each:.1f}" for each in found), f"({grown})")  # noqa: T201
+        print(f"{what} in MB:", *(f"{each:.1f}" for each in found), f"({grown})")
 
 
 async def _timed(door: Door, sources: Sequence[bytes], wish: Sequence[Variant] = WISH) -> float:
@@ -156,7 +175,11 @@ def _lasting(zygote: str) -> float:
 
 def _held(zygote: str) -> float:
     """Return what worker, zygote and all its children hold; a page that some of them share is counted once (PSS)."""
-    family = ["self", zygote, *(each.name for each in Path("/proc").glob("[0-9]*") if _parent(each.name) == zygote)]
+    family = [
+        "self",
+        zygote,
+        *(each.name for each in Path("/proc").glob("[0-9]*") if _parent(each.name) == zygote),
+    ]
     total = 0
     for process in family:
         rollup = Path(f"/proc/{process}/smaps_rollup").read_text()

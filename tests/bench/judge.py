@@ -46,7 +46,12 @@ def upright(image: Image.Image) -> Image.Image:
     """Return the whole picture in sRGB as people see it, in the slow and plain order."""
     image = ImageOps.exif_transpose(image)
     if profile := image.info.get("icc_profile"):
-        image = ImageCms.profileToProfile(image, ImageCms.ImageCmsProfile(BytesIO(profile)), ImageCms.createProfile("sRGB"), outputMode="RGB")
+        image = ImageCms.profileToProfile(
+            image,
+            ImageCms.ImageCmsProfile(BytesIO(profile)),
+            ImageCms.createProfile("sRGB"),
+            outputMode="RGB",
+        )
     return image
 
 
@@ -86,7 +91,11 @@ def ssim(a: np.ndarray, b: np.ndarray) -> float:
     var_x, var_y = _blurred(x * x) - mean_x**2, _blurred(y * y) - mean_y**2
     covariance = _blurred(x * y) - mean_x * mean_y
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    likeness = (2 * mean_x * mean_y + c1) * (2 * covariance + c2) / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))
+    likeness = (
+        (2 * mean_x * mean_y + c1)
+        * (2 * covariance + c2)
+        / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))
+    )
     return float(likeness.mean())
 
 

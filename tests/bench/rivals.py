@@ -6,7 +6,12 @@ import sys
 from pathlib import Path
 
 SHARP = "0.35.5"
-SERVER = (f"sharp@{SHARP}", "busboy@1.6.0", "@aws-sdk/client-s3@3.1169.0", "@aws-sdk/s3-request-presigner@3.1169.0")
+SERVER = (
+    f"sharp@{SHARP}",
+    "busboy@1.6.0",
+    "@aws-sdk/client-s3@3.1169.0",
+    "@aws-sdk/s3-request-presigner@3.1169.0",
+)
 VIPS = ("pyvips==3.2.0", "pyvips-binary==8.18.7")
 HERE = Path(__file__).parent
 

@@ -1,6 +1,7 @@
 """Measures a small image from POST to the finished answer, over `imagejobs local` on this machine, with T1 beside it.
 
-The targets are those of a warm stack and one client that sends one image after the other. Run it on a machine that does nothing else.
+The targets are those of a warm stack and one client that sends one image after the other. Run it on a machine
+that does nothing else.
 """
 
 import argparse
@@ -35,10 +36,18 @@ def main() -> int:
     """Measure and print; return 1 if a target was missed."""
     arguments = _arguments()
     photo = arguments.photo.read_bytes() if arguments.photo else local_stack.photo(2725, 2225)
-    cases = [Case("640x480 -> 320", local_stack.photo(640, 480), 320, 100.0), Case("T1: 2725x2225 -> 720", photo, 720)]
+    cases = [
+        Case("640x480 -> 320", local_stack.photo(640, 480), 320, 100.0),
+        Case("T1: 2725x2225 -> 720", photo, 720),
+    ]
     with tempfile.TemporaryDirectory() as folder, local_stack.running(Path(folder) / "data") as stack:
         medians = [measure(stack, case, arguments.rounds) for case in cases]
-    return int(any(case.target_ms is not None and median > case.target_ms for case, median in zip(cases, medians, strict=True)))
+    return int(
+        any(
+            case.target_ms is not None and median > case.target_ms
+            for case, median in zip(cases, medians, strict=True)
+        )
+    )
 
 
 def measure(stack: local_stack.LocalStack, case: Case, rounds: int) -> float:
@@ -49,7 +58,9 @@ def measure(stack: local_stack.LocalStack, case: Case, rounds: int) -> float:
         times = sorted(timed(client, case) for _ in range(rounds))
     p50, p95 = median(times), quantiles(times, n=20)[-1]
     target = f"(target < {case.target_ms:g} ms)" if case.target_ms else ""
-    sys.stdout.write(f"{case.name:<22} {len(case.image) // 1000:>5} kB   p50 {p50:6.1f} ms   p95 {p95:6.1f} ms   {target}\n")
+    sys.stdout.write(
+        f"{case.name:<22} {len(case.image) // 1000:>5} kB   p50 {p50:6.1f} ms   p95 {p95:6.1f} ms   {target}\n"
+    )
     return p50
 
 

@@ -1,7 +1,7 @@
 """`make bench-soak`: all of the service at a moderate load for long: what its parts hold, have open and cost.
 
-Flat is what the last quarter holds no more of than the second one did, but for a little: nothing of a job may stay behind in a process. The API's
-list of jobs is made short, so that it is full early.
+Flat is what the last quarter holds no more of than the second one did, but for a little: nothing of a job may
+stay behind in a process. The API's list of jobs is made short, so that it is full early.
 """
 
 import argparse
@@ -46,7 +46,10 @@ def main() -> int:
     parser.add_argument("--photo", type=Path)
     given = parser.parse_args()
     photo = given.photo.read_bytes() if given.photo else local_stack.photo(1200, 900)
-    with tempfile.TemporaryDirectory() as folder, local_stack.running(Path(folder) / "data", environ={"MAX_LISTED_JOBS": str(LISTED)}) as stack:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        local_stack.running(Path(folder) / "data", environ={"MAX_LISTED_JOBS": str(LISTED)}) as stack,
+    ):
         side, pids = load_sides.ours(stack, photo), load_sides.parts(stack)
         samples: list[dict[str, Sample]] = []
         ended = threading.Event()
@@ -92,8 +95,13 @@ def _lines(samples: Sequence[dict[str, Sample]]) -> list[str]:
     for name in samples[0]:
         quarters = [_quarter([each[name] for each in samples], number) for number in (1, 2, 3, 4)]
         held = " ".join(f"{statistics.median(each.mb for each in quarter):6.1f}" for quarter in quarters)
-        opened = " ".join(f"{statistics.median(each.descriptors for each in quarter):5.0f}" for quarter in quarters)
-        spent = " ".join(f"{100 * (each[-1].cpu - each[0].cpu) / (SAMPLE_SECONDS * (len(each) - 1)):5.1f}" for each in quarters)
+        opened = " ".join(
+            f"{statistics.median(each.descriptors for each in quarter):5.0f}" for quarter in quarters
+        )
+        spent = " ".join(
+            f"{100 * (each[-1].cpu - each[0].cpu) / (SAMPLE_SECONDS * (len(each) - 1)):5.1f}"
+            for each in quarters
+        )
         told = "  GREW" if name in OURS and _grew([each[name] for each in samples]) else ""
         lines.append(f"  {name:12} {held}   {opened}   {spent}{told}")
     return lines

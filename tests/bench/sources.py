@@ -60,7 +60,9 @@ def _grown(image: Image.Image, size: tuple[int, int], zoom: float, grain: float)
 def _phone(image: Image.Image) -> bytes:
     exif = Image.Exif()
     exif[0x0112] = 6
-    return pictures.saved(_grown(image, (6000, 4000), 1.5, 4), "jpeg", quality=92, exif=exif, icc_profile=PROFILE)
+    return pictures.saved(
+        _grown(image, (6000, 4000), 1.5, 4), "jpeg", quality=92, exif=exif, icc_profile=PROFILE
+    )
 
 
 def _moving(image: Image.Image, form: str) -> bytes:
@@ -69,4 +71,6 @@ def _moving(image: Image.Image, form: str) -> bytes:
     frames = [big.crop((12 * n, 8 * n, 12 * n + 640, 8 * n + 480)) for n in range(24)]
     if form == "gif":
         frames = [frame.quantize(256, dither=Image.Dither.NONE) for frame in frames]
-    return pictures.animation(form, frames, 60, loop=0, **({"optimize": False} if form == "gif" else {"quality": 80}))
+    return pictures.animation(
+        form, frames, 60, loop=0, **({"optimize": False} if form == "gif" else {"quality": 80})
+    )

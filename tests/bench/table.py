@@ -28,7 +28,11 @@ class Result:
 
     def ratio(self, name: str) -> float | None:
         """Return how many times sharp's speed a contestant has, None without sharp."""
-        both = [each["sharp"]["cpu_ms"] / each[name]["cpu_ms"] for each in self.rounds if "sharp" in each and name in each]
+        both = [
+            each["sharp"]["cpu_ms"] / each[name]["cpu_ms"]
+            for each in self.rounds
+            if "sharp" in each and name in each
+        ]
         return median(both) if both else None
 
 
@@ -43,7 +47,11 @@ def _row(result: Result, name: str) -> str:
     found = [each[name] for each in result.rounds]
     ratio, quality = result.ratio(name), result.judged[name]
     target = {"worker": result.case.target, "plain": result.case.plain_target}.get(name)
-    wanted = "" if target is None or ratio is None else f"(target {target:g}{'' if ratio >= target else ', MISSED'})"
+    wanted = (
+        ""
+        if target is None or ratio is None
+        else f"(target {target:g}{'' if ratio >= target else ', MISSED'})"
+    )
     return (
         f"  {name:7}{median(each['cpu_ms'] for each in found):9.1f} ms{_times(ratio)}   {found[0]['bytes']:8} bytes   "
         f"PSNR {quality.psnr:5.2f} SSIM {quality.ssim:.4f}   {max(each['peak_mb'] for each in found):4.0f} MB   {wanted}"
@@ -64,11 +72,23 @@ def legend(report: Path) -> str:
 
 def report(results: list[Result]) -> dict[str, Any]:
     """Return everything, with the versions that it was measured with."""
-    return {"versions": versions(), "cases": [asdict(each) | {"ratios": {name: each.ratio(name) for name in each.judged}} for each in results]}
+    return {
+        "versions": versions(),
+        "cases": [
+            asdict(each) | {"ratios": {name: each.ratio(name) for name in each.judged}} for each in results
+        ],
+    }
 
 
 def versions() -> dict[str, str]:
     """Return what ran."""
     packages = {name: version(name) for name in ("pillow", "cykooz-resizer", "kornia-rs")}
     codecs = {name: str(features.version(name)) for name in _CODECS}
-    return {"machine": platform.platform(), "python": platform.python_version(), "sharp": rivals.SHARP, "vips": rivals.VIPS[1], **packages, **codecs}
+    return {
+        "machine": platform.platform(),
+        "python": platform.python_version(),
+        "sharp": rivals.SHARP,
+        "vips": rivals.VIPS[1],
+        **packages,
+        **codecs,
+    }

@@ -1,4 +1,7 @@
-"""One contestant, one case: pyvips in one warm process, without its cache. Prints a line of JSON. Needs nothing of imagejobs."""
+"""One contestant, one case: pyvips in one warm process, without its cache.
+
+Prints a line of JSON. Needs nothing of imagejobs.
+"""
 
 import json
 import sys
@@ -26,7 +29,9 @@ def made(source: bytes, case: dict[str, Any]) -> bytes:
         case "webp":
             return image.webpsave_buffer(Q=case["quality"], keep="none")
         case "avif":
-            return image.heifsave_buffer(Q=case["quality"], compression="av1", effort=case["effort"], subsample_mode="on", keep="none")
+            return image.heifsave_buffer(
+                Q=case["quality"], compression="av1", effort=case["effort"], subsample_mode="on", keep="none"
+            )
         case "gif":
             return image.gifsave_buffer()
         case _:
@@ -53,7 +58,13 @@ def main(case: dict[str, Any]) -> dict[str, Any]:
         made(source, case)
         images += 1
     used, took = time.process_time() - before, time.perf_counter() - began
-    return {"cpu_ms": 1000 * used / images, "wall_ms": 1000 * took / images, "images": images, "bytes": len(data), "peak_mb": peak_mb()}
+    return {
+        "cpu_ms": 1000 * used / images,
+        "wall_ms": 1000 * took / images,
+        "images": images,
+        "bytes": len(data),
+        "peak_mb": peak_mb(),
+    }
 
 
 def peak_mb() -> float:

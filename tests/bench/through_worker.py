@@ -17,8 +17,16 @@ SAMPLE_SECONDS = 0.002
 
 
 async def main(render: str, case: dict[str, Any], source: bytes) -> tuple[dict[str, Any], bytes]:
-    """Do the case's image again and again for its time; all processor time of parent and child counts. Return what it cost, and the result."""
-    variant = Variant(width=case["width"], format=Format(case["format"]), quality=case["quality"], max_size=case["max_bytes"])
+    """Do the case's image again and again for its time; all processor time of parent and child counts.
+
+    Return what it cost, and the result.
+    """
+    variant = Variant(
+        width=case["width"],
+        format=Format(case["format"]),
+        quality=case["quality"],
+        max_size=case["max_bytes"],
+    )
     door = Door(Limits(), render=render)
     await door.start()
     for _ in range(codecs.LARGE_FILES):  # until its children know all that they will learn
@@ -31,7 +39,13 @@ async def main(render: str, case: dict[str, Any], source: bytes) -> tuple[dict[s
     used, took = _seconds(child) - before, time.perf_counter() - began
     peak = await _peak_mb(door, source, variant)
     await door.close()
-    cost = {"cpu_ms": 1000 * used / images, "wall_ms": 1000 * took / images, "images": images, "bytes": len(picture.data), "peak_mb": peak}
+    cost = {
+        "cpu_ms": 1000 * used / images,
+        "wall_ms": 1000 * took / images,
+        "images": images,
+        "bytes": len(picture.data),
+        "peak_mb": peak,
+    }
     return cost, picture.data
 
 
@@ -61,11 +75,15 @@ def _parent(pid: int) -> int:
 
 
 def _mb(path: str, field: str) -> float:
-    return next(int(line.split()[1]) / 1024 for line in Path(path).read_text().splitlines() if line.startswith(field))
+    return next(
+        int(line.split()[1]) / 1024 for line in Path(path).read_text().splitlines() if line.startswith(field)
+    )
 
 
 if __name__ == "__main__":
     told = json.loads(sys.argv[2])
-    found, result = asyncio.run(main(PLAIN if sys.argv[1] == "plain" else "", told, Path(told["source"]).read_bytes()))
+    found, result = asyncio.run(
+        main(PLAIN if sys.argv[1] == "plain" else "", told, Path(told["source"]).read_bytes())
+    )
     Path(told["out"]).write_bytes(result)
     sys.stdout.write(json.dumps(found))

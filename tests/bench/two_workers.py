@@ -1,4 +1,7 @@
-"""Measures how much two workers on two cores do of what one does alone: `make bench-two`. T1, the worker's own step, S3 excluded, taking turns."""
+"""Measures how much two workers on two cores do of what one does alone: `make bench-two`.
+
+T1, the worker's own step, S3 excluded, taking turns.
+"""
 
 import argparse
 import json
@@ -26,14 +29,27 @@ def main() -> int:
         if not given.photo:
             source.write_bytes(local_stack.photo(2725, 2225))
         ratios = [images_per_second(source, 2) / images_per_second(source, 1) for _ in range(given.rounds)]
-    sys.stdout.write(f"two workers do {median(ratios):.2f} times the work of one ({min(ratios):.2f} to {max(ratios):.2f}; target {TARGET})\n")
+    sys.stdout.write(
+        f"two workers do {median(ratios):.2f} times the work of one ({min(ratios):.2f} to {max(ratios):.2f}; target {TARGET})\n"
+    )
     return int(median(ratios) < TARGET)
 
 
 def images_per_second(source: Path, workers: int) -> float:
     """Return what so many workers do together."""
-    case = {"source": str(source), "width": 720, "format": "jpeg", "quality": 80, "max_bytes": None, "seconds": SECONDS, "out": "/dev/null"}
-    running = [subprocess.Popen([*rivals.worker(), json.dumps(case)], stdout=subprocess.PIPE, text=True) for _ in range(workers)]
+    case = {
+        "source": str(source),
+        "width": 720,
+        "format": "jpeg",
+        "quality": 80,
+        "max_bytes": None,
+        "seconds": SECONDS,
+        "out": "/dev/null",
+    }
+    running = [
+        subprocess.Popen([*rivals.worker(), json.dumps(case)], stdout=subprocess.PIPE, text=True)
+        for _ in range(workers)
+    ]
     return sum(1000 / json.loads(each.communicate()[0])["wall_ms"] for each in running)
 
 

@@ -79,10 +79,16 @@ def idle() -> float:
 def descendants(pid: int, depth: int = 9) -> list[int]:
     """Return the children of a process, and theirs."""
     try:
-        found = [int(each) for task in Path(f"/proc/{pid}/task").iterdir() for each in (task / "children").read_text().split()]
+        found = [
+            int(each)
+            for task in Path(f"/proc/{pid}/task").iterdir()
+            for each in (task / "children").read_text().split()
+        ]
     except OSError:
         return []
-    return [each for child in found for each in (child, *(descendants(child, depth - 1) if depth > 1 else []))]
+    return [
+        each for child in found for each in (child, *(descendants(child, depth - 1) if depth > 1 else []))
+    ]
 
 
 def has_ended(pid: int) -> bool:
@@ -112,4 +118,8 @@ def pss(pid: int) -> float:
 
 def events(log: Path) -> list[dict[str, str]]:
     """Return the lines of a log that are whole."""
-    return [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{") and line.endswith("}")]
+    return [
+        json.loads(line)
+        for line in log.read_text().splitlines()
+        if line.startswith("{") and line.endswith("}")
+    ]

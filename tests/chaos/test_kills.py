@@ -48,11 +48,22 @@ def kill_everything(stack: LocalStack) -> None:
 def check(stack: LocalStack, batches: Sequence[Sequence[str]]) -> None:
     """Every batch succeeded, with as many outcomes and results as images, and each image has its picture."""
     keys = json.loads((stack.data / "s3-credentials.json").read_text())
-    bucket = S3Store("imagejobs", endpoint=stack.fact("S3"), region="us-east-1", client_options={"allow_http": True}, **keys)
+    bucket = S3Store(
+        "imagejobs",
+        endpoint=stack.fact("S3"),
+        region="us-east-1",
+        client_options={"allow_http": True},
+        **keys,
+    )
     with local_stack.client(stack) as client:
         for batch, *images in batches:
             ended = client.finished(batch, 60)
-            assert (ended["state"], ended["total"], ended["done"], ended["failed"]) == ("Succeeded", len(images), len(images), 0)
+            assert (ended["state"], ended["total"], ended["done"], ended["failed"]) == (
+                "Succeeded",
+                len(images),
+                len(images),
+                0,
+            )
             assert sum(map(len, obstore.list(bucket, prefix=f"outputs/{batch}/"))) == len(images)
             for image in images:
                 assert client.download(image).width == 200

@@ -20,7 +20,10 @@ def test_the_api_gets_the_hash_of_the_key_that_people_get():
 
 
 def test_two_installs_have_two_keys():
-    keys = {one(render(*case("dev"), release=name), "Secret", f"{name}-imagejobs-key")["stringData"]["API_KEY"] for name in ("a", "b")}
+    keys = {
+        one(render(*case("dev"), release=name), "Secret", f"{name}-imagejobs-key")["stringData"]["API_KEY"]
+        for name in ("a", "b")
+    }
     assert len(keys) == 2
 
 
@@ -28,10 +31,14 @@ def test_only_the_api_and_helms_test_see_secrets_of_callers():
     hashes = [{"key": "callers.yaml", "path": "callers.yaml"}]
     for case_name in chart_render.CASES:
         for name, pod in pods(render(*case(case_name))):
-            for volume in (each for each in pod["spec"].get("volumes", []) if "secret" in each and "dev" not in name):
+            for volume in (
+                each for each in pod["spec"].get("volumes", []) if "secret" in each and "dev" not in name
+            ):
                 signs = volume["name"] == "webhooks" and name.endswith(("-api", "-operator"))
                 assert signs or (name.endswith("-api") and volume["secret"]["items"] == hashes)
-            given = [each["name"] for container in pod["spec"]["containers"] for each in container.get("env", [])]
+            given = [
+                each["name"] for container in pod["spec"]["containers"] for each in container.get("env", [])
+            ]
             assert ("API_KEY" in given) == name.endswith("-test")
 
 
@@ -39,7 +46,10 @@ def test_ones_own_callers_replace_the_charts():
     objects = render(*case("everything"))
     assert of_kind(objects, "Secret") == []
     volumes = one(objects, "Deployment", "shop-images-api")["spec"]["template"]["spec"]["volumes"]
-    assert [each["secret"]["secretName"] for each in volumes if "secret" in each] == ["shop-callers-webhooks", "shop-callers"]
+    assert [each["secret"]["secretName"] for each in volumes if "secret" in each] == [
+        "shop-callers-webhooks",
+        "shop-callers",
+    ]
 
 
 def test_an_open_api_has_no_keys():

@@ -14,21 +14,36 @@ from support.cluster.chart_render import CHART, case, render
 ROOT = CHART.parents[1]
 COMPONENTS = ("api", "operator", "pool", "bucket", "test", "dev-s3", "dev-valkey")
 REASONS = {
-    "CKV_K8S_11": (COMPONENTS, "a CPU limit throttles an image that could use an idle core; requests share the cores fairly, memory is bounded"),
-    "CKV_K8S_15": (COMPONENTS, "a version never moves, and Always would need the registry for every pod; image.pullPolicy=Always is there"),
+    "CKV_K8S_11": (
+        COMPONENTS,
+        "a CPU limit throttles an image that could use an idle core; requests share the cores fairly, memory is bounded",
+    ),
+    "CKV_K8S_15": (
+        COMPONENTS,
+        "a version never moves, and Always would need the registry for every pod; image.pullPolicy=Always is there",
+    ),
     "CKV_K8S_35": (
         ("api", "operator", "pool", "bucket", "test", "dev-valkey"),
         "the S3 library takes keys as variables; API keys are files, and the process that reads strangers' bytes has no environment",
     ),
     "CKV_K8S_38": (("api", "operator"), "they speak to the Kubernetes API; all others have no token"),
-    "CKV_K8S_43": (COMPONENTS, "a chart cannot know digests of images that are built of the same commit; image.digests pins them"),
+    "CKV_K8S_43": (
+        COMPONENTS,
+        "a chart cannot know digests of images that are built of the same commit; image.digests pins them",
+    ),
     "CKV_K8S_8": (
         ("test", "dev-valkey"),
         "the test runs once and has an end; the try-out's Valkey is one thread, and whether its port answers is asked already",
     ),
     "CKV_K8S_9": (("test",), "it runs once and has an end"),
-    "CKV_DOCKER_7": (("api", "operator", "worker", "dev"), "the base comes as an argument, whose default has a tag"),
-    "CKV_DOCKER_2": (("worker", "dev"), "one image for two uses each, which are not alive by the same sign; the probes stand in the chart"),
+    "CKV_DOCKER_7": (
+        ("api", "operator", "worker", "dev"),
+        "the base comes as an argument, whose default has a tag",
+    ),
+    "CKV_DOCKER_2": (
+        ("worker", "dev"),
+        "one image for two uses each, which are not alive by the same sign; the probes stand in the chart",
+    ),
 }
 """Check -> the components that do not follow it, and why."""
 
@@ -40,20 +55,37 @@ def findings(tmp_path_factory) -> set[tuple[str, str]]:
         missing("checkov")
     folder = tmp_path_factory.mktemp("rendered")
     for name in chart_render.CASES:
-        text = chart_render.helm("template", "imagejobs", str(CHART), "--namespace", "pictures", *case(name)).stdout
+        text = chart_render.helm(
+            "template", "imagejobs", str(CHART), "--namespace", "pictures", *case(name)
+        ).stdout
         (folder / f"{name}.yaml").write_text(text)
     for path in (*ROOT.glob("*/Dockerfile"), ROOT / "charts" / "dev" / "Dockerfile"):
         (folder / path.parent.name).mkdir()
         shutil.copy(path, folder / path.parent.name)
     shutil.copytree(ROOT / ".github", folder / ".github")
-    command = ["checkov", "--directory", str(folder), "--framework", "kubernetes", "dockerfile", "github_actions", "--output", "json", "--compact"]
+    command = [
+        "checkov",
+        "--directory",
+        str(folder),
+        "--framework",
+        "kubernetes",
+        "dockerfile",
+        "github_actions",
+        "--output",
+        "json",
+        "--compact",
+    ]
     command += ["--quiet", "--skip-download", "--soft-fail"]
     run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert run.returncode == 0, run.stderr[-2000:]
     reports = json.loads(run.stdout)
     assert {each["check_type"] for each in reports} == {"kubernetes", "dockerfile", "github_actions"}
     assert all(each["summary"]["passed"] > 10 and not each["summary"]["parsing_errors"] for each in reports)
-    return {(found["check_id"], component(found)) for each in reports for found in each["results"]["failed_checks"]}
+    return {
+        (found["check_id"], component(found))
+        for each in reports
+        for found in each["results"]["failed_checks"]
+    }
 
 
 def component(found: dict[str, str]) -> str:
@@ -61,7 +93,11 @@ def component(found: dict[str, str]) -> str:
     if found["file_path"].endswith("Dockerfile"):
         return Path(found["file_path"]).parent.name
     name = found["resource"].rpartition(".")[2]
-    made = {each["metadata"]["name"]: each["metadata"]["labels"] for n in chart_render.CASES for each in render(*case(n))}
+    made = {
+        each["metadata"]["name"]: each["metadata"]["labels"]
+        for n in chart_render.CASES
+        for each in render(*case(n))
+    }
     return made[name]["app.kubernetes.io/component"]
 
 

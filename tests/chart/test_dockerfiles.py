@@ -27,4 +27,7 @@ def test_each_compares_what_it_installs_with_the_locked_hashes():
     for member in MEMBERS:
         text = (ROOT / member / "Dockerfile").read_text()
         assert "--verify-hashes" in text
-        assert "--constraint requirements.lock --build-constraint requirements.lock" in text or "--override overrides.txt --build-constraint" in text
+        assert (
+            "--constraint requirements.lock --build-constraint requirements.lock" in text
+            or "--override overrides.txt --build-constraint" in text
+        )

@@ -8,7 +8,11 @@ from imagejobs_contract.reader import Reader
 from support.cluster import chart_render
 from support.cluster.chart_render import case, environment, of_kind, pods, render
 
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "REDIS_URL": "rediss://:password@redis:6379/0"}
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "key",
+    "AWS_SECRET_ACCESS_KEY": "secret",
+    "REDIS_URL": "rediss://:password@redis:6379/0",
+}
 SECRETS = dict.fromkeys(("pictures-s3", "pictures-redis", "imagejobs-credentials"), CREDENTIALS)
 SECRETS["shop-collector"] = {"OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20token"}
 NOT_OURS = {"TZ", "VALKEY_PASSWORD", "s3.json"}
@@ -44,10 +48,16 @@ def read(program, environ):
 
 
 @pytest.mark.parametrize("name", chart_render.CASES)
-@pytest.mark.parametrize(("component", "program"), [("api", "api"), ("operator", "operator"), ("pool", "worker")])
+@pytest.mark.parametrize(
+    ("component", "program"), [("api", "api"), ("operator", "operator"), ("pool", "worker")]
+)
 def test_a_program_understands_its_environment(name, component, program):
     objects = render(*case(name))
-    pod = next(pod for _, pod in pods(of_kind(objects, "Deployment")) if pod["metadata"]["labels"]["app.kubernetes.io/component"] == component)
+    pod = next(
+        pod
+        for _, pod in pods(of_kind(objects, "Deployment"))
+        if pod["metadata"]["labels"]["app.kubernetes.io/component"] == component
+    )
     faults, _ = read(program, environment(objects, pod, SECRETS))
     assert faults == []
 
@@ -57,7 +67,11 @@ def test_every_variable_is_read_by_a_program(name):
     objects = render(*case(name))
     given, asked = set(), {"UPLOAD_DAYS"}
     for component, program in (("api", "api"), ("operator", "operator"), ("pool", "worker")):
-        pod = next(pod for _, pod in pods(of_kind(objects, "Deployment")) if pod["metadata"]["labels"]["app.kubernetes.io/component"] == component)
+        pod = next(
+            pod
+            for _, pod in pods(of_kind(objects, "Deployment"))
+            if pod["metadata"]["labels"]["app.kubernetes.io/component"] == component
+        )
         environ = environment(objects, pod, SECRETS)
         given |= set(environ)
         asked |= read(program, environ)[1]

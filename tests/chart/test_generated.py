@@ -28,14 +28,21 @@ def test_generated_files_are_up_to_date(path):
 
 
 def test_the_crd_stays_when_the_release_goes_and_is_else_as_written():
-    rendered = one(chart_render.render(*case("minimal")), "CustomResourceDefinition", "imagejobs.imagejobs.dev")
+    rendered = one(
+        chart_render.render(*case("minimal")), "CustomResourceDefinition", "imagejobs.imagejobs.dev"
+    )
     written = yaml.safe_load((ROOT / "manifests" / "crd.yaml").read_text())
     assert rendered["spec"] == written["spec"]
     assert rendered["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
 
 
 def test_a_second_release_can_leave_the_crd_to_the_first():
-    assert of_kind(chart_render.render(*case("minimal"), "--set", "crds.install=false"), "CustomResourceDefinition") == []
+    assert (
+        of_kind(
+            chart_render.render(*case("minimal"), "--set", "crds.install=false"), "CustomResourceDefinition"
+        )
+        == []
+    )
 
 
 def test_the_operators_rules_are_those_that_its_own_tests_run_with():

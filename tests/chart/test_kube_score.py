@@ -16,10 +16,14 @@ REASONS = {
 """Option -> why the chart does not follow that check."""
 
 
-@pytest.mark.skipif(shutil.which("kube-score") is None, reason="kube-score is compiled by `make test`, where Go is there")
+@pytest.mark.skipif(
+    shutil.which("kube-score") is None, reason="kube-score is compiled by `make test`, where Go is there"
+)
 @pytest.mark.parametrize("name", chart_render.CASES)
 def test_kube_score_finds_nothing_critical(name):
-    objects = chart_render.helm("template", "imagejobs", str(CHART), "--namespace", "pictures", *case(name)).stdout
+    objects = chart_render.helm(
+        "template", "imagejobs", str(CHART), "--namespace", "pictures", *case(name)
+    ).stdout
     command = ["kube-score", "score", "--output-format", "ci", *REASONS, "-"]
     run = subprocess.run(command, input=objects, capture_output=True, text=True, timeout=60, check=False)
     assert "[OK]" in run.stdout

@@ -9,7 +9,13 @@ import yaml
 
 from support.cluster.chart_render import CHART, case, of_kind, one, pods, render
 
-SHOWN = set(re.findall(r"^\| `(imagejobs_\w+)`", (Path(__file__).resolve().parents[2] / "docs" / "metrics.md").read_text(), re.MULTILINE))
+SHOWN = set(
+    re.findall(
+        r"^\| `(imagejobs_\w+)`",
+        (Path(__file__).resolve().parents[2] / "docs" / "metrics.md").read_text(),
+        re.MULTILINE,
+    )
+)
 """`make check` compares that page with the programs."""
 
 
@@ -22,7 +28,11 @@ def expressions(name):
 
 @pytest.mark.parametrize("name", ["alerts.yaml", "dashboard.json"])
 def test_every_metric_is_one_that_a_program_shows(name):
-    asked = {re.sub(r"_(bucket|sum|count)$", "", metric) for text in expressions(name) for metric in re.findall(r"imagejobs_\w+", text)}
+    asked = {
+        re.sub(r"_(bucket|sum|count)$", "", metric)
+        for text in expressions(name)
+        for metric in re.findall(r"imagejobs_\w+", text)
+    }
     assert asked
     assert asked <= SHOWN
 
@@ -42,7 +52,9 @@ def test_a_monitor_finds_the_service_of_its_component_and_no_other():
     assert len(monitors) == 3
     for monitor in monitors:
         wanted = monitor["spec"]["selector"]["matchLabels"].items()
-        assert [name for name, own in labels.items() if wanted <= own.items()] == [monitor["metadata"]["name"] + "-metrics"]
+        assert [name for name, own in labels.items() if wanted <= own.items()] == [
+            monitor["metadata"]["name"] + "-metrics"
+        ]
 
 
 @pytest.mark.parametrize("component", ["api", "operator", "pool"])
@@ -50,10 +62,17 @@ def test_metrics_are_open_to_scrapers_only(component):
     objects = render(*case("everything"))
     rules = one(objects, "NetworkPolicy", f"shop-images-{component}")["spec"]["ingress"]
     (rule,) = (each for each in rules if each["ports"] == [{"protocol": "TCP", "port": 9464}])
-    assert rule["from"] == [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
+    assert rule["from"] == [
+        {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+    ]
 
 
 def test_metrics_can_be_off():
     objects = render(*case("minimal"), "--set", "metrics.enabled=false")
-    ports = [port["name"] for _, pod in pods(objects) for container in pod["spec"]["containers"] for port in container.get("ports", [])]
+    ports = [
+        port["name"]
+        for _, pod in pods(objects)
+        for container in pod["spec"]["containers"]
+        for port in container.get("ports", [])
+    ]
     assert "metrics" not in ports

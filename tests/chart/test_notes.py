@@ -1,4 +1,7 @@
-"""What helm prints after an install: commands about objects that are there. The e2e suite runs them as printed."""
+"""What helm prints after an install: commands about objects that are there.
+
+The e2e suite runs them as printed.
+"""
 
 import re
 import shlex
@@ -10,7 +13,9 @@ from support.cluster.chart_render import CASES, CHART, case, render
 
 
 def notes(name):
-    run = chart_render.helm("install", "imagejobs", str(CHART), "--namespace", "pictures", "--dry-run=client", *case(name))
+    run = chart_render.helm(
+        "install", "imagejobs", str(CHART), "--namespace", "pictures", "--dry-run=client", *case(name)
+    )
     assert run.returncode == 0, run.stderr
     return run.stdout.partition("\nNOTES:\n")[2]
 

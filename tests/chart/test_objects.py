@@ -24,19 +24,32 @@ def matches(selector, labels):
 
 @every_case
 def test_no_two_objects_have_the_same_name(name):
-    keys = [(each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"]) for each in render(*case(name))]
+    keys = [
+        (each["kind"], each["metadata"].get("namespace"), each["metadata"]["name"])
+        for each in render(*case(name))
+    ]
     assert len(keys) == len(set(keys))
 
 
 @every_case
 def test_every_namespaced_object_says_where_it_goes(name):
-    homeless = [each["metadata"]["name"] for each in render(*case(name)) if ("namespace" in each["metadata"]) == (each["kind"] in CLUSTER_WIDE)]
+    homeless = [
+        each["metadata"]["name"]
+        for each in render(*case(name))
+        if ("namespace" in each["metadata"]) == (each["kind"] in CLUSTER_WIDE)
+    ]
     assert homeless == []
 
 
 @every_case
 def test_every_object_and_pod_carries_the_labels(name):
-    wanted = {"app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/component", "app.kubernetes.io/version", "helm.sh/chart"}
+    wanted = {
+        "app.kubernetes.io/name",
+        "app.kubernetes.io/instance",
+        "app.kubernetes.io/component",
+        "app.kubernetes.io/version",
+        "helm.sh/chart",
+    }
     objects = render(*case(name))
     holders = [each["metadata"] for each in objects] + [pod["metadata"] for _, pod in pods(objects)]
     assert [meta.get("name") for meta in holders if not wanted <= set(meta["labels"])] == []
@@ -49,7 +62,11 @@ def test_every_pod_may_run_in_a_restricted_namespace(name):
         assert security["runAsNonRoot"], pod_name
         assert security["seccompProfile"] == {"type": "RuntimeDefault"}, pod_name
         for container in pod["spec"]["containers"]:
-            expected = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+            expected = {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            }
             assert container["securityContext"] == expected, pod_name
 
 
@@ -93,7 +110,11 @@ def test_every_selector_finds_pods_of_the_chart(name):
 def test_every_service_port_leads_to_a_container_port(name):
     objects = render(*case(name))
     for service in of_kind(objects, "Service"):
-        pod = next(pod for _, pod in pods(objects) if matches({"matchLabels": service["spec"]["selector"]}, pod["metadata"]["labels"]))
+        pod = next(
+            pod
+            for _, pod in pods(objects)
+            if matches({"matchLabels": service["spec"]["selector"]}, pod["metadata"]["labels"])
+        )
         ports = {port["name"] for container in pod["spec"]["containers"] for port in container["ports"]}
         assert {port["targetPort"] for port in service["spec"]["ports"]} <= ports
 
@@ -102,7 +123,11 @@ def test_every_service_port_leads_to_a_container_port(name):
 def test_every_volume_is_mounted_and_every_mount_has_its_volume(name):
     for pod_name, pod in pods(render(*case(name))):
         volumes = {each["name"] for each in pod["spec"].get("volumes", [])}
-        mounts = {each["name"] for container in pod["spec"]["containers"] for each in container.get("volumeMounts", [])}
+        mounts = {
+            each["name"]
+            for container in pod["spec"]["containers"]
+            for each in container.get("volumeMounts", [])
+        }
         assert volumes == mounts, pod_name
 
 
@@ -111,7 +136,11 @@ def test_every_service_account_is_made_or_named_by_the_user(name):
     objects = render(*case(name))
     made = {each["metadata"]["name"] for each in of_kind(objects, "ServiceAccount")} | {"shop-api"}
     used = {pod["spec"].get("serviceAccountName") for _, pod in pods(objects)} - {None}
-    bound = {subject["name"] for each in of_kind(objects, "RoleBinding", "ClusterRoleBinding") for subject in each["subjects"]}
+    bound = {
+        subject["name"]
+        for each in of_kind(objects, "RoleBinding", "ClusterRoleBinding")
+        for subject in each["subjects"]
+    }
     assert used | bound <= made
 
 
@@ -128,18 +157,34 @@ def test_every_pod_of_the_chart_has_a_network_policy_that_lets_nobody_in_unasked
 
 def test_workers_reach_neither_private_addresses_nor_the_clouds_metadata():
     policy = one(render(*case("minimal")), "NetworkPolicy", "imagejobs-jobs")
-    block = next(peer["ipBlock"] for rule in policy["spec"]["egress"] for peer in rule.get("to", []) if peer["ipBlock"]["cidr"] == "0.0.0.0/0")
-    assert {"10.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"} <= set(block["except"])
+    block = next(
+        peer["ipBlock"]
+        for rule in policy["spec"]["egress"]
+        for peer in rule.get("to", [])
+        if peer["ipBlock"]["cidr"] == "0.0.0.0/0"
+    )
+    assert {"10.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"} <= set(
+        block["except"]
+    )
     assert policy["spec"]["ingress"] == []
 
 
 def test_the_operator_reaches_receivers_of_callbacks_only_where_there_are_callbacks():
     def reached(*arguments):
         policy = one(render(*case("minimal"), *arguments), "NetworkPolicy", "imagejobs-operator")
-        return [block["ipBlock"]["cidr"] for rule in policy["spec"]["egress"] for block in rule.get("to", []) if "ipBlock" in block]
+        return [
+            block["ipBlock"]["cidr"]
+            for rule in policy["spec"]["egress"]
+            for block in rule.get("to", [])
+            if "ipBlock" in block
+        ]
 
     assert reached() == []
-    assert reached("--set", "webhooks.existingSecret=hooks,webhooks.privateReceivers={10.1.5.0/24}") == ["0.0.0.0/0", "2000::/3", "10.1.5.0/24"]
+    assert reached("--set", "webhooks.existingSecret=hooks,webhooks.privateReceivers={10.1.5.0/24}") == [
+        "0.0.0.0/0",
+        "2000::/3",
+        "10.1.5.0/24",
+    ]
 
 
 @pytest.mark.parametrize("component", ["api", "operator"])
@@ -155,8 +200,16 @@ def test_callers_own_webhook_secrets_are_mounted_where_they_are_looked_for(compo
 
 def test_the_internet_is_open_on_the_ports_that_urls_may_name():
     def ports(name, *arguments):
-        policy = one(render(*case("minimal"), "--set", "webhooks.existingSecret=hooks", *arguments), "NetworkPolicy", f"imagejobs-{name}")
-        (public,) = (rule for rule in policy["spec"]["egress"] if {"ipBlock": {"cidr": "2000::/3"}} in rule.get("to", []))
+        policy = one(
+            render(*case("minimal"), "--set", "webhooks.existingSecret=hooks", *arguments),
+            "NetworkPolicy",
+            f"imagejobs-{name}",
+        )
+        (public,) = (
+            rule
+            for rule in policy["spec"]["egress"]
+            if {"ipBlock": {"cidr": "2000::/3"}} in rule.get("to", [])
+        )
         return [(each["port"], each.get("endPort")) for each in public["ports"]]
 
     for name in ("jobs", "operator"):
@@ -166,19 +219,36 @@ def test_the_internet_is_open_on_the_ports_that_urls_may_name():
 
 def test_pods_of_jobs_are_shaped_like_those_of_the_pool():
     objects = render(*case("everything"))
-    container = one(objects, "Deployment", "shop-images-operator")["spec"]["template"]["spec"]["containers"][0]
+    container = one(objects, "Deployment", "shop-images-operator")["spec"]["template"]["spec"]["containers"][
+        0
+    ]
     given = {each["name"]: each.get("value") for each in container["env"]}
-    shape, pool = json.loads(given["WORKER_POD"]), one(objects, "Deployment", "shop-images-pool")["spec"]["template"]
+    shape, pool = (
+        json.loads(given["WORKER_POD"]),
+        one(objects, "Deployment", "shop-images-pool")["spec"]["template"],
+    )
     assert shape["imagePullPolicy"] == "Always"
     assert {"name": "TZ", "value": "UTC"} in shape["env"]
-    for name in ("nodeSelector", "tolerations", "affinity", "topologySpreadConstraints", "priorityClassName", "runtimeClassName"):
+    for name in (
+        "nodeSelector",
+        "tolerations",
+        "affinity",
+        "topologySpreadConstraints",
+        "priorityClassName",
+        "runtimeClassName",
+    ):
         assert shape[name] == pool["spec"][name], name
-    assert (shape["labels"], shape["annotations"]) == ({"example.com/tier": "front"}, {"example.com/note": "hello"})
+    assert (shape["labels"], shape["annotations"]) == (
+        {"example.com/tier": "front"},
+        {"example.com/note": "hello"},
+    )
 
 
 def test_the_services_own_names_are_among_the_hosts_under_which_the_api_answers():
     def hosts(*arguments):
-        container = one(render(*case("minimal"), *arguments), "Deployment", "imagejobs-api")["spec"]["template"]["spec"]["containers"][0]
+        container = one(render(*case("minimal"), *arguments), "Deployment", "imagejobs-api")["spec"][
+            "template"
+        ]["spec"]["containers"][0]
         return [each["value"].split(",") for each in container["env"] if each["name"] == "ALLOWED_HOSTS"]
 
     assert hosts() == []
@@ -188,7 +258,11 @@ def test_the_services_own_names_are_among_the_hosts_under_which_the_api_answers(
 
 @pytest.mark.parametrize("name", ["minimal", "everything"])
 def test_another_operator_begins_soon_where_its_node_is_lost(name):
-    (operator,) = (pod for _, pod in pods(render(*case(name))) if pod["metadata"]["labels"]["app.kubernetes.io/component"] == "operator")
+    (operator,) = (
+        pod
+        for _, pod in pods(render(*case(name)))
+        if pod["metadata"]["labels"]["app.kubernetes.io/component"] == "operator"
+    )
     given = {each["key"]: each.get("tolerationSeconds") for each in operator["spec"]["tolerations"]}
     assert given == ({"images": None} if name == "everything" else {}) | {
         "node.kubernetes.io/not-ready": 30,
@@ -201,27 +275,48 @@ def test_workers_that_find_faces_are_another_image_and_the_api_is_told():
         objects = render(*case("minimal"), "--set", "image.tag=v1", *arguments)
         given = {}
         for name in ("api", "operator", "pool"):
-            container = one(objects, "Deployment", f"imagejobs-{name}")["spec"]["template"]["spec"]["containers"][0]
-            given |= {each["name"]: each.get("value") for each in container["env"]} | {name: container["image"]}
-        return [given["FIND_FACES"], given["WORKER_IMAGE"].rpartition("/")[2], given["pool"].rpartition("/")[2]]
+            container = one(objects, "Deployment", f"imagejobs-{name}")["spec"]["template"]["spec"][
+                "containers"
+            ][0]
+            given |= {each["name"]: each.get("value") for each in container["env"]} | {
+                name: container["image"]
+            }
+        return [
+            given["FIND_FACES"],
+            given["WORKER_IMAGE"].rpartition("/")[2],
+            given["pool"].rpartition("/")[2],
+        ]
 
     assert seen() == ["false", "imagejobs-worker:v1", "imagejobs-worker:v1"]
-    assert seen("--set", "worker.faces=true") == ["true", "imagejobs-worker-faces:v1", "imagejobs-worker-faces:v1"]
+    assert seen("--set", "worker.faces=true") == [
+        "true",
+        "imagejobs-worker-faces:v1",
+        "imagejobs-worker-faces:v1",
+    ]
 
 
 def test_images_can_be_pinned_by_digest():
     digest = "sha256:" + "a" * 64
     objects = render(*case("minimal"), "--set", f"image.digests.worker={digest},image.tag=1.2.3")
-    images = {container["image"].rpartition("/")[2] for _, pod in pods(objects) for container in pod["spec"]["containers"]}
+    images = {
+        container["image"].rpartition("/")[2]
+        for _, pod in pods(objects)
+        for container in pod["spec"]["containers"]
+    }
     assert images == {"imagejobs-api:1.2.3", "imagejobs-operator:1.2.3", f"imagejobs-worker:1.2.3@{digest}"}
 
 
 @pytest.mark.parametrize("component", ["api", "operator"])
 def test_api_and_operator_sign_callbacks_with_the_same_secret(component):
-    container = one(render(*case("everything")), "Deployment", f"shop-images-{component}")["spec"]["template"]["spec"]["containers"][0]
+    container = one(render(*case("everything")), "Deployment", f"shop-images-{component}")["spec"][
+        "template"
+    ]["spec"]["containers"][0]
     given = {each["name"]: each.get("valueFrom", each.get("value")) for each in container["env"]}
     assert given["WEBHOOK_SECRETS"] == {"secretKeyRef": {"name": "shop-webhooks", "key": "WEBHOOK_SECRETS"}}
-    assert (given["ALLOWED_PRIVATE_CALLBACKS"], given["PUBLIC_URL"]) == ("10.1.5.0/24", "https://images.example.com")
+    assert (given["ALLOWED_PRIVATE_CALLBACKS"], given["PUBLIC_URL"]) == (
+        "10.1.5.0/24",
+        "https://images.example.com",
+    )
 
 
 def test_a_release_watches_its_own_namespace_with_a_role():
@@ -232,7 +327,11 @@ def test_a_release_watches_its_own_namespace_with_a_role():
 
 def test_named_namespaces_get_what_job_pods_need_there():
     objects = render(*case("dev"), "--set", "watch.namespaces={shop}")
-    there = {(each["kind"], each["metadata"]["name"]) for each in objects if each["metadata"].get("namespace") == "shop"}
+    there = {
+        (each["kind"], each["metadata"]["name"])
+        for each in objects
+        if each["metadata"].get("namespace") == "shop"
+    }
     assert there == {
         ("ConfigMap", "imagejobs-settings"),
         ("NetworkPolicy", "imagejobs-jobs"),
@@ -255,7 +354,11 @@ def test_all_namespaces_are_watched_with_a_cluster_role():
 def test_two_releases_of_the_same_name_do_not_meet_outside_their_namespaces():
     settings = (*case("minimal"), "--set", "crds.install=false,watch.allNamespaces=true")
     first, second = (
-        {(each["kind"], each["metadata"]["name"]) for each in render(*settings, namespace=where) if each["kind"] in CLUSTER_WIDE}
+        {
+            (each["kind"], each["metadata"]["name"])
+            for each in render(*settings, namespace=where)
+            if each["kind"] in CLUSTER_WIDE
+        }
         for where in ("a", "b")
     )
     assert first
@@ -264,18 +367,26 @@ def test_two_releases_of_the_same_name_do_not_meet_outside_their_namespaces():
 
 @pytest.mark.parametrize(
     ("component", "settings"),
-    [("api", "api.autoscaling.enabled=true"), ("pool", "pool.autoscaling.enabled=true"), ("pool", "pool.keda.enabled=true,pool.keda.address=r:1")],
+    [
+        ("api", "api.autoscaling.enabled=true"),
+        ("pool", "pool.autoscaling.enabled=true"),
+        ("pool", "pool.keda.enabled=true,pool.keda.address=r:1"),
+    ],
 )
 def test_a_scaled_deployment_leaves_its_replicas_to_the_scaler(component, settings):
     objects = render(*case("minimal"), "--set", settings)
     assert "replicas" not in one(objects, "Deployment", f"imagejobs-{component}")["spec"]
-    assert one(objects, "ScaledObject" if "keda" in settings else "HorizontalPodAutoscaler", f"imagejobs-{component}")
+    assert one(
+        objects, "ScaledObject" if "keda" in settings else "HorizontalPodAutoscaler", f"imagejobs-{component}"
+    )
 
 
 def test_keda_scales_the_pool_by_the_length_of_the_queue_that_its_workers_read():
     objects = render(*case("everything"))
     spec = one(objects, "ScaledObject", "shop-images-pool")["spec"]
-    assert spec["scaleTargetRef"] == {"name": one(objects, "Deployment", "shop-images-pool")["metadata"]["name"]}
+    assert spec["scaleTargetRef"] == {
+        "name": one(objects, "Deployment", "shop-images-pool")["metadata"]["name"]
+    }
     (trigger,) = spec["triggers"]
     redis = {"address": "valkey.storage.svc:6380", "databaseIndex": "1", "enableTLS": "true"}
     assert trigger["metadata"] == redis | {"stream": redis_keys.TASKS, "streamLength": "50"}
@@ -298,7 +409,8 @@ def test_changed_settings_roll_the_pods():
         return {
             pod["metadata"]["annotations"]["imagejobs.dev/settings-digest"]
             for _, pod in pods(render(*case("minimal"), *arguments))
-            if "annotations" in pod["metadata"] and "imagejobs.dev/settings-digest" in pod["metadata"]["annotations"]
+            if "annotations" in pod["metadata"]
+            and "imagejobs.dev/settings-digest" in pod["metadata"]["annotations"]
         }
 
     assert digests() != digests("--set", "limits.maxPixels=1000")
@@ -314,10 +426,17 @@ def test_a_changed_bucket_set_up_is_another_job_and_an_unchanged_one_the_same():
 
 @pytest.mark.parametrize(
     ("endpoint", "port"),
-    [("", 443), ("https://s3.example.com", 443), ("http://minio", 80), ("http://minio.storage.svc:9000", 9000)],
+    [
+        ("", 443),
+        ("https://s3.example.com", 443),
+        ("http://minio", 80),
+        ("http://minio.storage.svc:9000", 9000),
+    ],
     ids=["AWS", "https", "http", "port"],
 )
 def test_the_port_of_s3_is_opened(endpoint, port):
-    policy = one(render(*case("minimal"), "--set", f"s3.endpoint={endpoint}"), "NetworkPolicy", "imagejobs-api")
+    policy = one(
+        render(*case("minimal"), "--set", f"s3.endpoint={endpoint}"), "NetworkPolicy", "imagejobs-api"
+    )
     opened = {entry["port"] for rule in policy["spec"]["egress"] for entry in rule["ports"]}
     assert opened == {53, 443, 6443, 6379, port}

@@ -12,7 +12,9 @@ def ports(objects):
     """Return the ports that each component may go to."""
     policies = of_kind(objects, "NetworkPolicy")
     return {
-        policy["metadata"]["labels"]["app.kubernetes.io/component"]: {entry["port"] for rule in policy["spec"]["egress"] for entry in rule["ports"]}
+        policy["metadata"]["labels"]["app.kubernetes.io/component"]: {
+            entry["port"] for rule in policy["spec"]["egress"] for entry in rule["ports"]
+        }
         for policy in policies
     }
 
@@ -23,14 +25,17 @@ def settings(objects):
 
 
 def test_all_programs_are_told_where_the_collector_is_and_may_go_there():
-    objects = render(*case("minimal"), "--set", f"telemetry.otlpEndpoint={ENDPOINT}", "--set", "telemetry.samplePercent=25")
+    objects = render(
+        *case("minimal"), "--set", f"telemetry.otlpEndpoint={ENDPOINT}", "--set", "telemetry.samplePercent=25"
+    )
     found = settings(objects)
     assert (found["OTEL_EXPORTER_OTLP_ENDPOINT"], found["OTEL_TRACES_SAMPLER_ARG"]) == (ENDPOINT, "0.25")
     assert all(4318 in ports(objects)[each] for each in TALKERS), ports(objects)
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "port"), [("https://otlp.example.org", 443), ("http://collector", 80), ("https://otlp.example.org:8443/x", 8443)]
+    ("endpoint", "port"),
+    [("https://otlp.example.org", 443), ("http://collector", 80), ("https://otlp.example.org:8443/x", 8443)],
 )
 def test_the_port_is_that_of_the_address(endpoint, port):
     assert port in ports(render(*case("minimal"), "--set", f"telemetry.otlpEndpoint={endpoint}"))["api"]

@@ -49,14 +49,21 @@ def test_every_object_refuses_unknown_keys():
 
 
 def test_every_value_is_described():
-    bare = [f"{path}.{name}" for path, node in closed_objects(SCHEMA) for name, child in node["properties"].items() if not child.get("description")]
+    bare = [
+        f"{path}.{name}"
+        for path, node in closed_objects(SCHEMA)
+        for name, child in node["properties"].items()
+        if not child.get("description")
+    ]
     assert bare == []
 
 
 def test_defaults_and_schema_name_the_same_values():
     def defaults(node, path=""):
         for name, value in node.items():
-            schema = at(SCHEMA, ".".join(["properties", *f"{path}{name}".replace(".", ".properties.").split(".")]))
+            schema = at(
+                SCHEMA, ".".join(["properties", *f"{path}{name}".replace(".", ".properties.").split(".")])
+            )
             if "properties" in schema and value != {}:
                 yield from defaults(value, f"{path}{name}.")
             else:
@@ -104,7 +111,9 @@ def test_the_limits_are_those_of_the_contract():
         pytest.param("api.service.type=ExternalName", "/api/service/type", id="service of another kind"),
         pytest.param("api.linkSeconds=604801", "/api/linkSeconds", id="link for longer than SigV4 allows"),
         pytest.param("jobs.profiles.Huge.limits.memory=1Gi", "'Huge' not allowed", id="unknown profile"),
-        pytest.param("pool.resources.limits.memory=lots", "/pool/resources/limits/memory", id="not a quantity"),
+        pytest.param(
+            "pool.resources.limits.memory=lots", "/pool/resources/limits/memory", id="not a quantity"
+        ),
         pytest.param("worker.cage=none", "/worker/cage", id="no such cage"),
         pytest.param("urls.ports[0]=http", "/urls/ports/0", id="not a port"),
         pytest.param("image.digests.api=1234", "/image/digests/api", id="not a digest"),
@@ -127,12 +136,24 @@ def test_an_install_without_values_is_refused_with_all_that_is_missing():
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        pytest.param("pool.enabled=false,jobs.enabled=false", "nobody does the work", id="neither pool nor jobs"),
+        pytest.param(
+            "pool.enabled=false,jobs.enabled=false", "nobody does the work", id="neither pool nor jobs"
+        ),
         pytest.param("pool.keda.enabled=true", "pool.keda.address", id="KEDA without an address"),
-        pytest.param("pool.keda.enabled=true,pool.keda.address=r:6379,pool.autoscaling.enabled=true", "choose one", id="two scalers"),
+        pytest.param(
+            "pool.keda.enabled=true,pool.keda.address=r:6379,pool.autoscaling.enabled=true",
+            "choose one",
+            id="two scalers",
+        ),
         pytest.param("api.ingress.enabled=true", "api.ingress.host", id="ingress without a host"),
-        pytest.param("api.allowAnonymous=true,api.callers.existingSecret=x", "choose one", id="callers and anybody"),
-        pytest.param("metrics.enabled=false,metrics.serviceMonitor.enabled=true", "metrics.enabled", id="monitor without metrics"),
+        pytest.param(
+            "api.allowAnonymous=true,api.callers.existingSecret=x", "choose one", id="callers and anybody"
+        ),
+        pytest.param(
+            "metrics.enabled=false,metrics.serviceMonitor.enabled=true",
+            "metrics.enabled",
+            id="monitor without metrics",
+        ),
         pytest.param("dev.enabled=true", "leave s3.endpoint", id="dev and an S3 of one's own"),
     ],
 )

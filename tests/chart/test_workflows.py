@@ -25,7 +25,11 @@ def test_actionlint_finds_nothing():
     if shutil.which("actionlint") is None:
         missing("actionlint")
     run = subprocess.run(
-        ["actionlint", *sorted((ROOT / ".github" / "workflows").glob("*.yaml"))], capture_output=True, text=True, timeout=60, check=False
+        ["actionlint", *sorted((ROOT / ".github" / "workflows").glob("*.yaml"))],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr
 
@@ -33,7 +37,10 @@ def test_actionlint_finds_nothing():
 def test_every_image_that_the_chart_can_name_is_built():
     named = set()
     for path in (CHART / "templates").rglob("*"):
-        found = re.findall(r'"imagejobs\.image" \(list \. "(\w+)"(?: \(ternary "(-\w+)")?', path.read_text() if path.is_file() else "")
+        found = re.findall(
+            r'"imagejobs\.image" \(list \. "(\w+)"(?: \(ternary "(-\w+)")?',
+            path.read_text() if path.is_file() else "",
+        )
         named |= {f"imagejobs-{name}{kind}" for name, suffix in found for kind in {"", suffix}}
     assert named == images()
 
@@ -43,10 +50,20 @@ def test_a_releases_version_and_registry_are_written_into_the_chart(tmp_path, ve
     shutil.copytree(ROOT / "tools", tmp_path / "tools", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(CHART, tmp_path / "charts" / "imagejobs")
     subprocess.run([tmp_path / "tools" / "version", version, "registry.example.com/shop"], check=True)
-    command = ["helm", "template", "imagejobs", str(tmp_path / "charts" / "imagejobs"), "--set", "dev.enabled=true"]
+    command = [
+        "helm",
+        "template",
+        "imagejobs",
+        str(tmp_path / "charts" / "imagejobs"),
+        "--set",
+        "dev.enabled=true",
+    ]
     rendered = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
     used = set(re.findall(r"image: (\S+)", rendered))
-    assert used == {f"registry.example.com/shop/imagejobs-{name}:{version}" for name in ("api", "operator", "worker", "dev")}
+    assert used == {
+        f"registry.example.com/shop/imagejobs-{name}:{version}"
+        for name in ("api", "operator", "worker", "dev")
+    }
 
 
 @pytest.mark.parametrize("version", ["", "v1.2.3", "1.2", "1.2.3; true"])

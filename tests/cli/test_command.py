@@ -14,7 +14,13 @@ finally:
 
 
 def imagejobs(*arguments, **variables):
-    return subprocess.run([sys.executable, "-m", "imagejobs", *arguments], capture_output=True, text=True, timeout=30, **variables)
+    return subprocess.run(
+        [sys.executable, "-m", "imagejobs", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        **variables,
+    )
 
 
 def test_the_version_is_told_without_importing_what_it_does_not_need():

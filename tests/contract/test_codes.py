@@ -4,7 +4,9 @@ from imagejobs_contract import errors
 from imagejobs_contract.codes import MEANINGS, Code, meaning
 from imagejobs_contract.errors import Fault, ImageFailed, ImageJobsError, Invalid, Unavailable
 
-CLASSES = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, ImageJobsError)]
+CLASSES = [
+    each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, ImageJobsError)
+]
 
 
 @pytest.mark.parametrize("code", list(Code))
@@ -25,7 +27,10 @@ def test_what_may_pass_is_retryable(code):
     assert meaning(code).retryable
 
 
-@pytest.mark.parametrize("code", [Code.NOT_AN_IMAGE, Code.CORRUPT_IMAGE, Code.TOO_MANY_PIXELS, Code.INVALID_OPTIONS, Code.NOT_FOUND])
+@pytest.mark.parametrize(
+    "code",
+    [Code.NOT_AN_IMAGE, Code.CORRUPT_IMAGE, Code.TOO_MANY_PIXELS, Code.INVALID_OPTIONS, Code.NOT_FOUND],
+)
 def test_what_stays_as_it_is_is_not_retryable(code):
     assert not meaning(code).retryable
 

@@ -17,7 +17,16 @@ from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.outcome import MAX_MESSAGE, ItemState, Outcome, OutputFile
 from imagejobs_contract.model.spec import INTEGERS, DeletionPolicy, Execution, Profile, Spec
-from imagejobs_contract.model.status import Callback, CallbackState, Condition, ConditionType, Failure, Reason, State, Status
+from imagejobs_contract.model.status import (
+    Callback,
+    CallbackState,
+    Condition,
+    ConditionType,
+    Failure,
+    Reason,
+    State,
+    Status,
+)
 from imagejobs_contract.model.status_json import status_body
 from imagejobs_contract.wire import s3_keys
 from support.cluster.bad_specs import BAD_SPECS, GOOD
@@ -51,14 +60,22 @@ def schemas(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[
 
 def test_group_version_and_names_are_pythons():
     spec = CRD["spec"]
-    assert (spec["group"], VERSION["name"], spec["names"]["plural"], spec["names"]["kind"]) == (names.GROUP, names.VERSION, names.PLURAL, names.KIND)
+    assert (spec["group"], VERSION["name"], spec["names"]["plural"], spec["names"]["kind"]) == (
+        names.GROUP,
+        names.VERSION,
+        names.PLURAL,
+        names.KIND,
+    )
     assert CRD["metadata"]["name"] == f"{names.PLURAL}.{names.GROUP}"
     assert spec["names"]["shortNames"] == ["ij"]
 
 
 def test_the_name_of_a_job_has_pythons_bounds():
     (rule,) = ROOT["x-kubernetes-validations"]
-    assert rule["rule"] == f"size(self.metadata.name) <= {names.MAX_NAME} && self.metadata.name.matches('^{names.NAME_PATTERN}$')"
+    assert (
+        rule["rule"]
+        == f"size(self.metadata.name) <= {names.MAX_NAME} && self.metadata.name.matches('^{names.NAME_PATTERN}$')"
+    )
 
 
 @pytest.mark.parametrize(
@@ -112,7 +129,11 @@ BOUNDS = {
 
 
 def test_whole_numbers_have_pythons_bounds():
-    found = {path[1:]: (each["minimum"], each["maximum"]) for path, each in schemas(SPEC) if each["type"] == "integer"}
+    found = {
+        path[1:]: (each["minimum"], each["maximum"])
+        for path, each in schemas(SPEC)
+        if each["type"] == "integer"
+    }
     assert found == BOUNDS
 
 
@@ -132,8 +153,14 @@ TEXTS = {
 
 
 def test_texts_have_pythons_lengths_and_patterns():
-    found = {path[1:]: (each["maxLength"], each.get("pattern")) for path, each in schemas(SPEC) if each["type"] == "string" and "enum" not in each}
-    assert found == {path: (longest, pattern and f"^{pattern}$") for path, (longest, pattern) in TEXTS.items()}
+    found = {
+        path[1:]: (each["maxLength"], each.get("pattern"))
+        for path, each in schemas(SPEC)
+        if each["type"] == "string" and "enum" not in each
+    }
+    assert found == {
+        path: (longest, pattern and f"^{pattern}$") for path, (longest, pattern) in TEXTS.items()
+    }
     assert all(at(path)["minLength"] == 1 for path in TEXTS)
 
 
@@ -173,7 +200,11 @@ def test_defaults_are_pythons():
 
 
 def test_all_but_the_mutable_fields_are_immutable():
-    rules = {rule["fieldPath"].removeprefix("."): rule["rule"] for rule in SPEC["x-kubernetes-validations"] if rule["message"] == "cannot be changed"}
+    rules = {
+        rule["fieldPath"].removeprefix("."): rule["rule"]
+        for rule in SPEC["x-kubernetes-validations"]
+        if rule["message"] == "cannot be changed"
+    }
     assert set(rules) == set(spec_json.SPEC_FIELDS) - MUTABLE
     assert all(f"self.{name} == oldSelf.{name}" in rule for name, rule in rules.items())
 
@@ -185,14 +216,21 @@ def test_reserved_prefixes_are_pythons():
 
 
 def test_a_quality_can_be_given_up_in_pythons_lossy_formats():
-    rule = next(each["rule"] for each in at("variants[]")["x-kubernetes-validations"] if each["fieldPath"] == ".maxSize")
+    rule = next(
+        each["rule"]
+        for each in at("variants[]")["x-kubernetes-validations"]
+        if each["fieldPath"] == ".maxSize"
+    )
     assert set(re.findall('"([a-z]+)"', rule)) == {each.value for each in options.LOSSY}
 
 
 FULL_STATUS = Status(
     observed_generation=3,
     state=State.PARTIALLY_SUCCEEDED,
-    conditions=tuple(Condition(kind, True, reason, "m", NOON, 3) for kind, reason in zip(ConditionType, Reason, strict=False)),
+    conditions=tuple(
+        Condition(kind, True, reason, "m", NOON, 3)
+        for kind, reason in zip(ConditionType, Reason, strict=False)
+    ),
     counts=Counts(3, 0, 1, 2),
     estimated_remaining_seconds=0,
     failures=(Failure("b.jpg", "corrupt_image", "m"),),
@@ -201,7 +239,14 @@ FULL_STATUS = Status(
     bytes_in=3,
     bytes_out=2,
     outcomes=(
-        Outcome(0, "a.jpg", outputs=(OutputFile("default", "outputs/a/a.jpg", 4, 3, options.Format.JPEG, 2, kept_original=True),), bytes_in=3),
+        Outcome(
+            0,
+            "a.jpg",
+            outputs=(
+                OutputFile("default", "outputs/a/a.jpg", 4, 3, options.Format.JPEG, 2, kept_original=True),
+            ),
+            bytes_in=3,
+        ),
         Outcome(1, "b.jpg", code=Code.CORRUPT_IMAGE, message="m"),
     ),
     job_name="a-1-1",
@@ -220,7 +265,11 @@ def undeclared(schema: dict[str, Any], value: Any, path: str = "status") -> list
     if isinstance(value, dict):
         unknown = [f"{path}.{name}" for name in value if name not in schema["properties"]]
         known = [(name, each) for name, each in value.items() if name in schema["properties"]]
-        return unknown + [found for name, each in known for found in undeclared(schema["properties"][name], each, f"{path}.{name}")]
+        return unknown + [
+            found
+            for name, each in known
+            for found in undeclared(schema["properties"][name], each, f"{path}.{name}")
+        ]
     if isinstance(value, list):
         return [found for each in value for found in undeclared(schema["items"], each, f"{path}[]")]
     return []
@@ -235,7 +284,11 @@ def test_every_field_of_a_status_that_python_writes_is_declared_and_the_other_wa
 
 
 def test_messages_are_as_long_as_python_makes_them():
-    assert at("failures[].message", STATUS)["maxLength"] == at("outcomes[].message", STATUS)["maxLength"] == MAX_MESSAGE
+    assert (
+        at("failures[].message", STATUS)["maxLength"]
+        == at("outcomes[].message", STATUS)["maxLength"]
+        == MAX_MESSAGE
+    )
     assert all(re.fullmatch(at("conditions[].reason", STATUS)["pattern"], reason) for reason in Reason)
     assert max(map(len, Code)) <= at("failures[].code", STATUS)["maxLength"]
 
@@ -243,7 +296,10 @@ def test_messages_are_as_long_as_python_makes_them():
 def test_every_field_is_described_in_a_sentence():
     plain = {".apiVersion", ".kind", ".metadata", ".status.failureCodes[]"}
     poor = [
-        path for path, each in schemas(ROOT) if path not in plain and not re.search(r"^[A-Z0-9].+\.$", each.get("description", "").strip(), re.DOTALL)
+        path
+        for path, each in schemas(ROOT)
+        if path not in plain
+        and not re.search(r"^[A-Z0-9].+\.$", each.get("description", "").strip(), re.DOTALL)
     ]
     assert poor == []
 
@@ -252,7 +308,8 @@ def test_every_list_and_text_is_bounded():
     unbounded = [
         path
         for path, each in schemas(ROOT)
-        if (each["type"] == "string" and not {"maxLength", "enum", "format"} & set(each)) or (each["type"] == "array" and "maxItems" not in each)
+        if (each["type"] == "string" and not {"maxLength", "enum", "format"} & set(each))
+        or (each["type"] == "array" and "maxItems" not in each)
     ]
     assert unbounded == [".apiVersion", ".kind"]
 

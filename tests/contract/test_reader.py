@@ -13,20 +13,26 @@ def faults_of(reader: Reader) -> list[str]:
     return [fault.where for fault in reader.faults]
 
 
-@pytest.mark.parametrize("value", [0, -1, 11, "11", "x", "", "1.0", "１", 1.5, True, None.__class__, [], "9" * 30], ids=repr)
+@pytest.mark.parametrize(
+    "value", [0, -1, 11, "11", "x", "", "1.0", "１", 1.5, True, None.__class__, [], "9" * 30], ids=repr
+)
 def test_what_is_no_whole_number_in_the_range_is_a_fault(value):
     reader = Reader({"n": value})
     assert reader.integer("n", 1, 10, 5) == 5
     assert faults_of(reader) == ["n"]
 
 
-@pytest.mark.parametrize(("value", "expected"), [(1, 1), (10, 10), (7.0, 7), ("7", 7), (" 7 ", 7), (None, 5)], ids=repr)
+@pytest.mark.parametrize(
+    ("value", "expected"), [(1, 1), (10, 10), (7.0, 7), ("7", 7), (" 7 ", 7), (None, 5)], ids=repr
+)
 def test_whole_numbers_count_also_as_digits(value, expected):
     reader = Reader({"n": value})
     assert (reader.integer("n", 1, 10, 5), reader.faults) == (expected, [])
 
 
-@pytest.mark.parametrize("value", ["x", "nan", "inf", 0, 11, 10**400, [], None.__class__], ids=lambda value: repr(value)[:20])
+@pytest.mark.parametrize(
+    "value", ["x", "nan", "inf", 0, 11, 10**400, [], None.__class__], ids=lambda value: repr(value)[:20]
+)
 def test_what_is_no_number_in_the_range_is_a_fault(value):
     reader = Reader({"n": value})
     assert reader.number("n", 0.5, 10, 5.0) == 5.0
@@ -34,7 +40,9 @@ def test_what_is_no_number_in_the_range_is_a_fault(value):
 
 
 @pytest.mark.parametrize(
-    ("value", "expected"), [("true", True), ("ON", True), (" 1 ", True), (True, True), ("no", False), (0, False), (None, False)], ids=repr
+    ("value", "expected"),
+    [("true", True), ("ON", True), (" 1 ", True), (True, True), ("no", False), (0, False), (None, False)],
+    ids=repr,
 )
 def test_words_for_true_and_false(value, expected):
     assert Reader({"b": value}).boolean("b") is expected
@@ -49,7 +57,15 @@ def test_other_words_are_neither_true_nor_false(value):
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [("200kB", 200_000), ("1.5MB", 1_500_000), ("1 MiB", 2**20), ("512", 512), (512, 512), ("1kib", 1024), ("300 b", 300)],
+    [
+        ("200kB", 200_000),
+        ("1.5MB", 1_500_000),
+        ("1 MiB", 2**20),
+        ("512", 512),
+        (512, 512),
+        ("1kib", 1024),
+        ("300 b", 300),
+    ],
     ids=str,
 )
 def test_sizes_count_in_bytes_and_units(value, expected):
@@ -58,7 +74,9 @@ def test_sizes_count_in_bytes_and_units(value, expected):
 
 
 @pytest.mark.parametrize(
-    "value", ["200 XB", "-5", "1e3", "", "255", "33554433", True, "1.5.5MB", "9" * 400 + "MB", []], ids=lambda value: repr(value)[:20]
+    "value",
+    ["200 XB", "-5", "1e3", "", "255", "33554433", True, "1.5.5MB", "9" * 400 + "MB", []],
+    ids=lambda value: repr(value)[:20],
 )
 def test_other_sizes_are_faults(value):
     reader = Reader({"s": value})
@@ -156,7 +174,10 @@ def test_a_reader_without_faults_says_nothing():
 @given(
     st.dictionaries(
         st.sampled_from("abc"),
-        st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+            lambda x: st.lists(x) | st.dictionaries(st.text(), x),
+        ),
     )
 )
 def test_nothing_that_json_can_hold_makes_a_reader_raise(body):

@@ -56,17 +56,26 @@ def test_the_api_may_do_what_it_does_and_no_more(kubeconfig, controlplane, names
     asyncio.run(scenario())
     assert [each.getMessage() for each in caplog.records] == []
     account = f"system:serviceaccount:{namespace}:imagejobs-api"
-    listed = controlplane.kubectl("auth", "can-i", "--list", "--no-headers", "--namespace", namespace, "--as", account)
+    listed = controlplane.kubectl(
+        "auth", "can-i", "--list", "--no-headers", "--namespace", namespace, "--as", account
+    )
     assert [line.split() for line in listed.splitlines() if "imagejobs" in line or "secrets" in line] == [
         ["imagejobs.imagejobs.dev", "[]", "[]", "[create", "delete", "get", "list", "patch", "watch]"]
     ]
 
 
-def test_a_job_waits_and_goes_on_over_http_with_those_rights(kubeconfig, controlplane, namespace, redis_url, s3_settings, tmp_path):
+def test_a_job_waits_and_goes_on_over_http_with_those_rights(
+    kubeconfig, controlplane, namespace, redis_url, s3_settings, tmp_path
+):
     environ = process.environ(tmp_path / "unused", redis_url, s3_settings)
-    api = process.Api(environ | {"JOB_STORE": "kubernetes", "KUBECONFIG": str(kubeconfig), "NAMESPACE": namespace})
+    api = process.Api(
+        environ | {"JOB_STORE": "kubernetes", "KUBECONFIG": str(kubeconfig), "NAMESPACE": namespace}
+    )
     try:
-        job = httpx2.post(f"{api.url}/api/jobs", json={"items": [{"url": "https://images.example.org/a.jpg"}], "suspend": True}).json()["job_id"]
+        job = httpx2.post(
+            f"{api.url}/api/jobs",
+            json={"items": [{"url": "https://images.example.org/a.jpg"}], "suspend": True},
+        ).json()["job_id"]
         path = f"/apis/imagejobs.dev/v1alpha1/namespaces/{namespace}/imagejobs/{job}"
         for verb, suspend, status in (("resume", False, 202), ("resume", False, 200), ("suspend", True, 202)):
             answer = httpx2.post(f"{api.url}/api/jobs/{job}/{verb}")

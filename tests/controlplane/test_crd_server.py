@@ -24,10 +24,17 @@ class Jobs:
         self.path = f"/apis/imagejobs.dev/v1alpha1/namespaces/{namespace}/imagejobs"
 
     def create(self, spec: dict[str, Any], name: str = "a", query: str = "") -> tuple[int, dict[str, Any]]:
-        body = {"apiVersion": "imagejobs.dev/v1alpha1", "kind": "ImageJob", "metadata": {"name": name}, "spec": spec}
+        body = {
+            "apiVersion": "imagejobs.dev/v1alpha1",
+            "kind": "ImageJob",
+            "metadata": {"name": name},
+            "spec": spec,
+        }
         return self.plane.request("POST", self.path + query, body)
 
-    def patch(self, patch: dict[str, Any], name: str = "a", subresource: str = "") -> tuple[int, dict[str, Any]]:
+    def patch(
+        self, patch: dict[str, Any], name: str = "a", subresource: str = ""
+    ) -> tuple[int, dict[str, Any]]:
         return self.plane.request("PATCH", f"{self.path}/{name}{subresource}", patch, MERGE)
 
     def selected(self, selector: str) -> set[str]:
@@ -86,7 +93,11 @@ def test_defaults_that_the_server_fills_in_change_nothing_for_python(judge):
             "onlyIfSmaller": False,
         }
     ]
-    assert (filled["execution"], filled["retry"], filled["output"]) == ("Auto", {"attempts": 3}, {"deletionPolicy": "Retain"})
+    assert (filled["execution"], filled["retry"], filled["output"]) == (
+        "Auto",
+        {"attempts": 3},
+        {"deletionPolicy": "Retain"},
+    )
     assert ImageJob.from_body(body).spec == ImageJob.from_body({"metadata": {"name": "a"}, "spec": GOOD}).spec
     assert ImageJob.from_body(body).spec.variants == Spec().variants
 
@@ -139,10 +150,17 @@ def test_mutable_fields_can_be_changed(jobs, change):
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
 def test_other_fields_cannot_be_changed(jobs, change, where, message):
-    assert jobs.create(GOOD | {"variants": [{"width": 4}], "queueName": "q", "cancel": True, "retryFailed": 2})[0] == 201
+    assert (
+        jobs.create(GOOD | {"variants": [{"width": 4}], "queueName": "q", "cancel": True, "retryFailed": 2})[
+            0
+        ]
+        == 201
+    )
     status, answer = jobs.patch({"spec": change})
     assert status == 422, answer
-    assert any(cause["field"] == where and message in cause["message"] for cause in answer["details"]["causes"]), answer
+    assert any(
+        cause["field"] == where and message in cause["message"] for cause in answer["details"]["causes"]
+    ), answer
 
 
 def test_a_manifest_cannot_be_changed(jobs):
@@ -156,7 +174,11 @@ def test_status_and_spec_are_written_through_different_doors(jobs):
     _, body = jobs.patch({"spec": {"suspend": True}, "status": {"state": "Running"}})
     assert (body["spec"]["suspend"], body.get("status")) == (True, None)
     _, body = jobs.patch({"spec": {"suspend": False}, "status": {"state": "Running"}}, subresource="/status")
-    assert (body["spec"]["suspend"], body["status"]["state"], body["metadata"]["generation"]) == (True, "Running", 2)
+    assert (body["spec"]["suspend"], body["status"]["state"], body["metadata"]["generation"]) == (
+        True,
+        "Running",
+        2,
+    )
 
 
 def test_jobs_are_selected_by_state_queue_and_execution(jobs):
@@ -171,7 +193,13 @@ def test_jobs_are_selected_by_state_queue_and_execution(jobs):
 
 def test_kubectl_get_shows_the_columns(jobs):
     jobs.create(GOOD | {"queueName": "q"})
-    condition = {"type": "Finished", "status": "True", "reason": "Succeeded", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+    condition = {
+        "type": "Finished",
+        "status": "True",
+        "reason": "Succeeded",
+        "message": "",
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }
     status = {
         "state": "Succeeded", "progress": "100%", "items": {"total": 4, "active": 0, "succeeded": 3, "failed": 1}, "conditions": [condition],
         "job": {"name": "a-123-1", "shards": 1}, "duration": "7s", "completionTime": "2026-01-01T00:00:00Z",

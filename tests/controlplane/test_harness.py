@@ -41,16 +41,37 @@ def test_a_service_account_may_do_what_it_is_allowed_to_and_nothing_else(control
     kubeconfig = controlplane.service_account(namespace, "reader")
     with pytest.raises(AssertionError, match="forbidden"):
         controlplane.kubectl("get", "imagejobs", kubeconfig=kubeconfig)
-    controlplane.kubectl("create", "role", "reader", "-n", namespace, "--verb=list", "--resource=imagejobs.imagejobs.dev")
-    controlplane.kubectl("create", "rolebinding", "reader", "-n", namespace, "--role=reader", f"--serviceaccount={namespace}:reader")
+    controlplane.kubectl(
+        "create", "role", "reader", "-n", namespace, "--verb=list", "--resource=imagejobs.imagejobs.dev"
+    )
+    controlplane.kubectl(
+        "create",
+        "rolebinding",
+        "reader",
+        "-n",
+        namespace,
+        "--role=reader",
+        f"--serviceaccount={namespace}:reader",
+    )
     assert controlplane.kubectl("get", "imagejobs", kubeconfig=kubeconfig) == ""
 
 
 def test_a_job_gets_its_pods_and_goes_with_the_imagejob_that_owns_it(controlplane, namespace):
     imagejobs = f"/apis/imagejobs.dev/v1alpha1/namespaces/{namespace}/imagejobs"
-    body = {"apiVersion": "imagejobs.dev/v1alpha1", "kind": "ImageJob", "metadata": {"name": "a"}, "spec": {"items": [{"key": "a"}]}}
+    body = {
+        "apiVersion": "imagejobs.dev/v1alpha1",
+        "kind": "ImageJob",
+        "metadata": {"name": "a"},
+        "spec": {"items": [{"key": "a"}]},
+    }
     _, owner = controlplane.request("POST", imagejobs, body)
-    reference = {"apiVersion": "imagejobs.dev/v1alpha1", "kind": "ImageJob", "name": "a", "uid": owner["metadata"]["uid"], "controller": True}
+    reference = {
+        "apiVersion": "imagejobs.dev/v1alpha1",
+        "kind": "ImageJob",
+        "name": "a",
+        "uid": owner["metadata"]["uid"],
+        "controller": True,
+    }
     pod = {"restartPolicy": "Never", "containers": [{"name": "c", "image": "local/none:1"}]}
     job = {"metadata": {"name": "a-1", "ownerReferences": [reference]}, "spec": {"template": {"spec": pod}}}
     jobs, pods = f"/apis/batch/v1/namespaces/{namespace}/jobs", f"/api/v1/namespaces/{namespace}/pods"

@@ -12,7 +12,9 @@ from support.cluster.chart_render import CHART, case
 
 MANIFESTS = CHART.parents[1] / "manifests"
 FOREIGN = "ScaledObject,ServiceMonitor,PrometheusRule"
-"""Kinds of KEDA and of the Prometheus operator: their definitions are other projects', and no server without them knows their schemas."""
+"""Kinds of KEDA and of the Prometheus operator: their definitions are other projects', and no server without
+them knows their schemas.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,11 @@ def test_the_chart_makes_objects_as_the_server_describes_them(location, name):
     assert "Valid: 0" not in run.stdout
 
 
-@pytest.mark.parametrize("path", [*sorted(MANIFESTS.glob("*.yaml")), *sorted((MANIFESTS / "samples").glob("*.yaml"))], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    [*sorted(MANIFESTS.glob("*.yaml")), *sorted((MANIFESTS / "samples").glob("*.yaml"))],
+    ids=lambda path: path.name,
+)
 def test_a_manifest_is_as_the_server_describes_it(location, path):
     run = kubeconform(location, path.read_text())
     assert run.returncode == 0, run.stdout + run.stderr

@@ -25,7 +25,10 @@ from imagejobs_contract.stores.kubernetes import KubernetesStore
 
 
 def new(namespace: str, name: str = "a", items: int = 1) -> ImageJob:
-    return ImageJob(JobKey(namespace, name), Spec(items=tuple(Item(f"{n}.jpg", key=f"photos/{n}.jpg") for n in range(items))))
+    return ImageJob(
+        JobKey(namespace, name),
+        Spec(items=tuple(Item(f"{n}.jpg", key=f"photos/{n}.jpg") for n in range(items))),
+    )
 
 
 def play(controlplane, namespaces: list[str], scenario: Callable[[KubernetesStore], Awaitable[None]]) -> None:
@@ -35,7 +38,9 @@ def play(controlplane, namespaces: list[str], scenario: Callable[[KubernetesStor
             await asyncio.wait_for(scenario(store), 100)
         finally:
             await store.close()
-            await asyncio.sleep(0.25)  # a TLS connection that was given up while it was made says goodbye (aiohttp, "Graceful shutdown")
+            await asyncio.sleep(
+                0.25
+            )  # a TLS connection that was given up while it was made says goodbye (aiohttp, "Graceful shutdown")
 
     asyncio.run(played())
 
@@ -50,7 +55,9 @@ async def following(store: KubernetesStore) -> AsyncIterator[Callable[[], Awaita
         await feed.aclose()
 
 
-async def until(told: Callable[[], Awaitable[Seen | None]], wanted: Callable[[Seen | None], bool]) -> Seen | None:
+async def until(
+    told: Callable[[], Awaitable[Seen | None]], wanted: Callable[[Seen | None], bool]
+) -> Seen | None:
     while not wanted(seen := await told()):
         pass
     return seen
@@ -80,7 +87,10 @@ def test_a_job_larger_than_a_line_may_usually_be_is_told(controlplane, namespace
     async def scenario(store: KubernetesStore) -> None:
         async with following(store) as told:
             assert await told() is None
-            large = replace(new(namespace), spec=Spec(items=tuple(Item(f"{n}" + "n" * 200, key="k" * 700 + f"{n}") for n in range(500))))
+            large = replace(
+                new(namespace),
+                spec=Spec(items=tuple(Item(f"{n}" + "n" * 200, key="k" * 700 + f"{n}") for n in range(500))),
+            )
             made = await store.create(large)
             assert await told() == Seen(made.key, made)
 
@@ -163,11 +173,19 @@ def test_a_version_that_the_server_forgot_is_listed_anew(controlplane, namespace
 
 def requests(controlplane) -> Counter[str]:
     """Return how many requests for ImageJobs the API server has answered, by verb."""
-    asked = urllib.request.Request(f"{controlplane.url}/metrics", headers={"Authorization": f"Bearer {controlplane.token}"})
-    with urllib.request.urlopen(asked, timeout=30, context=ssl.create_default_context(cafile=str(controlplane.certificate))) as answer:
+    asked = urllib.request.Request(
+        f"{controlplane.url}/metrics", headers={"Authorization": f"Bearer {controlplane.token}"}
+    )
+    with urllib.request.urlopen(
+        asked, timeout=30, context=ssl.create_default_context(cafile=str(controlplane.certificate))
+    ) as answer:
         text = answer.read().decode()
     found: Counter[str] = Counter()
-    for verb, count in re.findall(r'^apiserver_request_total\{[^}]*resource="imagejobs"[^}]*verb="(\w+)"[^}]*\} (\S+)$', text, re.MULTILINE):
+    for verb, count in re.findall(
+        r'^apiserver_request_total\{[^}]*resource="imagejobs"[^}]*verb="(\w+)"[^}]*\} (\S+)$',
+        text,
+        re.MULTILINE,
+    ):
         found[verb] += int(count)
     return found
 
@@ -190,7 +208,7 @@ def test_a_thousand_jobs_and_a_burst_of_changes_cost_pages_and_no_request_each(c
         follower = Follower(store, index, [namespace])
         before = requests(controlplane)
         task = asyncio.create_task(follower.run())
-        while not follower.is_ready:  # noqa: ASYNC110 - has no event
+        while not follower.is_ready:
             await asyncio.sleep(0.01)
         listed = requests(controlplane)
         assert len(index) == JOBS
@@ -198,7 +216,9 @@ def test_a_thousand_jobs_and_a_burst_of_changes_cost_pages_and_no_request_each(c
         assert listed["GET"] - before["GET"] < OTHERS
         await asyncio.gather(*(guarded(cancel(store, JobKey(namespace, f"j{n}"))) for n in range(BURST)))
         begin = time.monotonic()
-        while len([job for job in index.page(namespace, "", None, JOBS, None).jobs if job.spec.cancel]) < BURST:
+        while (
+            len([job for job in index.page(namespace, "", None, JOBS, None).jobs if job.spec.cancel]) < BURST
+        ):
             await asyncio.sleep(0.01)
             assert time.monotonic() - begin < 10
         changed = requests(controlplane)
@@ -211,4 +231,10 @@ def test_a_thousand_jobs_and_a_burst_of_changes_cost_pages_and_no_request_each(c
 
 async def cancel(store: KubernetesStore, key: JobKey) -> None:
     path = f"/apis/{names.API_VERSION}/namespaces/{key.namespace}/{names.PLURAL}/{key.name}"
-    await kubernetes_calls.send(store._client, "PATCH", path, body={"spec": {"cancel": True}}, content_type=kubernetes_calls.MERGE_PATCH)
+    await kubernetes_calls.send(
+        store._client,
+        "PATCH",
+        path,
+        body={"spec": {"cancel": True}},
+        content_type=kubernetes_calls.MERGE_PATCH,
+    )

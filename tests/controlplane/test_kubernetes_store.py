@@ -38,7 +38,12 @@ def test_jobs_of_several_namespaces_are_listed_one_namespace_after_the_other(con
     other = controlplane.new_namespace()
 
     async def scenario(store: KubernetesStore) -> None:
-        for key in (JobKey(namespace, "a"), JobKey(namespace, "b"), JobKey(namespace, "c"), JobKey(other, "d")):
+        for key in (
+            JobKey(namespace, "a"),
+            JobKey(namespace, "b"),
+            JobKey(namespace, "c"),
+            JobKey(other, "d"),
+        ):
             await store.create(new(*key))
         seen, cursor = [], ""
         while len(seen) < 4:
@@ -57,7 +62,9 @@ def test_a_store_of_all_namespaces_sees_them_all(controlplane, namespace):
         job = await store.create(new(namespace))
         assert job.key in await store.keys()
         page = await store.list(None)
-        while page.cursor and job.key not in [each.key for each in page.jobs]:  # there may be many of other tests
+        while page.cursor and job.key not in [
+            each.key for each in page.jobs
+        ]:  # there may be many of other tests
             page = await store.list(None, cursor=page.cursor)
         assert job.key in [each.key for each in page.jobs]
 
@@ -65,7 +72,10 @@ def test_a_store_of_all_namespaces_sees_them_all(controlplane, namespace):
 
 
 def test_a_job_that_an_older_version_stored_is_left_out_of_lists_but_can_be_deleted(controlplane, namespace):
-    items = [{"name": "a.jpg", "key": "1"}, {"name": "a.jpg", "key": "2"}]  # one rule that the schema cannot tell
+    items = [
+        {"name": "a.jpg", "key": "1"},
+        {"name": "a.jpg", "key": "2"},
+    ]  # one rule that the schema cannot tell
     body = {
         "apiVersion": "imagejobs.dev/v1alpha1",
         "kind": "ImageJob",
@@ -147,7 +157,9 @@ def test_a_namespace_that_is_not_there_is_not_found(controlplane):
 def test_a_kind_that_is_not_there_is_a_matter_of_configuration(controlplane, namespace):
     async def scenario(store: KubernetesStore) -> None:
         with pytest.raises(Misconfigured, match="not defined"):
-            await kubernetes_calls.send(store._client, "GET", f"/apis/imagejobs.dev/v1alpha1/namespaces/{namespace}/videojobs")
+            await kubernetes_calls.send(
+                store._client, "GET", f"/apis/imagejobs.dev/v1alpha1/namespaces/{namespace}/videojobs"
+            )
 
     play(controlplane.kubeconfig, scenario)
 
@@ -156,7 +168,9 @@ def test_a_watch_from_before_what_the_server_remembers_is_expired(controlplane, 
     async def scenario(store: KubernetesStore) -> None:
         await store.create(new(namespace))
         with pytest.raises(kubernetes_calls.Expired):
-            async for _ in kubernetes_calls.watch(store._client, f"/apis/imagejobs.dev/v1alpha1/namespaces/{namespace}/imagejobs", "1"):
+            async for _ in kubernetes_calls.watch(
+                store._client, f"/apis/imagejobs.dev/v1alpha1/namespaces/{namespace}/imagejobs", "1"
+            ):
                 pass
 
     play(controlplane.kubeconfig, scenario)

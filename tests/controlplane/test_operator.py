@@ -35,7 +35,16 @@ def s3(seaweed_server: data_servers.Server, bucket_maker: Any) -> S3Settings:
     for n in range(25):
         bucket_maker.put_object(Bucket=bucket, Key=f"in/{n}.jpg", Body=photo())
     endpoint = seaweed_server.url("s3")
-    return S3Settings(endpoint, endpoint, bucket, "us-east-1", data_servers.ACCESS_KEY_ID, data_servers.SECRET_ACCESS_KEY, True, True)
+    return S3Settings(
+        endpoint,
+        endpoint,
+        bucket,
+        "us-east-1",
+        data_servers.ACCESS_KEY_ID,
+        data_servers.SECRET_ACCESS_KEY,
+        True,
+        True,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +57,9 @@ def redis(valkey_server: data_servers.Server) -> str:
 def cluster(controlplane: ControlPlane, s3: S3Settings, redis: str) -> Cluster:
     """A namespace that takes restricted pods only."""
     cluster = Cluster(controlplane, controlplane.new_namespace(), {**s3_environ(s3), "REDIS_URL": redis})
-    cluster.call("PATCH", f"/api/v1/namespaces/{cluster.namespace}", RESTRICTED, "application/merge-patch+json")
+    cluster.call(
+        "PATCH", f"/api/v1/namespaces/{cluster.namespace}", RESTRICTED, "application/merge-patch+json"
+    )
     return cluster
 
 
@@ -91,14 +102,20 @@ def pool_worker(redis: str, outcome: Callable[[int, int], Outcome] = good) -> It
 
 
 def spec(count: int, **changes: Any) -> dict[str, Any]:
-    return {"items": [{"name": f"{n}.jpg", "key": f"in/{n}.jpg"} for n in range(count)], "variants": [VARIANT], **changes}
+    return {
+        "items": [{"name": f"{n}.jpg", "key": f"in/{n}.jpg"} for n in range(count)],
+        "variants": [VARIANT],
+        **changes,
+    }
 
 
 def conditions(status: dict[str, Any]) -> dict[str, tuple[str, str]]:
     return {each["type"]: (each["status"], each["reason"]) for each in status["conditions"]}
 
 
-def test_a_small_pool_job_costs_at_most_six_writes_in_its_life(cluster: Cluster, running: Operator, redis: str) -> None:
+def test_a_small_pool_job_costs_at_most_six_writes_in_its_life(
+    cluster: Cluster, running: Operator, redis: str
+) -> None:
     wait_until(cluster.is_tidy, 60)
     with pool_worker(redis):
         before = cluster.writes()
@@ -118,12 +135,20 @@ def test_a_small_pool_job_costs_at_most_six_writes_in_its_life(cluster: Cluster,
 def test_the_end_of_a_job_is_told_and_told_again(cluster: Cluster, running: Operator, redis: str) -> None:
     with pool_worker(redis), receiver() as hooks:
         uid = cluster.create("told", spec(1, callback={"url": hooks.url()}))["metadata"]["uid"]
-        cluster.plane.kubectl("wait", "--for=condition=CallbackDelivered", "--timeout=20s", "-n", cluster.namespace, "ij/told")
+        cluster.plane.kubectl(
+            "wait", "--for=condition=CallbackDelivered", "--timeout=20s", "-n", cluster.namespace, "ij/told"
+        )
         status = cluster.get("told")["status"]
-        assert (status["callback"]["state"], status["callback"]["tries"], "nextTime" in status["callback"]) == ("Delivered", 1, False)
+        assert (
+            status["callback"]["state"],
+            status["callback"]["tries"],
+            "nextTime" in status["callback"],
+        ) == ("Delivered", 1, False)
         cluster.change("told", repeatCallback=1)
         first, second = hooks.wait_for(2)
-        wait_until(lambda: cluster.get("told")["status"]["callback"].get("repeats") == 1 and _is_told(cluster))
+        wait_until(
+            lambda: cluster.get("told")["status"]["callback"].get("repeats") == 1 and _is_told(cluster)
+        )
     assert first.id == second.id == f"msg_{uid.replace('-', '')}_1"
 
 
@@ -140,7 +165,10 @@ def test_a_callback_that_fails_says_why(cluster: Cluster, running: Operator, red
     assert (status["callback"]["state"], status["state"]) == ("Pending", "Succeeded")
     assert conditions(status)["CallbackDelivered"] == ("False", "CallbackFailed")
     told = cluster.call("GET", f"/apis/events.k8s.io/v1/namespaces/{cluster.namespace}/events")["items"]
-    assert {each["reason"] for each in told if each["regarding"]["name"] == "fails"} == {"Succeeded", "CallbackFailed"}
+    assert {each["reason"] for each in told if each["regarding"]["name"] == "fails"} == {
+        "Succeeded",
+        "CallbackFailed",
+    }
 
 
 def test_one_trace_leads_from_a_request_over_the_annotation_to_the_pods_of_its_job(
@@ -149,33 +177,69 @@ def test_one_trace_leads_from_a_request_over_the_annotation_to_the_pods_of_its_j
     trace, span = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
     with collector() as spans:
         own = Cluster(controlplane, controlplane.new_namespace(), {**cluster.environ, **spans.environ()})
-        told = {**own.environ, "KUBECONFIG": str(controlplane.kubeconfig), "NAMESPACE": own.namespace, "JOB_STORE": "kubernetes"}
+        told = {
+            **own.environ,
+            "KUBECONFIG": str(controlplane.kubeconfig),
+            "NAMESPACE": own.namespace,
+            "JOB_STORE": "kubernetes",
+        }
         api = Api(told)
         try:
             files = [("images[]", (f"{n}.jpg", photo())) for n in range(17)]  # one more than the pool takes
             headers = {"traceparent": f"00-{trace}-{span}-01"}
-            name = httpx2.post(f"{api.url}/api/batch", files=files, data={"width": "16"}, headers=headers, timeout=30).json()["batch_job_id"]
+            name = httpx2.post(
+                f"{api.url}/api/batch", files=files, data={"width": "16"}, headers=headers, timeout=30
+            ).json()["batch_job_id"]
         finally:
             api.stop()
-        with operator(tmp_path, {**environ, **spans.environ(), "KUBECONFIG": str(own.operator_kubeconfig()), "NAMESPACES": own.namespace}):
+        with operator(
+            tmp_path,
+            {
+                **environ,
+                **spans.environ(),
+                "KUBECONFIG": str(own.operator_kubeconfig()),
+                "NAMESPACES": own.namespace,
+            },
+        ):
             own.run_pod(own.wait_for_pods(name, 1)[0])
             own.wait_for_state(name, "Succeeded")
             whole = spans.wait_for(
-                trace, "POST /api/batch", "store create", "reconcile", "CreateJob", "shard", "image", "render", "store", "WriteStatus"
+                trace,
+                "POST /api/batch",
+                "store create",
+                "reconcile",
+                "CreateJob",
+                "shard",
+                "image",
+                "render",
+                "store",
+                "WriteStatus",
             )
     by_name = {each.name: each for each in whole}
     assert sum(each.name == "image" for each in whole) == 17
-    assert own.get(name)["metadata"]["annotations"]["imagejobs.dev/traceparent"] == f"00-{trace}-{by_name['POST /api/batch'].id}-01"
+    assert (
+        own.get(name)["metadata"]["annotations"]["imagejobs.dev/traceparent"]
+        == f"00-{trace}-{by_name['POST /api/batch'].id}-01"
+    )
     assert {by_name[each].parent for each in ("reconcile", "shard")} == {by_name["POST /api/batch"].id}
     assert by_name["image"].parent == by_name["shard"].id
 
 
-def test_a_job_of_many_images_runs_as_an_indexed_job(cluster: Cluster, running: Operator, s3: S3Settings) -> None:
+def test_a_job_of_many_images_runs_as_an_indexed_job(
+    cluster: Cluster, running: Operator, s3: S3Settings
+) -> None:
     uid = cluster.create("many", spec(25, itemsPerPod=10, parallelism=2))["metadata"]["uid"]
     pods = cluster.wait_for_pods("many", 2)
     (job,) = cluster.jobs("many")
     assert job["metadata"]["ownerReferences"] == [
-        {"apiVersion": "imagejobs.dev/v1alpha1", "kind": "ImageJob", "name": "many", "uid": uid, "controller": True, "blockOwnerDeletion": False}
+        {
+            "apiVersion": "imagejobs.dev/v1alpha1",
+            "kind": "ImageJob",
+            "name": "many",
+            "uid": uid,
+            "controller": True,
+            "blockOwnerDeletion": False,
+        }
     ]
     cluster.begin(pods[0])
     status = cluster.wait_for_state("many", "Running")
@@ -187,11 +251,17 @@ def test_a_job_of_many_images_runs_as_an_indexed_job(cluster: Cluster, running: 
     status = cluster.wait_for_state("many", "Succeeded")
     assert status["items"] == {"total": 25, "active": 0, "succeeded": 25, "failed": 0}
     assert status["results"]["key"] == f"jobs/{uid}/results/"
-    cluster.plane.kubectl("wait", "--for=condition=Finished", "--timeout=5s", "-n", cluster.namespace, "ij/many")
+    cluster.plane.kubectl(
+        "wait", "--for=condition=Finished", "--timeout=5s", "-n", cluster.namespace, "ij/many"
+    )
     columns = cluster.plane.kubectl("get", "ij", "many", "-n", cluster.namespace, "--no-headers").split()
     assert columns[:6] == ["many", "Succeeded", "100%", "25", "0", "25"]
     assert asyncio.run(S3Objects(s3).head("outputs/many/24.jpg"))
-    assert cluster.plane.kubectl("get", "ij", "many", "-n", cluster.namespace, "-o", "wide", "--no-headers").split()[9].endswith("s")
+    assert (
+        cluster.plane.kubectl("get", "ij", "many", "-n", cluster.namespace, "-o", "wide", "--no-headers")
+        .split()[9]
+        .endswith("s")
+    )
     described = " ".join(cluster.plane.kubectl("describe", "ij", "many", "-n", cluster.namespace).split())
     assert "Message: 25 of 25 images succeeded, 0 failed" in described
     assert "Reason: NotFailed Status: False Type: Failed" in described
@@ -231,7 +301,10 @@ def test_a_container_without_memory_is_named(cluster: Cluster, running: Operator
     name = cluster.jobs("memory")[0]["metadata"]["name"]
     cluster.end(cluster.pods("memory")[0], 137)
     cluster.call(
-        "PATCH", f"/apis/batch/v1/namespaces/{cluster.namespace}/jobs/{name}", {"spec": {"activeDeadlineSeconds": 1}}, "application/merge-patch+json"
+        "PATCH",
+        f"/apis/batch/v1/namespaces/{cluster.namespace}/jobs/{name}",
+        {"spec": {"activeDeadlineSeconds": 1}},
+        "application/merge-patch+json",
     )
     status = cluster.wait_for_state("memory", "Failed")
     assert status["failureCodes"] == ["out_of_memory"]
@@ -252,7 +325,9 @@ def test_suspend_resume_and_cancel_of_a_job(cluster: Cluster, running: Operator)
     assert not cluster.jobs("pause")
 
 
-def test_what_is_stored_while_kubectl_deletes_a_job_goes_with_it(cluster: Cluster, running: Operator, redis: str, s3: S3Settings) -> None:
+def test_what_is_stored_while_kubectl_deletes_a_job_goes_with_it(
+    cluster: Cluster, running: Operator, redis: str, s3: S3Settings
+) -> None:
     output, objects = {"deletionPolicy": "Delete"}, S3Objects(s3)
     cluster.create("pods", spec(20, itemsPerPod=10, output=output))
     held = cluster.wait_for_pods("pods", 2)[0]
@@ -273,7 +348,9 @@ def test_what_is_stored_while_kubectl_deletes_a_job_goes_with_it(cluster: Cluste
 
 
 def test_items_that_would_overwrite_each_other_are_refused(cluster: Cluster, running: Operator) -> None:
-    cluster.create("same", {"items": [{"name": "a.jpg", "key": "in/0.jpg"}, {"name": "a.png", "key": "in/1.jpg"}]})
+    cluster.create(
+        "same", {"items": [{"name": "a.jpg", "key": "in/0.jpg"}, {"name": "a.png", "key": "in/1.jpg"}]}
+    )
     wait_until(lambda: "status" in cluster.get("same"))
     status = cluster.get("same")["status"]
     assert conditions(status)["Accepted"] == ("False", "InvalidSpec")
@@ -281,7 +358,9 @@ def test_items_that_would_overwrite_each_other_are_refused(cluster: Cluster, run
     assert "overwrite" in status["conditions"][0]["message"]
 
 
-def test_an_operator_that_was_killed_goes_on_with_the_same_job(cluster: Cluster, environ: dict[str, str], running: Operator, tmp_path: Path) -> None:
+def test_an_operator_that_was_killed_goes_on_with_the_same_job(
+    cluster: Cluster, environ: dict[str, str], running: Operator, tmp_path: Path
+) -> None:
     running.kill()
     with operator(tmp_path, environ) as second:
         cluster.create("restart", spec(20, itemsPerPod=10))
@@ -289,7 +368,11 @@ def test_an_operator_that_was_killed_goes_on_with_the_same_job(cluster: Cluster,
         second.kill()
     for pod in pods.values():
         cluster.run_pod(pod)
-    wait_until(lambda: any(each["type"] == "Complete" for each in cluster.jobs("restart")[0]["status"].get("conditions", ())))
+    wait_until(
+        lambda: any(
+            each["type"] == "Complete" for each in cluster.jobs("restart")[0]["status"].get("conditions", ())
+        )
+    )
     with operator(tmp_path, environ) as third:
         status = cluster.wait_for_state("restart", "Succeeded")
         assert status["items"]["succeeded"] == 20

@@ -24,7 +24,13 @@ from imagejobs_contract.stores.sqlite import SqliteStore
 from support.cluster.store_feed import told_keys
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
-RUNNING = Status(1, State.RUNNING, (Condition(ConditionType.ACCEPTED, True, Reason.ACCEPTED, "", NOON, 1),), Counts(1, 1), started=NOON)
+RUNNING = Status(
+    1,
+    State.RUNNING,
+    (Condition(ConditionType.ACCEPTED, True, Reason.ACCEPTED, "", NOON, 1),),
+    Counts(1, 1),
+    started=NOON,
+)
 
 Scenario = Callable[[JobStore, str], Awaitable[None]]
 
@@ -86,7 +92,11 @@ async def following(store: JobStore) -> AsyncIterator[Callable[[JobKey], Awaitab
 
 def test_a_new_job_gets_uid_version_and_time_and_is_found_again(play):
     async def scenario(store: JobStore, namespace: str) -> None:
-        asked = replace(new(namespace), labels={"imagejobs.dev/caller": "shop"}, annotations={"imagejobs.dev/uploads": "uploads/x/"})
+        asked = replace(
+            new(namespace),
+            labels={"imagejobs.dev/caller": "shop"},
+            annotations={"imagejobs.dev/uploads": "uploads/x/"},
+        )
         made = await store.create(asked)
         assert made.uid
         assert made.resource_version
@@ -100,7 +110,17 @@ def test_a_new_job_gets_uid_version_and_time_and_is_found_again(play):
 
 def test_a_spec_with_every_field_comes_back_as_it_was(play):
     async def scenario(store: JobStore, namespace: str) -> None:
-        variant = Variant("w", 10, 20, Fit.COVER, format=Format.WEBP, quality=5, max_size=9000, background="ffffff", frames=3)
+        variant = Variant(
+            "w",
+            10,
+            20,
+            Fit.COVER,
+            format=Format.WEBP,
+            quality=5,
+            max_size=9000,
+            background="ffffff",
+            frames=3,
+        )
         spec = Spec(
             manifest=Manifest("m.jsonl", 7), variants=(variant, Variant("x", enlarge=True, keep_metadata=True, only_if_smaller=True)),
             output=Output("sites/shop/", "no-store", DeletionPolicy.DELETE), execution=Execution.JOB, parallelism=3, items_per_pod=9, attempts=2,
@@ -124,7 +144,11 @@ def test_urls_are_kept_as_they_were_given_also_with_a_scheme_in_capitals(play):
 
 def test_what_a_caller_claims_to_be_assigned_is_not_taken_over(play):
     async def scenario(store: JobStore, namespace: str) -> None:
-        made = await store.create(replace(new(namespace), uid="mine", resource_version="7", generation=9, created=NOON, status=RUNNING))
+        made = await store.create(
+            replace(
+                new(namespace), uid="mine", resource_version="7", generation=9, created=NOON, status=RUNNING
+            )
+        )
         assert made.uid != "mine"
         assert (made.generation, made.status) == (1, Status())
         assert made.created != NOON
@@ -221,7 +245,10 @@ def test_a_list_of_one_caller_holds_only_its_jobs(play):
 
 def test_a_list_of_one_state_holds_only_those_and_unseen_jobs_are_pending(play):
     async def scenario(store: JobStore, namespace: str) -> None:
-        running, pending = await store.create(new(namespace, "running")), await store.create(new(namespace, "pending"))
+        running, pending = (
+            await store.create(new(namespace, "running")),
+            await store.create(new(namespace, "pending")),
+        )
         await store.create(new(namespace, "unseen"))
         await store.put_status(running, RUNNING)
         await store.put_status(pending, replace(RUNNING, state=State.PENDING))
@@ -252,7 +279,15 @@ def test_a_status_field_that_is_gone_from_the_new_status_is_gone_from_the_store(
     async def scenario(store: JobStore, namespace: str) -> None:
         output = OutputFile("default", "outputs/a/a.jpg", 4, 3, Format.JPEG, 2)
         outcomes = (Outcome(0, "a", outputs=(output,)), Outcome(1, "b", code=Code.CORRUPT_IMAGE, message="m"))
-        full = replace(RUNNING, job_name="a-1-1", shards=2, outcomes=outcomes, failure_codes=("x",), results_key="jobs/u/", completed=NOON)
+        full = replace(
+            RUNNING,
+            job_name="a-1-1",
+            shards=2,
+            outcomes=outcomes,
+            failure_codes=("x",),
+            results_key="jobs/u/",
+            completed=NOON,
+        )
         job = await store.put_status(await store.create(new(namespace)), full)
         assert (await store.get(job.key)).status == full
         bare = Status(2, State.QUEUED)
@@ -301,11 +336,19 @@ def test_mutable_fields_can_be_changed_and_changed_back_and_each_change_is_a_gen
     async def scenario(store: JobStore, namespace: str) -> None:
         job = await store.create(new(namespace))
         changed = await store.change_spec(
-            job.key, lambda spec: replace(spec, suspend=True, parallelism=3, retry_failed=1, ttl_seconds_after_finished=9)
+            job.key,
+            lambda spec: replace(
+                spec, suspend=True, parallelism=3, retry_failed=1, ttl_seconds_after_finished=9
+            ),
         )
         assert (changed.spec.suspend, changed.spec.parallelism, changed.generation) == (True, 3, 2)
         back = await store.change_spec(job.key, lambda spec: replace(spec, suspend=False, parallelism=10))
-        assert (back.spec.suspend, back.spec.parallelism, back.spec.retry_failed, back.generation) == (False, 10, 1, 3)
+        assert (back.spec.suspend, back.spec.parallelism, back.spec.retry_failed, back.generation) == (
+            False,
+            10,
+            1,
+            3,
+        )
         assert await store.get(job.key) == back
 
     play(scenario)
@@ -342,7 +385,12 @@ def test_what_is_immutable_or_wrong_cannot_be_changed(play, change):
 def test_changes_at_the_same_time_all_happen(play):
     async def scenario(store: JobStore, namespace: str) -> None:
         job = await store.create(new(namespace))
-        await asyncio.gather(*(store.change_spec(job.key, lambda spec: replace(spec, retry_failed=spec.retry_failed + 1)) for _ in range(3)))
+        await asyncio.gather(
+            *(
+                store.change_spec(job.key, lambda spec: replace(spec, retry_failed=spec.retry_failed + 1))
+                for _ in range(3)
+            )
+        )
         assert (await store.get(job.key)).spec.retry_failed == 3
 
     play(scenario)
@@ -386,7 +434,9 @@ def test_a_job_with_a_finalizer_waits_for_it(play):
     play(scenario)
 
 
-def test_a_finalizer_can_be_put_on_a_living_job_but_not_on_its_successor_nor_on_one_that_is_being_deleted(play):
+def test_a_finalizer_can_be_put_on_a_living_job_but_not_on_its_successor_nor_on_one_that_is_being_deleted(
+    play,
+):
     async def scenario(store: JobStore, namespace: str) -> None:
         job = await store.create(replace(new(namespace), finalizers=("imagejobs.dev/other",)))
         await store.add_finalizer(replace(job, uid="00000000-0000-4000-8000-000000000000"), FINALIZER)
@@ -438,7 +488,9 @@ def test_every_kind_of_change_is_heard_of(play):
 def test_five_hundred_images_with_the_longest_keys_can_be_stored_and_changed(play):
     async def scenario(store: JobStore, namespace: str) -> None:
         items = tuple(Item(f"{n}.jpg", key="k" * 1000 + str(n)) for n in range(500))
-        job = await store.create(new(namespace, items=items, variants=tuple(Variant(f"v{n}", width=n + 1) for n in range(16))))
+        job = await store.create(
+            new(namespace, items=items, variants=tuple(Variant(f"v{n}", width=n + 1) for n in range(16)))
+        )
         changed = await store.change_spec(job.key, lambda spec: replace(spec, cancel=True))
         assert (await store.put_status(changed, RUNNING)).spec.items == items
 

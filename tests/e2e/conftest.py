@@ -1,4 +1,7 @@
-"""One release on a real cluster for the whole suite. Collected only with E2E=1: it takes minutes, and a cluster with our images in it."""
+"""One release on a real cluster for the whole suite.
+
+Collected only with E2E=1: it takes minutes, and a cluster with our images in it.
+"""
 
 import os
 import subprocess
@@ -32,7 +35,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 
 def fresh_namespace(name: str) -> None:
-    subprocess.run(["kubectl", "delete", "namespace", name, "--ignore-not-found", "--wait=true"], check=True, timeout=180)
+    subprocess.run(
+        ["kubectl", "delete", "namespace", name, "--ignore-not-found", "--wait=true"], check=True, timeout=180
+    )
     e2e.run("kubectl", "create", "namespace", name)
     e2e.run("kubectl", "label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
 
@@ -40,7 +45,11 @@ def fresh_namespace(name: str) -> None:
 @pytest.fixture(scope="session")
 def release() -> str:
     """The chart, installed as a user would, in a namespace that takes restricted pods only; left there for a look afterwards."""
-    subprocess.run(["kubectl", "delete", "imagejobs", "--all", "--all-namespaces", "--wait=false"], check=False, timeout=60)
+    subprocess.run(
+        ["kubectl", "delete", "imagejobs", "--all", "--all-namespaces", "--wait=false"],
+        check=False,
+        timeout=60,
+    )
     fresh_namespace(e2e.NAMESPACE)
     e2e.helm("install", e2e.RELEASE, str(e2e.CHART), "--values", str(e2e.VALUES), "--wait", "--timeout", "4m")
     return e2e.RELEASE
@@ -68,5 +77,7 @@ def site(release: str) -> str:
     e2e.kubectl("wait", "--for=condition=Ready", "--timeout=60s", "pod/images")
     url = f"http://images.{e2e.NAMESPACE}.svc"
     # A pod is ready before the node's rules lead a service's address to it.
-    e2e.until("the site can be reached from a worker", lambda: e2e.pool_reaches(f"{url}/bridge-2725x2225.jpg"))
+    e2e.until(
+        "the site can be reached from a worker", lambda: e2e.pool_reaches(f"{url}/bridge-2725x2225.jpg")
+    )
     return url

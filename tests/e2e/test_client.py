@@ -39,7 +39,9 @@ def test_what_helm_printed_works_as_printed(pictures):
 
 
 def test_a_resize_is_answered_with_a_link_to_the_result(pictures):
-    answer = e2e.curl("-F", f"image=@{pictures}/photo.jpg", "-F", "width=400", "-F", "quality=80", f"{e2e.API}/api/resize")
+    answer = e2e.curl(
+        "-F", f"image=@{pictures}/photo.jpg", "-F", "width=400", "-F", "quality=80", f"{e2e.API}/api/resize"
+    )
     assert (answer["state"], answer["width"], answer["format"]) == ("Succeeded", 400, "jpeg")
     assert e2e.fetch(answer["download_url"]).size == (400, 300)
     progress = e2e.curl(f"{e2e.API}/api/progress/{answer['job_id']}")
@@ -47,17 +49,34 @@ def test_a_resize_is_answered_with_a_link_to_the_result(pictures):
 
 
 def test_a_batch_has_a_link_for_each_image(pictures):
-    batch = e2e.curl("-F", f"images[]=@{pictures}/photo.jpg", "-F", f"images[]=@{pictures}/second.jpg", "-F", "width=400", f"{e2e.API}/api/batch")
+    batch = e2e.curl(
+        "-F",
+        f"images[]=@{pictures}/photo.jpg",
+        "-F",
+        f"images[]=@{pictures}/second.jpg",
+        "-F",
+        "width=400",
+        f"{e2e.API}/api/batch",
+    )
     assert batch["experimental"] is True
     job_ids = [each["job_id"] for each in batch["image_jobs"]]
     assert job_ids == [f"{batch['batch_job_id']}-0", f"{batch['batch_job_id']}-1"]
-    e2e.until("the batch", lambda: e2e.curl(f"{e2e.API}/api/progress/{batch['batch_job_id']}")["progress"] == 100)
+    e2e.until(
+        "the batch", lambda: e2e.curl(f"{e2e.API}/api/progress/{batch['batch_job_id']}")["progress"] == 100
+    )
     assert {e2e.fetch(f"{e2e.API}/api/download/{job_id}").width for job_id in job_ids} == {400}
 
 
 def test_a_batch_with_bad_files_partially_succeeds(pictures):
     files = [f"images[]=@{pictures}/{name}.jpg" for name in ("photo", "notes", "cut", "empty")]
-    batch = e2e.curl("-H", "Prefer: wait=60", *(word for file in files for word in ("-F", file)), "-F", "width=100", f"{e2e.API}/api/batch")
+    batch = e2e.curl(
+        "-H",
+        "Prefer: wait=60",
+        *(word for file in files for word in ("-F", file)),
+        "-F",
+        "width=100",
+        f"{e2e.API}/api/batch",
+    )
     assert batch["state"] == "PartiallySucceeded"
     photo, *bad = batch["image_jobs"]
     assert photo["error"] is None
@@ -71,19 +90,33 @@ def test_a_call_without_the_key_is_refused(pictures):
 
 
 def test_wrong_options_are_all_named(pictures):
-    problem = e2e.curl("-F", f"image=@{pictures}/photo.jpg", "-F", "width=0", "-F", "quality=200", f"{e2e.API}/api/resize")
+    problem = e2e.curl(
+        "-F", f"image=@{pictures}/photo.jpg", "-F", "width=0", "-F", "quality=200", f"{e2e.API}/api/resize"
+    )
     assert (problem["status"], problem["code"]) == (400, "invalid_options")
     assert {"width", "quality"} <= set(json.dumps(problem).replace('"', " ").replace(":", " ").split())
 
 
 def test_a_face_crop_says_what_has_to_be_installed_for_it(pictures):
-    problem = e2e.curl("-F", f"image=@{pictures}/photo.jpg", "-F", "width=100", "-F", "height=100", f"{e2e.API}/api/face-crop")
+    problem = e2e.curl(
+        "-F",
+        f"image=@{pictures}/photo.jpg",
+        "-F",
+        "width=100",
+        "-F",
+        "height=100",
+        f"{e2e.API}/api/face-crop",
+    )
     assert (problem["status"], problem["code"]) == (400, "invalid_options")
     assert "worker.faces=true" in problem["errors"][0]["what"]
 
 
 def test_a_small_image_takes_less_than_a_second(release, capsys):
-    body = b'--b\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\nContent-Type: image/jpeg\r\n\r\n' + e2e.photo() + b"\r\n"
+    body = (
+        b'--b\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
+        + e2e.photo()
+        + b"\r\n"
+    )
     body += b'--b\r\nContent-Disposition: form-data; name="width"\r\n\r\n200\r\n--b--\r\n'
     headers = {"Content-Type": "multipart/form-data; boundary=b", "Authorization": f"Bearer {e2e.api_key()}"}
     seconds = []
@@ -96,7 +129,9 @@ def test_a_small_image_takes_less_than_a_second(release, capsys):
             assert answer["state"] == "Succeeded", answer
     p50 = statistics.median(seconds[1:])
     with capsys.disabled():
-        sys.stdout.write(f"\none 640x480 JPEG, POST to finished answer: p50 {p50 * 1000:.0f} ms, worst {max(seconds[1:]) * 1000:.0f} ms\n")
+        sys.stdout.write(
+            f"\none 640x480 JPEG, POST to finished answer: p50 {p50 * 1000:.0f} ms, worst {max(seconds[1:]) * 1000:.0f} ms\n"
+        )
     assert p50 < 1
 
 

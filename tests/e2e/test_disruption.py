@@ -16,14 +16,27 @@ def keys(s3):
 
 
 def begin(name, keys, execution):
-    e2e.apply(e2e.imagejob(name, keys, execution=execution, parallelism=2, itemsPerPod=30, variants=[{"width": 1200, "format": "webp"}]))
+    e2e.apply(
+        e2e.imagejob(
+            name,
+            keys,
+            execution=execution,
+            parallelism=2,
+            itemsPerPod=30,
+            variants=[{"width": 1200, "format": "webp"}],
+        )
+    )
     e2e.until("its first result", lambda: e2e.succeeded_so_far(name) > 0, 90)
     assert e2e.succeeded_so_far(name) < IMAGES, "it was over before it could be disturbed"
 
 
 def nothing_lost(s3, name):
     status = e2e.finished(name, 240)
-    assert (status["state"], status["items"]["succeeded"], status["items"]["failed"]) == ("Succeeded", IMAGES, 0)
+    assert (status["state"], status["items"]["succeeded"], status["items"]["failed"]) == (
+        "Succeeded",
+        IMAGES,
+        0,
+    )
     assert len(e2e.stored(s3, f"outputs/{name}/")) == IMAGES
     assert e2e.recorded(s3, e2e.read("imagejob", name)["metadata"]["uid"]) == list(range(IMAGES))
 
@@ -45,7 +58,14 @@ def test_a_pool_job_survives_the_loss_of_all_workers(s3, keys):
 
 def test_a_job_survives_the_loss_of_its_pods(s3, keys):
     begin("without-pods", keys, "Job")
-    e2e.kubectl("delete", "pods", "--selector", "imagejobs.dev/imagejob=without-pods", "--field-selector=status.phase=Running", "--wait=false")
+    e2e.kubectl(
+        "delete",
+        "pods",
+        "--selector",
+        "imagejobs.dev/imagejob=without-pods",
+        "--field-selector=status.phase=Running",
+        "--wait=false",
+    )
     nothing_lost(s3, "without-pods")
 
 
@@ -56,7 +76,12 @@ def test_the_api_takes_images_again_soon_after_redis_is_lost(release, tmp_path):
 
     def taken():
         try:
-            return e2e.curl("-F", f"image=@{tmp_path}/a.jpg", "-F", "width=100", f"{e2e.API}/api/resize").get("state") == "Succeeded"
+            return (
+                e2e.curl("-F", f"image=@{tmp_path}/a.jpg", "-F", "width=100", f"{e2e.API}/api/resize").get(
+                    "state"
+                )
+                == "Succeeded"
+            )
         except (AssertionError, ValueError):
             return False
 

@@ -12,7 +12,9 @@ def keys(s3):
     return e2e.put_photos(s3, "kubectl", 40, e2e.photo(1200, 900))
 
 
-@pytest.mark.parametrize("sample", sorted((e2e.ROOT / "manifests" / "samples").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "sample", sorted((e2e.ROOT / "manifests" / "samples").glob("*.yaml")), ids=lambda path: path.stem
+)
 def test_a_sample_is_taken(release, sample):
     e2e.kubectl("apply", "--filename", str(sample))
     name = yaml.safe_load(sample.read_text())["metadata"]["name"]
@@ -32,8 +34,14 @@ def test_a_job_of_300_images_runs_in_pods_of_its_own(s3):
 def test_some_failures_are_a_partial_success_with_names(s3, keys):
     e2e.apply(e2e.imagejob("partly", [*keys[:3], "kubectl/nowhere.jpg"]))
     status = e2e.finished("partly")
-    assert (status["state"], status["items"]["succeeded"], status["items"]["failed"]) == ("PartiallySucceeded", 3, 1)
-    assert [(each["name"], each["code"]) for each in status["failures"]] == [("nowhere.jpg", "source_not_found")]
+    assert (status["state"], status["items"]["succeeded"], status["items"]["failed"]) == (
+        "PartiallySucceeded",
+        3,
+        1,
+    )
+    assert [(each["name"], each["code"]) for each in status["failures"]] == [
+        ("nowhere.jpg", "source_not_found")
+    ]
 
 
 def test_a_cancelled_job_stops(keys):
@@ -42,7 +50,10 @@ def test_a_cancelled_job_stops(keys):
     e2e.kubectl("patch", "imagejob", "stop-me", "--type=merge", "--patch", '{"spec": {"cancel": true}}')
     assert e2e.finished("stop-me")["state"] == "Cancelled"
     selector = ("--selector", "imagejobs.dev/imagejob=stop-me", "--output", "name")
-    e2e.until("no pod of it runs", lambda: not e2e.kubectl("get", "pods", *selector, "--field-selector=status.phase=Running"))
+    e2e.until(
+        "no pod of it runs",
+        lambda: not e2e.kubectl("get", "pods", *selector, "--field-selector=status.phase=Running"),
+    )
 
 
 @pytest.mark.parametrize("execution", ["Pool", "Job"])
@@ -60,7 +71,12 @@ def test_a_deleted_job_takes_its_pods_along(keys):
     job = e2e.until("its Job", lambda: e2e.read("imagejob", "gone").get("status", {}).get("job"))["name"]
     e2e.kubectl("delete", "imagejob", "gone")
     e2e.until("the Job is collected", lambda: job not in e2e.kubectl("get", "jobs", "--output", "name"))
-    e2e.until("its pods are collected", lambda: not e2e.kubectl("get", "pods", "--selector", "imagejobs.dev/imagejob=gone", "--output", "name"))
+    e2e.until(
+        "its pods are collected",
+        lambda: (
+            not e2e.kubectl("get", "pods", "--selector", "imagejobs.dev/imagejob=gone", "--output", "name")
+        ),
+    )
 
 
 def test_the_table_has_a_column_for_what_people_ask(keys):
@@ -76,7 +92,12 @@ def test_the_table_has_a_column_for_what_people_ask(keys):
 def test_jobs_are_found_by_state(keys):
     e2e.apply(e2e.imagejob("find-me", keys[:1]))
     e2e.finished("find-me")
-    assert "imagejob.imagejobs.dev/find-me" in e2e.kubectl("get", "ij", "--field-selector=status.state=Succeeded", "--output", "name").splitlines()
+    assert (
+        "imagejob.imagejobs.dev/find-me"
+        in e2e.kubectl(
+            "get", "ij", "--field-selector=status.state=Succeeded", "--output", "name"
+        ).splitlines()
+    )
 
 
 @pytest.mark.parametrize("component", ["api", "operator"])

@@ -10,7 +10,17 @@ from support.cluster import kind_cluster as e2e
 
 
 def upgrade(chart, *arguments):
-    e2e.helm("upgrade", e2e.RELEASE, str(chart), "--values", str(e2e.VALUES), "--wait", "--timeout", "4m", *arguments)
+    e2e.helm(
+        "upgrade",
+        e2e.RELEASE,
+        str(chart),
+        "--values",
+        str(e2e.VALUES),
+        "--wait",
+        "--timeout",
+        "4m",
+        *arguments,
+    )
 
 
 @pytest.fixture
@@ -20,7 +30,12 @@ def grown_chart(tmp_path):
     shutil.copytree(e2e.CHART, chart)
     crd = yaml.safe_load((chart / "files" / "crd.yaml").read_text())
     spec = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
-    spec["properties"]["note"] = {"type": "string", "maxLength": 100, "default": "none", "description": "A field of the next release."}
+    spec["properties"]["note"] = {
+        "type": "string",
+        "maxLength": 100,
+        "default": "none",
+        "description": "A field of the next release.",
+    }
     (chart / "files" / "crd.yaml").write_text(yaml.safe_dump(copy.deepcopy(crd), sort_keys=False))
     return chart
 
@@ -28,7 +43,11 @@ def grown_chart(tmp_path):
 def test_an_upgrade_in_the_middle_of_a_job_loses_nothing_and_brings_the_new_field(s3, grown_chart):
     keys = e2e.put_photos(s3, "upgrade", 60, e2e.photo(3000, 2000))
     for execution in ("Pool", "Job"):
-        e2e.apply(e2e.imagejob(f"upgrade-{execution.lower()}", keys, execution=execution, parallelism=1, itemsPerPod=30))
+        e2e.apply(
+            e2e.imagejob(
+                f"upgrade-{execution.lower()}", keys, execution=execution, parallelism=1, itemsPerPod=30
+            )
+        )
     e2e.until("a first result", lambda: e2e.succeeded_so_far("upgrade-pool") > 0)
     secret = e2e.read("secret", f"{e2e.RELEASE}-dev")["data"]
     key = e2e.api_key()
@@ -44,7 +63,9 @@ def test_an_upgrade_in_the_middle_of_a_job_loses_nothing_and_brings_the_new_fiel
 def test_jobs_of_another_namespace_run_once_it_is_watched(s3, namespace):
     keys = e2e.put_photos(s3, "elsewhere", 3, e2e.photo())
     upgrade(e2e.CHART, "--set", f"watch.namespaces={{{namespace}}}")
-    e2e.apply(e2e.imagejob("by-pool", keys), e2e.imagejob("by-job", keys, execution="Job"), namespace=namespace)
+    e2e.apply(
+        e2e.imagejob("by-pool", keys), e2e.imagejob("by-job", keys, execution="Job"), namespace=namespace
+    )
     assert {e2e.finished(name, 120, namespace)["state"] for name in ("by-pool", "by-job")} == {"Succeeded"}
 
 
@@ -63,12 +84,15 @@ def test_workers_find_faces_if_asked_for(s3, tmp_path, execution):
     face = {"width": 100, "height": 100, "fit": "cover", "gravity": "face"}
     name = f"faces-{execution.lower()}"
     e2e.apply(
-        e2e.imagejob(name, keys, execution=execution, variants=[face]), e2e.imagejob(f"{name}-or-not", keys, variants=[face | {"noFace": "center"}])
+        e2e.imagejob(name, keys, execution=execution, variants=[face]),
+        e2e.imagejob(f"{name}-or-not", keys, variants=[face | {"noFace": "center"}]),
     )
     assert {each["code"] for each in e2e.finished(name)["failures"]} == {"no_face_found"}
     assert e2e.finished(f"{name}-or-not")["state"] == "Succeeded"
     (tmp_path / "a.jpg").write_bytes(e2e.photo())
-    problem = e2e.curl("-F", f"image=@{tmp_path}/a.jpg", "-F", "width=100", "-F", "height=100", f"{e2e.API}/api/face-crop")
+    problem = e2e.curl(
+        "-F", f"image=@{tmp_path}/a.jpg", "-F", "width=100", "-F", "height=100", f"{e2e.API}/api/face-crop"
+    )
     assert (problem["status"], problem["code"]) == (422, "no_face_found")
 
 
@@ -78,4 +102,6 @@ def test_an_uninstall_leaves_the_definition_and_the_jobs(s3):
     e2e.finished("stays")
     e2e.helm("uninstall", e2e.RELEASE, "--wait")
     assert e2e.read("imagejob", "stays")["status"]["state"] == "Succeeded"
-    assert "pods" not in e2e.kubectl("get", "pods", "--selector", f"app.kubernetes.io/instance={e2e.RELEASE}", "--output", "name")
+    assert "pods" not in e2e.kubectl(
+        "get", "pods", "--selector", f"app.kubernetes.io/instance={e2e.RELEASE}", "--output", "name"
+    )

@@ -1,4 +1,7 @@
-"""Fuzzes a whole stack through its API for so many seconds: `make fuzz-api`. What was found is printed, with the curl that shows it again."""
+"""Fuzzes a whole stack through its API for so many seconds: `make fuzz-api`.
+
+What was found is printed, with the curl that shows it again.
+"""
 
 import argparse
 import sys
@@ -16,7 +19,15 @@ def main() -> int:
     given = parser.parse_args()
     seed = ("--seed", str(given.seed)) if given.seed is not None else ()
     with tempfile.TemporaryDirectory() as folder, target(Path(folder)) as environ:
-        done = fuzz(environ, "--max-time", str(given.seconds), "--continue-on-failure", "--generation-database", "none", *seed)
+        done = fuzz(
+            environ,
+            "--max-time",
+            str(given.seconds),
+            "--continue-on-failure",
+            "--generation-database",
+            "none",
+            *seed,
+        )
     sys.stdout.write(done.stdout)
     return done.returncode
 

@@ -1,4 +1,7 @@
-"""What schemathesis is told of the API beyond its document. Loaded by it (`SCHEMATHESIS_HOOKS`); the rest is in `schemathesis.toml`."""
+"""What schemathesis is told of the API beyond its document.
+
+Loaded by it (`SCHEMATHESIS_HOOKS`); the rest is in `schemathesis.toml`.
+"""
 
 import functools
 import json
@@ -13,11 +16,16 @@ from hypothesis import strategies as st
 
 from imagejobs_contract.reader import Reader
 
-URLS = [*(os.environ["FUZZ_SITE"] + path for path in ("/photo.jpg", "/absent.jpg", "/notes.txt")), "https://images.example.org/a"]
+URLS = [
+    *(os.environ["FUZZ_SITE"] + path for path in ("/photo.jpg", "/absent.jpg", "/notes.txt")),
+    "https://images.example.org/a",
+]
 """What the workers may fetch, and whom callbacks may reach."""
 WORDS = ("true", "false", "yes", "no", "on", "off", "1", "0")
 
-schemathesis.openapi.format("byte-size", st.sampled_from(["256", "300B", "1kB", "200kB", "0.5 MB", "1.5MB", "1MiB", "8MiB"]))
+schemathesis.openapi.format(
+    "byte-size", st.sampled_from(["256", "300B", "1kB", "200kB", "0.5 MB", "1.5MB", "1MiB", "8MiB"])
+)
 schemathesis.openapi.format("uri", st.sampled_from(URLS))
 
 
@@ -25,8 +33,9 @@ schemathesis.openapi.format("uri", st.sampled_from(URLS))
 def filter_case(context: schemathesis.HookContext, case: schemathesis.Case) -> bool:
     """Leave out what is not as it was meant to be.
 
-    Right requests that the document forbids (of a form, one value at a time is chosen without regard to the others), and requests that are right or
-    wrong only by what the document says in words: that it is read liberally, how large a `byte-size` is, which addresses may be fetched.
+    Right requests that the document forbids (of a form, one value at a time is chosen without regard to the
+    others), and requests that are right or wrong only by what the document says in words: that it is read
+    liberally, how large a `byte-size` is, which addresses may be fetched.
     """
     if case.meta is None:
         return True
@@ -35,18 +44,29 @@ def filter_case(context: schemathesis.HookContext, case: schemathesis.Case) -> b
         return not any(is_read_liberally(value) for _, value in given)
     bounds = sizes(json.dumps(case.operation.schema.raw_schema["components"]["schemas"]))
     fit = all(is_size(value, *bounds[name]) for name, value in given if name in bounds)
-    return fit and is_as_documented(case) and all(is_address(value) for name, value in given if name in ADDRESSES)
+    return (
+        fit
+        and is_as_documented(case)
+        and all(is_address(value) for name, value in given if name in ADDRESSES)
+    )
 
 
 def is_as_documented(case: schemathesis.Case) -> bool:
     """Tell whether a body is what the document says."""
     whole = case.operation.schema.raw_schema
-    told = whole["paths"][case.operation.path][case.operation.method.lower()].get("requestBody", {}).get("content", {}).get(case.media_type)
+    told = (
+        whole["paths"][case.operation.path][case.operation.method.lower()]
+        .get("requestBody", {})
+        .get("content", {})
+        .get(case.media_type)
+    )
     if told is None or not isinstance(case.body, dict):
         return True
     body = {name: value for name, value in case.body.items() if not is_file(value)}
     images = {name: ["x"] if name == "images" else "x" for name in case.body.keys() - body.keys()}
-    return validator(json.dumps(told["schema"] | {"components": {"schemas": whole["components"]["schemas"]}})).is_valid(body | images)
+    return validator(
+        json.dumps(told["schema"] | {"components": {"schemas": whole["components"]["schemas"]}})
+    ).is_valid(body | images)
 
 
 @functools.cache
@@ -57,7 +77,11 @@ def validator(schema: str) -> jsonschema_rs.Draft202012Validator:
 
 def is_file(value: Any) -> bool:
     """Tell whether a field holds files: texts of a type of their own, which is none of JSON's."""
-    return any(map(is_file, value)) if type(value) is list else type(value) not in (str, int, float, bool, type(None), dict)
+    return (
+        any(map(is_file, value))
+        if type(value) is list
+        else type(value) not in (str, int, float, bool, type(None), dict)
+    )
 
 
 def pairs(value: Any) -> Iterator[tuple[str, Any]]:
@@ -72,15 +96,28 @@ def pairs(value: Any) -> Iterator[tuple[str, Any]]:
 def is_read_liberally(value: Any) -> bool:
     """Tell whether a value may count as not given, or as a number or truth value that it is only the text of."""
     text = value.strip().lower() if isinstance(value, str) else None
-    return value in (None, [], {}) or text == "" or (text is not None and (text in WORDS or re.fullmatch("-?[0-9]+", text) is not None))
+    return (
+        value in (None, [], {})
+        or text == ""
+        or (text is not None and (text in WORDS or re.fullmatch("-?[0-9]+", text) is not None))
+    )
 
 
 @functools.cache
 def sizes(schemas: str) -> dict[str, tuple[int, int]]:
     """Return the bounds of fields that are sizes: in each, the text stands beside the number."""
-    fields = [pair for schema in json.loads(schemas).values() for pair in pairs({"": schema}) if isinstance(pair[1], dict)]
+    fields = [
+        pair
+        for schema in json.loads(schemas).values()
+        for pair in pairs({"": schema})
+        if isinstance(pair[1], dict)
+    ]
     either = {name: schema["anyOf"] for name, schema in fields if len(schema.get("anyOf", ())) == 2}
-    return {name: (plain["minimum"], plain["maximum"]) for name, (plain, text) in either.items() if text.get("format") == "byte-size"}
+    return {
+        name: (plain["minimum"], plain["maximum"])
+        for name, (plain, text) in either.items()
+        if text.get("format") == "byte-size"
+    }
 
 
 def is_size(value: Any, low: int, high: int) -> bool:

@@ -1,7 +1,7 @@
 """The fuzz target: the first two bytes choose what is asked for, the rest is the file. `run.py` starts it.
 
-A finding is anything but a picture or an `ImageFailed` that blames the file: an exception that would be `internal_error`, a crash, a minute, two
-gigabytes, or a header reader that raises.
+A finding is anything but a picture or an `ImageFailed` that blames the file: an exception that would be
+`internal_error`, a crash, a minute, two gigabytes, or a header reader that raises.
 """
 
 import sys

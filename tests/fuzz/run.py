@@ -1,6 +1,9 @@
-"""Fuzzes the image work for so many seconds: `make fuzz`. Fetches atheris into a folder of its own; findings are left beside it.
+"""Fuzzes the image work for so many seconds: `make fuzz`.
 
-The corpus grows from run to run. A finding becomes a test in `tests/support/images/hostile_files.py`, and is fixed.
+Fetches atheris into a folder of its own; findings are left beside it.
+
+The corpus grows from run to run. A finding becomes a test in `tests/support/images/hostile_files.py`, and is
+fixed.
 """
 
 import argparse
@@ -27,9 +30,17 @@ def main() -> int:
         folder.mkdir(parents=True, exist_ok=True)
     _sow(corpus)
     _fetch(HOME / "atheris")
-    bounds = [f"-max_total_time={seconds}", "-timeout=60", f"-rss_limit_mb={MEGABYTES}", "-max_len=65536", f"-artifact_prefix={findings}/"]
+    bounds = [
+        f"-max_total_time={seconds}",
+        "-timeout=60",
+        f"-rss_limit_mb={MEGABYTES}",
+        "-max_len=65536",
+        f"-artifact_prefix={findings}/",
+    ]
     path = os.pathsep.join([str(HOME / "atheris"), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return subprocess.run([sys.executable, TARGET, *bounds, corpus], env=os.environ | {"PYTHONPATH": path}, check=False).returncode
+    return subprocess.run(
+        [sys.executable, TARGET, *bounds, corpus], env=os.environ | {"PYTHONPATH": path}, check=False
+    ).returncode
 
 
 def _sow(corpus: Path) -> None:
@@ -41,7 +52,10 @@ def _sow(corpus: Path) -> None:
 def _fetch(folder: Path) -> None:
     if not folder.is_dir():
         uv = Path(sys.executable).with_name("uv")
-        subprocess.run([uv, "pip", "install", "--quiet", "--only-binary", ":all:", "--target", folder, ATHERIS], check=True)
+        subprocess.run(
+            [uv, "pip", "install", "--quiet", "--only-binary", ":all:", "--target", folder, ATHERIS],
+            check=True,
+        )
 
 
 sys.exit(main())

@@ -26,5 +26,12 @@ def test_a_document_that_promises_more_than_there_is_is_found_out(environ, tmp_p
     whole = httpx2.get(f"{environ['FUZZ_URL']}/api/openapi.json").json()
     whole["components"]["schemas"]["Jobs"]["required"].append("total")
     (tmp_path / "openapi.json").write_text(json.dumps(whole))
-    done = fuzz(environ, "--include-operation-id", "listJobs", "--max-examples", "5", document=tmp_path / "openapi.json")
+    done = fuzz(
+        environ,
+        "--include-operation-id",
+        "listJobs",
+        "--max-examples",
+        "5",
+        document=tmp_path / "openapi.json",
+    )
     assert (done.returncode, "Response violates schema" in done.stdout) == (1, True)

@@ -38,7 +38,9 @@ def service(tmp_path_factory):
         environ = {"ALLOWED_PRIVATE_SOURCES": "127.0.0.1/32", "SOURCE_PREFIXES": "photos/"}
         with local_stack.running(folder / "data", "--workers", "1", environ=environ) as stack:
             fill_bucket(stack, local_stack.photo())
-            yield docs_player.Service(stack.url, folder, elsewhere={"https://images.example.org": site.url("")})
+            yield docs_player.Service(
+                stack.url, folder, elsewhere={"https://images.example.org": site.url("")}
+            )
 
 
 def test_there_are_calls():

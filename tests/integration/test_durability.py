@@ -47,7 +47,9 @@ def synced(log: Path) -> list[str]:
 @contextlib.contextmanager
 def workers_stopped(stack: local_stack.LocalStack) -> Iterator[None]:
     """Hold the workers, so that what is synced belongs to the request and not to its results."""
-    workers = [pid for pid in local_stack.children(stack.pid) if "imagejobs_worker" in local_stack.command_line(pid)]
+    workers = [
+        pid for pid in local_stack.children(stack.pid) if "imagejobs_worker" in local_stack.command_line(pid)
+    ]
     for pid in workers:
         os.kill(pid, signal.SIGSTOP)
     try:

@@ -47,7 +47,13 @@ def copies(stack: LocalStack) -> list[Path]:
 def in_s3(stack: LocalStack, prefix: str) -> tuple[S3Store, list[str]]:
     """Return the bucket, and the keys in it under a prefix."""
     keys = json.loads((stack.data / "s3-credentials.json").read_text())
-    bucket = S3Store("imagejobs", endpoint=stack.fact("S3"), region="us-east-1", client_options={"allow_http": True}, **keys)
+    bucket = S3Store(
+        "imagejobs",
+        endpoint=stack.fact("S3"),
+        region="us-east-1",
+        client_options={"allow_http": True},
+        **keys,
+    )
     return bucket, [each["path"] for page in obstore.list(bucket, prefix=prefix) for each in page]
 
 
@@ -98,7 +104,10 @@ def test_nothing_stays_in_memory_when_it_stops(stack):
 
 
 def test_an_empty_variable_leaves_all_of_it_to_s3(tmp_path):
-    with running(tmp_path / "data", environ={"HANDOFF_DIR": ""}) as stack, local_stack.client(stack) as client:
+    with (
+        running(tmp_path / "data", environ={"HANDOFF_DIR": ""}) as stack,
+        local_stack.client(stack) as client,
+    ):
         assert client.finished(send(client))["done"] == IMAGES
         folder = handoff_folder.folder(stack.data)
         assert folder

@@ -23,19 +23,31 @@ def make(url: str, body: dict) -> str:
 
 
 def codes(url: str, job: str) -> list[str | None]:
-    lines = httpx2.get(f"{url}/api/jobs/{job}/results", headers={"Accept": "application/x-ndjson"}, timeout=60).text.splitlines()
+    lines = httpx2.get(
+        f"{url}/api/jobs/{job}/results", headers={"Accept": "application/x-ndjson"}, timeout=60
+    ).text.splitlines()
     return [(json.loads(line)["error"] or {}).get("code") for line in lines]
 
 
 def shards(stack: local_stack.LocalStack) -> list[int]:
     """Return the processes that work on shards."""
-    return [pid for pid in local_stack.descendants(stack.pid) if "imagejobs_worker shard" in local_stack.command_line(pid)]
+    return [
+        pid
+        for pid in local_stack.descendants(stack.pid)
+        if "imagejobs_worker shard" in local_stack.command_line(pid)
+    ]
 
 
 def working_files(stack: local_stack.LocalStack) -> set[str]:
     """Return the keys of what belongs to jobs, but for uploads and outputs."""
     keys = json.loads((stack.data / "s3-credentials.json").read_text())
-    bucket = S3Store("imagejobs", endpoint=stack.fact("S3"), region="us-east-1", client_options={"allow_http": True}, **keys)
+    bucket = S3Store(
+        "imagejobs",
+        endpoint=stack.fact("S3"),
+        region="us-east-1",
+        client_options={"allow_http": True},
+        **keys,
+    )
     return {each["path"] for page in bucket.list(s3_keys.JOBS) for each in page}
 
 
@@ -49,41 +61,70 @@ def test_more_images_than_an_imagejob_holds_are_all_done(stack, client):
 def test_lines_of_a_callers_list_open_nothing_but_what_is_the_callers(stack, client):
     key = upload(stack.url, local_stack.photo(64, 48), "small.jpg")
     theirs = client.resize(local_stack.photo(64, 48)).json()["job_id"]
-    lines = [{"key": key}, {"key": f"outputs/{theirs}/photo.jpg"}, {"key": f"uploads/{theirs}/0"}, {"url": "http://127.0.0.1/a.jpg"}, {"no": 1}]
-    manifest = upload(stack.url, "\n".join(map(json.dumps, lines)).encode(), "list.jsonl", "application/x-ndjson")
+    lines = [
+        {"key": key},
+        {"key": f"outputs/{theirs}/photo.jpg"},
+        {"key": f"uploads/{theirs}/0"},
+        {"url": "http://127.0.0.1/a.jpg"},
+        {"no": 1},
+    ]
+    manifest = upload(
+        stack.url, "\n".join(map(json.dumps, lines)).encode(), "list.jsonl", "application/x-ndjson"
+    )
     job = make(stack.url, {"manifest": {"key": manifest}, "variants": [{"width": 16}]})
     assert client.finished(job, 60)["state"] == "PartiallySucceeded"
-    assert codes(stack.url, job) == [None, "source_forbidden", "source_forbidden", "source_forbidden", "invalid_options"]
+    assert codes(stack.url, job) == [
+        None,
+        "source_forbidden",
+        "source_forbidden",
+        "source_forbidden",
+        "invalid_options",
+    ]
 
 
 def test_blank_lines_of_a_callers_list_are_no_images(stack, client):
     key = upload(stack.url, local_stack.photo(64, 48), "small.jpg")
-    text = "\r\n" + "\r\n\r\n".join(json.dumps({"key": key, "name": f"{n}.jpg"}) for n in range(5)) + "\r\n \n"
+    text = (
+        "\r\n" + "\r\n\r\n".join(json.dumps({"key": key, "name": f"{n}.jpg"}) for n in range(5)) + "\r\n \n"
+    )
     manifest = upload(stack.url, text.encode(), "blank.jsonl", "application/x-ndjson")
     job = make(stack.url, {"manifest": {"key": manifest}, "variants": [{"width": 16}], "items_per_pod": 2})
-    assert client.finished(job, 60).items() >= {"state": "Succeeded", "total": 5, "done": 5, "failed": 0}.items()
-    names = [each["name"] for each in httpx2.get(f"{stack.url}/api/jobs/{job}/results", timeout=60).json()["results"]]
+    assert (
+        client.finished(job, 60).items() >= {"state": "Succeeded", "total": 5, "done": 5, "failed": 0}.items()
+    )
+    names = [
+        each["name"]
+        for each in httpx2.get(f"{stack.url}/api/jobs/{job}/results", timeout=60).json()["results"]
+    ]
     assert names == [f"{n}.jpg" for n in range(5)]
 
 
 def test_a_large_job_goes_on_after_everything_was_killed(tmp_path):
     with local_stack.running(tmp_path / "data", "--workers", "2") as stack:
         key = upload(stack.url, local_stack.photo(64, 48), "small.jpg")
-        job = make(stack.url, {"items": [{"key": key}] * 600, "items_per_pod": 100, "variants": [{"width": 16}]})
+        job = make(
+            stack.url, {"items": [{"key": key}] * 600, "items_per_pod": 100, "variants": [{"width": 16}]}
+        )
         with local_stack.client(stack) as client:
             local_stack.wait_until(lambda: client.progress(job)["done"] >= 50, 60)
         processes = shards(stack)
         stack.kill_supervisor()
-        local_stack.wait_until(lambda: not local_stack.alive(processes), 10, lambda: str(local_stack.alive(processes)))
+        local_stack.wait_until(
+            lambda: not local_stack.alive(processes), 10, lambda: str(local_stack.alive(processes))
+        )
         stack.start()
         with local_stack.client(stack) as client:
-            assert client.finished(job, 120).items() >= {"state": "Succeeded", "done": 600, "failed": 0}.items()
+            assert (
+                client.finished(job, 120).items() >= {"state": "Succeeded", "done": 600, "failed": 0}.items()
+            )
 
 
 def test_a_large_job_that_is_deleted_stops_its_processes_and_leaves_no_working_files(stack, client):
     key = upload(stack.url, local_stack.photo(64, 48), "small.jpg")
     before = working_files(stack)
-    job = make(stack.url, {"items": [{"key": key}] * 5000, "items_per_pod": 5000, "variants": [{"width": 16}]})
+    job = make(
+        stack.url, {"items": [{"key": key}] * 5000, "items_per_pod": 5000, "variants": [{"width": 16}]}
+    )
     local_stack.wait_until(lambda: client.progress(job)["done"] > 0, 60)
     assert httpx2.delete(f"{stack.url}/api/jobs/{job}").status_code == 204
     local_stack.wait_until(lambda: not shards(stack), 10)

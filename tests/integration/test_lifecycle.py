@@ -19,7 +19,12 @@ def data(tmp_path):
 
 
 def start_again(*arguments) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "imagejobs", "local", *map(str, arguments)], capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        [sys.executable, "-m", "imagejobs", "local", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
 
 
 def test_a_named_port_that_is_taken_fails_with_the_reason(data):
@@ -72,7 +77,9 @@ def test_a_killed_supervisor_takes_everything_with_it_and_the_next_start_goes_on
 def test_the_work_of_a_killed_worker_runs_again_within_15_seconds(data):
     with running(data, "--workers", "1") as stack, local_stack.client(stack) as client:
         worker = stack.part("imagejobs_worker")
-        batch = client.batch({f"{n}.jpg": photo(2400, 1800, seed=n) for n in range(8)}, width=100)["batch_job_id"]
+        batch = client.batch({f"{n}.jpg": photo(2400, 1800, seed=n) for n in range(8)}, width=100)[
+            "batch_job_id"
+        ]
         wait_until(lambda: client.progress(batch)["done"] >= 1, 20)
         os.kill(worker, signal.SIGKILL)
         assert client.finished(batch, 15)["state"] == "Succeeded"
@@ -86,5 +93,9 @@ def test_a_redis_and_an_s3_of_the_person_are_used_instead(data, redis_url, s3_se
         "AWS_ACCESS_KEY_ID": s3_settings.access_key_id, "AWS_SECRET_ACCESS_KEY": s3_settings.secret_access_key,
     }  # fmt: skip
     with running(data, "--workers", "1", environ=environ) as stack, local_stack.client(stack) as client:
-        assert not [pid for pid in descendants(stack.pid) if "weed" in local_stack.command_line(pid) or "valkey" in local_stack.command_line(pid)]
+        assert not [
+            pid
+            for pid in descendants(stack.pid)
+            if "weed" in local_stack.command_line(pid) or "valkey" in local_stack.command_line(pid)
+        ]
         assert client.resize(photo(), width=50).status_code == 200

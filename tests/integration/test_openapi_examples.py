@@ -18,7 +18,11 @@ from support.servers import local_stack
 from support.servers.image_server import image_site
 from support.servers.webhook_receiver import SECRET, receiver
 
-CASES = [pytest.param(operation, example, id=f"{operation}-{example.name}") for operation, found in EXAMPLES.items() for example in found]
+CASES = [
+    pytest.param(operation, example, id=f"{operation}-{example.name}")
+    for operation, found in EXAMPLES.items()
+    for example in found
+]
 FILES = {
     "large.jpg": local_stack.photo(1600, 900),
     "bridge.jpg": local_stack.photo(900, 736, seed=1),
@@ -45,7 +49,9 @@ def http(site, hook, tmp_path_factory):
     loopback = dict.fromkeys(("ALLOWED_PRIVATE_SOURCES", "ALLOWED_PRIVATE_CALLBACKS"), "127.0.0.0/8")
     environ = loopback | {"ALLOWED_PORTS": f"80,443,{site.port},{hook.port}", "WEBHOOK_SECRETS": SECRET}
     with (
-        local_stack.running(tmp_path_factory.mktemp("examples") / "data", "--workers", "1", environ=environ) as stack,
+        local_stack.running(
+            tmp_path_factory.mktemp("examples") / "data", "--workers", "1", environ=environ
+        ) as stack,
         httpx2.Client(base_url=stack.url, timeout=60) as client,
     ):
         yield client
@@ -55,9 +61,16 @@ def http(site, hook, tmp_path_factory):
 def ids(http):
     """Real ids in the place of those of the examples: a finished job, and a finished batch whose last file is no image."""
     wait = {"Prefer": "wait=60"}
-    one = http.post("/api/resize", files={"image": ("large.jpg", FILES["large.jpg"])}, data={"width": "300"}, headers=wait).json()
+    one = http.post(
+        "/api/resize", files={"image": ("large.jpg", FILES["large.jpg"])}, data={"width": "300"}, headers=wait
+    ).json()
     names = ("bridge.jpg", "portrait.jpg", "notes.txt")
-    many = http.post("/api/batch", files=[("images", (name, FILES[name])) for name in names], data={"width": "400"}, headers=wait).json()
+    many = http.post(
+        "/api/batch",
+        files=[("images", (name, FILES[name])) for name in names],
+        data={"width": "400"},
+        headers=wait,
+    ).json()
     return {IMAGE_JOB: one["job_id"], BATCH: many["batch_job_id"], ABSENT: ABSENT}
 
 
@@ -65,8 +78,15 @@ def ids(http):
 def called(http, hook):
     """A finished job whose callback was delivered."""
     form = {"width": "400", "callback": hook.url()}
-    job = http.post("/api/resize", files={"image": ("large.jpg", FILES["large.jpg"])}, data=form, headers={"Prefer": "wait=60"}).json()["job_id"]
-    local_stack.wait_until(lambda: http.get(f"/api/jobs/{job}").json()["callback"]["state"] == "Delivered", 30)
+    job = http.post(
+        "/api/resize",
+        files={"image": ("large.jpg", FILES["large.jpg"])},
+        data=form,
+        headers={"Prefer": "wait=60"},
+    ).json()["job_id"]
+    local_stack.wait_until(
+        lambda: http.get(f"/api/jobs/{job}").json()["callback"]["state"] == "Delivered", 30
+    )
     return job
 
 
@@ -78,7 +98,9 @@ def uploads(http):
     for part in sent["multipart"]["parts"]:
         assert httpx2.put(part["url"], content=bytes(part["size"])).status_code == 200
     pairs = [(SENT, sent), (UNSENT, unsent)]
-    return {told["key"]: real["key"] for told, real in pairs} | {told["multipart_id"]: real["multipart"]["multipart_id"] for told, real in pairs}
+    return {told["key"]: real["key"] for told, real in pairs} | {
+        told["multipart_id"]: real["multipart"]["multipart_id"] for told, real in pairs
+    }
 
 
 @pytest.fixture
@@ -88,7 +110,9 @@ def unended(http, site):
     site.hold("/held.jpg")
     items = [{"url": site.url("/bridge.jpg")}, {"url": site.url("/held.jpg")}]
     job = http.post("/api/jobs", json={"items": items, "variants": [{"width": 400}]}).json()["job_id"]
-    local_stack.wait_until(lambda: http.get(f"/api/jobs/{job}").json()["estimated_remaining_seconds"] is not None, 30)
+    local_stack.wait_until(
+        lambda: http.get(f"/api/jobs/{job}").json()["estimated_remaining_seconds"] is not None, 30
+    )
     yield job
     site.release("/held.jpg")
 
@@ -105,22 +129,36 @@ def suspended(http, unended):
 def real(request, identifier, ids, site):
     """What stands for the names in the examples."""
     found = ids | {SITE: site.url("")}
-    made = {"repeatCallback": (CALLED, "called"), "suspendJob": (UNENDED, "unended"), "resumeJob": (UNENDED, "suspended")}
+    made = {
+        "repeatCallback": (CALLED, "called"),
+        "suspendJob": (UNENDED, "unended"),
+        "resumeJob": (UNENDED, "suspended"),
+    }
     if identifier in made:
         name, fixture = made[identifier]
         found[name] = request.getfixturevalue(fixture)
-    return found | (request.getfixturevalue("uploads") if identifier in ("completeUpload", "abortUpload") else {})
+    return found | (
+        request.getfixturevalue("uploads") if identifier in ("completeUpload", "abortUpload") else {}
+    )
 
 
 def operation(identifier):
     paths = openapi_check.whole()["paths"]
-    return next((method, path, each) for path, methods in paths.items() for method, each in methods.items() if each["operationId"] == identifier)
+    return next(
+        (method, path, each)
+        for path, methods in paths.items()
+        for method, each in methods.items()
+        if each["operationId"] == identifier
+    )
 
 
 def request_of(http, identifier, example, real):
     method, path, told = operation(identifier)
     places = {parameter["name"]: parameter["in"] for parameter in told["parameters"]}
-    given = {place: {n: v for n, v in example.parameters.items() if places[n] == place} for place in ("path", "query", "header")}
+    given = {
+        place: {n: v for n, v in example.parameters.items() if places[n] == place}
+        for place in ("path", "query", "header")
+    }
     for name, value in given["path"].items():
         job, _, image = value.partition("-")
         path = path.replace(f"{{{name}}}", "-".join(filter(None, [real[job], image])))
@@ -138,7 +176,12 @@ def body(told, example, real):
     fields, kind = json.loads(text), example.sent_as or next(iter(told["requestBody"]["content"]))
     if kind != "multipart/form-data":
         return {"json" if kind == "application/json" else "data": fields}
-    files = [(name, file) for name, value in fields.items() for file in (value if isinstance(value, list) else [value]) if file in FILES]
+    files = [
+        (name, file)
+        for name, value in fields.items()
+        for file in (value if isinstance(value, list) else [value])
+        if file in FILES
+    ]
     texts = {name: str(value) for name, value in fields.items() if name not in dict(files)}
     return {"files": [(name, (file, FILES[file])) for name, file in files], "data": texts}
 
@@ -152,9 +195,14 @@ def test_an_example_is_answered_as_the_document_shows(http, real, identifier, ex
     if isinstance(example.answer, dict):
         assert differences(example.answer, answer.json()) == []
     elif example.told_as:
-        assert [differences(json.loads(told), json.loads(line)) for told, line in lines_of(example.answer, answer.text)] == [[]]
+        assert [
+            differences(json.loads(told), json.loads(line))
+            for told, line in lines_of(example.answer, answer.text)
+        ] == [[]]
     elif example.answer:
-        assert [line.split(":")[0] for line in answer.text.splitlines()] == [line.split(":")[0] for line in example.answer.splitlines()]
+        assert [line.split(":")[0] for line in answer.text.splitlines()] == [
+            line.split(":")[0] for line in example.answer.splitlines()
+        ]
     elif "content" not in openapi_check.resolved(operation(identifier)[2]["responses"][str(example.status)]):
         assert answer.content == b""
 
@@ -175,7 +223,13 @@ def test_an_example_is_right_by_the_documents_own_schema(identifier, example):
     whole, (_, _, told) = openapi_check.whole(), operation(identifier)
     if example.fields and not example.is_wrong:
         sent = told["requestBody"]["content"]
-        assert problems((sent[example.sent_as] if example.sent_as else next(iter(sent.values())))["schema"], dict(example.fields)) == []
+        assert (
+            problems(
+                (sent[example.sent_as] if example.sent_as else next(iter(sent.values())))["schema"],
+                dict(example.fields),
+            )
+            == []
+        )
     content = openapi_check.resolved(told["responses"][str(example.status)]).get("content", {})
     if isinstance(example.answer, dict):
         assert problems(next(iter(content.values()))["schema"], example.answer) == []
@@ -185,11 +239,17 @@ def test_an_example_is_right_by_the_documents_own_schema(identifier, example):
 
 
 def problems(schema, value):
-    validator = jsonschema_rs.Draft202012Validator(schema | {"components": openapi_check.whole()["components"]}, validate_formats=True)
+    validator = jsonschema_rs.Draft202012Validator(
+        schema | {"components": openapi_check.whole()["components"]}, validate_formats=True
+    )
     return [each.message for each in validator.iter_errors(value)]
 
 
 def test_every_call_has_an_example_but_those_that_answer_pages():
-    ids = {each["operationId"] for methods in openapi_check.whole()["paths"].values() for each in methods.values()}
+    ids = {
+        each["operationId"]
+        for methods in openapi_check.whole()["paths"].values()
+        for each in methods.values()
+    }
     assert ids - EXAMPLES.keys() == {"getOpenApi", "getDocs"}
     assert EXAMPLES.keys() <= ids

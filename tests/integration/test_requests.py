@@ -24,11 +24,17 @@ def test_a_photo_becomes_a_link_to_the_resized_picture(client):
 
 def test_the_progress_of_a_finished_job_is_100(client):
     job = client.resize(local_stack.photo(), width=100).json()["job_id"]
-    assert client.progress(job).items() >= {"job_id": job, "progress": 100, "total": 1, "done": 1, "failed": 0}.items()
+    assert (
+        client.progress(job).items()
+        >= {"job_id": job, "progress": 100, "total": 1, "done": 1, "failed": 0}.items()
+    )
 
 
 def test_a_batch_has_ids_and_links_for_each_image_and_progress_for_every_id(client):
-    batch = client.batch({"bridge.jpg": local_stack.photo(seed=1), "portrait.jpg": local_stack.photo(600, 800, seed=2)}, width=400)
+    batch = client.batch(
+        {"bridge.jpg": local_stack.photo(seed=1), "portrait.jpg": local_stack.photo(600, 800, seed=2)},
+        width=400,
+    )
     assert batch["experimental"] is True
     assert [each["name"] for each in batch["image_jobs"]] == ["bridge.jpg", "portrait.jpg"]
     assert client.finished(batch["batch_job_id"])["progress"] == 100
@@ -39,7 +45,12 @@ def test_a_batch_has_ids_and_links_for_each_image_and_progress_for_every_id(clie
 
 def test_bad_files_in_a_batch_are_their_own_errors_only(client):
     photo = local_stack.photo()
-    files = {"photo.jpg": photo, "notes.txt": b"not an image", "cut.jpg": photo[: len(photo) // 3], "empty.jpg": b""}
+    files = {
+        "photo.jpg": photo,
+        "notes.txt": b"not an image",
+        "cut.jpg": photo[: len(photo) // 3],
+        "empty.jpg": b"",
+    }
     batch = client.batch(files, width=200)
     ended = client.finished(batch["batch_job_id"])
     assert ended["state"] == "PartiallySucceeded"

@@ -14,7 +14,9 @@ INSIDE = {"ALLOWED_PRIVATE_SOURCES": "127.0.0.1/32", "MAX_FILE_BYTES": "400000"}
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[local_stack.LocalStack]:
     """A stack that may fetch from this machine."""
-    with local_stack.running(tmp_path_factory.mktemp("sources") / "data", "--workers", "2", environ=INSIDE) as running:
+    with local_stack.running(
+        tmp_path_factory.mktemp("sources") / "data", "--workers", "2", environ=INSIDE
+    ) as running:
         yield running
 
 
@@ -22,12 +24,20 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[local_stack.Loca
 def site() -> Iterator[ImageSite]:
     """A web server with a photo, something too large, and troubles."""
     with image_site() as site:
-        site.bodies = {"/a/photo.jpg": local_stack.photo(), "/large.jpg": bytes(400_001), "/closed.jpg": 403, "/broken.jpg": 503, "/moved.jpg": 302}
+        site.bodies = {
+            "/a/photo.jpg": local_stack.photo(),
+            "/large.jpg": bytes(400_001),
+            "/closed.jpg": 403,
+            "/broken.jpg": 503,
+            "/moved.jpg": 302,
+        }
         yield site
 
 
 def post(stack: local_stack.LocalStack, **body: object) -> httpx2.Response:
-    return httpx2.post(f"{stack.url}/api/upload-from-url", json=body, headers={"Prefer": "wait=30"}, timeout=60)
+    return httpx2.post(
+        f"{stack.url}/api/upload-from-url", json=body, headers={"Prefer": "wait=30"}, timeout=60
+    )
 
 
 def test_one_url_becomes_a_result(stack, site):
@@ -38,7 +48,12 @@ def test_one_url_becomes_a_result(stack, site):
 
 def test_of_many_urls_each_has_its_own_end(stack, site):
     paths = ("/a/photo.jpg", "/absent.jpg", "/closed.jpg", "/large.jpg", "/broken.jpg", "/moved.jpg")
-    urls = [*map(site.url, paths), "http://127.0.0.2/a.jpg", "http://no-such-host.invalid/a.jpg", "https://me:secret@example.org/a.jpg"]
+    urls = [
+        *map(site.url, paths),
+        "http://127.0.0.2/a.jpg",
+        "http://no-such-host.invalid/a.jpg",
+        "https://me:secret@example.org/a.jpg",
+    ]
     batch = post(stack, urls=urls, width=100).json()
     with local_stack.client(stack) as client:
         client.finished(batch["batch_job_id"])
@@ -57,7 +72,19 @@ def test_what_can_pass_is_tried_again_and_the_rest_is_not(stack, site):
     assert (site.requests["/flaky.jpg"], site.requests["/gone.jpg"]) == (2, 1)
 
 
-@pytest.mark.parametrize("url", ["http://169.254.169.254/latest/meta-data/", "http://10.1/", "http://0x0a000001/", "ftp://example.org/a.jpg"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://169.254.169.254/latest/meta-data/",
+        "http://10.1/",
+        "http://0x0a000001/",
+        "ftp://example.org/a.jpg",
+    ],
+)
 def test_an_address_that_is_refused_costs_no_job(stack, url):
     answer = post(stack, url=url)
-    assert (answer.status_code, answer.json()["code"], answer.json()["errors"][0]["where"]) == (400, "invalid_options", "url")
+    assert (answer.status_code, answer.json()["code"], answer.json()["errors"][0]["where"]) == (
+        400,
+        "invalid_options",
+        "url",
+    )

@@ -24,7 +24,8 @@ class Wish:
     """A job of one image, and how it goes.
 
     Attributes:
-        cancelled: It is cancelled first, and then deleted with `outputs=true`; else it is deleted while it runs, as `kubectl delete` does.
+        cancelled: It is cancelled first, and then deleted with `outputs=true`; else it is deleted while it
+            runs, as `kubectl delete` does.
         prefix: Chosen for its outputs.
     """
 
@@ -59,7 +60,12 @@ def begun(url: str, site: ImageSite, wish: Wish) -> str:
     site.hold(path)
     output = {} if wish.cancelled else {"deletion_policy": "Delete"}
     output |= {"prefix": wish.prefix} if wish.prefix else {}
-    body = {"items": [{"url": site.url(path)}], "variants": [{"width": 16}], "output": output, "execution": wish.execution}
+    body = {
+        "items": [{"url": site.url(path)}],
+        "variants": [{"width": 16}],
+        "output": output,
+        "execution": wish.execution,
+    }
     answer = httpx2.post(f"{url}/api/jobs", json=body, timeout=60)
     assert answer.status_code == 202, answer.text
     site.wait_for_requests(path)
@@ -76,7 +82,13 @@ def delete(client: local_stack.Client, url: str, job: str, wish: Wish) -> None:
 
 def test_what_a_worker_stores_after_the_deletion_was_asked_for_goes_too(stack, site):
     keys = json.loads((stack.data / "s3-credentials.json").read_text())
-    bucket = S3Store("imagejobs", endpoint=stack.fact("S3"), region="us-east-1", client_options={"allow_http": True}, **keys)
+    bucket = S3Store(
+        "imagejobs",
+        endpoint=stack.fact("S3"),
+        region="us-east-1",
+        client_options={"allow_http": True},
+        **keys,
+    )
     jobs, late = {}, 0
 
     def objects() -> set[str]:
@@ -91,7 +103,10 @@ def test_what_a_worker_stores_after_the_deletion_was_asked_for_goes_too(stack, s
             delete(client, stack.url, job, wish)
             site.release(f"/{wish.name}.jpg")
             until = time.monotonic() + LATE_SECONDS
-            while not (stored := f"{wish.prefix or f'outputs/{job}/'}{wish.name}.jpg" in objects()) and time.monotonic() < until:
+            while (
+                not (stored := f"{wish.prefix or f'outputs/{job}/'}{wish.name}.jpg" in objects())
+                and time.monotonic() < until
+            ):
                 time.sleep(0.05)
             late += stored
     assert late, "no worker was late: nothing was tried"

@@ -13,7 +13,9 @@ from support.servers.image_server import ImageSite, image_site
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[local_stack.LocalStack]:
     """A stack that may fetch from this machine."""
     environ = {"ALLOWED_PRIVATE_SOURCES": "127.0.0.1/32"}
-    with local_stack.running(tmp_path_factory.mktemp("suspending") / "data", "--workers", "1", environ=environ) as running:
+    with local_stack.running(
+        tmp_path_factory.mktemp("suspending") / "data", "--workers", "1", environ=environ
+    ) as running:
         yield running
 
 
@@ -66,7 +68,11 @@ def test_a_job_that_runs_stops_and_goes_on_without_an_image_twice(http, site, ex
     wait_for_state(http, job, "Suspended")
     site.release("/299.jpg")
     done, asked = http.get(f"/api/progress/{job}").json()["done"], site.requests.copy()
-    ended = {each["name"] for each in http.get(f"/api/jobs/{job}/results?limit=1000").json()["results"] if each["state"] == "Succeeded"}
+    ended = {
+        each["name"]
+        for each in http.get(f"/api/jobs/{job}/results?limit=1000").json()["results"]
+        if each["state"] == "Succeeded"
+    }
     ask(http, job, "resume")
     wait_for_state(http, job, "Succeeded")
     assert done <= len(ended)

@@ -10,7 +10,17 @@ from support.servers.local_stack import photo
 from support.servers.otlp_collector import Collector, collector
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-WHOLE = ("POST /api/resize", "s3 put_stream", "store create", "reconcile", "SendTasks", "image", "fetch", "render", "store")
+WHOLE = (
+    "POST /api/resize",
+    "s3 put_stream",
+    "store create",
+    "reconcile",
+    "SendTasks",
+    "image",
+    "fetch",
+    "render",
+    "store",
+)
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +32,9 @@ def receiver():
 @pytest.fixture(scope="module")
 def traced(receiver: Collector, tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("traced") / "data"
-    with local_stack.running(folder, "--workers", "1", environ=receiver.environ(MAX_TRACES_PER_SECOND="3")) as running:
+    with local_stack.running(
+        folder, "--workers", "1", environ=receiver.environ(MAX_TRACES_PER_SECOND="3")
+    ) as running:
         yield running
 
 
@@ -33,22 +45,37 @@ def asking(traced):
 
 
 def lines(stack):
-    return [json.loads(line) for path in stack.data.glob("logs/*.log") for line in path.read_text().splitlines() if line.startswith("{")]
+    return [
+        json.loads(line)
+        for path in stack.data.glob("logs/*.log")
+        for line in path.read_text().splitlines()
+        if line.startswith("{")
+    ]
 
 
 def test_one_trace_leads_from_a_request_to_the_steps_of_its_image(traced, receiver, asking):
     header = f"00-{TRACE}-{SPAN}-01"
-    job = asking.resize(photo(), {"traceparent": header, "X-Request-ID": "order-9"}, width=100).json()["job_id"]
+    job = asking.resize(photo(), {"traceparent": header, "X-Request-ID": "order-9"}, width=100).json()[
+        "job_id"
+    ]
     told = receiver.wait_for(TRACE, *WHOLE)
     by_name = {each.name: each for each in told}
-    assert {by_name[name].program for name in WHOLE} == {"imagejobs-api", "imagejobs-operator", "imagejobs-worker"}
+    assert {by_name[name].program for name in WHOLE} == {
+        "imagejobs-api",
+        "imagejobs-operator",
+        "imagejobs-worker",
+    }
     ids = {each.id: each.name for each in told} | {SPAN: "client"}
     assert {name: ids[by_name[name].parent] for name in WHOLE} == {
         "POST /api/resize": "client", "s3 put_stream": "POST /api/resize", "store create": "POST /api/resize", "reconcile": "POST /api/resize",
         "SendTasks": "reconcile", "image": "SendTasks", "fetch": "image", "render": "image", "store": "image",
     }  # fmt: skip
     facts = by_name["POST /api/resize"].facts
-    assert (facts["http.route"], facts["http.response.status_code"], facts["imagejobs.job_id"]) == ("/api/resize", 200, job)
+    assert (facts["http.route"], facts["http.response.status_code"], facts["imagejobs.job_id"]) == (
+        "/api/resize",
+        200,
+        job,
+    )
     assert by_name["image"].facts["imagejobs.bytes_out"] > 0
     assert 0 < by_name["render"].facts["imagejobs.decode_seconds"] < 30
     assert {line["program"] for line in lines(traced) if line.get("trace_id") == TRACE and line.get("request_id") == "order-9"} == {
@@ -60,7 +87,11 @@ def test_spans_hold_no_name_of_a_file_no_address_and_no_query(receiver, asking):
     trace = "1" * 32
     asking.resize(photo(), {"traceparent": f"00-{trace}-{SPAN}-01"}, width=100, name="confidential")
     url = "http://user:hunter2@127.0.0.1:9/private.jpg?token=hunter2"
-    asking._http.post("/api/upload-from-url?secret=hunter2", json={"url": url}, headers={"traceparent": f"00-{trace}-{SPAN}-01"})
+    asking._http.post(
+        "/api/upload-from-url?secret=hunter2",
+        json={"url": url},
+        headers={"traceparent": f"00-{trace}-{SPAN}-01"},
+    )
     receiver.wait_for(trace, "POST /api/upload-from-url", "store")
     for word in (b"confidential", b"hunter2", b"private", b"photo.jpg", b"127.0.0.1", b"uploads/"):
         assert not any(word in body for body in receiver.bodies), word

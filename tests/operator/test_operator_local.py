@@ -29,7 +29,12 @@ KEY = JobKey("default", "job")
 @pytest.fixture
 def environ(redis_url: str, s3_settings: S3Settings, tmp_path: Path) -> dict[str, str]:
     """The variables of a local operator."""
-    return {"JOB_STORE": f"sqlite:{tmp_path / 'jobs.sqlite'}", "REDIS_URL": redis_url, "RESYNC_SECONDS": "1", **s3_environ(s3_settings)}
+    return {
+        "JOB_STORE": f"sqlite:{tmp_path / 'jobs.sqlite'}",
+        "REDIS_URL": redis_url,
+        "RESYNC_SECONDS": "1",
+        **s3_environ(s3_settings),
+    }
 
 
 @pytest.fixture
@@ -46,10 +51,15 @@ def images(count: int, **changes: object) -> ImageJob:
 
 
 async def ended(store: SqliteStore, key: JobKey = KEY) -> ImageJob:
-    return await until(lambda: store.get(key), lambda job: job.status.state.final and job.status.observed_generation == job.generation)
+    return await until(
+        lambda: store.get(key),
+        lambda job: job.status.state.final and job.status.observed_generation == job.generation,
+    )
 
 
-def test_a_small_job_ends_within_milliseconds(environ: dict[str, str], store: SqliteStore, redis_url: str, tmp_path: Path) -> None:
+def test_a_small_job_ends_within_milliseconds(
+    environ: dict[str, str], store: SqliteStore, redis_url: str, tmp_path: Path
+) -> None:
     async def run() -> list[float]:
         took = []
         async with worker(redis_url, good):
@@ -78,7 +88,11 @@ def test_a_large_job_leaves_its_outcomes_in_s3_and_runs_its_failures_again(
         async with worker(redis_url, odd_fail) as did:
             uid = (await store.create(images(60))).uid
             first = (await ended(store)).status
-            assert (first.state, first.counts.succeeded, first.counts.failed) == (State.PARTIALLY_SUCCEEDED, 30, 30)
+            assert (first.state, first.counts.succeeded, first.counts.failed) == (
+                State.PARTIALLY_SUCCEEDED,
+                30,
+                30,
+            )
             assert first.results_key == f"jobs/{uid}/results/"
             did.clear()
             await store.change_spec(KEY, lambda spec: replace(spec, retry_failed=1))
@@ -94,7 +108,9 @@ def test_a_large_job_leaves_its_outcomes_in_s3_and_runs_its_failures_again(
         asyncio.run(run())
 
 
-def test_what_a_flushed_redis_forgot_is_sent_again(environ: dict[str, str], store: SqliteStore, redis_url: str, tmp_path: Path) -> None:
+def test_what_a_flushed_redis_forgot_is_sent_again(
+    environ: dict[str, str], store: SqliteStore, redis_url: str, tmp_path: Path
+) -> None:
     async def run() -> None:
         await store.create(images(30))
         async with worker(redis_url, good, most=10) as did:
@@ -109,7 +125,9 @@ def test_what_a_flushed_redis_forgot_is_sent_again(environ: dict[str, str], stor
         asyncio.run(run())
 
 
-def test_a_killed_operator_goes_on_where_it_was(environ: dict[str, str], store: SqliteStore, redis_url: str, tmp_path: Path) -> None:
+def test_a_killed_operator_goes_on_where_it_was(
+    environ: dict[str, str], store: SqliteStore, redis_url: str, tmp_path: Path
+) -> None:
     async def begin() -> None:
         await store.create(images(20))
         async with worker(redis_url, good, most=5) as did:
@@ -128,7 +146,9 @@ def test_a_killed_operator_goes_on_where_it_was(environ: dict[str, str], store: 
         asyncio.run(go_on())
 
 
-def test_suspend_resume_and_cancel(environ: dict[str, str], store: SqliteStore, redis_url: str, tmp_path: Path) -> None:
+def test_suspend_resume_and_cancel(
+    environ: dict[str, str], store: SqliteStore, redis_url: str, tmp_path: Path
+) -> None:
     async def run() -> None:
         await store.create(images(3))
         await until(lambda: store.get(KEY), lambda job: job.status.state is State.QUEUED)
@@ -150,7 +170,9 @@ def test_suspend_resume_and_cancel(environ: dict[str, str], store: SqliteStore, 
         asyncio.run(run())
 
 
-def test_a_manifest_waits_for_a_cluster_and_says_so(environ: dict[str, str], store: SqliteStore, tmp_path: Path) -> None:
+def test_a_manifest_waits_for_a_cluster_and_says_so(
+    environ: dict[str, str], store: SqliteStore, tmp_path: Path
+) -> None:
     from imagejobs_contract.model.spec import Manifest
 
     async def run() -> None:
@@ -207,6 +229,9 @@ def test_a_deleted_job_takes_its_tasks_and_uploads_along(
 
 
 def test_bad_settings_are_all_named_at_once(tmp_path: Path) -> None:
-    with pytest.raises(AssertionError) as told, operator(tmp_path, {"JOB_STORE": "postgres", "CONCURRENCY": "0", "PROFILES": "[]"}):
+    with (
+        pytest.raises(AssertionError) as told,
+        operator(tmp_path, {"JOB_STORE": "postgres", "CONCURRENCY": "0", "PROFILES": "[]"}),
+    ):
         pass
     assert all(each in str(told.value) for each in ("JOB_STORE", "CONCURRENCY", "PROFILES", "WORKER_IMAGE"))

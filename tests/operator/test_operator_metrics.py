@@ -42,7 +42,10 @@ def test_jobs_count_in_the_state_in_which_they_were_last_seen():
     metrics.watch(WorkQueue(look, 1), memory)
 
     def told() -> dict[str, float]:
-        return {state.value: metrics.registry.get_sample_value("imagejobs_jobs", {"state": state.value}) for state in State}
+        return {
+            state.value: metrics.registry.get_sample_value("imagejobs_jobs", {"state": state.value})
+            for state in State
+        }
 
     memory.meet(JOB, NOON)
     memory.meet(replace(JOB, key=JobKey("default", "b")), NOON)
@@ -63,12 +66,23 @@ def test_callbacks_that_are_due_are_counted_with_the_age_of_the_oldest():
 
     assert (told("pending"), told("oldest_seconds")) == (0, 0)
     due = utc_now() - timedelta(hours=2)
-    memory.meet(replace(JOB, status=Status(state=State.SUCCEEDED, callback=Callback(CallbackState.PENDING, since=due))), NOON)
+    memory.meet(
+        replace(
+            JOB, status=Status(state=State.SUCCEEDED, callback=Callback(CallbackState.PENDING, since=due))
+        ),
+        NOON,
+    )
     memory.meet(replace(JOB, key=JobKey("default", "b")), NOON)
-    memory.wrote(JobKey("default", "b"), Status(state=State.FAILED, callback=Callback(CallbackState.PENDING, since=utc_now())), NOON)
+    memory.wrote(
+        JobKey("default", "b"),
+        Status(state=State.FAILED, callback=Callback(CallbackState.PENDING, since=utc_now())),
+        NOON,
+    )
     assert told("pending") == 2
     assert 7200 <= (told("oldest_seconds") or 0) < 7300
-    memory.wrote(JOB.key, Status(state=State.SUCCEEDED, callback=Callback(CallbackState.DELIVERED, since=due)), NOON)
+    memory.wrote(
+        JOB.key, Status(state=State.SUCCEEDED, callback=Callback(CallbackState.DELIVERED, since=due)), NOON
+    )
     assert told("pending") == 1
     memory.drop(JobKey("default", "b"))
     assert (told("pending"), told("oldest_seconds")) == (0, 0)
@@ -77,4 +91,7 @@ def test_callbacks_that_are_due_are_counted_with_the_age_of_the_oldest():
 def test_each_try_of_a_callback_is_counted_by_how_it_ended():
     metrics = Metrics()
     metrics.count_callback(End.GONE)
-    assert [metrics.registry.get_sample_value("imagejobs_callbacks_total", {"result": each.value.lower()}) for each in End] == [0, 0, 0, 1]
+    assert [
+        metrics.registry.get_sample_value("imagejobs_callbacks_total", {"result": each.value.lower()})
+        for each in End
+    ] == [0, 0, 0, 1]

@@ -23,7 +23,12 @@ def test_a_cluster_is_the_default_and_needs_the_workers_image() -> None:
     with pytest.raises(Invalid, match="WORKER_IMAGE"):
         read()
     settings = read(WORKER_IMAGE="worker:1")
-    assert (settings.sqlite, settings.namespaces, settings.jobs, settings.pool) == (None, ("default",), True, True)
+    assert (settings.sqlite, settings.namespaces, settings.jobs, settings.pool) == (
+        None,
+        ("default",),
+        True,
+        True,
+    )
     assert read(JOBS_ENABLED="false").jobs is False
 
 
@@ -51,7 +56,9 @@ def test_what_all_pods_get_is_read_once() -> None:
         "tolerations": [{"operator": "Exists"}],
         "affinity": {},
     }
-    expected = PodShape({"a": "b"}, {}, ({"name": "TZ", "value": "UTC"},), "Always", {"tolerations": [{"operator": "Exists"}]})
+    expected = PodShape(
+        {"a": "b"}, {}, ({"name": "TZ", "value": "UTC"},), "Always", {"tolerations": [{"operator": "Exists"}]}
+    )
     assert read(WORKER_IMAGE="w", WORKER_POD=json.dumps(given)).pod == expected
     assert read(WORKER_IMAGE="w").pod == PodShape()
 

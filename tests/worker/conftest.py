@@ -11,7 +11,8 @@ from imagejobs_contract.s3.objects import S3Objects
 from support.servers.image_server import ImageSite, image_site
 from support.worker.process import Workers
 
-# onnxruntime reports what it does, unless told not to before it is imported; the zygote's environment tells it, and so must these tests.
+# onnxruntime reports what it does, unless told not to before it is imported; the zygote's environment tells
+# it, and so must these tests.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 

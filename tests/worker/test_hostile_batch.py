@@ -27,7 +27,9 @@ def mixed():
 
 
 def lay_out(objects, sources):
-    lines = [(json.dumps({"name": f"{n}.jpg", "key": f"in/{n}"}) + "\n").encode() for n in range(len(sources))]
+    lines = [
+        (json.dumps({"name": f"{n}.jpg", "key": f"in/{n}"}) + "\n").encode() for n in range(len(sources))
+    ]
     work = Work((Variant(width=80),), "outputs/holiday", 3, len(lines))
     files = {f"in/{n}": data for n, (data, _) in enumerate(sources)} | {
         s3_keys.spec(UID): work.to_json().encode(),
@@ -47,7 +49,9 @@ def test_fifty_photos_with_twenty_nasty_files_end_in_fifty_results_and_twenty_ri
     lay_out(objects, sources)
     worker = workers.shard(0, CAGE="best", MAX_PARALLEL="2")
     assert worker.process.wait(120) == Exit.DONE
-    ended = {each.index: each for each in read_lines(asyncio.run(objects.get(s3_keys.results(UID, 0), 10**7))[0])}
+    ended = {
+        each.index: each for each in read_lines(asyncio.run(objects.get(s3_keys.results(UID, 0), 10**7))[0])
+    }
     assert [ended[n].code for n in range(GOOD + BAD)] == [code for _, code in sources]
     results = [output for each in ended.values() for output in each.outputs]
     assert len(results) == GOOD

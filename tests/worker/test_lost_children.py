@@ -75,7 +75,7 @@ def ended(redis_url, objects):
         await queue.send(tasks)
         await asyncio.to_thread(meanwhile)
         async with asyncio.timeout(3 * WAIT_SECONDS):
-            while not {each.index for each in tasks} <= (await board.outcomes(UID)).keys():  # noqa: ASYNC110 - nothing tells
+            while not {each.index for each in tasks} <= (await board.outcomes(UID)).keys():
                 await asyncio.sleep(0.02)
         found = await board.outcomes(UID)
         await queue.close()
@@ -87,7 +87,11 @@ def ended(redis_url, objects):
 
 @pytest.mark.parametrize(
     ("number", "code"),
-    [(signal.SIGSEGV, Code.INTERNAL_ERROR), (signal.SIGKILL, Code.OUT_OF_MEMORY), (signal.SIGSTOP, Code.PROCESSING_TIMEOUT)],
+    [
+        (signal.SIGSEGV, Code.INTERNAL_ERROR),
+        (signal.SIGKILL, Code.OUT_OF_MEMORY),
+        (signal.SIGSTOP, Code.PROCESSING_TIMEOUT),
+    ],
     ids=["a crash", "a kill, as when memory ends", "a decoder that never returns"],
 )
 def test_a_picture_that_ends_its_decoder_fails_alone(workers, ended, number, code):

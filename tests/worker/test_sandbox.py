@@ -10,7 +10,9 @@ from imagejobs_contract.wire.shards import Exit
 from imagejobs_worker.child import kernel, probe, seccomp
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="cages are made of what Linux has")
-caged = pytest.mark.skipif(sys.platform != "linux" or bool(probe.held().missing), reason="needs Landlock and seccomp")
+caged = pytest.mark.skipif(
+    sys.platform != "linux" or bool(probe.held().missing), reason="needs Landlock and seccomp"
+)
 LANDLOCK_CALL = 444
 NOT_THERE = 0x00050000 | 38
 """SECCOMP_RET_ERRNO with ENOSYS."""
@@ -37,7 +39,9 @@ asyncio.run(main())
 def without_landlock():
     """Be a process on a kernel that lacks it."""
     kernel.prctl(kernel.SET_NO_NEW_PRIVS, 1)
-    seccomp.load([(0x20, 0, 0, 0), (0x15, 0, 1, LANDLOCK_CALL), (0x06, 0, 0, NOT_THERE), (0x06, 0, 0, 0x7FFF0000)])
+    seccomp.load(
+        [(0x20, 0, 0, 0), (0x15, 0, 1, LANDLOCK_CALL), (0x06, 0, 0, NOT_THERE), (0x06, 0, 0, 0x7FFF0000)]
+    )
 
 
 def start(cage, prepare=None):
@@ -45,7 +49,9 @@ def start(cage, prepare=None):
     environ = {"CAGE": cage, "IMAGEJOB_NAME": "a", "IMAGEJOB_UID": "b", "IMAGEJOB_ATTEMPT": "1", "JOB_COMPLETION_INDEX": "0", "LOG_LEVEL": "INFO",
                "S3_ENDPOINT": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}  # fmt: skip
     command = [sys.executable, "-m", "imagejobs_worker", "shard"]
-    with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True, preexec_fn=prepare) as process:
+    with subprocess.Popen(
+        command, env=environ, stderr=subprocess.PIPE, text=True, preexec_fn=prepare
+    ) as process:
         events = []
         for line in process.stderr:
             events.append(json.loads(line))
@@ -65,7 +71,12 @@ def test_one_line_tells_what_holds(mode):
 @caged
 def test_a_missing_part_is_told_and_the_worker_goes_on():
     line = start("best", without_landlock)[1]["cage"]
-    assert (line["level"], line["landlock"], line["seccomp"], line["missing"]) == ("warning", 0, True, ["landlock"])
+    assert (line["level"], line["landlock"], line["seccomp"], line["missing"]) == (
+        "warning",
+        0,
+        True,
+        ["landlock"],
+    )
 
 
 @caged
@@ -78,6 +89,12 @@ def test_a_worker_that_requires_a_cage_refuses_to_start_without():
 @caged
 @pytest.mark.parametrize(("mode", "shown"), [("best", "20\n"), ("off", "20\n"), ("required", "")])
 def test_images_are_made_without_a_part_unless_all_of_it_is_required(mode, shown):
-    ended = subprocess.run([sys.executable, "-c", RENDER, mode], capture_output=True, text=True, preexec_fn=without_landlock, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", RENDER, mode],
+        capture_output=True,
+        text=True,
+        preexec_fn=without_landlock,
+        check=False,
+    )
     assert ended.stdout == shown
     assert ("internal_error" in ended.stderr or "inside imagejobs" in ended.stderr) is (mode == "required")

@@ -6,12 +6,23 @@ from imagejobs_contract.runtime.settings import read
 from imagejobs_worker.settings import Settings
 from imagejobs_worker.shard.shard_key import ShardKey
 
-SHARD = {"IMAGEJOB_NAME": "holiday", "IMAGEJOB_NAMESPACE": "team-a", "IMAGEJOB_UID": "0b-1", "IMAGEJOB_ATTEMPT": "2", "JOB_COMPLETION_INDEX": "7"}
+SHARD = {
+    "IMAGEJOB_NAME": "holiday",
+    "IMAGEJOB_NAMESPACE": "team-a",
+    "IMAGEJOB_UID": "0b-1",
+    "IMAGEJOB_ATTEMPT": "2",
+    "JOB_COMPLETION_INDEX": "7",
+}
 
 
 def test_everything_has_a_default():
     settings = read({}, Settings.read)
-    assert (settings.parallel, settings.lease_seconds, settings.grace_seconds, settings.checkpoint_seconds) == (1, 10.0, 20.0, 5.0)
+    assert (
+        settings.parallel,
+        settings.lease_seconds,
+        settings.grace_seconds,
+        settings.checkpoint_seconds,
+    ) == (1, 10.0, 20.0, 5.0)
     assert settings.reach == Reach()
 
 
@@ -36,7 +47,9 @@ def test_a_pod_of_a_job_knows_its_shard():
     assert read(SHARD, ShardKey.read) == ShardKey(JobKey("team-a", "holiday"), "0b-1", 2, 7)
 
 
-@pytest.mark.parametrize("name", ["IMAGEJOB_NAME", "IMAGEJOB_UID", "IMAGEJOB_ATTEMPT", "JOB_COMPLETION_INDEX"])
+@pytest.mark.parametrize(
+    "name", ["IMAGEJOB_NAME", "IMAGEJOB_UID", "IMAGEJOB_ATTEMPT", "JOB_COMPLETION_INDEX"]
+)
 def test_a_shard_without_its_variables_says_which(capsys, name):
     with pytest.raises(SystemExit):
         read({key: value for key, value in SHARD.items() if key != name}, ShardKey.read)

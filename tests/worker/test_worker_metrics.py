@@ -57,7 +57,9 @@ def test_images_and_steps_are_counted_as_they_end():
     assert told(metrics, "images_total", code="ok") == 1
     assert sum(told(metrics, "images_total", code=code) for code in ("corrupt_image", "not_an_image")) == 1
     assert told(metrics, "image_bytes_in_total") == len(PHOTO)
-    assert [told(metrics, "image_step_seconds_count", step=step) for step in ("fetch", "render", "store")] == [2, 2, 1]
+    assert [
+        told(metrics, "image_step_seconds_count", step=step) for step in ("fetch", "render", "store")
+    ] == [2, 2, 1]
     assert told(metrics, "child_recycles_total", reason="failure") == 1
 
 

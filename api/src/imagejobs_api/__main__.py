@@ -10,7 +10,10 @@ from imagejobs_contract.runtime import event_loop, logs, settings
 
 
 def main() -> None:
-    """Serve until SIGTERM or SIGINT. Exit codes: 0 after a signal, 1 if it cannot start, 2 for bad settings."""
+    """Serve until SIGTERM or SIGINT.
+
+    Exit codes: 0 after a signal, 1 if it cannot start, 2 for bad settings.
+    """
     read = settings.read(os.environ, Settings.read)
     logs.configure("api", read.log_level)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)

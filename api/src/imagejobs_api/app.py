@@ -129,7 +129,9 @@ def create_app(
     archive_streams = OpenStreams("archives", limits.max_archive_streams, limits.max_caller_archive_streams)
     metrics.watch(metrics.open_streams.labels("events"), lambda: len(event_streams))
     metrics.watch(metrics.open_streams.labels("archives"), lambda: len(archive_streams))
-    callbacks = Callbacks(Guard(settings.callbacks), signed=settings.callbacks_signed, folder=settings.callers_secrets)
+    callbacks = Callbacks(
+        Guard(settings.callbacks), signed=settings.callbacks_signed, folder=settings.callers_secrets
+    )
     creation, guard = Creation(store, objects), Guard(settings.sources)
     allowance = Allowance(settings.source_prefixes, settings.output_prefixes)
     shelf = shelf or Shelf()
@@ -141,7 +143,10 @@ def create_app(
     announcements.listen(waiting)
     announcements.listen(feeds)
     runs: list[Run] = [announcements.run, follower.run, shelf.tend, *([callers.watch] if callers else [])]
-    app = App(request_type=Request, middleware=_middleware(settings, callers, metrics, rates or RateLimits(limits, None), runs, traces))
+    app = App(
+        request_type=Request,
+        middleware=_middleware(settings, callers, metrics, rates or RateLimits(limits, None), runs, traces),
+    )
     app.resp_options.media_handlers[falcon.MEDIA_JSON] = JSONHandler(dumps=json_text.dumps)
     errors.install(app)
     forms = {
@@ -158,7 +163,9 @@ def create_app(
     app.add_route("/api/uploads", uploads)
     app.add_route("/api/uploads/complete", uploads, suffix="complete")
     app.add_route("/api/uploads/abort", uploads, suffix="abort")
-    app.add_route("/api/jobs", JobList(store, index, follower, counts, links, NewJobs(submitter, orders, counts)))
+    app.add_route(
+        "/api/jobs", JobList(store, index, follower, counts, links, NewJobs(submitter, orders, counts))
+    )
     app.add_route("/api/jobs/{identifier}", jobs)
     app.add_route("/api/jobs/{identifier}/suspend", jobs, suffix="suspend")
     app.add_route("/api/jobs/{identifier}/resume", jobs, suffix="resume")
@@ -166,7 +173,9 @@ def create_app(
     app.add_route("/api/jobs/{identifier}/retry", jobs, suffix="retry")
     app.add_route("/api/jobs/{identifier}/callback", jobs, suffix="callback")
     app.add_route("/api/jobs/{identifier}/results", Results(store, outcomes, links))
-    archives = Archives(store, Librarian(outcomes, objects), Packer(objects), archive_streams, limits.max_archive_files)
+    archives = Archives(
+        store, Librarian(outcomes, objects), Packer(objects), archive_streams, limits.max_archive_files
+    )
     app.add_route("/api/jobs/{identifier}/archive", archives)
     app.add_route("/api/progress/{identifier}", Progress(store, counts, outcomes))
     app.add_route("/api/progress/{identifier}/events", Events(store, feeds, event_streams))
@@ -179,7 +188,14 @@ def create_app(
     return app
 
 
-def _middleware(settings: Settings, callers: CallersFile | None, metrics: Metrics, rates: RateLimits, runs: list[Run], traces: Traces) -> list[Any]:
+def _middleware(
+    settings: Settings,
+    callers: CallersFile | None,
+    metrics: Metrics,
+    rates: RateLimits,
+    runs: list[Run],
+    traces: Traces,
+) -> list[Any]:
     """Return what stands around every route; answers pass it in the opposite order."""
     return [
         *([] if traces is OFF else [RequestSpans(traces)]),

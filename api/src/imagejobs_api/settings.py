@@ -19,7 +19,8 @@ from imagejobs_contract.runtime.webhook_secrets import read_folder, read_secrets
 KUBERNETES = "kubernetes"
 SQLITE = "sqlite:"
 MAX_LINK_SECONDS = 7 * 86_400
-"""The longest that a link signed with SigV4 can be valid (AWS, "Authenticating requests: query parameters")."""
+"""The longest that a link signed with SigV4 can be valid (AWS, "Authenticating requests: query parameters").
+"""
 MAX_WAIT_SECONDS = 60
 OWN_HOSTS = ("localhost", "*.localhost", "127.0.0.1", "::1")
 """What this machine calls itself."""
@@ -45,16 +46,20 @@ class Settings:
         default_wait_seconds: How long `/api/resize` holds its answer when the caller does not say.
         drain_seconds: How long running requests may go on after SIGTERM.
         public_url: What links to this API begin with; "" takes each request's own Host.
-        source_prefixes: Where in the bucket all callers may have images read, beside their own uploads; each ends with a slash.
+        source_prefixes: Where in the bucket all callers may have images read, beside their own uploads; each
+            ends with a slash.
         output_prefixes: Where in the bucket all callers may have results put.
         sources: How far URLs of images may lead, as the workers are told.
         callbacks: How far callbacks may lead, as the operator is told.
-        callbacks_signed: Whether there is a secret to sign everybody's with; the operator has it, and nothing is kept of it here.
-        callers_secrets: Folder with a file for each caller that has secrets of its own, or None; only their names are looked at.
+        callbacks_signed: Whether there is a secret to sign everybody's with; the operator has it, and nothing
+            is kept of it here.
+        callers_secrets: Folder with a file for each caller that has secrets of its own, or None; only their
+            names are looked at.
         find_faces: Whether there are workers that crop around faces; False refuses jobs that ask for it.
         ready_parts: Which parts must be there for `/readyz` to answer 200; the others are reported only.
         metrics: Host and port on which metrics are shown, or None; never the API's own.
-        allowed_hosts: What Host may name; () lets it name anything. Where only this machine is served and callers need no key: its own names.
+        allowed_hosts: What Host may name; () lets it name anything. Where only this machine is served and
+            callers need no key: its own names.
         cors_origins: Whose pages may read answers.
         trusted_proxies: Whose `X-Forwarded-For` and `X-Forwarded-Proto` count.
         traces: Whether a collector is told.
@@ -98,14 +103,25 @@ class Settings:
         """Read the variables of the API; faults go to the reader."""
         callers_file = reader.text("CALLERS_FILE", 1000, "") or ""
         host, port = _listen(reader, bool(callers_file))
-        public_url = (reader.text("PUBLIC_URL", 500, "", settings.HOST_PORT_URL, "an http(s) URL") or "").rstrip("/")
-        hosts = _list(reader, "ALLOWED_HOSTS", r"(\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]", "a host such as images.example.org")
+        public_url = (
+            reader.text("PUBLIC_URL", 500, "", settings.HOST_PORT_URL, "an http(s) URL") or ""
+        ).rstrip("/")
+        hosts = _list(
+            reader,
+            "ALLOWED_HOSTS",
+            r"(\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]",
+            "a host such as images.example.org",
+        )
         return cls(
             host=host,
             port=port,
-            job_store=reader.text("JOB_STORE", 1000, KUBERNETES, rf"{KUBERNETES}|{SQLITE}.+", "kubernetes or sqlite:<path>") or "",
+            job_store=reader.text(
+                "JOB_STORE", 1000, KUBERNETES, rf"{KUBERNETES}|{SQLITE}.+", "kubernetes or sqlite:<path>"
+            )
+            or "",
             kubeconfig=reader.text("KUBECONFIG", 1000, "") or "",
-            namespace=reader.text("NAMESPACE", 63, "default", "[a-z0-9]([-a-z0-9]*[a-z0-9])?", "a namespace") or "",
+            namespace=reader.text("NAMESPACE", 63, "default", "[a-z0-9]([-a-z0-9]*[a-z0-9])?", "a namespace")
+            or "",
             redis_url=settings.redis_url(reader),
             lease_seconds=settings.lease_seconds(reader),
             s3=S3Settings.read(reader),
@@ -124,18 +140,32 @@ class Settings:
             find_faces=reader.boolean("FIND_FACES", default=True),
             ready_parts=_ready_parts(reader),
             metrics=settings.listen_address(reader, "METRICS_LISTEN"),
-            allowed_hosts=hosts or (() if callers_file or not _is_loopback(host) else _own_hosts(host, public_url)),
-            cors_origins=_list(reader, "CORS_ORIGINS", r"\*|https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?", "an origin such as https://shop.example.org"),
-            trusted_proxies=_list(reader, "TRUSTED_PROXIES", r"[0-9A-Fa-f:.]+(/[0-9]{1,3})?", "an address or network (CIDR)"),
+            allowed_hosts=hosts
+            or (() if callers_file or not _is_loopback(host) else _own_hosts(host, public_url)),
+            cors_origins=_list(
+                reader,
+                "CORS_ORIGINS",
+                r"\*|https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?",
+                "an origin such as https://shop.example.org",
+            ),
+            trusted_proxies=_list(
+                reader, "TRUSTED_PROXIES", r"[0-9A-Fa-f:.]+(/[0-9]{1,3})?", "an address or network (CIDR)"
+            ),
             traces=traces.wanted(reader, "api"),
             handoff=settings.handoff_folder(reader),
             handoff_bytes=reader.size("HANDOFF_BYTES", 2**20, 2**40, HANDOFF_BYTES) or HANDOFF_BYTES,
-            log_level=reader.text("LOG_LEVEL", 10, "INFO", "DEBUG|INFO|WARNING|ERROR", "DEBUG, INFO, WARNING or ERROR") or "",
+            log_level=reader.text(
+                "LOG_LEVEL", 10, "INFO", "DEBUG|INFO|WARNING|ERROR", "DEBUG, INFO, WARNING or ERROR"
+            )
+            or "",
         )
 
 
 def _listen(reader: Reader, has_callers: bool) -> tuple[str, int]:
-    text = reader.text("LISTEN", 260, "127.0.0.1:8080", _LISTEN, "an address and a port such as 127.0.0.1:8080") or ""
+    text = (
+        reader.text("LISTEN", 260, "127.0.0.1:8080", _LISTEN, "an address and a port such as 127.0.0.1:8080")
+        or ""
+    )
     host, _, port = text.rpartition(":")
     host = host.strip("[]")
     if int(port) > 65_535:
@@ -176,7 +206,9 @@ def _list(reader: Reader, name: str, pattern: str, shape: str) -> tuple[str, ...
     return tuple(filter(None, found))
 
 
-def _prefixes(reader: Reader, name: str, check: Callable[[Reader, str, tuple[str, ...]], tuple[str, ...]]) -> tuple[str, ...]:
+def _prefixes(
+    reader: Reader, name: str, check: Callable[[Reader, str, tuple[str, ...]], tuple[str, ...]]
+) -> tuple[str, ...]:
     return check(reader, name, _list(reader, name, permissions.PATTERN, permissions.SHAPE))
 
 

@@ -1,4 +1,7 @@
-"""The `imagejobs` command. Reads the environment, and imports a command only when it is asked for: `--version` answers within 100 ms."""
+"""The `imagejobs` command.
+
+Reads the environment, and imports a command only when it is asked for: `--version` answers within 100 ms.
+"""
 
 import os
 from importlib import import_module

@@ -78,7 +78,9 @@ MEANINGS: dict[Code, Meaning] = {
     Code.INVALID_OPTIONS: Meaning(400, False, "Some options are unknown, malformed or contradictory."),
     Code.MALFORMED_REQUEST: Meaning(400, False, "The request cannot be read."),
     Code.METHOD_NOT_ALLOWED: Meaning(405, False, "This address does not take that method."),
-    Code.UNSUPPORTED_MEDIA_TYPE: Meaning(415, False, "The request's body has a type that this address does not take."),
+    Code.UNSUPPORTED_MEDIA_TYPE: Meaning(
+        415, False, "The request's body has a type that this address does not take."
+    ),
     Code.MISSING_IMAGE: Meaning(400, False, "The request holds no image."),
     Code.UNAUTHORIZED: Meaning(401, False, "A valid API key is needed."),
     Code.FORBIDDEN: Meaning(403, False, "This API key may not do that."),
@@ -89,7 +91,9 @@ MEANINGS: dict[Code, Meaning] = {
     Code.RATE_LIMITED: Meaning(429, True, "Too many requests."),
     Code.QUEUE_FULL: Meaning(429, True, "Too many images are waiting."),
     Code.PAYLOAD_TOO_LARGE: Meaning(413, False, "The request is larger than is allowed."),
-    Code.HEADERS_TOO_LARGE: Meaning(431, False, "The request's address and headers are larger than is allowed."),
+    Code.HEADERS_TOO_LARGE: Meaning(
+        431, False, "The request's address and headers are larger than is allowed."
+    ),
     Code.REQUEST_TIMEOUT: Meaning(408, True, "The request did not arrive in time."),
     Code.UNAVAILABLE: Meaning(503, True, "A part that imagejobs needs does not answer."),
 }

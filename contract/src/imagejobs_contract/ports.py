@@ -1,6 +1,7 @@
 """What the programs need of the outside world, as protocols; the adapters stand beside this file.
 
-Every call is bounded in time by its adapter and raises only errors of `errors.py`: `Unavailable` when a repeat may help.
+Every call is bounded in time by its adapter and raises only errors of `errors.py`: `Unavailable` when a
+repeat may help.
 """
 
 from __future__ import annotations
@@ -58,8 +59,18 @@ class JobStore(Protocol):
         """
         ...
 
-    async def list(self, namespace: str | None, state: State | None = None, limit: int = 100, cursor: str = "", *, caller: str | None = None) -> Page:
-        """Return a page of jobs, newest first; of all namespaces and callers if None. Unreadable ones are left out.
+    async def list(
+        self,
+        namespace: str | None,
+        state: State | None = None,
+        limit: int = 100,
+        cursor: str = "",
+        *,
+        caller: str | None = None,
+    ) -> Page:
+        """Return a page of jobs, newest first; of all namespaces and callers if None.
+
+        Unreadable ones are left out.
 
         Newest first holds within SQLite, and within one page of the Kubernetes API, which orders by name.
         """
@@ -88,7 +99,10 @@ class JobStore(Protocol):
         ...
 
     async def delete(self, key: JobKey, uid: str | None = None) -> None:
-        """Ask for deletion; nothing happens if there is none (of that uid). Jobs with finalizers wait for them."""
+        """Ask for deletion; nothing happens if there is none (of that uid).
+
+        Jobs with finalizers wait for them.
+        """
         ...
 
     async def add_finalizer(self, job: ImageJob, finalizer: str) -> None:
@@ -102,8 +116,8 @@ class JobStore(Protocol):
     def follow(self) -> AsyncIterator[Seen | None]:
         """Yield every job there is, then each as it changes or goes; and None, now and then, when all has been told that was to be told.
 
-        It may repeat, and may merge changes of one job. After a gap all is told again, and what went meanwhile. Which of two that were told of
-        one job is newer, their versions say.
+        It may repeat, and may merge changes of one job. After a gap all is told again, and what went
+        meanwhile. Which of two that were told of one job is newer, their versions say.
         """
         ...
 
@@ -148,7 +162,9 @@ class ProgressBoard(Protocol):
         """Return the same for several jobs, in one exchange."""
         ...
 
-    async def put_shard(self, key: JobKey, uid: str, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()) -> None:
+    async def put_shard(
+        self, key: JobKey, uid: str, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()
+    ) -> None:
         """Write a shard's counters, absolute, and outcomes for the item hash, and wake the operator; safe to repeat."""
         ...
 

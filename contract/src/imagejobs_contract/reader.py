@@ -22,7 +22,9 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 """JSON can spell half a pair, which no UTF-8 can."""
 _CAPITAL = re.compile("[A-Z]")
 _MAX_GUESSES, _MAX_GUESSED = 8, 40
-"""Unknown fields, and their characters, for which a known one is looked for: to compare names takes a millisecond each."""
+"""Unknown fields, and their characters, for which a known one is looked for: to compare names takes a
+millisecond each.
+"""
 _UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
 
@@ -31,11 +33,18 @@ class Reader:
 
     Args:
         tolerant: Fields that are not known are no fault: a newer version wrote them.
-        snake: Names are spelled `max_size` in the mapping, as over HTTP, where they are asked for as `maxSize`, as in the CRD.
+        snake: Names are spelled `max_size` in the mapping, as over HTTP, where they are asked for as
+            `maxSize`, as in the CRD.
     """
 
     def __init__(
-        self, body: Mapping[str, Any], path: str = "", faults: list[Fault] | None = None, *, tolerant: bool = False, snake: bool = False
+        self,
+        body: Mapping[str, Any],
+        path: str = "",
+        faults: list[Fault] | None = None,
+        *,
+        tolerant: bool = False,
+        snake: bool = False,
     ) -> None:
         self._body = body
         self._path = path
@@ -68,7 +77,12 @@ class Reader:
         for name in self._body:
             if name not in names:
                 guess = _nearest(name, names) if len(self.faults) < _MAX_GUESSES else ""
-                self.faults.append(Fault(f"{self._path}.{name}".strip("."), f"unknown; {guess}known are {', '.join(names) or 'none'}"))
+                self.faults.append(
+                    Fault(
+                        f"{self._path}.{name}".strip("."),
+                        f"unknown; {guess}known are {', '.join(names) or 'none'}",
+                    )
+                )
 
     def integer(self, name: str, low: int, high: int, default: int | None = None) -> int | None:
         """Return a whole number within [low, high]; digits in a string count."""
@@ -109,7 +123,14 @@ class Reader:
         return word in _TRUE
 
     def text(
-        self, name: str, longest: int, default: str | None = None, pattern: str | None = None, shape: str = "", *, secret: bool = False
+        self,
+        name: str,
+        longest: int,
+        default: str | None = None,
+        pattern: str | None = None,
+        shape: str = "",
+        *,
+        secret: bool = False,
     ) -> str | None:
         """Return a string of 1 to `longest` characters that matches `pattern` as a whole (`shape` names it for people).
 
@@ -127,7 +148,9 @@ class Reader:
             return default
         return value
 
-    def choice(self, name: str, kind: type[E], default: E | None = None, *, also: Iterable[str] = ()) -> E | None:
+    def choice(
+        self, name: str, kind: type[E], default: E | None = None, *, also: Iterable[str] = ()
+    ) -> E | None:
         """Return one of the enum's members; a fault names what `also` would have been right, which others have read already."""
         value = self._value(name)
         if value is None:
@@ -146,7 +169,9 @@ class Reader:
         match = _SIZE.fullmatch(str(value).strip())
         count = int(float(match[1]) * _UNITS[(match[2] or "b").lower()]) if match else -1
         if isinstance(value, bool) or not low <= count <= high:
-            self.fault(name, f"{_shown(value)} is not a size from {low} B to {high} B, such as 200kB or 1.5MB")
+            self.fault(
+                name, f"{_shown(value)} is not a size from {low} B to {high} B, such as 200kB or 1.5MB"
+            )
             return default
         return count
 
@@ -191,7 +216,9 @@ class Reader:
         return self._body.get(self.spelled(name))
 
     def _inner(self, body: Mapping[str, Any], path: str) -> "Reader":
-        return Reader(body, f"{self._path}.{path}".strip("."), self.faults, tolerant=self._tolerant, snake=self._snake)
+        return Reader(
+            body, f"{self._path}.{path}".strip("."), self.faults, tolerant=self._tolerant, snake=self._snake
+        )
 
 
 def _whole(value: object) -> int | None:

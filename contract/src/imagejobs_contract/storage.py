@@ -1,6 +1,7 @@
 """What the programs need of the object store, as protocols; on S3 they are `objects.py`, `links.py` and `partuploads.py`.
 
-Every call is bounded in time by its adapter and raises only errors of `errors.py`: `Unavailable` when a repeat may help.
+Every call is bounded in time by its adapter and raises only errors of `errors.py`: `Unavailable` when a
+repeat may help.
 """
 
 from __future__ import annotations
@@ -43,7 +44,10 @@ class ObjectStore(Protocol):
         ...
 
     async def put_stream(self, key: str, chunks: AsyncIterator[bytes]) -> int:
-        """Store what the iterator yields, never held whole; return the size. If it raises, nothing is stored."""
+        """Store what the iterator yields, never held whole; return the size.
+
+        If it raises, nothing is stored.
+        """
         ...
 
     async def get(self, key: str, max_bytes: int) -> tuple[bytes, str]:

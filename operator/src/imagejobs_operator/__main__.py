@@ -1,6 +1,7 @@
 """`python -m imagejobs_operator`: reads the settings, puts the parts together, works until told to stop.
 
-Exit code 0 after SIGTERM or SIGINT, 1 when a part ended by itself: whoever started the program starts it again.
+Exit code 0 after SIGTERM or SIGINT, 1 when a part ended by itself: whoever started the program starts it
+again.
 """
 
 import asyncio
@@ -102,10 +103,14 @@ def _rules(settings: Settings) -> Rules:
     )  # fmt: skip
 
 
-def _doing(settings: Settings, parts: Parts, queue: WorkQueue, memory: Memory, metrics: Metrics, stop: asyncio.Event) -> list[Feed]:
+def _doing(
+    settings: Settings, parts: Parts, queue: WorkQueue, memory: Memory, metrics: Metrics, stop: asyncio.Event
+) -> list[Feed]:
     """Return all that runs side by side until the end."""
     health = Health(queue.oldest_seconds)
-    resync = feeds.resync(parts.store, queue, settings.resync_seconds, health, lambda key: memory.is_due(key, utc_now()))
+    resync = feeds.resync(
+        parts.store, queue, settings.resync_seconds, health, lambda key: memory.is_due(key, utc_now())
+    )
     doing = [queue.run(), feeds.wake_ups(parts.board, queue, memory), resync]
     if settings.health:
         doing.append(probes.serve(*settings.health, {"/healthz": health.alive, "/readyz": health.ready}))
@@ -115,7 +120,8 @@ def _doing(settings: Settings, parts: Parts, queue: WorkQueue, memory: Memory, m
 
 
 def _changes(settings: Settings, parts: Parts, queue: WorkQueue, stop: asyncio.Event) -> Feed:
-    # Each binding is imported only where it is used: kopf and the Kubernetes client take seconds, and are not installed everywhere.
+    # Each binding is imported only where it is used: kopf and the Kubernetes client take seconds, and are not
+    # installed everywhere.
     if settings.sqlite:
         from imagejobs_operator.feeds import sqlite
 
@@ -126,7 +132,9 @@ def _changes(settings: Settings, parts: Parts, queue: WorkQueue, stop: asyncio.E
 
 
 @asynccontextmanager
-async def _parts(settings: Settings, courier: Courier | None, processes: ProcessJobs | None) -> AsyncIterator[Parts]:
+async def _parts(
+    settings: Settings, courier: Courier | None, processes: ProcessJobs | None
+) -> AsyncIterator[Parts]:
     redis = connect(settings.redis_url)
     objects = S3Objects(settings.s3)
     board, tasks = RedisBoard(redis), RedisTaskQueue(redis, settings.lease_seconds)
@@ -135,7 +143,15 @@ async def _parts(settings: Settings, courier: Courier | None, processes: Process
         from imagejobs_operator.events.log import LogEvents
         from imagejobs_operator.feeds.cached_store import RememberedStore
 
-        parts = Parts(RememberedStore(SqliteStore(settings.sqlite, echoes=False)), board, tasks, objects, processes, LogEvents(), courier)
+        parts = Parts(
+            RememberedStore(SqliteStore(settings.sqlite, echoes=False)),
+            board,
+            tasks,
+            objects,
+            processes,
+            LogEvents(),
+            courier,
+        )
     else:
         from imagejobs_operator.cluster import parts_of
 
@@ -158,7 +174,11 @@ def _courier(settings: Settings, traces: Traces, metrics: Metrics) -> Courier | 
     from imagejobs_contract.outbound.guard import Guard
     from imagejobs_operator.callbacks.sender import Poster
 
-    return Courier(Poster(Guard(settings.callbacks), settings.webhooks, settings.public_url, utc_now), traces, metrics.count_callback)
+    return Courier(
+        Poster(Guard(settings.callbacks), settings.webhooks, settings.public_url, utc_now),
+        traces,
+        metrics.count_callback,
+    )
 
 
 def _processes(settings: Settings) -> ProcessJobs | None:
@@ -166,7 +186,9 @@ def _processes(settings: Settings) -> ProcessJobs | None:
         return None
     mine = ("METRICS_LISTEN", "HEALTH_LISTEN")
     environ = {name: value for name, value in os.environ.items() if name not in mine} | {"MAX_PARALLEL": "1"}
-    return ProcessJobs((sys.executable, "-m", "imagejobs_worker", "shard"), environ, settings.shard_processes, utc_now)
+    return ProcessJobs(
+        (sys.executable, "-m", "imagejobs_worker", "shard"), environ, settings.shard_processes, utc_now
+    )
 
 
 def _heard(memory: Memory, queue: WorkQueue, key: JobKey, answer: Answer) -> None:

@@ -11,7 +11,13 @@ from imagejobs_operator.jobs.pod_spec import PodSettings
 from imagejobs_operator.settings import Settings
 
 
-async def parts_of(settings: Settings, board: ProgressBoard, queue: TaskQueue, objects: ObjectStore, callbacks: Callbacks | None = None) -> Parts:
+async def parts_of(
+    settings: Settings,
+    board: ProgressBoard,
+    queue: TaskQueue,
+    objects: ObjectStore,
+    callbacks: Callbacks | None = None,
+) -> Parts:
     """Return the parts; closing their store closes the client.
 
     Raises:
@@ -23,4 +29,12 @@ async def parts_of(settings: Settings, board: ProgressBoard, queue: TaskQueue, o
         settings.pod, settings.limits.queue_seconds,
     )  # fmt: skip
     jobs = KubernetesJobs(client, pods) if settings.jobs else None
-    return Parts(KubernetesStore(client, settings.namespaces), board, queue, objects, jobs, KubernetesEvents(client, utc_now), callbacks)
+    return Parts(
+        KubernetesStore(client, settings.namespaces),
+        board,
+        queue,
+        objects,
+        jobs,
+        KubernetesEvents(client, utc_now),
+        callbacks,
+    )

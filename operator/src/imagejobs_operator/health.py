@@ -9,7 +9,8 @@ class Health:
     """What the operator tells of itself to probes.
 
     Args:
-        oldest_seconds: How long the oldest key has waited; the longest look at a job (`reconcile.LOOK_SECONDS`) is shorter than what counts as stuck.
+        oldest_seconds: How long the oldest key has waited; the longest look at a job
+            (`reconcile.LOOK_SECONDS`) is shorter than what counts as stuck.
     """
 
     def __init__(self, oldest_seconds: Callable[[], float]) -> None:

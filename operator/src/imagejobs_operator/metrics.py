@@ -26,16 +26,31 @@ class Metrics:
             "imagejobs_reconcile_seconds", "Time of one look at one job, by how it ended: done or failed.", ["result"], buckets=metrics.SECONDS,
             registry=registry,
         )  # fmt: skip
-        self.queue_keys = Gauge("imagejobs_workqueue_keys", "Jobs that wait to be looked at, or are being looked at.", registry=registry)
-        self.queue_oldest_seconds = Gauge("imagejobs_workqueue_oldest_seconds", "How long the oldest of them has waited.", registry=registry)
-        self.jobs = Gauge("imagejobs_jobs", "Jobs that there are, by state as it was last seen.", ["state"], registry=registry)
+        self.queue_keys = Gauge(
+            "imagejobs_workqueue_keys",
+            "Jobs that wait to be looked at, or are being looked at.",
+            registry=registry,
+        )
+        self.queue_oldest_seconds = Gauge(
+            "imagejobs_workqueue_oldest_seconds", "How long the oldest of them has waited.", registry=registry
+        )
+        self.jobs = Gauge(
+            "imagejobs_jobs",
+            "Jobs that there are, by state as it was last seen.",
+            ["state"],
+            registry=registry,
+        )
         self.callbacks = Counter(
             "imagejobs_callbacks", "Tries to deliver a callback: delivered, failed (tried again for a day), refused (no public address), gone (410).",
             ["result"], registry=registry,
         )  # fmt: skip
-        self.callbacks_pending = Gauge("imagejobs_callbacks_pending", "Callbacks that are due and not delivered.", registry=registry)
+        self.callbacks_pending = Gauge(
+            "imagejobs_callbacks_pending", "Callbacks that are due and not delivered.", registry=registry
+        )
         self.callbacks_oldest_seconds = Gauge(
-            "imagejobs_callbacks_oldest_seconds", "How long the oldest of them has been due; at 86,400 it is given up.", registry=registry
+            "imagejobs_callbacks_oldest_seconds",
+            "How long the oldest of them has been due; at 86,400 it is given up.",
+            registry=registry,
         )
         for end in End:
             self.callbacks.labels(end.value.lower())

@@ -1,4 +1,7 @@
-"""The operator's settings, read once from the environment; all faults at once. Which variables there are stands here and in `contract`."""
+"""The operator's settings, read once from the environment; all faults at once.
+
+Which variables there are stands here and in `contract`.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +13,14 @@ from imagejobs_contract.model.spec_json import DNS_NAME
 from imagejobs_contract.outbound.policy import Reach
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.runtime import traces
-from imagejobs_contract.runtime.settings import HOST_PORT_URL, S3Settings, lease_seconds, listen_address, read_limits, redis_url
+from imagejobs_contract.runtime.settings import (
+    HOST_PORT_URL,
+    S3Settings,
+    lease_seconds,
+    listen_address,
+    read_limits,
+    redis_url,
+)
 from imagejobs_contract.runtime.webhook_secrets import Secrets
 from imagejobs_operator.jobs.pod_profiles import PodShape, Size, read_shape, read_sizes
 
@@ -28,7 +38,8 @@ class Settings:
         kubeconfig: None means the pod's service account.
         pool: Whether the pool may be used.
         jobs: Whether Jobs may be used.
-        shard_processes: How many shards run at once on this machine, as processes; 0 means that there are no Jobs without Kubernetes.
+        shard_processes: How many shards run at once on this machine, as processes; 0 means that there are no
+            Jobs without Kubernetes.
         window: Most tasks of one job on the pool's queue.
         lease_seconds: Of the pool's workers, which renew their leases within it.
         health: Host and port for probes, or None.
@@ -71,7 +82,9 @@ class Settings:
         """Read every variable."""
         sqlite = _sqlite(reader)
         processes = reader.integer("SHARD_PROCESSES", 0, 256, 0) or 0
-        jobs = reader.boolean("JOBS_ENABLED", default=sqlite is None or processes > 0) and (sqlite is None or processes > 0)
+        jobs = reader.boolean("JOBS_ENABLED", default=sqlite is None or processes > 0) and (
+            sqlite is None or processes > 0
+        )
         image = reader.text("WORKER_IMAGE", 500, "") or ""
         if jobs and not (image or sqlite):
             reader.fault("WORKER_IMAGE", "is missing; Jobs run it (or set JOBS_ENABLED=false)")
@@ -92,26 +105,40 @@ class Settings:
             worker_image=image,
             worker_env_secrets=_names(reader, "WORKER_ENV_SECRET"),
             worker_env_config_map=reader.text("WORKER_ENV_CONFIG_MAP", 253, "", DNS_NAME, "a DNS name") or "",
-            worker_service_account=reader.text("WORKER_SERVICE_ACCOUNT", 253, "", DNS_NAME, "a DNS name") or "",
+            worker_service_account=reader.text("WORKER_SERVICE_ACCOUNT", 253, "", DNS_NAME, "a DNS name")
+            or "",
             sizes=read_sizes(reader),
             pod=read_shape(reader),
             health=listen_address(reader, "HEALTH_LISTEN"),
             metrics=listen_address(reader, "METRICS_LISTEN"),
             webhooks=Secrets.read(reader),
             callbacks=Reach.read(reader, "ALLOWED_PRIVATE_CALLBACKS"),
-            public_url=(reader.text("PUBLIC_URL", 500, "", HOST_PORT_URL, "an http(s) URL") or "").rstrip("/"),
+            public_url=(reader.text("PUBLIC_URL", 500, "", HOST_PORT_URL, "an http(s) URL") or "").rstrip(
+                "/"
+            ),
             traces=traces.wanted(reader, "operator"),
-            log_level=reader.text("LOG_LEVEL", 10, "INFO", LEVELS, f"one of {LEVELS.replace('|', ' ')}") or "INFO",
+            log_level=reader.text("LOG_LEVEL", 10, "INFO", LEVELS, f"one of {LEVELS.replace('|', ' ')}")
+            or "INFO",
         )
 
 
 def _sqlite(reader: Reader) -> Path | None:
-    text = reader.text("JOB_STORE", 4096, "kubernetes", "kubernetes|sqlite:.+", "`kubernetes` or `sqlite:<path>`") or ""
+    text = (
+        reader.text(
+            "JOB_STORE", 4096, "kubernetes", "kubernetes|sqlite:.+", "`kubernetes` or `sqlite:<path>`"
+        )
+        or ""
+    )
     return Path(text.removeprefix("sqlite:")) if text.startswith("sqlite:") else None
 
 
 def _namespaces(reader: Reader) -> tuple[str, ...] | None:
-    text = reader.text("NAMESPACES", 10_000, "default", rf"\*|{DNS_NAMES}", "names with commas between them, or *") or ""
+    text = (
+        reader.text(
+            "NAMESPACES", 10_000, "default", rf"\*|{DNS_NAMES}", "names with commas between them, or *"
+        )
+        or ""
+    )
     return None if text == "*" else tuple(text.split(","))
 
 

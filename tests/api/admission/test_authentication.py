@@ -25,7 +25,13 @@ def guarded(service, tmp_path_factory):
     """An API that knows three keys of two callers, on the service's parts."""
     file = tmp_path_factory.mktemp("callers") / "callers.json"
     callers = [
-        {"name": "shop", "keys": [{"sha256": api_keys.digest(SHOP), "name": "k1"}, {"sha256": api_keys.digest(READER), "read_only": True}]},
+        {
+            "name": "shop",
+            "keys": [
+                {"sha256": api_keys.digest(SHOP), "name": "k1"},
+                {"sha256": api_keys.digest(READER), "read_only": True},
+            ],
+        },
         {"name": "blog", "keys": [{"sha256": api_keys.digest(BLOG)}]},
     ]
     file.write_text(json.dumps({"callers": callers}))
@@ -55,7 +61,9 @@ def test_every_route_needs_a_key(guarded, route):
     for key in (None, api_keys.new_key(), "x", SHOP[:-1]):
         answer = ask(guarded, key, route.method, filled(route, "some"))
         assert answer.status_code == 401
-        assert answer.headers["WWW-Authenticate"] == 'Bearer realm="imagejobs"' + (', error="invalid_token"' if key else "")
+        assert answer.headers["WWW-Authenticate"] == 'Bearer realm="imagejobs"' + (
+            ', error="invalid_token"' if key else ""
+        )
         assert route.method == "HEAD" or answer.json()["code"] == "unauthorized"
 
 
@@ -65,7 +73,12 @@ def test_what_says_that_it_is_public_needs_none(guarded, route):
 
 
 def test_only_these_are_public():
-    assert {each.path for each in ROUTES if each.is_public} == {"/healthz", "/readyz", "/api/openapi.json", "/docs"}
+    assert {each.path for each in ROUTES if each.is_public} == {
+        "/healthz",
+        "/readyz",
+        "/api/openapi.json",
+        "/docs",
+    }
 
 
 @pytest.mark.parametrize("route", [each for each in GUARDED if each.method in WRITE], ids=str)
@@ -84,7 +97,9 @@ def test_anothers_job_is_answered_exactly_as_one_that_is_not_there(guarded, serv
     theirs = resize(guarded, SHOP)
     unknown = names.new_job_id()
     for suffix in ("", "-0", "-7"):
-        answers = [ask(guarded, BLOG, route.method, filled(route, each + suffix)) for each in (theirs, unknown)]
+        answers = [
+            ask(guarded, BLOG, route.method, filled(route, each + suffix)) for each in (theirs, unknown)
+        ]
         assert {answer.status_code for answer in answers} == {404}
         assert answers[0].content == answers[1].content
         assert [facts(answer) for answer in answers[:1]] == [facts(answer) for answer in answers[1:]]
@@ -94,7 +109,11 @@ def test_anothers_job_is_answered_exactly_as_one_that_is_not_there(guarded, serv
 
 
 def facts(answer: httpx2.Response) -> dict[str, str]:
-    return {name: value for name, value in answer.headers.items() if name not in ("date", "x-request-id", "ratelimit")}
+    return {
+        name: value
+        for name, value in answer.headers.items()
+        if name not in ("date", "x-request-id", "ratelimit")
+    }
 
 
 def test_the_list_shows_a_callers_own_jobs_only_also_by_a_cursor_of_another(guarded):
@@ -117,7 +136,10 @@ def test_a_job_that_cannot_be_read_is_told_to_its_caller_only(guarded, service):
     identifier = resize(guarded, SHOP)
     with sqlite3.connect(service.environ["JOB_STORE"].removeprefix("sqlite:")) as db:
         db.execute("UPDATE jobs SET spec = '{}' WHERE name = ?", (identifier,))
-    assert [ask(guarded, key, "GET", f"/api/jobs/{identifier}").status_code for key in (SHOP, BLOG)] == [409, 404]
+    assert [ask(guarded, key, "GET", f"/api/jobs/{identifier}").status_code for key in (SHOP, BLOG)] == [
+        409,
+        404,
+    ]
     with sqlite3.connect(service.environ["JOB_STORE"].removeprefix("sqlite:")) as db:
         db.execute("DELETE FROM jobs WHERE name = ?", (identifier,))
 
@@ -134,11 +156,16 @@ def test_two_callers_may_use_the_same_idempotency_key(guarded):
 
 def test_a_refusal_comes_before_the_body(guarded):
     with forms.connection(guarded.port) as connection:
-        connection.sendall(forms.request_head("/api/resize", forms.headers(10_000_000) | {"Expect": "100-continue"}))
+        connection.sendall(
+            forms.request_head("/api/resize", forms.headers(10_000_000) | {"Expect": "100-continue"})
+        )
         assert forms.answer(connection).status == 401
 
 
-@pytest.mark.parametrize("header", ["Basic c2hvcDp4", "Bearer", f"Bearer {SHOP} x", f"Bearer  {SHOP}\u00e9", SHOP, "Bearer " + "x" * 5000])
+@pytest.mark.parametrize(
+    "header",
+    ["Basic c2hvcDp4", "Bearer", f"Bearer {SHOP} x", f"Bearer  {SHOP}\u00e9", SHOP, "Bearer " + "x" * 5000],
+)
 def test_other_ways_to_show_a_key_are_refused(guarded, header):
     with socket.create_connection(("127.0.0.1", guarded.port), timeout=10) as connection:
         connection.sendall(f"GET /api/jobs HTTP/1.1\r\nHost: x\r\nAuthorization: {header}\r\n\r\n".encode())
@@ -152,7 +179,13 @@ def test_a_key_in_the_address_lets_nobody_in(guarded):
 
 def test_the_log_names_caller_and_key_and_holds_no_key(guarded):
     ask(guarded, SHOP, "GET", f"/api/jobs/{SHOP}?key={SHOP}", headers={"X-Request-ID": "told"})
-    ask(guarded, SHOP, "POST", "/api/upload-from-url", json={"url": f"https://example.org/{SHOP}", "width": SHOP})
+    ask(
+        guarded,
+        SHOP,
+        "POST",
+        "/api/upload-from-url",
+        json={"url": f"https://example.org/{SHOP}", "width": SHOP},
+    )
     line = eventually(lambda: [each for each in guarded.lines if each.get("request_id") == "told"])[0]
     assert (line["caller"], line["key_name"], line["path"]) == ("shop", "k1", "/api/jobs/ijk_...")
     told = str(guarded.lines)

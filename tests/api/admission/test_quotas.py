@@ -11,7 +11,9 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.model.limits import Limits
 
-LIMITS = Limits(max_queued_images=5, max_bytes_in_flight=100, max_caller_bytes_in_flight=50, max_caller_queued_images=3)
+LIMITS = Limits(
+    max_queued_images=5, max_bytes_in_flight=100, max_caller_bytes_in_flight=50, max_caller_queued_images=3
+)
 ANYBODY = Caller("default")
 
 
@@ -86,7 +88,11 @@ def test_bytes_are_given_back_when_the_upload_fails():
 
 def test_a_caller_has_a_bound_of_its_own_that_leaves_the_others_room():
     quotas = Quotas(LIMITS, Queue(0), none_open)
-    shop, blog, large = Caller("default", "shop"), Caller("default", "blog"), Caller("default", "large", limits=CallerLimits(bytes_in_flight=70))
+    shop, blog, large = (
+        Caller("default", "shop"),
+        Caller("default", "blog"),
+        Caller("default", "large", limits=CallerLimits(bytes_in_flight=70)),
+    )
     with quotas.receiving(30, shop):
         with pytest.raises(Problem, match="of your uploads"), quotas.receiving(21, shop):
             pass
@@ -99,7 +105,10 @@ def test_a_caller_has_a_bound_of_its_own_that_leaves_the_others_room():
     assert quotas.bytes_in_flight == 0
 
 
-@pytest.mark.parametrize(("caller", "refused"), [(Caller("default", "shop"), True), (Caller("default", "blog"), False), (ANYBODY, False)])
+@pytest.mark.parametrize(
+    ("caller", "refused"),
+    [(Caller("default", "shop"), True), (Caller("default", "blog"), False), (ANYBODY, False)],
+)
 def test_a_caller_with_too_many_open_images_waits_alone(caller, refused):
     quotas = Quotas(LIMITS, Queue(0), lambda namespace, name: 3 if name == "shop" else 0)
     if refused:

@@ -102,7 +102,11 @@ def test_a_refusal_has_the_headers_and_comes_before_the_body(service, tmp_path):
         assert first.headers["RateLimit"].startswith('"caller";r=1;t=')
         httpx2.get(f"{api.url}/api/jobs/nothing", headers=given)
         with forms.connection(api.port) as connection:
-            connection.sendall(forms.request_head("/api/resize", forms.headers(10_000_000) | given | {"Expect": "100-continue"}))
+            connection.sendall(
+                forms.request_head(
+                    "/api/resize", forms.headers(10_000_000) | given | {"Expect": "100-continue"}
+                )
+            )
             answer = forms.answer(connection)
             assert (answer.status, json.loads(answer.read())["code"]) == (429, "rate_limited")
             assert 1 <= int(answer.headers["Retry-After"]) <= 60

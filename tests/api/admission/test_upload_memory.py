@@ -90,7 +90,10 @@ def test_a_request_is_refused_while_bodies_are_left_unread_and_not_before():
         await second.send(1)
         with pytest.raises(Problem) as refused:
             memory.check()
-        assert (refused.value.code, refused.value.retry_after_seconds) == (Code.RATE_LIMITED, upload_memory.RETRY_SECONDS)
+        assert (refused.value.code, refused.value.retry_after_seconds) == (
+            Code.RATE_LIMITED,
+            upload_memory.RETRY_SECONDS,
+        )
         await first.end()
         memory.check()
         await second.end()

@@ -29,7 +29,9 @@ ENDED = datetime(2026, 11, 26, 2, 7, 30, tzinfo=UTC)
 
 def batch(service, *files: tuple[str, bytes], wait: bool = True) -> str:
     parts = [("images[]", file) for file in files]
-    return service.http.post("/api/batch", files=parts, headers={"Prefer": "wait=20"} if wait else {}).json()["batch_job_id"]
+    return service.http.post("/api/batch", files=parts, headers={"Prefer": "wait=20"} if wait else {}).json()[
+        "batch_job_id"
+    ]
 
 
 def archive(service, identifier: str, **query) -> httpx2.Response:
@@ -52,7 +54,9 @@ def jobs(service):
 
 
 def test_every_output_is_in_it_under_its_own_name_and_what_failed_is_told(service):
-    identifier = batch(service, ("Größe.jpg", JPEG), ("a.jpg", JPEG + BROKEN), ("a.jpg", JPEG), ("notes.txt", b"hello"))
+    identifier = batch(
+        service, ("Größe.jpg", JPEG), ("a.jpg", JPEG + BROKEN), ("a.jpg", JPEG), ("notes.txt", b"hello")
+    )
     answer = archive(service, identifier)
     assert answer.headers["Content-Type"] == "application/zip"
     assert answer.headers["Content-Disposition"] == f'attachment; filename="{identifier}.zip"'
@@ -73,7 +77,13 @@ def test_what_succeeded_as_a_whole_has_no_list_of_failures_and_one_image_is_enou
 
 
 def test_two_downloads_are_equal_to_the_byte_and_carry_the_time_of_the_end(service, jobs):
-    job = jobs.keep([Outcome(0, "a.png", outputs=(jobs.output("equal/a.jpg", b"a"),)), Outcome(1, "b", code=Code.CORRUPT_IMAGE)], "equal")
+    job = jobs.keep(
+        [
+            Outcome(0, "a.png", outputs=(jobs.output("equal/a.jpg", b"a"),)),
+            Outcome(1, "b", code=Code.CORRUPT_IMAGE),
+        ],
+        "equal",
+    )
     first, second = archive(service, job.key.name), archive(service, job.key.name)
     assert first.content == second.content
     with opened(first) as read:
@@ -91,7 +101,11 @@ def test_a_range_is_not_heeded_and_the_answer_says_so(service):
 def test_variants_large_files_and_names_that_lead_elsewhere(service, jobs):
     noise = os.urandom(5 * MIB + 1)
     outcomes = [
-        Outcome(0, "../../up.png", outputs=(jobs.output("mixed/0.jpg", noise), jobs.output("mixed/0-thumb.jpg", b"t", "thumb"))),
+        Outcome(
+            0,
+            "../../up.png",
+            outputs=(jobs.output("mixed/0.jpg", noise), jobs.output("mixed/0-thumb.jpg", b"t", "thumb")),
+        ),
         Outcome(1, "C:\\up.png", outputs=(jobs.output("mixed/1.jpg", b"1"),)),
         Outcome(2, "UP.gif", outputs=(jobs.output("mixed/2.jpg", b""),)),
     ]
@@ -105,7 +119,12 @@ def test_while_the_job_runs_there_is_none_yet(service):
     service.stand_in.paused.set()
     identifier = batch(service, ("a.jpg", JPEG), wait=False)
     answer = archive(service, identifier)
-    assert (answer.status_code, answer.json()["code"], answer.json()["retryable"], answer.headers["Retry-After"]) == (409, "conflict", True, "1")
+    assert (
+        answer.status_code,
+        answer.json()["code"],
+        answer.json()["retryable"],
+        answer.headers["Retry-After"],
+    ) == (409, "conflict", True, "1")
     assert "archive" in answer.json()["detail"]
 
 
@@ -114,9 +133,14 @@ def test_one_image_of_a_job_has_no_archive(service):
 
 
 def test_an_image_that_a_cancelled_job_never_came_to_is_told(service, jobs):
-    job = jobs.keep([Outcome(0, "a", outputs=(jobs.output("cut/a.jpg", b"a"),))], "cut", total=2, state=State.CANCELLED)
+    job = jobs.keep(
+        [Outcome(0, "a", outputs=(jobs.output("cut/a.jpg", b"a"),))], "cut", total=2, state=State.CANCELLED
+    )
     with opened(archive(service, job.key.name)) as read:
-        assert read.read("failed.txt").decode() == f"{job.key.name}-1\t\tnot_done\tThe job was cancelled before this image was done.\n"
+        assert (
+            read.read("failed.txt").decode()
+            == f"{job.key.name}-1\t\tnot_done\tThe job was cancelled before this image was done.\n"
+        )
 
 
 @pytest.mark.parametrize("strangers", [10_000, 1], ids=["walked", "asked-one-by-one"])
@@ -132,7 +156,10 @@ def test_an_output_that_was_deleted_before_is_left_out_and_told(service, jobs, s
         return
     with opened(archive(service, job.key.name)) as read:
         assert read.namelist() == ["0.jpg", "2.jpg", "failed.txt"]
-        assert read.read("failed.txt").decode() == f"{job.key.name}-1\t1.jpg\texpired\tThe result was kept for a time and is gone.\n"
+        assert (
+            read.read("failed.txt").decode()
+            == f"{job.key.name}-1\t1.jpg\texpired\tThe result was kept for a time and is gone.\n"
+        )
 
 
 async def _contents(service, job, monkeypatch):
@@ -146,14 +173,21 @@ async def _contents(service, job, monkeypatch):
     objects = S3Objects.from_settings(service.s3)
     board = RedisBoard(service.environ["REDIS_URL"])
     try:
-        return await contents.Librarian(Outcomes(LiveBoard(board), objects), objects).contents(job, range(job.spec.total))
+        return await contents.Librarian(Outcomes(LiveBoard(board), objects), objects).contents(
+            job, range(job.spec.total)
+        )
     finally:
         await board.close()
 
 
 def test_when_all_outputs_are_gone_it_is_gone(service, jobs):
-    job = jobs.keep([Outcome(0, "a", outputs=(OutputFile("default", "nowhere/a.jpg", 1, 1, Format.JPEG, 1),))], "nowhere")
-    assert (archive(service, job.key.name).status_code, archive(service, job.key.name).json()["code"]) == (410, "expired")
+    job = jobs.keep(
+        [Outcome(0, "a", outputs=(OutputFile("default", "nowhere/a.jpg", 1, 1, Format.JPEG, 1),))], "nowhere"
+    )
+    assert (archive(service, job.key.name).status_code, archive(service, job.key.name).json()["code"]) == (
+        410,
+        "expired",
+    )
 
 
 def test_where_nothing_succeeded_there_is_no_archive(service):
@@ -171,13 +205,18 @@ def test_a_job_of_too_many_files_comes_in_parts(service, jobs):
         assert (answer.status_code, answer.json()["retryable"]) == (409, False)
         assert "?first=0&count=3" in answer.json()["detail"]
         parts = [service.http.get(url, params={"first": first, "count": 3}) for first in (0, 3)]
-        assert [opened(part).namelist() for part in parts] == [["0.jpg", "1.jpg", "2.jpg"], ["3.jpg", "4.jpg"]]
+        assert [opened(part).namelist() for part in parts] == [
+            ["0.jpg", "1.jpg", "2.jpg"],
+            ["3.jpg", "4.jpg"],
+        ]
         assert parts[1].headers["Content-Disposition"] == f'attachment; filename="{job.key.name}-3-4.zip"'
     finally:
         api.stop()
 
 
-@pytest.mark.parametrize("query", [{"first": -1}, {"first": 1}, {"count": 0}, {"count": "x"}, {"partial": "true"}], ids=str)
+@pytest.mark.parametrize(
+    "query", [{"first": -1}, {"first": 1}, {"count": 0}, {"count": "x"}, {"partial": "true"}], ids=str
+)
 def test_a_bad_query_is_refused(service, query):
     answer = archive(service, batch(service, ("a.jpg", JPEG)), **query)
     assert (answer.status_code, [fault["where"] for fault in answer.json()["errors"]]) == (400, list(query))
@@ -190,7 +229,9 @@ def test_head_tells_the_length_and_reads_nothing(service):
     assert answer.headers["Content-Length"] == archive(service, identifier).headers["Content-Length"]
 
 
-def begun(port: int, identifier: str, buffer: int = 64 * 1024) -> tuple[socket.socket, http.client.HTTPResponse]:
+def begun(
+    port: int, identifier: str, buffer: int = 64 * 1024
+) -> tuple[socket.socket, http.client.HTTPResponse]:
     """Ask for an archive and read its first bytes only."""
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
@@ -215,7 +256,9 @@ def test_an_output_that_changes_while_it_is_sent_cuts_the_archive(service, jobs,
         service.s3_client.put_object(Bucket=service.s3.bucket, Key=key, Body=bytes(2 * MIB))
     with client, pytest.raises(http.client.IncompleteRead):
         answer.read()
-    assert eventually(lambda: [line for line in service.api.events("an archive was cut") if line["job_id"] == job.key.name])
+    assert eventually(
+        lambda: [line for line in service.api.events("an archive was cut") if line["job_id"] == job.key.name]
+    )
 
 
 @pytest.fixture

@@ -50,7 +50,13 @@ def test_a_variant_stands_behind_the_name():
 
 
 def test_equal_names_are_numbered_also_when_only_letters_case_differs():
-    assert given("a.png", "A.gif", "a.jpg", "a-2.png", "b") == ["a.jpg", "A-2.jpg", "a-3.jpg", "a-2-2.jpg", "b.jpg"]
+    assert given("a.png", "A.gif", "a.jpg", "a-2.png", "b") == [
+        "a.jpg",
+        "A-2.jpg",
+        "a-3.jpg",
+        "a-2-2.jpg",
+        "b.jpg",
+    ]
 
 
 def test_a_file_and_a_folder_of_one_name_are_told_apart():

@@ -29,10 +29,16 @@ def written(files: dict[str, bytes]) -> bytes:
     return out.getvalue()
 
 
-@pytest.mark.parametrize("files", [{}, {"a.jpg": b"a"}, {"größe/\u7167\u7247.png": b"x" * 70_000, "empty.gif": b""}], ids=["none", "one", "some"])
+@pytest.mark.parametrize(
+    "files",
+    [{}, {"a.jpg": b"a"}, {"größe/\u7167\u7247.png": b"x" * 70_000, "empty.gif": b""}],
+    ids=["none", "one", "some"],
+)
 def test_what_is_written_is_read_and_as_long_as_was_said(files):
     data = written(files)
-    assert len(data) == zip_format.archive_bytes([Member(name, len(each)) for name, each in files.items()], STAMP)
+    assert len(data) == zip_format.archive_bytes(
+        [Member(name, len(each)) for name, each in files.items()], STAMP
+    )
     with zipfile.ZipFile(io.BytesIO(data)) as read:
         assert read.testzip() is None
         assert {name: read.read(name) for name in read.namelist()} == files
@@ -58,9 +64,14 @@ def test_more_files_than_sixteen_bits_count_are_all_there():
 
 def test_a_file_beyond_four_gibibytes_and_one_behind_it_are_found(tmp_path):
     large, small = Member("large.tiff", GIB4 + 5), Member("small.jpg", 5)
-    heads = [zip_format.local_header(large, 7, STAMP), zip_format.local_header(small, zlib.crc32(b"small"), STAMP)]
+    heads = [
+        zip_format.local_header(large, 7, STAMP),
+        zip_format.local_header(small, zlib.crc32(b"small"), STAMP),
+    ]
     second = len(heads[0]) + large.size
-    directory = zip_format.directory_entry(large, 7, STAMP, 0) + zip_format.directory_entry(small, zlib.crc32(b"small"), STAMP, second)
+    directory = zip_format.directory_entry(large, 7, STAMP, 0) + zip_format.directory_entry(
+        small, zlib.crc32(b"small"), STAMP, second
+    )
     place = second + len(heads[1]) + small.size
     path = tmp_path / "large.zip"
     with path.open("wb") as file:

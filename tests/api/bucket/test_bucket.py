@@ -23,15 +23,21 @@ def lifecycle(s3):
 
 def test_a_missing_bucket_is_made_with_its_rules(new_bucket):
     set_up(client(new_bucket), new_bucket, 8)
-    expiring = [(rule["Filter"]["Prefix"], rule["Expiration"]["Days"]) for rule in lifecycle(new_bucket) if "Expiration" in rule]
+    expiring = [
+        (rule["Filter"]["Prefix"], rule["Expiration"]["Days"])
+        for rule in lifecycle(new_bucket)
+        if "Expiration" in rule
+    ]
     assert expiring == [("uploads/", 8)]
 
 
 def test_parts_that_nobody_puts_together_go_after_a_day(new_bucket):
     set_up(client(new_bucket), new_bucket, 8)
-    assert [rule["AbortIncompleteMultipartUpload"] for rule in lifecycle(new_bucket) if rule["ID"] == "imagejobs-parts"] == [
-        {"DaysAfterInitiation": 1}
-    ]
+    assert [
+        rule["AbortIncompleteMultipartUpload"]
+        for rule in lifecycle(new_bucket)
+        if rule["ID"] == "imagejobs-parts"
+    ] == [{"DaysAfterInitiation": 1}]
 
 
 def test_running_twice_changes_the_rule_and_adds_none(new_bucket):
@@ -39,12 +45,25 @@ def test_running_twice_changes_the_rule_and_adds_none(new_bucket):
     before = len(lifecycle(new_bucket))
     set_up(client(new_bucket), new_bucket, 9)
     rules_now = lifecycle(new_bucket)
-    assert (len(rules_now), {rule["Expiration"]["Days"] for rule in rules_now if "Expiration" in rule}) == (before, {9})
+    assert (len(rules_now), {rule["Expiration"]["Days"] for rule in rules_now if "Expiration" in rule}) == (
+        before,
+        {9},
+    )
 
 
 def test_rules_of_others_stay():
-    other = {"ID": "keep-a-year", "Filter": {"Prefix": "logs/"}, "Status": "Enabled", "Expiration": {"Days": 365}}
-    old = {"ID": "imagejobs-uploads", "Filter": {"Prefix": "uploads/"}, "Status": "Enabled", "Expiration": {"Days": 1}}
+    other = {
+        "ID": "keep-a-year",
+        "Filter": {"Prefix": "logs/"},
+        "Status": "Enabled",
+        "Expiration": {"Days": 365},
+    }
+    old = {
+        "ID": "imagejobs-uploads",
+        "Filter": {"Prefix": "uploads/"},
+        "Status": "Enabled",
+        "Expiration": {"Days": 1},
+    }
     assert rules.merged([other, old], 8) == [other, *rules.ours(8)]
 
 
@@ -61,8 +80,19 @@ def test_an_s3_that_does_not_answer_is_named(s3_settings):
 
 
 def test_the_program_says_in_one_line_that_all_is_well(new_bucket):
-    environ = {"S3_ENDPOINT": new_bucket.endpoint, "S3_BUCKET": new_bucket.bucket, "AWS_ACCESS_KEY_ID": new_bucket.access_key_id}
+    environ = {
+        "S3_ENDPOINT": new_bucket.endpoint,
+        "S3_BUCKET": new_bucket.bucket,
+        "AWS_ACCESS_KEY_ID": new_bucket.access_key_id,
+    }
     environ |= {"AWS_SECRET_ACCESS_KEY": new_bucket.secret_access_key, "UPLOAD_DAYS": "3"}
-    run = subprocess.run([sys.executable, "-m", "imagejobs_api.bucket"], env=environ, capture_output=True, text=True, timeout=60, check=False)
+    run = subprocess.run(
+        [sys.executable, "-m", "imagejobs_api.bucket"],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert (run.returncode, run.stderr) == (0, "")
     assert "uploads that no job took go after 3 days" in run.stdout

@@ -15,7 +15,9 @@ KEY, OTHER = api_keys.new_key(), api_keys.new_key()
 
 
 def names(*keys: str) -> str:
-    return json.dumps({"callers": [{"name": "shop", "keys": [{"sha256": api_keys.digest(key)} for key in keys]}]})
+    return json.dumps(
+        {"callers": [{"name": "shop", "keys": [{"sha256": api_keys.digest(key)} for key in keys]}]}
+    )
 
 
 @pytest.fixture
@@ -40,7 +42,9 @@ def test_a_changed_file_counts_once_it_stands_still(file):
     assert not callers.find(KEY)
 
 
-@pytest.mark.parametrize("broken", [b"{", b"", b"\xff", b"x" * 2**20 + b"yy"], ids=["cut", "empty", "binary", "huge"])
+@pytest.mark.parametrize(
+    "broken", [b"{", b"", b"\xff", b"x" * 2**20 + b"yy"], ids=["cut", "empty", "binary", "huge"]
+)
 def test_a_broken_file_leaves_the_callers_as_they_are_and_is_told_once(file, broken, caplog):
     callers = CallersFile(file, "jobs")
     file.write_bytes(broken)

@@ -27,7 +27,17 @@ def faults(written: str) -> list[str]:
 
 
 def test_a_key_leads_to_its_caller_and_no_other_key_does():
-    read = keyring.read(text(shop(), {"name": "blog", "namespace": "blogs", "keys": [{"sha256": api_keys.digest(OTHER), "read_only": True}]}), "jobs")
+    read = keyring.read(
+        text(
+            shop(),
+            {
+                "name": "blog",
+                "namespace": "blogs",
+                "keys": [{"sha256": api_keys.digest(OTHER), "read_only": True}],
+            },
+        ),
+        "jobs",
+    )
     shopkeeper, blogger = read.find(KEY), read.find(OTHER)
     assert (shopkeeper.name, shopkeeper.namespace, shopkeeper.may_write) == ("shop", "jobs", True)
     assert (blogger.name, blogger.namespace, blogger.may_write) == ("blog", "blogs", False)
@@ -36,18 +46,36 @@ def test_a_key_leads_to_its_caller_and_no_other_key_does():
 
 
 def test_a_caller_may_have_several_keys_with_names():
-    read = keyring.read(text(shop(keys=[{"sha256": api_keys.digest(each), "name": name} for each, name in ((KEY, "old"), (OTHER, "new"))])), "jobs")
-    assert [(read.find(each).name, read.find(each).key_name) for each in (KEY, OTHER)] == [("shop", "old"), ("shop", "new")]
+    read = keyring.read(
+        text(
+            shop(
+                keys=[
+                    {"sha256": api_keys.digest(each), "name": name}
+                    for each, name in ((KEY, "old"), (OTHER, "new"))
+                ]
+            )
+        ),
+        "jobs",
+    )
+    assert [(read.find(each).name, read.find(each).key_name) for each in (KEY, OTHER)] == [
+        ("shop", "old"),
+        ("shop", "new"),
+    ]
 
 
 def test_a_caller_may_have_limits_of_its_own():
-    read = keyring.read(text(shop(limits={"requests_per_minute": 60, "bytes_in_flight": "64MiB", "queued_images": 5})), "jobs")
+    read = keyring.read(
+        text(shop(limits={"requests_per_minute": 60, "bytes_in_flight": "64MiB", "queued_images": 5})), "jobs"
+    )
     limits = read.find(KEY).limits
     assert (limits.requests_per_minute, limits.bytes_in_flight, limits.queued_images) == (60, 64 * 2**20, 5)
 
 
 def test_yaml_says_the_same_as_json():
-    read = keyring.read(f"callers:\n  - name: shop\n    keys:\n      - sha256: {api_keys.digest(KEY)}\n        read_only: yes\n", "jobs")
+    read = keyring.read(
+        f"callers:\n  - name: shop\n    keys:\n      - sha256: {api_keys.digest(KEY)}\n        read_only: yes\n",
+        "jobs",
+    )
     assert (read.find(KEY).name, read.find(KEY).may_write) == ("shop", False)
 
 
@@ -104,4 +132,7 @@ def test_new_makes_a_key_and_the_entry_that_lets_it_in(capsys, tmp_path):
 def test_check_names_every_fault(capsys, tmp_path):
     (tmp_path / "callers.json").write_text(text(shop(name="A"), {"name": "b"}))
     assert main(["check", str(tmp_path / "callers.json")]) == 1
-    assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == ["callers[0].name", "callers[1].keys"]
+    assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == [
+        "callers[0].name",
+        "callers[1].keys",
+    ]

@@ -18,9 +18,22 @@ ID = "j1m8aedjc726gavbx19v"
 def guarded(service, tmp_path_factory):
     """An API that knows two callers, of whom one may read and write a prefix of its own, and a prefix for both."""
     file = tmp_path_factory.mktemp("callers") / "callers.json"
-    shop = {"name": "shop", "keys": [{"sha256": api_keys.digest(SHOP)}], "source_prefixes": ["of-shop"], "output_prefixes": ["web/"]}
-    file.write_text(json.dumps({"callers": [shop, {"name": "blog", "keys": [{"sha256": api_keys.digest(BLOG)}]}]}))
-    for key in ("of-shop/a.jpg", "for-all/a.jpg", f"uploads/default.shop.{ID}/0/a.jpg", f"uploads/default.blog.{ID}/0/a.jpg", f"uploads/{ID}/0"):
+    shop = {
+        "name": "shop",
+        "keys": [{"sha256": api_keys.digest(SHOP)}],
+        "source_prefixes": ["of-shop"],
+        "output_prefixes": ["web/"],
+    }
+    file.write_text(
+        json.dumps({"callers": [shop, {"name": "blog", "keys": [{"sha256": api_keys.digest(BLOG)}]}]})
+    )
+    for key in (
+        "of-shop/a.jpg",
+        "for-all/a.jpg",
+        f"uploads/default.shop.{ID}/0/a.jpg",
+        f"uploads/default.blog.{ID}/0/a.jpg",
+        f"uploads/{ID}/0",
+    ):
         service.s3_client.put_object(Bucket=service.s3.bucket, Key=key, Body=JPEG)
     api = Api(service.environ | {"CALLERS_FILE": str(file), "SOURCE_PREFIXES": "for-all"})
     yield api
@@ -28,7 +41,9 @@ def guarded(service, tmp_path_factory):
 
 
 def may(api, key, body):
-    answer = httpx2.post(f"{api.url}/api/jobs", headers={"Authorization": f"Bearer {key}"}, json=body, timeout=30)
+    answer = httpx2.post(
+        f"{api.url}/api/jobs", headers={"Authorization": f"Bearer {key}"}, json=body, timeout=30
+    )
     assert answer.status_code in (202, 400), answer.text
     return answer.status_code == 202
 
@@ -49,10 +64,27 @@ def test_each_writes_its_own(guarded):
     assert [may(guarded, key, body) for key in (SHOP, BLOG)] == [True, False]
 
 
-@pytest.mark.parametrize("prefix", ["uploads/", "uploads/default.blog./", "u/../uploads", "jobs", "outputs/x", "", "/", "a//b", "/a", "a\\b", 7])
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "uploads/",
+        "uploads/default.blog./",
+        "u/../uploads",
+        "jobs",
+        "outputs/x",
+        "",
+        "/",
+        "a//b",
+        "/a",
+        "a\\b",
+        7,
+    ],
+)
 @pytest.mark.parametrize("field", ["source_prefixes", "output_prefixes"])
 def test_a_file_of_callers_cannot_open_what_is_kept_apart(field, prefix):
-    text = json.dumps({"callers": [{"name": "shop", "keys": [{"sha256": "0" * 64}], field: ["fine/", prefix]}]})
+    text = json.dumps(
+        {"callers": [{"name": "shop", "keys": [{"sha256": "0" * 64}], field: ["fine/", prefix]}]}
+    )
     with pytest.raises(Invalid) as caught:
         keyring.read(text, "default")
     assert all(f"callers[0].{field}" in str(fault) or field in str(fault) for fault in caught.value.faults)

@@ -64,12 +64,15 @@ def test_callbacks_are_on_the_page_as_calls_are_where_they_can_be_asked_for(whol
     text = page(openapi_check.whole(), "")
     shown = text.partition('<article id="onJobFinished">')[2].partition("</article>")[0]
     assert '<a href="#onJobFinished">' in text
-    assert all(each in shown for each in ("webhook-signature", "imagejob.finished", "410", "to the address that the job names"))
+    assert all(
+        each in shown
+        for each in ("webhook-signature", "imagejob.finished", "410", "to the address that the job names")
+    )
     assert "onJobFinished" not in page(whole, "")
     elements = Page(text).elements
-    assert {attributes["href"].removeprefix("#") for name, attributes in elements if name == "a"} - {each.get("id") for _, each in elements} == {
-        "/api/openapi.json"
-    }
+    assert {attributes["href"].removeprefix("#") for name, attributes in elements if name == "a"} - {
+        each.get("id") for _, each in elements
+    } == {"/api/openapi.json"}
 
 
 def test_every_link_leads_somewhere_on_the_page_or_to_the_document(elements):
@@ -88,7 +91,10 @@ def test_the_policy_allows_the_pages_own_style_only(answer):
     style = re.search("<style>(.*?)</style>", answer.text, re.DOTALL)[1]
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     allowed = f"style-src 'sha256-{digest}'"
-    assert answer.headers["Content-Security-Policy"] == f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    assert (
+        answer.headers["Content-Security-Policy"]
+        == f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
     assert answer.headers["Content-Type"].startswith("text/html")
 
 
@@ -112,8 +118,14 @@ def test_what_is_no_html_is_escaped():
         ({"type": "string", "format": "binary"}, "file"),
         ({"type": "string", "contentMediaType": "application/zip"}, "file"),
         ({"const": True}, "<code>true</code>"),
-        ({"type": "array", "items": {"$ref": "#/components/schemas/Job"}, "maxItems": 3}, 'list of <a href="#schema-Job">Job</a>, at most 3'),
-        ({"anyOf": [{"$ref": "#/components/schemas/Error"}, {"type": "null"}]}, '<a href="#schema-Error">Error</a> or null'),
+        (
+            {"type": "array", "items": {"$ref": "#/components/schemas/Job"}, "maxItems": 3},
+            'list of <a href="#schema-Job">Job</a>, at most 3',
+        ),
+        (
+            {"anyOf": [{"$ref": "#/components/schemas/Error"}, {"type": "null"}]},
+            '<a href="#schema-Error">Error</a> or null',
+        ),
     ],
     ids=lambda each: str(each)[:40],
 )
@@ -123,11 +135,17 @@ def test_schemas_are_told_in_words(schema, words):
 
 def test_examples_are_commands_that_can_be_typed(whole):
     def shown(path, method):
-        return [each.command for each in curl.examples(method, path, whole["paths"][path][method], "/", {"image"})]
+        return [
+            each.command for each in curl.examples(method, path, whole["paths"][path][method], "/", {"image"})
+        ]
 
-    assert "curl -F image=@large.jpg -F width=400 http://127.0.0.1:8080/api/resize" in shown("/api/resize", "post")
+    assert "curl -F image=@large.jpg -F width=400 http://127.0.0.1:8080/api/resize" in shown(
+        "/api/resize", "post"
+    )
     assert "" in shown("/api/resize", "post")  # a wrong request: only its answer is shown
-    assert any(each.startswith("curl \\\n  -H 'Prefer: respond-async'") for each in shown("/api/resize", "post"))
+    assert any(
+        each.startswith("curl \\\n  -H 'Prefer: respond-async'") for each in shown("/api/resize", "post")
+    )
     assert any("-H 'Accept: application/x-ndjson'" in each for each in shown("/api/jobs/{id}/results", "get"))
     assert any("-d url=https://" in each for each in shown("/api/upload-from-url", "post"))
     assert any("limit=1&cursor=1" in each for each in shown("/api/jobs/{id}/results", "get"))
@@ -137,7 +155,11 @@ def test_examples_are_commands_that_can_be_typed(whole):
 
 def test_examples_without_an_answer_to_show_are_commands_all_the_same(whole):
     def shown(path, method):
-        return [each.command for each in curl.examples(method, path, whole["paths"][path][method], "/", ()) if not each.status]
+        return [
+            each.command
+            for each in curl.examples(method, path, whole["paths"][path][method], "/", ())
+            if not each.status
+        ]
 
     assert shown("/api/download/{id}", "get")[0].startswith("curl -LOJ http")
     assert shown("/api/jobs/{id}/archive", "get")[0].startswith("curl -OJ ")

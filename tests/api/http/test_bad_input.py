@@ -16,7 +16,12 @@ IMAGE = forms.file("image", JPEG)
 @pytest.fixture(scope="module")
 def strict(service):
     """An API beside the service's that allows little."""
-    limits = {"MAX_FILE_BYTES": "3000", "MAX_BATCH_FILES": "3", "MAX_BATCH_BYTES": "8000", "REDIS_URL": service.environ["REDIS_URL"][:-1] + "1"}
+    limits = {
+        "MAX_FILE_BYTES": "3000",
+        "MAX_BATCH_FILES": "3",
+        "MAX_BATCH_BYTES": "8000",
+        "REDIS_URL": service.environ["REDIS_URL"][:-1] + "1",
+    }
     api = Api(service.environ | limits)
     yield api
     api.stop()
@@ -38,30 +43,65 @@ def post(service, parts, path="/api/resize", url="", **more):
 CASES = {
     "no form": (b"{}", {"headers": {"Content-Type": "application/json"}}, 415, "unsupported_media_type"),
     "no type": (b"abc", {"headers": {}}, 415, "unsupported_media_type"),
-    "no boundary": (forms.body(IMAGE), {"headers": {"Content-Type": "multipart/form-data"}}, 400, "malformed_request"),
-    "long boundary": (b"", {"headers": {"Content-Type": f"multipart/form-data; boundary={'x' * 71}"}}, 400, "malformed_request"),
-    "other boundary": (forms.body(IMAGE), {"headers": {"Content-Type": "multipart/form-data; boundary=other"}}, 400, "malformed_request"),
+    "no boundary": (
+        forms.body(IMAGE),
+        {"headers": {"Content-Type": "multipart/form-data"}},
+        400,
+        "malformed_request",
+    ),
+    "long boundary": (
+        b"",
+        {"headers": {"Content-Type": f"multipart/form-data; boundary={'x' * 71}"}},
+        400,
+        "malformed_request",
+    ),
+    "other boundary": (
+        forms.body(IMAGE),
+        {"headers": {"Content-Type": "multipart/form-data; boundary=other"}},
+        400,
+        "malformed_request",
+    ),
     "empty body": (b"", {}, 400, "malformed_request"),
     "no image": ([forms.field("width", "4")], {}, 400, "missing_image"),
     "browser without a file": ([forms.file("image", b"", "")], {}, 400, "missing_image"),
     "text in place of a file": ([forms.field("image", "@photo.jpg")], {}, 400, "invalid_options"),
     "text file": ([forms.file("image", TEXT, "photo.jpg")], {}, 415, "not_an_image"),
-    "html called a png": ([forms.file("image", b"<!doctype html>" + TEXT, "a.png", "image/png")], {}, 415, "not_an_image"),
+    "html called a png": (
+        [forms.file("image", b"<!doctype html>" + TEXT, "a.png", "image/png")],
+        {},
+        415,
+        "not_an_image",
+    ),
     "empty file": ([forms.file("image", b"")], {}, 415, "not_an_image"),
     "two images": ([IMAGE, IMAGE], {}, 400, "invalid_options"),
     "file in an option": ([IMAGE, forms.file("width", b"3", "w.txt")], {}, 400, "invalid_options"),
     "image in another field": ([forms.file("picture", JPEG)], {}, 400, "invalid_options"),
     "field without a name": ([IMAGE, forms.field("", "x")], {}, 400, "invalid_options"),
-    "option in form and query": ([IMAGE, forms.field("width", "3")], {"path": "/api/resize?width=4"}, 400, "invalid_options"),
+    "option in form and query": (
+        [IMAGE, forms.field("width", "3")],
+        {"path": "/api/resize?width=4"},
+        400,
+        "invalid_options",
+    ),
     "option twice in the query": ([IMAGE], {"path": "/api/resize?width=4&width=4"}, 400, "invalid_options"),
     "unknown in the query": ([IMAGE], {"path": "/api/resize?wdith=4"}, 400, "invalid_options"),
     "long option": ([IMAGE, forms.field("width", "1" * 1025)], {}, 400, "invalid_options"),
     "option not in UTF-8": ([IMAGE, forms.field("fit", b"\xff\xfe")], {}, 400, "invalid_options"),
     "name not in UTF-8": ([IMAGE.replace(b"photo", b"\xff\xfe")], {}, 400, "malformed_request"),
     "type not in ASCII": ([IMAGE.replace(b"image/jpeg", b"image/\xff")], {}, 400, "malformed_request"),
-    "name of a batch": ([forms.file("images", JPEG), forms.field("name", "x")], {"path": "/api/batch"}, 400, "invalid_options"),
+    "name of a batch": (
+        [forms.file("images", JPEG), forms.field("name", "x")],
+        {"path": "/api/batch"},
+        400,
+        "invalid_options",
+    ),
     "many parts": ([forms.field(f"f{n}", "x") for n in range(500)], {}, 400, "malformed_request"),
-    "huge part header": ([IMAGE.replace(b"Content-Type", b"X: " + b"y" * 10_000 + b"\r\nContent-Type")], {}, 400, "malformed_request"),
+    "huge part header": (
+        [IMAGE.replace(b"Content-Type", b"X: " + b"y" * 10_000 + b"\r\nContent-Type")],
+        {},
+        400,
+        "malformed_request",
+    ),
     "no closing boundary": (IMAGE, {}, 400, "malformed_request"),
     "bad host": ([IMAGE], {"headers": forms.headers() | {"Host": "a b<c>"}}, 400, "malformed_request"),
 }
@@ -81,24 +121,48 @@ def test_bad_requests(service, name):
 
 @pytest.mark.usefixtures("untouched")
 def test_all_faults_are_told_at_once(service):
-    wrong = {"width": "abc", "height": "16384", "quality": "0", "fit": "wide", "max_size": "1", "enlarge": "maybe", "colour": "red"}
-    parts = [*(forms.field(name, value) for name, value in wrong.items()), forms.field("width", "3"), forms.file("thumbnail", JPEG)]
+    wrong = {
+        "width": "abc",
+        "height": "16384",
+        "quality": "0",
+        "fit": "wide",
+        "max_size": "1",
+        "enlarge": "maybe",
+        "colour": "red",
+    }
+    parts = [
+        *(forms.field(name, value) for name, value in wrong.items()),
+        forms.field("width", "3"),
+        forms.file("thumbnail", JPEG),
+    ]
     problem = post(service, parts).json()
     assert problem["code"] == "invalid_options"
-    assert sorted(fault["where"] for fault in problem["errors"]) == sorted([*wrong, "width", "thumbnail", "image"])
+    assert sorted(fault["where"] for fault in problem["errors"]) == sorted(
+        [*wrong, "width", "thumbnail", "image"]
+    )
     assert {"where": "height", "what": "'16384' is not a whole number from 1 to 16383"} in problem["errors"]
 
 
 @pytest.mark.usefixtures("untouched")
 def test_contradictions_are_faults(service):
-    parts = [IMAGE, forms.field("fit", "cover"), forms.field("width", "4"), forms.field("max_size", "9kB"), forms.field("format", "png")]
+    parts = [
+        IMAGE,
+        forms.field("fit", "cover"),
+        forms.field("width", "4"),
+        forms.field("max_size", "9kB"),
+        forms.field("format", "png"),
+    ]
     assert [fault["where"] for fault in post(service, parts).json()["errors"]] == ["fit", "max_size"]
 
 
 @pytest.mark.usefixtures("untouched")
 def test_a_file_over_the_limit_is_refused(service, strict):
     answer = post(service, [forms.file("image", JPEG * 3)], url=strict.url)
-    assert (answer.status_code, answer.json()["code"], answer.json()["detail"]) == (413, "file_too_large", "The file is larger than 3000 bytes.")
+    assert (answer.status_code, answer.json()["code"], answer.json()["detail"]) == (
+        413,
+        "file_too_large",
+        "The file is larger than 3000 bytes.",
+    )
 
 
 def test_a_file_at_the_limit_is_taken(service, strict):
@@ -135,7 +199,11 @@ def test_a_refusal_reaches_a_client_that_sends_on(service, strict):
 @pytest.mark.usefixtures("untouched")
 def test_too_many_files_are_refused(service, strict):
     answer = post(service, [forms.file("images[]", JPEG) for _ in range(4)], "/api/batch", strict.url)
-    assert (answer.status_code, answer.json()["code"], answer.json()["detail"]) == (413, "payload_too_large", "There are more than 3 files.")
+    assert (answer.status_code, answer.json()["code"], answer.json()["detail"]) == (
+        413,
+        "payload_too_large",
+        "There are more than 3 files.",
+    )
 
 
 def test_a_file_of_a_batch_that_is_too_large_is_its_own_error_only(service, strict):
@@ -143,7 +211,10 @@ def test_a_file_of_a_batch_that_is_too_large_is_its_own_error_only(service, stri
     parts = [forms.file("images[]", JPEG), forms.file("images[]", JPEG * 5), forms.file("images[]", JPEG)]
     entries = post(service, parts, "/api/batch", strict.url).json()["image_jobs"]
     assert [each["error"] and each["error"]["code"] for each in entries] == [None, "file_too_large", None]
-    sizes = [service.s3_client.head_object(Bucket=service.s3.bucket, Key=item.key)["ContentLength"] for item in _items(service, entries)]
+    sizes = [
+        service.s3_client.head_object(Bucket=service.s3.bucket, Key=item.key)["ContentLength"]
+        for item in _items(service, entries)
+    ]
     assert sizes == [1028, 3001, 1028]
 
 
@@ -152,13 +223,19 @@ def test_a_full_queue_refuses_before_the_body_is_read(service, valkey_server):
 
     with redis.Redis(port=valkey_server.ports["redis"], db=2) as client:
         client.xadd("ij:tasks", {"task": "x"})
-    full = Api(service.environ | {"MAX_QUEUED_IMAGES": "1", "REDIS_URL": service.environ["REDIS_URL"][:-1] + "2"})
+    full = Api(
+        service.environ | {"MAX_QUEUED_IMAGES": "1", "REDIS_URL": service.environ["REDIS_URL"][:-1] + "2"}
+    )
     try:
         head = forms.request_head("/api/resize", forms.headers(10**6) | {"Expect": "100-continue"})
         with forms.connection(full.port) as connection:
             connection.sendall(head)
             answer = forms.answer(connection)
-            assert (answer.status, answer.headers["Retry-After"], json.load(answer)["code"]) == (429, "5", "queue_full")
+            assert (answer.status, answer.headers["Retry-After"], json.load(answer)["code"]) == (
+                429,
+                "5",
+                "queue_full",
+            )
     finally:
         full.stop()
 
@@ -166,9 +243,14 @@ def test_a_full_queue_refuses_before_the_body_is_read(service, valkey_server):
 @pytest.mark.usefixtures("untouched")
 @pytest.mark.parametrize("sent", [0.2, 0.6, 0.99])
 def test_a_body_that_is_cut_leaves_neither_job_nor_object(service, sent):
-    content = forms.body(forms.file("images", JPEG * 40), forms.file("images", JPEG * 200), forms.field("width", "9"))
+    content = forms.body(
+        forms.file("images", JPEG * 40), forms.file("images", JPEG * 200), forms.field("width", "9")
+    )
     with forms.connection(service.api.port) as connection:
-        connection.sendall(forms.request_head("/api/batch", forms.headers(len(content))) + content[: int(sent * len(content))])
+        connection.sendall(
+            forms.request_head("/api/batch", forms.headers(len(content)))
+            + content[: int(sent * len(content))]
+        )
         eventually(lambda: sent < 0.3 or _is_uploading(service))
     eventually(lambda: not _is_uploading(service), seconds=5)
 
@@ -191,16 +273,26 @@ def test_what_is_not_there_is_said_in_the_same_form(service, method, path, statu
     if method == "BREW":  # the server's own parser knows no such method
         assert answer.status_code == status
         return
-    assert (answer.status_code, answer.json()["code"], answer.headers["Content-Type"]) == (status, code, "application/problem+json")
+    assert (answer.status_code, answer.json()["code"], answer.headers["Content-Type"]) == (
+        status,
+        code,
+        "application/problem+json",
+    )
 
 
 @pytest.mark.parametrize(
     ("content", "told"),
     [
         (forms.body(IMAGE)[:-10], "ends before its last boundary"),
-        (forms.body(IMAGE.replace(b"Content-Type", b"X: " + b"y" * 10_000 + b"\r\nContent-Type")), "headers of a part"),
+        (
+            forms.body(IMAGE.replace(b"Content-Type", b"X: " + b"y" * 10_000 + b"\r\nContent-Type")),
+            "headers of a part",
+        ),
         (forms.body(IMAGE, *[forms.field(f"f{n}", "x") for n in range(500)]), "more parts than"),
-        (forms.body(IMAGE.replace(b"Content-Type", b"Content-Transfer-Encoding: base64\r\nContent-Type")), "Content-Transfer-Encoding"),
+        (
+            forms.body(IMAGE.replace(b"Content-Type", b"Content-Transfer-Encoding: base64\r\nContent-Type")),
+            "Content-Transfer-Encoding",
+        ),
     ],
     ids=["cut", "part header", "many parts", "base64"],
 )
@@ -210,7 +302,10 @@ def test_what_is_wrong_with_a_form_is_said_in_words_of_its_sender(service, conte
 
 def test_an_address_says_which_methods_it_takes(service):
     answer = service.http.get("/api/resize")
-    assert (answer.json()["detail"], answer.headers["Allow"]) == ("This address takes POST, OPTIONS.", "POST, OPTIONS")
+    assert (answer.json()["detail"], answer.headers["Allow"]) == (
+        "This address takes POST, OPTIONS.",
+        "POST, OPTIONS",
+    )
 
 
 def test_a_second_image_is_sent_to_the_batch_and_a_format_to_all_that_there_are(service):
@@ -218,7 +313,12 @@ def test_a_second_image_is_sent_to_the_batch_and_a_format_to_all_that_there_are(
     assert post(service, [IMAGE, forms.field("format", "jpg")]).json()["errors"] == [
         {"where": "format", "what": "'jpg' is not one of jpeg png webp avif gif tiff auto"}
     ]
-    assert "auto" not in service.http.post("/api/jobs", json={"prefix": "x/", "variants": [{"format": "jpg"}]}).json()["errors"][0]["what"]
+    assert (
+        "auto"
+        not in service.http.post("/api/jobs", json={"prefix": "x/", "variants": [{"format": "jpg"}]}).json()[
+            "errors"
+        ][0]["what"]
+    )
 
 
 def test_an_address_that_does_not_exist_is_not_taken_for_an_id(service):

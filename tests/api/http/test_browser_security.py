@@ -13,14 +13,24 @@ SHOP = "https://shop.example.org"
 @pytest.fixture(scope="module")
 def open_to_shop(service):
     """An API for one host, one origin, and a proxy on this machine."""
-    settings = {"ALLOWED_HOSTS": "images.example.org, *.shop.example.org", "CORS_ORIGINS": SHOP, "TRUSTED_PROXIES": "127.0.0.1"}
+    settings = {
+        "ALLOWED_HOSTS": "images.example.org, *.shop.example.org",
+        "CORS_ORIGINS": SHOP,
+        "TRUSTED_PROXIES": "127.0.0.1",
+    }
     api = Api(service.environ | settings)
     yield api
     api.stop()
 
 
-def ask(api: Api, method: str = "GET", path: str = "/api/jobs", host: str = "images.example.org", **headers: str) -> httpx2.Response:
-    return httpx2.request(method, api.url + path, headers={"Host": host} | {name.replace("_", "-"): value for name, value in headers.items()})
+def ask(
+    api: Api, method: str = "GET", path: str = "/api/jobs", host: str = "images.example.org", **headers: str
+) -> httpx2.Response:
+    return httpx2.request(
+        method,
+        api.url + path,
+        headers={"Host": host} | {name.replace("_", "-"): value for name, value in headers.items()},
+    )
 
 
 @pytest.mark.parametrize("route", [*routes(), "GET /nowhere", "BREW /api/jobs"], ids=str)
@@ -34,7 +44,9 @@ def test_every_answer_has_the_security_headers(service, route):
 
 
 def test_other_origins_may_not_read_unless_they_are_named(service, open_to_shop):
-    assert "Access-Control-Allow-Origin" not in service.http.get("/api/jobs", headers={"Origin": SHOP}).headers
+    assert (
+        "Access-Control-Allow-Origin" not in service.http.get("/api/jobs", headers={"Origin": SHOP}).headers
+    )
     assert "Access-Control-Allow-Origin" not in ask(open_to_shop, Origin="https://evil.example.org").headers
     answer = ask(open_to_shop, Origin=SHOP)
     assert answer.headers["Access-Control-Allow-Origin"] == SHOP
@@ -50,20 +62,32 @@ def test_a_cache_keeps_the_answers_for_each_origin_apart(service, open_to_shop):
 
 
 def test_a_browser_may_ask_first(open_to_shop, service):
-    asked = {"Origin": SHOP, "Access_Control_Request_Method": "POST", "Access_Control_Request_Headers": "authorization"}
+    asked = {
+        "Origin": SHOP,
+        "Access_Control_Request_Method": "POST",
+        "Access_Control_Request_Headers": "authorization",
+    }
     answer = ask(open_to_shop, "OPTIONS", "/api/resize", **asked)
     assert answer.status_code == 200
     assert "POST" in answer.headers["Access-Control-Allow-Methods"]
     assert answer.headers["Access-Control-Allow-Headers"] == "authorization"
-    assert "Access-Control-Allow-Origin" not in service.http.options("/api/resize", headers={"Origin": SHOP}).headers
+    assert (
+        "Access-Control-Allow-Origin"
+        not in service.http.options("/api/resize", headers={"Origin": SHOP}).headers
+    )
 
 
-@pytest.mark.parametrize(("host", "status"), [("images.example.org", 200), ("Images.Example.org:8080", 200), ("a.shop.example.org", 200)])
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("images.example.org", 200), ("Images.Example.org:8080", 200), ("a.shop.example.org", 200)],
+)
 def test_the_hosts_that_are_named_are_served(open_to_shop, host, status):
     assert ask(open_to_shop, host=host).status_code == status
 
 
-@pytest.mark.parametrize("host", ["evil.example.org", "127.0.0.1", "shop.example.org", "images.example.org.evil.org", "x"])
+@pytest.mark.parametrize(
+    "host", ["evil.example.org", "127.0.0.1", "shop.example.org", "images.example.org.evil.org", "x"]
+)
 def test_other_hosts_are_not_served_but_probes_are(open_to_shop, host):
     answer = ask(open_to_shop, host=host)
     assert (answer.status_code, answer.json()["code"]) == (400, "malformed_request")
@@ -73,8 +97,14 @@ def test_other_hosts_are_not_served_but_probes_are(open_to_shop, host):
 def test_what_a_proxy_says_counts_only_if_the_proxy_is_known(open_to_shop, service):
     said = {"X_Forwarded_Proto": "https", "X_Forwarded_For": "203.0.113.9"}
     made = service.http.post("/api/resize", files={"image": ("a.jpg", JPEG)}).json()["job_id"]
-    assert ask(open_to_shop, path=f"/api/jobs/{made}", **said).json()["progress_url"].startswith("https://images.example.org/")
-    plain = service.http.get(f"/api/jobs/{made}", headers={"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example.org"})
+    assert (
+        ask(open_to_shop, path=f"/api/jobs/{made}", **said)
+        .json()["progress_url"]
+        .startswith("https://images.example.org/")
+    )
+    plain = service.http.get(
+        f"/api/jobs/{made}", headers={"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example.org"}
+    )
     assert plain.json()["progress_url"].startswith(service.api.url)
 
 
@@ -104,4 +134,9 @@ def test_programs_and_own_pages_may_send(service, said):
 
 def test_a_site_that_is_named_may_send(open_to_shop):
     said = {"Host": "images.example.org", "Sec-Fetch-Site": "cross-site", "Origin": SHOP}
-    assert httpx2.post(open_to_shop.url + "/api/resize", files={"image": ("a.jpg", JPEG)}, headers=said).status_code == 200
+    assert (
+        httpx2.post(
+            open_to_shop.url + "/api/resize", files={"image": ("a.jpg", JPEG)}, headers=said
+        ).status_code
+        == 200
+    )

@@ -11,7 +11,11 @@ JSON = {"Content-Type": "application/json"}
 
 
 def post(service, content: bytes, path: str = "/api/jobs", **headers: str):
-    return service.http.post(path, content=content, headers=JSON | {name.replace("_", "-"): value for name, value in headers.items()})
+    return service.http.post(
+        path,
+        content=content,
+        headers=JSON | {name.replace("_", "-"): value for name, value in headers.items()},
+    )
 
 
 @pytest.mark.parametrize(
@@ -53,10 +57,16 @@ def test_a_compressed_body_is_refused_as_what_it_is(service, path):
     answer = post(service, gzip.compress(b"{}"), path, Content_Encoding="gzip")
     assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
     assert "Content-Encoding" in answer.json()["detail"]
-    assert post(service, b'{"files": [{"size": 5}]}', "/api/uploads", Content_Encoding="identity").status_code == 200
+    assert (
+        post(service, b'{"files": [{"size": 5}]}', "/api/uploads", Content_Encoding="identity").status_code
+        == 200
+    )
 
 
 def test_a_compressed_form_is_refused_too(service):
-    content, headers = gzip.compress(forms.body(forms.file("image", JPEG))), forms.headers() | {"Content-Encoding": "gzip"}
+    content, headers = (
+        gzip.compress(forms.body(forms.file("image", JPEG))),
+        forms.headers() | {"Content-Encoding": "gzip"},
+    )
     answer = service.http.post("/api/resize", content=content, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")

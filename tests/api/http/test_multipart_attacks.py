@@ -26,15 +26,30 @@ FLOODS = {
     "carriage returns": (b"\r" * (8 * MIB), 400),
     "almost boundaries": (b"\r\n--" * (2 * MIB), 400),
     "almost our boundary": (LINE[:-1] * (8 * MIB // len(LINE)), 400),
-    "line ends inside a file": (forms.body(forms.file("image", b"\xff\xd8\xff\xe0" + b"\r\n" * (4 * MIB))), 200),
-    "almost boundaries inside a file": (forms.body(forms.file("image", b"\xff\xd8\xff\xe0" + (b"\r\n" + LINE[:-1]) * (4 * MIB // len(LINE)))), 200),
+    "line ends inside a file": (
+        forms.body(forms.file("image", b"\xff\xd8\xff\xe0" + b"\r\n" * (4 * MIB))),
+        200,
+    ),
+    "almost boundaries inside a file": (
+        forms.body(forms.file("image", b"\xff\xd8\xff\xe0" + (b"\r\n" + LINE[:-1]) * (4 * MIB // len(LINE)))),
+        200,
+    ),
     "a preamble": (b"x" * (4 * MIB) + b"\r\n" + forms.body(IMAGE), 200),
     "an epilogue": (forms.body(IMAGE) + b"x" * (4 * MIB), 200),
     "line ends as an epilogue": (forms.body(IMAGE) + b"\r\n" * (2 * MIB), 200),
     "50,000 parts": (forms.body(*[forms.field("a", "b")] * 50_000), 400),
-    "1 MB of part headers": (forms.body(IMAGE.replace(b"Content-Type", b"X-A: " + b"y" * MIB + b"\r\nContent-Type")), 400),
-    "many part headers": (forms.body(IMAGE.replace(b"Content-Type", b"X-A: y\r\n" * 5000 + b"Content-Type")), 400),
-    "semicolons": (forms.body(IMAGE.replace(b'filename="photo.jpg"', b";" * 7000)), 200),  # a file without a name
+    "1 MB of part headers": (
+        forms.body(IMAGE.replace(b"Content-Type", b"X-A: " + b"y" * MIB + b"\r\nContent-Type")),
+        400,
+    ),
+    "many part headers": (
+        forms.body(IMAGE.replace(b"Content-Type", b"X-A: y\r\n" * 5000 + b"Content-Type")),
+        400,
+    ),
+    "semicolons": (
+        forms.body(IMAGE.replace(b'filename="photo.jpg"', b";" * 7000)),
+        200,
+    ),  # a file without a name
 }
 
 
@@ -55,7 +70,9 @@ def test_a_length_within_a_part_is_not_believed(service):
 
 def test_a_query_of_semicolons_is_one_unknown_option(service):
     begin = time.monotonic()
-    answer = service.http.post("/api/resize?" + ";" * 20_000, content=forms.body(IMAGE), headers=forms.headers())
+    answer = service.http.post(
+        "/api/resize?" + ";" * 20_000, content=forms.body(IMAGE), headers=forms.headers()
+    )
     assert answer.status_code in (200, 400)
     assert time.monotonic() - begin < 2
 
@@ -71,7 +88,9 @@ NAMES = [
 def test_a_name_is_never_more_than_a_name(service, name):
     content = forms.body(forms.file("image", JPEG, name.replace("\\", "\\\\").replace('"', "%22")))
     answer = service.http.post("/api/resize", content=content, headers=forms.headers())
-    if answer.status_code == 400:  # only what no header can hold, or is longer than all headers of a part may be
+    if (
+        answer.status_code == 400
+    ):  # only what no header can hold, or is longer than all headers of a part may be
         assert len(name) > 1000 or "\t" in name
         return
     identifier = answer.json()["job_id"]
@@ -81,7 +100,12 @@ def test_a_name_is_never_more_than_a_name(service, name):
     given = service.http.get(answer.json()["download_url"]).headers["Content-Disposition"]
     assert given.startswith("inline; filename")
     assert not set("\r\n\u202e") & set(given)
-    assert [each["Key"] for each in service.s3_client.list_objects_v2(Bucket=service.s3.bucket, Prefix="etc/").get("Contents", [])] == []
+    assert [
+        each["Key"]
+        for each in service.s3_client.list_objects_v2(Bucket=service.s3.bucket, Prefix="etc/").get(
+            "Contents", []
+        )
+    ] == []
 
 
 OLD_CLIENTS = {
@@ -96,25 +120,46 @@ OLD_CLIENTS = {
 @pytest.mark.parametrize("path", ["/api/resize", "/api/upload-from-url"])
 def test_parts_of_old_clients_are_read_as_they_are(service, client, path):
     extra = OLD_CLIENTS[client]
-    image = forms.file("image", JPEG) if path == "/api/resize" else forms.field("url", "https://images.example.org/absent/b.jpg")
+    image = (
+        forms.file("image", JPEG)
+        if path == "/api/resize"
+        else forms.field("url", "https://images.example.org/absent/b.jpg")
+    )
     content = forms.body(forms.field("width", "0"), image)
     content = content.replace(
-        b"Content-Disposition: form-data; ", b"Content-Disposition:form-data;" if client == "no space" else b"Content-Disposition: form-data; "
+        b"Content-Disposition: form-data; ",
+        b"Content-Disposition:form-data;" if client == "no space" else b"Content-Disposition: form-data; ",
     )
     content = content.replace(b'name="width"\r\n', b'name="width"\r\n' + extra)
     answer = service.http.post(path, content=content, headers=forms.headers())
-    assert answer.json()["errors"] == [{"where": "width", "what": "'0' is not a whole number from 1 to 16383"}]
+    assert answer.json()["errors"] == [
+        {"where": "width", "what": "'0' is not a whole number from 1 to 16383"}
+    ]
 
 
 def test_a_part_in_base64_is_refused(service):
-    content = forms.body(forms.file("image", JPEG)).replace(b"Content-Type", b"Content-Transfer-Encoding: base64\r\nContent-Type")
-    assert service.http.post("/api/resize", content=content, headers=forms.headers()).json()["code"] == "malformed_request"
+    content = forms.body(forms.file("image", JPEG)).replace(
+        b"Content-Type", b"Content-Transfer-Encoding: base64\r\nContent-Type"
+    )
+    assert (
+        service.http.post("/api/resize", content=content, headers=forms.headers()).json()["code"]
+        == "malformed_request"
+    )
 
 
-@pytest.mark.parametrize("header", ["filename*=UTF-8''..%2Fx.jpg", "filename=a.jpg; filename*=UTF-8''b%0d%0aX-A:%20c.jpg", "filename*=utf-9''a"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        "filename*=UTF-8''..%2Fx.jpg",
+        "filename=a.jpg; filename*=UTF-8''b%0d%0aX-A:%20c.jpg",
+        "filename*=utf-9''a",
+    ],
+)
 def test_extended_names_smuggle_nothing(service, header):
     answer = service.http.post(
-        "/api/resize", content=forms.body(IMAGE.replace(b'filename="photo.jpg"', header.encode())), headers=forms.headers() | {"Prefer": "wait=10"}
+        "/api/resize",
+        content=forms.body(IMAGE.replace(b'filename="photo.jpg"', header.encode())),
+        headers=forms.headers() | {"Prefer": "wait=10"},
     )
     assert answer.status_code in (200, 400)
     if answer.status_code == 200:

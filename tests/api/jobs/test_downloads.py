@@ -17,20 +17,30 @@ def resize(service, file_name="photo.jpg", data=JPEG, headers=None, **options):
 
 
 def batch(service, files, **headers):
-    return service.http.post("/api/batch", files=[("images[]", each) for each in files], headers=headers).json()
+    return service.http.post(
+        "/api/batch", files=[("images[]", each) for each in files], headers=headers
+    ).json()
 
 
 def sent_name(response) -> str:
     """Return the file name that a browser would save under (RFC 6266)."""
     disposition = response.headers["Content-Disposition"]
     extended = re.search(r"filename\*=UTF-8''([^;]+)", disposition)
-    return unquote(extended[1]) if extended else re.search(r'filename="((?:[^"\\]|\\.)*)"', disposition)[1].replace('\\"', '"')
+    return (
+        unquote(extended[1])
+        if extended
+        else re.search(r'filename="((?:[^"\\]|\\.)*)"', disposition)[1].replace('\\"', '"')
+    )
 
 
 def test_a_download_redirects_to_a_link_that_is_signed_now(service):
     identifier = resize(service).json()["job_id"]
     answer = service.http.get(f"/api/download/{identifier}")
-    assert (answer.status_code, answer.headers["Cache-Control"], answer.headers["Referrer-Policy"]) == (307, "no-store", "no-referrer")
+    assert (answer.status_code, answer.headers["Cache-Control"], answer.headers["Referrer-Policy"]) == (
+        307,
+        "no-store",
+        "no-referrer",
+    )
     link = answer.headers["Location"]
     assert link.startswith(service.s3.endpoint)
     assert "X-Amz-Expires=3600" in link
@@ -61,7 +71,11 @@ def test_head_is_answered_like_get(service):
 def test_names_come_back_as_they_were(service, file_name, saved):
     body = resize(service, file_name, format="webp").json()
     response = service.http.get(body["download_url"])
-    assert (response.status_code, sent_name(response), response.headers["Content-Type"]) == (200, saved, "image/webp")
+    assert (response.status_code, sent_name(response), response.headers["Content-Type"]) == (
+        200,
+        saved,
+        "image/webp",
+    )
 
 
 def test_a_quotation_mark_in_a_name_does_not_end_the_header(service):
@@ -99,13 +113,21 @@ def test_an_image_of_a_running_batch_can_be_downloaded_when_it_is_done(service):
     assert service.http.get(f"/api/progress/{identifier}").json() == {
         "job_id": identifier, "state": "Running", "progress": 50, "total": 2, "done": 1, "failed": 0, "error": None,
     }  # fmt: skip
-    assert [service.http.get(f"/api/download/{identifier}-{n}").status_code for n in range(3)] == [307, 409, 404]
+    assert [service.http.get(f"/api/download/{identifier}-{n}").status_code for n in range(3)] == [
+        307,
+        409,
+        404,
+    ]
 
 
 def test_a_failed_image_gives_its_own_error(service):
     identifier = batch(service, [("a.jpg", JPEG), ("b.jpg", JPEG + BROKEN)], Prefer="wait=20")["batch_job_id"]
     answer = service.http.get(f"/api/download/{identifier}-1")
-    assert (answer.status_code, answer.json()["code"], answer.json()["job_id"]) == (422, "corrupt_image", f"{identifier}-1")
+    assert (answer.status_code, answer.json()["code"], answer.json()["job_id"]) == (
+        422,
+        "corrupt_image",
+        f"{identifier}-1",
+    )
 
 
 def test_a_batch_points_to_its_images(service):
@@ -117,12 +139,16 @@ def test_a_batch_points_to_its_images(service):
 
 def test_a_result_that_is_gone_has_expired(service):
     body = resize(service).json()
-    service.s3_client.delete_object(Bucket=service.s3.bucket, Key=service.keys(f"outputs/{body['job_id']}/")[0])
+    service.s3_client.delete_object(
+        Bucket=service.s3.bucket, Key=service.keys(f"outputs/{body['job_id']}/")[0]
+    )
     answer = service.http.get(f"/api/download/{body['job_id']}")
     assert (answer.status_code, answer.json()["code"]) == (410, "expired")
 
 
-def test_the_images_of_a_larger_batch_are_found_in_the_result_lines_when_redis_forgot_them(service, valkey_server):
+def test_the_images_of_a_larger_batch_are_found_in_the_result_lines_when_redis_forgot_them(
+    service, valkey_server
+):
     import redis
 
     files = [(f"{n}.jpg", JPEG + (BROKEN if n == 7 else b"")) for n in range(20)]
@@ -147,5 +173,12 @@ def test_progress_does_not_go_backwards_when_redis_forgets(service, valkey_serve
 
 
 def test_links_name_the_host_that_was_asked_or_the_public_url(service):
-    answer = resize(service, headers={"Host": "images.localhost:8443", "Prefer": "respond-async", "X-Forwarded-Host": "evil.example"})
+    answer = resize(
+        service,
+        headers={
+            "Host": "images.localhost:8443",
+            "Prefer": "respond-async",
+            "X-Forwarded-Host": "evil.example",
+        },
+    )
     assert answer.json()["progress_url"].startswith("http://images.localhost:8443/api/progress/")

@@ -42,14 +42,25 @@ def stored(service, job: ImageJob, status: Status) -> ImageJob:
     return asyncio.run(put())
 
 
-def ended(service, state: State = State.PARTIALLY_SUCCEEDED, attempt: int = 1, finalizers=(), **spec) -> ImageJob:
+def ended(
+    service, state: State = State.PARTIALLY_SUCCEEDED, attempt: int = 1, finalizers=(), **spec
+) -> ImageJob:
     service.stand_in.paused.set()
     items = (Item("a.jpg", "a"), Item("b.jpg", "b"))
     key = JobKey("default", names.new_job_id())
     job = ImageJob(key, replace(Spec(items=items), **spec), finalizers=finalizers)
     outputs = (OutputFile("default", f"{job.prefix.rstrip('/')}/a.jpg", 4, 3, Format.JPEG, 5),)
-    outcomes = (Outcome(0, "a.jpg", attempt, outputs=outputs), Outcome(1, "b.jpg", attempt, Code.CORRUPT_IMAGE))
-    status = Status(state=state, attempt=attempt, counts=Counts(2, 0, 1, 1), outcomes=outcomes, failure_codes=("corrupt_image",))
+    outcomes = (
+        Outcome(0, "a.jpg", attempt, outputs=outputs),
+        Outcome(1, "b.jpg", attempt, Code.CORRUPT_IMAGE),
+    )
+    status = Status(
+        state=state,
+        attempt=attempt,
+        counts=Counts(2, 0, 1, 1),
+        outcomes=outcomes,
+        failure_codes=("corrupt_image",),
+    )
     service.s3_client.put_object(Bucket=service.s3.bucket, Key=outputs[0].key, Body=b"hello")
     return stored(service, job, status)
 
@@ -57,7 +68,10 @@ def ended(service, state: State = State.PARTIALLY_SUCCEEDED, attempt: int = 1, f
 def waiting(service, *, suspend: bool, state: State, cancel: bool = False) -> ImageJob:
     """Make a job that has not ended, as an operator left it in that state."""
     service.stand_in.paused.set()
-    job = ImageJob(JobKey("default", names.new_job_id()), Spec(items=(Item("a.jpg", "a"),), suspend=suspend, cancel=cancel))
+    job = ImageJob(
+        JobKey("default", names.new_job_id()),
+        Spec(items=(Item("a.jpg", "a"),), suspend=suspend, cancel=cancel),
+    )
     return stored(service, job, Status(state=state, attempt=1, counts=Counts(1)))
 
 
@@ -94,7 +108,9 @@ def test_an_entry_of_the_list_tells_progress_and_times(service):
 
 def test_the_list_can_be_narrowed_to_a_state(service):
     whole, partial = batch(service, JPEG), batch(service, JPEG, JPEG + BROKEN)
-    listed = [each["job_id"] for each in service.http.get("/api/jobs?state=PartiallySucceeded").json()["jobs"]]
+    listed = [
+        each["job_id"] for each in service.http.get("/api/jobs?state=PartiallySucceeded").json()["jobs"]
+    ]
     assert partial in listed
     assert whole not in listed
 
@@ -108,7 +124,10 @@ def test_a_running_job_is_listed_with_its_live_progress(service):
     assert (entry["job_id"], entry["state"], entry["progress"]) == (identifier, "Running", 50)
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "state=Happy", "state=Failed&state=Failed", "cursor=abc", "page=2"])
+@pytest.mark.parametrize(
+    "query",
+    ["limit=0", "limit=101", "limit=x", "state=Happy", "state=Failed&state=Failed", "cursor=abc", "page=2"],
+)
 def test_a_bad_query_is_refused(service, query):
     answer = service.http.get(f"/api/jobs?{query}")
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_options")
@@ -118,16 +137,30 @@ def test_a_bad_query_is_refused(service, query):
 def test_one_job_is_told_in_the_words_of_the_options(service):
     identifier = batch(service, JPEG + BROKEN, JPEG, width=40, max_size="200kB", keep_metadata="yes")
     body = service.http.get(f"/api/jobs/{identifier}").json()
-    assert body["spec"]["variants"] == [{"name": "default", "width": 40, "max_size": 200_000, "keep_metadata": True}]
+    assert body["spec"]["variants"] == [
+        {"name": "default", "width": 40, "max_size": 200_000, "keep_metadata": True}
+    ]
     assert body["spec"]["items"][1] == {"name": "1.jpg", "key": f"uploads/{identifier}/1"}
     assert body["spec"]["output"] == {"prefix": None, "cache_control": None, "deletion_policy": "Retain"}
-    assert body["failures"] == [{"name": "0.jpg", "code": "corrupt_image", "message": "The image ends too early."}]
-    assert (body["state"], body["attempt"], body["deleting"], body["spec"]["manifest"]) == ("PartiallySucceeded", 1, False, None)
+    assert body["failures"] == [
+        {"name": "0.jpg", "code": "corrupt_image", "message": "The image ends too early."}
+    ]
+    assert (body["state"], body["attempt"], body["deleting"], body["spec"]["manifest"]) == (
+        "PartiallySucceeded",
+        1,
+        False,
+        None,
+    )
 
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", ""), ("DELETE", ""), *(("POST", f"/{verb}") for verb in ("suspend", "resume", "cancel", "retry")), ("GET", "/results")],
+    [
+        ("GET", ""),
+        ("DELETE", ""),
+        *(("POST", f"/{verb}") for verb in ("suspend", "resume", "cancel", "retry")),
+        ("GET", "/results"),
+    ],
     ids=str,
 )
 def test_unknown_jobs_and_images_of_jobs_are_not_found(service, method, path):
@@ -140,7 +173,9 @@ def test_unknown_jobs_and_images_of_jobs_are_not_found(service, method, path):
 
 @pytest.mark.parametrize(("verb", "suspend"), [("suspend", True), ("resume", False)])
 def test_suspend_and_resume_ask_the_operator_once_and_may_be_repeated(service, verb, suspend):
-    identifier = waiting(service, suspend=not suspend, state=State.PENDING if suspend else State.SUSPENDED).key.name
+    identifier = waiting(
+        service, suspend=not suspend, state=State.PENDING if suspend else State.SUSPENDED
+    ).key.name
     for _ in range(2):
         answer = service.http.post(f"/api/jobs/{identifier}/{verb}")
         assert (answer.status_code, answer.json()["spec"]["suspend"]) == (202, suspend)
@@ -166,7 +201,11 @@ def test_what_has_ended_or_is_to_end_can_neither_wait_nor_go_on(service, verb):
         (cancelled, "being cancelled"),
     ):
         answer = service.http.post(f"/api/jobs/{job.key.name}/{verb}")
-        assert (answer.status_code, answer.json()["code"], answer.json()["retryable"]) == (409, "conflict", False)
+        assert (answer.status_code, answer.json()["code"], answer.json()["retryable"]) == (
+            409,
+            "conflict",
+            False,
+        )
         assert why in answer.json()["detail"]
         assert service.stand_in.job(job.key.name).generation == 1
 
@@ -182,7 +221,11 @@ def test_cancel_asks_the_operator_once_and_may_be_repeated(service):
     identifier = batch(service, JPEG, wait=False)
     for _ in range(2):
         answer = service.http.post(f"/api/jobs/{identifier}/cancel")
-        assert (answer.status_code, answer.json()["spec"]["cancel"], answer.json()["state"]) == (202, True, "Pending")
+        assert (answer.status_code, answer.json()["spec"]["cancel"], answer.json()["state"]) == (
+            202,
+            True,
+            "Pending",
+        )
         assert answer.headers["Location"] == f"{service.api.url}/api/progress/{identifier}"
     job = service.stand_in.job(identifier)
     assert (job.spec.cancel, job.generation) == (True, 2)
@@ -197,7 +240,12 @@ def test_a_cancelled_job_is_cancelled_already(service):
 def test_an_ended_job_cannot_be_cancelled(service):
     identifier = batch(service, JPEG)
     answer = service.http.post(f"/api/jobs/{identifier}/cancel")
-    assert (answer.status_code, answer.json()["code"], answer.json()["retryable"], answer.json()["job_id"]) == (409, "conflict", False, identifier)
+    assert (
+        answer.status_code,
+        answer.json()["code"],
+        answer.json()["retryable"],
+        answer.json()["job_id"],
+    ) == (409, "conflict", False, identifier)
     assert service.stand_in.job(identifier).spec.cancel is False
 
 
@@ -215,7 +263,12 @@ def test_a_job_that_will_run_again_has_not_ended(service):
     answer = service.http.post(f"/api/jobs/{identifier}/retry")
     assert (answer.json()["state"], answer.json()["error"]) == ("Pending", None)
     progress = service.http.get(f"/api/progress/{identifier}").json()
-    assert (progress["state"], progress["progress"], progress["done"], progress["failed"]) == ("Pending", 50, 1, 0)
+    assert (progress["state"], progress["progress"], progress["done"], progress["failed"]) == (
+        "Pending",
+        50,
+        1,
+        0,
+    )
     states = [service.http.get(f"/api/progress/{identifier}-{n}").json()["state"] for n in range(2)]
     assert states == ["Succeeded", "Pending"]
     assert service.http.get(f"/api/download/{identifier}-1").status_code == 409
@@ -224,9 +277,17 @@ def test_a_job_that_will_run_again_has_not_ended(service):
 def test_what_cannot_be_retried(service):
     service.stand_in.most = 1
     running, whole = batch(service, JPEG, JPEG, wait=False), batch(service, JPEG)
-    for identifier, retryable in ((running, True), (whole, False), (ended(service, State.CANCELLED, cancel=True).key.name, False)):
+    for identifier, retryable in (
+        (running, True),
+        (whole, False),
+        (ended(service, State.CANCELLED, cancel=True).key.name, False),
+    ):
         answer = service.http.post(f"/api/jobs/{identifier}/retry")
-        assert (answer.status_code, answer.json()["code"], answer.json()["retryable"]) == (409, "conflict", retryable)
+        assert (answer.status_code, answer.json()["code"], answer.json()["retryable"]) == (
+            409,
+            "conflict",
+            retryable,
+        )
         assert service.stand_in.job(identifier).spec.retry_failed == 0
 
 
@@ -235,7 +296,9 @@ def test_deleting_a_job_forgets_the_record_and_leaves_its_outputs(service):
     answer = service.http.delete(f"/api/jobs/{identifier}")
     assert (answer.status_code, answer.content) == (204, b"")
     assert service.keys(f"outputs/{identifier}/") == [f"outputs/{identifier}/0.jpg"]
-    assert [service.http.get(f"/api/{path}/{identifier}").status_code for path in ("jobs", "progress", "download")] == [404] * 3
+    assert [
+        service.http.get(f"/api/{path}/{identifier}").status_code for path in ("jobs", "progress", "download")
+    ] == [404] * 3
     assert service.http.delete(f"/api/jobs/{identifier}").status_code == 404
 
 
@@ -262,7 +325,9 @@ def test_the_outputs_of_a_job_whose_policy_is_delete_are_left_to_the_operator(se
 
 
 @pytest.mark.parametrize("state", [State.CANCELLED, State.FAILED])
-def test_the_outputs_of_a_job_that_was_stopped_are_left_to_the_operator_which_waits_for_its_workers(service, state):
+def test_the_outputs_of_a_job_that_was_stopped_are_left_to_the_operator_which_waits_for_its_workers(
+    service, state
+):
     job = ended(service, state)
     for _ in range(2):
         assert service.http.delete(f"/api/jobs/{job.key.name}?outputs=true").status_code == 204

@@ -27,7 +27,9 @@ LINES = {"Accept": "application/x-ndjson"}
 
 def batch(service, *data: bytes, wait: bool = True) -> str:
     files = [("images[]", (f"{n}.jpg", each)) for n, each in enumerate(data)]
-    return service.http.post("/api/batch", files=files, headers={"Prefer": "wait=20"} if wait else {}).json()["batch_job_id"]
+    return service.http.post("/api/batch", files=files, headers={"Prefer": "wait=20"} if wait else {}).json()[
+        "batch_job_id"
+    ]
 
 
 def results(service, identifier: str, **query):
@@ -36,12 +38,19 @@ def results(service, identifier: str, **query):
 
 def lines(service, identifier: str) -> list[dict]:
     answer = service.http.get(f"/api/jobs/{identifier}/results", headers=LINES)
-    assert (answer.status_code, answer.headers["Content-Type"], answer.headers["Vary"]) == (200, "application/x-ndjson", "Accept")
+    assert (answer.status_code, answer.headers["Content-Type"], answer.headers["Vary"]) == (
+        200,
+        "application/x-ndjson",
+        "Accept",
+    )
     return [json.loads(line) for line in answer.text.splitlines()]
 
 
 def without_links(entries: list[dict]) -> list[dict]:
-    return [entry | {"outputs": [output | {"download_url": ""} for output in entry["outputs"]]} for entry in entries]
+    return [
+        entry | {"outputs": [output | {"download_url": ""} for output in entry["outputs"]]}
+        for entry in entries
+    ]
 
 
 def test_each_image_has_its_outcome_and_a_link_that_is_signed_now(service):
@@ -50,10 +59,23 @@ def test_each_image_has_its_outcome_and_a_link_that_is_signed_now(service):
     good, bad = body.pop("results")
     assert body == {"job_id": identifier, "state": "PartiallySucceeded", "total": 2, "next_cursor": None}
     (output,) = good.pop("outputs")
-    assert good == {"job_id": f"{identifier}-0", "name": "0.jpg", "state": "Succeeded", "bytes_in": len(JPEG), "error": None}
+    assert good == {
+        "job_id": f"{identifier}-0",
+        "name": "0.jpg",
+        "state": "Succeeded",
+        "bytes_in": len(JPEG),
+        "error": None,
+    }
     response = service.http.get(output.pop("download_url"))
     assert response.headers["Content-Disposition"] == 'inline; filename="0.jpg"'
-    assert output == {"variant": "default", "width": 1, "height": 300, "format": "jpeg", "bytes": len(response.content), "kept_original": False}
+    assert output == {
+        "variant": "default",
+        "width": 1,
+        "height": 300,
+        "format": "jpeg",
+        "bytes": len(response.content),
+        "kept_original": False,
+    }
     assert bad == {
         "job_id": f"{identifier}-1", "name": "1.jpg", "state": "Failed", "bytes_in": 0, "outputs": [],
         "error": {"code": "corrupt_image", "message": "The image ends too early.", "retryable": False},
@@ -65,7 +87,10 @@ def test_while_a_job_runs_the_images_that_ended_have_their_results(service):
     identifier = batch(service, JPEG, JPEG, wait=False)
     eventually(lambda: results(service, identifier).json()["results"][0]["outputs"])
     body = results(service, identifier).json()
-    assert (body["state"], [each["state"] for each in body["results"]]) == ("Running", ["Succeeded", "Running"])
+    assert (body["state"], [each["state"] for each in body["results"]]) == (
+        "Running",
+        ["Succeeded", "Running"],
+    )
     assert body["results"][1] | {"state": ""} == {
         "job_id": f"{identifier}-1", "name": "1.jpg", "state": "", "bytes_in": None, "outputs": [], "error": None,
     }  # fmt: skip
@@ -95,7 +120,9 @@ def test_a_cursor_beyond_the_end_is_an_empty_page(service):
     assert (body["results"], body["next_cursor"]) == ([], None)
 
 
-@pytest.mark.parametrize("query", [{"limit": 0}, {"limit": 1001}, {"cursor": "x"}, {"cursor": -1}, {"state": "Failed"}], ids=str)
+@pytest.mark.parametrize(
+    "query", [{"limit": 0}, {"limit": 1001}, {"cursor": "x"}, {"cursor": -1}, {"state": "Failed"}], ids=str
+)
 def test_a_bad_query_is_refused(service, query):
     answer = results(service, batch(service, JPEG), **query)
     assert (answer.status_code, [fault["where"] for fault in answer.json()["errors"]]) == (400, list(query))
@@ -103,7 +130,12 @@ def test_a_bad_query_is_refused(service, query):
 
 @pytest.mark.parametrize(
     ("accept", "is_lines"),
-    [("*/*", False), ("application/json", False), ("application/x-ndjson, application/json;q=0.5", True), ("text/html", False)],
+    [
+        ("*/*", False),
+        ("application/json", False),
+        ("application/x-ndjson, application/json;q=0.5", True),
+        ("text/html", False),
+    ],
 )
 def test_lines_are_sent_to_those_who_prefer_them(service, accept, is_lines):
     answer = service.http.get(f"/api/jobs/{batch(service, JPEG)}/results", headers={"Accept": accept})
@@ -122,7 +154,9 @@ def large(service) -> Iterator[ImageJob]:
 
     async def put() -> ImageJob:
         store = SqliteStore(Path(service.environ["JOB_STORE"].removeprefix("sqlite:")))
-        job = await store.create(ImageJob(JobKey("default", names.new_job_id()), Spec(manifest=Manifest("m.jsonl", 1200))))
+        job = await store.create(
+            ImageJob(JobKey("default", names.new_job_id()), Spec(manifest=Manifest("m.jsonl", 1200)))
+        )
         status = Status(state=State.RUNNING, attempt=1, counts=Counts(1200, 1), job_name="child", shards=3)
         try:
             return await store.put_status(job, status)
@@ -131,9 +165,14 @@ def large(service) -> Iterator[ImageJob]:
 
     job = asyncio.run(put())
     own = cut([1] * 1200, 3)[1]
-    ended = [Outcome(n, f"{n}.jpg", code=Code.CORRUPT_IMAGE if n % 2 else None) for n in range(own.first, own.first + own.count)]
+    ended = [
+        Outcome(n, f"{n}.jpg", code=Code.CORRUPT_IMAGE if n % 2 else None)
+        for n in range(own.first, own.first + own.count)
+    ]
     text = "".join(each.to_line() + "\n" for each in ended)
-    service.s3_client.put_object(Bucket=service.s3.bucket, Key=s3_keys.results(job.uid, 1), Body=text.encode())
+    service.s3_client.put_object(
+        Bucket=service.s3.bucket, Key=s3_keys.results(job.uid, 1), Body=text.encode()
+    )
     yield job
     service.http.delete(f"/api/jobs/{job.key.name}").raise_for_status()  # the stand-in reads no manifests
 
@@ -148,7 +187,10 @@ def test_the_lines_of_a_large_running_job_are_read_from_its_shards(service, larg
 
 def test_a_page_may_lie_across_two_shards(service, large):
     page = results(service, large.key.name, cursor=799, limit=2).json()
-    assert ([each["state"] for each in page["results"]], page["next_cursor"]) == (["Failed", "Running"], "801")
+    assert ([each["state"] for each in page["results"]], page["next_cursor"]) == (
+        ["Failed", "Running"],
+        "801",
+    )
 
 
 def test_lines_that_cannot_be_read_end_the_stream_too_early_and_not_as_if_that_were_all(service, large):

@@ -21,7 +21,16 @@ from imagejobs_contract.model.status import Failure, State, Status
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
-def job(name: str, seconds: int = 0, caller: str = "", state: State = State.PENDING, images: int = 1, done: int = 0, version: int = 1, uid: str = ""):
+def job(
+    name: str,
+    seconds: int = 0,
+    caller: str = "",
+    state: State = State.PENDING,
+    images: int = 1,
+    done: int = 0,
+    version: int = 1,
+    uid: str = "",
+):
     return ImageJob(
         JobKey("default", name), Spec(items=tuple(Item(f"{n}.jpg", f"k/{n}") for n in range(images))), uid=uid or name, resource_version=str(version),
         created=NOON + timedelta(seconds=seconds), labels={names.LABEL_CALLER: caller} if caller else {},
@@ -52,15 +61,28 @@ def test_the_newest_stand_first_and_equals_by_name():
     assert pages(index, 3) == [["c", "b", "a"], ["d"]]
 
 
-@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["", "shop", "blog"]), st.sampled_from(list(State))), max_size=30), st.integers(1, 7))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 3), st.sampled_from(["", "shop", "blog"]), st.sampled_from(list(State))),
+        max_size=30,
+    ),
+    st.integers(1, 7),
+)
 def test_pages_hold_each_job_that_fits_once_in_strict_order(made, limit):
     jobs = [job(f"j{n}", seconds, caller, state) for n, (seconds, caller, state) in enumerate(made)]
     index = filled(*jobs)
     for caller in ("", "shop"):
         for state in (None, State.RUNNING):
-            fitting = [each for each in jobs if caller in ("", each.labels.get(names.LABEL_CALLER)) and state in (None, each.status.state)]
-            expected = [each.key.name for each in sorted(fitting, key=lambda each: (each.created, each.key.name), reverse=True)]
-            assert sum(pages(index, limit, caller, state), []) == expected  # noqa: RUF017
+            fitting = [
+                each
+                for each in jobs
+                if caller in ("", each.labels.get(names.LABEL_CALLER)) and state in (None, each.status.state)
+            ]
+            expected = [
+                each.key.name
+                for each in sorted(fitting, key=lambda each: (each.created, each.key.name), reverse=True)
+            ]
+            assert sum(pages(index, limit, caller, state), []) == expected
 
 
 def test_a_job_that_comes_between_two_pages_moves_nothing():
@@ -97,7 +119,11 @@ def test_open_images_are_counted_per_caller_as_jobs_come_move_and_go():
 
 
 def test_a_page_of_one_state_costs_the_same_however_many_jobs_are_in_others():
-    index = filled(*[job(f"j{n}", n, state=State.SUCCEEDED) for n in range(2000)], job("a", 1000, state=State.FAILED), most=3000)
+    index = filled(
+        *[job(f"j{n}", n, state=State.SUCCEEDED) for n in range(2000)],
+        job("a", 1000, state=State.FAILED),
+        most=3000,
+    )
     looked_at = Looked(index._jobs)
     index._jobs = looked_at
     assert pages(index, 9, state=State.FAILED) == [["a"]]
@@ -129,11 +155,17 @@ def test_what_is_kept_of_a_job_is_small_however_large_it_is(images):
 
 def test_a_list_tells_what_a_job_is_called_and_finds_it_by_the_state_that_is_told_of_it():
     failed = job("a", state=State.FAILED)
-    asked = replace(failed, spec=replace(failed.spec, retry_failed=1), annotations={names.ANNOTATION_TITLE: "Spring sale", "other": "x"})
+    asked = replace(
+        failed,
+        spec=replace(failed.spec, retry_failed=1),
+        annotations={names.ANNOTATION_TITLE: "Spring sale", "other": "x"},
+    )
     index = filled(asked)
     assert pages(index, 9, state=State.FAILED) == [[]]
     assert pages(index, 9, state=State.PENDING) == [["a"]]
-    assert index.page("default", "", None, 9, None).jobs[0].annotations == {names.ANNOTATION_TITLE: "Spring sale"}
+    assert index.page("default", "", None, 9, None).jobs[0].annotations == {
+        names.ANNOTATION_TITLE: "Spring sale"
+    }
 
 
 def size(value: object) -> int:

@@ -46,7 +46,7 @@ def follow(store, scenario, most: int = 100):
 
 
 async def until(check) -> None:
-    while not check():  # noqa: ASYNC110 - what is waited for has no event
+    while not check():
         await asyncio.sleep(0.01)
 
 
@@ -146,7 +146,12 @@ def test_another_process_lists_a_job_within_a_second(service):
     try:
         made = service.http.post("/api/resize", files={"image": ("a.jpg", JPEG)}).json()["job_id"]
         begin = time.monotonic()
-        eventually(lambda: [job["job_id"] for job in httpx2.get(f"{second.url}/api/jobs?state=Succeeded").json()["jobs"]] == [made])
+        eventually(
+            lambda: (
+                [job["job_id"] for job in httpx2.get(f"{second.url}/api/jobs?state=Succeeded").json()["jobs"]]
+                == [made]
+            )
+        )
         assert time.monotonic() - begin < 1
     finally:
         second.stop()
@@ -155,7 +160,9 @@ def test_another_process_lists_a_job_within_a_second(service):
 def test_whoever_made_changed_or_deleted_a_job_finds_it_so_in_the_next_list(service):
     service.stand_in.paused.set()
     for _ in range(10):
-        made = service.http.post("/api/resize", files={"image": ("a.jpg", JPEG)}, headers={"Prefer": "respond-async"}).json()["job_id"]
+        made = service.http.post(
+            "/api/resize", files={"image": ("a.jpg", JPEG)}, headers={"Prefer": "respond-async"}
+        ).json()["job_id"]
         assert service.http.get("/api/jobs?limit=1").json()["jobs"][0]["job_id"] == made
         service.http.delete(f"/api/jobs/{made}")
         assert made not in [each["job_id"] for each in service.http.get("/api/jobs?limit=5").json()["jobs"]]
@@ -169,14 +176,19 @@ def test_a_page_begun_in_one_process_goes_on_in_another(service):
         whole = [each["job_id"] for each in service.http.get("/api/jobs?limit=4").json()["jobs"]]
         cursor = service.http.get("/api/jobs?limit=2").json()["next_cursor"]
         eventually(lambda: httpx2.get(f"{second.url}/api/jobs?cursor={cursor}").status_code == 200)
-        rest = [each["job_id"] for each in httpx2.get(f"{second.url}/api/jobs?limit=2&cursor={cursor}").json()["jobs"]]
+        rest = [
+            each["job_id"]
+            for each in httpx2.get(f"{second.url}/api/jobs?limit=2&cursor={cursor}").json()["jobs"]
+        ]
         assert rest == whole[2:]
     finally:
         second.stop()
 
 
 def test_the_list_has_a_bound_beyond_which_jobs_are_found_by_id(service):
-    made = [service.http.post("/api/resize", files={"image": ("a.jpg", JPEG)}).json()["job_id"] for _ in range(4)]
+    made = [
+        service.http.post("/api/resize", files={"image": ("a.jpg", JPEG)}).json()["job_id"] for _ in range(4)
+    ]
     api = Api(service.environ | {"MAX_LISTED_JOBS": "3"})
     try:
         eventually(lambda: len(httpx2.get(f"{api.url}/api/jobs").json()["jobs"]) == 3)

@@ -1,4 +1,7 @@
-"""The OpenAPI document: valid, whole, and that of the running server. That answers are as it says, every test of the API holds (`held_answers`)."""
+"""The OpenAPI document: valid, whole, and that of the running server.
+
+That answers are as it says, every test of the API holds (`held_answers`).
+"""
 
 import re
 
@@ -26,10 +29,14 @@ def made(environ: dict[str, str] | None = None):
 
 
 def operations(whole):
-    return [(method, path, each) for path, methods in whole["paths"].items() for method, each in methods.items()]
+    return [
+        (method, path, each) for path, methods in whole["paths"].items() for method, each in methods.items()
+    ]
 
 
-@pytest.mark.parametrize("environ", [{}, CALLERS, SECRET, {"PUBLIC_URL": "https://images.example.org"}], ids=str)
+@pytest.mark.parametrize(
+    "environ", [{}, CALLERS, SECRET, {"PUBLIC_URL": "https://images.example.org"}], ids=str
+)
 def test_the_document_is_valid(environ):
     OpenAPIV31SpecValidator(made(environ)).validate()
 
@@ -43,7 +50,10 @@ def test_every_route_is_in_the_document_and_every_call_of_the_document_is_a_rout
 
 def test_callbacks_are_told_of_where_they_can_be_asked_for():
     assert "webhooks" not in made()
-    assert all("imagejob.finished" in made(environ)["webhooks"] for environ in (SECRET, {"WEBHOOK_SECRETS_DIR": "/etc/hooks"}))
+    assert all(
+        "imagejob.finished" in made(environ)["webhooks"]
+        for environ in (SECRET, {"WEBHOOK_SECRETS_DIR": "/etc/hooks"})
+    )
 
 
 def test_what_needs_no_key_is_what_the_gate_lets_through():
@@ -77,12 +87,23 @@ def test_every_schema_parameter_and_option_says_what_it_is():
     schemas = whole["components"]["schemas"]
     options = [
         each
-        for name in ("ResizeRequest", "CropRequest", "BatchRequest", "UrlRequest", "JobRequest", "UploadRequest", "PartUploadRequest")
+        for name in (
+            "ResizeRequest",
+            "CropRequest",
+            "BatchRequest",
+            "UrlRequest",
+            "JobRequest",
+            "UploadRequest",
+            "PartUploadRequest",
+        )
         for each in schemas[name]["properties"].values()
     ]
     types = [schema for name, schema in schemas.items() if not name.endswith(("Request", "Form"))]
     parameters = [parameter for *_, each in operations(whole) for parameter in each["parameters"]]
-    assert all(each.get("description") for each in [*options, *types, *parameters, *[each for *_, each in operations(whole)]])
+    assert all(
+        each.get("description")
+        for each in [*options, *types, *parameters, *[each for *_, each in operations(whole)]]
+    )
 
 
 def test_a_variant_is_told_with_every_option():
@@ -133,7 +154,15 @@ def test_who_has_the_document_is_told_that_it_is_as_it_was(service):
 
 def test_an_answer_that_is_not_as_the_document_says_is_found():
     request = httpx2.Request("GET", "http://127.0.0.1/api/progress/j1")
-    body = {"job_id": "j1", "state": "Running", "progress": 1, "total": 1, "done": 0, "failed": 0, "error": None}
+    body = {
+        "job_id": "j1",
+        "state": "Running",
+        "progress": 1,
+        "total": 1,
+        "done": 0,
+        "failed": 0,
+        "error": None,
+    }
     openapi_check.check(request, httpx2.Response(200, json=body))
     for wrong in ({"state": "Walking"}, {"progress": 101}, {"total": None}, {"more": 1}):
         with pytest.raises(AssertionError):

@@ -36,8 +36,14 @@ def test_requests_count_under_the_template_of_their_route(shown):
         httpx2.get(api.url + path)
     httpx2.request("BREW", api.url + "/api/jobs/one")
     after = values(url)
-    told = {name: value - before.get(name, 0) for name, value in after.items() if name.startswith("imagejobs_http_requests_total")}
-    assert told['imagejobs_http_requests_total{method="GET",route="/api/jobs/{identifier}",status="4xx"}'] == 2
+    told = {
+        name: value - before.get(name, 0)
+        for name, value in after.items()
+        if name.startswith("imagejobs_http_requests_total")
+    }
+    assert (
+        told['imagejobs_http_requests_total{method="GET",route="/api/jobs/{identifier}",status="4xx"}'] == 2
+    )
     assert told['imagejobs_http_requests_total{method="GET",route="other",status="4xx"}'] == 2
     templates = {each.path for each in routes()} | {"other"}
     assert {name.split('route="')[1].split('"')[0] for name in told} <= templates
@@ -46,7 +52,9 @@ def test_requests_count_under_the_template_of_their_route(shown):
 
 def test_outside_systems_and_uploads_are_told_of(shown):
     api, url = shown
-    assert httpx2.post(f"{api.url}/api/resize", files={"image": ("a.jpg", JPEG)}, timeout=30).status_code == 200
+    assert (
+        httpx2.post(f"{api.url}/api/resize", files={"image": ("a.jpg", JPEG)}, timeout=30).status_code == 200
+    )
     told = eventually(lambda: values(url))
     for part, call in (("store", "create"), ("s3", "put_stream"), ("redis", "depth")):
         assert told[f'imagejobs_part_seconds_count{{call="{call}",part="{part}"}}'] >= 1
@@ -65,9 +73,14 @@ class Away:
         raise error
 
 
-@pytest.mark.parametrize(("error", "counted"), [(Unavailable("away"), 1.0), (NotFound("gone"), 0.0)], ids=["away", "an answer"])
+@pytest.mark.parametrize(
+    ("error", "counted"), [(Unavailable("away"), 1.0), (NotFound("gone"), 0.0)], ids=["away", "an answer"]
+)
 def test_only_what_does_not_answer_is_an_error_of_the_part(error, counted):
     metrics = Metrics()
     with pytest.raises(type(error)):
         asyncio.run(measured(Away(), "store", metrics).get(error))
-    assert f'imagejobs_part_errors_total{{call="get",part="store"}} {counted}' in generate_latest(metrics.registry).decode()
+    assert (
+        f'imagejobs_part_errors_total{{call="get",part="store"}} {counted}'
+        in generate_latest(metrics.registry).decode()
+    )

@@ -17,7 +17,9 @@ ALL = {"store": "ok", "s3": "ok", "redis": "ok"}
 @pytest.fixture
 def own_valkey(tmp_path):
     """A Redis that a test may kill."""
-    server = data_servers.start_valkey(tmp_path, data_servers.find_valkey() or pytest.skip("valkey-server is missing"))
+    server = data_servers.start_valkey(
+        tmp_path, data_servers.find_valkey() or pytest.skip("valkey-server is missing")
+    )
     yield server
     server.stop()
 
@@ -51,7 +53,11 @@ def missing(http, api) -> set[str]:
 
 
 def post(http, api, **headers):
-    return http.post(f"{api.url}/api/resize", content=forms.body(forms.file("image", JPEG)), headers=forms.headers() | headers)
+    return http.post(
+        f"{api.url}/api/resize",
+        content=forms.body(forms.file("image", JPEG)),
+        headers=forms.headers() | headers,
+    )
 
 
 def test_without_redis_jobs_are_taken_finished_and_answered(http, start, own_valkey, tmp_path):
@@ -63,7 +69,11 @@ def test_without_redis_jobs_are_taken_finished_and_answered(http, start, own_val
     assert http.get(answer.json()["progress_url"]).json()["progress"] == 100
     assert http.get(f"{api.url}/healthz").status_code == 200
     ready = http.get(f"{api.url}/readyz")
-    assert (ready.status_code, ready.json()["code"], ready.json()["detail"]) == (503, "unavailable", "Not ready: redis, workers.")
+    assert (ready.status_code, ready.json()["code"], ready.json()["detail"]) == (
+        503,
+        "unavailable",
+        "Not ready: redis, workers.",
+    )
     assert missing(http, api) == {"redis", "workers"}
     again = data_servers.start_valkey(tmp_path, data_servers.find_valkey(), port=own_valkey.ports["redis"])
     try:
@@ -89,7 +99,11 @@ def test_without_s3_an_upload_is_503_and_leaves_no_job(http, start, redis_url, m
     away = module_s3._replace(endpoint=f"http://127.0.0.1:{port}")
     api = start(redis_url, away)
     answer = post(http, api)
-    assert (answer.status_code, answer.json()["code"], answer.json()["retryable"]) == (503, "unavailable", True)
+    assert (answer.status_code, answer.json()["code"], answer.json()["retryable"]) == (
+        503,
+        "unavailable",
+        True,
+    )
     assert int(answer.headers["Retry-After"]) >= 1
     assert str(port) not in answer.text
     ready = http.get(f"{api.url}/readyz")

@@ -49,7 +49,9 @@ class Stream:
 
 @contextmanager
 def following(http, identifier: str, last: str | None = None, url: str = ""):
-    with http.stream("GET", f"{url}/api/progress/{identifier}/events", headers={"Last-Event-ID": last} if last else {}) as response:
+    with http.stream(
+        "GET", f"{url}/api/progress/{identifier}/events", headers={"Last-Event-ID": last} if last else {}
+    ) as response:
         yield Stream(response)
 
 
@@ -104,7 +106,10 @@ def test_who_joins_a_followed_job_for_one_image_is_told_of_that_image(service):
     identifier = batch(service, JPEG, JPEG)
     with following(service.http, identifier) as whole:
         assert data(whole.event())["total"] == 2
-        with following(service.http, f"{identifier}-0") as first, following(service.http, f"{identifier}-1") as second:
+        with (
+            following(service.http, f"{identifier}-0") as first,
+            following(service.http, f"{identifier}-1") as second,
+        ):
             assert data(first.rest()[-1])["state"] == "Succeeded"
             assert data(second.event())["state"] in ("Pending", "Running")
 
@@ -143,10 +148,22 @@ def test_the_end_is_told_to_whoever_asks_later(service):
     assert data(event)["state"] == "Succeeded"
 
 
-@pytest.mark.parametrize("last", ["nonsense", "7", "{other}:0a:1:Running:0:0", "{own}:0a:1:Walking:0:0", "{own}-0:0a:1:Running:0:0", "x" * 900])
+@pytest.mark.parametrize(
+    "last",
+    [
+        "nonsense",
+        "7",
+        "{other}:0a:1:Running:0:0",
+        "{own}:0a:1:Walking:0:0",
+        "{own}-0:0a:1:Running:0:0",
+        "x" * 900,
+    ],
+)
 def test_the_id_of_another_jobs_event_is_refused(service, last):
     own, other = batch(service, JPEG), batch(service, JPEG)
-    answer = service.http.get(f"/api/progress/{own}/events", headers={"Last-Event-ID": last.format(own=own, other=other)})
+    answer = service.http.get(
+        f"/api/progress/{own}/events", headers={"Last-Event-ID": last.format(own=own, other=other)}
+    )
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_options")
     assert [fault["where"] for fault in answer.json()["errors"]] == ["Last-Event-ID"]
 
@@ -172,10 +189,17 @@ def test_streams_over_the_limit_are_refused_and_closed_ones_do_not_count(service
     api = Api(service.environ | {"MAX_EVENT_STREAMS": "2"})
     try:
         path = f"/api/progress/{identifier}"
-        with following(service.http, identifier, url=api.url), following(service.http, identifier, url=api.url) as second:
+        with (
+            following(service.http, identifier, url=api.url),
+            following(service.http, identifier, url=api.url) as second,
+        ):
             second.event()
             answer = service.http.get(f"{api.url}{path}/events")
-            assert (answer.status_code, answer.json()["code"], answer.headers["Retry-After"]) == (429, "rate_limited", "5")
+            assert (answer.status_code, answer.json()["code"], answer.headers["Retry-After"]) == (
+                429,
+                "rate_limited",
+                "5",
+            )
             assert service.http.get(f"{api.url}{path}").status_code == 200
 
         def opens() -> bool:
@@ -189,15 +213,22 @@ def test_streams_over_the_limit_are_refused_and_closed_ones_do_not_count(service
 
 def test_one_callers_streams_do_not_take_those_of_others(service, tmp_path):
     shop, blog = api_keys.new_key(), api_keys.new_key()
-    callers = [{"name": name, "keys": [{"sha256": api_keys.digest(key)}]} for name, key in (("shop", shop), ("blog", blog))]
+    callers = [
+        {"name": name, "keys": [{"sha256": api_keys.digest(key)}]}
+        for name, key in (("shop", shop), ("blog", blog))
+    ]
     (tmp_path / "callers.json").write_text(json.dumps({"callers": callers}))
     service.stand_in.paused.set()
-    api = Api(service.environ | {"CALLERS_FILE": str(tmp_path / "callers.json"), "MAX_CALLER_EVENT_STREAMS": "1"})
+    api = Api(
+        service.environ | {"CALLERS_FILE": str(tmp_path / "callers.json"), "MAX_CALLER_EVENT_STREAMS": "1"}
+    )
 
     def opened(key: str):
         headers = {"Authorization": f"Bearer {key}", "Prefer": "respond-async"}
         answer = service.http.post(f"{api.url}/api/resize", files={"image": ("a.jpg", JPEG)}, headers=headers)
-        return service.http.stream("GET", f"{api.url}/api/progress/{answer.json()['job_id']}/events", headers=headers)
+        return service.http.stream(
+            "GET", f"{api.url}/api/progress/{answer.json()['job_id']}/events", headers=headers
+        )
 
     try:
         with opened(shop) as first, opened(shop) as second, opened(blog) as others:
@@ -209,7 +240,13 @@ def test_one_callers_streams_do_not_take_those_of_others(service, tmp_path):
 
 def test_a_stream_without_news_says_every_fifteen_seconds_that_it_lives():
     feed, teller = Feed(JobKey("default", "j1")), Teller(None, None, 0.0)
-    assert [teller.piece(feed, now) for now in (0.0, 14.9, 15.0, 29.9, 30.0)] == [b"", b"", sse.HEARTBEAT, b"", sse.HEARTBEAT]
+    assert [teller.piece(feed, now) for now in (0.0, 14.9, 15.0, 29.9, 30.0)] == [
+        b"",
+        b"",
+        sse.HEARTBEAT,
+        b"",
+        sse.HEARTBEAT,
+    ]
     assert (teller.patience(31.0), teller.patience(50.0), teller.ended) == (14.0, 0.0, False)
     assert sse.HEARTBEAT.startswith(b":")
     assert sse.HEARTBEAT.endswith(b"\n\n")
@@ -231,7 +268,9 @@ def test_a_server_that_stops_ends_its_streams_at_once(service):
 @pytest.fixture
 def alone(tmp_path, module_s3):
     """An API and a stand-in with a Redis that a test may kill."""
-    valkey = data_servers.start_valkey(tmp_path, data_servers.find_valkey() or pytest.skip("valkey-server is missing"))
+    valkey = data_servers.start_valkey(
+        tmp_path, data_servers.find_valkey() or pytest.skip("valkey-server is missing")
+    )
     url = valkey.url("redis", "redis")
     stand_in = StandIn(tmp_path / "jobs.db", url, module_s3).start()
     stand_in.paused.set()

@@ -33,7 +33,9 @@ def start(service):
     started: list[Api] = []
 
     def begin(seconds: int) -> Api:
-        started.append(Api(service.environ | {"DRAIN_SECONDS": str(seconds), "MAX_FILE_BYTES": str(70 * MIB)}))
+        started.append(
+            Api(service.environ | {"DRAIN_SECONDS": str(seconds), "MAX_FILE_BYTES": str(70 * MIB)})
+        )
         return started[-1]
 
     yield begin
@@ -47,7 +49,9 @@ def asked(api: Api, path: str, extra: str = "") -> http.client.HTTPResponse:
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
     client.settimeout(30)
     client.connect(("127.0.0.1", api.port))
-    client.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/x-ndjson\r\n{extra}\r\n".encode())
+    client.sendall(
+        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/x-ndjson\r\n{extra}\r\n".encode()
+    )
     answer = http.client.HTTPResponse(client)
     answer.begin()
     client.close()  # the answer keeps it open
@@ -102,7 +106,9 @@ def test_an_upload_that_outlasts_the_time_leaves_nothing_behind(service, start):
     before = service.keys("uploads/")
     content = forms.body(forms.file("image", b"\xff\xd8\xff\xe0" + bytes(40 * MIB)))
     with forms.connection(api.port) as connection:
-        connection.sendall(forms.request_head("/api/resize", forms.headers(len(content))) + content[: 30 * MIB])
+        connection.sendall(
+            forms.request_head("/api/resize", forms.headers(len(content))) + content[: 30 * MIB]
+        )
         eventually(lambda: unfinished(service) or service.keys("uploads/") != before)
         stopping(api)
         assert api.process.wait(15) == 0
@@ -122,10 +128,16 @@ def test_who_followed_a_server_that_stopped_goes_on_at_another(service, start):
         lines = answer.iter_lines()
         last = next(line for line in lines if line.startswith("id: ")).removeprefix("id: ")
         stopping(api)
-        assert not [line for line in lines if line.startswith("id: ")]  # and the stream ends as a whole one, so that browsers come back
+        assert not [
+            line for line in lines if line.startswith("id: ")
+        ]  # and the stream ends as a whole one, so that browsers come back
     service.stand_in.paused.clear()
     with service.http.stream("GET", path, headers={"Last-Event-ID": last}) as answer:
-        told = [json.loads(line.removeprefix("data: ")) for line in answer.iter_lines() if line.startswith("data: ")]
+        told = [
+            json.loads(line.removeprefix("data: "))
+            for line in answer.iter_lines()
+            if line.startswith("data: ")
+        ]
     assert told[-1]["state"] == "Succeeded"
     assert api.process.wait(15) == 0
 

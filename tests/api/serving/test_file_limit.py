@@ -19,11 +19,16 @@ print(most_connections(wanted), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 def ask(soft: int, hard: int, wanted: int) -> list[str]:
     """Return what a process of its own prints: limits cannot be raised again."""
     return subprocess.run(
-        [sys.executable, "-c", ASK, *map(str, (soft, hard, wanted))], capture_output=True, text=True, check=True
+        [sys.executable, "-c", ASK, *map(str, (soft, hard, wanted))],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.splitlines()
 
 
-@pytest.mark.skipif(resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 5000, reason="the machine's hard limit is lower")
+@pytest.mark.skipif(
+    resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 5000, reason="the machine's hard limit is lower"
+)
 def test_the_soft_limit_is_raised_as_far_as_needed():
     assert ask(1024, 5000, 4000) == ["4000 4256"]
     assert ask(5000, 5000, 100) == ["100 5000"]

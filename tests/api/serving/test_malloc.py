@@ -29,6 +29,9 @@ print(faults() - before)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's")
 def test_an_upload_finds_the_memory_of_the_one_before():
-    kept, as_ever = (int(subprocess.run([sys.executable, "-c", FAULTS, how], check=True, capture_output=True).stdout) for how in ("kept", ""))
+    kept, as_ever = (
+        int(subprocess.run([sys.executable, "-c", FAULTS, how], check=True, capture_output=True).stdout)
+        for how in ("kept", "")
+    )
     assert kept < 200
     assert as_ever > 2 * kept

@@ -46,7 +46,10 @@ async def follow(service, identifiers: list[str]) -> tuple[float, float, float]:
 
 def test_a_thousand_streams_fit_in_little_memory_and_all_hear_of_the_end(service):
     service.stand_in.paused.set()
-    identifiers = [service.http.post("/api/batch", files=[("images", ("a.jpg", JPEG))]).json()["batch_job_id"] for _ in range(JOBS)]
+    identifiers = [
+        service.http.post("/api/batch", files=[("images", ("a.jpg", JPEG))]).json()["batch_job_id"]
+        for _ in range(JOBS)
+    ]
     cost, answered, last = asyncio.run(follow(service, identifiers))
     assert cost < MOST_KIB, f"{cost:.1f} KiB a stream"
     assert answered < 2, f"another request took {answered:.3f} s"

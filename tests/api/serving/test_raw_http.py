@@ -82,8 +82,10 @@ BAD = {
     "NUL in the address": b"GET /api/\x00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "the same length twice": GET + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nabcde",
     "a list of lengths": GET + b"Content-Length: 5, 5\r\n\r\nabcde",
-    "another coding before the chunks": CHUNKED.replace(b"chunked", b"gzip, chunked") + b"2\r\n{}\r\n0\r\n\r\n",
-    "another coding after the chunks": CHUNKED.replace(b"chunked", b"chunked, gzip") + b"2\r\n{}\r\n0\r\n\r\n",
+    "another coding before the chunks": CHUNKED.replace(b"chunked", b"gzip, chunked")
+    + b"2\r\n{}\r\n0\r\n\r\n",
+    "another coding after the chunks": CHUNKED.replace(b"chunked", b"chunked, gzip")
+    + b"2\r\n{}\r\n0\r\n\r\n",
     "chunks in chunks": CHUNKED.replace(b"chunked", b"chunked, chunked") + b"2\r\n{}\r\n0\r\n\r\n",
     "a chunk with a prefix": CHUNKED + b"0x2\r\n{}\r\n0\r\n\r\n",
     "a chunk larger than numbers are": CHUNKED + b"F" * 18 + b"\r\n{}",
@@ -143,7 +145,11 @@ def test_headers_over_the_bound_are_told_and_those_below_are_taken(hasty):
     assert status(exchange(hasty, GET + b"Connection: close\r\nX-A: " + b"b" * 31_000 + b"\r\n\r\n")) == 200
 
 
-@pytest.mark.parametrize("sent", [b"", b"\r\n", b"G", GET, b"GET /api/jobs HTT"], ids=["nothing", "line end", "a letter", "half", "part of a line"])
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"\r\n", b"G", GET, b"GET /api/jobs HTT"],
+    ids=["nothing", "line end", "a letter", "half", "part of a line"],
+)
 def test_a_client_that_falls_silent_in_its_headers_is_hung_up_on(hasty, sent):
     begin = time.monotonic()
     answer = exchange(hasty, sent)
@@ -204,7 +210,10 @@ def test_what_comes_after_a_body_like_headers_is_none_and_has_their_bound(hasty)
 
 
 def test_what_is_said_about_a_chunk_is_passed_over_but_not_for_ever(hasty):
-    assert json.loads(exchange(hasty, CHUNKED + b"2;a=b\r\n{}\r\n0\r\n\r\n").partition(b"\r\n\r\n")[2])["code"] == "invalid_options"
+    assert (
+        json.loads(exchange(hasty, CHUNKED + b"2;a=b\r\n{}\r\n0\r\n\r\n").partition(b"\r\n\r\n")[2])["code"]
+        == "invalid_options"
+    )
     begin = time.monotonic()
     with forms.connection(hasty.port) as connection:
         connection.sendall(CHUNKED + b"2;")
@@ -216,7 +225,10 @@ def test_what_is_said_about_a_chunk_is_passed_over_but_not_for_ever(hasty):
 
 
 def test_an_address_may_name_the_host_as_for_a_proxy(hasty):
-    assert status(exchange(hasty, GET.replace(b"/api", b"http://localhost/api") + b"Connection: close\r\n\r\n")) == 200
+    assert (
+        status(exchange(hasty, GET.replace(b"/api", b"http://localhost/api") + b"Connection: close\r\n\r\n"))
+        == 200
+    )
 
 
 @pytest.mark.parametrize("protocol", [b"h2c", b"websocket"])
@@ -235,9 +247,9 @@ def test_a_connection_without_a_next_request_is_closed(hasty):
 
 
 def test_a_client_that_reads_nothing_is_hung_up_on(hasty, service):
-    identifier = service.http.post("/api/batch", files=[("images", (f"{n}.jpg", JPEG)) for n in range(64)], headers={"Prefer": "wait=20"}).json()[
-        "batch_job_id"
-    ]
+    identifier = service.http.post(
+        "/api/batch", files=[("images", (f"{n}.jpg", JPEG)) for n in range(64)], headers={"Prefer": "wait=20"}
+    ).json()["batch_job_id"]
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
     connection.connect(("127.0.0.1", hasty.port))
@@ -251,7 +263,10 @@ def established(port: int, connection: socket.socket) -> int:
     """Return whether the server still holds its end, from the kernel's table."""
     ours = f"{connection.getsockname()[1]:04X}"
     lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
-    return sum(each[1].endswith(f":{port:04X}") and each[2].endswith(f":{ours}") and each[3] == "01" for each in lines)
+    return sum(
+        each[1].endswith(f":{port:04X}") and each[2].endswith(f":{ours}") and each[3] == "01"
+        for each in lines
+    )
 
 
 def test_idle_connections_are_bounded_and_the_service_goes_on(hasty):

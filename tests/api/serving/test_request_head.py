@@ -9,13 +9,28 @@ HOST = (b"host", b"Images.example:8080")
 
 @pytest.mark.parametrize(
     "target",
-    [b"/", b"*", b"/a?to=http://elsewhere.example/", b"http://images.example:8080/a", b"HTTP://IMAGES.example:8080?a", b"?a=b://c"],
+    [
+        b"/",
+        b"*",
+        b"/a?to=http://elsewhere.example/",
+        b"http://images.example:8080/a",
+        b"HTTP://IMAGES.example:8080?a",
+        b"?a=b://c",
+    ],
 )
 def test_an_address_that_names_no_other_host_is_taken(target):
     assert fault("1.1", target, [HOST]) == ""
 
 
-@pytest.mark.parametrize("target", [b"http://images.example/a", b"http://elsewhere.example:8080/", b"http://me@images.example:8080/", b"a://b"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"http://images.example/a",
+        b"http://elsewhere.example:8080/",
+        b"http://me@images.example:8080/",
+        b"a://b",
+    ],
+)
 def test_an_address_of_another_host_is_refused(target):
     assert "another host" in fault("1.1", target, [HOST])
 

@@ -35,7 +35,14 @@ def unfinished(service) -> list:
 
 def run(**variables: str) -> subprocess.CompletedProcess[str]:
     environ = {"PATH": os.environ["PATH"]} | variables
-    return subprocess.run([sys.executable, "-m", "imagejobs_api"], env=environ, capture_output=True, text=True, timeout=30, check=False)
+    return subprocess.run(
+        [sys.executable, "-m", "imagejobs_api"],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
 
 
 def test_listening_to_the_world_without_keys_must_be_asked_for():
@@ -88,7 +95,9 @@ def test_a_large_upload_that_is_cut_leaves_nothing_half_done_in_s3(service, own)
     before = service.keys("uploads/")
     content = forms.body(forms.file("image", b"\xff\xd8\xff\xe0" + bytes(40 * MIB)))
     with forms.connection(own.port) as connection:
-        connection.sendall(forms.request_head("/api/resize", forms.headers(len(content))) + content[: 30 * MIB])
+        connection.sendall(
+            forms.request_head("/api/resize", forms.headers(len(content))) + content[: 30 * MIB]
+        )
         eventually(lambda: unfinished(service) or service.keys("uploads/") != before)
     eventually(lambda: not unfinished(service))
     assert service.keys("uploads/") == before
@@ -100,7 +109,14 @@ def test_a_stop_answers_those_who_wait_and_ends_well(service, own):
 
     def post():
         body = forms.body(forms.file("image", JPEG))
-        answers.append(httpx2.post(f"{own.url}/api/resize", content=body, headers=forms.headers() | {"Prefer": "wait=60"}, timeout=30))
+        answers.append(
+            httpx2.post(
+                f"{own.url}/api/resize",
+                content=body,
+                headers=forms.headers() | {"Prefer": "wait=60"},
+                timeout=30,
+            )
+        )
 
     jobs = len(service.stand_in.jobs())
     waiting = threading.Thread(target=post)
@@ -116,7 +132,10 @@ def test_a_stop_answers_those_who_wait_and_ends_well(service, own):
 def test_a_stop_lets_an_upload_end(service, own):
     body = forms.body(forms.file("image", JPEG * 100))
     with forms.connection(own.port) as connection:
-        connection.sendall(forms.request_head("/api/resize", forms.headers(len(body)) | {"Prefer": "respond-async"}) + body[:50_000])
+        connection.sendall(
+            forms.request_head("/api/resize", forms.headers(len(body)) | {"Prefer": "respond-async"})
+            + body[:50_000]
+        )
         time.sleep(0.3)
         own.process.send_signal(signal.SIGTERM)
         time.sleep(0.3)
@@ -136,7 +155,9 @@ def test_an_idle_connection_is_closed(service):
 
 def test_logs_are_json_lines_without_queries_and_links(service):
     service.http.get("/api/progress/nope?secret=1", headers={"X-Request-ID": "seen-once"})
-    line = eventually(lambda: [each for each in service.api.lines if each.get("request_id") == "seen-once"])[0]
+    line = eventually(lambda: [each for each in service.api.lines if each.get("request_id") == "seen-once"])[
+        0
+    ]
     assert line["program"] == "api"
     assert "secret" not in str(service.api.lines)
     assert "X-Amz-Signature" not in str(service.api.lines)

@@ -43,7 +43,9 @@ def endless(monkeypatch):
     app, route, sock = App(request_type=Request), Endless(), listen("127.0.0.1", 0)
     monkeypatch.setattr(protocol, "WRITE_SECONDS", WRITE_SECONDS)
     app.add_route("/endless", route)
-    server = uvicorn.Server(uvicorn.Config(app, http=GuardedProtocol, ws="none", log_config=None, timeout_graceful_shutdown=1))
+    server = uvicorn.Server(
+        uvicorn.Config(app, http=GuardedProtocol, ws="none", log_config=None, timeout_graceful_shutdown=1)
+    )
     thread = threading.Thread(target=server.run, args=([sock],))
     thread.start()
     yield route, sock.getsockname()[1]

@@ -22,12 +22,26 @@ def received(*file_names: str, **options: str) -> Received:
 
 
 def build(form: Received, accept: str | None = None) -> ImageJob:
-    return build_job(KEY, form, batch_form(LIMITS) if len(form.sources) > 1 else resize_form(LIMITS), accept, LIMITS, Callbacks(Guard(), signed=True))
+    return build_job(
+        KEY,
+        form,
+        batch_form(LIMITS) if len(form.sources) > 1 else resize_form(LIMITS),
+        accept,
+        LIMITS,
+        Callbacks(Guard(), signed=True),
+    )
 
 
 @pytest.mark.parametrize(
     "file_names",
-    [["a.jpg", "a.png"], ["a.jpg", "A.jpg", "a-2.jpg"], ["1.jpg", "写真.jpg"], ["", "", "1"], ["写真.jpg"] * 4 + ["3.jpg"], ["..", "/", "0"]],
+    [
+        ["a.jpg", "a.png"],
+        ["a.jpg", "A.jpg", "a-2.jpg"],
+        ["1.jpg", "写真.jpg"],
+        ["", "", "1"],
+        ["写真.jpg"] * 4 + ["3.jpg"],
+        ["..", "/", "0"],
+    ],
 )
 def test_results_never_overwrite_each_other(file_names):
     job = build(received(*file_names))
@@ -58,4 +72,8 @@ def test_a_caller_with_secrets_of_its_own_may_name_a_callback_where_there_is_non
         return [str(fault) for fault in reader.faults]
 
     assert faults("shop") == []
-    assert faults("blog") == faults("") == ["callback: cannot be delivered: this server has no secret to sign it with"]
+    assert (
+        faults("blog")
+        == faults("")
+        == ["callback: cannot be delivered: this server has no secret to sign it with"]
+    )

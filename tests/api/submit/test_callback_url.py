@@ -11,7 +11,15 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.items import Item
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Spec
-from imagejobs_contract.model.status import Callback, CallbackState, Condition, ConditionType, Reason, State, Status
+from imagejobs_contract.model.status import (
+    Callback,
+    CallbackState,
+    Condition,
+    ConditionType,
+    Reason,
+    State,
+    Status,
+)
 from imagejobs_contract.stores.sqlite import SqliteStore
 from support.api import forms
 from support.api.forms import JPEG
@@ -42,8 +50,16 @@ def stored(service, name, state=State.SUCCEEDED, callback=None, **spec):
     async def run():
         store = SqliteStore(service.environ["JOB_STORE"].removeprefix("sqlite:"))
         job = await store.create(ImageJob(JobKey("default", name), Spec(items=(Item("a.jpg", "k"),), **spec)))
-        condition = Condition(ConditionType.CALLBACK_DELIVERED, False, Reason.CALLBACK_FAILED, "the receiver answered 500")
-        status = Status(state=state, conditions=(condition,) if callback else (), counts=Counts(1, 0, 1, 0), attempt=1, callback=callback)
+        condition = Condition(
+            ConditionType.CALLBACK_DELIVERED, False, Reason.CALLBACK_FAILED, "the receiver answered 500"
+        )
+        status = Status(
+            state=state,
+            conditions=(condition,) if callback else (),
+            counts=Counts(1, 0, 1, 0),
+            attempt=1,
+            callback=callback,
+        )
         await store.put_status(job, status)
         await store.close()
 
@@ -51,7 +67,11 @@ def stored(service, name, state=State.SUCCEEDED, callback=None, **spec):
     asyncio.run(run())
 
 
-@pytest.mark.parametrize(("path", "options"), [("resize", {"width": "40"}), ("center-crop", {"width": "4", "height": "4"}), ("batch", {})], ids=str)
+@pytest.mark.parametrize(
+    ("path", "options"),
+    [("resize", {"width": "40"}), ("center-crop", {"width": "4", "height": "4"}), ("batch", {})],
+    ids=str,
+)
 def test_every_form_takes_a_callback(service, signing, path, options):
     answer = post(signing, path, callback=URL, **options)
     assert answer.status_code in (200, 202), answer.text
@@ -61,11 +81,18 @@ def test_every_form_takes_a_callback(service, signing, path, options):
 
 def test_a_callback_may_have_its_scheme_in_capitals(service, signing):
     url = URL.replace("https", "HTTPS")
-    assert service.stand_in.job(post(signing, "resize", width="40", callback=url).json()["job_id"]).spec.callback_url == url
+    assert (
+        service.stand_in.job(
+            post(signing, "resize", width="40", callback=url).json()["job_id"]
+        ).spec.callback_url
+        == url
+    )
 
 
 def test_json_takes_a_callback(service, signing):
-    answer = signing.post("/api/upload-from-url", json={"urls": ["https://images.example.org/site/a.jpg"], "callback": URL})
+    answer = signing.post(
+        "/api/upload-from-url", json={"urls": ["https://images.example.org/site/a.jpg"], "callback": URL}
+    )
     assert service.stand_in.job(answer.json()["batch_job_id"]).spec.callback_url == URL
 
 
@@ -85,7 +112,11 @@ def test_json_takes_a_callback(service, signing):
 )
 def test_a_callback_that_would_be_refused_is_refused_at_once(signing, url):
     answer = post(signing, "resize", width="40", callback=url)
-    assert (answer.status_code, answer.json()["code"], [each["where"] for each in answer.json()["errors"]]) == (400, "invalid_options", ["callback"])
+    assert (
+        answer.status_code,
+        answer.json()["code"],
+        [each["where"] for each in answer.json()["errors"]],
+    ) == (400, "invalid_options", ["callback"])
 
 
 def test_a_private_network_may_be_allowed(signing):
@@ -102,7 +133,13 @@ def test_without_a_secret_a_callback_is_refused_and_why_is_said(service):
 def test_a_job_tells_how_far_its_callback_is(service):
     stored(service, "pending", callback=Callback(CallbackState.PENDING, tries=3), callback_url=URL)
     body = service.http.get("/api/jobs/pending").json()
-    assert body["callback"] == {"url": URL, "state": "Pending", "tries": 3, "next": None, "message": "the receiver answered 500"}
+    assert body["callback"] == {
+        "url": URL,
+        "state": "Pending",
+        "tries": 3,
+        "next": None,
+        "message": "the receiver answered 500",
+    }
 
 
 def test_a_job_without_one_tells_null(service):
@@ -111,7 +148,13 @@ def test_a_job_without_one_tells_null(service):
 
 
 def test_it_is_asked_for_again_once_however_often_it_is_asked(service):
-    stored(service, "again", callback=Callback(CallbackState.GAVE_UP, repeats=2), callback_url=URL, repeat_callback=2)
+    stored(
+        service,
+        "again",
+        callback=Callback(CallbackState.GAVE_UP, repeats=2),
+        callback_url=URL,
+        repeat_callback=2,
+    )
     for _ in range(2):
         answer = service.http.post("/api/jobs/again/callback")
         assert (answer.status_code, answer.json()["spec"]["repeat_callback"]) == (202, 3)
@@ -120,9 +163,15 @@ def test_it_is_asked_for_again_once_however_often_it_is_asked(service):
 
 
 @pytest.mark.parametrize(
-    ("name", "state", "spec", "retryable"), [("bare", State.SUCCEEDED, {}, False), ("runs", State.RUNNING, {"callback_url": URL}, True)], ids=str
+    ("name", "state", "spec", "retryable"),
+    [("bare", State.SUCCEEDED, {}, False), ("runs", State.RUNNING, {"callback_url": URL}, True)],
+    ids=str,
 )
 def test_a_job_that_runs_or_has_none_cannot_tell_it_again(service, name, state, spec, retryable):
     stored(service, name, state, **spec)
     answer = service.http.post(f"/api/jobs/{name}/callback")
-    assert (answer.status_code, answer.json()["code"], answer.json()["retryable"]) == (409, "conflict", retryable)
+    assert (answer.status_code, answer.json()["code"], answer.json()["retryable"]) == (
+        409,
+        "conflict",
+        retryable,
+    )

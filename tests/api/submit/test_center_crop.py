@@ -14,7 +14,9 @@ def test_a_crop_is_a_resize_that_covers_from_the_centre(service):
     answer = crop(service, width=40, height=30, quality=70, name="hero.jpg")
     assert (answer.status_code, answer.json()["state"], answer.json()["width"]) == (200, "Succeeded", 40)
     job = service.stand_in.job(answer.json()["job_id"])
-    assert job.to_body()["spec"]["variants"] == [{"name": "default", "width": 40, "height": 30, "fit": "cover", "quality": 70}]
+    assert job.to_body()["spec"]["variants"] == [
+        {"name": "default", "width": 40, "height": 30, "fit": "cover", "quality": 70}
+    ]
     assert job.spec.items[0].name == "hero.jpg"
 
 
@@ -43,5 +45,7 @@ def test_both_sides_are_needed_and_nothing_that_is_settled(service, options, whe
 def test_a_crop_waits_as_its_caller_prefers(service):
     service.stand_in.paused.set()
     content = forms.body(forms.file("image", JPEG), forms.field("width", "4"), forms.field("height", "4"))
-    answer = service.http.post("/api/center-crop", content=content, headers=forms.headers() | {"Prefer": "respond-async"})
+    answer = service.http.post(
+        "/api/center-crop", content=content, headers=forms.headers() | {"Prefer": "respond-async"}
+    )
     assert (answer.status_code, answer.headers["Preference-Applied"]) == (202, "respond-async")

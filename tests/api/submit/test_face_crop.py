@@ -34,9 +34,17 @@ def faceless(service):
     api.stop()
 
 
-@pytest.mark.parametrize(("call", "options"), [("face-crop", {}), ("resize", {"fit": "cover", "gravity": "face"})], ids=["face-crop", "gravity"])
+@pytest.mark.parametrize(
+    ("call", "options"),
+    [("face-crop", {}), ("resize", {"fit": "cover", "gravity": "face"})],
+    ids=["face-crop", "gravity"],
+)
 def test_where_no_faces_are_found_it_is_said_at_once_and_nothing_is_kept(faceless, service, call, options):
-    answer = httpx2.post(f"{faceless.url}/api/{call}", files={"image": ("photo.jpg", JPEG)}, data={"width": 40, "height": 30} | options)
+    answer = httpx2.post(
+        f"{faceless.url}/api/{call}",
+        files={"image": ("photo.jpg", JPEG)},
+        data={"width": 40, "height": 30} | options,
+    )
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_options")
     (fault,) = answer.json()["errors"]
     assert fault["where"] == "gravity"
@@ -44,6 +52,15 @@ def test_where_no_faces_are_found_it_is_said_at_once_and_nothing_is_kept(faceles
 
 
 def test_without_faces_all_else_is_taken(faceless):
-    crop = {"width": 40, "height": 30, "gravity": "face"}  # nothing is cut with this fit, so that nobody looks for faces
-    answer = httpx2.post(f"{faceless.url}/api/resize", files={"image": ("photo.jpg", JPEG)}, data=crop, headers={"Prefer": "respond-async"})
+    crop = {
+        "width": 40,
+        "height": 30,
+        "gravity": "face",
+    }  # nothing is cut with this fit, so that nobody looks for faces
+    answer = httpx2.post(
+        f"{faceless.url}/api/resize",
+        files={"image": ("photo.jpg", JPEG)},
+        data=crop,
+        headers={"Prefer": "respond-async"},
+    )
     assert answer.status_code == 202

@@ -18,7 +18,16 @@ from imagejobs_contract.wire.handoff import take
 KEY = "uploads/j0123/0"
 DATA = bytes(range(256)) * 1000
 MOST = 2**20
-HOSTILE = ["../../etc/passwd", "/etc/passwd", "uploads/a\0b", "..", ".", "uploads/" + "x" * 1016, "uploads/ünï/☃", "uploads/a\nb"]
+HOSTILE = [
+    "../../etc/passwd",
+    "/etc/passwd",
+    "uploads/a\0b",
+    "..",
+    ".",
+    "uploads/" + "x" * 1016,
+    "uploads/ünï/☃",
+    "uploads/a\nb",
+]
 
 HALF_A_COPY = """
 import asyncio, sys
@@ -70,7 +79,14 @@ async def pieces(data: bytes, error: Exception | None = None) -> AsyncIterator[b
         raise error
 
 
-def leave(shelf: Shelf, key: str = KEY, data: bytes = DATA, *, size: int | None = None, error: Exception | None = None) -> None:
+def leave(
+    shelf: Shelf,
+    key: str = KEY,
+    data: bytes = DATA,
+    *,
+    size: int | None = None,
+    error: Exception | None = None,
+) -> None:
     """Let a file pass as an upload does; S3 says that it got so many bytes."""
 
     async def passed() -> None:
@@ -136,7 +152,9 @@ def test_a_copy_that_was_killed_half_way_is_never_taken_and_goes_with_the_next_s
 
 
 def test_a_copy_for_which_memory_ends_is_not_left_and_the_file_goes_on(folder):
-    said = subprocess.run([sys.executable, "-c", NO_MEMORY_LEFT, str(folder)], check=True, capture_output=True, text=True)
+    said = subprocess.run(
+        [sys.executable, "-c", NO_MEMORY_LEFT, str(folder)], check=True, capture_output=True, text=True
+    )
     assert said.stdout == f"{4 * 65536}\n"
     assert list(folder.iterdir()) == []
 

@@ -35,7 +35,11 @@ def test_a_repeated_request_gets_the_job_of_the_first_and_leaves_nothing(service
 def test_a_repetition_while_the_job_waits_does_not_touch_its_files(service, headers):
     service.stand_in.paused.set()
     first, second = (resize(service, headers | {"Prefer": "respond-async"}) for _ in range(2))
-    assert (first.status_code, second.status_code, first.json()["job_id"]) == (202, 202, second.json()["job_id"])
+    assert (first.status_code, second.status_code, first.json()["job_id"]) == (
+        202,
+        202,
+        second.json()["job_id"],
+    )
     (item,) = service.stand_in.job(first.json()["job_id"]).spec.items
     assert item.key in service.keys("uploads/")
     service.stand_in.paused.clear()
@@ -50,11 +54,21 @@ def test_of_many_at_once_all_wait_for_one_job(service, headers):
     assert len({answer.json()["job_id"] for answer in answers}) == 1
     assert len(service.stand_in.jobs()) == before + 1
     job = service.stand_in.job(answers[0].json()["job_id"])
-    assert [key for key in service.keys("uploads/") if key == job.spec.items[0].key] == [job.spec.items[0].key]
+    assert [key for key in service.keys("uploads/") if key == job.spec.items[0].key] == [
+        job.spec.items[0].key
+    ]
 
 
 @pytest.mark.parametrize(
-    "other", [{"data": JPEG + b"x"}, {"width": 41}, {"name": "b.jpg"}, {"call": "center-crop", "height": 3}, {"quality": 3}], ids=str
+    "other",
+    [
+        {"data": JPEG + b"x"},
+        {"width": 41},
+        {"name": "b.jpg"},
+        {"call": "center-crop", "height": 3},
+        {"quality": 3},
+    ],
+    ids=str,
 )
 def test_another_request_under_the_same_key_is_refused_and_leaves_nothing(service, headers, other):
     resize(service, headers, width=40)
@@ -67,13 +81,29 @@ def test_another_request_under_the_same_key_is_refused_and_leaves_nothing(servic
 def test_batches_and_urls_can_be_repeated_too(service, headers):
     service.s3_client.put_object(Bucket=service.s3.bucket, Key="site/a.jpg", Body=JPEG)
     request = {"json": {"urls": [f"{SITE}/site/a.jpg"]}}
-    made = [service.http.post("/api/upload-from-url", headers=headers, **request).json()["batch_job_id"] for _ in range(2)]
+    made = [
+        service.http.post("/api/upload-from-url", headers=headers, **request).json()["batch_job_id"]
+        for _ in range(2)
+    ]
     assert made[0] == made[1]
     files = [("images", ("a.jpg", JPEG)), ("images", ("b.jpg", b"no image at all, but some text"))]
-    answers = [service.http.post("/api/batch", headers=headers | {"Idempotency-Key": "b" + made[0]}, files=files).json() for _ in range(2)]
+    answers = [
+        service.http.post(
+            "/api/batch", headers=headers | {"Idempotency-Key": "b" + made[0]}, files=files
+        ).json()
+        for _ in range(2)
+    ]
     assert answers[0]["batch_job_id"] == answers[1]["batch_job_id"]
-    assert [each["error"] and each["error"]["code"] for each in answers[1]["image_jobs"]] == [None, "not_an_image"]
-    assert service.http.post("/api/upload-from-url", headers=headers, json={"urls": [f"{SITE}/b.jpg"]}).status_code == 422
+    assert [each["error"] and each["error"]["code"] for each in answers[1]["image_jobs"]] == [
+        None,
+        "not_an_image",
+    ]
+    assert (
+        service.http.post(
+            "/api/upload-from-url", headers=headers, json={"urls": [f"{SITE}/b.jpg"]}
+        ).status_code
+        == 422
+    )
 
 
 def test_what_was_refused_can_be_sent_again_under_its_key(service, headers):

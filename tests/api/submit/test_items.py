@@ -64,7 +64,9 @@ def test_others_have_their_turn_while_a_long_list_is_made():
 
     async def make() -> None:
         beside = asyncio.create_task(others())
-        request = JobRequest(Spec(), tuple(Item("a.jpg", f"photos/{n}.jpg") for n in range(20_000)), None, None, "")
+        request = JobRequest(
+            Spec(), tuple(Item("a.jpg", f"photos/{n}.jpg") for n in range(20_000)), None, None, ""
+        )
         await Gather(Sink(), 10**6).images(request, "list")  # type: ignore[arg-type]  # no more is asked of it
         beside.cancel()
 
@@ -90,7 +92,12 @@ def test_too_long_a_list_is_refused_and_leaves_nothing(objects, monkeypatch, mos
 def test_a_folder_of_some_thousand_keys_is_listed_page_by_page(objects):
     async def put():
         for start in range(0, 2100, 100):
-            await asyncio.gather(*(objects.put(f"photos/{n:04}.jpg", b"x", content_type="image/jpeg") for n in range(start, start + 100)))
+            await asyncio.gather(
+                *(
+                    objects.put(f"photos/{n:04}.jpg", b"x", content_type="image/jpeg")
+                    for n in range(start, start + 100)
+                )
+            )
 
     asyncio.run(put())
     assert gather(objects, prefix="photos/").manifest.count == 2100

@@ -16,7 +16,15 @@ OWN = "uploads/default.j1m8aedjc726gavbx19v"
 @pytest.fixture(scope="module", autouse=True)
 def photos(service):
     """What the bucket holds: the service's callers may read `photos/` and `wide/`, not `secret/`."""
-    keys = ["photos/a.jpg", "photos/b.jpg", "photos/2026/c.jpg", "photos/2026/d.png", "secret/x.jpg", f"{OWN}/0/e.jpg", "api-site/b.jpg"]
+    keys = [
+        "photos/a.jpg",
+        "photos/b.jpg",
+        "photos/2026/c.jpg",
+        "photos/2026/d.png",
+        "secret/x.jpg",
+        f"{OWN}/0/e.jpg",
+        "api-site/b.jpg",
+    ]
     for key in keys:
         put(service, key, JPEG)
     put(service, "photos/empty.jpg", b"")
@@ -43,21 +51,42 @@ def faults(answer):
 
 
 def test_keys_and_urls_become_images_with_several_results_each(service):
-    variants = [{"name": "small", "width": 200}, {"name": "large", "width": 900, "format": "webp", "max_size": "200kB", "max_size_by": "scale"}]
-    body = {"items": [{"key": "photos/a.jpg"}, {"url": URL, "name": "bridge.jpg"}], "variants": variants, "name": "Spring sale"}
+    variants = [
+        {"name": "small", "width": 200},
+        {"name": "large", "width": 900, "format": "webp", "max_size": "200kB", "max_size_by": "scale"},
+    ]
+    body = {
+        "items": [{"key": "photos/a.jpg"}, {"url": URL, "name": "bridge.jpg"}],
+        "variants": variants,
+        "name": "Spring sale",
+    }
     answer, job = made(service, body)
-    assert [(item.name, item.key, item.url) for item in job.spec.items] == [("a.jpg", "photos/a.jpg", None), ("bridge.jpg", None, URL)]
+    assert [(item.name, item.key, item.url) for item in job.spec.items] == [
+        ("a.jpg", "photos/a.jpg", None),
+        ("bridge.jpg", None, URL),
+    ]
     assert job.spec.variants == (
         Variant("small", 200), Variant("large", 900, max_size=200_000, max_size_by=MaxSizeBy.SCALE, format=job.spec.variants[1].format),
     )  # fmt: skip
-    assert (answer["state"], answer["total"], answer["done"], answer["name"]) == ("Succeeded", 2, 2, "Spring sale")
+    assert (answer["state"], answer["total"], answer["done"], answer["name"]) == (
+        "Succeeded",
+        2,
+        2,
+        "Spring sale",
+    )
     assert answer["results_url"] == f"{service.api.url}/api/jobs/{answer['job_id']}/results"
 
 
 def test_what_a_caller_calls_a_job_comes_back_wherever_the_job_is_told_of(service):
     answer, _ = made(service, {"items": [{"key": "photos/a.jpg"}], "name": 'Spring "sale" ü'})
-    listed = {each["job_id"]: each for each in service.http.get("/api/jobs?limit=100").json()["jobs"]}[answer["job_id"]]
-    assert (answer["name"], listed["name"], service.http.get(f"/api/jobs/{answer['job_id']}").json()["name"]) == ('Spring "sale" ü',) * 3
+    listed = {each["job_id"]: each for each in service.http.get("/api/jobs?limit=100").json()["jobs"]}[
+        answer["job_id"]
+    ]
+    assert (
+        answer["name"],
+        listed["name"],
+        service.http.get(f"/api/jobs/{answer['job_id']}").json()["name"],
+    ) == ('Spring "sale" ü',) * 3
 
 
 def test_a_job_is_accepted_at_once_and_its_progress_is_where_location_says(service):
@@ -80,8 +109,19 @@ def test_everything_that_an_imagejob_may_say_is_said_in_snake_case(service):
     spec = job.spec
     assert (spec.variants[0].fit, spec.variants[0].keep_metadata) == (Fit.COVER, True)
     assert job.finalizers == (names.FINALIZER,)  # or its outputs would not go with it
-    assert (spec.output.cache_control, spec.output.deletion_policy, spec.output.prefix) == ("max-age=60", "Delete", None)
-    assert (spec.execution, spec.parallelism, spec.items_per_pod, spec.attempts, spec.max_failed_items, spec.suspend) == ("Pool", 3, 50, 5, 1, True)
+    assert (spec.output.cache_control, spec.output.deletion_policy, spec.output.prefix) == (
+        "max-age=60",
+        "Delete",
+        None,
+    )
+    assert (
+        spec.execution,
+        spec.parallelism,
+        spec.items_per_pod,
+        spec.attempts,
+        spec.max_failed_items,
+        spec.suspend,
+    ) == ("Pool", 3, 50, 5, 1, True)
     assert (spec.active_deadline_seconds, spec.ttl_seconds_after_finished) == (77, 88)
     assert (spec.queue_name, spec.priority_class_name, spec.profile) == ("team-a", "low", "Large")
 
@@ -122,7 +162,9 @@ def test_a_key_below_an_open_prefix_that_climbs_out_of_it_is_told_so(service):
     assert "what begins with uploads/default. or photos/" in told["items[1].key"]
 
 
-@pytest.mark.parametrize("key", ["/photos/a.jpg", "photos/\x00a.jpg", "photos/\n", "", "photos/" + "a" * 1024, "photos/\ud800"])
+@pytest.mark.parametrize(
+    "key", ["/photos/a.jpg", "photos/\x00a.jpg", "photos/\n", "", "photos/" + "a" * 1024, "photos/\ud800"]
+)
 def test_what_is_no_key_is_refused(service, key):
     body = json.dumps({"items": [{"key": key}]}).encode()
     answer = service.http.post("/api/jobs", content=body, headers={"Content-Type": "application/json"})
@@ -135,12 +177,18 @@ UPWARDS = ["photos/%2e%2e/secret/x.jpg", "photos/..%2fsecret/x.jpg", "photos/%25
 @pytest.mark.parametrize("key", UPWARDS)
 def test_what_only_looks_like_a_way_up_is_a_name_that_nothing_has(service, key):
     answer, _ = made(service, {"items": [{"key": key}]})
-    assert service.http.get(f"/api/jobs/{answer['job_id']}").json()["failures"][0]["code"] == "source_not_found"
+    assert (
+        service.http.get(f"/api/jobs/{answer['job_id']}").json()["failures"][0]["code"] == "source_not_found"
+    )
 
 
-@pytest.mark.parametrize("prefix", ["uploads/x", "jobs/x", "outputs/x", "outputs", "elsewhere", "sitesx", "sites/../jobs"])
+@pytest.mark.parametrize(
+    "prefix", ["uploads/x", "jobs/x", "outputs/x", "outputs", "elsewhere", "sitesx", "sites/../jobs"]
+)
 def test_results_go_where_that_was_configured_only(service, prefix):
-    assert "output.prefix" in faults(post(service, {"items": [{"key": "photos/a.jpg"}], "output": {"prefix": prefix}}))
+    assert "output.prefix" in faults(
+        post(service, {"items": [{"key": "photos/a.jpg"}], "output": {"prefix": prefix}})
+    )
 
 
 def test_results_go_under_a_prefix_that_was_configured(service):
@@ -161,7 +209,10 @@ def test_a_folder_is_every_object_in_it_that_holds_something(service):
 
 def test_a_folder_without_images_is_named(service):
     put(service, "photos/none/empty.jpg", b"")
-    assert faults(post(service, {"prefix": "photos/none/"}))["prefix"] == "there are no images under photos/none/; 1 objects are empty or folders"
+    assert (
+        faults(post(service, {"prefix": "photos/none/"}))["prefix"]
+        == "there are no images under photos/none/; 1 objects are empty or folders"
+    )
     assert "there are no images" in faults(post(service, {"prefix": "photos/nowhere"}))["prefix"]
 
 
@@ -170,7 +221,11 @@ def test_more_images_than_an_imagejob_holds_go_into_a_manifest_that_goes_with_th
     assert (answer["total"], job.spec.items, job.spec.manifest.count) == (501, (), 501)
     assert job.spec.manifest.key == job.annotations[names.ANNOTATION_UPLOADS] + "manifest.jsonl"
     assert json.loads(job.annotations[names.ANNOTATION_SOURCES]) == ["uploads/default.", "photos/", "wide/"]
-    lines = service.s3_client.get_object(Bucket=service.s3.bucket, Key=job.spec.manifest.key)["Body"].read().splitlines()
+    lines = (
+        service.s3_client.get_object(Bucket=service.s3.bucket, Key=job.spec.manifest.key)["Body"]
+        .read()
+        .splitlines()
+    )
     assert json.loads(lines[0]) == {"name": "a.jpg", "key": "photos/a.jpg"}
     assert len({json.loads(line)["name"] for line in lines}) == 501
 
@@ -197,14 +252,25 @@ def test_an_image_of_a_manifest_is_saved_under_its_own_name_which_is_cleaned_as_
     put(
         service,
         f"{OWN}/1/names.jsonl",
-        "\n".join(json.dumps({"key": "photos/a.jpg"} | ({"name": each} if each else {})) for each in names_given).encode(),
+        "\n".join(
+            json.dumps({"key": "photos/a.jpg"} | ({"name": each} if each else {})) for each in names_given
+        ).encode(),
     )
     answer, _ = made(service, {"manifest": {"key": f"{OWN}/1/names.jsonl"}})
     links = [service.http.get(f"/api/download/{answer['job_id']}-{n}").headers["Location"] for n in range(3)]
     listed = service.http.get(f"/api/jobs/{answer['job_id']}/results").json()["results"]
-    told = [service.http.get(link).headers["Content-Disposition"] for link in [*links, *(each["outputs"][0]["download_url"] for each in listed)]]
+    told = [
+        service.http.get(link).headers["Content-Disposition"]
+        for link in [*links, *(each["outputs"][0]["download_url"] for each in listed)]
+    ]
     assert (
-        told == ["inline; filename=\"_t_.jpg\"; filename*=UTF-8''%C3%89t%C3%A9.jpg", 'inline; filename="exe.gpj.jpg"', 'inline; filename="2.jpg"'] * 2
+        told
+        == [
+            "inline; filename=\"_t_.jpg\"; filename*=UTF-8''%C3%89t%C3%A9.jpg",
+            'inline; filename="exe.gpj.jpg"',
+            'inline; filename="2.jpg"',
+        ]
+        * 2
     )
 
 
@@ -227,12 +293,24 @@ def test_a_manifest_that_cannot_be_run_is_refused_and_nothing_is_kept(service, d
 BAD = {
     "nothing": ({"json": {}}, 400, "invalid_options"),
     "no items": ({"json": {"items": []}}, 400, "invalid_options"),
-    "two of them": ({"json": {"items": [{"key": "photos/a.jpg"}], "prefix": "photos/"}}, 400, "invalid_options"),
+    "two of them": (
+        {"json": {"items": [{"key": "photos/a.jpg"}], "prefix": "photos/"}},
+        400,
+        "invalid_options",
+    ),
     "no object": ({"json": []}, 400, "malformed_request"),
     "a form": ({"data": {"prefix": "photos/"}}, 415, "unsupported_media_type"),
     "no JSON": ({"content": b"{", "headers": {"Content-Type": "application/json"}}, 400, "malformed_request"),
-    "deep JSON": ({"content": b"[" * 100_000, "headers": {"Content-Type": "application/json"}}, 400, "malformed_request"),
-    "too large": ({"content": b" " * (4 * 2**20 + 1), "headers": {"Content-Type": "application/json"}}, 413, "payload_too_large"),
+    "deep JSON": (
+        {"content": b"[" * 100_000, "headers": {"Content-Type": "application/json"}},
+        400,
+        "malformed_request",
+    ),
+    "too large": (
+        {"content": b" " * (4 * 2**20 + 1), "headers": {"Content-Type": "application/json"}},
+        413,
+        "payload_too_large",
+    ),
 }
 
 

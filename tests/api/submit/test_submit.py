@@ -18,14 +18,22 @@ def resize(service, data=JPEG, name="photo.jpg", headers=None, **options):
 
 
 def batch(service, files, headers=None, field="images[]", **options):
-    return service.http.post("/api/batch", files=[(field, each) for each in files], data=options, headers=headers)
+    return service.http.post(
+        "/api/batch", files=[(field, each) for each in files], data=options, headers=headers
+    )
 
 
 def test_a_resize_is_answered_with_the_finished_images_facts(service):
     answer = resize(service, width=400, quality=80)
     body = answer.json()
     assert (answer.status_code, set(body)) == (200, ANSWER)
-    assert (body["state"], body["width"], body["height"], body["format"], body["error"]) == ("Succeeded", 400, 300, "jpeg", None)
+    assert (body["state"], body["width"], body["height"], body["format"], body["error"]) == (
+        "Succeeded",
+        400,
+        300,
+        "jpeg",
+        None,
+    )
     assert body["progress_url"] == f"{service.api.url}/api/progress/{body['job_id']}"
     result = service.http.get(body["download_url"])
     assert (result.text, len(result.content)) == ("400xNone of 1028 bytes", body["bytes"])
@@ -34,7 +42,17 @@ def test_a_resize_is_answered_with_the_finished_images_facts(service):
 
 
 def test_options_stand_in_the_job_as_they_were_asked_for(service):
-    answer = resize(service, width=40, height="30", fit="cover", gravity="north", max_size="200kB", format="webp", keep_metadata="on", enlarge="1")
+    answer = resize(
+        service,
+        width=40,
+        height="30",
+        fit="cover",
+        gravity="north",
+        max_size="200kB",
+        format="webp",
+        keep_metadata="on",
+        enlarge="1",
+    )
     spec = service.stand_in.job(answer.json()["job_id"]).to_body()["spec"]
     assert spec["variants"] == [
         {
@@ -97,10 +115,18 @@ def test_an_image_that_fails_while_its_caller_waits_is_answered_with_its_error(s
     answer = resize(service, JPEG + BROKEN)
     problem = answer.json()
     assert (answer.status_code, answer.headers["Content-Type"]) == (422, "application/problem+json")
-    assert (problem["code"], problem["status"], problem["detail"]) == ("corrupt_image", 422, "The image ends too early.")
+    assert (problem["code"], problem["status"], problem["detail"]) == (
+        "corrupt_image",
+        422,
+        "The image ends too early.",
+    )
     assert (problem["retryable"], problem["type"]) == (False, "urn:imagejobs:error:corrupt_image")
     progress = service.http.get(f"/api/progress/{problem['job_id']}").json()
-    assert (progress["state"], progress["error"]["code"], progress["failed"]) == ("Failed", "corrupt_image", 1)
+    assert (progress["state"], progress["error"]["code"], progress["failed"]) == (
+        "Failed",
+        "corrupt_image",
+        1,
+    )
 
 
 def test_format_auto_takes_the_best_that_accept_names(service):
@@ -126,29 +152,55 @@ def test_a_batch_is_answered_at_once_with_a_sub_job_per_file(service):
     service.stand_in.paused.clear()
     eventually(lambda: service.http.get(f"/api/progress/{identifier}").json()["state"] == "Succeeded")
     done = service.http.get(f"/api/progress/{identifier}-1").json()
-    assert done == {"job_id": f"{identifier}-1", "state": "Succeeded", "progress": 100, "total": 1, "done": 1, "failed": 0, "error": None}
+    assert done == {
+        "job_id": f"{identifier}-1",
+        "state": "Succeeded",
+        "progress": 100,
+        "total": 1,
+        "done": 1,
+        "failed": 0,
+        "error": None,
+    }
 
 
 @pytest.mark.parametrize("field", ["images[]", "images"])
 def test_a_batch_that_is_told_to_wait_is_answered_with_signed_links(service, field):
     answer = batch(service, [("one.jpg", JPEG), ("two.png", PNG)], field=field, headers={"Prefer": "wait=20"})
     body = answer.json()
-    assert (answer.status_code, body["state"], answer.headers["Preference-Applied"]) == (200, "Succeeded", "wait=20")
-    assert [service.http.get(each["download_url"]).headers["Content-Type"] for each in body["image_jobs"]] == ["image/jpeg", "image/png"]
+    assert (answer.status_code, body["state"], answer.headers["Preference-Applied"]) == (
+        200,
+        "Succeeded",
+        "wait=20",
+    )
+    assert [
+        service.http.get(each["download_url"]).headers["Content-Type"] for each in body["image_jobs"]
+    ] == ["image/jpeg", "image/png"]
 
 
 def test_a_photo_a_text_a_broken_jpeg_and_an_empty_file(service):
     service.stand_in.paused.set()
     files = [("photo.jpg", JPEG), ("notes.txt", TEXT), ("cut.jpg", JPEG + BROKEN), ("empty.jpg", b"")]
     body = batch(service, files).json()
-    assert [each["error"] and each["error"]["code"] for each in body["image_jobs"]] == [None, "not_an_image", None, "not_an_image"]
+    assert [each["error"] and each["error"]["code"] for each in body["image_jobs"]] == [
+        None,
+        "not_an_image",
+        None,
+        "not_an_image",
+    ]
     assert [each["state"] for each in body["image_jobs"]] == ["Pending", "Failed", "Pending", "Failed"]
     service.stand_in.paused.clear()
     identifier = body["batch_job_id"]
-    final = eventually(lambda: (got := service.http.get(f"/api/progress/{identifier}").json())["progress"] == 100 and got)
+    final = eventually(
+        lambda: (got := service.http.get(f"/api/progress/{identifier}").json())["progress"] == 100 and got
+    )
     assert (final["state"], final["total"], final["done"], final["failed"]) == ("PartiallySucceeded", 4, 1, 3)
     errors = [service.http.get(f"/api/progress/{identifier}-{n}").json()["error"] for n in range(4)]
-    assert [error and error["code"] for error in errors] == [None, "not_an_image", "corrupt_image", "not_an_image"]
+    assert [error and error["code"] for error in errors] == [
+        None,
+        "not_an_image",
+        "corrupt_image",
+        "not_an_image",
+    ]
 
 
 def test_a_batch_of_which_nothing_can_be_taken_is_refused_and_leaves_nothing(service):
@@ -164,13 +216,19 @@ def test_equal_names_in_a_batch_keep_their_results_apart(service):
     answer = batch(service, [("a.jpg", JPEG), ("a.jpg", JPEG + b"x")], headers={"Prefer": "wait=20"})
     entries = answer.json()["image_jobs"]
     assert [each["name"] for each in entries] == ["a.jpg", "a-2.jpg"]
-    assert [service.http.get(each["download_url"]).text[-10:] for each in entries] == ["1028 bytes", "1029 bytes"]
+    assert [service.http.get(each["download_url"]).text[-10:] for each in entries] == [
+        "1028 bytes",
+        "1029 bytes",
+    ]
 
 
 def test_what_the_job_says_of_its_uploads(service):
     answer = batch(service, [("a.jpg", JPEG), ("b.jpg", JPEG)])
     job = service.stand_in.job(answer.json()["batch_job_id"])
-    assert job.annotations == {"imagejobs.dev/uploads": f"uploads/{job.key.name}/", "imagejobs.dev/request-id": answer.headers["X-Request-ID"]}
+    assert job.annotations == {
+        "imagejobs.dev/uploads": f"uploads/{job.key.name}/",
+        "imagejobs.dev/request-id": answer.headers["X-Request-ID"],
+    }
     assert [item.key for item in job.spec.items] == [f"uploads/{job.key.name}/{n}" for n in range(2)]
     assert service.keys(f"uploads/{job.key.name}/") == [item.key for item in job.spec.items]
 
@@ -180,9 +238,13 @@ def test_a_client_that_leaves_frees_its_waiter_and_its_job_goes_on(service):
     body = forms.body(forms.file("image", JPEG))
     before = {job.key.name for job in service.stand_in.jobs()}
     with forms.connection(service.api.port) as connection:
-        connection.sendall(forms.request_head("/api/resize", forms.headers(len(body)) | {"Prefer": "wait=60"}) + body)
+        connection.sendall(
+            forms.request_head("/api/resize", forms.headers(len(body)) | {"Prefer": "wait=60"}) + body
+        )
         (name,) = eventually(lambda: {job.key.name for job in service.stand_in.jobs()} - before)
-    eventually(lambda: [line for line in service.api.events("request") if line.get("job_id") == name], seconds=5)
+    eventually(
+        lambda: [line for line in service.api.events("request") if line.get("job_id") == name], seconds=5
+    )
     service.stand_in.paused.clear()
     eventually(lambda: service.http.get(f"/api/progress/{name}").json()["state"] == "Succeeded")
 
@@ -190,8 +252,15 @@ def test_a_client_that_leaves_frees_its_waiter_and_its_job_goes_on(service):
 def test_the_request_id_is_taken_over_cleaned_and_logged_with_the_job(service):
     answer = resize(service, headers={"X-Request-ID": "order-17"})
     assert answer.headers["X-Request-ID"] == "order-17"
-    line = eventually(lambda: [each for each in service.api.events("request") if each["request_id"] == "order-17"])[0]
-    assert (line["job_id"], line["path"], line["status"], line["method"]) == (answer.json()["job_id"], "/api/resize", 200, "POST")
+    line = eventually(
+        lambda: [each for each in service.api.events("request") if each["request_id"] == "order-17"]
+    )[0]
+    assert (line["job_id"], line["path"], line["status"], line["method"]) == (
+        answer.json()["job_id"],
+        "/api/resize",
+        200,
+        "POST",
+    )
     made = service.http.get("/healthz", headers={"X-Request-ID": 'a"b{}'}).headers["X-Request-ID"]
     assert len(made) == 16
 
@@ -199,4 +268,7 @@ def test_the_request_id_is_taken_over_cleaned_and_logged_with_the_job(service):
 def test_names_of_which_nothing_is_left_in_a_key_do_not_meet_numbers(service):
     answer = batch(service, [("1.jpg", JPEG), ("写真.jpg", JPEG + b"x")], headers={"Prefer": "wait=20"})
     assert answer.status_code == 200
-    assert [service.http.get(each["download_url"]).text[-10:] for each in answer.json()["image_jobs"]] == ["1028 bytes", "1029 bytes"]
+    assert [service.http.get(each["download_url"]).text[-10:] for each in answer.json()["image_jobs"]] == [
+        "1028 bytes",
+        "1029 bytes",
+    ]

@@ -12,7 +12,11 @@ PHOTO = f"{SITE}/site/Big%20photo.jpg?width=3"
 @pytest.fixture(scope="module", autouse=True)
 def site(service):
     """Objects that stand for what a web server has."""
-    for key, data in {"site/Big%20photo.jpg": JPEG, "site/b.png": PNG, "site/notes.txt": b"just words, no picture"}.items():
+    for key, data in {
+        "site/Big%20photo.jpg": JPEG,
+        "site/b.png": PNG,
+        "site/notes.txt": b"just words, no picture",
+    }.items():
         service.s3_client.put_object(Bucket=service.s3.bucket, Key=key, Body=data)
 
 
@@ -25,7 +29,9 @@ def test_one_url_is_answered_like_a_resize(service, kind):
     fields = {"url": PHOTO, "width": 40}
     parts = forms.body(forms.field("url", PHOTO), forms.field("width", "40"))
     request = {"json": {"json": fields}, "urlencoded": {"data": fields}, "query": {"params": fields}}
-    answer = service.http.post("/api/upload-from-url", **request.get(kind, {"content": parts, "headers": forms.headers()}))
+    answer = service.http.post(
+        "/api/upload-from-url", **request.get(kind, {"content": parts, "headers": forms.headers()})
+    )
     body = answer.json()
     assert (answer.status_code, body["state"], body["width"], body["error"]) == (200, "Succeeded", 40, None)
     job = service.stand_in.job(body["job_id"])
@@ -45,7 +51,10 @@ def test_a_scheme_in_capitals_is_the_same_scheme(service, scheme):
 
 
 def test_json_values_are_taken_as_they_are(service):
-    answer = post(service, {"url": PHOTO, "width": 40, "height": None, "enlarge": True, "max_size": 5000, "name": "hero.jpg"})
+    answer = post(
+        service,
+        {"url": PHOTO, "width": 40, "height": None, "enlarge": True, "max_size": 5000, "name": "hero.jpg"},
+    )
     job = service.stand_in.job(answer.json()["job_id"])
     variant = {"name": "default", "width": 40, "enlarge": True, "maxSize": 5000}
     assert (job.to_body()["spec"]["variants"], job.spec.items[0].name) == ([variant], "hero.jpg")
@@ -60,8 +69,14 @@ def test_an_image_that_cannot_be_fetched_is_answered_with_its_error(service):
 def test_several_urls_are_answered_like_a_batch(service, kind):
     urls = [PHOTO, f"{SITE}/site/b.png", f"{SITE}/site/notes.txt"]
     parts = forms.body(*[forms.field("urls", each) for each in urls])
-    request = {"json": {"json": {"urls": urls}}, "urlencoded": {"data": {"urls": urls}}, "brackets": {"data": {"urls[]": urls}}}
-    answer = service.http.post("/api/upload-from-url", **request.get(kind, {"content": parts, "headers": forms.headers()}))
+    request = {
+        "json": {"json": {"urls": urls}},
+        "urlencoded": {"data": {"urls": urls}},
+        "brackets": {"data": {"urls[]": urls}},
+    }
+    answer = service.http.post(
+        "/api/upload-from-url", **request.get(kind, {"content": parts, "headers": forms.headers()})
+    )
     body = answer.json()
     assert (answer.status_code, body["experimental"]) == (202, True)
     assert [each["name"] for each in body["image_jobs"]] == ["Big photo.jpg", "b.png", "notes.txt"]
@@ -69,7 +84,11 @@ def test_several_urls_are_answered_like_a_batch(service, kind):
 
 def test_urls_are_a_batch_even_if_there_is_one(service):
     answer = post(service, {"urls": [PHOTO]}, headers={"Prefer": "wait=20"})
-    assert (answer.status_code, answer.json()["state"], len(answer.json()["image_jobs"])) == (200, "Succeeded", 1)
+    assert (answer.status_code, answer.json()["state"], len(answer.json()["image_jobs"])) == (
+        200,
+        "Succeeded",
+        1,
+    )
 
 
 def test_of_several_urls_one_that_is_refused_has_its_error_at_once(service):
@@ -118,23 +137,63 @@ BAD = {
     "both": ({"json": {"url": PHOTO, "urls": [PHOTO]}}, 400, "invalid_options", ["url"]),
     "twice": ({"data": {"url": [PHOTO, PHOTO]}}, 400, "invalid_options", ["url"]),
     "body and query": ({"json": {"url": PHOTO}, "params": {"url": PHOTO}}, 400, "invalid_options", ["url"]),
-    "no text": ({"json": {"urls": [PHOTO, 7, {}, ""]}}, 400, "invalid_options", ["urls[1]", "urls[2]", "urls[3]"]),
-    "half a pair": ({"content": b'{"url": "http://a/\\ud800"}', "headers": {"Content-Type": "application/json"}}, 400, "invalid_options", ["url"]),
+    "no text": (
+        {"json": {"urls": [PHOTO, 7, {}, ""]}},
+        400,
+        "invalid_options",
+        ["urls[1]", "urls[2]", "urls[3]"],
+    ),
+    "half a pair": (
+        {"content": b'{"url": "http://a/\\ud800"}', "headers": {"Content-Type": "application/json"}},
+        400,
+        "invalid_options",
+        ["url"],
+    ),
     "too long": ({"json": {"url": f"{SITE}/{'a' * 2048}"}}, 400, "invalid_options", ["url"]),
     "with a space": ({"json": {"url": f"{SITE}/a b.jpg"}}, 400, "invalid_options", ["url"]),
     "no http among several": ({"json": {"urls": [PHOTO, "ftp://a/b"]}}, 400, "invalid_options", ["urls[1]"]),
     "all refused": ({"json": MANY_REFUSED}, 400, "invalid_options", ["urls[0]", "urls[1]"]),
     "name of several": ({"json": {"urls": [PHOTO], "name": "x"}}, 400, "invalid_options", ["name"]),
     "too many": ({"json": {"urls": [PHOTO] * 65}}, 413, "payload_too_large", []),
-    "options": ({"json": {"url": PHOTO, "width": [], "fit": {}, "colour": 1}}, 400, "invalid_options", ["colour", "width", "fit"]),
+    "options": (
+        {"json": {"url": PHOTO, "width": [], "fit": {}, "colour": 1}},
+        400,
+        "invalid_options",
+        ["colour", "width", "fit"],
+    ),
     "a file": ({"files": {"url": ("a.jpg", JPEG)}}, 400, "invalid_options", ["url", "url"]),
     "no object": ({"json": [PHOTO]}, 400, "malformed_request", []),
-    "no JSON": ({"content": b"{", "headers": {"Content-Type": "application/json"}}, 400, "malformed_request", []),
-    "deep JSON": ({"content": b"[" * 100_000, "headers": {"Content-Type": "application/json"}}, 400, "malformed_request", []),
+    "no JSON": (
+        {"content": b"{", "headers": {"Content-Type": "application/json"}},
+        400,
+        "malformed_request",
+        [],
+    ),
+    "deep JSON": (
+        {"content": b"[" * 100_000, "headers": {"Content-Type": "application/json"}},
+        400,
+        "malformed_request",
+        [],
+    ),
     "many fields": ({"data": {f"f{n}": "x" for n in range(200)}}, 400, "malformed_request", []),
-    "other type": ({"content": PHOTO, "headers": {"Content-Type": "text/plain"}}, 415, "unsupported_media_type", []),
-    "no boundary": ({"content": b"x", "headers": {"Content-Type": "multipart/form-data"}}, 400, "malformed_request", []),
-    "large": ({"content": b" " * (2**20 + 1), "headers": {"Content-Type": "application/json"}}, 413, "payload_too_large", []),
+    "other type": (
+        {"content": PHOTO, "headers": {"Content-Type": "text/plain"}},
+        415,
+        "unsupported_media_type",
+        [],
+    ),
+    "no boundary": (
+        {"content": b"x", "headers": {"Content-Type": "multipart/form-data"}},
+        400,
+        "malformed_request",
+        [],
+    ),
+    "large": (
+        {"content": b" " * (2**20 + 1), "headers": {"Content-Type": "application/json"}},
+        413,
+        "payload_too_large",
+        [],
+    ),
 }
 
 

@@ -34,7 +34,10 @@ def job(service, body):
 
 
 def test_files_are_sent_by_links_and_become_a_job_under_their_own_names(service):
-    told = links(service, *({"name": name, "size": len(JPEG), "content_type": "image/jpeg"} for name in ("Été 1.JPG", "b.jpg")))
+    told = links(
+        service,
+        *({"name": name, "size": len(JPEG), "content_type": "image/jpeg"} for name in ("Été 1.JPG", "b.jpg")),
+    )
     for file in told["files"]:
         assert send(file["url"], JPEG, file["headers"]) == 200
     assert [file["key"].removeprefix(told["prefix"]) for file in told["files"]] == ["0/Ete-1.jpg", "1/b.jpg"]
@@ -47,7 +50,9 @@ def test_files_are_sent_by_links_and_become_a_job_under_their_own_names(service)
 
 def test_the_answer_says_how_long_links_and_files_are_good_for(service):
     told = links(service, {"size": 3})
-    expires, use_until = (datetime.fromisoformat(told[name]).astimezone(UTC).timestamp() for name in ("expires", "use_until"))
+    expires, use_until = (
+        datetime.fromisoformat(told[name]).astimezone(UTC).timestamp() for name in ("expires", "use_until")
+    )
     assert expires == pytest.approx(time.time() + 3600, abs=10)
     assert use_until == pytest.approx(time.time() + limits.UPLOAD_SECONDS, abs=10)
 
@@ -67,7 +72,10 @@ def test_a_file_in_parts_is_put_together(service):
     ask = {"key": file["key"], "multipart_id": file["multipart"]["multipart_id"]}
     assert post(service, ask, "/complete").json()["code"] == "conflict"
     data = (JPEG + bytes(size))[:size]
-    assert [send(parts[0]["url"], data[:MIN_PART_BYTES]), send(parts[1]["url"], data[MIN_PART_BYTES:])] == [200, 200]
+    assert [send(parts[0]["url"], data[:MIN_PART_BYTES]), send(parts[1]["url"], data[MIN_PART_BYTES:])] == [
+        200,
+        200,
+    ]
     for _ in range(2):
         assert post(service, ask, "/complete").json() == {"key": file["key"], "size": size}
     assert job(service, {"items": [{"key": file["key"]}]})[0]["state"] == "Succeeded"
@@ -91,10 +99,25 @@ BAD = {
     "no files": ({"files": []}, ["files"]),
     "no list": ({"files": {"size": 1}}, ["files"]),
     "too many": ({"files": [{"size": 1}] * 501}, ["files"]),
-    "too many parts": ({"files": [{"size": "1GB", "part_size": "5MiB", "content_type": "application/x-ndjson"}] * 6}, ["files"]),
+    "too many parts": (
+        {"files": [{"size": "1GB", "part_size": "5MiB", "content_type": "application/x-ndjson"}] * 6},
+        ["files"],
+    ),
     "every fault": (
-        {"files": [{"size": 0, "part_size": 1, "content_type": "image", "name": "", "colour": 1}, {}, 7], "more": 1},
-        ["more", "files[2]", "files[0].colour", "files[0].content_type", "files[0].size", "files[0].part_size", "files[0].name", "files[1].size"],
+        {
+            "files": [{"size": 0, "part_size": 1, "content_type": "image", "name": "", "colour": 1}, {}, 7],
+            "more": 1,
+        },
+        [
+            "more",
+            "files[2]",
+            "files[0].colour",
+            "files[0].content_type",
+            "files[0].size",
+            "files[0].part_size",
+            "files[0].name",
+            "files[1].size",
+        ],
     ),
 }
 
@@ -107,18 +130,26 @@ def test_bad_requests(service, name):
     assert sorted(fault["where"] for fault in answer.json()["errors"]) == sorted(where)
 
 
-@pytest.mark.parametrize("key", ["uploads/other.j1m8aedjc726gavbx19v/0/a", "outputs/a/b.jpg", "uploads/default.x/../../jobs/u/offsets"])
+@pytest.mark.parametrize(
+    "key",
+    ["uploads/other.j1m8aedjc726gavbx19v/0/a", "outputs/a/b.jpg", "uploads/default.x/../../jobs/u/offsets"],
+)
 @pytest.mark.parametrize("verb", ["complete", "abort"])
 def test_only_own_uploads_are_completed_and_aborted(service, key, verb):
     answer = post(service, {"key": key, "multipart_id": "1-abc"}, f"/{verb}")
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
-@pytest.mark.parametrize("given", ["..", "1-..", "1-../../outputs", "1-a/b", "0-a", "1-", "1-%2e%2e/x", "1-\x00", 7, None])
+@pytest.mark.parametrize(
+    "given", ["..", "1-..", "1-../../outputs", "1-a/b", "0-a", "1-", "1-%2e%2e/x", "1-\x00", 7, None]
+)
 @pytest.mark.parametrize("verb", ["complete", "abort"])
 def test_the_id_of_an_upload_is_no_way_to_elsewhere(service, given, verb):
     key = links(service, {"size": 9})["files"][0]["key"]
-    assert [fault["where"] for fault in post(service, {"key": key, "multipart_id": given}, f"/{verb}").json()["errors"]] == ["multipart_id"]
+    assert [
+        fault["where"]
+        for fault in post(service, {"key": key, "multipart_id": given}, f"/{verb}").json()["errors"]
+    ] == ["multipart_id"]
 
 
 def test_five_hundred_links_are_made_at_once(service):

@@ -32,7 +32,12 @@ class Board:
 
 def job(name: str, state: State) -> ImageJob:
     done = 4 if state.final else 0
-    return ImageJob(JobKey("default", name), Spec(items=ITEMS), uid=name, status=Status(state=state, counts=Counts(4, 0, done)))
+    return ImageJob(
+        JobKey("default", name),
+        Spec(items=ITEMS),
+        uid=name,
+        status=Status(state=state, counts=Counts(4, 0, done)),
+    )
 
 
 JOBS = [job("a", State.RUNNING), job("b", State.SUCCEEDED), job("c", State.PENDING)]

@@ -28,7 +28,9 @@ def job(state: State = State.RUNNING, total: int = 2, **status) -> ImageJob:
     return ImageJob(JobKey("default", "jx"), Spec(items=items), uid="u", status=Status(state=state, **status))
 
 
-@pytest.mark.parametrize("state", [State.PENDING, State.QUEUED, State.RUNNING, State.SUSPENDED, State.CANCELLED])
+@pytest.mark.parametrize(
+    "state", [State.PENDING, State.QUEUED, State.RUNNING, State.SUSPENDED, State.CANCELLED]
+)
 def test_an_image_without_an_outcome_shares_its_jobs_state(state):
     assert states.item_state(job(state), None) == state
 
@@ -38,20 +40,32 @@ def test_an_image_that_its_ended_job_left_behind_has_failed(state):
     assert states.item_state(job(state), None) == State.FAILED
 
 
-@pytest.mark.parametrize(("outcome", "state"), [(GOOD, State.SUCCEEDED), (BAD, State.FAILED)], ids=["good", "bad"])
+@pytest.mark.parametrize(
+    ("outcome", "state"), [(GOOD, State.SUCCEEDED), (BAD, State.FAILED)], ids=["good", "bad"]
+)
 def test_an_outcome_goes_before_the_jobs_state(outcome, state):
     assert {states.item_state(job(each), outcome) for each in State} == {state}
 
 
 def test_the_only_image_of_a_job_gives_it_its_error():
-    failed = job(State.FAILED, 1, counts=Counts(1, 0, 0, 1), failures=(Failure("a", "corrupt_image", "cut"),), failure_codes=("corrupt_image",))
+    failed = job(
+        State.FAILED,
+        1,
+        counts=Counts(1, 0, 0, 1),
+        failures=(Failure("a", "corrupt_image", "cut"),),
+        failure_codes=("corrupt_image",),
+    )
     assert states.job_error(failed) == {"code": "corrupt_image", "message": "cut", "retryable": False}
 
 
 def test_a_job_that_ran_out_of_time_says_so():
     late = Condition(ConditionType.FAILED, True, Reason.DEADLINE_EXCEEDED, "took more than 1 h")
     failed = job(State.FAILED, conditions=(late,))
-    assert states.job_error(failed) == {"code": "processing_timeout", "message": "took more than 1 h", "retryable": False}
+    assert states.job_error(failed) == {
+        "code": "processing_timeout",
+        "message": "took more than 1 h",
+        "retryable": False,
+    }
 
 
 def test_a_code_of_a_newer_operator_does_not_stop_an_answer():
@@ -69,10 +83,18 @@ def test_progress_is_100_only_when_the_job_is_final():
     assert job_body(Found(job(State.SUCCEEDED)), counts)["progress"] == 100
 
 
-@pytest.mark.parametrize(("outcome", "expected"), [(None, (0, 0, 0)), (GOOD, (100, 1, 0)), (BAD, (100, 0, 1))], ids=["none", "good", "bad"])
+@pytest.mark.parametrize(
+    ("outcome", "expected"),
+    [(None, (0, 0, 0)), (GOOD, (100, 1, 0)), (BAD, (100, 0, 1))],
+    ids=["none", "good", "bad"],
+)
 def test_the_progress_of_one_image(outcome, expected):
     body = item_body(Found(job(), 0), outcome)
-    assert (body["job_id"], body["total"], body["progress"], body["done"], body["failed"]) == ("jx-0", 1, *expected)
+    assert (body["job_id"], body["total"], body["progress"], body["done"], body["failed"]) == (
+        "jx-0",
+        1,
+        *expected,
+    )
 
 
 def test_counts_never_go_down_within_an_attempt():
@@ -91,7 +113,9 @@ def test_what_is_remembered_is_bounded():
     assert marks.raised(job(attempt=1), Counts(9, 0, 1, 0)) == Counts(9, 0, 1, 0)
 
 
-@pytest.mark.parametrize(("count", "shards"), [(1, 1), (2, 1), (17, 1), (40, 3), (7, 7), (100, 9), (401, 200)])
+@pytest.mark.parametrize(
+    ("count", "shards"), [(1, 1), (2, 1), (17, 1), (40, 3), (7, 7), (100, 9), (401, 200)]
+)
 def test_an_image_is_looked_for_in_the_shard_that_had_it(count, shards):
     slices = cut([1] * count, shards)
     found = [shard_of(job(total=count, shards=shards), index) for index in range(count)]
@@ -103,7 +127,13 @@ def test_of_two_lines_for_an_image_the_later_counts_and_a_cut_line_is_left_out()
     assert read_lines(lines.encode()) == {0: GOOD}
 
 
-def retried(state: State = State.PARTIALLY_SUCCEEDED, attempt: int = 1, retry_failed: int = 1, cancel: bool = False, succeeded: int = 1) -> ImageJob:
+def retried(
+    state: State = State.PARTIALLY_SUCCEEDED,
+    attempt: int = 1,
+    retry_failed: int = 1,
+    cancel: bool = False,
+    succeeded: int = 1,
+) -> ImageJob:
     found = job(state, attempt=attempt, counts=Counts(2, 0, succeeded, 2 - succeeded))
     return replace(found, spec=replace(found.spec, retry_failed=retry_failed, cancel=cancel))
 
@@ -121,7 +151,17 @@ def retried(state: State = State.PARTIALLY_SUCCEEDED, attempt: int = 1, retry_fa
         (retried(cancel=True), False),
         (retried(State.RUNNING), False),
     ],
-    ids=["partial", "failed", "unseen", "not asked", "done", "whole", "cancelled", "being cancelled", "running"],
+    ids=[
+        "partial",
+        "failed",
+        "unseen",
+        "not asked",
+        "done",
+        "whole",
+        "cancelled",
+        "being cancelled",
+        "running",
+    ],
 )
 def test_a_job_reopens_when_the_operator_would_begin_another_attempt(found, expected):
     assert states.is_reopening(found) is expected
@@ -129,14 +169,18 @@ def test_a_job_reopens_when_the_operator_would_begin_another_attempt(found, expe
 
 
 @pytest.mark.parametrize(
-    ("found", "stands"), [(job(attempt=1), True), (job(attempt=2), False), (retried(), False)], ids=["own", "earlier", "reopening"]
+    ("found", "stands"),
+    [(job(attempt=1), True), (job(attempt=2), False), (retried(), False)],
+    ids=["own", "earlier", "reopening"],
 )
 def test_a_failure_of_an_earlier_attempt_no_longer_stands_but_a_success_does(found, stands):
     assert (0 in standing(found, {0: BAD})) is stands
     assert 0 in standing(found, {0: GOOD})
 
 
-@pytest.mark.parametrize(("total", "shards"), [(1, 0), (16, 1), (1200, 6), (5001, 0), (1_000_000, 200), (7, 3)])
+@pytest.mark.parametrize(
+    ("total", "shards"), [(1, 0), (16, 1), (1200, 6), (5001, 0), (1_000_000, 200), (7, 3)]
+)
 def test_spans_hold_each_image_once_and_are_those_of_the_shards(total, shards):
     found = replace(job(shards=shards), spec=Spec(manifest=Manifest("m", total)))
     pieces = list(spans(found))

@@ -53,7 +53,9 @@ def test_a_valkey_without_its_port_is_never_ready_and_the_reason_is_told(data):
     assert not keeper.ready.is_set()
 
 
-def test_what_answers_on_the_ports_of_seaweedfs_and_the_api_does_not_count_before_they_say_that_they_have_them(data, theirs):
+def test_what_answers_on_the_ports_of_seaweedfs_and_the_api_does_not_count_before_they_say_that_they_have_them(
+    data, theirs
+):
     ports = SeaweedPorts(theirs, *range(7))
     programs_of_ours = {
         seaweed.READY: seaweed.program(data, ports, data.credentials(), os.environ),

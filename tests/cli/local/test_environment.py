@@ -34,7 +34,9 @@ def test_a_foreign_s3_keeps_the_credentials_and_the_bucket_of_the_person():
 
 
 def test_a_proxy_of_the_network_is_not_asked_for_what_is_on_this_machine():
-    environ = program_environment({"HTTP_PROXY": "http://proxy", "no_proxy": "intra"}, ADDRESSES, Path("/j"), OURS)
+    environ = program_environment(
+        {"HTTP_PROXY": "http://proxy", "no_proxy": "intra"}, ADDRESSES, Path("/j"), OURS
+    )
     assert environ["no_proxy"] == environ["NO_PROXY"] == "intra,127.0.0.1,localhost"
 
 
@@ -45,8 +47,14 @@ def test_a_wildcard_address_is_shown_as_one_that_can_be_called():
 
 
 def test_uploads_are_handed_over_in_memory_unless_the_person_says_where():
-    assert program_environment({}, ADDRESSES, Path("/j"), OURS, Path("/memory/imagejobs"))["HANDOFF_DIR"] == "/memory/imagejobs"
-    assert program_environment({"HANDOFF_DIR": "/mine"}, ADDRESSES, Path("/j"), OURS, None)["HANDOFF_DIR"] == "/mine"
+    assert (
+        program_environment({}, ADDRESSES, Path("/j"), OURS, Path("/memory/imagejobs"))["HANDOFF_DIR"]
+        == "/memory/imagejobs"
+    )
+    assert (
+        program_environment({"HANDOFF_DIR": "/mine"}, ADDRESSES, Path("/j"), OURS, None)["HANDOFF_DIR"]
+        == "/mine"
+    )
     assert "HANDOFF_DIR" not in program_environment({}, ADDRESSES, Path("/j"), OURS, None)
 
 

@@ -28,7 +28,9 @@ def memory(tmp_path, monkeypatch) -> Path:
 
 def run(memory: Path, data: str) -> "subprocess.Popen[str]":
     """Start a run of some data."""
-    process = subprocess.Popen([sys.executable, "-c", HOLDS, str(memory), data], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDS, str(memory), data], stdout=subprocess.PIPE, text=True
+    )
     assert process.stdout
     assert process.stdout.readline() == "held\n"
     return process
@@ -48,7 +50,10 @@ def test_a_start_removes_what_a_killed_run_left_and_not_what_another_uses(memory
         killed.wait()
         assert len(list(memory.iterdir())) == 2
         with handoff_folder.held(handoff_folder.folder(Path("/new"))):
-            assert set(memory.iterdir()) == {handoff_folder.folder(Path("/running")), handoff_folder.folder(Path("/new"))}
+            assert set(memory.iterdir()) == {
+                handoff_folder.folder(Path("/running")),
+                handoff_folder.folder(Path("/new")),
+            }
         running.kill()
 
 
@@ -57,7 +62,10 @@ def test_what_others_have_in_memory_stays(memory):
     (memory / "postgresql").mkdir()
     with handoff_folder.held(handoff_folder.folder(Path("/a"))):
         pass
-    assert sorted(each.name for each in memory.iterdir()) == ["imagejobs-999999-0123456789abcdef", "postgresql"]
+    assert sorted(each.name for each in memory.iterdir()) == [
+        "imagejobs-999999-0123456789abcdef",
+        "postgresql",
+    ]
 
 
 def test_a_link_in_its_place_is_not_followed(memory):

@@ -14,7 +14,9 @@ def test_without_wishes_the_defaults_are_loopback_and_an_image_per_core():
     assert wishes.data == Path.cwd() / ".imagejobs"
 
 
-@pytest.mark.parametrize(("cores", "lanes"), [(1, (1,)), (2, (2,)), (4, (4,)), (5, (3, 2)), (8, (4, 4)), (9, (3, 3, 3))])
+@pytest.mark.parametrize(
+    ("cores", "lanes"), [(1, (1,)), (2, (2,)), (4, (4,)), (5, (3, 2)), (8, (4, 4)), (9, (3, 3, 3))]
+)
 def test_cores_are_shared_out_evenly_to_few_workers(cores, lanes):
     assert shared_out(cores) == lanes
 

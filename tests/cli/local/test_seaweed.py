@@ -74,7 +74,10 @@ def test_what_was_stored_is_there_after_the_machine_went_down_and_the_index_was_
 
     async def read():
         async with running(data) as (_, store):
-            return [bytes(await (await obstore.get_async(store, f"outputs/j/{n}")).bytes_async()) for n in range(5)]
+            return [
+                bytes(await (await obstore.get_async(store, f"outputs/j/{n}")).bytes_async())
+                for n in range(5)
+            ]
 
     seaweed_index.begin(data.seaweed, OTHER)
     asyncio.run(store_and_cut())
@@ -91,8 +94,12 @@ def test_the_bucket_is_private_and_forgets_uploads_but_not_outputs(data):
             await obstore.put_async(store, "uploads/u/0", b"x")
             await obstore.put_async(store, "outputs/j/0", b"x")
             assert status(ports.s3, f"/{BUCKET}/outputs/j/0")[0] == 403
-            assert b'"TtlSec":691200' in status(ports.filer, f"/buckets/{BUCKET}/uploads/u/0?metadata=true")[1].replace(b" ", b"")
-            assert b'"TtlSec":691200' not in status(ports.filer, f"/buckets/{BUCKET}/outputs/j/0?metadata=true")[1].replace(b" ", b"")
+            assert b'"TtlSec":691200' in status(ports.filer, f"/buckets/{BUCKET}/uploads/u/0?metadata=true")[
+                1
+            ].replace(b" ", b"")
+            assert b'"TtlSec":691200' not in status(
+                ports.filer, f"/buckets/{BUCKET}/outputs/j/0?metadata=true"
+            )[1].replace(b" ", b"")
 
     asyncio.run(run())
 

@@ -22,7 +22,15 @@ SLEEP = "import time\n" + READY + "time.sleep(60)\n"
 
 
 def program(folder: Path, code: str, name: str = "part", grace_seconds: float = 5.0) -> Program:
-    return Program(name, (sys.executable, "-c", code), dict(os.environ), folder, folder / f"{name}.log", probes.said_ready, grace_seconds)
+    return Program(
+        name,
+        (sys.executable, "-c", code),
+        dict(os.environ),
+        folder,
+        folder / f"{name}.log",
+        probes.said_ready,
+        grace_seconds,
+    )
 
 
 @contextlib.asynccontextmanager
@@ -41,7 +49,7 @@ async def kept(*programs: Program):
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 (other processes: there is no event to wait for)
+        while not condition():
             await asyncio.sleep(0.02)
 
 
@@ -119,7 +127,9 @@ def test_a_program_that_never_becomes_ready_stops_everything_after_five_tries(tm
 
 
 def test_a_missing_program_is_told_in_a_sentence(tmp_path):
-    missing = Program("weed", (str(tmp_path / "weed"),), {}, tmp_path, tmp_path / "weed.log", probes.said_ready, 1.0)
+    missing = Program(
+        "weed", (str(tmp_path / "weed"),), {}, tmp_path, tmp_path / "weed.log", probes.said_ready, 1.0
+    )
 
     async def run():
         async with kept(missing) as (_, tasks, _):
@@ -142,7 +152,10 @@ def test_a_program_that_ignores_sigterm_is_killed_after_its_grace(tmp_path):
 
 
 def test_what_a_program_started_ends_with_it_however_it_ends(tmp_path):
-    code = "import subprocess, pathlib\np = subprocess.Popen(['sleep', '60'])\npathlib.Path('pid').write_text(str(p.pid))\n" + SLEEP
+    code = (
+        "import subprocess, pathlib\np = subprocess.Popen(['sleep', '60'])\npathlib.Path('pid').write_text(str(p.pid))\n"
+        + SLEEP
+    )
 
     async def run():
         async with kept(program(tmp_path, code)) as (keepers, _, _):
@@ -157,7 +170,9 @@ def test_what_a_program_started_ends_with_it_however_it_ends(tmp_path):
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent was killed")
 def test_the_programs_end_when_their_supervisor_is_killed(tmp_path):
     code = f"import asyncio, sys\nsys.path.insert(0, {str(Path(__file__).parent)!r})\nfrom pathlib import Path\nimport test_supervisor as t\n"
-    code += "async def run():\n    async with t.kept(t.program(Path(sys.argv[1]), t.SLEEP)) as (keepers, _, _):\n"
+    code += (
+        "async def run():\n    async with t.kept(t.program(Path(sys.argv[1]), t.SLEEP)) as (keepers, _, _):\n"
+    )
     code += "        await t.ready(keepers[0])\n        print(keepers[0].pid, flush=True)\n        await asyncio.sleep(60)\nasyncio.run(run())"
     with subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE) as supervisor:
         child = int(supervisor.stdout.readline())
@@ -197,6 +212,8 @@ def test_a_large_log_is_put_aside_before_the_program_starts(tmp_path):
     assert (tmp_path / "part.log").stat().st_size < 1000
 
 
-@pytest.mark.parametrize(("status", "text"), [(0, "ended with code 0"), (3, "ended with code 3"), (-9, "was ended by SIGKILL")])
+@pytest.mark.parametrize(
+    ("status", "text"), [(0, "ended with code 0"), (3, "ended with code 3"), (-9, "was ended by SIGKILL")]
+)
 def test_an_end_is_described(status, text):
     assert describe(status) == text

@@ -12,7 +12,18 @@ from imagejobs_contract.model.imagejob import ImageJob, Unreadable
 from imagejobs_contract.model.items import Item
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.options import Variant
-from imagejobs_contract.model.spec import INTEGERS, DeletionPolicy, Execution, Manifest, Output, Profile, Spec, immutable_changes, named, overwrites
+from imagejobs_contract.model.spec import (
+    INTEGERS,
+    DeletionPolicy,
+    Execution,
+    Manifest,
+    Output,
+    Profile,
+    Spec,
+    immutable_changes,
+    named,
+    overwrites,
+)
 from imagejobs_contract.model.spec_json import SPEC_FIELDS, read_spec, spec_body
 from imagejobs_contract.model.status import State, Status
 from imagejobs_contract.reader import Reader
@@ -25,9 +36,19 @@ TEXTS = st.text(st.characters(codec="utf-8"), max_size=12)
 @st.composite
 def specs(draw) -> Spec:
     """Any spec that makes sense."""
-    sources = st.builds(Item, key=st.from_regex(r"[a-z][ -~]{0,20}", fullmatch=True)) | st.just(Item(url="https://example.org/a.jpg"))
-    listed = named([replace(item, name=name) for item, name in draw(st.lists(st.tuples(sources, TEXTS), min_size=1, max_size=4))])
-    manifest = draw(st.none() | st.builds(Manifest, key=st.just("lists/a.jsonl"), count=st.integers(1, limits.MAX_MANIFEST_ITEMS)))
+    sources = st.builds(Item, key=st.from_regex(r"[a-z][ -~]{0,20}", fullmatch=True)) | st.just(
+        Item(url="https://example.org/a.jpg")
+    )
+    listed = named(
+        [
+            replace(item, name=name)
+            for item, name in draw(st.lists(st.tuples(sources, TEXTS), min_size=1, max_size=4))
+        ]
+    )
+    manifest = draw(
+        st.none()
+        | st.builds(Manifest, key=st.just("lists/a.jsonl"), count=st.integers(1, limits.MAX_MANIFEST_ITEMS))
+    )
     numbers = {name: draw(st.integers(low, high)) for name, (_, low, high) in INTEGERS.items()}
     return Spec(
         items=() if manifest else listed, manifest=manifest, variants=draw(st.sampled_from([(Variant(),), (Variant("a", width=5), Variant("b"))])),
@@ -54,12 +75,27 @@ def test_any_spec_is_read_back_from_what_is_written(spec):
 @given(specs(), st.dictionaries(TEXTS, TEXTS, max_size=2), st.booleans())
 def test_any_job_is_read_back_from_what_is_written(spec, labels, seen):
     status = Status(1, State.RUNNING, counts=Counts(4, 1, 2, 1)) if seen else Status()
-    job = ImageJob(JobKey("ns", "j1"), spec, "u1", "42", 3, datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), False, labels, labels, ("a/b",), status)
+    job = ImageJob(
+        JobKey("ns", "j1"),
+        spec,
+        "u1",
+        "42",
+        3,
+        datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
+        False,
+        labels,
+        labels,
+        ("a/b",),
+        status,
+    )
     assert ImageJob.from_body(job.to_body()) == job
 
 
 def test_defaults_are_left_out_of_bodies():
-    assert spec_body(Spec(items=(Item(key="a"),))) == {"variants": [{"name": "default"}], "items": [{"key": "a"}]}
+    assert spec_body(Spec(items=(Item(key="a"),))) == {
+        "variants": [{"name": "default"}],
+        "items": [{"key": "a"}],
+    }
 
 
 def test_every_field_of_a_spec_is_written_when_it_is_no_default():
@@ -73,24 +109,49 @@ def test_every_field_of_a_spec_is_written_when_it_is_no_default():
 
 def test_all_faults_of_a_stored_job_come_at_once_and_the_rest_of_it_is_kept():
     body = {
-        "metadata": {"name": "j1", "namespace": "ns", "uid": "u1", "resourceVersion": "7", "deletionTimestamp": "2026-01-02T03:04:05Z"},
-        "spec": {"items": [{"key": "a", "url": "ftp://b"}, {"name": "x"}], "variants": [{"width": 0}], "parallelism": 0},
+        "metadata": {
+            "name": "j1",
+            "namespace": "ns",
+            "uid": "u1",
+            "resourceVersion": "7",
+            "deletionTimestamp": "2026-01-02T03:04:05Z",
+        },
+        "spec": {
+            "items": [{"key": "a", "url": "ftp://b"}, {"name": "x"}],
+            "variants": [{"width": 0}],
+            "parallelism": 0,
+        },
     }
     with pytest.raises(Unreadable) as raised:
         ImageJob.from_body(body)
     expected = ["items[0].key", "items[0].url", "items[1].key", "parallelism", "variants[0].width"]
     assert sorted(fault.where for fault in raised.value.faults) == [f"spec.{field}" for field in expected]
     job = raised.value.job
-    assert (job.key, job.uid, job.resource_version, job.deleting, job.spec) == (JobKey("ns", "j1"), "u1", "7", True, Spec())
+    assert (job.key, job.uid, job.resource_version, job.deleting, job.spec) == (
+        JobKey("ns", "j1"),
+        "u1",
+        "7",
+        True,
+        Spec(),
+    )
 
 
 def test_fields_that_a_newer_definition_added_do_not_make_a_stored_job_unreadable():
-    spec = {"items": [{"key": "a", "mood": "calm"}], "variants": [{"width": 9, "hue": 3}], "output": {"tier": "cold"}, "note": ""}
+    spec = {
+        "items": [{"key": "a", "mood": "calm"}],
+        "variants": [{"width": 9, "hue": 3}],
+        "output": {"tier": "cold"},
+        "note": "",
+    }
     job = ImageJob.from_body({"metadata": {"name": "j1"}, "spec": spec})
     assert (job.spec.items, job.spec.variants[0].width) == ((Item(key="a"),), 9)
 
 
-@pytest.mark.parametrize("body", [{}, {"metadata": None}, {"spec": None}, {"spec": 5}, {"spec": {"items": None}}, {"spec": {}}], ids=str)
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"metadata": None}, {"spec": None}, {"spec": 5}, {"spec": {"items": None}}, {"spec": {}}],
+    ids=str,
+)
 def test_a_job_without_a_spec_is_unreadable(body):
     with pytest.raises(Unreadable):
         ImageJob.from_body(body)
@@ -124,7 +185,12 @@ def test_a_spec_that_contradicts_itself_is_refused(spec, where):
 
 @pytest.mark.parametrize(("field", "low", "high"), list(INTEGERS.values()), ids=lambda value: str(value))
 def test_whole_numbers_include_their_ends_and_nothing_beyond(field, low, high):
-    assert [faults_of({"items": ITEMS, field: value}) for value in (low - 1, low, high, high + 1)] == [[f"spec.{field}"], [], [], [f"spec.{field}"]]
+    assert [faults_of({"items": ITEMS, field: value}) for value in (low - 1, low, high, high + 1)] == [
+        [f"spec.{field}"],
+        [],
+        [],
+        [f"spec.{field}"],
+    ]
 
 
 def test_the_total_is_of_the_items_or_of_the_manifest():
@@ -143,7 +209,14 @@ def test_an_image_without_a_name_or_in_a_manifest_has_none():
     assert [job.item_name(index) for index in range(3)] == ["a.jpg", "", ""]
 
 
-MUTABLE = {"parallelism": 2, "suspend": True, "cancel": True, "retry_failed": 1, "ttl_seconds_after_finished": 5, "repeat_callback": 1}
+MUTABLE = {
+    "parallelism": 2,
+    "suspend": True,
+    "cancel": True,
+    "retry_failed": 1,
+    "ttl_seconds_after_finished": 5,
+    "repeat_callback": 1,
+}
 OTHERS = {
     "items": (Item(key="b"),), "manifest": Manifest("a", 1), "variants": (Variant("b"),), "output": Output("p"), "execution": Execution.POOL,
     "items_per_pod": 5, "attempts": 5, "max_failed_items": 5, "active_deadline_seconds": 5, "queue_name": "q", "priority_class_name": "c",
@@ -155,12 +228,18 @@ OTHERS = {
 def test_what_may_change_may_and_nothing_else(field):
     before = Spec(items=(Item(key="a"),))
     after = replace(before, **{field: (MUTABLE | OTHERS)[field]})
-    assert [fault.where for fault in immutable_changes(before, after)] == ([] if field in MUTABLE else [f"spec.{field}"])
+    assert [fault.where for fault in immutable_changes(before, after)] == (
+        [] if field in MUTABLE else [f"spec.{field}"]
+    )
 
 
 @pytest.mark.parametrize(
     ("before", "after"),
-    [({"cancel": True}, {"cancel": False}), ({"retry_failed": 2}, {"retry_failed": 1}), ({"repeat_callback": 2}, {"repeat_callback": 1})],
+    [
+        ({"cancel": True}, {"cancel": False}),
+        ({"retry_failed": 2}, {"retry_failed": 1}),
+        ({"repeat_callback": 2}, {"repeat_callback": 1}),
+    ],
     ids=str,
 )
 def test_some_changes_go_one_way_only(before, after):
@@ -168,7 +247,9 @@ def test_some_changes_go_one_way_only(before, after):
 
 
 def test_a_number_can_collide_with_a_name():
-    assert overwrites(["1.jpg", ""]) == [Fault("spec.items[1].name", "its result would overwrite that of items[0]")]
+    assert overwrites(["1.jpg", ""]) == [
+        Fault("spec.items[1].name", "its result would overwrite that of items[0]")
+    ]
 
 
 @given(st.lists(TEXTS, max_size=8))

@@ -22,7 +22,9 @@ def test_a_sub_jobs_id_is_split_into_what_it_was_made_of(index):
     assert names.split_sub_job(names.sub_job_id("my-job", index)) == ("my-job", index)
 
 
-@pytest.mark.parametrize("identifier", ["job", "job-", "job-01", "job-x", "-1", "job-12345678", "job-１", "job-1\n"], ids=repr)
+@pytest.mark.parametrize(
+    "identifier", ["job", "job-", "job-01", "job-x", "-1", "job-12345678", "job-１", "job-1\n"], ids=repr
+)
 def test_other_ids_are_no_sub_jobs(identifier):
     assert names.split_sub_job(identifier) is None
 
@@ -34,7 +36,9 @@ def test_a_childs_name_and_its_pods_fit_a_label():
 
 
 def test_jobs_of_one_name_and_different_uids_have_different_children():
-    children = {names.child_job_name("a", uid, attempt) for uid in ("11111111-x", "22222222-x") for attempt in (1, 2)}
+    children = {
+        names.child_job_name("a", uid, attempt) for uid in ("11111111-x", "22222222-x") for attempt in (1, 2)
+    }
     assert len(children) == 4
 
 

@@ -3,7 +3,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagejobs_contract.model import options
-from imagejobs_contract.model.options import Fit, Format, Gravity, MaxSizeBy, NoFace, Variant, read_variant, variant_body
+from imagejobs_contract.model.options import (
+    Fit,
+    Format,
+    Gravity,
+    MaxSizeBy,
+    NoFace,
+    Variant,
+    read_variant,
+    variant_body,
+)
 from imagejobs_contract.reader import Reader
 
 SIDES = st.none() | st.integers(1, 16_383)
@@ -47,8 +56,18 @@ def test_nothing_asked_is_the_default_and_is_written_as_its_name():
 
 
 def test_form_fields_are_read_from_text():
-    form = {"width": "400", "fit": "cover", "height": "300", "enlarge": "yes", "max_size": "200kB", "background": "#FFcc00", "quality": "80"}
-    expected = Variant(width=400, height=300, fit=Fit.COVER, enlarge=True, max_size=200_000, background="ffcc00", quality=80)
+    form = {
+        "width": "400",
+        "fit": "cover",
+        "height": "300",
+        "enlarge": "yes",
+        "max_size": "200kB",
+        "background": "#FFcc00",
+        "quality": "80",
+    }
+    expected = Variant(
+        width=400, height=300, fit=Fit.COVER, enlarge=True, max_size=200_000, background="ffcc00", quality=80
+    )
     assert read(form) == (expected, [])
 
 
@@ -59,7 +78,9 @@ def test_every_option_can_be_wrong_at_once():
 
 def test_the_crds_names_are_used_when_asked():
     assert read({"maxSize": 5000, "max_size": 6000}, camel=True)[0].max_size == 5000
-    assert sorted(read(dict.fromkeys(options.NAMES.values(), "?"), camel=True)[1]) == sorted(options.NAMES.values())
+    assert sorted(read(dict.fromkeys(options.NAMES.values(), "?"), camel=True)[1]) == sorted(
+        options.NAMES.values()
+    )
 
 
 @pytest.mark.parametrize("fit", [Fit.COVER, Fit.CONTAIN, Fit.FILL])
@@ -70,7 +91,9 @@ def test_some_fits_need_both_sides(fit, sides):
 
 @pytest.mark.parametrize("kind", list(Format))
 def test_only_lossy_formats_have_a_quality_to_give_up(kind):
-    assert read({"format": kind.value, "max_size": "5kB"})[1] == ([] if kind in options.LOSSY else ["max_size"])
+    assert read({"format": kind.value, "max_size": "5kB"})[1] == (
+        [] if kind in options.LOSSY else ["max_size"]
+    )
 
 
 @pytest.mark.parametrize("kind", list(Format))
@@ -81,11 +104,22 @@ def test_only_a_png_has_colours_to_give_up_and_all_have_pixels(kind):
 
 
 def test_nothing_is_given_up_for_no_size():
-    assert [read({"max_size_by": way.value})[1] for way in MaxSizeBy] == [[], ["max_size_by"], ["max_size_by"]]
+    assert [read({"max_size_by": way.value})[1] for way in MaxSizeBy] == [
+        [],
+        ["max_size_by"],
+        ["max_size_by"],
+    ]
 
 
 @pytest.mark.parametrize(
-    ("name", "low", "high"), [("width", 1, 16_383), ("height", 1, 16_383), ("quality", 1, 100), ("max_size", 256, 2**25), ("frames", 1, 256)]
+    ("name", "low", "high"),
+    [
+        ("width", 1, 16_383),
+        ("height", 1, 16_383),
+        ("quality", 1, 100),
+        ("max_size", 256, 2**25),
+        ("frames", 1, 256),
+    ],
 )
 def test_bounds_include_their_ends_and_nothing_beyond(name, low, high):
     assert [read({name: value})[1] for value in (low - 1, low, high, high + 1)] == [[name], [], [], [name]]
@@ -95,6 +129,9 @@ def test_every_option_of_a_variant_has_a_name_of_its_own():
     assert {"name", *options.NAMES} == set(Variant.__dataclass_fields__)
 
 
-@pytest.mark.parametrize(("kind", "content_type", "extension"), [(Format.JPEG, "image/jpeg", "jpg"), (Format.WEBP, "image/webp", "webp")])
+@pytest.mark.parametrize(
+    ("kind", "content_type", "extension"),
+    [(Format.JPEG, "image/jpeg", "jpg"), (Format.WEBP, "image/webp", "webp")],
+)
 def test_formats_know_their_type_and_extension(kind, content_type, extension):
     assert (kind.content_type, kind.extension) == (content_type, extension)

@@ -29,7 +29,10 @@ def test_an_outcome_is_one_line_and_is_read_back(outcome):
 
 def test_success_is_the_absence_of_a_code():
     assert (Outcome(0, "a").state, Outcome(0, "a").succeeded) == (ItemState.SUCCEEDED, True)
-    assert (Outcome(0, "a", code=Code.CORRUPT_IMAGE).state, Outcome(0, "a", code=Code.CORRUPT_IMAGE).succeeded) == (ItemState.FAILED, False)
+    assert (
+        Outcome(0, "a", code=Code.CORRUPT_IMAGE).state,
+        Outcome(0, "a", code=Code.CORRUPT_IMAGE).succeeded,
+    ) == (ItemState.FAILED, False)
 
 
 def test_results_are_summed():
@@ -38,17 +41,25 @@ def test_results_are_summed():
 
 
 def test_a_long_message_is_cut():
-    assert len(Outcome.from_line(Outcome(0, "a", code=Code.SOURCE_ERROR, message="m" * 1000).to_line()).message) == MAX_MESSAGE
+    assert (
+        len(Outcome.from_line(Outcome(0, "a", code=Code.SOURCE_ERROR, message="m" * 1000).to_line()).message)
+        == MAX_MESSAGE
+    )
 
 
 def test_a_code_of_another_version_is_still_a_failure():
-    assert Outcome.from_body({"index": 0, "state": "Failed", "code": "from_the_future"}).code == Code.INTERNAL_ERROR
+    assert (
+        Outcome.from_body({"index": 0, "state": "Failed", "code": "from_the_future"}).code
+        == Code.INTERNAL_ERROR
+    )
 
 
 @pytest.mark.parametrize("cut", [1, 10, 40])
 def test_a_line_that_was_cut_is_refused(cut):
     with pytest.raises(ValueError, match=r"."):
-        Outcome.from_line(Outcome(0, "a", outputs=(OutputFile("v", "k", 1, 1, Format.PNG, 1),)).to_line()[:-cut])
+        Outcome.from_line(
+            Outcome(0, "a", outputs=(OutputFile("v", "k", 1, 1, Format.PNG, 1),)).to_line()[:-cut]
+        )
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,31 @@ from imagejobs_contract.model import limits
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.options import Format
 from imagejobs_contract.model.outcome import Outcome, OutputFile
-from imagejobs_contract.model.status import Condition, ConditionType, Failure, Reason, State, Status, final_state, summarise
+from imagejobs_contract.model.status import (
+    Condition,
+    ConditionType,
+    Failure,
+    Reason,
+    State,
+    Status,
+    final_state,
+    summarise,
+)
 from imagejobs_contract.model.status_json import read_status, status_body
 
 THEN, NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), datetime(2026, 1, 2, 4, tzinfo=UTC)
-TIMES = st.none() | st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)).map(lambda time: time.replace(microsecond=0))
+TIMES = st.none() | st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)).map(
+    lambda time: time.replace(microsecond=0)
+)
 SMALL = st.integers(0, 1000)
 CONDITIONS = st.builds(
-    Condition, st.sampled_from(ConditionType), st.booleans(), st.sampled_from(Reason), st.text(max_size=9), TIMES.filter(bool), SMALL
+    Condition,
+    st.sampled_from(ConditionType),
+    st.booleans(),
+    st.sampled_from(Reason),
+    st.text(max_size=9),
+    TIMES.filter(bool),
+    SMALL,
 )
 STATUSES = st.builds(
     Status, observed_generation=SMALL, state=st.sampled_from(State), conditions=st.lists(CONDITIONS, max_size=3).map(tuple),
@@ -28,7 +45,9 @@ STATUSES = st.builds(
 )  # fmt: skip
 
 
-def condition(status: bool, since: datetime | None, kind: ConditionType = ConditionType.FINISHED) -> Condition:
+def condition(
+    status: bool, since: datetime | None, kind: ConditionType = ConditionType.FINISHED
+) -> Condition:
     return Condition(kind, status, Reason.RUNNING, since=since)
 
 
@@ -72,7 +91,11 @@ def test_conditions_keep_one_order_whatever_they_were_set_in():
     status = Status()
     for kind in kinds:
         status = status.with_conditions(condition(True, THEN, kind))
-    assert [each.type for each in status.conditions] == [ConditionType.ACCEPTED, ConditionType.FINISHED, ConditionType.STALLED]
+    assert [each.type for each in status.conditions] == [
+        ConditionType.ACCEPTED,
+        ConditionType.FINISHED,
+        ConditionType.STALLED,
+    ]
 
 
 def test_a_condition_that_is_taken_away_is_not_true():
@@ -83,14 +106,29 @@ def test_a_condition_that_is_taken_away_is_not_true():
 
 
 def test_conditions_are_written_as_kubernetes_reads_them():
-    (body,) = status_body(Status().with_conditions(Condition(ConditionType.FAILED, True, Reason.ALL_FAILED, "m", THEN, 2)))["conditions"]
+    (body,) = status_body(
+        Status().with_conditions(Condition(ConditionType.FAILED, True, Reason.ALL_FAILED, "m", THEN, 2))
+    )["conditions"]
     time = "2026-01-02T03:04:05Z"
-    assert body == {"type": "Failed", "status": "True", "reason": "AllFailed", "message": "m", "lastTransitionTime": time, "observedGeneration": 2}
+    assert body == {
+        "type": "Failed",
+        "status": "True",
+        "reason": "AllFailed",
+        "message": "m",
+        "lastTransitionTime": time,
+        "observedGeneration": 2,
+    }
 
 
 @pytest.mark.parametrize(
     ("counts", "percent"),
-    [(Counts(0), 0), (Counts(3, 0, 1, 1), 66), (Counts(200, 0, 199, 0), 99), (Counts(200, 0, 199, 1), 100), (Counts(5, 5), 0)],
+    [
+        (Counts(0), 0),
+        (Counts(3, 0, 1, 1), 66),
+        (Counts(200, 0, 199, 0), 99),
+        (Counts(200, 0, 199, 1), 100),
+        (Counts(5, 5), 0),
+    ],
     ids=str,
 )
 def test_a_hundred_percent_means_all(counts, percent):
@@ -113,7 +151,13 @@ def test_how_a_job_ends(succeeded, failed, most, state, reason):
 
 def test_the_first_failures_are_named_and_all_codes():
     outcomes = [
-        Outcome(n, "" if n == 3 else f"i{n}", code=(Code.CORRUPT_IMAGE, Code.NOT_AN_IMAGE)[n % 2], message="m" * 500) for n in range(30, 2, -1)
+        Outcome(
+            n,
+            "" if n == 3 else f"i{n}",
+            code=(Code.CORRUPT_IMAGE, Code.NOT_AN_IMAGE)[n % 2],
+            message="m" * 500,
+        )
+        for n in range(30, 2, -1)
     ]
     failures, codes = summarise([Outcome(0, "fine"), *outcomes])
     assert [each.name for each in failures] == ["3", *(f"i{n}" for n in range(4, 13))]

@@ -13,7 +13,10 @@ def test_a_time_is_read_back_to_the_second(time):
 
 
 def test_times_are_shown_in_utc():
-    assert show_time(datetime(2026, 1, 2, 3, 4, 5, 999_999, timezone(timedelta(hours=2)))) == "2026-01-02T01:04:05Z"
+    assert (
+        show_time(datetime(2026, 1, 2, 3, 4, 5, 999_999, timezone(timedelta(hours=2))))
+        == "2026-01-02T01:04:05Z"
+    )
 
 
 @pytest.mark.parametrize("text", [None, "", "yesterday", 5, "2026-13-01T00:00:00Z", {}], ids=repr)

@@ -48,7 +48,19 @@ REFUSED = {
                          "f000::1", "fe00::1", "5::1", "0:1::1"),
     "with a zone": ("2606:4700:4700::1111%lo",),
 }  # fmt: skip
-NOT_ADDRESSES = ("", "localhost", "127.1", "0x7f000001", "2130706433", "0177.0.0.1", "127.0.0.1.", "1.1.1.1/0", "[::1]", "１２７.0.0.1", "1.1.1.1 ")
+NOT_ADDRESSES = (
+    "",
+    "localhost",
+    "127.1",
+    "0x7f000001",
+    "2130706433",
+    "0177.0.0.1",
+    "127.0.0.1.",
+    "1.1.1.1/0",
+    "[::1]",
+    "１２７.0.0.1",
+    "1.1.1.1 ",
+)
 
 SPELLINGS = {
     "127.0.0.1": "127.0.0.1", "127.1": "127.0.0.1", "127.0.1": "127.0.0.1", "2130706433": "127.0.0.1", "0x7f000001": "127.0.0.1",
@@ -65,7 +77,9 @@ def test_a_public_address_is_permitted(address):
     assert Guard().permits(address)
 
 
-@pytest.mark.parametrize(("kind", "address"), [(kind, address) for kind, rows in REFUSED.items() for address in rows])
+@pytest.mark.parametrize(
+    ("kind", "address"), [(kind, address) for kind, rows in REFUSED.items() for address in rows]
+)
 def test_an_address_that_is_not_public_is_refused(kind, address):
     assert not Guard().permits(address)
 
@@ -89,13 +103,26 @@ def test_an_address_is_known_in_every_spelling_that_the_system_understands(host,
 
 
 @pytest.mark.parametrize(
-    "host", ["example.com", "a", "1a.example", "0x7f000001.example", "1.1.1.1.example", "localhost.example", "x0x1", "xn--bcher-kva"]
+    "host",
+    [
+        "example.com",
+        "a",
+        "1a.example",
+        "0x7f000001.example",
+        "1.1.1.1.example",
+        "localhost.example",
+        "x0x1",
+        "xn--bcher-kva",
+    ],
 )
 def test_a_name_is_no_address(host):
     assert literal(host) is None
 
 
-@pytest.mark.parametrize("host", ["256.1.1.1", "1.2.3.4.5", "09.1.1.1", "4294967296", "0x", "example.0x7f", "a.1", "127.0.0.0x100000000"])
+@pytest.mark.parametrize(
+    "host",
+    ["256.1.1.1", "1.2.3.4.5", "09.1.1.1", "4294967296", "0x", "example.0x7f", "a.1", "127.0.0.0x100000000"],
+)
 def test_a_host_that_ends_in_a_number_but_is_no_address_is_neither(host):
     with pytest.raises(ValueError, match="number"):
         literal(host)

@@ -29,7 +29,9 @@ def _record(event, arguments):
         connects.append(arguments[1][0] if isinstance(arguments[1], tuple) else arguments[1])
 
 
-sys.addaudithook(_record)  # cannot be taken off again, and sees every connect of the process, whatever library makes it
+sys.addaudithook(
+    _record
+)  # cannot be taken off again, and sees every connect of the process, whatever library makes it
 
 
 @pytest.fixture(autouse=True)
@@ -114,7 +116,12 @@ def test_under_dns64_the_ipv4_address_decides():
     guard = Guard(Reach(private=("10.1.0.0/16",), dns64="64:ff9b::/96"))
     assert guard.permits("64:ff9b::808:808")
     assert guard.permits("64:ff9b::10.1.2.3")
-    assert not any(map(guard.permits, ("64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b::808:808%lo", "64:ff9b:1::808:808")))
+    assert not any(
+        map(
+            guard.permits,
+            ("64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b::808:808%lo", "64:ff9b:1::808:808"),
+        )
+    )
 
 
 def test_under_dns64_a_prefix_in_public_space_hides_nothing():
@@ -124,7 +131,17 @@ def test_under_dns64_a_prefix_in_public_space_hides_nothing():
 
 
 @pytest.mark.parametrize(
-    ("port", "permitted"), [(80, True), (443, True), (1024, True), (8080, True), (65535, True), (81, False), (22, False), (1023, False)]
+    ("port", "permitted"),
+    [
+        (80, True),
+        (443, True),
+        (1024, True),
+        (8080, True),
+        (65535, True),
+        (81, False),
+        (22, False),
+        (1023, False),
+    ],
 )
 def test_the_webs_own_ports_and_high_ones_are_permitted(port, permitted):
     target = Target(False, "example.com", port, "/")
@@ -160,7 +177,9 @@ def test_a_name_that_rebinds_is_connected_at_the_checked_address(recorded):
 def test_the_next_address_is_tried_when_the_first_is_silent(recorded):
     async def scenario():
         server, port = await listening("127.0.0.3")
-        peer = await connected(Guard(LOOPBACK, resolver(["127.0.0.2", "127.0.0.3"])), Target(False, "two.example", port, "/"))
+        peer = await connected(
+            Guard(LOOPBACK, resolver(["127.0.0.2", "127.0.0.3"])), Target(False, "two.example", port, "/")
+        )
         server.close()
         await server.wait_closed()
         return peer
@@ -172,7 +191,9 @@ def test_the_next_address_is_tried_when_the_first_is_silent(recorded):
 def test_of_many_addresses_four_are_tried(recorded):
     many = [f"127.0.1.{n}" for n in range(1, 10)]
     with pytest.raises(OSError, match=r"refused|failed"):
-        asyncio.run(Guard(LOOPBACK, resolver(many)).connect(Target(False, "many.example", _closed_port(), "/"), 5))
+        asyncio.run(
+            Guard(LOOPBACK, resolver(many)).connect(Target(False, "many.example", _closed_port(), "/"), 5)
+        )
     assert recorded == many[:4]
 
 
@@ -194,7 +215,11 @@ def test_a_host_that_takes_no_connection_ends_with_the_time_for_connecting():
             each.setblocking(False)
             each.connect_ex(("127.0.0.1", port))
         with pytest.raises(TimeoutError):
-            asyncio.run(Guard(LOOPBACK, resolver(["127.0.0.1"])).connect(Target(False, "full.example", port, "/"), 0.3))
+            asyncio.run(
+                Guard(LOOPBACK, resolver(["127.0.0.1"])).connect(
+                    Target(False, "full.example", port, "/"), 0.3
+                )
+            )
         for each in waiting:
             each.close()
 

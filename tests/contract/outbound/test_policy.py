@@ -13,9 +13,11 @@ def test_without_settings_nothing_private_and_the_webs_ports_can_be_reached():
 
 
 def test_all_of_it_can_be_set():
-    assert reach(ALLOWED_PRIVATE_SOURCES="10.0.0.0/8, fd00::/8", ALLOWED_PORTS="443,8000-8010", DNS64_PREFIX="64:ff9b::/96") == Reach(
-        ("10.0.0.0/8", "fd00::/8"), ((443, 443), (8000, 8010)), "64:ff9b::/96"
-    )
+    assert reach(
+        ALLOWED_PRIVATE_SOURCES="10.0.0.0/8, fd00::/8",
+        ALLOWED_PORTS="443,8000-8010",
+        DNS64_PREFIX="64:ff9b::/96",
+    ) == Reach(("10.0.0.0/8", "fd00::/8"), ((443, 443), (8000, 8010)), "64:ff9b::/96")
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,9 @@ def test_what_is_known_of_a_job_goes_soon_after_its_end_was_announced(redis_url,
         assert await next_thing(announcements) == end
 
     run(redis_url, story)
-    assert [raw.ttl(key(UID)) for key in (redis_keys.progress, redis_keys.items, redis_keys.sent)] == [redis_keys.ENDED_SECONDS] * 3
+    assert [raw.ttl(key(UID)) for key in (redis_keys.progress, redis_keys.items, redis_keys.sent)] == [
+        redis_keys.ENDED_SECONDS
+    ] * 3
 
 
 def test_a_shard_wakes_the_operator(redis_url):
@@ -227,7 +229,10 @@ def test_what_is_not_understood_on_a_stream_is_left_out(redis_url, raw):
     async def story(board):
         announcements = board.announcements()
         await ready(announcements)
-        for fields in ({"x": "y"}, {"namespace": "n", "name": "m", "uid": "u", "state": "Dancing", "counts": "1,2,3,4"}):
+        for fields in (
+            {"x": "y"},
+            {"namespace": "n", "name": "m", "uid": "u", "state": "Dancing", "counts": "1,2,3,4"},
+        ):
             raw.xadd(redis_keys.CHANGES, fields)
         await board.announce(change(5))
         assert await next_thing(announcements) == change(5)

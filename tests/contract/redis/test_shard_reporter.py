@@ -36,7 +36,11 @@ def written(raw):
     """Return all that a report leaves, without the times."""
     hashes = {key: raw.hgetall(key) for key in (redis_keys.progress(UID), redis_keys.items(UID))}
     lives = [raw.ttl(key) for key in hashes]
-    return hashes, [fields for _, fields in raw.xrange(redis_keys.DONE)], all(0 < life <= redis_keys.JOB_SECONDS for life in lives)
+    return (
+        hashes,
+        [fields for _, fields in raw.xrange(redis_keys.DONE)],
+        all(0 < life <= redis_keys.JOB_SECONDS for life in lives),
+    )
 
 
 def test_it_writes_what_the_board_writes(redis_url, raw):
@@ -93,7 +97,11 @@ def test_a_server_that_is_not_there_is_unavailable_at_once():
         tell(f"redis://127.0.0.1:{data_servers.free_ports(['redis'])['redis']}", 0, Counts(10, 0, 2, 0))
 
 
-@pytest.mark.parametrize("answer", [None, b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"], ids=["silence", "hangs up", "another protocol"])
+@pytest.mark.parametrize(
+    "answer",
+    [None, b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"],
+    ids=["silence", "hangs up", "another protocol"],
+)
 def test_a_server_that_answers_otherwise_is_unavailable_within_the_time(answer):
     async def answers(reader, writer):
         await reader.read(100)

@@ -28,7 +28,14 @@ SHORT_LEASE = 0.2
 
 
 def task(index: int = 0, uid: str = UID) -> Task:
-    return Task(JobKey("default", "holiday"), uid, index, Item(f"bild-{index}-é.jpg", f"uploads/x/{index}"), (Variant(),), "outputs/holiday")
+    return Task(
+        JobKey("default", "holiday"),
+        uid,
+        index,
+        Item(f"bild-{index}-é.jpg", f"uploads/x/{index}"),
+        (Variant(),),
+        "outputs/holiday",
+    )
 
 
 def done(index: int = 0) -> Outcome:
@@ -68,7 +75,10 @@ async def taken(queue: RedisTaskQueue, consumer: str = "a") -> Lease:
 
 
 def pending(raw: redis.Redis) -> list[str]:
-    return [each["message_id"] for each in raw.xpending_range(redis_keys.TASKS, redis_keys.WORKERS_GROUP, "-", "+", 1000)]
+    return [
+        each["message_id"]
+        for each in raw.xpending_range(redis_keys.TASKS, redis_keys.WORKERS_GROUP, "-", "+", 1000)
+    ]
 
 
 def test_a_task_arrives_as_it_was_sent_and_in_order(redis_url):
@@ -104,7 +114,10 @@ def test_the_operator_is_told_each_outcome_and_how_many_tasks_of_the_job_are_lef
         for index, left in ((0, 1), (1, 0)):
             assert await queue.finish("a", await taken(queue), done(index))
             assert await anext(wake_ups) == WakeUp(task().key, UID, done(index), left)
-        raw.xadd(redis_keys.DONE, {"namespace": "default", "name": "holiday", "uid": UID, "outcome": "{broken", "left": "0"})
+        raw.xadd(
+            redis_keys.DONE,
+            {"namespace": "default", "name": "holiday", "uid": UID, "outcome": "{broken", "left": "0"},
+        )
         raw.xadd(redis_keys.DONE, {"namespace": "default", "name": "holiday"})
         assert [await anext(wake_ups) for _ in range(2)] == [WakeUp(task().key)] * 2
         await wake_ups.aclose()
@@ -124,7 +137,9 @@ def test_sending_again_changes_nothing_while_the_task_is_on_the_stream(redis_url
     run(redis_url, story)
 
 
-@pytest.mark.parametrize("loss", ["entry deleted", "stream deleted", "all trimmed", "sent hash deleted", "flushed"])
+@pytest.mark.parametrize(
+    "loss", ["entry deleted", "stream deleted", "all trimmed", "sent hash deleted", "flushed"]
+)
 def test_what_redis_lost_is_not_waiting_and_is_sent_again(redis_url, raw, loss):
     async def story(queue):
         await queue.send([task(0)])
@@ -222,7 +237,10 @@ def test_renewal_keeps_the_lease_and_the_delivery_count(redis_url, raw):
             await asyncio.sleep(SHORT_LEASE / 2)
             assert await queue.renew("a", lease)
             assert await queue.take("b", 0) is None
-        assert raw.xpending_range(redis_keys.TASKS, redis_keys.WORKERS_GROUP, "-", "+", 1)[0]["times_delivered"] == 1
+        assert (
+            raw.xpending_range(redis_keys.TASKS, redis_keys.WORKERS_GROUP, "-", "+", 1)[0]["times_delivered"]
+            == 1
+        )
 
     run(redis_url, story, SHORT_LEASE)
 
@@ -409,7 +427,9 @@ def test_the_group_forgets_consumers_that_are_long_gone_and_hold_nothing(redis_u
 
     monkeypatch.setattr(task_queue, "FORGET_SECONDS", 0)
     run(redis_url, story)
-    assert [each["name"] for each in raw.xinfo_consumers(redis_keys.TASKS, redis_keys.WORKERS_GROUP)] == ["holds"]
+    assert [each["name"] for each in raw.xinfo_consumers(redis_keys.TASKS, redis_keys.WORKERS_GROUP)] == [
+        "holds"
+    ]
 
 
 @pytest.mark.parametrize("call", ["take", "send", "depth", "waiting", "withdraw", "workers"])

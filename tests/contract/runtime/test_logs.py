@@ -23,7 +23,13 @@ def logged(*arguments, **more) -> dict:
 def test_a_record_is_one_line_of_json_with_what_the_caller_adds():
     line = logged("image %s failed", "é.jpg", extra={"job_id": "j1", "image": 3})
     assert line.pop("time").endswith("+00:00")
-    assert line == {"level": "error", "program": "worker", "event": "image é.jpg failed", "job_id": "j1", "image": 3}
+    assert line == {
+        "level": "error",
+        "program": "worker",
+        "event": "image é.jpg failed",
+        "job_id": "j1",
+        "image": 3,
+    }
 
 
 def test_line_feeds_and_odd_values_do_not_break_the_line():
@@ -61,7 +67,12 @@ def test_all_lines_of_a_piece_of_work_name_what_it_is_about():
             inner = logged("ended", extra={"job_id": "j2"})
         outer = logged("ended")
     assert (inner["job_id"], inner["request_id"], inner["image"]) == ("j2", "r1", 0)
-    assert (outer["job_id"], outer["request_id"], "image" in outer, "caller" in outer) == ("j1", "r1", False, False)
+    assert (outer["job_id"], outer["request_id"], "image" in outer, "caller" in outer) == (
+        "j1",
+        "r1",
+        False,
+        False,
+    )
     assert not {"job_id", "request_id"} & logged("idle").keys()
 
 

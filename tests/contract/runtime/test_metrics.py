@@ -16,11 +16,19 @@ def shown(sent: bytes, refresh=None) -> bytes:
 def test_metrics_are_shown_under_their_path_with_process_and_version():
     answer = shown(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
-    for line in (b"seen_total 1.0", b'imagejobs_build_info{program="contract"', b"process_resident_memory_bytes"):
+    for line in (
+        b"seen_total 1.0",
+        b'imagejobs_build_info{program="contract"',
+        b"process_resident_memory_bytes",
+    ):
         assert line in answer
 
 
-@pytest.mark.parametrize("sent", [b"GET / HTTP/1.1", b"POST /metrics HTTP/1.1", b"GET /metricsx HTTP/1.1", b"\xff\x00 /metrics"], ids=repr)
+@pytest.mark.parametrize(
+    "sent",
+    [b"GET / HTTP/1.1", b"POST /metrics HTTP/1.1", b"GET /metricsx HTTP/1.1", b"\xff\x00 /metrics"],
+    ids=repr,
+)
 def test_all_else_is_not_there(sent):
     assert shown(sent + b"\r\nHost: x\r\n\r\n").startswith(b"HTTP/1.1 404 ")
 

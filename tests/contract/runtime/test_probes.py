@@ -13,7 +13,10 @@ def ask(sent: bytes) -> bytes:
     return raw_exchange.ask(lambda port: probes.serve("127.0.0.1", port, checks), sent)
 
 
-@pytest.mark.parametrize(("path", "status", "told"), [("/healthz", 200, b'"ok"'), ("/readyz", 503, b'"no queue"'), ("/metrics", 404, b"not found")])
+@pytest.mark.parametrize(
+    ("path", "status", "told"),
+    [("/healthz", 200, b'"ok"'), ("/readyz", 503, b'"no queue"'), ("/metrics", 404, b"not found")],
+)
 def test_each_path_tells_what_its_check_finds(path, status, told):
     answer = ask(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     assert answer.startswith(f"HTTP/1.1 {status} ".encode())

@@ -30,7 +30,12 @@ def test_every_variable_of_s3_counts():
 
 
 def test_all_bad_variables_are_named_at_once_and_the_program_ends_with_2(capsys):
-    environ = {"S3_ENDPOINT": "ftp://x", "S3_BUCKET": "A", "S3_PATH_STYLE": "perhaps", "S3_UNSIGNED_PAYLOAD": "?"}
+    environ = {
+        "S3_ENDPOINT": "ftp://x",
+        "S3_BUCKET": "A",
+        "S3_PATH_STYLE": "perhaps",
+        "S3_UNSIGNED_PAYLOAD": "?",
+    }
     with pytest.raises(SystemExit) as raised:
         read(environ, S3Settings.read)
     assert raised.value.code == 2
@@ -39,7 +44,11 @@ def test_all_bad_variables_are_named_at_once_and_the_program_ends_with_2(capsys)
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "parse"), [("AWS_SECRET_ACCESS_KEY", "s3cret" * 50, S3Settings.read), ("REDIS_URL", "http://u:s3cret@a", redis_url)]
+    ("name", "value", "parse"),
+    [
+        ("AWS_SECRET_ACCESS_KEY", "s3cret" * 50, S3Settings.read),
+        ("REDIS_URL", "http://u:s3cret@a", redis_url),
+    ],
 )
 def test_a_secret_is_never_said(name, value, parse, capsys):
     with pytest.raises(SystemExit):

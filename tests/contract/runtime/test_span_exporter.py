@@ -56,7 +56,9 @@ def test_a_collector_that_hangs_costs_the_work_nothing_and_the_end_two_seconds(e
 
 
 def test_spans_that_nobody_takes_are_counted(ends, monkeypatch):
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{data_servers.free_ports(['gone'])['gone']}")
+    monkeypatch.setenv(
+        "OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{data_servers.free_ports(['gone'])['gone']}"
+    )
     with traces.opened("worker", True, ends.count) as told:
         tell(told, 3)
     assert ends == {FAILED: 3}
@@ -72,5 +74,10 @@ def test_a_span_without_one_around_it_is_not_told():
 @pytest.mark.parametrize("program", ["api.__main__", "operator.__main__", "worker.program"])
 def test_nothing_is_imported_where_there_is_no_collector(program):
     main = f"import sys; import imagejobs_{program}, imagejobs_contract.redis.board; print(*(name for name, it in sys.modules.items() if it))"
-    there = subprocess.run([sys.executable, "-c", main], check=True, capture_output=True, text=True).stdout.split()
-    assert {each for each in there if "opentelemetry" in each} <= {"opentelemetry", "opentelemetry.sdk"}  # empty ones, of redis-py's looking
+    there = subprocess.run(
+        [sys.executable, "-c", main], check=True, capture_output=True, text=True
+    ).stdout.split()
+    assert {each for each in there if "opentelemetry" in each} <= {
+        "opentelemetry",
+        "opentelemetry.sdk",
+    }  # empty ones, of redis-py's looking

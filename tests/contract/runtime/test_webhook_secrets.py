@@ -20,7 +20,9 @@ def read(text: str) -> tuple[tuple[str, ...], list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("text", "count"), [("", 0), (secret(24), 1), (f"{secret(24)},{secret(64)}", 2), (f" {secret(32)} \n{secret(33)} ", 2)], ids=str
+    ("text", "count"),
+    [("", 0), (secret(24), 1), (f"{secret(24)},{secret(64)}", 2), (f" {secret(32)} \n{secret(33)} ", 2)],
+    ids=str,
 )
 def test_secrets_are_read(text: str, count: int) -> None:
     secrets, faults = read(text)

@@ -61,7 +61,13 @@ def test_what_is_put_comes_back(s3_settings, data):
 
 def test_facts_type_and_caching_are_kept(s3_settings, bucket_maker):
     async def story(objects):
-        etag = await objects.put("a", b"12345", content_type=PNG, cache_control="max-age=60", metadata={"uid": "u1", "bytes-in": "7"})
+        etag = await objects.put(
+            "a",
+            b"12345",
+            content_type=PNG,
+            cache_control="max-age=60",
+            metadata={"uid": "u1", "bytes-in": "7"},
+        )
         assert await objects.head("a") == ObjectFacts(5, etag, {"uid": "u1", "bytes-in": "7"})
 
     run(s3_settings, story)
@@ -84,7 +90,11 @@ def test_a_copy_keeps_bytes_type_and_metadata(s3_settings, bucket_maker):
 def test_what_is_not_there_is_not_found(s3_settings):
     async def story(objects):
         assert await objects.head("nothing") is None
-        for call in (objects.get("nothing", 10), objects.get_range("nothing", 0, 1), objects.copy("nothing", "b")):
+        for call in (
+            objects.get("nothing", 10),
+            objects.get_range("nothing", 0, 1),
+            objects.copy("nothing", "b"),
+        ):
             with pytest.raises(NotFound):
                 await call
 
@@ -103,7 +113,10 @@ def test_keys_that_cannot_be_addressed_are_not_found_and_never_mean_another(s3_s
     run(s3_settings, story)
 
 
-@pytest.mark.parametrize("key", ["IMG (1) #2?.jpg", "ümlaut/é.jpg", "a%20b+c&d=e", "x~y*z:u;v,w'q'", '"quoted"', "a\\b", ".hidden/...x"])
+@pytest.mark.parametrize(
+    "key",
+    ["IMG (1) #2?.jpg", "ümlaut/é.jpg", "a%20b+c&d=e", "x~y*z:u;v,w'q'", '"quoted"', "a\\b", ".hidden/...x"],
+)
 def test_unusual_keys_of_others_are_read(s3_settings, bucket_maker, key):
     bucket_maker.put_object(Bucket=s3_settings.bucket, Key=key, Body=b"theirs")
 
@@ -124,7 +137,9 @@ def test_an_object_over_the_limit_is_refused(s3_settings):
 
 
 @pytest.mark.parametrize(
-    ("start", "end", "expected"), [(0, 3, b"012"), (2, 10, b"23456789"), (8, 99, b"89"), (3, 3, b"")], ids=["head", "tail", "beyond", "nothing"]
+    ("start", "end", "expected"),
+    [(0, 3, b"012"), (2, 10, b"23456789"), (8, 99, b"89"), (3, 3, b"")],
+    ids=["head", "tail", "beyond", "nothing"],
 )
 def test_ranges_exclude_their_end(s3_settings, start, end, expected):
     async def story(objects):
@@ -200,12 +215,16 @@ def test_a_small_stream_is_one_put_and_a_large_one_is_parts(s3_settings, bucket_
         await objects.put_stream("large", stream(PART + 1))
 
     run(s3_settings, story)
-    etags = [bucket_maker.head_object(Bucket=s3_settings.bucket, Key=key)["ETag"] for key in ("small", "large")]
+    etags = [
+        bucket_maker.head_object(Bucket=s3_settings.bucket, Key=key)["ETag"] for key in ("small", "large")
+    ]
     assert ["-2" in etag for etag in etags] == [False, True]
 
 
 @pytest.mark.parametrize("size", [0, 1000, 2 * PART], ids=str)
-@pytest.mark.parametrize("error", [RuntimeError("the client left"), TooLarge("too large")], ids=["client left", "too large"])
+@pytest.mark.parametrize(
+    "error", [RuntimeError("the client left"), TooLarge("too large")], ids=["client left", "too large"]
+)
 def test_a_stream_that_raises_leaves_nothing(s3_settings, listed, size, error):
     async def story(objects):
         with pytest.raises(type(error), match=str(error)):
@@ -322,7 +341,9 @@ def test_the_check_passes_when_the_bucket_can_be_read(s3_settings):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"secret_access_key": "wrong"}, {"access_key_id": "nobody"}, {"bucket": "absent-bucket"}], ids=["secret", "key", "bucket"]
+    "wrong",
+    [{"secret_access_key": "wrong"}, {"access_key_id": "nobody"}, {"bucket": "absent-bucket"}],
+    ids=["secret", "key", "bucket"],
 )
 def test_the_check_names_wrong_settings(s3_settings, wrong):
     with pytest.raises(Misconfigured):
@@ -378,7 +399,10 @@ def test_a_moment_of_500s_is_tried_through(s3_settings):
     async def story() -> None:
         failing = [f"{status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n" for status in (503, 500)]
         async with played(*failing, f"200 OK\r\n{ETAG}\r\ncontent-length: 0\r\n\r\n") as (endpoint, asked):
-            assert await S3Objects(s3_settings._replace(endpoint=endpoint)).put("a", b"", content_type=PNG) == '"e"'
+            assert (
+                await S3Objects(s3_settings._replace(endpoint=endpoint)).put("a", b"", content_type=PNG)
+                == '"e"'
+            )
             assert len(asked) == 3
 
     asyncio.run(story())
@@ -394,7 +418,9 @@ def test_a_body_that_is_cut_is_never_taken_for_the_object(s3_settings):
 
 
 @pytest.mark.parametrize(
-    ("style", "line"), [(True, "HEAD http://s3.example/pictures/a"), (False, "HEAD http://pictures.s3.example/a")], ids=["path", "host"]
+    ("style", "line"),
+    [(True, "HEAD http://s3.example/pictures/a"), (False, "HEAD http://pictures.s3.example/a")],
+    ids=["path", "host"],
 )
 def test_the_bucket_stands_in_the_path_or_in_the_host_name(s3_settings, monkeypatch, style, line):
     async def story() -> None:

@@ -68,11 +68,17 @@ def test_the_true_name_is_read_back_by_others(signed, s3_settings, stored):
     name = "Gänse & 写真.jpg"
     link = signed(s3_settings).get_link(stored, seconds=60, content_type="image/jpeg", file_name=name)
     message = Message()
-    message["Content-Disposition"] = follow(link)[1]["Content-Disposition"].replace('filename="G_nse & __.jpg"; ', "")
+    message["Content-Disposition"] = follow(link)[1]["Content-Disposition"].replace(
+        'filename="G_nse & __.jpg"; ', ""
+    )
     assert message.get_filename() == name
 
 
-@pytest.mark.parametrize("change", [("image%2Fjpeg", "text%2Fhtml"), ("photo.jpg", "photo.exe"), ("j1", "j2")], ids=["type", "name", "key"])
+@pytest.mark.parametrize(
+    "change",
+    [("image%2Fjpeg", "text%2Fhtml"), ("photo.jpg", "photo.exe"), ("j1", "j2")],
+    ids=["type", "name", "key"],
+)
 def test_a_changed_link_is_refused(signed, s3_settings, stored, change):
     link = signed(s3_settings).get_link(stored, seconds=60, content_type="image/jpeg", file_name="photo.jpg")
     forged = link.replace(*change)
@@ -85,14 +91,22 @@ def test_a_changed_link_is_refused(signed, s3_settings, stored, change):
 
 def test_links_are_signed_for_the_public_endpoint(signed, s3_settings):
     settings = s3_settings._replace(public_endpoint="https://images.example.org:8443")
-    parts = urlsplit(signed(settings).get_link("a.jpg", seconds=60, content_type="image/jpeg", file_name="a.jpg"))
-    assert (parts.scheme, parts.netloc, parts.path) == ("https", "images.example.org:8443", f"/{settings.bucket}/a.jpg")
+    parts = urlsplit(
+        signed(settings).get_link("a.jpg", seconds=60, content_type="image/jpeg", file_name="a.jpg")
+    )
+    assert (parts.scheme, parts.netloc, parts.path) == (
+        "https",
+        "images.example.org:8443",
+        f"/{settings.bucket}/a.jpg",
+    )
     assert parse_qs(parts.query)["X-Amz-SignedHeaders"] == ["host"]
 
 
 def test_the_bucket_stands_in_the_host_name_when_asked(s3_settings):
     settings = s3_settings._replace(public_endpoint="https://s3.example.org", path_style=False)
-    parts = urlsplit(signer(settings).get_link("a.jpg", seconds=60, content_type="image/jpeg", file_name="a.jpg"))
+    parts = urlsplit(
+        signer(settings).get_link("a.jpg", seconds=60, content_type="image/jpeg", file_name="a.jpg")
+    )
     assert (parts.netloc, parts.path) == (f"{settings.bucket}.s3.example.org", "/a.jpg")
 
 
@@ -104,24 +118,40 @@ def test_the_time_is_kept_within_what_signatures_allow(signed, s3_settings, aske
     assert query["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
 
 
-@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:8333", "https://images.example.org", "https://images.example.org:443"])
-@pytest.mark.parametrize("key", ["outputs/j1/a.jpg", "outputs/à b+c#1%41~(x)*'!.jpg", "a//b/../c", "写真.png"])
+@pytest.mark.parametrize(
+    "endpoint", ["http://127.0.0.1:8333", "https://images.example.org", "https://images.example.org:443"]
+)
+@pytest.mark.parametrize(
+    "key", ["outputs/j1/a.jpg", "outputs/à b+c#1%41~(x)*'!.jpg", "a//b/../c", "写真.png"]
+)
 def test_our_links_are_those_of_boto3(s3_settings, key, endpoint):
     settings = s3_settings._replace(public_endpoint=endpoint)
     wish = {"seconds": 600, "content_type": "image/png", "file_name": "Gänse & 写真~.png"}
     theirs = urlsplit(BotoSigner(settings).get_link(key, **wish))
     then = datetime.strptime(parse_qs(theirs.query)["X-Amz-Date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     ours = urlsplit(KeySigner(settings, lambda: then).get_link(key, **wish))
-    assert (ours.scheme, ours.path, parse_qs(ours.query)) == (theirs.scheme, theirs.path, parse_qs(theirs.query))
+    assert (ours.scheme, ours.path, parse_qs(ours.query)) == (
+        theirs.scheme,
+        theirs.path,
+        parse_qs(theirs.query),
+    )
     put_theirs = urlsplit(BotoSigner(settings).put_link(key, seconds=600, size=7, content_type="image/png"))
-    then = datetime.strptime(parse_qs(put_theirs.query)["X-Amz-Date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    put_ours = urlsplit(KeySigner(settings, lambda: then).put_link(key, seconds=600, size=7, content_type="image/png"))
+    then = datetime.strptime(parse_qs(put_theirs.query)["X-Amz-Date"][0], "%Y%m%dT%H%M%SZ").replace(
+        tzinfo=UTC
+    )
+    put_ours = urlsplit(
+        KeySigner(settings, lambda: then).put_link(key, seconds=600, size=7, content_type="image/png")
+    )
     assert (put_ours.path, parse_qs(put_ours.query)) == (put_theirs.path, parse_qs(put_theirs.query))
-    assert ours.netloc == theirs.netloc.removesuffix(":443"), "clients leave out a port that goes without saying"
+    assert ours.netloc == theirs.netloc.removesuffix(":443"), (
+        "clients leave out a port that goes without saying"
+    )
 
 
 def put(link: str, data: bytes, content_type: str | None = "image/jpeg") -> int:
-    request = urllib.request.Request(link, data, {"Content-Type": content_type} if content_type else {}, method="PUT")
+    request = urllib.request.Request(
+        link, data, {"Content-Type": content_type} if content_type else {}, method="PUT"
+    )
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
             return int(answer.status)
@@ -133,7 +163,12 @@ def put(link: str, data: bytes, content_type: str | None = "image/jpeg") -> int:
 def test_a_link_to_put_takes_that_size_and_type_under_that_key_only(signed, s3_settings):
     link = signed(s3_settings).put_link("uploads/à b+c#1.jpg", seconds=60, size=7, content_type="image/jpeg")
     assert parse_qs(urlsplit(link).query)["X-Amz-SignedHeaders"] == ["content-length;content-type;host"]
-    refused = [put(link, b"pictures"), put(link, b"pic"), put(link, b"picture", "text/html"), put(link.replace("c%231", "d"), b"picture")]
+    refused = [
+        put(link, b"pictures"),
+        put(link, b"pic"),
+        put(link, b"picture", "text/html"),
+        put(link.replace("c%231", "d"), b"picture"),
+    ]
     assert refused == [403] * 4
     assert asyncio.run(S3Objects(s3_settings).head("uploads/à b+c#1.jpg")) is None
     assert put(link, b"picture") == 200
@@ -143,7 +178,10 @@ def test_a_link_to_put_takes_that_size_and_type_under_that_key_only(signed, s3_s
 def test_parts_are_put_by_links_and_put_together(signed, s3_settings):
     uploads, part, key = BotoPartUploads(s3_settings), b"x" * MIN_PART_BYTES, "uploads/à b.jpg"
     upload = asyncio.run(uploads.begin(key, "image/jpeg"))
-    links = [signed(s3_settings).part_link(key, upload, n, seconds=60, size=size) for n, size in ((1, len(part)), (2, 3))]
+    links = [
+        signed(s3_settings).part_link(key, upload, n, seconds=60, size=size)
+        for n, size in ((1, len(part)), (2, 3))
+    ]
     assert put(links[1], b"four", None) == 403
     assert put(links[1], b"end", None) == 200
     with pytest.raises(Conflict, match="part 1 of 2 is not there"):
@@ -166,10 +204,16 @@ def test_an_upload_that_was_aborted_is_gone(s3_settings):
 
 def test_an_s3_that_is_away_is_unavailable(s3_settings):
     with pytest.raises(Unavailable):
-        asyncio.run(BotoPartUploads(s3_settings._replace(endpoint="http://127.0.0.1:9")).begin("a", "image/jpeg"))
+        asyncio.run(
+            BotoPartUploads(s3_settings._replace(endpoint="http://127.0.0.1:9")).begin("a", "image/jpeg")
+        )
 
 
-@pytest.mark.parametrize("change", [{"public_endpoint": ""}, {"access_key_id": "", "secret_access_key": ""}, {"path_style": False}], ids=str)
+@pytest.mark.parametrize(
+    "change",
+    [{"public_endpoint": ""}, {"access_key_id": "", "secret_access_key": ""}, {"path_style": False}],
+    ids=str,
+)
 def test_boto3_signs_where_it_has_to_find_the_credentials_the_endpoint_or_the_host(s3_settings, change):
     assert isinstance(signer(s3_settings), KeySigner)
     assert isinstance(signer(s3_settings._replace(**change)), BotoSigner)

@@ -14,7 +14,16 @@ def test_an_imagejob_lies_under_its_group_version_and_namespace():
     assert objects.collection(None) == "/apis/imagejobs.dev/v1alpha1/imagejobs"
 
 
-@pytest.mark.parametrize("key", [JobKey("shop", ".."), JobKey("shop", "a/status"), JobKey("shop", "a?x=1"), JobKey("..", "a"), JobKey("", "a")])
+@pytest.mark.parametrize(
+    "key",
+    [
+        JobKey("shop", ".."),
+        JobKey("shop", "a/status"),
+        JobKey("shop", "a?x=1"),
+        JobKey("..", "a"),
+        JobKey("", "a"),
+    ],
+)
 def test_a_name_cannot_lead_a_request_elsewhere(key):
     with pytest.raises(NotFound):
         objects.path(key)
@@ -29,7 +38,11 @@ def test_a_name_cannot_lead_a_request_elsewhere(key):
         ({"a": 1}, {}, {"a": None}),
         ({}, {"a": [1]}, {"a": [1]}),
         ({"a": 1, "b": {"c": 1}}, {"b": {"c": 2}}, {"a": None, "b": {"c": 2}}),
-        ({"a": {"b": 1, "c": 2, "d": {"e": 1}}}, {"a": {"b": 1, "d": {}}}, {"a": {"c": None, "d": {"e": None}}}),
+        (
+            {"a": {"b": 1, "c": 2, "d": {"e": 1}}},
+            {"a": {"b": 1, "d": {}}},
+            {"a": {"c": None, "d": {"e": None}}},
+        ),
     ],
 )
 def test_a_merge_patch_holds_what_differs_and_nulls_what_vanished(before, after, patch):
@@ -37,7 +50,11 @@ def test_a_merge_patch_holds_what_differs_and_nulls_what_vanished(before, after,
 
 
 def test_what_the_server_assigns_is_not_sent():
-    body = objects.new_body(ImageJob(JobKey("shop", "a"), Spec(items=(Item(key="a"),)), uid="u", resource_version="7", generation=3))
+    body = objects.new_body(
+        ImageJob(
+            JobKey("shop", "a"), Spec(items=(Item(key="a"),)), uid="u", resource_version="7", generation=3
+        )
+    )
     assert body["metadata"] == {"name": "a", "namespace": "shop"}
 
 

@@ -90,7 +90,9 @@ def test_two_processes_that_start_at_once_on_a_new_file_lose_nothing(path):
             assert each.returncode == 0
 
     async def scenario(store: SqliteStore) -> None:
-        assert {key.name for key in await store.keys()} == {f"{name}-{n}" for name in ("one", "two") for n in range(20)}
+        assert {key.name for key in await store.keys()} == {
+            f"{name}-{n}" for name in ("one", "two") for n in range(20)
+        }
 
     play(path, scenario)
 
@@ -112,13 +114,22 @@ def test_what_a_killed_process_had_accepted_is_there_and_it_can_go_on(path):
 
 def test_every_accepted_job_was_forced_to_the_disk(path, tmp_path):
     strace = shutil.which("strace")
-    if not strace or subprocess.run([strace, "-o", os.devnull, "true"], check=False, capture_output=True).returncode:
+    if (
+        not strace
+        or subprocess.run([strace, "-o", os.devnull, "true"], check=False, capture_output=True).returncode
+    ):
         pytest.skip("strace is not installed, or may not trace here")
     trace = tmp_path / "trace"
-    with writer(path, "w", 10, strace, "-f", "-y", "-e", "trace=fsync,fdatasync,write", "-o", str(trace)) as traced:
+    with writer(
+        path, "w", 10, strace, "-f", "-y", "-e", "trace=fsync,fdatasync,write", "-o", str(trace)
+    ) as traced:
         traced.communicate(timeout=60)
     calls = re.findall(r" (fsync|fdatasync|write)\((\d+)<([^>]*)>", trace.read_text())
-    order = ["said" if call == "write" else "synced" for call, fd, file in calls if (call, fd) == ("write", "1") or file.endswith("-wal")]
+    order = [
+        "said" if call == "write" else "synced"
+        for call, fd, file in calls
+        if (call, fd) == ("write", "1") or file.endswith("-wal")
+    ]
     assert order.count("said") == 10
     assert all(before == "synced" for before, after in itertools.pairwise(["", *order]) if after == "said")
 
@@ -263,7 +274,12 @@ def test_a_full_disk_is_said_and_what_was_there_stays(path):
         limit = await store._run(lambda: store._connected().execute("PRAGMA page_count").fetchone()[0])
         await store._run(lambda: store._connected().execute(f"PRAGMA max_page_count={limit}").fetchone())
         with pytest.raises(Unavailable, match="full"):
-            await store.create(ImageJob(JobKey("default", "huge"), Spec(items=tuple(Item(key="k" * 900 + str(n)) for n in range(500)))))
+            await store.create(
+                ImageJob(
+                    JobKey("default", "huge"),
+                    Spec(items=tuple(Item(key="k" * 900 + str(n)) for n in range(500))),
+                )
+            )
         await store._run(lambda: store._connected().execute("PRAGMA max_page_count=1000000").fetchone())
         await store.create(new("late"))
         assert {key.name for key in await store.keys()} == {"early", "late"}
@@ -301,7 +317,9 @@ def test_a_change_that_fails_leaves_nothing_behind(path):
     play(path, scenario)
 
 
-@pytest.mark.parametrize("content", [b"this is a text file, not a database" * 50, None], ids=["a-text-file", "a-missing-folder"])
+@pytest.mark.parametrize(
+    "content", [b"this is a text file, not a database" * 50, None], ids=["a-text-file", "a-missing-folder"]
+)
 def test_a_file_that_is_no_database_is_said(path, content):
     where = path if content else path / "missing"
     if content:

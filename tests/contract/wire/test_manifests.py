@@ -33,7 +33,12 @@ def measured(data: bytes) -> list[int]:
     return asyncio.run(read())
 
 
-@given(st.lists(BLANK | ITEM, max_size=30), st.sampled_from([b"", b"\n", b"\r\n", b"\n\n \n"]), st.sampled_from([3, 16, 10**6]), st.data())
+@given(
+    st.lists(BLANK | ITEM, max_size=30),
+    st.sampled_from([b"", b"\n", b"\r\n", b"\n\n \n"]),
+    st.sampled_from([3, 16, 10**6]),
+    st.data(),
+)
 def test_each_shard_finds_its_items_whatever_blank_lines_stand_between_them(lines, end, chunk, data):
     text = b"\n".join(lines) + end
     items = [line for line in text.split(b"\n") if line.strip()]
@@ -43,7 +48,9 @@ def test_each_shard_finds_its_items_whatever_blank_lines_stand_between_them(line
     assert len(lengths) == len(items) == len(split_lines(text))
     if items:
         slices = cut(lengths, data.draw(st.integers(1, len(items))))
-        assert [split_lines(text[each.start : each.end]) for each in slices] == [items[each.first : each.first + each.count] for each in slices]
+        assert [split_lines(text[each.start : each.end]) for each in slices] == [
+            items[each.first : each.first + each.count] for each in slices
+        ]
 
 
 @pytest.mark.parametrize("data", [b"", b"\n", b"\r\n\r\n", b"  \n\t"], ids=repr)

@@ -14,8 +14,17 @@ JOB = ImageJob(JobKey("shop", "j1"), Spec(), labels={names.LABEL_CALLER: "ada"})
 def test_a_job_tells_where_it_came_from():
     job = Origin("order-17", HEADER).marked(JOB)
     assert Origin.of(job) == Origin("order-17", HEADER)
-    assert origin.about(job) == {"job_id": "j1", "namespace": "shop", "caller": "ada", "request_id": "order-17"}
-    assert origin.variables(job, Origin.of(job)) == {"IMAGEJOB_REQUEST_ID": "order-17", "IMAGEJOB_CALLER": "ada", "TRACEPARENT": HEADER}
+    assert origin.about(job) == {
+        "job_id": "j1",
+        "namespace": "shop",
+        "caller": "ada",
+        "request_id": "order-17",
+    }
+    assert origin.variables(job, Origin.of(job)) == {
+        "IMAGEJOB_REQUEST_ID": "order-17",
+        "IMAGEJOB_CALLER": "ada",
+        "TRACEPARENT": HEADER,
+    }
 
 
 def test_a_job_that_no_request_made_names_none():
@@ -25,5 +34,7 @@ def test_a_job_that_no_request_made_names_none():
 
 @pytest.mark.parametrize("text", ["a b", "x" * 65, 'a"b', "a\nb", "ä"], ids=repr)
 def test_an_annotation_that_somebody_wrote_by_hand_reaches_no_log(text):
-    job = ImageJob(JOB.key, JOB.spec, annotations={names.ANNOTATION_REQUEST: text, names.ANNOTATION_TRACEPARENT: text})
+    job = ImageJob(
+        JOB.key, JOB.spec, annotations={names.ANNOTATION_REQUEST: text, names.ANNOTATION_TRACEPARENT: text}
+    )
     assert Origin.of(job) == Origin()

@@ -10,7 +10,11 @@ from imagejobs_contract.model.spec import overwrites
 from imagejobs_contract.wire import s3_keys
 
 NAMES = st.lists(
-    st.sampled_from(["a.jpg", "A.JPG", "a.png", "a-2.jpg", "", "2", "-3.gif", "写.png", "b/a.jpg", "b\\a.jpg"]) | st.text(max_size=8), max_size=12
+    st.sampled_from(
+        ["a.jpg", "A.JPG", "a.png", "a-2.jpg", "", "2", "-3.gif", "写.png", "b/a.jpg", "b\\a.jpg"]
+    )
+    | st.text(max_size=8),
+    max_size=12,
 )
 SAFE = re.compile(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*", re.ASCII)
 
@@ -36,7 +40,13 @@ def test_a_stem_is_safe_and_short_whatever_the_name(name):
 
 
 def test_equal_names_are_numbered_before_the_extension():
-    assert s3_keys.distinct(["a.jpg", "a.jpg", "a.png", "b", "b"]) == ["a.jpg", "a-2.jpg", "a-3.png", "b", "b-2"]
+    assert s3_keys.distinct(["a.jpg", "a.jpg", "a.png", "b", "b"]) == [
+        "a.jpg",
+        "a-2.jpg",
+        "a-3.png",
+        "b",
+        "b-2",
+    ]
 
 
 def test_names_that_differ_in_case_only_are_kept_apart():

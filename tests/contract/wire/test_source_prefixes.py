@@ -13,7 +13,9 @@ def test_a_callers_uploads_are_its_own_whatever_it_is_called():
     names_of_callers = ["shop", "shop-2", "sho", ID, "default", "j"]
     for caller in names_of_callers:
         key = f"{own_uploads('default', caller)}{ID}/0/a.jpg"
-        assert [other for other in names_of_callers if may_read(key, (own_uploads("default", other),))] == [caller]
+        assert [other for other in names_of_callers if may_read(key, (own_uploads("default", other),))] == [
+            caller
+        ]
         assert not may_read(key, (own_uploads("other", caller),))
 
 
@@ -26,7 +28,18 @@ def test_where_nobody_needs_a_key_all_uploads_of_the_namespace_are_anybodys():
 
 
 @pytest.mark.parametrize(
-    "key", ["photos/", "photos/a", "photos/a/b.jpg", "photos/é 1.jpg", "photos/..a", "photos/a..", "photos/...", "photos/%2e%2e/a"], ids=repr
+    "key",
+    [
+        "photos/",
+        "photos/a",
+        "photos/a/b.jpg",
+        "photos/é 1.jpg",
+        "photos/..a",
+        "photos/a..",
+        "photos/...",
+        "photos/%2e%2e/a",
+    ],
+    ids=repr,
 )
 def test_under_a_prefix(key):
     assert may_read(key, ("photos/",))

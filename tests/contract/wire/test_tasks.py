@@ -35,7 +35,10 @@ def test_a_task_of_an_operator_that_knew_no_callers_is_nobodys():
     assert Task.from_json(json.dumps(body)).caller == ""
 
 
-@pytest.mark.parametrize("field", ["namespace", "name", "uid", "index", "item", "prefix", "attempt", "attempts", "cacheControl", "expires"])
+@pytest.mark.parametrize(
+    "field",
+    ["namespace", "name", "uid", "index", "item", "prefix", "attempt", "attempts", "cacheControl", "expires"],
+)
 def test_a_task_that_lacks_something_is_refused(field):
     body = json.loads(TASK.to_json())
     del body[field]
@@ -43,7 +46,9 @@ def test_a_task_that_lacks_something_is_refused(field):
         Task.from_json(json.dumps(body))
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "5", "null", '{"variants": [{"width": -1}]}', '{"item": 5}'], ids=repr)
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "5", "null", '{"variants": [{"width": -1}]}', '{"item": 5}'], ids=repr
+)
 def test_what_is_no_task_is_refused(text):
     with pytest.raises(ValueError, match=r"."):
         Task.from_json(text)

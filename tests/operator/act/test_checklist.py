@@ -1,6 +1,7 @@
 """The twenty points on which operators fail (Sieve, Acto, Kubernetes' own issues): one test each, by number, in the world of `operator_world`.
 
-Point 20, adoption after an upgrade, has no older release to adopt from yet: its test keeps today's objects as the first fixture.
+Point 20, adoption after an upgrade, has no older release to adopt from yet: its test keeps today's objects as
+the first fixture.
 """
 
 import itertools
@@ -34,7 +35,9 @@ def reason(world: World, kind: ConditionType) -> Reason | None:
 
 
 @pytest.mark.parametrize("execution", [Execution.POOL, Execution.JOB])
-def test_1_old_versions_create_nothing_twice_and_move_nothing_back(world: World, execution: Execution) -> None:
+def test_1_old_versions_create_nothing_twice_and_move_nothing_back(
+    world: World, execution: Execution
+) -> None:
     world.create(spec(20, execution=execution, items_per_pod=10))
     final = world.settle()
     for back in range(len(world.store.versions[KEY])):
@@ -47,7 +50,9 @@ def test_1_old_versions_create_nothing_twice_and_move_nothing_back(world: World,
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
 @pytest.mark.parametrize("at", range(16))
 @pytest.mark.parametrize("execution", [Execution.POOL, Execution.JOB])
-def test_2_a_stop_at_any_change_is_made_good_by_the_next_look(world: World, execution: Execution, at: int, before: bool) -> None:
+def test_2_a_stop_at_any_change_is_made_good_by_the_next_look(
+    world: World, execution: Execution, at: int, before: bool
+) -> None:
     if before:
         world.faults.kill_before = at
     else:
@@ -113,7 +118,9 @@ def test_6_a_deletion_ends_at_every_step(world: World, looks: int) -> None:
     assert not world.objects.data
 
 
-def test_6_outputs_go_with_a_job_that_is_forgotten_too_though_nothing_tells_of_our_own_deletion(world: World) -> None:
+def test_6_outputs_go_with_a_job_that_is_forgotten_too_though_nothing_tells_of_our_own_deletion(
+    world: World,
+) -> None:
     world.restart(echoes=False)
     output = Output(prefix="site/", deletion_policy=DeletionPolicy.DELETE)
     world.create(spec(20, output=output, execution=Execution.POOL, ttl_seconds_after_finished=10))
@@ -190,8 +197,14 @@ def test_8_nothing_waits_for_ever(world: World) -> None:
     world.look()
     world.look()
     status = world.status()
-    assert (status.state, reason(world, ConditionType.FAILED)) == (State.FAILED, Reason.QUEUE_DEADLINE_EXCEEDED)
-    assert [(each.index, each.code) for each in status.outcomes] == [(0, Code.PROCESSING_TIMEOUT), (1, Code.PROCESSING_TIMEOUT)]
+    assert (status.state, reason(world, ConditionType.FAILED)) == (
+        State.FAILED,
+        Reason.QUEUE_DEADLINE_EXCEEDED,
+    )
+    assert [(each.index, each.code) for each in status.outcomes] == [
+        (0, Code.PROCESSING_TIMEOUT),
+        (1, Code.PROCESSING_TIMEOUT),
+    ]
     assert world.events.told[-1].warning
 
 
@@ -246,7 +259,11 @@ def test_11_counts_come_from_facts(world: World) -> None:
 
 @pytest.mark.parametrize(
     "status",
-    [{}, {"state": "Exploded", "conditions": None, "items": None}, {"conditions": [{"type": "New"}], "outcomes": [{"index": None}], "attempt": "x"}],
+    [
+        {},
+        {"state": "Exploded", "conditions": None, "items": None},
+        {"conditions": [{"type": "New"}], "outcomes": [{"index": None}], "attempt": "x"},
+    ],
     ids=["empty", "unknown words", "wrong types"],
 )
 def test_12_strange_stored_objects_stop_nothing(world: World, status: dict[str, Any]) -> None:
@@ -276,7 +293,13 @@ def test_12_a_spec_that_cannot_be_read_is_refused_by_name(world: World) -> None:
         world.run(get(KEY))
 
 
-MUTABLE = {"parallelism": 3, "suspend": True, "retry_failed": 1, "ttl_seconds_after_finished": 5, "cancel": True}
+MUTABLE = {
+    "parallelism": 3,
+    "suspend": True,
+    "retry_failed": 1,
+    "ttl_seconds_after_finished": 5,
+    "cancel": True,
+}
 
 
 @pytest.mark.parametrize("field", sorted({each.name for each in fields(Spec)}))
@@ -333,7 +356,11 @@ def test_15_the_observed_generation_follows_the_act(world: World) -> None:
     world.look()
     assert (world.status().state, world.status().observed_generation) == (State.PARTIALLY_SUCCEEDED, 1)
     world.look()
-    assert (world.status().state, world.status().observed_generation, world.status().attempt) == (State.QUEUED, 2, 2)
+    assert (world.status().state, world.status().observed_generation, world.status().attempt) == (
+        State.QUEUED,
+        2,
+        2,
+    )
     world.work()
     world.look()
     assert (world.status().state, world.status().counts.succeeded) == (State.SUCCEEDED, 2)
@@ -370,7 +397,13 @@ def test_15_a_retry_of_a_cancelled_job_is_only_acknowledged(world: World) -> Non
 
 @pytest.mark.parametrize("state", ["waits", "suspended", "ended", "stalled", "runs as a Job"])
 def test_16_who_has_nothing_to_do_writes_nothing(world: World, state: str) -> None:
-    world.create(spec(20 if "Job" in state else 2, suspend=state == "suspended", execution=Execution.POOL if state == "stalled" else Execution.AUTO))
+    world.create(
+        spec(
+            20 if "Job" in state else 2,
+            suspend=state == "suspended",
+            execution=Execution.POOL if state == "stalled" else Execution.AUTO,
+        )
+    )
     world.queue.alive = int(state != "stalled")
     world.look()
     if state == "ended":
@@ -387,7 +420,9 @@ def test_16_who_has_nothing_to_do_writes_nothing(world: World, state: str) -> No
 @pytest.mark.parametrize("seconds", [-1, 0, 1])
 @pytest.mark.parametrize("deadline", ["queue", "active", "ttl"])
 def test_17_deadlines_pass_at_their_second(world: World, deadline: str, seconds: int) -> None:
-    world.create(spec(20, execution=Execution.POOL, active_deadline_seconds=100, ttl_seconds_after_finished=50))
+    world.create(
+        spec(20, execution=Execution.POOL, active_deadline_seconds=100, ttl_seconds_after_finished=50)
+    )
     world.look()
     if deadline != "queue":
         world.work()
@@ -461,7 +496,9 @@ def work_all(world: World, execution: Execution, *codes: Code | None, attempt: i
 
 @pytest.mark.parametrize("execution", [Execution.POOL, Execution.JOB])
 @pytest.mark.parametrize("retried", [False, True])
-def test_a_job_whose_last_image_ended_is_not_suspended_any_more(world: World, execution: Execution, retried: bool) -> None:
+def test_a_job_whose_last_image_ended_is_not_suspended_any_more(
+    world: World, execution: Execution, retried: bool
+) -> None:
     world.create(spec(2, execution=execution))
     if retried:
         work_all(world, execution, None, Code.CORRUPT_IMAGE)
@@ -479,8 +516,12 @@ def test_a_job_whose_last_image_ended_is_not_suspended_any_more(world: World, ex
 
 @pytest.mark.parametrize("execution", [Execution.POOL, Execution.JOB])
 @pytest.mark.parametrize("looks", range(4))
-@pytest.mark.parametrize("switches", list(itertools.permutations(["suspend", "cancel", "delete"], 2)), ids="-".join)
-def test_18_suspend_cancel_and_delete_in_every_state_and_order(world: World, execution: Execution, looks: int, switches: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "switches", list(itertools.permutations(["suspend", "cancel", "delete"], 2)), ids="-".join
+)
+def test_18_suspend_cancel_and_delete_in_every_state_and_order(
+    world: World, execution: Execution, looks: int, switches: tuple[str, ...]
+) -> None:
     world.create(spec(3, execution=execution, items_per_pod=1))
     for _ in range(looks):
         world.look()
@@ -526,7 +567,9 @@ def test_20_objects_of_this_release_can_be_taken_over(world: World) -> None:
     assert world.settle().state is State.SUCCEEDED
 
 
-def test_a_small_job_that_ends_at_once_costs_four_writes_with_its_creation_event_and_deletion(world: World) -> None:
+def test_a_small_job_that_ends_at_once_costs_four_writes_with_its_creation_event_and_deletion(
+    world: World,
+) -> None:
     world.create(spec(16, ttl_seconds_after_finished=10))
     world.settle()
     world.later(11)
@@ -535,7 +578,9 @@ def test_a_small_job_that_ends_at_once_costs_four_writes_with_its_creation_event
     assert len(world.events.told) == 1
 
 
-def test_a_job_whose_images_wait_is_not_announced_before_anything_is_known_but_its_total(world: World) -> None:
+def test_a_job_whose_images_wait_is_not_announced_before_anything_is_known_but_its_total(
+    world: World,
+) -> None:
     world.create(spec(3))
     world.look()
     assert (len(world.queue.tasks), world.board.announced) == (3, [])
@@ -543,7 +588,9 @@ def test_a_job_whose_images_wait_is_not_announced_before_anything_is_known_but_i
     assert [change.state for change in world.board.announced] == [State.SUCCEEDED]
 
 
-def test_a_small_job_that_waits_is_written_as_queued_after_a_moment_and_since_its_first_look(world: World) -> None:
+def test_a_small_job_that_waits_is_written_as_queued_after_a_moment_and_since_its_first_look(
+    world: World,
+) -> None:
     world.create(spec(1))
     again = world.look()
     assert again
@@ -594,12 +641,20 @@ def test_nobody_deletes_somebody_elses_files_by_an_annotation(world: World) -> N
         world.objects.keep("uploads/a/b/0", b"x")
         world.objects.keep("uploads/ns.shop.j1/0/a.jpg", b"x")
         world.objects.keep("outputs/other/0.jpg", b"x")
-        world.create(spec(1, ttl_seconds_after_finished=1), name="thief", annotations={names.ANNOTATION_UPLOADS: prefix})
+        world.create(
+            spec(1, ttl_seconds_after_finished=1),
+            name="thief",
+            annotations={names.ANNOTATION_UPLOADS: prefix},
+        )
         world.settle("thief")
         world.later(2)
         world.look(JobKey("ns", "thief"))
         assert JobKey("ns", "thief") not in world.store.jobs
-        assert set(world.objects.data) == {"uploads/a/b/0", "uploads/ns.shop.j1/0/a.jpg", "outputs/other/0.jpg"}
+        assert set(world.objects.data) == {
+            "uploads/a/b/0",
+            "uploads/ns.shop.j1/0/a.jpg",
+            "outputs/other/0.jpg",
+        }
 
 
 def test_a_progress_write_comes_at_most_every_two_seconds(world: World) -> None:
@@ -627,7 +682,10 @@ def test_a_small_job_that_takes_long_is_written_as_running_once(world: World) ->
 def test_a_finished_jobs_uploads_and_files_go_with_it_and_outputs_stay(world: World) -> None:
     for key in ("uploads/u/0", "outputs/job/photo-0.jpg"):
         world.objects.keep(key, b"x")
-    world.create(spec(20, execution=Execution.JOB, ttl_seconds_after_finished=5), annotations={names.ANNOTATION_UPLOADS: "uploads/u/"})
+    world.create(
+        spec(20, execution=Execution.JOB, ttl_seconds_after_finished=5),
+        annotations={names.ANNOTATION_UPLOADS: "uploads/u/"},
+    )
     world.settle()
     world.later(6)
     world.look()
@@ -647,5 +705,7 @@ def test_a_job_that_is_being_deleted_is_waited_for(world: World) -> None:
 
 def test_who_plans_for_a_foreign_job_deletes_nothing() -> None:
     job = ImageJob(KEY, spec(20, cancel=True), uid="uid", created=START)
-    todo = plan(job, Observed(child=Child(Presence.FOREIGN)), START + timedelta(seconds=1), Rules(since=START))
+    todo = plan(
+        job, Observed(child=Child(Presence.FOREIGN)), START + timedelta(seconds=1), Rules(since=START)
+    )
     assert not [each for each in todo if type(each).__name__ == "DeleteJob"]

@@ -57,7 +57,9 @@ def test_the_first_look_at_a_new_job_asks_nothing_and_a_restarted_operator_does(
     assert (len(world.queue.tasks), len(asked)) == (3, 1)
 
 
-def test_a_small_job_whose_ends_were_told_asks_nothing_and_after_a_missed_word_the_board(world: World) -> None:
+def test_a_small_job_whose_ends_were_told_asks_nothing_and_after_a_missed_word_the_board(
+    world: World,
+) -> None:
     asked = questions(world)
     for name, hears in (("told", True), ("missed", False)):
         world.create(spec(2, execution=Execution.POOL), name)
@@ -70,7 +72,9 @@ def test_a_small_job_whose_ends_were_told_asks_nothing_and_after_a_missed_word_t
         world.hears = True
 
 
-def test_an_image_that_is_told_of_while_another_task_of_its_job_is_left_does_not_end_the_job(world: World) -> None:
+def test_an_image_that_is_told_of_while_another_task_of_its_job_is_left_does_not_end_the_job(
+    world: World,
+) -> None:
     world.create(spec(1, execution=Execution.POOL))
     world.look()
     world.memory.heard(WakeUp(KEY, world.job().uid, outcome(0), left=1))

@@ -13,7 +13,12 @@ SPEC = Spec(items=(Item("a.jpg", "uploads/x/0"),), variants=(Variant(),))
 
 
 def made(**labels: str) -> list[str]:
-    job = ImageJob(JobKey("default", "j"), SPEC, uid="u", labels={f"{names.GROUP}/{name}": value for name, value in labels.items()})
+    job = ImageJob(
+        JobKey("default", "j"),
+        SPEC,
+        uid="u",
+        labels={f"{names.GROUP}/{name}": value for name, value in labels.items()},
+    )
     return [task.caller for task in pool_tasks.tasks(job, [0], 1, 0.0, Origin.of(job))]
 
 

@@ -15,7 +15,9 @@ from support.operator.world import World, spec
     [(0, 86_400, 3600), (120, 600, 600 - 30 - 120), (86_000, 86_400, 370)],
     ids=["just ended", "deleted soon", "deleted sooner"],
 )
-def test_a_job_rests_from_its_end_until_it_is_deleted_or_for_an_hour(world: World, after: int, ttl: int, rests: int) -> None:
+def test_a_job_rests_from_its_end_until_it_is_deleted_or_for_an_hour(
+    world: World, after: int, ttl: int, rests: int
+) -> None:
     world.create(spec(1, execution=Execution.POOL, ttl_seconds_after_finished=ttl))
     world.settle()
     ended = world.status().completed

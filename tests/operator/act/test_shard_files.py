@@ -29,7 +29,10 @@ def by_manifest(world: World, data: bytes, count: int) -> ImageJob:
 
 def read_slices(world: World, job: ImageJob) -> list[list[bytes]]:
     data = world.objects.data[s3_keys.manifest(job.uid)]
-    return [data[own.start : own.end].splitlines() for own in read_offsets(world.objects.data[s3_keys.offsets(job.uid)])]
+    return [
+        data[own.start : own.end].splitlines()
+        for own in read_offsets(world.objects.data[s3_keys.offsets(job.uid)])
+    ]
 
 
 def test_items_become_lines_that_each_shard_finds(world: World) -> None:
@@ -44,7 +47,9 @@ def test_items_become_lines_that_each_shard_finds(world: World) -> None:
 
 @pytest.mark.parametrize("end", [b"", b"\n"], ids=["cut", "with line feed"])
 @pytest.mark.parametrize("chunk", [7, 16, 10**6])
-def test_a_callers_manifest_is_cut_at_its_lines(world: World, monkeypatch: pytest.MonkeyPatch, chunk: int, end: bytes) -> None:
+def test_a_callers_manifest_is_cut_at_its_lines(
+    world: World, monkeypatch: pytest.MonkeyPatch, chunk: int, end: bytes
+) -> None:
     monkeypatch.setattr(manifests, "CHUNK_BYTES", chunk)
     job = by_manifest(world, b'{"key":"a/1"}\n{"key":"a/2"}\n{"key":"\xc3\xa4/3"}' + end, 3)
     world.run(shard_inputs.prepare(world.objects, job, 2))
@@ -52,15 +57,26 @@ def test_a_callers_manifest_is_cut_at_its_lines(world: World, monkeypatch: pytes
 
 
 def test_blank_lines_of_a_callers_manifest_are_no_images(world: World) -> None:
-    job = by_manifest(world, b'\r\n{"key":"a/1","name":"1.jpg"}\r\n\n{"key":"a/2","name":"2.jpg"}\r\n  \n{"key":"a/3","name":"3.jpg"}\n\n', 3)
+    job = by_manifest(
+        world,
+        b'\r\n{"key":"a/1","name":"1.jpg"}\r\n\n{"key":"a/2","name":"2.jpg"}\r\n  \n{"key":"a/3","name":"3.jpg"}\n\n',
+        3,
+    )
     world.run(shard_inputs.prepare(world.objects, job, 2))
     assert [own.count for own in read_offsets(world.objects.data[s3_keys.offsets(job.uid)])] == [1, 2]
     world.run(result_files.fill(world.objects, job, FillMissing(1, 2, Code.INTERNAL_ERROR, "its pod died")))
     found = world.run(result_files.collect(world.objects, job, 1))
-    assert [(each.index, each.name) for each in found.outcomes.values()] == [(0, "1.jpg"), (1, "2.jpg"), (2, "3.jpg")]
+    assert [(each.index, each.name) for each in found.outcomes.values()] == [
+        (0, "1.jpg"),
+        (1, "2.jpg"),
+        (2, "3.jpg"),
+    ]
 
 
-@pytest.mark.parametrize(("data", "told"), [(b"{}\n\n", "has 1 lines, blank ones aside"), (b"", "has 0 lines"), (b"x" * 20_000, "line 1 is longer")])
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [(b"{}\n\n", "has 1 lines, blank ones aside"), (b"", "has 0 lines"), (b"x" * 20_000, "line 1 is longer")],
+)
 def test_a_manifest_that_is_not_what_the_spec_says_is_refused(world: World, data: bytes, told: str) -> None:
     job = by_manifest(world, data, 3)
     with pytest.raises(Invalid, match=told):
@@ -71,8 +87,15 @@ def test_a_manifest_that_is_not_what_the_spec_says_is_refused(world: World, data
 def test_what_the_caller_of_a_job_may_read_goes_with_it_to_its_pods(world: World) -> None:
     world.objects.keep("lists/a.jsonl", b'{"key":"a/1"}\n')
     job = world.create(Spec(manifest=Manifest("lists/a.jsonl", 1)))
-    for annotations, allowed in (({}, None), ({names.ANNOTATION_SOURCES: '["a/"]'}, ("a/",)), ({names.ANNOTATION_SOURCES: "7"}, ())):
-        assert Work.from_json(shard_inputs.work_of(replace(job, annotations=annotations)).to_json()).sources == allowed
+    for annotations, allowed in (
+        ({}, None),
+        ({names.ANNOTATION_SOURCES: '["a/"]'}, ("a/",)),
+        ({names.ANNOTATION_SOURCES: "7"}, ()),
+    ):
+        assert (
+            Work.from_json(shard_inputs.work_of(replace(job, annotations=annotations)).to_json()).sources
+            == allowed
+        )
 
 
 def test_a_manifest_that_is_not_there_is_named(world: World) -> None:
@@ -97,8 +120,13 @@ def test_half_of_a_preparation_is_done_again_and_a_whole_one_is_not(world: World
 def test_results_are_summed_up_by_image_and_what_is_missing_by_shard(world: World) -> None:
     job = world.create(spec(6))
     world.run(shard_inputs.prepare(world.objects, job, 3))
-    world.objects.keep(s3_keys.results(job.uid, 0), lines(outcome(0), outcome(1, code=Code.CORRUPT_IMAGE)) + b'{"index": 1, "sta')
-    world.objects.keep(s3_keys.results(job.uid, 2), lines(outcome(4, code=Code.NOT_AN_IMAGE), outcome(4), outcome(3)))
+    world.objects.keep(
+        s3_keys.results(job.uid, 0),
+        lines(outcome(0), outcome(1, code=Code.CORRUPT_IMAGE)) + b'{"index": 1, "sta',
+    )
+    world.objects.keep(
+        s3_keys.results(job.uid, 2), lines(outcome(4, code=Code.NOT_AN_IMAGE), outcome(4), outcome(3))
+    )
     found = world.run(result_files.collect(world.objects, job, 1))
     assert (found.counts.succeeded, found.counts.failed) == (2, 1)
     assert found.missing == {1: 2, 2: 1}, "an image in another shard's file does not count"
@@ -145,7 +173,9 @@ def test_a_pod_that_still_writes_is_not_overwritten(world: World) -> None:
 
     world.objects.get_range = while_a_pod_writes  # type: ignore[method-assign]
     with pytest.raises(Conflict):
-        world.run(result_files.fill(world.objects, job, FillMissing(1, 1, Code.INTERNAL_ERROR, "its pod died")))
+        world.run(
+            result_files.fill(world.objects, job, FillMissing(1, 1, Code.INTERNAL_ERROR, "its pod died"))
+        )
     assert world.run(result_files.collect(world.objects, job, 1)).counts.succeeded == 2
 
 

@@ -32,7 +32,13 @@ class Simulation(RuleBasedStateMachine):
     )
     def create(self, total: int, execution: Execution, queue: str | None, policy: DeletionPolicy) -> None:
         self.world = World(window=7)
-        job = spec(total, execution=execution, items_per_pod=5, queue_name=queue, output=Output(deletion_policy=policy))
+        job = spec(
+            total,
+            execution=execution,
+            items_per_pod=5,
+            queue_name=queue,
+            output=Output(deletion_policy=policy),
+        )
         self.created = self.world.create(job)
         self.history: list[Status] = []
         self.cancelled = False
@@ -91,7 +97,11 @@ class Simulation(RuleBasedStateMachine):
     @precondition(lambda self: self.world.jobs.running)
     @rule(data=st.data(), most=st.integers(0, 5), code=CODES)
     def a_pod_works(self, data: st.DataObject, most: int, code: Code | None) -> None:
-        running = [(attempt, it) for (_, attempt), it in self.world.jobs.running.items() if not it.suspended and not it.ended]
+        running = [
+            (attempt, it)
+            for (_, attempt), it in self.world.jobs.running.items()
+            if not it.suspended and not it.ended
+        ]
         if not running or KEY not in self.world.store.jobs:
             return
         attempt, it = data.draw(st.sampled_from(running))
@@ -100,7 +110,10 @@ class Simulation(RuleBasedStateMachine):
             self.world.shard(shard, attempt, {shard * 5: code} if code else None, most)
 
     @precondition(lambda self: self.world.jobs.running)
-    @rule(data=st.data(), what=st.sampled_from(["fail index", "fail Job", "deadline", "vanish", "garbage", "suspend"]))
+    @rule(
+        data=st.data(),
+        what=st.sampled_from(["fail index", "fail Job", "deadline", "vanish", "garbage", "suspend"]),
+    )
     def the_job_has_trouble(self, data: st.DataObject, what: str) -> None:
         key = data.draw(st.sampled_from(sorted(self.world.jobs.running)))
         it = self.world.jobs.running[key]
@@ -150,8 +163,15 @@ class Simulation(RuleBasedStateMachine):
     def in_hand(self) -> bool:
         """Tell whether somebody may have an image of the job in hand, or on its way to S3."""
         world, uid = self.world, self.created.uid
-        let_go = world.queue.let_go is not None and world.passed < world.queue.let_go + world.rules.lease_seconds + CALL_SECONDS
-        return let_go or any(task.uid == uid for task in world.queue.tasks.values()) or any(not it.ended for it in world.jobs.running.values())
+        let_go = (
+            world.queue.let_go is not None
+            and world.passed < world.queue.let_go + world.rules.lease_seconds + CALL_SECONDS
+        )
+        return (
+            let_go
+            or any(task.uid == uid for task in world.queue.tasks.values())
+            or any(not it.ended for it in world.jobs.running.values())
+        )
 
     @invariant()
     def outputs_that_go_with_their_job_all_go(self) -> None:
@@ -160,7 +180,9 @@ class Simulation(RuleBasedStateMachine):
         if KEY in self.world.store.jobs:
             self.last = self.world.job()
         elif FINALIZER in self.last.finalizers:
-            all_ended = self.last.status.state.final and not self.last.status.state.stopped and not reopens(self.last)
+            all_ended = (
+                self.last.status.state.final and not self.last.status.state.stopped and not reopens(self.last)
+            )
             assert all_ended or not self.in_hand()
             assert not [key for key in self.world.objects.data if key.startswith("outputs/")]
 
@@ -190,7 +212,9 @@ class Simulation(RuleBasedStateMachine):
             self.outputs_that_go_with_their_job_all_go()
         if KEY not in world.store.jobs:
             world.look(KEY)
-            assert not [task for task in world.queue.tasks.values() if world.requeues], "tasks of a job that is gone"
+            assert not [task for task in world.queue.tasks.values() if world.requeues], (
+                "tasks of a job that is gone"
+            )
             return
         if world.job().spec.suspend:
             world.store.edit(KEY, suspend=False)
@@ -209,7 +233,9 @@ class Simulation(RuleBasedStateMachine):
         if status.state is not State.CANCELLED:
             assert counts.succeeded + counts.failed == counts.total == world.job().spec.total
             self.every_image_has_one_outcome(status)
-        assert len(world.jobs.created) - len(set(world.jobs.created)) <= sum(1 for _ in self.history), "Jobs created over and over"
+        assert len(world.jobs.created) - len(set(world.jobs.created)) <= sum(1 for _ in self.history), (
+            "Jobs created over and over"
+        )
 
     def every_image_has_one_outcome(self, status: Status) -> None:
         world, total = self.world, self.world.job().spec.total
@@ -217,7 +243,9 @@ class Simulation(RuleBasedStateMachine):
             found = list(status.outcomes)
         else:
             prefix = s3_keys.job(self.created.uid) + "results/"
-            data = b"".join(world.objects.data[key] for key in sorted(world.objects.data) if key.startswith(prefix))
+            data = b"".join(
+                world.objects.data[key] for key in sorted(world.objects.data) if key.startswith(prefix)
+            )
             found = list(map(Outcome.from_line, data.splitlines()))
         assert sorted(each.index for each in found) == list(range(total))
         assert sum(each.succeeded for each in found) == status.counts.succeeded
@@ -241,5 +269,10 @@ def check(before: Status, after: Status) -> None:
 
 TestSimulation = Simulation.TestCase
 TestSimulation.settings = settings(
-    max_examples=120, stateful_step_count=30, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck), database=None
+    max_examples=120,
+    stateful_step_count=30,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    database=None,
 )

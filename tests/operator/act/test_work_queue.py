@@ -15,7 +15,11 @@ from imagejobs_operator.act.work_queue import Again, WorkQueue
 A, B, C = (JobKey("ns", name) for name in "abc")
 
 
-def run(work: Callable[[JobKey], Awaitable[Again]], play: Callable[[WorkQueue], Awaitable[None]], concurrency: int = 2) -> WorkQueue:
+def run(
+    work: Callable[[JobKey], Awaitable[Again]],
+    play: Callable[[WorkQueue], Awaitable[None]],
+    concurrency: int = 2,
+) -> WorkQueue:
     """Run a queue while the play lasts."""
 
     async def both() -> WorkQueue:
@@ -34,7 +38,7 @@ def run(work: Callable[[JobKey], Awaitable[Again]], play: Callable[[WorkQueue], 
 class Recorder:
     """Does nothing with keys, for a while, and remembers it."""
 
-    def __init__(self, seconds: float = 0.0, again: Again = Again()) -> None:  # noqa: B008 - a value
+    def __init__(self, seconds: float = 0.0, again: Again = Again()) -> None:  # noqa: B008
         self.seconds = seconds
         self.again = again
         self.done: list[JobKey] = []
@@ -112,7 +116,9 @@ def test_the_error_of_one_key_delays_no_other(caplog: pytest.LogCaptureFixture) 
     assert len(gaps) == 2
     assert gaps[0] >= 0.1
     assert gaps[1] >= 0.2, "each pause is twice the last"
-    assert [record.levelno for record in caplog.records if record.message == "reconcile failed"] == [logging.WARNING] * 3
+    assert [record.levelno for record in caplog.records if record.message == "reconcile failed"] == [
+        logging.WARNING
+    ] * 3
 
 
 def test_a_success_resets_the_pause() -> None:

@@ -111,7 +111,9 @@ def test_two_operators_at_once_tell_it_under_one_id(
     assert 10 <= len(hooks.messages) <= 20
 
 
-def test_receivers_that_hang_slow_no_job(environ: dict[str, str], store: SqliteStore, redis_url: str, tmp_path: Path, hooks: Receiver) -> None:
+def test_receivers_that_hang_slow_no_job(
+    environ: dict[str, str], store: SqliteStore, redis_url: str, tmp_path: Path, hooks: Receiver
+) -> None:
     async def run() -> float:
         async with worker(redis_url, good):
             for n in range(30):
@@ -137,11 +139,18 @@ def test_a_private_address_gets_nothing_and_the_job_says_so(
     async def run() -> ImageJob:
         async with worker(redis_url, good):
             await store.create(job(hooks.url()))
-            return await until(lambda: store.get(KEY), lambda job: bool(job.status.callback and job.status.callback.state is CallbackState.GAVE_UP))
+            return await until(
+                lambda: store.get(KEY),
+                lambda job: bool(job.status.callback and job.status.callback.state is CallbackState.GAVE_UP),
+            )
 
     with operator(tmp_path, environ | {"ALLOWED_PRIVATE_CALLBACKS": ""}):
         status = asyncio.run(run()).status
     condition = status.condition(ConditionType.CALLBACK_DELIVERED)
     assert condition
-    assert (condition.status, condition.reason, condition.message) == (False, "CallbackRefused", "127.0.0.1 is not a public host")
+    assert (condition.status, condition.reason, condition.message) == (
+        False,
+        "CallbackRefused",
+        "127.0.0.1 is not a public host",
+    )
     assert (hooks.messages, hooks.refusals) == ([], [])

@@ -54,7 +54,10 @@ def test_a_receiver_that_hangs_holds_its_own_places_only() -> None:
 
     asyncio.run(run())
     assert {key.name for key in heard} == {f"job{n}" for n in range(200, 250)}
-    assert most == {"hangs.example.org": dispatcher.TO_ONE_RECEIVER, "works.example.org": dispatcher.TO_ONE_RECEIVER}
+    assert most == {
+        "hangs.example.org": dispatcher.TO_ONE_RECEIVER,
+        "works.example.org": dispatcher.TO_ONE_RECEIVER,
+    }
 
 
 def test_what_is_begun_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,20 +48,38 @@ def job(url: str, **changes: Any) -> ImageJob:
         state=State.SUCCEEDED, counts=Counts(1, 0, 1, 0), outcomes=(outcome(0),), attempt=1, started=NOON, completed=NOON, duration_seconds=0,
         callback=Callback(CallbackState.PENDING), bytes_in=1000, bytes_out=100,
     )  # fmt: skip
-    return ImageJob(JobKey("ns", "job"), spec(1, callback_url=url), uid="0123", created=NOON, status=replace(status, **changes))
+    return ImageJob(
+        JobKey("ns", "job"),
+        spec(1, callback_url=url),
+        uid="0123",
+        created=NOON,
+        status=replace(status, **changes),
+    )
 
 
 def send(about: ImageJob, secrets: tuple[str, ...] = (SECRET,), reach: Reach = LOOPBACK) -> Reply:
-    return asyncio.run(Poster(Guard(reach), Secrets(secrets), "https://images.example.org", utc_now)(about, MESSAGE))
+    return asyncio.run(
+        Poster(Guard(reach), Secrets(secrets), "https://images.example.org", utc_now)(about, MESSAGE)
+    )
 
 
 def test_a_callback_is_signed_and_tells_what_became_of_the_job(hooks: Receiver) -> None:
     assert send(job(hooks.url("/hook?shop=7")))[:2] == (End.DELIVERED, "the receiver answered 200")
     (message,) = hooks.messages
-    assert (message.id, message.headers["content-type"], message.headers["host"]) == (MESSAGE, "application/json", f"127.0.0.1:{hooks.port}")
+    assert (message.id, message.headers["content-type"], message.headers["host"]) == (
+        MESSAGE,
+        "application/json",
+        f"127.0.0.1:{hooks.port}",
+    )
     assert (message.body["type"], message.body["timestamp"]) == ("imagejob.finished", "2026-11-24T12:00:00Z")
     data = message.body["data"]
-    assert (data["job_id"], data["state"], data["total"], data["done"], data["failed"]) == ("job", "Succeeded", 1, 1, 0)
+    assert (data["job_id"], data["state"], data["total"], data["done"], data["failed"]) == (
+        "job",
+        "Succeeded",
+        1,
+        1,
+        0,
+    )
     assert data["results_url"] == "https://images.example.org/api/jobs/job/results"
     assert data["images"][0]["outputs"][0]["key"] == "outputs/job/photo-0.jpg"
 
@@ -123,7 +141,12 @@ def test_a_redirect_is_not_followed(hooks: Receiver) -> None:
 
 
 def test_nothing_is_sent_to_an_address_that_is_not_public(hooks: Receiver) -> None:
-    for url in (hooks.url(), f"http://localhost:{hooks.port}/", f"http://[::ffff:127.0.0.1]:{hooks.port}/", "http://169.254.169.254/"):
+    for url in (
+        hooks.url(),
+        f"http://localhost:{hooks.port}/",
+        f"http://[::ffff:127.0.0.1]:{hooks.port}/",
+        "http://169.254.169.254/",
+    ):
         assert send(job(url), reach=Reach())[0] is End.REFUSED
     assert (hooks.messages, hooks.refusals) == ([], [])
 
@@ -141,7 +164,11 @@ def test_a_port_where_nobody_listens_is_a_failure() -> None:
     assert send(job(f"http://127.0.0.1:{port}/"))[:2] == (End.FAILED, "the receiver's host cannot be reached")
 
 
-@pytest.mark.parametrize("answer", [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\n", b"x" * 100_000], ids=["nothing", "nonsense", "cut", "endless"])
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"nonsense\r\n\r\n", b"HTTP/1.1 200 OK\r\n", b"x" * 100_000],
+    ids=["nothing", "nonsense", "cut", "endless"],
+)
 def test_an_answer_that_is_none_is_a_failure(answer: bytes) -> None:
     async def run() -> Reply:
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -175,10 +202,20 @@ def test_the_message_is_as_the_api_s_document_has_it(changes: dict[str, Any]) ->
 
 
 def test_no_body_is_larger_than_64_kib() -> None:
-    outputs = tuple(OutputFile(f"v{n}", "k" * 1024, 1, 1, outcome(0).outputs[0].format, 1) for n in range(limits.MAX_VARIANTS))
-    outcomes = tuple(replace(outcome(n), name="写" * 255, outputs=outputs) for n in range(limits.MAX_STATUS_OUTCOMES))
-    failures = tuple(Failure("写" * 255, "corrupt_image", "写" * 256) for _ in range(limits.MAX_STATUS_FAILURES))
-    body = payload.body(job("https://example.org/", outcomes=outcomes, failures=failures), "https://images.example.org/" + "p" * 470)
+    outputs = tuple(
+        OutputFile(f"v{n}", "k" * 1024, 1, 1, outcome(0).outputs[0].format, 1)
+        for n in range(limits.MAX_VARIANTS)
+    )
+    outcomes = tuple(
+        replace(outcome(n), name="写" * 255, outputs=outputs) for n in range(limits.MAX_STATUS_OUTCOMES)
+    )
+    failures = tuple(
+        Failure("写" * 255, "corrupt_image", "写" * 256) for _ in range(limits.MAX_STATUS_FAILURES)
+    )
+    body = payload.body(
+        job("https://example.org/", outcomes=outcomes, failures=failures),
+        "https://images.example.org/" + "p" * 470,
+    )
     assert len(body) <= payload.MAX_BODY_BYTES
     openapi_check.check_message(json.loads(body))
     assert json.loads(body)["data"]["images"] is None
@@ -214,13 +251,18 @@ def test_a_changed_secret_counts_from_the_next_callback_on(hooks: Receiver, tmp_
 
 
 @pytest.mark.parametrize(
-    "text", ["", "whsec_short", SECRET + ",hunter2", "\xff", SECRET + " " * 2000 + "x"], ids=["empty", "short", "no secret", "binary", "long"]
+    "text",
+    ["", "whsec_short", SECRET + ",hunter2", "\xff", SECRET + " " * 2000 + "x"],
+    ids=["empty", "short", "no secret", "binary", "long"],
 )
 def test_broken_secrets_of_a_caller_are_neither_shown_nor_replaced_by_those_of_all(
     hooks: Receiver, tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "shop").write_text(text, encoding="latin-1")
-    assert send_as("shop", hooks, Secrets((SECRET,), tmp_path))[:2] == (End.FAILED, "the caller's secrets cannot be read")
+    assert send_as("shop", hooks, Secrets((SECRET,), tmp_path))[:2] == (
+        End.FAILED,
+        "the caller's secrets cannot be read",
+    )
     (line,) = caplog.records
     assert "hunter2" not in str(line.__dict__)
     assert SECRET not in str(line.__dict__)
@@ -237,5 +279,8 @@ def test_a_label_that_names_no_caller_leads_to_no_file(hooks: Receiver, tmp_path
 
 
 def test_without_any_secret_nothing_is_sent(hooks: Receiver, tmp_path: Path) -> None:
-    assert send_as("blog", hooks, Secrets((), tmp_path))[:2] == (End.FAILED, "there is no secret to sign it with")
+    assert send_as("blog", hooks, Secrets((), tmp_path))[:2] == (
+        End.FAILED,
+        "there is no secret to sign it with",
+    )
     assert (hooks.messages, hooks.refusals) == ([], [])

@@ -20,7 +20,9 @@ NOW = datetime(2026, 11, 26, tzinfo=UTC)
      (1, "Job", Runner.JOB, Runner.JOB), (500, "Pool", Runner.POOL, Runner.POOL), (501, "Auto", Runner.JOB, Runner.JOB),
      (501, "Pool", Runner.NOBODY, Runner.NOBODY)],
 )  # fmt: skip
-def test_small_jobs_stay_in_the_pool_of_one_machine(total: int, execution: str, local: Runner, cluster: Runner | None) -> None:
+def test_small_jobs_stay_in_the_pool_of_one_machine(
+    total: int, execution: str, local: Runner, cluster: Runner | None
+) -> None:
     images = {"manifest": Manifest("lists/a", total)} if total > 500 else {"items": (Item("a", "a"),) * total}
     job = ImageJob(JobKey("default", "holiday"), Spec(**images, execution=Execution(execution)), uid="u")
     assert fixed_runner(job, Rules(NOW, jobs_from=501)) is local

@@ -24,7 +24,7 @@ BOUND = 10 + CALL_SECONDS + 1
 PODS = Child(Presence.OURS, active=1)
 
 
-def left(status: Status, seconds: float = 0.0, seen: Observed = Observed(), **changes: object) -> float:  # noqa: B008 - a value
+def left(status: Status, seconds: float = 0.0, seen: Observed = Observed(), **changes: object) -> float:  # noqa: B008
     job = ImageJob(KEY, spec(2, **changes), uid="uid", status=status, deleting=True, finalizers=(FINALIZER,))
     return late_writes.left(job, seen, START + timedelta(seconds=seconds), RULES)
 
@@ -48,7 +48,12 @@ def test_who_waits_for_workers_of_the_pool(state: State, seconds: float) -> None
 
 def test_the_time_begins_when_the_tasks_are_off_the_queue_and_not_when_the_deletion_is_asked_for() -> None:
     assert left(Status(), 500, Observed(past=Past(deleting_since=START))) == BOUND
-    assert left(Status(), 500, Observed(past=Past(deleting_since=START, withdrawn=START + timedelta(seconds=490)))) == BOUND - 10
+    assert (
+        left(
+            Status(), 500, Observed(past=Past(deleting_since=START, withdrawn=START + timedelta(seconds=490)))
+        )
+        == BOUND - 10
+    )
 
 
 def test_a_job_whose_failed_images_are_about_to_run_again_counts_as_one_that_runs() -> None:
@@ -93,7 +98,9 @@ def settle(world: World, rounds: int = 20) -> float:
 @pytest.mark.parametrize("at", range(12))
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
 @pytest.mark.parametrize("execution", [Execution.POOL, Execution.JOB])
-def test_a_deletion_that_is_stopped_at_any_change_deletes_what_is_stored_last(world: World, execution: Execution, before: bool, at: int) -> None:
+def test_a_deletion_that_is_stopped_at_any_change_deletes_what_is_stored_last(
+    world: World, execution: Execution, before: bool, at: int
+) -> None:
     begun(world, spec(20, output=DELETE, execution=execution, items_per_pod=10))
     world.store.user_delete(KEY)
     count = len(world.faults.changes) + at
@@ -120,7 +127,9 @@ def test_a_queue_that_is_away_when_the_deletion_is_asked_for_does_not_shorten_th
 
 
 @pytest.mark.parametrize("retried", [False, True], ids=["first attempt", "retry"])
-def test_a_job_that_was_created_and_not_written_is_deleted_before_the_outputs(world: World, retried: bool) -> None:
+def test_a_job_that_was_created_and_not_written_is_deleted_before_the_outputs(
+    world: World, retried: bool
+) -> None:
     world.create(spec(20, output=DELETE, execution=Execution.JOB, items_per_pod=10))
     if retried:
         world.look()
@@ -158,8 +167,19 @@ def be_killed_once_the_job_is_created(world: World) -> None:
 
 
 def test_a_prefix_that_somebody_chose_loses_the_last_result_too_and_nothing_else(world: World) -> None:
-    variants = (Variant("web", width=10, format=Format.WEBP), Variant("copy", width=10, format=Format.WEBP, only_if_smaller=True))
-    job = begun(world, spec(2, output=Output("site/", deletion_policy=DeletionPolicy.DELETE), execution=Execution.POOL, variants=variants))
+    variants = (
+        Variant("web", width=10, format=Format.WEBP),
+        Variant("copy", width=10, format=Format.WEBP, only_if_smaller=True),
+    )
+    job = begun(
+        world,
+        spec(
+            2,
+            output=Output("site/", deletion_policy=DeletionPolicy.DELETE),
+            execution=Execution.POOL,
+            variants=variants,
+        ),
+    )
     world.store.user_delete(KEY)
     world.look()
     for key, uid in {
@@ -169,7 +189,11 @@ def test_a_prefix_that_somebody_chose_loses_the_last_result_too_and_nothing_else
     world.objects.keep("site/photo-1-web.webp", b"by hand")
     settle(world)
     assert KEY not in world.store.jobs
-    assert sorted(world.objects.data) == ["site/photo-0-web.gif", "site/photo-1-web.webp", "site/photo-9-web.webp"]
+    assert sorted(world.objects.data) == [
+        "site/photo-0-web.gif",
+        "site/photo-1-web.webp",
+        "site/photo-9-web.webp",
+    ]
 
 
 @pytest.mark.parametrize("lease", [10.0, 3600.0])
@@ -183,7 +207,9 @@ def test_a_wait_that_is_long_is_not_given_up(lease: float) -> None:
 
 
 @pytest.mark.parametrize("execution", [Execution.POOL, Execution.JOB])
-def test_a_job_whose_deletion_waits_for_somebody_else_is_stopped_and_keeps_its_outputs(world: World, execution: Execution) -> None:
+def test_a_job_whose_deletion_waits_for_somebody_else_is_stopped_and_keeps_its_outputs(
+    world: World, execution: Execution
+) -> None:
     world.create(spec(20, execution=execution, items_per_pod=10))
     world.look()
     world.run(world.store.add_finalizer(world.job(), "example.com/theirs"))

@@ -66,7 +66,11 @@ def at(job: ImageJob, state: State | None, late: bool) -> Status:
     if state in ENDS:
         reason, results = ENDS[state]
         return conditions.finished(case, (state, reason), results)
-    written = {State.PENDING: conditions.pending, State.QUEUED: conditions.queued, State.RUNNING: conditions.running}
+    written = {
+        State.PENDING: conditions.pending,
+        State.QUEUED: conditions.queued,
+        State.RUNNING: conditions.running,
+    }
     return written.get(state, conditions.suspended)(case)
 
 
@@ -77,8 +81,12 @@ def everything() -> Iterator[tuple[ImageJob, Observed, Rules]]:
         switches, (Execution.AUTO, Execution.POOL, Execution.JOB), (None, *State), (False, True)
     ):
         wish = spec(2, suspend=suspend, cancel=cancel, retry_failed=retry, execution=execution)
-        job = ImageJob(JobKey("ns", "job"), wish, uid="uid", resource_version="1", generation=2, created=START)
-        job = replace(job, deleting=deleting != "no", finalizers=(names.FINALIZER,) if deleting == "finalizer" else ())
+        job = ImageJob(
+            JobKey("ns", "job"), wish, uid="uid", resource_version="1", generation=2, created=START
+        )
+        job = replace(
+            job, deleting=deleting != "no", finalizers=(names.FINALIZER,) if deleting == "finalizer" else ()
+        )
         job = replace(job, status=at(job, state, late))
         rules = replace(RULES, since=OLD if late else START)
         for seen in worlds(execution):
@@ -110,7 +118,11 @@ def test_whatever_is_there_the_plan_is_sound() -> None:
 
 def is_sound(job: ImageJob, seen: Observed, todo: tuple[Action, ...]) -> bool:
     """Tell whether a plan breaks none of the rules that hold always."""
-    starts = of(actions.SendTasks, todo) or of(actions.CreateJob, todo) or [a for a in of(actions.SuspendJob, todo) if not a.suspend]  # type: ignore[attr-defined]
+    starts = (
+        of(actions.SendTasks, todo)
+        or of(actions.CreateJob, todo)
+        or [a for a in of(actions.SuspendJob, todo) if not a.suspend]
+    )  # type: ignore[attr-defined]
     written = [each.status for each in of(actions.WriteStatus, todo)]  # type: ignore[attr-defined]
     final = job.status.state.final and not (job.spec.retry_failed and job.status.attempt == 1)
     return all(
@@ -139,9 +151,11 @@ def sound_status(job: ImageJob, seen: Observed, status: Status) -> bool:
             status.attempt >= max(1, job.status.attempt),
             status.observed_generation <= job.generation,
             status.state.final == status.is_true(ConditionType.FINISHED),
-            not (job.status.state.final and status.attempt == job.status.attempt) or status.state is job.status.state,
+            not (job.status.state.final and status.attempt == job.status.attempt)
+            or status.state is job.status.state,
             not fresh or status.state is State.CANCELLED or counts.done == counts.total,
-            not (status.state is State.CANCELLED and not job.spec.cancel) or job.status.state is State.CANCELLED,
+            not (status.state is State.CANCELLED and not job.spec.cancel)
+            or job.status.state is State.CANCELLED,
         )
     )
 
@@ -154,7 +168,13 @@ def test_a_status_that_was_written_is_not_written_again() -> None:
             again = plan(replace(job, status=status), seen, NOW, rules)
             rewritten = of(actions.WriteStatus, again)
             # A Job that was just created is not in `seen`; an end may be followed by the next attempt.
-            assert not rewritten or status.state.final or of(actions.CreateJob, todo), (job.spec, job.status.state, seen, todo, again)
+            assert not rewritten or status.state.final or of(actions.CreateJob, todo), (
+                job.spec,
+                job.status.state,
+                seen,
+                todo,
+                again,
+            )
 
 
 @pytest.mark.parametrize("state", list(State))
@@ -162,8 +182,18 @@ def test_every_condition_can_be_read_aloud(state: State) -> None:
     job = ImageJob(JobKey("ns", "job"), spec(2), uid="uid", generation=1)
     status = at(job, state, late=False)
     assert all(each.message for each in status.conditions)
-    denied = {each.reason for each in status.conditions if not each.status and each.type is not ConditionType.FINISHED}
-    assert not denied & {Reason.SUCCEEDED, Reason.PARTIALLY_SUCCEEDED, Reason.QUEUED, Reason.RUNNING, Reason.SUSPENDED}
+    denied = {
+        each.reason
+        for each in status.conditions
+        if not each.status and each.type is not ConditionType.FINISHED
+    }
+    assert not denied & {
+        Reason.SUCCEEDED,
+        Reason.PARTIALLY_SUCCEEDED,
+        Reason.QUEUED,
+        Reason.RUNNING,
+        Reason.SUSPENDED,
+    }
 
 
 @pytest.mark.parametrize("first", ["suspend", "cancel", "delete"])
@@ -171,7 +201,14 @@ def test_every_condition_can_be_read_aloud(state: State) -> None:
 def test_the_order_of_switches_does_not_matter(first: str, second: str) -> None:
     def switched(*switches: str) -> ImageJob:
         wish = spec(2, suspend="suspend" in switches, cancel="cancel" in switches)
-        return ImageJob(JobKey("ns", "job"), wish, uid="uid", generation=2, deleting="delete" in switches, finalizers=(names.FINALIZER,))
+        return ImageJob(
+            JobKey("ns", "job"),
+            wish,
+            uid="uid",
+            generation=2,
+            deleting="delete" in switches,
+            finalizers=(names.FINALIZER,),
+        )
 
     seen = Observed(waiting=frozenset({0, 1}), workers=1)
     assert plan(switched(first, second), seen, NOW, RULES) == plan(switched(second, first), seen, NOW, RULES)
@@ -188,7 +225,9 @@ def test_a_large_job_keeps_to_its_window() -> None:
     job = ImageJob(JobKey("ns", "job"), spec(500, execution=Execution.POOL), uid="uid")
     (send,) = of(actions.SendTasks, plan(job, Observed(workers=1), NOW, RULES))
     assert send.indexes == tuple(range(200))  # type: ignore[attr-defined]
-    assert not of(actions.SendTasks, plan(job, Observed(waiting=frozenset(range(200)), workers=1), NOW, RULES))
+    assert not of(
+        actions.SendTasks, plan(job, Observed(waiting=frozenset(range(200)), workers=1), NOW, RULES)
+    )
 
 
 @pytest.mark.parametrize(
@@ -210,6 +249,11 @@ def test_who_works_on_a_job(total: int, execution: Execution, workers: int, jobs
 
 
 def test_counts_add_up_however_often_an_image_ended() -> None:
-    ended = [outcome(0, code=Code.SOURCE_TIMEOUT), outcome(0, attempt=2), outcome(0, attempt=2, code=Code.CORRUPT_IMAGE), outcome(1, attempt=1)]
+    ended = [
+        outcome(0, code=Code.SOURCE_TIMEOUT),
+        outcome(0, attempt=2),
+        outcome(0, attempt=2, code=Code.CORRUPT_IMAGE),
+        outcome(1, attempt=1),
+    ]
     found = tally.standing(ended, 2, 2)
     assert tally.results_of(2, found).counts == Counts(2, 0, 2, 0)

@@ -18,7 +18,15 @@ DAY = timedelta(days=1)
 
 
 def wish(**changes: object) -> Spec:
-    return spec(1, **{"callback_url": URL, "execution": Execution.POOL, "ttl_seconds_after_finished": 30 * 86_400, **changes})
+    return spec(
+        1,
+        **{
+            "callback_url": URL,
+            "execution": Execution.POOL,
+            "ttl_seconds_after_finished": 30 * 86_400,
+            **changes,
+        },
+    )
 
 
 def finish(world: World, **changes: object) -> str:
@@ -107,7 +115,11 @@ def test_23_hours_of_failures_end_in_one_delivery(world: World) -> None:
     let(world, 23 * 3600)
     condition = world.status().condition(ConditionType.CALLBACK_DELIVERED)
     assert condition
-    assert (condition.status, condition.reason, condition.message) == (False, Reason.CALLBACK_FAILED, "the receiver answered 500")
+    assert (condition.status, condition.reason, condition.message) == (
+        False,
+        Reason.CALLBACK_FAILED,
+        "the receiver answered 500",
+    )
     failures = len(world.sent)
     world.reply = Reply(End.DELIVERED, "")
     let(world, 2 * 3600)
@@ -121,13 +133,22 @@ def test_waits_grow_from_seconds_to_an_hour(world: World) -> None:
     world.reply = Reply(End.FAILED, "")
     finish(world)
     let(world, 6 * 3600)
-    waits = [(after - before).total_seconds() for (before, _), (after, _) in zip(world.sent, world.sent[1:], strict=False)]
+    waits = [
+        (after - before).total_seconds()
+        for (before, _), (after, _) in zip(world.sent, world.sent[1:], strict=False)
+    ]
     assert all(0.75 * 5 * 2**n <= wait <= 1.25 * 5 * 2**n + 2 for n, wait in enumerate(waits[:9])), waits
     assert all(0.75 * 3600 <= wait <= 1.25 * 3600 + 2 for wait in waits[11:]), waits
 
 
-@pytest.mark.parametrize(("asked", "least", "most"), [(90.0, 90, 95), (1.0, 3, 9), (10_000_000.0, 4 * 3600, 4 * 3600 + 120)], ids=str)
-def test_a_receiver_that_asks_to_be_left_alone_is_within_a_bound(world: World, asked: float, least: float, most: float) -> None:
+@pytest.mark.parametrize(
+    ("asked", "least", "most"),
+    [(90.0, 90, 95), (1.0, 3, 9), (10_000_000.0, 4 * 3600, 4 * 3600 + 120)],
+    ids=str,
+)
+def test_a_receiver_that_asks_to_be_left_alone_is_within_a_bound(
+    world: World, asked: float, least: float, most: float
+) -> None:
     world.reply = Reply(End.FAILED, "the receiver answered 429", asked)
     finish(world)
     let(world, 5 * 3600)
@@ -152,7 +173,10 @@ def test_after_a_day_it_is_given_up(world: World) -> None:
     assert DAY <= world.sent[-1][0] - START <= DAY + timedelta(minutes=2)
     let(world, 3600)
     assert len(world.sent) == sent
-    assert [each.reason for each in world.events.told if each.warning] == [Reason.CALLBACK_FAILED, Reason.CALLBACK_GAVE_UP]
+    assert [each.reason for each in world.events.told if each.warning] == [
+        Reason.CALLBACK_FAILED,
+        Reason.CALLBACK_GAVE_UP,
+    ]
 
 
 def test_an_operator_that_was_away_for_a_week_still_tries(world: World) -> None:
@@ -163,7 +187,9 @@ def test_an_operator_that_was_away_for_a_week_still_tries(world: World) -> None:
     assert state(world) is CallbackState.DELIVERED
 
 
-@pytest.mark.parametrize(("end", "expected"), [(End.GONE, Reason.CALLBACK_GONE), (End.REFUSED, Reason.CALLBACK_REFUSED)], ids=str)
+@pytest.mark.parametrize(
+    ("end", "expected"), [(End.GONE, Reason.CALLBACK_GONE), (End.REFUSED, Reason.CALLBACK_REFUSED)], ids=str
+)
 def test_some_answers_end_it_at_once(world: World, end: End, expected: Reason) -> None:
     world.reply = Reply(end, "why")
     finish(world)
@@ -250,7 +276,11 @@ def test_without_a_secret_the_job_says_so_from_the_start_and_ends_all_the_same()
     assert reason(world.status()) is Reason.CALLBACK_UNSIGNED
     assert world.settle().state is State.SUCCEEDED
     let(world, 3600)
-    assert (world.sent, state(world), reason(world.status())) == ([], CallbackState.PENDING, Reason.CALLBACK_UNSIGNED)
+    assert (world.sent, state(world), reason(world.status())) == (
+        [],
+        CallbackState.PENDING,
+        Reason.CALLBACK_UNSIGNED,
+    )
     let(world, 24 * 3600)
     assert KEY not in world.store.jobs
     world.close()

@@ -96,7 +96,9 @@ def test_a_change_by_another_process_replaces_what_is_remembered(tmp_path: Path)
     play(tmp_path, story)
 
 
-def test_a_write_over_a_version_that_is_not_the_newest_is_refused_and_the_job_read_afresh(tmp_path: Path) -> None:
+def test_a_write_over_a_version_that_is_not_the_newest_is_refused_and_the_job_read_afresh(
+    tmp_path: Path,
+) -> None:
     async def story(scene: Scene) -> None:
         async with scene.following():
             made = await scene.api.create(ImageJob(KEY, spec()))

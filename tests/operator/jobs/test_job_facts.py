@@ -11,17 +11,26 @@ OWNER = {"kind": "ImageJob", "uid": "mine", "controller": True}
 
 
 def body(status: dict[str, Any] | None = None, **meta: Any) -> dict[str, Any]:
-    return {"metadata": {"ownerReferences": [OWNER], **meta}, "spec": {"parallelism": 3, "suspend": False}, "status": status or {}}
+    return {
+        "metadata": {"ownerReferences": [OWNER], **meta},
+        "spec": {"parallelism": 3, "suspend": False},
+        "status": status or {},
+    }
 
 
 def pod(index: str, code: int, *conditions: str) -> dict[str, Any]:
     ended = {"state": {"terminated": {"exitCode": code}}}
-    status = {"containerStatuses": [ended], "conditions": [{"type": each, "status": "True"} for each in conditions]}
+    status = {
+        "containerStatuses": [ended],
+        "conditions": [{"type": each, "status": "True"} for each in conditions],
+    }
     return {"metadata": {"labels": {"batch.kubernetes.io/job-completion-index": index}}, "status": status}
 
 
 @pytest.mark.parametrize(
-    "owners", [[], None, [{**OWNER, "uid": "other"}], [{**OWNER, "controller": False}]], ids=["none", "null", "another's", "no controller"]
+    "owners",
+    [[], None, [{**OWNER, "uid": "other"}], [{**OWNER, "controller": False}]],
+    ids=["none", "null", "another's", "no controller"],
 )
 def test_a_job_of_somebody_else_is_foreign(owners: object) -> None:
     assert child_of(body(ownerReferences=owners), "mine").presence is Presence.FOREIGN
@@ -29,14 +38,23 @@ def test_a_job_of_somebody_else_is_foreign(owners: object) -> None:
 
 def test_a_running_job_tells_its_pods() -> None:
     child = child_of(body({"active": 2, "ready": 1}, creationTimestamp="2026-11-24T12:00:00Z"), "mine")
-    assert (child.presence, child.active, child.ready, child.parallelism, child.ended) == (Presence.OURS, 2, 1, 3, None)
+    assert (child.presence, child.active, child.ready, child.parallelism, child.ended) == (
+        Presence.OURS,
+        2,
+        1,
+        3,
+        None,
+    )
     assert child.created is not None
     assert child.deleting_since is None
 
 
 @pytest.mark.parametrize(("kind", "end"), [("Complete", End.COMPLETE), ("Failed", End.FAILED)])
 def test_a_job_that_ended_says_how(kind: str, end: End) -> None:
-    conditions = [{"type": "FailureTarget", "status": "True"}, {"type": kind, "status": "True", "reason": "FailedIndexes"}]
+    conditions = [
+        {"type": "FailureTarget", "status": "True"},
+        {"type": kind, "status": "True", "reason": "FailedIndexes"},
+    ]
     assert child_of(body({"conditions": conditions}), "mine").ended is end
 
 

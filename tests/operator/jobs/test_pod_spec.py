@@ -1,4 +1,7 @@
-"""The Job that runs an ImageJob. That the API server takes it, also under the restricted Pod Security Standard, is tested in `controlplane`."""
+"""The Job that runs an ImageJob.
+
+That the API server takes it, also under the restricted Pod Security Standard, is tested in `controlplane`.
+"""
 
 from dataclasses import replace
 
@@ -56,7 +59,11 @@ def test_pods_hold_no_token_and_pass_the_restricted_standard() -> None:
     assert pod["restartPolicy"] == "Never"
     assert (pod["securityContext"]["runAsNonRoot"], pod["securityContext"]["runAsUser"]) == (True, 65532)
     assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
-    assert container["securityContext"] == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
     assert pod["volumes"] == [{"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}}]
 
 
@@ -71,11 +78,17 @@ def test_pods_are_told_which_shard_of_what_they_are() -> None:
         "MAX_PARALLEL": "1",
     }
     assert told == expected
-    assert container["envFrom"] == [{"configMapRef": {"name": "settings"}}, {"secretRef": {"name": "s3"}}, {"secretRef": {"name": "redis"}}]
+    assert container["envFrom"] == [
+        {"configMapRef": {"name": "settings"}},
+        {"secretRef": {"name": "s3"}},
+        {"secretRef": {"name": "redis"}},
+    ]
 
 
 def test_pods_are_shaped_by_their_profile() -> None:
-    large = job_body(replace(JOB, spec=replace(JOB.spec, profile=Profile.LARGE, priority_class_name="low")), 1, 3, SETTINGS)
+    large = job_body(
+        replace(JOB, spec=replace(JOB.spec, profile=Profile.LARGE, priority_class_name="low")), 1, 3, SETTINGS
+    )
     pod = large["spec"]["template"]["spec"]
     assert pod["containers"][0]["resources"] == {"requests": {"cpu": "2"}, "limits": {"memory": "10Gi"}}
     assert {"name": "MAX_PARALLEL", "value": "4"} in pod["containers"][0]["env"]
@@ -84,7 +97,11 @@ def test_pods_are_shaped_by_their_profile() -> None:
 
 
 def test_kueues_labels_are_passed_through() -> None:
-    queued = replace(JOB, spec=replace(JOB.spec, queue_name="team-queue"), labels={LABEL_PRIORITY: "high", "other": "label"})
+    queued = replace(
+        JOB,
+        spec=replace(JOB.spec, queue_name="team-queue"),
+        labels={LABEL_PRIORITY: "high", "other": "label"},
+    )
     labels = job_body(queued, 1, 3, SETTINGS)["metadata"]["labels"]
     assert (labels[names.LABEL_QUEUE], labels[LABEL_PRIORITY]) == ("team-queue", "high")
     assert "other" not in labels
@@ -93,7 +110,11 @@ def test_kueues_labels_are_passed_through() -> None:
 SHAPE = PodShape(
     {"tier": "back", names.LABEL_JOB: "somebody-else"},
     {"note": "hello"},
-    ({"name": "TZ", "value": "UTC"}, {"name": "MAX_PARALLEL", "value": "3"}, {"name": shards.ENV_UID, "value": "forged"}),
+    (
+        {"name": "TZ", "value": "UTC"},
+        {"name": "MAX_PARALLEL", "value": "3"},
+        {"name": shards.ENV_UID, "value": "forged"},
+    ),
     "Always",
     {"nodeSelector": {"pool": "spot"}, "priorityClassName": "batch"},
 )
@@ -111,11 +132,18 @@ def test_pods_get_what_the_settings_say_for_all_of_them() -> None:
 
 def test_settings_for_all_pods_change_neither_whose_a_pod_is_nor_its_shard() -> None:
     template = job_body(JOB, 1, 3, replace(SETTINGS, pod=SHAPE))["spec"]["template"]
-    assert template["metadata"]["labels"] == {"tier": "back", names.LABEL_MANAGED_BY: names.MANAGER, names.LABEL_JOB: "holiday"}
+    assert template["metadata"]["labels"] == {
+        "tier": "back",
+        names.LABEL_MANAGED_BY: names.MANAGER,
+        names.LABEL_JOB: "holiday",
+    }
     env = template["spec"]["containers"][0]["env"]
     assert [each["value"] for each in env if each["name"] == shards.ENV_UID] == ["1234abcd-0000"]
 
 
 def test_the_priority_of_an_imagejob_wins_over_that_of_the_settings() -> None:
     urgent = replace(JOB, spec=replace(JOB.spec, priority_class_name="urgent"))
-    assert job_body(urgent, 1, 3, replace(SETTINGS, pod=SHAPE))["spec"]["template"]["spec"]["priorityClassName"] == "urgent"
+    assert (
+        job_body(urgent, 1, 3, replace(SETTINGS, pod=SHAPE))["spec"]["template"]["spec"]["priorityClassName"]
+        == "urgent"
+    )

@@ -75,7 +75,11 @@ async def ended(jobs: ProcessJobs) -> Child:
 
 
 def begun(folder: Path) -> list[str]:
-    return [line.split()[1] for line in (folder / "log").read_text().splitlines()] if (folder / "log").exists() else []
+    return (
+        [line.split()[1] for line in (folder / "log").read_text().splitlines()]
+        if (folder / "log").exists()
+        else []
+    )
 
 
 def test_every_shard_runs_once_and_whoever_waits_is_told(folder: Path) -> None:
@@ -86,7 +90,12 @@ def test_every_shard_runs_once_and_whoever_waits_is_told(folder: Path) -> None:
         for _ in range(2):
             await jobs.create(JOB, 1, 5)
         child = await ended(jobs)
-        assert (child.presence, child.ended, child.active, child.reason) == (Presence.OURS, End.COMPLETE, 0, "")
+        assert (child.presence, child.ended, child.active, child.reason) == (
+            Presence.OURS,
+            End.COMPLETE,
+            0,
+            "",
+        )
 
     run(folder, act)
     assert sorted(begun(folder)) == list("01234")
@@ -186,7 +195,9 @@ def test_a_suspended_job_has_no_process_and_goes_on_where_it_was(folder: Path) -
 
 @pytest.mark.parametrize("end", ["delete", "abandon"])
 @pytest.mark.parametrize("deaf", [False, True])
-def test_a_deleted_job_is_gone_with_its_processes_also_with_one_that_does_not_listen(folder: Path, deaf: bool, end: str) -> None:
+def test_a_deleted_job_is_gone_with_its_processes_also_with_one_that_does_not_listen(
+    folder: Path, deaf: bool, end: str
+) -> None:
     (folder / "hold").touch()
     if deaf:
         (folder / "deaf").touch()

@@ -50,7 +50,12 @@ class Call:
 def calls(page: Path) -> list[Call]:
     """Return the curl calls of a page, in order; those with something left out in the command cannot be typed."""
     blocks = re.findall(r"^```console\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
-    return [call for block in blocks for call in _split(block) if call.command.startswith("curl ") and "..." not in call.command]
+    return [
+        call
+        for block in blocks
+        for call in _split(block)
+        if call.command.startswith("curl ") and "..." not in call.command
+    ]
 
 
 def every_call(docs: Path) -> list[Call]:
@@ -111,7 +116,11 @@ class Service:
         assert not ended or '"jobs"' in answer or ended[0] in answer, f"{call.command}\n{answer}"
         absent = call.fields - _fields(answer)
         assert not absent, f"{call.command}\nlacks {absent}\n{answer}"
-        missing = {each for each in call.headers if not re.search(rf"^{each}: ", answer, re.MULTILINE | re.IGNORECASE)}
+        missing = {
+            each
+            for each in call.headers
+            if not re.search(rf"^{each}: ", answer, re.MULTILINE | re.IGNORECASE)
+        }
         assert not missing, f"{call.command}\nlacks the headers {missing}\n{answer}"
         self._remember(call.answer, answer)
 
@@ -145,13 +154,20 @@ class Service:
         self.uploads[printed] = answer["prefix"]
         for file in answer["files"]:
             headers = [word for name, value in file["headers"].items() for word in ("-H", f"{name}: {value}")]
-            subprocess.run(["curl", "-sS", "--fail", "-T", file["name"], *headers, file["url"]], cwd=self.folder, check=True, timeout=60)
+            subprocess.run(
+                ["curl", "-sS", "--fail", "-T", file["name"], *headers, file["url"]],
+                cwd=self.folder,
+                check=True,
+                timeout=60,
+            )
 
     def _finish(self, printed: str) -> None:
         """Wait for the job until it has ended, or waits itself; one that no call of the page made is made here, of two photos and a text."""
         if printed not in self.jobs:
             files = " ".join(f'-F "images[]=@{name}"' for name in FILES)
-            self.jobs[printed] = json.loads(self._type(f"curl {files} -F width=400 {SERVICE}/api/batch")[1])["batch_job_id"]
+            self.jobs[printed] = json.loads(self._type(f"curl {files} -F width=400 {SERVICE}/api/batch")[1])[
+                "batch_job_id"
+            ]
         deadline = time.monotonic() + 90
         while True:
             status, answer = self._type(f"curl {SERVICE}/api/progress/{printed}")

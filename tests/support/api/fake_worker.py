@@ -1,7 +1,7 @@
 """Plays operator and worker for tests of the API: takes every job from the store and gives each file the outcome that its bytes deserve.
 
-Nothing is decoded: what starts like an image and does not end with `BROKEN` succeeds, and its result says what was asked for.
-Nothing is fetched: a URL stands for the object whose key is its path.
+Nothing is decoded: what starts like an image and does not end with `BROKEN` succeeds, and its result says
+what was asked for. Nothing is fetched: a URL stands for the object whose key is its path.
 """
 
 import asyncio
@@ -70,7 +70,11 @@ class StandIn:
         return next(job for job in self.jobs() if job.key.name == name)
 
     async def _main(self) -> None:
-        store, board, objects = SqliteStore(self._path), RedisBoard(self._redis_url), S3Objects.from_settings(self._s3)
+        store, board, objects = (
+            SqliteStore(self._path),
+            RedisBoard(self._redis_url),
+            S3Objects.from_settings(self._s3),
+        )
         ended: set[JobKey] = set()
         while not self._stopped.is_set():
             await asyncio.sleep(0.01)
@@ -91,7 +95,14 @@ class StandIn:
         except (Conflict, NotFound):
             return False
 
-    async def _write(self, store: SqliteStore, board: RedisBoard, objects: S3Objects, job: ImageJob, outcomes: list[Outcome]) -> bool:
+    async def _write(
+        self,
+        store: SqliteStore,
+        board: RedisBoard,
+        objects: S3Objects,
+        job: ImageJob,
+        outcomes: list[Outcome],
+    ) -> bool:
         failed = sum(not each.succeeded for each in outcomes)
         counts = Counts(job.spec.total, 0, len(outcomes) - failed, failed)
         await _ignoring(board.put_shard(job.key, job.uid, 0, counts, outcomes))
@@ -99,7 +110,9 @@ class StandIn:
         status = _status(job, counts, outcomes, final)
         if final and len(outcomes) > limits.MAX_STATUS_OUTCOMES:
             lines = "".join(each.to_line() + "\n" for each in outcomes)
-            await objects.put(s3_keys.results(job.uid, 0), lines.encode(), content_type="application/x-ndjson")
+            await objects.put(
+                s3_keys.results(job.uid, 0), lines.encode(), content_type="application/x-ndjson"
+            )
         if status != job.status:
             await store.put_status(job, status)
         if not self.silent:
@@ -159,4 +172,9 @@ async def _outcome(objects: S3Objects, job: ImageJob, index: int, item: Item) ->
     key = s3_keys.output(job.prefix, index, item.name, variant.name, form)
     data = f"{variant.width}x{variant.height} of {len(source)} bytes".encode()
     await objects.put(key, data, content_type=form.content_type)
-    return Outcome(index, item.name, outputs=(OutputFile(variant.name, key, variant.width or 1, 300, form, len(data)),), bytes_in=len(source))
+    return Outcome(
+        index,
+        item.name,
+        outputs=(OutputFile(variant.name, key, variant.width or 1, 300, form, len(data)),),
+        bytes_in=len(source),
+    )

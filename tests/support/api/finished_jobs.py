@@ -29,11 +29,26 @@ class Finished:
         self._made: list[str] = []
         service.stand_in.paused.set()
 
-    def keep(self, outcomes: Sequence[Outcome], prefix: str | None = None, total: int = 0, state: State = State.PARTIALLY_SUCCEEDED) -> ImageJob:
+    def keep(
+        self,
+        outcomes: Sequence[Outcome],
+        prefix: str | None = None,
+        total: int = 0,
+        state: State = State.PARTIALLY_SUCCEEDED,
+    ) -> ImageJob:
         """Return a job with these outcomes."""
-        job = asyncio.run(put(Path(self._service.environ["JOB_STORE"].removeprefix("sqlite:")), total or len(outcomes), prefix, state))
+        job = asyncio.run(
+            put(
+                Path(self._service.environ["JOB_STORE"].removeprefix("sqlite:")),
+                total or len(outcomes),
+                prefix,
+                state,
+            )
+        )
         text = "".join(each.to_line() + "\n" for each in outcomes)
-        self._service.s3_client.put_object(Bucket=self._service.s3.bucket, Key=s3_keys.results(job.uid, 0), Body=text.encode())
+        self._service.s3_client.put_object(
+            Bucket=self._service.s3.bucket, Key=s3_keys.results(job.uid, 0), Body=text.encode()
+        )
         self._made.append(job.key.name)
         return job
 
@@ -45,7 +60,10 @@ class Finished:
     def large(self, count: int, size: int = 2 * MIB, prefix: str = "large") -> ImageJob:
         """Return a job of so many outputs of random bytes."""
         data = os.urandom(size)
-        return self.keep([Outcome(n, f"{n}.jpg", outputs=(self.output(f"{prefix}/{n}.jpg", data),)) for n in range(count)], prefix)
+        return self.keep(
+            [Outcome(n, f"{n}.jpg", outputs=(self.output(f"{prefix}/{n}.jpg", data),)) for n in range(count)],
+            prefix,
+        )
 
     def forget(self) -> None:
         """Delete the jobs."""
@@ -57,8 +75,20 @@ async def put(path: Path, total: int, prefix: str | None, state: State) -> Image
     """Put a job of so many images into a store."""
     store = SqliteStore(path)
     try:
-        job = await store.create(ImageJob(JobKey("default", names.new_job_id()), Spec(manifest=Manifest("m.jsonl", total), output=Output(prefix))))
-        status = Status(state=state, attempt=1, counts=Counts(total, 0, total), results_key=s3_keys.job(job.uid), shards=1, completed=ENDED)
+        job = await store.create(
+            ImageJob(
+                JobKey("default", names.new_job_id()),
+                Spec(manifest=Manifest("m.jsonl", total), output=Output(prefix)),
+            )
+        )
+        status = Status(
+            state=state,
+            attempt=1,
+            counts=Counts(total, 0, total),
+            results_key=s3_keys.job(job.uid),
+            shards=1,
+            completed=ENDED,
+        )
         return await store.put_status(job, status)
     finally:
         await store.close()

@@ -17,7 +17,9 @@ def field(name: str, value: str | bytes) -> bytes:
 
 def file(name: str, data: bytes, file_name: str = "photo.jpg", content_type: str = "image/jpeg") -> bytes:
     """Return a part that holds a file."""
-    return _part(f'form-data; name="{name}"; filename="{file_name}"', f"Content-Type: {content_type}\r\n", data)
+    return _part(
+        f'form-data; name="{name}"; filename="{file_name}"', f"Content-Type: {content_type}\r\n", data
+    )
 
 
 def body(*parts: bytes) -> bytes:
@@ -45,7 +47,11 @@ def answer(connection: socket.socket) -> http.client.HTTPResponse:
 
 def request_head(path: str, extra: dict[str, str]) -> bytes:
     """Return the head of a POST."""
-    lines = [f"POST {path} HTTP/1.1", "Host: 127.0.0.1", *(f"{name}: {value}" for name, value in extra.items())]
+    lines = [
+        f"POST {path} HTTP/1.1",
+        "Host: 127.0.0.1",
+        *(f"{name}: {value}" for name, value in extra.items()),
+    ]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 

@@ -29,16 +29,25 @@ def target(folder: Path) -> Iterator[dict[str, str]]:
             "DEFAULT_WAIT_SECONDS": "1",
         }
         with local_stack.running(folder / "data", "--workers", "1", environ=environ) as stack:
-            yield {"FUZZ_FOLDER": str(folder), "FUZZ_URL": stack.url, "FUZZ_KEY": key, "FUZZ_SITE": site.url("")}
+            yield {
+                "FUZZ_FOLDER": str(folder),
+                "FUZZ_URL": stack.url,
+                "FUZZ_KEY": key,
+                "FUZZ_SITE": site.url(""),
+            }
 
 
-def fuzz(environ: dict[str, str], *options: str, document: Path | None = None) -> subprocess.CompletedProcess[str]:
+def fuzz(
+    environ: dict[str, str], *options: str, document: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run schemathesis with these options; its exit code is 0 if nothing was found.
 
     Args:
         document: Instead of the server's own.
     """
-    place = [document, "--url", environ["FUZZ_URL"]] if document else [f"{environ['FUZZ_URL']}/api/openapi.json"]
+    place = (
+        [document, "--url", environ["FUZZ_URL"]] if document else [f"{environ['FUZZ_URL']}/api/openapi.json"]
+    )
     command = [
         Path(sys.executable).with_name("schemathesis"), "--config-file", FUZZ / "schemathesis.toml", "run", *place,
         "--header", f"Authorization: Bearer {environ['FUZZ_KEY']}", "--checks", "all", "--warnings", "off", *options,
@@ -46,5 +55,11 @@ def fuzz(environ: dict[str, str], *options: str, document: Path | None = None) -
     more = {"SCHEMATHESIS_HOOKS": "api_hooks", "PYTHONPATH": str(FUZZ), "NO_COLOR": "1"}
     # It keeps what it found in the folder where it runs, and tries that first the next time.
     return subprocess.run(
-        command, env=os.environ | environ | more, cwd=environ["FUZZ_FOLDER"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        command,
+        env=os.environ | environ | more,
+        cwd=environ["FUZZ_FOLDER"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
     )

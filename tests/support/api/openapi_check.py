@@ -28,10 +28,20 @@ def whole() -> dict[str, Any]:
 
 
 USUAL = {
-    *("content-type", "content-length", "date", "connection", "transfer-encoding", "cache-control", "x-accel-buffering", "vary"),
+    *(
+        "content-type",
+        "content-length",
+        "date",
+        "connection",
+        "transfer-encoding",
+        "cache-control",
+        "x-accel-buffering",
+        "vary",
+    ),
     *(name.lower() for name in browser_security.HEADERS),
 }
-"""Headers that the document tells of once and for all, or that are the matter of HTTP itself and of proxies."""
+"""Headers that the document tells of once and for all, or that are the matter of HTTP itself and of proxies.
+"""
 
 
 def check(request: httpx2.Request, answer: httpx2.Response, *, with_body: bool = True) -> None:
@@ -43,9 +53,17 @@ def check(request: httpx2.Request, answer: httpx2.Response, *, with_body: bool =
     told = operation["responses"].get(str(answer.status_code))
     assert told is not None, f"{where}: no such status in the document: {answer.text if with_body else ''}"
     told = resolved(told)
-    missing = [name for name, header in told.get("headers", {}).items() if resolved(header).get("required") and name not in answer.headers]
+    missing = [
+        name
+        for name, header in told.get("headers", {}).items()
+        if resolved(header).get("required") and name not in answer.headers
+    ]
     assert not missing, f"{where}: without {missing}"
-    more = {name for name in answer.headers if not name.startswith("access-control-")} - USUAL - {name.lower() for name in told.get("headers", {})}
+    more = (
+        {name for name in answer.headers if not name.startswith("access-control-")}
+        - USUAL
+        - {name.lower() for name in told.get("headers", {})}
+    )
     assert not more, f"{where}: the document does not tell of {more}"
     if with_body and request.method != "HEAD" and answer.status_code != 304:
         _check_body(where, told.get("content", {}), answer)
@@ -53,7 +71,9 @@ def check(request: httpx2.Request, answer: httpx2.Response, *, with_body: bool =
 
 def check_message(message: Any) -> None:
     """Fail unless a callback's message is as the document says."""
-    schema = whole()["webhooks"]["imagejob.finished"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    schema = whole()["webhooks"]["imagejob.finished"]["post"]["requestBody"]["content"]["application/json"][
+        "schema"
+    ]
     faults = [each.message for each in _validator(json.dumps(schema)).iter_errors(message)]
     assert not faults, f"{faults} in {message}"
 
@@ -85,7 +105,8 @@ def _check_body(where: str, content: dict[str, Any], answer: httpx2.Response) ->
     assert kind in content, f"{where}: {kind} is none of {list(content)}"
     for value in _values(kind, answer):
         faults = [
-            f"{'/'.join(map(str, each.instance_path))}: {each.message}" for each in _validator(json.dumps(content[kind]["schema"])).iter_errors(value)
+            f"{'/'.join(map(str, each.instance_path))}: {each.message}"
+            for each in _validator(json.dumps(content[kind]["schema"])).iter_errors(value)
         ]
         assert not faults, f"{where}: {faults} in {value}"
 
@@ -95,15 +116,23 @@ def _values(kind: str, answer: httpx2.Response) -> list[Any]:
         return [answer.json()]
     if kind == "text/event-stream":
         return [event for event in map(_event, answer.text.split("\n\n")) if event]
-    return [json.loads(line) for line in answer.text.splitlines()] if kind == "application/x-ndjson" else [answer.text]
+    return (
+        [json.loads(line) for line in answer.text.splitlines()]
+        if kind == "application/x-ndjson"
+        else [answer.text]
+    )
 
 
 def _event(text: str) -> dict[str, Any]:
     fields = [line.partition(": ") for line in text.splitlines() if line and not line.startswith(":")]
     event: dict[str, Any] = {name: int(value) if name == "retry" else value for name, _, value in fields}
     if "data" in event:
-        schema = resolved(whole()["paths"]["/api/progress/{id}/events"]["get"]["responses"]["200"])["content"]["text/event-stream"]["schema"]
-        assert _validator(json.dumps(schema["properties"]["data"]["contentSchema"])).is_valid(json.loads(event["data"])), event
+        schema = resolved(whole()["paths"]["/api/progress/{id}/events"]["get"]["responses"]["200"])[
+            "content"
+        ]["text/event-stream"]["schema"]
+        assert _validator(json.dumps(schema["properties"]["data"]["contentSchema"])).is_valid(
+            json.loads(event["data"])
+        ), event
     return event
 
 
@@ -116,6 +145,7 @@ def _validator(schema: str) -> jsonschema_rs.Draft202012Validator:
 def _closed(components: dict[str, Any]) -> dict[str, Any]:
     """Return the components with schemas that allow no other fields: clients must bear new ones, but the document must name all there are."""
     schemas = {
-        name: {**schema, "additionalProperties": False} if "properties" in schema else schema for name, schema in components["schemas"].items()
+        name: {**schema, "additionalProperties": False} if "properties" in schema else schema
+        for name, schema in components["schemas"].items()
     }
     return {"schemas": schemas}

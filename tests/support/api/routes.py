@@ -26,10 +26,16 @@ class Route:
 
 def routes() -> list[Route]:
     """Return every route that somebody wrote; the parts of the application are not called for that."""
-    parts = [name for name in inspect.signature(create_app).parameters if name not in ("settings", "callers", "index")]
+    parts = [
+        name
+        for name in inspect.signature(create_app).parameters
+        if name not in ("settings", "callers", "index")
+    ]
     app = create_app(Settings.read(Reader({})), **{name: Mock() for name in parts})
     found = []
     for info in inspect_routes(app):
         resource = app._router.find(info.path)[0]
-        found += [Route(each.method, info.path, is_public(resource)) for each in info.methods if not each.internal]
+        found += [
+            Route(each.method, info.path, is_public(resource)) for each in info.methods if not each.internal
+        ]
     return sorted(found, key=str)

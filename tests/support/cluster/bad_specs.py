@@ -1,4 +1,7 @@
-"""Specs that no ImageJob may have. Python's reader and the real API server are held against the same table."""
+"""Specs that no ImageJob may have.
+
+Python's reader and the real API server are held against the same table.
+"""
 
 from typing import Any
 
@@ -58,7 +61,10 @@ BAD_SPECS: dict[str, tuple[dict[str, Any], str]] = {
     "too small a size": (_variant(maxSize=255), "spec.variants[0].maxSize"),
     "too great a size": (_variant(maxSize=32 * 2**20 + 1), "spec.variants[0].maxSize"),
     "a size of a lossless format": (_variant(maxSize=5000, format="png"), "spec.variants[0].maxSize"),
-    "fewer colours of a JPEG": (_variant(maxSize=5000, maxSizeBy="palette", format="jpeg"), "spec.variants[0].maxSizeBy"),
+    "fewer colours of a JPEG": (
+        _variant(maxSize=5000, maxSizeBy="palette", format="jpeg"),
+        "spec.variants[0].maxSizeBy",
+    ),
     "fewer pixels for no size": (_variant(maxSizeBy="scale"), "spec.variants[0].maxSizeBy"),
     "an unknown way to a size": (_variant(maxSize=5000, maxSizeBy="magic"), "spec.variants[0].maxSizeBy"),
     "an unknown answer to no face": (_variant(noFace="smile"), "spec.variants[0].noFace"),
@@ -91,6 +97,9 @@ BAD_SPECS: dict[str, tuple[dict[str, Any], str]] = {
     "a priority that is no DNS name": (_with(priorityClassName="-high"), "spec.priorityClassName"),
     "an unknown profile": (_with(profile="Huge"), "spec.profile"),
     "a callback by mail": (_with(callback={"url": "mailto:a@example.com"}), "spec.callback.url"),
-    "a callback that is too long": (_with(callback={"url": "https://example.com/" + "u" * 2048}), "spec.callback.url"),
+    "a callback that is too long": (
+        _with(callback={"url": "https://example.com/" + "u" * 2048}),
+        "spec.callback.url",
+    ),
 }
 """What is wrong -> the spec, and the start of the path that the complaint names."""

@@ -43,7 +43,9 @@ def of_kind(objects: Sequence[Object], *kinds: str) -> list[Object]:
 
 def one(objects: Sequence[Object], kind: str, name: str) -> Object:
     found = [each for each in of_kind(objects, kind) if each["metadata"]["name"] == name]
-    assert len(found) == 1, f"{kind} {name}: {len(found)} of {[(each['kind'], each['metadata']['name']) for each in objects]}"
+    assert len(found) == 1, (
+        f"{kind} {name}: {len(found)} of {[(each['kind'], each['metadata']['name']) for each in objects]}"
+    )
     return found[0]
 
 
@@ -56,7 +58,9 @@ def pods(objects: Sequence[Object]) -> Iterator[tuple[str, Object]]:
             yield each["metadata"]["name"], each["spec"]["template"]
 
 
-def environment(objects: Sequence[Object], pod: Object, secrets: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+def environment(
+    objects: Sequence[Object], pod: Object, secrets: Mapping[str, Mapping[str, str]]
+) -> dict[str, str]:
     """Return what the first container of a pod finds in its environment.
 
     Args:
@@ -67,9 +71,13 @@ def environment(objects: Sequence[Object], pod: Object, secrets: Mapping[str, Ma
     for source in container.get("envFrom", []):
         if "configMapRef" in source:
             name = source["configMapRef"]["name"]
-            found |= next(each["data"] for each in of_kind(objects, "ConfigMap") if each["metadata"]["name"] == name)
+            found |= next(
+                each["data"] for each in of_kind(objects, "ConfigMap") if each["metadata"]["name"] == name
+            )
         else:
             name = source["secretRef"]["name"]
-            own = [each["stringData"] for each in of_kind(objects, "Secret") if each["metadata"]["name"] == name]
+            own = [
+                each["stringData"] for each in of_kind(objects, "Secret") if each["metadata"]["name"] == name
+            ]
             found |= own[0] if own else secrets[name]
     return found | {each["name"]: each["value"] for each in container.get("env", []) if "value" in each}

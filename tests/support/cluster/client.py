@@ -43,8 +43,13 @@ class ControlPlane:
             raise AssertionError(f"kubectl {' '.join(args)}: {done.stderr}")
         return done.stdout
 
-    def request(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> tuple[int, dict[str, Any]]:
-        """Send one request; return status and JSON answer. Takes milliseconds, where kubectl takes a tenth of a second."""
+    def request(
+        self, method: str, path: str, body: Any = None, content_type: str = "application/json"
+    ) -> tuple[int, dict[str, Any]]:
+        """Send one request; return status and JSON answer.
+
+        Takes milliseconds, where kubectl takes a tenth of a second.
+        """
         data = None if body is None else json.dumps(body).encode()
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": content_type}
         asked = urllib.request.Request(self.url + path, data=data, method=method, headers=headers)
@@ -61,16 +66,26 @@ class ControlPlane:
         name = f"t-{secrets.token_hex(4)}"
         status, answer = self.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
         assert status == 201, answer
-        wait_until(lambda: self.request("GET", f"/api/v1/namespaces/{name}/serviceaccounts/default")[0] == 200)
+        wait_until(
+            lambda: self.request("GET", f"/api/v1/namespaces/{name}/serviceaccounts/default")[0] == 200
+        )
         return name
 
     def service_account(self, namespace: str, name: str) -> Path:
         """Create a service account, which may do nothing yet, and return a kubeconfig with its token."""
         accounts = f"/api/v1/namespaces/{namespace}/serviceaccounts"
         self.request("POST", accounts, {"metadata": {"name": name}})
-        status, answer = self.request("POST", f"{accounts}/{name}/token", {"spec": {"expirationSeconds": 3600}})
+        status, answer = self.request(
+            "POST", f"{accounts}/{name}/token", {"spec": {"expirationSeconds": 3600}}
+        )
         assert status == 201, answer
-        return write_kubeconfig(self.folder / f"{namespace}-{name}.kubeconfig", self.url, self.certificate, answer["status"]["token"], namespace)
+        return write_kubeconfig(
+            self.folder / f"{namespace}-{name}.kubeconfig",
+            self.url,
+            self.certificate,
+            answer["status"]["token"],
+            namespace,
+        )
 
 
 def write_kubeconfig(path: Path, url: str, certificate: Path, token: str, namespace: str = "default") -> Path:
@@ -81,7 +96,9 @@ def write_kubeconfig(path: Path, url: str, certificate: Path, token: str, namesp
         "current-context": "test",
         "clusters": [{"name": "test", "cluster": {"server": url, "certificate-authority": str(certificate)}}],
         "users": [{"name": "test", "user": {"token": token}}],
-        "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test", "namespace": namespace}}],
+        "contexts": [
+            {"name": "test", "context": {"cluster": "test", "user": "test", "namespace": namespace}}
+        ],
     }
     path.touch(mode=0o600)
     path.write_text(json.dumps(config))

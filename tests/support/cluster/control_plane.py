@@ -1,6 +1,7 @@
 """A real Kubernetes control plane for tests: etcd, kube-apiserver and kube-controller-manager as plain processes, no kubelet.
 
-Pods stay Pending until a test plays the kubelet. Everything listens on loopback only and ends with the test run, however that ends.
+Pods stay Pending until a test plays the kubelet. Everything listens on loopback only and ends with the test
+run, however that ends.
 """
 
 import ctypes
@@ -17,7 +18,13 @@ from pathlib import Path
 from support.cluster.client import ControlPlane, wait_until, write_kubeconfig
 
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
-CONTROLLERS = ("garbage-collector-controller", "job-controller", "namespace-controller", "serviceaccount-controller", "ttl-after-finished-controller")
+CONTROLLERS = (
+    "garbage-collector-controller",
+    "job-controller",
+    "namespace-controller",
+    "serviceaccount-controller",
+    "ttl-after-finished-controller",
+)
 BUILD = Path(__file__).parents[2] / "programs" / "build"
 CRD = Path(__file__).parents[3] / "manifests" / "crd.yaml"
 PR_SET_PDEATHSIG = 1
@@ -112,7 +119,14 @@ def _controller_manager(programs: Path, kubeconfig: Path) -> list[str]:
 
 def _spawn(stack: ExitStack, folder: Path, command: Sequence[str]) -> subprocess.Popen[bytes]:
     log = stack.enter_context((folder / f"{Path(command[0]).name}.log").open("wb"))
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, preexec_fn=_die_with_parent)
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+        preexec_fn=_die_with_parent,
+    )
     stack.callback(_stop, process)
     return process
 
@@ -131,7 +145,9 @@ def _alive(folder: Path, *processes: subprocess.Popen[bytes]) -> bool:
     for process in processes:
         if process.poll() is not None:
             name = Path(str(process.args[0])).name  # type: ignore[index]
-            raise Died(f"{name} ended with {process.returncode}: {(folder / f'{name}.log').read_text()[-2000:]}")
+            raise Died(
+                f"{name} ended with {process.returncode}: {(folder / f'{name}.log').read_text()[-2000:]}"
+            )
     return True
 
 

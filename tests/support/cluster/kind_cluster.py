@@ -1,4 +1,7 @@
-"""What the e2e suite does to a cluster: kubectl, helm, a client of the API and one of its S3. Nothing of ours is imported."""
+"""What the e2e suite does to a cluster: kubectl, helm, a client of the API and one of its S3.
+
+Nothing of ours is imported.
+"""
 
 import base64
 import io
@@ -32,7 +35,9 @@ def run(*command: str, stdin: str | None = None, timeout: float = 180) -> str:
     return done.stdout
 
 
-def kubectl(*arguments: str, stdin: str | None = None, namespace: str = NAMESPACE, timeout: float = 180) -> str:
+def kubectl(
+    *arguments: str, stdin: str | None = None, namespace: str = NAMESPACE, timeout: float = 180
+) -> str:
     return run("kubectl", "--namespace", namespace, *arguments, stdin=stdin, timeout=timeout)
 
 
@@ -45,7 +50,13 @@ def read(kind: str, name: str, namespace: str = NAMESPACE) -> dict[str, Any]:
 
 
 def apply(*objects: dict[str, Any], namespace: str = NAMESPACE) -> None:
-    kubectl("apply", "--filename", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}), namespace=namespace)
+    kubectl(
+        "apply",
+        "--filename",
+        "-",
+        stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}),
+        namespace=namespace,
+    )
 
 
 def until(what: str, check: Callable[[], T | None], seconds: float = 60, every: float = 0.3) -> T:
@@ -63,13 +74,21 @@ def imagejob(name: str, keys: Iterable[str], **spec: Any) -> dict[str, Any]:
     """Return an ImageJob that makes each object 200 px wide."""
     items = [{"name": key.rpartition("/")[2], "key": key} for key in keys]
     body = {"items": items, "variants": [{"width": 200}]} | spec
-    return {"apiVersion": "imagejobs.dev/v1alpha1", "kind": "ImageJob", "metadata": {"name": name}, "spec": body}
+    return {
+        "apiVersion": "imagejobs.dev/v1alpha1",
+        "kind": "ImageJob",
+        "metadata": {"name": name},
+        "spec": body,
+    }
 
 
 def image_site(files: dict[str, bytes]) -> list[dict[str, Any]]:
     """Return a web server, in a pod that restricted namespaces take, with its service and its files."""
     labels = {"app": "images"}
-    image = next(each["image"] for each in read("deployment", f"{RELEASE}-api")["spec"]["template"]["spec"]["containers"])
+    image = next(
+        each["image"]
+        for each in read("deployment", f"{RELEASE}-api")["spec"]["template"]["spec"]["containers"]
+    )
     container = {
         "name": "images", "image": image, "command": ["python", "-m", "http.server", "8080", "--directory", "/images"],
         "securityContext": {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}},
@@ -97,13 +116,30 @@ def image_site(files: dict[str, bytes]) -> list[dict[str, Any]]:
 def pool_reaches(url: str) -> bool:
     """Tell whether a pod of the pool gets an answer from there."""
     program = f"import urllib.request; urllib.request.urlopen({url!r}, timeout=3)"
-    command = ["kubectl", "--namespace", NAMESPACE, "exec", f"deployment/{RELEASE}-pool", "--", "python", "-c", program]
+    command = [
+        "kubectl",
+        "--namespace",
+        NAMESPACE,
+        "exec",
+        f"deployment/{RELEASE}-pool",
+        "--",
+        "python",
+        "-c",
+        program,
+    ]
     return subprocess.run(command, capture_output=True, check=False, timeout=30).returncode == 0
 
 
 def finished(name: str, seconds: float = 120, namespace: str = NAMESPACE) -> dict[str, Any]:
     """Wait with kubectl until an ImageJob is finished, and return its status."""
-    kubectl("wait", "--for=condition=Finished", f"--timeout={seconds:g}s", f"imagejob/{name}", namespace=namespace, timeout=seconds + 10)
+    kubectl(
+        "wait",
+        "--for=condition=Finished",
+        f"--timeout={seconds:g}s",
+        f"imagejob/{name}",
+        namespace=namespace,
+        timeout=seconds + 10,
+    )
     return read("imagejob", name, namespace)["status"]
 
 
@@ -113,13 +149,28 @@ def succeeded_so_far(name: str) -> int:
 
 def delete_pods(component: str) -> None:
     """Kill the pods of a component without a grace period, and wait until they are gone."""
-    kubectl("delete", "pods", "--selector", f"app.kubernetes.io/component={component}", "--grace-period=0", "--force", "--wait=true")
+    kubectl(
+        "delete",
+        "pods",
+        "--selector",
+        f"app.kubernetes.io/component={component}",
+        "--grace-period=0",
+        "--force",
+        "--wait=true",
+    )
 
 
 def photo(width: int = 640, height: int = 480, quality: int = 85) -> bytes:
     """Return a JPEG with some detail."""
     noise = Image.effect_noise((width // 4, height // 4), 60).resize((width, height)).convert("L")
-    picture = Image.merge("RGB", (noise, noise.transpose(Image.Transpose.FLIP_LEFT_RIGHT), noise.transpose(Image.Transpose.FLIP_TOP_BOTTOM)))
+    picture = Image.merge(
+        "RGB",
+        (
+            noise,
+            noise.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+            noise.transpose(Image.Transpose.FLIP_TOP_BOTTOM),
+        ),
+    )
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
@@ -134,7 +185,15 @@ def fetch(url: str) -> Image.Image:
     """Return the image under a link; the API wants a key, S3 must not get it, nor does it with a redirect to another host."""
     if url.startswith(API):
         url = run(
-            "curl", "--silent", "--header", f"Authorization: Bearer {api_key()}", "--output", "/dev/null", "--write-out", "%{redirect_url}", url
+            "curl",
+            "--silent",
+            "--header",
+            f"Authorization: Bearer {api_key()}",
+            "--output",
+            "/dev/null",
+            "--write-out",
+            "%{redirect_url}",
+            url,
         )
     with urllib.request.urlopen(url, timeout=30) as response:
         return Image.open(io.BytesIO(response.read()))
@@ -142,19 +201,35 @@ def fetch(url: str) -> Image.Image:
 
 def curl(*arguments: str) -> Any:
     """Run curl as the README does, and return the JSON it prints."""
-    return json.loads(run("curl", "--header", f"Authorization: Bearer {api_key()}", "--silent", "--show-error", "--max-time", "90", *arguments))
+    return json.loads(
+        run(
+            "curl",
+            "--header",
+            f"Authorization: Bearer {api_key()}",
+            "--silent",
+            "--show-error",
+            "--max-time",
+            "90",
+            *arguments,
+        )
+    )
 
 
 def storage() -> Any:
     """Return a client of the release's S3, with its own credentials."""
-    secret = {name: base64.b64decode(value).decode() for name, value in read("secret", f"{RELEASE}-dev")["data"].items()}
+    secret = {
+        name: base64.b64decode(value).decode()
+        for name, value in read("secret", f"{RELEASE}-dev")["data"].items()
+    }
     return boto3.client(
         "s3",
         endpoint_url=S3,
         region_name="us-east-1",
         aws_access_key_id=secret["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=secret["AWS_SECRET_ACCESS_KEY"],
-        config=botocore.config.Config(s3={"addressing_style": "path"}, retries={"total_max_attempts": 5, "mode": "standard"}),
+        config=botocore.config.Config(
+            s3={"addressing_style": "path"}, retries={"total_max_attempts": 5, "mode": "standard"}
+        ),
     )
 
 
@@ -174,7 +249,11 @@ def stored(client: Any, prefix: str) -> list[str]:
 
 def recorded(client: Any, uid: str) -> list[int]:
     """Return the indexes of all outcomes that a job left in S3, sorted; one that stands there twice comes twice."""
-    lines = [line for key in stored(client, f"jobs/{uid}/results/") for line in client.get_object(Bucket=BUCKET, Key=key)["Body"].read().splitlines()]
+    lines = [
+        line
+        for key in stored(client, f"jobs/{uid}/results/")
+        for line in client.get_object(Bucket=BUCKET, Key=key)["Body"].read().splitlines()
+    ]
     return sorted(json.loads(line)["index"] for line in lines)
 
 
@@ -196,6 +275,12 @@ def diagnosis(namespace: str = NAMESPACE) -> str:
     ]
     parts = []
     for command in commands:
-        done = subprocess.run(["kubectl", "--namespace", namespace, *command], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            ["kubectl", "--namespace", namespace, *command],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
         parts.append(f"$ kubectl {' '.join(command)}\n{done.stdout[-12_000:]}{done.stderr[-2_000:]}")
     return "\n".join(parts)

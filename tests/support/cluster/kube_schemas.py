@@ -8,7 +8,9 @@ from imagejobs_contract.model import names
 from support.cluster.client import ControlPlane, wait_until
 
 LOCATION = "{{ .Group }}-{{ .ResourceKind }}-{{ .ResourceAPIVersion }}.json"
-"""The files' names, in the words of kubeconform's option -schema-location; the core group is called by its version there."""
+"""The files' names, in the words of kubeconform's option -schema-location; the core group is called by its
+version there.
+"""
 
 Schema = dict[str, Any]
 
@@ -34,8 +36,14 @@ def _write_kinds(schemas: dict[str, Schema], folder: Path) -> None:
         kinds = schema.get("x-kubernetes-group-version-kind", [])
         if len(kinds) == 1:  # those of every group, such as DeleteOptions, are in no manifest
             kind = kinds[0]
-            file = folder / f"{kind['group'] or kind['version']}-{kind['kind'].lower()}-{kind['version']}.json"
-            body = {"$schema": "http://json-schema.org/draft-07/schema#", "$ref": f"#/components/schemas/{name}", "components": {"schemas": closed}}
+            file = (
+                folder / f"{kind['group'] or kind['version']}-{kind['kind'].lower()}-{kind['version']}.json"
+            )
+            body = {
+                "$schema": "http://json-schema.org/draft-07/schema#",
+                "$ref": f"#/components/schemas/{name}",
+                "components": {"schemas": closed},
+            }
             file.write_text(json.dumps(body))
 
 

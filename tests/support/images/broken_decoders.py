@@ -1,4 +1,7 @@
-"""Stand-ins for the pipeline that do what broken or taken-over decoders do. Named to the zygote as `broken_decoders:<function>`."""
+"""Stand-ins for the pipeline that do what broken or taken-over decoders do.
+
+Named to the zygote as `broken_decoders:<function>`.
+"""
 
 import os
 import signal

@@ -54,16 +54,25 @@ def _sources():
     profile, exif = pictures.p3_profile(), Image.Exif()
     exif[0x0112], exif[0x010F] = 6, "maker"
     for mode in MODES:
-        image = photo.convert("L").convert(mode) if mode in ("LA", "PA", "I;16", "I", "F") else photo.convert(mode)
+        image = (
+            photo.convert("L").convert(mode)
+            if mode in ("LA", "PA", "I;16", "I", "F")
+            else photo.convert(mode)
+        )
         for form in FORMATS:
             if data := _saved(image, form, icc_profile=profile, exif=exif.tobytes(), xmp=b"<x:xmpmeta/>"):
                 yield data
     yield _saved(photo, "jpeg", progressive=True, comment=b"said")
     yield _saved(photo, "MPO", save_all=True, append_images=[photo])
     for compression in ("tiff_lzw", "tiff_deflate", "jpeg", "packbits", "group4"):
-        yield _saved(photo.convert("1") if compression == "group4" else photo, "tiff", compression=compression)
+        yield _saved(
+            photo.convert("1") if compression == "group4" else photo, "tiff", compression=compression
+        )
     for form in ("gif", "png", "webp", "avif"):
-        frames = [each.convert("RGBA") for each in (photo, photo.transpose(Image.Transpose.FLIP_TOP_BOTTOM), photo.convert("L"))]
+        frames = [
+            each.convert("RGBA")
+            for each in (photo, photo.transpose(Image.Transpose.FLIP_TOP_BOTTOM), photo.convert("L"))
+        ]
         yield _saved(frames[0], form, save_all=True, append_images=frames[1:], duration=40, loop=0)
 
 

@@ -59,8 +59,11 @@ def _pixel_bombs():
         "png, the largest": pictures.png_header(2**31 - 1, 2**31 - 1),
         "jpeg": small.replace(struct.pack(">HH", 64, 64), struct.pack(">HH", _SIDE, _SIDE), 1),
         "gif": pictures.gif_of(1, _SIDE, _SIDE),
-        "gif's frame": pictures.gif_of(1, 10, 10, b"," + struct.pack("<4HB", 0, 0, _SIDE, _SIDE, 0) + b"\x02\x02\x44\x01\x00"),
-        "bmp": b"BM" + struct.pack("<IHHIIiiHHIIiiII", 54, 0, 0, 54, 40, _SIDE, _SIDE, 1, 24, 0, 0, 0, 0, 0, 0),
+        "gif's frame": pictures.gif_of(
+            1, 10, 10, b"," + struct.pack("<4HB", 0, 0, _SIDE, _SIDE, 0) + b"\x02\x02\x44\x01\x00"
+        ),
+        "bmp": b"BM"
+        + struct.pack("<IHHIIiiHHIIiiII", 54, 0, 0, 54, 40, _SIDE, _SIDE, 1, 24, 0, 0, 0, 0, 0, 0),
         "tiff": _tiff(_SIDE, _SIDE),
         "webp": b"RIFF\x1e\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + b"\xff\x3e\0\xff\x3e\0" + b"ALPH\0\0\0\0",
         "one line": pictures.png_header(20_000, 1),
@@ -73,9 +76,15 @@ def _pixel_bombs():
 
 def _text_bombs():
     text = b"Comment\0\0" + zlib.compress(bytes(64 * 2**20), 9)
-    yield "text bomb: zTXt", (pictures.png_header(8, 8, pictures.png_chunk(b"zTXt", text)), Code.CORRUPT_IMAGE)
+    yield (
+        "text bomb: zTXt",
+        (pictures.png_header(8, 8, pictures.png_chunk(b"zTXt", text)), Code.CORRUPT_IMAGE),
+    )
     international = b"Comment\0\1\0\0\0" + zlib.compress(bytes(64 * 2**20), 9)
-    yield "text bomb: iTXt", (pictures.png_header(8, 8, pictures.png_chunk(b"iTXt", international)), Code.CORRUPT_IMAGE)
+    yield (
+        "text bomb: iTXt",
+        (pictures.png_header(8, 8, pictures.png_chunk(b"iTXt", international)), Code.CORRUPT_IMAGE),
+    )
     profile = pictures.png_chunk(b"iCCP", b"p\0\0" + zlib.compress(bytes(64 * 2**20), 9))
     yield "text bomb: profile", (pictures.png_header(8, 8, profile), Code.CORRUPT_IMAGE)
 
@@ -98,9 +107,22 @@ def _cut():
 
 def _crossed():
     bodies = {form: pictures.saved(pictures.photo(60, 40), form) for form in pictures.FORMATS}
-    yield "the magic of png before gif", (bodies["png"][:12] + bodies["gif"][12:], Code.TOO_MANY_PIXELS)  # what stands there as a size is huge
-    for head, body in (("jpeg", "png"), ("gif", "webp"), ("webp", "tiff"), ("tiff", "bmp"), ("bmp", "jpeg"), ("avif", "jpeg")):
-        yield f"the magic of {head} before {body}", (bodies[head][:12] + bodies[body][12:], Code.CORRUPT_IMAGE)
+    yield (
+        "the magic of png before gif",
+        (bodies["png"][:12] + bodies["gif"][12:], Code.TOO_MANY_PIXELS),
+    )  # what stands there as a size is huge
+    for head, body in (
+        ("jpeg", "png"),
+        ("gif", "webp"),
+        ("webp", "tiff"),
+        ("tiff", "bmp"),
+        ("bmp", "jpeg"),
+        ("avif", "jpeg"),
+    ):
+        yield (
+            f"the magic of {head} before {body}",
+            (bodies[head][:12] + bodies[body][12:], Code.CORRUPT_IMAGE),
+        )
     for form in ("jpeg", "png", "gif"):
         yield f"{form} that is also a zip", (bodies[form] + b"PK\x03\x04" + bytes(60), None)
         yield f"{form} that is also a page", (bodies[form] + b"<script>alert(1)</script>", None)
@@ -109,9 +131,17 @@ def _crossed():
 def _metadata():
     for number, exif in enumerate(_EXIF):
         yield f"bad exif {number}", (_with_segment(0xE1, exif), None)
-    for name, profile in {"empty": b"", "short": b"abc", "lying": b"\xff\xff\xff\xff" + bytes(200), "zeros": bytes(3000)}.items():
+    for name, profile in {
+        "empty": b"",
+        "short": b"abc",
+        "lying": b"\xff\xff\xff\xff" + bytes(200),
+        "zeros": bytes(3000),
+    }.items():
         yield f"bad profile: {name}", (_with_segment(0xE2, b"ICC_PROFILE\0\x01\x01" + profile), None)
-    yield "a profile of which parts are missing", (_with_segment(0xE2, b"ICC_PROFILE\0\x02\x09" + bytes(200)), None)
+    yield (
+        "a profile of which parts are missing",
+        (_with_segment(0xE2, b"ICC_PROFILE\0\x02\x09" + bytes(200)), None),
+    )
     yield "a comment of a thousand parts", (_with_segment(0xFE, b"x" * 60_000, 300), None)
 
 
@@ -122,7 +152,10 @@ def _lies():
     yield "png whose chunk is longer than the file", (whole[:33] + b"\x7f\xff\xff\xff" + whole[37:], None)
     yield "tiff whose directory is its own successor", (_tiff(8, 8, successor=8), None)
     yield "tiff with a tag that cannot be written", (_tiff_with_an_odd_tag(), None)
-    yield "webp that says it is longer", (_with_length(pictures.saved(pictures.photo(60, 40), "webp")), Code.CORRUPT_IMAGE)
+    yield (
+        "webp that says it is longer",
+        (_with_length(pictures.saved(pictures.photo(60, 40), "webp")), Code.CORRUPT_IMAGE),
+    )
     yield "jpeg with segments of no length", (b"\xff\xd8" + b"\xff\xe0\0\0" * 500, Code.CORRUPT_IMAGE)
     yield "jpeg of fillers", (b"\xff\xd8" + b"\xff" * 2**20, Code.CORRUPT_IMAGE)
 
@@ -139,12 +172,21 @@ def _real_bomb() -> bytes:
 def _tiff(width: int, height: int, successor: int = 0) -> bytes:
     tags = ((256, width), (257, height), (258, 8), (259, 1), (262, 1), (273, 8), (277, 1), (279, 8))
     entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
-    return b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + entries + struct.pack("<I", successor) + bytes(8)
+    return (
+        b"II*\0\x08\0\0\0" + struct.pack("<H", len(tags)) + entries + struct.pack("<I", successor) + bytes(8)
+    )
 
 
 def _tiff_with_an_odd_tag() -> bytes:
     """Return what a fuzzer found: the file is read, and its tags made Pillow's writer fail where they were handed on."""
-    tags = ((256, 4, 1, 8), (257, 4, 1, 9), (258, 4, 1, 8), (13571, 4, 1, 0x410001), (64262, 5, 5, 0), (273, 4, 1, 8))
+    tags = (
+        (256, 4, 1, 8),
+        (257, 4, 1, 9),
+        (258, 4, 1, 8),
+        (13571, 4, 1, 0x410001),
+        (64262, 5, 5, 0),
+        (273, 4, 1, 8),
+    )
     entries = b"".join(struct.pack("<HHII", *each) for each in tags)
     return b"II*\0\x08\0\0\0" + struct.pack("<H", 2048) + entries + b"\0\1\0@\0\0\x20\0\0\0"
 
@@ -167,7 +209,9 @@ def seeds() -> dict[str, bytes]:
     found["progressive"] = pictures.saved(pictures.photo(24, 16), "jpeg", progressive=True)
     for mode in ("L", "LA", "P", "1", "I;16"):
         out = BytesIO()
-        Image.new("I;16", (9, 7), 999).save(out, "PNG") if mode == "I;16" else pictures.photo(9, 7).convert(mode).save(out, "PNG")
+        Image.new("I;16", (9, 7), 999).save(out, "PNG") if mode == "I;16" else pictures.photo(9, 7).convert(
+            mode
+        ).save(out, "PNG")
         found[f"png {mode}"] = out.getvalue()
     for packing in ("tiff_lzw", "tiff_deflate", "jpeg", "packbits"):
         found[f"tiff {packing}"] = pictures.saved(pictures.photo(24, 16), "tiff", compression=packing)

@@ -17,7 +17,10 @@ GIF = b"GIF89a" + struct.pack("<HH", 10, 10)
 def photo(width: int, height: int, seed: int = 1) -> Image.Image:
     """Return smooth shapes with some grain: compresses and scales like a photo."""
     y, x = np.mgrid[:height, :width] / max(width, height)
-    bands = [np.sin(x * (7 + 3 * n) + n) * np.cos(y * (9 - 2 * n)) + 0.4 * np.sin((x * y) * (40 + n)) for n in range(3)]
+    bands = [
+        np.sin(x * (7 + 3 * n) + n) * np.cos(y * (9 - 2 * n)) + 0.4 * np.sin((x * y) * (40 + n))
+        for n in range(3)
+    ]
     grain = np.random.default_rng(seed).normal(0, 4, (height, width, 3))
     return Image.fromarray(np.clip(np.stack(bands, -1) * 80 + 128 + grain, 0, 255).astype(np.uint8))
 
@@ -41,7 +44,9 @@ def disc(size: int, colour: tuple[int, int, int], hidden: tuple[int, int, int] =
     return Image.fromarray(pixels)
 
 
-def face(size: tuple[int, int] = (640, 480), at: tuple[int, int] = (160, 240), radius: int = 80) -> Image.Image:
+def face(
+    size: tuple[int, int] = (640, 480), at: tuple[int, int] = (160, 240), radius: int = 80
+) -> Image.Image:
     """Return a drawn face, looking out of the picture, that a detector takes for one; `radius` is from its middle to its side."""
     image, (x, y), r = Image.new("RGB", size, (120, 140, 160)), at, radius / 0.85
     pen = ImageDraw.Draw(image)
@@ -57,7 +62,9 @@ def face(size: tuple[int, int] = (640, 480), at: tuple[int, int] = (160, 240), r
         oval(side - 0.2, -0.35, side + 0.2, -0.15, (245, 240, 235))
         oval(side - 0.1, -0.35, side + 0.1, -0.15, (40, 30, 30))
         oval(side - 0.25, -0.52, side + 0.25, -0.44, (70, 50, 40))
-    pen.polygon((x, y - 0.2 * r, x - 0.16 * r, y + 0.28 * r, x + 0.16 * r, y + 0.28 * r), fill=(200, 150, 125))
+    pen.polygon(
+        (x, y - 0.2 * r, x - 0.16 * r, y + 0.28 * r, x + 0.16 * r, y + 0.28 * r), fill=(200, 150, 125)
+    )
     oval(-0.34, 0.5, 0.34, 0.7, (170, 75, 75))
     return image.filter(ImageFilter.GaussianBlur(r / 30))
 
@@ -69,7 +76,9 @@ def saved(image: Image.Image, form: str, **options: object) -> bytes:
     return out.getvalue()
 
 
-def animation(form: str, frames: list[Image.Image], duration: list[int] | int = 100, **options: object) -> bytes:
+def animation(
+    form: str, frames: list[Image.Image], duration: list[int] | int = 100, **options: object
+) -> bytes:
     """Return the frames as an animated file."""
     return saved(frames[0], form, save_all=True, append_images=frames[1:], duration=duration, **options)
 
@@ -93,7 +102,9 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
     return 99.0 if error == 0 else 10 * np.log10(255**2 / error)
 
 
-def lanczos(values: np.ndarray, size: tuple[int, int], box: tuple[float, float, float, float] | None = None) -> np.ndarray:
+def lanczos(
+    values: np.ndarray, size: tuple[int, int], box: tuple[float, float, float, float] | None = None
+) -> np.ndarray:
     """Return height x width x bands scaled by a separable Lanczos-3, in floats, without clipping."""
     left, top, right, bottom = box or (0, 0, values.shape[1], values.shape[0])
     across = _weights(values.shape[1], size[0], left, right)
@@ -111,7 +122,9 @@ def _weights(source: int, target: int, start: float, end: float) -> np.ndarray:
 
 P3_TO_XYZ = np.array([[0.5151, 0.2920, 0.1571], [0.2412, 0.6922, 0.0666], [-0.0011, 0.0419, 0.7841]])
 """Display P3's primaries under D50, as profiles hold them (ICC registry)."""
-XYZ_TO_SRGB = np.linalg.inv(np.array([[0.4361, 0.3851, 0.1431], [0.2225, 0.7169, 0.0606], [0.0139, 0.0971, 0.7139]]))
+XYZ_TO_SRGB = np.linalg.inv(
+    np.array([[0.4361, 0.3851, 0.1431], [0.2225, 0.7169, 0.0606], [0.0139, 0.0971, 0.7139]])
+)
 
 
 def p3_profile(description: str = "Display P3 for tests", gamma: float = 2.2) -> bytes:
@@ -148,7 +161,12 @@ def _profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
         body += data + bytes(-len(data) % 4)
     rest = struct.pack(">I", len(tags)) + table + body
     header = struct.pack(">I4sI4s4s4s", 128 + len(rest), b"test", 0x02400000, b"mntr", space, b"XYZ ")
-    header += struct.pack(">6H", 2026, 1, 1, 0, 0, 0) + b"acsp" + bytes(28) + struct.pack(">3i", 63190, 65536, 54061)
+    header += (
+        struct.pack(">6H", 2026, 1, 1, 0, 0, 0)
+        + b"acsp"
+        + bytes(28)
+        + struct.pack(">3i", 63190, 65536, 54061)
+    )
     return header.ljust(128, b"\0") + rest
 
 
@@ -171,7 +189,13 @@ def png_chunk(name: bytes, data: bytes) -> bytes:
 def gif_of(frames: int, width: int = 1, height: int = 1, frame: bytes | None = None) -> bytes:
     """Return a GIF with many tiny frames on a canvas of any size."""
     one = frame or b"," + struct.pack("<4HB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\x00"
-    return b"GIF89a" + struct.pack("<HHBBB", width, height, 0x80, 0, 0) + b"\0\0\0\xff\xff\xff" + one * frames + b";"
+    return (
+        b"GIF89a"
+        + struct.pack("<HHBBB", width, height, 0x80, 0, 0)
+        + b"\0\0\0\xff\xff\xff"
+        + one * frames
+        + b";"
+    )
 
 
 def bmp_with_alpha(image: Image.Image) -> bytes:
@@ -179,5 +203,10 @@ def bmp_with_alpha(image: Image.Image) -> bytes:
     width, height = image.size
     rows = np.asarray(image.convert("RGBA"))[::-1, :, [2, 1, 0, 3]].tobytes()
     masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
-    header = struct.pack("<IiiHHIIiiII", 108, width, height, 1, 32, 3, len(rows), 0, 0, 0, 0) + masks + b"BGRs" + bytes(48)
+    header = (
+        struct.pack("<IiiHHIIiiII", 108, width, height, 1, 32, 3, len(rows), 0, 0, 0, 0)
+        + masks
+        + b"BGRs"
+        + bytes(48)
+    )
     return b"BM" + struct.pack("<IHHI", 14 + len(header) + len(rows), 0, 0, 14 + len(header)) + header + rows

@@ -44,11 +44,21 @@ class Cluster:
         kubeconfig = self.plane.service_account(self.namespace, "imagejobs-operator")
         self.call("POST", f"{rbac}/roles", role)
         subject = {"kind": "ServiceAccount", "name": "imagejobs-operator", "namespace": self.namespace}
-        reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role["metadata"]["name"]}
-        self.call("POST", f"{rbac}/rolebindings", {"metadata": {"name": "imagejobs-operator"}, "roleRef": reference, "subjects": [subject]})
+        reference = {
+            "apiGroup": "rbac.authorization.k8s.io",
+            "kind": "Role",
+            "name": role["metadata"]["name"],
+        }
+        self.call(
+            "POST",
+            f"{rbac}/rolebindings",
+            {"metadata": {"name": "imagejobs-operator"}, "roleRef": reference, "subjects": [subject]},
+        )
         return kubeconfig
 
-    def call(self, method: str, path: str, body: Any = None, content_type: str = "application/json") -> dict[str, Any]:
+    def call(
+        self, method: str, path: str, body: Any = None, content_type: str = "application/json"
+    ) -> dict[str, Any]:
         """Send a request that must succeed."""
         status, answer = self.plane.request(method, path, body, content_type)
         assert status < 300, answer
@@ -61,7 +71,9 @@ class Cluster:
 
     def change(self, name: str, **spec: Any) -> None:
         """Change the spec of an ImageJob."""
-        self.call("PATCH", f"{API}/namespaces/{self.namespace}/{names.PLURAL}/{name}", {"spec": spec}, MERGE_PATCH)
+        self.call(
+            "PATCH", f"{API}/namespaces/{self.namespace}/{names.PLURAL}/{name}", {"spec": spec}, MERGE_PATCH
+        )
 
     def get(self, name: str) -> dict[str, Any]:
         """Return an ImageJob, {} if there is none."""
@@ -90,8 +102,14 @@ class Cluster:
     def pods(self, name: str) -> dict[int, dict[str, Any]]:
         """Return the pods of an ImageJob's Job that have not ended, by index."""
         path = f"/api/v1/namespaces/{self.namespace}/pods?labelSelector={names.LABEL_JOB}%3D{name}"
-        live = (pod for pod in self.call("GET", path)["items"] if pod["status"]["phase"] in ("Pending", "Running"))
-        return {int(pod["metadata"]["annotations"][INDEX]): pod for pod in live if "deletionTimestamp" not in pod["metadata"]}
+        live = (
+            pod for pod in self.call("GET", path)["items"] if pod["status"]["phase"] in ("Pending", "Running")
+        )
+        return {
+            int(pod["metadata"]["annotations"][INDEX]): pod
+            for pod in live
+            if "deletionTimestamp" not in pod["metadata"]
+        }
 
     def wait_for_pods(self, name: str, count: int) -> dict[int, dict[str, Any]]:
         """Return the live pods once there are so many."""
@@ -102,10 +120,19 @@ class Cluster:
         """Do what a node does with a pod: run the real worker with the pod's environment, and tell how it ended."""
         self.begin(pod)
         container = pod["spec"]["containers"][0]
-        environ = {each["name"]: each.get("value", pod["metadata"]["annotations"][INDEX]) for each in container["env"]}
+        environ = {
+            each["name"]: each.get("value", pod["metadata"]["annotations"][INDEX])
+            for each in container["env"]
+        }
         assert environ[ENV_INDEX] == pod["metadata"]["annotations"][INDEX]
         command = [sys.executable, "-m", "imagejobs_worker", *container["args"]]
-        done = subprocess.run(command, env={"PATH": os.environ["PATH"], **self.environ, **environ}, capture_output=True, timeout=60, check=False)
+        done = subprocess.run(
+            command,
+            env={"PATH": os.environ["PATH"], **self.environ, **environ},
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
         self.end(pod, done.returncode)
         assert done.returncode == 0, done.stderr.decode()
         return done.returncode
@@ -120,12 +147,26 @@ class Cluster:
 
     def begin(self, pod: Mapping[str, Any]) -> None:
         """Tell that a pod runs."""
-        self._tell(pod, {"phase": "Running", "conditions": READY, "containerStatuses": [_container(pod, {"running": {}}, ready=True)]})
+        self._tell(
+            pod,
+            {
+                "phase": "Running",
+                "conditions": READY,
+                "containerStatuses": [_container(pod, {"running": {}}, ready=True)],
+            },
+        )
 
     def end(self, pod: Mapping[str, Any], code: int) -> None:
         """Tell that a pod ended."""
         state = {"terminated": {"exitCode": code, "reason": "Completed" if code == 0 else "Error"}}
-        self._tell(pod, {"phase": "Failed" if code else "Succeeded", "conditions": [], "containerStatuses": [_container(pod, state, ready=False)]})
+        self._tell(
+            pod,
+            {
+                "phase": "Failed" if code else "Succeeded",
+                "conditions": [],
+                "containerStatuses": [_container(pod, state, ready=False)],
+            },
+        )
 
     def _tell(self, pod: Mapping[str, Any], status: Mapping[str, Any]) -> None:
         path = f"/api/v1/namespaces/{self.namespace}/pods/{pod['metadata']['name']}/status"
@@ -141,7 +182,9 @@ class Cluster:
 
     def is_tidy(self) -> bool:
         """Tell whether the namespaces of earlier tests are gone."""
-        return all(each["status"]["phase"] == "Active" for each in self.call("GET", "/api/v1/namespaces")["items"])
+        return all(
+            each["status"]["phase"] == "Active" for each in self.call("GET", "/api/v1/namespaces")["items"]
+        )
 
 
 def photo() -> bytes:
@@ -153,11 +196,29 @@ def photo() -> bytes:
 
 def _container(pod: Mapping[str, Any], state: Mapping[str, Any], *, ready: bool) -> dict[str, Any]:
     container = pod["spec"]["containers"][0]
-    return {"name": container["name"], "image": container["image"], "imageID": "", "restartCount": 0, "ready": ready, "state": state}
+    return {
+        "name": container["name"],
+        "image": container["image"],
+        "imageID": "",
+        "restartCount": 0,
+        "ready": ready,
+        "state": state,
+    }
 
 
 def _written(line: str) -> dict[str, int]:
     labels = dict(re.findall(r'(\w+)="([^"]*)"', line))
-    if labels["resource"] not in (names.PLURAL, "events") or labels["verb"] not in ("POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION"):
+    if labels["resource"] not in (names.PLURAL, "events") or labels["verb"] not in (
+        "POST",
+        "PUT",
+        "PATCH",
+        "APPLY",
+        "DELETE",
+        "DELETECOLLECTION",
+    ):
         return {}
-    return {f"{labels['verb']} {labels['resource']} {labels['subresource']} {labels['code']}": int(float(line.rpartition(" ")[2]))}
+    return {
+        f"{labels['verb']} {labels['resource']} {labels['subresource']} {labels['code']}": int(
+            float(line.rpartition(" ")[2])
+        )
+    }

@@ -1,6 +1,7 @@
 """The operator's outside world in memory: the ports, as strict as the real ones where it matters, for tests that need thousands of runs.
 
-`Faults` may stop the process before or after any change, or let a call fail; the adapters' own tests hold the real ones to the same rules.
+`Faults` may stop the process before or after any change, or let a call fail; the adapters' own tests hold the
+real ones to the same rules.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -74,7 +75,11 @@ class Store:
             raise AlreadyExists
         self.writes.append("create")
         self.versions[job.key] = []
-        return self._keep(replace(job, uid=f"uid-{self.count}-{job.key.name}", generation=1, created=self.now(), status=Status()))
+        return self._keep(
+            replace(
+                job, uid=f"uid-{self.count}-{job.key.name}", generation=1, created=self.now(), status=Status()
+            )
+        )
 
     async def get(self, key: JobKey) -> ImageJob:
         self.faults.ask("store")
@@ -159,12 +164,20 @@ class Board:
     async def counts(self, uid: str) -> Counts | None:
         self.faults.ask("redis")
         each = list(self.shards.get(uid, {}).values())
-        return Counts(0, sum(c.active for c in each), sum(c.succeeded for c in each), sum(c.failed for c in each)) if each else None
+        return (
+            Counts(
+                0, sum(c.active for c in each), sum(c.succeeded for c in each), sum(c.failed for c in each)
+            )
+            if each
+            else None
+        )
 
     async def all_counts(self, uids: Sequence[str]) -> Sequence[Counts | None]:
         return [await self.counts(uid) for uid in uids]
 
-    async def put_shard(self, key: JobKey, uid: str, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()) -> None:
+    async def put_shard(
+        self, key: JobKey, uid: str, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()
+    ) -> None:
         self.faults.before("redis", "counts")
         self.shards.setdefault(uid, {})[shard] = counts
 
@@ -186,7 +199,8 @@ class Queue:
     """Tasks by entry; a lease is fenced by its entry.
 
     Attributes:
-        let_go: When tasks were last taken from workers, who may have had them in hand, by a clock that does not go back.
+        let_go: When tasks were last taken from workers, who may have had them in hand, by a clock that does
+            not go back.
     """
 
     def __init__(self, faults: Faults, board: Board, passed: Callable[[], float]) -> None:
@@ -245,7 +259,9 @@ class Objects:
     def _etag(self, key: str) -> str:
         return str(self.versions.get(key, 0)) if key in self.data else ""
 
-    async def put(self, key: str, data: bytes, *, content_type: str, only_if: str | None = None, **_: Any) -> str:
+    async def put(
+        self, key: str, data: bytes, *, content_type: str, only_if: str | None = None, **_: Any
+    ) -> str:
         self.faults.before("s3", f"put {key.rsplit('/', 1)[-1]}")
         if only_if is not None and only_if != self._etag(key):
             raise Conflict
@@ -272,7 +288,11 @@ class Objects:
 
     async def head(self, key: str) -> ObjectFacts | None:
         self.faults.ask("s3")
-        return ObjectFacts(len(self.data[key]), self._etag(key), self.metadata[key]) if key in self.data else None
+        return (
+            ObjectFacts(len(self.data[key]), self._etag(key), self.metadata[key])
+            if key in self.data
+            else None
+        )
 
     async def copy(self, source: str, target: str) -> None:
         await self.put(target, (await self.get(source, 2**40))[0], content_type="")
@@ -340,7 +360,12 @@ class Jobs:
         if (job.key.name, attempt) not in self.running:
             self.created.append((job.uid, attempt))
             self.running[job.key.name, attempt] = Running(
-                job.uid, shards, self.now(), attempt, parallelism=min(job.spec.parallelism, shards), managed=bool(job.spec.queue_name)
+                job.uid,
+                shards,
+                self.now(),
+                attempt,
+                parallelism=min(job.spec.parallelism, shards),
+                managed=bool(job.spec.queue_name),
             )
         self.faults.after()
 

@@ -61,7 +61,13 @@ def operator(folder: Path, environ: Mapping[str, str]) -> Iterator[Operator]:
     # Logs are opened for the child's whole life; PATH is all it needs of ours.
     with log.open("wb") as out:
         command = [*TIED, sys.executable, "-m", "imagejobs_operator"]
-        process = subprocess.Popen(command, env={"PATH": os.environ["PATH"], **environ}, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command,
+            env={"PATH": os.environ["PATH"], **environ},
+            stdout=out,
+            stderr=out,
+            stdin=subprocess.DEVNULL,
+        )
     running = Operator(process, log)
     try:
         running.wait_until_ready()
@@ -80,7 +86,9 @@ def s3_environ(settings: S3Settings) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def worker(redis_url: str, outcome: Callable[[int, int], Outcome], most: int = 10**6) -> AsyncIterator[list[int]]:
+async def worker(
+    redis_url: str, outcome: Callable[[int, int], Outcome], most: int = 10**6
+) -> AsyncIterator[list[int]]:
     """Run a worker that ends every task as the script says, at most so many; yield the indexes it did."""
     queue, did, over = RedisTaskQueue(redis_url), list[int](), asyncio.Event()
 

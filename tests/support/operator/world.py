@@ -39,8 +39,12 @@ def spec(count: int = 1, **changes: Any) -> Spec:
 
 def outcome(index: int, attempt: int = 1, code: Code | None = None, prefix: str = "outputs/job") -> Outcome:
     """Return how an image ended."""
-    outputs = () if code else (OutputFile("default", f"{prefix}/photo-{index}.jpg", 10, 10, Format.JPEG, 100),)
-    return Outcome(index, f"photo-{index}.jpg", attempt, code, "it failed" if code else "", outputs, bytes_in=1000)
+    outputs = (
+        () if code else (OutputFile("default", f"{prefix}/photo-{index}.jpg", 10, 10, Format.JPEG, 100),)
+    )
+    return Outcome(
+        index, f"photo-{index}.jpg", attempt, code, "it failed" if code else "", outputs, bytes_in=1000
+    )
 
 
 class World:
@@ -85,7 +89,9 @@ class World:
         self.courier, self.memory = Courier(self._post), Memory()
         self.courier.tell(self.memory.answered)
         parts = Parts(self.store, self.board, self.queue, self.objects, jobs, self.events, self.courier)  # type: ignore[arg-type]
-        self._reconciler = Reconciler(parts, replace(self.rules, since=self.time), self.now, self.memory, echoes=echoes)
+        self._reconciler = Reconciler(
+            parts, replace(self.rules, since=self.time), self.now, self.memory, echoes=echoes
+        )
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Run to the end."""
@@ -103,9 +109,11 @@ class World:
     def create(self, spec: Spec, name: str = "job", **changes: Any) -> ImageJob:
         """Create a job, as the API does."""
         finalizers = (names.FINALIZER,) if spec.output.deletion_policy == "Delete" else ()
-        return self.run(self.store.create(ImageJob(JobKey("ns", name), spec, finalizers=finalizers, **changes)))
+        return self.run(
+            self.store.create(ImageJob(JobKey("ns", name), spec, finalizers=finalizers, **changes))
+        )
 
-    def look(self, key: JobKey = JobKey("ns", "job")) -> Again | None:  # noqa: B008 - a value
+    def look(self, key: JobKey = JobKey("ns", "job")) -> Again | None:  # noqa: B008
         """Let the operator look once; None if it failed or was killed."""
         try:
             again = self.run(self._reconciler(key))
@@ -134,7 +142,11 @@ class World:
         ended = outcome(task.index, task.attempt, code)
         done = self.queue.finish(entry, ended)
         if self.hears:
-            self.memory.heard(WakeUp(task.key, task.uid, ended, sum(each.uid == task.uid for each in self.queue.tasks.values())))
+            self.memory.heard(
+                WakeUp(
+                    task.key, task.uid, ended, sum(each.uid == task.uid for each in self.queue.tasks.values())
+                )
+            )
         return done
 
     def flush(self) -> None:
@@ -146,14 +158,30 @@ class World:
         """Return an attempt's Job."""
         return self.jobs.running[name, attempt]
 
-    def shard(self, shard: int, attempt: int = 1, codes: dict[int, Code] | None = None, most: int = 10**6, name: str = "job") -> None:
-        """Let a pod do up to so many images of its shard; what earlier pods did stays. It ends well only if all are done."""
+    def shard(
+        self,
+        shard: int,
+        attempt: int = 1,
+        codes: dict[int, Code] | None = None,
+        most: int = 10**6,
+        name: str = "job",
+    ) -> None:
+        """Let a pod do up to so many images of its shard; what earlier pods did stays.
+
+        It ends well only if all are done.
+        """
         uid = self.job(name).uid
         own = read_offsets(self.objects.data[s3_keys.offsets(uid)])[shard]
         assert len(self.objects.data[s3_keys.manifest(uid)][own.start : own.end].splitlines()) == own.count
         key = s3_keys.results(uid, shard)
-        lines = {each.index: each for each in map(Outcome.from_line, self.objects.data.get(key, b"").splitlines())}
-        open_ones = [n for n in range(own.first, own.first + own.count) if n not in lines or not (lines[n].succeeded or lines[n].attempt >= attempt)]
+        lines = {
+            each.index: each for each in map(Outcome.from_line, self.objects.data.get(key, b"").splitlines())
+        }
+        open_ones = [
+            n
+            for n in range(own.first, own.first + own.count)
+            if n not in lines or not (lines[n].succeeded or lines[n].attempt >= attempt)
+        ]
         for index in open_ones[:most]:
             lines[index] = outcome(index, attempt, (codes or {}).get(index))
         self.objects.keep(key, "".join(f"{lines[n].to_line()}\n" for n in sorted(lines)).encode())

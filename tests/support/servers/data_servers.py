@@ -1,6 +1,7 @@
 """Starts the real servers that tests talk to: Valkey (Redis's protocol) and SeaweedFS (S3), each on free ports and in its own folder.
 
-Nothing is imported from the programs under test. Stopping is by SIGKILL: the folders go anyway, and `weed` needs 15 s to end by SIGTERM.
+Nothing is imported from the programs under test. Stopping is by SIGKILL: the folders go anyway, and `weed`
+needs 15 s to end by SIGTERM.
 """
 
 import contextlib
@@ -74,16 +75,33 @@ def find_weed() -> Path | None:
     return beside if beside.exists() else Path(found) if found else None
 
 
-def start_valkey(folder: Path, binary: Path, arguments: Sequence[str] = (), port: int | None = None) -> Server:
+def start_valkey(
+    folder: Path, binary: Path, arguments: Sequence[str] = (), port: int | None = None
+) -> Server:
     """Start Valkey without persistence and return it once it answers."""
     ports = {"redis": port} if port else free_ports(["redis"])
-    command = [binary, "--port", ports["redis"], "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", folder, *arguments]
+    command = [
+        binary,
+        "--port",
+        ports["redis"],
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+        "--dir",
+        folder,
+        *arguments,
+    ]
     return _start(command, folder, ports, _redis_answers)
 
 
 def start_seaweed(folder: Path, binary: Path) -> Server:
     """Start SeaweedFS with its S3 gateway and return it once that answers; all buckets share volumes, so that a new one costs nothing."""
-    ports = free_ports(["master", "master.grpc", "volume", "volume.grpc", "filer", "filer.grpc", "s3", "s3.grpc"])
+    ports = free_ports(
+        ["master", "master.grpc", "volume", "volume.grpc", "filer", "filer.grpc", "s3", "s3.grpc"]
+    )
     identity = {
         "name": "tests",
         "credentials": [{"accessKey": ACCESS_KEY_ID, "secretKey": SECRET_ACCESS_KEY}],
@@ -95,7 +113,10 @@ def start_seaweed(folder: Path, binary: Path) -> Server:
         "filer.localSocket": folder / "filer.sock", "s3.localSocket": folder / "s3.sock", "s3.config": folder / "s3.json",
         "s3.port.iceberg": 0, "s3.port.lance": 0,
     }  # fmt: skip
-    options |= {name.replace(".grpc", "") + ".port" + (".grpc" if name.endswith(".grpc") else ""): port for name, port in ports.items()}
+    options |= {
+        name.replace(".grpc", "") + ".port" + (".grpc" if name.endswith(".grpc") else ""): port
+        for name, port in ports.items()
+    }
     command = [binary, "server", "-filer", "-s3", *(f"-{name}={value}" for name, value in options.items())]
     server = _start(command, folder, ports, _s3_answers)
     configure_filer(server, [{"locationPrefix": "/buckets/", "collection": "tests"}])
@@ -113,11 +134,22 @@ def configure_filer(server: Server, locations: Sequence[Mapping[str, object]]) -
         raise RuntimeError(f"SeaweedFS's filer answered {status} to its configuration")
 
 
-def _start(command: Sequence[object], folder: Path, ports: Mapping[str, int], answers: Callable[[Mapping[str, int]], bool]) -> Server:
+def _start(
+    command: Sequence[object],
+    folder: Path,
+    ports: Mapping[str, int],
+    answers: Callable[[Mapping[str, int]], bool],
+) -> Server:
     environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(
-            [*_tied(), *map(str, command)], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder, env=environ, start_new_session=True
+            [*_tied(), *map(str, command)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=folder,
+            env=environ,
+            start_new_session=True,
         )
     server = Server(process, folder, ports)
     deadline = time.monotonic() + START_SECONDS

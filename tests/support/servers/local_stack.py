@@ -32,7 +32,13 @@ class LocalStack:
     def __init__(self, data: Path, *arguments: str, environ: Mapping[str, str] | None = None) -> None:
         self.data = data
         self.output = data.with_name(data.name + ".output")
-        self._arguments = ("--data", str(data), "--port", str(data_servers.free_ports(["api"])["api"]), *arguments)
+        self._arguments = (
+            "--data",
+            str(data),
+            "--port",
+            str(data_servers.free_ports(["api"])["api"]),
+            *arguments,
+        )
         self._environ = {**os.environ, **(environ or {})}
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -56,7 +62,9 @@ class LocalStack:
         self.data.parent.mkdir(parents=True, exist_ok=True)
         with self.output.open("wb") as output:
             command = [sys.executable, "-m", "imagejobs", "local", *self._arguments]
-            self._process = subprocess.Popen(command, stdout=output, stderr=output, env=self._environ, start_new_session=True)
+            self._process = subprocess.Popen(
+                command, stdout=output, stderr=output, env=self._environ, start_new_session=True
+            )
         (self.data / "endpoint").unlink(missing_ok=True)
         give_up = time.monotonic() + START_SECONDS
         while "Ctrl-C stops everything" not in self.said():
@@ -130,9 +138,16 @@ class Client:
         """Give the connection back."""
         self._http.close()
 
-    def resize(self, image: bytes, headers: Mapping[str, str] | None = None, **options: object) -> httpx2.Response:
+    def resize(
+        self, image: bytes, headers: Mapping[str, str] | None = None, **options: object
+    ) -> httpx2.Response:
         """POST one image."""
-        return self._http.post("/api/resize", files={"image": ("photo.jpg", image)}, data=texts(options), headers=dict(headers or {}))
+        return self._http.post(
+            "/api/resize",
+            files={"image": ("photo.jpg", image)},
+            data=texts(options),
+            headers=dict(headers or {}),
+        )
 
     def batch(self, images: Mapping[str, bytes], **options: object) -> dict[str, Any]:
         """POST a batch and return its answer."""
@@ -195,7 +210,9 @@ def photo(width: int = 1200, height: int = 900, seed: int = 0, quality: int = 85
     small = Image.effect_noise((width // 8, height // 8), 60 + seed % 40).resize((width, height))
     tint = Image.new("L", (width, height), 40 + seed * 7 % 160)
     data = io.BytesIO()
-    Image.merge("RGB", (small, tint, small.transpose(Image.Transpose.ROTATE_180))).save(data, "JPEG", quality=quality)
+    Image.merge("RGB", (small, tint, small.transpose(Image.Transpose.ROTATE_180))).save(
+        data, "JPEG", quality=quality
+    )
     return data.getvalue()
 
 

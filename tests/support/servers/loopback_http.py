@@ -1,4 +1,7 @@
-"""A server on loopback that takes POSTs, for tests that receive what our programs send. It ends with the block, whatever the test does."""
+"""A server on loopback that takes POSTs, for tests that receive what our programs send.
+
+It ends with the block, whatever the test does.
+"""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -26,7 +29,9 @@ def posts_taken(take: Take) -> Iterator[int]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            status, headers = take(Post(self.path, {name.lower(): value for name, value in self.headers.items()}, body))
+            status, headers = take(
+                Post(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
+            )
             try:
                 self.send_response(status)
                 for name, value in headers.items():

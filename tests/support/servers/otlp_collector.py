@@ -63,7 +63,9 @@ class Collector:
         self.bodies.append(body)
         message = ExportTraceServiceRequest.FromString(body)
         for group in message.resource_spans:
-            program = next(each.value.string_value for each in group.resource.attributes if each.key == "service.name")
+            program = next(
+                each.value.string_value for each in group.resource.attributes if each.key == "service.name"
+            )
             self.spans += [_told(program, span) for scope in group.scope_spans for span in scope.spans]
 
 
@@ -90,4 +92,6 @@ def collector() -> Iterator[Collector]:
 def _told(program: str, span) -> Told:
     facts = {each.key: getattr(each.value, each.value.WhichOneof("value")) for each in span.attributes}
     failed = span.status.code == span.status.STATUS_CODE_ERROR
-    return Told(program, span.name, span.trace_id.hex(), span.span_id.hex(), span.parent_span_id.hex(), failed, facts)
+    return Told(
+        program, span.name, span.trace_id.hex(), span.span_id.hex(), span.parent_span_id.hex(), failed, facts
+    )

@@ -90,7 +90,12 @@ class Workers:
 
     def shard(self, index: int = 0, attempt: int = 1, **environ: str) -> Worker:
         """Start a shard's pod."""
-        own = {"IMAGEJOB_NAME": JOB.name, "IMAGEJOB_UID": UID, "IMAGEJOB_ATTEMPT": str(attempt), "JOB_COMPLETION_INDEX": str(index)}
+        own = {
+            "IMAGEJOB_NAME": JOB.name,
+            "IMAGEJOB_UID": UID,
+            "IMAGEJOB_ATTEMPT": str(attempt),
+            "JOB_COMPLETION_INDEX": str(index),
+        }
         return self._start("shard", own | environ)
 
     def stop_all(self) -> None:
@@ -103,7 +108,11 @@ class Workers:
         path = self._folder / f"worker-{len(self._started)}.log"
         with path.open("wb") as log:
             process = subprocess.Popen(
-                [*TIED, sys.executable, "-m", "imagejobs_worker", mode], env=self._environ | environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [*TIED, sys.executable, "-m", "imagejobs_worker", mode],
+                env=self._environ | environ,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
         self._started.append(Worker(process, path))
         return self._started[-1]

@@ -1,6 +1,9 @@
-"""A decoder that a file took over: it tries to get out of its child. Named to the zygote as `red_team:attempt`; `attempts()` lists what it tries.
+"""A decoder that a file took over: it tries to get out of its child.
 
-An attempt that works ends in a picture, one that is refused in `corrupt_image` with the reason; one that the kernel punishes ends the child.
+Named to the zygote as `red_team:attempt`; `attempts()` lists what it tries.
+
+An attempt that works ends in a picture, one that is refused in `corrupt_image` with the reason; one that the
+kernel punishes ends the child.
 """
 
 import ctypes
@@ -286,6 +289,8 @@ def control_a_device(**_):
 
 
 ATTEMPTS = {
-    name: each for name, each in globals().items() if callable(each) and getattr(each, "__module__", "") == __name__ and each.__code__.co_flags & 8
+    name: each
+    for name, each in globals().items()
+    if callable(each) and getattr(each, "__module__", "") == __name__ and each.__code__.co_flags & 8
 }
 """By name: everything above that takes whatever is known."""

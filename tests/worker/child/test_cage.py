@@ -15,7 +15,16 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="cages are made 
 GIB = 2**30
 FILES = (
     *("read_environment", "read_memory", "look_at_descriptors"),
-    *("read_a_file", "write_a_file", "add_to_a_file", "remove_a_file", "make_a_folder", "list_a_folder", "link_a_file", "execute"),
+    *(
+        "read_a_file",
+        "write_a_file",
+        "add_to_a_file",
+        "remove_a_file",
+        "make_a_folder",
+        "list_a_folder",
+        "link_a_file",
+        "execute",
+    ),
 )
 
 
@@ -42,7 +51,9 @@ def as_nobody():
         os.setresuid(65534, 65534, 65534)
 
 
-needs_landlock = pytest.mark.skipif(sys.platform == "linux" and not landlock.version(), reason="needs Landlock")
+needs_landlock = pytest.mark.skipif(
+    sys.platform == "linux" and not landlock.version(), reason="needs Landlock"
+)
 
 
 @needs_landlock
@@ -57,13 +68,19 @@ def test_landlock_alone_closes_tcp(known, name):
     assert in_fork.outcome(only_landlock, tries(name, known)) == errno.EACCES
 
 
-@pytest.mark.skipif(sys.platform == "linux" and landlock.version() < 6, reason="needs Landlock 6 (Linux 6.12)")
-@pytest.mark.parametrize("name", ["signal_the_parent", "signal_another", "connect_abstract", "trace_the_parent"])
+@pytest.mark.skipif(
+    sys.platform == "linux" and landlock.version() < 6, reason="needs Landlock 6 (Linux 6.12)"
+)
+@pytest.mark.parametrize(
+    "name", ["signal_the_parent", "signal_another", "connect_abstract", "trace_the_parent"]
+)
 def test_landlock_alone_keeps_from_other_processes(known, name):
     assert in_fork.outcome(only_landlock, tries(name, known)) in (errno.EPERM, errno.ESRCH)
 
 
-@pytest.mark.parametrize("name", ["another_descriptor", "read_a_file", "connect_tcp", "send_udp", "memory_file"])
+@pytest.mark.parametrize(
+    "name", ["another_descriptor", "read_a_file", "connect_tcp", "send_udp", "memory_file"]
+)
 def test_limits_alone_open_no_descriptor(known, name):
     assert in_fork.outcome(only_limits, tries(name, known)) == errno.EMFILE
 
@@ -81,7 +98,15 @@ def test_no_code_is_made_even_without_a_filter(known, name):
 
 def test_nobody_may_look_into_a_caged_process(known):
     """Also not with root's user id: its rights are gone."""
-    assert in_fork.outcome(kernel.drop_capabilities, as_nobody, kernel.close_to_peers, tries("read_environment", known | {"parent": "self"})) != 0
+    assert (
+        in_fork.outcome(
+            kernel.drop_capabilities,
+            as_nobody,
+            kernel.close_to_peers,
+            tries("read_environment", known | {"parent": "self"}),
+        )
+        != 0
+    )
 
 
 @pytest.mark.parametrize("mode", [Mode.REQUIRED, Mode.BEST])
@@ -95,14 +120,19 @@ def test_a_cage_can_be_entered_once_only_and_from_it_nothing_is_opened(known, mo
 
 
 def test_a_child_that_reads_heic_may_start_threads_but_no_process(known):
-    # So much memory that a test run, of which this is a fork, has some left for a thread: without any its start never ends.
+    # So much memory that a test run, of which this is a fork, has some left for a thread: without any its
+    # start never ends.
     terms = Terms(Mode.BEST, 64 * GIB, threads=True)
-    # The first thread of a process lets glibc set up its signals: `warm.thread` has done that before a child enters its cage.
+    # The first thread of a process lets glibc set up its signals: `warm.thread` has done that before a child
+    # enters its cage.
     warm = tries("start_a_thread", known)
     assert in_fork.outcome(warm, as_nobody, lambda: cage.enter(terms), tries("start_a_thread", known)) == 0
     if probe.held().seccomp:
         for name in ("fork", "read_a_file", "connect_tcp"):
-            assert in_fork.outcome(lambda: cage.enter(terms), tries(name, known)) == in_fork.KILLED + signal.SIGSYS
+            assert (
+                in_fork.outcome(lambda: cage.enter(terms), tries(name, known))
+                == in_fork.KILLED + signal.SIGSYS
+            )
 
 
 def test_what_is_required_and_not_there_is_an_error(monkeypatch):
@@ -120,7 +150,9 @@ def test_what_is_required_and_not_there_is_an_error(monkeypatch):
 def test_the_trial_tells_what_holds():
     held = probe.held()
     assert held.landlock == landlock.version()
-    assert held.missing == tuple(name for name, holds in (("landlock", held.landlock), ("seccomp", held.seccomp)) if not holds)
+    assert held.missing == tuple(
+        name for name, holds in (("landlock", held.landlock), ("seccomp", held.seccomp)) if not holds
+    )
 
 
 def test_the_trial_believes_only_what_it_sees(monkeypatch):
@@ -132,7 +164,16 @@ def test_the_trial_believes_only_what_it_sees(monkeypatch):
 
 @pytest.mark.parametrize(
     ("version", "files", "network", "scopes"),
-    [(1, 13, 0, 0), (2, 14, 0, 0), (3, 15, 0, 0), (4, 15, 3, 0), (5, 16, 3, 0), (6, 16, 3, 3), (7, 16, 3, 3), (99, 16, 3, 3)],
+    [
+        (1, 13, 0, 0),
+        (2, 14, 0, 0),
+        (3, 15, 0, 0),
+        (4, 15, 3, 0),
+        (5, 16, 3, 0),
+        (6, 16, 3, 3),
+        (7, 16, 3, 3),
+        (99, 16, 3, 3),
+    ],
 )
 def test_each_version_of_landlock_is_asked_for_all_that_it_knows(version, files, network, scopes):
     assert landlock.handled(version) == (2**files - 1, network, scopes)

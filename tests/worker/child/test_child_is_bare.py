@@ -24,7 +24,11 @@ SECRET = "a-secret-of-the-parent"
 @pytest.fixture(scope="module")
 def child():
     """The /proc folder of a child whose parent has a secret, an open file and a listening socket."""
-    with pytest.MonkeyPatch.context() as patch, Path(__file__).open() as file, socket.create_server(("127.0.0.1", 0)) as listening:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        Path(__file__).open() as file,
+        socket.create_server(("127.0.0.1", 0)) as listening,
+    ):
         patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
         os.set_inheritable(file.fileno(), True)
         os.set_inheritable(listening.fileno(), True)
@@ -83,7 +87,12 @@ async def main():
 
 asyncio.run(main())
 """)
-    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True, env={"PYTHONPATH": os.pathsep.join(sys.path)}) as parent:
+    with subprocess.Popen(
+        [sys.executable, script],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={"PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as parent:
         pid = int(parent.stdout.readline())
         both = [Path(f"/proc/{pid}"), zygote(Path(f"/proc/{pid}"))]
         parent.send_signal(signal.SIGKILL)

@@ -51,7 +51,9 @@ def test_every_pair_of_formats_passes_where_nothing_else_was_learned(source):
         try:
             for image in (pictures.photo(61, 43), pictures.photo(61, 43).convert("RGBA")):
                 opaque = image.convert("RGB") if source == "jpeg" else image
-                rendering = await door.render(pictures.saved(opaque, source), [Variant(width=23, format=result, keep_metadata=True)])
+                rendering = await door.render(
+                    pictures.saved(opaque, source), [Variant(width=23, format=result, keep_metadata=True)]
+                )
                 assert rendering.pictures[0].width == 23
             return door._nursery.knows
         finally:
@@ -84,22 +86,40 @@ def test_a_child_that_lacks_a_skill_is_replaced_once():
 def test_a_skill_leaves_no_module_of_pillow_to_be_loaded_later(skill):
     """Pillow imports inside of functions; what it could import there must be loaded before the cage, or be of no use to it."""
     loaded = set(
-        told(f"from imagejobs_worker.child import preload; preload.up('jpeg'); preload.up({skill!r}); print(json.dumps(sorted(sys.modules)))")
+        told(
+            f"from imagejobs_worker.child import preload; preload.up('jpeg'); preload.up({skill!r}); print(json.dumps(sorted(sys.modules)))"
+        )
     )
     lazily = {name for module in loaded if module.startswith("PIL.") for name in _lazy_imports(module)}
     assert lazily - {each.removeprefix("PIL.") for each in loaded} - _NEVER - _other_plugins(skill) == set()
 
 
 def test_no_picture_and_no_option_loads_a_module(tmp_path):
-    assert told(f"from support.images import decoder_coverage; decoder_coverage.write({str(tmp_path)!r}); print(1)") == 1
+    assert (
+        told(
+            f"from support.images import decoder_coverage; decoder_coverage.write({str(tmp_path)!r}); print(1)"
+        )
+        == 1
+    )
     assert len(list(tmp_path.iterdir())) > 40
-    assert told(f"from support.images import decoder_coverage; print(json.dumps(decoder_coverage.modules_loaded_late({str(tmp_path)!r})))") == []
+    assert (
+        told(
+            f"from support.images import decoder_coverage; print(json.dumps(decoder_coverage.modules_loaded_late({str(tmp_path)!r})))"
+        )
+        == []
+    )
 
 
 def told(code):
     """Return what code prints as JSON, run where nothing else was loaded."""
     environ = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    ended = subprocess.run([sys.executable, "-c", f"import json, sys; {code}"], capture_output=True, text=True, check=True, env=environ)
+    ended = subprocess.run(
+        [sys.executable, "-c", f"import json, sys; {code}"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environ,
+    )
     return json.loads(ended.stdout)
 
 
@@ -120,7 +140,12 @@ def _lazy_imports(module):
     if not file.exists():
         return set()
     functions = [node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.FunctionDef)]
-    found = [node for function in functions for node in ast.walk(function) if isinstance(node, ast.Import | ast.ImportFrom)]
+    found = [
+        node
+        for function in functions
+        for node in ast.walk(function)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
     names = set()
     for node in found:
         if isinstance(node, ast.ImportFrom) and node.level:

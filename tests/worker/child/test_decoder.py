@@ -77,18 +77,29 @@ async def fault(door, source, variants=SMALL):
 
 def test_an_image_goes_in_and_its_results_come_out():
     async def visit(door):
-        variants = [Variant("a", width=40), Variant("b", width=20, format=Format.PNG), Variant("c", only_if_smaller=True, quality=100)]
+        variants = [
+            Variant("a", width=40),
+            Variant("b", width=20, format=Format.PNG),
+            Variant("c", only_if_smaller=True, quality=100),
+        ]
         return await door.render(PHOTO, variants)
 
     found = at_door(visit)
-    assert [(each.variant, each.width, each.height, each.format, each.kept_original) for each in found.pictures] == [
+    assert [
+        (each.variant, each.width, each.height, each.format, each.kept_original) for each in found.pictures
+    ] == [
         ("a", 40, 30, Format.JPEG, False),
         ("b", 20, 15, Format.PNG, False),
         ("c", 160, 120, Format.JPEG, True),
     ]
     assert [pictures.opened(each.data).size for each in found.pictures] == [(40, 30), (20, 15), (160, 120)]
     assert found.pictures[2].data == PHOTO
-    assert (found.source_format, found.source_width, found.source_height, found.frames) == ("jpeg", 160, 120, 1)
+    assert (found.source_format, found.source_width, found.source_height, found.frames) == (
+        "jpeg",
+        160,
+        120,
+        1,
+    )
 
 
 @pytest.mark.parametrize("form", pictures.FORMATS)
@@ -105,7 +116,11 @@ def test_every_format_passes(form):
     [
         (b"", Code.NOT_AN_IMAGE, "the file is empty"),
         (b"hello, I am text", Code.NOT_AN_IMAGE, "starts like no image"),
-        (pictures.png_header(60_000, 60_000), Code.TOO_MANY_PIXELS, "has 60000x60000 = 3600000000 pixels; at most 50000000 are allowed"),
+        (
+            pictures.png_header(60_000, 60_000),
+            Code.TOO_MANY_PIXELS,
+            "has 60000x60000 = 3600000000 pixels; at most 50000000 are allowed",
+        ),
     ],
     ids=["empty", "text", "bomb"],
 )
@@ -181,7 +196,10 @@ def test_a_child_that_takes_too_long_is_killed(deed):
         return found
 
     found = at_door(visit, limits=Limits(image_seconds=0.3), render=BROKEN)
-    assert (found.code, found.message) == (Code.PROCESSING_TIMEOUT, "took longer than the 0.3 s that are allowed")
+    assert (found.code, found.message) == (
+        Code.PROCESSING_TIMEOUT,
+        "took longer than the 0.3 s that are allowed",
+    )
 
 
 def test_a_cancelled_call_kills_the_child_and_leaves_the_door_usable():
@@ -247,7 +265,13 @@ def test_faces_are_looked_for_by_children_of_a_zygote_that_learned_it_when_it_wa
         seeing = door.child_pid
         none = await fault(door, PHOTO, cropped)
         await door.render(face, cropped)
-        return plain != seeing, parent_of(door.child_pid) == zygote, none.code, found.pictures[0].width, threads_of(zygote)
+        return (
+            plain != seeing,
+            parent_of(door.child_pid) == zygote,
+            none.code,
+            found.pictures[0].width,
+            threads_of(zygote),
+        )
 
     assert at_door(visit) == (True, True, Code.NO_FACE_FOUND, 100, 1)
 
@@ -308,7 +332,9 @@ def test_replacing_a_child_takes_milliseconds():
     assert at_door(visit) < 0.05
 
 
-@pytest.mark.parametrize("source", [b"", b"hello, I am text", pictures.png_header(60_000, 60_000)], ids=["empty", "text", "bomb"])
+@pytest.mark.parametrize(
+    "source", [b"", b"hello, I am text", pictures.png_header(60_000, 60_000)], ids=["empty", "text", "bomb"]
+)
 def test_a_file_that_its_first_bytes_rule_out_does_not_reach_a_child(source):
     async def visit(door):
         await fault(door, source)
@@ -394,12 +420,17 @@ def test_the_loop_is_never_blocked_by_a_large_image():
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
 def test_memory_stays_flat_over_two_hundred_images():
-    sources = [pictures.saved(pictures.photo(200 + 10 * n, 150), form) for n, form in enumerate(pictures.FORMATS * 2)]
+    sources = [
+        pictures.saved(pictures.photo(200 + 10 * n, 150), form) for n, form in enumerate(pictures.FORMATS * 2)
+    ]
 
     async def visit(door):
         after = []
         for n in range(200):
-            await door.render(sources[n % len(sources)], [Variant(width=64, format=Format.JPEG), Variant("b", width=32, format=Format.PNG)])
+            await door.render(
+                sources[n % len(sources)],
+                [Variant(width=64, format=Format.JPEG), Variant("b", width=32, format=Format.PNG)],
+            )
             if n in (60, 199):
                 after.append(resident_pages(door.child_pid))
         return after
@@ -421,7 +452,7 @@ def test_the_parent_holds_no_more_after_a_hostile_image_than_before(broken, deed
 
 async def until(true):
     end = time.monotonic() + 5
-    while not true() and time.monotonic() < end:  # noqa: ASYNC110 - nothing tells when a process is gone
+    while not true() and time.monotonic() < end:
         await asyncio.sleep(0.005)
     assert true()
 

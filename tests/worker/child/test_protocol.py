@@ -34,7 +34,10 @@ def split(message):
 
 def test_a_request_arrives_as_it_was_sent():
     head, source_bytes = split(protocol.request([FULL, Variant()], Limits(max_pixels=7), 123))
-    assert (protocol.read_request(head), source_bytes) == (protocol.Request((FULL, Variant()), Limits(max_pixels=7)), 123)
+    assert (protocol.read_request(head), source_bytes) == (
+        protocol.Request((FULL, Variant()), Limits(max_pixels=7)),
+        123,
+    )
 
 
 def test_an_answer_arrives_as_it_was_sent_and_does_not_carry_the_source():
@@ -47,7 +50,11 @@ def test_a_failure_arrives_with_its_detail_as_a_note():
     head, _ = split(protocol.failure(Code.CORRUPT_IMAGE, "cut", "Traceback"))
     with pytest.raises(ImageFailed) as found:
         protocol.read_answer(head, memoryview(b""), SOURCE)
-    assert (found.value.code, found.value.message, found.value.__notes__) == (Code.CORRUPT_IMAGE, "cut", ["Traceback"])
+    assert (found.value.code, found.value.message, found.value.__notes__) == (
+        Code.CORRUPT_IMAGE,
+        "cut",
+        ["Traceback"],
+    )
 
 
 @pytest.mark.parametrize("files", [b"", b"first", b"firstthird!"], ids=["none", "too few", "too many"])
@@ -74,7 +81,9 @@ def test_any_bytes_are_garbage_and_nothing_worse(head):
 
 
 json = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8), lambda inner: st.lists(inner, max_size=6), max_leaves=12
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=6),
+    max_leaves=12,
 )
 
 

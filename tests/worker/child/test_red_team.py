@@ -19,20 +19,50 @@ SMALL = [Variant(width=20)]
 PHOTO = pictures.saved(pictures.photo(80, 60), "jpeg")
 WOULD_WORK = (
     *("read_environment", "look_at_descriptors", "signal_the_parent", "signal_another"),
-    *("connect_tcp", "listen_on_tcp", "send_udp", "connect_unix", "connect_abstract", "another_descriptor", "memory_file"),
-    *("read_a_file", "write_a_file", "add_to_a_file", "make_a_folder", "list_a_folder", "look_for_a_file", "link_a_file", "change_a_mode"),
-    *("fork", "start_a_thread", "code_in_new_memory", "code_in_old_memory", "shared_memory", "another_core", "limit_the_parent"),
+    *(
+        "connect_tcp",
+        "listen_on_tcp",
+        "send_udp",
+        "connect_unix",
+        "connect_abstract",
+        "another_descriptor",
+        "memory_file",
+    ),
+    *(
+        "read_a_file",
+        "write_a_file",
+        "add_to_a_file",
+        "make_a_folder",
+        "list_a_folder",
+        "look_for_a_file",
+        "link_a_file",
+        "change_a_mode",
+    ),
+    *(
+        "fork",
+        "start_a_thread",
+        "code_in_new_memory",
+        "code_in_old_memory",
+        "shared_memory",
+        "another_core",
+        "limit_the_parent",
+    ),
 )
 """What any process of the same user may do on any Linux; the rest needs luck or rights."""
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="cages are made of what Linux has")
-caged = pytest.mark.skipif(sys.platform != "linux" or bool(probe.held().missing), reason="needs Landlock and seccomp")
+caged = pytest.mark.skipif(
+    sys.platform != "linux" or bool(probe.held().missing), reason="needs Landlock and seccomp"
+)
 
 
 @pytest.fixture(scope="module")
 def captive():
     """Runs an attempt in a child and returns how it failed; the next image proves that the worker lives."""
-    loop, door = asyncio.new_event_loop(), Door(Limits(image_seconds=10), cage=Mode.REQUIRED, render="red_team:attempt")
+    loop, door = (
+        asyncio.new_event_loop(),
+        Door(Limits(image_seconds=10), cage=Mode.REQUIRED, render="red_team:attempt"),
+    )
     loop.run_until_complete(door.start())
 
     def attempt(source):

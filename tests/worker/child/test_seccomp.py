@@ -39,7 +39,9 @@ FORBIDDEN = {
 
 def verdict(machine, number, arguments=(), arch=None, threads=False):
     """Interpret the program over a struct seccomp_data."""
-    data = struct.pack("<IIQ6Q", number, machine.arch if arch is None else arch, 0, *arguments, *[0] * (6 - len(arguments)))
+    data = struct.pack(
+        "<IIQ6Q", number, machine.arch if arch is None else arch, 0, *arguments, *[0] * (6 - len(arguments))
+    )
     program, at, word = seccomp.program(machine, syscalls.allowed(PID, threads=threads)), 0, 0
     while True:
         code, if_true, if_false, operand = program[at]
@@ -70,7 +72,9 @@ def test_all_numbers_but_the_listed_end_the_process(machine):
         assert verdict(machine, number, (7,) * 6) == (ALLOW if number in allowed else KILL)
 
 
-@pytest.mark.parametrize(("machine", "name"), [(machine, name) for machine, calls in FORBIDDEN.items() for name in calls])
+@pytest.mark.parametrize(
+    ("machine", "name"), [(machine, name) for machine, calls in FORBIDDEN.items() for name in calls]
+)
 def test_what_leads_outside_ends_the_process(machine, name):
     assert verdict(syscalls.MACHINES[machine], FORBIDDEN[machine][name]) == KILL
 
@@ -107,6 +111,13 @@ def test_arguments_are_looked_at(machine, name, arguments, expected):
 @MACHINES
 def test_where_threads_are_allowed_a_process_is_not(machine):
     thread, process, namespace = 0x3D0F00, 0x1200011, 0x3D0F00 | 0x10000000
-    assert [verdict(machine, machine.numbers["clone"], (flags,), threads=True) for flags in (thread, process, namespace)] == [ALLOW, KILL, KILL]
+    assert [
+        verdict(machine, machine.numbers["clone"], (flags,), threads=True)
+        for flags in (thread, process, namespace)
+    ] == [ALLOW, KILL, KILL]
     assert verdict(machine, machine.numbers["clone3"], threads=True) == 0x00050000 | 38
-    assert verdict(machine, machine.numbers["clone"], (thread,)) == verdict(machine, machine.numbers["clone3"]) == KILL
+    assert (
+        verdict(machine, machine.numbers["clone"], (thread,))
+        == verdict(machine, machine.numbers["clone3"])
+        == KILL
+    )

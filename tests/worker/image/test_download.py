@@ -67,11 +67,20 @@ async def to_loopback(host, port):
     return {"inside.example": ["10.0.0.1"], "gone.example": ["192.168.7.7"]}.get(host, ["127.0.0.1"])
 
 
-def get(answers, path="/image", max_bytes=200_000, patience=Patience(1.0, 2.0), host="images.example", reach=LOOPBACK):  # noqa: B008
+def get(
+    answers,
+    path="/image",
+    max_bytes=200_000,
+    patience=Patience(1.0, 2.0),  # noqa: B008
+    host="images.example",
+    reach=LOOPBACK,
+):
     async def scenario():
         async with serving(answers) as site:
             guard = Guard(reach, resolve=to_loopback)
-            return await download(guard, f"http://{host}:{site.port}{path}", max_bytes, patience, at_once), site
+            return await download(
+                guard, f"http://{host}:{site.port}{path}", max_bytes, patience, at_once
+            ), site
 
     return asyncio.run(scenario())
 
@@ -114,10 +123,15 @@ def test_the_body_is_left_to_the_server_until_there_is_room_and_the_wait_is_not_
             await asyncio.sleep(0.5)
             waited.append(True)
 
-        answers = {"/start": b"HTTP/1.1 302 Found\r\nLocation: /image\r\n\r\n", "/image": [OK + LENGTH + IMAGE[:9], 0.1, IMAGE[9:]]}
+        answers = {
+            "/start": b"HTTP/1.1 302 Found\r\nLocation: /image\r\n\r\n",
+            "/image": [OK + LENGTH + IMAGE[:9], 0.1, IMAGE[9:]],
+        }
         async with serving(answers) as site:
             guard = Guard(LOOPBACK, resolve=to_loopback)
-            return await download(guard, f"http://images.example:{site.port}/start", 200_000, Patience(0.4, 0.4), room), waited
+            return await download(
+                guard, f"http://images.example:{site.port}/start", 200_000, Patience(0.4, 0.4), room
+            ), waited
 
     assert asyncio.run(scenario()) == (IMAGE, [True])
 
@@ -132,7 +146,13 @@ def test_a_server_that_drips_is_given_up_early_and_had_no_place_meanwhile():
         patience = Patience(1.0, 20.0, Pace(1000, 0.3))
         async with serving({"/image": [OK + LENGTH] + [b"x", 0.05] * 100}) as site:
             with pytest.raises(ImageFailed, match="less than 1000 bytes per second") as caught:
-                await download(Guard(LOOPBACK, resolve=to_loopback), f"http://images.example:{site.port}/image", 200_000, patience, place)
+                await download(
+                    Guard(LOOPBACK, resolve=to_loopback),
+                    f"http://images.example:{site.port}/image",
+                    200_000,
+                    patience,
+                    place,
+                )
         return caught.value.code, places
 
     assert asyncio.run(scenario()) == (Code.SOURCE_TIMEOUT, [])
@@ -148,7 +168,9 @@ def test_a_place_is_waited_for_once_whatever_the_size(size):
 
         async with serving({"/image": OK + f"Content-Length: {size}\r\n\r\n".encode() + bytes(size)}) as site:
             url = f"http://images.example:{site.port}/image"
-            return await download(Guard(LOOPBACK, resolve=to_loopback), url, 10**6, Patience(1, 2), place), len(places)
+            return await download(
+                Guard(LOOPBACK, resolve=to_loopback), url, 10**6, Patience(1, 2), place
+            ), len(places)
 
     assert asyncio.run(scenario()) == (bytes(size), 1)
 
@@ -269,9 +291,17 @@ def test_a_redirect_to_where_nobody_may_go_is_refused_before_anything_is_sent(lo
         return resolve_numbers(host) or await to_loopback(host, port)
 
     async def scenario():
-        async with serving({"/image": f"HTTP/1.1 302 Found\r\nLocation: {location}\r\n\r\n".encode()}) as site:
+        async with serving(
+            {"/image": f"HTTP/1.1 302 Found\r\nLocation: {location}\r\n\r\n".encode()}
+        ) as site:
             with pytest.raises(ImageFailed) as caught:
-                await download(Guard(LOOPBACK, resolve=resolve), f"http://images.example:{site.port}/image", 1000, Patience(1, 2), at_once)
+                await download(
+                    Guard(LOOPBACK, resolve=resolve),
+                    f"http://images.example:{site.port}/image",
+                    1000,
+                    Patience(1, 2),
+                    at_once,
+                )
             return caught.value, len(site.requests)
 
     error, requests = asyncio.run(scenario())
@@ -287,7 +317,13 @@ def test_a_name_that_rebinds_between_two_hops_is_refused():
 
     async def scenario():
         async with serving({"/image": b"HTTP/1.1 302 Found\r\nLocation: /again\r\n\r\n"}) as site:
-            await download(Guard(LOOPBACK, resolve=resolve), f"http://images.example:{site.port}/image", 1000, Patience(1, 2), at_once)
+            await download(
+                Guard(LOOPBACK, resolve=resolve),
+                f"http://images.example:{site.port}/image",
+                1000,
+                Patience(1, 2),
+                at_once,
+            )
 
     with pytest.raises(ImageFailed) as caught:
         asyncio.run(scenario())
@@ -301,7 +337,13 @@ def test_loopback_is_refused_by_default():
 def test_nobody_listening_is_a_source_error():
     with pytest.raises(ImageFailed) as caught:
         asyncio.run(
-            download(Guard(Reach(("127.0.0.1/32",), ((1, 1),)), resolve=to_loopback), "http://images.example:1/", 1000, Patience(1, 2), at_once)
+            download(
+                Guard(Reach(("127.0.0.1/32",), ((1, 1),)), resolve=to_loopback),
+                "http://images.example:1/",
+                1000,
+                Patience(1, 2),
+                at_once,
+            )
         )
     assert caught.value.code is Code.SOURCE_ERROR
 
@@ -328,7 +370,9 @@ def test_tls_is_verified_for_the_name_that_was_asked_for(certificate, host, trus
     async def scenario():
         async with serving({"/image": OK + LENGTH + IMAGE}, tls=server_side) as site:
             guard = Guard(LOOPBACK, resolve=to_loopback, tls=client_side)
-            return await download(guard, f"https://{host}:{site.port}/image", 200_000, Patience(2, 4), at_once)
+            return await download(
+                guard, f"https://{host}:{site.port}/image", 200_000, Patience(2, 4), at_once
+            )
 
     if code is None:
         assert asyncio.run(scenario()) == IMAGE

@@ -32,7 +32,16 @@ def test_an_error_that_can_pass_is_tried_again_up_to_the_attempts(code):
     assert run([ImageFailed(code=code)] * 3, attempts=3) == (code, 3)
 
 
-@pytest.mark.parametrize("code", [Code.CORRUPT_IMAGE, Code.SOURCE_NOT_FOUND, Code.FILE_TOO_LARGE, Code.OUT_OF_MEMORY, Code.PROCESSING_TIMEOUT])
+@pytest.mark.parametrize(
+    "code",
+    [
+        Code.CORRUPT_IMAGE,
+        Code.SOURCE_NOT_FOUND,
+        Code.FILE_TOO_LARGE,
+        Code.OUT_OF_MEMORY,
+        Code.PROCESSING_TIMEOUT,
+    ],
+)
 def test_an_error_that_stays_is_not_tried_again(code):
     assert run([ImageFailed(code=code)], attempts=10) == (code, 1)
 
@@ -42,7 +51,9 @@ def test_an_outage_of_the_storage_does_not_burn_attempts():
 
 
 def test_the_patience_with_the_storage_ends():
-    code, calls = run([ImageFailed(code=Code.STORAGE_ERROR)] * 10_000, attempts=1, retry=Retry(0.01, 0.02, 0.1))
+    code, calls = run(
+        [ImageFailed(code=Code.STORAGE_ERROR)] * 10_000, attempts=1, retry=Retry(0.01, 0.02, 0.1)
+    )
     assert code is Code.STORAGE_ERROR
     assert 5 <= calls <= 25
 

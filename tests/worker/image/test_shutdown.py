@@ -31,7 +31,9 @@ def test_a_wait_ends_when_asked_to_stop_and_what_was_waited_for_is_cancelled():
     assert asyncio.run(scenario()) is None
 
 
-@pytest.mark.parametrize(("asks", "seconds"), [(1, 0.2), (2, 0.0)], ids=["once: the whole grace", "twice: at once"])
+@pytest.mark.parametrize(
+    ("asks", "seconds"), [(1, 0.2), (2, 0.0)], ids=["once: the whole grace", "twice: at once"]
+)
 def test_the_grace_ends_in_time(asks, seconds):
     async def scenario():
         stop = Stop()

@@ -129,7 +129,9 @@ def test_a_server_that_does_not_answer_keeps_no_place_from_other_images():
 
         fetching = [asyncio.create_task(fetch()) for _ in range(2)]
         await asyncio.sleep(SLOW_SECONDS / 2)
-        assert await places(overlap, 10) == []  # those that answer soon are not overtaken: their images would wait here, not be done elsewhere
+        assert (
+            await places(overlap, 10) == []
+        )  # those that answer soon are not overtaken: their images would wait here, not be done elsewhere
         others = [await asyncio.wait_for(overlap.place(), SLOW_SECONDS) for _ in range(1 + AHEAD)]
         silence.set()
         others[0].leave()

@@ -41,7 +41,9 @@ def test_a_result_lies_under_its_key_and_tells_its_facts(objects):
 def test_a_repeated_task_takes_the_facts_that_are_there_and_overwrites_nothing(objects):
     kept = replace(PICTURE, kept_original=True)
     first = put(objects, picture=kept)
-    again = put(objects, picture=replace(PICTURE, data=b"other bytes of a later run", width=99), claim=ZOMBIES)
+    again = put(
+        objects, picture=replace(PICTURE, data=b"other bytes of a later run", width=99), claim=ZOMBIES
+    )
     assert again == first
     assert stored(objects) == PICTURE.data
 
@@ -82,7 +84,9 @@ def test_two_images_of_one_job_with_one_key_are_the_jobs_fault(objects):
 def test_of_many_at_once_one_writes_and_all_tell_the_same(objects):
     async def race():
         store = Store(objects)
-        return await asyncio.gather(*(store(TASK, VARIANT, replace(PICTURE, data=b"x" * (n + 1)), 1, OURS) for n in range(8)))
+        return await asyncio.gather(
+            *(store(TASK, VARIANT, replace(PICTURE, data=b"x" * (n + 1)), 1, OURS) for n in range(8))
+        )
 
     ends = asyncio.run(race())
     assert len(set(ends)) == 1
@@ -128,6 +132,16 @@ def test_variants_and_unnamed_items_have_keys_of_their_own(objects):
 
 
 def test_the_rule_changes_with_every_option_and_only_then():
-    rules = {rule(each) for each in (Variant(), Variant(width=1), Variant(height=1), Variant(quality=1), Variant("a"), Variant(format=Format.PNG))}
+    rules = {
+        rule(each)
+        for each in (
+            Variant(),
+            Variant(width=1),
+            Variant(height=1),
+            Variant(quality=1),
+            Variant("a"),
+            Variant(format=Format.PNG),
+        )
+    }
     assert len(rules) == 6
     assert rule(Variant(width=1)) == rule(Variant(width=1))

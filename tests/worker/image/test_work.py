@@ -57,7 +57,13 @@ class Renderer:
         self.busy -= 1
         if self.errors:
             raise self.errors.pop(0)
-        return Rendering("jpeg", 64, 48, 1, tuple(Picture(each.name, b"result", 16, 12, Format.JPEG, False) for each in variants))
+        return Rendering(
+            "jpeg",
+            64,
+            48,
+            1,
+            tuple(Picture(each.name, b"result", 16, 12, Format.JPEG, False) for each in variants),
+        )
 
 
 async def no_url(url, max_bytes, arrived):
@@ -99,7 +105,11 @@ def test_what_s3_says_of_a_source_becomes_a_code(errors, code):
     assert code is not Code.FILE_TOO_LARGE or re.search("larger than [0-9]+ bytes", outcome.message)
 
 
-@pytest.mark.parametrize(("errors", "code"), [([Unavailable()] * 3, None), ([Unavailable()] * 1000, Code.STORAGE_ERROR)], ids=["a moment", "long"])
+@pytest.mark.parametrize(
+    ("errors", "code"),
+    [([Unavailable()] * 3, None), ([Unavailable()] * 1000, Code.STORAGE_ERROR)],
+    ids=["a moment", "long"],
+)
 def test_a_result_is_stored_again_until_the_patience_ends(errors, code):
     renderer = Renderer()
     assert do(Memory(put=errors), renderer).code is code
@@ -107,7 +117,13 @@ def test_a_result_is_stored_again_until_the_patience_ends(errors, code):
 
 
 @pytest.mark.parametrize(
-    ("code", "calls"), [(Code.CORRUPT_IMAGE, 1), (Code.TOO_MANY_PIXELS, 1), (Code.PROCESSING_TIMEOUT, 1), (Code.INTERNAL_ERROR, 3)]
+    ("code", "calls"),
+    [
+        (Code.CORRUPT_IMAGE, 1),
+        (Code.TOO_MANY_PIXELS, 1),
+        (Code.PROCESSING_TIMEOUT, 1),
+        (Code.INTERNAL_ERROR, 3),
+    ],
 )
 def test_only_failures_that_can_pass_are_rendered_again(code, calls):
     renderer = Renderer([ImageFailed("as it is", code=code)] * 5)
@@ -119,7 +135,11 @@ def test_a_child_that_died_once_is_tried_again():
     assert do(Memory(), Renderer([ImageFailed(code=Code.INTERNAL_ERROR)])).succeeded
 
 
-@pytest.mark.parametrize("objects", [Memory(get=[ZeroDivisionError()]), Memory(put=[ZeroDivisionError()])], ids=["first half", "second half"])
+@pytest.mark.parametrize(
+    "objects",
+    [Memory(get=[ZeroDivisionError()]), Memory(put=[ZeroDivisionError()])],
+    ids=["first half", "second half"],
+)
 def test_an_unexpected_error_is_logged_and_ends_as_internal_error(objects, caplog):
     with caplog.at_level(logging.ERROR):
         outcome = do(objects, Renderer())
@@ -127,7 +147,11 @@ def test_an_unexpected_error_is_logged_and_ends_as_internal_error(objects, caplo
     assert "ZeroDivisionError" in caplog.text
 
 
-@pytest.mark.parametrize("objects", [Memory(get=[Misconfigured()]), Memory(put=[Misconfigured()])], ids=["first half", "second half"])
+@pytest.mark.parametrize(
+    "objects",
+    [Memory(get=[Misconfigured()]), Memory(put=[Misconfigured()])],
+    ids=["first half", "second half"],
+)
 def test_wrong_credentials_are_nobodys_outcome(objects):
     with pytest.raises(Misconfigured):
         do(objects, Renderer())
@@ -156,7 +180,9 @@ def test_each_renderer_has_one_image_at_a_time():
         objects = Memory()
         work = Work(Fetch(objects, no_url, 1000), Store(objects), renderers, FAST)
         places = [await Overlap(1).place() for _ in range(6)]
-        await asyncio.gather(*(work.render(task(index, key="in"), place) for index, place in enumerate(places)))
+        await asyncio.gather(
+            *(work.render(task(index, key="in"), place) for index, place in enumerate(places))
+        )
 
     asyncio.run(six())
     assert [renderer.most for renderer in renderers] == [1, 1]

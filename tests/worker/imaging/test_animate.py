@@ -30,7 +30,9 @@ def made(data, **options):
 def played(data):
     """Return every frame as a viewer shows it, with its milliseconds."""
     image = Image.open(BytesIO(data))
-    return [(frame.convert("RGBA").copy(), frame.info.get("duration")) for frame in ImageSequence.Iterator(image)], image.info.get("loop")
+    return [
+        (frame.convert("RGBA").copy(), frame.info.get("duration")) for frame in ImageSequence.Iterator(image)
+    ], image.info.get("loop")
 
 
 @pytest.mark.parametrize(("source", "result"), WAYS)
@@ -75,7 +77,9 @@ def test_it_plays_as_often_as_before(source, loop, result, expected):
 
 def test_the_picture_for_old_viewers_is_not_of_a_pngs_animation():
     still, *frames = film(4)
-    data = pictures.saved(still, "png", save_all=True, default_image=True, append_images=frames, duration=TIMES[:3])
+    data = pictures.saved(
+        still, "png", save_all=True, default_image=True, append_images=frames, duration=TIMES[:3]
+    )
     found = made(data)
     shown, _ = played(found.pictures[0].data)
     assert (found.frames, [time for _, time in shown]) == (3, TIMES[:3])
@@ -89,7 +93,10 @@ def test_times_of_a_webp_do_not_add_up_wrong_in_a_gif():
     assert {time for _, time in frames} == {30, 40}
 
 
-@pytest.mark.parametrize(("source", "pause", "result", "longest"), [("webp", 9_000_000, "gif", 655_350), ("png", 65_535_000, "webp", 3_600_000)])
+@pytest.mark.parametrize(
+    ("source", "pause", "result", "longest"),
+    [("webp", 9_000_000, "gif", 655_350), ("png", 65_535_000, "webp", 3_600_000)],
+)
 def test_a_frame_may_be_shown_for_longer_than_a_format_can_say(source, pause, result, longest):
     data = pictures.animation(source, film(3), [pause] * 3)
     frames, _ = played(made(data, format=Format(result)).pictures[0].data)
@@ -98,12 +105,17 @@ def test_a_frame_may_be_shown_for_longer_than_a_format_can_say(source, pause, re
 
 def test_frames_that_look_alike_may_together_be_shown_for_longer_than_a_gif_can_say():
     """Pillow makes one of them, and adds up their times."""
-    frame = b"\x21\xf9\x04\0\xff\xff\0\0" + b"," + struct.pack("<4HB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\x00"
+    frame = (
+        b"\x21\xf9\x04\0\xff\xff\0\0" + b"," + struct.pack("<4HB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\x00"
+    )
     frames, _ = played(made(pictures.gif_of(3, frame=frame)).pictures[0].data)
     assert [time for _, time in frames] == [655_350]
 
 
-@pytest.mark.parametrize(("source", "result"), [*itertools.product(MOVING, [Format.JPEG, Format.PNG, Format.TIFF]), ("png", Format.JPEG)])
+@pytest.mark.parametrize(
+    ("source", "result"),
+    [*itertools.product(MOVING, [Format.JPEG, Format.PNG, Format.TIFF]), ("png", Format.JPEG)],
+)
 def test_a_still_format_shows_the_first_frame(source, result):
     found = made(pictures.animation(source, film(), TIMES), format=result).pictures[0]
     assert np.abs(pictures.pixels(found.data) - (0, 250, 90)).max() < 10
@@ -137,8 +149,16 @@ def test_frames_that_build_on_each_other_come_out_as_they_were_seen(disposal, re
 
 @pytest.mark.parametrize("result", [*MOVING, "png"])
 def test_an_animation_may_become_transparent_later(result):
-    frames = [Image.new("RGBA", (48, 48), (200, 30, 60, 255)), pictures.disc(48, (200, 30, 60)), Image.new("RGBA", (48, 48), (9, 200, 9, 255))]
-    data = pictures.animation("png", frames, 100) if result == "png" else pictures.animation("webp", frames, 100, lossless=True)
+    frames = [
+        Image.new("RGBA", (48, 48), (200, 30, 60, 255)),
+        pictures.disc(48, (200, 30, 60)),
+        Image.new("RGBA", (48, 48), (9, 200, 9, 255)),
+    ]
+    data = (
+        pictures.animation("png", frames, 100)
+        if result == "png"
+        else pictures.animation("webp", frames, 100, lossless=True)
+    )
     found, _ = played(made(data, format=Format(result)).pictures[0].data)
     assert [frame.getpixel((1, 1))[3] > 128 for frame, _ in found] == [True, False, True]
     assert [frame.getpixel((24, 24))[3] > 128 for frame, _ in found] == [True, True, True]
@@ -146,7 +166,11 @@ def test_an_animation_may_become_transparent_later(result):
 
 def test_an_opaque_animation_carries_no_alpha():
     for form in (Format.WEBP, Format.AVIF):
-        data = made(pictures.animation("webp", [frame.convert("RGBA") for frame in film()]), format=form).pictures[0].data
+        data = (
+            made(pictures.animation("webp", [frame.convert("RGBA") for frame in film()]), format=form)
+            .pictures[0]
+            .data
+        )
         assert pictures.opened(data).mode == "RGB"
 
 

@@ -44,7 +44,9 @@ def test_a_transparent_bmp_becomes_png():
 @pytest.mark.parametrize("form", [Format.JPEG, Format.WEBP, Format.AVIF])
 def test_quality_is_obeyed(form):
     data = pictures.saved(PHOTO, "png")
-    low, usual, high = (rendering(data, Variant(format=form, quality=quality)).pictures[0].data for quality in (20, None, 95))
+    low, usual, high = (
+        rendering(data, Variant(format=form, quality=quality)).pictures[0].data for quality in (20, None, 95)
+    )
     assert len(low) < len(usual) < len(high)
 
 
@@ -84,10 +86,18 @@ def test_a_jpeg_decoded_small_is_not_shifted(size):
 
 
 def test_a_jpeg_with_more_pictures_inside_shows_its_first():
-    data = pictures.saved(pictures.photo(400, 300), "mpo", save_all=True, append_images=[pictures.quarters(50, 50)])
+    data = pictures.saved(
+        pictures.photo(400, 300), "mpo", save_all=True, append_images=[pictures.quarters(50, 50)]
+    )
     found = rendering(data, Variant(width=100))
     assert (found.source_format, found.frames, found.pictures[0].height) == ("jpeg", 1, 75)
-    assert pictures.psnr(pictures.pixels(found.pictures[0].data), pictures.lanczos(pictures.pixels(pictures.photo(400, 300)), (100, 75))) > 28
+    assert (
+        pictures.psnr(
+            pictures.pixels(found.pictures[0].data),
+            pictures.lanczos(pictures.pixels(pictures.photo(400, 300)), (100, 75)),
+        )
+        > 28
+    )
 
 
 def test_a_tiff_of_several_pages_shows_its_first():
@@ -99,11 +109,24 @@ def test_a_tiff_of_several_pages_shows_its_first():
 
 def test_a_result_that_is_no_smaller_gives_way_to_the_original():
     data = pictures.saved(PHOTO, "jpeg", quality=20)
-    kept, made = rendering(data, Variant("a", quality=95, only_if_smaller=True), Variant("b", width=40, only_if_smaller=True)).pictures
-    assert (kept.kept_original, kept.data, kept.format, kept.width, kept.height) == (True, data, Format.JPEG, 160, 120)
+    kept, made = rendering(
+        data, Variant("a", quality=95, only_if_smaller=True), Variant("b", width=40, only_if_smaller=True)
+    ).pictures
+    assert (kept.kept_original, kept.data, kept.format, kept.width, kept.height) == (
+        True,
+        data,
+        Format.JPEG,
+        160,
+        120,
+    )
     assert (made.kept_original, made.width) == (False, 40)
 
 
 def test_the_source_is_described():
     found = rendering(pictures.saved(PHOTO, "webp"), Variant(width=10))
-    assert (found.source_format, found.source_width, found.source_height, found.frames) == ("webp", 160, 120, 1)
+    assert (found.source_format, found.source_width, found.source_height, found.frames) == (
+        "webp",
+        160,
+        120,
+        1,
+    )

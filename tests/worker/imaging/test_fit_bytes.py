@@ -50,7 +50,9 @@ def test_nothing_fits_into_too_little():
 
 
 def test_a_quality_beside_a_size_is_a_ceiling():
-    assert len(made(format=Format.JPEG, max_size=2**20, quality=30)) == len(made(format=Format.JPEG, quality=30))
+    assert len(made(format=Format.JPEG, max_size=2**20, quality=30)) == len(
+        made(format=Format.JPEG, quality=30)
+    )
 
 
 def test_a_lossless_result_that_is_too_large_is_named():

@@ -64,11 +64,17 @@ def test_a_pixel_bomb_is_refused_by_its_header(data):
 
 
 def test_the_message_names_the_fault_the_value_and_the_limit():
-    assert fault(pictures.png_header(60_000, 60_000)).message == "has 60000x60000 = 3600000000 pixels; at most 50000000 are allowed"
+    assert (
+        fault(pictures.png_header(60_000, 60_000)).message
+        == "has 60000x60000 = 3600000000 pixels; at most 50000000 are allowed"
+    )
 
 
 def test_a_side_can_be_too_long_with_few_pixels():
-    assert fault(pictures.png_header(20_000, 1)).message == "has 20000x1 pixels; at most 16383 a side are allowed"
+    assert (
+        fault(pictures.png_header(20_000, 1)).message
+        == "has 20000x1 pixels; at most 16383 a side are allowed"
+    )
 
 
 @pytest.mark.parametrize(("pixels", "refused"), [(99, True), (100, False), (101, False)])
@@ -82,7 +88,10 @@ def test_the_limit_itself_is_allowed(pixels, refused):
 
 def test_a_result_can_be_too_large_as_well():
     found = fault(pictures.saved(pictures.photo(10, 10), "png"), width=16_000, enlarge=True)
-    assert (found.code, found.message) == (Code.TOO_MANY_PIXELS, "would have 16000x16000 = 256000000 pixels; at most 50000000 are allowed")
+    assert (found.code, found.message) == (
+        Code.TOO_MANY_PIXELS,
+        "would have 16000x16000 = 256000000 pixels; at most 50000000 are allowed",
+    )
 
 
 def test_a_text_bomb_is_refused():
@@ -93,7 +102,10 @@ def test_a_text_bomb_is_refused():
 def test_too_many_frames_are_refused(form):
     frames = [Image.new("RGB", (4, 4), (n * 9, 0, 0)) for n in range(12)]
     found = fault(pictures.animation(form, frames), Limits(max_frames=11))
-    assert (found.code, found.message) == (Code.TOO_MANY_FRAMES, "has more than the 11 frames that are allowed")
+    assert (found.code, found.message) == (
+        Code.TOO_MANY_FRAMES,
+        "has more than the 11 frames that are allowed",
+    )
 
 
 def test_a_frame_bomb_is_refused_at_once():
@@ -121,11 +133,19 @@ def test_who_asks_for_fewer_frames_gets_them():
     [
         (b"", Code.NOT_AN_IMAGE, "the file is empty"),
         (b"hello, I am text and no picture", Code.NOT_AN_IMAGE, "starts like no image"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", Code.UNSUPPORTED_FORMAT, "is heic; read are jpeg png gif webp avif tiff bmp"),
+        (
+            b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
+            Code.UNSUPPORTED_FORMAT,
+            "is heic; read are jpeg png gif webp avif tiff bmp",
+        ),
         (bytes(2000), Code.NOT_AN_IMAGE, "starts like no image"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", Code.NOT_AN_IMAGE, "starts like no image"),
         (b"%!PS-Adobe-3.0 EPSF-3.0", Code.NOT_AN_IMAGE, "starts like no image"),
-        (b"\xff\xd8\xff" + bytes(500), Code.CORRUPT_IMAGE, "has a damaged header, or is of a kind that is not read"),
+        (
+            b"\xff\xd8\xff" + bytes(500),
+            Code.CORRUPT_IMAGE,
+            "has a damaged header, or is of a kind that is not read",
+        ),
     ],
     ids=["empty", "text", "heic", "zeros", "svg", "eps", "only magic"],
 )
@@ -156,7 +176,12 @@ def test_a_cut_animation_is_refused(form, eighths, result):
 
 @pytest.mark.parametrize(
     ("form", "options"),
-    [("jpeg", {"progressive": True}), ("tiff", {"compression": "tiff_adobe_deflate"}), ("png", {"compress_type": 3}), ("webp", {"lossless": True})],
+    [
+        ("jpeg", {"progressive": True}),
+        ("tiff", {"compression": "tiff_adobe_deflate"}),
+        ("png", {"compress_type": 3}),
+        ("webp", {"lossless": True}),
+    ],
     ids=["progressive", "deflate", "run lengths", "lossless"],
 )
 def test_a_cut_file_is_refused_however_it_is_packed(form, options):
@@ -169,17 +194,37 @@ def test_flipped_bytes_end_in_a_picture_or_a_code(form):
     whole = bytearray(pictures.saved(pictures.photo(80, 60), form))
     for at in range(8, len(whole), max(1, len(whole) // 60)):
         damaged = bytes(whole[:at]) + bytes([whole[at] ^ 0xFF]) + bytes(whole[at + 1 :])
-        assert code_of(damaged) in {None, Code.CORRUPT_IMAGE, Code.TOO_MANY_PIXELS, Code.NOT_AN_IMAGE, Code.UNSUPPORTED_FORMAT}
+        assert code_of(damaged) in {
+            None,
+            Code.CORRUPT_IMAGE,
+            Code.TOO_MANY_PIXELS,
+            Code.NOT_AN_IMAGE,
+            Code.UNSUPPORTED_FORMAT,
+        }
 
 
 def test_time_runs_out_between_steps():
     with pytest.raises(ImageFailed) as found:
-        render(pictures.saved(pictures.photo(64, 64), "png"), [Variant(width=20)], Limits(), Deadline(0.0, 30))
-    assert (found.value.code, found.value.message) == (Code.PROCESSING_TIMEOUT, "took longer than the 30 s that are allowed")
+        render(
+            pictures.saved(pictures.photo(64, 64), "png"), [Variant(width=20)], Limits(), Deadline(0.0, 30)
+        )
+    assert (found.value.code, found.value.message) == (
+        Code.PROCESSING_TIMEOUT,
+        "took longer than the 30 s that are allowed",
+    )
 
 
 def test_a_still_of_an_animation_does_not_look_at_the_frames_behind_it():
     """Pillow's AVIF writer walks through all frames of the file that a picture came from; found by fuzzing."""
-    grey = b"GIF89a" + struct.pack("<HHBBB", 8, 6, 0, 0, 0) + b"," + struct.pack("<4HB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\x00"
+    grey = (
+        b"GIF89a"
+        + struct.pack("<HHBBB", 8, 6, 0, 0, 0)
+        + b","
+        + struct.pack("<4HB", 0, 0, 1, 1, 0)
+        + b"\x02\x02\x44\x01\x00"
+    )
     data = grey + BIG_FRAME + b";"
-    assert render(data, [Variant(format=Format.AVIF, frames=1)], Limits(), Deadline.after(5)).pictures[0].width == 8
+    assert (
+        render(data, [Variant(format=Format.AVIF, frames=1)], Limits(), Deadline.after(5)).pictures[0].width
+        == 8
+    )

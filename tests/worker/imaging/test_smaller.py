@@ -16,7 +16,9 @@ PHOTO = pictures.photo(320, 240)
 
 def made(image, most, by, source="png", **options):
     data = image if isinstance(image, bytes) else pictures.saved(image, source)
-    return render(data, [Variant(max_size=most, max_size_by=by, **options)], Limits(), Deadline.after(60)).pictures[0]
+    return render(
+        data, [Variant(max_size=most, max_size_by=by, **options)], Limits(), Deadline.after(60)
+    ).pictures[0]
 
 
 def test_a_png_that_fits_keeps_its_colours():

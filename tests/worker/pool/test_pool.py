@@ -183,7 +183,9 @@ def test_when_told_to_stop_an_image_in_hand_is_finished(workers, queue, site):
     assert queue.outcomes(1)[0].succeeded
 
 
-@pytest.mark.parametrize(("signals", "grace"), [(1, "0.2"), (2, "60")], ids=["after the grace", "at once when told twice"])
+@pytest.mark.parametrize(
+    ("signals", "grace"), [(1, "0.2"), (2, "60")], ids=["after the grace", "at once when told twice"]
+)
 def test_when_told_to_stop_what_takes_too_long_is_handed_back_uncounted(workers, queue, site, signals, grace):
     site.bodies["/photo"] = picture()
     site.hold("/photo")
@@ -253,7 +255,9 @@ def test_a_redis_that_dies_and_comes_back_empty_costs_a_repeat_only(workers, obj
     server.stop()
 
 
-def test_work_that_may_have_been_taken_from_us_while_redis_was_away_is_not_stored(workers, objects, site, tmp_path):
+def test_work_that_may_have_been_taken_from_us_while_redis_was_away_is_not_stored(
+    workers, objects, site, tmp_path
+):
     server = data_servers.start_valkey(tmp_path, data_servers.find_valkey() or missing("valkey-server"))
     site.bodies["/photo"] = picture()
     site.hold("/photo")
@@ -270,7 +274,10 @@ def test_work_that_may_have_been_taken_from_us_while_redis_was_away_is_not_store
     queue.send(task(1, url=site.url("/photo")))
     assert queue.outcomes(1)[1].succeeded
     time.sleep(LEASE_SECONDS)
-    assert [asyncio.run(objects.head(f"outputs/holiday/photo-{index}.jpg")) is None for index in (0, 1)] == [True, False]
+    assert [asyncio.run(objects.head(f"outputs/holiday/photo-{index}.jpg")) is None for index in (0, 1)] == [
+        True,
+        False,
+    ]
     server.stop()
 
 

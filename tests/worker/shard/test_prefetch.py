@@ -92,10 +92,22 @@ def test_the_results_of_an_earlier_pod_come_with_the_version_to_write_over(objec
     assert asyncio.run(scenario()) == [1, 2]
 
 
-@pytest.mark.parametrize("first", [b'{"url": "https://example.com/b"}\n', b"broken\n", b'{"key": "in/b", "url": "https://example.com/b"}\n'])
+@pytest.mark.parametrize(
+    "first",
+    [
+        b'{"url": "https://example.com/b"}\n',
+        b"broken\n",
+        b'{"key": "in/b", "url": "https://example.com/b"}\n',
+    ],
+)
 def test_only_a_key_is_read_early(objects, s3_settings, first):
     lay_out(objects, [LINES[0], first, LINES[2]])
-    assert set(begun(s3_settings)[1]._reads) == {s3_keys.spec(UID), s3_keys.offsets(UID), s3_keys.manifest(UID), s3_keys.results(UID, SHARD)}
+    assert set(begun(s3_settings)[1]._reads) == {
+        s3_keys.spec(UID),
+        s3_keys.offsets(UID),
+        s3_keys.manifest(UID),
+        s3_keys.results(UID, SHARD),
+    }
 
 
 def test_a_source_that_may_lie_elsewhere_is_not_read(objects, s3_settings):

@@ -26,7 +26,9 @@ class Board:
         if self.away:
             self.away -= 1
             raise Unavailable
-        self.told.append((counts.total, counts.active, counts.succeeded, counts.failed, [each.index for each in outcomes]))
+        self.told.append(
+            (counts.total, counts.active, counts.succeeded, counts.failed, [each.index for each in outcomes])
+        )
 
     async def close(self):
         self.closed = True
@@ -46,7 +48,11 @@ def told(reports, away=0, total=10):
 
 
 def test_counters_are_absolute_and_outcomes_are_told_once():
-    assert told([(GOOD[:1], 2), (GOOD, 1), ([*GOOD, BAD], 0)]) == [(10, 2, 1, 0, [0]), (10, 1, 3, 0, [1, 2]), (10, 0, 3, 1, [3])]
+    assert told([(GOOD[:1], 2), (GOOD, 1), ([*GOOD, BAD], 0)]) == [
+        (10, 2, 1, 0, [0]),
+        (10, 1, 3, 0, [1, 2]),
+        (10, 0, 3, 1, [3]),
+    ]
 
 
 def test_nothing_new_is_not_told():
@@ -57,7 +63,11 @@ def test_what_was_lost_while_redis_was_away_is_told_later():
     assert told([(GOOD[:1], 1), (GOOD, 1)], away=1) == [(10, 1, 3, 0, [0, 1, 2])]
 
 
-@pytest.mark.parametrize(("total", "outcomes"), [(limits.MAX_ITEMS, [0, 1, 2]), (limits.MAX_ITEMS + 1, [])], ids=["small job", "large job"])
+@pytest.mark.parametrize(
+    ("total", "outcomes"),
+    [(limits.MAX_ITEMS, [0, 1, 2]), (limits.MAX_ITEMS + 1, [])],
+    ids=["small job", "large job"],
+)
 def test_outcomes_of_large_jobs_are_not_put_into_redis(total, outcomes):
     assert told([(GOOD, 0)], total=total)[0][4] == outcomes
 

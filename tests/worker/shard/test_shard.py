@@ -73,13 +73,24 @@ def test_failed_images_are_named_and_the_shard_is_done(workers, objects, site, r
     lay_out(objects, [*urls(site, 2), '{"key": "in/missing"}', "broken"])
     site.bodies["/1"] = b"no image"
     assert workers.shard().exit_code() == Exit.DONE
-    assert [each.code for each in results(objects)] == [None, Code.NOT_AN_IMAGE, Code.SOURCE_NOT_FOUND, Code.INVALID_OPTIONS]
+    assert [each.code for each in results(objects)] == [
+        None,
+        Code.NOT_AN_IMAGE,
+        Code.SOURCE_NOT_FOUND,
+        Code.INVALID_OPTIONS,
+    ]
     assert (counts(redis_url)[0].succeeded, counts(redis_url)[0].failed) == (1, 3)
 
 
 def test_a_callers_list_opens_nothing_that_the_caller_may_not_read(workers, objects, site):
     """Others' uploads, results and working files are refused though they are there; what is the caller's own, and URLs, are read."""
-    secrets = ["uploads/default.blog.j1m8/0/a.jpg", "outputs/theirs/a.jpg", "jobs/u/spec.json", "photos/../outputs/theirs/a.jpg", "secret/a.jpg"]
+    secrets = [
+        "uploads/default.blog.j1m8/0/a.jpg",
+        "outputs/theirs/a.jpg",
+        "jobs/u/spec.json",
+        "photos/../outputs/theirs/a.jpg",
+        "secret/a.jpg",
+    ]
     own = ["uploads/default.shop.j1m8/0/a.jpg", "photos/a.jpg"]
 
     async def put():
@@ -90,7 +101,9 @@ def test_a_callers_list_opens_nothing_that_the_caller_may_not_read(workers, obje
     lines = [f'{{"name": "{n}.jpg", "key": "{key}"}}' for n, key in enumerate(secrets + own)]
     lay_out(objects, [*lines, *urls(site, 1), "[" * 9000], sources=("uploads/default.shop.", "photos/"))
     assert workers.shard().exit_code() == Exit.DONE
-    assert [each.code for each in results(objects)] == [Code.SOURCE_FORBIDDEN] * 5 + [None] * 3 + [Code.INVALID_OPTIONS]
+    assert [each.code for each in results(objects)] == [Code.SOURCE_FORBIDDEN] * 5 + [None] * 3 + [
+        Code.INVALID_OPTIONS
+    ]
 
 
 def test_a_killed_shard_goes_on_from_its_checkpoint(workers, objects, site):
@@ -127,11 +140,19 @@ def test_a_retry_of_the_job_runs_the_failed_images_only(workers, objects, site):
     site.bodies["/1"] = [b"no image", picture()]
     assert workers.shard(attempt=1).exit_code() == Exit.DONE
     assert workers.shard(attempt=2).exit_code() == Exit.DONE
-    assert [(each.index, each.attempt, each.code) for each in results(objects)] == [(0, 1, None), (1, 2, None), (2, 1, None)]
+    assert [(each.index, each.attempt, each.code) for each in results(objects)] == [
+        (0, 1, None),
+        (1, 2, None),
+        (2, 1, None),
+    ]
     assert [site.requests[f"/{index}"] for index in range(3)] == [1, 2, 1]
 
 
-@pytest.mark.parametrize(("signals", "grace", "done"), [(1, "5", 5), (1, "0.1", 3), (2, "60", 3)], ids=["finishes", "grace over", "told twice"])
+@pytest.mark.parametrize(
+    ("signals", "grace", "done"),
+    [(1, "5", 5), (1, "0.1", 3), (2, "60", 3)],
+    ids=["finishes", "grace over", "told twice"],
+)
 def test_sigterm_leaves_a_checkpoint(workers, objects, site, signals, grace, done):
     lay_out(objects, urls(site, 8))
     site.hold("/3")

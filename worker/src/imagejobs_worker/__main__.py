@@ -1,6 +1,7 @@
 """`python -m imagejobs_worker pool` or `shard`: starts the clean process that decoders come from, then the program beside it.
 
-The way to a shard's first image is kept short: what takes time to load is begun in the order in which something can go on beside it.
+The way to a shard's first image is kept short: what takes time to load is begun in the order in which
+something can go on beside it.
 """
 
 import gc
@@ -10,7 +11,9 @@ import sys
 from imagejobs_worker.child import spawn
 
 READER_SECONDS = 0.0005
-"""How long a read that came back waits for modules that load; by Python's default, 5 ms, ten times in turn, it would be done after them."""
+"""How long a read that came back waits for modules that load; by Python's default, 5 ms, ten times in turn,
+it would be done after them.
+"""
 USAGE = "usage: imagejobs-worker pool | shard\n"
 
 

@@ -14,8 +14,15 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = registry = metrics.new_registry("worker")
-        self.images = Counter("imagejobs_images", "Images that ended, by error code; ok has a result.", ["code"], registry=registry)
-        self.bytes_in = Counter("imagejobs_image_bytes_in", "Bytes of sources of images that have a result.", registry=registry)
+        self.images = Counter(
+            "imagejobs_images",
+            "Images that ended, by error code; ok has a result.",
+            ["code"],
+            registry=registry,
+        )
+        self.bytes_in = Counter(
+            "imagejobs_image_bytes_in", "Bytes of sources of images that have a result.", registry=registry
+        )
         self.bytes_out = Counter("imagejobs_image_bytes_out", "Bytes of results.", registry=registry)
         self.seconds = Histogram(
             "imagejobs_image_step_seconds", "Time of a step: fetch, render (all that a child does), store (of one variant, with its repetitions).",

@@ -1,6 +1,7 @@
 """What the worker is made of: puts the parts together, works until done or told to stop.
 
-The way to a shard's first image is kept short: Redis, metrics and the pool are imported where they are wanted.
+The way to a shard's first image is kept short: Redis, metrics and the pool are imported where they are
+wanted.
 """
 
 import asyncio
@@ -64,7 +65,9 @@ def shard(settings: Settings, key: ShardKey, begun: HeadStart, spawned: Spawned)
     return _run(asyncio.run, run_shard(settings, key, begun, spawned), settings)
 
 
-def _run(loop: Callable[[Coroutine[Any, Any, int]], int], work: Coroutine[Any, Any, int], settings: Settings) -> int:
+def _run(
+    loop: Callable[[Coroutine[Any, Any, int]], int], work: Coroutine[Any, Any, int], settings: Settings
+) -> int:
     logs.configure(PROGRAM, settings.log_level)
     sandbox.close()
     try:
@@ -103,17 +106,27 @@ async def run_shard(settings: Settings, key: ShardKey, begun: HeadStart, spawned
     stop.listen()
     objects = EarlyObjects(settings.s3, begun)
     pace = SweepSettings(settings.checkpoint_seconds, REPORT_SECONDS, settings.grace_seconds)
-    async with _metered(settings) as meter, _told(settings, meter) as traces, _doors(settings, meter) as doors:
+    async with (
+        _metered(settings) as meter,
+        _told(settings, meter) as traces,
+        _doors(settings, meter) as doors,
+    ):
         work = _work(settings, objects, doors, meter, traces)
         shard = Shard(objects, work, Overlap(settings.parallel), _board_maker(settings), key, pace)
-        facts: Facts = {"imagejobs.job_id": key.job.name, "imagejobs.shard": key.shard, "imagejobs.attempt": key.attempt}
+        facts: Facts = {
+            "imagejobs.job_id": key.job.name,
+            "imagejobs.shard": key.shard,
+            "imagejobs.attempt": key.attempt,
+        }
         with traces.span("shard", facts, parent=key.origin.traceparent or None, kind=Kind.CONSUMER) as span:
             end = await shard.run(stop, _start(doors, spawned, settings.cage))
             span.note({"imagejobs.exit": end.name})
         return end
 
 
-def _work(settings: Settings, objects: S3Objects, doors: Sequence[Door], meter: Meter, traces: Traces) -> Work:
+def _work(
+    settings: Settings, objects: S3Objects, doors: Sequence[Door], meter: Meter, traces: Traces
+) -> Work:
     limits = settings.limits
     download = through_guard(settings.reach, limits.min_source_bytes_per_second)
     fetch = Fetch(objects, download, limits.max_file_bytes, settings.handoff)
@@ -180,9 +193,19 @@ async def _probed(settings: Settings, pulse: "Pulse") -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _doors(settings: Settings, meter: Meter, taught: Collection[str] = ()) -> AsyncIterator[list[Door]]:
-    """Run a door per image at a time. A pool worker meets everything and learns it at once, a shard with the first image that needs it."""
+    """Run a door per image at a time.
+
+    A pool worker meets everything and learns it at once, a shard with the first image that needs it.
+    """
     doors = [
-        Door(settings.limits, memory_bytes=settings.memory_bytes, cage=settings.cage, heic=settings.read_heic, taught=taught, meter=meter)
+        Door(
+            settings.limits,
+            memory_bytes=settings.memory_bytes,
+            cage=settings.cage,
+            heic=settings.read_heic,
+            taught=taught,
+            meter=meter,
+        )
         for _ in range(settings.parallel)
     ]
     try:

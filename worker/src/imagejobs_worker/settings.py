@@ -1,4 +1,7 @@
-"""The worker's settings, read once from the environment; all faults at once. Which variables there are stands here and in `contract`."""
+"""The worker's settings, read once from the environment; all faults at once.
+
+Which variables there are stands here and in `contract`.
+"""
 
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -8,7 +11,15 @@ from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.outbound.policy import Reach
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.runtime import traces
-from imagejobs_contract.runtime.settings import S3Settings, handoff_folder, lease_seconds, listen_address, read, read_limits, redis_url
+from imagejobs_contract.runtime.settings import (
+    S3Settings,
+    handoff_folder,
+    lease_seconds,
+    listen_address,
+    read,
+    read_limits,
+    redis_url,
+)
 from imagejobs_contract.wire.shards import Exit
 from imagejobs_worker.child.config import Mode
 from imagejobs_worker.shard.shard_key import ShardKey
@@ -18,7 +29,9 @@ if TYPE_CHECKING:
 
 LEVELS = "DEBUG|INFO|WARNING|ERROR"
 MEMORY_BYTES = 2 * 2**30
-"""Address space of a child. 100 megapixels at 16 bytes (Pillow's WebP, with the frame's copy) are 1.6 GB; codecs run single-threaded."""
+"""Address space of a child. 100 megapixels at 16 bytes (Pillow's WebP, with the frame's copy) are 1.6 GB;
+codecs run single-threaded.
+"""
 
 
 class Settings(NamedTuple):
@@ -29,8 +42,10 @@ class Settings(NamedTuple):
         parallel: Images rendered at once, each in a child of its own: one per core is right.
         memory_bytes: What a child may use.
         cage: How much must stand between hostile files and this program.
-        grace_seconds: How long images in hand may take after SIGTERM; below the pod's terminationGracePeriodSeconds.
-        lease_seconds: After so long without a sign of life a pool worker's task is given to another; the same in all programs.
+        grace_seconds: How long images in hand may take after SIGTERM; below the pod's
+            terminationGracePeriodSeconds.
+        lease_seconds: After so long without a sign of life a pool worker's task is given to another; the same
+            in all programs.
         checkpoint_seconds: Between two checkpoints of a shard.
         reach: How far URLs of images may lead.
         metrics: Host and port on which metrics are shown, or None.
@@ -65,8 +80,10 @@ class Settings(NamedTuple):
             s3=S3Settings.read(reader),
             redis_url=redis_url(reader),
             limits=read_limits(reader),
-            name=reader.text("WORKER_NAME", 100, "", r"[A-Za-z0-9._-]+", "letters, digits, dots, hyphens") or "",
-            log_level=reader.text("LOG_LEVEL", 10, "INFO", LEVELS, f"one of {LEVELS.replace('|', ' ')}") or "INFO",
+            name=reader.text("WORKER_NAME", 100, "", r"[A-Za-z0-9._-]+", "letters, digits, dots, hyphens")
+            or "",
+            log_level=reader.text("LOG_LEVEL", 10, "INFO", LEVELS, f"one of {LEVELS.replace('|', ' ')}")
+            or "INFO",
             parallel=reader.integer("MAX_PARALLEL", 1, 256, 1) or 1,
             memory_bytes=reader.size("MEMORY_LIMIT", 2**28, 2**40, MEMORY_BYTES) or MEMORY_BYTES,
             cage=reader.choice("CAGE", Mode, Mode.BEST) or Mode.BEST,
@@ -95,7 +112,8 @@ def read_shard(environ: Mapping[str, str]) -> tuple[Settings, ShardKey]:
     """Read what a pod of a Job is told.
 
     Raises:
-        SystemExit: `Exit.MISCONFIGURED`, after the same: it makes the Job fail at once instead of pod after pod.
+        SystemExit: `Exit.MISCONFIGURED`, after the same: it makes the Job fail at once instead of pod after
+            pod.
     """
     try:
         return read(environ, lambda reader: (Settings.read(reader), ShardKey.read(reader)))

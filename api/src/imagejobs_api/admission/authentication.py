@@ -31,7 +31,9 @@ class Gate:
         self._callers = callers
         self._anybody = Caller(namespace)
 
-    async def process_resource(self, req: Request, resp: Response, resource: object, params: dict[str, Any]) -> None:
+    async def process_resource(
+        self, req: Request, resp: Response, resource: object, params: dict[str, Any]
+    ) -> None:
         """Refuse who may not ask for this."""
         if self._callers is None or is_public(resource) or req.method == "OPTIONS":
             req.context.caller = self._anybody
@@ -48,8 +50,12 @@ class Gate:
         caller = callers.find(shown[0]) if shown else None
         if caller is None:
             # RFC 6750, section 3: who showed nothing is told no error.
-            resp.set_header("WWW-Authenticate", 'Bearer realm="imagejobs"' + (', error="invalid_token"' if given else ""))
-            raise Problem(Code.UNAUTHORIZED, "Send an API key: `Authorization: Bearer ijk_...`." if not given else "")
+            resp.set_header(
+                "WWW-Authenticate", 'Bearer realm="imagejobs"' + (', error="invalid_token"' if given else "")
+            )
+            raise Problem(
+                Code.UNAUTHORIZED, "Send an API key: `Authorization: Bearer ijk_...`." if not given else ""
+            )
         return caller
 
 

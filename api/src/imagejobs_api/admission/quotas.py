@@ -33,7 +33,13 @@ class Quotas:
         open_images: What the list of jobs knows.
     """
 
-    def __init__(self, limits: Limits, queue: TaskQueue, open_images: OpenImages, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        queue: TaskQueue,
+        open_images: OpenImages,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._limits = limits
         self._queue = queue
         self._open_images = open_images
@@ -50,14 +56,20 @@ class Quotas:
         return self._bytes
 
     async def check_queue(self, caller: Caller) -> None:
-        """Refuse when too many images wait, of the caller or of all. A queue that does not answer refuses nobody: accepted jobs lie in the store.
+        """Refuse when too many images wait, of the caller or of all.
+
+        A queue that does not answer refuses nobody: accepted jobs lie in the store.
 
         Raises:
             Problem: `queue_full`.
         """
         most = caller.limits.queued_images or self._limits.max_caller_queued_images
         if caller.name and self._open_images(caller.namespace, caller.name) >= most:
-            raise Problem(Code.QUEUE_FULL, f"{most} of your images have not ended yet.", retry_after_seconds=QUEUE_RETRY_SECONDS)
+            raise Problem(
+                Code.QUEUE_FULL,
+                f"{most} of your images have not ended yet.",
+                retry_after_seconds=QUEUE_RETRY_SECONDS,
+            )
         await self._check_depth()
 
     def check_images(self, caller: Caller, count: int) -> None:
@@ -69,7 +81,9 @@ class Quotas:
         most = caller.limits.queued_images or self._limits.max_caller_queued_images
         own = self._open_images(caller.namespace, caller.name) if caller.name else 0
         if own and own + count > most:
-            what = f"{own} of your images have not ended yet; with these {count} they would be more than {most}."
+            what = (
+                f"{own} of your images have not ended yet; with these {count} they would be more than {most}."
+            )
             raise Problem(Code.QUEUE_FULL, what, retry_after_seconds=QUEUE_RETRY_SECONDS)
 
     @contextmanager
@@ -80,7 +94,11 @@ class Quotas:
             Problem: `rate_limited`.
         """
         if self._lists >= self._limits.max_lists_at_once:
-            raise Problem(Code.RATE_LIMITED, "Too many lists of images are being made.", retry_after_seconds=LIST_RETRY_SECONDS)
+            raise Problem(
+                Code.RATE_LIMITED,
+                "Too many lists of images are being made.",
+                retry_after_seconds=LIST_RETRY_SECONDS,
+            )
         self._lists += 1
         try:
             yield
@@ -101,10 +119,21 @@ class Quotas:
             Problem: `rate_limited`.
         """
         if self._bytes and self._bytes + count > self._limits.max_bytes_in_flight:
-            raise Problem(Code.RATE_LIMITED, "Too many uploads are being received.", retry_after_seconds=BYTES_RETRY_SECONDS)
-        own, most = self._bytes_of[caller.name], caller.limits.bytes_in_flight or self._limits.max_caller_bytes_in_flight
+            raise Problem(
+                Code.RATE_LIMITED,
+                "Too many uploads are being received.",
+                retry_after_seconds=BYTES_RETRY_SECONDS,
+            )
+        own, most = (
+            self._bytes_of[caller.name],
+            caller.limits.bytes_in_flight or self._limits.max_caller_bytes_in_flight,
+        )
         if caller.name and own and own + count > most:
-            raise Problem(Code.RATE_LIMITED, "Too many of your uploads are being received.", retry_after_seconds=BYTES_RETRY_SECONDS)
+            raise Problem(
+                Code.RATE_LIMITED,
+                "Too many of your uploads are being received.",
+                retry_after_seconds=BYTES_RETRY_SECONDS,
+            )
         self._take(count, caller)
         try:
             yield

@@ -1,7 +1,7 @@
 """How many requests a minute a caller may send, and all together: counted in Redis for all processes, by the `limits` library.
 
-A Redis that does not answer is left alone for a moment, and each process counts for itself: then as many times more get through as there are
-processes, and nobody is refused for Redis' sake.
+A Redis that does not answer is left alone for a moment, and each process counts for itself: then as many
+times more get through as there are processes, and nobody is refused for Redis' sake.
 """
 
 import asyncio
@@ -70,7 +70,9 @@ class Standing:
 class RateLimits:
     """Counts requests."""
 
-    def __init__(self, limits: Limits, redis: Redis | None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, limits: Limits, redis: Redis | None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._limits = limits
         self._redis = redis
         self._shared = _shared(redis) if redis is not None else None
@@ -94,7 +96,9 @@ class RateLimits:
         everybody = RateLimitItemPerMinute(self._limits.max_requests_per_minute)
         if not caller.name:
             return await _hit(limiter, ALL, everybody)
-        own = RateLimitItemPerMinute(caller.limits.requests_per_minute or self._limits.max_caller_requests_per_minute)
+        own = RateLimitItemPerMinute(
+            caller.limits.requests_per_minute or self._limits.max_caller_requests_per_minute
+        )
         standing = await _hit(limiter, OWN, own, caller.name)
         if standing.allowed:  # what a caller is refused shall not count against the others
             together = await _hit(limiter, ALL, everybody)
@@ -103,12 +107,17 @@ class RateLimits:
 
 
 class Throttle:
-    """Falcon middleware: refuses requests over the limits before their bodies are read. Stands behind the gate: strangers are not counted."""
+    """Falcon middleware: refuses requests over the limits before their bodies are read.
+
+    Stands behind the gate: strangers are not counted.
+    """
 
     def __init__(self, limits: RateLimits) -> None:
         self._limits = limits
 
-    async def process_resource(self, req: Request, resp: Response, resource: object, params: dict[str, Any]) -> None:
+    async def process_resource(
+        self, req: Request, resp: Response, resource: object, params: dict[str, Any]
+    ) -> None:
         """Count a request."""
         if is_public(resource) or req.method == "OPTIONS":
             return
@@ -118,11 +127,15 @@ class Throttle:
         if not standing.allowed:
             message = "You have sent" if standing.policy == OWN else "All callers together have sent"
             raise Problem(
-                Code.RATE_LIMITED, f"{message} more than {standing.quota} requests in a minute.", retry_after_seconds=standing.reset_seconds
+                Code.RATE_LIMITED,
+                f"{message} more than {standing.quota} requests in a minute.",
+                retry_after_seconds=standing.reset_seconds,
             )
 
 
-async def _hit(limiter: SlidingWindowCounterRateLimiter, policy: str, item: RateLimitItem, *who: str) -> Standing:
+async def _hit(
+    limiter: SlidingWindowCounterRateLimiter, policy: str, item: RateLimitItem, *who: str
+) -> Standing:
     allowed = await limiter.hit(item, policy, *who)
     stats = await limiter.get_window_stats(item, policy, *who)
     reset = min(WINDOW_SECONDS, max(1, math.ceil(stats.reset_time - time.time())))

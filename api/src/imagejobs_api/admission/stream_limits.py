@@ -1,4 +1,7 @@
-"""How many streams are open that have no end of their own: of each caller, and in all. Refuses with 429 what would be too many."""
+"""How many streams are open that have no end of their own: of each caller, and in all.
+
+Refuses with 429 what would be too many.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -35,10 +38,16 @@ class OpenStreams:
             Problem: `rate_limited`.
         """
         if self._open.total() >= self._most:
-            raise Problem(Code.RATE_LIMITED, f"{self._most} {self._kind} are open, as many as may be.", retry_after_seconds=RETRY_SECONDS)
+            raise Problem(
+                Code.RATE_LIMITED,
+                f"{self._most} {self._kind} are open, as many as may be.",
+                retry_after_seconds=RETRY_SECONDS,
+            )
         if caller and self._open[caller] >= self._most_of_one:
             raise Problem(
-                Code.RATE_LIMITED, f"You have {self._most_of_one} {self._kind} open, as many as you may.", retry_after_seconds=RETRY_SECONDS
+                Code.RATE_LIMITED,
+                f"You have {self._most_of_one} {self._kind} open, as many as you may.",
+                retry_after_seconds=RETRY_SECONDS,
             )
 
     @contextmanager

@@ -1,7 +1,10 @@
-"""Bounds what this process holds of files on their way to S3. Over the bound, bodies are left unread, and the clients' sending stops by itself.
+"""Bounds what this process holds of files on their way to S3.
 
-The body that came first always goes on, so that one is always on its way to its end, and the bound is never one of half files that wait for
-each other. What announces its length is bounded before (`quotas`); a file's length is known only at its end.
+Over the bound, bodies are left unread, and the clients' sending stops by itself.
+
+The body that came first always goes on, so that one is always on its way to its end, and the bound is never
+one of half files that wait for each other. What announces its length is bounded before (`quotas`); a file's
+length is known only at its end.
 """
 
 import asyncio
@@ -16,7 +19,9 @@ WAIT_SECONDS = 20.0
 """How long a body may be left unread."""
 RETRY_SECONDS = 1
 READ_AHEAD = 65_536 + 256_000
-"""Bytes that the server reads of a body before it leaves it unread: uvicorn's mark, and what uvloop reads at once."""
+"""Bytes that the server reads of a body before it leaves it unread: uvicorn's mark, and what uvloop reads at
+once.
+"""
 
 
 class Held:
@@ -105,4 +110,6 @@ class HeldFile:
 
 
 def _full() -> Problem:
-    return Problem(Code.RATE_LIMITED, "There is no memory for more uploads now.", retry_after_seconds=RETRY_SECONDS)
+    return Problem(
+        Code.RATE_LIMITED, "There is no memory for more uploads now.", retry_after_seconds=RETRY_SECONDS
+    )

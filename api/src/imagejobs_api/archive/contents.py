@@ -1,6 +1,7 @@
 """What an archive of a job holds: known as a whole before its first byte is sent. Only reads.
 
-What was deleted since is found by looking through the outputs' prefix, and is told in the archive rather than left out in silence.
+What was deleted since is found by looking through the outputs' prefix, and is told in the archive rather than
+left out in silence.
 """
 
 import asyncio
@@ -40,7 +41,8 @@ class Contents:
     """Everything in the archive.
 
     Attributes:
-        missing: What is not there and why, a line each: id, name, code and sentence with tabs between them; "" if all is there.
+        missing: What is not there and why, a line each: id, name, code and sentence with tabs between them;
+            "" if all is there.
         gone: Outputs that were deleted.
     """
 
@@ -96,7 +98,9 @@ class Librarian:
         return {each.key: each for each in await asyncio.gather(*map(ask, keys)) if each}
 
 
-def written(job: ImageJob, images: range, ended: Mapping[int, Outcome], there: Mapping[str, Listed]) -> Contents:
+def written(
+    job: ImageJob, images: range, ended: Mapping[int, Outcome], there: Mapping[str, Listed]
+) -> Contents:
     """Return the contents, by what became of the images and which objects are there."""
     given, files, lines, gone = Names(), [], [], 0
     for index in images:
@@ -105,7 +109,9 @@ def written(job: ImageJob, images: range, ended: Mapping[int, Outcome], there: M
             lines.append(_failure(job, index, outcome))
             continue
         for output in outcome.outputs:
-            name = given.give(outcome.name or job.item_name(index), index, output.variant, output.format.extension)
+            name = given.give(
+                outcome.name or job.item_name(index), index, output.variant, output.format.extension
+            )
             facts = there.get(output.key)
             if facts is None:
                 gone += 1
@@ -116,8 +122,13 @@ def written(job: ImageJob, images: range, ended: Mapping[int, Outcome], there: M
 
 
 def _failure(job: ImageJob, index: int, outcome: Outcome | None) -> str:
-    error = states.item_error(job, outcome) or {"code": NOT_DONE, "message": "The job was cancelled before this image was done."}
-    return _line(job, index, outcome.name if outcome else job.item_name(index), error["code"], error["message"])
+    error = states.item_error(job, outcome) or {
+        "code": NOT_DONE,
+        "message": "The job was cancelled before this image was done.",
+    }
+    return _line(
+        job, index, outcome.name if outcome else job.item_name(index), error["code"], error["message"]
+    )
 
 
 def _line(job: ImageJob, index: int, name: str, code: str, sentence: str) -> str:

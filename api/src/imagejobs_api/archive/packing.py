@@ -1,6 +1,9 @@
-"""Sends an archive: reads its files from S3 in pieces, a few ahead, and yields the zip. Neither a file nor the zip is ever held as a whole.
+"""Sends an archive: reads its files from S3 in pieces, a few ahead, and yields the zip.
 
-A file that changed or vanished after the archive began raises: its length was promised, and bytes of another would be a broken picture.
+Neither a file nor the zip is ever held as a whole.
+
+A file that changed or vanished after the archive began raises: its length was promised, and bytes of another
+would be a broken picture.
 """
 
 import zlib
@@ -82,7 +85,9 @@ def members(contents: Contents) -> Iterator[Member]:
         yield Member(MISSING, len(contents.missing.encode()))
 
 
-async def _file(file: File, reads: AsyncIterator[bytes], stamp: Stamp, crcs: "array[int]") -> AsyncGenerator[bytes, None]:
+async def _file(
+    file: File, reads: AsyncIterator[bytes], stamp: Stamp, crcs: "array[int]"
+) -> AsyncGenerator[bytes, None]:
     whole = b""
     if _is_large(file):
         crcs.append(await _checksum(file, reads))

@@ -9,7 +9,10 @@ T = TypeVar("T")
 
 
 async def ahead(reads: Iterable[Callable[[], Awaitable[T]]], most: int) -> AsyncGenerator[T, None]:
-    """Yield what each read returns, in order; up to `most` run or wait to be taken. Left early, those that run are cancelled."""
+    """Yield what each read returns, in order; up to `most` run or wait to be taken.
+
+    Left early, those that run are cancelled.
+    """
     running: deque[asyncio.Future[T]] = deque()
     try:
         for read in reads:

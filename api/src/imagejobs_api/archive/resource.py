@@ -1,10 +1,11 @@
 """`GET /api/jobs/{id}/archive`: all outputs of a job that has ended as one zip, made while it is sent.
 
-Its length is told, so that browsers show how far they are and every client sees when it was cut. What cannot be sent any more as it was promised
-ends the connection: never a whole zip with a hole in it.
+Its length is told, so that browsers show how far they are and every client sees when it was cut. What cannot
+be sent any more as it was promised ends the connection: never a whole zip with a hole in it.
 
-A `Range` is not heeded (RFC 9110, section 14.2): the directory at the end holds a checksum of each file, so that whoever goes on from the middle
-would have all that came before read from S3 again. Parts are asked for by their images instead.
+A `Range` is not heeded (RFC 9110, section 14.2): the directory at the end holds a checksum of each file, so
+that whoever goes on from the middle would have all that came before read from S3 again. Parts are asked for
+by their images instead.
 """
 
 import asyncio
@@ -43,7 +44,9 @@ class Archives:
         most_files: In one archive.
     """
 
-    def __init__(self, store: JobStore, librarian: Librarian, packer: Packer, streams: OpenStreams, most_files: int) -> None:
+    def __init__(
+        self, store: JobStore, librarian: Librarian, packer: Packer, streams: OpenStreams, most_files: int
+    ) -> None:
         self._store = store
         self._librarian = librarian
         self._packer = packer
@@ -75,14 +78,21 @@ class Archives:
     def _check(self, job: ImageJob, images: range) -> None:
         state = states.job_state(job)
         if not state.final:
-            raise Problem(Code.CONFLICT, f"The job is {state}: its archive can be had when it has ended.", job_id=job.key.name, retry_after_seconds=1)
+            raise Problem(
+                Code.CONFLICT,
+                f"The job is {state}: its archive can be had when it has ended.",
+                job_id=job.key.name,
+                retry_after_seconds=1,
+            )
         variants = len(job.spec.variants)
         if len(images) * variants > self._most_files:
             share = max(1, self._most_files // variants)
             message = f"An archive holds at most {self._most_files} files: ask for parts of {share} images, ?first=0&count={share} and so on."
             raise Problem(Code.CONFLICT, message, job_id=job.key.name, retryable=False)
 
-    async def _stream(self, req: Request, job: ImageJob, contents: Contents, stamp: Stamp) -> AsyncIterator[bytes]:
+    async def _stream(
+        self, req: Request, job: ImageJob, contents: Contents, stamp: Stamp
+    ) -> AsyncIterator[bytes]:
         gone = asyncio.ensure_future(until_disconnected(req.receive))
         try:
             with self._streams.counted(req.caller.name):
@@ -92,7 +102,10 @@ class Archives:
                             return
                         yield part
         except ImageJobsError as ex:
-            log.warning("an archive was cut", extra={"job_id": job.key.name, "code": ex.code.value, "reason": ex.message})
+            log.warning(
+                "an archive was cut",
+                extra={"job_id": job.key.name, "code": ex.code.value, "reason": ex.message},
+            )
             raise
         finally:
             gone.cancel()

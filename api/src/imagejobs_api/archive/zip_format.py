@@ -1,7 +1,7 @@
 """The bytes of a zip of stored files (PKWARE's APPNOTE 6.3.10), with Zip64 where numbers are too large. Pure.
 
-Each file's checksum stands before its bytes, so that readers which cannot seek read it as well; nothing is compressed, so that the length of all
-is known before any of it is there. The same files give the same bytes.
+Each file's checksum stands before its bytes, so that readers which cannot seek read it as well; nothing is
+compressed, so that the length of all is known before any of it is there. The same files give the same bytes.
 """
 
 import struct
@@ -43,7 +43,11 @@ class Stamp:
         """Return the stamp of a time; the nearest there is, if it lies before 1980 or after 2107."""
         told = min(max(moment.astimezone(UTC), EARLIEST), _LATEST)
         date = (told.year - 1980) << 9 | told.month << 5 | told.day
-        return cls(date, told.hour << 11 | told.minute << 5 | told.second // 2, min(int(told.timestamp()), _LATEST_UNIX))
+        return cls(
+            date,
+            told.hour << 11 | told.minute << 5 | told.second // 2,
+            min(int(told.timestamp()), _LATEST_UNIX),
+        )
 
     @property
     def extra(self) -> bytes:
@@ -71,17 +75,54 @@ def directory_entry(member: Member, crc: int, stamp: Stamp, offset: int) -> byte
     large = struct.pack(f"<HH{len(wide)}Q", 1, 8 * len(wide), *wide) if wide else b""
     name, size, extra = member.name.encode(), min(member.size, _MAX32), stamp.extra + large
     version = _ZIP64 if large else _PLAIN
-    fields = (_UNIX | version, version, _UTF8, 0, stamp.time, stamp.date, crc, size, size, len(name), len(extra), 0, 0, 0, _MODE, min(offset, _MAX32))
+    fields = (
+        _UNIX | version,
+        version,
+        _UTF8,
+        0,
+        stamp.time,
+        stamp.date,
+        crc,
+        size,
+        size,
+        len(name),
+        len(extra),
+        0,
+        0,
+        0,
+        _MODE,
+        min(offset, _MAX32),
+    )
     return struct.pack("<4s6H3I5H2I", b"PK\1\2", *fields) + name + extra
 
 
 def end(count: int, directory_bytes: int, directory_offset: int) -> bytes:
     """Return the end of a zip of so many files."""
-    fields = (0, 0, min(count, _MAX16), min(count, _MAX16), min(directory_bytes, _MAX32), min(directory_offset, _MAX32), 0)
+    fields = (
+        0,
+        0,
+        min(count, _MAX16),
+        min(count, _MAX16),
+        min(directory_bytes, _MAX32),
+        min(directory_offset, _MAX32),
+        0,
+    )
     record = struct.pack("<4s4H2IH", b"PK\5\6", *fields)
     if count < _MAX16 and directory_bytes < _MAX32 and directory_offset < _MAX32:
         return record
-    wide = struct.pack("<4sQ2H2I4Q", b"PK\6\6", 44, _UNIX | _ZIP64, _ZIP64, 0, 0, count, count, directory_bytes, directory_offset)
+    wide = struct.pack(
+        "<4sQ2H2I4Q",
+        b"PK\6\6",
+        44,
+        _UNIX | _ZIP64,
+        _ZIP64,
+        0,
+        0,
+        count,
+        count,
+        directory_bytes,
+        directory_offset,
+    )
     return wide + struct.pack("<4sIQI", b"PK\6\7", 0, directory_offset + directory_bytes, 1) + record
 
 

@@ -10,11 +10,14 @@ from imagejobs_contract.runtime import settings
 from imagejobs_contract.runtime.settings import S3Settings
 
 DEFAULT_UPLOAD_DAYS = 8
-"""A day more than the longest `activeDeadlineSeconds`: no rule may take a source from a job that still runs."""
+"""A day more than the longest `activeDeadlineSeconds`: no rule may take a source from a job that still runs.
+"""
 
 
 def _read(reader: Reader) -> tuple[S3Settings, int]:
-    return S3Settings.read(reader), reader.integer("UPLOAD_DAYS", 1, 365, DEFAULT_UPLOAD_DAYS) or DEFAULT_UPLOAD_DAYS
+    return S3Settings.read(reader), reader.integer(
+        "UPLOAD_DAYS", 1, 365, DEFAULT_UPLOAD_DAYS
+    ) or DEFAULT_UPLOAD_DAYS
 
 
 def main() -> int:

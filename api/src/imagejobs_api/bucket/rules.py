@@ -15,10 +15,16 @@ def ours(upload_days: int) -> list[dict[str, Any]]:
     """Return the rules that imagejobs needs.
 
     Args:
-        upload_days: Days after which files go that were uploaded, but whose job was never created or never deleted them.
+        upload_days: Days after which files go that were uploaded, but whose job was never created or never
+            deleted them.
     """
     return [
-        {"ID": f"{PREFIX}uploads", "Filter": {"Prefix": s3_keys.UPLOADS}, "Status": "Enabled", "Expiration": {"Days": upload_days}},
+        {
+            "ID": f"{PREFIX}uploads",
+            "Filter": {"Prefix": s3_keys.UPLOADS},
+            "Status": "Enabled",
+            "Expiration": {"Days": upload_days},
+        },
         {
             "ID": f"{PREFIX}parts",
             "Filter": {"Prefix": ""},

@@ -1,4 +1,7 @@
-"""Makes the bucket if there is none, and puts its lifecycle rules. Safe to run twice. The only place that manages buckets."""
+"""Makes the bucket if there is none, and puts its lifecycle rules.
+
+Safe to run twice. The only place that manages buckets.
+"""
 
 from typing import Any
 
@@ -17,7 +20,13 @@ _AWS_DEFAULT_REGION = "us-east-1"
 
 def client(s3: S3Settings) -> Any:
     """Return a client that gives up after about 20 s."""
-    return boto.client(s3, s3.endpoint, connect_timeout=4, read_timeout=8, retries={"total_max_attempts": 3, "mode": "standard"})
+    return boto.client(
+        s3,
+        s3.endpoint,
+        connect_timeout=4,
+        read_timeout=8,
+        retries={"total_max_attempts": 3, "mode": "standard"},
+    )
 
 
 def set_up(s3_client: Any, s3: S3Settings, upload_days: int) -> None:
@@ -31,9 +40,13 @@ def set_up(s3_client: Any, s3: S3Settings, upload_days: int) -> None:
     try:
         _ensure_bucket(s3_client, s3)
         rules_now = rules.merged(_present_rules(s3_client, s3.bucket), upload_days)
-        s3_client.put_bucket_lifecycle_configuration(Bucket=s3.bucket, LifecycleConfiguration={"Rules": rules_now})
+        s3_client.put_bucket_lifecycle_configuration(
+            Bucket=s3.bucket, LifecycleConfiguration={"Rules": rules_now}
+        )
     except botocore.exceptions.ClientError as ex:
-        raise Misconfigured(f"S3 ({where}) refuses {ex.operation_name} on the bucket {s3.bucket}: {_code(ex)}") from ex
+        raise Misconfigured(
+            f"S3 ({where}) refuses {ex.operation_name} on the bucket {s3.bucket}: {_code(ex)}"
+        ) from ex
     except botocore.exceptions.NoCredentialsError as ex:
         raise Misconfigured(f"there are no credentials for S3 ({where})") from ex
     except botocore.exceptions.BotoCoreError as ex:

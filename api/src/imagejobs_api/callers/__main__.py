@@ -1,4 +1,7 @@
-"""`python -m imagejobs_api.callers`: makes keys, and checks a file of callers before it is installed. Needs neither network nor settings."""
+"""`python -m imagejobs_api.callers`: makes keys, and checks a file of callers before it is installed.
+
+Needs neither network nor settings.
+"""
 
 import argparse
 import sys
@@ -20,7 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.command == "check":
         return check(given.file)
     key = api_keys.new_key()
-    entry = ENTRY.format(name=given.name, sha256=api_keys.digest(key)) + (READ_ONLY if given.read_only else "")
+    entry = ENTRY.format(name=given.name, sha256=api_keys.digest(key)) + (
+        READ_ONLY if given.read_only else ""
+    )
     sys.stdout.write(f"{HEAD}{key}\n\n{entry}")
     return 0
 
@@ -36,12 +41,16 @@ def check(file: Path) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m imagejobs_api.callers", description="API keys of callers.")
+    parser = argparse.ArgumentParser(
+        prog="python -m imagejobs_api.callers", description="API keys of callers."
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     new = commands.add_parser("new", help="make a key, and what to write into the file of callers")
     new.add_argument("name", help="name of the caller: a DNS label")
     new.add_argument("--read-only", action="store_true", help="the key may only read")
-    commands.add_parser("check", help="say what is wrong with a file of callers").add_argument("file", type=Path)
+    commands.add_parser("check", help="say what is wrong with a file of callers").add_argument(
+        "file", type=Path
+    )
     return parser
 
 

@@ -1,4 +1,7 @@
-"""API keys: random, told apart from other secrets by their beginning, and kept as a hash only. Pure, but for fresh keys."""
+"""API keys: random, told apart from other secrets by their beginning, and kept as a hash only.
+
+Pure, but for fresh keys.
+"""
 
 import hashlib
 import re

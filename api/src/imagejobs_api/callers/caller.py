@@ -23,10 +23,12 @@ class Caller:
 
     Attributes:
         namespace: Where the caller's jobs are.
-        name: Stands in the label `imagejobs.dev/caller` of the caller's jobs; "" is anybody, where no keys are needed.
+        name: Stands in the label `imagejobs.dev/caller` of the caller's jobs; "" is anybody, where no keys
+            are needed.
         may_write: Whether the key that was shown may do more than read.
         key_name: What the file calls that key, so that the log tells which ones are still in use.
-        source_prefixes: Where in the bucket the caller may have images read, beside its own uploads; each ends with a slash.
+        source_prefixes: Where in the bucket the caller may have images read, beside its own uploads; each
+            ends with a slash.
         output_prefixes: Where it may have results put.
     """
 
@@ -43,7 +45,10 @@ class Caller:
         return JobKey(self.namespace, job_name)
 
     def owns(self, labels: Mapping[str, str]) -> bool:
-        """Tell whether a job with these labels is the caller's own. Anybody owns all: nobody can be told apart then."""
+        """Tell whether a job with these labels is the caller's own.
+
+        Anybody owns all: nobody can be told apart then.
+        """
         return not self.name or labels.get(names.LABEL_CALLER) == self.name
 
     def marked(self, job: ImageJob) -> ImageJob:

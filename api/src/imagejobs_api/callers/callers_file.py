@@ -9,7 +9,9 @@ from imagejobs_api.callers.caller import Caller
 from imagejobs_contract.errors import Fault, Invalid
 
 LOOK_SECONDS = 2.0
-"""A new file counts after two looks that saw the same: one that is just being written counts when it is whole."""
+"""A new file counts after two looks that saw the same: one that is just being written counts when it is
+whole.
+"""
 MAX_BYTES = 2**20
 """What a Secret can hold."""
 
@@ -65,7 +67,10 @@ class CallersFile:
             self._fault = "" if found == self._taken else self._fault
         except Invalid as ex:
             if ex.message != self._fault:
-                log.error("the file of callers is broken: those read before still count", extra={"reason": ex.message})
+                log.error(
+                    "the file of callers is broken: those read before still count",
+                    extra={"reason": ex.message},
+                )
             self._fault = ex.message
 
     def _take(self, found: bytes) -> None:

@@ -45,8 +45,8 @@ class Book:
     def find(self, key: str) -> Caller | None:
         """Return who shows this key.
 
-        Only the first digits of its hash are looked up, the rest is compared in constant time; and who measures that learns of a hash,
-        which leads back to no key.
+        Only the first digits of its hash are looked up, the rest is compared in constant time; and who
+        measures that learns of a hash, which leads back to no key.
         """
         digest = api_keys.digest(key)
         for entry in self._buckets.get(digest[:BUCKET_DIGITS], ()):
@@ -82,7 +82,10 @@ def _entries(readers: list[Reader], namespace: str) -> Iterator[Entry]:
         _once(reader, "name", name, seen_names)
         own = reader.text("namespace", 63, namespace, DNS_LABEL, "a namespace") or namespace
         limits = _limits(reader.child("limits"))
-        given = [reader.texts(field, permissions.MAX_PREFIXES, MAX_PREFIX, permissions.PATTERN, permissions.SHAPE) for field in PREFIXES]
+        given = [
+            reader.texts(field, permissions.MAX_PREFIXES, MAX_PREFIX, permissions.PATTERN, permissions.SHAPE)
+            for field in PREFIXES
+        ]
         sources = permissions.source_prefixes(reader, PREFIXES[0], given[0])
         outputs = permissions.output_prefixes(reader, PREFIXES[1], given[1])
         keys = reader.children("keys", MAX_KEYS)
@@ -93,7 +96,9 @@ def _entries(readers: list[Reader], namespace: str) -> Iterator[Entry]:
             sha256 = _required(key, "sha256", _SHA256, "the SHA-256 of a key, 64 digits from 0 to f")
             _once(key, "sha256", sha256, seen_keys)
             key_name = key.text("name", 63, "", DNS_LABEL, "a DNS label") or ""
-            yield Entry(sha256, Caller(own, name, not key.boolean("read_only"), key_name, limits, sources, outputs))
+            yield Entry(
+                sha256, Caller(own, name, not key.boolean("read_only"), key_name, limits, sources, outputs)
+            )
 
 
 def _limits(reader: Reader | None) -> CallerLimits:

@@ -41,7 +41,9 @@ def source_prefixes(reader: Reader, name: str, given: Iterable[str]) -> tuple[st
         if not sources.may_read(each, found):
             reader.fault(name, f"{each!r} holds a part that is empty, . or ..")
         elif sources.is_reserved(each):
-            reader.fault(name, f"{each!r} would open what is kept apart by caller: {' '.join(sources.RESERVED)}")
+            reader.fault(
+                name, f"{each!r} would open what is kept apart by caller: {' '.join(sources.RESERVED)}"
+            )
     return found
 
 

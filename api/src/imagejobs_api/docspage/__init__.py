@@ -1,1 +1,4 @@
-"""`GET /docs`: the OpenAPI document as a page for people. No script, nothing from elsewhere: it works offline, printed, and saved (docs/adr)."""
+"""`GET /docs`: the OpenAPI document as a page for people.
+
+No script, nothing from elsewhere: it works offline, printed, and saved (docs/adr).
+"""

@@ -59,14 +59,33 @@ def article(call: Call) -> Html:
     where = tag("code", call.path) if call.path else "to the address that the job names"
     title = tag("p", tag("b", call.method.upper(), class_=call.method), " ", where, class_="call")
     about = prose(call.operation["description"])
-    return tag("article", tag("h3", call.summary), title, about, _parameters(call), *_bodies(call), *_examples(call), _answers(call), id=call.id)
+    return tag(
+        "article",
+        tag("h3", call.summary),
+        title,
+        about,
+        _parameters(call),
+        *_bodies(call),
+        *_examples(call),
+        _answers(call),
+        id=call.id,
+    )
 
 
 def _parameters(call: Call) -> Html:
     found = call.operation["parameters"]
-    rows = [row(each["name"], each["schema"], needed=bool(call.path) and each.get("required", False), meaning=each["description"]) for each in found]
+    rows = [
+        row(
+            each["name"],
+            each["schema"],
+            needed=bool(call.path) and each.get("required", False),
+            meaning=each["description"],
+        )
+        for each in found
+    ]
     places = [
-        (name, joined(what, tag("div", tag("small", f"in the {each['in']}"))), means) for (name, what, means), each in zip(rows, found, strict=True)
+        (name, joined(what, tag("div", tag("small", f"in the {each['in']}"))), means)
+        for (name, what, means), each in zip(rows, found, strict=True)
     ]
     return joined(tag("h4", "Parameters"), table(("parameter", "is", "means"), places)) if rows else Html("")
 
@@ -79,7 +98,11 @@ def _bodies(call: Call) -> list[Html]:
     choices = [call.resolved(each) for each in schema.get("oneOf", [schema])]
     names = joined(*[joined(tag("code", each), " ") for each in content])
     tables = [tag("p", "or") if n else Html("") for n in range(len(choices))]
-    return [tag("h4", "Body"), tag("p", names), *(joined(between, field_table(each)) for between, each in zip(tables, choices, strict=True))]
+    return [
+        tag("h4", "Body"),
+        tag("p", names),
+        *(joined(between, field_table(each)) for between, each in zip(tables, choices, strict=True)),
+    ]
 
 
 def _examples(call: Call) -> list[Html]:
@@ -88,7 +111,9 @@ def _examples(call: Call) -> list[Html]:
 
 
 def _typed(call: Call) -> Iterator[tuple[str, str, Any]]:
-    for each in curl.examples(call.method, call.path, call.operation, call.document["servers"][0]["url"], _files(call)):
+    for each in curl.examples(
+        call.method, call.path, call.operation, call.document["servers"][0]["url"], _files(call)
+    ):
         yield f"{each.summary}: {each.status}" if each.status else each.summary, each.command, each.answer
 
 
@@ -104,7 +129,11 @@ def _example(summary: str, command: str, answer: Any) -> Html:
 
 def _files(call: Call) -> set[str]:
     content = call.operation.get("requestBody", {}).get("content", {})
-    fields = {name: each for body in content.values() for name, each in call.resolved(body["schema"]).get("properties", {}).items()}
+    fields = {
+        name: each
+        for body in content.values()
+        for name, each in call.resolved(body["schema"]).get("properties", {}).items()
+    }
     return {name for name, each in fields.items() if each.get("items", each).get("format") == "binary"}
 
 
@@ -120,14 +149,21 @@ def _answers(call: Call) -> Html:
     if not call.path:
         return joined(tag("h4", "What you answer"), table(("status", "means"), _meanings(call)))
     told = [(status, call.resolved(answer)) for status, answer in call.operation["responses"].items()]
-    good = [(tag("b", status), joined(line(each["description"]), _headers(call, each)), _content(each)) for status, each in told if status < "400"]
+    good = [
+        (tag("b", status), joined(line(each["description"]), _headers(call, each)), _content(each))
+        for status, each in told
+        if status < "400"
+    ]
     bad = [(tag("b", status), line(each["description"])) for status, each in told if status >= "400"]
     errors = tag("details", tag("summary", "Errors"), table(("status", "codes"), bad))
     return joined(tag("h4", "Answers"), table(("status", "when", "body"), good), errors)
 
 
 def _meanings(call: Call) -> list[tuple[str, str]]:
-    return [(tag("b", status if status != "default" else "else"), line(each["description"])) for status, each in call.operation["responses"].items()]
+    return [
+        (tag("b", status if status != "default" else "else"), line(each["description"]))
+        for status, each in call.operation["responses"].items()
+    ]
 
 
 def _headers(call: Call, answer: Schema) -> Html:
@@ -136,4 +172,9 @@ def _headers(call: Call, answer: Schema) -> Html:
 
 
 def _content(answer: Schema) -> Html:
-    return joined(*(tag("div", kind(each["schema"]), " ", tag("small", media_type)) for media_type, each in answer.get("content", {}).items()))
+    return joined(
+        *(
+            tag("div", kind(each["schema"]), " ", tag("small", media_type))
+            for media_type, each in answer.get("content", {}).items()
+        )
+    )

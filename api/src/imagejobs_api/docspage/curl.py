@@ -31,7 +31,9 @@ class Shown:
     answer: Any
 
 
-def examples(method: str, path: str, operation: Schema, server: str, files: Container[str]) -> Iterator[Shown]:
+def examples(
+    method: str, path: str, operation: Schema, server: str, files: Container[str]
+) -> Iterator[Shown]:
     """Yield the examples of an operation: those whose answers have no body, then the others.
 
     Args:
@@ -41,15 +43,26 @@ def examples(method: str, path: str, operation: Schema, server: str, files: Cont
         server: What the path comes after.
         files: Fields of the body that hold files.
     """
-    url, asked, answered = (LOCAL if server == "/" else server) + path, _asked(operation), list(_answered(operation))
+    url, asked, answered = (
+        (LOCAL if server == "/" else server) + path,
+        _asked(operation),
+        list(_answered(operation)),
+    )
     for name in [name for name in asked if name not in {each for _, each, *_ in answered}]:
         yield Shown("", asked[name], command(method, url, operation, name, files), "")
     for status, name, kind, example in answered:
         told = "requestBody" not in operation or name in asked
-        yield Shown(status, example["summary"], command(method, url, operation, name, files, kind) if told else "", example["value"])
+        yield Shown(
+            status,
+            example["summary"],
+            command(method, url, operation, name, files, kind) if told else "",
+            example["value"],
+        )
 
 
-def command(method: str, url: str, operation: Schema, name: str, files: Container[str], kind: str = "") -> str:
+def command(
+    method: str, url: str, operation: Schema, name: str, files: Container[str], kind: str = ""
+) -> str:
     """Return the command that sends an example.
 
     Args:
@@ -86,7 +99,9 @@ def _saving(operation: Schema) -> Iterator[str]:
 def _asked(operation: Schema) -> dict[str, str]:
     """Return the examples of requests: name -> summary."""
     places = [*operation["parameters"], *operation.get("requestBody", {}).get("content", {}).values()]
-    return {name: example["summary"] for place in places for name, example in place.get("examples", {}).items()}
+    return {
+        name: example["summary"] for place in places for name, example in place.get("examples", {}).items()
+    }
 
 
 def _answered(operation: Schema) -> Iterator[tuple[str, str, str, Schema]]:

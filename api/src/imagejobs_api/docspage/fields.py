@@ -12,7 +12,10 @@ Schema = dict[str, Any]
 def field_table(schema: Schema) -> Html:
     """Return a row per property: its name, what it is, what it means."""
     needed = schema.get("required", ())
-    rows = [row(name, each, needed=name in needed and schema.get("additionalProperties") is False) for name, each in schema["properties"].items()]
+    rows = [
+        row(name, each, needed=name in needed and schema.get("additionalProperties") is False)
+        for name, each in schema["properties"].items()
+    ]
     return table(("field", "is", "means"), rows)
 
 
@@ -27,7 +30,11 @@ def row(name: str, schema: Schema, *, needed: bool, meaning: str = "") -> tuple[
     """
     mark = joined(" ", tag("em", "needed")) if needed else ""
     default = joined(" Default ", tag("code", _shown(schema["default"])), ".") if "default" in schema else ""
-    return joined(tag("code", name), mark), kind(schema), joined(line(meaning or schema.get("description", "")), default)
+    return (
+        joined(tag("code", name), mark),
+        kind(schema),
+        joined(line(meaning or schema.get("description", "")), default),
+    )
 
 
 def _shown(value: object) -> str:

@@ -15,7 +15,10 @@ class Html(str):
 
 def tag(name: str, *children: str, **attributes: str) -> Html:
     """Return an element; `class_` is the attribute `class`, and one whose value is "" stands alone."""
-    words = [f'{_attribute(key)}="{escape(value)}"' if value else _attribute(key) for key, value in attributes.items()]
+    words = [
+        f'{_attribute(key)}="{escape(value)}"' if value else _attribute(key)
+        for key, value in attributes.items()
+    ]
     return Html(f"<{' '.join([name, *words])}>{joined(*children)}</{name}>")
 
 

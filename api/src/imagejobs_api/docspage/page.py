@@ -27,14 +27,19 @@ def page(document: Schema, style: str) -> str:
         tag("title", f"{info['title']} API"),
         tag("style", Html(style)),
     )
-    body = tag("body", _header(document), _contents(document), tag("main", *_groups(document), _schemas(document)))
+    body = tag(
+        "body", _header(document), _contents(document), tag("main", *_groups(document), _schemas(document))
+    )
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
 
 
 def _header(document: Schema) -> Html:
     info = document["info"]
     links = tag(
-        "p", tag("a", "openapi.json", href="/api/openapi.json"), f" · OpenAPI {document['openapi']} · version {info['version']}", class_="facts"
+        "p",
+        tag("a", "openapi.json", href="/api/openapi.json"),
+        f" · OpenAPI {document['openapi']} · version {info['version']}",
+        class_="facts",
     )
     return tag("header", tag("h1", f"{info['title']} API"), links, prose(info["description"]))
 
@@ -43,7 +48,13 @@ def _contents(document: Schema) -> Html:
     groups = [
         joined(
             tag("h2", each["name"]),
-            tag("ul", *(tag("li", tag("a", call.summary, href=f"#{call.id}")) for call in calls.of_tag(document, each["name"]))),
+            tag(
+                "ul",
+                *(
+                    tag("li", tag("a", call.summary, href=f"#{call.id}"))
+                    for call in calls.of_tag(document, each["name"])
+                ),
+            ),
         )
         for each in document["tags"]
     ]
@@ -53,7 +64,10 @@ def _contents(document: Schema) -> Html:
 def _groups(document: Schema) -> list[Html]:
     return [
         tag(
-            "section", tag("h2", each["name"], id=each["name"]), prose(each["description"]), *map(calls.article, calls.of_tag(document, each["name"]))
+            "section",
+            tag("h2", each["name"], id=each["name"]),
+            prose(each["description"]),
+            *map(calls.article, calls.of_tag(document, each["name"])),
         )
         for each in document["tags"]
     ]
@@ -61,12 +75,20 @@ def _groups(document: Schema) -> list[Html]:
 
 def _schemas(document: Schema) -> Html:
     found = document["components"]["schemas"]
-    return tag("section", tag("h2", "schemas", id="schemas"), *(_schema(name, schema) for name, schema in sorted(found.items())))
+    return tag(
+        "section",
+        tag("h2", "schemas", id="schemas"),
+        *(_schema(name, schema) for name, schema in sorted(found.items())),
+    )
 
 
 def _schema(name: str, schema: Schema) -> Html:
     if "properties" in schema:
         content = field_table(schema)
     else:
-        content = tag("p", kind(schema)) if "enum" not in schema else tag("p", *[joined(tag("code", each), " ") for each in schema["enum"]])
+        content = (
+            tag("p", kind(schema))
+            if "enum" not in schema
+            else tag("p", *[joined(tag("code", each), " ") for each in schema["enum"]])
+        )
     return tag("article", tag("h3", name), prose(schema.get("description", "")), content, id=f"schema-{name}")

@@ -21,10 +21,17 @@ def kind(schema: Schema) -> Html:
     if "enum" in schema:
         return _together(" ", [tag("code", str(each)) for each in schema["enum"][:MANY]])
     if "const" in schema:
-        return tag("code", str(schema["const"]).lower() if isinstance(schema["const"], bool) else str(schema["const"]))
+        return tag(
+            "code",
+            str(schema["const"]).lower() if isinstance(schema["const"], bool) else str(schema["const"]),
+        )
     if schema.get("type") == "array":
         return joined("list of ", kind(schema.get("items", {})), bounds(schema, "minItems", "maxItems"))
-    return joined(_plain(schema), bounds(schema, "minimum", "maximum"), bounds(schema, "minLength", "maxLength", " characters"))
+    return joined(
+        _plain(schema),
+        bounds(schema, "minimum", "maximum"),
+        bounds(schema, "minLength", "maxLength", " characters"),
+    )
 
 
 def bounds(schema: Schema, least: str, most: str, unit: str = "") -> str:

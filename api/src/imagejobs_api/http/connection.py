@@ -2,10 +2,11 @@
 
 Knows nothing of routes. Two things that neither uvicorn nor Falcon does:
 
-- Falcon waits for the first piece of a body before it looks at the request. Here it starts at once, so that a refusal comes
-  before the body is read, and before `100 Continue`.
-- An answer before the end of the body closes the connection, and most clients then report a reset instead of the answer. Here the rest
-  is read and thrown away for a moment first (RFC 9112, section 9.6, "lingering close").
+- Falcon waits for the first piece of a body before it looks at the request. Here it starts at once, so that a
+  refusal comes before the body is read, and before `100 Continue`.
+- An answer before the end of the body closes the connection, and most clients then report a reset instead of
+  the answer. Here the rest is read and thrown away for a moment first (RFC 9112, section 9.6, "lingering
+  close").
 """
 
 import asyncio
@@ -26,9 +27,13 @@ Send = Callable[[Event], Awaitable[None]]
 
 BODY_GRACE_SECONDS = 10.0
 BODY_BYTES_PER_SECOND = 1000
-"""The least that a body must come with once the grace is over. Only the time counts in which it is waited for."""
+"""The least that a body must come with once the grace is over. Only the time counts in which it is waited
+for.
+"""
 LINGER_SECONDS = 2.0
-"""How long the rest of a refused body is read; nginx lingers for up to 30 s, but only where nobody else waits for the slot."""
+"""How long the rest of a refused body is read; nginx lingers for up to 30 s, but only where nobody else waits
+for the slot.
+"""
 
 
 class BodyCut(ImageJobsError):
@@ -46,7 +51,9 @@ class BodyTooSlow(ImageJobsError):
 class Request(falcon.asgi.Request):
     """A request whose raw `receive` can be reached."""
 
-    def __init__(self, scope: Event, receive: Receive, first_event: Event | None = None, options: Any = None) -> None:
+    def __init__(
+        self, scope: Event, receive: Receive, first_event: Event | None = None, options: Any = None
+    ) -> None:
         super().__init__(scope, receive, first_event, options)
         self.receive = receive
 
@@ -100,7 +107,9 @@ class _Exchange:
             async with asyncio.timeout(allowed - self._waited_seconds):
                 event = await self._receive()
         except TimeoutError as ex:
-            raise BodyTooSlow(f"Only {self._received_bytes} bytes of the body came in {allowed:.0f} s.") from ex
+            raise BodyTooSlow(
+                f"Only {self._received_bytes} bytes of the body came in {allowed:.0f} s."
+            ) from ex
         self._waited_seconds += time.monotonic() - begin
         self._received_bytes += len(event.get("body", b""))
         return event

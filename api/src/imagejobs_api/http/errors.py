@@ -1,7 +1,7 @@
 """The one place where errors become answers: problem details (RFC 9457), whatever went wrong and wherever.
 
-What a client reads is the code's own sentence, or a text that was written for clients (`Problem`, `ImageFailed`, `Invalid`); what an outside
-system said goes to the log only.
+What a client reads is the code's own sentence, or a text that was written for clients (`Problem`,
+`ImageFailed`, `Invalid`); what an outside system said goes to the log only.
 """
 
 import logging
@@ -183,7 +183,11 @@ def _detail(ex: falcon.HTTPError) -> str:
 
 
 async def _on_surprise(req: Request, resp: Response, ex: Exception, params: dict[str, Any]) -> None:
-    log.error("failed unexpectedly", extra={"request_id": resp.get_header("X-Request-ID"), "path": api_keys.hidden(req.path)}, exc_info=ex)
+    log.error(
+        "failed unexpectedly",
+        extra={"request_id": resp.get_header("X-Request-ID"), "path": api_keys.hidden(req.path)},
+        exc_info=ex,
+    )
     _answer(resp, Problem(Code.INTERNAL_ERROR))
 
 

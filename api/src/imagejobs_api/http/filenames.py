@@ -1,4 +1,7 @@
-"""Names that clients give to files, made safe to keep, to show and to send back. Pure. Never trusted for what a file is."""
+"""Names that clients give to files, made safe to keep, to show and to send back.
+
+Pure. Never trusted for what a file is.
+"""
 
 import unicodedata
 

@@ -50,22 +50,39 @@ def parse(data: bytes) -> dict[str, Any]:
     try:
         body = json.loads(data, object_pairs_hook=_object, parse_constant=_refuse)
     except json.JSONDecodeError as ex:
-        raise Problem(Code.MALFORMED_REQUEST, f"The body is not JSON: line {ex.lineno}, column {ex.colno}: {ex.msg}.") from ex
+        raise Problem(
+            Code.MALFORMED_REQUEST, f"The body is not JSON: line {ex.lineno}, column {ex.colno}: {ex.msg}."
+        ) from ex
     except UnicodeDecodeError as ex:
-        raise Problem(Code.MALFORMED_REQUEST, f"The body is not JSON: it is not UTF-8 from byte {ex.start} on.") from ex
+        raise Problem(
+            Code.MALFORMED_REQUEST, f"The body is not JSON: it is not UTF-8 from byte {ex.start} on."
+        ) from ex
     except (ValueError, RecursionError) as ex:
-        raise Problem(Code.MALFORMED_REQUEST, "The body is not JSON: it is nested too deeply, or has a number that is none.") from ex
+        raise Problem(
+            Code.MALFORMED_REQUEST,
+            "The body is not JSON: it is nested too deeply, or has a number that is none.",
+        ) from ex
     if not isinstance(body, dict):
         raise Problem(Code.MALFORMED_REQUEST, "The body is not a JSON object.")
     return body
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object. Where a name stands twice one of the values would be lost, and parsers do not agree on which (RFC 8259, section 4)."""
+    """Return an object.
+
+    Where a name stands twice one of the values would be lost, and parsers do not agree on which (RFC 8259,
+    section 4).
+    """
     found = dict(pairs)
     if len(found) < len(pairs):
         counts = Counter(name for name, _ in pairs)
-        raise Invalid([Fault(filenames.clean(name)[:60], "is given more than once") for name in found if counts[name] > 1])
+        raise Invalid(
+            [
+                Fault(filenames.clean(name)[:60], "is given more than once")
+                for name in found
+                if counts[name] > 1
+            ]
+        )
     return found
 
 

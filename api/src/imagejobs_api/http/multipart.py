@@ -1,4 +1,7 @@
-"""Multipart bodies as clients write them, made such that Falcon's parser reads them. It knows nothing of fields and files."""
+"""Multipart bodies as clients write them, made such that Falcon's parser reads them.
+
+It knows nothing of fields and files.
+"""
 
 import re
 
@@ -11,8 +14,9 @@ _AS_IT_IS = re.compile(rb"content-transfer-encoding: (7bit|8bit|binary)", re.IGN
 class FormBody(BufferedReader):
     """A body whose parts' headers are plain.
 
-    Falcon takes no `Content-Transfer-Encoding` but `binary`. `7bit` and `8bit` say the same, bytes as they are (RFC 2045, section 6.2), and Apache's
-    HttpClient 4 says `8bit` of every text. And it finds no header whose colon no space follows (RFC 9112, section 5: there may be none).
+    Falcon takes no `Content-Transfer-Encoding` but `binary`. `7bit` and `8bit` say the same, bytes as they
+    are (RFC 2045, section 6.2), and Apache's HttpClient 4 says `8bit` of every text. And it finds no header
+    whose colon no space follows (RFC 9112, section 5: there may be none).
     """
 
     async def read_until(self, delimiter: bytes, size: int = -1, consume_delimiter: bool = False) -> bytes:

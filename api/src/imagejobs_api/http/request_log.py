@@ -32,7 +32,9 @@ class RequestLog:
         logs.tell(request_id=request_id)
         req.context.started = time.perf_counter()
 
-    async def process_response(self, req: Request, resp: Response, resource: object, req_succeeded: bool) -> None:
+    async def process_response(
+        self, req: Request, resp: Response, resource: object, req_succeeded: bool
+    ) -> None:
         """Log the request."""
         line: dict[str, Any] = {
             "method": req.method,

@@ -1,6 +1,7 @@
 """`/api/jobs`: the jobs, newest first, in pages; new ones are made by `newjobs`.
 
-From the list that the process keeps; from the store while that list is not complete, and for namespaces that it does not follow.
+From the list that the process keeps; from the store while that list is not complete, and for namespaces that
+it does not follow.
 """
 
 import re
@@ -28,7 +29,9 @@ MAX_CURSOR = 4100
 """Characters; the Kubernetes API's own tokens are the longest."""
 
 _OURS = re.compile(r"n([0-9]{1,11})\.([a-z0-9-]{1,63})", re.ASCII)
-"""A place in the process's own list, which is the same in every process; the stores' cursors begin with a digit."""
+"""A place in the process's own list, which is the same in every process; the stores' cursors begin with a
+digit.
+"""
 
 
 class JobsBody(TypedDict):
@@ -45,7 +48,15 @@ class JobsBody(TypedDict):
 class JobList:
     """All jobs of a caller."""
 
-    def __init__(self, store: JobStore, index: Index, follower: Follower, counts: LiveCounts, signer: Links, new: NewJobs) -> None:
+    def __init__(
+        self,
+        store: JobStore,
+        index: Index,
+        follower: Follower,
+        counts: LiveCounts,
+        signer: Links,
+        new: NewJobs,
+    ) -> None:
         self._store = store
         self._index = index
         self._follower = follower
@@ -65,13 +76,18 @@ class JobList:
         base = self._links.base(req)
         page = await self._page(req.caller, state, limit, cursor)
         body: JobsBody = {
-            "jobs": [job_body.summary(job, counts, base) for job, counts in zip(page.jobs, await self._counts.each(page.jobs), strict=True)],
+            "jobs": [
+                job_body.summary(job, counts, base)
+                for job, counts in zip(page.jobs, await self._counts.each(page.jobs), strict=True)
+            ],
             "next_cursor": page.cursor or None,
         }
         resp.media = body
         resp.set_header("Cache-Control", "no-store")
         if page.cursor:
-            paging.link_next(resp, f"{base}/api/jobs", {"state": state, "limit": limit, "cursor": page.cursor})
+            paging.link_next(
+                resp, f"{base}/api/jobs", {"state": state, "limit": limit, "cursor": page.cursor}
+            )
 
     on_head = on_get
 

@@ -37,7 +37,9 @@ def check_retry(job: ImageJob) -> None:
     if job.spec.cancel:
         raise _conflict(job, "The job was cancelled, which cannot be taken back: send its images again.")
     if not job.status.state.final:
-        raise _conflict(job, f"The job is {job.status.state}: it can be retried when it has ended.", retryable=True)
+        raise _conflict(
+            job, f"The job is {job.status.state}: it can be retried when it has ended.", retryable=True
+        )
     if job.status.counts.succeeded >= job.spec.total:
         raise _conflict(job, "All images of the job have their results: there is nothing to retry.")
 
@@ -51,7 +53,11 @@ def check_callback(job: ImageJob) -> None:
     if job.spec.callback_url is None:
         raise _conflict(job, "The job has no callback.")
     if not states.job_state(job).final:
-        raise _conflict(job, f"The job is {states.job_state(job)}: its callback is sent when it has ended.", retryable=True)
+        raise _conflict(
+            job,
+            f"The job is {states.job_state(job)}: its callback is sent when it has ended.",
+            retryable=True,
+        )
 
 
 def check_outputs(job: ImageJob) -> None:
@@ -70,4 +76,10 @@ def _check_unended(job: ImageJob) -> None:
 
 
 def _conflict(job: ImageJob, message: str, *, retryable: bool = False) -> Problem:
-    return Problem(Code.CONFLICT, message, job_id=job.key.name, retryable=retryable, retry_after_seconds=1 if retryable else None)
+    return Problem(
+        Code.CONFLICT,
+        message,
+        job_id=job.key.name,
+        retryable=retryable,
+        retry_after_seconds=1 if retryable else None,
+    )

@@ -49,7 +49,11 @@ class Downloads:
         if found.job.spec.total == 1:
             return 0
         raise Problem(
-            Code.CONFLICT, "This is a batch: download its images one by one.", faults=_pointers(found.job, base), job_id=found.id, retryable=False
+            Code.CONFLICT,
+            "This is a batch: download its images one by one.",
+            faults=_pointers(found.job, base),
+            job_id=found.id,
+            retryable=False,
         )
 
     async def _output(self, found: Found, index: int) -> tuple[str, OutputFile]:
@@ -71,8 +75,15 @@ def _without_output(found: Found, outcome: Outcome | None) -> Problem:
         code, message = states.job_failure(found.job.status)
         return Problem(code, message, job_id=found.id)
     if state == State.CANCELLED:
-        return Problem(Code.CONFLICT, "The job was cancelled before this image was done.", job_id=found.id, retryable=False)
-    return Problem(Code.CONFLICT, f"The job is {state}: there is no result yet.", job_id=found.id, retry_after_seconds=1)
+        return Problem(
+            Code.CONFLICT,
+            "The job was cancelled before this image was done.",
+            job_id=found.id,
+            retryable=False,
+        )
+    return Problem(
+        Code.CONFLICT, f"The job is {state}: there is no result yet.", job_id=found.id, retry_after_seconds=1
+    )
 
 
 def _pointers(job: ImageJob, base: str) -> list[Fault]:

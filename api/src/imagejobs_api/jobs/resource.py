@@ -1,7 +1,7 @@
 """`/api/jobs/{id}`: tell of a job, let it wait or go on, cancel it, run its failed images again, forget it.
 
-What is to happen is written into the ImageJob, and the operator makes it happen. Outputs are deleted here only if all images of the job ended: of
-another a worker may still store some, which the operator waits for.
+What is to happen is written into the ImageJob, and the operator makes it happen. Outputs are deleted here
+only if all images of the job ended: of another a worker may still store some, which the operator waits for.
 """
 
 from dataclasses import replace
@@ -28,7 +28,9 @@ from imagejobs_contract.storage import ObjectStore
 class Jobs:
     """One job."""
 
-    def __init__(self, store: JobStore, counts: LiveCounts, found: Outcomes, objects: ObjectStore, signer: Links) -> None:
+    def __init__(
+        self, store: JobStore, counts: LiveCounts, found: Outcomes, objects: ObjectStore, signer: Links
+    ) -> None:
         self._store = store
         self._counts = counts
         self._outcomes = found
@@ -74,14 +76,17 @@ class Jobs:
         conflicts.check_callback(job)
         sent = job.status.callback.repeats if job.status.callback else 0
         # As for attempts: asked for twice before it is acted upon, it is still sent once.
-        job = await self._store.change_spec(job.key, lambda spec: replace(spec, repeat_callback=max(spec.repeat_callback, sent + 1)))
+        job = await self._store.change_spec(
+            job.key, lambda spec: replace(spec, repeat_callback=max(spec.repeat_callback, sent + 1))
+        )
         _accept(resp, links.job(self._links.base(req), job.key.name))
         await self._tell(req, resp, job)
 
     async def on_delete(self, req: Request, resp: Response, identifier: str) -> None:
         """Forget the job, with `outputs=true` its outputs first: whoever is stopped half-way can ask again, as the record is still there.
 
-        Of a job that was stopped the operator deletes the outputs, once nobody stores any more; the record is there until then.
+        Of a job that was stopped the operator deletes the outputs, once nobody stores any more; the record is
+        there until then.
         """
         reader = paging.query_reader(req.params, ("outputs",))
         with_outputs = read_deletion(reader)
@@ -124,7 +129,9 @@ class Jobs:
         # A prefix that somebody chose may hold more than this job's outputs.
         for span in outcomes.spans(job):
             found = await self._outcomes.some(job, span)
-            await self._objects.delete(output.key for index in span if index in found for output in found[index].outputs)
+            await self._objects.delete(
+                output.key for index in span if index in found for output in found[index].outputs
+            )
 
 
 def read_deletion(reader: Reader) -> bool:

@@ -124,7 +124,11 @@ class Results:
         }
         resp.media = body
         if more:
-            paging.link_next(resp, f"{links.job(self._links.base(req), job.key.name)}/results", {"limit": limit, "cursor": more})
+            paging.link_next(
+                resp,
+                f"{links.job(self._links.base(req), job.key.name)}/results",
+                {"limit": limit, "cursor": more},
+            )
 
     async def _lines(self, req: Request, job: ImageJob) -> AsyncIterator[bytes]:
         gone = asyncio.ensure_future(until_disconnected(req.receive))

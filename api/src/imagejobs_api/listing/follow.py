@@ -1,4 +1,7 @@
-"""Keeps the index in step with the store: all that is there first, then what changes. Begins again after any failure."""
+"""Keeps the index in step with the store: all that is there first, then what changes.
+
+Begins again after any failure.
+"""
 
 import asyncio
 import logging
@@ -11,7 +14,9 @@ from imagejobs_contract.ports import JobStore
 
 AGAIN_SECONDS = 1.0
 STALE_SECONDS = 150.0
-"""After so long without a word that all was told, the list is not relied on; the API server says it each minute."""
+"""After so long without a word that all was told, the list is not relied on; the API server says it each
+minute.
+"""
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +28,13 @@ class Follower:
         is_ready: The index holds what the store holds, but for what changes at this moment.
     """
 
-    def __init__(self, store: JobStore, index: Index, namespaces: Iterable[str], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        store: JobStore,
+        index: Index,
+        namespaces: Iterable[str],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._store = store
         self._index = index
         self._namespaces = frozenset(namespaces)
@@ -46,7 +57,11 @@ class Follower:
             try:
                 await self._follow()
             except Exception as ex:
-                log.warning("the list of jobs is not followed", extra={"reason": str(ex)}, exc_info=None if isinstance(ex, ImageJobsError) else ex)
+                log.warning(
+                    "the list of jobs is not followed",
+                    extra={"reason": str(ex)},
+                    exc_info=None if isinstance(ex, ImageJobsError) else ex,
+                )
             self.is_ready = False
             await asyncio.sleep(AGAIN_SECONDS)
 

@@ -1,4 +1,7 @@
-"""The newest jobs, trimmed to what a list tells, in a strict order: newest first, by time and then by name. Bounded; asks nobody."""
+"""The newest jobs, trimmed to what a list tells, in a strict order: newest first, by time and then by name.
+
+Bounded; asks nobody.
+"""
 
 from bisect import bisect_left, insort
 from collections import Counter
@@ -14,7 +17,9 @@ from imagejobs_contract.model.spec import Manifest, Spec
 from imagejobs_contract.model.status import ConditionType, State
 
 Place = tuple[int, str]
-"""Where a job stands within its namespace: seconds since the epoch, and its name, in which the API's own ids hold the milliseconds."""
+"""Where a job stands within its namespace: seconds since the epoch, and its name, in which the API's own ids
+hold the milliseconds.
+"""
 Lane = tuple[str, str, str]
 """Namespace, caller and state; the caller "" stands for all of the namespace, the state "" for all states."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -85,7 +90,9 @@ class Index:
         """Return how many images of a caller have not ended, as the jobs' status tells."""
         return self._open[(namespace, caller)]
 
-    def page(self, namespace: str, caller: str, state: State | None, limit: int, after: Place | None) -> Listed:
+    def page(
+        self, namespace: str, caller: str, state: State | None, limit: int, after: Place | None
+    ) -> Listed:
         """Return jobs that are older than a place, newest first."""
         places = self._lanes.get((namespace, caller, state or ""), [])
         end = len(places) if after is None else bisect_left(places, after)
@@ -103,11 +110,23 @@ class Index:
 
 def trimmed(job: ImageJob) -> ImageJob:
     """Return what a list tells of a job, in about 2 kB: how many images, not which; how it failed, not each of them."""
-    spec = Spec(manifest=Manifest("-", job.spec.total), retry_failed=job.spec.retry_failed, cancel=job.spec.cancel)
+    spec = Spec(
+        manifest=Manifest("-", job.spec.total), retry_failed=job.spec.retry_failed, cancel=job.spec.cancel
+    )
     status = job.status
     failed = tuple(each for each in status.conditions if each.type is ConditionType.FAILED)
-    status = replace(status, conditions=failed, outcomes=(), failures=status.failures[:1], failure_codes=status.failure_codes[:2], results_key=None)
-    labels, annotations = _only(job.labels, names.LABEL_CALLER), _only(job.annotations, names.ANNOTATION_TITLE)
+    status = replace(
+        status,
+        conditions=failed,
+        outcomes=(),
+        failures=status.failures[:1],
+        failure_codes=status.failure_codes[:2],
+        results_key=None,
+    )
+    labels, annotations = (
+        _only(job.labels, names.LABEL_CALLER),
+        _only(job.annotations, names.ANNOTATION_TITLE),
+    )
     return replace(job, spec=spec, status=status, labels=labels, annotations=annotations, finalizers=())
 
 
@@ -118,7 +137,11 @@ def place_of(job: ImageJob) -> Place:
 
 def lanes_of(job: ImageJob) -> tuple[Lane, ...]:
     """Return the lists in which a job stands: that of all, and its caller's, with those of its state."""
-    return tuple((job.key.namespace, caller, state) for caller in callers_of(job) for state in ("", states.job_state(job)))
+    return tuple(
+        (job.key.namespace, caller, state)
+        for caller in callers_of(job)
+        for state in ("", states.job_state(job))
+    )
 
 
 def callers_of(job: ImageJob) -> set[str]:

@@ -30,7 +30,15 @@ class NotingStore:
             self._index.drop(key)
             raise
 
-    async def list(self, namespace: str | None, state: State | None = None, limit: int = 100, cursor: str = "", *, caller: str | None = None) -> Page:
+    async def list(
+        self,
+        namespace: str | None,
+        state: State | None = None,
+        limit: int = 100,
+        cursor: str = "",
+        *,
+        caller: str | None = None,
+    ) -> Page:
         """Return a page of jobs."""
         return await self._store.list(namespace, state, limit, cursor, caller=caller)
 

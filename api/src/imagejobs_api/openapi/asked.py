@@ -33,7 +33,11 @@ def exactly_one(*names: str) -> Schema:
     first, *others = names
     if not others:
         return {"required": [first]}
-    return {"if": {"required": [first]}, "then": {"properties": dict.fromkeys(others, False)}, "else": exactly_one(*others)}
+    return {
+        "if": {"required": [first]},
+        "then": {"properties": dict.fromkeys(others, False)},
+        "else": exactly_one(*others),
+    }
 
 
 class _Notes(Reader):
@@ -59,13 +63,22 @@ class _Notes(Reader):
         return self._note(name, {"type": "boolean"}, default)
 
     def text(
-        self, name: str, longest: int, default: str | None = None, pattern: str | None = None, shape: str = "", *, secret: bool = False
+        self,
+        name: str,
+        longest: int,
+        default: str | None = None,
+        pattern: str | None = None,
+        shape: str = "",
+        *,
+        secret: bool = False,
     ) -> str | None:
         """Note a text."""
         form = {"pattern": f"^({pattern})$"} if pattern else {}
         return self._note(name, {"type": "string", "minLength": 1, "maxLength": longest, **form}, default)
 
-    def choice(self, name: str, kind: type[E], default: E | None = None, *, also: Iterable[str] = ()) -> E | None:
+    def choice(
+        self, name: str, kind: type[E], default: E | None = None, *, also: Iterable[str] = ()
+    ) -> E | None:
         """Note one word of several; whoever reads other words tells of them."""
         self._note(name, {"type": "string", "enum": [each.value for each in kind]}, default)
         return default

@@ -5,13 +5,26 @@ import re
 from dataclasses import asdict
 from enum import StrEnum
 from types import UnionType
-from typing import Annotated, Any, Literal, NotRequired, Required, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NotRequired,
+    Required,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 from imagejobs_api.openapi.asked import Schema
 from imagejobs_contract.wire.json_types import Shape
 
 SUFFIX = "Body"
-"""Of the types' names, and not of the schemas': clients that are generated have `Progress`, not `ProgressBody`."""
+"""Of the types' names, and not of the schemas': clients that are generated have `Progress`, not
+`ProgressBody`.
+"""
 
 _PLAIN = {str: "string", int: "integer", bool: "boolean", type(None): "null"}
 _FIELD = re.compile(r"^ {4}(\w+): (.+(?:\n {8}.+)*)", re.MULTILINE)
@@ -52,7 +65,9 @@ class Components:
 
     def schemas(self) -> dict[str, Schema]:
         """Return the schemas of the named types; fields in the order of the code, described by the types' docstrings."""
-        described = {name: {"description": _summary(kind), **self._content(kind)} for name, kind in self._kinds.items()}
+        described = {
+            name: {"description": _summary(kind), **self._content(kind)} for name, kind in self._kinds.items()
+        }
         return described | self._others
 
     def _named(self, kind: Any) -> Schema:
@@ -74,7 +89,10 @@ class Components:
         fields = {name: self.of(_bare(hint)) for name, hint in hints.items()}
         return {
             "type": "object",
-            "properties": {name: {**schema, **({"description": told[name]} if name in told else {})} for name, schema in fields.items()},
+            "properties": {
+                name: {**schema, **({"description": told[name]} if name in told else {})}
+                for name, schema in fields.items()
+            },
             "required": [name for name in hints if name in kind.__required_keys__],
         }
 

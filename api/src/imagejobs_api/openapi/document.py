@@ -40,7 +40,9 @@ def document(settings: Settings) -> Schema:
     writer = Writer(KEY if with_keys else "")
     writer.components.of(ProblemBody)
     paths: dict[str, Schema] = {}
-    for each in (operation for group in GROUPS for operation in group.operations(settings, writer.components)):
+    for each in (
+        operation for group in GROUPS for operation in group.operations(settings, writer.components)
+    ):
         paths.setdefault(each.path, {})[each.method] = writer.operation(each)
     tells = bool(settings.callbacks_signed or settings.callers_secrets)
     called = {"webhooks": webhooks.webhooks(writer.components)} if tells else {}
@@ -50,7 +52,10 @@ def document(settings: Settings) -> Schema:
         "openapi": VERSION,
         "info": _info(with_keys=with_keys),
         "servers": [{"url": settings.public_url or "/"}],
-        "tags": [{"name": name, "description": description} for name, description in (TAGS | SENT if tells else TAGS).items()],
+        "tags": [
+            {"name": name, "description": description}
+            for name, description in (TAGS | SENT if tells else TAGS).items()
+        ],
         "paths": paths,
         **called,
         "components": components | ({"securitySchemes": {KEY: _SCHEME}} if with_keys else {}),

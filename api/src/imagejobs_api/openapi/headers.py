@@ -8,7 +8,10 @@ REQUEST_ID = "X-Request-ID"
 RATE = ("RateLimit", "RateLimit-Policy")
 
 ANSWERED: dict[str, tuple[str, Schema]] = {
-    "Location": ("Where to go on: to the progress of a job, to a result.", {"type": "string", "format": "uri"}),
+    "Location": (
+        "Where to go on: to the progress of a job, to a result.",
+        {"type": "string", "format": "uri"},
+    ),
     "Retry-After": ("After how many seconds to ask again.", {"type": "integer", "minimum": 0}),
     "Preference-Applied": ("What of `Prefer` was done.", {"type": "string"}),
     "Link": ("The next page, if there is one (RFC 8288).", {"type": "string"}),
@@ -19,7 +22,10 @@ ANSWERED: dict[str, tuple[str, Schema]] = {
     "Cache-Control": ("How long the answer may be kept, and by whom.", {"type": "string"}),
     "Vary": ("What of the request the answer goes by.", {"type": "string"}),
     "WWW-Authenticate": ("How to show who you are (RFC 6750).", {"type": "string"}),
-    "RateLimit": ("How many requests are left, and for how long (draft-ietf-httpapi-ratelimit-headers).", {"type": "string"}),
+    "RateLimit": (
+        "How many requests are left, and for how long (draft-ietf-httpapi-ratelimit-headers).",
+        {"type": "string"},
+    ),
     "RateLimit-Policy": ("Which limit that is.", {"type": "string"}),
     REQUEST_ID: ("The id of this request in the logs: your own, or one that was made.", {"type": "string"}),
 }
@@ -55,7 +61,9 @@ LAST_EVENT: Schema = {
 def header_objects(always: tuple[str, ...], sometimes: tuple[str, ...]) -> Schema:
     """Return OpenAPI's map of an answer's headers."""
     required = {name: {**header_object(name), "required": True} for name in always}
-    return required | {name: {"$ref": f"#/components/headers/{name}"} for name in sometimes if name not in required}
+    return required | {
+        name: {"$ref": f"#/components/headers/{name}"} for name in sometimes if name not in required
+    }
 
 
 def header_object(name: str) -> Schema:

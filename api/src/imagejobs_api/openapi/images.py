@@ -27,7 +27,12 @@ _CODES = (
     Code.QUEUE_FULL,
 )  # fmt: skip
 _OF_REFUSED = (Code.NOT_AN_IMAGE, Code.FILE_TOO_LARGE)
-_URL_SCHEMA: Schema = {"type": "string", "format": "uri", "maxLength": limits.MAX_URL, "pattern": f"^{URL_PATTERN}$"}
+_URL_SCHEMA: Schema = {
+    "type": "string",
+    "format": "uri",
+    "maxLength": limits.MAX_URL,
+    "pattern": f"^{URL_PATTERN}$",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +45,21 @@ class _Call:
     description: str
 
 
-_RESIZE = _Call("resize", "resizeImage", "Resize one image", "Without options the image is only encoded anew, without its metadata.")
+_RESIZE = _Call(
+    "resize",
+    "resizeImage",
+    "Resize one image",
+    "Without options the image is only encoded anew, without its metadata.",
+)
 _CENTER = _Call(
     "center-crop", "centerCropImage", "Crop one image around its centre",
     "A resize that fills width and height and cuts off what stands over, the same on both sides.",
 )  # fmt: skip
 _FACE = _Call(
-    "face-crop", "faceCropImage", "Crop one image around its faces", "As center-crop, with the faces in the middle; without one see `no_face`."
+    "face-crop",
+    "faceCropImage",
+    "Crop one image around its faces",
+    "As center-crop, with the faces in the middle; without one see `no_face`.",
 )
 _BATCH = _Call(
     "batch", "resizeBatch", "Resize many images",
@@ -68,7 +81,10 @@ def operations(settings: Settings, components: Components) -> list[Operation]:
     cut = components.put("CropRequest", fields_of(crop, options, {"image": _file(crop)}))
     batch = components.put("BatchRequest", fields_of(many, options, {"images": _files(many)}))
     urls = _url_bodies(url_form(known), options, components)
-    single = [_operation(call, {MULTIPART: body}, _answers(settings, ImageBody)) for call, body in ((_RESIZE, resize), (_CENTER, cut), (_FACE, cut))]
+    single = [
+        _operation(call, {MULTIPART: body}, _answers(settings, ImageBody))
+        for call, body in ((_RESIZE, resize), (_CENTER, cut), (_FACE, cut))
+    ]
     return [
         *single,
         _operation(_BATCH, {MULTIPART: batch}, _answers(settings, BatchBody), _OF_REFUSED),
@@ -76,7 +92,9 @@ def operations(settings: Settings, components: Components) -> list[Operation]:
     ]
 
 
-def _operation(call: _Call, bodies: dict[str, Schema], answers: dict[int, Answer], codes: tuple[Code, ...] = OF_AN_IMAGE) -> Operation:
+def _operation(
+    call: _Call, bodies: dict[str, Schema], answers: dict[int, Answer], codes: tuple[Code, ...] = OF_AN_IMAGE
+) -> Operation:
     description = f"{call.description}\n\nOptions may stand in the query, too."
     return Operation(
         "post", f"/api/{call.name}", call.id, TAG, call.summary, description, answers, (*_CODES, *codes), (PREFER, IDEMPOTENCY_KEY), bodies
@@ -86,10 +104,21 @@ def _operation(call: _Call, bodies: dict[str, Schema], answers: dict[int, Answer
 def _answers(settings: Settings, body: Any) -> dict[int, Answer]:
     places = {ImageBody: "/job_id", BatchBody: "/batch_job_id"}
     links = following(places[body]) if body in places else {}
-    held = "" if body is BatchBody else f" By default it is waited {settings.default_wait_seconds} s, with `Prefer` 0 to {MAX_WAIT_SECONDS}."
+    held = (
+        ""
+        if body is BatchBody
+        else f" By default it is waited {settings.default_wait_seconds} s, with `Prefer` 0 to {MAX_WAIT_SECONDS}."
+    )
     return {
-        200: Answer("All images have ended." + held, {JSON: body}, optional_headers=("Preference-Applied",), links=links),
-        202: Answer("The job is durable, and goes on.", {JSON: body}, ("Location",), ("Preference-Applied",), links),
+        200: Answer(
+            "All images have ended." + held,
+            {JSON: body},
+            optional_headers=("Preference-Applied",),
+            links=links,
+        ),
+        202: Answer(
+            "The job is durable, and goes on.", {JSON: body}, ("Location",), ("Preference-Applied",), links
+        ),
     }
 
 
@@ -103,7 +132,13 @@ def _file(form: Form) -> Schema:
 
 def _files(form: Form) -> Schema:
     what = f"Together {_size(form.max_bytes)} at most."
-    return {"type": "array", "minItems": 1, "maxItems": form.max_files, "items": _file(form), "description": what}
+    return {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": form.max_files,
+        "items": _file(form),
+        "description": what,
+    }
 
 
 def _size(count: int) -> str:
@@ -111,9 +146,17 @@ def _size(count: int) -> str:
 
 
 def _url_bodies(form: Form, options: dict[str, Schema], components: Components) -> dict[str, Schema]:
-    urls = {"type": "array", "minItems": 1, "maxItems": form.max_files, "items": _URL_SCHEMA, "description": "The images, as a batch."}
+    urls = {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": form.max_files,
+        "items": _URL_SCHEMA,
+        "description": "The images, as a batch.",
+    }
     one = fields_of(form, options, {"url": {**_URL_SCHEMA, "description": "The image."}})
-    many = fields_of(form, {name: schema for name, schema in options.items() if name != "name"}, {"urls": urls})
+    many = fields_of(
+        form, {name: schema for name, schema in options.items() if name != "name"}, {"urls": urls}
+    )
     requests = [components.put("UrlRequest", one), components.put("UrlBatchRequest", many)]
     # Twice, as generated clients tell by the class of a body what type it is sent as.
     forms = [components.put("UrlForm", one), components.put("UrlBatchForm", many)]

@@ -21,11 +21,27 @@ _FOUND = (Code.NOT_FOUND, Code.CONFLICT)
 def operations(settings: Settings, components: Components) -> list[Operation]:
     """Return the calls."""
     orders = newjob.operation(settings, components, TAG)
-    return [_list(settings), orders, _get(), _results(), _archive(settings), _suspend(), _resume(), _cancel(), _retry(), _callback(), _delete()]
+    return [
+        _list(settings),
+        orders,
+        _get(),
+        _results(),
+        _archive(settings),
+        _suspend(),
+        _resume(),
+        _cancel(),
+        _retry(),
+        _callback(),
+        _delete(),
+    ]
 
 
 def _list(settings: Settings) -> Operation:
-    meanings = {"state": "Only jobs in this state.", "limit": "Jobs of a page.", "cursor": "`next_cursor` of the page before."}
+    meanings = {
+        "state": "Only jobs in this state.",
+        "limit": "Jobs of a page.",
+        "cursor": "`next_cursor` of the page before.",
+    }
     return Operation(
         "get", "/api/jobs", "listJobs", TAG, "List the jobs",
         f"The newest {settings.limits.max_listed_jobs} jobs, newest first; older ones are still found by their ids.",
@@ -42,7 +58,10 @@ def _get() -> Operation:
 
 
 def _results() -> Operation:
-    meanings = {"limit": "Results of a page.", "cursor": "`next_cursor` of the page before: the number of its first image."}
+    meanings = {
+        "limit": "Results of a page.",
+        "cursor": "`next_cursor` of the page before: the number of its first image.",
+    }
     return Operation(
         "get", "/api/jobs/{id}/results", "listResults", TAG, "Tell what became of each image",
         "Also while the job runs. In pages, or with `Accept: application/x-ndjson` all of them as lines, where no parameters are taken.",
@@ -52,7 +71,10 @@ def _results() -> Operation:
 
 
 def _archive(settings: Settings) -> Operation:
-    meanings = {"first": "The first image whose outputs are wanted, from 0.", "count": "Of how many images; all behind it without this."}
+    meanings = {
+        "first": "The first image whose outputs are wanted, from 0.",
+        "count": "Of how many images; all behind it without this.",
+    }
     what = (
         "Made while it is sent, for a job that has ended: stored, in the order of the images, always the same. `failed.txt` in it tells what is not "
         f"there. One archive holds {settings.limits.max_archive_files} files at most: of larger jobs, and after a cut, ask for parts. "
@@ -106,7 +128,9 @@ def _callback() -> Operation:
 
 
 def _delete() -> Operation:
-    told = {"outputs": "Deletes the outputs, too; the job must have ended. Those of one that was cancelled or failed go a minute later."}
+    told = {
+        "outputs": "Deletes the outputs, too; the job must have ended. Those of one that was cancelled or failed go a minute later."
+    }
     return Operation(
         "delete", "/api/jobs/{id}", "deleteJob", TAG, "Forget a job", "A job that runs is stopped. Its uploads are deleted with it.",
         {204: Answer("The record is gone, or goes with its outputs.")}, (*_FOUND, Code.INVALID_OPTIONS), (JOB_ID, *query(resource.read_deletion, told)),

@@ -44,8 +44,20 @@ _LATER = {name: {"id": "$response.body#/job_id"} for name in ("getProgress", "ge
 def operation(settings: Settings, components: Components, tag: str) -> Operation:
     """Return the call."""
     answers = {
-        200: Answer("The job has ended, however it ended.", {JSON: JobSummaryBody}, (), ("Preference-Applied",), _LATER),
-        202: Answer("The job is durable, and goes on.", {JSON: JobSummaryBody}, ("Location",), ("Preference-Applied",), _LATER),
+        200: Answer(
+            "The job has ended, however it ended.",
+            {JSON: JobSummaryBody},
+            (),
+            ("Preference-Applied",),
+            _LATER,
+        ),
+        202: Answer(
+            "The job is durable, and goes on.",
+            {JSON: JobSummaryBody},
+            ("Location",),
+            ("Preference-Applied",),
+            _LATER,
+        ),
     }
     return Operation(
         "post", "/api/jobs", "createJob", tag, "Make a job of up to a million images",
@@ -57,9 +69,20 @@ def operation(settings: Settings, components: Components, tag: str) -> Operation
 def _request(settings: Settings, components: Components) -> Schema:
     fields = {
         "items": {"type": "array", "minItems": 1, "items": _item(components), "description": "The images."},
-        "prefix": {**_text(limits.MAX_KEY), "description": "A folder of the bucket: everything in it that is neither empty nor itself a folder."},
-        "manifest": {**_manifest(), "description": "JSON lines in the bucket, each like an element of `items`."},
-        "variants": {"type": "array", "maxItems": limits.MAX_VARIANTS, "items": _variant(components), "description": "The results of each image."},
+        "prefix": {
+            **_text(limits.MAX_KEY),
+            "description": "A folder of the bucket: everything in it that is neither empty nor itself a folder.",
+        },
+        "manifest": {
+            **_manifest(),
+            "description": "JSON lines in the bucket, each like an element of `items`.",
+        },
+        "variants": {
+            "type": "array",
+            "maxItems": limits.MAX_VARIANTS,
+            "items": _variant(components),
+            "description": "The results of each image.",
+        },
         "output": {**_output(), "description": "Where results go, and how they are stored."},
         **_terms(),
         "retry": {
@@ -83,16 +106,27 @@ def _terms() -> dict[str, Schema]:
 
 def _item(components: Components) -> Schema:
     fields = described(asked(read_item), _ITEM)
-    return components.put("NewItem", {"description": "An image, by key or URL.", **_object(fields), **exactly_one("key", "url")})
+    return components.put(
+        "NewItem", {"description": "An image, by key or URL.", **_object(fields), **exactly_one("key", "url")}
+    )
 
 
 def _variant(components: Components) -> Schema:
     options = asked(lambda reader: read_variant(reader, camel=False))
-    told = {name: MEANINGS[name] for name in NAMES} | {"format": "The result's encoding; without it the source's own."}
-    named = {"name": {"type": "string", "pattern": f"^({VARIANT_NAME})$", "description": "Ends the names of its results, and tells it from others."}}
+    told = {name: MEANINGS[name] for name in NAMES} | {
+        "format": "The result's encoding; without it the source's own."
+    }
+    named = {
+        "name": {
+            "type": "string",
+            "pattern": f"^({VARIANT_NAME})$",
+            "description": "Ends the names of its results, and tells it from others.",
+        }
+    }
     return components.put(
         "NewVariant",
-        {"description": "A result that is made of each image."} | _object(named | described({name: options[name] for name in NAMES}, told)),
+        {"description": "A result that is made of each image."}
+        | _object(named | described({name: options[name] for name in NAMES}, told)),
     )
 
 
@@ -106,7 +140,11 @@ def _output() -> Schema:
         {
             "prefix": {**_text(limits.MAX_PREFIX), "pattern": f"^({s3_keys.PREFIX_PATTERN})$"},
             "cache_control": {**_text(200), "pattern": "^[ -~]+$"},
-            "deletion_policy": {"type": "string", "enum": [each.value for each in DeletionPolicy], "default": DeletionPolicy.RETAIN.value},
+            "deletion_policy": {
+                "type": "string",
+                "enum": [each.value for each in DeletionPolicy],
+                "default": DeletionPolicy.RETAIN.value,
+            },
         }
     )
 

@@ -53,7 +53,12 @@ def fields_of(form: Form, options: dict[str, Schema], images: dict[str, Schema])
         images: Field -> schema of what holds the images; all of them are needed.
     """
     taken = {name: schema for name, schema in options.items() if name in form.option_fields}
-    schema = {"type": "object", "properties": {**images, **taken}, "required": [*images, *form.required], "additionalProperties": False}
+    schema = {
+        "type": "object",
+        "properties": {**images, **taken},
+        "required": [*images, *form.required],
+        "additionalProperties": False,
+    }
     contradictions = {name: rule for name, rule in _contradictions().items() if name in taken}
     return schema | {"dependentSchemas": contradictions}
 
@@ -64,11 +69,17 @@ def _contradictions() -> dict[str, Schema]:
     other_means = [each for each in MaxSizeBy if each is not MaxSizeBy.QUALITY]
     return {
         "fit": _either(_one_of("fit", [each for each in Fit if each not in _NEED_BOTH]), needs_both),
-        "max_size": _either(_one_of("format", [*sorted(LOSSY), AUTO]), {**_one_of("max_size_by", other_means), "required": ["max_size_by"]}),
+        "max_size": _either(
+            _one_of("format", [*sorted(LOSSY), AUTO]),
+            {**_one_of("max_size_by", other_means), "required": ["max_size_by"]},
+        ),
         "max_size_by": {
             "allOf": [
                 _either(_one_of("max_size_by", [MaxSizeBy.QUALITY]), {"required": ["max_size"]}),
-                _either(_one_of("max_size_by", [MaxSizeBy.QUALITY, MaxSizeBy.SCALE]), _one_of("format", [Format.PNG, AUTO])),
+                _either(
+                    _one_of("max_size_by", [MaxSizeBy.QUALITY, MaxSizeBy.SCALE]),
+                    _one_of("format", [Format.PNG, AUTO]),
+                ),
             ]
         },
     }

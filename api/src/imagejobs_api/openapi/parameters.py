@@ -27,6 +27,12 @@ def query(read: Callable[[Reader], object], meanings: Mapping[str, str]) -> tupl
     """Return the parameters of a query, from the function that reads it."""
     found = described(asked(read), meanings)
     return tuple(
-        {"name": name, "in": "query", "description": schema.pop("description"), "allowEmptyValue": True, "schema": schema}
+        {
+            "name": name,
+            "in": "query",
+            "description": schema.pop("description"),
+            "allowEmptyValue": True,
+            "schema": schema,
+        }
         for name, schema in found.items()
     )

@@ -8,7 +8,13 @@ from imagejobs_api.openapi.asked import Schema
 from imagejobs_api.openapi.headers import RATE, REQUEST_ID, header_objects
 from imagejobs_contract.codes import Code, meaning
 
-EVERYWHERE = (Code.MALFORMED_REQUEST, Code.REQUEST_TIMEOUT, Code.HEADERS_TOO_LARGE, Code.INTERNAL_ERROR, Code.UNAVAILABLE)
+EVERYWHERE = (
+    Code.MALFORMED_REQUEST,
+    Code.REQUEST_TIMEOUT,
+    Code.HEADERS_TOO_LARGE,
+    Code.INTERNAL_ERROR,
+    Code.UNAVAILABLE,
+)
 COUNTED = (Code.RATE_LIMITED, Code.STORAGE_ERROR)
 """Of calls that are not public."""
 SHARED = 3
@@ -18,7 +24,13 @@ _ALWAYS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After
 _SOMETIMES = {409: ("Retry-After",)}
 
 
-def responses(codes: Iterable[Code], examples: Mapping[int, Mapping[str, Any]], shared: dict[str, Schema], *, counted: bool) -> dict[str, Schema]:
+def responses(
+    codes: Iterable[Code],
+    examples: Mapping[int, Mapping[str, Any]],
+    shared: dict[str, Schema],
+    *,
+    counted: bool,
+) -> dict[str, Schema]:
     """Return the responses of a call's errors: status -> response.
 
     Args:
@@ -47,7 +59,8 @@ def _by_status(codes: Iterable[Code]) -> dict[int, list[Code]]:
 
 
 def _response(status: int, codes: list[Code], examples: Mapping[str, Any], *, counted: bool) -> Schema:
-    # Words beside a reference narrow it (JSON Schema 2020-12), and programs that know nothing of that still see a problem.
+    # Words beside a reference narrow it (JSON Schema 2020-12), and programs that know nothing of that still
+    # see a problem.
     narrowed = {"properties": {"status": {"const": status}, "code": {"enum": [code.value for code in codes]}}}
     content: Schema = {"schema": {"$ref": "#/components/schemas/Problem", **narrowed}}
     if examples:

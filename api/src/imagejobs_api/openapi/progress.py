@@ -43,8 +43,17 @@ def _events(settings: Settings, components: Components) -> Operation:
 
 def _event(components: Components) -> Schema:
     """Return the schema of each event, which is what OpenAPI before 3.2 has of a stream."""
-    data = {"type": "string", "contentMediaType": JSON, "contentSchema": components.of(ProgressBody | ErrorBody)}
-    event = {"event": {"enum": ["message", sse.GONE]}, "id": {"type": "string"}, "data": data, "retry": {"type": "integer"}}
+    data = {
+        "type": "string",
+        "contentMediaType": JSON,
+        "contentSchema": components.of(ProgressBody | ErrorBody),
+    }
+    event = {
+        "event": {"enum": ["message", sse.GONE]},
+        "id": {"type": "string"},
+        "data": data,
+        "retry": {"type": "integer"},
+    }
     return {"type": "object", "properties": event}
 
 

@@ -43,15 +43,27 @@ def operations(settings: Settings, components: Components) -> list[Operation]:
 
 def _request(settings: Settings, components: Components) -> Schema:
     fields = described(asked(lambda reader: read_file(reader, settings.limits)), _FILE)
-    file = components.put("NewFile", {"description": "A file that is to be sent.", **_object(fields), "required": ["size"]})
-    files = {"type": "array", "minItems": 1, "maxItems": limits.MAX_UPLOAD_FILES, "items": file, "description": "The files."}
+    file = components.put(
+        "NewFile", {"description": "A file that is to be sent.", **_object(fields), "required": ["size"]}
+    )
+    files = {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": limits.MAX_UPLOAD_FILES,
+        "items": file,
+        "description": "The files.",
+    }
     return components.put("UploadRequest", {**_object({"files": files}), "required": ["files"]})
 
 
 def _part_upload(components: Components) -> Schema:
     fields: dict[str, Schema] = {
         "key": {"type": "string", "minLength": 1, "maxLength": limits.MAX_KEY, "description": "The file's."},
-        "multipart_id": {"type": "string", "pattern": f"^({PART_UPLOAD})$", "description": "As the links came with it."},
+        "multipart_id": {
+            "type": "string",
+            "pattern": f"^({PART_UPLOAD})$",
+            "description": "As the links came with it.",
+        },
     }
     return components.put("PartUploadRequest", {**_object(fields), "required": [*fields]})
 

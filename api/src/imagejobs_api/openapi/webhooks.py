@@ -29,11 +29,23 @@ def webhooks(components: Components) -> Schema:
         "description": "Of a job that named a `callback`. Signed in the form of Standard Webhooks, for which most languages have a library. "
         "At least once: the same may come twice.",
         "parameters": [
-            {"name": name, "in": "header", "required": True, "description": told, "schema": {"type": "string"}} for name, told in _HEADERS.items()
+            {
+                "name": name,
+                "in": "header",
+                "required": True,
+                "description": told,
+                "schema": {"type": "string"},
+            }
+            for name, told in _HEADERS.items()
         ],
         "requestBody": {
             "required": True,
-            "content": {JSON: {"schema": components.of(FinishedBody), "examples": {"one": {"summary": "A job of one image", "value": FINISHED}}}},
+            "content": {
+                JSON: {
+                    "schema": components.of(FinishedBody),
+                    "examples": {"one": {"summary": "A job of one image", "value": FINISHED}},
+                }
+            },
         },
         "responses": {status: {"description": told} for status, told in _ANSWERS.items()},
         "security": [],

@@ -30,8 +30,13 @@ class Writer:
         """Return OpenAPI's operation object."""
         counted = not each.is_public
         usual = (REQUEST_ID, *(RATE if counted else ()))
-        answers = {str(status): self._answer(each, status, answer, usual) for status, answer in each.answers.items()}
-        failed = {status: _failed(each, status) for status in {example.status for example in _examples(each)} - each.answers.keys()}
+        answers = {
+            str(status): self._answer(each, status, answer, usual) for status, answer in each.answers.items()
+        }
+        failed = {
+            status: _failed(each, status)
+            for status in {example.status for example in _examples(each)} - each.answers.keys()
+        }
         errors = problems.responses(self._codes(each), failed, self.responses, counted=counted)
         return {
             "operationId": each.id,
@@ -53,16 +58,35 @@ class Writer:
         return (*problems.EVERYWHERE, *problems.COUNTED, *keyed, *written, *each.codes)
 
     def _answer(self, each: Operation, status: int, answer: Answer, usual: tuple[str, ...]) -> Schema:
-        schemas = {kind: body if isinstance(body, dict) else self.components.of(body) for kind, body in answer.bodies.items()}
-        content = _content(schemas, [(example.told_as, example.name, _told(example, example.answer)) for example in _answered(each, status)])
-        links = {name: {"operationId": name, "parameters": dict(parameters)} for name, parameters in answer.links.items()}
-        parts = {"headers": header_objects(answer.headers, (*answer.optional_headers, *usual)), "content": content, "links": links}
+        schemas = {
+            kind: body if isinstance(body, dict) else self.components.of(body)
+            for kind, body in answer.bodies.items()
+        }
+        content = _content(
+            schemas,
+            [
+                (example.told_as, example.name, _told(example, example.answer))
+                for example in _answered(each, status)
+            ],
+        )
+        links = {
+            name: {"operationId": name, "parameters": dict(parameters)}
+            for name, parameters in answer.links.items()
+        }
+        parts = {
+            "headers": header_objects(answer.headers, (*answer.optional_headers, *usual)),
+            "content": content,
+            "links": links,
+        }
         return {"description": answer.description} | {name: value for name, value in parts.items() if value}
 
 
 def _body(each: Operation) -> Schema:
     sent = [example for example in _examples(each) if example.fields and not example.is_wrong]
-    return {"required": True, "content": _content(each.bodies, [(it.sent_as, it.name, _told(it, dict(it.fields))) for it in sent])}
+    return {
+        "required": True,
+        "content": _content(each.bodies, [(it.sent_as, it.name, _told(it, dict(it.fields))) for it in sent]),
+    }
 
 
 def _content(schemas: Mapping[str, Schema], examples: Iterable[tuple[str, str, Schema]]) -> dict[str, Schema]:
@@ -75,7 +99,11 @@ def _content(schemas: Mapping[str, Schema], examples: Iterable[tuple[str, str, S
 
 def _parameter(each: Operation, parameter: Schema) -> Schema:
     name = parameter["name"]
-    shown = {example.name: _told(example, example.parameters[name]) for example in _examples(each) if name in example.parameters}
+    shown = {
+        example.name: _told(example, example.parameters[name])
+        for example in _examples(each)
+        if name in example.parameters
+    }
     return parameter | ({"examples": shown} if shown else {})
 
 

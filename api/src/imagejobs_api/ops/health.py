@@ -60,7 +60,9 @@ class Ready:
 
     is_public = True
 
-    def __init__(self, store: JobStore, objects: ObjectStore, queue: TaskQueue, namespace: str, needed: tuple[str, ...]) -> None:
+    def __init__(
+        self, store: JobStore, objects: ObjectStore, queue: TaskQueue, namespace: str, needed: tuple[str, ...]
+    ) -> None:
         self._queue = queue
         self._checks: dict[str, Callable[[], Awaitable[Any]]] = {
             "store": lambda: store.list(namespace, limit=1),
@@ -99,5 +101,7 @@ async def _state(name: str, check: Callable[[], Awaitable[Any]]) -> str:
         return ex.message
     except ImageJobsError as ex:
         log.warning("a part is not ready", extra={"part": name, "reason": ex.message})
-        return "does not answer" if isinstance(ex, Unavailable) else "refuses what it is asked; the log says why"
+        return (
+            "does not answer" if isinstance(ex, Unavailable) else "refuses what it is asked; the log says why"
+        )
     return OK

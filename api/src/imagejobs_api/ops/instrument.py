@@ -14,7 +14,10 @@ T = TypeVar("T")
 
 
 def measured(port: T, part: str, metrics: Metrics, traces: Traces = OFF) -> T:
-    """Return the port; each of its coroutine functions counts for `part`, and is a span of the request. Iterators, which have no end, do not."""
+    """Return the port; each of its coroutine functions counts for `part`, and is a span of the request.
+
+    Iterators, which have no end, do not.
+    """
     return cast(T, _Measured(port, part, metrics, traces))
 
 

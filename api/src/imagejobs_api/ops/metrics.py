@@ -1,6 +1,7 @@
 """The API's metrics: rate, errors and duration of each route, what is being taken in, and how the outside systems do.
 
-Labels are bounded: templates of routes, not paths; classes of statuses; methods that we know; codes. Never a caller, a job or an address.
+Labels are bounded: templates of routes, not paths; classes of statuses; methods that we know; codes. Never a
+caller, a job or an address.
 """
 
 import asyncio
@@ -34,27 +35,50 @@ class Metrics:
             "imagejobs_http_request_seconds", "Time from a request's headers to its answer's; of a stream only until it begins.",
             ["route", "method"], buckets=metrics.SECONDS, registry=registry,
         )  # fmt: skip
-        self.problems = Counter("imagejobs_http_problems", "Errors that were answered, by their code.", ["code"], registry=registry)
-        self.bytes_in_flight = Gauge("imagejobs_upload_bytes_in_flight", "Bytes of bodies that are being received, as announced.", registry=registry)
-        self.queue_images = Gauge(
-            "imagejobs_queue_images", "Images on the pool's queue, taken or not; -1 if Redis does not answer.", registry=registry
+        self.problems = Counter(
+            "imagejobs_http_problems",
+            "Errors that were answered, by their code.",
+            ["code"],
+            registry=registry,
         )
-        self.workers = Gauge("imagejobs_pool_workers", "Pool workers that were seen lately; -1 if Redis does not answer.", registry=registry)
+        self.bytes_in_flight = Gauge(
+            "imagejobs_upload_bytes_in_flight",
+            "Bytes of bodies that are being received, as announced.",
+            registry=registry,
+        )
+        self.queue_images = Gauge(
+            "imagejobs_queue_images",
+            "Images on the pool's queue, taken or not; -1 if Redis does not answer.",
+            registry=registry,
+        )
+        self.workers = Gauge(
+            "imagejobs_pool_workers",
+            "Pool workers that were seen lately; -1 if Redis does not answer.",
+            registry=registry,
+        )
         self.part_seconds = Histogram(
             "imagejobs_part_seconds", "Time of a call to an outside system: store, s3, redis.", ["part", "call"], buckets=metrics.SECONDS,
             registry=registry,
         )  # fmt: skip
         self.part_errors = Counter(
-            "imagejobs_part_errors", "Calls to an outside system that it did not answer or refused.", ["part", "call"], registry=registry
+            "imagejobs_part_errors",
+            "Calls to an outside system that it did not answer or refused.",
+            ["part", "call"],
+            registry=registry,
         )
-        self.listed_jobs = Gauge("imagejobs_listed_jobs", "Jobs that this process keeps for the list.", registry=registry)
+        self.listed_jobs = Gauge(
+            "imagejobs_listed_jobs", "Jobs that this process keeps for the list.", registry=registry
+        )
         self.list_age = Gauge(
             "imagejobs_list_age_seconds",
             "Time since the list of jobs was last known to be whole; above 150 s it is not relied on.",
             registry=registry,
         )
         self.open_streams = Gauge(
-            "imagejobs_open_streams", "Answers being sent that have no end soon: events, archives.", ["kind"], registry=registry
+            "imagejobs_open_streams",
+            "Answers being sent that have no end soon: events, archives.",
+            ["kind"],
+            registry=registry,
         )
         self.callers_current = Gauge(
             "imagejobs_callers_file_current",
@@ -93,7 +117,9 @@ class Measure:
         """Note the beginning."""
         req.context.begun = time.perf_counter()
 
-    async def process_response(self, req: Request, resp: Response, resource: object, req_succeeded: bool) -> None:
+    async def process_response(
+        self, req: Request, resp: Response, resource: object, req_succeeded: bool
+    ) -> None:
         """Count the request."""
         route = req.uri_template or OTHER
         method = req.method if req.method in METHODS else OTHER

@@ -1,4 +1,7 @@
-"""A span for each request: named by its route's template, never by its path. One that the client traces goes on from the client's span."""
+"""A span for each request: named by its route's template, never by its path.
+
+One that the client traces goes on from the client's span.
+"""
 
 from contextlib import ExitStack
 from typing import Any
@@ -30,7 +33,9 @@ class RequestSpans:
         req.context.span = open_spans.enter_context(span)
         req.context.traceparent = req.context.span.header
 
-    async def process_response(self, req: Request, resp: Response, resource: object, req_succeeded: bool) -> None:
+    async def process_response(
+        self, req: Request, resp: Response, resource: object, req_succeeded: bool
+    ) -> None:
         """End it."""
         span: Span | None = getattr(req.context, "span", None)
         if span is not None:

@@ -1,6 +1,7 @@
 """The process's one reader of the board's announcements; whoever waits for jobs hears of their changes from here.
 
-An announcement only says when to look: what counts is the store. Some may be missed, so whoever must not miss any also looks now and then.
+An announcement only says when to look: what counts is the store. Some may be missed, so whoever must not miss
+any also looks now and then.
 """
 
 import asyncio

@@ -49,7 +49,9 @@ class Events:
         told = moment.event(found.index)
         return told is not None and told[0].is_news_after(known)
 
-    async def _stream(self, req: Request, found: Found, known: Place | None, caller: str) -> AsyncIterator[bytes]:
+    async def _stream(
+        self, req: Request, found: Found, known: Place | None, caller: str
+    ) -> AsyncIterator[bytes]:
         time = asyncio.get_running_loop().time
         teller = Teller(found.index, known, time())
         with self._streams.counted(caller), self._feeds.follow(found.job.key, found.index) as follower:

@@ -45,7 +45,10 @@ class ProgressBody(TypedDict):
 
 
 class HighWater:
-    """Remembers the highest counts that were told, so that a lost board does not make a job go backwards. Bounded."""
+    """Remembers the highest counts that were told, so that a lost board does not make a job go backwards.
+
+    Bounded.
+    """
 
     def __init__(self, size: int = REMEMBERED) -> None:
         self._size = size
@@ -115,7 +118,10 @@ class Progress:
 
 
 def job_body(found: Found, counts: Counts) -> ProgressBody:
-    """Return the progress of a whole job. `done` counts the images that have their result, as kubectl's column does."""
+    """Return the progress of a whole job.
+
+    `done` counts the images that have their result, as kubectl's column does.
+    """
     state = states.job_state(found.job)
     return {
         "job_id": found.id,

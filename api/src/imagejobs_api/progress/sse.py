@@ -1,6 +1,7 @@
 """Progress as Server-Sent Events: their text, and the ids by which a client that was cut off goes on (WHATWG HTML, section 9.2). Pure.
 
-An event tells the whole progress, not a difference, so nothing need be kept for those who come back: the id says how much they know.
+An event tells the whole progress, not a difference, so nothing need be kept for those who come back: the id
+says how much they know.
 """
 
 import re
@@ -22,7 +23,9 @@ GONE = "gone"
 HEARTBEAT = b":\n\n"
 """A comment: keeps proxies from taking the connection for dead."""
 
-_ID = re.compile(r"([-a-z0-9]{1,70}):([0-9a-f]{1,8}):([0-9]{1,6}):([A-Za-z]{1,20}):([0-9]{1,9}):([0-9]{1,9})", re.ASCII)
+_ID = re.compile(
+    r"([-a-z0-9]{1,70}):([0-9a-f]{1,8}):([0-9]{1,6}):([A-Za-z]{1,20}):([0-9]{1,9}):([0-9]{1,9})", re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,9 @@ class Place:
     failed: int
 
     def __str__(self) -> str:
-        return f"{self.identifier}:{self.uid}:{self.attempt}:{self.state.value}:{self.succeeded}:{self.failed}"
+        return (
+            f"{self.identifier}:{self.uid}:{self.attempt}:{self.state.value}:{self.succeeded}:{self.failed}"
+        )
 
     def is_news_after(self, known: "Place | None") -> bool:
         """Tell whether a client that knows of that place should hear of this one: progress never goes back, an end is always told."""
@@ -51,14 +56,21 @@ class Place:
             return True
         if self == known:
             return False
-        return self.state.final or (self.attempt, self.succeeded + self.failed) >= (known.attempt, known.succeeded + known.failed)
+        return self.state.final or (self.attempt, self.succeeded + self.failed) >= (
+            known.attempt,
+            known.succeeded + known.failed,
+        )
 
 
 def read_place(text: str) -> Place | None:
     """Return what the id of an event says, or None if it is none of ours."""
     match = _ID.fullmatch(text)
     try:
-        return Place(match[1], match[2], int(match[3]), State(match[4]), int(match[5]), int(match[6])) if match else None
+        return (
+            Place(match[1], match[2], int(match[3]), State(match[4]), int(match[5]), int(match[6]))
+            if match
+            else None
+        )
     except ValueError:
         return None
 

@@ -1,6 +1,7 @@
 """Holds answers until a job is final or the time is up. Announcements wake them.
 
-They only say when to look: what counts is the store. Without Redis the store is looked at once a second all the same.
+They only say when to look: what counts is the store. Without Redis the store is looked at once a second all
+the same.
 """
 
 import asyncio
@@ -82,7 +83,9 @@ class Waiting:
         try:
             return await self._store.get(key)
         except (NotFound, Unavailable, Invalid) as ex:
-            log.warning("a job that is waited for cannot be read", extra={"job_id": key.name, "reason": ex.message})
+            log.warning(
+                "a job that is waited for cannot be read", extra={"job_id": key.name, "reason": ex.message}
+            )
             return None
 
     def release(self) -> None:

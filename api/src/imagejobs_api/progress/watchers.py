@@ -1,6 +1,7 @@
 """What is known of the jobs that somebody follows: each is looked up once for all who follow it, however many they are.
 
-Nothing is queued for anybody: who is slow misses what lies between and gets what is true then. Without Redis the store is looked at all the same.
+Nothing is queued for anybody: who is slow misses what lies between and gets what is true then. Without Redis
+the store is looked at all the same.
 """
 
 import asyncio
@@ -22,7 +23,9 @@ from imagejobs_contract.ports import Change, JobStore
 SHORTEST_SECONDS = 0.5
 """Between two looks at one job, and so between two events of one stream."""
 FIRST_SECONDS, LONGEST_SECONDS = 1.0, 10.0
-"""How soon a job is looked at that nothing was announced of: twice as long each time that nothing had changed."""
+"""How soon a job is looked at that nothing was announced of: twice as long each time that nothing had
+changed.
+"""
 LINES_SECONDS = 10.0
 """Between two looks for one image of a large job, whose outcomes lie in a file of up to 24 MB."""
 LOOKS = 16
@@ -133,7 +136,9 @@ class Feeds:
                     await feed.announced.wait()
             feed.announced.clear()
 
-    async def look(self, job: ImageJob, wanted: Iterable[int], before: Moment | None = None, *, lines: bool = True) -> Moment:
+    async def look(
+        self, job: ImageJob, wanted: Iterable[int], before: Moment | None = None, *, lines: bool = True
+    ) -> Moment:
         """Return how the job stands.
 
         Args:
@@ -158,7 +163,9 @@ class Feeds:
             feed.gone = True
             return True
         except ImageJobsError as ex:
-            log.warning("a job that is followed cannot be read", extra={"job_id": feed.key.name, "reason": ex.message})
+            log.warning(
+                "a job that is followed cannot be read", extra={"job_id": feed.key.name, "reason": ex.message}
+            )
             return False
         except Exception:
             log.exception("a job that is followed cannot be looked at")

@@ -1,7 +1,7 @@
 """What a connection may do before and beside a request: uvicorn waits for ever, takes headers of any size, and any number of Hosts.
 
-Measured: silence, half a header and a header line every two seconds were all open after 35 s, 1 MB of headers was answered 200. Slow bodies
-are the matter of `connection`, where a body is waited for.
+Measured: silence, half a header and a header line every two seconds were all open after 35 s, 1 MB of headers
+    was answered 200. Slow bodies are the matter of `connection`, where a body is waited for.
 """
 
 import asyncio
@@ -24,10 +24,16 @@ MAX_HEAD_BYTES = 32 * 2**10
 WRITE_SECONDS = 30.0
 """How long a client may leave everything unread that its connection holds."""
 UNSENT_BYTES = 128 * 2**10
-"""What the kernel takes of an answer beyond what is on its way. Without it that is up to 4 MB a connection (tcp_wmem), and a client that reads
+"""What the kernel takes of an answer beyond what is on its way. Without it that is up to 4 MB a connection
+(tcp_wmem), and a client that reads
 slowly looks as if it did not: the socket is writable again only when a third of them is gone."""
 RESET = struct.pack("ii", 1, 0)
-REASONS = {400: b"Bad Request", 408: b"Request Timeout", 431: b"Request Header Fields Too Large", 503: b"Service Unavailable"}
+REASONS = {
+    400: b"Bad Request",
+    408: b"Request Timeout",
+    431: b"Request Header Fields Too Large",
+    503: b"Service Unavailable",
+}
 
 
 class Refused(Exception):
@@ -54,7 +60,9 @@ class GuardedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         if hasattr(socket, "TCP_NOTSENT_LOWAT"):
             with contextlib.suppress(OSError):  # a socket that is no TCP's
-                transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+                transport.get_extra_info("socket").setsockopt(
+                    socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES
+                )
         if len(self.connections) > self.max_connections:
             self._refuse(Problem(Code.UNAVAILABLE, "There are too many connections."))
             return
@@ -181,7 +189,13 @@ def refusal(problem: Problem) -> bytes:
     """Return a whole answer, for where there is no application to give one."""
     status = meaning(problem.code).http_status
     body = json_text.dumps(problem_body(problem)).encode()
-    fields = {"Content-Type": CONTENT_TYPE, "Content-Length": str(len(body)), "Cache-Control": "no-store", "Connection": "close", **HEADERS}
+    fields = {
+        "Content-Type": CONTENT_TYPE,
+        "Content-Length": str(len(body)),
+        "Cache-Control": "no-store",
+        "Connection": "close",
+        **HEADERS,
+    }
     head = "".join(f"{name.lower()}: {value}\r\n" for name, value in fields.items())
     return b"HTTP/1.1 %d %s\r\n" % (status, REASONS[status]) + head.encode() + b"\r\n" + body
 

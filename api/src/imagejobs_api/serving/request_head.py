@@ -28,4 +28,8 @@ def fault(version: str, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -
 def _authority(target: bytes) -> bytes:
     """Return whom a target in absolute form names, as for proxies; it goes before Host (RFC 9112, section 3.2.2)."""
     scheme, separator, rest = target.partition(b"://")
-    return rest.partition(b"/")[0].partition(b"?")[0].lower() if separator and b"/" not in scheme and b"?" not in scheme else b""
+    return (
+        rest.partition(b"/")[0].partition(b"?")[0].lower()
+        if separator and b"/" not in scheme and b"?" not in scheme
+        else b""
+    )

@@ -1,4 +1,7 @@
-"""Runs the application under uvicorn: opens the outside systems, listens, says so, drains, closes. No logic of requests."""
+"""Runs the application under uvicorn: opens the outside systems, listens, says so, drains, closes.
+
+No logic of requests.
+"""
 
 import asyncio
 import signal
@@ -40,8 +43,11 @@ TIDY_SECONDS = 3.0
 """How long requests that were cut may take to remove what they stored."""
 BACKLOG = 2048
 LISTENERS = 16
-"""Connections that are taken in one turn of the loop. uvloop takes one from each listening socket in a turn, and a turn serves all who came before:
-with one socket a look at `/healthz` that came as the last of 64 clients with large photos waited for 64 such turns, up to 0.5 s; with 16, 0.1 s."""
+"""Connections that are taken in one turn of the loop. uvloop takes one from each listening socket in a turn,
+and a turn serves all who came before:
+with one socket a look at `/healthz` that came as the last of 64 clients with large photos waited for 64 such
+turns, up to 0.5 s; with 16, 0.1 s.
+"""
 LIST_LATE_SECONDS = 0.1
 """How late the list of jobs may show what the operator, or another API process on this machine, wrote."""
 
@@ -79,7 +85,9 @@ def listen(host: str, port: int) -> socket.socket:
         SystemExit: Code 1, with the reason.
     """
     try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=BACKLOG)
+        return socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=BACKLOG
+        )
     except OSError as ex:
         reason = str(ex.strerror or ex).partition(" (while")[0]
         raise SystemExit(f"cannot listen on {host}:{port}: {reason}") from ex
@@ -107,13 +115,17 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[App, Announcements]
     check_folder(settings.callers_secrets)
     callers = CallersFile(Path(settings.callers_file), settings.namespace) if settings.callers_file else None
     metrics = Metrics()
-    with opened("api", settings.traces, metrics.count_spans, per_second=settings.limits.max_traces_per_second) as traces:
+    with opened(
+        "api", settings.traces, metrics.count_spans, per_second=settings.limits.max_traces_per_second
+    ) as traces:
         async with _wired(settings, callers, metrics, traces) as wired:
             yield wired
 
 
 @asynccontextmanager
-async def _wired(settings: Settings, callers: CallersFile | None, metrics: Metrics, traces: Traces) -> AsyncIterator[tuple[App, Announcements]]:
+async def _wired(
+    settings: Settings, callers: CallersFile | None, metrics: Metrics, traces: Traces
+) -> AsyncIterator[tuple[App, Announcements]]:
     redis = connect(settings.redis_url)
     board = measured(RedisBoard(redis), "redis", metrics, traces)
     queue = measured(RedisTaskQueue(redis, settings.lease_seconds), "redis", metrics, traces)
@@ -122,13 +134,36 @@ async def _wired(settings: Settings, callers: CallersFile | None, metrics: Metri
     index = Index(settings.limits.max_listed_jobs)
     store = NotingStore(measured(await _store(settings, namespaces), "store", metrics, traces), index)
     announcements = Announcements(board)
-    showing = asyncio.create_task(show(*settings.metrics, metrics.registry, lambda: metrics.ask(queue))) if settings.metrics else None
+    showing = (
+        asyncio.create_task(show(*settings.metrics, metrics.registry, lambda: metrics.ask(queue)))
+        if settings.metrics
+        else None
+    )
     try:
-        # On one machine there is one API process, which counts its requests itself: two round trips a request less.
+        # On one machine there is one API process, which counts its requests itself: two round trips a request
+        # less.
         rates = RateLimits(settings.limits, redis if settings.job_store == KUBERNETES else None)
-        signer, parts = links.signer(settings.s3), measured(BotoPartUploads(settings.s3), "s3", metrics, traces)
+        signer, parts = (
+            links.signer(settings.s3),
+            measured(BotoPartUploads(settings.s3), "s3", metrics, traces),
+        )
         shelf = Shelf(settings.handoff, settings.handoff_bytes)
-        app = create_app(settings, store, board, queue, objects, signer, parts, callers, announcements, metrics, rates, index, traces, shelf)
+        app = create_app(
+            settings,
+            store,
+            board,
+            queue,
+            objects,
+            signer,
+            parts,
+            callers,
+            announcements,
+            metrics,
+            rates,
+            index,
+            traces,
+            shelf,
+        )
         yield app, announcements
     finally:
         if showing:
@@ -140,10 +175,17 @@ async def _wired(settings: Settings, callers: CallersFile | None, metrics: Metri
 
 async def _store(settings: Settings, namespaces: set[str]) -> JobStore:
     if settings.job_store == KUBERNETES:
-        from imagejobs_contract.stores import kubernetes, kubernetes_calls  # takes 0.3 s, which a machine without a cluster saves
+        from imagejobs_contract.stores import (
+            kubernetes,
+            kubernetes_calls,
+        )  # takes 0.3 s, which a machine without a cluster saves
 
-        return kubernetes.KubernetesStore(await kubernetes_calls.connect(settings.kubeconfig or None), sorted(namespaces))
+        return kubernetes.KubernetesStore(
+            await kubernetes_calls.connect(settings.kubeconfig or None), sorted(namespaces)
+        )
     from imagejobs_contract.stores.sqlite import SqliteStore
 
     # `NotingStore` has noted what passed through it; of the rest only the list wants to know.
-    return SqliteStore(Path(settings.job_store.removeprefix(SQLITE)), echoes=False, late_seconds=LIST_LATE_SECONDS)
+    return SqliteStore(
+        Path(settings.job_store.removeprefix(SQLITE)), echoes=False, late_seconds=LIST_LATE_SECONDS
+    )

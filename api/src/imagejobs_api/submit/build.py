@@ -1,4 +1,7 @@
-"""From a form that was received to the ImageJob that it asks for. Pure; every fault of a form is told at once."""
+"""From a form that was received to the ImageJob that it asks for.
+
+Pure; every fault of a form is told at once.
+"""
 
 import math
 from dataclasses import replace
@@ -24,7 +27,9 @@ from imagejobs_contract.wire import s3_keys
 MAX_NAME = 200
 
 
-def build_job(key: JobKey, received: Received, form: Form, accept: str | None, limits: Limits, callbacks: Callbacks) -> ImageJob:
+def build_job(
+    key: JobKey, received: Received, form: Form, accept: str | None, limits: Limits, callbacks: Callbacks
+) -> ImageJob:
     """Return the job that a form asks for. Pure.
 
     Raises:
@@ -35,7 +40,9 @@ def build_job(key: JobKey, received: Received, form: Form, accept: str | None, l
     _check(received, form)
     items = [Item(name or source.name, source.key, source.url) for source in received.sources]
     seconds = math.ceil(limits.job_seconds)
-    spec = Spec(items=named(items), variants=(variant,), active_deadline_seconds=seconds, callback_url=callback)
+    spec = Spec(
+        items=named(items), variants=(variant,), active_deadline_seconds=seconds, callback_url=callback
+    )
     return ImageJob(key, spec, annotations=_annotations(received))
 
 
@@ -43,7 +50,9 @@ def _annotations(received: Received) -> dict[str, str]:
     return {names.ANNOTATION_UPLOADS: s3_keys.uploads(received.upload_id)} if received.upload_id else {}
 
 
-def _read_options(received: Received, form: Form, accept: str | None, callbacks: Callbacks) -> tuple[Variant, str, str | None]:
+def _read_options(
+    received: Received, form: Form, accept: str | None, callbacks: Callbacks
+) -> tuple[Variant, str, str | None]:
     options: dict[str, Any] = dict(received.options)
     if options.get("format") == AUTO:
         options["format"] = best_format(accept)
@@ -81,4 +90,7 @@ def _check(received: Received, form: Form) -> None:
 
 def _refused(received: Received) -> list[Fault]:
     refused = [(source, source.refusal) for source in received.sources if source.refusal]
-    return [Fault(source.where, f"{source.name or source.url or 'file'}: {refusal.message}") for source, refusal in refused]
+    return [
+        Fault(source.where, f"{source.name or source.url or 'file'}: {refusal.message}")
+        for source, refusal in refused
+    ]

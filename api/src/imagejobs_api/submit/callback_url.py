@@ -32,7 +32,9 @@ class Callbacks:
 
     def of(self, caller: str) -> "Callbacks":
         """Return what reads a caller's."""
-        return Callbacks(self._guard, signed=self._signed or webhook_secrets.file_of(self._folder, caller) is not None)
+        return Callbacks(
+            self._guard, signed=self._signed or webhook_secrets.file_of(self._folder, caller) is not None
+        )
 
     def read(self, reader: Reader, name: str = FIELD) -> str | None:
         """Return the URL in a field, or None; faults go to the reader."""

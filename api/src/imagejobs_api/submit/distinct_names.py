@@ -1,7 +1,8 @@
 """Names that keep the results of a long list apart, in 4 MB whatever the length. Pure.
 
-A Bloom filter tells which names cannot have been there. One that may have been gets its number, needlessly for a few in a million; two results
-never have one key. The short lists of an ImageJob are named by `spec.named`, which remembers all of them.
+A Bloom filter tells which names cannot have been there. One that may have been gets its number, needlessly
+for a few in a million; two results never have one key. The short lists of an ImageJob are named by
+`spec.named`, which remembers all of them.
 """
 
 import hashlib

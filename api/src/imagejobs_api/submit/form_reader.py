@@ -1,7 +1,8 @@
 """Multipart bodies: files go to S3 piece by piece as they come, options are gathered. Nothing is held whole.
 
-Files that cannot be images are found by their first bytes, never by name or declared type. A body that ends too early raises here, so that the caller
-discards what was stored; what even that leaves behind (a crash, S3 away) goes by the bucket's lifecycle rule for `uploads/`.
+Files that cannot be images are found by their first bytes, never by name or declared type. A body that ends
+too early raises here, so that the caller discards what was stored; what even that leaves behind (a crash, S3
+away) goes by the bucket's lifecycle rule for `uploads/`.
 """
 
 import hashlib
@@ -42,7 +43,16 @@ class FormReader:
         digests: Whether to hash the files on their way.
     """
 
-    def __init__(self, objects: ObjectStore, shelf: Shelf, form: Form, upload_id: str, held: Held, *, digests: bool = False) -> None:
+    def __init__(
+        self,
+        objects: ObjectStore,
+        shelf: Shelf,
+        form: Form,
+        upload_id: str,
+        held: Held,
+        *,
+        digests: bool = False,
+    ) -> None:
         self._objects = objects
         self._shelf = shelf
         self._held = held
@@ -66,9 +76,14 @@ class FormReader:
             Unavailable: S3 did not take a file.
         """
         if (content_type or "").split(";")[0].strip().lower() != MULTIPART:
-            raise Problem(Code.UNSUPPORTED_MEDIA_TYPE, f"Send a form as {MULTIPART}, with the image in the field {self._form.file_fields[0]}.")
+            raise Problem(
+                Code.UNSUPPORTED_MEDIA_TYPE,
+                f"Send a form as {MULTIPART}, with the image in the field {self._form.file_fields[0]}.",
+            )
         handler = MultipartFormHandler()
-        handler.parse_options.max_body_part_count = self._form.max_files + len(self._form.option_fields) + SPARE_PARTS
+        handler.parse_options.max_body_part_count = (
+            self._form.max_files + len(self._form.option_fields) + SPARE_PARTS
+        )
         handler.parse_options.max_body_part_headers_size = MAX_PART_HEADERS
         async for part in await handler.deserialize_async(FormBody(body), content_type, None):
             await self._take(part)
@@ -119,7 +134,9 @@ class FormReader:
         refusal = await self._store(key, head, _hashed(chunks, digest) if digest else chunks)
         where = "image" if self._form.max_files == 1 else f"images[{number}]"
         hexadecimal = digest.hexdigest() if digest else ""
-        self.received.sources.append(Source(filenames.clean(file_name), key, where=where, digest=hexadecimal, refusal=refusal))
+        self.received.sources.append(
+            Source(filenames.clean(file_name), key, where=where, digest=hexadecimal, refusal=refusal)
+        )
 
     def _one_too_many(self, field_name: str) -> None:
         if self._form.max_files > 1:
@@ -133,7 +150,9 @@ class FormReader:
             return ImageFailed("" if head else "The file is empty.", code=Code.NOT_AN_IMAGE)
         most = self._form.max_file_bytes
         with self._held.file() as file, self._shelf.copy(key) as copy:
-            size = await self._objects.put_stream(key, copy.of(file.counted(_first_bytes(head, rest, most + 1))))
+            size = await self._objects.put_stream(
+                key, copy.of(file.counted(_first_bytes(head, rest, most + 1)))
+            )
             if size > most:
                 return ImageFailed(f"The file is larger than {most} bytes.", code=Code.FILE_TOO_LARGE)
             copy.leave(size)
@@ -145,7 +164,10 @@ async def discard(objects: ObjectStore, upload_id: str) -> None:
     try:
         await objects.delete_prefix(s3_keys.uploads(upload_id))
     except ImageJobsError as ex:
-        log.warning("an upload stays until the lifecycle rule removes it", extra={"upload": upload_id, "reason": ex.message})
+        log.warning(
+            "an upload stays until the lifecycle rule removes it",
+            extra={"upload": upload_id, "reason": ex.message},
+        )
 
 
 def _headers(part: BodyPart) -> tuple[str, str | None, bool]:

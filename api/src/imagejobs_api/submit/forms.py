@@ -51,8 +51,9 @@ class Source:
         url: Where the worker finds it.
         where: The field that held it, for faults.
         digest: Of a file's bytes as they were stored, if that was asked for.
-        refusal: Why it is certainly no image that we take, if that was seen at once. What was put is then only as much of it
-            as shows the same to the worker (docs/adr/0004-refused-files-stay-in-the-batch.md).
+        refusal: Why it is certainly no image that we take, if that was seen at once. What was put is then
+            only as much of it as shows the same to the worker
+            (docs/adr/0004-refused-files-stay-in-the-batch.md).
     """
 
     name: str
@@ -94,20 +95,40 @@ class Received:
 
 def resize_form(limits: Limits) -> Form:
     """Return what `/api/resize` takes."""
-    return Form(("image",), frozenset({*NAMES, "name", CALLBACK}), 1, limits.max_file_bytes, limits.max_file_bytes)
+    return Form(
+        ("image",), frozenset({*NAMES, "name", CALLBACK}), 1, limits.max_file_bytes, limits.max_file_bytes
+    )
 
 
 def crop_form(limits: Limits, gravity: Gravity) -> Form:
     """Return what `/api/center-crop` and `/api/face-crop` take: a resize whose fit is settled."""
     fixed = {"fit": Fit.COVER, "gravity": gravity}
-    return replace(resize_form(limits), option_fields=frozenset({*NAMES, "name", CALLBACK} - fixed.keys()), required=("width", "height"), fixed=fixed)
+    return replace(
+        resize_form(limits),
+        option_fields=frozenset({*NAMES, "name", CALLBACK} - fixed.keys()),
+        required=("width", "height"),
+        fixed=fixed,
+    )
 
 
 def batch_form(limits: Limits) -> Form:
     """Return what `/api/batch` takes; `images[]` is how PHP and many form libraries spell a list."""
-    return Form(("images[]", "images"), frozenset({*NAMES, CALLBACK}), limits.max_batch_files, limits.max_file_bytes, limits.max_batch_bytes)
+    return Form(
+        ("images[]", "images"),
+        frozenset({*NAMES, CALLBACK}),
+        limits.max_batch_files,
+        limits.max_file_bytes,
+        limits.max_batch_bytes,
+    )
 
 
 def url_form(limits: Limits) -> Form:
     """Return what `/api/upload-from-url` takes: `url` is one image, `urls` are a batch, and no files come along."""
-    return Form(("url", "urls", "urls[]"), frozenset({*NAMES, "name", CALLBACK}), limits.max_batch_files, 0, 0, takes_urls=True)
+    return Form(
+        ("url", "urls", "urls[]"),
+        frozenset({*NAMES, "name", CALLBACK}),
+        limits.max_batch_files,
+        0,
+        0,
+        takes_urls=True,
+    )

@@ -1,6 +1,7 @@
 """Leaves copies of uploads for workers on the same machine (`contract.handoff`), and sees that they are neither too many nor too old.
 
-Until a copy is whole it has another name. A process that is killed leaves parts behind; the next one wipes the folder when it starts.
+Until a copy is whole it has another name. A process that is killed leaves parts behind; the next one wipes
+the folder when it starts.
 """
 
 import asyncio
@@ -40,7 +41,8 @@ class Shelf:
     """A folder of copies.
 
     Args:
-        folder: Nobody else's but this process's and its workers'. What an earlier one left there is removed. None leaves nothing anywhere.
+        folder: Nobody else's but this process's and its workers'. What an earlier one left there is removed.
+            None leaves nothing anywhere.
         most_bytes: Of all copies together; no more than half of what is free.
     """
 
@@ -175,7 +177,7 @@ def _made_empty(folder: Path) -> bool:
 
 def _names(folder: Path) -> frozenset[str]:
     with suppress(OSError):  # somebody removed it
-        return frozenset(os.listdir(folder))  # noqa: PTH208 - half the time of iterdir
+        return frozenset(os.listdir(folder))
     return frozenset()
 
 

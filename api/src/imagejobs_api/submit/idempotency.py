@@ -1,7 +1,10 @@
-"""`Idempotency-Key`: a request that is repeated gets the job of the first. Makes values only, but for fresh ids.
+"""`Idempotency-Key`: a request that is repeated gets the job of the first.
 
-The job's name is made of caller and key, so that the store itself refuses a second job; a fingerprint of the request stands in the job's annotations
-and tells a repetition from another request under the same key. It lasts as long as the job (draft-ietf-httpapi-idempotency-key-header).
+Makes values only, but for fresh ids.
+
+The job's name is made of caller and key, so that the store itself refuses a second job; a fingerprint of the
+request stands in the job's annotations and tells a repetition from another request under the same key. It
+lasts as long as the job (draft-ietf-httpapi-idempotency-key-header).
 """
 
 import hashlib
@@ -22,9 +25,13 @@ ANNOTATION = f"{names.GROUP}/request"
 """Written and read by the API only."""
 
 PATTERN = r'"[!#-~ ]{1,255}"|[!#-~]{1,255}'
-"""A structured field's string as the draft has it, or the same without quotation marks, as most clients send it."""
+"""A structured field's string as the draft has it, or the same without quotation marks, as most clients send
+it.
+"""
 _NAME_DIGITS = 32
-"""Of SHA-256, in hexadecimal: 128 bits, and with a letter before them a name that no other job of the API has."""
+"""Of SHA-256, in hexadecimal: 128 bits, and with a letter before them a name that no other job of the API
+has.
+"""
 
 
 def read(header: str | None) -> str | None:
@@ -41,7 +48,10 @@ def read(header: str | None) -> str | None:
 
 
 def job_name(caller: Caller, key: str) -> str:
-    """Return the name of the job that a caller's key stands for. A line end stands in no name and no key: the two cannot run together."""
+    """Return the name of the job that a caller's key stands for.
+
+    A line end stands in no name and no key: the two cannot run together.
+    """
     return "k" + hashlib.sha256(f"{caller.name}\n{key}".encode()).hexdigest()[:_NAME_DIGITS]
 
 
@@ -59,10 +69,15 @@ def fingerprint_of(path: str, what: object) -> str:
 def marked(job: ImageJob, request_print: str) -> ImageJob:
     """Return the job with the fingerprint of its request, and with a prefix of its own if the caller chose none.
 
-    Its name comes back when the key is used again after the job was forgotten: the results of the first must not be overwritten then.
+    Its name comes back when the key is used again after the job was forgotten: the results of the first must
+    not be overwritten then.
     """
-    output = replace(job.spec.output, prefix=job.spec.output.prefix or s3_keys.default_prefix(names.new_job_id()))
-    return replace(job, spec=replace(job.spec, output=output), annotations={**job.annotations, ANNOTATION: request_print})
+    output = replace(
+        job.spec.output, prefix=job.spec.output.prefix or s3_keys.default_prefix(names.new_job_id())
+    )
+    return replace(
+        job, spec=replace(job.spec, output=output), annotations={**job.annotations, ANNOTATION: request_print}
+    )
 
 
 def is_repetition(job: ImageJob, earlier: ImageJob) -> bool:

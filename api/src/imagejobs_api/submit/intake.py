@@ -66,7 +66,8 @@ class Creation:
             if repeatable and isinstance(ex, AlreadyExists):
                 return await self._after_all(job)
             raise
-        # After Unavailable the job may be there all the same, and needs its uploads; if not, the lifecycle rule removes them.
+        # After Unavailable the job may be there all the same, and needs its uploads; if not, the lifecycle
+        # rule removes them.
 
     async def earlier_if_any(self, job: ImageJob) -> ImageJob | None:
         """Return the job of an earlier request of the same content.
@@ -83,7 +84,9 @@ class Creation:
         try:
             return await self._earlier(job)
         except NotFound as ex:
-            raise Problem(Code.CONFLICT, "The job of this request was deleted just now.", retry_after_seconds=1) from ex
+            raise Problem(
+                Code.CONFLICT, "The job of this request was deleted just now.", retry_after_seconds=1
+            ) from ex
 
     async def _earlier(self, job: ImageJob) -> ImageJob:
         earlier = await self._store.get(job.key)
@@ -96,7 +99,14 @@ class Intake:
     """Takes a form in and stores the job that it asks for."""
 
     def __init__(
-        self, creation: Creation, objects: ObjectStore, shelf: Shelf, quotas: Quotas, limits: Limits, guard: Guard, callbacks: Callbacks
+        self,
+        creation: Creation,
+        objects: ObjectStore,
+        shelf: Shelf,
+        quotas: Quotas,
+        limits: Limits,
+        guard: Guard,
+        callbacks: Callbacks,
     ) -> None:
         self._creation = creation
         self._objects = objects
@@ -124,7 +134,14 @@ class Intake:
             _take_query(reader, req.params)
             async with reader.discarding():
                 received = await reader.read(body_chunks(req.receive, form.max_body_bytes), req.content_type)
-                job = build_job(key, received, form, req.get_header("Accept"), self._limits, self._callbacks.of(req.caller.name))
+                job = build_job(
+                    key,
+                    received,
+                    form,
+                    req.get_header("Accept"),
+                    self._limits,
+                    self._callbacks.of(req.caller.name),
+                )
                 job = req.origin.marked(req.caller.marked(job))
             if repeatable:
                 job = idempotency.marked(job, idempotency.fingerprint(req.path, received))

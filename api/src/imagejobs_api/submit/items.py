@@ -1,6 +1,7 @@
 """Makes the images of a job out of what a caller named: items in the ImageJob itself, or a manifest in S3, streamed, when there are more.
 
-A list is written, or a caller's own copied, to where only the API writes, before the job is created: what was checked and counted is what is run.
+A list is written, or a caller's own copied, to where only the API writes, before the job is created: what was
+checked and counted is what is run.
 """
 
 import asyncio
@@ -20,7 +21,9 @@ from imagejobs_contract.wire.manifests import item_lengths, item_lines
 from imagejobs_contract.wire.source_prefixes import may_read
 
 PIECE_LINES = 250
-"""Written at once, in 5 ms: others wait for no more of a list than that in each turn of the loop, of which an answer takes a few."""
+"""Written at once, in 5 ms: others wait for no more of a list than that in each turn of the loop, of which an
+answer takes a few.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,9 @@ class Gather:
         found = _Folder(request.prefix, self._objects.list(request.prefix))
         images = await self._few_or_many(found.items(), list_key)
         if not images.items and not images.manifest:
-            raise Invalid([Fault("prefix", f"there are no images under {request.prefix}{found.passed_over()}")])
+            raise Invalid(
+                [Fault("prefix", f"there are no images under {request.prefix}{found.passed_over()}")]
+            )
         return images
 
     async def _few_or_many(self, items: AsyncIterator[Item], list_key: str) -> Images:
@@ -80,7 +85,9 @@ class Gather:
         if facts is None:
             raise Invalid([Fault("manifest.key", f"there is nothing under {listing.key}")])
         if not 0 < facts.size <= self._max_bytes:
-            raise Invalid([Fault("manifest.key", f"has {facts.size} bytes; 1 to {self._max_bytes} are allowed")])
+            raise Invalid(
+                [Fault("manifest.key", f"has {facts.size} bytes; 1 to {self._max_bytes} are allowed")]
+            )
         try:
             await self._objects.copy(listing.key, list_key)
         except NotFound as ex:
@@ -89,19 +96,31 @@ class Gather:
         if not count:
             raise Invalid([Fault("manifest.key", "has blank lines only")])
         if listing.count not in (None, count):
-            raise Invalid([Fault("manifest.count", f"is {listing.count}, but the manifest has {count} lines, blank ones aside")])
+            raise Invalid(
+                [
+                    Fault(
+                        "manifest.count",
+                        f"is {listing.count}, but the manifest has {count} lines, blank ones aside",
+                    )
+                ]
+            )
         return Manifest(list_key, count)
 
     async def _count(self, key: str, most_bytes: int) -> int:
         facts, count = await self._objects.head(key), 0
-        async for some in item_lengths(self._objects, key, min(facts.size, most_bytes) if facts else 0, "manifest.key"):
+        async for some in item_lengths(
+            self._objects, key, min(facts.size, most_bytes) if facts else 0, "manifest.key"
+        ):
             count += len(some)
             _check_count(count, "manifest.key")
         return count
 
 
 class _Folder:
-    """The images of a listing: everything that is not empty and not a folder. What they are is seen by whoever reads them."""
+    """The images of a listing: everything that is not empty and not a folder.
+
+    What they are is seen by whoever reads them.
+    """
 
     def __init__(self, prefix: str, pages: AsyncIterator[Iterable[Listed]]) -> None:
         self._prefix = prefix

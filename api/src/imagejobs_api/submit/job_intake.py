@@ -35,7 +35,14 @@ class Orders:
     """Takes requests in."""
 
     def __init__(
-        self, creation: Creation, objects: ObjectStore, quotas: Quotas, known: Limits, guard: Guard, callbacks: Callbacks, allowance: Allowance
+        self,
+        creation: Creation,
+        objects: ObjectStore,
+        quotas: Quotas,
+        known: Limits,
+        guard: Guard,
+        callbacks: Callbacks,
+        allowance: Allowance,
     ) -> None:
         self._creation = creation
         self._objects = objects
@@ -60,23 +67,35 @@ class Orders:
         with self._quotas.receiving(length, req.caller):
             body = await json_body.read(req, self._limits.max_job_body_bytes)
             request = await self._read(body, req.caller)
-            draft = req.origin.marked(req.caller.marked(ImageJob(key, request.terms, annotations=_titled(request))))
+            draft = req.origin.marked(
+                req.caller.marked(ImageJob(key, request.terms, annotations=_titled(request)))
+            )
             if repeatable:
                 draft = idempotency.marked(draft, idempotency.fingerprint_of(req.path, body))
                 if earlier := await self._creation.earlier_if_any(draft):
                     return Accepted(earlier, (), single=False)
-        return Accepted(await self._store(draft, request, req.caller, repeatable=repeatable), (), single=False)
+        return Accepted(
+            await self._store(draft, request, req.caller, repeatable=repeatable), (), single=False
+        )
 
     async def _read(self, body: dict[str, Any], caller: Caller) -> JobRequest:
         rights = Rights(self._allowance.sources(caller), self._allowance.outputs(caller), time.time())
-        arguments = (body, rights, self._guard, self._callbacks.of(caller.name), math.ceil(self._limits.job_seconds))
+        arguments = (
+            body,
+            rights,
+            self._guard,
+            self._callbacks.of(caller.name),
+            math.ceil(self._limits.job_seconds),
+        )
         if not isinstance(body.get("items"), list) or len(body["items"]) <= limits.MAX_ITEMS:
             return read_request(*arguments)
         # Tens of thousands of images take seconds to read: others shall not wait for it.
         with self._quotas.listing():
             return await asyncio.to_thread(read_request, *arguments)
 
-    async def _store(self, draft: ImageJob, request: JobRequest, caller: Caller, *, repeatable: bool) -> ImageJob:
+    async def _store(
+        self, draft: ImageJob, request: JobRequest, caller: Caller, *, repeatable: bool
+    ) -> ImageJob:
         # Not the job's name, which a repeated request shares with the first one.
         upload_id = names.new_job_id()
         try:
@@ -88,7 +107,9 @@ class Orders:
                 await discard(self._objects, upload_id)
             raise
         if images.manifest:
-            job = replace(job, annotations={**job.annotations, **_listed(upload_id, self._allowance.sources(caller))})
+            job = replace(
+                job, annotations={**job.annotations, **_listed(upload_id, self._allowance.sources(caller))}
+            )
         return await self._creation.create(job, upload_id if images.manifest else "", repeatable=repeatable)
 
     async def _images(self, request: JobRequest, list_key: str) -> Images:
@@ -107,4 +128,7 @@ def _titled(request: JobRequest) -> dict[str, str]:
 
 
 def _listed(upload_id: str, prefixes: tuple[str, ...]) -> dict[str, str]:
-    return {names.ANNOTATION_UPLOADS: s3_keys.uploads(upload_id), names.ANNOTATION_SOURCES: source_prefixes.show(prefixes)}
+    return {
+        names.ANNOTATION_UPLOADS: s3_keys.uploads(upload_id),
+        names.ANNOTATION_SOURCES: source_prefixes.show(prefixes),
+    }

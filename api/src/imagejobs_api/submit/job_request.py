@@ -1,6 +1,7 @@
 """The body of `POST /api/jobs`: an ImageJob in the words of the HTTP API, read into a value with every fault of it at once. Pure.
 
-What an ImageJob may say is read by the contract; here stands what only a caller is bound to: where it may read and write, and whom it may disturb.
+What an ImageJob may say is read by the contract; here stands what only a caller is bound to: where it may
+read and write, and whom it may disturb.
 """
 
 from collections.abc import Mapping
@@ -71,7 +72,9 @@ class Rights:
     now: float
 
 
-def read_request(body: Mapping[str, Any], rights: Rights, guard: Guard, callbacks: Callbacks, default_seconds: int) -> JobRequest:
+def read_request(
+    body: Mapping[str, Any], rights: Rights, guard: Guard, callbacks: Callbacks, default_seconds: int
+) -> JobRequest:
     """Read a request.
 
     Args:
@@ -113,7 +116,11 @@ def _terms(reader: Reader, rights: Rights, callbacks: Callbacks, default_seconds
         callbacks.checked(callback, "url", terms.callback_url)
     prefix = terms.output.prefix
     if prefix and not f"{prefix.rstrip('/')}/".startswith(rights.outputs):
-        allowed = f"you may write under {' '.join(rights.outputs)}" if rights.outputs else "without it results lie under outputs/<job id>/"
+        allowed = (
+            f"you may write under {' '.join(rights.outputs)}"
+            if rights.outputs
+            else "without it results lie under outputs/<job id>/"
+        )
         reader.fault("output.prefix", f"is not open to you: {allowed}")
     if (terms.priority_class_name or "").startswith(CLUSTER_CLASSES):
         reader.fault("priorityClassName", f"classes that begin with {CLUSTER_CLASSES} are the cluster's own")
@@ -140,7 +147,10 @@ def _check_key(reader: Reader, field: str, key: str, rights: Rights) -> None:
     elif not source_prefixes.may_read(key, rights.sources):
         reader.fault(field, f"may not be read by you; what begins with {' or '.join(rights.sources)} may")
     elif rights.now - (source_prefixes.uploaded_seconds(key) or rights.now) > limits.UPLOAD_SECONDS:
-        reader.fault(field, f"was uploaded more than {limits.UPLOAD_SECONDS} s ago, and may be deleted while the job runs: upload it again")
+        reader.fault(
+            field,
+            f"was uploaded more than {limits.UPLOAD_SECONDS} s ago, and may be deleted while the job runs: upload it again",
+        )
 
 
 def _check_url(reader: Reader, url: str, guard: Guard) -> None:

@@ -62,7 +62,9 @@ class Submitter:
         """Let a job be accepted, wait, and set all of the answer but its body."""
         base = self._links.base(req)
         repeated = idempotency.read(req.get_header(idempotency.HEADER))
-        key = req.caller.job_key(idempotency.job_name(req.caller, repeated) if repeated else names.new_job_id())
+        key = req.caller.job_key(
+            idempotency.job_name(req.caller, repeated) if repeated else names.new_job_id()
+        )
         with self._waiting.watch(key) as watch:
             accepted = await accept(key, repeated is not None)
             resp.context.job_id = key.name
@@ -77,7 +79,9 @@ class Submitter:
 class Submissions:
     """A call that takes images: what sets it apart from the others is its form."""
 
-    def __init__(self, submitter: Submitter, intake: Intake, outcomes: Outcomes, signer: Links, form: Form) -> None:
+    def __init__(
+        self, submitter: Submitter, intake: Intake, outcomes: Outcomes, signer: Links, form: Form
+    ) -> None:
         self._submitter = submitter
         self._intake = intake
         self._outcomes = outcomes
@@ -85,7 +89,10 @@ class Submissions:
         self._form = form
 
     async def on_post(self, req: Request, resp: Response) -> None:
-        """Take images; answer 200 if all ended while the caller waits, else 202. A single one that failed is answered with its error."""
+        """Take images; answer 200 if all ended while the caller waits, else 202.
+
+        A single one that failed is answered with its error.
+        """
 
         def accept(key: JobKey, repeatable: bool) -> Awaitable[Accepted]:
             return self._intake.accept(req, self._form, key, repeatable=repeatable)

@@ -1,6 +1,9 @@
-"""Bodies that name images by URL: JSON, or a form of either kind. Nothing is fetched or resolved here, the worker does that behind the address guard.
+"""Bodies that name images by URL: JSON, or a form of either kind.
 
-What the guard would refuse without asking anybody (its form, its port, a host that is itself an address) is refused at once.
+Nothing is fetched or resolved here, the worker does that behind the address guard.
+
+What the guard would refuse without asking anybody (its form, its port, a host that is itself an address) is
+refused at once.
 """
 
 import re
@@ -78,7 +81,9 @@ class UrlReader:
             name = filenames.clean(part.name or "")[:60]
             value = await part.stream.read(MAX_VALUE_BYTES + 1)
             if part.filename is not None or len(value) > MAX_VALUE_BYTES:
-                self.received.fault(name, f"is a file, or longer than {MAX_VALUE_BYTES} bytes; give URLs as text")
+                self.received.fault(
+                    name, f"is a file, or longer than {MAX_VALUE_BYTES} bytes; give URLs as text"
+                )
             else:
                 self.take(name, value.decode(errors="replace"))
 
@@ -124,7 +129,10 @@ def _fields(data: bytes, kind: str, most: int) -> Iterator[tuple[str, object]]:
             values = value if name in MANY and isinstance(value, list) else [value]
             yield from ((name, each) for each in values)
     else:
-        raise Problem(Code.UNSUPPORTED_MEDIA_TYPE, f"Send JSON ({falcon.MEDIA_JSON}) or a form, with the URL of the image in the field {ONE}.")
+        raise Problem(
+            Code.UNSUPPORTED_MEDIA_TYPE,
+            f"Send JSON ({falcon.MEDIA_JSON}) or a form, with the URL of the image in the field {ONE}.",
+        )
 
 
 def name_of(url: str) -> str:

@@ -1,4 +1,7 @@
-"""The bodies of `/api/uploads`: what a client wants to send to S3 itself, read with every fault at once. Pure."""
+"""The bodies of `/api/uploads`: what a client wants to send to S3 itself, read with every fault at once.
+
+Pure.
+"""
 
 import math
 from collections.abc import Mapping
@@ -16,7 +19,9 @@ from imagejobs_contract.wire import manifests, source_prefixes
 PLAIN_TYPE = "application/octet-stream"
 _TYPE = r"[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,60}"
 PART_UPLOAD = r"[1-9][0-9]{0,3}-[A-Za-z0-9_~+=-][A-Za-z0-9._~+=-]{0,1000}"
-"""How many parts, and what S3 calls the upload. SeaweedFS looks for a folder of that name, so it is neither `..` nor a path."""
+"""How many parts, and what S3 calls the upload. SeaweedFS looks for a folder of that name, so it is neither
+`..` nor a path.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,9 @@ def read_files(body: Mapping[str, Any], known: Limits) -> tuple[NewFile, ...]:
 def read_file(reader: Reader, known: Limits) -> NewFile:
     """Read one file; faults go to the reader."""
     reader.unknown(("name", "size", "content_type", "part_size"))
-    content_type = reader.text("content_type", 123, PLAIN_TYPE, _TYPE, "a media type such as image/jpeg") or PLAIN_TYPE
+    content_type = (
+        reader.text("content_type", 123, PLAIN_TYPE, _TYPE, "a media type such as image/jpeg") or PLAIN_TYPE
+    )
     most = known.max_manifest_bytes if content_type == manifests.CONTENT_TYPE else known.max_file_bytes
     size = reader.size("size", 1, most)
     part_size = reader.size("part_size", limits.MIN_PART_BYTES, limits.MAX_PART_BYTES)
@@ -83,7 +90,10 @@ def read_file(reader: Reader, known: Limits) -> NewFile:
     if size and size > limits.MAX_PART_BYTES and not part_size:
         reader.fault("part_size", f"is needed for files of more than {limits.MAX_PART_BYTES} bytes")
     return NewFile(
-        filenames.clean(reader.text("name", 200) or ""), size or 1, content_type, part_size if size and part_size and part_size < size else None
+        filenames.clean(reader.text("name", 200) or ""),
+        size or 1,
+        content_type,
+        part_size if size and part_size and part_size < size else None,
     )
 
 

@@ -1,7 +1,7 @@
 """`/api/uploads`: signed links by which clients send files to S3 themselves, whole or in parts; jobs then name them by their keys.
 
-Whose an upload is stands in its key (`contract.sources`), so that nothing has to be remembered. No job owns it: several may use one, and the bucket's
-lifecycle rule deletes it.
+Whose an upload is stands in its key (`contract.sources`), so that nothing has to be remembered. No job owns
+it: several may use one, and the bucket's lifecycle rule deletes it.
 """
 
 import asyncio
@@ -93,7 +93,9 @@ class CompletedBody(TypedDict):
 class UploadLinks:
     """Makes links, and ends uploads in parts."""
 
-    def __init__(self, objects: ObjectStore, parts: PartUploads, signer: LinkSigner, known: Limits, seconds: int) -> None:
+    def __init__(
+        self, objects: ObjectStore, parts: PartUploads, signer: LinkSigner, known: Limits, seconds: int
+    ) -> None:
         self._objects = objects
         self._parts = parts
         self._signer = signer
@@ -109,7 +111,9 @@ class UploadLinks:
         keys = [s3_keys.presigned(upload_id, n, each.name) for n, each in enumerate(files)]
         begun = await self._begin(files, keys)
         # Signing a thousand links takes a third of a second: others shall not wait for it.
-        bodies = await asyncio.to_thread(lambda: [self._file(*each) for each in zip(files, keys, begun, strict=True)])
+        bodies = await asyncio.to_thread(
+            lambda: [self._file(*each) for each in zip(files, keys, begun, strict=True)]
+        )
         resp.media = UploadBody(
             prefix=s3_keys.uploads(upload_id), expires=show_time(now + timedelta(seconds=self._seconds)),
             use_until=show_time(now + timedelta(seconds=limits.UPLOAD_SECONDS)), files=bodies,
@@ -139,7 +143,10 @@ class UploadLinks:
 
     async def _read(self, req: Request) -> PartUpload:
         json_body.check_head(req, MAX_BODY_BYTES)
-        return read_part_upload(await json_body.read(req, MAX_BODY_BYTES), source_prefixes.own_uploads(req.caller.namespace, req.caller.name))
+        return read_part_upload(
+            await json_body.read(req, MAX_BODY_BYTES),
+            source_prefixes.own_uploads(req.caller.namespace, req.caller.name),
+        )
 
     async def _begin(self, files: Sequence[NewFile], keys: Sequence[str]) -> list[str]:
         places = asyncio.Semaphore(BEGINNINGS)
@@ -154,7 +161,11 @@ class UploadLinks:
 
     def _file(self, file: NewFile, key: str, upload: str) -> FileBody:
         whole = file.part_size is None
-        link = self._signer.put_link(key, seconds=self._seconds, size=file.size, content_type=file.content_type) if whole else None
+        link = (
+            self._signer.put_link(key, seconds=self._seconds, size=file.size, content_type=file.content_type)
+            if whole
+            else None
+        )
         return {
             "name": file.name,
             "key": key,
@@ -167,11 +178,17 @@ class UploadLinks:
     def _multipart(self, file: NewFile, key: str, upload: str, part_size: int) -> MultipartBody:
         sizes = [min(part_size, file.size - start) for start in range(0, file.size, part_size)]
         parts: list[PartBody] = [
-            {"number": number, "size": size, "url": self._signer.part_link(key, upload, number, seconds=self._seconds, size=size)}
+            {
+                "number": number,
+                "size": size,
+                "url": self._signer.part_link(key, upload, number, seconds=self._seconds, size=size),
+            }
             for number, size in enumerate(sizes, 1)
         ]
         return {"multipart_id": f"{len(parts)}-{upload}", "part_size": part_size, "parts": parts}
 
 
 def _absent() -> Problem:
-    return Problem(Code.NOT_FOUND, "There is no such upload in parts: it was aborted, or not completed in time.")
+    return Problem(
+        Code.NOT_FOUND, "There is no such upload in parts: it was aborted, or not completed in time."
+    )

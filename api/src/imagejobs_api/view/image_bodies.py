@@ -21,7 +21,8 @@ class ImageBody(TypedDict):
     Attributes:
         job_id: The id of the job, for every other call.
         progress_url: Where its progress is told.
-        download_url: A signed link to the result that anybody can GET for a time; before there is one, the address that redirects to it.
+        download_url: A signed link to the result that anybody can GET for a time; before there is one, the
+            address that redirects to it.
         width: Pixels of the result.
         height: Pixels of the result.
         format: Encoding of the result.
@@ -111,11 +112,15 @@ def batch_body(
         "experimental": True,
         "state": job.status.state,
         "progress_url": links.progress(base, job.key.name),
-        "image_jobs": [_entry(job, n, outcomes.get(n), refusal, base, signer) for n, refusal in enumerate(refusals)],
+        "image_jobs": [
+            _entry(job, n, outcomes.get(n), refusal, base, signer) for n, refusal in enumerate(refusals)
+        ],
     }
 
 
-def _entry(job: ImageJob, index: int, outcome: Outcome | None, refusal: ImageFailed | None, base: str, signer: Links) -> BatchEntryBody:
+def _entry(
+    job: ImageJob, index: int, outcome: Outcome | None, refusal: ImageFailed | None, base: str, signer: Links
+) -> BatchEntryBody:
     identifier = names.sub_job_id(job.key.name, index)
     state = states.item_state(job, outcome)
     error = states.item_error(job, outcome)

@@ -114,7 +114,9 @@ def details(job: ImageJob, counts: Counts, base: str) -> JobBody:
         "bytes_in": status.bytes_in,
         "bytes_out": status.bytes_out,
         "callback": _callback(job),
-        "failures": [{"name": each.name, "code": each.code, "message": each.message} for each in status.failures],
+        "failures": [
+            {"name": each.name, "code": each.code, "message": each.message} for each in status.failures
+        ],
         "spec": spec_body(job.spec),
     }
 

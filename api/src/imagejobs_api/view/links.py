@@ -15,7 +15,10 @@ _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\]
 
 
 class Links:
-    """Makes links; `public_url` goes before a request's own Host. `X-Forwarded-...` is not looked at: anybody can send it."""
+    """Makes links; `public_url` goes before a request's own Host.
+
+    `X-Forwarded-...` is not looked at: anybody can send it.
+    """
 
     def __init__(self, signer: LinkSigner, public_url: str, seconds: int) -> None:
         self._signer = signer
@@ -37,7 +40,10 @@ class Links:
     def signed(self, item_name: str, index: int, output: OutputFile) -> str:
         """Return a link to a result that anybody can GET for a time."""
         return self._signer.get_link(
-            output.key, seconds=self._seconds, content_type=output.format.content_type, file_name=file_name(item_name, index, output)
+            output.key,
+            seconds=self._seconds,
+            content_type=output.format.content_type,
+            file_name=file_name(item_name, index, output),
         )
 
 
@@ -59,7 +65,8 @@ def download(base: str, identifier: str) -> str:
 def file_name(item_name: str, index: int, output: OutputFile) -> str:
     """Return the name under which a client saves a result: the image's own, without folders, with the variant's if it has one and its extension.
 
-    It is cleaned here: what a caller's own manifest or a user of kubectl calls an image was never a file's name of the API's.
+    It is cleaned here: what a caller's own manifest or a user of kubectl calls an image was never a file's
+    name of the API's.
     """
     stem = PurePosixPath(filenames.clean(item_name).replace("\\", "/")).stem or str(index)
     tail = "" if output.variant == DEFAULT_VARIANT else f"-{output.variant}"

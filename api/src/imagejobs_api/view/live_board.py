@@ -1,6 +1,9 @@
-"""The progress board as the API uses it: with little patience. What it does not tell at once is told from the store and S3.
+"""The progress board as the API uses it: with little patience.
 
-After a failure it is left alone for a moment, so that a Redis which swallows packets costs one request half a second, and the others nothing.
+What it does not tell at once is told from the store and S3.
+
+After a failure it is left alone for a moment, so that a Redis which swallows packets costs one request half a
+second, and the others nothing.
 """
 
 import asyncio

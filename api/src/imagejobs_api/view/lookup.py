@@ -32,7 +32,8 @@ async def find(store: JobStore, caller: Caller, identifier: str) -> Found:
     """Return what of the caller's has this id; a whole job goes before a sub-job.
 
     Raises:
-        Problem: There is nothing of that id (404), which is also said of others' jobs; or what there is cannot be read (409).
+        Problem: There is nothing of that id (404), which is also said of others' jobs; or what there is
+            cannot be read (409).
     """
     job = await _job(store, caller, identifier)
     if job is not None:
@@ -66,5 +67,10 @@ async def _job(store: JobStore, caller: Caller, name: str) -> ImageJob | None:
     except Unreadable as ex:
         if not caller.owns(ex.job.labels):
             return None
-        raise Problem(Code.CONFLICT, "The job was written by another version of imagejobs.", job_id=name, retryable=False) from ex
+        raise Problem(
+            Code.CONFLICT,
+            "The job was written by another version of imagejobs.",
+            job_id=name,
+            retryable=False,
+        ) from ex
     return job if caller.owns(job.labels) else None

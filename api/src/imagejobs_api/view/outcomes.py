@@ -1,4 +1,7 @@
-"""What became of a job's images, from wherever it is written: the status, the board, the result lines in S3. Only reads."""
+"""What became of a job's images, from wherever it is written: the status, the board, the result lines in S3.
+
+Only reads.
+"""
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +16,8 @@ from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.wire import s3_keys
 
 MAX_SHARD_BYTES = 64 * 2**20
-"""The lines of one shard, as the worker bounds them: 5,000 images of 16 variants at 300 bytes each are 24 MB."""
+"""The lines of one shard, as the worker bounds them: 5,000 images of 16 variants at 300 bytes each are 24 MB.
+"""
 MAX_SPAN = 5000
 """Images that are looked up at once: as many as one shard has at most."""
 

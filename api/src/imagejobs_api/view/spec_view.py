@@ -99,7 +99,11 @@ def spec_body(spec: Spec) -> SpecBody:
         "items": [cast(ItemBody, item_body(each)) for each in spec.items],
         "manifest": {"key": manifest.key, "count": manifest.count} if manifest else None,
         "variants": [_variant(each) for each in spec.variants],
-        "output": {"prefix": output.prefix, "cache_control": output.cache_control, "deletion_policy": output.deletion_policy},
+        "output": {
+            "prefix": output.prefix,
+            "cache_control": output.cache_control,
+            "deletion_policy": output.deletion_policy,
+        },
         "execution": spec.execution,
         "retry_failed": spec.retry_failed,
         "repeat_callback": spec.repeat_callback,
@@ -114,5 +118,7 @@ def _variant(variant: Variant) -> VariantBody:
     plain = Variant()
     options = {option: getattr(variant, option) for option in NAMES}
     given = {option: value for option, value in options.items() if value != getattr(plain, option)}
-    body = {"name": variant.name} | {option: value.value if isinstance(value, StrEnum) else value for option, value in given.items()}
+    body = {"name": variant.name} | {
+        option: value.value if isinstance(value, StrEnum) else value for option, value in given.items()
+    }
     return cast(VariantBody, body)

@@ -10,9 +10,21 @@ from imagejobs.local.options import Wishes
 
 
 @click.command()
-@click.option("--data", type=click.Path(path_type=Path), help="Where jobs, images and logs are kept.  [default: .imagejobs]")
-@click.option("--port", type=click.IntRange(1, 65_535), help="Port of the API; fails if it is taken.  [default: 8080, or the next free one]")
-@click.option("--workers", type=click.IntRange(1, 256), help="Worker processes.  [default: one per four cores, with an image per core]")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    help="Where jobs, images and logs are kept.  [default: .imagejobs]",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65_535),
+    help="Port of the API; fails if it is taken.  [default: 8080, or the next free one]",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    help="Worker processes.  [default: one per four cores, with an image per core]",
+)
 @click.pass_obj
 def local(environ: dict[str, str], data: Path | None, port: int | None, workers: int | None) -> None:
     """Run everything on this machine, until Ctrl-C.

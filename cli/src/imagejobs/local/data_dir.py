@@ -71,7 +71,9 @@ class DataDirectory:
                 folder.mkdir(mode=0o700, exist_ok=True)
             free = shutil.disk_usage(self.path).free
         except OSError as ex:
-            raise CannotRun(f"The data directory {self.path} cannot be used: {_reason(ex)}. Name another with --data.") from ex
+            raise CannotRun(
+                f"The data directory {self.path} cannot be used: {_reason(ex)}. Name another with --data."
+            ) from ex
         if free < LEAST_FREE_BYTES:
             raise CannotRun(
                 f"The disk of {self.path} is full: {free // 2**20} MiB are free, {LEAST_FREE_BYTES // 2**20} MiB are needed. "
@@ -143,5 +145,10 @@ def _lives(pid: str) -> bool:
 
 
 def _reason(ex: OSError) -> str:
-    known = {errno.EACCES: "you may not write there", errno.EROFS: "it is read-only", errno.ENOSPC: "the disk is full", errno.EEXIST: "it is a file"}
+    known = {
+        errno.EACCES: "you may not write there",
+        errno.EROFS: "it is read-only",
+        errno.ENOSPC: "the disk is full",
+        errno.EEXIST: "it is a file",
+    }
     return known.get(ex.errno or 0, ex.strerror or str(ex))

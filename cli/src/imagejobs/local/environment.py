@@ -22,7 +22,7 @@ class Addresses:
     @property
     def reach(self) -> str:
         """The address under which a client on this machine reaches the API."""
-        return {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(self.host, self.host)  # noqa: S104 (compared, not listened on)
+        return {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(self.host, self.host)
 
     @property
     def url(self) -> str:
@@ -31,7 +31,11 @@ class Addresses:
 
 
 def program_environment(
-    environ: Mapping[str, str], addresses: Addresses, jobs: Path, credentials: Credentials | None, handoff: Path | None = None
+    environ: Mapping[str, str],
+    addresses: Addresses,
+    jobs: Path,
+    credentials: Credentials | None,
+    handoff: Path | None = None,
 ) -> dict[str, str]:
     """Return the environment of our programs.
 
@@ -53,8 +57,13 @@ def program_environment(
     if handoff is not None:
         ours["HANDOFF_DIR"] = str(handoff)
     if credentials is not None:
-        # A token or profile of the person's own AWS account must not mix with the keys of the S3 that was started here.
+        # A token or profile of the person's own AWS account must not mix with the keys of the S3 that was
+        # started here.
         environ = {name: value for name, value in environ.items() if not name.startswith("AWS_")}
-        ours |= {"AWS_ACCESS_KEY_ID": credentials.access_key_id, "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key, "S3_REGION": "us-east-1"}
+        ours |= {
+            "AWS_ACCESS_KEY_ID": credentials.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
+            "S3_REGION": "us-east-1",
+        }
     # Of both spellings programs read either one first.
     return {**environ, **ours, "no_proxy": ours["NO_PROXY"]}

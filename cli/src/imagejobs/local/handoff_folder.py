@@ -1,6 +1,7 @@
 """The folder in memory in which the API leaves uploads for the workers (`HANDOFF_DIR`): one for each data directory.
 
-Who runs holds a lock on it. One that nobody holds belongs to a run that was killed, and goes with the next start, whichever data that has.
+Who runs holds a lock on it. One that nobody holds belongs to a run that was killed, and goes with the next
+start, whichever data that has.
 """
 
 import fcntl
@@ -11,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-MEMORY = Path("/dev/shm")  # noqa: S108 - the folder in it is ours alone, which the API sees to
+MEMORY = Path("/dev/shm")
 
 
 def folder(data: Path) -> Path | None:

@@ -1,4 +1,7 @@
-"""What the person at the terminal asked for: options first, then variables, then defaults. Reads nothing of the machine but its cores."""
+"""What the person at the terminal asked for: options first, then variables, then defaults.
+
+Reads nothing of the machine but its cores.
+"""
 
 import os
 from collections.abc import Mapping
@@ -10,7 +13,8 @@ from imagejobs.local.errors import CannotRun
 DATA = Path(".imagejobs")
 HOST = "127.0.0.1"
 LANES = 4
-"""Images that a worker renders at once, each in a process of its own: it could supply six with photos of 6 megapixels. Two lanes of one worker take
+"""Images that a worker renders at once, each in a process of its own: it could supply six with photos of 6
+megapixels. Two lanes of one worker take
 3 % less of two cores than two workers, and 40 MB less."""
 
 
@@ -36,7 +40,14 @@ class Wishes:
     environ: Mapping[str, str]
 
     @classmethod
-    def gather(cls, environ: Mapping[str, str], *, data: Path | None = None, port: int | None = None, workers: int | None = None) -> "Wishes":
+    def gather(
+        cls,
+        environ: Mapping[str, str],
+        *,
+        data: Path | None = None,
+        port: int | None = None,
+        workers: int | None = None,
+    ) -> "Wishes":
         """Put options and variables together.
 
         Raises:
@@ -63,7 +74,8 @@ def shared_out(cores: int) -> tuple[int, ...]:
 def _lanes(environ: Mapping[str, str], workers: int | None) -> tuple[int, ...]:
     """Share the cores out, unless the person named workers or MAX_PARALLEL.
 
-    Then there are that many workers, else one per core, and each has one lane here; what MAX_PARALLEL says it reads by itself.
+    Then there are that many workers, else one per core, and each has one lane here; what MAX_PARALLEL says it
+    reads by itself.
     """
     if workers or "MAX_PARALLEL" in environ:
         return (1,) * (workers or _cores())

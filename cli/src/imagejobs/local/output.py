@@ -43,7 +43,13 @@ def facts(known: Facts) -> str:
     lines = [f"imagejobs {known.version} is ready after {known.seconds:.1f} s.", ""]
     lines += [f"  {name:<8} {value}" for name, value in rows]
     lines += [f"  Port {old} was taken: {what} listens on {new}." for what, old, new in known.moved]
-    lines += ["", "Try:", *(f"  {each}" for each in calls(known.url, known.sample)), "", "Ctrl-C stops everything."]
+    lines += [
+        "",
+        "Try:",
+        *(f"  {each}" for each in calls(known.url, known.sample)),
+        "",
+        "Ctrl-C stops everything.",
+    ]
     return "\n".join(lines)
 
 
@@ -62,7 +68,9 @@ def calls(url: str, sample: Path) -> tuple[str, str]:
 
 def farewell(data: Path, jobs: int) -> str:
     """Return what is said when everything has ended."""
-    ending = f" {jobs} unfinished {'job goes' if jobs == 1 else 'jobs go'} on at the next start." if jobs else ""
+    ending = (
+        f" {jobs} unfinished {'job goes' if jobs == 1 else 'jobs go'} on at the next start." if jobs else ""
+    )
     return f"stopped. Jobs and images are kept in {data}.{ending}"
 
 

@@ -22,7 +22,9 @@ def is_free(host: str, port: int) -> bool:
             probe.bind((host.strip("[]"), port))
             probe.listen(1)
         except PermissionError as ex:
-            raise CannotRun(f"You may not listen on port {port}; ports below 1024 need extra rights. Name another with --port.") from ex
+            raise CannotRun(
+                f"You may not listen on port {port}; ports below 1024 need extra rights. Name another with --port."
+            ) from ex
         except socket.gaierror as ex:
             raise CannotRun(f"{host} is not an address of this machine.") from ex
         except OSError:
@@ -72,6 +74,8 @@ class Ports:
             CannotRun: It is taken.
         """
         if port in self._given or not is_free(self.host, port):
-            raise CannotRun(f"Port {port} for {what} is taken by another program. Name another, or none to take the next free one.")
+            raise CannotRun(
+                f"Port {port} for {what} is taken by another program. Name another, or none to take the next free one."
+            )
         self._given.add(port)
         return port

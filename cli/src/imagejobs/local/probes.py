@@ -14,7 +14,10 @@ Probe = Callable[[Log], Awaitable[bool]]
 
 
 def said(words: bytes) -> Probe:
-    """Return a probe for: the program itself has logged these words. Who answers on its port may be another's server, which was there first."""
+    """Return a probe for: the program itself has logged these words.
+
+    Who answers on its port may be another's server, which was there first.
+    """
 
     async def probe(log: Log) -> bool:
         return words in log.tail()

@@ -92,8 +92,22 @@ def make_plan(wishes: Wishes, data: DataDirectory) -> Plan:
     memory = None if "HANDOFF_DIR" in wishes.environ else handoff_folder.folder(data.path)
     environ = program_environment(wishes.environ, addresses, data.jobs, credentials, memory)
     workers = tuple(programs.worker(data, environ, n, lanes) for n, lanes in enumerate(wishes.lanes, 1))
-    groups = ((programs.api(data, environ, addresses.reach, port),), (programs.operator(data, environ, sum(wishes.lanes)),), workers, tuple(services))
-    return Plan(data, addresses, groups, seaweed_ports, memory, environ["S3_BUCKET"], (*outer.moved, *inner.moved), wishes.lanes)
+    groups = (
+        (programs.api(data, environ, addresses.reach, port),),
+        (programs.operator(data, environ, sum(wishes.lanes)),),
+        workers,
+        tuple(services),
+    )
+    return Plan(
+        data,
+        addresses,
+        groups,
+        seaweed_ports,
+        memory,
+        environ["S3_BUCKET"],
+        (*outer.moved, *inner.moved),
+        wishes.lanes,
+    )
 
 
 @contextlib.contextmanager
@@ -139,7 +153,9 @@ async def _all_ready(plan: Plan, keepers: Sequence[Keeper]) -> None:
         await keeper.ready.wait()
 
 
-async def _first(wanted: "asyncio.Task[object]", end: "asyncio.Task[object]", tasks: "Sequence[asyncio.Task[None]]") -> None:
+async def _first(
+    wanted: "asyncio.Task[object]", end: "asyncio.Task[object]", tasks: "Sequence[asyncio.Task[None]]"
+) -> None:
     # The tasks of the keepers end only with an error; awaiting them raises it here.
     done, _ = await asyncio.wait({wanted, end, *tasks}, return_when=asyncio.FIRST_COMPLETED)
     for each in done:

@@ -1,4 +1,7 @@
-"""Keeps programs running: starts each, starts it again when it ends, ends it when told. Knows nothing of what they do."""
+"""Keeps programs running: starts each, starts it again when it ends, ends it when told.
+
+Knows nothing of what they do.
+"""
 
 import asyncio
 import signal
@@ -13,7 +16,8 @@ LONGEST_DELAY_SECONDS = 10.0
 CALM_SECONDS = 30.0
 """A program that ran this long starts again with the first delay."""
 START_TRIES = 5
-"""A program that ended this often without ever being ready stops everything: waiting would hide the reason."""
+"""A program that ended this often without ever being ready stops everything: waiting would hide the reason.
+"""
 START_SECONDS = 90.0
 """A program that is not ready by then stops everything; the slowest takes 3 s on a quiet machine."""
 BAD_SETTINGS = 2

@@ -1,6 +1,7 @@
 """The ImageJob as it stands in a store: metadata, spec and status; read from a Kubernetes object, and written back.
 
-Field names in bodies are the CRD's. `status` is read leniently: what an older or newer operator wrote must never stop a program.
+Field names in bodies are the CRD's. `status` is read leniently: what an older or newer operator wrote must
+never stop a program.
 """
 
 from collections.abc import Mapping, Sequence
@@ -57,8 +58,9 @@ class ImageJob:
     def from_body(cls, body: Mapping[str, Any]) -> "ImageJob":
         """Read a Kubernetes object, as a store has it.
 
-        Fields that are not known are passed over. The API server keeps none that its CRD does not have, so they are a newer one's: an upgrade
-        brings the CRD first, its defaults then stand in every object, and the programs that still run must neither refuse new jobs nor end old ones.
+        Fields that are not known are passed over. The API server keeps none that its CRD does not have, so
+        they are a newer one's: an upgrade brings the CRD first, its defaults then stand in every object, and
+        the programs that still run must neither refuse new jobs nor end old ones.
 
         Raises:
             Unreadable: With every fault of the spec, and all else that could be read.
@@ -86,7 +88,11 @@ class ImageJob:
 
     def to_body(self) -> dict[str, Any]:
         """Return the object as Kubernetes takes it; fields at their defaults are left out."""
-        meta: dict[str, Any] = {"name": self.key.name, "namespace": self.key.namespace, "generation": self.generation}
+        meta: dict[str, Any] = {
+            "name": self.key.name,
+            "namespace": self.key.namespace,
+            "generation": self.generation,
+        }
         optional = {
             "uid": self.uid,
             "resourceVersion": self.resource_version,
@@ -96,7 +102,12 @@ class ImageJob:
             "finalizers": list(self.finalizers),
         }
         meta |= {name: value for name, value in optional.items() if value}
-        body = {"apiVersion": names.API_VERSION, "kind": names.KIND, "metadata": meta, "spec": spec_body(self.spec)}
+        body = {
+            "apiVersion": names.API_VERSION,
+            "kind": names.KIND,
+            "metadata": meta,
+            "spec": spec_body(self.spec),
+        }
         status = status_body(self.status)
         return body | {"status": status} if status else body
 

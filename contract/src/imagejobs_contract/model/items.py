@@ -1,4 +1,7 @@
-"""One image of a job: where it lies and what it is called. Apart from the ImageJob, which workers never read."""
+"""One image of a job: where it lies and what it is called.
+
+Apart from the ImageJob, which workers never read.
+"""
 
 import json
 from dataclasses import dataclass

@@ -1,6 +1,9 @@
-"""Every limit and its default, in one frozen value. `docs/settings.md` is generated from the field comments here.
+"""Every limit and its default, in one frozen value.
 
-Numbers of design section 8; where they come from: what peers ship, and Pillow's memory per pixel (WebP: 16 bytes).
+`docs/settings.md` is generated from the field comments here.
+
+Numbers of design section 8; where they come from: what peers ship, and Pillow's memory per pixel (WebP: 16
+bytes).
 """
 
 from typing import NamedTuple
@@ -20,10 +23,14 @@ MAX_UPLOAD_PARTS = 1000
 MIN_PART_BYTES, MAX_PART_BYTES = 5 * 2**20, 5 * 2**30
 """Of S3; the smallest does not bind the last part, the largest is also that of a single PUT."""
 UPLOAD_SECONDS = 86_400
-"""For so long after its links were made an upload may be named by new jobs. The bucket keeps it for 8 days, for the longest job."""
+"""For so long after its links were made an upload may be named by new jobs. The bucket keeps it for 8 days,
+for the longest job.
+"""
 MAX_ATTEMPTS = 10
 MAX_SHARDS = 200
-"""An Indexed Job keeps its finished pods until it ends; thousands of them load the kubelet (kubernetes#116159)."""
+"""An Indexed Job keeps its finished pods until it ends; thousands of them load the kubelet
+(kubernetes#116159).
+"""
 MAX_KEY = 1024
 """Bytes of an S3 key."""
 MAX_PREFIX = 512
@@ -34,7 +41,10 @@ POOL_ITEMS = 16
 
 
 class Limits(NamedTuple):
-    """Bounds that an operator of the service may change. No dataclass, which would take every process 2 ms to make."""
+    """Bounds that an operator of the service may change.
+
+    No dataclass, which would take every process 2 ms to make.
+    """
 
     max_pixels: int = 50_000_000
     """Pixels of one frame."""
@@ -44,7 +54,9 @@ class Limits(NamedTuple):
     max_side: int = MAX_SIDE
     max_file_bytes: int = 32 * 2**20
     min_source_bytes_per_second: int = 1024
-    """A source whose image comes more slowly for 5 s is given up (`source_timeout`); a 20 kB picture takes all of its 20 s at that."""
+    """A source whose image comes more slowly for 5 s is given up (`source_timeout`); a 20 kB picture takes
+    all of its 20 s at that.
+    """
     max_batch_files: int = 64
     max_batch_bytes: int = 256 * 2**20
     image_seconds: float = 30.0
@@ -56,15 +68,21 @@ class Limits(NamedTuple):
     max_queued_images: int = 10_000
     """Images waiting in the pool, over which POSTs are answered 429."""
     max_caller_queued_images: int = 100_000
-    """Images of one caller that have not ended, over which its POSTs are answered 429; the file of callers may say otherwise."""
+    """Images of one caller that have not ended, over which its POSTs are answered 429; the file of callers
+    may say otherwise.
+    """
     max_listed_jobs: int = 20_000
-    """Newest jobs that `GET /api/jobs` lists, kept in each API process at about 2 kB; older ones are still found by their ids."""
+    """Newest jobs that `GET /api/jobs` lists, kept in each API process at about 2 kB; older ones are still
+    found by their ids.
+    """
     max_bytes_in_flight: int = 512 * 2**20
     """Bytes of uploads being received by one API process, over which POSTs are answered 429."""
     max_caller_bytes_in_flight: int = 256 * 2**20
     """The same for one caller; the file of callers may say otherwise."""
     max_held_bytes: int = 40 * 2**20
-    """Bytes of files that one API process holds on their way to S3: over it, bodies are left unread in turn, and POSTs are answered 429."""
+    """Bytes of files that one API process holds on their way to S3: over it, bodies are left unread in turn,
+    and POSTs are answered 429.
+    """
     max_job_body_bytes: int = 4 * 2**20
     """Body of `POST /api/jobs`: some 40,000 images by key or URL; more go through a manifest."""
     max_manifest_bytes: int = 2**30
@@ -78,7 +96,9 @@ class Limits(NamedTuple):
     max_caller_requests_per_minute: int = 6_000
     """Requests of one caller; the file of callers may say otherwise."""
     max_traces_per_second: float = 50.0
-    """Traces that one API process begins where tracing is on, whatever the `traceparent` of a request says; further requests are not traced."""
+    """Traces that one API process begins where tracing is on, whatever the `traceparent` of a request says;
+    further requests are not traced.
+    """
     max_event_streams: int = 2000
     """Streams of progress events open on one API process, 20 kB each."""
     max_caller_event_streams: int = 200

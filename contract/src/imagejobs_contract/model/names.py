@@ -25,11 +25,15 @@ ANNOTATION_REQUEST = f"{GROUP}/request-id"
 ANNOTATION_TRACEPARENT = f"{GROUP}/traceparent"
 """Set by the API on jobs that are traced; others may set it too."""
 ANNOTATION_SOURCES = f"{GROUP}/sources"
-"""Set by the API on the jobs whose images stand in a manifest: the S3 prefixes that its keys may lie under, as a JSON list."""
+"""Set by the API on the jobs whose images stand in a manifest: the S3 prefixes that its keys may lie under,
+as a JSON list.
+"""
 ANNOTATION_TITLE = f"{GROUP}/title"
 """What the caller calls the job, for people."""
 FINALIZER = f"{GROUP}/outputs"
-"""The job's deletion waits until its outputs are deleted: on all jobs with `deletionPolicy: Delete`, on others when that is asked for."""
+"""The job's deletion waits until its outputs are deleted: on all jobs with `deletionPolicy: Delete`, on
+others when that is asked for.
+"""
 
 LOCAL_NAMESPACE = "default"
 MAX_NAME = 46

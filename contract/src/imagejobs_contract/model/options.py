@@ -97,8 +97,10 @@ class Variant:
         format: None keeps the source's own.
         quality: 1 to 100; None means `DEFAULT_QUALITY`. Lossless formats have no use for it.
         max_size: Largest result in bytes.
-        max_size_by: What is given up for it: quality (lossy formats), colours (a still PNG), or pixels (every format).
-        background: `rrggbb`, put under transparency and around `contain`; None keeps transparency where it can.
+        max_size_by: What is given up for it: quality (lossy formats), colours (a still PNG), or pixels (every
+            format).
+        background: `rrggbb`, put under transparency and around `contain`; None keeps transparency where it
+            can.
         frames: Frames kept of an animation; None keeps all.
         only_if_smaller: A result that is not smaller than the source is not used; the source is copied.
     """
@@ -183,7 +185,9 @@ def _contradictions(reader: Reader, variant: Variant, spelled: Callable[[str], s
     if variant.fit in (Fit.COVER, Fit.CONTAIN, Fit.FILL) and not (variant.width and variant.height):
         reader.fault(spelled("fit"), f"{variant.fit} needs both width and height")
     if variant.max_size is not None and by is MaxSizeBy.QUALITY and form and form not in LOSSY:
-        reader.fault(spelled("max_size"), f"{form} has no quality to give up; {spelled('max_size_by')} names what else")
+        reader.fault(
+            spelled("max_size"), f"{form} has no quality to give up; {spelled('max_size_by')} names what else"
+        )
     if by is MaxSizeBy.PALETTE and form not in (None, Format.PNG):
         reader.fault(spelled("max_size_by"), "palette is for png")
     if by is not MaxSizeBy.QUALITY and variant.max_size is None:

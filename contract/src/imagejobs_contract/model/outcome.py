@@ -1,6 +1,7 @@
 """What became of one image: a value, and the JSON in which programs hand it on.
 
-The same JSON is a line of `results/<shard>.jsonl` in S3, a field of the item hash in Redis and, with fewer fields, an element of `status.outcomes`.
+The same JSON is a line of `results/<shard>.jsonl` in S3, a field of the item hash in Redis and, with fewer
+fields, an element of `status.outcomes`.
 """
 
 import json

@@ -20,7 +20,14 @@ INTEGERS: dict[str, tuple[str, int, int]] = {
     "repeat_callback": ("repeatCallback", 0, 1000),
 }
 """Attribute -> field of the CRD, least, most."""
-MUTABLE = ("parallelism", "suspend", "cancel", "retry_failed", "ttl_seconds_after_finished", "repeat_callback")
+MUTABLE = (
+    "parallelism",
+    "suspend",
+    "cancel",
+    "retry_failed",
+    "ttl_seconds_after_finished",
+    "repeat_callback",
+)
 
 
 class Execution(StrEnum):
@@ -100,7 +107,9 @@ def overwrites(item_names: Sequence[str]) -> list[Fault]:
     for n, name in enumerate(item_names):
         stem = s3_keys.safe_stem(name) or str(n)
         if stem in first:
-            faults.append(Fault(f"spec.items[{n}].name", f"its result would overwrite that of items[{first[stem]}]"))
+            faults.append(
+                Fault(f"spec.items[{n}].name", f"its result would overwrite that of items[{first[stem]}]")
+            )
         first.setdefault(stem, n)
     return faults
 

@@ -6,7 +6,16 @@ from typing import Any
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.items import KEY_PATTERN, URL_PATTERN, Item, item_body, read_item
 from imagejobs_contract.model.options import NAMES, VARIANT_NAME, Variant, read_variant, variant_body
-from imagejobs_contract.model.spec import INTEGERS, DeletionPolicy, Execution, Manifest, Output, Profile, Spec, overwrites
+from imagejobs_contract.model.spec import (
+    INTEGERS,
+    DeletionPolicy,
+    Execution,
+    Manifest,
+    Output,
+    Profile,
+    Spec,
+    overwrites,
+)
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.wire import s3_keys
 
@@ -38,7 +47,10 @@ def read_terms(reader: Reader) -> Spec:
     for child, known in ((retry, "attempts"), (callback, "url")):
         if child:
             child.unknown((known,))
-    values = {name: reader.integer(spelled, low, high, getattr(PLAIN, name)) for name, (spelled, low, high) in INTEGERS.items()}
+    values = {
+        name: reader.integer(spelled, low, high, getattr(PLAIN, name))
+        for name, (spelled, low, high) in INTEGERS.items()
+    }
     return Spec(
         variants=_variants(reader),
         output=_output(reader),
@@ -49,7 +61,9 @@ def read_terms(reader: Reader) -> Spec:
         queue_name=reader.text("queueName", 63, None, DNS_LABEL, "a DNS label"),
         priority_class_name=reader.text("priorityClassName", 253, None, DNS_NAME, "a DNS name"),
         profile=reader.choice("profile", Profile) or PLAIN.profile,
-        callback_url=callback.text("url", limits.MAX_URL, None, URL_PATTERN, "an http(s) URL") if callback else None,
+        callback_url=callback.text("url", limits.MAX_URL, None, URL_PATTERN, "an http(s) URL")
+        if callback
+        else None,
         **values,  # type: ignore[arg-type]
     )
 
@@ -111,7 +125,10 @@ def _variants(reader: Reader) -> tuple[Variant, ...]:
     variants = []
     for each in readers:
         each.unknown(("name", *NAMES.values()))
-        name = each.text("name", 32, PLAIN.variants[0].name, VARIANT_NAME, "a DNS label") or PLAIN.variants[0].name
+        name = (
+            each.text("name", 32, PLAIN.variants[0].name, VARIANT_NAME, "a DNS label")
+            or PLAIN.variants[0].name
+        )
         variants.append(read_variant(each, camel=True, name=name))
     for n, variant in enumerate(variants):
         if variant.name in [other.name for other in variants[:n]]:
@@ -124,7 +141,9 @@ def _output(reader: Reader) -> Output:
     if child is None:
         return Output()
     child.unknown(("prefix", "cacheControl", "deletionPolicy"))
-    prefix = child.text("prefix", limits.MAX_PREFIX, None, s3_keys.PREFIX_PATTERN, "an S3 prefix such as sites/shop/")
+    prefix = child.text(
+        "prefix", limits.MAX_PREFIX, None, s3_keys.PREFIX_PATTERN, "an S3 prefix such as sites/shop/"
+    )
     for reserved in (s3_keys.UPLOADS, s3_keys.JOBS):
         if prefix and f"{prefix}/".startswith(reserved):
             child.fault("prefix", f"{reserved} is kept for imagejobs itself")

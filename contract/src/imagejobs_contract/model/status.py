@@ -1,4 +1,7 @@
-"""The status of an ImageJob: states, conditions, reasons, counts; and how counts become a final state (pure). Only the operator writes it."""
+"""The status of an ImageJob: states, conditions, reasons, counts; and how counts become a final state (pure).
+
+Only the operator writes it.
+"""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
@@ -38,7 +41,11 @@ FINAL = frozenset({State.SUCCEEDED, State.PARTIALLY_SUCCEEDED, State.FAILED, Sta
 
 
 class ConditionType(StrEnum):
-    """What a condition is about. CallbackDelivered is for jobs with a callback; Reconciling and Stalled stand there only while true (kstatus)."""
+    """What a condition is about.
+
+    CallbackDelivered is for jobs with a callback; Reconciling and Stalled stand there only while true
+    (kstatus).
+    """
 
     ACCEPTED = "Accepted"
     SUSPENDED = "Suspended"
@@ -199,5 +206,8 @@ def final_state(counts: Counts, max_failed_items: int | None) -> tuple[State, Re
 def summarise(outcomes: Iterable[Outcome]) -> tuple[tuple[Failure, ...], tuple[str, ...]]:
     """Return the first failures by index, and every code that occurred, sorted."""
     failed = sorted((each for each in outcomes if not each.succeeded), key=lambda each: each.index)
-    first = tuple(Failure(each.name or str(each.index), str(each.code), each.message[:256]) for each in failed[: limits.MAX_STATUS_FAILURES])
+    first = tuple(
+        Failure(each.name or str(each.index), str(each.code), each.message[:256])
+        for each in failed[: limits.MAX_STATUS_FAILURES]
+    )
     return first, tuple(sorted({str(each.code) for each in failed}))

@@ -1,11 +1,23 @@
-"""`.status` as the CRD has it, read and written. Reading is lenient: what cannot be understood is left out, never raised."""
+"""`.status` as the CRD has it, read and written.
+
+Reading is lenient: what cannot be understood is left out, never raised.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.outcome import Outcome
-from imagejobs_contract.model.status import Callback, CallbackState, Condition, ConditionType, Failure, Reason, State, Status
+from imagejobs_contract.model.status import (
+    Callback,
+    CallbackState,
+    Condition,
+    ConditionType,
+    Failure,
+    Reason,
+    State,
+    Status,
+)
 from imagejobs_contract.model.times import parse_time, show_duration, show_time
 
 
@@ -26,7 +38,9 @@ def status_body(status: Status) -> dict[str, Any]:
         "progress": f"{counts.percent}%",
         "attempt": status.attempt,
         "estimatedRemainingSeconds": status.estimated_remaining_seconds,
-        "failures": [{"name": each.name, "code": each.code, "message": each.message} for each in status.failures],
+        "failures": [
+            {"name": each.name, "code": each.code, "message": each.message} for each in status.failures
+        ],
         "failureCodes": list(status.failure_codes),
         "results": {"key": status.results_key, "bytesIn": status.bytes_in, "bytesOut": status.bytes_out},
         "outcomes": [each.to_body() for each in status.outcomes],
@@ -54,7 +68,8 @@ def read_status(body: object) -> Status:
         counts=Counts(*(_int(items, name) for name in ("total", "active", "succeeded", "failed"))),
         estimated_remaining_seconds=_optional_int(body, "estimatedRemainingSeconds"),
         failures=tuple(
-            Failure(str(each.get("name", "")), str(each.get("code", "")), str(each.get("message", ""))) for each in _list(body, "failures")
+            Failure(str(each.get("name", "")), str(each.get("code", "")), str(each.get("message", "")))
+            for each in _list(body, "failures")
         ),
         failure_codes=tuple(map(str, codes)) if isinstance(codes, list) else (),
         results_key=results.get("key"),

@@ -1,6 +1,9 @@
-"""Which addresses are public, by a table of our own, and which spellings of a host are addresses. Pure; nothing is resolved here.
+"""Which addresses are public, by a table of our own, and which spellings of a host are addresses.
 
-Python's `is_global` is not enough: it lets NAT64, 6to4, ISATAP and cloud platforms' addresses through (GHSA-vv3m-f8x4-7377).
+Pure; nothing is resolved here.
+
+Python's `is_global` is not enough: it lets NAT64, 6to4, ISATAP and cloud platforms' addresses through
+(GHSA-vv3m-f8x4-7377).
 """
 
 import re
@@ -19,11 +22,15 @@ REFUSED_V4 = tuple(
 )  # fmt: skip
 """IANA's special-purpose registry, but for what it calls globally reachable."""
 UNICAST_V6 = IPv6Network("2000::/3")
-"""All that IANA has given out; mapped, NAT64, link-local, unique local, site-local and multicast addresses lie outside."""
+"""All that IANA has given out; mapped, NAT64, link-local, unique local, site-local and multicast addresses
+lie outside.
+"""
 REFUSED_V6 = tuple(map(IPv6Network, ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")))
 """Teredo and other protocol assignments, documentation, 6to4."""
 ISATAP, ISATAP_BITS = 0x00005EFE, 0xFCFFFFFF
-"""Third quarter of an address that carries an IPv4 address in its last, whatever its u and g bits are (RFC 5214, section 6.1)."""
+"""Third quarter of an address that carries an IPv4 address in its last, whatever its u and g bits are (RFC
+5214, section 6.1).
+"""
 
 _NUMBER_LAST = re.compile(r"(.*\.)?(0x[0-9a-f]*|[0-9]+)", re.ASCII)
 
@@ -32,7 +39,11 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
     """Tell whether an address is global unicast by the tables above."""
     if isinstance(address, IPv4Address):
         return not any(address in network for network in REFUSED_V4)
-    if address.scope_id is not None or address not in UNICAST_V6 or any(address in network for network in REFUSED_V6):
+    if (
+        address.scope_id is not None
+        or address not in UNICAST_V6
+        or any(address in network for network in REFUSED_V6)
+    ):
         return False
     return int(address) >> 32 & ISATAP_BITS != ISATAP
 
@@ -40,10 +51,12 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
 def literal(host: str) -> str | None:
     """Return the address that a host is by itself, or None if it is a name, which only a resolver can tell more about.
 
-    Decimal, octal, hexadecimal and short spellings count, as the system's own resolver reads them. `localhost` is loopback (RFC 6761).
+    Decimal, octal, hexadecimal and short spellings count, as the system's own resolver reads them.
+    `localhost` is loopback (RFC 6761).
 
     Raises:
-        ValueError: It ends in a number, as no name does, but is no address (URL standard, "ends in a number checker").
+        ValueError: It ends in a number, as no name does, but is no address (URL standard, "ends in a number
+            checker").
     """
     if ":" in host:
         return host

@@ -1,7 +1,8 @@
 """The address guard: connects to where a URL of a user leads only if that is a public host, and to the very address that was checked.
 
-For the sources of images and for callbacks, and for nothing else. A name is resolved once and every address of it is checked, so that a name which
-resolves differently a moment later (rebinding) changes nothing. It knows nothing of HTTP; proxies of the environment are never used.
+For the sources of images and for callbacks, and for nothing else. A name is resolved once and every address
+of it is checked, so that a name which resolves differently a moment later (rebinding) changes nothing. It
+knows nothing of HTTP; proxies of the environment are never used.
 """
 
 import asyncio
@@ -36,7 +37,9 @@ class SystemResolver:
     async def __call__(self, host: str, port: int) -> Sequence[str]:
         """Return a host's addresses in the order in which the system would try them."""
         loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._threads, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        found = await loop.run_in_executor(
+            self._threads, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        )
         return list(dict.fromkeys(str(sockaddr[0]) for _, _, _, _, sockaddr in found))
 
 
@@ -49,7 +52,12 @@ class Guard:
         tls: None means the system's certificate authorities.
     """
 
-    def __init__(self, reach: Reach = Reach(), resolve: Resolver | None = None, tls: ssl.SSLContext | None = None) -> None:  # noqa: B008 - a value
+    def __init__(
+        self,
+        reach: Reach = Reach(),
+        resolve: Resolver | None = None,
+        tls: ssl.SSLContext | None = None,  # noqa: B008
+    ) -> None:
         self._private: Sequence[Network] = tuple(map(ip_network, reach.private))
         self._ports = reach.ports
         self._dns64 = IPv6Network(reach.dns64) if reach.dns64 else None
@@ -62,7 +70,12 @@ class Guard:
             parsed = ip_address(address)
         except ValueError:
             return False
-        if isinstance(parsed, IPv6Address) and self._dns64 and parsed.scope_id is None and parsed in self._dns64:
+        if (
+            isinstance(parsed, IPv6Address)
+            and self._dns64
+            and parsed.scope_id is None
+            and parsed in self._dns64
+        ):
             parsed = embedded(parsed)
         return is_public(parsed) or any(parsed in network for network in self._private)
 
@@ -82,7 +95,8 @@ class Guard:
         """Resolve a host, once.
 
         Raises:
-            Refused: As `check`, or one of its addresses may not be connected to. The message does not name it.
+            Refused: As `check`, or one of its addresses may not be connected to. The message does not name
+                it.
             OSError: The name does not resolve.
         """
         self.check(target)

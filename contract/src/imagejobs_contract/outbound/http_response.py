@@ -1,4 +1,7 @@
-"""Reads one HTTP/1.1 answer from a stream: strictly, within a bound of bytes. It knows nothing of hosts, redirects or time."""
+"""Reads one HTTP/1.1 answer from a stream: strictly, within a bound of bytes.
+
+It knows nothing of hosts, redirects or time.
+"""
 
 import asyncio
 import re
@@ -51,7 +54,9 @@ def _parse_head(raw: bytes) -> Head:
 
 
 async def read_body(reader: asyncio.StreamReader, head: Head, max_bytes: int) -> AsyncIterator[bytes]:
-    """Yield the body, of at least a byte at a time, as its headers frame it. A content coding is left to the caller.
+    """Yield the body, of at least a byte at a time, as its headers frame it.
+
+    A content coding is left to the caller.
 
     Raises:
         ValueError: The framing is malformed.

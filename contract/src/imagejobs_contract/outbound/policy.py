@@ -1,4 +1,7 @@
-"""How far URLs of users may lead, as the settings say it. Plain values: who only reads settings does not pay for what the guard imports."""
+"""How far URLs of users may lead, as the settings say it.
+
+Plain values: who only reads settings does not pay for what the guard imports.
+"""
 
 from dataclasses import dataclass
 
@@ -37,7 +40,8 @@ def _networks(reader: Reader, name: str) -> tuple[str, ...]:
     text = reader.text(name, 2000, "") or ""
     if not text:
         return ()
-    # Imported here: it takes longer than reading all other settings, and most installations have no such list.
+    # Imported here: it takes longer than reading all other settings, and most installations have no such
+    # list.
     from ipaddress import ip_network
 
     networks = tuple(text.replace(",", " ").split())
@@ -51,7 +55,12 @@ def _networks(reader: Reader, name: str) -> tuple[str, ...]:
 
 def _ports(reader: Reader) -> tuple[tuple[int, int], ...]:
     one = r"[0-9]{1,5}(-[0-9]{1,5})?"
-    text = reader.text("ALLOWED_PORTS", 500, WEB_PORTS, rf"{one}(,{one})*", "ports and ranges such as 80,443,8000-8999") or WEB_PORTS
+    text = (
+        reader.text(
+            "ALLOWED_PORTS", 500, WEB_PORTS, rf"{one}(,{one})*", "ports and ranges such as 80,443,8000-8999"
+        )
+        or WEB_PORTS
+    )
     ranges = []
     for part in text.split(","):
         first, _, last = part.partition("-")
@@ -62,7 +71,12 @@ def _ports(reader: Reader) -> tuple[tuple[int, int], ...]:
 
 
 def _dns64(reader: Reader) -> str:
-    text = reader.text("DNS64_PREFIX", 50, "", r"[0-9a-fA-F:]+/96", "an IPv6 prefix of 96 bits such as 64:ff9b::/96") or ""
+    text = (
+        reader.text(
+            "DNS64_PREFIX", 50, "", r"[0-9a-fA-F:]+/96", "an IPv6 prefix of 96 bits such as 64:ff9b::/96"
+        )
+        or ""
+    )
     if text:
         from ipaddress import IPv6Network
 

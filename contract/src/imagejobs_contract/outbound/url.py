@@ -46,7 +46,9 @@ def read_url(url: str) -> Target:
     if "@" in parts.netloc:
         raise Refused("a URL with a user name or password is not fetched")
     secure = parts.scheme == "https"
-    path = quote(parts.path or "/", safe=_PATH) + (f"?{quote(parts.query, safe=_PATH)}" if parts.query else "")
+    path = quote(parts.path or "/", safe=_PATH) + (
+        f"?{quote(parts.query, safe=_PATH)}" if parts.query else ""
+    )
     return Target(secure, host, port if port is not None else 443 if secure else 80, path)
 
 

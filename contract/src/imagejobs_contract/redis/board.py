@@ -1,4 +1,7 @@
-"""The progress board on Redis. Everything on it can be lost at any moment: the operator puts it there again."""
+"""The progress board on Redis.
+
+Everything on it can be lost at any moment: the operator puts it there again.
+"""
 
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -46,7 +49,9 @@ class RedisBoard:
                 pipe.hgetall(redis_keys.progress(uid))
             return [_sum(fields) if fields else None for fields in await pipe.execute()]
 
-    async def put_shard(self, key: JobKey, uid: str, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()) -> None:
+    async def put_shard(
+        self, key: JobKey, uid: str, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()
+    ) -> None:
         """Write a shard's counters, absolute, and outcomes for the item hash, and wake the operator; safe to repeat.
 
         Args:
@@ -68,7 +73,10 @@ class RedisBoard:
         return {outcome.index: outcome for outcome in map(_outcome, lines.values()) if outcome}
 
     async def forget(self, uid: str) -> None:
-        """Remove all keys of a job. Its tasks must be withdrawn before: one of these keys tells where they lie."""
+        """Remove all keys of a job.
+
+        Its tasks must be withdrawn before: one of these keys tells where they lie.
+        """
         async with translated(self._redis):
             await self._redis.delete(redis_keys.progress(uid), redis_keys.items(uid), redis_keys.sent(uid))
 
@@ -77,10 +85,19 @@ class RedisBoard:
         fields = _fields(change)
         async with translated(self._redis):
             if change.state.final:
-                mine = (redis_keys.progress(change.uid), redis_keys.items(change.uid), redis_keys.sent(change.uid))
-                await self._end([redis_keys.CHANGES, *mine], [redis_keys.WAKE_UPS, redis_keys.ENDED_SECONDS, *chain(*fields.items())])
+                mine = (
+                    redis_keys.progress(change.uid),
+                    redis_keys.items(change.uid),
+                    redis_keys.sent(change.uid),
+                )
+                await self._end(
+                    [redis_keys.CHANGES, *mine],
+                    [redis_keys.WAKE_UPS, redis_keys.ENDED_SECONDS, *chain(*fields.items())],
+                )
             else:
-                await self._redis.xadd(redis_keys.CHANGES, fields, maxlen=redis_keys.WAKE_UPS, approximate=True)
+                await self._redis.xadd(
+                    redis_keys.CHANGES, fields, maxlen=redis_keys.WAKE_UPS, approximate=True
+                )
 
     async def announcements(self) -> AsyncIterator[Change | None]:
         """Yield each change from now on, and None at first, at least once a second, and whenever some may have been missed."""
@@ -133,7 +150,9 @@ def _fields(change: Change) -> dict[Any, Any]:
 def _change(fields: Fields) -> Change | None:
     try:
         counts = Counts(*map(int, fields["counts"].split(",")))
-        return Change(JobKey(fields["namespace"], fields["name"]), fields["uid"], State(fields["state"]), counts)
+        return Change(
+            JobKey(fields["namespace"], fields["name"]), fields["uid"], State(fields["state"]), counts
+        )
     except (KeyError, ValueError, TypeError) as ex:
         log.error("a change in Redis cannot be read", extra={"reason": repr(ex)})
         return None

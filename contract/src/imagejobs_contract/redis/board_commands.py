@@ -13,7 +13,9 @@ TOTAL = "total"
 Command = tuple[str, ...]
 
 
-def put_shard(key: JobKey, uid: str, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()) -> list[Command]:
+def put_shard(
+    key: JobKey, uid: str, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()
+) -> list[Command]:
     """Return the commands of one transaction; safe to repeat. See `RedisBoard.put_shard`."""
     progress, items, seconds = redis_keys.progress(uid), redis_keys.items(uid), str(redis_keys.JOB_SECONDS)
     total = [("HSETNX", progress, TOTAL, str(counts.total))] if counts.total else []
@@ -23,5 +25,16 @@ def put_shard(key: JobKey, uid: str, shard: int, counts: Counts, outcomes: Seque
         ("HSET", progress, str(shard), f"{counts.succeeded},{counts.failed},{counts.active}"),
         ("EXPIRE", progress, seconds),
         *([("HSET", items, *told), ("EXPIRE", items, seconds)] if told else []),
-        ("XADD", redis_keys.DONE, "MAXLEN", "~", str(redis_keys.WAKE_UPS), "*", "namespace", key.namespace, "name", key.name),
+        (
+            "XADD",
+            redis_keys.DONE,
+            "MAXLEN",
+            "~",
+            str(redis_keys.WAKE_UPS),
+            "*",
+            "namespace",
+            key.namespace,
+            "name",
+            key.name,
+        ),
     ]

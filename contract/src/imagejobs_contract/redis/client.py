@@ -24,8 +24,8 @@ MAX_CONNECTIONS = 64
 def connect(url: str) -> Redis:
     """Return a client of the server (`redis://`, `rediss://` or `unix://`); nothing is sent before the first call.
 
-    A call whose connection broke is sent once more, as the pool may hold connections to a server that was restarted: callers must
-    be safe to repeat. A call that timed out is not repeated.
+    A call whose connection broke is sent once more, as the pool may hold connections to a server that was
+    restarted: callers must be safe to repeat. A call that timed out is not repeated.
     """
     pool = BlockingConnectionPool.from_url(
         url,
@@ -33,7 +33,9 @@ def connect(url: str) -> Redis:
         timeout=CALL_SECONDS,
         socket_timeout=CALL_SECONDS,
         socket_connect_timeout=CALL_SECONDS,
-        retry=Retry(ExponentialWithJitterBackoff(cap=0.5, base=0.05), 1, supported_errors=(RedisConnectionError,)),
+        retry=Retry(
+            ExponentialWithJitterBackoff(cap=0.5, base=0.05), 1, supported_errors=(RedisConnectionError,)
+        ),
         protocol=2,
         decode_responses=True,
         encoding_errors="replace",

@@ -33,11 +33,20 @@ class Teller:
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self._address = parts.hostname or "127.0.0.1", parts.port or DEFAULT_PORT
-        self._greeting = _greeting(unquote(parts.username or ""), unquote(parts.password or ""), parts.path.strip("/"))
+        self._greeting = _greeting(
+            unquote(parts.username or ""), unquote(parts.password or ""), parts.path.strip("/")
+        )
 
-    async def put_shard(self, key: JobKey, uid: str, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()) -> None:
+    async def put_shard(
+        self, key: JobKey, uid: str, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()
+    ) -> None:
         """Do what `RedisBoard.put_shard` does."""
-        commands = [*self._greeting, ("MULTI",), *board_commands.put_shard(key, uid, shard, counts, outcomes), ("EXEC",)]
+        commands = [
+            *self._greeting,
+            ("MULTI",),
+            *board_commands.put_shard(key, uid, shard, counts, outcomes),
+            ("EXEC",),
+        ]
         try:
             async with asyncio.timeout(CALL_SECONDS):
                 replies = await _answered(self._address, commands)

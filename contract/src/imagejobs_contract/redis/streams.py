@@ -23,8 +23,9 @@ Fields = Mapping[str, str]
 async def follow(client: Redis, stream: str) -> AsyncIterator[Fields | None]:
     """Yield the fields of each entry from now on.
 
-    None comes first, once the place in the stream is known: what happens after it is told. It comes again at least once a second, and
-    after an outage: something may have been missed, so whoever must not miss it looks for itself.
+    None comes first, once the place in the stream is known: what happens after it is told. It comes again at
+    least once a second, and after an outage: something may have been missed, so whoever must not miss it
+    looks for itself.
     """
     follower = _Follower(client, stream)
     told = 0.0
@@ -58,7 +59,9 @@ class _Follower:
         if not self._place:
             self._place = await self._last()
             return []
-        reply: Any = await self._client.xread({self._stream: self._place}, count=BATCH, block=int(BLOCK_SECONDS * 1000))
+        reply: Any = await self._client.xread(
+            {self._stream: self._place}, count=BATCH, block=int(BLOCK_SECONDS * 1000)
+        )
         if not reply:
             await self._notice_restart()
             return []
@@ -69,7 +72,8 @@ class _Follower:
     async def _notice_restart(self) -> None:
         last = await self._last()
         if _order(last) < _order(self._place):
-            # The stream was lost, or its server's clock is behind the old one's: smaller ids are new entries now.
+            # The stream was lost, or its server's clock is behind the old one's: smaller ids are new entries
+            # now.
             self._place = START
 
     async def _last(self) -> str:

@@ -1,6 +1,7 @@
 """The pool's queue: a Redis stream with one consumer group. What Redis forgets, the operator sends again.
 
-The stream is never trimmed by length, which would drop tasks that nobody has done; each one is taken off when it ends.
+The stream is never trimmed by length, which would drop tasks that nobody has done; each one is taken off when
+it ends.
 """
 
 import logging
@@ -30,7 +31,8 @@ FORGET_SECONDS = 3600
 class RedisTaskQueue:
     """Implements `ports.TaskQueue`; one client may serve a board and a queue.
 
-    A consumer's name must be nobody else's, not even a former life's of the same worker: it is what leases are held by.
+    A consumer's name must be nobody else's, not even a former life's of the same worker: it is what leases
+    are held by.
     """
 
     def __init__(self, redis: Redis | str, lease_seconds: float = LEASE_SECONDS) -> None:
@@ -39,7 +41,11 @@ class RedisTaskQueue:
         self._look_seconds = min(LOOK_SECONDS, lease_seconds / 5)
         self._next_look: dict[str, float] = {}
         script = self._redis.register_script
-        self._send, self._waiting, self._withdraw = script(task_scripts.SEND), script(task_scripts.WAITING), script(task_scripts.WITHDRAW)
+        self._send, self._waiting, self._withdraw = (
+            script(task_scripts.SEND),
+            script(task_scripts.WAITING),
+            script(task_scripts.WITHDRAW),
+        )
         self._claim, self._renew = script(task_scripts.CLAIM), script(task_scripts.RENEW)
         self._finish, self._hand_back = script(task_scripts.FINISH), script(task_scripts.HAND_BACK)
         self._workers = script(task_scripts.WORKERS)
@@ -56,12 +62,17 @@ class RedisTaskQueue:
                 await pipe.execute()
 
     async def _put(self, task: Task, client: Redis | None = None) -> None:
-        await self._send([redis_keys.TASKS, redis_keys.sent(task.uid)], [task.index, task.to_json(), redis_keys.JOB_SECONDS], client=client)
+        await self._send(
+            [redis_keys.TASKS, redis_keys.sent(task.uid)],
+            [task.index, task.to_json(), redis_keys.JOB_SECONDS],
+            client=client,
+        )
 
     async def waiting(self, uid: str) -> frozenset[int]:
         """Return the indexes of a job's images that are on the stream, taken or not.
 
-        Whoever compares this with the board's outcomes reads this first: an image that ends in between is then seen twice, not never.
+        Whoever compares this with the board's outcomes reads this first: an image that ends in between is
+        then seen twice, not never.
         """
         async with translated(self._redis):
             return frozenset(map(int, await self._waiting([redis_keys.TASKS, redis_keys.sent(uid)])))
@@ -74,13 +85,16 @@ class RedisTaskQueue:
     async def take(self, consumer: str, block_seconds: float) -> Lease | None:
         """Return a task whose worker died, else a new one, else None after the time.
 
-        If this is cancelled or fails, a task may be leased without anybody knowing; it comes again when that lease runs out.
+        If this is cancelled or fails, a task may be leased without anybody knowing; it comes again when that
+        lease runs out.
         """
         deadline = time.monotonic() + block_seconds
         async with translated(self._redis):
             while True:
                 try:
-                    lease = await self._take_idle(consumer) or await self._take_new(consumer, deadline - time.monotonic())
+                    lease = await self._take_idle(consumer) or await self._take_new(
+                        consumer, deadline - time.monotonic()
+                    )
                 except ResponseError as ex:
                     await self._make_group(ex)
                     continue
@@ -90,7 +104,11 @@ class RedisTaskQueue:
     async def renew(self, consumer: str, lease: Lease) -> bool:
         """Prolong the lease; False if it is lost."""
         async with translated(self._redis):
-            return await _held(self._renew([redis_keys.TASKS, redis_keys.WORKERS], [redis_keys.WORKERS_GROUP, consumer, lease.entry]))
+            return await _held(
+                self._renew(
+                    [redis_keys.TASKS, redis_keys.WORKERS], [redis_keys.WORKERS_GROUP, consumer, lease.entry]
+                )
+            )
 
     async def finish(self, consumer: str, lease: Lease, outcome: Outcome) -> bool:
         """Record the outcome, take the task off, wake the operator: all or nothing; False if the lease is lost.
@@ -113,11 +131,18 @@ class RedisTaskQueue:
             return await _held(self._finish(names, [*mine, *what]))
 
     async def hand_back(self, consumer: str, lease: Lease) -> None:
-        """Give the task to the others at once; this taking does not count. Nothing happens if the lease is lost."""
+        """Give the task to the others at once; this taking does not count.
+
+        Nothing happens if the lease is lost.
+        """
         task = lease.task
         mine = [redis_keys.WORKERS_GROUP, consumer, lease.entry]
         async with translated(self._redis):
-            await _held(self._hand_back([redis_keys.TASKS, redis_keys.sent(task.uid)], [*mine, task.index, redis_keys.JOB_SECONDS]))
+            await _held(
+                self._hand_back(
+                    [redis_keys.TASKS, redis_keys.sent(task.uid)], [*mine, task.index, redis_keys.JOB_SECONDS]
+                )
+            )
 
     async def depth(self) -> int:
         """Return how many tasks are on the stream, taken or not."""
@@ -128,7 +153,12 @@ class RedisTaskQueue:
         """Return how many workers were seen lately."""
         seconds = int(self._lease_seconds * SEEN_LEASES)
         async with translated(self._redis):
-            return int(await self._workers([redis_keys.TASKS, redis_keys.WORKERS], [redis_keys.WORKERS_GROUP, seconds, FORGET_SECONDS * 1000]))
+            return int(
+                await self._workers(
+                    [redis_keys.TASKS, redis_keys.WORKERS],
+                    [redis_keys.WORKERS_GROUP, seconds, FORGET_SECONDS * 1000],
+                )
+            )
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -138,7 +168,9 @@ class RedisTaskQueue:
         if time.monotonic() < self._next_look.get(consumer, 0.0):
             return None
         lease_ms = int(self._lease_seconds * 1000)
-        found = await self._claim([redis_keys.TASKS, redis_keys.WORKERS], [redis_keys.WORKERS_GROUP, consumer, lease_ms])
+        found = await self._claim(
+            [redis_keys.TASKS, redis_keys.WORKERS], [redis_keys.WORKERS_GROUP, consumer, lease_ms]
+        )
         self._next_look[consumer] = 0.0 if found else time.monotonic() + self._look_seconds
         if not found:
             return None
@@ -150,7 +182,11 @@ class RedisTaskQueue:
         block = int(min(seconds, until_look, BLOCK_SECONDS) * 1000)
         # BLOCK 0 would wait for ever.
         reply: Any = await self._redis.xreadgroup(
-            redis_keys.WORKERS_GROUP, consumer, {redis_keys.TASKS: ">"}, count=1, block=block if block > 0 else None
+            redis_keys.WORKERS_GROUP,
+            consumer,
+            {redis_keys.TASKS: ">"},
+            count=1,
+            block=block if block > 0 else None,
         )
         if not reply:
             return None
@@ -161,7 +197,8 @@ class RedisTaskQueue:
         try:
             return Lease(Task.from_json(fields["task"]), entry, int(fields["taken"]) + deliveries)
         except (KeyError, ValueError) as ex:
-            # The operator misses it and sends it again, in words that are understood if the operator is of this version.
+            # The operator misses it and sends it again, in words that are understood if the operator is of
+            # this version.
             log.error("a task cannot be read", extra={"entry": entry, "reason": repr(ex)})
             await self._redis.xack(redis_keys.TASKS, redis_keys.WORKERS_GROUP, entry)
             await self._redis.xdel(redis_keys.TASKS, entry)

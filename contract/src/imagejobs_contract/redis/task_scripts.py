@@ -1,7 +1,10 @@
-"""The task queue's Lua scripts: what must happen as a whole or not at all. Redis runs each one alone, from its first line to its last.
+"""The task queue's Lua scripts: what must happen as a whole or not at all.
 
-The place of a task is its entry on the stream; who owns it stands in the group's pending list. A script that ends a taking first looks
-there (`owned`), so that a worker whose lease went to another changes nothing: the fence. Times are the server's own.
+Redis runs each one alone, from its first line to its last.
+
+The place of a task is its entry on the stream; who owns it stands in the group's pending list. A script that
+ends a taking first looks there (`owned`), so that a worker whose lease went to another changes nothing: the
+fence. Times are the server's own.
 
 `taken` in an entry counts the deliveries before it was handed back; the pending list counts those since.
 """
@@ -65,9 +68,10 @@ end
 """
 """Tell that a worker lives, and give it the oldest task whose lease ran out: entry, fields, deliveries.
 
-XPENDING is used, not XAUTOCLAIM: that one returns early with a cursor when the idle entry stands behind many fresh ones, and for
-entries that were deleted while pending gives nil without an id on Redis 6.2, a third element on 7. Here both are plain: an entry
-that is not on the stream any more is acknowledged, whatever the version.
+XPENDING is used, not XAUTOCLAIM: that one returns early with a cursor when the idle entry stands behind many
+fresh ones, and for entries that were deleted while pending gives nil without an id on Redis 6.2, a third
+element on 7. Here both are plain: an entry that is not on the stream any more is acknowledged, whatever the
+version.
 """
 
 RENEW = f"""{_OWNED}
@@ -89,7 +93,9 @@ local left = redis.call('HLEN', KEYS[2])
 redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[7], '*', 'namespace', ARGV[8], 'name', ARGV[9], 'uid', ARGV[10], 'outcome', ARGV[5], 'left', left)
 return 1
 """
-"""Record an outcome, take its task off, wake the operator, and tell it what it would ask: the outcome, and how many tasks of the job are left."""
+"""Record an outcome, take its task off, wake the operator, and tell it what it would ask: the outcome, and
+how many tasks of the job are left.
+"""
 
 HAND_BACK = f"""{_OWNED}{_REMOVE}
 -- KEYS tasks, sent; ARGV group, consumer, entry, index, time to live

@@ -1,7 +1,7 @@
 """The event loop of programs that run for long: uvloop where it is installed, else asyncio's own.
 
-On one machine it spared a job 2 ms of 50, half of it in the pool's workers (docs/performance.md). A pod that lives for seconds would not earn its
-import.
+On one machine it spared a job 2 ms of 50, half of it in the pool's workers (docs/performance.md). A pod that
+lives for seconds would not earn its import.
 """
 
 import asyncio

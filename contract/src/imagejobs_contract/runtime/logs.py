@@ -1,6 +1,7 @@
 """Logs as JSON lines on standard error.
 
-Each has `time level program event`, what all lines of a piece of work name (`about`), and what the caller adds in `extra={"reason": ...}`.
+Each has `time level program event`, what all lines of a piece of work name (`about`), and what the caller
+adds in `extra={"reason": ...}`.
 """
 
 import json
@@ -11,9 +12,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
-_PLAIN = frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {"message", "asctime", "taskName"}
+_PLAIN = frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {
+    "message",
+    "asctime",
+    "taskName",
+}
 
-_ABOUT: ContextVar[Mapping[str, object]] = ContextVar("about", default={})  # noqa: B039 - never changed, only replaced
+_ABOUT: ContextVar[Mapping[str, object]] = ContextVar("about", default={})
 
 READY = "ready"
 """The event that each program logs once it does its work; `imagejobs local` waits for it."""

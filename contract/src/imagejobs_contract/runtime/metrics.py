@@ -1,6 +1,7 @@
 """What all programs share of their metrics: a registry of their own, and a small door of its own through which Prometheus looks in.
 
-The door is not the API's: what a service does inside is not for its callers. It speaks just enough HTTP for a scraper.
+The door is not the API's: what a service does inside is not for its callers. It speaks just enough HTTP for a
+scraper.
 """
 
 import asyncio
@@ -46,7 +47,9 @@ def new_registry(program: str) -> CollectorRegistry:
     return registry
 
 
-async def serve(host: str, port: int, registry: CollectorRegistry, refresh: Callable[[], Awaitable[None]] | None = None) -> None:
+async def serve(
+    host: str, port: int, registry: CollectorRegistry, refresh: Callable[[], Awaitable[None]] | None = None
+) -> None:
     """Answer `GET /metrics` until cancelled.
 
     Args:
@@ -81,5 +84,7 @@ def response(head: bytes, registry: CollectorRegistry) -> bytes:
     if method != b"GET" or rest.partition(b" ")[0].partition(b"?")[0] != b"/metrics":
         return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
     body = generate_latest(registry)
-    fields = f"Content-Type: {CONTENT_TYPE_LATEST}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    fields = (
+        f"Content-Type: {CONTENT_TYPE_LATEST}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
     return b"HTTP/1.1 200 OK\r\n" + fields.encode() + body

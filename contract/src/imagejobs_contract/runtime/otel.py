@@ -12,7 +12,17 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
-from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode, TraceFlags, Tracer, TraceState
+from opentelemetry.trace import (
+    Link,
+    NonRecordingSpan,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+    Tracer,
+    TraceState,
+)
 from opentelemetry.util.types import Attributes
 
 from imagejobs_contract.runtime import logs
@@ -64,7 +74,14 @@ class OtelTraces:
         self._tracer = tracer
 
     @contextmanager
-    def span(self, name: str, facts: Facts = {}, *, parent: str | None = None, kind: Kind = Kind.INTERNAL) -> Iterator[Span]:  # noqa: B006
+    def span(
+        self,
+        name: str,
+        facts: Facts = {},
+        *,
+        parent: str | None = None,
+        kind: Kind = Kind.INTERNAL,  # noqa: B006
+    ) -> Iterator[Span]:
         """See `traces.Traces`."""
         around = CURRENT.get()
         if parent is None and not isinstance(around, Recorded):
@@ -102,7 +119,9 @@ class Bounded(Sampler):
         links: Sequence[Link] | None = None, trace_state: TraceState | None = None,
     ) -> SamplingResult:  # fmt: skip
         """Decide about a span."""
-        result = self._inner.should_sample(parent_context, trace_id, name, kind, attributes, links, trace_state)
+        result = self._inner.should_sample(
+            parent_context, trace_id, name, kind, attributes, links, trace_state
+        )
         parent = trace.get_current_span(parent_context).get_span_context()
         begins = parent.is_remote or not parent.is_valid
         too_many = result.decision is Decision.RECORD_AND_SAMPLE and begins and not self._taken()
@@ -123,10 +142,19 @@ class Bounded(Sampler):
 
 
 def connected(program: str, count: Count, per_second: float | None) -> tuple[Traces, Callable[[], None]]:
-    """Return what tells the collector, and what ends it. The SDK reads endpoint, headers, sampler and attributes from the environment."""
-    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # it complains at each batch; the outbox does it once a minute
-    own = Resource({"service.name": f"imagejobs-{program}", "service.version": version(f"imagejobs-{program}")})
-    provider = TracerProvider(resource=own.merge(OTELResourceDetector().detect()), span_limits=LIMITS, shutdown_on_exit=False)
+    """Return what tells the collector, and what ends it.
+
+    The SDK reads endpoint, headers, sampler and attributes from the environment.
+    """
+    logging.getLogger("opentelemetry").setLevel(
+        logging.CRITICAL
+    )  # it complains at each batch; the outbox does it once a minute
+    own = Resource(
+        {"service.name": f"imagejobs-{program}", "service.version": version(f"imagejobs-{program}")}
+    )
+    provider = TracerProvider(
+        resource=own.merge(OTELResourceDetector().detect()), span_limits=LIMITS, shutdown_on_exit=False
+    )
     if per_second is not None:
         provider.sampler = Bounded(provider.sampler, per_second)
     outbox = Outbox(OTLPSpanExporter(), count)

@@ -1,4 +1,7 @@
-"""A small door for Kubernetes' probes: each path answers 200, or 503 with what is wrong. It speaks just enough HTTP for them."""
+"""A small door for Kubernetes' probes: each path answers 200, or 503 with what is wrong.
+
+It speaks just enough HTTP for them.
+"""
 
 import asyncio
 import json
@@ -9,7 +12,9 @@ from contextlib import suppress
 REQUEST_SECONDS = 5.0
 MAX_REQUEST_BYTES = 8192
 STUCK_SECONDS = 300.0
-"""A program whose work has not moved for so long is not alive; longer than anything that it waits for by itself."""
+"""A program whose work has not moved for so long is not alive; longer than anything that it waits for by
+itself.
+"""
 
 Check = Callable[[], str]
 """Returns what is wrong, or ""; it must be quick and never fail."""
@@ -49,4 +54,7 @@ def response(head: bytes, checks: Mapping[str, Check]) -> bytes:
 
 def _http(status: str, text: str) -> bytes:
     body = json.dumps({"status": text}).encode()
-    return f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body
+    return (
+        f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
+        + body
+    )

@@ -45,19 +45,35 @@ class S3Settings(NamedTuple):
         endpoint = reader.text("S3_ENDPOINT", 500, "", HOST_PORT_URL, "an http(s) URL") or ""
         return cls(
             endpoint=endpoint,
-            public_endpoint=reader.text("S3_PUBLIC_ENDPOINT", 500, endpoint, HOST_PORT_URL, "an http(s) URL") or "",
-            bucket=reader.text("S3_BUCKET", 63, "imagejobs", "[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "a bucket name") or "",
+            public_endpoint=reader.text("S3_PUBLIC_ENDPOINT", 500, endpoint, HOST_PORT_URL, "an http(s) URL")
+            or "",
+            bucket=reader.text(
+                "S3_BUCKET", 63, "imagejobs", "[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "a bucket name"
+            )
+            or "",
             region=reader.text("S3_REGION", 50, "us-east-1") or "",
             access_key_id=reader.text("AWS_ACCESS_KEY_ID", 200, "") or "",
             secret_access_key=reader.text("AWS_SECRET_ACCESS_KEY", 200, "", secret=True) or "",
             path_style=reader.boolean("S3_PATH_STYLE", default=bool(endpoint)),
-            unsigned_payload=reader.boolean("S3_UNSIGNED_PAYLOAD", default=endpoint.startswith("http://127.0.0.1")),
+            unsigned_payload=reader.boolean(
+                "S3_UNSIGNED_PAYLOAD", default=endpoint.startswith("http://127.0.0.1")
+            ),
         )
 
 
 def redis_url(reader: Reader) -> str:
     """Read REDIS_URL."""
-    return reader.text("REDIS_URL", 500, "redis://127.0.0.1:6379/0", r"rediss?://[^\s]+|unix://[^\s]+", "a Redis URL", secret=True) or ""
+    return (
+        reader.text(
+            "REDIS_URL",
+            500,
+            "redis://127.0.0.1:6379/0",
+            r"rediss?://[^\s]+|unix://[^\s]+",
+            "a Redis URL",
+            secret=True,
+        )
+        or ""
+    )
 
 
 def handoff_folder(reader: Reader) -> "Path | None":

@@ -1,6 +1,7 @@
 """Hands spans that ended to the collector from a thread of its own, so that one that is slow or away costs the work nothing.
 
-At most `MOST_WAITING` wait; further ones are thrown away and counted. The SDK's own processor drops without a count, and waits 30 s at the end.
+At most `MOST_WAITING` wait; further ones are thrown away and counted. The SDK's own processor drops without a
+count, and waits 30 s at the end.
 """
 
 import logging
@@ -57,7 +58,10 @@ class Outbox(SpanProcessor):
         self._thread.join(END_SECONDS)
         self._exporter.shutdown()
         if left := self._waiting.qsize():
-            log.warning("spans are lost", extra={"spans": left, "reason": "the program ended before the collector took them"})
+            log.warning(
+                "spans are lost",
+                extra={"spans": left, "reason": "the program ended before the collector took them"},
+            )
 
     def _run(self) -> None:
         while (first := self._waiting.get()) is not None:
@@ -87,4 +91,6 @@ class Outbox(SpanProcessor):
         self._count(SENT if taken else FAILED, len(batch))
         if not taken and time.monotonic() - self._complained > COMPLAIN_SECONDS:
             self._complained = time.monotonic()
-            log.warning("spans are lost", extra={"spans": len(batch), "reason": "the collector does not take them"})
+            log.warning(
+                "spans are lost", extra={"spans": len(batch), "reason": "the collector does not take them"}
+            )

@@ -1,4 +1,6 @@
-"""What the programs tell of their work as spans, while they do it. Without a collector nobody listens, and nothing is imported for it.
+"""What the programs tell of their work as spans, while they do it.
+
+Without a collector nobody listens, and nothing is imported for it.
 
 A span holds numbers, codes and ids: no URL, no name of a file, no key, no text of an exception.
 """
@@ -20,7 +22,9 @@ BEGIN = ""
 """The parent of a span that begins a trace."""
 SENT, FAILED, DROPPED = ENDS = ("sent", "failed", "dropped")
 PROTOCOL = "http/protobuf"
-SAMPLERS = "always_on|always_off|traceidratio|parentbased_always_on|parentbased_always_off|parentbased_traceidratio"
+SAMPLERS = (
+    "always_on|always_off|traceidratio|parentbased_always_on|parentbased_always_off|parentbased_traceidratio"
+)
 
 
 class Kind(StrEnum):
@@ -56,11 +60,14 @@ class Span(Protocol):
 class Traces(Protocol):
     """Listens."""
 
-    def span(self, name: str, facts: Facts = ..., *, parent: str | None = None, kind: Kind = Kind.INTERNAL) -> AbstractContextManager[Span]:
+    def span(
+        self, name: str, facts: Facts = ..., *, parent: str | None = None, kind: Kind = Kind.INTERNAL
+    ) -> AbstractContextManager[Span]:
         """Tell of the block, under a name of which there are few.
 
         Args:
-            parent: A traceparent that was checked; None is the span around the block, and without one nothing is told; `BEGIN` begins a trace.
+            parent: A traceparent that was checked; None is the span around the block, and without one nothing
+                is told; `BEGIN` begins a trace.
         """
         ...
 
@@ -88,7 +95,14 @@ _NOWHERE: AbstractContextManager[Span] = nullcontext(NOTHING)
 class Off:
     """Tells nobody."""
 
-    def span(self, name: str, facts: Facts = {}, *, parent: str | None = None, kind: Kind = Kind.INTERNAL) -> AbstractContextManager[Span]:  # noqa: B006
+    def span(
+        self,
+        name: str,
+        facts: Facts = {},
+        *,
+        parent: str | None = None,
+        kind: Kind = Kind.INTERNAL,  # noqa: B006
+    ) -> AbstractContextManager[Span]:
         """See `Traces`."""
         return _NOWHERE
 
@@ -103,16 +117,26 @@ def current() -> Span:
 
 def wanted(reader: Reader, program: str) -> bool:
     """Read whether there is a collector to tell, from the variables that OpenTelemetry names; the SDK reads the others itself."""
-    endpoint = reader.text("OTEL_EXPORTER_OTLP_ENDPOINT", 500, "", HOST_PORT_URL, "an http(s) URL", secret=True)
-    own = reader.text("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", 500, "", HOST_PORT_URL, "an http(s) URL", secret=True)
-    reader.text("OTEL_EXPORTER_OTLP_PROTOCOL", 50, PROTOCOL, PROTOCOL, f"{PROTOCOL}, the only one there is here")
+    endpoint = reader.text(
+        "OTEL_EXPORTER_OTLP_ENDPOINT", 500, "", HOST_PORT_URL, "an http(s) URL", secret=True
+    )
+    own = reader.text(
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", 500, "", HOST_PORT_URL, "an http(s) URL", secret=True
+    )
+    reader.text(
+        "OTEL_EXPORTER_OTLP_PROTOCOL", 50, PROTOCOL, PROTOCOL, f"{PROTOCOL}, the only one there is here"
+    )
     reader.text("OTEL_EXPORTER_OTLP_HEADERS", 4000, "", secret=True)
-    reader.text("OTEL_TRACES_SAMPLER", 50, "parentbased_always_on", SAMPLERS, f"one of {SAMPLERS.replace('|', ' ')}")
+    reader.text(
+        "OTEL_TRACES_SAMPLER", 50, "parentbased_always_on", SAMPLERS, f"one of {SAMPLERS.replace('|', ' ')}"
+    )
     reader.number("OTEL_TRACES_SAMPLER_ARG", 0.0, 1.0, 1.0)
     if reader.boolean("OTEL_SDK_DISABLED") or not (endpoint or own):
         return False
     if find_spec("opentelemetry") is None:
-        reader.fault("OTEL_EXPORTER_OTLP_ENDPOINT", f"needs OpenTelemetry, which comes with imagejobs-{program}[otel]")
+        reader.fault(
+            "OTEL_EXPORTER_OTLP_ENDPOINT", f"needs OpenTelemetry, which comes with imagejobs-{program}[otel]"
+        )
     return True
 
 

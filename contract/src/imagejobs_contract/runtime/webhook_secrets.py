@@ -1,7 +1,8 @@
 """The secrets that callbacks are signed with (Standard Webhooks, "Signature scheme"): each caller's own, else those of all.
 
-A caller's own stand in a file of its name, in a folder: a Secret of Kubernetes that is mounted. It is read for each callback, so that changing one
-needs no restart. The operator signs; the API only asks whether there are any, and takes no callbacks without.
+A caller's own stand in a file of its name, in a folder: a Secret of Kubernetes that is mounted. It is read
+for each callback, so that changing one needs no restart. The operator signs; the API only asks whether there
+are any, and takes no callbacks without.
 """
 
 import base64
@@ -51,7 +52,8 @@ class Secrets:
             caller: As a job's label has it; "" for nobody's.
 
         Raises:
-            Invalid: The caller's file cannot be read or is broken: signed with another secret, nobody would believe the callback. It is not repeated.
+            Invalid: The caller's file cannot be read or is broken: signed with another secret, nobody would
+                believe the callback. It is not repeated.
         """
         if (file := file_of(self.folder, caller)) is None:
             return self.everybody
@@ -69,7 +71,10 @@ class Secrets:
 
 
 def file_of(folder: Path | None, caller: str) -> Path | None:
-    """Return the file of a caller that has secrets of its own. Labels are anybody's to write: only a caller's name leads anywhere."""
+    """Return the file of a caller that has secrets of its own.
+
+    Labels are anybody's to write: only a caller's name leads anywhere.
+    """
     file = folder / caller if folder and re.fullmatch(DNS_LABEL, caller, re.ASCII) else None
     return file if file and file.is_file() else None
 

@@ -26,7 +26,8 @@ def client(settings: S3Settings, endpoint: str, **options: Any) -> Any:
         aws_secret_access_key=settings.secret_access_key or None,
         config=Config(
             s3={"addressing_style": "path" if settings.path_style else "virtual"},
-            # Else links to PUT hold the checksum of an empty body, and servers that are not AWS refuse requests.
+            # Else links to PUT hold the checksum of an empty body, and servers that are not AWS refuse
+            # requests.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
             **options,

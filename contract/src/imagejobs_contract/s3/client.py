@@ -1,7 +1,7 @@
 """One way to speak to S3: every request bounded in time, every error one of ours. Knows no keys.
 
-A request takes at most `REQUEST_SECONDS`, and none is started again after `RETRY_SECONDS`. For AWS to tell "not there" from "not allowed",
-the credentials need s3:ListBucket.
+A request takes at most `REQUEST_SECONDS`, and none is started again after `RETRY_SECONDS`. For AWS to tell
+"not there" from "not allowed", the credentials need s3:ListBucket.
 """
 
 import re
@@ -10,7 +10,13 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from obstore.exceptions import AlreadyExistsError, BaseError, PermissionDeniedError, PreconditionError, UnauthenticatedError
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    PermissionDeniedError,
+    PreconditionError,
+    UnauthenticatedError,
+)
 from obstore.store import S3Store
 
 from imagejobs_contract.errors import Conflict, Misconfigured, NotFound, Unavailable
@@ -23,9 +29,13 @@ RETRIES = 3
 RETRY_SECONDS = 15
 LONGEST_BACKOFF_SECONDS = 3
 CALL_SECONDS = RETRY_SECONDS + LONGEST_BACKOFF_SECONDS + REQUEST_SECONDS
-"""A call that is one request has ended after so long, however often it was tried: the last try waits once more, and then takes its time."""
+"""A call that is one request has ended after so long, however often it was tried: the last try waits once
+more, and then takes its time.
+"""
 IDLE_SECONDS = 10
-"""How long a connection is kept: less than servers do, as a PUT with a condition is not sent again when the connection is found closed."""
+"""How long a connection is kept: less than servers do, as a PUT with a condition is not sent again when the
+connection is found closed.
+"""
 
 _UNADDRESSABLE = re.compile(r"(.*/)?\.{0,2}(/.*)?", re.DOTALL)
 """Keys that obstore refuses, or trims: it would read `a` for `a/`."""
@@ -45,7 +55,8 @@ def open_store(settings: S3Settings) -> S3Store:
         unsigned_payload=settings.unsigned_payload,
         client_options={
             "allow_http": plain,
-            # Where nothing is asked over TLS, not even for credentials, no certificate is looked at; loading the system's takes 6 ms.
+            # Where nothing is asked over TLS, not even for credentials, no certificate is looked at; loading
+            # the system's takes 6 ms.
             "allow_invalid_certificates": plain and bool(settings.access_key_id),
             "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
             "timeout": timedelta(seconds=REQUEST_SECONDS),
@@ -54,7 +65,11 @@ def open_store(settings: S3Settings) -> S3Store:
         retry_config={
             "max_retries": RETRIES,
             "retry_timeout": timedelta(seconds=RETRY_SECONDS),
-            "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=LONGEST_BACKOFF_SECONDS), "base": 2},
+            "backoff": {
+                "init_backoff": timedelta(milliseconds=100),
+                "max_backoff": timedelta(seconds=LONGEST_BACKOFF_SECONDS),
+                "base": 2,
+            },
         },
         **options,
     )
@@ -85,7 +100,9 @@ def _by_status(what: str, ex: BaseError) -> Misconfigured | NotFound | Unavailab
         return Misconfigured(f"S3 refuses access to {what}")
     if status in (404, 416):
         return NotFound(f"{what} is not in S3")
-    return Unavailable(f"S3 did not answer well for {what}: {str(ex).partition('Debug source')[0][:300].strip()}")
+    return Unavailable(
+        f"S3 did not answer well for {what}: {str(ex).partition('Debug source')[0][:300].strip()}"
+    )
 
 
 def _endpoint(settings: S3Settings) -> str:

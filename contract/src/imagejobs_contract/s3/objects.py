@@ -20,7 +20,9 @@ from imagejobs_contract.storage import Listed, ObjectFacts
 CHECK_SECONDS = 5.0
 PAGE = 1000
 """Keys per listing and per deletion, S3's largest."""
-_HEADERS = frozenset({"Content-Type", "Content-Disposition", "Content-Encoding", "Content-Language", "Cache-Control"})
+_HEADERS = frozenset(
+    {"Content-Type", "Content-Disposition", "Content-Encoding", "Content-Language", "Cache-Control"}
+)
 """Attributes that are not a user's metadata."""
 
 
@@ -48,7 +50,8 @@ class S3Objects:
         """Store an object in one request and return its ETag; metadata is ASCII.
 
         Raises:
-            Conflict: `only_if` did not hold. If an answer was lost on the way, it may be this very call that stored what is there.
+            Conflict: `only_if` did not hold. If an answer was lost on the way, it may be this very call that
+                stored what is there.
         """
         attributes: dict[str, str] = {"Content-Type": content_type, **(metadata or {})}
         if cache_control:
@@ -56,7 +59,9 @@ class S3Objects:
         mode: Any = {None: "overwrite", "": "create"}.get(only_if, {"e_tag": only_if})
         try:
             with translated(key):
-                result = await obstore.put_async(self._store, key, data, attributes=attributes, mode=mode, use_multipart=False)
+                result = await obstore.put_async(
+                    self._store, key, data, attributes=attributes, mode=mode, use_multipart=False
+                )
         except NotFound as ex:
             # So AWS says of an If-Match when the object was deleted.
             if only_if:
@@ -65,7 +70,10 @@ class S3Objects:
         return result["e_tag"] or ""
 
     async def put_stream(self, key: str, chunks: AsyncIterator[bytes]) -> int:
-        """Store what the iterator yields, never held whole; return the size. If it raises, or this is cancelled, nothing is stored."""
+        """Store what the iterator yields, never held whole; return the size.
+
+        If it raises, or this is cancelled, nothing is stored.
+        """
         with translated(key):
             return await put_parts(self._store, key, chunks)
 
@@ -94,7 +102,9 @@ class S3Objects:
         with translated(key):
             if only_if is None:
                 return bytes(await obstore.get_range_async(self._store, key, start=start, end=end))
-            result = await obstore.get_async(self._store, key, options={"range": (start, end), "if_match": only_if})
+            result = await obstore.get_async(
+                self._store, key, options={"range": (start, end), "if_match": only_if}
+            )
             if result.meta["e_tag"] != only_if:  # a server that does not know If-Match
                 raise Conflict(f"{key} changed in S3")
             return bytes(await result.bytes_async())
@@ -129,7 +139,8 @@ class S3Objects:
         """Delete everything under a prefix that ends with a slash.
 
         Raises:
-            ValueError: The prefix has no slash at its end, or is nothing else: half a name would match others' objects.
+            ValueError: The prefix has no slash at its end, or is nothing else: half a name would match
+                others' objects.
         """
         async for page in self.list(prefix):
             with translated(prefix.rstrip("/")):
@@ -139,7 +150,8 @@ class S3Objects:
         """Yield what lies under a prefix, in S3's order, a page at a time.
 
         Raises:
-            ValueError: The prefix has no slash at its end, or is nothing else: half a name would match others' objects.
+            ValueError: The prefix has no slash at its end, or is nothing else: half a name would match
+                others' objects.
         """
         if not prefix.strip("/") or not prefix.endswith("/"):
             raise ValueError(f"{prefix!r} is not a prefix that ends with a slash")

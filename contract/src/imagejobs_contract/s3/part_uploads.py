@@ -15,7 +15,11 @@ CONNECT_SECONDS = 3
 REQUEST_SECONDS = 20
 MOST_PARTS = 1000
 """Told by S3 in one answer; of each upload."""
-_OPTIONS = {"connect_timeout": CONNECT_SECONDS, "read_timeout": REQUEST_SECONDS, "retries": {"total_max_attempts": 3, "mode": "standard"}}
+_OPTIONS = {
+    "connect_timeout": CONNECT_SECONDS,
+    "read_timeout": REQUEST_SECONDS,
+    "retries": {"total_max_attempts": 3, "mode": "standard"},
+}
 _MISSING = frozenset({"NoSuchUpload", "NoSuchKey", "404"})
 _DENIED = frozenset({"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "NoSuchBucket"})
 _PARTS = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall"})
@@ -44,9 +48,15 @@ class BotoPartUploads:
         found = {int(each["PartNumber"]): str(each["ETag"]) for each in answer.get("Parts") or ()}
         missing = [number for number in range(1, parts + 1) if number not in found]
         if missing or len(found) > parts:
-            raise Conflict(f"part {missing[0]} of {parts} is not there" if missing else f"there are more than {parts} parts")
+            raise Conflict(
+                f"part {missing[0]} of {parts} is not there"
+                if missing
+                else f"there are more than {parts} parts"
+            )
         listed = [{"PartNumber": number, "ETag": found[number]} for number in range(1, parts + 1)]
-        await self._ask("complete_multipart_upload", Key=key, UploadId=upload, MultipartUpload={"Parts": listed})
+        await self._ask(
+            "complete_multipart_upload", Key=key, UploadId=upload, MultipartUpload={"Parts": listed}
+        )
 
     async def abort(self, key: str, upload: str) -> None:
         """Drop an upload and its parts; nothing happens if there is none."""

@@ -1,7 +1,8 @@
 """Presigned links for clients: signed by arithmetic for the endpoint as clients reach it; S3 is not spoken to.
 
-boto3 takes 0.3 s and 30 MB to import, and 0.7 ms for a link. It is needed to find credentials, AWS's own endpoints, and host names of buckets;
-where all is told and the bucket stands in the path, links are signed here.
+boto3 takes 0.3 s and 30 MB to import, and 0.7 ms for a link. It is needed to find credentials, AWS's own
+endpoints, and host names of buckets; where all is told and the bucket stands in the path, links are signed
+here.
 """
 
 import hashlib
@@ -29,7 +30,8 @@ def signer(settings: S3Settings) -> LinkSigner:
 class KeySigner:
     """Implements `storage.LinkSigner` for a key and an endpoint that are told, with the bucket in the path.
 
-    The signature is version 4 in the query (docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html).
+    The signature is version 4 in the query
+    (docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html).
     """
 
     def __init__(self, settings: S3Settings, clock: Callable[[], datetime] = utc_now) -> None:
@@ -41,18 +43,31 @@ class KeySigner:
 
     def get_link(self, key: str, *, seconds: int, content_type: str, file_name: str) -> str:
         """Return a link; see `storage.LinkSigner`."""
-        query = {"response-content-disposition": content_disposition(file_name), "response-content-type": content_type}
+        query = {
+            "response-content-disposition": content_disposition(file_name),
+            "response-content-type": content_type,
+        }
         return self._link("GET", key, seconds, query, {})
 
     def put_link(self, key: str, *, seconds: int, size: int, content_type: str) -> str:
         """Return a link; see `storage.LinkSigner`. Size and type are signed headers."""
-        return self._link("PUT", key, seconds, {}, {"content-length": str(size), "content-type": content_type})
+        return self._link(
+            "PUT", key, seconds, {}, {"content-length": str(size), "content-type": content_type}
+        )
 
     def part_link(self, key: str, upload: str, number: int, *, seconds: int, size: int) -> str:
         """Return a link; see `storage.LinkSigner`."""
-        return self._link("PUT", key, seconds, {"partNumber": str(number), "uploadId": upload}, {"content-length": str(size)})
+        return self._link(
+            "PUT",
+            key,
+            seconds,
+            {"partNumber": str(number), "uploadId": upload},
+            {"content-length": str(size)},
+        )
 
-    def _link(self, method: str, key: str, seconds: int, query: Mapping[str, str], headers: Mapping[str, str]) -> str:
+    def _link(
+        self, method: str, key: str, seconds: int, query: Mapping[str, str], headers: Mapping[str, str]
+    ) -> str:
         time = self._clock().strftime("%Y%m%dT%H%M%SZ")
         scope = f"{time[:8]}/{self._settings.region}/s3/aws4_request"
         path = quote(f"/{self._settings.bucket}/{key}", safe="/~")
@@ -100,15 +115,27 @@ class BotoSigner:
 
     def put_link(self, key: str, *, seconds: int, size: int, content_type: str) -> str:
         """Return a link by which anybody can PUT an object for a time, of that size in bytes and that type only: both are signed headers."""
-        return self._link("put_object", {"Bucket": self._bucket, "Key": key, "ContentLength": size, "ContentType": content_type}, seconds)
+        return self._link(
+            "put_object",
+            {"Bucket": self._bucket, "Key": key, "ContentLength": size, "ContentType": content_type},
+            seconds,
+        )
 
     def part_link(self, key: str, upload: str, number: int, *, seconds: int, size: int) -> str:
         """Return a link by which anybody can PUT a part of an upload for a time, of that size in bytes only."""
-        parameters = {"Bucket": self._bucket, "Key": key, "UploadId": upload, "PartNumber": number, "ContentLength": size}
+        parameters = {
+            "Bucket": self._bucket,
+            "Key": key,
+            "UploadId": upload,
+            "PartNumber": number,
+            "ContentLength": size,
+        }
         return self._link("upload_part", parameters, seconds)
 
     def _link(self, operation: str, parameters: dict[str, object], seconds: int) -> str:
-        link: str = self._client.generate_presigned_url(operation, Params=parameters, ExpiresIn=_within(seconds))
+        link: str = self._client.generate_presigned_url(
+            operation, Params=parameters, ExpiresIn=_within(seconds)
+        )
         return link
 
 
@@ -116,7 +143,11 @@ def content_disposition(file_name: str) -> str:
     """Return the header that shows a file in place and names it for saving (RFC 6266): plain ASCII first, then the true name (RFC 8187)."""
     plain = "".join(letter if " " <= letter <= "~" and letter not in '"\\%/' else "_" for letter in file_name)
     header = f'inline; filename="{plain}"'
-    return header if plain == file_name else f"{header}; filename*=UTF-8''{quote(file_name.encode('utf-8', 'replace'), safe='')}"
+    return (
+        header
+        if plain == file_name
+        else f"{header}; filename*=UTF-8''{quote(file_name.encode('utf-8', 'replace'), safe='')}"
+    )
 
 
 def _within(seconds: int) -> int:

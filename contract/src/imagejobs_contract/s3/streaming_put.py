@@ -1,8 +1,8 @@
 """Sends a body of unknown length to S3 with bounded memory: small ones as one PUT, others in parts, nothing half.
 
-Measured with obstore 0.12: an async iterator always becomes a multipart upload, three requests even for a byte; one that raises is aborted,
-but one that is cancelled from outside stays open in the bucket. Hence the first part is gathered here, and a cancelled upload is ended by
-an error from its own source.
+Measured with obstore 0.12: an async iterator always becomes a multipart upload, three requests even for a
+byte; one that raises is aborted, but one that is cancelled from outside stays open in the bucket. Hence the
+first part is gathered here, and a cancelled upload is ended by an error from its own source.
 """
 
 import asyncio
@@ -32,7 +32,9 @@ async def put_parts(store: S3Store, key: str, chunks: AsyncIterator[bytes]) -> i
         await obstore.put_async(store, key, first, use_multipart=False)
         return len(first)
     source = _Source(first, chunks)
-    upload = asyncio.ensure_future(obstore.put_async(store, key, source.chunks(), chunk_size=PART, max_concurrency=CONCURRENCY))
+    upload = asyncio.ensure_future(
+        obstore.put_async(store, key, source.chunks(), chunk_size=PART, max_concurrency=CONCURRENCY)
+    )
     try:
         await asyncio.shield(upload)
     except asyncio.CancelledError:

@@ -1,6 +1,7 @@
 """JobStore on the Kubernetes API, which checks, prunes and versions what it stores by manifests/crd.yaml.
 
-Every write says which version it was made from; what may be repeated is repeated here, a bounded number of times.
+Every write says which version it was made from; what may be repeated is repeated here, a bounded number of
+times.
 """
 
 import contextlib
@@ -31,7 +32,10 @@ TRIES = 5
 
 
 class KubernetesStore:
-    """ImageJobs of some namespaces, or of all if None. The client, which `connect` makes, is the store's from then on."""
+    """ImageJobs of some namespaces, or of all if None.
+
+    The client, which `connect` makes, is the store's from then on.
+    """
 
     def __init__(self, client: ApiClient, namespaces: Sequence[str] | None = None) -> None:
         self._client = client
@@ -46,21 +50,48 @@ class KubernetesStore:
         """Return the job as it stands. See `ports.JobStore`."""
         return ImageJob.from_body(await self._body(key))
 
-    async def list(self, namespace: str | None, state: State | None = None, limit: int = 100, cursor: str = "", *, caller: str | None = None) -> Page:
-        """Return a page of jobs; it is newest first within itself, and ends where a namespace ends. See `ports.JobStore`."""
+    async def list(
+        self,
+        namespace: str | None,
+        state: State | None = None,
+        limit: int = 100,
+        cursor: str = "",
+        *,
+        caller: str | None = None,
+    ) -> Page:
+        """Return a page of jobs; it is newest first within itself, and ends where a namespace ends.
+
+        See `ports.JobStore`.
+        """
         watched = self._namespaces if namespace is None else (namespace,)
         place, token = objects.read_cursor(cursor, len(watched))
-        query = {"limit": str(limit), "continue": token, "fieldSelector": objects.selector(state), "labelSelector": objects.labels(caller)}
+        query = {
+            "limit": str(limit),
+            "continue": token,
+            "fieldSelector": objects.selector(state),
+            "labelSelector": objects.labels(caller),
+        }
         answer = await watches.list_page(self._client, watched[place], query)
-        jobs = sorted(filter(None, map(objects.readable, answer["items"])), key=lambda job: (str(job.created), job.key.name), reverse=True)
-        return Page(tuple(jobs), objects.show_cursor(place, answer["metadata"].get("continue", ""), len(watched)))
+        jobs = sorted(
+            filter(None, map(objects.readable, answer["items"])),
+            key=lambda job: (str(job.created), job.key.name),
+            reverse=True,
+        )
+        return Page(
+            tuple(jobs), objects.show_cursor(place, answer["metadata"].get("continue", ""), len(watched))
+        )
 
     async def keys(self) -> Sequence[JobKey]:
         """Return the keys of all jobs in this store's namespaces; only their metadata is read."""
-        return [key for namespace in self._namespaces for key in await watches.list_keys(self._client, namespace)]
+        return [
+            key for namespace in self._namespaces for key in await watches.list_keys(self._client, namespace)
+        ]
 
     async def put_status(self, job: ImageJob, status: Status) -> ImageJob:
-        """Write the status if the job did not change; one that says the same is not written. See `ports.JobStore`."""
+        """Write the status if the job did not change; one that says the same is not written.
+
+        See `ports.JobStore`.
+        """
         patch = objects.merge_patch(status_body(job.status), status_body(status))
         if not patch:
             return job
@@ -83,19 +114,26 @@ class KubernetesStore:
 
     async def delete(self, key: JobKey, uid: str | None = None) -> None:
         """Ask for deletion; what the job owns goes in the background. See `ports.JobStore`."""
-        options: dict[str, Any] = {"propagationPolicy": "Background", "preconditions": {"uid": uid} if uid else {}}
+        options: dict[str, Any] = {
+            "propagationPolicy": "Background",
+            "preconditions": {"uid": uid} if uid else {},
+        }
         with contextlib.suppress(NotFound, Conflict):  # a conflict says that another job has the name
             await calls.send(self._client, "DELETE", objects.path(key), body=options)
 
     async def add_finalizer(self, job: ImageJob, finalizer: str) -> None:
         """Let the job's deletion wait for a finalizer. See `ports.JobStore`."""
-        await self._change_finalizers(job, lambda before, deleting: before if deleting or finalizer in before else [*before, finalizer])
+        await self._change_finalizers(
+            job, lambda before, deleting: before if deleting or finalizer in before else [*before, finalizer]
+        )
 
     async def remove_finalizer(self, job: ImageJob, finalizer: str) -> None:
         """Take a finalizer off, also of a job whose spec cannot be read. See `ports.JobStore`."""
         await self._change_finalizers(job, lambda before, _: [each for each in before if each != finalizer])
 
-    async def _change_finalizers(self, job: ImageJob, change: Callable[[Sequence[str], bool], Sequence[str]]) -> None:
+    async def _change_finalizers(
+        self, job: ImageJob, change: Callable[[Sequence[str], bool], Sequence[str]]
+    ) -> None:
         """Change the finalizers, told also whether the job is being deleted, when no new ones are taken."""
 
         async def attempt() -> None:
@@ -103,14 +141,25 @@ class KubernetesStore:
             before = meta.get("finalizers", [])
             after = change(before, "deletionTimestamp" in meta)
             if meta["uid"] == job.uid and after != before:
-                patch = {"metadata": {"uid": job.uid, "resourceVersion": meta["resourceVersion"], "finalizers": after}}
-                await calls.send(self._client, "PATCH", objects.path(job.key), body=patch, content_type=calls.MERGE_PATCH)
+                patch = {
+                    "metadata": {
+                        "uid": job.uid,
+                        "resourceVersion": meta["resourceVersion"],
+                        "finalizers": after,
+                    }
+                }
+                await calls.send(
+                    self._client, "PATCH", objects.path(job.key), body=patch, content_type=calls.MERGE_PATCH
+                )
 
         with contextlib.suppress(NotFound):
             await _repeated(attempt)
 
     def follow(self) -> AsyncIterator[Seen | None]:
-        """Yield every job there is, then each that changes or goes; goes on after any failure. See `ports.JobStore`."""
+        """Yield every job there is, then each that changes or goes; goes on after any failure.
+
+        See `ports.JobStore`.
+        """
         return watches.feed(self._client, self._namespaces)
 
     async def close(self) -> None:
@@ -123,7 +172,9 @@ class KubernetesStore:
     async def _patch(self, job: ImageJob, patch: dict[str, Any], subresource: str = "") -> ImageJob:
         body = {"metadata": {"uid": job.uid, "resourceVersion": job.resource_version}} | patch
         path = objects.path(job.key) + subresource
-        return ImageJob.from_body(await calls.send(self._client, "PATCH", path, body=body, content_type=calls.MERGE_PATCH))
+        return ImageJob.from_body(
+            await calls.send(self._client, "PATCH", path, body=body, content_type=calls.MERGE_PATCH)
+        )
 
 
 async def _repeated(attempt: Callable[[], Awaitable[T]]) -> T:

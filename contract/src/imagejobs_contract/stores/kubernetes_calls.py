@@ -13,7 +13,15 @@ from kubernetes.aio import config
 from kubernetes.aio.client import ApiClient, Configuration
 from yaml import YAMLError
 
-from imagejobs_contract.errors import AlreadyExists, Conflict, Fault, Invalid, Misconfigured, NotFound, Unavailable
+from imagejobs_contract.errors import (
+    AlreadyExists,
+    Conflict,
+    Fault,
+    Invalid,
+    Misconfigured,
+    NotFound,
+    Unavailable,
+)
 
 REQUEST_SECONDS = 15.0
 CONNECT_SECONDS = 5.0
@@ -22,9 +30,12 @@ WATCH_SECONDS = 240
 SILENCE_SECONDS = 90.0
 """A watch sends a bookmark each minute; one that is silent for longer is dead."""
 CONNECTIONS = 500
-"""Of one client; each watched namespace holds one, and the library's own 100 would leave nothing to requests."""
+"""Of one client; each watched namespace holds one, and the library's own 100 would leave nothing to requests.
+"""
 MAX_EVENT_BYTES = 16 * 2**20
-"""One event of a watch. etcd takes 1.5 MB an object, which JSON and the lists of managed fields make a few times as much."""
+"""One event of a watch. etcd takes 1.5 MB an object, which JSON and the lists of managed fields make a few
+times as much.
+"""
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
@@ -76,15 +87,24 @@ async def send(
         return _object(await response.read())
 
 
-async def watch(client: ApiClient, path: str, version: str) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
+async def watch(
+    client: ApiClient, path: str, version: str
+) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
     """Yield (event type, object) of all changes after that resource version, until the server ends it; of bookmarks the object is all but empty.
 
     Raises:
         Expired: The version is too old.
         Misconfigured, Unavailable: As the server says, or it fell silent.
     """
-    query = {"watch": "1", "resourceVersion": version, "allowWatchBookmarks": "true", "timeoutSeconds": str(WATCH_SECONDS)}
-    async with _response(client, "GET", path, query, {"Accept": JSON}, None, (CONNECT_SECONDS, SILENCE_SECONDS)) as response:
+    query = {
+        "watch": "1",
+        "resourceVersion": version,
+        "allowWatchBookmarks": "true",
+        "timeoutSeconds": str(WATCH_SECONDS),
+    }
+    async with _response(
+        client, "GET", path, query, {"Accept": JSON}, None, (CONNECT_SECONDS, SILENCE_SECONDS)
+    ) as response:
         async for line in _lines(response.content):
             event = _object(line)
             if event["type"] == "ERROR":
@@ -111,7 +131,15 @@ async def _response(
 ) -> AsyncIterator[aiohttp.ClientResponse]:  # fmt: skip
     try:
         response: aiohttp.ClientResponse = await client.call_api(
-            path, method, {}, list(query.items()), headers, body=body, auth_settings=["BearerToken"], _preload_content=False, _request_timeout=seconds
+            path,
+            method,
+            {},
+            list(query.items()),
+            headers,
+            body=body,
+            auth_settings=["BearerToken"],
+            _preload_content=False,
+            _request_timeout=seconds,
         )
         async with response:
             if response.status >= 300:
@@ -137,7 +165,11 @@ def _fail(status: int, headers: Mapping[str, str], answer: Mapping[str, Any]) ->
         raise Misconfigured(message)
     if status == 404:
         # What is not there has a name; without one it is the kind that is not there.
-        raise NotFound(message) if details.get("name") else Misconfigured(f"ImageJobs are not defined in this cluster: {message}")
+        raise (
+            NotFound(message)
+            if details.get("name")
+            else Misconfigured(f"ImageJobs are not defined in this cluster: {message}")
+        )
     if status == 409:
         raise AlreadyExists(message) if answer.get("reason") == "AlreadyExists" else Conflict(message)
     if status == 410:
@@ -150,7 +182,10 @@ def _fail(status: int, headers: Mapping[str, str], answer: Mapping[str, Any]) ->
 
 
 def _faults(details: Mapping[str, Any]) -> list[Fault]:
-    return [Fault(str(cause.get("field", "")), str(cause.get("message", ""))) for cause in details.get("causes") or ()]
+    return [
+        Fault(str(cause.get("field", "")), str(cause.get("message", "")))
+        for cause in details.get("causes") or ()
+    ]
 
 
 def _seconds(text: str | None) -> float:

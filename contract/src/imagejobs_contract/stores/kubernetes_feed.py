@@ -1,6 +1,7 @@
 """The ImageJobs of some namespaces as they are and as they change, from lists and watches of the Kubernetes API.
 
-Each change comes with the object itself: nothing is asked for again. Lists again after a gap, goes on after any failure.
+Each change comes with the object itself: nothing is asked for again. Lists again after a gap, goes on after
+any failure.
 """
 
 import asyncio
@@ -45,10 +46,14 @@ async def feed(client: ApiClient, namespaces: Sequence[str | None]) -> AsyncIter
 async def list_keys(client: ApiClient, namespace: str | None) -> list[JobKey]:
     """Return the keys of all jobs there; only their metadata is read."""
     pages = _pages(client, namespace, KEYS_PER_PAGE, calls.METADATA_LIST)
-    return [key_of(each["metadata"]) async for page in pages for each in page["items"] or ()]  # null if there are none
+    return [
+        key_of(each["metadata"]) async for page in pages for each in page["items"] or ()
+    ]  # null if there are none
 
 
-async def list_page(client: ApiClient, namespace: str | None, query: dict[str, str], accept: str = calls.JSON) -> dict[str, Any]:
+async def list_page(
+    client: ApiClient, namespace: str | None, query: dict[str, str], accept: str = calls.JSON
+) -> dict[str, Any]:
     """Return one page of a list; if its place was forgotten meanwhile, what comes next may be newer than what came before."""
     asked = {name: value for name, value in query.items() if value}
     try:
@@ -56,10 +61,14 @@ async def list_page(client: ApiClient, namespace: str | None, query: dict[str, s
     except calls.Expired as ex:
         if not ex.cursor:
             raise
-        return await calls.send(client, "GET", collection(namespace), query=asked | {"continue": ex.cursor}, accept=accept)
+        return await calls.send(
+            client, "GET", collection(namespace), query=asked | {"continue": ex.cursor}, accept=accept
+        )
 
 
-async def _pages(client: ApiClient, namespace: str | None, size: int, accept: str = calls.JSON) -> AsyncGenerator[dict[str, Any], None]:
+async def _pages(
+    client: ApiClient, namespace: str | None, size: int, accept: str = calls.JSON
+) -> AsyncGenerator[dict[str, Any], None]:
     cursor = ""
     while True:
         page = await list_page(client, namespace, {"limit": str(size), "continue": cursor}, accept)
@@ -102,11 +111,13 @@ class _Follower:
                     await self._list()
                 await self._watch()
                 await asyncio.sleep(LEAST_DELAY_SECONDS)
-            except Exception as ex:  # noqa: BLE001 - the top of a loop that must outlive anything
+            except Exception as ex:
                 self._failures += 1
                 self._told.behind.add(self._namespace)
                 self._version = "" if isinstance(ex, calls.Expired) else self._version
-                _log.warning("watch of ImageJobs broke", extra={"namespace": self._namespace, "reason": str(ex)})
+                _log.warning(
+                    "watch of ImageJobs broke", extra={"namespace": self._namespace, "reason": str(ex)}
+                )
                 await asyncio.sleep(_delay_seconds(self._failures))
 
     async def _list(self) -> None:
@@ -115,7 +126,8 @@ class _Follower:
         version = ""
         async with self._told.gate, aclosing(_pages(self._client, self._namespace, JOBS_PER_PAGE)) as pages:
             async for page in pages:
-                # The first page's: what changed since is told by the watch, also where a later page was newer.
+                # The first page's: what changed since is told by the watch, also where a later page was
+                # newer.
                 version = version or page["metadata"]["resourceVersion"]
                 for body in page["items"] or ():
                     listed.add(await self._tell(body))
@@ -147,4 +159,4 @@ class _Follower:
 
 def _delay_seconds(failures: int) -> float:
     longest = min(MOST_DELAY_SECONDS, LEAST_DELAY_SECONDS * 2.0 ** min(failures, 10))
-    return random.uniform(longest / 2, longest)  # noqa: S311
+    return random.uniform(longest / 2, longest)

@@ -63,12 +63,17 @@ def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
     for name, value in after.items():
         old = before.get(name)
         if name not in before or old != value:
-            patch[name] = merge_patch(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+            patch[name] = (
+                merge_patch(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+            )
     return patch
 
 
 def selector(state: State | None) -> str:
-    """Return the field selector of a state. A job that no operator has seen has no state and counts as Pending."""
+    """Return the field selector of a state.
+
+    A job that no operator has seen has no state and counts as Pending.
+    """
     if state is State.PENDING:
         return ",".join(f"status.state!={other}" for other in State if other is not State.PENDING)
     return f"status.state={state}" if state else ""

@@ -32,8 +32,9 @@ class SqliteStore:
 
     Args:
         path: The file.
-        echoes: Whether `follow` also tells of what was read or written through this store already. Who keeps what it saw can spare
-            itself another read of it; of what it did not see, as it was cancelled, it is told.
+        echoes: Whether `follow` also tells of what was read or written through this store already. Who keeps
+            what it saw can spare itself another read of it; of what it did not see, as it was cancelled, it
+            is told.
         late_seconds: How late `follow` may tell of a change; each look for one wakes a thread.
     """
 
@@ -54,7 +55,15 @@ class SqliteStore:
         """Return the job as it stands. See `ports.JobStore`."""
         return self._pass(await self._read(lambda db: sqlite_reads.select(db, key)))
 
-    async def list(self, namespace: str | None, state: State | None = None, limit: int = 100, cursor: str = "", *, caller: str | None = None) -> Page:
+    async def list(
+        self,
+        namespace: str | None,
+        state: State | None = None,
+        limit: int = 100,
+        cursor: str = "",
+        *,
+        caller: str | None = None,
+    ) -> Page:
         """Return a page of jobs, newest first. See `ports.JobStore`."""
         return await self._read(lambda db: sqlite_reads.page(db, namespace, state, limit, cursor, caller))
 

@@ -1,6 +1,7 @@
 """Which jobs in a SQLite file changed, whichever process changed them: noticed by asking often, in a thread of its own.
 
-That thread also reads what is told of a job, so that the event loop is woken once for all that came together, and not at all for what is known.
+That thread also reads what is told of a job, so that the event loop is woken once for all that came together,
+and not at all for what is known.
 """
 
 import asyncio
@@ -19,8 +20,10 @@ from imagejobs_contract.stores import sqlite_reads
 from imagejobs_contract.stores.sqlite_schema import connect, translated
 
 POLL_SECONDS, IDLE_POLL_SECONDS = 0.01, 0.018
-"""How late a change is noticed where that matters: while there is work, and later. Measured on two shared cores: 1.5 % of a core while there is
-work, 0.8 % later, nearly all of it for waking up; the question itself, a look into shared memory, takes 13 us.
+"""How late a change is noticed where that matters: while there is work, and later. Measured on two shared
+cores: 1.5 % of a core while there is
+work, 0.8 % later, nearly all of it for waking up; the question itself, a look into shared memory, takes 13
+us.
 """
 IDLE_AFTER_SECONDS = 1.0
 QUIET_SECONDS = 10.0
@@ -43,7 +46,9 @@ class Batch:
     is_last: bool
 
 
-async def batches(path: Path, known: Known, late_seconds: float = POLL_SECONDS) -> AsyncGenerator[Batch, None]:
+async def batches(
+    path: Path, known: Known, late_seconds: float = POLL_SECONDS
+) -> AsyncGenerator[Batch, None]:
     """Tell of each job there is, then of each that any process writes or deletes.
 
     Args:
@@ -102,7 +107,8 @@ class _Watcher:
             version = _data_version(db)
             if version != self._version:
                 noticed = now
-                # The version is noted before rows are read: what comes in between is told twice rather than never.
+                # The version is noted before rows are read: what comes in between is told twice rather than
+                # never.
                 self._version = version
                 self._revision, keys = sqlite_reads.changed_since(db, self._revision, self._known)
                 if keys:

@@ -37,7 +37,14 @@ def seen(db: sqlite3.Connection, key: JobKey) -> Seen:
         return Seen(key, None)
 
 
-def page(db: sqlite3.Connection, namespace: str | None, state: State | None, limit: int, cursor: str, caller: str | None) -> Page:
+def page(
+    db: sqlite3.Connection,
+    namespace: str | None,
+    state: State | None,
+    limit: int,
+    cursor: str,
+    caller: str | None,
+) -> Page:
     """Return jobs in the opposite order of their acceptance; the cursor is the last one's row."""
     if not re.fullmatch("[0-9]{0,18}", cursor, re.ASCII):
         raise Invalid([Fault("cursor", "is not one of ours")])
@@ -47,7 +54,10 @@ def page(db: sqlite3.Connection, namespace: str | None, state: State | None, lim
     }  # fmt: skip
     given = {condition: value for condition, value in conditions.items() if value is not None}
     where = f"WHERE {' AND '.join(given)}" if given else ""
-    rows = db.execute(f"SELECT {_COLUMNS} FROM jobs {where} ORDER BY id DESC LIMIT ?", (*given.values(), limit + 1)).fetchall()  # noqa: S608
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM jobs {where} ORDER BY id DESC LIMIT ?",
+        (*given.values(), limit + 1),  # noqa: S608
+    ).fetchall()
     more = len(rows) > limit
     return Page(tuple(filter(None, map(_readable, rows[:limit]))), str(rows[limit - 1][0]) if more else "")
 
@@ -62,7 +72,9 @@ def last_revision(db: sqlite3.Connection) -> int:
     return int(db.execute("SELECT coalesce(max(revision), 0) FROM changes").fetchone()[0])
 
 
-def changed_since(db: sqlite3.Connection, revision: int, known: Callable[[int], bool]) -> tuple[int, list[JobKey]]:
+def changed_since(
+    db: sqlite3.Connection, revision: int, known: Callable[[int], bool]
+) -> tuple[int, list[JobKey]]:
     """Return the newest change, and the keys that were written after that one, each once, in order; all keys if some of that is forgotten.
 
     Args:
@@ -70,7 +82,9 @@ def changed_since(db: sqlite3.Connection, revision: int, known: Callable[[int], 
         revision: The change.
         known: Tells of changes that are left out.
     """
-    rows = db.execute("SELECT revision, namespace, name FROM changes WHERE revision > ? ORDER BY revision DESC", (revision,)).fetchall()
+    rows = db.execute(
+        "SELECT revision, namespace, name FROM changes WHERE revision > ? ORDER BY revision DESC", (revision,)
+    ).fetchall()
     if not rows:
         return revision, []
     if rows[-1][0] > revision + 1:  # numbers have no gaps, and the oldest go first
@@ -87,7 +101,21 @@ def _readable(row: tuple[Any, ...]) -> ImageJob | None:
 
 
 def _job(row: tuple[Any, ...]) -> ImageJob:
-    _, namespace, name, uid, revision, generation, created, deleted, labels, annotations, finalizers, spec, status = row
+    (
+        _,
+        namespace,
+        name,
+        uid,
+        revision,
+        generation,
+        created,
+        deleted,
+        labels,
+        annotations,
+        finalizers,
+        spec,
+        status,
+    ) = row
     meta = {
         "namespace": namespace, "name": name, "uid": uid, "resourceVersion": str(revision), "generation": generation,
         "creationTimestamp": created, "deletionTimestamp": deleted,

@@ -1,4 +1,7 @@
-"""Opens the SQLite file: its durability, its tables and how they came about, its errors. Knows nothing of jobs."""
+"""Opens the SQLite file: its durability, its tables and how they came about, its errors.
+
+Knows nothing of jobs.
+"""
 
 import contextlib
 import os
@@ -40,7 +43,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 )
 """One tuple of statements per version of the file; what was released is never edited, only followed.
 
-`jobs.id` grows in order of acceptance, whatever the clock does. `changes` has a row for each write to `jobs`; its number is the resource version.
+`jobs.id` grows in order of acceptance, whatever the clock does. `changes` has a row for each write to `jobs`;
+its number is the resource version.
 """
 
 
@@ -55,7 +59,9 @@ def connect(path: Path) -> sqlite3.Connection:
     """
     with translated():
         _make_private(path)
-        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
         try:
             _use_wal(connection)
             connection.execute("PRAGMA synchronous=FULL")
@@ -124,7 +130,9 @@ def _migrate(connection: sqlite3.Connection) -> None:
     with transaction(connection):
         version = _version(connection)
         if version > len(MIGRATIONS):
-            raise Misconfigured(f"the job database has version {version}; this program knows {len(MIGRATIONS)}")
+            raise Misconfigured(
+                f"the job database has version {version}; this program knows {len(MIGRATIONS)}"
+            )
         for statements in MIGRATIONS[version:]:
             for statement in statements:
                 connection.execute(statement)

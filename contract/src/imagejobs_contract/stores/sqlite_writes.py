@@ -1,4 +1,7 @@
-"""What the SQLite store writes: plain functions on a connection, within a transaction. They do what the Kubernetes API does with an ImageJob."""
+"""What the SQLite store writes: plain functions on a connection, within a transaction.
+
+They do what the Kubernetes API does with an ImageJob.
+"""
 
 import json
 import re
@@ -31,7 +34,14 @@ def insert(db: sqlite3.Connection, job: ImageJob) -> ImageJob:
         Invalid: It would not be a valid ImageJob.
     """
     check(job)
-    fresh = replace(job, uid=str(uuid.uuid4()), generation=1, created=utc_now().replace(microsecond=0), deleting=False, status=Status())
+    fresh = replace(
+        job,
+        uid=str(uuid.uuid4()),
+        generation=1,
+        created=utc_now().replace(microsecond=0),
+        deleting=False,
+        status=Status(),
+    )
     if db.execute("SELECT 1 FROM jobs WHERE namespace = ? AND name = ?", job.key).fetchone():
         raise AlreadyExists(f"there is a job {job.key}")
     revision = _note(db, job.key)
@@ -63,7 +73,10 @@ def update_status(db: sqlite3.Connection, job: ImageJob, status: Status) -> Imag
     if body == status_body(job.status):
         return job
     revision = _note(db, job.key)
-    db.execute("UPDATE jobs SET revision = ?, state = ?, status = ? WHERE uid = ?", (revision, status.state.value, _json(body), job.uid))
+    db.execute(
+        "UPDATE jobs SET revision = ?, state = ?, status = ? WHERE uid = ?",
+        (revision, status.state.value, _json(body), job.uid),
+    )
     return replace(job, status=read_status(body), resource_version=str(revision))
 
 
@@ -93,7 +106,9 @@ def delete(db: sqlite3.Connection, key: JobKey, uid: str | None) -> int | None:
     Returns:
         The number of the change, if there was one.
     """
-    row = db.execute("SELECT uid, finalizers, deleted FROM jobs WHERE namespace = ? AND name = ?", key).fetchone()
+    row = db.execute(
+        "SELECT uid, finalizers, deleted FROM jobs WHERE namespace = ? AND name = ?", key
+    ).fetchone()
     if row is None or uid not in (None, row[0]):
         return None
     if not json.loads(row[1]):
@@ -102,7 +117,10 @@ def delete(db: sqlite3.Connection, key: JobKey, uid: str | None) -> int | None:
     if row[2] is not None:
         return None
     revision = _note(db, key)
-    db.execute("UPDATE jobs SET revision = ?, deleted = ?, generation = generation + 1 WHERE uid = ?", (revision, show_time(utc_now()), row[0]))
+    db.execute(
+        "UPDATE jobs SET revision = ?, deleted = ?, generation = generation + 1 WHERE uid = ?",
+        (revision, show_time(utc_now()), row[0]),
+    )
     return revision
 
 
@@ -112,11 +130,17 @@ def add_finalizer(db: sqlite3.Connection, job: ImageJob, finalizer: str) -> int 
     Returns:
         The number of the change, if there was one.
     """
-    row = db.execute("SELECT finalizers FROM jobs WHERE namespace = ? AND name = ? AND uid = ? AND deleted IS NULL", (*job.key, job.uid)).fetchone()
+    row = db.execute(
+        "SELECT finalizers FROM jobs WHERE namespace = ? AND name = ? AND uid = ? AND deleted IS NULL",
+        (*job.key, job.uid),
+    ).fetchone()
     if row is None or finalizer in json.loads(row[0]):
         return None
     revision = _note(db, job.key)
-    db.execute("UPDATE jobs SET revision = ?, finalizers = ? WHERE uid = ?", (revision, _json([*json.loads(row[0]), finalizer]), job.uid))
+    db.execute(
+        "UPDATE jobs SET revision = ?, finalizers = ? WHERE uid = ?",
+        (revision, _json([*json.loads(row[0]), finalizer]), job.uid),
+    )
     return revision
 
 
@@ -126,7 +150,10 @@ def remove_finalizer(db: sqlite3.Connection, job: ImageJob, finalizer: str) -> i
     Returns:
         The number of the change, if there was one.
     """
-    row = db.execute("SELECT finalizers, deleted FROM jobs WHERE namespace = ? AND name = ? AND uid = ?", (*job.key, job.uid)).fetchone()
+    row = db.execute(
+        "SELECT finalizers, deleted FROM jobs WHERE namespace = ? AND name = ? AND uid = ?",
+        (*job.key, job.uid),
+    ).fetchone()
     before: list[str] = json.loads(row[0]) if row else []
     if finalizer not in before:
         return None
@@ -135,7 +162,9 @@ def remove_finalizer(db: sqlite3.Connection, job: ImageJob, finalizer: str) -> i
     if row[1] is not None and not after:
         db.execute("DELETE FROM jobs WHERE uid = ?", (job.uid,))
     else:
-        db.execute("UPDATE jobs SET revision = ?, finalizers = ? WHERE uid = ?", (revision, _json(after), job.uid))
+        db.execute(
+            "UPDATE jobs SET revision = ?, finalizers = ? WHERE uid = ?", (revision, _json(after), job.uid)
+        )
     return revision
 
 

@@ -1,4 +1,7 @@
-"""The message that a callback brings: the operator writes it, the API's document tells of it. The words are the HTTP API's."""
+"""The message that a callback brings: the operator writes it, the API's document tells of it.
+
+The words are the HTTP API's.
+"""
 
 from typing import Literal, TypedDict
 
@@ -66,7 +69,8 @@ class FinishedJobBody(TypedDict):
         done: Images that have their result.
         attempt: 1, and one more for each retry.
         failures: The first failed images.
-        images: Of jobs of up to 16 images that ran in the pool; null where they would make the message too large.
+        images: Of jobs of up to 16 images that ran in the pool; null where they would make the message too
+            large.
         job_url: A path, unless the operator knows `PUBLIC_URL`.
         results_url: The same.
     """

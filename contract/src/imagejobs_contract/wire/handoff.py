@@ -1,9 +1,11 @@
 """Hands uploads to workers on the same machine past S3: the API leaves a copy in a folder in memory, and the worker that gets the image takes it.
 
-S3 stays the truth. A copy is left once S3 has the file, and whatever is not in the folder (there was no room, it was too old, taken before, the API
-was killed) is read from S3. So copies may be lost at any moment, and the two sides need not know of each other.
+S3 stays the truth. A copy is left once S3 has the file, and whatever is not in the folder (there was no room,
+it was too old, taken before, the API was killed) is read from S3. So copies may be lost at any moment, and
+the two sides need not know of each other.
 
-A copy is called by the SHA-256 of its key: no key leads out of the folder, and who takes one was given that key to read.
+A copy is called by the SHA-256 of its key: no key leads out of the folder, and who takes one was given that
+key to read.
 """
 
 import hashlib
@@ -25,7 +27,10 @@ def take(folder: Path, key: str, most_bytes: int) -> bytes | None:
     A worker's side. What dies with the copy in its hands leaves the file in S3.
     """
     copy = path(folder, key)
-    with suppress(OSError), FileIO(os.open(copy, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)) as file:
+    with (
+        suppress(OSError),
+        FileIO(os.open(copy, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)) as file,
+    ):
         facts = os.fstat(file.fileno())
         remove(copy)
         if stat.S_ISREG(facts.st_mode) and facts.st_uid == os.geteuid() and facts.st_size <= most_bytes:

@@ -1,6 +1,9 @@
-"""Manifests: lists of images as JSON lines, written here and by callers. A line is an item: `name`, and `key` or `url`.
+"""Manifests: lists of images as JSON lines, written here and by callers.
 
-Blank lines are none: they are neither counted nor numbered. Read in pieces, so that one of a gigabyte takes no more memory than a small one.
+A line is an item: `name`, and `key` or `url`.
+
+Blank lines are none: they are neither counted nor numbered. Read in pieces, so that one of a gigabyte takes
+no more memory than a small one.
 """
 
 import json
@@ -21,11 +24,17 @@ MAX_BLANK_BYTES = 2 * 2**20
 
 def item_lines(items: Iterable[Item]) -> list[bytes]:
     """Return the items as lines, line feeds included."""
-    return [json.dumps(item_body(item), separators=(",", ":"), ensure_ascii=False).encode() + b"\n" for item in items]
+    return [
+        json.dumps(item_body(item), separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+        for item in items
+    ]
 
 
 def split_lines(data: bytes) -> list[bytes]:
-    """Return the lines that are not blank, without their line feeds. A carriage return ends none: it may stand between the tokens of JSON."""
+    """Return the lines that are not blank, without their line feeds.
+
+    A carriage return ends none: it may stand between the tokens of JSON.
+    """
     return [line for line in data.split(b"\n") if not _is_blank(line)]
 
 

@@ -1,6 +1,7 @@
 """Where a job came from: the request and the trace that its log lines and spans name, so that people find the way. Nothing is decided by it.
 
-It stands in annotations, which anybody may write who may write ImageJobs: what has not the right shape counts as not there.
+It stands in annotations, which anybody may write who may write ImageJobs: what has not the right shape counts
+as not there.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ class Origin:
 
     Attributes:
         request_id: As the answer's X-Request-ID had it; "" for jobs that no request made.
-        traceparent: The span that whoever does the work goes on from (W3C Trace Context), "" if it is not traced.
+        traceparent: The span that whoever does the work goes on from (W3C Trace Context), "" if it is not
+            traced.
     """
 
     request_id: str = ""
@@ -40,13 +42,21 @@ class Origin:
     def of(cls, job: ImageJob) -> Origin:
         """Return a job's origin."""
         found = job.annotations
-        return cls.read({"requestId": found.get(names.ANNOTATION_REQUEST), "traceparent": found.get(names.ANNOTATION_TRACEPARENT)})
+        return cls.read(
+            {
+                "requestId": found.get(names.ANNOTATION_REQUEST),
+                "traceparent": found.get(names.ANNOTATION_TRACEPARENT),
+            }
+        )
 
     @classmethod
     def read(cls, body: Mapping[str, object]) -> Origin:
         """Read what `to_body` wrote, or an older release did not."""
         request_id = str(body.get("requestId") or "")
-        return cls(request_id if REQUEST_ID.fullmatch(request_id) else "", traceparent.clean(str(body.get("traceparent") or "")))
+        return cls(
+            request_id if REQUEST_ID.fullmatch(request_id) else "",
+            traceparent.clean(str(body.get("traceparent") or "")),
+        )
 
     def to_body(self) -> dict[str, str]:
         """Return what there is of it."""
@@ -54,20 +64,26 @@ class Origin:
 
     def marked(self, job: ImageJob) -> ImageJob:
         """Return the job with this origin."""
-        found = _there({names.ANNOTATION_REQUEST: self.request_id, names.ANNOTATION_TRACEPARENT: self.traceparent})
+        found = _there(
+            {names.ANNOTATION_REQUEST: self.request_id, names.ANNOTATION_TRACEPARENT: self.traceparent}
+        )
         return replace(job, annotations={**job.annotations, **found})
 
 
 def about(job: ImageJob) -> dict[str, str]:
     """Return what every log line about a job names."""
     known = {"job_id": job.key.name, "namespace": job.key.namespace}
-    return known | _there({"caller": job.labels.get(names.LABEL_CALLER, ""), "request_id": Origin.of(job).request_id})
+    return known | _there(
+        {"caller": job.labels.get(names.LABEL_CALLER, ""), "request_id": Origin.of(job).request_id}
+    )
 
 
 def variables(job: ImageJob, origin: Origin) -> dict[str, str]:
     """Return the same for the pods of a Job, as environment variables."""
     caller = job.labels.get(names.LABEL_CALLER, "")
-    return _there({ENV_REQUEST_ID: origin.request_id, ENV_CALLER: caller, ENV_TRACEPARENT: origin.traceparent})
+    return _there(
+        {ENV_REQUEST_ID: origin.request_id, ENV_CALLER: caller, ENV_TRACEPARENT: origin.traceparent}
+    )
 
 
 def _there(values: Mapping[str, str]) -> dict[str, str]:

@@ -4,12 +4,12 @@
 |---|---|---|---|
 | `uploads/<id>/<n>` | api | worker | with the job; lifecycle rule for what no job owns |
 | `uploads/<id>/manifest.jsonl` | api | operator | the same |
-| `uploads/<namespace>.<caller>.<id>/<n>/<name>` | client, by a signed link | worker, api | lifecycle rule; no job owns it |
-| `jobs/<uid>/manifest.jsonl` | operator | worker | with the job |
-| `jobs/<uid>/offsets` | operator | worker | with the job |
-| `jobs/<uid>/spec.json` | operator | worker | with the job |
-| `jobs/<uid>/results/<shard>.jsonl` | worker (Job), operator (pool: shard 0) | operator, api | with the job |
-| `<prefix>/<n>-<variant>.<ext>`, `<prefix>/<name>.<ext>` | worker | client | the user's (`output.deletionPolicy`) |
+| `uploads/<namespace>.<caller>.<id>/<n>/<name>` | client, by a signed link | worker, api | lifecycle rule; no
+job owns it | | `jobs/<uid>/manifest.jsonl` | operator | worker | with the job | | `jobs/<uid>/offsets` |
+operator | worker | with the job | | `jobs/<uid>/spec.json` | operator | worker | with the job | |
+`jobs/<uid>/results/<shard>.jsonl` | worker (Job), operator (pool: shard 0) | operator, api | with the job | |
+`<prefix>/<n>-<variant>.<ext>`, `<prefix>/<name>.<ext>` | worker | client | the user's
+(`output.deletionPolicy`) |
 """
 
 import re
@@ -84,7 +84,10 @@ def default_prefix(job_name: str) -> str:
 
 
 def output(prefix: str, index: int, name: str, variant: str, output_format: Format) -> str:
-    """Return where a result goes: by the item's name if it has one, else by its number. Always the same for the same job."""
+    """Return where a result goes: by the item's name if it has one, else by its number.
+
+    Always the same for the same job.
+    """
     stem = safe_stem(name) or str(index)
     tail = "" if variant == DEFAULT_VARIANT else f"-{variant}"
     return f"{prefix.rstrip('/')}/{stem}{tail}.{output_format.extension}"
@@ -97,7 +100,9 @@ def safe_stem(name: str) -> str:
 
 
 def distinct(names: Sequence[str]) -> list[str]:
-    """Return the names with `-2`, `-3`... before the extension where results would otherwise overwrite each other.
+    """Return the names with `-2`, `-3`...
+
+    before the extension where results would otherwise overwrite each other.
 
     A name of which nothing is safe in a key counts as its number, by which its result is then called.
     """

@@ -1,6 +1,7 @@
 """What the operator leaves in S3 for the pods of a Job, and how their exit codes read.
 
-`jobs/<uid>/manifest.jsonl` holds the items, one line each; `offsets` says which bytes of it are whose; `spec.json` says what to do.
+`jobs/<uid>/manifest.jsonl` holds the items, one line each; `offsets` says which bytes of it are whose;
+`spec.json` says what to do.
 """
 
 import json
@@ -91,12 +92,20 @@ class Work:
             body: Mapping[str, Any] = json.loads(text)
             reader = Reader(body)
             readers = reader.children("variants", 16)
-            variants = tuple(read_variant(each, camel=True, name=each.text("name", 32) or DEFAULT_VARIANT) for each in readers)
+            variants = tuple(
+                read_variant(each, camel=True, name=each.text("name", 32) or DEFAULT_VARIANT)
+                for each in readers
+            )
             if reader.faults:
                 raise ValueError("; ".join(map(str, reader.faults)))
             sources = body.get("sources")  # an operator of an older release does not write it
             return cls(
-                variants, body["prefix"], int(body["attempts"]), int(body["total"]), body["cacheControl"], None if sources is None else tuple(sources)
+                variants,
+                body["prefix"],
+                int(body["attempts"]),
+                int(body["total"]),
+                body["cacheControl"],
+                None if sources is None else tuple(sources),
             )
         except (KeyError, TypeError, AttributeError) as ex:
             raise ValueError(f"not a shard's work: {ex!r}") from ex
@@ -120,7 +129,9 @@ def cut(lengths: Sequence[int], shards: int) -> list[Slice]:
 
 def offsets_json(slices: Sequence[Slice]) -> str:
     """Return the slices as the JSON of `offsets`."""
-    return json.dumps([[each.start, each.end, each.first, each.count] for each in slices], separators=(",", ":"))
+    return json.dumps(
+        [[each.start, each.end, each.first, each.count] for each in slices], separators=(",", ":")
+    )
 
 
 def read_offsets(text: str | bytes) -> list[Slice]:

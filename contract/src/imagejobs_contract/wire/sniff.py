@@ -1,4 +1,6 @@
-"""Which image format a file starts like; names and declared types are never trusted. Needs the first 64 bytes.
+"""Which image format a file starts like; names and declared types are never trusted.
+
+Needs the first 64 bytes.
 
 The worker's decoder decides in the end; this only turns away what is certainly no image, before it is stored.
 """

@@ -1,7 +1,8 @@
 """What of the bucket a caller of the API may have read for it: its own uploads, and what lies under prefixes that were configured. Pure.
 
-The rule is a list of prefixes. The API applies it to every key that a request names; a manifest's lines are read by the workers, which apply the same
-list to each: it travels with the job (`imagejobs.dev/sources`). Jobs made with kubectl carry none; who may make those may read the whole bucket.
+The rule is a list of prefixes. The API applies it to every key that a request names; a manifest's lines are
+read by the workers, which apply the same list to each: it travels with the job (`imagejobs.dev/sources`).
+Jobs made with kubectl carry none; who may make those may read the whole bucket.
 """
 
 import json
@@ -12,16 +13,21 @@ from imagejobs_contract.model import names
 from imagejobs_contract.wire.s3_keys import JOBS, OUTPUTS, UPLOADS
 
 RESERVED = (UPLOADS, JOBS, OUTPUTS)
-"""Where what belongs to different callers lies side by side: never a configured prefix, nor above or below one."""
+"""Where what belongs to different callers lies side by side: never a configured prefix, nor above or below
+one.
+"""
 
 _PLAIN = re.compile(r"(?!.*(^|/)\.{0,2}(/|$))[^\x00-\x1f\x7f\\]+", re.DOTALL)
-"""No empty part, none that is `.` or `..`: S3 takes them for names, what stands before it may not. SeaweedFS takes a backslash for a slash."""
+"""No empty part, none that is `.` or `..`: S3 takes them for names, what stands before it may not. SeaweedFS
+takes a backslash for a slash.
+"""
 
 
 def own_uploads(namespace: str, caller: str) -> str:
     """Return what the keys of a caller's uploads begin with.
 
-    Neither part holds a dot, and a dot ends the last one: no caller's begin with another's. Without callers all of the namespace's are anybody's.
+    Neither part holds a dot, and a dot ends the last one: no caller's begin with another's. Without callers
+    all of the namespace's are anybody's.
     """
     return f"{UPLOADS}{namespace}.{caller}." if caller else f"{UPLOADS}{namespace}."
 

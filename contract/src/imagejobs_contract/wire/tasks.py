@@ -45,7 +45,12 @@ class Task:
 
     def about(self) -> dict[str, object]:
         """Return what every log line about the image names."""
-        known = {"job_id": self.key.name, "image": self.index, "caller": self.caller, "request_id": self.origin.request_id}
+        known = {
+            "job_id": self.key.name,
+            "image": self.index,
+            "caller": self.caller,
+            "request_id": self.origin.request_id,
+        }
         return {name: value for name, value in known.items() if value != ""}
 
     def to_json(self) -> str:
@@ -77,7 +82,8 @@ class Task:
             body: dict[str, Any] = json.loads(text)
             reader = Reader(body)
             variants = tuple(
-                read_variant(each, camel=True, name=each.text("name", 32) or DEFAULT_VARIANT) for each in reader.children("variants", 16)
+                read_variant(each, camel=True, name=each.text("name", 32) or DEFAULT_VARIANT)
+                for each in reader.children("variants", 16)
             )
             item = reader.child("item")
             if item is None or reader.faults:

@@ -2,12 +2,18 @@
 
 import re
 
-_SHAPE = re.compile(r"(?!ff)([0-9a-f]{2})-((?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16})-([0-9a-f]{2})(-[\x20-\x7e]{0,200})?", re.ASCII)
+_SHAPE = re.compile(
+    r"(?!ff)([0-9a-f]{2})-((?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16})-([0-9a-f]{2})(-[\x20-\x7e]{0,200})?",
+    re.ASCII,
+)
 SAMPLED = 1
 
 
 def clean(text: str) -> str:
-    """Return the header as version 00 writes it, without flags but `sampled`; "" if it is none. A later version's beginning is read as 00's."""
+    """Return the header as version 00 writes it, without flags but `sampled`; "" if it is none.
+
+    A later version's beginning is read as 00's.
+    """
     match = _SHAPE.fullmatch(text)
     if not match or (match[1] == "00" and match[4]):
         return ""

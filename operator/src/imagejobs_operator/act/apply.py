@@ -27,7 +27,12 @@ async def act(parts: Parts, job: ImageJob, action: Action) -> ImageJob | None:
     """
     if isinstance(action, actions.WriteStatus):
         return await parts.store.put_status(job, action.status)
-    step = _on_pool(parts, job, action) or _on_child(parts, job, action) or _on_files(parts, job, action) or _on_record(parts, job, action)
+    step = (
+        _on_pool(parts, job, action)
+        or _on_child(parts, job, action)
+        or _on_files(parts, job, action)
+        or _on_record(parts, job, action)
+    )
     if step is not None:
         await step
     return None
@@ -58,7 +63,9 @@ async def delete_files(parts: Parts, remains: Remains) -> None:
 def _on_pool(parts: Parts, job: ImageJob, action: Action) -> Awaitable[None] | None:
     match action:
         case actions.SendTasks():
-            return parts.queue.send(pool_tasks.tasks(job, action.indexes, action.attempt, action.expires, _origin(job)))
+            return parts.queue.send(
+                pool_tasks.tasks(job, action.indexes, action.attempt, action.expires, _origin(job))
+            )
         case actions.WithdrawTasks():
             return parts.queue.withdraw(job.uid)
         case actions.PutCounts():

@@ -1,7 +1,7 @@
 """What this process remembers of jobs between two looks: when it last spoke of them, and what to clear away when one is suddenly gone.
 
-A restart forgets all of it. Then progress may be written a little earlier, and files of jobs that were deleted meanwhile stay until
-the bucket's lifecycle rules take them.
+A restart forgets all of it. Then progress may be written a little earlier, and files of jobs that were
+deleted meanwhile stay until the bucket's lifecycle rules take them.
 """
 
 import re
@@ -19,7 +19,9 @@ from imagejobs_operator.callbacks.payload import Answer
 from imagejobs_operator.decide.observed import Past
 
 UPLOADS_PREFIX = re.compile(r"uploads/[^/.]+/")
-"""A request's own. The names of uploads by links hold dots: no job owns them (docs/adr/0009-uploads-belong-to-callers.md)."""
+"""A request's own. The names of uploads by links hold dots: no job owns them
+(docs/adr/0009-uploads-belong-to-callers.md).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,10 @@ class Remains:
 
     @classmethod
     def of(cls, job: ImageJob) -> "Remains":
-        """Read them off a job. An annotation is anybody's to write: it names one request's uploads or nothing."""
+        """Read them off a job.
+
+        An annotation is anybody's to write: it names one request's uploads or nothing.
+        """
         prefix = job.annotations.get(ANNOTATION_UPLOADS, "")
         return cls(job.key, job.uid, prefix if UPLOADS_PREFIX.fullmatch(prefix) else None)
 

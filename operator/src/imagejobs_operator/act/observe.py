@@ -1,7 +1,7 @@
 """Reads what a decision needs, and no more: an ended job costs nothing here, a pool job two or three short questions to Redis, or none.
 
-What a worker told with its wake-up is what the board held at that moment, so a small job whose images were all told of needs no question; whoever
-missed a word, as after a restart, asks.
+What a worker told with its wake-up is what the board held at that moment, so a small job whose images were
+all told of needs no question; whoever missed a word, as after a restart, asks.
 """
 
 import asyncio
@@ -63,7 +63,8 @@ async def _pool(parts: Parts, job: ImageJob, seen: Observed, *, crew: bool = Tru
 def _is_new(job: ImageJob, past: Past, rules: Rules) -> bool:
     """Tell whether nothing can be known of a job's images: this is the first look at it, and it was made while this operator ran.
 
-    If another operator runs as well, and sent them, to send them again changes nothing, or lets an image find its result.
+    If another operator runs as well, and sent them, to send them again changes nothing, or lets an image find
+    its result.
     """
     return past.is_new and not job.status.attempt and job.created is not None and job.created >= rules.since
 

@@ -1,7 +1,8 @@
 """Results that no outcome tells of: a worker stored them after it had lost the work, or it was killed before it told.
 
-Under a prefix that somebody chose they are found by the keys that they must have, and known by what the worker wrote onto them; whatever else lies
-there stays. Of images in a manifest, as many as a million, they are not looked for.
+Under a prefix that somebody chose they are found by the keys that they must have, and known by what the
+worker wrote onto them; whatever else lies there stays. Of images in a manifest, as many as a million, they
+are not looked for.
 """
 
 import asyncio
@@ -13,7 +14,9 @@ from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.wire import s3_keys
 
 READERS = 16
-"""Objects that are asked for at once: at 15 ms each, the 48,000 keys of a job with all that it may have take 45 s."""
+"""Objects that are asked for at once: at 15 ms each, the 48,000 keys of a job with all that it may have take
+45 s.
+"""
 
 
 async def find(objects: ObjectStore, job: ImageJob, told: Collection[int]) -> list[str]:
@@ -27,14 +30,20 @@ async def find(objects: ObjectStore, job: ImageJob, told: Collection[int]) -> li
     for start in range(0, len(keys), READERS):
         some = keys[start : start + READERS]
         facts = await asyncio.gather(*map(objects.head, some))
-        found += [key for key, each in zip(some, facts, strict=True) if each and each.metadata.get(s3_keys.MADE_BY) == job.uid]
+        found += [
+            key
+            for key, each in zip(some, facts, strict=True)
+            if each and each.metadata.get(s3_keys.MADE_BY) == job.uid
+        ]
     return found
 
 
 def _possible(job: ImageJob, told: Collection[int]) -> Iterator[str]:
     for index, item in enumerate(job.spec.items):
         for variant in job.spec.variants if index not in told else ():
-            yield from (s3_keys.output(job.prefix, index, item.name, variant.name, each) for each in _formats(variant))
+            yield from (
+                s3_keys.output(job.prefix, index, item.name, variant.name, each) for each in _formats(variant)
+            )
 
 
 def _formats(variant: Variant) -> tuple[Format, ...]:

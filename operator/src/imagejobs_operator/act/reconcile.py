@@ -8,7 +8,15 @@ import logging
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
-from imagejobs_contract.errors import Conflict, ImageJobsError, Invalid, Misconfigured, NotFound, TooLarge, Unavailable
+from imagejobs_contract.errors import (
+    Conflict,
+    ImageJobsError,
+    Invalid,
+    Misconfigured,
+    NotFound,
+    TooLarge,
+    Unavailable,
+)
 from imagejobs_contract.model.imagejob import ImageJob, Unreadable
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.status import Reason, State, Status
@@ -40,14 +48,25 @@ LOOK_SECONDS = 240.0
 
 
 class Reconciler:
-    """Brings jobs to where their specs want them, one look at a time. Different keys may be looked at concurrently, one key not.
+    """Brings jobs to where their specs want them, one look at a time.
+
+    Different keys may be looked at concurrently, one key not.
 
     Args:
-        echoes: Whether our own writes bring a job back for another look. Where they do not, what is to be done after a write is asked at once,
-            and only if there is anything the job comes again.
+        echoes: Whether our own writes bring a job back for another look. Where they do not, what is to be
+            done after a write is asked at once, and only if there is anything the job comes again.
     """
 
-    def __init__(self, parts: Parts, rules: Rules, clock: Clock, memory: Memory | None = None, traces: Traces = OFF, *, echoes: bool = True) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        rules: Rules,
+        clock: Clock,
+        memory: Memory | None = None,
+        traces: Traces = OFF,
+        *,
+        echoes: bool = True,
+    ) -> None:
         self._echoes = echoes
         self._parts = parts
         self._traces = traces
@@ -88,10 +107,21 @@ class Reconciler:
             return await self._apply(job, seen, todo)
 
     def _told(self, job: ImageJob, todo: tuple[Action, ...]) -> AbstractContextManager[Span]:
-        """Tell of a look that does something: the others, one each few seconds, would hide it. Only jobs that say whose trace they are in."""
+        """Tell of a look that does something: the others, one each few seconds, would hide it.
+
+        Only jobs that say whose trace they are in.
+        """
         names = [type(each).__name__ for each in todo if not isinstance(each, actions.Requeue)]
-        facts = {"imagejobs.job_id": job.key.name, "imagejobs.state": job.status.state.value, "imagejobs.actions": " ".join(names)}
-        return self._traces.span("reconcile", facts, parent=Origin.of(job).traceparent or None) if names else nullcontext(NOTHING)
+        facts = {
+            "imagejobs.job_id": job.key.name,
+            "imagejobs.state": job.status.state.value,
+            "imagejobs.actions": " ".join(names),
+        }
+        return (
+            self._traces.span("reconcile", facts, parent=Origin.of(job).traceparent or None)
+            if names
+            else nullcontext(NOTHING)
+        )
 
     async def _apply(self, job: ImageJob, seen: Observed, todo: tuple[Action, ...]) -> Again:
         written = None
@@ -142,7 +172,9 @@ class Reconciler:
             self._memory.announced(job.key, action.change.counts, self._clock())
         elif isinstance(action, actions.WithdrawTasks) and job.deleting:
             self._memory.withdrew(job.key, self._clock())
-        elif isinstance(action, actions.DeleteImageJob) or (isinstance(action, actions.RemoveFinalizer) and job.deleting):
+        elif isinstance(action, actions.DeleteImageJob) or (
+            isinstance(action, actions.RemoveFinalizer) and job.deleting
+        ):
             self._memory.drop(job.key)
 
     async def _say_why(self, job: ImageJob, seen: Observed, action: Action, ex: ImageJobsError) -> None:
@@ -169,7 +201,9 @@ class Reconciler:
         job, now = ex.job, self._clock()
         await self._clear(self._memory.meet(job, now))
         if job.deleting:
-            return await self._carry_out(job, await observe(self._parts, job, self._memory.past(job.key), self._rules, now))
+            return await self._carry_out(
+                job, await observe(self._parts, job, self._memory.past(job.key), self._rules, now)
+            )
         status = conditions.refused(job, now, ex.message)
         if status != job.status:
             try:

@@ -68,7 +68,10 @@ async def fill(objects: ObjectStore, job: ImageJob, action: FillMissing) -> None
             continue
         item_names = await _names(objects, job.uid, own)
         code = action.codes.get(shard, action.code)
-        added = {index: Outcome(index, item_names.get(index, ""), action.attempt, code, action.message) for index in absent}
+        added = {
+            index: Outcome(index, item_names.get(index, ""), action.attempt, code, action.message)
+            for index in absent
+        }
         await _put(objects, job.uid, shard, (lines.outcomes | added).values(), lines.etag)
 
 
@@ -95,9 +98,13 @@ async def _slices(objects: ObjectStore, uid: str) -> list[Slice]:
         return []
 
 
-async def _part(objects: ObjectStore, job: ImageJob, attempt: int, shard: int, own: Slice) -> dict[int, Outcome]:
+async def _part(
+    objects: ObjectStore, job: ImageJob, attempt: int, shard: int, own: Slice
+) -> dict[int, Outcome]:
     lines = await _read(objects, job.uid, shard)
-    mine = (outcome for outcome in lines.outcomes.values() if own.first <= outcome.index < own.first + own.count)
+    mine = (
+        outcome for outcome in lines.outcomes.values() if own.first <= outcome.index < own.first + own.count
+    )
     return standing(mine, attempt, job.spec.total)
 
 
@@ -149,6 +156,8 @@ def _name(line: bytes) -> str:
         return ""
 
 
-async def _put(objects: ObjectStore, uid: str, shard: int, outcomes: Iterable[Outcome], only_if: str | None) -> None:
+async def _put(
+    objects: ObjectStore, uid: str, shard: int, outcomes: Iterable[Outcome], only_if: str | None
+) -> None:
     text = "".join(f"{outcome.to_line()}\n" for outcome in sorted(outcomes, key=lambda each: each.index))
     await objects.put(s3_keys.results(uid, shard), text.encode(), content_type=CONTENT_TYPE, only_if=only_if)

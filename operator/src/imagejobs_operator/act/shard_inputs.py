@@ -1,6 +1,7 @@
 """Items -> what the pods of a Job read: the manifest, what to do with its images, and which bytes of it are whose.
 
-`offsets` is written last: where it is, all of it is. A caller's own manifest is copied first, so that it cannot change while pods read it.
+`offsets` is written last: where it is, all of it is. A caller's own manifest is copied first, so that it
+cannot change while pods read it.
 """
 
 from collections.abc import Iterable
@@ -33,13 +34,22 @@ async def prepare(objects: ObjectStore, job: ImageJob, shards: int) -> None:
     else:
         lengths = await _written(objects, job.uid, job.spec.items)
     await objects.put(s3_keys.spec(job.uid), work_of(job).to_json().encode(), content_type=JSON)
-    await objects.put(s3_keys.offsets(job.uid), offsets_json(cut(lengths, shards)).encode(), content_type=JSON)
+    await objects.put(
+        s3_keys.offsets(job.uid), offsets_json(cut(lengths, shards)).encode(), content_type=JSON
+    )
 
 
 def work_of(job: ImageJob) -> Work:
     """Return what is to be done with each image."""
     spec = job.spec
-    return Work(spec.variants, job.prefix, spec.attempts, spec.total, spec.output.cache_control, source_prefixes.of_job(job.annotations))
+    return Work(
+        spec.variants,
+        job.prefix,
+        spec.attempts,
+        spec.total,
+        spec.output.cache_control,
+        source_prefixes.of_job(job.annotations),
+    )
 
 
 async def _written(objects: ObjectStore, uid: str, items: Iterable[Item]) -> list[int]:
@@ -55,7 +65,18 @@ async def _copied(objects: ObjectStore, uid: str, manifest: Manifest) -> list[in
     except NotFound as ex:
         raise NotFound(f"the manifest {manifest.key} is not there") from ex
     facts = await objects.head(key)
-    lengths = [each async for some in item_lengths(objects, key, facts.size if facts else 0, "spec.manifest") for each in some]
+    lengths = [
+        each
+        async for some in item_lengths(objects, key, facts.size if facts else 0, "spec.manifest")
+        for each in some
+    ]
     if len(lengths) != manifest.count:
-        raise Invalid([Fault("spec.manifest.count", f"is {manifest.count}, but the manifest has {len(lengths)} lines, blank ones aside")])
+        raise Invalid(
+            [
+                Fault(
+                    "spec.manifest.count",
+                    f"is {manifest.count}, but the manifest has {len(lengths)} lines, blank ones aside",
+                )
+            ]
+        )
     return lengths

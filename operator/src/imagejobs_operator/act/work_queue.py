@@ -1,6 +1,9 @@
-"""A queue of keys: each at most once, one at a time, with its own back-off. Knows nothing of what the work is.
+"""A queue of keys: each at most once, one at a time, with its own back-off.
 
-What `work` answers decides when a key comes again; an event brings it at once. The error of one key never delays another.
+Knows nothing of what the work is.
+
+What `work` answers decides when a key comes again; an event brings it at once. The error of one key never
+delays another.
 """
 
 import asyncio
@@ -82,7 +85,7 @@ class WorkQueue:
         try:
             again = await self._work(key)
             self._failures.pop(key, None)
-        except Exception as ex:  # noqa: BLE001 - logged by _failed; the queue outlives whatever happens to one key
+        except Exception as ex:
             again = Again(self._failed(key, ex))
         del self._busy[key]
         self._set_timer(key, again.after_seconds)
@@ -113,6 +116,17 @@ class WorkQueue:
         if isinstance(ex, Unavailable) and ex.retry_after_seconds:
             delay = max(delay, min(ex.retry_after_seconds, LONGEST_DELAY_SECONDS))
         known = isinstance(ex, ImageJobsError)
-        facts = {"job_id": key.name, "namespace": key.namespace, "failures": failures, "again_seconds": delay, "reason": str(ex)}
-        log.log(logging.WARNING if known else logging.ERROR, "reconcile failed", extra=facts, exc_info=None if known else ex)
+        facts = {
+            "job_id": key.name,
+            "namespace": key.namespace,
+            "failures": failures,
+            "again_seconds": delay,
+            "reason": str(ex),
+        }
+        log.log(
+            logging.WARNING if known else logging.ERROR,
+            "reconcile failed",
+            extra=facts,
+            exc_info=None if known else ex,
+        )
         return delay

@@ -1,6 +1,9 @@
-"""Delivers callbacks beside the work on jobs: begun at once, some at a time, few of them to one receiver. What it does not know is why and when.
+"""Delivers callbacks beside the work on jobs: begun at once, some at a time, few of them to one receiver.
 
-A receiver that hangs holds only its own few places, and those for seconds. Nothing is kept: what a restart loses is begun again.
+What it does not know is why and when.
+
+A receiver that hangs holds only its own few places, and those for seconds. Nothing is kept: what a restart
+loses is begun again.
 """
 
 import asyncio
@@ -63,7 +66,9 @@ class Courier:
     async def _deliver(self, job: ImageJob, ticket: Ticket) -> None:
         try:
             async with self._receiver(job), self._places:
-                with self._traces.span("callback", {"imagejobs.callback.tries": ticket.tries + 1}, kind=Kind.CLIENT) as span:
+                with self._traces.span(
+                    "callback", {"imagejobs.callback.tries": ticket.tries + 1}, kind=Kind.CLIENT
+                ) as span:
                     reply = await self._post(job, ticket.message)
                     span.note({"imagejobs.callback.end": reply.end.value})
         except Exception:
@@ -73,7 +78,10 @@ class Courier:
             del self._begun[ticket]
         self._count(reply.end)
         self._heard(job.key, Answer(ticket, reply))
-        log.info("callback", extra=about(job) | {"webhook_id": ticket.message, "end": reply.end.value, "reason": reply.why})
+        log.info(
+            "callback",
+            extra=about(job) | {"webhook_id": ticket.message, "end": reply.end.value, "reason": reply.why},
+        )
 
     def _receiver(self, job: ImageJob) -> asyncio.Semaphore:
         host = urlsplit(job.spec.callback_url or "").netloc

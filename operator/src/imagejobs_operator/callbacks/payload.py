@@ -1,6 +1,9 @@
-"""What a callback says: its id and its body (pure). The same for each try, so that whoever is told twice can see it.
+"""What a callback says: its id and its body (pure).
 
-The body has the words of the HTTP API. It names no links to results: links are signed when they are asked for, by `results_url`.
+The same for each try, so that whoever is told twice can see it.
+
+The body has the words of the HTTP API. It names no links to results: links are signed when they are asked
+for, by `results_url`.
 """
 
 import json
@@ -103,7 +106,9 @@ def _facts(job: ImageJob, url: str) -> FinishedJobBody:
         "duration_seconds": status.duration_seconds,
         "bytes_in": status.bytes_in,
         "bytes_out": status.bytes_out,
-        "failures": [{"name": each.name, "code": each.code, "message": each.message} for each in status.failures],
+        "failures": [
+            {"name": each.name, "code": each.code, "message": each.message} for each in status.failures
+        ],
         "failure_codes": list(status.failure_codes),
         "images": [_image(job, each) for each in status.outcomes],
         "job_url": url,

@@ -1,6 +1,7 @@
 """Sends one callback once: a signed POST (Standard Webhooks) through the address guard.
 
-One request per connection; redirects are not followed, no body is read: all that a receiver can do is answer with a status, or not in time.
+One request per connection; redirects are not followed, no body is read: all that a receiver can do is answer
+with a status, or not in time.
 """
 
 import asyncio
@@ -36,7 +37,8 @@ class Poster:
     """Sends callbacks.
 
     Args:
-        secrets: Each of a caller's signs every message, so that a receiver may know the old one or the new one.
+        secrets: Each of a caller's signs every message, so that a receiver may know the old one or the new
+            one.
         public_url: What links to the API begin with.
     """
 
@@ -51,7 +53,9 @@ class Poster:
         try:
             signers = [Webhook(secret) for secret in self._secrets.of(job.labels.get(LABEL_CALLER, ""))]
         except Invalid as ex:
-            log.error("a caller's secrets are broken: its callbacks wait", extra=about(job) | {"reason": ex.message})
+            log.error(
+                "a caller's secrets are broken: its callbacks wait", extra=about(job) | {"reason": ex.message}
+            )
             return Reply(End.FAILED, "the caller's secrets cannot be read")
         if not signers:
             return Reply(End.FAILED, "there is no secret to sign it with")
@@ -59,7 +63,9 @@ class Poster:
         try:
             async with asyncio.timeout(TOTAL_SECONDS):
                 target = read_url(job.spec.callback_url or "")
-                return judged(await self._send(target, self._head(target, message, body, signers) + body), self._clock())
+                return judged(
+                    await self._send(target, self._head(target, message, body, signers) + body), self._clock()
+                )
         except Refused as ex:
             return Reply(End.REFUSED, ex.message)
         except TimeoutError:

@@ -1,6 +1,7 @@
 """Everything the operator can do, as values: `plan` returns them in order, `Reconciler` applies them in that order.
 
-Each is safe to repeat, and after each the process may be killed: the next plan goes on from what is then observed.
+Each is safe to repeat, and after each the process may be killed: the next plan goes on from what is then
+observed.
 """
 
 from collections.abc import Mapping
@@ -135,7 +136,10 @@ class Deliver:
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """Remove the live progress from the board: of a job that goes, or of the attempt before. That of an ended job goes by itself."""
+    """Remove the live progress from the board: of a job that goes, or of the attempt before.
+
+    That of an ended job goes by itself.
+    """
 
 
 @dataclass(frozen=True, slots=True)

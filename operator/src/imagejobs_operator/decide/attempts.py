@@ -1,6 +1,7 @@
 """Which attempt an ImageJob is in, and who works on it (pure).
 
-The choice of a runner must come out the same after a crash at any point, so it rests on what is recorded or can be seen, never on memory.
+The choice of a runner must come out the same after a crash at any point, so it rests on what is recorded or
+can be seen, never on memory.
 """
 
 from dataclasses import replace
@@ -89,7 +90,9 @@ def runner(case: Case) -> Runner:
         return fixed
     if case.seen.child.presence is Presence.OURS:
         return Runner.JOB
-    begun = case.seen.waiting or any(outcome.attempt == case.status.attempt for outcome in case.seen.outcomes.values())
+    begun = case.seen.waiting or any(
+        outcome.attempt == case.status.attempt for outcome in case.seen.outcomes.values()
+    )
     return Runner.POOL if begun or case.seen.workers else Runner.JOB
 
 

@@ -10,7 +10,15 @@ from datetime import datetime
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.status import Callback, CallbackState, Condition, ConditionType, Reason, State, Status
+from imagejobs_contract.model.status import (
+    Callback,
+    CallbackState,
+    Condition,
+    ConditionType,
+    Reason,
+    State,
+    Status,
+)
 from imagejobs_contract.wire import s3_keys
 from imagejobs_operator.decide.attempts import wanted
 from imagejobs_operator.decide.observed import Case, Results
@@ -18,7 +26,11 @@ from imagejobs_operator.decide.observed import Case, Results
 MAX_MESSAGE = 1024
 UNSIGNED = "nobody is told: the operator has nothing to sign with (WEBHOOK_SECRETS)"
 ACCEPTED = "the spec can be run as it stands"
-WAITS = {Reason.QUEUED: "the images wait for a worker", Reason.RUNNING: "images are being worked on", Reason.SUSPENDED: "the job was asked to wait"}
+WAITS = {
+    Reason.QUEUED: "the images wait for a worker",
+    Reason.RUNNING: "images are being worked on",
+    Reason.SUSPENDED: "the job was asked to wait",
+}
 """Why a job is not finished, for people."""
 NOT_FINISHED = "the job has not ended"
 Fact = tuple[ConditionType, bool, Reason, str]
@@ -40,19 +52,26 @@ def queued(case: Case) -> Status:
 
 def running(case: Case) -> Status:
     """Return the status of a job of which an image was taken."""
-    return _going_on(case.having(state=State.RUNNING, started=case.status.started or case.now), Reason.RUNNING)
+    return _going_on(
+        case.having(state=State.RUNNING, started=case.status.started or case.now), Reason.RUNNING
+    )
 
 
 def suspended(case: Case) -> Status:
     """Return the status of a job that was asked to wait; its clocks start anew when it goes on, as a Job's do."""
     counts = replace(case.status.counts, active=0)
-    case = case.having(state=State.SUSPENDED, counts=counts, queued=None, started=None, estimated_remaining_seconds=None)
+    case = case.having(
+        state=State.SUSPENDED, counts=counts, queued=None, started=None, estimated_remaining_seconds=None
+    )
     waits = (ConditionType.SUSPENDED, True, Reason.SUSPENDED, WAITS[Reason.SUSPENDED])
     return _with(_accepted(case), case.now, waits, *_not_finished(Reason.SUSPENDED), without=GOING_ON)
 
 
 def stalled(case: Case, status: Status, reason: Reason, message: str) -> Status:
-    """Return a status that says why the job cannot go on. It is tried again, and loses the condition once it can."""
+    """Return a status that says why the job cannot go on.
+
+    It is tried again, and loses the condition once it can.
+    """
     before = case.job.status.condition(ConditionType.STALLED)
     return _stuck(status, before.since if before and before.since else case.now, reason, message)
 
@@ -68,7 +87,12 @@ def finished(case: Case, end: tuple[State, Reason], results: Results) -> Status:
     """Return the status of a job that ended."""
     state, reason = end
     started = case.status.started or case.status.queued or case.now
-    case = case.having(state=state, started=started, completed=case.now, duration_seconds=max(0, int((case.now - started).total_seconds())))
+    case = case.having(
+        state=state,
+        started=started,
+        completed=case.now,
+        duration_seconds=max(0, int((case.now - started).total_seconds())),
+    )
     status = _with_results(case, results)
     message = sentence(results.counts)
     complete, failed = state in (State.SUCCEEDED, State.PARTIALLY_SUCCEEDED), state is State.FAILED
@@ -84,9 +108,13 @@ def finished(case: Case, end: tuple[State, Reason], results: Results) -> Status:
 
 def callback_due(case: Case, status: Status, attempt: int) -> Status:
     """Return the status of an ended job of which somebody is to be told."""
-    due = Callback(CallbackState.PENDING, attempt, case.job.spec.repeat_callback, since=case.now, next=case.now)
+    due = Callback(
+        CallbackState.PENDING, attempt, case.job.spec.repeat_callback, since=case.now, next=case.now
+    )
     reason, message = (
-        (Reason.CALLBACK_PENDING, "the receiver has not been told yet") if case.rules.callbacks else (Reason.CALLBACK_UNSIGNED, UNSIGNED)
+        (Reason.CALLBACK_PENDING, "the receiver has not been told yet")
+        if case.rules.callbacks
+        else (Reason.CALLBACK_UNSIGNED, UNSIGNED)
     )
     return callback_ended(case, status, due, reason, message)
 
@@ -101,12 +129,16 @@ def callback_ended(case: Case, status: Status, callback: Callback, reason: Reaso
 def sentence(counts: Counts) -> str:
     """Return how a job ended, for people."""
     left = counts.total - counts.done
-    return f"{counts.succeeded} of {counts.total} images succeeded, {counts.failed} failed" + (f", {left} were not done" if left else "")
+    return f"{counts.succeeded} of {counts.total} images succeeded, {counts.failed} failed" + (
+        f", {left} were not done" if left else ""
+    )
 
 
 def acknowledged(job: ImageJob) -> Status:
     """Return the status of an ended job after a change of its spec that changes nothing about it."""
-    return replace(job.status, observed_generation=job.generation, attempt=max(job.status.attempt, wanted(job.spec)))
+    return replace(
+        job.status, observed_generation=job.generation, attempt=max(job.status.attempt, wanted(job.spec))
+    )
 
 
 def _with_results(case: Case, results: Results) -> Status:
@@ -127,7 +159,9 @@ def _going_on(case: Case, reason: Reason) -> Status:
 def _accepted(case: Case) -> Status:
     """Return the status with the generation that was acted upon: not yet the newest, if that asks for an attempt that is still to come."""
     behind = wanted(case.job.spec) > case.status.attempt and not case.job.spec.cancel
-    status = replace(case.status, observed_generation=case.status.observed_generation if behind else case.job.generation)
+    status = replace(
+        case.status, observed_generation=case.status.observed_generation if behind else case.job.generation
+    )
     facts: tuple[Fact, ...] = ((ConditionType.ACCEPTED, True, Reason.ACCEPTED, ACCEPTED),)
     if case.job.spec.callback_url and not case.rules.callbacks:
         # Told while there is time to set it; the API takes no such job.
@@ -136,13 +170,21 @@ def _accepted(case: Case) -> Status:
 
 
 def _not_finished(reason: Reason) -> tuple[Fact, ...]:
-    others = ((kind, False, Reason.NOT_FINISHED, NOT_FINISHED) for kind in (ConditionType.COMPLETE, ConditionType.FAILED))
+    others = (
+        (kind, False, Reason.NOT_FINISHED, NOT_FINISHED)
+        for kind in (ConditionType.COMPLETE, ConditionType.FAILED)
+    )
     return ((ConditionType.FINISHED, False, reason, WAITS[reason]), *others)
 
 
 def _stuck(status: Status, now: datetime, reason: Reason, message: str) -> Status:
     """Return the status of what cannot go on, which is not reconciling then."""
-    return _with(status, now, (ConditionType.STALLED, True, reason, message[:MAX_MESSAGE]), without={ConditionType.RECONCILING})
+    return _with(
+        status,
+        now,
+        (ConditionType.STALLED, True, reason, message[:MAX_MESSAGE]),
+        without={ConditionType.RECONCILING},
+    )
 
 
 def _with(status: Status, now: datetime, *facts: Fact, without: Collection[ConditionType] = ()) -> Status:

@@ -1,6 +1,7 @@
 """When a job has waited or run for too long, and when it is forgotten (pure; time comes from the caller).
 
-Wall time, but for the time in which this operator was not there: after a machine was off for a night, its jobs go on.
+Wall time, but for the time in which this operator was not there: after a machine was off for a night, its
+jobs go on.
 """
 
 from datetime import datetime, timedelta
@@ -14,7 +15,10 @@ LONGEST_REST_SECONDS = 3600.0
 
 
 def overdue(case: Case) -> Reason | None:
-    """Return the deadline that has passed, if one has. Who waits by right (suspended, or for Kueue's quota) has none."""
+    """Return the deadline that has passed, if one has.
+
+    Who waits by right (suspended, or for Kueue's quota) has none.
+    """
     if _exempt(case) or due(case) > case.now:
         return None
     return Reason.DEADLINE_EXCEEDED if case.status.started else Reason.QUEUE_DEADLINE_EXCEEDED
@@ -51,7 +55,11 @@ def rests_until(job: ImageJob, now: datetime, rules: Rules) -> datetime | None:
     So many ended jobs may be kept that to look at all of them again and again would take a core.
     """
     ended, status = job.status.completed, job.status
-    settled = status.state.final and not job.deleting and not (status.callback and status.callback.state is CallbackState.PENDING)
+    settled = (
+        status.state.final
+        and not job.deleting
+        and not (status.callback and status.callback.state is CallbackState.PENDING)
+    )
     if not settled or ended is None:
         return None
     due = forget_at(job)

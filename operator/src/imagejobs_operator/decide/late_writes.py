@@ -2,13 +2,16 @@
 
 Nobody can call back what a worker has in hand. What has an end:
 
-- A worker of the pool begins no try to store a result later than a lease time after it last saw its lease to be its own (`worker.leases`), which was
-  before the task was taken off the queue: whether it is told of that within a third of the lease, or Redis is silent to it.
+- A worker of the pool begins no try to store a result later than a lease time after it last saw its lease to
+  be its own (`worker.leases`), which was before the task was taken off the queue: whether it is told of that
+  within a third of the lease, or Redis is silent to it.
 - A try is one call to S3, which ends within `CALL_SECONDS`.
-- A pod, or a process of this machine, is asked to end and killed later, however long the worker would take by its own settings (GRACE_SECONDS). When
-  it is gone only the Job tells, which goes after its pods; what it had sent is stored or not within a call's time, too.
+- A pod, or a process of this machine, is asked to end and killed later, however long the worker would take by
+  its own settings (GRACE_SECONDS). When it is gone only the Job tells, which goes after its pods; what it had
+  sent is stored or not within a call's time, too.
 
-A worker whose clock stands still between its look at the lease and its call, as of a machine that is suspended, keeps to none of this.
+A worker whose clock stands still between its look at the lease and its call, as of a machine that is
+suspended, keeps to none of this.
 """
 
 from datetime import datetime

@@ -1,6 +1,7 @@
 """What is known before a decision: plain values, the whole input of `plan`.
 
-Absence is a value here, not an error: a Job that vanished, a board that knows nothing, results that were not read yet.
+Absence is a value here, not an error: a Job that vanished, a board that knows nothing, results that were not
+read yet.
 """
 
 from collections.abc import Mapping
@@ -91,7 +92,8 @@ class Past:
         written: When it last wrote the status.
         announced: When it last announced counts, and which.
         deleting_since: When it first saw that the job is being deleted.
-        withdrawn: When it took the tasks of the job, which was being deleted, off the queue for the first time.
+        withdrawn: When it took the tasks of the job, which was being deleted, off the queue for the first
+            time.
         answer: What came of the last try to deliver its callback.
         rests_until: Only events bring it back before.
         ends: Outcomes that workers told of with their wake-ups, of a small job in the pool.
@@ -112,7 +114,11 @@ class Past:
 
     def knows_end_of(self, total: int, attempt: int) -> bool:
         """Tell whether all images of a job were told of as ended in an attempt, and none of its tasks is left."""
-        return not self.left and len(self.ends) == total and all(outcome.attempt == attempt for outcome in self.ends.values())
+        return (
+            not self.left
+            and len(self.ends) == total
+            and all(outcome.attempt == attempt for outcome in self.ends.values())
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +126,13 @@ class Observed:
     """Everything that was read for one decision.
 
     Attributes:
-        waiting: Images on the pool's queue, taken or not; read before `outcomes`, so that an image in neither is nowhere.
+        waiting: Images on the pool's queue, taken or not; read before `outcomes`, so that an image in neither
+            is nowhere.
         outcomes: What the board knows of ended images, of any attempt.
         counts: The board's sums, or None if it knows nothing.
         workers: Pool workers seen lately; None if it did not matter.
-        results: None as long as S3 was not asked; `plan` then answers with `CollectResults` where it needs them.
+        results: None as long as S3 was not asked; `plan` then answers with `CollectResults` where it needs
+            them.
     """
 
     waiting: frozenset[int] = frozenset()
@@ -141,10 +149,12 @@ class Rules:
     """How this operator was told to decide.
 
     Attributes:
-        since: When this process started. Time in which nobody could work on a job does not count against its deadlines.
+        since: When this process started. Time in which nobody could work on a job does not count against its
+            deadlines.
         pool: Whether the pool may be used.
         jobs: Whether Jobs may be used.
-        jobs_from: Images from which `execution: Auto` means a Job; None decides by who works in the pool, up to `POOL_ITEMS`.
+        jobs_from: Images from which `execution: Auto` means a Job; None decides by who works in the pool, up
+            to `POOL_ITEMS`.
         window: Most tasks of one job on the stream, so that a large job does not starve the others.
         lease_seconds: So long a worker of the pool may hold its lease for its own without being told.
         queue_seconds: A job may wait so long for its first image.

@@ -43,16 +43,23 @@ def results_of(total: int, outcomes: Mapping[int, Outcome], active: int = 0) -> 
     )
 
 
-def with_failures(case: Case, outcomes: Mapping[int, Outcome], code: Code, message: str) -> dict[int, Outcome]:
+def with_failures(
+    case: Case, outcomes: Mapping[int, Outcome], code: Code, message: str
+) -> dict[int, Outcome]:
     """Return the outcomes with a failed one for each image that has none."""
     absent = (index for index in range(case.job.spec.total) if index not in outcomes)
-    return dict(outcomes) | {index: Outcome(index, case.job.item_name(index), case.status.attempt, code, message) for index in absent}
+    return dict(outcomes) | {
+        index: Outcome(index, case.job.item_name(index), case.status.attempt, code, message)
+        for index in absent
+    }
 
 
 def without_lines(case: Case, code: Code) -> Results:
     """Return the results of a job that no runner could begin, of whose images only the number is known."""
     total, succeeded = case.job.spec.total, case.status.counts.succeeded
-    return Results(Counts(total, 0, succeeded, total - succeeded), prepared=False, failure_codes=(code.value,))
+    return Results(
+        Counts(total, 0, succeeded, total - succeeded), prepared=False, failure_codes=(code.value,)
+    )
 
 
 def grown(before: Counts, now: Counts) -> Counts:

@@ -1,7 +1,8 @@
 """Decide: an ImageJob as it stands, what was read of the world, the time -> the actions to take, in order (pure).
 
-Level-triggered: never "was X, now Y". Whatever was lost, done twice or half done, the next plan starts from what is there. The order of
-the questions is the order of precedence: deletion, end, cancel, deadline, suspend, work.
+Level-triggered: never "was X, now Y". Whatever was lost, done twice or half done, the next plan starts from
+what is there. The order of the questions is the order of precedence: deletion, end, cancel, deadline,
+suspend, work.
 """
 
 from datetime import datetime
@@ -28,7 +29,9 @@ from imagejobs_operator.decide.attempts import Runner
 from imagejobs_operator.decide.observed import Case, Observed, Presence, Results, Rules
 
 FINALIZER_SECONDS = 3600.0
-"""Outputs that cannot be deleted for so long after nobody stores any more no longer hold up the deletion of the job."""
+"""Outputs that cannot be deleted for so long after nobody stores any more no longer hold up the deletion of
+the job.
+"""
 TOO_LATE = {
     Reason.DEADLINE_EXCEEDED: "the job's deadline passed",
     Reason.QUEUE_DEADLINE_EXCEEDED: "the job waited too long for a worker",
@@ -40,7 +43,10 @@ def plan(job: ImageJob, seen: Observed, now: datetime, rules: Rules) -> tuple[Ac
     if job.deleting:
         return _deletion(job, seen, now, rules)
     if job.spec.output.deletion_policy is DeletionPolicy.DELETE and FINALIZER not in job.finalizers:
-        return (actions.AddFinalizer(), Requeue(0.0))  # before there is anything to delete; the API's jobs come with it
+        return (
+            actions.AddFinalizer(),
+            Requeue(0.0),
+        )  # before there is anything to delete; the API's jobs come with it
     case = Case(job, attempts.opened(job, now, seen.past.met), seen, now, rules)
     if job.status.state.final and not attempts.reopens(job):
         return _ended(case)
@@ -65,7 +71,9 @@ def _work(case: Case, runner: Runner) -> tuple[Action, ...]:
         return plan_pool.plan(case)
     if runner is Runner.JOB:
         return plan_job.plan(case)
-    return status_writes.write(case, conditions.stalled(case, conditions.pending(case), Reason.NO_RUNNER, _no_runner(case.job)))
+    return status_writes.write(
+        case, conditions.stalled(case, conditions.pending(case), Reason.NO_RUNNER, _no_runner(case.job))
+    )
 
 
 def _stop(case: Case, runner: Runner, state: State, reason: Reason) -> tuple[Action, ...]:
@@ -105,7 +113,11 @@ def _stop_job(case: Case, state: State, reason: Reason) -> tuple[Action, ...]:
 
 
 def _stop_unbegun(case: Case, state: State, reason: Reason) -> tuple[Action, ...]:
-    unbegun = Results(case.status.counts) if state is State.CANCELLED else outcomes.without_lines(case, Code.PROCESSING_TIMEOUT)
+    unbegun = (
+        Results(case.status.counts)
+        if state is State.CANCELLED
+        else outcomes.without_lines(case, Code.PROCESSING_TIMEOUT)
+    )
     return status_writes.end(case, state, reason, unbegun)
 
 
@@ -115,7 +127,11 @@ def _suspend(case: Case, runner: Runner) -> tuple[Action, ...]:
         return (*still, Requeue(0.0)) if case.seen.waiting else still
     if runner is Runner.POOL and (question := plan_pool.ask_results(case)):
         return question
-    over = len(outcomes.settled(case)) == case.job.spec.total if runner is Runner.POOL else bool(case.seen.child.ended)
+    over = (
+        len(outcomes.settled(case)) == case.job.spec.total
+        if runner is Runner.POOL
+        else bool(case.seen.child.ended)
+    )
     return _work(case, runner) if over else status_writes.write(case, conditions.suspended(case))
 
 
@@ -133,7 +149,10 @@ def _ended(case: Case) -> tuple[Action, ...]:
     at = deadlines.forget_at(case.job)
     left = (at - case.now).total_seconds() if at else None
     if left is not None and left <= 0 and FINALIZER in case.job.finalizers:
-        return (actions.DeleteImageJob(), Requeue(0.0))  # its outputs are found by its files: they go together, while it waits
+        return (
+            actions.DeleteImageJob(),
+            Requeue(0.0),
+        )  # its outputs are found by its files: they go together, while it waits
     if left is not None and left <= 0:
         return (actions.DeleteFiles(), actions.Forget(), actions.DeleteImageJob())
     wake = (Requeue(left),) if left is not None and left <= case.rules.soon_seconds else ()
@@ -142,12 +161,19 @@ def _ended(case: Case) -> tuple[Action, ...]:
 
 def _deletion(job: ImageJob, seen: Observed, now: datetime, rules: Rules) -> tuple[Action, ...]:
     ours = seen.child.presence is Presence.OURS and seen.child.deleting_since is None
-    stop = (actions.WithdrawTasks(), actions.DeleteJob(attempts.current(job))) if ours else (actions.WithdrawTasks(),)
+    stop = (
+        (actions.WithdrawTasks(), actions.DeleteJob(attempts.current(job)))
+        if ours
+        else (actions.WithdrawTasks(),)
+    )
     if FINALIZER not in job.finalizers:
         return stop  # it waits for somebody else
     since = seen.past.deleting_since
     if since and (now - since).total_seconds() >= FINALIZER_SECONDS + late_writes.longest(rules):
-        return (actions.Emit(Reason.STORAGE_UNAVAILABLE, "its outputs could not be deleted", warning=True), actions.RemoveFinalizer())
+        return (
+            actions.Emit(Reason.STORAGE_UNAVAILABLE, "its outputs could not be deleted", warning=True),
+            actions.RemoveFinalizer(),
+        )
     if (left := late_writes.left(job, seen, now, rules)) > 0:
         return (*stop, Requeue(left))
     outputs = actions.DeleteOutputs(max(1, job.status.shards or attempts.shards(job.spec)))

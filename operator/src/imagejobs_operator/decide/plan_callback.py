@@ -1,7 +1,8 @@
 """When the callback of a job that ended is sent, sent again, and given up (pure).
 
-What was sent is known by the answer that this process remembers, and recorded in the status. A process that is killed between the two sends the
-same message again under the same id: at least once, never twice under two names.
+What was sent is known by the answer that this process remembers, and recorded in the status. A process that
+is killed between the two sends the same message again under the same id: at least once, never twice under two
+names.
 """
 
 import zlib
@@ -20,10 +21,16 @@ GIVE_UP_SECONDS = 86_400.0
 FIRST_SECONDS, LONGEST_SECONDS = 5.0, 3600.0
 """Wait after the first failure, doubled with each further one: 34 tries or so in a day."""
 LONGEST_ASKED_SECONDS = 4 * 3600.0
-"""How long a receiver may ask to be left alone (`Retry-After`): there are several tries in the day all the same."""
+"""How long a receiver may ask to be left alone (`Retry-After`): there are several tries in the day all the
+same.
+"""
 JITTER = 0.25
 """Share by which a wait is shorter or longer, so that jobs that ended together do not come back together."""
-ENDS = {End.DELIVERED: Reason.CALLBACK_DELIVERED, End.REFUSED: Reason.CALLBACK_REFUSED, End.GONE: Reason.CALLBACK_GONE}
+ENDS = {
+    End.DELIVERED: Reason.CALLBACK_DELIVERED,
+    End.REFUSED: Reason.CALLBACK_REFUSED,
+    End.GONE: Reason.CALLBACK_GONE,
+}
 """Answers after which nothing is sent any more."""
 
 
@@ -45,7 +52,9 @@ def news(case: Case, status: Status) -> Status:
     if answer and answer.ticket == payload.ticket(case.job, it):
         return _answered(case, status, it, answer)
     if not case.rules.callbacks and case.now >= _last(it, case.now):
-        return conditions.callback_ended(case, status, _given_up(it), Reason.CALLBACK_UNSIGNED, conditions.UNSIGNED)
+        return conditions.callback_ended(
+            case, status, _given_up(it), Reason.CALLBACK_UNSIGNED, conditions.UNSIGNED
+        )
     return status
 
 
@@ -79,8 +88,12 @@ def _answered(case: Case, status: Status, it: Callback, answer: Answer) -> Statu
         return conditions.callback_ended(case, status, _given_up(it), reason, reply.why)
     last = _last(it, case.now)
     if case.now >= last:
-        return conditions.callback_ended(case, status, _given_up(it), Reason.CALLBACK_GAVE_UP, f"given up after a day: {reply.why}")
-    wait = max(_wait_seconds(answer.ticket.message, it.tries), min(reply.after_seconds, LONGEST_ASKED_SECONDS))
+        return conditions.callback_ended(
+            case, status, _given_up(it), Reason.CALLBACK_GAVE_UP, f"given up after a day: {reply.why}"
+        )
+    wait = max(
+        _wait_seconds(answer.ticket.message, it.tries), min(reply.after_seconds, LONGEST_ASKED_SECONDS)
+    )
     again = replace(it, next=min(last, case.now + timedelta(seconds=wait)))
     return conditions.callback_ended(case, status, again, Reason.CALLBACK_FAILED, reply.why)
 

@@ -1,6 +1,7 @@
 """What to do for a job that an Indexed Job works on (pure).
 
-The Job's conditions tell that its pods ended; what became of the images is read from their lines in S3, never from the Job.
+The Job's conditions tell that its pods ended; what became of the images is read from their lines in S3, never
+from the Job.
 """
 
 from collections.abc import Mapping
@@ -15,7 +16,9 @@ from imagejobs_operator.decide.observed import Case, Child, End, Presence, Resul
 from imagejobs_operator.decide.plan_pool import remaining
 
 STARTING_SECONDS = 60.0
-"""A Job without a running pod for so long says so. Kubernetes' goal for a pod's start is 5 s, without the pull of its image."""
+"""A Job without a running pod for so long says so. Kubernetes' goal for a pod's start is 5 s, without the
+pull of its image.
+"""
 DELETION_SECONDS = 90.0
 """A Job whose pods do not go (a lost node) is waited for so long."""
 
@@ -25,7 +28,9 @@ def plan(case: Case) -> tuple[Action, ...]:
     child = case.seen.child
     if child.presence is Presence.FOREIGN:
         message = f"the Job {attempts.child_name(case.job, case.status)} is not ours"
-        return status_writes.write(case, conditions.stalled(case, conditions.pending(case), Reason.NAME_TAKEN, message))
+        return status_writes.write(
+            case, conditions.stalled(case, conditions.pending(case), Reason.NAME_TAKEN, message)
+        )
     if child.presence is Presence.ABSENT:
         return _absent(case)
     if child.deleting_since:
@@ -46,7 +51,10 @@ def quiet(case: Case) -> tuple[Action, ...]:
 
 
 def suspend(case: Case) -> tuple[Action, ...]:
-    """Return what makes the Job wait. One that Kueue admits is deleted instead, as Kueue would let it go on; its results stay."""
+    """Return what makes the Job wait.
+
+    One that Kueue admits is deleted instead, as Kueue would let it go on; its results stay.
+    """
     child = case.seen.child
     if child.presence is not Presence.OURS or child.ended or child.suspended:
         return ()
@@ -55,7 +63,11 @@ def suspend(case: Case) -> tuple[Action, ...]:
 
 def ask_results(case: Case) -> tuple[Action, ...]:
     """Return the question for the outcome lines, if they were not read."""
-    return () if case.seen.results else (actions.CollectResults(case.status.attempt, attempts.shards(case.job.spec)),)
+    return (
+        ()
+        if case.seen.results
+        else (actions.CollectResults(case.status.attempt, attempts.shards(case.job.spec)),)
+    )
 
 
 def fill(case: Case, code: Code, message: str, codes: Mapping[int, Code] | None = None) -> tuple[Action, ...]:
@@ -63,7 +75,10 @@ def fill(case: Case, code: Code, message: str, codes: Mapping[int, Code] | None 
     results = case.seen.results
     if results is None or not results.prepared or not results.missing:
         return ()
-    return (actions.FillMissing(case.status.attempt, attempts.shards(case.job.spec), code, message, codes or {}), Requeue(0.0))
+    return (
+        actions.FillMissing(case.status.attempt, attempts.shards(case.job.spec), code, message, codes or {}),
+        Requeue(0.0),
+    )
 
 
 def _absent(case: Case) -> tuple[Action, ...]:
@@ -121,7 +136,11 @@ def _adjust(case: Case) -> tuple[Action, ...]:
         return ()
     parallelism = min(case.job.spec.parallelism, attempts.shards(case.job.spec))
     resume = (actions.SuspendJob(attempt, False),) if child.suspended else ()
-    return (*resume, actions.SetParallelism(attempt, parallelism)) if child.parallelism != parallelism else resume
+    return (
+        (*resume, actions.SetParallelism(attempt, parallelism))
+        if child.parallelism != parallelism
+        else resume
+    )
 
 
 def _progress(case: Case) -> Status:
@@ -137,12 +156,18 @@ def _progress(case: Case) -> Status:
 
 def _starting(case: Case) -> Status:
     child, status = case.seen.child, conditions.queued(case)
-    late = child.created is not None and case.now - max(child.created, case.rules.since) >= timedelta(seconds=STARTING_SECONDS)
+    late = child.created is not None and case.now - max(child.created, case.rules.since) >= timedelta(
+        seconds=STARTING_SECONDS
+    )
     if not late or child.suspended:
         return status
     what = "its pods do not start" if child.active else "Kubernetes makes no pods for it"
-    return conditions.stalled(case, status, Reason.NO_WORKER, f"{what}: see kubectl describe job {status.job_name}")
+    return conditions.stalled(
+        case, status, Reason.NO_WORKER, f"{what}: see kubectl describe job {status.job_name}"
+    )
 
 
 def _with_job(case: Case) -> Case:
-    return case.having(job_name=attempts.child_name(case.job, case.status), shards=attempts.shards(case.job.spec))
+    return case.having(
+        job_name=attempts.child_name(case.job, case.status), shards=attempts.shards(case.job.spec)
+    )

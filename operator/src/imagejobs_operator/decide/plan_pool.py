@@ -1,6 +1,7 @@
 """What to do for a job that the pool works on (pure).
 
-Facts are the outcomes; the queue only tells which of the other images need not be sent. What Redis forgot is therefore sent again.
+Facts are the outcomes; the queue only tells which of the other images need not be sent. What Redis forgot is
+therefore sent again.
 """
 
 from collections.abc import Mapping
@@ -10,7 +11,15 @@ from imagejobs_contract.model import limits
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.model.status import Reason, State, Status, final_state
 from imagejobs_operator.decide import conditions, deadlines, outcomes, status_writes
-from imagejobs_operator.decide.actions import Action, Announce, CollectResults, PutCounts, SendTasks, WithdrawTasks, WriteResults
+from imagejobs_operator.decide.actions import (
+    Action,
+    Announce,
+    CollectResults,
+    PutCounts,
+    SendTasks,
+    WithdrawTasks,
+    WriteResults,
+)
 from imagejobs_operator.decide.observed import Case, Observed, Results
 
 UNATTENDED_SECONDS = 30.0
@@ -24,7 +33,10 @@ def plan(case: Case) -> tuple[Action, ...]:
     done = outcomes.settled(case)
     if len(done) == case.job.spec.total:
         results = outcomes.results_of(case.job.spec.total, done)
-        return (*quiet(case.seen), *finish(case, *final_state(results.counts, case.job.spec.max_failed_items), results))
+        return (
+            *quiet(case.seen),
+            *finish(case, *final_state(results.counts, case.job.spec.max_failed_items), results),
+        )
     told = status_writes.write(case, _progress(case, done))
     return (*_send(case, done), *told, *_live(told))
 
@@ -55,7 +67,9 @@ def remaining(status: Status, elapsed_seconds: float) -> int | None:
 
 
 def _send(case: Case, done: Mapping[int, Outcome]) -> tuple[Action, ...]:
-    absent = [index for index in range(case.job.spec.total) if index not in done and index not in case.seen.waiting]
+    absent = [
+        index for index in range(case.job.spec.total) if index not in done and index not in case.seen.waiting
+    ]
     indexes = tuple(absent[: max(0, case.rules.window - len(case.seen.waiting))])
     return (SendTasks(indexes, case.status.attempt, deadlines.task_expires(case)),) if indexes else ()
 
@@ -69,13 +83,19 @@ def _progress(case: Case, done: Mapping[int, Outcome]) -> Status:
     status, seen = case.status, case.seen
     active = seen.counts.active if seen.counts else 0
     counts = outcomes.grown(status.counts, outcomes.results_of(case.job.spec.total, done, active).counts)
-    begun = status.started is not None or active > 0 or any(outcome.attempt == status.attempt for outcome in done.values())
+    begun = (
+        status.started is not None
+        or active > 0
+        or any(outcome.attempt == status.attempt for outcome in done.values())
+    )
     case = case.having(counts=counts)
     if begun:
         elapsed = (case.now - (status.started or case.now)).total_seconds()
         case = case.having(estimated_remaining_seconds=remaining(case.status, elapsed))
     status = conditions.running(case) if begun else conditions.queued(case)
-    alone = case.now - max(status.queued or case.now, case.rules.since) >= timedelta(seconds=UNATTENDED_SECONDS)
+    alone = case.now - max(status.queued or case.now, case.rules.since) >= timedelta(
+        seconds=UNATTENDED_SECONDS
+    )
     if seen.workers == 0 and alone:
         return conditions.stalled(case, status, Reason.NO_WORKER, "no worker of the pool shows itself")
     return status

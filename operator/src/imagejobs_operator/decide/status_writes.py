@@ -1,7 +1,8 @@
 """When a status is worth a write (pure): each change of state at once, progress of long jobs now and then, nothing that says the same.
 
-A small job that ends at once is written once. Else it is written when it is queued, perhaps when it runs long, and when it ended: with its creation,
-one event and its deletion that is at most six writes to the API server in its whole life.
+A small job that ends at once is written once. Else it is written when it is queued, perhaps when it runs
+long, and when it ended: with its creation, one event and its deletion that is at most six writes to the API
+server in its whole life.
 """
 
 from dataclasses import replace
@@ -16,7 +17,9 @@ from imagejobs_operator.decide.actions import Action, Announce, Emit, Requeue, W
 from imagejobs_operator.decide.observed import Case, Results
 
 WRITE_SECONDS = 2.0
-"""Between two progress writes of one job; also, a small job that is done within this time is not written as running."""
+"""Between two progress writes of one job; also, a small job that is done within this time is not written as
+running.
+"""
 QUEUED_SECONDS = 1.0
 """A small job that is done within this time of its first look is not written as queued."""
 ANNOUNCE_SECONDS = 1.0
@@ -35,7 +38,11 @@ def write(case: Case, status: Status) -> tuple[Action, ...]:
         return _live(case, status)
     else:
         early = _remaining(case.seen.past.written, WRITE_SECONDS, case.now)
-    return (*_live(case, status), Requeue(early)) if early else (WriteStatus(status), announcement(case.job, status))
+    return (
+        (*_live(case, status), Requeue(early))
+        if early
+        else (WriteStatus(status), announcement(case.job, status))
+    )
 
 
 def end(case: Case, state: State, reason: Reason, results: Results) -> tuple[Action, ...]:
@@ -68,13 +75,17 @@ def _early(case: Case, status: Status) -> float:
 
 def _is_plain(status: Status) -> bool:
     """Tell whether a status says nothing that must be kept or seen at once: which Job does the work, or what is wrong."""
-    return not status.job_name and not any(each.type in (ConditionType.STALLED, ConditionType.CALLBACK_DELIVERED) for each in status.conditions)
+    return not status.job_name and not any(
+        each.type in (ConditionType.STALLED, ConditionType.CALLBACK_DELIVERED) for each in status.conditions
+    )
 
 
 def _live(case: Case, status: Status) -> tuple[Action, ...]:
     past = case.seen.past
     told = past.announced_counts or case.job.status.counts
-    if status.counts == replace(told, total=status.counts.total):  # the total is no news: it stands in the spec
+    if status.counts == replace(
+        told, total=status.counts.total
+    ):  # the total is no news: it stands in the spec
         return ()
     early = _remaining(past.announced, ANNOUNCE_SECONDS, case.now)
     return (Requeue(early),) if early else (announcement(case.job, status),)

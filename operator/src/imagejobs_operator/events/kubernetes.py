@@ -1,4 +1,7 @@
-"""Events of `events.k8s.io/v1` beside the ImageJob, for people: `kubectl describe` shows them. Nothing depends on them."""
+"""Events of `events.k8s.io/v1` beside the ImageJob, for people: `kubectl describe` shows them.
+
+Nothing depends on them.
+"""
 
 from contextlib import suppress
 from typing import Any
@@ -30,7 +33,12 @@ class KubernetesEvents:
         told(job, event)
         body = event_body(job, event, self._clock().strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
         with suppress(AlreadyExists):
-            await calls.send(self._client, "POST", f"/apis/events.k8s.io/v1/namespaces/{job.key.namespace}/events", body=body)
+            await calls.send(
+                self._client,
+                "POST",
+                f"/apis/events.k8s.io/v1/namespaces/{job.key.namespace}/events",
+                body=body,
+            )
 
 
 def event_body(job: ImageJob, event: Emit, time: str) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Jobs as the store's feed told of them, so that a look at one that was just told of reads nothing again: what controllers call an informer's cache.
 
-What it says may be some milliseconds old, as what is read may be when it is acted upon. That is safe: a status is only written over the version it
-was made from, the feed brings a job back with whatever changed meanwhile, and after a write that was refused the store is asked. Only small jobs on
-their way are kept.
+What it says may be some milliseconds old, as what is read may be when it is acted upon. That is safe: a
+status is only written over the version it was made from, the feed brings a job back with whatever changed
+meanwhile, and after a write that was refused the store is asked. Only small jobs on their way are kept.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -20,7 +20,10 @@ MOST = 1000
 
 
 class RememberedStore:
-    """Everything is the other store's, whose versions are numbers that grow; see `ports.JobStore`. Nothing is remembered but while it is followed."""
+    """Everything is the other store's, whose versions are numbers that grow; see `ports.JobStore`.
+
+    Nothing is remembered but while it is followed.
+    """
 
     def __init__(self, store: JobStore) -> None:
         self._store = store
@@ -34,7 +37,15 @@ class RememberedStore:
         """Return the job as it was last told of, else as it stands."""
         return self._jobs.get(key) or await self._store.get(key)
 
-    async def list(self, namespace: str | None, state: State | None = None, limit: int = 100, cursor: str = "", *, caller: str | None = None) -> Page:
+    async def list(
+        self,
+        namespace: str | None,
+        state: State | None = None,
+        limit: int = 100,
+        cursor: str = "",
+        *,
+        caller: str | None = None,
+    ) -> Page:
         """Return a page of jobs."""
         return await self._store.list(namespace, state, limit, cursor, caller=caller)
 

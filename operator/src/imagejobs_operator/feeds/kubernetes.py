@@ -1,7 +1,8 @@
 """Feeds the queue from kopf's watches of ImageJobs and of their Jobs. The only module that knows kopf.
 
-kopf is used as a watch library: low-level event handlers that take a key and return. No handler that keeps state in annotations, no
-timers, no index (quadratic, kopf#1311), no worker limit (a limit holds slots for idle objects), no peering.
+kopf is used as a watch library: low-level event handlers that take a key and return. No handler that keeps
+state in annotations, no timers, no index (quadratic, kopf#1311), no worker limit (a limit holds slots for
+idle objects), no peering.
 """
 
 import asyncio
@@ -19,19 +20,27 @@ CHUNK = 500
 """Objects per page of a list: half the memory at 10,000 objects, measured."""
 
 
-async def follow(queue: WorkQueue, namespaces: Sequence[str] | None, started: Callable[[], None], stop: asyncio.Event) -> None:
+async def follow(
+    queue: WorkQueue, namespaces: Sequence[str] | None, started: Callable[[], None], stop: asyncio.Event
+) -> None:
     """Feed each ImageJob that changes, and that of each Job that changes, until stopped.
 
     Args:
         queue: Takes the keys.
         namespaces: None watches all.
-        started: Called once kopf has set itself up: it has taken the process's signals for itself, and they can be taken back.
+        started: Called once kopf has set itself up: it has taken the process's signals for itself, and they
+            can be taken back.
         stop: Ends it.
     """
     logging.getLogger("kopf").setLevel(logging.WARNING)  # it tells of every event
     others = asyncio.all_tasks()
     tasks = await kopf.spawn_tasks(
-        registry=registry(queue), settings=settings(), standalone=True, clusterwide=namespaces is None, namespaces=namespaces or (), stop_flag=stop
+        registry=registry(queue),
+        settings=settings(),
+        standalone=True,
+        clusterwide=namespaces is None,
+        namespaces=namespaces or (),
+        stop_flag=stop,
     )
     started()
     await kopf.run_tasks(tasks, ignored=others)
@@ -48,7 +57,10 @@ def settings() -> kopf.OperatorSettings:
 
 
 def registry(queue: WorkQueue) -> kopf.OperatorRegistry:
-    """Return the handlers, which only hand over keys. All are async: kopf runs others in threads, and the queue belongs to the loop."""
+    """Return the handlers, which only hand over keys.
+
+    All are async: kopf runs others in threads, and the queue belongs to the loop.
+    """
     handlers = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=handlers)

@@ -31,7 +31,9 @@ async def wake_ups(board: ProgressBoard, queue: WorkQueue, memory: Memory) -> No
         await asyncio.sleep(PAUSE_SECONDS)
 
 
-async def resync(store: JobStore, queue: WorkQueue, seconds: float, health: Health, is_due: Callable[[JobKey], bool]) -> None:
+async def resync(
+    store: JobStore, queue: WorkQueue, seconds: float, health: Health, is_due: Callable[[JobKey], bool]
+) -> None:
     """Feed all jobs that may be due now and then, for ever; say so after the first time, when the operator does its work."""
     ready = False
     while True:

@@ -1,6 +1,7 @@
 """Indexed Jobs on the Kubernetes API: the one place that reads and writes them.
 
-A Job's name tells the attempt, so a second creation meets the first; its owner's uid tells whether it is ours.
+A Job's name tells the attempt, so a second creation meets the first; its owner's uid tells whether it is
+ours.
 """
 
 from collections.abc import Iterable, Mapping
@@ -45,7 +46,9 @@ class KubernetesJobs:
     async def create(self, job: ImageJob, attempt: int, shards: int) -> None:
         """Create an attempt's Job, unless there is one."""
         with suppress(AlreadyExists):
-            await calls.send(self._client, "POST", _collection(job), body=job_body(job, attempt, shards, self._settings))
+            await calls.send(
+                self._client, "POST", _collection(job), body=job_body(job, attempt, shards, self._settings)
+            )
 
     async def suspend(self, job: ImageJob, attempt: int, suspend: bool) -> None:
         """Suspend the Job, or let it go on."""
@@ -58,19 +61,33 @@ class KubernetesJobs:
     async def delete(self, job: ImageJob, attempt: int) -> None:
         """Delete the Job after its pods."""
         with suppress(NotFound):
-            await calls.send(self._client, "DELETE", _path(job, attempt), body={"propagationPolicy": "Foreground"})
+            await calls.send(
+                self._client, "DELETE", _path(job, attempt), body={"propagationPolicy": "Foreground"}
+            )
 
     async def abandon(self, uid: str) -> None:
         """Do nothing: a Job goes with its owner."""
 
     async def _patch(self, job: ImageJob, attempt: int, spec: Body) -> None:
         with suppress(NotFound):
-            await calls.send(self._client, "PATCH", _path(job, attempt), body={"spec": spec}, content_type=calls.MERGE_PATCH)
+            await calls.send(
+                self._client,
+                "PATCH",
+                _path(job, attempt),
+                body={"spec": spec},
+                content_type=calls.MERGE_PATCH,
+            )
 
     async def _out_of_memory(self, job: ImageJob, attempt: int) -> frozenset[int]:
         name = names.child_job_name(job.key.name, job.uid, attempt)
-        query = {"labelSelector": f"{LABEL_JOB_NAME}={name}", "fieldSelector": "status.phase=Failed", "limit": str(FAILED_PODS)}
-        answer = await calls.send(self._client, "GET", f"/api/v1/namespaces/{job.key.namespace}/pods", query=query)
+        query = {
+            "labelSelector": f"{LABEL_JOB_NAME}={name}",
+            "fieldSelector": "status.phase=Failed",
+            "limit": str(FAILED_PODS),
+        }
+        answer = await calls.send(
+            self._client, "GET", f"/api/v1/namespaces/{job.key.namespace}/pods", query=query
+        )
         return out_of_memory(answer.get("items") or ())
 
 
@@ -83,7 +100,9 @@ def child_of(body: Mapping[str, Any], uid: str, killed: frozenset[int] = frozens
         killed: Failed indexes that ran out of memory.
     """
     meta, spec, status = body["metadata"], body.get("spec") or {}, body.get("status") or {}
-    if not any(each.get("uid") == uid and each.get("controller") for each in meta.get("ownerReferences") or ()):
+    if not any(
+        each.get("uid") == uid and each.get("controller") for each in meta.get("ownerReferences") or ()
+    ):
         return Child(Presence.FOREIGN)
     failed = _condition(body, "Failed")
     return Child(
@@ -104,13 +123,17 @@ def child_of(body: Mapping[str, Any], uid: str, killed: frozenset[int] = frozens
 
 def out_of_memory(pods: Iterable[Mapping[str, Any]]) -> frozenset[int]:
     """Return the indexes of the pods of which a container was killed for its memory; an evicted pod was not."""
-    return frozenset(int(pod["metadata"]["labels"][LABEL_INDEX]) for pod in pods if _killed(pod.get("status") or {}))
+    return frozenset(
+        int(pod["metadata"]["labels"][LABEL_INDEX]) for pod in pods if _killed(pod.get("status") or {})
+    )
 
 
 def _killed(status: Mapping[str, Any]) -> bool:
     if any(each.get("type") == "DisruptionTarget" for each in status.get("conditions") or ()):
         return False
-    ends = ((each.get("state") or {}).get("terminated") or {} for each in status.get("containerStatuses") or ())
+    ends = (
+        (each.get("state") or {}).get("terminated") or {} for each in status.get("containerStatuses") or ()
+    )
     return any(end.get("exitCode") == OOM_EXIT for end in ends)
 
 
@@ -120,7 +143,9 @@ def _ended(body: Mapping[str, Any]) -> End | None:
 
 def _condition(body: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
     conditions = (body.get("status") or {}).get("conditions") or ()
-    return next((each for each in conditions if each.get("type") == kind and each.get("status") == "True"), {})
+    return next(
+        (each for each in conditions if each.get("type") == kind and each.get("status") == "True"), {}
+    )
 
 
 def _collection(job: ImageJob) -> str:

@@ -1,6 +1,7 @@
 """How those who run the service shape the pods of Jobs: a size for each profile, and what every pod gets besides. Values, and how they are read.
 
-What is written here cannot come from an ImageJob. Only fields are taken that leave the pod within the restricted Pod Security Standard.
+What is written here cannot come from an ImageJob. Only fields are taken that leave the pod within the
+restricted Pod Security Standard.
 """
 
 import json
@@ -19,7 +20,13 @@ SCHEDULING: Mapping[str, type] = {
     "nodeSelector": dict, "tolerations": list, "affinity": dict, "topologySpreadConstraints": list, "priorityClassName": str, "runtimeClassName": str,
 }  # fmt: skip
 """Fields of a PodSpec that say where a pod runs -> what they are in JSON."""
-WHOLE: Mapping[str, type] = {"labels": dict, "annotations": dict, "env": list, "imagePullPolicy": str, **SCHEDULING}
+WHOLE: Mapping[str, type] = {
+    "labels": dict,
+    "annotations": dict,
+    "env": list,
+    "imagePullPolicy": str,
+    **SCHEDULING,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +47,8 @@ class PodShape:
     """What every pod of a Job gets, whatever its profile.
 
     Attributes:
-        env: Variables (EnvVar); they win over those of the shared settings, never over what tells a pod its shard.
+        env: Variables (EnvVar); they win over those of the shared settings, never over what tells a pod its
+            shard.
         pull_policy: "" leaves it to Kubernetes.
         scheduling: Some of the fields of `SCHEDULING`.
     """
@@ -57,12 +65,16 @@ SIZES: Mapping[Profile, Size] = {
     Profile.MEDIUM: Size({"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "5Gi"}}, 2),
     Profile.LARGE: Size({"requests": {"cpu": "2", "memory": "2Gi"}, "limits": {"memory": "10Gi"}}, 4),
 }
-"""Half a core for each image is set aside, more is used where it is idle; a limit holds 2 GiB for each image (MEMORY_LIMIT) and the parent."""
+"""Half a core for each image is set aside, more is used where it is idle; a limit holds 2 GiB for each image
+(MEMORY_LIMIT) and the parent.
+"""
 
 
 def read_sizes(reader: Reader) -> Mapping[Profile, Size]:
     """Read PROFILES; a profile that is not named keeps its default."""
-    given = _json(reader, "PROFILES", lambda body: {Profile(name): _size(size) for name, size in body.items()})
+    given = _json(
+        reader, "PROFILES", lambda body: {Profile(name): _size(size) for name, size in body.items()}
+    )
     return {**SIZES, **(given or {})}
 
 
@@ -99,4 +111,6 @@ def _shape(body: Mapping[str, Any]) -> PodShape:
     if policy and policy not in PULL_POLICIES:
         raise ValueError(f"imagePullPolicy is not one of {', '.join(PULL_POLICIES)}")
     scheduling = {name: body[name] for name in SCHEDULING if body.get(name)}
-    return PodShape(body.get("labels", {}), body.get("annotations", {}), tuple(body.get("env", [])), policy, scheduling)
+    return PodShape(
+        body.get("labels", {}), body.get("annotations", {}), tuple(body.get("env", [])), policy, scheduling
+    )

@@ -1,7 +1,7 @@
 """An ImageJob -> the Indexed Job that runs it, as Kubernetes takes it (pure).
 
-Pods are shaped by the settings only (`podshape`): who may create an ImageJob gets no other right by it. They pass the restricted Pod
-Security Standard and hold no token.
+Pods are shaped by the settings only (`podshape`): who may create an ImageJob gets no other right by it. They
+pass the restricted Pod Security Standard and hold no token.
 """
 
 from collections.abc import Mapping
@@ -17,13 +17,17 @@ from imagejobs_contract.wire.shards import Exit
 from imagejobs_operator.jobs.pod_profiles import PodShape, Size
 
 TRIES_PER_SHARD = 5
-"""A pod that dies is replaced so often; what it had checkpointed is not done again. With Kubernetes' pauses that bridges ten minutes without S3."""
+"""A pod that dies is replaced so often; what it had checkpointed is not done again. With Kubernetes' pauses
+that bridges ten minutes without S3.
+"""
 JOB_TTL_SECONDS = 600
 """Finished Jobs load the control plane (kubernetes#95492); their results lie in S3."""
 GRACE_SECONDS = 40
 """One image (30 s), then the last checkpoint."""
 DEADLINE_MARGIN_SECONDS = 600
-"""Kubernetes ends the Job by itself so long after our own deadline, should we be away. Its clock also counts the time before the first pod runs."""
+"""Kubernetes ends the Job by itself so long after our own deadline, should we be away. Its clock also counts
+the time before the first pod runs.
+"""
 USER = 65532
 TMP_SIZE = "256Mi"
 PARALLEL = "MAX_PARALLEL"
@@ -81,7 +85,10 @@ def job_body(job: ImageJob, attempt: int, shard_count: int, settings: PodSetting
             "podFailurePolicy": {"rules": failure_rules()},
             "activeDeadlineSeconds": deadline,
             "ttlSecondsAfterFinished": JOB_TTL_SECONDS,
-            "template": {"metadata": pod_metadata(job, settings.pod), "spec": pod_spec(job, attempt, settings)},
+            "template": {
+                "metadata": pod_metadata(job, settings.pod),
+                "spec": pod_spec(job, attempt, settings),
+            },
         },
     }
 
@@ -106,7 +113,8 @@ def queue_labels(job: ImageJob) -> dict[str, str]:
 def owner(job: ImageJob) -> Body:
     """Return the reference by which the Job goes when the ImageJob goes.
 
-    It does not block the owner's deletion: that needs a right on finalizers where OwnerReferencesPermissionEnforcement is on.
+    It does not block the owner's deletion: that needs a right on finalizers where
+    OwnerReferencesPermissionEnforcement is on.
     """
     return {
         "apiVersion": names.API_VERSION, "kind": names.KIND, "name": job.key.name, "uid": job.uid, "controller": True, "blockOwnerDeletion": False,
@@ -140,7 +148,10 @@ def pod_spec(job: ImageJob, attempt: int, settings: PodSettings) -> Body:
 
 
 def _named(job: ImageJob, settings: PodSettings) -> dict[str, str]:
-    return {"priorityClassName": job.spec.priority_class_name or "", "serviceAccountName": settings.service_account}
+    return {
+        "priorityClassName": job.spec.priority_class_name or "",
+        "serviceAccountName": settings.service_account,
+    }
 
 
 def _container(job: ImageJob, attempt: int, settings: PodSettings) -> Body:
@@ -155,9 +166,13 @@ def _container(job: ImageJob, attempt: int, settings: PodSettings) -> Body:
         "env": _variables(job, attempt, size, settings.pod),
         "envFrom": sources,
         "resources": dict(size.resources),
-        "securityContext": {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - an emptyDir of the pod's own
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
     } | pull
 
 

@@ -1,6 +1,9 @@
-"""Jobs on one machine: each shard is a process of the worker program, a few at once. Implements `parts.Jobs` as Kubernetes does, in small.
+"""Jobs on one machine: each shard is a process of the worker program, a few at once.
 
-Nothing is remembered: after a restart no Job is there, the plan creates it again, and shards that are done end at once by what lies in S3.
+Implements `parts.Jobs` as Kubernetes does, in small.
+
+Nothing is remembered: after a restart no Job is there, the plan creates it again, and shards that are done
+end at once by what lies in S3.
 """
 
 import asyncio
@@ -113,7 +116,9 @@ class ProcessJobs:
             return
         self._forget_some()
         parallelism = min(job.spec.parallelism, shards)
-        self._runs[job.uid, attempt] = run = _Run(job, attempt, shards, deque(range(shards)), parallelism, self._clock())
+        self._runs[job.uid, attempt] = run = _Run(
+            job, attempt, shards, deque(range(shards)), parallelism, self._clock()
+        )
         self._start_lanes(run)
 
     async def suspend(self, job: ImageJob, attempt: int, suspend: bool) -> None:

@@ -18,7 +18,9 @@ def made(data, form, **options):
 
 
 def film(form, **options):
-    return pictures.animation(form, [Image.new("RGB", (32, 24), (80 * n, 90, 90)) for n in range(3)], [100, 200, 300], **options)
+    return pictures.animation(
+        form, [Image.new("RGB", (32, 24), (80 * n, 90, 90)) for n in range(3)], [100, 200, 300], **options
+    )
 
 
 def plays(data):
@@ -26,7 +28,10 @@ def plays(data):
     found = []
     for track in data.split(b"trak")[1:]:
         edits, header = track.index(b"elst") + 4, track.index(b"tkhd") + 4
-        once, whole = struct.unpack_from(">Q", track, edits + 8)[0], struct.unpack_from(">Q", track, header + 28)[0]
+        once, whole = (
+            struct.unpack_from(">Q", track, edits + 8)[0],
+            struct.unpack_from(">Q", track, header + 28)[0],
+        )
         assert once == 600
         found.append((0 if whole == ENDLESS else whole / once) if track[edits + 3] & 1 else 1)
     return found
@@ -56,7 +61,9 @@ def box(kind, *parts):
 def older(duration, once, flags=1):
     """Return tracks by version 0 of their boxes."""
     header = box(b"tkhd", struct.pack(">IIIIII", 0, 0, 0, 1, 0, duration))
-    return box(b"ftyp", b"avis") + box(b"moov", box(b"trak", header, box(b"edts", box(b"elst", struct.pack(">III", flags, 1, once)))))
+    return box(b"ftyp", b"avis") + box(
+        b"moov", box(b"trak", header, box(b"edts", box(b"elst", struct.pack(">III", flags, 1, once))))
+    )
 
 
 @pytest.mark.parametrize(

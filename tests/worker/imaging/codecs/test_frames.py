@@ -17,7 +17,16 @@ from imagejobs_worker.imaging.pipeline import render
 from support.images import pictures
 
 WIDTH, HEIGHT = 24, 16
-COLOURS = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (0, 255, 255), (255, 0, 255), (255, 255, 255), (0, 0, 0)]
+COLOURS = [
+    (255, 0, 0),
+    (0, 255, 0),
+    (0, 0, 255),
+    (255, 255, 0),
+    (0, 255, 255),
+    (255, 0, 255),
+    (255, 255, 255),
+    (0, 0, 0),
+]
 OTHERS = [(30 * n, 20, 20) for n in range(8)]
 KEEP, CLEAR, RESTORE = 1, 2, 3
 """Disposal methods of a GIF; those of an APNG are one less."""
@@ -26,7 +35,10 @@ KEEP, CLEAR, RESTORE = 1, 2, 3
 def seen(data, form="gif"):
     """Return what the pipeline makes of it, frame by frame."""
     made = render(data, [Variant(format=Format(form))], Limits(), Deadline.after(30)).pictures[0].data
-    return [np.asarray(frame.convert("RGBA")).astype(int) for frame in ImageSequence.Iterator(Image.open(BytesIO(made)))]
+    return [
+        np.asarray(frame.convert("RGBA")).astype(int)
+        for frame in ImageSequence.Iterator(Image.open(BytesIO(made)))
+    ]
 
 
 def assert_alike(found, expected):
@@ -42,7 +54,9 @@ def gif(frames, *, colours=COLOURS):
     table = b"".join(map(bytes, colours))
     data = b"GIF89a" + struct.pack("<HHBBB", WIDTH, HEIGHT, 0x82, 2, 0) + table
     for left, top, values, disposal, hole, own in frames:
-        data += b"\x21\xf9\x04" + struct.pack("<BHB", disposal << 2 | (hole is not None), 10, hole or 0) + b"\0"
+        data += (
+            b"\x21\xf9\x04" + struct.pack("<BHB", disposal << 2 | (hole is not None), 10, hole or 0) + b"\0"
+        )
         data += b"," + struct.pack("<4HB", left, top, values.shape[1], values.shape[0], 0x82 if own else 0)
         data += b"".join(map(bytes, own or [])) + lzw(values.ravel().tolist())
     return data + b";"
@@ -52,7 +66,13 @@ def lzw(values):
     """Write numbers below 8 with 4 bits each; the table of codes is cleared before they would need 5."""
     codes = [code for n in range(0, len(values), 6) for code in (8, *values[n : n + 6])] + [9]
     packed = bytes(a | b << 4 for a, b in zip(codes[::2], [*codes, 0][1::2], strict=False))
-    return b"\3" + b"".join(bytes([len(packed[n : n + 255])]) + packed[n : n + 255] for n in range(0, len(packed), 255)) + b"\0"
+    return (
+        b"\3"
+        + b"".join(
+            bytes([len(packed[n : n + 255])]) + packed[n : n + 255] for n in range(0, len(packed), 255)
+        )
+        + b"\0"
+    )
 
 
 def played_gif(frames, colours=COLOURS):
@@ -61,7 +81,9 @@ def played_gif(frames, colours=COLOURS):
         before = canvas.copy()
         there = np.s_[top : top + values.shape[0], left : left + values.shape[1]]
         picture = np.insert(np.array(own or colours)[values], 3, 255, axis=2)[: HEIGHT - top, : WIDTH - left]
-        canvas[there] = np.where((values == hole)[: HEIGHT - top, : WIDTH - left, None], canvas[there], picture)
+        canvas[there] = np.where(
+            (values == hole)[: HEIGHT - top, : WIDTH - left, None], canvas[there], picture
+        )
         shown.append(canvas.copy())
         if disposal == CLEAR:
             canvas[there] = 0
@@ -94,10 +116,18 @@ def test_a_gif_is_disposed_of_as_browsers_do(disposals):
     "frames",
     [
         [(4, 4, full(0, 8, 8), KEEP, None, None), (10, 6, full(1, 8, 8), KEEP, None, None)],
-        [(0, 0, full(1), KEEP, None, None), (16, 10, full(0, 16, 16), KEEP, None, None), (0, 0, full(2, 4, 4), KEEP, None, None)],
+        [
+            (0, 0, full(1), KEEP, None, None),
+            (16, 10, full(0, 16, 16), KEEP, None, None),
+            (0, 0, full(2, 4, 4), KEEP, None, None),
+        ],
         [(0, 0, checks(WIDTH, HEIGHT, 0, 3), KEEP, 3, None), (4, 4, checks(8, 8, 1, 3), KEEP, 3, None)],
     ],
-    ids=["the first leaves some of the canvas free", "one reaches out of the canvas", "the first is transparent"],
+    ids=[
+        "the first leaves some of the canvas free",
+        "one reaches out of the canvas",
+        "the first is transparent",
+    ],
 )
 def test_a_gif_with_odd_frames_plays(frames):
     assert_alike(seen(gif(frames)), played_gif(frames))
@@ -118,7 +148,9 @@ def test_a_frame_far_larger_than_its_canvas_is_refused_undecoded():
 
 def apng(frames, default=None):
     """Write (left, top, RGBA pixels, disposal, blending)."""
-    data = b"\x89PNG\r\n\x1a\n" + pictures.png_chunk(b"IHDR", struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 6, 0, 0, 0))
+    data = b"\x89PNG\r\n\x1a\n" + pictures.png_chunk(
+        b"IHDR", struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 6, 0, 0, 0)
+    )
     data += pictures.png_chunk(b"acTL", struct.pack(">II", len(frames), 0))
     if default is not None:
         data += pictures.png_chunk(b"IDAT", packed(default))
@@ -155,7 +187,9 @@ def over(below, above):
     """Lay one over the other (Porter and Duff)."""
     share, under = above[..., 3:] / 255, below[..., 3:] / 255 * (1 - above[..., 3:] / 255)
     alpha = share + under
-    return np.concatenate([(above[..., :3] * share + below[..., :3] * under) / np.maximum(alpha, 1e-9), 255 * alpha], -1)
+    return np.concatenate(
+        [(above[..., :3] * share + below[..., :3] * under) / np.maximum(alpha, 1e-9), 255 * alpha], -1
+    )
 
 
 def solid(width, height, *colour):
@@ -168,7 +202,9 @@ def fading(width, height, *colour):
     return values
 
 
-@pytest.mark.parametrize("how", [*itertools.product([0, 1, 2], [0, 1, 2], [0, 1], [0, 1, 2], [0, 1])], ids=str)
+@pytest.mark.parametrize(
+    "how", [*itertools.product([0, 1, 2], [0, 1, 2], [0, 1], [0, 1, 2], [0, 1])], ids=str
+)
 def test_an_apng_is_mixed_and_disposed_of_as_its_standard_says(how):
     first, second, second_over, third, third_over = how
     frames = [
@@ -187,7 +223,12 @@ def test_the_picture_for_old_viewers_does_not_lie_under_a_pngs_animation():
 
 def test_an_apngs_frame_may_not_reach_out_of_its_canvas():
     with pytest.raises(ImageFailed, match=r"reaches to 28,12"):
-        seen(apng([(0, 0, solid(WIDTH, HEIGHT, 9, 9, 9, 255), 0, 0), (20, 4, solid(8, 8, 1, 2, 3, 255), 0, 0)]), "png")
+        seen(
+            apng(
+                [(0, 0, solid(WIDTH, HEIGHT, 9, 9, 9, 255), 0, 0), (20, 4, solid(8, 8, 1, 2, 3, 255), 0, 0)]
+            ),
+            "png",
+        )
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "P", "1"])

@@ -14,14 +14,23 @@ def test_the_size_is_read_without_a_decoder(form, size):
 
 @pytest.mark.parametrize(
     "options",
-    [{"progressive": True}, {"exif": b"Exif\0\0MM\0*" + bytes(3000)}, {"icc_profile": bytes(100_000)}, {"restart_marker_rows": 1}],
+    [
+        {"progressive": True},
+        {"exif": b"Exif\0\0MM\0*" + bytes(3000)},
+        {"icc_profile": bytes(100_000)},
+        {"restart_marker_rows": 1},
+    ],
     ids=["progressive", "exif", "long profile", "restart markers"],
 )
 def test_a_jpegs_frame_header_is_found_behind_what_comes_first(options):
     assert header.declared_size(pictures.saved(pictures.photo(321, 123), "jpeg", **options)) == (321, 123)
 
 
-@pytest.mark.parametrize("options", [{"lossless": True}, {"quality": 50}, {"exif": b"Exif\0\0MM\0*\0\0\0\x08\0\0"}], ids=["VP8L", "VP8", "VP8X"])
+@pytest.mark.parametrize(
+    "options",
+    [{"lossless": True}, {"quality": 50}, {"exif": b"Exif\0\0MM\0*\0\0\0\x08\0\0"}],
+    ids=["VP8L", "VP8", "VP8X"],
+)
 def test_all_three_headers_of_webp_are_read(options):
     assert header.declared_size(pictures.saved(pictures.photo(321, 123), "webp", **options)) == (321, 123)
 

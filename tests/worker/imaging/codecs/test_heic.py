@@ -14,7 +14,8 @@ from imagejobs_contract.model.options import Format, Variant
 from imagejobs_worker.child.decoder import Door
 from support.images import pictures
 
-# Written once from pictures.quarters(64, 48) by libheif and x265: nothing that comes with imagejobs can write one.
+# Written once from pictures.quarters(64, 48) by libheif and x265: nothing that comes with imagejobs can write
+# one.
 QUARTERS = zlib.decompress(base64.b64decode(
     "eNpjYGCQSSupLMhIzUxmAILczDRDEDs3MzGNgYFxX25qSSIDBChmpOQUQdkMBZnJJQxowCQzJx9siIsDAxMDI4jF+AhCA8EVoBgQMG2Di6gAsUVmZl4amAeSFQVyUsHKgG"
     "oyypINGZAEGUFKXCsywcr5CjJLchmgKhn+ZhYUFQDpu5kFyflAugyo15mRGSQ0AaxI7gPDn78/fjAw8DMnAHVIODDyMP7/D1LADFLBDEJyu5gcEoGSWk6MjGgyCxQaWae9"
@@ -40,7 +41,12 @@ def rendered(source, limits=None, *, heic=True, **options):
 def test_a_photo_from_a_phone_becomes_a_jpeg():
     found = rendered(QUARTERS, width=32)
     (picture,) = found.pictures
-    assert (found.source_format, found.source_width, found.source_height, picture.format) == ("heic", 64, 48, Format.JPEG)
+    assert (found.source_format, found.source_width, found.source_height, picture.format) == (
+        "heic",
+        64,
+        48,
+        Format.JPEG,
+    )
     shown = pictures.pixels(picture.data)
     assert shown.shape == (24, 32, 3)
     for (y, x), name in {(4, 4): "nw", (4, 27): "ne", (19, 4): "sw", (19, 27): "se"}.items():

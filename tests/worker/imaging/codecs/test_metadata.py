@@ -20,7 +20,12 @@ def photo(form="jpeg"):
     exif.get_ifd(IN_EXIF).update({WIDTH: 60, HEIGHT: 40, EXPOSURE: 0.02})
     options = {"comment": b"a secret"} if form == "jpeg" else {}
     return pictures.saved(
-        pictures.photo(60, 40), form, exif=exif.tobytes(), icc_profile=pictures.p3_profile(), **options, **({} if form == "tiff" else {"xmp": XMP})
+        pictures.photo(60, 40),
+        form,
+        exif=exif.tobytes(),
+        icc_profile=pictures.p3_profile(),
+        **options,
+        **({} if form == "tiff" else {"xmp": XMP}),
     )
 
 
@@ -80,7 +85,11 @@ def test_tags_that_describe_the_old_pixels_are_dropped(source):
 
 @pytest.mark.parametrize(
     "exif",
-    [b"Exif\0\0" + b"garbage", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff" + bytes(40)],
+    [
+        b"Exif\0\0" + b"garbage",
+        b"Exif\0\0II*\0\xff\xff\xff\xff",
+        b"Exif\0\0MM\0*\0\0\0\x08\xff\xff" + bytes(40),
+    ],
     ids=["garbage", "offset outside", "65535 entries"],
 )
 @pytest.mark.parametrize("keep", [False, True])

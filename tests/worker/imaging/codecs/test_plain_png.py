@@ -20,7 +20,9 @@ from support.images import hostile_files, pictures
 PHOTO = pictures.photo(301, 203)
 SMALL = [Variant(width=60, format=Format.PNG, keep_metadata=True)]
 
-pytestmark = pytest.mark.skipif(find_spec("kornia_rs") is None, reason="imagejobs-worker[png] is not installed")
+pytestmark = pytest.mark.skipif(
+    find_spec("kornia_rs") is None, reason="imagejobs-worker[png] is not installed"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +52,11 @@ def by_pillow(monkeypatch, source):
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
-@pytest.mark.parametrize("options", [{}, {"optimize": True}, {"compress_level": 0}, {"icc_profile": pictures.p3_profile()}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"optimize": True}, {"compress_level": 0}, {"icc_profile": pictures.p3_profile()}],
+    ids=str,
+)
 def test_its_pixels_are_those_of_pillow(mode, options):
     source = pictures.saved(PHOTO.convert(mode), "png", **options)
     image = filled(source)
@@ -104,7 +110,11 @@ def test_what_is_not_plain_is_left_to_pillow(monkeypatch, name):
     assert rendered(source) == by_pillow(monkeypatch, source)
 
 
-@pytest.mark.parametrize("options", [{}, {"exif": turned().tobytes()}, {"icc_profile": pictures.p3_profile()}], ids=["bare", "turned", "profile"])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"exif": turned().tobytes()}, {"icc_profile": pictures.p3_profile()}],
+    ids=["bare", "turned", "profile"],
+)
 def test_results_are_the_same_to_the_byte(monkeypatch, options):
     source = pictures.saved(PHOTO, "png", **options)
     assert filled(source)
@@ -133,7 +143,9 @@ def test_children_learn_it_with_the_third_large_png():
         try:
             for _ in range(4):
                 rendering = await door.render(source, SMALL)
-                found.append((door.child_pid, codecs.LARGE_PNGS in door._nursery.knows, rendering.pictures[0].data))
+                found.append(
+                    (door.child_pid, codecs.LARGE_PNGS in door._nursery.knows, rendering.pictures[0].data)
+                )
         finally:
             await door.close()
         return found
@@ -164,7 +176,9 @@ def test_where_it_cannot_be_learned_a_child_is_replaced_in_vain_once(monkeypatch
     assert pids[2:] == [pids[2]] * 4
 
 
-@pytest.mark.parametrize("name", [name for name, (data, _) in hostile_files.files().items() if data.startswith(b"\x89PNG")])
+@pytest.mark.parametrize(
+    "name", [name for name, (data, _) in hostile_files.files().items() if data.startswith(b"\x89PNG")]
+)
 def test_nasty_pngs_end_as_pillow_says(monkeypatch, name):
     data, code = hostile_files.files()[name]
     assert rendered(data) == by_pillow(monkeypatch, data)

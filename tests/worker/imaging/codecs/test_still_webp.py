@@ -31,4 +31,7 @@ def test_a_damaged_picture_is_told_as_before():
     opened = decode.open_image(whole[:40] + b"\xff" * (len(whole) - 40), Limits())
     with pytest.raises(ImageFailed) as found:
         decode.decode(opened.image, ALL)
-    assert (found.value.code, found.value.message) == (Code.CORRUPT_IMAGE, "cannot be decoded: failed to read next frame")
+    assert (found.value.code, found.value.message) == (
+        Code.CORRUPT_IMAGE,
+        "cannot be decoded: failed to read next frame",
+    )

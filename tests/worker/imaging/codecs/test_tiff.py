@@ -40,7 +40,9 @@ def tiff(planes: np.ndarray, photometric: int, *, big: bool = False) -> bytes:
 
 
 def rendered(data: bytes) -> np.ndarray:
-    return pictures.pixels(render(data, [Variant(format=Format.PNG)], Limits(), Deadline.after(20)).pictures[0].data)
+    return pictures.pixels(
+        render(data, [Variant(format=Format.PNG)], Limits(), Deadline.after(20)).pictures[0].data
+    )
 
 
 def planes_of(image, dtype, most) -> np.ndarray:
@@ -51,7 +53,10 @@ def planes_of(image, dtype, most) -> np.ndarray:
 @pytest.mark.parametrize("big", [False, True])
 def test_colours_in_planes_of_their_own_are_put_together(dtype, most, big):
     photo = pictures.photo(61, 47)
-    assert np.abs(rendered(tiff(planes_of(photo, dtype, most), RGB, big=big)) - pictures.pixels(photo)).max() <= 1
+    assert (
+        np.abs(rendered(tiff(planes_of(photo, dtype, most), RGB, big=big)) - pictures.pixels(photo)).max()
+        <= 1
+    )
 
 
 @pytest.mark.parametrize(("dtype", "most"), [(np.uint8, 255), (np.uint16, 65535), (np.float32, 1)])
@@ -60,5 +65,7 @@ def test_greys_may_count_from_white_to_black(dtype, most, photometric):
     grey = pictures.photo(61, 47).convert("L")
     planes = planes_of(grey, dtype, most)[:1]
     expected = pictures.pixels(grey)
-    found = rendered(tiff(planes if photometric == BLACK_IS_ZERO else (most - planes).astype(dtype), photometric))
+    found = rendered(
+        tiff(planes if photometric == BLACK_IS_ZERO else (most - planes).astype(dtype), photometric)
+    )
     assert np.abs(found - expected).max() <= 1

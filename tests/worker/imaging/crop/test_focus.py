@@ -29,7 +29,9 @@ def cropped(image, width, height, gravity=Gravity.ENTROPY, orientation=1, form="
     exif = Image.Exif()
     exif[0x0112] = orientation
     data = pictures.saved(image, form, **({"quality": 92, "exif": exif} if form == "jpeg" else {}))
-    variant = Variant(width=width, height=height, fit=Fit.COVER, gravity=gravity, format=Format.PNG, **options)
+    variant = Variant(
+        width=width, height=height, fit=Fit.COVER, gravity=gravity, format=Format.PNG, **options
+    )
     return pictures.opened(render(data, [variant], Limits(), Deadline.after(30)).pictures[0].data)
 
 
@@ -43,7 +45,12 @@ def with_noise(size, box):
 
 @pytest.mark.parametrize(
     ("box", "size"),
-    [((0, 0, 120, 240), (100, 200)), ((480, 0, 600, 240), (100, 200)), ((250, 0, 350, 240), (100, 200)), ((40, 0, 140, 240), (100, 200))],
+    [
+        ((0, 0, 120, 240), (100, 200)),
+        ((480, 0, 600, 240), (100, 200)),
+        ((250, 0, 350, 240), (100, 200)),
+        ((40, 0, 140, 240), (100, 200)),
+    ],
     ids=["left", "right", "middle", "off the edge"],
 )
 @pytest.mark.parametrize("upended", [False, True], ids=["across", "down"])
@@ -75,7 +82,9 @@ def test_entropy_agrees_with_a_count_of_all_windows():
 
 
 @needs_faces
-@pytest.mark.parametrize(("at", "radius"), [((120, 240), 80), ((520, 200), 60), ((330, 150), 30)], ids=["left", "right", "small"])
+@pytest.mark.parametrize(
+    ("at", "radius"), [((120, 240), 80), ((520, 200), 60), ((330, 150), 30)], ids=["left", "right", "small"]
+)
 @pytest.mark.parametrize("form", ["jpeg", "png", "webp"])
 def test_a_face_is_found_where_it_is(at, radius, form):
     data = pictures.opened(pictures.saved(pictures.face(at=at, radius=radius), form)).convert("RGB")
@@ -102,7 +111,9 @@ def test_two_faces_are_kept_where_they_fit_and_a_passer_by_is_not_one():
     image.paste(pictures.face((300, 400), at=(150, 200), radius=80), (500, 0))
     image.paste(pictures.face((100, 100), at=(50, 50), radius=15), (1450, 150))
     found = faces.find(image.resize((640, 160)))
-    both, one = (faces.anchor(found, (share, 1.0))[0] * (1 - share) * 1600 + share * 800 for share in (0.5, 0.15))
+    both, one = (
+        faces.anchor(found, (share, 1.0))[0] * (1 - share) * 1600 + share * 800 for share in (0.5, 0.15)
+    )
     assert both == pytest.approx(475, abs=40)
     assert min(abs(one - 300), abs(one - 650)) < 40
 
@@ -114,10 +125,21 @@ def test_without_a_face_the_image_fails_or_the_centre_is_kept():
     assert found.value.code is Code.NO_FACE_FOUND
     centred = cropped(pictures.photo(400, 300), 100, 100, Gravity.FACE, no_face=NoFace.CENTER)
     # Decoded larger, to look for the face: not the same bits.
-    assert pictures.psnr(pictures.pixels(centred), pictures.pixels(cropped(pictures.photo(400, 300), 100, 100, Gravity.CENTER))) > 38
+    assert (
+        pictures.psnr(
+            pictures.pixels(centred),
+            pictures.pixels(cropped(pictures.photo(400, 300), 100, 100, Gravity.CENTER)),
+        )
+        > 38
+    )
 
 
 def test_where_nothing_is_cut_nobody_looks():
     data = pictures.saved(pictures.photo(90, 60), "png")
-    variants = [Variant(gravity=Gravity.FACE), Variant(width=60, height=60, fit=Fit.CONTAIN, gravity=Gravity.FACE)]
-    assert [(each.width, each.height) for each in render(data, variants, Limits(), Deadline.after(20)).pictures] == [(90, 60), (60, 60)]
+    variants = [
+        Variant(gravity=Gravity.FACE),
+        Variant(width=60, height=60, fit=Fit.CONTAIN, gravity=Gravity.FACE),
+    ]
+    assert [
+        (each.width, each.height) for each in render(data, variants, Limits(), Deadline.after(20)).pictures
+    ] == [(90, 60), (60, 60)]

@@ -90,7 +90,10 @@ def test_boxes_lie_in_the_source_and_results_on_their_canvas(source, width, heig
     assert 0 <= left < right <= source[0] + 1e-6
     assert 0 <= top < bottom <= source[1] + 1e-6
     assert min(shape.size) >= 1
-    assert all(at >= 0 and at + side <= whole for at, side, whole in zip(shape.offset, shape.size, shape.canvas, strict=True))
+    assert all(
+        at >= 0 and at + side <= whole
+        for at, side, whole in zip(shape.offset, shape.size, shape.canvas, strict=True)
+    )
 
 
 @given(sizes, sides, sides, gravities, st.sampled_from(Fit))
@@ -111,7 +114,10 @@ def test_cover_with_enlarge_is_exactly_the_box_and_undistorted(source, width, he
 
 @given(sizes, sides, sides, st.booleans())
 def test_contain_is_exactly_the_box(source, width, height, enlarge):
-    assert fit(source, Variant(width=width, height=height, fit=Fit.CONTAIN, enlarge=enlarge)).canvas == (width, height)
+    assert fit(source, Variant(width=width, height=height, fit=Fit.CONTAIN, enlarge=enlarge)).canvas == (
+        width,
+        height,
+    )
 
 
 def assert_ratio(size, source):

@@ -53,7 +53,15 @@ def test_a_grey_profile_changes_tones_and_stays_grey():
 
 @pytest.mark.parametrize(
     "profile",
-    [b"", b"garbage" * 40, P3[:200], P3[:-30], pictures.grey_profile(2.2), P3.replace(b"RGB ", b"CMYK"), bytes(5 * 2**20)],
+    [
+        b"",
+        b"garbage" * 40,
+        P3[:200],
+        P3[:-30],
+        pictures.grey_profile(2.2),
+        P3.replace(b"RGB ", b"CMYK"),
+        bytes(5 * 2**20),
+    ],
     ids=["empty", "garbage", "header only", "cut", "for greys", "for presses", "5 MiB"],
 )
 def test_a_broken_or_ill_fitting_profile_is_ignored(profile):
@@ -64,11 +72,17 @@ def test_a_broken_or_ill_fitting_profile_is_ignored(profile):
 
 def test_a_profile_that_is_srgb_changes_nothing():
     source = pictures.photo(64, 48)
-    result = rendered(pictures.saved(source, "png", icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()))
+    result = rendered(
+        pictures.saved(
+            source, "png", icc_profile=ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+        )
+    )
     assert np.array_equal(pictures.pixels(result), pictures.pixels(source))
 
 
-@pytest.mark.parametrize(("name", "gamma"), [("sRGB EOTF with DCI-P3 Color Gamut", 2.2), ("sRGB-elle-V4-g10.icc", 1.0)])
+@pytest.mark.parametrize(
+    ("name", "gamma"), [("sRGB EOTF with DCI-P3 Color Gamut", 2.2), ("sRGB-elle-V4-g10.icc", 1.0)]
+)
 def test_a_profile_is_not_srgb_for_being_called_so(name, gamma):
     source = pictures.photo(64, 48)
     result = rendered(pictures.saved(source, "png", icc_profile=pictures.p3_profile(name, gamma)))

@@ -39,7 +39,11 @@ def test_half_transparent_pixels_are_mixed():
     assert np.abs(np.array(rendered(half, background="0000c8").getpixel((10, 10))) - (100, 0, 100)).max() < 2
 
 
-@pytest.mark.parametrize(("options", "corner"), [({}, (255, 255, 255, 0)), ({"background": "102030"}, (16, 32, 48, 255))], ids=["clear", "coloured"])
+@pytest.mark.parametrize(
+    ("options", "corner"),
+    [({}, (255, 255, 255, 0)), ({"background": "102030"}, (16, 32, 48, 255))],
+    ids=["clear", "coloured"],
+)
 def test_contain_pads_with_the_background(options, corner):
     photo = pictures.saved(pictures.photo(90, 60), "png")
     result = rendered(photo, width=60, height=60, fit=Fit.CONTAIN, **options).convert("RGBA")

@@ -20,7 +20,27 @@ def rendered(data, **options):
 
 
 @pytest.mark.parametrize(
-    "mode", ["1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV", "I", "F", "I;16", "I;16B"]
+    "mode",
+    [
+        "1",
+        "L",
+        "LA",
+        "La",
+        "P",
+        "PA",
+        "RGB",
+        "RGBA",
+        "RGBa",
+        "RGBX",
+        "CMYK",
+        "YCbCr",
+        "LAB",
+        "HSV",
+        "I",
+        "F",
+        "I;16",
+        "I;16B",
+    ],
 )
 def test_every_mode_of_pillow_becomes_one_that_can_be_scaled(mode):
     assert normalise(Image.new(mode, (3, 3))).mode in {"L", "LA", "RGB", "RGBA", "CMYK"}
@@ -34,14 +54,18 @@ def test_16_bit_greys_keep_their_tones(form):
 
 def test_32_bit_and_float_greys_keep_their_tones():
     whole = rendered(pictures.saved(Image.fromarray(RAMP.astype(np.int32)), "tiff"), format=Format.PNG)
-    floats = rendered(pictures.saved(Image.fromarray((RAMP / 65535).astype(np.float32)), "tiff"), format=Format.PNG)
+    floats = rendered(
+        pictures.saved(Image.fromarray((RAMP / 65535).astype(np.float32)), "tiff"), format=Format.PNG
+    )
     assert np.abs(pictures.pixels(whole, "L") - RAMP / 257).max() <= 1
     assert np.abs(pictures.pixels(floats, "L") - RAMP / 257).max() <= 1
 
 
 def test_16_bit_colours_are_read():
     rows = b"".join(b"\0" + struct.pack(">HHH", 65535, 32768, 0) * 8 for _ in range(8))
-    chunks = pictures.png_chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0)) + pictures.png_chunk(b"IDAT", zlib.compress(rows))
+    chunks = pictures.png_chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0)) + pictures.png_chunk(
+        b"IDAT", zlib.compress(rows)
+    )
     result = rendered(b"\x89PNG\r\n\x1a\n" + chunks + pictures.png_chunk(b"IEND", b""))
     assert np.abs(pictures.pixels(result) - (255, 128, 0)).max() <= 1
 
@@ -78,7 +102,9 @@ def test_a_bitmap_is_scaled_to_greys():
 
 
 def test_grey_with_alpha_stays_so():
-    source = Image.merge("LA", [pictures.photo(64, 64).convert("L"), Image.linear_gradient("L").resize((64, 64))])
+    source = Image.merge(
+        "LA", [pictures.photo(64, 64).convert("L"), Image.linear_gradient("L").resize((64, 64))]
+    )
     result = rendered(pictures.saved(source, "png"), width=32)
     assert result.mode == "LA"
     expected = np.asarray(source.getchannel("A").resize((32, 32), Image.Resampling.BOX)).astype(float)

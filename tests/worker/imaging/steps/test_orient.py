@@ -15,7 +15,12 @@ ORIENTATIONS = range(1, 9)
 def turned(orientation, form="jpeg", size=(240, 160)):
     exif = Image.Exif()
     exif[0x0112] = orientation
-    return pictures.saved(pictures.quarters(*size), form, exif=exif, **({"quality": 95, "subsampling": 0} if form == "jpeg" else {}))
+    return pictures.saved(
+        pictures.quarters(*size),
+        form,
+        exif=exif,
+        **({"quality": 95, "subsampling": 0} if form == "jpeg" else {}),
+    )
 
 
 def rendering(data, **options):
@@ -45,17 +50,30 @@ def test_every_turn_is_applied_and_not_told_again(orientation, form):
 @pytest.mark.parametrize("gravity", [Gravity.NORTHWEST, Gravity.SOUTHEAST])
 def test_cover_cuts_the_picture_that_people_see(orientation, gravity):
     data = turned(orientation)
-    result = pictures.pixels(rendering(data, width=40, height=40, fit=Fit.COVER, gravity=gravity, format=Format.PNG).pictures[0].data)
+    result = pictures.pixels(
+        rendering(data, width=40, height=40, fit=Fit.COVER, gravity=gravity, format=Format.PNG)
+        .pictures[0]
+        .data
+    )
     seen = upright(data)
     side = min(seen.size)
     left, top = (0, 0) if gravity is Gravity.NORTHWEST else (seen.width - side, seen.height - side)
-    expected = pictures.pixels(seen.crop((left, top, left + side, top + side)).resize((40, 40), Image.Resampling.BOX))
+    expected = pictures.pixels(
+        seen.crop((left, top, left + side, top + side)).resize((40, 40), Image.Resampling.BOX)
+    )
     assert pictures.psnr(result, expected) > 24
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 def test_contain_pads_the_picture_that_people_see(orientation):
-    found = rendering(turned(orientation), width=60, height=60, fit=Fit.CONTAIN, gravity=Gravity.SOUTHEAST, background="ffffff").pictures[0]
+    found = rendering(
+        turned(orientation),
+        width=60,
+        height=60,
+        fit=Fit.CONTAIN,
+        gravity=Gravity.SOUTHEAST,
+        background="ffffff",
+    ).pictures[0]
     result = pictures.pixels(found.data)
     padded = (30, 5) if orientation < 5 else (5, 30)
     assert result.shape == (60, 60, 3)

@@ -1,7 +1,7 @@
 """What a child gives up before it reads the first byte from outside, from the weakest layer to the strongest, and for good.
 
-Each layer holds alone; where the kernel lacks one, the others remain. Codecs must be warm by then: afterwards no file can be opened and no code
-loaded.
+Each layer holds alone; where the kernel lacks one, the others remain. Codecs must be warm by then: afterwards
+no file can be opened and no code loaded.
 """
 
 import errno
@@ -35,7 +35,9 @@ def enter(terms: Terms) -> None:
     # Landlock needs a descriptor for its ruleset, and so comes before the limits.
     _demand(terms.mode is Mode.OFF or bool(landlock.forbid_all()) or terms.mode is Mode.BEST, "Landlock")
     rlimits.give_up(terms.memory_bytes, threads=terms.threads)
-    _demand(terms.mode is Mode.OFF or seccomp.install(threads=terms.threads) or terms.mode is Mode.BEST, "seccomp")
+    _demand(
+        terms.mode is Mode.OFF or seccomp.install(threads=terms.threads) or terms.mode is Mode.BEST, "seccomp"
+    )
 
 
 def die_with(parent: int) -> None:

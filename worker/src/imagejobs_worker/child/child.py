@@ -44,7 +44,8 @@ def live(descriptor: int, zygote: int, terms: Terms, render: Render) -> None:
     except (cage.Missing, OSError):
         os._exit(UNCAGED)
     _serve(peer, render)
-    # Python would ask for the name of a socket that nobody closed, to warn of it, and the filter ends whoever asks.
+    # Python would ask for the name of a socket that nobody closed, to warn of it, and the filter ends whoever
+    # asks.
     peer.detach()
 
 
@@ -65,7 +66,10 @@ def _serve(peer: socket.socket, render: Render) -> None:
 
 
 def _serve_one(peer: socket.socket, render: Render) -> bool:
-    """Answer one request; a function of its own, so that nothing of an image outlives it. False once the parent has hung up."""
+    """Answer one request; a function of its own, so that nothing of an image outlives it.
+
+    False once the parent has hung up.
+    """
     prefix = _receive(peer, protocol.PREFIX.size)
     if not prefix:
         return False
@@ -80,19 +84,27 @@ def _answer(request: protocol.Request, source: bytes, render: Render) -> list[by
     """Return the parts of the message that answers."""
     _limit_cpu(request.limits.image_seconds)
     try:
-        rendering = render(source, request.variants, request.limits, Deadline.after(request.limits.image_seconds))
-        return [protocol.success(rendering), *(each.data for each in rendering.pictures if not each.kept_original)]
+        rendering = render(
+            source, request.variants, request.limits, Deadline.after(request.limits.image_seconds)
+        )
+        return [
+            protocol.success(rendering),
+            *(each.data for each in rendering.pictures if not each.kept_original),
+        ]
     except ImageFailed as ex:
         return [protocol.failure(ex.code, ex.message)]
     except MemoryError:
         return [protocol.failure(Code.OUT_OF_MEMORY, "needed more memory than is allowed")]
-    except Exception as ex:  # noqa: BLE001 - the top of the loop; the parent logs what is sent
+    except Exception as ex:
         return [protocol.failure(Code.INTERNAL_ERROR, "", _traceback(ex))]
 
 
 def _traceback(ex: Exception) -> str:
     """Return where it happened, without the lines of source that `traceback` would open files for."""
-    places = (f"{frame.f_code.co_filename}:{line} {frame.f_code.co_qualname}" for frame, line in traceback.walk_tb(ex.__traceback__))
+    places = (
+        f"{frame.f_code.co_filename}:{line} {frame.f_code.co_qualname}"
+        for frame, line in traceback.walk_tb(ex.__traceback__)
+    )
     return "\n".join([*places, f"{type(ex).__name__}: {ex}"])
 
 

@@ -1,4 +1,7 @@
-"""The parent's side of the zygote: starts it, asks it for children and takes them back. Knows nothing of pictures."""
+"""The parent's side of the zygote: starts it, asks it for children and takes them back.
+
+Knows nothing of pictures.
+"""
 
 import asyncio
 import os
@@ -17,7 +20,9 @@ from imagejobs_worker.child.control import WARM_SECONDS, Line, Lost
 from imagejobs_worker.child.spawn import Spawned
 
 _SEND_BYTES = 2**20
-"""What the kernel may hold of an image on its way to the child, if its own limit allows as much: fewer turns between the two, 2 % of T1."""
+"""What the kernel may hold of an image on its way to the child, if its own limit allows as much: fewer turns
+between the two, 2 % of T1.
+"""
 _REAP_SECONDS = 5.0
 _END_SECONDS = 2.0
 _POLL_SECONDS = 0.001
@@ -51,9 +56,17 @@ class Child(NamedTuple):
 class Nursery:
     """One zygote and one child of it; and one more that stands ready: the first, and from the second on, as who lost a child may lose the next."""
 
-    def __init__(self, memory_bytes: int, cage: Mode, heic: bool, render: str, taught: Collection[str]) -> None:
+    def __init__(
+        self, memory_bytes: int, cage: Mode, heic: bool, render: str, taught: Collection[str]
+    ) -> None:
         self._taught = frozenset(taught) | codecs.FIRST
-        self._settings = {"memory_bytes": memory_bytes, "cage": cage, "heic": heic, "render": render, "skills": sorted(self._taught)}
+        self._settings = {
+            "memory_bytes": memory_bytes,
+            "cage": cage,
+            "heic": heic,
+            "render": render,
+            "skills": sorted(self._taught),
+        }
         self.knows = self._taught
         self._pid: int | None = None
         self._line: Line | None = None
@@ -140,7 +153,9 @@ class Nursery:
         """
         if ignorant := await self._spared():
             self.retire(ignorant)
-        self.knows = codecs.unpacked(await self._zygote().ask(Order(Kind.LEARN, codecs.packed(needed)), WARM_SECONDS))
+        self.knows = codecs.unpacked(
+            await self._zygote().ask(Order(Kind.LEARN, codecs.packed(needed)), WARM_SECONDS)
+        )
 
     async def take_back(self, child: Child, grace_seconds: float) -> int:
         """End the child and return its wait status.
@@ -153,7 +168,9 @@ class Nursery:
             Lost: The zygote has ended or does not answer; it must be started again.
         """
         child.socket.close()
-        return await self._zygote().ask(Order(Kind.REAP, child.pid, int(grace_seconds * 1000)), grace_seconds + _REAP_SECONDS)
+        return await self._zygote().ask(
+            Order(Kind.REAP, child.pid, int(grace_seconds * 1000)), grace_seconds + _REAP_SECONDS
+        )
 
     def retire(self, child: Child) -> None:
         """End a child that owes us nothing, without waiting for its end; the zygote does it before anything that is asked of it later."""
@@ -191,7 +208,7 @@ def _resident_pages(pid: int) -> int:
 async def _ended(pid: int) -> None:
     """See a process dead: it may take its time, but not long."""
     until = time.monotonic() + _END_SECONDS
-    while not (dead := _reaped(pid, os.WNOHANG)) and time.monotonic() < until:  # noqa: ASYNC110 - a process sets no event
+    while not (dead := _reaped(pid, os.WNOHANG)) and time.monotonic() < until:
         await asyncio.sleep(_POLL_SECONDS)
     if not dead:
         os.kill(pid, signal.SIGKILL)

@@ -1,6 +1,7 @@
 """What a zygote can be taught, so that its children can do it in their cage: one skill per format, finding faces, and large PNGs.
 
-Each costs milliseconds at the start, and is code that a hostile file could reach: a pod that sees JPEG alone loads nothing else. HEIC is none of
+Each costs milliseconds at the start, and is code that a hostile file could reach: a pod that sees JPEG alone
+loads nothing else. HEIC is none of
 these: who wants it says so, and it changes the cage.
 """
 
@@ -14,7 +15,9 @@ FIRST = frozenset({"jpeg"})
 """Most images need it: it is learned while the worker still loads itself, whatever else is wanted."""
 FACES = "faces"
 LARGE_PNGS = "large pngs"
-"""A faster decoder for plain ones (`imaging.plain_png`). Nothing fails without it, and it is not loaded for a few files."""
+"""A faster decoder for plain ones (`imaging.plain_png`). Nothing fails without it, and it is not loaded for a
+few files.
+"""
 LARGE_BYTES = 2**20
 LARGE_FILES = 3
 """The large PNG with which it is learned: that takes as long as three of 10 megapixels save."""
@@ -29,7 +32,9 @@ def needed(source: str, variants: Sequence[Variant]) -> frozenset[str]:
         variants: What is made of it.
     """
     made = {form.value for variant in variants for form in results.possible(source, variant)}
-    return frozenset(made | ({source} & set(FORMATS)) | ({FACES} if any(map(looks_for_faces, variants)) else set()))
+    return frozenset(
+        made | ({source} & set(FORMATS)) | ({FACES} if any(map(looks_for_faces, variants)) else set())
+    )
 
 
 def packed(skills: Iterable[str]) -> int:

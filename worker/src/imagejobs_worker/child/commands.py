@@ -17,9 +17,11 @@ class Kind(IntEnum):
     FORK = 1
     """Make a child; the end of its socket comes along (SCM_RIGHTS). The answer is its process id."""
     REAP = 2
-    """Wait so many milliseconds for the child to end by itself, then kill it. The answer is its wait status."""
+    """Wait so many milliseconds for the child to end by itself, then kill it. The answer is its wait status.
+    """
     LEARN = 3
-    """Learn these skills (`skills.packed`), for the children to come. The answer is all that it knows then."""
+    """Learn these skills (`skills.packed`), for the children to come. The answer is all that it knows then.
+    """
 
 
 class Order(NamedTuple):

@@ -77,7 +77,9 @@ class Line:
     async def _order(self, order: Order, descriptor: socket.socket | None) -> int:
         await self._read_held()
         # 12 bytes into an idle socket: this cannot block.
-        socket.send_fds(self._socket, [commands.ORDER.pack(*order)], [descriptor.fileno()] if descriptor else [])
+        socket.send_fds(
+            self._socket, [commands.ORDER.pack(*order)], [descriptor.fileno()] if descriptor else []
+        )
         return int((await self._read(commands.ANSWER))[0])
 
     async def _read_held(self) -> Held:

@@ -1,7 +1,7 @@
 """The way into the child, for the rest of the worker: one image in, its results or an `ImageFailed` out, whatever the image does to the child.
 
-A file that its first bytes rule out is turned away here; no child sees it. A child is used for one owner's images until it fails, grows or is worn;
-then one that was forked ahead takes its place.
+A file that its first bytes rule out is turned away here; no child sees it. A child is used for one owner's
+images until it fails, grows or is worn; then one that was forked ahead takes its place.
 """
 
 import asyncio
@@ -66,7 +66,8 @@ class Door:
             cage: How much of a cage the child must have.
             recycle_after: Images after which a child is replaced.
             heic: Whether HEIC is read.
-            taught: Skills that the zygote learns at once; others it learns with the first image that needs them.
+            taught: Skills that the zygote learns at once; others it learns with the first image that needs
+                them.
             render: `module:function` that the child calls in place of the pipeline; for tests.
             meter: Is told when a child is replaced.
         """
@@ -164,7 +165,10 @@ class Door:
         lacking = needed - self._nursery.knows
         self._beyond |= lacking & {codecs.LARGE_PNGS}
         if lacking - self._beyond:
-            raise ImageFailed("this worker cannot look for faces: imagejobs-worker[face] is not installed", code=Code.INVALID_OPTIONS)
+            raise ImageFailed(
+                "this worker cannot look for faces: imagejobs-worker[face] is not installed",
+                code=Code.INVALID_OPTIONS,
+            )
         return await self._nursery.child()
 
     async def _through(self, child: Child, source: bytes, variants: Sequence[Variant]) -> Rendering:
@@ -175,7 +179,10 @@ class Door:
             return verify(answer, variants, self._limits, source)
         except TimeoutError as ex:
             await self._end()
-            raise ImageFailed(f"took longer than the {self._limits.image_seconds:g} s that are allowed", code=Code.PROCESSING_TIMEOUT) from ex
+            raise ImageFailed(
+                f"took longer than the {self._limits.image_seconds:g} s that are allowed",
+                code=Code.PROCESSING_TIMEOUT,
+            ) from ex
         except (EOFError, OSError) as ex:
             raise _died(await self._end(grace_seconds=_DYING_SECONDS)) from ex
         except Garbage as ex:
@@ -240,7 +247,9 @@ async def _receive(child: Child, count: int) -> bytearray:
 
 def _died(status: int | None) -> ImageFailed:
     """Return what the death of a child means for its image."""
-    ended_by = signal.Signals(os.WTERMSIG(status)).name if status is not None and os.WIFSIGNALED(status) else ""
+    ended_by = (
+        signal.Signals(os.WTERMSIG(status)).name if status is not None and os.WIFSIGNALED(status) else ""
+    )
     if status is not None and os.WIFEXITED(status) and os.WEXITSTATUS(status) == UNCAGED:
         _log.error("child could not be caged")
         return ImageFailed(code=Code.INTERNAL_ERROR)

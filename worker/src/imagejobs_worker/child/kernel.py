@@ -1,4 +1,7 @@
-"""Speaks to the kernel where Python has no words for it: raw system calls and prctl, through `ctypes`. Linux only."""
+"""Speaks to the kernel where Python has no words for it: raw system calls and prctl, through `ctypes`.
+
+Linux only.
+"""
 
 import ctypes
 import errno
@@ -8,7 +11,9 @@ from functools import cache
 SET_PDEATHSIG, SET_DUMPABLE, SET_SECCOMP, SET_NO_NEW_PRIVS, SET_MDWE = 1, 4, 22, 38, 65
 """From linux/prctl.h."""
 ABSENT = frozenset({errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EACCES})
-"""How a kernel says that it has no such thing, that it is switched off, or that a container's own filter forbids it."""
+"""How a kernel says that it has no such thing, that it is switched off, or that a container's own filter
+forbids it.
+"""
 _CAPABILITY_VERSION = 0x20080522
 """_LINUX_CAPABILITY_VERSION_3 of linux/capability.h: two words per set."""
 

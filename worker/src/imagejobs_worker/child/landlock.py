@@ -1,6 +1,7 @@
 """Landlock without a single rule: no file, folder, TCP port, signal or abstract socket outside of this process is within reach.
 
-Linux 5.13 and newer, where the module is on. What each version can forbid: linux/landlock.h and the kernel's userspace-api/landlock.
+Linux 5.13 and newer, where the module is on. What each version can forbid: linux/landlock.h and the kernel's
+userspace-api/landlock.
 """
 
 import ctypes
@@ -11,7 +12,9 @@ from imagejobs_worker.child import kernel
 _CREATE_RULESET, _RESTRICT_SELF = 444, 446
 _ASK_VERSION = 1
 _FILES = {1: 13, 2: 14, 3: 15, 5: 16}
-"""Version -> number of rights on files that it knows: all but refer, truncate and ioctl from the first, each of those later."""
+"""Version -> number of rights on files that it knows: all but refer, truncate and ioctl from the first, each
+of those later.
+"""
 _NETWORK_SINCE, _NETWORK = 4, 0b11
 """Binding and connecting TCP sockets; UDP is nobody's business before seccomp's."""
 _SCOPES_SINCE, _SCOPES = 6, 0b11
@@ -50,4 +53,8 @@ def forbid_all() -> int:
 def handled(known: int) -> tuple[int, int, int]:
     """Return what a version can forbid, as its struct has it: rights on files, on the network, scopes."""
     files = max(count for since, count in _FILES.items() if since <= known)
-    return (1 << files) - 1, _NETWORK if known >= _NETWORK_SINCE else 0, _SCOPES if known >= _SCOPES_SINCE else 0
+    return (
+        (1 << files) - 1,
+        _NETWORK if known >= _NETWORK_SINCE else 0,
+        _SCOPES if known >= _SCOPES_SINCE else 0,
+    )

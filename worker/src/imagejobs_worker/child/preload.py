@@ -44,7 +44,12 @@ def up(skill: str) -> bool:
     resize.simd()
     result = Format(skill) if skill in set(Format) else None
     for source in (_still(skill), *([_movie(skill)] if result in animate.FORMATS else [])):
-        render(source, [Variant(width=_WIDTH, format=result, keep_metadata=True)], Limits(), Deadline.after(_SECONDS))
+        render(
+            source,
+            [Variant(width=_WIDTH, format=result, keep_metadata=True)],
+            Limits(),
+            Deadline.after(_SECONDS),
+        )
     return True
 
 

@@ -1,6 +1,7 @@
 """How one image goes to the child and its results come back: a JSON head with its length, then the files' bytes as they are.
 
-Both ends check all lengths before they take memory for them. The parent treats every answer as written by an enemy: see `verify`.
+Both ends check all lengths before they take memory for them. The parent treats every answer as written by an
+enemy: see `verify`.
 """
 
 import json
@@ -25,8 +26,21 @@ MAX_MICROS = 10**9
 MAX_TEXT = 240
 _CODES = frozenset(
     {
-        *(Code.NOT_AN_IMAGE, Code.UNSUPPORTED_FORMAT, Code.CORRUPT_IMAGE, Code.TOO_MANY_PIXELS, Code.TOO_MANY_FRAMES, Code.FILE_TOO_LARGE),
-        *(Code.MAX_SIZE_UNREACHABLE, Code.NO_FACE_FOUND, Code.PROCESSING_TIMEOUT, Code.OUT_OF_MEMORY, Code.INTERNAL_ERROR),
+        *(
+            Code.NOT_AN_IMAGE,
+            Code.UNSUPPORTED_FORMAT,
+            Code.CORRUPT_IMAGE,
+            Code.TOO_MANY_PIXELS,
+            Code.TOO_MANY_FRAMES,
+            Code.FILE_TOO_LARGE,
+        ),
+        *(
+            Code.MAX_SIZE_UNREACHABLE,
+            Code.NO_FACE_FOUND,
+            Code.PROCESSING_TIMEOUT,
+            Code.OUT_OF_MEMORY,
+            Code.INTERNAL_ERROR,
+        ),
     }
 )
 """What the pipeline can say; a child that says `unauthorized` is not believed."""
@@ -57,7 +71,9 @@ def sizes(prefix: bytes | bytearray, most: int) -> tuple[int, int]:
 
 def request(variants: Sequence[Variant], limits: Limits, source_bytes: int) -> bytes:
     """Return prefix and head of a request; the source follows."""
-    return _message({"variants": [variant_body(each) for each in variants], "limits": limits._asdict()}, source_bytes)
+    return _message(
+        {"variants": [variant_body(each) for each in variants], "limits": limits._asdict()}, source_bytes
+    )
 
 
 def read_request(head: bytes) -> Request:
@@ -83,11 +99,22 @@ def success(rendering: Rendering) -> bytes:
     Raises:
         ImageFailed: `file_too_large`, if the files are more than a message holds.
     """
-    pictures = [[each.variant, each.width, each.height, each.format, _carried(each), each.kept_original] for each in rendering.pictures]
+    pictures = [
+        [each.variant, each.width, each.height, each.format, _carried(each), each.kept_original]
+        for each in rendering.pictures
+    ]
     total = sum(map(_carried, rendering.pictures))
     if total > MAX_FILES:
-        raise ImageFailed(f"has results of {total} bytes; at most {MAX_FILES} are allowed", code=Code.FILE_TOO_LARGE)
-    source = [rendering.source_format, rendering.source_width, rendering.source_height, rendering.frames, rendering.decode_micros]
+        raise ImageFailed(
+            f"has results of {total} bytes; at most {MAX_FILES} are allowed", code=Code.FILE_TOO_LARGE
+        )
+    source = [
+        rendering.source_format,
+        rendering.source_width,
+        rendering.source_height,
+        rendering.frames,
+        rendering.decode_micros,
+    ]
     return _message({"source": source, "pictures": pictures}, total)
 
 
@@ -115,7 +142,14 @@ def read_answer(head: bytes, files: memoryview, source: bytes) -> Rendering:
             raise _failed(body)
         (form, width, height, frames, micros), rows = body["source"], body["pictures"]
         pictures = tuple(_pictures(rows, files, source))
-        return Rendering(str(form), _whole(width), _whole(height), _whole(frames), pictures, min(_whole(micros), MAX_MICROS))
+        return Rendering(
+            str(form),
+            _whole(width),
+            _whole(height),
+            _whole(frames),
+            pictures,
+            min(_whole(micros), MAX_MICROS),
+        )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as ex:
         raise Garbage(f"not an answer: {str(ex)[:MAX_TEXT]}") from ex
 
@@ -125,7 +159,9 @@ def _pictures(rows: list[Any], files: memoryview, source: bytes) -> list[Picture
     for variant, width, height, form, size, kept in rows:
         data = source if kept is True else bytes(files[at : at + _whole(size)])
         at += _whole(size)
-        pictures.append(Picture(str(variant), data, _whole(width), _whole(height), Format(form), kept is True))
+        pictures.append(
+            Picture(str(variant), data, _whole(width), _whole(height), Format(form), kept is True)
+        )
     if at != len(files):
         raise Garbage(f"{len(files)} bytes came for pictures of {at}")
     return pictures

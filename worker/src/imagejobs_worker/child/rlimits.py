@@ -1,4 +1,7 @@
-"""Limits that every Unix has (setrlimit), as tight as a decoder can live with. They hold where the kernel has no cage."""
+"""Limits that every Unix has (setrlimit), as tight as a decoder can live with.
+
+They hold where the kernel has no cage.
+"""
 
 import resource
 import sys
@@ -10,7 +13,8 @@ _DESCRIPTORS = 3
 def give_up(memory_bytes: int, *, threads: bool = False) -> None:
     """Limit this process, for good: no core file, no file written, no process, no descriptor, and so much address space.
 
-    Memory that is asked for beyond that is a MemoryError, not a kill: the image fails and its neighbours do not notice.
+    Memory that is asked for beyond that is a MemoryError, not a kill: the image fails and its neighbours do
+    not notice.
     """
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_FSIZE, 0)

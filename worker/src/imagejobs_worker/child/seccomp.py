@@ -1,7 +1,7 @@
 """The filter that the kernel runs before each system call of a child: an allow-list; anything else ends the process (SIGSYS).
 
-It ends it instead of refusing, so that an attempt is seen: as a failed image, and by the kernel's audit. See the kernel's
-userspace-api/seccomp_filter.
+It ends it instead of refusing, so that an attempt is seen: as a failed image, and by the kernel's audit. See
+the kernel's userspace-api/seccomp_filter.
 """
 
 import ctypes
@@ -16,7 +16,9 @@ from imagejobs_worker.child.syscalls import Absent, Condition, Equal, Machine
 _FILTER = 2
 """SECCOMP_MODE_FILTER."""
 _KILL, _ALLOW = 0x80000000, 0x7FFF0000
-"""SECCOMP_RET_KILL_PROCESS (Linux 4.14; older kernels kill the thread, of which there is one), SECCOMP_RET_ALLOW."""
+"""SECCOMP_RET_KILL_PROCESS (Linux 4.14; older kernels kill the thread, of which there is one),
+SECCOMP_RET_ALLOW.
+"""
 _NOT_THERE = 0x00050000 | errno.ENOSYS
 """SECCOMP_RET_ERRNO."""
 _LOAD, _IF_EQUAL, _IF_ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
@@ -34,7 +36,9 @@ class _Program(ctypes.Structure):
 
 
 def install(*, threads: bool = False) -> bool:
-    """Put this process under the filter, for good; False where the kernel or the machine has none. `no_new_privs` must be set.
+    """Put this process under the filter, for good; False where the kernel or the machine has none.
+
+    `no_new_privs` must be set.
 
     Raises:
         OSError: The kernel would not take it, for another reason.
@@ -62,8 +66,16 @@ def load(instructions: Sequence[Instruction]) -> None:
 
 
 def program(machine: Machine, allowed: Mapping[str, tuple[Condition, ...]]) -> list[Instruction]:
-    """Return the filter. Calls of another machine, such as 32-bit ones, end the process, whatever their number."""
-    instructions = [(_LOAD, 0, 0, _ARCH), (_IF_EQUAL, 1, 0, machine.arch), _end(_KILL), (_LOAD, 0, 0, _NUMBER)]
+    """Return the filter.
+
+    Calls of another machine, such as 32-bit ones, end the process, whatever their number.
+    """
+    instructions = [
+        (_LOAD, 0, 0, _ARCH),
+        (_IF_EQUAL, 1, 0, machine.arch),
+        _end(_KILL),
+        (_LOAD, 0, 0, _NUMBER),
+    ]
     for name, conditions in allowed.items():
         body = [*(each for condition in conditions for each in _condition(condition)), _end(_ALLOW)]
         instructions += [(_IF_EQUAL, 0, len(body), machine.numbers[name]), *body]

@@ -1,4 +1,6 @@
-"""The few system calls that a decoder needs once it is warm, and their numbers. Found by watching a child make every format from every format.
+"""The few system calls that a decoder needs once it is warm, and their numbers.
+
+Found by watching a child make every format from every format.
 
 Numbers: linux/arch/x86/entry/syscalls/syscall_64.tbl, linux/include/uapi/asm-generic/unistd.h (arm64).
 """
@@ -7,7 +9,10 @@ from typing import NamedTuple
 
 
 class Equal(NamedTuple):
-    """A condition: the argument has this value. The kernel looks at the lower half of an int and a pid, at both halves of a pointer."""
+    """A condition: the argument has this value.
+
+    The kernel looks at the lower half of an int and a pid, at both halves of a pointer.
+    """
 
     argument: int
     value: int
@@ -60,7 +65,9 @@ _EXECUTABLE = 4
 """PROT_EXEC: memory that could hold code of the file's author."""
 _RLIMIT_CPU = 0
 _THREAD = 0x3D0F00
-"""The flags with which glibc makes a thread: all is shared, nothing is new (CLONE_VM, FS, FILES, SIGHAND, THREAD, SYSVSEM, SETTLS, ...)."""
+"""The flags with which glibc makes a thread: all is shared, nothing is new (CLONE_VM, FS, FILES, SIGHAND,
+THREAD, SYSVSEM, SETTLS, ...).
+"""
 
 
 def allowed(pid: int, *, threads: bool = False) -> dict[str, tuple[Condition, ...]]:
@@ -68,12 +75,26 @@ def allowed(pid: int, *, threads: bool = False) -> dict[str, tuple[Condition, ..
 
     Args:
         pid: The process itself: `abort` sends a signal, and it may go nowhere else.
-        threads: Whether it may start threads, which live under the same filter: libde265 decodes on one of its own, whatever it is told.
+        threads: Whether it may start threads, which live under the same filter: libde265 decodes on one of
+            its own, whatever it is told.
     """
     plain = (
-        *("read", "write", "writev", "recvfrom"),  # only the socket and the null device are open, and no more can be opened
+        *(
+            "read",
+            "write",
+            "writev",
+            "recvfrom",
+        ),  # only the socket and the null device are open, and no more can be opened
         *("brk", "munmap", "mremap", "madvise", "futex", "sched_yield"),
-        *("getpid", "gettid", "getrusage", "getrandom", "clock_gettime", "clock_nanosleep", "restart_syscall"),
+        *(
+            "getpid",
+            "gettid",
+            "getrusage",
+            "getrandom",
+            "clock_gettime",
+            "clock_nanosleep",
+            "restart_syscall",
+        ),
         "getcwd",  # Pillow looks whether a picture is saved over its own file
         *("rt_sigprocmask", "exit", "exit_group"),
     )

@@ -14,9 +14,12 @@ def verify(rendering: Rendering, variants: Sequence[Variant], limits: Limits, so
     """Return the rendering if it can be an honest answer.
 
     Raises:
-        Garbage: It cannot: other variants, formats or sizes than were asked for, or files that start otherwise than they are said to.
+        Garbage: It cannot: other variants, formats or sizes than were asked for, or files that start
+            otherwise than they are said to.
     """
-    if rendering.source_format != sniff(source[:HEAD]) or not _possible((rendering.source_width, rendering.source_height), limits):
+    if rendering.source_format != sniff(source[:HEAD]) or not _possible(
+        (rendering.source_width, rendering.source_height), limits
+    ):
         raise Garbage("names another source")
     if len(rendering.pictures) != len(variants):
         raise Garbage(f"has {len(rendering.pictures)} pictures for {len(variants)} variants")

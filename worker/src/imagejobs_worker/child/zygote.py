@@ -1,6 +1,7 @@
 """A clean process that children are forked from: started by exec with an empty environment, it never holds what the parent knows.
 
-It loads codecs, then does nothing but fork and wait. It has one thread, so that forking is safe, and ends when its parent does.
+It loads codecs, then does nothing but fork and wait. It has one thread, so that forking is safe, and ends
+when its parent does.
 """
 
 import contextlib
@@ -25,7 +26,8 @@ CONTROL = 0
 """The descriptor on which orders come."""
 _POLL_SECONDS = 0.0005
 _NICENESS = 5
-"""Decoders step back where they share cores with their parent: it needs little, but what it does keeps leases alive and all decoders supplied.
+"""Decoders step back where they share cores with their parent: it needs little, but what it does keeps leases
+alive and all decoders supplied.
 A batch on two cores has an image in hand in each child for 94 % of the time instead of 90 %."""
 
 
@@ -49,8 +51,9 @@ def _serve(control: socket.socket, settings: dict[str, Any], known: frozenset[st
 
     Args:
         control: The parent's orders.
-        settings: `memory_bytes` and `cage` (its mode) of a child, whether it reads `heic`, the `skills` to begin with, and `render`:
-            `module:function` in place of the pipeline, by which tests play broken decoders.
+        settings: `memory_bytes` and `cage` (its mode) of a child, whether it reads `heic`, the `skills` to
+            begin with, and `render`: `module:function` in place of the pipeline, by which tests play broken
+            decoders.
         known: What it has learned already.
     """
     render = _named(settings["render"]) if settings["render"] else pipeline.render
@@ -79,7 +82,10 @@ def _serve(control: socket.socket, settings: dict[str, Any], known: frozenset[st
 
 
 def _be_killed_first() -> None:
-    """Let the kernel, when memory ends, take the decoder and not its parent; children inherit it. Without /proc there is nothing to ask."""
+    """Let the kernel, when memory ends, take the decoder and not its parent; children inherit it.
+
+    Without /proc there is nothing to ask.
+    """
     with contextlib.suppress(OSError), FileIO("/proc/self/oom_score_adj", "w") as file:
         file.write(b"1000")
 

@@ -1,7 +1,7 @@
 """Gets an image from a URL: a small HTTP/1.1 client that goes through the address guard, hop by hop, and never reads more than it may.
 
-One request per connection, no proxies, no cookies, no credentials, no compression: all that a hostile server can do is answer wrongly, or not
-at all, and each of that ends as one code.
+One request per connection, no proxies, no cookies, no credentials, no compression: all that a hostile server
+can do is answer wrongly, or not at all, and each of that ends as one code.
 """
 
 import asyncio
@@ -23,7 +23,9 @@ from imagejobs_worker.image.min_rate import Pace
 
 MAX_REDIRECTS = 5
 UNHELD_BYTES = 64 * 2**10
-"""Of a body that are read before there is a place for it: asyncio buffers twice as many by itself, and a source that drips gets no further."""
+"""Of a body that are read before there is a place for it: asyncio buffers twice as many by itself, and a
+source that drips gets no further.
+"""
 _PACE = Pace(Limits().min_source_bytes_per_second)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _CODES = {
@@ -48,8 +50,8 @@ async def download(guard: Guard, url: str, max_bytes: int, patience: Patience, a
     """Return what lies behind an http(s) URL.
 
     Args:
-        arrived: Waited for when the body has come, or so much of it as lies in the stream's buffer anyway (`UNHELD_BYTES`); the source is not
-            blamed for how long that takes.
+        arrived: Waited for when the body has come, or so much of it as lies in the stream's buffer anyway
+            (`UNHELD_BYTES`); the source is not blamed for how long that takes.
 
     Raises:
         ImageFailed: source_forbidden, source_not_found, source_timeout, source_error or file_too_large.
@@ -93,7 +95,9 @@ async def _follow(guard: Guard, url: str, max_bytes: int, patience: Patience, ar
     raise ImageFailed(f"the source redirects more than {MAX_REDIRECTS} times", code=Code.SOURCE_ERROR)
 
 
-async def _request(guard: Guard, target: Target, max_bytes: int, patience: Patience, arrived: Arrived) -> bytes | str:
+async def _request(
+    guard: Guard, target: Target, max_bytes: int, patience: Patience, arrived: Arrived
+) -> bytes | str:
     reader, writer = await guard.connect(target, patience.connect)
     try:
         writer.write(_request_head(target))
@@ -137,7 +141,10 @@ def _check_coding(head: Head) -> None:
     coding = head.headers.get("content-encoding", "").lower()
     if coding not in ("", "identity"):
         named = coding if re.fullmatch("[a-z0-9, -]{1,40}", coding, re.ASCII) else "of another kind"
-        raise ImageFailed(f"the source sends the image compressed (Content-Encoding: {named}), though it was asked not to", code=Code.SOURCE_ERROR)
+        raise ImageFailed(
+            f"the source sends the image compressed (Content-Encoding: {named}), though it was asked not to",
+            code=Code.SOURCE_ERROR,
+        )
 
 
 def _refuse(head: Head) -> NoReturn:

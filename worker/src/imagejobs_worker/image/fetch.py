@@ -21,9 +21,13 @@ if TYPE_CHECKING:
 
 Arrived = Callable[[], Awaitable[None]]
 Download = Callable[[str, int, Arrived], Awaitable[bytes]]
-"""URL, most bytes, what is waited for before more than the body's beginning is held -> body; raises ImageFailed."""
+"""URL, most bytes, what is waited for before more than the body's beginning is held -> body; raises
+ImageFailed.
+"""
 SLOW_SECONDS = 1.0
-"""After so long without the beginning of its image a server of the web is slow, and others need not wait for it."""
+"""After so long without the beginning of its image a server of the web is slow, and others need not wait for
+it.
+"""
 
 
 class Turn(Protocol):
@@ -48,7 +52,9 @@ class Fetch:
         folder: Where an API on this machine leaves what it put under a key, or None.
     """
 
-    def __init__(self, objects: ObjectStore, download: Download, max_bytes: int, folder: "Path | None" = None) -> None:
+    def __init__(
+        self, objects: ObjectStore, download: Download, max_bytes: int, folder: "Path | None" = None
+    ) -> None:
         self._objects = objects
         self._download = download
         self._max_bytes = max_bytes
@@ -58,7 +64,8 @@ class Fetch:
         """Return the bytes of an item's source.
 
         Args:
-            turn: Left to others while a server of the web is slow; only with a place is more than the beginning of its answer held.
+            turn: Left to others while a server of the web is slow; only with a place is more than the
+                beginning of its answer held.
 
         Raises:
             ImageFailed: source_..., file_too_large or storage_error.
@@ -105,7 +112,9 @@ def too_large(max_bytes: int) -> ImageFailed:
 
 
 def through_guard(reach: Reach, min_bytes_per_second: int) -> Download:
-    """Return what reads URLs through the address guard. What that needs is imported with the first URL: 25 ms that images from S3 do not pay.
+    """Return what reads URLs through the address guard.
+
+    What that needs is imported with the first URL: 25 ms that images from S3 do not pay.
 
     Args:
         reach: How far they may lead.

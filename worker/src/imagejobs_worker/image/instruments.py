@@ -1,4 +1,7 @@
-"""What the worker tells of its work while it does it. Without METRICS_LISTEN nobody listens, and nothing is imported for it."""
+"""What the worker tells of its work while it does it.
+
+Without METRICS_LISTEN nobody listens, and nothing is imported for it.
+"""
 
 import time
 from collections.abc import Iterator
@@ -24,7 +27,9 @@ class Recycle(StrEnum):
     WORN = "worn"
     FAILURE = "failure"
     SKILL = "skill"
-    """It was born before the zygote had learned what the next image needs: a format, to find faces, or the fast way with large PNGs."""
+    """It was born before the zygote had learned what the next image needs: a format, to find faces, or the
+    fast way with large PNGs.
+    """
 
 
 class Meter(Protocol):

@@ -8,7 +8,8 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 
 DRIP_SECONDS = 5.0
-"""For so long a source may be slower: as the time to connect, and a few lost packets (RFC 6298: 1, 2, 4 s)."""
+"""For so long a source may be slower: as the time to connect, and a few lost packets (RFC 6298: 1, 2, 4 s).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,10 @@ class Pace:
                 async with asyncio.timeout(seconds):
                     piece = await anext(pieces, b"")
             except TimeoutError as ex:
-                raise ImageFailed(f"the source sends less than {self.bytes_per_second} bytes per second", code=Code.SOURCE_TIMEOUT) from ex
+                raise ImageFailed(
+                    f"the source sends less than {self.bytes_per_second} bytes per second",
+                    code=Code.SOURCE_TIMEOUT,
+                ) from ex
             if not piece:
                 return
             seconds, due = seconds - (clock() - began), due - len(piece)

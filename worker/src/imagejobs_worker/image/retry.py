@@ -18,7 +18,8 @@ class Retry(NamedTuple):
     Attributes:
         first: Longest first wait.
         longest: Longest wait.
-        storage: An outage of our own storage is no image's fault: it does not count as attempts but is waited for, this long.
+        storage: An outage of our own storage is no image's fault: it does not count as attempts but is waited
+            for, this long.
     """
 
     first: float = 0.2
@@ -49,7 +50,8 @@ async def retried(act: Callable[[], Awaitable[T]], attempts: int, retry: Retry) 
     """Do something until it succeeds or is not worth another try.
 
     Raises:
-        ImageFailed: The last one: its code does not pass, or the attempts or the patience with the storage are used up.
+        ImageFailed: The last one: its code does not pass, or the attempts or the patience with the storage
+            are used up.
     """
     backoff = Backoff(retry.first, retry.longest)
     give_up, failures = time.monotonic() + retry.storage, 0

@@ -17,7 +17,10 @@ class Stop:
         self._seen: set[int] = set()
 
     def listen(self) -> None:
-        """Take SIGTERM and SIGINT as being asked. A terminal's Ctrl-C and our parent's SIGTERM together count once: each signal counts for itself."""
+        """Take SIGTERM and SIGINT as being asked.
+
+        A terminal's Ctrl-C and our parent's SIGTERM together count once: each signal counts for itself.
+        """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled, number)

@@ -4,11 +4,15 @@ import asyncio
 from types import TracebackType
 
 AHEAD = 1
-"""Images fetched, or being fetched, beside those that are rendered. More would wait here while other workers are idle."""
+"""Images fetched, or being fetched, beside those that are rendered. More would wait here while other workers
+are idle.
+"""
 BEHIND = 2
 """Images being stored and reported."""
 ASIDE = 32
-"""Images beside all these of which at most the beginning came: slow servers keep no place from others, up to this bound of open connections."""
+"""Images beside all these of which at most the beginning came: slow servers keep no place from others, up to
+this bound of open connections.
+"""
 
 
 class Overlap:
@@ -84,5 +88,7 @@ class Place:
     def __enter__(self) -> "Place":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.leave()

@@ -1,8 +1,9 @@
 """Stores one result under its deterministic key, so that a repeated task meets its own result and nobody overwrites another's by mistake.
 
-The rule: create the object, while the work is still ours. If there is one, its metadata decide. The same job, image and variant: it is this very
-result, its facts are taken. Another image of the same job: two names give one key, which is the job's fault. Anything else, such as an earlier job
-with the same prefix: it is replaced, as that version only, and only if the work is ours now, so that a worker that was away for long (a zombie)
+The rule: create the object, while the work is still ours. If there is one, its metadata decide. The same job,
+image and variant: it is this very result, its facts are taken. Another image of the same job: two names give
+one key, which is the job's fault. Anything else, such as an earlier job with the same prefix: it is replaced,
+as that version only, and only if the work is ours now, so that a worker that was away for long (a zombie)
 replaces nothing.
 """
 
@@ -12,7 +13,14 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from imagejobs_contract.codes import Code
-from imagejobs_contract.errors import Conflict, ImageFailed, ImageJobsError, Misconfigured, NotFound, Unavailable
+from imagejobs_contract.errors import (
+    Conflict,
+    ImageFailed,
+    ImageJobsError,
+    Misconfigured,
+    NotFound,
+    Unavailable,
+)
 from imagejobs_contract.model.options import Format, Variant, variant_body
 from imagejobs_contract.model.outcome import OutputFile
 from imagejobs_contract.storage import ObjectFacts, ObjectStore
@@ -30,7 +38,8 @@ class Claim(Protocol):
     async def holds(self) -> bool:
         """Tell whether a result may still be created, asking nobody where that is known: asked before every try to store one.
 
-        Whoever took the work from us waits, before results are deleted, for as long as this may be true by mistake.
+        Whoever took the work from us waits, before results are deleted, for as long as this may be true by
+        mistake.
         """
         ...
 
@@ -51,7 +60,9 @@ class Store:
     def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
 
-    async def __call__(self, task: Task, variant: Variant, picture: Picture, bytes_in: int, claim: Claim) -> OutputFile:
+    async def __call__(
+        self, task: Task, variant: Variant, picture: Picture, bytes_in: int, claim: Claim
+    ) -> OutputFile:
         """Store a result, or find that it is stored already, and tell its facts.
 
         Args:
@@ -76,16 +87,31 @@ class Store:
             raise Misconfigured("the bucket is missing") from ex
         if stored is not None:
             return _found(variant, key, stored)
-        return OutputFile(variant.name, key, picture.width, picture.height, picture.format, len(picture.data), picture.kept_original)
+        return OutputFile(
+            variant.name,
+            key,
+            picture.width,
+            picture.height,
+            picture.format,
+            len(picture.data),
+            picture.kept_original,
+        )
 
-    async def _put(self, task: Task, key: str, picture: Picture, metadata: Mapping[str, str], claim: Claim) -> ObjectFacts | None:
+    async def _put(
+        self, task: Task, key: str, picture: Picture, metadata: Mapping[str, str], claim: Claim
+    ) -> ObjectFacts | None:
         only_if = ""
         for _ in range(ROUNDS):
             if not await claim.holds():
                 raise Disowned
             try:
                 await self._objects.put(
-                    key, picture.data, content_type=picture.format.content_type, cache_control=task.cache_control, metadata=metadata, only_if=only_if
+                    key,
+                    picture.data,
+                    content_type=picture.format.content_type,
+                    cache_control=task.cache_control,
+                    metadata=metadata,
+                    only_if=only_if,
                 )
                 return None
             except Conflict:
@@ -121,8 +147,14 @@ def _is_same(there: Mapping[str, str], ours: Mapping[str, str]) -> bool:
 async def _may_replace(there: ObjectFacts | None, ours: Mapping[str, str], key: str, claim: Claim) -> str:
     if there is None:
         return ""
-    if there.metadata.get(s3_keys.MADE_BY) == ours[s3_keys.MADE_BY] and there.metadata.get("index") != ours["index"]:
-        raise ImageFailed(f"image {there.metadata.get('index')} of this job has the same result key {key}", code=Code.INVALID_OPTIONS)
+    if (
+        there.metadata.get(s3_keys.MADE_BY) == ours[s3_keys.MADE_BY]
+        and there.metadata.get("index") != ours["index"]
+    ):
+        raise ImageFailed(
+            f"image {there.metadata.get('index')} of this job has the same result key {key}",
+            code=Code.INVALID_OPTIONS,
+        )
     if not await claim.owned():
         raise Disowned
     return there.etag
@@ -130,4 +162,12 @@ async def _may_replace(there: ObjectFacts | None, ours: Mapping[str, str], key: 
 
 def _found(variant: Variant, key: str, facts: ObjectFacts) -> OutputFile:
     told = facts.metadata
-    return OutputFile(variant.name, key, int(told["width"]), int(told["height"]), Format(told["format"]), facts.size, told.get("kept") == "1")
+    return OutputFile(
+        variant.name,
+        key,
+        int(told["width"]),
+        int(told["height"]),
+        Format(told["format"]),
+        facts.size,
+        told.get("kept") == "1",
+    )

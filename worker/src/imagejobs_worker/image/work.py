@@ -1,7 +1,8 @@
 """One image from source to outcome, in two halves: render (fetch, and decode to encode in a child), then store.
 
-They are apart so that pool and shard can overlap them: while one image is rendered, the next is fetched and the last one stored. Whatever happens to
-an image ends as its outcome; only what concerns the worker itself (`Misconfigured`, `Disowned`, being cancelled) comes out as an exception.
+They are apart so that pool and shard can overlap them: while one image is rendered, the next is fetched and
+the last one stored. Whatever happens to an image ends as its outcome; only what concerns the worker itself
+(`Misconfigured`, `Disowned`, being cancelled) comes out as an exception.
 """
 
 import asyncio
@@ -57,7 +58,15 @@ class Work:
         traces: The same, image by image.
     """
 
-    def __init__(self, fetch: Fetch, store: Store, renderers: Iterable[Renderer], retry: Retry, meter: Meter = SILENT, traces: Traces = OFF) -> None:
+    def __init__(
+        self,
+        fetch: Fetch,
+        store: Store,
+        renderers: Iterable[Renderer],
+        retry: Retry,
+        meter: Meter = SILENT,
+        traces: Traces = OFF,
+    ) -> None:
         self._fetch = fetch
         self._store = store
         self._retry = retry
@@ -99,7 +108,12 @@ class Work:
     def _end(self, outcome: Outcome) -> None:
         self._meter.ended(outcome)
         span = current()
-        span.note({"imagejobs.bytes_in": outcome.bytes_in or 0, "imagejobs.bytes_out": sum(output.bytes for output in outcome.outputs)})
+        span.note(
+            {
+                "imagejobs.bytes_in": outcome.bytes_in or 0,
+                "imagejobs.bytes_out": sum(output.bytes for output in outcome.outputs),
+            }
+        )
         if outcome.code:
             span.fail(outcome.code.value)
 
@@ -109,13 +123,19 @@ class Work:
         return Rendered(len(source), tuple(zip(task.variants, rendering.pictures, strict=True)))
 
     async def _get(self, task: Task, turn: Turn) -> bytes:
-        with timed(self._meter, Step.FETCH), self._traces.span(Step.FETCH, {"imagejobs.source": "url" if task.item.url else "s3"}):
+        with (
+            timed(self._meter, Step.FETCH),
+            self._traces.span(Step.FETCH, {"imagejobs.source": "url" if task.item.url else "s3"}),
+        ):
             return await self._fetch(task.item, turn)
 
     async def _render(self, task: Task, source: bytes) -> Rendering:
         renderer = await self._free.get()
         try:
-            with timed(self._meter, Step.RENDER), self._traces.span(Step.RENDER, {"imagejobs.bytes_in": len(source)}) as span:
+            with (
+                timed(self._meter, Step.RENDER),
+                self._traces.span(Step.RENDER, {"imagejobs.bytes_in": len(source)}) as span,
+            ):
                 rendering = await renderer.render(source, task.variants, owner=task.owner)
                 span.note({"imagejobs.decode_seconds": rendering.decode_micros / 1e6})
                 return rendering
@@ -124,9 +144,17 @@ class Work:
 
     async def _try_store(self, task: Task, rendered: Rendered, claim: Claim) -> Outcome:
         async def put(variant: Variant, picture: Picture) -> OutputFile:
-            facts = {"imagejobs.variant": variant.name, "imagejobs.format": picture.format.value, "imagejobs.bytes_out": len(picture.data)}
+            facts = {
+                "imagejobs.variant": variant.name,
+                "imagejobs.format": picture.format.value,
+                "imagejobs.bytes_out": len(picture.data),
+            }
             with timed(self._meter, Step.STORE), self._traces.span(Step.STORE, facts):
-                return await retried(lambda: self._store(task, variant, picture, rendered.bytes_in, claim), task.attempts, self._retry)
+                return await retried(
+                    lambda: self._store(task, variant, picture, rendered.bytes_in, claim),
+                    task.attempts,
+                    self._retry,
+                )
 
         ends = await asyncio.gather(*(put(*each) for each in rendered.pictures), return_exceptions=True)
         return succeeded(task, rendered.bytes_in, [_value(end) for end in ends])

@@ -1,6 +1,7 @@
 """What is known of a file before any decoder sees it: its length, what it starts like, and the size that its header names.
 
-The worker asks before it hands a file to a child, and the child asks again. A few bytes are read at places that formats name, by nothing but Python.
+The worker asks before it hands a file to a child, and the child asks again. A few bytes are read at places
+that formats name, by nothing but Python.
 """
 
 from imagejobs_contract.codes import Code
@@ -11,7 +12,16 @@ from imagejobs_worker.imaging import bounds
 from imagejobs_worker.imaging.codecs import header
 
 HEIC = "heic"
-FORMATS = {"jpeg": "JPEG", "png": "PNG", "gif": "GIF", "webp": "WEBP", "avif": "AVIF", "tiff": "TIFF", "bmp": "BMP", HEIC: "HEIF"}
+FORMATS = {
+    "jpeg": "JPEG",
+    "png": "PNG",
+    "gif": "GIF",
+    "webp": "WEBP",
+    "avif": "AVIF",
+    "tiff": "TIFF",
+    "bmp": "BMP",
+    HEIC: "HEIF",
+}
 """What is read: the contract's name -> Pillow's. All else is turned away unopened."""
 
 
@@ -24,14 +34,18 @@ def admit(source: bytes, limits: Limits, *, heic: bool) -> str:
         heic: Whether HEIC is read.
 
     Raises:
-        ImageFailed: `not_an_image`, `unsupported_format`, `file_too_large`, `too_many_pixels`, `corrupt_image`.
+        ImageFailed: `not_an_image`, `unsupported_format`, `file_too_large`, `too_many_pixels`,
+            `corrupt_image`.
     """
     bounds.check_bytes(len(source), limits)
     form = sniff(source[:HEAD])
     if form is None:
         raise ImageFailed("starts like no image", code=Code.NOT_AN_IMAGE)
     if form == HEIC and not heic:
-        raise ImageFailed(f"is heic; read are {' '.join(name for name in FORMATS if name != HEIC)}", code=Code.UNSUPPORTED_FORMAT)
+        raise ImageFailed(
+            f"is heic; read are {' '.join(name for name in FORMATS if name != HEIC)}",
+            code=Code.UNSUPPORTED_FORMAT,
+        )
     if declared := header.declared_size(source):
         bounds.check_size(declared, limits)
     return form

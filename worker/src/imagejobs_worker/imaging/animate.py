@@ -34,7 +34,10 @@ _LONGEST_OF_GIF = 655_350
 
 
 def moves(source: str, result: Format) -> bool:
-    """Tell whether a moving source stays so. A PNG moves only where the source was one: who asks for the PNG of a GIF wants a still."""
+    """Tell whether a moving source stays so.
+
+    A PNG moves only where the source was one: who asks for the PNG of a GIF wants a still.
+    """
     return result in FORMATS and (result is not Format.PNG or source == "png")
 
 
@@ -43,7 +46,8 @@ class Reel(Image.Image):
 
     Attributes:
         n_frames: Its length.
-        milliseconds: The time of each frame that was shown so far; encoders read a frame's after they have shown it.
+        milliseconds: The time of each frame that was shown so far; encoders read a frame's after they have
+            shown it.
     """
 
     is_animated = True
@@ -116,7 +120,9 @@ def animation(frames: Frames, count: int, plays: int, plan: Plan, deadline: Dead
     return encode.aimed(write, plan, deadline)
 
 
-def _ready(frames: Iterator[tuple[Image.Image, int]], form: Format, alpha: bool, deadline: Deadline) -> Iterator[tuple[Image.Image, int]]:
+def _ready(
+    frames: Iterator[tuple[Image.Image, int]], form: Format, alpha: bool, deadline: Deadline
+) -> Iterator[tuple[Image.Image, int]]:
     """Return the frames as the encoder needs them: all of one kind, so that none is converted a second time.
 
     Raises:
@@ -126,7 +132,10 @@ def _ready(frames: Iterator[tuple[Image.Image, int]], form: Format, alpha: bool,
         deadline.check()
         if not alpha and is_transparent(picture):
             raise _Transparent
-        yield reduced(picture, alpha) if form is Format.GIF else picture.convert("RGBA" if alpha else "RGB"), min(milliseconds, _LONGEST)
+        yield (
+            reduced(picture, alpha) if form is Format.GIF else picture.convert("RGBA" if alpha else "RGB"),
+            min(milliseconds, _LONGEST),
+        )
 
 
 def _in_hundredths(frames: Iterator[tuple[Image.Image, int]]) -> Iterator[tuple[Image.Image, int]]:
@@ -155,7 +164,11 @@ def _timing(reel: Reel, plays: int, form: Format, alpha: bool) -> dict[str, Any]
         case Format.WEBP:
             timing |= {"loop": min(plays, _MOST_PLAYS), "background": (0, 0, 0, 0)}
         case Format.PNG:
-            timing |= {"loop": min(plays, _MOST_PLAYS), "default_image": False, "blend": PngImagePlugin.Blend.OP_SOURCE}
+            timing |= {
+                "loop": min(plays, _MOST_PLAYS),
+                "default_image": False,
+                "blend": PngImagePlugin.Blend.OP_SOURCE,
+            }
     return timing
 
 
@@ -167,7 +180,10 @@ def _flagged(data: bytes) -> bytes:
 
 
 def plays_of(image: Image.Image, form: str, source: bytes) -> int:
-    """Return how often a source plays, 0 for ever. A GIF counts repeats after the first play, and plays once without a count."""
+    """Return how often a source plays, 0 for ever.
+
+    A GIF counts repeats after the first play, and plays once without a count.
+    """
     loop = image.info.get("loop")
     if form == "gif":
         return 1 if loop is None else (loop + 1 if loop else 0)

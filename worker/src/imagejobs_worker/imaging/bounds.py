@@ -15,7 +15,9 @@ def check_bytes(count: int, limits: Limits) -> None:
     if count == 0:
         raise ImageFailed("the file is empty", code=Code.NOT_AN_IMAGE)
     if count > limits.max_file_bytes:
-        raise ImageFailed(f"has {count} bytes; at most {limits.max_file_bytes} are allowed", code=Code.FILE_TOO_LARGE)
+        raise ImageFailed(
+            f"has {count} bytes; at most {limits.max_file_bytes} are allowed", code=Code.FILE_TOO_LARGE
+        )
 
 
 def check_size(size: Size, limits: Limits, verb: str = "has") -> None:
@@ -33,9 +35,15 @@ def check_size(size: Size, limits: Limits, verb: str = "has") -> None:
     if width < 1 or height < 1:
         raise ImageFailed(f"{verb} {width}x{height} pixels", code=Code.CORRUPT_IMAGE)
     if width * height > limits.max_pixels:
-        raise ImageFailed(f"{verb} {width}x{height} = {width * height} pixels; at most {limits.max_pixels} are allowed", code=Code.TOO_MANY_PIXELS)
+        raise ImageFailed(
+            f"{verb} {width}x{height} = {width * height} pixels; at most {limits.max_pixels} are allowed",
+            code=Code.TOO_MANY_PIXELS,
+        )
     if max(size) > limits.max_side:
-        raise ImageFailed(f"{verb} {width}x{height} pixels; at most {limits.max_side} a side are allowed", code=Code.TOO_MANY_PIXELS)
+        raise ImageFailed(
+            f"{verb} {width}x{height} pixels; at most {limits.max_side} a side are allowed",
+            code=Code.TOO_MANY_PIXELS,
+        )
 
 
 def check_frames(size: Size, used: int, limits: Limits, verb: str = "has") -> None:
@@ -45,7 +53,9 @@ def check_frames(size: Size, used: int, limits: Limits, verb: str = "has") -> No
         ImageFailed: `too_many_frames`, `too_many_pixels`.
     """
     if used > limits.max_frames:
-        raise ImageFailed(f"{verb} more than the {limits.max_frames} frames that are allowed", code=Code.TOO_MANY_FRAMES)
+        raise ImageFailed(
+            f"{verb} more than the {limits.max_frames} frames that are allowed", code=Code.TOO_MANY_FRAMES
+        )
     total = size[0] * size[1] * used
     if used > 1 and total > limits.max_total_pixels:
         message = f"{verb} {used} frames of {size[0]}x{size[1]} = {total} pixels; at most {limits.max_total_pixels} are allowed"

@@ -1,4 +1,7 @@
-"""The time by which an image must be done. It is checked between steps; a step that hangs is ended by the parent process."""
+"""The time by which an image must be done.
+
+It is checked between steps; a step that hangs is ended by the parent process.
+"""
 
 import time
 from typing import NamedTuple
@@ -30,4 +33,6 @@ class Deadline(NamedTuple):
             ImageFailed: `processing_timeout`.
         """
         if time.monotonic() > self.at:
-            raise ImageFailed(f"took longer than the {self.seconds:g} s that are allowed", code=Code.PROCESSING_TIMEOUT)
+            raise ImageFailed(
+                f"took longer than the {self.seconds:g} s that are allowed", code=Code.PROCESSING_TIMEOUT
+            )

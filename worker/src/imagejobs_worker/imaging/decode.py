@@ -70,23 +70,30 @@ def damage_named() -> Iterator[None]:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as ex:
         raise ImageFailed("has more pixels than are allowed", code=Code.TOO_MANY_PIXELS) from ex
     except UnidentifiedImageError as ex:
-        raise ImageFailed("has a damaged header, or is of a kind that is not read", code=Code.CORRUPT_IMAGE) from ex
+        raise ImageFailed(
+            "has a damaged header, or is of a kind that is not read", code=Code.CORRUPT_IMAGE
+        ) from ex
     except _BROKEN as ex:
-        raise ImageFailed(f"cannot be decoded: {str(ex)[:120] or type(ex).__name__}", code=Code.CORRUPT_IMAGE) from ex
+        raise ImageFailed(
+            f"cannot be decoded: {str(ex)[:120] or type(ex).__name__}", code=Code.CORRUPT_IMAGE
+        ) from ex
 
 
 def open_image(source: bytes, limits: Limits) -> Opened:
     """Read the header of a file and hold its size against the limits.
 
     Raises:
-        ImageFailed: `not_an_image`, `unsupported_format`, `file_too_large`, `too_many_pixels`, `corrupt_image`.
+        ImageFailed: `not_an_image`, `unsupported_format`, `file_too_large`, `too_many_pixels`,
+            `corrupt_image`.
     """
     form = admission.admit(source, limits, heic=heic.known())
     Image.MAX_IMAGE_PIXELS = limits.max_pixels
     with damage_named():
         if form == "avif":
             _decode_avif_alone()
-        image = tiff.opened(source) if form == "tiff" else Image.open(BytesIO(source), formats=[FORMATS[form]])
+        image = (
+            tiff.opened(source) if form == "tiff" else Image.open(BytesIO(source), formats=[FORMATS[form]])
+        )
         frames = _frames(image, form, source, limits)
     bounds.check_size(image.size, limits)
     if form == "webp" and frames == 1:
@@ -101,8 +108,8 @@ def decode(image: ImageFile.ImageFile, least: Size, length: int = 0) -> tuple[Im
     """Decode the first frame and return it with the box that it fills.
 
     Args:
-        image: Opened. A JPEG is decoded at the smallest of its four scales that is no smaller than `least`; the fraction of a pixel that this
-            scale leaves over is why the box is not the picture's size.
+        image: Opened. A JPEG is decoded at the smallest of its four scales that is no smaller than `least`;
+            the fraction of a pixel that this scale leaves over is why the box is not the picture's size.
         least: Pixels that are needed of the whole picture.
         length: Bytes of the file.
 
@@ -144,7 +151,8 @@ def bare(image: Image.Image) -> Image.Image:
     """Return the picture without what the decoder noted: Pillow's encoders would write comments and profiles of it.
 
     Raises:
-        ImageFailed: `corrupt_image`, if the file left Pillow with another size than it has pixels; the SIMD resizer would read past their end.
+        ImageFailed: `corrupt_image`, if the file left Pillow with another size than it has pixels; the SIMD
+            resizer would read past their end.
     """
     if image.size != image.im.size:
         raise ImageFailed(f"says {image.size} and has {image.im.size} pixels", code=Code.CORRUPT_IMAGE)

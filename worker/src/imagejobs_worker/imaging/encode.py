@@ -22,7 +22,8 @@ _QUALITY = {Format.AVIF: 55}
 
 
 _LOOKS_BACK = frozenset({Format.AVIF, Format.TIFF})
-"""Whose writers in Pillow look into the file that a picture came from: AVIF's walks through all its frames, to see whether they are grey, though one
+"""Whose writers in Pillow look into the file that a picture came from: AVIF's walks through all its frames,
+to see whether they are grey, though one
 is wanted; TIFF's takes over its tags, asked or not, and fails at those that it cannot write."""
 
 
@@ -63,7 +64,9 @@ def _with_fewer_colours(image: Image.Image, plan: Plan, how: Mapping[str, Any], 
         data = _write(fewer(image, colours), plan, {**how, "compress_type": zlib.Z_DEFAULT_STRATEGY}, 0)
         if len(data) <= (plan.variant.max_size or 0):
             return data
-    raise TooLarge(len(data), f"has {len(data)} bytes with {PALETTES[-1]} colours; max_size is {plan.variant.max_size}")
+    raise TooLarge(
+        len(data), f"has {len(data)} bytes with {PALETTES[-1]} colours; max_size is {plan.variant.max_size}"
+    )
 
 
 def aimed(write: Callable[[int], bytes], plan: Plan, deadline: Deadline) -> bytes:

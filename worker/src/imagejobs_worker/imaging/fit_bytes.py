@@ -1,7 +1,8 @@
 """Finds the highest quality whose file is no larger than asked for, in two or three encodes instead of the seven of a bisection.
 
-The logarithm of the size is close to linear in the logarithm of the quantiser's scale for JPEG and WebP, and in the quality itself for AVIF (fitted
-to photos of 0.3 to 6 megapixels). A prediction picks the next quality, brackets keep it honest where the prediction is wrong.
+The logarithm of the size is close to linear in the logarithm of the quantiser's scale for JPEG and WebP, and
+in the quality itself for AVIF (fitted to photos of 0.3 to 6 megapixels). A prediction picks the next quality,
+brackets keep it honest where the prediction is wrong.
 """
 
 import math
@@ -23,7 +24,8 @@ class Model(NamedTuple):
     """How a format's size follows its quality: log(bytes) grows by `slope` per unit of `scale(quality)`.
 
     Attributes:
-        close: A file that uses this share of the bytes is taken without another try; lower where a try is dear.
+        close: A file that uses this share of the bytes is taken without another try; lower where a try is
+            dear.
     """
 
     scale: Callable[[int], float]
@@ -70,7 +72,10 @@ def fit(encode: Callable[[int], bytes], most: int, form: Format, ceiling: int = 
             break
         quality = _next(model, sizes, most, low, high)
     if not best:
-        raise ImageFailed(f"has {min(sizes.values())} bytes at the lowest quality; max_size is {most}", code=Code.MAX_SIZE_UNREACHABLE)
+        raise ImageFailed(
+            f"has {min(sizes.values())} bytes at the lowest quality; max_size is {most}",
+            code=Code.MAX_SIZE_UNREACHABLE,
+        )
     return best
 
 
@@ -81,7 +86,11 @@ def _next(model: Model, sizes: dict[int, int], most: int, low: int, high: int) -
     nearest = sorted(sizes, key=lambda quality: abs(math.log(sizes[quality] / most)))[:2]
     slope = _slope(model, nearest, sizes)
     known = nearest[0]
-    fitting = (q for q in range(high, low, -1) if math.log(sizes[known]) + slope * (model.scale(q) - model.scale(known)) <= math.log(most))
+    fitting = (
+        q
+        for q in range(high, low, -1)
+        if math.log(sizes[known]) + slope * (model.scale(q) - model.scale(known)) <= math.log(most)
+    )
     return next(fitting, low)
 
 

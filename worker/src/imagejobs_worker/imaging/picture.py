@@ -34,7 +34,8 @@ class Rendering:
         source_width: Pixels, after the EXIF turn.
         source_height: Pixels, after the EXIF turn.
         frames: Frames of the source, counted up to one more than the limit; 1 for a still.
-        decode_micros: Microseconds until the first picture was decoded, of which there is one to tell; the rest is resizing and encoding.
+        decode_micros: Microseconds until the first picture was decoded, of which there is one to tell; the
+            rest is resizing and encoding.
     """
 
     source_format: str

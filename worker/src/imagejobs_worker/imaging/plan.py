@@ -40,7 +40,9 @@ class Plan:
         def pixels(size: Size, least: int) -> Size:
             return max(least, round(size[0] * scale)), max(least, round(size[1] * scale))
 
-        return replace(self, size=pixels(self.size, 1), canvas=pixels(self.canvas, 1), offset=pixels(self.offset, 0))
+        return replace(
+            self, size=pixels(self.size, 1), canvas=pixels(self.canvas, 1), offset=pixels(self.offset, 0)
+        )
 
     @property
     def keeps_alpha(self) -> bool:

@@ -3,7 +3,9 @@
 from imagejobs_contract.model.options import Format, Variant
 
 _FOR_THE_WEB = {"bmp": (Format.JPEG, Format.PNG), "heic": (Format.JPEG, Format.PNG)}
-"""What becomes of sources that are not written here or that browsers do not show: where they are opaque, where they are not."""
+"""What becomes of sources that are not written here or that browsers do not show: where they are opaque,
+where they are not.
+"""
 
 
 def possible(source: str, variant: Variant) -> tuple[Format, Format]:

@@ -24,7 +24,9 @@ def picture(source: Source, plan: Plan, image: Image.Image, deadline: Deadline) 
     """
     data, plan = _fitted(source, plan, image, deadline)
     if plan.variant.only_if_smaller and len(data) >= len(source.data) and source.opened.format in set(Format):
-        return Picture(plan.variant.name, source.data, *source.size, Format(source.opened.format), kept_original=True)
+        return Picture(
+            plan.variant.name, source.data, *source.size, Format(source.opened.format), kept_original=True
+        )
     return Picture(plan.variant.name, data, *plan.canvas, plan.format, kept_original=False)
 
 

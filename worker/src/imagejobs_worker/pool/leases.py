@@ -1,7 +1,8 @@
 """The leases that a pool worker holds: renews them from the parent's loop, never from the child; hands them back; ends them.
 
-A lease that is lost cancels its image: another worker has the task, and only that one's outcome counts. While the queue is silent nobody can be told
-of that; so nothing is stored under a lease that was not seen to be ours for a lease time. Who stopped a job need only wait for so long.
+A lease that is lost cancels its image: another worker has the task, and only that one's outcome counts. While
+the queue is silent nobody can be told of that; so nothing is stored under a lease that was not seen to be
+ours for a lease time. Who stopped a job need only wait for so long.
 """
 
 import asyncio

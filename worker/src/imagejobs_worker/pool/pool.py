@@ -1,6 +1,7 @@
 """Works from the pool's queue: takes leases, works, reports; for ever, whatever fails.
 
-Redis may vanish and come back empty: what was taken is then sent again by the operator, and finds its results. It never ends the program.
+Redis may vanish and come back empty: what was taken is then sent again by the operator, and finds its
+results. It never ends the program.
 """
 
 import asyncio
@@ -22,7 +23,9 @@ from imagejobs_worker.pool.heartbeat import Pulse
 from imagejobs_worker.pool.leases import Leases
 
 BLOCK_SECONDS = 1.0
-"""How long one look for work waits, and so how long a stop may wait: a look that is cut off could lose what it found for a lease time."""
+"""How long one look for work waits, and so how long a stop may wait: a look that is cut off could lose what
+it found for a lease time.
+"""
 FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
 """Seconds between looks while the queue is away or the storage does not take our credentials."""
 CANCEL_SECONDS = 3.0
@@ -48,7 +51,9 @@ class PoolSettings:
 class Pool:
     """Takes tasks from the queue until asked to stop."""
 
-    def __init__(self, queue: TaskQueue, work: Work, overlap: Overlap, settings: PoolSettings, pulse: Pulse) -> None:
+    def __init__(
+        self, queue: TaskQueue, work: Work, overlap: Overlap, settings: PoolSettings, pulse: Pulse
+    ) -> None:
         self._queue = queue
         self._work = work
         self._overlap = overlap
@@ -89,7 +94,7 @@ class Pool:
         asked = time.monotonic()
         try:
             lease = await self._queue.take(self._settings.consumer, BLOCK_SECONDS)
-        except Exception as ex:  # noqa: BLE001 - logged by _back_off; the loop goes on whatever happens
+        except Exception as ex:
             place.leave()
             await self._back_off(stop, ex)
             return
@@ -144,12 +149,17 @@ class Pool:
         for doing in self._doing:
             doing.cancel()
         if self._doing:
-            # Not for ever: before Python 3.12 `wait_for`, in clients of Redis, may swallow a cancellation (gh-86296).
+            # Not for ever: before Python 3.12 `wait_for`, in clients of Redis, may swallow a cancellation
+            # (gh-86296).
             await asyncio.wait(self._doing, timeout=CANCEL_SECONDS)
 
     async def _back_off(self, stop: Stop, ex: Exception) -> None:
         self._pulse.beat(connected=False)
-        log.warning("queue unavailable", extra={"reason": str(ex)}, exc_info=None if isinstance(ex, Unavailable) else ex)
+        log.warning(
+            "queue unavailable",
+            extra={"reason": str(ex)},
+            exc_info=None if isinstance(ex, Unavailable) else ex,
+        )
         await stop.unless(asyncio.sleep(self._backoff.next()))
 
 
@@ -157,12 +167,15 @@ def verdict(lease: Lease, now: float) -> Outcome | None:
     """Return the outcome of a task that is not worth working on, else None.
 
     Args:
-        lease: A task that killed its worker as often as it may be tried is a poison; one whose job's time is over is late.
+        lease: A task that killed its worker as often as it may be tried is a poison; one whose job's time is
+            over is late.
         now: Seconds since the epoch.
     """
     task = lease.task
     if lease.deliveries > task.attempts:
-        return failed(task, Code.INTERNAL_ERROR, f"the worker died {lease.deliveries - 1} times with this image")
+        return failed(
+            task, Code.INTERNAL_ERROR, f"the worker died {lease.deliveries - 1} times with this image"
+        )
     if 0 < task.expires < now:
         return failed(task, Code.PROCESSING_TIMEOUT, "the job's time was over before this image's turn came")
     return None

@@ -48,7 +48,8 @@ async def read_inputs(objects: ObjectStore, key: ShardKey) -> Inputs:
     """
     try:
         (spec, _), (offsets, _) = await asyncio.gather(
-            objects.get(s3_keys.spec(key.uid), MAX_SPEC_BYTES), objects.get(s3_keys.offsets(key.uid), MAX_SPEC_BYTES)
+            objects.get(s3_keys.spec(key.uid), MAX_SPEC_BYTES),
+            objects.get(s3_keys.offsets(key.uid), MAX_SPEC_BYTES),
         )
         work, own = Work.from_json(spec), read_offsets(offsets)[key.shard]
         lines = split_lines(await objects.get_range(s3_keys.manifest(key.uid), own.start, own.end))
@@ -69,8 +70,17 @@ def _inputs(key: ShardKey, work: Work, own: Slice, lines: Sequence[bytes]) -> In
         if not isinstance(item, Item):
             bad.append(Outcome(index, "", key.attempt, Code.INVALID_OPTIONS, item))
         elif item.key is not None and work.sources is not None and not may_read(item.key, work.sources):
-            # The caller's list was copied before it was read: what is refused here was not there when somebody looked.
-            bad.append(Outcome(index, item.name, key.attempt, Code.SOURCE_FORBIDDEN, "the caller of this job may not read that key"))
+            # The caller's list was copied before it was read: what is refused here was not there when
+            # somebody looked.
+            bad.append(
+                Outcome(
+                    index,
+                    item.name,
+                    key.attempt,
+                    Code.SOURCE_FORBIDDEN,
+                    "the caller of this job may not read that key",
+                )
+            )
         else:
             tasks.append(_task(key, work, index, item))
     return Inputs(work.total, own.count, tuple(tasks), tuple(bad))

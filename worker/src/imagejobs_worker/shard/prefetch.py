@@ -1,6 +1,7 @@
 """Begins a shard's first reads while Python still loads the rest of the worker: its inputs, what earlier pods did, the source of its first image.
 
-Waiting for S3 takes no interpreter, so that it is over when the shard asks. A read is handed to whoever asks for it first, its error too.
+Waiting for S3 takes no interpreter, so that it is over when the shard asks. A read is handed to whoever asks
+for it first, its error too.
 """
 
 from collections.abc import Callable
@@ -26,7 +27,8 @@ class HeadStart:
     Args:
         settings: Where to read.
         key: Which shard.
-        max_source_bytes: The largest source, in bytes; 0 if sources may lie elsewhere, and are not to be read here.
+        max_source_bytes: The largest source, in bytes; 0 if sources may lie elsewhere, and are not to be read
+            here.
 
     Attributes:
         store: With connections that are open already.
@@ -79,5 +81,5 @@ class HeadStart:
 def _settle(future: Future[Read], read: Callable[[], Read]) -> None:
     try:
         future.set_result(read())
-    except BaseException as ex:  # noqa: BLE001 - it is theirs who ask
+    except BaseException as ex:
         future.set_exception(ex)

@@ -1,4 +1,7 @@
-"""Tells the progress board how far a shard is: absolute counters, so that a repeat never counts twice. Redis away stops nothing here."""
+"""Tells the progress board how far a shard is: absolute counters, so that a repeat never counts twice.
+
+Redis away stops nothing here.
+"""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -17,7 +20,9 @@ log = logging.getLogger(__name__)
 class Board(Protocol):
     """What is needed of `ports.ProgressBoard`."""
 
-    async def put_shard(self, key: JobKey, uid: str, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()) -> None:
+    async def put_shard(
+        self, key: JobKey, uid: str, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()
+    ) -> None:
         """Write a shard's counters."""
         ...
 

@@ -1,8 +1,9 @@
 """The outcomes of a shard and their file `results/<shard>.jsonl`, which only the pod that holds its latest version may write.
 
-Each checkpoint writes the whole file over the version that was read or written last (If-Match). A version that is not ours means that another pod
-works on the shard: we stop. So two pods with one index leave one result, and one that was away for long overwrites nothing. The first one is written
-only while the job's own files are there: those of a job that was deleted are gone for good.
+Each checkpoint writes the whole file over the version that was read or written last (If-Match). A version
+that is not ours means that another pod works on the shard: we stop. So two pods with one index leave one
+result, and one that was away for long overwrites nothing. The first one is written only while the job's own
+files are there: those of a job that was deleted are gone for good.
 """
 
 import asyncio
@@ -75,13 +76,18 @@ class Ledger:
             while not self._saved:
                 self._saved = True
                 try:
-                    await self._write("".join(f"{each.to_line()}\n" for _, each in sorted(self._outcomes.items())).encode())
+                    await self._write(
+                        "".join(f"{each.to_line()}\n" for _, each in sorted(self._outcomes.items())).encode()
+                    )
                 except BaseException:
                     self._saved = False
                     raise
 
     async def holds(self) -> bool:
-        """Tell that a result may be created: who takes a shard from a pod waits until the pod is gone. Implements `store.Claim`."""
+        """Tell that a result may be created: who takes a shard from a pod waits until the pod is gone.
+
+        Implements `store.Claim`.
+        """
         return True
 
     async def owned(self) -> bool:

@@ -46,7 +46,13 @@ class Shard:
     """
 
     def __init__(
-        self, objects: ObjectStore, work: Work, overlap: Overlap, make_board: Callable[[], Board], key: ShardKey, settings: SweepSettings
+        self,
+        objects: ObjectStore,
+        work: Work,
+        overlap: Overlap,
+        make_board: Callable[[], Board],
+        key: ShardKey,
+        settings: SweepSettings,
     ) -> None:
         self._objects = objects
         self._work = work
@@ -88,18 +94,28 @@ class Shard:
 
     async def _open(self) -> tuple[Inputs, Ledger]:
         key = self._key
-        inputs, ledger = await asyncio.gather(read_inputs(self._objects, key), Ledger.open(self._objects, key.uid, key.shard, key.attempt))
+        inputs, ledger = await asyncio.gather(
+            read_inputs(self._objects, key), Ledger.open(self._objects, key.uid, key.shard, key.attempt)
+        )
         ended = {outcome.index for outcome in ledger.ended}
         ledger.add(outcome for outcome in inputs.bad if outcome.index not in ended)
         return inputs, ledger
 
     def _exit(self, code: Exit, event: str, ex: Exception | None = None) -> Exit:
-        log.log(logging.ERROR if ex else logging.INFO, event, extra={"exit": code.name, "reason": str(ex or "")})
+        log.log(
+            logging.ERROR if ex else logging.INFO, event, extra={"exit": code.name, "reason": str(ex or "")}
+        )
         return code
 
     def _about(self) -> dict[str, object]:
         key = self._key
-        return {"job_id": key.job.name, "shard": key.shard, "attempt": key.attempt, "caller": key.caller, "request_id": key.origin.request_id}
+        return {
+            "job_id": key.job.name,
+            "shard": key.shard,
+            "attempt": key.attempt,
+            "caller": key.caller,
+            "request_id": key.origin.request_id,
+        }
 
 
 def undone(inputs: Inputs, ledger: Ledger) -> list[Task]:

@@ -31,5 +31,14 @@ class ShardKey:
         namespace = reader.text(ENV_NAMESPACE, 63, LOCAL_NAMESPACE) or LOCAL_NAMESPACE
         uid = reader.text(ENV_UID, 64, "", UID, "a uid") or ""
         attempt, shard = reader.integer(ENV_ATTEMPT, 1, 10**6, 1), reader.integer(ENV_INDEX, 0, 10**6, 0)
-        origin = Origin.read({"requestId": reader.text(ENV_REQUEST_ID, 64), "traceparent": reader.text(ENV_TRACEPARENT, 300)})
-        return cls(JobKey(namespace, name), uid, attempt or 1, shard or 0, reader.text(ENV_CALLER, 63, "") or "", origin)
+        origin = Origin.read(
+            {"requestId": reader.text(ENV_REQUEST_ID, 64), "traceparent": reader.text(ENV_TRACEPARENT, 300)}
+        )
+        return cls(
+            JobKey(namespace, name),
+            uid,
+            attempt or 1,
+            shard or 0,
+            reader.text(ENV_CALLER, 63, "") or "",
+            origin,
+        )

@@ -37,7 +37,9 @@ class SweepSettings(NamedTuple):
 class Sweep:
     """One sweep; the ledger has its outcomes, the last of which are not saved yet when it ends."""
 
-    def __init__(self, work: Work, overlap: Overlap, ledger: Ledger, progress: Progress, settings: SweepSettings) -> None:
+    def __init__(
+        self, work: Work, overlap: Overlap, ledger: Ledger, progress: Progress, settings: SweepSettings
+    ) -> None:
         self._work = work
         self._overlap = overlap
         self._ledger = ledger
@@ -56,7 +58,12 @@ class Sweep:
         """
         working = asyncio.ensure_future(self._work_on(tasks, stop))
         others = [
-            asyncio.ensure_future(part) for part in (self._save_until_over(), self._report_until_over(), stop.grace(self._settings.grace_seconds))
+            asyncio.ensure_future(part)
+            for part in (
+                self._save_until_over(),
+                self._report_until_over(),
+                stop.grace(self._settings.grace_seconds),
+            )
         ]
         try:
             await asyncio.wait({self._failure, working, *others}, return_when=asyncio.FIRST_COMPLETED)
@@ -94,7 +101,11 @@ class Sweep:
         with self._work.told(task):
             rendered = await self._work.render(task, place)
             place.rendered()
-            return rendered if isinstance(rendered, Outcome) else await self._work.store(task, rendered, self._ledger)
+            return (
+                rendered
+                if isinstance(rendered, Outcome)
+                else await self._work.store(task, rendered, self._ledger)
+            )
 
     async def _save_until_over(self) -> None:
         while not await self._is_over_after(self._settings.checkpoint_seconds):

@@ -10,7 +10,13 @@ SITE = "https://images.example.org"
 
 def _done(name: str, width: int, height: int, size: int) -> dict[str, object]:
     facts = {"width": width, "height": height, "format": "jpeg", "bytes": size, "error": None}
-    return {"job_id": IMAGE_JOB, "state": "Succeeded", "progress_url": progress_url(IMAGE_JOB), "download_url": signed(name), **facts}
+    return {
+        "job_id": IMAGE_JOB,
+        "state": "Succeeded",
+        "progress_url": progress_url(IMAGE_JOB),
+        "download_url": signed(name),
+        **facts,
+    }
 
 
 def _waits(names: list[str]) -> dict[str, object]:
@@ -25,7 +31,13 @@ def _waits(names: list[str]) -> dict[str, object]:
         }
         for n, name in enumerate(names)
     ]
-    return {"batch_job_id": BATCH, "experimental": True, "state": "Pending", "progress_url": progress_url(BATCH), "image_jobs": images}
+    return {
+        "batch_job_id": BATCH,
+        "experimental": True,
+        "state": "Pending",
+        "progress_url": progress_url(BATCH),
+        "image_jobs": images,
+    }
 
 
 _PENDING = {
@@ -41,7 +53,10 @@ _BATCH["image_jobs"] = [
     },
 ]  # fmt: skip
 _FAULTS = [
-    {"where": "colour", "what": "unknown; known are background, enlarge, fit, format, frames, gravity, height, keep_metadata, max_size, ..."},
+    {
+        "where": "colour",
+        "what": "unknown; known are background, enlarge, fit, format, frames, gravity, height, keep_metadata, max_size, ...",
+    },
     {"where": "width", "what": "'abc' is not a whole number from 1 to 16383"},
 ]
 

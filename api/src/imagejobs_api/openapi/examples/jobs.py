@@ -3,7 +3,17 @@
 import json
 
 from imagejobs_api.jobs.results import NDJSON
-from imagejobs_api.openapi.examples.names import ABSENT, API, BATCH, CALLED, IMAGE_JOB, UNENDED, problem, progress_url, signed
+from imagejobs_api.openapi.examples.names import (
+    ABSENT,
+    API,
+    BATCH,
+    CALLED,
+    IMAGE_JOB,
+    UNENDED,
+    problem,
+    progress_url,
+    signed,
+)
 from imagejobs_api.openapi.operation import Example
 
 _SUMMARY = {
@@ -23,7 +33,13 @@ _JOB = {
         "active_deadline_seconds": 3600, "ttl_seconds_after_finished": 86400,
     },
 }  # fmt: skip
-_AGAIN = {**_JOB, "state": "Pending", "progress": 66, "failed": 0, "spec": {**_JOB["spec"], "retry_failed": 1}}  # type: ignore[dict-item]
+_AGAIN = {
+    **_JOB,
+    "state": "Pending",
+    "progress": 66,
+    "failed": 0,
+    "spec": {**_JOB["spec"], "retry_failed": 1},
+}  # type: ignore[dict-item]
 _OUTPUT = {
     "variant": "default", "width": 400, "height": 267, "format": "jpeg", "bytes": 23338, "kept_original": False,
     "download_url": signed("portrait.jpg", BATCH),

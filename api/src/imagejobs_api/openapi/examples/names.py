@@ -24,5 +24,11 @@ def signed(name: str, identifier: str = IMAGE_JOB) -> str:
 
 def problem(code: str, status: int, title: str, detail: str = "", **more: object) -> dict[str, object]:
     """Return an error; without a detail its title is all there is to say."""
-    told = {"type": f"urn:imagejobs:error:{code}", "title": title, "status": status, "detail": detail or title, "code": code}
+    told = {
+        "type": f"urn:imagejobs:error:{code}",
+        "title": title,
+        "status": status,
+        "detail": detail or title,
+        "code": code,
+    }
     return told | {"retryable": False, "errors": []} | more

@@ -3,7 +3,15 @@
 from imagejobs_api.openapi.examples.names import API, BATCH, IMAGE_JOB, problem
 from imagejobs_api.openapi.operation import Example
 
-_BATCH = {"job_id": BATCH, "state": "PartiallySucceeded", "progress": 100, "total": 3, "done": 2, "failed": 1, "error": None}
+_BATCH = {
+    "job_id": BATCH,
+    "state": "PartiallySucceeded",
+    "progress": 100,
+    "total": 3,
+    "done": 2,
+    "failed": 1,
+    "error": None,
+}
 _FAILED = {
     "job_id": f"{BATCH}-2", "state": "Failed", "progress": 100, "total": 1, "done": 0, "failed": 1,
     "error": {"code": "not_an_image", "message": "starts like no image", "retryable": False},

@@ -19,11 +19,20 @@ def _signed(key: str, query: str = "") -> str:
 
 def _part(number: int, size: int) -> dict[str, object]:
     _, _, upload = SENT["multipart_id"].partition("-")
-    return {"number": number, "size": size, "url": _signed(SENT["key"], f"partNumber={number}&uploadId={upload}&")}
+    return {
+        "number": number,
+        "size": size,
+        "url": _signed(SENT["key"], f"partNumber={number}&uploadId={upload}&"),
+    }
 
 
 def _upload(file: dict[str, object]) -> dict[str, object]:
-    return {"prefix": _PREFIX, "expires": "2026-11-26T03:56:06Z", "use_until": "2026-11-27T02:56:06Z", "files": [file]}
+    return {
+        "prefix": _PREFIX,
+        "expires": "2026-11-26T03:56:06Z",
+        "use_until": "2026-11-27T02:56:06Z",
+        "files": [file],
+    }
 
 
 _PHOTO = {

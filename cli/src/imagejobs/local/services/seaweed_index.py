@@ -1,8 +1,9 @@
 """Rebuilds SeaweedFS's index files from its volumes after the machine went down.
 
-A volume (`.dat`) is synced at each write, its index (`.idx`) never: after a power cut the index may miss what was acknowledged, and SeaweedFS then
-cannot find it. `weed fix` reads the volumes and writes the index anew. A kill -9 alone loses nothing (the kernel has the writes), so that the marker
-holds the boot's id: only a start under another one rebuilds.
+A volume (`.dat`) is synced at each write, its index (`.idx`) never: after a power cut the index may miss what
+was acknowledged, and SeaweedFS then cannot find it. `weed fix` reads the volumes and writes the index anew. A
+kill -9 alone loses nothing (the kernel has the writes), so that the marker holds the boot's id: only a start
+under another one rebuilds.
 """
 
 import os
@@ -41,7 +42,14 @@ def rebuild(folder: Path, weed: Path) -> None:
     # -ignoreError: the last write of a volume may be torn; it was not acknowledged.
     command: list[str | Path] = [weed, "fix", "-ignoreError", "."]
     try:
-        subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=FIX_SECONDS, stdin=subprocess.DEVNULL)
+        subprocess.run(
+            command,
+            cwd=folder,
+            check=True,
+            capture_output=True,
+            timeout=FIX_SECONDS,
+            stdin=subprocess.DEVNULL,
+        )
     except (OSError, subprocess.SubprocessError) as ex:
         raise CannotRun(f"The index of the images in {folder} could not be rebuilt: {ex}") from ex
 

@@ -31,7 +31,9 @@ def find() -> Path:
         return shipped[0]
     found = shutil.which("valkey-server") or shutil.which("redis-server")
     if found is None:
-        raise CannotRun("No valkey-server or redis-server was found. Install one, or set REDIS_URL to a Redis that runs.")
+        raise CannotRun(
+            "No valkey-server or redis-server was found. Install one, or set REDIS_URL to a Redis that runs."
+        )
     return Path(found)
 
 
@@ -47,4 +49,6 @@ def program(data: DataDirectory, port: int) -> Program:
         "maxmemory": MAX_MEMORY, "maxmemory-policy": "noeviction",
     }  # fmt: skip
     argv = (str(find()), *(text for name, value in options.items() for text in (f"--{name}", str(value))))
-    return Program("valkey", argv, {}, data.path, data.logs / "valkey.log", probes.said(READY), grace_seconds=2.0)
+    return Program(
+        "valkey", argv, {}, data.path, data.logs / "valkey.log", probes.said(READY), grace_seconds=2.0
+    )

@@ -41,9 +41,24 @@ def parts(data: bytes, size: Size) -> Iterator[Part]:
 def _part(control: bytes, shape: bytes, head: bytes, pixels: list[bytes], size: Size) -> Part:
     width, height, left, top, delay, unit, disposal, blend = _CONTROL.unpack(control)
     if left + width > size[0] or top + height > size[1]:
-        raise ValueError(f"a frame reaches to {left + width},{top + height} on a canvas of {size[0]}x{size[1]}")
-    file = _SIGNATURE + _chunk(b"IHDR", struct.pack(">II", width, height) + shape) + head + _chunk(b"IDAT", b"".join(pixels)) + _chunk(b"IEND", b"")
-    return Part("PNG", file, (left, top), 1000 * delay / (unit or _HUNDREDTHS), _AFTER.get(disposal, After.KEEP), blend == _OVER)
+        raise ValueError(
+            f"a frame reaches to {left + width},{top + height} on a canvas of {size[0]}x{size[1]}"
+        )
+    file = (
+        _SIGNATURE
+        + _chunk(b"IHDR", struct.pack(">II", width, height) + shape)
+        + head
+        + _chunk(b"IDAT", b"".join(pixels))
+        + _chunk(b"IEND", b"")
+    )
+    return Part(
+        "PNG",
+        file,
+        (left, top),
+        1000 * delay / (unit or _HUNDREDTHS),
+        _AFTER.get(disposal, After.KEEP),
+        blend == _OVER,
+    )
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:

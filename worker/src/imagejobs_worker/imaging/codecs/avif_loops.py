@@ -1,6 +1,7 @@
 """How often an animated AVIF plays, which Pillow neither reads nor writes.
 
-It stands in the boxes of its tracks (ISO/IEC 14496-12): an edit list says whether the frames are repeated, and the track's duration until when.
+It stands in the boxes of its tracks (ISO/IEC 14496-12): an edit list says whether the frames are repeated,
+and the track's duration until when.
 """
 
 import struct
@@ -21,7 +22,10 @@ _DURATION = {b"mvhd": (16, 24), b"tkhd": (20, 28), b"elst": (8, 8)}
 def plays_of(data: bytes) -> int:
     """Return how often the first track of an AVIF plays, 0 for ever; so do browsers where nothing can be made out."""
     try:
-        (edits, _), (track, _) = next(_boxes(data, (*_TRACK, b"edts", b"elst"))), next(_boxes(data, (*_TRACK, b"tkhd")))
+        (edits, _), (track, _) = (
+            next(_boxes(data, (*_TRACK, b"edts", b"elst"))),
+            next(_boxes(data, (*_TRACK, b"tkhd"))),
+        )
         if not data[edits + 3] & _REPEATED:
             return 1
         once, whole = _duration(data, b"elst", edits), _duration(data, b"tkhd", track)
@@ -64,7 +68,9 @@ def _boxes(data: bytes, path: tuple[bytes, ...], within: Span | None = None) -> 
         if at + 8 > end:
             return
         length, kind = struct.unpack_from(">I4s", data, at)
-        if length < 8:  # a box to the end of the file, or one of more than 4 GB: neither comes before the tracks
+        if (
+            length < 8
+        ):  # a box to the end of the file, or one of more than 4 GB: neither comes before the tracks
             return
         span = (at + 8, min(at + length, end))
         if kind == path[0]:

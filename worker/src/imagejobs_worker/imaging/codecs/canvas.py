@@ -1,7 +1,8 @@
 """Paints the frames of a GIF or an APNG one over the other, as browsers do.
 
-Pillow does it too, but mixes what is half transparent by a rule of its own, fills what is cleared with a colour that no browser shows, disposes of
-a frame that asks for nothing as of the one before, and fails at frames that reach out of their canvas.
+Pillow does it too, but mixes what is half transparent by a rule of its own, fills what is cleared with a
+colour that no browser shows, disposes of a frame that asks for nothing as of the one before, and fails at
+frames that reach out of their canvas.
 """
 
 from collections.abc import Iterable, Iterator

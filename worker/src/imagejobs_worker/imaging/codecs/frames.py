@@ -25,7 +25,9 @@ def frames_of(source: bytes, form: str, wanted: int) -> Iterator[tuple[Image.Ima
     """
     with decode.damage_named():
         image = Image.open(BytesIO(source), formats=[FORMATS[form]])
-    frames = canvas.painted(_PARTS[form](source, image.size), image.size) if form in _PARTS else _wound_on(image)
+    frames = (
+        canvas.painted(_PARTS[form](source, image.size), image.size) if form in _PARTS else _wound_on(image)
+    )
     for _ in range(wanted):
         with decode.damage_named():
             frame, milliseconds = next(frames, None) or _ended()

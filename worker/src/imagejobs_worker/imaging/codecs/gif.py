@@ -29,7 +29,11 @@ def parts(data: bytes, size: Size) -> Iterator[Part]:
         left, top, width, height, flags = _DESCRIPTOR.unpack_from(data, at)
         if width * height > max(size[0] * size[1], _HARMLESS):
             raise ValueError(f"a frame has {width}x{height} pixels, the canvas {size[0]}x{size[1]}")
-        disposal, hundredths = (data[control + 3] >> 2 & 7, struct.unpack_from("<H", data, control + 4)[0]) if control else (0, 0)
+        disposal, hundredths = (
+            (data[control + 3] >> 2 & 7, struct.unpack_from("<H", data, control + 4)[0])
+            if control
+            else (0, 0)
+        )
         file = _head(data, width, height, flags) + (data[control : control + 8] if control else b"")
         file += struct.pack("<B4HB", 0x2C, 0, 0, width, height, flags) + data[at + 10 : end] + b";"
         yield Part("GIF", file, (left, top), 10 * hundredths, _AFTER.get(disposal, After.KEEP), over=True)

@@ -1,7 +1,7 @@
 """What a file says of itself, read without a decoder: its size where that stands at a known place, and a GIF's number of frames.
 
-The decoder is told nothing of this and checks for itself; two readers that must both be fooled are better than one. The parent process reads with it
-what the child hands back.
+The decoder is told nothing of this and checks for itself; two readers that must both be fooled are better
+than one. The parent process reads with it what the child hands back.
 """
 
 import struct
@@ -15,7 +15,9 @@ Size = tuple[int, int]
 _NO_SIZE = frozenset({0xC4, 0xC8, 0xCC})
 """JPEG markers within the range of frame headers that are none: tables and extensions."""
 _MOST_SEGMENTS = 4096
-"""Steps to a JPEG's frame header; a photo takes tens. A file may be nothing but segments, and the worker, which reads answers too, must not stop."""
+"""Steps to a JPEG's frame header; a photo takes tens. A file may be nothing but segments, and the worker,
+which reads answers too, must not stop.
+"""
 
 _GRAPHIC_CONTROL = b"\xf9\x04"
 """Its label and its length."""
@@ -82,7 +84,13 @@ def _jpeg(data: bytes) -> Size | None:
     return None
 
 
-_READERS: dict[str, Callable[[bytes], Size | None]] = {"png": _png, "gif": _gif, "bmp": _bmp, "webp": _webp, "jpeg": _jpeg}
+_READERS: dict[str, Callable[[bytes], Size | None]] = {
+    "png": _png,
+    "gif": _gif,
+    "bmp": _bmp,
+    "webp": _webp,
+    "jpeg": _jpeg,
+}
 
 
 def gif_frames(data: bytes, most: int) -> int:

@@ -1,6 +1,7 @@
 """Reads HEIC and HEIF by libheif, in its build without encoders.
 
-Pillow knows nothing of them until it was taught, and nobody teaches it unasked: these are large decoders, and holes were found in them before.
+Pillow knows nothing of them until it was taught, and nobody teaches it unasked: these are large decoders, and
+holes were found in them before.
 """
 
 from PIL import Image

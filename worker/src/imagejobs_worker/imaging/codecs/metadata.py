@@ -1,4 +1,7 @@
-"""What a file says besides its pixels: how it lies, its colour profile, EXIF and XMP. Broken metadata never fails an image; it is left out."""
+"""What a file says besides its pixels: how it lies, its colour profile, EXIF and XMP.
+
+Broken metadata never fails an image; it is left out.
+"""
 
 import re
 import struct
@@ -11,8 +14,33 @@ MAX_BYTES = 65_000
 MAX_PROFILE_BYTES = 4 * 2**20
 """Longest colour profile that is used; the largest press profiles have about 3 MB."""
 
-_BROKEN = (OSError, SyntaxError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, EOFError, struct.error)
-_STRUCTURE = frozenset({*range(0x00FE, 0x010E), 0x0111, 0x0115, 0x0116, 0x0117, 0x011C, 0x013D, 0x0140, 0x0152, 0x0153, 0x02BC, 0x8773})
+_BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    EOFError,
+    struct.error,
+)
+_STRUCTURE = frozenset(
+    {
+        *range(0x00FE, 0x010E),
+        0x0111,
+        0x0115,
+        0x0116,
+        0x0117,
+        0x011C,
+        0x013D,
+        0x0140,
+        0x0152,
+        0x0153,
+        0x02BC,
+        0x8773,
+    }
+)
 """TIFF tags that describe how the pixels are stored, which will not be true of the result."""
 _MEASURES = (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight)
 """What EXIF says of the old size."""
@@ -65,7 +93,10 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _exif_alone(image: Image.Image) -> Image.Exif:
-    """Return what EXIF says. Pillow asks XMP for the orientation where EXIF has none; browsers do not, and editors leave it behind."""
+    """Return what EXIF says.
+
+    Pillow asks XMP for the orientation where EXIF has none; browsers do not, and editors leave it behind.
+    """
     if image.format == "PNG" and "exif" not in image.info:
         # It may come behind the pixels, as may XMP.
         image.load()

@@ -1,6 +1,7 @@
 """Reduces a picture to few colours: the 256 of a GIF, one of them transparent where it must be, or fewer where a PNG is to be small.
 
-Median cut without dither, then k-means until few pixels change their colour: truer than the slow quantisers of others and three times as fast.
+Median cut without dither, then k-means until few pixels change their colour: truer than the slow quantisers
+of others and three times as fast.
 """
 
 from PIL import Image
@@ -11,10 +12,14 @@ COLOURS = 256
 PALETTES = (256, 128, 64, 32, 16, 8, 4, 2)
 """Colours of ever smaller PNGs; from 16 on a pixel takes less than a byte."""
 _MANY = 8192
-"""Colours of a photo: with more, steps of two a channel are fine enough to choose 256 by, and half the time; with less, every colour counts."""
+"""Colours of a photo: with more, steps of two a channel are fine enough to choose 256 by, and half the time;
+with less, every colour counts.
+"""
 _TO_EVEN = [min(255, (value + 1) // 2 * 2) for value in range(256)] * 3
 _SETTLED = 1 / 50
-"""Share of the pixels. On photos the first rounds of k-means bring 0.4 to 0.9 dB, on smooth pictures 3, the others a tenth of that."""
+"""Share of the pixels. On photos the first rounds of k-means bring 0.4 to 0.9 dB, on smooth pictures 3, the
+others a tenth of that.
+"""
 _OPAQUE_FROM = 128
 """A GIF's pixel is seen or not; alpha from here on is seen."""
 
@@ -24,8 +29,9 @@ def reduced(image: Image.Image, alpha: bool) -> Image.Image:
 
     Args:
         image: L, LA, RGB or RGBA.
-        alpha: Whether an entry is set aside for transparency, which `info["transparency"]` names. In an animation with any transparency each
-            frame needs one, used or not: viewers look there for what a disposed frame leaves behind.
+        alpha: Whether an entry is set aside for transparency, which `info["transparency"]` names. In an
+            animation with any transparency each frame needs one, used or not: viewers look there for what a
+            disposed frame leaves behind.
     """
     if alpha:
         return _with_hole(image.convert("RGBA"))

@@ -1,4 +1,7 @@
-"""How each format is written: what Pillow's encoder is told, and what remains of the metadata. The quality is `encode`'s business."""
+"""How each format is written: what Pillow's encoder is told, and what remains of the metadata.
+
+The quality is `encode`'s business.
+"""
 
 from io import BytesIO
 from typing import Any
@@ -34,9 +37,13 @@ def parameters(image: Image.Image, plan: Plan) -> dict[str, Any]:
             how = {"optimize": False, "interlace": 0}
         case Format.TIFF:
             # Pillow cannot write EXIF's own directories by libtiff, which alone compresses.
-            packed = {"compression": "tiff_lzw", "tiffinfo": {TiffImagePlugin.PREDICTOR: _HORIZONTAL_DIFFERENCING}}
+            packed = {
+                "compression": "tiff_lzw",
+                "tiffinfo": {TiffImagePlugin.PREDICTOR: _HORIZONTAL_DIFFERENCING},
+            }
             how = _exif(plan) or packed
-    # All colours are sRGB by now; without this some encoders would write the profile that the picture once had.
+    # All colours are sRGB by now; without this some encoders would write the profile that the picture once
+    # had.
     return {**how, "icc_profile": None}
 
 
@@ -58,7 +65,10 @@ def _itxt(plan: Plan) -> dict[str, Any]:
 
 
 def _packing(image: Image.Image) -> dict[str, Any]:
-    """Photos are written as runs only: five times as fast, 1 % larger. It would double a drawing, so a slice of the picture decides."""
+    """Photos are written as runs only: five times as fast, 1 % larger.
+
+    It would double a drawing, so a slice of the picture decides.
+    """
     if image.width * image.height < _WORTH_COMPARING:
         return {}
     top = image.height // 2

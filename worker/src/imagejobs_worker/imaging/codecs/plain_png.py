@@ -1,8 +1,9 @@
 """Decodes plain PNGs with `kornia-rs`, whose decoder (the Rust crate `png`) takes half of Pillow's time and is safe from memory errors.
 
-Optional (`imagejobs-worker[png]`). Plain are 8 bits of RGB or RGBA, not interlaced, with nothing behind the pixels that Pillow would read, such as
-EXIF. Whatever is not, and whatever that decoder refuses, is left to Pillow, which also says what is wrong with it. Loading it takes a quarter of a
-second, most of it numpy's, so that the zygote does it only once it is worth it.
+Optional (`imagejobs-worker[png]`). Plain are 8 bits of RGB or RGBA, not interlaced, with nothing behind the
+pixels that Pillow would read, such as EXIF. Whatever is not, and whatever that decoder refuses, is left to
+Pillow, which also says what is wrong with it. Loading it takes a quarter of a second, most of it numpy's, so
+that the zygote does it only once it is worth it.
 """
 
 import struct
@@ -57,7 +58,7 @@ def decoded(source: bytes, size: Size, mode: str) -> Image.Image | None:
         pixels = _decoder(source, (size[1], size[0]), mode.lower())
     except (MemoryError, KeyboardInterrupt, SystemExit):
         raise
-    except BaseException:  # noqa: BLE001 - Rust's panics are no Exceptions
+    except BaseException:
         return None
     return Image.frombytes(mode, size, memoryview(pixels))
 

@@ -1,7 +1,8 @@
 """Lets libwebp's decoder go as soon as it gave the picture of a still.
 
-Pillow decodes every WebP as an animation: two canvases of libwebp's, a copy as bytes, and Pillow's own picture make 16 bytes a pixel. A still needs
-no canvases any more when Pillow begins with its picture; without them it is 12.
+Pillow decodes every WebP as an animation: two canvases of libwebp's, a copy as bytes, and Pillow's own
+picture make 16 bytes a pixel. A still needs no canvases any more when Pillow begins with its picture; without
+them it is 12.
 """
 
 from typing import Any, cast
@@ -33,4 +34,6 @@ def hold_once(image: ImageFile.ImageFile) -> None:
     """Let an opened WebP that is a still forget its decoder when its picture is loaded."""
     opened = cast(Any, image)
     if decoder := getattr(opened, "_decoder", None):
-        opened._decoder = OneFrame(decoder)  # Pillow offers no other way; should the name go, only memory is lost
+        opened._decoder = OneFrame(
+            decoder
+        )  # Pillow offers no other way; should the name go, only memory is lost

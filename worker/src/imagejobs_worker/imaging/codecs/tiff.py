@@ -13,7 +13,8 @@ _DEEP = ("I", "F")
 def opened(source: bytes) -> ImageFile.ImageFile:
     """Read the header of a TIFF.
 
-    Pillow's own decoder takes planes of 16 bits for 8, and shows noise; libtiff, which otherwise reads what is compressed, reads them too.
+    Pillow's own decoder takes planes of 16 bits for 8, and shows noise; libtiff, which otherwise reads what
+    is compressed, reads them too.
     """
     image = Image.open(BytesIO(source), formats=["TIFF"])
     tags = getattr(image, "tag_v2", {})

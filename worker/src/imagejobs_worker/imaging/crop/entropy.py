@@ -30,7 +30,9 @@ def _place(image: Image.Image, share: float) -> float:
     wide = max(1, round(stripes * share))
     if wide >= stripes:
         return 0.5
-    counts = [_levels(image, n * image.width // stripes, (n + 1) * image.width // stripes) for n in range(stripes)]
+    counts = [
+        _levels(image, n * image.width // stripes, (n + 1) * image.width // stripes) for n in range(stripes)
+    ]
     scores = _scores(counts, wide)
     best = max(scores)
     good = [n for n, score in enumerate(scores) if score > best - _ENOUGH]

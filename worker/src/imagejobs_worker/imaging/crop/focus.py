@@ -1,4 +1,7 @@
-"""Looks at a picture to tell which part of it a crop should keep. It looks at a small upright copy: what matters is where, not how sharp."""
+"""Looks at a picture to tell which part of it a crop should keep.
+
+It looks at a small upright copy: what matters is where, not how sharp.
+"""
 
 from PIL import Image
 
@@ -24,7 +27,9 @@ def least(variant: Variant) -> int:
     return FACE_SIDE if looks_for_faces(variant) else 1
 
 
-def anchor(image: Image.Image, box: Box, orientation: int, size: Size, shape: Geometry, variant: Variant) -> Anchor:
+def anchor(
+    image: Image.Image, box: Box, orientation: int, size: Size, shape: Geometry, variant: Variant
+) -> Anchor:
     """Return where on its way from one end to the other the crop should stand.
 
     Args:

@@ -1,4 +1,6 @@
-"""Where the pixels of a result come from and how large it is. Pure: sizes and options in, boxes out; knows no image library.
+"""Where the pixels of a result come from and how large it is.
+
+Pure: sizes and options in, boxes out; knows no image library.
 
 All sizes here are of the upright picture; `orient` lays boxes down for pictures that are stored turned.
 """
@@ -49,10 +51,12 @@ def fit(source: Size, variant: Variant, anchor: Anchor | None = None) -> Geometr
     Args:
         source: Its size.
         variant: What is asked.
-        anchor: Where the crop stands; None goes by the variant's gravity, and takes the centre where that must see the picture.
+        anchor: Where the crop stands; None goes by the variant's gravity, and takes the centre where that
+            must see the picture.
 
-    Without `enlarge` no pixel is made larger: `inside` and `outside` keep the source's size, `cover` keeps the asked-for ratio at the
-    largest size that the source fills, `contain` pads around the source as it is, `fill` shortens each side alone.
+    Without `enlarge` no pixel is made larger: `inside` and `outside` keep the source's size, `cover` keeps
+    the asked-for ratio at the largest size that the source fills, `contain` pads around the source as it is,
+    `fill` shortens each side alone.
     """
     match variant.fit:
         case Fit.COVER:
@@ -71,7 +75,9 @@ def _whole(source: Size, size: Size) -> Geometry:
 
 def _scaled(source: Size, variant: Variant) -> Size:
     """Keep the ratio; the side that binds gets exactly what was asked."""
-    asked = [(wanted, side) for wanted, side in zip((variant.width, variant.height), source, strict=True) if wanted]
+    asked = [
+        (wanted, side) for wanted, side in zip((variant.width, variant.height), source, strict=True) if wanted
+    ]
     if not asked:
         return source
     choose = max if variant.fit is Fit.OUTSIDE else min

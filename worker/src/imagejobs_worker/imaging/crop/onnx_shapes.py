@@ -1,8 +1,8 @@
 """Frees an ONNX model from the size of picture that it was saved with, so that it takes any.
 
 It reads the file's protobuf itself: the library that can do the same weighs 20 MB.
-Field numbers are those of onnx.proto: ModelProto.graph 7, GraphProto.input 11 and output 12, ValueInfoProto.name 1 and type 2,
-TypeProto.tensor_type 1, TypeProto.Tensor.shape 2.
+Field numbers are those of onnx.proto: ModelProto.graph 7, GraphProto.input 11 and output 12,
+ValueInfoProto.name 1 and type 2, TypeProto.tensor_type 1, TypeProto.Tensor.shape 2.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,7 +26,9 @@ def freed(model: bytes, name: str) -> bytes:
 
 
 def _shapeless(value: bytes) -> bytes:
-    return _changed(value, {2: lambda kind: _changed(kind, {1: lambda tensor: _changed(tensor, {2: lambda _: None})})})
+    return _changed(
+        value, {2: lambda kind: _changed(kind, {1: lambda tensor: _changed(tensor, {2: lambda _: None})})}
+    )
 
 
 def _changed(message: bytes, changes: Mapping[int, Change]) -> bytes:

@@ -1,12 +1,23 @@
 """Brings whatever a decoder yields into one of five modes: L, LA, RGB, RGBA or CMYK, all of 8 bits.
 
-What a palette, a bitmap or a transparent colour means cannot be interpolated; so this comes before the resize.
+What a palette, a bitmap or a transparent colour means cannot be interpolated; so this comes before the
+resize.
 """
 
 from PIL import Image
 
 _AS_THEY_ARE = frozenset({"L", "LA", "RGB", "RGBA", "CMYK"})
-_PLAIN = {"1": "L", "P": "RGB", "La": "LA", "PA": "RGBA", "RGBa": "RGBA", "RGBX": "RGB", "YCbCr": "RGB", "LAB": "RGB", "HSV": "RGB"}
+_PLAIN = {
+    "1": "L",
+    "P": "RGB",
+    "La": "LA",
+    "PA": "RGBA",
+    "RGBa": "RGBA",
+    "RGBX": "RGB",
+    "YCbCr": "RGB",
+    "LAB": "RGB",
+    "HSV": "RGB",
+}
 _WITH_ALPHA = {"1": "LA", "L": "LA", "P": "RGBA", "RGB": "RGBA"}
 
 

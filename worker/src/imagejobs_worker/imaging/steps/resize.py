@@ -1,6 +1,7 @@
 """Scales a part of a picture with Lanczos-3, with colours weighed by their alpha so that edges of transparency do not ring.
 
-`cykooz_resizer` does it with SIMD, 4 to 8 times as fast, to within a few levels of Pillow's own; it is optional and exists for x86-64 glibc only.
+`cykooz_resizer` does it with SIMD, 4 to 8 times as fast, to within a few levels of Pillow's own; it is
+optional and exists for x86-64 glibc only.
 """
 
 from collections.abc import Callable
@@ -15,7 +16,9 @@ Scale = Callable[[Image.Image, Size, Box], Image.Image]
 
 _SIMD_MODES = frozenset({"RGB", "RGBA", "CMYK", "L"})
 _GAP = 3.0
-"""Pillow may first shrink by whole factors down to 3 times the result; that is indistinguishable from doing without (Pillow's handbook)."""
+"""Pillow may first shrink by whole factors down to 3 times the result; that is indistinguishable from doing
+without (Pillow's handbook).
+"""
 
 
 def resize(image: Image.Image, plan: Plan) -> Image.Image:

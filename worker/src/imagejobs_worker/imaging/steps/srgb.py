@@ -1,6 +1,7 @@
 """Tells whether a profile is sRGB, as most in the wild are: converting would change nothing and take 5 ms to prepare.
 
-Its name alone does not tell: there are linear profiles called `sRGB-elle-V4-g10`, and phones whose P3 is `sRGB EOTF with DCI-P3 Color Gamut`.
+Its name alone does not tell: there are linear profiles called `sRGB-elle-V4-g10`, and phones whose P3 is
+`sRGB EOTF with DCI-P3 Color Gamut`.
 """
 
 import struct
@@ -38,7 +39,11 @@ def _middle(data: bytes) -> float | None:
     """Return the light of red's value half way up, or None where a profile has tables instead of a curve (ICC.1:2022, 10.6 and 10.18)."""
     curve = _tag(data, b"rTRC")
     if curve[:4] == b"para":
-        gamma, slope, offset = struct.unpack_from(">3i", curve, 12) if curve[9] else (*struct.unpack_from(">i", curve, 12), _FIXED, 0)
+        gamma, slope, offset = (
+            struct.unpack_from(">3i", curve, 12)
+            if curve[9]
+            else (*struct.unpack_from(">i", curve, 12), _FIXED, 0)
+        )
         return _power((slope / 2 + offset) / _FIXED, gamma / _FIXED)
     if curve[:4] == b"curv":
         points = struct.unpack_from(">I", curve, 8)[0]
