@@ -70,7 +70,7 @@ async def _batches(door: Door, photo: bytes, rounds: int) -> None:
         among, among_cpu = await _costs(door, mixed, photo)
         runs.append((alone, among, among / alone, alone_cpu, among_cpu, among_cpu / alone_cpu))
     wall = "{:.2f} s alone, {:.2f} s with the nasty files, {:.2f} times; processor time {:.2f} s, {:.2f} s, {:.2f} times (medians)"
-    print(f"{GOOD} photos:", wall.format(*map(statistics.median, zip(*runs, strict=True))))
+    print(f"{GOOD} photos:", wall.format(*map(statistics.median, zip(*runs, strict=True))))  # noqa: T201
 
 
 async def _costs(door: Door, sources: Sequence[bytes], photo: bytes) -> tuple[float, float]:
@@ -87,7 +87,7 @@ async def _cage(caged: Door, open_door: Door, photo: bytes, rounds: int) -> None
         inside, outside = [await _cpu_of(door, [photo] * 5) for door in (caged, open_door)]
         ratios.append(inside / outside)
     low, middle, high = statistics.quantiles(ratios, n=4)
-    print(
+    print(  # noqa: T201
         f"processor time of a warm photo in the cage: {middle:.3f} of what it takes without (quartiles {low:.3f} and {high:.3f})"
     )
 
@@ -110,7 +110,7 @@ async def _births(door: Door, photo: bytes) -> None:
         await _timed(door, [photo, tiny[: len(tiny) // 2]])
         taken.append(await _timed(door, [tiny]))
         own.append(await _timed(door, [tiny]))
-    print(f"a new child: {1000 * (statistics.median(taken) - statistics.median(own)):.2f} ms (median)")
+    print(f"a new child: {1000 * (statistics.median(taken) - statistics.median(own)):.2f} ms (median)")  # noqa: T201
 
 
 async def _memory(door: Door, images: int) -> None:
@@ -134,7 +134,7 @@ async def _memory(door: Door, images: int) -> None:
     ):
         rest = found[1:] or found
         grown = f"after the first {WINDOW} images {min(rest):.1f} to {max(rest):.1f}, {100 * (max(rest) / min(rest) - 1):.1f} %"
-        print(f"{what} in MB:", *(f"{each:.1f}" for each in found), f"({grown})")
+        print(f"{what} in MB:", *(f"{each:.1f}" for each in found), f"({grown})")  # noqa: T201
 
 
 async def _timed(door: Door, sources: Sequence[bytes], wish: Sequence[Variant] = WISH) -> float:

@@ -82,7 +82,7 @@ def descriptors(pid: int) -> int:
     count = 0
     for each in (pid, *local_stack.descendants(pid)):
         with suppress(OSError):
-            count += len(os.listdir(f"/proc/{each}/fd"))
+            count += len(os.listdir(f"/proc/{each}/fd"))  # noqa: PTH208 - half the time of iterdir
     return count
 
 

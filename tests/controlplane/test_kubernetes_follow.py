@@ -19,7 +19,7 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.items import Item
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Spec
-from imagejobs_contract.ports import Seen
+from imagejobs_contract.ports import JobEvent
 from imagejobs_contract.stores import kubernetes, kubernetes_calls, kubernetes_feed
 from imagejobs_contract.stores.kubernetes import KubernetesStore
 
@@ -46,9 +46,9 @@ def play(controlplane, namespaces: list[str], scenario: Callable[[KubernetesStor
 
 
 @contextlib.asynccontextmanager
-async def following(store: KubernetesStore) -> AsyncIterator[Callable[[], Awaitable[Seen | None]]]:
+async def following(store: KubernetesStore) -> AsyncIterator[Callable[[], Awaitable[JobEvent | None]]]:
     """Return a function that waits for what is told next."""
-    feed = store.follow()
+    feed = store.watch()
     try:
         yield lambda: asyncio.wait_for(anext(feed), 10)
     finally:
@@ -56,29 +56,29 @@ async def following(store: KubernetesStore) -> AsyncIterator[Callable[[], Awaita
 
 
 async def until(
-    told: Callable[[], Awaitable[Seen | None]], wanted: Callable[[Seen | None], bool]
-) -> Seen | None:
+    told: Callable[[], Awaitable[JobEvent | None]], wanted: Callable[[JobEvent | None], bool]
+) -> JobEvent | None:
     while not wanted(seen := await told()):
         pass
     return seen
 
 
-def is_gone(key: JobKey) -> Callable[[Seen | None], bool]:
-    return lambda seen: seen == Seen(key, None)
+def is_gone(key: JobKey) -> Callable[[JobEvent | None], bool]:
+    return lambda seen: seen == JobEvent(key, None)
 
 
 def test_each_job_is_told_as_it_is_and_as_it_becomes(controlplane, namespace):
     async def scenario(store: KubernetesStore) -> None:
         made = await store.create(new(namespace))
         async with following(store) as told:
-            assert await told() == Seen(made.key, made)
+            assert await told() == JobEvent(made.key, made)
             assert await told() is None
             changed = await store.change_spec(made.key, lambda spec: replace(spec, cancel=True))
-            assert await told() == Seen(made.key, changed)
+            assert await told() == JobEvent(made.key, changed)
             second = await store.create(new(namespace, "b"))
-            assert await told() == Seen(second.key, second)
+            assert await told() == JobEvent(second.key, second)
             await store.delete(made.key)
-            assert await told() == Seen(made.key, None)
+            assert await told() == JobEvent(made.key, None)
 
     play(controlplane, [namespace], scenario)
 
@@ -92,7 +92,7 @@ def test_a_job_larger_than_a_line_may_usually_be_is_told(controlplane, namespace
                 spec=Spec(items=tuple(Item(f"{n}" + "n" * 200, key="k" * 700 + f"{n}") for n in range(500))),
             )
             made = await store.create(large)
-            assert await told() == Seen(made.key, made)
+            assert await told() == JobEvent(made.key, made)
 
     play(controlplane, [namespace], scenario)
 
@@ -116,7 +116,7 @@ def test_pages_hold_all_that_is_there(controlplane, namespace, monkeypatch):
     async def scenario(store: KubernetesStore) -> None:
         made = [await store.create(new(namespace, f"j{n}")) for n in range(8)]
         async with following(store) as told:
-            assert [await told() for _ in range(9)] == [*(Seen(job.key, job) for job in made), None]
+            assert [await told() for _ in range(9)] == [*(JobEvent(job.key, job) for job in made), None]
 
     play(controlplane, [namespace], scenario)
 
@@ -146,7 +146,7 @@ def test_what_went_and_came_while_it_could_not_watch_is_told(controlplane, names
             again.set()
             rest = [await told(), await told()]
             assert is_gone(job.key)(rest[0]) or is_gone(job.key)(rest[1])
-            assert Seen(made.key, made) in rest
+            assert JobEvent(made.key, made) in rest
 
     play(controlplane, [namespace], scenario)
 
@@ -164,9 +164,9 @@ def test_a_version_that_the_server_forgot_is_listed_anew(controlplane, namespace
         job = await store.create(new(namespace))
         monkeypatch.setattr(kubernetes_calls, "watch", from_the_beginning)
         async with following(store) as told:
-            assert [await told() for _ in range(4)] == [Seen(job.key, job), None] * 2
+            assert [await told() for _ in range(4)] == [JobEvent(job.key, job), None] * 2
             made = await store.create(new(namespace, "b"))
-            assert await told() == Seen(made.key, made)
+            assert await told() == JobEvent(made.key, made)
 
     play(controlplane, [namespace], scenario)
 
@@ -208,7 +208,7 @@ def test_a_thousand_jobs_and_a_burst_of_changes_cost_pages_and_no_request_each(c
         follower = Follower(store, index, [namespace])
         before = requests(controlplane)
         task = asyncio.create_task(follower.run())
-        while not follower.is_ready:
+        while not follower.is_ready:  # noqa: ASYNC110 - has no event
             await asyncio.sleep(0.01)
         listed = requests(controlplane)
         assert len(index) == JOBS

@@ -75,7 +75,7 @@ def ended(redis_url, objects):
         await queue.send(tasks)
         await asyncio.to_thread(meanwhile)
         async with asyncio.timeout(3 * WAIT_SECONDS):
-            while not {each.index for each in tasks} <= (await board.outcomes(UID)).keys():
+            while not {each.index for each in tasks} <= (await board.outcomes(UID)).keys():  # noqa: ASYNC110 - nothing tells
                 await asyncio.sleep(0.02)
         found = await board.outcomes(UID)
         await queue.close()

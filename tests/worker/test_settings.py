@@ -1,7 +1,7 @@
 import pytest
 
 from imagejobs_contract.model.names import JobKey
-from imagejobs_contract.outbound.policy import Reach
+from imagejobs_contract.outbound.policy import EgressPolicy
 from imagejobs_contract.runtime.settings import read
 from imagejobs_worker.settings import Settings
 from imagejobs_worker.shard.shard_key import ShardKey
@@ -23,7 +23,7 @@ def test_everything_has_a_default():
         settings.grace_seconds,
         settings.checkpoint_seconds,
     ) == (1, 10.0, 20.0, 5.0)
-    assert settings.reach == Reach()
+    assert settings.reach == EgressPolicy()
 
 
 def test_all_bad_variables_are_named_at_once(capsys):

@@ -52,9 +52,9 @@ from imagejobs_api.view.links import Links
 from imagejobs_api.view.live_board import LiveBoard
 from imagejobs_api.view.outcomes import Outcomes
 from imagejobs_contract.model.options import Gravity
-from imagejobs_contract.outbound.guard import Guard
+from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.ports import JobStore, ProgressBoard, TaskQueue
-from imagejobs_contract.runtime.traces import OFF, Traces
+from imagejobs_contract.runtime.traces import NOOP_TRACER, Tracer
 from imagejobs_contract.storage import LinkSigner, ObjectStore, PartUploads
 
 Run = Callable[[], Coroutine[Any, Any, None]]
@@ -91,7 +91,7 @@ def create_app(
     metrics: Metrics | None = None,
     rates: RateLimits | None = None,
     index: Index | None = None,
-    traces: Traces = OFF,
+    traces: Tracer = NOOP_TRACER,
     shelf: Shelf | None = None,
 ) -> App:
     """Return the application.
@@ -130,9 +130,9 @@ def create_app(
     metrics.watch(metrics.open_streams.labels("events"), lambda: len(event_streams))
     metrics.watch(metrics.open_streams.labels("archives"), lambda: len(archive_streams))
     callbacks = Callbacks(
-        Guard(settings.callbacks), signed=settings.callbacks_signed, folder=settings.callers_secrets
+        AddressGuard(settings.callbacks), signed=settings.callbacks_signed, folder=settings.callers_secrets
     )
-    creation, guard = Creation(store, objects), Guard(settings.sources)
+    creation, guard = Creation(store, objects), AddressGuard(settings.sources)
     allowance = Allowance(settings.source_prefixes, settings.output_prefixes)
     shelf = shelf or Shelf()
     intake = Intake(creation, objects, shelf, quotas, limits, guard, callbacks)
@@ -194,11 +194,11 @@ def _middleware(
     metrics: Metrics,
     rates: RateLimits,
     runs: list[Run],
-    traces: Traces,
+    traces: Tracer,
 ) -> list[Any]:
     """Return what stands around every route; answers pass it in the opposite order."""
     return [
-        *([] if traces is OFF else [RequestSpans(traces)]),
+        *([] if traces is NOOP_TRACER else [RequestSpans(traces)]),
         RequestLog(),
         Measure(metrics),
         SecurityHeaders(),

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from imagejobs_api.callers import permissions
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.limits import Limits
-from imagejobs_contract.outbound.policy import Reach
+from imagejobs_contract.outbound.policy import EgressPolicy
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.runtime import settings, traces
 from imagejobs_contract.runtime.settings import S3Settings
@@ -83,8 +83,8 @@ class Settings:
     public_url: str = ""
     source_prefixes: tuple[str, ...] = ()
     output_prefixes: tuple[str, ...] = ()
-    sources: Reach = field(default_factory=Reach)
-    callbacks: Reach = field(default_factory=Reach)
+    sources: EgressPolicy = field(default_factory=EgressPolicy)
+    callbacks: EgressPolicy = field(default_factory=EgressPolicy)
     callbacks_signed: bool = False
     callers_secrets: Path | None = None
     find_faces: bool = True
@@ -133,8 +133,8 @@ class Settings:
             public_url=public_url,
             source_prefixes=_prefixes(reader, "SOURCE_PREFIXES", permissions.source_prefixes),
             output_prefixes=_prefixes(reader, "OUTPUT_PREFIXES", permissions.output_prefixes),
-            sources=Reach.read(reader, "ALLOWED_PRIVATE_SOURCES"),
-            callbacks=Reach.read(reader, "ALLOWED_PRIVATE_CALLBACKS"),
+            sources=EgressPolicy.read(reader, "ALLOWED_PRIVATE_SOURCES"),
+            callbacks=EgressPolicy.read(reader, "ALLOWED_PRIVATE_CALLBACKS"),
             callbacks_signed=bool(read_secrets(reader)),
             callers_secrets=read_folder(reader),
             find_faces=reader.boolean("FIND_FACES", default=True),
@@ -151,7 +151,7 @@ class Settings:
             trusted_proxies=_list(
                 reader, "TRUSTED_PROXIES", r"[0-9A-Fa-f:.]+(/[0-9]{1,3})?", "an address or network (CIDR)"
             ),
-            traces=traces.wanted(reader, "api"),
+            traces=traces.is_enabled(reader, "api"),
             handoff=settings.handoff_folder(reader),
             handoff_bytes=reader.size("HANDOFF_BYTES", 2**20, 2**40, HANDOFF_BYTES) or HANDOFF_BYTES,
             log_level=reader.text(

@@ -31,7 +31,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class JobEvent:
     """What a store tells of one job: how it stands, or None if it is gone or cannot be read."""
 
     key: JobKey
@@ -113,7 +113,7 @@ class JobStore(Protocol):
         """Take a finalizer off; nothing happens if the job or the finalizer is gone."""
         ...
 
-    def follow(self) -> AsyncIterator[Seen | None]:
+    def watch(self) -> AsyncIterator[JobEvent | None]:
         """Yield every job there is, then each as it changes or goes; and None, now and then, when all has been told that was to be told.
 
         It may repeat, and may merge changes of one job. After a gap all is told again, and what went
@@ -148,7 +148,7 @@ class WakeUp:
     key: JobKey
     uid: str = ""
     outcome: Outcome | None = None
-    left: int = 0
+    tasks_left: int = 0
 
 
 class ProgressBoard(Protocol):
@@ -199,7 +199,7 @@ class Lease:
     """
 
     task: Task
-    entry: str
+    entry_id: str
     deliveries: int
 
 
@@ -214,23 +214,23 @@ class TaskQueue(Protocol):
         """Return the indexes of a job's images that are on the stream, taken or not."""
         ...
 
-    async def withdraw(self, uid: str) -> None:
+    async def cancel(self, uid: str) -> None:
         """Take all tasks of a job off the stream; whoever works on one loses its lease."""
         ...
 
-    async def take(self, consumer: str, block_seconds: float) -> Lease | None:
+    async def lease(self, consumer: str, block_seconds: float) -> Lease | None:
         """Return a task whose worker died, else a new one, else None after the time."""
         ...
 
-    async def renew(self, consumer: str, lease: Lease) -> bool:
+    async def extend(self, consumer: str, lease: Lease) -> bool:
         """Prolong the lease; False if it is lost."""
         ...
 
-    async def finish(self, consumer: str, lease: Lease, outcome: Outcome) -> bool:
+    async def ack(self, consumer: str, lease: Lease, outcome: Outcome) -> bool:
         """Record the outcome, take the task off, wake the operator: all or nothing; False if the lease is lost."""
         ...
 
-    async def hand_back(self, consumer: str, lease: Lease) -> None:
+    async def release(self, consumer: str, lease: Lease) -> None:
         """Give the task to the others at once; this taking does not count."""
         ...
 

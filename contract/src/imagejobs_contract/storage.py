@@ -18,7 +18,7 @@ class ObjectFacts(NamedTuple):
     metadata: Mapping[str, str]
 
 
-class Listed(NamedTuple):
+class ListedObject(NamedTuple):
     """An object as a listing tells of it; a million of them are looked at."""
 
     key: str
@@ -83,7 +83,7 @@ class ObjectStore(Protocol):
         """Delete objects; those that are gone count as deleted."""
         ...
 
-    def list(self, prefix: str) -> AsyncGenerator[Sequence[Listed], None]:
+    def list(self, prefix: str) -> AsyncGenerator[Sequence[ListedObject], None]:
         """Yield what lies under a prefix that ends with a slash, in S3's order, a page at a time."""
         ...
 

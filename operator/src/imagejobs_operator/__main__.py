@@ -23,7 +23,7 @@ from imagejobs_contract.redis.task_queue import RedisTaskQueue
 from imagejobs_contract.runtime import event_loop, logs, probes
 from imagejobs_contract.runtime.metrics import serve
 from imagejobs_contract.runtime.settings import read
-from imagejobs_contract.runtime.traces import Traces, opened
+from imagejobs_contract.runtime.traces import Tracer, open_tracer
 from imagejobs_contract.runtime.webhook_secrets import check_folder
 from imagejobs_contract.s3.objects import S3Objects
 from imagejobs_operator.act.memory import Memory
@@ -62,11 +62,11 @@ async def run(settings: Settings) -> int:
     stop = asyncio.Event()
     _listen(stop)
     metrics = Metrics()
-    with opened(PROGRAM, settings.traces, metrics.count_spans) as traces:
+    with open_tracer(PROGRAM, settings.traces, metrics.count_spans) as traces:
         return await _work(settings, stop, metrics, traces)
 
 
-async def _work(settings: Settings, stop: asyncio.Event, metrics: Metrics, traces: Traces) -> int:
+async def _work(settings: Settings, stop: asyncio.Event, metrics: Metrics, traces: Tracer) -> int:
     courier, processes, memory = _courier(settings, traces, metrics), _processes(settings), Memory()
     async with _parts(settings, courier, processes) as parts:
         looking = Reconciler(parts, _rules(settings), utc_now, memory, traces, echoes=settings.sqlite is None)
@@ -167,15 +167,15 @@ async def _parts(
         await redis.aclose()
 
 
-def _courier(settings: Settings, traces: Traces, metrics: Metrics) -> Courier | None:
+def _courier(settings: Settings, traces: Tracer, metrics: Metrics) -> Courier | None:
     if not settings.webhooks:
         return None
     # Imported where there is something to send: the guard brings TLS and resolver along.
-    from imagejobs_contract.outbound.guard import Guard
+    from imagejobs_contract.outbound.guard import AddressGuard
     from imagejobs_operator.callbacks.sender import Poster
 
     return Courier(
-        Poster(Guard(settings.callbacks), settings.webhooks, settings.public_url, utc_now),
+        Poster(AddressGuard(settings.callbacks), settings.webhooks, settings.public_url, utc_now),
         traces,
         metrics.count_callback,
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.spec import Profile
 from imagejobs_contract.model.spec_json import DNS_NAME
-from imagejobs_contract.outbound.policy import Reach
+from imagejobs_contract.outbound.policy import EgressPolicy
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.runtime import traces
 from imagejobs_contract.runtime.settings import (
@@ -21,7 +21,7 @@ from imagejobs_contract.runtime.settings import (
     read_limits,
     redis_url,
 )
-from imagejobs_contract.runtime.webhook_secrets import Secrets
+from imagejobs_contract.runtime.webhook_secrets import WebhookSecrets
 from imagejobs_operator.jobs.pod_profiles import PodShape, Size, read_shape, read_sizes
 
 LEVELS = "DEBUG|INFO|WARNING|ERROR"
@@ -71,8 +71,8 @@ class Settings:
     pod: PodShape
     health: tuple[str, int] | None
     metrics: tuple[str, int] | None
-    webhooks: Secrets
-    callbacks: Reach
+    webhooks: WebhookSecrets
+    callbacks: EgressPolicy
     public_url: str
     log_level: str
     traces: bool
@@ -111,12 +111,12 @@ class Settings:
             pod=read_shape(reader),
             health=listen_address(reader, "HEALTH_LISTEN"),
             metrics=listen_address(reader, "METRICS_LISTEN"),
-            webhooks=Secrets.read(reader),
-            callbacks=Reach.read(reader, "ALLOWED_PRIVATE_CALLBACKS"),
+            webhooks=WebhookSecrets.read(reader),
+            callbacks=EgressPolicy.read(reader, "ALLOWED_PRIVATE_CALLBACKS"),
             public_url=(reader.text("PUBLIC_URL", 500, "", HOST_PORT_URL, "an http(s) URL") or "").rstrip(
                 "/"
             ),
-            traces=traces.wanted(reader, "operator"),
+            traces=traces.is_enabled(reader, "operator"),
             log_level=reader.text("LOG_LEVEL", 10, "INFO", LEVELS, f"one of {LEVELS.replace('|', ' ')}")
             or "INFO",
         )

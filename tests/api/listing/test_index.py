@@ -82,7 +82,7 @@ def test_pages_hold_each_job_that_fits_once_in_strict_order(made, limit):
                 each.key.name
                 for each in sorted(fitting, key=lambda each: (each.created, each.key.name), reverse=True)
             ]
-            assert sum(pages(index, limit, caller, state), []) == expected
+            assert sum(pages(index, limit, caller, state), []) == expected  # noqa: RUF017
 
 
 def test_a_job_that_comes_between_two_pages_moves_nothing():

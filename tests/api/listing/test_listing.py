@@ -46,7 +46,7 @@ def follow(store, scenario, most: int = 100):
 
 
 async def until(check) -> None:
-    while not check():
+    while not check():  # noqa: ASYNC110 - what is waited for has no event
         await asyncio.sleep(0.01)
 
 
@@ -115,8 +115,8 @@ class Flaky(SqliteStore):
 
     broken = False
 
-    async def follow(self):
-        async for seen in super().follow():
+    async def watch(self):
+        async for seen in super().watch():
             if self.broken:
                 self.broken = False
                 raise Unavailable("away")

@@ -9,8 +9,8 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.options import Format
-from imagejobs_contract.model.spec import overwrites
-from imagejobs_contract.outbound.guard import Guard
+from imagejobs_contract.model.spec import output_collisions
+from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.reader import Reader
 
 KEY = JobKey("default", "j1")
@@ -28,7 +28,7 @@ def build(form: Received, accept: str | None = None) -> ImageJob:
         batch_form(LIMITS) if len(form.sources) > 1 else resize_form(LIMITS),
         accept,
         LIMITS,
-        Callbacks(Guard(), signed=True),
+        Callbacks(AddressGuard(), signed=True),
     )
 
 
@@ -45,7 +45,7 @@ def build(form: Received, accept: str | None = None) -> ImageJob:
 )
 def test_results_never_overwrite_each_other(file_names):
     job = build(received(*file_names))
-    assert overwrites([item.name for item in job.spec.items]) == []
+    assert output_collisions([item.name for item in job.spec.items]) == []
     assert ImageJob.from_body(job.to_body()).spec == job.spec
 
 
@@ -64,7 +64,7 @@ def test_format_auto_needs_an_accept_that_names_one():
 
 def test_a_caller_with_secrets_of_its_own_may_name_a_callback_where_there_is_none_for_all(tmp_path):
     (tmp_path / "shop").touch()
-    callbacks = Callbacks(Guard(), signed=False, folder=tmp_path)
+    callbacks = Callbacks(AddressGuard(), signed=False, folder=tmp_path)
 
     def faults(caller: str) -> list[str]:
         reader = Reader({"callback": "https://hooks.example.org/"})

@@ -13,7 +13,7 @@ import pytest
 
 from imagejobs_api.submit import handoff_writer as shelf_module
 from imagejobs_api.submit.handoff_writer import PAGE, Shelf
-from imagejobs_contract.wire.handoff import take
+from imagejobs_contract.wire.handoff import take_copy
 
 KEY = "uploads/j0123/0"
 DATA = bytes(range(256)) * 1000
@@ -100,8 +100,8 @@ def leave(
 
 def test_what_is_left_is_taken_once(folder):
     leave(Shelf(folder, MOST))
-    assert take(folder, KEY, MOST) == DATA
-    assert take(folder, KEY, MOST) is None
+    assert take_copy(folder, KEY, MOST) == DATA
+    assert take_copy(folder, KEY, MOST) is None
     assert list(folder.iterdir()) == []
 
 
@@ -109,14 +109,14 @@ def test_what_is_left_is_taken_once(folder):
 def test_no_key_leads_out_of_the_folder(folder, key):
     leave(Shelf(folder, MOST), key)
     assert [each.parent for each in folder.rglob("*")] == [folder]
-    assert take(folder, key, MOST) == DATA
+    assert take_copy(folder, key, MOST) == DATA
 
 
 @pytest.mark.parametrize("key", ["uploads/j0123/1", "uploads/j0124/0", "uploads/j0123/0.part", "", *HOSTILE])
 def test_another_key_gets_nothing(folder, key):
     leave(Shelf(folder, MOST))
-    assert take(folder, key, MOST) is None
-    assert take(folder, KEY, MOST) == DATA
+    assert take_copy(folder, key, MOST) is None
+    assert take_copy(folder, KEY, MOST) == DATA
 
 
 def test_only_this_user_can_read_it(folder):
@@ -141,14 +141,14 @@ def test_a_copy_that_was_killed_half_way_is_never_taken_and_goes_with_the_next_s
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert process.stdout.readline() == "half\n"
-        assert take(folder, KEY, MOST) is None
+        assert take_copy(folder, KEY, MOST) is None
         process.send_signal(signal.SIGKILL)
     assert len(list(folder.iterdir())) == 1
-    assert take(folder, KEY, MOST) is None
+    assert take_copy(folder, KEY, MOST) is None
     shelf = Shelf(folder, MOST)
     assert list(folder.iterdir()) == []
     leave(shelf)
-    assert take(folder, KEY, MOST) == DATA
+    assert take_copy(folder, KEY, MOST) == DATA
 
 
 def test_a_copy_for_which_memory_ends_is_not_left_and_the_file_goes_on(folder):
@@ -164,11 +164,11 @@ def test_a_full_folder_takes_more_once_something_was_taken(folder, monkeypatch):
     shelf = Shelf(folder, 3 * len(DATA))
     for n in range(4):
         leave(shelf, f"uploads/j/{n}")
-    assert take(folder, "uploads/j/3", MOST) is None
+    assert take_copy(folder, "uploads/j/3", MOST) is None
     assert len(list(folder.iterdir())) == 2  # the third would take a page more than it has bytes
-    assert take(folder, "uploads/j/0", MOST) == DATA
+    assert take_copy(folder, "uploads/j/0", MOST) == DATA
     leave(shelf, "uploads/j/4")
-    assert take(folder, "uploads/j/4", MOST) == DATA
+    assert take_copy(folder, "uploads/j/4", MOST) == DATA
 
 
 def test_small_copies_count_as_the_memory_that_they_take(folder):
@@ -194,7 +194,7 @@ def test_what_nobody_takes_goes_by_its_age(folder, monkeypatch):
     asyncio.run(tended(0.1))
     assert list(folder.iterdir()) == []
     leave(shelf)
-    assert take(folder, KEY, MOST) == DATA
+    assert take_copy(folder, KEY, MOST) == DATA
 
 
 def test_a_start_removes_copies_and_nothing_else(folder):
@@ -206,7 +206,7 @@ def test_a_start_removes_copies_and_nothing_else(folder):
 
 def test_a_larger_file_than_is_allowed_is_left_to_s3(folder):
     leave(Shelf(folder, MOST))
-    assert take(folder, KEY, len(DATA) - 1) is None
+    assert take_copy(folder, KEY, len(DATA) - 1) is None
 
 
 def test_what_is_no_file_is_left_to_s3(folder):
@@ -214,12 +214,12 @@ def test_what_is_no_file_is_left_to_s3(folder):
     (copy,) = folder.iterdir()
     copy.unlink()
     os.mkfifo(copy)
-    assert take(folder, KEY, MOST) is None
+    assert take_copy(folder, KEY, MOST) is None
     copy.symlink_to(__file__)
-    assert take(folder, KEY, MOST) is None
+    assert take_copy(folder, KEY, MOST) is None
     copy.unlink()
     copy.mkdir()
-    assert take(folder, KEY, MOST) is None
+    assert take_copy(folder, KEY, MOST) is None
 
 
 def test_workers_at_the_same_copy_get_all_of_it_or_nothing(folder):
@@ -227,7 +227,7 @@ def test_workers_at_the_same_copy_get_all_of_it_or_nothing(folder):
     with ThreadPoolExecutor(4) as workers:
         for _ in range(50):
             leave(shelf)
-            got = list(workers.map(lambda _: take(folder, KEY, MOST), range(4)))
+            got = list(workers.map(lambda _: take_copy(folder, KEY, MOST), range(4)))
             assert DATA in got
             assert set(got) <= {DATA, None}
 
@@ -244,7 +244,7 @@ def test_a_folder_that_is_not_ours_alone_is_not_used(folder, spoil, caplog):
         folder.mkdir(mode=0o777)
         folder.chmod(0o777)
     leave(Shelf(folder, MOST))
-    assert take(folder, KEY, MOST) is None
+    assert take_copy(folder, KEY, MOST) is None
     assert "uploads are not handed over" in caplog.text
 
 
@@ -252,7 +252,7 @@ def test_a_folder_that_was_removed_stops_no_upload(folder):
     shelf = Shelf(folder, MOST)
     folder.rmdir()
     leave(shelf)
-    assert take(folder, KEY, MOST) is None
+    assert take_copy(folder, KEY, MOST) is None
 
 
 def test_without_a_folder_nothing_is_left(tmp_path):

@@ -49,7 +49,7 @@ async def kept(*programs: Program):
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 (other processes: there is no event to wait for)
             await asyncio.sleep(0.02)
 
 

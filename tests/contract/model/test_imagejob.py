@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from imagejobs_contract.errors import Fault
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.counts import Counts
-from imagejobs_contract.model.imagejob import ImageJob, Unreadable
+from imagejobs_contract.model.imagejob import ImageJob, UnreadableJob
 from imagejobs_contract.model.items import Item
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.options import Variant
@@ -21,8 +21,8 @@ from imagejobs_contract.model.spec import (
     Profile,
     Spec,
     immutable_changes,
-    named,
-    overwrites,
+    output_collisions,
+    with_distinct_names,
 )
 from imagejobs_contract.model.spec_json import SPEC_FIELDS, read_spec, spec_body
 from imagejobs_contract.model.status import State, Status
@@ -39,7 +39,7 @@ def specs(draw) -> Spec:
     sources = st.builds(Item, key=st.from_regex(r"[a-z][ -~]{0,20}", fullmatch=True)) | st.just(
         Item(url="https://example.org/a.jpg")
     )
-    listed = named(
+    listed = with_distinct_names(
         [
             replace(item, name=name)
             for item, name in draw(st.lists(st.tuples(sources, TEXTS), min_size=1, max_size=4))
@@ -122,7 +122,7 @@ def test_all_faults_of_a_stored_job_come_at_once_and_the_rest_of_it_is_kept():
             "parallelism": 0,
         },
     }
-    with pytest.raises(Unreadable) as raised:
+    with pytest.raises(UnreadableJob) as raised:
         ImageJob.from_body(body)
     expected = ["items[0].key", "items[0].url", "items[1].key", "parallelism", "variants[0].width"]
     assert sorted(fault.where for fault in raised.value.faults) == [f"spec.{field}" for field in expected]
@@ -153,7 +153,7 @@ def test_fields_that_a_newer_definition_added_do_not_make_a_stored_job_unreadabl
     ids=str,
 )
 def test_a_job_without_a_spec_is_unreadable(body):
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableJob):
         ImageJob.from_body(body)
 
 
@@ -247,12 +247,12 @@ def test_some_changes_go_one_way_only(before, after):
 
 
 def test_a_number_can_collide_with_a_name():
-    assert overwrites(["1.jpg", ""]) == [
+    assert output_collisions(["1.jpg", ""]) == [
         Fault("spec.items[1].name", "its result would overwrite that of items[0]")
     ]
 
 
 @given(st.lists(TEXTS, max_size=8))
 def test_named_items_never_overwrite_each_other(texts):
-    items = named([Item(text, key="k") for text in texts])
-    assert overwrites([item.name for item in items]) == []
+    items = with_distinct_names([Item(text, key="k") for text in texts])
+    assert output_collisions([item.name for item in items]) == []

@@ -17,7 +17,7 @@ from imagejobs_contract.model.status import (
     State,
     Status,
     final_state,
-    summarise,
+    summarise_failures,
 )
 from imagejobs_contract.model.status_json import read_status, status_body
 
@@ -159,7 +159,7 @@ def test_the_first_failures_are_named_and_all_codes():
         )
         for n in range(30, 2, -1)
     ]
-    failures, codes = summarise([Outcome(0, "fine"), *outcomes])
+    failures, codes = summarise_failures([Outcome(0, "fine"), *outcomes])
     assert [each.name for each in failures] == ["3", *(f"i{n}" for n in range(4, 13))]
     assert len(failures) == limits.MAX_STATUS_FAILURES
     assert max(len(each.message) for each in failures) <= 256

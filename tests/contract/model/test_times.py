@@ -4,17 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagejobs_contract.model.times import parse_time, show_duration, show_time, utc_now
+from imagejobs_contract.model.times import format_duration, format_time, parse_time, utc_now
 
 
 @given(st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)))
 def test_a_time_is_read_back_to_the_second(time):
-    assert parse_time(show_time(time)) == time.replace(microsecond=0)
+    assert parse_time(format_time(time)) == time.replace(microsecond=0)
 
 
 def test_times_are_shown_in_utc():
     assert (
-        show_time(datetime(2026, 1, 2, 3, 4, 5, 999_999, timezone(timedelta(hours=2))))
+        format_time(datetime(2026, 1, 2, 3, 4, 5, 999_999, timezone(timedelta(hours=2))))
         == "2026-01-02T01:04:05Z"
     )
 
@@ -48,4 +48,4 @@ def test_now_is_aware():
     ],
 )  # fmt: skip
 def test_a_duration_reads_as_kubectl_writes_it(seconds, text):
-    assert show_duration(seconds) == text
+    assert format_duration(seconds) == text

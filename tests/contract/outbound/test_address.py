@@ -3,7 +3,7 @@ from ipaddress import ip_address
 import pytest
 
 from imagejobs_contract.outbound.address import embedded, is_public, literal
-from imagejobs_contract.outbound.guard import Guard
+from imagejobs_contract.outbound.guard import AddressGuard
 
 PUBLIC = (
     "1.1.1.1", "8.8.8.8", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "126.255.255.255", "128.0.0.0", "168.63.129.15",
@@ -74,19 +74,19 @@ SPELLINGS = {
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_a_public_address_is_permitted(address):
-    assert Guard().permits(address)
+    assert AddressGuard().permits(address)
 
 
 @pytest.mark.parametrize(
     ("kind", "address"), [(kind, address) for kind, rows in REFUSED.items() for address in rows]
 )
 def test_an_address_that_is_not_public_is_refused(kind, address):
-    assert not Guard().permits(address)
+    assert not AddressGuard().permits(address)
 
 
 @pytest.mark.parametrize("text", NOT_ADDRESSES)
 def test_what_is_no_canonical_address_is_refused(text):
-    assert not Guard().permits(text)
+    assert not AddressGuard().permits(text)
 
 
 def test_the_table_is_as_long_as_was_promised():

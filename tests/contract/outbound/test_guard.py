@@ -6,11 +6,11 @@ import threading
 import pytest
 
 from imagejobs_contract.errors import Refused
-from imagejobs_contract.outbound.guard import Guard
-from imagejobs_contract.outbound.policy import Reach
-from imagejobs_contract.outbound.url import Target, read_url
+from imagejobs_contract.outbound.guard import AddressGuard
+from imagejobs_contract.outbound.policy import EgressPolicy
+from imagejobs_contract.outbound.url import Url, read_url
 
-LOOPBACK = Reach(private=("127.0.0.0/8",))
+LOOPBACK = EgressPolicy(private=("127.0.0.0/8",))
 HIDDEN = (
     "http://127.0.0.1/", "http://127.1/", "http://2130706433/", "http://0x7f000001/", "http://0x7f.1/", "http://0177.0.0.1/", "http://017700000001/",
     "http://0/", "http://localhost/", "http://LOCALHOST./", "http://a.localhost/", "http://127.0.0.1./", "http://１２７.０.０.１/", "http://①②⑦.⓪.⓪.①/",
@@ -72,7 +72,7 @@ async def connected(guard, target, seconds=5.0):
 @pytest.mark.parametrize("url", HIDDEN)
 def test_no_spelling_of_an_inner_address_is_connected_to(url, recorded):
     with pytest.raises(Refused):
-        asyncio.run(Guard().connect(read_url(url), 5))
+        asyncio.run(AddressGuard().connect(read_url(url), 5))
     assert recorded == []
 
 
@@ -85,35 +85,35 @@ def test_what_is_itself_an_address_is_refused_without_asking_anybody(url):
         return ["1.1.1.1"]
 
     with pytest.raises(Refused):
-        addresses(Guard(resolve=resolve), url)
+        addresses(AddressGuard(resolve=resolve), url)
     assert asked == []
 
 
 def test_one_private_address_among_public_ones_refuses_the_host():
     with pytest.raises(Refused):
-        addresses(Guard(resolve=resolver(["1.1.1.1", "10.0.0.1"])), "http://both.example/")
+        addresses(AddressGuard(resolve=resolver(["1.1.1.1", "10.0.0.1"])), "http://both.example/")
 
 
 def test_a_host_without_addresses_is_refused():
     with pytest.raises(Refused):
-        addresses(Guard(resolve=resolver([])), "http://none.example/")
+        addresses(AddressGuard(resolve=resolver([])), "http://none.example/")
 
 
 def test_the_refusal_does_not_tell_the_address():
     with pytest.raises(Refused) as caught:
-        addresses(Guard(resolve=resolver(["10.1.2.3"])), "http://inside.example/")
+        addresses(AddressGuard(resolve=resolver(["10.1.2.3"])), "http://inside.example/")
     assert "10.1.2.3" not in caught.value.message
 
 
 def test_an_allowed_network_is_permitted_and_its_neighbours_are_not():
-    guard = Guard(Reach(private=("10.1.0.0/16", "fd00:1::/32")))
+    guard = AddressGuard(EgressPolicy(private=("10.1.0.0/16", "fd00:1::/32")))
     assert guard.permits("10.1.2.3")
     assert guard.permits("fd00:1::5")
     assert not any(map(guard.permits, ("10.2.0.1", "fd00:2::5", "::ffff:10.1.2.3")))
 
 
 def test_under_dns64_the_ipv4_address_decides():
-    guard = Guard(Reach(private=("10.1.0.0/16",), dns64="64:ff9b::/96"))
+    guard = AddressGuard(EgressPolicy(private=("10.1.0.0/16",), dns64="64:ff9b::/96"))
     assert guard.permits("64:ff9b::808:808")
     assert guard.permits("64:ff9b::10.1.2.3")
     assert not any(
@@ -125,7 +125,7 @@ def test_under_dns64_the_ipv4_address_decides():
 
 
 def test_under_dns64_a_prefix_in_public_space_hides_nothing():
-    guard = Guard(Reach(dns64="2a00:64::/96"))
+    guard = AddressGuard(EgressPolicy(dns64="2a00:64::/96"))
     assert guard.permits("2a00:64::808:808")
     assert not guard.permits("2a00:64::a00:1")
 
@@ -144,12 +144,12 @@ def test_under_dns64_a_prefix_in_public_space_hides_nothing():
     ],
 )
 def test_the_webs_own_ports_and_high_ones_are_permitted(port, permitted):
-    target = Target(False, "example.com", port, "/")
+    target = Url(False, "example.com", port, "/")
     if permitted:
-        Guard().check(target)
+        AddressGuard().check(target)
     else:
         with pytest.raises(Refused, match="port"):
-            Guard().check(target)
+            AddressGuard().check(target)
 
 
 def test_a_name_that_rebinds_is_connected_at_the_checked_address(recorded):
@@ -161,10 +161,10 @@ def test_a_name_that_rebinds_is_connected_at_the_checked_address(recorded):
 
     async def scenario():
         server, port = await listening("127.0.0.2")
-        guard = Guard(Reach(private=("127.0.0.2/32",)), resolve)
-        peer = await connected(guard, Target(False, "rebinding.example", port, "/"))
+        guard = AddressGuard(EgressPolicy(private=("127.0.0.2/32",)), resolve)
+        peer = await connected(guard, Url(False, "rebinding.example", port, "/"))
         with pytest.raises(Refused):
-            await guard.connect(Target(False, "rebinding.example", port, "/"), 5)
+            await guard.connect(Url(False, "rebinding.example", port, "/"), 5)
         server.close()
         await server.wait_closed()
         return peer
@@ -178,7 +178,7 @@ def test_the_next_address_is_tried_when_the_first_is_silent(recorded):
     async def scenario():
         server, port = await listening("127.0.0.3")
         peer = await connected(
-            Guard(LOOPBACK, resolver(["127.0.0.2", "127.0.0.3"])), Target(False, "two.example", port, "/")
+            AddressGuard(LOOPBACK, resolver(["127.0.0.2", "127.0.0.3"])), Url(False, "two.example", port, "/")
         )
         server.close()
         await server.wait_closed()
@@ -192,7 +192,7 @@ def test_of_many_addresses_four_are_tried(recorded):
     many = [f"127.0.1.{n}" for n in range(1, 10)]
     with pytest.raises(OSError, match=r"refused|failed"):
         asyncio.run(
-            Guard(LOOPBACK, resolver(many)).connect(Target(False, "many.example", _closed_port(), "/"), 5)
+            AddressGuard(LOOPBACK, resolver(many)).connect(Url(False, "many.example", _closed_port(), "/"), 5)
         )
     assert recorded == many[:4]
 
@@ -202,7 +202,7 @@ def test_a_resolver_that_hangs_ends_with_the_time_for_connecting():
         await asyncio.sleep(60)
 
     with pytest.raises(TimeoutError):
-        asyncio.run(Guard(resolve=resolve).connect(read_url("http://slow.example/"), 0.05))
+        asyncio.run(AddressGuard(resolve=resolve).connect(read_url("http://slow.example/"), 0.05))
 
 
 def test_a_host_that_takes_no_connection_ends_with_the_time_for_connecting():
@@ -216,8 +216,8 @@ def test_a_host_that_takes_no_connection_ends_with_the_time_for_connecting():
             each.connect_ex(("127.0.0.1", port))
         with pytest.raises(TimeoutError):
             asyncio.run(
-                Guard(LOOPBACK, resolver(["127.0.0.1"])).connect(
-                    Target(False, "full.example", port, "/"), 0.3
+                AddressGuard(LOOPBACK, resolver(["127.0.0.1"])).connect(
+                    Url(False, "full.example", port, "/"), 0.3
                 )
             )
         for each in waiting:
@@ -228,9 +228,9 @@ def test_a_server_that_is_silent_in_the_handshake_ends_with_the_time_for_connect
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
-        target = Target(True, "silent.example", silent.getsockname()[1], "/")
+        target = Url(True, "silent.example", silent.getsockname()[1], "/")
         with pytest.raises(TimeoutError):
-            asyncio.run(Guard(LOOPBACK, resolver(["127.0.0.1"])).connect(target, 0.3))
+            asyncio.run(AddressGuard(LOOPBACK, resolver(["127.0.0.1"])).connect(target, 0.3))
 
 
 def _closed_port():

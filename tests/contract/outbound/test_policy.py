@@ -1,15 +1,15 @@
 import pytest
 
-from imagejobs_contract.outbound.policy import Reach
+from imagejobs_contract.outbound.policy import EgressPolicy
 from imagejobs_contract.runtime.settings import read
 
 
 def reach(**variables):
-    return read(variables, lambda reader: Reach.read(reader, "ALLOWED_PRIVATE_SOURCES"))
+    return read(variables, lambda reader: EgressPolicy.read(reader, "ALLOWED_PRIVATE_SOURCES"))
 
 
 def test_without_settings_nothing_private_and_the_webs_ports_can_be_reached():
-    assert reach() == Reach()
+    assert reach() == EgressPolicy()
 
 
 def test_all_of_it_can_be_set():
@@ -17,7 +17,7 @@ def test_all_of_it_can_be_set():
         ALLOWED_PRIVATE_SOURCES="10.0.0.0/8, fd00::/8",
         ALLOWED_PORTS="443,8000-8010",
         DNS64_PREFIX="64:ff9b::/96",
-    ) == Reach(("10.0.0.0/8", "fd00::/8"), ((443, 443), (8000, 8010)), "64:ff9b::/96")
+    ) == EgressPolicy(("10.0.0.0/8", "fd00::/8"), ((443, 443), (8000, 8010)), "64:ff9b::/96")
 
 
 @pytest.mark.parametrize(

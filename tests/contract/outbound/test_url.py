@@ -1,27 +1,27 @@
 import pytest
 
 from imagejobs_contract.errors import Refused
-from imagejobs_contract.outbound.url import Target, read_url
+from imagejobs_contract.outbound.url import Url, read_url
 
 
 @pytest.mark.parametrize(
     ("url", "target"),
     [
-        ("http://example.com", Target(False, "example.com", 80, "/")),
-        ("HTTP://example.com/A", Target(False, "example.com", 80, "/A")),
-        ("Https://Example.COM", Target(True, "example.com", 443, "/")),
-        ("https://Example.COM/a/b?c=d#e", Target(True, "example.com", 443, "/a/b?c=d")),
-        ("http://example.com:8080/%20x", Target(False, "example.com", 8080, "/%20x")),
-        ("http://bücher.example/ü?ä=1", Target(False, "xn--bcher-kva.example", 80, "/%C3%BC?%C3%A4=1")),
-        ("http://[2606:4700::1]:81/", Target(False, "2606:4700::1", 81, "/")),
-        ("http://example.com/a b\x7f", Target(False, "example.com", 80, "/a%20b%7F")),
-        ("http://example.com/a\r\nX-Evil: 1", Target(False, "example.com", 80, "/aX-Evil:%201")),
-        ("http://example.com:0/", Target(False, "example.com", 0, "/")),
-        ("http://example.com./", Target(False, "example.com", 80, "/")),
-        ("http://under_score.example/", Target(False, "under_score.example", 80, "/")),
-        ("http://１２７.０.０.１/", Target(False, "127.0.0.1", 80, "/")),
-        ("http://①②⑦。０．0｡1/", Target(False, "127.0.0.1", 80, "/")),
-        ("http://0X7F.1./", Target(False, "0x7f.1", 80, "/")),
+        ("http://example.com", Url(False, "example.com", 80, "/")),
+        ("HTTP://example.com/A", Url(False, "example.com", 80, "/A")),
+        ("Https://Example.COM", Url(True, "example.com", 443, "/")),
+        ("https://Example.COM/a/b?c=d#e", Url(True, "example.com", 443, "/a/b?c=d")),
+        ("http://example.com:8080/%20x", Url(False, "example.com", 8080, "/%20x")),
+        ("http://bücher.example/ü?ä=1", Url(False, "xn--bcher-kva.example", 80, "/%C3%BC?%C3%A4=1")),
+        ("http://[2606:4700::1]:81/", Url(False, "2606:4700::1", 81, "/")),
+        ("http://example.com/a b\x7f", Url(False, "example.com", 80, "/a%20b%7F")),
+        ("http://example.com/a\r\nX-Evil: 1", Url(False, "example.com", 80, "/aX-Evil:%201")),
+        ("http://example.com:0/", Url(False, "example.com", 0, "/")),
+        ("http://example.com./", Url(False, "example.com", 80, "/")),
+        ("http://under_score.example/", Url(False, "under_score.example", 80, "/")),
+        ("http://１２７.０.０.１/", Url(False, "127.0.0.1", 80, "/")),
+        ("http://①②⑦。０．0｡1/", Url(False, "127.0.0.1", 80, "/")),
+        ("http://0X7F.1./", Url(False, "0x7f.1", 80, "/")),
     ],
 )  # fmt: skip
 def test_a_url_is_read(url, target):
@@ -46,10 +46,10 @@ def test_a_url_that_leads_nowhere_or_carries_a_user_is_refused(url):
 @pytest.mark.parametrize(
     ("target", "authority"),
     [
-        (Target(False, "a.example", 80, "/"), "a.example"),
-        (Target(True, "a.example", 443, "/"), "a.example"),
-        (Target(True, "a.example", 80, "/"), "a.example:80"),
-        (Target(False, "2606:4700::1", 8080, "/"), "[2606:4700::1]:8080"),
+        (Url(False, "a.example", 80, "/"), "a.example"),
+        (Url(True, "a.example", 443, "/"), "a.example"),
+        (Url(True, "a.example", 80, "/"), "a.example:80"),
+        (Url(False, "2606:4700::1", 8080, "/"), "[2606:4700::1]:8080"),
     ],
 )
 def test_the_host_header_names_the_port_only_if_it_is_unusual(target, authority):

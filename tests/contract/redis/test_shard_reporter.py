@@ -12,7 +12,7 @@ from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.redis.board import RedisBoard
-from imagejobs_contract.redis.shard_reporter import Teller, can_tell
+from imagejobs_contract.redis.shard_reporter import ShardReporter, supports
 from imagejobs_contract.wire import redis_keys
 from support.servers import data_servers
 
@@ -29,7 +29,7 @@ def raw(redis_url):
 
 
 def tell(url, *arguments):
-    asyncio.run(Teller(url).put_shard(KEY, UID, *arguments))
+    asyncio.run(ShardReporter(url).put_shard(KEY, UID, *arguments))
 
 
 def written(raw):
@@ -118,7 +118,7 @@ def test_a_server_that_answers_otherwise_is_unavailable_within_the_time(answer):
         port = server.sockets[0].getsockname()[1]
         began = time.monotonic()
         with pytest.raises(Unavailable):
-            await Teller(f"redis://127.0.0.1:{port}").put_shard(KEY, UID, 0, Counts(10, 0, 2, 0))
+            await ShardReporter(f"redis://127.0.0.1:{port}").put_shard(KEY, UID, 0, Counts(10, 0, 2, 0))
         took = time.monotonic() - began
         server.close()
         await asyncio.sleep(0)  # lets the connection go before the loop does
@@ -140,4 +140,4 @@ def test_a_server_that_answers_otherwise_is_unavailable_within_the_time(answer):
     ],
 )
 def test_anything_but_plain_tcp_is_left_to_the_client_library(url, can):
-    assert can_tell(url) is can
+    assert supports(url) is can

@@ -69,7 +69,7 @@ def run(url: str, story: Callable[[RedisTaskQueue], Awaitable[None]], lease_seco
 
 
 async def taken(queue: RedisTaskQueue, consumer: str = "a") -> Lease:
-    lease = await queue.take(consumer, 0)
+    lease = await queue.lease(consumer, 0)
     assert lease is not None
     return lease
 
@@ -87,7 +87,7 @@ def test_a_task_arrives_as_it_was_sent_and_in_order(redis_url):
         assert (await taken(queue)).task == task(0)
         second = await taken(queue)
         assert (second.task, second.deliveries) == (task(1), 1)
-        assert await queue.take("a", 0) is None
+        assert await queue.lease("a", 0) is None
 
     run(redis_url, story)
 
@@ -95,7 +95,7 @@ def test_a_task_arrives_as_it_was_sent_and_in_order(redis_url):
 def test_a_finished_task_leaves_nothing_but_its_outcome_and_a_wake_up(redis_url, raw):
     async def story(queue):
         await queue.send([task()])
-        assert await queue.finish("a", await taken(queue), done())
+        assert await queue.ack("a", await taken(queue), done())
         assert (await queue.depth(), await queue.waiting(UID)) == (0, frozenset())
 
     run(redis_url, story)
@@ -112,7 +112,7 @@ def test_the_operator_is_told_each_outcome_and_how_many_tasks_of_the_job_are_lef
         assert await anext(wake_ups) is None
         await queue.send([task(0), task(1)])
         for index, left in ((0, 1), (1, 0)):
-            assert await queue.finish("a", await taken(queue), done(index))
+            assert await queue.ack("a", await taken(queue), done(index))
             assert await anext(wake_ups) == WakeUp(task().key, UID, done(index), left)
         raw.xadd(
             redis_keys.DONE,
@@ -145,7 +145,7 @@ def test_what_redis_lost_is_not_waiting_and_is_sent_again(redis_url, raw, loss):
         await queue.send([task(0)])
         lease = await taken(queue)
         {
-            "entry deleted": lambda: raw.xdel(redis_keys.TASKS, lease.entry),
+            "entry deleted": lambda: raw.xdel(redis_keys.TASKS, lease.entry_id),
             "stream deleted": lambda: raw.delete(redis_keys.TASKS),
             "all trimmed": lambda: raw.xtrim(redis_keys.TASKS, 0, approximate=False),
             "sent hash deleted": lambda: raw.delete(redis_keys.sent(UID)),
@@ -172,14 +172,14 @@ def test_the_group_is_made_again_and_skips_no_entry(redis_url, raw):
     run(redis_url, story)
 
 
-@pytest.mark.parametrize("act", ["finish", "renew", "hand_back"])
+@pytest.mark.parametrize("act", ["ack", "extend", "release"])
 def test_a_lease_is_lost_when_redis_forgot_everything(redis_url, raw, act):
     async def story(queue):
         await queue.send([task()])
         lease = await taken(queue)
         raw.flushall()
-        assert not await {"finish": lambda: queue.finish("a", lease, done()), "renew": lambda: queue.renew("a", lease),
-                          "hand_back": lambda: queue.hand_back("a", lease)}[act]()  # fmt: skip
+        assert not await {"ack": lambda: queue.ack("a", lease, done()), "extend": lambda: queue.extend("a", lease),
+                          "release": lambda: queue.release("a", lease)}[act]()  # fmt: skip
         assert raw.exists(redis_keys.items(UID), redis_keys.sent(UID), redis_keys.TASKS) == 0
 
     run(redis_url, story)
@@ -189,10 +189,10 @@ def test_a_dead_workers_task_goes_to_another_when_its_lease_ran_out(redis_url):
     async def story(queue):
         await queue.send([task()])
         first = await taken(queue, "dead")
-        assert await queue.take("b", 0) is None
-        second = await queue.take("b", 1)
+        assert await queue.lease("b", 0) is None
+        second = await queue.lease("b", 1)
         assert second is not None
-        assert (second.entry, second.deliveries) == (first.entry, 2)
+        assert (second.entry, second.deliveries) == (first.entry_id, 2)
 
     run(redis_url, story, SHORT_LEASE)
 
@@ -208,7 +208,9 @@ def test_an_idle_task_is_found_behind_many_fresh_ones(redis_url, raw):
         await queue.send([task(n) for n in range(300)])
         leases = [await taken(queue) for _ in range(300)]
         last = leases[-1]
-        raw.xclaim(redis_keys.TASKS, redis_keys.WORKERS_GROUP, "a", 0, [last.entry], idle=60_000, justid=True)
+        raw.xclaim(
+            redis_keys.TASKS, redis_keys.WORKERS_GROUP, "a", 0, [last.entry_id], idle=60_000, justid=True
+        )
         claimed = await taken(queue, "b")
         assert claimed.task.index == last.task.index
 
@@ -221,10 +223,10 @@ def test_entries_that_were_deleted_while_pending_are_drained(redis_url, raw):
     async def story(queue):
         await queue.send([task(n) for n in range(150)])
         leases = [await taken(queue, "dead") for _ in range(150)]
-        raw.xdel(redis_keys.TASKS, *(lease.entry for lease in leases[:149]))
+        raw.xdel(redis_keys.TASKS, *(lease.entry_id for lease in leases[:149]))
         await asyncio.sleep(SHORT_LEASE * 1.2)
         assert (await taken(queue, "b")).task.index == 149
-        assert pending(raw) == [leases[149].entry]
+        assert pending(raw) == [leases[149].entry_id]
 
     run(redis_url, story, SHORT_LEASE)
 
@@ -235,8 +237,8 @@ def test_renewal_keeps_the_lease_and_the_delivery_count(redis_url, raw):
         lease = await taken(queue)
         for _ in range(5):
             await asyncio.sleep(SHORT_LEASE / 2)
-            assert await queue.renew("a", lease)
-            assert await queue.take("b", 0) is None
+            assert await queue.extend("a", lease)
+            assert await queue.lease("b", 0) is None
         assert (
             raw.xpending_range(redis_keys.TASKS, redis_keys.WORKERS_GROUP, "-", "+", 1)[0]["times_delivered"]
             == 1
@@ -251,13 +253,13 @@ def test_a_zombie_can_neither_finish_nor_renew_nor_hand_back(redis_url, raw):
         zombie = await taken(queue, "zombie")
         await asyncio.sleep(SHORT_LEASE * 1.2)
         owner = await taken(queue, "owner")
-        assert not await queue.renew("zombie", zombie)
-        assert not await queue.finish("zombie", zombie, Outcome(0, "", code=Code.INTERNAL_ERROR))
-        await queue.hand_back("zombie", zombie)
+        assert not await queue.extend("zombie", zombie)
+        assert not await queue.ack("zombie", zombie, Outcome(0, "", code=Code.INTERNAL_ERROR))
+        await queue.release("zombie", zombie)
         assert not raw.exists(redis_keys.items(UID))
         assert await queue.depth() == 1
-        assert await queue.finish("owner", owner, done())
-        assert not await queue.finish("zombie", zombie, Outcome(0, "", code=Code.INTERNAL_ERROR))
+        assert await queue.ack("owner", owner, done())
+        assert not await queue.ack("zombie", zombie, Outcome(0, "", code=Code.INTERNAL_ERROR))
         assert raw.hgetall(redis_keys.items(UID)) == {"0": done().to_line()}
 
     run(redis_url, story, SHORT_LEASE)
@@ -267,7 +269,7 @@ def test_finishing_twice_records_once_and_wakes_once(redis_url, raw):
     async def story(queue):
         await queue.send([task()])
         lease = await taken(queue)
-        assert [await queue.finish("a", lease, done()) for _ in range(2)] == [True, False]
+        assert [await queue.ack("a", lease, done()) for _ in range(2)] == [True, False]
 
     run(redis_url, story)
     assert raw.xlen(redis_keys.DONE) == 1
@@ -277,9 +279,9 @@ def test_finishing_an_entry_that_was_sent_again_leaves_the_new_one_known(redis_u
     async def story(queue):
         await queue.send([task()])
         lease = await taken(queue)
-        raw.xdel(redis_keys.TASKS, lease.entry)
+        raw.xdel(redis_keys.TASKS, lease.entry_id)
         await queue.send([task()])
-        assert await queue.finish("a", lease, done())
+        assert await queue.ack("a", lease, done())
         assert await queue.waiting(UID) == {0}
 
     run(redis_url, story)
@@ -288,7 +290,7 @@ def test_finishing_an_entry_that_was_sent_again_leaves_the_new_one_known(redis_u
 def test_a_task_handed_back_is_there_at_once_and_the_taking_does_not_count(redis_url):
     async def story(queue):
         await queue.send([task()])
-        await queue.hand_back("a", await taken(queue))
+        await queue.release("a", await taken(queue))
         second = await taken(queue, "b")
         assert (second.task, second.deliveries) == (task(), 1)
         assert await queue.waiting(UID) == {0}
@@ -303,7 +305,7 @@ def test_takings_before_a_handing_back_still_count(redis_url):
         await asyncio.sleep(SHORT_LEASE * 1.2)
         second = await taken(queue, "hands back")
         assert second.deliveries == 2
-        await queue.hand_back("hands back", second)
+        await queue.release("hands back", second)
         third = await taken(queue, "dies too")
         assert third.deliveries == 2
         await asyncio.sleep(SHORT_LEASE * 1.2)
@@ -316,11 +318,11 @@ def test_withdrawal_takes_one_jobs_tasks_and_leases(redis_url, raw):
     async def story(queue):
         await queue.send([task(0), task(1), task(0, "other")])
         lease = await taken(queue)
-        await queue.withdraw(UID)
+        await queue.cancel(UID)
         assert (await queue.waiting(UID), await queue.waiting("other")) == (frozenset(), {0})
-        assert not await queue.renew("a", lease)
-        assert not await queue.finish("a", lease, done())
-        await queue.hand_back("a", lease)
+        assert not await queue.extend("a", lease)
+        assert not await queue.ack("a", lease, done())
+        await queue.release("a", lease)
         assert (await taken(queue)).task.uid == "other"
         assert await queue.depth() == 1
 
@@ -331,7 +333,7 @@ def test_withdrawal_takes_one_jobs_tasks_and_leases(redis_url, raw):
 def test_withdrawal_before_the_first_worker_came_works(redis_url):
     async def story(queue):
         await queue.send([task(0)])
-        await queue.withdraw(UID)
+        await queue.cancel(UID)
         assert await queue.depth() == 0
 
     run(redis_url, story)
@@ -351,7 +353,7 @@ def test_an_entry_that_is_no_task_does_not_stop_the_queue(redis_url, raw):
         raw.xadd(redis_keys.TASKS, {"task": "{", "taken": 0})
         raw.xadd(redis_keys.TASKS, {"something": b"\xff"})
         await queue.send([task()])
-        lease = await queue.take("a", 1)
+        lease = await queue.lease("a", 1)
         assert lease is not None
         assert lease.task == task()
         assert await queue.depth() == 1
@@ -362,7 +364,7 @@ def test_an_entry_that_is_no_task_does_not_stop_the_queue(redis_url, raw):
 def test_an_empty_queue_is_waited_on_for_the_given_time(redis_url):
     async def story(queue):
         started = time.monotonic()
-        assert await queue.take("a", 1.3) is None
+        assert await queue.lease("a", 1.3) is None
         assert 1.2 < time.monotonic() - started < 2.5
 
     run(redis_url, story)
@@ -370,7 +372,7 @@ def test_an_empty_queue_is_waited_on_for_the_given_time(redis_url):
 
 def test_a_waiting_worker_gets_a_new_task_at_once(redis_url):
     async def story(queue):
-        taking = asyncio.create_task(queue.take("a", 3))
+        taking = asyncio.create_task(queue.lease("a", 3))
         await asyncio.sleep(0.2)
         started = time.monotonic()
         await queue.send([task()])
@@ -383,7 +385,7 @@ def test_a_waiting_worker_gets_a_new_task_at_once(redis_url):
 def test_two_workers_never_hold_the_same_task(redis_url):
     async def story(queue):
         await queue.send([task(n) for n in range(50)])
-        leases = await asyncio.gather(*(queue.take(f"w{n}", 0) for n in range(60)))
+        leases = await asyncio.gather(*(queue.lease(f"w{n}", 0) for n in range(60)))
         indexes = [lease.task.index for lease in leases if lease]
         assert sorted(indexes) == list(range(50))
 
@@ -396,7 +398,7 @@ def test_racing_looks_for_the_dead_give_each_task_to_one(redis_url):
         for _ in range(10):
             await taken(queue, "dead")
         await asyncio.sleep(SHORT_LEASE * 1.2)
-        leases = await asyncio.gather(*(queue.take(f"w{n}", 0) for n in range(20)))
+        leases = await asyncio.gather(*(queue.lease(f"w{n}", 0) for n in range(20)))
         assert sorted(lease.task.index for lease in leases if lease) == list(range(10))
 
     run(redis_url, story, SHORT_LEASE)
@@ -407,11 +409,11 @@ def test_workers_are_counted_while_they_take_or_renew(redis_url, raw):
         assert await queue.workers() == 0
         await queue.send([task()])
         lease = await taken(queue, "a")
-        await queue.take("b", 0)
+        await queue.lease("b", 0)
         assert await queue.workers() == 2
         raw.zadd(redis_keys.WORKERS, {"a": 0, "gone": 0})
         assert await queue.workers() == 1
-        await queue.renew("a", lease)
+        await queue.extend("a", lease)
         assert await queue.workers() == 2
 
     run(redis_url, story)
@@ -421,7 +423,7 @@ def test_the_group_forgets_consumers_that_are_long_gone_and_hold_nothing(redis_u
     async def story(queue):
         await queue.send([task()])
         await taken(queue, "holds")
-        await queue.take("idle", 0)
+        await queue.lease("idle", 0)
         await asyncio.sleep(0.01)
         await queue.workers()
 
@@ -432,14 +434,14 @@ def test_the_group_forgets_consumers_that_are_long_gone_and_hold_nothing(redis_u
     ]
 
 
-@pytest.mark.parametrize("call", ["take", "send", "depth", "waiting", "withdraw", "workers"])
+@pytest.mark.parametrize("call", ["lease", "send", "depth", "waiting", "cancel", "workers"])
 def test_an_absent_redis_is_unavailable_and_soon_so(call):
     port = data_servers.free_ports(["none"])["none"]
 
     async def story(queue):
         calls = {
-            "take": lambda: queue.take("a", 5), "send": lambda: queue.send([task()]), "depth": queue.depth,
-            "waiting": lambda: queue.waiting(UID), "withdraw": lambda: queue.withdraw(UID), "workers": queue.workers,
+            "lease": lambda: queue.lease("a", 5), "send": lambda: queue.send([task()]), "depth": queue.depth,
+            "waiting": lambda: queue.waiting(UID), "cancel": lambda: queue.cancel(UID), "workers": queue.workers,
         }  # fmt: skip
         started = time.monotonic()
         with pytest.raises(Unavailable):

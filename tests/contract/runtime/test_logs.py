@@ -61,9 +61,9 @@ def test_that_a_program_is_ready_is_logged_at_every_level(level, capsys):
 
 
 def test_all_lines_of_a_piece_of_work_name_what_it_is_about():
-    with logs.about(job_id="j1", caller="", request_id=None):
-        logs.tell(request_id="r1")
-        with logs.about(image=0):
+    with logs.bound(job_id="j1", caller="", request_id=None):
+        logs.bind(request_id="r1")
+        with logs.bound(image=0):
             inner = logged("ended", extra={"job_id": "j2"})
         outer = logged("ended")
     assert (inner["job_id"], inner["request_id"], inner["image"]) == ("j2", "r1", 0)
@@ -78,7 +78,7 @@ def test_all_lines_of_a_piece_of_work_name_what_it_is_about():
 
 def test_tasks_side_by_side_do_not_name_each_other():
     async def work(name: str) -> dict:
-        logs.tell(job_id=name)
+        logs.bind(job_id=name)
         await asyncio.sleep(0)
         return logged("ended")
 

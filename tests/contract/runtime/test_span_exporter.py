@@ -9,7 +9,7 @@ import pytest
 
 from imagejobs_contract.runtime import traces
 from imagejobs_contract.runtime.span_exporter import MOST_WAITING
-from imagejobs_contract.runtime.traces import BEGIN, CURRENT, DROPPED, FAILED, NOTHING, OFF, SENT
+from imagejobs_contract.runtime.traces import BEGIN, CURRENT, DROPPED, FAILED, NOOP_SPAN, NOOP_TRACER, SENT
 from support.servers import data_servers
 from support.servers.otlp_collector import collector
 
@@ -25,7 +25,7 @@ def ends(monkeypatch) -> Ends:
     return Ends()
 
 
-def tell(told: traces.Traces, number: int) -> None:
+def tell(told: traces.Tracer, number: int) -> None:
     for _ in range(number):
         with told.span("work", parent=BEGIN):
             pass
@@ -34,7 +34,7 @@ def tell(told: traces.Traces, number: int) -> None:
 def test_what_was_told_is_sent_before_the_program_ends(ends, monkeypatch):
     with collector() as running:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", running.environ()["OTEL_EXPORTER_OTLP_ENDPOINT"])
-        with traces.opened("worker", True, ends.count) as told:
+        with traces.open_tracer("worker", True, ends.count) as told:
             tell(told, 1200)
     assert (len(running.spans), ends) == (1200, {SENT: 1200})
 
@@ -44,7 +44,7 @@ def test_a_collector_that_hangs_costs_the_work_nothing_and_the_end_two_seconds(e
         running.gate.clear()
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "30")
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", running.environ()["OTEL_EXPORTER_OTLP_ENDPOINT"])
-        with traces.opened("worker", True, ends.count) as told:
+        with traces.open_tracer("worker", True, ends.count) as told:
             tell(told, 1)
             time.sleep(1.5)  # the thread is held by the first
             begin = time.process_time()
@@ -59,16 +59,16 @@ def test_spans_that_nobody_takes_are_counted(ends, monkeypatch):
     monkeypatch.setenv(
         "OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{data_servers.free_ports(['gone'])['gone']}"
     )
-    with traces.opened("worker", True, ends.count) as told:
+    with traces.open_tracer("worker", True, ends.count) as told:
         tell(told, 3)
     assert ends == {FAILED: 3}
 
 
 def test_a_span_without_one_around_it_is_not_told():
-    with OFF.span("image", parent=BEGIN) as span:
-        span.note({"a": 1})
+    with NOOP_TRACER.span("image", parent=BEGIN) as span:
+        span.set({"a": 1})
         span.fail("code")
-        assert (span.header, CURRENT.get()) == ("", NOTHING)
+        assert (span.header, CURRENT.get()) == ("", NOOP_SPAN)
 
 
 @pytest.mark.parametrize("program", ["api.__main__", "operator.__main__", "worker.program"])

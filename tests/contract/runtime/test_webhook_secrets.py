@@ -7,7 +7,7 @@ import pytest
 
 from imagejobs_contract.errors import Invalid
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.runtime.webhook_secrets import Secrets, check_folder, read_folder, read_secrets
+from imagejobs_contract.runtime.webhook_secrets import WebhookSecrets, check_folder, read_folder, read_secrets
 
 
 def secret(count: int) -> str:
@@ -48,5 +48,5 @@ def test_a_folder_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
 
 
 def test_secrets_of_some_callers_are_enough_to_send_callbacks(tmp_path: Path) -> None:
-    assert not Secrets()
-    assert Secrets.read(Reader({"WEBHOOK_SECRETS_DIR": str(tmp_path)}))
+    assert not WebhookSecrets()
+    assert WebhookSecrets.read(Reader({"WEBHOOK_SECRETS_DIR": str(tmp_path)}))

@@ -12,9 +12,9 @@ JOB = ImageJob(JobKey("shop", "j1"), Spec(), labels={names.LABEL_CALLER: "ada"})
 
 
 def test_a_job_tells_where_it_came_from():
-    job = Origin("order-17", HEADER).marked(JOB)
+    job = Origin("order-17", HEADER).annotate(JOB)
     assert Origin.of(job) == Origin("order-17", HEADER)
-    assert origin.about(job) == {
+    assert origin.log_facts(job) == {
         "job_id": "j1",
         "namespace": "shop",
         "caller": "ada",
@@ -28,8 +28,8 @@ def test_a_job_tells_where_it_came_from():
 
 
 def test_a_job_that_no_request_made_names_none():
-    assert Origin().marked(JOB) == JOB
-    assert origin.about(JOB) == {"job_id": "j1", "namespace": "shop", "caller": "ada"}
+    assert Origin().annotate(JOB) == JOB
+    assert origin.log_facts(JOB) == {"job_id": "j1", "namespace": "shop", "caller": "ada"}
 
 
 @pytest.mark.parametrize("text", ["a b", "x" * 65, 'a"b', "a\nb", "ä"], ids=repr)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.options import Format
-from imagejobs_contract.model.spec import overwrites
+from imagejobs_contract.model.spec import output_collisions
 from imagejobs_contract.wire import s3_keys
 
 NAMES = st.lists(
@@ -58,7 +58,7 @@ def test_names_that_differ_in_case_only_are_kept_apart():
 def test_distinct_names_never_overwrite_each_other(names):
     kept_apart = s3_keys.distinct(names)
     assert len(kept_apart) == len(names)
-    assert overwrites(kept_apart) == []
+    assert output_collisions(kept_apart) == []
     assert s3_keys.distinct(kept_apart) == kept_apart
 
 
@@ -69,7 +69,7 @@ def test_distinct_names_never_overwrite_each_other(names):
 )
 def test_the_longest_names_are_kept_apart_too(name):
     kept_apart = s3_keys.distinct([name] * 12)
-    assert overwrites(kept_apart) == []
+    assert output_collisions(kept_apart) == []
     assert max(map(len, kept_apart)) <= limits.MAX_NAME
 
 

@@ -14,7 +14,7 @@ import pytest
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Conflict
 from imagejobs_contract.model import names
-from imagejobs_contract.model.imagejob import ImageJob, Unreadable
+from imagejobs_contract.model.imagejob import ImageJob, UnreadableJob
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import DeletionPolicy, Execution, Manifest, Output, Spec
 from imagejobs_contract.model.status import ConditionType, Reason, State, Status
@@ -164,7 +164,7 @@ def test_6_only_the_jobs_own_outputs_go_from_a_prefix_that_somebody_chose(world:
     world.create(spec(1, output=Output(prefix="site/", deletion_policy=DeletionPolicy.DELETE)))
     world.look()
     entry = next(iter(world.queue.tasks))
-    world.queue.finish(entry, outcome(0, prefix="site"))
+    world.queue.ack(entry, outcome(0, prefix="site"))
     world.look()
     for key in ("site/photo-0.jpg", "site/logo.png"):
         world.objects.keep(key, b"x")
@@ -289,7 +289,7 @@ def test_12_a_spec_that_cannot_be_read_is_refused_by_name(world: World) -> None:
     assert (accepted.status, accepted.reason) == (False, Reason.INVALID_SPEC)
     assert "overwrite" in accepted.message
     assert world.store.writes == ["create", "status Pending"]
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableJob):
         world.run(get(KEY))
 
 

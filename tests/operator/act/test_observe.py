@@ -77,7 +77,7 @@ def test_an_image_that_is_told_of_while_another_task_of_its_job_is_left_does_not
 ) -> None:
     world.create(spec(1, execution=Execution.POOL))
     world.look()
-    world.memory.heard(WakeUp(KEY, world.job().uid, outcome(0), left=1))
+    world.memory.heard(WakeUp(KEY, world.job().uid, outcome(0), tasks_left=1))
     world.look()
     assert not world.status().state.final
 

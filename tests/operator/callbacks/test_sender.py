@@ -19,10 +19,10 @@ from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.outcome import OutputFile
 from imagejobs_contract.model.status import Callback, CallbackState, Failure, State, Status
 from imagejobs_contract.model.times import utc_now
-from imagejobs_contract.outbound.guard import Guard
+from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.outbound.http_response import Head
-from imagejobs_contract.outbound.policy import Reach
-from imagejobs_contract.runtime.webhook_secrets import Secrets
+from imagejobs_contract.outbound.policy import EgressPolicy
+from imagejobs_contract.runtime.webhook_secrets import WebhookSecrets
 from imagejobs_operator.callbacks import payload, sender
 from imagejobs_operator.callbacks.payload import End, Reply
 from imagejobs_operator.callbacks.sender import Poster
@@ -30,7 +30,7 @@ from support.api import openapi_check
 from support.operator.world import outcome, spec
 from support.servers.webhook_receiver import OLD_SECRET, SECRET, Receiver, receiver
 
-LOOPBACK = Reach(private=("127.0.0.0/8",))
+LOOPBACK = EgressPolicy(private=("127.0.0.0/8",))
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 MESSAGE = "msg_0123_1"
 ANOTHER = "whsec_" + "QUJD" * 10
@@ -57,9 +57,11 @@ def job(url: str, **changes: Any) -> ImageJob:
     )
 
 
-def send(about: ImageJob, secrets: tuple[str, ...] = (SECRET,), reach: Reach = LOOPBACK) -> Reply:
+def send(about: ImageJob, secrets: tuple[str, ...] = (SECRET,), reach: EgressPolicy = LOOPBACK) -> Reply:
     return asyncio.run(
-        Poster(Guard(reach), Secrets(secrets), "https://images.example.org", utc_now)(about, MESSAGE)
+        Poster(AddressGuard(reach), WebhookSecrets(secrets), "https://images.example.org", utc_now)(
+            about, MESSAGE
+        )
     )
 
 
@@ -147,7 +149,7 @@ def test_nothing_is_sent_to_an_address_that_is_not_public(hooks: Receiver) -> No
         f"http://[::ffff:127.0.0.1]:{hooks.port}/",
         "http://169.254.169.254/",
     ):
-        assert send(job(url), reach=Reach())[0] is End.REFUSED
+        assert send(job(url), reach=EgressPolicy())[0] is End.REFUSED
     assert (hooks.messages, hooks.refusals) == ([], [])
 
 
@@ -179,7 +181,9 @@ def test_an_answer_that_is_none_is_a_failure(answer: bytes) -> None:
         server = await asyncio.start_server(talk, "127.0.0.1", 0)
         async with server:
             url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-            return await Poster(Guard(LOOPBACK), Secrets((SECRET,)), "", utc_now)(job(url), MESSAGE)
+            return await Poster(AddressGuard(LOOPBACK), WebhookSecrets((SECRET,)), "", utc_now)(
+                job(url), MESSAGE
+            )
 
     assert asyncio.run(run())[0] is End.FAILED
 
@@ -228,14 +232,14 @@ def test_each_try_says_the_same() -> None:
     assert b'"job_url":"/api/jobs/job"' in payload.body(about, "")
 
 
-def send_as(caller: str, hooks: Receiver, secrets: Secrets) -> Reply:
+def send_as(caller: str, hooks: Receiver, secrets: WebhookSecrets) -> Reply:
     about = replace(job(hooks.url()), labels={"imagejobs.dev/caller": caller})
-    return asyncio.run(Poster(Guard(LOOPBACK), secrets, "", utc_now)(about, MESSAGE))
+    return asyncio.run(Poster(AddressGuard(LOOPBACK), secrets, "", utc_now)(about, MESSAGE))
 
 
 def test_a_caller_with_secrets_of_its_own_is_told_by_those_alone(hooks: Receiver, tmp_path: Path) -> None:
     (tmp_path / "shop").write_text(f"{OLD_SECRET},{ANOTHER}\n")
-    secrets = Secrets((SECRET,), tmp_path)
+    secrets = WebhookSecrets((SECRET,), tmp_path)
     assert send_as("shop", hooks, secrets).end is End.FAILED  # this receiver knows the secret of all
     assert send_as("blog", hooks, secrets).end is End.DELIVERED
     for hooks.secret in (OLD_SECRET, ANOTHER):
@@ -245,9 +249,9 @@ def test_a_caller_with_secrets_of_its_own_is_told_by_those_alone(hooks: Receiver
 
 def test_a_changed_secret_counts_from_the_next_callback_on(hooks: Receiver, tmp_path: Path) -> None:
     (tmp_path / "shop").write_text(OLD_SECRET)
-    assert send_as("shop", hooks, Secrets((), tmp_path)).end is End.FAILED
+    assert send_as("shop", hooks, WebhookSecrets((), tmp_path)).end is End.FAILED
     (tmp_path / "shop").write_text(SECRET)
-    assert send_as("shop", hooks, Secrets((), tmp_path)).end is End.DELIVERED
+    assert send_as("shop", hooks, WebhookSecrets((), tmp_path)).end is End.DELIVERED
 
 
 @pytest.mark.parametrize(
@@ -259,7 +263,7 @@ def test_broken_secrets_of_a_caller_are_neither_shown_nor_replaced_by_those_of_a
     hooks: Receiver, tmp_path: Path, text: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "shop").write_text(text, encoding="latin-1")
-    assert send_as("shop", hooks, Secrets((SECRET,), tmp_path))[:2] == (
+    assert send_as("shop", hooks, WebhookSecrets((SECRET,), tmp_path))[:2] == (
         End.FAILED,
         "the caller's secrets cannot be read",
     )
@@ -275,11 +279,11 @@ def test_a_label_that_names_no_caller_leads_to_no_file(hooks: Receiver, tmp_path
     (folder / "..data").mkdir(parents=True)
     for place in (tmp_path / "shop", folder / "Shop"):
         place.write_text(OLD_SECRET)
-    assert send_as(caller, hooks, Secrets((SECRET,), folder)).end is End.DELIVERED
+    assert send_as(caller, hooks, WebhookSecrets((SECRET,), folder)).end is End.DELIVERED
 
 
 def test_without_any_secret_nothing_is_sent(hooks: Receiver, tmp_path: Path) -> None:
-    assert send_as("blog", hooks, Secrets((), tmp_path))[:2] == (
+    assert send_as("blog", hooks, WebhookSecrets((), tmp_path))[:2] == (
         End.FAILED,
         "there is no secret to sign it with",
     )

@@ -12,7 +12,7 @@ from imagejobs_contract.errors import Conflict, NotFound
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.status import State, Status
-from imagejobs_contract.ports import Seen
+from imagejobs_contract.ports import JobEvent
 from imagejobs_contract.stores.sqlite import SqliteStore
 from imagejobs_operator.feeds.cached_store import RememberedStore
 from support.operator.world import spec
@@ -38,15 +38,15 @@ class Scene:
         self.file = Counted(file, echoes=False)
         self.store = RememberedStore(self.file)
         self.api = SqliteStore(file)
-        self.told: asyncio.Queue[Seen] = asyncio.Queue()
+        self.told: asyncio.Queue[JobEvent] = asyncio.Queue()
 
-    async def hear(self) -> Seen:
+    async def hear(self) -> JobEvent:
         return await asyncio.wait_for(self.told.get(), 5)
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator[None]:
         async def follow() -> None:
-            async with aclosing(self.store.follow()) as feed:  # type: ignore[type-var]
+            async with aclosing(self.store.watch()) as feed:  # type: ignore[type-var]
                 async for seen in feed:
                     if seen:
                         self.told.put_nowait(seen)

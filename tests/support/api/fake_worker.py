@@ -21,7 +21,7 @@ from imagejobs_contract.model.items import Item, read_item
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.options import Format
 from imagejobs_contract.model.outcome import Outcome, OutputFile
-from imagejobs_contract.model.status import State, Status, final_state, summarise
+from imagejobs_contract.model.status import State, Status, final_state, summarise_failures
 from imagejobs_contract.ports import Change
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.redis.board import RedisBoard
@@ -141,7 +141,7 @@ async def _ignoring(call) -> None:
 
 
 def _status(job: ImageJob, counts: Counts, outcomes: list[Outcome], final: bool) -> Status:
-    failures, codes = summarise(outcomes)
+    failures, codes = summarise_failures(outcomes)
     few = job.spec.total <= limits.MAX_STATUS_OUTCOMES
     return replace(
         job.status,

@@ -227,7 +227,7 @@ class Queue:
         self.faults.ask("redis")
         return frozenset(task.index for task in self.tasks.values() if task.uid == uid)
 
-    async def withdraw(self, uid: str) -> None:
+    async def cancel(self, uid: str) -> None:
         self.faults.before("redis", "withdraw")
         if any(task.uid == uid for task in self.tasks.values()):
             self.let_go = self.passed()
@@ -238,7 +238,7 @@ class Queue:
         self.faults.ask("redis")
         return self.alive
 
-    def finish(self, entry: int, outcome: Outcome) -> bool:
+    def ack(self, entry: int, outcome: Outcome) -> bool:
         """Do what a worker's script does; False if the lease is lost."""
         task = self.tasks.pop(entry, None)
         if task is None:

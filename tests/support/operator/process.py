@@ -94,8 +94,8 @@ async def worker(
 
     async def run() -> None:
         while len(did) < most and not over.is_set():
-            lease = await queue.take("script", 0.2)
-            if lease and await queue.finish("script", lease, outcome(lease.task.index, lease.task.attempt)):
+            lease = await queue.lease("script", 0.2)
+            if lease and await queue.ack("script", lease, outcome(lease.task.index, lease.task.attempt)):
                 did.append(lease.task.index)
 
     running = asyncio.create_task(run())

@@ -140,7 +140,7 @@ class World:
             return False
         entry, task = next(iter(self.queue.tasks.items()))
         ended = outcome(task.index, task.attempt, code)
-        done = self.queue.finish(entry, ended)
+        done = self.queue.ack(entry, ended)
         if self.hears:
             self.memory.heard(
                 WakeUp(

@@ -452,7 +452,7 @@ def test_the_parent_holds_no_more_after_a_hostile_image_than_before(broken, deed
 
 async def until(true):
     end = time.monotonic() + 5
-    while not true() and time.monotonic() < end:
+    while not true() and time.monotonic() < end:  # noqa: ASYNC110 - nothing tells when a process is gone
         await asyncio.sleep(0.005)
     assert true()
 

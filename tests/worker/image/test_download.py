@@ -9,12 +9,12 @@ import pytest
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
-from imagejobs_contract.outbound.guard import Guard
-from imagejobs_contract.outbound.policy import Reach
+from imagejobs_contract.outbound.guard import AddressGuard
+from imagejobs_contract.outbound.policy import EgressPolicy
 from imagejobs_worker.image.download import Patience, download
 from imagejobs_worker.image.min_rate import Pace
 
-LOOPBACK = Reach(private=("127.0.0.1/32",))
+LOOPBACK = EgressPolicy(private=("127.0.0.1/32",))
 IMAGE = bytes(range(256)) * 400
 LENGTH = f"Content-Length: {len(IMAGE)}\r\n\r\n".encode()
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -77,7 +77,7 @@ def get(
 ):
     async def scenario():
         async with serving(answers) as site:
-            guard = Guard(reach, resolve=to_loopback)
+            guard = AddressGuard(reach, resolve=to_loopback)
             return await download(
                 guard, f"http://{host}:{site.port}{path}", max_bytes, patience, at_once
             ), site
@@ -128,7 +128,7 @@ def test_the_body_is_left_to_the_server_until_there_is_room_and_the_wait_is_not_
             "/image": [OK + LENGTH + IMAGE[:9], 0.1, IMAGE[9:]],
         }
         async with serving(answers) as site:
-            guard = Guard(LOOPBACK, resolve=to_loopback)
+            guard = AddressGuard(LOOPBACK, resolve=to_loopback)
             return await download(
                 guard, f"http://images.example:{site.port}/start", 200_000, Patience(0.4, 0.4), room
             ), waited
@@ -147,7 +147,7 @@ def test_a_server_that_drips_is_given_up_early_and_had_no_place_meanwhile():
         async with serving({"/image": [OK + LENGTH] + [b"x", 0.05] * 100}) as site:
             with pytest.raises(ImageFailed, match="less than 1000 bytes per second") as caught:
                 await download(
-                    Guard(LOOPBACK, resolve=to_loopback),
+                    AddressGuard(LOOPBACK, resolve=to_loopback),
                     f"http://images.example:{site.port}/image",
                     200_000,
                     patience,
@@ -169,7 +169,7 @@ def test_a_place_is_waited_for_once_whatever_the_size(size):
         async with serving({"/image": OK + f"Content-Length: {size}\r\n\r\n".encode() + bytes(size)}) as site:
             url = f"http://images.example:{site.port}/image"
             return await download(
-                Guard(LOOPBACK, resolve=to_loopback), url, 10**6, Patience(1, 2), place
+                AddressGuard(LOOPBACK, resolve=to_loopback), url, 10**6, Patience(1, 2), place
             ), len(places)
 
     assert asyncio.run(scenario()) == (bytes(size), 1)
@@ -296,7 +296,7 @@ def test_a_redirect_to_where_nobody_may_go_is_refused_before_anything_is_sent(lo
         ) as site:
             with pytest.raises(ImageFailed) as caught:
                 await download(
-                    Guard(LOOPBACK, resolve=resolve),
+                    AddressGuard(LOOPBACK, resolve=resolve),
                     f"http://images.example:{site.port}/image",
                     1000,
                     Patience(1, 2),
@@ -318,7 +318,7 @@ def test_a_name_that_rebinds_between_two_hops_is_refused():
     async def scenario():
         async with serving({"/image": b"HTTP/1.1 302 Found\r\nLocation: /again\r\n\r\n"}) as site:
             await download(
-                Guard(LOOPBACK, resolve=resolve),
+                AddressGuard(LOOPBACK, resolve=resolve),
                 f"http://images.example:{site.port}/image",
                 1000,
                 Patience(1, 2),
@@ -331,14 +331,14 @@ def test_a_name_that_rebinds_between_two_hops_is_refused():
 
 
 def test_loopback_is_refused_by_default():
-    assert code_of({"/image": OK + LENGTH + IMAGE}, reach=Reach()) is Code.SOURCE_FORBIDDEN
+    assert code_of({"/image": OK + LENGTH + IMAGE}, reach=EgressPolicy()) is Code.SOURCE_FORBIDDEN
 
 
 def test_nobody_listening_is_a_source_error():
     with pytest.raises(ImageFailed) as caught:
         asyncio.run(
             download(
-                Guard(Reach(("127.0.0.1/32",), ((1, 1),)), resolve=to_loopback),
+                AddressGuard(EgressPolicy(("127.0.0.1/32",), ((1, 1),)), resolve=to_loopback),
                 "http://images.example:1/",
                 1000,
                 Patience(1, 2),
@@ -369,7 +369,7 @@ def test_tls_is_verified_for_the_name_that_was_asked_for(certificate, host, trus
 
     async def scenario():
         async with serving({"/image": OK + LENGTH + IMAGE}, tls=server_side) as site:
-            guard = Guard(LOOPBACK, resolve=to_loopback, tls=client_side)
+            guard = AddressGuard(LOOPBACK, resolve=to_loopback, tls=client_side)
             return await download(
                 guard, f"https://{host}:{site.port}/image", 200_000, Patience(2, 4), at_once
             )

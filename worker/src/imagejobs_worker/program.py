@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from imagejobs_contract.runtime import logs
-from imagejobs_contract.runtime.traces import Facts, Kind, Traces, opened
+from imagejobs_contract.runtime.traces import Facts, Kind, Tracer, open_tracer
 from imagejobs_contract.s3.objects import S3Objects
 from imagejobs_contract.wire.shards import Exit
 from imagejobs_worker import sandbox
@@ -120,12 +120,12 @@ async def run_shard(settings: Settings, key: ShardKey, begun: HeadStart, spawned
         }
         with traces.span("shard", facts, parent=key.origin.traceparent or None, kind=Kind.CONSUMER) as span:
             end = await shard.run(stop, _start(doors, spawned, settings.cage))
-            span.note({"imagejobs.exit": end.name})
+            span.set({"imagejobs.exit": end.name})
         return end
 
 
 def _work(
-    settings: Settings, objects: S3Objects, doors: Sequence[Door], meter: Meter, traces: Traces
+    settings: Settings, objects: S3Objects, doors: Sequence[Door], meter: Meter, traces: Tracer
 ) -> Work:
     limits = settings.limits
     download = through_guard(settings.reach, limits.min_source_bytes_per_second)
@@ -137,8 +137,8 @@ def _board_maker(settings: Settings) -> Callable[[], Board]:
     def make() -> Board:
         from imagejobs_contract.redis import shard_reporter
 
-        if shard_reporter.can_tell(settings.redis_url):
-            return shard_reporter.Teller(settings.redis_url)
+        if shard_reporter.supports(settings.redis_url):
+            return shard_reporter.ShardReporter(settings.redis_url)
         from imagejobs_contract.redis.board import RedisBoard
 
         return RedisBoard(settings.redis_url)
@@ -170,8 +170,8 @@ async def _metered(settings: Settings) -> AsyncIterator[Meter]:
 
 
 @asynccontextmanager
-async def _told(settings: Settings, meter: Meter) -> AsyncIterator[Traces]:
-    with opened(PROGRAM, settings.traces, meter.count_spans) as traces:
+async def _told(settings: Settings, meter: Meter) -> AsyncIterator[Tracer]:
+    with open_tracer(PROGRAM, settings.traces, meter.count_spans) as traces:
         yield traces
 
 

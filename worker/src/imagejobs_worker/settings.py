@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
 
 from imagejobs_contract.model.limits import Limits
-from imagejobs_contract.outbound.policy import Reach
+from imagejobs_contract.outbound.policy import EgressPolicy
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.runtime import traces
 from imagejobs_contract.runtime.settings import (
@@ -66,7 +66,7 @@ class Settings(NamedTuple):
     grace_seconds: float
     lease_seconds: float
     checkpoint_seconds: float
-    reach: Reach
+    reach: EgressPolicy
     metrics: tuple[str, int] | None
     health: tuple[str, int] | None
     read_heic: bool
@@ -90,11 +90,11 @@ class Settings(NamedTuple):
             grace_seconds=reader.number("GRACE_SECONDS", 0.0, 3600.0, 20.0),
             lease_seconds=lease_seconds(reader),
             checkpoint_seconds=reader.number("CHECKPOINT_SECONDS", 0.1, 600.0, 5.0),
-            reach=Reach.read(reader, "ALLOWED_PRIVATE_SOURCES"),
+            reach=EgressPolicy.read(reader, "ALLOWED_PRIVATE_SOURCES"),
             metrics=listen_address(reader, "METRICS_LISTEN"),
             health=listen_address(reader, "HEALTH_LISTEN"),
             read_heic=_read_heic(reader),
-            traces=traces.wanted(reader, "worker"),
+            traces=traces.is_enabled(reader, "worker"),
             handoff=handoff_folder(reader),
         )
 

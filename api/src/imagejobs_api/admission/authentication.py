@@ -39,7 +39,7 @@ class Gate:
             req.context.caller = self._anybody
             return
         req.context.caller = caller = self._find(self._callers, req, resp)
-        logs.tell(caller=caller.name)
+        logs.bind(caller=caller.name)
         if not caller.may_write and req.method not in READING:
             raise Problem(Code.FORBIDDEN, "This API key may only read.")
 

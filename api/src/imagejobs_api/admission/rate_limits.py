@@ -25,7 +25,7 @@ from imagejobs_api.http.errors import Problem
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.model.limits import Limits
-from imagejobs_contract.redis.client import translated
+from imagejobs_contract.redis.client import redis_errors
 from imagejobs_contract.redis.library import Redis
 from imagejobs_contract.wire import redis_keys
 
@@ -85,7 +85,7 @@ class RateLimits:
         if self._shared is None or self._redis is None or self._clock() < self._blind_until:
             return await self._count(self._alone, caller)
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS), translated(self._redis):
+            async with asyncio.timeout(PATIENCE_SECONDS), redis_errors(self._redis):
                 return await self._count(self._shared, caller)
         except (TimeoutError, Unavailable, StorageError) as ex:
             self._blind_until = self._clock() + BLIND_SECONDS

@@ -16,7 +16,7 @@ from imagejobs_contract.codes import Code, meaning
 from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.outcome import Outcome
-from imagejobs_contract.storage import Listed, ObjectStore
+from imagejobs_contract.storage import ListedObject, ObjectStore
 
 STRANGERS = 10_000
 """Objects of others under the prefix that are passed over, before the job's own are asked for one by one."""
@@ -73,8 +73,8 @@ class Librarian:
                 found |= await self._outcomes.each(job, wanted)
         return found
 
-    async def _there(self, prefix: str, keys: frozenset[str]) -> Mapping[str, Listed]:
-        found: dict[str, Listed] = {}
+    async def _there(self, prefix: str, keys: frozenset[str]) -> Mapping[str, ListedObject]:
+        found: dict[str, ListedObject] = {}
         strangers = 0
         async with aclosing(self._objects.list(prefix)) as pages:
             async for page in pages:
@@ -87,19 +87,19 @@ class Librarian:
                     return found | await self._asked(keys - found.keys())
         return found
 
-    async def _asked(self, keys: Iterable[str]) -> dict[str, Listed]:
+    async def _asked(self, keys: Iterable[str]) -> dict[str, ListedObject]:
         gate = asyncio.Semaphore(HEADS)
 
-        async def ask(key: str) -> Listed | None:
+        async def ask(key: str) -> ListedObject | None:
             async with gate:
                 facts = await self._objects.head(key)
-                return Listed(key, facts.size, facts.etag) if facts else None
+                return ListedObject(key, facts.size, facts.etag) if facts else None
 
         return {each.key: each for each in await asyncio.gather(*map(ask, keys)) if each}
 
 
 def written(
-    job: ImageJob, images: range, ended: Mapping[int, Outcome], there: Mapping[str, Listed]
+    job: ImageJob, images: range, ended: Mapping[int, Outcome], there: Mapping[str, ListedObject]
 ) -> Contents:
     """Return the contents, by what became of the images and which objects are there."""
     given, files, lines, gone = Names(), [], [], 0

@@ -29,7 +29,7 @@ class RequestLog:
         request_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
         resp.set_header(HEADER, request_id)
         req.context.origin = Origin(request_id, getattr(req.context, "traceparent", ""))
-        logs.tell(request_id=request_id)
+        logs.bind(request_id=request_id)
         req.context.started = time.perf_counter()
 
     async def process_response(

@@ -67,7 +67,7 @@ class Follower:
 
     async def _follow(self) -> None:
         unseen = set(self._index.keys())
-        async for seen in self._store.follow():
+        async for seen in self._store.watch():
             if seen is None:
                 self._whole = self._clock()
                 for key in unseen:  # they went while nobody followed

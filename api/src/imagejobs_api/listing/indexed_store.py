@@ -8,7 +8,7 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.status import State, Status
-from imagejobs_contract.ports import JobStore, Page, Seen
+from imagejobs_contract.ports import JobEvent, JobStore, Page
 
 
 class NotingStore:
@@ -70,9 +70,9 @@ class NotingStore:
         """Take a finalizer off."""
         await self._store.remove_finalizer(job, finalizer)
 
-    def follow(self) -> AsyncIterator[Seen | None]:
+    def watch(self) -> AsyncIterator[JobEvent | None]:
         """Yield jobs as they are and as they change."""
-        return self._store.follow()
+        return self._store.watch()
 
     async def close(self) -> None:
         """Give connections back."""

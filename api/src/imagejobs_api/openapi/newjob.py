@@ -13,7 +13,7 @@ from imagejobs_contract.model import limits
 from imagejobs_contract.model.items import read_item
 from imagejobs_contract.model.options import NAMES, VARIANT_NAME, read_variant
 from imagejobs_contract.model.spec import DeletionPolicy
-from imagejobs_contract.model.spec_json import read_terms
+from imagejobs_contract.model.spec_json import read_settings
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.wire import s3_keys
 
@@ -99,7 +99,7 @@ def _request(settings: Settings, components: Components) -> Schema:
 
 def _terms() -> dict[str, Schema]:
     spelled = Reader({}, snake=True).spelled
-    found = {spelled(name): schema for name, schema in asked(read_terms).items()}
+    found = {spelled(name): schema for name, schema in asked(read_settings).items()}
     del found["active_deadline_seconds"]["default"]
     return described({name: found[name] for name in _TERMS}, _TERMS)
 

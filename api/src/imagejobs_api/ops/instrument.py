@@ -8,12 +8,12 @@ from typing import Any, TypeVar, cast
 
 from imagejobs_api.ops.metrics import Metrics
 from imagejobs_contract.errors import Misconfigured, Unavailable
-from imagejobs_contract.runtime.traces import OFF, Kind, Traces
+from imagejobs_contract.runtime.traces import NOOP_TRACER, Kind, Tracer
 
 T = TypeVar("T")
 
 
-def measured(port: T, part: str, metrics: Metrics, traces: Traces = OFF) -> T:
+def measured(port: T, part: str, metrics: Metrics, traces: Tracer = NOOP_TRACER) -> T:
     """Return the port; each of its coroutine functions counts for `part`, and is a span of the request.
 
     Iterators, which have no end, do not.
@@ -22,7 +22,7 @@ def measured(port: T, part: str, metrics: Metrics, traces: Traces = OFF) -> T:
 
 
 class _Measured:
-    def __init__(self, port: object, part: str, metrics: Metrics, traces: Traces) -> None:
+    def __init__(self, port: object, part: str, metrics: Metrics, traces: Tracer) -> None:
         self._port = port
         self._part = part
         self._metrics = metrics

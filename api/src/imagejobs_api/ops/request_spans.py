@@ -10,7 +10,7 @@ from falcon.asgi import Response
 
 from imagejobs_api.http.connection import Request
 from imagejobs_api.ops.metrics import METHODS, OTHER
-from imagejobs_contract.runtime.traces import Kind, Span, Traces
+from imagejobs_contract.runtime.traces import Kind, Span, Tracer
 from imagejobs_contract.wire import traceparent
 
 QUIET = frozenset({"/healthz", "/readyz"})
@@ -19,7 +19,7 @@ QUIET = frozenset({"/healthz", "/readyz"})
 class RequestSpans:
     """Falcon middleware; the outermost, so that the log of a request names its trace."""
 
-    def __init__(self, traces: Traces) -> None:
+    def __init__(self, traces: Tracer) -> None:
         self._traces = traces
 
     async def process_request(self, req: Request, resp: Response) -> None:
@@ -42,8 +42,8 @@ class RequestSpans:
             route = req.uri_template or OTHER
             method = req.method if req.method in METHODS else OTHER
             span.rename(f"{method} {route}")
-            span.note({"http.route": route, "http.response.status_code": resp.status_code})
-            span.note(_known(req, resp))
+            span.set({"http.route": route, "http.response.status_code": resp.status_code})
+            span.set(_known(req, resp))
             if resp.status_code >= 500:
                 span.fail(getattr(resp.context, "code", None) or str(resp.status_code))
         req.context.open_spans.close()

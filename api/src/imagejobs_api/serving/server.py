@@ -32,7 +32,7 @@ from imagejobs_contract.redis.client import connect
 from imagejobs_contract.redis.task_queue import RedisTaskQueue
 from imagejobs_contract.runtime import logs
 from imagejobs_contract.runtime.metrics import serve as show
-from imagejobs_contract.runtime.traces import Traces, opened
+from imagejobs_contract.runtime.traces import Tracer, open_tracer
 from imagejobs_contract.runtime.webhook_secrets import check_folder
 from imagejobs_contract.s3 import signer as links
 from imagejobs_contract.s3.objects import S3Objects
@@ -115,7 +115,7 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[App, Announcements]
     check_folder(settings.callers_secrets)
     callers = CallersFile(Path(settings.callers_file), settings.namespace) if settings.callers_file else None
     metrics = Metrics()
-    with opened(
+    with open_tracer(
         "api", settings.traces, metrics.count_spans, per_second=settings.limits.max_traces_per_second
     ) as traces:
         async with _wired(settings, callers, metrics, traces) as wired:
@@ -124,7 +124,7 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[App, Announcements]
 
 @asynccontextmanager
 async def _wired(
-    settings: Settings, callers: CallersFile | None, metrics: Metrics, traces: Traces
+    settings: Settings, callers: CallersFile | None, metrics: Metrics, traces: Tracer
 ) -> AsyncIterator[tuple[App, Announcements]]:
     redis = connect(settings.redis_url)
     board = measured(RedisBoard(redis), "redis", metrics, traces)
@@ -175,10 +175,10 @@ async def _wired(
 
 async def _store(settings: Settings, namespaces: set[str]) -> JobStore:
     if settings.job_store == KUBERNETES:
-        from imagejobs_contract.stores import (
+        from imagejobs_contract.stores import (  # takes 0.3 s, which a machine without a cluster saves
             kubernetes,
             kubernetes_calls,
-        )  # takes 0.3 s, which a machine without a cluster saves
+        )
 
         return kubernetes.KubernetesStore(
             await kubernetes_calls.connect(settings.kubeconfig or None), sorted(namespaces)

@@ -20,7 +20,7 @@ from imagejobs_contract.model.items import Item
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.options import AUTO, Variant, read_variant
-from imagejobs_contract.model.spec import Spec, named
+from imagejobs_contract.model.spec import Spec, with_distinct_names
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.wire import s3_keys
 
@@ -41,7 +41,10 @@ def build_job(
     items = [Item(name or source.name, source.key, source.url) for source in received.sources]
     seconds = math.ceil(limits.job_seconds)
     spec = Spec(
-        items=named(items), variants=(variant,), active_deadline_seconds=seconds, callback_url=callback
+        items=with_distinct_names(items),
+        variants=(variant,),
+        active_deadline_seconds=seconds,
+        callback_url=callback,
     )
     return ImageJob(key, spec, annotations=_annotations(received))
 

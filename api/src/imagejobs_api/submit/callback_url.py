@@ -8,7 +8,7 @@ from pathlib import Path
 from imagejobs_contract.errors import Refused
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.items import URL_PATTERN
-from imagejobs_contract.outbound.guard import Guard
+from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.outbound.url import read_url
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.runtime import webhook_secrets
@@ -25,7 +25,7 @@ class Callbacks:
         folder: Where callers have secrets of their own.
     """
 
-    def __init__(self, guard: Guard, *, signed: bool, folder: Path | None = None) -> None:
+    def __init__(self, guard: AddressGuard, *, signed: bool, folder: Path | None = None) -> None:
         self._guard = guard
         self._signed = signed
         self._folder = folder

@@ -22,7 +22,7 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import DeletionPolicy
-from imagejobs_contract.outbound.guard import Guard
+from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.ports import JobStore
 from imagejobs_contract.storage import ObjectStore
 
@@ -105,7 +105,7 @@ class Intake:
         shelf: Shelf,
         quotas: Quotas,
         limits: Limits,
-        guard: Guard,
+        guard: AddressGuard,
         callbacks: Callbacks,
     ) -> None:
         self._creation = creation
@@ -142,7 +142,7 @@ class Intake:
                     self._limits,
                     self._callbacks.of(req.caller.name),
                 )
-                job = req.origin.marked(req.caller.marked(job))
+                job = req.origin.annotate(req.caller.marked(job))
             if repeatable:
                 job = idempotency.marked(job, idempotency.fingerprint(req.path, received))
             created = await self._creation.create(job, received.upload_id, repeatable=repeatable)

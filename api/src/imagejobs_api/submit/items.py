@@ -15,8 +15,8 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Fault, Invalid, NotFound
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.items import Item
-from imagejobs_contract.model.spec import Manifest, named
-from imagejobs_contract.storage import Listed, ObjectStore
+from imagejobs_contract.model.spec import Manifest, with_distinct_names
+from imagejobs_contract.storage import ListedObject, ObjectStore
 from imagejobs_contract.wire.manifests import item_lengths, item_lines
 from imagejobs_contract.wire.source_prefixes import may_read
 
@@ -73,7 +73,7 @@ class Gather:
             first.append(item)
             if len(first) > limits.MAX_ITEMS:
                 return Images(manifest=await self._written(first, items, list_key))
-        return Images(named(first))
+        return Images(with_distinct_names(first))
 
     async def _written(self, first: list[Item], rest: AsyncIterator[Item], list_key: str) -> Manifest:
         lines = _Lines()
@@ -122,7 +122,7 @@ class _Folder:
     What they are is seen by whoever reads them.
     """
 
-    def __init__(self, prefix: str, pages: AsyncIterator[Iterable[Listed]]) -> None:
+    def __init__(self, prefix: str, pages: AsyncIterator[Iterable[ListedObject]]) -> None:
         self._prefix = prefix
         self._pages = pages
         self._passed_over = 0

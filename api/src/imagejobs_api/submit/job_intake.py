@@ -23,7 +23,7 @@ from imagejobs_contract.model import limits, names
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.names import JobKey
-from imagejobs_contract.outbound.guard import Guard
+from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.wire import s3_keys, source_prefixes
 
@@ -40,7 +40,7 @@ class Orders:
         objects: ObjectStore,
         quotas: Quotas,
         known: Limits,
-        guard: Guard,
+        guard: AddressGuard,
         callbacks: Callbacks,
         allowance: Allowance,
     ) -> None:
@@ -67,7 +67,7 @@ class Orders:
         with self._quotas.receiving(length, req.caller):
             body = await json_body.read(req, self._limits.max_job_body_bytes)
             request = await self._read(body, req.caller)
-            draft = req.origin.marked(
+            draft = req.origin.annotate(
                 req.caller.marked(ImageJob(key, request.terms, annotations=_titled(request)))
             )
             if repeatable:
@@ -130,5 +130,5 @@ def _titled(request: JobRequest) -> dict[str, str]:
 def _listed(upload_id: str, prefixes: tuple[str, ...]) -> dict[str, str]:
     return {
         names.ANNOTATION_UPLOADS: s3_keys.uploads(upload_id),
-        names.ANNOTATION_SOURCES: source_prefixes.show(prefixes),
+        names.ANNOTATION_SOURCES: source_prefixes.describe(prefixes),
     }

@@ -16,8 +16,8 @@ from imagejobs_contract.errors import Refused
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.items import KEY_PATTERN, Item, read_item
 from imagejobs_contract.model.spec import Spec
-from imagejobs_contract.model.spec_json import SPEC_FIELDS, read_listing, read_terms
-from imagejobs_contract.outbound.guard import Guard
+from imagejobs_contract.model.spec_json import SPEC_FIELDS, read_manifest_ref, read_settings
+from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.outbound.url import read_url
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.wire import source_prefixes
@@ -73,7 +73,7 @@ class Rights:
 
 
 def read_request(
-    body: Mapping[str, Any], rights: Rights, guard: Guard, callbacks: Callbacks, default_seconds: int
+    body: Mapping[str, Any], rights: Rights, guard: AddressGuard, callbacks: Callbacks, default_seconds: int
 ) -> JobRequest:
     """Read a request.
 
@@ -109,7 +109,7 @@ def _long_form(body: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _terms(reader: Reader, rights: Rights, callbacks: Callbacks, default_seconds: int) -> Spec:
-    terms = read_terms(reader)
+    terms = read_settings(reader)
     if not reader.has("activeDeadlineSeconds"):
         terms = replace(terms, active_deadline_seconds=default_seconds)
     if callback := reader.child("callback"):
@@ -127,7 +127,7 @@ def _terms(reader: Reader, rights: Rights, callbacks: Callbacks, default_seconds
     return terms
 
 
-def _items(reader: Reader, rights: Rights, guard: Guard) -> tuple[Item, ...]:
+def _items(reader: Reader, rights: Rights, guard: AddressGuard) -> tuple[Item, ...]:
     items = []
     for each in reader.children("items", limits.MAX_MANIFEST_ITEMS):
         item = read_item(each)
@@ -153,7 +153,7 @@ def _check_key(reader: Reader, field: str, key: str, rights: Rights) -> None:
         )
 
 
-def _check_url(reader: Reader, url: str, guard: Guard) -> None:
+def _check_url(reader: Reader, url: str, guard: AddressGuard) -> None:
     try:
         guard.check(read_url(url))
     except Refused as ex:
@@ -182,7 +182,7 @@ def _manifest(reader: Reader, rights: Rights) -> Listing | None:
     child = reader.child("manifest")
     if child is None:
         return None
-    key, count = read_listing(child)
+    key, count = read_manifest_ref(child)
     if not child.has("key"):
         child.fault("key", "is missing")
     if key is None:

@@ -23,7 +23,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, Refused
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.items import URL_PATTERN
-from imagejobs_contract.outbound.guard import Guard
+from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.outbound.url import read_url
 from imagejobs_contract.reader import Reader
 
@@ -38,7 +38,7 @@ SPARE_FIELDS = 16
 class UrlReader:
     """Reads one body, which may hold no files."""
 
-    def __init__(self, form: Form, guard: Guard) -> None:
+    def __init__(self, form: Form, guard: AddressGuard) -> None:
         self._guard = guard
         self._max_fields = form.max_files + len(form.option_fields) + SPARE_FIELDS
         self._max_urls = form.max_files

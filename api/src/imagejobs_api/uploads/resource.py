@@ -19,7 +19,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Conflict, NotFound
 from imagejobs_contract.model import limits, names
 from imagejobs_contract.model.limits import Limits
-from imagejobs_contract.model.times import show_time
+from imagejobs_contract.model.times import format_time
 from imagejobs_contract.storage import LinkSigner, ObjectStore, PartUploads
 from imagejobs_contract.wire import s3_keys, source_prefixes
 from imagejobs_contract.wire.json_types import Count, Time, Url
@@ -115,8 +115,8 @@ class UploadLinks:
             lambda: [self._file(*each) for each in zip(files, keys, begun, strict=True)]
         )
         resp.media = UploadBody(
-            prefix=s3_keys.uploads(upload_id), expires=show_time(now + timedelta(seconds=self._seconds)),
-            use_until=show_time(now + timedelta(seconds=limits.UPLOAD_SECONDS)), files=bodies,
+            prefix=s3_keys.uploads(upload_id), expires=format_time(now + timedelta(seconds=self._seconds)),
+            use_until=format_time(now + timedelta(seconds=limits.UPLOAD_SECONDS)), files=bodies,
         )  # fmt: skip
         resp.set_header("Cache-Control", "no-store")
 

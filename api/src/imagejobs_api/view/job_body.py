@@ -11,7 +11,7 @@ from imagejobs_contract.model import names
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.status import CallbackState, ConditionType
-from imagejobs_contract.model.times import show_time
+from imagejobs_contract.model.times import format_time
 from imagejobs_contract.wire.json_types import Count, Time, Url
 
 
@@ -136,4 +136,4 @@ def _callback(job: ImageJob) -> CallbackBody | None:
 
 
 def _time(time: datetime | None) -> str | None:
-    return show_time(time) if time else None
+    return format_time(time) if time else None

@@ -8,7 +8,7 @@ from imagejobs_api.http.errors import Problem
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import NotFound
 from imagejobs_contract.model import names
-from imagejobs_contract.model.imagejob import ImageJob, Unreadable
+from imagejobs_contract.model.imagejob import ImageJob, UnreadableJob
 from imagejobs_contract.ports import JobStore
 
 _ID = re.compile(r"[a-z0-9]([-a-z0-9]{0,60}[a-z0-9])?", re.ASCII)
@@ -64,7 +64,7 @@ async def _job(store: JobStore, caller: Caller, name: str) -> ImageJob | None:
         job = await store.get(caller.job_key(name))
     except NotFound:
         return None
-    except Unreadable as ex:
+    except UnreadableJob as ex:
         if not caller.owns(ex.job.labels):
             return None
         raise Problem(

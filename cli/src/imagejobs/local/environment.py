@@ -22,7 +22,7 @@ class Addresses:
     @property
     def reach(self) -> str:
         """The address under which a client on this machine reaches the API."""
-        return {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(self.host, self.host)
+        return {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(self.host, self.host)  # noqa: S104 (compared, not listened on)
 
     @property
     def url(self) -> str:

@@ -16,7 +16,7 @@ from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.spec_json import read_spec, spec_body
 from imagejobs_contract.model.status import Status
 from imagejobs_contract.model.status_json import read_status, status_body
-from imagejobs_contract.model.times import parse_time, show_time
+from imagejobs_contract.model.times import format_time, parse_time
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.wire import s3_keys
 
@@ -83,7 +83,7 @@ class ImageJob:
             status=read_status(body.get("status")),
         )
         if reader.faults:
-            raise Unreadable(reader.faults, replace(job, spec=Spec()))
+            raise UnreadableJob(reader.faults, replace(job, spec=Spec()))
         return job
 
     def to_body(self) -> dict[str, Any]:
@@ -96,7 +96,7 @@ class ImageJob:
         optional = {
             "uid": self.uid,
             "resourceVersion": self.resource_version,
-            "creationTimestamp": show_time(self.created) if self.created else "",
+            "creationTimestamp": format_time(self.created) if self.created else "",
             "labels": dict(self.labels),
             "annotations": dict(self.annotations),
             "finalizers": list(self.finalizers),
@@ -112,7 +112,7 @@ class ImageJob:
         return body | {"status": status} if status else body
 
 
-class Unreadable(Invalid):
+class UnreadableJob(Invalid):
     """Raised for a stored job whose spec makes no sense.
 
     Attributes:

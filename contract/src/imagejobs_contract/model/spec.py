@@ -100,7 +100,7 @@ class Spec:
         return self.manifest.count if self.manifest else len(self.items)
 
 
-def overwrites(item_names: Sequence[str]) -> list[Fault]:
+def output_collisions(item_names: Sequence[str]) -> list[Fault]:
     """Return a fault for each item whose result would have the key of an earlier one's."""
     first: dict[str, int] = {}
     faults = []
@@ -129,7 +129,7 @@ def immutable_changes(before: Spec, after: Spec) -> list[Fault]:
     return faults
 
 
-def named(items: Iterable[Item]) -> tuple[Item, ...]:
+def with_distinct_names(items: Iterable[Item]) -> tuple[Item, ...]:
     """Return the items with names that keep their results apart."""
     listed = list(items)
     distinct = s3_keys.distinct([item.name for item in listed])

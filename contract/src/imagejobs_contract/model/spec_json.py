@@ -14,7 +14,7 @@ from imagejobs_contract.model.spec import (
     Output,
     Profile,
     Spec,
-    overwrites,
+    output_collisions,
 )
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.wire import s3_keys
@@ -37,10 +37,10 @@ def read_spec(reader: Reader) -> Spec:
     manifest = _manifest(reader)
     if bool(items) == (manifest is not None) and not reader.faults:
         reader.fault("items", "give either items or a manifest")
-    return replace(read_terms(reader), items=items, manifest=manifest)
+    return replace(read_settings(reader), items=items, manifest=manifest)
 
 
-def read_terms(reader: Reader) -> Spec:
+def read_settings(reader: Reader) -> Spec:
     """Read all of `spec` but its images; faults go to the reader."""
     retry = reader.child("retry")
     callback = reader.child("callback")
@@ -89,7 +89,7 @@ def spec_body(spec: Spec) -> dict[str, Any]:
     return body
 
 
-def read_listing(reader: Reader) -> tuple[str | None, int | None]:
+def read_manifest_ref(reader: Reader) -> tuple[str | None, int | None]:
     """Read key and count of `manifest`, as far as they are given; faults go to the reader."""
     reader.unknown(("key", "count"))
     key = reader.text("key", limits.MAX_KEY, None, KEY_PATTERN, "an S3 key")
@@ -103,7 +103,7 @@ def _set(body: dict[str, Any], name: str, value: object, default: object) -> Non
 
 def _items(reader: Reader) -> tuple[Item, ...]:
     items = tuple(read_item(each) for each in reader.children("items", limits.MAX_ITEMS))
-    reader.faults.extend(overwrites([item.name for item in items]))
+    reader.faults.extend(output_collisions([item.name for item in items]))
     return items
 
 
@@ -111,7 +111,7 @@ def _manifest(reader: Reader) -> Manifest | None:
     child = reader.child("manifest")
     if child is None:
         return None
-    key, count = read_listing(child)
+    key, count = read_manifest_ref(child)
     for name, value in (("key", key), ("count", count)):
         if not child.has(name):
             child.fault(name, "is missing")

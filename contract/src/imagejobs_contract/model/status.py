@@ -203,7 +203,7 @@ def final_state(counts: Counts, max_failed_items: int | None) -> tuple[State, Re
     return State.PARTIALLY_SUCCEEDED, Reason.PARTIALLY_SUCCEEDED
 
 
-def summarise(outcomes: Iterable[Outcome]) -> tuple[tuple[Failure, ...], tuple[str, ...]]:
+def summarise_failures(outcomes: Iterable[Outcome]) -> tuple[tuple[Failure, ...], tuple[str, ...]]:
     """Return the first failures by index, and every code that occurred, sorted."""
     failed = sorted((each for each in outcomes if not each.succeeded), key=lambda each: each.index)
     first = tuple(

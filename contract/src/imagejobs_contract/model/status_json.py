@@ -18,7 +18,7 @@ from imagejobs_contract.model.status import (
     State,
     Status,
 )
-from imagejobs_contract.model.times import parse_time, show_duration, show_time
+from imagejobs_contract.model.times import format_duration, format_time, parse_time
 
 
 def status_body(status: Status) -> dict[str, Any]:
@@ -45,11 +45,11 @@ def status_body(status: Status) -> dict[str, Any]:
         "results": {"key": status.results_key, "bytesIn": status.bytes_in, "bytesOut": status.bytes_out},
         "outcomes": [each.to_body() for each in status.outcomes],
         "job": {"name": status.job_name, "shards": status.shards} if status.job_name else None,
-        "queuedTime": show_time(status.queued) if status.queued else None,
-        "startTime": show_time(status.started) if status.started else None,
-        "completionTime": show_time(status.completed) if status.completed else None,
+        "queuedTime": format_time(status.queued) if status.queued else None,
+        "startTime": format_time(status.started) if status.started else None,
+        "completionTime": format_time(status.completed) if status.completed else None,
         "durationSeconds": status.duration_seconds,
-        "duration": None if status.duration_seconds is None else show_duration(status.duration_seconds),
+        "duration": None if status.duration_seconds is None else format_duration(status.duration_seconds),
         "callback": _callback_body(status.callback) if status.callback else None,
     }
     return {name: value for name, value in body.items() if value is not None and value != []}
@@ -93,7 +93,7 @@ def _condition_body(condition: Condition) -> dict[str, Any]:
         "status": "True" if condition.status else "False",
         "reason": condition.reason.value,
         "message": condition.message,
-        "lastTransitionTime": show_time(condition.since) if condition.since else "1970-01-01T00:00:00Z",
+        "lastTransitionTime": format_time(condition.since) if condition.since else "1970-01-01T00:00:00Z",
         "observedGeneration": condition.observed_generation,
     }
 
@@ -118,8 +118,8 @@ def _callback_body(callback: Callback) -> dict[str, Any]:
         "attempt": callback.attempt,
         "repeats": callback.repeats,
         "tries": callback.tries,
-        "sinceTime": show_time(callback.since) if callback.since else None,
-        "nextTime": show_time(callback.next) if callback.next else None,
+        "sinceTime": format_time(callback.since) if callback.since else None,
+        "nextTime": format_time(callback.next) if callback.next else None,
     }
     return {name: value for name, value in body.items() if value is not None}
 

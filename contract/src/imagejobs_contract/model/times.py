@@ -30,12 +30,12 @@ def parse_time(text: object) -> datetime | None:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def show_time(time: datetime) -> str:
+def format_time(time: datetime) -> str:
     """Return the time as Kubernetes' metav1.Time writes it: whole seconds and `Z`."""
     return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"  # a sixth of what strftime takes
 
 
-def show_duration(seconds: int) -> str:
+def format_duration(seconds: int) -> str:
     """Return a duration as kubectl writes one: two units at most, and the smaller one only while it says something (`HumanDuration`)."""
     minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86_400
     if seconds < 120:

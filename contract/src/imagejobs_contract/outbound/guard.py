@@ -14,8 +14,8 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_netw
 
 from imagejobs_contract.errors import Refused
 from imagejobs_contract.outbound.address import embedded, is_public, literal
-from imagejobs_contract.outbound.policy import Reach
-from imagejobs_contract.outbound.url import Target
+from imagejobs_contract.outbound.policy import EgressPolicy
+from imagejobs_contract.outbound.url import Url
 
 Network = IPv4Network | IPv6Network
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -43,7 +43,7 @@ class SystemResolver:
         return list(dict.fromkeys(str(sockaddr[0]) for _, _, _, _, sockaddr in found))
 
 
-class Guard:
+class AddressGuard:
     """Connects to public hosts, and to none else.
 
     Args:
@@ -54,9 +54,9 @@ class Guard:
 
     def __init__(
         self,
-        reach: Reach = Reach(),
+        reach: EgressPolicy = EgressPolicy(),  # noqa: B008
         resolve: Resolver | None = None,
-        tls: ssl.SSLContext | None = None,  # noqa: B008
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._private: Sequence[Network] = tuple(map(ip_network, reach.private))
         self._ports = reach.ports
@@ -79,7 +79,7 @@ class Guard:
             parsed = embedded(parsed)
         return is_public(parsed) or any(parsed in network for network in self._private)
 
-    def check(self, target: Target) -> None:
+    def check(self, target: Url) -> None:
         """Refuse what can be refused without asking anybody: a port, or a host that is itself an address.
 
         Raises:
@@ -91,7 +91,7 @@ class Guard:
         if address is not None and not self.permits(address):
             raise Refused(f"{target.host} is not a public host")
 
-    async def addresses(self, target: Target) -> Sequence[str]:
+    async def addresses(self, target: Url) -> Sequence[str]:
         """Resolve a host, once.
 
         Raises:
@@ -105,7 +105,7 @@ class Guard:
             raise Refused(f"{target.host} is not a public host")
         return found[:MAX_ADDRESSES]
 
-    async def connect(self, target: Target, seconds: float) -> Connection:
+    async def connect(self, target: Url, seconds: float) -> Connection:
         """Connect to the first checked address that answers, within a time for resolving and for all of them.
 
         Raises:
@@ -122,7 +122,7 @@ class Guard:
                     continue
             return await self._open(found[-1], target)
 
-    async def _open(self, address: str, target: Target) -> Connection:
+    async def _open(self, address: str, target: Url) -> Connection:
         if not target.secure:
             return await asyncio.open_connection(address, target.port)
         self._tls = self._tls or ssl.create_default_context()

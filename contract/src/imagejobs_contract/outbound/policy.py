@@ -12,7 +12,7 @@ WEB_PORTS = "80,443,1024-65535"
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class EgressPolicy:
     """What the address guard is told.
 
     Attributes:
@@ -26,7 +26,7 @@ class Reach:
     dns64: str = ""
 
     @classmethod
-    def read(cls, reader: Reader, private: str) -> "Reach":
+    def read(cls, reader: Reader, private: str) -> "EgressPolicy":
         """Read the variables.
 
         Args:

@@ -14,7 +14,7 @@ _PATH = "/%:@!$&'()*+,;=~-._?"
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class Url:
     """Where a URL leads: the host by the name it is asked for, and what is asked of it."""
 
     secure: bool
@@ -29,7 +29,7 @@ class Target:
         return host if self.port == (443 if self.secure else 80) else f"{host}:{self.port}"
 
 
-def read_url(url: str) -> Target:
+def read_url(url: str) -> Url:
     """Read an http(s) URL.
 
     Raises:
@@ -49,7 +49,7 @@ def read_url(url: str) -> Target:
     path = quote(parts.path or "/", safe=_PATH) + (
         f"?{quote(parts.query, safe=_PATH)}" if parts.query else ""
     )
-    return Target(secure, host, port if port is not None else 443 if secure else 80, path)
+    return Url(secure, host, port if port is not None else 443 if secure else 80, path)
 
 
 def _ascii_host(parts: SplitResult) -> str:

@@ -15,9 +15,9 @@ from imagejobs_contract.model.status import State
 from imagejobs_contract.ports import Change, WakeUp
 from imagejobs_contract.redis import board_commands
 from imagejobs_contract.redis.board_commands import TOTAL
-from imagejobs_contract.redis.client import connect, translated
+from imagejobs_contract.redis.client import connect, redis_errors
 from imagejobs_contract.redis.library import Redis
-from imagejobs_contract.redis.streams import Fields, follow
+from imagejobs_contract.redis.streams import Fields, read_stream
 from imagejobs_contract.wire import redis_keys
 
 _END = """
@@ -38,13 +38,13 @@ class RedisBoard:
 
     async def counts(self, uid: str) -> Counts | None:
         """Return the sum over the shards, or None if the board knows nothing."""
-        async with translated(self._redis):
+        async with redis_errors(self._redis):
             fields: Any = await self._redis.hgetall(redis_keys.progress(uid))
         return _sum(fields) if fields else None
 
     async def all_counts(self, uids: Sequence[str]) -> Sequence[Counts | None]:
         """Return the same for several jobs, in one exchange."""
-        async with translated(self._redis), self._redis.pipeline(transaction=False) as pipe:
+        async with redis_errors(self._redis), self._redis.pipeline(transaction=False) as pipe:
             for uid in uids:
                 pipe.hgetall(redis_keys.progress(uid))
             return [_sum(fields) if fields else None for fields in await pipe.execute()]
@@ -61,14 +61,14 @@ class RedisBoard:
             counts: Of this shard; the total is the whole job's, and is written if the board has lost it.
             outcomes: Only of jobs of up to `limits.MAX_ITEMS` images.
         """
-        async with translated(self._redis), self._redis.pipeline() as pipe:
+        async with redis_errors(self._redis), self._redis.pipeline() as pipe:
             for command in board_commands.put_shard(key, uid, shard, counts, outcomes):
                 pipe.execute_command(*command)
             await pipe.execute()
 
     async def outcomes(self, uid: str) -> Mapping[int, Outcome]:
         """Return what is known of the images that ended."""
-        async with translated(self._redis):
+        async with redis_errors(self._redis):
             lines: Any = await self._redis.hgetall(redis_keys.items(uid))
         return {outcome.index: outcome for outcome in map(_outcome, lines.values()) if outcome}
 
@@ -77,13 +77,13 @@ class RedisBoard:
 
         Its tasks must be withdrawn before: one of these keys tells where they lie.
         """
-        async with translated(self._redis):
+        async with redis_errors(self._redis):
             await self._redis.delete(redis_keys.progress(uid), redis_keys.items(uid), redis_keys.sent(uid))
 
     async def announce(self, change: Change) -> None:
         """Tell whoever waits for a job that it changed; what the board holds of one that ended goes after a while."""
         fields = _fields(change)
-        async with translated(self._redis):
+        async with redis_errors(self._redis):
             if change.state.final:
                 mine = (
                     redis_keys.progress(change.uid),
@@ -101,14 +101,14 @@ class RedisBoard:
 
     async def announcements(self) -> AsyncIterator[Change | None]:
         """Yield each change from now on, and None at first, at least once a second, and whenever some may have been missed."""
-        async for fields in follow(self._redis, redis_keys.CHANGES):
+        async for fields in read_stream(self._redis, redis_keys.CHANGES):
             change = None if fields is None else _change(fields)
             if fields is None or change:
                 yield change
 
     async def wake_ups(self) -> AsyncIterator[WakeUp | None]:
         """Yield a word of each image that ended, and None at first and at least once a second."""
-        async for fields in follow(self._redis, redis_keys.DONE):
+        async for fields in read_stream(self._redis, redis_keys.DONE):
             yield None if fields is None else _wake_up(fields)
 
     async def close(self) -> None:

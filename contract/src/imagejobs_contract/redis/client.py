@@ -44,7 +44,7 @@ def connect(url: str) -> Redis:
 
 
 @asynccontextmanager
-async def translated(client: Redis) -> AsyncIterator[None]:
+async def redis_errors(client: Redis) -> AsyncIterator[None]:
     """Raise what Redis or the way to it says as `Unavailable`."""
     try:
         yield

@@ -23,7 +23,7 @@ DEFAULT_PORT = 6379
 _CHUNK = 2**16
 
 
-class Teller:
+class ShardReporter:
     """The one write of `ports.ProgressBoard` that a shard needs.
 
     Args:
@@ -60,7 +60,7 @@ class Teller:
         """Do nothing: no connection is kept."""
 
 
-def can_tell(url: str) -> bool:
+def supports(url: str) -> bool:
     """Tell whether a URL leads over plain TCP and asks for nothing special; TLS, sockets and options are the client library's."""
     parts = urlsplit(url)
     return parts.scheme == "redis" and not parts.query and bool(parts.hostname)

@@ -20,7 +20,7 @@ START = "0-0"
 Fields = Mapping[str, str]
 
 
-async def follow(client: Redis, stream: str) -> AsyncIterator[Fields | None]:
+async def read_stream(client: Redis, stream: str) -> AsyncIterator[Fields | None]:
     """Yield the fields of each entry from now on.
 
     None comes first, once the place in the stream is known: what happens after it is told. It comes again at

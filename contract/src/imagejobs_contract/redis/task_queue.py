@@ -12,7 +12,7 @@ from typing import Any
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.ports import Lease
 from imagejobs_contract.redis import task_scripts
-from imagejobs_contract.redis.client import BLOCK_SECONDS, connect, translated
+from imagejobs_contract.redis.client import BLOCK_SECONDS, connect, redis_errors
 from imagejobs_contract.redis.library import Redis, ResponseError
 from imagejobs_contract.runtime.settings import LEASE_SECONDS
 from imagejobs_contract.wire import redis_keys
@@ -52,7 +52,7 @@ class RedisTaskQueue:
 
     async def send(self, tasks: Sequence[Task]) -> None:
         """Put tasks on the stream and note where each one lies, atomically per task; what lies there already is left as it is."""
-        async with translated(self._redis):
+        async with redis_errors(self._redis):
             if len(tasks) == 1:
                 await self._put(tasks[0])  # a pipeline would first ask whether the script is known
                 return
@@ -74,22 +74,22 @@ class RedisTaskQueue:
         Whoever compares this with the board's outcomes reads this first: an image that ends in between is
         then seen twice, not never.
         """
-        async with translated(self._redis):
+        async with redis_errors(self._redis):
             return frozenset(map(int, await self._waiting([redis_keys.TASKS, redis_keys.sent(uid)])))
 
-    async def withdraw(self, uid: str) -> None:
+    async def cancel(self, uid: str) -> None:
         """Take all tasks of a job off the stream; whoever works on one loses its lease."""
-        async with translated(self._redis):
+        async with redis_errors(self._redis):
             await self._withdraw([redis_keys.TASKS, redis_keys.sent(uid)], [redis_keys.WORKERS_GROUP])
 
-    async def take(self, consumer: str, block_seconds: float) -> Lease | None:
+    async def lease(self, consumer: str, block_seconds: float) -> Lease | None:
         """Return a task whose worker died, else a new one, else None after the time.
 
         If this is cancelled or fails, a task may be leased without anybody knowing; it comes again when that
         lease runs out.
         """
         deadline = time.monotonic() + block_seconds
-        async with translated(self._redis):
+        async with redis_errors(self._redis):
             while True:
                 try:
                     lease = await self._take_idle(consumer) or await self._take_new(
@@ -101,23 +101,24 @@ class RedisTaskQueue:
                 if lease or time.monotonic() >= deadline:
                     return lease
 
-    async def renew(self, consumer: str, lease: Lease) -> bool:
+    async def extend(self, consumer: str, lease: Lease) -> bool:
         """Prolong the lease; False if it is lost."""
-        async with translated(self._redis):
+        async with redis_errors(self._redis):
             return await _held(
                 self._renew(
-                    [redis_keys.TASKS, redis_keys.WORKERS], [redis_keys.WORKERS_GROUP, consumer, lease.entry]
+                    [redis_keys.TASKS, redis_keys.WORKERS],
+                    [redis_keys.WORKERS_GROUP, consumer, lease.entry_id],
                 )
             )
 
-    async def finish(self, consumer: str, lease: Lease, outcome: Outcome) -> bool:
+    async def ack(self, consumer: str, lease: Lease, outcome: Outcome) -> bool:
         """Record the outcome, take the task off, wake the operator: all or nothing; False if the lease is lost.
 
         False is also the answer if this very call was sent twice, as its first answer was lost on the way.
         """
         task = lease.task
         names = [redis_keys.TASKS, redis_keys.sent(task.uid), redis_keys.items(task.uid), redis_keys.DONE]
-        mine = [redis_keys.WORKERS_GROUP, consumer, lease.entry]
+        mine = [redis_keys.WORKERS_GROUP, consumer, lease.entry_id]
         what: list[str | int] = [
             task.index,
             outcome.to_line(),
@@ -127,17 +128,17 @@ class RedisTaskQueue:
             task.key.name,
             task.uid,
         ]
-        async with translated(self._redis):
+        async with redis_errors(self._redis):
             return await _held(self._finish(names, [*mine, *what]))
 
-    async def hand_back(self, consumer: str, lease: Lease) -> None:
+    async def release(self, consumer: str, lease: Lease) -> None:
         """Give the task to the others at once; this taking does not count.
 
         Nothing happens if the lease is lost.
         """
         task = lease.task
-        mine = [redis_keys.WORKERS_GROUP, consumer, lease.entry]
-        async with translated(self._redis):
+        mine = [redis_keys.WORKERS_GROUP, consumer, lease.entry_id]
+        async with redis_errors(self._redis):
             await _held(
                 self._hand_back(
                     [redis_keys.TASKS, redis_keys.sent(task.uid)], [*mine, task.index, redis_keys.JOB_SECONDS]
@@ -146,13 +147,13 @@ class RedisTaskQueue:
 
     async def depth(self) -> int:
         """Return how many tasks are on the stream, taken or not."""
-        async with translated(self._redis):
+        async with redis_errors(self._redis):
             return int(await self._redis.xlen(redis_keys.TASKS))
 
     async def workers(self) -> int:
         """Return how many workers were seen lately."""
         seconds = int(self._lease_seconds * SEEN_LEASES)
-        async with translated(self._redis):
+        async with redis_errors(self._redis):
             return int(
                 await self._workers(
                     [redis_keys.TASKS, redis_keys.WORKERS],

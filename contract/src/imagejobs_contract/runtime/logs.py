@@ -18,7 +18,7 @@ _PLAIN = frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {
     "taskName",
 }
 
-_ABOUT: ContextVar[Mapping[str, object]] = ContextVar("about", default={})
+_ABOUT: ContextVar[Mapping[str, object]] = ContextVar("about", default={})  # noqa: B039 - never changed, only replaced
 
 READY = "ready"
 """The event that each program logs once it does its work; `imagejobs local` waits for it."""
@@ -46,17 +46,17 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False, default=str)
 
 
-def tell(**facts: object) -> None:
+def bind(**facts: object) -> None:
     """Let all further lines of this task, and of those that it starts, name these facts; "" and None are left out."""
     _ABOUT.set({**_ABOUT.get(), **{name: value for name, value in facts.items() if value not in ("", None)}})
 
 
 @contextmanager
-def about(**facts: object) -> Iterator[None]:
+def bound(**facts: object) -> Iterator[None]:
     """Let the lines of a block name these facts."""
     token = _ABOUT.set(_ABOUT.get())
     try:
-        tell(**facts)
+        bind(**facts)
         yield
     finally:
         _ABOUT.reset(token)

@@ -20,14 +20,13 @@ from opentelemetry.trace import (
     Status,
     StatusCode,
     TraceFlags,
-    Tracer,
     TraceState,
 )
 from opentelemetry.util.types import Attributes
 
 from imagejobs_contract.runtime import logs
-from imagejobs_contract.runtime.span_exporter import Outbox
-from imagejobs_contract.runtime.traces import CURRENT, NOTHING, Count, Facts, Kind, Nothing, Span, Traces
+from imagejobs_contract.runtime.span_exporter import SpanSender
+from imagejobs_contract.runtime.traces import CURRENT, NOOP_SPAN, Count, Facts, Kind, NoopSpan, Span, Tracer
 from imagejobs_contract.wire.traceparent import SAMPLED, is_sampled, trace_id
 
 LIMITS = SpanLimits(max_span_attributes=32, max_span_attribute_length=256, max_events=8, max_links=8)
@@ -53,7 +52,7 @@ class Recorded:
         """See `traces.Span`."""
         self._span.update_name(name)
 
-    def note(self, facts: Facts) -> None:
+    def set(self, facts: Facts) -> None:
         """See `traces.Span`."""
         self._span.set_attributes(facts)
 
@@ -70,28 +69,28 @@ class Recorded:
 class OtelTraces:
     """Implements `traces.Traces`."""
 
-    def __init__(self, tracer: Tracer) -> None:
+    def __init__(self, tracer: trace.Tracer) -> None:
         self._tracer = tracer
 
     @contextmanager
     def span(
         self,
         name: str,
-        facts: Facts = {},
+        facts: Facts = {},  # noqa: B006
         *,
         parent: str | None = None,
-        kind: Kind = Kind.INTERNAL,  # noqa: B006
+        kind: Kind = Kind.INTERNAL,
     ) -> Iterator[Span]:
         """See `traces.Traces`."""
         around = CURRENT.get()
         if parent is None and not isinstance(around, Recorded):
-            yield NOTHING
+            yield NOOP_SPAN
             return
         within = around.within() if parent is None and isinstance(around, Recorded) else _remote(parent or "")
         span = self._begun(name, facts, within, kind)
         token = CURRENT.set(span)
         try:
-            with logs.about(trace_id=trace_id(span.header)):
+            with logs.bound(trace_id=trace_id(span.header)):
                 yield span
         except BaseException as ex:
             span.fail(type(ex).__name__)
@@ -101,9 +100,9 @@ class OtelTraces:
             if isinstance(span, Recorded):
                 span.end()
 
-    def _begun(self, name: str, facts: Facts, within: Context, kind: Kind) -> Recorded | Nothing:
+    def _begun(self, name: str, facts: Facts, within: Context, kind: Kind) -> Recorded | NoopSpan:
         span = self._tracer.start_span(name, within, SpanKind[kind.value], dict(facts))
-        return Recorded(span) if span.is_recording() else NOTHING
+        return Recorded(span) if span.is_recording() else NOOP_SPAN
 
 
 class Bounded(Sampler):
@@ -141,7 +140,7 @@ class Bounded(Sampler):
         return True
 
 
-def connected(program: str, count: Count, per_second: float | None) -> tuple[Traces, Callable[[], None]]:
+def connected(program: str, count: Count, per_second: float | None) -> tuple[Tracer, Callable[[], None]]:
     """Return what tells the collector, and what ends it.
 
     The SDK reads endpoint, headers, sampler and attributes from the environment.
@@ -157,7 +156,7 @@ def connected(program: str, count: Count, per_second: float | None) -> tuple[Tra
     )
     if per_second is not None:
         provider.sampler = Bounded(provider.sampler, per_second)
-    outbox = Outbox(OTLPSpanExporter(), count)
+    outbox = SpanSender(OTLPSpanExporter(), count)
     provider.add_span_processor(outbox)
     return OtelTraces(provider.get_tracer("imagejobs")), outbox.shutdown
 

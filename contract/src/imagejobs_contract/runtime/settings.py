@@ -121,11 +121,11 @@ def read(environ: Mapping[str, str], parse: Callable[[Reader], T]) -> T:
         reader.check()
     except Invalid as ex:
         lines = "\n".join(f"  {fault}" for fault in ex.faults)
-        raise SystemExit(_complain(f"bad settings:\n{lines}")) from ex
+        raise SystemExit(_print_faults(f"bad settings:\n{lines}")) from ex
     return settings
 
 
-def _complain(text: str) -> int:
+def _print_faults(text: str) -> int:
     import sys
 
     sys.stderr.write(text + "\n")

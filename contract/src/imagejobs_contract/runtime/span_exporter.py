@@ -26,7 +26,7 @@ COMPLAIN_SECONDS = 60.0
 log = logging.getLogger(__name__)
 
 
-class Outbox(SpanProcessor):
+class SpanSender(SpanProcessor):
     """A bounded queue and its thread.
 
     Args:

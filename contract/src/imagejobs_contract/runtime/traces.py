@@ -48,7 +48,7 @@ class Span(Protocol):
         """Name it when it is known what it is; names are few."""
         ...
 
-    def note(self, facts: Facts) -> None:
+    def set(self, facts: Facts) -> None:
         """Add facts."""
         ...
 
@@ -57,7 +57,7 @@ class Span(Protocol):
         ...
 
 
-class Traces(Protocol):
+class Tracer(Protocol):
     """Listens."""
 
     def span(
@@ -72,7 +72,7 @@ class Traces(Protocol):
         ...
 
 
-class Nothing:
+class NoopSpan:
     """The span of what is not told."""
 
     header = ""
@@ -80,42 +80,42 @@ class Nothing:
     def rename(self, name: str) -> None:
         """See `Span`."""
 
-    def note(self, facts: Facts) -> None:
+    def set(self, facts: Facts) -> None:
         """See `Span`."""
 
     def fail(self, code: str) -> None:
         """See `Span`."""
 
 
-NOTHING = Nothing()
-CURRENT: ContextVar[Span] = ContextVar("span", default=NOTHING)
-_NOWHERE: AbstractContextManager[Span] = nullcontext(NOTHING)
+NOOP_SPAN = NoopSpan()
+CURRENT: ContextVar[Span] = ContextVar("span", default=NOOP_SPAN)
+_NOWHERE: AbstractContextManager[Span] = nullcontext(NOOP_SPAN)
 
 
-class Off:
+class NoopTracer:
     """Tells nobody."""
 
     def span(
         self,
         name: str,
-        facts: Facts = {},
+        facts: Facts = {},  # noqa: B006
         *,
         parent: str | None = None,
-        kind: Kind = Kind.INTERNAL,  # noqa: B006
+        kind: Kind = Kind.INTERNAL,
     ) -> AbstractContextManager[Span]:
         """See `Traces`."""
         return _NOWHERE
 
 
-OFF = Off()
+NOOP_TRACER = NoopTracer()
 
 
-def current() -> Span:
+def current_span() -> Span:
     """Return the span around."""
     return CURRENT.get()
 
 
-def wanted(reader: Reader, program: str) -> bool:
+def is_enabled(reader: Reader, program: str) -> bool:
     """Read whether there is a collector to tell, from the variables that OpenTelemetry names; the SDK reads the others itself."""
     endpoint = reader.text(
         "OTEL_EXPORTER_OTLP_ENDPOINT", 500, "", HOST_PORT_URL, "an http(s) URL", secret=True
@@ -141,7 +141,7 @@ def wanted(reader: Reader, program: str) -> bool:
 
 
 @contextmanager
-def opened(program: str, on: bool, count: Count, *, per_second: float | None = None) -> Iterator[Traces]:
+def open_tracer(program: str, on: bool, count: Count, *, per_second: float | None = None) -> Iterator[Tracer]:
     """Listen for the length of the block; what is still to be sent after it has two seconds.
 
     Args:
@@ -149,7 +149,7 @@ def opened(program: str, on: bool, count: Count, *, per_second: float | None = N
         per_second: How many traces may begin; None bounds those only that others begin.
     """
     if not on:
-        yield OFF
+        yield NOOP_TRACER
         return
     from imagejobs_contract.runtime.otel import connected  # takes 0.3 s
 

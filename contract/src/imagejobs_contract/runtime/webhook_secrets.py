@@ -26,7 +26,7 @@ MAX_TEXT = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Secrets:
+class WebhookSecrets:
     """What callbacks are signed with.
 
     Attributes:
@@ -38,7 +38,7 @@ class Secrets:
     folder: Path | None = None
 
     @classmethod
-    def read(cls, reader: Reader) -> "Secrets":
+    def read(cls, reader: Reader) -> "WebhookSecrets":
         """Read both variables."""
         return cls(read_secrets(reader), read_folder(reader))
 

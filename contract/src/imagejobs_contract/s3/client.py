@@ -76,7 +76,7 @@ def open_store(settings: S3Settings) -> S3Store:
 
 
 @contextmanager
-def translated(key: str) -> Iterator[None]:
+def s3_errors(key: str) -> Iterator[None]:
     """Raise what S3 says of a key, or the way to it, as an error of ours."""
     if _UNADDRESSABLE.fullmatch(key):
         raise NotFound(f"{key!r} cannot be a key")

@@ -13,9 +13,9 @@ from obstore.store import S3Store
 
 from imagejobs_contract.errors import Conflict, Misconfigured, NotFound, TooLarge, Unavailable
 from imagejobs_contract.runtime.settings import S3Settings
-from imagejobs_contract.s3.client import open_store, translated
+from imagejobs_contract.s3.client import open_store, s3_errors
 from imagejobs_contract.s3.streaming_put import put_parts
-from imagejobs_contract.storage import Listed, ObjectFacts
+from imagejobs_contract.storage import ListedObject, ObjectFacts
 
 CHECK_SECONDS = 5.0
 PAGE = 1000
@@ -58,7 +58,7 @@ class S3Objects:
             attributes["Cache-Control"] = cache_control
         mode: Any = {None: "overwrite", "": "create"}.get(only_if, {"e_tag": only_if})
         try:
-            with translated(key):
+            with s3_errors(key):
                 result = await obstore.put_async(
                     self._store, key, data, attributes=attributes, mode=mode, use_multipart=False
                 )
@@ -74,7 +74,7 @@ class S3Objects:
 
         If it raises, or this is cancelled, nothing is stored.
         """
-        with translated(key):
+        with s3_errors(key):
             return await put_parts(self._store, key, chunks)
 
     async def get(self, key: str, max_bytes: int) -> tuple[bytes, str]:
@@ -84,7 +84,7 @@ class S3Objects:
             NotFound: There is none.
             TooLarge: It has more bytes; none were read.
         """
-        with translated(key):
+        with s3_errors(key):
             result = await obstore.get_async(self._store, key)
             if result.meta["size"] > max_bytes:
                 raise TooLarge(f"{key} has {result.meta['size']} bytes, more than {max_bytes}")
@@ -99,7 +99,7 @@ class S3Objects:
         """
         if start >= end:
             return b""
-        with translated(key):
+        with s3_errors(key):
             if only_if is None:
                 return bytes(await obstore.get_range_async(self._store, key, start=start, end=end))
             result = await obstore.get_async(
@@ -112,7 +112,7 @@ class S3Objects:
     async def head(self, key: str) -> ObjectFacts | None:
         """Return facts of an object, or None."""
         try:
-            with translated(key):
+            with s3_errors(key):
                 result = await obstore.get_async(self._store, key, options={"head": True})
         except NotFound:
             return None
@@ -125,14 +125,14 @@ class S3Objects:
         Raises:
             NotFound: There is no source.
         """
-        with translated(source):
+        with s3_errors(source):
             await obstore.copy_async(self._store, source, target)
 
     async def delete(self, keys: Iterable[str]) -> None:
         """Delete objects; those that are gone count as deleted."""
         rest = iter(keys)
         while page := list(itertools.islice(rest, PAGE)):
-            with translated(page[0]):
+            with s3_errors(page[0]):
                 await obstore.delete_async(self._store, page)
 
     async def delete_prefix(self, prefix: str) -> None:
@@ -143,10 +143,10 @@ class S3Objects:
                 others' objects.
         """
         async for page in self.list(prefix):
-            with translated(prefix.rstrip("/")):
+            with s3_errors(prefix.rstrip("/")):
                 await obstore.delete_async(self._store, [each.key for each in page])
 
-    async def list(self, prefix: str) -> AsyncGenerator[Sequence[Listed], None]:
+    async def list(self, prefix: str) -> AsyncGenerator[Sequence[ListedObject], None]:
         """Yield what lies under a prefix, in S3's order, a page at a time.
 
         Raises:
@@ -155,15 +155,15 @@ class S3Objects:
         """
         if not prefix.strip("/") or not prefix.endswith("/"):
             raise ValueError(f"{prefix!r} is not a prefix that ends with a slash")
-        with translated(prefix.rstrip("/")):
+        with s3_errors(prefix.rstrip("/")):
             async for page in obstore.list(self._store, prefix, chunk_size=PAGE):
-                yield [Listed(each["path"], each["size"], each["e_tag"] or "") for each in page]
+                yield [ListedObject(each["path"], each["size"], each["e_tag"] or "") for each in page]
 
     async def check(self) -> None:
         """Raise `Unavailable` or `Misconfigured` unless the bucket can be read, within `CHECK_SECONDS`."""
         try:
             async with asyncio.timeout(CHECK_SECONDS):
-                with translated("the bucket"):
+                with s3_errors("the bucket"):
                     async for _ in obstore.list(self._store, chunk_size=1):
                         return
         except NotFound as ex:

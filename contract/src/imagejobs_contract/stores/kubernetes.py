@@ -17,7 +17,7 @@ from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.spec_json import spec_body
 from imagejobs_contract.model.status import State, Status
 from imagejobs_contract.model.status_json import status_body
-from imagejobs_contract.ports import Page, Seen
+from imagejobs_contract.ports import JobEvent, Page
 from imagejobs_contract.stores import kubernetes_calls as calls
 from imagejobs_contract.stores import kubernetes_feed as watches
 from imagejobs_contract.stores import kubernetes_objects as objects
@@ -155,7 +155,7 @@ class KubernetesStore:
         with contextlib.suppress(NotFound):
             await _repeated(attempt)
 
-    def follow(self) -> AsyncIterator[Seen | None]:
+    def watch(self) -> AsyncIterator[JobEvent | None]:
         """Yield every job there is, then each that changes or goes; goes on after any failure.
 
         See `ports.JobStore`.

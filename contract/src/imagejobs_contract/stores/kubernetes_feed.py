@@ -14,7 +14,7 @@ from typing import Any
 from kubernetes.aio.client import ApiClient
 
 from imagejobs_contract.model.names import JobKey
-from imagejobs_contract.ports import Seen
+from imagejobs_contract.ports import JobEvent
 from imagejobs_contract.stores import kubernetes_calls as calls
 from imagejobs_contract.stores.kubernetes_objects import collection, key_of, readable
 
@@ -30,7 +30,7 @@ LEAST_DELAY_SECONDS, MOST_DELAY_SECONDS = 0.5, 30.0
 _log = logging.getLogger(__name__)
 
 
-async def feed(client: ApiClient, namespaces: Sequence[str | None]) -> AsyncIterator[Seen | None]:
+async def feed(client: ApiClient, namespaces: Sequence[str | None]) -> AsyncIterator[JobEvent | None]:
     """Yield every job there is, then each that changes or goes, and None when nothing is missing; never ends by itself."""
     told = _Told(namespaces)
     followers = [asyncio.create_task(_Follower(client, namespace, told).run()) for namespace in namespaces]
@@ -82,7 +82,7 @@ class _Told:
     """What all followers put into one queue, and which of them are behind."""
 
     def __init__(self, namespaces: Sequence[str | None]) -> None:
-        self.queue: asyncio.Queue[Seen | None] = asyncio.Queue(QUEUE_JOBS)
+        self.queue: asyncio.Queue[JobEvent | None] = asyncio.Queue(QUEUE_JOBS)
         self.behind = set(namespaces)
         self.gate = asyncio.Semaphore(LISTS)
 
@@ -111,7 +111,7 @@ class _Follower:
                     await self._list()
                 await self._watch()
                 await asyncio.sleep(LEAST_DELAY_SECONDS)
-            except Exception as ex:
+            except Exception as ex:  # noqa: BLE001 - the top of a loop that must outlive anything
                 self._failures += 1
                 self._told.behind.add(self._namespace)
                 self._version = "" if isinstance(ex, calls.Expired) else self._version
@@ -132,7 +132,7 @@ class _Follower:
                 for body in page["items"] or ():
                     listed.add(await self._tell(body))
         for key in self._known - listed:
-            await self._told.queue.put(Seen(key, None))
+            await self._told.queue.put(JobEvent(key, None))
         self._known, self._version = listed, version
         self._told.behind.discard(self._namespace)
         await self._told.all()
@@ -146,17 +146,17 @@ class _Follower:
                 elif event == "DELETED":
                     key = key_of(body["metadata"])
                     self._known.discard(key)
-                    await self._told.queue.put(Seen(key, None))
+                    await self._told.queue.put(JobEvent(key, None))
                 else:
                     self._known.add(await self._tell(body))
                 self._version, self._failures = body["metadata"]["resourceVersion"], 0
 
     async def _tell(self, body: dict[str, Any]) -> JobKey:
         key = key_of(body["metadata"])
-        await self._told.queue.put(Seen(key, readable(body)))
+        await self._told.queue.put(JobEvent(key, readable(body)))
         return key
 
 
 def _delay_seconds(failures: int) -> float:
     longest = min(MOST_DELAY_SECONDS, LEAST_DELAY_SECONDS * 2.0 ** min(failures, 10))
-    return random.uniform(longest / 2, longest)
+    return random.uniform(longest / 2, longest)  # noqa: S311

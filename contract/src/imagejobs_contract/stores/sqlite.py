@@ -15,10 +15,10 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.status import State, Status
-from imagejobs_contract.ports import Page, Seen
+from imagejobs_contract.ports import JobEvent, Page
 from imagejobs_contract.stores import sqlite_reads, sqlite_writes
 from imagejobs_contract.stores.sqlite_feed import POLL_SECONDS, batches
-from imagejobs_contract.stores.sqlite_schema import connect, transaction, translated
+from imagejobs_contract.stores.sqlite_schema import connect, sqlite_errors, transaction
 
 T = TypeVar("T")
 
@@ -91,7 +91,7 @@ class SqliteStore:
         """Take a finalizer off. See `ports.JobStore`."""
         self._note(await self._write(lambda db: sqlite_writes.remove_finalizer(db, job, finalizer)))
 
-    async def follow(self) -> AsyncIterator[Seen | None]:
+    async def watch(self) -> AsyncIterator[JobEvent | None]:
         """Yield every job there is, then each that any process writes. See `ports.JobStore`.
 
         Raises:
@@ -138,7 +138,7 @@ class SqliteStore:
 
     async def _run(self, work: Callable[[], T]) -> T:
         def run() -> T:
-            with translated():
+            with sqlite_errors():
                 return work()
 
         return await asyncio.get_running_loop().run_in_executor(self._thread, run)

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagejobs_contract.model.names import JobKey
-from imagejobs_contract.ports import Seen
+from imagejobs_contract.ports import JobEvent
 from imagejobs_contract.stores import sqlite_reads
-from imagejobs_contract.stores.sqlite_schema import connect, translated
+from imagejobs_contract.stores.sqlite_schema import connect, sqlite_errors
 
 POLL_SECONDS, IDLE_POLL_SECONDS = 0.01, 0.018
 """How late a change is noticed where that matters: while there is work, and later. Measured on two shared
@@ -42,7 +42,7 @@ class Batch:
         is_last: Nothing more is known that was not told.
     """
 
-    told: list[Seen]
+    told: list[JobEvent]
     is_last: bool
 
 
@@ -85,7 +85,7 @@ class _Watcher:
 
     def next(self) -> Batch:
         """Return the next jobs of all there are; once they are told, wait for a change, for a while, and return what changed."""
-        with translated():
+        with sqlite_errors():
             if self._connection is None:
                 self._connection = db = connect(self._path)
                 self._version, self._revision = _data_version(db), sqlite_reads.last_revision(db)

@@ -11,7 +11,7 @@ from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.status import State
-from imagejobs_contract.ports import Page, Seen
+from imagejobs_contract.ports import JobEvent, Page
 
 _COLUMNS = "id, namespace, name, uid, revision, generation, created, deleted, labels, annotations, finalizers, spec, status"
 
@@ -29,12 +29,12 @@ def select(db: sqlite3.Connection, key: JobKey) -> ImageJob:
     return _job(row)
 
 
-def seen(db: sqlite3.Connection, key: JobKey) -> Seen:
+def seen(db: sqlite3.Connection, key: JobKey) -> JobEvent:
     """Return how a job stands, if it can be read."""
     try:
-        return Seen(key, select(db, key))
+        return JobEvent(key, select(db, key))
     except (NotFound, Invalid):
-        return Seen(key, None)
+        return JobEvent(key, None)
 
 
 def page(
@@ -55,8 +55,8 @@ def page(
     given = {condition: value for condition, value in conditions.items() if value is not None}
     where = f"WHERE {' AND '.join(given)}" if given else ""
     rows = db.execute(
-        f"SELECT {_COLUMNS} FROM jobs {where} ORDER BY id DESC LIMIT ?",
-        (*given.values(), limit + 1),  # noqa: S608
+        f"SELECT {_COLUMNS} FROM jobs {where} ORDER BY id DESC LIMIT ?",  # noqa: S608
+        (*given.values(), limit + 1),
     ).fetchall()
     more = len(rows) > limit
     return Page(tuple(filter(None, map(_readable, rows[:limit]))), str(rows[limit - 1][0]) if more else "")

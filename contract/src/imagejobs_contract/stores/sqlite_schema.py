@@ -57,7 +57,7 @@ def connect(path: Path) -> sqlite3.Connection:
         Unavailable: The disk is full, or another process held the file for too long.
         Misconfigured: The file may not be opened, is no database, or was written by a newer version.
     """
-    with translated():
+    with sqlite_errors():
         _make_private(path)
         connection = sqlite3.connect(
             path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
@@ -86,7 +86,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def translated() -> Iterator[None]:
+def sqlite_errors() -> Iterator[None]:
     """Raise SQLite's and the file system's errors as ours."""
     try:
         yield

@@ -18,7 +18,7 @@ from imagejobs_contract.model.spec import Spec, immutable_changes
 from imagejobs_contract.model.spec_json import DNS_LABEL, spec_body
 from imagejobs_contract.model.status import Status
 from imagejobs_contract.model.status_json import read_status, status_body
-from imagejobs_contract.model.times import show_time, utc_now
+from imagejobs_contract.model.times import format_time, utc_now
 from imagejobs_contract.stores.sqlite_reads import select
 
 KEPT_CHANGES = 10_000
@@ -49,7 +49,7 @@ def insert(db: sqlite3.Connection, job: ImageJob) -> ImageJob:
         "INSERT INTO jobs (namespace, name, uid, revision, generation, created, labels, annotations, finalizers, state, spec, status)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            *job.key, fresh.uid, revision, fresh.generation, show_time(fresh.created or utc_now()),
+            *job.key, fresh.uid, revision, fresh.generation, format_time(fresh.created or utc_now()),
             _json(dict(job.labels)), _json(dict(job.annotations)), _json(list(job.finalizers)),
             fresh.status.state.value, _json(spec_body(job.spec)), _json({}),
         ),
@@ -119,7 +119,7 @@ def delete(db: sqlite3.Connection, key: JobKey, uid: str | None) -> int | None:
     revision = _note(db, key)
     db.execute(
         "UPDATE jobs SET revision = ?, deleted = ?, generation = generation + 1 WHERE uid = ?",
-        (revision, show_time(utc_now()), row[0]),
+        (revision, format_time(utc_now()), row[0]),
     )
     return revision
 

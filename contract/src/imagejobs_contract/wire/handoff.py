@@ -21,7 +21,7 @@ def path(folder: Path, key: str) -> Path:
     return folder / hashlib.sha256(key.encode()).hexdigest()
 
 
-def take(folder: Path, key: str, most_bytes: int) -> bytes | None:
+def take_copy(folder: Path, key: str, most_bytes: int) -> bytes | None:
     """Return the copy of a file and remove it; None if it is not there, or larger: S3 will tell.
 
     A worker's side. What dies with the copy in its hands leaves the file in S3.

@@ -62,7 +62,7 @@ class Origin:
         """Return what there is of it."""
         return _there({"requestId": self.request_id, "traceparent": self.traceparent})
 
-    def marked(self, job: ImageJob) -> ImageJob:
+    def annotate(self, job: ImageJob) -> ImageJob:
         """Return the job with this origin."""
         found = _there(
             {names.ANNOTATION_REQUEST: self.request_id, names.ANNOTATION_TRACEPARENT: self.traceparent}
@@ -70,7 +70,7 @@ class Origin:
         return replace(job, annotations={**job.annotations, **found})
 
 
-def about(job: ImageJob) -> dict[str, str]:
+def log_facts(job: ImageJob) -> dict[str, str]:
     """Return what every log line about a job names."""
     known = {"job_id": job.key.name, "namespace": job.key.namespace}
     return known | _there(

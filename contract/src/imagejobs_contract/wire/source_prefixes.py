@@ -54,7 +54,7 @@ def is_reserved(prefix: str) -> bool:
     return any(prefix.startswith(each) or each.startswith(prefix) for each in RESERVED)
 
 
-def show(prefixes: Sequence[str]) -> str:
+def describe(prefixes: Sequence[str]) -> str:
     """Return the rule as an annotation holds it."""
     return json.dumps(list(prefixes))
 

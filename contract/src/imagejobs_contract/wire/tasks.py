@@ -43,7 +43,7 @@ class Task:
         """Return whose images these are: no process that decodes one of them has seen another owner's."""
         return f"{self.key.namespace}/{self.caller}"
 
-    def about(self) -> dict[str, object]:
+    def log_facts(self) -> dict[str, object]:
         """Return what every log line about the image names."""
         known = {
             "job_id": self.key.name,

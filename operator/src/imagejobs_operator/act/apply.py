@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import FINALIZER
-from imagejobs_contract.runtime.traces import current
+from imagejobs_contract.runtime.traces import current_span
 from imagejobs_contract.wire import s3_keys
 from imagejobs_contract.wire.origin import Origin
 from imagejobs_operator.act import orphans, pool_tasks, result_files, shard_inputs
@@ -41,14 +41,14 @@ async def act(parts: Parts, job: ImageJob, action: Action) -> ImageJob | None:
 def _origin(job: ImageJob) -> Origin:
     """Return where the work comes from: the span that sends it, if that is told of, else the one that the job names."""
     origin = Origin.of(job)
-    return replace(origin, traceparent=current().header or origin.traceparent)
+    return replace(origin, traceparent=current_span().header or origin.traceparent)
 
 
 async def clear_away(parts: Parts, remains: Remains) -> None:
     """Remove what a vanished job left outside the store: its work, its progress, its files; never its outputs."""
     if parts.jobs:
         await parts.jobs.abandon(remains.uid)
-    await parts.queue.withdraw(remains.uid)
+    await parts.queue.cancel(remains.uid)
     await parts.board.forget(remains.uid)
     await delete_files(parts, remains)
 
@@ -67,7 +67,7 @@ def _on_pool(parts: Parts, job: ImageJob, action: Action) -> Awaitable[None] | N
                 pool_tasks.tasks(job, action.indexes, action.attempt, action.expires, _origin(job))
             )
         case actions.WithdrawTasks():
-            return parts.queue.withdraw(job.uid)
+            return parts.queue.cancel(job.uid)
         case actions.PutCounts():
             return parts.board.put_shard(job.key, job.uid, 0, action.counts)
         case actions.Announce():

@@ -17,13 +17,13 @@ from imagejobs_contract.errors import (
     TooLarge,
     Unavailable,
 )
-from imagejobs_contract.model.imagejob import ImageJob, Unreadable
+from imagejobs_contract.model.imagejob import ImageJob, UnreadableJob
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.status import Reason, State, Status
 from imagejobs_contract.model.times import Clock
 from imagejobs_contract.runtime import logs
-from imagejobs_contract.runtime.traces import NOTHING, OFF, Span, Traces
-from imagejobs_contract.wire.origin import Origin, about
+from imagejobs_contract.runtime.traces import NOOP_SPAN, NOOP_TRACER, Span, Tracer
+from imagejobs_contract.wire.origin import Origin, log_facts
 from imagejobs_operator.act import result_files
 from imagejobs_operator.act.apply import act, clear_away
 from imagejobs_operator.act.memory import Memory, Remains
@@ -63,7 +63,7 @@ class Reconciler:
         rules: Rules,
         clock: Clock,
         memory: Memory | None = None,
-        traces: Traces = OFF,
+        traces: Tracer = NOOP_TRACER,
         *,
         echoes: bool = True,
     ) -> None:
@@ -81,7 +81,7 @@ class Reconciler:
             ImageJobsError: An outside system failed; try again later.
         """
         try:
-            with logs.about(job_id=key.name, namespace=key.namespace):
+            with logs.bound(job_id=key.name, namespace=key.namespace):
                 async with asyncio.timeout(LOOK_SECONDS):
                     return await self._look(key)
         except Conflict:
@@ -93,9 +93,9 @@ class Reconciler:
         except NotFound:
             await self._clear(self._memory.drop(key))
             return Again()
-        except Unreadable as ex:
+        except UnreadableJob as ex:
             return await self._unreadable(ex)
-        logs.tell(**about(job))
+        logs.bind(**log_facts(job))
         now = self._clock()
         await self._clear(self._memory.meet(job, now))
         seen = await observe(self._parts, job, self._memory.past(key), self._rules, now)
@@ -120,7 +120,7 @@ class Reconciler:
         return (
             self._traces.span("reconcile", facts, parent=Origin.of(job).traceparent or None)
             if names
-            else nullcontext(NOTHING)
+            else nullcontext(NOOP_SPAN)
         )
 
     async def _apply(self, job: ImageJob, seen: Observed, todo: tuple[Action, ...]) -> Again:
@@ -197,7 +197,7 @@ class Reconciler:
             return conditions.stalled(case, before, Reason.BACKEND_REFUSED, ex.message)
         return None
 
-    async def _unreadable(self, ex: Unreadable) -> Again:
+    async def _unreadable(self, ex: UnreadableJob) -> Again:
         job, now = ex.job, self._clock()
         await self._clear(self._memory.meet(job, now))
         if job.deleting:
@@ -208,7 +208,7 @@ class Reconciler:
         if status != job.status:
             try:
                 await self._parts.store.put_status(job, status)
-            except Unreadable:
+            except UnreadableJob:
                 log.info("spec refused", extra={"reason": ex.message})
         return Again()
 

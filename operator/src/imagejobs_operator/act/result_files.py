@@ -13,7 +13,7 @@ from imagejobs_contract.model import limits
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.outcome import Outcome
-from imagejobs_contract.model.status import summarise
+from imagejobs_contract.model.status import summarise_failures
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.wire import s3_keys
 from imagejobs_contract.wire.manifests import CONTENT_TYPE, split_lines
@@ -130,7 +130,7 @@ def _parsed(data: bytes) -> dict[int, Outcome]:
 
 def _added(results: Results, shard: int, own: Slice, part: Mapping[int, Outcome], *, keep: bool) -> Results:
     succeeded = sum(outcome.succeeded for outcome in part.values())
-    failures, codes = summarise(part.values())
+    failures, codes = summarise_failures(part.values())
     before, missing = results.counts, own.count - len(part)
     return Results(
         counts=Counts(before.total, 0, before.succeeded + succeeded, before.failed + len(part) - succeeded),

@@ -85,7 +85,7 @@ class WorkQueue:
         try:
             again = await self._work(key)
             self._failures.pop(key, None)
-        except Exception as ex:
+        except Exception as ex:  # noqa: BLE001 - logged by _failed; the queue outlives any error of one key
             again = Again(self._failed(key, ex))
         del self._busy[key]
         self._set_timer(key, again.after_seconds)

@@ -14,8 +14,8 @@ from weakref import WeakValueDictionary
 
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import JobKey
-from imagejobs_contract.runtime.traces import OFF, Kind, Traces
-from imagejobs_contract.wire.origin import about
+from imagejobs_contract.runtime.traces import NOOP_TRACER, Kind, Tracer
+from imagejobs_contract.wire.origin import log_facts
 from imagejobs_operator.callbacks.payload import Answer, End, Reply, Ticket
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class Courier:
         count: Told how each try ended.
     """
 
-    def __init__(self, post: Post, traces: Traces = OFF, count: Count = lambda end: None) -> None:
+    def __init__(self, post: Post, traces: Tracer = NOOP_TRACER, count: Count = lambda end: None) -> None:
         self._post = post
         self._count = count
         self._traces = traces
@@ -70,9 +70,9 @@ class Courier:
                     "callback", {"imagejobs.callback.tries": ticket.tries + 1}, kind=Kind.CLIENT
                 ) as span:
                     reply = await self._post(job, ticket.message)
-                    span.note({"imagejobs.callback.end": reply.end.value})
+                    span.set({"imagejobs.callback.end": reply.end.value})
         except Exception:
-            log.exception("callback failed", extra=about(job))
+            log.exception("callback failed", extra=log_facts(job))
             reply = Reply(End.FAILED, "something failed inside imagejobs")
         finally:
             del self._begun[ticket]
@@ -80,7 +80,8 @@ class Courier:
         self._heard(job.key, Answer(ticket, reply))
         log.info(
             "callback",
-            extra=about(job) | {"webhook_id": ticket.message, "end": reply.end.value, "reason": reply.why},
+            extra=log_facts(job)
+            | {"webhook_id": ticket.message, "end": reply.end.value, "reason": reply.why},
         )
 
     def _receiver(self, job: ImageJob) -> asyncio.Semaphore:

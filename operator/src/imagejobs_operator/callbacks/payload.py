@@ -16,7 +16,7 @@ from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.model.status import Callback
-from imagejobs_contract.model.times import show_time
+from imagejobs_contract.model.times import format_time
 from imagejobs_contract.wire.callback_message import EVENT, FinishedBody, FinishedImageBody, FinishedJobBody
 
 MAX_BODY_BYTES = 64 * 1024
@@ -134,4 +134,4 @@ def _image(job: ImageJob, outcome: Outcome) -> FinishedImageBody:
 
 
 def _time(time: datetime | None) -> str | None:
-    return show_time(time) if time else None
+    return format_time(time) if time else None

@@ -18,11 +18,11 @@ from imagejobs_contract.errors import Invalid, Refused
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import LABEL_CALLER
 from imagejobs_contract.model.times import Clock
-from imagejobs_contract.outbound.guard import Guard
+from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.outbound.http_response import Head, read_head
-from imagejobs_contract.outbound.url import Target, read_url
-from imagejobs_contract.runtime.webhook_secrets import Secrets
-from imagejobs_contract.wire.origin import about
+from imagejobs_contract.outbound.url import Url, read_url
+from imagejobs_contract.runtime.webhook_secrets import WebhookSecrets
+from imagejobs_contract.wire.origin import log_facts
 from imagejobs_operator.callbacks import payload
 from imagejobs_operator.callbacks.payload import End, Reply
 
@@ -42,7 +42,7 @@ class Poster:
         public_url: What links to the API begin with.
     """
 
-    def __init__(self, guard: Guard, secrets: Secrets, public_url: str, clock: Clock) -> None:
+    def __init__(self, guard: AddressGuard, secrets: WebhookSecrets, public_url: str, clock: Clock) -> None:
         self._guard = guard
         self._secrets = secrets
         self._public_url = public_url
@@ -54,7 +54,8 @@ class Poster:
             signers = [Webhook(secret) for secret in self._secrets.of(job.labels.get(LABEL_CALLER, ""))]
         except Invalid as ex:
             log.error(
-                "a caller's secrets are broken: its callbacks wait", extra=about(job) | {"reason": ex.message}
+                "a caller's secrets are broken: its callbacks wait",
+                extra=log_facts(job) | {"reason": ex.message},
             )
             return Reply(End.FAILED, "the caller's secrets cannot be read")
         if not signers:
@@ -77,7 +78,7 @@ class Poster:
         except (EOFError, ValueError, asyncio.LimitOverrunError):
             return Reply(End.FAILED, "the receiver's answer is cut or malformed")
 
-    async def _send(self, target: Target, request: bytes) -> Head:
+    async def _send(self, target: Url, request: bytes) -> Head:
         reader, writer = await self._guard.connect(target, CONNECT_SECONDS)
         try:
             writer.write(request)
@@ -85,7 +86,7 @@ class Poster:
         finally:
             writer.transport.abort()
 
-    def _head(self, target: Target, message: str, body: bytes, signers: Sequence[Webhook]) -> bytes:
+    def _head(self, target: Url, message: str, body: bytes, signers: Sequence[Webhook]) -> bytes:
         now = self._clock()
         text = body.decode()
         lines = (

@@ -6,7 +6,7 @@ from itertools import chain
 from imagejobs_contract.codes import Code
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.outcome import Outcome
-from imagejobs_contract.model.status import summarise
+from imagejobs_contract.model.status import summarise_failures
 from imagejobs_operator.decide.observed import Case, Results
 
 
@@ -32,7 +32,7 @@ def results_of(total: int, outcomes: Mapping[int, Outcome], active: int = 0) -> 
     """Return what these outcomes come to."""
     values = outcomes.values()
     succeeded = sum(outcome.succeeded for outcome in values)
-    failures, codes = summarise(values)
+    failures, codes = summarise_failures(values)
     return Results(
         counts=Counts(total, min(active, total - len(outcomes)), succeeded, len(outcomes) - succeeded),
         failures=failures,

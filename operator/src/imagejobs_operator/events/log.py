@@ -3,7 +3,7 @@
 import logging
 
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.wire.origin import about
+from imagejobs_contract.wire.origin import log_facts
 from imagejobs_operator.decide.actions import Emit
 
 log = logging.getLogger(__name__)
@@ -20,4 +20,4 @@ class LogEvents:
 def told(job: ImageJob, event: Emit) -> None:
     """Write one event to the log."""
     level = logging.WARNING if event.warning else logging.INFO
-    log.log(level, event.message, extra=about(job) | {"reason": event.reason.value})
+    log.log(level, event.message, extra=log_facts(job) | {"reason": event.reason.value})

@@ -13,7 +13,7 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.status import State, Status
-from imagejobs_contract.ports import JobStore, Page, Seen
+from imagejobs_contract.ports import JobEvent, JobStore, Page
 
 MOST = 1000
 """Jobs that are kept, of up to 16 images: 10 MB at most."""
@@ -60,13 +60,13 @@ class RememberedStore:
         except ImageJobsError:
             self._jobs.pop(job.key, None)  # it is not as we know it, or nobody knows
             raise
-        self._hear(Seen(job.key, written))
+        self._hear(JobEvent(job.key, written))
         return written
 
     async def change_spec(self, key: JobKey, change: Callable[[Spec], Spec]) -> ImageJob:
         """Change the spec."""
         changed = await self._store.change_spec(key, change)
-        self._hear(Seen(key, changed))
+        self._hear(JobEvent(key, changed))
         return changed
 
     async def delete(self, key: JobKey, uid: str | None = None) -> None:
@@ -84,10 +84,10 @@ class RememberedStore:
         await self._store.remove_finalizer(job, finalizer)
         self._jobs.pop(job.key, None)
 
-    async def follow(self) -> AsyncIterator[Seen | None]:
+    async def watch(self) -> AsyncIterator[JobEvent | None]:
         """Yield jobs as they are and as they change, and remember them until this ends."""
         try:
-            async for seen in self._store.follow():
+            async for seen in self._store.watch():
                 if seen is not None:
                     self._hear(seen)
                 yield seen
@@ -98,7 +98,7 @@ class RememberedStore:
         """Give connections back."""
         await self._store.close()
 
-    def _hear(self, seen: Seen) -> None:
+    def _hear(self, seen: JobEvent) -> None:
         known = self._jobs.get(seen.key)
         if seen.job is None:
             self._jobs.pop(seen.key, None)

@@ -15,7 +15,7 @@ async def follow(store: JobStore, queue: WorkQueue) -> None:
     """Feed each job that changes, for ever."""
     while True:
         try:
-            async for seen in store.follow():
+            async for seen in store.watch():
                 if seen is not None:
                     queue.add(seen.key)
         except ImageJobsError as ex:

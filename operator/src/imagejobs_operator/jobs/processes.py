@@ -23,7 +23,7 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.times import Clock
 from imagejobs_contract.wire import shards
-from imagejobs_contract.wire.origin import Origin, about, variables
+from imagejobs_contract.wire.origin import Origin, log_facts, variables
 from imagejobs_contract.wire.shards import Exit
 from imagejobs_operator.decide.observed import Child, End, Presence
 
@@ -182,7 +182,9 @@ class ProcessJobs:
                 preexec_fn=_die_with_parent,
             )  # fmt: skip
         except (OSError, subprocess.SubprocessError) as ex:
-            log.error("a shard cannot be started", extra=about(run.job) | {"shard": shard, "reason": str(ex)})
+            log.error(
+                "a shard cannot be started", extra=log_facts(run.job) | {"shard": shard, "reason": str(ex)}
+            )
             return os.EX_OSERR
         run.active[shard] = process
         if run.stopped:  # while it was being started
@@ -202,7 +204,7 @@ class ProcessJobs:
             await self._halt(run)
         elif code == Exit.POISON or run.tries[shard] >= TRIES_PER_SHARD:
             run.settled, run.failed = run.settled + 1, run.failed + 1
-            log.error("a shard is given up", extra=about(run.job) | {"shard": shard, "exit": code})
+            log.error("a shard is given up", extra=log_facts(run.job) | {"shard": shard, "exit": code})
         else:
             run.tries[shard] += 1
             with suppress(TimeoutError):

@@ -95,7 +95,7 @@ def _answer(request: protocol.Request, source: bytes, render: Render) -> list[by
         return [protocol.failure(ex.code, ex.message)]
     except MemoryError:
         return [protocol.failure(Code.OUT_OF_MEMORY, "needed more memory than is allowed")]
-    except Exception as ex:
+    except Exception as ex:  # noqa: BLE001 - the top of the loop; the parent logs what is sent
         return [protocol.failure(Code.INTERNAL_ERROR, "", _traceback(ex))]
 
 

@@ -208,7 +208,7 @@ def _resident_pages(pid: int) -> int:
 async def _ended(pid: int) -> None:
     """See a process dead: it may take its time, but not long."""
     until = time.monotonic() + _END_SECONDS
-    while not (dead := _reaped(pid, os.WNOHANG)) and time.monotonic() < until:
+    while not (dead := _reaped(pid, os.WNOHANG)) and time.monotonic() < until:  # noqa: ASYNC110 - a process sets no event
         await asyncio.sleep(_POLL_SECONDS)
     if not dead:
         os.kill(pid, signal.SIGKILL)

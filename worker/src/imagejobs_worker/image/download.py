@@ -15,9 +15,9 @@ from urllib.parse import urljoin
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, Refused, TooLarge
 from imagejobs_contract.model.limits import Limits
-from imagejobs_contract.outbound.guard import Guard
+from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.outbound.http_response import Head, read_body, read_head
-from imagejobs_contract.outbound.url import Target, read_url
+from imagejobs_contract.outbound.url import Url, read_url
 from imagejobs_worker.image.fetch import Arrived, too_large
 from imagejobs_worker.image.min_rate import Pace
 
@@ -46,7 +46,9 @@ class Patience:
     pace: Pace = _PACE
 
 
-async def download(guard: Guard, url: str, max_bytes: int, patience: Patience, arrived: Arrived) -> bytes:
+async def download(
+    guard: AddressGuard, url: str, max_bytes: int, patience: Patience, arrived: Arrived
+) -> bytes:
     """Return what lies behind an http(s) URL.
 
     Args:
@@ -86,7 +88,9 @@ def _outside(limit: asyncio.Timeout, wait: Arrived) -> Arrived:
     return waited
 
 
-async def _follow(guard: Guard, url: str, max_bytes: int, patience: Patience, arrived: Arrived) -> bytes:
+async def _follow(
+    guard: AddressGuard, url: str, max_bytes: int, patience: Patience, arrived: Arrived
+) -> bytes:
     for _ in range(MAX_REDIRECTS + 1):
         answer = await _request(guard, read_url(url), max_bytes, patience, arrived)
         if isinstance(answer, bytes):
@@ -96,7 +100,7 @@ async def _follow(guard: Guard, url: str, max_bytes: int, patience: Patience, ar
 
 
 async def _request(
-    guard: Guard, target: Target, max_bytes: int, patience: Patience, arrived: Arrived
+    guard: AddressGuard, target: Url, max_bytes: int, patience: Patience, arrived: Arrived
 ) -> bytes | str:
     reader, writer = await guard.connect(target, patience.connect)
     try:
@@ -124,7 +128,7 @@ async def _body(pieces: AsyncIterator[bytes], arrived: Arrived) -> bytes:
     return bytes(body)
 
 
-def _request_head(target: Target) -> bytes:
+def _request_head(target: Url) -> bytes:
     lines = (
         f"GET {target.path} HTTP/1.1",
         f"Host: {target.authority}",

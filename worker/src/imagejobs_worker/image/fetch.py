@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Protocol
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, NotFound, TooLarge, Unavailable
 from imagejobs_contract.model.items import Item
-from imagejobs_contract.outbound.policy import Reach
+from imagejobs_contract.outbound.policy import EgressPolicy
 from imagejobs_contract.storage import ObjectStore
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from imagejobs_contract.outbound.guard import Guard
+    from imagejobs_contract.outbound.guard import AddressGuard
 
 Arrived = Callable[[], Awaitable[None]]
 Download = Callable[[str, int, Arrived], Awaitable[bytes]]
@@ -80,7 +80,7 @@ class Fetch:
     def _handed(self, folder: "Path", key: str) -> bytes | None:
         from imagejobs_contract.wire import handoff
 
-        return handoff.take(folder, key, self._max_bytes)
+        return handoff.take_copy(folder, key, self._max_bytes)
 
     async def _from_afar(self, url: str, turn: Turn) -> bytes:
         slow = asyncio.get_running_loop().call_later(SLOW_SECONDS, turn.step_aside)
@@ -111,7 +111,7 @@ def too_large(max_bytes: int) -> ImageFailed:
     return ImageFailed(f"The file is larger than {max_bytes} bytes.", code=Code.FILE_TOO_LARGE)
 
 
-def through_guard(reach: Reach, min_bytes_per_second: int) -> Download:
+def through_guard(reach: EgressPolicy, min_bytes_per_second: int) -> Download:
     """Return what reads URLs through the address guard.
 
     What that needs is imported with the first URL: 25 ms that images from S3 do not pay.
@@ -122,10 +122,10 @@ def through_guard(reach: Reach, min_bytes_per_second: int) -> Download:
     """
 
     @cache
-    def guard() -> "Guard":
-        from imagejobs_contract.outbound.guard import Guard
+    def guard() -> "AddressGuard":
+        from imagejobs_contract.outbound.guard import AddressGuard
 
-        return Guard(reach)
+        return AddressGuard(reach)
 
     async def read(url: str, max_bytes: int, arrived: Arrived) -> bytes:
         from imagejobs_worker.image.download import Patience, download

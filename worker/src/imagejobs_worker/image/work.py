@@ -15,7 +15,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, Misconfigured
 from imagejobs_contract.model.options import Variant
 from imagejobs_contract.model.outcome import Outcome, OutputFile
-from imagejobs_contract.runtime.traces import OFF, Facts, Kind, Span, Traces, current
+from imagejobs_contract.runtime.traces import NOOP_TRACER, Facts, Kind, Span, Tracer, current_span
 from imagejobs_contract.wire.tasks import Task
 from imagejobs_worker.image.fetch import Fetch, Turn
 from imagejobs_worker.image.instruments import SILENT, Meter, Step, timed
@@ -65,7 +65,7 @@ class Work:
         renderers: Iterable[Renderer],
         retry: Retry,
         meter: Meter = SILENT,
-        traces: Traces = OFF,
+        traces: Tracer = NOOP_TRACER,
     ) -> None:
         self._fetch = fetch
         self._store = store
@@ -107,8 +107,8 @@ class Work:
 
     def _end(self, outcome: Outcome) -> None:
         self._meter.ended(outcome)
-        span = current()
-        span.note(
+        span = current_span()
+        span.set(
             {
                 "imagejobs.bytes_in": outcome.bytes_in or 0,
                 "imagejobs.bytes_out": sum(output.bytes for output in outcome.outputs),
@@ -137,7 +137,7 @@ class Work:
                 self._traces.span(Step.RENDER, {"imagejobs.bytes_in": len(source)}) as span,
             ):
                 rendering = await renderer.render(source, task.variants, owner=task.owner)
-                span.note({"imagejobs.decode_seconds": rendering.decode_micros / 1e6})
+                span.set({"imagejobs.decode_seconds": rendering.decode_micros / 1e6})
                 return rendering
         finally:
             self._free.put_nowait(renderer)
@@ -178,7 +178,7 @@ async def _ended(task: Task, half: Coroutine[Any, Any, T]) -> T | Outcome:
     except ImageFailed as ex:
         return failed(task, ex.code, ex.message)
     except Exception as ex:
-        log.exception("image failed unexpectedly", extra=task.about())
+        log.exception("image failed unexpectedly", extra=task.log_facts())
         return failed(task, Code.INTERNAL_ERROR, f"unexpected: {type(ex).__name__}")
 
 

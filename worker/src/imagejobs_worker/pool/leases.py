@@ -62,11 +62,11 @@ class Leases:
             cancel: Called if it is lost.
             asked: When it was asked for, by the monotonic clock.
         """
-        self._held[lease.entry] = _Held(lease, cancel, asked)
+        self._held[lease.entry_id] = _Held(lease, cancel, asked)
 
     def retaken(self, lease: Lease, asked: float) -> bool:
         """Tell whether we hold the task already, as ours ran out while the queue was away and nobody else came; the work goes on under this lease."""
-        held = self._held.get(lease.entry)
+        held = self._held.get(lease.entry_id)
         if held is not None:
             held.lease, held.known = lease, asked
         return held is not None
@@ -114,7 +114,7 @@ class Leases:
         while (held := self._held.get(entry)) is not None:
             held.ending = True
             try:
-                recorded = await self._queue.finish(self._consumer, held.lease, outcome)
+                recorded = await self._queue.ack(self._consumer, held.lease, outcome)
             except Unavailable as ex:
                 log.warning("outcome not recorded yet", extra=_about(held.lease) | {"reason": ex.message})
                 await asyncio.sleep(backoff.next())
@@ -129,7 +129,7 @@ class Leases:
         if held is None:
             return
         try:
-            await self._queue.hand_back(self._consumer, held.lease)
+            await self._queue.release(self._consumer, held.lease)
         except Unavailable as ex:
             log.warning("not handed back", extra=_about(held.lease) | {"reason": ex.message})
         else:
@@ -152,14 +152,14 @@ class Leases:
             log.warning("lease not renewed", extra=_about(lease) | {"reason": ex.message})
             return
         # While its outcome is on the way, a lease that is gone may just have ended well.
-        if not kept and not held.ending and self._held.get(lease.entry) is held:
+        if not kept and not held.ending and self._held.get(lease.entry_id) is held:
             log.warning("lease lost", extra=_about(lease))
-            self.drop(lease.entry)
+            self.drop(lease.entry_id)
             held.cancel()
 
     async def _renewed(self, held: _Held) -> bool:
         asked = time.monotonic()
-        kept = await self._queue.renew(self._consumer, held.lease)
+        kept = await self._queue.extend(self._consumer, held.lease)
         if kept:
             held.known = max(held.known, asked)
         return kept
@@ -182,4 +182,4 @@ class LeaseClaim:
 
 
 def _about(lease: Lease) -> dict[str, object]:
-    return lease.task.about() | {"entry": lease.entry}
+    return lease.task.log_facts() | {"entry": lease.entry_id}

@@ -93,8 +93,8 @@ class Pool:
             return
         asked = time.monotonic()
         try:
-            lease = await self._queue.take(self._settings.consumer, BLOCK_SECONDS)
-        except Exception as ex:
+            lease = await self._queue.lease(self._settings.consumer, BLOCK_SECONDS)
+        except Exception as ex:  # noqa: BLE001 - logged by _back_off; the loop goes on after any error
             place.leave()
             await self._back_off(stop, ex)
             return
@@ -112,32 +112,32 @@ class Pool:
         doing.add_done_callback(self._doing.discard)
 
     async def _do(self, lease: Lease, place: Place, stop: Stop) -> None:
-        with place, logs.about(**_about(lease)), self._work.told(lease.task):
+        with place, logs.bound(**_about(lease)), self._work.told(lease.task):
             try:
                 outcome = verdict(lease, time.time()) or await self._images_outcome(lease, place)
                 await self._report(lease, outcome)
             except Misconfigured as ex:
                 log.error("storage does not take our settings", extra={"reason": ex.message})
-                await self._leases.hand_back(lease.entry)
+                await self._leases.hand_back(lease.entry_id)
                 await stop.unless(asyncio.sleep(self._trouble.next()))
             except Disowned:
                 log.warning("work taken over")
-                self._leases.drop(lease.entry)
+                self._leases.drop(lease.entry_id)
             except Exception:
                 log.exception("task failed unexpectedly")
-                self._leases.drop(lease.entry)
+                self._leases.drop(lease.entry_id)
 
     async def _images_outcome(self, lease: Lease, place: Place) -> Outcome:
         rendered = await self._work.render(lease.task, place)
         place.rendered()
         if isinstance(rendered, Outcome):
             return rendered
-        outcome = await self._work.store(lease.task, rendered, self._leases.claim(lease.entry))
+        outcome = await self._work.store(lease.task, rendered, self._leases.claim(lease.entry_id))
         self._trouble.reset()
         return outcome
 
     async def _report(self, lease: Lease, outcome: Outcome) -> None:
-        recorded = await self._leases.finish(lease.entry, outcome)
+        recorded = await self._leases.finish(lease.entry_id, outcome)
         facts = {"state": outcome.state.value, "code": outcome.code, "deliveries": lease.deliveries}
         log.info("image ended" if recorded else "lease lost, outcome thrown away", extra=facts)
 
@@ -182,4 +182,4 @@ def verdict(lease: Lease, now: float) -> Outcome | None:
 
 
 def _about(lease: Lease) -> dict[str, object]:
-    return lease.task.about() | {"entry": lease.entry}
+    return lease.task.log_facts() | {"entry": lease.entry_id}

@@ -13,7 +13,7 @@ import obstore
 from imagejobs_contract.errors import NotFound, TooLarge
 from imagejobs_contract.model.items import Item, read_line
 from imagejobs_contract.runtime.settings import S3Settings
-from imagejobs_contract.s3.client import open_store, translated
+from imagejobs_contract.s3.client import open_store, s3_errors
 from imagejobs_contract.wire import s3_keys, shards
 from imagejobs_worker.shard.shard_key import ShardKey
 
@@ -56,7 +56,7 @@ class HeadStart:
         return future
 
     def _whole(self, key: str, max_bytes: int) -> Read:
-        with translated(key):
+        with s3_errors(key):
             result = obstore.get(self.store, key)
             if result.meta["size"] > max_bytes:
                 raise TooLarge(f"{key} has {result.meta['size']} bytes, more than {max_bytes}")
@@ -66,7 +66,7 @@ class HeadStart:
         """Read the shard's part of the manifest, and begin with its first source unless an earlier pod may have been there."""
         own = shards.read_offsets(offsets.result()[0])[key.shard]
         manifest = s3_keys.manifest(key.uid)
-        with translated(manifest):
+        with s3_errors(manifest):
             lines = bytes(obstore.get_range(self.store, manifest, start=own.start, end=own.end))
         if self._max_source_bytes and isinstance(earlier.exception(), NotFound):
             self._begin_source(read_line(lines.lstrip().partition(b"\n")[0]))
@@ -81,5 +81,5 @@ class HeadStart:
 def _settle(future: Future[Read], read: Callable[[], Read]) -> None:
     try:
         future.set_result(read())
-    except BaseException as ex:
+    except BaseException as ex:  # noqa: BLE001 - it is theirs who ask
         future.set_exception(ex)

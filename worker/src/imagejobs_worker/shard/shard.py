@@ -68,7 +68,7 @@ class Shard:
             stop: Asked by SIGTERM.
             starting: What must be ready before the first image; awaited beside the reading of the inputs.
         """
-        logs.tell(**self._about())
+        logs.bind(**self._about())
         try:
             return await self._run(stop, starting)
         except Unreadable as ex:

@@ -89,7 +89,7 @@ class Sweep:
     async def _do(self, task: Task, place: Place) -> None:
         self._active += 1
         try:
-            with place, logs.about(image=task.index):
+            with place, logs.bound(image=task.index):
                 self._ledger.add([await self._outcome(task, place)])
         except (Misconfigured, Disowned) as ex:
             if not self._failure.done():

@@ -38,8 +38,8 @@ _AGAIN = {
     "state": "Pending",
     "progress": 66,
     "failed": 0,
-    "spec": {**_JOB["spec"], "retry_failed": 1},
-}  # type: ignore[dict-item]
+    "spec": {**_JOB["spec"], "retry_failed": 1},  # type: ignore[dict-item]
+}
 _OUTPUT = {
     "variant": "default", "width": 400, "height": 267, "format": "jpeg", "bytes": 23338, "kept_original": False,
     "download_url": signed("portrait.jpg", BATCH),

@@ -58,7 +58,7 @@ def decoded(source: bytes, size: Size, mode: str) -> Image.Image | None:
         pixels = _decoder(source, (size[1], size[0]), mode.lower())
     except (MemoryError, KeyboardInterrupt, SystemExit):
         raise
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - panics of Rust are no Exceptions
         return None
     return Image.frombytes(mode, size, memoryview(pixels))
 
