@@ -1,1 +1,0 @@
-"""What is told to those who run the service: metrics and traces."""
