@@ -192,7 +192,7 @@ def test_a_dead_workers_task_goes_to_another_when_its_lease_ran_out(redis_url):
         assert await queue.lease("b", 0) is None
         second = await queue.lease("b", 1)
         assert second is not None
-        assert (second.entry, second.deliveries) == (first.entry_id, 2)
+        assert (second.entry_id, second.deliveries) == (first.entry_id, 2)
 
     run(redis_url, story, SHORT_LEASE)
 
