@@ -9,11 +9,10 @@ from PIL import Image
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Format, Variant
 from imagejobs_worker.child import codecs
-from imagejobs_worker.imaging import animate
-from imagejobs_worker.imaging.admission import FORMATS
 from imagejobs_worker.imaging.codecs import plain_png
 from imagejobs_worker.imaging.crop import faces
 from imagejobs_worker.imaging.deadline import Deadline
+from imagejobs_worker.imaging.formats import ANIMATED_FORMATS, SOURCE_FORMATS
 from imagejobs_worker.imaging.pipeline import render
 from imagejobs_worker.imaging.steps import resize
 
@@ -43,7 +42,7 @@ def up(skill: str) -> bool:
         importlib.import_module(f"PIL.{name}")
     resize.simd()
     result = Format(skill) if skill in set(Format) else None
-    for source in (_still(skill), *([_movie(skill)] if result in animate.FORMATS else [])):
+    for source in (_still(skill), *([_movie(skill)] if result in ANIMATED_FORMATS else [])):
         render(
             source,
             [Variant(width=_WIDTH, format=result, keep_metadata=True)],
@@ -91,5 +90,5 @@ def _movie(form: str) -> bytes:
 
 def _saved(image: Image.Image, form: str, **how: object) -> bytes:
     out = BytesIO()
-    image.save(out, FORMATS[form], **how)
+    image.save(out, SOURCE_FORMATS[form], **how)
     return out.getvalue()

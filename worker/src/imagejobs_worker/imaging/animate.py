@@ -13,11 +13,8 @@ from imagejobs_worker.imaging import encode
 from imagejobs_worker.imaging.codecs import avif_loops
 from imagejobs_worker.imaging.codecs.palette import reduced
 from imagejobs_worker.imaging.deadline import Deadline
-from imagejobs_worker.imaging.plan import Plan
-from imagejobs_worker.imaging.steps.modes import is_transparent
-
-FORMATS = frozenset({Format.GIF, Format.WEBP, Format.AVIF, Format.PNG})
-"""Results that can move."""
+from imagejobs_worker.imaging.modes import is_transparent
+from imagejobs_worker.imaging.variant_plan import VariantPlan
 
 Frames = Callable[[], Iterator[tuple[Image.Image, int]]]
 """Starts the animation from its first frame: pictures as they shall be, with their milliseconds."""
@@ -31,14 +28,6 @@ _LONGEST = 3_600_000
 """Milliseconds of a frame: nobody waits for more than an hour, and WebP adds all of them up in 31 bits."""
 _LONGEST_OF_GIF = 655_350
 """16 bits of hundredths of a second."""
-
-
-def moves(source: str, result: Format) -> bool:
-    """Tell whether a moving source stays so.
-
-    A PNG moves only where the source was one: who asks for the PNG of a GIF wants a still.
-    """
-    return result in FORMATS and (result is not Format.PNG or source == "png")
 
 
 class Reel(Image.Image):
@@ -89,7 +78,7 @@ class _Transparent(Exception):
     """Raised when a frame lets something through and the animation is being written without alpha."""
 
 
-def animation(frames: Frames, count: int, plays: int, plan: Plan, deadline: Deadline) -> bytes:
+def animation(frames: Frames, count: int, plays: int, plan: VariantPlan, deadline: Deadline) -> bytes:
     """Return the file of an animation.
 
     Args:
@@ -179,7 +168,7 @@ def _flagged(data: bytes) -> bytes:
     return data[:_WEBP_FLAGS] + bytes([data[_WEBP_FLAGS] | _WEBP_ALPHA]) + data[_WEBP_FLAGS + 1 :]
 
 
-def plays_of(image: Image.Image, form: str, source: bytes) -> int:
+def loop_count(image: Image.Image, form: str, source: bytes) -> int:
     """Return how often a source plays, 0 for ever.
 
     A GIF counts repeats after the first play, and plays once without a count.

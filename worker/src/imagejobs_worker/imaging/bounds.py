@@ -3,7 +3,7 @@
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
-from imagejobs_worker.imaging.crop.geometry import Size
+from imagejobs_worker.imaging.sizes import Size
 
 
 def check_bytes(count: int, limits: Limits) -> None:

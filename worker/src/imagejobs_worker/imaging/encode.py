@@ -14,8 +14,8 @@ from imagejobs_worker.imaging import fit_bytes
 from imagejobs_worker.imaging.codecs.palette import PALETTES, fewer, reduced
 from imagejobs_worker.imaging.codecs.parameters import parameters
 from imagejobs_worker.imaging.deadline import Deadline
-from imagejobs_worker.imaging.plan import Plan
-from imagejobs_worker.imaging.steps.modes import is_transparent
+from imagejobs_worker.imaging.modes import is_transparent
+from imagejobs_worker.imaging.variant_plan import VariantPlan
 
 _QUALITY = {Format.AVIF: 55}
 """AVIF's scale runs differently: its 80 is larger than JPEG's, its 55 looks alike at about half the bytes."""
@@ -39,7 +39,7 @@ class TooLarge(ImageFailed):
         self.size = size
 
 
-def encode(image: Image.Image, plan: Plan, deadline: Deadline) -> bytes:
+def encode(image: Image.Image, plan: VariantPlan, deadline: Deadline) -> bytes:
     """Return the file of a still picture.
 
     Raises:
@@ -58,7 +58,9 @@ def encode(image: Image.Image, plan: Plan, deadline: Deadline) -> bytes:
     return _with_fewer_colours(image, plan, how, deadline)
 
 
-def _with_fewer_colours(image: Image.Image, plan: Plan, how: Mapping[str, Any], deadline: Deadline) -> bytes:
+def _with_fewer_colours(
+    image: Image.Image, plan: VariantPlan, how: Mapping[str, Any], deadline: Deadline
+) -> bytes:
     for colours in PALETTES:
         deadline.check()
         data = _write(fewer(image, colours), plan, {**how, "compress_type": zlib.Z_DEFAULT_STRATEGY}, 0)
@@ -69,7 +71,7 @@ def _with_fewer_colours(image: Image.Image, plan: Plan, how: Mapping[str, Any], 
     )
 
 
-def aimed(write: Callable[[int], bytes], plan: Plan, deadline: Deadline) -> bytes:
+def aimed(write: Callable[[int], bytes], plan: VariantPlan, deadline: Deadline) -> bytes:
     """Return the file at the quality that the variant asks for, or at the best that fits its size.
 
     Raises:
@@ -89,12 +91,12 @@ def aimed(write: Callable[[int], bytes], plan: Plan, deadline: Deadline) -> byte
     return data
 
 
-def write_animation(reel: Image.Image, plan: Plan, timing: Mapping[str, Any], quality: int) -> bytes:
+def write_animation(reel: Image.Image, plan: VariantPlan, timing: Mapping[str, Any], quality: int) -> bytes:
     """Return the file of an animated picture; its frames are taken from `reel` by `seek`."""
     return _write(reel, plan, {**parameters(reel, plan), "save_all": True, **timing}, quality)
 
 
-def _write(image: Image.Image, plan: Plan, how: Mapping[str, Any], quality: int) -> bytes:
+def _write(image: Image.Image, plan: VariantPlan, how: Mapping[str, Any], quality: int) -> bytes:
     out = BytesIO()
     aim = {"quality": quality} if plan.format in LOSSY else {}
     image.save(out, plan.format.name, **how, **aim)

@@ -9,14 +9,14 @@ from imagejobs_worker.imaging import animate, encode, fit_pixels
 from imagejobs_worker.imaging.codecs.frames import frames_of
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.picture import Picture
-from imagejobs_worker.imaging.plan import Plan, Step
 from imagejobs_worker.imaging.source import Source
 from imagejobs_worker.imaging.steps import colour, compose, orient, resize
+from imagejobs_worker.imaging.variant_plan import Step, VariantPlan
 
-STEPS: tuple[Step, ...] = (resize.resize, colour.to_srgb, orient.turn, compose.compose)
+STEPS: tuple[Step, ...] = (resize.resize, colour.to_srgb, orient.orient, compose.compose)
 
 
-def picture(source: Source, plan: Plan, image: Image.Image, deadline: Deadline) -> Picture:
+def render_variant(source: Source, plan: VariantPlan, image: Image.Image, deadline: Deadline) -> Picture:
     """Return one result.
 
     Raises:
@@ -30,7 +30,9 @@ def picture(source: Source, plan: Plan, image: Image.Image, deadline: Deadline) 
     return Picture(plan.variant.name, data, *plan.canvas, plan.format, kept_original=False)
 
 
-def _fitted(source: Source, plan: Plan, image: Image.Image, deadline: Deadline) -> tuple[bytes, Plan]:
+def _fitted(
+    source: Source, plan: VariantPlan, image: Image.Image, deadline: Deadline
+) -> tuple[bytes, VariantPlan]:
     """Return the file, and the plan by which it was made."""
     most = plan.variant.max_size
     if most is None or plan.variant.max_size_by is not MaxSizeBy.SCALE:
@@ -39,7 +41,7 @@ def _fitted(source: Source, plan: Plan, image: Image.Image, deadline: Deadline) 
     return data, plan.scaled(scale)
 
 
-def _file(source: Source, plan: Plan, image: Image.Image, deadline: Deadline) -> bytes:
+def _file(source: Source, plan: VariantPlan, image: Image.Image, deadline: Deadline) -> bytes:
     count = source.frames_for(plan.variant)
     if count == 1:
         return encode.encode(_developed(image, plan, deadline), plan, deadline)
@@ -48,10 +50,10 @@ def _file(source: Source, plan: Plan, image: Image.Image, deadline: Deadline) ->
         for frame, milliseconds in frames_of(source.data, source.opened.format, count):
             yield _developed(frame, plan, deadline), milliseconds
 
-    return animate.animation(frames, count, source.plays, plan, deadline)
+    return animate.animation(frames, count, source.loop_count, plan, deadline)
 
 
-def _developed(image: Image.Image, plan: Plan, deadline: Deadline) -> Image.Image:
+def _developed(image: Image.Image, plan: VariantPlan, deadline: Deadline) -> Image.Image:
     for step in STEPS:
         deadline.check()
         image = step(image, plan)

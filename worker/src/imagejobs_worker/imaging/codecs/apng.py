@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Iterator
 
 from imagejobs_worker.imaging.codecs.canvas import After, Part
-from imagejobs_worker.imaging.crop.geometry import Size
+from imagejobs_worker.imaging.sizes import Size
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CONTROL = struct.Struct(">4xIIIIHHBB")

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from imagejobs_worker.imaging.crop.geometry import Size
-from imagejobs_worker.imaging.steps import modes
+from imagejobs_worker.imaging import modes
+from imagejobs_worker.imaging.sizes import Size
 
 
 class After(Enum):

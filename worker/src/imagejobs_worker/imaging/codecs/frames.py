@@ -6,12 +6,12 @@ from itertools import count
 
 from PIL import Image, ImageFile
 
-from imagejobs_worker.imaging import decode
-from imagejobs_worker.imaging.admission import FORMATS
+from imagejobs_worker.imaging import damage
 from imagejobs_worker.imaging.codecs import apng, canvas, gif
 from imagejobs_worker.imaging.codecs.canvas import Part
-from imagejobs_worker.imaging.crop.geometry import Size
-from imagejobs_worker.imaging.steps.modes import normalise
+from imagejobs_worker.imaging.formats import SOURCE_FORMATS
+from imagejobs_worker.imaging.modes import normalise
+from imagejobs_worker.imaging.sizes import Size
 
 _PARTS: dict[str, Callable[[bytes, Size], Iterator[Part]]] = {"gif": gif.parts, "png": apng.parts}
 """Formats whose frames are painted here; the decoders of the others give whole ones."""
@@ -23,15 +23,15 @@ def frames_of(source: bytes, form: str, wanted: int) -> Iterator[tuple[Image.Ima
     Raises:
         ImageFailed: `corrupt_image`, `too_many_pixels`.
     """
-    with decode.damage_named():
-        image = Image.open(BytesIO(source), formats=[FORMATS[form]])
+    with damage.as_image_failed():
+        image = Image.open(BytesIO(source), formats=[SOURCE_FORMATS[form]])
     frames = (
         canvas.painted(_PARTS[form](source, image.size), image.size) if form in _PARTS else _wound_on(image)
     )
     for _ in range(wanted):
-        with decode.damage_named():
+        with damage.as_image_failed():
             frame, milliseconds = next(frames, None) or _ended()
-        yield decode.bare(frame), round(milliseconds)
+        yield damage.drop_info(frame), round(milliseconds)
 
 
 def _wound_on(image: ImageFile.ImageFile) -> Iterator[tuple[Image.Image, float]]:

@@ -7,7 +7,7 @@ from PIL import ImageFile
 
 from imagejobs_worker.imaging.codecs import canvas, header
 from imagejobs_worker.imaging.codecs.canvas import After, Part
-from imagejobs_worker.imaging.crop.geometry import Size
+from imagejobs_worker.imaging.sizes import Size
 
 _AFTER = {2: After.CLEAR, 3: After.RESTORE, 4: After.RESTORE}
 """Disposal methods; all others keep the frame. Some encoders write 4 for 3, and browsers know."""

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 
 from imagejobs_contract.wire.sniff import HEAD, sniff
-
-Size = tuple[int, int]
+from imagejobs_worker.imaging.sizes import Size
 
 _NO_SIZE = frozenset({0xC4, 0xC8, 0xCC})
 """JPEG markers within the range of frame headers that are none: tables and extensions."""

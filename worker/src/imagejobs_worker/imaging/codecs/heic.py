@@ -6,7 +6,7 @@ holes were found in them before.
 
 from PIL import Image
 
-from imagejobs_worker.imaging.admission import FORMATS, HEIC
+from imagejobs_worker.imaging.formats import HEIC, SOURCE_FORMATS
 
 
 def learn() -> None:
@@ -18,4 +18,4 @@ def learn() -> None:
 
 def known() -> bool:
     """Tell whether Pillow was taught."""
-    return FORMATS[HEIC] in Image.OPEN
+    return SOURCE_FORMATS[HEIC] in Image.OPEN

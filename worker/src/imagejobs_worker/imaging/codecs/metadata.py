@@ -5,9 +5,10 @@ Broken metadata never fails an image; it is left out.
 
 import re
 import struct
-from dataclasses import dataclass
 
 from PIL import ExifTags, Image
+
+from imagejobs_worker.imaging.source import Metadata
 
 MAX_BYTES = 65_000
 """Longest EXIF or XMP that is handed on: what fits into one segment of a JPEG."""
@@ -46,23 +47,6 @@ _MEASURES = (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight)
 """What EXIF says of the old size."""
 _XMP = ("xmp", "XML:com.adobe.xmp")
 _XMP_ORIENTATION = re.compile(rb"tiff:Orientation(=\"|>)[0-9]")
-
-
-@dataclass(frozen=True, slots=True)
-class Metadata:
-    """What was found.
-
-    Attributes:
-        orientation: EXIF's number, 1 to 8; 1 is upright.
-        profile: An ICC profile, or empty.
-        exif: Says upright, whatever the file said; or empty.
-        xmp: Likewise.
-    """
-
-    orientation: int = 1
-    profile: bytes = b""
-    exif: bytes = b""
-    xmp: bytes = b""
 
 
 def read(image: Image.Image, *, keep: bool) -> Metadata:

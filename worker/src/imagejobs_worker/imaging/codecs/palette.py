@@ -6,7 +6,7 @@ of others and three times as fast.
 
 from PIL import Image
 
-from imagejobs_worker.imaging.steps.modes import is_transparent
+from imagejobs_worker.imaging.modes import is_transparent
 
 COLOURS = 256
 PALETTES = (256, 128, 64, 32, 16, 8, 4, 2)

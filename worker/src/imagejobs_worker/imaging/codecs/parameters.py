@@ -9,7 +9,7 @@ from typing import Any
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 from imagejobs_contract.model.options import Format
-from imagejobs_worker.imaging.plan import Plan
+from imagejobs_worker.imaging.variant_plan import VariantPlan
 
 Z_RLE = 3
 """zlib's strategy of that name (zlib.h): looks for runs of one byte only."""
@@ -21,7 +21,7 @@ _HORIZONTAL_DIFFERENCING = 2
 """TIFF's predictor; it halves a photo."""
 
 
-def parameters(image: Image.Image, plan: Plan) -> dict[str, Any]:
+def parameters(image: Image.Image, plan: VariantPlan) -> dict[str, Any]:
     """Return what Pillow's encoder is told for this picture."""
     match plan.format:
         case Format.JPEG:
@@ -47,15 +47,15 @@ def parameters(image: Image.Image, plan: Plan) -> dict[str, Any]:
     return {**how, "icc_profile": None}
 
 
-def _exif(plan: Plan) -> dict[str, Any]:
+def _exif(plan: VariantPlan) -> dict[str, Any]:
     return {"exif": plan.metadata.exif} if plan.metadata.exif else {}
 
 
-def _xmp(plan: Plan) -> dict[str, Any]:
+def _xmp(plan: VariantPlan) -> dict[str, Any]:
     return {"xmp": plan.metadata.xmp} if plan.metadata.xmp else {}
 
 
-def _itxt(plan: Plan) -> dict[str, Any]:
+def _itxt(plan: VariantPlan) -> dict[str, Any]:
     """Return XMP as PNG has it: a chunk of text."""
     if not plan.metadata.xmp:
         return {}

@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL import Image, ImageFile
 
-from imagejobs_worker.imaging.crop.geometry import Size
+from imagejobs_worker.imaging.sizes import Size
 
 _HEADER = struct.Struct(">I4sIIBBBBB")
 _MODES = {2: "RGB", 6: "RGBA"}

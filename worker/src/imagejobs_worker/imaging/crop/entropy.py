@@ -5,7 +5,7 @@ from operator import add, sub
 
 from PIL import Image
 
-from imagejobs_worker.imaging.crop.geometry import Anchor
+from imagejobs_worker.imaging.sizes import Anchor
 
 _STRIPES = 64
 """Places at which a window may stand, about."""

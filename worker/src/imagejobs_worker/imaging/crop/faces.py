@@ -13,7 +13,7 @@ from typing import Any
 from PIL import Image
 
 from imagejobs_worker.imaging.crop import onnx_shapes
-from imagejobs_worker.imaging.crop.geometry import Anchor, Box
+from imagejobs_worker.imaging.sizes import Anchor, Box
 
 _MODEL = "centerface.onnx"
 _INPUT, _HEAT, _SIZES, _OFFSETS = "input.1", "537", "538", "539"

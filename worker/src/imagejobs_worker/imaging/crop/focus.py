@@ -8,9 +8,11 @@ from PIL import Image
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.options import Fit, Gravity, NoFace, Variant, looks_for_faces
+from imagejobs_worker.imaging import modes
 from imagejobs_worker.imaging.crop import entropy, faces
-from imagejobs_worker.imaging.crop.geometry import Anchor, Box, Geometry, Size
-from imagejobs_worker.imaging.steps import modes, orient
+from imagejobs_worker.imaging.crop.geometry import Geometry
+from imagejobs_worker.imaging.orientation import set_upright
+from imagejobs_worker.imaging.sizes import Anchor, Box, Size
 
 FACE_SIDE = 640
 """Pixels of the longer side in which faces are looked for; one of 2 % of it is still found."""
@@ -62,4 +64,4 @@ def _seen(image: Image.Image, box: Box, orientation: int, side: int) -> Image.Im
     small = image.resize(size, Image.Resampling.BOX, box, reducing_gap=2.0)
     if modes.has_alpha(small):
         small = Image.alpha_composite(Image.new("RGBA", small.size, "white"), small.convert("RGBA"))
-    return orient.upright(small.convert("RGB"), orientation)
+    return set_upright(small.convert("RGB"), orientation)

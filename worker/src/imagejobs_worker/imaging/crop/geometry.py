@@ -8,12 +8,7 @@ All sizes here are of the upright picture; `orient` lays boxes down for pictures
 from dataclasses import dataclass
 
 from imagejobs_contract.model.options import Fit, Gravity, Variant
-
-Size = tuple[int, int]
-Box = tuple[float, float, float, float]
-"""Left, top, right, bottom in pixels of the source; edges may fall between pixels."""
-Anchor = tuple[float, float]
-"""Where something stands on its way from left to right and from top to bottom, each from 0 to 1."""
+from imagejobs_worker.imaging.sizes import Anchor, Box, Size
 
 _CENTER = (0.5, 0.5)
 _ANCHORS: dict[Gravity, Anchor] = {

@@ -11,8 +11,8 @@ from io import BytesIO
 
 from PIL import Image, ImageCms
 
-from imagejobs_worker.imaging.plan import Plan
 from imagejobs_worker.imaging.steps import srgb
+from imagejobs_worker.imaging.variant_plan import VariantPlan
 
 _SPACES = {"RGB": "RGB", "CMYK": "CMYK", "L": "GRAY"}
 """Pillow's mode -> the colour space that a profile must have to speak of it; others would read past the
@@ -30,7 +30,7 @@ _BROKEN = (
 )
 
 
-def to_srgb(image: Image.Image, plan: Plan) -> Image.Image:
+def to_srgb(image: Image.Image, plan: VariantPlan) -> Image.Image:
     """Return the picture in sRGB, as L, LA, RGB or RGBA; a broken or ill-fitting profile is ignored."""
     if image.mode in ("LA", "RGBA"):
         return _with_alpha(image, plan.metadata.profile)

@@ -9,8 +9,8 @@ from functools import cache
 
 from PIL import Image
 
-from imagejobs_worker.imaging.crop.geometry import Box, Size
-from imagejobs_worker.imaging.plan import Plan
+from imagejobs_worker.imaging.sizes import Box, Size
+from imagejobs_worker.imaging.variant_plan import VariantPlan
 
 Scale = Callable[[Image.Image, Size, Box], Image.Image]
 
@@ -21,7 +21,7 @@ without (Pillow's handbook).
 """
 
 
-def resize(image: Image.Image, plan: Plan) -> Image.Image:
+def resize(image: Image.Image, plan: VariantPlan) -> Image.Image:
     """Scale the plan's box of the picture to the plan's size."""
     if plan.size == image.size and plan.box == (0.0, 0.0, *image.size):
         return image

@@ -10,23 +10,11 @@ from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.wire.sniff import HEAD, sniff
 from imagejobs_worker.imaging import bounds
 from imagejobs_worker.imaging.codecs import header
-
-HEIC = "heic"
-FORMATS = {
-    "jpeg": "JPEG",
-    "png": "PNG",
-    "gif": "GIF",
-    "webp": "WEBP",
-    "avif": "AVIF",
-    "tiff": "TIFF",
-    "bmp": "BMP",
-    HEIC: "HEIF",
-}
-"""What is read: the contract's name -> Pillow's. All else is turned away unopened."""
+from imagejobs_worker.imaging.formats import HEIC, SOURCE_FORMATS
 
 
-def admit(source: bytes, limits: Limits, *, heic: bool) -> str:
-    """Return the name of the file's format, one of `FORMATS`, if it may be opened.
+def check_file(source: bytes, limits: Limits, *, heic: bool) -> str:
+    """Return the name of the file's format, one of `SOURCE_FORMATS`, if it may be opened.
 
     Args:
         source: The file.
@@ -43,7 +31,7 @@ def admit(source: bytes, limits: Limits, *, heic: bool) -> str:
         raise ImageFailed("starts like no image", code=Code.NOT_AN_IMAGE)
     if form == HEIC and not heic:
         raise ImageFailed(
-            f"is heic; read are {' '.join(name for name in FORMATS if name != HEIC)}",
+            f"is heic; read are {' '.join(name for name in SOURCE_FORMATS if name != HEIC)}",
             code=Code.UNSUPPORTED_FORMAT,
         )
     if declared := header.declared_size(source):

@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 from PIL import Image
 
 from imagejobs_contract.model.options import Format, Variant
-from imagejobs_worker.imaging.codecs.metadata import Metadata
-from imagejobs_worker.imaging.crop.geometry import Box, Size
+from imagejobs_worker.imaging.sizes import Box, Size
+from imagejobs_worker.imaging.source import Metadata
 
 WHITE = (255, 255, 255)
 _OPAQUE = frozenset({Format.JPEG})
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class VariantPlan:
     """Everything that the steps and the encoder need to know.
 
     Attributes:
@@ -34,7 +34,7 @@ class Plan:
     canvas: Size
     offset: Size
 
-    def scaled(self, scale: float) -> "Plan":
+    def scaled(self, scale: float) -> "VariantPlan":
         """Return the plan for a result of so many times its width and height."""
 
         def pixels(size: Size, least: int) -> Size:
@@ -56,5 +56,5 @@ class Plan:
         return (int(colour[0:2], 16), int(colour[2:4], 16), int(colour[4:6], 16)) if colour else WHITE
 
 
-Step = Callable[[Image.Image, Plan], Image.Image]
+Step = Callable[[Image.Image, VariantPlan], Image.Image]
 """One step of the pipeline: takes a picture and the plan, returns the picture changed, or as it is."""
