@@ -40,7 +40,7 @@ def up(skill: str) -> bool:
         return _read_plain_png()
     for name in _PLUGINS[skill]:
         importlib.import_module(f"PIL.{name}")
-    resize.simd()
+    resize.simd_resizer()
     result = Format(skill) if skill in set(Format) else None
     for source in (_still(skill), *([_movie(skill)] if result in ANIMATED_FORMATS else [])):
         render(
@@ -61,18 +61,18 @@ def thread() -> None:
 
 def _see() -> bool:
     """Look for a face."""
-    if not faces.installed():
+    if not faces.is_installed():
         return False
-    faces.find(Image.new("RGB", (32, 32)))
+    faces.find_faces(Image.new("RGB", (32, 32)))
     return True
 
 
 def _read_plain_png() -> bool:
     try:
-        plain_png.learn()
+        plain_png.preload()
     except ImportError:
         return False
-    return plain_png.decoded(_saved(Image.new("RGB", (16, 16)), "png"), (16, 16), "RGB") is not None
+    return plain_png.decode(_saved(Image.new("RGB", (16, 16)), "png"), (16, 16), "RGB") is not None
 
 
 def _still(form: str) -> bytes:

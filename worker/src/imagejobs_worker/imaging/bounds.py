@@ -46,17 +46,17 @@ def check_size(size: Size, limits: Limits, verb: str = "has") -> None:
         )
 
 
-def check_frames(size: Size, used: int, limits: Limits, verb: str = "has") -> None:
+def check_frames(size: Size, frames: int, limits: Limits, verb: str = "has") -> None:
     """Refuse to work on too many frames, or on too many pixels in all of them.
 
     Raises:
         ImageFailed: `too_many_frames`, `too_many_pixels`.
     """
-    if used > limits.max_frames:
+    if frames > limits.max_frames:
         raise ImageFailed(
             f"{verb} more than the {limits.max_frames} frames that are allowed", code=Code.TOO_MANY_FRAMES
         )
-    total = size[0] * size[1] * used
-    if used > 1 and total > limits.max_total_pixels:
-        message = f"{verb} {used} frames of {size[0]}x{size[1]} = {total} pixels; at most {limits.max_total_pixels} are allowed"
+    total = size[0] * size[1] * frames
+    if frames > 1 and total > limits.max_total_pixels:
+        message = f"{verb} {frames} frames of {size[0]}x{size[1]} = {total} pixels; at most {limits.max_total_pixels} are allowed"
         raise ImageFailed(message, code=Code.TOO_MANY_PIXELS)

@@ -17,7 +17,7 @@ from imagejobs_worker.imaging.modes import normalise
 from imagejobs_worker.imaging.sizes import Box, Size
 from imagejobs_worker.imaging.source import Opened
 
-_ANIMATED = frozenset({"gif", "webp", "avif", "png"})
+_ANIMATED_SOURCES = frozenset({"gif", "webp", "avif", "png"})
 
 
 def open_image(source: bytes, limits: Limits) -> Opened:
@@ -27,27 +27,29 @@ def open_image(source: bytes, limits: Limits) -> Opened:
         ImageFailed: `not_an_image`, `unsupported_format`, `file_too_large`, `too_many_pixels`,
             `corrupt_image`.
     """
-    form = file_check.check_file(source, limits, heic=heic.known())
+    form = file_check.check_file(source, limits, heic=heic.is_preloaded())
     Image.MAX_IMAGE_PIXELS = limits.max_pixels
     with damage.as_image_failed():
         if form == "avif":
-            _decode_avif_alone()
+            _limit_avif_to_one_thread()
         image = (
-            tiff.opened(source)
+            tiff.open_tiff(source)
             if form == "tiff"
             else Image.open(BytesIO(source), formats=[SOURCE_FORMATS[form]])
         )
-        frames = _frames(image, form, source, limits)
+        frames = _count_frames(image, form, source, limits)
     bounds.check_size(image.size, limits)
     if form == "webp" and frames == 1:
-        still_webp.hold_once(image)
+        still_webp.release_after_first_frame(image)
     elif form == "gif":
         with damage.as_image_failed():
-            gif.fill(image, source)
+            gif.load_small_first_frame(image, source)
     return Opened(image, form, frames)
 
 
-def decode(image: ImageFile.ImageFile, least: Size, length: int = 0) -> tuple[Image.Image, Box]:
+def decode_first_frame(
+    image: ImageFile.ImageFile, min_size: Size, file_bytes: int = 0
+) -> tuple[Image.Image, Box]:
     """Decode the first frame and return it with the box that it fills.
 
     Args:
@@ -61,30 +63,30 @@ def decode(image: ImageFile.ImageFile, least: Size, length: int = 0) -> tuple[Im
     """
     size = image.size
     with damage.as_image_failed():
-        drafted = image.draft(None, least)
+        drafted = image.draft(None, min_size)
         # Handed to the decoder whole rather than in slices of 64 kB: a large JPEG takes 2 % less.
-        image.decodermaxblock = max(image.decodermaxblock, length)
+        image.decodermaxblock = max(image.decodermaxblock, file_bytes)
         image.load()
-        picture = tiff.toned(image, normalise(image))
+        picture = tiff.correct_polarity(image, normalise(image))
     if not drafted and picture.size != size:
         raise ImageFailed(f"says {size} and has {picture.size} pixels", code=Code.CORRUPT_IMAGE)
     return damage.drop_info(picture), drafted[1] if drafted else (0.0, 0.0, *picture.size)
 
 
-def _decode_avif_alone() -> None:
+def _limit_avif_to_one_thread() -> None:
     """Use one thread: a core has one worker, and the child may not start any."""
     from PIL import AvifImagePlugin
 
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 
-def _frames(image: ImageFile.ImageFile, form: str, source: bytes, limits: Limits) -> int:
+def _count_frames(image: ImageFile.ImageFile, form: str, source: bytes, limits: Limits) -> int:
     """Other formats with several pictures in a file (TIFF, MPO, HEIC) are stills here: their first is used."""
     if form == "gif":
-        return max(1, header.gif_frames(source, limits.max_frames))
-    return int(getattr(image, "n_frames", 1)) - _beside(image) if form in _ANIMATED else 1
+        return max(1, header.count_gif_frames(source, limits.max_frames))
+    return int(getattr(image, "n_frames", 1)) - _pictures_beside(image) if form in _ANIMATED_SOURCES else 1
 
 
-def _beside(image: Image.Image) -> int:
+def _pictures_beside(image: Image.Image) -> int:
     """Return 1 if an APNG's first picture is not of its animation: it is for viewers that know none."""
     return int(bool(getattr(image, "default_image", False)))

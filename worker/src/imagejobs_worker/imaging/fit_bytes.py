@@ -15,12 +15,12 @@ from imagejobs_contract.model.options import Format
 
 MAX_QUALITY = 95
 """The highest quality that is tried unless a higher one was asked for; above it files only grow."""
-_START = 60
-_PREDICTIONS = 3
+_START_QUALITY = 60
+_MAX_PREDICTIONS = 3
 """After so many tries that were not close enough, halving what is left is better."""
 
 
-class Model(NamedTuple):
+class SizeModel(NamedTuple):
     """How a format's size follows its quality: log(bytes) grows by `slope` per unit of `scale(quality)`.
 
     Attributes:
@@ -30,22 +30,24 @@ class Model(NamedTuple):
 
     scale: Callable[[int], float]
     slope: float
-    close: float
+    close_enough_share: float
 
 
-def _quantiser(quality: int) -> float:
+def _log_quantiser_scale(quality: int) -> float:
     """Return minus the logarithm of libjpeg's scale of its quantiser tables (jcparam.c)."""
     return -math.log(5000 / quality if quality < 50 else max(200 - 2 * quality, 1))
 
 
 _MODELS = {
-    Format.JPEG: Model(_quantiser, 0.62, 0.975),
-    Format.WEBP: Model(_quantiser, 0.62, 0.95),
-    Format.AVIF: Model(float, 0.04, 0.95),
+    Format.JPEG: SizeModel(_log_quantiser_scale, 0.62, 0.975),
+    Format.WEBP: SizeModel(_log_quantiser_scale, 0.62, 0.95),
+    Format.AVIF: SizeModel(float, 0.04, 0.95),
 }
 
 
-def fit(encode: Callable[[int], bytes], most: int, form: Format, ceiling: int = MAX_QUALITY) -> bytes:
+def fit(
+    encode: Callable[[int], bytes], max_bytes: int, form: Format, max_quality: int = MAX_QUALITY
+) -> bytes:
     """Return the file of the highest quality that has at most `most` bytes.
 
     Args:
@@ -58,43 +60,43 @@ def fit(encode: Callable[[int], bytes], most: int, form: Format, ceiling: int = 
         ImageFailed: `max_size_unreachable`, if quality 1 is too large.
     """
     model = _MODELS[form]
-    low, high, best = 1, ceiling, b""
+    low, high, best = 1, max_quality, b""
     sizes: dict[int, int] = {}
-    quality = min(_START, ceiling)
+    quality = min(_START_QUALITY, max_quality)
     while True:
         data = encode(quality)
         sizes[quality] = len(data)
-        if len(data) <= most:
+        if len(data) <= max_bytes:
             low, best = quality + 1, data
         else:
             high = quality - 1
-        if low > high or model.close * most <= len(data) <= most:
+        if low > high or model.close_enough_share * max_bytes <= len(data) <= max_bytes:
             break
-        quality = _next(model, sizes, most, low, high)
+        quality = _predict_quality(model, sizes, max_bytes, low, high)
     if not best:
         raise ImageFailed(
-            f"has {min(sizes.values())} bytes at the lowest quality; max_size is {most}",
+            f"has {min(sizes.values())} bytes at the lowest quality; max_size is {max_bytes}",
             code=Code.MAX_SIZE_UNREACHABLE,
         )
     return best
 
 
-def _next(model: Model, sizes: dict[int, int], most: int, low: int, high: int) -> int:
+def _predict_quality(model: SizeModel, sizes: dict[int, int], max_bytes: int, low: int, high: int) -> int:
     """Return the highest quality within the bracket that is predicted to fit; its middle once predictions have failed."""
-    if len(sizes) > _PREDICTIONS:
+    if len(sizes) > _MAX_PREDICTIONS:
         return (low + high) // 2
-    nearest = sorted(sizes, key=lambda quality: abs(math.log(sizes[quality] / most)))[:2]
+    nearest = sorted(sizes, key=lambda quality: abs(math.log(sizes[quality] / max_bytes)))[:2]
     slope = _slope(model, nearest, sizes)
     known = nearest[0]
     fitting = (
         q
         for q in range(high, low, -1)
-        if math.log(sizes[known]) + slope * (model.scale(q) - model.scale(known)) <= math.log(most)
+        if math.log(sizes[known]) + slope * (model.scale(q) - model.scale(known)) <= math.log(max_bytes)
     )
     return next(fitting, low)
 
 
-def _slope(model: Model, qualities: list[int], sizes: dict[int, int]) -> float:
+def _slope(model: SizeModel, qualities: list[int], sizes: dict[int, int]) -> float:
     """Return the slope through two known sizes, or the model's while there is one, or they contradict it."""
     if len(qualities) < 2:
         return model.slope

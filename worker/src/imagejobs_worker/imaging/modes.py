@@ -6,8 +6,8 @@ resize.
 
 from PIL import Image
 
-_AS_THEY_ARE = frozenset({"L", "LA", "RGB", "RGBA", "CMYK"})
-_PLAIN = {
+_NORMAL_MODES = frozenset({"L", "LA", "RGB", "RGBA", "CMYK"})
+_NORMAL_MODE_OF = {
     "1": "L",
     "P": "RGB",
     "La": "LA",
@@ -27,13 +27,13 @@ def normalise(image: Image.Image) -> Image.Image:
     Deep greys (16 and 32 bits, floats) become 8 bits: Pillow holds no deep colours, and browsers show none.
     """
     if image.mode.startswith(("I", "F")):
-        return _shallow(image)
+        return _to_8_bits(image)
     if "transparency" in image.info and image.mode in _WITH_ALPHA:
         return image.convert(_WITH_ALPHA[image.mode])
-    return image if image.mode in _AS_THEY_ARE else image.convert(_PLAIN[image.mode])
+    return image if image.mode in _NORMAL_MODES else image.convert(_NORMAL_MODE_OF[image.mode])
 
 
-def _shallow(image: Image.Image) -> Image.Image:
+def _to_8_bits(image: Image.Image) -> Image.Image:
     """Scale 0..65535, or 0..1 for floats, to 0..255; Pillow's own conversion would clip instead."""
     if image.mode == "F":
         scale = 255.0

@@ -43,7 +43,9 @@ def _render(data: bytes, variants: Sequence[Variant], limits: Limits, deadline: 
     for shape, variant in zip(shapes, variants, strict=True):
         _check_limits(source, shape, variant, limits)
     opened = source.opened
-    image, box = decode.decode(opened.image, _min_decoded_size(source, shapes, variants), len(data))
+    image, box = decode.decode_first_frame(
+        opened.image, _min_decoded_size(source, shapes, variants), len(data)
+    )
     decode_seconds = time.perf_counter() - begin
     deadline.check()
     plans = [
@@ -57,11 +59,11 @@ def _render(data: bytes, variants: Sequence[Variant], limits: Limits, deadline: 
 def _open_source(data: bytes, variants: Sequence[Variant], limits: Limits, deadline: Deadline) -> Source:
     """Read header and metadata. A plain PNG is decoded here, and so is one whose EXIF stands behind its pixels."""
     opened = decode.open_image(data, limits)
-    plain_png.fill(opened.image, data)
+    plain_png.load_plain(opened.image, data)
     deadline.check()
     found = metadata.read(opened.image, keep=any(variant.keep_metadata for variant in variants))
     size = swap_sides(opened.image.size, found.orientation)
-    return Source(data, opened, found, size, animate.loop_count(opened.image, opened.format, data))
+    return Source(data, opened, found, size, animate.read_loop_count(opened.image, opened.format, data))
 
 
 def _check_limits(source: Source, shape: Geometry, variant: Variant, limits: Limits) -> None:
@@ -78,7 +80,7 @@ def _min_decoded_size(source: Source, shapes: Sequence[Geometry], variants: Sequ
     With it no variant has to enlarge, and the search for faces gets the pixels that it needs.
     """
     width, height = source.size
-    focus_scale = max(map(focus.least, variants)) / max(width, height)
+    focus_scale = max(map(focus.min_side_pixels, variants)) / max(width, height)
     across = max(math.ceil(width * shape.size[0] / (shape.crop[2] - shape.crop[0])) for shape in shapes)
     down = max(math.ceil(height * shape.size[1] / (shape.crop[3] - shape.crop[1])) for shape in shapes)
     upright = (max(across, int(width * focus_scale)), max(down, int(height * focus_scale)))
@@ -87,9 +89,9 @@ def _min_decoded_size(source: Source, shapes: Sequence[Geometry], variants: Sequ
 
 def _move_crop(source: Source, shape: Geometry, variant: Variant, image: Image.Image, box: Box) -> Geometry:
     """Move the crop to the part of the picture that the variant looks for: faces, or the highest entropy."""
-    if not focus.looks(variant):
+    if not focus.needs_pixels(variant):
         return shape
-    anchor = focus.anchor(image, box, source.metadata.orientation, source.size, shape, variant)
+    anchor = focus.find_anchor(image, box, source.metadata.orientation, source.size, shape, variant)
     return geometry.fit(source.size, variant, anchor)
 
 

@@ -34,7 +34,7 @@ class VariantPlan:
     canvas: Size
     offset: Size
 
-    def scaled(self, scale: float) -> "VariantPlan":
+    def scale(self, scale: float) -> "VariantPlan":
         """Return the plan for a result of so many times its width and height."""
 
         def pixels(size: Size, least: int) -> Size:

@@ -16,7 +16,7 @@ from imagejobs_worker.imaging import modes
 from imagejobs_worker.imaging.sizes import Size
 
 
-class After(Enum):
+class Disposal(Enum):
     """What becomes of a frame when its time is over."""
 
     KEEP = auto()
@@ -25,7 +25,7 @@ class After(Enum):
     """What was there before it comes back."""
 
 
-class Part(NamedTuple):
+class PartialFrame(NamedTuple):
     """What one frame brings.
 
     Attributes:
@@ -35,15 +35,15 @@ class Part(NamedTuple):
         over: It lies over what is there; else it takes its place.
     """
 
-    form: str
+    pillow_format: str
     file: bytes
     corner: Size
     milliseconds: float
-    after: After
-    over: bool
+    disposal: Disposal
+    blend_over: bool
 
 
-def painted(parts: Iterable[Part], size: Size) -> Iterator[tuple[Image.Image, float]]:
+def paint_frames(parts: Iterable[PartialFrame], size: Size) -> Iterator[tuple[Image.Image, float]]:
     """Return the canvas as it is seen after each part, in the plainest mode that holds it, with its milliseconds.
 
     Args:
@@ -53,24 +53,24 @@ def painted(parts: Iterable[Part], size: Size) -> Iterator[tuple[Image.Image, fl
     canvas: Image.Image | None = None
     grey = True
     for part in parts:
-        picture = _decoded(part)
+        picture = _decode(part)
         grey = grey and picture.mode in ("L", "LA")
-        shown, box = _with(canvas, picture, part, size), _box(part, picture.size)
+        shown, box = _paint(canvas, picture, part, size), _box(part, picture.size)
         # Pictures may have 200 MB: none is kept that is not needed again.
         del picture
-        canvas = canvas if part.after is After.RESTORE else shown
-        yield _plain(shown, grey), part.milliseconds
-        canvas = _without(shown, box) if part.after is After.CLEAR else canvas
+        canvas = canvas if part.disposal is Disposal.RESTORE else shown
+        yield _simplify_mode(shown, grey), part.milliseconds
+        canvas = _clear(shown, box) if part.disposal is Disposal.CLEAR else canvas
         del shown
 
 
-def _decoded(part: Part) -> Image.Image:
-    image = Image.open(BytesIO(part.file), formats=[part.form])
+def _decode(part: PartialFrame) -> Image.Image:
+    image = Image.open(BytesIO(part.file), formats=[part.pillow_format])
     image.load()
     return modes.normalise(image)
 
 
-def _with(canvas: Image.Image | None, picture: Image.Image, part: Part, size: Size) -> Image.Image:
+def _paint(canvas: Image.Image | None, picture: Image.Image, part: PartialFrame, size: Size) -> Image.Image:
     """Return another canvas with a picture: in RGB from when it is opaque until something is cleared, as most are and that is half the work."""
     clear = modes.has_alpha(picture)
     if not clear and _box(part, picture.size) == (0, 0, *size):
@@ -78,10 +78,10 @@ def _with(canvas: Image.Image | None, picture: Image.Image, part: Part, size: Si
     under = Image.new("RGBA", size) if canvas is None else canvas.copy()
     if not clear:
         under.paste(picture, part.corner)
-    elif not part.over:
+    elif not part.blend_over:
         under = under.convert("RGBA")
         under.paste(picture, part.corner)
-    elif part.form == "GIF" or under.mode == "RGB":
+    elif part.pillow_format == "GIF" or under.mode == "RGB":
         # Where one of the two is opaque this is the same, and takes no copies.
         under.paste(picture, part.corner, picture)
     else:
@@ -89,7 +89,7 @@ def _with(canvas: Image.Image | None, picture: Image.Image, part: Part, size: Si
     return under
 
 
-def _without(canvas: Image.Image, box: tuple[int, int, int, int]) -> Image.Image | None:
+def _clear(canvas: Image.Image, box: tuple[int, int, int, int]) -> Image.Image | None:
     """Return the canvas with nothing in a box, None if nothing is left."""
     if box == (0, 0, *canvas.size):
         return None
@@ -98,10 +98,10 @@ def _without(canvas: Image.Image, box: tuple[int, int, int, int]) -> Image.Image
     return canvas
 
 
-def _box(part: Part, size: Size) -> tuple[int, int, int, int]:
+def _box(part: PartialFrame, size: Size) -> tuple[int, int, int, int]:
     return (*part.corner, part.corner[0] + size[0], part.corner[1] + size[1])
 
 
-def _plain(canvas: Image.Image, grey: bool) -> Image.Image:
+def _simplify_mode(canvas: Image.Image, grey: bool) -> Image.Image:
     mode = ("L" if grey else "RGB") + "A" * modes.is_transparent(canvas)
     return canvas if canvas.mode == mode else canvas.convert(mode)

@@ -8,16 +8,19 @@ from PIL import Image, ImageFile
 
 from imagejobs_worker.imaging import damage
 from imagejobs_worker.imaging.codecs import apng, canvas, gif
-from imagejobs_worker.imaging.codecs.canvas import Part
+from imagejobs_worker.imaging.codecs.canvas import PartialFrame
 from imagejobs_worker.imaging.formats import SOURCE_FORMATS
 from imagejobs_worker.imaging.modes import normalise
 from imagejobs_worker.imaging.sizes import Size
 
-_PARTS: dict[str, Callable[[bytes, Size], Iterator[Part]]] = {"gif": gif.parts, "png": apng.parts}
+_PARTIAL_FRAMES: dict[str, Callable[[bytes, Size], Iterator[PartialFrame]]] = {
+    "gif": gif.partial_frames,
+    "png": apng.partial_frames,
+}
 """Formats whose frames are painted here; the decoders of the others give whole ones."""
 
 
-def frames_of(source: bytes, form: str, wanted: int) -> Iterator[tuple[Image.Image, int]]:
+def decode_frames(source: bytes, form: str, count: int) -> Iterator[tuple[Image.Image, int]]:
     """Decode the first frames of an animation that was found within the limits, each with its time in milliseconds.
 
     Raises:
@@ -26,15 +29,17 @@ def frames_of(source: bytes, form: str, wanted: int) -> Iterator[tuple[Image.Ima
     with damage.as_image_failed():
         image = Image.open(BytesIO(source), formats=[SOURCE_FORMATS[form]])
     frames = (
-        canvas.painted(_PARTS[form](source, image.size), image.size) if form in _PARTS else _wound_on(image)
+        canvas.paint_frames(_PARTIAL_FRAMES[form](source, image.size), image.size)
+        if form in _PARTIAL_FRAMES
+        else _seek_frames(image)
     )
-    for _ in range(wanted):
+    for _ in range(count):
         with damage.as_image_failed():
-            frame, milliseconds = next(frames, None) or _ended()
+            frame, milliseconds = next(frames, None) or _raise_missing_frame()
         yield damage.drop_info(frame), round(milliseconds)
 
 
-def _wound_on(image: ImageFile.ImageFile) -> Iterator[tuple[Image.Image, float]]:
+def _seek_frames(image: ImageFile.ImageFile) -> Iterator[tuple[Image.Image, float]]:
     for n in count():
         image.seek(n)
         image.load()
@@ -43,5 +48,5 @@ def _wound_on(image: ImageFile.ImageFile) -> Iterator[tuple[Image.Image, float]]
         yield frame.copy() if frame is image else frame, image.info.get("duration") or 0
 
 
-def _ended() -> tuple[Image.Image, float]:
+def _raise_missing_frame() -> tuple[Image.Image, float]:
     raise EOFError("ends before its last frame")

@@ -11,9 +11,9 @@ from itertools import islice
 from imagejobs_contract.wire.sniff import HEAD, sniff
 from imagejobs_worker.imaging.sizes import Size
 
-_NO_SIZE = frozenset({0xC4, 0xC8, 0xCC})
+_NOT_FRAME_HEADERS = frozenset({0xC4, 0xC8, 0xCC})
 """JPEG markers within the range of frame headers that are none: tables and extensions."""
-_MOST_SEGMENTS = 4096
+_MAX_SEGMENTS = 4096
 """Steps to a JPEG's frame header; a photo takes tens. A file may be nothing but segments, and the worker,
 which reads answers too, must not stop.
 """
@@ -69,13 +69,13 @@ def _u24(data: bytes, at: int) -> int:
 
 def _jpeg(data: bytes) -> Size | None:
     at = 2
-    for _ in range(_MOST_SEGMENTS):
+    for _ in range(_MAX_SEGMENTS):
         if data[at] != 0xFF:
             return None
         marker, length = data[at + 1], struct.unpack_from(">H", data, at + 2)[0]
         if marker == 0xFF:
             at += 1
-        elif 0xC0 <= marker <= 0xCF and marker not in _NO_SIZE:
+        elif 0xC0 <= marker <= 0xCF and marker not in _NOT_FRAME_HEADERS:
             height, width = struct.unpack_from(">HH", data, at + 5)
             return width, height
         else:
@@ -92,16 +92,16 @@ _READERS: dict[str, Callable[[bytes], Size | None]] = {
 }
 
 
-def gif_frames(data: bytes, most: int) -> int:
+def count_gif_frames(data: bytes, max_frames: int) -> int:
     """Count the frames of a GIF, and stop counting above `most`.
 
     Raises:
         Truncated: The file ends within a frame.
     """
-    return sum(1 for _ in islice(gif_pictures(data), most + 1))
+    return sum(1 for _ in islice(find_gif_frames(data), max_frames + 1))
 
 
-def gif_pictures(data: bytes) -> Iterator[tuple[int, int, int]]:
+def find_gif_frames(data: bytes) -> Iterator[tuple[int, int, int]]:
     """Return where the graphic control extension (0 without one), the descriptor and the end of each frame of a GIF stand.
 
     A missing trailer is forgiven, as viewers do; a file that ends within a frame is not.
@@ -110,11 +110,11 @@ def gif_pictures(data: bytes) -> Iterator[tuple[int, int, int]]:
         Truncated: The file ends within a frame.
     """
     try:
-        control, at, within = 0, 13 + gif_colours(data, 10), False
+        control, at, within = 0, 13 + gif_colour_table_bytes(data, 10), False
         while at < len(data) or within:
             match data[at]:
                 case 0x2C:
-                    end = _skip_blocks(data, at + 11 + gif_colours(data, at + 9))
+                    end = _skip_blocks(data, at + 11 + gif_colour_table_bytes(data, at + 9))
                     yield control, at, end
                     control, at, within = 0, end, False
                 case 0x21:
@@ -126,7 +126,7 @@ def gif_pictures(data: bytes) -> Iterator[tuple[int, int, int]]:
         raise Truncated("the file ends within a frame") from ex
 
 
-def gif_colours(data: bytes, flags: int) -> int:
+def gif_colour_table_bytes(data: bytes, flags: int) -> int:
     """Return the bytes of the colour table that these flags announce."""
     return 3 << (data[flags] & 7) + 1 if data[flags] & 0x80 else 0
 

@@ -10,7 +10,7 @@ from PIL import ExifTags, Image
 
 from imagejobs_worker.imaging.source import Metadata
 
-MAX_BYTES = 65_000
+MAX_SEGMENT_BYTES = 65_000
 """Longest EXIF or XMP that is handed on: what fits into one segment of a JPEG."""
 MAX_PROFILE_BYTES = 4 * 2**20
 """Longest colour profile that is used; the largest press profiles have about 3 MB."""
@@ -26,7 +26,7 @@ _BROKEN = (
     EOFError,
     struct.error,
 )
-_STRUCTURE = frozenset(
+_STORAGE_TAGS = frozenset(
     {
         *range(0x00FE, 0x010E),
         0x0111,
@@ -43,7 +43,7 @@ _STRUCTURE = frozenset(
     }
 )
 """TIFF tags that describe how the pixels are stored, which will not be true of the result."""
-_MEASURES = (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight)
+_SIZE_TAGS = (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight)
 """What EXIF says of the old size."""
 _XMP = ("xmp", "XML:com.adobe.xmp")
 _XMP_ORIENTATION = re.compile(rb"tiff:Orientation(=\"|>)[0-9]")
@@ -70,13 +70,13 @@ def _orientation(image: Image.Image) -> int:
     if image.format == "TIFF":
         return 1
     try:
-        found = _exif_alone(image).get(ExifTags.Base.Orientation, 1)
+        found = _exif_without_xmp(image).get(ExifTags.Base.Orientation, 1)
     except _BROKEN:
         return 1
     return found if isinstance(found, int) and 1 <= found <= 8 else 1
 
 
-def _exif_alone(image: Image.Image) -> Image.Exif:
+def _exif_without_xmp(image: Image.Image) -> Image.Exif:
     """Return what EXIF says.
 
     Pillow asks XMP for the orientation where EXIF has none; browsers do not, and editors leave it behind.
@@ -96,21 +96,21 @@ def _exif(image: Image.Image) -> bytes:
         # A copy: a TIFF's own tags would change with it, and the TIFF is not decoded yet.
         exif = Image.Exif()
         exif.load(image.getexif().tobytes())
-        for tag in _STRUCTURE & set(exif):
+        for tag in _STORAGE_TAGS & set(exif):
             del exif[tag]
-        for tag in _MEASURES:
+        for tag in _SIZE_TAGS:
             exif.get_ifd(ExifTags.IFD.Exif).pop(tag, None)
         if ExifTags.Base.Orientation in exif:
             exif[ExifTags.Base.Orientation] = 1
         data = exif.tobytes() if exif else b""
     except _BROKEN:
         return b""
-    return data if len(data) <= MAX_BYTES else b""
+    return data if len(data) <= MAX_SEGMENT_BYTES else b""
 
 
 def _xmp(image: Image.Image) -> bytes:
     found = image.info.get("xmp", b"")
     data = found.encode() if isinstance(found, str) else found
-    if not isinstance(data, bytes) or len(data) > MAX_BYTES:
+    if not isinstance(data, bytes) or len(data) > MAX_SEGMENT_BYTES:
         return b""
     return _XMP_ORIENTATION.sub(rb"tiff:Orientation\g<1>1", data)

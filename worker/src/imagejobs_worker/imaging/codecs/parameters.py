@@ -13,21 +13,21 @@ from imagejobs_worker.imaging.variant_plan import VariantPlan
 
 Z_RLE = 3
 """zlib's strategy of that name (zlib.h): looks for runs of one byte only."""
-_WORTH_COMPARING = 64_000
+_MIN_PIXELS_TO_COMPARE = 64_000
 """Pixels below which a PNG is written in a few milliseconds either way."""
-_SLICE = 16
+_SLICES = 16
 """The share of a picture on which two ways to write a PNG are compared."""
 _HORIZONTAL_DIFFERENCING = 2
 """TIFF's predictor; it halves a photo."""
 
 
-def parameters(image: Image.Image, plan: VariantPlan) -> dict[str, Any]:
+def save_parameters(image: Image.Image, plan: VariantPlan) -> dict[str, Any]:
     """Return what Pillow's encoder is told for this picture."""
     match plan.format:
         case Format.JPEG:
             how: dict[str, Any] = {"optimize": True, **_exif(plan), **_xmp(plan)}
         case Format.PNG:
-            how = {**_packing(image), **_exif(plan), **_itxt(plan)}
+            how = {**_choose_compression(image), **_exif(plan), **_itxt(plan)}
         case Format.WEBP:
             how = {"method": 4, **_exif(plan), **_xmp(plan)}
         case Format.AVIF:
@@ -64,20 +64,20 @@ def _itxt(plan: VariantPlan) -> dict[str, Any]:
     return {"pnginfo": chunks}
 
 
-def _packing(image: Image.Image) -> dict[str, Any]:
+def _choose_compression(image: Image.Image) -> dict[str, Any]:
     """Photos are written as runs only: five times as fast, 1 % larger.
 
     It would double a drawing, so a slice of the picture decides.
     """
-    if image.width * image.height < _WORTH_COMPARING:
+    if image.width * image.height < _MIN_PIXELS_TO_COMPARE:
         return {}
     top = image.height // 2
-    part = image.crop((0, top, image.width, top + max(1, image.height // _SLICE)))
+    part = image.crop((0, top, image.width, top + max(1, image.height // _SLICES)))
     runs: dict[str, Any] = {"compress_type": Z_RLE}
     return runs if _png_bytes(part, runs) < 1.05 * _png_bytes(part, {}) else {}
 
 
-def _png_bytes(image: Image.Image, how: dict[str, Any]) -> int:
+def _png_bytes(image: Image.Image, options: dict[str, Any]) -> int:
     out = BytesIO()
-    image.save(out, "PNG", **how)
+    image.save(out, "PNG", **options)
     return out.tell()

@@ -10,14 +10,14 @@ from typing import Any, cast
 from PIL import ImageFile
 
 
-class OneFrame:
+class OneFrameDecoder:
     """Takes the place of Pillow's decoder, gives its first frame, and forgets it."""
 
     def __init__(self, decoder: Any) -> None:
         self._decoder = decoder
 
     @property
-    def gone(self) -> bool:
+    def is_released(self) -> bool:
         """Tell whether the frame was given."""
         return self._decoder is None
 
@@ -30,10 +30,10 @@ class OneFrame:
         """Do nothing: there is one frame only. Pillow starts over after damage."""
 
 
-def hold_once(image: ImageFile.ImageFile) -> None:
+def release_after_first_frame(image: ImageFile.ImageFile) -> None:
     """Let an opened WebP that is a still forget its decoder when its picture is loaded."""
     opened = cast(Any, image)
     if decoder := getattr(opened, "_decoder", None):
-        opened._decoder = OneFrame(
+        opened._decoder = OneFrameDecoder(
             decoder
         )  # Pillow offers no other way; should the name go, only memory is lost

@@ -7,46 +7,49 @@ from PIL import Image
 
 from imagejobs_worker.imaging.sizes import Anchor
 
-_STRIPES = 64
+_MAX_STRIPES = 64
 """Places at which a window may stand, about."""
 _LEVELS = 32
-_ENOUGH = 0.02
+_MIN_GAIN_BITS = 0.02
 """Bits by which a place must be better to be preferred to one nearer the middle."""
 
 
-def anchor(image: Image.Image, window: tuple[float, float]) -> Anchor:
+def find_anchor(image: Image.Image, window: tuple[float, float]) -> Anchor:
     """Return where a window stands best, from 0 (left, top) to 1 (right, bottom).
 
     Args:
         image: In greys.
         window: Its width and height as shares of the picture's; a crop that covers has one of them whole.
     """
-    return _place(image, window[0]), _place(image.transpose(Image.Transpose.TRANSPOSE), window[1])
+    return _find_position(image, window[0]), _find_position(
+        image.transpose(Image.Transpose.TRANSPOSE), window[1]
+    )
 
 
-def _place(image: Image.Image, share: float) -> float:
+def _find_position(image: Image.Image, share: float) -> float:
     """Return where a window that is as high as the picture stands best on its way from left to right."""
-    stripes = min(_STRIPES, image.width)
+    stripes = min(_MAX_STRIPES, image.width)
     wide = max(1, round(stripes * share))
     if wide >= stripes:
         return 0.5
     counts = [
-        _levels(image, n * image.width // stripes, (n + 1) * image.width // stripes) for n in range(stripes)
+        _count_levels(image, n * image.width // stripes, (n + 1) * image.width // stripes)
+        for n in range(stripes)
     ]
-    scores = _scores(counts, wide)
+    scores = _window_entropies(counts, wide)
     best = max(scores)
-    good = [n for n, score in enumerate(scores) if score > best - _ENOUGH]
+    good = [n for n, score in enumerate(scores) if score > best - _MIN_GAIN_BITS]
     last = len(scores) - 1
     return min(good, key=lambda n: abs(n - last / 2)) / last
 
 
-def _levels(image: Image.Image, left: int, right: int) -> list[int]:
+def _count_levels(image: Image.Image, left: int, right: int) -> list[int]:
     histogram = image.crop((left, 0, right, image.height)).histogram()
     size = len(histogram) // _LEVELS
     return [sum(histogram[n : n + size]) for n in range(0, len(histogram), size)]
 
 
-def _scores(counts: list[list[int]], wide: int) -> list[float]:
+def _window_entropies(counts: list[list[int]], wide: int) -> list[float]:
     """Return the entropy of every row of `wide` stripes, in bits."""
     window = [sum(each) for each in zip(*counts[:wide], strict=True)]
     scores = [_entropy(window)]

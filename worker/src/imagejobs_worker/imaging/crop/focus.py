@@ -14,22 +14,22 @@ from imagejobs_worker.imaging.crop.geometry import Geometry
 from imagejobs_worker.imaging.orientation import set_upright
 from imagejobs_worker.imaging.sizes import Anchor, Box, Size
 
-FACE_SIDE = 640
+FACE_SIDE_PIXELS = 640
 """Pixels of the longer side in which faces are looked for; one of 2 % of it is still found."""
-_ENTROPY_SIDE = 256
+_ENTROPY_SIDE_PIXELS = 256
 
 
-def looks(variant: Variant) -> bool:
+def needs_pixels(variant: Variant) -> bool:
     """Tell whether the picture must be seen to know what to cut."""
     return looks_for_faces(variant) or (variant.fit is Fit.COVER and variant.gravity is Gravity.ENTROPY)
 
 
-def least(variant: Variant) -> int:
+def min_side_pixels(variant: Variant) -> int:
     """Return the pixels that the longer side must have for that."""
-    return FACE_SIDE if looks_for_faces(variant) else 1
+    return FACE_SIDE_PIXELS if looks_for_faces(variant) else 1
 
 
-def anchor(
+def find_anchor(
     image: Image.Image, box: Box, orientation: int, size: Size, shape: Geometry, variant: Variant
 ) -> Anchor:
     """Return where on its way from one end to the other the crop should stand.
@@ -48,16 +48,18 @@ def anchor(
     left, top, right, bottom = shape.crop
     window = ((right - left) / size[0], (bottom - top) / size[1])
     if variant.gravity is Gravity.ENTROPY:
-        return entropy.anchor(_seen(image, box, orientation, _ENTROPY_SIDE).convert("L"), window)
-    found = faces.find(_seen(image, box, orientation, FACE_SIDE))
+        return entropy.find_anchor(
+            _preview(image, box, orientation, _ENTROPY_SIDE_PIXELS).convert("L"), window
+        )
+    found = faces.find_faces(_preview(image, box, orientation, FACE_SIDE_PIXELS))
     if found:
-        return faces.anchor(found, window)
+        return faces.find_anchor(found, window)
     if variant.no_face is NoFace.CENTER:
         return 0.5, 0.5
     raise ImageFailed("shows no face that could be found", code=Code.NO_FACE_FOUND)
 
 
-def _seen(image: Image.Image, box: Box, orientation: int, side: int) -> Image.Image:
+def _preview(image: Image.Image, box: Box, orientation: int, side: int) -> Image.Image:
     """Return the picture upright, in RGB on white, at most so many pixels long."""
     scale = min(1.0, side / max(box[2], box[3]))
     size = max(1, round(box[2] * scale)), max(1, round(box[3] * scale))

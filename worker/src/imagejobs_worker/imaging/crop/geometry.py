@@ -59,16 +59,16 @@ def fit(source: Size, variant: Variant, anchor: Anchor | None = None) -> Geometr
         case Fit.CONTAIN:
             return _contain(source, variant)
         case Fit.FILL:
-            return _whole(source, _filled(source, variant))
+            return _use_whole(source, _fill_size(source, variant))
         case Fit.INSIDE | Fit.OUTSIDE:
-            return _whole(source, _scaled(source, variant))
+            return _use_whole(source, _scale_size(source, variant))
 
 
-def _whole(source: Size, size: Size) -> Geometry:
+def _use_whole(source: Size, size: Size) -> Geometry:
     return Geometry((0.0, 0.0, float(source[0]), float(source[1])), size, size, (0, 0))
 
 
-def _scaled(source: Size, variant: Variant) -> Size:
+def _scale_size(source: Size, variant: Variant) -> Size:
     """Keep the ratio; the side that binds gets exactly what was asked."""
     asked = [
         (wanted, side) for wanted, side in zip((variant.width, variant.height), source, strict=True) if wanted
@@ -79,10 +79,10 @@ def _scaled(source: Size, variant: Variant) -> Size:
     wanted, side = choose(asked, key=lambda pair: pair[0] / pair[1])
     if wanted >= side and not variant.enlarge:
         return source
-    return _share(source[0], wanted, side), _share(source[1], wanted, side)
+    return _scale_side(source[0], wanted, side), _scale_side(source[1], wanted, side)
 
 
-def _filled(source: Size, variant: Variant) -> Size:
+def _fill_size(source: Size, variant: Variant) -> Size:
     wanted = (variant.width or source[0], variant.height or source[1])
     return wanted if variant.enlarge else (min(wanted[0], source[0]), min(wanted[1], source[1]))
 
@@ -90,7 +90,7 @@ def _filled(source: Size, variant: Variant) -> Size:
 def _cover(source: Size, variant: Variant, anchor: Anchor) -> Geometry:
     size = (variant.width or source[0], variant.height or source[1])
     if not variant.enlarge:
-        size = _scaled(size, Variant(width=source[0], height=source[1]))
+        size = _scale_size(size, Variant(width=source[0], height=source[1]))
     scale = max(size[0] / source[0], size[1] / source[1])
     width, height = min(size[0] / scale, source[0]), min(size[1] / scale, source[1])
     left, top = (source[0] - width) * anchor[0], (source[1] - height) * anchor[1]
@@ -99,12 +99,12 @@ def _cover(source: Size, variant: Variant, anchor: Anchor) -> Geometry:
 
 def _contain(source: Size, variant: Variant) -> Geometry:
     canvas = (variant.width or source[0], variant.height or source[1])
-    size = _scaled(source, variant)
+    size = _scale_size(source, variant)
     x, y = _ANCHORS.get(variant.gravity, _CENTER)
     offset = (round((canvas[0] - size[0]) * x), round((canvas[1] - size[1]) * y))
     return Geometry((0.0, 0.0, float(source[0]), float(source[1])), size, canvas, offset)
 
 
-def _share(side: int, wanted: int, whole: int) -> int:
+def _scale_side(side: int, wanted: int, whole: int) -> int:
     """Return side x wanted / whole, rounded half up in whole numbers, at least 1."""
     return max(1, (2 * side * wanted + whole) // (2 * whole))

@@ -18,7 +18,7 @@ _SPACES = {"RGB": "RGB", "CMYK": "CMYK", "L": "GRAY"}
 """Pillow's mode -> the colour space that a profile must have to speak of it; others would read past the
 pixels.
 """
-_BROKEN = (
+_PROFILE_ERRORS = (
     ImageCms.PyCMSError,
     OSError,
     ValueError,
@@ -33,21 +33,21 @@ _BROKEN = (
 def to_srgb(image: Image.Image, plan: VariantPlan) -> Image.Image:
     """Return the picture in sRGB, as L, LA, RGB or RGBA; a broken or ill-fitting profile is ignored."""
     if image.mode in ("LA", "RGBA"):
-        return _with_alpha(image, plan.metadata.profile)
-    return _opaque(image, plan.metadata.profile)
+        return _convert_with_alpha(image, plan.metadata.profile)
+    return _convert_opaque(image, plan.metadata.profile)
 
 
-def _with_alpha(image: Image.Image, profile: bytes) -> Image.Image:
+def _convert_with_alpha(image: Image.Image, profile: bytes) -> Image.Image:
     """Convert the colours alone; alpha has none."""
     colours = image.convert(image.mode[:-1]) if profile else image
-    converted = _opaque(colours, profile)
+    converted = _convert_opaque(colours, profile)
     if converted is colours:
         return image
     converted.putalpha(image.getchannel("A"))
     return converted
 
 
-def _opaque(image: Image.Image, profile: bytes) -> Image.Image:
+def _convert_opaque(image: Image.Image, profile: bytes) -> Image.Image:
     transform = _transform(profile, image.mode) if profile else None
     if transform is None:
         return image.convert("RGB") if image.mode == "CMYK" else image
@@ -65,5 +65,5 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
         return ImageCms.ImageCmsTransform(
             source, ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")), mode, "RGB"
         )
-    except _BROKEN:
+    except _PROFILE_ERRORS:
         return None

@@ -15,7 +15,7 @@ from imagejobs_worker.imaging.variant_plan import VariantPlan
 Scale = Callable[[Image.Image, Size, Box], Image.Image]
 
 _SIMD_MODES = frozenset({"RGB", "RGBA", "CMYK", "L"})
-_GAP = 3.0
+_REDUCING_GAP = 3.0
 """Pillow may first shrink by whole factors down to 3 times the result; that is indistinguishable from doing
 without (Pillow's handbook).
 """
@@ -25,23 +25,23 @@ def resize(image: Image.Image, plan: VariantPlan) -> Image.Image:
     """Scale the plan's box of the picture to the plan's size."""
     if plan.size == image.size and plan.box == (0.0, 0.0, *image.size):
         return image
-    box = _within(plan.box, image.size)
-    scale = simd() if image.mode in _SIMD_MODES else None
-    return (scale or by_pillow)(image, plan.size, box)
+    box = _clamp(plan.box, image.size)
+    scale = simd_resizer() if image.mode in _SIMD_MODES else None
+    return (scale or resize_with_pillow)(image, plan.size, box)
 
 
-def _within(box: Box, size: Size) -> Box:
+def _clamp(box: Box, size: Size) -> Box:
     """Cut what rounding put outside of the picture; both resizers refuse it."""
     return max(box[0], 0.0), max(box[1], 0.0), min(box[2], float(size[0])), min(box[3], float(size[1]))
 
 
-def by_pillow(image: Image.Image, size: Size, box: Box) -> Image.Image:
+def resize_with_pillow(image: Image.Image, size: Size, box: Box) -> Image.Image:
     """Scale with what Pillow brings."""
-    return image.resize(size, Image.Resampling.LANCZOS, box, reducing_gap=_GAP)
+    return image.resize(size, Image.Resampling.LANCZOS, box, reducing_gap=_REDUCING_GAP)
 
 
 @cache
-def simd() -> Scale | None:
+def simd_resizer() -> Scale | None:
     """Return the SIMD resizer, or None where it is not installed."""
     try:
         from cykooz_resizer import CropBox, FilterType, ResizeAlg, ResizeOptions, Resizer
