@@ -1,4 +1,4 @@
-"""Damaged files: whatever a decoder raises becomes one named error, and pixels are checked before they are used."""
+"""Damaged files: any error of a decoder becomes one named error, and pixels are checked before use."""
 
 import struct
 import warnings
@@ -25,7 +25,7 @@ _DECODER_ERRORS = (
     struct.error,
     zlib.error,
 )
-"""Errors that Pillow's decoders raise on damaged files; the bomb in a PNG's text is among them, as a ValueError."""
+"""Errors that Pillow's decoders raise on damaged files; for a bomb in a PNG's text it is ValueError."""
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def filter_warnings() -> Iterator[None]:
 
 @contextmanager
 def as_image_failed() -> Iterator[None]:
-    """Turn whatever a decoder raises in the block into an `ImageFailed` with a code.
+    """Turn any error of a decoder in the block into an `ImageFailed` with a code.
 
     Raises:
         ImageFailed: `too_many_pixels`, `corrupt_image`.
@@ -59,11 +59,11 @@ def as_image_failed() -> Iterator[None]:
 
 
 def drop_info(image: Image.Image) -> Image.Image:
-    """Return the picture without the decoder's notes: Pillow's encoders would write comments and profiles from them.
+    """Return the picture without the decoder's notes; Pillow's encoders would write them.
 
     Raises:
-        ImageFailed: `corrupt_image`, if the file left Pillow with another size than it has pixels; the SIMD
-            resizer would read past their end.
+        ImageFailed: `corrupt_image`, if the picture's size and its pixels disagree; the SIMD resizer would
+            read past the end of the pixels.
     """
     if image.size != image.im.size:
         raise ImageFailed(f"says {image.size} and has {image.im.size} pixels", code=Code.CORRUPT_IMAGE)

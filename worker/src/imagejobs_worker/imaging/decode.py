@@ -1,6 +1,6 @@
-"""Opens files from strangers: only known formats, every limit checked from the header, and every way to fail as one named error.
+"""Opens files from strangers: known formats only, limits checked from the header, failures as named errors.
 
-Nothing here trusts a file's name or declared type. A truncated file is refused, never shown in part.
+It trusts neither a file's name nor its declared type. A truncated file is refused, never shown in part.
 """
 
 from io import BytesIO
@@ -21,7 +21,7 @@ _ANIMATED_SOURCES = frozenset({"gif", "webp", "avif", "png"})
 
 
 def open_image(source: bytes, limits: Limits) -> Opened:
-    """Read the header of a file and hold its size against the limits.
+    """Read the header of a file and check its size against the limits.
 
     Raises:
         ImageFailed: `not_an_image`, `unsupported_format`, `file_too_large`, `too_many_pixels`,
@@ -53,10 +53,10 @@ def decode_first_frame(
     """Decode the first frame and return it with the box that it fills.
 
     Args:
-        image: Opened. A JPEG is decoded at the smallest of its four scales that is no smaller than `least`;
-            the fraction of a pixel that this scale leaves over is why the box is not the picture's size.
-        least: Pixels that are needed of the whole picture.
-        length: Bytes of the file.
+        image: Opened. A JPEG is decoded at the smallest of its four scales that is at least `min_size`. The
+            box may then end inside the last pixels, because such a scale rounds the sides up.
+        min_size: Width and height, as stored, that the whole picture must have at least.
+        file_bytes: Length of the file.
 
     Raises:
         ImageFailed: `corrupt_image`, `too_many_pixels`.
@@ -64,7 +64,7 @@ def decode_first_frame(
     size = image.size
     with damage.as_image_failed():
         drafted = image.draft(None, min_size)
-        # Handed to the decoder whole rather than in slices of 64 kB: a large JPEG takes 2 % less.
+        # The decoder gets the file whole rather than in slices of 64 kB: a large JPEG takes 2 % less time.
         image.decodermaxblock = max(image.decodermaxblock, file_bytes)
         image.load()
         picture = tiff.correct_polarity(image, normalise(image))
@@ -74,19 +74,19 @@ def decode_first_frame(
 
 
 def _limit_avif_to_one_thread() -> None:
-    """Use one thread: a core has one worker, and the child may not start any."""
+    """Decode AVIF on one thread: a core has one worker, and the child may not start threads."""
     from PIL import AvifImagePlugin
 
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 
 
 def _count_frames(image: ImageFile.ImageFile, form: str, source: bytes, limits: Limits) -> int:
-    """Other formats with several pictures in a file (TIFF, MPO, HEIC) are stills here: their first is used."""
+    """Count frames. TIFF, MPO and HEIC with several pictures are stills here: their first is used."""
     if form == "gif":
         return max(1, header.count_gif_frames(source, limits.max_frames))
     return int(getattr(image, "n_frames", 1)) - _pictures_beside(image) if form in _ANIMATED_SOURCES else 1
 
 
 def _pictures_beside(image: Image.Image) -> int:
-    """Return 1 if an APNG's first picture is not of its animation: it is for viewers that know none."""
+    """Return 1 if an APNG's first picture is a fallback for old viewers, not part of its animation."""
     return int(bool(getattr(image, "default_image", False)))

@@ -1,4 +1,4 @@
-"""Writes pictures as files, at the quality that was asked for or at the one that fits."""
+"""Writes pictures as files: at the requested quality, or at the best quality whose file is small enough."""
 
 import zlib
 from collections.abc import Callable, Mapping
@@ -18,20 +18,22 @@ from imagejobs_worker.imaging.modes import is_transparent
 from imagejobs_worker.imaging.variant_plan import VariantPlan
 
 _DEFAULT_QUALITIES = {Format.AVIF: 55}
-"""AVIF's scale runs differently: its 80 is larger than JPEG's, its 55 looks alike at about half the bytes."""
-
+"""AVIF's scale differs: its 80 is larger than JPEG's, its 55 looks alike at about half the bytes."""
 
 _REREAD_SOURCE = frozenset({Format.AVIF, Format.TIFF})
-"""Whose writers in Pillow look into the file that a picture came from: AVIF's walks through all its frames,
-to see whether they are grey, though one
-is wanted; TIFF's takes over its tags, asked or not, and fails at those that it cannot write."""
+"""Formats whose encoders in Pillow read the source file again, so they get a copy of the picture: AVIF's
+walks through all frames, to see whether they are grey, even for a still; TIFF's copies the tags, asked or
+not, and fails at those that it cannot write.
+"""
 
 
 class MaxSizeExceeded(ImageFailed):
-    """Raised when a file is larger than `max_size`; fewer colours or pixels may help where they may be given up.
+    """Raised when a file is larger than `max_size`.
+
+    If `max_size_by` allows it, another try with fewer colours or pixels follows.
 
     Attributes:
-        size: Bytes that it has.
+        file_bytes: Length of the file that is too large.
     """
 
     def __init__(self, size: int, message: str) -> None:
@@ -45,17 +47,17 @@ def encode(image: Image.Image, plan: VariantPlan, deadline: Deadline) -> bytes:
     Raises:
         ImageFailed: `max_size_unreachable`, `processing_timeout`.
     """
-    how = save_parameters(image, plan)
+    options = save_parameters(image, plan)
     if plan.format is Format.GIF:
         image = reduce_for_gif(image, is_transparent(image))
     if plan.format in _REREAD_SOURCE and isinstance(image, ImageFile.ImageFile):
         image = image.copy()
     try:
-        return encode_at_quality(lambda quality: _write(image, plan, how, quality), plan, deadline)
+        return encode_at_quality(lambda quality: _write(image, plan, options, quality), plan, deadline)
     except MaxSizeExceeded:
         if plan.variant.max_size_by is not MaxSizeBy.PALETTE or plan.format is not Format.PNG:
             raise
-    return _encode_with_fewer_colours(image, plan, how, deadline)
+    return _encode_with_fewer_colours(image, plan, options, deadline)
 
 
 def _encode_with_fewer_colours(
@@ -75,7 +77,12 @@ def _encode_with_fewer_colours(
 
 
 def encode_at_quality(write: Callable[[int], bytes], plan: VariantPlan, deadline: Deadline) -> bytes:
-    """Return the file at the quality that the variant asks for, or at the best that fits its size.
+    """Return the file at the variant's quality, or at the best quality that fits its `max_size`.
+
+    Args:
+        write: Makes the file of a quality.
+        plan: Names format, quality and `max_size`.
+        deadline: Checked before each call of `write`.
 
     Raises:
         ImageFailed: `max_size_unreachable`, `processing_timeout`.
@@ -85,18 +92,20 @@ def encode_at_quality(write: Callable[[int], bytes], plan: VariantPlan, deadline
         deadline.check()
         return write(quality)
 
-    most, quality = plan.variant.max_size, plan.variant.quality
-    if most is not None and plan.format in LOSSY and plan.variant.max_size_by is not MaxSizeBy.SCALE:
-        return fit_bytes.fit(in_time, most, plan.format, quality or fit_bytes.MAX_QUALITY)
+    max_bytes, quality = plan.variant.max_size, plan.variant.quality
+    if max_bytes is not None and plan.format in LOSSY and plan.variant.max_size_by is not MaxSizeBy.SCALE:
+        return fit_bytes.fit(in_time, max_bytes, plan.format, quality or fit_bytes.MAX_QUALITY)
     data = in_time(quality or _DEFAULT_QUALITIES.get(plan.format, DEFAULT_QUALITY))
-    if most is not None and len(data) > most:
-        raise MaxSizeExceeded(len(data), f"has {len(data)} bytes; max_size is {most}")
+    if max_bytes is not None and len(data) > max_bytes:
+        raise MaxSizeExceeded(len(data), f"has {len(data)} bytes; max_size is {max_bytes}")
     return data
 
 
-def write_animation(reel: Image.Image, plan: VariantPlan, timing: Mapping[str, Any], quality: int) -> bytes:
-    """Return the file of an animated picture; its frames are taken from `reel` by `seek`."""
-    return _write(reel, plan, {**save_parameters(reel, plan), "save_all": True, **timing}, quality)
+def write_animation(
+    animated: Image.Image, plan: VariantPlan, timing: Mapping[str, Any], quality: int
+) -> bytes:
+    """Return the file of an animation; the encoder takes frames from `animated` by `seek`."""
+    return _write(animated, plan, {**save_parameters(animated, plan), "save_all": True, **timing}, quality)
 
 
 def _write(image: Image.Image, plan: VariantPlan, options: Mapping[str, Any], quality: int) -> bytes:

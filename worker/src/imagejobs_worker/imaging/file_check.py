@@ -1,7 +1,7 @@
-"""What is known of a file before any decoder sees it: its length, what it starts like, and the size that its header names.
+"""Checks a file before any decoder sees it: its length, its first bytes, and the size that its header names.
 
-The worker asks before it hands a file to a child, and the child asks again. A few bytes are read at places
-that formats name, by nothing but Python.
+The parent process checks before it hands a file to a child, and the child checks again. Only a few bytes are
+read, at places that the formats define, by Python alone.
 """
 
 from imagejobs_contract.codes import Code
@@ -14,11 +14,11 @@ from imagejobs_worker.imaging.formats import HEIC, SOURCE_FORMATS
 
 
 def check_file(source: bytes, limits: Limits, *, heic: bool) -> str:
-    """Return the name of the file's format, one of `SOURCE_FORMATS`, if it may be opened.
+    """Check whether a file may be opened, and return the name of its format, one of `SOURCE_FORMATS`.
 
     Args:
         source: The file.
-        limits: What is allowed.
+        limits: Bytes and pixels that are allowed.
         heic: Whether HEIC is read.
 
     Raises:

@@ -1,6 +1,6 @@
-"""The formats that are read, the formats that are written, and the format of each result. Needs no image library.
+"""The formats that are read and written, and the format of each result. Needs no image library.
 
-Reading nothing of a file, it serves the parent process too, which chooses by it the decoders that a child gets.
+The parent process uses it too, to choose the codecs that a child must have.
 """
 
 from imagejobs_contract.model.options import Format, Variant
@@ -22,8 +22,8 @@ ANIMATED_FORMATS = frozenset({Format.GIF, Format.WEBP, Format.AVIF, Format.PNG})
 """Formats of results that can be animations."""
 
 _REPLACEMENTS = {"bmp": (Format.JPEG, Format.PNG), "heic": (Format.JPEG, Format.PNG)}
-"""Formats of results where the source's own is not written here or not shown by browsers: of an opaque picture, and
-of one with transparency.
+"""Formats of results where the source's own is not written here or not shown by browsers: of an opaque
+picture, and of one with transparency.
 """
 
 

@@ -1,7 +1,6 @@
-"""Brings whatever a decoder yields into one of five modes: L, LA, RGB, RGBA or CMYK, all of 8 bits.
+"""Converts decoded pictures to one of five modes: L, LA, RGB, RGBA or CMYK, all of 8 bits.
 
-What a palette, a bitmap or a transparent colour means cannot be interpolated; so this comes before the
-resize.
+Values of a palette, a bitmap or a transparent colour cannot be interpolated, so this comes before the resize.
 """
 
 from PIL import Image
@@ -22,7 +21,7 @@ _WITH_ALPHA = {"1": "LA", "L": "LA", "P": "RGBA", "RGB": "RGBA"}
 
 
 def normalise(image: Image.Image) -> Image.Image:
-    """Return the picture in a mode that can be resized, with a transparent colour or palette entry turned into alpha.
+    """Return the picture in a mode that can be resized; a transparent colour or palette entry becomes alpha.
 
     Deep greys (16 and 32 bits, floats) become 8 bits: Pillow holds no deep colours, and browsers show none.
     """
@@ -44,12 +43,12 @@ def _to_8_bits(image: Image.Image) -> Image.Image:
 
 
 def has_alpha(image: Image.Image) -> bool:
-    """Tell whether a normalised picture has an alpha channel."""
+    """Return whether a normalised picture has an alpha channel."""
     return image.mode in ("LA", "RGBA")
 
 
 def is_transparent(image: Image.Image) -> bool:
-    """Tell whether any pixel of a normalised picture lets something through."""
+    """Return whether any pixel of a normalised picture is not opaque."""
     if not has_alpha(image):
         return False
     lowest, _ = image.getchannel("A").getextrema()

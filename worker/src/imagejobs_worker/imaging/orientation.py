@@ -1,6 +1,6 @@
-"""EXIF's orientation: a picture that is stored turned or mirrored is worked on as stored and set upright last, when it is small.
+"""EXIF's orientation: pictures are worked on as stored and set upright last, when they are small.
 
-Pure but for `set_upright`: boxes and sizes are converted between the stored and the upright picture.
+Converts boxes and sizes between the stored picture, which may be turned or mirrored, and the upright one.
 """
 
 from PIL import Image

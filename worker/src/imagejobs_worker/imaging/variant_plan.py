@@ -1,4 +1,7 @@
-"""What is to be done to one image for one variant, decided once, before the first step; and the signature that all steps share."""
+"""The plan of one result: all that the steps and the encoder need, decided once before the first step.
+
+Also the signature that all steps share. Not the operator's plan, which is about jobs.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,15 +18,16 @@ _OPAQUE = frozenset({Format.JPEG})
 
 @dataclass(frozen=True, slots=True)
 class VariantPlan:
-    """Everything that the steps and the encoder need to know.
+    """All that the steps and the encoder need to know about one result.
 
     Attributes:
-        format: Of the result.
-        metadata: Of the source; its EXIF and XMP are empty unless the variant keeps them.
-        box: The part of the decoded picture that is used, as it lies there.
-        size: To which that part is scaled, as it lies there.
+        variant: The request.
+        format: Format of the result.
+        metadata: Metadata of the source; EXIF and XMP are empty unless the variant keeps them.
+        box: The part of the decoded picture that is used, as stored.
+        size: Pixels to which that part is scaled, as stored.
         canvas: Pixels of the result, upright.
-        offset: Where the scaled picture stands on the canvas, upright.
+        offset: Left upper corner of the scaled picture on the canvas, in pixels, upright.
     """
 
     variant: Variant
@@ -35,7 +39,7 @@ class VariantPlan:
     offset: Size
 
     def scale(self, scale: float) -> "VariantPlan":
-        """Return the plan for a result of so many times its width and height."""
+        """Return the plan for a result whose width and height are `scale` times as large."""
 
         def pixels(size: Size, least: int) -> Size:
             return max(least, round(size[0] * scale)), max(least, round(size[1] * scale))
@@ -46,15 +50,15 @@ class VariantPlan:
 
     @property
     def keeps_alpha(self) -> bool:
-        """Tell whether transparency may stay."""
+        """Return whether transparency may stay."""
         return self.variant.background is None and self.format not in _OPAQUE
 
     @property
     def background(self) -> tuple[int, int, int]:
-        """Return the colour under transparency and around the picture; white where none was asked for."""
+        """Return the colour under transparency and around the picture; white if the request names none."""
         colour = self.variant.background
         return (int(colour[0:2], 16), int(colour[2:4], 16), int(colour[4:6], 16)) if colour else WHITE
 
 
 Step = Callable[[Image.Image, VariantPlan], Image.Image]
-"""One step of the pipeline: takes a picture and the plan, returns the picture changed, or as it is."""
+"""One step of the pipeline: takes a picture and the plan, returns a changed picture or the same."""

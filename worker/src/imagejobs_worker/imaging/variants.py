@@ -1,4 +1,7 @@
-"""From a decoded picture and a plan to one result: the steps, then the encoder, again with fewer pixels where `max_size` asks for it."""
+"""From a decoded picture and a plan to one result: the steps, then the encoder.
+
+Both run again with fewer pixels if the result is larger than `max_size` and pixels may be given up for it.
+"""
 
 from collections.abc import Iterator
 
@@ -17,10 +20,10 @@ STEPS: tuple[Step, ...] = (resize.resize, colour.to_srgb, orient.orient, compose
 
 
 def render_variant(source: Source, plan: VariantPlan, image: Image.Image, deadline: Deadline) -> Picture:
-    """Return one result.
+    """Make one result.
 
     Raises:
-        ImageFailed: `max_size_unreachable`, `processing_timeout`, and for animations what decoding raises.
+        ImageFailed: `max_size_unreachable`, `processing_timeout`; for animations also decoding's errors.
     """
     data, plan = _encode_within_max_size(source, plan, image, deadline)
     if plan.variant.only_if_smaller and len(data) >= len(source.data) and source.opened.format in set(Format):
@@ -33,12 +36,12 @@ def render_variant(source: Source, plan: VariantPlan, image: Image.Image, deadli
 def _encode_within_max_size(
     source: Source, plan: VariantPlan, image: Image.Image, deadline: Deadline
 ) -> tuple[bytes, VariantPlan]:
-    """Return the file, and the plan by which it was made."""
-    most = plan.variant.max_size
-    if most is None or plan.variant.max_size_by is not MaxSizeBy.SCALE:
+    """Return the file and the plan that it was made by."""
+    max_bytes = plan.variant.max_size
+    if max_bytes is None or plan.variant.max_size_by is not MaxSizeBy.SCALE:
         return _encode_variant(source, plan, image, deadline), plan
     data, scale = fit_pixels.fit(
-        lambda scale: _encode_variant(source, plan.scale(scale), image, deadline), most
+        lambda scale: _encode_variant(source, plan.scale(scale), image, deadline), max_bytes
     )
     return data, plan.scale(scale)
 

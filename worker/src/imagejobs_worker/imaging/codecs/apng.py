@@ -1,4 +1,4 @@
-"""Takes an APNG apart into its frames, each a PNG of its own (w3.org/TR/png-3, 11.3.6)."""
+"""Splits an APNG into its frames, each a PNG of its own (w3.org/TR/png-3, 11.3.6)."""
 
 import struct
 import zlib
@@ -12,16 +12,16 @@ _CONTROL = struct.Struct(">4xIIIIHHBB")
 _DISPOSALS = {1: Disposal.CLEAR, 2: Disposal.RESTORE}
 _BLEND_OVER = 1
 _SHARED_CHUNKS = frozenset({b"PLTE", b"tRNS"})
-"""Chunks that tell what the values of every frame mean."""
+"""Chunks that define the meaning of the values in every frame."""
 _DEFAULT_DELAY_DENOMINATOR = 100
-"""What delays are counted in where they do not say."""
+"""Parts of a second that a delay counts if its denominator is 0."""
 
 
 def partial_frames(data: bytes, size: Size) -> Iterator[PartialFrame]:
-    """Return the frames of an APNG; the picture for viewers that know none is left out where it is not one of them.
+    """Yield the frames of an APNG, without a fallback picture for old viewers that is not a frame.
 
     Raises:
-        ValueError: A frame reaches out of the canvas.
+        ValueError: A frame extends beyond the canvas.
     """
     shape, head, control = b"", b"", b""
     pixels: list[bytes] = []

@@ -1,8 +1,8 @@
 """Paints the frames of a GIF or an APNG one over the other, as browsers do.
 
-Pillow does it too, but mixes what is half transparent by a rule of its own, fills what is cleared with a
-colour that no browser shows, disposes of a frame that asks for nothing as of the one before, and fails at
-frames that reach out of their canvas.
+Pillow does it too, but blends half transparent pixels by a rule of its own, fills cleared areas with a colour
+that no browser shows, disposes of a frame without a disposal as of the one before, and fails at frames that
+extend beyond their canvas.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,22 +17,24 @@ from imagejobs_worker.imaging.sizes import Size
 
 
 class Disposal(Enum):
-    """What becomes of a frame when its time is over."""
+    """What happens to a frame after its time: GIF's disposal method, APNG's dispose_op."""
 
     KEEP = auto()
     CLEAR = auto()
     RESTORE = auto()
-    """What was there before it comes back."""
+    """The canvas becomes again as it was before the frame."""
 
 
 class PartialFrame(NamedTuple):
-    """What one frame brings.
+    """The part of the canvas that one frame changes.
 
     Attributes:
-        form: As Pillow calls it.
-        file: Its picture, as a file of its own of the same format.
-        corner: Where its left upper corner stands on the canvas.
-        over: It lies over what is there; else it takes its place.
+        pillow_format: Pillow's name of the format.
+        file: The frame's picture as a file of its own, in the same format.
+        corner: Position of its left upper corner on the canvas, in pixels.
+        milliseconds: Time for which it is shown.
+        disposal: What happens to it afterwards.
+        blend_over: It is blended with the canvas; otherwise it replaces the pixels there.
     """
 
     pillow_format: str
@@ -44,11 +46,11 @@ class PartialFrame(NamedTuple):
 
 
 def paint_frames(parts: Iterable[PartialFrame], size: Size) -> Iterator[tuple[Image.Image, float]]:
-    """Return the canvas as it is seen after each part, in the plainest mode that holds it, with its milliseconds.
+    """Yield the canvas as shown after each part, in the simplest mode that holds it, with its milliseconds.
 
     Args:
-        parts: In their order.
-        size: Of the canvas, which is transparent at first.
+        parts: Partial frames in their order.
+        size: Size of the canvas, which is transparent at first.
     """
     canvas: Image.Image | None = None
     grey = True
@@ -56,7 +58,7 @@ def paint_frames(parts: Iterable[PartialFrame], size: Size) -> Iterator[tuple[Im
         picture = _decode(part)
         grey = grey and picture.mode in ("L", "LA")
         shown, box = _paint(canvas, picture, part, size), _box(part, picture.size)
-        # Pictures may have 200 MB: none is kept that is not needed again.
+        # A picture can have 200 MB: keep none that is not needed again.
         del picture
         canvas = canvas if part.disposal is Disposal.RESTORE else shown
         yield _simplify_mode(shown, grey), part.milliseconds
@@ -71,7 +73,10 @@ def _decode(part: PartialFrame) -> Image.Image:
 
 
 def _paint(canvas: Image.Image | None, picture: Image.Image, part: PartialFrame, size: Size) -> Image.Image:
-    """Return another canvas with a picture: in RGB from when it is opaque until something is cleared, as most are and that is half the work."""
+    """Return a new canvas with the picture on it.
+
+    It is RGB while it is opaque, that is until something is cleared; most are, and RGB is half the work.
+    """
     clear = modes.has_alpha(picture)
     if not clear and _box(part, picture.size) == (0, 0, *size):
         return picture if picture.mode == "RGB" else picture.convert("RGB")
@@ -82,7 +87,7 @@ def _paint(canvas: Image.Image | None, picture: Image.Image, part: PartialFrame,
         under = under.convert("RGBA")
         under.paste(picture, part.corner)
     elif part.pillow_format == "GIF" or under.mode == "RGB":
-        # Where one of the two is opaque this is the same, and takes no copies.
+        # If one of the two is opaque, the result is the same as alpha compositing, without copies.
         under.paste(picture, part.corner, picture)
     else:
         under.alpha_composite(picture.convert("RGBA"), part.corner)
@@ -90,7 +95,7 @@ def _paint(canvas: Image.Image | None, picture: Image.Image, part: PartialFrame,
 
 
 def _clear(canvas: Image.Image, box: tuple[int, int, int, int]) -> Image.Image | None:
-    """Return the canvas with nothing in a box, None if nothing is left."""
+    """Return the canvas with a box cleared, or None if nothing is left on it."""
     if box == (0, 0, *canvas.size):
         return None
     canvas = canvas.convert("RGBA")

@@ -1,4 +1,4 @@
-"""Gives the frames of an animation one by one, whole, as browsers show them."""
+"""Decodes the frames of an animation one by one, each a whole picture as browsers show it."""
 
 from collections.abc import Callable, Iterator
 from io import BytesIO
@@ -17,11 +17,11 @@ _PARTIAL_FRAMES: dict[str, Callable[[bytes, Size], Iterator[PartialFrame]]] = {
     "gif": gif.partial_frames,
     "png": apng.partial_frames,
 }
-"""Formats whose frames are painted here; the decoders of the others give whole ones."""
+"""Formats whose frames are painted by `canvas`; decoders of the other formats return whole pictures."""
 
 
 def decode_frames(source: bytes, form: str, count: int) -> Iterator[tuple[Image.Image, int]]:
-    """Decode the first frames of an animation that was found within the limits, each with its time in milliseconds.
+    """Yield the first `count` frames of an animation within the limits, each with its time in milliseconds.
 
     Raises:
         ImageFailed: `corrupt_image`, `too_many_pixels`.

@@ -1,4 +1,4 @@
-"""Takes a GIF apart into its frames (GIF89a; what browsers make of it where it leaves that open)."""
+"""Splits a GIF into its frames (GIF89a; where that leaves a choice, as browsers do)."""
 
 import struct
 from collections.abc import Iterator
@@ -10,20 +10,20 @@ from imagejobs_worker.imaging.codecs.canvas import Disposal, PartialFrame
 from imagejobs_worker.imaging.sizes import Size
 
 _DISPOSALS = {2: Disposal.CLEAR, 3: Disposal.RESTORE, 4: Disposal.RESTORE}
-"""Disposal methods; all others keep the frame. Some encoders write 4 for 3, and browsers know."""
+"""Disposal methods; all others keep the frame. Some encoders write 4 for 3, and browsers accept it."""
 _HARMLESS_PIXELS = 2**20
 """Pixels that a frame may have on the smallest canvas."""
 _COLOUR_TABLE_OFFSET = 13
-"""Where the global colour table stands."""
+"""Offset of the global colour table."""
 _LOCAL_TABLE_FLAG = 0x80
 _DESCRIPTOR = struct.Struct("<xHHHHB")
 
 
 def partial_frames(data: bytes, size: Size) -> Iterator[PartialFrame]:
-    """Return the frames of a GIF.
+    """Yield the frames of a GIF.
 
     Raises:
-        ValueError: A frame is far larger than the canvas, whose size alone was held against the limits.
+        ValueError: A frame is far larger than the canvas; only the canvas was checked against the limits.
     """
     for control, at, end in header.find_gif_frames(data):
         left, top, width, height, flags = _DESCRIPTOR.unpack_from(data, at)
@@ -47,7 +47,7 @@ def partial_frames(data: bytes, size: Size) -> Iterator[PartialFrame]:
 
 
 def _build_head(data: bytes, width: int, height: int, flags: int) -> bytes:
-    """Return the start of a GIF with one frame, with the global colour table where that frame has none."""
+    """Return the start of a GIF with one frame, with the global colour table if that frame has no own."""
     colours = (
         b""
         if flags & _LOCAL_TABLE_FLAG
@@ -57,7 +57,9 @@ def _build_head(data: bytes, width: int, height: int, flags: int) -> bytes:
 
 
 def load_small_first_frame(image: ImageFile.ImageFile, source: bytes) -> None:
-    """Give an opened GIF its pixels where its first frame leaves some of the canvas free: nothing is there, as in browsers.
+    """Decode a GIF whose first frame does not fill the canvas: the rest is transparent, as in browsers.
+
+    Any other GIF is left to Pillow.
 
     Args:
         image: Opened by Pillow and found within the limits.

@@ -1,7 +1,7 @@
-"""What a file says of itself, read without a decoder: its size where that stands at a known place, and a GIF's number of frames.
+"""Reads facts from a file without a decoder: its size, if it is at a known place, and the frames of a GIF.
 
-The decoder is told nothing of this and checks for itself; two readers that must both be fooled are better
-than one. The parent process reads with it what the child hands back.
+The decoder checks again by itself: a hostile file must fool two readers rather than one. The parent process
+reads with it the files that a child returns.
 """
 
 import struct
@@ -12,14 +12,14 @@ from imagejobs_contract.wire.sniff import HEAD, sniff
 from imagejobs_worker.imaging.sizes import Size
 
 _NOT_FRAME_HEADERS = frozenset({0xC4, 0xC8, 0xCC})
-"""JPEG markers within the range of frame headers that are none: tables and extensions."""
+"""JPEG markers in the range of frame headers that are tables and extensions."""
 _MAX_SEGMENTS = 4096
-"""Steps to a JPEG's frame header; a photo takes tens. A file may be nothing but segments, and the worker,
-which reads answers too, must not stop.
+"""Steps to a JPEG's frame header; a photo takes tens. A hostile file may consist of segments alone, and the
+parent process, which reads files of children too, must not be blocked.
 """
 
 _GRAPHIC_CONTROL = b"\xf9\x04"
-"""Its label and its length."""
+"""Its label and its length in bytes."""
 
 
 class Truncated(ValueError):
@@ -27,7 +27,7 @@ class Truncated(ValueError):
 
 
 def declared_size(data: bytes) -> Size | None:
-    """Return width and height of a PNG, GIF, BMP, WebP or JPEG as stored, or None where they cannot be told."""
+    """Return the size of a PNG, GIF, BMP, WebP or JPEG as stored, or None if it cannot be read."""
     reader = _READERS.get(sniff(data[:HEAD]) or "")
     try:
         return reader(data) if reader else None
@@ -93,7 +93,7 @@ _READERS: dict[str, Callable[[bytes], Size | None]] = {
 
 
 def count_gif_frames(data: bytes, max_frames: int) -> int:
-    """Count the frames of a GIF, and stop counting above `most`.
+    """Count the frames of a GIF, to at most one more than `max_frames`.
 
     Raises:
         Truncated: The file ends within a frame.
@@ -102,9 +102,9 @@ def count_gif_frames(data: bytes, max_frames: int) -> int:
 
 
 def find_gif_frames(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Return where the graphic control extension (0 without one), the descriptor and the end of each frame of a GIF stand.
+    """Yield three offsets per frame of a GIF: graphic control extension (0 without one), descriptor, end.
 
-    A missing trailer is forgiven, as viewers do; a file that ends within a frame is not.
+    A missing trailer is accepted, as by viewers; a file that ends within a frame is not.
 
     Raises:
         Truncated: The file ends within a frame.
@@ -127,12 +127,12 @@ def find_gif_frames(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def gif_colour_table_bytes(data: bytes, flags: int) -> int:
-    """Return the bytes of the colour table that these flags announce."""
+    """Return the length in bytes of the colour table that the flags at this offset announce."""
     return 3 << (data[flags] & 7) + 1 if data[flags] & 0x80 else 0
 
 
 def _skip_blocks(data: bytes, at: int) -> int:
-    """Return the place behind a chain of sub-blocks."""
+    """Return the offset behind a chain of sub-blocks."""
     while length := data[at]:
         at += 1 + length
     return at + 1

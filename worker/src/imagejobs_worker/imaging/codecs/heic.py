@@ -1,6 +1,6 @@
 """Reads HEIC and HEIF by libheif, in its build without encoders.
 
-Pillow knows nothing of them until it was taught, and nobody teaches it unasked: these are large decoders, and
+Pillow reads neither without it, and it is registered only on request: its decoders are large, and security
 holes were found in them before.
 """
 
@@ -10,12 +10,12 @@ from imagejobs_worker.imaging.formats import HEIC, SOURCE_FORMATS
 
 
 def preload() -> None:
-    """Teach Pillow to read it, on one thread; thumbnails, depth maps and other pictures beside the main one are left alone."""
+    """Register the reader with Pillow, on one thread, for the main picture only: no thumbnails or depth maps."""
     import pi_heif
 
     pi_heif.register_heif_opener(decode_threads=1, thumbnails=False, depth_images=False, aux_images=False)
 
 
 def is_preloaded() -> bool:
-    """Tell whether Pillow was taught."""
+    """Return whether the reader is registered."""
     return SOURCE_FORMATS[HEIC] in Image.OPEN

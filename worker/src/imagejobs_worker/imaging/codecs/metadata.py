@@ -1,4 +1,4 @@
-"""What a file says besides its pixels: how it lies, its colour profile, EXIF and XMP.
+"""Reads a file's orientation, colour profile, EXIF and XMP.
 
 Broken metadata never fails an image; it is left out.
 """
@@ -11,7 +11,7 @@ from PIL import ExifTags, Image
 from imagejobs_worker.imaging.source import Metadata
 
 MAX_SEGMENT_BYTES = 65_000
-"""Longest EXIF or XMP that is handed on: what fits into one segment of a JPEG."""
+"""Longest EXIF or XMP that results keep: as much as fits into one segment of a JPEG."""
 MAX_PROFILE_BYTES = 4 * 2**20
 """Longest colour profile that is used; the largest press profiles have about 3 MB."""
 
@@ -42,9 +42,9 @@ _STORAGE_TAGS = frozenset(
         0x8773,
     }
 )
-"""TIFF tags that describe how the pixels are stored, which will not be true of the result."""
+"""TIFF tags that describe how the source's pixels are stored, which is not true of the result."""
 _SIZE_TAGS = (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight)
-"""What EXIF says of the old size."""
+"""EXIF tags with the size of the source."""
 _XMP = ("xmp", "XML:com.adobe.xmp")
 _XMP_ORIENTATION = re.compile(rb"tiff:Orientation(=\"|>)[0-9]")
 
@@ -54,7 +54,7 @@ def read(image: Image.Image, *, keep: bool) -> Metadata:
 
     Args:
         image: Opened, not yet changed.
-        keep: Whether EXIF and XMP are wanted too.
+        keep: Whether to read EXIF and XMP too.
     """
     profile = image.info.get("icc_profile")
     return Metadata(
@@ -66,7 +66,7 @@ def read(image: Image.Image, *, keep: bool) -> Metadata:
 
 
 def _orientation(image: Image.Image) -> int:
-    """Pillow turns a TIFF while it decodes it."""
+    """Return EXIF's orientation, 1 to 8; 1 for a TIFF, because Pillow turns it while it decodes."""
     if image.format == "TIFF":
         return 1
     try:
@@ -77,12 +77,12 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _exif_without_xmp(image: Image.Image) -> Image.Exif:
-    """Return what EXIF says.
+    """Return the EXIF alone.
 
-    Pillow asks XMP for the orientation where EXIF has none; browsers do not, and editors leave it behind.
+    Pillow takes the orientation from XMP if EXIF has none; browsers do not, and editors leave stale ones.
     """
     if image.format == "PNG" and "exif" not in image.info:
-        # It may come behind the pixels, as may XMP.
+        # EXIF may stand behind the pixels, and so may XMP.
         image.load()
     aside = {key: image.info.pop(key) for key in _XMP if key in image.info}
     try:

@@ -1,6 +1,6 @@
-"""How each format is written: what Pillow's encoder is told, and what remains of the metadata.
+"""Parameters of Pillow's encoders for each format, and the metadata that each can carry.
 
-The quality is `encode`'s business.
+The quality is chosen in `encode`.
 """
 
 from io import BytesIO
@@ -12,39 +12,38 @@ from imagejobs_contract.model.options import Format
 from imagejobs_worker.imaging.variant_plan import VariantPlan
 
 Z_RLE = 3
-"""zlib's strategy of that name (zlib.h): looks for runs of one byte only."""
+"""zlib's strategy of that name (zlib.h): finds runs of one byte only."""
 _MIN_PIXELS_TO_COMPARE = 64_000
-"""Pixels below which a PNG is written in a few milliseconds either way."""
+"""A PNG of fewer pixels is written in a few milliseconds with either strategy."""
 _SLICES = 16
-"""The share of a picture on which two ways to write a PNG are compared."""
+"""Two strategies for a PNG are compared on one slice of the picture: a sixteenth of it."""
 _HORIZONTAL_DIFFERENCING = 2
 """TIFF's predictor; it halves a photo."""
 
 
 def save_parameters(image: Image.Image, plan: VariantPlan) -> dict[str, Any]:
-    """Return what Pillow's encoder is told for this picture."""
+    """Return the keyword arguments of `Image.save` for this picture."""
     match plan.format:
         case Format.JPEG:
-            how: dict[str, Any] = {"optimize": True, **_exif(plan), **_xmp(plan)}
+            options: dict[str, Any] = {"optimize": True, **_exif(plan), **_xmp(plan)}
         case Format.PNG:
-            how = {**_choose_compression(image), **_exif(plan), **_itxt(plan)}
+            options = {**_choose_compression(image), **_exif(plan), **_itxt(plan)}
         case Format.WEBP:
-            how = {"method": 4, **_exif(plan), **_xmp(plan)}
+            options = {"method": 4, **_exif(plan), **_xmp(plan)}
         case Format.AVIF:
             # One thread: a core has one worker, and the child may not start any.
-            how = {"speed": 6, "max_threads": 1, **_exif(plan), **_xmp(plan)}
+            options = {"speed": 6, "max_threads": 1, **_exif(plan), **_xmp(plan)}
         case Format.GIF:
-            how = {"optimize": False, "interlace": 0}
+            options = {"optimize": False, "interlace": 0}
         case Format.TIFF:
             # Pillow cannot write EXIF's own directories by libtiff, which alone compresses.
             packed = {
                 "compression": "tiff_lzw",
                 "tiffinfo": {TiffImagePlugin.PREDICTOR: _HORIZONTAL_DIFFERENCING},
             }
-            how = _exif(plan) or packed
-    # All colours are sRGB by now; without this some encoders would write the profile that the picture once
-    # had.
-    return {**how, "icc_profile": None}
+            options = _exif(plan) or packed
+    # All colours are sRGB by now; without None some encoders would write the profile of the source.
+    return {**options, "icc_profile": None}
 
 
 def _exif(plan: VariantPlan) -> dict[str, Any]:
@@ -56,7 +55,7 @@ def _xmp(plan: VariantPlan) -> dict[str, Any]:
 
 
 def _itxt(plan: VariantPlan) -> dict[str, Any]:
-    """Return XMP as PNG has it: a chunk of text."""
+    """Return XMP as PNG stores it: a chunk of text."""
     if not plan.metadata.xmp:
         return {}
     chunks = PngImagePlugin.PngInfo()
@@ -65,9 +64,9 @@ def _itxt(plan: VariantPlan) -> dict[str, Any]:
 
 
 def _choose_compression(image: Image.Image) -> dict[str, Any]:
-    """Photos are written as runs only: five times as fast, 1 % larger.
+    """Return the compression of a PNG: runs only for photos, which is five times as fast and 1 % larger.
 
-    It would double a drawing, so a slice of the picture decides.
+    It would double the size of a drawing, so a slice of the picture decides.
     """
     if image.width * image.height < _MIN_PIXELS_TO_COMPARE:
         return {}

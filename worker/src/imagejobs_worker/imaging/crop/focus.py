@@ -1,6 +1,6 @@
-"""Looks at a picture to tell which part of it a crop should keep.
+"""Looks at a picture to choose the part of it that a crop should keep.
 
-It looks at a small upright copy: what matters is where, not how sharp.
+It looks at a small upright copy, because position matters here, not sharpness.
 """
 
 from PIL import Image
@@ -20,27 +20,27 @@ _ENTROPY_SIDE_PIXELS = 256
 
 
 def needs_pixels(variant: Variant) -> bool:
-    """Tell whether the picture must be seen to know what to cut."""
+    """Return whether the crop depends on the content of the picture."""
     return looks_for_faces(variant) or (variant.fit is Fit.COVER and variant.gravity is Gravity.ENTROPY)
 
 
 def min_side_pixels(variant: Variant) -> int:
-    """Return the pixels that the longer side must have for that."""
+    """Return the pixels that the longer side of the decoded picture must have to choose the crop."""
     return FACE_SIDE_PIXELS if looks_for_faces(variant) else 1
 
 
 def find_anchor(
     image: Image.Image, box: Box, orientation: int, size: Size, shape: Geometry, variant: Variant
 ) -> Anchor:
-    """Return where on its way from one end to the other the crop should stand.
+    """Return the position at which the crop keeps faces, or the most detailed part.
 
     Args:
         image: Decoded, as it is stored.
         box: The part of it that the picture fills.
         orientation: EXIF's number.
-        size: Of the upright source.
-        shape: Whose crop is to be moved.
-        variant: Asks for it.
+        size: Size of the upright source.
+        shape: Geometry whose crop will be moved.
+        variant: The request.
 
     Raises:
         ImageFailed: `no_face_found`.
@@ -60,7 +60,7 @@ def find_anchor(
 
 
 def _preview(image: Image.Image, box: Box, orientation: int, side: int) -> Image.Image:
-    """Return the picture upright, in RGB on white, at most so many pixels long."""
+    """Return the picture upright, in RGB on white, its longer side of at most `side` pixels."""
     scale = min(1.0, side / max(box[2], box[3]))
     size = max(1, round(box[2] * scale)), max(1, round(box[3] * scale))
     small = image.resize(size, Image.Resampling.BOX, box, reducing_gap=2.0)

@@ -1,8 +1,7 @@
-"""Where the pixels of a result come from and how large it is.
+"""Computes the part of a source that is used, and the size of the result.
 
-Pure: sizes and options in, boxes out; knows no image library.
-
-All sizes here are of the upright picture; `orient` lays boxes down for pictures that are stored turned.
+Pure: sizes and options in, boxes out; it knows no image library. All sizes are of the upright picture;
+`orientation` converts boxes for pictures that are stored turned.
 """
 
 from dataclasses import dataclass
@@ -25,13 +24,13 @@ _ANCHORS: dict[Gravity, Anchor] = {
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """How a source becomes a result.
+    """The way from a source's pixels to a result's.
 
     Attributes:
         crop: The part of the source that is used.
         size: Pixels to which that part is scaled.
         canvas: Pixels of the result; larger than `size` only for `contain`.
-        offset: Where the scaled part stands on the canvas.
+        offset: Left upper corner of the scaled part on the canvas.
     """
 
     crop: Box
@@ -44,13 +43,13 @@ def fit(source: Size, variant: Variant, anchor: Anchor | None = None) -> Geometr
     """Return the geometry of one variant of a source.
 
     Args:
-        source: Its size.
-        variant: What is asked.
-        anchor: Where the crop stands; None goes by the variant's gravity, and takes the centre where that
-            must see the picture.
+        source: Size of the source.
+        variant: The request.
+        anchor: Position of the crop. None goes by the variant's gravity; the centre if that one depends on
+            the picture's content.
 
     Without `enlarge` no pixel is made larger: `inside` and `outside` keep the source's size, `cover` keeps
-    the asked-for ratio at the largest size that the source fills, `contain` pads around the source as it is,
+    the requested ratio at the largest size that the source fills, `contain` pads around the source as it is,
     `fill` shortens each side alone.
     """
     match variant.fit:
@@ -69,7 +68,7 @@ def _use_whole(source: Size, size: Size) -> Geometry:
 
 
 def _scale_size(source: Size, variant: Variant) -> Size:
-    """Keep the ratio; the side that binds gets exactly what was asked."""
+    """Keep the ratio; the side that limits the scale gets exactly the requested pixels."""
     asked = [
         (wanted, side) for wanted, side in zip((variant.width, variant.height), source, strict=True) if wanted
     ]
@@ -106,5 +105,5 @@ def _contain(source: Size, variant: Variant) -> Geometry:
 
 
 def _scale_side(side: int, wanted: int, whole: int) -> int:
-    """Return side x wanted / whole, rounded half up in whole numbers, at least 1."""
+    """Return side x wanted / whole, rounded half up in integers, at least 1."""
     return max(1, (2 * side * wanted + whole) // (2 * whole))

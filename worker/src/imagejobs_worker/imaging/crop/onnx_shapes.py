@@ -1,4 +1,4 @@
-"""Frees an ONNX model from the size of picture that it was saved with, so that it takes any.
+"""Removes the fixed input size from an ONNX model, so that it takes pictures of any size.
 
 It reads the file's protobuf itself: the library that can do the same weighs 20 MB.
 Field numbers are those of onnx.proto: ModelProto.graph 7, GraphProto.input 11 and output 12,
@@ -11,10 +11,10 @@ Change = Callable[[bytes], bytes | None]
 
 
 def remove_fixed_shapes(model: bytes, name: str) -> bytes:
-    """Return the model without the shapes of the input of this name and of its outputs.
+    """Return the model without the shapes of the input of this name and of all outputs.
 
     Raises:
-        ValueError: It is no protobuf message.
+        ValueError: The model is no protobuf message.
     """
     # A ValueInfoProto begins with its name: key, length, text.
     named = b"\x0a" + _varint_bytes(len(name)) + name.encode()
@@ -37,7 +37,7 @@ def _drop_shape(value: bytes) -> bytes:
 
 
 def _change_fields(message: bytes, changes: Mapping[int, Change]) -> bytes:
-    """Return the message with some of its length-delimited fields changed, or dropped where the change is None."""
+    """Apply changes to length-delimited fields by number; a change that returns None drops its field."""
     out, at = bytearray(), 0
     while at < len(message):
         begin = at
@@ -64,7 +64,7 @@ def _change_fields(message: bytes, changes: Mapping[int, Change]) -> bytes:
 
 
 def _read_varint(message: bytes, at: int) -> tuple[int, int]:
-    """Return a number and the place behind it."""
+    """Return a number and the offset behind it."""
     value = shift = 0
     while True:
         byte, at = message[at], at + 1

@@ -1,4 +1,4 @@
-"""Puts the picture on its background: flat where transparency cannot stay, padded where `contain` asks for it."""
+"""Puts the picture on its background: flat if the result keeps no transparency, padded for `contain`."""
 
 from PIL import Image
 

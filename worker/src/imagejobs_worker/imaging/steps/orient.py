@@ -1,4 +1,4 @@
-"""Sets a picture upright by its EXIF orientation: the third step, because fewer pixels are turned after the resize."""
+"""Sets a picture upright by its EXIF orientation, after the resize, when there are few pixels to turn."""
 
 from PIL import Image
 

@@ -1,4 +1,4 @@
-"""Scales a part of a picture with Lanczos-3, with colours weighed by their alpha so that edges of transparency do not ring.
+"""Scales a part of a picture with Lanczos-3; colours are weighted by alpha, so transparent edges do not ring.
 
 `cykooz_resizer` does it with SIMD, 4 to 8 times as fast, to within a few levels of Pillow's own; it is
 optional and exists for x86-64 glibc only.
@@ -16,8 +16,8 @@ Scale = Callable[[Image.Image, Size, Box], Image.Image]
 
 _SIMD_MODES = frozenset({"RGB", "RGBA", "CMYK", "L"})
 _REDUCING_GAP = 3.0
-"""Pillow may first shrink by whole factors down to 3 times the result; that is indistinguishable from doing
-without (Pillow's handbook).
+"""Pillow may first shrink by whole factors down to 3 times the result; the
+difference is not visible (Pillow's handbook).
 """
 
 
@@ -31,12 +31,12 @@ def resize(image: Image.Image, plan: VariantPlan) -> Image.Image:
 
 
 def _clamp(box: Box, size: Size) -> Box:
-    """Cut what rounding put outside of the picture; both resizers refuse it."""
+    """Clip a box that rounding moved outside of the picture; both resizers refuse such a box."""
     return max(box[0], 0.0), max(box[1], 0.0), min(box[2], float(size[0])), min(box[3], float(size[1]))
 
 
 def resize_with_pillow(image: Image.Image, size: Size, box: Box) -> Image.Image:
-    """Scale with what Pillow brings."""
+    """Scale with Pillow's own resizer."""
     return image.resize(size, Image.Resampling.LANCZOS, box, reducing_gap=_REDUCING_GAP)
 
 

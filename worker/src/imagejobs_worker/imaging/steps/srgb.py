@@ -1,6 +1,6 @@
-"""Tells whether a profile is sRGB, as most in the wild are: converting would change nothing and take 5 ms to prepare.
+"""Recognises sRGB profiles, which most are: a conversion would change nothing and take 5 ms to prepare.
 
-Its name alone does not tell: there are linear profiles called `sRGB-elle-V4-g10`, and phones whose P3 is
+The name alone does not decide: there are linear profiles called `sRGB-elle-V4-g10`, and phones whose P3 is
 `sRGB EOTF with DCI-P3 Color Gamut`.
 """
 
@@ -12,21 +12,21 @@ from PIL import ImageCms
 _RED_XYZ = (0.4361, 0.2225, 0.0139)
 """Red of sRGB as XYZ under D50 (ICC registry); P3's has 0.5151 for the first."""
 _MIDDLE_LIGHT = 0.214
-"""Light of sRGB's value half way up; 0.218 by a plain gamma of 2.2, which some profiles take for it."""
+"""Light of sRGB's middle value; 0.218 by a plain gamma of 2.2, which some profiles use instead."""
 _TOLERANCE = 0.01
 _FIXED_POINT_UNIT = 65536
 """The unit of ICC's s15Fixed16Number."""
 
 
 def is_srgb(opened: ImageCms.ImageCmsProfile, data: bytes) -> bool:
-    """Tell whether an RGB profile says that it is sRGB, and nothing in it speaks against it.
+    """Return whether an RGB profile says that it is sRGB, and its red and its curve agree.
 
     Args:
         opened: The profile.
-        data: The same as a file.
+        data: The same profile as bytes.
 
     Raises:
-        struct.error, LookupError, ArithmeticError: It is damaged.
+        struct.error, LookupError, ArithmeticError: The profile is damaged.
     """
     profile = opened.profile
     if not (profile.profile_description or "").startswith("sRGB"):
@@ -38,7 +38,10 @@ def is_srgb(opened: ImageCms.ImageCmsProfile, data: bytes) -> bool:
 
 
 def _middle_light(data: bytes) -> float | None:
-    """Return the light of red's value half way up, or None where a profile has tables instead of a curve (ICC.1:2022, 10.6 and 10.18)."""
+    """Return the light of red's middle value, or None if the profile has tables instead of a curve.
+
+    The layout of both kinds of curve is in ICC.1:2022, 10.6 and 10.18.
+    """
     curve = _find_tag(data, b"rTRC")
     if curve[:4] == b"para":
         gamma, slope, offset = (
