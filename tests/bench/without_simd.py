@@ -3,5 +3,5 @@
 from imagejobs_worker.imaging import pipeline
 from imagejobs_worker.imaging.steps import resize
 
-resize.simd = lambda: None
+resize.simd_resizer = lambda: None
 render = pipeline.render

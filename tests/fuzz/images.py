@@ -45,7 +45,7 @@ def one(data: bytes) -> None:
     wish, form, source = WISHES[data[0] % len(WISHES)], MODES[data[1] % len(MODES)], data[2:]
     header.declared_size(source)
     with suppress(header.Truncated):
-        header.gif_frames(source, LIMITS.max_frames)
+        header.count_gif_frames(source, LIMITS.max_frames)
     with suppress(Garbage, ImageFailed):
         protocol.read_answer(source, memoryview(b"files"), source)
     try:

@@ -10,8 +10,8 @@ from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Fit, Format, Gravity, MaxSizeBy, Variant
 from imagejobs_worker.child import codecs, preload
-from imagejobs_worker.imaging.admission import FORMATS
 from imagejobs_worker.imaging.deadline import Deadline
+from imagejobs_worker.imaging.formats import SOURCE_FORMATS
 from imagejobs_worker.imaging.pipeline import render
 
 MODES = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "I", "F")
@@ -59,7 +59,7 @@ def _sources():
             if mode in ("LA", "PA", "I;16", "I", "F")
             else photo.convert(mode)
         )
-        for form in FORMATS:
+        for form in SOURCE_FORMATS:
             if data := _saved(image, form, icc_profile=profile, exif=exif.tobytes(), xmp=b"<x:xmpmeta/>"):
                 yield data
     yield _saved(photo, "jpeg", progressive=True, comment=b"said")
@@ -79,7 +79,7 @@ def _sources():
 def _saved(image, form, **how):
     out = BytesIO()
     try:
-        image.save(out, FORMATS.get(form, form), **how)
+        image.save(out, SOURCE_FORMATS.get(form, form), **how)
     except (OSError, KeyError, ValueError):  # the format has no such mode
         return b""
     return out.getvalue()

@@ -253,7 +253,7 @@ def test_a_door_works_without_having_been_started():
     assert asyncio.run(visit()).pictures
 
 
-@pytest.mark.skipif(not faces.installed(), reason="imagejobs-worker[face] is not installed")
+@pytest.mark.skipif(not faces.is_installed(), reason="imagejobs-worker[face] is not installed")
 def test_faces_are_looked_for_by_children_of_a_zygote_that_learned_it_when_it_was_asked():
     face = pictures.saved(pictures.face((900, 480), at=(700, 240)), "jpeg")
     cropped = [Variant(width=100, height=100, fit=Fit.COVER, gravity=Gravity.FACE)]

@@ -9,7 +9,7 @@ from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Variant
 from imagejobs_worker.child.decoder import Door
-from imagejobs_worker.imaging import admission
+from imagejobs_worker.imaging import file_check
 from support.images import hostile_files, pictures
 
 FILES = hostile_files.files()
@@ -38,7 +38,7 @@ def outcome():
 def ruled_out(data):
     """Tell whether the first bytes say enough; no child sees such a file."""
     try:
-        admission.admit(data, Limits(), heic=False)
+        file_check.check_file(data, Limits(), heic=False)
     except ImageFailed:
         return True
     return False

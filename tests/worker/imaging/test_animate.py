@@ -8,7 +8,7 @@ from PIL import Image, ImageSequence
 
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Fit, Format, Variant
-from imagejobs_worker.imaging.animate import Reel
+from imagejobs_worker.imaging.animate import AnimatedImage
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.pipeline import render
 from support.images import pictures
@@ -207,7 +207,7 @@ def test_a_reel_holds_one_frame_at_a_time():
             alive.append(n)
             yield Image.new("RGB", (8, 8), (n, 0, 0)), n
 
-    reel = Reel(frames, 50)
+    reel = AnimatedImage(frames, 50)
     assert alive == [0]
     reel.seek(3)
     assert (alive, reel.getpixel((0, 0)), reel.tell()) == ([0, 1, 2, 3], (3, 0, 0), 3)

@@ -74,4 +74,4 @@ def older(duration, once, flags=1):
     ],
 )  # fmt: skip
 def test_other_writers_boxes_are_read_and_damage_means_for_ever(data, expected):
-    assert avif_loops.plays_of(data) == expected
+    assert avif_loops.read_loop_count(data) == expected

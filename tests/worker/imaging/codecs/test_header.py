@@ -57,19 +57,19 @@ def test_text_has_no_size():
 @pytest.mark.parametrize("count", [1, 2, 30])
 def test_frames_of_a_gif_are_counted(count):
     frames = [pictures.photo(20, 20, seed) for seed in range(count)]
-    assert header.gif_frames(pictures.animation("gif", frames), 256) == count
+    assert header.count_gif_frames(pictures.animation("gif", frames), 256) == count
 
 
 def test_counting_stops_above_the_limit():
-    assert header.gif_frames(pictures.gif_of(100_000), 256) == 257
+    assert header.count_gif_frames(pictures.gif_of(100_000), 256) == 257
 
 
 def test_a_missing_trailer_is_forgiven():
-    assert header.gif_frames(pictures.gif_of(3)[:-1], 256) == 3
+    assert header.count_gif_frames(pictures.gif_of(3)[:-1], 256) == 3
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5])
 def test_an_end_within_a_block_is_not(share):
     data = pictures.animation("gif", [pictures.photo(40, 40, seed) for seed in range(3)])
     with pytest.raises(header.Truncated):
-        header.gif_frames(data[: 10 + int(share * len(data))], 256)
+        header.count_gif_frames(data[: 10 + int(share * len(data))], 256)

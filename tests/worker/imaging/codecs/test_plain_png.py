@@ -28,13 +28,13 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(autouse=True)
 def learned(monkeypatch):
     monkeypatch.setattr(plain_png, "_decoder", None)
-    plain_png.learn()
+    plain_png.preload()
 
 
 def filled(source):
     """Return the image that the fast way filled, or None if it was left to Pillow."""
     image = decode.open_image(source, Limits()).image
-    plain_png.fill(image, source)
+    plain_png.load_plain(image, source)
     return None if image.tile else image
 
 

@@ -22,7 +22,7 @@ UNDONE = {
     8: _Turn.ROTATE_270,
 }
 """EXIF orientation -> what makes a stored picture of an upright one."""
-needs_faces = pytest.mark.skipif(not faces.installed(), reason="imagejobs-worker[face] is not installed")
+needs_faces = pytest.mark.skipif(not faces.is_installed(), reason="imagejobs-worker[face] is not installed")
 
 
 def cropped(image, width, height, gravity=Gravity.ENTROPY, orientation=1, form="jpeg", **options):
@@ -64,7 +64,10 @@ def test_entropy_keeps_what_there_is_to_see(box, size, upended):
 
 
 def test_entropy_of_the_same_everywhere_takes_the_centre():
-    assert entropy.anchor(Image.new("L", (300, 100), 50), (0.3, 1.0)) == (pytest.approx(0.5, abs=0.02), 0.5)
+    assert entropy.find_anchor(Image.new("L", (300, 100), 50), (0.3, 1.0)) == (
+        pytest.approx(0.5, abs=0.02),
+        0.5,
+    )
 
 
 def test_entropy_agrees_with_a_count_of_all_windows():
@@ -77,7 +80,7 @@ def test_entropy_agrees_with_a_count_of_all_windows():
         return -(shares[shares > 0] * np.log2(shares[shares > 0])).sum()
 
     scores = [bits(levels[:, left : left + 64]) for left in range(0, 193, 4)]
-    x, _ = entropy.anchor(grey, (0.25, 1.0))
+    x, _ = entropy.find_anchor(grey, (0.25, 1.0))
     assert scores[round(x * 48)] >= max(scores) - 0.02
 
 
@@ -88,7 +91,7 @@ def test_entropy_agrees_with_a_count_of_all_windows():
 @pytest.mark.parametrize("form", ["jpeg", "png", "webp"])
 def test_a_face_is_found_where_it_is(at, radius, form):
     data = pictures.opened(pictures.saved(pictures.face(at=at, radius=radius), form)).convert("RGB")
-    boxes = faces.find(data)
+    boxes = faces.find_faces(data)
     assert boxes
     middles = [(640 * (box[0] + box[2]) / 2, 480 * (box[1] + box[3]) / 2) for box in boxes]
     assert all(abs(x - at[0]) < 0.4 * radius and abs(y - at[1]) < 0.5 * radius for x, y in middles)
@@ -100,7 +103,7 @@ def test_the_face_of_a_turned_photo_stays_in_the_picture(orientation):
     seen = pictures.face((1200, 500), at=(1000, 230), radius=110)
     stored = seen.transpose(UNDONE[orientation]) if orientation > 1 else seen
     result = cropped(stored, 250, 250, Gravity.FACE, orientation)
-    (left, top, right, bottom), *_ = faces.find(result.resize((256, 256)).convert("RGB"))
+    (left, top, right, bottom), *_ = faces.find_faces(result.resize((256, 256)).convert("RGB"))
     assert (left + right) / 2 == pytest.approx(0.5, abs=0.12)
     assert 0 < top < bottom < 1
 
@@ -110,9 +113,9 @@ def test_two_faces_are_kept_where_they_fit_and_a_passer_by_is_not_one():
     image = pictures.face((1600, 400), at=(300, 200), radius=80)
     image.paste(pictures.face((300, 400), at=(150, 200), radius=80), (500, 0))
     image.paste(pictures.face((100, 100), at=(50, 50), radius=15), (1450, 150))
-    found = faces.find(image.resize((640, 160)))
+    found = faces.find_faces(image.resize((640, 160)))
     both, one = (
-        faces.anchor(found, (share, 1.0))[0] * (1 - share) * 1600 + share * 800 for share in (0.5, 0.15)
+        faces.find_anchor(found, (share, 1.0))[0] * (1 - share) * 1600 + share * 800 for share in (0.5, 0.15)
     )
     assert both == pytest.approx(475, abs=40)
     assert min(abs(one - 300), abs(one - 650)) < 40

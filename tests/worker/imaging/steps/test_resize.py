@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imagejobs_worker.imaging.steps.resize import by_pillow, simd
+from imagejobs_worker.imaging.steps.resize import resize_with_pillow, simd_resizer
 from support.images import pictures
 
-ENGINES = [pytest.param(by_pillow, id="pillow")]
-if simd():
-    ENGINES.append(pytest.param(simd(), id="simd"))
+ENGINES = [pytest.param(resize_with_pillow, id="pillow")]
+if simd_resizer():
+    ENGINES.append(pytest.param(simd_resizer(), id="simd"))
 
 GREY = pictures.photo(301, 203).convert("L")
 PICTURES = {

@@ -8,7 +8,7 @@ these: who wants it says so, and it changes the cage.
 from collections.abc import Iterable, Sequence
 
 from imagejobs_contract.model.options import Variant, looks_for_faces
-from imagejobs_worker.imaging import results
+from imagejobs_worker.imaging import formats
 
 FORMATS = ("jpeg", "png", "gif", "webp", "avif", "tiff", "bmp")
 FIRST = frozenset({"jpeg"})
@@ -28,10 +28,10 @@ def needed(source: str, variants: Sequence[Variant]) -> frozenset[str]:
     """Return the skills for one image.
 
     Args:
-        source: Its format, one of `admission.FORMATS`.
+        source: Its format, one of `imaging.formats.SOURCE_FORMATS`.
         variants: What is made of it.
     """
-    made = {form.value for variant in variants for form in results.possible(source, variant)}
+    made = {form.value for variant in variants for form in formats.result_formats(source, variant)}
     return frozenset(
         made | ({source} & set(FORMATS)) | ({FACES} if any(map(looks_for_faces, variants)) else set())
     )

@@ -23,7 +23,7 @@ from imagejobs_worker.child.protocol import Garbage
 from imagejobs_worker.child.spawn import Spawned
 from imagejobs_worker.child.verify import verify
 from imagejobs_worker.image.instruments import SILENT, Meter, Recycle
-from imagejobs_worker.imaging.admission import admit
+from imagejobs_worker.imaging.file_check import check_file
 from imagejobs_worker.imaging.picture import Rendering
 
 MAX_IDLE_BYTES = 256 * 2**20
@@ -117,7 +117,7 @@ class Door:
         Raises:
             ImageFailed: With the code that says why. A cancelled call kills the child.
         """
-        needed = self._needed(admit(source, self._limits, heic=self._heic), len(source), variants)
+        needed = self._needed(check_file(source, self._limits, heic=self._heic), len(source), variants)
         async with self._turn:
             use = await self._usable(owner, needed)
             rendering = await self._through(use.child, source, variants)

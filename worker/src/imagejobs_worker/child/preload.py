@@ -9,11 +9,10 @@ from PIL import Image
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Format, Variant
 from imagejobs_worker.child import codecs
-from imagejobs_worker.imaging import animate
-from imagejobs_worker.imaging.admission import FORMATS
 from imagejobs_worker.imaging.codecs import plain_png
 from imagejobs_worker.imaging.crop import faces
 from imagejobs_worker.imaging.deadline import Deadline
+from imagejobs_worker.imaging.formats import ANIMATED_FORMATS, SOURCE_FORMATS
 from imagejobs_worker.imaging.pipeline import render
 from imagejobs_worker.imaging.steps import resize
 
@@ -41,9 +40,9 @@ def up(skill: str) -> bool:
         return _read_plain_png()
     for name in _PLUGINS[skill]:
         importlib.import_module(f"PIL.{name}")
-    resize.simd()
+    resize.simd_resizer()
     result = Format(skill) if skill in set(Format) else None
-    for source in (_still(skill), *([_movie(skill)] if result in animate.FORMATS else [])):
+    for source in (_still(skill), *([_movie(skill)] if result in ANIMATED_FORMATS else [])):
         render(
             source,
             [Variant(width=_WIDTH, format=result, keep_metadata=True)],
@@ -62,18 +61,18 @@ def thread() -> None:
 
 def _see() -> bool:
     """Look for a face."""
-    if not faces.installed():
+    if not faces.is_installed():
         return False
-    faces.find(Image.new("RGB", (32, 32)))
+    faces.find_faces(Image.new("RGB", (32, 32)))
     return True
 
 
 def _read_plain_png() -> bool:
     try:
-        plain_png.learn()
+        plain_png.preload()
     except ImportError:
         return False
-    return plain_png.decoded(_saved(Image.new("RGB", (16, 16)), "png"), (16, 16), "RGB") is not None
+    return plain_png.decode(_saved(Image.new("RGB", (16, 16)), "png"), (16, 16), "RGB") is not None
 
 
 def _still(form: str) -> bytes:
@@ -91,5 +90,5 @@ def _movie(form: str) -> bytes:
 
 def _saved(image: Image.Image, form: str, **how: object) -> bytes:
     out = BytesIO()
-    image.save(out, FORMATS[form], **how)
+    image.save(out, SOURCE_FORMATS[form], **how)
     return out.getvalue()

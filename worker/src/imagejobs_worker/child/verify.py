@@ -6,8 +6,9 @@ from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Variant
 from imagejobs_contract.wire.sniff import HEAD, sniff
 from imagejobs_worker.child.protocol import Garbage
-from imagejobs_worker.imaging.codecs.header import Size, declared_size
+from imagejobs_worker.imaging.codecs.header import declared_size
 from imagejobs_worker.imaging.picture import Picture, Rendering
+from imagejobs_worker.imaging.sizes import Size
 
 
 def verify(rendering: Rendering, variants: Sequence[Variant], limits: Limits, source: bytes) -> Rendering:

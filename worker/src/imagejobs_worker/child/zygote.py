@@ -58,7 +58,7 @@ def _serve(control: socket.socket, settings: dict[str, Any], known: frozenset[st
     """
     render = _named(settings["render"]) if settings["render"] else pipeline.render
     if settings["heic"]:
-        heic.learn()
+        heic.preload()
         preload.thread()
     terms = Terms(Mode(settings["cage"]), settings["memory_bytes"], threads=settings["heic"])
     known |= _learned(frozenset(settings["skills"]) - known)

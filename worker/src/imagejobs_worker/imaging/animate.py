@@ -1,6 +1,7 @@
-"""Carries animations between GIF, WebP, AVIF and PNG: every frame, its time and the number of plays, decoded one at a time.
+"""Carries animations between GIF, WebP, AVIF and PNG: each frame, its time, and the loop count.
 
-Frames are whole pictures here; how a format stores what changed is its encoder's business.
+Frames are decoded one at a time and are whole pictures here; how a format stores changes between frames is
+its encoder's task.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,43 +12,34 @@ from PIL import Image, PngImagePlugin
 from imagejobs_contract.model.options import Format
 from imagejobs_worker.imaging import encode
 from imagejobs_worker.imaging.codecs import avif_loops
-from imagejobs_worker.imaging.codecs.palette import reduced
+from imagejobs_worker.imaging.codecs.palette import reduce_for_gif
 from imagejobs_worker.imaging.deadline import Deadline
-from imagejobs_worker.imaging.plan import Plan
-from imagejobs_worker.imaging.steps.modes import is_transparent
-
-FORMATS = frozenset({Format.GIF, Format.WEBP, Format.AVIF, Format.PNG})
-"""Results that can move."""
+from imagejobs_worker.imaging.modes import is_transparent
+from imagejobs_worker.imaging.variant_plan import VariantPlan
 
 Frames = Callable[[], Iterator[tuple[Image.Image, int]]]
-"""Starts the animation from its first frame: pictures as they shall be, with their milliseconds."""
+"""Starts the animation from its first frame; yields finished pictures, each with its milliseconds."""
 
 _RESTORE_BACKGROUND = 2
-_WEBP_FLAGS, _WEBP_ALPHA = 20, 0x10
-"""Where a WebP's extended header has its flags (developers.google.com/speed/webp/docs/riff_container)."""
-_MOST_PLAYS = 65_535
-"""Both GIF and WebP count in 16 bits; nobody waits for the end of more in a PNG or an AVIF."""
-_LONGEST = 3_600_000
-"""Milliseconds of a frame: nobody waits for more than an hour, and WebP adds all of them up in 31 bits."""
-_LONGEST_OF_GIF = 655_350
+_WEBP_FLAGS_OFFSET, _WEBP_ALPHA = 20, 0x10
+"""Offset of flags in a WebP's extended header (developers.google.com/speed/webp/docs/riff_container)."""
+_MAX_LOOP_COUNT = 65_535
+"""GIF and WebP count in 16 bits; a PNG or an AVIF with more loops ends after any viewer has left."""
+_MAX_FRAME_MILLISECONDS = 3_600_000
+"""One hour: no viewer waits longer, and WebP adds up the milliseconds of all frames in 31 bits."""
+_MAX_GIF_FRAME_MILLISECONDS = 655_350
 """16 bits of hundredths of a second."""
 
 
-def moves(source: str, result: Format) -> bool:
-    """Tell whether a moving source stays so.
+class AnimatedImage(Image.Image):
+    """A picture whose content changes on `seek`, as Pillow's encoders expect of an animation.
 
-    A PNG moves only where the source was one: who asks for the PNG of a GIF wants a still.
-    """
-    return result in FORMATS and (result is not Format.PNG or source == "png")
-
-
-class Reel(Image.Image):
-    """A picture that changes when it is wound on, as Pillow's encoders expect of an animation.
+    It holds one frame at a time. `encode_animation` makes one per encoding; the encoder seeks through it.
 
     Attributes:
-        n_frames: Its length.
-        milliseconds: The time of each frame that was shown so far; encoders read a frame's after they have
-            shown it.
+        n_frames: Number of frames.
+        milliseconds: Time of each frame; set when the frame is first shown. Encoders read a frame's time
+            after they have shown it.
     """
 
     is_animated = True
@@ -62,11 +54,11 @@ class Reel(Image.Image):
         self.seek(0)
 
     def tell(self) -> int:
-        """Return the number of the frame that is shown, from 0."""
+        """Return the number of the current frame, from 0."""
         return self._at
 
     def seek(self, frame: int) -> None:
-        """Show a frame; winding back starts anew.
+        """Show a frame; seeking back starts again from the first frame.
 
         Raises:
             EOFError: There is no such frame.
@@ -85,106 +77,119 @@ class Reel(Image.Image):
         self.im, self.palette, self.info = picture.im, picture.palette, picture.info
 
 
-class _Transparent(Exception):
-    """Raised when a frame lets something through and the animation is being written without alpha."""
+class _NeedsAlpha(Exception):
+    """Raised when a frame has transparent pixels and the animation is being written without alpha."""
 
 
-def animation(frames: Frames, count: int, plays: int, plan: Plan, deadline: Deadline) -> bytes:
+def encode_animation(
+    frames: Frames, count: int, loop_count: int, plan: VariantPlan, deadline: Deadline
+) -> bytes:
     """Return the file of an animation.
 
     Args:
-        frames: Gives frames that went through the pipeline.
-        count: How many.
-        plays: 0 for ever.
-        plan: Says the format and the quality.
+        frames: Yields frames that all steps were applied to.
+        count: Number of frames.
+        loop_count: Times that it plays; 0 for ever.
+        plan: Names format and quality.
         deadline: Checked at each frame and each encoding.
 
     Raises:
-        ImageFailed: `max_size_unreachable`, `processing_timeout`, or what `frames` raises.
+        ImageFailed: `max_size_unreachable`, `processing_timeout`, or an error that `frames` raises.
     """
 
     def attempt(quality: int, alpha: bool) -> bytes:
-        reel = Reel(lambda: _ready(frames(), plan.format, alpha, deadline), count)
-        data = encode.write_animation(reel, plan, _timing(reel, plays, plan.format, alpha), quality)
+        animated = AnimatedImage(lambda: _prepare_frames(frames(), plan.format, alpha, deadline), count)
+        data = encode.write_animation(
+            animated, plan, _timing_options(animated, loop_count, plan.format, alpha), quality
+        )
         if plan.format is Format.AVIF:
-            return avif_loops.playing(data, min(plays, _MOST_PLAYS))
-        return _flagged(data) if alpha and plan.format is Format.WEBP else data
+            return avif_loops.set_loop_count(data, min(loop_count, _MAX_LOOP_COUNT))
+        return _set_alpha_flag(data) if alpha and plan.format is Format.WEBP else data
 
     def write(quality: int) -> bytes:
-        # Most are opaque and much smaller so, but only the last frame can tell.
+        # Most animations are opaque, and much smaller without alpha; only after the last frame is that known.
         try:
             return attempt(quality, alpha=False)
-        except _Transparent:
+        except _NeedsAlpha:
             return attempt(quality, alpha=True)
 
-    return encode.aimed(write, plan, deadline)
+    return encode.encode_at_quality(write, plan, deadline)
 
 
-def _ready(
+def _prepare_frames(
     frames: Iterator[tuple[Image.Image, int]], form: Format, alpha: bool, deadline: Deadline
 ) -> Iterator[tuple[Image.Image, int]]:
-    """Return the frames as the encoder needs them: all of one kind, so that none is converted a second time.
+    """Yield frames in the encoder's mode, the same for all, so that it converts none a second time.
 
     Raises:
-        _Transparent: At the first frame that needs alpha and has none.
+        _NeedsAlpha: At the first frame with transparent pixels, if `alpha` is false.
     """
-    for picture, milliseconds in _in_hundredths(frames) if form is Format.GIF else frames:
+    for picture, milliseconds in _round_to_hundredths(frames) if form is Format.GIF else frames:
         deadline.check()
         if not alpha and is_transparent(picture):
-            raise _Transparent
+            raise _NeedsAlpha
         yield (
-            reduced(picture, alpha) if form is Format.GIF else picture.convert("RGBA" if alpha else "RGB"),
-            min(milliseconds, _LONGEST),
+            reduce_for_gif(picture, alpha)
+            if form is Format.GIF
+            else picture.convert("RGBA" if alpha else "RGB"),
+            min(milliseconds, _MAX_FRAME_MILLISECONDS),
         )
 
 
-def _in_hundredths(frames: Iterator[tuple[Image.Image, int]]) -> Iterator[tuple[Image.Image, int]]:
-    """Round times to the hundredths of a second that a GIF knows, so that the whole does not get shorter by what each frame loses."""
+def _round_to_hundredths(frames: Iterator[tuple[Image.Image, int]]) -> Iterator[tuple[Image.Image, int]]:
+    """Round times to hundredths of a second, a GIF's unit, and carry the remainder on to the next frame.
+
+    The whole animation keeps its length.
+    """
     due = given = 0
     for picture, milliseconds in frames:
-        due += min(milliseconds, _LONGEST_OF_GIF)
+        due += min(milliseconds, _MAX_GIF_FRAME_MILLISECONDS)
         shown = (due - given + 5) // 10 * 10
         given += shown
-        yield picture, _Pause(shown)
+        yield picture, _CappedMilliseconds(shown)
 
 
-class _Pause(int):
-    """Milliseconds that never add up to more than a GIF can say: Pillow makes one frame of those that look alike."""
+class _CappedMilliseconds(int):
+    """Milliseconds whose sums stay within a GIF's maximum: Pillow merges equal frames and adds times."""
 
-    def __add__(self, other: int) -> "_Pause":
-        return _Pause(min(int(self) + other, _LONGEST_OF_GIF))
+    def __add__(self, other: int) -> "_CappedMilliseconds":
+        return _CappedMilliseconds(min(int(self) + other, _MAX_GIF_FRAME_MILLISECONDS))
 
 
-def _timing(reel: Reel, plays: int, form: Format, alpha: bool) -> dict[str, Any]:
-    timing: dict[str, Any] = {"duration": reel.milliseconds}
+def _timing_options(animated: AnimatedImage, loop_count: int, form: Format, alpha: bool) -> dict[str, Any]:
+    timing: dict[str, Any] = {"duration": animated.milliseconds}
     match form:
         case Format.GIF:
             timing["disposal"] = _RESTORE_BACKGROUND if alpha else 0
-            timing |= {} if plays == 1 else {"loop": max(0, min(plays, _MOST_PLAYS) - 1)}
+            timing |= {} if loop_count == 1 else {"loop": max(0, min(loop_count, _MAX_LOOP_COUNT) - 1)}
         case Format.WEBP:
-            timing |= {"loop": min(plays, _MOST_PLAYS), "background": (0, 0, 0, 0)}
+            timing |= {"loop": min(loop_count, _MAX_LOOP_COUNT), "background": (0, 0, 0, 0)}
         case Format.PNG:
             timing |= {
-                "loop": min(plays, _MOST_PLAYS),
+                "loop": min(loop_count, _MAX_LOOP_COUNT),
                 "default_image": False,
                 "blend": PngImagePlugin.Blend.OP_SOURCE,
             }
     return timing
 
 
-def _flagged(data: bytes) -> bytes:
-    """Say in a WebP's header that it has alpha; libwebp forgets it where each frame's own rectangle is opaque."""
+def _set_alpha_flag(data: bytes) -> bytes:
+    """Set the alpha flag in a WebP's header; libwebp omits it if each frame's own rectangle is opaque."""
     if data[12:16] != b"VP8X":
         return data
-    return data[:_WEBP_FLAGS] + bytes([data[_WEBP_FLAGS] | _WEBP_ALPHA]) + data[_WEBP_FLAGS + 1 :]
+    return (
+        data[:_WEBP_FLAGS_OFFSET]
+        + bytes([data[_WEBP_FLAGS_OFFSET] | _WEBP_ALPHA])
+        + data[_WEBP_FLAGS_OFFSET + 1 :]
+    )
 
 
-def plays_of(image: Image.Image, form: str, source: bytes) -> int:
-    """Return how often a source plays, 0 for ever.
+def read_loop_count(image: Image.Image, form: str, source: bytes) -> int:
+    """Return the number of times that a source plays, 0 for ever.
 
-    A GIF counts repeats after the first play, and plays once without a count.
+    A GIF counts the repeats after the first play, and plays once if it has no count.
     """
     loop = image.info.get("loop")
     if form == "gif":
         return 1 if loop is None else (loop + 1 if loop else 0)
-    return avif_loops.plays_of(source) if form == "avif" else int(loop or 0)
+    return avif_loops.read_loop_count(source) if form == "avif" else int(loop or 0)

@@ -1,13 +1,13 @@
-"""Holds sizes and numbers of frames against the limits. Each message names the value and the limit."""
+"""Checks sizes and numbers of frames against the limits. Each message names the value and the limit."""
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
-from imagejobs_worker.imaging.crop.geometry import Size
+from imagejobs_worker.imaging.sizes import Size
 
 
 def check_bytes(count: int, limits: Limits) -> None:
-    """Refuse an empty and a too large file.
+    """Refuse an empty file, and one with too many bytes.
 
     Raises:
         ImageFailed: `not_an_image`, `file_too_large`.
@@ -25,8 +25,8 @@ def check_size(size: Size, limits: Limits, verb: str = "has") -> None:
 
     Args:
         size: Pixels.
-        limits: What is allowed.
-        verb: How the message speaks of the picture; a result `would have`.
+        limits: Pixels and length of a side that are allowed.
+        verb: Begins the message: a source `has` the size, a result `would have` it.
 
     Raises:
         ImageFailed: `corrupt_image`, `too_many_pixels`.
@@ -46,17 +46,20 @@ def check_size(size: Size, limits: Limits, verb: str = "has") -> None:
         )
 
 
-def check_frames(size: Size, used: int, limits: Limits, verb: str = "has") -> None:
-    """Refuse to work on too many frames, or on too many pixels in all of them.
+def check_frames(size: Size, frames: int, limits: Limits, verb: str = "has") -> None:
+    """Refuse too many frames, or too many pixels in all frames together.
 
     Raises:
         ImageFailed: `too_many_frames`, `too_many_pixels`.
     """
-    if used > limits.max_frames:
+    if frames > limits.max_frames:
         raise ImageFailed(
             f"{verb} more than the {limits.max_frames} frames that are allowed", code=Code.TOO_MANY_FRAMES
         )
-    total = size[0] * size[1] * used
-    if used > 1 and total > limits.max_total_pixels:
-        message = f"{verb} {used} frames of {size[0]}x{size[1]} = {total} pixels; at most {limits.max_total_pixels} are allowed"
+    total = size[0] * size[1] * frames
+    if frames > 1 and total > limits.max_total_pixels:
+        message = (
+            f"{verb} {frames} frames of {size[0]}x{size[1]} = {total} pixels; "
+            f"at most {limits.max_total_pixels} are allowed"
+        )
         raise ImageFailed(message, code=Code.TOO_MANY_PIXELS)

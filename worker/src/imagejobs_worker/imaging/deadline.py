@@ -1,6 +1,6 @@
-"""The time by which an image must be done.
+"""The time by which an image must be finished.
 
-It is checked between steps; a step that hangs is ended by the parent process.
+The pipeline checks it between steps; a step that hangs is ended by the parent process.
 """
 
 import time
@@ -15,7 +15,7 @@ class Deadline(NamedTuple):
 
     Attributes:
         at: Seconds, as `time.monotonic` counts them.
-        seconds: The time that was given, for the message.
+        seconds: The time allowed, for the message.
     """
 
     at: float
@@ -23,11 +23,11 @@ class Deadline(NamedTuple):
 
     @classmethod
     def after(cls, seconds: float) -> "Deadline":
-        """Return the deadline that is so many seconds away."""
+        """Return the deadline that is `seconds` from now."""
         return cls(time.monotonic() + seconds, seconds)
 
     def check(self) -> None:
-        """Do nothing while there is time.
+        """Raise once the deadline is past.
 
         Raises:
             ImageFailed: `processing_timeout`.

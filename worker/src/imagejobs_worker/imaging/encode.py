@@ -1,4 +1,4 @@
-"""Writes pictures as files, at the quality that was asked for or at the one that fits."""
+"""Writes pictures as files: at the requested quality, or at the best quality whose file is small enough."""
 
 import zlib
 from collections.abc import Callable, Mapping
@@ -11,66 +11,78 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.options import DEFAULT_QUALITY, LOSSY, Format, MaxSizeBy
 from imagejobs_worker.imaging import fit_bytes
-from imagejobs_worker.imaging.codecs.palette import PALETTES, fewer, reduced
-from imagejobs_worker.imaging.codecs.parameters import parameters
+from imagejobs_worker.imaging.codecs.palette import PNG_COLOURS, reduce_colours, reduce_for_gif
+from imagejobs_worker.imaging.codecs.parameters import save_parameters
 from imagejobs_worker.imaging.deadline import Deadline
-from imagejobs_worker.imaging.plan import Plan
-from imagejobs_worker.imaging.steps.modes import is_transparent
+from imagejobs_worker.imaging.modes import is_transparent
+from imagejobs_worker.imaging.variant_plan import VariantPlan
 
-_QUALITY = {Format.AVIF: 55}
-"""AVIF's scale runs differently: its 80 is larger than JPEG's, its 55 looks alike at about half the bytes."""
+_DEFAULT_QUALITIES = {Format.AVIF: 55}
+"""AVIF's scale differs: its 80 is larger than JPEG's, its 55 looks alike at about half the bytes."""
+
+_REREAD_SOURCE = frozenset({Format.AVIF, Format.TIFF})
+"""Formats whose encoders in Pillow read the source file again, so they get a copy of the picture: AVIF's
+walks through all frames, to see whether they are grey, even for a still; TIFF's copies the tags, asked or
+not, and fails at those that it cannot write.
+"""
 
 
-_LOOKS_BACK = frozenset({Format.AVIF, Format.TIFF})
-"""Whose writers in Pillow look into the file that a picture came from: AVIF's walks through all its frames,
-to see whether they are grey, though one
-is wanted; TIFF's takes over its tags, asked or not, and fails at those that it cannot write."""
+class MaxSizeExceeded(ImageFailed):
+    """Raised when a file is larger than `max_size`.
 
-
-class TooLarge(ImageFailed):
-    """Raised when a file is larger than `max_size`; fewer colours or pixels may help where they may be given up.
+    If `max_size_by` allows it, another try with fewer colours or pixels follows.
 
     Attributes:
-        size: Bytes that it has.
+        file_bytes: Length of the file that is too large.
     """
 
     def __init__(self, size: int, message: str) -> None:
         super().__init__(message, code=Code.MAX_SIZE_UNREACHABLE)
-        self.size = size
+        self.file_bytes = size
 
 
-def encode(image: Image.Image, plan: Plan, deadline: Deadline) -> bytes:
+def encode(image: Image.Image, plan: VariantPlan, deadline: Deadline) -> bytes:
     """Return the file of a still picture.
 
     Raises:
         ImageFailed: `max_size_unreachable`, `processing_timeout`.
     """
-    how = parameters(image, plan)
+    options = save_parameters(image, plan)
     if plan.format is Format.GIF:
-        image = reduced(image, is_transparent(image))
-    if plan.format in _LOOKS_BACK and isinstance(image, ImageFile.ImageFile):
+        image = reduce_for_gif(image, is_transparent(image))
+    if plan.format in _REREAD_SOURCE and isinstance(image, ImageFile.ImageFile):
         image = image.copy()
     try:
-        return aimed(lambda quality: _write(image, plan, how, quality), plan, deadline)
-    except TooLarge:
+        return encode_at_quality(lambda quality: _write(image, plan, options, quality), plan, deadline)
+    except MaxSizeExceeded:
         if plan.variant.max_size_by is not MaxSizeBy.PALETTE or plan.format is not Format.PNG:
             raise
-    return _with_fewer_colours(image, plan, how, deadline)
+    return _encode_with_fewer_colours(image, plan, options, deadline)
 
 
-def _with_fewer_colours(image: Image.Image, plan: Plan, how: Mapping[str, Any], deadline: Deadline) -> bytes:
-    for colours in PALETTES:
+def _encode_with_fewer_colours(
+    image: Image.Image, plan: VariantPlan, options: Mapping[str, Any], deadline: Deadline
+) -> bytes:
+    for colours in PNG_COLOURS:
         deadline.check()
-        data = _write(fewer(image, colours), plan, {**how, "compress_type": zlib.Z_DEFAULT_STRATEGY}, 0)
+        data = _write(
+            reduce_colours(image, colours), plan, {**options, "compress_type": zlib.Z_DEFAULT_STRATEGY}, 0
+        )
         if len(data) <= (plan.variant.max_size or 0):
             return data
-    raise TooLarge(
-        len(data), f"has {len(data)} bytes with {PALETTES[-1]} colours; max_size is {plan.variant.max_size}"
+    raise MaxSizeExceeded(
+        len(data),
+        f"has {len(data)} bytes with {PNG_COLOURS[-1]} colours; max_size is {plan.variant.max_size}",
     )
 
 
-def aimed(write: Callable[[int], bytes], plan: Plan, deadline: Deadline) -> bytes:
-    """Return the file at the quality that the variant asks for, or at the best that fits its size.
+def encode_at_quality(write: Callable[[int], bytes], plan: VariantPlan, deadline: Deadline) -> bytes:
+    """Return the file at the variant's quality, or at the best quality that fits its `max_size`.
+
+    Args:
+        write: Makes the file of a quality.
+        plan: Names format, quality and `max_size`.
+        deadline: Checked before each call of `write`.
 
     Raises:
         ImageFailed: `max_size_unreachable`, `processing_timeout`.
@@ -80,22 +92,24 @@ def aimed(write: Callable[[int], bytes], plan: Plan, deadline: Deadline) -> byte
         deadline.check()
         return write(quality)
 
-    most, quality = plan.variant.max_size, plan.variant.quality
-    if most is not None and plan.format in LOSSY and plan.variant.max_size_by is not MaxSizeBy.SCALE:
-        return fit_bytes.fit(in_time, most, plan.format, quality or fit_bytes.MAX_QUALITY)
-    data = in_time(quality or _QUALITY.get(plan.format, DEFAULT_QUALITY))
-    if most is not None and len(data) > most:
-        raise TooLarge(len(data), f"has {len(data)} bytes; max_size is {most}")
+    max_bytes, quality = plan.variant.max_size, plan.variant.quality
+    if max_bytes is not None and plan.format in LOSSY and plan.variant.max_size_by is not MaxSizeBy.SCALE:
+        return fit_bytes.fit(in_time, max_bytes, plan.format, quality or fit_bytes.MAX_QUALITY)
+    data = in_time(quality or _DEFAULT_QUALITIES.get(plan.format, DEFAULT_QUALITY))
+    if max_bytes is not None and len(data) > max_bytes:
+        raise MaxSizeExceeded(len(data), f"has {len(data)} bytes; max_size is {max_bytes}")
     return data
 
 
-def write_animation(reel: Image.Image, plan: Plan, timing: Mapping[str, Any], quality: int) -> bytes:
-    """Return the file of an animated picture; its frames are taken from `reel` by `seek`."""
-    return _write(reel, plan, {**parameters(reel, plan), "save_all": True, **timing}, quality)
+def write_animation(
+    animated: Image.Image, plan: VariantPlan, timing: Mapping[str, Any], quality: int
+) -> bytes:
+    """Return the file of an animation; the encoder takes frames from `animated` by `seek`."""
+    return _write(animated, plan, {**save_parameters(animated, plan), "save_all": True, **timing}, quality)
 
 
-def _write(image: Image.Image, plan: Plan, how: Mapping[str, Any], quality: int) -> bytes:
+def _write(image: Image.Image, plan: VariantPlan, options: Mapping[str, Any], quality: int) -> bytes:
     out = BytesIO()
     aim = {"quality": quality} if plan.format in LOSSY else {}
-    image.save(out, plan.format.name, **how, **aim)
+    image.save(out, plan.format.name, **options, **aim)
     return out.getvalue()

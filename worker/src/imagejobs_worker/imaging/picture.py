@@ -1,4 +1,4 @@
-"""The results of one image's work, as values that the rest of the worker hands on."""
+"""The results of one image, as values that the child sends and the rest of the worker stores."""
 
 from dataclasses import dataclass, field
 
@@ -10,11 +10,11 @@ class Picture:
     """One encoded result.
 
     Attributes:
-        variant: The name of the variant that asked for it.
+        variant: Name of its variant.
         data: The file.
         width: Pixels, as a viewer shows it.
         height: Pixels, as a viewer shows it.
-        kept_original: `data` is the source itself, as the result was not smaller (`only_if_smaller`).
+        kept_original: `data` is the source itself, because the result was not smaller (`only_if_smaller`).
     """
 
     variant: str
@@ -27,15 +27,15 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Rendering:
-    """All results of one image, in the order of the variants, and what the source was.
+    """All results of one image, in the order of the variants, and facts about the source.
 
     Attributes:
         source_format: As `imagejobs_contract.wire.sniff` names it.
         source_width: Pixels, after the EXIF turn.
         source_height: Pixels, after the EXIF turn.
         frames: Frames of the source, counted up to one more than the limit; 1 for a still.
-        decode_micros: Microseconds until the first picture was decoded, of which there is one to tell; the
-            rest is resizing and encoding.
+        decode_micros: Microseconds from the start until the source's first frame was decoded; the rest of the
+            time is resizing and encoding.
     """
 
     source_format: str

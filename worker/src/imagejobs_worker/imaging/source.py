@@ -1,37 +1,71 @@
-"""What is known of a source once its header was read, and what follows from that for a result. Pure."""
+"""Facts about one source file, known once its header was read, and their consequences for a result. Pure."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
+
+from PIL import ImageFile
 
 from imagejobs_contract.model.options import Format, Variant
-from imagejobs_worker.imaging import animate, results
-from imagejobs_worker.imaging.codecs.metadata import Metadata
-from imagejobs_worker.imaging.crop.geometry import Size
-from imagejobs_worker.imaging.decode import Opened
+from imagejobs_worker.imaging import formats
+from imagejobs_worker.imaging.sizes import Size
+
+
+class Opened(NamedTuple):
+    """A file whose header was read and found within the limits; no pixel is decoded yet.
+
+    Attributes:
+        image: Opened by Pillow.
+        format: As `imagejobs_contract.wire.sniff` names it.
+        frames: Frames of the animation, counted up to one more than the limit; 1 for a still.
+    """
+
+    image: ImageFile.ImageFile
+    format: str
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """The parts of a file's metadata that are used; `codecs.metadata` reads them.
+
+    Attributes:
+        orientation: EXIF's number, 1 to 8; 1 is upright.
+        profile: An ICC profile, or empty.
+        exif: Always says upright, whatever the file said; or empty.
+        xmp: Likewise.
+    """
+
+    orientation: int = 1
+    profile: bytes = b""
+    exif: bytes = b""
+    xmp: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An image that is being worked on.
+    """One image in work: `pipeline` makes it once, and all variants are rendered from it.
 
     Attributes:
         data: The file.
-        size: Upright.
-        plays: Of an animation; 0 for ever.
+        opened: The same, opened.
+        metadata: With EXIF and XMP if any variant keeps them.
+        size: Pixels, upright.
+        loop_count: Times that an animation plays; 0 for ever.
     """
 
     data: bytes
     opened: Opened
     metadata: Metadata
     size: Size
-    plays: int
+    loop_count: int
 
     def format_for(self, variant: Variant, *, transparent: bool = False) -> Format:
-        """Return the asked-for format, or the source's own."""
-        opaque, clear = results.possible(self.opened.format, variant)
-        return clear if transparent else opaque
+        """Return the requested format, or the source's own."""
+        if_opaque, if_transparent = formats.result_formats(self.opened.format, variant)
+        return if_transparent if transparent else if_opaque
 
     def frames_for(self, variant: Variant) -> int:
-        """Return how many frames a result has; 1 for a still."""
+        """Return the number of frames of a result; 1 for a still."""
         frames = self.opened.frames
-        moves = frames > 1 and animate.moves(self.opened.format, self.format_for(variant))
-        return min(frames, variant.frames or frames) if moves else 1
+        animated = frames > 1 and formats.stays_animated(self.opened.format, self.format_for(variant))
+        return min(frames, variant.frames or frames) if animated else 1

@@ -1,4 +1,7 @@
-"""From a decoded picture and a plan to one result: the steps, then the encoder, again with fewer pixels where `max_size` asks for it."""
+"""From a decoded picture and a plan to one result: the steps, then the encoder.
+
+Both run again with fewer pixels if the result is larger than `max_size` and pixels may be given up for it.
+"""
 
 from collections.abc import Iterator
 
@@ -6,23 +9,23 @@ from PIL import Image
 
 from imagejobs_contract.model.options import Format, MaxSizeBy
 from imagejobs_worker.imaging import animate, encode, fit_pixels
-from imagejobs_worker.imaging.codecs.frames import frames_of
+from imagejobs_worker.imaging.codecs.frames import decode_frames
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.picture import Picture
-from imagejobs_worker.imaging.plan import Plan, Step
 from imagejobs_worker.imaging.source import Source
 from imagejobs_worker.imaging.steps import colour, compose, orient, resize
+from imagejobs_worker.imaging.variant_plan import Step, VariantPlan
 
-STEPS: tuple[Step, ...] = (resize.resize, colour.to_srgb, orient.turn, compose.compose)
+STEPS: tuple[Step, ...] = (resize.resize, colour.to_srgb, orient.orient, compose.compose)
 
 
-def picture(source: Source, plan: Plan, image: Image.Image, deadline: Deadline) -> Picture:
-    """Return one result.
+def render_variant(source: Source, plan: VariantPlan, image: Image.Image, deadline: Deadline) -> Picture:
+    """Make one result.
 
     Raises:
-        ImageFailed: `max_size_unreachable`, `processing_timeout`, and for animations what decoding raises.
+        ImageFailed: `max_size_unreachable`, `processing_timeout`; for animations also decoding's errors.
     """
-    data, plan = _fitted(source, plan, image, deadline)
+    data, plan = _encode_within_max_size(source, plan, image, deadline)
     if plan.variant.only_if_smaller and len(data) >= len(source.data) and source.opened.format in set(Format):
         return Picture(
             plan.variant.name, source.data, *source.size, Format(source.opened.format), kept_original=True
@@ -30,28 +33,32 @@ def picture(source: Source, plan: Plan, image: Image.Image, deadline: Deadline) 
     return Picture(plan.variant.name, data, *plan.canvas, plan.format, kept_original=False)
 
 
-def _fitted(source: Source, plan: Plan, image: Image.Image, deadline: Deadline) -> tuple[bytes, Plan]:
-    """Return the file, and the plan by which it was made."""
-    most = plan.variant.max_size
-    if most is None or plan.variant.max_size_by is not MaxSizeBy.SCALE:
-        return _file(source, plan, image, deadline), plan
-    data, scale = fit_pixels.fit(lambda scale: _file(source, plan.scaled(scale), image, deadline), most)
-    return data, plan.scaled(scale)
+def _encode_within_max_size(
+    source: Source, plan: VariantPlan, image: Image.Image, deadline: Deadline
+) -> tuple[bytes, VariantPlan]:
+    """Return the file and the plan that it was made by."""
+    max_bytes = plan.variant.max_size
+    if max_bytes is None or plan.variant.max_size_by is not MaxSizeBy.SCALE:
+        return _encode_variant(source, plan, image, deadline), plan
+    data, scale = fit_pixels.fit(
+        lambda scale: _encode_variant(source, plan.scale(scale), image, deadline), max_bytes
+    )
+    return data, plan.scale(scale)
 
 
-def _file(source: Source, plan: Plan, image: Image.Image, deadline: Deadline) -> bytes:
+def _encode_variant(source: Source, plan: VariantPlan, image: Image.Image, deadline: Deadline) -> bytes:
     count = source.frames_for(plan.variant)
     if count == 1:
-        return encode.encode(_developed(image, plan, deadline), plan, deadline)
+        return encode.encode(_apply_steps(image, plan, deadline), plan, deadline)
 
     def frames() -> Iterator[tuple[Image.Image, int]]:
-        for frame, milliseconds in frames_of(source.data, source.opened.format, count):
-            yield _developed(frame, plan, deadline), milliseconds
+        for frame, milliseconds in decode_frames(source.data, source.opened.format, count):
+            yield _apply_steps(frame, plan, deadline), milliseconds
 
-    return animate.animation(frames, count, source.plays, plan, deadline)
+    return animate.encode_animation(frames, count, source.loop_count, plan, deadline)
 
 
-def _developed(image: Image.Image, plan: Plan, deadline: Deadline) -> Image.Image:
+def _apply_steps(image: Image.Image, plan: VariantPlan, deadline: Deadline) -> Image.Image:
     for step in STEPS:
         deadline.check()
         image = step(image, plan)

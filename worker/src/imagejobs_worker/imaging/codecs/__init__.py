@@ -1,1 +1,1 @@
-"""One module per format, and what their files say beside the pixels."""
+"""One module per format or part of a file: frames, headers, metadata, palettes, parameters of encoders."""

@@ -1,44 +1,46 @@
-"""Takes an APNG apart into its frames, each a PNG of its own (w3.org/TR/png-3, 11.3.6)."""
+"""Splits an APNG into its frames, each a PNG of its own (w3.org/TR/png-3, 11.3.6)."""
 
 import struct
 import zlib
 from collections.abc import Iterator
 
-from imagejobs_worker.imaging.codecs.canvas import After, Part
-from imagejobs_worker.imaging.crop.geometry import Size
+from imagejobs_worker.imaging.codecs.canvas import Disposal, PartialFrame
+from imagejobs_worker.imaging.sizes import Size
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _CONTROL = struct.Struct(">4xIIIIHHBB")
-_AFTER = {1: After.CLEAR, 2: After.RESTORE}
-_OVER = 1
-_SHARED = frozenset({b"PLTE", b"tRNS"})
-"""Chunks that tell what the values of every frame mean."""
-_HUNDREDTHS = 100
-"""What delays are counted in where they do not say."""
+_DISPOSALS = {1: Disposal.CLEAR, 2: Disposal.RESTORE}
+_BLEND_OVER = 1
+_SHARED_CHUNKS = frozenset({b"PLTE", b"tRNS"})
+"""Chunks that define the meaning of the values in every frame."""
+_DEFAULT_DELAY_DENOMINATOR = 100
+"""Parts of a second that a delay counts if its denominator is 0."""
 
 
-def parts(data: bytes, size: Size) -> Iterator[Part]:
-    """Return the frames of an APNG; the picture for viewers that know none is left out where it is not one of them.
+def partial_frames(data: bytes, size: Size) -> Iterator[PartialFrame]:
+    """Yield the frames of an APNG, without a fallback picture for old viewers that is not a frame.
 
     Raises:
-        ValueError: A frame reaches out of the canvas.
+        ValueError: A frame extends beyond the canvas.
     """
     shape, head, control = b"", b"", b""
     pixels: list[bytes] = []
     for kind, body in _chunks(data):
         if kind == b"IHDR":
             shape = body[8:]
-        elif kind in _SHARED:
+        elif kind in _SHARED_CHUNKS:
             head += _chunk(kind, body)
         elif kind in (b"fcTL", b"IEND"):
             if pixels:
-                yield _part(control, shape, head, pixels, size)
+                yield _partial_frame(control, shape, head, pixels, size)
             control, pixels = body, []
         elif control and kind in (b"IDAT", b"fdAT"):
             pixels.append(body if kind == b"IDAT" else body[4:])
 
 
-def _part(control: bytes, shape: bytes, head: bytes, pixels: list[bytes], size: Size) -> Part:
+def _partial_frame(
+    control: bytes, shape: bytes, head: bytes, pixels: list[bytes], size: Size
+) -> PartialFrame:
     width, height, left, top, delay, unit, disposal, blend = _CONTROL.unpack(control)
     if left + width > size[0] or top + height > size[1]:
         raise ValueError(
@@ -51,13 +53,13 @@ def _part(control: bytes, shape: bytes, head: bytes, pixels: list[bytes], size: 
         + _chunk(b"IDAT", b"".join(pixels))
         + _chunk(b"IEND", b"")
     )
-    return Part(
+    return PartialFrame(
         "PNG",
         file,
         (left, top),
-        1000 * delay / (unit or _HUNDREDTHS),
-        _AFTER.get(disposal, After.KEEP),
-        blend == _OVER,
+        1000 * delay / (unit or _DEFAULT_DELAY_DENOMINATOR),
+        _DISPOSALS.get(disposal, Disposal.KEEP),
+        blend == _BLEND_OVER,
     )
 
 

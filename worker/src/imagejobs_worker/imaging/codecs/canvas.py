@@ -1,8 +1,8 @@
 """Paints the frames of a GIF or an APNG one over the other, as browsers do.
 
-Pillow does it too, but mixes what is half transparent by a rule of its own, fills what is cleared with a
-colour that no browser shows, disposes of a frame that asks for nothing as of the one before, and fails at
-frames that reach out of their canvas.
+Pillow does it too, but blends half transparent pixels by a rule of its own, fills cleared areas with a colour
+that no browser shows, disposes of a frame without a disposal as of the one before, and fails at frames that
+extend beyond their canvas.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,85 +12,90 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from imagejobs_worker.imaging.crop.geometry import Size
-from imagejobs_worker.imaging.steps import modes
+from imagejobs_worker.imaging import modes
+from imagejobs_worker.imaging.sizes import Size
 
 
-class After(Enum):
-    """What becomes of a frame when its time is over."""
+class Disposal(Enum):
+    """What happens to a frame after its time: GIF's disposal method, APNG's dispose_op."""
 
     KEEP = auto()
     CLEAR = auto()
     RESTORE = auto()
-    """What was there before it comes back."""
+    """The canvas becomes again as it was before the frame."""
 
 
-class Part(NamedTuple):
-    """What one frame brings.
+class PartialFrame(NamedTuple):
+    """The part of the canvas that one frame changes.
 
     Attributes:
-        form: As Pillow calls it.
-        file: Its picture, as a file of its own of the same format.
-        corner: Where its left upper corner stands on the canvas.
-        over: It lies over what is there; else it takes its place.
+        pillow_format: Pillow's name of the format.
+        file: The frame's picture as a file of its own, in the same format.
+        corner: Position of its left upper corner on the canvas, in pixels.
+        milliseconds: Time for which it is shown.
+        disposal: What happens to it afterwards.
+        blend_over: It is blended with the canvas; otherwise it replaces the pixels there.
     """
 
-    form: str
+    pillow_format: str
     file: bytes
     corner: Size
     milliseconds: float
-    after: After
-    over: bool
+    disposal: Disposal
+    blend_over: bool
 
 
-def painted(parts: Iterable[Part], size: Size) -> Iterator[tuple[Image.Image, float]]:
-    """Return the canvas as it is seen after each part, in the plainest mode that holds it, with its milliseconds.
+def paint_frames(parts: Iterable[PartialFrame], size: Size) -> Iterator[tuple[Image.Image, float]]:
+    """Yield the canvas as shown after each part, in the simplest mode that holds it, with its milliseconds.
 
     Args:
-        parts: In their order.
-        size: Of the canvas, which is transparent at first.
+        parts: Partial frames in their order.
+        size: Size of the canvas, which is transparent at first.
     """
     canvas: Image.Image | None = None
     grey = True
     for part in parts:
-        picture = _decoded(part)
+        picture = _decode(part)
         grey = grey and picture.mode in ("L", "LA")
-        shown, box = _with(canvas, picture, part, size), _box(part, picture.size)
-        # Pictures may have 200 MB: none is kept that is not needed again.
+        shown, box = _paint(canvas, picture, part, size), _box(part, picture.size)
+        # A picture can have 200 MB: keep none that is not needed again.
         del picture
-        canvas = canvas if part.after is After.RESTORE else shown
-        yield _plain(shown, grey), part.milliseconds
-        canvas = _without(shown, box) if part.after is After.CLEAR else canvas
+        canvas = canvas if part.disposal is Disposal.RESTORE else shown
+        yield _simplify_mode(shown, grey), part.milliseconds
+        canvas = _clear(shown, box) if part.disposal is Disposal.CLEAR else canvas
         del shown
 
 
-def _decoded(part: Part) -> Image.Image:
-    image = Image.open(BytesIO(part.file), formats=[part.form])
+def _decode(part: PartialFrame) -> Image.Image:
+    image = Image.open(BytesIO(part.file), formats=[part.pillow_format])
     image.load()
     return modes.normalise(image)
 
 
-def _with(canvas: Image.Image | None, picture: Image.Image, part: Part, size: Size) -> Image.Image:
-    """Return another canvas with a picture: in RGB from when it is opaque until something is cleared, as most are and that is half the work."""
+def _paint(canvas: Image.Image | None, picture: Image.Image, part: PartialFrame, size: Size) -> Image.Image:
+    """Return a new canvas with the picture on it.
+
+    It is RGB while it is opaque, that is until something is cleared; most are, and RGB is half the work.
+    """
     clear = modes.has_alpha(picture)
     if not clear and _box(part, picture.size) == (0, 0, *size):
         return picture if picture.mode == "RGB" else picture.convert("RGB")
     under = Image.new("RGBA", size) if canvas is None else canvas.copy()
     if not clear:
         under.paste(picture, part.corner)
-    elif not part.over:
+    elif not part.blend_over:
         under = under.convert("RGBA")
         under.paste(picture, part.corner)
-    elif part.form == "GIF" or under.mode == "RGB":
-        # Where one of the two is opaque this is the same, and takes no copies.
+    elif part.pillow_format == "GIF" or under.mode == "RGB":
+        # If one of the two is opaque, the result is the same as alpha compositing, without copies.
         under.paste(picture, part.corner, picture)
     else:
         under.alpha_composite(picture.convert("RGBA"), part.corner)
     return under
 
 
-def _without(canvas: Image.Image, box: tuple[int, int, int, int]) -> Image.Image | None:
-    """Return the canvas with nothing in a box, None if nothing is left."""
+def _clear(canvas: Image.Image, box: tuple[int, int, int, int]) -> Image.Image | None:
+    """Return the canvas with a box cleared, or None if nothing is left on it."""
     if box == (0, 0, *canvas.size):
         return None
     canvas = canvas.convert("RGBA")
@@ -98,10 +103,10 @@ def _without(canvas: Image.Image, box: tuple[int, int, int, int]) -> Image.Image
     return canvas
 
 
-def _box(part: Part, size: Size) -> tuple[int, int, int, int]:
+def _box(part: PartialFrame, size: Size) -> tuple[int, int, int, int]:
     return (*part.corner, part.corner[0] + size[0], part.corner[1] + size[1])
 
 
-def _plain(canvas: Image.Image, grey: bool) -> Image.Image:
+def _simplify_mode(canvas: Image.Image, grey: bool) -> Image.Image:
     mode = ("L" if grey else "RGB") + "A" * modes.is_transparent(canvas)
     return canvas if canvas.mode == mode else canvas.convert(mode)

@@ -1,4 +1,4 @@
-"""Gives the frames of an animation one by one, whole, as browsers show them."""
+"""Decodes the frames of an animation one by one, each a whole picture as browsers show it."""
 
 from collections.abc import Callable, Iterator
 from io import BytesIO
@@ -6,35 +6,40 @@ from itertools import count
 
 from PIL import Image, ImageFile
 
-from imagejobs_worker.imaging import decode
-from imagejobs_worker.imaging.admission import FORMATS
+from imagejobs_worker.imaging import damage
 from imagejobs_worker.imaging.codecs import apng, canvas, gif
-from imagejobs_worker.imaging.codecs.canvas import Part
-from imagejobs_worker.imaging.crop.geometry import Size
-from imagejobs_worker.imaging.steps.modes import normalise
+from imagejobs_worker.imaging.codecs.canvas import PartialFrame
+from imagejobs_worker.imaging.formats import SOURCE_FORMATS
+from imagejobs_worker.imaging.modes import normalise
+from imagejobs_worker.imaging.sizes import Size
 
-_PARTS: dict[str, Callable[[bytes, Size], Iterator[Part]]] = {"gif": gif.parts, "png": apng.parts}
-"""Formats whose frames are painted here; the decoders of the others give whole ones."""
+_PARTIAL_FRAMES: dict[str, Callable[[bytes, Size], Iterator[PartialFrame]]] = {
+    "gif": gif.partial_frames,
+    "png": apng.partial_frames,
+}
+"""Formats whose frames are painted by `canvas`; decoders of the other formats return whole pictures."""
 
 
-def frames_of(source: bytes, form: str, wanted: int) -> Iterator[tuple[Image.Image, int]]:
-    """Decode the first frames of an animation that was found within the limits, each with its time in milliseconds.
+def decode_frames(source: bytes, form: str, count: int) -> Iterator[tuple[Image.Image, int]]:
+    """Yield the first `count` frames of an animation within the limits, each with its time in milliseconds.
 
     Raises:
         ImageFailed: `corrupt_image`, `too_many_pixels`.
     """
-    with decode.damage_named():
-        image = Image.open(BytesIO(source), formats=[FORMATS[form]])
+    with damage.as_image_failed():
+        image = Image.open(BytesIO(source), formats=[SOURCE_FORMATS[form]])
     frames = (
-        canvas.painted(_PARTS[form](source, image.size), image.size) if form in _PARTS else _wound_on(image)
+        canvas.paint_frames(_PARTIAL_FRAMES[form](source, image.size), image.size)
+        if form in _PARTIAL_FRAMES
+        else _seek_frames(image)
     )
-    for _ in range(wanted):
-        with decode.damage_named():
-            frame, milliseconds = next(frames, None) or _ended()
-        yield decode.bare(frame), round(milliseconds)
+    for _ in range(count):
+        with damage.as_image_failed():
+            frame, milliseconds = next(frames, None) or _raise_missing_frame()
+        yield damage.drop_info(frame), round(milliseconds)
 
 
-def _wound_on(image: ImageFile.ImageFile) -> Iterator[tuple[Image.Image, float]]:
+def _seek_frames(image: ImageFile.ImageFile) -> Iterator[tuple[Image.Image, float]]:
     for n in count():
         image.seek(n)
         image.load()
@@ -43,5 +48,5 @@ def _wound_on(image: ImageFile.ImageFile) -> Iterator[tuple[Image.Image, float]]
         yield frame.copy() if frame is image else frame, image.info.get("duration") or 0
 
 
-def _ended() -> tuple[Image.Image, float]:
+def _raise_missing_frame() -> tuple[Image.Image, float]:
     raise EOFError("ends before its last frame")

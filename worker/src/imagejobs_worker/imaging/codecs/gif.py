@@ -1,4 +1,4 @@
-"""Takes a GIF apart into its frames (GIF89a; what browsers make of it where it leaves that open)."""
+"""Splits a GIF into its frames (GIF89a; where that leaves a choice, as browsers do)."""
 
 import struct
 from collections.abc import Iterator
@@ -6,54 +6,67 @@ from collections.abc import Iterator
 from PIL import ImageFile
 
 from imagejobs_worker.imaging.codecs import canvas, header
-from imagejobs_worker.imaging.codecs.canvas import After, Part
-from imagejobs_worker.imaging.crop.geometry import Size
+from imagejobs_worker.imaging.codecs.canvas import Disposal, PartialFrame
+from imagejobs_worker.imaging.sizes import Size
 
-_AFTER = {2: After.CLEAR, 3: After.RESTORE, 4: After.RESTORE}
-"""Disposal methods; all others keep the frame. Some encoders write 4 for 3, and browsers know."""
-_HARMLESS = 2**20
+_DISPOSALS = {2: Disposal.CLEAR, 3: Disposal.RESTORE, 4: Disposal.RESTORE}
+"""Disposal methods; all others keep the frame. Some encoders write 4 for 3, and browsers accept it."""
+_HARMLESS_PIXELS = 2**20
 """Pixels that a frame may have on the smallest canvas."""
-_TABLE = 13
-"""Where the global colour table stands."""
-_LOCAL_TABLE = 0x80
+_COLOUR_TABLE_OFFSET = 13
+"""Offset of the global colour table."""
+_LOCAL_TABLE_FLAG = 0x80
 _DESCRIPTOR = struct.Struct("<xHHHHB")
 
 
-def parts(data: bytes, size: Size) -> Iterator[Part]:
-    """Return the frames of a GIF.
+def partial_frames(data: bytes, size: Size) -> Iterator[PartialFrame]:
+    """Yield the frames of a GIF.
 
     Raises:
-        ValueError: A frame is far larger than the canvas, whose size alone was held against the limits.
+        ValueError: A frame is far larger than the canvas; only the canvas was checked against the limits.
     """
-    for control, at, end in header.gif_pictures(data):
+    for control, at, end in header.find_gif_frames(data):
         left, top, width, height, flags = _DESCRIPTOR.unpack_from(data, at)
-        if width * height > max(size[0] * size[1], _HARMLESS):
+        if width * height > max(size[0] * size[1], _HARMLESS_PIXELS):
             raise ValueError(f"a frame has {width}x{height} pixels, the canvas {size[0]}x{size[1]}")
         disposal, hundredths = (
             (data[control + 3] >> 2 & 7, struct.unpack_from("<H", data, control + 4)[0])
             if control
             else (0, 0)
         )
-        file = _head(data, width, height, flags) + (data[control : control + 8] if control else b"")
+        file = _build_head(data, width, height, flags) + (data[control : control + 8] if control else b"")
         file += struct.pack("<B4HB", 0x2C, 0, 0, width, height, flags) + data[at + 10 : end] + b";"
-        yield Part("GIF", file, (left, top), 10 * hundredths, _AFTER.get(disposal, After.KEEP), over=True)
+        yield PartialFrame(
+            "GIF",
+            file,
+            (left, top),
+            10 * hundredths,
+            _DISPOSALS.get(disposal, Disposal.KEEP),
+            blend_over=True,
+        )
 
 
-def _head(data: bytes, width: int, height: int, flags: int) -> bytes:
-    """Return the start of a GIF with one frame, with the global colour table where that frame has none."""
-    colours = b"" if flags & _LOCAL_TABLE else data[_TABLE : _TABLE + header.gif_colours(data, 10)]
+def _build_head(data: bytes, width: int, height: int, flags: int) -> bytes:
+    """Return the start of a GIF with one frame, with the global colour table if that frame has no own."""
+    colours = (
+        b""
+        if flags & _LOCAL_TABLE_FLAG
+        else data[_COLOUR_TABLE_OFFSET : _COLOUR_TABLE_OFFSET + header.gif_colour_table_bytes(data, 10)]
+    )
     return data[:6] + struct.pack("<HHBBB", width, height, data[10] if colours else 0, 0, 0) + colours
 
 
-def fill(image: ImageFile.ImageFile, source: bytes) -> None:
-    """Give an opened GIF its pixels where its first frame leaves some of the canvas free: nothing is there, as in browsers.
+def load_small_first_frame(image: ImageFile.ImageFile, source: bytes) -> None:
+    """Decode a GIF whose first frame does not fill the canvas: the rest is transparent, as in browsers.
+
+    Any other GIF is left to Pillow.
 
     Args:
         image: Opened by Pillow and found within the limits.
         source: The file.
     """
-    first = next(header.gif_pictures(source), None)
+    first = next(header.find_gif_frames(source), None)
     if first is None or _DESCRIPTOR.unpack_from(source, first[1])[:4] == (0, 0, *image.size):
         return
-    seen, _ = next(canvas.painted(parts(source, image.size), image.size))
+    seen, _ = next(canvas.paint_frames(partial_frames(source, image.size), image.size))
     image.im, image._mode, image.palette, image.tile = seen.im, seen.mode, None, []

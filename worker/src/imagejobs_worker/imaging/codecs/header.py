@@ -1,7 +1,7 @@
-"""What a file says of itself, read without a decoder: its size where that stands at a known place, and a GIF's number of frames.
+"""Reads facts from a file without a decoder: its size, if it is at a known place, and the frames of a GIF.
 
-The decoder is told nothing of this and checks for itself; two readers that must both be fooled are better
-than one. The parent process reads with it what the child hands back.
+The decoder checks again by itself: a hostile file must fool two readers rather than one. The parent process
+reads with it the files that a child returns.
 """
 
 import struct
@@ -9,18 +9,17 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 
 from imagejobs_contract.wire.sniff import HEAD, sniff
+from imagejobs_worker.imaging.sizes import Size
 
-Size = tuple[int, int]
-
-_NO_SIZE = frozenset({0xC4, 0xC8, 0xCC})
-"""JPEG markers within the range of frame headers that are none: tables and extensions."""
-_MOST_SEGMENTS = 4096
-"""Steps to a JPEG's frame header; a photo takes tens. A file may be nothing but segments, and the worker,
-which reads answers too, must not stop.
+_NOT_FRAME_HEADERS = frozenset({0xC4, 0xC8, 0xCC})
+"""JPEG markers in the range of frame headers that are tables and extensions."""
+_MAX_SEGMENTS = 4096
+"""Steps to a JPEG's frame header; a photo takes tens. A hostile file may consist of segments alone, and the
+parent process, which reads files of children too, must not be blocked.
 """
 
 _GRAPHIC_CONTROL = b"\xf9\x04"
-"""Its label and its length."""
+"""Its label and its length in bytes."""
 
 
 class Truncated(ValueError):
@@ -28,7 +27,7 @@ class Truncated(ValueError):
 
 
 def declared_size(data: bytes) -> Size | None:
-    """Return width and height of a PNG, GIF, BMP, WebP or JPEG as stored, or None where they cannot be told."""
+    """Return the size of a PNG, GIF, BMP, WebP or JPEG as stored, or None if it cannot be read."""
     reader = _READERS.get(sniff(data[:HEAD]) or "")
     try:
         return reader(data) if reader else None
@@ -70,13 +69,13 @@ def _u24(data: bytes, at: int) -> int:
 
 def _jpeg(data: bytes) -> Size | None:
     at = 2
-    for _ in range(_MOST_SEGMENTS):
+    for _ in range(_MAX_SEGMENTS):
         if data[at] != 0xFF:
             return None
         marker, length = data[at + 1], struct.unpack_from(">H", data, at + 2)[0]
         if marker == 0xFF:
             at += 1
-        elif 0xC0 <= marker <= 0xCF and marker not in _NO_SIZE:
+        elif 0xC0 <= marker <= 0xCF and marker not in _NOT_FRAME_HEADERS:
             height, width = struct.unpack_from(">HH", data, at + 5)
             return width, height
         else:
@@ -93,29 +92,29 @@ _READERS: dict[str, Callable[[bytes], Size | None]] = {
 }
 
 
-def gif_frames(data: bytes, most: int) -> int:
-    """Count the frames of a GIF, and stop counting above `most`.
+def count_gif_frames(data: bytes, max_frames: int) -> int:
+    """Count the frames of a GIF, to at most one more than `max_frames`.
 
     Raises:
         Truncated: The file ends within a frame.
     """
-    return sum(1 for _ in islice(gif_pictures(data), most + 1))
+    return sum(1 for _ in islice(find_gif_frames(data), max_frames + 1))
 
 
-def gif_pictures(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Return where the graphic control extension (0 without one), the descriptor and the end of each frame of a GIF stand.
+def find_gif_frames(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield three offsets per frame of a GIF: graphic control extension (0 without one), descriptor, end.
 
-    A missing trailer is forgiven, as viewers do; a file that ends within a frame is not.
+    A missing trailer is accepted, as by viewers; a file that ends within a frame is not.
 
     Raises:
         Truncated: The file ends within a frame.
     """
     try:
-        control, at, within = 0, 13 + gif_colours(data, 10), False
+        control, at, within = 0, 13 + gif_colour_table_bytes(data, 10), False
         while at < len(data) or within:
             match data[at]:
                 case 0x2C:
-                    end = _skip_blocks(data, at + 11 + gif_colours(data, at + 9))
+                    end = _skip_blocks(data, at + 11 + gif_colour_table_bytes(data, at + 9))
                     yield control, at, end
                     control, at, within = 0, end, False
                 case 0x21:
@@ -127,13 +126,13 @@ def gif_pictures(data: bytes) -> Iterator[tuple[int, int, int]]:
         raise Truncated("the file ends within a frame") from ex
 
 
-def gif_colours(data: bytes, flags: int) -> int:
-    """Return the bytes of the colour table that these flags announce."""
+def gif_colour_table_bytes(data: bytes, flags: int) -> int:
+    """Return the length in bytes of the colour table that the flags at this offset announce."""
     return 3 << (data[flags] & 7) + 1 if data[flags] & 0x80 else 0
 
 
 def _skip_blocks(data: bytes, at: int) -> int:
-    """Return the place behind a chain of sub-blocks."""
+    """Return the offset behind a chain of sub-blocks."""
     while length := data[at]:
         at += 1 + length
     return at + 1

@@ -1,21 +1,21 @@
 """Reads HEIC and HEIF by libheif, in its build without encoders.
 
-Pillow knows nothing of them until it was taught, and nobody teaches it unasked: these are large decoders, and
+Pillow reads neither without it, and it is registered only on request: its decoders are large, and security
 holes were found in them before.
 """
 
 from PIL import Image
 
-from imagejobs_worker.imaging.admission import FORMATS, HEIC
+from imagejobs_worker.imaging.formats import HEIC, SOURCE_FORMATS
 
 
-def learn() -> None:
-    """Teach Pillow to read it, on one thread; thumbnails, depth maps and other pictures beside the main one are left alone."""
+def preload() -> None:
+    """Register the reader with Pillow, on one thread, for the main picture only: no thumbnails or depth maps."""
     import pi_heif
 
     pi_heif.register_heif_opener(decode_threads=1, thumbnails=False, depth_images=False, aux_images=False)
 
 
-def known() -> bool:
-    """Tell whether Pillow was taught."""
-    return FORMATS[HEIC] in Image.OPEN
+def is_preloaded() -> bool:
+    """Return whether the reader is registered."""
+    return SOURCE_FORMATS[HEIC] in Image.OPEN

@@ -1,16 +1,17 @@
-"""What a file says besides its pixels: how it lies, its colour profile, EXIF and XMP.
+"""Reads a file's orientation, colour profile, EXIF and XMP.
 
 Broken metadata never fails an image; it is left out.
 """
 
 import re
 import struct
-from dataclasses import dataclass
 
 from PIL import ExifTags, Image
 
-MAX_BYTES = 65_000
-"""Longest EXIF or XMP that is handed on: what fits into one segment of a JPEG."""
+from imagejobs_worker.imaging.source import Metadata
+
+MAX_SEGMENT_BYTES = 65_000
+"""Longest EXIF or XMP that results keep: as much as fits into one segment of a JPEG."""
 MAX_PROFILE_BYTES = 4 * 2**20
 """Longest colour profile that is used; the largest press profiles have about 3 MB."""
 
@@ -25,7 +26,7 @@ _BROKEN = (
     EOFError,
     struct.error,
 )
-_STRUCTURE = frozenset(
+_STORAGE_TAGS = frozenset(
     {
         *range(0x00FE, 0x010E),
         0x0111,
@@ -41,28 +42,11 @@ _STRUCTURE = frozenset(
         0x8773,
     }
 )
-"""TIFF tags that describe how the pixels are stored, which will not be true of the result."""
-_MEASURES = (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight)
-"""What EXIF says of the old size."""
+"""TIFF tags that describe how the source's pixels are stored, which is not true of the result."""
+_SIZE_TAGS = (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight)
+"""EXIF tags with the size of the source."""
 _XMP = ("xmp", "XML:com.adobe.xmp")
 _XMP_ORIENTATION = re.compile(rb"tiff:Orientation(=\"|>)[0-9]")
-
-
-@dataclass(frozen=True, slots=True)
-class Metadata:
-    """What was found.
-
-    Attributes:
-        orientation: EXIF's number, 1 to 8; 1 is upright.
-        profile: An ICC profile, or empty.
-        exif: Says upright, whatever the file said; or empty.
-        xmp: Likewise.
-    """
-
-    orientation: int = 1
-    profile: bytes = b""
-    exif: bytes = b""
-    xmp: bytes = b""
 
 
 def read(image: Image.Image, *, keep: bool) -> Metadata:
@@ -70,7 +54,7 @@ def read(image: Image.Image, *, keep: bool) -> Metadata:
 
     Args:
         image: Opened, not yet changed.
-        keep: Whether EXIF and XMP are wanted too.
+        keep: Whether to read EXIF and XMP too.
     """
     profile = image.info.get("icc_profile")
     return Metadata(
@@ -82,23 +66,23 @@ def read(image: Image.Image, *, keep: bool) -> Metadata:
 
 
 def _orientation(image: Image.Image) -> int:
-    """Pillow turns a TIFF while it decodes it."""
+    """Return EXIF's orientation, 1 to 8; 1 for a TIFF, because Pillow turns it while it decodes."""
     if image.format == "TIFF":
         return 1
     try:
-        found = _exif_alone(image).get(ExifTags.Base.Orientation, 1)
+        found = _exif_without_xmp(image).get(ExifTags.Base.Orientation, 1)
     except _BROKEN:
         return 1
     return found if isinstance(found, int) and 1 <= found <= 8 else 1
 
 
-def _exif_alone(image: Image.Image) -> Image.Exif:
-    """Return what EXIF says.
+def _exif_without_xmp(image: Image.Image) -> Image.Exif:
+    """Return the EXIF alone.
 
-    Pillow asks XMP for the orientation where EXIF has none; browsers do not, and editors leave it behind.
+    Pillow takes the orientation from XMP if EXIF has none; browsers do not, and editors leave stale ones.
     """
     if image.format == "PNG" and "exif" not in image.info:
-        # It may come behind the pixels, as may XMP.
+        # EXIF may stand behind the pixels, and so may XMP.
         image.load()
     aside = {key: image.info.pop(key) for key in _XMP if key in image.info}
     try:
@@ -112,21 +96,21 @@ def _exif(image: Image.Image) -> bytes:
         # A copy: a TIFF's own tags would change with it, and the TIFF is not decoded yet.
         exif = Image.Exif()
         exif.load(image.getexif().tobytes())
-        for tag in _STRUCTURE & set(exif):
+        for tag in _STORAGE_TAGS & set(exif):
             del exif[tag]
-        for tag in _MEASURES:
+        for tag in _SIZE_TAGS:
             exif.get_ifd(ExifTags.IFD.Exif).pop(tag, None)
         if ExifTags.Base.Orientation in exif:
             exif[ExifTags.Base.Orientation] = 1
         data = exif.tobytes() if exif else b""
     except _BROKEN:
         return b""
-    return data if len(data) <= MAX_BYTES else b""
+    return data if len(data) <= MAX_SEGMENT_BYTES else b""
 
 
 def _xmp(image: Image.Image) -> bytes:
     found = image.info.get("xmp", b"")
     data = found.encode() if isinstance(found, str) else found
-    if not isinstance(data, bytes) or len(data) > MAX_BYTES:
+    if not isinstance(data, bytes) or len(data) > MAX_SEGMENT_BYTES:
         return b""
     return _XMP_ORIENTATION.sub(rb"tiff:Orientation\g<1>1", data)

@@ -1,6 +1,6 @@
-"""How each format is written: what Pillow's encoder is told, and what remains of the metadata.
+"""Parameters of Pillow's encoders for each format, and the metadata that each can carry.
 
-The quality is `encode`'s business.
+The quality is chosen in `encode`.
 """
 
 from io import BytesIO
@@ -9,54 +9,53 @@ from typing import Any
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 from imagejobs_contract.model.options import Format
-from imagejobs_worker.imaging.plan import Plan
+from imagejobs_worker.imaging.variant_plan import VariantPlan
 
 Z_RLE = 3
-"""zlib's strategy of that name (zlib.h): looks for runs of one byte only."""
-_WORTH_COMPARING = 64_000
-"""Pixels below which a PNG is written in a few milliseconds either way."""
-_SLICE = 16
-"""The share of a picture on which two ways to write a PNG are compared."""
+"""zlib's strategy of that name (zlib.h): finds runs of one byte only."""
+_MIN_PIXELS_TO_COMPARE = 64_000
+"""A PNG of fewer pixels is written in a few milliseconds with either strategy."""
+_SLICES = 16
+"""Two strategies for a PNG are compared on one slice of the picture: a sixteenth of it."""
 _HORIZONTAL_DIFFERENCING = 2
 """TIFF's predictor; it halves a photo."""
 
 
-def parameters(image: Image.Image, plan: Plan) -> dict[str, Any]:
-    """Return what Pillow's encoder is told for this picture."""
+def save_parameters(image: Image.Image, plan: VariantPlan) -> dict[str, Any]:
+    """Return the keyword arguments of `Image.save` for this picture."""
     match plan.format:
         case Format.JPEG:
-            how: dict[str, Any] = {"optimize": True, **_exif(plan), **_xmp(plan)}
+            options: dict[str, Any] = {"optimize": True, **_exif(plan), **_xmp(plan)}
         case Format.PNG:
-            how = {**_packing(image), **_exif(plan), **_itxt(plan)}
+            options = {**_choose_compression(image), **_exif(plan), **_itxt(plan)}
         case Format.WEBP:
-            how = {"method": 4, **_exif(plan), **_xmp(plan)}
+            options = {"method": 4, **_exif(plan), **_xmp(plan)}
         case Format.AVIF:
             # One thread: a core has one worker, and the child may not start any.
-            how = {"speed": 6, "max_threads": 1, **_exif(plan), **_xmp(plan)}
+            options = {"speed": 6, "max_threads": 1, **_exif(plan), **_xmp(plan)}
         case Format.GIF:
-            how = {"optimize": False, "interlace": 0}
+            options = {"optimize": False, "interlace": 0}
         case Format.TIFF:
             # Pillow cannot write EXIF's own directories by libtiff, which alone compresses.
             packed = {
                 "compression": "tiff_lzw",
                 "tiffinfo": {TiffImagePlugin.PREDICTOR: _HORIZONTAL_DIFFERENCING},
             }
-            how = _exif(plan) or packed
-    # All colours are sRGB by now; without this some encoders would write the profile that the picture once
-    # had.
-    return {**how, "icc_profile": None}
+            options = _exif(plan) or packed
+    # All colours are sRGB by now; without None some encoders would write the profile of the source.
+    return {**options, "icc_profile": None}
 
 
-def _exif(plan: Plan) -> dict[str, Any]:
+def _exif(plan: VariantPlan) -> dict[str, Any]:
     return {"exif": plan.metadata.exif} if plan.metadata.exif else {}
 
 
-def _xmp(plan: Plan) -> dict[str, Any]:
+def _xmp(plan: VariantPlan) -> dict[str, Any]:
     return {"xmp": plan.metadata.xmp} if plan.metadata.xmp else {}
 
 
-def _itxt(plan: Plan) -> dict[str, Any]:
-    """Return XMP as PNG has it: a chunk of text."""
+def _itxt(plan: VariantPlan) -> dict[str, Any]:
+    """Return XMP as PNG stores it: a chunk of text."""
     if not plan.metadata.xmp:
         return {}
     chunks = PngImagePlugin.PngInfo()
@@ -64,20 +63,20 @@ def _itxt(plan: Plan) -> dict[str, Any]:
     return {"pnginfo": chunks}
 
 
-def _packing(image: Image.Image) -> dict[str, Any]:
-    """Photos are written as runs only: five times as fast, 1 % larger.
+def _choose_compression(image: Image.Image) -> dict[str, Any]:
+    """Return the compression of a PNG: runs only for photos, which is five times as fast and 1 % larger.
 
-    It would double a drawing, so a slice of the picture decides.
+    It would double the size of a drawing, so a slice of the picture decides.
     """
-    if image.width * image.height < _WORTH_COMPARING:
+    if image.width * image.height < _MIN_PIXELS_TO_COMPARE:
         return {}
     top = image.height // 2
-    part = image.crop((0, top, image.width, top + max(1, image.height // _SLICE)))
+    part = image.crop((0, top, image.width, top + max(1, image.height // _SLICES)))
     runs: dict[str, Any] = {"compress_type": Z_RLE}
     return runs if _png_bytes(part, runs) < 1.05 * _png_bytes(part, {}) else {}
 
 
-def _png_bytes(image: Image.Image, how: dict[str, Any]) -> int:
+def _png_bytes(image: Image.Image, options: dict[str, Any]) -> int:
     out = BytesIO()
-    image.save(out, "PNG", **how)
+    image.save(out, "PNG", **options)
     return out.tell()

@@ -1,9 +1,9 @@
-"""Decodes plain PNGs with `kornia-rs`, whose decoder (the Rust crate `png`) takes half of Pillow's time and is safe from memory errors.
+"""Decodes plain PNGs with `kornia-rs`: its decoder (the Rust crate `png`) takes half of Pillow's time.
 
-Optional (`imagejobs-worker[png]`). Plain are 8 bits of RGB or RGBA, not interlaced, with nothing behind the
-pixels that Pillow would read, such as EXIF. Whatever is not, and whatever that decoder refuses, is left to
-Pillow, which also says what is wrong with it. Loading it takes a quarter of a second, most of it numpy's, so
-that the zygote does it only once it is worth it.
+It is also safe from memory errors. Optional (`imagejobs-worker[png]`). Plain are 8 bits of RGB or RGBA, not
+interlaced, with nothing behind the pixels that Pillow would read, such as EXIF. Any other PNG, and any that
+this decoder refuses, is left to Pillow, which also names the fault. Loading the decoder takes a quarter of a
+second, most of it for numpy, so the zygote loads it only once it pays.
 """
 
 import struct
@@ -12,20 +12,20 @@ from typing import Any
 
 from PIL import Image, ImageFile
 
-from imagejobs_worker.imaging.crop.geometry import Size
+from imagejobs_worker.imaging.sizes import Size
 
 _HEADER = struct.Struct(">I4sIIBBBBB")
 _MODES = {2: "RGB", 6: "RGBA"}
 """PNG's colour types."""
-_DEPTH = 8
-_UNPLAIN = frozenset({b"tRNS", b"acTL"})
+_DEPTH_BITS = 8
+_UNPLAIN_CHUNKS = frozenset({b"tRNS", b"acTL"})
 """A transparent colour, an animation."""
-_MOST_CHUNKS = 2**16
+_MAX_CHUNKS = 2**16
 
 _decoder: Callable[[bytes, tuple[int, int], str], Any] | None = None
 
 
-def learn() -> None:
+def preload() -> None:
     """Load the decoder; no files are opened afterwards.
 
     Raises:
@@ -37,37 +37,37 @@ def learn() -> None:
     _decoder = decode_image_png_u8
 
 
-def fill(image: ImageFile.ImageFile, source: bytes) -> None:
-    """Give an opened image its pixels if it is a plain PNG and the decoder is known.
+def load_plain(image: ImageFile.ImageFile, source: bytes) -> None:
+    """Decode an opened image if it is a plain PNG and the decoder is loaded.
 
     Args:
         image: Opened by Pillow and found within the limits.
         source: The file.
     """
-    mode = _plain(source) if _decoder and image.format == "PNG" else None
-    if mode == image.mode and (pixels := decoded(source, image.size, mode)):
+    mode = _plain_mode(source) if _decoder and image.format == "PNG" else None
+    if mode == image.mode and (pixels := decode(source, image.size, mode)):
         image.im = pixels.im
         image.tile = []
 
 
-def decoded(source: bytes, size: Size, mode: str) -> Image.Image | None:
-    """Return the picture in a plain PNG, or None if the decoder is not known or refuses it."""
+def decode(source: bytes, size: Size, mode: str) -> Image.Image | None:
+    """Return the picture of a plain PNG, or None if the decoder is not loaded or refuses it."""
     if _decoder is None:
         return None
     try:
         pixels = _decoder(source, (size[1], size[0]), mode.lower())
     except (MemoryError, KeyboardInterrupt, SystemExit):
         raise
-    except BaseException:  # noqa: BLE001 - panics of Rust are no Exceptions
+    except BaseException:  # noqa: BLE001 - a panic of Rust is no Exception
         return None
     return Image.frombytes(mode, size, memoryview(pixels))
 
 
-def _plain(source: bytes) -> str | None:
-    """Return the mode of a plain PNG, else None."""
+def _plain_mode(source: bytes) -> str | None:
+    """Return the mode of a plain PNG, or None if it is not plain."""
     try:
         *_, depth, colours, _, _, interlaced = _HEADER.unpack_from(source, 8)
-        if depth != _DEPTH or interlaced or not _ends_with_pixels(source):
+        if depth != _DEPTH_BITS or interlaced or not _ends_with_pixels(source):
             return None
     except struct.error:
         return None
@@ -75,13 +75,13 @@ def _plain(source: bytes) -> str | None:
 
 
 def _ends_with_pixels(source: bytes) -> bool:
-    """Tell whether nothing but the end stands behind the pixels, and nothing before them changes what they mean."""
+    """Return whether only the end follows the pixels, and no chunk before them changes their meaning."""
     at, before = 8, b""
-    for _ in range(_MOST_CHUNKS):
+    for _ in range(_MAX_CHUNKS):
         length, kind = struct.unpack_from(">I4s", source, at)
         if kind == b"IEND":
             return before == b"IDAT"
-        if kind in _UNPLAIN or (before == b"IDAT" and kind != b"IDAT"):
+        if kind in _UNPLAIN_CHUNKS or (before == b"IDAT" and kind != b"IDAT"):
             return False
         at, before = at + 12 + length, kind
     return False

