@@ -85,7 +85,7 @@ def test_a_crash_is_a_failure():
     metrics = Metrics()
 
     async def run() -> None:
-        door = Door(Limits(), render="broken_decoders:by_source", meter=metrics)
+        door = Door(Limits(), render="support.images.broken_decoders:by_source", meter=metrics)
         await door.start()
         try:
             with pytest.raises(ImageFailed):

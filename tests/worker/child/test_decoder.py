@@ -22,7 +22,7 @@ PHOTO = pictures.saved(pictures.photo(160, 120), "jpeg")
 CUT = PHOTO[: len(PHOTO) // 2]
 """Only a decoder sees what is wrong with it."""
 SMALL = [Variant(width=40)]
-BROKEN = "broken_decoders:by_source"
+BROKEN = "support.images.broken_decoders:by_source"
 
 
 def at_door(visit, *, limits=None, **options):

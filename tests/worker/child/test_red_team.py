@@ -61,7 +61,7 @@ def captive():
     """Runs an attempt in a child and returns how it failed; the next image proves that the worker lives."""
     loop, door = (
         asyncio.new_event_loop(),
-        Door(Limits(image_seconds=10), cage=Mode.REQUIRED, render="red_team:attempt"),
+        Door(Limits(image_seconds=10), cage=Mode.REQUIRED, render="support.worker.red_team:attempt"),
     )
     loop.run_until_complete(door.start())
 

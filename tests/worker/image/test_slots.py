@@ -125,7 +125,7 @@ def test_a_server_that_does_not_answer_keeps_no_place_from_other_images():
 
         async def fetch():
             with await overlap.place() as place, pytest.raises(ImageFailed):
-                await Fetch(None, silent, 1000)(FAR, place)
+                await Fetch(None, silent, 1000).fetch(FAR, place)
 
         fetching = [asyncio.create_task(fetch()) for _ in range(2)]
         await asyncio.sleep(SLOW_SECONDS / 2)

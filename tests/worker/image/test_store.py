@@ -23,7 +23,7 @@ ZOMBIES = Claimed(owned=False)
 
 
 def put(objects, a_task=TASK, picture=PICTURE, variant=VARIANT, claim=OURS):
-    return asyncio.run(Store(objects)(a_task, variant, picture, 1234, claim))
+    return asyncio.run(Store(objects).put_output(a_task, variant, picture, 1234, claim))
 
 
 def stored(objects, key=KEY):
@@ -85,7 +85,10 @@ def test_of_many_at_once_one_writes_and_all_tell_the_same(objects):
     async def race():
         store = Store(objects)
         return await asyncio.gather(
-            *(store(TASK, VARIANT, replace(PICTURE, data=b"x" * (n + 1)), 1, OURS) for n in range(8))
+            *(
+                store.put_output(TASK, VARIANT, replace(PICTURE, data=b"x" * (n + 1)), 1, OURS)
+                for n in range(8)
+            )
         )
 
     ends = asyncio.run(race())

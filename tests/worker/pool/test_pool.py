@@ -196,7 +196,7 @@ def test_when_told_to_stop_what_takes_too_long_is_handed_back_uncounted(workers,
         worker.send(signal.SIGTERM)
         time.sleep(0.05)
     assert worker.exit_code() == 0
-    lease = queue.call("take", "another", 0.1)
+    lease = queue.call("lease", "another", 0.1)
     assert (lease.task.index, lease.deliveries) == (0, 1)
     site.release("/photo")
 

@@ -4,7 +4,7 @@ from prometheus_client import Counter, Histogram
 
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.runtime import metrics
-from imagejobs_worker.image.instruments import Recycle, Step
+from imagejobs_worker.instruments import Recycle, Step
 
 OK = "ok"
 

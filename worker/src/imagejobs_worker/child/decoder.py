@@ -22,9 +22,9 @@ from imagejobs_worker.child.control import Lost
 from imagejobs_worker.child.protocol import Garbage
 from imagejobs_worker.child.spawn import Spawned
 from imagejobs_worker.child.verify import verify
-from imagejobs_worker.image.instruments import SILENT, Meter, Recycle
 from imagejobs_worker.imaging.admission import admit
 from imagejobs_worker.imaging.picture import Rendering
+from imagejobs_worker.instruments import SILENT, Meter, Recycle
 
 MAX_IDLE_BYTES = 256 * 2**20
 """Memory that a child may still hold between two images."""

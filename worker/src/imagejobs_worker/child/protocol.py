@@ -26,21 +26,17 @@ MAX_MICROS = 10**9
 MAX_TEXT = 240
 _CODES = frozenset(
     {
-        *(
-            Code.NOT_AN_IMAGE,
-            Code.UNSUPPORTED_FORMAT,
-            Code.CORRUPT_IMAGE,
-            Code.TOO_MANY_PIXELS,
-            Code.TOO_MANY_FRAMES,
-            Code.FILE_TOO_LARGE,
-        ),
-        *(
-            Code.MAX_SIZE_UNREACHABLE,
-            Code.NO_FACE_FOUND,
-            Code.PROCESSING_TIMEOUT,
-            Code.OUT_OF_MEMORY,
-            Code.INTERNAL_ERROR,
-        ),
+        Code.NOT_AN_IMAGE,
+        Code.UNSUPPORTED_FORMAT,
+        Code.CORRUPT_IMAGE,
+        Code.TOO_MANY_PIXELS,
+        Code.TOO_MANY_FRAMES,
+        Code.FILE_TOO_LARGE,
+        Code.MAX_SIZE_UNREACHABLE,
+        Code.NO_FACE_FOUND,
+        Code.PROCESSING_TIMEOUT,
+        Code.OUT_OF_MEMORY,
+        Code.INTERNAL_ERROR,
     }
 )
 """What the pipeline can say; a child that says `unauthorized` is not believed."""

@@ -70,6 +70,19 @@ THREAD, SYSVSEM, SETTLS, ...).
 """
 
 
+_UNCONDITIONAL = (
+    # Input and output: only the socket and the null device are open, and no more can be opened.
+    "read", "write", "writev", "recvfrom",
+    # Memory and scheduling.
+    "brk", "munmap", "mremap", "madvise", "futex", "sched_yield",
+    # Facts about the process, time and random numbers.
+    "getpid", "gettid", "getrusage", "getrandom", "clock_gettime", "clock_nanosleep", "restart_syscall",
+    # Pillow compares the path that a picture is saved to with the one that it was opened from.
+    "getcwd",
+    "rt_sigprocmask", "exit", "exit_group",
+)  # fmt: skip
+
+
 def allowed(pid: int, *, threads: bool = False) -> dict[str, tuple[Condition, ...]]:
     """Return the calls that a process may make, each with the conditions on its arguments.
 
@@ -78,26 +91,6 @@ def allowed(pid: int, *, threads: bool = False) -> dict[str, tuple[Condition, ..
         threads: Whether it may start threads, which live under the same filter: libde265 decodes on one of
             its own, whatever it is told.
     """
-    plain = (
-        *(
-            "read",
-            "write",
-            "writev",
-            "recvfrom",
-        ),  # only the socket and the null device are open, and no more can be opened
-        *("brk", "munmap", "mremap", "madvise", "futex", "sched_yield"),
-        *(
-            "getpid",
-            "gettid",
-            "getrusage",
-            "getrandom",
-            "clock_gettime",
-            "clock_nanosleep",
-            "restart_syscall",
-        ),
-        "getcwd",  # Pillow looks whether a picture is saved over its own file
-        *("rt_sigprocmask", "exit", "exit_group"),
-    )
     conditional: dict[str, tuple[Condition, ...]] = {
         "mmap": (Without(2, _EXECUTABLE),),
         "mprotect": (Without(2, _EXECUTABLE),),
@@ -105,7 +98,7 @@ def allowed(pid: int, *, threads: bool = False) -> dict[str, tuple[Condition, ..
         "prlimit64": (Equal(0, 0), Equal(1, _RLIMIT_CPU)),
         "tgkill": (Equal(0, pid),),
     }
-    return dict.fromkeys(plain, ()) | conditional | (_THREADS if threads else {})
+    return dict.fromkeys(_UNCONDITIONAL, ()) | conditional | (_THREADS if threads else {})
 
 
 _THREADS: dict[str, tuple[Condition, ...]] = {

@@ -18,8 +18,8 @@ from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.outbound.http_response import Head, read_body, read_head
 from imagejobs_contract.outbound.url import Url, read_url
-from imagejobs_worker.image.fetch import Arrived, too_large
 from imagejobs_worker.image.min_rate import Pace
+from imagejobs_worker.image.sources import BeforeBody, file_too_large
 
 MAX_REDIRECTS = 5
 UNHELD_BYTES = 64 * 2**10
@@ -47,12 +47,12 @@ class Patience:
 
 
 async def download(
-    guard: AddressGuard, url: str, max_bytes: int, patience: Patience, arrived: Arrived
+    guard: AddressGuard, url: str, max_bytes: int, patience: Patience, before_body: BeforeBody
 ) -> bytes:
     """Return what lies behind an http(s) URL.
 
     Args:
-        arrived: Waited for when the body has come, or so much of it as lies in the stream's buffer anyway
+        before_body: Waited for when the body has come, or so much of it as lies in the stream's buffer anyway
             (`UNHELD_BYTES`); the source is not blamed for how long that takes.
 
     Raises:
@@ -60,11 +60,11 @@ async def download(
     """
     try:
         async with asyncio.timeout(patience.total) as limit:
-            return await _follow(guard, url, max_bytes, patience, _outside(limit, arrived))
+            return await _follow(guard, url, max_bytes, patience, _outside(limit, before_body))
     except Refused as ex:
         raise ImageFailed(ex.message, code=Code.SOURCE_FORBIDDEN) from ex
     except TooLarge as ex:
-        raise too_large(max_bytes) from ex
+        raise file_too_large(max_bytes) from ex
     except TimeoutError as ex:
         raise ImageFailed(code=Code.SOURCE_TIMEOUT) from ex
     except ssl.SSLError as ex:
@@ -75,7 +75,7 @@ async def download(
         raise ImageFailed("the source's answer is cut or malformed", code=Code.SOURCE_ERROR) from ex
 
 
-def _outside(limit: asyncio.Timeout, wait: Arrived) -> Arrived:
+def _outside(limit: asyncio.Timeout, wait: BeforeBody) -> BeforeBody:
     """Return a wait whose time does not count against a limit."""
 
     async def waited() -> None:
@@ -89,10 +89,10 @@ def _outside(limit: asyncio.Timeout, wait: Arrived) -> Arrived:
 
 
 async def _follow(
-    guard: AddressGuard, url: str, max_bytes: int, patience: Patience, arrived: Arrived
+    guard: AddressGuard, url: str, max_bytes: int, patience: Patience, before_body: BeforeBody
 ) -> bytes:
     for _ in range(MAX_REDIRECTS + 1):
-        answer = await _request(guard, read_url(url), max_bytes, patience, arrived)
+        answer = await _request(guard, read_url(url), max_bytes, patience, before_body)
         if isinstance(answer, bytes):
             return answer
         url = urljoin(url, answer)
@@ -100,7 +100,7 @@ async def _follow(
 
 
 async def _request(
-    guard: AddressGuard, target: Url, max_bytes: int, patience: Patience, arrived: Arrived
+    guard: AddressGuard, target: Url, max_bytes: int, patience: Patience, before_body: BeforeBody
 ) -> bytes | str:
     reader, writer = await guard.connect(target, patience.connect)
     try:
@@ -111,20 +111,20 @@ async def _request(
         if head.status != 200:
             _refuse(head)
         _check_coding(head)
-        return await _body(patience.pace.held(read_body(reader, head, max_bytes)), arrived)
+        return await _body(patience.pace.held(read_body(reader, head, max_bytes)), before_body)
     finally:
         writer.transport.abort()
 
 
-async def _body(pieces: AsyncIterator[bytes], arrived: Arrived) -> bytes:
+async def _body(pieces: AsyncIterator[bytes], before_body: BeforeBody) -> bytes:
     body, waited = bytearray(), False
     async for piece in pieces:
         body += piece
         if len(body) >= UNHELD_BYTES and not waited:
-            await arrived()
+            await before_body()
             waited = True
     if not waited:
-        await arrived()
+        await before_body()
     return bytes(body)
 
 

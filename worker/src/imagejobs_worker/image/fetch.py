@@ -4,7 +4,6 @@ Never more than one file's limit.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,17 +12,13 @@ from imagejobs_contract.errors import ImageFailed, NotFound, TooLarge, Unavailab
 from imagejobs_contract.model.items import Item
 from imagejobs_contract.outbound.policy import EgressPolicy
 from imagejobs_contract.storage import ObjectStore
+from imagejobs_worker.image.sources import BeforeBody, Download, file_too_large
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from imagejobs_contract.outbound.guard import AddressGuard
 
-Arrived = Callable[[], Awaitable[None]]
-Download = Callable[[str, int, Arrived], Awaitable[bytes]]
-"""URL, most bytes, what is waited for before more than the body's beginning is held -> body; raises
-ImageFailed.
-"""
 SLOW_SECONDS = 1.0
 """After so long without the beginning of its image a server of the web is slow, and others need not wait for
 it.
@@ -60,7 +55,7 @@ class Fetch:
         self._max_bytes = max_bytes
         self._folder = folder
 
-    async def __call__(self, item: Item, turn: Turn) -> bytes:
+    async def fetch(self, item: Item, turn: Turn) -> bytes:
         """Return the bytes of an item's source.
 
         Args:
@@ -85,12 +80,12 @@ class Fetch:
     async def _from_afar(self, url: str, turn: Turn) -> bytes:
         slow = asyncio.get_running_loop().call_later(SLOW_SECONDS, turn.step_aside)
 
-        async def arrived() -> None:
+        async def before_body() -> None:
             slow.cancel()
             await turn.come_back()
 
         try:
-            return await self._download(url, self._max_bytes, arrived)
+            return await self._download(url, self._max_bytes, before_body)
         finally:
             slow.cancel()
 
@@ -100,15 +95,10 @@ class Fetch:
         except NotFound as ex:
             raise ImageFailed(code=Code.SOURCE_NOT_FOUND) from ex
         except TooLarge as ex:
-            raise too_large(self._max_bytes) from ex
+            raise file_too_large(self._max_bytes) from ex
         except Unavailable as ex:
             raise ImageFailed(code=Code.STORAGE_ERROR) from ex
         return data
-
-
-def too_large(max_bytes: int) -> ImageFailed:
-    """Return what becomes of an image whose file is larger than it may be."""
-    return ImageFailed(f"The file is larger than {max_bytes} bytes.", code=Code.FILE_TOO_LARGE)
 
 
 def through_guard(reach: EgressPolicy, min_bytes_per_second: int) -> Download:
@@ -127,10 +117,10 @@ def through_guard(reach: EgressPolicy, min_bytes_per_second: int) -> Download:
 
         return AddressGuard(reach)
 
-    async def read(url: str, max_bytes: int, arrived: Arrived) -> bytes:
+    async def read(url: str, max_bytes: int, before_body: BeforeBody) -> bytes:
         from imagejobs_worker.image.download import Patience, download
         from imagejobs_worker.image.min_rate import Pace
 
-        return await download(guard(), url, max_bytes, Patience(pace=Pace(min_bytes_per_second)), arrived)
+        return await download(guard(), url, max_bytes, Patience(pace=Pace(min_bytes_per_second)), before_body)
 
     return read

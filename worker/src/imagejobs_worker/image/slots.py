@@ -82,8 +82,9 @@ class Place:
             self._overlap.whole.release()
 
     def _end_aside(self) -> None:
-        self._overlap.aside -= self._aside
-        self._aside = False
+        if self._aside:
+            self._aside = False
+            self._overlap.aside -= 1
 
     def __enter__(self) -> "Place":
         return self

@@ -60,7 +60,7 @@ class Store:
     def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
 
-    async def __call__(
+    async def put_output(
         self, task: Task, variant: Variant, picture: Picture, bytes_in: int, claim: Claim
     ) -> OutputFile:
         """Store a result, or find that it is stored already, and tell its facts.

@@ -18,10 +18,10 @@ from imagejobs_contract.model.outcome import Outcome, OutputFile
 from imagejobs_contract.runtime.traces import NOOP_TRACER, Facts, Kind, Span, Tracer, current_span
 from imagejobs_contract.wire.tasks import Task
 from imagejobs_worker.image.fetch import Fetch, Turn
-from imagejobs_worker.image.instruments import SILENT, Meter, Step, timed
 from imagejobs_worker.image.retry import Retry, retried
 from imagejobs_worker.image.store import Claim, Disowned, Store
 from imagejobs_worker.imaging.picture import Picture, Rendering
+from imagejobs_worker.instruments import SILENT, Meter, Step, timed
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -127,7 +127,7 @@ class Work:
             timed(self._meter, Step.FETCH),
             self._traces.span(Step.FETCH, {"imagejobs.source": "url" if task.item.url else "s3"}),
         ):
-            return await self._fetch(task.item, turn)
+            return await self._fetch.fetch(task.item, turn)
 
     async def _render(self, task: Task, source: bytes) -> Rendering:
         renderer = await self._free.get()
@@ -151,7 +151,7 @@ class Work:
             }
             with timed(self._meter, Step.STORE), self._traces.span(Step.STORE, facts):
                 return await retried(
-                    lambda: self._store(task, variant, picture, rendered.bytes_in, claim),
+                    lambda: self._store.put_output(task, variant, picture, rendered.bytes_in, claim),
                     task.attempts,
                     self._retry,
                 )

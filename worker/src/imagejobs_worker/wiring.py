@@ -1,0 +1,113 @@
+"""Opens what a worker needs beside its queue and its storage, and closes it: metrics, traces, probes, decoders.
+
+Each is a context manager that yields a part for `program` to connect. A setting that is off opens nothing,
+and its library is not imported.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from imagejobs_contract.runtime.traces import Tracer, open_tracer
+from imagejobs_worker import sandbox
+from imagejobs_worker.child.config import Mode
+from imagejobs_worker.child.decoder import Door
+from imagejobs_worker.child.spawn import Spawned
+from imagejobs_worker.instruments import SILENT, Meter
+from imagejobs_worker.settings import Settings
+
+if TYPE_CHECKING:
+    from imagejobs_worker.pool.heartbeat import Pulse
+
+PROGRAM = "worker"
+
+
+@asynccontextmanager
+async def open_metrics(settings: Settings) -> AsyncIterator[Meter]:
+    """Serve metrics for the length of the block if `settings.metrics` is set."""
+    if settings.metrics is None:
+        yield SILENT
+        return
+    from imagejobs_contract.runtime.metrics import serve
+    from imagejobs_worker.metrics import Metrics
+
+    metrics = Metrics()
+    async with _serving(serve(*settings.metrics, metrics.registry)):
+        yield metrics
+
+
+@asynccontextmanager
+async def open_traces(settings: Settings, meter: Meter) -> AsyncIterator[Tracer]:
+    """Export spans for the length of the block if `settings.traces` is set."""
+    with open_tracer(PROGRAM, settings.traces, meter.count_spans) as traces:
+        yield traces
+
+
+@asynccontextmanager
+async def open_probes(settings: Settings, pulse: "Pulse") -> AsyncIterator[None]:
+    """Answer `/healthz` and `/readyz` for the length of the block if `settings.health` is set."""
+    if settings.health is None:
+        yield
+        return
+    from imagejobs_contract.runtime.probes import serve
+
+    async with _serving(serve(*settings.health, {"/healthz": pulse.alive, "/readyz": pulse.ready})):
+        yield
+
+
+@asynccontextmanager
+async def open_decoders(
+    settings: Settings, meter: Meter, taught: Collection[str] = ()
+) -> AsyncIterator[list[Door]]:
+    """Yield one decoder per parallel image, not started yet; close them after the block.
+
+    Args:
+        settings: The limits, and the number of decoders.
+        meter: Counts the children that are replaced.
+        taught: Codecs that every zygote loads at once. A pool worker meets all formats; a shard loads a codec
+            with the first image that needs it.
+    """
+    decoders = [
+        Door(
+            settings.limits,
+            memory_bytes=settings.memory_bytes,
+            cage=settings.cage,
+            heic=settings.read_heic,
+            taught=taught,
+            meter=meter,
+        )
+        for _ in range(settings.parallel)
+    ]
+    try:
+        yield decoders
+    finally:
+        await asyncio.gather(*(decoder.close() for decoder in decoders))
+
+
+async def start_decoders(decoders: Sequence[Door], spawned: Spawned, cage: Mode) -> None:
+    """Start all decoders, and check the sandbox of the first.
+
+    Args:
+        decoders: As `open_decoders` made them.
+        spawned: The process that the first one's zygote runs in.
+        cage: The sandbox that is required.
+
+    Raises:
+        Uncaged: The sandbox is required, and a layer of it does not hold.
+    """
+    await asyncio.gather(
+        *(decoder.start(spawned if decoder is decoders[0] else None) for decoder in decoders)
+    )
+    sandbox.demand(cage, await decoders[0].held())
+
+
+@asynccontextmanager
+async def _serving(server: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run a server for the length of the block."""
+    task = asyncio.create_task(server)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
