@@ -13,7 +13,7 @@ from imagejobs_contract.ports import Lease
 from imagejobs_contract.redis.board import RedisBoard
 from imagejobs_contract.redis.task_queue import RedisTaskQueue
 from imagejobs_contract.wire import redis_keys
-from imagejobs_worker.pool.pool import verdict
+from imagejobs_worker.pool.pool import reject_task
 from support.servers import data_servers
 from support.worker.process import UID, WAIT_SECONDS, picture, task
 
@@ -350,5 +350,5 @@ def test_a_worker_waits_for_a_redis_that_is_not_there_and_stops_when_told(worker
     ids=["fresh", "last try", "tried too often", "in time", "late", "both"],
 )
 def test_a_task_that_is_not_worth_working_on_has_its_verdict(deliveries, expires, code):
-    outcome = verdict(Lease(replace(task(0, key="in/0"), expires=expires), "1-0", deliveries), now=999.5)
+    outcome = reject_task(Lease(replace(task(0, key="in/0"), expires=expires), "1-0", deliveries), now=999.5)
     assert (outcome and outcome.code) == code

@@ -1,6 +1,6 @@
 """`python -m imagejobs_worker pool` or `shard`: starts the clean process that decoders come from, then the program beside it.
 
-The way to a shard's first image is kept short: what takes time to load is begun in the order in which
+The way to a shard's first image is kept short: what takes time to load is prefetch in the order in which
 something can go on beside it.
 """
 
@@ -40,16 +40,16 @@ def _shard(spawned: spawn.Spawned) -> int:
     from imagejobs_worker.settings import read_shard
 
     settings, key = read_shard(os.environ)
-    from imagejobs_worker.shard.prefetch import HeadStart
+    from imagejobs_worker.shard.prefetch import Prefetch
 
     turn = sys.getswitchinterval()
     sys.setswitchinterval(READER_SECONDS)
-    begun = HeadStart(settings.s3, key, 0 if settings.handoff else settings.limits.max_file_bytes)
+    prefetch = Prefetch(settings.s3, key, 0 if settings.handoff else settings.limits.max_file_bytes)
     from imagejobs_worker import program
 
     sys.setswitchinterval(turn)
     _collect_again()
-    return program.shard(settings, key, begun, spawned)
+    return program.shard(settings, key, prefetch, spawned)
 
 
 def _collect_again() -> None:

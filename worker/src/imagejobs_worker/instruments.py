@@ -26,24 +26,24 @@ class Recycle(StrEnum):
     OWNER = "owner"
     WORN = "worn"
     FAILURE = "failure"
-    SKILL = "skill"
+    CODEC = "skill"
     """It was born before the zygote had learned what the next image needs: a format, to find faces, or the
     fast way with large PNGs.
     """
 
 
-class Meter(Protocol):
+class Instruments(Protocol):
     """Listens."""
 
-    def ended(self, outcome: Outcome) -> None:
+    def record_image(self, outcome: Outcome) -> None:
         """Take note of an image's outcome."""
         ...
 
-    def took(self, step: Step, seconds: float) -> None:
+    def record_step(self, step: Step, seconds: float) -> None:
         """Take note of a step's time."""
         ...
 
-    def recycled(self, reason: Recycle) -> None:
+    def record_recycle(self, reason: Recycle) -> None:
         """Take note of a child's end."""
         ...
 
@@ -52,30 +52,30 @@ class Meter(Protocol):
         ...
 
 
-class Silent:
+class NoInstruments:
     """Takes no note."""
 
-    def ended(self, outcome: Outcome) -> None:
+    def record_image(self, outcome: Outcome) -> None:
         """See `Meter`."""
 
-    def took(self, step: Step, seconds: float) -> None:
+    def record_step(self, step: Step, seconds: float) -> None:
         """See `Meter`."""
 
-    def recycled(self, reason: Recycle) -> None:
+    def record_recycle(self, reason: Recycle) -> None:
         """See `Meter`."""
 
     def count_spans(self, end: str, number: int) -> None:
         """See `Meter`."""
 
 
-SILENT = Silent()
+NO_INSTRUMENTS = NoInstruments()
 
 
 @contextmanager
-def timed(meter: Meter, step: Step) -> Iterator[None]:
+def time_step(instruments: Instruments, step: Step) -> Iterator[None]:
     """Measure the block, however it ends."""
     begin = time.perf_counter()
     try:
         yield
     finally:
-        meter.took(step, time.perf_counter() - begin)
+        instruments.record_step(step, time.perf_counter() - begin)

@@ -40,18 +40,18 @@ class Metrics:
         for reason in Recycle:
             self.recycles.labels(reason.value)
 
-    def ended(self, outcome: Outcome) -> None:
+    def record_image(self, outcome: Outcome) -> None:
         """Count an image."""
         self.images.labels(outcome.code.value if outcome.code else OK).inc()
         if outcome.succeeded:
             self.bytes_in.inc(outcome.bytes_in or 0)
             self.bytes_out.inc(sum(output.bytes for output in outcome.outputs))
 
-    def took(self, step: Step, seconds: float) -> None:
+    def record_step(self, step: Step, seconds: float) -> None:
         """Count a try of a step."""
         self.seconds.labels(step.value).observe(seconds)
 
-    def recycled(self, reason: Recycle) -> None:
+    def record_recycle(self, reason: Recycle) -> None:
         """Count a child's end."""
         self.recycles.labels(reason.value).inc()
 

@@ -16,19 +16,19 @@ from imagejobs_contract.s3.objects import S3Objects
 from imagejobs_contract.wire.shards import Exit
 from imagejobs_worker import sandbox, wiring
 from imagejobs_worker.child import codecs
-from imagejobs_worker.child.decoder import Door
+from imagejobs_worker.child.decoder import Decoder
 from imagejobs_worker.child.spawn import Spawned
-from imagejobs_worker.image.fetch import Fetch, through_guard
-from imagejobs_worker.image.retry import Retry
-from imagejobs_worker.image.shutdown import Stop
-from imagejobs_worker.image.slots import Overlap
-from imagejobs_worker.image.store import Store
-from imagejobs_worker.image.work import Work
-from imagejobs_worker.instruments import Meter
+from imagejobs_worker.image.fetch import Fetcher, guarded_download
+from imagejobs_worker.image.retry import RetryPolicy
+from imagejobs_worker.image.shutdown import Shutdown
+from imagejobs_worker.image.slots import Slots
+from imagejobs_worker.image.store import OutputStore
+from imagejobs_worker.image.work import ImageWork
+from imagejobs_worker.instruments import Instruments
 from imagejobs_worker.settings import Settings
-from imagejobs_worker.shard.prefetch import HeadStart
-from imagejobs_worker.shard.prefetched_objects import EarlyObjects
-from imagejobs_worker.shard.progress import Board
+from imagejobs_worker.shard.prefetch import Prefetch
+from imagejobs_worker.shard.prefetched_objects import PrefetchedObjects
+from imagejobs_worker.shard.progress import ShardBoard
 from imagejobs_worker.shard.shard_key import ShardKey
 
 REPORT_SECONDS = 1.0
@@ -47,91 +47,95 @@ def pool(settings: Settings, spawned: Spawned) -> int:
     return _run(event_loop.run, run_pool(settings, spawned), settings)
 
 
-def shard(settings: Settings, key: ShardKey, begun: HeadStart, spawned: Spawned) -> int:
+def shard(settings: Settings, key: ShardKey, prefetch: Prefetch, spawned: Spawned) -> int:
     """Work through a shard until it is done or a stop is asked for, and return the exit code.
 
     Args:
         settings: As they were read.
         key: Which shard.
-        begun: Its first reads.
+        prefetch: Its first reads.
         spawned: The first child's zygote.
     """
-    return _run(asyncio.run, run_shard(settings, key, begun, spawned), settings)
+    return _run(asyncio.run, run_shard(settings, key, prefetch, spawned), settings)
 
 
 def _run(
     loop: Callable[[Coroutine[Any, Any, int]], int], work: Coroutine[Any, Any, int], settings: Settings
 ) -> int:
     logs.configure(wiring.PROGRAM, settings.log_level)
-    sandbox.close()
+    sandbox.close_to_children()
     try:
         return loop(work)
-    except sandbox.Uncaged:
+    except sandbox.SandboxUnavailable:
         return Exit.MISCONFIGURED
 
 
 async def run_pool(settings: Settings, spawned: Spawned) -> int:
-    """Work from the pool's queue until asked to stop."""
+    """Work from the pool's queue until asked to shutdown."""
     from imagejobs_contract.redis.task_queue import RedisTaskQueue
-    from imagejobs_worker.pool.heartbeat import Pulse
+    from imagejobs_worker.pool.heartbeat import Liveness
     from imagejobs_worker.pool.pool import Pool, PoolSettings
 
-    stop = Stop()
-    stop.listen()
+    shutdown = Shutdown()
+    shutdown.listen_to_signals()
     queue = RedisTaskQueue(settings.redis_url, settings.lease_seconds)
     pool_settings = PoolSettings(_consumer_name(settings), settings.lease_seconds, settings.grace_seconds)
-    pulse = Pulse(settings.limits.image_seconds)
+    liveness = Liveness(settings.limits.image_seconds)
     async with (
-        wiring.open_metrics(settings) as meter,
-        wiring.open_traces(settings, meter) as traces,
-        wiring.open_probes(settings, pulse),
-        wiring.open_decoders(settings, meter, codecs.FORMATS) as decoders,
+        wiring.open_metrics(settings) as instruments,
+        wiring.open_traces(settings, instruments) as traces,
+        wiring.open_probes(settings, liveness),
+        wiring.open_decoders(settings, instruments, codecs.FORMATS) as decoders,
     ):
         await wiring.start_decoders(decoders, spawned, settings.cage)
-        work = _work(settings, S3Objects(settings.s3), decoders, meter, traces)
-        await Pool(queue, work, Overlap(settings.parallel), pool_settings, pulse).run(stop)
+        work = _connect_work(settings, S3Objects(settings.s3), decoders, instruments, traces)
+        await Pool(queue, work, Slots(settings.parallel), pool_settings, liveness).run(shutdown)
     await queue.close()
     return 0
 
 
-async def run_shard(settings: Settings, key: ShardKey, begun: HeadStart, spawned: Spawned) -> int:
+async def run_shard(settings: Settings, key: ShardKey, prefetch: Prefetch, spawned: Spawned) -> int:
     """Work through a shard; return one of `shards.Exit`."""
     from imagejobs_worker.shard.shard import Shard
-    from imagejobs_worker.shard.shard_run import SweepSettings
+    from imagejobs_worker.shard.shard_run import ShardRunSettings
 
-    stop = Stop()
-    stop.listen()
-    objects = EarlyObjects(settings.s3, begun)
-    pace = SweepSettings(settings.checkpoint_seconds, REPORT_SECONDS, settings.grace_seconds)
+    shutdown = Shutdown()
+    shutdown.listen_to_signals()
+    objects = PrefetchedObjects(settings.s3, prefetch)
+    run_settings = ShardRunSettings(settings.checkpoint_seconds, REPORT_SECONDS, settings.grace_seconds)
     async with (
-        wiring.open_metrics(settings) as meter,
-        wiring.open_traces(settings, meter) as traces,
-        wiring.open_decoders(settings, meter) as decoders,
+        wiring.open_metrics(settings) as instruments,
+        wiring.open_traces(settings, instruments) as traces,
+        wiring.open_decoders(settings, instruments) as decoders,
     ):
-        work = _work(settings, objects, decoders, meter, traces)
-        shard = Shard(objects, work, Overlap(settings.parallel), _board_maker(settings), key, pace)
+        work = _connect_work(settings, objects, decoders, instruments, traces)
+        shard = Shard(objects, work, Slots(settings.parallel), _board_maker(settings), key, run_settings)
         facts: Facts = {
             "imagejobs.job_id": key.job.name,
             "imagejobs.shard": key.shard,
             "imagejobs.attempt": key.attempt,
         }
         with traces.span("shard", facts, parent=key.origin.traceparent or None, kind=Kind.CONSUMER) as span:
-            code = await shard.run(stop, wiring.start_decoders(decoders, spawned, settings.cage))
+            code = await shard.run(shutdown, wiring.start_decoders(decoders, spawned, settings.cage))
             span.set({"imagejobs.exit": code.name})
         return code
 
 
-def _work(
-    settings: Settings, objects: S3Objects, decoders: Sequence[Door], meter: Meter, traces: Tracer
-) -> Work:
+def _connect_work(
+    settings: Settings,
+    objects: S3Objects,
+    decoders: Sequence[Decoder],
+    instruments: Instruments,
+    traces: Tracer,
+) -> ImageWork:
     limits = settings.limits
-    download = through_guard(settings.reach, limits.min_source_bytes_per_second)
-    fetch = Fetch(objects, download, limits.max_file_bytes, settings.handoff)
-    return Work(fetch, Store(objects), decoders, Retry(), meter, traces)
+    download = guarded_download(settings.egress_policy, limits.min_source_bytes_per_second)
+    fetch = Fetcher(objects, download, limits.max_file_bytes, settings.handoff)
+    return ImageWork(fetch, OutputStore(objects), decoders, RetryPolicy(), instruments, traces)
 
 
-def _board_maker(settings: Settings) -> Callable[[], Board]:
-    def make() -> Board:
+def _board_maker(settings: Settings) -> Callable[[], ShardBoard]:
+    def make() -> ShardBoard:
         from imagejobs_contract.redis import shard_reporter
 
         if shard_reporter.supports(settings.redis_url):

@@ -4,29 +4,34 @@ import logging
 import sys
 
 from imagejobs_worker.child import kernel
-from imagejobs_worker.child.config import Held, Mode
+from imagejobs_worker.child.config import SandboxMode, SandboxReport
 
 log = logging.getLogger(__name__)
 
 
-class Uncaged(Exception):
+class SandboxUnavailable(Exception):
     """Raised when less of a cage holds than is required."""
 
 
-def close() -> None:
+def close_to_children() -> None:
     """Close this process to its children."""
     if sys.platform == "linux":
-        kernel.close_to_peers()
+        kernel.hide_from_peers()
 
 
-def demand(mode: Mode, held: Held) -> None:
+def require_sandbox(mode: SandboxMode, report: SandboxReport) -> None:
     """Log what was seen to hold.
 
     Raises:
         Uncaged: That is less than is required.
     """
-    facts = {"mode": mode.value, "landlock": held.landlock, "seccomp": held.seccomp, "missing": held.missing}
-    log.log(logging.WARNING if held.missing else logging.INFO, "cage", extra=facts)
-    if held.missing and mode is Mode.REQUIRED:
+    facts = {
+        "mode": mode.value,
+        "landlock": report.landlock,
+        "seccomp": report.seccomp,
+        "missing": report.missing,
+    }
+    log.log(logging.WARNING if report.missing else logging.INFO, "cage", extra=facts)
+    if report.missing and mode is SandboxMode.REQUIRED:
         log.error("refused to start: CAGE=required, and this kernel or container lacks a part of it")
-        raise Uncaged
+        raise SandboxUnavailable

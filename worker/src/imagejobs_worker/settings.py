@@ -21,14 +21,14 @@ from imagejobs_contract.runtime.settings import (
     redis_url,
 )
 from imagejobs_contract.wire.shards import Exit
-from imagejobs_worker.child.config import Mode
+from imagejobs_worker.child.config import SandboxMode
 from imagejobs_worker.shard.shard_key import ShardKey
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-LEVELS = "DEBUG|INFO|WARNING|ERROR"
-MEMORY_BYTES = 2 * 2**30
+LOG_LEVELS = "DEBUG|INFO|WARNING|ERROR"
+CHILD_MEMORY_BYTES = 2 * 2**30
 """Address space of a child. 100 megapixels at 16 bytes (Pillow's WebP, with the frame's copy) are 1.6 GB;
 codecs run single-threaded.
 """
@@ -62,11 +62,11 @@ class Settings(NamedTuple):
     log_level: str
     parallel: int
     memory_bytes: int
-    cage: Mode
+    cage: SandboxMode
     grace_seconds: float
     lease_seconds: float
     checkpoint_seconds: float
-    reach: EgressPolicy
+    egress_policy: EgressPolicy
     metrics: tuple[str, int] | None
     health: tuple[str, int] | None
     read_heic: bool
@@ -82,15 +82,17 @@ class Settings(NamedTuple):
             limits=read_limits(reader),
             name=reader.text("WORKER_NAME", 100, "", r"[A-Za-z0-9._-]+", "letters, digits, dots, hyphens")
             or "",
-            log_level=reader.text("LOG_LEVEL", 10, "INFO", LEVELS, f"one of {LEVELS.replace('|', ' ')}")
+            log_level=reader.text(
+                "LOG_LEVEL", 10, "INFO", LOG_LEVELS, f"one of {LOG_LEVELS.replace('|', ' ')}"
+            )
             or "INFO",
             parallel=reader.integer("MAX_PARALLEL", 1, 256, 1) or 1,
-            memory_bytes=reader.size("MEMORY_LIMIT", 2**28, 2**40, MEMORY_BYTES) or MEMORY_BYTES,
-            cage=reader.choice("CAGE", Mode, Mode.BEST) or Mode.BEST,
+            memory_bytes=reader.size("MEMORY_LIMIT", 2**28, 2**40, CHILD_MEMORY_BYTES) or CHILD_MEMORY_BYTES,
+            cage=reader.choice("CAGE", SandboxMode, SandboxMode.BEST) or SandboxMode.BEST,
             grace_seconds=reader.number("GRACE_SECONDS", 0.0, 3600.0, 20.0),
             lease_seconds=lease_seconds(reader),
             checkpoint_seconds=reader.number("CHECKPOINT_SECONDS", 0.1, 600.0, 5.0),
-            reach=EgressPolicy.read(reader, "ALLOWED_PRIVATE_SOURCES"),
+            egress_policy=EgressPolicy.read(reader, "ALLOWED_PRIVATE_SOURCES"),
             metrics=listen_address(reader, "METRICS_LISTEN"),
             health=listen_address(reader, "HEALTH_LISTEN"),
             read_heic=_read_heic(reader),

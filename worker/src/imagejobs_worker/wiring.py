@@ -11,23 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 from imagejobs_contract.runtime.traces import Tracer, open_tracer
 from imagejobs_worker import sandbox
-from imagejobs_worker.child.config import Mode
-from imagejobs_worker.child.decoder import Door
+from imagejobs_worker.child.config import SandboxMode
+from imagejobs_worker.child.decoder import Decoder
 from imagejobs_worker.child.spawn import Spawned
-from imagejobs_worker.instruments import SILENT, Meter
+from imagejobs_worker.instruments import NO_INSTRUMENTS, Instruments
 from imagejobs_worker.settings import Settings
 
 if TYPE_CHECKING:
-    from imagejobs_worker.pool.heartbeat import Pulse
+    from imagejobs_worker.pool.heartbeat import Liveness
 
 PROGRAM = "worker"
 
 
 @asynccontextmanager
-async def open_metrics(settings: Settings) -> AsyncIterator[Meter]:
+async def open_metrics(settings: Settings) -> AsyncIterator[Instruments]:
     """Serve metrics for the length of the block if `settings.metrics` is set."""
     if settings.metrics is None:
-        yield SILENT
+        yield NO_INSTRUMENTS
         return
     from imagejobs_contract.runtime.metrics import serve
     from imagejobs_worker.metrics import Metrics
@@ -38,28 +38,30 @@ async def open_metrics(settings: Settings) -> AsyncIterator[Meter]:
 
 
 @asynccontextmanager
-async def open_traces(settings: Settings, meter: Meter) -> AsyncIterator[Tracer]:
+async def open_traces(settings: Settings, instruments: Instruments) -> AsyncIterator[Tracer]:
     """Export spans for the length of the block if `settings.traces` is set."""
-    with open_tracer(PROGRAM, settings.traces, meter.count_spans) as traces:
+    with open_tracer(PROGRAM, settings.traces, instruments.count_spans) as traces:
         yield traces
 
 
 @asynccontextmanager
-async def open_probes(settings: Settings, pulse: "Pulse") -> AsyncIterator[None]:
+async def open_probes(settings: Settings, liveness: "Liveness") -> AsyncIterator[None]:
     """Answer `/healthz` and `/readyz` for the length of the block if `settings.health` is set."""
     if settings.health is None:
         yield
         return
     from imagejobs_contract.runtime.probes import serve
 
-    async with _serving(serve(*settings.health, {"/healthz": pulse.alive, "/readyz": pulse.ready})):
+    async with _serving(
+        serve(*settings.health, {"/healthz": liveness.check_alive, "/readyz": liveness.check_ready})
+    ):
         yield
 
 
 @asynccontextmanager
 async def open_decoders(
-    settings: Settings, meter: Meter, taught: Collection[str] = ()
-) -> AsyncIterator[list[Door]]:
+    settings: Settings, instruments: Instruments, preload: Collection[str] = ()
+) -> AsyncIterator[list[Decoder]]:
     """Yield one decoder per parallel image, not started yet; close them after the block.
 
     Args:
@@ -69,13 +71,13 @@ async def open_decoders(
             with the first image that needs it.
     """
     decoders = [
-        Door(
+        Decoder(
             settings.limits,
             memory_bytes=settings.memory_bytes,
             cage=settings.cage,
             heic=settings.read_heic,
-            taught=taught,
-            meter=meter,
+            preload=preload,
+            instruments=instruments,
         )
         for _ in range(settings.parallel)
     ]
@@ -85,7 +87,7 @@ async def open_decoders(
         await asyncio.gather(*(decoder.close() for decoder in decoders))
 
 
-async def start_decoders(decoders: Sequence[Door], spawned: Spawned, cage: Mode) -> None:
+async def start_decoders(decoders: Sequence[Decoder], spawned: Spawned, cage: SandboxMode) -> None:
     """Start all decoders, and check the sandbox of the first.
 
     Args:
@@ -99,7 +101,7 @@ async def start_decoders(decoders: Sequence[Door], spawned: Spawned, cage: Mode)
     await asyncio.gather(
         *(decoder.start(spawned if decoder is decoders[0] else None) for decoder in decoders)
     )
-    sandbox.demand(cage, await decoders[0].held())
+    sandbox.require_sandbox(cage, await decoders[0].sandbox_report())
 
 
 @asynccontextmanager

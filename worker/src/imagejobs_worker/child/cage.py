@@ -10,14 +10,14 @@ import signal
 import sys
 
 from imagejobs_worker.child import kernel, landlock, rlimits, seccomp
-from imagejobs_worker.child.config import Mode, Terms
+from imagejobs_worker.child.config import SandboxConfig, SandboxMode
 
 
-class Missing(Exception):
+class LayerMissing(Exception):
     """Raised when the kernel lacks what is required."""
 
 
-def enter(terms: Terms) -> None:
+def enter(config: SandboxConfig) -> None:
     """Give up all that a decoder does not need.
 
     Raises:
@@ -25,18 +25,24 @@ def enter(terms: Terms) -> None:
         OSError: The kernel would not do what it can.
     """
     if sys.platform != "linux":
-        rlimits.give_up(terms.memory_bytes)
-        _demand(terms.mode is not Mode.REQUIRED, f"a cage ({sys.platform} has none)")
+        rlimits.limit_process(config.memory_bytes)
+        _require(config.mode is not SandboxMode.REQUIRED, f"a cage ({sys.platform} has none)")
         return
     kernel.prctl(kernel.SET_NO_NEW_PRIVS, 1)
-    kernel.close_to_peers()
+    kernel.hide_from_peers()
     kernel.drop_capabilities()
     _refuse_new_code()
     # Landlock needs a descriptor for its ruleset, and so comes before the limits.
-    _demand(terms.mode is Mode.OFF or bool(landlock.forbid_all()) or terms.mode is Mode.BEST, "Landlock")
-    rlimits.give_up(terms.memory_bytes, threads=terms.threads)
-    _demand(
-        terms.mode is Mode.OFF or seccomp.install(threads=terms.threads) or terms.mode is Mode.BEST, "seccomp"
+    _require(
+        config.mode is SandboxMode.OFF or bool(landlock.forbid_all()) or config.mode is SandboxMode.BEST,
+        "Landlock",
+    )
+    rlimits.limit_process(config.memory_bytes, threads=config.threads)
+    _require(
+        config.mode is SandboxMode.OFF
+        or seccomp.install(threads=config.threads)
+        or config.mode is SandboxMode.BEST,
+        "seccomp",
     )
 
 
@@ -57,6 +63,6 @@ def _refuse_new_code() -> None:
             raise
 
 
-def _demand(held: bool, what: str) -> None:
-    if not held:
-        raise Missing(f"{what} is required and not there")
+def _require(holds: bool, what: str) -> None:
+    if not holds:
+        raise LayerMissing(f"{what} is required and not there")

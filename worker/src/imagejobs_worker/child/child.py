@@ -12,7 +12,7 @@ from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Variant
 from imagejobs_worker.child import cage, protocol
-from imagejobs_worker.child.config import UNCAGED, Terms
+from imagejobs_worker.child.config import EXIT_NOT_CAGED, SandboxConfig
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.picture import Rendering
 
@@ -20,12 +20,12 @@ Render = Callable[[bytes, Sequence[Variant], Limits, Deadline], Rendering]
 
 SOCKET = 0
 """The descriptor of the socket in the child."""
-_DESCRIPTORS = 1024
+_MAX_DESCRIPTORS = 1024
 """Far above the handful that a zygote has open; the limit itself can be a million."""
 _SPARE_CPU_SECONDS = 2
 
 
-def live(descriptor: int, zygote: int, terms: Terms, render: Render) -> None:
+def run(descriptor: int, zygote: int, config: SandboxConfig, render: Render) -> None:
     """Be the child; returns when the parent is done with it.
 
     Args:
@@ -40,9 +40,9 @@ def live(descriptor: int, zygote: int, terms: Terms, render: Render) -> None:
     sys.unraisablehook = _say_nothing
     peer = socket.socket(fileno=SOCKET)
     try:
-        cage.enter(terms)
-    except (cage.Missing, OSError):
-        os._exit(UNCAGED)
+        cage.enter(config)
+    except (cage.LayerMissing, OSError):
+        os._exit(EXIT_NOT_CAGED)
     _serve(peer, render)
     # Python would ask for the name of a socket that nobody closed, to warn of it, and the filter ends whoever
     # asks.
@@ -53,7 +53,7 @@ def _close_others(descriptor: int) -> None:
     """Keep the socket as 0; 1 and 2 become what the zygote has as 1, the null device: libtiff and others write there what files tell them."""
     os.dup2(descriptor, SOCKET)
     os.dup2(1, 2)
-    os.closerange(3, _DESCRIPTORS)
+    os.closerange(3, _MAX_DESCRIPTORS)
 
 
 def _say_nothing(_error: object) -> None:
@@ -73,7 +73,7 @@ def _serve_one(peer: socket.socket, render: Render) -> bool:
     prefix = _receive(peer, protocol.PREFIX.size)
     if not prefix:
         return False
-    head_bytes, source_bytes = protocol.sizes(prefix, protocol.MAX_FILES)
+    head_bytes, source_bytes = protocol.read_sizes(prefix, protocol.MAX_FILES_BYTES)
     head, source = _receive(peer, head_bytes), _receive(peer, source_bytes)
     for part in _answer(protocol.read_request(head), source, render):
         peer.sendall(part)
@@ -88,15 +88,15 @@ def _answer(request: protocol.Request, source: bytes, render: Render) -> list[by
             source, request.variants, request.limits, Deadline.after(request.limits.image_seconds)
         )
         return [
-            protocol.success(rendering),
+            protocol.pack_rendering(rendering),
             *(each.data for each in rendering.pictures if not each.kept_original),
         ]
     except ImageFailed as ex:
-        return [protocol.failure(ex.code, ex.message)]
+        return [protocol.pack_failure(ex.code, ex.message)]
     except MemoryError:
-        return [protocol.failure(Code.OUT_OF_MEMORY, "needed more memory than is allowed")]
+        return [protocol.pack_failure(Code.OUT_OF_MEMORY, "needed more memory than is allowed")]
     except Exception as ex:  # noqa: BLE001 - the top of the loop; the parent logs what is sent
-        return [protocol.failure(Code.INTERNAL_ERROR, "", _traceback(ex))]
+        return [protocol.pack_failure(Code.INTERNAL_ERROR, "", _traceback(ex))]
 
 
 def _traceback(ex: Exception) -> str:

@@ -14,9 +14,9 @@ from io import FileIO
 from typing import NamedTuple
 
 from imagejobs_worker.child import codecs, spawn
-from imagejobs_worker.child.commands import Kind, Order
-from imagejobs_worker.child.config import Held, Mode
-from imagejobs_worker.child.control import WARM_SECONDS, Line, Lost
+from imagejobs_worker.child.commands import Command, CommandKind
+from imagejobs_worker.child.config import SandboxMode, SandboxReport
+from imagejobs_worker.child.control import MAX_START_SECONDS, Channel, ZygoteLost
 from imagejobs_worker.child.spawn import Spawned
 
 _SEND_BYTES = 2**20
@@ -26,7 +26,7 @@ between the two, 2 % of T1.
 _REAP_SECONDS = 5.0
 _END_SECONDS = 2.0
 _POLL_SECONDS = 0.001
-_LINE_BYTES = 200
+_STATM_BYTES = 200
 
 
 class Child(NamedTuple):
@@ -35,7 +35,7 @@ class Child(NamedTuple):
     pid: int
     socket: socket.socket
 
-    def waits(self) -> bool:
+    def is_idle(self) -> bool:
         """Tell whether it is there for the next image: it neither hung up nor said anything unasked."""
         try:
             self.socket.recv(1, socket.MSG_PEEK)
@@ -53,111 +53,116 @@ class Child(NamedTuple):
             return 0
 
 
-class Nursery:
+class ChildPool:
     """One zygote and one child of it; and one more that stands ready: the first, and from the second on, as who lost a child may lose the next."""
 
     def __init__(
-        self, memory_bytes: int, cage: Mode, heic: bool, render: str, taught: Collection[str]
+        self, memory_bytes: int, cage: SandboxMode, heic: bool, render: str, preload: Collection[str]
     ) -> None:
-        self._taught = frozenset(taught) | codecs.FIRST
+        self._preload = frozenset(preload) | codecs.ALWAYS
         self._settings = {
             "memory_bytes": memory_bytes,
             "cage": cage,
             "heic": heic,
             "render": render,
-            "skills": sorted(self._taught),
+            "preload": sorted(self._preload),
         }
-        self.knows = self._taught
+        self.loaded = self._preload
         self._pid: int | None = None
-        self._line: Line | None = None
-        self._births = 0
+        self._channel: Channel | None = None
+        self._forks = 0
         self._spare: asyncio.Task[Child] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
 
     def start(self, spawned: Spawned | None = None) -> None:
         """Start the zygote, or take one that was spawned before, tell it what to be, and order the first child; it warms up by itself."""
         self._pid, control = spawned or spawn.spawn()
-        self._line = Line(control, self._settings)
-        self._births = 0
-        self.knows = self._taught
-        self._spare = asyncio.create_task(self._born())
+        self._channel = Channel(control, self._settings)
+        self._forks = 0
+        self.loaded = self._preload
+        self._spare = asyncio.create_task(self._fork())
 
     async def close(self) -> None:
         """End the zygote, and with it its children."""
-        await self._dismiss_spare()
+        await self._discard_spare()
         if self._retiring:
             await asyncio.wait(self._retiring)
-        if self._line:
-            self._line.hang_up()
+        if self._channel:
+            self._channel.close()
         pid, self._pid = self._pid, None
         if pid:
-            await _ended(pid)
+            await _wait_for_exit(pid)
 
-    async def held(self) -> Held:
+    async def sandbox_report(self) -> SandboxReport:
         """Return what the zygote saw to hold of the cage, once it is warm.
 
         Raises:
             Lost: It has ended or does not answer.
         """
-        return await self._zygote().held()
+        return await self._require_channel().sandbox_report()
 
-    async def child(self) -> Child:
+    async def take_child(self) -> Child:
         """Return a new child; the one before must have been taken back.
 
         Raises:
             Lost: The zygote has ended or does not answer.
         """
-        child = await self._ready() or await self._born()
-        if self._births > 1:
-            self._spare = asyncio.create_task(self._born())
+        child = await self._take_spare() or await self._fork()
+        if self._forks > 1:
+            self._spare = asyncio.create_task(self._fork())
         return child
 
-    async def _ready(self) -> Child | None:
+    async def _take_spare(self) -> Child | None:
         """Return the child that stands ready, or None if there is none or it did not live."""
-        spare = await self._spared()
-        if spare is None or spare.waits():
+        spare = await self._await_spare()
+        if spare is None or spare.is_idle():
             return spare
         self.retire(spare)
         return None
 
-    async def _spared(self) -> Child | None:
+    async def _await_spare(self) -> Child | None:
         if self._spare is None:
             return None
         try:
             # Shielded: if nobody waits for it any more, it is the next one's.
             child = await asyncio.shield(self._spare)
-        except Lost:
+        except ZygoteLost:
             self._spare = None
             raise
         self._spare = None
         return child
 
-    async def _born(self) -> Child:
+    async def _fork(self) -> Child:
         ours, its = socket.socketpair()
         ours.setblocking(False)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)
         try:
             with its:
-                child = Child(await self._zygote().ask(Order(Kind.FORK), WARM_SECONDS, its), ours)
+                child = Child(
+                    await self._require_channel().send(Command(CommandKind.FORK), MAX_START_SECONDS, its),
+                    ours,
+                )
         except BaseException:
             ours.close()
             raise
-        self._births += 1
+        self._forks += 1
         return child
 
-    async def learn(self, needed: frozenset[str]) -> None:
+    async def load(self, needed: frozenset[str]) -> None:
         """Let the children to come do what is needed; what cannot be learned `knows` does not hold afterwards.
 
         Raises:
             Lost: The zygote has ended or does not answer.
         """
-        if ignorant := await self._spared():
+        if ignorant := await self._await_spare():
             self.retire(ignorant)
-        self.knows = codecs.unpacked(
-            await self._zygote().ask(Order(Kind.LEARN, codecs.packed(needed)), WARM_SECONDS)
+        self.loaded = codecs.unpack(
+            await self._require_channel().send(
+                Command(CommandKind.LOAD, codecs.pack(needed)), MAX_START_SECONDS
+            )
         )
 
-    async def take_back(self, child: Child, grace_seconds: float) -> int:
+    async def reap(self, child: Child, grace_seconds: float) -> int:
         """End the child and return its wait status.
 
         Args:
@@ -168,23 +173,23 @@ class Nursery:
             Lost: The zygote has ended or does not answer; it must be started again.
         """
         child.socket.close()
-        return await self._zygote().ask(
-            Order(Kind.REAP, child.pid, int(grace_seconds * 1000)), grace_seconds + _REAP_SECONDS
+        return await self._require_channel().send(
+            Command(CommandKind.REAP, child.pid, int(grace_seconds * 1000)), grace_seconds + _REAP_SECONDS
         )
 
     def retire(self, child: Child) -> None:
         """End a child that owes us nothing, without waiting for its end; the zygote does it before anything that is asked of it later."""
         child.socket.close()
-        retiring = asyncio.create_task(self._retired(child))
+        retiring = asyncio.create_task(self._reap_retired(child))
         self._retiring.add(retiring)
         retiring.add_done_callback(self._retiring.discard)
 
-    async def _retired(self, child: Child) -> None:
+    async def _reap_retired(self, child: Child) -> None:
         # Who asks next will hear it too.
-        with suppress(Lost):
-            await self.take_back(child, 0)
+        with suppress(ZygoteLost):
+            await self.reap(child, 0)
 
-    async def _dismiss_spare(self) -> None:
+    async def _discard_spare(self) -> None:
         """Let go of the child that stands ready, or is about to be; it ends with the zygote."""
         spare, self._spare = self._spare, None
         if spare is None:
@@ -194,26 +199,26 @@ class Nursery:
         if not spare.cancelled() and not spare.exception():
             spare.result().socket.close()
 
-    def _zygote(self) -> Line:
-        if self._line is None:
-            raise Lost("the zygote is not running")
-        return self._line
+    def _require_channel(self) -> Channel:
+        if self._channel is None:
+            raise ZygoteLost("the zygote is not running")
+        return self._channel
 
 
 def _resident_pages(pid: int) -> int:
     with FileIO(f"/proc/{pid}/statm") as file:
-        return int(file.read(_LINE_BYTES).split()[1])
+        return int(file.read(_STATM_BYTES).split()[1])
 
 
-async def _ended(pid: int) -> None:
+async def _wait_for_exit(pid: int) -> None:
     """See a process dead: it may take its time, but not long."""
     until = time.monotonic() + _END_SECONDS
-    while not (dead := _reaped(pid, os.WNOHANG)) and time.monotonic() < until:  # noqa: ASYNC110 - a process sets no event
+    while not (dead := _try_reap(pid, os.WNOHANG)) and time.monotonic() < until:  # noqa: ASYNC110 - a process sets no event
         await asyncio.sleep(_POLL_SECONDS)
     if not dead:
         os.kill(pid, signal.SIGKILL)
-        _reaped(pid, 0)
+        _try_reap(pid, 0)
 
 
-def _reaped(pid: int, options: int) -> bool:
+def _try_reap(pid: int, options: int) -> bool:
     return bool(os.waitpid(pid, options)[0])

@@ -11,20 +11,20 @@ from imagejobs_contract.model.options import Variant, looks_for_faces
 from imagejobs_worker.imaging import results
 
 FORMATS = ("jpeg", "png", "gif", "webp", "avif", "tiff", "bmp")
-FIRST = frozenset({"jpeg"})
+ALWAYS = frozenset({"jpeg"})
 """Most images need it: it is learned while the worker still loads itself, whatever else is wanted."""
 FACES = "faces"
 LARGE_PNGS = "large pngs"
 """A faster decoder for plain ones (`imaging.plain_png`). Nothing fails without it, and it is not loaded for a
 few files.
 """
-LARGE_BYTES = 2**20
-LARGE_FILES = 3
+LARGE_PNG_BYTES = 2**20
+LARGE_PNG_FILES = 3
 """The large PNG with which it is learned: that takes as long as three of 10 megapixels save."""
 _ALL = (*FORMATS, FACES, LARGE_PNGS)
 
 
-def needed(source: str, variants: Sequence[Variant]) -> frozenset[str]:
+def codecs_needed(source: str, variants: Sequence[Variant]) -> frozenset[str]:
     """Return the skills for one image.
 
     Args:
@@ -37,11 +37,11 @@ def needed(source: str, variants: Sequence[Variant]) -> frozenset[str]:
     )
 
 
-def packed(skills: Iterable[str]) -> int:
+def pack(names: Iterable[str]) -> int:
     """Return the skills as bits of a number, as orders carry them."""
-    return sum(1 << _ALL.index(each) for each in set(skills))
+    return sum(1 << _ALL.index(each) for each in set(names))
 
 
-def unpacked(bits: int) -> frozenset[str]:
+def unpack(bits: int) -> frozenset[str]:
     """Read what `packed` wrote."""
     return frozenset(each for n, each in enumerate(_ALL) if bits >> n & 1)

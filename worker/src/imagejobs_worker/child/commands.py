@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import Any, NamedTuple
 
 
-class Kind(IntEnum):
+class CommandKind(IntEnum):
     """What is ordered."""
 
     FORK = 1
@@ -19,33 +19,33 @@ class Kind(IntEnum):
     REAP = 2
     """Wait so many milliseconds for the child to end by itself, then kill it. The answer is its wait status.
     """
-    LEARN = 3
+    LOAD = 3
     """Learn these skills (`skills.packed`), for the children to come. The answer is all that it knows then.
     """
 
 
-class Order(NamedTuple):
+class Command(NamedTuple):
     """One order; the numbers are of no use to `FORK`, the second to `REAP` only."""
 
-    kind: Kind
+    kind: CommandKind
     number: int = 0
     grace_milliseconds: int = 0
 
 
-ORDER = struct.Struct("!iii")
+COMMAND = struct.Struct("!iii")
 ANSWER = struct.Struct("!i")
-HELD = struct.Struct("!B?")
+REPORT = struct.Struct("!B?")
 """The fields of `terms.Held`."""
 _LENGTH = struct.Struct("!I")
 
 
-def opening(settings: Mapping[str, object]) -> bytes:
+def pack_settings(settings: Mapping[str, object]) -> bytes:
     """Return what comes before all orders: what the zygote is to be."""
     body = json.dumps(settings).encode()
     return _LENGTH.pack(len(body)) + body
 
 
-def read_opening(control: socket.socket) -> dict[str, Any] | None:
+def read_settings(control: socket.socket) -> dict[str, Any] | None:
     """Wait for what `opening` wrote; None if the parent is gone."""
     prefix = control.recv(_LENGTH.size, socket.MSG_WAITALL)
     if len(prefix) != _LENGTH.size:

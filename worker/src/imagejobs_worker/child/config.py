@@ -3,11 +3,11 @@
 from enum import StrEnum
 from typing import NamedTuple
 
-UNCAGED = 77
+EXIT_NOT_CAGED = 77
 """Exit code (EX_NOPERM) of a child that could not be caged as it was told to."""
 
 
-class Mode(StrEnum):
+class SandboxMode(StrEnum):
     """How much of a cage there has to be."""
 
     REQUIRED = "required"
@@ -18,7 +18,7 @@ class Mode(StrEnum):
     """Limits only, neither Landlock nor seccomp: for debuggers and profilers."""
 
 
-class Terms(NamedTuple):
+class SandboxConfig(NamedTuple):
     """What a child lives under.
 
     Attributes:
@@ -27,12 +27,12 @@ class Terms(NamedTuple):
         threads: Whether it may start threads, for the one codec that cannot do without.
     """
 
-    mode: Mode
+    mode: SandboxMode
     memory_bytes: int
     threads: bool = False
 
 
-class Held(NamedTuple):
+class SandboxReport(NamedTuple):
     """What was seen to hold.
 
     Attributes:

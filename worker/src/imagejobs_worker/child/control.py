@@ -8,19 +8,19 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from imagejobs_worker.child import commands
-from imagejobs_worker.child.commands import Order
-from imagejobs_worker.child.config import Held
+from imagejobs_worker.child.commands import Command
+from imagejobs_worker.child.config import SandboxReport
 
-WARM_SECONDS = 60.0
+MAX_START_SECONDS = 60.0
 """The first answer waits until the zygote is warm; on a busy machine that takes seconds."""
 T = TypeVar("T")
 
 
-class Lost(Exception):
+class ZygoteLost(Exception):
     """Raised when the zygote does not answer, or is not there."""
 
 
-class Line:
+class Channel:
     """One zygote's socket; once it failed to answer, it is hung up on for good.
 
     Args:
@@ -32,19 +32,19 @@ class Line:
         self._socket = socket.socket(fileno=descriptor)
         self._socket.setblocking(False)
         self._turn = asyncio.Lock()
-        self._held: Held | None = None
+        self._report: SandboxReport | None = None
         with suppress(OSError):  # it has ended; the first order will tell
-            self._socket.send(commands.opening(settings))
+            self._socket.send(commands.pack_settings(settings))
 
-    async def held(self) -> Held:
+    async def sandbox_report(self) -> SandboxReport:
         """Return what the zygote saw to hold of the cage, once it is warm.
 
         Raises:
             Lost: It has ended or does not answer.
         """
-        return await self._answered(self._read_held, WARM_SECONDS)
+        return await self._take_turn(self._read_report, MAX_START_SECONDS)
 
-    async def ask(self, order: Order, seconds: float, descriptor: socket.socket | None = None) -> int:
+    async def send(self, command: Command, seconds: float, descriptor: socket.socket | None = None) -> int:
         """Give an order and return the answer.
 
         Args:
@@ -55,38 +55,38 @@ class Line:
         Raises:
             Lost: The zygote has ended or does not answer.
         """
-        return await self._answered(lambda: self._order(order, descriptor), seconds)
+        return await self._take_turn(lambda: self._send_command(command, descriptor), seconds)
 
-    def hang_up(self) -> None:
+    def close(self) -> None:
         """Close the socket, upon which the zygote kills its children and ends."""
         self._socket.close()
 
-    async def _answered(self, speak: Callable[[], Awaitable[T]], seconds: float) -> T:
+    async def _take_turn(self, speak: Callable[[], Awaitable[T]], seconds: float) -> T:
         async with self._turn:
             try:
                 async with asyncio.timeout(seconds):
                     return await speak()
             except (OSError, TimeoutError) as ex:
-                self.hang_up()
-                raise Lost(f"the zygote does not answer: {ex!r}") from ex
+                self.close()
+                raise ZygoteLost(f"the zygote does not answer: {ex!r}") from ex
             except asyncio.CancelledError:
                 # The answer will come and be taken for the next one's.
-                self.hang_up()
+                self.close()
                 raise
 
-    async def _order(self, order: Order, descriptor: socket.socket | None) -> int:
-        await self._read_held()
+    async def _send_command(self, command: Command, descriptor: socket.socket | None) -> int:
+        await self._read_report()
         # 12 bytes into an idle socket: this cannot block.
         socket.send_fds(
-            self._socket, [commands.ORDER.pack(*order)], [descriptor.fileno()] if descriptor else []
+            self._socket, [commands.COMMAND.pack(*command)], [descriptor.fileno()] if descriptor else []
         )
         return int((await self._read(commands.ANSWER))[0])
 
-    async def _read_held(self) -> Held:
+    async def _read_report(self) -> SandboxReport:
         """Read what the zygote says before it is asked anything."""
-        if self._held is None:
-            self._held = Held(*await self._read(commands.HELD))
-        return self._held
+        if self._report is None:
+            self._report = SandboxReport(*await self._read(commands.REPORT))
+        return self._report
 
     async def _read(self, form: struct.Struct) -> tuple[Any, ...]:
         data = await asyncio.get_running_loop().sock_recv(self._socket, form.size)

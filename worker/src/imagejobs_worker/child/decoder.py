@@ -16,15 +16,15 @@ from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Variant
 from imagejobs_worker.child import codecs, protocol
-from imagejobs_worker.child.child_pool import Child, Nursery
-from imagejobs_worker.child.config import UNCAGED, Held, Mode
-from imagejobs_worker.child.control import Lost
-from imagejobs_worker.child.protocol import Garbage
+from imagejobs_worker.child.child_pool import Child, ChildPool
+from imagejobs_worker.child.config import EXIT_NOT_CAGED, SandboxMode, SandboxReport
+from imagejobs_worker.child.control import ZygoteLost
+from imagejobs_worker.child.protocol import InvalidMessage
 from imagejobs_worker.child.spawn import Spawned
 from imagejobs_worker.child.verify import verify
 from imagejobs_worker.imaging.admission import admit
 from imagejobs_worker.imaging.picture import Rendering
-from imagejobs_worker.instruments import SILENT, Meter, Recycle
+from imagejobs_worker.instruments import NO_INSTRUMENTS, Instruments, Recycle
 
 MAX_IDLE_BYTES = 256 * 2**20
 """Memory that a child may still hold between two images."""
@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class _Use:
+class _ChildUse:
     """A child, whose images it has seen and how many."""
 
     child: Child
@@ -43,7 +43,7 @@ class _Use:
     images: int = 0
 
 
-class Door:
+class Decoder:
     """One child process at a time, and the zygote that it comes from."""
 
     def __init__(
@@ -51,12 +51,12 @@ class Door:
         limits: Limits,
         *,
         memory_bytes: int = 2 * 2**30,
-        cage: Mode = Mode.BEST,
+        cage: SandboxMode = SandboxMode.BEST,
         recycle_after: int = 500,
         heic: bool = False,
-        taught: Collection[str] = codecs.FORMATS,
+        preload: Collection[str] = codecs.FORMATS,
         render: str = "",
-        meter: Meter = SILENT,
+        instruments: Instruments = NO_INSTRUMENTS,
     ) -> None:
         """Prepare; nothing is started yet.
 
@@ -74,11 +74,11 @@ class Door:
         self._limits = limits
         self._heic = heic
         self._recycle_after = recycle_after
-        self._meter = meter
-        self._nursery = Nursery(memory_bytes, cage, heic, render, taught)
-        self._use: _Use | None = None
+        self._instruments = instruments
+        self._children = ChildPool(memory_bytes, cage, heic, render, preload)
+        self._use: _ChildUse | None = None
         self._large_pngs = 0
-        self._beyond: frozenset[str] = frozenset()
+        self._unavailable: frozenset[str] = frozenset()
         self._turn = asyncio.Lock()
 
     @property
@@ -88,15 +88,15 @@ class Door:
 
     async def start(self, spawned: Spawned | None = None) -> None:
         """Start the zygote, or take one that was spawned, and return before it is ready; the first image waits for it."""
-        self._nursery.start(spawned)
+        self._children.start(spawned)
 
-    async def held(self) -> Held:
+    async def sandbox_report(self) -> SandboxReport:
         """Return what was seen to hold of the cage; nothing, if the zygote ended before it could say so."""
         try:
-            return await self._nursery.held()
-        except Lost as ex:
+            return await self._children.sandbox_report()
+        except ZygoteLost as ex:
             _log.warning("zygote lost", extra={"reason": str(ex)})
-            return Held()
+            return SandboxReport()
 
     async def close(self) -> None:
         """End the child and the zygote."""
@@ -104,7 +104,7 @@ class Door:
             if self._use:
                 self._use.child.socket.close()
                 self._use = None
-            await self._nursery.close()
+            await self._children.close()
 
     async def render(self, source: bytes, variants: Sequence[Variant], owner: str = "") -> Rendering:
         """Make all variants of one image in the child.
@@ -117,77 +117,77 @@ class Door:
         Raises:
             ImageFailed: With the code that says why. A cancelled call kills the child.
         """
-        needed = self._needed(admit(source, self._limits, heic=self._heic), len(source), variants)
+        needed = self._codecs_needed(admit(source, self._limits, heic=self._heic), len(source), variants)
         async with self._turn:
-            use = await self._usable(owner, needed)
-            rendering = await self._through(use.child, source, variants)
+            use = await self._child_for(owner, needed)
+            rendering = await self._exchange_verified(use.child, source, variants)
             use.images += 1
             if use.images >= self._recycle_after or use.child.resident_bytes() > MAX_IDLE_BYTES:
                 self._retire(Recycle.WORN)
             return rendering
 
-    def _needed(self, form: str, count: int, variants: Sequence[Variant]) -> frozenset[str]:
+    def _codecs_needed(self, form: str, count: int, variants: Sequence[Variant]) -> frozenset[str]:
         """Return the skills that a child must have for a file of so many bytes."""
-        needed = codecs.needed(form, variants)
-        if form == "png" and count >= codecs.LARGE_BYTES:
+        needed = codecs.codecs_needed(form, variants)
+        if form == "png" and count >= codecs.LARGE_PNG_BYTES:
             self._large_pngs += 1
-            if self._large_pngs >= codecs.LARGE_FILES:
+            if self._large_pngs >= codecs.LARGE_PNG_FILES:
                 needed |= {codecs.LARGE_PNGS}
-        return needed - self._beyond
+        return needed - self._unavailable
 
-    async def _usable(self, owner: str, needed: frozenset[str]) -> _Use:
-        if self._use and not self._use.child.waits():
+    async def _child_for(self, owner: str, needed: frozenset[str]) -> _ChildUse:
+        if self._use and not self._use.child.is_idle():
             self._retire(Recycle.FAILURE)
         if self._use and self._use.owner != owner:
             self._retire(Recycle.OWNER)
-        if self._use and needed - self._nursery.knows:
-            self._retire(Recycle.SKILL)
+        if self._use and needed - self._children.loaded:
+            self._retire(Recycle.CODEC)
         if self._use is None:
-            self._use = _Use(await self._born(needed), owner)
+            self._use = _ChildUse(await self._fork(needed), owner)
         return self._use
 
-    async def _born(self, needed: frozenset[str]) -> Child:
+    async def _fork(self, needed: frozenset[str]) -> Child:
         """Return a new child, from a new zygote if the old one is gone."""
         try:
-            return await self._forked(needed)
-        except Lost as ex:
+            return await self._load_and_fork(needed)
+        except ZygoteLost as ex:
             _log.warning("zygote lost", extra={"reason": str(ex)})
         try:
-            await self._nursery.close()
-            self._nursery.start()
-            return await self._forked(needed)
-        except (Lost, OSError) as ex:
+            await self._children.close()
+            self._children.start()
+            return await self._load_and_fork(needed)
+        except (ZygoteLost, OSError) as ex:
             raise ImageFailed(code=Code.INTERNAL_ERROR) from ex
 
-    async def _forked(self, needed: frozenset[str]) -> Child:
-        if needed - self._nursery.knows:
-            await self._nursery.learn(needed)
-        lacking = needed - self._nursery.knows
-        self._beyond |= lacking & {codecs.LARGE_PNGS}
-        if lacking - self._beyond:
+    async def _load_and_fork(self, needed: frozenset[str]) -> Child:
+        if needed - self._children.loaded:
+            await self._children.load(needed)
+        lacking = needed - self._children.loaded
+        self._unavailable |= lacking & {codecs.LARGE_PNGS}
+        if lacking - self._unavailable:
             raise ImageFailed(
                 "this worker cannot look for faces: imagejobs-worker[face] is not installed",
                 code=Code.INVALID_OPTIONS,
             )
-        return await self._nursery.child()
+        return await self._children.take_child()
 
-    async def _through(self, child: Child, source: bytes, variants: Sequence[Variant]) -> Rendering:
+    async def _exchange_verified(self, child: Child, source: bytes, variants: Sequence[Variant]) -> Rendering:
         """Send the image and believe the answer only after a look at it; the child does not survive any failure."""
         try:
             async with asyncio.timeout(self._limits.image_seconds):
                 answer = await _exchange(child, source, variants, self._limits)
             return verify(answer, variants, self._limits, source)
         except TimeoutError as ex:
-            await self._end()
+            await self._kill()
             raise ImageFailed(
                 f"took longer than the {self._limits.image_seconds:g} s that are allowed",
                 code=Code.PROCESSING_TIMEOUT,
             ) from ex
         except (EOFError, OSError) as ex:
-            raise _died(await self._end(grace_seconds=_DYING_SECONDS)) from ex
-        except Garbage as ex:
+            raise _death_error(await self._kill(grace_seconds=_DYING_SECONDS)) from ex
+        except InvalidMessage as ex:
             _log.error("child answered garbage", extra={"reason": str(ex)})
-            await self._end()
+            await self._kill()
             raise ImageFailed(code=Code.INTERNAL_ERROR) from ex
         except ImageFailed as ex:
             if notes := getattr(ex, "__notes__", None):
@@ -195,36 +195,38 @@ class Door:
             self._retire(Recycle.FAILURE)
             raise
         except asyncio.CancelledError:
-            await asyncio.shield(self._end())
+            await asyncio.shield(self._kill())
             raise
 
     def _retire(self, reason: Recycle) -> None:
         """Part with a child that did as it was told; nobody waits for its end, and the next image gets a new one."""
-        if use := self._given_up(reason):
-            self._nursery.retire(use.child)
+        if use := self._detach(reason):
+            self._children.retire(use.child)
 
-    async def _end(self, grace_seconds: float = 0.0) -> int | None:
+    async def _kill(self, grace_seconds: float = 0.0) -> int | None:
         """End a child that did not, see it dead, and return its wait status, None if it is not known."""
-        if (use := self._given_up(Recycle.FAILURE)) is None:
+        if (use := self._detach(Recycle.FAILURE)) is None:
             return None
         try:
-            return await self._nursery.take_back(use.child, grace_seconds)
-        except Lost as ex:
+            return await self._children.reap(use.child, grace_seconds)
+        except ZygoteLost as ex:
             _log.warning("zygote lost", extra={"reason": str(ex)})
             return None
 
-    def _given_up(self, reason: Recycle) -> _Use | None:
+    def _detach(self, reason: Recycle) -> _ChildUse | None:
         use, self._use = self._use, None
         if use:
-            self._meter.recycled(reason)
+            self._instruments.record_recycle(reason)
         return use
 
 
 async def _exchange(child: Child, source: bytes, variants: Sequence[Variant], limits: Limits) -> Rendering:
     loop = asyncio.get_running_loop()
-    await loop.sock_sendall(child.socket, protocol.request(variants, limits, len(source)))
+    await loop.sock_sendall(child.socket, protocol.pack_request(variants, limits, len(source)))
     await loop.sock_sendall(child.socket, source)
-    head_bytes, file_bytes = protocol.sizes(await _receive(child, protocol.PREFIX.size), protocol.MAX_FILES)
+    head_bytes, file_bytes = protocol.read_sizes(
+        await _receive(child, protocol.PREFIX.size), protocol.MAX_FILES_BYTES
+    )
     head = await _receive(child, head_bytes)
     return protocol.read_answer(bytes(head), memoryview(await _receive(child, file_bytes)), source)
 
@@ -245,12 +247,12 @@ async def _receive(child: Child, count: int) -> bytearray:
     return buffer
 
 
-def _died(status: int | None) -> ImageFailed:
+def _death_error(status: int | None) -> ImageFailed:
     """Return what the death of a child means for its image."""
     ended_by = (
         signal.Signals(os.WTERMSIG(status)).name if status is not None and os.WIFSIGNALED(status) else ""
     )
-    if status is not None and os.WIFEXITED(status) and os.WEXITSTATUS(status) == UNCAGED:
+    if status is not None and os.WIFEXITED(status) and os.WEXITSTATUS(status) == EXIT_NOT_CAGED:
         _log.error("child could not be caged")
         return ImageFailed(code=Code.INTERNAL_ERROR)
     _log.error("child died", extra={"signal": ended_by, "status": status})

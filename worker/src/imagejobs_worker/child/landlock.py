@@ -24,9 +24,9 @@ _SCOPES_SINCE, _SCOPES = 6, 0b11
 def version() -> int:
     """Return the kernel's version of Landlock, 0 where it has none."""
     try:
-        return kernel.call(_CREATE_RULESET, None, 0, _ASK_VERSION)
+        return kernel.syscall(_CREATE_RULESET, None, 0, _ASK_VERSION)
     except OSError as ex:
-        if ex.errno in kernel.ABSENT:
+        if ex.errno in kernel.ABSENT_ERRNOS:
             return 0
         raise
 
@@ -41,16 +41,16 @@ def forbid_all() -> int:
     """
     known = version()
     if known:
-        rules = (ctypes.c_uint64 * 3)(*handled(known))
-        ruleset = kernel.call(_CREATE_RULESET, rules, ctypes.sizeof(rules), 0)
+        rules = (ctypes.c_uint64 * 3)(*access_masks(known))
+        ruleset = kernel.syscall(_CREATE_RULESET, rules, ctypes.sizeof(rules), 0)
         try:
-            kernel.call(_RESTRICT_SELF, ruleset, 0)
+            kernel.syscall(_RESTRICT_SELF, ruleset, 0)
         finally:
             os.close(ruleset)
     return known
 
 
-def handled(known: int) -> tuple[int, int, int]:
+def access_masks(known: int) -> tuple[int, int, int]:
     """Return what a version can forbid, as its struct has it: rights on files, on the network, scopes."""
     files = max(count for since, count in _FILES.items() if since <= known)
     return (

@@ -28,39 +28,39 @@ _PLUGINS = {
 }
 """Named here, as Pillow would look for a format that it does not know yet by loading some forty plugins."""
 _ORIENTATION = 0x0112
-_WIDTH = 5
+_WIDTH_PIXELS = 5
 """No half or quarter of 16 pixels, to which a JPEG would be decoded without being resized."""
 _SECONDS = 60.0
 
 
-def up(skill: str) -> bool:
+def load(codec: str) -> bool:
     """Learn a skill by using it on a small picture, still and moving; False if it is not installed."""
-    if skill == codecs.FACES:
-        return _see()
-    if skill == codecs.LARGE_PNGS:
-        return _read_plain_png()
-    for name in _PLUGINS[skill]:
+    if codec == codecs.FACES:
+        return _load_faces()
+    if codec == codecs.LARGE_PNGS:
+        return _load_plain_png()
+    for name in _PLUGINS[codec]:
         importlib.import_module(f"PIL.{name}")
     resize.simd()
-    result = Format(skill) if skill in set(Format) else None
-    for source in (_still(skill), *([_movie(skill)] if result in animate.FORMATS else [])):
+    result = Format(codec) if codec in set(Format) else None
+    for source in (_still_sample(codec), *([_animated_sample(codec)] if result in animate.FORMATS else [])):
         render(
             source,
-            [Variant(width=_WIDTH, format=result, keep_metadata=True)],
+            [Variant(width=_WIDTH_PIXELS, format=result, keep_metadata=True)],
             Limits(),
             Deadline.after(_SECONDS),
         )
     return True
 
 
-def thread() -> None:
+def start_first_thread() -> None:
     """Start a thread and wait for its end: libc prepares for threads at the first one, by calls that a cage does not know."""
     first = threading.Thread(target=int)
     first.start()
     first.join()
 
 
-def _see() -> bool:
+def _load_faces() -> bool:
     """Look for a face."""
     if not faces.installed():
         return False
@@ -68,28 +68,28 @@ def _see() -> bool:
     return True
 
 
-def _read_plain_png() -> bool:
+def _load_plain_png() -> bool:
     try:
         plain_png.learn()
     except ImportError:
         return False
-    return plain_png.decoded(_saved(Image.new("RGB", (16, 16)), "png"), (16, 16), "RGB") is not None
+    return plain_png.decoded(_encode(Image.new("RGB", (16, 16)), "png"), (16, 16), "RGB") is not None
 
 
-def _still(form: str) -> bytes:
+def _still_sample(form: str) -> bytes:
     """Return a picture with alpha, where there can be, and with EXIF, so that every way of the pipeline is gone."""
     image = Image.linear_gradient("L").resize((16, 16)).convert("LA").convert("RGBA")
     exif = Image.Exif()
     exif[_ORIENTATION] = 6
-    return _saved(image.convert("RGB") if form == "jpeg" else image, form, exif=exif.tobytes())
+    return _encode(image.convert("RGB") if form == "jpeg" else image, form, exif=exif.tobytes())
 
 
-def _movie(form: str) -> bytes:
+def _animated_sample(form: str) -> bytes:
     frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
-    return _saved(frames[0], form, save_all=True, append_images=frames[1:], duration=100, loop=0)
+    return _encode(frames[0], form, save_all=True, append_images=frames[1:], duration=100, loop=0)
 
 
-def _saved(image: Image.Image, form: str, **how: object) -> bytes:
+def _encode(image: Image.Image, form: str, **how: object) -> bytes:
     out = BytesIO()
     image.save(out, FORMATS[form], **how)
     return out.getvalue()

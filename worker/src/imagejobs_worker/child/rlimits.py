@@ -10,7 +10,7 @@ _DESCRIPTORS = 3
 """The socket and twice the null device are open; no more can be."""
 
 
-def give_up(memory_bytes: int, *, threads: bool = False) -> None:
+def limit_process(memory_bytes: int, *, threads: bool = False) -> None:
     """Limit this process, for good: no core file, no file written, no process, no descriptor, and so much address space.
 
     Memory that is asked for beyond that is a MemoryError, not a kill: the image fails and its neighbours do

@@ -47,9 +47,9 @@ def install(*, threads: bool = False) -> bool:
     if machine is None:
         return False
     try:
-        load(program(machine, syscalls.allowed(os.getpid(), threads=threads)))
+        load(build_filter(machine, syscalls.allowed(os.getpid(), threads=threads)))
     except OSError as ex:
-        if ex.errno in kernel.ABSENT:
+        if ex.errno in kernel.ABSENT_ERRNOS:
             return False
         raise
     return True
@@ -65,7 +65,7 @@ def load(instructions: Sequence[Instruction]) -> None:
     kernel.prctl(kernel.SET_SECCOMP, _FILTER, ctypes.byref(_Program(len(instructions), code)))
 
 
-def program(machine: Machine, allowed: Mapping[str, tuple[Condition, ...]]) -> list[Instruction]:
+def build_filter(machine: Machine, allowed: Mapping[str, tuple[Condition, ...]]) -> list[Instruction]:
     """Return the filter.
 
     Calls of another machine, such as 32-bit ones, end the process, whatever their number.
@@ -73,32 +73,32 @@ def program(machine: Machine, allowed: Mapping[str, tuple[Condition, ...]]) -> l
     instructions = [
         (_LOAD, 0, 0, _ARCH),
         (_IF_EQUAL, 1, 0, machine.arch),
-        _end(_KILL),
+        _return(_KILL),
         (_LOAD, 0, 0, _NUMBER),
     ]
     for name, conditions in allowed.items():
-        body = [*(each for condition in conditions for each in _condition(condition)), _end(_ALLOW)]
+        body = [*(each for condition in conditions for each in _check_argument(condition)), _return(_ALLOW)]
         instructions += [(_IF_EQUAL, 0, len(body), machine.numbers[name]), *body]
-    return [*instructions, _end(_KILL)]
+    return [*instructions, _return(_KILL)]
 
 
-def _condition(condition: Condition) -> Iterator[Instruction]:
+def _check_argument(condition: Condition) -> Iterator[Instruction]:
     if isinstance(condition, Absent):
-        yield _end(_NOT_THERE)
+        yield _return(_NOT_THERE)
         return
     low = _ARGUMENTS + 8 * condition.argument
     yield _LOAD, 0, 0, low
     if not isinstance(condition, Equal):
         yield _IF_ANY_BIT, 0, 1, condition.bits
-        yield _end(_KILL)
+        yield _return(_KILL)
         return
     yield _IF_EQUAL, 1, 0, condition.value & _WORD
-    yield _end(_KILL)
+    yield _return(_KILL)
     if condition.pointer:
         yield _LOAD, 0, 0, low + 4
         yield _IF_EQUAL, 1, 0, condition.value >> 32
-        yield _end(_KILL)
+        yield _return(_KILL)
 
 
-def _end(verdict: int) -> Instruction:
+def _return(verdict: int) -> Instruction:
     return _RETURN, 0, 0, verdict

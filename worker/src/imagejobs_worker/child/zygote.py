@@ -17,12 +17,12 @@ from io import FileIO
 from typing import Any, cast
 
 from imagejobs_worker.child import child, codecs, commands, kernel, preload, probe
-from imagejobs_worker.child.commands import Kind, Order
-from imagejobs_worker.child.config import Held, Mode, Terms
+from imagejobs_worker.child.commands import Command, CommandKind
+from imagejobs_worker.child.config import SandboxConfig, SandboxMode, SandboxReport
 from imagejobs_worker.imaging import pipeline
 from imagejobs_worker.imaging.codecs import heic
 
-CONTROL = 0
+CONTROL_DESCRIPTOR = 0
 """The descriptor on which orders come."""
 _POLL_SECONDS = 0.0005
 _NICENESS = 5
@@ -37,16 +37,18 @@ def main() -> None:
     if sys.platform == "linux":
         _be_killed_first()
         # A child that could write here would own its successors.
-        kernel.close_to_peers()
-    control = socket.socket(fileno=CONTROL)
-    known = _learned(codecs.FIRST)
-    held = probe.held()
-    if settings := commands.read_opening(control):
-        control.sendall(commands.HELD.pack(*(Held() if settings["cage"] == Mode.OFF else held)))
+        kernel.hide_from_peers()
+    control = socket.socket(fileno=CONTROL_DESCRIPTOR)
+    known = _load_codecs(codecs.ALWAYS)
+    held = probe.probe_sandbox()
+    if settings := commands.read_settings(control):
+        control.sendall(
+            commands.REPORT.pack(*(SandboxReport() if settings["cage"] == SandboxMode.OFF else held))
+        )
         _serve(control, settings, known)
 
 
-def _serve(control: socket.socket, settings: dict[str, Any], known: frozenset[str]) -> None:
+def _serve(control: socket.socket, settings: dict[str, Any], loaded: frozenset[str]) -> None:
     """Learn what it is to know, then fork and wait.
 
     Args:
@@ -56,23 +58,23 @@ def _serve(control: socket.socket, settings: dict[str, Any], known: frozenset[st
             decoders.
         known: What it has learned already.
     """
-    render = _named(settings["render"]) if settings["render"] else pipeline.render
+    render = _import_function(settings["render"]) if settings["render"] else pipeline.render
     if settings["heic"]:
         heic.learn()
-        preload.thread()
-    terms = Terms(Mode(settings["cage"]), settings["memory_bytes"], threads=settings["heic"])
-    known |= _learned(frozenset(settings["skills"]) - known)
+        preload.start_first_thread()
+    terms = SandboxConfig(SandboxMode(settings["cage"]), settings["memory_bytes"], threads=settings["heic"])
+    loaded |= _load_codecs(frozenset(settings["preload"]) - loaded)
     gc.enable()
     children: set[int] = set()
-    while order := _next_order(control):
+    while order := _receive_command(control):
         (kind, *numbers), descriptor = order
-        if kind is Kind.FORK and descriptor is not None:
+        if kind is CommandKind.FORK and descriptor is not None:
             answer = _fork(descriptor, terms, render)
             os.close(descriptor)
             children.add(answer)
-        elif kind is Kind.LEARN:
-            known |= _learned(codecs.unpacked(numbers[0]) - known)
-            answer = codecs.packed(known)
+        elif kind is CommandKind.LOAD:
+            loaded |= _load_codecs(codecs.unpack(numbers[0]) - loaded)
+            answer = codecs.pack(loaded)
         else:
             answer = _reap(*numbers)
             children.discard(numbers[0])
@@ -90,37 +92,37 @@ def _be_killed_first() -> None:
         file.write(b"1000")
 
 
-def _named(name: str) -> child.Render:
+def _import_function(name: str) -> child.Render:
     module, _, function = name.partition(":")
     return cast(child.Render, getattr(importlib.import_module(module), function))
 
 
-def _next_order(control: socket.socket) -> tuple[Order, int | None] | None:
+def _receive_command(control: socket.socket) -> tuple[Command, int | None] | None:
     """Return an order and the descriptor that came with it, or None when the parent is gone."""
-    data, descriptors, _, _ = socket.recv_fds(control, commands.ORDER.size, 1)
-    if len(data) != commands.ORDER.size:
+    data, descriptors, _, _ = socket.recv_fds(control, commands.COMMAND.size, 1)
+    if len(data) != commands.COMMAND.size:
         return None
-    kind, pid, grace = commands.ORDER.unpack(data)
-    return Order(Kind(kind), pid, grace), descriptors[0] if descriptors else None
+    kind, pid, grace = commands.COMMAND.unpack(data)
+    return Command(CommandKind(kind), pid, grace), descriptors[0] if descriptors else None
 
 
-def _fork(descriptor: int, terms: Terms, render: child.Render) -> int:
+def _fork(descriptor: int, config: SandboxConfig, render: child.Render) -> int:
     zygote = os.getpid()
     pid = os.fork()
     if pid:
         return pid
     status = 1
     try:
-        child.live(descriptor, zygote, terms, render)
+        child.run(descriptor, zygote, config, render)
         status = 0
     finally:
         # Nothing of the zygote's may run twice: no exit handlers, no return into its loop.
         os._exit(status)
 
 
-def _learned(wanted: Collection[str]) -> frozenset[str]:
+def _load_codecs(wanted: Collection[str]) -> frozenset[str]:
     """Learn what can be learned, and let no collection in a child touch the pages of what it left behind."""
-    learned = frozenset(each for each in wanted if preload.up(each))
+    learned = frozenset(each for each in wanted if preload.load(each))
     gc.freeze()
     return learned
 

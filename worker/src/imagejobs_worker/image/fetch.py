@@ -25,19 +25,19 @@ it.
 """
 
 
-class Turn(Protocol):
+class ReleasableSlot(Protocol):
     """An image's place among those that a worker has in hand."""
 
-    def step_aside(self) -> None:
+    def release(self) -> None:
         """Let others begin."""
         ...
 
-    async def come_back(self) -> None:
+    async def reacquire(self) -> None:
         """Wait for a place again."""
         ...
 
 
-class Fetch:
+class Fetcher:
     """Fetches sources.
 
     Args:
@@ -55,7 +55,7 @@ class Fetch:
         self._max_bytes = max_bytes
         self._folder = folder
 
-    async def fetch(self, item: Item, turn: Turn) -> bytes:
+    async def fetch(self, item: Item, slot: ReleasableSlot) -> bytes:
         """Return the bytes of an item's source.
 
         Args:
@@ -67,29 +67,29 @@ class Fetch:
             Misconfigured: S3 does not take our credentials.
         """
         if item.url is not None:
-            return await self._from_afar(item.url, turn)
+            return await self._download_url(item.url, slot)
         key = item.key or ""
-        handed = self._handed(self._folder, key) if self._folder else None
-        return await self._get(key) if handed is None else handed
+        handed = self._take_handoff(self._folder, key) if self._folder else None
+        return await self._get_object(key) if handed is None else handed
 
-    def _handed(self, folder: "Path", key: str) -> bytes | None:
+    def _take_handoff(self, folder: "Path", key: str) -> bytes | None:
         from imagejobs_contract.wire import handoff
 
         return handoff.take_copy(folder, key, self._max_bytes)
 
-    async def _from_afar(self, url: str, turn: Turn) -> bytes:
-        slow = asyncio.get_running_loop().call_later(SLOW_SECONDS, turn.step_aside)
+    async def _download_url(self, url: str, slot: ReleasableSlot) -> bytes:
+        slow = asyncio.get_running_loop().call_later(SLOW_SECONDS, slot.release)
 
         async def before_body() -> None:
             slow.cancel()
-            await turn.come_back()
+            await slot.reacquire()
 
         try:
             return await self._download(url, self._max_bytes, before_body)
         finally:
             slow.cancel()
 
-    async def _get(self, key: str) -> bytes:
+    async def _get_object(self, key: str) -> bytes:
         try:
             data, _ = await self._objects.get(key, self._max_bytes)
         except NotFound as ex:
@@ -101,7 +101,7 @@ class Fetch:
         return data
 
 
-def through_guard(reach: EgressPolicy, min_bytes_per_second: int) -> Download:
+def guarded_download(policy: EgressPolicy, min_bytes_per_second: int) -> Download:
     """Return what reads URLs through the address guard.
 
     What that needs is imported with the first URL: 25 ms that images from S3 do not pay.
@@ -115,12 +115,14 @@ def through_guard(reach: EgressPolicy, min_bytes_per_second: int) -> Download:
     def guard() -> "AddressGuard":
         from imagejobs_contract.outbound.guard import AddressGuard
 
-        return AddressGuard(reach)
+        return AddressGuard(policy)
 
     async def read(url: str, max_bytes: int, before_body: BeforeBody) -> bytes:
-        from imagejobs_worker.image.download import Patience, download
-        from imagejobs_worker.image.min_rate import Pace
+        from imagejobs_worker.image.download import Timeouts, download
+        from imagejobs_worker.image.min_rate import MinRate
 
-        return await download(guard(), url, max_bytes, Patience(pace=Pace(min_bytes_per_second)), before_body)
+        return await download(
+            guard(), url, max_bytes, Timeouts(min_rate=MinRate(min_bytes_per_second)), before_body
+        )
 
     return read

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 
-DRIP_SECONDS = 5.0
+WINDOW_SECONDS = 5.0
 """For so long a source may be slower: as the time to connect, and a few lost packets (RFC 6298: 1, 2, 4 s).
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class MinRate:
     """The least that a source sends.
 
     Attributes:
@@ -21,16 +21,16 @@ class Pace:
     """
 
     bytes_per_second: int
-    seconds: float = DRIP_SECONDS
+    window_seconds: float = WINDOW_SECONDS
 
-    async def held(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def enforce(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """Yield the pieces; only time that is spent waiting for them counts.
 
         Raises:
             ImageFailed: source_timeout; they come more slowly.
         """
         clock = asyncio.get_running_loop().time
-        seconds, due = self.seconds, self.seconds * self.bytes_per_second
+        seconds, due = self.window_seconds, self.window_seconds * self.bytes_per_second
         while True:
             began = clock()
             try:
@@ -45,5 +45,5 @@ class Pace:
                 return
             seconds, due = seconds - (clock() - began), due - len(piece)
             if due <= 0:
-                seconds, due = self.seconds, self.seconds * self.bytes_per_second
+                seconds, due = self.window_seconds, self.window_seconds * self.bytes_per_second
             yield piece

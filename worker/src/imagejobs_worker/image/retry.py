@@ -12,7 +12,7 @@ from imagejobs_contract.errors import ImageFailed
 T = TypeVar("T")
 
 
-class Retry(NamedTuple):
+class RetryPolicy(NamedTuple):
     """How often and how long errors that can pass are tried again; all in seconds.
 
     Attributes:
@@ -22,9 +22,9 @@ class Retry(NamedTuple):
             for, this long.
     """
 
-    first: float = 0.2
-    longest: float = 5.0
-    storage: float = 60.0
+    first_wait_seconds: float = 0.2
+    max_wait_seconds: float = 5.0
+    storage_seconds: float = 60.0
 
 
 class Backoff:
@@ -46,15 +46,15 @@ class Backoff:
         self._next = self._first
 
 
-async def retried(act: Callable[[], Awaitable[T]], attempts: int, retry: Retry) -> T:
+async def retry(act: Callable[[], Awaitable[T]], attempts: int, policy: RetryPolicy) -> T:
     """Do something until it succeeds or is not worth another try.
 
     Raises:
         ImageFailed: The last one: its code does not pass, or the attempts or the patience with the storage
             are used up.
     """
-    backoff = Backoff(retry.first, retry.longest)
-    give_up, failures = time.monotonic() + retry.storage, 0
+    backoff = Backoff(policy.first_wait_seconds, policy.max_wait_seconds)
+    give_up, failures = time.monotonic() + policy.storage_seconds, 0
     while True:
         wait = backoff.next()
         try:

@@ -28,14 +28,14 @@ from imagejobs_contract.wire import s3_keys
 from imagejobs_contract.wire.tasks import Task
 from imagejobs_worker.imaging.picture import Picture
 
-ROUNDS = 3
+MAX_ROUNDS = 3
 """Times that somebody else may be faster than us before the storage counts as broken."""
 
 
-class Claim(Protocol):
+class Ownership(Protocol):
     """Tells whether the work is still ours."""
 
-    async def holds(self) -> bool:
+    async def may_create(self) -> bool:
         """Tell whether a result may still be created, asking nobody where that is known: asked before every try to store one.
 
         Whoever took the work from us waits, before results are deleted, for as long as this may be true by
@@ -43,25 +43,25 @@ class Claim(Protocol):
         """
         ...
 
-    async def owned(self) -> bool:
+    async def verify_ownership(self) -> bool:
         """Ask whether the work is ours now, before anything that was there is replaced."""
         ...
 
 
-class Disowned(ImageJobsError):
+class OwnershipLost(ImageJobsError):
     """Raised when the work was taken from us, by another worker or by the job's end; what we have is thrown away."""
 
     code = Code.CONFLICT
 
 
-class Store:
+class OutputStore:
     """Stores results in S3."""
 
     def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
 
     async def put_output(
-        self, task: Task, variant: Variant, picture: Picture, bytes_in: int, claim: Claim
+        self, task: Task, variant: Variant, picture: Picture, bytes_in: int, ownership: Ownership
     ) -> OutputFile:
         """Store a result, or find that it is stored already, and tell its facts.
 
@@ -80,13 +80,13 @@ class Store:
         key = s3_keys.output(task.prefix, task.index, task.item.name, variant.name, picture.format)
         facts = _metadata(task, variant, picture, bytes_in)
         try:
-            stored = await self._put(task, key, picture, facts, claim)
+            stored = await self._put(task, key, picture, facts, ownership)
         except Unavailable as ex:
             raise ImageFailed(code=Code.STORAGE_ERROR) from ex
         except NotFound as ex:
             raise Misconfigured("the bucket is missing") from ex
         if stored is not None:
-            return _found(variant, key, stored)
+            return _output_from_metadata(variant, key, stored)
         return OutputFile(
             variant.name,
             key,
@@ -98,12 +98,12 @@ class Store:
         )
 
     async def _put(
-        self, task: Task, key: str, picture: Picture, metadata: Mapping[str, str], claim: Claim
+        self, task: Task, key: str, picture: Picture, metadata: Mapping[str, str], ownership: Ownership
     ) -> ObjectFacts | None:
         only_if = ""
-        for _ in range(ROUNDS):
-            if not await claim.holds():
-                raise Disowned
+        for _ in range(MAX_ROUNDS):
+            if not await ownership.may_create():
+                raise OwnershipLost
             try:
                 await self._objects.put(
                     key,
@@ -116,13 +116,13 @@ class Store:
                 return None
             except Conflict:
                 there = await self._objects.head(key)
-            if there is not None and _is_same(there.metadata, metadata):
+            if there is not None and _is_same_output(there.metadata, metadata):
                 return there
-            only_if = await _may_replace(there, metadata, key, claim)
+            only_if = await _etag_to_replace(there, metadata, key, ownership)
         raise ImageFailed(f"{key} is being written by somebody else", code=Code.STORAGE_ERROR)
 
 
-def rule(variant: Variant) -> str:
+def rule_digest(variant: Variant) -> str:
     """Return a digest of what a variant asks for: 16 hexadecimal digits of SHA-256."""
     return hashlib.sha256(json.dumps(variant_body(variant), sort_keys=True).encode()).hexdigest()[:16]
 
@@ -131,7 +131,7 @@ def _metadata(task: Task, variant: Variant, picture: Picture, bytes_in: int) -> 
     return {
         s3_keys.MADE_BY: task.uid,
         "index": str(task.index),
-        "rule": rule(variant),
+        "rule": rule_digest(variant),
         "width": str(picture.width),
         "height": str(picture.height),
         "format": picture.format.value,
@@ -140,11 +140,13 @@ def _metadata(task: Task, variant: Variant, picture: Picture, bytes_in: int) -> 
     }
 
 
-def _is_same(there: Mapping[str, str], ours: Mapping[str, str]) -> bool:
+def _is_same_output(there: Mapping[str, str], ours: Mapping[str, str]) -> bool:
     return all(there.get(name) == ours[name] for name in (s3_keys.MADE_BY, "index", "rule"))
 
 
-async def _may_replace(there: ObjectFacts | None, ours: Mapping[str, str], key: str, claim: Claim) -> str:
+async def _etag_to_replace(
+    there: ObjectFacts | None, ours: Mapping[str, str], key: str, ownership: Ownership
+) -> str:
     if there is None:
         return ""
     if (
@@ -155,12 +157,12 @@ async def _may_replace(there: ObjectFacts | None, ours: Mapping[str, str], key: 
             f"image {there.metadata.get('index')} of this job has the same result key {key}",
             code=Code.INVALID_OPTIONS,
         )
-    if not await claim.owned():
-        raise Disowned
+    if not await ownership.verify_ownership():
+        raise OwnershipLost
     return there.etag
 
 
-def _found(variant: Variant, key: str, facts: ObjectFacts) -> OutputFile:
+def _output_from_metadata(variant: Variant, key: str, facts: ObjectFacts) -> OutputFile:
     told = facts.metadata
     return OutputFile(
         variant.name,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from imagejobs_contract.runtime import probes
 
 
-class Pulse:
+class Liveness:
     """What the pool tells of itself to probes.
 
     Args:
@@ -15,21 +15,21 @@ class Pulse:
     """
 
     def __init__(self, image_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._longest_seconds = probes.STUCK_SECONDS + image_seconds
+        self._max_idle_seconds = probes.STUCK_SECONDS + image_seconds
         self._clock = clock
-        self._last = clock()
+        self._polled_at = clock()
         self._connected = False
 
-    def beat(self, *, connected: bool) -> None:
+    def record_poll(self, *, connected: bool) -> None:
         """Note a look for work, and whether the queue answered."""
-        self._last = self._clock()
+        self._polled_at = self._clock()
         self._connected = connected
 
-    def alive(self) -> str:
+    def check_alive(self) -> str:
         """Tell what is wrong if no look for work was made for longer than the longest image takes."""
-        idle = self._clock() - self._last
-        return f"has not looked for work for {idle:.0f} s" if idle >= self._longest_seconds else ""
+        idle = self._clock() - self._polled_at
+        return f"has not looked for work for {idle:.0f} s" if idle >= self._max_idle_seconds else ""
 
-    def ready(self) -> str:
+    def check_ready(self) -> str:
         """Tell what is wrong if the queue did not answer."""
         return "" if self._connected else "the queue in Redis does not answer"

@@ -17,7 +17,7 @@ from imagejobs_contract.wire.tasks import Task
 from imagejobs_worker.shard.shard_key import ShardKey
 
 
-class Unreadable(Exception):
+class InputUnreadable(Exception):
     """Raised when a shard's input is missing or makes no sense; a repeat does not help."""
 
 
@@ -55,15 +55,15 @@ async def read_inputs(objects: ObjectStore, key: ShardKey) -> Inputs:
         lines = split_lines(await objects.get_range(s3_keys.manifest(key.uid), own.start, own.end))
     except NotFound as ex:
         await objects.check()
-        raise Unreadable(ex.message) from ex
+        raise InputUnreadable(ex.message) from ex
     except (TooLarge, ValueError, IndexError) as ex:
-        raise Unreadable(f"{type(ex).__name__}: {ex}") from ex
-    return _inputs(key, work, own, lines)
+        raise InputUnreadable(f"{type(ex).__name__}: {ex}") from ex
+    return _read_tasks(key, work, own, lines)
 
 
-def _inputs(key: ShardKey, work: Work, own: Slice, lines: Sequence[bytes]) -> Inputs:
+def _read_tasks(key: ShardKey, work: Work, own: Slice, lines: Sequence[bytes]) -> Inputs:
     if len(lines) != own.count:
-        raise Unreadable(f"{len(lines)} lines in a slice of {own.count}")
+        raise InputUnreadable(f"{len(lines)} lines in a slice of {own.count}")
     tasks, bad = [], []
     for index, line in enumerate(lines, own.first):
         item = read_line(line)
@@ -82,11 +82,11 @@ def _inputs(key: ShardKey, work: Work, own: Slice, lines: Sequence[bytes]) -> In
                 )
             )
         else:
-            tasks.append(_task(key, work, index, item))
+            tasks.append(_make_task(key, work, index, item))
     return Inputs(work.total, own.count, tuple(tasks), tuple(bad))
 
 
-def _task(key: ShardKey, work: Work, index: int, item: Item) -> Task:
+def _make_task(key: ShardKey, work: Work, index: int, item: Item) -> Task:
     """Return a task, which is told of within the span of the shard."""
     return Task(
         key.job, key.uid, index, item, work.variants, work.prefix, key.attempt, work.attempts, work.cache_control,

@@ -17,11 +17,11 @@ from imagejobs_contract.s3.client import open_store, s3_errors
 from imagejobs_contract.wire import s3_keys, shards
 from imagejobs_worker.shard.shard_key import ShardKey
 
-Read = tuple[bytes, str]
+ReadResult = tuple[bytes, str]
 """An object, or the asked part of it, and its ETag."""
 
 
-class HeadStart:
+class Prefetch:
     """The reads of one shard, each in a thread of its own.
 
     Args:
@@ -37,48 +37,52 @@ class HeadStart:
     def __init__(self, settings: S3Settings, key: ShardKey, max_source_bytes: int) -> None:
         self.store = open_store(settings)
         self._max_source_bytes = max_source_bytes
-        self._reads: dict[str, Future[Read]] = {}
+        self._reads: dict[str, Future[ReadResult]] = {}
         offsets, results = s3_keys.offsets(key.uid), s3_keys.results(key.uid, key.shard)
-        begun = self._begin(offsets, lambda: self._whole(offsets, shards.MAX_SPEC_BYTES))
-        earlier = self._begin(results, lambda: self._whole(results, shards.MAX_RESULTS_BYTES))
-        self._begin(s3_keys.spec(key.uid), lambda: self._whole(s3_keys.spec(key.uid), shards.MAX_SPEC_BYTES))
-        self._begin(s3_keys.manifest(key.uid), lambda: self._items(key, begun, earlier))
+        begun = self._start_read(offsets, lambda: self._read_object(offsets, shards.MAX_SPEC_BYTES))
+        earlier = self._start_read(results, lambda: self._read_object(results, shards.MAX_RESULTS_BYTES))
+        self._start_read(
+            s3_keys.spec(key.uid), lambda: self._read_object(s3_keys.spec(key.uid), shards.MAX_SPEC_BYTES)
+        )
+        self._start_read(s3_keys.manifest(key.uid), lambda: self._read_manifest_slice(key, begun, earlier))
 
-    def taken(self, key: str) -> Future[Read] | None:
+    def take(self, key: str) -> Future[ReadResult] | None:
         """Return the read of a key, once, or None if none was begun."""
         return self._reads.pop(key, None)
 
-    def _begin(self, key: str, read: Callable[[], Read]) -> Future[Read]:
-        future: Future[Read] = Future()
+    def _start_read(self, key: str, read: Callable[[], ReadResult]) -> Future[ReadResult]:
+        future: Future[ReadResult] = Future()
         future.set_running_or_notify_cancel()  # who waits may be cancelled, the read is not
         self._reads[key] = future
         Thread(target=_settle, args=(future, read), daemon=True).start()
         return future
 
-    def _whole(self, key: str, max_bytes: int) -> Read:
+    def _read_object(self, key: str, max_bytes: int) -> ReadResult:
         with s3_errors(key):
             result = obstore.get(self.store, key)
             if result.meta["size"] > max_bytes:
                 raise TooLarge(f"{key} has {result.meta['size']} bytes, more than {max_bytes}")
             return bytes(result.bytes()), result.meta["e_tag"] or ""
 
-    def _items(self, key: ShardKey, offsets: Future[Read], earlier: Future[Read]) -> Read:
+    def _read_manifest_slice(
+        self, key: ShardKey, offsets: Future[ReadResult], earlier: Future[ReadResult]
+    ) -> ReadResult:
         """Read the shard's part of the manifest, and begin with its first source unless an earlier pod may have been there."""
         own = shards.read_offsets(offsets.result()[0])[key.shard]
         manifest = s3_keys.manifest(key.uid)
         with s3_errors(manifest):
             lines = bytes(obstore.get_range(self.store, manifest, start=own.start, end=own.end))
         if self._max_source_bytes and isinstance(earlier.exception(), NotFound):
-            self._begin_source(read_line(lines.lstrip().partition(b"\n")[0]))
+            self._prefetch_source(read_line(lines.lstrip().partition(b"\n")[0]))
         return lines, ""
 
-    def _begin_source(self, item: Item | str) -> None:
+    def _prefetch_source(self, item: Item | str) -> None:
         """Whether the job's caller may read the key is for whoever asks for it."""
         if isinstance(item, Item) and (key := item.key):
-            self._begin(key, lambda: self._whole(key, self._max_source_bytes))
+            self._start_read(key, lambda: self._read_object(key, self._max_source_bytes))
 
 
-def _settle(future: Future[Read], read: Callable[[], Read]) -> None:
+def _settle(future: Future[ReadResult], read: Callable[[], ReadResult]) -> None:
     try:
         future.set_result(read())
     except BaseException as ex:  # noqa: BLE001 - it is theirs who ask

@@ -17,7 +17,7 @@ from imagejobs_worker.shard.shard_key import ShardKey
 log = logging.getLogger(__name__)
 
 
-class Board(Protocol):
+class ShardBoard(Protocol):
     """What is needed of `ports.ProgressBoard`."""
 
     async def put_shard(
@@ -40,13 +40,13 @@ class Progress:
         total: Images of the whole job; of small jobs the outcomes are told too.
     """
 
-    def __init__(self, make_board: Callable[[], Board], key: ShardKey, total: int) -> None:
+    def __init__(self, make_board: Callable[[], ShardBoard], key: ShardKey, total: int) -> None:
         self._make_board = make_board
-        self._board: Board | None = None
+        self._board: ShardBoard | None = None
         self._key = key
         self._total = total
-        self._told: Counts | None = None
-        self._told_outcomes = 0
+        self._reported: Counts | None = None
+        self._reported_outcomes = 0
 
     async def report(self, ended: Sequence[Outcome], active: int) -> None:
         """Write the counters, and the outcomes since the last report, unless nothing changed.
@@ -57,20 +57,20 @@ class Progress:
         """
         succeeded = sum(each.succeeded for each in ended)
         counts = Counts(self._total, active, succeeded, len(ended) - succeeded)
-        if counts == self._told:
+        if counts == self._reported:
             return
         self._board = self._board or self._make_board()
-        fresh = ended[self._told_outcomes :] if self._total <= limits.MAX_ITEMS else ()
+        fresh = ended[self._reported_outcomes :] if self._total <= limits.MAX_ITEMS else ()
         try:
             await self._board.put_shard(self._key.job, self._key.uid, self._key.shard, counts, fresh)
         except Unavailable as ex:
             log.warning("progress not told", extra={"reason": ex.message})
         else:
-            self._told, self._told_outcomes = counts, len(ended)
+            self._reported, self._reported_outcomes = counts, len(ended)
 
-    async def end(self, ended: Sequence[Outcome]) -> None:
+    async def finish(self, ended: Sequence[Outcome]) -> None:
         """Report for the last time, everything: nothing is in hand any more, and Redis may have forgotten what it was told."""
-        self._told, self._told_outcomes = None, 0
+        self._reported, self._reported_outcomes = None, 0
         await self.report(ended, 0)
         if self._board is not None:
             await self._board.close()

@@ -15,12 +15,12 @@ from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.wire import s3_keys
 from imagejobs_contract.wire.shards import MAX_RESULTS_BYTES
-from imagejobs_worker.image.store import Disowned
+from imagejobs_worker.image.store import OwnershipLost
 
 CONTENT_TYPE = "application/x-ndjson"
 
 
-class Ledger:
+class ResultsFile:
     """A shard's outcomes; at most one per image, the latest.
 
     Args:
@@ -37,20 +37,20 @@ class Ledger:
         self._attempt = attempt
         self._outcomes: dict[int, Outcome] = {}
         self._etag = ""
-        self._unanswered: set[bytes] = set()
+        self._unconfirmed: set[bytes] = set()
         self._saved = True
         self._writing = asyncio.Lock()
 
     @classmethod
-    async def open(cls, objects: ObjectStore, uid: str, shard: int, attempt: int) -> "Ledger":
+    async def open(cls, objects: ObjectStore, uid: str, shard: int, attempt: int) -> "ResultsFile":
         """Read what earlier pods wrote; lines that make no sense are left out."""
-        ledger = cls(objects, uid, shard, attempt)
+        file = cls(objects, uid, shard, attempt)
         try:
-            data, ledger._etag = await objects.get(ledger._key, MAX_RESULTS_BYTES)
+            data, file._etag = await objects.get(file._key, MAX_RESULTS_BYTES)
         except NotFound:
-            return ledger
-        ledger._outcomes = {outcome.index: outcome for outcome in read_lines(data)}
-        return ledger
+            return file
+        file._outcomes = {outcome.index: outcome for outcome in read_lines(data)}
+        return file
 
     @property
     def ended(self) -> list[Outcome]:
@@ -83,14 +83,14 @@ class Ledger:
                     self._saved = False
                     raise
 
-    async def holds(self) -> bool:
+    async def may_create(self) -> bool:
         """Tell that a result may be created: who takes a shard from a pod waits until the pod is gone.
 
         Implements `store.Claim`.
         """
         return True
 
-    async def owned(self) -> bool:
+    async def verify_ownership(self) -> bool:
         """Tell whether nobody else wrote the file since we did."""
         async with self._writing:
             facts = await self._objects.head(self._key)
@@ -98,26 +98,26 @@ class Ledger:
 
     async def _write(self, data: bytes) -> None:
         if not self._etag and await self._objects.head(s3_keys.spec(self._uid)) is None:
-            raise Disowned("the job's files are gone")
-        self._unanswered.add(_digest(data))
+            raise OwnershipLost("the job's files are gone")
+        self._unconfirmed.add(_digest(data))
         try:
             self._etag = await self._put(data)
         except Conflict:
-            self._etag = await self._own_version()
+            self._etag = await self._etag_if_ours()
             self._etag = await self._put(data)
-        self._unanswered.clear()
+        self._unconfirmed.clear()
 
     async def _put(self, data: bytes) -> str:
         return await self._objects.put(self._key, data, content_type=CONTENT_TYPE, only_if=self._etag)
 
-    async def _own_version(self) -> str:
+    async def _etag_if_ours(self) -> str:
         """Return the ETag of what lies there if we sent it and only the answer was lost."""
         try:
             there, etag = await self._objects.get(self._key, MAX_RESULTS_BYTES)
         except NotFound as ex:
-            raise Disowned("the results file is gone") from ex
-        if _digest(there) not in self._unanswered:
-            raise Disowned("another pod writes the results file")
+            raise OwnershipLost("the results file is gone") from ex
+        if _digest(there) not in self._unconfirmed:
+            raise OwnershipLost("another pod writes the results file")
         return etag
 
 
