@@ -1,6 +1,6 @@
-"""What the worker tells of its work while it does it.
+"""The measurements that the worker reports: steps, images, replaced children, spans.
 
-Without METRICS_LISTEN nobody listens, and nothing is imported for it.
+Without METRICS_LISTEN they go to `NO_INSTRUMENTS`, and no library is imported for them.
 """
 
 import time
@@ -13,7 +13,7 @@ from imagejobs_contract.model.outcome import Outcome
 
 
 class Step(StrEnum):
-    """A part of an image's way."""
+    """A step of an image's way."""
 
     FETCH = "fetch"
     RENDER = "render"
@@ -21,51 +21,51 @@ class Step(StrEnum):
 
 
 class Recycle(StrEnum):
-    """Why a child was replaced by a fresh one."""
+    """The reason why a child was replaced."""
 
     OWNER = "owner"
     WORN = "worn"
     FAILURE = "failure"
     CODEC = "skill"
-    """It was born before the zygote had learned what the next image needs: a format, to find faces, or the
-    fast way with large PNGs.
+    """It was forked before the zygote had loaded a codec that the next image needs: a format, the face
+    detector, or the fast decoder of large PNGs.
     """
 
 
 class Instruments(Protocol):
-    """Listens."""
+    """Takes measurements; `metrics.Metrics` counts them."""
 
     def record_image(self, outcome: Outcome) -> None:
-        """Take note of an image's outcome."""
+        """Record an image's outcome."""
         ...
 
     def record_step(self, step: Step, seconds: float) -> None:
-        """Take note of a step's time."""
+        """Record the time of one try of a step, in seconds."""
         ...
 
     def record_recycle(self, reason: Recycle) -> None:
-        """Take note of a child's end."""
+        """Record that a child was replaced."""
         ...
 
     def count_spans(self, end: str, number: int) -> None:
-        """Take note of what became of spans."""
+        """Count spans by their end: sent, failed or dropped."""
         ...
 
 
 class NoInstruments:
-    """Takes no note."""
+    """Implements `Instruments` by doing nothing."""
 
     def record_image(self, outcome: Outcome) -> None:
-        """See `Meter`."""
+        """Do nothing."""
 
     def record_step(self, step: Step, seconds: float) -> None:
-        """See `Meter`."""
+        """Do nothing."""
 
     def record_recycle(self, reason: Recycle) -> None:
-        """See `Meter`."""
+        """Do nothing."""
 
     def count_spans(self, end: str, number: int) -> None:
-        """See `Meter`."""
+        """Do nothing."""
 
 
 NO_INSTRUMENTS = NoInstruments()
@@ -73,7 +73,7 @@ NO_INSTRUMENTS = NoInstruments()
 
 @contextmanager
 def time_step(instruments: Instruments, step: Step) -> Iterator[None]:
-    """Measure the block, however it ends."""
+    """Record the time of the block, also if it raises."""
     begin = time.perf_counter()
     try:
         yield

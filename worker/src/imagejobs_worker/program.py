@@ -1,7 +1,7 @@
-"""Connects the parts of a worker and runs them: `pool` until it is asked to stop, `shard` until the shard is done.
+"""Connects the parts of a worker and runs them: `pool` until asked to stop, `shard` until it is done.
 
 The way to a shard's first image is short: Redis, metrics and the pool are imported only where they are used.
-`wiring` opens and closes what the parts need; settings arrive read.
+`wiring` opens and closes what the parts need; `__main__` reads the settings.
 """
 
 import asyncio
@@ -150,6 +150,6 @@ def _board_maker(settings: Settings) -> Callable[[], ShardBoard]:
 def _consumer_name(settings: Settings) -> str:
     """Return a name that is new in the queue: leases belong to a name.
 
-    A container's pid is always the same, so random digits tell this worker from itself before a restart.
+    A container's pid is always the same, so random digits make the name new after a restart.
     """
     return f"{settings.name or socket.gethostname()}-{os.getpid()}-{os.urandom(3).hex()}"

@@ -1,4 +1,4 @@
-"""What stands between this program and the files that it is given, told in one line at its start."""
+"""Checks at start-up that the sandbox works, logs it, and refuses to run if it is required and missing."""
 
 import logging
 import sys
@@ -10,20 +10,24 @@ log = logging.getLogger(__name__)
 
 
 class SandboxUnavailable(Exception):
-    """Raised when less of a cage holds than is required."""
+    """Raised when the sandbox is required and a layer of it does not hold."""
 
 
 def close_to_children() -> None:
-    """Close this process to its children."""
+    """Hide this process's memory and descriptors from its children."""
     if sys.platform == "linux":
         kernel.hide_from_peers()
 
 
 def require_sandbox(mode: SandboxMode, report: SandboxReport) -> None:
-    """Log what was seen to hold.
+    """Log which layers of the sandbox hold.
+
+    Args:
+        mode: The layers that are required.
+        report: The layers that were seen to hold.
 
     Raises:
-        Uncaged: That is less than is required.
+        SandboxUnavailable: A layer is required and does not hold.
     """
     facts = {
         "mode": mode.value,

@@ -1,6 +1,6 @@
-"""The worker's settings, read once from the environment; all faults at once.
+"""The worker's settings, read once from the environment; all faults are reported at once.
 
-Which variables there are stands here and in `contract`.
+Each variable is defined here or, if programs share it, in `imagejobs_contract.runtime.settings`.
 """
 
 from collections.abc import Mapping
@@ -29,29 +29,29 @@ if TYPE_CHECKING:
 
 LOG_LEVELS = "DEBUG|INFO|WARNING|ERROR"
 CHILD_MEMORY_BYTES = 2 * 2**30
-"""Address space of a child. 100 megapixels at 16 bytes (Pillow's WebP, with the frame's copy) are 1.6 GB;
-codecs run single-threaded.
+"""Default address space of a child. 100 megapixels at 16 bytes (Pillow's WebP, with the frame's copy) are 1.6
+GB; codecs run single-threaded.
 """
 
 
 class Settings(NamedTuple):
-    """What both ways of working need; times in seconds.
+    """The settings of a pool worker and of a shard; times in seconds.
 
     Attributes:
-        name: Of this worker in logs and in the queue; "" means the host's name.
+        name: Name of this worker in logs and in the queue; "" means the host's name.
         parallel: Images rendered at once, each in a child of its own: one per core is right.
-        memory_bytes: What a child may use.
-        cage: How much must stand between hostile files and this program.
-        grace_seconds: How long images in hand may take after SIGTERM; below the pod's
+        memory_bytes: Address space of a child.
+        cage: The sandbox that hostile files require.
+        grace_seconds: How long images in hand may take after SIGTERM; less than the pod's
             terminationGracePeriodSeconds.
-        lease_seconds: After so long without a sign of life a pool worker's task is given to another; the same
-            in all programs.
+        lease_seconds: A task whose lease is not extended for this time goes to another worker; the same in
+            all programs.
         checkpoint_seconds: Between two checkpoints of a shard.
-        reach: How far URLs of images may lead.
-        metrics: Host and port on which metrics are shown, or None.
+        egress_policy: The addresses that URLs of images may reach.
+        metrics: Host and port on which metrics are served, or None.
         health: Host and port on which a pool worker answers probes, or None.
-        read_heic: Whether HEIC is read; its decoder is large and has a history.
-        traces: Whether a collector is told.
+        read_heic: Whether HEIC is read; its decoder is large and has a history of faults.
+        traces: Whether spans are exported to a collector.
         handoff: Folder in memory where an API on this machine leaves uploads, or None.
     """
 
@@ -102,7 +102,7 @@ class Settings(NamedTuple):
 
 
 def read_pool(environ: Mapping[str, str]) -> Settings:
-    """Read what a pool worker is told.
+    """Read the settings of a pool worker.
 
     Raises:
         SystemExit: Code 2, after naming every bad variable on standard error.
@@ -111,11 +111,11 @@ def read_pool(environ: Mapping[str, str]) -> Settings:
 
 
 def read_shard(environ: Mapping[str, str]) -> tuple[Settings, ShardKey]:
-    """Read what a pod of a Job is told.
+    """Read the settings of a Job's pod, and which shard is its own.
 
     Raises:
-        SystemExit: `Exit.MISCONFIGURED`, after the same: it makes the Job fail at once instead of pod after
-            pod.
+        SystemExit: `Exit.MISCONFIGURED`, after naming every bad variable on standard error. The code makes
+            the Job fail at once, where another would cost pod after pod.
     """
     try:
         return read(environ, lambda reader: (Settings.read(reader), ShardKey.read(reader)))

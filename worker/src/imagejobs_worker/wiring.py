@@ -1,4 +1,4 @@
-"""Opens what a worker needs beside its queue and its storage, and closes it: metrics, traces, probes, decoders.
+"""Opens and closes the parts with a lifetime: the metrics endpoint, traces, probes, decoders.
 
 Each is a context manager that yields a part for `program` to connect. A setting that is off opens nothing,
 and its library is not imported.
@@ -66,7 +66,7 @@ async def open_decoders(
 
     Args:
         settings: The limits, and the number of decoders.
-        meter: Counts the children that are replaced.
+        instruments: Counts the children that are replaced.
         taught: Codecs that every zygote loads at once. A pool worker meets all formats; a shard loads a codec
             with the first image that needs it.
     """

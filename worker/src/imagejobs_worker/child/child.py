@@ -1,4 +1,4 @@
-"""The decoding child, after the fork: enters its cage, then answers one request after the other until its socket ends."""
+"""The decoding child, after the fork: it enters its cage, then answers requests until its socket ends."""
 
 import os
 import resource
@@ -26,17 +26,17 @@ _SPARE_CPU_SECONDS = 2
 
 
 def run(descriptor: int, zygote: int, config: SandboxConfig, render: Render) -> None:
-    """Be the child; returns when the parent is done with it.
+    """Be the child; return when the parent closes its end.
 
     Args:
         descriptor: The child's end of its socket.
-        zygote: Process id of the zygote, with which it dies.
-        terms: Of its cage.
+        zygote: Process id of the zygote; the child ends with it.
+        config: Limits of the cage.
         render: Makes the pictures.
     """
     _close_others(descriptor)
     cage.die_with(zygote)
-    # What Python would print of an error that nobody catches, it would read from source files.
+    # To print an error that it cannot raise, Python opens source files, and the cage forbids that.
     sys.unraisablehook = _say_nothing
     peer = socket.socket(fileno=SOCKET)
     try:
@@ -44,13 +44,16 @@ def run(descriptor: int, zygote: int, config: SandboxConfig, render: Render) -> 
     except (cage.LayerMissing, OSError):
         os._exit(EXIT_NOT_CAGED)
     _serve(peer, render)
-    # Python would ask for the name of a socket that nobody closed, to warn of it, and the filter ends whoever
-    # asks.
+    # Python warns of a socket that was not closed, and asks the kernel for its name; the filter would end the
+    # process for that call.
     peer.detach()
 
 
 def _close_others(descriptor: int) -> None:
-    """Keep the socket as 0; 1 and 2 become what the zygote has as 1, the null device: libtiff and others write there what files tell them."""
+    """Keep the socket as 0, and make 1 and 2 the null device, which the zygote has as 1.
+
+    libtiff and other libraries write text there that comes from files.
+    """
     os.dup2(descriptor, SOCKET)
     os.dup2(1, 2)
     os.closerange(3, _MAX_DESCRIPTORS)
@@ -66,9 +69,9 @@ def _serve(peer: socket.socket, render: Render) -> None:
 
 
 def _serve_one(peer: socket.socket, render: Render) -> bool:
-    """Answer one request; a function of its own, so that nothing of an image outlives it.
+    """Answer one request; return False once the parent has closed its end.
 
-    False once the parent has hung up.
+    A function of its own, so that no object of an image outlives it.
     """
     prefix = _receive(peer, protocol.PREFIX.size)
     if not prefix:
@@ -81,7 +84,7 @@ def _serve_one(peer: socket.socket, render: Render) -> bool:
 
 
 def _answer(request: protocol.Request, source: bytes, render: Render) -> list[bytes]:
-    """Return the parts of the message that answers."""
+    """Return the parts of the answer."""
     _limit_cpu(request.limits.image_seconds)
     try:
         rendering = render(
@@ -100,22 +103,25 @@ def _answer(request: protocol.Request, source: bytes, render: Render) -> list[by
 
 
 def _traceback(ex: Exception) -> str:
-    """Return where it happened, without the lines of source that `traceback` would open files for."""
-    places = (
+    """Return where the error happened, without source lines: `traceback` would open files for them."""
+    frames = (
         f"{frame.f_code.co_filename}:{line} {frame.f_code.co_qualname}"
         for frame, line in traceback.walk_tb(ex.__traceback__)
     )
-    return "\n".join([*places, f"{type(ex).__name__}: {ex}"])
+    return "\n".join([*frames, f"{type(ex).__name__}: {ex}"])
 
 
 def _limit_cpu(seconds: float) -> None:
-    """End a decoder that loops even if nobody is left to watch: SIGXCPU after what this image may take."""
+    """Set SIGXCPU to come after the CPU time that this image may take.
+
+    It ends a decoder that loops even if its parent no longer watches it.
+    """
     used = resource.getrusage(resource.RUSAGE_SELF)
     soft = int(used.ru_utime + used.ru_stime + seconds) + _SPARE_CPU_SECONDS
     resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
 def _receive(peer: socket.socket, count: int) -> bytes:
-    """Return exactly so many bytes, or none if the peer is gone."""
+    """Return exactly `count` bytes, or none if the peer is gone."""
     data = peer.recv(count, socket.MSG_WAITALL)
     return data if len(data) == count else b""

@@ -1,4 +1,4 @@
-"""The parent's side of the zygote: starts it, asks it for children and takes them back.
+"""The parent's side of the zygote: starts it, has it fork children, and returns them to be reaped.
 
 Knows nothing of pictures.
 """
@@ -20,8 +20,8 @@ from imagejobs_worker.child.control import MAX_START_SECONDS, Channel, ZygoteLos
 from imagejobs_worker.child.spawn import Spawned
 
 _SEND_BYTES = 2**20
-"""What the kernel may hold of an image on its way to the child, if its own limit allows as much: fewer turns
-between the two, 2 % of T1.
+"""Send buffer of the socket, if the kernel's own limit allows it: an image then takes fewer switches between
+the two processes, 2 % of T1.
 """
 _REAP_SECONDS = 5.0
 _END_SECONDS = 2.0
@@ -30,13 +30,13 @@ _STATM_BYTES = 200
 
 
 class Child(NamedTuple):
-    """A living child: its process and our end of its socket."""
+    """A living child: its process id and our end of its socket."""
 
     pid: int
     socket: socket.socket
 
     def is_idle(self) -> bool:
-        """Tell whether it is there for the next image: it neither hung up nor said anything unasked."""
+        """Return whether it waits for the next image: it neither closed its end nor sent anything unasked."""
         try:
             self.socket.recv(1, socket.MSG_PEEK)
         except BlockingIOError:
@@ -54,7 +54,22 @@ class Child(NamedTuple):
 
 
 class ChildPool:
-    """One zygote and one child of it; and one more that stands ready: the first, and from the second on, as who lost a child may lose the next."""
+    """One zygote, its current child, and a spare forked ahead.
+
+    A spare is forked for the first image, and again once a child was lost: a batch that cost one child may
+    cost more. `Decoder` owns one pool, calls it for one image at a time, and starts it again after
+    `ZygoteLost`. Commands go through `control.Channel`.
+
+    Args:
+        memory_bytes: Address space of a child.
+        cage: The sandbox that a child must have.
+        heic: Whether HEIC is read.
+        render: `module:function` in place of the pipeline, "" for the pipeline itself.
+        preload: Codecs that the zygote loads before it forks.
+
+    Attributes:
+        loaded: Codecs that the next child will have.
+    """
 
     def __init__(
         self, memory_bytes: int, cage: SandboxMode, heic: bool, render: str, preload: Collection[str]
@@ -75,7 +90,11 @@ class ChildPool:
         self._retiring: set[asyncio.Task[None]] = set()
 
     def start(self, spawned: Spawned | None = None) -> None:
-        """Start the zygote, or take one that was spawned before, tell it what to be, and order the first child; it warms up by itself."""
+        """Start the zygote and order the first child; return at once, the zygote loads by itself.
+
+        Args:
+            spawned: A process that was started before, to be used in place of a new one.
+        """
         self._pid, control = spawned or spawn.spawn()
         self._channel = Channel(control, self._settings)
         self._forks = 0
@@ -94,18 +113,18 @@ class ChildPool:
             await _wait_for_exit(pid)
 
     async def sandbox_report(self) -> SandboxReport:
-        """Return what the zygote saw to hold of the cage, once it is warm.
+        """Return the layers of the sandbox that the zygote saw hold; wait until it has loaded.
 
         Raises:
-            Lost: It has ended or does not answer.
+            ZygoteLost: It has ended or does not answer.
         """
         return await self._require_channel().sandbox_report()
 
     async def take_child(self) -> Child:
-        """Return a new child; the one before must have been taken back.
+        """Return a new child; the one before must have been reaped or retired.
 
         Raises:
-            Lost: The zygote has ended or does not answer.
+            ZygoteLost: The zygote has ended or does not answer.
         """
         child = await self._take_spare() or await self._fork()
         if self._forks > 1:
@@ -113,7 +132,7 @@ class ChildPool:
         return child
 
     async def _take_spare(self) -> Child | None:
-        """Return the child that stands ready, or None if there is none or it did not live."""
+        """Return the spare, or None if there is none or it has died."""
         spare = await self._await_spare()
         if spare is None or spare.is_idle():
             return spare
@@ -124,7 +143,7 @@ class ChildPool:
         if self._spare is None:
             return None
         try:
-            # Shielded: if nobody waits for it any more, it is the next one's.
+            # Shielded: if this call is cancelled, the next image gets the spare.
             child = await asyncio.shield(self._spare)
         except ZygoteLost:
             self._spare = None
@@ -138,59 +157,57 @@ class ChildPool:
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)
         try:
             with its:
-                child = Child(
-                    await self._require_channel().send(Command(CommandKind.FORK), MAX_START_SECONDS, its),
-                    ours,
-                )
+                pid = await self._require_channel().send(Command(CommandKind.FORK), MAX_START_SECONDS, its)
         except BaseException:
             ours.close()
             raise
         self._forks += 1
-        return child
+        return Child(pid, ours)
 
     async def load(self, needed: frozenset[str]) -> None:
-        """Let the children to come do what is needed; what cannot be learned `knows` does not hold afterwards.
+        """Make the zygote load codecs; children that are forked afterwards have them.
+
+        A codec that is not installed is missing in `loaded` afterwards.
 
         Raises:
-            Lost: The zygote has ended or does not answer.
+            ZygoteLost: The zygote has ended or does not answer.
         """
-        if ignorant := await self._await_spare():
-            self.retire(ignorant)
-        self.loaded = codecs.unpack(
-            await self._require_channel().send(
-                Command(CommandKind.LOAD, codecs.pack(needed)), MAX_START_SECONDS
-            )
-        )
+        if outdated := await self._await_spare():
+            self.retire(outdated)
+        command = Command(CommandKind.LOAD, codecs.pack(needed))
+        self.loaded = codecs.unpack(await self._require_channel().send(command, MAX_START_SECONDS))
 
     async def reap(self, child: Child, grace_seconds: float) -> int:
         """End the child and return its wait status.
 
         Args:
-            child: As `child` made it.
-            grace_seconds: How long it may take to end by itself, when it is dying already.
+            child: One that `take_child` returned.
+            grace_seconds: How long it may take to end by itself if it is dying already.
 
         Raises:
-            Lost: The zygote has ended or does not answer; it must be started again.
+            ZygoteLost: The zygote has ended or does not answer; it must be started again.
         """
         child.socket.close()
-        return await self._require_channel().send(
-            Command(CommandKind.REAP, child.pid, int(grace_seconds * 1000)), grace_seconds + _REAP_SECONDS
-        )
+        command = Command(CommandKind.REAP, child.pid, int(grace_seconds * 1000))
+        return await self._require_channel().send(command, grace_seconds + _REAP_SECONDS)
 
     def retire(self, child: Child) -> None:
-        """End a child that owes us nothing, without waiting for its end; the zygote does it before anything that is asked of it later."""
+        """End a child that has no request open, without waiting for its end.
+
+        The zygote reaps it before it obeys any later command.
+        """
         child.socket.close()
         retiring = asyncio.create_task(self._reap_retired(child))
         self._retiring.add(retiring)
         retiring.add_done_callback(self._retiring.discard)
 
     async def _reap_retired(self, child: Child) -> None:
-        # Who asks next will hear it too.
+        # The next command raises it too.
         with suppress(ZygoteLost):
             await self.reap(child, 0)
 
     async def _discard_spare(self) -> None:
-        """Let go of the child that stands ready, or is about to be; it ends with the zygote."""
+        """Close the spare, or the fork under way; the process ends with the zygote."""
         spare, self._spare = self._spare, None
         if spare is None:
             return
@@ -211,7 +228,7 @@ def _resident_pages(pid: int) -> int:
 
 
 async def _wait_for_exit(pid: int) -> None:
-    """See a process dead: it may take its time, but not long."""
+    """Reap a process; kill it if it has not ended after `_END_SECONDS`."""
     until = time.monotonic() + _END_SECONDS
     while not (dead := _try_reap(pid, os.WNOHANG)) and time.monotonic() < until:  # noqa: ASYNC110 - a process sets no event
         await asyncio.sleep(_POLL_SECONDS)

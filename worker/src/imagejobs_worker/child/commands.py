@@ -1,6 +1,7 @@
-"""What the parent and the zygote say over one socket: what it is to be, what its cage holds, then an order of fixed size, an answer, and so on.
+"""The messages between the parent and the zygote, over one socket.
 
-It has two children at most.
+The parent sends the settings, the zygote a report of its sandbox; then each command, of fixed size, has one
+answer. A zygote has two children at most.
 """
 
 import json
@@ -12,20 +13,19 @@ from typing import Any, NamedTuple
 
 
 class CommandKind(IntEnum):
-    """What is ordered."""
+    """The kinds of commands."""
 
     FORK = 1
-    """Make a child; the end of its socket comes along (SCM_RIGHTS). The answer is its process id."""
+    """Fork a child; its end of its socket comes along (SCM_RIGHTS). The answer is its process id."""
     REAP = 2
-    """Wait so many milliseconds for the child to end by itself, then kill it. The answer is its wait status.
-    """
+    """Wait some milliseconds for the child to end by itself, then kill it. The answer is its wait status."""
     LOAD = 3
-    """Learn these skills (`skills.packed`), for the children to come. The answer is all that it knows then.
+    """Load these codecs (`codecs.pack`), for later children. The answer is all codecs that are loaded then.
     """
 
 
 class Command(NamedTuple):
-    """One order; the numbers are of no use to `FORK`, the second to `REAP` only."""
+    """One command. `FORK` uses neither number; only `REAP` uses the second."""
 
     kind: CommandKind
     number: int = 0
@@ -35,18 +35,18 @@ class Command(NamedTuple):
 COMMAND = struct.Struct("!iii")
 ANSWER = struct.Struct("!i")
 REPORT = struct.Struct("!B?")
-"""The fields of `terms.Held`."""
+"""The fields of `config.SandboxReport`."""
 _LENGTH = struct.Struct("!I")
 
 
 def pack_settings(settings: Mapping[str, object]) -> bytes:
-    """Return what comes before all orders: what the zygote is to be."""
+    """Return the message that comes before all commands: the settings of the zygote."""
     body = json.dumps(settings).encode()
     return _LENGTH.pack(len(body)) + body
 
 
 def read_settings(control: socket.socket) -> dict[str, Any] | None:
-    """Wait for what `opening` wrote; None if the parent is gone."""
+    """Wait for the message of `pack_settings`; return None if the parent is gone."""
     prefix = control.recv(_LENGTH.size, socket.MSG_WAITALL)
     if len(prefix) != _LENGTH.size:
         return None

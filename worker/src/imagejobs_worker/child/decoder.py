@@ -1,7 +1,7 @@
-"""The way into the child, for the rest of the worker: one image in, its results or an `ImageFailed` out, whatever the image does to the child.
+"""The client of the sandbox: one image in, its pictures or an `ImageFailed` out, even if the child dies.
 
-A file that its first bytes rule out is turned away here; no child sees it. A child is used for one owner's
-images until it fails, grows or is worn; then one that was forked ahead takes its place.
+A file that its first bytes rule out is refused here, before it reaches a child. A child is used for one
+owner's images until it fails, grows or is worn; then one that was forked ahead takes its place.
 """
 
 import asyncio
@@ -29,14 +29,14 @@ from imagejobs_worker.instruments import NO_INSTRUMENTS, Instruments, Recycle
 MAX_IDLE_BYTES = 256 * 2**20
 """Memory that a child may still hold between two images."""
 _DYING_SECONDS = 1.0
-"""How long a child that hung up may take to end by itself; its status then tells why."""
+"""How long a child that closed its socket may take to end by itself; its status then gives the cause."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class _ChildUse:
-    """A child, whose images it has seen and how many."""
+    """A child, the owner whose images it decodes, and their number."""
 
     child: Child
     owner: str
@@ -44,7 +44,12 @@ class _ChildUse:
 
 
 class Decoder:
-    """One child process at a time, and the zygote that it comes from."""
+    """Decodes one image at a time in a sandboxed child; implements `work.Renderer`.
+
+    Owns a `ChildPool` (a zygote and its children), checks each answer by `verify`, and reports replaced
+    children to `Instruments`. `wiring` makes one per parallel image, starts it and closes it with the
+    program; `ImageWork` calls `render`.
+    """
 
     def __init__(
         self,
@@ -58,18 +63,18 @@ class Decoder:
         render: str = "",
         instruments: Instruments = NO_INSTRUMENTS,
     ) -> None:
-        """Prepare; nothing is started yet.
+        """Prepare; no process is started yet.
 
         Args:
-            limits: Of images; `image_seconds` is the time after which the child is killed.
+            limits: Of images; after `image_seconds` the child is killed.
             memory_bytes: Address space of the child.
-            cage: How much of a cage the child must have.
+            cage: The sandbox that the child must have.
             recycle_after: Images after which a child is replaced.
             heic: Whether HEIC is read.
-            taught: Skills that the zygote learns at once; others it learns with the first image that needs
+            preload: Codecs that the zygote loads at once; it loads others with the first image that needs
                 them.
             render: `module:function` that the child calls in place of the pipeline; for tests.
-            meter: Is told when a child is replaced.
+            instruments: Counts the children that are replaced.
         """
         self._limits = limits
         self._heic = heic
@@ -87,11 +92,14 @@ class Decoder:
         return self._use.child.pid if self._use else None
 
     async def start(self, spawned: Spawned | None = None) -> None:
-        """Start the zygote, or take one that was spawned, and return before it is ready; the first image waits for it."""
+        """Start the zygote, or use one that was spawned before; return before it is ready.
+
+        The first image waits for it.
+        """
         self._children.start(spawned)
 
     async def sandbox_report(self) -> SandboxReport:
-        """Return what was seen to hold of the cage; nothing, if the zygote ended before it could say so."""
+        """Return the layers that were seen to hold; none, if the zygote ended before its report."""
         try:
             return await self._children.sandbox_report()
         except ZygoteLost as ex:
@@ -111,11 +119,11 @@ class Decoder:
 
         Args:
             source: The file.
-            variants: What to make of it.
-            owner: Whose image it is; no child sees images of two owners.
+            variants: The pictures to make of it.
+            owner: The owner of the image; no child sees images of two owners.
 
         Raises:
-            ImageFailed: With the code that says why. A cancelled call kills the child.
+            ImageFailed: With the code of the failure. A cancelled call kills the child.
         """
         needed = self._codecs_needed(admit(source, self._limits, heic=self._heic), len(source), variants)
         async with self._turn:
@@ -127,7 +135,7 @@ class Decoder:
             return rendering
 
     def _codecs_needed(self, form: str, count: int, variants: Sequence[Variant]) -> frozenset[str]:
-        """Return the skills that a child must have for a file of so many bytes."""
+        """Return the codecs that a child needs for a file of `count` bytes."""
         needed = codecs.codecs_needed(form, variants)
         if form == "png" and count >= codecs.LARGE_PNG_BYTES:
             self._large_pngs += 1
@@ -172,7 +180,7 @@ class Decoder:
         return await self._children.take_child()
 
     async def _exchange_verified(self, child: Child, source: bytes, variants: Sequence[Variant]) -> Rendering:
-        """Send the image and believe the answer only after a look at it; the child does not survive any failure."""
+        """Send the image and return the verified answer; no failure leaves the child in use."""
         try:
             async with asyncio.timeout(self._limits.image_seconds):
                 answer = await _exchange(child, source, variants, self._limits)
@@ -199,12 +207,12 @@ class Decoder:
             raise
 
     def _retire(self, reason: Recycle) -> None:
-        """Part with a child that did as it was told; nobody waits for its end, and the next image gets a new one."""
+        """Stop using a child that has no request open, without waiting for its end."""
         if use := self._detach(reason):
             self._children.retire(use.child)
 
     async def _kill(self, grace_seconds: float = 0.0) -> int | None:
-        """End a child that did not, see it dead, and return its wait status, None if it is not known."""
+        """Kill a child that may still be at work, and return its wait status, None if it is not known."""
         if (use := self._detach(Recycle.FAILURE)) is None:
             return None
         try:
@@ -232,10 +240,10 @@ async def _exchange(child: Child, source: bytes, variants: Sequence[Variant], li
 
 
 async def _receive(child: Child, count: int) -> bytearray:
-    """Return exactly so many bytes.
+    """Return exactly `count` bytes.
 
     Raises:
-        EOFError: The child hung up.
+        EOFError: The child closed its socket.
     """
     loop, buffer, got = asyncio.get_running_loop(), bytearray(count), 0
     view = memoryview(buffer)
@@ -248,17 +256,18 @@ async def _receive(child: Child, count: int) -> bytearray:
 
 
 def _death_error(status: int | None) -> ImageFailed:
-    """Return what the death of a child means for its image."""
-    ended_by = (
-        signal.Signals(os.WTERMSIG(status)).name if status is not None and os.WIFSIGNALED(status) else ""
-    )
+    """Return the error of an image whose child died; `status` is its wait status, None if not known."""
     if status is not None and os.WIFEXITED(status) and os.WEXITSTATUS(status) == EXIT_NOT_CAGED:
         _log.error("child could not be caged")
         return ImageFailed(code=Code.INTERNAL_ERROR)
+    killed = status is not None and os.WIFSIGNALED(status)
+    ended_by = signal.Signals(os.WTERMSIG(status)).name if status is not None and killed else ""
     _log.error("child died", extra={"signal": ended_by, "status": status})
     match ended_by:
         case "SIGKILL":
             return ImageFailed("needed more memory than there is", code=Code.OUT_OF_MEMORY)
         case "SIGXCPU":
             return ImageFailed("took more processor time than is allowed", code=Code.PROCESSING_TIMEOUT)
-    return ImageFailed(f"ended its decoder{f' by {ended_by}' if ended_by else ''}", code=Code.INTERNAL_ERROR)
+        case "":
+            return ImageFailed("ended its decoder", code=Code.INTERNAL_ERROR)
+    return ImageFailed(f"ended its decoder by {ended_by}", code=Code.INTERNAL_ERROR)

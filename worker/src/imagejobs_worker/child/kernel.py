@@ -1,4 +1,4 @@
-"""Speaks to the kernel where Python has no words for it: raw system calls and prctl, through `ctypes`.
+"""Raw system calls and prctl through `ctypes`, for calls that Python does not offer.
 
 Linux only.
 """
@@ -11,15 +11,15 @@ from functools import cache
 SET_PDEATHSIG, SET_DUMPABLE, SET_SECCOMP, SET_NO_NEW_PRIVS, SET_MDWE = 1, 4, 22, 38, 65
 """From linux/prctl.h."""
 ABSENT_ERRNOS = frozenset({errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EACCES})
-"""How a kernel says that it has no such thing, that it is switched off, or that a container's own filter
-forbids it.
+"""Errors by which a kernel says that it lacks a feature, that it is switched off, or that a container's own
+filter forbids it.
 """
 _CAPABILITY_VERSION = 0x20080522
 """_LINUX_CAPABILITY_VERSION_3 of linux/capability.h: two words per set."""
 
 
 def syscall(number: int, *arguments: object) -> int:
-    """Make a system call and return what it returns.
+    """Make a system call and return its result.
 
     Args:
         number: The same on all architectures for calls that came after Linux 5.0.
@@ -42,12 +42,15 @@ def prctl(option: int, *arguments: object) -> int:
 
 
 def hide_from_peers() -> None:
-    """Close this process's memory, environment and descriptors to other processes of its user; they could read them through /proc."""
+    """Hide this process's memory, environment and descriptors from other processes of its user.
+
+    They could read them through /proc.
+    """
     prctl(SET_DUMPABLE, 0)
 
 
 def drop_capabilities() -> None:
-    """Give up what root may do beyond others, if this is root."""
+    """Give up the capabilities of root, if this is root."""
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
     _check(_libc().capset(header, (ctypes.c_uint32 * 6)()))
 
@@ -58,7 +61,7 @@ def _libc() -> ctypes.CDLL:
 
 
 def _as_word(argument: object) -> object:
-    """Pass whole numbers as machine words: C would take the upper half of an int for granted."""
+    """Pass whole numbers as machine words: C would leave the upper half of an int undefined."""
     return ctypes.c_ulong(argument) if isinstance(argument, int) else argument
 
 

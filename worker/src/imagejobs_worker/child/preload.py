@@ -1,4 +1,4 @@
-"""Loads what a skill needs, once, in the zygote: children are then born with it in memory, and open no files."""
+"""Loads codecs in the zygote by using each once: children are forked with them, and open no files."""
 
 import importlib
 import threading
@@ -18,7 +18,7 @@ from imagejobs_worker.imaging.pipeline import render
 from imagejobs_worker.imaging.steps import resize
 
 _PLUGINS = {
-    "jpeg": ("JpegImagePlugin", "MpoImagePlugin"),  # a JPEG with a second picture behind it is opened as MPO
+    "jpeg": ("JpegImagePlugin", "MpoImagePlugin"),  # Pillow opens a JPEG with a second picture as MPO
     "png": ("PngImagePlugin",),
     "gif": ("GifImagePlugin",),
     "webp": ("WebPImagePlugin",),
@@ -26,15 +26,15 @@ _PLUGINS = {
     "tiff": ("TiffImagePlugin",),
     "bmp": ("BmpImagePlugin",),
 }
-"""Named here, as Pillow would look for a format that it does not know yet by loading some forty plugins."""
+"""Named here because Pillow loads some forty plugins to find one for a format that it does not know yet."""
 _ORIENTATION = 0x0112
 _WIDTH_PIXELS = 5
-"""No half or quarter of 16 pixels, to which a JPEG would be decoded without being resized."""
+"""Neither a half nor a quarter of 16 pixels: a JPEG would be decoded at that size and not resized."""
 _SECONDS = 60.0
 
 
 def load(codec: str) -> bool:
-    """Learn a skill by using it on a small picture, still and moving; False if it is not installed."""
+    """Load a codec by using it on small pictures, still and animated; return False if it is not installed."""
     if codec == codecs.FACES:
         return _load_faces()
     if codec == codecs.LARGE_PNGS:
@@ -54,14 +54,17 @@ def load(codec: str) -> bool:
 
 
 def start_first_thread() -> None:
-    """Start a thread and wait for its end: libc prepares for threads at the first one, by calls that a cage does not know."""
+    """Start a thread and wait for its end.
+
+    At its first thread libc prepares for threads, by calls that the cage forbids.
+    """
     first = threading.Thread(target=int)
     first.start()
     first.join()
 
 
 def _load_faces() -> bool:
-    """Look for a face."""
+    """Run the face detector once; return False if it is not installed."""
     if not faces.installed():
         return False
     faces.find(Image.new("RGB", (32, 32)))
@@ -77,7 +80,7 @@ def _load_plain_png() -> bool:
 
 
 def _still_sample(form: str) -> bytes:
-    """Return a picture with alpha, where there can be, and with EXIF, so that every way of the pipeline is gone."""
+    """Return a picture with EXIF, and alpha if the format has it: it takes every branch of the pipeline."""
     image = Image.linear_gradient("L").resize((16, 16)).convert("LA").convert("RGBA")
     exif = Image.Exif()
     exif[_ORIENTATION] = 6

@@ -1,7 +1,7 @@
-"""How one image goes to the child and its results come back: a JSON head with its length, then the files' bytes as they are.
+"""The messages between parent and child: a JSON head with its length, then the files' bytes unchanged.
 
-Both ends check all lengths before they take memory for them. The parent treats every answer as written by an
-enemy: see `verify`.
+Both ends check all lengths before they allocate memory for them. The parent treats every answer as written by
+an attacker: see `verify`.
 """
 
 import json
@@ -20,9 +20,9 @@ PREFIX = struct.Struct("!II")
 """Bytes of the head, bytes of all files."""
 MAX_HEAD_BYTES = 64 * 2**10
 MAX_FILES_BYTES = 256 * 2**20
-"""Bytes of all results of one image together."""
+"""All results of one image together."""
 MAX_MICROS = 10**9
-"""More than any image may take; whatever the child says is only told on."""
+"""More than any image may take. The number comes from the child and goes into traces only."""
 MAX_TEXT_CHARS = 240
 _CODES = frozenset(
     {
@@ -39,15 +39,15 @@ _CODES = frozenset(
         Code.INTERNAL_ERROR,
     }
 )
-"""What the pipeline can say; a child that says `unauthorized` is not believed."""
+"""The codes that the pipeline can report; an answer with another, such as `unauthorized`, is invalid."""
 
 
 class InvalidMessage(Exception):
-    """Raised when a message is not one."""
+    """Raised when bytes are not a message of this protocol."""
 
 
 class Request(NamedTuple):
-    """What the child is asked, without the source's bytes."""
+    """A request to the child, without the source's bytes."""
 
     variants: tuple[Variant, ...]
     limits: Limits
@@ -57,7 +57,7 @@ def read_sizes(prefix: bytes | bytearray, max_files_bytes: int) -> tuple[int, in
     """Return the bytes of the head and of the files.
 
     Raises:
-        Garbage: They are more than can be.
+        InvalidMessage: They are above the limits.
     """
     head, files = PREFIX.unpack(prefix)
     if head > MAX_HEAD_BYTES or files > max_files_bytes:
@@ -75,10 +75,10 @@ def pack_request(variants: Sequence[Variant], limits: Limits, source_bytes: int)
 
 
 def read_request(head: bytes) -> Request:
-    """Read what `request` wrote.
+    """Read a head that `pack_request` made.
 
     Raises:
-        Garbage: It did not.
+        InvalidMessage: It is not one.
     """
     try:
         body = json.loads(head)
@@ -92,7 +92,9 @@ def read_request(head: bytes) -> Request:
 
 
 def pack_rendering(rendering: Rendering) -> bytes:
-    """Return prefix and head of an answer with results; their files follow, without those that are the source itself.
+    """Return prefix and head of an answer with results; their files follow.
+
+    A picture that is the source itself is not sent back.
 
     Raises:
         ImageFailed: `file_too_large`, if the files are more than a message holds.
@@ -120,7 +122,7 @@ def pack_failure(code: Code, message: str, detail: str = "") -> bytes:
     """Return an answer without results.
 
     Args:
-        code: Why.
+        code: The failure.
         message: For people who may read it.
         detail: For the log.
     """
@@ -130,11 +132,11 @@ def pack_failure(code: Code, message: str, detail: str = "") -> bytes:
 
 
 def read_answer(head: bytes, files: memoryview, source: bytes) -> Rendering:
-    """Read what `success` or `failure` wrote; only its shape is checked here.
+    """Read an answer of `pack_rendering` or `pack_failure`; only its shape is checked here.
 
     Raises:
-        ImageFailed: The child said so.
-        Garbage: It is no answer.
+        ImageFailed: The child reports a failure.
+        InvalidMessage: It is no answer.
     """
     try:
         body = json.loads(head)
@@ -168,7 +170,7 @@ def _read_pictures(rows: list[Any], files: memoryview, source: bytes) -> list[Pi
 
 
 def _read_failure(body: dict[str, Any]) -> ImageFailed:
-    """Texts of the child are shown to people: nothing but printable characters, and few."""
+    """Return the child's failure; its text is shown to people, so it is cut and made printable."""
     message = "".join(filter(str.isprintable, str(body["message"])))[:MAX_TEXT_CHARS]
     if body["code"] not in _CODES:
         raise ValueError("no code of an image")

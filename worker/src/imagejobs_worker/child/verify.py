@@ -1,4 +1,4 @@
-"""What the parent checks before it believes an answer: a child that a picture took over could say anything."""
+"""Checks each answer before the parent believes it: a child that a picture took over could send anything."""
 
 from collections.abc import Sequence
 
@@ -14,8 +14,8 @@ def verify(rendering: Rendering, variants: Sequence[Variant], limits: Limits, so
     """Return the rendering if it can be an honest answer.
 
     Raises:
-        Garbage: It cannot: other variants, formats or sizes than were asked for, or files that start
-            otherwise than they are said to.
+        InvalidMessage: It cannot be: other variants, formats or sizes than were asked for, or files whose
+            first bytes are of another format.
     """
     if rendering.source_format != sniff(source[:HEAD]) or not _is_allowed_size(
         (rendering.source_width, rendering.source_height), limits

@@ -1,7 +1,8 @@
-"""Gets an image from a URL: a small HTTP/1.1 client that goes through the address guard, hop by hop, and never reads more than it may.
+"""Downloads an image from a URL: a small HTTP/1.1 client that goes through the address guard at every hop.
 
-One request per connection, no proxies, no cookies, no credentials, no compression: all that a hostile server
-can do is answer wrongly, or not at all, and each of that ends as one code.
+One request per connection, no proxies, no cookies, no credentials, no compression, and never more bytes than
+the limit: all that a hostile server can do is answer wrongly, or not at all, and each of these ends as one
+code.
 """
 
 import asyncio
@@ -23,8 +24,8 @@ from imagejobs_worker.image.sources import BeforeBody, file_too_large
 
 MAX_REDIRECTS = 5
 MAX_UNRESERVED_BYTES = 64 * 2**10
-"""Of a body that are read before there is a place for it: asyncio buffers twice as many by itself, and a
-source that drips gets no further.
+"""Bytes of a body that are read before a slot is free for it: asyncio buffers twice as many by itself, and a
+server that drips gets no further.
 """
 _MIN_RATE = MinRate(Limits().min_source_bytes_per_second)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -39,7 +40,13 @@ _CODE_BY_STATUS = {
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How long a source may take, in seconds: to connect, once per hop, and in all; and how slowly its image may come."""
+    """How long a source may take.
+
+    Attributes:
+        connect_seconds: To connect, once per hop.
+        total_seconds: In all, without the wait for a slot.
+        min_rate: The slowest rate at which its image may come.
+    """
 
     connect_seconds: float = 5.0
     total_seconds: float = 20.0
@@ -49,11 +56,15 @@ class Timeouts:
 async def download(
     guard: AddressGuard, url: str, max_bytes: int, timeouts: Timeouts, before_body: BeforeBody
 ) -> bytes:
-    """Return what lies behind an http(s) URL.
+    """Return the body behind an http(s) URL.
 
     Args:
-        before_body: Waited for when the body has come, or so much of it as lies in the stream's buffer anyway
-            (`UNHELD_BYTES`); the source is not blamed for how long that takes.
+        guard: Connects, to allowed addresses only.
+        url: The URL; at most `MAX_REDIRECTS` redirects are followed.
+        max_bytes: The largest body.
+        timeouts: How long the source may take.
+        before_body: Awaited when the body has come, or as much of it as lies in the stream's buffer anyway
+            (`MAX_UNRESERVED_BYTES`). Its time does not count against the source.
 
     Raises:
         ImageFailed: source_forbidden, source_not_found, source_timeout, source_error or file_too_large.
@@ -78,16 +89,16 @@ async def download(
 
 
 def _pause_limit_during(limit: asyncio.Timeout, wait: BeforeBody) -> BeforeBody:
-    """Return a wait whose time does not count against a limit."""
+    """Return a wait whose time does not count against the limit."""
 
-    async def waited() -> None:
+    async def wait_uncounted() -> None:
         clock, end = asyncio.get_running_loop().time, limit.when()
         began = clock()
         limit.reschedule(None)
         await wait()
         limit.reschedule(None if end is None else end + clock() - began)
 
-    return waited
+    return wait_uncounted
 
 
 async def _follow_redirects(
@@ -143,7 +154,10 @@ def _request_head(url: Url) -> bytes:
 
 
 def _refuse_compressed(head: Head) -> None:
-    """Refuse what came compressed though it was asked not to: here, outside the cage, nothing of a stranger's is unpacked."""
+    """Refuse a compressed body, which the request excludes.
+
+    Nothing that a stranger sends is decompressed here, outside the cage.
+    """
     coding = head.headers.get("content-encoding", "").lower()
     if coding not in ("", "identity"):
         named = coding if re.fullmatch("[a-z0-9, -]{1,40}", coding, re.ASCII) else "of another kind"

@@ -1,4 +1,4 @@
-"""Brings an image's source into memory: by its key from the API's hands or from S3, or from a URL through the address guard.
+"""Reads an image's source into memory: a key from the API's handoff or S3, a URL through the address guard.
 
 Never more than one file's limit.
 """
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from imagejobs_contract.outbound.guard import AddressGuard
 
 SLOW_SECONDS = 1.0
-"""After so long without the beginning of its image a server of the web is slow, and others need not wait for
-it.
+"""A server is slow that has not sent the first bytes of its image after this time; others then need not wait
+for it.
 """
 
 
 class ReleasableSlot(Protocol):
-    """An image's place among those that a worker has in hand."""
+    """An image's slot among those that a worker has in hand; `slots.Slot` is one."""
 
     def release(self) -> None:
-        """Let others begin."""
+        """Let other images begin."""
         ...
 
     async def reacquire(self) -> None:
-        """Wait for a place again."""
+        """Wait for a slot again."""
         ...
 
 
@@ -41,10 +41,10 @@ class Fetcher:
     """Fetches sources.
 
     Args:
-        objects: Where keys lie.
-        download: How a URL is read.
+        objects: Holds the objects of keys.
+        download: Reads a URL.
         max_bytes: The largest source, in bytes.
-        folder: Where an API on this machine leaves what it put under a key, or None.
+        folder: Where an API on this machine leaves a copy of each upload, or None.
     """
 
     def __init__(
@@ -59,8 +59,8 @@ class Fetcher:
         """Return the bytes of an item's source.
 
         Args:
-            turn: Left to others while a server of the web is slow; only with a place is more than the
-                beginning of its answer held.
+            item: Names a key or a URL.
+            slot: Released while the server is slow; reacquired before more than the first bytes are buffered.
 
         Raises:
             ImageFailed: source_..., file_too_large or storage_error.
@@ -102,13 +102,13 @@ class Fetcher:
 
 
 def guarded_download(policy: EgressPolicy, min_bytes_per_second: int) -> Download:
-    """Return what reads URLs through the address guard.
+    """Return a function that reads URLs through the address guard.
 
-    What that needs is imported with the first URL: 25 ms that images from S3 do not pay.
+    Its modules are imported with the first URL: 25 ms that images from S3 do not pay.
 
     Args:
-        reach: How far they may lead.
-        min_bytes_per_second: How slowly an image may come.
+        policy: The addresses that URLs may reach.
+        min_bytes_per_second: The slowest rate at which an image may come.
     """
 
     @cache

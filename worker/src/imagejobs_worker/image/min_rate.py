@@ -1,4 +1,4 @@
-"""How fast a source has to send its image: one whose bytes only drip is given up long before its whole time is over."""
+"""The lowest rate at which a source has to send its image: one that only drips is given up early."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,23 +8,23 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 
 WINDOW_SECONDS = 5.0
-"""For so long a source may be slower: as the time to connect, and a few lost packets (RFC 6298: 1, 2, 4 s).
-"""
+"""How long a source may be slower: the time to connect, and a few lost packets (RFC 6298: 1, 2, 4 s)."""
 
 
 @dataclass(frozen=True, slots=True)
 class MinRate:
-    """The least that a source sends.
+    """The lowest rate at which a source may send.
 
     Attributes:
-        bytes_per_second: On average over each span of `seconds`, as curl's `--speed-limit`.
+        bytes_per_second: On average over each window, as curl's `--speed-limit`.
+        window_seconds: Length of the window.
     """
 
     bytes_per_second: int
     window_seconds: float = WINDOW_SECONDS
 
     async def enforce(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """Yield the pieces; only time that is spent waiting for them counts.
+        """Yield the pieces; only time spent waiting for them counts.
 
         Raises:
             ImageFailed: source_timeout; they come more slowly.

@@ -1,4 +1,4 @@
-"""How a worker is asked to stop: once, to finish what it has in hand within a grace; twice, to hand everything back at once."""
+"""Requests to stop: the first lets images in hand finish within a grace, the second stops at once."""
 
 import asyncio
 import signal
@@ -17,7 +17,7 @@ class Shutdown:
         self._signals_seen: set[int] = set()
 
     def listen_to_signals(self) -> None:
-        """Take SIGTERM and SIGINT as being asked.
+        """Count SIGTERM and SIGINT as requests.
 
         A terminal's Ctrl-C and our parent's SIGTERM together count once: each signal counts for itself.
         """
@@ -26,16 +26,16 @@ class Shutdown:
             loop.add_signal_handler(number, self._on_signal, number)
 
     def request(self) -> None:
-        """Ask once, then twice."""
+        """Request once, then a second time."""
         (self._requested_twice if self.requested else self._requested).set()
 
     @property
     def requested(self) -> bool:
-        """Tell whether it was asked at all."""
+        """Return whether a stop was requested."""
         return self._requested.is_set()
 
     async def race(self, waiting: Coroutine[Any, Any, T]) -> T | None:
-        """Wait for something, but no longer than until being asked: then it is cancelled and None returned."""
+        """Await a coroutine until a stop is requested; then cancel it and return None."""
         main = asyncio.ensure_future(waiting)
         asked = asyncio.ensure_future(self._requested.wait())
         try:
@@ -46,7 +46,10 @@ class Shutdown:
             main.cancel()
 
     async def wait_for_grace_end(self, seconds: float) -> None:
-        """Return when the time for finishing is over: so long after being asked, or as soon as asked twice."""
+        """Return when the time for finishing is over.
+
+        That is `seconds` after the first request, or at once after the second.
+        """
         await self._requested.wait()
         try:
             await asyncio.wait_for(self._requested_twice.wait(), seconds)

@@ -1,4 +1,7 @@
-"""Bounds the images that a worker has in hand: enough that fetching, rendering and storing overlap, too few to fill memory or to hoard work."""
+"""Bounds the images that a worker has in hand: enough for its steps to overlap, too few to fill memory.
+
+With more, tasks would also wait here while other workers are idle.
+"""
 
 import asyncio
 from types import TracebackType
@@ -8,18 +11,21 @@ IMAGES_AHEAD = 1
 are idle.
 """
 IMAGES_BEHIND = 2
-"""Images being stored and reported."""
+"""Images being stored and acknowledged."""
 MAX_PARKED_IMAGES = 32
-"""Images beside all these of which at most the beginning came: slow servers keep no place from others, up to
+"""Images beside all these of which at most the first bytes came: slow servers keep no slot from others, up to
 this bound of open connections.
 """
 
 
 class Slots:
-    """Gives out places for images.
+    """Gives out slots for images: a semaphore of images not yet rendered, and one of all images in hand.
 
     Args:
         renderers: Images that are rendered at a time.
+
+    Attributes:
+        parked: Images that released their slot while their server is slow.
     """
 
     def __init__(self, renderers: int) -> None:
@@ -28,12 +34,12 @@ class Slots:
         self.parked = 0
 
     async def acquire(self) -> "Slot":
-        """Wait for a free place."""
+        """Wait for a free slot."""
         await self.wait_for_room()
         return Slot(self)
 
     async def wait_for_room(self) -> None:
-        """Wait until there is one image less."""
+        """Wait until both semaphores admit one image more."""
         await self.unrendered.acquire()
         try:
             await self.in_hand.acquire()
@@ -43,7 +49,7 @@ class Slots:
 
 
 class Slot:
-    """One image's place; a context manager that gives it up."""
+    """One image's slot; a context manager that closes it."""
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
@@ -51,14 +57,14 @@ class Slot:
         self._parked = False
 
     def release(self) -> None:
-        """Let the next image begin while nothing of this one comes, if not too many do so already."""
+        """Let the next image begin while this one waits for its server, if not too many wait already."""
         if self._counts_unrendered and self._slots.parked < MAX_PARKED_IMAGES:
             self._release_semaphores()
             self._parked = True
             self._slots.parked += 1
 
     async def reacquire(self) -> None:
-        """Wait for a place again, before anything of the image is held."""
+        """Wait for a slot again, if it was released; called before more than the first bytes are buffered."""
         if self._parked:
             await self._slots.wait_for_room()
             self._counts_unrendered = self._counts_in_hand = True
@@ -71,7 +77,7 @@ class Slot:
             self._slots.unrendered.release()
 
     def close(self) -> None:
-        """Give the place up."""
+        """Give the slot up for good."""
         self._release_semaphores()
         self._unpark()
 

@@ -1,8 +1,8 @@
-"""One image from source to outcome, in two halves: render (fetch, and decode to encode in a child), then store.
+"""One image from source to outcome, in two halves: render (fetch, decode, encode in a child), then store.
 
 They are apart so that pool and shard can overlap them: while one image is rendered, the next is fetched and
-the last one stored. Whatever happens to an image ends as its outcome; only what concerns the worker itself
-(`Misconfigured`, `Disowned`, being cancelled) comes out as an exception.
+the last one stored. Every failure of an image ends as its outcome; only failures of the worker itself
+(`Misconfigured`, `OwnershipLost`, cancellation) are raised.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 class Renderer(Protocol):
-    """Makes pictures of a source; the child's door is one."""
+    """Makes pictures of a source; `decoder.Decoder` is one."""
 
     async def render(self, source: bytes, variants: Sequence[Variant], owner: str = "") -> Rendering:
         """Return a picture per variant, in their order.
@@ -47,15 +47,18 @@ class RenderedImage(NamedTuple):
 
 
 class ImageWork:
-    """Does images, as many at once as there are renderers; more wait for a free one.
+    """Processes images, at most one per renderer at a time; more wait for a free one.
+
+    `Pool` and `ShardRun` call `render`, then `store`, within `span_for`. It lives as long as the program and
+    keeps nothing of an image.
 
     Args:
-        fetch: Brings the source.
-        store: Takes the results.
+        fetch: Fetches the source.
+        store: Stores the results.
         renderers: Each takes one image at a time.
-        retry: Waits between tries.
-        meter: Is told how long the steps take, and how images end.
-        traces: The same, image by image.
+        retry_policy: Waits between tries.
+        instruments: Records the time of steps, and how images end.
+        traces: The same, per image.
     """
 
     def __init__(
@@ -77,18 +80,21 @@ class ImageWork:
             self._free_renderers.put_nowait(renderer)
 
     def span_for(self, task: Task) -> AbstractContextManager[Span]:
-        """Tell of an image for the length of the block, which has both halves."""
+        """Return the tracing span of an image, to be open during both halves."""
         facts: Facts = {
-            "imagejobs.job_id": task.key.name, "imagejobs.image": task.index, "imagejobs.attempt": task.attempt,
+            "imagejobs.job_id": task.key.name,
+            "imagejobs.image": task.index,
+            "imagejobs.attempt": task.attempt,
             "imagejobs.variants": len(task.variants),
-        }  # fmt: skip
+        }
         return self._traces.span("image", facts, parent=task.origin.traceparent or None, kind=Kind.CONSUMER)
 
     async def render(self, task: Task, slot: ReleasableSlot) -> RenderedImage | Outcome:
-        """Do the first half; an outcome if the image failed in it.
+        """Do the first half; return an outcome if the image failed in it.
 
         Args:
-            turn: The image's place among those in hand.
+            task: The image.
+            slot: Its slot among those in hand, see `Fetcher.fetch`.
         """
         rendered = await _failure_as_outcome(task, self._try_render(task, slot))
         if isinstance(rendered, Outcome):
@@ -98,8 +104,13 @@ class ImageWork:
     async def store(self, task: Task, rendered: RenderedImage, ownership: Ownership) -> Outcome:
         """Do the second half.
 
+        Args:
+            task: The image.
+            rendered: Its pictures.
+            ownership: Whether the task is still ours.
+
         Raises:
-            Disowned: The work is no longer ours.
+            OwnershipLost: It is no longer ours.
         """
         outcome = await _failure_as_outcome(task, self._try_store(task, rendered, ownership))
         self._record(outcome)
@@ -156,21 +167,23 @@ class ImageWork:
                     self._retry_policy,
                 )
 
+        # All uploads end before the first error is raised: none may go on after the task was given up.
         ends = await asyncio.gather(*(put(*each) for each in rendered.pictures), return_exceptions=True)
         return success_outcome(task, rendered.bytes_in, [_raise_if_error(end) for end in ends])
 
 
 def success_outcome(task: Task, bytes_in: int, outputs: Sequence[OutputFile]) -> Outcome:
-    """Return the outcome of an image that has its results."""
+    """Return the outcome of an image whose results are stored."""
     return Outcome(task.index, task.item.name, task.attempt, outputs=tuple(outputs), bytes_in=bytes_in)
 
 
 def failure_outcome(task: Task, code: Code, message: str) -> Outcome:
-    """Return the outcome of an image that has none."""
+    """Return the outcome of an image that has no result."""
     return Outcome(task.index, task.item.name, task.attempt, code, message)
 
 
 async def _failure_as_outcome(task: Task, half: Coroutine[Any, Any, T]) -> T | Outcome:
+    """Await a half; turn every failure of the image into its outcome."""
     try:
         return await half
     except (Misconfigured, OwnershipLost):

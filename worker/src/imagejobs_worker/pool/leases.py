@@ -1,8 +1,9 @@
-"""The leases that a pool worker holds: renews them from the parent's loop, never from the child; hands them back; ends them.
+"""The leases that a pool worker holds: extends them, acknowledges outcomes, releases tasks.
 
 A lease that is lost cancels its image: another worker has the task, and only that one's outcome counts. While
-the queue is silent nobody can be told of that; so nothing is stored under a lease that was not seen to be
-ours for a lease time. Who stopped a job need only wait for so long.
+the queue is silent no worker can learn that it lost a lease. So no result is stored under a lease that was
+not confirmed within the last lease time, and an operator that stops a job has to wait no longer than that.
+Leases are extended by this process, never by the child.
 """
 
 import asyncio
@@ -17,19 +18,20 @@ from imagejobs_contract.ports import Lease, TaskQueue
 from imagejobs_worker.image.retry import Backoff
 
 EXTENSIONS_PER_LEASE = 3
-"""Per lease time, so that two in a row may fail."""
+"""Extensions per lease time, so that two in a row may fail."""
 FIRST_WAIT_SECONDS, MAX_WAIT_SECONDS = 0.1, 5.0
-"""Seconds between tries while the queue is away."""
+"""Between tries while the queue is away: the first wait and the longest."""
 log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class _HeldLease:
-    """A lease.
+    """A lease that this worker holds.
 
     Attributes:
-        known: When it was ours for certain, by the monotonic clock: before the call was sent that said so.
-        ending: Its outcome is on the way.
+        confirmed_at: When it was certainly ours, by the monotonic clock: before the call was sent that
+            confirmed it.
+        acking: Its outcome is being sent.
     """
 
     lease: Lease
@@ -39,12 +41,15 @@ class _HeldLease:
 
 
 class Leases:
-    """What this worker has taken and neither finished, handed back nor lost.
+    """The leases of this worker that are neither acknowledged, released nor lost, by queue entry.
+
+    `Pool` owns it for its whole run: it adds each lease that it takes, and keeps `extend_until_closed`
+    running beside the images. `LeaseOwnership` hands a single lease to `store` as its `Ownership`.
 
     Args:
         queue: Where leases come from.
         consumer: This worker's name there.
-        seconds: Time after which an unrenewed lease is given to another.
+        seconds: Time after which a lease that is not extended goes to another worker.
     """
 
     def __init__(self, queue: TaskQueue, consumer: str, seconds: float) -> None:
@@ -55,24 +60,31 @@ class Leases:
         self._closed = False
 
     def add(self, lease: Lease, cancel: Callable[[], object], requested_at: float) -> None:
-        """Keep a lease alive from now on.
+        """Extend a lease from now on.
 
         Args:
-            lease: What was taken.
+            lease: The lease.
             cancel: Called if it is lost.
-            asked: When it was asked for, by the monotonic clock.
+            requested_at: When it was requested, by the monotonic clock.
         """
         self._held[lease.entry_id] = _HeldLease(lease, cancel, requested_at)
 
     def readopt(self, lease: Lease, requested_at: float) -> bool:
-        """Tell whether we hold the task already, as ours ran out while the queue was away and nobody else came; the work goes on under this lease."""
+        """Return whether the task is in hand already, and if so continue it under this lease.
+
+        That happens when our lease ran out while the queue was away and no other worker took the task.
+
+        Args:
+            lease: The new lease.
+            requested_at: When it was requested, by the monotonic clock.
+        """
         held = self._held.get(lease.entry_id)
         if held is not None:
             held.lease, held.confirmed_at = lease, requested_at
         return held is not None
 
     async def extend_until_closed(self) -> None:
-        """Renew all leases, `RENEWALS` times per lease time."""
+        """Extend all leases, `EXTENSIONS_PER_LEASE` times per lease time."""
         while not self._closed:
             await asyncio.sleep(self._seconds / EXTENSIONS_PER_LEASE)
             try:
@@ -81,11 +93,15 @@ class Leases:
                 log.exception("renewing failed unexpectedly")
 
     def ownership_of(self, entry_id: str) -> "LeaseOwnership":
-        """Return what tells of one lease whether it is still ours."""
+        """Return the `Ownership` of one task, for `store`."""
         return LeaseOwnership(self, entry_id)
 
     async def verify_ownership(self, entry_id: str) -> bool:
-        """Renew one lease now and tell whether it is still ours; a silent queue counts as no."""
+        """Extend one lease now, and return whether it is still ours; a silent queue counts as no.
+
+        Always asks the queue: called before an object is replaced, where a wrong yes would destroy another
+        worker's result.
+        """
         held = self._held.get(entry_id)
         try:
             return held is not None and await self._extend(held)
@@ -93,9 +109,10 @@ class Leases:
             return False
 
     async def may_create(self, entry_id: str) -> bool:
-        """Tell whether a lease is ours, or was within the last lease time, when nobody else can have got it; asks only if that is not known.
+        """Return whether a result may still be created under this lease.
 
-        Waits however long the queue is away.
+        Answers from memory if the lease was confirmed within the last lease time, because no other worker can
+        have got it since; else asks the queue, and waits without limit while it is away.
         """
         backoff = Backoff(FIRST_WAIT_SECONDS, MAX_WAIT_SECONDS)
         while (held := self._held.get(entry_id)) is not None:
@@ -109,7 +126,7 @@ class Leases:
         return False
 
     async def ack(self, entry_id: str, outcome: Outcome) -> bool:
-        """Record an outcome, however long the queue is away; False if the lease was lost."""
+        """Record an outcome, without limit while the queue is away; return False if the lease was lost."""
         backoff = Backoff(FIRST_WAIT_SECONDS, MAX_WAIT_SECONDS)
         while (held := self._held.get(entry_id)) is not None:
             held.acking = True
@@ -124,7 +141,7 @@ class Leases:
         return False
 
     async def release(self, entry_id: str) -> None:
-        """Give a task to the others at once; if the queue is away, they get it when the lease runs out."""
+        """Give a task back to the queue; if the queue is away, others get it when the lease runs out."""
         held = self._held.pop(entry_id, None)
         if held is None:
             return
@@ -136,12 +153,12 @@ class Leases:
             log.info("handed back", extra=_log_facts(held.lease))
 
     async def close(self) -> None:
-        """Hand everything back and renew no more."""
+        """Release all tasks and extend no more."""
         self._closed = True
         await asyncio.gather(*map(self.release, list(self._held)))
 
     def drop(self, entry_id: str) -> None:
-        """Renew a lease no more."""
+        """Stop extending a lease."""
         self._held.pop(entry_id, None)
 
     async def _extend_or_cancel(self, held: _HeldLease) -> None:
@@ -151,7 +168,7 @@ class Leases:
         except Unavailable as ex:
             log.warning("lease not renewed", extra=_log_facts(lease) | {"reason": ex.message})
             return
-        # While its outcome is on the way, a lease that is gone may just have ended well.
+        # While its outcome is being sent, a lease that is gone may have been acknowledged.
         if not kept and not held.acking and self._held.get(lease.entry_id) is held:
             log.warning("lease lost", extra=_log_facts(lease))
             self.drop(lease.entry_id)
@@ -167,17 +184,17 @@ class Leases:
 
 @dataclass(frozen=True, slots=True)
 class LeaseOwnership:
-    """Implements `store.Claim` by a lease."""
+    """Implements `store.Ownership` by a lease."""
 
     leases: Leases
     entry_id: str
 
     async def may_create(self) -> bool:
-        """See `Leases.holds`."""
+        """Do `Leases.may_create` for this lease."""
         return await self.leases.may_create(self.entry_id)
 
     async def verify_ownership(self) -> bool:
-        """See `Leases.owned`."""
+        """Do `Leases.verify_ownership` for this lease."""
         return await self.leases.verify_ownership(self.entry_id)
 
 

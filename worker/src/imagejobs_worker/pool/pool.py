@@ -1,7 +1,7 @@
-"""Works from the pool's queue: takes leases, works, reports; for ever, whatever fails.
+"""Works from the pool's queue: leases tasks, renders and stores, acknowledges; survives every failure.
 
-Redis may vanish and come back empty: what was taken is then sent again by the operator, and finds its
-results. It never ends the program.
+Redis may vanish and come back empty: the operator then sends the unfinished tasks again, and they find the
+results that are stored. No error of one task ends the program.
 """
 
 import asyncio
@@ -23,13 +23,15 @@ from imagejobs_worker.pool.heartbeat import Liveness
 from imagejobs_worker.pool.leases import Leases
 
 POLL_SECONDS = 1.0
-"""How long one look for work waits, and so how long a stop may wait: a look that is cut off could lose what
-it found for a lease time.
+"""How long one poll waits for a task, and so how long a stop may wait: a poll that is cut off could lose a
+task for a lease time.
 """
 FIRST_WAIT_SECONDS, MAX_WAIT_SECONDS = 0.1, 5.0
-"""Seconds between looks while the queue is away or the storage does not take our credentials."""
+"""Between polls while the queue is away, or between tasks while the storage refuses our credentials: the
+first wait and the longest.
+"""
 MAX_CANCEL_SECONDS = 3.0
-"""How long the cancelled may take: killing a child takes milliseconds."""
+"""How long cancelled tasks may take: killing a child takes milliseconds."""
 log = logging.getLogger(__name__)
 
 
@@ -38,9 +40,9 @@ class PoolSettings:
     """How a pool worker behaves; times in seconds.
 
     Attributes:
-        consumer: Its name in the group, nobody else's.
-        lease_seconds: After so long without a renewal its work is given to another.
-        grace_seconds: How long it may finish what it has when asked to shutdown.
+        consumer: Its name in the group, used by no other worker.
+        lease_seconds: A task whose lease is not extended for this time goes to another worker.
+        grace_seconds: How long it may finish the tasks in hand when asked to stop.
     """
 
     consumer: str
@@ -49,7 +51,12 @@ class PoolSettings:
 
 
 class Pool:
-    """Takes tasks from the queue until asked to shutdown."""
+    """Leases tasks from the queue and runs them until asked to stop.
+
+    `program` makes one and awaits `run`. For each free slot of `Slots` it leases one task, runs it by
+    `ImageWork` in an asyncio task of its own, and acknowledges the outcome through `Leases`. It lives as long
+    as the program.
+    """
 
     def __init__(
         self, queue: TaskQueue, work: ImageWork, slots: Slots, settings: PoolSettings, liveness: Liveness
@@ -65,8 +72,8 @@ class Pool:
         self._settings_backoff = Backoff(FIRST_WAIT_SECONDS, MAX_WAIT_SECONDS)
 
     async def run(self, shutdown: Shutdown) -> None:
-        """Work until asked to stop, then finish within the grace, or hand back."""
-        renewing = asyncio.create_task(self._leases.extend_until_closed())
+        """Work until asked to stop, then finish within the grace, and release the rest."""
+        extending = asyncio.create_task(self._leases.extend_until_closed())
         try:
             await self._wait_for_queue(shutdown)
             while not shutdown.requested:
@@ -74,7 +81,7 @@ class Pool:
             await self._finish_within_grace(shutdown)
         finally:
             await self._leases.close()
-            renewing.cancel()
+            extending.cancel()
 
     async def _wait_for_queue(self, shutdown: Shutdown) -> None:
         while not shutdown.requested:
@@ -106,10 +113,10 @@ class Pool:
         if lease is None or self._leases.readopt(lease, requested_at):
             slot.close()
             return
-        running = asyncio.create_task(self._run_task(lease, slot, shutdown))
-        self._leases.add(lease, running.cancel, requested_at)
-        self._running.add(running)
-        running.add_done_callback(self._running.discard)
+        task = asyncio.create_task(self._run_task(lease, slot, shutdown))
+        self._leases.add(lease, task.cancel, requested_at)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
 
     async def _run_task(self, lease: Lease, slot: Slot, shutdown: Shutdown) -> None:
         with slot, logs.bound(**_log_facts(lease)), self._work.span_for(lease.task):
@@ -146,10 +153,10 @@ class Pool:
         while self._running and not grace.done():
             await asyncio.wait({grace, *self._running}, return_when=asyncio.FIRST_COMPLETED)
         grace.cancel()
-        for running in self._running:
-            running.cancel()
+        for task in self._running:
+            task.cancel()
         if self._running:
-            # Not for ever: before Python 3.12 `wait_for`, in clients of Redis, may swallow a cancellation
+            # With a limit: before Python 3.12 `wait_for`, in clients of Redis, may swallow a cancellation
             # (gh-86296).
             await asyncio.wait(self._running, timeout=MAX_CANCEL_SECONDS)
 
@@ -164,11 +171,12 @@ class Pool:
 
 
 def reject_task(lease: Lease, now: float) -> Outcome | None:
-    """Return the outcome of a task that is not worth working on, else None.
+    """Return the failure of a task that is not worth working on, else None.
+
+    A task is rejected that killed its workers as often as it may be tried, or whose job's time is over.
 
     Args:
-        lease: A task that killed its worker as often as it may be tried is a poison; one whose job's time is
-            over is late.
+        lease: The task, with the number of its deliveries.
         now: Seconds since the epoch.
     """
     task = lease.task

@@ -1,4 +1,4 @@
-"""Reads what the operator left in S3 for one shard: what to do, which bytes of the manifest are ours, and the items in them."""
+"""Reads a shard's inputs from S3, as the operator wrote them: the spec and its slice of the manifest."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,18 +18,18 @@ from imagejobs_worker.shard.shard_key import ShardKey
 
 
 class InputUnreadable(Exception):
-    """Raised when a shard's input is missing or makes no sense; a repeat does not help."""
+    """Raised when a shard's input is missing or malformed; a retry does not help."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """A shard's work.
+    """The work of a shard.
 
     Attributes:
         total: Images of the whole job.
         count: Images of this shard.
         tasks: Those whose line can be read.
-        bad: The outcomes of those whose line cannot.
+        bad: The outcomes of the others.
     """
 
     total: int
@@ -42,7 +42,7 @@ async def read_inputs(objects: ObjectStore, key: ShardKey) -> Inputs:
     """Read a shard's inputs, in two round trips.
 
     Raises:
-        Unreadable: Something is missing or malformed as a whole.
+        InputUnreadable: An input is missing, or malformed as a whole.
         Misconfigured: The bucket itself is missing, or closed to us.
         Unavailable: S3 does not answer.
     """
@@ -70,8 +70,8 @@ def _read_tasks(key: ShardKey, work: Work, own: Slice, lines: Sequence[bytes]) -
         if not isinstance(item, Item):
             bad.append(Outcome(index, "", key.attempt, Code.INVALID_OPTIONS, item))
         elif item.key is not None and work.sources is not None and not may_read(item.key, work.sources):
-            # The caller's list was copied before it was read: what is refused here was not there when
-            # somebody looked.
+            # The caller could change the list between an earlier check and the operator's copy of it, so each
+            # key of the copy is checked here.
             bad.append(
                 Outcome(
                     index,
@@ -87,8 +87,8 @@ def _read_tasks(key: ShardKey, work: Work, own: Slice, lines: Sequence[bytes]) -
 
 
 def _make_task(key: ShardKey, work: Work, index: int, item: Item) -> Task:
-    """Return a task, which is told of within the span of the shard."""
+    """Return a task; its span is a child of the shard's span, so it carries no traceparent."""
     return Task(
-        key.job, key.uid, index, item, work.variants, work.prefix, key.attempt, work.attempts, work.cache_control,
-        caller=key.caller, origin=replace(key.origin, traceparent=""),
+        key.job, key.uid, index, item, work.variants, work.prefix, key.attempt, work.attempts,
+        work.cache_control, caller=key.caller, origin=replace(key.origin, traceparent=""),
     )  # fmt: skip

@@ -1,7 +1,9 @@
-"""Begins a shard's first reads while Python still loads the rest of the worker: its inputs, what earlier pods did, the source of its first image.
+"""Begins a shard's first reads while Python still loads the rest of the worker.
 
-Waiting for S3 takes no interpreter, so that it is over when the shard asks. A read is handed to whoever asks
-for it first, its error too.
+These are its inputs, the results of earlier pods, and the source of its first image. A read that waits for S3
+does not need the interpreter, so it is done when the shard asks. A read, or its error, is handed to the first
+caller that asks for its key. `prefetched_objects` hands them out; it is a module of its own because it needs
+asyncio, which is not loaded yet when the reads begin.
 """
 
 from collections.abc import Callable
@@ -18,7 +20,7 @@ from imagejobs_contract.wire import s3_keys, shards
 from imagejobs_worker.shard.shard_key import ShardKey
 
 ReadResult = tuple[bytes, str]
-"""An object, or the asked part of it, and its ETag."""
+"""An object, or the part of it that was asked for, and its ETag."""
 
 
 class Prefetch:
@@ -27,24 +29,25 @@ class Prefetch:
     Args:
         settings: Where to read.
         key: Which shard.
-        max_source_bytes: The largest source, in bytes; 0 if sources may lie elsewhere, and are not to be read
+        max_source_bytes: The largest source, in bytes; 0 if sources may lie elsewhere and are not to be read
             here.
 
     Attributes:
-        store: With connections that are open already.
+        store: A store whose connections are open already.
     """
 
     def __init__(self, settings: S3Settings, key: ShardKey, max_source_bytes: int) -> None:
         self.store = open_store(settings)
         self._max_source_bytes = max_source_bytes
         self._reads: dict[str, Future[ReadResult]] = {}
-        offsets, results = s3_keys.offsets(key.uid), s3_keys.results(key.uid, key.shard)
-        begun = self._start_read(offsets, lambda: self._read_object(offsets, shards.MAX_SPEC_BYTES))
-        earlier = self._start_read(results, lambda: self._read_object(results, shards.MAX_RESULTS_BYTES))
+        spec, offsets = s3_keys.spec(key.uid), s3_keys.offsets(key.uid)
+        results = s3_keys.results(key.uid, key.shard)
+        offsets_read = self._start_read(offsets, lambda: self._read_object(offsets, shards.MAX_SPEC_BYTES))
+        results_read = self._start_read(results, lambda: self._read_object(results, shards.MAX_RESULTS_BYTES))
+        self._start_read(spec, lambda: self._read_object(spec, shards.MAX_SPEC_BYTES))
         self._start_read(
-            s3_keys.spec(key.uid), lambda: self._read_object(s3_keys.spec(key.uid), shards.MAX_SPEC_BYTES)
+            s3_keys.manifest(key.uid), lambda: self._read_manifest_slice(key, offsets_read, results_read)
         )
-        self._start_read(s3_keys.manifest(key.uid), lambda: self._read_manifest_slice(key, begun, earlier))
 
     def take(self, key: str) -> Future[ReadResult] | None:
         """Return the read of a key, once, or None if none was begun."""
@@ -52,7 +55,7 @@ class Prefetch:
 
     def _start_read(self, key: str, read: Callable[[], ReadResult]) -> Future[ReadResult]:
         future: Future[ReadResult] = Future()
-        future.set_running_or_notify_cancel()  # who waits may be cancelled, the read is not
+        future.set_running_or_notify_cancel()  # a caller that waits may be cancelled, the read is not
         self._reads[key] = future
         Thread(target=_settle, args=(future, read), daemon=True).start()
         return future
@@ -67,7 +70,10 @@ class Prefetch:
     def _read_manifest_slice(
         self, key: ShardKey, offsets: Future[ReadResult], earlier: Future[ReadResult]
     ) -> ReadResult:
-        """Read the shard's part of the manifest, and begin with its first source unless an earlier pod may have been there."""
+        """Read the shard's slice of the manifest, then begin to read its first source.
+
+        Not if an earlier pod left results: it may have done the first image.
+        """
         own = shards.read_offsets(offsets.result()[0])[key.shard]
         manifest = s3_keys.manifest(key.uid)
         with s3_errors(manifest):
@@ -77,7 +83,7 @@ class Prefetch:
         return lines, ""
 
     def _prefetch_source(self, item: Item | str) -> None:
-        """Whether the job's caller may read the key is for whoever asks for it."""
+        """Start reading the first image. The caller's right to the key is checked later, by `inputs`."""
         if isinstance(item, Item) and (key := item.key):
             self._start_read(key, lambda: self._read_object(key, self._max_source_bytes))
 
@@ -85,5 +91,5 @@ class Prefetch:
 def _settle(future: Future[ReadResult], read: Callable[[], ReadResult]) -> None:
     try:
         future.set_result(read())
-    except BaseException as ex:  # noqa: BLE001 - it is theirs who ask
+    except BaseException as ex:  # noqa: BLE001 - raised to the caller that asks for the key
         future.set_exception(ex)

@@ -1,4 +1,4 @@
-"""S3, of which some was read before anybody asked."""
+"""An object store that answers the first read of a key from `prefetch`."""
 
 import asyncio
 from contextlib import suppress
@@ -10,23 +10,26 @@ from imagejobs_worker.shard.prefetch import Prefetch, ReadResult
 
 
 class PrefetchedObjects(S3Objects):
-    """Implements `storage.ObjectStore`; the first read of what was begun is answered by that, unless S3 did not answer it."""
+    """Implements `storage.ObjectStore` over S3, with the reads of a `Prefetch`.
+
+    A read that S3 did not answer is sent again.
+    """
 
     def __init__(self, settings: S3Settings, prefetch: Prefetch) -> None:
         super().__init__(settings, prefetch.store)
         self._prefetch = prefetch
 
     async def get(self, key: str, max_bytes: int) -> tuple[bytes, str]:
-        """Do what `S3Objects.get` does."""
+        """Do `S3Objects.get`, or return the read that was begun."""
         return await self._take_prefetched(key) or await super().get(key, max_bytes)
 
     async def get_range(self, key: str, start: int, end: int, *, only_if: str | None = None) -> bytes:
-        """Do what `S3Objects.get_range` does."""
-        early = None if only_if else await self._take_prefetched(key)
-        return early[0] if early else await super().get_range(key, start, end, only_if=only_if)
+        """Do `S3Objects.get_range`, or return the read that was begun."""
+        prefetched = None if only_if else await self._take_prefetched(key)
+        return prefetched[0] if prefetched else await super().get_range(key, start, end, only_if=only_if)
 
     async def _take_prefetched(self, key: str) -> ReadResult | None:
-        if begun := self._prefetch.take(key):
+        if read := self._prefetch.take(key):
             with suppress(Unavailable):
-                return await asyncio.wrap_future(begun)
+                return await asyncio.wrap_future(read)
         return None

@@ -1,6 +1,6 @@
-"""Tells the progress board how far a shard is: absolute counters, so that a repeat never counts twice.
+"""Reports a shard's progress to the board: absolute counters, so that a repeated report never counts twice.
 
-Redis away stops nothing here.
+An outage of Redis stops nothing here.
 """
 
 import logging
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 class ShardBoard(Protocol):
-    """What is needed of `ports.ProgressBoard`."""
+    """The part of `ports.ProgressBoard` that a shard needs."""
 
     async def put_shard(
         self, key: JobKey, uid: str, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()
@@ -27,17 +27,17 @@ class ShardBoard(Protocol):
         ...
 
     async def close(self) -> None:
-        """Give connections back."""
+        """Close its connections."""
         ...
 
 
 class Progress:
-    """Reports one shard.
+    """Reports one shard; `Shard` makes it, `ShardRun` calls it once a second.
 
     Args:
         make_board: Called with the first report: importing a Redis client takes longer than the first image.
         key: Which shard.
-        total: Images of the whole job; of small jobs the outcomes are told too.
+        total: Images of the whole job; outcomes are reported too if the job is small.
     """
 
     def __init__(self, make_board: Callable[[], ShardBoard], key: ShardKey, total: int) -> None:
@@ -52,7 +52,7 @@ class Progress:
         """Write the counters, and the outcomes since the last report, unless nothing changed.
 
         Args:
-            ended: All outcomes that stand, oldest first.
+            ended: All current outcomes, oldest first.
             active: Images in hand.
         """
         succeeded = sum(each.succeeded for each in ended)
@@ -69,7 +69,10 @@ class Progress:
             self._reported, self._reported_outcomes = counts, len(ended)
 
     async def finish(self, ended: Sequence[Outcome]) -> None:
-        """Report for the last time, everything: nothing is in hand any more, and Redis may have forgotten what it was told."""
+        """Report everything for the last time, and close the board.
+
+        No image is in hand any more, and Redis may have lost earlier reports.
+        """
         self._reported, self._reported_outcomes = None, 0
         await self.report(ended, 0)
         if self._board is not None:

@@ -1,6 +1,6 @@
-"""Runs one shard of a Job: reads its inputs, leaves what earlier pods did, sweeps through the rest, and ends by an exit code.
+"""Runs one shard of a Job: reads its inputs, skips finished images, does the rest, ends with an exit code.
 
-S3 is the truth here. Redis only hears how far it went: losing it stops nothing.
+S3 is the truth here. Redis only receives progress: losing it stops nothing.
 """
 
 import asyncio
@@ -26,20 +26,23 @@ from imagejobs_worker.shard.shard_key import ShardKey
 from imagejobs_worker.shard.shard_run import ShardRun, ShardRunSettings
 
 MAX_OUTAGE_SECONDS = 60.0
-"""How long S3 may be away at the start and at the end; a pod that gives up is tried again by its Job."""
+"""How long S3 may be away at the start and at the end; the Job retries a pod that gives up."""
 FIRST_WAIT_SECONDS, MAX_WAIT_SECONDS = 0.2, 5.0
-"""Seconds between tries while S3 is away."""
+"""Between tries while S3 is away: the first wait and the longest."""
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
 class Shard:
-    """Runs one shard.
+    """One shard of a Job, from its inputs to an exit code; `program` makes one per process and awaits `run`.
+
+    It reads `Inputs` and the `ResultsFile`, hands the pending tasks to a `ShardRun`, and saves the last
+    outcomes.
 
     Args:
-        objects: Where inputs and results lie.
-        work: Does the images.
-        overlap: Bounds them.
+        objects: Holds inputs and results.
+        work: Processes the images.
+        slots: Bounds the images in hand.
         make_board: Makes the progress board, once there is progress.
         key: Which shard.
         settings: How it is paced.
@@ -62,11 +65,11 @@ class Shard:
         self._settings = settings
 
     async def run(self, shutdown: Shutdown, starting: Awaitable[object]) -> Exit:
-        """Work until all is done or we are asked to shutdown.
+        """Work until all images are done or a stop is requested.
 
         Args:
-            stop: Asked by SIGTERM.
-            starting: What must be ready before the first image; awaited beside the reading of the inputs.
+            shutdown: Requested by SIGTERM.
+            starting: Starts the decoders; awaited while the inputs are read.
         """
         logs.bind(**self._log_facts())
         try:
@@ -82,11 +85,11 @@ class Shard:
 
     async def _run(self, shutdown: Shutdown, starting: Awaitable[object]) -> Exit:
         _, (inputs, results) = await asyncio.gather(starting, retry_while_unavailable(self._open, shutdown))
-        left = pending_tasks(inputs, results)
-        logs.say_ready(images=inputs.count, left=len(left))
+        pending = pending_tasks(inputs, results)
+        logs.say_ready(images=inputs.count, left=len(pending))
         progress = Progress(self._make_board, self._key, inputs.total)
         try:
-            await ShardRun(self._work, self._slots, results, progress, self._settings).run(left, shutdown)
+            await ShardRun(self._work, self._slots, results, progress, self._settings).run(pending, shutdown)
         finally:
             await progress.finish(results.ended)
         await retry_while_unavailable(results.save, shutdown)
@@ -119,16 +122,16 @@ class Shard:
 
 
 def pending_tasks(inputs: Inputs, results: ResultsFile) -> list[Task]:
-    """Return the tasks without an outcome that stands."""
+    """Return the tasks that have no current outcome."""
     ended = {outcome.index for outcome in results.ended}
     return [task for task in inputs.tasks if task.index not in ended]
 
 
 async def retry_while_unavailable(act: Callable[[], Awaitable[T]], shutdown: Shutdown) -> T:
-    """Do something with S3 until it answers, for at most `STORAGE_SECONDS`, or once when asked to shutdown.
+    """Call `act` until S3 answers, for at most `MAX_OUTAGE_SECONDS`, or once if a stop was requested.
 
     Raises:
-        Unavailable: It did not.
+        Unavailable: S3 did not answer.
     """
     backoff, give_up = Backoff(FIRST_WAIT_SECONDS, MAX_WAIT_SECONDS), time.monotonic() + MAX_OUTAGE_SECONDS
     while True:

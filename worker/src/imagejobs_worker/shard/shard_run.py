@@ -1,4 +1,4 @@
-"""Sweeps through a shard's images, with a checkpoint of the results and a report of progress every few seconds, until done, stopped or disowned."""
+"""Works through a shard's images until done, stopped or disowned; saves and reports every few seconds."""
 
 import asyncio
 import logging
@@ -21,12 +21,12 @@ log = logging.getLogger(__name__)
 
 
 class ShardRunSettings(NamedTuple):
-    """How a sweep is paced; times in seconds.
+    """How a shard is paced; times in seconds.
 
     Attributes:
-        checkpoint_seconds: The most work that a killed pod loses.
-        report_seconds: Between two looks at whether there is progress to tell.
-        grace_seconds: How long images in hand may take when asked to shutdown.
+        checkpoint_seconds: Between two checkpoints: the most work that a killed pod loses.
+        report_seconds: Between two reports of progress, if there is progress.
+        grace_seconds: How long images in hand may take after a request to stop.
     """
 
     checkpoint_seconds: float
@@ -35,7 +35,12 @@ class ShardRunSettings(NamedTuple):
 
 
 class ShardRun:
-    """One sweep; the ledger has its outcomes, the last of which are not saved yet when it ends."""
+    """One pass over the tasks of a shard; made and awaited by `Shard`.
+
+    It runs each task by `ImageWork` in a slot of `Slots`, adds the outcomes to the `ResultsFile`, and beside
+    that saves the file and reports `Progress`. The outcomes since the last checkpoint are not saved when it
+    ends.
+    """
 
     def __init__(
         self,
@@ -55,28 +60,24 @@ class ShardRun:
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self, tasks: Sequence[Task], shutdown: Shutdown) -> None:
-        """Do the tasks; when asked to stop, finish those in hand within the grace.
+        """Do the tasks; on a request to stop, finish those in hand within the grace.
 
         Raises:
-            Disowned: Another pod has the shard.
+            OwnershipLost: Another pod has the shard.
             Misconfigured: S3 does not take our credentials.
         """
         working = asyncio.ensure_future(self._work_on(tasks, shutdown))
-        others = [
-            asyncio.ensure_future(part)
-            for part in (
-                self._save_until_finished(),
-                self._report_until_finished(),
-                shutdown.wait_for_grace_end(self._settings.grace_seconds),
-            )
-        ]
+        saving = asyncio.ensure_future(self._save_until_finished())
+        reporting = asyncio.ensure_future(self._report_until_finished())
+        grace = asyncio.ensure_future(shutdown.wait_for_grace_end(self._settings.grace_seconds))
+        parts = (working, saving, reporting, grace)
         try:
-            await asyncio.wait({self._failure, working, *others}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({self._failure, *parts}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._finished.set()
             working.cancel()
-            others[-1].cancel()
-            ends = await asyncio.gather(working, *others, return_exceptions=True)
+            grace.cancel()
+            ends = await asyncio.gather(*parts, return_exceptions=True)
         if self._failure.done():
             self._failure.result()
         for end in ends:
@@ -106,11 +107,9 @@ class ShardRun:
         with self._work.span_for(task):
             rendered = await self._work.render(task, slot)
             slot.mark_rendered()
-            return (
-                rendered
-                if isinstance(rendered, Outcome)
-                else await self._work.store(task, rendered, self._results)
-            )
+            if isinstance(rendered, Outcome):
+                return rendered
+            return await self._work.store(task, rendered, self._results)
 
     async def _save_until_finished(self) -> None:
         while not await self._wait_until_finished(self._settings.checkpoint_seconds):
@@ -124,7 +123,11 @@ class ShardRun:
             await self._progress.report(self._results.ended, self._active)
 
     async def _wait_until_finished(self, seconds: float) -> bool:
-        """Wait; an event ends it, not a cancellation, which would cut a save off and which `wait_for` in clients may swallow (gh-86296)."""
+        """Wait for `seconds`, and return whether the run is finished.
+
+        An event ends the wait. A cancellation would cut a save off, and `wait_for` in clients may swallow it
+        (gh-86296).
+        """
         with suppress(TimeoutError):
             await asyncio.wait_for(self._finished.wait(), seconds)
         return self._finished.is_set()
