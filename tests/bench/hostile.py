@@ -1,7 +1,7 @@
 """Measures what hostile files and the cage cost: `make bench-hostile`.
 
 1. 50 photos of 12 megapixels, as phones make them, alone and with 20 nasty files among them, taking turns, at
-  one door: the second may take
+  one decoder: the second may take
    1.2 times the first.
 2. Processor time of warm photos in a cage and without (CAGE=off), taking turns; and the time from the end of
   a child to the next one's first picture.
@@ -21,8 +21,8 @@ from pathlib import Path
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Format, Variant
-from imagejobs_worker.child.config import Mode
-from imagejobs_worker.child.decoder import Door
+from imagejobs_worker.child.config import SandboxMode
+from imagejobs_worker.child.decoder import Decoder
 from support.images import hostile_files, pictures
 
 GOOD, BAD = 50, 20
@@ -45,11 +45,11 @@ async def main() -> None:
         if given.photo
         else pictures.saved(pictures.photo(4000, 3000), "jpeg", quality=92)
     )
-    caged, open_door = Door(Limits()), Door(Limits(), cage=Mode.OFF)
+    caged, open_door = Decoder(Limits()), Decoder(Limits(), cage=SandboxMode.OFF)
     try:
-        for door in (caged, open_door):
-            await door.start()
-            await door.render(photo, WISH)
+        for decoder in (caged, open_door):
+            await decoder.start()
+            await decoder.render(photo, WISH)
         await _batches(caged, photo, given.rounds)
         await _cage(caged, open_door, photo, given.rounds)
         await _births(caged, photo)
@@ -60,31 +60,31 @@ async def main() -> None:
         await open_door.close()
 
 
-async def _batches(door: Door, photo: bytes, rounds: int) -> None:
+async def _batches(decoder: Decoder, photo: bytes, rounds: int) -> None:
     failing = [data for data, code in hostile_files.files().values() if code]
     bad = [failing[n * len(failing) // BAD] for n in range(BAD)]
     mixed = [bad[n // 3] if n % 3 == 2 and n // 3 < BAD else photo for n in range(GOOD + BAD)]
     runs: list[tuple[float, ...]] = []
     for _ in range(rounds):
-        alone, alone_cpu = await _costs(door, [photo] * GOOD, photo)
-        among, among_cpu = await _costs(door, mixed, photo)
+        alone, alone_cpu = await _costs(decoder, [photo] * GOOD, photo)
+        among, among_cpu = await _costs(decoder, mixed, photo)
         runs.append((alone, among, among / alone, alone_cpu, among_cpu, among_cpu / alone_cpu))
     wall = "{:.2f} s alone, {:.2f} s with the nasty files, {:.2f} times; processor time {:.2f} s, {:.2f} s, {:.2f} times (medians)"
     print(f"{GOOD} photos:", wall.format(*map(statistics.median, zip(*runs, strict=True))))  # noqa: T201
 
 
-async def _costs(door: Door, sources: Sequence[bytes], photo: bytes) -> tuple[float, float]:
+async def _costs(decoder: Decoder, sources: Sequence[bytes], photo: bytes) -> tuple[float, float]:
     """Return wall and processor seconds of a batch; there is a child before and after it."""
-    before = _cpu(door.child_pid)
-    wall = await _timed(door, sources)
-    await door.render(photo, WISH)
-    return wall, _cpu(door.child_pid) - before
+    before = _cpu(decoder.child_pid)
+    wall = await _timed(decoder, sources)
+    await decoder.render(photo, WISH)
+    return wall, _cpu(decoder.child_pid) - before
 
 
-async def _cage(caged: Door, open_door: Door, photo: bytes, rounds: int) -> None:
+async def _cage(caged: Decoder, open_door: Decoder, photo: bytes, rounds: int) -> None:
     ratios: list[float] = []
     for _ in range(rounds * 3):
-        inside, outside = [await _cpu_of(door, [photo] * 5) for door in (caged, open_door)]
+        inside, outside = [await _cpu_of(decoder, [photo] * 5) for decoder in (caged, open_door)]
         ratios.append(inside / outside)
     low, middle, high = statistics.quantiles(ratios, n=4)
     print(  # noqa: T201
@@ -92,28 +92,28 @@ async def _cage(caged: Door, open_door: Door, photo: bytes, rounds: int) -> None
     )
 
 
-async def _cpu_of(door: Door, sources: Sequence[bytes]) -> float:
+async def _cpu_of(decoder: Decoder, sources: Sequence[bytes]) -> float:
     """Return the processor seconds of worker and child alone, which does not change; to the nanosecond, where `_cpu` counts hundredths."""
-    before = time.process_time() + _ran(door.child_pid)
-    await _timed(door, sources)
-    return time.process_time() + _ran(door.child_pid) - before
+    before = time.process_time() + _ran(decoder.child_pid)
+    await _timed(decoder, sources)
+    return time.process_time() + _ran(decoder.child_pid) - before
 
 
 def _ran(process: int | None) -> float:
     return int(Path(f"/proc/{process}/schedstat").read_text().split()[0]) / 1e9
 
 
-async def _births(door: Door, photo: bytes) -> None:
+async def _births(decoder: Decoder, photo: bytes) -> None:
     """Fail, and take the time from the failure to a tiny picture by the next child, less that picture's own; a photo lies between two failures."""
     tiny, taken, own = pictures.saved(pictures.photo(16, 12), "png"), [], []
     for _ in range(50):
-        await _timed(door, [photo, tiny[: len(tiny) // 2]])
-        taken.append(await _timed(door, [tiny]))
-        own.append(await _timed(door, [tiny]))
+        await _timed(decoder, [photo, tiny[: len(tiny) // 2]])
+        taken.append(await _timed(decoder, [tiny]))
+        own.append(await _timed(decoder, [tiny]))
     print(f"a new child: {1000 * (statistics.median(taken) - statistics.median(own)):.2f} ms (median)")  # noqa: T201
 
 
-async def _memory(door: Door, images: int) -> None:
+async def _memory(decoder: Decoder, images: int) -> None:
     sources = [data for data, _ in hostile_files.files().values()]
     sources += [
         pictures.saved(pictures.photo(200 + 40 * n, 150 + 30 * n), form)
@@ -123,12 +123,12 @@ async def _memory(door: Door, images: int) -> None:
     looks: list[tuple[float, float]] = []
     for done in range(images):
         await _timed(
-            door,
+            decoder,
             [sources[done * 37 % len(sources)]],
             [Variant(width=160), Variant("b", width=90, format=Format.WEBP)],
         )
         if done % WINDOW == WINDOW - 1:
-            looks.append(await _look(door))
+            looks.append(await _look(decoder))
     for what, found in zip(
         ("RSS of worker and zygote", "PSS of them and their children"), zip(*looks, strict=True), strict=True
     ):
@@ -137,21 +137,21 @@ async def _memory(door: Door, images: int) -> None:
         print(f"{what} in MB:", *(f"{each:.1f}" for each in found), f"({grown})")  # noqa: T201
 
 
-async def _timed(door: Door, sources: Sequence[bytes], wish: Sequence[Variant] = WISH) -> float:
+async def _timed(decoder: Decoder, sources: Sequence[bytes], wish: Sequence[Variant] = WISH) -> float:
     started = time.perf_counter()
     for source in sources:
         try:
-            await door.render(source, wish)
+            await decoder.render(source, wish)
         except ImageFailed:
             continue
     return time.perf_counter() - started
 
 
-async def _look(door: Door) -> tuple[float, float]:
+async def _look(decoder: Decoder) -> tuple[float, float]:
     """Return what `_lasting` and `_held` do, with a child that has just done a picture and another that stands ready."""
-    await door.render(pictures.saved(pictures.photo(200, 150), "jpeg"), WISH)
+    await decoder.render(pictures.saved(pictures.photo(200, 150), "jpeg"), WISH)
     await asyncio.sleep(SETTLED_SECONDS)
-    zygote = _stat(door.child_pid)[1]
+    zygote = _stat(decoder.child_pid)[1]
     return _lasting(zygote), _held(zygote)
 
 

@@ -1,4 +1,4 @@
-"""One contestant, one case: the worker's own step, as the pool and the shards take it, through the door and the child. Prints a line of JSON."""
+"""One contestant, one case: the worker's own step, as the pool and the shards take it, through the decoder and the child. Prints a line of JSON."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from typing import Any
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Format, Variant
 from imagejobs_worker.child import codecs
-from imagejobs_worker.child.decoder import Door
+from imagejobs_worker.child.decoder import Decoder
 
 PLAIN = "without_simd:render"
 SAMPLE_SECONDS = 0.002
@@ -27,18 +27,18 @@ async def main(render: str, case: dict[str, Any], source: bytes) -> tuple[dict[s
         quality=case["quality"],
         max_size=case["max_bytes"],
     )
-    door = Door(Limits(), render=render)
-    await door.start()
-    for _ in range(codecs.LARGE_FILES):  # until its children know all that they will learn
-        picture = (await door.render(source, [variant])).pictures[0]
-    child = door.child_pid or 0
+    decoder = Decoder(Limits(), render=render)
+    await decoder.start()
+    for _ in range(codecs.LARGE_PNG_FILES):  # until its children know all that they will learn
+        picture = (await decoder.render(source, [variant])).pictures[0]
+    child = decoder.child_pid or 0
     images, began, before = 0, time.perf_counter(), _seconds(child)
     while images < 2 or time.perf_counter() - began < case["seconds"]:
-        await door.render(source, [variant])
+        await decoder.render(source, [variant])
         images += 1
     used, took = _seconds(child) - before, time.perf_counter() - began
-    peak = await _peak_mb(door, source, variant)
-    await door.close()
+    peak = await _peak_mb(decoder, source, variant)
+    await decoder.close()
     cost = {
         "cpu_ms": 1000 * used / images,
         "wall_ms": 1000 * took / images,
@@ -54,10 +54,10 @@ def _seconds(child: int) -> float:
     return time.process_time() + int(Path(f"/proc/{child}/schedstat").read_text().split()[0]) / 1e9
 
 
-async def _peak_mb(door: Door, source: bytes, variant: Variant) -> float:
+async def _peak_mb(decoder: Decoder, source: bytes, variant: Variant) -> float:
     """Return the most memory that parent, zygote and child together hold while two images pass, each page counted once."""
-    processes = ("self", door.child_pid or 0, _parent(door.child_pid or 0))
-    most, images = 0.0, asyncio.create_task(_twice(door, source, variant))
+    processes = ("self", decoder.child_pid or 0, _parent(decoder.child_pid or 0))
+    most, images = 0.0, asyncio.create_task(_twice(decoder, source, variant))
     while not images.done():
         most = max(most, sum(_mb(f"/proc/{pid}/smaps_rollup", "Pss:") for pid in processes))
         await asyncio.sleep(SAMPLE_SECONDS)
@@ -65,9 +65,9 @@ async def _peak_mb(door: Door, source: bytes, variant: Variant) -> float:
     return most
 
 
-async def _twice(door: Door, source: bytes, variant: Variant) -> None:
+async def _twice(decoder: Decoder, source: bytes, variant: Variant) -> None:
     for _ in range(2):
-        await door.render(source, [variant])
+        await decoder.render(source, [variant])
 
 
 def _parent(pid: int) -> int:

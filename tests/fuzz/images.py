@@ -15,7 +15,7 @@ with atheris.instrument_imports(include=["imagejobs_contract", "imagejobs_worker
     from imagejobs_contract.model.limits import Limits
     from imagejobs_contract.model.options import Fit, Format, Gravity, Variant
     from imagejobs_worker.child import codecs, preload, protocol
-    from imagejobs_worker.child.protocol import Garbage
+    from imagejobs_worker.child.protocol import InvalidMessage
     from imagejobs_worker.imaging.codecs import header
     from imagejobs_worker.imaging.deadline import Deadline
     from imagejobs_worker.imaging.pipeline import render
@@ -46,7 +46,7 @@ def one(data: bytes) -> None:
     header.declared_size(source)
     with suppress(header.Truncated):
         header.count_gif_frames(source, LIMITS.max_frames)
-    with suppress(Garbage, ImageFailed):
+    with suppress(InvalidMessage, ImageFailed):
         protocol.read_answer(source, memoryview(b"files"), source)
     try:
         render(source, [Variant(**wish, format=form)], LIMITS, Deadline.after(SECONDS))
@@ -58,7 +58,7 @@ def one(data: bytes) -> None:
 def main() -> None:
     """Fuzz; arguments are libFuzzer's."""
     for skill in (*codecs.FORMATS, codecs.LARGE_PNGS):
-        preload.up(skill)
+        preload.load(skill)
     atheris.Setup(sys.argv, one)
     atheris.Fuzz()
 

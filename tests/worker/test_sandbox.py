@@ -11,7 +11,7 @@ from imagejobs_worker.child import kernel, probe, seccomp
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="cages are made of what Linux has")
 caged = pytest.mark.skipif(
-    sys.platform != "linux" or bool(probe.held().missing), reason="needs Landlock and seccomp"
+    sys.platform != "linux" or bool(probe.probe_sandbox().missing), reason="needs Landlock and seccomp"
 )
 LANDLOCK_CALL = 444
 NOT_THERE = 0x00050000 | 38
@@ -26,11 +26,11 @@ from imagejobs_worker.child.config import Mode
 from imagejobs_worker.child.decoder import Door
 
 async def main():
-    door = Door(Limits(), cage=Mode(sys.argv[1]))
+    decoder = Door(Limits(), cage=Mode(sys.argv[1]))
     try:
-        print((await door.render(pictures.saved(pictures.photo(80, 60), "jpeg"), [Variant(width=20)])).pictures[0].width)
+        print((await decoder.render(pictures.saved(pictures.photo(80, 60), "jpeg"), [Variant(width=20)])).pictures[0].width)
     finally:
-        await door.close()
+        await decoder.close()
 
 asyncio.run(main())
 """

@@ -23,7 +23,7 @@ def test_everything_has_a_default():
         settings.grace_seconds,
         settings.checkpoint_seconds,
     ) == (1, 10.0, 20.0, 5.0)
-    assert settings.reach == EgressPolicy()
+    assert settings.egress_policy == EgressPolicy()
 
 
 def test_all_bad_variables_are_named_at_once(capsys):
@@ -38,7 +38,7 @@ def test_all_bad_variables_are_named_at_once(capsys):
 
 
 def test_private_sources_are_separated_by_commas_or_spaces():
-    assert read({"ALLOWED_PRIVATE_SOURCES": "10.0.0.0/8, fd00::/8 127.0.0.1/32"}, Settings.read).reach.private == (
+    assert read({"ALLOWED_PRIVATE_SOURCES": "10.0.0.0/8, fd00::/8 127.0.0.1/32"}, Settings.read).egress_policy.private == (
         "10.0.0.0/8", "fd00::/8", "127.0.0.1/32",
     )  # fmt: skip
 

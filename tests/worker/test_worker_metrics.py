@@ -7,12 +7,12 @@ import pytest
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Variant
-from imagejobs_worker.child.decoder import Door
-from imagejobs_worker.image.fetch import Fetch
-from imagejobs_worker.image.retry import Retry
-from imagejobs_worker.image.slots import Overlap
-from imagejobs_worker.image.store import Store
-from imagejobs_worker.image.work import Work
+from imagejobs_worker.child.decoder import Decoder
+from imagejobs_worker.image.fetch import Fetcher
+from imagejobs_worker.image.retry import RetryPolicy
+from imagejobs_worker.image.slots import Slots
+from imagejobs_worker.image.store import OutputStore
+from imagejobs_worker.image.work import ImageWork
 from imagejobs_worker.metrics import Metrics
 from support.images import broken_decoders, pictures
 from support.worker.process import OURS, task
@@ -41,17 +41,19 @@ def test_images_and_steps_are_counted_as_they_end():
     metrics = Metrics()
 
     async def run() -> None:
-        door = Door(Limits(), meter=metrics)
-        await door.start()
+        decoder = Decoder(Limits(), instruments=metrics)
+        await decoder.start()
         try:
             for source in (PHOTO, PHOTO[:100]):
                 objects = Sources(source)
-                work = Work(Fetch(objects, None, 10**6), Store(objects), [door], Retry(), metrics)
-                rendered = await work.render(task(0, key="in/0"), await Overlap(1).place())
+                work = ImageWork(
+                    Fetcher(objects, None, 10**6), OutputStore(objects), [decoder], RetryPolicy(), metrics
+                )
+                rendered = await work.render(task(0, key="in/0"), await Slots(1).acquire())
                 if source == PHOTO:
                     await work.store(task(0, key="in/0"), rendered, OURS)
         finally:
-            await door.close()
+            await decoder.close()
 
     asyncio.run(run())
     assert told(metrics, "images_total", code="ok") == 1
@@ -68,13 +70,13 @@ def test_a_child_is_replaced_for_another_owner_or_when_it_is_worn(owners, reason
     metrics = Metrics()
 
     async def run() -> None:
-        door = Door(Limits(), recycle_after=2, meter=metrics)
-        await door.start()
+        decoder = Decoder(Limits(), recycle_after=2, instruments=metrics)
+        await decoder.start()
         try:
             for owner in owners:
-                await door.render(PHOTO, [Variant(width=40)], owner)
+                await decoder.render(PHOTO, [Variant(width=40)], owner)
         finally:
-            await door.close()
+            await decoder.close()
 
     asyncio.run(run())
     assert told(metrics, "child_recycles_total", reason=reason) == 1
@@ -85,13 +87,13 @@ def test_a_crash_is_a_failure():
     metrics = Metrics()
 
     async def run() -> None:
-        door = Door(Limits(), render="broken_decoders:by_source", meter=metrics)
-        await door.start()
+        decoder = Decoder(Limits(), render="support.images.broken_decoders:by_source", instruments=metrics)
+        await decoder.start()
         try:
             with pytest.raises(ImageFailed):
-                await door.render(broken_decoders.deed("crash"), [Variant()])
+                await decoder.render(broken_decoders.deed("crash"), [Variant()])
         finally:
-            await door.close()
+            await decoder.close()
 
     asyncio.run(run())
     assert told(metrics, "child_recycles_total", reason="failure") == 1

@@ -91,7 +91,7 @@ def _lies(**changes):
 
 
 def _text(_source, _variants):
-    os.write(SOCKET, protocol.failure("corrupt_image", "red\x1b[31m\n" + "x" * 10_000))
+    os.write(SOCKET, protocol.pack_failure("corrupt_image", "red\x1b[31m\n" + "x" * 10_000))
     time.sleep(60)
 
 

@@ -37,7 +37,7 @@ def write(folder: str) -> None:
 def modules_loaded_late(folder: str) -> list[str]:
     """Return the modules that the pictures load after all skills were learned."""
     for skill in codecs.FORMATS:
-        preload.up(skill)
+        preload.load(skill)
     before = set(sys.modules)
     for source in (file.read_bytes() for file in Path(folder).iterdir()):
         for variant in VARIANTS:

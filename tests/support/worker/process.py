@@ -130,17 +130,17 @@ def task(index: int = 0, *, key: str | None = None, url: str | None = None, **fi
     return Task(JOB, UID, index, Item(f"photo-{index}.jpg", key, url), SMALL, "outputs/holiday", **fields)  # type: ignore[arg-type]
 
 
-class Claimed:
-    """A claim of which it is said what it tells."""
+class FixedOwnership:
+    """Implements `store.Ownership` with fixed answers."""
 
-    def __init__(self, *, holds: bool = True, owned: bool = True) -> None:
-        self._holds, self._owned = holds, owned
+    def __init__(self, *, may_create: bool = True, verified: bool = True) -> None:
+        self._may_create, self._verified = may_create, verified
 
-    async def holds(self) -> bool:
-        return self._holds
+    async def may_create(self) -> bool:
+        return self._may_create
 
-    async def owned(self) -> bool:
-        return self._owned
+    async def verify_ownership(self) -> bool:
+        return self._verified
 
 
-OURS = Claimed()
+OURS = FixedOwnership()

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from imagejobs_worker.child import cage, kernel, landlock, probe, rlimits, seccomp
-from imagejobs_worker.child.config import Held, Mode, Terms
+from imagejobs_worker.child.config import SandboxConfig, SandboxMode, SandboxReport
 from support.worker import in_fork, red_team
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="cages are made of what Linux has")
@@ -43,7 +43,7 @@ def only_seccomp():
 
 
 def only_limits():
-    rlimits.give_up(GIB)
+    rlimits.limit_process(GIB)
 
 
 def as_nobody():
@@ -92,7 +92,7 @@ def test_limits_alone_start_no_process(known):
 @pytest.mark.parametrize("name", ["code_in_new_memory", "code_in_old_memory"])
 def test_no_code_is_made_even_without_a_filter(known, name):
     """MDWE, which Linux 6.3 has; the trial's kernel may be older."""
-    found = in_fork.outcome(lambda: cage.enter(Terms(Mode.OFF, GIB)), tries(name, known))
+    found = in_fork.outcome(lambda: cage.enter(SandboxConfig(SandboxMode.OFF, GIB)), tries(name, known))
     assert found == (errno.EACCES if linux() >= (6, 3) else 0)
 
 
@@ -102,18 +102,18 @@ def test_nobody_may_look_into_a_caged_process(known):
         in_fork.outcome(
             kernel.drop_capabilities,
             as_nobody,
-            kernel.close_to_peers,
+            kernel.hide_from_peers,
             tries("read_environment", known | {"parent": "self"}),
         )
         != 0
     )
 
 
-@pytest.mark.parametrize("mode", [Mode.REQUIRED, Mode.BEST])
+@pytest.mark.parametrize("mode", [SandboxMode.REQUIRED, SandboxMode.BEST])
 def test_a_cage_can_be_entered_once_only_and_from_it_nothing_is_opened(known, mode):
-    if mode is Mode.REQUIRED and probe.held().missing:
+    if mode is SandboxMode.REQUIRED and probe.probe_sandbox().missing:
         pytest.skip("needs Landlock and seccomp")
-    assert in_fork.outcome(lambda: cage.enter(Terms(mode, GIB)), tries("read_a_file", known)) in (
+    assert in_fork.outcome(lambda: cage.enter(SandboxConfig(mode, GIB)), tries("read_a_file", known)) in (
         in_fork.KILLED + signal.SIGSYS,
         errno.EMFILE,
     )
@@ -122,15 +122,15 @@ def test_a_cage_can_be_entered_once_only_and_from_it_nothing_is_opened(known, mo
 def test_a_child_that_reads_heic_may_start_threads_but_no_process(known):
     # So much memory that a test run, of which this is a fork, has some left for a thread: without any its
     # start never ends.
-    terms = Terms(Mode.BEST, 64 * GIB, threads=True)
+    config = SandboxConfig(SandboxMode.BEST, 64 * GIB, threads=True)
     # The first thread of a process lets glibc set up its signals: `warm.thread` has done that before a child
     # enters its cage.
     warm = tries("start_a_thread", known)
-    assert in_fork.outcome(warm, as_nobody, lambda: cage.enter(terms), tries("start_a_thread", known)) == 0
-    if probe.held().seccomp:
+    assert in_fork.outcome(warm, as_nobody, lambda: cage.enter(config), tries("start_a_thread", known)) == 0
+    if probe.probe_sandbox().seccomp:
         for name in ("fork", "read_a_file", "connect_tcp"):
             assert (
-                in_fork.outcome(lambda: cage.enter(terms), tries(name, known))
+                in_fork.outcome(lambda: cage.enter(config), tries(name, known))
                 == in_fork.KILLED + signal.SIGSYS
             )
 
@@ -140,15 +140,15 @@ def test_what_is_required_and_not_there_is_an_error(monkeypatch):
 
     def enter():
         try:
-            cage.enter(Terms(Mode.REQUIRED, GIB))
-        except cage.Missing as ex:
+            cage.enter(SandboxConfig(SandboxMode.REQUIRED, GIB))
+        except cage.LayerMissing as ex:
             raise OSError(99, str(ex)) from ex
 
     assert in_fork.outcome(enter) == 99
 
 
 def test_the_trial_tells_what_holds():
-    held = probe.held()
+    held = probe.probe_sandbox()
     assert held.landlock == landlock.version()
     assert held.missing == tuple(
         name for name, holds in (("landlock", held.landlock), ("seccomp", held.seccomp)) if not holds
@@ -159,7 +159,7 @@ def test_the_trial_believes_only_what_it_sees(monkeypatch):
     """Some kernels take a ruleset or a filter and do nothing with it."""
     monkeypatch.setattr(landlock, "forbid_all", lambda: 7)
     monkeypatch.setattr(seccomp, "install", lambda: True)
-    assert probe.held() == Held(0, False)
+    assert probe.probe_sandbox() == SandboxReport(0, False)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_the_trial_believes_only_what_it_sees(monkeypatch):
     ],
 )
 def test_each_version_of_landlock_is_asked_for_all_that_it_knows(version, files, network, scopes):
-    assert landlock.handled(version) == (2**files - 1, network, scopes)
+    assert landlock.access_masks(version) == (2**files - 1, network, scopes)
 
 
 def linux():

@@ -13,7 +13,7 @@ import pytest
 
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Variant
-from imagejobs_worker.child.decoder import Door
+from imagejobs_worker.child.decoder import Decoder
 from support.images import pictures
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
@@ -32,11 +32,11 @@ def child():
         patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
         os.set_inheritable(file.fileno(), True)
         os.set_inheritable(listening.fileno(), True)
-        loop, door = asyncio.new_event_loop(), Door(Limits(), memory_bytes=1 << 30)
-        loop.run_until_complete(door.start())
-        loop.run_until_complete(door.render(PHOTO, [Variant(width=20)]))
-        yield Path(f"/proc/{door.child_pid}")
-        loop.run_until_complete(door.close())
+        loop, decoder = asyncio.new_event_loop(), Decoder(Limits(), memory_bytes=1 << 30)
+        loop.run_until_complete(decoder.start())
+        loop.run_until_complete(decoder.render(PHOTO, [Variant(width=20)]))
+        yield Path(f"/proc/{decoder.child_pid}")
+        loop.run_until_complete(decoder.close())
         loop.close()
 
 
@@ -79,10 +79,10 @@ from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Variant
 
 async def main():
-    door = Door(Limits())
-    await door.start()
-    await door.render({PHOTO!r}, [Variant(width=20)])
-    print(door.child_pid, flush=True)
+    decoder = Door(Limits())
+    await decoder.start()
+    await decoder.render({PHOTO!r}, [Variant(width=20)])
+    print(decoder.child_pid, flush=True)
     time.sleep(60)
 
 asyncio.run(main())

@@ -13,7 +13,7 @@ import pytest
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Fit, Format, Gravity, Variant
 from imagejobs_worker.child import codecs
-from imagejobs_worker.child.decoder import Door
+from imagejobs_worker.child.decoder import Decoder
 from support.images import pictures
 
 FACE = Variant(width=9, height=9, fit=Fit.COVER, gravity=Gravity.FACE)
@@ -36,31 +36,31 @@ _NEVER = _SHOWING | _DRAWING | _OTHERWISE
     ],
 )
 def test_an_image_needs_its_format_and_those_of_its_results(source, variants, expected):
-    assert codecs.needed(source, variants) == expected
+    assert codecs.codecs_needed(source, variants) == expected
 
 
 def test_skills_come_back_as_they_were_packed():
     for some in (set(), {"jpeg"}, {"faces", "png"}, {*codecs.FORMATS, codecs.FACES}):
-        assert codecs.unpacked(codecs.packed(some)) == some
+        assert codecs.unpack(codecs.pack(some)) == some
 
 
 @pytest.mark.parametrize("source", codecs.FORMATS)
 def test_every_pair_of_formats_passes_where_nothing_else_was_learned(source):
     async def each(result):
-        door = Door(Limits(), taught=())
+        decoder = Decoder(Limits(), preload=())
         try:
             for image in (pictures.photo(61, 43), pictures.photo(61, 43).convert("RGBA")):
                 opaque = image.convert("RGB") if source == "jpeg" else image
-                rendering = await door.render(
+                rendering = await decoder.render(
                     pictures.saved(opaque, source), [Variant(width=23, format=result, keep_metadata=True)]
                 )
                 assert rendering.pictures[0].width == 23
-            return door._nursery.knows
+            return decoder._children.loaded
         finally:
-            await door.close()
+            await decoder.close()
 
     for result in Format:
-        assert asyncio.run(each(result)) == {source, result.value} | codecs.FIRST
+        assert asyncio.run(each(result)) == {source, result.value} | codecs.ALWAYS
 
 
 def test_a_child_that_lacks_a_skill_is_replaced_once():
@@ -68,13 +68,13 @@ def test_a_child_that_lacks_a_skill_is_replaced_once():
     jpeg = pictures.saved(pictures.photo(60, 40), "jpeg")
 
     async def scenario():
-        door, pids = Door(Limits(), taught=["jpeg"]), []
+        decoder, pids = Decoder(Limits(), preload=["jpeg"]), []
         try:
             for source in (jpeg, jpeg, png, jpeg, png):
-                await door.render(source, [Variant(width=30)])
-                pids.append(door.child_pid)
+                await decoder.render(source, [Variant(width=30)])
+                pids.append(decoder.child_pid)
         finally:
-            await door.close()
+            await decoder.close()
         return pids
 
     first, second, *rest = asyncio.run(scenario())
@@ -87,7 +87,7 @@ def test_a_skill_leaves_no_module_of_pillow_to_be_loaded_later(skill):
     """Pillow imports inside of functions; what it could import there must be loaded before the cage, or be of no use to it."""
     loaded = set(
         told(
-            f"from imagejobs_worker.child import preload; preload.up('jpeg'); preload.up({skill!r}); print(json.dumps(sorted(sys.modules)))"
+            f"from imagejobs_worker.child import preload; preload.load('jpeg'); preload.load({skill!r}); print(json.dumps(sorted(sys.modules)))"
         )
     )
     lazily = {name for module in loaded if module.startswith("PIL.") for name in _lazy_imports(module)}

@@ -1,4 +1,4 @@
-"""The door against a real child: whatever happens in there is one coded failure out here, and the next image is fine."""
+"""The decoder against a real child: whatever happens in there is one coded failure out here, and the next image is fine."""
 
 import asyncio
 import os
@@ -13,8 +13,8 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Fit, Format, Gravity, Variant
-from imagejobs_worker.child.config import Held, Mode
-from imagejobs_worker.child.decoder import Door
+from imagejobs_worker.child.config import SandboxMode, SandboxReport
+from imagejobs_worker.child.decoder import Decoder
 from imagejobs_worker.imaging.crop import faces
 from support.images import broken_decoders, pictures
 
@@ -22,19 +22,19 @@ PHOTO = pictures.saved(pictures.photo(160, 120), "jpeg")
 CUT = PHOTO[: len(PHOTO) // 2]
 """Only a decoder sees what is wrong with it."""
 SMALL = [Variant(width=40)]
-BROKEN = "broken_decoders:by_source"
+BROKEN = "support.images.broken_decoders:by_source"
 
 
-def at_door(visit, *, limits=None, **options):
-    """Run `visit(door)` at a door that is opened and closed around it."""
+def with_decoder(visit, *, limits=None, **options):
+    """Run `visit(decoder)` at a decoder that is opened and closed around it."""
 
     async def run():
-        door = Door(limits or Limits(), **options)
-        await door.start()
+        decoder = Decoder(limits or Limits(), **options)
+        await decoder.start()
         try:
-            return await visit(door)
+            return await visit(decoder)
         finally:
-            await door.close()
+            await decoder.close()
 
     return asyncio.run(run())
 
@@ -51,40 +51,40 @@ def children_of(pid):
     return found
 
 
-async def lose_one(door):
+async def lose_one(decoder):
     """Let a picture end its child, and return the zygote of the next one."""
-    await door.render(PHOTO, SMALL)
-    await fault(door, CUT)
-    await door.render(PHOTO, SMALL)
-    return parent_of(door.child_pid)
+    await decoder.render(PHOTO, SMALL)
+    await fault(decoder, CUT)
+    await decoder.render(PHOTO, SMALL)
+    return parent_of(decoder.child_pid)
 
 
-async def spares_of(door, zygote):
+async def spares_of(decoder, zygote):
     """Return the children that stand ready, once there is one."""
     await until(lambda: len(children_of(zygote)) == 2)
-    return [pid for pid in children_of(zygote) if pid != door.child_pid]
+    return [pid for pid in children_of(zygote) if pid != decoder.child_pid]
 
 
 def threads_of(pid):
     return len(list(Path(f"/proc/{pid}/task").iterdir()))
 
 
-async def fault(door, source, variants=SMALL):
+async def fault(decoder, source, variants=SMALL):
     with pytest.raises(ImageFailed) as found:
-        await door.render(source, variants)
+        await decoder.render(source, variants)
     return found.value
 
 
 def test_an_image_goes_in_and_its_results_come_out():
-    async def visit(door):
+    async def visit(decoder):
         variants = [
             Variant("a", width=40),
             Variant("b", width=20, format=Format.PNG),
             Variant("c", only_if_smaller=True, quality=100),
         ]
-        return await door.render(PHOTO, variants)
+        return await decoder.render(PHOTO, variants)
 
-    found = at_door(visit)
+    found = with_decoder(visit)
     assert [
         (each.variant, each.width, each.height, each.format, each.kept_original) for each in found.pictures
     ] == [
@@ -104,11 +104,11 @@ def test_an_image_goes_in_and_its_results_come_out():
 
 @pytest.mark.parametrize("form", pictures.FORMATS)
 def test_every_format_passes(form):
-    async def visit(door):
+    async def visit(decoder):
         variants = [Variant(str(n), width=30, format=result) for n, result in enumerate(Format)]
-        return await door.render(pictures.saved(pictures.photo(60, 40), form), variants)
+        return await decoder.render(pictures.saved(pictures.photo(60, 40), form), variants)
 
-    assert [each.format for each in at_door(visit).pictures] == list(Format)
+    assert [each.format for each in with_decoder(visit).pictures] == list(Format)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_every_format_passes(form):
     ids=["empty", "text", "bomb"],
 )
 def test_what_the_pipeline_says_comes_out(source, code, message):
-    found = at_door(lambda door: fault(door, source))
+    found = with_decoder(lambda decoder: fault(decoder, source))
     assert (found.code, found.message) == (code, message)
 
 
@@ -161,19 +161,19 @@ def test_whatever_the_child_does_is_one_coded_failure(broken, deed, code, messag
 
 @pytest.fixture(scope="module")
 def broken():
-    """One door for all deeds: that each finds a living child proves that the one before was replaced."""
+    """One decoder for all deeds: that each finds a living child proves that the one before was replaced."""
     loop = asyncio.new_event_loop()
-    door = Door(Limits(), render=BROKEN)
-    loop.run_until_complete(door.start())
+    decoder = Decoder(Limits(), render=BROKEN)
+    loop.run_until_complete(decoder.start())
 
     def do(deed):
-        loop.run_until_complete(door.render(PHOTO, SMALL))
-        found = loop.run_until_complete(fault(door, broken_decoders.deed(deed)))
-        assert loop.run_until_complete(door.render(PHOTO, SMALL)).pictures[0].width == 40
+        loop.run_until_complete(decoder.render(PHOTO, SMALL))
+        found = loop.run_until_complete(fault(decoder, broken_decoders.deed(deed)))
+        assert loop.run_until_complete(decoder.render(PHOTO, SMALL)).pictures[0].width == 40
         return found
 
     yield do
-    loop.run_until_complete(door.close())
+    loop.run_until_complete(decoder.close())
     loop.close()
 
 
@@ -186,16 +186,16 @@ def test_texts_of_the_child_are_printable_and_short(broken):
 
 @pytest.mark.parametrize("deed", ["loop", "silence"])
 def test_a_child_that_takes_too_long_is_killed(deed):
-    async def visit(door):
-        await door.render(PHOTO, SMALL)
-        pid, started = door.child_pid, time.monotonic()
-        found = await fault(door, broken_decoders.deed(deed))
+    async def visit(decoder):
+        await decoder.render(PHOTO, SMALL)
+        pid, started = decoder.child_pid, time.monotonic()
+        found = await fault(decoder, broken_decoders.deed(deed))
         assert 0.3 <= time.monotonic() - started < 1.5
         assert not alive(pid)
-        await door.render(PHOTO, SMALL)
+        await decoder.render(PHOTO, SMALL)
         return found
 
-    found = at_door(visit, limits=Limits(image_seconds=0.3), render=BROKEN)
+    found = with_decoder(visit, limits=Limits(image_seconds=0.3), render=BROKEN)
     assert (found.code, found.message) == (
         Code.PROCESSING_TIMEOUT,
         "took longer than the 0.3 s that are allowed",
@@ -203,52 +203,52 @@ def test_a_child_that_takes_too_long_is_killed(deed):
 
 
 def test_a_cancelled_call_kills_the_child_and_leaves_the_door_usable():
-    async def visit(door):
-        await door.render(PHOTO, SMALL)
-        pid = door.child_pid
-        call = asyncio.create_task(door.render(broken_decoders.deed("loop"), SMALL))
+    async def visit(decoder):
+        await decoder.render(PHOTO, SMALL)
+        pid = decoder.child_pid
+        call = asyncio.create_task(decoder.render(broken_decoders.deed("loop"), SMALL))
         await asyncio.sleep(0.1)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
         assert not alive(pid)
-        assert (await door.render(PHOTO, SMALL)).pictures
-        assert door.child_pid != pid
+        assert (await decoder.render(PHOTO, SMALL)).pictures
+        assert decoder.child_pid != pid
 
-    at_door(visit, render=BROKEN)
+    with_decoder(visit, render=BROKEN)
 
 
 def test_a_cancelled_first_call_leaves_the_door_usable():
-    async def visit(door):
-        call = asyncio.create_task(door.render(PHOTO, SMALL))
+    async def visit(decoder):
+        call = asyncio.create_task(decoder.render(PHOTO, SMALL))
         await asyncio.sleep(0.01)
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
-        assert (await door.render(PHOTO, SMALL)).pictures
+        assert (await decoder.render(PHOTO, SMALL)).pictures
 
-    at_door(visit)
+    with_decoder(visit)
 
 
 def test_a_dead_zygote_is_started_again():
-    async def visit(door):
-        await door.render(PHOTO, SMALL)
-        child, zygote = door.child_pid, parent_of(door.child_pid)
+    async def visit(decoder):
+        await decoder.render(PHOTO, SMALL)
+        child, zygote = decoder.child_pid, parent_of(decoder.child_pid)
         os.kill(zygote, signal.SIGKILL)
         await until(lambda: not alive(child))
-        assert (await door.render(PHOTO, SMALL)).pictures
-        assert parent_of(door.child_pid) != zygote
+        assert (await decoder.render(PHOTO, SMALL)).pictures
+        assert parent_of(decoder.child_pid) != zygote
 
-    at_door(visit)
+    with_decoder(visit)
 
 
 def test_a_door_works_without_having_been_started():
     async def visit():
-        door = Door(Limits())
+        decoder = Decoder(Limits())
         try:
-            return await door.render(PHOTO, SMALL)
+            return await decoder.render(PHOTO, SMALL)
         finally:
-            await door.close()
+            await decoder.close()
 
     assert asyncio.run(visit()).pictures
 
@@ -258,143 +258,143 @@ def test_faces_are_looked_for_by_children_of_a_zygote_that_learned_it_when_it_wa
     face = pictures.saved(pictures.face((900, 480), at=(700, 240)), "jpeg")
     cropped = [Variant(width=100, height=100, fit=Fit.COVER, gravity=Gravity.FACE)]
 
-    async def visit(door):
-        zygote = await lose_one(door)
-        plain = door.child_pid
-        found = await door.render(face, cropped)
-        seeing = door.child_pid
-        none = await fault(door, PHOTO, cropped)
-        await door.render(face, cropped)
+    async def visit(decoder):
+        zygote = await lose_one(decoder)
+        plain = decoder.child_pid
+        found = await decoder.render(face, cropped)
+        seeing = decoder.child_pid
+        none = await fault(decoder, PHOTO, cropped)
+        await decoder.render(face, cropped)
         return (
             plain != seeing,
-            parent_of(door.child_pid) == zygote,
+            parent_of(decoder.child_pid) == zygote,
             none.code,
             found.pictures[0].width,
             threads_of(zygote),
         )
 
-    assert at_door(visit) == (True, True, Code.NO_FACE_FOUND, 100, 1)
+    assert with_decoder(visit) == (True, True, Code.NO_FACE_FOUND, 100, 1)
 
 
 def test_an_owner_never_gets_anothers_child():
-    async def visit(door):
+    async def visit(decoder):
         pids = []
         for owner in ("a", "a", "b", "a"):
-            await door.render(PHOTO, SMALL, owner)
-            pids.append(door.child_pid)
+            await decoder.render(PHOTO, SMALL, owner)
+            pids.append(decoder.child_pid)
         return pids
 
-    first, again, other, back = at_door(visit)
+    first, again, other, back = with_decoder(visit)
     assert first == again
     assert len({first, other, back}) == 3
 
 
 def test_a_worn_child_is_replaced():
-    async def visit(door):
+    async def visit(decoder):
         pids = []
         for _ in range(6):
-            pids.append(door.child_pid)
-            await door.render(PHOTO, SMALL)
+            pids.append(decoder.child_pid)
+            await decoder.render(PHOTO, SMALL)
         return pids
 
-    assert at_door(visit, recycle_after=1) == [None] * 6
+    assert with_decoder(visit, recycle_after=1) == [None] * 6
 
 
 def test_a_child_that_failed_is_not_used_again():
-    async def visit(door):
-        await door.render(PHOTO, SMALL)
-        pid = door.child_pid
-        await fault(door, CUT)
-        assert door.child_pid is None
-        await door.render(PHOTO, SMALL)
-        assert door.child_pid != pid
+    async def visit(decoder):
+        await decoder.render(PHOTO, SMALL)
+        pid = decoder.child_pid
+        await fault(decoder, CUT)
+        assert decoder.child_pid is None
+        await decoder.render(PHOTO, SMALL)
+        assert decoder.child_pid != pid
 
-    at_door(visit)
+    with_decoder(visit)
 
 
 def test_many_at_once_take_turns():
-    async def visit(door):
-        return await asyncio.gather(*(door.render(PHOTO, [Variant(width=10 + n)]) for n in range(12)))
+    async def visit(decoder):
+        return await asyncio.gather(*(decoder.render(PHOTO, [Variant(width=10 + n)]) for n in range(12)))
 
-    assert [each.pictures[0].width for each in at_door(visit)] == list(range(10, 22))
+    assert [each.pictures[0].width for each in with_decoder(visit)] == list(range(10, 22))
 
 
 def test_replacing_a_child_takes_milliseconds():
-    async def visit(door):
-        await door.render(PHOTO, SMALL)
+    async def visit(decoder):
+        await decoder.render(PHOTO, SMALL)
         best = 9.0
         for _ in range(10):
             started = time.perf_counter()
-            await fault(door, CUT)
+            await fault(decoder, CUT)
             best = min(best, time.perf_counter() - started)
         return best
 
-    assert at_door(visit) < 0.05
+    assert with_decoder(visit) < 0.05
 
 
 @pytest.mark.parametrize(
     "source", [b"", b"hello, I am text", pictures.png_header(60_000, 60_000)], ids=["empty", "text", "bomb"]
 )
 def test_a_file_that_its_first_bytes_rule_out_does_not_reach_a_child(source):
-    async def visit(door):
-        await fault(door, source)
-        assert door.child_pid is None
-        await door.render(PHOTO, SMALL)
-        pid = door.child_pid
-        await fault(door, source)
-        assert door.child_pid == pid
+    async def visit(decoder):
+        await fault(decoder, source)
+        assert decoder.child_pid is None
+        await decoder.render(PHOTO, SMALL)
+        pid = decoder.child_pid
+        await fault(decoder, source)
+        assert decoder.child_pid == pid
 
-    at_door(visit)
+    with_decoder(visit)
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 def test_once_a_child_was_lost_the_next_one_stands_ready():
-    async def visit(door):
-        zygote = await lose_one(door)
-        (spare,) = await spares_of(door, zygote)
-        await fault(door, CUT)
-        await door.render(PHOTO, SMALL)
-        assert door.child_pid == spare
-        assert spare not in await spares_of(door, zygote)
+    async def visit(decoder):
+        zygote = await lose_one(decoder)
+        (spare,) = await spares_of(decoder, zygote)
+        await fault(decoder, CUT)
+        await decoder.render(PHOTO, SMALL)
+        assert decoder.child_pid == spare
+        assert spare not in await spares_of(decoder, zygote)
         return children_of(zygote)
 
-    assert len(at_door(visit)) == 2
+    assert len(with_decoder(visit)) == 2
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 def test_a_child_that_was_never_lost_has_no_companion():
-    async def visit(door):
+    async def visit(decoder):
         for _ in range(3):
-            await door.render(PHOTO, SMALL)
-        return children_of(parent_of(door.child_pid))
+            await decoder.render(PHOTO, SMALL)
+        return children_of(parent_of(decoder.child_pid))
 
-    assert len(at_door(visit)) == 1
+    assert len(with_decoder(visit)) == 1
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
 @pytest.mark.parametrize("whose", ["the spare's", "the idle child's"])
 def test_the_death_of_a_child_without_a_picture_costs_no_picture(whose):
-    async def visit(door):
-        zygote = await lose_one(door)
-        (spare,) = await spares_of(door, zygote)
-        doomed = spare if whose == "the spare's" else door.child_pid
+    async def visit(decoder):
+        zygote = await lose_one(decoder)
+        (spare,) = await spares_of(decoder, zygote)
+        doomed = spare if whose == "the spare's" else decoder.child_pid
         os.kill(doomed, signal.SIGKILL)
         await until(lambda: not alive(doomed))
         if whose == "the spare's":
-            await fault(door, CUT)
-        assert (await door.render(PHOTO, SMALL)).pictures
-        assert parent_of(door.child_pid) == zygote
-        assert len(await spares_of(door, zygote)) == 1
+            await fault(decoder, CUT)
+        assert (await decoder.render(PHOTO, SMALL)).pictures
+        assert parent_of(decoder.child_pid) == zygote
+        assert len(await spares_of(decoder, zygote)) == 1
 
-    at_door(visit)
+    with_decoder(visit)
 
 
 def test_starting_does_not_wait_for_the_zygote():
     async def visit():
-        door, started = Door(Limits()), time.perf_counter()
-        await door.start()
+        decoder, started = Decoder(Limits()), time.perf_counter()
+        await decoder.start()
         took = time.perf_counter() - started
-        await door.close()
+        await decoder.close()
         return took
 
     assert asyncio.run(visit()) < 0.1
@@ -403,10 +403,10 @@ def test_starting_does_not_wait_for_the_zygote():
 def test_the_loop_is_never_blocked_by_a_large_image():
     big = pictures.saved(pictures.photo(900, 600), "bmp")
 
-    async def visit(door):
-        await door.render(PHOTO, SMALL)
+    async def visit(decoder):
+        await decoder.render(PHOTO, SMALL)
         gaps, last = [0.0], time.perf_counter()
-        work = asyncio.create_task(door.render(big, [Variant(width=600, format=Format.PNG)]))
+        work = asyncio.create_task(decoder.render(big, [Variant(width=600, format=Format.PNG)]))
         while not work.done():
             await asyncio.sleep(0)
             now = time.perf_counter()
@@ -415,7 +415,7 @@ def test_the_loop_is_never_blocked_by_a_large_image():
         assert (await work).pictures
         return max(gaps)
 
-    assert at_door(visit) < 0.1
+    assert with_decoder(visit) < 0.1
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
@@ -424,18 +424,18 @@ def test_memory_stays_flat_over_two_hundred_images():
         pictures.saved(pictures.photo(200 + 10 * n, 150), form) for n, form in enumerate(pictures.FORMATS * 2)
     ]
 
-    async def visit(door):
+    async def visit(decoder):
         after = []
         for n in range(200):
-            await door.render(
+            await decoder.render(
                 sources[n % len(sources)],
                 [Variant(width=64, format=Format.JPEG), Variant("b", width=32, format=Format.PNG)],
             )
             if n in (60, 199):
-                after.append(resident_pages(door.child_pid))
+                after.append(resident_pages(decoder.child_pid))
         return after
 
-    early, late = at_door(visit)
+    early, late = with_decoder(visit)
     assert late <= early * 1.1
 
 
@@ -470,12 +470,12 @@ def alive(pid):
 
 
 def test_a_cage_that_is_off_holds_nothing():
-    assert at_door(Door.held, cage=Mode.OFF).missing == ("landlock", "seccomp")
+    assert with_decoder(Decoder.sandbox_report, cage=SandboxMode.OFF).missing == ("landlock", "seccomp")
 
 
 def test_a_zygote_that_ended_before_it_said_what_its_cage_holds_counts_as_one_without():
-    async def visit(door):
-        os.kill(door._nursery._pid, signal.SIGKILL)
-        return await door.held()
+    async def visit(decoder):
+        os.kill(decoder._children._pid, signal.SIGKILL)
+        return await decoder.sandbox_report()
 
-    assert at_door(visit) == Held()
+    assert with_decoder(visit) == SandboxReport()

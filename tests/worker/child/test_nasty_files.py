@@ -8,7 +8,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Variant
-from imagejobs_worker.child.decoder import Door
+from imagejobs_worker.child.decoder import Decoder
 from imagejobs_worker.imaging import file_check
 from support.images import hostile_files, pictures
 
@@ -19,19 +19,19 @@ SMALL = [Variant(width=20)]
 @pytest.fixture(scope="module")
 def outcome():
     """Renders a file in a child and returns the code that it ended in."""
-    loop, door = asyncio.new_event_loop(), Door(Limits(image_seconds=10))
-    loop.run_until_complete(door.start())
+    loop, decoder = asyncio.new_event_loop(), Decoder(Limits(image_seconds=10))
+    loop.run_until_complete(decoder.start())
 
     def code_of(data):
         try:
-            loop.run_until_complete(door.render(data, SMALL))
+            loop.run_until_complete(decoder.render(data, SMALL))
         except ImageFailed as ex:
-            assert door.child_pid is None or ruled_out(data)
+            assert decoder.child_pid is None or ruled_out(data)
             return ex.code
         return None
 
     yield code_of
-    loop.run_until_complete(door.close())
+    loop.run_until_complete(decoder.close())
     loop.close()
 
 

@@ -7,7 +7,7 @@ from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Fit, Format, Gravity, MaxSizeBy, NoFace, Variant
 from imagejobs_worker.child import protocol
-from imagejobs_worker.child.protocol import Garbage
+from imagejobs_worker.child.protocol import InvalidMessage
 from imagejobs_worker.imaging.picture import Picture, Rendering
 
 SOURCE = b"\xff\xd8\xff the source"
@@ -28,12 +28,12 @@ RENDERING = Rendering(
 
 
 def split(message):
-    head, files = protocol.sizes(message[:8], 1 << 20)
+    head, files = protocol.read_sizes(message[:8], 1 << 20)
     return message[8 : 8 + head], files
 
 
 def test_a_request_arrives_as_it_was_sent():
-    head, source_bytes = split(protocol.request([FULL, Variant()], Limits(max_pixels=7), 123))
+    head, source_bytes = split(protocol.pack_request([FULL, Variant()], Limits(max_pixels=7), 123))
     assert (protocol.read_request(head), source_bytes) == (
         protocol.Request((FULL, Variant()), Limits(max_pixels=7)),
         123,
@@ -41,13 +41,13 @@ def test_a_request_arrives_as_it_was_sent():
 
 
 def test_an_answer_arrives_as_it_was_sent_and_does_not_carry_the_source():
-    head, files = split(protocol.success(RENDERING))
+    head, files = split(protocol.pack_rendering(RENDERING))
     assert files == len(b"firstthird")
     assert protocol.read_answer(head, memoryview(b"firstthird"), SOURCE) == RENDERING
 
 
 def test_a_failure_arrives_with_its_detail_as_a_note():
-    head, _ = split(protocol.failure(Code.CORRUPT_IMAGE, "cut", "Traceback"))
+    head, _ = split(protocol.pack_failure(Code.CORRUPT_IMAGE, "cut", "Traceback"))
     with pytest.raises(ImageFailed) as found:
         protocol.read_answer(head, memoryview(b""), SOURCE)
     assert (found.value.code, found.value.message, found.value.__notes__) == (
@@ -59,24 +59,24 @@ def test_a_failure_arrives_with_its_detail_as_a_note():
 
 @pytest.mark.parametrize("files", [b"", b"first", b"firstthird!"], ids=["none", "too few", "too many"])
 def test_files_that_do_not_add_up_are_garbage(files):
-    head, _ = split(protocol.success(RENDERING))
-    with pytest.raises(Garbage):
+    head, _ = split(protocol.pack_rendering(RENDERING))
+    with pytest.raises(InvalidMessage):
         protocol.read_answer(head, memoryview(files), SOURCE)
 
 
 def test_more_results_than_a_message_holds_are_a_failure():
-    huge = Picture("a", bytes(protocol.MAX_FILES), 10, 10, Format.PNG, False)
+    huge = Picture("a", bytes(protocol.MAX_FILES_BYTES), 10, 10, Format.PNG, False)
     with pytest.raises(ImageFailed) as found:
-        protocol.success(Rendering("png", 1, 1, 1, (huge, huge)))
+        protocol.pack_rendering(Rendering("png", 1, 1, 1, (huge, huge)))
     assert found.value.code is Code.FILE_TOO_LARGE
 
 
 @settings(max_examples=50)
 @given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
 def test_any_bytes_are_garbage_and_nothing_worse(head):
-    with pytest.raises(Garbage):
+    with pytest.raises(InvalidMessage):
         protocol.read_answer(head, memoryview(b""), SOURCE)
-    with pytest.raises(Garbage):
+    with pytest.raises(InvalidMessage):
         protocol.read_request(head)
 
 
@@ -91,15 +91,15 @@ json = st.recursive(
 @given(json, json)
 def test_any_json_is_garbage_and_nothing_worse(source, rows):
     head = protocol.json.dumps({"source": source, "pictures": rows}).encode()
-    with pytest.raises(Garbage):
+    with pytest.raises(InvalidMessage):
         protocol.read_answer(head, memoryview(b"x"), SOURCE)
 
 
 @given(st.binary(min_size=8, max_size=8))
 def test_sizes_are_bounded(prefix):
     try:
-        head, files = protocol.sizes(prefix, 1000)
-    except Garbage:
+        head, files = protocol.read_sizes(prefix, 1000)
+    except InvalidMessage:
         return
-    assert head <= protocol.MAX_HEAD
+    assert head <= protocol.MAX_HEAD_BYTES
     assert files <= 1000

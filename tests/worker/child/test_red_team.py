@@ -10,8 +10,8 @@ from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Variant
 from imagejobs_worker.child import probe
-from imagejobs_worker.child.config import Mode
-from imagejobs_worker.child.decoder import Door
+from imagejobs_worker.child.config import SandboxMode
+from imagejobs_worker.child.decoder import Decoder
 from support.images import pictures
 from support.worker import in_fork, red_team
 
@@ -52,27 +52,29 @@ WOULD_WORK = (
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="cages are made of what Linux has")
 caged = pytest.mark.skipif(
-    sys.platform != "linux" or bool(probe.held().missing), reason="needs Landlock and seccomp"
+    sys.platform != "linux" or bool(probe.probe_sandbox().missing), reason="needs Landlock and seccomp"
 )
 
 
 @pytest.fixture(scope="module")
 def captive():
     """Runs an attempt in a child and returns how it failed; the next image proves that the worker lives."""
-    loop, door = (
+    loop, decoder = (
         asyncio.new_event_loop(),
-        Door(Limits(image_seconds=10), cage=Mode.REQUIRED, render="red_team:attempt"),
+        Decoder(
+            Limits(image_seconds=10), cage=SandboxMode.REQUIRED, render="support.worker.red_team:attempt"
+        ),
     )
-    loop.run_until_complete(door.start())
+    loop.run_until_complete(decoder.start())
 
     def attempt(source):
         with pytest.raises(ImageFailed) as found:
-            loop.run_until_complete(door.render(source, SMALL))
-        assert loop.run_until_complete(door.render(PHOTO, SMALL)).pictures[0].width == 20
+            loop.run_until_complete(decoder.render(source, SMALL))
+        assert loop.run_until_complete(decoder.render(PHOTO, SMALL)).pictures[0].width == 20
         return found.value
 
     yield attempt
-    loop.run_until_complete(door.close())
+    loop.run_until_complete(decoder.close())
     loop.close()
 
 

@@ -42,7 +42,7 @@ def verdict(machine, number, arguments=(), arch=None, threads=False):
     data = struct.pack(
         "<IIQ6Q", number, machine.arch if arch is None else arch, 0, *arguments, *[0] * (6 - len(arguments))
     )
-    program, at, word = seccomp.program(machine, syscalls.allowed(PID, threads=threads)), 0, 0
+    program, at, word = seccomp.build_filter(machine, syscalls.allowed(PID, threads=threads)), 0, 0
     while True:
         code, if_true, if_false, operand = program[at]
         at += 1

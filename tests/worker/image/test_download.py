@@ -11,8 +11,8 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.outbound.policy import EgressPolicy
-from imagejobs_worker.image.download import Patience, download
-from imagejobs_worker.image.min_rate import Pace
+from imagejobs_worker.image.download import Timeouts, download
+from imagejobs_worker.image.min_rate import MinRate
 
 LOOPBACK = EgressPolicy(private=("127.0.0.1/32",))
 IMAGE = bytes(range(256)) * 400
@@ -71,7 +71,7 @@ def get(
     answers,
     path="/image",
     max_bytes=200_000,
-    patience=Patience(1.0, 2.0),  # noqa: B008
+    patience=Timeouts(1.0, 2.0),  # noqa: B008
     host="images.example",
     reach=LOOPBACK,
 ):
@@ -130,7 +130,7 @@ def test_the_body_is_left_to_the_server_until_there_is_room_and_the_wait_is_not_
         async with serving(answers) as site:
             guard = AddressGuard(LOOPBACK, resolve=to_loopback)
             return await download(
-                guard, f"http://images.example:{site.port}/start", 200_000, Patience(0.4, 0.4), room
+                guard, f"http://images.example:{site.port}/start", 200_000, Timeouts(0.4, 0.4), room
             ), waited
 
     assert asyncio.run(scenario()) == (IMAGE, [True])
@@ -143,7 +143,7 @@ def test_a_server_that_drips_is_given_up_early_and_had_no_place_meanwhile():
         async def place():
             places.append(True)
 
-        patience = Patience(1.0, 20.0, Pace(1000, 0.3))
+        patience = Timeouts(1.0, 20.0, MinRate(1000, 0.3))
         async with serving({"/image": [OK + LENGTH] + [b"x", 0.05] * 100}) as site:
             with pytest.raises(ImageFailed, match="less than 1000 bytes per second") as caught:
                 await download(
@@ -169,7 +169,7 @@ def test_a_place_is_waited_for_once_whatever_the_size(size):
         async with serving({"/image": OK + f"Content-Length: {size}\r\n\r\n".encode() + bytes(size)}) as site:
             url = f"http://images.example:{site.port}/image"
             return await download(
-                AddressGuard(LOOPBACK, resolve=to_loopback), url, 10**6, Patience(1, 2), place
+                AddressGuard(LOOPBACK, resolve=to_loopback), url, 10**6, Timeouts(1, 2), place
             ), len(places)
 
     assert asyncio.run(scenario()) == (bytes(size), 1)
@@ -236,7 +236,7 @@ def test_proxies_of_the_environment_are_not_used(monkeypatch):
 )  # fmt: skip
 def test_a_bad_answer_ends_as_one_code_in_time(answer, code):
     start = time.monotonic()
-    assert code_of({"/image": answer}, max_bytes=len(IMAGE), patience=Patience(0.4, 0.4)) is code
+    assert code_of({"/image": answer}, max_bytes=len(IMAGE), patience=Timeouts(0.4, 0.4)) is code
     assert time.monotonic() - start < 2
 
 
@@ -247,7 +247,7 @@ def test_a_bad_answer_ends_as_one_code_in_time(answer, code):
 )  # fmt: skip
 def test_a_compressed_answer_is_called_that_and_its_body_is_not_read(coding, named):
     with pytest.raises(ImageFailed, match=named) as caught:
-        get({"/image": [OK + b"Content-Encoding: " + coding + b"\r\n\r\n", 5.0]}, patience=Patience(1.0, 4.0))
+        get({"/image": [OK + b"Content-Encoding: " + coding + b"\r\n\r\n", 5.0]}, patience=Timeouts(1.0, 4.0))
     assert (caught.value.code, "compressed" in caught.value.message) == (Code.SOURCE_ERROR, True)
 
 
@@ -299,7 +299,7 @@ def test_a_redirect_to_where_nobody_may_go_is_refused_before_anything_is_sent(lo
                     AddressGuard(LOOPBACK, resolve=resolve),
                     f"http://images.example:{site.port}/image",
                     1000,
-                    Patience(1, 2),
+                    Timeouts(1, 2),
                     at_once,
                 )
             return caught.value, len(site.requests)
@@ -321,7 +321,7 @@ def test_a_name_that_rebinds_between_two_hops_is_refused():
                 AddressGuard(LOOPBACK, resolve=resolve),
                 f"http://images.example:{site.port}/image",
                 1000,
-                Patience(1, 2),
+                Timeouts(1, 2),
                 at_once,
             )
 
@@ -341,7 +341,7 @@ def test_nobody_listening_is_a_source_error():
                 AddressGuard(EgressPolicy(("127.0.0.1/32",), ((1, 1),)), resolve=to_loopback),
                 "http://images.example:1/",
                 1000,
-                Patience(1, 2),
+                Timeouts(1, 2),
                 at_once,
             )
         )
@@ -371,7 +371,7 @@ def test_tls_is_verified_for_the_name_that_was_asked_for(certificate, host, trus
         async with serving({"/image": OK + LENGTH + IMAGE}, tls=server_side) as site:
             guard = AddressGuard(LOOPBACK, resolve=to_loopback, tls=client_side)
             return await download(
-                guard, f"https://{host}:{site.port}/image", 200_000, Patience(2, 4), at_once
+                guard, f"https://{host}:{site.port}/image", 200_000, Timeouts(2, 4), at_once
             )
 
     if code is None:

@@ -7,9 +7,9 @@ import pytest
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
-from imagejobs_worker.image.min_rate import Pace
+from imagejobs_worker.image.min_rate import MinRate
 
-PACE = Pace(1000, 0.2)
+RATE = MinRate(1000, 0.2)
 """200 bytes in each fifth of a second."""
 
 
@@ -25,7 +25,7 @@ async def sending(*steps):
 def received(pieces, rest=0.0):
     async def read():
         count = 0
-        async for piece in PACE.held(pieces):
+        async for piece in RATE.enforce(pieces):
             count += len(piece)
             await asyncio.sleep(rest)
         return count

@@ -5,12 +5,12 @@ import pytest
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, Misconfigured
-from imagejobs_worker.image.retry import Backoff, Retry, retried
+from imagejobs_worker.image.retry import Backoff, RetryPolicy, retry
 
-FAST = Retry(first=0.001, longest=0.002, storage=0.3)
+FAST = RetryPolicy(first_wait_seconds=0.001, max_wait_seconds=0.002, storage_seconds=0.3)
 
 
-def run(errors, attempts, retry=FAST):
+def run(errors, attempts, policy=FAST):
     """Return (result or code, calls) of an act that fails with the errors, one after the other, and then succeeds."""
     left, calls = list(errors), []
 
@@ -21,7 +21,7 @@ def run(errors, attempts, retry=FAST):
         return "done"
 
     try:
-        return asyncio.run(retried(act, attempts, retry)), len(calls)
+        return asyncio.run(retry(act, attempts, policy)), len(calls)
     except ImageFailed as ex:
         return ex.code, len(calls)
 
@@ -52,7 +52,7 @@ def test_an_outage_of_the_storage_does_not_burn_attempts():
 
 def test_the_patience_with_the_storage_ends():
     code, calls = run(
-        [ImageFailed(code=Code.STORAGE_ERROR)] * 10_000, attempts=1, retry=Retry(0.01, 0.02, 0.1)
+        [ImageFailed(code=Code.STORAGE_ERROR)] * 10_000, attempts=1, policy=RetryPolicy(0.01, 0.02, 0.1)
     )
     assert code is Code.STORAGE_ERROR
     assert 5 <= calls <= 25

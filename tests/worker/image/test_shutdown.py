@@ -5,16 +5,16 @@ import time
 
 import pytest
 
-from imagejobs_worker.image.shutdown import Stop
+from imagejobs_worker.image.shutdown import Shutdown
 
 
 def test_what_is_waited_for_is_returned_while_nobody_asks_to_stop():
-    assert asyncio.run(Stop().unless(asyncio.sleep(0.001, "slept"))) == "slept"
+    assert asyncio.run(Shutdown().race(asyncio.sleep(0.001, "slept"))) == "slept"
 
 
 def test_a_wait_ends_when_asked_to_stop_and_what_was_waited_for_is_cancelled():
     async def scenario():
-        stop, cancelled = Stop(), asyncio.Event()
+        shutdown, cancelled = Shutdown(), asyncio.Event()
 
         async def wait():
             try:
@@ -23,8 +23,8 @@ def test_a_wait_ends_when_asked_to_stop_and_what_was_waited_for_is_cancelled():
                 cancelled.set()
                 raise
 
-        asyncio.get_running_loop().call_later(0.01, stop.ask)
-        result = await stop.unless(wait())
+        asyncio.get_running_loop().call_later(0.01, shutdown.request)
+        result = await shutdown.race(wait())
         await asyncio.wait_for(cancelled.wait(), 1)
         return result
 
@@ -36,11 +36,11 @@ def test_a_wait_ends_when_asked_to_stop_and_what_was_waited_for_is_cancelled():
 )
 def test_the_grace_ends_in_time(asks, seconds):
     async def scenario():
-        stop = Stop()
+        shutdown = Shutdown()
         for _ in range(asks):
-            stop.ask()
+            shutdown.request()
         start = time.monotonic()
-        await stop.grace(0.2)
+        await shutdown.wait_for_grace_end(0.2)
         return time.monotonic() - start
 
     assert asyncio.run(scenario()) == pytest.approx(seconds, abs=0.1)
@@ -58,13 +58,13 @@ def test_the_grace_ends_in_time(asks, seconds):
 )
 def test_the_same_signal_twice_hurries(signals, at_once):
     async def scenario():
-        stop = Stop()
-        stop.listen()
+        shutdown = Shutdown()
+        shutdown.listen_to_signals()
         for number in signals:
             os.kill(os.getpid(), number)
             await asyncio.sleep(0.02)
         start = time.monotonic()
-        await stop.grace(0.3)
-        return stop.asked, time.monotonic() - start < 0.2
+        await shutdown.wait_for_grace_end(0.3)
+        return shutdown.requested, time.monotonic() - start < 0.2
 
     assert asyncio.run(scenario()) == (True, at_once)

@@ -9,9 +9,9 @@ from imagejobs_contract.model.items import Item
 from imagejobs_contract.model.options import Format, Variant
 from imagejobs_contract.model.outcome import OutputFile
 from imagejobs_contract.s3.objects import S3Objects
-from imagejobs_worker.image.store import Disowned, Store, rule
+from imagejobs_worker.image.store import OutputStore, OwnershipLost, rule_digest
 from imagejobs_worker.imaging.picture import Picture
-from support.worker.process import OURS, Claimed, task
+from support.worker.process import OURS, FixedOwnership, task
 
 VARIANT = Variant(width=16)
 TASK = task(3, key="uploads/x/3", cache_control="max-age=60")
@@ -19,11 +19,11 @@ KEY = "outputs/holiday/photo-3.jpg"
 PICTURE = Picture("default", b"first bytes", 16, 12, Format.JPEG, False)
 
 
-ZOMBIES = Claimed(owned=False)
+ZOMBIES = FixedOwnership(verified=False)
 
 
-def put(objects, a_task=TASK, picture=PICTURE, variant=VARIANT, claim=OURS):
-    return asyncio.run(Store(objects)(a_task, variant, picture, 1234, claim))
+def put(objects, a_task=TASK, picture=PICTURE, variant=VARIANT, ownership=OURS):
+    return asyncio.run(OutputStore(objects).put_output(a_task, variant, picture, 1234, ownership))
 
 
 def stored(objects, key=KEY):
@@ -34,7 +34,7 @@ def test_a_result_lies_under_its_key_and_tells_its_facts(objects):
     assert put(objects) == OutputFile("default", KEY, 16, 12, Format.JPEG, len(PICTURE.data))
     facts = asyncio.run(objects.head(KEY))
     assert facts.metadata == {
-        "uid": TASK.uid, "index": "3", "rule": rule(VARIANT), "width": "16", "height": "12", "format": "jpeg", "kept": "0", "bytes-in": "1234",
+        "uid": TASK.uid, "index": "3", "rule": rule_digest(VARIANT), "width": "16", "height": "12", "format": "jpeg", "kept": "0", "bytes-in": "1234",
     }  # fmt: skip
 
 
@@ -42,7 +42,7 @@ def test_a_repeated_task_takes_the_facts_that_are_there_and_overwrites_nothing(o
     kept = replace(PICTURE, kept_original=True)
     first = put(objects, picture=kept)
     again = put(
-        objects, picture=replace(PICTURE, data=b"other bytes of a later run", width=99), claim=ZOMBIES
+        objects, picture=replace(PICTURE, data=b"other bytes of a later run", width=99), ownership=ZOMBIES
     )
     assert again == first
     assert stored(objects) == PICTURE.data
@@ -62,14 +62,14 @@ def test_an_object_that_is_not_ours_at_all_is_replaced(objects):
 
 def test_a_zombie_replaces_nothing_of_a_later_job(objects):
     put(objects, replace(TASK, uid="a-later-job"))
-    with pytest.raises(Disowned):
-        put(objects, picture=replace(PICTURE, data=b"zombie"), claim=ZOMBIES)
+    with pytest.raises(OwnershipLost):
+        put(objects, picture=replace(PICTURE, data=b"zombie"), ownership=ZOMBIES)
     assert stored(objects) == PICTURE.data
 
 
 def test_work_that_was_taken_from_us_is_not_stored_at_all(objects):
-    with pytest.raises(Disowned):
-        put(objects, claim=Claimed(holds=False))
+    with pytest.raises(OwnershipLost):
+        put(objects, ownership=FixedOwnership(may_create=False))
     assert asyncio.run(objects.head(KEY)) is None
 
 
@@ -83,9 +83,12 @@ def test_two_images_of_one_job_with_one_key_are_the_jobs_fault(objects):
 
 def test_of_many_at_once_one_writes_and_all_tell_the_same(objects):
     async def race():
-        store = Store(objects)
+        store = OutputStore(objects)
         return await asyncio.gather(
-            *(store(TASK, VARIANT, replace(PICTURE, data=b"x" * (n + 1)), 1, OURS) for n in range(8))
+            *(
+                store.put_output(TASK, VARIANT, replace(PICTURE, data=b"x" * (n + 1)), 1, OURS)
+                for n in range(8)
+            )
         )
 
     ends = asyncio.run(race())
@@ -133,7 +136,7 @@ def test_variants_and_unnamed_items_have_keys_of_their_own(objects):
 
 def test_the_rule_changes_with_every_option_and_only_then():
     rules = {
-        rule(each)
+        rule_digest(each)
         for each in (
             Variant(),
             Variant(width=1),
@@ -144,4 +147,4 @@ def test_the_rule_changes_with_every_option_and_only_then():
         )
     }
     assert len(rules) == 6
-    assert rule(Variant(width=1)) == rule(Variant(width=1))
+    assert rule_digest(Variant(width=1)) == rule_digest(Variant(width=1))

@@ -9,15 +9,15 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, Misconfigured, NotFound, TooLarge, Unavailable
 from imagejobs_contract.model.options import Format
 from imagejobs_contract.model.outcome import Outcome
-from imagejobs_worker.image.fetch import Fetch
-from imagejobs_worker.image.retry import Retry
-from imagejobs_worker.image.slots import Overlap
-from imagejobs_worker.image.store import Disowned, Store
-from imagejobs_worker.image.work import Work
+from imagejobs_worker.image.fetch import Fetcher
+from imagejobs_worker.image.retry import RetryPolicy
+from imagejobs_worker.image.slots import Slots
+from imagejobs_worker.image.store import OutputStore, OwnershipLost
+from imagejobs_worker.image.work import ImageWork
 from imagejobs_worker.imaging.picture import Picture, Rendering
 from support.worker.process import OURS, task
 
-FAST = Retry(0.001, 0.002, 0.05)
+FAST = RetryPolicy(0.001, 0.002, 0.05)
 TASK = task(0, key="in/0")
 
 
@@ -70,13 +70,13 @@ async def no_url(url, max_bytes, arrived):
     raise AssertionError("no URL is asked for")
 
 
-def do(objects, renderer, a_task=TASK, claim=OURS):
+def do(objects, renderer, a_task=TASK, ownership=OURS):
     """Return the outcome of one image."""
 
     async def both_halves():
-        work = Work(Fetch(objects, no_url, 1000), Store(objects), [renderer], FAST)
-        rendered = await work.render(a_task, await Overlap(1).place())
-        return rendered if isinstance(rendered, Outcome) else await work.store(a_task, rendered, claim)
+        work = ImageWork(Fetcher(objects, no_url, 1000), OutputStore(objects), [renderer], FAST)
+        rendered = await work.render(a_task, await Slots(1).acquire())
+        return rendered if isinstance(rendered, Outcome) else await work.store(a_task, rendered, ownership)
 
     return asyncio.run(both_halves())
 
@@ -160,9 +160,9 @@ def test_wrong_credentials_are_nobodys_outcome(objects):
 def test_work_that_was_taken_over_is_nobodys_outcome():
     class Taken(Memory):
         async def put(self, key, data, **options):
-            raise Disowned
+            raise OwnershipLost
 
-    with pytest.raises(Disowned):
+    with pytest.raises(OwnershipLost):
         do(Taken(), Renderer())
 
 
@@ -178,11 +178,9 @@ def test_each_renderer_has_one_image_at_a_time():
 
     async def six():
         objects = Memory()
-        work = Work(Fetch(objects, no_url, 1000), Store(objects), renderers, FAST)
-        places = [await Overlap(1).place() for _ in range(6)]
-        await asyncio.gather(
-            *(work.render(task(index, key="in"), place) for index, place in enumerate(places))
-        )
+        work = ImageWork(Fetcher(objects, no_url, 1000), OutputStore(objects), renderers, FAST)
+        slots = [await Slots(1).acquire() for _ in range(6)]
+        await asyncio.gather(*(work.render(task(index, key="in"), slot) for index, slot in enumerate(slots)))
 
     asyncio.run(six())
     assert [renderer.most for renderer in renderers] == [1, 1]

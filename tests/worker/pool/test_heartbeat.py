@@ -5,7 +5,7 @@ import time
 import httpx2
 import pytest
 
-from imagejobs_worker.pool.heartbeat import Pulse
+from imagejobs_worker.pool.heartbeat import Liveness
 from support.servers.data_servers import free_ports
 
 
@@ -20,11 +20,11 @@ class Clock:
 @pytest.mark.parametrize(("idle", "alive"), [(0, True), (329, True), (330, False)])
 def test_it_lives_while_it_looks_for_work_or_may_still_be_at_an_image(idle, alive):
     clock = Clock()
-    pulse = Pulse(image_seconds=30.0, clock=clock)
+    liveness = Liveness(image_seconds=30.0, clock=clock)
     clock.now += 500
-    pulse.beat(connected=True)
+    liveness.record_poll(connected=True)
     clock.now += idle
-    assert bool(pulse.alive()) is not alive
+    assert bool(liveness.check_alive()) is not alive
 
 
 def status(port: int, path: str) -> int:

@@ -13,7 +13,7 @@ from imagejobs_contract.ports import Lease
 from imagejobs_contract.redis.board import RedisBoard
 from imagejobs_contract.redis.task_queue import RedisTaskQueue
 from imagejobs_contract.wire import redis_keys
-from imagejobs_worker.pool.pool import verdict
+from imagejobs_worker.pool.pool import reject_task
 from support.servers import data_servers
 from support.worker.process import UID, WAIT_SECONDS, picture, task
 
@@ -196,7 +196,7 @@ def test_when_told_to_stop_what_takes_too_long_is_handed_back_uncounted(workers,
         worker.send(signal.SIGTERM)
         time.sleep(0.05)
     assert worker.exit_code() == 0
-    lease = queue.call("take", "another", 0.1)
+    lease = queue.call("lease", "another", 0.1)
     assert (lease.task.index, lease.deliveries) == (0, 1)
     site.release("/photo")
 
@@ -350,5 +350,5 @@ def test_a_worker_waits_for_a_redis_that_is_not_there_and_stops_when_told(worker
     ids=["fresh", "last try", "tried too often", "in time", "late", "both"],
 )
 def test_a_task_that_is_not_worth_working_on_has_its_verdict(deliveries, expires, code):
-    outcome = verdict(Lease(replace(task(0, key="in/0"), expires=expires), "1-0", deliveries), now=999.5)
+    outcome = reject_task(Lease(replace(task(0, key="in/0"), expires=expires), "1-0", deliveries), now=999.5)
     assert (outcome and outcome.code) == code

@@ -6,7 +6,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.model.items import Item, read_line
 from imagejobs_contract.wire import s3_keys
 from imagejobs_contract.wire.shards import Slice, Work, cut, offsets_json
-from imagejobs_worker.shard.inputs import Unreadable, read_inputs
+from imagejobs_worker.shard.inputs import InputUnreadable, read_inputs
 from imagejobs_worker.shard.shard_key import ShardKey
 from support.worker.process import JOB, SMALL, UID
 
@@ -107,10 +107,10 @@ def test_what_is_wrong_with_a_line_is_said(line, part):
 )
 def test_inputs_that_make_no_sense_are_unreadable(objects, broken):
     lay_out(objects, **broken)
-    with pytest.raises(Unreadable):
+    with pytest.raises(InputUnreadable):
         inputs(objects, 0)
 
 
 def test_inputs_that_are_not_there_are_unreadable(objects):
-    with pytest.raises(Unreadable):
+    with pytest.raises(InputUnreadable):
         inputs(objects, 0)

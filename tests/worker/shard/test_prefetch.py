@@ -9,9 +9,9 @@ from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.wire import s3_keys
 from imagejobs_contract.wire.shards import Work, cut, offsets_json
 from imagejobs_worker.shard.inputs import read_inputs
-from imagejobs_worker.shard.prefetch import HeadStart
-from imagejobs_worker.shard.prefetched_objects import EarlyObjects
-from imagejobs_worker.shard.results_file import Ledger
+from imagejobs_worker.shard.prefetch import Prefetch
+from imagejobs_worker.shard.prefetched_objects import PrefetchedObjects
+from imagejobs_worker.shard.results_file import ResultsFile
 from imagejobs_worker.shard.shard_key import ShardKey
 from support.servers.data_servers import free_ports
 from support.worker.process import JOB, SMALL, UID
@@ -44,12 +44,12 @@ def lay_out(objects, lines=LINES, results=()):
 
 def begun(settings, max_source_bytes=LARGEST):
     """Begin, and wait until all that was begun has ended."""
-    start = HeadStart(settings, KEY, max_source_bytes)
-    for read in [*start._reads.values()]:
+    prefetch = Prefetch(settings, KEY, max_source_bytes)
+    for read in [*prefetch._reads.values()]:
         read.exception(timeout=30)
-    for read in [*start._reads.values()]:
+    for read in [*prefetch._reads.values()]:
         read.exception(timeout=30)
-    return EarlyObjects(settings, start), start
+    return PrefetchedObjects(settings, prefetch), prefetch
 
 
 def remove_all(objects):
@@ -80,14 +80,14 @@ def test_what_was_read_early_is_handed_out_once(objects, s3_settings):
 
 def test_the_results_of_an_earlier_pod_come_with_the_version_to_write_over(objects, s3_settings):
     lay_out(objects, results=[Outcome(1, "b", 1)])
-    early, start = begun(s3_settings)
-    assert start.taken(FIRST) is None, "an earlier pod has done the first image"
+    early, prefetch = begun(s3_settings)
+    assert prefetch.take(FIRST) is None, "an earlier pod has done the first image"
 
     async def scenario():
-        ledger = await Ledger.open(early, UID, SHARD, 1)
-        ledger.add([Outcome(2, "c", 1)])
-        await ledger.save()
-        return [each.index for each in ledger.ended]
+        results = await ResultsFile.open(early, UID, SHARD, 1)
+        results.add([Outcome(2, "c", 1)])
+        await results.save()
+        return [each.index for each in results.ended]
 
     assert asyncio.run(scenario()) == [1, 2]
 
@@ -112,7 +112,7 @@ def test_only_a_key_is_read_early(objects, s3_settings, first):
 
 def test_a_source_that_may_lie_elsewhere_is_not_read(objects, s3_settings):
     lay_out(objects)
-    assert begun(s3_settings, 0)[1].taken(FIRST) is None
+    assert begun(s3_settings, 0)[1].take(FIRST) is None
 
 
 def test_a_source_is_read_up_to_the_limit(objects, s3_settings):
@@ -131,9 +131,9 @@ def test_what_s3_did_not_answer_is_asked_again(objects, s3_settings):
 
 def test_who_stops_waiting_for_a_read_does_not_end_it(objects, s3_settings):
     lay_out(objects)
-    start = HeadStart(s3_settings, KEY, LARGEST)
-    early = EarlyObjects(s3_settings, start)
-    read = start._reads[s3_keys.spec(UID)]
+    prefetch = Prefetch(s3_settings, KEY, LARGEST)
+    early = PrefetchedObjects(s3_settings, prefetch)
+    read = prefetch._reads[s3_keys.spec(UID)]
 
     async def scenario():
         waiting = asyncio.create_task(early.get(s3_keys.spec(UID), LARGEST))

@@ -78,7 +78,7 @@ def test_the_last_report_tells_everything_again_and_closes_the_board():
     async def scenario():
         progress = Progress(lambda: board, ShardKey(JOB, UID, 1, 4), 10)
         await progress.report(GOOD, 0)
-        await progress.end(GOOD)
+        await progress.finish(GOOD)
 
     asyncio.run(scenario())
     assert (board.told[-1], board.closed) == ((10, 0, 3, 0, [0, 1, 2]), True)

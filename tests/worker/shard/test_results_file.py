@@ -6,8 +6,8 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.wire import s3_keys
-from imagejobs_worker.image.store import Disowned
-from imagejobs_worker.shard.results_file import Ledger, read_lines
+from imagejobs_worker.image.store import OwnershipLost
+from imagejobs_worker.shard.results_file import ResultsFile, read_lines
 from support.worker.process import UID
 
 KEY = s3_keys.results(UID, 0)
@@ -54,11 +54,11 @@ class LosesAnswers:
 
 def test_the_file_of_a_job_that_was_deleted_is_not_made(objects):
     async def scenario():
-        ledger = await Ledger.open(objects, UID, 0, 1)
-        ledger.add([good(0)])
+        results = await ResultsFile.open(objects, UID, 0, 1)
+        results.add([good(0)])
         await objects.delete_prefix(s3_keys.job(UID))
-        with pytest.raises(Disowned, match="the job's files are gone"):
-            await ledger.save()
+        with pytest.raises(OwnershipLost, match="the job's files are gone"):
+            await results.save()
         assert await objects.head(KEY) is None
 
     asyncio.run(scenario())
@@ -66,11 +66,11 @@ def test_the_file_of_a_job_that_was_deleted_is_not_made(objects):
 
 def test_each_checkpoint_writes_all_outcomes_in_order(objects):
     async def scenario():
-        ledger = await Ledger.open(objects, UID, 0, 1)
-        ledger.add([good(2), bad(0)])
-        await ledger.save()
-        ledger.add([good(1)])
-        await ledger.save()
+        results = await ResultsFile.open(objects, UID, 0, 1)
+        results.add([good(2), bad(0)])
+        await results.save()
+        results.add([good(1)])
+        await results.save()
 
     asyncio.run(scenario())
     assert lines(objects) == [0, 1, 2]
@@ -78,13 +78,13 @@ def test_each_checkpoint_writes_all_outcomes_in_order(objects):
 
 def test_nothing_new_is_not_written_again(objects):
     async def scenario():
-        ledger = await Ledger.open(objects, UID, 0, 1)
-        await ledger.save()
+        results = await ResultsFile.open(objects, UID, 0, 1)
+        await results.save()
         before = await objects.head(KEY)
-        ledger.add([good(0)])
-        await ledger.save()
+        results.add([good(0)])
+        await results.save()
         etag = (await objects.head(KEY)).etag
-        await ledger.save()
+        await results.save()
         return before, etag == (await objects.head(KEY)).etag
 
     assert asyncio.run(scenario()) == (None, True)
@@ -92,10 +92,10 @@ def test_nothing_new_is_not_written_again(objects):
 
 def test_the_next_pod_keeps_successes_and_failures_of_its_own_attempt(objects):
     async def scenario():
-        first = await Ledger.open(objects, UID, 0, 1)
+        first = await ResultsFile.open(objects, UID, 0, 1)
         first.add([good(0), bad(1)])
         await first.save()
-        same, later = await Ledger.open(objects, UID, 0, 1), await Ledger.open(objects, UID, 0, 2)
+        same, later = await ResultsFile.open(objects, UID, 0, 1), await ResultsFile.open(objects, UID, 0, 2)
         return [each.index for each in same.ended], [each.index for each in later.ended]
 
     assert asyncio.run(scenario()) == ([0, 1], [0])
@@ -103,10 +103,10 @@ def test_the_next_pod_keeps_successes_and_failures_of_its_own_attempt(objects):
 
 def test_a_failure_of_an_earlier_attempt_stays_in_the_file_until_it_is_replaced(objects):
     async def scenario():
-        first = await Ledger.open(objects, UID, 0, 1)
+        first = await ResultsFile.open(objects, UID, 0, 1)
         first.add([bad(1)])
         await first.save()
-        later = await Ledger.open(objects, UID, 0, 2)
+        later = await ResultsFile.open(objects, UID, 0, 2)
         later.add([good(0, attempt=2)])
         await later.save()
         before = lines_of(await objects.get(KEY, 10**6))
@@ -122,10 +122,10 @@ def test_a_failure_of_an_earlier_attempt_stays_in_the_file_until_it_is_replaced(
 
 def test_outcomes_stand_in_the_order_in_which_they_came(objects):
     async def scenario():
-        first = await Ledger.open(objects, UID, 0, 1)
+        first = await ResultsFile.open(objects, UID, 0, 1)
         first.add([bad(0), good(1)])
         await first.save()
-        later = await Ledger.open(objects, UID, 0, 2)
+        later = await ResultsFile.open(objects, UID, 0, 2)
         later.add([good(2, attempt=2), good(0, attempt=2)])
         return [each.index for each in later.ended]
 
@@ -134,15 +134,15 @@ def test_outcomes_stand_in_the_order_in_which_they_came(objects):
 
 def test_of_two_pods_with_one_index_the_one_that_writes_first_goes_on(objects):
     async def scenario():
-        one, other = await Ledger.open(objects, UID, 0, 1), await Ledger.open(objects, UID, 0, 1)
+        one, other = await ResultsFile.open(objects, UID, 0, 1), await ResultsFile.open(objects, UID, 0, 1)
         one.add([good(0)])
         other.add([bad(0)])
         await one.save()
-        with pytest.raises(Disowned):
+        with pytest.raises(OwnershipLost):
             await other.save()
         one.add([good(1)])
         await one.save()
-        return await one.owned(), await other.owned()
+        return await one.verify_ownership(), await other.verify_ownership()
 
     assert asyncio.run(scenario()) == (True, False)
     assert lines(objects) == [0, 1]
@@ -150,14 +150,14 @@ def test_of_two_pods_with_one_index_the_one_that_writes_first_goes_on(objects):
 
 def test_a_pod_that_was_away_while_another_wrote_overwrites_nothing(objects):
     async def scenario():
-        zombie = await Ledger.open(objects, UID, 0, 1)
+        zombie = await ResultsFile.open(objects, UID, 0, 1)
         zombie.add([bad(0)])
         await zombie.save()
-        heir = await Ledger.open(objects, UID, 0, 1)
+        heir = await ResultsFile.open(objects, UID, 0, 1)
         heir.add([good(1)])
         await heir.save()
         zombie.add([bad(2)])
-        with pytest.raises(Disowned):
+        with pytest.raises(OwnershipLost):
             await zombie.save()
 
     asyncio.run(scenario())
@@ -167,14 +167,14 @@ def test_a_pod_that_was_away_while_another_wrote_overwrites_nothing(objects):
 @pytest.mark.parametrize(("lost", "unsent"), [(1, 0), (3, 0), (1, 2), (0, 2)])
 def test_a_checkpoint_whose_answer_was_lost_is_recognised_as_our_own(objects, lost, unsent):
     async def scenario():
-        ledger = await Ledger.open(LosesAnswers(objects, lost, unsent), UID, 0, 1)
+        results = await ResultsFile.open(LosesAnswers(objects, lost, unsent), UID, 0, 1)
         for index in range(lost + unsent + 1):
-            ledger.add([good(index)])
+            results.add([good(index)])
             try:
-                await ledger.save()
+                await results.save()
             except Unavailable:
                 continue
-        return await ledger.owned()
+        return await results.verify_ownership()
 
     assert asyncio.run(scenario())
     assert lines(objects) == list(range(lost + unsent + 1))
@@ -182,18 +182,18 @@ def test_a_checkpoint_whose_answer_was_lost_is_recognised_as_our_own(objects, lo
 
 def test_a_file_that_vanished_stops_the_pod(objects):
     async def scenario():
-        ledger = await Ledger.open(objects, UID, 0, 1)
-        ledger.add([good(0)])
-        await ledger.save()
+        results = await ResultsFile.open(objects, UID, 0, 1)
+        results.add([good(0)])
+        await results.save()
         await objects.delete([KEY])
-        ledger.add([good(1)])
-        await ledger.save()
+        results.add([good(1)])
+        await results.save()
 
-    with pytest.raises(Disowned):
+    with pytest.raises(OwnershipLost):
         asyncio.run(scenario())
 
 
 def test_a_line_that_is_no_outcome_is_done_again(objects):
     data = f'{good(0).to_line()}\n{{"index": 1, "na\nnot json\n\n[]\n{good(2).to_line()}\n'.encode()
     asyncio.run(objects.put(KEY, data, content_type="application/x-ndjson"))
-    assert [each.index for each in asyncio.run(Ledger.open(objects, UID, 0, 1)).ended] == [0, 2]
+    assert [each.index for each in asyncio.run(ResultsFile.open(objects, UID, 0, 1)).ended] == [0, 2]

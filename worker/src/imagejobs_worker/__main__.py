@@ -1,7 +1,7 @@
-"""`python -m imagejobs_worker pool` or `shard`: starts the clean process that decoders come from, then the program beside it.
+"""`python -m imagejobs_worker pool` or `shard`: starts the process that decoders come from, then the program.
 
-The way to a shard's first image is kept short: what takes time to load is begun in the order in which
-something can go on beside it.
+The way to a shard's first image is short: each step that takes time to load is begun in an order in which the
+next can run beside it. This is the only module that reads the environment.
 """
 
 import gc
@@ -11,8 +11,8 @@ import sys
 from imagejobs_worker.child import spawn
 
 READER_SECONDS = 0.0005
-"""How long a read that came back waits for modules that load; by Python's default, 5 ms, ten times in turn,
-it would be done after them.
+"""How long a thread that has read from S3 waits for the interpreter while modules load. With Python's
+default, 5 ms, it would wait about ten times in turn, and end after the imports.
 """
 USAGE = "usage: imagejobs-worker pool | shard\n"
 
@@ -23,7 +23,7 @@ def main() -> int:
         sys.stderr.write(USAGE)
         return 2
     spawned = spawn.spawn()
-    # Collections while modules load find nothing, and later need not look at what they left behind.
+    # Collections while modules load find nothing; `gc.freeze` spares later ones these objects.
     gc.disable()
     return _pool(spawned) if sys.argv[1] == "pool" else _shard(spawned)
 
@@ -32,7 +32,7 @@ def _pool(spawned: spawn.Spawned) -> int:
     from imagejobs_worker import program
     from imagejobs_worker.settings import read_pool
 
-    _collect_again()
+    _enable_collections()
     return program.pool(read_pool(os.environ), spawned)
 
 
@@ -40,25 +40,28 @@ def _shard(spawned: spawn.Spawned) -> int:
     from imagejobs_worker.settings import read_shard
 
     settings, key = read_shard(os.environ)
-    from imagejobs_worker.shard.prefetch import HeadStart
+    from imagejobs_worker.shard.prefetch import Prefetch
 
-    turn = sys.getswitchinterval()
+    interval_seconds = sys.getswitchinterval()
     sys.setswitchinterval(READER_SECONDS)
-    begun = HeadStart(settings.s3, key, 0 if settings.handoff else settings.limits.max_file_bytes)
+    prefetch = Prefetch(settings.s3, key, 0 if settings.handoff else settings.limits.max_file_bytes)
     from imagejobs_worker import program
 
-    sys.setswitchinterval(turn)
-    _collect_again()
-    return program.shard(settings, key, begun, spawned)
+    sys.setswitchinterval(interval_seconds)
+    _enable_collections()
+    return program.shard(settings, key, prefetch, spawned)
 
 
-def _collect_again() -> None:
+def _enable_collections() -> None:
     gc.freeze()
     gc.enable()
 
 
 def leave(code: int) -> None:
-    """End at once: all that has to be tidied up is, and the interpreter would spend 14 ms on taking itself apart."""
+    """End the process at once, without the interpreter's own clean-up.
+
+    All that needs tidying is tidy by then, and that clean-up takes 14 ms.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

@@ -1,6 +1,6 @@
-"""The worker's settings, read once from the environment; all faults at once.
+"""The worker's settings, read once from the environment; all faults are reported at once.
 
-Which variables there are stands here and in `contract`.
+Each variable is defined here or, if programs share it, in `imagejobs_contract.runtime.settings`.
 """
 
 from collections.abc import Mapping
@@ -21,37 +21,37 @@ from imagejobs_contract.runtime.settings import (
     redis_url,
 )
 from imagejobs_contract.wire.shards import Exit
-from imagejobs_worker.child.config import Mode
+from imagejobs_worker.child.config import SandboxMode
 from imagejobs_worker.shard.shard_key import ShardKey
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-LEVELS = "DEBUG|INFO|WARNING|ERROR"
-MEMORY_BYTES = 2 * 2**30
-"""Address space of a child. 100 megapixels at 16 bytes (Pillow's WebP, with the frame's copy) are 1.6 GB;
-codecs run single-threaded.
+LOG_LEVELS = "DEBUG|INFO|WARNING|ERROR"
+CHILD_MEMORY_BYTES = 2 * 2**30
+"""Default address space of a child. 100 megapixels at 16 bytes (Pillow's WebP, with the frame's copy) are 1.6
+GB; codecs run single-threaded.
 """
 
 
 class Settings(NamedTuple):
-    """What both ways of working need; times in seconds.
+    """The settings of a pool worker and of a shard; times in seconds.
 
     Attributes:
-        name: Of this worker in logs and in the queue; "" means the host's name.
+        name: Name of this worker in logs and in the queue; "" means the host's name.
         parallel: Images rendered at once, each in a child of its own: one per core is right.
-        memory_bytes: What a child may use.
-        cage: How much must stand between hostile files and this program.
-        grace_seconds: How long images in hand may take after SIGTERM; below the pod's
+        memory_bytes: Address space of a child.
+        cage: The sandbox that hostile files require.
+        grace_seconds: How long images in hand may take after SIGTERM; less than the pod's
             terminationGracePeriodSeconds.
-        lease_seconds: After so long without a sign of life a pool worker's task is given to another; the same
-            in all programs.
+        lease_seconds: A task whose lease is not extended for this time goes to another worker; the same in
+            all programs.
         checkpoint_seconds: Between two checkpoints of a shard.
-        reach: How far URLs of images may lead.
-        metrics: Host and port on which metrics are shown, or None.
+        egress_policy: The addresses that URLs of images may reach.
+        metrics: Host and port on which metrics are served, or None.
         health: Host and port on which a pool worker answers probes, or None.
-        read_heic: Whether HEIC is read; its decoder is large and has a history.
-        traces: Whether a collector is told.
+        read_heic: Whether HEIC is read; its decoder is large and has a history of faults.
+        traces: Whether spans are exported to a collector.
         handoff: Folder in memory where an API on this machine leaves uploads, or None.
     """
 
@@ -62,11 +62,11 @@ class Settings(NamedTuple):
     log_level: str
     parallel: int
     memory_bytes: int
-    cage: Mode
+    cage: SandboxMode
     grace_seconds: float
     lease_seconds: float
     checkpoint_seconds: float
-    reach: EgressPolicy
+    egress_policy: EgressPolicy
     metrics: tuple[str, int] | None
     health: tuple[str, int] | None
     read_heic: bool
@@ -82,15 +82,17 @@ class Settings(NamedTuple):
             limits=read_limits(reader),
             name=reader.text("WORKER_NAME", 100, "", r"[A-Za-z0-9._-]+", "letters, digits, dots, hyphens")
             or "",
-            log_level=reader.text("LOG_LEVEL", 10, "INFO", LEVELS, f"one of {LEVELS.replace('|', ' ')}")
+            log_level=reader.text(
+                "LOG_LEVEL", 10, "INFO", LOG_LEVELS, f"one of {LOG_LEVELS.replace('|', ' ')}"
+            )
             or "INFO",
             parallel=reader.integer("MAX_PARALLEL", 1, 256, 1) or 1,
-            memory_bytes=reader.size("MEMORY_LIMIT", 2**28, 2**40, MEMORY_BYTES) or MEMORY_BYTES,
-            cage=reader.choice("CAGE", Mode, Mode.BEST) or Mode.BEST,
+            memory_bytes=reader.size("MEMORY_LIMIT", 2**28, 2**40, CHILD_MEMORY_BYTES) or CHILD_MEMORY_BYTES,
+            cage=reader.choice("CAGE", SandboxMode, SandboxMode.BEST) or SandboxMode.BEST,
             grace_seconds=reader.number("GRACE_SECONDS", 0.0, 3600.0, 20.0),
             lease_seconds=lease_seconds(reader),
             checkpoint_seconds=reader.number("CHECKPOINT_SECONDS", 0.1, 600.0, 5.0),
-            reach=EgressPolicy.read(reader, "ALLOWED_PRIVATE_SOURCES"),
+            egress_policy=EgressPolicy.read(reader, "ALLOWED_PRIVATE_SOURCES"),
             metrics=listen_address(reader, "METRICS_LISTEN"),
             health=listen_address(reader, "HEALTH_LISTEN"),
             read_heic=_read_heic(reader),
@@ -100,7 +102,7 @@ class Settings(NamedTuple):
 
 
 def read_pool(environ: Mapping[str, str]) -> Settings:
-    """Read what a pool worker is told.
+    """Read the settings of a pool worker.
 
     Raises:
         SystemExit: Code 2, after naming every bad variable on standard error.
@@ -109,11 +111,11 @@ def read_pool(environ: Mapping[str, str]) -> Settings:
 
 
 def read_shard(environ: Mapping[str, str]) -> tuple[Settings, ShardKey]:
-    """Read what a pod of a Job is told.
+    """Read the settings of a Job's pod, and which shard is its own.
 
     Raises:
-        SystemExit: `Exit.MISCONFIGURED`, after the same: it makes the Job fail at once instead of pod after
-            pod.
+        SystemExit: `Exit.MISCONFIGURED`, after naming every bad variable on standard error. The code makes
+            the Job fail at once, where another would cost pod after pod.
     """
     try:
         return read(environ, lambda reader: (Settings.read(reader), ShardKey.read(reader)))

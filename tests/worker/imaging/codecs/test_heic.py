@@ -11,7 +11,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Format, Variant
-from imagejobs_worker.child.decoder import Door
+from imagejobs_worker.child.decoder import Decoder
 from support.images import pictures
 
 # Written once from pictures.quarters(64, 48) by libheif and x265: nothing that comes with imagejobs can write
@@ -28,7 +28,7 @@ QUARTERS = zlib.decompress(base64.b64decode(
 
 def rendered(source, limits=None, *, heic=True, **options):
     async def run():
-        door = Door(limits or Limits(), heic=heic)
+        door = Decoder(limits or Limits(), heic=heic)
         await door.start()
         try:
             return await door.render(source, [Variant(**options)])

@@ -11,7 +11,7 @@ from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Format, Variant
 from imagejobs_worker.child import codecs
-from imagejobs_worker.child.decoder import Door
+from imagejobs_worker.child.decoder import Decoder
 from imagejobs_worker.imaging import decode, pipeline
 from imagejobs_worker.imaging.codecs import plain_png
 from imagejobs_worker.imaging.deadline import Deadline
@@ -136,15 +136,15 @@ def test_damage_ends_as_pillow_says(monkeypatch, place):
 
 def test_children_learn_it_with_the_third_large_png():
     source = pictures.saved(pictures.photo(900, 700), "png")
-    assert len(source) >= codecs.LARGE_BYTES
+    assert len(source) >= codecs.LARGE_PNG_BYTES
 
     async def scenario():
-        door, found = Door(Limits()), []
+        door, found = Decoder(Limits()), []
         try:
             for _ in range(4):
                 rendering = await door.render(source, SMALL)
                 found.append(
-                    (door.child_pid, codecs.LARGE_PNGS in door._nursery.knows, rendering.pictures[0].data)
+                    (door.child_pid, codecs.LARGE_PNGS in door._children.loaded, rendering.pictures[0].data)
                 )
         finally:
             await door.close()
@@ -162,7 +162,7 @@ def test_where_it_cannot_be_learned_a_child_is_replaced_in_vain_once(monkeypatch
     source = pictures.saved(pictures.photo(900, 700), "png")
 
     async def scenario():
-        door, pids = Door(Limits()), []
+        door, pids = Decoder(Limits()), []
         try:
             for _ in range(6):
                 await door.render(source, SMALL)

@@ -1,4 +1,4 @@
-"""The process in which pictures are decoded, and the door to it.
+"""The sandboxed process in which pictures are decoded, and its client, `decoder.Decoder`.
 
-It holds no credentials and can be lost at any time.
+The process holds no credentials and can be lost at any time.
 """

@@ -1,7 +1,7 @@
-"""What a child gives up before it reads the first byte from outside, from the weakest layer to the strongest, and for good.
+"""The rights that a child gives up for good before it reads the first byte from outside, weakest layer first.
 
-Each layer holds alone; where the kernel lacks one, the others remain. Codecs must be warm by then: afterwards
-no file can be opened and no code loaded.
+Each layer holds alone; where the kernel lacks one, the others remain. Codecs must be loaded by then:
+afterwards no file can be opened and no code loaded.
 """
 
 import errno
@@ -10,33 +10,39 @@ import signal
 import sys
 
 from imagejobs_worker.child import kernel, landlock, rlimits, seccomp
-from imagejobs_worker.child.config import Mode, Terms
+from imagejobs_worker.child.config import SandboxConfig, SandboxMode
 
 
-class Missing(Exception):
-    """Raised when the kernel lacks what is required."""
+class LayerMissing(Exception):
+    """Raised when the kernel lacks a layer that is required."""
 
 
-def enter(terms: Terms) -> None:
-    """Give up all that a decoder does not need.
+def enter(config: SandboxConfig) -> None:
+    """Give up all rights that a decoder does not need.
 
     Raises:
-        Missing: A layer is required that the kernel lacks.
-        OSError: The kernel would not do what it can.
+        LayerMissing: A layer is required, and the kernel lacks it.
+        OSError: The kernel has a layer and refused to apply it.
     """
     if sys.platform != "linux":
-        rlimits.give_up(terms.memory_bytes)
-        _demand(terms.mode is not Mode.REQUIRED, f"a cage ({sys.platform} has none)")
+        rlimits.limit_process(config.memory_bytes)
+        _require(config.mode is not SandboxMode.REQUIRED, f"a cage ({sys.platform} has none)")
         return
     kernel.prctl(kernel.SET_NO_NEW_PRIVS, 1)
-    kernel.close_to_peers()
+    kernel.hide_from_peers()
     kernel.drop_capabilities()
     _refuse_new_code()
-    # Landlock needs a descriptor for its ruleset, and so comes before the limits.
-    _demand(terms.mode is Mode.OFF or bool(landlock.forbid_all()) or terms.mode is Mode.BEST, "Landlock")
-    rlimits.give_up(terms.memory_bytes, threads=terms.threads)
-    _demand(
-        terms.mode is Mode.OFF or seccomp.install(threads=terms.threads) or terms.mode is Mode.BEST, "seccomp"
+    # Landlock needs a descriptor for its ruleset, so it comes before the limits.
+    _require(
+        config.mode is SandboxMode.OFF or bool(landlock.forbid_all()) or config.mode is SandboxMode.BEST,
+        "Landlock",
+    )
+    rlimits.limit_process(config.memory_bytes, threads=config.threads)
+    _require(
+        config.mode is SandboxMode.OFF
+        or seccomp.install(threads=config.threads)
+        or config.mode is SandboxMode.BEST,
+        "seccomp",
     )
 
 
@@ -49,7 +55,7 @@ def die_with(parent: int) -> None:
 
 
 def _refuse_new_code() -> None:
-    """Let no memory become executable that was not: a layer of its own where seccomp is missing (Linux 6.3)."""
+    """Forbid memory to become executable: a layer of its own where seccomp is missing (since Linux 6.3)."""
     try:
         kernel.prctl(kernel.SET_MDWE, 1)
     except OSError as ex:
@@ -57,6 +63,6 @@ def _refuse_new_code() -> None:
             raise
 
 
-def _demand(held: bool, what: str) -> None:
-    if not held:
-        raise Missing(f"{what} is required and not there")
+def _require(holds: bool, what: str) -> None:
+    if not holds:
+        raise LayerMissing(f"{what} is required and not there")

@@ -1,4 +1,4 @@
-"""The decoding child, after the fork: enters its cage, then answers one request after the other until its socket ends."""
+"""The decoding child, after the fork: it enters its cage, then answers requests until its socket ends."""
 
 import os
 import resource
@@ -12,7 +12,7 @@ from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Variant
 from imagejobs_worker.child import cage, protocol
-from imagejobs_worker.child.config import UNCAGED, Terms
+from imagejobs_worker.child.config import EXIT_NOT_CAGED, SandboxConfig
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.picture import Rendering
 
@@ -20,40 +20,43 @@ Render = Callable[[bytes, Sequence[Variant], Limits, Deadline], Rendering]
 
 SOCKET = 0
 """The descriptor of the socket in the child."""
-_DESCRIPTORS = 1024
+_MAX_DESCRIPTORS = 1024
 """Far above the handful that a zygote has open; the limit itself can be a million."""
 _SPARE_CPU_SECONDS = 2
 
 
-def live(descriptor: int, zygote: int, terms: Terms, render: Render) -> None:
-    """Be the child; returns when the parent is done with it.
+def run(descriptor: int, zygote: int, config: SandboxConfig, render: Render) -> None:
+    """Be the child; return when the parent closes its end.
 
     Args:
         descriptor: The child's end of its socket.
-        zygote: Process id of the zygote, with which it dies.
-        terms: Of its cage.
+        zygote: Process id of the zygote; the child ends with it.
+        config: Limits of the cage.
         render: Makes the pictures.
     """
     _close_others(descriptor)
     cage.die_with(zygote)
-    # What Python would print of an error that nobody catches, it would read from source files.
+    # To print an error that it cannot raise, Python opens source files, and the cage forbids that.
     sys.unraisablehook = _say_nothing
     peer = socket.socket(fileno=SOCKET)
     try:
-        cage.enter(terms)
-    except (cage.Missing, OSError):
-        os._exit(UNCAGED)
+        cage.enter(config)
+    except (cage.LayerMissing, OSError):
+        os._exit(EXIT_NOT_CAGED)
     _serve(peer, render)
-    # Python would ask for the name of a socket that nobody closed, to warn of it, and the filter ends whoever
-    # asks.
+    # Python warns of a socket that was not closed, and asks the kernel for its name; the filter would end the
+    # process for that call.
     peer.detach()
 
 
 def _close_others(descriptor: int) -> None:
-    """Keep the socket as 0; 1 and 2 become what the zygote has as 1, the null device: libtiff and others write there what files tell them."""
+    """Keep the socket as 0, and make 1 and 2 the null device, which the zygote has as 1.
+
+    libtiff and other libraries write text there that comes from files.
+    """
     os.dup2(descriptor, SOCKET)
     os.dup2(1, 2)
-    os.closerange(3, _DESCRIPTORS)
+    os.closerange(3, _MAX_DESCRIPTORS)
 
 
 def _say_nothing(_error: object) -> None:
@@ -66,14 +69,14 @@ def _serve(peer: socket.socket, render: Render) -> None:
 
 
 def _serve_one(peer: socket.socket, render: Render) -> bool:
-    """Answer one request; a function of its own, so that nothing of an image outlives it.
+    """Answer one request; return False once the parent has closed its end.
 
-    False once the parent has hung up.
+    A function of its own, so that no object of an image outlives it.
     """
     prefix = _receive(peer, protocol.PREFIX.size)
     if not prefix:
         return False
-    head_bytes, source_bytes = protocol.sizes(prefix, protocol.MAX_FILES)
+    head_bytes, source_bytes = protocol.read_sizes(prefix, protocol.MAX_FILES_BYTES)
     head, source = _receive(peer, head_bytes), _receive(peer, source_bytes)
     for part in _answer(protocol.read_request(head), source, render):
         peer.sendall(part)
@@ -81,41 +84,44 @@ def _serve_one(peer: socket.socket, render: Render) -> bool:
 
 
 def _answer(request: protocol.Request, source: bytes, render: Render) -> list[bytes]:
-    """Return the parts of the message that answers."""
+    """Return the parts of the answer."""
     _limit_cpu(request.limits.image_seconds)
     try:
         rendering = render(
             source, request.variants, request.limits, Deadline.after(request.limits.image_seconds)
         )
         return [
-            protocol.success(rendering),
+            protocol.pack_rendering(rendering),
             *(each.data for each in rendering.pictures if not each.kept_original),
         ]
     except ImageFailed as ex:
-        return [protocol.failure(ex.code, ex.message)]
+        return [protocol.pack_failure(ex.code, ex.message)]
     except MemoryError:
-        return [protocol.failure(Code.OUT_OF_MEMORY, "needed more memory than is allowed")]
+        return [protocol.pack_failure(Code.OUT_OF_MEMORY, "needed more memory than is allowed")]
     except Exception as ex:  # noqa: BLE001 - the top of the loop; the parent logs what is sent
-        return [protocol.failure(Code.INTERNAL_ERROR, "", _traceback(ex))]
+        return [protocol.pack_failure(Code.INTERNAL_ERROR, "", _traceback(ex))]
 
 
 def _traceback(ex: Exception) -> str:
-    """Return where it happened, without the lines of source that `traceback` would open files for."""
-    places = (
+    """Return where the error happened, without source lines: `traceback` would open files for them."""
+    frames = (
         f"{frame.f_code.co_filename}:{line} {frame.f_code.co_qualname}"
         for frame, line in traceback.walk_tb(ex.__traceback__)
     )
-    return "\n".join([*places, f"{type(ex).__name__}: {ex}"])
+    return "\n".join([*frames, f"{type(ex).__name__}: {ex}"])
 
 
 def _limit_cpu(seconds: float) -> None:
-    """End a decoder that loops even if nobody is left to watch: SIGXCPU after what this image may take."""
+    """Set SIGXCPU to come after the CPU time that this image may take.
+
+    It ends a decoder that loops even if its parent no longer watches it.
+    """
     used = resource.getrusage(resource.RUSAGE_SELF)
     soft = int(used.ru_utime + used.ru_stime + seconds) + _SPARE_CPU_SECONDS
     resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
 def _receive(peer: socket.socket, count: int) -> bytes:
-    """Return exactly so many bytes, or none if the peer is gone."""
+    """Return exactly `count` bytes, or none if the peer is gone."""
     data = peer.recv(count, socket.MSG_WAITALL)
     return data if len(data) == count else b""

@@ -1,4 +1,4 @@
-"""The parent's side of the zygote: starts it, asks it for children and takes them back.
+"""The parent's side of the zygote: starts it, has it fork children, and returns them to be reaped.
 
 Knows nothing of pictures.
 """
@@ -14,29 +14,29 @@ from io import FileIO
 from typing import NamedTuple
 
 from imagejobs_worker.child import codecs, spawn
-from imagejobs_worker.child.commands import Kind, Order
-from imagejobs_worker.child.config import Held, Mode
-from imagejobs_worker.child.control import WARM_SECONDS, Line, Lost
+from imagejobs_worker.child.commands import Command, CommandKind
+from imagejobs_worker.child.config import SandboxMode, SandboxReport
+from imagejobs_worker.child.control import MAX_START_SECONDS, Channel, ZygoteLost
 from imagejobs_worker.child.spawn import Spawned
 
 _SEND_BYTES = 2**20
-"""What the kernel may hold of an image on its way to the child, if its own limit allows as much: fewer turns
-between the two, 2 % of T1.
+"""Send buffer of the socket, if the kernel's own limit allows it: an image then takes fewer switches between
+the two processes, 2 % of T1.
 """
 _REAP_SECONDS = 5.0
 _END_SECONDS = 2.0
 _POLL_SECONDS = 0.001
-_LINE_BYTES = 200
+_STATM_BYTES = 200
 
 
 class Child(NamedTuple):
-    """A living child: its process and our end of its socket."""
+    """A living child: its process id and our end of its socket."""
 
     pid: int
     socket: socket.socket
 
-    def waits(self) -> bool:
-        """Tell whether it is there for the next image: it neither hung up nor said anything unasked."""
+    def is_idle(self) -> bool:
+        """Return whether it waits for the next image: it neither closed its end nor sent anything unasked."""
         try:
             self.socket.recv(1, socket.MSG_PEEK)
         except BlockingIOError:
@@ -53,139 +53,161 @@ class Child(NamedTuple):
             return 0
 
 
-class Nursery:
-    """One zygote and one child of it; and one more that stands ready: the first, and from the second on, as who lost a child may lose the next."""
+class ChildPool:
+    """One zygote, its current child, and a spare forked ahead.
+
+    A spare is forked for the first image, and again once a child was lost: a batch that cost one child may
+    cost more. `Decoder` owns one pool, calls it for one image at a time, and starts it again after
+    `ZygoteLost`. Commands go through `control.Channel`.
+
+    Args:
+        memory_bytes: Address space of a child.
+        cage: The sandbox that a child must have.
+        heic: Whether HEIC is read.
+        render: `module:function` in place of the pipeline, "" for the pipeline itself.
+        preload: Codecs that the zygote loads before it forks.
+
+    Attributes:
+        loaded: Codecs that the next child will have.
+    """
 
     def __init__(
-        self, memory_bytes: int, cage: Mode, heic: bool, render: str, taught: Collection[str]
+        self, memory_bytes: int, cage: SandboxMode, heic: bool, render: str, preload: Collection[str]
     ) -> None:
-        self._taught = frozenset(taught) | codecs.FIRST
+        self._preload = frozenset(preload) | codecs.ALWAYS
         self._settings = {
             "memory_bytes": memory_bytes,
             "cage": cage,
             "heic": heic,
             "render": render,
-            "skills": sorted(self._taught),
+            "preload": sorted(self._preload),
         }
-        self.knows = self._taught
+        self.loaded = self._preload
         self._pid: int | None = None
-        self._line: Line | None = None
-        self._births = 0
+        self._channel: Channel | None = None
+        self._forks = 0
         self._spare: asyncio.Task[Child] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
 
     def start(self, spawned: Spawned | None = None) -> None:
-        """Start the zygote, or take one that was spawned before, tell it what to be, and order the first child; it warms up by itself."""
+        """Start the zygote and order the first child; return at once, the zygote loads by itself.
+
+        Args:
+            spawned: A process that was started before, to be used in place of a new one.
+        """
         self._pid, control = spawned or spawn.spawn()
-        self._line = Line(control, self._settings)
-        self._births = 0
-        self.knows = self._taught
-        self._spare = asyncio.create_task(self._born())
+        self._channel = Channel(control, self._settings)
+        self._forks = 0
+        self.loaded = self._preload
+        self._spare = asyncio.create_task(self._fork())
 
     async def close(self) -> None:
         """End the zygote, and with it its children."""
-        await self._dismiss_spare()
+        await self._discard_spare()
         if self._retiring:
             await asyncio.wait(self._retiring)
-        if self._line:
-            self._line.hang_up()
+        if self._channel:
+            self._channel.close()
         pid, self._pid = self._pid, None
         if pid:
-            await _ended(pid)
+            await _wait_for_exit(pid)
 
-    async def held(self) -> Held:
-        """Return what the zygote saw to hold of the cage, once it is warm.
-
-        Raises:
-            Lost: It has ended or does not answer.
-        """
-        return await self._zygote().held()
-
-    async def child(self) -> Child:
-        """Return a new child; the one before must have been taken back.
+    async def sandbox_report(self) -> SandboxReport:
+        """Return the layers of the sandbox that the zygote saw hold; wait until it has loaded.
 
         Raises:
-            Lost: The zygote has ended or does not answer.
+            ZygoteLost: It has ended or does not answer.
         """
-        child = await self._ready() or await self._born()
-        if self._births > 1:
-            self._spare = asyncio.create_task(self._born())
+        return await self._require_channel().sandbox_report()
+
+    async def take_child(self) -> Child:
+        """Return a new child; the one before must have been reaped or retired.
+
+        Raises:
+            ZygoteLost: The zygote has ended or does not answer.
+        """
+        child = await self._take_spare() or await self._fork()
+        if self._forks > 1:
+            self._spare = asyncio.create_task(self._fork())
         return child
 
-    async def _ready(self) -> Child | None:
-        """Return the child that stands ready, or None if there is none or it did not live."""
-        spare = await self._spared()
-        if spare is None or spare.waits():
+    async def _take_spare(self) -> Child | None:
+        """Return the spare, or None if there is none or it has died."""
+        spare = await self._await_spare()
+        if spare is None or spare.is_idle():
             return spare
         self.retire(spare)
         return None
 
-    async def _spared(self) -> Child | None:
+    async def _await_spare(self) -> Child | None:
         if self._spare is None:
             return None
         try:
-            # Shielded: if nobody waits for it any more, it is the next one's.
+            # Shielded: if this call is cancelled, the next image gets the spare.
             child = await asyncio.shield(self._spare)
-        except Lost:
+        except ZygoteLost:
             self._spare = None
             raise
         self._spare = None
         return child
 
-    async def _born(self) -> Child:
+    async def _fork(self) -> Child:
         ours, its = socket.socketpair()
         ours.setblocking(False)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BYTES)
         try:
             with its:
-                child = Child(await self._zygote().ask(Order(Kind.FORK), WARM_SECONDS, its), ours)
+                pid = await self._require_channel().send(Command(CommandKind.FORK), MAX_START_SECONDS, its)
         except BaseException:
             ours.close()
             raise
-        self._births += 1
-        return child
+        self._forks += 1
+        return Child(pid, ours)
 
-    async def learn(self, needed: frozenset[str]) -> None:
-        """Let the children to come do what is needed; what cannot be learned `knows` does not hold afterwards.
+    async def load(self, needed: frozenset[str]) -> None:
+        """Make the zygote load codecs; children that are forked afterwards have them.
+
+        A codec that is not installed is missing in `loaded` afterwards.
 
         Raises:
-            Lost: The zygote has ended or does not answer.
+            ZygoteLost: The zygote has ended or does not answer.
         """
-        if ignorant := await self._spared():
-            self.retire(ignorant)
-        self.knows = codecs.unpacked(
-            await self._zygote().ask(Order(Kind.LEARN, codecs.packed(needed)), WARM_SECONDS)
-        )
+        if outdated := await self._await_spare():
+            self.retire(outdated)
+        command = Command(CommandKind.LOAD, codecs.pack(needed))
+        self.loaded = codecs.unpack(await self._require_channel().send(command, MAX_START_SECONDS))
 
-    async def take_back(self, child: Child, grace_seconds: float) -> int:
+    async def reap(self, child: Child, grace_seconds: float) -> int:
         """End the child and return its wait status.
 
         Args:
-            child: As `child` made it.
-            grace_seconds: How long it may take to end by itself, when it is dying already.
+            child: One that `take_child` returned.
+            grace_seconds: How long it may take to end by itself if it is dying already.
 
         Raises:
-            Lost: The zygote has ended or does not answer; it must be started again.
+            ZygoteLost: The zygote has ended or does not answer; it must be started again.
         """
         child.socket.close()
-        return await self._zygote().ask(
-            Order(Kind.REAP, child.pid, int(grace_seconds * 1000)), grace_seconds + _REAP_SECONDS
-        )
+        command = Command(CommandKind.REAP, child.pid, int(grace_seconds * 1000))
+        return await self._require_channel().send(command, grace_seconds + _REAP_SECONDS)
 
     def retire(self, child: Child) -> None:
-        """End a child that owes us nothing, without waiting for its end; the zygote does it before anything that is asked of it later."""
+        """End a child that has no request open, without waiting for its end.
+
+        The zygote reaps it before it obeys any later command.
+        """
         child.socket.close()
-        retiring = asyncio.create_task(self._retired(child))
+        retiring = asyncio.create_task(self._reap_retired(child))
         self._retiring.add(retiring)
         retiring.add_done_callback(self._retiring.discard)
 
-    async def _retired(self, child: Child) -> None:
-        # Who asks next will hear it too.
-        with suppress(Lost):
-            await self.take_back(child, 0)
+    async def _reap_retired(self, child: Child) -> None:
+        # The next command raises it too.
+        with suppress(ZygoteLost):
+            await self.reap(child, 0)
 
-    async def _dismiss_spare(self) -> None:
-        """Let go of the child that stands ready, or is about to be; it ends with the zygote."""
+    async def _discard_spare(self) -> None:
+        """Close the spare, or the fork under way; the process ends with the zygote."""
         spare, self._spare = self._spare, None
         if spare is None:
             return
@@ -194,26 +216,26 @@ class Nursery:
         if not spare.cancelled() and not spare.exception():
             spare.result().socket.close()
 
-    def _zygote(self) -> Line:
-        if self._line is None:
-            raise Lost("the zygote is not running")
-        return self._line
+    def _require_channel(self) -> Channel:
+        if self._channel is None:
+            raise ZygoteLost("the zygote is not running")
+        return self._channel
 
 
 def _resident_pages(pid: int) -> int:
     with FileIO(f"/proc/{pid}/statm") as file:
-        return int(file.read(_LINE_BYTES).split()[1])
+        return int(file.read(_STATM_BYTES).split()[1])
 
 
-async def _ended(pid: int) -> None:
-    """See a process dead: it may take its time, but not long."""
+async def _wait_for_exit(pid: int) -> None:
+    """Reap a process; kill it if it has not ended after `_END_SECONDS`."""
     until = time.monotonic() + _END_SECONDS
-    while not (dead := _reaped(pid, os.WNOHANG)) and time.monotonic() < until:  # noqa: ASYNC110 - a process sets no event
+    while not (dead := _try_reap(pid, os.WNOHANG)) and time.monotonic() < until:  # noqa: ASYNC110 - a process sets no event
         await asyncio.sleep(_POLL_SECONDS)
     if not dead:
         os.kill(pid, signal.SIGKILL)
-        _reaped(pid, 0)
+        _try_reap(pid, 0)
 
 
-def _reaped(pid: int, options: int) -> bool:
+def _try_reap(pid: int, options: int) -> bool:
     return bool(os.waitpid(pid, options)[0])

@@ -1,8 +1,7 @@
-"""What a zygote can be taught, so that its children can do it in their cage: one skill per format, finding faces, and large PNGs.
+"""The codecs that a zygote can preload: one per format, and two extras, the face detector and large PNGs.
 
-Each costs milliseconds at the start, and is code that a hostile file could reach: a pod that sees JPEG alone
-loads nothing else. HEIC is none of
-these: who wants it says so, and it changes the cage.
+Each costs milliseconds at the start, and is code that a hostile file could reach: a pod that sees only JPEG
+loads nothing else. HEIC is not among them: a setting turns it on, and it changes the cage.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,25 +10,26 @@ from imagejobs_contract.model.options import Variant, looks_for_faces
 from imagejobs_worker.imaging import formats
 
 FORMATS = ("jpeg", "png", "gif", "webp", "avif", "tiff", "bmp")
-FIRST = frozenset({"jpeg"})
-"""Most images need it: it is learned while the worker still loads itself, whatever else is wanted."""
+ALWAYS = frozenset({"jpeg"})
+"""Most images need JPEG: it is loaded while the worker still loads itself, whatever the settings say."""
 FACES = "faces"
 LARGE_PNGS = "large pngs"
-"""A faster decoder for plain ones (`imaging.plain_png`). Nothing fails without it, and it is not loaded for a
-few files.
+"""A faster decoder for plain PNGs (`imaging.codecs.plain_png`). No image fails without it, and it is not
+loaded for a few files.
 """
-LARGE_BYTES = 2**20
-LARGE_FILES = 3
-"""The large PNG with which it is learned: that takes as long as three of 10 megapixels save."""
+LARGE_PNG_BYTES = 2**20
+LARGE_PNG_FILES = 3
+"""The large PNG with which that decoder is loaded: loading takes the time that three of 10 megapixels save.
+"""
 _ALL = (*FORMATS, FACES, LARGE_PNGS)
 
 
-def needed(source: str, variants: Sequence[Variant]) -> frozenset[str]:
-    """Return the skills for one image.
+def codecs_needed(source: str, variants: Sequence[Variant]) -> frozenset[str]:
+    """Return the codecs that one image needs.
 
     Args:
         source: Its format, one of `imaging.formats.SOURCE_FORMATS`.
-        variants: What is made of it.
+        variants: The pictures to make of it.
     """
     made = {form.value for variant in variants for form in formats.result_formats(source, variant)}
     return frozenset(
@@ -37,11 +37,11 @@ def needed(source: str, variants: Sequence[Variant]) -> frozenset[str]:
     )
 
 
-def packed(skills: Iterable[str]) -> int:
-    """Return the skills as bits of a number, as orders carry them."""
-    return sum(1 << _ALL.index(each) for each in set(skills))
+def pack(names: Iterable[str]) -> int:
+    """Return the codecs as bits of a number, as commands carry them."""
+    return sum(1 << _ALL.index(each) for each in set(names))
 
 
-def unpacked(bits: int) -> frozenset[str]:
-    """Read what `packed` wrote."""
+def unpack(bits: int) -> frozenset[str]:
+    """Read a number that `pack` returned."""
     return frozenset(each for n, each in enumerate(_ALL) if bits >> n & 1)

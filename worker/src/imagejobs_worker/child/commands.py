@@ -1,6 +1,7 @@
-"""What the parent and the zygote say over one socket: what it is to be, what its cage holds, then an order of fixed size, an answer, and so on.
+"""The messages between the parent and the zygote, over one socket.
 
-It has two children at most.
+The parent sends the settings, the zygote a report of its sandbox; then each command, of fixed size, has one
+answer. A zygote has two children at most.
 """
 
 import json
@@ -11,42 +12,41 @@ from enum import IntEnum
 from typing import Any, NamedTuple
 
 
-class Kind(IntEnum):
-    """What is ordered."""
+class CommandKind(IntEnum):
+    """The kinds of commands."""
 
     FORK = 1
-    """Make a child; the end of its socket comes along (SCM_RIGHTS). The answer is its process id."""
+    """Fork a child; its end of its socket comes along (SCM_RIGHTS). The answer is its process id."""
     REAP = 2
-    """Wait so many milliseconds for the child to end by itself, then kill it. The answer is its wait status.
+    """Wait some milliseconds for the child to end by itself, then kill it. The answer is its wait status."""
+    LOAD = 3
+    """Load these codecs (`codecs.pack`), for later children. The answer is all codecs that are loaded then.
     """
-    LEARN = 3
-    """Learn these skills (`skills.packed`), for the children to come. The answer is all that it knows then.
-    """
 
 
-class Order(NamedTuple):
-    """One order; the numbers are of no use to `FORK`, the second to `REAP` only."""
+class Command(NamedTuple):
+    """One command. `FORK` uses neither number; only `REAP` uses the second."""
 
-    kind: Kind
+    kind: CommandKind
     number: int = 0
     grace_milliseconds: int = 0
 
 
-ORDER = struct.Struct("!iii")
+COMMAND = struct.Struct("!iii")
 ANSWER = struct.Struct("!i")
-HELD = struct.Struct("!B?")
-"""The fields of `terms.Held`."""
+REPORT = struct.Struct("!B?")
+"""The fields of `config.SandboxReport`."""
 _LENGTH = struct.Struct("!I")
 
 
-def opening(settings: Mapping[str, object]) -> bytes:
-    """Return what comes before all orders: what the zygote is to be."""
+def pack_settings(settings: Mapping[str, object]) -> bytes:
+    """Return the message that comes before all commands: the settings of the zygote."""
     body = json.dumps(settings).encode()
     return _LENGTH.pack(len(body)) + body
 
 
-def read_opening(control: socket.socket) -> dict[str, Any] | None:
-    """Wait for what `opening` wrote; None if the parent is gone."""
+def read_settings(control: socket.socket) -> dict[str, Any] | None:
+    """Wait for the message of `pack_settings`; return None if the parent is gone."""
     prefix = control.recv(_LENGTH.size, socket.MSG_WAITALL)
     if len(prefix) != _LENGTH.size:
         return None

@@ -1,43 +1,46 @@
-"""What a child lives under, and how much of it was seen to hold; said between the worker and the zygote, without what a cage is made of."""
+"""The limits that a child lives under, and a report of those that were seen to hold.
+
+Shared by the worker and the zygote; the layers themselves are in `cage`.
+"""
 
 from enum import StrEnum
 from typing import NamedTuple
 
-UNCAGED = 77
-"""Exit code (EX_NOPERM) of a child that could not be caged as it was told to."""
+EXIT_NOT_CAGED = 77
+"""Exit code (EX_NOPERM) of a child that could not enter the cage that is required."""
 
 
-class Mode(StrEnum):
-    """How much of a cage there has to be."""
+class SandboxMode(StrEnum):
+    """The layers of the cage that are required."""
 
     REQUIRED = "required"
-    """All of it, or no work at all."""
+    """All layers; without one of them the worker does not start."""
     BEST = "best"
-    """What the kernel has."""
+    """The layers that the kernel has."""
     OFF = "off"
-    """Limits only, neither Landlock nor seccomp: for debuggers and profilers."""
+    """Resource limits only, neither Landlock nor seccomp: for debuggers and profilers."""
 
 
-class Terms(NamedTuple):
-    """What a child lives under.
+class SandboxConfig(NamedTuple):
+    """The limits that a child lives under.
 
     Attributes:
-        mode: Which layers there have to be.
-        memory_bytes: Address space that is left to it.
-        threads: Whether it may start threads, for the one codec that cannot do without.
+        mode: The layers that are required.
+        memory_bytes: Address space of the child.
+        threads: Whether it may start threads: one codec, HEIC, cannot do without.
     """
 
-    mode: Mode
+    mode: SandboxMode
     memory_bytes: int
     threads: bool = False
 
 
-class Held(NamedTuple):
-    """What was seen to hold.
+class SandboxReport(NamedTuple):
+    """The layers that were seen to hold.
 
     Attributes:
-        landlock: Its version, 0 if a file could be opened in spite of it.
-        seccomp: A forbidden call ended the process.
+        landlock: Version of Landlock; 0 if a file could be opened in spite of it.
+        seccomp: Whether a forbidden call ended the process.
     """
 
     landlock: int = 0

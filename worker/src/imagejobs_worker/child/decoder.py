@@ -1,7 +1,7 @@
-"""The way into the child, for the rest of the worker: one image in, its results or an `ImageFailed` out, whatever the image does to the child.
+"""The client of the sandbox: one image in, its pictures or an `ImageFailed` out, even if the child dies.
 
-A file that its first bytes rule out is turned away here; no child sees it. A child is used for one owner's
-images until it fails, grows or is worn; then one that was forked ahead takes its place.
+A file that its first bytes rule out is refused here, before it reaches a child. A child is used for one
+owner's images until it fails, grows or is worn; then one that was forked ahead takes its place.
 """
 
 import asyncio
@@ -16,69 +16,74 @@ from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Variant
 from imagejobs_worker.child import codecs, protocol
-from imagejobs_worker.child.child_pool import Child, Nursery
-from imagejobs_worker.child.config import UNCAGED, Held, Mode
-from imagejobs_worker.child.control import Lost
-from imagejobs_worker.child.protocol import Garbage
+from imagejobs_worker.child.child_pool import Child, ChildPool
+from imagejobs_worker.child.config import EXIT_NOT_CAGED, SandboxMode, SandboxReport
+from imagejobs_worker.child.control import ZygoteLost
+from imagejobs_worker.child.protocol import InvalidMessage
 from imagejobs_worker.child.spawn import Spawned
 from imagejobs_worker.child.verify import verify
-from imagejobs_worker.image.instruments import SILENT, Meter, Recycle
 from imagejobs_worker.imaging.file_check import check_file
 from imagejobs_worker.imaging.picture import Rendering
+from imagejobs_worker.instruments import NO_INSTRUMENTS, Instruments, Recycle
 
 MAX_IDLE_BYTES = 256 * 2**20
 """Memory that a child may still hold between two images."""
 _DYING_SECONDS = 1.0
-"""How long a child that hung up may take to end by itself; its status then tells why."""
+"""How long a child that closed its socket may take to end by itself; its status then gives the cause."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class _Use:
-    """A child, whose images it has seen and how many."""
+class _ChildUse:
+    """A child, the owner whose images it decodes, and their number."""
 
     child: Child
     owner: str
     images: int = 0
 
 
-class Door:
-    """One child process at a time, and the zygote that it comes from."""
+class Decoder:
+    """Decodes one image at a time in a sandboxed child; implements `work.Renderer`.
+
+    Owns a `ChildPool` (a zygote and its children), checks each answer by `verify`, and reports replaced
+    children to `Instruments`. `wiring` makes one per parallel image, starts it and closes it with the
+    program; `ImageWork` calls `render`.
+    """
 
     def __init__(
         self,
         limits: Limits,
         *,
         memory_bytes: int = 2 * 2**30,
-        cage: Mode = Mode.BEST,
+        cage: SandboxMode = SandboxMode.BEST,
         recycle_after: int = 500,
         heic: bool = False,
-        taught: Collection[str] = codecs.FORMATS,
+        preload: Collection[str] = codecs.FORMATS,
         render: str = "",
-        meter: Meter = SILENT,
+        instruments: Instruments = NO_INSTRUMENTS,
     ) -> None:
-        """Prepare; nothing is started yet.
+        """Prepare; no process is started yet.
 
         Args:
-            limits: Of images; `image_seconds` is the time after which the child is killed.
+            limits: Of images; after `image_seconds` the child is killed.
             memory_bytes: Address space of the child.
-            cage: How much of a cage the child must have.
+            cage: The sandbox that the child must have.
             recycle_after: Images after which a child is replaced.
             heic: Whether HEIC is read.
-            taught: Skills that the zygote learns at once; others it learns with the first image that needs
+            preload: Codecs that the zygote loads at once; it loads others with the first image that needs
                 them.
             render: `module:function` that the child calls in place of the pipeline; for tests.
-            meter: Is told when a child is replaced.
+            instruments: Counts the children that are replaced.
         """
         self._limits = limits
         self._heic = heic
         self._recycle_after = recycle_after
-        self._meter = meter
-        self._nursery = Nursery(memory_bytes, cage, heic, render, taught)
-        self._use: _Use | None = None
+        self._instruments = instruments
+        self._children = ChildPool(memory_bytes, cage, heic, render, preload)
+        self._use: _ChildUse | None = None
         self._large_pngs = 0
-        self._beyond: frozenset[str] = frozenset()
+        self._unavailable: frozenset[str] = frozenset()
         self._turn = asyncio.Lock()
 
     @property
@@ -87,16 +92,19 @@ class Door:
         return self._use.child.pid if self._use else None
 
     async def start(self, spawned: Spawned | None = None) -> None:
-        """Start the zygote, or take one that was spawned, and return before it is ready; the first image waits for it."""
-        self._nursery.start(spawned)
+        """Start the zygote, or use one that was spawned before; return before it is ready.
 
-    async def held(self) -> Held:
-        """Return what was seen to hold of the cage; nothing, if the zygote ended before it could say so."""
+        The first image waits for it.
+        """
+        self._children.start(spawned)
+
+    async def sandbox_report(self) -> SandboxReport:
+        """Return the layers that were seen to hold; none, if the zygote ended before its report."""
         try:
-            return await self._nursery.held()
-        except Lost as ex:
+            return await self._children.sandbox_report()
+        except ZygoteLost as ex:
             _log.warning("zygote lost", extra={"reason": str(ex)})
-            return Held()
+            return SandboxReport()
 
     async def close(self) -> None:
         """End the child and the zygote."""
@@ -104,90 +112,90 @@ class Door:
             if self._use:
                 self._use.child.socket.close()
                 self._use = None
-            await self._nursery.close()
+            await self._children.close()
 
     async def render(self, source: bytes, variants: Sequence[Variant], owner: str = "") -> Rendering:
         """Make all variants of one image in the child.
 
         Args:
             source: The file.
-            variants: What to make of it.
-            owner: Whose image it is; no child sees images of two owners.
+            variants: The pictures to make of it.
+            owner: The owner of the image; no child sees images of two owners.
 
         Raises:
-            ImageFailed: With the code that says why. A cancelled call kills the child.
+            ImageFailed: With the code of the failure. A cancelled call kills the child.
         """
-        needed = self._needed(check_file(source, self._limits, heic=self._heic), len(source), variants)
+        needed = self._codecs_needed(check_file(source, self._limits, heic=self._heic), len(source), variants)
         async with self._turn:
-            use = await self._usable(owner, needed)
-            rendering = await self._through(use.child, source, variants)
+            use = await self._child_for(owner, needed)
+            rendering = await self._exchange_verified(use.child, source, variants)
             use.images += 1
             if use.images >= self._recycle_after or use.child.resident_bytes() > MAX_IDLE_BYTES:
                 self._retire(Recycle.WORN)
             return rendering
 
-    def _needed(self, form: str, count: int, variants: Sequence[Variant]) -> frozenset[str]:
-        """Return the skills that a child must have for a file of so many bytes."""
-        needed = codecs.needed(form, variants)
-        if form == "png" and count >= codecs.LARGE_BYTES:
+    def _codecs_needed(self, form: str, count: int, variants: Sequence[Variant]) -> frozenset[str]:
+        """Return the codecs that a child needs for a file of `count` bytes."""
+        needed = codecs.codecs_needed(form, variants)
+        if form == "png" and count >= codecs.LARGE_PNG_BYTES:
             self._large_pngs += 1
-            if self._large_pngs >= codecs.LARGE_FILES:
+            if self._large_pngs >= codecs.LARGE_PNG_FILES:
                 needed |= {codecs.LARGE_PNGS}
-        return needed - self._beyond
+        return needed - self._unavailable
 
-    async def _usable(self, owner: str, needed: frozenset[str]) -> _Use:
-        if self._use and not self._use.child.waits():
+    async def _child_for(self, owner: str, needed: frozenset[str]) -> _ChildUse:
+        if self._use and not self._use.child.is_idle():
             self._retire(Recycle.FAILURE)
         if self._use and self._use.owner != owner:
             self._retire(Recycle.OWNER)
-        if self._use and needed - self._nursery.knows:
-            self._retire(Recycle.SKILL)
+        if self._use and needed - self._children.loaded:
+            self._retire(Recycle.CODEC)
         if self._use is None:
-            self._use = _Use(await self._born(needed), owner)
+            self._use = _ChildUse(await self._fork(needed), owner)
         return self._use
 
-    async def _born(self, needed: frozenset[str]) -> Child:
+    async def _fork(self, needed: frozenset[str]) -> Child:
         """Return a new child, from a new zygote if the old one is gone."""
         try:
-            return await self._forked(needed)
-        except Lost as ex:
+            return await self._load_and_fork(needed)
+        except ZygoteLost as ex:
             _log.warning("zygote lost", extra={"reason": str(ex)})
         try:
-            await self._nursery.close()
-            self._nursery.start()
-            return await self._forked(needed)
-        except (Lost, OSError) as ex:
+            await self._children.close()
+            self._children.start()
+            return await self._load_and_fork(needed)
+        except (ZygoteLost, OSError) as ex:
             raise ImageFailed(code=Code.INTERNAL_ERROR) from ex
 
-    async def _forked(self, needed: frozenset[str]) -> Child:
-        if needed - self._nursery.knows:
-            await self._nursery.learn(needed)
-        lacking = needed - self._nursery.knows
-        self._beyond |= lacking & {codecs.LARGE_PNGS}
-        if lacking - self._beyond:
+    async def _load_and_fork(self, needed: frozenset[str]) -> Child:
+        if needed - self._children.loaded:
+            await self._children.load(needed)
+        lacking = needed - self._children.loaded
+        self._unavailable |= lacking & {codecs.LARGE_PNGS}
+        if lacking - self._unavailable:
             raise ImageFailed(
                 "this worker cannot look for faces: imagejobs-worker[face] is not installed",
                 code=Code.INVALID_OPTIONS,
             )
-        return await self._nursery.child()
+        return await self._children.take_child()
 
-    async def _through(self, child: Child, source: bytes, variants: Sequence[Variant]) -> Rendering:
-        """Send the image and believe the answer only after a look at it; the child does not survive any failure."""
+    async def _exchange_verified(self, child: Child, source: bytes, variants: Sequence[Variant]) -> Rendering:
+        """Send the image and return the verified answer; no failure leaves the child in use."""
         try:
             async with asyncio.timeout(self._limits.image_seconds):
                 answer = await _exchange(child, source, variants, self._limits)
             return verify(answer, variants, self._limits, source)
         except TimeoutError as ex:
-            await self._end()
+            await self._kill()
             raise ImageFailed(
                 f"took longer than the {self._limits.image_seconds:g} s that are allowed",
                 code=Code.PROCESSING_TIMEOUT,
             ) from ex
         except (EOFError, OSError) as ex:
-            raise _died(await self._end(grace_seconds=_DYING_SECONDS)) from ex
-        except Garbage as ex:
+            raise _death_error(await self._kill(grace_seconds=_DYING_SECONDS)) from ex
+        except InvalidMessage as ex:
             _log.error("child answered garbage", extra={"reason": str(ex)})
-            await self._end()
+            await self._kill()
             raise ImageFailed(code=Code.INTERNAL_ERROR) from ex
         except ImageFailed as ex:
             if notes := getattr(ex, "__notes__", None):
@@ -195,45 +203,47 @@ class Door:
             self._retire(Recycle.FAILURE)
             raise
         except asyncio.CancelledError:
-            await asyncio.shield(self._end())
+            await asyncio.shield(self._kill())
             raise
 
     def _retire(self, reason: Recycle) -> None:
-        """Part with a child that did as it was told; nobody waits for its end, and the next image gets a new one."""
-        if use := self._given_up(reason):
-            self._nursery.retire(use.child)
+        """Stop using a child that has no request open, without waiting for its end."""
+        if use := self._detach(reason):
+            self._children.retire(use.child)
 
-    async def _end(self, grace_seconds: float = 0.0) -> int | None:
-        """End a child that did not, see it dead, and return its wait status, None if it is not known."""
-        if (use := self._given_up(Recycle.FAILURE)) is None:
+    async def _kill(self, grace_seconds: float = 0.0) -> int | None:
+        """Kill a child that may still be at work, and return its wait status, None if it is not known."""
+        if (use := self._detach(Recycle.FAILURE)) is None:
             return None
         try:
-            return await self._nursery.take_back(use.child, grace_seconds)
-        except Lost as ex:
+            return await self._children.reap(use.child, grace_seconds)
+        except ZygoteLost as ex:
             _log.warning("zygote lost", extra={"reason": str(ex)})
             return None
 
-    def _given_up(self, reason: Recycle) -> _Use | None:
+    def _detach(self, reason: Recycle) -> _ChildUse | None:
         use, self._use = self._use, None
         if use:
-            self._meter.recycled(reason)
+            self._instruments.record_recycle(reason)
         return use
 
 
 async def _exchange(child: Child, source: bytes, variants: Sequence[Variant], limits: Limits) -> Rendering:
     loop = asyncio.get_running_loop()
-    await loop.sock_sendall(child.socket, protocol.request(variants, limits, len(source)))
+    await loop.sock_sendall(child.socket, protocol.pack_request(variants, limits, len(source)))
     await loop.sock_sendall(child.socket, source)
-    head_bytes, file_bytes = protocol.sizes(await _receive(child, protocol.PREFIX.size), protocol.MAX_FILES)
+    head_bytes, file_bytes = protocol.read_sizes(
+        await _receive(child, protocol.PREFIX.size), protocol.MAX_FILES_BYTES
+    )
     head = await _receive(child, head_bytes)
     return protocol.read_answer(bytes(head), memoryview(await _receive(child, file_bytes)), source)
 
 
 async def _receive(child: Child, count: int) -> bytearray:
-    """Return exactly so many bytes.
+    """Return exactly `count` bytes.
 
     Raises:
-        EOFError: The child hung up.
+        EOFError: The child closed its socket.
     """
     loop, buffer, got = asyncio.get_running_loop(), bytearray(count), 0
     view = memoryview(buffer)
@@ -245,18 +255,19 @@ async def _receive(child: Child, count: int) -> bytearray:
     return buffer
 
 
-def _died(status: int | None) -> ImageFailed:
-    """Return what the death of a child means for its image."""
-    ended_by = (
-        signal.Signals(os.WTERMSIG(status)).name if status is not None and os.WIFSIGNALED(status) else ""
-    )
-    if status is not None and os.WIFEXITED(status) and os.WEXITSTATUS(status) == UNCAGED:
+def _death_error(status: int | None) -> ImageFailed:
+    """Return the error of an image whose child died; `status` is its wait status, None if not known."""
+    if status is not None and os.WIFEXITED(status) and os.WEXITSTATUS(status) == EXIT_NOT_CAGED:
         _log.error("child could not be caged")
         return ImageFailed(code=Code.INTERNAL_ERROR)
+    killed = status is not None and os.WIFSIGNALED(status)
+    ended_by = signal.Signals(os.WTERMSIG(status)).name if status is not None and killed else ""
     _log.error("child died", extra={"signal": ended_by, "status": status})
     match ended_by:
         case "SIGKILL":
             return ImageFailed("needed more memory than there is", code=Code.OUT_OF_MEMORY)
         case "SIGXCPU":
             return ImageFailed("took more processor time than is allowed", code=Code.PROCESSING_TIMEOUT)
-    return ImageFailed(f"ended its decoder{f' by {ended_by}' if ended_by else ''}", code=Code.INTERNAL_ERROR)
+        case "":
+            return ImageFailed("ended its decoder", code=Code.INTERNAL_ERROR)
+    return ImageFailed(f"ended its decoder by {ended_by}", code=Code.INTERNAL_ERROR)

@@ -1,4 +1,4 @@
-"""Speaks to the kernel where Python has no words for it: raw system calls and prctl, through `ctypes`.
+"""Raw system calls and prctl through `ctypes`, for calls that Python does not offer.
 
 Linux only.
 """
@@ -10,16 +10,16 @@ from functools import cache
 
 SET_PDEATHSIG, SET_DUMPABLE, SET_SECCOMP, SET_NO_NEW_PRIVS, SET_MDWE = 1, 4, 22, 38, 65
 """From linux/prctl.h."""
-ABSENT = frozenset({errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EACCES})
-"""How a kernel says that it has no such thing, that it is switched off, or that a container's own filter
-forbids it.
+ABSENT_ERRNOS = frozenset({errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EACCES})
+"""Errors by which a kernel says that it lacks a feature, that it is switched off, or that a container's own
+filter forbids it.
 """
 _CAPABILITY_VERSION = 0x20080522
 """_LINUX_CAPABILITY_VERSION_3 of linux/capability.h: two words per set."""
 
 
-def call(number: int, *arguments: object) -> int:
-    """Make a system call and return what it returns.
+def syscall(number: int, *arguments: object) -> int:
+    """Make a system call and return its result.
 
     Args:
         number: The same on all architectures for calls that came after Linux 5.0.
@@ -28,7 +28,7 @@ def call(number: int, *arguments: object) -> int:
     Raises:
         OSError: The kernel refused.
     """
-    return _checked(_libc().syscall(ctypes.c_long(number), *map(_word, arguments)))
+    return _check(_libc().syscall(ctypes.c_long(number), *map(_as_word, arguments)))
 
 
 def prctl(option: int, *arguments: object) -> int:
@@ -38,18 +38,21 @@ def prctl(option: int, *arguments: object) -> int:
         OSError: The kernel refused.
     """
     words = [*arguments, 0, 0, 0, 0][:4]
-    return _checked(_libc().prctl(option, *map(_word, words)))
+    return _check(_libc().prctl(option, *map(_as_word, words)))
 
 
-def close_to_peers() -> None:
-    """Close this process's memory, environment and descriptors to other processes of its user; they could read them through /proc."""
+def hide_from_peers() -> None:
+    """Hide this process's memory, environment and descriptors from other processes of its user.
+
+    They could read them through /proc.
+    """
     prctl(SET_DUMPABLE, 0)
 
 
 def drop_capabilities() -> None:
-    """Give up what root may do beyond others, if this is root."""
+    """Give up the capabilities of root, if this is root."""
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION, 0)
-    _checked(_libc().capset(header, (ctypes.c_uint32 * 6)()))
+    _check(_libc().capset(header, (ctypes.c_uint32 * 6)()))
 
 
 @cache
@@ -57,12 +60,12 @@ def _libc() -> ctypes.CDLL:
     return ctypes.CDLL(None, use_errno=True)
 
 
-def _word(argument: object) -> object:
-    """Pass whole numbers as machine words: C would take the upper half of an int for granted."""
+def _as_word(argument: object) -> object:
+    """Pass whole numbers as machine words: C would leave the upper half of an int undefined."""
     return ctypes.c_ulong(argument) if isinstance(argument, int) else argument
 
 
-def _checked(result: int) -> int:
+def _check(result: int) -> int:
     if result < 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))

@@ -1,6 +1,7 @@
-"""Landlock without a single rule: no file, folder, TCP port, signal or abstract socket outside of this process is within reach.
+"""Landlock without a single rule: nothing outside this process can be reached.
 
-Linux 5.13 and newer, where the module is on. What each version can forbid: linux/landlock.h and the kernel's
+No file, folder, TCP port or abstract socket can be opened, and no signal sent. Linux 5.13 and newer, where
+the module is on. The rights that each version can forbid: linux/landlock.h and the kernel's
 userspace-api/landlock.
 """
 
@@ -16,42 +17,42 @@ _FILES = {1: 13, 2: 14, 3: 15, 5: 16}
 of those later.
 """
 _NETWORK_SINCE, _NETWORK = 4, 0b11
-"""Binding and connecting TCP sockets; UDP is nobody's business before seccomp's."""
+"""Binding and connecting TCP sockets. UDP is forbidden by seccomp alone."""
 _SCOPES_SINCE, _SCOPES = 6, 0b11
-"""Connecting to abstract sockets of others, and sending them signals."""
+"""Connecting to abstract sockets of other processes, and sending them signals."""
 
 
 def version() -> int:
     """Return the kernel's version of Landlock, 0 where it has none."""
     try:
-        return kernel.call(_CREATE_RULESET, None, 0, _ASK_VERSION)
+        return kernel.syscall(_CREATE_RULESET, None, 0, _ASK_VERSION)
     except OSError as ex:
-        if ex.errno in kernel.ABSENT:
+        if ex.errno in kernel.ABSENT_ERRNOS:
             return 0
         raise
 
 
 def forbid_all() -> int:
-    """Forbid this process, for good, all that the kernel's version knows; return that version, 0 where there is none.
+    """Forbid this process, for good, every right that the kernel's version knows.
 
-    `no_new_privs` must be set.
+    Return that version, 0 where there is none. `no_new_privs` must be set.
 
     Raises:
-        OSError: The kernel has Landlock and would not do it.
+        OSError: The kernel has Landlock and refused to apply it.
     """
     known = version()
     if known:
-        rules = (ctypes.c_uint64 * 3)(*handled(known))
-        ruleset = kernel.call(_CREATE_RULESET, rules, ctypes.sizeof(rules), 0)
+        rules = (ctypes.c_uint64 * 3)(*access_masks(known))
+        ruleset = kernel.syscall(_CREATE_RULESET, rules, ctypes.sizeof(rules), 0)
         try:
-            kernel.call(_RESTRICT_SELF, ruleset, 0)
+            kernel.syscall(_RESTRICT_SELF, ruleset, 0)
         finally:
             os.close(ruleset)
     return known
 
 
-def handled(known: int) -> tuple[int, int, int]:
-    """Return what a version can forbid, as its struct has it: rights on files, on the network, scopes."""
+def access_masks(known: int) -> tuple[int, int, int]:
+    """Return the rights that a version can forbid, in the order of its struct: files, network, scopes."""
     files = max(count for since, count in _FILES.items() if since <= known)
     return (
         (1 << files) - 1,

@@ -1,4 +1,4 @@
-"""Loads what a skill needs, once, in the zygote: children are then born with it in memory, and open no files."""
+"""Loads codecs in the zygote by using each once: children are forked with them, and open no files."""
 
 import importlib
 import threading
@@ -17,7 +17,7 @@ from imagejobs_worker.imaging.pipeline import render
 from imagejobs_worker.imaging.steps import resize
 
 _PLUGINS = {
-    "jpeg": ("JpegImagePlugin", "MpoImagePlugin"),  # a JPEG with a second picture behind it is opened as MPO
+    "jpeg": ("JpegImagePlugin", "MpoImagePlugin"),  # Pillow opens a JPEG with a second picture as MPO
     "png": ("PngImagePlugin",),
     "gif": ("GifImagePlugin",),
     "webp": ("WebPImagePlugin",),
@@ -25,70 +25,73 @@ _PLUGINS = {
     "tiff": ("TiffImagePlugin",),
     "bmp": ("BmpImagePlugin",),
 }
-"""Named here, as Pillow would look for a format that it does not know yet by loading some forty plugins."""
+"""Named here because Pillow loads some forty plugins to find one for a format that it does not know yet."""
 _ORIENTATION = 0x0112
-_WIDTH = 5
-"""No half or quarter of 16 pixels, to which a JPEG would be decoded without being resized."""
+_WIDTH_PIXELS = 5
+"""Neither a half nor a quarter of 16 pixels: a JPEG would be decoded at that size and not resized."""
 _SECONDS = 60.0
 
 
-def up(skill: str) -> bool:
-    """Learn a skill by using it on a small picture, still and moving; False if it is not installed."""
-    if skill == codecs.FACES:
-        return _see()
-    if skill == codecs.LARGE_PNGS:
-        return _read_plain_png()
-    for name in _PLUGINS[skill]:
+def load(codec: str) -> bool:
+    """Load a codec by using it on small pictures, still and animated; return False if it is not installed."""
+    if codec == codecs.FACES:
+        return _load_faces()
+    if codec == codecs.LARGE_PNGS:
+        return _load_plain_png()
+    for name in _PLUGINS[codec]:
         importlib.import_module(f"PIL.{name}")
     resize.simd_resizer()
-    result = Format(skill) if skill in set(Format) else None
-    for source in (_still(skill), *([_movie(skill)] if result in ANIMATED_FORMATS else [])):
+    result = Format(codec) if codec in set(Format) else None
+    for source in (_still_sample(codec), *([_animated_sample(codec)] if result in ANIMATED_FORMATS else [])):
         render(
             source,
-            [Variant(width=_WIDTH, format=result, keep_metadata=True)],
+            [Variant(width=_WIDTH_PIXELS, format=result, keep_metadata=True)],
             Limits(),
             Deadline.after(_SECONDS),
         )
     return True
 
 
-def thread() -> None:
-    """Start a thread and wait for its end: libc prepares for threads at the first one, by calls that a cage does not know."""
+def start_first_thread() -> None:
+    """Start a thread and wait for its end.
+
+    At its first thread libc prepares for threads, by calls that the cage forbids.
+    """
     first = threading.Thread(target=int)
     first.start()
     first.join()
 
 
-def _see() -> bool:
-    """Look for a face."""
+def _load_faces() -> bool:
+    """Run the face detector once; return False if it is not installed."""
     if not faces.is_installed():
         return False
     faces.find_faces(Image.new("RGB", (32, 32)))
     return True
 
 
-def _read_plain_png() -> bool:
+def _load_plain_png() -> bool:
     try:
         plain_png.preload()
     except ImportError:
         return False
-    return plain_png.decode(_saved(Image.new("RGB", (16, 16)), "png"), (16, 16), "RGB") is not None
+    return plain_png.decode(_encode(Image.new("RGB", (16, 16)), "png"), (16, 16), "RGB") is not None
 
 
-def _still(form: str) -> bytes:
-    """Return a picture with alpha, where there can be, and with EXIF, so that every way of the pipeline is gone."""
+def _still_sample(form: str) -> bytes:
+    """Return a picture with EXIF, and alpha if the format has it: it takes every branch of the pipeline."""
     image = Image.linear_gradient("L").resize((16, 16)).convert("LA").convert("RGBA")
     exif = Image.Exif()
     exif[_ORIENTATION] = 6
-    return _saved(image.convert("RGB") if form == "jpeg" else image, form, exif=exif.tobytes())
+    return _encode(image.convert("RGB") if form == "jpeg" else image, form, exif=exif.tobytes())
 
 
-def _movie(form: str) -> bytes:
+def _animated_sample(form: str) -> bytes:
     frames = [Image.new("RGB", (16, 16), colour) for colour in ("red", "blue")]
-    return _saved(frames[0], form, save_all=True, append_images=frames[1:], duration=100, loop=0)
+    return _encode(frames[0], form, save_all=True, append_images=frames[1:], duration=100, loop=0)
 
 
-def _saved(image: Image.Image, form: str, **how: object) -> bytes:
+def _encode(image: Image.Image, form: str, **how: object) -> bytes:
     out = BytesIO()
     image.save(out, SOURCE_FORMATS[form], **how)
     return out.getvalue()

@@ -1,7 +1,7 @@
-"""How one image goes to the child and its results come back: a JSON head with its length, then the files' bytes as they are.
+"""The messages between parent and child: a JSON head with its length, then the files' bytes unchanged.
 
-Both ends check all lengths before they take memory for them. The parent treats every answer as written by an
-enemy: see `verify`.
+Both ends check all lengths before they allocate memory for them. The parent treats every answer as written by
+an attacker: see `verify`.
 """
 
 import json
@@ -18,69 +18,67 @@ from imagejobs_worker.imaging.picture import Picture, Rendering
 
 PREFIX = struct.Struct("!II")
 """Bytes of the head, bytes of all files."""
-MAX_HEAD = 64 * 2**10
-MAX_FILES = 256 * 2**20
-"""Bytes of all results of one image together."""
+MAX_HEAD_BYTES = 64 * 2**10
+MAX_FILES_BYTES = 256 * 2**20
+"""All results of one image together."""
 MAX_MICROS = 10**9
-"""More than any image may take; whatever the child says is only told on."""
-MAX_TEXT = 240
+"""More than any image may take. The number comes from the child and goes into traces only."""
+MAX_TEXT_CHARS = 240
 _CODES = frozenset(
     {
-        *(
-            Code.NOT_AN_IMAGE,
-            Code.UNSUPPORTED_FORMAT,
-            Code.CORRUPT_IMAGE,
-            Code.TOO_MANY_PIXELS,
-            Code.TOO_MANY_FRAMES,
-            Code.FILE_TOO_LARGE,
-        ),
-        *(
-            Code.MAX_SIZE_UNREACHABLE,
-            Code.NO_FACE_FOUND,
-            Code.PROCESSING_TIMEOUT,
-            Code.OUT_OF_MEMORY,
-            Code.INTERNAL_ERROR,
-        ),
+        Code.NOT_AN_IMAGE,
+        Code.UNSUPPORTED_FORMAT,
+        Code.CORRUPT_IMAGE,
+        Code.TOO_MANY_PIXELS,
+        Code.TOO_MANY_FRAMES,
+        Code.FILE_TOO_LARGE,
+        Code.MAX_SIZE_UNREACHABLE,
+        Code.NO_FACE_FOUND,
+        Code.PROCESSING_TIMEOUT,
+        Code.OUT_OF_MEMORY,
+        Code.INTERNAL_ERROR,
     }
 )
-"""What the pipeline can say; a child that says `unauthorized` is not believed."""
+"""The codes that the pipeline can report; an answer with another, such as `unauthorized`, is invalid."""
 
 
-class Garbage(Exception):
-    """Raised when a message is not one."""
+class InvalidMessage(Exception):
+    """Raised when bytes are not a message of this protocol."""
 
 
 class Request(NamedTuple):
-    """What the child is asked, without the source's bytes."""
+    """A request to the child, without the source's bytes."""
 
     variants: tuple[Variant, ...]
     limits: Limits
 
 
-def sizes(prefix: bytes | bytearray, most: int) -> tuple[int, int]:
+def read_sizes(prefix: bytes | bytearray, max_files_bytes: int) -> tuple[int, int]:
     """Return the bytes of the head and of the files.
 
     Raises:
-        Garbage: They are more than can be.
+        InvalidMessage: They are above the limits.
     """
     head, files = PREFIX.unpack(prefix)
-    if head > MAX_HEAD or files > most:
-        raise Garbage(f"announces {head} and {files} bytes; at most {MAX_HEAD} and {most} can be")
+    if head > MAX_HEAD_BYTES or files > max_files_bytes:
+        raise InvalidMessage(
+            f"announces {head} and {files} bytes; at most {MAX_HEAD_BYTES} and {max_files_bytes} can be"
+        )
     return head, files
 
 
-def request(variants: Sequence[Variant], limits: Limits, source_bytes: int) -> bytes:
+def pack_request(variants: Sequence[Variant], limits: Limits, source_bytes: int) -> bytes:
     """Return prefix and head of a request; the source follows."""
-    return _message(
+    return _pack(
         {"variants": [variant_body(each) for each in variants], "limits": limits._asdict()}, source_bytes
     )
 
 
 def read_request(head: bytes) -> Request:
-    """Read what `request` wrote.
+    """Read a head that `pack_request` made.
 
     Raises:
-        Garbage: It did not.
+        InvalidMessage: It is not one.
     """
     try:
         body = json.loads(head)
@@ -90,23 +88,25 @@ def read_request(head: bytes) -> Request:
             reader.check()
         return Request(variants, Limits(**body["limits"]))
     except (ValueError, KeyError, TypeError) as ex:
-        raise Garbage(f"not a request: {ex}") from ex
+        raise InvalidMessage(f"not a request: {ex}") from ex
 
 
-def success(rendering: Rendering) -> bytes:
-    """Return prefix and head of an answer with results; their files follow, without those that are the source itself.
+def pack_rendering(rendering: Rendering) -> bytes:
+    """Return prefix and head of an answer with results; their files follow.
+
+    A picture that is the source itself is not sent back.
 
     Raises:
         ImageFailed: `file_too_large`, if the files are more than a message holds.
     """
     pictures = [
-        [each.variant, each.width, each.height, each.format, _carried(each), each.kept_original]
+        [each.variant, each.width, each.height, each.format, _sent_bytes(each), each.kept_original]
         for each in rendering.pictures
     ]
-    total = sum(map(_carried, rendering.pictures))
-    if total > MAX_FILES:
+    total = sum(map(_sent_bytes, rendering.pictures))
+    if total > MAX_FILES_BYTES:
         raise ImageFailed(
-            f"has results of {total} bytes; at most {MAX_FILES} are allowed", code=Code.FILE_TOO_LARGE
+            f"has results of {total} bytes; at most {MAX_FILES_BYTES} are allowed", code=Code.FILE_TOO_LARGE
         )
     source = [
         rendering.source_format,
@@ -115,79 +115,81 @@ def success(rendering: Rendering) -> bytes:
         rendering.frames,
         rendering.decode_micros,
     ]
-    return _message({"source": source, "pictures": pictures}, total)
+    return _pack({"source": source, "pictures": pictures}, total)
 
 
-def failure(code: Code, message: str, detail: str = "") -> bytes:
+def pack_failure(code: Code, message: str, detail: str = "") -> bytes:
     """Return an answer without results.
 
     Args:
-        code: Why.
+        code: The failure.
         message: For people who may read it.
         detail: For the log.
     """
-    return _message({"code": code, "message": message[:MAX_TEXT], "detail": detail[-4 * MAX_TEXT :]}, 0)
+    return _pack(
+        {"code": code, "message": message[:MAX_TEXT_CHARS], "detail": detail[-4 * MAX_TEXT_CHARS :]}, 0
+    )
 
 
 def read_answer(head: bytes, files: memoryview, source: bytes) -> Rendering:
-    """Read what `success` or `failure` wrote; only its shape is checked here.
+    """Read an answer of `pack_rendering` or `pack_failure`; only its shape is checked here.
 
     Raises:
-        ImageFailed: The child said so.
-        Garbage: It is no answer.
+        ImageFailed: The child reports a failure.
+        InvalidMessage: It is no answer.
     """
     try:
         body = json.loads(head)
         if "code" in body:
-            raise _failed(body)
+            raise _read_failure(body)
         (form, width, height, frames, micros), rows = body["source"], body["pictures"]
-        pictures = tuple(_pictures(rows, files, source))
+        pictures = tuple(_read_pictures(rows, files, source))
         return Rendering(
             str(form),
-            _whole(width),
-            _whole(height),
-            _whole(frames),
+            _check_whole(width),
+            _check_whole(height),
+            _check_whole(frames),
             pictures,
-            min(_whole(micros), MAX_MICROS),
+            min(_check_whole(micros), MAX_MICROS),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as ex:
-        raise Garbage(f"not an answer: {str(ex)[:MAX_TEXT]}") from ex
+        raise InvalidMessage(f"not an answer: {str(ex)[:MAX_TEXT_CHARS]}") from ex
 
 
-def _pictures(rows: list[Any], files: memoryview, source: bytes) -> list[Picture]:
+def _read_pictures(rows: list[Any], files: memoryview, source: bytes) -> list[Picture]:
     pictures, at = [], 0
     for variant, width, height, form, size, kept in rows:
-        data = source if kept is True else bytes(files[at : at + _whole(size)])
-        at += _whole(size)
+        data = source if kept is True else bytes(files[at : at + _check_whole(size)])
+        at += _check_whole(size)
         pictures.append(
-            Picture(str(variant), data, _whole(width), _whole(height), Format(form), kept is True)
+            Picture(str(variant), data, _check_whole(width), _check_whole(height), Format(form), kept is True)
         )
     if at != len(files):
-        raise Garbage(f"{len(files)} bytes came for pictures of {at}")
+        raise InvalidMessage(f"{len(files)} bytes came for pictures of {at}")
     return pictures
 
 
-def _failed(body: dict[str, Any]) -> ImageFailed:
-    """Texts of the child are shown to people: nothing but printable characters, and few."""
-    message = "".join(filter(str.isprintable, str(body["message"])))[:MAX_TEXT]
+def _read_failure(body: dict[str, Any]) -> ImageFailed:
+    """Return the child's failure; its text is shown to people, so it is cut and made printable."""
+    message = "".join(filter(str.isprintable, str(body["message"])))[:MAX_TEXT_CHARS]
     if body["code"] not in _CODES:
         raise ValueError("no code of an image")
     failed = ImageFailed(message, code=Code(body["code"]))
     if body.get("detail"):
-        failed.add_note(str(body["detail"])[: 4 * MAX_TEXT])
+        failed.add_note(str(body["detail"])[: 4 * MAX_TEXT_CHARS])
     return failed
 
 
-def _carried(picture: Picture) -> int:
+def _sent_bytes(picture: Picture) -> int:
     return 0 if picture.kept_original else len(picture.data)
 
 
-def _whole(value: object) -> int:
+def _check_whole(value: object) -> int:
     if type(value) is not int or value < 0:
         raise ValueError(f"{value!r} is not a size")
     return value
 
 
-def _message(body: dict[str, Any], files: int) -> bytes:
+def _pack(body: dict[str, Any], files: int) -> bytes:
     head = json.dumps(body, separators=(",", ":")).encode()
     return PREFIX.pack(len(head), files) + head

@@ -7,21 +7,21 @@ import resource
 import sys
 
 _DESCRIPTORS = 3
-"""The socket and twice the null device are open; no more can be."""
+"""The socket and twice the null device are open; no more can be opened."""
 
 
-def give_up(memory_bytes: int, *, threads: bool = False) -> None:
-    """Limit this process, for good: no core file, no file written, no process, no descriptor, and so much address space.
+def limit_process(memory_bytes: int, *, threads: bool = False) -> None:
+    """Limit this process for good: no core file, no file written, no process, no descriptor.
 
-    Memory that is asked for beyond that is a MemoryError, not a kill: the image fails and its neighbours do
-    not notice.
+    Its address space is `memory_bytes`. Memory beyond that is a MemoryError, not a kill: the image fails and
+    its neighbours do not notice.
     """
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_FSIZE, 0)
     if not threads:  # the kernel counts them as processes
         _limit(resource.RLIMIT_NPROC, 0)
     _limit(resource.RLIMIT_NOFILE, _DESCRIPTORS)
-    if sys.platform == "linux":  # macOS does not hold to RLIMIT_AS
+    if sys.platform == "linux":  # macOS does not enforce RLIMIT_AS
         _limit(resource.RLIMIT_AS, memory_bytes)
 
 

@@ -1,7 +1,7 @@
-"""The filter that the kernel runs before each system call of a child: an allow-list; anything else ends the process (SIGSYS).
+"""The filter that the kernel runs before each system call of a child: any call not allowed ends the process.
 
-It ends it instead of refusing, so that an attempt is seen: as a failed image, and by the kernel's audit. See
-the kernel's userspace-api/seccomp_filter.
+It ends the process (SIGSYS) instead of refusing the call, so that an attempt is seen: as a failed image, and
+by the kernel's audit. See the kernel's userspace-api/seccomp_filter.
 """
 
 import ctypes
@@ -16,15 +16,15 @@ from imagejobs_worker.child.syscalls import Absent, Condition, Equal, Machine
 _FILTER = 2
 """SECCOMP_MODE_FILTER."""
 _KILL, _ALLOW = 0x80000000, 0x7FFF0000
-"""SECCOMP_RET_KILL_PROCESS (Linux 4.14; older kernels kill the thread, of which there is one),
+"""SECCOMP_RET_KILL_PROCESS (Linux 4.14; older kernels kill the thread, and the child has one),
 SECCOMP_RET_ALLOW.
 """
 _NOT_THERE = 0x00050000 | errno.ENOSYS
-"""SECCOMP_RET_ERRNO."""
+"""SECCOMP_RET_ERRNO with ENOSYS."""
 _LOAD, _IF_EQUAL, _IF_ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
-"""Classic BPF: a 32-bit word of the call's description, the two jumps, the end."""
+"""Classic BPF: load a 32-bit word of the call's description, two conditional jumps, return."""
 _NUMBER, _ARCH, _ARGUMENTS = 0, 4, 16
-"""Where they stand in struct seccomp_data; an argument has 8 bytes, the lower half first on both machines."""
+"""Offsets in struct seccomp_data; an argument has 8 bytes, the lower half first on both machines."""
 _WORD = 0xFFFFFFFF
 
 Instruction = tuple[int, int, int, int]
@@ -36,20 +36,20 @@ class _Program(ctypes.Structure):
 
 
 def install(*, threads: bool = False) -> bool:
-    """Put this process under the filter, for good; False where the kernel or the machine has none.
+    """Put this process under the filter, for good; return False where the kernel or the machine has none.
 
     `no_new_privs` must be set.
 
     Raises:
-        OSError: The kernel would not take it, for another reason.
+        OSError: The kernel refused it for another reason.
     """
     machine = syscalls.MACHINES.get(os.uname().machine)
     if machine is None:
         return False
     try:
-        load(program(machine, syscalls.allowed(os.getpid(), threads=threads)))
+        load(build_filter(machine, syscalls.allowed(os.getpid(), threads=threads)))
     except OSError as ex:
-        if ex.errno in kernel.ABSENT:
+        if ex.errno in kernel.ABSENT_ERRNOS:
             return False
         raise
     return True
@@ -59,46 +59,46 @@ def load(instructions: Sequence[Instruction]) -> None:
     """Put this process under a filter, for good.
 
     Raises:
-        OSError: The kernel would not take it.
+        OSError: The kernel refused it.
     """
     code = b"".join(struct.pack("=HBBI", *each) for each in instructions)
     kernel.prctl(kernel.SET_SECCOMP, _FILTER, ctypes.byref(_Program(len(instructions), code)))
 
 
-def program(machine: Machine, allowed: Mapping[str, tuple[Condition, ...]]) -> list[Instruction]:
-    """Return the filter.
+def build_filter(machine: Machine, allowed: Mapping[str, tuple[Condition, ...]]) -> list[Instruction]:
+    """Return the filter program.
 
     Calls of another machine, such as 32-bit ones, end the process, whatever their number.
     """
     instructions = [
         (_LOAD, 0, 0, _ARCH),
         (_IF_EQUAL, 1, 0, machine.arch),
-        _end(_KILL),
+        _return(_KILL),
         (_LOAD, 0, 0, _NUMBER),
     ]
     for name, conditions in allowed.items():
-        body = [*(each for condition in conditions for each in _condition(condition)), _end(_ALLOW)]
+        body = [*(each for condition in conditions for each in _check_argument(condition)), _return(_ALLOW)]
         instructions += [(_IF_EQUAL, 0, len(body), machine.numbers[name]), *body]
-    return [*instructions, _end(_KILL)]
+    return [*instructions, _return(_KILL)]
 
 
-def _condition(condition: Condition) -> Iterator[Instruction]:
+def _check_argument(condition: Condition) -> Iterator[Instruction]:
     if isinstance(condition, Absent):
-        yield _end(_NOT_THERE)
+        yield _return(_NOT_THERE)
         return
     low = _ARGUMENTS + 8 * condition.argument
     yield _LOAD, 0, 0, low
     if not isinstance(condition, Equal):
         yield _IF_ANY_BIT, 0, 1, condition.bits
-        yield _end(_KILL)
+        yield _return(_KILL)
         return
     yield _IF_EQUAL, 1, 0, condition.value & _WORD
-    yield _end(_KILL)
+    yield _return(_KILL)
     if condition.pointer:
         yield _LOAD, 0, 0, low + 4
         yield _IF_EQUAL, 1, 0, condition.value >> 32
-        yield _end(_KILL)
+        yield _return(_KILL)
 
 
-def _end(verdict: int) -> Instruction:
+def _return(verdict: int) -> Instruction:
     return _RETURN, 0, 0, verdict

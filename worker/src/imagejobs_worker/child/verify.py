@@ -1,11 +1,11 @@
-"""What the parent checks before it believes an answer: a child that a picture took over could say anything."""
+"""Checks each answer before the parent believes it: a child that a picture took over could send anything."""
 
 from collections.abc import Sequence
 
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Variant
 from imagejobs_contract.wire.sniff import HEAD, sniff
-from imagejobs_worker.child.protocol import Garbage
+from imagejobs_worker.child.protocol import InvalidMessage
 from imagejobs_worker.imaging.codecs.header import declared_size
 from imagejobs_worker.imaging.picture import Picture, Rendering
 from imagejobs_worker.imaging.sizes import Size
@@ -15,18 +15,18 @@ def verify(rendering: Rendering, variants: Sequence[Variant], limits: Limits, so
     """Return the rendering if it can be an honest answer.
 
     Raises:
-        Garbage: It cannot: other variants, formats or sizes than were asked for, or files that start
-            otherwise than they are said to.
+        InvalidMessage: It cannot be: other variants, formats or sizes than were asked for, or files whose
+            first bytes are of another format.
     """
-    if rendering.source_format != sniff(source[:HEAD]) or not _possible(
+    if rendering.source_format != sniff(source[:HEAD]) or not _is_allowed_size(
         (rendering.source_width, rendering.source_height), limits
     ):
-        raise Garbage("names another source")
+        raise InvalidMessage("names another source")
     if len(rendering.pictures) != len(variants):
-        raise Garbage(f"has {len(rendering.pictures)} pictures for {len(variants)} variants")
+        raise InvalidMessage(f"has {len(rendering.pictures)} pictures for {len(variants)} variants")
     for picture, variant in zip(rendering.pictures, variants, strict=True):
         if fault := _fault(picture, variant, rendering, limits):
-            raise Garbage(f"{variant.name}: {fault}")
+            raise InvalidMessage(f"{variant.name}: {fault}")
     return rendering
 
 
@@ -41,10 +41,10 @@ def _fault(picture: Picture, variant: Variant, rendering: Rendering, limits: Lim
         return "has another format"
     if sniff(picture.data[:HEAD]) != picture.format:
         return "starts like another format"
-    if not _possible(size, limits) or declared_size(picture.data) not in (None, size):
+    if not _is_allowed_size(size, limits) or declared_size(picture.data) not in (None, size):
         return "has another size"
     return ""
 
 
-def _possible(size: Size, limits: Limits) -> bool:
+def _is_allowed_size(size: Size, limits: Limits) -> bool:
     return 1 <= min(size) <= max(size) <= limits.max_side and size[0] * size[1] <= limits.max_pixels

@@ -1,7 +1,7 @@
-"""A clean process that children are forked from: started by exec with an empty environment, it never holds what the parent knows.
+"""A clean process that children are forked from: started by exec, it never holds the parent's secrets.
 
-It loads codecs, then does nothing but fork and wait. It has one thread, so that forking is safe, and ends
-when its parent does.
+It loads codecs, then only forks and waits. It has one thread, so that forking is safe, and ends when its
+parent does.
 """
 
 import contextlib
@@ -17,62 +17,65 @@ from io import FileIO
 from typing import Any, cast
 
 from imagejobs_worker.child import child, codecs, commands, kernel, preload, probe
-from imagejobs_worker.child.commands import Kind, Order
-from imagejobs_worker.child.config import Held, Mode, Terms
+from imagejobs_worker.child.commands import Command, CommandKind
+from imagejobs_worker.child.config import SandboxConfig, SandboxMode, SandboxReport
 from imagejobs_worker.imaging import pipeline
 from imagejobs_worker.imaging.codecs import heic
 
-CONTROL = 0
-"""The descriptor on which orders come."""
+CONTROL_DESCRIPTOR = 0
+"""The descriptor on which commands come."""
 _POLL_SECONDS = 0.0005
 _NICENESS = 5
-"""Decoders step back where they share cores with their parent: it needs little, but what it does keeps leases
-alive and all decoders supplied.
-A batch on two cores has an image in hand in each child for 94 % of the time instead of 90 %."""
+"""Decoders yield where they share cores with their parent: it needs little CPU, but it extends leases and
+supplies all decoders. With this, a batch on two cores has an image in hand in each child for 94 % of the time
+instead of 90 %.
+"""
 
 
 def main() -> None:
-    """Be what the parent says, and serve its orders until it hangs up."""
+    """Take the parent's settings, and obey its commands until it closes the socket."""
     os.nice(_NICENESS)
     if sys.platform == "linux":
         _be_killed_first()
-        # A child that could write here would own its successors.
-        kernel.close_to_peers()
-    control = socket.socket(fileno=CONTROL)
-    known = _learned(codecs.FIRST)
-    held = probe.held()
-    if settings := commands.read_opening(control):
-        control.sendall(commands.HELD.pack(*(Held() if settings["cage"] == Mode.OFF else held)))
-        _serve(control, settings, known)
+        # A child that could write into this memory would control all later children.
+        kernel.hide_from_peers()
+    control = socket.socket(fileno=CONTROL_DESCRIPTOR)
+    loaded = _load_codecs(codecs.ALWAYS)
+    report = probe.probe_sandbox()
+    if settings := commands.read_settings(control):
+        if settings["cage"] == SandboxMode.OFF:
+            report = SandboxReport()
+        control.sendall(commands.REPORT.pack(*report))
+        _serve(control, settings, loaded)
 
 
-def _serve(control: socket.socket, settings: dict[str, Any], known: frozenset[str]) -> None:
-    """Learn what it is to know, then fork and wait.
+def _serve(control: socket.socket, settings: dict[str, Any], loaded: frozenset[str]) -> None:
+    """Load the codecs that the settings name, then fork and reap.
 
     Args:
-        control: The parent's orders.
-        settings: `memory_bytes` and `cage` (its mode) of a child, whether it reads `heic`, the `skills` to
-            begin with, and `render`: `module:function` in place of the pipeline, by which tests play broken
+        control: Brings the parent's commands.
+        settings: `memory_bytes` and `cage` (its mode) of a child, whether it reads `heic`, the codecs to
+            `preload`, and `render`: `module:function` in place of the pipeline, by which tests play broken
             decoders.
-        known: What it has learned already.
+        loaded: Codecs that are loaded already.
     """
-    render = _named(settings["render"]) if settings["render"] else pipeline.render
+    render = _import_function(settings["render"]) if settings["render"] else pipeline.render
     if settings["heic"]:
         heic.preload()
-        preload.thread()
-    terms = Terms(Mode(settings["cage"]), settings["memory_bytes"], threads=settings["heic"])
-    known |= _learned(frozenset(settings["skills"]) - known)
+        preload.start_first_thread()
+    config = SandboxConfig(SandboxMode(settings["cage"]), settings["memory_bytes"], threads=settings["heic"])
+    loaded |= _load_codecs(frozenset(settings["preload"]) - loaded)
     gc.enable()
     children: set[int] = set()
-    while order := _next_order(control):
-        (kind, *numbers), descriptor = order
-        if kind is Kind.FORK and descriptor is not None:
-            answer = _fork(descriptor, terms, render)
+    while received := _receive_command(control):
+        (kind, *numbers), descriptor = received
+        if kind is CommandKind.FORK and descriptor is not None:
+            answer = _fork(descriptor, config, render)
             os.close(descriptor)
             children.add(answer)
-        elif kind is Kind.LEARN:
-            known |= _learned(codecs.unpacked(numbers[0]) - known)
-            answer = codecs.packed(known)
+        elif kind is CommandKind.LOAD:
+            loaded |= _load_codecs(codecs.unpack(numbers[0]) - loaded)
+            answer = codecs.pack(loaded)
         else:
             answer = _reap(*numbers)
             children.discard(numbers[0])
@@ -82,47 +85,50 @@ def _serve(control: socket.socket, settings: dict[str, Any], known: frozenset[st
 
 
 def _be_killed_first() -> None:
-    """Let the kernel, when memory ends, take the decoder and not its parent; children inherit it.
+    """Make the kernel kill decoders, and not their parent, when memory ends; children inherit it.
 
-    Without /proc there is nothing to ask.
+    Skipped where there is no /proc.
     """
     with contextlib.suppress(OSError), FileIO("/proc/self/oom_score_adj", "w") as file:
         file.write(b"1000")
 
 
-def _named(name: str) -> child.Render:
+def _import_function(name: str) -> child.Render:
     module, _, function = name.partition(":")
     return cast(child.Render, getattr(importlib.import_module(module), function))
 
 
-def _next_order(control: socket.socket) -> tuple[Order, int | None] | None:
-    """Return an order and the descriptor that came with it, or None when the parent is gone."""
-    data, descriptors, _, _ = socket.recv_fds(control, commands.ORDER.size, 1)
-    if len(data) != commands.ORDER.size:
+def _receive_command(control: socket.socket) -> tuple[Command, int | None] | None:
+    """Return a command and the descriptor that came with it, or None when the parent is gone."""
+    data, descriptors, _, _ = socket.recv_fds(control, commands.COMMAND.size, 1)
+    if len(data) != commands.COMMAND.size:
         return None
-    kind, pid, grace = commands.ORDER.unpack(data)
-    return Order(Kind(kind), pid, grace), descriptors[0] if descriptors else None
+    kind, number, grace_milliseconds = commands.COMMAND.unpack(data)
+    return Command(CommandKind(kind), number, grace_milliseconds), descriptors[0] if descriptors else None
 
 
-def _fork(descriptor: int, terms: Terms, render: child.Render) -> int:
+def _fork(descriptor: int, config: SandboxConfig, render: child.Render) -> int:
     zygote = os.getpid()
     pid = os.fork()
     if pid:
         return pid
     status = 1
     try:
-        child.live(descriptor, zygote, terms, render)
+        child.run(descriptor, zygote, config, render)
         status = 0
     finally:
-        # Nothing of the zygote's may run twice: no exit handlers, no return into its loop.
+        # No code of the zygote may run twice: no exit handlers, no return into its loop.
         os._exit(status)
 
 
-def _learned(wanted: Collection[str]) -> frozenset[str]:
-    """Learn what can be learned, and let no collection in a child touch the pages of what it left behind."""
-    learned = frozenset(each for each in wanted if preload.up(each))
+def _load_codecs(wanted: Collection[str]) -> frozenset[str]:
+    """Load codecs, and return those that are installed.
+
+    `gc.freeze` keeps collections in a child from touching, and so copying, the pages of these modules.
+    """
+    loaded = frozenset(each for each in wanted if preload.load(each))
     gc.freeze()
-    return learned
+    return loaded
 
 
 def _reap(pid: int, grace_milliseconds: int) -> int:

@@ -1,7 +1,8 @@
-"""Gets an image from a URL: a small HTTP/1.1 client that goes through the address guard, hop by hop, and never reads more than it may.
+"""Downloads an image from a URL: a small HTTP/1.1 client that goes through the address guard at every hop.
 
-One request per connection, no proxies, no cookies, no credentials, no compression: all that a hostile server
-can do is answer wrongly, or not at all, and each of that ends as one code.
+One request per connection, no proxies, no cookies, no credentials, no compression, and never more bytes than
+the limit: all that a hostile server can do is answer wrongly, or not at all, and each of these ends as one
+code.
 """
 
 import asyncio
@@ -18,17 +19,17 @@ from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.outbound.http_response import Head, read_body, read_head
 from imagejobs_contract.outbound.url import Url, read_url
-from imagejobs_worker.image.fetch import Arrived, too_large
-from imagejobs_worker.image.min_rate import Pace
+from imagejobs_worker.image.min_rate import MinRate
+from imagejobs_worker.image.sources import BeforeBody, file_too_large
 
 MAX_REDIRECTS = 5
-UNHELD_BYTES = 64 * 2**10
-"""Of a body that are read before there is a place for it: asyncio buffers twice as many by itself, and a
-source that drips gets no further.
+MAX_UNRESERVED_BYTES = 64 * 2**10
+"""Bytes of a body that are read before a slot is free for it: asyncio buffers twice as many by itself, and a
+server that drips gets no further.
 """
-_PACE = Pace(Limits().min_source_bytes_per_second)
+_MIN_RATE = MinRate(Limits().min_source_bytes_per_second)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_CODES = {
+_CODE_BY_STATUS = {
     401: Code.SOURCE_FORBIDDEN,
     403: Code.SOURCE_FORBIDDEN,
     404: Code.SOURCE_NOT_FOUND,
@@ -38,33 +39,45 @@ _CODES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a source may take, in seconds: to connect, once per hop, and in all; and how slowly its image may come."""
+class Timeouts:
+    """How long a source may take.
 
-    connect: float = 5.0
-    total: float = 20.0
-    pace: Pace = _PACE
+    Attributes:
+        connect_seconds: To connect, once per hop.
+        total_seconds: In all, without the wait for a slot.
+        min_rate: The slowest rate at which its image may come.
+    """
+
+    connect_seconds: float = 5.0
+    total_seconds: float = 20.0
+    min_rate: MinRate = _MIN_RATE
 
 
 async def download(
-    guard: AddressGuard, url: str, max_bytes: int, patience: Patience, arrived: Arrived
+    guard: AddressGuard, url: str, max_bytes: int, timeouts: Timeouts, before_body: BeforeBody
 ) -> bytes:
-    """Return what lies behind an http(s) URL.
+    """Return the body behind an http(s) URL.
 
     Args:
-        arrived: Waited for when the body has come, or so much of it as lies in the stream's buffer anyway
-            (`UNHELD_BYTES`); the source is not blamed for how long that takes.
+        guard: Connects, to allowed addresses only.
+        url: The URL; at most `MAX_REDIRECTS` redirects are followed.
+        max_bytes: The largest body.
+        timeouts: How long the source may take.
+        before_body: Awaited when the body has come, or as much of it as lies in the stream's buffer anyway
+            (`MAX_UNRESERVED_BYTES`). Its time does not count against the source.
 
     Raises:
         ImageFailed: source_forbidden, source_not_found, source_timeout, source_error or file_too_large.
     """
     try:
-        async with asyncio.timeout(patience.total) as limit:
-            return await _follow(guard, url, max_bytes, patience, _outside(limit, arrived))
+        async with asyncio.timeout(timeouts.total_seconds) as limit:
+            return await _follow_redirects(
+                guard, url, max_bytes, timeouts, _pause_limit_during(limit, before_body)
+            )
     except Refused as ex:
         raise ImageFailed(ex.message, code=Code.SOURCE_FORBIDDEN) from ex
     except TooLarge as ex:
-        raise too_large(max_bytes) from ex
+        raise file_too_large(max_bytes) from ex
     except TimeoutError as ex:
         raise ImageFailed(code=Code.SOURCE_TIMEOUT) from ex
     except ssl.SSLError as ex:
@@ -75,63 +88,63 @@ async def download(
         raise ImageFailed("the source's answer is cut or malformed", code=Code.SOURCE_ERROR) from ex
 
 
-def _outside(limit: asyncio.Timeout, wait: Arrived) -> Arrived:
-    """Return a wait whose time does not count against a limit."""
+def _pause_limit_during(limit: asyncio.Timeout, wait: BeforeBody) -> BeforeBody:
+    """Return a wait whose time does not count against the limit."""
 
-    async def waited() -> None:
+    async def wait_uncounted() -> None:
         clock, end = asyncio.get_running_loop().time, limit.when()
         began = clock()
         limit.reschedule(None)
         await wait()
         limit.reschedule(None if end is None else end + clock() - began)
 
-    return waited
+    return wait_uncounted
 
 
-async def _follow(
-    guard: AddressGuard, url: str, max_bytes: int, patience: Patience, arrived: Arrived
+async def _follow_redirects(
+    guard: AddressGuard, url: str, max_bytes: int, timeouts: Timeouts, before_body: BeforeBody
 ) -> bytes:
     for _ in range(MAX_REDIRECTS + 1):
-        answer = await _request(guard, read_url(url), max_bytes, patience, arrived)
+        answer = await _get(guard, read_url(url), max_bytes, timeouts, before_body)
         if isinstance(answer, bytes):
             return answer
         url = urljoin(url, answer)
     raise ImageFailed(f"the source redirects more than {MAX_REDIRECTS} times", code=Code.SOURCE_ERROR)
 
 
-async def _request(
-    guard: AddressGuard, target: Url, max_bytes: int, patience: Patience, arrived: Arrived
+async def _get(
+    guard: AddressGuard, url: Url, max_bytes: int, timeouts: Timeouts, before_body: BeforeBody
 ) -> bytes | str:
-    reader, writer = await guard.connect(target, patience.connect)
+    reader, writer = await guard.connect(url, timeouts.connect_seconds)
     try:
-        writer.write(_request_head(target))
+        writer.write(_request_head(url))
         head = await read_head(reader)
         if head.status in _REDIRECTS:
-            return head.headers.get("location") or _refuse(head)
+            return head.headers.get("location") or _raise_for_status(head)
         if head.status != 200:
-            _refuse(head)
-        _check_coding(head)
-        return await _body(patience.pace.held(read_body(reader, head, max_bytes)), arrived)
+            _raise_for_status(head)
+        _refuse_compressed(head)
+        return await _read_body(timeouts.min_rate.enforce(read_body(reader, head, max_bytes)), before_body)
     finally:
         writer.transport.abort()
 
 
-async def _body(pieces: AsyncIterator[bytes], arrived: Arrived) -> bytes:
+async def _read_body(pieces: AsyncIterator[bytes], before_body: BeforeBody) -> bytes:
     body, waited = bytearray(), False
     async for piece in pieces:
         body += piece
-        if len(body) >= UNHELD_BYTES and not waited:
-            await arrived()
+        if len(body) >= MAX_UNRESERVED_BYTES and not waited:
+            await before_body()
             waited = True
     if not waited:
-        await arrived()
+        await before_body()
     return bytes(body)
 
 
-def _request_head(target: Url) -> bytes:
+def _request_head(url: Url) -> bytes:
     lines = (
-        f"GET {target.path} HTTP/1.1",
-        f"Host: {target.authority}",
+        f"GET {url.path} HTTP/1.1",
+        f"Host: {url.authority}",
         "User-Agent: imagejobs",
         "Accept: image/*",
         "Accept-Encoding: identity",
@@ -140,8 +153,11 @@ def _request_head(target: Url) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
 
 
-def _check_coding(head: Head) -> None:
-    """Refuse what came compressed though it was asked not to: here, outside the cage, nothing of a stranger's is unpacked."""
+def _refuse_compressed(head: Head) -> None:
+    """Refuse a compressed body, which the request excludes.
+
+    Nothing that a stranger sends is decompressed here, outside the cage.
+    """
     coding = head.headers.get("content-encoding", "").lower()
     if coding not in ("", "identity"):
         named = coding if re.fullmatch("[a-z0-9, -]{1,40}", coding, re.ASCII) else "of another kind"
@@ -151,5 +167,7 @@ def _check_coding(head: Head) -> None:
         )
 
 
-def _refuse(head: Head) -> NoReturn:
-    raise ImageFailed(f"the source answers {head.status}", code=_CODES.get(head.status, Code.SOURCE_ERROR))
+def _raise_for_status(head: Head) -> NoReturn:
+    raise ImageFailed(
+        f"the source answers {head.status}", code=_CODE_BY_STATUS.get(head.status, Code.SOURCE_ERROR)
+    )

@@ -1,4 +1,4 @@
-"""How fast a source has to send its image: one whose bytes only drip is given up long before its whole time is over."""
+"""The lowest rate at which a source has to send its image: one that only drips is given up early."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,30 +7,30 @@ from dataclasses import dataclass
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 
-DRIP_SECONDS = 5.0
-"""For so long a source may be slower: as the time to connect, and a few lost packets (RFC 6298: 1, 2, 4 s).
-"""
+WINDOW_SECONDS = 5.0
+"""How long a source may be slower: the time to connect, and a few lost packets (RFC 6298: 1, 2, 4 s)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """The least that a source sends.
+class MinRate:
+    """The lowest rate at which a source may send.
 
     Attributes:
-        bytes_per_second: On average over each span of `seconds`, as curl's `--speed-limit`.
+        bytes_per_second: On average over each window, as curl's `--speed-limit`.
+        window_seconds: Length of the window.
     """
 
     bytes_per_second: int
-    seconds: float = DRIP_SECONDS
+    window_seconds: float = WINDOW_SECONDS
 
-    async def held(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """Yield the pieces; only time that is spent waiting for them counts.
+    async def enforce(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Yield the pieces; only time spent waiting for them counts.
 
         Raises:
             ImageFailed: source_timeout; they come more slowly.
         """
         clock = asyncio.get_running_loop().time
-        seconds, due = self.seconds, self.seconds * self.bytes_per_second
+        seconds, due = self.window_seconds, self.window_seconds * self.bytes_per_second
         while True:
             began = clock()
             try:
@@ -45,5 +45,5 @@ class Pace:
                 return
             seconds, due = seconds - (clock() - began), due - len(piece)
             if due <= 0:
-                seconds, due = self.seconds, self.seconds * self.bytes_per_second
+                seconds, due = self.window_seconds, self.window_seconds * self.bytes_per_second
             yield piece

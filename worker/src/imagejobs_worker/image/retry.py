@@ -1,4 +1,4 @@
-"""Tries again what may pass, and only that: waits that double, with jitter, within a bound."""
+"""Retries failures that can pass, and no others: waits double, with jitter, within a bound."""
 
 import asyncio
 import time
@@ -12,19 +12,19 @@ from imagejobs_contract.errors import ImageFailed
 T = TypeVar("T")
 
 
-class Retry(NamedTuple):
-    """How often and how long errors that can pass are tried again; all in seconds.
+class RetryPolicy(NamedTuple):
+    """How failures that can pass are retried; all in seconds.
 
     Attributes:
-        first: Longest first wait.
-        longest: Longest wait.
-        storage: An outage of our own storage is no image's fault: it does not count as attempts but is waited
-            for, this long.
+        first_wait_seconds: The longest first wait.
+        max_wait_seconds: The longest wait.
+        storage_seconds: How long an outage of our own storage is waited out. It is no image's fault, so it
+            does not count as an attempt.
     """
 
-    first: float = 0.2
-    longest: float = 5.0
-    storage: float = 60.0
+    first_wait_seconds: float = 0.2
+    max_wait_seconds: float = 5.0
+    storage_seconds: float = 60.0
 
 
 class Backoff:
@@ -46,15 +46,20 @@ class Backoff:
         self._next = self._first
 
 
-async def retried(act: Callable[[], Awaitable[T]], attempts: int, retry: Retry) -> T:
-    """Do something until it succeeds or is not worth another try.
+async def retry(act: Callable[[], Awaitable[T]], attempts: int, policy: RetryPolicy) -> T:
+    """Call `act` until it succeeds or is not worth another try.
+
+    Args:
+        act: Called for each try.
+        attempts: Tries that may fail; outages of our storage do not count.
+        policy: Waits between tries.
 
     Raises:
-        ImageFailed: The last one: its code does not pass, or the attempts or the patience with the storage
-            are used up.
+        ImageFailed: The last failure: its code does not pass, or the attempts or the time for an outage are
+            used up.
     """
-    backoff = Backoff(retry.first, retry.longest)
-    give_up, failures = time.monotonic() + retry.storage, 0
+    backoff = Backoff(policy.first_wait_seconds, policy.max_wait_seconds)
+    give_up, failures = time.monotonic() + policy.storage_seconds, 0
     while True:
         wait = backoff.next()
         try:

@@ -1,4 +1,4 @@
-"""How a worker is asked to stop: once, to finish what it has in hand within a grace; twice, to hand everything back at once."""
+"""Requests to stop: the first lets images in hand finish within a grace, the second stops at once."""
 
 import asyncio
 import signal
@@ -8,36 +8,36 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class Stop:
+class Shutdown:
     """Whether the program was asked to stop, and how urgently."""
 
     def __init__(self) -> None:
-        self._asked = asyncio.Event()
-        self._asked_twice = asyncio.Event()
-        self._seen: set[int] = set()
+        self._requested = asyncio.Event()
+        self._requested_twice = asyncio.Event()
+        self._signals_seen: set[int] = set()
 
-    def listen(self) -> None:
-        """Take SIGTERM and SIGINT as being asked.
+    def listen_to_signals(self) -> None:
+        """Count SIGTERM and SIGINT as requests.
 
         A terminal's Ctrl-C and our parent's SIGTERM together count once: each signal counts for itself.
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._signalled, number)
+            loop.add_signal_handler(number, self._on_signal, number)
 
-    def ask(self) -> None:
-        """Ask once, then twice."""
-        (self._asked_twice if self.asked else self._asked).set()
+    def request(self) -> None:
+        """Request once, then a second time."""
+        (self._requested_twice if self.requested else self._requested).set()
 
     @property
-    def asked(self) -> bool:
-        """Tell whether it was asked at all."""
-        return self._asked.is_set()
+    def requested(self) -> bool:
+        """Return whether a stop was requested."""
+        return self._requested.is_set()
 
-    async def unless(self, waiting: Coroutine[Any, Any, T]) -> T | None:
-        """Wait for something, but no longer than until being asked: then it is cancelled and None returned."""
+    async def race(self, waiting: Coroutine[Any, Any, T]) -> T | None:
+        """Await a coroutine until a stop is requested; then cancel it and return None."""
         main = asyncio.ensure_future(waiting)
-        asked = asyncio.ensure_future(self._asked.wait())
+        asked = asyncio.ensure_future(self._requested.wait())
         try:
             await asyncio.wait({main, asked}, return_when=asyncio.FIRST_COMPLETED)
             return main.result() if main.done() else None
@@ -45,15 +45,18 @@ class Stop:
             asked.cancel()
             main.cancel()
 
-    async def grace(self, seconds: float) -> None:
-        """Return when the time for finishing is over: so long after being asked, or as soon as asked twice."""
-        await self._asked.wait()
+    async def wait_for_grace_end(self, seconds: float) -> None:
+        """Return when the time for finishing is over.
+
+        That is `seconds` after the first request, or at once after the second.
+        """
+        await self._requested.wait()
         try:
-            await asyncio.wait_for(self._asked_twice.wait(), seconds)
+            await asyncio.wait_for(self._requested_twice.wait(), seconds)
         except TimeoutError:
             return
 
-    def _signalled(self, number: int) -> None:
-        if number in self._seen or not self.asked:
-            self.ask()
-        self._seen.add(number)
+    def _on_signal(self, number: int) -> None:
+        if number in self._signals_seen or not self.requested:
+            self.request()
+        self._signals_seen.add(number)

@@ -1,10 +1,10 @@
-"""Stores one result under its deterministic key, so that a repeated task meets its own result and nobody overwrites another's by mistake.
+"""Stores one result under its deterministic key: a repeated task meets its own result, and nothing is lost.
 
-The rule: create the object, while the work is still ours. If there is one, its metadata decide. The same job,
-image and variant: it is this very result, its facts are taken. Another image of the same job: two names give
-one key, which is the job's fault. Anything else, such as an earlier job with the same prefix: it is replaced,
-as that version only, and only if the work is ours now, so that a worker that was away for long (a zombie)
-replaces nothing.
+The rule: create the object while the work is still ours. If there is one, its metadata decide. The same job,
+image and variant: it is this very result, and its facts are taken. Another image of the same job: two names
+give one key, which is the job's fault. Any other object, such as one of an earlier job with the same prefix:
+it is replaced, as that version only, and only if the work is verified to be ours now, so that a worker that
+was away for long (a zombie) replaces nothing.
 """
 
 import hashlib
@@ -28,65 +28,68 @@ from imagejobs_contract.wire import s3_keys
 from imagejobs_contract.wire.tasks import Task
 from imagejobs_worker.imaging.picture import Picture
 
-ROUNDS = 3
-"""Times that somebody else may be faster than us before the storage counts as broken."""
+MAX_ROUNDS = 3
+"""Times that another writer may be faster than us before the storage counts as broken."""
 
 
-class Claim(Protocol):
-    """Tells whether the work is still ours."""
+class Ownership(Protocol):
+    """Answers whether the work is still ours; a lease or a shard's results file is one."""
 
-    async def holds(self) -> bool:
-        """Tell whether a result may still be created, asking nobody where that is known: asked before every try to store one.
+    async def may_create(self) -> bool:
+        """Return whether a result may still be created; called before every try to store one.
 
-        Whoever took the work from us waits, before results are deleted, for as long as this may be true by
-        mistake.
+        May answer from memory. A yes may therefore be out of date for a bounded time, and an operator that
+        takes the work away waits for that time before it deletes results.
         """
         ...
 
-    async def owned(self) -> bool:
-        """Ask whether the work is ours now, before anything that was there is replaced."""
+    async def verify_ownership(self) -> bool:
+        """Ask whether the work is ours now; called before an object that exists is replaced.
+
+        Never answers from memory: a wrong yes would destroy the result of the new owner.
+        """
         ...
 
 
-class Disowned(ImageJobsError):
-    """Raised when the work was taken from us, by another worker or by the job's end; what we have is thrown away."""
+class OwnershipLost(ImageJobsError):
+    """Raised when another worker, or the job's end, took the work from us; our result is thrown away."""
 
     code = Code.CONFLICT
 
 
-class Store:
+class OutputStore:
     """Stores results in S3."""
 
     def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
 
-    async def __call__(
-        self, task: Task, variant: Variant, picture: Picture, bytes_in: int, claim: Claim
+    async def put_output(
+        self, task: Task, variant: Variant, picture: Picture, bytes_in: int, ownership: Ownership
     ) -> OutputFile:
-        """Store a result, or find that it is stored already, and tell its facts.
+        """Store a result, or find that it is stored already, and return its facts.
 
         Args:
             task: The image it was made of.
-            variant: What was asked for.
-            picture: What was made.
+            variant: The options it was made by.
+            picture: The result.
             bytes_in: Size of the source, for the object's metadata.
-            claim: Asked before each try.
+            ownership: Asked before each try.
 
         Raises:
             ImageFailed: storage_error, or invalid_options if another image of the job has the same key.
-            Disowned: The work is no longer ours.
+            OwnershipLost: The work is no longer ours.
             Misconfigured: S3 does not take our credentials, or has no such bucket.
         """
         key = s3_keys.output(task.prefix, task.index, task.item.name, variant.name, picture.format)
         facts = _metadata(task, variant, picture, bytes_in)
         try:
-            stored = await self._put(task, key, picture, facts, claim)
+            stored = await self._put(task, key, picture, facts, ownership)
         except Unavailable as ex:
             raise ImageFailed(code=Code.STORAGE_ERROR) from ex
         except NotFound as ex:
             raise Misconfigured("the bucket is missing") from ex
         if stored is not None:
-            return _found(variant, key, stored)
+            return _output_from_metadata(variant, key, stored)
         return OutputFile(
             variant.name,
             key,
@@ -98,12 +101,12 @@ class Store:
         )
 
     async def _put(
-        self, task: Task, key: str, picture: Picture, metadata: Mapping[str, str], claim: Claim
+        self, task: Task, key: str, picture: Picture, metadata: Mapping[str, str], ownership: Ownership
     ) -> ObjectFacts | None:
         only_if = ""
-        for _ in range(ROUNDS):
-            if not await claim.holds():
-                raise Disowned
+        for _ in range(MAX_ROUNDS):
+            if not await ownership.may_create():
+                raise OwnershipLost
             try:
                 await self._objects.put(
                     key,
@@ -116,14 +119,14 @@ class Store:
                 return None
             except Conflict:
                 there = await self._objects.head(key)
-            if there is not None and _is_same(there.metadata, metadata):
+            if there is not None and _is_same_output(there.metadata, metadata):
                 return there
-            only_if = await _may_replace(there, metadata, key, claim)
+            only_if = await _etag_to_replace(there, metadata, key, ownership)
         raise ImageFailed(f"{key} is being written by somebody else", code=Code.STORAGE_ERROR)
 
 
-def rule(variant: Variant) -> str:
-    """Return a digest of what a variant asks for: 16 hexadecimal digits of SHA-256."""
+def rule_digest(variant: Variant) -> str:
+    """Return a digest of a variant's options: 16 hexadecimal digits of SHA-256."""
     return hashlib.sha256(json.dumps(variant_body(variant), sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -131,7 +134,7 @@ def _metadata(task: Task, variant: Variant, picture: Picture, bytes_in: int) -> 
     return {
         s3_keys.MADE_BY: task.uid,
         "index": str(task.index),
-        "rule": rule(variant),
+        "rule": rule_digest(variant),
         "width": str(picture.width),
         "height": str(picture.height),
         "format": picture.format.value,
@@ -140,11 +143,19 @@ def _metadata(task: Task, variant: Variant, picture: Picture, bytes_in: int) -> 
     }
 
 
-def _is_same(there: Mapping[str, str], ours: Mapping[str, str]) -> bool:
+def _is_same_output(there: Mapping[str, str], ours: Mapping[str, str]) -> bool:
     return all(there.get(name) == ours[name] for name in (s3_keys.MADE_BY, "index", "rule"))
 
 
-async def _may_replace(there: ObjectFacts | None, ours: Mapping[str, str], key: str, claim: Claim) -> str:
+async def _etag_to_replace(
+    there: ObjectFacts | None, ours: Mapping[str, str], key: str, ownership: Ownership
+) -> str:
+    """Return the ETag of the object to replace, "" if it is gone meanwhile.
+
+    Raises:
+        ImageFailed: invalid_options; it belongs to another image of this job.
+        OwnershipLost: The work is no longer ours.
+    """
     if there is None:
         return ""
     if (
@@ -155,19 +166,19 @@ async def _may_replace(there: ObjectFacts | None, ours: Mapping[str, str], key: 
             f"image {there.metadata.get('index')} of this job has the same result key {key}",
             code=Code.INVALID_OPTIONS,
         )
-    if not await claim.owned():
-        raise Disowned
+    if not await ownership.verify_ownership():
+        raise OwnershipLost
     return there.etag
 
 
-def _found(variant: Variant, key: str, facts: ObjectFacts) -> OutputFile:
-    told = facts.metadata
+def _output_from_metadata(variant: Variant, key: str, facts: ObjectFacts) -> OutputFile:
+    stored = facts.metadata
     return OutputFile(
         variant.name,
         key,
-        int(told["width"]),
-        int(told["height"]),
-        Format(told["format"]),
+        int(stored["width"]),
+        int(stored["height"]),
+        Format(stored["format"]),
         facts.size,
-        told.get("kept") == "1",
+        stored.get("kept") == "1",
     )

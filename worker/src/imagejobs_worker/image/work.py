@@ -1,8 +1,8 @@
-"""One image from source to outcome, in two halves: render (fetch, and decode to encode in a child), then store.
+"""One image from source to outcome, in two halves: render (fetch, decode, encode in a child), then store.
 
 They are apart so that pool and shard can overlap them: while one image is rendered, the next is fetched and
-the last one stored. Whatever happens to an image ends as its outcome; only what concerns the worker itself
-(`Misconfigured`, `Disowned`, being cancelled) comes out as an exception.
+the last one stored. Every failure of an image ends as its outcome; only failures of the worker itself
+(`Misconfigured`, `OwnershipLost`, cancellation) are raised.
 """
 
 import asyncio
@@ -17,18 +17,18 @@ from imagejobs_contract.model.options import Variant
 from imagejobs_contract.model.outcome import Outcome, OutputFile
 from imagejobs_contract.runtime.traces import NOOP_TRACER, Facts, Kind, Span, Tracer, current_span
 from imagejobs_contract.wire.tasks import Task
-from imagejobs_worker.image.fetch import Fetch, Turn
-from imagejobs_worker.image.instruments import SILENT, Meter, Step, timed
-from imagejobs_worker.image.retry import Retry, retried
-from imagejobs_worker.image.store import Claim, Disowned, Store
+from imagejobs_worker.image.fetch import Fetcher, ReleasableSlot
+from imagejobs_worker.image.retry import RetryPolicy, retry
+from imagejobs_worker.image.store import OutputStore, Ownership, OwnershipLost
 from imagejobs_worker.imaging.picture import Picture, Rendering
+from imagejobs_worker.instruments import NO_INSTRUMENTS, Instruments, Step, time_step
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
 class Renderer(Protocol):
-    """Makes pictures of a source; the child's door is one."""
+    """Makes pictures of a source; `decoder.Decoder` is one."""
 
     async def render(self, source: bytes, variants: Sequence[Variant], owner: str = "") -> Rendering:
         """Return a picture per variant, in their order.
@@ -39,74 +39,85 @@ class Renderer(Protocol):
         ...
 
 
-class Rendered(NamedTuple):
+class RenderedImage(NamedTuple):
     """An image between the halves."""
 
     bytes_in: int
     pictures: tuple[tuple[Variant, Picture], ...]
 
 
-class Work:
-    """Does images, as many at once as there are renderers; more wait for a free one.
+class ImageWork:
+    """Processes images, at most one per renderer at a time; more wait for a free one.
+
+    `Pool` and `ShardRun` call `render`, then `store`, within `span_for`. It lives as long as the program and
+    keeps nothing of an image.
 
     Args:
-        fetch: Brings the source.
-        store: Takes the results.
+        fetch: Fetches the source.
+        store: Stores the results.
         renderers: Each takes one image at a time.
-        retry: Waits between tries.
-        meter: Is told how long the steps take, and how images end.
-        traces: The same, image by image.
+        retry_policy: Waits between tries.
+        instruments: Records the time of steps, and how images end.
+        traces: The same, per image.
     """
 
     def __init__(
         self,
-        fetch: Fetch,
-        store: Store,
+        fetch: Fetcher,
+        store: OutputStore,
         renderers: Iterable[Renderer],
-        retry: Retry,
-        meter: Meter = SILENT,
+        retry_policy: RetryPolicy,
+        instruments: Instruments = NO_INSTRUMENTS,
         traces: Tracer = NOOP_TRACER,
     ) -> None:
         self._fetch = fetch
         self._store = store
-        self._retry = retry
-        self._meter = meter
+        self._retry_policy = retry_policy
+        self._instruments = instruments
         self._traces = traces
-        self._free: asyncio.Queue[Renderer] = asyncio.Queue()
+        self._free_renderers: asyncio.Queue[Renderer] = asyncio.Queue()
         for renderer in renderers:
-            self._free.put_nowait(renderer)
+            self._free_renderers.put_nowait(renderer)
 
-    def told(self, task: Task) -> AbstractContextManager[Span]:
-        """Tell of an image for the length of the block, which has both halves."""
+    def span_for(self, task: Task) -> AbstractContextManager[Span]:
+        """Return the tracing span of an image, to be open during both halves."""
         facts: Facts = {
-            "imagejobs.job_id": task.key.name, "imagejobs.image": task.index, "imagejobs.attempt": task.attempt,
+            "imagejobs.job_id": task.key.name,
+            "imagejobs.image": task.index,
+            "imagejobs.attempt": task.attempt,
             "imagejobs.variants": len(task.variants),
-        }  # fmt: skip
+        }
         return self._traces.span("image", facts, parent=task.origin.traceparent or None, kind=Kind.CONSUMER)
 
-    async def render(self, task: Task, turn: Turn) -> Rendered | Outcome:
-        """Do the first half; an outcome if the image failed in it.
+    async def render(self, task: Task, slot: ReleasableSlot) -> RenderedImage | Outcome:
+        """Do the first half; return an outcome if the image failed in it.
 
         Args:
-            turn: The image's place among those in hand.
+            task: The image.
+            slot: Its slot among those in hand, see `Fetcher.fetch`.
         """
-        rendered = await _ended(task, self._try_render(task, turn))
+        rendered = await _failure_as_outcome(task, self._try_render(task, slot))
         if isinstance(rendered, Outcome):
-            self._end(rendered)
+            self._record(rendered)
         return rendered
 
-    async def store(self, task: Task, rendered: Rendered, claim: Claim) -> Outcome:
+    async def store(self, task: Task, rendered: RenderedImage, ownership: Ownership) -> Outcome:
         """Do the second half.
 
+        Args:
+            task: The image.
+            rendered: Its pictures.
+            ownership: Whether the task is still ours.
+
         Raises:
-            Disowned: The work is no longer ours.
+            OwnershipLost: It is no longer ours.
         """
-        outcome = await _ended(task, self._try_store(task, rendered, claim))
-        self._end(outcome)
+        outcome = await _failure_as_outcome(task, self._try_store(task, rendered, ownership))
+        self._record(outcome)
         return outcome
 
-    def _end(self, outcome: Outcome) -> None:
-        self._meter.ended(outcome)
+    def _record(self, outcome: Outcome) -> None:
+        self._instruments.record_image(outcome)
         span = current_span()
         span.set(
             {
@@ -117,72 +128,74 @@ class Work:
         if outcome.code:
             span.fail(outcome.code.value)
 
-    async def _try_render(self, task: Task, turn: Turn) -> Rendered:
-        source = await retried(lambda: self._get(task, turn), task.attempts, self._retry)
-        rendering = await retried(lambda: self._render(task, source), task.attempts, self._retry)
-        return Rendered(len(source), tuple(zip(task.variants, rendering.pictures, strict=True)))
+    async def _try_render(self, task: Task, slot: ReleasableSlot) -> RenderedImage:
+        source = await retry(lambda: self._fetch_source(task, slot), task.attempts, self._retry_policy)
+        rendering = await retry(lambda: self._render_source(task, source), task.attempts, self._retry_policy)
+        return RenderedImage(len(source), tuple(zip(task.variants, rendering.pictures, strict=True)))
 
-    async def _get(self, task: Task, turn: Turn) -> bytes:
+    async def _fetch_source(self, task: Task, slot: ReleasableSlot) -> bytes:
         with (
-            timed(self._meter, Step.FETCH),
+            time_step(self._instruments, Step.FETCH),
             self._traces.span(Step.FETCH, {"imagejobs.source": "url" if task.item.url else "s3"}),
         ):
-            return await self._fetch(task.item, turn)
+            return await self._fetch.fetch(task.item, slot)
 
-    async def _render(self, task: Task, source: bytes) -> Rendering:
-        renderer = await self._free.get()
+    async def _render_source(self, task: Task, source: bytes) -> Rendering:
+        renderer = await self._free_renderers.get()
         try:
             with (
-                timed(self._meter, Step.RENDER),
+                time_step(self._instruments, Step.RENDER),
                 self._traces.span(Step.RENDER, {"imagejobs.bytes_in": len(source)}) as span,
             ):
                 rendering = await renderer.render(source, task.variants, owner=task.owner)
                 span.set({"imagejobs.decode_seconds": rendering.decode_micros / 1e6})
                 return rendering
         finally:
-            self._free.put_nowait(renderer)
+            self._free_renderers.put_nowait(renderer)
 
-    async def _try_store(self, task: Task, rendered: Rendered, claim: Claim) -> Outcome:
+    async def _try_store(self, task: Task, rendered: RenderedImage, ownership: Ownership) -> Outcome:
         async def put(variant: Variant, picture: Picture) -> OutputFile:
             facts = {
                 "imagejobs.variant": variant.name,
                 "imagejobs.format": picture.format.value,
                 "imagejobs.bytes_out": len(picture.data),
             }
-            with timed(self._meter, Step.STORE), self._traces.span(Step.STORE, facts):
-                return await retried(
-                    lambda: self._store(task, variant, picture, rendered.bytes_in, claim),
+            with time_step(self._instruments, Step.STORE), self._traces.span(Step.STORE, facts):
+                return await retry(
+                    lambda: self._store.put_output(task, variant, picture, rendered.bytes_in, ownership),
                     task.attempts,
-                    self._retry,
+                    self._retry_policy,
                 )
 
+        # All uploads end before the first error is raised: none may go on after the task was given up.
         ends = await asyncio.gather(*(put(*each) for each in rendered.pictures), return_exceptions=True)
-        return succeeded(task, rendered.bytes_in, [_value(end) for end in ends])
+        return success_outcome(task, rendered.bytes_in, [_raise_if_error(end) for end in ends])
 
 
-def succeeded(task: Task, bytes_in: int, outputs: Sequence[OutputFile]) -> Outcome:
-    """Return the outcome of an image that has its results."""
+def success_outcome(task: Task, bytes_in: int, outputs: Sequence[OutputFile]) -> Outcome:
+    """Return the outcome of an image whose results are stored."""
     return Outcome(task.index, task.item.name, task.attempt, outputs=tuple(outputs), bytes_in=bytes_in)
 
 
-def failed(task: Task, code: Code, message: str) -> Outcome:
-    """Return the outcome of an image that has none."""
+def failure_outcome(task: Task, code: Code, message: str) -> Outcome:
+    """Return the outcome of an image that has no result."""
     return Outcome(task.index, task.item.name, task.attempt, code, message)
 
 
-async def _ended(task: Task, half: Coroutine[Any, Any, T]) -> T | Outcome:
+async def _failure_as_outcome(task: Task, half: Coroutine[Any, Any, T]) -> T | Outcome:
+    """Await a half; turn every failure of the image into its outcome."""
     try:
         return await half
-    except (Misconfigured, Disowned):
+    except (Misconfigured, OwnershipLost):
         raise
     except ImageFailed as ex:
-        return failed(task, ex.code, ex.message)
+        return failure_outcome(task, ex.code, ex.message)
     except Exception as ex:
         log.exception("image failed unexpectedly", extra=task.log_facts())
-        return failed(task, Code.INTERNAL_ERROR, f"unexpected: {type(ex).__name__}")
+        return failure_outcome(task, Code.INTERNAL_ERROR, f"unexpected: {type(ex).__name__}")
 
 
-def _value(end: OutputFile | BaseException) -> OutputFile:
+def _raise_if_error(end: OutputFile | BaseException) -> OutputFile:
     if isinstance(end, BaseException):
         raise end
     return end

@@ -1,1 +1,1 @@
-"""Work from the queue in Redis: leases, heartbeats, acknowledgements."""
+"""Work from the queue in Redis: leases, extensions, acknowledgements."""

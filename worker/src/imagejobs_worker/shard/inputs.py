@@ -1,4 +1,4 @@
-"""Reads what the operator left in S3 for one shard: what to do, which bytes of the manifest are ours, and the items in them."""
+"""Reads a shard's inputs from S3, as the operator wrote them: the spec and its slice of the manifest."""
 
 import asyncio
 from collections.abc import Sequence
@@ -17,19 +17,19 @@ from imagejobs_contract.wire.tasks import Task
 from imagejobs_worker.shard.shard_key import ShardKey
 
 
-class Unreadable(Exception):
-    """Raised when a shard's input is missing or makes no sense; a repeat does not help."""
+class InputUnreadable(Exception):
+    """Raised when a shard's input is missing or malformed; a retry does not help."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """A shard's work.
+    """The work of a shard.
 
     Attributes:
         total: Images of the whole job.
         count: Images of this shard.
         tasks: Those whose line can be read.
-        bad: The outcomes of those whose line cannot.
+        bad: The outcomes of the others.
     """
 
     total: int
@@ -42,7 +42,7 @@ async def read_inputs(objects: ObjectStore, key: ShardKey) -> Inputs:
     """Read a shard's inputs, in two round trips.
 
     Raises:
-        Unreadable: Something is missing or malformed as a whole.
+        InputUnreadable: An input is missing, or malformed as a whole.
         Misconfigured: The bucket itself is missing, or closed to us.
         Unavailable: S3 does not answer.
     """
@@ -55,23 +55,23 @@ async def read_inputs(objects: ObjectStore, key: ShardKey) -> Inputs:
         lines = split_lines(await objects.get_range(s3_keys.manifest(key.uid), own.start, own.end))
     except NotFound as ex:
         await objects.check()
-        raise Unreadable(ex.message) from ex
+        raise InputUnreadable(ex.message) from ex
     except (TooLarge, ValueError, IndexError) as ex:
-        raise Unreadable(f"{type(ex).__name__}: {ex}") from ex
-    return _inputs(key, work, own, lines)
+        raise InputUnreadable(f"{type(ex).__name__}: {ex}") from ex
+    return _read_tasks(key, work, own, lines)
 
 
-def _inputs(key: ShardKey, work: Work, own: Slice, lines: Sequence[bytes]) -> Inputs:
+def _read_tasks(key: ShardKey, work: Work, own: Slice, lines: Sequence[bytes]) -> Inputs:
     if len(lines) != own.count:
-        raise Unreadable(f"{len(lines)} lines in a slice of {own.count}")
+        raise InputUnreadable(f"{len(lines)} lines in a slice of {own.count}")
     tasks, bad = [], []
     for index, line in enumerate(lines, own.first):
         item = read_line(line)
         if not isinstance(item, Item):
             bad.append(Outcome(index, "", key.attempt, Code.INVALID_OPTIONS, item))
         elif item.key is not None and work.sources is not None and not may_read(item.key, work.sources):
-            # The caller's list was copied before it was read: what is refused here was not there when
-            # somebody looked.
+            # The caller could change the list between an earlier check and the operator's copy of it, so each
+            # key of the copy is checked here.
             bad.append(
                 Outcome(
                     index,
@@ -82,13 +82,13 @@ def _inputs(key: ShardKey, work: Work, own: Slice, lines: Sequence[bytes]) -> In
                 )
             )
         else:
-            tasks.append(_task(key, work, index, item))
+            tasks.append(_make_task(key, work, index, item))
     return Inputs(work.total, own.count, tuple(tasks), tuple(bad))
 
 
-def _task(key: ShardKey, work: Work, index: int, item: Item) -> Task:
-    """Return a task, which is told of within the span of the shard."""
+def _make_task(key: ShardKey, work: Work, index: int, item: Item) -> Task:
+    """Return a task; its span is a child of the shard's span, so it carries no traceparent."""
     return Task(
-        key.job, key.uid, index, item, work.variants, work.prefix, key.attempt, work.attempts, work.cache_control,
-        caller=key.caller, origin=replace(key.origin, traceparent=""),
+        key.job, key.uid, index, item, work.variants, work.prefix, key.attempt, work.attempts,
+        work.cache_control, caller=key.caller, origin=replace(key.origin, traceparent=""),
     )  # fmt: skip

@@ -1,7 +1,9 @@
-"""Begins a shard's first reads while Python still loads the rest of the worker: its inputs, what earlier pods did, the source of its first image.
+"""Begins a shard's first reads while Python still loads the rest of the worker.
 
-Waiting for S3 takes no interpreter, so that it is over when the shard asks. A read is handed to whoever asks
-for it first, its error too.
+These are its inputs, the results of earlier pods, and the source of its first image. A read that waits for S3
+does not need the interpreter, so it is done when the shard asks. A read, or its error, is handed to the first
+caller that asks for its key. `prefetched_objects` hands them out; it is a module of its own because it needs
+asyncio, which is not loaded yet when the reads begin.
 """
 
 from collections.abc import Callable
@@ -17,69 +19,77 @@ from imagejobs_contract.s3.client import open_store, s3_errors
 from imagejobs_contract.wire import s3_keys, shards
 from imagejobs_worker.shard.shard_key import ShardKey
 
-Read = tuple[bytes, str]
-"""An object, or the asked part of it, and its ETag."""
+ReadResult = tuple[bytes, str]
+"""An object, or the part of it that was asked for, and its ETag."""
 
 
-class HeadStart:
+class Prefetch:
     """The reads of one shard, each in a thread of its own.
 
     Args:
         settings: Where to read.
         key: Which shard.
-        max_source_bytes: The largest source, in bytes; 0 if sources may lie elsewhere, and are not to be read
+        max_source_bytes: The largest source, in bytes; 0 if sources may lie elsewhere and are not to be read
             here.
 
     Attributes:
-        store: With connections that are open already.
+        store: A store whose connections are open already.
     """
 
     def __init__(self, settings: S3Settings, key: ShardKey, max_source_bytes: int) -> None:
         self.store = open_store(settings)
         self._max_source_bytes = max_source_bytes
-        self._reads: dict[str, Future[Read]] = {}
-        offsets, results = s3_keys.offsets(key.uid), s3_keys.results(key.uid, key.shard)
-        begun = self._begin(offsets, lambda: self._whole(offsets, shards.MAX_SPEC_BYTES))
-        earlier = self._begin(results, lambda: self._whole(results, shards.MAX_RESULTS_BYTES))
-        self._begin(s3_keys.spec(key.uid), lambda: self._whole(s3_keys.spec(key.uid), shards.MAX_SPEC_BYTES))
-        self._begin(s3_keys.manifest(key.uid), lambda: self._items(key, begun, earlier))
+        self._reads: dict[str, Future[ReadResult]] = {}
+        spec, offsets = s3_keys.spec(key.uid), s3_keys.offsets(key.uid)
+        results = s3_keys.results(key.uid, key.shard)
+        offsets_read = self._start_read(offsets, lambda: self._read_object(offsets, shards.MAX_SPEC_BYTES))
+        results_read = self._start_read(results, lambda: self._read_object(results, shards.MAX_RESULTS_BYTES))
+        self._start_read(spec, lambda: self._read_object(spec, shards.MAX_SPEC_BYTES))
+        self._start_read(
+            s3_keys.manifest(key.uid), lambda: self._read_manifest_slice(key, offsets_read, results_read)
+        )
 
-    def taken(self, key: str) -> Future[Read] | None:
+    def take(self, key: str) -> Future[ReadResult] | None:
         """Return the read of a key, once, or None if none was begun."""
         return self._reads.pop(key, None)
 
-    def _begin(self, key: str, read: Callable[[], Read]) -> Future[Read]:
-        future: Future[Read] = Future()
-        future.set_running_or_notify_cancel()  # who waits may be cancelled, the read is not
+    def _start_read(self, key: str, read: Callable[[], ReadResult]) -> Future[ReadResult]:
+        future: Future[ReadResult] = Future()
+        future.set_running_or_notify_cancel()  # a caller that waits may be cancelled, the read is not
         self._reads[key] = future
         Thread(target=_settle, args=(future, read), daemon=True).start()
         return future
 
-    def _whole(self, key: str, max_bytes: int) -> Read:
+    def _read_object(self, key: str, max_bytes: int) -> ReadResult:
         with s3_errors(key):
             result = obstore.get(self.store, key)
             if result.meta["size"] > max_bytes:
                 raise TooLarge(f"{key} has {result.meta['size']} bytes, more than {max_bytes}")
             return bytes(result.bytes()), result.meta["e_tag"] or ""
 
-    def _items(self, key: ShardKey, offsets: Future[Read], earlier: Future[Read]) -> Read:
-        """Read the shard's part of the manifest, and begin with its first source unless an earlier pod may have been there."""
+    def _read_manifest_slice(
+        self, key: ShardKey, offsets: Future[ReadResult], earlier: Future[ReadResult]
+    ) -> ReadResult:
+        """Read the shard's slice of the manifest, then begin to read its first source.
+
+        Not if an earlier pod left results: it may have done the first image.
+        """
         own = shards.read_offsets(offsets.result()[0])[key.shard]
         manifest = s3_keys.manifest(key.uid)
         with s3_errors(manifest):
             lines = bytes(obstore.get_range(self.store, manifest, start=own.start, end=own.end))
         if self._max_source_bytes and isinstance(earlier.exception(), NotFound):
-            self._begin_source(read_line(lines.lstrip().partition(b"\n")[0]))
+            self._prefetch_source(read_line(lines.lstrip().partition(b"\n")[0]))
         return lines, ""
 
-    def _begin_source(self, item: Item | str) -> None:
-        """Whether the job's caller may read the key is for whoever asks for it."""
+    def _prefetch_source(self, item: Item | str) -> None:
+        """Start reading the first image. The caller's right to the key is checked later, by `inputs`."""
         if isinstance(item, Item) and (key := item.key):
-            self._begin(key, lambda: self._whole(key, self._max_source_bytes))
+            self._start_read(key, lambda: self._read_object(key, self._max_source_bytes))
 
 
-def _settle(future: Future[Read], read: Callable[[], Read]) -> None:
+def _settle(future: Future[ReadResult], read: Callable[[], ReadResult]) -> None:
     try:
         future.set_result(read())
-    except BaseException as ex:  # noqa: BLE001 - it is theirs who ask
+    except BaseException as ex:  # noqa: BLE001 - raised to the caller that asks for the key
         future.set_exception(ex)

@@ -1,4 +1,4 @@
-"""S3, of which some was read before anybody asked."""
+"""An object store that answers the first read of a key from `prefetch`."""
 
 import asyncio
 from contextlib import suppress
@@ -6,27 +6,30 @@ from contextlib import suppress
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.runtime.settings import S3Settings
 from imagejobs_contract.s3.objects import S3Objects
-from imagejobs_worker.shard.prefetch import HeadStart, Read
+from imagejobs_worker.shard.prefetch import Prefetch, ReadResult
 
 
-class EarlyObjects(S3Objects):
-    """Implements `storage.ObjectStore`; the first read of what was begun is answered by that, unless S3 did not answer it."""
+class PrefetchedObjects(S3Objects):
+    """Implements `storage.ObjectStore` over S3, with the reads of a `Prefetch`.
 
-    def __init__(self, settings: S3Settings, begun: HeadStart) -> None:
-        super().__init__(settings, begun.store)
-        self._begun = begun
+    A read that S3 did not answer is sent again.
+    """
+
+    def __init__(self, settings: S3Settings, prefetch: Prefetch) -> None:
+        super().__init__(settings, prefetch.store)
+        self._prefetch = prefetch
 
     async def get(self, key: str, max_bytes: int) -> tuple[bytes, str]:
-        """Do what `S3Objects.get` does."""
-        return await self._early(key) or await super().get(key, max_bytes)
+        """Do `S3Objects.get`, or return the read that was begun."""
+        return await self._take_prefetched(key) or await super().get(key, max_bytes)
 
     async def get_range(self, key: str, start: int, end: int, *, only_if: str | None = None) -> bytes:
-        """Do what `S3Objects.get_range` does."""
-        early = None if only_if else await self._early(key)
-        return early[0] if early else await super().get_range(key, start, end, only_if=only_if)
+        """Do `S3Objects.get_range`, or return the read that was begun."""
+        prefetched = None if only_if else await self._take_prefetched(key)
+        return prefetched[0] if prefetched else await super().get_range(key, start, end, only_if=only_if)
 
-    async def _early(self, key: str) -> Read | None:
-        if begun := self._begun.taken(key):
+    async def _take_prefetched(self, key: str) -> ReadResult | None:
+        if read := self._prefetch.take(key):
             with suppress(Unavailable):
-                return await asyncio.wrap_future(begun)
+                return await asyncio.wrap_future(read)
         return None

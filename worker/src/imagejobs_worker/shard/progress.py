@@ -1,6 +1,6 @@
-"""Tells the progress board how far a shard is: absolute counters, so that a repeat never counts twice.
+"""Reports a shard's progress to the board: absolute counters, so that a repeated report never counts twice.
 
-Redis away stops nothing here.
+An outage of Redis stops nothing here.
 """
 
 import logging
@@ -17,8 +17,8 @@ from imagejobs_worker.shard.shard_key import ShardKey
 log = logging.getLogger(__name__)
 
 
-class Board(Protocol):
-    """What is needed of `ports.ProgressBoard`."""
+class ShardBoard(Protocol):
+    """The part of `ports.ProgressBoard` that a shard needs."""
 
     async def put_shard(
         self, key: JobKey, uid: str, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()
@@ -27,50 +27,53 @@ class Board(Protocol):
         ...
 
     async def close(self) -> None:
-        """Give connections back."""
+        """Close its connections."""
         ...
 
 
 class Progress:
-    """Reports one shard.
+    """Reports one shard; `Shard` makes it, `ShardRun` calls it once a second.
 
     Args:
         make_board: Called with the first report: importing a Redis client takes longer than the first image.
         key: Which shard.
-        total: Images of the whole job; of small jobs the outcomes are told too.
+        total: Images of the whole job; outcomes are reported too if the job is small.
     """
 
-    def __init__(self, make_board: Callable[[], Board], key: ShardKey, total: int) -> None:
+    def __init__(self, make_board: Callable[[], ShardBoard], key: ShardKey, total: int) -> None:
         self._make_board = make_board
-        self._board: Board | None = None
+        self._board: ShardBoard | None = None
         self._key = key
         self._total = total
-        self._told: Counts | None = None
-        self._told_outcomes = 0
+        self._reported: Counts | None = None
+        self._reported_outcomes = 0
 
     async def report(self, ended: Sequence[Outcome], active: int) -> None:
         """Write the counters, and the outcomes since the last report, unless nothing changed.
 
         Args:
-            ended: All outcomes that stand, oldest first.
+            ended: All current outcomes, oldest first.
             active: Images in hand.
         """
         succeeded = sum(each.succeeded for each in ended)
         counts = Counts(self._total, active, succeeded, len(ended) - succeeded)
-        if counts == self._told:
+        if counts == self._reported:
             return
         self._board = self._board or self._make_board()
-        fresh = ended[self._told_outcomes :] if self._total <= limits.MAX_ITEMS else ()
+        fresh = ended[self._reported_outcomes :] if self._total <= limits.MAX_ITEMS else ()
         try:
             await self._board.put_shard(self._key.job, self._key.uid, self._key.shard, counts, fresh)
         except Unavailable as ex:
             log.warning("progress not told", extra={"reason": ex.message})
         else:
-            self._told, self._told_outcomes = counts, len(ended)
+            self._reported, self._reported_outcomes = counts, len(ended)
 
-    async def end(self, ended: Sequence[Outcome]) -> None:
-        """Report for the last time, everything: nothing is in hand any more, and Redis may have forgotten what it was told."""
-        self._told, self._told_outcomes = None, 0
+    async def finish(self, ended: Sequence[Outcome]) -> None:
+        """Report everything for the last time, and close the board.
+
+        No image is in hand any more, and Redis may have lost earlier reports.
+        """
+        self._reported, self._reported_outcomes = None, 0
         await self.report(ended, 0)
         if self._board is not None:
             await self._board.close()

@@ -1,9 +1,9 @@
-"""The outcomes of a shard and their file `results/<shard>.jsonl`, which only the pod that holds its latest version may write.
+"""The outcomes of a shard and their file `results/<shard>.jsonl`, written only over its latest version.
 
 Each checkpoint writes the whole file over the version that was read or written last (If-Match). A version
 that is not ours means that another pod works on the shard: we stop. So two pods with one index leave one
-result, and one that was away for long overwrites nothing. The first one is written only while the job's own
-files are there: those of a job that was deleted are gone for good.
+result, and one that was away for long overwrites nothing. The first version is written only while the job's
+own files are there: those of a job that was deleted are gone for good.
 """
 
 import asyncio
@@ -15,19 +15,19 @@ from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.wire import s3_keys
 from imagejobs_contract.wire.shards import MAX_RESULTS_BYTES
-from imagejobs_worker.image.store import Disowned
+from imagejobs_worker.image.store import OwnershipLost
 
 CONTENT_TYPE = "application/x-ndjson"
 
 
-class Ledger:
-    """A shard's outcomes; at most one per image, the latest.
+class ResultsFile:
+    """A shard's outcomes, at most one per image, the latest; implements `store.Ownership`.
 
     Args:
-        objects: Where the file lies.
+        objects: Holds the file.
         uid: Of the job.
-        shard: Which one.
-        attempt: The job's attempt: failures of earlier ones are to be worked on again.
+        shard: Index of the shard.
+        attempt: The job's attempt: images that failed in earlier ones are done again.
     """
 
     def __init__(self, objects: ObjectStore, uid: str, shard: int, attempt: int) -> None:
@@ -37,20 +37,20 @@ class Ledger:
         self._attempt = attempt
         self._outcomes: dict[int, Outcome] = {}
         self._etag = ""
-        self._unanswered: set[bytes] = set()
+        self._unconfirmed: set[bytes] = set()
         self._saved = True
         self._writing = asyncio.Lock()
 
     @classmethod
-    async def open(cls, objects: ObjectStore, uid: str, shard: int, attempt: int) -> "Ledger":
-        """Read what earlier pods wrote; lines that make no sense are left out."""
-        ledger = cls(objects, uid, shard, attempt)
+    async def open(cls, objects: ObjectStore, uid: str, shard: int, attempt: int) -> "ResultsFile":
+        """Read the outcomes that earlier pods wrote; skip malformed lines."""
+        file = cls(objects, uid, shard, attempt)
         try:
-            data, ledger._etag = await objects.get(ledger._key, MAX_RESULTS_BYTES)
+            data, file._etag = await objects.get(file._key, MAX_RESULTS_BYTES)
         except NotFound:
-            return ledger
-        ledger._outcomes = {outcome.index: outcome for outcome in read_lines(data)}
-        return ledger
+            return file
+        file._outcomes = {outcome.index: outcome for outcome in read_lines(data)}
+        return file
 
     @property
     def ended(self) -> list[Outcome]:
@@ -58,66 +58,66 @@ class Ledger:
         return [each for each in self._outcomes.values() if each.succeeded or each.attempt >= self._attempt]
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
-        """Note outcomes, to be written with the next checkpoint."""
+        """Add outcomes; the next checkpoint writes them."""
         for outcome in outcomes:
-            # Taken out first, so that the newest stands last.
+            # Removed first, so that the newest is last.
             self._outcomes.pop(outcome.index, None)
             self._outcomes[outcome.index] = outcome
             self._saved = False
 
     async def save(self) -> None:
-        """Write the file if anything was added.
+        """Write the file if outcomes were added.
 
         Raises:
-            Disowned: Another pod wrote it, or the job was deleted.
-            Unavailable: S3 does not answer; the next call writes all of it.
+            OwnershipLost: Another pod wrote it, or the job was deleted.
+            Unavailable: S3 does not answer; the next call writes everything.
         """
         async with self._writing:
             while not self._saved:
                 self._saved = True
                 try:
-                    await self._write(
-                        "".join(f"{each.to_line()}\n" for _, each in sorted(self._outcomes.items())).encode()
-                    )
+                    lines = (f"{outcome.to_line()}\n" for _, outcome in sorted(self._outcomes.items()))
+                    await self._write("".join(lines).encode())
                 except BaseException:
                     self._saved = False
                     raise
 
-    async def holds(self) -> bool:
-        """Tell that a result may be created: who takes a shard from a pod waits until the pod is gone.
-
-        Implements `store.Claim`.
-        """
+    async def may_create(self) -> bool:
+        """Return True: a shard is taken from a pod by ending the pod, and the operator waits for its end."""
         return True
 
-    async def owned(self) -> bool:
-        """Tell whether nobody else wrote the file since we did."""
+    async def verify_ownership(self) -> bool:
+        """Ask S3 whether the file is still the version that we wrote last."""
         async with self._writing:
             facts = await self._objects.head(self._key)
             return (facts.etag if facts else "") == self._etag
 
     async def _write(self, data: bytes) -> None:
         if not self._etag and await self._objects.head(s3_keys.spec(self._uid)) is None:
-            raise Disowned("the job's files are gone")
-        self._unanswered.add(_digest(data))
+            raise OwnershipLost("the job's files are gone")
+        self._unconfirmed.add(_digest(data))
         try:
             self._etag = await self._put(data)
         except Conflict:
-            self._etag = await self._own_version()
+            self._etag = await self._etag_if_ours()
             self._etag = await self._put(data)
-        self._unanswered.clear()
+        self._unconfirmed.clear()
 
     async def _put(self, data: bytes) -> str:
         return await self._objects.put(self._key, data, content_type=CONTENT_TYPE, only_if=self._etag)
 
-    async def _own_version(self) -> str:
-        """Return the ETag of what lies there if we sent it and only the answer was lost."""
+    async def _etag_if_ours(self) -> str:
+        """Return the ETag of the version in S3 if we wrote it and only the answer was lost.
+
+        Raises:
+            OwnershipLost: Another pod wrote it, or it is gone.
+        """
         try:
             there, etag = await self._objects.get(self._key, MAX_RESULTS_BYTES)
         except NotFound as ex:
-            raise Disowned("the results file is gone") from ex
-        if _digest(there) not in self._unanswered:
-            raise Disowned("another pod writes the results file")
+            raise OwnershipLost("the results file is gone") from ex
+        if _digest(there) not in self._unconfirmed:
+            raise OwnershipLost("another pod writes the results file")
         return etag
 
 

@@ -1,6 +1,6 @@
-"""Runs one shard of a Job: reads its inputs, leaves what earlier pods did, sweeps through the rest, and ends by an exit code.
+"""Runs one shard of a Job: reads its inputs, skips finished images, does the rest, ends with an exit code.
 
-S3 is the truth here. Redis only hears how far it went: losing it stops nothing.
+S3 is the truth here. Redis only receives progress: losing it stops nothing.
 """
 
 import asyncio
@@ -15,31 +15,34 @@ from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.wire.shards import Exit
 from imagejobs_contract.wire.tasks import Task
 from imagejobs_worker.image.retry import Backoff
-from imagejobs_worker.image.shutdown import Stop
-from imagejobs_worker.image.slots import Overlap
-from imagejobs_worker.image.store import Disowned
-from imagejobs_worker.image.work import Work
-from imagejobs_worker.shard.inputs import Inputs, Unreadable, read_inputs
-from imagejobs_worker.shard.progress import Board, Progress
-from imagejobs_worker.shard.results_file import Ledger
+from imagejobs_worker.image.shutdown import Shutdown
+from imagejobs_worker.image.slots import Slots
+from imagejobs_worker.image.store import OwnershipLost
+from imagejobs_worker.image.work import ImageWork
+from imagejobs_worker.shard.inputs import Inputs, InputUnreadable, read_inputs
+from imagejobs_worker.shard.progress import Progress, ShardBoard
+from imagejobs_worker.shard.results_file import ResultsFile
 from imagejobs_worker.shard.shard_key import ShardKey
-from imagejobs_worker.shard.shard_run import Sweep, SweepSettings
+from imagejobs_worker.shard.shard_run import ShardRun, ShardRunSettings
 
-STORAGE_SECONDS = 60.0
-"""How long S3 may be away at the start and at the end; a pod that gives up is tried again by its Job."""
-FIRST_WAIT, LONGEST_WAIT = 0.2, 5.0
-"""Seconds between tries while S3 is away."""
+MAX_OUTAGE_SECONDS = 60.0
+"""How long S3 may be away at the start and at the end; the Job retries a pod that gives up."""
+FIRST_WAIT_SECONDS, MAX_WAIT_SECONDS = 0.2, 5.0
+"""Between tries while S3 is away: the first wait and the longest."""
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
 class Shard:
-    """Runs one shard.
+    """One shard of a Job, from its inputs to an exit code; `program` makes one per process and awaits `run`.
+
+    It reads `Inputs` and the `ResultsFile`, hands the pending tasks to a `ShardRun`, and saves the last
+    outcomes.
 
     Args:
-        objects: Where inputs and results lie.
-        work: Does the images.
-        overlap: Bounds them.
+        objects: Holds inputs and results.
+        work: Processes the images.
+        slots: Bounds the images in hand.
         make_board: Makes the progress board, once there is progress.
         key: Which shard.
         settings: How it is paced.
@@ -48,58 +51,58 @@ class Shard:
     def __init__(
         self,
         objects: ObjectStore,
-        work: Work,
-        overlap: Overlap,
-        make_board: Callable[[], Board],
+        work: ImageWork,
+        slots: Slots,
+        make_board: Callable[[], ShardBoard],
         key: ShardKey,
-        settings: SweepSettings,
+        settings: ShardRunSettings,
     ) -> None:
         self._objects = objects
         self._work = work
-        self._overlap = overlap
+        self._slots = slots
         self._make_board = make_board
         self._key = key
         self._settings = settings
 
-    async def run(self, stop: Stop, starting: Awaitable[object]) -> Exit:
-        """Work until all is done or we are asked to stop.
+    async def run(self, shutdown: Shutdown, starting: Awaitable[object]) -> Exit:
+        """Work until all images are done or a stop is requested.
 
         Args:
-            stop: Asked by SIGTERM.
-            starting: What must be ready before the first image; awaited beside the reading of the inputs.
+            shutdown: Requested by SIGTERM.
+            starting: Starts the decoders; awaited while the inputs are read.
         """
-        logs.bind(**self._about())
+        logs.bind(**self._log_facts())
         try:
-            return await self._run(stop, starting)
-        except Unreadable as ex:
+            return await self._run(shutdown, starting)
+        except InputUnreadable as ex:
             return self._exit(Exit.POISON, "the shard's input cannot be read", ex)
         except Misconfigured as ex:
             return self._exit(Exit.MISCONFIGURED, "the storage does not take our settings", ex)
-        except Disowned as ex:
+        except OwnershipLost as ex:
             return self._exit(Exit.LOST, "another pod works on this shard", ex)
         except Unavailable as ex:
             return self._exit(Exit.LOST, "the storage is away", ex)
 
-    async def _run(self, stop: Stop, starting: Awaitable[object]) -> Exit:
-        _, (inputs, ledger) = await asyncio.gather(starting, patiently(self._open, stop))
-        left = undone(inputs, ledger)
-        logs.say_ready(images=inputs.count, left=len(left))
+    async def _run(self, shutdown: Shutdown, starting: Awaitable[object]) -> Exit:
+        _, (inputs, results) = await asyncio.gather(starting, retry_while_unavailable(self._open, shutdown))
+        pending = pending_tasks(inputs, results)
+        logs.say_ready(images=inputs.count, left=len(pending))
         progress = Progress(self._make_board, self._key, inputs.total)
         try:
-            await Sweep(self._work, self._overlap, ledger, progress, self._settings).run(left, stop)
+            await ShardRun(self._work, self._slots, results, progress, self._settings).run(pending, shutdown)
         finally:
-            await progress.end(ledger.ended)
-        await patiently(ledger.save, stop)
-        return self._exit(Exit.DONE if len(ledger.ended) >= inputs.count else Exit.LOST, "ended")
+            await progress.finish(results.ended)
+        await retry_while_unavailable(results.save, shutdown)
+        return self._exit(Exit.DONE if len(results.ended) >= inputs.count else Exit.LOST, "ended")
 
-    async def _open(self) -> tuple[Inputs, Ledger]:
+    async def _open(self) -> tuple[Inputs, ResultsFile]:
         key = self._key
-        inputs, ledger = await asyncio.gather(
-            read_inputs(self._objects, key), Ledger.open(self._objects, key.uid, key.shard, key.attempt)
+        inputs, results = await asyncio.gather(
+            read_inputs(self._objects, key), ResultsFile.open(self._objects, key.uid, key.shard, key.attempt)
         )
-        ended = {outcome.index for outcome in ledger.ended}
-        ledger.add(outcome for outcome in inputs.bad if outcome.index not in ended)
-        return inputs, ledger
+        ended = {outcome.index for outcome in results.ended}
+        results.add(outcome for outcome in inputs.bad if outcome.index not in ended)
+        return inputs, results
 
     def _exit(self, code: Exit, event: str, ex: Exception | None = None) -> Exit:
         log.log(
@@ -107,7 +110,7 @@ class Shard:
         )
         return code
 
-    def _about(self) -> dict[str, object]:
+    def _log_facts(self) -> dict[str, object]:
         key = self._key
         return {
             "job_id": key.job.name,
@@ -118,24 +121,24 @@ class Shard:
         }
 
 
-def undone(inputs: Inputs, ledger: Ledger) -> list[Task]:
-    """Return the tasks without an outcome that stands."""
-    ended = {outcome.index for outcome in ledger.ended}
+def pending_tasks(inputs: Inputs, results: ResultsFile) -> list[Task]:
+    """Return the tasks that have no current outcome."""
+    ended = {outcome.index for outcome in results.ended}
     return [task for task in inputs.tasks if task.index not in ended]
 
 
-async def patiently(act: Callable[[], Awaitable[T]], stop: Stop) -> T:
-    """Do something with S3 until it answers, for at most `STORAGE_SECONDS`, or once when asked to stop.
+async def retry_while_unavailable(act: Callable[[], Awaitable[T]], shutdown: Shutdown) -> T:
+    """Call `act` until S3 answers, for at most `MAX_OUTAGE_SECONDS`, or once if a stop was requested.
 
     Raises:
-        Unavailable: It did not.
+        Unavailable: S3 did not answer.
     """
-    backoff, give_up = Backoff(FIRST_WAIT, LONGEST_WAIT), time.monotonic() + STORAGE_SECONDS
+    backoff, give_up = Backoff(FIRST_WAIT_SECONDS, MAX_WAIT_SECONDS), time.monotonic() + MAX_OUTAGE_SECONDS
     while True:
         wait = backoff.next()
         try:
             return await act()
         except Unavailable:
-            if stop.asked or time.monotonic() + wait > give_up:
+            if shutdown.requested or time.monotonic() + wait > give_up:
                 raise
-        await stop.unless(asyncio.sleep(wait))
+        await shutdown.race(asyncio.sleep(wait))

@@ -1,4 +1,4 @@
-"""Which shard a pod is to do, as the operator and Kubernetes say it in the pod's environment."""
+"""The shard that a pod is to do, from the variables that the operator and Kubernetes set in the pod."""
 
 from dataclasses import dataclass, field
 
@@ -12,7 +12,7 @@ UID = "[A-Za-z0-9-]{1,64}"
 
 @dataclass(frozen=True, slots=True)
 class ShardKey:
-    """Which shard of which job, and in which of its attempts."""
+    """A shard of a job, and the attempt of the job."""
 
     job: JobKey
     uid: str

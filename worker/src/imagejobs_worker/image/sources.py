@@ -1,0 +1,16 @@
+"""Names shared by the two ways to a source: `fetch`, which chooses one, and `download`, which reads URLs."""
+
+from collections.abc import Awaitable, Callable
+
+from imagejobs_contract.codes import Code
+from imagejobs_contract.errors import ImageFailed
+
+BeforeBody = Callable[[], Awaitable[None]]
+"""Awaited before more than the first bytes of a body are buffered."""
+Download = Callable[[str, int, BeforeBody], Awaitable[bytes]]
+"""URL, max bytes, `BeforeBody` -> body; raises ImageFailed."""
+
+
+def file_too_large(max_bytes: int) -> ImageFailed:
+    """Return the error of an image whose source file has more than `max_bytes` bytes."""
+    return ImageFailed(f"The file is larger than {max_bytes} bytes.", code=Code.FILE_TOO_LARGE)
