@@ -27,12 +27,12 @@ from imagejobs_contract.runtime.traces import Tracer, open_tracer
 from imagejobs_contract.runtime.webhook_secrets import check_folder
 from imagejobs_contract.s3.objects import S3Objects
 from imagejobs_operator.act.memory import Memory
-from imagejobs_operator.act.ports import Parts
+from imagejobs_operator.act.ports import Ports
 from imagejobs_operator.act.reconcile import Reconciler
 from imagejobs_operator.act.work_queue import WorkQueue
-from imagejobs_operator.callbacks.dispatcher import Courier
-from imagejobs_operator.callbacks.payload import Answer
-from imagejobs_operator.decide.observed import Rules
+from imagejobs_operator.callbacks.dispatcher import CallbackDispatcher
+from imagejobs_operator.callbacks.payload import DeliveryResult
+from imagejobs_operator.decide.observed import Policy
 from imagejobs_operator.feeds import resync as feeds
 from imagejobs_operator.health import Health
 from imagejobs_operator.jobs.processes import ProcessJobs
@@ -69,13 +69,15 @@ async def run(settings: Settings) -> int:
 async def _work(settings: Settings, stop: asyncio.Event, metrics: Metrics, traces: Tracer) -> int:
     courier, processes, memory = _courier(settings, traces, metrics), _processes(settings), Memory()
     async with _parts(settings, courier, processes) as parts:
-        looking = Reconciler(parts, _rules(settings), utc_now, memory, traces, echoes=settings.sqlite is None)
-        queue = WorkQueue(metrics.timed(looking), settings.concurrency)
-        metrics.watch(queue, memory)
+        looking = Reconciler(
+            parts, _rules(settings), utc_now, memory, traces, sees_own_writes=settings.sqlite is None
+        )
+        queue = WorkQueue(metrics.time_reconciles(looking), settings.concurrency)
+        metrics.expose(queue, memory)
         if courier:
-            courier.tell(lambda key, answer: _heard(memory, queue, key, answer))
+            courier.on_result(lambda key, answer: _heard(memory, queue, key, answer))
         if processes:
-            processes.tell(queue.add)
+            processes.on_change(queue.add)
         doing = [asyncio.create_task(each) for each in _doing(settings, parts, queue, memory, metrics, stop)]
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait([stopping, *doing], return_when=asyncio.FIRST_COMPLETED)
@@ -93,18 +95,18 @@ def _listen(stop: asyncio.Event) -> None:
         asyncio.get_running_loop().add_signal_handler(each, stop.set)
 
 
-def _rules(settings: Settings) -> Rules:
-    return Rules(
+def _rules(settings: Settings) -> Policy:
+    return Policy(
         since=utc_now(), pool=settings.pool, jobs=settings.jobs, window=settings.window, lease_seconds=settings.lease_seconds,
         queue_seconds=settings.limits.queue_seconds,
-        soon_seconds=settings.resync_seconds, callbacks=bool(settings.webhooks),
+        resync_seconds=settings.resync_seconds, callbacks=bool(settings.webhooks),
         # On one machine the pool is there as long as we are, and has no start to pay.
         jobs_from=limits.MAX_ITEMS + 1 if settings.sqlite else None,
     )  # fmt: skip
 
 
 def _doing(
-    settings: Settings, parts: Parts, queue: WorkQueue, memory: Memory, metrics: Metrics, stop: asyncio.Event
+    settings: Settings, parts: Ports, queue: WorkQueue, memory: Memory, metrics: Metrics, stop: asyncio.Event
 ) -> list[Feed]:
     """Return all that runs side by side until the end."""
     health = Health(queue.oldest_seconds)
@@ -113,13 +115,15 @@ def _doing(
     )
     doing = [queue.run(), feeds.wake_ups(parts.board, queue, memory), resync]
     if settings.health:
-        doing.append(probes.serve(*settings.health, {"/healthz": health.alive, "/readyz": health.ready}))
+        doing.append(
+            probes.serve(*settings.health, {"/healthz": health.check_alive, "/readyz": health.check_ready})
+        )
     if settings.metrics:
         doing.append(serve(*settings.metrics, metrics.registry))
     return [*doing, _changes(settings, parts, queue, stop)]
 
 
-def _changes(settings: Settings, parts: Parts, queue: WorkQueue, stop: asyncio.Event) -> Feed:
+def _changes(settings: Settings, parts: Ports, queue: WorkQueue, stop: asyncio.Event) -> Feed:
     # Each binding is imported only where it is used: kopf and the Kubernetes client take seconds, and are not
     # installed everywhere.
     if settings.sqlite:
@@ -133,18 +137,18 @@ def _changes(settings: Settings, parts: Parts, queue: WorkQueue, stop: asyncio.E
 
 @asynccontextmanager
 async def _parts(
-    settings: Settings, courier: Courier | None, processes: ProcessJobs | None
-) -> AsyncIterator[Parts]:
+    settings: Settings, courier: CallbackDispatcher | None, processes: ProcessJobs | None
+) -> AsyncIterator[Ports]:
     redis = connect(settings.redis_url)
     objects = S3Objects(settings.s3)
     board, tasks = RedisBoard(redis), RedisTaskQueue(redis, settings.lease_seconds)
     if settings.sqlite:
         from imagejobs_contract.stores.sqlite import SqliteStore
         from imagejobs_operator.events.log import LogEvents
-        from imagejobs_operator.feeds.cached_store import RememberedStore
+        from imagejobs_operator.feeds.cached_store import CachedStore
 
-        parts = Parts(
-            RememberedStore(SqliteStore(settings.sqlite, echoes=False)),
+        parts = Ports(
+            CachedStore(SqliteStore(settings.sqlite, echoes=False)),
             board,
             tasks,
             objects,
@@ -153,9 +157,9 @@ async def _parts(
             courier,
         )
     else:
-        from imagejobs_operator.cluster import parts_of
+        from imagejobs_operator.cluster import open_ports
 
-        parts = await parts_of(settings, board, tasks, objects, courier)
+        parts = await open_ports(settings, board, tasks, objects, courier)
     try:
         yield parts
     finally:
@@ -167,15 +171,15 @@ async def _parts(
         await redis.aclose()
 
 
-def _courier(settings: Settings, traces: Tracer, metrics: Metrics) -> Courier | None:
+def _courier(settings: Settings, traces: Tracer, metrics: Metrics) -> CallbackDispatcher | None:
     if not settings.webhooks:
         return None
     # Imported where there is something to send: the guard brings TLS and resolver along.
     from imagejobs_contract.outbound.guard import AddressGuard
-    from imagejobs_operator.callbacks.sender import Poster
+    from imagejobs_operator.callbacks.sender import WebhookSender
 
-    return Courier(
-        Poster(AddressGuard(settings.callbacks), settings.webhooks, settings.public_url, utc_now),
+    return CallbackDispatcher(
+        WebhookSender(AddressGuard(settings.callbacks), settings.webhooks, settings.public_url, utc_now),
         traces,
         metrics.count_callback,
     )
@@ -191,8 +195,8 @@ def _processes(settings: Settings) -> ProcessJobs | None:
     )
 
 
-def _heard(memory: Memory, queue: WorkQueue, key: JobKey, answer: Answer) -> None:
-    memory.answered(key, answer)
+def _heard(memory: Memory, queue: WorkQueue, key: JobKey, answer: DeliveryResult) -> None:
+    memory.record_delivery(key, answer)
     queue.add(key)
 
 

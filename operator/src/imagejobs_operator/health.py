@@ -17,15 +17,15 @@ class Health:
         self._oldest_seconds = oldest_seconds
         self._unlisted = "has not listed the ImageJobs yet"
 
-    def listed(self, fault: str = "") -> None:
+    def record_listing(self, fault: str = "") -> None:
         """Note that the ImageJobs were listed, or why they could not be."""
         self._unlisted = fault
 
-    def alive(self) -> str:
+    def check_alive(self) -> str:
         """Tell what is wrong if nothing moves."""
         oldest = self._oldest_seconds()
         return f"a job has waited for {oldest:.0f} s" if oldest >= probes.STUCK_SECONDS else ""
 
-    def ready(self) -> str:
+    def check_ready(self) -> str:
         """Tell what keeps the operator from its work."""
         return self._unlisted

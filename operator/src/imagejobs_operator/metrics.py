@@ -11,8 +11,8 @@ from imagejobs_contract.model.status import State
 from imagejobs_contract.model.times import utc_now
 from imagejobs_contract.runtime import metrics
 from imagejobs_operator.act.memory import Memory
-from imagejobs_operator.act.work_queue import Again, WorkQueue
-from imagejobs_operator.callbacks.payload import End
+from imagejobs_operator.act.work_queue import Result, WorkQueue
+from imagejobs_operator.callbacks.payload import ResponseKind
 
 DONE, FAILED = "done", "failed"
 
@@ -52,11 +52,11 @@ class Metrics:
             "How long the oldest of them has been due; at 86,400 it is given up.",
             registry=registry,
         )
-        for end in End:
+        for end in ResponseKind:
             self.callbacks.labels(end.value.lower())
         self.spans = metrics.spans(registry)
 
-    def count_callback(self, end: End) -> None:
+    def count_callback(self, end: ResponseKind) -> None:
         """Count a try to deliver a callback."""
         self.callbacks.labels(end.value.lower()).inc()
 
@@ -64,7 +64,7 @@ class Metrics:
         """Count spans by what became of them."""
         self.spans.labels(end).inc(number)
 
-    def watch(self, queue: WorkQueue, memory: Memory) -> None:
+    def expose(self, queue: WorkQueue, memory: Memory) -> None:
         """Let the gauges tell of these when they are looked at."""
         self.queue_keys.set_function(lambda: len(queue))
         self.queue_oldest_seconds.set_function(queue.oldest_seconds)
@@ -73,10 +73,12 @@ class Metrics:
         for state in State:
             self.jobs.labels(state.value).set_function(partial(memory.states.__getitem__, state))
 
-    def timed(self, work: Callable[[JobKey], Awaitable[Again]]) -> Callable[[JobKey], Awaitable[Again]]:
+    def time_reconciles(
+        self, work: Callable[[JobKey], Awaitable[Result]]
+    ) -> Callable[[JobKey], Awaitable[Result]]:
         """Return the work; each call of it is measured."""
 
-        async def timed(key: JobKey) -> Again:
+        async def timed(key: JobKey) -> Result:
             begin, result = time.perf_counter(), FAILED
             try:
                 again = await work(key)

@@ -22,7 +22,7 @@ from imagejobs_contract.runtime.settings import (
     redis_url,
 )
 from imagejobs_contract.runtime.webhook_secrets import WebhookSecrets
-from imagejobs_operator.jobs.pod_profiles import PodShape, Size, read_shape, read_sizes
+from imagejobs_operator.jobs.pod_profiles import PodDefaults, Size, read_pod_defaults, read_sizes
 
 LEVELS = "DEBUG|INFO|WARNING|ERROR"
 DNS_NAMES = f"{DNS_NAME}(,{DNS_NAME})*"
@@ -68,7 +68,7 @@ class Settings:
     worker_env_config_map: str
     worker_service_account: str
     sizes: Mapping[Profile, Size]
-    pod: PodShape
+    pod: PodDefaults
     health: tuple[str, int] | None
     metrics: tuple[str, int] | None
     webhooks: WebhookSecrets
@@ -108,7 +108,7 @@ class Settings:
             worker_service_account=reader.text("WORKER_SERVICE_ACCOUNT", 253, "", DNS_NAME, "a DNS name")
             or "",
             sizes=read_sizes(reader),
-            pod=read_shape(reader),
+            pod=read_pod_defaults(reader),
             health=listen_address(reader, "HEALTH_LISTEN"),
             metrics=listen_address(reader, "METRICS_LISTEN"),
             webhooks=WebhookSecrets.read(reader),

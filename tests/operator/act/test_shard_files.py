@@ -93,7 +93,7 @@ def test_what_the_caller_of_a_job_may_read_goes_with_it_to_its_pods(world: World
         ({names.ANNOTATION_SOURCES: "7"}, ()),
     ):
         assert (
-            Work.from_json(shard_inputs.work_of(replace(job, annotations=annotations)).to_json()).sources
+            Work.from_json(shard_inputs.make_work(replace(job, annotations=annotations)).to_json()).sources
             == allowed
         )
 

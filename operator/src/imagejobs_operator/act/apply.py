@@ -9,29 +9,29 @@ from imagejobs_contract.runtime.traces import current_span
 from imagejobs_contract.wire import s3_keys
 from imagejobs_contract.wire.origin import Origin
 from imagejobs_operator.act import orphans, pool_tasks, result_files, shard_inputs
-from imagejobs_operator.act.memory import Remains
-from imagejobs_operator.act.ports import Jobs, Parts
+from imagejobs_operator.act.memory import Leftovers
+from imagejobs_operator.act.ports import ChildJobs, Ports
 from imagejobs_operator.decide import actions
 from imagejobs_operator.decide.actions import Action
 
 
-class NoJobs(Exception):
+class NoChildJobs(Exception):
     """Raised when a Job is asked for where there is no Kubernetes: a mistake of ours."""
 
 
-async def act(parts: Parts, job: ImageJob, action: Action) -> ImageJob | None:
+async def apply(ports: Ports, job: ImageJob, action: Action) -> ImageJob | None:
     """Carry out an action about a job, and return the job as it stands then, if its status was written.
 
     Raises:
         ImageJobsError: As the port says.
     """
     if isinstance(action, actions.WriteStatus):
-        return await parts.store.put_status(job, action.status)
+        return await ports.store.put_status(job, action.status)
     step = (
-        _on_pool(parts, job, action)
-        or _on_child(parts, job, action)
-        or _on_files(parts, job, action)
-        or _on_record(parts, job, action)
+        _on_pool(ports, job, action)
+        or _on_child(ports, job, action)
+        or _on_files(ports, job, action)
+        or _on_record(ports, job, action)
     )
     if step is not None:
         await step
@@ -44,95 +44,95 @@ def _origin(job: ImageJob) -> Origin:
     return replace(origin, traceparent=current_span().header or origin.traceparent)
 
 
-async def clear_away(parts: Parts, remains: Remains) -> None:
+async def delete_leftovers(ports: Ports, remains: Leftovers) -> None:
     """Remove what a vanished job left outside the store: its work, its progress, its files; never its outputs."""
-    if parts.jobs:
-        await parts.jobs.abandon(remains.uid)
-    await parts.queue.cancel(remains.uid)
-    await parts.board.forget(remains.uid)
-    await delete_files(parts, remains)
+    if ports.child_jobs:
+        await ports.child_jobs.stop_all(remains.uid)
+    await ports.queue.cancel(remains.uid)
+    await ports.board.forget(remains.uid)
+    await delete_files(ports, remains)
 
 
-async def delete_files(parts: Parts, remains: Remains) -> None:
+async def delete_files(ports: Ports, remains: Leftovers) -> None:
     """Delete working files and uploads."""
-    await parts.objects.delete_prefix(s3_keys.job(remains.uid))
+    await ports.objects.delete_prefix(s3_keys.job(remains.uid))
     if remains.uploads:
-        await parts.objects.delete_prefix(remains.uploads)
+        await ports.objects.delete_prefix(remains.uploads)
 
 
-def _on_pool(parts: Parts, job: ImageJob, action: Action) -> Awaitable[None] | None:
+def _on_pool(ports: Ports, job: ImageJob, action: Action) -> Awaitable[None] | None:
     match action:
         case actions.SendTasks():
-            return parts.queue.send(
-                pool_tasks.tasks(job, action.indexes, action.attempt, action.expires, _origin(job))
+            return ports.queue.send(
+                pool_tasks.make_tasks(job, action.indexes, action.attempt, action.expires, _origin(job))
             )
         case actions.WithdrawTasks():
-            return parts.queue.cancel(job.uid)
+            return ports.queue.cancel(job.uid)
         case actions.PutCounts():
-            return parts.board.put_shard(job.key, job.uid, 0, action.counts)
+            return ports.board.put_shard(job.key, job.uid, 0, action.counts)
         case actions.Announce():
-            return parts.board.announce(action.change)
+            return ports.board.announce(action.change)
         case actions.Forget():
-            return parts.board.forget(job.uid)
+            return ports.board.forget(job.uid)
     return None
 
 
-def _on_child(parts: Parts, job: ImageJob, action: Action) -> Awaitable[None] | None:
+def _on_child(ports: Ports, job: ImageJob, action: Action) -> Awaitable[None] | None:
     match action:
         case actions.CreateJob():
-            return _jobs(parts).create(job, action.attempt, action.shards)
+            return _child_jobs(ports).create(job, action.attempt, action.shards)
         case actions.SuspendJob():
-            return _jobs(parts).suspend(job, action.attempt, action.suspend)
+            return _child_jobs(ports).suspend(job, action.attempt, action.suspend)
         case actions.SetParallelism():
-            return _jobs(parts).set_parallelism(job, action.attempt, action.parallelism)
+            return _child_jobs(ports).set_parallelism(job, action.attempt, action.parallelism)
         case actions.DeleteJob():
-            return _jobs(parts).delete(job, action.attempt)
+            return _child_jobs(ports).delete(job, action.attempt)
     return None
 
 
-def _on_files(parts: Parts, job: ImageJob, action: Action) -> Awaitable[None] | None:
+def _on_files(ports: Ports, job: ImageJob, action: Action) -> Awaitable[None] | None:
     match action:
         case actions.PrepareShards():
-            return shard_inputs.prepare(parts.objects, job, action.shards)
+            return shard_inputs.prepare(ports.objects, job, action.shards)
         case actions.FillMissing():
-            return result_files.fill(parts.objects, job, action)
+            return result_files.fill(ports.objects, job, action)
         case actions.WriteResults():
-            return result_files.write(parts.objects, job.uid, action.outcomes)
+            return result_files.write(ports.objects, job.uid, action.outcomes)
         case actions.DeleteFiles():
-            return delete_files(parts, Remains.of(job))
+            return delete_files(ports, Leftovers.of(job))
         case actions.DeleteOutputs():
-            return _delete_outputs(parts, job, action.shards)
+            return _delete_outputs(ports, job, action.shards)
     return None
 
 
-def _on_record(parts: Parts, job: ImageJob, action: Action) -> Awaitable[object] | None:
+def _on_record(ports: Ports, job: ImageJob, action: Action) -> Awaitable[object] | None:
     match action:
         case actions.Emit():
-            return parts.events.emit(job, action)
+            return ports.events.emit(job, action)
         case actions.Deliver():
-            return parts.callbacks.begin(job, action.ticket) if parts.callbacks else None
+            return ports.callbacks.dispatch(job, action.delivery) if ports.callbacks else None
         case actions.DeleteImageJob():
-            return parts.store.delete(job.key, job.uid)
+            return ports.store.delete(job.key, job.uid)
         case actions.AddFinalizer():
-            return parts.store.add_finalizer(job, FINALIZER)
+            return ports.store.add_finalizer(job, FINALIZER)
         case actions.RemoveFinalizer():
-            return parts.store.remove_finalizer(job, FINALIZER)
+            return ports.store.remove_finalizer(job, FINALIZER)
     return None
 
 
-def _jobs(parts: Parts) -> Jobs:
-    if parts.jobs is None:
-        raise NoJobs
-    return parts.jobs
+def _child_jobs(ports: Ports) -> ChildJobs:
+    if ports.child_jobs is None:
+        raise NoChildJobs
+    return ports.child_jobs
 
 
-async def _delete_outputs(parts: Parts, job: ImageJob, shards: int) -> None:
+async def _delete_outputs(ports: Ports, job: ImageJob, shards: int) -> None:
     if job.spec.output.prefix is None:
-        await parts.objects.delete_prefix(f"{job.prefix}/")
+        await ports.objects.delete_prefix(f"{job.prefix}/")
         return
     # A prefix that somebody chose may hold more than this job's outputs.
     told: set[int] = set()
-    async for outcomes in result_files.ended(parts.objects, job, shards):
+    async for outcomes in result_files.read_all(ports.objects, job, shards):
         told.update(each.index for each in outcomes if each.outputs and each.index < len(job.spec.items))
-        await parts.objects.delete(output.key for each in outcomes for output in each.outputs)
-    await parts.objects.delete(await orphans.find(parts.objects, job, told))
+        await ports.objects.delete(output.key for each in outcomes for output in each.outputs)
+    await ports.objects.delete(await orphans.find_orphaned_outputs(ports.objects, job, told))

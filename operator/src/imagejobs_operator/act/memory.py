@@ -15,8 +15,8 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import ANNOTATION_UPLOADS, JobKey
 from imagejobs_contract.model.status import CallbackState, State, Status
 from imagejobs_contract.ports import WakeUp
-from imagejobs_operator.callbacks.payload import Answer
-from imagejobs_operator.decide.observed import Past
+from imagejobs_operator.callbacks.payload import DeliveryResult
+from imagejobs_operator.decide.observed import History
 
 UPLOADS_PREFIX = re.compile(r"uploads/[^/.]+/")
 """A request's own. The names of uploads by links hold dots: no job owns them
@@ -25,7 +25,7 @@ UPLOADS_PREFIX = re.compile(r"uploads/[^/.]+/")
 
 
 @dataclass(frozen=True, slots=True)
-class Remains:
+class Leftovers:
     """What of a job lies outside the store.
 
     Attributes:
@@ -37,7 +37,7 @@ class Remains:
     uploads: str | None
 
     @classmethod
-    def of(cls, job: ImageJob) -> "Remains":
+    def of(cls, job: ImageJob) -> "Leftovers":
         """Read them off a job.
 
         An annotation is anybody's to write: it names one request's uploads or nothing.
@@ -54,7 +54,7 @@ class Memory:
     """
 
     def __init__(self) -> None:
-        self._jobs: dict[JobKey, tuple[Remains, Past]] = {}
+        self._jobs: dict[JobKey, tuple[Leftovers, History]] = {}
         self._states: dict[JobKey, State] = {}
         self._callbacks: dict[JobKey, datetime] = {}
         self.states: Counter[State] = Counter()
@@ -68,64 +68,66 @@ class Memory:
         """Return since when the oldest of them is due."""
         return max(0.0, (now - min(self._callbacks.values(), default=now)).total_seconds())
 
-    def meet(self, job: ImageJob, now: datetime) -> Remains | None:
+    def record_job(self, job: ImageJob, now: datetime) -> Leftovers | None:
         """Note a job as it stands; return the remains of another one that had its name."""
-        remains = Remains.of(job)
-        before, past = self._jobs.get(job.key, (remains, Past()))
+        remains = Leftovers.of(job)
+        before, history = self._jobs.get(job.key, (remains, History()))
         if before.uid != job.uid:
-            past = Past()
-        past = replace(past, is_new=past.met is None, met=past.met or now)
-        if job.deleting and past.deleting_since is None:
-            past = replace(past, deleting_since=now)
-        self._jobs[job.key] = remains, past
-        self._note(job.key, job.status)
+            history = History()
+        history = replace(history, is_new=history.first_seen is None, first_seen=history.first_seen or now)
+        if job.deleting and history.deleting_since is None:
+            history = replace(history, deleting_since=now)
+        self._jobs[job.key] = remains, history
+        self._count(job.key, job.status)
         return before if before.uid != job.uid else None
 
-    def past(self, key: JobKey) -> Past:
+    def history(self, key: JobKey) -> History:
         """Return what is remembered of a job."""
         known = self._jobs.get(key)
-        return known[1] if known else Past()
+        return known[1] if known else History()
 
-    def wrote(self, key: JobKey, status: Status, now: datetime) -> None:
+    def record_write(self, key: JobKey, status: Status, now: datetime) -> None:
         """Note that its status was written."""
-        self._change(key, written=now, **({"ends": {}} if status.state.final else {}))
+        self._change(key, written=now, **({"reported": {}} if status.state.final else {}))
         if key in self._jobs:
-            self._note(key, status)
+            self._count(key, status)
 
-    def heard(self, woken: WakeUp) -> None:
+    def record_wake_up(self, woken: WakeUp) -> None:
         """Note how an image of a small job ended."""
         known, outcome = self._jobs.get(woken.key), woken.outcome
         if known and outcome and known[0].uid == woken.uid and 0 <= outcome.index < limits.POOL_ITEMS:
-            self._change(woken.key, ends={**known[1].ends, outcome.index: outcome}, left=woken.tasks_left)
+            self._change(
+                woken.key, reported={**known[1].reported, outcome.index: outcome}, tasks_left=woken.tasks_left
+            )
 
-    def announced(self, key: JobKey, counts: Counts, now: datetime) -> None:
+    def record_announcement(self, key: JobKey, counts: Counts, now: datetime) -> None:
         """Note what was announced of it."""
         self._change(key, announced=now, announced_counts=counts)
 
-    def withdrew(self, key: JobKey, now: datetime) -> None:
+    def record_cancelled_tasks(self, key: JobKey, now: datetime) -> None:
         """Note that the tasks of a job that is being deleted are off the queue."""
-        self._change(key, withdrawn=self.past(key).withdrawn or now)
+        self._change(key, tasks_cancelled=self.history(key).tasks_cancelled or now)
 
-    def answered(self, key: JobKey, answer: Answer) -> None:
+    def record_delivery(self, key: JobKey, answer: DeliveryResult) -> None:
         """Note what came of a try to deliver its callback."""
-        self._change(key, answer=answer)
+        self._change(key, delivery_result=answer)
 
-    def rests(self, key: JobKey, until: datetime | None) -> None:
+    def skip_resync_until(self, key: JobKey, until: datetime | None) -> None:
         """Note until when the resync may leave it out."""
-        self._change(key, rests_until=until)
+        self._change(key, skip_resync_until=until)
 
     def is_due(self, key: JobKey, now: datetime) -> bool:
         """Tell whether the resync is to look at a job."""
-        until = self.past(key).rests_until
+        until = self.history(key).skip_resync_until
         return until is None or now >= until
 
-    def drop(self, key: JobKey) -> Remains | None:
+    def forget(self, key: JobKey) -> Leftovers | None:
         """Forget a job; return its remains, if it was known."""
         known = self._jobs.pop(key, None)
-        self._note(key, None)
+        self._count(key, None)
         return known[0] if known else None
 
-    def _note(self, key: JobKey, status: Status | None) -> None:
+    def _count(self, key: JobKey, status: Status | None) -> None:
         self._callbacks.pop(key, None)
         if (before := self._states.pop(key, None)) is not None:
             self.states[before] -= 1
@@ -138,5 +140,5 @@ class Memory:
 
     def _change(self, key: JobKey, **changes: object) -> None:
         if key in self._jobs:
-            remains, past = self._jobs[key]
-            self._jobs[key] = remains, replace(past, **changes)  # type: ignore[arg-type]
+            remains, history = self._jobs[key]
+            self._jobs[key] = remains, replace(history, **changes)  # type: ignore[arg-type]

@@ -13,13 +13,13 @@ from imagejobs_contract.model.options import Format, Variant
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.wire import s3_keys
 
-READERS = 16
+MAX_PARALLEL_HEADS = 16
 """Objects that are asked for at once: at 15 ms each, the 48,000 keys of a job with all that it may have take
 45 s.
 """
 
 
-async def find(objects: ObjectStore, job: ImageJob, told: Collection[int]) -> list[str]:
+async def find_orphaned_outputs(objects: ObjectStore, job: ImageJob, told: Collection[int]) -> list[str]:
     """Return the keys of a job's results, but of those of images whose outcomes told of them.
 
     Raises:
@@ -27,8 +27,8 @@ async def find(objects: ObjectStore, job: ImageJob, told: Collection[int]) -> li
     """
     keys = list(_possible(job, told))
     found: list[str] = []
-    for start in range(0, len(keys), READERS):
-        some = keys[start : start + READERS]
+    for start in range(0, len(keys), MAX_PARALLEL_HEADS):
+        some = keys[start : start + MAX_PARALLEL_HEADS]
         facts = await asyncio.gather(*map(objects.head, some))
         found += [
             key

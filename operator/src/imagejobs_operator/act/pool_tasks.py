@@ -8,7 +8,9 @@ from imagejobs_contract.wire.origin import Origin
 from imagejobs_contract.wire.tasks import Task
 
 
-def tasks(job: ImageJob, indexes: Iterable[int], attempt: int, expires: float, origin: Origin) -> list[Task]:
+def make_tasks(
+    job: ImageJob, indexes: Iterable[int], attempt: int, expires: float, origin: Origin
+) -> list[Task]:
     """Return the tasks of these images; they carry all that a worker needs."""
     spec = job.spec
     return [

@@ -6,15 +6,15 @@ from typing import Protocol
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.ports import JobStore, ProgressBoard, TaskQueue
 from imagejobs_contract.storage import ObjectStore
-from imagejobs_operator.callbacks.payload import Ticket
+from imagejobs_operator.callbacks.payload import DeliveryId
 from imagejobs_operator.decide.actions import Emit
-from imagejobs_operator.decide.observed import Child
+from imagejobs_operator.decide.observed import ChildJob
 
 
-class Jobs(Protocol):
+class ChildJobs(Protocol):
     """Runs Indexed Jobs. Each call may be repeated; what is asked for and already so is no error."""
 
-    async def look(self, job: ImageJob, attempt: int) -> Child:
+    async def get(self, job: ImageJob, attempt: int) -> ChildJob:
         """Return the facts of an attempt's Job."""
         ...
 
@@ -34,7 +34,7 @@ class Jobs(Protocol):
         """Delete the Job if it is ours; it stays until its pods are gone."""
         ...
 
-    async def abandon(self, uid: str) -> None:
+    async def stop_all(self, uid: str) -> None:
         """Stop whatever still runs for an ImageJob that is gone, unless that goes with it by itself."""
         ...
 
@@ -50,13 +50,13 @@ class Events(Protocol):
 class Callbacks(Protocol):
     """Tells others that jobs ended."""
 
-    async def begin(self, job: ImageJob, ticket: Ticket) -> None:
+    async def dispatch(self, job: ImageJob, ticket: DeliveryId) -> None:
         """Begin a try and return; nothing happens if it has begun."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Ports:
     """Everything that the core talks to.
 
     Attributes:
@@ -68,6 +68,6 @@ class Parts:
     board: ProgressBoard
     queue: TaskQueue
     objects: ObjectStore
-    jobs: Jobs | None
+    child_jobs: ChildJobs | None
     events: Events
     callbacks: Callbacks | None = None

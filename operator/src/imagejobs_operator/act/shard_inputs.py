@@ -30,16 +30,16 @@ async def prepare(objects: ObjectStore, job: ImageJob, shards: int) -> None:
     if await objects.head(s3_keys.offsets(job.uid)):
         return
     if job.spec.manifest:
-        lengths = await _copied(objects, job.uid, job.spec.manifest)
+        lengths = await _copy_manifest(objects, job.uid, job.spec.manifest)
     else:
-        lengths = await _written(objects, job.uid, job.spec.items)
-    await objects.put(s3_keys.spec(job.uid), work_of(job).to_json().encode(), content_type=JSON)
+        lengths = await _write_manifest(objects, job.uid, job.spec.items)
+    await objects.put(s3_keys.spec(job.uid), make_work(job).to_json().encode(), content_type=JSON)
     await objects.put(
         s3_keys.offsets(job.uid), offsets_json(cut(lengths, shards)).encode(), content_type=JSON
     )
 
 
-def work_of(job: ImageJob) -> Work:
+def make_work(job: ImageJob) -> Work:
     """Return what is to be done with each image."""
     spec = job.spec
     return Work(
@@ -52,13 +52,13 @@ def work_of(job: ImageJob) -> Work:
     )
 
 
-async def _written(objects: ObjectStore, uid: str, items: Iterable[Item]) -> list[int]:
+async def _write_manifest(objects: ObjectStore, uid: str, items: Iterable[Item]) -> list[int]:
     lines = item_lines(items)
     await objects.put(s3_keys.manifest(uid), b"".join(lines), content_type=CONTENT_TYPE)
     return [len(line) for line in lines]
 
 
-async def _copied(objects: ObjectStore, uid: str, manifest: Manifest) -> list[int]:
+async def _copy_manifest(objects: ObjectStore, uid: str, manifest: Manifest) -> list[int]:
     key = s3_keys.manifest(uid)
     try:
         await objects.copy(manifest.key, key)

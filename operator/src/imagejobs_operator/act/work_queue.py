@@ -22,7 +22,7 @@ FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 0.1, 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class Result:
     """When a key comes next.
 
     Attributes:
@@ -30,11 +30,11 @@ class Again:
         rest_seconds: Not before that, so that the events of a busy job are taken together.
     """
 
-    after_seconds: float | None = None
-    rest_seconds: float = 0.0
+    requeue_after_seconds: float | None = None
+    min_interval_seconds: float = 0.0
 
 
-Work = Callable[[JobKey], Awaitable[Again]]
+Work = Callable[[JobKey], Awaitable[Result]]
 
 
 class WorkQueue:
@@ -46,7 +46,7 @@ class WorkQueue:
         self._ready: asyncio.Queue[JobKey] = asyncio.Queue()
         self._queued: dict[JobKey, float] = {}
         self._busy: dict[JobKey, float] = {}
-        self._resting: set[JobKey] = set()
+        self._throttled: set[JobKey] = set()
         self._dirty: dict[JobKey, float] = {}
         self._timers: dict[JobKey, asyncio.TimerHandle] = {}
         self._failures: dict[JobKey, int] = {}
@@ -54,7 +54,7 @@ class WorkQueue:
     def add(self, key: JobKey) -> None:
         """Ask for a key to be worked on as soon as possible; asking twice is asking once."""
         now = time.monotonic()
-        if key in self._busy or key in self._resting:
+        if key in self._busy or key in self._throttled:
             self._dirty.setdefault(key, now)
         elif key not in self._queued:
             self._queued[key] = now
@@ -77,26 +77,26 @@ class WorkQueue:
     async def _run(self) -> None:
         while True:
             key = await self._ready.get()
-            await self._one(key)
+            await self._work_on(key)
 
-    async def _one(self, key: JobKey) -> None:
+    async def _work_on(self, key: JobKey) -> None:
         self._busy[key] = self._queued.pop(key)
         self._set_timer(key, None)
         try:
             again = await self._work(key)
             self._failures.pop(key, None)
         except Exception as ex:  # noqa: BLE001 - logged by _failed; the queue outlives any error of one key
-            again = Again(self._failed(key, ex))
+            again = Result(self._failed(key, ex))
         del self._busy[key]
-        self._set_timer(key, again.after_seconds)
-        if again.rest_seconds:
-            self._resting.add(key)
-            asyncio.get_running_loop().call_later(again.rest_seconds, self._rested, key)
+        self._set_timer(key, again.requeue_after_seconds)
+        if again.min_interval_seconds:
+            self._throttled.add(key)
+            asyncio.get_running_loop().call_later(again.min_interval_seconds, self._unthrottle, key)
         else:
-            self._rested(key)
+            self._unthrottle(key)
 
-    def _rested(self, key: JobKey) -> None:
-        self._resting.discard(key)
+    def _unthrottle(self, key: JobKey) -> None:
+        self._throttled.discard(key)
         if self._dirty.pop(key, None) is not None:
             self.add(key)
 
@@ -104,9 +104,9 @@ class WorkQueue:
         if timer := self._timers.pop(key, None):
             timer.cancel()
         if seconds is not None:
-            self._timers[key] = asyncio.get_running_loop().call_later(seconds, self._due, key)
+            self._timers[key] = asyncio.get_running_loop().call_later(seconds, self._requeue, key)
 
-    def _due(self, key: JobKey) -> None:
+    def _requeue(self, key: JobKey) -> None:
         del self._timers[key]
         self.add(key)
 

@@ -16,21 +16,21 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.runtime.traces import NOOP_TRACER, Kind, Tracer
 from imagejobs_contract.wire.origin import log_facts
-from imagejobs_operator.callbacks.payload import Answer, End, Reply, Ticket
+from imagejobs_operator.callbacks.payload import DeliveryId, DeliveryResult, Response, ResponseKind
 
 log = logging.getLogger(__name__)
 
-AT_ONCE, TO_ONE_RECEIVER = 64, 8
-MOST_BEGUN = 10_000
+MAX_PARALLEL, MAX_PARALLEL_PER_RECEIVER = 64, 8
+MAX_STARTED = 10_000
 """Beyond that nothing is begun; the resync tries again."""
 
-Post = Callable[[ImageJob, str], Awaitable[Reply]]
+Post = Callable[[ImageJob, str], Awaitable[Response]]
 """Job and message id -> how it was received."""
-Count = Callable[[End], None]
-Heard = Callable[[JobKey, Answer], None]
+Count = Callable[[ResponseKind], None]
+Heard = Callable[[JobKey, DeliveryResult], None]
 
 
-class Courier:
+class CallbackDispatcher:
     """Delivers callbacks.
 
     Args:
@@ -42,18 +42,18 @@ class Courier:
         self._post = post
         self._count = count
         self._traces = traces
-        self._begun: dict[Ticket, asyncio.Task[None]] = {}
-        self._places = asyncio.Semaphore(AT_ONCE)
+        self._begun: dict[DeliveryId, asyncio.Task[None]] = {}
+        self._places = asyncio.Semaphore(MAX_PARALLEL)
         self._receivers: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
-        self._heard: Heard = lambda key, answer: None
+        self._on_result: Heard = lambda key, answer: None
 
-    def tell(self, heard: Heard) -> None:
+    def on_result(self, heard: Heard) -> None:
         """Call that with each answer."""
-        self._heard = heard
+        self._on_result = heard
 
-    async def begin(self, job: ImageJob, ticket: Ticket) -> None:
+    async def dispatch(self, job: ImageJob, ticket: DeliveryId) -> None:
         """Begin a try and return; nothing happens if it has begun."""
-        if ticket not in self._begun and len(self._begun) < MOST_BEGUN:
+        if ticket not in self._begun and len(self._begun) < MAX_STARTED:
             self._begun[ticket] = asyncio.create_task(self._deliver(job, ticket))
 
     async def close(self) -> None:
@@ -63,30 +63,30 @@ class Courier:
             each.cancel()
         await asyncio.gather(*begun, return_exceptions=True)
 
-    async def _deliver(self, job: ImageJob, ticket: Ticket) -> None:
+    async def _deliver(self, job: ImageJob, ticket: DeliveryId) -> None:
         try:
             async with self._receiver(job), self._places:
                 with self._traces.span(
                     "callback", {"imagejobs.callback.tries": ticket.tries + 1}, kind=Kind.CLIENT
                 ) as span:
-                    reply = await self._post(job, ticket.message)
-                    span.set({"imagejobs.callback.end": reply.end.value})
+                    reply = await self._post(job, ticket.message_id)
+                    span.set({"imagejobs.callback.end": reply.kind.value})
         except Exception:
             log.exception("callback failed", extra=log_facts(job))
-            reply = Reply(End.FAILED, "something failed inside imagejobs")
+            reply = Response(ResponseKind.FAILED, "something failed inside imagejobs")
         finally:
             del self._begun[ticket]
-        self._count(reply.end)
-        self._heard(job.key, Answer(ticket, reply))
+        self._count(reply.kind)
+        self._on_result(job.key, DeliveryResult(ticket, reply))
         log.info(
             "callback",
             extra=log_facts(job)
-            | {"webhook_id": ticket.message, "end": reply.end.value, "reason": reply.why},
+            | {"webhook_id": ticket.message_id, "end": reply.kind.value, "reason": reply.reason},
         )
 
     def _receiver(self, job: ImageJob) -> asyncio.Semaphore:
         host = urlsplit(job.spec.callback_url or "").netloc
         found = self._receivers.get(host)
         if found is None:
-            found = self._receivers[host] = asyncio.Semaphore(TO_ONE_RECEIVER)
+            found = self._receivers[host] = asyncio.Semaphore(MAX_PARALLEL_PER_RECEIVER)
         return found

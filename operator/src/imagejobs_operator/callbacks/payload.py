@@ -23,7 +23,7 @@ MAX_BODY_BYTES = 64 * 1024
 """Larger ones are sent without what can be asked for."""
 
 
-class End(StrEnum):
+class ResponseKind(StrEnum):
     """How one try ended."""
 
     DELIVERED = "Delivered"
@@ -33,7 +33,7 @@ class End(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
+class DeliveryId:
     """One try to deliver one message.
 
     Attributes:
@@ -42,12 +42,12 @@ class Ticket:
         tries: The same.
     """
 
-    message: str
+    message_id: str
     repeats: int
     tries: int
 
 
-class Reply(NamedTuple):
+class Response(NamedTuple):
     """How one message was received.
 
     Attributes:
@@ -55,37 +55,37 @@ class Reply(NamedTuple):
         after_seconds: How long the receiver asked to be left alone (`Retry-After`); 0 if it did not.
     """
 
-    end: End
-    why: str = ""
-    after_seconds: float = 0.0
+    kind: ResponseKind
+    reason: str = ""
+    retry_after_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DeliveryResult:
     """How a try ended."""
 
-    ticket: Ticket
-    reply: Reply
+    delivery: DeliveryId
+    response: Response
 
 
-def ticket(job: ImageJob, callback: Callback) -> Ticket:
+def delivery_id(job: ImageJob, callback: Callback) -> DeliveryId:
     """Return the try that is due; a dot would end the id within what is signed."""
-    return Ticket(f"msg_{job.uid.replace('-', '')}_{callback.attempt}", callback.repeats, callback.tries)
+    return DeliveryId(f"msg_{job.uid.replace('-', '')}_{callback.attempt}", callback.repeats, callback.tries)
 
 
-def body(job: ImageJob, public_url: str) -> bytes:
+def make_body(job: ImageJob, public_url: str) -> bytes:
     """Return the JSON that is sent.
 
     Args:
         public_url: What links to the API begin with; "" leaves their paths.
     """
     data = _facts(job, f"{public_url}/api/jobs/{job.key.name}")
-    whole = _dumped(job, data)
+    whole = _dump(job, data)
     # 16 images may have 16 results each, with keys of 1 kB.
-    return whole if len(whole) <= MAX_BODY_BYTES else _dumped(job, {**data, "images": None})
+    return whole if len(whole) <= MAX_BODY_BYTES else _dump(job, {**data, "images": None})
 
 
-def _dumped(job: ImageJob, data: FinishedJobBody) -> bytes:
+def _dump(job: ImageJob, data: FinishedJobBody) -> bytes:
     message: FinishedBody = {"type": EVENT, "timestamp": _time(job.status.completed), "data": data}
     return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
 

@@ -24,7 +24,7 @@ from imagejobs_contract.outbound.url import Url, read_url
 from imagejobs_contract.runtime.webhook_secrets import WebhookSecrets
 from imagejobs_contract.wire.origin import log_facts
 from imagejobs_operator.callbacks import payload
-from imagejobs_operator.callbacks.payload import End, Reply
+from imagejobs_operator.callbacks.payload import Response, ResponseKind
 
 CONNECT_SECONDS, TOTAL_SECONDS = 5.0, 15.0
 """The specification advises 15 to 30 s in all."""
@@ -33,7 +33,7 @@ BUSY = frozenset({429, 502, 503, 504})
 """Answers whose Retry-After is honoured, as the specification advises."""
 
 
-class Poster:
+class WebhookSender:
     """Sends callbacks.
 
     Args:
@@ -48,7 +48,7 @@ class Poster:
         self._public_url = public_url
         self._clock = clock
 
-    async def __call__(self, job: ImageJob, message: str) -> Reply:
+    async def __call__(self, job: ImageJob, message: str) -> Response:
         """Send a job's message and tell how it was received."""
         try:
             signers = [Webhook(secret) for secret in self._secrets.of(job.labels.get(LABEL_CALLER, ""))]
@@ -57,26 +57,26 @@ class Poster:
                 "a caller's secrets are broken: its callbacks wait",
                 extra=log_facts(job) | {"reason": ex.message},
             )
-            return Reply(End.FAILED, "the caller's secrets cannot be read")
+            return Response(ResponseKind.FAILED, "the caller's secrets cannot be read")
         if not signers:
-            return Reply(End.FAILED, "there is no secret to sign it with")
-        body = payload.body(job, self._public_url)
+            return Response(ResponseKind.FAILED, "there is no secret to sign it with")
+        body = payload.make_body(job, self._public_url)
         try:
             async with asyncio.timeout(TOTAL_SECONDS):
                 target = read_url(job.spec.callback_url or "")
-                return judged(
+                return classify(
                     await self._send(target, self._head(target, message, body, signers) + body), self._clock()
                 )
         except Refused as ex:
-            return Reply(End.REFUSED, ex.message)
+            return Response(ResponseKind.REFUSED, ex.message)
         except TimeoutError:
-            return Reply(End.FAILED, "the receiver does not answer in time")
+            return Response(ResponseKind.FAILED, "the receiver does not answer in time")
         except ssl.SSLError:
-            return Reply(End.FAILED, "no trusted TLS connection to the receiver")
+            return Response(ResponseKind.FAILED, "no trusted TLS connection to the receiver")
         except OSError:
-            return Reply(End.FAILED, "the receiver's host cannot be reached")
+            return Response(ResponseKind.FAILED, "the receiver's host cannot be reached")
         except (EOFError, ValueError, asyncio.LimitOverrunError):
-            return Reply(End.FAILED, "the receiver's answer is cut or malformed")
+            return Response(ResponseKind.FAILED, "the receiver's answer is cut or malformed")
 
     async def _send(self, target: Url, request: bytes) -> Head:
         reader, writer = await self._guard.connect(target, CONNECT_SECONDS)
@@ -103,19 +103,19 @@ class Poster:
         return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
 
 
-def judged(head: Head, now: datetime) -> Reply:
+def classify(head: Head, now: datetime) -> Response:
     """Return what an answer means."""
     status = head.status
     if 200 <= status < 300:
-        return Reply(End.DELIVERED, f"the receiver answered {status}")
+        return Response(ResponseKind.DELIVERED, f"the receiver answered {status}")
     if status == 410:
-        return Reply(End.GONE, "the receiver answered 410: it wants no more")
+        return Response(ResponseKind.GONE, "the receiver answered 410: it wants no more")
     if 300 <= status < 400:
-        return Reply(End.FAILED, f"the receiver answered {status}: redirects are not followed")
-    return Reply(End.FAILED, f"the receiver answered {status}", _after_seconds(head, now))
+        return Response(ResponseKind.FAILED, f"the receiver answered {status}: redirects are not followed")
+    return Response(ResponseKind.FAILED, f"the receiver answered {status}", _retry_after_seconds(head, now))
 
 
-def _after_seconds(head: Head, now: datetime) -> float:
+def _retry_after_seconds(head: Head, now: datetime) -> float:
     """Read Retry-After, in seconds or as a date (RFC 9110, section 10.2.3), where the receiver has too much to do; 0 if it makes no sense."""
     text = head.headers.get("retry-after", "") if head.status in BUSY else ""
     if re.fullmatch(r"[0-9]{1,9}", text, re.ASCII):

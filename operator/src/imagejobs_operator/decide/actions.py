@@ -12,7 +12,7 @@ from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.model.status import Reason, Status
 from imagejobs_contract.ports import Change
-from imagejobs_operator.callbacks.payload import Ticket
+from imagejobs_operator.callbacks.payload import DeliveryId
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class Emit:
 class Deliver:
     """Begin to deliver the callback, unless this very try is under way; its answer brings the next look."""
 
-    ticket: Ticket
+    delivery: DeliveryId
 
 
 @dataclass(frozen=True, slots=True)

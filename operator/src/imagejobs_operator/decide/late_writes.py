@@ -19,29 +19,29 @@ from datetime import datetime
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.s3.client import CALL_SECONDS
 from imagejobs_operator.decide import attempts
-from imagejobs_operator.decide.observed import Child, Observed, Presence, Rules
+from imagejobs_operator.decide.observed import ChildJob, Observed, Policy, Presence
 from imagejobs_operator.decide.plan_job import DELETION_SECONDS
 
 ROUNDING_SECONDS = 1.0
 """By so much the end of a job in its status may be earlier than it was: times there are whole seconds."""
 
 
-def longest(rules: Rules) -> float:
+def max_seconds(policy: Policy) -> float:
     """Return for how many seconds after a stop results may be stored at most, beside those of pods that are not gone."""
-    return rules.lease_seconds + CALL_SECONDS + ROUNDING_SECONDS
+    return policy.lease_seconds + CALL_SECONDS + ROUNDING_SECONDS
 
 
-def left(job: ImageJob, seen: Observed, now: datetime, rules: Rules) -> float:
+def seconds_left(job: ImageJob, seen: Observed, now: datetime, policy: Policy) -> float:
     """Return for how many more seconds results of a job that is being deleted may be stored; 0 or less if nobody can."""
     settled = job.status.state.final and not attempts.reopens(job)
     if settled and not job.status.state.stopped:
         return 0.0
     # An end is written when all tasks are off the queue; else they are by the first look at the deletion.
-    stopped = (job.status.completed if settled else None) or seen.past.withdrawn or now
-    return max(_pods(seen.child, now), longest(rules) - (now - stopped).total_seconds())
+    stopped = (job.status.completed if settled else None) or seen.history.tasks_cancelled or now
+    return max(_seconds_for_pods(seen.child, now), max_seconds(policy) - (now - stopped).total_seconds())
 
 
-def _pods(child: Child, now: datetime) -> float:
+def _seconds_for_pods(child: ChildJob, now: datetime) -> float:
     """Return for how long to wait at most for the pods to go; those of a lost node do not."""
     if child.presence is not Presence.OURS or child.ended:
         return 0.0

@@ -16,7 +16,7 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.model.status import Failure, Status
 from imagejobs_contract.runtime.settings import LEASE_SECONDS
-from imagejobs_operator.callbacks.payload import Answer
+from imagejobs_operator.callbacks.payload import DeliveryResult
 
 
 class Presence(StrEnum):
@@ -28,7 +28,7 @@ class Presence(StrEnum):
     """Its name is taken by an object that the ImageJob does not own."""
 
 
-class End(StrEnum):
+class ChildEnd(StrEnum):
     """How a Job ended, by the names of its conditions."""
 
     COMPLETE = "Complete"
@@ -36,7 +36,7 @@ class End(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Child:
+class ChildJob:
     """Facts of the child Job.
 
     Attributes:
@@ -56,7 +56,7 @@ class Child:
     ready: int = 0
     created: datetime | None = None
     deleting_since: datetime | None = None
-    ended: End | None = None
+    ended: ChildEnd | None = None
     reason: str = ""
     message: str = ""
     out_of_memory: frozenset[int] = frozenset()
@@ -83,7 +83,7 @@ class Results:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class History:
     """What this process remembers of a job; a restart forgets it, and nothing but haste is lost.
 
     Attributes:
@@ -100,24 +100,24 @@ class Past:
         left: Tasks of it that were on the queue when the last of these was told.
     """
 
-    met: datetime | None = None
+    first_seen: datetime | None = None
     is_new: bool = False
     written: datetime | None = None
     announced: datetime | None = None
     announced_counts: Counts | None = None
     deleting_since: datetime | None = None
-    withdrawn: datetime | None = None
-    answer: Answer | None = None
-    rests_until: datetime | None = None
-    ends: Mapping[int, Outcome] = field(default_factory=dict)
-    left: int = 0
+    tasks_cancelled: datetime | None = None
+    delivery_result: DeliveryResult | None = None
+    skip_resync_until: datetime | None = None
+    reported: Mapping[int, Outcome] = field(default_factory=dict)
+    tasks_left: int = 0
 
-    def knows_end_of(self, total: int, attempt: int) -> bool:
+    def knows_all_outcomes(self, total: int, attempt: int) -> bool:
         """Tell whether all images of a job were told of as ended in an attempt, and none of its tasks is left."""
         return (
-            not self.left
-            and len(self.ends) == total
-            and all(outcome.attempt == attempt for outcome in self.ends.values())
+            not self.tasks_left
+            and len(self.reported) == total
+            and all(outcome.attempt == attempt for outcome in self.reported.values())
         )
 
 
@@ -139,13 +139,13 @@ class Observed:
     outcomes: Mapping[int, Outcome] = field(default_factory=dict)
     counts: Counts | None = None
     workers: int | None = 0
-    child: Child = Child()
+    child: ChildJob = ChildJob()
     results: Results | None = None
-    past: Past = Past()
+    history: History = History()
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class Policy:
     """How this operator was told to decide.
 
     Attributes:
@@ -169,12 +169,12 @@ class Rules:
     window: int = 200
     lease_seconds: float = LEASE_SECONDS
     queue_seconds: float = limits.Limits().queue_seconds
-    soon_seconds: float = 30.0
+    resync_seconds: float = 30.0
     callbacks: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class PlanInput:
     """One decision to take.
 
     Attributes:
@@ -186,8 +186,8 @@ class Case:
     status: Status
     seen: Observed
     now: datetime
-    rules: Rules
+    policy: Policy
 
-    def having(self, **changes: Any) -> "Case":
-        """Return the case with changes to the status."""
+    def with_status(self, **changes: Any) -> "PlanInput":
+        """Return the given with changes to the status."""
         return replace(self, status=replace(self.status, **changes))

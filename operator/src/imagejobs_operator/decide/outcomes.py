@@ -7,14 +7,14 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.model.status import summarise_failures
-from imagejobs_operator.decide.observed import Case, Results
+from imagejobs_operator.decide.observed import PlanInput, Results
 
 
-def settled(case: Case) -> dict[int, Outcome]:
+def current(given: PlanInput) -> dict[int, Outcome]:
     """Return the outcomes that stand in the attempt, by index: its own, and successes of any attempt."""
-    stored = case.seen.results.outcomes.values() if case.seen.results else ()
-    every = chain(case.status.outcomes, stored, case.seen.outcomes.values())
-    return standing(every, case.status.attempt, case.job.spec.total)
+    stored = given.seen.results.outcomes.values() if given.seen.results else ()
+    every = chain(given.status.outcomes, stored, given.seen.outcomes.values())
+    return standing(every, given.status.attempt, given.job.spec.total)
 
 
 def standing(outcomes: Iterable[Outcome], attempt: int, total: int) -> dict[int, Outcome]:
@@ -28,7 +28,7 @@ def standing(outcomes: Iterable[Outcome], attempt: int, total: int) -> dict[int,
     return found
 
 
-def results_of(total: int, outcomes: Mapping[int, Outcome], active: int = 0) -> Results:
+def summarise(total: int, outcomes: Mapping[int, Outcome], active: int = 0) -> Results:
     """Return what these outcomes come to."""
     values = outcomes.values()
     succeeded = sum(outcome.succeeded for outcome in values)
@@ -43,26 +43,26 @@ def results_of(total: int, outcomes: Mapping[int, Outcome], active: int = 0) -> 
     )
 
 
-def with_failures(
-    case: Case, outcomes: Mapping[int, Outcome], code: Code, message: str
+def fill_missing(
+    given: PlanInput, outcomes: Mapping[int, Outcome], code: Code, message: str
 ) -> dict[int, Outcome]:
     """Return the outcomes with a failed one for each image that has none."""
-    absent = (index for index in range(case.job.spec.total) if index not in outcomes)
+    absent = (index for index in range(given.job.spec.total) if index not in outcomes)
     return dict(outcomes) | {
-        index: Outcome(index, case.job.item_name(index), case.status.attempt, code, message)
+        index: Outcome(index, given.job.item_name(index), given.status.attempt, code, message)
         for index in absent
     }
 
 
-def without_lines(case: Case, code: Code) -> Results:
+def results_without_lines(given: PlanInput, code: Code) -> Results:
     """Return the results of a job that no runner could begin, of whose images only the number is known."""
-    total, succeeded = case.job.spec.total, case.status.counts.succeeded
+    total, succeeded = given.job.spec.total, given.status.counts.succeeded
     return Results(
         Counts(total, 0, succeeded, total - succeeded), prepared=False, failure_codes=(code.value,)
     )
 
 
-def grown(before: Counts, now: Counts) -> Counts:
+def monotonic(before: Counts, now: Counts) -> Counts:
     """Return live counts that never go back within an attempt, even when the board lost a part of them."""
     succeeded = min(now.total, max(before.succeeded, now.succeeded))
     failed = min(now.total - succeeded, max(before.failed, now.failed))

@@ -11,65 +11,65 @@ from datetime import datetime, timedelta
 
 from imagejobs_contract.model.status import Callback, CallbackState, ConditionType, Reason, Status
 from imagejobs_operator.callbacks import payload
-from imagejobs_operator.callbacks.payload import Answer, End
+from imagejobs_operator.callbacks.payload import DeliveryResult, ResponseKind
 from imagejobs_operator.decide import actions, conditions
 from imagejobs_operator.decide.actions import Action
-from imagejobs_operator.decide.observed import Case
+from imagejobs_operator.decide.observed import PlanInput
 
 GIVE_UP_SECONDS = 86_400.0
 """What is not delivered after a day is given up."""
 FIRST_SECONDS, LONGEST_SECONDS = 5.0, 3600.0
 """Wait after the first failure, doubled with each further one: 34 tries or so in a day."""
-LONGEST_ASKED_SECONDS = 4 * 3600.0
+MAX_RETRY_AFTER_SECONDS = 4 * 3600.0
 """How long a receiver may ask to be left alone (`Retry-After`): there are several tries in the day all the
 same.
 """
 JITTER = 0.25
 """Share by which a wait is shorter or longer, so that jobs that ended together do not come back together."""
-ENDS = {
-    End.DELIVERED: Reason.CALLBACK_DELIVERED,
-    End.REFUSED: Reason.CALLBACK_REFUSED,
-    End.GONE: Reason.CALLBACK_GONE,
+FINAL_REASONS = {
+    ResponseKind.DELIVERED: Reason.CALLBACK_DELIVERED,
+    ResponseKind.REFUSED: Reason.CALLBACK_REFUSED,
+    ResponseKind.GONE: Reason.CALLBACK_GONE,
 }
 """Answers after which nothing is sent any more."""
 
 
-def waits(status: Status) -> bool:
+def is_pending(status: Status) -> bool:
     """Tell whether a callback is still to be delivered: its job is not forgotten before."""
     return status.callback is not None and status.callback.state is CallbackState.PENDING
 
 
-def news(case: Case, status: Status) -> Status:
+def update(given: PlanInput, status: Status) -> Status:
     """Return the status of an ended job with what is new of its callback: it was asked for again, answered, or is too late."""
-    spec, it = case.job.spec, status.callback
+    spec, it = given.job.spec, status.callback
     if spec.callback_url is None:
         return status
     if spec.repeat_callback > (it.repeats if it else 0):
-        return conditions.callback_due(case, status, it.attempt if it else status.attempt)
+        return conditions.with_callback_due(given, status, it.attempt if it else status.attempt)
     if it is None or it.state is not CallbackState.PENDING:
         return status
-    answer = case.seen.past.answer
-    if answer and answer.ticket == payload.ticket(case.job, it):
-        return _answered(case, status, it, answer)
-    if not case.rules.callbacks and case.now >= _last(it, case.now):
-        return conditions.callback_ended(
-            case, status, _given_up(it), Reason.CALLBACK_UNSIGNED, conditions.UNSIGNED
+    answer = given.seen.history.delivery_result
+    if answer and answer.delivery == payload.delivery_id(given.job, it):
+        return _record_result(given, status, it, answer)
+    if not given.policy.callbacks and given.now >= _give_up_time(it, given.now):
+        return conditions.with_callback(
+            given, status, _give_up(it), Reason.CALLBACK_UNSIGNED, conditions.UNSIGNED
         )
     return status
 
 
-def send(case: Case) -> tuple[Action, ...]:
+def deliver(given: PlanInput) -> tuple[Action, ...]:
     """Return what delivers a pending callback, now or when it is due; the resync sees to what is due late."""
-    it = case.job.status.callback
-    if it is None or it.state is not CallbackState.PENDING or not case.rules.callbacks:
+    it = given.job.status.callback
+    if it is None or it.state is not CallbackState.PENDING or not given.policy.callbacks:
         return ()
-    left = (it.next - case.now).total_seconds() if it.next else 0.0
+    left = (it.next - given.now).total_seconds() if it.next else 0.0
     if left <= 0:
-        return (actions.Deliver(payload.ticket(case.job, it)),)
-    return (actions.Requeue(left),) if left <= case.rules.soon_seconds else ()
+        return (actions.Deliver(payload.delivery_id(given.job, it)),)
+    return (actions.Requeue(left),) if left <= given.policy.resync_seconds else ()
 
 
-def tell(before: Status, after: Status) -> tuple[Action, ...]:
+def warn(before: Status, after: Status) -> tuple[Action, ...]:
     """Return the event of a callback that fails: of its first failure, and of its end."""
     condition = after.condition(ConditionType.CALLBACK_DELIVERED)
     if condition is None or condition.status or after.callback == before.callback or after.callback is None:
@@ -79,30 +79,31 @@ def tell(before: Status, after: Status) -> tuple[Action, ...]:
     return (actions.Emit(condition.reason, condition.message, warning=True),) if worth else ()
 
 
-def _answered(case: Case, status: Status, it: Callback, answer: Answer) -> Status:
-    it, reply = replace(it, tries=it.tries + 1), answer.reply
-    if reply.end is End.DELIVERED:
+def _record_result(given: PlanInput, status: Status, it: Callback, answer: DeliveryResult) -> Status:
+    it, reply = replace(it, tries=it.tries + 1), answer.response
+    if reply.kind is ResponseKind.DELIVERED:
         done = replace(it, state=CallbackState.DELIVERED, next=None)
-        return conditions.callback_ended(case, status, done, ENDS[reply.end], reply.why)
-    if reason := ENDS.get(reply.end):
-        return conditions.callback_ended(case, status, _given_up(it), reason, reply.why)
-    last = _last(it, case.now)
-    if case.now >= last:
-        return conditions.callback_ended(
-            case, status, _given_up(it), Reason.CALLBACK_GAVE_UP, f"given up after a day: {reply.why}"
+        return conditions.with_callback(given, status, done, FINAL_REASONS[reply.kind], reply.reason)
+    if reason := FINAL_REASONS.get(reply.kind):
+        return conditions.with_callback(given, status, _give_up(it), reason, reply.reason)
+    last = _give_up_time(it, given.now)
+    if given.now >= last:
+        return conditions.with_callback(
+            given, status, _give_up(it), Reason.CALLBACK_GAVE_UP, f"given up after a day: {reply.reason}"
         )
     wait = max(
-        _wait_seconds(answer.ticket.message, it.tries), min(reply.after_seconds, LONGEST_ASKED_SECONDS)
+        _wait_seconds(answer.delivery.message_id, it.tries),
+        min(reply.retry_after_seconds, MAX_RETRY_AFTER_SECONDS),
     )
-    again = replace(it, next=min(last, case.now + timedelta(seconds=wait)))
-    return conditions.callback_ended(case, status, again, Reason.CALLBACK_FAILED, reply.why)
+    again = replace(it, next=min(last, given.now + timedelta(seconds=wait)))
+    return conditions.with_callback(given, status, again, Reason.CALLBACK_FAILED, reply.reason)
 
 
-def _given_up(it: Callback) -> Callback:
+def _give_up(it: Callback) -> Callback:
     return replace(it, state=CallbackState.GAVE_UP, next=None)
 
 
-def _last(it: Callback, now: datetime) -> datetime:
+def _give_up_time(it: Callback, now: datetime) -> datetime:
     return (it.since or now) + timedelta(seconds=GIVE_UP_SECONDS)
 
 

@@ -14,7 +14,7 @@ from imagejobs_contract.model.status import ConditionType, Reason, State, Status
 from imagejobs_contract.ports import Change
 from imagejobs_operator.decide import conditions
 from imagejobs_operator.decide.actions import Action, Announce, Emit, Requeue, WriteStatus
-from imagejobs_operator.decide.observed import Case, Results
+from imagejobs_operator.decide.observed import PlanInput, Results
 
 WRITE_SECONDS = 2.0
 """Between two progress writes of one job; also, a small job that is done within this time is not written as
@@ -27,49 +27,49 @@ ANNOUNCE_SECONDS = 1.0
 PROGRESS = ("counts", "estimated_remaining_seconds")
 
 
-def write(case: Case, status: Status) -> tuple[Action, ...]:
+def throttle(given: PlanInput, status: Status) -> tuple[Action, ...]:
     """Return what makes a new status known, where it differs from the job's."""
-    before = case.job.status
+    before = given.job.status
     if status == before:
         return ()
-    if not only_progress(before, status):
-        early = _early(case, status) if _is_small(case.job) else 0.0
-    elif _is_small(case.job) or not _is_a_step(before, status):
-        return _live(case, status)
+    if not differs_only_in_progress(before, status):
+        early = _seconds_too_early(given, status) if _is_small(given.job) else 0.0
+    elif _is_small(given.job) or not _is_a_step(before, status):
+        return _announce_progress(given, status)
     else:
-        early = _remaining(case.seen.past.written, WRITE_SECONDS, case.now)
+        early = _seconds_left(given.seen.history.written, WRITE_SECONDS, given.now)
     return (
-        (*_live(case, status), Requeue(early))
+        (*_announce_progress(given, status), Requeue(early))
         if early
-        else (WriteStatus(status), announcement(case.job, status))
+        else (WriteStatus(status), announce(given.job, status))
     )
 
 
-def end(case: Case, state: State, reason: Reason, results: Results) -> tuple[Action, ...]:
+def write_end(given: PlanInput, state: State, reason: Reason, results: Results) -> tuple[Action, ...]:
     """Return what makes the end of a job known."""
-    status = conditions.finished(case, (state, reason), results)
+    status = conditions.finished_status(given, (state, reason), results)
     good = state is not State.FAILED  # a job that was cancelled did as it was told
-    told = Emit(reason, conditions.sentence(results.counts), warning=not good)
-    return (WriteStatus(status), announcement(case.job, status), told)
+    told = Emit(reason, conditions.summary(results.counts), warning=not good)
+    return (WriteStatus(status), announce(given.job, status), told)
 
 
-def announcement(job: ImageJob, status: Status) -> Announce:
+def announce(job: ImageJob, status: Status) -> Announce:
     """Return what tells the API how the job stands."""
     return Announce(Change(job.key, job.uid, status.state, status.counts))
 
 
-def only_progress(before: Status, after: Status) -> bool:
+def differs_only_in_progress(before: Status, after: Status) -> bool:
     """Tell whether nothing but the counts and what follows from them differs."""
     return replace(after, **{name: getattr(before, name) for name in PROGRESS}) == before
 
 
-def _early(case: Case, status: Status) -> float:
+def _seconds_too_early(given: PlanInput, status: Status) -> float:
     """Return how many seconds too early it is to write that a small job goes on: it may end meanwhile."""
-    past, before = case.seen.past, case.job.status.state
+    history, before = given.seen.history, given.job.status.state
     if before is State.PENDING and status.state in (State.QUEUED, State.RUNNING) and _is_plain(status):
-        return _remaining(past.met, QUEUED_SECONDS, case.now)
+        return _seconds_left(history.first_seen, QUEUED_SECONDS, given.now)
     if before is State.QUEUED and status.state is State.RUNNING:
-        return _remaining(past.written, WRITE_SECONDS, case.now)
+        return _seconds_left(history.written, WRITE_SECONDS, given.now)
     return 0.0
 
 
@@ -80,15 +80,15 @@ def _is_plain(status: Status) -> bool:
     )
 
 
-def _live(case: Case, status: Status) -> tuple[Action, ...]:
-    past = case.seen.past
-    told = past.announced_counts or case.job.status.counts
+def _announce_progress(given: PlanInput, status: Status) -> tuple[Action, ...]:
+    history = given.seen.history
+    told = history.announced_counts or given.job.status.counts
     if status.counts == replace(
         told, total=status.counts.total
     ):  # the total is no news: it stands in the spec
         return ()
-    early = _remaining(past.announced, ANNOUNCE_SECONDS, case.now)
-    return (Requeue(early),) if early else (announcement(case.job, status),)
+    early = _seconds_left(history.announced, ANNOUNCE_SECONDS, given.now)
+    return (Requeue(early),) if early else (announce(given.job, status),)
 
 
 def _is_small(job: ImageJob) -> bool:
@@ -100,6 +100,6 @@ def _is_a_step(before: Status, after: Status) -> bool:
     return step > 0 and 100 * step >= after.counts.total
 
 
-def _remaining(last: datetime | None, seconds: float, now: datetime) -> float:
+def _seconds_left(last: datetime | None, seconds: float, now: datetime) -> float:
     """Return how long to wait; never longer than the interval, even when the clock went back."""
     return min(seconds, max(0.0, seconds - (now - last).total_seconds())) if last else 0.0

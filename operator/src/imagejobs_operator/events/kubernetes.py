@@ -14,7 +14,7 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.times import Clock
 from imagejobs_contract.stores import kubernetes_calls as calls
 from imagejobs_operator.decide.actions import Emit
-from imagejobs_operator.events.log import told
+from imagejobs_operator.events.log import log_event
 
 CONTROLLER = f"{names.GROUP}/operator"
 ACTION = "Reconcile"
@@ -30,8 +30,8 @@ class KubernetesEvents:
 
     async def emit(self, job: ImageJob, event: Emit) -> None:
         """Post one event, and write it to the log, where it is longer to be found than the hour that Kubernetes keeps it."""
-        told(job, event)
-        body = event_body(job, event, self._clock().strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
+        log_event(job, event)
+        body = make_event(job, event, self._clock().strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
         with suppress(AlreadyExists):
             await calls.send(
                 self._client,
@@ -41,7 +41,7 @@ class KubernetesEvents:
             )
 
 
-def event_body(job: ImageJob, event: Emit, time: str) -> dict[str, Any]:
+def make_event(job: ImageJob, event: Emit, time: str) -> dict[str, Any]:
     """Return the Event, at a time in microseconds."""
     attempt = 1 + job.spec.retry_failed
     return {

@@ -14,10 +14,10 @@ class LogEvents:
 
     async def emit(self, job: ImageJob, event: Emit) -> None:
         """Write one event."""
-        told(job, event)
+        log_event(job, event)
 
 
-def told(job: ImageJob, event: Emit) -> None:
+def log_event(job: ImageJob, event: Emit) -> None:
     """Write one event to the log."""
     level = logging.WARNING if event.warning else logging.INFO
     log.log(level, event.message, extra=log_facts(job) | {"reason": event.reason.value})

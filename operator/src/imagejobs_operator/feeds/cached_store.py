@@ -15,11 +15,11 @@ from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.status import State, Status
 from imagejobs_contract.ports import JobEvent, JobStore, Page
 
-MOST = 1000
+MAX_JOBS = 1000
 """Jobs that are kept, of up to 16 images: 10 MB at most."""
 
 
-class RememberedStore:
+class CachedStore:
     """Everything is the other store's, whose versions are numbers that grow; see `ports.JobStore`.
 
     Nothing is remembered but while it is followed.
@@ -60,13 +60,13 @@ class RememberedStore:
         except ImageJobsError:
             self._jobs.pop(job.key, None)  # it is not as we know it, or nobody knows
             raise
-        self._hear(JobEvent(job.key, written))
+        self._update(JobEvent(job.key, written))
         return written
 
     async def change_spec(self, key: JobKey, change: Callable[[Spec], Spec]) -> ImageJob:
         """Change the spec."""
         changed = await self._store.change_spec(key, change)
-        self._hear(JobEvent(key, changed))
+        self._update(JobEvent(key, changed))
         return changed
 
     async def delete(self, key: JobKey, uid: str | None = None) -> None:
@@ -89,7 +89,7 @@ class RememberedStore:
         try:
             async for seen in self._store.watch():
                 if seen is not None:
-                    self._hear(seen)
+                    self._update(seen)
                 yield seen
         finally:
             self._jobs.clear()
@@ -98,7 +98,7 @@ class RememberedStore:
         """Give connections back."""
         await self._store.close()
 
-    def _hear(self, seen: JobEvent) -> None:
+    def _update(self, seen: JobEvent) -> None:
         known = self._jobs.get(seen.key)
         if seen.job is None:
             self._jobs.pop(seen.key, None)
@@ -110,5 +110,5 @@ class RememberedStore:
         if job.deleting or job.status.state.final or job.spec.total > limits.POOL_ITEMS:
             return
         self._jobs[job.key] = job
-        if len(self._jobs) > MOST:
+        if len(self._jobs) > MAX_JOBS:
             del self._jobs[next(iter(self._jobs))]

@@ -16,7 +16,7 @@ from imagejobs_contract.model import names
 from imagejobs_contract.model.names import JobKey
 from imagejobs_operator.act.work_queue import WorkQueue
 
-CHUNK = 500
+PAGE_OBJECTS = 500
 """Objects per page of a list: half the memory at 10,000 objects, measured."""
 
 
@@ -35,8 +35,8 @@ async def follow(
     logging.getLogger("kopf").setLevel(logging.WARNING)  # it tells of every event
     others = asyncio.all_tasks()
     tasks = await kopf.spawn_tasks(
-        registry=registry(queue),
-        settings=settings(),
+        registry=make_registry(queue),
+        settings=make_settings(),
         standalone=True,
         clusterwide=namespaces is None,
         namespaces=namespaces or (),
@@ -46,17 +46,17 @@ async def follow(
     await kopf.run_tasks(tasks, ignored=others)
 
 
-def settings() -> kopf.OperatorSettings:
+def make_settings() -> kopf.OperatorSettings:
     """Return how kopf is to behave."""
     values = kopf.OperatorSettings()
     values.scanning.disabled = True
     values.posting.enabled = False
-    values.watching.chunk_size = CHUNK
+    values.watching.chunk_size = PAGE_OBJECTS
     values.watching.label_selectors["batch", "v1", "jobs"] = f"{names.LABEL_MANAGED_BY}={names.MANAGER}"
     return values
 
 
-def registry(queue: WorkQueue) -> kopf.OperatorRegistry:
+def make_registry(queue: WorkQueue) -> kopf.OperatorRegistry:
     """Return the handlers, which only hand over keys.
 
     All are async: kopf runs others in threads, and the queue belongs to the loop.

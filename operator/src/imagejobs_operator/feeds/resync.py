@@ -14,7 +14,7 @@ from imagejobs_operator.health import Health
 
 log = logging.getLogger(__name__)
 
-PAUSE_SECONDS = 1.0
+RETRY_SECONDS = 1.0
 """Before a feed that broke begins again."""
 
 
@@ -24,11 +24,11 @@ async def wake_ups(board: ProgressBoard, queue: WorkQueue, memory: Memory) -> No
         try:
             async for woken in board.wake_ups():
                 if woken is not None:
-                    memory.heard(woken)
+                    memory.record_wake_up(woken)
                     queue.add(woken.key)
         except ImageJobsError as ex:
             log.warning("wake-ups stopped", extra={"reason": ex.message})
-        await asyncio.sleep(PAUSE_SECONDS)
+        await asyncio.sleep(RETRY_SECONDS)
 
 
 async def resync(
@@ -41,11 +41,11 @@ async def resync(
             for key in filter(is_due, await store.keys()):
                 queue.add(key)
         except ImageJobsError as ex:
-            health.listed(ex.message)
+            health.record_listing(ex.message)
             log.warning("resync failed", extra={"reason": ex.message})
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS)
             continue
-        health.listed()
+        health.record_listing()
         if not ready:
             ready = True
             logs.say_ready()

@@ -6,7 +6,7 @@ import logging
 from imagejobs_contract.errors import ImageJobsError
 from imagejobs_contract.ports import JobStore
 from imagejobs_operator.act.work_queue import WorkQueue
-from imagejobs_operator.feeds.resync import PAUSE_SECONDS
+from imagejobs_operator.feeds.resync import RETRY_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -20,4 +20,4 @@ async def follow(store: JobStore, queue: WorkQueue) -> None:
                     queue.add(seen.key)
         except ImageJobsError as ex:
             log.warning("changes stopped", extra={"reason": ex.message})
-        await asyncio.sleep(PAUSE_SECONDS)
+        await asyncio.sleep(RETRY_SECONDS)

@@ -15,12 +15,12 @@ from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.times import parse_time
 from imagejobs_contract.stores import kubernetes_calls as calls
-from imagejobs_operator.decide.observed import Child, End, Presence
+from imagejobs_operator.decide.observed import ChildEnd, ChildJob, Presence
 from imagejobs_operator.jobs.pod_spec import PodSettings, job_body
 
 LABEL_JOB_NAME = "batch.kubernetes.io/job-name"
 LABEL_INDEX = "batch.kubernetes.io/job-completion-index"
-FAILED_PODS = 500
+MAX_FAILED_PODS = 500
 """Looked at for the reason of their end; an Indexed Job has at most 200 indexes and a few tries of each."""
 OOM_EXIT = 137
 
@@ -34,14 +34,14 @@ class KubernetesJobs:
         self._client = client
         self._settings = settings
 
-    async def look(self, job: ImageJob, attempt: int) -> Child:
+    async def get(self, job: ImageJob, attempt: int) -> ChildJob:
         """Return the facts of an attempt's Job; of a failed one, also which of its pods ran out of memory."""
         try:
             body = await calls.send(self._client, "GET", _path(job, attempt))
         except NotFound:
-            return Child()
-        killed = await self._out_of_memory(job, attempt) if _ended(body) is End.FAILED else frozenset()
-        return child_of(body, job.uid, killed)
+            return ChildJob()
+        killed = await self._out_of_memory(job, attempt) if _end_of(body) is ChildEnd.FAILED else frozenset()
+        return read_child_job(body, job.uid, killed)
 
     async def create(self, job: ImageJob, attempt: int, shards: int) -> None:
         """Create an attempt's Job, unless there is one."""
@@ -65,7 +65,7 @@ class KubernetesJobs:
                 self._client, "DELETE", _path(job, attempt), body={"propagationPolicy": "Foreground"}
             )
 
-    async def abandon(self, uid: str) -> None:
+    async def stop_all(self, uid: str) -> None:
         """Do nothing: a Job goes with its owner."""
 
     async def _patch(self, job: ImageJob, attempt: int, spec: Body) -> None:
@@ -83,7 +83,7 @@ class KubernetesJobs:
         query = {
             "labelSelector": f"{LABEL_JOB_NAME}={name}",
             "fieldSelector": "status.phase=Failed",
-            "limit": str(FAILED_PODS),
+            "limit": str(MAX_FAILED_PODS),
         }
         answer = await calls.send(
             self._client, "GET", f"/api/v1/namespaces/{job.key.namespace}/pods", query=query
@@ -91,7 +91,7 @@ class KubernetesJobs:
         return out_of_memory(answer.get("items") or ())
 
 
-def child_of(body: Mapping[str, Any], uid: str, killed: frozenset[int] = frozenset()) -> Child:
+def read_child_job(body: Mapping[str, Any], uid: str, killed: frozenset[int] = frozenset()) -> ChildJob:
     """Return the facts of a Job.
 
     Args:
@@ -103,9 +103,9 @@ def child_of(body: Mapping[str, Any], uid: str, killed: frozenset[int] = frozens
     if not any(
         each.get("uid") == uid and each.get("controller") for each in meta.get("ownerReferences") or ()
     ):
-        return Child(Presence.FOREIGN)
+        return ChildJob(Presence.FOREIGN)
     failed = _condition(body, "Failed")
-    return Child(
+    return ChildJob(
         presence=Presence.OURS,
         suspended=bool(spec.get("suspend")),
         managed=names.LABEL_QUEUE in (meta.get("labels") or {}),
@@ -114,7 +114,7 @@ def child_of(body: Mapping[str, Any], uid: str, killed: frozenset[int] = frozens
         ready=int(status.get("ready") or 0),
         created=parse_time(meta.get("creationTimestamp")),
         deleting_since=parse_time(meta.get("deletionTimestamp")),
-        ended=_ended(body),
+        ended=_end_of(body),
         reason=str(failed.get("reason", "")),
         message=str(failed.get("message", "")),
         out_of_memory=killed,
@@ -124,11 +124,13 @@ def child_of(body: Mapping[str, Any], uid: str, killed: frozenset[int] = frozens
 def out_of_memory(pods: Iterable[Mapping[str, Any]]) -> frozenset[int]:
     """Return the indexes of the pods of which a container was killed for its memory; an evicted pod was not."""
     return frozenset(
-        int(pod["metadata"]["labels"][LABEL_INDEX]) for pod in pods if _killed(pod.get("status") or {})
+        int(pod["metadata"]["labels"][LABEL_INDEX])
+        for pod in pods
+        if _is_out_of_memory(pod.get("status") or {})
     )
 
 
-def _killed(status: Mapping[str, Any]) -> bool:
+def _is_out_of_memory(status: Mapping[str, Any]) -> bool:
     if any(each.get("type") == "DisruptionTarget" for each in status.get("conditions") or ()):
         return False
     ends = (
@@ -137,8 +139,8 @@ def _killed(status: Mapping[str, Any]) -> bool:
     return any(end.get("exitCode") == OOM_EXIT for end in ends)
 
 
-def _ended(body: Mapping[str, Any]) -> End | None:
-    return next((end for end in End if _condition(body, end.value)), None)
+def _end_of(body: Mapping[str, Any]) -> ChildEnd | None:
+    return next((end for end in ChildEnd if _condition(body, end.value)), None)
 
 
 def _condition(body: Mapping[str, Any], kind: str) -> Mapping[str, Any]:

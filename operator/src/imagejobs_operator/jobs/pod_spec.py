@@ -14,7 +14,7 @@ from imagejobs_contract.model.spec import Profile
 from imagejobs_contract.wire import shards
 from imagejobs_contract.wire.origin import Origin, variables
 from imagejobs_contract.wire.shards import Exit
-from imagejobs_operator.jobs.pod_profiles import PodShape, Size
+from imagejobs_operator.jobs.pod_profiles import PodDefaults, Size
 
 TRIES_PER_SHARD = 5
 """A pod that dies is replaced so often; what it had checkpointed is not done again. With Kubernetes' pauses
@@ -56,7 +56,7 @@ class PodSettings:
     env_config_map: str = ""
     service_account: str = ""
     sizes: Mapping[Profile, Size] = field(default_factory=dict)
-    pod: PodShape = field(default_factory=PodShape)
+    pod: PodDefaults = field(default_factory=PodDefaults)
     queue_seconds: float = 600.0
 
 
@@ -98,7 +98,7 @@ def labels(job: ImageJob) -> dict[str, str]:
     return {names.LABEL_MANAGED_BY: names.MANAGER, names.LABEL_JOB: job.key.name}
 
 
-def pod_metadata(job: ImageJob, shape: PodShape) -> Body:
+def pod_metadata(job: ImageJob, shape: PodDefaults) -> Body:
     """Return what the pods carry: our own labels, by which they are found, win."""
     annotations = {"annotations": dict(shape.annotations)} if shape.annotations else {}
     return {"labels": {**shape.labels, **labels(job)}} | annotations
@@ -176,7 +176,7 @@ def _container(job: ImageJob, attempt: int, settings: PodSettings) -> Body:
     } | pull
 
 
-def _variables(job: ImageJob, attempt: int, size: Size, shape: PodShape) -> list[Body]:
+def _variables(job: ImageJob, attempt: int, size: Size, shape: PodDefaults) -> list[Body]:
     """Return the variables of a pod; of two with one name Kubernetes takes the last, and which shard it is nobody else may say."""
     shard = {
         shards.ENV_NAME: job.key.name, shards.ENV_NAMESPACE: job.key.namespace, shards.ENV_UID: job.uid, shards.ENV_ATTEMPT: str(attempt),

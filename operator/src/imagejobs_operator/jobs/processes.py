@@ -25,7 +25,7 @@ from imagejobs_contract.model.times import Clock
 from imagejobs_contract.wire import shards
 from imagejobs_contract.wire.origin import Origin, log_facts, variables
 from imagejobs_contract.wire.shards import Exit
-from imagejobs_operator.decide.observed import Child, End, Presence
+from imagejobs_operator.decide.observed import ChildEnd, ChildJob, Presence
 
 TRIES_PER_SHARD = 5
 """As in the cluster: what a process had checkpointed is not done again."""
@@ -33,12 +33,12 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 10.0
 """Before a shard is tried again."""
 GRACE_SECONDS = 5.0
 """Between SIGTERM and SIGKILL, where the variable GRACE_SECONDS of the workers is 2."""
-KEPT_ENDS = 100
+MAX_ENDED_RUNS = 100
 """Jobs that ended and are still told of. The plan reads results from S3, also of those that are not."""
 _PR_SET_PDEATHSIG = 1
 
-Tell = Callable[[JobKey], None]
-Place = tuple[str, int]
+OnChange = Callable[[JobKey], None]
+RunKey = tuple[str, int]
 """uid of an ImageJob, attempt."""
 log = logging.getLogger(__name__)
 
@@ -57,19 +57,19 @@ class _Run:
     job: ImageJob
     attempt: int
     total: int
-    todo: deque[int]
+    pending: deque[int]
     parallelism: int
     created: datetime
     suspended: bool = False
     deleting_since: datetime | None = None
     reason: str = ""
-    ended: End | None = None
+    ended: ChildEnd | None = None
     tries: Counter[int] = field(default_factory=Counter)
-    settled: int = 0
+    finished: int = 0
     failed: int = 0
-    halted: asyncio.Event = field(default_factory=asyncio.Event)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
     active: dict[int, asyncio.subprocess.Process] = field(default_factory=dict)
-    lanes: dict[int, asyncio.Task[None]] = field(default_factory=dict)
+    workers: dict[int, asyncio.Task[None]] = field(default_factory=dict)
 
     @property
     def stopped(self) -> bool:
@@ -85,27 +85,29 @@ class ProcessJobs:
         most: Processes of all Jobs at once.
     """
 
-    def __init__(self, command: Sequence[str], environ: Mapping[str, str], most: int, clock: Clock) -> None:
+    def __init__(
+        self, command: Sequence[str], environ: Mapping[str, str], max_processes: int, clock: Clock
+    ) -> None:
         self._command = tuple(command)
         self._environ = dict(environ)
-        self._most = most
+        self._max_processes = max_processes
         self._clock = clock
-        self._places = asyncio.Semaphore(most)
-        self._runs: dict[Place, _Run] = {}
-        self._tell: Tell = lambda key: None
+        self._slots = asyncio.Semaphore(max_processes)
+        self._runs: dict[RunKey, _Run] = {}
+        self._on_change: OnChange = lambda key: None
 
-    def tell(self, tell: Tell) -> None:
+    def on_change(self, tell: OnChange) -> None:
         """Say who is told of each job of which something ended."""
-        self._tell = tell
+        self._on_change = tell
 
-    async def look(self, job: ImageJob, attempt: int) -> Child:
+    async def get(self, job: ImageJob, attempt: int) -> ChildJob:
         """Return the facts of an attempt's Job."""
         run = self._runs.get((job.uid, attempt))
         if run is None:
-            return Child()
-        if run.todo and not run.ended:
-            self._start_lanes(run)
-        return Child(
+            return ChildJob()
+        if run.pending and not run.ended:
+            self._start_workers(run)
+        return ChildJob(
             presence=Presence.OURS, suspended=run.suspended, parallelism=run.parallelism, active=len(run.active), ready=len(run.active),
             created=run.created, deleting_since=run.deleting_since, ended=run.ended, reason=run.reason or ("FailedIndexes" if run.failed else ""),
         )  # fmt: skip
@@ -114,67 +116,67 @@ class ProcessJobs:
         """Begin an attempt, unless it is there."""
         if (job.uid, attempt) in self._runs:
             return
-        self._forget_some()
+        self._forget_oldest()
         parallelism = min(job.spec.parallelism, shards)
         self._runs[job.uid, attempt] = run = _Run(
             job, attempt, shards, deque(range(shards)), parallelism, self._clock()
         )
-        self._start_lanes(run)
+        self._start_workers(run)
 
     async def suspend(self, job: ImageJob, attempt: int, suspend: bool) -> None:
         """Stop the processes, or go on."""
         if run := self._runs.get((job.uid, attempt)):
             run.suspended = suspend
-            await self._halt(run) if suspend else self._start_lanes(run)
+            await self._stop_processes(run) if suspend else self._start_workers(run)
 
     async def set_parallelism(self, job: ImageJob, attempt: int, parallelism: int) -> None:
         """Change how many shards run at once; those that run are not stopped."""
         if run := self._runs.get((job.uid, attempt)):
             run.parallelism = parallelism
-            self._start_lanes(run)
+            self._start_workers(run)
 
     async def delete(self, job: ImageJob, attempt: int) -> None:
         """Stop the processes and forget the attempt."""
-        await self._end((job.uid, attempt))
+        await self._delete_run((job.uid, attempt))
 
-    async def abandon(self, uid: str) -> None:
+    async def stop_all(self, uid: str) -> None:
         """Stop the processes of an ImageJob that is gone, in all attempts."""
         for place in [each for each in self._runs if each[0] == uid]:
-            await self._end(place)
+            await self._delete_run(place)
 
     async def close(self) -> None:
         """Stop all processes."""
         for run in self._runs.values():
             run.suspended = True
-        await asyncio.gather(*(self._halt(run) for run in self._runs.values()))
+        await asyncio.gather(*(self._stop_processes(run) for run in self._runs.values()))
 
-    async def _end(self, place: Place) -> None:
+    async def _delete_run(self, place: RunKey) -> None:
         if run := self._runs.get(place):
             run.deleting_since = run.deleting_since or self._clock()
-            await self._halt(run)
+            await self._stop_processes(run)
             self._runs.pop(place, None)
 
-    def _start_lanes(self, run: _Run) -> None:
+    def _start_workers(self, run: _Run) -> None:
         if run.stopped:
             return
-        run.halted.clear()
-        for lane in range(min(run.parallelism, self._most)):
-            if lane not in run.lanes or run.lanes[lane].done():
-                run.lanes[lane] = asyncio.create_task(self._work(run, lane))
+        run.stopping.clear()
+        for lane in range(min(run.parallelism, self._max_processes)):
+            if lane not in run.workers or run.workers[lane].done():
+                run.workers[lane] = asyncio.create_task(self._work(run, lane))
 
     async def _work(self, run: _Run, lane: int) -> None:
-        while run.todo and lane < run.parallelism and not run.stopped:
-            async with self._places:
-                if not run.todo or run.stopped:
+        while run.pending and lane < run.parallelism and not run.stopped:
+            async with self._slots:
+                if not run.pending or run.stopped:
                     break
-                shard = run.todo.popleft()
-                code = await self._process(run, shard)
+                shard = run.pending.popleft()
+                code = await self._run_shard(run, shard)
             await self._note(run, shard, code)
-            if run.settled == run.total:
-                run.ended = End.FAILED if run.failed else End.COMPLETE
-            self._tell(run.job.key)
+            if run.finished == run.total:
+                run.ended = ChildEnd.FAILED if run.failed else ChildEnd.COMPLETE
+            self._on_change(run.job.key)
 
-    async def _process(self, run: _Run, shard: int) -> int:
+    async def _run_shard(self, run: _Run, shard: int) -> int:
         """Return how a shard's process ended; one that could not be started, for want of memory or processes, counts as a try."""
         try:
             process = await asyncio.create_subprocess_exec(
@@ -196,25 +198,25 @@ class ProcessJobs:
 
     async def _note(self, run: _Run, shard: int, code: int) -> None:
         if code == Exit.DONE:
-            run.settled += 1
+            run.finished += 1
         elif run.stopped:
-            run.todo.appendleft(shard)
+            run.pending.appendleft(shard)
         elif code == Exit.MISCONFIGURED:
-            run.reason, run.ended = "PodFailurePolicy", End.FAILED
-            await self._halt(run)
+            run.reason, run.ended = "PodFailurePolicy", ChildEnd.FAILED
+            await self._stop_processes(run)
         elif code == Exit.POISON or run.tries[shard] >= TRIES_PER_SHARD:
-            run.settled, run.failed = run.settled + 1, run.failed + 1
+            run.finished, run.failed = run.finished + 1, run.failed + 1
             log.error("a shard is given up", extra=log_facts(run.job) | {"shard": shard, "exit": code})
         else:
             run.tries[shard] += 1
             with suppress(TimeoutError):
                 pause = FIRST_PAUSE_SECONDS * 2 ** (run.tries[shard] - 1)
-                await asyncio.wait_for(run.halted.wait(), min(pause, LONGEST_PAUSE_SECONDS))
-            run.todo.append(shard)
+                await asyncio.wait_for(run.stopping.wait(), min(pause, LONGEST_PAUSE_SECONDS))
+            run.pending.append(shard)
 
-    async def _halt(self, run: _Run) -> None:
+    async def _stop_processes(self, run: _Run) -> None:
         """Stop the processes of a run. Its lanes see that by themselves."""
-        run.halted.set()
+        run.stopping.set()
         processes = list(run.active.values())
         for process in processes:
             with suppress(ProcessLookupError):
@@ -228,9 +230,9 @@ class ProcessJobs:
                     process.kill()
             await asyncio.gather(*(process.wait() for process in processes))
 
-    def _forget_some(self) -> None:
+    def _forget_oldest(self) -> None:
         ended = [place for place, run in self._runs.items() if run.ended]
-        for place in ended[: max(0, len(ended) - KEPT_ENDS)]:
+        for place in ended[: max(0, len(ended) - MAX_ENDED_RUNS)]:
             del self._runs[place]
 
 
