@@ -14,7 +14,7 @@ from imagejobs_contract.model.status import Callback, CallbackState, State, Stat
 from imagejobs_contract.model.times import utc_now
 from imagejobs_operator.act.memory import Memory
 from imagejobs_operator.act.work_queue import Result, WorkQueue
-from imagejobs_operator.callbacks.payload import ResponseKind
+from imagejobs_operator.decide.deliveries import ResponseKind
 from imagejobs_operator.metrics import Metrics
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""Puts together the ports that speak to the Kubernetes API, over one client."""
+"""Opens the ports that speak to the Kubernetes API, over one client."""
 
 from imagejobs_contract.model.times import utc_now
 from imagejobs_contract.ports import ProgressBoard, TaskQueue
@@ -18,16 +18,21 @@ async def open_ports(
     objects: ObjectStore,
     callbacks: Callbacks | None = None,
 ) -> Ports:
-    """Return the ports; closing their store closes the client.
+    """Return all ports; closing their store closes the client.
 
     Raises:
-        Misconfigured: There is no way to the API server.
+        Misconfigured: Neither a service account nor a kubeconfig leads to an API server.
     """
     client = await connect(settings.kubeconfig)
     pods = PodSettings(
-        settings.worker_image, settings.worker_env_secrets, settings.worker_env_config_map, settings.worker_service_account, settings.sizes,
-        settings.pod, settings.limits.queue_seconds,
-    )  # fmt: skip
+        settings.worker_image,
+        settings.worker_env_secrets,
+        settings.worker_env_config_map,
+        settings.worker_service_account,
+        settings.sizes,
+        settings.pod,
+        settings.limits.queue_seconds,
+    )
     jobs = KubernetesJobs(client, pods) if settings.jobs else None
     return Ports(
         KubernetesStore(client, settings.namespaces),

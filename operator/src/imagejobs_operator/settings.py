@@ -1,6 +1,6 @@
-"""The operator's settings, read once from the environment; all faults at once.
+"""The operator's settings, read once from the environment; all faults are reported at once.
 
-Which variables there are stands here and in `contract`.
+The variables are named here, in `jobs.pod_profiles` and in `contract`.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ DNS_NAMES = f"{DNS_NAME}(,{DNS_NAME})*"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the operator needs to know.
+    """Settings of the operator.
 
     Attributes:
         sqlite: The file of the local store; None means Kubernetes.
@@ -38,16 +38,16 @@ class Settings:
         kubeconfig: None means the pod's service account.
         pool: Whether the pool may be used.
         jobs: Whether Jobs may be used.
-        shard_processes: How many shards run at once on this machine, as processes; 0 means that there are no
+        shard_processes: Maximum shards that run at once on this machine, as processes. With 0 there are no
             Jobs without Kubernetes.
-        window: Most tasks of one job on the pool's queue.
-        lease_seconds: Of the pool's workers, which renew their leases within it.
+        window: Maximum tasks of one job on the pool's queue.
+        lease_seconds: Duration of the pool workers' leases.
         health: Host and port for probes, or None.
-        metrics: Host and port on which metrics are shown, or None.
-        webhooks: What callbacks are signed with; without any none are sent.
-        callbacks: How far callbacks may lead.
-        public_url: What links in callbacks begin with.
-        traces: Whether a collector is told.
+        metrics: Host and port for metrics, or None.
+        webhooks: Secrets that sign callbacks; without any, none are sent.
+        callbacks: Addresses to which callbacks may be sent.
+        public_url: Base of the links in callbacks.
+        traces: Whether spans are sent to a collector.
     """
 
     s3: S3Settings

@@ -21,8 +21,9 @@ from imagejobs_contract.model.status import ConditionType, Reason, State, Status
 from imagejobs_contract.model.status_json import read_status, status_body
 from imagejobs_contract.wire import s3_keys
 from imagejobs_operator.decide.late_writes import max_seconds
-from imagejobs_operator.decide.observed import ChildJob, Observed, Policy, Presence
+from imagejobs_operator.decide.observed import ChildJob, Observed, Presence
 from imagejobs_operator.decide.plan import plan
+from imagejobs_operator.decide.plan_input import Policy
 from support.operator.fakes import Running
 from support.operator.world import START, World, outcome, spec
 

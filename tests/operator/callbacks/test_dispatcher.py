@@ -9,7 +9,7 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import JobKey
 from imagejobs_operator.callbacks import dispatcher
 from imagejobs_operator.callbacks.dispatcher import CallbackDispatcher
-from imagejobs_operator.callbacks.payload import DeliveryId, DeliveryResult, Response, ResponseKind
+from imagejobs_operator.decide.deliveries import DeliveryId, DeliveryResult, Response, ResponseKind
 from support.operator.world import spec
 
 

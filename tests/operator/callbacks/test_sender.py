@@ -24,8 +24,8 @@ from imagejobs_contract.outbound.http_response import Head
 from imagejobs_contract.outbound.policy import EgressPolicy
 from imagejobs_contract.runtime.webhook_secrets import WebhookSecrets
 from imagejobs_operator.callbacks import payload, sender
-from imagejobs_operator.callbacks.payload import Response, ResponseKind
 from imagejobs_operator.callbacks.sender import WebhookSender
+from imagejobs_operator.decide.deliveries import Response, ResponseKind
 from support.api import openapi_check
 from support.operator.world import outcome, spec
 from support.servers.webhook_receiver import OLD_SECRET, SECRET, Receiver, receiver
@@ -59,9 +59,9 @@ def job(url: str, **changes: Any) -> ImageJob:
 
 def send(about: ImageJob, secrets: tuple[str, ...] = (SECRET,), reach: EgressPolicy = LOOPBACK) -> Response:
     return asyncio.run(
-        WebhookSender(AddressGuard(reach), WebhookSecrets(secrets), "https://images.example.org", utc_now)(
-            about, MESSAGE
-        )
+        WebhookSender(
+            AddressGuard(reach), WebhookSecrets(secrets), "https://images.example.org", utc_now
+        ).send(about, MESSAGE)
     )
 
 
@@ -193,7 +193,7 @@ def test_an_answer_that_is_none_is_a_failure(answer: bytes) -> None:
         server = await asyncio.start_server(talk, "127.0.0.1", 0)
         async with server:
             url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-            return await WebhookSender(AddressGuard(LOOPBACK), WebhookSecrets((SECRET,)), "", utc_now)(
+            return await WebhookSender(AddressGuard(LOOPBACK), WebhookSecrets((SECRET,)), "", utc_now).send(
                 job(url), MESSAGE
             )
 
@@ -246,7 +246,7 @@ def test_each_try_says_the_same() -> None:
 
 def send_as(caller: str, hooks: Receiver, secrets: WebhookSecrets) -> Response:
     about = replace(job(hooks.url()), labels={"imagejobs.dev/caller": caller})
-    return asyncio.run(WebhookSender(AddressGuard(LOOPBACK), secrets, "", utc_now)(about, MESSAGE))
+    return asyncio.run(WebhookSender(AddressGuard(LOOPBACK), secrets, "", utc_now).send(about, MESSAGE))
 
 
 def test_a_caller_with_secrets_of_its_own_is_told_by_those_alone(hooks: Receiver, tmp_path: Path) -> None:

@@ -13,8 +13,10 @@ from imagejobs_contract.model.spec import DeletionPolicy, Execution, Output, Spe
 from imagejobs_contract.model.status import State, Status
 from imagejobs_contract.s3.client import CALL_SECONDS
 from imagejobs_operator.decide import late_writes
-from imagejobs_operator.decide.observed import ChildEnd, ChildJob, History, Observed, Policy, Presence
-from imagejobs_operator.decide.plan_job import DELETION_SECONDS
+from imagejobs_operator.decide.deadlines import DELETION_SECONDS
+from imagejobs_operator.decide.history import History
+from imagejobs_operator.decide.observed import ChildEnd, ChildJob, Observed, Presence
+from imagejobs_operator.decide.plan_input import Policy
 from support.operator.world import START, World, spec
 
 KEY = JobKey("ns", "job")

@@ -18,16 +18,9 @@ from imagejobs_contract.model.status_json import read_status, status_body
 from imagejobs_operator.decide import actions, conditions
 from imagejobs_operator.decide import outcomes as tally
 from imagejobs_operator.decide.actions import Action
-from imagejobs_operator.decide.observed import (
-    ChildEnd,
-    ChildJob,
-    Observed,
-    PlanInput,
-    Policy,
-    Presence,
-    Results,
-)
+from imagejobs_operator.decide.observed import ChildEnd, ChildJob, Observed, Presence, Results
 from imagejobs_operator.decide.plan import plan
+from imagejobs_operator.decide.plan_input import PlanInput, Policy
 from support.operator.world import START, outcome, spec
 
 NOW = START + timedelta(minutes=5)

@@ -9,7 +9,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Execution, Spec
 from imagejobs_contract.model.status import CallbackState, ConditionType, Reason, State, Status
-from imagejobs_operator.callbacks.payload import Response, ResponseKind
+from imagejobs_operator.decide.deliveries import Response, ResponseKind
 from support.operator.world import START, World, spec
 
 KEY = JobKey("ns", "job")

@@ -25,8 +25,8 @@ from imagejobs_operator.act.ports import Ports
 from imagejobs_operator.act.reconcile import Reconciler
 from imagejobs_operator.act.work_queue import Result
 from imagejobs_operator.callbacks.dispatcher import CallbackDispatcher
-from imagejobs_operator.callbacks.payload import Response, ResponseKind
-from imagejobs_operator.decide.observed import Policy
+from imagejobs_operator.decide.deliveries import Response, ResponseKind
+from imagejobs_operator.decide.plan_input import Policy
 from support.operator.fakes import Board, Events, Faults, Jobs, Killed, Objects, Queue, Running, Store
 
 START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -88,9 +88,17 @@ class World:
         jobs = self.jobs if self.policy.jobs else None
         self.dispatcher, self.memory = CallbackDispatcher(self._post), Memory()
         self.dispatcher.on_result(self.memory.record_delivery)
-        ports = Ports(self.store, self.board, self.queue, self.objects, jobs, self.events, self.dispatcher)  # type: ignore[arg-type]
+        self.ports = Ports(
+            self.store,  # type: ignore[arg-type]
+            self.board,  # type: ignore[arg-type]
+            self.queue,  # type: ignore[arg-type]
+            self.objects,  # type: ignore[arg-type]
+            jobs,
+            self.events,
+            self.dispatcher,
+        )
         self._reconciler = Reconciler(
-            ports,
+            self.ports,
             replace(self.policy, since=self.time),
             self.now,
             self.memory,
@@ -120,7 +128,7 @@ class World:
     def reconcile(self, key: JobKey = JobKey("ns", "job")) -> Result | None:  # noqa: B008
         """Let the operator look once; None if it failed or was killed."""
         try:
-            again = self.run(self._reconciler(key))
+            again = self.run(self._reconciler.reconcile(key))
         except Killed:
             self.faults.kill_before = self.faults.kill_after = None
             self.restart()

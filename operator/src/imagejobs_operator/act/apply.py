@@ -1,7 +1,7 @@
-"""Carries out one action: each is one step through one port. Knows neither why nor what comes next."""
+"""Carries out one action through one port. It knows neither the reason of the action nor the next one."""
 
-from collections.abc import Awaitable
 from dataclasses import replace
+from typing import assert_never
 
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import FINALIZER
@@ -12,118 +12,146 @@ from imagejobs_operator.act import orphans, pool_tasks, result_files, shard_inpu
 from imagejobs_operator.act.memory import Leftovers
 from imagejobs_operator.act.ports import ChildJobs, Ports
 from imagejobs_operator.decide import actions
-from imagejobs_operator.decide.actions import Action
+from imagejobs_operator.decide.actions import PortAction
 
 
 class NoChildJobs(Exception):
-    """Raised when a Job is asked for where there is no Kubernetes: a mistake of ours."""
+    """Raised when an action needs Jobs and this operator has none: a bug of the plan."""
 
 
-async def apply(ports: Ports, job: ImageJob, action: Action) -> ImageJob | None:
-    """Carry out an action about a job, and return the job as it stands then, if its status was written.
+async def apply(ports: Ports, job: ImageJob, action: PortAction) -> ImageJob | None:
+    """Carry out an action, and return the job as it is after a write of its status, else None.
+
+    The loop actions, `CollectResults` and `Requeue`, are not port actions: the reconciler carries them out.
 
     Raises:
         ImageJobsError: As the port says.
+        AssertionError: The action is of no known type.
     """
-    if isinstance(action, actions.WriteStatus):
-        return await ports.store.put_status(job, action.status)
-    step = (
-        _on_pool(ports, job, action)
-        or _on_child(ports, job, action)
-        or _on_files(ports, job, action)
-        or _on_record(ports, job, action)
-    )
-    if step is not None:
-        await step
-    return None
+    written = None
+    if isinstance(action, actions.QueueAction):
+        await _apply_to_queue(ports, job, action)
+    elif isinstance(action, actions.BoardAction):
+        await _apply_to_board(ports, job, action)
+    elif isinstance(action, actions.ChildJobAction):
+        await _apply_to_child_job(_child_jobs(ports), job, action)
+    elif isinstance(action, actions.FileAction):
+        await _apply_to_files(ports, job, action)
+    elif isinstance(action, actions.StoreAction):
+        written = await _apply_to_store(ports, job, action)
+    elif isinstance(action, actions.MessageAction):
+        await _send_message(ports, job, action)
+    else:
+        assert_never(action)
+    return written
 
 
-def _origin(job: ImageJob) -> Origin:
-    """Return where the work comes from: the span that sends it, if that is told of, else the one that the job names."""
-    origin = Origin.of(job)
-    return replace(origin, traceparent=current_span().header or origin.traceparent)
-
-
-async def delete_leftovers(ports: Ports, remains: Leftovers) -> None:
-    """Remove what a vanished job left outside the store: its work, its progress, its files; never its outputs."""
+async def delete_leftovers(ports: Ports, leftovers: Leftovers) -> None:
+    """Delete everything of a vanished job outside the store (work, progress, files) but its outputs."""
     if ports.child_jobs:
-        await ports.child_jobs.stop_all(remains.uid)
-    await ports.queue.cancel(remains.uid)
-    await ports.board.forget(remains.uid)
-    await delete_files(ports, remains)
+        await ports.child_jobs.stop_all(leftovers.uid)
+    await ports.queue.cancel(leftovers.uid)
+    await ports.board.forget(leftovers.uid)
+    await delete_files(ports, leftovers)
 
 
-async def delete_files(ports: Ports, remains: Leftovers) -> None:
+async def delete_files(ports: Ports, leftovers: Leftovers) -> None:
     """Delete working files and uploads."""
-    await ports.objects.delete_prefix(s3_keys.job(remains.uid))
-    if remains.uploads:
-        await ports.objects.delete_prefix(remains.uploads)
+    await ports.objects.delete_prefix(s3_keys.job(leftovers.uid))
+    if leftovers.uploads:
+        await ports.objects.delete_prefix(leftovers.uploads)
 
 
-def _on_pool(ports: Ports, job: ImageJob, action: Action) -> Awaitable[None] | None:
+async def _apply_to_queue(ports: Ports, job: ImageJob, action: actions.QueueAction) -> None:
     match action:
         case actions.SendTasks():
-            return ports.queue.send(
-                pool_tasks.make_tasks(job, action.indexes, action.attempt, action.expires, _origin(job))
-            )
+            origin = _origin(job)
+            tasks = pool_tasks.make_tasks(job, action.indexes, action.attempt, action.expires, origin)
+            await ports.queue.send(tasks)
         case actions.WithdrawTasks():
-            return ports.queue.cancel(job.uid)
+            await ports.queue.cancel(job.uid)
+        case _:
+            assert_never(action)
+
+
+async def _apply_to_board(ports: Ports, job: ImageJob, action: actions.BoardAction) -> None:
+    match action:
         case actions.PutCounts():
-            return ports.board.put_shard(job.key, job.uid, 0, action.counts)
+            await ports.board.put_shard(job.key, job.uid, 0, action.counts)
         case actions.Announce():
-            return ports.board.announce(action.change)
+            await ports.board.announce(action.change)
         case actions.Forget():
-            return ports.board.forget(job.uid)
-    return None
+            await ports.board.forget(job.uid)
+        case _:
+            assert_never(action)
 
 
-def _on_child(ports: Ports, job: ImageJob, action: Action) -> Awaitable[None] | None:
+async def _apply_to_child_job(child_jobs: ChildJobs, job: ImageJob, action: actions.ChildJobAction) -> None:
     match action:
         case actions.CreateJob():
-            return _child_jobs(ports).create(job, action.attempt, action.shards)
+            await child_jobs.create(job, action.attempt, action.shards)
         case actions.SuspendJob():
-            return _child_jobs(ports).suspend(job, action.attempt, action.suspend)
+            await child_jobs.suspend(job, action.attempt, action.suspend)
         case actions.SetParallelism():
-            return _child_jobs(ports).set_parallelism(job, action.attempt, action.parallelism)
+            await child_jobs.set_parallelism(job, action.attempt, action.parallelism)
         case actions.DeleteJob():
-            return _child_jobs(ports).delete(job, action.attempt)
-    return None
+            await child_jobs.delete(job, action.attempt)
+        case _:
+            assert_never(action)
 
 
-def _on_files(ports: Ports, job: ImageJob, action: Action) -> Awaitable[None] | None:
+async def _apply_to_files(ports: Ports, job: ImageJob, action: actions.FileAction) -> None:
     match action:
         case actions.PrepareShards():
-            return shard_inputs.prepare(ports.objects, job, action.shards)
+            await shard_inputs.prepare(ports.objects, job, action.shards)
         case actions.FillMissing():
-            return result_files.fill(ports.objects, job, action)
+            await result_files.fill(ports.objects, job, action)
         case actions.WriteResults():
-            return result_files.write(ports.objects, job.uid, action.outcomes)
+            await result_files.write(ports.objects, job.uid, action.outcomes)
         case actions.DeleteFiles():
-            return delete_files(ports, Leftovers.of(job))
+            await delete_files(ports, Leftovers.of(job))
         case actions.DeleteOutputs():
-            return _delete_outputs(ports, job, action.shards)
+            await _delete_outputs(ports, job, action.shards)
+        case _:
+            assert_never(action)
+
+
+async def _apply_to_store(ports: Ports, job: ImageJob, action: actions.StoreAction) -> ImageJob | None:
+    match action:
+        case actions.WriteStatus():
+            return await ports.store.put_status(job, action.status)
+        case actions.DeleteImageJob():
+            await ports.store.delete(job.key, job.uid)
+        case actions.AddFinalizer():
+            await ports.store.add_finalizer(job, FINALIZER)
+        case actions.RemoveFinalizer():
+            await ports.store.remove_finalizer(job, FINALIZER)
+        case _:
+            assert_never(action)
     return None
 
 
-def _on_record(ports: Ports, job: ImageJob, action: Action) -> Awaitable[object] | None:
+async def _send_message(ports: Ports, job: ImageJob, action: actions.MessageAction) -> None:
     match action:
         case actions.Emit():
-            return ports.events.emit(job, action)
+            await ports.events.emit(job, action)
         case actions.Deliver():
-            return ports.callbacks.dispatch(job, action.delivery) if ports.callbacks else None
-        case actions.DeleteImageJob():
-            return ports.store.delete(job.key, job.uid)
-        case actions.AddFinalizer():
-            return ports.store.add_finalizer(job, FINALIZER)
-        case actions.RemoveFinalizer():
-            return ports.store.remove_finalizer(job, FINALIZER)
-    return None
+            if ports.callbacks:
+                await ports.callbacks.dispatch(job, action.delivery)
+        case _:
+            assert_never(action)
 
 
 def _child_jobs(ports: Ports) -> ChildJobs:
     if ports.child_jobs is None:
         raise NoChildJobs
     return ports.child_jobs
+
+
+def _origin(job: ImageJob) -> Origin:
+    """Return the origin of tasks: the current span if there is one, else the span that the job names."""
+    origin = Origin.of(job)
+    return replace(origin, traceparent=current_span().header or origin.traceparent)
 
 
 async def _delete_outputs(ports: Ports, job: ImageJob, shards: int) -> None:

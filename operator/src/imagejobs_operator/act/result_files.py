@@ -1,6 +1,6 @@
-"""Outcome lines in S3: read and summed up, completed where images have none, written for the pool.
+"""Reads and sums up outcome lines in S3, adds failed ones for missing images, and writes those of the pool.
 
-One shard is held at a time per reader, at most some tens of megabytes.
+Each reader holds one shard at a time, at most some tens of megabytes.
 """
 
 import asyncio
@@ -37,16 +37,16 @@ class ShardResults:
 
 
 async def collect(objects: ObjectStore, job: ImageJob, attempt: int) -> Results:
-    """Read all outcome lines of a job and sum up what stands in an attempt.
+    """Read all outcome lines of a job and sum up those that count in an attempt.
 
     Raises:
         Unavailable: S3 does not answer.
     """
     slices = await _read_slices(objects, job.uid)
     results = Results(Counts(job.spec.total), prepared=bool(slices))
-    every = list(enumerate(slices or [Slice(0, 0, 0, job.spec.total)]))
-    for start in range(0, len(every), MAX_PARALLEL_READS):
-        some = every[start : start + MAX_PARALLEL_READS]
+    shards = list(enumerate(slices or [Slice(0, 0, 0, job.spec.total)]))
+    for start in range(0, len(shards), MAX_PARALLEL_READS):
+        some = shards[start : start + MAX_PARALLEL_READS]
         parts = await asyncio.gather(
             *(_read_current(objects, job, attempt, shard, own) for shard, own in some)
         )
@@ -59,7 +59,7 @@ async def fill(objects: ObjectStore, job: ImageJob, action: FillMissing) -> None
     """Add a failed outcome for each image that has none in the attempt.
 
     Raises:
-        Conflict: A pod still writes; it was told to stop, so a repeat will do.
+        Conflict: A pod still writes. It was asked to stop, so a later try succeeds.
         Unavailable: S3 does not answer.
     """
     for shard, own in enumerate(await _read_slices(objects, job.uid)):
@@ -78,7 +78,7 @@ async def fill(objects: ObjectStore, job: ImageJob, action: FillMissing) -> None
 
 
 async def write(objects: ObjectStore, uid: str, outcomes: Sequence[Outcome]) -> None:
-    """Write the outcomes of a pool job, over whatever is there.
+    """Write the outcomes of a pool job; they replace an earlier file.
 
     Raises:
         Unavailable: S3 does not answer.
@@ -87,7 +87,7 @@ async def write(objects: ObjectStore, uid: str, outcomes: Sequence[Outcome]) -> 
 
 
 async def read_all(objects: ObjectStore, job: ImageJob, shards: int) -> AsyncIterator[Sequence[Outcome]]:
-    """Yield all outcomes that are written of a job, a shard at a time."""
+    """Yield all recorded outcomes of a job: those in its status, then one shard at a time."""
     yield job.status.outcomes
     for shard in range(shards):
         yield list((await _read_shard(objects, job.uid, shard)).outcomes.values())
@@ -115,7 +115,7 @@ async def _read_shard(objects: ObjectStore, uid: str, shard: int) -> ShardResult
         data, etag = await objects.get(s3_keys.results(uid, shard), MAX_SHARD_BYTES)
     except NotFound:
         return ShardResults()
-    # Tens of thousands of lines take a second to parse: others shall not wait for it.
+    # Tens of thousands of lines take a second to parse; in a thread, the loop does not wait for it.
     return ShardResults(await asyncio.to_thread(_parsed, data), etag)
 
 

@@ -1,4 +1,4 @@
-"""Outcomes -> what a status says of them (pure). Counted from facts by index, never by increment."""
+"""Sums outcomes up for a status (pure). Counts come from the outcomes by index, never from increments."""
 
 from collections.abc import Iterable, Mapping
 from itertools import chain
@@ -7,11 +7,12 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.model.status import summarise_failures
-from imagejobs_operator.decide.observed import PlanInput, Results
+from imagejobs_operator.decide.observed import Results
+from imagejobs_operator.decide.plan_input import PlanInput
 
 
 def current(given: PlanInput) -> dict[int, Outcome]:
-    """Return the outcomes that stand in the attempt, by index: its own, and successes of any attempt."""
+    """Return the outcomes that count in the attempt, by index: its own, and successes of any attempt."""
     stored = given.seen.results.outcomes.values() if given.seen.results else ()
     every = chain(given.status.outcomes, stored, given.seen.outcomes.values())
     return standing(every, given.status.attempt, given.job.spec.total)
@@ -29,7 +30,7 @@ def standing(outcomes: Iterable[Outcome], attempt: int, total: int) -> dict[int,
 
 
 def summarise(total: int, outcomes: Mapping[int, Outcome], active: int = 0) -> Results:
-    """Return what these outcomes come to."""
+    """Return the sums over these outcomes."""
     values = outcomes.values()
     succeeded = sum(outcome.succeeded for outcome in values)
     failures, codes = summarise_failures(values)
@@ -46,7 +47,7 @@ def summarise(total: int, outcomes: Mapping[int, Outcome], active: int = 0) -> R
 def fill_missing(
     given: PlanInput, outcomes: Mapping[int, Outcome], code: Code, message: str
 ) -> dict[int, Outcome]:
-    """Return the outcomes with a failed one for each image that has none."""
+    """Return the outcomes, with a failed outcome added for each image that has none."""
     absent = (index for index in range(given.job.spec.total) if index not in outcomes)
     return dict(outcomes) | {
         index: Outcome(index, given.job.item_name(index), given.status.attempt, code, message)
@@ -55,7 +56,7 @@ def fill_missing(
 
 
 def results_without_lines(given: PlanInput, code: Code) -> Results:
-    """Return the results of a job that no runner could begin, of whose images only the number is known."""
+    """Return the results of a job that never started: every image that did not succeed before has failed."""
     total, succeeded = given.job.spec.total, given.status.counts.succeeded
     return Results(
         Counts(total, 0, succeeded, total - succeeded), prepared=False, failure_codes=(code.value,)
@@ -63,7 +64,7 @@ def results_without_lines(given: PlanInput, code: Code) -> Results:
 
 
 def monotonic(before: Counts, now: Counts) -> Counts:
-    """Return live counts that never go back within an attempt, even when the board lost a part of them."""
+    """Return live counts that never decrease within an attempt, even if the board lost some of them."""
     succeeded = min(now.total, max(before.succeeded, now.succeeded))
     failed = min(now.total - succeeded, max(before.failed, now.failed))
     return Counts(now.total, min(now.active, now.total - succeeded - failed), succeeded, failed)

@@ -1,8 +1,8 @@
-"""Decide: an ImageJob as it stands, what was read of the world, the time -> the actions to take, in order (pure).
+"""Decides: an ImageJob, the observed facts and the time -> the actions to take, in order (pure).
 
-Level-triggered: never "was X, now Y". Whatever was lost, done twice or half done, the next plan starts from
-what is there. The order of the questions is the order of precedence: deletion, end, cancel, deadline,
-suspend, work.
+Level-triggered: it compares no old state with a new one. After a lost, repeated or half-done action the next
+plan starts from the observed facts. The order of the checks is the order of precedence: deletion, end,
+cancel, deadline, suspend, work.
 """
 
 from datetime import datetime
@@ -26,28 +26,28 @@ from imagejobs_operator.decide import (
 )
 from imagejobs_operator.decide.actions import Action, Requeue
 from imagejobs_operator.decide.attempts import Runner
-from imagejobs_operator.decide.observed import Observed, PlanInput, Policy, Presence, Results
+from imagejobs_operator.decide.observed import Observed, Presence, Results
+from imagejobs_operator.decide.plan_input import PlanInput, Policy
 
 FINALIZER_SECONDS = 3600.0
-"""Outputs that cannot be deleted for so long after nobody stores any more no longer hold up the deletion of
-the job.
+"""How long failing to delete outputs may delay the deletion of the job, counted from the last possible write.
 """
 TOO_LATE = {
     Reason.DEADLINE_EXCEEDED: "the job's deadline passed",
     Reason.QUEUE_DEADLINE_EXCEEDED: "the job waited too long for a worker",
 }
+"""Deadline -> message of the images that it stopped."""
 
 
 def plan(job: ImageJob, seen: Observed, now: datetime, policy: Policy) -> tuple[Action, ...]:
-    """Return what to do about a job, in order; () when nothing is to be done."""
+    """Return the actions for a job, in order; () if there is nothing to do."""
     if job.deleting:
         return _plan_deletion(job, seen, now, policy)
     if job.spec.output.deletion_policy is DeletionPolicy.DELETE and FINALIZER not in job.finalizers:
-        return (
-            actions.AddFinalizer(),
-            Requeue(0.0),
-        )  # before there is anything to delete; the API's jobs come with it
-    given = PlanInput(job, attempts.starting_status(job, now, seen.history.first_seen), seen, now, policy)
+        # Before there is any output to delete. The API creates its jobs with the finalizer.
+        return (actions.AddFinalizer(), Requeue(0.0))
+    status = attempts.starting_status(job, now, seen.history.first_seen)
+    given = PlanInput(job, status, seen, now, policy)
     if job.status.state.final and not attempts.reopens(job):
         return _plan_ended(given)
     return _plan_unfinished(given)
@@ -57,13 +57,13 @@ def _plan_unfinished(given: PlanInput) -> tuple[Action, ...]:
     runner = attempts.choose_runner(given)
     if given.job.spec.cancel:
         return _stop(given, runner, State.CANCELLED, Reason.CANCELLED)
-    if late := deadlines.passed_deadline(given):
-        return _stop(given, runner, State.FAILED, late)
+    if passed := deadlines.passed_deadline(given):
+        return _stop(given, runner, State.FAILED, passed)
     if given.job.spec.suspend:
         return _suspend(given, runner)
     work = _plan_work(given, runner)
-    wake = deadlines.seconds_to_deadline(given)
-    return work if wake is None else (*work, Requeue(wake))
+    seconds = deadlines.seconds_to_deadline(given)
+    return work if seconds is None else (*work, Requeue(seconds))
 
 
 def _plan_work(given: PlanInput, runner: Runner) -> tuple[Action, ...]:
@@ -71,18 +71,14 @@ def _plan_work(given: PlanInput, runner: Runner) -> tuple[Action, ...]:
         return plan_pool.plan(given)
     if runner is Runner.JOB:
         return plan_job.plan(given)
-    return status_writes.throttle(
-        given,
-        conditions.stalled_status(
-            given, conditions.pending_status(given), Reason.NO_RUNNER, _no_runner(given.job)
-        ),
-    )
+    pending, message = conditions.pending_status(given), _why_no_runner(given.job)
+    return status_writes.throttle(given, conditions.stalled_status(given, pending, Reason.NO_RUNNER, message))
 
 
 def _stop(given: PlanInput, runner: Runner, state: State, reason: Reason) -> tuple[Action, ...]:
-    """End a job early: first whoever works on it stops, so that the last outcomes are known, then the end is written."""
-    if withdraw := plan_pool.cancel_tasks(given.seen):
-        return (*withdraw, *plan_job.delete_job(given), Requeue(0.0))
+    """End a job early: stop its workers first, so that the last outcomes are known, then write the end."""
+    if cancel := plan_pool.cancel_tasks(given.seen):
+        return (*cancel, *plan_job.delete_job(given), Requeue(0.0))
     if wait := plan_job.delete_job(given):
         return wait
     if runner is Runner.JOB:
@@ -109,80 +105,74 @@ def _stop_job(given: PlanInput, state: State, reason: Reason) -> tuple[Action, .
         return plan_job.collect_results(given)
     if not results.prepared:
         return _stop_unstarted(given, state, reason)
-    if state is State.FAILED and (
-        filling := plan_job.fill_missing(given, Code.PROCESSING_TIMEOUT, TOO_LATE[reason])
-    ):
+    failed = state is State.FAILED
+    if failed and (filling := plan_job.fill_missing(given, Code.PROCESSING_TIMEOUT, TOO_LATE[reason])):
         return filling
-    if state is State.FAILED and Code.PROCESSING_TIMEOUT not in results.failure_codes:
-        # All images had ended in time; only their end was not written.
+    if failed and Code.PROCESSING_TIMEOUT not in results.failure_codes:
+        # All images ended before the deadline; only the end of the job was not written.
         state, reason = final_state(results.counts, given.job.spec.max_failed_items)
     return status_writes.write_end(given, state, reason, results)
 
 
 def _stop_unstarted(given: PlanInput, state: State, reason: Reason) -> tuple[Action, ...]:
-    unbegun = (
-        Results(given.status.counts)
-        if state is State.CANCELLED
-        else outcomes.results_without_lines(given, Code.PROCESSING_TIMEOUT)
-    )
-    return status_writes.write_end(given, state, reason, unbegun)
+    if state is State.CANCELLED:
+        results = Results(given.status.counts)
+    else:
+        results = outcomes.results_without_lines(given, Code.PROCESSING_TIMEOUT)
+    return status_writes.write_end(given, state, reason, results)
 
 
 def _suspend(given: PlanInput, runner: Runner) -> tuple[Action, ...]:
-    """Stop the work, unless none is left: a job whose last image ended just before has nothing to wait for."""
-    if still := (*plan_pool.cancel_tasks(given.seen), *plan_job.suspend(given)):
-        return (*still, Requeue(0.0)) if given.seen.waiting else still
+    """Stop the work; a job whose last image has just ended is ended instead."""
+    if stop := (*plan_pool.cancel_tasks(given.seen), *plan_job.suspend(given)):
+        return (*stop, Requeue(0.0)) if given.seen.waiting else stop
     if runner is Runner.POOL and (question := plan_pool.collect_results(given)):
         return question
-    over = (
-        len(outcomes.current(given)) == given.job.spec.total
-        if runner is Runner.POOL
-        else bool(given.seen.child.ended)
-    )
-    return (
-        _plan_work(given, runner)
-        if over
-        else status_writes.throttle(given, conditions.suspended_status(given))
-    )
+    if runner is Runner.POOL:
+        all_ended = len(outcomes.current(given)) == given.job.spec.total
+    else:
+        all_ended = bool(given.seen.child.ended)
+    if all_ended:
+        return _plan_work(given, runner)
+    return status_writes.throttle(given, conditions.suspended_status(given))
 
 
-def _no_runner(job: ImageJob) -> str:
+def _why_no_runner(job: ImageJob) -> str:
     if job.spec.manifest:
-        return "a manifest needs Jobs, which this operator may not or cannot create"
-    return "neither the pool nor Jobs may run it as it is asked for"
+        return "a manifest needs a Job, and this operator cannot create Jobs"
+    return "no runner of this operator (pool or Job) fits spec.execution"
 
 
 def _plan_ended(given: PlanInput) -> tuple[Action, ...]:
     status = plan_callback.update(given, conditions.acknowledged_status(given.job))
-    told = (*status_writes.throttle(given, status), *plan_callback.warn(given.job.status, status))
+    news = (*status_writes.throttle(given, status), *plan_callback.warn(given.job.status, status))
     if plan_callback.is_pending(status):
-        return told or plan_callback.deliver(given)
-    at = deadlines.deletion_time(given.job)
-    left = (at - given.now).total_seconds() if at else None
-    if left is not None and left <= 0 and FINALIZER in given.job.finalizers:
-        return (
-            actions.DeleteImageJob(),
-            Requeue(0.0),
-        )  # its outputs are found by its files: they go together, while it waits
-    if left is not None and left <= 0:
-        return (actions.DeleteFiles(), actions.Forget(), actions.DeleteImageJob())
-    wake = (Requeue(left),) if left is not None and left <= given.policy.resync_seconds else ()
-    return (*told, *wake)
+        return news or plan_callback.deliver(given)
+    deletion = deadlines.deletion_time(given.job)
+    if deletion is None:
+        return news
+    left = (deletion - given.now).total_seconds()
+    if left > 0:
+        return (*news, Requeue(left)) if left <= given.policy.resync_seconds else news
+    if FINALIZER in given.job.finalizers:
+        # Files and progress are deleted while the finalizer holds the job: its outputs are found by its
+        # files.
+        return (actions.DeleteImageJob(), Requeue(0.0))
+    return (actions.DeleteFiles(), actions.Forget(), actions.DeleteImageJob())
 
 
 def _plan_deletion(job: ImageJob, seen: Observed, now: datetime, policy: Policy) -> tuple[Action, ...]:
-    ours = seen.child.presence is Presence.OURS and seen.child.deleting_since is None
-    stop = (
-        (actions.WithdrawTasks(), actions.DeleteJob(attempts.current_attempt(job)))
-        if ours
-        else (actions.WithdrawTasks(),)
-    )
+    stop: tuple[Action, ...] = (actions.WithdrawTasks(),)
+    if seen.child.presence is Presence.OURS and seen.child.deleting_since is None:
+        stop = (*stop, actions.DeleteJob(attempts.current_attempt(job)))
     if FINALIZER not in job.finalizers:
-        return stop  # it waits for somebody else
+        return stop  # a finalizer of another program holds the job
     since = seen.history.deleting_since
     if since and (now - since).total_seconds() >= FINALIZER_SECONDS + late_writes.max_seconds(policy):
         return (
-            actions.Emit(Reason.STORAGE_UNAVAILABLE, "its outputs could not be deleted", warning=True),
+            actions.Emit(
+                Reason.STORAGE_UNAVAILABLE, "the outputs of the job could not be deleted", warning=True
+            ),
             actions.RemoveFinalizer(),
         )
     if (left := late_writes.seconds_left(job, seen, now, policy)) > 0:

@@ -1,7 +1,7 @@
-"""What to do for a job that an Indexed Job works on (pure).
+"""Decides the actions for a job that an Indexed Job works on (pure).
 
-The Job's conditions tell that its pods ended; what became of the images is read from their lines in S3, never
-from the Job.
+The Job's conditions say that its pods ended. How the images ended is read from their lines in S3, never from
+the Job.
 """
 
 from collections.abc import Mapping
@@ -10,42 +10,46 @@ from datetime import timedelta
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.model.status import Reason, State, Status, final_state
-from imagejobs_operator.decide import actions, attempts, conditions, outcomes, status_writes
+from imagejobs_operator.decide import actions, attempts, conditions, deadlines, outcomes, status_writes
 from imagejobs_operator.decide.actions import Action, Requeue
-from imagejobs_operator.decide.observed import ChildEnd, ChildJob, PlanInput, Presence, Results
-from imagejobs_operator.decide.plan_pool import estimate_remaining_seconds
+from imagejobs_operator.decide.deadlines import DELETION_SECONDS
+from imagejobs_operator.decide.observed import ChildEnd, ChildJob, Presence, Results
+from imagejobs_operator.decide.plan_input import PlanInput
 
 STARTING_SECONDS = 60.0
-"""A Job without a running pod for so long says so. Kubernetes' goal for a pod's start is 5 s, without the
-pull of its image.
+"""A Job without a running pod after this time is reported as stalled. Kubernetes' goal for the start of a pod
+is
+5 s, without the pull of its image.
 """
-DELETION_SECONDS = 90.0
-"""A Job whose pods do not go (a lost node) is waited for so long."""
+FAILED_JOB_REASONS = {
+    "DeadlineExceeded": Reason.DEADLINE_EXCEEDED,
+    "PodFailurePolicy": Reason.JOB_FAILED,
+}
+"""Reasons of a Job's condition Failed that end the ImageJob as failed if any image failed."""
 
 
 def plan(given: PlanInput) -> tuple[Action, ...]:
-    """Return the actions for a job that shall go on."""
+    """Return the actions for a job that is to continue."""
     child = given.seen.child
     if child.presence is Presence.FOREIGN:
-        message = f"the Job {attempts.child_job_name(given.job, given.status)} is not ours"
+        name = attempts.child_job_name(given.job, given.status)
+        message = f"the Job {name} exists and does not belong to this ImageJob"
+        pending = conditions.pending_status(given)
         return status_writes.throttle(
-            given,
-            conditions.stalled_status(given, conditions.pending_status(given), Reason.NAME_TAKEN, message),
+            given, conditions.stalled_status(given, pending, Reason.NAME_TAKEN, message)
         )
     if child.presence is Presence.ABSENT:
         return _plan_absent(given)
     if child.deleting_since:
         return (Requeue(DELETION_SECONDS),)
     given = _with_job(given)
-    return (
-        _plan_ended(given)
-        if child.ended
-        else (*_adjust(given), *status_writes.throttle(given, _progress(given)))
-    )
+    if child.ended:
+        return _plan_ended(given)
+    return (*_adjust(given), *status_writes.throttle(given, _progress_status(given)))
 
 
 def delete_job(given: PlanInput) -> tuple[Action, ...]:
-    """Return what stops the work; nothing once it has stopped, or will not stop by any means."""
+    """Return the actions that stop the work; nothing if it has stopped, or if its pods do not go in time."""
     child = given.seen.child
     if child.presence is not Presence.OURS or child.ended:
         return ()
@@ -56,9 +60,9 @@ def delete_job(given: PlanInput) -> tuple[Action, ...]:
 
 
 def suspend(given: PlanInput) -> tuple[Action, ...]:
-    """Return what makes the Job wait.
+    """Return the actions that suspend the Job.
 
-    One that Kueue admits is deleted instead, as Kueue would let it go on; its results stay.
+    A Job that Kueue admits is deleted instead, because Kueue would resume it; its results stay.
     """
     child = given.seen.child
     if child.presence is not Presence.OURS or child.ended or child.suspended:
@@ -67,31 +71,25 @@ def suspend(given: PlanInput) -> tuple[Action, ...]:
 
 
 def collect_results(given: PlanInput) -> tuple[Action, ...]:
-    """Return the question for the outcome lines, if they were not read."""
-    return (
-        ()
-        if given.seen.results
-        else (actions.CollectResults(given.status.attempt, attempts.shard_count(given.job.spec)),)
-    )
+    """Return the action that reads the outcome lines, if they were not read."""
+    return () if given.seen.results else (actions.CollectResults(given.status.attempt),)
 
 
 def fill_missing(
     given: PlanInput, code: Code, message: str, codes: Mapping[int, Code] | None = None
 ) -> tuple[Action, ...]:
-    """Return what gives the images without an outcome a failed one; nothing if there are none, or no place for it."""
+    """Return the actions that write a failed outcome for images without one.
+
+    Nothing if there is no such image, or no shard to write it to.
+    """
     results = given.seen.results
     if results is None or not results.prepared or not results.missing:
         return ()
-    return (
-        actions.FillMissing(
-            given.status.attempt, attempts.shard_count(given.job.spec), code, message, codes or {}
-        ),
-        Requeue(0.0),
-    )
+    return (actions.FillMissing(given.status.attempt, code, message, codes or {}), Requeue(0.0))
 
 
 def _plan_absent(given: PlanInput) -> tuple[Action, ...]:
-    """Create the Job; one that was there and vanished is created again only if its results do not tell the end."""
+    """Create the Job. A Job that existed and is gone is created again only if its results are incomplete."""
     known = given.status.job_name == attempts.child_job_name(given.job, given.status)
     if not known:
         return _create(given, actions.Forget())
@@ -99,18 +97,18 @@ def _plan_absent(given: PlanInput) -> tuple[Action, ...]:
         return question
     results = given.seen.results
     if results and not results.missing:
-        return status_writes.write_end(
-            given, *final_state(results.counts, given.job.spec.max_failed_items), results
-        )
+        state, reason = final_state(results.counts, given.job.spec.max_failed_items)
+        return status_writes.write_end(given, state, reason, results)
     return _create(given)
 
 
 def _create(given: PlanInput, *before: Action) -> tuple[Action, ...]:
     given, shards = _with_job(given), attempts.shard_count(given.job.spec)
-    status = conditions.running_status(given) if given.status.started else conditions.queued_status(given)
-    told = actions.Emit(Reason.JOB_CREATED, f"created Job {status.job_name} with {shards} shards")
+    started = given.status.started is not None
+    status = conditions.running_status(given) if started else conditions.queued_status(given)
+    event = actions.Emit(Reason.JOB_CREATED, f"created Job {status.job_name} with {shards} shards")
     create = actions.CreateJob(status.attempt, shards)
-    return (actions.PrepareShards(shards), *before, create, *status_writes.throttle(given, status), told)
+    return (actions.PrepareShards(shards), *before, create, *status_writes.throttle(given, status), event)
 
 
 def _plan_ended(given: PlanInput) -> tuple[Action, ...]:
@@ -118,10 +116,12 @@ def _plan_ended(given: PlanInput) -> tuple[Action, ...]:
     if results is None:
         return collect_results(given)
     if not results.prepared:
-        # Somebody deleted the job's files: with them again, the images can at least be named.
+        # The job's files were deleted from outside: with new inputs, the missing outcomes can at least be
+        # named.
         return (actions.PrepareShards(attempts.shard_count(given.job.spec)), Requeue(0.0))
     code, message = _missing_outcome(child)
-    if filling := fill_missing(given, code, message, dict.fromkeys(child.out_of_memory, Code.OUT_OF_MEMORY)):
+    codes = dict.fromkeys(child.out_of_memory, Code.OUT_OF_MEMORY)
+    if filling := fill_missing(given, code, message, codes):
         return filling
     return status_writes.write_end(given, *_final_state(given, child, results), results)
 
@@ -135,9 +135,9 @@ def _missing_outcome(child: ChildJob) -> tuple[Code, str]:
 
 
 def _final_state(given: PlanInput, child: ChildJob, results: Results) -> tuple[State, Reason]:
-    reasons = {"DeadlineExceeded": Reason.DEADLINE_EXCEEDED, "PodFailurePolicy": Reason.JOB_FAILED}
-    if child.ended is ChildEnd.FAILED and results.counts.failed and child.reason in reasons:
-        return State.FAILED, reasons[child.reason]
+    reason = FAILED_JOB_REASONS.get(child.reason)
+    if child.ended is ChildEnd.FAILED and results.counts.failed and reason:
+        return State.FAILED, reason
     return final_state(results.counts, given.job.spec.max_failed_items)
 
 
@@ -145,44 +145,41 @@ def _adjust(given: PlanInput) -> tuple[Action, ...]:
     child, attempt = given.seen.child, given.status.attempt
     if child.managed:
         return ()
-    parallelism = min(given.job.spec.parallelism, attempts.shard_count(given.job.spec))
     resume = (actions.SuspendJob(attempt, False),) if child.suspended else ()
-    return (
-        (*resume, actions.SetParallelism(attempt, parallelism))
-        if child.parallelism != parallelism
-        else resume
-    )
+    parallelism = min(given.job.spec.parallelism, attempts.shard_count(given.job.spec))
+    if child.parallelism == parallelism:
+        return resume
+    return (*resume, actions.SetParallelism(attempt, parallelism))
 
 
-def _progress(given: PlanInput) -> Status:
+def _progress_status(given: PlanInput) -> Status:
     before, child, counts = given.status, given.seen.child, given.seen.counts
     if counts:
-        given = given.with_status(
-            counts=outcomes.monotonic(before.counts, replace(counts, total=given.job.spec.total))
-        )
+        now = replace(counts, total=given.job.spec.total)
+        given = given.with_status(counts=outcomes.monotonic(before.counts, now))
     worked = counts is not None and (counts.active > 0 or given.status.counts.done > before.counts.done)
     if not before.started and not child.ready and not worked:
         return _starting_status(given)
     elapsed = (given.now - (before.started or given.now)).total_seconds()
-    return conditions.running_status(
-        given.with_status(estimated_remaining_seconds=estimate_remaining_seconds(given.status, elapsed))
-    )
+    seconds = deadlines.estimate_remaining_seconds(given.status, elapsed)
+    return conditions.running_status(given.with_status(estimated_remaining_seconds=seconds))
 
 
 def _starting_status(given: PlanInput) -> Status:
     child, status = given.seen.child, conditions.queued_status(given)
-    late = child.created is not None and given.now - max(child.created, given.policy.since) >= timedelta(
-        seconds=STARTING_SECONDS
-    )
-    if not late or child.suspended:
+    if child.suspended or not _is_late(given, child):
         return status
-    what = "its pods do not start" if child.active else "Kubernetes makes no pods for it"
-    return conditions.stalled_status(
-        given, status, Reason.NO_WORKER, f"{what}: see kubectl describe job {status.job_name}"
-    )
+    trouble = "its pods do not start" if child.active else "Kubernetes creates no pods for it"
+    message = f"{trouble}: see kubectl describe job {status.job_name}"
+    return conditions.stalled_status(given, status, Reason.NO_WORKER, message)
+
+
+def _is_late(given: PlanInput, child: ChildJob) -> bool:
+    if child.created is None:
+        return False
+    return given.now - max(child.created, given.policy.since) >= timedelta(seconds=STARTING_SECONDS)
 
 
 def _with_job(given: PlanInput) -> PlanInput:
-    return given.with_status(
-        job_name=attempts.child_job_name(given.job, given.status), shards=attempts.shard_count(given.job.spec)
-    )
+    name = attempts.child_job_name(given.job, given.status)
+    return given.with_status(job_name=name, shards=attempts.shard_count(given.job.spec))

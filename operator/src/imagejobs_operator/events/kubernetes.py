@@ -1,4 +1,4 @@
-"""Events of `events.k8s.io/v1` beside the ImageJob, for people: `kubectl describe` shows them.
+"""Posts events to the Kubernetes API, for people: `kubectl describe imagejob` shows them.
 
 Nothing depends on them.
 """
@@ -22,14 +22,17 @@ MAX_NOTE = 1024
 
 
 class KubernetesEvents:
-    """Posts Events of `events.k8s.io/v1`, one of each reason per attempt: a repeat meets the first by its name."""
+    """Implements `ports.Events` with Events of `events.k8s.io/v1`.
+
+    There is one Event per reason and attempt: a repeat has the name of the first and is dropped.
+    """
 
     def __init__(self, client: ApiClient, clock: Clock) -> None:
         self._client = client
         self._clock = clock
 
     async def emit(self, job: ImageJob, event: Emit) -> None:
-        """Post one event, and write it to the log, where it is longer to be found than the hour that Kubernetes keeps it."""
+        """Post one event and write it to the log, because Kubernetes keeps it for an hour only."""
         log_event(job, event)
         body = make_event(job, event, self._clock().strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
         with suppress(AlreadyExists):
@@ -42,12 +45,16 @@ class KubernetesEvents:
 
 
 def make_event(job: ImageJob, event: Emit, time: str) -> dict[str, Any]:
-    """Return the Event, at a time in microseconds."""
-    attempt = 1 + job.spec.retry_failed
+    """Return the Event.
+
+    Args:
+        time: In RFC 3339, with microseconds.
+    """
+    name = names.child_job_name(job.key.name, job.uid, 1 + job.spec.retry_failed)
     return {
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
-        "metadata": {"name": f"{names.child_job_name(job.key.name, job.uid, attempt)}.{event.reason.value.lower()}", "namespace": job.key.namespace},
+        "metadata": {"name": f"{name}.{event.reason.value.lower()}", "namespace": job.key.namespace},
         "eventTime": time,
         "reportingController": CONTROLLER,
         "reportingInstance": CONTROLLER,
@@ -56,7 +63,11 @@ def make_event(job: ImageJob, event: Emit, time: str) -> dict[str, Any]:
         "type": "Warning" if event.warning else "Normal",
         "note": event.message[:MAX_NOTE],
         "regarding": {
-            "apiVersion": names.API_VERSION, "kind": names.KIND, "name": job.key.name, "namespace": job.key.namespace, "uid": job.uid,
+            "apiVersion": names.API_VERSION,
+            "kind": names.KIND,
+            "name": job.key.name,
+            "namespace": job.key.namespace,
+            "uid": job.uid,
             "resourceVersion": job.resource_version,
         },
-    }  # fmt: skip
+    }

@@ -1,4 +1,4 @@
-"""Events as log lines: all that there is of them without Kubernetes, and what outlives them with it."""
+"""Writes events to the log: their only place without Kubernetes, and the one that keeps them for long."""
 
 import logging
 
@@ -10,7 +10,7 @@ log = logging.getLogger(__name__)
 
 
 class LogEvents:
-    """Writes events to the log."""
+    """Implements `ports.Events` with log lines."""
 
     async def emit(self, job: ImageJob, event: Emit) -> None:
         """Write one event."""

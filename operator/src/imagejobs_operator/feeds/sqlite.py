@@ -1,4 +1,4 @@
-"""Feeds the queue from the changes of SQLite. No Kubernetes, no kopf."""
+"""Adds keys to the work queue from the watch of the SQLite store."""
 
 import asyncio
 import logging
@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 async def follow(store: JobStore, queue: WorkQueue) -> None:
-    """Feed each job that changes, for ever."""
+    """Add the key of each job that changes, for ever."""
     while True:
         try:
             async for seen in store.watch():

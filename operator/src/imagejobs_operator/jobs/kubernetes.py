@@ -1,6 +1,6 @@
-"""Indexed Jobs on the Kubernetes API: the one place that reads and writes them.
+"""Reads and writes Indexed Jobs on the Kubernetes API. No other module does.
 
-A Job's name tells the attempt, so a second creation meets the first; its owner's uid tells whether it is
+A Job's name holds the attempt, so a second creation finds the first. The uid of its owner shows whether it is
 ours.
 """
 
@@ -21,21 +21,23 @@ from imagejobs_operator.jobs.pod_spec import PodSettings, job_body
 LABEL_JOB_NAME = "batch.kubernetes.io/job-name"
 LABEL_INDEX = "batch.kubernetes.io/job-completion-index"
 MAX_FAILED_PODS = 500
-"""Looked at for the reason of their end; an Indexed Job has at most 200 indexes and a few tries of each."""
+"""Maximum failed pods that are read for their reasons; an Indexed Job has at most 200 indexes, with a few
+tries each.
+"""
 OOM_EXIT = 137
 
 Body = dict[str, Any]
 
 
 class KubernetesJobs:
-    """Implements `parts.Jobs`."""
+    """Implements `ports.ChildJobs` with Jobs of `batch/v1`."""
 
     def __init__(self, client: ApiClient, settings: PodSettings) -> None:
         self._client = client
         self._settings = settings
 
     async def get(self, job: ImageJob, attempt: int) -> ChildJob:
-        """Return the facts of an attempt's Job; of a failed one, also which of its pods ran out of memory."""
+        """Return facts about the Job of an attempt; if it failed, also which indexes ran out of memory."""
         try:
             body = await calls.send(self._client, "GET", _path(job, attempt))
         except NotFound:
@@ -44,18 +46,18 @@ class KubernetesJobs:
         return read_child_job(body, job.uid, killed)
 
     async def create(self, job: ImageJob, attempt: int, shards: int) -> None:
-        """Create an attempt's Job, unless there is one."""
+        """Create the Job of an attempt, unless it exists."""
         with suppress(AlreadyExists):
             await calls.send(
                 self._client, "POST", _collection(job), body=job_body(job, attempt, shards, self._settings)
             )
 
     async def suspend(self, job: ImageJob, attempt: int, suspend: bool) -> None:
-        """Suspend the Job, or let it go on."""
+        """Suspend the Job, or resume it."""
         await self._patch(job, attempt, {"suspend": suspend})
 
     async def set_parallelism(self, job: ImageJob, attempt: int, parallelism: int) -> None:
-        """Change how many of its pods run at once."""
+        """Change the number of pods that run at once."""
         await self._patch(job, attempt, {"parallelism": parallelism})
 
     async def delete(self, job: ImageJob, attempt: int) -> None:
@@ -66,7 +68,7 @@ class KubernetesJobs:
             )
 
     async def stop_all(self, uid: str) -> None:
-        """Do nothing: a Job goes with its owner."""
+        """Do nothing: Kubernetes deletes a Job with its owner."""
 
     async def _patch(self, job: ImageJob, attempt: int, spec: Body) -> None:
         with suppress(NotFound):
@@ -92,11 +94,11 @@ class KubernetesJobs:
 
 
 def read_child_job(body: Mapping[str, Any], uid: str, killed: frozenset[int] = frozenset()) -> ChildJob:
-    """Return the facts of a Job.
+    """Return facts about a Job.
 
     Args:
-        body: As the API server sent it.
-        uid: Of the ImageJob that should own it.
+        body: The Job as the API server sent it.
+        uid: The uid of the ImageJob that should own it.
         killed: Failed indexes that ran out of memory.
     """
     meta, spec, status = body["metadata"], body.get("spec") or {}, body.get("status") or {}
@@ -122,7 +124,7 @@ def read_child_job(body: Mapping[str, Any], uid: str, killed: frozenset[int] = f
 
 
 def out_of_memory(pods: Iterable[Mapping[str, Any]]) -> frozenset[int]:
-    """Return the indexes of the pods of which a container was killed for its memory; an evicted pod was not."""
+    """Return the indexes of pods in which a container was killed for its memory; eviction does not count."""
     return frozenset(
         int(pod["metadata"]["labels"][LABEL_INDEX])
         for pod in pods

@@ -1,7 +1,9 @@
-"""How those who run the service shape the pods of Jobs: a size for each profile, and what every pod gets besides. Values, and how they are read.
+"""Settings of the pods of Jobs: a size for each profile, and defaults for every pod.
 
-What is written here cannot come from an ImageJob. Only fields are taken that leave the pod within the
-restricted Pod Security Standard.
+Values, and their readers.
+
+An ImageJob cannot set them. Only fields are accepted that keep the pod within the restricted Pod Security
+Standard.
 """
 
 import json
@@ -17,9 +19,14 @@ MAX_CHARACTERS = 20_000
 MAX_PARALLEL = 256
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 SCHEDULING: Mapping[str, type] = {
-    "nodeSelector": dict, "tolerations": list, "affinity": dict, "topologySpreadConstraints": list, "priorityClassName": str, "runtimeClassName": str,
-}  # fmt: skip
-"""Fields of a PodSpec that say where a pod runs -> what they are in JSON."""
+    "nodeSelector": dict,
+    "tolerations": list,
+    "affinity": dict,
+    "topologySpreadConstraints": list,
+    "priorityClassName": str,
+    "runtimeClassName": str,
+}
+"""Fields of a PodSpec that decide where a pod runs -> their type in JSON."""
 POD_FIELDS: Mapping[str, type] = {
     "labels": dict,
     "annotations": dict,
@@ -31,11 +38,11 @@ POD_FIELDS: Mapping[str, type] = {
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What a pod of a profile is given.
+    """Resources of the pods of a profile.
 
     Attributes:
-        resources: `resources` of its container.
-        parallel: Images that it renders at once, each in a child that may take the worker's MEMORY_LIMIT.
+        resources: `resources` of the container.
+        parallel: Images that the pod renders at once, each in a child that may use the worker's MEMORY_LIMIT.
     """
 
     resources: Mapping[str, Any] = field(default_factory=dict)
@@ -44,11 +51,11 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class PodDefaults:
-    """What every pod of a Job gets, whatever its profile.
+    """Defaults for every pod of a Job, in every profile.
 
     Attributes:
-        env: Variables (EnvVar); they win over those of the shared settings, never over what tells a pod its
-            shard.
+        env: Variables (EnvVar). They win over those of the ConfigMap and Secrets, never over the ones that
+            name the shard.
         pull_policy: "" leaves it to Kubernetes.
         scheduling: Some of the fields of `SCHEDULING`.
     """
@@ -65,13 +72,14 @@ SIZES: Mapping[Profile, Size] = {
     Profile.MEDIUM: Size({"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "5Gi"}}, 2),
     Profile.LARGE: Size({"requests": {"cpu": "2", "memory": "2Gi"}, "limits": {"memory": "10Gi"}}, 4),
 }
-"""Half a core for each image is set aside, more is used where it is idle; a limit holds 2 GiB for each image
-(MEMORY_LIMIT) and the parent.
+"""Each image requests half a core and may use more where the node is idle. The memory limit holds 2 GiB for
+each
+image (MEMORY_LIMIT) and some for the parent.
 """
 
 
 def read_sizes(reader: Reader) -> Mapping[Profile, Size]:
-    """Read PROFILES; a profile that is not named keeps its default."""
+    """Read PROFILES; a profile that it does not name keeps its default."""
     given = _read_json(
         reader, "PROFILES", lambda body: {Profile(name): _parse_size(size) for name, size in body.items()}
     )

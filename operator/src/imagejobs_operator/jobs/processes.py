@@ -1,9 +1,10 @@
-"""Jobs on one machine: each shard is a process of the worker program, a few at once.
+"""Runs Jobs on one machine: each shard is a process of the worker program, a few at once.
 
-Implements `parts.Jobs` as Kubernetes does, in small.
+It reports the ends of its processes in the words of Kubernetes' Job controller (`PodFailurePolicy`,
+`FailedIndexes`), so that the plan needs no second set of rules.
 
-Nothing is remembered: after a restart no Job is there, the plan creates it again, and shards that are done
-end at once by what lies in S3.
+It stores nothing: after a restart no Job exists, the plan creates it again, and the processes of finished
+shards end at once because their results are in S3.
 """
 
 import asyncio
@@ -28,13 +29,13 @@ from imagejobs_contract.wire.shards import Exit
 from imagejobs_operator.decide.observed import ChildEnd, ChildJob, Presence
 
 TRIES_PER_SHARD = 5
-"""As in the cluster: what a process had checkpointed is not done again."""
+"""As in the cluster; images up to the last checkpoint of a process are not done again."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 10.0
-"""Before a shard is tried again."""
+"""Pause before a shard is tried again: doubled with each try, up to the second number."""
 GRACE_SECONDS = 5.0
-"""Between SIGTERM and SIGKILL, where the variable GRACE_SECONDS of the workers is 2."""
+"""Time between SIGTERM and SIGKILL; the variable GRACE_SECONDS of the workers is 2 here."""
 MAX_ENDED_RUNS = 100
-"""Jobs that ended and are still told of. The plan reads results from S3, also of those that are not."""
+"""Ended Jobs that are kept. The plan of a forgotten one reads its results from S3."""
 _PR_SET_PDEATHSIG = 1
 
 OnChange = Callable[[JobKey], None]
@@ -48,10 +49,15 @@ class _Run:
     """One attempt of a job.
 
     Attributes:
-        lanes: Tasks that each run one shard after another; lane n works while `parallelism` is larger than n.
-        settled: How many shards are done or given up.
-        failed: Of these, how many are given up.
-        halted: Ends the pauses between tries.
+        pending: Shards that wait for a process.
+        tries: Shard -> failed tries.
+        finished: Number of shards that are done or given up.
+        failed: Number of these that are given up.
+        stopping: Set to end the pauses between tries.
+        active: Shard -> its process.
+        workers: Tasks that each run one shard after another; worker n runs while `parallelism` is larger than
+            n.
+        reason: Kubernetes' reason for the end of the whole Job, or "".
     """
 
     job: ImageJob
@@ -77,12 +83,15 @@ class _Run:
 
 
 class ProcessJobs:
-    """Runs Jobs as processes.
+    """Implements `ports.ChildJobs` with processes of the worker program.
+
+    The reconciler calls it; the listener of `on_change` requeues a job after each end of a process. One
+    ProcessJobs lives as long as the program; `close` stops its processes.
 
     Args:
-        command: The worker program, as it does one shard.
-        environ: Its variables, but for those that say which shard.
-        most: Processes of all Jobs at once.
+        command: The worker program with the arguments to do one shard.
+        environ: Its variables, without those that name the shard.
+        max_processes: Maximum processes of all Jobs at once.
     """
 
     def __init__(
@@ -96,24 +105,31 @@ class ProcessJobs:
         self._runs: dict[RunKey, _Run] = {}
         self._on_change: OnChange = lambda key: None
 
-    def on_change(self, tell: OnChange) -> None:
-        """Say who is told of each job of which something ended."""
-        self._on_change = tell
+    def on_change(self, listener: OnChange) -> None:
+        """Set the listener that is called with a job's key after each end of one of its processes."""
+        self._on_change = listener
 
     async def get(self, job: ImageJob, attempt: int) -> ChildJob:
-        """Return the facts of an attempt's Job."""
+        """Return facts about an attempt, in the words of Kubernetes."""
         run = self._runs.get((job.uid, attempt))
         if run is None:
             return ChildJob()
         if run.pending and not run.ended:
             self._start_workers(run)
         return ChildJob(
-            presence=Presence.OURS, suspended=run.suspended, parallelism=run.parallelism, active=len(run.active), ready=len(run.active),
-            created=run.created, deleting_since=run.deleting_since, ended=run.ended, reason=run.reason or ("FailedIndexes" if run.failed else ""),
-        )  # fmt: skip
+            presence=Presence.OURS,
+            suspended=run.suspended,
+            parallelism=run.parallelism,
+            active=len(run.active),
+            ready=len(run.active),
+            created=run.created,
+            deleting_since=run.deleting_since,
+            ended=run.ended,
+            reason=run.reason or ("FailedIndexes" if run.failed else ""),
+        )
 
     async def create(self, job: ImageJob, attempt: int, shards: int) -> None:
-        """Begin an attempt, unless it is there."""
+        """Start an attempt, unless it exists."""
         if (job.uid, attempt) in self._runs:
             return
         self._forget_oldest()
@@ -124,13 +140,13 @@ class ProcessJobs:
         self._start_workers(run)
 
     async def suspend(self, job: ImageJob, attempt: int, suspend: bool) -> None:
-        """Stop the processes, or go on."""
+        """Stop the processes, or start them again."""
         if run := self._runs.get((job.uid, attempt)):
             run.suspended = suspend
             await self._stop_processes(run) if suspend else self._start_workers(run)
 
     async def set_parallelism(self, job: ImageJob, attempt: int, parallelism: int) -> None:
-        """Change how many shards run at once; those that run are not stopped."""
+        """Change the number of shards that run at once; running processes are not stopped."""
         if run := self._runs.get((job.uid, attempt)):
             run.parallelism = parallelism
             self._start_workers(run)
@@ -140,9 +156,9 @@ class ProcessJobs:
         await self._delete_run((job.uid, attempt))
 
     async def stop_all(self, uid: str) -> None:
-        """Stop the processes of an ImageJob that is gone, in all attempts."""
-        for place in [each for each in self._runs if each[0] == uid]:
-            await self._delete_run(place)
+        """Stop the processes of a deleted ImageJob, in all attempts."""
+        for key in [each for each in self._runs if each[0] == uid]:
+            await self._delete_run(key)
 
     async def close(self) -> None:
         """Stop all processes."""
@@ -150,22 +166,22 @@ class ProcessJobs:
             run.suspended = True
         await asyncio.gather(*(self._stop_processes(run) for run in self._runs.values()))
 
-    async def _delete_run(self, place: RunKey) -> None:
-        if run := self._runs.get(place):
+    async def _delete_run(self, key: RunKey) -> None:
+        if run := self._runs.get(key):
             run.deleting_since = run.deleting_since or self._clock()
             await self._stop_processes(run)
-            self._runs.pop(place, None)
+            self._runs.pop(key, None)
 
     def _start_workers(self, run: _Run) -> None:
         if run.stopped:
             return
         run.stopping.clear()
-        for lane in range(min(run.parallelism, self._max_processes)):
-            if lane not in run.workers or run.workers[lane].done():
-                run.workers[lane] = asyncio.create_task(self._work(run, lane))
+        for number in range(min(run.parallelism, self._max_processes)):
+            if number not in run.workers or run.workers[number].done():
+                run.workers[number] = asyncio.create_task(self._work(run, number))
 
-    async def _work(self, run: _Run, lane: int) -> None:
-        while run.pending and lane < run.parallelism and not run.stopped:
+    async def _work(self, run: _Run, number: int) -> None:
+        while run.pending and number < run.parallelism and not run.stopped:
             async with self._slots:
                 if not run.pending or run.stopped:
                     break
@@ -177,12 +193,17 @@ class ProcessJobs:
             self._on_change(run.job.key)
 
     async def _run_shard(self, run: _Run, shard: int) -> int:
-        """Return how a shard's process ended; one that could not be started, for want of memory or processes, counts as a try."""
+        """Run the process of a shard and return its exit code.
+
+        A process that cannot be started, because memory or processes are short, counts as a try.
+        """
         try:
             process = await asyncio.create_subprocess_exec(
-                *self._command, env={**self._environ, **_variables(run.job, run.attempt, shard)}, stdin=asyncio.subprocess.DEVNULL,
+                *self._command,
+                env={**self._environ, **_variables(run.job, run.attempt, shard)},
+                stdin=asyncio.subprocess.DEVNULL,
                 preexec_fn=_die_with_parent,
-            )  # fmt: skip
+            )
         except (OSError, subprocess.SubprocessError) as ex:
             log.error(
                 "a shard cannot be started", extra=log_facts(run.job) | {"shard": shard, "reason": str(ex)}
@@ -215,7 +236,7 @@ class ProcessJobs:
             run.pending.append(shard)
 
     async def _stop_processes(self, run: _Run) -> None:
-        """Stop the processes of a run. Its lanes see that by themselves."""
+        """Stop the processes of a run. Its workers see that by themselves."""
         run.stopping.set()
         processes = list(run.active.values())
         for process in processes:
@@ -231,16 +252,19 @@ class ProcessJobs:
             await asyncio.gather(*(process.wait() for process in processes))
 
     def _forget_oldest(self) -> None:
-        ended = [place for place, run in self._runs.items() if run.ended]
-        for place in ended[: max(0, len(ended) - MAX_ENDED_RUNS)]:
-            del self._runs[place]
+        ended = [key for key, run in self._runs.items() if run.ended]
+        for key in ended[: max(0, len(ended) - MAX_ENDED_RUNS)]:
+            del self._runs[key]
 
 
 def _variables(job: ImageJob, attempt: int, shard: int) -> dict[str, str]:
     which = {
-        shards.ENV_NAME: job.key.name, shards.ENV_NAMESPACE: job.key.namespace, shards.ENV_UID: job.uid, shards.ENV_ATTEMPT: str(attempt),
+        shards.ENV_NAME: job.key.name,
+        shards.ENV_NAMESPACE: job.key.namespace,
+        shards.ENV_UID: job.uid,
+        shards.ENV_ATTEMPT: str(attempt),
         shards.ENV_INDEX: str(shard),
-    }  # fmt: skip
+    }
     return which | variables(job, Origin.of(job))
 
 
