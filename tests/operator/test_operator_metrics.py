@@ -13,23 +13,23 @@ from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.status import Callback, CallbackState, State, Status
 from imagejobs_contract.model.times import utc_now
 from imagejobs_operator.act.memory import Memory
-from imagejobs_operator.act.work_queue import Again, WorkQueue
-from imagejobs_operator.callbacks.payload import End
+from imagejobs_operator.act.work_queue import Result, WorkQueue
+from imagejobs_operator.decide.deliveries import ResponseKind
 from imagejobs_operator.metrics import Metrics
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 JOB = ImageJob(JobKey("default", "a"), Spec(items=(Item("a.jpg", "a"),)), uid="1")
 
 
-async def look(key: JobKey) -> Again:
+async def look(key: JobKey) -> Result:
     if key.name == "bad":
         raise RuntimeError
-    return Again()
+    return Result()
 
 
 def test_looks_are_timed_by_how_they_ended():
     metrics = Metrics()
-    timed = metrics.timed(look)
+    timed = metrics.time_reconciles(look)
     asyncio.run(timed(JobKey("default", "good")))
     with pytest.raises(RuntimeError):
         asyncio.run(timed(JobKey("default", "bad")))
@@ -39,7 +39,7 @@ def test_looks_are_timed_by_how_they_ended():
 
 def test_jobs_count_in_the_state_in_which_they_were_last_seen():
     metrics, memory = Metrics(), Memory()
-    metrics.watch(WorkQueue(look, 1), memory)
+    metrics.expose(WorkQueue(look, 1), memory)
 
     def told() -> dict[str, float]:
         return {
@@ -47,51 +47,51 @@ def test_jobs_count_in_the_state_in_which_they_were_last_seen():
             for state in State
         }
 
-    memory.meet(JOB, NOON)
-    memory.meet(replace(JOB, key=JobKey("default", "b")), NOON)
+    memory.record_job(JOB, NOON)
+    memory.record_job(replace(JOB, key=JobKey("default", "b")), NOON)
     assert told()["Pending"] == 2
-    memory.meet(replace(JOB, status=Status(state=State.RUNNING)), NOON)
+    memory.record_job(replace(JOB, status=Status(state=State.RUNNING)), NOON)
     assert (told()["Pending"], told()["Running"]) == (1, 1)
-    memory.drop(JOB.key)
-    memory.drop(JOB.key)
+    memory.forget(JOB.key)
+    memory.forget(JOB.key)
     assert sum(told().values()) == 1
 
 
 def test_callbacks_that_are_due_are_counted_with_the_age_of_the_oldest():
     metrics, memory = Metrics(), Memory()
-    metrics.watch(WorkQueue(look, 1), memory)
+    metrics.expose(WorkQueue(look, 1), memory)
 
     def told(name: str) -> float | None:
         return metrics.registry.get_sample_value(f"imagejobs_callbacks_{name}")
 
     assert (told("pending"), told("oldest_seconds")) == (0, 0)
     due = utc_now() - timedelta(hours=2)
-    memory.meet(
+    memory.record_job(
         replace(
             JOB, status=Status(state=State.SUCCEEDED, callback=Callback(CallbackState.PENDING, since=due))
         ),
         NOON,
     )
-    memory.meet(replace(JOB, key=JobKey("default", "b")), NOON)
-    memory.wrote(
+    memory.record_job(replace(JOB, key=JobKey("default", "b")), NOON)
+    memory.record_write(
         JobKey("default", "b"),
         Status(state=State.FAILED, callback=Callback(CallbackState.PENDING, since=utc_now())),
         NOON,
     )
     assert told("pending") == 2
     assert 7200 <= (told("oldest_seconds") or 0) < 7300
-    memory.wrote(
+    memory.record_write(
         JOB.key, Status(state=State.SUCCEEDED, callback=Callback(CallbackState.DELIVERED, since=due)), NOON
     )
     assert told("pending") == 1
-    memory.drop(JobKey("default", "b"))
+    memory.forget(JobKey("default", "b"))
     assert (told("pending"), told("oldest_seconds")) == (0, 0)
 
 
 def test_each_try_of_a_callback_is_counted_by_how_it_ended():
     metrics = Metrics()
-    metrics.count_callback(End.GONE)
+    metrics.count_callback(ResponseKind.GONE)
     assert [
         metrics.registry.get_sample_value("imagejobs_callbacks_total", {"result": each.value.lower()})
-        for each in End
+        for each in ResponseKind
     ] == [0, 0, 0, 1]

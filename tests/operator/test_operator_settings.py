@@ -8,7 +8,7 @@ import pytest
 from imagejobs_contract.errors import Invalid
 from imagejobs_contract.model.spec import Profile
 from imagejobs_contract.reader import Reader
-from imagejobs_operator.jobs.pod_profiles import SIZES, PodShape, Size
+from imagejobs_operator.jobs.pod_profiles import SIZES, PodDefaults, Size
 from imagejobs_operator.settings import Settings
 
 
@@ -56,11 +56,11 @@ def test_what_all_pods_get_is_read_once() -> None:
         "tolerations": [{"operator": "Exists"}],
         "affinity": {},
     }
-    expected = PodShape(
+    expected = PodDefaults(
         {"a": "b"}, {}, ({"name": "TZ", "value": "UTC"},), "Always", {"tolerations": [{"operator": "Exists"}]}
     )
     assert read(WORKER_IMAGE="w", WORKER_POD=json.dumps(given)).pod == expected
-    assert read(WORKER_IMAGE="w").pod == PodShape()
+    assert read(WORKER_IMAGE="w").pod == PodDefaults()
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""The operator: runs ImageJobs and is the only writer of their status. `plan` decides, `reconcile` acts."""
+"""The operator: runs ImageJobs and is the only writer of their status. `decide` plans, `act` carries out."""

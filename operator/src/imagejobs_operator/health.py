@@ -1,4 +1,4 @@
-"""Whether the operator lives (its oldest key is young) and does its work (it could list the ImageJobs when it last tried)."""
+"""Health of the operator: alive while no key is stuck, ready while it can list the ImageJobs."""
 
 from collections.abc import Callable
 
@@ -6,26 +6,28 @@ from imagejobs_contract.runtime import probes
 
 
 class Health:
-    """What the operator tells of itself to probes.
+    """Answers the probes of the operator.
+
+    The resync records its listings; the probe server asks.
 
     Args:
-        oldest_seconds: How long the oldest key has waited; the longest look at a job
-            (`reconcile.LOOK_SECONDS`) is shorter than what counts as stuck.
+        oldest_seconds: Returns how long the oldest key has waited. The longest reconcile
+            (`reconcile.MAX_RECONCILE_SECONDS`) is shorter than `probes.STUCK_SECONDS`.
     """
 
     def __init__(self, oldest_seconds: Callable[[], float]) -> None:
         self._oldest_seconds = oldest_seconds
         self._unlisted = "has not listed the ImageJobs yet"
 
-    def listed(self, fault: str = "") -> None:
-        """Note that the ImageJobs were listed, or why they could not be."""
+    def record_listing(self, fault: str = "") -> None:
+        """Record that the ImageJobs were listed, or why they could not be listed."""
         self._unlisted = fault
 
-    def alive(self) -> str:
-        """Tell what is wrong if nothing moves."""
+    def check_alive(self) -> str:
+        """Return why the operator counts as stuck, or ""."""
         oldest = self._oldest_seconds()
         return f"a job has waited for {oldest:.0f} s" if oldest >= probes.STUCK_SECONDS else ""
 
-    def ready(self) -> str:
-        """Tell what keeps the operator from its work."""
+    def check_ready(self) -> str:
+        """Return why the operator cannot work, or ""."""
         return self._unlisted

@@ -1,4 +1,4 @@
-"""The operator's metrics: how long looks take, what waits to be looked at, and how many jobs are in which state."""
+"""The operator's metrics: duration of reconciles, length of the work queue, jobs by state, callbacks."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -11,21 +11,27 @@ from imagejobs_contract.model.status import State
 from imagejobs_contract.model.times import utc_now
 from imagejobs_contract.runtime import metrics
 from imagejobs_operator.act.memory import Memory
-from imagejobs_operator.act.work_queue import Again, WorkQueue
-from imagejobs_operator.callbacks.payload import End
+from imagejobs_operator.act.work_queue import Result, WorkQueue
+from imagejobs_operator.decide.deliveries import ResponseKind
 
 DONE, FAILED = "done", "failed"
 
 
 class Metrics:
-    """All of them, in a registry of their own."""
+    """All metrics of the operator, in a registry of their own.
+
+    `program` makes one, passes its counters to the parts, and serves the registry.
+    """
 
     def __init__(self) -> None:
         self.registry = registry = metrics.new_registry("operator")
         self.reconcile_seconds = Histogram(
-            "imagejobs_reconcile_seconds", "Time of one look at one job, by how it ended: done or failed.", ["result"], buckets=metrics.SECONDS,
+            "imagejobs_reconcile_seconds",
+            "Time of one look at one job, by how it ended: done or failed.",
+            ["result"],
+            buckets=metrics.SECONDS,
             registry=registry,
-        )  # fmt: skip
+        )
         self.queue_keys = Gauge(
             "imagejobs_workqueue_keys",
             "Jobs that wait to be looked at, or are being looked at.",
@@ -41,9 +47,12 @@ class Metrics:
             registry=registry,
         )
         self.callbacks = Counter(
-            "imagejobs_callbacks", "Tries to deliver a callback: delivered, failed (tried again for a day), refused (no public address), gone (410).",
-            ["result"], registry=registry,
-        )  # fmt: skip
+            "imagejobs_callbacks",
+            "Tries to deliver a callback: delivered, failed (tried again for a day), "
+            "refused (no public address), gone (410).",
+            ["result"],
+            registry=registry,
+        )
         self.callbacks_pending = Gauge(
             "imagejobs_callbacks_pending", "Callbacks that are due and not delivered.", registry=registry
         )
@@ -52,20 +61,20 @@ class Metrics:
             "How long the oldest of them has been due; at 86,400 it is given up.",
             registry=registry,
         )
-        for end in End:
-            self.callbacks.labels(end.value.lower())
+        for kind in ResponseKind:
+            self.callbacks.labels(kind.value.lower())
         self.spans = metrics.spans(registry)
 
-    def count_callback(self, end: End) -> None:
+    def count_callback(self, kind: ResponseKind) -> None:
         """Count a try to deliver a callback."""
-        self.callbacks.labels(end.value.lower()).inc()
+        self.callbacks.labels(kind.value.lower()).inc()
 
     def count_spans(self, end: str, number: int) -> None:
-        """Count spans by what became of them."""
+        """Count exported or dropped spans."""
         self.spans.labels(end).inc(number)
 
-    def watch(self, queue: WorkQueue, memory: Memory) -> None:
-        """Let the gauges tell of these when they are looked at."""
+    def expose(self, queue: WorkQueue, memory: Memory) -> None:
+        """Let the gauges read from the queue and the memory at each scrape."""
         self.queue_keys.set_function(lambda: len(queue))
         self.queue_oldest_seconds.set_function(queue.oldest_seconds)
         self.callbacks_pending.set_function(lambda: memory.pending_callbacks)
@@ -73,15 +82,17 @@ class Metrics:
         for state in State:
             self.jobs.labels(state.value).set_function(partial(memory.states.__getitem__, state))
 
-    def timed(self, work: Callable[[JobKey], Awaitable[Again]]) -> Callable[[JobKey], Awaitable[Again]]:
-        """Return the work; each call of it is measured."""
+    def time_reconciles(
+        self, work: Callable[[JobKey], Awaitable[Result]]
+    ) -> Callable[[JobKey], Awaitable[Result]]:
+        """Return the work with a measurement around each call."""
 
-        async def timed(key: JobKey) -> Again:
+        async def timed(key: JobKey) -> Result:
             begin, result = time.perf_counter(), FAILED
             try:
-                again = await work(key)
+                when = await work(key)
                 result = DONE
-                return again
+                return when
             finally:
                 self.reconcile_seconds.labels(result).observe(time.perf_counter() - begin)
 

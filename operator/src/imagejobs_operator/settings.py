@@ -1,6 +1,6 @@
-"""The operator's settings, read once from the environment; all faults at once.
+"""The operator's settings, read once from the environment; all faults are reported at once.
 
-Which variables there are stands here and in `contract`.
+The variables are named here, in `jobs.pod_profiles` and in `contract`.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from imagejobs_contract.runtime.settings import (
     redis_url,
 )
 from imagejobs_contract.runtime.webhook_secrets import WebhookSecrets
-from imagejobs_operator.jobs.pod_profiles import PodShape, Size, read_shape, read_sizes
+from imagejobs_operator.jobs.pod_profiles import PodDefaults, Size, read_pod_defaults, read_sizes
 
 LEVELS = "DEBUG|INFO|WARNING|ERROR"
 DNS_NAMES = f"{DNS_NAME}(,{DNS_NAME})*"
@@ -30,7 +30,7 @@ DNS_NAMES = f"{DNS_NAME}(,{DNS_NAME})*"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the operator needs to know.
+    """Settings of the operator.
 
     Attributes:
         sqlite: The file of the local store; None means Kubernetes.
@@ -38,16 +38,16 @@ class Settings:
         kubeconfig: None means the pod's service account.
         pool: Whether the pool may be used.
         jobs: Whether Jobs may be used.
-        shard_processes: How many shards run at once on this machine, as processes; 0 means that there are no
+        shard_processes: Maximum shards that run at once on this machine, as processes. With 0 there are no
             Jobs without Kubernetes.
-        window: Most tasks of one job on the pool's queue.
-        lease_seconds: Of the pool's workers, which renew their leases within it.
+        window: Maximum tasks of one job on the pool's queue.
+        lease_seconds: Duration of the pool workers' leases.
         health: Host and port for probes, or None.
-        metrics: Host and port on which metrics are shown, or None.
-        webhooks: What callbacks are signed with; without any none are sent.
-        callbacks: How far callbacks may lead.
-        public_url: What links in callbacks begin with.
-        traces: Whether a collector is told.
+        metrics: Host and port for metrics, or None.
+        webhooks: Secrets that sign callbacks; without any, none are sent.
+        callbacks: Addresses to which callbacks may be sent.
+        public_url: Base of the links in callbacks.
+        traces: Whether spans are sent to a collector.
     """
 
     s3: S3Settings
@@ -68,7 +68,7 @@ class Settings:
     worker_env_config_map: str
     worker_service_account: str
     sizes: Mapping[Profile, Size]
-    pod: PodShape
+    pod: PodDefaults
     health: tuple[str, int] | None
     metrics: tuple[str, int] | None
     webhooks: WebhookSecrets
@@ -108,7 +108,7 @@ class Settings:
             worker_service_account=reader.text("WORKER_SERVICE_ACCOUNT", 253, "", DNS_NAME, "a DNS name")
             or "",
             sizes=read_sizes(reader),
-            pod=read_shape(reader),
+            pod=read_pod_defaults(reader),
             health=listen_address(reader, "HEALTH_LISTEN"),
             metrics=listen_address(reader, "METRICS_LISTEN"),
             webhooks=WebhookSecrets.read(reader),

@@ -20,9 +20,10 @@ from imagejobs_contract.model.spec import DeletionPolicy, Execution, Manifest, O
 from imagejobs_contract.model.status import ConditionType, Reason, State, Status
 from imagejobs_contract.model.status_json import read_status, status_body
 from imagejobs_contract.wire import s3_keys
-from imagejobs_operator.decide.late_writes import longest
-from imagejobs_operator.decide.observed import Child, Observed, Presence, Rules
+from imagejobs_operator.decide.late_writes import max_seconds
+from imagejobs_operator.decide.observed import ChildJob, Observed, Presence
 from imagejobs_operator.decide.plan import plan
+from imagejobs_operator.decide.plan_input import Policy
 from support.operator.fakes import Running
 from support.operator.world import START, World, outcome, spec
 
@@ -42,7 +43,7 @@ def test_1_old_versions_create_nothing_twice_and_move_nothing_back(
     final = world.settle()
     for back in range(len(world.store.versions[KEY])):
         world.store.stale[KEY] = back
-        world.look()
+        world.reconcile()
         assert world.status() == final
     assert len(world.jobs.created) == (execution is Execution.JOB)
 
@@ -71,14 +72,14 @@ def test_3_any_event_may_be_lost(world: World, told: tuple[bool, ...]) -> None:
     for step, look in zip(steps, told, strict=True):
         step()
         if look:
-            world.look()
+            world.reconcile()
     assert world.settle().counts.succeeded == 3
 
 
 def test_4_a_job_that_exists_is_ours_or_said_to_be_foreign(world: World) -> None:
     world.create(spec(20))
     world.jobs.running["job", 1] = Running("somebody", 1, START, 1)
-    world.look()
+    world.reconcile()
     assert reason(world, ConditionType.STALLED) is Reason.NAME_TAKEN
     del world.jobs.running["job", 1]
     assert world.settle().state is State.SUCCEEDED
@@ -87,12 +88,12 @@ def test_4_a_job_that_exists_is_ours_or_said_to_be_foreign(world: World) -> None
 
 def test_5_a_job_made_again_under_its_name_inherits_nothing(world: World) -> None:
     world.create(spec(3))
-    world.look()
+    world.reconcile()
     world.work()
     old = world.job().uid
     world.store.user_delete(KEY)
     world.create(spec(3))
-    world.look()
+    world.reconcile()
     assert {task.uid for task in world.queue.tasks.values()} == {world.job().uid}
     assert old not in world.board.items
     assert world.settle().counts.succeeded == 3
@@ -102,17 +103,17 @@ def test_5_a_job_made_again_under_its_name_inherits_nothing(world: World) -> Non
 def test_6_a_deletion_ends_at_every_step(world: World, looks: int) -> None:
     world.create(spec(20, output=Output(deletion_policy=DeletionPolicy.DELETE), execution=Execution.POOL))
     for _ in range(looks):
-        world.look()
+        world.reconcile()
         world.work()
     world.store.user_delete(KEY)
-    again = world.look()
+    again = world.reconcile()
     world.objects.keep("outputs/job/photo-0.jpg", b"x")  # by a worker that does not know yet
     if KEY in world.store.jobs:
         assert again is not None
-        assert again.after_seconds == longest(world.rules)
+        assert again.requeue_after_seconds == max_seconds(world.policy)
         assert not world.queue.tasks
-        world.later(longest(world.rules))
-        world.look()
+        world.later(max_seconds(world.policy))
+        world.reconcile()
     assert KEY not in world.store.jobs
     assert not world.queue.tasks
     assert not world.objects.data
@@ -121,16 +122,16 @@ def test_6_a_deletion_ends_at_every_step(world: World, looks: int) -> None:
 def test_6_outputs_go_with_a_job_that_is_forgotten_too_though_nothing_tells_of_our_own_deletion(
     world: World,
 ) -> None:
-    world.restart(echoes=False)
+    world.restart(sees_own_writes=False)
     output = Output(prefix="site/", deletion_policy=DeletionPolicy.DELETE)
     world.create(spec(20, output=output, execution=Execution.POOL, ttl_seconds_after_finished=10))
     assert world.settle().counts.succeeded == 20
     for key in ("outputs/job/photo-19.jpg", "site/logo.png"):  # the first is what the last outcome names
         world.objects.keep(key, b"x")
     world.later(11)
-    assert world.look().after_seconds == 0.0
+    assert world.reconcile().requeue_after_seconds == 0.0
     assert world.job().deleting
-    world.look()
+    world.reconcile()
     assert KEY not in world.store.jobs
     assert list(world.objects.data) == ["site/logo.png"]
 
@@ -138,64 +139,64 @@ def test_6_outputs_go_with_a_job_that_is_forgotten_too_though_nothing_tells_of_o
 def test_6_the_outputs_of_a_job_that_kubectl_made_go_with_it_too(world: World) -> None:
     made = ImageJob(KEY, spec(1, output=Output(deletion_policy=DeletionPolicy.DELETE)))
     world.run(world.store.create(made))
-    world.look()
+    world.reconcile()
     assert (world.job().finalizers, world.queue.tasks) == ((names.FINALIZER,), {})
     assert world.settle().counts.succeeded == 1
     world.objects.keep("outputs/job/photo-0.jpg", b"x")
     world.store.user_delete(KEY)
-    world.look()
+    world.reconcile()
     assert KEY not in world.store.jobs
     assert not world.objects.data
 
 
 def test_6_a_storage_that_stays_away_holds_no_deletion_up_for_ever(world: World) -> None:
     world.create(spec(1, output=Output(deletion_policy=DeletionPolicy.DELETE)))
-    world.look()
+    world.reconcile()
     world.store.user_delete(KEY)
     world.faults.away = {"s3"}
-    world.look()
+    world.reconcile()
     assert KEY in world.store.jobs
-    world.later(3600 + longest(world.rules))
-    world.look()
+    world.later(3600 + max_seconds(world.policy))
+    world.reconcile()
     assert KEY not in world.store.jobs
 
 
 def test_6_only_the_jobs_own_outputs_go_from_a_prefix_that_somebody_chose(world: World) -> None:
     world.create(spec(1, output=Output(prefix="site/", deletion_policy=DeletionPolicy.DELETE)))
-    world.look()
+    world.reconcile()
     entry = next(iter(world.queue.tasks))
     world.queue.ack(entry, outcome(0, prefix="site"))
-    world.look()
+    world.reconcile()
     for key in ("site/photo-0.jpg", "site/logo.png"):
         world.objects.keep(key, b"x")
     world.store.user_delete(KEY)
-    world.look()
+    world.reconcile()
     assert list(world.objects.data) == ["site/logo.png"]
 
 
 def test_7_a_change_of_the_spec_wins_over_waiting(world: World) -> None:
     world.create(spec(20, execution=Execution.JOB))
-    world.look()
+    world.reconcile()
     world.child().parallelism = 0
     world.later(120)
-    world.look()
+    world.reconcile()
     world.store.edit(KEY, cancel=True)
-    world.look()
+    world.reconcile()
     world.collect_garbage()
-    world.look()
+    world.reconcile()
     assert world.status().state is State.CANCELLED
 
 
 def test_8_nothing_waits_for_ever(world: World) -> None:
     world.create(spec(2, execution=Execution.POOL))
     world.queue.alive = 0
-    world.look()
+    world.reconcile()
     world.later(31)
-    world.look()
+    world.reconcile()
     assert reason(world, ConditionType.STALLED) is Reason.NO_WORKER
     world.later(570)
-    world.look()
-    world.look()
+    world.reconcile()
+    world.reconcile()
     status = world.status()
     assert (status.state, reason(world, ConditionType.FAILED)) == (
         State.FAILED,
@@ -210,36 +211,36 @@ def test_8_nothing_waits_for_ever(world: World) -> None:
 
 def test_9_a_vanished_job_is_finished_from_its_results(world: World) -> None:
     world.create(spec(20, items_per_pod=10))
-    world.look()
+    world.reconcile()
     world.shard(0)
     world.shard(1)
     world.jobs.running.clear()
-    world.look()
+    world.reconcile()
     assert (world.status().state, world.status().counts.succeeded) == (State.SUCCEEDED, 20)
     assert len(world.jobs.created) == 1
 
 
 def test_9_a_vanished_job_without_all_results_is_made_again(world: World) -> None:
     world.create(spec(20, items_per_pod=10))
-    world.look()
+    world.reconcile()
     world.shard(0)
     world.jobs.running.clear()
-    world.look()
+    world.reconcile()
     assert world.jobs.created == [(world.job().uid, 1)] * 2
     assert world.settle().counts.succeeded == 20
 
 
 def test_10_the_end_is_final(world: World) -> None:
     world.create(spec(2))
-    world.look()
+    world.reconcile()
     world.work(Code.CORRUPT_IMAGE)
     world.work()
-    world.look()
+    world.reconcile()
     final = world.status()
     world.board.items[world.job().uid] = {0: outcome(0), 1: outcome(1)}
     for edit in ({"suspend": True}, {"cancel": True}, {"suspend": False}):
         world.store.edit(KEY, **edit)
-        world.look()
+        world.reconcile()
     assert (world.status().state, world.status().outcomes) == (State.PARTIALLY_SUCCEEDED, final.outcomes)
     assert world.status().observed_generation == 4
     assert not world.queue.tasks
@@ -247,13 +248,13 @@ def test_10_the_end_is_final(world: World) -> None:
 
 def test_11_counts_come_from_facts(world: World) -> None:
     world.create(spec(20, items_per_pod=10))
-    world.look()
+    world.reconcile()
     world.shard(0, most=4)
     world.shard(0)
     world.shard(1, codes={15: Code.CORRUPT_IMAGE})
     key = s3_keys.results(world.job().uid, 1)
     world.objects.data[key] += world.objects.data[key] + b'{"index": 99, "state": "Succeeded"}\n{"index": 1'
-    world.look()
+    world.reconcile()
     assert (world.status().counts.succeeded, world.status().counts.failed) == (19, 1)
 
 
@@ -282,8 +283,8 @@ def test_12_a_spec_that_cannot_be_read_is_refused_by_name(world: World) -> None:
         return ImageJob.from_body(body | {"status": status_body(world.status())})
 
     world.store.get = get  # type: ignore[method-assign]
-    world.look()
-    world.look()
+    world.reconcile()
+    world.reconcile()
     accepted = world.status().condition(ConditionType.ACCEPTED)
     assert accepted is not None
     assert (accepted.status, accepted.reason) == (False, Reason.INVALID_SPEC)
@@ -306,18 +307,18 @@ MUTABLE = {
 def test_13_every_field_changed_and_changed_back_ends_as_if_it_had_not(world: World, field: str) -> None:
     """Immutable fields are the store's to refuse, which the contract's tests hold both stores to."""
     world.create(spec(20, items_per_pod=2, execution=Execution.JOB))
-    world.look()
+    world.reconcile()
     before = getattr(world.job().spec, field)
     if field not in MUTABLE or field == "cancel":
         assert world.settle().state is State.SUCCEEDED
         return
     world.store.edit(KEY, **{field: MUTABLE[field]})
-    world.look()
+    world.reconcile()
     if field == "parallelism":
         assert world.child().parallelism == 3
     if field != "retry_failed":
         world.store.edit(KEY, **{field: before})
-        world.look()
+        world.reconcile()
         assert (world.child().parallelism, world.child().suspended) == (10, False)
     assert world.settle().state is State.SUCCEEDED
 
@@ -333,65 +334,65 @@ def test_14_twelve_conflicts_cost_little_time(world: World) -> None:
         return await put_status(job, status)
 
     world.store.put_status = conflicting  # type: ignore[method-assign]
-    world.look()
+    world.reconcile()
     world.later(1)
     waited = 0.0
     while "status Queued" not in world.store.writes:
-        again = world.look()
-        waited += (again.after_seconds if again else None) or 0.0
+        again = world.reconcile()
+        waited += (again.requeue_after_seconds if again else None) or 0.0
     assert waited < 10
 
 
 def test_15_the_observed_generation_follows_the_act(world: World) -> None:
     world.create(spec(2))
-    world.look()
+    world.reconcile()
     world.later(1)
-    world.look()
+    world.reconcile()
     assert world.status().observed_generation == 1
     world.store.edit(KEY, retry_failed=1)
-    world.look()
+    world.reconcile()
     assert world.status().observed_generation == 1, "the retry comes after the end"
     world.work(Code.CORRUPT_IMAGE)
     world.work()
-    world.look()
+    world.reconcile()
     assert (world.status().state, world.status().observed_generation) == (State.PARTIALLY_SUCCEEDED, 1)
-    world.look()
+    world.reconcile()
     assert (world.status().state, world.status().observed_generation, world.status().attempt) == (
         State.QUEUED,
         2,
         2,
     )
     world.work()
-    world.look()
+    world.reconcile()
     assert (world.status().state, world.status().counts.succeeded) == (State.SUCCEEDED, 2)
 
 
 def test_15_a_retry_runs_only_what_failed_and_keeps_the_rest_without_the_board(world: World) -> None:
     world.create(spec(3))
-    world.look()
+    world.reconcile()
     for code in (None, Code.CORRUPT_IMAGE, None):
         world.work(code)
-    world.look()
+    world.reconcile()
     world.flush()
     world.store.edit(KEY, retry_failed=1)
-    world.look()
+    world.reconcile()
     assert [task.index for task in world.queue.tasks.values()] == [1]
     assert world.status().counts.succeeded == 2
     world.flush()
-    world.look()
+    world.reconcile()
     assert [task.index for task in world.queue.tasks.values()] == [1]
     world.work()
-    world.look()
+    world.reconcile()
     assert [(each.index, each.attempt) for each in world.status().outcomes] == [(0, 1), (1, 2), (2, 1)]
 
 
 def test_15_a_retry_of_a_cancelled_job_is_only_acknowledged(world: World) -> None:
     world.create(spec(3, cancel=True))
-    world.look()
+    world.reconcile()
     cancelled = world.status()
     world.later(60)
     world.store.edit(KEY, retry_failed=1)
-    world.look()
+    world.reconcile()
     assert world.status() == replace(cancelled, observed_generation=2, attempt=2)
 
 
@@ -405,15 +406,15 @@ def test_16_who_has_nothing_to_do_writes_nothing(world: World, state: str) -> No
         )
     )
     world.queue.alive = int(state != "stalled")
-    world.look()
+    world.reconcile()
     if state == "ended":
         world.settle()
     world.later(65)
-    world.look()
+    world.reconcile()
     before = list(world.store.writes)
     for _ in range(16):
         world.later(30)
-        world.look()
+        world.reconcile()
     assert world.store.writes == before
 
 
@@ -423,15 +424,15 @@ def test_17_deadlines_pass_at_their_second(world: World, deadline: str, seconds:
     world.create(
         spec(20, execution=Execution.POOL, active_deadline_seconds=100, ttl_seconds_after_finished=50)
     )
-    world.look()
+    world.reconcile()
     if deadline != "queue":
         world.work()
-        world.look()
+        world.reconcile()
     if deadline == "ttl":
         world.settle()
     world.later({"queue": 600, "active": 100, "ttl": 50}[deadline] + seconds)
-    world.look()
-    world.look()
+    world.reconcile()
+    world.reconcile()
     if deadline == "ttl":
         assert (KEY in world.store.jobs) == (seconds < 0)
     else:
@@ -441,11 +442,11 @@ def test_17_deadlines_pass_at_their_second(world: World, deadline: str, seconds:
 
 def test_17_a_clock_that_goes_back_ends_nothing(world: World) -> None:
     world.create(spec(20, execution=Execution.POOL))
-    world.look()
+    world.reconcile()
     world.work()
-    world.look()
+    world.reconcile()
     world.later(-86_400)
-    world.look()
+    world.reconcile()
     assert world.status().state is State.RUNNING
     assert world.settle().state is State.SUCCEEDED
 
@@ -453,14 +454,14 @@ def test_17_a_clock_that_goes_back_ends_nothing(world: World) -> None:
 @pytest.mark.parametrize("state", [State.QUEUED, State.RUNNING])
 def test_17_time_in_which_the_operator_was_away_does_not_count(world: World, state: State) -> None:
     world.create(spec(20, execution=Execution.POOL))
-    world.look()
+    world.reconcile()
     if state is State.RUNNING:
         world.work()
-        world.look()
+        world.reconcile()
     world.later(86_400)
     world.restart()
-    world.look()
-    world.look()
+    world.reconcile()
+    world.reconcile()
     assert world.status().state is state
     assert world.queue.tasks
 
@@ -468,26 +469,26 @@ def test_17_time_in_which_the_operator_was_away_does_not_count(world: World, sta
 @pytest.mark.parametrize("execution", [Execution.POOL, Execution.JOB])
 def test_17_images_that_all_ended_in_time_make_no_late_job(world: World, execution: Execution) -> None:
     world.create(spec(2, execution=execution, active_deadline_seconds=100))
-    world.look()
+    world.reconcile()
     if execution is Execution.POOL:
         world.work()
         world.later(3)
-        world.look()
+        world.reconcile()
         world.work(Code.CORRUPT_IMAGE)
     else:
         world.later(3)
-        world.look()
+        world.reconcile()
         world.shard(0, codes={1: Code.CORRUPT_IMAGE})
     assert world.status().state is State.RUNNING
     world.later(200)
-    world.look()
+    world.reconcile()
     assert world.status().state is State.PARTIALLY_SUCCEEDED
 
 
 def work_all(world: World, execution: Execution, *codes: Code | None, attempt: int = 1) -> None:
     """Let workers do what is there, which ends with these codes."""
     world.later(3)
-    world.look()
+    world.reconcile()
     if execution is Execution.JOB:
         world.shard(0, attempt, {index: code for index, code in enumerate(codes) if code})
     else:
@@ -502,7 +503,7 @@ def test_a_job_whose_last_image_ended_is_not_suspended_any_more(
     world.create(spec(2, execution=execution))
     if retried:
         work_all(world, execution, None, Code.CORRUPT_IMAGE)
-        world.look()
+        world.reconcile()
         assert world.status().state is State.PARTIALLY_SUCCEEDED
         world.store.edit(KEY, retry_failed=1)
         work_all(world, execution, None, attempt=2)
@@ -510,7 +511,7 @@ def test_a_job_whose_last_image_ended_is_not_suspended_any_more(
         work_all(world, execution, None, None)
     world.store.edit(KEY, suspend=True)
     for _ in range(4):
-        world.look()
+        world.reconcile()
     assert (world.status().state, world.status().counts.succeeded) == (State.SUCCEEDED, 2)
 
 
@@ -524,7 +525,7 @@ def test_18_suspend_cancel_and_delete_in_every_state_and_order(
 ) -> None:
     world.create(spec(3, execution=execution, items_per_pod=1))
     for _ in range(looks):
-        world.look()
+        world.reconcile()
         world.work()
     for switch in switches:
         if switch == "delete":
@@ -532,7 +533,7 @@ def test_18_suspend_cancel_and_delete_in_every_state_and_order(
         elif KEY in world.store.jobs:
             world.store.edit(KEY, **{switch: True})
         for _ in range(3):
-            world.look()
+            world.reconcile()
             world.collect_garbage()
     assert not world.queue.tasks
     assert not [it for it in world.jobs.running.values() if not it.suspended and not it.ended]
@@ -547,7 +548,7 @@ def test_19_two_operators_at_once_come_to_one_end(world: World) -> None:
     second = world._reconciler
     for turn in range(8):
         world._reconciler = (first, second)[turn % 2]
-        world.look()
+        world.reconcile()
         if turn in (2, 4):
             world.shard(turn // 2 - 1)
     assert (world.status().state, world.status().counts.succeeded) == (State.SUCCEEDED, 20)
@@ -573,7 +574,7 @@ def test_a_small_job_that_ends_at_once_costs_four_writes_with_its_creation_event
     world.create(spec(16, ttl_seconds_after_finished=10))
     world.settle()
     world.later(11)
-    world.look()
+    world.reconcile()
     assert world.store.writes == ["create", "status Succeeded", "delete"]
     assert len(world.events.told) == 1
 
@@ -582,7 +583,7 @@ def test_a_job_whose_images_wait_is_not_announced_before_anything_is_known_but_i
     world: World,
 ) -> None:
     world.create(spec(3))
-    world.look()
+    world.reconcile()
     assert (len(world.queue.tasks), world.board.announced) == (3, [])
     world.settle()
     assert [change.state for change in world.board.announced] == [State.SUCCEEDED]
@@ -592,24 +593,24 @@ def test_a_small_job_that_waits_is_written_as_queued_after_a_moment_and_since_it
     world: World,
 ) -> None:
     world.create(spec(1))
-    again = world.look()
+    again = world.reconcile()
     assert again
-    assert (world.status().state, again.after_seconds) == (State.PENDING, 1.0)
+    assert (world.status().state, again.requeue_after_seconds) == (State.PENDING, 1.0)
     world.later(1)
-    world.look()
+    world.reconcile()
     assert (world.status().state, world.status().queued) == (State.QUEUED, world.now() - timedelta(seconds=1))
 
 
 def test_a_job_that_kueue_admits_is_neither_let_go_nor_hurried(world: World) -> None:
     world.create(spec(20, queue_name="team"))
-    world.look()
+    world.reconcile()
     world.child().suspended = True
     world.later(3600)
-    world.look()
+    world.reconcile()
     assert (world.child().suspended, world.child().deleting_since) == (True, None)
     assert world.status().state is State.QUEUED
     world.store.edit(KEY, suspend=True)
-    world.look()
+    world.reconcile()
     assert world.status().state is State.SUSPENDED
 
 
@@ -617,7 +618,7 @@ def test_the_storage_being_away_is_said_once_and_heals(world: World) -> None:
     world.create(spec(20))
     world.faults.away = {"s3"}
     for _ in range(3):
-        world.look()
+        world.reconcile()
     assert reason(world, ConditionType.STALLED) is Reason.STORAGE_UNAVAILABLE
     assert len(world.store.writes) == 2
     world.faults.away = set()
@@ -627,7 +628,7 @@ def test_the_storage_being_away_is_said_once_and_heals(world: World) -> None:
 def test_a_manifest_of_another_length_is_refused_and_heals(world: World) -> None:
     world.objects.keep("lists/a.jsonl", b'{"key": "a/1"}\n{"key": "a/2"}')
     world.create(Spec(manifest=Manifest("lists/a.jsonl", 3)))
-    world.look()
+    world.reconcile()
     accepted = world.status().condition(ConditionType.ACCEPTED)
     assert accepted is not None
     assert not accepted.status
@@ -648,7 +649,7 @@ def test_nobody_deletes_somebody_elses_files_by_an_annotation(world: World) -> N
         )
         world.settle("thief")
         world.later(2)
-        world.look(JobKey("ns", "thief"))
+        world.reconcile(JobKey("ns", "thief"))
         assert JobKey("ns", "thief") not in world.store.jobs
         assert set(world.objects.data) == {
             "uploads/a/b/0",
@@ -659,12 +660,12 @@ def test_nobody_deletes_somebody_elses_files_by_an_annotation(world: World) -> N
 
 def test_a_progress_write_comes_at_most_every_two_seconds(world: World) -> None:
     world.create(spec(400, execution=Execution.POOL))
-    world.look()
+    world.reconcile()
     for _ in range(40):
         for _ in range(5):
             world.work()
         world.later(0.1)
-        world.look()
+        world.reconcile()
     running = [write for write in world.store.writes if write == "status Running"]
     assert 2 <= len(running) <= 3
     assert len(world.board.announced) <= 8
@@ -673,7 +674,7 @@ def test_a_progress_write_comes_at_most_every_two_seconds(world: World) -> None:
 def test_a_small_job_that_takes_long_is_written_as_running_once(world: World) -> None:
     world.create(spec(10))
     for _ in range(11):
-        world.look()
+        world.reconcile()
         world.later(3)
         world.work()
     assert world.store.writes == ["create", "status Running", "status Succeeded"]
@@ -688,24 +689,24 @@ def test_a_finished_jobs_uploads_and_files_go_with_it_and_outputs_stay(world: Wo
     )
     world.settle()
     world.later(6)
-    world.look()
+    world.reconcile()
     assert KEY not in world.store.jobs
     assert list(world.objects.data) == ["outputs/job/photo-0.jpg"]
 
 
 def test_a_job_that_is_being_deleted_is_waited_for(world: World) -> None:
     world.create(spec(20, items_per_pod=10, parallelism=1))
-    world.look()
+    world.reconcile()
     world.child().deleting_since = world.now()
     world.store.edit(KEY, parallelism=2)
     changes = len(world.faults.changes)
-    world.look()
+    world.reconcile()
     assert len(world.faults.changes) == changes
 
 
 def test_who_plans_for_a_foreign_job_deletes_nothing() -> None:
     job = ImageJob(KEY, spec(20, cancel=True), uid="uid", created=START)
     todo = plan(
-        job, Observed(child=Child(Presence.FOREIGN)), START + timedelta(seconds=1), Rules(since=START)
+        job, Observed(child=ChildJob(Presence.FOREIGN)), START + timedelta(seconds=1), Policy(since=START)
     )
     assert not [each for each in todo if type(each).__name__ == "DeleteJob"]

@@ -25,7 +25,7 @@ def questions(world: World) -> list[str]:
 def test_an_image_that_ends_while_the_operator_looks_is_not_sent_again(world: World) -> None:
     world.hears = False
     world.create(spec(3))
-    world.look()
+    world.reconcile()
     waiting, outcomes = world.queue.waiting, world.board.outcomes
 
     async def waiting_then_work(uid: str) -> frozenset[int]:
@@ -40,8 +40,8 @@ def test_an_image_that_ends_while_the_operator_looks_is_not_sent_again(world: Wo
 
     world.queue.waiting = waiting_then_work  # type: ignore[method-assign]
     world.board.outcomes = outcomes_then_work  # type: ignore[method-assign, assignment]
-    world.look()
-    world.look()
+    world.reconcile()
+    world.reconcile()
     assert world.queue.count == 3
     assert world.status().state is State.SUCCEEDED
 
@@ -49,11 +49,11 @@ def test_an_image_that_ends_while_the_operator_looks_is_not_sent_again(world: Wo
 def test_the_first_look_at_a_new_job_asks_nothing_and_a_restarted_operator_does(world: World) -> None:
     asked = questions(world)
     world.create(spec(3, execution=Execution.POOL))
-    world.look()
+    world.reconcile()
     assert (len(world.queue.tasks), asked) == (3, [])
     world.later(1)
     world.restart()
-    world.look()
+    world.reconcile()
     assert (len(world.queue.tasks), len(asked)) == (3, 1)
 
 
@@ -63,11 +63,11 @@ def test_a_small_job_whose_ends_were_told_asks_nothing_and_after_a_missed_word_t
     asked = questions(world)
     for name, hears in (("told", True), ("missed", False)):
         world.create(spec(2, execution=Execution.POOL), name)
-        world.look(JobKey("ns", name))
+        world.reconcile(JobKey("ns", name))
         world.work()
         world.hears = hears
         world.work()
-        world.look(JobKey("ns", name))
+        world.reconcile(JobKey("ns", name))
         assert (world.status(name).state, len(asked)) == (State.SUCCEEDED, 0 if hears else 1)
         world.hears = True
 
@@ -76,9 +76,9 @@ def test_an_image_that_is_told_of_while_another_task_of_its_job_is_left_does_not
     world: World,
 ) -> None:
     world.create(spec(1, execution=Execution.POOL))
-    world.look()
-    world.memory.heard(WakeUp(KEY, world.job().uid, outcome(0), tasks_left=1))
-    world.look()
+    world.reconcile()
+    world.memory.record_wake_up(WakeUp(KEY, world.job().uid, outcome(0), tasks_left=1))
+    world.reconcile()
     assert not world.status().state.final
 
 
@@ -86,23 +86,23 @@ def test_an_ended_job_asks_nobody_but_the_store(world: World) -> None:
     world.create(spec(3))
     world.settle()
     world.faults.away = {"redis", "s3"}
-    assert world.look() is not None
+    assert world.reconcile() is not None
 
 
 def test_a_job_goes_on_without_redis(world: World) -> None:
     world.create(spec(20, execution=Execution.JOB, items_per_pod=10))
-    world.look()
+    world.reconcile()
     world.faults.away = {"redis"}
     world.shard(0)
     world.shard(1)
-    world.look()
+    world.reconcile()
     assert world.status().state is State.SUCCEEDED
 
 
 def test_a_pool_job_waits_for_redis_and_says_nothing_wrong(world: World) -> None:
     world.create(spec(3))
     world.faults.away = {"redis"}
-    assert world.look() is None
+    assert world.reconcile() is None
     assert world.store.writes == ["create"]
     world.faults.away = set()
     assert world.settle().state is State.SUCCEEDED
@@ -112,11 +112,11 @@ def test_the_choice_of_a_runner_outlives_a_crash_and_a_change_of_the_world(world
     world.queue.alive = 0
     world.create(spec(3))
     world.faults.kill_after = len(world.faults.changes) + 5  # the Job is there, the status does not say so
-    world.look()
+    world.reconcile()
     assert world.jobs.created
     assert not world.status().job_name
     world.queue.alive = 1
-    world.look()
+    world.reconcile()
     assert world.status().job_name
     assert not world.queue.tasks
 
@@ -124,11 +124,11 @@ def test_the_choice_of_a_runner_outlives_a_crash_and_a_change_of_the_world(world
 def test_tasks_that_were_sent_keep_a_job_in_the_pool(world: World) -> None:
     world.create(spec(3))
     world.faults.kill_after = len(world.faults.changes) + 1
-    world.look()
+    world.reconcile()
     assert len(world.queue.tasks) == 3
     world.queue.alive = 0
-    world.look()
+    world.reconcile()
     world.later(1)
-    world.look()
+    world.reconcile()
     assert not world.jobs.created
     assert world.status().state is State.QUEUED

@@ -19,7 +19,7 @@ def made(**labels: str) -> list[str]:
         uid="u",
         labels={f"{names.GROUP}/{name}": value for name, value in labels.items()},
     )
-    return [task.caller for task in pool_tasks.tasks(job, [0], 1, 0.0, Origin.of(job))]
+    return [task.caller for task in pool_tasks.make_tasks(job, [0], 1, 0.0, Origin.of(job))]
 
 
 def test_a_task_says_whose_it_is() -> None:

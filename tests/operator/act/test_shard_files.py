@@ -64,7 +64,7 @@ def test_blank_lines_of_a_callers_manifest_are_no_images(world: World) -> None:
     )
     world.run(shard_inputs.prepare(world.objects, job, 2))
     assert [own.count for own in read_offsets(world.objects.data[s3_keys.offsets(job.uid)])] == [1, 2]
-    world.run(result_files.fill(world.objects, job, FillMissing(1, 2, Code.INTERNAL_ERROR, "its pod died")))
+    world.run(result_files.fill(world.objects, job, FillMissing(1, Code.INTERNAL_ERROR, "its pod died")))
     found = world.run(result_files.collect(world.objects, job, 1))
     assert [(each.index, each.name) for each in found.outcomes.values()] == [
         (0, "1.jpg"),
@@ -93,7 +93,7 @@ def test_what_the_caller_of_a_job_may_read_goes_with_it_to_its_pods(world: World
         ({names.ANNOTATION_SOURCES: "7"}, ()),
     ):
         assert (
-            Work.from_json(shard_inputs.work_of(replace(job, annotations=annotations)).to_json()).sources
+            Work.from_json(shard_inputs.make_work(replace(job, annotations=annotations)).to_json()).sources
             == allowed
         )
 
@@ -151,7 +151,7 @@ def test_images_without_an_outcome_are_given_one_by_name(world: World) -> None:
     job = world.create(spec(4))
     world.run(shard_inputs.prepare(world.objects, job, 2))
     world.objects.keep(s3_keys.results(job.uid, 0), lines(outcome(0)))
-    action = FillMissing(1, 2, Code.INTERNAL_ERROR, "its pod died", {1: Code.OUT_OF_MEMORY})
+    action = FillMissing(1, Code.INTERNAL_ERROR, "its pod died", {1: Code.OUT_OF_MEMORY})
     world.run(result_files.fill(world.objects, job, action))
     found = world.run(result_files.collect(world.objects, job, 1))
     assert [(each.index, each.name, each.code) for each in found.outcomes.values() if each.code] == [
@@ -173,9 +173,7 @@ def test_a_pod_that_still_writes_is_not_overwritten(world: World) -> None:
 
     world.objects.get_range = while_a_pod_writes  # type: ignore[method-assign]
     with pytest.raises(Conflict):
-        world.run(
-            result_files.fill(world.objects, job, FillMissing(1, 1, Code.INTERNAL_ERROR, "its pod died"))
-        )
+        world.run(result_files.fill(world.objects, job, FillMissing(1, Code.INTERNAL_ERROR, "its pod died")))
     assert world.run(result_files.collect(world.objects, job, 1)).counts.succeeded == 2
 
 

@@ -52,25 +52,25 @@ class Simulation(RuleBasedStateMachine):
 
     @rule()
     def look(self) -> None:
-        self.world.look(KEY)
+        self.world.reconcile(KEY)
 
     @rule(count=st.integers(0, 8), before=st.booleans())
     def look_and_be_killed(self, count: int, before: bool) -> None:
         faults = self.world.faults
         at = len(faults.changes) + count
         faults.kill_before, faults.kill_after = (at, None) if before else (None, at)
-        self.world.look(KEY)
+        self.world.reconcile(KEY)
         faults.kill_before = faults.kill_after = None
 
     @rule(back=st.integers(1, 5))
     def look_at_an_old_version(self, back: int) -> None:
         self.world.store.stale[KEY] = back
-        self.world.look(KEY)
+        self.world.reconcile(KEY)
 
     @rule(system=st.sampled_from(["redis", "s3", "store"]))
     def look_while_a_system_is_away(self, system: str) -> None:
         self.world.faults.away = {system}
-        self.world.look(KEY)
+        self.world.reconcile(KEY)
         self.world.faults.away = set()
 
     @rule(seconds=st.sampled_from([0.1, 1, 5, 45]))
@@ -165,7 +165,7 @@ class Simulation(RuleBasedStateMachine):
         world, uid = self.world, self.created.uid
         let_go = (
             world.queue.let_go is not None
-            and world.passed < world.queue.let_go + world.rules.lease_seconds + CALL_SECONDS
+            and world.passed < world.queue.let_go + world.policy.lease_seconds + CALL_SECONDS
         )
         return (
             let_go
@@ -206,12 +206,12 @@ class Simulation(RuleBasedStateMachine):
         for _ in range(10):
             if KEY not in world.store.jobs or not world.job().deleting:
                 break
-            again = world.look(KEY)
+            again = world.reconcile(KEY)
             world.collect_garbage()
-            world.later((again and again.after_seconds) or 1.0)
+            world.later((again and again.requeue_after_seconds) or 1.0)
             self.outputs_that_go_with_their_job_all_go()
         if KEY not in world.store.jobs:
-            world.look(KEY)
+            world.reconcile(KEY)
             assert not [task for task in world.queue.tasks.values() if world.requeues], (
                 "tasks of a job that is gone"
             )
@@ -222,12 +222,12 @@ class Simulation(RuleBasedStateMachine):
             it.suspended = it.suspended and not it.managed
         status = world.settle()
         if world.job().spec.retry_failed + 1 > status.attempt and not self.cancelled:
-            world.look(KEY)
+            world.reconcile(KEY)
             status = world.settle()
         self.what_is_written_is_consistent()
         assert status.state.final, status
         assert status.is_true(ConditionType.FINISHED)
-        world.look(KEY)
+        world.reconcile(KEY)
         assert world.status().observed_generation == world.job().generation
         counts = status.counts
         if status.state is not State.CANCELLED:

@@ -10,13 +10,13 @@ import pytest
 
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.model.names import JobKey
-from imagejobs_operator.act.work_queue import Again, WorkQueue
+from imagejobs_operator.act.work_queue import Result, WorkQueue
 
 A, B, C = (JobKey("ns", name) for name in "abc")
 
 
 def run(
-    work: Callable[[JobKey], Awaitable[Again]],
+    work: Callable[[JobKey], Awaitable[Result]],
     play: Callable[[WorkQueue], Awaitable[None]],
     concurrency: int = 2,
 ) -> WorkQueue:
@@ -38,14 +38,14 @@ def run(
 class Recorder:
     """Does nothing with keys, for a while, and remembers it."""
 
-    def __init__(self, seconds: float = 0.0, again: Again = Again()) -> None:  # noqa: B008
+    def __init__(self, seconds: float = 0.0, again: Result = Result()) -> None:  # noqa: B008
         self.seconds = seconds
         self.again = again
         self.done: list[JobKey] = []
         self.busy: list[JobKey] = []
         self.most = 0
 
-    async def __call__(self, key: JobKey) -> Again:
+    async def __call__(self, key: JobKey) -> Result:
         assert key not in self.busy, "one key at a time"
         self.busy.append(key)
         self.most = max(self.most, len(self.busy))
@@ -97,11 +97,11 @@ def test_different_keys_are_worked_on_at_once_up_to_the_bound() -> None:
 def test_the_error_of_one_key_delays_no_other(caplog: pytest.LogCaptureFixture) -> None:
     tried: list[tuple[JobKey, float]] = []
 
-    async def work(key: JobKey) -> Again:
+    async def work(key: JobKey) -> Result:
         tried.append((key, time.monotonic()))
         if key == A:
             raise Unavailable("the storage is away")
-        return Again()
+        return Result()
 
     async def play(queue: WorkQueue) -> None:
         queue.add(A)
@@ -124,11 +124,11 @@ def test_the_error_of_one_key_delays_no_other(caplog: pytest.LogCaptureFixture) 
 def test_a_success_resets_the_pause() -> None:
     times: list[float] = []
 
-    async def work(_: JobKey) -> Again:
+    async def work(_: JobKey) -> Result:
         times.append(time.monotonic())
         if len(times) in (1, 2, 4):
             raise RuntimeError
-        return Again()
+        return Result()
 
     async def play(queue: WorkQueue) -> None:
         queue.add(A)
@@ -142,7 +142,7 @@ def test_a_success_resets_the_pause() -> None:
 
 
 def test_a_key_comes_again_when_it_said() -> None:
-    work = Recorder(again=Again(after_seconds=0.05))
+    work = Recorder(again=Result(requeue_after_seconds=0.05))
 
     async def play(queue: WorkQueue) -> None:
         queue.add(A)
@@ -153,10 +153,10 @@ def test_a_key_comes_again_when_it_said() -> None:
 
 
 def test_only_the_last_answer_counts() -> None:
-    answers = [Again(after_seconds=0.1), Again()]
+    answers = [Result(requeue_after_seconds=0.1), Result()]
     done: list[JobKey] = []
 
-    async def work(key: JobKey) -> Again:
+    async def work(key: JobKey) -> Result:
         done.append(key)
         return answers[min(len(done), 2) - 1]
 
@@ -171,7 +171,7 @@ def test_only_the_last_answer_counts() -> None:
 
 
 def test_the_events_of_a_busy_key_are_taken_together() -> None:
-    work = Recorder(again=Again(rest_seconds=0.1))
+    work = Recorder(again=Result(min_interval_seconds=0.1))
 
     async def play(queue: WorkQueue) -> None:
         for _ in range(25):
@@ -186,9 +186,9 @@ def test_the_events_of_a_busy_key_are_taken_together() -> None:
 def test_the_age_of_the_oldest_key_tells_that_work_is_stuck() -> None:
     ages = []
 
-    async def work(_: JobKey) -> Again:
+    async def work(_: JobKey) -> Result:
         await asyncio.sleep(60)
-        return Again()
+        return Result()
 
     async def play(queue: WorkQueue) -> None:
         ages.append(queue.oldest_seconds())
@@ -202,7 +202,7 @@ def test_the_age_of_the_oldest_key_tells_that_work_is_stuck() -> None:
 
 
 def test_a_key_that_waits_for_its_next_try_is_not_stuck() -> None:
-    async def work(_: JobKey) -> Again:
+    async def work(_: JobKey) -> Result:
         raise Unavailable("away", retry_after_seconds=30)
 
     async def play(queue: WorkQueue) -> None:

@@ -8,8 +8,8 @@ import pytest
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import JobKey
 from imagejobs_operator.callbacks import dispatcher
-from imagejobs_operator.callbacks.dispatcher import Courier
-from imagejobs_operator.callbacks.payload import Answer, End, Reply, Ticket
+from imagejobs_operator.callbacks.dispatcher import CallbackDispatcher
+from imagejobs_operator.decide.deliveries import DeliveryId, DeliveryResult, Response, ResponseKind
 from support.operator.world import spec
 
 
@@ -17,8 +17,8 @@ def job(n: int, host: str) -> ImageJob:
     return ImageJob(JobKey("ns", f"job{n}"), spec(1, callback_url=f"https://{host}/hook"), uid=f"u{n}")
 
 
-def ticket(n: int) -> Ticket:
-    return Ticket(f"msg_{n}", 0, 0)
+def ticket(n: int) -> DeliveryId:
+    return DeliveryId(f"msg_{n}", 0, 0)
 
 
 def test_a_receiver_that_hangs_holds_its_own_places_only() -> None:
@@ -26,28 +26,28 @@ def test_a_receiver_that_hangs_holds_its_own_places_only() -> None:
     most: Counter[str] = Counter()
     heard: list[JobKey] = []
 
-    async def post(about: ImageJob, message: str) -> Reply:
+    async def post(about: ImageJob, message: str) -> Response:
         host = (about.spec.callback_url or "").split("/")[2]
         busy[host] += 1
         most[host] = max(most[host], busy[host])
         await asyncio.sleep(60 if host == "hangs.example.org" else 0.001)
         busy[host] -= 1
-        return Reply(End.DELIVERED)
+        return Response(ResponseKind.DELIVERED)
 
     async def run() -> None:
-        sends = Courier(post)
+        sends = CallbackDispatcher(post)
         all_heard = asyncio.Event()
 
-        def hear(key: JobKey, answer: Answer) -> None:
+        def hear(key: JobKey, answer: DeliveryResult) -> None:
             heard.append(key)
             if len(heard) == 50:
                 all_heard.set()
 
-        sends.tell(hear)
+        sends.on_result(hear)
         for n in range(200):
-            await sends.begin(job(n, "hangs.example.org"), ticket(n))
+            await sends.dispatch(job(n, "hangs.example.org"), ticket(n))
         for n in range(200, 250):
-            await sends.begin(job(n, "works.example.org"), ticket(n))
+            await sends.dispatch(job(n, "works.example.org"), ticket(n))
         async with asyncio.timeout(5):
             await all_heard.wait()
         await sends.close()
@@ -55,26 +55,26 @@ def test_a_receiver_that_hangs_holds_its_own_places_only() -> None:
     asyncio.run(run())
     assert {key.name for key in heard} == {f"job{n}" for n in range(200, 250)}
     assert most == {
-        "hangs.example.org": dispatcher.TO_ONE_RECEIVER,
-        "works.example.org": dispatcher.TO_ONE_RECEIVER,
+        "hangs.example.org": dispatcher.MAX_PARALLEL_PER_RECEIVER,
+        "works.example.org": dispatcher.MAX_PARALLEL_PER_RECEIVER,
     }
 
 
 def test_what_is_begun_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatcher, "MOST_BEGUN", 3)
+    monkeypatch.setattr(dispatcher, "MAX_STARTED", 3)
     sent: list[str] = []
 
-    async def post(about: ImageJob, message: str) -> Reply:
+    async def post(about: ImageJob, message: str) -> Response:
         sent.append(message)
-        return Reply(End.DELIVERED)
+        return Response(ResponseKind.DELIVERED)
 
     async def run() -> None:
-        sends = Courier(post)
+        sends = CallbackDispatcher(post)
         for n in range(5):
-            await sends.begin(job(n, "example.org"), ticket(n))
-            await sends.begin(job(n, "example.org"), ticket(n))
+            await sends.dispatch(job(n, "example.org"), ticket(n))
+            await sends.dispatch(job(n, "example.org"), ticket(n))
         await asyncio.sleep(0.01)
-        await sends.begin(job(4, "example.org"), ticket(4))
+        await sends.dispatch(job(4, "example.org"), ticket(4))
         await asyncio.sleep(0.01)
 
     asyncio.run(run())
@@ -82,16 +82,16 @@ def test_what_is_begun_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_mistake_of_ours_is_a_failed_try() -> None:
-    heard: list[Answer] = []
+    heard: list[DeliveryResult] = []
 
-    async def post(about: ImageJob, message: str) -> Reply:
+    async def post(about: ImageJob, message: str) -> Response:
         raise KeyError
 
     async def run() -> None:
-        sends = Courier(post)
-        sends.tell(lambda key, answer: heard.append(answer))
-        await sends.begin(job(1, "example.org"), ticket(1))
+        sends = CallbackDispatcher(post)
+        sends.on_result(lambda key, answer: heard.append(answer))
+        await sends.dispatch(job(1, "example.org"), ticket(1))
         await asyncio.sleep(0.01)
 
     asyncio.run(run())
-    assert [each.reply.end for each in heard] == [End.FAILED]
+    assert [each.response.kind for each in heard] == [ResponseKind.FAILED]

@@ -24,8 +24,8 @@ from imagejobs_contract.outbound.http_response import Head
 from imagejobs_contract.outbound.policy import EgressPolicy
 from imagejobs_contract.runtime.webhook_secrets import WebhookSecrets
 from imagejobs_operator.callbacks import payload, sender
-from imagejobs_operator.callbacks.payload import End, Reply
-from imagejobs_operator.callbacks.sender import Poster
+from imagejobs_operator.callbacks.sender import WebhookSender
+from imagejobs_operator.decide.deliveries import Response, ResponseKind
 from support.api import openapi_check
 from support.operator.world import outcome, spec
 from support.servers.webhook_receiver import OLD_SECRET, SECRET, Receiver, receiver
@@ -57,16 +57,16 @@ def job(url: str, **changes: Any) -> ImageJob:
     )
 
 
-def send(about: ImageJob, secrets: tuple[str, ...] = (SECRET,), reach: EgressPolicy = LOOPBACK) -> Reply:
+def send(about: ImageJob, secrets: tuple[str, ...] = (SECRET,), reach: EgressPolicy = LOOPBACK) -> Response:
     return asyncio.run(
-        Poster(AddressGuard(reach), WebhookSecrets(secrets), "https://images.example.org", utc_now)(
-            about, MESSAGE
-        )
+        WebhookSender(
+            AddressGuard(reach), WebhookSecrets(secrets), "https://images.example.org", utc_now
+        ).send(about, MESSAGE)
     )
 
 
 def test_a_callback_is_signed_and_tells_what_became_of_the_job(hooks: Receiver) -> None:
-    assert send(job(hooks.url("/hook?shop=7")))[:2] == (End.DELIVERED, "the receiver answered 200")
+    assert send(job(hooks.url("/hook?shop=7")))[:2] == (ResponseKind.DELIVERED, "the receiver answered 200")
     (message,) = hooks.messages
     assert (message.id, message.headers["content-type"], message.headers["host"]) == (
         MESSAGE,
@@ -101,20 +101,26 @@ def test_done_counts_the_images_that_have_their_result_as_it_does_everywhere(hoo
 @pytest.mark.parametrize("known", [SECRET, OLD_SECRET], ids=["new", "old"])
 def test_while_secrets_change_the_old_one_and_the_new_one_are_right(hooks: Receiver, known: str) -> None:
     hooks.secret = known
-    assert send(job(hooks.url()), (SECRET, OLD_SECRET))[0] is End.DELIVERED
+    assert send(job(hooks.url()), (SECRET, OLD_SECRET))[0] is ResponseKind.DELIVERED
 
 
 def test_another_secret_is_wrong(hooks: Receiver) -> None:
     hooks.secret = OLD_SECRET
-    assert send(job(hooks.url()))[:2] == (End.FAILED, "the receiver answered 401")
+    assert send(job(hooks.url()))[:2] == (ResponseKind.FAILED, "the receiver answered 401")
 
 
 @pytest.mark.parametrize(
     ("status", "end"),
-    [(204, End.DELIVERED), (410, End.GONE), (404, End.FAILED), (429, End.FAILED), (500, End.FAILED)],
+    [
+        (204, ResponseKind.DELIVERED),
+        (410, ResponseKind.GONE),
+        (404, ResponseKind.FAILED),
+        (429, ResponseKind.FAILED),
+        (500, ResponseKind.FAILED),
+    ],
     ids=str,
 )
-def test_what_a_status_means(hooks: Receiver, status: int, end: End) -> None:
+def test_what_a_status_means(hooks: Receiver, status: int, end: ResponseKind) -> None:
     hooks.statuses = [status]
     assert send(job(hooks.url()))[0] is end
 
@@ -128,17 +134,20 @@ def test_what_a_status_means(hooks: Receiver, status: int, end: End) -> None:
 )  # fmt: skip
 def test_a_receiver_that_is_busy_says_for_how_long(status: int, text: str, seconds: float) -> None:
     head = Head(status, {"retry-after": text} if text else {})
-    assert sender.judged(head, NOON).after_seconds == seconds
+    assert sender.classify(head, NOON).retry_after_seconds == seconds
 
 
 def test_retry_after_comes_over_the_wire(hooks: Receiver) -> None:
     hooks.statuses, hooks.retry_after = [429], "77"
-    assert send(job(hooks.url())) == Reply(End.FAILED, "the receiver answered 429", 77.0)
+    assert send(job(hooks.url())) == Response(ResponseKind.FAILED, "the receiver answered 429", 77.0)
 
 
 def test_a_redirect_is_not_followed(hooks: Receiver) -> None:
     hooks.statuses, hooks.location = [307], hooks.url("/elsewhere")
-    assert send(job(hooks.url()))[:2] == (End.FAILED, "the receiver answered 307: redirects are not followed")
+    assert send(job(hooks.url()))[:2] == (
+        ResponseKind.FAILED,
+        "the receiver answered 307: redirects are not followed",
+    )
     assert len(hooks.messages) == 1
 
 
@@ -149,21 +158,24 @@ def test_nothing_is_sent_to_an_address_that_is_not_public(hooks: Receiver) -> No
         f"http://[::ffff:127.0.0.1]:{hooks.port}/",
         "http://169.254.169.254/",
     ):
-        assert send(job(url), reach=EgressPolicy())[0] is End.REFUSED
+        assert send(job(url), reach=EgressPolicy())[0] is ResponseKind.REFUSED
     assert (hooks.messages, hooks.refusals) == ([], [])
 
 
 def test_a_receiver_that_hangs_is_left(hooks: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sender, "TOTAL_SECONDS", 0.3)
     hooks.gate.clear()
-    assert send(job(hooks.url()))[:2] == (End.FAILED, "the receiver does not answer in time")
+    assert send(job(hooks.url()))[:2] == (ResponseKind.FAILED, "the receiver does not answer in time")
 
 
 def test_a_port_where_nobody_listens_is_a_failure() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    assert send(job(f"http://127.0.0.1:{port}/"))[:2] == (End.FAILED, "the receiver's host cannot be reached")
+    assert send(job(f"http://127.0.0.1:{port}/"))[:2] == (
+        ResponseKind.FAILED,
+        "the receiver's host cannot be reached",
+    )
 
 
 @pytest.mark.parametrize(
@@ -172,7 +184,7 @@ def test_a_port_where_nobody_listens_is_a_failure() -> None:
     ids=["nothing", "nonsense", "cut", "endless"],
 )
 def test_an_answer_that_is_none_is_a_failure(answer: bytes) -> None:
-    async def run() -> Reply:
+    async def run() -> Response:
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await reader.readuntil(b"\r\n\r\n")
             writer.write(answer)
@@ -181,11 +193,11 @@ def test_an_answer_that_is_none_is_a_failure(answer: bytes) -> None:
         server = await asyncio.start_server(talk, "127.0.0.1", 0)
         async with server:
             url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-            return await Poster(AddressGuard(LOOPBACK), WebhookSecrets((SECRET,)), "", utc_now)(
+            return await WebhookSender(AddressGuard(LOOPBACK), WebhookSecrets((SECRET,)), "", utc_now).send(
                 job(url), MESSAGE
             )
 
-    assert asyncio.run(run())[0] is End.FAILED
+    assert asyncio.run(run())[0] is ResponseKind.FAILED
 
 
 @pytest.mark.parametrize(
@@ -202,7 +214,7 @@ def test_an_answer_that_is_none_is_a_failure(answer: bytes) -> None:
     ids=["succeeded", "failed", "cancelled"],
 )
 def test_the_message_is_as_the_api_s_document_has_it(changes: dict[str, Any]) -> None:
-    openapi_check.check_message(json.loads(payload.body(job("https://example.org/", **changes), "")))
+    openapi_check.check_message(json.loads(payload.make_body(job("https://example.org/", **changes), "")))
 
 
 def test_no_body_is_larger_than_64_kib() -> None:
@@ -216,7 +228,7 @@ def test_no_body_is_larger_than_64_kib() -> None:
     failures = tuple(
         Failure("写" * 255, "corrupt_image", "写" * 256) for _ in range(limits.MAX_STATUS_FAILURES)
     )
-    body = payload.body(
+    body = payload.make_body(
         job("https://example.org/", outcomes=outcomes, failures=failures),
         "https://images.example.org/" + "p" * 470,
     )
@@ -228,30 +240,32 @@ def test_no_body_is_larger_than_64_kib() -> None:
 def test_each_try_says_the_same() -> None:
     about = job("https://example.org/")
     later = replace(about, status=replace(about.status, callback=Callback(CallbackState.PENDING, tries=3)))
-    assert payload.body(about, "") == payload.body(later, "")
-    assert b'"job_url":"/api/jobs/job"' in payload.body(about, "")
+    assert payload.make_body(about, "") == payload.make_body(later, "")
+    assert b'"job_url":"/api/jobs/job"' in payload.make_body(about, "")
 
 
-def send_as(caller: str, hooks: Receiver, secrets: WebhookSecrets) -> Reply:
+def send_as(caller: str, hooks: Receiver, secrets: WebhookSecrets) -> Response:
     about = replace(job(hooks.url()), labels={"imagejobs.dev/caller": caller})
-    return asyncio.run(Poster(AddressGuard(LOOPBACK), secrets, "", utc_now)(about, MESSAGE))
+    return asyncio.run(WebhookSender(AddressGuard(LOOPBACK), secrets, "", utc_now).send(about, MESSAGE))
 
 
 def test_a_caller_with_secrets_of_its_own_is_told_by_those_alone(hooks: Receiver, tmp_path: Path) -> None:
     (tmp_path / "shop").write_text(f"{OLD_SECRET},{ANOTHER}\n")
     secrets = WebhookSecrets((SECRET,), tmp_path)
-    assert send_as("shop", hooks, secrets).end is End.FAILED  # this receiver knows the secret of all
-    assert send_as("blog", hooks, secrets).end is End.DELIVERED
+    assert (
+        send_as("shop", hooks, secrets).kind is ResponseKind.FAILED
+    )  # this receiver knows the secret of all
+    assert send_as("blog", hooks, secrets).kind is ResponseKind.DELIVERED
     for hooks.secret in (OLD_SECRET, ANOTHER):
-        assert send_as("shop", hooks, secrets).end is End.DELIVERED
+        assert send_as("shop", hooks, secrets).kind is ResponseKind.DELIVERED
     assert [len(each.headers["webhook-signature"].split()) for each in hooks.messages] == [1, 2, 2]
 
 
 def test_a_changed_secret_counts_from_the_next_callback_on(hooks: Receiver, tmp_path: Path) -> None:
     (tmp_path / "shop").write_text(OLD_SECRET)
-    assert send_as("shop", hooks, WebhookSecrets((), tmp_path)).end is End.FAILED
+    assert send_as("shop", hooks, WebhookSecrets((), tmp_path)).kind is ResponseKind.FAILED
     (tmp_path / "shop").write_text(SECRET)
-    assert send_as("shop", hooks, WebhookSecrets((), tmp_path)).end is End.DELIVERED
+    assert send_as("shop", hooks, WebhookSecrets((), tmp_path)).kind is ResponseKind.DELIVERED
 
 
 @pytest.mark.parametrize(
@@ -264,7 +278,7 @@ def test_broken_secrets_of_a_caller_are_neither_shown_nor_replaced_by_those_of_a
 ) -> None:
     (tmp_path / "shop").write_text(text, encoding="latin-1")
     assert send_as("shop", hooks, WebhookSecrets((SECRET,), tmp_path))[:2] == (
-        End.FAILED,
+        ResponseKind.FAILED,
         "the caller's secrets cannot be read",
     )
     (line,) = caplog.records
@@ -279,12 +293,12 @@ def test_a_label_that_names_no_caller_leads_to_no_file(hooks: Receiver, tmp_path
     (folder / "..data").mkdir(parents=True)
     for place in (tmp_path / "shop", folder / "Shop"):
         place.write_text(OLD_SECRET)
-    assert send_as(caller, hooks, WebhookSecrets((SECRET,), folder)).end is End.DELIVERED
+    assert send_as(caller, hooks, WebhookSecrets((SECRET,), folder)).kind is ResponseKind.DELIVERED
 
 
 def test_without_any_secret_nothing_is_sent(hooks: Receiver, tmp_path: Path) -> None:
     assert send_as("blog", hooks, WebhookSecrets((), tmp_path))[:2] == (
-        End.FAILED,
+        ResponseKind.FAILED,
         "there is no secret to sign it with",
     )
     assert (hooks.messages, hooks.refusals) == ([], [])

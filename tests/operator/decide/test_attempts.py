@@ -9,7 +9,7 @@ from imagejobs_contract.model.items import Item
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Execution, Manifest, Spec
 from imagejobs_operator.decide.attempts import Runner, fixed_runner
-from imagejobs_operator.decide.observed import Rules
+from imagejobs_operator.decide.plan_input import Policy
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 
@@ -25,5 +25,5 @@ def test_small_jobs_stay_in_the_pool_of_one_machine(
 ) -> None:
     images = {"manifest": Manifest("lists/a", total)} if total > 500 else {"items": (Item("a", "a"),) * total}
     job = ImageJob(JobKey("default", "holiday"), Spec(**images, execution=Execution(execution)), uid="u")
-    assert fixed_runner(job, Rules(NOW, jobs_from=501)) is local
-    assert fixed_runner(job, Rules(NOW)) is cluster
+    assert fixed_runner(job, Policy(NOW, jobs_from=501)) is local
+    assert fixed_runner(job, Policy(NOW)) is cluster

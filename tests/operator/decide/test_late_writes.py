@@ -13,20 +13,22 @@ from imagejobs_contract.model.spec import DeletionPolicy, Execution, Output, Spe
 from imagejobs_contract.model.status import State, Status
 from imagejobs_contract.s3.client import CALL_SECONDS
 from imagejobs_operator.decide import late_writes
-from imagejobs_operator.decide.observed import Child, End, Observed, Past, Presence, Rules
-from imagejobs_operator.decide.plan_job import DELETION_SECONDS
+from imagejobs_operator.decide.deadlines import DELETION_SECONDS
+from imagejobs_operator.decide.history import History
+from imagejobs_operator.decide.observed import ChildEnd, ChildJob, Observed, Presence
+from imagejobs_operator.decide.plan_input import Policy
 from support.operator.world import START, World, spec
 
 KEY = JobKey("ns", "job")
 DELETE = Output(deletion_policy=DeletionPolicy.DELETE)
-RULES = Rules(since=START, lease_seconds=10)
+RULES = Policy(since=START, lease_seconds=10)
 BOUND = 10 + CALL_SECONDS + 1
-PODS = Child(Presence.OURS, active=1)
+PODS = ChildJob(Presence.OURS, active=1)
 
 
 def left(status: Status, seconds: float = 0.0, seen: Observed = Observed(), **changes: object) -> float:  # noqa: B008
     job = ImageJob(KEY, spec(2, **changes), uid="uid", status=status, deleting=True, finalizers=(FINALIZER,))
-    return late_writes.left(job, seen, START + timedelta(seconds=seconds), RULES)
+    return late_writes.seconds_left(job, seen, START + timedelta(seconds=seconds), RULES)
 
 
 def ended(state: State) -> Status:
@@ -35,22 +37,24 @@ def ended(state: State) -> Status:
 
 def test_the_wait_is_as_long_as_a_lease_may_be_held_and_a_call_may_take() -> None:
     for lease in (0.5, 10.0, 3600.0):
-        assert late_writes.longest(Rules(since=START, lease_seconds=lease)) == lease + CALL_SECONDS + 1
+        assert late_writes.max_seconds(Policy(since=START, lease_seconds=lease)) == lease + CALL_SECONDS + 1
 
 
 @pytest.mark.parametrize("state", list(State))
 @pytest.mark.parametrize("seconds", [0.0, BOUND - 1, BOUND])
 def test_who_waits_for_workers_of_the_pool(state: State, seconds: float) -> None:
-    withdrawn = Observed(past=Past(withdrawn=START))
+    withdrawn = Observed(history=History(tasks_cancelled=START))
     all_ended = state in (State.SUCCEEDED, State.PARTIALLY_SUCCEEDED)
     assert left(ended(state), seconds, withdrawn) == (0 if all_ended else BOUND - seconds)
 
 
 def test_the_time_begins_when_the_tasks_are_off_the_queue_and_not_when_the_deletion_is_asked_for() -> None:
-    assert left(Status(), 500, Observed(past=Past(deleting_since=START))) == BOUND
+    assert left(Status(), 500, Observed(history=History(deleting_since=START))) == BOUND
     assert (
         left(
-            Status(), 500, Observed(past=Past(deleting_since=START, withdrawn=START + timedelta(seconds=490)))
+            Status(),
+            500,
+            Observed(history=History(deleting_since=START, tasks_cancelled=START + timedelta(seconds=490))),
         )
         == BOUND - 10
     )
@@ -63,23 +67,23 @@ def test_a_job_whose_failed_images_are_about_to_run_again_counts_as_one_that_run
 @pytest.mark.parametrize(
     ("child", "waits"),
     [
-        (Child(), 0),
+        (ChildJob(), 0),
         (PODS, DELETION_SECONDS),
         (replace(PODS, deleting_since=START + timedelta(seconds=490)), DELETION_SECONDS - 10),
         (replace(PODS, deleting_since=START), DELETION_SECONDS - 500),
-        (replace(PODS, ended=End.FAILED), 0),
-        (Child(Presence.FOREIGN), 0),
+        (replace(PODS, ended=ChildEnd.FAILED), 0),
+        (ChildJob(Presence.FOREIGN), 0),
     ],
     ids=["gone", "there", "going", "on a lost node", "ended", "foreign"],
 )
-def test_pods_are_waited_for_until_they_are_gone(child: Child, waits: float) -> None:
+def test_pods_are_waited_for_until_they_are_gone(child: ChildJob, waits: float) -> None:
     assert max(0.0, left(ended(State.CANCELLED), 500, Observed(child=child))) == max(0.0, waits)
 
 
 def begun(world: World, job: Spec) -> ImageJob:
     """Let a job be taken up."""
     world.create(job)
-    world.look()
+    world.reconcile()
     return world.job()
 
 
@@ -87,11 +91,11 @@ def settle(world: World, rounds: int = 20) -> float:
     """Let the operator look whenever it wants to, and pods end; return how long it took."""
     start = world.now()
     for _ in range(rounds):
-        again = world.look()
+        again = world.reconcile()
         if KEY not in world.store.jobs:
             break
         world.collect_garbage()
-        world.later(1.0 if again is None else again.after_seconds or 0.0)
+        world.later(1.0 if again is None else again.requeue_after_seconds or 0.0)
     return (world.now() - start).total_seconds()
 
 
@@ -105,7 +109,7 @@ def test_a_deletion_that_is_stopped_at_any_change_deletes_what_is_stored_last(
     world.store.user_delete(KEY)
     count = len(world.faults.changes) + at
     world.faults.kill_before, world.faults.kill_after = (count, None) if before else (None, count)
-    world.look()
+    world.reconcile()
     world.later(BOUND - 1)
     world.objects.keep("outputs/job/photo-0.jpg", b"x")
     settle(world)
@@ -118,12 +122,12 @@ def test_a_queue_that_is_away_when_the_deletion_is_asked_for_does_not_shorten_th
     begun(world, spec(1, output=DELETE, execution=Execution.POOL))
     world.store.user_delete(KEY)
     world.faults.away = {"redis"}
-    world.look()
+    world.reconcile()
     world.later(500)
     world.faults.away = set()
-    again = world.look()
+    again = world.reconcile()
     assert again is not None
-    assert again.after_seconds == BOUND
+    assert again.requeue_after_seconds == BOUND
 
 
 @pytest.mark.parametrize("retried", [False, True], ids=["first attempt", "retry"])
@@ -132,7 +136,7 @@ def test_a_job_that_was_created_and_not_written_is_deleted_before_the_outputs(
 ) -> None:
     world.create(spec(20, output=DELETE, execution=Execution.JOB, items_per_pod=10))
     if retried:
-        world.look()
+        world.reconcile()
         world.shard(0, codes={0: Code.CORRUPT_IMAGE})
         world.shard(1)
         assert world.settle().state is State.PARTIALLY_SUCCEEDED
@@ -140,14 +144,14 @@ def test_a_job_that_was_created_and_not_written_is_deleted_before_the_outputs(
         world.store.edit(KEY, retry_failed=1)
     attempt = 1 + retried
     be_killed_once_the_job_is_created(world)
-    world.look()
+    world.reconcile()
     assert ("job", attempt) in world.jobs.running
     assert world.status().attempt < attempt
     world.store.user_delete(KEY)
-    world.look()
+    world.reconcile()
     assert world.child(attempt).deleting_since
     world.later(BOUND)
-    world.look()
+    world.reconcile()
     assert KEY in world.store.jobs, "its pods are not gone"
     world.objects.keep("outputs/job/photo-0.jpg", b"x")
     settle(world)
@@ -181,7 +185,7 @@ def test_a_prefix_that_somebody_chose_loses_the_last_result_too_and_nothing_else
         ),
     )
     world.store.user_delete(KEY)
-    world.look()
+    world.reconcile()
     for key, uid in {
         "site/photo-0-web.webp": job.uid, "site/photo-1-copy.gif": job.uid, "site/photo-0-web.gif": "a later job", "site/photo-9-web.webp": job.uid,
     }.items():  # fmt: skip
@@ -211,11 +215,11 @@ def test_a_job_whose_deletion_waits_for_somebody_else_is_stopped_and_keeps_its_o
     world: World, execution: Execution
 ) -> None:
     world.create(spec(20, execution=execution, items_per_pod=10))
-    world.look()
+    world.reconcile()
     world.run(world.store.add_finalizer(world.job(), "example.com/theirs"))
     world.store.user_delete(KEY)
     world.objects.keep("outputs/job/photo-0.jpg", b"x")
-    world.look()
+    world.reconcile()
     assert not world.queue.tasks
     assert all(each.deleting_since for each in world.jobs.running.values())
     assert "outputs/job/photo-0.jpg" in world.objects.data
@@ -223,12 +227,12 @@ def test_a_job_whose_deletion_waits_for_somebody_else_is_stopped_and_keeps_its_o
 
 def test_outputs_of_a_job_that_keeps_them_go_when_the_api_asked_for_it(world: World) -> None:
     world.create(spec(2, execution=Execution.POOL))
-    world.look()
+    world.reconcile()
     world.store.edit(KEY, cancel=True)
     world.settle()
     world.run(world.store.add_finalizer(world.job(), FINALIZER))
     world.store.user_delete(KEY)
-    world.look()
+    world.reconcile()
     world.objects.keep("outputs/job/photo-0.jpg", b"x")
     assert settle(world) <= BOUND
     assert KEY not in world.store.jobs

@@ -18,23 +18,24 @@ from imagejobs_contract.model.status_json import read_status, status_body
 from imagejobs_operator.decide import actions, conditions
 from imagejobs_operator.decide import outcomes as tally
 from imagejobs_operator.decide.actions import Action
-from imagejobs_operator.decide.observed import Case, Child, End, Observed, Presence, Results, Rules
+from imagejobs_operator.decide.observed import ChildEnd, ChildJob, Observed, Presence, Results
 from imagejobs_operator.decide.plan import plan
+from imagejobs_operator.decide.plan_input import PlanInput, Policy
 from support.operator.world import START, outcome, spec
 
 NOW = START + timedelta(minutes=5)
-RULES = Rules(since=START)
+RULES = Policy(since=START)
 OLD = NOW - timedelta(hours=3)
 
 CHILDREN = {
-    "absent": Child(),
-    "active": Child(Presence.OURS, parallelism=1, active=1, ready=1, created=START),
-    "suspended": Child(Presence.OURS, suspended=True, parallelism=1, created=START),
-    "kueue": Child(Presence.OURS, suspended=True, managed=True, parallelism=1, created=START),
-    "going": Child(Presence.OURS, parallelism=1, active=1, deleting_since=NOW),
-    "complete": Child(Presence.OURS, parallelism=1, ended=End.COMPLETE),
-    "failed": Child(Presence.OURS, parallelism=1, ended=End.FAILED, reason="FailedIndexes"),
-    "foreign": Child(Presence.FOREIGN),
+    "absent": ChildJob(),
+    "active": ChildJob(Presence.OURS, parallelism=1, active=1, ready=1, created=START),
+    "suspended": ChildJob(Presence.OURS, suspended=True, parallelism=1, created=START),
+    "kueue": ChildJob(Presence.OURS, suspended=True, managed=True, parallelism=1, created=START),
+    "going": ChildJob(Presence.OURS, parallelism=1, active=1, deleting_since=NOW),
+    "complete": ChildJob(Presence.OURS, parallelism=1, ended=ChildEnd.COMPLETE),
+    "failed": ChildJob(Presence.OURS, parallelism=1, ended=ChildEnd.FAILED, reason="FailedIndexes"),
+    "foreign": ChildJob(Presence.FOREIGN),
 }
 OUTCOMES = {
     "none": {},
@@ -62,19 +63,19 @@ def at(job: ImageJob, state: State | None, late: bool) -> Status:
     if state is None:
         return Status()
     time = OLD if late else START
-    case = Case(job, Status(attempt=1, counts=Counts(2), queued=time), Observed(), time, RULES)
+    case = PlanInput(job, Status(attempt=1, counts=Counts(2), queued=time), Observed(), time, RULES)
     if state in ENDS:
         reason, results = ENDS[state]
-        return conditions.finished(case, (state, reason), results)
+        return conditions.finished_status(case, (state, reason), results)
     written = {
-        State.PENDING: conditions.pending,
-        State.QUEUED: conditions.queued,
-        State.RUNNING: conditions.running,
+        State.PENDING: conditions.pending_status,
+        State.QUEUED: conditions.queued_status,
+        State.RUNNING: conditions.running_status,
     }
-    return written.get(state, conditions.suspended)(case)
+    return written.get(state, conditions.suspended_status)(case)
 
 
-def everything() -> Iterator[tuple[ImageJob, Observed, Rules]]:
+def everything() -> Iterator[tuple[ImageJob, Observed, Policy]]:
     """Yield every case."""
     switches = itertools.product((False, True), (False, True), (0, 1), ("no", "yes", "finalizer"))
     for (suspend, cancel, retry, deleting), execution, state, late in itertools.product(
@@ -97,7 +98,7 @@ def worlds(execution: Execution) -> Iterator[Observed]:
     """Yield all that can be seen of a job: of the pool, of its Job, or of both as long as nobody has taken it up."""
     pool = () if execution is Execution.JOB else tuple(itertools.product(OUTCOMES.values(), ((), (1,))))
     children = () if execution is Execution.POOL else tuple(CHILDREN.values())
-    for (outcomes, waiting), child in itertools.product(pool or (({}, ()),), children or (Child(),)):
+    for (outcomes, waiting), child in itertools.product(pool or (({}, ()),), children or (ChildJob(),)):
         for results in RESULTS.values() if execution is Execution.JOB else (None,):
             yield Observed(frozenset(waiting), outcomes, None, 1, child, results)
 
@@ -256,4 +257,4 @@ def test_counts_add_up_however_often_an_image_ended() -> None:
         outcome(1, attempt=1),
     ]
     found = tally.standing(ended, 2, 2)
-    assert tally.results_of(2, found).counts == Counts(2, 0, 2, 0)
+    assert tally.summarise(2, found).counts == Counts(2, 0, 2, 0)

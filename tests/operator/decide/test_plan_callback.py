@@ -9,7 +9,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Execution, Spec
 from imagejobs_contract.model.status import CallbackState, ConditionType, Reason, State, Status
-from imagejobs_operator.callbacks.payload import End, Reply
+from imagejobs_operator.decide.deliveries import Response, ResponseKind
 from support.operator.world import START, World, spec
 
 KEY = JobKey("ns", "job")
@@ -49,7 +49,7 @@ def let(world: World, seconds: float) -> None:
 
 def look(world: World) -> None:
     for _ in range(2):
-        world.look()
+        world.reconcile()
         world.deliver()
 
 
@@ -85,20 +85,20 @@ def test_a_callback_costs_one_write_more_and_is_sent_once(world: World) -> None:
 def test_an_operator_that_does_not_hear_of_its_own_writes_looks_again_only_for_what_is_left(
     world: World, url: str | None, seconds: float | None
 ) -> None:
-    world.restart(echoes=False)
+    world.restart(sees_own_writes=False)
     world.create(wish(callback_url=url))
-    world.look()
+    world.reconcile()
     world.work()
-    again = world.look()
+    again = world.reconcile()
     assert again
-    assert (world.status().state, again.after_seconds) == (State.SUCCEEDED, seconds)
+    assert (world.status().state, again.requeue_after_seconds) == (State.SUCCEEDED, seconds)
 
 
 @pytest.mark.parametrize("end", ["failed", "cancelled", "late", "Job"])
 def test_every_end_is_told(world: World, end: str) -> None:
     job = wish(cancel=end == "cancelled") if end != "Job" else spec(20, callback_url=URL, items_per_pod=10)
     world.create(job)
-    world.look()
+    world.reconcile()
     if end == "late":
         world.later(5000)
     if end == "failed":
@@ -110,7 +110,7 @@ def test_every_end_is_told(world: World, end: str) -> None:
 
 
 def test_23_hours_of_failures_end_in_one_delivery(world: World) -> None:
-    world.reply = Reply(End.FAILED, "the receiver answered 500")
+    world.response = Response(ResponseKind.FAILED, "the receiver answered 500")
     message = finish(world)
     let(world, 23 * 3600)
     condition = world.status().condition(ConditionType.CALLBACK_DELIVERED)
@@ -121,7 +121,7 @@ def test_23_hours_of_failures_end_in_one_delivery(world: World) -> None:
         "the receiver answered 500",
     )
     failures = len(world.sent)
-    world.reply = Reply(End.DELIVERED, "")
+    world.response = Response(ResponseKind.DELIVERED, "")
     let(world, 2 * 3600)
     assert {each for _, each in world.sent} == {message}
     assert (len(world.sent), state(world)) == (failures + 1, CallbackState.DELIVERED)
@@ -130,7 +130,7 @@ def test_23_hours_of_failures_end_in_one_delivery(world: World) -> None:
 
 
 def test_waits_grow_from_seconds_to_an_hour(world: World) -> None:
-    world.reply = Reply(End.FAILED, "")
+    world.response = Response(ResponseKind.FAILED, "")
     finish(world)
     let(world, 6 * 3600)
     waits = [
@@ -149,7 +149,7 @@ def test_waits_grow_from_seconds_to_an_hour(world: World) -> None:
 def test_a_receiver_that_asks_to_be_left_alone_is_within_a_bound(
     world: World, asked: float, least: float, most: float
 ) -> None:
-    world.reply = Reply(End.FAILED, "the receiver answered 429", asked)
+    world.response = Response(ResponseKind.FAILED, "the receiver answered 429", asked)
     finish(world)
     let(world, 5 * 3600)
     (first, _), (second, _) = world.sent[:2]
@@ -157,7 +157,7 @@ def test_a_receiver_that_asks_to_be_left_alone_is_within_a_bound(
 
 
 def test_a_receiver_that_asks_for_longer_than_the_day_gets_its_last_try_at_its_end(world: World) -> None:
-    world.reply = Reply(End.FAILED, "the receiver answered 503", 1e9)
+    world.response = Response(ResponseKind.FAILED, "the receiver answered 503", 1e9)
     finish(world)
     let(world, 25 * 3600)
     assert (len(world.sent), state(world)) == (7, CallbackState.GAVE_UP)
@@ -165,7 +165,7 @@ def test_a_receiver_that_asks_for_longer_than_the_day_gets_its_last_try_at_its_e
 
 
 def test_after_a_day_it_is_given_up(world: World) -> None:
-    world.reply = Reply(End.FAILED, "the receiver answered 500")
+    world.response = Response(ResponseKind.FAILED, "the receiver answered 500")
     finish(world)
     let(world, 25 * 3600)
     sent = len(world.sent)
@@ -188,10 +188,12 @@ def test_an_operator_that_was_away_for_a_week_still_tries(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("end", "expected"), [(End.GONE, Reason.CALLBACK_GONE), (End.REFUSED, Reason.CALLBACK_REFUSED)], ids=str
+    ("end", "expected"),
+    [(ResponseKind.GONE, Reason.CALLBACK_GONE), (ResponseKind.REFUSED, Reason.CALLBACK_REFUSED)],
+    ids=str,
 )
-def test_some_answers_end_it_at_once(world: World, end: End, expected: Reason) -> None:
-    world.reply = Reply(end, "why")
+def test_some_answers_end_it_at_once(world: World, end: ResponseKind, expected: Reason) -> None:
+    world.response = Response(end, "why")
     finish(world)
     let(world, 7200)
     assert (len(world.sent), state(world), reason(world.status())) == (1, CallbackState.GAVE_UP, expected)
@@ -199,7 +201,7 @@ def test_some_answers_end_it_at_once(world: World, end: End, expected: Reason) -
 
 def test_a_stop_between_delivery_and_record_sends_the_same_id_again(world: World) -> None:
     message = finish(world)
-    world.look()
+    world.reconcile()
     world.deliver()
     world.restart()
     look(world)
@@ -210,34 +212,34 @@ def test_a_stop_between_delivery_and_record_sends_the_same_id_again(world: World
 def test_looks_while_a_try_is_under_way_begin_no_second_one(world: World) -> None:
     finish(world)
     for _ in range(5):
-        world.look()
+        world.reconcile()
     world.deliver()
     assert len(world.sent) == 1
 
 
 def test_a_job_is_not_forgotten_before_it_was_told_or_given_up(world: World) -> None:
-    world.reply = Reply(End.FAILED, "")
+    world.response = Response(ResponseKind.FAILED, "")
     finish(world, ttl_seconds_after_finished=10)
     let(world, 3600)
     assert KEY in world.store.jobs
-    world.reply = Reply(End.DELIVERED, "")
+    world.response = Response(ResponseKind.DELIVERED, "")
     let(world, 3700)
     assert KEY not in world.store.jobs
 
 
 def test_a_job_that_is_given_up_is_forgotten(world: World) -> None:
-    world.reply = Reply(End.FAILED, "")
+    world.response = Response(ResponseKind.FAILED, "")
     finish(world, ttl_seconds_after_finished=10)
     let(world, 25 * 3600)
     assert KEY not in world.store.jobs
 
 
-@pytest.mark.parametrize("before", [End.DELIVERED, End.GONE])
-def test_a_repeat_sends_the_same_id_again(world: World, before: End) -> None:
-    world.reply = Reply(before)
+@pytest.mark.parametrize("before", [ResponseKind.DELIVERED, ResponseKind.GONE])
+def test_a_repeat_sends_the_same_id_again(world: World, before: ResponseKind) -> None:
+    world.response = Response(before)
     message = finish(world)
     let(world, 60)
-    world.reply = Reply(End.DELIVERED, "")
+    world.response = Response(ResponseKind.DELIVERED, "")
     world.store.edit(KEY, repeat_callback=1)
     let(world, 60)
     assert [each for _, each in world.sent] == [message, message]
@@ -245,7 +247,7 @@ def test_a_repeat_sends_the_same_id_again(world: World, before: End) -> None:
 
 
 def test_a_repeat_begins_the_day_anew(world: World) -> None:
-    world.reply = Reply(End.FAILED, "")
+    world.response = Response(ResponseKind.FAILED, "")
     finish(world)
     let(world, 25 * 3600)
     world.store.edit(KEY, repeat_callback=1)
@@ -255,12 +257,12 @@ def test_a_repeat_begins_the_day_anew(world: World) -> None:
 
 def test_the_next_attempt_is_another_message(world: World) -> None:
     world.create(wish())
-    world.look()
+    world.reconcile()
     world.work(Code.CORRUPT_IMAGE)
     world.settle()
     look(world)
     world.store.edit(KEY, retry_failed=1)
-    world.look()
+    world.reconcile()
     assert world.status().callback is None
     world.settle()
     look(world)
@@ -272,7 +274,7 @@ def test_the_next_attempt_is_another_message(world: World) -> None:
 def test_without_a_secret_the_job_says_so_from_the_start_and_ends_all_the_same() -> None:
     world = World(callbacks=False)
     world.create(wish(ttl_seconds_after_finished=10))
-    world.look()
+    world.reconcile()
     assert reason(world.status()) is Reason.CALLBACK_UNSIGNED
     assert world.settle().state is State.SUCCEEDED
     let(world, 3600)
@@ -290,7 +292,7 @@ def test_a_secret_that_comes_later_is_used() -> None:
     world = World(callbacks=False)
     finish(world)
     let(world, 60)
-    world.rules = replace(world.rules, callbacks=True)
+    world.policy = replace(world.policy, callbacks=True)
     world.restart()
     look(world)
     assert (len(world.sent), state(world)) == (1, CallbackState.DELIVERED)

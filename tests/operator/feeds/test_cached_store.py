@@ -14,7 +14,7 @@ from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.status import State, Status
 from imagejobs_contract.ports import JobEvent
 from imagejobs_contract.stores.sqlite import SqliteStore
-from imagejobs_operator.feeds.cached_store import RememberedStore
+from imagejobs_operator.feeds.cached_store import CachedStore
 from support.operator.world import spec
 
 KEY = JobKey("default", "job")
@@ -36,7 +36,7 @@ class Scene:
 
     def __init__(self, file: Path) -> None:
         self.file = Counted(file, echoes=False)
-        self.store = RememberedStore(self.file)
+        self.store = CachedStore(self.file)
         self.api = SqliteStore(file)
         self.told: asyncio.Queue[JobEvent] = asyncio.Queue()
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from imagejobs_operator.decide.observed import End, Presence
-from imagejobs_operator.jobs.kubernetes import child_of, out_of_memory
+from imagejobs_operator.decide.observed import ChildEnd, Presence
+from imagejobs_operator.jobs.kubernetes import out_of_memory, read_child_job
 
 OWNER = {"kind": "ImageJob", "uid": "mine", "controller": True}
 
@@ -33,11 +33,11 @@ def pod(index: str, code: int, *conditions: str) -> dict[str, Any]:
     ids=["none", "null", "another's", "no controller"],
 )
 def test_a_job_of_somebody_else_is_foreign(owners: object) -> None:
-    assert child_of(body(ownerReferences=owners), "mine").presence is Presence.FOREIGN
+    assert read_child_job(body(ownerReferences=owners), "mine").presence is Presence.FOREIGN
 
 
 def test_a_running_job_tells_its_pods() -> None:
-    child = child_of(body({"active": 2, "ready": 1}, creationTimestamp="2026-11-24T12:00:00Z"), "mine")
+    child = read_child_job(body({"active": 2, "ready": 1}, creationTimestamp="2026-11-24T12:00:00Z"), "mine")
     assert (child.presence, child.active, child.ready, child.parallelism, child.ended) == (
         Presence.OURS,
         2,
@@ -49,22 +49,22 @@ def test_a_running_job_tells_its_pods() -> None:
     assert child.deleting_since is None
 
 
-@pytest.mark.parametrize(("kind", "end"), [("Complete", End.COMPLETE), ("Failed", End.FAILED)])
-def test_a_job_that_ended_says_how(kind: str, end: End) -> None:
+@pytest.mark.parametrize(("kind", "end"), [("Complete", ChildEnd.COMPLETE), ("Failed", ChildEnd.FAILED)])
+def test_a_job_that_ended_says_how(kind: str, end: ChildEnd) -> None:
     conditions = [
         {"type": "FailureTarget", "status": "True"},
         {"type": kind, "status": "True", "reason": "FailedIndexes"},
     ]
-    assert child_of(body({"conditions": conditions}), "mine").ended is end
+    assert read_child_job(body({"conditions": conditions}), "mine").ended is end
 
 
 def test_a_condition_that_is_false_ends_nothing() -> None:
-    assert child_of(body({"conditions": [{"type": "Failed", "status": "False"}]}), "mine").ended is None
+    assert read_child_job(body({"conditions": [{"type": "Failed", "status": "False"}]}), "mine").ended is None
 
 
 def test_a_job_that_kueue_admits_is_known_by_its_label() -> None:
-    assert child_of(body(labels={"kueue.x-k8s.io/queue-name": "team"}), "mine").managed
-    assert not child_of(body(labels=None), "mine").managed
+    assert read_child_job(body(labels={"kueue.x-k8s.io/queue-name": "team"}), "mine").managed
+    assert not read_child_job(body(labels=None), "mine").managed
 
 
 def test_who_ran_out_of_memory_is_told_from_who_was_evicted() -> None:

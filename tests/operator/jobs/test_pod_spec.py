@@ -12,7 +12,7 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Profile
 from imagejobs_contract.wire import shards
-from imagejobs_operator.jobs.pod_profiles import PodShape, Size
+from imagejobs_operator.jobs.pod_profiles import PodDefaults, Size
 from imagejobs_operator.jobs.pod_spec import LABEL_PRIORITY, PodSettings, job_body
 from support.operator.world import spec
 
@@ -107,7 +107,7 @@ def test_kueues_labels_are_passed_through() -> None:
     assert "other" not in labels
 
 
-SHAPE = PodShape(
+SHAPE = PodDefaults(
     {"tier": "back", names.LABEL_JOB: "somebody-else"},
     {"note": "hello"},
     (

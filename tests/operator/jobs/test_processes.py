@@ -14,7 +14,7 @@ from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.times import utc_now
 from imagejobs_contract.wire.shards import Exit
-from imagejobs_operator.decide.observed import Child, End, Presence
+from imagejobs_operator.decide.observed import ChildEnd, ChildJob, Presence
 from imagejobs_operator.jobs import processes
 from imagejobs_operator.jobs.processes import ProcessJobs
 from support.api.process import eventually
@@ -62,15 +62,15 @@ def run(folder: Path, act: Callable[[ProcessJobs], Awaitable[object]], most: int
     return asyncio.run(whole())
 
 
-async def until(jobs: ProcessJobs, holds: Callable[[Child], bool], attempt: int = 1) -> Child:
+async def until(jobs: ProcessJobs, holds: Callable[[ChildJob], bool], attempt: int = 1) -> ChildJob:
     give_up = time.monotonic() + 30
-    while not holds(child := await jobs.look(JOB, attempt)):
+    while not holds(child := await jobs.get(JOB, attempt)):
         assert time.monotonic() < give_up, child
         await asyncio.sleep(0.01)
     return child
 
 
-async def ended(jobs: ProcessJobs) -> Child:
+async def ended(jobs: ProcessJobs) -> ChildJob:
     return await until(jobs, lambda child: child.ended is not None)
 
 
@@ -86,13 +86,13 @@ def test_every_shard_runs_once_and_whoever_waits_is_told(folder: Path) -> None:
     told: list[JobKey] = []
 
     async def act(jobs: ProcessJobs) -> None:
-        jobs.tell(told.append)
+        jobs.on_change(told.append)
         for _ in range(2):
             await jobs.create(JOB, 1, 5)
         child = await ended(jobs)
         assert (child.presence, child.ended, child.active, child.reason) == (
             Presence.OURS,
-            End.COMPLETE,
+            ChildEnd.COMPLETE,
             0,
             "",
         )
@@ -111,7 +111,7 @@ def test_no_more_run_at_once_than_the_machine_was_given_and_the_job_asks_for(fol
         await until(jobs, lambda child: child.active == 2)
         await jobs.create(JOB, 2, 9)
         await asyncio.sleep(0.2)
-        assert ((await jobs.look(JOB, 1)).active, (await jobs.look(JOB, 2)).active) == (2, 0)
+        assert ((await jobs.get(JOB, 1)).active, (await jobs.get(JOB, 2)).active) == (2, 0)
         await jobs.set_parallelism(JOB, 1, 1)
         (folder / "hold").unlink()
         await ended(jobs)
@@ -128,7 +128,7 @@ def test_a_shard_that_was_lost_is_tried_again_and_poison_is_not(folder: Path) ->
     async def act(jobs: ProcessJobs) -> None:
         await jobs.create(JOB, 1, 3)
         child = await ended(jobs)
-        assert (child.ended, child.reason) == (End.FAILED, "FailedIndexes")
+        assert (child.ended, child.reason) == (ChildEnd.FAILED, "FailedIndexes")
 
     run(folder, act)
     assert sorted(begun(folder)) == ["0", "0", "0", "1", "2"]
@@ -137,7 +137,7 @@ def test_a_shard_that_was_lost_is_tried_again_and_poison_is_not(folder: Path) ->
 def test_a_shard_whose_process_cannot_be_started_now_is_tried_again(folder: Path) -> None:
     program = folder / "program"
 
-    async def whole() -> Child:
+    async def whole() -> ChildJob:
         jobs = ProcessJobs((str(program),), {"FOLDER": str(folder)}, 2, utc_now)
         await jobs.create(JOB, 1, 4)
         await asyncio.sleep(0.05)
@@ -149,7 +149,7 @@ def test_a_shard_whose_process_cannot_be_started_now_is_tried_again(folder: Path
         finally:
             await jobs.close()
 
-    assert asyncio.run(whole()).ended is End.COMPLETE
+    assert asyncio.run(whole()).ended is ChildEnd.COMPLETE
     assert sorted(begun(folder)) == ["0", "1", "2", "3"]
 
 
@@ -158,7 +158,7 @@ def test_a_shard_that_never_ends_well_is_given_up(folder: Path) -> None:
 
     async def act(jobs: ProcessJobs) -> None:
         await jobs.create(JOB, 1, 1)
-        assert (await ended(jobs)).ended is End.FAILED
+        assert (await ended(jobs)).ended is ChildEnd.FAILED
 
     run(folder, act)
     assert len(begun(folder)) == 1 + processes.TRIES_PER_SHARD
@@ -170,7 +170,7 @@ def test_wrong_settings_of_the_workers_end_the_job_at_once(folder: Path) -> None
     async def act(jobs: ProcessJobs) -> None:
         await jobs.create(JOB, 1, 100)
         child = await ended(jobs)
-        assert (child.ended, child.reason) == (End.FAILED, "PodFailurePolicy")
+        assert (child.ended, child.reason) == (ChildEnd.FAILED, "PodFailurePolicy")
 
     run(folder, act)
     assert len(begun(folder)) < 20
@@ -183,11 +183,11 @@ def test_a_suspended_job_has_no_process_and_goes_on_where_it_was(folder: Path) -
         await jobs.create(JOB, 1, 3)
         await until(jobs, lambda child: child.active == 2)
         await jobs.suspend(JOB, 1, True)
-        child = await jobs.look(JOB, 1)
+        child = await jobs.get(JOB, 1)
         assert (child.suspended, child.active, child.ended) == (True, 0, None)
         (folder / "hold").unlink()
         await jobs.suspend(JOB, 1, False)
-        assert (await ended(jobs)).ended is End.COMPLETE
+        assert (await ended(jobs)).ended is ChildEnd.COMPLETE
 
     run(folder, act)
     assert set(begun(folder)) == {"0", "1", "2"}
@@ -207,8 +207,8 @@ def test_a_deleted_job_is_gone_with_its_processes_also_with_one_that_does_not_li
         await until(jobs, lambda child: child.active == 2)
         await asyncio.to_thread(eventually, lambda: len(begun(folder)) == 2)
         await asyncio.sleep(0.1)  # until both have said whether they listen
-        await (jobs.delete(JOB, 1) if end == "delete" else jobs.abandon(JOB.uid))
-        assert await jobs.look(JOB, 1) == Child()
+        await (jobs.delete(JOB, 1) if end == "delete" else jobs.stop_all(JOB.uid))
+        assert await jobs.get(JOB, 1) == ChildJob()
 
     run(folder, act)
     pids = [line.split()[0] for line in (folder / "log").read_text().splitlines()]
@@ -219,6 +219,6 @@ def test_what_is_not_known_is_not_there(folder: Path) -> None:
     async def act(jobs: ProcessJobs) -> None:
         for each in (jobs.suspend(JOB, 1, True), jobs.set_parallelism(JOB, 1, 2), jobs.delete(JOB, 1)):
             await each
-        assert await jobs.look(JOB, 1) == Child()
+        assert await jobs.get(JOB, 1) == ChildJob()
 
     run(folder, act)

@@ -20,7 +20,7 @@ from imagejobs_contract.ports import Change
 from imagejobs_contract.storage import ObjectFacts
 from imagejobs_contract.wire.tasks import Task
 from imagejobs_operator.decide.actions import Emit
-from imagejobs_operator.decide.observed import Child, End, Presence
+from imagejobs_operator.decide.observed import ChildEnd, ChildJob, Presence
 
 
 class Killed(BaseException):
@@ -325,12 +325,12 @@ class Running:
     reason: str = ""
 
     @property
-    def ended(self) -> End | None:
+    def ended(self) -> ChildEnd | None:
         if self.reason:
-            return End.FAILED
+            return ChildEnd.FAILED
         if len(self.done | self.failed) < self.shards:
             return None
-        return End.FAILED if self.failed else End.COMPLETE
+        return ChildEnd.FAILED if self.failed else ChildEnd.COMPLETE
 
 
 class Jobs:
@@ -342,16 +342,16 @@ class Jobs:
         self.running: dict[tuple[str, int], Running] = {}
         self.created: list[tuple[str, int]] = []
 
-    async def look(self, job: ImageJob, attempt: int) -> Child:
+    async def get(self, job: ImageJob, attempt: int) -> ChildJob:
         self.faults.ask("store")
         it = self.running.get((job.key.name, attempt))
         if it is None:
-            return Child()
+            return ChildJob()
         if it.owner != job.uid:
-            return Child(Presence.FOREIGN)
+            return ChildJob(Presence.FOREIGN)
         active = 0 if it.suspended or it.ended else min(it.parallelism, it.shards - len(it.done | it.failed))
         reason = it.reason or ("FailedIndexes" if it.failed else "")
-        return Child(
+        return ChildJob(
             Presence.OURS, it.suspended, it.managed, it.parallelism, active, active, it.created, it.deleting_since, it.ended, reason,
         )  # fmt: skip
 
@@ -384,7 +384,7 @@ class Jobs:
             it.deleting_since = self.now()
         self.faults.after()
 
-    async def abandon(self, uid: str) -> None:
+    async def stop_all(self, uid: str) -> None:
         """Do nothing: `World.collect_garbage` does it."""
 
 

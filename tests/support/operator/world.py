@@ -21,12 +21,12 @@ from imagejobs_contract.ports import WakeUp
 from imagejobs_contract.wire import s3_keys
 from imagejobs_contract.wire.shards import read_offsets
 from imagejobs_operator.act.memory import Memory
-from imagejobs_operator.act.ports import Parts
+from imagejobs_operator.act.ports import Ports
 from imagejobs_operator.act.reconcile import Reconciler
-from imagejobs_operator.act.work_queue import Again
-from imagejobs_operator.callbacks.dispatcher import Courier
-from imagejobs_operator.callbacks.payload import End, Reply
-from imagejobs_operator.decide.observed import Rules
+from imagejobs_operator.act.work_queue import Result
+from imagejobs_operator.callbacks.dispatcher import CallbackDispatcher
+from imagejobs_operator.decide.deliveries import Response, ResponseKind
+from imagejobs_operator.decide.plan_input import Policy
 from support.operator.fakes import Board, Events, Faults, Jobs, Killed, Objects, Queue, Running, Store
 
 START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -50,7 +50,7 @@ def outcome(index: int, attempt: int = 1, code: Code | None = None, prefix: str 
 class World:
     """Everything but the operator's core."""
 
-    def __init__(self, **rules: Any) -> None:
+    def __init__(self, **policy: Any) -> None:
         self.time = START
         self.passed = 0.0
         self.faults = Faults()
@@ -60,17 +60,17 @@ class World:
         self.objects = Objects(self.faults)
         self.jobs = Jobs(self.faults, self.now)
         self.events = Events(self.faults)
-        self.rules = Rules(since=START, **rules)
-        self.requeues: dict[JobKey, Again] = {}
+        self.policy = Policy(since=START, **policy)
+        self.requeues: dict[JobKey, Result] = {}
         self.sent: list[tuple[datetime, str]] = []
-        self.reply = Reply(End.DELIVERED)
+        self.response = Response(ResponseKind.DELIVERED)
         self.hears = True
         self._loop = asyncio.new_event_loop()
         self.restart()
 
     def close(self) -> None:
         """End the loop."""
-        self._loop.run_until_complete(self.courier.close())
+        self._loop.run_until_complete(self.dispatcher.close())
         self._loop.run_until_complete(self._loop.shutdown_default_executor())
         self._loop.close()
 
@@ -83,24 +83,36 @@ class World:
         self.time += timedelta(seconds=seconds)
         self.passed += max(0.0, seconds)
 
-    def restart(self, *, echoes: bool = True) -> None:
+    def restart(self, *, sees_own_writes: bool = True) -> None:
         """Start the operator anew; what it remembered is gone."""
-        jobs = self.jobs if self.rules.jobs else None
-        self.courier, self.memory = Courier(self._post), Memory()
-        self.courier.tell(self.memory.answered)
-        parts = Parts(self.store, self.board, self.queue, self.objects, jobs, self.events, self.courier)  # type: ignore[arg-type]
+        jobs = self.jobs if self.policy.jobs else None
+        self.dispatcher, self.memory = CallbackDispatcher(self._post), Memory()
+        self.dispatcher.on_result(self.memory.record_delivery)
+        self.ports = Ports(
+            self.store,  # type: ignore[arg-type]
+            self.board,  # type: ignore[arg-type]
+            self.queue,  # type: ignore[arg-type]
+            self.objects,  # type: ignore[arg-type]
+            jobs,
+            self.events,
+            self.dispatcher,
+        )
         self._reconciler = Reconciler(
-            parts, replace(self.rules, since=self.time), self.now, self.memory, echoes=echoes
+            self.ports,
+            replace(self.policy, since=self.time),
+            self.now,
+            self.memory,
+            sees_own_writes=sees_own_writes,
         )
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Run to the end."""
         return self._loop.run_until_complete(work)
 
-    async def _post(self, job: ImageJob, message: str) -> Reply:
+    async def _post(self, job: ImageJob, message: str) -> Response:
         """Play the receiver of callbacks."""
         self.sent.append((self.time, message))
-        return self.reply
+        return self.response
 
     def deliver(self) -> None:
         """Let the callbacks that were begun come to their answers."""
@@ -113,10 +125,10 @@ class World:
             self.store.create(ImageJob(JobKey("ns", name), spec, finalizers=finalizers, **changes))
         )
 
-    def look(self, key: JobKey = JobKey("ns", "job")) -> Again | None:  # noqa: B008
+    def reconcile(self, key: JobKey = JobKey("ns", "job")) -> Result | None:  # noqa: B008
         """Let the operator look once; None if it failed or was killed."""
         try:
-            again = self.run(self._reconciler(key))
+            again = self.run(self._reconciler.reconcile(key))
         except Killed:
             self.faults.kill_before = self.faults.kill_after = None
             self.restart()
@@ -142,7 +154,7 @@ class World:
         ended = outcome(task.index, task.attempt, code)
         done = self.queue.ack(entry, ended)
         if self.hears:
-            self.memory.heard(
+            self.memory.record_wake_up(
                 WakeUp(
                     task.key, task.uid, ended, sum(each.uid == task.uid for each in self.queue.tasks.values())
                 )
@@ -201,7 +213,7 @@ class World:
         """Let everybody work, without faults, until the job has ended."""
         key = JobKey("ns", name)
         for _ in range(rounds):
-            self.look(key)
+            self.reconcile(key)
             if key not in self.store.jobs or self.status(name).state.final:
                 break
             self.later(1)

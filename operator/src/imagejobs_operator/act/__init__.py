@@ -1,1 +1,1 @@
-"""Observes a job, applies the actions that were decided, and schedules the next look."""
+"""Observes a job, applies the decided actions, and requeues the job."""

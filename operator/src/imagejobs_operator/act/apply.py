@@ -1,7 +1,7 @@
-"""Carries out one action: each is one step through one port. Knows neither why nor what comes next."""
+"""Carries out one action through one port. It knows neither the reason of the action nor the next one."""
 
-from collections.abc import Awaitable
 from dataclasses import replace
+from typing import assert_never
 
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import FINALIZER
@@ -9,130 +9,158 @@ from imagejobs_contract.runtime.traces import current_span
 from imagejobs_contract.wire import s3_keys
 from imagejobs_contract.wire.origin import Origin
 from imagejobs_operator.act import orphans, pool_tasks, result_files, shard_inputs
-from imagejobs_operator.act.memory import Remains
-from imagejobs_operator.act.ports import Jobs, Parts
+from imagejobs_operator.act.memory import Leftovers
+from imagejobs_operator.act.ports import ChildJobs, Ports
 from imagejobs_operator.decide import actions
-from imagejobs_operator.decide.actions import Action
+from imagejobs_operator.decide.actions import PortAction
 
 
-class NoJobs(Exception):
-    """Raised when a Job is asked for where there is no Kubernetes: a mistake of ours."""
+class NoChildJobs(Exception):
+    """Raised when an action needs Jobs and this operator has none: a bug of the plan."""
 
 
-async def act(parts: Parts, job: ImageJob, action: Action) -> ImageJob | None:
-    """Carry out an action about a job, and return the job as it stands then, if its status was written.
+async def apply(ports: Ports, job: ImageJob, action: PortAction) -> ImageJob | None:
+    """Carry out an action, and return the job as it is after a write of its status, else None.
+
+    The loop actions, `CollectResults` and `Requeue`, are not port actions: the reconciler carries them out.
 
     Raises:
         ImageJobsError: As the port says.
+        AssertionError: The action is of no known type.
     """
-    if isinstance(action, actions.WriteStatus):
-        return await parts.store.put_status(job, action.status)
-    step = (
-        _on_pool(parts, job, action)
-        or _on_child(parts, job, action)
-        or _on_files(parts, job, action)
-        or _on_record(parts, job, action)
-    )
-    if step is not None:
-        await step
+    written = None
+    if isinstance(action, actions.QueueAction):
+        await _apply_to_queue(ports, job, action)
+    elif isinstance(action, actions.BoardAction):
+        await _apply_to_board(ports, job, action)
+    elif isinstance(action, actions.ChildJobAction):
+        await _apply_to_child_job(_child_jobs(ports), job, action)
+    elif isinstance(action, actions.FileAction):
+        await _apply_to_files(ports, job, action)
+    elif isinstance(action, actions.StoreAction):
+        written = await _apply_to_store(ports, job, action)
+    elif isinstance(action, actions.MessageAction):
+        await _send_message(ports, job, action)
+    else:
+        assert_never(action)
+    return written
+
+
+async def delete_leftovers(ports: Ports, leftovers: Leftovers) -> None:
+    """Delete everything of a vanished job outside the store (work, progress, files) but its outputs."""
+    if ports.child_jobs:
+        await ports.child_jobs.stop_all(leftovers.uid)
+    await ports.queue.cancel(leftovers.uid)
+    await ports.board.forget(leftovers.uid)
+    await delete_files(ports, leftovers)
+
+
+async def delete_files(ports: Ports, leftovers: Leftovers) -> None:
+    """Delete working files and uploads."""
+    await ports.objects.delete_prefix(s3_keys.job(leftovers.uid))
+    if leftovers.uploads:
+        await ports.objects.delete_prefix(leftovers.uploads)
+
+
+async def _apply_to_queue(ports: Ports, job: ImageJob, action: actions.QueueAction) -> None:
+    match action:
+        case actions.SendTasks():
+            origin = _origin(job)
+            tasks = pool_tasks.make_tasks(job, action.indexes, action.attempt, action.expires, origin)
+            await ports.queue.send(tasks)
+        case actions.WithdrawTasks():
+            await ports.queue.cancel(job.uid)
+        case _:
+            assert_never(action)
+
+
+async def _apply_to_board(ports: Ports, job: ImageJob, action: actions.BoardAction) -> None:
+    match action:
+        case actions.PutCounts():
+            await ports.board.put_shard(job.key, job.uid, 0, action.counts)
+        case actions.Announce():
+            await ports.board.announce(action.change)
+        case actions.Forget():
+            await ports.board.forget(job.uid)
+        case _:
+            assert_never(action)
+
+
+async def _apply_to_child_job(child_jobs: ChildJobs, job: ImageJob, action: actions.ChildJobAction) -> None:
+    match action:
+        case actions.CreateJob():
+            await child_jobs.create(job, action.attempt, action.shards)
+        case actions.SuspendJob():
+            await child_jobs.suspend(job, action.attempt, action.suspend)
+        case actions.SetParallelism():
+            await child_jobs.set_parallelism(job, action.attempt, action.parallelism)
+        case actions.DeleteJob():
+            await child_jobs.delete(job, action.attempt)
+        case _:
+            assert_never(action)
+
+
+async def _apply_to_files(ports: Ports, job: ImageJob, action: actions.FileAction) -> None:
+    match action:
+        case actions.PrepareShards():
+            await shard_inputs.prepare(ports.objects, job, action.shards)
+        case actions.FillMissing():
+            await result_files.fill(ports.objects, job, action)
+        case actions.WriteResults():
+            await result_files.write(ports.objects, job.uid, action.outcomes)
+        case actions.DeleteFiles():
+            await delete_files(ports, Leftovers.of(job))
+        case actions.DeleteOutputs():
+            await _delete_outputs(ports, job, action.shards)
+        case _:
+            assert_never(action)
+
+
+async def _apply_to_store(ports: Ports, job: ImageJob, action: actions.StoreAction) -> ImageJob | None:
+    match action:
+        case actions.WriteStatus():
+            return await ports.store.put_status(job, action.status)
+        case actions.DeleteImageJob():
+            await ports.store.delete(job.key, job.uid)
+        case actions.AddFinalizer():
+            await ports.store.add_finalizer(job, FINALIZER)
+        case actions.RemoveFinalizer():
+            await ports.store.remove_finalizer(job, FINALIZER)
+        case _:
+            assert_never(action)
     return None
 
 
+async def _send_message(ports: Ports, job: ImageJob, action: actions.MessageAction) -> None:
+    match action:
+        case actions.Emit():
+            await ports.events.emit(job, action)
+        case actions.Deliver():
+            if ports.callbacks:
+                await ports.callbacks.dispatch(job, action.delivery)
+        case _:
+            assert_never(action)
+
+
+def _child_jobs(ports: Ports) -> ChildJobs:
+    if ports.child_jobs is None:
+        raise NoChildJobs
+    return ports.child_jobs
+
+
 def _origin(job: ImageJob) -> Origin:
-    """Return where the work comes from: the span that sends it, if that is told of, else the one that the job names."""
+    """Return the origin of tasks: the current span if there is one, else the span that the job names."""
     origin = Origin.of(job)
     return replace(origin, traceparent=current_span().header or origin.traceparent)
 
 
-async def clear_away(parts: Parts, remains: Remains) -> None:
-    """Remove what a vanished job left outside the store: its work, its progress, its files; never its outputs."""
-    if parts.jobs:
-        await parts.jobs.abandon(remains.uid)
-    await parts.queue.cancel(remains.uid)
-    await parts.board.forget(remains.uid)
-    await delete_files(parts, remains)
-
-
-async def delete_files(parts: Parts, remains: Remains) -> None:
-    """Delete working files and uploads."""
-    await parts.objects.delete_prefix(s3_keys.job(remains.uid))
-    if remains.uploads:
-        await parts.objects.delete_prefix(remains.uploads)
-
-
-def _on_pool(parts: Parts, job: ImageJob, action: Action) -> Awaitable[None] | None:
-    match action:
-        case actions.SendTasks():
-            return parts.queue.send(
-                pool_tasks.tasks(job, action.indexes, action.attempt, action.expires, _origin(job))
-            )
-        case actions.WithdrawTasks():
-            return parts.queue.cancel(job.uid)
-        case actions.PutCounts():
-            return parts.board.put_shard(job.key, job.uid, 0, action.counts)
-        case actions.Announce():
-            return parts.board.announce(action.change)
-        case actions.Forget():
-            return parts.board.forget(job.uid)
-    return None
-
-
-def _on_child(parts: Parts, job: ImageJob, action: Action) -> Awaitable[None] | None:
-    match action:
-        case actions.CreateJob():
-            return _jobs(parts).create(job, action.attempt, action.shards)
-        case actions.SuspendJob():
-            return _jobs(parts).suspend(job, action.attempt, action.suspend)
-        case actions.SetParallelism():
-            return _jobs(parts).set_parallelism(job, action.attempt, action.parallelism)
-        case actions.DeleteJob():
-            return _jobs(parts).delete(job, action.attempt)
-    return None
-
-
-def _on_files(parts: Parts, job: ImageJob, action: Action) -> Awaitable[None] | None:
-    match action:
-        case actions.PrepareShards():
-            return shard_inputs.prepare(parts.objects, job, action.shards)
-        case actions.FillMissing():
-            return result_files.fill(parts.objects, job, action)
-        case actions.WriteResults():
-            return result_files.write(parts.objects, job.uid, action.outcomes)
-        case actions.DeleteFiles():
-            return delete_files(parts, Remains.of(job))
-        case actions.DeleteOutputs():
-            return _delete_outputs(parts, job, action.shards)
-    return None
-
-
-def _on_record(parts: Parts, job: ImageJob, action: Action) -> Awaitable[object] | None:
-    match action:
-        case actions.Emit():
-            return parts.events.emit(job, action)
-        case actions.Deliver():
-            return parts.callbacks.begin(job, action.ticket) if parts.callbacks else None
-        case actions.DeleteImageJob():
-            return parts.store.delete(job.key, job.uid)
-        case actions.AddFinalizer():
-            return parts.store.add_finalizer(job, FINALIZER)
-        case actions.RemoveFinalizer():
-            return parts.store.remove_finalizer(job, FINALIZER)
-    return None
-
-
-def _jobs(parts: Parts) -> Jobs:
-    if parts.jobs is None:
-        raise NoJobs
-    return parts.jobs
-
-
-async def _delete_outputs(parts: Parts, job: ImageJob, shards: int) -> None:
+async def _delete_outputs(ports: Ports, job: ImageJob, shards: int) -> None:
     if job.spec.output.prefix is None:
-        await parts.objects.delete_prefix(f"{job.prefix}/")
+        await ports.objects.delete_prefix(f"{job.prefix}/")
         return
     # A prefix that somebody chose may hold more than this job's outputs.
     told: set[int] = set()
-    async for outcomes in result_files.ended(parts.objects, job, shards):
+    async for outcomes in result_files.read_all(ports.objects, job, shards):
         told.update(each.index for each in outcomes if each.outputs and each.index < len(job.spec.items))
-        await parts.objects.delete(output.key for each in outcomes for output in each.outputs)
-    await parts.objects.delete(await orphans.find(parts.objects, job, told))
+        await ports.objects.delete(output.key for each in outcomes for output in each.outputs)
+    await ports.objects.delete(await orphans.find_orphaned_outputs(ports.objects, job, told))

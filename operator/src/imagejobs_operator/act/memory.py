@@ -1,7 +1,7 @@
-"""What this process remembers of jobs between two looks: when it last spoke of them, and what to clear away when one is suddenly gone.
+"""Remembers the history of each job in the store, and which leftovers to delete when a job is suddenly gone.
 
-A restart forgets all of it. Then progress may be written a little earlier, and files of jobs that were
-deleted meanwhile stay until the bucket's lifecycle rules take them.
+A restart loses all of it. Then progress may be written a little earlier, and the files of jobs that were
+deleted meanwhile stay until the bucket's lifecycle rules delete them.
 """
 
 import re
@@ -15,21 +15,21 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import ANNOTATION_UPLOADS, JobKey
 from imagejobs_contract.model.status import CallbackState, State, Status
 from imagejobs_contract.ports import WakeUp
-from imagejobs_operator.callbacks.payload import Answer
-from imagejobs_operator.decide.observed import Past
+from imagejobs_operator.decide.deliveries import DeliveryResult
+from imagejobs_operator.decide.history import History
 
 UPLOADS_PREFIX = re.compile(r"uploads/[^/.]+/")
-"""A request's own. The names of uploads by links hold dots: no job owns them
+"""The uploads of one request. Names of uploads through links hold dots: they belong to no job
 (docs/adr/0009-uploads-belong-to-callers.md).
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Remains:
-    """What of a job lies outside the store.
+class Leftovers:
+    """Names everything of a job that lies outside the store.
 
     Attributes:
-        uploads: The S3 prefix of the files that came with it, or None.
+        uploads: The S3 prefix of the files that were uploaded with the job, or None.
     """
 
     key: JobKey
@@ -37,95 +37,100 @@ class Remains:
     uploads: str | None
 
     @classmethod
-    def of(cls, job: ImageJob) -> "Remains":
-        """Read them off a job.
+    def of(cls, job: ImageJob) -> "Leftovers":
+        """Return the leftovers of a job.
 
-        An annotation is anybody's to write: it names one request's uploads or nothing.
+        Anyone who may write the job can write the annotation: it counts only if it names the uploads of one
+        request.
         """
         prefix = job.annotations.get(ANNOTATION_UPLOADS, "")
         return cls(job.key, job.uid, prefix if UPLOADS_PREFIX.fullmatch(prefix) else None)
 
 
 class Memory:
-    """Remembers the jobs that are in the store; as large as their number.
+    """Keeps a `History` for each job in the store.
+
+    The reconciler and the feeds write it; the reconciler, the resync and the metrics read it. One Memory
+    lives as long as the program, on one event loop.
 
     Attributes:
-        states: How many jobs were in which state when they were last looked at.
+        states: State -> number of jobs that had it when they were last seen.
     """
 
     def __init__(self) -> None:
-        self._jobs: dict[JobKey, tuple[Remains, Past]] = {}
+        self._jobs: dict[JobKey, tuple[Leftovers, History]] = {}
         self._states: dict[JobKey, State] = {}
         self._callbacks: dict[JobKey, datetime] = {}
         self.states: Counter[State] = Counter()
 
     @property
     def pending_callbacks(self) -> int:
-        """Return how many callbacks are due and not delivered."""
+        """Return the number of callbacks that are due and not delivered."""
         return len(self._callbacks)
 
     def oldest_callback_seconds(self, now: datetime) -> float:
-        """Return since when the oldest of them is due."""
+        """Return the seconds since the oldest of them became due; 0 if there is none."""
         return max(0.0, (now - min(self._callbacks.values(), default=now)).total_seconds())
 
-    def meet(self, job: ImageJob, now: datetime) -> Remains | None:
-        """Note a job as it stands; return the remains of another one that had its name."""
-        remains = Remains.of(job)
-        before, past = self._jobs.get(job.key, (remains, Past()))
+    def record_job(self, job: ImageJob, now: datetime) -> Leftovers | None:
+        """Record a job as the store has it; return the leftovers of another job that had its name before."""
+        leftovers = Leftovers.of(job)
+        before, history = self._jobs.get(job.key, (leftovers, History()))
         if before.uid != job.uid:
-            past = Past()
-        past = replace(past, is_new=past.met is None, met=past.met or now)
-        if job.deleting and past.deleting_since is None:
-            past = replace(past, deleting_since=now)
-        self._jobs[job.key] = remains, past
-        self._note(job.key, job.status)
+            history = History()
+        history = replace(history, is_new=history.first_seen is None, first_seen=history.first_seen or now)
+        if job.deleting and history.deleting_since is None:
+            history = replace(history, deleting_since=now)
+        self._jobs[job.key] = leftovers, history
+        self._count(job.key, job.status)
         return before if before.uid != job.uid else None
 
-    def past(self, key: JobKey) -> Past:
-        """Return what is remembered of a job."""
+    def history(self, key: JobKey) -> History:
+        """Return the history of a job; an empty one if the job is unknown."""
         known = self._jobs.get(key)
-        return known[1] if known else Past()
+        return known[1] if known else History()
 
-    def wrote(self, key: JobKey, status: Status, now: datetime) -> None:
-        """Note that its status was written."""
-        self._change(key, written=now, **({"ends": {}} if status.state.final else {}))
+    def record_write(self, key: JobKey, status: Status, now: datetime) -> None:
+        """Record a write of the job's status."""
+        self._change(key, written=now, **({"reported": {}} if status.state.final else {}))
         if key in self._jobs:
-            self._note(key, status)
+            self._count(key, status)
 
-    def heard(self, woken: WakeUp) -> None:
-        """Note how an image of a small job ended."""
-        known, outcome = self._jobs.get(woken.key), woken.outcome
-        if known and outcome and known[0].uid == woken.uid and 0 <= outcome.index < limits.POOL_ITEMS:
-            self._change(woken.key, ends={**known[1].ends, outcome.index: outcome}, left=woken.tasks_left)
+    def record_wake_up(self, wake_up: WakeUp) -> None:
+        """Record the outcome that came with a wake-up, if it is of a small job."""
+        known, outcome = self._jobs.get(wake_up.key), wake_up.outcome
+        if known and outcome and known[0].uid == wake_up.uid and 0 <= outcome.index < limits.POOL_ITEMS:
+            reported = {**known[1].reported, outcome.index: outcome}
+            self._change(wake_up.key, reported=reported, tasks_left=wake_up.tasks_left)
 
-    def announced(self, key: JobKey, counts: Counts, now: datetime) -> None:
-        """Note what was announced of it."""
+    def record_announcement(self, key: JobKey, counts: Counts, now: datetime) -> None:
+        """Record an announcement of the job's counts."""
         self._change(key, announced=now, announced_counts=counts)
 
-    def withdrew(self, key: JobKey, now: datetime) -> None:
-        """Note that the tasks of a job that is being deleted are off the queue."""
-        self._change(key, withdrawn=self.past(key).withdrawn or now)
+    def record_cancelled_tasks(self, key: JobKey, now: datetime) -> None:
+        """Record when the tasks of a job that is being deleted were first cancelled."""
+        self._change(key, tasks_cancelled=self.history(key).tasks_cancelled or now)
 
-    def answered(self, key: JobKey, answer: Answer) -> None:
-        """Note what came of a try to deliver its callback."""
-        self._change(key, answer=answer)
+    def record_delivery(self, key: JobKey, result: DeliveryResult) -> None:
+        """Record the result of a try to deliver the job's callback."""
+        self._change(key, delivery_result=result)
 
-    def rests(self, key: JobKey, until: datetime | None) -> None:
-        """Note until when the resync may leave it out."""
-        self._change(key, rests_until=until)
+    def skip_resync_until(self, key: JobKey, until: datetime | None) -> None:
+        """Let the resync skip the job until a time; None: never."""
+        self._change(key, skip_resync_until=until)
 
     def is_due(self, key: JobKey, now: datetime) -> bool:
-        """Tell whether the resync is to look at a job."""
-        until = self.past(key).rests_until
+        """Return whether the resync adds the job."""
+        until = self.history(key).skip_resync_until
         return until is None or now >= until
 
-    def drop(self, key: JobKey) -> Remains | None:
-        """Forget a job; return its remains, if it was known."""
+    def forget(self, key: JobKey) -> Leftovers | None:
+        """Forget a job; return its leftovers, if it was known."""
         known = self._jobs.pop(key, None)
-        self._note(key, None)
+        self._count(key, None)
         return known[0] if known else None
 
-    def _note(self, key: JobKey, status: Status | None) -> None:
+    def _count(self, key: JobKey, status: Status | None) -> None:
         self._callbacks.pop(key, None)
         if (before := self._states.pop(key, None)) is not None:
             self.states[before] -= 1
@@ -138,5 +143,5 @@ class Memory:
 
     def _change(self, key: JobKey, **changes: object) -> None:
         if key in self._jobs:
-            remains, past = self._jobs[key]
-            self._jobs[key] = remains, replace(past, **changes)  # type: ignore[arg-type]
+            leftovers, history = self._jobs[key]
+            self._jobs[key] = leftovers, replace(history, **changes)  # type: ignore[arg-type]

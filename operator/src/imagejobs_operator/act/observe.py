@@ -1,7 +1,8 @@
-"""Reads what a decision needs, and no more: an ended job costs nothing here, a pool job two or three short questions to Redis, or none.
+"""Reads the facts that a decision needs, and no more.
 
-What a worker told with its wake-up is what the board held at that moment, so a small job whose images were
-all told of needs no question; whoever missed a word, as after a restart, asks.
+A finished job costs nothing; a pool job costs two or three short calls to Redis, or none. A wake-up carries
+the image's outcome. If all outcomes of a small job arrived that way, Redis is not read; after a restart, or
+if one was missed, it is.
 """
 
 import asyncio
@@ -12,76 +13,86 @@ from datetime import datetime, timedelta
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_operator.act.ports import Parts
+from imagejobs_operator.act.ports import Ports
 from imagejobs_operator.decide import attempts
 from imagejobs_operator.decide.attempts import Runner
-from imagejobs_operator.decide.observed import Child, Observed, Past, Rules
-from imagejobs_operator.decide.plan_pool import UNATTENDED_SECONDS
+from imagejobs_operator.decide.deadlines import UNATTENDED_SECONDS
+from imagejobs_operator.decide.history import History
+from imagejobs_operator.decide.observed import ChildJob, Observed
+from imagejobs_operator.decide.plan_input import Policy
 
 log = logging.getLogger(__name__)
 
 
-async def observe(parts: Parts, job: ImageJob, past: Past, rules: Rules, now: datetime) -> Observed:
-    """Return what is to be known of a job.
+async def observe(ports: Ports, job: ImageJob, history: History, policy: Policy, now: datetime) -> Observed:
+    """Return the facts about a job.
 
     Raises:
-        Unavailable: What the decision rests on cannot be read.
+        Unavailable: A fact that the decision depends on cannot be read.
     """
+    nothing = Observed(history=history)
     if job.deleting:
-        # Also the Job of an attempt that was begun and not written.
-        return Observed(child=await _child(parts, job, attempts.current(job)), past=past)
+        # Includes the Job of an attempt that was started while the status does not say so.
+        return replace(nothing, child=await _get_child(ports, job, attempts.current_attempt(job)))
     if job.status.state.final and not attempts.reopens(job):
-        return Observed(past=past)
-    runner, attempt = attempts.fixed_runner(job, rules), attempts.current(job)
-    if runner is Runner.POOL and _is_new(job, past, rules):
-        return Observed(workers=None, past=past)
-    if runner is Runner.POOL and past.knows_end_of(job.spec.total, attempt):
-        return Observed(outcomes=past.ends, workers=None, past=past)
+        return nothing
+    runner, attempt = attempts.fixed_runner(job, policy), attempts.current_attempt(job)
     if runner is Runner.POOL:
-        return await _pool(parts, job, Observed(workers=None, past=past), crew=_may_be_alone(past, now))
+        return await _observe_pool_job(ports, job, replace(nothing, workers=None), policy, now)
     if runner is Runner.JOB:
-        return Observed(child=await _child(parts, job, attempt), counts=await _counts(parts, job), past=past)
+        child = await _get_child(ports, job, attempt)
+        return replace(nothing, child=child, counts=await _get_counts(ports, job))
     if runner is Runner.NOBODY:
-        return Observed(past=past)
-    return await _pool(parts, job, Observed(child=await _child(parts, job, attempt), past=past))
+        return nothing
+    seen = replace(nothing, child=await _get_child(ports, job, attempt))
+    return await _read_pool(ports, job, seen, count_workers=True)
 
 
-async def _pool(parts: Parts, job: ImageJob, seen: Observed, *, crew: bool = True) -> Observed:
-    """Return what is known of images in the pool.
+async def _observe_pool_job(
+    ports: Ports, job: ImageJob, nothing: Observed, policy: Policy, now: datetime
+) -> Observed:
+    history = nothing.history
+    if _is_new(job, history, policy):
+        return nothing
+    if history.knows_all_outcomes(job.spec.total, attempts.current_attempt(job)):
+        return replace(nothing, outcomes=history.reported)
+    return await _read_pool(ports, job, nothing, count_workers=_may_be_unattended(history, now))
 
-    Args:
-        crew: Whether to ask for workers, too.
-    """
+
+async def _read_pool(ports: Ports, job: ImageJob, seen: Observed, *, count_workers: bool) -> Observed:
     # In this order: an image that ends between the two reads is then seen as ended, never as lost.
-    waiting = await parts.queue.waiting(job.uid)
-    if not crew:
-        return replace(seen, waiting=waiting, outcomes=await parts.board.outcomes(job.uid))
-    outcomes, workers = await asyncio.gather(parts.board.outcomes(job.uid), parts.queue.workers())
+    waiting = await ports.queue.waiting(job.uid)
+    if not count_workers:
+        return replace(seen, waiting=waiting, outcomes=await ports.board.outcomes(job.uid))
+    outcomes, workers = await asyncio.gather(ports.board.outcomes(job.uid), ports.queue.workers())
     return replace(seen, waiting=waiting, outcomes=outcomes, workers=workers)
 
 
-def _is_new(job: ImageJob, past: Past, rules: Rules) -> bool:
-    """Tell whether nothing can be known of a job's images: this is the first look at it, and it was made while this operator ran.
+def _is_new(job: ImageJob, history: History, policy: Policy) -> bool:
+    """Return whether Redis cannot know a job: it is new, and was created after this operator started.
 
-    If another operator runs as well, and sent them, to send them again changes nothing, or lets an image find
-    its result.
+    If another operator runs and has sent the tasks, sending them again changes nothing, or lets a worker find
+    the result that is there.
     """
-    return past.is_new and not job.status.attempt and job.created is not None and job.created >= rules.since
+    if not history.is_new or job.status.attempt or job.created is None:
+        return False
+    return job.created >= policy.since
 
 
-def _may_be_alone(past: Past, now: datetime) -> bool:
-    """Tell whether it matters that no worker shows itself; of a job that is settled on the pool it does not at first."""
-    return past.met is None or now - past.met >= timedelta(seconds=UNATTENDED_SECONDS)
+def _may_be_unattended(history: History, now: datetime) -> bool:
+    """Return whether it matters if the pool has workers; for a job that must use the pool, not at first."""
+    waits_since = history.first_seen
+    return waits_since is None or now - waits_since >= timedelta(seconds=UNATTENDED_SECONDS)
 
 
-async def _child(parts: Parts, job: ImageJob, attempt: int) -> Child:
-    return await parts.jobs.look(job, attempt) if parts.jobs and attempt else Child()
+async def _get_child(ports: Ports, job: ImageJob, attempt: int) -> ChildJob:
+    return await ports.child_jobs.get(job, attempt) if ports.child_jobs and attempt else ChildJob()
 
 
-async def _counts(parts: Parts, job: ImageJob) -> Counts | None:
-    """Return live counts; without Redis a Job goes on all the same."""
+async def _get_counts(ports: Ports, job: ImageJob) -> Counts | None:
+    """Return live counts, or None if Redis does not answer: a Job continues without it."""
     try:
-        return await parts.board.counts(job.uid)
+        return await ports.board.counts(job.uid)
     except Unavailable as ex:
         log.warning("the board does not answer", extra={"reason": ex.message})
         return None

@@ -1,8 +1,8 @@
-"""Results that no outcome tells of: a worker stored them after it had lost the work, or it was killed before it told.
+"""Finds outputs without an outcome: their worker had lost its lease, or died before its report.
 
-Under a prefix that somebody chose they are found by the keys that they must have, and known by what the
-worker wrote onto them; whatever else lies there stays. Of images in a manifest, as many as a million, they
-are not looked for.
+Under a prefix that the caller chose, their possible keys are computed from the spec, and an object counts
+only if its metadata name the job; all other objects under the prefix stay. For images of a manifest, up to a
+million, it does not search.
 """
 
 import asyncio
@@ -13,22 +13,23 @@ from imagejobs_contract.model.options import Format, Variant
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.wire import s3_keys
 
-READERS = 16
-"""Objects that are asked for at once: at 15 ms each, the 48,000 keys of a job with all that it may have take
-45 s.
-"""
+MAX_PARALLEL_HEADS = 16
+"""HEAD requests at once. At 15 ms each, the 48,000 possible keys of the largest job take 45 s."""
 
 
-async def find(objects: ObjectStore, job: ImageJob, told: Collection[int]) -> list[str]:
-    """Return the keys of a job's results, but of those of images whose outcomes told of them.
+async def find_orphaned_outputs(objects: ObjectStore, job: ImageJob, reported: Collection[int]) -> list[str]:
+    """Return the keys of a job's outputs that no outcome names.
+
+    Args:
+        reported: Indexes of images whose outcomes name their outputs; they are skipped.
 
     Raises:
         Unavailable: S3 does not answer.
     """
-    keys = list(_possible(job, told))
+    keys = list(_possible_keys(job, reported))
     found: list[str] = []
-    for start in range(0, len(keys), READERS):
-        some = keys[start : start + READERS]
+    for start in range(0, len(keys), MAX_PARALLEL_HEADS):
+        some = keys[start : start + MAX_PARALLEL_HEADS]
         facts = await asyncio.gather(*map(objects.head, some))
         found += [
             key
@@ -38,14 +39,14 @@ async def find(objects: ObjectStore, job: ImageJob, told: Collection[int]) -> li
     return found
 
 
-def _possible(job: ImageJob, told: Collection[int]) -> Iterator[str]:
+def _possible_keys(job: ImageJob, reported: Collection[int]) -> Iterator[str]:
     for index, item in enumerate(job.spec.items):
-        for variant in job.spec.variants if index not in told else ():
+        for variant in job.spec.variants if index not in reported else ():
             yield from (
                 s3_keys.output(job.prefix, index, item.name, variant.name, each) for each in _formats(variant)
             )
 
 
 def _formats(variant: Variant) -> tuple[Format, ...]:
-    """Return the encodings that a result may have: any, where it may be the source's own."""
+    """Return the formats that an output may have; any, where it may be the original file."""
     return (variant.format,) if variant.format and not variant.only_if_smaller else tuple(Format)

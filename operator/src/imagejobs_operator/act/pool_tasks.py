@@ -1,4 +1,4 @@
-"""Images of a job -> tasks for the pool's queue (pure)."""
+"""Makes the tasks for the pool's queue from a job (pure)."""
 
 from collections.abc import Iterable
 
@@ -8,14 +8,25 @@ from imagejobs_contract.wire.origin import Origin
 from imagejobs_contract.wire.tasks import Task
 
 
-def tasks(job: ImageJob, indexes: Iterable[int], attempt: int, expires: float, origin: Origin) -> list[Task]:
-    """Return the tasks of these images; they carry all that a worker needs."""
+def make_tasks(
+    job: ImageJob, indexes: Iterable[int], attempt: int, expires: float, origin: Origin
+) -> list[Task]:
+    """Return the tasks of these images; a task holds everything that a worker needs."""
     spec = job.spec
     return [
         Task(
-            key=job.key, uid=job.uid, index=index, item=spec.items[index], variants=spec.variants, prefix=job.prefix, attempt=attempt,
-            attempts=spec.attempts, cache_control=spec.output.cache_control, expires=expires,
-            caller=job.labels.get(LABEL_CALLER, ""), origin=origin,
+            key=job.key,
+            uid=job.uid,
+            index=index,
+            item=spec.items[index],
+            variants=spec.variants,
+            prefix=job.prefix,
+            attempt=attempt,
+            attempts=spec.attempts,
+            cache_control=spec.output.cache_control,
+            expires=expires,
+            caller=job.labels.get(LABEL_CALLER, ""),
+            origin=origin,
         )
         for index in indexes
-    ]  # fmt: skip
+    ]

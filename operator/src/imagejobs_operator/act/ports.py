@@ -1,4 +1,4 @@
-"""The outside world as the operator's core knows it: ports only, so that both bindings and the tests hand in their own."""
+"""The ports of the operator: everything outside that `act` speaks to. Adapters and tests implement them."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -6,41 +6,44 @@ from typing import Protocol
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.ports import JobStore, ProgressBoard, TaskQueue
 from imagejobs_contract.storage import ObjectStore
-from imagejobs_operator.callbacks.payload import Ticket
 from imagejobs_operator.decide.actions import Emit
-from imagejobs_operator.decide.observed import Child
+from imagejobs_operator.decide.deliveries import DeliveryId
+from imagejobs_operator.decide.observed import ChildJob
 
 
-class Jobs(Protocol):
-    """Runs Indexed Jobs. Each call may be repeated; what is asked for and already so is no error."""
+class ChildJobs(Protocol):
+    """The Indexed Jobs of ImageJobs.
 
-    async def look(self, job: ImageJob, attempt: int) -> Child:
-        """Return the facts of an attempt's Job."""
+    Each call may be repeated; a request that changes nothing is no error.
+    """
+
+    async def get(self, job: ImageJob, attempt: int) -> ChildJob:
+        """Return facts about the Job of an attempt."""
         ...
 
     async def create(self, job: ImageJob, attempt: int, shards: int) -> None:
-        """Create an attempt's Job. One that exists is left alone, whoever owns it: the next look tells."""
+        """Create the Job of an attempt. A Job of that name stays as it is, even if its owner is another."""
         ...
 
     async def suspend(self, job: ImageJob, attempt: int, suspend: bool) -> None:
-        """Suspend the Job, or let it go on."""
+        """Suspend the Job, or resume it."""
         ...
 
     async def set_parallelism(self, job: ImageJob, attempt: int, parallelism: int) -> None:
-        """Change how many of its pods run at once."""
+        """Change the number of pods that run at once."""
         ...
 
     async def delete(self, job: ImageJob, attempt: int) -> None:
-        """Delete the Job if it is ours; it stays until its pods are gone."""
+        """Delete the Job if it is ours; it exists until its pods are gone."""
         ...
 
-    async def abandon(self, uid: str) -> None:
-        """Stop whatever still runs for an ImageJob that is gone, unless that goes with it by itself."""
+    async def stop_all(self, uid: str) -> None:
+        """Stop everything that still runs for a deleted ImageJob, unless it stops by itself."""
         ...
 
 
 class Events(Protocol):
-    """Tells people what happened."""
+    """Posts events for people."""
 
     async def emit(self, job: ImageJob, event: Emit) -> None:
         """Post one event."""
@@ -48,26 +51,26 @@ class Events(Protocol):
 
 
 class Callbacks(Protocol):
-    """Tells others that jobs ended."""
+    """Delivers callbacks."""
 
-    async def begin(self, job: ImageJob, ticket: Ticket) -> None:
-        """Begin a try and return; nothing happens if it has begun."""
+    async def dispatch(self, job: ImageJob, delivery: DeliveryId) -> None:
+        """Start a try and return at once; nothing happens if this try has started."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """Everything that the core talks to.
+class Ports:
+    """All ports.
 
     Attributes:
-        jobs: None where there is no Kubernetes.
-        callbacks: None where there is no secret to sign them with.
+        child_jobs: None where there are no Jobs.
+        callbacks: None where there is no secret to sign callbacks with.
     """
 
     store: JobStore
     board: ProgressBoard
     queue: TaskQueue
     objects: ObjectStore
-    jobs: Jobs | None
+    child_jobs: ChildJobs | None
     events: Events
     callbacks: Callbacks | None = None

@@ -1,10 +1,11 @@
-"""One look at one job: fetch, observe, plan, act. The only place that knows this order.
+"""Reconciles one job: fetch, observe, plan, collect, apply, requeue. The only place that knows this order.
 
-It may be stopped between any two actions; the next look goes on from what is there then.
+It may be stopped between any two actions; the next reconcile starts from the facts that it observes then.
 """
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
@@ -17,6 +18,7 @@ from imagejobs_contract.errors import (
     TooLarge,
     Unavailable,
 )
+from imagejobs_contract.model import limits
 from imagejobs_contract.model.imagejob import ImageJob, UnreadableJob
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.status import Reason, State, Status
@@ -25,206 +27,225 @@ from imagejobs_contract.runtime import logs
 from imagejobs_contract.runtime.traces import NOOP_SPAN, NOOP_TRACER, Span, Tracer
 from imagejobs_contract.wire.origin import Origin, log_facts
 from imagejobs_operator.act import result_files
-from imagejobs_operator.act.apply import act, clear_away
-from imagejobs_operator.act.memory import Memory, Remains
+from imagejobs_operator.act.apply import apply, delete_leftovers
+from imagejobs_operator.act.memory import Leftovers, Memory
 from imagejobs_operator.act.observe import observe
-from imagejobs_operator.act.ports import Parts
-from imagejobs_operator.act.work_queue import Again
+from imagejobs_operator.act.ports import Ports
+from imagejobs_operator.act.work_queue import Result
 from imagejobs_operator.decide import actions, attempts, conditions, deadlines
 from imagejobs_operator.decide.actions import Action
-from imagejobs_operator.decide.observed import Case, Observed, Results, Rules
+from imagejobs_operator.decide.observed import Observed, Results
 from imagejobs_operator.decide.plan import plan
+from imagejobs_operator.decide.plan_input import PlanInput, Policy
 
 log = logging.getLogger(__name__)
 
-CONFLICT_SECONDS = 0.1
-"""Somebody else wrote the job: twelve times in a row cost little more than a second."""
-REST_SECONDS = 0.2
-"""A large job is looked at so often at most, however many of its images end."""
-RESTS_FROM = 17
-"""Images from which a job rests between looks."""
-LOOK_SECONDS = 240.0
-"""Longest look; the copy of a manifest of a million lines takes some tens of seconds."""
+CONFLICT_RETRY_SECONDS = 0.1
+"""Wait after a conflict: another program wrote the job. Twelve conflicts in a row cost about one second."""
+LARGE_JOB_ITEMS = limits.POOL_ITEMS + 1
+"""Number of images from which a job is large: its reconciles are throttled."""
+LARGE_JOB_INTERVAL_SECONDS = 0.2
+"""Minimum seconds between two reconciles of a large job."""
+MAX_RECONCILE_SECONDS = 240.0
+"""Longest reconcile; the copy of a manifest of a million lines takes some tens of seconds."""
 
 
 class Reconciler:
-    """Brings jobs to where their specs want them, one look at a time.
+    """Brings jobs to the state that their specs ask for, one reconcile at a time.
 
-    Different keys may be looked at concurrently, one key not.
+    The work queue calls `reconcile` with the keys that the feeds add. It reads through the ports, asks `plan`
+    for actions and applies them. One Reconciler lives as long as the program. It may reconcile different keys
+    at the same time, but each key only once at a time.
 
     Args:
-        echoes: Whether our own writes bring a job back for another look. Where they do not, what is to be
-            done after a write is asked at once, and only if there is anything the job comes again.
+        sees_own_writes: Whether the feed delivers our own writes, so that a write leads to the next
+            reconcile. Where it does not, the next plan is made right after a write, and the job is requeued
+            only if that plan has actions.
     """
 
     def __init__(
         self,
-        parts: Parts,
-        rules: Rules,
+        ports: Ports,
+        policy: Policy,
         clock: Clock,
         memory: Memory | None = None,
         traces: Tracer = NOOP_TRACER,
         *,
-        echoes: bool = True,
+        sees_own_writes: bool = True,
     ) -> None:
-        self._echoes = echoes
-        self._parts = parts
+        self._sees_own_writes = sees_own_writes
+        self._ports = ports
         self._traces = traces
-        self._rules = rules
+        self._policy = policy
         self._clock = clock
         self._memory = Memory() if memory is None else memory
 
-    async def __call__(self, key: JobKey) -> Again:
-        """Look at a job and do what is to be done; return when to look again.
+    async def reconcile(self, key: JobKey) -> Result:
+        """Reconcile a job; return when to reconcile it again.
 
         Raises:
             ImageJobsError: An outside system failed; try again later.
+            TimeoutError: It took more than `MAX_RECONCILE_SECONDS`.
         """
         try:
             with logs.bound(job_id=key.name, namespace=key.namespace):
-                async with asyncio.timeout(LOOK_SECONDS):
-                    return await self._look(key)
+                async with asyncio.timeout(MAX_RECONCILE_SECONDS):
+                    return await self._fetch_and_reconcile(key)
         except Conflict:
-            return Again(CONFLICT_SECONDS)
+            return Result(CONFLICT_RETRY_SECONDS)
 
-    async def _look(self, key: JobKey) -> Again:
+    async def _fetch_and_reconcile(self, key: JobKey) -> Result:
         try:
-            job = await self._parts.store.get(key)
+            job = await self._ports.store.get(key)
         except NotFound:
-            await self._clear(self._memory.drop(key))
-            return Again()
+            await self._delete_leftovers(self._memory.forget(key))
+            return Result()
         except UnreadableJob as ex:
-            return await self._unreadable(ex)
+            job = ex.job
+            await self._delete_leftovers(self._memory.record_job(job, self._clock()))
+            return await (self._reconcile(job) if job.deleting else self._refuse(job, ex))
         logs.bind(**log_facts(job))
-        now = self._clock()
-        await self._clear(self._memory.meet(job, now))
-        seen = await observe(self._parts, job, self._memory.past(key), self._rules, now)
-        return await self._carry_out(job, seen)
+        await self._delete_leftovers(self._memory.record_job(job, self._clock()))
+        return await self._reconcile(job)
 
-    async def _carry_out(self, job: ImageJob, seen: Observed) -> Again:
-        todo = plan(job, seen, self._clock(), self._rules)
-        with self._told(job, todo):
-            return await self._apply(job, seen, todo)
+    async def _reconcile(self, job: ImageJob) -> Result:
+        seen = await observe(self._ports, job, self._memory.history(job.key), self._policy, self._clock())
+        todo = self._plan(job, seen)
+        while question := _question_in(todo):
+            with self._span_for(job, todo):
+                seen = replace(seen, results=await self._collect(job, seen, question))
+            todo = self._plan(job, seen)
+        with self._span_for(job, todo):
+            written = await self._apply_all(job, seen, todo)
+        until = deadlines.skip_resync_until(written or job, self._clock(), self._policy)
+        self._memory.skip_resync_until(job.key, until)
+        if written is not None and not self._sees_own_writes:
+            todo = self._plan_after_write(written, seen)
+        return Result(_requeue_seconds(todo), LARGE_JOB_INTERVAL_SECONDS if _is_busy(job) else 0.0)
 
-    def _told(self, job: ImageJob, todo: tuple[Action, ...]) -> AbstractContextManager[Span]:
-        """Tell of a look that does something: the others, one each few seconds, would hide it.
+    def _plan(self, job: ImageJob, seen: Observed) -> tuple[Action, ...]:
+        return plan(job, seen, self._clock(), self._policy)
 
-        Only jobs that say whose trace they are in.
+    def _plan_after_write(self, job: ImageJob, seen: Observed) -> tuple[Action, ...]:
+        """Return the requeues that the job needs after a write: at once if there is more to do."""
+        todo = self._plan(job, replace(seen, history=self._memory.history(job.key)))
+        return todo if all(isinstance(each, actions.Requeue) for each in todo) else (actions.Requeue(0.0),)
+
+    def _span_for(self, job: ImageJob, todo: tuple[Action, ...]) -> AbstractContextManager[Span]:
+        """Return a span for a reconcile that does something; the idle ones, every few seconds, would hide it.
+
+        The span belongs to the trace that the job names.
         """
         names = [type(each).__name__ for each in todo if not isinstance(each, actions.Requeue)]
+        if not names:
+            return nullcontext(NOOP_SPAN)
         facts = {
             "imagejobs.job_id": job.key.name,
             "imagejobs.state": job.status.state.value,
             "imagejobs.actions": " ".join(names),
         }
-        return (
-            self._traces.span("reconcile", facts, parent=Origin.of(job).traceparent or None)
-            if names
-            else nullcontext(NOOP_SPAN)
-        )
+        return self._traces.span("reconcile", facts, parent=Origin.of(job).traceparent or None)
 
-    async def _apply(self, job: ImageJob, seen: Observed, todo: tuple[Action, ...]) -> Again:
-        written = None
-        for action in todo:
-            if isinstance(action, actions.CollectResults):
-                read = await self._collected(job, seen, action)
-                return await self._carry_out(job, replace(seen, results=read))
-            written = await self._do(job, seen, action) or written
-        self._memory.rests(job.key, deadlines.rests_until(written or job, self._clock(), self._rules))
-        if written is not None and not self._echoes:
-            todo = self._rest(written, seen)
-        after = min((each.after_seconds for each in todo if isinstance(each, actions.Requeue)), default=None)
-        busy = job.spec.total >= RESTS_FROM and job.status.state in (State.QUEUED, State.RUNNING)
-        return Again(after, REST_SECONDS if busy else 0.0)
-
-    def _rest(self, job: ImageJob, seen: Observed) -> tuple[Action, ...]:
-        """Return when to look again after a write: at once if there is more to do."""
-        todo = plan(job, replace(seen, past=self._memory.past(job.key)), self._clock(), self._rules)
-        return todo if all(isinstance(each, actions.Requeue) for each in todo) else (actions.Requeue(0.0),)
-
-    async def _collected(self, job: ImageJob, seen: Observed, action: actions.CollectResults) -> Results:
+    async def _collect(self, job: ImageJob, seen: Observed, action: actions.CollectResults) -> Results:
         try:
-            return await result_files.collect(self._parts.objects, job, action.attempt)
+            return await result_files.collect(self._ports.objects, job, action.attempt)
         except ImageJobsError as ex:
-            await self._say_why(job, seen, action, ex)
+            await self._write_stalled(job, seen, action, ex)
             raise
 
-    async def _do(self, job: ImageJob, seen: Observed, action: Action) -> ImageJob | None:
-        """Carry out an action; return the job if it was written."""
+    async def _apply_all(self, job: ImageJob, seen: Observed, todo: Sequence[Action]) -> ImageJob | None:
+        """Apply the port actions in order; return the job if its status was written."""
+        written = None
+        for action in todo:
+            if not isinstance(action, actions.LoopAction):
+                written = await self._apply(job, seen, action) or written
+        return written
+
+    async def _apply(self, job: ImageJob, seen: Observed, action: actions.PortAction) -> ImageJob | None:
         try:
             with self._traces.span(type(action).__name__):
-                written = await act(self._parts, job, action)
+                written = await apply(self._ports, job, action)
         except Conflict:
             raise
         except ImageJobsError as ex:
             if isinstance(action, actions.CAN_BE_MISSED):
                 log.warning("skipped", extra={"action": type(action).__name__, "reason": ex.message})
                 return None
-            await self._say_why(job, seen, action, ex)
+            await self._write_stalled(job, seen, action, ex)
             raise
         self._remember(job, action)
         return written
 
     def _remember(self, job: ImageJob, action: Action) -> None:
         if isinstance(action, actions.WriteStatus):
-            self._memory.wrote(job.key, action.status, self._clock())
+            self._memory.record_write(job.key, action.status, self._clock())
         elif isinstance(action, actions.Announce):
-            self._memory.announced(job.key, action.change.counts, self._clock())
+            self._memory.record_announcement(job.key, action.change.counts, self._clock())
         elif isinstance(action, actions.WithdrawTasks) and job.deleting:
-            self._memory.withdrew(job.key, self._clock())
+            self._memory.record_cancelled_tasks(job.key, self._clock())
         elif isinstance(action, actions.DeleteImageJob) or (
             isinstance(action, actions.RemoveFinalizer) and job.deleting
         ):
-            self._memory.drop(job.key)
+            self._memory.forget(job.key)
 
-    async def _say_why(self, job: ImageJob, seen: Observed, action: Action, ex: ImageJobsError) -> None:
-        """Write that the job is stalled, if that is what the failure means and it is not written yet."""
-        status = self._stalled(job, seen, action, ex)
+    async def _write_stalled(self, job: ImageJob, seen: Observed, action: Action, ex: ImageJobsError) -> None:
+        """Write that the job is stalled, if the failure means that and the status does not say so."""
+        status = self._stalled_status(job, seen, action, ex)
         if status is None or status == job.status or job.deleting or job.status.state.final:
             return
-        await self._parts.store.put_status(job, status)
-        self._memory.wrote(job.key, status, self._clock())
+        await self._ports.store.put_status(job, status)
+        self._memory.record_write(job.key, status, self._clock())
 
-    def _stalled(self, job: ImageJob, seen: Observed, action: Action, ex: ImageJobsError) -> Status | None:
+    def _stalled_status(
+        self, job: ImageJob, seen: Observed, action: Action, ex: ImageJobsError
+    ) -> Status | None:
         now = self._clock()
-        case = Case(job, attempts.opened(job, now), seen, now, self._rules)
-        before = case.status if job.status.conditions else conditions.pending(case)
+        given = PlanInput(job, attempts.starting_status(job, now), seen, now, self._policy)
+        before = given.status if job.status.conditions else conditions.pending_status(given)
         if isinstance(ex, Invalid) and isinstance(action, actions.PrepareShards):
-            return conditions.refused(replace(job, status=before), now, ex.message)
+            return conditions.refused_status(replace(job, status=before), now, ex.message)
         if isinstance(action, actions.USES_STORAGE):
-            return conditions.stalled(case, before, Reason.STORAGE_UNAVAILABLE, storage_trouble(ex))
+            message = describe_storage_error(ex)
+            return conditions.stalled_status(given, before, Reason.STORAGE_UNAVAILABLE, message)
         if isinstance(action, actions.CreateJob) and isinstance(ex, Misconfigured | Invalid):
-            return conditions.stalled(case, before, Reason.BACKEND_REFUSED, ex.message)
+            return conditions.stalled_status(given, before, Reason.BACKEND_REFUSED, ex.message)
         return None
 
-    async def _unreadable(self, ex: UnreadableJob) -> Again:
-        job, now = ex.job, self._clock()
-        await self._clear(self._memory.meet(job, now))
-        if job.deleting:
-            return await self._carry_out(
-                job, await observe(self._parts, job, self._memory.past(job.key), self._rules, now)
-            )
-        status = conditions.refused(job, now, ex.message)
+    async def _refuse(self, job: ImageJob, ex: UnreadableJob) -> Result:
+        """Write that the spec cannot be read, unless the status says so."""
+        status = conditions.refused_status(job, self._clock(), ex.message)
         if status != job.status:
             try:
-                await self._parts.store.put_status(job, status)
-            except UnreadableJob:
+                await self._ports.store.put_status(job, status)
+            except UnreadableJob:  # the answer to a write is the job, which still cannot be read
                 log.info("spec refused", extra={"reason": ex.message})
-        return Again()
+        return Result()
 
-    async def _clear(self, remains: Remains | None) -> None:
-        if remains is None:
+    async def _delete_leftovers(self, leftovers: Leftovers | None) -> None:
+        if leftovers is None:
             return
         try:
-            await clear_away(self._parts, remains)
+            await delete_leftovers(self._ports, leftovers)
         except ImageJobsError as ex:
-            log.warning("leftovers stay", extra={"job_id": remains.key.name, "reason": ex.message})
+            log.warning("leftovers stay", extra={"job_id": leftovers.key.name, "reason": ex.message})
 
 
-def storage_trouble(ex: ImageJobsError) -> str:
-    """Return what is wrong with S3, in words that do not change from try to try."""
+def _question_in(todo: Sequence[Action]) -> actions.CollectResults | None:
+    return next((each for each in todo if isinstance(each, actions.CollectResults)), None)
+
+
+def _requeue_seconds(todo: Sequence[Action]) -> float | None:
+    return min((each.after_seconds for each in todo if isinstance(each, actions.Requeue)), default=None)
+
+
+def _is_busy(job: ImageJob) -> bool:
+    return job.spec.total >= LARGE_JOB_ITEMS and job.status.state in (State.QUEUED, State.RUNNING)
+
+
+def describe_storage_error(ex: ImageJobsError) -> str:
+    """Return a sentence about a failure of S3 that is the same for each try."""
     if isinstance(ex, Unavailable):
         return "the storage does not answer"
     if isinstance(ex, Misconfigured):
-        return "the storage does not take our credentials or settings"
+        return "the storage refuses our credentials or settings"
     return ex.message if isinstance(ex, NotFound | TooLarge) else "the storage failed"

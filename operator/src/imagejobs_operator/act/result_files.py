@@ -1,6 +1,6 @@
-"""Outcome lines in S3: read and summed up, completed where images have none, written for the pool.
+"""Reads and sums up outcome lines in S3, adds failed ones for missing images, and writes those of the pool.
 
-One shard is held at a time per reader, at most some tens of megabytes.
+Each reader holds one shard at a time, at most some tens of megabytes.
 """
 
 import asyncio
@@ -25,11 +25,11 @@ from imagejobs_operator.decide.outcomes import standing
 MAX_OFFSETS_BYTES = 2**20
 MAX_SHARD_BYTES = 64 * 2**20
 """As the worker's: 5,000 images of 16 variants at 300 bytes each are 24 MB."""
-READERS = 8
+MAX_PARALLEL_READS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class ShardResults:
     """The outcomes in one shard's file, by index, and the version of the file ("" if there is none)."""
 
     outcomes: dict[int, Outcome] = field(default_factory=dict)
@@ -37,19 +37,21 @@ class Lines:
 
 
 async def collect(objects: ObjectStore, job: ImageJob, attempt: int) -> Results:
-    """Read all outcome lines of a job and sum up what stands in an attempt.
+    """Read all outcome lines of a job and sum up those that count in an attempt.
 
     Raises:
         Unavailable: S3 does not answer.
     """
-    slices = await _slices(objects, job.uid)
+    slices = await _read_slices(objects, job.uid)
     results = Results(Counts(job.spec.total), prepared=bool(slices))
-    every = list(enumerate(slices or [Slice(0, 0, 0, job.spec.total)]))
-    for start in range(0, len(every), READERS):
-        some = every[start : start + READERS]
-        parts = await asyncio.gather(*(_part(objects, job, attempt, shard, own) for shard, own in some))
+    shards = list(enumerate(slices or [Slice(0, 0, 0, job.spec.total)]))
+    for start in range(0, len(shards), MAX_PARALLEL_READS):
+        some = shards[start : start + MAX_PARALLEL_READS]
+        parts = await asyncio.gather(
+            *(_read_current(objects, job, attempt, shard, own) for shard, own in some)
+        )
         for (shard, own), part in zip(some, parts, strict=True):
-            results = _added(results, shard, own, part, keep=job.spec.total <= limits.MAX_ITEMS)
+            results = _add_shard(results, shard, own, part, keep=job.spec.total <= limits.MAX_ITEMS)
     return results
 
 
@@ -57,16 +59,16 @@ async def fill(objects: ObjectStore, job: ImageJob, action: FillMissing) -> None
     """Add a failed outcome for each image that has none in the attempt.
 
     Raises:
-        Conflict: A pod still writes; it was told to stop, so a repeat will do.
+        Conflict: A pod still writes. It was asked to stop, so a later try succeeds.
         Unavailable: S3 does not answer.
     """
-    for shard, own in enumerate(await _slices(objects, job.uid)):
-        lines = await _read(objects, job.uid, shard)
+    for shard, own in enumerate(await _read_slices(objects, job.uid)):
+        lines = await _read_shard(objects, job.uid, shard)
         known = standing(lines.outcomes.values(), action.attempt, job.spec.total)
         absent = [index for index in range(own.first, own.first + own.count) if index not in known]
         if not absent:
             continue
-        item_names = await _names(objects, job.uid, own)
+        item_names = await _read_names(objects, job.uid, own)
         code = action.codes.get(shard, action.code)
         added = {
             index: Outcome(index, item_names.get(index, ""), action.attempt, code, action.message)
@@ -76,7 +78,7 @@ async def fill(objects: ObjectStore, job: ImageJob, action: FillMissing) -> None
 
 
 async def write(objects: ObjectStore, uid: str, outcomes: Sequence[Outcome]) -> None:
-    """Write the outcomes of a pool job, over whatever is there.
+    """Write the outcomes of a pool job; they replace an earlier file.
 
     Raises:
         Unavailable: S3 does not answer.
@@ -84,37 +86,37 @@ async def write(objects: ObjectStore, uid: str, outcomes: Sequence[Outcome]) -> 
     await _put(objects, uid, 0, outcomes, None)
 
 
-async def ended(objects: ObjectStore, job: ImageJob, shards: int) -> AsyncIterator[Sequence[Outcome]]:
-    """Yield all outcomes that are written of a job, a shard at a time."""
+async def read_all(objects: ObjectStore, job: ImageJob, shards: int) -> AsyncIterator[Sequence[Outcome]]:
+    """Yield all recorded outcomes of a job: those in its status, then one shard at a time."""
     yield job.status.outcomes
     for shard in range(shards):
-        yield list((await _read(objects, job.uid, shard)).outcomes.values())
+        yield list((await _read_shard(objects, job.uid, shard)).outcomes.values())
 
 
-async def _slices(objects: ObjectStore, uid: str) -> list[Slice]:
+async def _read_slices(objects: ObjectStore, uid: str) -> list[Slice]:
     try:
         return read_offsets((await objects.get(s3_keys.offsets(uid), MAX_OFFSETS_BYTES))[0])
     except NotFound:
         return []
 
 
-async def _part(
+async def _read_current(
     objects: ObjectStore, job: ImageJob, attempt: int, shard: int, own: Slice
 ) -> dict[int, Outcome]:
-    lines = await _read(objects, job.uid, shard)
+    lines = await _read_shard(objects, job.uid, shard)
     mine = (
         outcome for outcome in lines.outcomes.values() if own.first <= outcome.index < own.first + own.count
     )
     return standing(mine, attempt, job.spec.total)
 
 
-async def _read(objects: ObjectStore, uid: str, shard: int) -> Lines:
+async def _read_shard(objects: ObjectStore, uid: str, shard: int) -> ShardResults:
     try:
         data, etag = await objects.get(s3_keys.results(uid, shard), MAX_SHARD_BYTES)
     except NotFound:
-        return Lines()
-    # Tens of thousands of lines take a second to parse: others shall not wait for it.
-    return Lines(await asyncio.to_thread(_parsed, data), etag)
+        return ShardResults()
+    # Tens of thousands of lines take a second to parse; in a thread, the loop does not wait for it.
+    return ShardResults(await asyncio.to_thread(_parsed, data), etag)
 
 
 def _parsed(data: bytes) -> dict[int, Outcome]:
@@ -128,7 +130,9 @@ def _parsed(data: bytes) -> dict[int, Outcome]:
     return found
 
 
-def _added(results: Results, shard: int, own: Slice, part: Mapping[int, Outcome], *, keep: bool) -> Results:
+def _add_shard(
+    results: Results, shard: int, own: Slice, part: Mapping[int, Outcome], *, keep: bool
+) -> Results:
     succeeded = sum(outcome.succeeded for outcome in part.values())
     failures, codes = summarise_failures(part.values())
     before, missing = results.counts, own.count - len(part)
@@ -144,12 +148,12 @@ def _added(results: Results, shard: int, own: Slice, part: Mapping[int, Outcome]
     )
 
 
-async def _names(objects: ObjectStore, uid: str, own: Slice) -> dict[int, str]:
+async def _read_names(objects: ObjectStore, uid: str, own: Slice) -> dict[int, str]:
     lines = split_lines(await objects.get_range(s3_keys.manifest(uid), own.start, own.end))
-    return {index: _name(line) for index, line in enumerate(lines, own.first)}
+    return {index: _parse_name(line) for index, line in enumerate(lines, own.first)}
 
 
-def _name(line: bytes) -> str:
+def _parse_name(line: bytes) -> str:
     try:
         return str(json.loads(line).get("name", ""))[: limits.MAX_NAME]
     except (ValueError, AttributeError, RecursionError):

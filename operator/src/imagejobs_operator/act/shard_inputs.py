@@ -1,6 +1,6 @@
-"""Items -> what the pods of a Job read: the manifest, what to do with its images, and which bytes of it are whose.
+"""Writes the inputs of a Job's pods to S3: the manifest, the work on each image, the slice of each shard.
 
-`offsets` is written last: where it is, all of it is. A caller's own manifest is copied first, so that it
+`offsets` is written last: if it exists, all inputs exist. A caller's manifest is copied first, so that it
 cannot change while pods read it.
 """
 
@@ -15,32 +15,31 @@ from imagejobs_contract.wire import s3_keys, source_prefixes
 from imagejobs_contract.wire.manifests import CONTENT_TYPE, item_lengths, item_lines
 from imagejobs_contract.wire.shards import Work, cut, offsets_json
 
-JSON = "application/x-ndjson"
 JSON = "application/json"
 
 
 async def prepare(objects: ObjectStore, job: ImageJob, shards: int) -> None:
-    """Write the inputs of a job's shards, unless they are there.
+    """Write the inputs of a job's shards, unless they exist.
 
     Raises:
-        Invalid: The caller's manifest does not hold what the spec says.
-        NotFound: It is not there.
+        Invalid: The caller's manifest and the spec do not agree.
+        NotFound: The manifest does not exist.
         Unavailable: S3 does not answer.
     """
     if await objects.head(s3_keys.offsets(job.uid)):
         return
     if job.spec.manifest:
-        lengths = await _copied(objects, job.uid, job.spec.manifest)
+        lengths = await _copy_manifest(objects, job.uid, job.spec.manifest)
     else:
-        lengths = await _written(objects, job.uid, job.spec.items)
-    await objects.put(s3_keys.spec(job.uid), work_of(job).to_json().encode(), content_type=JSON)
+        lengths = await _write_manifest(objects, job.uid, job.spec.items)
+    await objects.put(s3_keys.spec(job.uid), make_work(job).to_json().encode(), content_type=JSON)
     await objects.put(
         s3_keys.offsets(job.uid), offsets_json(cut(lengths, shards)).encode(), content_type=JSON
     )
 
 
-def work_of(job: ImageJob) -> Work:
-    """Return what is to be done with each image."""
+def make_work(job: ImageJob) -> Work:
+    """Return the work that each image needs."""
     spec = job.spec
     return Work(
         spec.variants,
@@ -52,13 +51,13 @@ def work_of(job: ImageJob) -> Work:
     )
 
 
-async def _written(objects: ObjectStore, uid: str, items: Iterable[Item]) -> list[int]:
+async def _write_manifest(objects: ObjectStore, uid: str, items: Iterable[Item]) -> list[int]:
     lines = item_lines(items)
     await objects.put(s3_keys.manifest(uid), b"".join(lines), content_type=CONTENT_TYPE)
     return [len(line) for line in lines]
 
 
-async def _copied(objects: ObjectStore, uid: str, manifest: Manifest) -> list[int]:
+async def _copy_manifest(objects: ObjectStore, uid: str, manifest: Manifest) -> list[int]:
     key = s3_keys.manifest(uid)
     try:
         await objects.copy(manifest.key, key)

@@ -1,9 +1,7 @@
-"""A queue of keys: each at most once, one at a time, with its own back-off.
+"""A queue of keys: each is queued once at most, worked on by one worker at a time, with its own back-off.
 
-Knows nothing of what the work is.
-
-What `work` answers decides when a key comes again; an event brings it at once. The error of one key never
-delays another.
+It does not know the work. The `Result` of the work decides when a key is queued again; an event queues it at
+once. The error of one key never delays another.
 """
 
 import asyncio
@@ -18,27 +16,33 @@ from imagejobs_contract.model.names import JobKey
 log = logging.getLogger(__name__)
 
 FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 0.1, 30.0
-"""After the first failure of a key, doubled with each further one."""
+"""Delay after the first failure of a key, doubled with each further one, and its maximum."""
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
-    """When a key comes next.
+class Result:
+    """When a key is queued next.
 
     Attributes:
-        after_seconds: Without any event; None leaves it to events and the resync.
-        rest_seconds: Not before that, so that the events of a busy job are taken together.
+        requeue_after_seconds: The key is queued after this time without any event; None leaves it to events
+            and the resync.
+        min_interval_seconds: The key is not queued earlier, so that one reconcile handles many events of a
+            busy job.
     """
 
-    after_seconds: float | None = None
-    rest_seconds: float = 0.0
+    requeue_after_seconds: float | None = None
+    min_interval_seconds: float = 0.0
 
 
-Work = Callable[[JobKey], Awaitable[Again]]
+Work = Callable[[JobKey], Awaitable[Result]]
 
 
 class WorkQueue:
-    """Hands keys to `work`, some at a time."""
+    """Passes keys to `work`, up to `concurrency` at a time.
+
+    The feeds and the callback dispatcher call `add`; `run` calls the work. One queue lives as long as the
+    program, on one event loop.
+    """
 
     def __init__(self, work: Work, concurrency: int) -> None:
         self._work = work
@@ -46,22 +50,22 @@ class WorkQueue:
         self._ready: asyncio.Queue[JobKey] = asyncio.Queue()
         self._queued: dict[JobKey, float] = {}
         self._busy: dict[JobKey, float] = {}
-        self._resting: set[JobKey] = set()
+        self._throttled: set[JobKey] = set()
         self._dirty: dict[JobKey, float] = {}
         self._timers: dict[JobKey, asyncio.TimerHandle] = {}
         self._failures: dict[JobKey, int] = {}
 
     def add(self, key: JobKey) -> None:
-        """Ask for a key to be worked on as soon as possible; asking twice is asking once."""
+        """Queue a key, to be worked on as soon as possible; nothing happens if it is queued."""
         now = time.monotonic()
-        if key in self._busy or key in self._resting:
+        if key in self._busy or key in self._throttled:
             self._dirty.setdefault(key, now)
         elif key not in self._queued:
             self._queued[key] = now
             self._ready.put_nowait(key)
 
     def oldest_seconds(self) -> float:
-        """Return for how long the oldest key has waited or been worked on: the sign of life of the whole."""
+        """Return how long the oldest key has waited or been worked on; high if the program is stuck."""
         now = time.monotonic()
         return max((now - since for since in (*self._queued.values(), *self._busy.values())), default=0.0)
 
@@ -77,26 +81,26 @@ class WorkQueue:
     async def _run(self) -> None:
         while True:
             key = await self._ready.get()
-            await self._one(key)
+            await self._work_on(key)
 
-    async def _one(self, key: JobKey) -> None:
+    async def _work_on(self, key: JobKey) -> None:
         self._busy[key] = self._queued.pop(key)
         self._set_timer(key, None)
         try:
-            again = await self._work(key)
+            result = await self._work(key)
             self._failures.pop(key, None)
         except Exception as ex:  # noqa: BLE001 - logged by _failed; the queue outlives any error of one key
-            again = Again(self._failed(key, ex))
+            result = Result(self._failed(key, ex))
         del self._busy[key]
-        self._set_timer(key, again.after_seconds)
-        if again.rest_seconds:
-            self._resting.add(key)
-            asyncio.get_running_loop().call_later(again.rest_seconds, self._rested, key)
+        self._set_timer(key, result.requeue_after_seconds)
+        if result.min_interval_seconds:
+            self._throttled.add(key)
+            asyncio.get_running_loop().call_later(result.min_interval_seconds, self._unthrottle, key)
         else:
-            self._rested(key)
+            self._unthrottle(key)
 
-    def _rested(self, key: JobKey) -> None:
-        self._resting.discard(key)
+    def _unthrottle(self, key: JobKey) -> None:
+        self._throttled.discard(key)
         if self._dirty.pop(key, None) is not None:
             self.add(key)
 
@@ -104,9 +108,9 @@ class WorkQueue:
         if timer := self._timers.pop(key, None):
             timer.cancel()
         if seconds is not None:
-            self._timers[key] = asyncio.get_running_loop().call_later(seconds, self._due, key)
+            self._timers[key] = asyncio.get_running_loop().call_later(seconds, self._requeue, key)
 
-    def _due(self, key: JobKey) -> None:
+    def _requeue(self, key: JobKey) -> None:
         del self._timers[key]
         self.add(key)
 

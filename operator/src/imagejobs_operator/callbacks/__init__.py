@@ -1,1 +1,1 @@
-"""Callbacks: the message, one signed POST, and all deliveries side by side."""
+"""Callbacks: the message, one signed POST, and many deliveries at once."""

@@ -1,9 +1,9 @@
-"""Delivers callbacks beside the work on jobs: begun at once, some at a time, few of them to one receiver.
+"""Delivers callbacks beside the reconciles: many at once, few to one receiver.
 
-What it does not know is why and when.
+When and whether to send is decided in `decide.plan_callback`.
 
-A receiver that hangs holds only its own few places, and those for seconds. Nothing is kept: what a restart
-loses is begun again.
+A receiver that hangs holds only its own few slots, and each of them for seconds. Nothing is stored: tries
+that a restart loses are started again by the next plan.
 """
 
 import asyncio
@@ -16,77 +16,81 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.runtime.traces import NOOP_TRACER, Kind, Tracer
 from imagejobs_contract.wire.origin import log_facts
-from imagejobs_operator.callbacks.payload import Answer, End, Reply, Ticket
+from imagejobs_operator.decide.deliveries import DeliveryId, DeliveryResult, Response, ResponseKind
 
 log = logging.getLogger(__name__)
 
-AT_ONCE, TO_ONE_RECEIVER = 64, 8
-MOST_BEGUN = 10_000
-"""Beyond that nothing is begun; the resync tries again."""
+MAX_PARALLEL, MAX_PARALLEL_PER_RECEIVER = 64, 8
+MAX_STARTED = 10_000
+"""Maximum tries that are started and not ended. Further ones are not started; the resync asks for them again.
+"""
 
-Post = Callable[[ImageJob, str], Awaitable[Reply]]
-"""Job and message id -> how it was received."""
-Count = Callable[[End], None]
-Heard = Callable[[JobKey, Answer], None]
+Send = Callable[[ImageJob, str], Awaitable[Response]]
+"""Sends a job's message with this id, within a time limit of its own."""
+Count = Callable[[ResponseKind], None]
+OnResult = Callable[[JobKey, DeliveryResult], None]
 
 
-class Courier:
-    """Delivers callbacks.
+class CallbackDispatcher:
+    """Implements `ports.Callbacks`: runs each try as a task and reports its result.
+
+    The reconciler calls `dispatch`; `on_result` leads the result to the memory and requeues the job. One
+    dispatcher lives as long as the program; `close` ends its tasks.
 
     Args:
-        post: Sends one message once, within a time of its own.
-        count: Told how each try ended.
+        send: Sends one message once.
+        count: Called with the end of each try.
     """
 
-    def __init__(self, post: Post, traces: Tracer = NOOP_TRACER, count: Count = lambda end: None) -> None:
-        self._post = post
+    def __init__(self, send: Send, traces: Tracer = NOOP_TRACER, count: Count = lambda kind: None) -> None:
+        self._send = send
         self._count = count
         self._traces = traces
-        self._begun: dict[Ticket, asyncio.Task[None]] = {}
-        self._places = asyncio.Semaphore(AT_ONCE)
+        self._started: dict[DeliveryId, asyncio.Task[None]] = {}
+        self._slots = asyncio.Semaphore(MAX_PARALLEL)
         self._receivers: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
-        self._heard: Heard = lambda key, answer: None
+        self._on_result: OnResult = lambda key, result: None
 
-    def tell(self, heard: Heard) -> None:
-        """Call that with each answer."""
-        self._heard = heard
+    def on_result(self, listener: OnResult) -> None:
+        """Set the listener that is called with each result."""
+        self._on_result = listener
 
-    async def begin(self, job: ImageJob, ticket: Ticket) -> None:
-        """Begin a try and return; nothing happens if it has begun."""
-        if ticket not in self._begun and len(self._begun) < MOST_BEGUN:
-            self._begun[ticket] = asyncio.create_task(self._deliver(job, ticket))
+    async def dispatch(self, job: ImageJob, delivery: DeliveryId) -> None:
+        """Start a try and return at once; nothing happens if this try has started."""
+        if delivery not in self._started and len(self._started) < MAX_STARTED:
+            self._started[delivery] = asyncio.create_task(self._deliver(job, delivery))
 
     async def close(self) -> None:
-        """Stop what was begun."""
-        begun = list(self._begun.values())
-        for each in begun:
+        """Cancel all tries."""
+        started = list(self._started.values())
+        for each in started:
             each.cancel()
-        await asyncio.gather(*begun, return_exceptions=True)
+        await asyncio.gather(*started, return_exceptions=True)
 
-    async def _deliver(self, job: ImageJob, ticket: Ticket) -> None:
+    async def _deliver(self, job: ImageJob, delivery: DeliveryId) -> None:
         try:
-            async with self._receiver(job), self._places:
-                with self._traces.span(
-                    "callback", {"imagejobs.callback.tries": ticket.tries + 1}, kind=Kind.CLIENT
-                ) as span:
-                    reply = await self._post(job, ticket.message)
-                    span.set({"imagejobs.callback.end": reply.end.value})
+            async with self._slots_of_receiver(job), self._slots:
+                response = await self._traced_send(job, delivery)
         except Exception:
             log.exception("callback failed", extra=log_facts(job))
-            reply = Reply(End.FAILED, "something failed inside imagejobs")
+            response = Response(ResponseKind.FAILED, "imagejobs failed to send the callback")
         finally:
-            del self._begun[ticket]
-        self._count(reply.end)
-        self._heard(job.key, Answer(ticket, reply))
-        log.info(
-            "callback",
-            extra=log_facts(job)
-            | {"webhook_id": ticket.message, "end": reply.end.value, "reason": reply.why},
-        )
+            del self._started[delivery]
+        self._count(response.kind)
+        self._on_result(job.key, DeliveryResult(delivery, response))
+        facts = {"webhook_id": delivery.message_id, "end": response.kind.value, "reason": response.reason}
+        log.info("callback", extra=log_facts(job) | facts)
 
-    def _receiver(self, job: ImageJob) -> asyncio.Semaphore:
+    async def _traced_send(self, job: ImageJob, delivery: DeliveryId) -> Response:
+        facts = {"imagejobs.callback.tries": delivery.tries + 1}
+        with self._traces.span("callback", facts, kind=Kind.CLIENT) as span:
+            response = await self._send(job, delivery.message_id)
+            span.set({"imagejobs.callback.end": response.kind.value})
+            return response
+
+    def _slots_of_receiver(self, job: ImageJob) -> asyncio.Semaphore:
         host = urlsplit(job.spec.callback_url or "").netloc
         found = self._receivers.get(host)
         if found is None:
-            found = self._receivers[host] = asyncio.Semaphore(TO_ONE_RECEIVER)
+            found = self._receivers[host] = asyncio.Semaphore(MAX_PARALLEL_PER_RECEIVER)
         return found

@@ -1,91 +1,34 @@
-"""What a callback says: its id and its body (pure).
+"""The body of a callback (pure). It is the same for each try, so that a receiver can recognise a repeat.
 
-The same for each try, so that whoever is told twice can see it.
-
-The body has the words of the HTTP API. It names no links to results: links are signed when they are asked
-for, by `results_url`.
+The body uses the words of the HTTP API. It holds no signed links: `results_url` returns fresh ones.
 """
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from typing import NamedTuple
 
 from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.outcome import Outcome
-from imagejobs_contract.model.status import Callback
 from imagejobs_contract.model.times import format_time
 from imagejobs_contract.wire.callback_message import EVENT, FinishedBody, FinishedImageBody, FinishedJobBody
 
 MAX_BODY_BYTES = 64 * 1024
-"""Larger ones are sent without what can be asked for."""
+"""Larger bodies are sent without `images`, which the receiver can read from `results_url`."""
 
 
-class End(StrEnum):
-    """How one try ended."""
-
-    DELIVERED = "Delivered"
-    FAILED = "Failed"
-    REFUSED = "Refused"
-    GONE = "Gone"
-
-
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """One try to deliver one message.
-
-    Attributes:
-        message: The `webhook-id`: one for each attempt of each job.
-        repeats: Of the callback, as recorded before the try.
-        tries: The same.
-    """
-
-    message: str
-    repeats: int
-    tries: int
-
-
-class Reply(NamedTuple):
-    """How one message was received.
-
-    Attributes:
-        why: In words for people.
-        after_seconds: How long the receiver asked to be left alone (`Retry-After`); 0 if it did not.
-    """
-
-    end: End
-    why: str = ""
-    after_seconds: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """How a try ended."""
-
-    ticket: Ticket
-    reply: Reply
-
-
-def ticket(job: ImageJob, callback: Callback) -> Ticket:
-    """Return the try that is due; a dot would end the id within what is signed."""
-    return Ticket(f"msg_{job.uid.replace('-', '')}_{callback.attempt}", callback.repeats, callback.tries)
-
-
-def body(job: ImageJob, public_url: str) -> bytes:
-    """Return the JSON that is sent.
+def make_body(job: ImageJob, public_url: str) -> bytes:
+    """Return the JSON body of a job's callback.
 
     Args:
-        public_url: What links to the API begin with; "" leaves their paths.
+        public_url: Base of the links to the API; with "" they are paths.
     """
     data = _facts(job, f"{public_url}/api/jobs/{job.key.name}")
-    whole = _dumped(job, data)
+    whole = _dump(job, data)
     # 16 images may have 16 results each, with keys of 1 kB.
-    return whole if len(whole) <= MAX_BODY_BYTES else _dumped(job, {**data, "images": None})
+    return whole if len(whole) <= MAX_BODY_BYTES else _dump(job, {**data, "images": None})
 
 
-def _dumped(job: ImageJob, data: FinishedJobBody) -> bytes:
+def _dump(job: ImageJob, data: FinishedJobBody) -> bytes:
     message: FinishedBody = {"type": EVENT, "timestamp": _time(job.status.completed), "data": data}
     return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -124,13 +67,18 @@ def _image(job: ImageJob, outcome: Outcome) -> FinishedImageBody:
         "bytes_in": outcome.bytes_in,
         "outputs": [
             {
-                "variant": each.variant, "key": each.key, "width": each.width, "height": each.height, "format": each.format,
-                "bytes": each.bytes, "kept_original": each.kept_original,
+                "variant": each.variant,
+                "key": each.key,
+                "width": each.width,
+                "height": each.height,
+                "format": each.format,
+                "bytes": each.bytes,
+                "kept_original": each.kept_original,
             }
             for each in outcome.outputs
         ],
         "error": {"code": outcome.code, "message": outcome.message} if outcome.code else None,
-    }  # fmt: skip
+    }
 
 
 def _time(time: datetime | None) -> str | None:

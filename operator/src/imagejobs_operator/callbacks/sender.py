@@ -1,7 +1,7 @@
 """Sends one callback once: a signed POST (Standard Webhooks) through the address guard.
 
-One request per connection; redirects are not followed, no body is read: all that a receiver can do is answer
-with a status, or not in time.
+One request per connection. Redirects are not followed, and no body is read: a receiver can only answer with a
+status, or not in time.
 """
 
 import asyncio
@@ -24,22 +24,22 @@ from imagejobs_contract.outbound.url import Url, read_url
 from imagejobs_contract.runtime.webhook_secrets import WebhookSecrets
 from imagejobs_contract.wire.origin import log_facts
 from imagejobs_operator.callbacks import payload
-from imagejobs_operator.callbacks.payload import End, Reply
+from imagejobs_operator.decide.deliveries import Response, ResponseKind
 
 CONNECT_SECONDS, TOTAL_SECONDS = 5.0, 15.0
 """The specification advises 15 to 30 s in all."""
 log = logging.getLogger(__name__)
 BUSY = frozenset({429, 502, 503, 504})
-"""Answers whose Retry-After is honoured, as the specification advises."""
+"""Statuses whose Retry-After is honoured, as the specification advises."""
 
 
-class Poster:
-    """Sends callbacks.
+class WebhookSender:
+    """Sends callbacks for the `CallbackDispatcher`; it keeps no state between two calls.
 
     Args:
-        secrets: Each of a caller's signs every message, so that a receiver may know the old one or the new
-            one.
-        public_url: What links to the API begin with.
+        secrets: Every secret of a caller signs each message, so that a receiver may know the old one or the
+            new one.
+        public_url: Base of the links to the API.
     """
 
     def __init__(self, guard: AddressGuard, secrets: WebhookSecrets, public_url: str, clock: Clock) -> None:
@@ -48,8 +48,8 @@ class Poster:
         self._public_url = public_url
         self._clock = clock
 
-    async def __call__(self, job: ImageJob, message: str) -> Reply:
-        """Send a job's message and tell how it was received."""
+    async def send(self, job: ImageJob, message_id: str) -> Response:
+        """Send a job's message once and return the response. It never raises on a failure of the receiver."""
         try:
             signers = [Webhook(secret) for secret in self._secrets.of(job.labels.get(LABEL_CALLER, ""))]
         except Invalid as ex:
@@ -57,26 +57,27 @@ class Poster:
                 "a caller's secrets are broken: its callbacks wait",
                 extra=log_facts(job) | {"reason": ex.message},
             )
-            return Reply(End.FAILED, "the caller's secrets cannot be read")
+            return Response(ResponseKind.FAILED, "the caller's secrets cannot be read")
         if not signers:
-            return Reply(End.FAILED, "there is no secret to sign it with")
-        body = payload.body(job, self._public_url)
+            return Response(ResponseKind.FAILED, "there is no secret to sign it with")
+        body = payload.make_body(job, self._public_url)
         try:
             async with asyncio.timeout(TOTAL_SECONDS):
                 target = read_url(job.spec.callback_url or "")
-                return judged(
-                    await self._send(target, self._head(target, message, body, signers) + body), self._clock()
+                return classify(
+                    await self._send(target, self._head(target, message_id, body, signers) + body),
+                    self._clock(),
                 )
         except Refused as ex:
-            return Reply(End.REFUSED, ex.message)
+            return Response(ResponseKind.REFUSED, ex.message)
         except TimeoutError:
-            return Reply(End.FAILED, "the receiver does not answer in time")
+            return Response(ResponseKind.FAILED, "the receiver does not answer in time")
         except ssl.SSLError:
-            return Reply(End.FAILED, "no trusted TLS connection to the receiver")
+            return Response(ResponseKind.FAILED, "no trusted TLS connection to the receiver")
         except OSError:
-            return Reply(End.FAILED, "the receiver's host cannot be reached")
+            return Response(ResponseKind.FAILED, "the receiver's host cannot be reached")
         except (EOFError, ValueError, asyncio.LimitOverrunError):
-            return Reply(End.FAILED, "the receiver's answer is cut or malformed")
+            return Response(ResponseKind.FAILED, "the receiver's answer is cut or malformed")
 
     async def _send(self, target: Url, request: bytes) -> Head:
         reader, writer = await self._guard.connect(target, CONNECT_SECONDS)
@@ -86,7 +87,7 @@ class Poster:
         finally:
             writer.transport.abort()
 
-    def _head(self, target: Url, message: str, body: bytes, signers: Sequence[Webhook]) -> bytes:
+    def _head(self, target: Url, message_id: str, body: bytes, signers: Sequence[Webhook]) -> bytes:
         now = self._clock()
         text = body.decode()
         lines = (
@@ -95,28 +96,28 @@ class Poster:
             "User-Agent: imagejobs",
             "Content-Type: application/json",
             f"Content-Length: {len(body)}",
-            f"webhook-id: {message}",
+            f"webhook-id: {message_id}",
             f"webhook-timestamp: {int(now.timestamp())}",
-            f"webhook-signature: {' '.join(each.sign(message, now, text) for each in signers)}",
+            f"webhook-signature: {' '.join(each.sign(message_id, now, text) for each in signers)}",
             "Connection: close",
         )
         return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
 
 
-def judged(head: Head, now: datetime) -> Reply:
-    """Return what an answer means."""
+def classify(head: Head, now: datetime) -> Response:
+    """Return the response that an HTTP answer means."""
     status = head.status
     if 200 <= status < 300:
-        return Reply(End.DELIVERED, f"the receiver answered {status}")
+        return Response(ResponseKind.DELIVERED, f"the receiver answered {status}")
     if status == 410:
-        return Reply(End.GONE, "the receiver answered 410: it wants no more")
+        return Response(ResponseKind.GONE, "the receiver answered 410: it wants no more callbacks")
     if 300 <= status < 400:
-        return Reply(End.FAILED, f"the receiver answered {status}: redirects are not followed")
-    return Reply(End.FAILED, f"the receiver answered {status}", _after_seconds(head, now))
+        return Response(ResponseKind.FAILED, f"the receiver answered {status}: redirects are not followed")
+    return Response(ResponseKind.FAILED, f"the receiver answered {status}", _retry_after_seconds(head, now))
 
 
-def _after_seconds(head: Head, now: datetime) -> float:
-    """Read Retry-After, in seconds or as a date (RFC 9110, section 10.2.3), where the receiver has too much to do; 0 if it makes no sense."""
+def _retry_after_seconds(head: Head, now: datetime) -> float:
+    """Return Retry-After of a busy receiver, in seconds or as a date (RFC 9110, section 10.2.3); else 0."""
     text = head.headers.get("retry-after", "") if head.status in BUSY else ""
     if re.fullmatch(r"[0-9]{1,9}", text, re.ASCII):
         return float(text)

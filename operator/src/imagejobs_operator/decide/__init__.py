@@ -1,1 +1,1 @@
-"""Decides what a job needs next. Pure: values in, actions out."""
+"""Decides the next actions for a job. Pure: values in, actions out; no I/O, no clock, no asyncio."""

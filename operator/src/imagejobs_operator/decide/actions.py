@@ -1,7 +1,7 @@
-"""Everything the operator can do, as values: `plan` returns them in order, `Reconciler` applies them in that order.
+"""Everything the operator can do, as values: `plan` returns them, the reconciler applies them in that order.
 
-Each is safe to repeat, and after each the process may be killed: the next plan goes on from what is then
-observed.
+Each action is safe to repeat. The process may be killed after any of them: the next plan starts from the
+facts that it observes then.
 """
 
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.model.status import Reason, Status
 from imagejobs_contract.ports import Change
-from imagejobs_operator.callbacks.payload import Ticket
+from imagejobs_operator.decide.deliveries import DeliveryId
 
 
 @dataclass(frozen=True, slots=True)
 class SendTasks:
-    """Put images on the pool's queue. Their workers drop them after `expires`, seconds since the epoch."""
+    """Put images on the pool's queue; workers drop them after `expires` (seconds since the epoch)."""
 
     indexes: tuple[int, ...]
     attempt: int
@@ -26,19 +26,19 @@ class SendTasks:
 
 @dataclass(frozen=True, slots=True)
 class WithdrawTasks:
-    """Take all images of the job off the pool's queue; whoever works on one cannot report it any more."""
+    """Cancel all tasks of the job on the pool's queue; a worker that has one of them loses its lease."""
 
 
 @dataclass(frozen=True, slots=True)
 class PutCounts:
-    """Put the live counts of a pool job onto the board, as the shards of a Job do themselves."""
+    """Write the live counts of a pool job to the board; the shards of a Job write theirs themselves."""
 
     counts: Counts
 
 
 @dataclass(frozen=True, slots=True)
 class PrepareShards:
-    """Put manifest, spec and offsets into S3 for the pods of a Job, unless they are there."""
+    """Write manifest, spec and offsets for the pods of a Job to S3, unless they exist."""
 
     shards: int
 
@@ -53,7 +53,7 @@ class CreateJob:
 
 @dataclass(frozen=True, slots=True)
 class SuspendJob:
-    """Suspend the Job or let it go on."""
+    """Suspend the Job, or resume it."""
 
     attempt: int
     suspend: bool
@@ -61,7 +61,7 @@ class SuspendJob:
 
 @dataclass(frozen=True, slots=True)
 class SetParallelism:
-    """Change how many pods the Job runs at once."""
+    """Change the number of pods that the Job runs at once."""
 
     attempt: int
     parallelism: int
@@ -69,29 +69,27 @@ class SetParallelism:
 
 @dataclass(frozen=True, slots=True)
 class DeleteJob:
-    """Delete the Job of an attempt; it is gone once its pods are."""
+    """Delete the Job of an attempt; it exists until its pods are gone."""
 
     attempt: int
 
 
 @dataclass(frozen=True, slots=True)
 class CollectResults:
-    """Read the outcome lines from S3 and plan again with them. Stands alone in a plan."""
+    """Read the outcome lines from S3 and plan again with them; no other port action is in the same plan."""
 
     attempt: int
-    shards: int
 
 
 @dataclass(frozen=True, slots=True)
 class FillMissing:
-    """Write a failed outcome for each image that has none.
+    """Write a failed outcome for each image that has no outcome.
 
     Attributes:
-        codes: Shard -> code, where it is not `code`.
+        codes: Shard -> code, for shards whose code is not `code`.
     """
 
     attempt: int
-    shards: int
     code: Code
     message: str
     codes: Mapping[int, Code] = field(default_factory=dict)
@@ -106,21 +104,21 @@ class WriteResults:
 
 @dataclass(frozen=True, slots=True)
 class WriteStatus:
-    """Write the status, if the job is still the one that was read."""
+    """Write the status, if the job has not changed since it was read."""
 
     status: Status
 
 
 @dataclass(frozen=True, slots=True)
 class Announce:
-    """Tell whoever waits for the job how it stands."""
+    """Announce the state and counts of the job to the API."""
 
     change: Change
 
 
 @dataclass(frozen=True, slots=True)
 class Emit:
-    """Post an event for people."""
+    """Post an event about the job, for people."""
 
     reason: Reason
     message: str
@@ -129,27 +127,27 @@ class Emit:
 
 @dataclass(frozen=True, slots=True)
 class Deliver:
-    """Begin to deliver the callback, unless this very try is under way; its answer brings the next look."""
+    """Start a try to deliver the callback, unless this try has started; its result requeues the job."""
 
-    ticket: Ticket
+    delivery: DeliveryId
 
 
 @dataclass(frozen=True, slots=True)
 class Forget:
-    """Remove the live progress from the board: of a job that goes, or of the attempt before.
+    """Remove the live progress of a deleted job, or of the attempt before, from the board.
 
-    That of an ended job goes by itself.
+    The progress of a finished job expires by itself.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteFiles:
-    """Delete the job's working files and the uploads that came with it, never outputs."""
+    """Delete the job's working files and the uploads of its request, never outputs."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteOutputs:
-    """Delete the results of the job, and nothing else that lies under their prefix."""
+    """Delete the outputs of the job, and no other object under their prefix."""
 
     shards: int
 
@@ -161,27 +159,36 @@ class DeleteImageJob:
 
 @dataclass(frozen=True, slots=True)
 class AddFinalizer:
-    """Let the deletion of the ImageJob wait until its outputs are deleted."""
+    """Add our finalizer: the deletion of the ImageJob then waits until its outputs are deleted."""
 
 
 @dataclass(frozen=True, slots=True)
 class RemoveFinalizer:
-    """Let the deletion of the ImageJob come to its end."""
+    """Remove our finalizer, so that the deletion of the ImageJob can end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Requeue:
-    """Look at the job again after so many seconds."""
+    """Reconcile the job again after this time."""
 
     after_seconds: float
 
 
-Action = (
-    SendTasks | WithdrawTasks | PutCounts | PrepareShards | CreateJob | SuspendJob | SetParallelism | DeleteJob | CollectResults
-    | FillMissing | WriteResults | WriteStatus | Announce | Emit | Deliver | Forget | DeleteFiles | DeleteOutputs | DeleteImageJob
-    | AddFinalizer | RemoveFinalizer | Requeue
-)  # fmt: skip
+QueueAction = SendTasks | WithdrawTasks
+BoardAction = PutCounts | Announce | Forget
+ChildJobAction = CreateJob | SuspendJob | SetParallelism | DeleteJob
+FileAction = PrepareShards | FillMissing | WriteResults | DeleteFiles | DeleteOutputs
+StoreAction = WriteStatus | DeleteImageJob | AddFinalizer | RemoveFinalizer
+MessageAction = Emit | Deliver
+PortAction = QueueAction | BoardAction | ChildJobAction | FileAction | StoreAction | MessageAction
+"""Actions that go through one port each; `act.apply` carries them out."""
+LoopAction = CollectResults | Requeue
+"""Actions that the reconciler carries out itself: the first leads to another plan, the second to another
+reconcile.
+"""
+Action = PortAction | LoopAction
+
 USES_STORAGE = (PrepareShards, CollectResults, FillMissing, WriteResults, DeleteFiles, DeleteOutputs)
-"""What fails when S3 does."""
+"""Actions that fail when S3 fails."""
 CAN_BE_MISSED = (PutCounts, Announce, Emit, Deliver, Forget)
-"""What nothing depends on: a failure is logged, and the plan goes on."""
+"""Actions on which nothing depends: a failure is logged, and the next action follows."""

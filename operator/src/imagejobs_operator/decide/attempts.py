@@ -1,7 +1,7 @@
-"""Which attempt an ImageJob is in, and who works on it (pure).
+"""Decides which attempt an ImageJob is in, and who works on it (pure).
 
-The choice of a runner must come out the same after a crash at any point, so it rests on what is recorded or
-can be seen, never on memory.
+The runner must be the same after a crash at any point. The choice therefore depends on recorded and observed
+facts, never on the memory of this process.
 """
 
 from dataclasses import replace
@@ -13,7 +13,8 @@ from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.spec import Execution, Spec
 from imagejobs_contract.model.status import State, Status
-from imagejobs_operator.decide.observed import Case, Presence, Rules
+from imagejobs_operator.decide.observed import Presence
+from imagejobs_operator.decide.plan_input import PlanInput, Policy
 
 
 class Runner(StrEnum):
@@ -24,17 +25,17 @@ class Runner(StrEnum):
     NOBODY = "Nobody"
 
 
-def shards(spec: Spec) -> int:
-    """Return how many pods share the images of a Job; the same in each attempt, as results lie by shard."""
+def shard_count(spec: Spec) -> int:
+    """Return the number of shards of a Job; equal in each attempt, because results are stored by shard."""
     return min(-(-spec.total // spec.items_per_pod), limits.MAX_SHARDS)
 
 
-def child_name(job: ImageJob, status: Status) -> str:
+def child_job_name(job: ImageJob, status: Status) -> str:
     """Return the name of the attempt's Job."""
     return names.child_job_name(job.key.name, job.uid, status.attempt)
 
 
-def wanted(spec: Spec) -> int:
+def desired_attempt(spec: Spec) -> int:
     """Return the attempt that the spec asks for."""
     return 1 + spec.retry_failed
 
@@ -42,61 +43,70 @@ def wanted(spec: Spec) -> int:
 def reopens(job: ImageJob) -> bool:
     """Tell whether a job that ended is to run its failed images again."""
     status = job.status
-    behind = wanted(job.spec) > status.attempt and status.counts.succeeded < job.spec.total
+    behind = desired_attempt(job.spec) > status.attempt and status.counts.succeeded < job.spec.total
     return status.state.final and not job.spec.cancel and behind
 
 
-def current(job: ImageJob) -> int:
-    """Return the attempt that runs, ran last, or is to begin."""
-    return wanted(job.spec) if reopens(job) or not job.status.attempt else job.status.attempt
+def current_attempt(job: ImageJob) -> int:
+    """Return the attempt that runs, ran last, or begins next."""
+    return desired_attempt(job.spec) if reopens(job) or not job.status.attempt else job.status.attempt
 
 
-def opened(job: ImageJob, now: datetime, met: datetime | None = None) -> Status:
-    """Return the status to go on from: that of the job, or a fresh one where an attempt begins.
+def starting_status(job: ImageJob, now: datetime, first_seen: datetime | None = None) -> Status:
+    """Return the status to continue from: the job's, or a fresh one where an attempt begins.
 
     Args:
-        met: When the job was first seen, since when it waits although that was not written.
+        first_seen: When this process first saw the job: it waits since then, even if that was not written.
     """
     status, total = job.status, job.spec.total
     if reopens(job):
         return replace(
-            status, state=State.PENDING, counts=Counts(total, succeeded=status.counts.succeeded), failures=(), failure_codes=(),
-            outcomes=tuple(outcome for outcome in status.outcomes if outcome.succeeded), attempt=current(job),
-            queued=now, started=None, completed=None, duration_seconds=None, callback=None,
-        )  # fmt: skip
+            status,
+            state=State.PENDING,
+            counts=Counts(total, succeeded=status.counts.succeeded),
+            failures=(),
+            failure_codes=(),
+            outcomes=tuple(outcome for outcome in status.outcomes if outcome.succeeded),
+            attempt=current_attempt(job),
+            queued=now,
+            started=None,
+            completed=None,
+            duration_seconds=None,
+            callback=None,
+        )
     if not status.attempt:
-        return replace(status, counts=Counts(total), attempt=current(job), queued=met or now)
+        return replace(status, counts=Counts(total), attempt=current_attempt(job), queued=first_seen or now)
     return status if status.queued else replace(status, queued=now)
 
 
-def fixed_runner(job: ImageJob, rules: Rules) -> Runner | None:
-    """Return the runner as the spec, the rules and the status give it, or None if it depends on what is there."""
+def fixed_runner(job: ImageJob, policy: Policy) -> Runner | None:
+    """Return the runner that spec, policy and status determine, or None if it depends on observed facts."""
     spec = job.spec
-    if spec.manifest or not rules.pool:
-        return Runner.JOB if rules.jobs and spec.execution is not Execution.POOL else Runner.NOBODY
-    if not rules.jobs or spec.execution is Execution.POOL:
+    if spec.manifest or not policy.pool:
+        return Runner.JOB if policy.jobs and spec.execution is not Execution.POOL else Runner.NOBODY
+    if not policy.jobs or spec.execution is Execution.POOL:
         return Runner.POOL
-    if spec.execution is Execution.JOB or (spec.total > limits.POOL_ITEMS and rules.jobs_from is None):
+    if spec.execution is Execution.JOB or (spec.total > limits.POOL_ITEMS and policy.jobs_from is None):
         return Runner.JOB
-    if rules.jobs_from is not None:
-        return Runner.JOB if spec.total >= rules.jobs_from else Runner.POOL
-    return _recorded(job.status)
+    if policy.jobs_from is not None:
+        return Runner.JOB if spec.total >= policy.jobs_from else Runner.POOL
+    return _recorded_runner(job.status)
 
 
-def runner(case: Case) -> Runner:
-    """Return who works on the job; work that was begun stays where it is."""
-    fixed = fixed_runner(case.job, case.rules)
+def choose_runner(given: PlanInput) -> Runner:
+    """Return who works on the job; work that has started stays with its runner."""
+    fixed = fixed_runner(given.job, given.policy)
     if fixed is not None:
         return fixed
-    if case.seen.child.presence is Presence.OURS:
+    if given.seen.child.presence is Presence.OURS:
         return Runner.JOB
-    begun = case.seen.waiting or any(
-        outcome.attempt == case.status.attempt for outcome in case.seen.outcomes.values()
+    started = given.seen.waiting or any(
+        outcome.attempt == given.status.attempt for outcome in given.seen.outcomes.values()
     )
-    return Runner.POOL if begun or case.seen.workers else Runner.JOB
+    return Runner.POOL if started or given.seen.workers else Runner.JOB
 
 
-def _recorded(status: Status) -> Runner | None:
+def _recorded_runner(status: Status) -> Runner | None:
     if status.job_name:
         return Runner.JOB
     if status.attempt and (status.state.final or status.state in (State.QUEUED, State.RUNNING)):

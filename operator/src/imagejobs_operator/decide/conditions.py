@@ -1,6 +1,6 @@
-"""The status of a job in each of its states, with the conditions that kstatus and `kubectl wait` read (pure).
+"""Builds the status for each state, with the conditions that kstatus and `kubectl wait` read (pure).
 
-Texts hold nothing that changes by itself: a status that says the same is not written again.
+Messages hold nothing that changes by itself (no times, no counters): an equal status is not written again.
 """
 
 from collections.abc import Collection
@@ -20,153 +20,171 @@ from imagejobs_contract.model.status import (
     Status,
 )
 from imagejobs_contract.wire import s3_keys
-from imagejobs_operator.decide.attempts import wanted
-from imagejobs_operator.decide.observed import Case, Results
+from imagejobs_operator.decide.attempts import desired_attempt
+from imagejobs_operator.decide.observed import Results
+from imagejobs_operator.decide.plan_input import PlanInput
 
 MAX_MESSAGE = 1024
-UNSIGNED = "nobody is told: the operator has nothing to sign with (WEBHOOK_SECRETS)"
-ACCEPTED = "the spec can be run as it stands"
+UNSIGNED = "the callback is not sent: the operator has no secret to sign it with (WEBHOOK_SECRETS)"
+ACCEPTED = "the spec is valid"
 WAITS = {
     Reason.QUEUED: "the images wait for a worker",
-    Reason.RUNNING: "images are being worked on",
-    Reason.SUSPENDED: "the job was asked to wait",
+    Reason.RUNNING: "images are being processed",
+    Reason.SUSPENDED: "spec.suspend is true",
 }
-"""Why a job is not finished, for people."""
+"""Reason -> message for a job that is not finished."""
 NOT_FINISHED = "the job has not ended"
 Fact = tuple[ConditionType, bool, Reason, str]
 """A condition without its time."""
-SUSPENDED_NOT: Fact = (ConditionType.SUSPENDED, False, Reason.NOT_SUSPENDED, "nobody asked the job to wait")
-GOING_ON = frozenset({ConditionType.RECONCILING, ConditionType.STALLED})
-"""What stands there only while a job is on its way, or cannot go on."""
+NOT_SUSPENDED: Fact = (ConditionType.SUSPENDED, False, Reason.NOT_SUSPENDED, "spec.suspend is false")
+ONLY_WHILE_UNFINISHED = frozenset({ConditionType.RECONCILING, ConditionType.STALLED})
+"""Conditions that a suspended or finished job does not have."""
 
 
-def pending(case: Case) -> Status:
-    """Return the status of a job that nobody has taken up yet."""
-    return _going_on(case.having(state=State.PENDING), Reason.QUEUED)
+def pending_status(given: PlanInput) -> Status:
+    """Return the status of a job that has not started."""
+    return _reconciling(given.with_status(state=State.PENDING), Reason.QUEUED)
 
 
-def queued(case: Case) -> Status:
-    """Return the status of a job whose images wait."""
-    return _going_on(case.having(state=State.QUEUED), Reason.QUEUED)
+def queued_status(given: PlanInput) -> Status:
+    """Return the status of a job whose images wait for a worker."""
+    return _reconciling(given.with_status(state=State.QUEUED), Reason.QUEUED)
 
 
-def running(case: Case) -> Status:
-    """Return the status of a job of which an image was taken."""
-    return _going_on(
-        case.having(state=State.RUNNING, started=case.status.started or case.now), Reason.RUNNING
+def running_status(given: PlanInput) -> Status:
+    """Return the status of a job with at least one image that a worker has started."""
+    return _reconciling(
+        given.with_status(state=State.RUNNING, started=given.status.started or given.now), Reason.RUNNING
     )
 
 
-def suspended(case: Case) -> Status:
-    """Return the status of a job that was asked to wait; its clocks start anew when it goes on, as a Job's do."""
-    counts = replace(case.status.counts, active=0)
-    case = case.having(
+def suspended_status(given: PlanInput) -> Status:
+    """Return the status of a suspended job; its deadlines start again when it resumes, as with a Job."""
+    counts = replace(given.status.counts, active=0)
+    given = given.with_status(
         state=State.SUSPENDED, counts=counts, queued=None, started=None, estimated_remaining_seconds=None
     )
     waits = (ConditionType.SUSPENDED, True, Reason.SUSPENDED, WAITS[Reason.SUSPENDED])
-    return _with(_accepted(case), case.now, waits, *_not_finished(Reason.SUSPENDED), without=GOING_ON)
+    return _with_conditions(
+        _accepted(given), given.now, waits, *_not_finished(Reason.SUSPENDED), without=ONLY_WHILE_UNFINISHED
+    )
 
 
-def stalled(case: Case, status: Status, reason: Reason, message: str) -> Status:
-    """Return a status that says why the job cannot go on.
+def stalled_status(given: PlanInput, status: Status, reason: Reason, message: str) -> Status:
+    """Return the status with the condition Stalled, which says why the job cannot continue.
 
-    It is tried again, and loses the condition once it can.
+    The operator keeps trying; the condition goes when the job continues.
     """
-    before = case.job.status.condition(ConditionType.STALLED)
-    return _stuck(status, before.since if before and before.since else case.now, reason, message)
+    before = given.job.status.condition(ConditionType.STALLED)
+    return _stalled(status, before.since if before and before.since else given.now, reason, message)
 
 
-def refused(job: ImageJob, now: datetime, message: str) -> Status:
-    """Return the status of a job whose spec cannot be run as it stands."""
+def refused_status(job: ImageJob, now: datetime, message: str) -> Status:
+    """Return the status of a job whose spec is invalid."""
     status = replace(job.status, observed_generation=job.generation)
-    status = _with(status, now, (ConditionType.ACCEPTED, False, Reason.INVALID_SPEC, message[:MAX_MESSAGE]))
-    return _stuck(status, now, Reason.INVALID_SPEC, message)
+    status = _with_conditions(
+        status, now, (ConditionType.ACCEPTED, False, Reason.INVALID_SPEC, message[:MAX_MESSAGE])
+    )
+    return _stalled(status, now, Reason.INVALID_SPEC, message)
 
 
-def finished(case: Case, end: tuple[State, Reason], results: Results) -> Status:
-    """Return the status of a job that ended."""
+def finished_status(given: PlanInput, end: tuple[State, Reason], results: Results) -> Status:
+    """Return the status of a finished job."""
     state, reason = end
-    started = case.status.started or case.status.queued or case.now
-    case = case.having(
+    started = given.status.started or given.status.queued or given.now
+    given = given.with_status(
         state=state,
         started=started,
-        completed=case.now,
-        duration_seconds=max(0, int((case.now - started).total_seconds())),
+        completed=given.now,
+        duration_seconds=max(0, int((given.now - started).total_seconds())),
     )
-    status = _with_results(case, results)
-    message = sentence(results.counts)
+    status = _with_results(given, results)
+    message = summary(results.counts)
     complete, failed = state in (State.SUCCEEDED, State.PARTIALLY_SUCCEEDED), state is State.FAILED
     facts: tuple[Fact, ...] = (
-        SUSPENDED_NOT,
+        NOT_SUSPENDED,
         (ConditionType.FINISHED, True, reason, message),
         (ConditionType.COMPLETE, complete, reason, message),
         (ConditionType.FAILED, failed, reason if failed else Reason.NOT_FAILED, message),
     )
-    status = _with(status, case.now, *facts, without=GOING_ON)
-    return callback_due(case, status, status.attempt) if case.job.spec.callback_url else status
+    status = _with_conditions(status, given.now, *facts, without=ONLY_WHILE_UNFINISHED)
+    return with_callback_due(given, status, status.attempt) if given.job.spec.callback_url else status
 
 
-def callback_due(case: Case, status: Status, attempt: int) -> Status:
-    """Return the status of an ended job of which somebody is to be told."""
+def with_callback_due(given: PlanInput, status: Status, attempt: int) -> Status:
+    """Return the status of a finished job whose callback is due."""
     due = Callback(
-        CallbackState.PENDING, attempt, case.job.spec.repeat_callback, since=case.now, next=case.now
+        CallbackState.PENDING, attempt, given.job.spec.repeat_callback, since=given.now, next=given.now
     )
     reason, message = (
-        (Reason.CALLBACK_PENDING, "the receiver has not been told yet")
-        if case.rules.callbacks
+        (Reason.CALLBACK_PENDING, "the callback has not been delivered yet")
+        if given.policy.callbacks
         else (Reason.CALLBACK_UNSIGNED, UNSIGNED)
     )
-    return callback_ended(case, status, due, reason, message)
+    return with_callback(given, status, due, reason, message)
 
 
-def callback_ended(case: Case, status: Status, callback: Callback, reason: Reason, message: str) -> Status:
-    """Return the status after a try to tell somebody, or without one."""
+def with_callback(
+    given: PlanInput, status: Status, callback: Callback, reason: Reason, message: str
+) -> Status:
+    """Return the status with this callback and the condition CallbackDelivered."""
     delivered = callback.state is CallbackState.DELIVERED
-    told = (ConditionType.CALLBACK_DELIVERED, delivered, reason, message[:MAX_MESSAGE])
-    return _with(replace(status, callback=callback), case.now, told)
+    fact = (ConditionType.CALLBACK_DELIVERED, delivered, reason, message[:MAX_MESSAGE])
+    return _with_conditions(replace(status, callback=callback), given.now, fact)
 
 
-def sentence(counts: Counts) -> str:
-    """Return how a job ended, for people."""
+def summary(counts: Counts) -> str:
+    """Return one sentence about how a job ended."""
     left = counts.total - counts.done
     return f"{counts.succeeded} of {counts.total} images succeeded, {counts.failed} failed" + (
-        f", {left} were not done" if left else ""
+        f", {left} were not processed" if left else ""
     )
 
 
-def acknowledged(job: ImageJob) -> Status:
-    """Return the status of an ended job after a change of its spec that changes nothing about it."""
+def acknowledged_status(job: ImageJob) -> Status:
+    """Return the status of a finished job after a change of its spec that starts no attempt."""
     return replace(
-        job.status, observed_generation=job.generation, attempt=max(job.status.attempt, wanted(job.spec))
+        job.status,
+        observed_generation=job.generation,
+        attempt=max(job.status.attempt, desired_attempt(job.spec)),
     )
 
 
-def _with_results(case: Case, results: Results) -> Status:
-    small = case.job.spec.total <= limits.MAX_STATUS_OUTCOMES
+def _with_results(given: PlanInput, results: Results) -> Status:
+    small = given.job.spec.total <= limits.MAX_STATUS_OUTCOMES
+    in_status = small and not given.status.job_name
     return replace(
-        _accepted(case), counts=results.counts, failures=results.failures, failure_codes=results.failure_codes, bytes_in=results.bytes_in,
-        bytes_out=results.bytes_out, estimated_remaining_seconds=None,
+        _accepted(given),
+        counts=results.counts,
+        failures=results.failures,
+        failure_codes=results.failure_codes,
+        bytes_in=results.bytes_in,
+        bytes_out=results.bytes_out,
+        estimated_remaining_seconds=None,
         outcomes=tuple(results.outcomes[index] for index in sorted(results.outcomes)) if small else (),
-        results_key=None if small and not case.status.job_name else f"{s3_keys.job(case.job.uid)}results/",
-    )  # fmt: skip
+        results_key=None if in_status else f"{s3_keys.job(given.job.uid)}results/",
+    )
 
 
-def _going_on(case: Case, reason: Reason) -> Status:
-    facts = (SUSPENDED_NOT, *_not_finished(reason), (ConditionType.RECONCILING, True, reason, WAITS[reason]))
-    return _with(_accepted(case), case.now, *facts, without=GOING_ON)
+def _reconciling(given: PlanInput, reason: Reason) -> Status:
+    facts = (NOT_SUSPENDED, *_not_finished(reason), (ConditionType.RECONCILING, True, reason, WAITS[reason]))
+    return _with_conditions(_accepted(given), given.now, *facts, without=ONLY_WHILE_UNFINISHED)
 
 
-def _accepted(case: Case) -> Status:
-    """Return the status with the generation that was acted upon: not yet the newest, if that asks for an attempt that is still to come."""
-    behind = wanted(case.job.spec) > case.status.attempt and not case.job.spec.cancel
+def _accepted(given: PlanInput) -> Status:
+    """Return the status with condition Accepted and the observed generation.
+
+    The generation stays the old one while the new one asks for an attempt that has not begun.
+    """
+    behind = desired_attempt(given.job.spec) > given.status.attempt and not given.job.spec.cancel
     status = replace(
-        case.status, observed_generation=case.status.observed_generation if behind else case.job.generation
+        given.status, observed_generation=given.status.observed_generation if behind else given.job.generation
     )
     facts: tuple[Fact, ...] = ((ConditionType.ACCEPTED, True, Reason.ACCEPTED, ACCEPTED),)
-    if case.job.spec.callback_url and not case.rules.callbacks:
-        # Told while there is time to set it; the API takes no such job.
+    if given.job.spec.callback_url and not given.policy.callbacks:
+        # Shown while there is time to set the secret. The API refuses such a job; kubectl does not.
         facts += ((ConditionType.CALLBACK_DELIVERED, False, Reason.CALLBACK_UNSIGNED, UNSIGNED),)
-    return _with(status, case.now, *facts, without={ConditionType.CALLBACK_DELIVERED})
+    return _with_conditions(status, given.now, *facts, without={ConditionType.CALLBACK_DELIVERED})
 
 
 def _not_finished(reason: Reason) -> tuple[Fact, ...]:
@@ -177,9 +195,9 @@ def _not_finished(reason: Reason) -> tuple[Fact, ...]:
     return ((ConditionType.FINISHED, False, reason, WAITS[reason]), *others)
 
 
-def _stuck(status: Status, now: datetime, reason: Reason, message: str) -> Status:
-    """Return the status of what cannot go on, which is not reconciling then."""
-    return _with(
+def _stalled(status: Status, now: datetime, reason: Reason, message: str) -> Status:
+    """Return the status with condition Stalled and without Reconciling, as kstatus wants it."""
+    return _with_conditions(
         status,
         now,
         (ConditionType.STALLED, True, reason, message[:MAX_MESSAGE]),
@@ -187,7 +205,12 @@ def _stuck(status: Status, now: datetime, reason: Reason, message: str) -> Statu
     )
 
 
-def _with(status: Status, now: datetime, *facts: Fact, without: Collection[ConditionType] = ()) -> Status:
-    """Return the status with all of these conditions at once: each copy of a status costs some microseconds, and a job passes many."""
+def _with_conditions(
+    status: Status, now: datetime, *facts: Fact, without: Collection[ConditionType] = ()
+) -> Status:
+    """Return the status with all of these conditions.
+
+    In one call: each copy of a status costs some microseconds, and a job has many.
+    """
     generation = status.observed_generation
     return status.with_conditions(*(Condition(*fact, now, generation) for fact in facts), without=without)

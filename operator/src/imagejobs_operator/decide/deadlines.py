@@ -1,58 +1,68 @@
-"""When a job has waited or run for too long, and when it is forgotten (pure; time comes from the caller).
+"""When a job has waited or run for too long, and when it is deleted (pure; the caller passes the time).
 
-Wall time, but for the time in which this operator was not there: after a machine was off for a night, its
-jobs go on.
+Deadlines are wall time, without the time before this operator started: after a machine was off for a night,
+its jobs go on.
 """
 
 from datetime import datetime, timedelta
 
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.status import CallbackState, Reason
-from imagejobs_operator.decide.observed import Case, Rules
+from imagejobs_contract.model.status import CallbackState, Reason, Status
+from imagejobs_operator.decide.plan_input import PlanInput, Policy
 
-LONGEST_REST_SECONDS = 3600.0
-"""An ended job is looked at so often all the same."""
+MAX_RESYNC_SKIP_SECONDS = 3600.0
+"""Finished jobs are reconciled at least this often."""
+UNATTENDED_SECONDS = 30.0
+"""A job that has waited this long while the pool has no worker is reported as stalled."""
+DELETION_SECONDS = 90.0
+"""Maximum wait for the pods of a deleted Job; the pods of a lost node never go."""
 
 
-def overdue(case: Case) -> Reason | None:
-    """Return the deadline that has passed, if one has.
+def passed_deadline(given: PlanInput) -> Reason | None:
+    """Return the deadline that has passed, or None.
 
-    Who waits by right (suspended, or for Kueue's quota) has none.
+    A job that waits with permission (suspended, or for Kueue's quota) has no deadline.
     """
-    if _exempt(case) or due(case) > case.now:
+    if _has_no_deadline(given) or deadline_of(given) > given.now:
         return None
-    return Reason.DEADLINE_EXCEEDED if case.status.started else Reason.QUEUE_DEADLINE_EXCEEDED
+    return Reason.DEADLINE_EXCEEDED if given.status.started else Reason.QUEUE_DEADLINE_EXCEEDED
 
 
-def due(case: Case) -> datetime:
-    """Return when the deadline of a job passes: that of running once it runs, else that of waiting."""
-    since = case.rules.since
-    if case.status.started:
-        return max(case.status.started, since) + timedelta(seconds=case.job.spec.active_deadline_seconds)
-    return max(case.status.queued or since, since) + timedelta(seconds=case.rules.queue_seconds)
+def deadline_of(given: PlanInput) -> datetime:
+    """Return when a running job must have ended, or when a waiting job must have started."""
+    since = given.policy.since
+    if given.status.started:
+        return max(given.status.started, since) + timedelta(seconds=given.job.spec.active_deadline_seconds)
+    return max(given.status.queued or since, since) + timedelta(seconds=given.policy.queue_seconds)
 
 
-def wake_seconds(case: Case) -> float | None:
-    """Return after how long to look again for the deadline's sake, or None if the resync comes early enough."""
-    left = (due(case) - case.now).total_seconds()
-    return left if not _exempt(case) and 0 < left <= case.rules.soon_seconds else None
+def seconds_to_deadline(given: PlanInput) -> float | None:
+    """Return the seconds to the deadline, or None if the resync comes first or there is no deadline."""
+    left = (deadline_of(given) - given.now).total_seconds()
+    return left if not _has_no_deadline(given) and 0 < left <= given.policy.resync_seconds else None
 
 
-def task_expires(case: Case) -> float:
-    """Return when a task that is sent now can no longer be wanted, in seconds since the epoch."""
-    return case.now.timestamp() + case.rules.queue_seconds + case.job.spec.active_deadline_seconds
+def task_expiry(given: PlanInput) -> float:
+    """Return when a task that is sent now is no longer wanted, in seconds since the epoch."""
+    return given.now.timestamp() + given.policy.queue_seconds + given.job.spec.active_deadline_seconds
 
 
-def forget_at(job: ImageJob) -> datetime | None:
-    """Return when a job that ended is deleted."""
+def estimate_remaining_seconds(status: Status, elapsed_seconds: float) -> int | None:
+    """Return the seconds that the open images will take at the speed so far; None before the first end."""
+    done = status.counts.done
+    return int(max(0.0, elapsed_seconds) * (status.counts.total - done) / done) if done else None
+
+
+def deletion_time(job: ImageJob) -> datetime | None:
+    """Return when a finished job is deleted."""
     ended = job.status.completed or job.created
     return ended + timedelta(seconds=job.spec.ttl_seconds_after_finished) if ended else None
 
 
-def rests_until(job: ImageJob, now: datetime, rules: Rules) -> datetime | None:
-    """Return until when only an event brings anything to do about a job as it stands; None if the resync must not leave it out.
+def skip_resync_until(job: ImageJob, now: datetime, policy: Policy) -> datetime | None:
+    """Return until when the resync may skip a job, because only an event can change it; None: never skip it.
 
-    So many ended jobs may be kept that to look at all of them again and again would take a core.
+    The store may keep enough finished jobs that reconciling all of them at each resync would take a CPU core.
     """
     ended, status = job.status.completed, job.status
     settled = (
@@ -62,11 +72,11 @@ def rests_until(job: ImageJob, now: datetime, rules: Rules) -> datetime | None:
     )
     if not settled or ended is None:
         return None
-    due = forget_at(job)
-    longest = now + timedelta(seconds=LONGEST_REST_SECONDS)
-    return min(longest, due - timedelta(seconds=rules.soon_seconds)) if due else longest
+    due = deletion_time(job)
+    longest = now + timedelta(seconds=MAX_RESYNC_SKIP_SECONDS)
+    return min(longest, due - timedelta(seconds=policy.resync_seconds)) if due else longest
 
 
-def _exempt(case: Case) -> bool:
-    child = case.seen.child
-    return case.job.spec.suspend or (child.managed and child.suspended)
+def _has_no_deadline(given: PlanInput) -> bool:
+    child = given.seen.child
+    return given.job.spec.suspend or (child.managed and child.suspended)

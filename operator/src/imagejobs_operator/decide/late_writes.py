@@ -1,17 +1,18 @@
-"""For how long the workers of a job that was stopped may still store results (pure): its outputs are deleted after that, or one would stay for ever.
+"""How long the workers of a stopped job may still store results (pure).
 
-Nobody can call back what a worker has in hand. What has an end:
+The outputs of a deleted job are deleted only after that; otherwise a late result would stay for ever.
 
-- A worker of the pool begins no try to store a result later than a lease time after it last saw its lease to
-  be its own (`worker.leases`), which was before the task was taken off the queue: whether it is told of that
-  within a third of the lease, or Redis is silent to it.
-- A try is one call to S3, which ends within `CALL_SECONDS`.
-- A pod, or a process of this machine, is asked to end and killed later, however long the worker would take by
-  its own settings (GRACE_SECONDS). When it is gone only the Job tells, which goes after its pods; what it had
-  sent is stored or not within a call's time, too.
+An upload that a worker has begun cannot be called back, but its time is bounded:
 
-A worker whose clock stands still between its look at the lease and its call, as of a machine that is
-suspended, keeps to none of this.
+- A pool worker starts no upload later than one lease time after it last confirmed its lease. The confirmation
+  precedes the cancellation of the task, so waiting one lease time plus one S3 call is enough, even if the
+  worker does not learn of the cancellation because Redis is silent.
+- An upload is one call to S3, which ends within `CALL_SECONDS`.
+- A pod, or a process on this machine, is asked to end and later killed, whatever its own settings are
+  (GRACE_SECONDS). Only the Job shows that it is gone, because the Job goes after its pods; a call that it had
+  sent ends within `CALL_SECONDS` too.
+
+A worker whose machine is suspended between the check of its lease and its call to S3 breaks these bounds.
 """
 
 from datetime import datetime
@@ -19,30 +20,32 @@ from datetime import datetime
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.s3.client import CALL_SECONDS
 from imagejobs_operator.decide import attempts
-from imagejobs_operator.decide.observed import Child, Observed, Presence, Rules
-from imagejobs_operator.decide.plan_job import DELETION_SECONDS
+from imagejobs_operator.decide.deadlines import DELETION_SECONDS
+from imagejobs_operator.decide.observed import ChildJob, Observed, Presence
+from imagejobs_operator.decide.plan_input import Policy
 
 ROUNDING_SECONDS = 1.0
-"""By so much the end of a job in its status may be earlier than it was: times there are whole seconds."""
+"""The end of a job in its status may be this much too early: times in a status are whole seconds."""
 
 
-def longest(rules: Rules) -> float:
-    """Return for how many seconds after a stop results may be stored at most, beside those of pods that are not gone."""
-    return rules.lease_seconds + CALL_SECONDS + ROUNDING_SECONDS
+def max_seconds(policy: Policy) -> float:
+    """Return the seconds after a stop in which the pool may still store results; pods are not counted."""
+    return policy.lease_seconds + CALL_SECONDS + ROUNDING_SECONDS
 
 
-def left(job: ImageJob, seen: Observed, now: datetime, rules: Rules) -> float:
-    """Return for how many more seconds results of a job that is being deleted may be stored; 0 or less if nobody can."""
+def seconds_left(job: ImageJob, seen: Observed, now: datetime, policy: Policy) -> float:
+    """Return how many more seconds results of a job that is being deleted may be stored; 0 or less: none."""
     settled = job.status.state.final and not attempts.reopens(job)
     if settled and not job.status.state.stopped:
         return 0.0
-    # An end is written when all tasks are off the queue; else they are by the first look at the deletion.
-    stopped = (job.status.completed if settled else None) or seen.past.withdrawn or now
-    return max(_pods(seen.child, now), longest(rules) - (now - stopped).total_seconds())
+    # The end of a job is written after its tasks were cancelled. Without an end, the first reconcile of the
+    # deletion cancels them.
+    stopped = (job.status.completed if settled else None) or seen.history.tasks_cancelled or now
+    return max(_seconds_for_pods(seen.child, now), max_seconds(policy) - (now - stopped).total_seconds())
 
 
-def _pods(child: Child, now: datetime) -> float:
-    """Return for how long to wait at most for the pods to go; those of a lost node do not."""
+def _seconds_for_pods(child: ChildJob, now: datetime) -> float:
+    """Return the maximum wait for the pods to go; the pods of a lost node never do."""
     if child.presence is not Presence.OURS or child.ended:
         return 0.0
     return DELETION_SECONDS - (now - (child.deleting_since or now)).total_seconds()

@@ -1,51 +1,47 @@
-"""What is known before a decision: plain values, the whole input of `plan`.
+"""The facts that were read before a decision, as plain values.
 
-Absence is a value here, not an error: a Job that vanished, a board that knows nothing, results that were not
-read yet.
+Absence is a value here, not an error: a Job that is gone, a board without data, results that were not read.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
-from imagejobs_contract.model import limits
 from imagejobs_contract.model.counts import Counts
-from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.outcome import Outcome
-from imagejobs_contract.model.status import Failure, Status
-from imagejobs_contract.runtime.settings import LEASE_SECONDS
-from imagejobs_operator.callbacks.payload import Answer
+from imagejobs_contract.model.status import Failure
+from imagejobs_operator.decide.history import History
 
 
 class Presence(StrEnum):
-    """Whether the child Job of the attempt is there, and whose it is."""
+    """Whether the child Job of the attempt exists, and who owns it."""
 
     ABSENT = "Absent"
     OURS = "Ours"
     FOREIGN = "Foreign"
-    """Its name is taken by an object that the ImageJob does not own."""
+    """An object that the ImageJob does not own has its name."""
 
 
-class End(StrEnum):
-    """How a Job ended, by the names of its conditions."""
+class ChildEnd(StrEnum):
+    """How a child Job ended; the values are the types of its conditions."""
 
     COMPLETE = "Complete"
     FAILED = "Failed"
 
 
 @dataclass(frozen=True, slots=True)
-class Child:
-    """Facts of the child Job.
+class ChildJob:
+    """Facts about the child Job of an attempt.
 
     Attributes:
-        managed: Kueue admits and suspends it; we must not.
+        managed: Kueue admits and suspends the Job; the operator must not.
         active: Pods that are not finished.
         ready: Pods that run.
-        deleting_since: It waits for its pods to go.
-        reason: Of its Failed condition, as the Job controller words it.
-        out_of_memory: Failed indexes of which a container was killed for its memory.
+        deleting_since: When its deletion was asked for; it waits for its pods to go.
+        reason: `reason` of its condition Failed, in the Job controller's words.
+        message: `message` of that condition.
+        out_of_memory: Failed indexes in which a container was killed for its memory.
     """
 
     presence: Presence = Presence.ABSENT
@@ -56,7 +52,7 @@ class Child:
     ready: int = 0
     created: datetime | None = None
     deleting_since: datetime | None = None
-    ended: End | None = None
+    ended: ChildEnd | None = None
     reason: str = ""
     message: str = ""
     out_of_memory: frozenset[int] = frozenset()
@@ -64,11 +60,12 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """What the outcome lines in S3 say, each image counted once.
+    """The sum of the outcome lines in S3; each image counts once.
 
     Attributes:
-        prepared: Whether the shards were ever cut; without that there can be no lines, and none can be added.
-        missing: Shard -> how many of its images have no outcome of this attempt and no success.
+        prepared: Whether the inputs of the shards exist. Without them there are no lines, and none can be
+            added.
+        missing: Shard -> number of its images that have neither an outcome of this attempt nor a success.
         outcomes: By index; only for jobs whose outcomes fit into memory and Redis (`limits.MAX_ITEMS`).
     """
 
@@ -83,111 +80,22 @@ class Results:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
-    """What this process remembers of a job; a restart forgets it, and nothing but haste is lost.
-
-    Attributes:
-        met: When it first saw the job.
-        is_new: This is that time.
-        written: When it last wrote the status.
-        announced: When it last announced counts, and which.
-        deleting_since: When it first saw that the job is being deleted.
-        withdrawn: When it took the tasks of the job, which was being deleted, off the queue for the first
-            time.
-        answer: What came of the last try to deliver its callback.
-        rests_until: Only events bring it back before.
-        ends: Outcomes that workers told of with their wake-ups, of a small job in the pool.
-        left: Tasks of it that were on the queue when the last of these was told.
-    """
-
-    met: datetime | None = None
-    is_new: bool = False
-    written: datetime | None = None
-    announced: datetime | None = None
-    announced_counts: Counts | None = None
-    deleting_since: datetime | None = None
-    withdrawn: datetime | None = None
-    answer: Answer | None = None
-    rests_until: datetime | None = None
-    ends: Mapping[int, Outcome] = field(default_factory=dict)
-    left: int = 0
-
-    def knows_end_of(self, total: int, attempt: int) -> bool:
-        """Tell whether all images of a job were told of as ended in an attempt, and none of its tasks is left."""
-        return (
-            not self.left
-            and len(self.ends) == total
-            and all(outcome.attempt == attempt for outcome in self.ends.values())
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Observed:
     """Everything that was read for one decision.
 
     Attributes:
-        waiting: Images on the pool's queue, taken or not; read before `outcomes`, so that an image in neither
-            is nowhere.
-        outcomes: What the board knows of ended images, of any attempt.
-        counts: The board's sums, or None if it knows nothing.
-        workers: Pool workers seen lately; None if it did not matter.
-        results: None as long as S3 was not asked; `plan` then answers with `CollectResults` where it needs
-            them.
+        waiting: Indexes of images on the pool's queue, leased or not. It is read before `outcomes`: an image
+            in neither of them is lost.
+        outcomes: The board's outcomes of images, of any attempt.
+        counts: The board's sums, or None if it has none.
+        workers: Number of pool workers seen lately; None if it does not matter.
+        results: None until S3 was read. `plan` returns `CollectResults` where it needs them.
     """
 
     waiting: frozenset[int] = frozenset()
     outcomes: Mapping[int, Outcome] = field(default_factory=dict)
     counts: Counts | None = None
     workers: int | None = 0
-    child: Child = Child()
+    child: ChildJob = ChildJob()
     results: Results | None = None
-    past: Past = Past()
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """How this operator was told to decide.
-
-    Attributes:
-        since: When this process started. Time in which nobody could work on a job does not count against its
-            deadlines.
-        pool: Whether the pool may be used.
-        jobs: Whether Jobs may be used.
-        jobs_from: Images from which `execution: Auto` means a Job; None decides by who works in the pool, up
-            to `POOL_ITEMS`.
-        window: Most tasks of one job on the stream, so that a large job does not starve the others.
-        lease_seconds: So long a worker of the pool may hold its lease for its own without being told.
-        queue_seconds: A job may wait so long for its first image.
-        soon_seconds: What is due later than this is left to the resync.
-        callbacks: Whether there is a secret to sign them with.
-    """
-
-    since: datetime
-    pool: bool = True
-    jobs: bool = True
-    jobs_from: int | None = None
-    window: int = 200
-    lease_seconds: float = LEASE_SECONDS
-    queue_seconds: float = limits.Limits().queue_seconds
-    soon_seconds: float = 30.0
-    callbacks: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One decision to take.
-
-    Attributes:
-        job: The ImageJob as it stands in the store.
-        status: The status to go on from, which is not the job's where an attempt begins.
-    """
-
-    job: ImageJob
-    status: Status
-    seen: Observed
-    now: datetime
-    rules: Rules
-
-    def having(self, **changes: Any) -> "Case":
-        """Return the case with changes to the status."""
-        return replace(self, status=replace(self.status, **changes))
+    history: History = field(default_factory=History)

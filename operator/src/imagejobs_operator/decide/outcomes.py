@@ -1,4 +1,4 @@
-"""Outcomes -> what a status says of them (pure). Counted from facts by index, never by increment."""
+"""Sums outcomes up for a status (pure). Counts come from the outcomes by index, never from increments."""
 
 from collections.abc import Iterable, Mapping
 from itertools import chain
@@ -7,14 +7,15 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.model.status import summarise_failures
-from imagejobs_operator.decide.observed import Case, Results
+from imagejobs_operator.decide.observed import Results
+from imagejobs_operator.decide.plan_input import PlanInput
 
 
-def settled(case: Case) -> dict[int, Outcome]:
-    """Return the outcomes that stand in the attempt, by index: its own, and successes of any attempt."""
-    stored = case.seen.results.outcomes.values() if case.seen.results else ()
-    every = chain(case.status.outcomes, stored, case.seen.outcomes.values())
-    return standing(every, case.status.attempt, case.job.spec.total)
+def current(given: PlanInput) -> dict[int, Outcome]:
+    """Return the outcomes that count in the attempt, by index: its own, and successes of any attempt."""
+    stored = given.seen.results.outcomes.values() if given.seen.results else ()
+    every = chain(given.status.outcomes, stored, given.seen.outcomes.values())
+    return standing(every, given.status.attempt, given.job.spec.total)
 
 
 def standing(outcomes: Iterable[Outcome], attempt: int, total: int) -> dict[int, Outcome]:
@@ -28,8 +29,8 @@ def standing(outcomes: Iterable[Outcome], attempt: int, total: int) -> dict[int,
     return found
 
 
-def results_of(total: int, outcomes: Mapping[int, Outcome], active: int = 0) -> Results:
-    """Return what these outcomes come to."""
+def summarise(total: int, outcomes: Mapping[int, Outcome], active: int = 0) -> Results:
+    """Return the sums over these outcomes."""
     values = outcomes.values()
     succeeded = sum(outcome.succeeded for outcome in values)
     failures, codes = summarise_failures(values)
@@ -43,27 +44,27 @@ def results_of(total: int, outcomes: Mapping[int, Outcome], active: int = 0) -> 
     )
 
 
-def with_failures(
-    case: Case, outcomes: Mapping[int, Outcome], code: Code, message: str
+def fill_missing(
+    given: PlanInput, outcomes: Mapping[int, Outcome], code: Code, message: str
 ) -> dict[int, Outcome]:
-    """Return the outcomes with a failed one for each image that has none."""
-    absent = (index for index in range(case.job.spec.total) if index not in outcomes)
+    """Return the outcomes, with a failed outcome added for each image that has none."""
+    absent = (index for index in range(given.job.spec.total) if index not in outcomes)
     return dict(outcomes) | {
-        index: Outcome(index, case.job.item_name(index), case.status.attempt, code, message)
+        index: Outcome(index, given.job.item_name(index), given.status.attempt, code, message)
         for index in absent
     }
 
 
-def without_lines(case: Case, code: Code) -> Results:
-    """Return the results of a job that no runner could begin, of whose images only the number is known."""
-    total, succeeded = case.job.spec.total, case.status.counts.succeeded
+def results_without_lines(given: PlanInput, code: Code) -> Results:
+    """Return the results of a job that never started: every image that did not succeed before has failed."""
+    total, succeeded = given.job.spec.total, given.status.counts.succeeded
     return Results(
         Counts(total, 0, succeeded, total - succeeded), prepared=False, failure_codes=(code.value,)
     )
 
 
-def grown(before: Counts, now: Counts) -> Counts:
-    """Return live counts that never go back within an attempt, even when the board lost a part of them."""
+def monotonic(before: Counts, now: Counts) -> Counts:
+    """Return live counts that never decrease within an attempt, even if the board lost some of them."""
     succeeded = min(now.total, max(before.succeeded, now.succeeded))
     failed = min(now.total - succeeded, max(before.failed, now.failed))
     return Counts(now.total, min(now.active, now.total - succeeded - failed), succeeded, failed)

@@ -1,8 +1,8 @@
-"""Decide: an ImageJob as it stands, what was read of the world, the time -> the actions to take, in order (pure).
+"""Decides: an ImageJob, the observed facts and the time -> the actions to take, in order (pure).
 
-Level-triggered: never "was X, now Y". Whatever was lost, done twice or half done, the next plan starts from
-what is there. The order of the questions is the order of precedence: deletion, end, cancel, deadline,
-suspend, work.
+Level-triggered: it compares no old state with a new one. After a lost, repeated or half-done action the next
+plan starts from the observed facts. The order of the checks is the order of precedence: deletion, end,
+cancel, deadline, suspend, work.
 """
 
 from datetime import datetime
@@ -26,155 +26,156 @@ from imagejobs_operator.decide import (
 )
 from imagejobs_operator.decide.actions import Action, Requeue
 from imagejobs_operator.decide.attempts import Runner
-from imagejobs_operator.decide.observed import Case, Observed, Presence, Results, Rules
+from imagejobs_operator.decide.observed import Observed, Presence, Results
+from imagejobs_operator.decide.plan_input import PlanInput, Policy
 
 FINALIZER_SECONDS = 3600.0
-"""Outputs that cannot be deleted for so long after nobody stores any more no longer hold up the deletion of
-the job.
+"""How long failing to delete outputs may delay the deletion of the job, counted from the last possible write.
 """
 TOO_LATE = {
     Reason.DEADLINE_EXCEEDED: "the job's deadline passed",
     Reason.QUEUE_DEADLINE_EXCEEDED: "the job waited too long for a worker",
 }
+"""Deadline -> message of the images that it stopped."""
 
 
-def plan(job: ImageJob, seen: Observed, now: datetime, rules: Rules) -> tuple[Action, ...]:
-    """Return what to do about a job, in order; () when nothing is to be done."""
+def plan(job: ImageJob, seen: Observed, now: datetime, policy: Policy) -> tuple[Action, ...]:
+    """Return the actions for a job, in order; () if there is nothing to do."""
     if job.deleting:
-        return _deletion(job, seen, now, rules)
+        return _plan_deletion(job, seen, now, policy)
     if job.spec.output.deletion_policy is DeletionPolicy.DELETE and FINALIZER not in job.finalizers:
-        return (
-            actions.AddFinalizer(),
-            Requeue(0.0),
-        )  # before there is anything to delete; the API's jobs come with it
-    case = Case(job, attempts.opened(job, now, seen.past.met), seen, now, rules)
+        # Before there is any output to delete. The API creates its jobs with the finalizer.
+        return (actions.AddFinalizer(), Requeue(0.0))
+    status = attempts.starting_status(job, now, seen.history.first_seen)
+    given = PlanInput(job, status, seen, now, policy)
     if job.status.state.final and not attempts.reopens(job):
-        return _ended(case)
-    return _unfinished(case)
+        return _plan_ended(given)
+    return _plan_unfinished(given)
 
 
-def _unfinished(case: Case) -> tuple[Action, ...]:
-    runner = attempts.runner(case)
-    if case.job.spec.cancel:
-        return _stop(case, runner, State.CANCELLED, Reason.CANCELLED)
-    if late := deadlines.overdue(case):
-        return _stop(case, runner, State.FAILED, late)
-    if case.job.spec.suspend:
-        return _suspend(case, runner)
-    work = _work(case, runner)
-    wake = deadlines.wake_seconds(case)
-    return work if wake is None else (*work, Requeue(wake))
+def _plan_unfinished(given: PlanInput) -> tuple[Action, ...]:
+    runner = attempts.choose_runner(given)
+    if given.job.spec.cancel:
+        return _stop(given, runner, State.CANCELLED, Reason.CANCELLED)
+    if passed := deadlines.passed_deadline(given):
+        return _stop(given, runner, State.FAILED, passed)
+    if given.job.spec.suspend:
+        return _suspend(given, runner)
+    work = _plan_work(given, runner)
+    seconds = deadlines.seconds_to_deadline(given)
+    return work if seconds is None else (*work, Requeue(seconds))
 
 
-def _work(case: Case, runner: Runner) -> tuple[Action, ...]:
+def _plan_work(given: PlanInput, runner: Runner) -> tuple[Action, ...]:
     if runner is Runner.POOL:
-        return plan_pool.plan(case)
+        return plan_pool.plan(given)
     if runner is Runner.JOB:
-        return plan_job.plan(case)
-    return status_writes.write(
-        case, conditions.stalled(case, conditions.pending(case), Reason.NO_RUNNER, _no_runner(case.job))
-    )
+        return plan_job.plan(given)
+    pending, message = conditions.pending_status(given), _why_no_runner(given.job)
+    return status_writes.throttle(given, conditions.stalled_status(given, pending, Reason.NO_RUNNER, message))
 
 
-def _stop(case: Case, runner: Runner, state: State, reason: Reason) -> tuple[Action, ...]:
-    """End a job early: first whoever works on it stops, so that the last outcomes are known, then the end is written."""
-    if withdraw := plan_pool.quiet(case.seen):
-        return (*withdraw, *plan_job.quiet(case), Requeue(0.0))
-    if wait := plan_job.quiet(case):
+def _stop(given: PlanInput, runner: Runner, state: State, reason: Reason) -> tuple[Action, ...]:
+    """End a job early: stop its workers first, so that the last outcomes are known, then write the end."""
+    if cancel := plan_pool.cancel_tasks(given.seen):
+        return (*cancel, *plan_job.delete_job(given), Requeue(0.0))
+    if wait := plan_job.delete_job(given):
         return wait
     if runner is Runner.JOB:
-        return _stop_job(case, state, reason)
-    return _stop_pool(case, state, reason) if runner is Runner.POOL else _stop_unbegun(case, state, reason)
+        return _stop_job(given, state, reason)
+    return (
+        _stop_pool(given, state, reason) if runner is Runner.POOL else _stop_unstarted(given, state, reason)
+    )
 
 
-def _stop_pool(case: Case, state: State, reason: Reason) -> tuple[Action, ...]:
-    if question := plan_pool.ask_results(case):
+def _stop_pool(given: PlanInput, state: State, reason: Reason) -> tuple[Action, ...]:
+    if question := plan_pool.collect_results(given):
         return question
-    done, total = outcomes.settled(case), case.job.spec.total
+    done, total = outcomes.current(given), given.job.spec.total
     if state is State.FAILED and len(done) == total:
-        return plan_pool.plan(case)
+        return plan_pool.plan(given)
     if state is State.FAILED:
-        done = outcomes.with_failures(case, done, Code.PROCESSING_TIMEOUT, TOO_LATE[reason])
-    return plan_pool.finish(case, state, reason, outcomes.results_of(total, done))
+        done = outcomes.fill_missing(given, done, Code.PROCESSING_TIMEOUT, TOO_LATE[reason])
+    return plan_pool.finish(given, state, reason, outcomes.summarise(total, done))
 
 
-def _stop_job(case: Case, state: State, reason: Reason) -> tuple[Action, ...]:
-    results = case.seen.results
+def _stop_job(given: PlanInput, state: State, reason: Reason) -> tuple[Action, ...]:
+    results = given.seen.results
     if results is None:
-        return plan_job.ask_results(case)
+        return plan_job.collect_results(given)
     if not results.prepared:
-        return _stop_unbegun(case, state, reason)
-    if state is State.FAILED and (filling := plan_job.fill(case, Code.PROCESSING_TIMEOUT, TOO_LATE[reason])):
+        return _stop_unstarted(given, state, reason)
+    failed = state is State.FAILED
+    if failed and (filling := plan_job.fill_missing(given, Code.PROCESSING_TIMEOUT, TOO_LATE[reason])):
         return filling
-    if state is State.FAILED and Code.PROCESSING_TIMEOUT not in results.failure_codes:
-        # All images had ended in time; only their end was not written.
-        state, reason = final_state(results.counts, case.job.spec.max_failed_items)
-    return status_writes.end(case, state, reason, results)
+    if failed and Code.PROCESSING_TIMEOUT not in results.failure_codes:
+        # All images ended before the deadline; only the end of the job was not written.
+        state, reason = final_state(results.counts, given.job.spec.max_failed_items)
+    return status_writes.write_end(given, state, reason, results)
 
 
-def _stop_unbegun(case: Case, state: State, reason: Reason) -> tuple[Action, ...]:
-    unbegun = (
-        Results(case.status.counts)
-        if state is State.CANCELLED
-        else outcomes.without_lines(case, Code.PROCESSING_TIMEOUT)
-    )
-    return status_writes.end(case, state, reason, unbegun)
+def _stop_unstarted(given: PlanInput, state: State, reason: Reason) -> tuple[Action, ...]:
+    if state is State.CANCELLED:
+        results = Results(given.status.counts)
+    else:
+        results = outcomes.results_without_lines(given, Code.PROCESSING_TIMEOUT)
+    return status_writes.write_end(given, state, reason, results)
 
 
-def _suspend(case: Case, runner: Runner) -> tuple[Action, ...]:
-    """Stop the work, unless none is left: a job whose last image ended just before has nothing to wait for."""
-    if still := (*plan_pool.quiet(case.seen), *plan_job.suspend(case)):
-        return (*still, Requeue(0.0)) if case.seen.waiting else still
-    if runner is Runner.POOL and (question := plan_pool.ask_results(case)):
+def _suspend(given: PlanInput, runner: Runner) -> tuple[Action, ...]:
+    """Stop the work; a job whose last image has just ended is ended instead."""
+    if stop := (*plan_pool.cancel_tasks(given.seen), *plan_job.suspend(given)):
+        return (*stop, Requeue(0.0)) if given.seen.waiting else stop
+    if runner is Runner.POOL and (question := plan_pool.collect_results(given)):
         return question
-    over = (
-        len(outcomes.settled(case)) == case.job.spec.total
-        if runner is Runner.POOL
-        else bool(case.seen.child.ended)
-    )
-    return _work(case, runner) if over else status_writes.write(case, conditions.suspended(case))
+    if runner is Runner.POOL:
+        all_ended = len(outcomes.current(given)) == given.job.spec.total
+    else:
+        all_ended = bool(given.seen.child.ended)
+    if all_ended:
+        return _plan_work(given, runner)
+    return status_writes.throttle(given, conditions.suspended_status(given))
 
 
-def _no_runner(job: ImageJob) -> str:
+def _why_no_runner(job: ImageJob) -> str:
     if job.spec.manifest:
-        return "a manifest needs Jobs, which this operator may not or cannot create"
-    return "neither the pool nor Jobs may run it as it is asked for"
+        return "a manifest needs a Job, and this operator cannot create Jobs"
+    return "no runner of this operator (pool or Job) fits spec.execution"
 
 
-def _ended(case: Case) -> tuple[Action, ...]:
-    status = plan_callback.news(case, conditions.acknowledged(case.job))
-    told = (*status_writes.write(case, status), *plan_callback.tell(case.job.status, status))
-    if plan_callback.waits(status):
-        return told or plan_callback.send(case)
-    at = deadlines.forget_at(case.job)
-    left = (at - case.now).total_seconds() if at else None
-    if left is not None and left <= 0 and FINALIZER in case.job.finalizers:
-        return (
-            actions.DeleteImageJob(),
-            Requeue(0.0),
-        )  # its outputs are found by its files: they go together, while it waits
-    if left is not None and left <= 0:
-        return (actions.DeleteFiles(), actions.Forget(), actions.DeleteImageJob())
-    wake = (Requeue(left),) if left is not None and left <= case.rules.soon_seconds else ()
-    return (*told, *wake)
+def _plan_ended(given: PlanInput) -> tuple[Action, ...]:
+    status = plan_callback.update(given, conditions.acknowledged_status(given.job))
+    news = (*status_writes.throttle(given, status), *plan_callback.warn(given.job.status, status))
+    if plan_callback.is_pending(status):
+        return news or plan_callback.deliver(given)
+    deletion = deadlines.deletion_time(given.job)
+    if deletion is None:
+        return news
+    left = (deletion - given.now).total_seconds()
+    if left > 0:
+        return (*news, Requeue(left)) if left <= given.policy.resync_seconds else news
+    if FINALIZER in given.job.finalizers:
+        # Files and progress are deleted while the finalizer holds the job: its outputs are found by its
+        # files.
+        return (actions.DeleteImageJob(), Requeue(0.0))
+    return (actions.DeleteFiles(), actions.Forget(), actions.DeleteImageJob())
 
 
-def _deletion(job: ImageJob, seen: Observed, now: datetime, rules: Rules) -> tuple[Action, ...]:
-    ours = seen.child.presence is Presence.OURS and seen.child.deleting_since is None
-    stop = (
-        (actions.WithdrawTasks(), actions.DeleteJob(attempts.current(job)))
-        if ours
-        else (actions.WithdrawTasks(),)
-    )
+def _plan_deletion(job: ImageJob, seen: Observed, now: datetime, policy: Policy) -> tuple[Action, ...]:
+    stop: tuple[Action, ...] = (actions.WithdrawTasks(),)
+    if seen.child.presence is Presence.OURS and seen.child.deleting_since is None:
+        stop = (*stop, actions.DeleteJob(attempts.current_attempt(job)))
     if FINALIZER not in job.finalizers:
-        return stop  # it waits for somebody else
-    since = seen.past.deleting_since
-    if since and (now - since).total_seconds() >= FINALIZER_SECONDS + late_writes.longest(rules):
+        return stop  # a finalizer of another program holds the job
+    since = seen.history.deleting_since
+    if since and (now - since).total_seconds() >= FINALIZER_SECONDS + late_writes.max_seconds(policy):
         return (
-            actions.Emit(Reason.STORAGE_UNAVAILABLE, "its outputs could not be deleted", warning=True),
+            actions.Emit(
+                Reason.STORAGE_UNAVAILABLE, "the outputs of the job could not be deleted", warning=True
+            ),
             actions.RemoveFinalizer(),
         )
-    if (left := late_writes.left(job, seen, now, rules)) > 0:
+    if (left := late_writes.seconds_left(job, seen, now, policy)) > 0:
         return (*stop, Requeue(left))
-    outputs = actions.DeleteOutputs(max(1, job.status.shards or attempts.shards(job.spec)))
+    outputs = actions.DeleteOutputs(max(1, job.status.shards or attempts.shard_count(job.spec)))
     return (*stop, outputs, actions.DeleteFiles(), actions.Forget(), actions.RemoveFinalizer())

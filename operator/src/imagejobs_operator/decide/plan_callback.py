@@ -1,8 +1,8 @@
-"""When the callback of a job that ended is sent, sent again, and given up (pure).
+"""Decides when the callback of a finished job is sent, sent again, and given up (pure).
 
-What was sent is known by the answer that this process remembers, and recorded in the status. A process that
-is killed between the two sends the same message again under the same id: at least once, never twice under two
-names.
+The result of a try is first known to this process (`History.delivery_result`), then recorded in the status. A
+process that is killed between the two sends the same message again under the same id: each message arrives at
+least once, and never under two ids.
 """
 
 import zlib
@@ -10,100 +10,101 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from imagejobs_contract.model.status import Callback, CallbackState, ConditionType, Reason, Status
-from imagejobs_operator.callbacks import payload
-from imagejobs_operator.callbacks.payload import Answer, End
 from imagejobs_operator.decide import actions, conditions
 from imagejobs_operator.decide.actions import Action
-from imagejobs_operator.decide.observed import Case
+from imagejobs_operator.decide.deliveries import DeliveryResult, ResponseKind, delivery_id
+from imagejobs_operator.decide.plan_input import PlanInput
 
 GIVE_UP_SECONDS = 86_400.0
-"""What is not delivered after a day is given up."""
+"""A callback that is not delivered within a day is given up."""
 FIRST_SECONDS, LONGEST_SECONDS = 5.0, 3600.0
-"""Wait after the first failure, doubled with each further one: 34 tries or so in a day."""
-LONGEST_ASKED_SECONDS = 4 * 3600.0
-"""How long a receiver may ask to be left alone (`Retry-After`): there are several tries in the day all the
-same.
-"""
+"""Wait after the first failure, doubled with each further one: some 34 tries in a day."""
+MAX_RETRY_AFTER_SECONDS = 4 * 3600.0
+"""Longest pause that a receiver may ask for (`Retry-After`): it still leaves several tries in the day."""
 JITTER = 0.25
-"""Share by which a wait is shorter or longer, so that jobs that ended together do not come back together."""
-ENDS = {
-    End.DELIVERED: Reason.CALLBACK_DELIVERED,
-    End.REFUSED: Reason.CALLBACK_REFUSED,
-    End.GONE: Reason.CALLBACK_GONE,
+"""Share by which a wait is shorter or longer, so that jobs that ended together do not retry together."""
+FINAL_REASONS = {
+    ResponseKind.DELIVERED: Reason.CALLBACK_DELIVERED,
+    ResponseKind.REFUSED: Reason.CALLBACK_REFUSED,
+    ResponseKind.GONE: Reason.CALLBACK_GONE,
 }
-"""Answers after which nothing is sent any more."""
+"""Responses after which the callback is not sent again."""
 
 
-def waits(status: Status) -> bool:
-    """Tell whether a callback is still to be delivered: its job is not forgotten before."""
+def is_pending(status: Status) -> bool:
+    """Return whether a callback is still to be delivered; its job is not deleted before."""
     return status.callback is not None and status.callback.state is CallbackState.PENDING
 
 
-def news(case: Case, status: Status) -> Status:
-    """Return the status of an ended job with what is new of its callback: it was asked for again, answered, or is too late."""
-    spec, it = case.job.spec, status.callback
+def update(given: PlanInput, status: Status) -> Status:
+    """Return the status of a finished job with its callback updated.
+
+    The callback changes when it was asked for again, when a try ended, and when it is too late.
+    """
+    spec, callback = given.job.spec, status.callback
     if spec.callback_url is None:
         return status
-    if spec.repeat_callback > (it.repeats if it else 0):
-        return conditions.callback_due(case, status, it.attempt if it else status.attempt)
-    if it is None or it.state is not CallbackState.PENDING:
+    if spec.repeat_callback > (callback.repeats if callback else 0):
+        return conditions.with_callback_due(given, status, callback.attempt if callback else status.attempt)
+    if callback is None or callback.state is not CallbackState.PENDING:
         return status
-    answer = case.seen.past.answer
-    if answer and answer.ticket == payload.ticket(case.job, it):
-        return _answered(case, status, it, answer)
-    if not case.rules.callbacks and case.now >= _last(it, case.now):
-        return conditions.callback_ended(
-            case, status, _given_up(it), Reason.CALLBACK_UNSIGNED, conditions.UNSIGNED
-        )
+    result = given.seen.history.delivery_result
+    if result and result.delivery == delivery_id(given.job, callback):
+        return _record_result(given, status, callback, result)
+    if not given.policy.callbacks and given.now >= _give_up_time(callback, given.now):
+        reason, message = Reason.CALLBACK_UNSIGNED, conditions.UNSIGNED
+        return conditions.with_callback(given, status, _give_up(callback), reason, message)
     return status
 
 
-def send(case: Case) -> tuple[Action, ...]:
-    """Return what delivers a pending callback, now or when it is due; the resync sees to what is due late."""
-    it = case.job.status.callback
-    if it is None or it.state is not CallbackState.PENDING or not case.rules.callbacks:
+def deliver(given: PlanInput) -> tuple[Action, ...]:
+    """Return the action that delivers a pending callback, now or when it is due.
+
+    The resync catches a callback that is due later than the next resync.
+    """
+    callback = given.job.status.callback
+    if callback is None or callback.state is not CallbackState.PENDING or not given.policy.callbacks:
         return ()
-    left = (it.next - case.now).total_seconds() if it.next else 0.0
+    left = (callback.next - given.now).total_seconds() if callback.next else 0.0
     if left <= 0:
-        return (actions.Deliver(payload.ticket(case.job, it)),)
-    return (actions.Requeue(left),) if left <= case.rules.soon_seconds else ()
+        return (actions.Deliver(delivery_id(given.job, callback)),)
+    return (actions.Requeue(left),) if left <= given.policy.resync_seconds else ()
 
 
-def tell(before: Status, after: Status) -> tuple[Action, ...]:
-    """Return the event of a callback that fails: of its first failure, and of its end."""
+def warn(before: Status, after: Status) -> tuple[Action, ...]:
+    """Return a warning event for the first failed delivery and for giving up."""
     condition = after.condition(ConditionType.CALLBACK_DELIVERED)
     if condition is None or condition.status or after.callback == before.callback or after.callback is None:
         return ()
-    first = after.callback.state is CallbackState.PENDING and after.callback.tries == 1
-    worth = first or after.callback.state is CallbackState.GAVE_UP
-    return (actions.Emit(condition.reason, condition.message, warning=True),) if worth else ()
+    is_first = after.callback.state is CallbackState.PENDING and after.callback.tries == 1
+    if not is_first and after.callback.state is not CallbackState.GAVE_UP:
+        return ()
+    return (actions.Emit(condition.reason, condition.message, warning=True),)
 
 
-def _answered(case: Case, status: Status, it: Callback, answer: Answer) -> Status:
-    it, reply = replace(it, tries=it.tries + 1), answer.reply
-    if reply.end is End.DELIVERED:
-        done = replace(it, state=CallbackState.DELIVERED, next=None)
-        return conditions.callback_ended(case, status, done, ENDS[reply.end], reply.why)
-    if reason := ENDS.get(reply.end):
-        return conditions.callback_ended(case, status, _given_up(it), reason, reply.why)
-    last = _last(it, case.now)
-    if case.now >= last:
-        return conditions.callback_ended(
-            case, status, _given_up(it), Reason.CALLBACK_GAVE_UP, f"given up after a day: {reply.why}"
-        )
-    wait = max(
-        _wait_seconds(answer.ticket.message, it.tries), min(reply.after_seconds, LONGEST_ASKED_SECONDS)
-    )
-    again = replace(it, next=min(last, case.now + timedelta(seconds=wait)))
-    return conditions.callback_ended(case, status, again, Reason.CALLBACK_FAILED, reply.why)
+def _record_result(given: PlanInput, status: Status, callback: Callback, result: DeliveryResult) -> Status:
+    callback, response = replace(callback, tries=callback.tries + 1), result.response
+    if response.kind is ResponseKind.DELIVERED:
+        done = replace(callback, state=CallbackState.DELIVERED, next=None)
+        return conditions.with_callback(given, status, done, FINAL_REASONS[response.kind], response.reason)
+    if reason := FINAL_REASONS.get(response.kind):
+        return conditions.with_callback(given, status, _give_up(callback), reason, response.reason)
+    last = _give_up_time(callback, given.now)
+    if given.now >= last:
+        message = f"given up after a day: {response.reason}"
+        return conditions.with_callback(given, status, _give_up(callback), Reason.CALLBACK_GAVE_UP, message)
+    asked_seconds = min(response.retry_after_seconds, MAX_RETRY_AFTER_SECONDS)
+    wait = max(_wait_seconds(result.delivery.message_id, callback.tries), asked_seconds)
+    again = replace(callback, next=min(last, given.now + timedelta(seconds=wait)))
+    return conditions.with_callback(given, status, again, Reason.CALLBACK_FAILED, response.reason)
 
 
-def _given_up(it: Callback) -> Callback:
-    return replace(it, state=CallbackState.GAVE_UP, next=None)
+def _give_up(callback: Callback) -> Callback:
+    return replace(callback, state=CallbackState.GAVE_UP, next=None)
 
 
-def _last(it: Callback, now: datetime) -> datetime:
-    return (it.since or now) + timedelta(seconds=GIVE_UP_SECONDS)
+def _give_up_time(callback: Callback, now: datetime) -> datetime:
+    return (callback.since or now) + timedelta(seconds=GIVE_UP_SECONDS)
 
 
 def _wait_seconds(message: str, tries: int) -> float:

@@ -1,7 +1,7 @@
-"""What to do for a job that an Indexed Job works on (pure).
+"""Decides the actions for a job that an Indexed Job works on (pure).
 
-The Job's conditions tell that its pods ended; what became of the images is read from their lines in S3, never
-from the Job.
+The Job's conditions say that its pods ended. How the images ended is read from their lines in S3, never from
+the Job.
 """
 
 from collections.abc import Mapping
@@ -10,112 +10,123 @@ from datetime import timedelta
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.model.status import Reason, State, Status, final_state
-from imagejobs_operator.decide import actions, attempts, conditions, outcomes, status_writes
+from imagejobs_operator.decide import actions, attempts, conditions, deadlines, outcomes, status_writes
 from imagejobs_operator.decide.actions import Action, Requeue
-from imagejobs_operator.decide.observed import Case, Child, End, Presence, Results
-from imagejobs_operator.decide.plan_pool import remaining
+from imagejobs_operator.decide.deadlines import DELETION_SECONDS
+from imagejobs_operator.decide.observed import ChildEnd, ChildJob, Presence, Results
+from imagejobs_operator.decide.plan_input import PlanInput
 
 STARTING_SECONDS = 60.0
-"""A Job without a running pod for so long says so. Kubernetes' goal for a pod's start is 5 s, without the
-pull of its image.
+"""A Job without a running pod after this time is reported as stalled. Kubernetes' goal for the start of a pod
+is
+5 s, without the pull of its image.
 """
-DELETION_SECONDS = 90.0
-"""A Job whose pods do not go (a lost node) is waited for so long."""
+FAILED_JOB_REASONS = {
+    "DeadlineExceeded": Reason.DEADLINE_EXCEEDED,
+    "PodFailurePolicy": Reason.JOB_FAILED,
+}
+"""Reasons of a Job's condition Failed that end the ImageJob as failed if any image failed."""
 
 
-def plan(case: Case) -> tuple[Action, ...]:
-    """Return the actions for a job that shall go on."""
-    child = case.seen.child
+def plan(given: PlanInput) -> tuple[Action, ...]:
+    """Return the actions for a job that is to continue."""
+    child = given.seen.child
     if child.presence is Presence.FOREIGN:
-        message = f"the Job {attempts.child_name(case.job, case.status)} is not ours"
-        return status_writes.write(
-            case, conditions.stalled(case, conditions.pending(case), Reason.NAME_TAKEN, message)
+        name = attempts.child_job_name(given.job, given.status)
+        message = f"the Job {name} exists and does not belong to this ImageJob"
+        pending = conditions.pending_status(given)
+        return status_writes.throttle(
+            given, conditions.stalled_status(given, pending, Reason.NAME_TAKEN, message)
         )
     if child.presence is Presence.ABSENT:
-        return _absent(case)
+        return _plan_absent(given)
     if child.deleting_since:
         return (Requeue(DELETION_SECONDS),)
-    case = _with_job(case)
-    return _ended(case) if child.ended else (*_adjust(case), *status_writes.write(case, _progress(case)))
+    given = _with_job(given)
+    if child.ended:
+        return _plan_ended(given)
+    return (*_adjust(given), *status_writes.throttle(given, _progress_status(given)))
 
 
-def quiet(case: Case) -> tuple[Action, ...]:
-    """Return what stops the work; nothing once it has stopped, or will not stop by any means."""
-    child = case.seen.child
+def delete_job(given: PlanInput) -> tuple[Action, ...]:
+    """Return the actions that stop the work; nothing if it has stopped, or if its pods do not go in time."""
+    child = given.seen.child
     if child.presence is not Presence.OURS or child.ended:
         return ()
     if child.deleting_since is None:
-        return (actions.DeleteJob(case.status.attempt), Requeue(DELETION_SECONDS))
-    left = DELETION_SECONDS - (case.now - child.deleting_since).total_seconds()
+        return (actions.DeleteJob(given.status.attempt), Requeue(DELETION_SECONDS))
+    left = DELETION_SECONDS - (given.now - child.deleting_since).total_seconds()
     return (Requeue(left),) if left > 0 else ()
 
 
-def suspend(case: Case) -> tuple[Action, ...]:
-    """Return what makes the Job wait.
+def suspend(given: PlanInput) -> tuple[Action, ...]:
+    """Return the actions that suspend the Job.
 
-    One that Kueue admits is deleted instead, as Kueue would let it go on; its results stay.
+    A Job that Kueue admits is deleted instead, because Kueue would resume it; its results stay.
     """
-    child = case.seen.child
+    child = given.seen.child
     if child.presence is not Presence.OURS or child.ended or child.suspended:
         return ()
-    return quiet(case) if child.managed else (actions.SuspendJob(case.status.attempt, True),)
+    return delete_job(given) if child.managed else (actions.SuspendJob(given.status.attempt, True),)
 
 
-def ask_results(case: Case) -> tuple[Action, ...]:
-    """Return the question for the outcome lines, if they were not read."""
-    return (
-        ()
-        if case.seen.results
-        else (actions.CollectResults(case.status.attempt, attempts.shards(case.job.spec)),)
-    )
+def collect_results(given: PlanInput) -> tuple[Action, ...]:
+    """Return the action that reads the outcome lines, if they were not read."""
+    return () if given.seen.results else (actions.CollectResults(given.status.attempt),)
 
 
-def fill(case: Case, code: Code, message: str, codes: Mapping[int, Code] | None = None) -> tuple[Action, ...]:
-    """Return what gives the images without an outcome a failed one; nothing if there are none, or no place for it."""
-    results = case.seen.results
+def fill_missing(
+    given: PlanInput, code: Code, message: str, codes: Mapping[int, Code] | None = None
+) -> tuple[Action, ...]:
+    """Return the actions that write a failed outcome for images without one.
+
+    Nothing if there is no such image, or no shard to write it to.
+    """
+    results = given.seen.results
     if results is None or not results.prepared or not results.missing:
         return ()
-    return (
-        actions.FillMissing(case.status.attempt, attempts.shards(case.job.spec), code, message, codes or {}),
-        Requeue(0.0),
-    )
+    return (actions.FillMissing(given.status.attempt, code, message, codes or {}), Requeue(0.0))
 
 
-def _absent(case: Case) -> tuple[Action, ...]:
-    """Create the Job; one that was there and vanished is created again only if its results do not tell the end."""
-    known = case.status.job_name == attempts.child_name(case.job, case.status)
+def _plan_absent(given: PlanInput) -> tuple[Action, ...]:
+    """Create the Job. A Job that existed and is gone is created again only if its results are incomplete."""
+    known = given.status.job_name == attempts.child_job_name(given.job, given.status)
     if not known:
-        return _create(case, actions.Forget())
-    if question := ask_results(case):
+        return _create(given, actions.Forget())
+    if question := collect_results(given):
         return question
-    results = case.seen.results
+    results = given.seen.results
     if results and not results.missing:
-        return status_writes.end(case, *final_state(results.counts, case.job.spec.max_failed_items), results)
-    return _create(case)
+        state, reason = final_state(results.counts, given.job.spec.max_failed_items)
+        return status_writes.write_end(given, state, reason, results)
+    return _create(given)
 
 
-def _create(case: Case, *before: Action) -> tuple[Action, ...]:
-    case, shards = _with_job(case), attempts.shards(case.job.spec)
-    status = conditions.running(case) if case.status.started else conditions.queued(case)
-    told = actions.Emit(Reason.JOB_CREATED, f"created Job {status.job_name} with {shards} shards")
+def _create(given: PlanInput, *before: Action) -> tuple[Action, ...]:
+    given, shards = _with_job(given), attempts.shard_count(given.job.spec)
+    started = given.status.started is not None
+    status = conditions.running_status(given) if started else conditions.queued_status(given)
+    event = actions.Emit(Reason.JOB_CREATED, f"created Job {status.job_name} with {shards} shards")
     create = actions.CreateJob(status.attempt, shards)
-    return (actions.PrepareShards(shards), *before, create, *status_writes.write(case, status), told)
+    return (actions.PrepareShards(shards), *before, create, *status_writes.throttle(given, status), event)
 
 
-def _ended(case: Case) -> tuple[Action, ...]:
-    child, results = case.seen.child, case.seen.results
+def _plan_ended(given: PlanInput) -> tuple[Action, ...]:
+    child, results = given.seen.child, given.seen.results
     if results is None:
-        return ask_results(case)
+        return collect_results(given)
     if not results.prepared:
-        # Somebody deleted the job's files: with them again, the images can at least be named.
-        return (actions.PrepareShards(attempts.shards(case.job.spec)), Requeue(0.0))
-    code, message = _why(child)
-    if filling := fill(case, code, message, dict.fromkeys(child.out_of_memory, Code.OUT_OF_MEMORY)):
+        # The job's files were deleted from outside: with new inputs, the missing outcomes can at least be
+        # named.
+        return (actions.PrepareShards(attempts.shard_count(given.job.spec)), Requeue(0.0))
+    code, message = _missing_outcome(child)
+    codes = dict.fromkeys(child.out_of_memory, Code.OUT_OF_MEMORY)
+    if filling := fill_missing(given, code, message, codes):
         return filling
-    return status_writes.end(case, *_end(case, child, results), results)
+    return status_writes.write_end(given, *_final_state(given, child, results), results)
 
 
-def _why(child: Child) -> tuple[Code, str]:
+def _missing_outcome(child: ChildJob) -> tuple[Code, str]:
     if child.reason == "DeadlineExceeded":
         return Code.PROCESSING_TIMEOUT, "the job's deadline passed"
     if child.reason == "PodFailurePolicy":
@@ -123,51 +134,52 @@ def _why(child: Child) -> tuple[Code, str]:
     return Code.INTERNAL_ERROR, f"its pod ended without an outcome ({child.reason or child.ended})"
 
 
-def _end(case: Case, child: Child, results: Results) -> tuple[State, Reason]:
-    reasons = {"DeadlineExceeded": Reason.DEADLINE_EXCEEDED, "PodFailurePolicy": Reason.JOB_FAILED}
-    if child.ended is End.FAILED and results.counts.failed and child.reason in reasons:
-        return State.FAILED, reasons[child.reason]
-    return final_state(results.counts, case.job.spec.max_failed_items)
+def _final_state(given: PlanInput, child: ChildJob, results: Results) -> tuple[State, Reason]:
+    reason = FAILED_JOB_REASONS.get(child.reason)
+    if child.ended is ChildEnd.FAILED and results.counts.failed and reason:
+        return State.FAILED, reason
+    return final_state(results.counts, given.job.spec.max_failed_items)
 
 
-def _adjust(case: Case) -> tuple[Action, ...]:
-    child, attempt = case.seen.child, case.status.attempt
+def _adjust(given: PlanInput) -> tuple[Action, ...]:
+    child, attempt = given.seen.child, given.status.attempt
     if child.managed:
         return ()
-    parallelism = min(case.job.spec.parallelism, attempts.shards(case.job.spec))
     resume = (actions.SuspendJob(attempt, False),) if child.suspended else ()
-    return (
-        (*resume, actions.SetParallelism(attempt, parallelism))
-        if child.parallelism != parallelism
-        else resume
-    )
+    parallelism = min(given.job.spec.parallelism, attempts.shard_count(given.job.spec))
+    if child.parallelism == parallelism:
+        return resume
+    return (*resume, actions.SetParallelism(attempt, parallelism))
 
 
-def _progress(case: Case) -> Status:
-    before, child, counts = case.status, case.seen.child, case.seen.counts
+def _progress_status(given: PlanInput) -> Status:
+    before, child, counts = given.status, given.seen.child, given.seen.counts
     if counts:
-        case = case.having(counts=outcomes.grown(before.counts, replace(counts, total=case.job.spec.total)))
-    worked = counts is not None and (counts.active > 0 or case.status.counts.done > before.counts.done)
+        now = replace(counts, total=given.job.spec.total)
+        given = given.with_status(counts=outcomes.monotonic(before.counts, now))
+    worked = counts is not None and (counts.active > 0 or given.status.counts.done > before.counts.done)
     if not before.started and not child.ready and not worked:
-        return _starting(case)
-    elapsed = (case.now - (before.started or case.now)).total_seconds()
-    return conditions.running(case.having(estimated_remaining_seconds=remaining(case.status, elapsed)))
+        return _starting_status(given)
+    elapsed = (given.now - (before.started or given.now)).total_seconds()
+    seconds = deadlines.estimate_remaining_seconds(given.status, elapsed)
+    return conditions.running_status(given.with_status(estimated_remaining_seconds=seconds))
 
 
-def _starting(case: Case) -> Status:
-    child, status = case.seen.child, conditions.queued(case)
-    late = child.created is not None and case.now - max(child.created, case.rules.since) >= timedelta(
-        seconds=STARTING_SECONDS
-    )
-    if not late or child.suspended:
+def _starting_status(given: PlanInput) -> Status:
+    child, status = given.seen.child, conditions.queued_status(given)
+    if child.suspended or not _is_late(given, child):
         return status
-    what = "its pods do not start" if child.active else "Kubernetes makes no pods for it"
-    return conditions.stalled(
-        case, status, Reason.NO_WORKER, f"{what}: see kubectl describe job {status.job_name}"
-    )
+    trouble = "its pods do not start" if child.active else "Kubernetes creates no pods for it"
+    message = f"{trouble}: see kubectl describe job {status.job_name}"
+    return conditions.stalled_status(given, status, Reason.NO_WORKER, message)
 
 
-def _with_job(case: Case) -> Case:
-    return case.having(
-        job_name=attempts.child_name(case.job, case.status), shards=attempts.shards(case.job.spec)
-    )
+def _is_late(given: PlanInput, child: ChildJob) -> bool:
+    if child.created is None:
+        return False
+    return given.now - max(child.created, given.policy.since) >= timedelta(seconds=STARTING_SECONDS)
+
+
+def _with_job(given: PlanInput) -> PlanInput:
+    name = attempts.child_job_name(given.job, given.status)
+    return given.with_status(job_name=name, shards=attempts.shard_count(given.job.spec))

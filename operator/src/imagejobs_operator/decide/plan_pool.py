@@ -1,7 +1,7 @@
-"""What to do for a job that the pool works on (pure).
+"""Decides the actions for a job that the pool works on (pure).
 
-Facts are the outcomes; the queue only tells which of the other images need not be sent. What Redis forgot is
-therefore sent again.
+The facts are the outcomes. The queue only shows which of the other images need not be sent; images that Redis
+lost are therefore sent again.
 """
 
 from collections.abc import Mapping
@@ -20,82 +20,74 @@ from imagejobs_operator.decide.actions import (
     WithdrawTasks,
     WriteResults,
 )
-from imagejobs_operator.decide.observed import Case, Observed, Results
-
-UNATTENDED_SECONDS = 30.0
-"""A job that waits so long while no worker shows itself says so."""
+from imagejobs_operator.decide.observed import Observed, Results
+from imagejobs_operator.decide.plan_input import PlanInput
 
 
-def plan(case: Case) -> tuple[Action, ...]:
-    """Return the actions for a job that shall go on."""
-    if question := ask_results(case):
+def plan(given: PlanInput) -> tuple[Action, ...]:
+    """Return the actions for a job that is to continue."""
+    if question := collect_results(given):
         return question
-    done = outcomes.settled(case)
-    if len(done) == case.job.spec.total:
-        results = outcomes.results_of(case.job.spec.total, done)
-        return (
-            *quiet(case.seen),
-            *finish(case, *final_state(results.counts, case.job.spec.max_failed_items), results),
-        )
-    told = status_writes.write(case, _progress(case, done))
-    return (*_send(case, done), *told, *_live(told))
+    done = outcomes.current(given)
+    if len(done) == given.job.spec.total:
+        results = outcomes.summarise(given.job.spec.total, done)
+        state, reason = final_state(results.counts, given.job.spec.max_failed_items)
+        return (*cancel_tasks(given.seen), *finish(given, state, reason, results))
+    writes = status_writes.throttle(given, _progress_status(given, done))
+    return (*_send_tasks(given, done), *writes, *_put_counts(writes))
 
 
-def ask_results(case: Case) -> tuple[Action, ...]:
-    """Return the question for outcomes of an earlier attempt, where they lie in S3 and were not read."""
-    in_storage = case.status.results_key is not None and case.seen.results is None
-    return (CollectResults(case.status.attempt, max(1, case.status.shards)),) if in_storage else ()
+def collect_results(given: PlanInput) -> tuple[Action, ...]:
+    """Return the action that reads outcomes of an earlier attempt, if they are in S3 and were not read."""
+    in_storage = given.status.results_key is not None and given.seen.results is None
+    return (CollectResults(given.status.attempt),) if in_storage else ()
 
 
-def quiet(seen: Observed) -> tuple[Action, ...]:
-    """Return what stops the work; nothing once it has stopped."""
+def cancel_tasks(seen: Observed) -> tuple[Action, ...]:
+    """Return the action that stops the work, or nothing if no task is left."""
     return (WithdrawTasks(),) if seen.waiting else ()
 
 
-def finish(case: Case, state: State, reason: Reason, results: Results) -> tuple[Action, ...]:
-    """Return what ends a pool job: many outcomes are in S3 before the status says so."""
-    if case.job.spec.total <= limits.MAX_STATUS_OUTCOMES:
-        return status_writes.end(case, state, reason, results)
+def finish(given: PlanInput, state: State, reason: Reason, results: Results) -> tuple[Action, ...]:
+    """Return the actions that end a pool job; outcomes that do not fit into the status go to S3 first."""
+    if given.job.spec.total <= limits.MAX_STATUS_OUTCOMES:
+        return status_writes.write_end(given, state, reason, results)
     lines = tuple(results.outcomes[index] for index in sorted(results.outcomes))
-    return (WriteResults(lines), *status_writes.end(case, state, reason, results))
+    return (WriteResults(lines), *status_writes.write_end(given, state, reason, results))
 
 
-def remaining(status: Status, elapsed_seconds: float) -> int | None:
-    """Return the seconds that the rest will take if it goes on as it went, or None while nothing is done."""
-    done = status.counts.done
-    return int(max(0.0, elapsed_seconds) * (status.counts.total - done) / done) if done else None
+def _send_tasks(given: PlanInput, done: Mapping[int, Outcome]) -> tuple[Action, ...]:
+    waiting = given.seen.waiting
+    absent = [index for index in range(given.job.spec.total) if index not in done and index not in waiting]
+    indexes = tuple(absent[: max(0, given.policy.window - len(waiting))])
+    return (SendTasks(indexes, given.status.attempt, deadlines.task_expiry(given)),) if indexes else ()
 
 
-def _send(case: Case, done: Mapping[int, Outcome]) -> tuple[Action, ...]:
-    absent = [
-        index for index in range(case.job.spec.total) if index not in done and index not in case.seen.waiting
-    ]
-    indexes = tuple(absent[: max(0, case.rules.window - len(case.seen.waiting))])
-    return (SendTasks(indexes, case.status.attempt, deadlines.task_expires(case)),) if indexes else ()
-
-
-def _live(told: tuple[Action, ...]) -> tuple[Action, ...]:
-    counts = (each.change.counts for each in told if isinstance(each, Announce))
+def _put_counts(writes: tuple[Action, ...]) -> tuple[Action, ...]:
+    counts = (each.change.counts for each in writes if isinstance(each, Announce))
     return tuple(PutCounts(each) for each in counts if each.done)
 
 
-def _progress(case: Case, done: Mapping[int, Outcome]) -> Status:
-    status, seen = case.status, case.seen
+def _progress_status(given: PlanInput, done: Mapping[int, Outcome]) -> Status:
+    status, seen = given.status, given.seen
     active = seen.counts.active if seen.counts else 0
-    counts = outcomes.grown(status.counts, outcomes.results_of(case.job.spec.total, done, active).counts)
-    begun = (
+    counts = outcomes.monotonic(status.counts, outcomes.summarise(given.job.spec.total, done, active).counts)
+    started = (
         status.started is not None
         or active > 0
         or any(outcome.attempt == status.attempt for outcome in done.values())
     )
-    case = case.having(counts=counts)
-    if begun:
-        elapsed = (case.now - (status.started or case.now)).total_seconds()
-        case = case.having(estimated_remaining_seconds=remaining(case.status, elapsed))
-    status = conditions.running(case) if begun else conditions.queued(case)
-    alone = case.now - max(status.queued or case.now, case.rules.since) >= timedelta(
-        seconds=UNATTENDED_SECONDS
-    )
-    if seen.workers == 0 and alone:
-        return conditions.stalled(case, status, Reason.NO_WORKER, "no worker of the pool shows itself")
+    given = given.with_status(counts=counts)
+    if started:
+        elapsed = (given.now - (status.started or given.now)).total_seconds()
+        seconds = deadlines.estimate_remaining_seconds(given.status, elapsed)
+        given = given.with_status(estimated_remaining_seconds=seconds)
+    status = conditions.running_status(given) if started else conditions.queued_status(given)
+    if seen.workers == 0 and _is_unattended(given, status):
+        return conditions.stalled_status(given, status, Reason.NO_WORKER, "the pool has no running worker")
     return status
+
+
+def _is_unattended(given: PlanInput, status: Status) -> bool:
+    waits_since = max(status.queued or given.now, given.policy.since)
+    return given.now - waits_since >= timedelta(seconds=deadlines.UNATTENDED_SECONDS)

@@ -1,1 +1,1 @@
-"""Events about jobs: to the log, or to Kubernetes."""
+"""Posts events about jobs: to the log, or to Kubernetes."""

@@ -1,4 +1,4 @@
-"""Events of `events.k8s.io/v1` beside the ImageJob, for people: `kubectl describe` shows them.
+"""Posts events to the Kubernetes API, for people: `kubectl describe imagejob` shows them.
 
 Nothing depends on them.
 """
@@ -14,7 +14,7 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.times import Clock
 from imagejobs_contract.stores import kubernetes_calls as calls
 from imagejobs_operator.decide.actions import Emit
-from imagejobs_operator.events.log import told
+from imagejobs_operator.events.log import log_event
 
 CONTROLLER = f"{names.GROUP}/operator"
 ACTION = "Reconcile"
@@ -22,16 +22,19 @@ MAX_NOTE = 1024
 
 
 class KubernetesEvents:
-    """Posts Events of `events.k8s.io/v1`, one of each reason per attempt: a repeat meets the first by its name."""
+    """Implements `ports.Events` with Events of `events.k8s.io/v1`.
+
+    There is one Event per reason and attempt: a repeat has the name of the first and is dropped.
+    """
 
     def __init__(self, client: ApiClient, clock: Clock) -> None:
         self._client = client
         self._clock = clock
 
     async def emit(self, job: ImageJob, event: Emit) -> None:
-        """Post one event, and write it to the log, where it is longer to be found than the hour that Kubernetes keeps it."""
-        told(job, event)
-        body = event_body(job, event, self._clock().strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
+        """Post one event and write it to the log, because Kubernetes keeps it for an hour only."""
+        log_event(job, event)
+        body = make_event(job, event, self._clock().strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
         with suppress(AlreadyExists):
             await calls.send(
                 self._client,
@@ -41,13 +44,17 @@ class KubernetesEvents:
             )
 
 
-def event_body(job: ImageJob, event: Emit, time: str) -> dict[str, Any]:
-    """Return the Event, at a time in microseconds."""
-    attempt = 1 + job.spec.retry_failed
+def make_event(job: ImageJob, event: Emit, time: str) -> dict[str, Any]:
+    """Return the Event.
+
+    Args:
+        time: In RFC 3339, with microseconds.
+    """
+    name = names.child_job_name(job.key.name, job.uid, 1 + job.spec.retry_failed)
     return {
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
-        "metadata": {"name": f"{names.child_job_name(job.key.name, job.uid, attempt)}.{event.reason.value.lower()}", "namespace": job.key.namespace},
+        "metadata": {"name": f"{name}.{event.reason.value.lower()}", "namespace": job.key.namespace},
         "eventTime": time,
         "reportingController": CONTROLLER,
         "reportingInstance": CONTROLLER,
@@ -56,7 +63,11 @@ def event_body(job: ImageJob, event: Emit, time: str) -> dict[str, Any]:
         "type": "Warning" if event.warning else "Normal",
         "note": event.message[:MAX_NOTE],
         "regarding": {
-            "apiVersion": names.API_VERSION, "kind": names.KIND, "name": job.key.name, "namespace": job.key.namespace, "uid": job.uid,
+            "apiVersion": names.API_VERSION,
+            "kind": names.KIND,
+            "name": job.key.name,
+            "namespace": job.key.namespace,
+            "uid": job.uid,
             "resourceVersion": job.resource_version,
         },
-    }  # fmt: skip
+    }

@@ -1,4 +1,4 @@
-"""Events as log lines: all that there is of them without Kubernetes, and what outlives them with it."""
+"""Writes events to the log: their only place without Kubernetes, and the one that keeps them for long."""
 
 import logging
 
@@ -10,14 +10,14 @@ log = logging.getLogger(__name__)
 
 
 class LogEvents:
-    """Writes events to the log."""
+    """Implements `ports.Events` with log lines."""
 
     async def emit(self, job: ImageJob, event: Emit) -> None:
         """Write one event."""
-        told(job, event)
+        log_event(job, event)
 
 
-def told(job: ImageJob, event: Emit) -> None:
+def log_event(job: ImageJob, event: Emit) -> None:
     """Write one event to the log."""
     level = logging.WARNING if event.warning else logging.INFO
     log.log(level, event.message, extra=log_facts(job) | {"reason": event.reason.value})

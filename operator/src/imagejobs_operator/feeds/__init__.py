@@ -1,1 +1,1 @@
-"""Where changed jobs come from: the Kubernetes watch, SQLite, and the periodic resync."""
+"""Adds keys of changed jobs to the work queue: from Kubernetes or SQLite, from wake-ups, at each resync."""

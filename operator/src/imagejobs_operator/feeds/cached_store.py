@@ -1,8 +1,8 @@
-"""Jobs as the store's feed told of them, so that a look at one that was just told of reads nothing again: what controllers call an informer's cache.
+"""An informer cache: `get` returns the job that the watch last delivered instead of reading the store again.
 
-What it says may be some milliseconds old, as what is read may be when it is acted upon. That is safe: a
-status is only written over the version it was made from, the feed brings a job back with whatever changed
-meanwhile, and after a write that was refused the store is asked. Only small jobs on their way are kept.
+A cached job may be some milliseconds old, as may a job that was read. That is safe: a status is only written
+over the version from which it was made, the watch delivers a job again with each change, and after a refused
+write the store is read. Only small unfinished jobs are cached.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -15,14 +15,15 @@ from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.status import State, Status
 from imagejobs_contract.ports import JobEvent, JobStore, Page
 
-MOST = 1000
-"""Jobs that are kept, of up to 16 images: 10 MB at most."""
+MAX_JOBS = 1000
+"""Maximum cached jobs, each of up to 16 images: 10 MB at most."""
 
 
-class RememberedStore:
-    """Everything is the other store's, whose versions are numbers that grow; see `ports.JobStore`.
+class CachedStore:
+    """Implements `ports.JobStore` over another store, whose resource versions must be growing numbers.
 
-    Nothing is remembered but while it is followed.
+    The reconciler reads and writes through it, the feed watches through it. It caches only while a watch
+    runs.
     """
 
     def __init__(self, store: JobStore) -> None:
@@ -34,7 +35,7 @@ class RememberedStore:
         return await self._store.create(job)
 
     async def get(self, key: JobKey) -> ImageJob:
-        """Return the job as it was last told of, else as it stands."""
+        """Return the cached job, else the stored one."""
         return self._jobs.get(key) or await self._store.get(key)
 
     async def list(
@@ -58,15 +59,15 @@ class RememberedStore:
         try:
             written = await self._store.put_status(job, status)
         except ImageJobsError:
-            self._jobs.pop(job.key, None)  # it is not as we know it, or nobody knows
+            self._jobs.pop(job.key, None)  # the cached job is old, or may be
             raise
-        self._hear(JobEvent(job.key, written))
+        self._update(JobEvent(job.key, written))
         return written
 
     async def change_spec(self, key: JobKey, change: Callable[[Spec], Spec]) -> ImageJob:
         """Change the spec."""
         changed = await self._store.change_spec(key, change)
-        self._hear(JobEvent(key, changed))
+        self._update(JobEvent(key, changed))
         return changed
 
     async def delete(self, key: JobKey, uid: str | None = None) -> None:
@@ -85,11 +86,11 @@ class RememberedStore:
         self._jobs.pop(job.key, None)
 
     async def watch(self) -> AsyncIterator[JobEvent | None]:
-        """Yield jobs as they are and as they change, and remember them until this ends."""
+        """Yield jobs as they are and as they change, and cache them until the watch ends."""
         try:
             async for seen in self._store.watch():
                 if seen is not None:
-                    self._hear(seen)
+                    self._update(seen)
                 yield seen
         finally:
             self._jobs.clear()
@@ -98,7 +99,7 @@ class RememberedStore:
         """Give connections back."""
         await self._store.close()
 
-    def _hear(self, seen: JobEvent) -> None:
+    def _update(self, seen: JobEvent) -> None:
         known = self._jobs.get(seen.key)
         if seen.job is None:
             self._jobs.pop(seen.key, None)
@@ -110,5 +111,5 @@ class RememberedStore:
         if job.deleting or job.status.state.final or job.spec.total > limits.POOL_ITEMS:
             return
         self._jobs[job.key] = job
-        if len(self._jobs) > MOST:
+        if len(self._jobs) > MAX_JOBS:
             del self._jobs[next(iter(self._jobs))]

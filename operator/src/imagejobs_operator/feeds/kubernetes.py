@@ -1,8 +1,10 @@
-"""Feeds the queue from kopf's watches of ImageJobs and of their Jobs. The only module that knows kopf.
+"""Adds keys to the work queue from kopf's watches of ImageJobs and their Jobs.
 
-kopf is used as a watch library: low-level event handlers that take a key and return. No handler that keeps
-state in annotations, no timers, no index (quadratic, kopf#1311), no worker limit (a limit holds slots for
-idle objects), no peering.
+The only module that knows kopf.
+
+kopf serves as a watch library: low-level event handlers add a key and return. No handler that keeps state in
+annotations, no timers, no index (quadratic, kopf#1311), no worker limit (idle objects would hold its slots),
+no peering.
 """
 
 import asyncio
@@ -16,27 +18,27 @@ from imagejobs_contract.model import names
 from imagejobs_contract.model.names import JobKey
 from imagejobs_operator.act.work_queue import WorkQueue
 
-CHUNK = 500
+PAGE_OBJECTS = 500
 """Objects per page of a list: half the memory at 10,000 objects, measured."""
 
 
 async def follow(
     queue: WorkQueue, namespaces: Sequence[str] | None, started: Callable[[], None], stop: asyncio.Event
 ) -> None:
-    """Feed each ImageJob that changes, and that of each Job that changes, until stopped.
+    """Add the key of each ImageJob that changes, or of which a Job changes, until stopped.
 
     Args:
         queue: Takes the keys.
         namespaces: None watches all.
-        started: Called once kopf has set itself up: it has taken the process's signals for itself, and they
-            can be taken back.
+        started: Called once after kopf has set its handlers for SIGTERM and SIGINT, so that the program can
+            set its own again.
         stop: Ends it.
     """
-    logging.getLogger("kopf").setLevel(logging.WARNING)  # it tells of every event
+    logging.getLogger("kopf").setLevel(logging.WARNING)  # it logs every event
     others = asyncio.all_tasks()
     tasks = await kopf.spawn_tasks(
-        registry=registry(queue),
-        settings=settings(),
+        registry=make_registry(queue),
+        settings=make_settings(),
         standalone=True,
         clusterwide=namespaces is None,
         namespaces=namespaces or (),
@@ -46,20 +48,20 @@ async def follow(
     await kopf.run_tasks(tasks, ignored=others)
 
 
-def settings() -> kopf.OperatorSettings:
-    """Return how kopf is to behave."""
+def make_settings() -> kopf.OperatorSettings:
+    """Return the settings of kopf."""
     values = kopf.OperatorSettings()
     values.scanning.disabled = True
     values.posting.enabled = False
-    values.watching.chunk_size = CHUNK
+    values.watching.chunk_size = PAGE_OBJECTS
     values.watching.label_selectors["batch", "v1", "jobs"] = f"{names.LABEL_MANAGED_BY}={names.MANAGER}"
     return values
 
 
-def registry(queue: WorkQueue) -> kopf.OperatorRegistry:
-    """Return the handlers, which only hand over keys.
+def make_registry(queue: WorkQueue) -> kopf.OperatorRegistry:
+    """Return the handlers, which only add keys.
 
-    All are async: kopf runs others in threads, and the queue belongs to the loop.
+    All are async, because kopf runs others in threads and the queue belongs to the loop.
     """
     handlers = kopf.OperatorRegistry()
 

@@ -1,4 +1,7 @@
-"""What both bindings feed the queue with besides changes: wake-ups of workers, and a resync of everything that catches what no event told."""
+"""Adds keys to the work queue from wake-ups of workers, and at each resync, which catches missed events.
+
+With every store; the watches of the stores are in `kubernetes` and `sqlite`.
+"""
 
 import asyncio
 import logging
@@ -14,38 +17,41 @@ from imagejobs_operator.health import Health
 
 log = logging.getLogger(__name__)
 
-PAUSE_SECONDS = 1.0
-"""Before a feed that broke begins again."""
+RETRY_SECONDS = 1.0
+"""Pause before a broken feed starts again."""
 
 
 async def wake_ups(board: ProgressBoard, queue: WorkQueue, memory: Memory) -> None:
-    """Feed the jobs of which an image ended, for ever."""
+    """Add the keys of jobs with an image that has just ended, for ever."""
     while True:
         try:
-            async for woken in board.wake_ups():
-                if woken is not None:
-                    memory.heard(woken)
-                    queue.add(woken.key)
+            async for wake_up in board.wake_ups():
+                if wake_up is not None:
+                    memory.record_wake_up(wake_up)
+                    queue.add(wake_up.key)
         except ImageJobsError as ex:
             log.warning("wake-ups stopped", extra={"reason": ex.message})
-        await asyncio.sleep(PAUSE_SECONDS)
+        await asyncio.sleep(RETRY_SECONDS)
 
 
 async def resync(
     store: JobStore, queue: WorkQueue, seconds: float, health: Health, is_due: Callable[[JobKey], bool]
 ) -> None:
-    """Feed all jobs that may be due now and then, for ever; say so after the first time, when the operator does its work."""
+    """Add the keys of all jobs that are due, every `seconds`, for ever.
+
+    The first listing makes the program ready: its log line says so.
+    """
     ready = False
     while True:
         try:
             for key in filter(is_due, await store.keys()):
                 queue.add(key)
         except ImageJobsError as ex:
-            health.listed(ex.message)
+            health.record_listing(ex.message)
             log.warning("resync failed", extra={"reason": ex.message})
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS)
             continue
-        health.listed()
+        health.record_listing()
         if not ready:
             ready = True
             logs.say_ready()

@@ -1,4 +1,4 @@
-"""Feeds the queue from the changes of SQLite. No Kubernetes, no kopf."""
+"""Adds keys to the work queue from the watch of the SQLite store."""
 
 import asyncio
 import logging
@@ -6,13 +6,13 @@ import logging
 from imagejobs_contract.errors import ImageJobsError
 from imagejobs_contract.ports import JobStore
 from imagejobs_operator.act.work_queue import WorkQueue
-from imagejobs_operator.feeds.resync import PAUSE_SECONDS
+from imagejobs_operator.feeds.resync import RETRY_SECONDS
 
 log = logging.getLogger(__name__)
 
 
 async def follow(store: JobStore, queue: WorkQueue) -> None:
-    """Feed each job that changes, for ever."""
+    """Add the key of each job that changes, for ever."""
     while True:
         try:
             async for seen in store.watch():
@@ -20,4 +20,4 @@ async def follow(store: JobStore, queue: WorkQueue) -> None:
                     queue.add(seen.key)
         except ImageJobsError as ex:
             log.warning("changes stopped", extra={"reason": ex.message})
-        await asyncio.sleep(PAUSE_SECONDS)
+        await asyncio.sleep(RETRY_SECONDS)

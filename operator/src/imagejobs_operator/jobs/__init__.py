@@ -1,1 +1,1 @@
-"""Runs the shards of large jobs: as an Indexed Job, or as processes on one machine."""
+"""Runs the shards of large jobs: as pods of an Indexed Job, or as processes on one machine."""

@@ -1,6 +1,6 @@
-"""Indexed Jobs on the Kubernetes API: the one place that reads and writes them.
+"""Reads and writes Indexed Jobs on the Kubernetes API. No other module does.
 
-A Job's name tells the attempt, so a second creation meets the first; its owner's uid tells whether it is
+A Job's name holds the attempt, so a second creation finds the first. The uid of its owner shows whether it is
 ours.
 """
 
@@ -15,47 +15,49 @@ from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.times import parse_time
 from imagejobs_contract.stores import kubernetes_calls as calls
-from imagejobs_operator.decide.observed import Child, End, Presence
+from imagejobs_operator.decide.observed import ChildEnd, ChildJob, Presence
 from imagejobs_operator.jobs.pod_spec import PodSettings, job_body
 
 LABEL_JOB_NAME = "batch.kubernetes.io/job-name"
 LABEL_INDEX = "batch.kubernetes.io/job-completion-index"
-FAILED_PODS = 500
-"""Looked at for the reason of their end; an Indexed Job has at most 200 indexes and a few tries of each."""
+MAX_FAILED_PODS = 500
+"""Maximum failed pods that are read for their reasons; an Indexed Job has at most 200 indexes, with a few
+tries each.
+"""
 OOM_EXIT = 137
 
 Body = dict[str, Any]
 
 
 class KubernetesJobs:
-    """Implements `parts.Jobs`."""
+    """Implements `ports.ChildJobs` with Jobs of `batch/v1`."""
 
     def __init__(self, client: ApiClient, settings: PodSettings) -> None:
         self._client = client
         self._settings = settings
 
-    async def look(self, job: ImageJob, attempt: int) -> Child:
-        """Return the facts of an attempt's Job; of a failed one, also which of its pods ran out of memory."""
+    async def get(self, job: ImageJob, attempt: int) -> ChildJob:
+        """Return facts about the Job of an attempt; if it failed, also which indexes ran out of memory."""
         try:
             body = await calls.send(self._client, "GET", _path(job, attempt))
         except NotFound:
-            return Child()
-        killed = await self._out_of_memory(job, attempt) if _ended(body) is End.FAILED else frozenset()
-        return child_of(body, job.uid, killed)
+            return ChildJob()
+        killed = await self._out_of_memory(job, attempt) if _end_of(body) is ChildEnd.FAILED else frozenset()
+        return read_child_job(body, job.uid, killed)
 
     async def create(self, job: ImageJob, attempt: int, shards: int) -> None:
-        """Create an attempt's Job, unless there is one."""
+        """Create the Job of an attempt, unless it exists."""
         with suppress(AlreadyExists):
             await calls.send(
                 self._client, "POST", _collection(job), body=job_body(job, attempt, shards, self._settings)
             )
 
     async def suspend(self, job: ImageJob, attempt: int, suspend: bool) -> None:
-        """Suspend the Job, or let it go on."""
+        """Suspend the Job, or resume it."""
         await self._patch(job, attempt, {"suspend": suspend})
 
     async def set_parallelism(self, job: ImageJob, attempt: int, parallelism: int) -> None:
-        """Change how many of its pods run at once."""
+        """Change the number of pods that run at once."""
         await self._patch(job, attempt, {"parallelism": parallelism})
 
     async def delete(self, job: ImageJob, attempt: int) -> None:
@@ -65,8 +67,8 @@ class KubernetesJobs:
                 self._client, "DELETE", _path(job, attempt), body={"propagationPolicy": "Foreground"}
             )
 
-    async def abandon(self, uid: str) -> None:
-        """Do nothing: a Job goes with its owner."""
+    async def stop_all(self, uid: str) -> None:
+        """Do nothing: Kubernetes deletes a Job with its owner."""
 
     async def _patch(self, job: ImageJob, attempt: int, spec: Body) -> None:
         with suppress(NotFound):
@@ -83,7 +85,7 @@ class KubernetesJobs:
         query = {
             "labelSelector": f"{LABEL_JOB_NAME}={name}",
             "fieldSelector": "status.phase=Failed",
-            "limit": str(FAILED_PODS),
+            "limit": str(MAX_FAILED_PODS),
         }
         answer = await calls.send(
             self._client, "GET", f"/api/v1/namespaces/{job.key.namespace}/pods", query=query
@@ -91,21 +93,21 @@ class KubernetesJobs:
         return out_of_memory(answer.get("items") or ())
 
 
-def child_of(body: Mapping[str, Any], uid: str, killed: frozenset[int] = frozenset()) -> Child:
-    """Return the facts of a Job.
+def read_child_job(body: Mapping[str, Any], uid: str, killed: frozenset[int] = frozenset()) -> ChildJob:
+    """Return facts about a Job.
 
     Args:
-        body: As the API server sent it.
-        uid: Of the ImageJob that should own it.
+        body: The Job as the API server sent it.
+        uid: The uid of the ImageJob that should own it.
         killed: Failed indexes that ran out of memory.
     """
     meta, spec, status = body["metadata"], body.get("spec") or {}, body.get("status") or {}
     if not any(
         each.get("uid") == uid and each.get("controller") for each in meta.get("ownerReferences") or ()
     ):
-        return Child(Presence.FOREIGN)
+        return ChildJob(Presence.FOREIGN)
     failed = _condition(body, "Failed")
-    return Child(
+    return ChildJob(
         presence=Presence.OURS,
         suspended=bool(spec.get("suspend")),
         managed=names.LABEL_QUEUE in (meta.get("labels") or {}),
@@ -114,7 +116,7 @@ def child_of(body: Mapping[str, Any], uid: str, killed: frozenset[int] = frozens
         ready=int(status.get("ready") or 0),
         created=parse_time(meta.get("creationTimestamp")),
         deleting_since=parse_time(meta.get("deletionTimestamp")),
-        ended=_ended(body),
+        ended=_end_of(body),
         reason=str(failed.get("reason", "")),
         message=str(failed.get("message", "")),
         out_of_memory=killed,
@@ -122,13 +124,15 @@ def child_of(body: Mapping[str, Any], uid: str, killed: frozenset[int] = frozens
 
 
 def out_of_memory(pods: Iterable[Mapping[str, Any]]) -> frozenset[int]:
-    """Return the indexes of the pods of which a container was killed for its memory; an evicted pod was not."""
+    """Return the indexes of pods in which a container was killed for its memory; eviction does not count."""
     return frozenset(
-        int(pod["metadata"]["labels"][LABEL_INDEX]) for pod in pods if _killed(pod.get("status") or {})
+        int(pod["metadata"]["labels"][LABEL_INDEX])
+        for pod in pods
+        if _is_out_of_memory(pod.get("status") or {})
     )
 
 
-def _killed(status: Mapping[str, Any]) -> bool:
+def _is_out_of_memory(status: Mapping[str, Any]) -> bool:
     if any(each.get("type") == "DisruptionTarget" for each in status.get("conditions") or ()):
         return False
     ends = (
@@ -137,8 +141,8 @@ def _killed(status: Mapping[str, Any]) -> bool:
     return any(end.get("exitCode") == OOM_EXIT for end in ends)
 
 
-def _ended(body: Mapping[str, Any]) -> End | None:
-    return next((end for end in End if _condition(body, end.value)), None)
+def _end_of(body: Mapping[str, Any]) -> ChildEnd | None:
+    return next((end for end in ChildEnd if _condition(body, end.value)), None)
 
 
 def _condition(body: Mapping[str, Any], kind: str) -> Mapping[str, Any]:

@@ -1,7 +1,9 @@
-"""How those who run the service shape the pods of Jobs: a size for each profile, and what every pod gets besides. Values, and how they are read.
+"""Settings of the pods of Jobs: a size for each profile, and defaults for every pod.
 
-What is written here cannot come from an ImageJob. Only fields are taken that leave the pod within the
-restricted Pod Security Standard.
+Values, and their readers.
+
+An ImageJob cannot set them. Only fields are accepted that keep the pod within the restricted Pod Security
+Standard.
 """
 
 import json
@@ -13,14 +15,19 @@ from imagejobs_contract.model.spec import Profile
 from imagejobs_contract.reader import Reader
 
 T = TypeVar("T")
-MOST_CHARACTERS = 20_000
-MOST_PARALLEL = 256
+MAX_CHARACTERS = 20_000
+MAX_PARALLEL = 256
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 SCHEDULING: Mapping[str, type] = {
-    "nodeSelector": dict, "tolerations": list, "affinity": dict, "topologySpreadConstraints": list, "priorityClassName": str, "runtimeClassName": str,
-}  # fmt: skip
-"""Fields of a PodSpec that say where a pod runs -> what they are in JSON."""
-WHOLE: Mapping[str, type] = {
+    "nodeSelector": dict,
+    "tolerations": list,
+    "affinity": dict,
+    "topologySpreadConstraints": list,
+    "priorityClassName": str,
+    "runtimeClassName": str,
+}
+"""Fields of a PodSpec that decide where a pod runs -> their type in JSON."""
+POD_FIELDS: Mapping[str, type] = {
     "labels": dict,
     "annotations": dict,
     "env": list,
@@ -31,11 +38,11 @@ WHOLE: Mapping[str, type] = {
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What a pod of a profile is given.
+    """Resources of the pods of a profile.
 
     Attributes:
-        resources: `resources` of its container.
-        parallel: Images that it renders at once, each in a child that may take the worker's MEMORY_LIMIT.
+        resources: `resources` of the container.
+        parallel: Images that the pod renders at once, each in a child that may use the worker's MEMORY_LIMIT.
     """
 
     resources: Mapping[str, Any] = field(default_factory=dict)
@@ -43,12 +50,12 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True)
-class PodShape:
-    """What every pod of a Job gets, whatever its profile.
+class PodDefaults:
+    """Defaults for every pod of a Job, in every profile.
 
     Attributes:
-        env: Variables (EnvVar); they win over those of the shared settings, never over what tells a pod its
-            shard.
+        env: Variables (EnvVar). They win over those of the ConfigMap and Secrets, never over the ones that
+            name the shard.
         pull_policy: "" leaves it to Kubernetes.
         scheduling: Some of the fields of `SCHEDULING`.
     """
@@ -65,26 +72,27 @@ SIZES: Mapping[Profile, Size] = {
     Profile.MEDIUM: Size({"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"memory": "5Gi"}}, 2),
     Profile.LARGE: Size({"requests": {"cpu": "2", "memory": "2Gi"}, "limits": {"memory": "10Gi"}}, 4),
 }
-"""Half a core for each image is set aside, more is used where it is idle; a limit holds 2 GiB for each image
-(MEMORY_LIMIT) and the parent.
+"""Each image requests half a core and may use more where the node is idle. The memory limit holds 2 GiB for
+each
+image (MEMORY_LIMIT) and some for the parent.
 """
 
 
 def read_sizes(reader: Reader) -> Mapping[Profile, Size]:
-    """Read PROFILES; a profile that is not named keeps its default."""
-    given = _json(
-        reader, "PROFILES", lambda body: {Profile(name): _size(size) for name, size in body.items()}
+    """Read PROFILES; a profile that it does not name keeps its default."""
+    given = _read_json(
+        reader, "PROFILES", lambda body: {Profile(name): _parse_size(size) for name, size in body.items()}
     )
     return {**SIZES, **(given or {})}
 
 
-def read_shape(reader: Reader) -> PodShape:
+def read_pod_defaults(reader: Reader) -> PodDefaults:
     """Read WORKER_POD."""
-    return _json(reader, "WORKER_POD", _shape) or PodShape()
+    return _read_json(reader, "WORKER_POD", _parse_pod_defaults) or PodDefaults()
 
 
-def _json(reader: Reader, variable: str, parse: Callable[[Any], T]) -> T | None:
-    text = reader.text(variable, MOST_CHARACTERS)
+def _read_json(reader: Reader, variable: str, parse: Callable[[Any], T]) -> T | None:
+    text = reader.text(variable, MAX_CHARACTERS)
     try:
         return None if text is None else parse(json.loads(text))
     except (ValueError, TypeError, AttributeError, KeyError) as ex:
@@ -92,18 +100,18 @@ def _json(reader: Reader, variable: str, parse: Callable[[Any], T]) -> T | None:
         return None
 
 
-def _size(body: Mapping[str, Any]) -> Size:
+def _parse_size(body: Mapping[str, Any]) -> Size:
     parallel = body.get("parallel", 1)
-    if not isinstance(parallel, int) or not 1 <= parallel <= MOST_PARALLEL:
-        raise ValueError(f"parallel is not a whole number from 1 to {MOST_PARALLEL}")
+    if not isinstance(parallel, int) or not 1 <= parallel <= MAX_PARALLEL:
+        raise ValueError(f"parallel is not a whole number from 1 to {MAX_PARALLEL}")
     return Size({name: dict(value) for name, value in body.items() if name != "parallel"}, parallel)
 
 
-def _shape(body: Mapping[str, Any]) -> PodShape:
+def _parse_pod_defaults(body: Mapping[str, Any]) -> PodDefaults:
     for name, value in body.items():
-        if name not in WHOLE:
-            raise ValueError(f"{name} is unknown; known are {', '.join(WHOLE)}")
-        if not isinstance(value, WHOLE[name]):
+        if name not in POD_FIELDS:
+            raise ValueError(f"{name} is unknown; known are {', '.join(POD_FIELDS)}")
+        if not isinstance(value, POD_FIELDS[name]):
             raise TypeError(f"{name} is of another type")
     if not all(each["name"] for each in body.get("env", [])):
         raise ValueError("an entry of env has no name")
@@ -111,6 +119,6 @@ def _shape(body: Mapping[str, Any]) -> PodShape:
     if policy and policy not in PULL_POLICIES:
         raise ValueError(f"imagePullPolicy is not one of {', '.join(PULL_POLICIES)}")
     scheduling = {name: body[name] for name in SCHEDULING if body.get(name)}
-    return PodShape(
+    return PodDefaults(
         body.get("labels", {}), body.get("annotations", {}), tuple(body.get("env", [])), policy, scheduling
     )

@@ -1,6 +1,6 @@
-"""An ImageJob -> the Indexed Job that runs it, as Kubernetes takes it (pure).
+"""Makes the Indexed Job of an ImageJob, as Kubernetes takes it (pure).
 
-Pods are shaped by the settings only (`podshape`): who may create an ImageJob gets no other right by it. They
+Only the settings shape the pods (`pod_profiles`): the right to create an ImageJob gives no other right. Pods
 pass the restricted Pod Security Standard and hold no token.
 """
 
@@ -14,19 +14,21 @@ from imagejobs_contract.model.spec import Profile
 from imagejobs_contract.wire import shards
 from imagejobs_contract.wire.origin import Origin, variables
 from imagejobs_contract.wire.shards import Exit
-from imagejobs_operator.jobs.pod_profiles import PodShape, Size
+from imagejobs_operator.jobs.pod_profiles import PodDefaults, Size
 
 TRIES_PER_SHARD = 5
-"""A pod that dies is replaced so often; what it had checkpointed is not done again. With Kubernetes' pauses
-that bridges ten minutes without S3.
+"""Maximum replacements of a pod that dies; images up to its last checkpoint are not done again. With
+Kubernetes'
+pauses that bridges ten minutes without S3.
 """
 JOB_TTL_SECONDS = 600
-"""Finished Jobs load the control plane (kubernetes#95492); their results lie in S3."""
+"""Finished Jobs load the control plane (kubernetes#95492); their results are in S3."""
 GRACE_SECONDS = 40
 """One image (30 s), then the last checkpoint."""
 DEADLINE_MARGIN_SECONDS = 600
-"""Kubernetes ends the Job by itself so long after our own deadline, should we be away. Its clock also counts
-the time before the first pod runs.
+"""Time after our own deadline at which Kubernetes ends the Job, for the case that no operator runs. Its clock
+also
+counts the time before the first pod runs.
 """
 USER = 65532
 TMP_SIZE = "256Mi"
@@ -39,16 +41,16 @@ Body = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class PodSettings:
-    """What the operator was told about worker pods.
+    """Settings of worker pods.
 
     Attributes:
         image: Its entry point is the worker program.
-        env_secrets: Names of Secrets in the job's namespace whose entries become variables.
-        env_config_map: The same of a ConfigMap; "" means none.
+        env_secrets: Names of Secrets in the job's namespace; their entries become variables.
+        env_config_map: Name of a ConfigMap for the same purpose; "" means none.
         service_account: "" means the namespace's default; its token is not mounted in any case.
-        sizes: Of each profile.
-        pod: What every pod gets.
-        queue_seconds: How long a job may wait for its first pod.
+        sizes: Profile -> resources.
+        pod: Defaults for every pod.
+        queue_seconds: Maximum wait of a job for its first pod.
     """
 
     image: str
@@ -56,7 +58,7 @@ class PodSettings:
     env_config_map: str = ""
     service_account: str = ""
     sizes: Mapping[Profile, Size] = field(default_factory=dict)
-    pod: PodShape = field(default_factory=PodShape)
+    pod: PodDefaults = field(default_factory=PodDefaults)
     queue_seconds: float = 600.0
 
 
@@ -98,31 +100,39 @@ def labels(job: ImageJob) -> dict[str, str]:
     return {names.LABEL_MANAGED_BY: names.MANAGER, names.LABEL_JOB: job.key.name}
 
 
-def pod_metadata(job: ImageJob, shape: PodShape) -> Body:
-    """Return what the pods carry: our own labels, by which they are found, win."""
-    annotations = {"annotations": dict(shape.annotations)} if shape.annotations else {}
-    return {"labels": {**shape.labels, **labels(job)}} | annotations
+def pod_metadata(job: ImageJob, defaults: PodDefaults) -> Body:
+    """Return the metadata of the pods.
+
+    Our own labels, by which we find them, win over those of the settings.
+    """
+    annotations = {"annotations": dict(defaults.annotations)} if defaults.annotations else {}
+    return {"labels": {**defaults.labels, **labels(job)}} | annotations
 
 
 def queue_labels(job: ImageJob) -> dict[str, str]:
-    """Return what Kueue reads: the queue of the spec, the priority of the ImageJob's own label."""
+    """Return the labels for Kueue: the queue from the spec, the priority from the ImageJob's own label."""
     found = {names.LABEL_QUEUE: job.spec.queue_name or "", LABEL_PRIORITY: job.labels.get(LABEL_PRIORITY, "")}
     return {name: value for name, value in found.items() if value}
 
 
 def owner(job: ImageJob) -> Body:
-    """Return the reference by which the Job goes when the ImageJob goes.
+    """Return the owner reference by which Kubernetes deletes the Job with the ImageJob.
 
     It does not block the owner's deletion: that needs a right on finalizers where
     OwnerReferencesPermissionEnforcement is on.
     """
     return {
-        "apiVersion": names.API_VERSION, "kind": names.KIND, "name": job.key.name, "uid": job.uid, "controller": True, "blockOwnerDeletion": False,
-    }  # fmt: skip
+        "apiVersion": names.API_VERSION,
+        "kind": names.KIND,
+        "name": job.key.name,
+        "uid": job.uid,
+        "controller": True,
+        "blockOwnerDeletion": False,
+    }
 
 
 def failure_rules() -> list[Body]:
-    """Return how Kubernetes reads the end of a pod; the first rule that fits counts, and an eviction ends with code 137 too."""
+    """Return the rules for failed pods. The first match counts: an eviction also ends with exit code 137."""
     return [
         {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
         {"action": "FailJob", "onExitCodes": {"operator": "In", "values": [int(Exit.MISCONFIGURED)]}},
@@ -131,7 +141,7 @@ def failure_rules() -> list[Body]:
 
 
 def pod_spec(job: ImageJob, attempt: int, settings: PodSettings) -> Body:
-    """Return the pods of the Job; a priority class that the ImageJob names wins over that of the settings."""
+    """Return the spec of the pods; the ImageJob's priority class wins over that of the settings."""
     optional = dict(settings.pod.scheduling)
     optional |= {name: value for name, value in _named(job, settings).items() if value}
     return {
@@ -140,11 +150,15 @@ def pod_spec(job: ImageJob, attempt: int, settings: PodSettings) -> Body:
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": GRACE_SECONDS,
         "securityContext": {
-            "runAsNonRoot": True, "runAsUser": USER, "runAsGroup": USER, "fsGroup": USER, "seccompProfile": {"type": "RuntimeDefault"},
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [_container(job, attempt, settings)],
         "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": TMP_SIZE}}],
-    } | optional  # fmt: skip
+    } | optional
 
 
 def _named(job: ImageJob, settings: PodSettings) -> dict[str, str]:
@@ -176,13 +190,16 @@ def _container(job: ImageJob, attempt: int, settings: PodSettings) -> Body:
     } | pull
 
 
-def _variables(job: ImageJob, attempt: int, size: Size, shape: PodShape) -> list[Body]:
-    """Return the variables of a pod; of two with one name Kubernetes takes the last, and which shard it is nobody else may say."""
+def _variables(job: ImageJob, attempt: int, size: Size, defaults: PodDefaults) -> list[Body]:
+    """Return the variables of a pod, one per name; the ones that name the shard win over all others."""
     shard = {
-        shards.ENV_NAME: job.key.name, shards.ENV_NAMESPACE: job.key.namespace, shards.ENV_UID: job.uid, shards.ENV_ATTEMPT: str(attempt),
+        shards.ENV_NAME: job.key.name,
+        shards.ENV_NAMESPACE: job.key.namespace,
+        shards.ENV_UID: job.uid,
+        shards.ENV_ATTEMPT: str(attempt),
         **variables(job, Origin.of(job)),
-    }  # fmt: skip
+    }
     by_name: dict[str, Body] = {PARALLEL: {"name": PARALLEL, "value": str(size.parallel)}}
-    by_name |= {each["name"]: dict(each) for each in shape.env}
+    by_name |= {each["name"]: dict(each) for each in defaults.env}
     by_name |= {name: {"name": name, "value": value} for name, value in shard.items()}
     return list(by_name.values())

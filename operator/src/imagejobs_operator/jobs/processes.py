@@ -1,9 +1,10 @@
-"""Jobs on one machine: each shard is a process of the worker program, a few at once.
+"""Runs Jobs on one machine: each shard is a process of the worker program, a few at once.
 
-Implements `parts.Jobs` as Kubernetes does, in small.
+It reports the ends of its processes in the words of Kubernetes' Job controller (`PodFailurePolicy`,
+`FailedIndexes`), so that the plan needs no second set of rules.
 
-Nothing is remembered: after a restart no Job is there, the plan creates it again, and shards that are done
-end at once by what lies in S3.
+It stores nothing: after a restart no Job exists, the plan creates it again, and the processes of finished
+shards end at once because their results are in S3.
 """
 
 import asyncio
@@ -25,20 +26,20 @@ from imagejobs_contract.model.times import Clock
 from imagejobs_contract.wire import shards
 from imagejobs_contract.wire.origin import Origin, log_facts, variables
 from imagejobs_contract.wire.shards import Exit
-from imagejobs_operator.decide.observed import Child, End, Presence
+from imagejobs_operator.decide.observed import ChildEnd, ChildJob, Presence
 
 TRIES_PER_SHARD = 5
-"""As in the cluster: what a process had checkpointed is not done again."""
+"""As in the cluster; images up to the last checkpoint of a process are not done again."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 10.0
-"""Before a shard is tried again."""
+"""Pause before a shard is tried again: doubled with each try, up to the second number."""
 GRACE_SECONDS = 5.0
-"""Between SIGTERM and SIGKILL, where the variable GRACE_SECONDS of the workers is 2."""
-KEPT_ENDS = 100
-"""Jobs that ended and are still told of. The plan reads results from S3, also of those that are not."""
+"""Time between SIGTERM and SIGKILL; the variable GRACE_SECONDS of the workers is 2 here."""
+MAX_ENDED_RUNS = 100
+"""Ended Jobs that are kept. The plan of a forgotten one reads its results from S3."""
 _PR_SET_PDEATHSIG = 1
 
-Tell = Callable[[JobKey], None]
-Place = tuple[str, int]
+OnChange = Callable[[JobKey], None]
+RunKey = tuple[str, int]
 """uid of an ImageJob, attempt."""
 log = logging.getLogger(__name__)
 
@@ -48,28 +49,33 @@ class _Run:
     """One attempt of a job.
 
     Attributes:
-        lanes: Tasks that each run one shard after another; lane n works while `parallelism` is larger than n.
-        settled: How many shards are done or given up.
-        failed: Of these, how many are given up.
-        halted: Ends the pauses between tries.
+        pending: Shards that wait for a process.
+        tries: Shard -> failed tries.
+        finished: Number of shards that are done or given up.
+        failed: Number of these that are given up.
+        stopping: Set to end the pauses between tries.
+        active: Shard -> its process.
+        workers: Tasks that each run one shard after another; worker n runs while `parallelism` is larger than
+            n.
+        reason: Kubernetes' reason for the end of the whole Job, or "".
     """
 
     job: ImageJob
     attempt: int
     total: int
-    todo: deque[int]
+    pending: deque[int]
     parallelism: int
     created: datetime
     suspended: bool = False
     deleting_since: datetime | None = None
     reason: str = ""
-    ended: End | None = None
+    ended: ChildEnd | None = None
     tries: Counter[int] = field(default_factory=Counter)
-    settled: int = 0
+    finished: int = 0
     failed: int = 0
-    halted: asyncio.Event = field(default_factory=asyncio.Event)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
     active: dict[int, asyncio.subprocess.Process] = field(default_factory=dict)
-    lanes: dict[int, asyncio.Task[None]] = field(default_factory=dict)
+    workers: dict[int, asyncio.Task[None]] = field(default_factory=dict)
 
     @property
     def stopped(self) -> bool:
@@ -77,110 +83,127 @@ class _Run:
 
 
 class ProcessJobs:
-    """Runs Jobs as processes.
+    """Implements `ports.ChildJobs` with processes of the worker program.
+
+    The reconciler calls it; the listener of `on_change` requeues a job after each end of a process. One
+    ProcessJobs lives as long as the program; `close` stops its processes.
 
     Args:
-        command: The worker program, as it does one shard.
-        environ: Its variables, but for those that say which shard.
-        most: Processes of all Jobs at once.
+        command: The worker program with the arguments to do one shard.
+        environ: Its variables, without those that name the shard.
+        max_processes: Maximum processes of all Jobs at once.
     """
 
-    def __init__(self, command: Sequence[str], environ: Mapping[str, str], most: int, clock: Clock) -> None:
+    def __init__(
+        self, command: Sequence[str], environ: Mapping[str, str], max_processes: int, clock: Clock
+    ) -> None:
         self._command = tuple(command)
         self._environ = dict(environ)
-        self._most = most
+        self._max_processes = max_processes
         self._clock = clock
-        self._places = asyncio.Semaphore(most)
-        self._runs: dict[Place, _Run] = {}
-        self._tell: Tell = lambda key: None
+        self._slots = asyncio.Semaphore(max_processes)
+        self._runs: dict[RunKey, _Run] = {}
+        self._on_change: OnChange = lambda key: None
 
-    def tell(self, tell: Tell) -> None:
-        """Say who is told of each job of which something ended."""
-        self._tell = tell
+    def on_change(self, listener: OnChange) -> None:
+        """Set the listener that is called with a job's key after each end of one of its processes."""
+        self._on_change = listener
 
-    async def look(self, job: ImageJob, attempt: int) -> Child:
-        """Return the facts of an attempt's Job."""
+    async def get(self, job: ImageJob, attempt: int) -> ChildJob:
+        """Return facts about an attempt, in the words of Kubernetes."""
         run = self._runs.get((job.uid, attempt))
         if run is None:
-            return Child()
-        if run.todo and not run.ended:
-            self._start_lanes(run)
-        return Child(
-            presence=Presence.OURS, suspended=run.suspended, parallelism=run.parallelism, active=len(run.active), ready=len(run.active),
-            created=run.created, deleting_since=run.deleting_since, ended=run.ended, reason=run.reason or ("FailedIndexes" if run.failed else ""),
-        )  # fmt: skip
+            return ChildJob()
+        if run.pending and not run.ended:
+            self._start_workers(run)
+        return ChildJob(
+            presence=Presence.OURS,
+            suspended=run.suspended,
+            parallelism=run.parallelism,
+            active=len(run.active),
+            ready=len(run.active),
+            created=run.created,
+            deleting_since=run.deleting_since,
+            ended=run.ended,
+            reason=run.reason or ("FailedIndexes" if run.failed else ""),
+        )
 
     async def create(self, job: ImageJob, attempt: int, shards: int) -> None:
-        """Begin an attempt, unless it is there."""
+        """Start an attempt, unless it exists."""
         if (job.uid, attempt) in self._runs:
             return
-        self._forget_some()
+        self._forget_oldest()
         parallelism = min(job.spec.parallelism, shards)
         self._runs[job.uid, attempt] = run = _Run(
             job, attempt, shards, deque(range(shards)), parallelism, self._clock()
         )
-        self._start_lanes(run)
+        self._start_workers(run)
 
     async def suspend(self, job: ImageJob, attempt: int, suspend: bool) -> None:
-        """Stop the processes, or go on."""
+        """Stop the processes, or start them again."""
         if run := self._runs.get((job.uid, attempt)):
             run.suspended = suspend
-            await self._halt(run) if suspend else self._start_lanes(run)
+            await self._stop_processes(run) if suspend else self._start_workers(run)
 
     async def set_parallelism(self, job: ImageJob, attempt: int, parallelism: int) -> None:
-        """Change how many shards run at once; those that run are not stopped."""
+        """Change the number of shards that run at once; running processes are not stopped."""
         if run := self._runs.get((job.uid, attempt)):
             run.parallelism = parallelism
-            self._start_lanes(run)
+            self._start_workers(run)
 
     async def delete(self, job: ImageJob, attempt: int) -> None:
         """Stop the processes and forget the attempt."""
-        await self._end((job.uid, attempt))
+        await self._delete_run((job.uid, attempt))
 
-    async def abandon(self, uid: str) -> None:
-        """Stop the processes of an ImageJob that is gone, in all attempts."""
-        for place in [each for each in self._runs if each[0] == uid]:
-            await self._end(place)
+    async def stop_all(self, uid: str) -> None:
+        """Stop the processes of a deleted ImageJob, in all attempts."""
+        for key in [each for each in self._runs if each[0] == uid]:
+            await self._delete_run(key)
 
     async def close(self) -> None:
         """Stop all processes."""
         for run in self._runs.values():
             run.suspended = True
-        await asyncio.gather(*(self._halt(run) for run in self._runs.values()))
+        await asyncio.gather(*(self._stop_processes(run) for run in self._runs.values()))
 
-    async def _end(self, place: Place) -> None:
-        if run := self._runs.get(place):
+    async def _delete_run(self, key: RunKey) -> None:
+        if run := self._runs.get(key):
             run.deleting_since = run.deleting_since or self._clock()
-            await self._halt(run)
-            self._runs.pop(place, None)
+            await self._stop_processes(run)
+            self._runs.pop(key, None)
 
-    def _start_lanes(self, run: _Run) -> None:
+    def _start_workers(self, run: _Run) -> None:
         if run.stopped:
             return
-        run.halted.clear()
-        for lane in range(min(run.parallelism, self._most)):
-            if lane not in run.lanes or run.lanes[lane].done():
-                run.lanes[lane] = asyncio.create_task(self._work(run, lane))
+        run.stopping.clear()
+        for number in range(min(run.parallelism, self._max_processes)):
+            if number not in run.workers or run.workers[number].done():
+                run.workers[number] = asyncio.create_task(self._work(run, number))
 
-    async def _work(self, run: _Run, lane: int) -> None:
-        while run.todo and lane < run.parallelism and not run.stopped:
-            async with self._places:
-                if not run.todo or run.stopped:
+    async def _work(self, run: _Run, number: int) -> None:
+        while run.pending and number < run.parallelism and not run.stopped:
+            async with self._slots:
+                if not run.pending or run.stopped:
                     break
-                shard = run.todo.popleft()
-                code = await self._process(run, shard)
+                shard = run.pending.popleft()
+                code = await self._run_shard(run, shard)
             await self._note(run, shard, code)
-            if run.settled == run.total:
-                run.ended = End.FAILED if run.failed else End.COMPLETE
-            self._tell(run.job.key)
+            if run.finished == run.total:
+                run.ended = ChildEnd.FAILED if run.failed else ChildEnd.COMPLETE
+            self._on_change(run.job.key)
 
-    async def _process(self, run: _Run, shard: int) -> int:
-        """Return how a shard's process ended; one that could not be started, for want of memory or processes, counts as a try."""
+    async def _run_shard(self, run: _Run, shard: int) -> int:
+        """Run the process of a shard and return its exit code.
+
+        A process that cannot be started, because memory or processes are short, counts as a try.
+        """
         try:
             process = await asyncio.create_subprocess_exec(
-                *self._command, env={**self._environ, **_variables(run.job, run.attempt, shard)}, stdin=asyncio.subprocess.DEVNULL,
+                *self._command,
+                env={**self._environ, **_variables(run.job, run.attempt, shard)},
+                stdin=asyncio.subprocess.DEVNULL,
                 preexec_fn=_die_with_parent,
-            )  # fmt: skip
+            )
         except (OSError, subprocess.SubprocessError) as ex:
             log.error(
                 "a shard cannot be started", extra=log_facts(run.job) | {"shard": shard, "reason": str(ex)}
@@ -196,25 +219,25 @@ class ProcessJobs:
 
     async def _note(self, run: _Run, shard: int, code: int) -> None:
         if code == Exit.DONE:
-            run.settled += 1
+            run.finished += 1
         elif run.stopped:
-            run.todo.appendleft(shard)
+            run.pending.appendleft(shard)
         elif code == Exit.MISCONFIGURED:
-            run.reason, run.ended = "PodFailurePolicy", End.FAILED
-            await self._halt(run)
+            run.reason, run.ended = "PodFailurePolicy", ChildEnd.FAILED
+            await self._stop_processes(run)
         elif code == Exit.POISON or run.tries[shard] >= TRIES_PER_SHARD:
-            run.settled, run.failed = run.settled + 1, run.failed + 1
+            run.finished, run.failed = run.finished + 1, run.failed + 1
             log.error("a shard is given up", extra=log_facts(run.job) | {"shard": shard, "exit": code})
         else:
             run.tries[shard] += 1
             with suppress(TimeoutError):
                 pause = FIRST_PAUSE_SECONDS * 2 ** (run.tries[shard] - 1)
-                await asyncio.wait_for(run.halted.wait(), min(pause, LONGEST_PAUSE_SECONDS))
-            run.todo.append(shard)
+                await asyncio.wait_for(run.stopping.wait(), min(pause, LONGEST_PAUSE_SECONDS))
+            run.pending.append(shard)
 
-    async def _halt(self, run: _Run) -> None:
-        """Stop the processes of a run. Its lanes see that by themselves."""
-        run.halted.set()
+    async def _stop_processes(self, run: _Run) -> None:
+        """Stop the processes of a run. Its workers see that by themselves."""
+        run.stopping.set()
         processes = list(run.active.values())
         for process in processes:
             with suppress(ProcessLookupError):
@@ -228,17 +251,20 @@ class ProcessJobs:
                     process.kill()
             await asyncio.gather(*(process.wait() for process in processes))
 
-    def _forget_some(self) -> None:
-        ended = [place for place, run in self._runs.items() if run.ended]
-        for place in ended[: max(0, len(ended) - KEPT_ENDS)]:
-            del self._runs[place]
+    def _forget_oldest(self) -> None:
+        ended = [key for key, run in self._runs.items() if run.ended]
+        for key in ended[: max(0, len(ended) - MAX_ENDED_RUNS)]:
+            del self._runs[key]
 
 
 def _variables(job: ImageJob, attempt: int, shard: int) -> dict[str, str]:
     which = {
-        shards.ENV_NAME: job.key.name, shards.ENV_NAMESPACE: job.key.namespace, shards.ENV_UID: job.uid, shards.ENV_ATTEMPT: str(attempt),
+        shards.ENV_NAME: job.key.name,
+        shards.ENV_NAMESPACE: job.key.namespace,
+        shards.ENV_UID: job.uid,
+        shards.ENV_ATTEMPT: str(attempt),
         shards.ENV_INDEX: str(shard),
-    }  # fmt: skip
+    }
     return which | variables(job, Origin.of(job))
 
 

@@ -23,7 +23,7 @@ def test_a_job_rests_from_its_end_until_it_is_deleted_or_for_an_hour(
     ended = world.status().completed
     assert ended
     now = ended + timedelta(seconds=after)
-    found = deadlines.rests_until(world.job(), now, world.rules)
+    found = deadlines.skip_resync_until(world.job(), now, world.policy)
     assert found == now + timedelta(seconds=rests)
 
 
@@ -38,13 +38,13 @@ def test_the_resync_leaves_a_job_out_from_the_look_that_ended_it_on(world: World
 def test_who_goes_on_is_deleted_or_owes_a_callback_never_rests(world: World) -> None:
     world.create(spec(1, execution=Execution.POOL, callback_url="https://example.org/hook"))
     later = world.now() + timedelta(days=1)
-    assert deadlines.rests_until(world.job(), later, world.rules) is None
-    world.look()
+    assert deadlines.skip_resync_until(world.job(), later, world.policy) is None
+    world.reconcile()
     world.work()
-    world.look()
+    world.reconcile()
     job = world.job()
     assert job.status.state.final
-    assert deadlines.rests_until(job, later, world.rules) is None
+    assert deadlines.skip_resync_until(job, later, world.policy) is None
     told = replace(job, status=replace(job.status, callback=None))
-    assert deadlines.rests_until(told, later, world.rules)
-    assert deadlines.rests_until(replace(told, deleting=True), later, world.rules) is None
+    assert deadlines.skip_resync_until(told, later, world.policy)
+    assert deadlines.skip_resync_until(replace(told, deleting=True), later, world.policy) is None

@@ -1,0 +1,60 @@
+"""The input of a plan: the job, the observed facts, the time, and the policy of this operator."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from imagejobs_contract.model import limits
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.status import Status
+from imagejobs_contract.runtime.settings import LEASE_SECONDS
+from imagejobs_operator.decide.observed import Observed
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How this operator decides; made once from its settings.
+
+    Attributes:
+        since: When this process started. Deadlines do not count the time before it, in which perhaps no
+            operator ran.
+        pool: Whether the pool may be used.
+        jobs: Whether Jobs may be used.
+        jobs_from: Number of images from which `execution: Auto` means a Job. None: up to `POOL_ITEMS` images
+            go to the pool if it has workers, all others to a Job.
+        window: Maximum tasks of one job on the queue, so that a large job does not starve the others.
+        lease_seconds: A pool worker may believe for this long that it holds a lease which it has lost.
+        queue_seconds: Maximum wait of a job for its first image.
+        resync_seconds: Interval of the resync; later events need no requeue of their own.
+        callbacks: Whether there is a secret to sign callbacks with.
+    """
+
+    since: datetime
+    pool: bool = True
+    jobs: bool = True
+    jobs_from: int | None = None
+    window: int = 200
+    lease_seconds: float = LEASE_SECONDS
+    queue_seconds: float = limits.Limits().queue_seconds
+    resync_seconds: float = 30.0
+    callbacks: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PlanInput:
+    """Everything that one decision depends on.
+
+    Attributes:
+        job: The ImageJob as the store has it.
+        status: The status to continue from: the job's, or a fresh one where an attempt begins.
+    """
+
+    job: ImageJob
+    status: Status
+    seen: Observed
+    now: datetime
+    policy: Policy
+
+    def with_status(self, **changes: Any) -> "PlanInput":
+        """Return a copy with these fields of the status changed."""
+        return replace(self, status=replace(self.status, **changes))

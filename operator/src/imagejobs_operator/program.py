@@ -1,0 +1,122 @@
+"""Connects the parts of the operator and runs them side by side until a signal comes or one of them ends."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any
+
+from imagejobs_contract.model import limits
+from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.times import utc_now
+from imagejobs_contract.runtime import probes
+from imagejobs_contract.runtime.metrics import serve
+from imagejobs_contract.runtime.traces import Tracer, open_tracer
+from imagejobs_operator.act.memory import Memory
+from imagejobs_operator.act.reconcile import Reconciler
+from imagejobs_operator.act.work_queue import WorkQueue
+from imagejobs_operator.decide.deliveries import DeliveryResult
+from imagejobs_operator.decide.plan_input import Policy
+from imagejobs_operator.feeds.resync import resync, wake_ups
+from imagejobs_operator.health import Health
+from imagejobs_operator.metrics import Metrics
+from imagejobs_operator.settings import Settings
+from imagejobs_operator.wiring import Outside, follow_changes, open_outside
+
+PROGRAM = "operator"
+Part = Coroutine[Any, Any, None]
+log = logging.getLogger(__name__)
+
+
+async def run(settings: Settings, environ: Mapping[str, str]) -> int:
+    """Run until SIGTERM or SIGINT, or until a part ends by itself; return the exit code.
+
+    Args:
+        settings: Of this program.
+        environ: The variables that processes of shards inherit.
+    """
+    stop = asyncio.Event()
+    _stop_on_signals(stop)
+    metrics = Metrics()
+    with open_tracer(PROGRAM, settings.traces, metrics.count_spans) as traces:
+        async with open_outside(settings, environ, traces, metrics.count_callback) as outside:
+            return await _run_parts(_connect(settings, outside, traces, metrics, stop), stop)
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    for each in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(each, stop.set)
+
+
+def _connect(
+    settings: Settings, outside: Outside, traces: Tracer, metrics: Metrics, stop: asyncio.Event
+) -> list[Part]:
+    """Connect the parts, and return those that run until the end."""
+    ports, memory, policy = outside.ports, Memory(), _make_policy(settings)
+    reconciler = Reconciler(ports, policy, utc_now, memory, traces, sees_own_writes=settings.sqlite is None)
+    queue = WorkQueue(metrics.time_reconciles(reconciler.reconcile), settings.concurrency)
+    metrics.expose(queue, memory)
+
+    def on_result(key: JobKey, result: DeliveryResult) -> None:
+        memory.record_delivery(key, result)
+        queue.add(key)
+
+    if outside.dispatcher:
+        outside.dispatcher.on_result(on_result)
+    if outside.processes:
+        outside.processes.on_change(queue.add)
+    health = Health(queue.oldest_seconds)
+    return [
+        queue.run(),
+        wake_ups(ports.board, queue, memory),
+        resync(
+            ports.store, queue, settings.resync_seconds, health, lambda key: memory.is_due(key, utc_now())
+        ),
+        *_make_servers(settings, health, metrics),
+        # kopf takes the signals for itself.
+        follow_changes(settings, ports, queue, lambda: _stop_on_signals(stop), stop),
+    ]
+
+
+def _make_servers(settings: Settings, health: Health, metrics: Metrics) -> list[Part]:
+    servers: list[Part] = []
+    if settings.health:
+        checks = {"/healthz": health.check_alive, "/readyz": health.check_ready}
+        servers.append(probes.serve(*settings.health, checks))
+    if settings.metrics:
+        servers.append(serve(*settings.metrics, metrics.registry))
+    return servers
+
+
+def _make_policy(settings: Settings) -> Policy:
+    return Policy(
+        since=utc_now(),
+        pool=settings.pool,
+        jobs=settings.jobs,
+        # On one machine the pool runs as long as the operator, and its workers have no start to pay for.
+        jobs_from=limits.MAX_ITEMS + 1 if settings.sqlite else None,
+        window=settings.window,
+        lease_seconds=settings.lease_seconds,
+        queue_seconds=settings.limits.queue_seconds,
+        resync_seconds=settings.resync_seconds,
+        callbacks=bool(settings.webhooks),
+    )
+
+
+async def _run_parts(parts: Sequence[Part], stop: asyncio.Event) -> int:
+    tasks = [asyncio.create_task(each) for each in parts]
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    was_asked = stop.is_set()
+    stop.set()
+    _log_errors(tasks)
+    for each in tasks:
+        each.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return 0 if was_asked else 1
+
+
+def _log_errors(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for each in tasks:
+        if each.done() and not each.cancelled() and (error := each.exception()):
+            log.error("a part ended", exc_info=error)

@@ -1,0 +1,126 @@
+"""Opens everything outside the operator from the settings, and closes it again. It starts no work.
+
+An adapter is imported only where it is used: kopf and the Kubernetes client take seconds to import, and are
+not installed everywhere.
+"""
+
+import sys
+from asyncio import Event
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from imagejobs_contract.model.times import utc_now
+from imagejobs_contract.redis.board import RedisBoard
+from imagejobs_contract.redis.client import connect
+from imagejobs_contract.redis.task_queue import RedisTaskQueue
+from imagejobs_contract.runtime.traces import Tracer
+from imagejobs_contract.s3.objects import S3Objects
+from imagejobs_operator.act.ports import Ports
+from imagejobs_operator.act.work_queue import WorkQueue
+from imagejobs_operator.callbacks.dispatcher import CallbackDispatcher
+from imagejobs_operator.decide.deliveries import ResponseKind
+from imagejobs_operator.jobs.processes import ProcessJobs
+from imagejobs_operator.settings import Settings
+
+OWN_VARIABLES = ("METRICS_LISTEN", "HEALTH_LISTEN")
+"""Variables of the operator that the processes of shards must not have: they would take its addresses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The open ports, and the two adapters among them that report results.
+
+    Attributes:
+        dispatcher: None where no callbacks are sent.
+        processes: None where Jobs are no processes of this machine.
+    """
+
+    ports: Ports
+    dispatcher: CallbackDispatcher | None
+    processes: ProcessJobs | None
+
+
+@asynccontextmanager
+async def open_outside(
+    settings: Settings, environ: Mapping[str, str], traces: Tracer, count: Callable[[ResponseKind], None]
+) -> AsyncIterator[Outside]:
+    """Open the ports until the end of the block.
+
+    Args:
+        settings: Say which adapters are used.
+        environ: The variables of the program; processes of shards inherit them.
+        traces: Traces the callbacks.
+        count: Called with the end of each try to deliver a callback.
+
+    Raises:
+        Misconfigured: Neither a service account nor a kubeconfig leads to an API server.
+    """
+    redis = connect(settings.redis_url)
+    objects = S3Objects(settings.s3)
+    board, tasks = RedisBoard(redis), RedisTaskQueue(redis, settings.lease_seconds)
+    dispatcher, processes = _make_dispatcher(settings, traces, count), _make_processes(settings, environ)
+    if settings.sqlite:
+        from imagejobs_contract.stores.sqlite import SqliteStore
+        from imagejobs_operator.events.log import LogEvents
+        from imagejobs_operator.feeds.cached_store import CachedStore
+
+        store = CachedStore(SqliteStore(settings.sqlite, echoes=False))
+        ports = Ports(store, board, tasks, objects, processes, LogEvents(), dispatcher)
+    else:
+        from imagejobs_operator.cluster import open_ports
+
+        ports = await open_ports(settings, board, tasks, objects, dispatcher)
+    try:
+        yield Outside(ports, dispatcher, processes)
+    finally:
+        if processes:
+            await processes.close()
+        if dispatcher:
+            await dispatcher.close()
+        await ports.store.close()
+        await redis.aclose()
+
+
+def follow_changes(
+    settings: Settings, ports: Ports, queue: WorkQueue, started: Callable[[], None], stop: Event
+) -> Coroutine[Any, Any, None]:
+    """Return the feed of changed jobs.
+
+    Args:
+        settings: Say which store is watched.
+        ports: Hold that store.
+        queue: Takes the keys.
+        started: Called once after kopf has taken the signals of the process.
+        stop: Ends kopf.
+    """
+    if settings.sqlite:
+        from imagejobs_operator.feeds import sqlite
+
+        return sqlite.follow(ports.store, queue)
+    from imagejobs_operator.feeds import kubernetes
+
+    return kubernetes.follow(queue, settings.namespaces, started, stop)
+
+
+def _make_dispatcher(
+    settings: Settings, traces: Tracer, count: Callable[[ResponseKind], None]
+) -> CallbackDispatcher | None:
+    if not settings.webhooks:
+        return None
+    # The guard imports TLS and a resolver.
+    from imagejobs_contract.outbound.guard import AddressGuard
+    from imagejobs_operator.callbacks.sender import WebhookSender
+
+    guard = AddressGuard(settings.callbacks)
+    sender = WebhookSender(guard, settings.webhooks, settings.public_url, utc_now)
+    return CallbackDispatcher(sender.send, traces, count)
+
+
+def _make_processes(settings: Settings, environ: Mapping[str, str]) -> ProcessJobs | None:
+    if not (settings.sqlite and settings.jobs):
+        return None
+    inherited = {name: value for name, value in environ.items() if name not in OWN_VARIABLES}
+    command = (sys.executable, "-m", "imagejobs_worker", "shard")
+    return ProcessJobs(command, inherited | {"MAX_PARALLEL": "1"}, settings.shard_processes, utc_now)
