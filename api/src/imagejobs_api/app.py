@@ -7,18 +7,18 @@ from typing import Any
 import falcon
 from falcon.media import JSONHandler
 
-from imagejobs_api.admission.authentication import Gate
+from imagejobs_api.admission.authentication import Authentication
 from imagejobs_api.admission.quotas import Quotas
 from imagejobs_api.admission.rate_limits import RateLimits, Throttle
-from imagejobs_api.admission.stream_limits import OpenStreams
+from imagejobs_api.admission.stream_limits import StreamLimit
 from imagejobs_api.archive.contents import Librarian
 from imagejobs_api.archive.packing import Packer
 from imagejobs_api.archive.resource import Archives
 from imagejobs_api.callers.callers_file import CallersFile
-from imagejobs_api.callers.permissions import Allowance
+from imagejobs_api.callers.permissions import Prefixes
 from imagejobs_api.docspage.resource import Docs
 from imagejobs_api.http import errors, json_text
-from imagejobs_api.http.browser_security import Hosts, SecurityHeaders, Sites, cross_origin
+from imagejobs_api.http.browser_security import AllowedHosts, SecurityHeaders, CrossSiteGuard, cors_middleware
 from imagejobs_api.http.connection import App, Request
 from imagejobs_api.http.request_log import RequestLog
 from imagejobs_api.jobs.collection import JobList
@@ -39,14 +39,14 @@ from imagejobs_api.progress.resource import LiveCounts, Progress
 from imagejobs_api.progress.waiting import Waiting
 from imagejobs_api.progress.watchers import Feeds
 from imagejobs_api.settings import Settings
-from imagejobs_api.submit.callback_url import Callbacks
+from imagejobs_api.submit.callback_url import CallbackUrls
 from imagejobs_api.submit.faceless import FacelessStore
 from imagejobs_api.submit.forms import batch_form, crop_form, resize_form, url_form
-from imagejobs_api.submit.handoff_writer import Shelf
-from imagejobs_api.submit.intake import Creation, Intake
-from imagejobs_api.submit.job_intake import Orders
+from imagejobs_api.submit.handoff_writer import HandoffWriter
+from imagejobs_api.submit.intake import JobCreator, FormIntake
+from imagejobs_api.submit.job_intake import JobIntake
 from imagejobs_api.submit.new_jobs import NewJobs
-from imagejobs_api.submit.resource import Submissions, Submitter
+from imagejobs_api.submit.resource import FormResource, Submitter
 from imagejobs_api.uploads.resource import UploadLinks
 from imagejobs_api.view.links import Links
 from imagejobs_api.view.live_board import LiveBoard
@@ -92,7 +92,7 @@ def create_app(
     rates: RateLimits | None = None,
     index: Index | None = None,
     traces: Tracer = NOOP_TRACER,
-    shelf: Shelf | None = None,
+    shelf: HandoffWriter | None = None,
 ) -> App:
     """Return the application.
 
@@ -125,24 +125,24 @@ def create_app(
     metrics.watch(metrics.list_age, lambda: follower.age_seconds)
     if callers:
         metrics.watch(metrics.callers_current, lambda: callers.is_current)
-    event_streams = OpenStreams("event streams", limits.max_event_streams, limits.max_caller_event_streams)
-    archive_streams = OpenStreams("archives", limits.max_archive_streams, limits.max_caller_archive_streams)
+    event_streams = StreamLimit("event streams", limits.max_event_streams, limits.max_caller_event_streams)
+    archive_streams = StreamLimit("archives", limits.max_archive_streams, limits.max_caller_archive_streams)
     metrics.watch(metrics.open_streams.labels("events"), lambda: len(event_streams))
     metrics.watch(metrics.open_streams.labels("archives"), lambda: len(archive_streams))
-    callbacks = Callbacks(
+    callbacks = CallbackUrls(
         AddressGuard(settings.callbacks), signed=settings.callbacks_signed, folder=settings.callers_secrets
     )
-    creation, guard = Creation(store, objects), AddressGuard(settings.sources)
-    allowance = Allowance(settings.source_prefixes, settings.output_prefixes)
-    shelf = shelf or Shelf()
-    intake = Intake(creation, objects, shelf, quotas, limits, guard, callbacks)
-    orders = Orders(creation, objects, quotas, limits, guard, callbacks, allowance)
+    creation, guard = JobCreator(store, objects), AddressGuard(settings.sources)
+    allowance = Prefixes(settings.source_prefixes, settings.output_prefixes)
+    shelf = shelf or HandoffWriter()
+    intake = FormIntake(creation, objects, shelf, quotas, limits, guard, callbacks)
+    orders = JobIntake(creation, objects, quotas, limits, guard, callbacks, allowance)
     submitter = Submitter(waiting, links, settings.default_wait_seconds)
     counts = LiveCounts(live)
     feeds = Feeds(store, counts, outcomes)
     announcements.listen(waiting)
     announcements.listen(feeds)
-    runs: list[Run] = [announcements.run, follower.run, shelf.tend, *([callers.watch] if callers else [])]
+    runs: list[Run] = [announcements.run, follower.run, shelf.expire_copies, *([callers.watch] if callers else [])]
     app = App(
         request_type=Request,
         middleware=_middleware(settings, callers, metrics, rates or RateLimits(limits, None), runs, traces),
@@ -157,7 +157,7 @@ def create_app(
         "upload-from-url": url_form(limits),
     }
     for name, form in forms.items():
-        app.add_route(f"/api/{name}", Submissions(submitter, intake, outcomes, links, form))
+        app.add_route(f"/api/{name}", FormResource(submitter, intake, outcomes, links, form))
     jobs = Jobs(store, counts, outcomes, objects, links)
     uploads = UploadLinks(objects, parts, signer, limits, settings.link_seconds)
     app.add_route("/api/uploads", uploads)
@@ -202,10 +202,10 @@ def _middleware(
         RequestLog(),
         Measure(metrics),
         SecurityHeaders(),
-        *cross_origin(settings.cors_origins),
-        Hosts(settings.allowed_hosts),
-        *([] if callers else [Sites(settings.cors_origins)]),
-        Gate(callers, settings.namespace),
+        *cors_middleware(settings.cors_origins),
+        AllowedHosts(settings.allowed_hosts),
+        *([] if callers else [CrossSiteGuard(settings.cors_origins)]),
+        Authentication(callers, settings.namespace),
         Throttle(rates),
         Lifecycle(*runs),
     ]

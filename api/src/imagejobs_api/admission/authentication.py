@@ -15,11 +15,11 @@ from imagejobs_api.http.errors import Problem
 from imagejobs_contract.codes import Code
 from imagejobs_contract.runtime import logs
 
-READING = frozenset({"GET", "HEAD", "OPTIONS"})
+READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SCHEME = "bearer"
 
 
-class Gate:
+class Authentication:
     """Falcon middleware. Puts the `Caller` into `req.context.caller`, where `Request.caller` finds it.
 
     Args:
@@ -40,7 +40,7 @@ class Gate:
             return
         req.context.caller = caller = self._find(self._callers, req, resp)
         logs.bind(caller=caller.name)
-        if not caller.may_write and req.method not in READING:
+        if not caller.may_write and req.method not in READ_METHODS:
             raise Problem(Code.FORBIDDEN, "This API key may only read.")
 
     def _find(self, callers: CallersFile, req: Request, resp: Response) -> Caller:

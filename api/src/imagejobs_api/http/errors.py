@@ -14,7 +14,7 @@ from falcon.asgi import Response
 
 from imagejobs_api.callers import api_keys
 from imagejobs_api.http import json_text
-from imagejobs_api.http.connection import App, BodyCut, BodyTooSlow, Request
+from imagejobs_api.http.connection import App, BodyIncomplete, BodyTooSlow, Request
 from imagejobs_contract.codes import Code, meaning
 from imagejobs_contract.errors import Fault, ImageFailed, ImageJobsError, Invalid, TooLarge, Unavailable
 
@@ -152,7 +152,7 @@ def as_problem(ex: ImageJobsError) -> Problem:
         return Problem(ex.code, ex.message, faults=ex.faults)
     if isinstance(ex, Unavailable):
         return Problem(ex.code, retry_after_seconds=ex.retry_after_seconds)
-    if isinstance(ex, ImageFailed | TooLarge | BodyCut | BodyTooSlow):
+    if isinstance(ex, ImageFailed | TooLarge | BodyIncomplete | BodyTooSlow):
         return Problem(ex.code, ex.message)
     return Problem(ex.code)
 
@@ -185,7 +185,7 @@ def _detail(ex: falcon.HTTPError) -> str:
 async def _on_surprise(req: Request, resp: Response, ex: Exception, params: dict[str, Any]) -> None:
     log.error(
         "failed unexpectedly",
-        extra={"request_id": resp.get_header("X-Request-ID"), "path": api_keys.hidden(req.path)},
+        extra={"request_id": resp.get_header("X-Request-ID"), "path": api_keys.mask_keys(req.path)},
         exc_info=ex,
     )
     _answer(resp, Problem(Code.INTERNAL_ERROR))

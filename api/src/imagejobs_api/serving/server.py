@@ -22,10 +22,10 @@ from imagejobs_api.listing.indexed_store import NotingStore
 from imagejobs_api.ops.instrument import measured
 from imagejobs_api.ops.metrics import Metrics
 from imagejobs_api.progress.announcements import Announcements
-from imagejobs_api.serving.file_limit import most_connections
+from imagejobs_api.serving.file_limit import max_connections
 from imagejobs_api.serving.protocol import GuardedProtocol
 from imagejobs_api.settings import KUBERNETES, SQLITE, Settings
-from imagejobs_api.submit.handoff_writer import Shelf
+from imagejobs_api.submit.handoff_writer import HandoffWriter
 from imagejobs_contract.ports import JobStore
 from imagejobs_contract.redis.board import RedisBoard
 from imagejobs_contract.redis.client import connect
@@ -39,10 +39,10 @@ from imagejobs_contract.s3.objects import S3Objects
 from imagejobs_contract.s3.part_uploads import BotoPartUploads
 
 KEEP_ALIVE_SECONDS = 5
-TIDY_SECONDS = 3.0
+CLEANUP_SECONDS = 3.0
 """How long requests that were cut may take to remove what they stored."""
 BACKLOG = 2048
-LISTENERS = 16
+LISTEN_SOCKETS = 16
 """Connections that are taken in one turn of the loop. uvloop takes one from each listening socket in a turn,
 and a turn serves all who came before:
 with one socket a look at `/healthz` that came as the last of 64 clients with large photos waited for 64 such
@@ -70,7 +70,7 @@ class Server(uvicorn.Server):
         self._announcements.release()
         await super().shutdown(sockets)
         if cut := set(self.server_state.tasks):
-            await asyncio.wait(cut, timeout=TIDY_SECONDS)
+            await asyncio.wait(cut, timeout=CLEANUP_SECONDS)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop in order; a second Ctrl-C stops at once. Uvicorn's own would end by dying of the signal."""
@@ -93,21 +93,21 @@ def listen(host: str, port: int) -> socket.socket:
         raise SystemExit(f"cannot listen on {host}:{port}: {reason}") from ex
 
 
-def listeners(sock: socket.socket) -> list[socket.socket]:
+def duplicate_sockets(sock: socket.socket) -> list[socket.socket]:
     """Return as many sockets as connections are to be taken at once, all of the same queue."""
-    return [sock, *(sock.dup() for _ in range(LISTENERS - 1))]
+    return [sock, *(sock.dup() for _ in range(LISTEN_SOCKETS - 1))]
 
 
 async def serve(settings: Settings, sock: socket.socket) -> None:
     """Serve until a signal comes, then drain and close."""
-    GuardedProtocol.max_connections = most_connections(settings.limits.max_connections)
+    GuardedProtocol.max_connections = max_connections(settings.limits.max_connections)
     async with _opened(settings) as (app, announcements):
         config = uvicorn.Config(
             app, http=GuardedProtocol, ws="none", lifespan="on", log_config=None, access_log=False, server_header=False,
             proxy_headers=bool(settings.trusted_proxies), forwarded_allow_ips=list(settings.trusted_proxies),
             timeout_keep_alive=KEEP_ALIVE_SECONDS, timeout_graceful_shutdown=settings.drain_seconds, backlog=BACKLOG,
         )  # fmt: skip
-        await Server(config, announcements).serve(listeners(sock))
+        await Server(config, announcements).serve(duplicate_sockets(sock))
 
 
 @asynccontextmanager
@@ -147,7 +147,7 @@ async def _wired(
             links.signer(settings.s3),
             measured(BotoPartUploads(settings.s3), "s3", metrics, traces),
         )
-        shelf = Shelf(settings.handoff, settings.handoff_bytes)
+        shelf = HandoffWriter(settings.handoff, settings.handoff_bytes)
         app = create_app(
             settings,
             store,

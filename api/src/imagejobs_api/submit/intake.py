@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from imagejobs_api.admission.quotas import Quotas
-from imagejobs_api.admission.upload_memory import Held
+from imagejobs_api.admission.upload_memory import MemoryBudget
 from imagejobs_api.http import filenames, json_body
 from imagejobs_api.http.connection import Request, body_chunks
 from imagejobs_api.http.errors import Problem
 from imagejobs_api.submit import idempotency
 from imagejobs_api.submit.build import build_job
-from imagejobs_api.submit.callback_url import Callbacks
-from imagejobs_api.submit.form_reader import FormReader, discard
+from imagejobs_api.submit.callback_url import CallbackUrls
+from imagejobs_api.submit.form_reader import FormReader, delete_uploads
 from imagejobs_api.submit.forms import Form, Source
-from imagejobs_api.submit.handoff_writer import Shelf
+from imagejobs_api.submit.handoff_writer import HandoffWriter
 from imagejobs_api.submit.url_reader import UrlReader
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import AlreadyExists, Invalid, NotFound
@@ -28,7 +28,7 @@ from imagejobs_contract.storage import ObjectStore
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class CreatedJob:
     """A stored job, and the images it was made of.
 
     Attributes:
@@ -40,7 +40,7 @@ class Accepted:
     single: bool
 
 
-class Creation:
+class JobCreator:
     """Stores jobs, and what goes with that: an end to files that no job owns."""
 
     def __init__(self, store: JobStore, objects: ObjectStore) -> None:
@@ -62,14 +62,14 @@ class Creation:
             return await self._store.create(job)
         except (Invalid, AlreadyExists) as ex:
             if upload_id:
-                await discard(self._objects, upload_id)
+                await delete_uploads(self._objects, upload_id)
             if repeatable and isinstance(ex, AlreadyExists):
                 return await self._after_all(job)
             raise
         # After Unavailable the job may be there all the same, and needs its uploads; if not, the lifecycle
         # rule removes them.
 
-    async def earlier_if_any(self, job: ImageJob) -> ImageJob | None:
+    async def find_earlier(self, job: ImageJob) -> ImageJob | None:
         """Return the job of an earlier request of the same content.
 
         Raises:
@@ -95,29 +95,29 @@ class Creation:
         return earlier
 
 
-class Intake:
+class FormIntake:
     """Takes a form in and stores the job that it asks for."""
 
     def __init__(
         self,
-        creation: Creation,
+        creation: JobCreator,
         objects: ObjectStore,
-        shelf: Shelf,
+        shelf: HandoffWriter,
         quotas: Quotas,
         limits: Limits,
         guard: AddressGuard,
-        callbacks: Callbacks,
+        callbacks: CallbackUrls,
     ) -> None:
         self._creation = creation
         self._objects = objects
         self._shelf = shelf
         self._quotas = quotas
         self._limits = limits
-        self._held = Held(limits.max_held_bytes)
+        self._held = MemoryBudget(limits.max_held_bytes)
         self._guard = guard
         self._callbacks = callbacks
 
-    async def accept(self, req: Request, form: Form, key: JobKey, *, repeatable: bool = False) -> Accepted:
+    async def accept(self, req: Request, form: Form, key: JobKey, *, repeatable: bool = False) -> CreatedJob:
         """Return the job once it is stored durably.
 
         Args:
@@ -140,13 +140,13 @@ class Intake:
                     form,
                     req.get_header("Accept"),
                     self._limits,
-                    self._callbacks.of(req.caller.name),
+                    self._callbacks.for_caller(req.caller.name),
                 )
-                job = req.origin.annotate(req.caller.marked(job))
+                job = req.origin.annotate(req.caller.with_label(job))
             if repeatable:
-                job = idempotency.marked(job, idempotency.fingerprint(req.path, received))
+                job = idempotency.with_fingerprint(job, idempotency.fingerprint_form(req.path, received))
             created = await self._creation.create(job, received.upload_id, repeatable=repeatable)
-        return Accepted(created, received.sources, received.single)
+        return CreatedJob(created, received.sources, received.single)
 
     def _reader(self, form: Form, key: JobKey, *, repeatable: bool) -> FormReader | UrlReader:
         if form.takes_urls:
@@ -159,4 +159,4 @@ class Intake:
 def _take_query(reader: FormReader | UrlReader, params: Mapping[str, str | list[str]]) -> None:
     for name, value in params.items():
         for each in value if isinstance(value, list) else [value]:
-            reader.take(filenames.clean(name)[:60], each)
+            reader.add_field(filenames.clean(name)[:60], each)

@@ -6,8 +6,8 @@ from falcon.asgi import Response
 
 from imagejobs_api.http.connection import Request
 from imagejobs_api.progress.resource import LiveCounts
-from imagejobs_api.submit.intake import Accepted
-from imagejobs_api.submit.job_intake import Orders
+from imagejobs_api.submit.intake import CreatedJob
+from imagejobs_api.submit.job_intake import JobIntake
 from imagejobs_api.submit.resource import Submitter
 from imagejobs_api.view import job_body
 from imagejobs_contract.model.names import JobKey
@@ -16,7 +16,7 @@ from imagejobs_contract.model.names import JobKey
 class NewJobs:
     """Makes jobs of what callers ask for."""
 
-    def __init__(self, submitter: Submitter, orders: Orders, counts: LiveCounts) -> None:
+    def __init__(self, submitter: Submitter, orders: JobIntake, counts: LiveCounts) -> None:
         self._submitter = submitter
         self._orders = orders
         self._counts = counts
@@ -24,7 +24,7 @@ class NewJobs:
     async def make(self, req: Request, resp: Response) -> None:
         """Answer 202 with the job, or 200 if it ended while the caller waited, however it ended."""
 
-        def accept(key: JobKey, repeatable: bool) -> Awaitable[Accepted]:
+        def accept(key: JobKey, repeatable: bool) -> Awaitable[CreatedJob]:
             return self._orders.accept(req, key, repeatable=repeatable)
 
         submission = await self._submitter.submit(req, resp, accept)

@@ -11,7 +11,7 @@ from imagejobs_api.http.errors import Problem
 from imagejobs_api.progress.waiting import Waiting
 from imagejobs_api.submit import idempotency
 from imagejobs_api.submit.forms import Form, Source
-from imagejobs_api.submit.intake import Accepted, Intake
+from imagejobs_api.submit.intake import CreatedJob, FormIntake
 from imagejobs_api.view import image_bodies, links, states
 from imagejobs_api.view.image_bodies import BatchBody, ImageBody
 from imagejobs_api.view.links import Links
@@ -22,7 +22,7 @@ from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.model.status import State
 
-Accept = Callable[[JobKey, bool], Awaitable[Accepted]]
+Accept = Callable[[JobKey, bool], Awaitable[CreatedJob]]
 """Where the job shall be, and whether it may be there already -> the job."""
 
 
@@ -61,7 +61,7 @@ class Submitter:
     async def submit(self, req: Request, resp: Response, accept: Accept) -> Submission:
         """Let a job be accepted, wait, and set all of the answer but its body."""
         base = self._links.base(req)
-        repeated = idempotency.read(req.get_header(idempotency.HEADER))
+        repeated = idempotency.read_key(req.get_header(idempotency.HEADER))
         key = req.caller.job_key(
             idempotency.job_name(req.caller, repeated) if repeated else names.new_job_id()
         )
@@ -76,11 +76,11 @@ class Submitter:
         return submission
 
 
-class Submissions:
+class FormResource:
     """A call that takes images: what sets it apart from the others is its form."""
 
     def __init__(
-        self, submitter: Submitter, intake: Intake, outcomes: Outcomes, signer: Links, form: Form
+        self, submitter: Submitter, intake: FormIntake, outcomes: Outcomes, signer: Links, form: Form
     ) -> None:
         self._submitter = submitter
         self._intake = intake
@@ -94,7 +94,7 @@ class Submissions:
         A single one that failed is answered with its error.
         """
 
-        def accept(key: JobKey, repeatable: bool) -> Awaitable[Accepted]:
+        def accept(key: JobKey, repeatable: bool) -> Awaitable[CreatedJob]:
             return self._intake.accept(req, self._form, key, repeatable=repeatable)
 
         submission = await self._submitter.submit(req, resp, accept)

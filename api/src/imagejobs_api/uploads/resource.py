@@ -25,7 +25,7 @@ from imagejobs_contract.wire import s3_keys, source_prefixes
 from imagejobs_contract.wire.json_types import Count, Time, Url
 
 MAX_BODY_BYTES = 2**20
-BEGINNINGS = 8
+MAX_PARALLEL_BEGINS = 8
 """Uploads in parts that are begun at once."""
 
 
@@ -149,7 +149,7 @@ class UploadLinks:
         )
 
     async def _begin(self, files: Sequence[NewFile], keys: Sequence[str]) -> list[str]:
-        places = asyncio.Semaphore(BEGINNINGS)
+        places = asyncio.Semaphore(MAX_PARALLEL_BEGINS)
 
         async def begin(file: NewFile, key: str) -> str:
             if file.part_size is None:
