@@ -41,7 +41,7 @@ async def half():
 
 async def main():
     with HandoffWriter(Path(sys.argv[1]), 2**20).copy("uploads/j0123/0") as copy:
-        async for _ in copy.of(half()):
+        async for _ in copy.tee(half()):
             pass
 
 asyncio.run(main())
@@ -59,7 +59,7 @@ async def chunks():
 async def main():
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
     with HandoffWriter(Path(sys.argv[1]), 2**20).copy("uploads/j0123/0") as copy:
-        count = sum([len(each) async for each in copy.of(chunks())])
+        count = sum([len(each) async for each in copy.tee(chunks())])
         copy.commit(count)
     print(count)
 

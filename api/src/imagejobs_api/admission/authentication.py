@@ -12,6 +12,7 @@ from imagejobs_api.callers.caller import Caller
 from imagejobs_api.callers.callers_file import CallersFile
 from imagejobs_api.http.connection import Request
 from imagejobs_api.http.errors import Problem
+from imagejobs_api.http.public import is_public
 from imagejobs_contract.codes import Code
 from imagejobs_contract.runtime import logs
 
@@ -57,8 +58,3 @@ class Authentication:
                 Code.UNAUTHORIZED, "Send an API key: `Authorization: Bearer ijk_...`." if not given else ""
             )
         return caller
-
-
-def is_public(resource: object) -> bool:
-    """Tell whether a resource is for everybody."""
-    return getattr(resource, "is_public", False) is True

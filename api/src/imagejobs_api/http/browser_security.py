@@ -6,9 +6,9 @@ from typing import Any
 import falcon
 from falcon.asgi import Response
 
-from imagejobs_api.admission.authentication import is_public
 from imagejobs_api.http.connection import Request
 from imagejobs_api.http.errors import Problem
+from imagejobs_api.http.public import is_public
 from imagejobs_contract.codes import Code
 
 SECURITY_HEADERS = {

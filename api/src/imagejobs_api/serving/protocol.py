@@ -12,7 +12,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from imagejobs_api.http import json_text
+from imagejobs_api.http import json_io
 from imagejobs_api.http.browser_security import SECURITY_HEADERS
 from imagejobs_api.http.errors import CONTENT_TYPE, Problem, problem_body
 from imagejobs_api.serving import request_head
@@ -188,7 +188,7 @@ class GuardedProtocol(HttpToolsProtocol):
 def error_response(problem: Problem) -> bytes:
     """Return a whole answer, for where there is no application to give one."""
     status = meaning(problem.code).http_status
-    body = json_text.dumps(problem_body(problem)).encode()
+    body = json_io.dumps(problem_body(problem)).encode()
     fields = {
         "Content-Type": CONTENT_TYPE,
         "Content-Length": str(len(body)),

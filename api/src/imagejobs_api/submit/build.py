@@ -28,7 +28,12 @@ MAX_NAME = 200
 
 
 def build_job(
-    key: JobKey, received: ReceivedForm, form: Form, accept: str | None, limits: Limits, callbacks: CallbackUrls
+    key: JobKey,
+    received: ReceivedForm,
+    form: Form,
+    accept: str | None,
+    limits: Limits,
+    callbacks: CallbackUrls,
 ) -> ImageJob:
     """Return the job that a form asks for. Pure.
 

@@ -18,6 +18,7 @@ from imagejobs_api.submit.forms import ReceivedForm
 from imagejobs_contract.codes import Code
 from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.wire import s3_keys
 
 HEADER = "Idempotency-Key"
@@ -47,10 +48,23 @@ def read_key(header: str | None) -> str | None:
     return header.strip('"')
 
 
-def job_name(caller: Caller, key: str) -> str:
-    """Return the name of the job that a caller's key stands for.
+def choose_job_key(caller: Caller, header: str | None) -> tuple[JobKey, bool]:
+    """Return the namespace and name of a request's job, and whether an earlier request may have made it.
 
-    A line end stands in no name and no key: the two cannot run together.
+    Args:
+        header: `Idempotency-Key`; without it the job gets a fresh name.
+
+    Raises:
+        Problem: As `read_key`.
+    """
+    key = read_key(header)
+    return caller.job_key(job_name(caller, key) if key else names.new_job_id()), key is not None
+
+
+def job_name(caller: Caller, key: str) -> str:
+    """Return the name of the job that belongs to a caller's key.
+
+    Neither a caller's name nor a key contains a line end, so that two pairs never make the same text.
     """
     return "k" + hashlib.sha256(f"{caller.name}\n{key}".encode()).hexdigest()[:_NAME_DIGITS]
 

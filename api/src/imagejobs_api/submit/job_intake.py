@@ -9,13 +9,13 @@ from typing import Any
 from imagejobs_api.admission.quotas import Quotas
 from imagejobs_api.callers.caller import Caller
 from imagejobs_api.callers.permissions import Prefixes
-from imagejobs_api.http import json_body
+from imagejobs_api.http import json_io
 from imagejobs_api.http.connection import Request
 from imagejobs_api.http.errors import Problem
 from imagejobs_api.submit import idempotency
 from imagejobs_api.submit.callback_url import CallbackUrls
+from imagejobs_api.submit.creation import CreatedJob, JobCreator
 from imagejobs_api.submit.form_reader import delete_uploads
-from imagejobs_api.submit.intake import CreatedJob, JobCreator
 from imagejobs_api.submit.items import ItemCollector, ItemsOrManifest
 from imagejobs_api.submit.job_request import JobRequest, Permissions, read_request
 from imagejobs_contract.codes import Code
@@ -36,7 +36,7 @@ class JobIntake:
 
     def __init__(
         self,
-        creation: JobCreator,
+        creator: JobCreator,
         objects: ObjectStore,
         quotas: Quotas,
         known: Limits,
@@ -44,14 +44,14 @@ class JobIntake:
         callbacks: CallbackUrls,
         allowance: Prefixes,
     ) -> None:
-        self._creation = creation
+        self._creator = creator
         self._objects = objects
         self._quotas = quotas
         self._limits = known
         self._guard = guard
         self._callbacks = callbacks
         self._allowance = allowance
-        self._gather = ItemCollector(objects, known.max_manifest_bytes)
+        self._collector = ItemCollector(objects, known.max_manifest_bytes)
 
     async def accept(self, req: Request, key: JobKey, *, repeatable: bool) -> CreatedJob:
         """Return the job once it is stored durably.
@@ -62,17 +62,17 @@ class JobIntake:
         Raises:
             ImageJobsError: Nothing was accepted, and nothing is kept.
         """
-        length = json_body.check_head(req, self._limits.max_job_body_bytes)
+        length = json_io.check_head(req, self._limits.max_job_body_bytes)
         await self._quotas.check_queue(req.caller)
         with self._quotas.receiving(length, req.caller):
-            body = await json_body.read(req, self._limits.max_job_body_bytes)
+            body = await json_io.read(req, self._limits.max_job_body_bytes)
             request = await self._read(body, req.caller)
             draft = req.origin.annotate(
                 req.caller.with_label(ImageJob(key, request.settings, annotations=_titled(request)))
             )
             if repeatable:
                 draft = idempotency.with_fingerprint(draft, idempotency.fingerprint_json(req.path, body))
-                if earlier := await self._creation.find_earlier(draft):
+                if earlier := await self._creator.find_earlier(draft):
                     return CreatedJob(earlier, (), single=False)
         return CreatedJob(
             await self._store(draft, request, req.caller, repeatable=repeatable), (), single=False
@@ -110,15 +110,15 @@ class JobIntake:
             job = replace(
                 job, annotations={**job.annotations, **_listed(upload_id, self._allowance.sources(caller))}
             )
-        return await self._creation.create(job, upload_id if images.manifest else "", repeatable=repeatable)
+        return await self._creator.create(job, upload_id if images.manifest else "", repeatable=repeatable)
 
     async def _images(self, request: JobRequest, list_key: str) -> ItemsOrManifest:
         if not request.may_need_manifest:
-            return await self._gather.collect(request, list_key)
+            return await self._collector.collect(request, list_key)
         with self._quotas.listing():
             try:
                 async with asyncio.timeout(MAX_LISTING_SECONDS):
-                    return await self._gather.collect(request, list_key)
+                    return await self._collector.collect(request, list_key)
             except TimeoutError as ex:
                 raise Problem(Code.UNAVAILABLE, "The list of images could not be made in time.") from ex
 

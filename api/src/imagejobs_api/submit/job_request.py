@@ -73,7 +73,11 @@ class Permissions:
 
 
 def read_request(
-    body: Mapping[str, Any], rights: Permissions, guard: AddressGuard, callbacks: CallbackUrls, default_seconds: int
+    body: Mapping[str, Any],
+    rights: Permissions,
+    guard: AddressGuard,
+    callbacks: CallbackUrls,
+    default_seconds: int,
 ) -> JobRequest:
     """Read a request.
 
@@ -123,7 +127,9 @@ def _terms(reader: Reader, rights: Permissions, callbacks: CallbackUrls, default
         )
         reader.fault("output.prefix", f"is not open to you: {allowed}")
     if (terms.priority_class_name or "").startswith(CLUSTER_CLASS_PREFIX):
-        reader.fault("priorityClassName", f"classes that begin with {CLUSTER_CLASS_PREFIX} are the cluster's own")
+        reader.fault(
+            "priorityClassName", f"classes that begin with {CLUSTER_CLASS_PREFIX} are the cluster's own"
+        )
     return terms
 
 

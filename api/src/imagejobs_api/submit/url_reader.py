@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote
 import falcon
 from falcon.media import MultipartFormHandler
 
-from imagejobs_api.http import filenames, json_body
+from imagejobs_api.http import filenames, json_io
 from imagejobs_api.http.errors import Problem
 from imagejobs_api.http.multipart import FormBody
 from imagejobs_api.submit.forms import Form, ReceivedForm, Source
@@ -97,7 +97,9 @@ class UrlReader:
         if not received.single and "name" in received.options:
             received.add_fault("name", "goes with one url; images of urls are named by their own")
         for n, (_, value) in enumerate(self._urls):
-            received.sources.append(self._source(URL_FIELD if received.single else f"{URLS_FIELDS[0]}[{n}]", value))
+            received.sources.append(
+                self._source(URL_FIELD if received.single else f"{URLS_FIELDS[0]}[{n}]", value)
+            )
 
     def _source(self, where: str, value: object) -> Source:
         reader = Reader({where: value.strip() if isinstance(value, str) else value}, "", self.received.faults)
@@ -125,7 +127,7 @@ def _fields(data: bytes, kind: str, most: int) -> Iterator[tuple[str, object]]:
         except ValueError as ex:
             raise Problem(Code.MALFORMED_REQUEST, f"The form has more than {most} fields.") from ex
     elif kind == falcon.MEDIA_JSON:
-        for name, value in json_body.parse(data).items():
+        for name, value in json_io.parse(data).items():
             values = value if name in URLS_FIELDS and isinstance(value, list) else [value]
             yield from ((name, each) for each in values)
     else:
