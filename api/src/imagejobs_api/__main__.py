@@ -17,7 +17,7 @@ def main() -> None:
     read = settings.read(os.environ, Settings.read)
     logs.configure("api", read.log_level)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    malloc.keep()
+    malloc.keep_freed_pages()
     sock = server.listen(read.host, read.port)
     try:
         event_loop.run(server.serve(read, sock))

@@ -1,25 +1,33 @@
-"""The application: what is handed in, wired to routes. Nothing else."""
+"""The application: makes one of each part, connects them, and gives every route its resource.
 
-import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+It opens nothing and reads no environment; `wiring` hands in what is outside.
+"""
+
+from dataclasses import dataclass
 from typing import Any
 
 import falcon
 from falcon.media import JSONHandler
 
-from imagejobs_api.admission.authentication import Gate
+from imagejobs_api.admission.authentication import Authentication
 from imagejobs_api.admission.quotas import Quotas
 from imagejobs_api.admission.rate_limits import RateLimits, Throttle
-from imagejobs_api.admission.stream_limits import OpenStreams
+from imagejobs_api.admission.stream_limits import StreamLimit
 from imagejobs_api.archive.contents import Librarian
 from imagejobs_api.archive.packing import Packer
 from imagejobs_api.archive.resource import Archives
 from imagejobs_api.callers.callers_file import CallersFile
-from imagejobs_api.callers.permissions import Allowance
+from imagejobs_api.callers.permissions import Prefixes
 from imagejobs_api.docspage.resource import Docs
-from imagejobs_api.http import errors, json_text
-from imagejobs_api.http.browser_security import Hosts, SecurityHeaders, Sites, cross_origin
+from imagejobs_api.http import error_handlers, json_io
+from imagejobs_api.http.browser_security import (
+    AllowedHosts,
+    CrossSiteGuard,
+    SecurityHeaders,
+    cors_middleware,
+)
 from imagejobs_api.http.connection import App, Request
+from imagejobs_api.http.lifecycle import Lifecycle
 from imagejobs_api.http.request_log import RequestLog
 from imagejobs_api.jobs.collection import JobList
 from imagejobs_api.jobs.downloads import Downloads
@@ -27,7 +35,6 @@ from imagejobs_api.jobs.resource import Jobs
 from imagejobs_api.jobs.results import Results
 from imagejobs_api.listing.follow import Follower
 from imagejobs_api.listing.index import Index
-from imagejobs_api.listing.indexed_store import NotingStore
 from imagejobs_api.openapi.document import document
 from imagejobs_api.openapi.resource import Document
 from imagejobs_api.ops.health import Health, Ready
@@ -39,14 +46,14 @@ from imagejobs_api.progress.resource import LiveCounts, Progress
 from imagejobs_api.progress.waiting import Waiting
 from imagejobs_api.progress.watchers import Feeds
 from imagejobs_api.settings import Settings
-from imagejobs_api.submit.callback_url import Callbacks
-from imagejobs_api.submit.faceless import FacelessStore
+from imagejobs_api.submit.callback_url import CallbackUrls
+from imagejobs_api.submit.creation import JobCreator
+from imagejobs_api.submit.form_intake import FormIntake
 from imagejobs_api.submit.forms import batch_form, crop_form, resize_form, url_form
-from imagejobs_api.submit.handoff_writer import Shelf
-from imagejobs_api.submit.intake import Creation, Intake
-from imagejobs_api.submit.job_intake import Orders
-from imagejobs_api.submit.new_jobs import NewJobs
-from imagejobs_api.submit.resource import Submissions, Submitter
+from imagejobs_api.submit.handoff_writer import HandoffWriter
+from imagejobs_api.submit.job_intake import JobIntake
+from imagejobs_api.submit.preferred_wait import PreferredWait
+from imagejobs_api.submit.resource import FormResource
 from imagejobs_api.uploads.resource import UploadLinks
 from imagejobs_api.view.links import Links
 from imagejobs_api.view.live_board import LiveBoard
@@ -57,98 +64,124 @@ from imagejobs_contract.ports import JobStore, ProgressBoard, TaskQueue
 from imagejobs_contract.runtime.traces import NOOP_TRACER, Tracer
 from imagejobs_contract.storage import LinkSigner, ObjectStore, PartUploads
 
-Run = Callable[[], Coroutine[Any, Any, None]]
 
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The systems outside of this process; `wiring` opens and closes them.
 
-class Lifecycle:
-    """Falcon middleware: runs what has to run beside the requests, as long as the app."""
-
-    def __init__(self, *runs: Run) -> None:
-        self._runs = runs
-        self._tasks: list[asyncio.Task[None]] = []
-
-    async def process_startup(self, scope: Mapping[str, Any], event: Mapping[str, Any]) -> None:
-        """Start it."""
-        self._tasks = [asyncio.create_task(run()) for run in self._runs]
-
-    async def process_shutdown(self, scope: Mapping[str, Any], event: Mapping[str, Any]) -> None:
-        """Stop it."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-
-def create_app(
-    settings: Settings,
-    store: JobStore,
-    board: ProgressBoard,
-    queue: TaskQueue,
-    objects: ObjectStore,
-    signer: LinkSigner,
-    parts: PartUploads,
-    callers: CallersFile | None = None,
-    announcements: Announcements | None = None,
-    metrics: Metrics | None = None,
-    rates: RateLimits | None = None,
-    index: Index | None = None,
-    traces: Tracer = NOOP_TRACER,
-    shelf: Shelf | None = None,
-) -> App:
-    """Return the application.
-
-    Args:
-        callers: None lets anybody in.
-        announcements: Handed in by a server that wants to release held answers and streams before it stops.
-        metrics: Handed in by a server that shows them.
-        rates: Handed in by a server that has Redis; else this process counts for itself.
-        index: Handed in with a store that notes in it what it reads.
-        traces: Handed in by a server that tells a collector.
-        shelf: Handed in by a server whose workers are on the same machine.
+    Attributes:
+        store: Notes each job that passes through it in `Services.index`.
     """
-    limits, namespace = settings.limits, settings.namespace
-    if index is None:
-        index = Index(limits.max_listed_jobs)
-        store = NotingStore(store, index)
-    if not settings.find_faces:
-        store = FacelessStore(store, index)
-    listed = index
-    follower = Follower(store, index, {namespace, *(callers.namespaces if callers else ())})
-    metrics = Metrics() if metrics is None else metrics
-    announcements = Announcements(board) if announcements is None else announcements
-    waiting = Waiting(store)
-    live = LiveBoard(board)
-    outcomes = Outcomes(live, objects)
-    links = Links(signer, settings.public_url, settings.link_seconds)
-    quotas = Quotas(limits, queue, index.open_images)
-    metrics.watch(metrics.bytes_in_flight, lambda: quotas.bytes_in_flight)
-    metrics.watch(metrics.listed_jobs, lambda: len(listed))
-    metrics.watch(metrics.list_age, lambda: follower.age_seconds)
+
+    store: JobStore
+    board: ProgressBoard
+    queue: TaskQueue
+    objects: ObjectStore
+    signer: LinkSigner
+    parts: PartUploads
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts that the server process uses too, beside the application.
+
+    Attributes:
+        callers: None lets every caller in, without a key.
+        announcements: The server releases held answers and event streams by it before it stops.
+        handoff: Copies uploads for workers on this machine, or does nothing.
+    """
+
+    callers: CallersFile | None
+    index: Index
+    announcements: Announcements
+    metrics: Metrics
+    rates: RateLimits
+    tracer: Tracer
+    handoff: HandoffWriter
+
+
+class _Shared:
+    """The parts that several routes share: one of each, as long as the app lives."""
+
+    def __init__(self, settings: Settings, ports: Ports, services: Services) -> None:
+        limits = settings.limits
+        self.follower = Follower(ports.store, services.index, namespaces(settings, services.callers))
+        self.quotas = Quotas(limits, ports.queue, services.index.open_images)
+        live = LiveBoard(ports.board)
+        self.counts = LiveCounts(live)
+        self.outcomes = Outcomes(live, ports.objects)
+        self.links = Links(ports.signer, settings.public_url, settings.link_seconds)
+        self.feeds = Feeds(ports.store, self.counts, self.outcomes)
+        self.waiting = Waiting(ports.store)
+        self.wait = PreferredWait(self.waiting, self.links, settings.default_wait_seconds)
+        self.event_streams = StreamLimit(
+            "event streams", limits.max_event_streams, limits.max_caller_event_streams
+        )
+        self.archive_streams = StreamLimit(
+            "archives", limits.max_archive_streams, limits.max_caller_archive_streams
+        )
+
+
+def create_app(settings: Settings, ports: Ports, services: Services) -> App:
+    """Return the application."""
+    shared = _Shared(settings, ports, services)
+    services.announcements.listen(shared.waiting)
+    services.announcements.listen(shared.feeds)
+    _watch_gauges(services, shared)
+    app = App(request_type=Request, middleware=_middleware(settings, services, shared.follower))
+    app.resp_options.media_handlers[falcon.MEDIA_JSON] = JSONHandler(dumps=json_io.dumps)
+    error_handlers.install(app)
+    _add_submit_routes(app, settings, ports, services, shared)
+    _add_upload_routes(app, settings, ports)
+    _add_job_routes(app, settings, ports, shared)
+    _add_service_routes(app, settings, ports)
+    return app
+
+
+def namespaces(settings: Settings, callers: CallersFile | None) -> set[str]:
+    """Return the namespaces that this process serves."""
+    return {settings.namespace, *(callers.namespaces if callers else ())}
+
+
+def _watch_gauges(services: Services, shared: _Shared) -> None:
+    metrics, callers = services.metrics, services.callers
+    metrics.watch(metrics.bytes_in_flight, lambda: shared.quotas.bytes_in_flight)
+    metrics.watch(metrics.listed_jobs, lambda: len(services.index))
+    metrics.watch(metrics.list_age, lambda: shared.follower.age_seconds)
     if callers:
         metrics.watch(metrics.callers_current, lambda: callers.is_current)
-    event_streams = OpenStreams("event streams", limits.max_event_streams, limits.max_caller_event_streams)
-    archive_streams = OpenStreams("archives", limits.max_archive_streams, limits.max_caller_archive_streams)
-    metrics.watch(metrics.open_streams.labels("events"), lambda: len(event_streams))
-    metrics.watch(metrics.open_streams.labels("archives"), lambda: len(archive_streams))
-    callbacks = Callbacks(
+    metrics.watch(metrics.open_streams.labels("events"), lambda: len(shared.event_streams))
+    metrics.watch(metrics.open_streams.labels("archives"), lambda: len(shared.archive_streams))
+
+
+def _middleware(settings: Settings, services: Services, follower: Follower) -> list[Any]:
+    """Return the middleware of all routes. Requests pass it in this order, answers in the opposite one."""
+    callers, tracer = services.callers, services.tracer
+    runs = [services.announcements.run, follower.run, services.handoff.expire_copies]
+    return [
+        *([] if tracer is NOOP_TRACER else [RequestSpans(tracer)]),
+        RequestLog(),
+        Measure(services.metrics),
+        SecurityHeaders(),
+        *cors_middleware(settings.cors_origins),
+        AllowedHosts(settings.allowed_hosts),
+        *([] if callers else [CrossSiteGuard(settings.cors_origins)]),
+        Authentication(callers, settings.namespace),
+        Throttle(services.rates),
+        Lifecycle([*runs, callers.watch] if callers else runs),
+    ]
+
+
+def _add_submit_routes(
+    app: App, settings: Settings, ports: Ports, services: Services, shared: _Shared
+) -> None:
+    limits, objects, quotas = settings.limits, ports.objects, shared.quotas
+    creator = JobCreator(ports.store, objects, find_faces=settings.find_faces)
+    guard = AddressGuard(settings.sources)
+    callbacks = CallbackUrls(
         AddressGuard(settings.callbacks), signed=settings.callbacks_signed, folder=settings.callers_secrets
     )
-    creation, guard = Creation(store, objects), AddressGuard(settings.sources)
-    allowance = Allowance(settings.source_prefixes, settings.output_prefixes)
-    shelf = shelf or Shelf()
-    intake = Intake(creation, objects, shelf, quotas, limits, guard, callbacks)
-    orders = Orders(creation, objects, quotas, limits, guard, callbacks, allowance)
-    submitter = Submitter(waiting, links, settings.default_wait_seconds)
-    counts = LiveCounts(live)
-    feeds = Feeds(store, counts, outcomes)
-    announcements.listen(waiting)
-    announcements.listen(feeds)
-    runs: list[Run] = [announcements.run, follower.run, shelf.tend, *([callers.watch] if callers else [])]
-    app = App(
-        request_type=Request,
-        middleware=_middleware(settings, callers, metrics, rates or RateLimits(limits, None), runs, traces),
-    )
-    app.resp_options.media_handlers[falcon.MEDIA_JSON] = JSONHandler(dumps=json_text.dumps)
-    errors.install(app)
+    intake = FormIntake(creator, objects, services.handoff, quotas, limits, guard, callbacks)
     forms = {
         "resize": resize_form(limits),
         "center-crop": crop_form(limits, Gravity.CENTER),
@@ -157,55 +190,49 @@ def create_app(
         "upload-from-url": url_form(limits),
     }
     for name, form in forms.items():
-        app.add_route(f"/api/{name}", Submissions(submitter, intake, outcomes, links, form))
-    jobs = Jobs(store, counts, outcomes, objects, links)
-    uploads = UploadLinks(objects, parts, signer, limits, settings.link_seconds)
+        resource = FormResource(shared.wait, intake, shared.outcomes, shared.links, form)
+        app.add_route(f"/api/{name}", resource)
+    prefixes = Prefixes(settings.source_prefixes, settings.output_prefixes)
+    job_intake = JobIntake(creator, objects, quotas, limits, guard, callbacks, prefixes)
+    job_list = JobList(
+        ports.store,
+        services.index,
+        shared.follower,
+        shared.counts,
+        shared.links,
+        shared.wait,
+        job_intake,
+    )
+    app.add_route("/api/jobs", job_list)
+
+
+def _add_upload_routes(app: App, settings: Settings, ports: Ports) -> None:
+    uploads = UploadLinks(ports.objects, ports.parts, ports.signer, settings.limits, settings.link_seconds)
     app.add_route("/api/uploads", uploads)
     app.add_route("/api/uploads/complete", uploads, suffix="complete")
     app.add_route("/api/uploads/abort", uploads, suffix="abort")
-    app.add_route(
-        "/api/jobs", JobList(store, index, follower, counts, links, NewJobs(submitter, orders, counts))
-    )
+
+
+def _add_job_routes(app: App, settings: Settings, ports: Ports, shared: _Shared) -> None:
+    store, objects = ports.store, ports.objects
+    counts, outcomes, links = shared.counts, shared.outcomes, shared.links
+    jobs = Jobs(store, counts, outcomes, objects, links)
     app.add_route("/api/jobs/{identifier}", jobs)
-    app.add_route("/api/jobs/{identifier}/suspend", jobs, suffix="suspend")
-    app.add_route("/api/jobs/{identifier}/resume", jobs, suffix="resume")
-    app.add_route("/api/jobs/{identifier}/cancel", jobs, suffix="cancel")
-    app.add_route("/api/jobs/{identifier}/retry", jobs, suffix="retry")
-    app.add_route("/api/jobs/{identifier}/callback", jobs, suffix="callback")
+    for action in ("suspend", "resume", "cancel", "retry", "callback"):
+        app.add_route(f"/api/jobs/{{identifier}}/{action}", jobs, suffix=action)
     app.add_route("/api/jobs/{identifier}/results", Results(store, outcomes, links))
-    archives = Archives(
-        store, Librarian(outcomes, objects), Packer(objects), archive_streams, limits.max_archive_files
-    )
+    librarian, max_files = Librarian(outcomes, objects), settings.limits.max_archive_files
+    archives = Archives(store, librarian, Packer(objects), shared.archive_streams, max_files)
     app.add_route("/api/jobs/{identifier}/archive", archives)
     app.add_route("/api/progress/{identifier}", Progress(store, counts, outcomes))
-    app.add_route("/api/progress/{identifier}/events", Events(store, feeds, event_streams))
+    app.add_route("/api/progress/{identifier}/events", Events(store, shared.feeds, shared.event_streams))
     app.add_route("/api/download/{identifier}", Downloads(store, objects, outcomes, links))
-    told = document(settings)
-    app.add_route("/api/openapi.json", Document(told))
-    app.add_route("/docs", Docs(told))
+
+
+def _add_service_routes(app: App, settings: Settings, ports: Ports) -> None:
+    described = document(settings)
+    app.add_route("/api/openapi.json", Document(described))
+    app.add_route("/docs", Docs(described))
     app.add_route("/healthz", Health())
-    app.add_route("/readyz", Ready(store, objects, queue, namespace, settings.ready_parts))
-    return app
-
-
-def _middleware(
-    settings: Settings,
-    callers: CallersFile | None,
-    metrics: Metrics,
-    rates: RateLimits,
-    runs: list[Run],
-    traces: Tracer,
-) -> list[Any]:
-    """Return what stands around every route; answers pass it in the opposite order."""
-    return [
-        *([] if traces is NOOP_TRACER else [RequestSpans(traces)]),
-        RequestLog(),
-        Measure(metrics),
-        SecurityHeaders(),
-        *cross_origin(settings.cors_origins),
-        Hosts(settings.allowed_hosts),
-        *([] if callers else [Sites(settings.cors_origins)]),
-        Gate(callers, settings.namespace),
-        Throttle(rates),
-        Lifecycle(*runs),
-    ]
+    ready = Ready(ports.store, ports.objects, ports.queue, settings.namespace, settings.ready_parts)
+    app.add_route("/readyz", ready)

@@ -7,7 +7,7 @@ import re
 import httpx2
 import pytest
 
-from imagejobs_api.admission.rate_limits import RateLimits, Standing
+from imagejobs_api.admission.rate_limits import RateLimits, RateLimitStatus
 from imagejobs_api.callers import api_keys
 from imagejobs_api.callers.caller import Caller, CallerLimits
 from imagejobs_contract.model.limits import Limits
@@ -19,8 +19,8 @@ LIMITS = Limits(max_requests_per_minute=8, max_caller_requests_per_minute=5)
 SHOP, BLOG, ANYBODY = Caller("default", "shop"), Caller("default", "blog"), Caller("default")
 
 
-def counted(redis_url: str | None, *callers: Caller, processes: int = 1) -> list[Standing]:
-    async def count() -> list[Standing]:
+def counted(redis_url: str | None, *callers: Caller, processes: int = 1) -> list[RateLimitStatus]:
+    async def count() -> list[RateLimitStatus]:
         clients = [connect(redis_url) if redis_url else None for _ in range(processes)]
         rates = [RateLimits(LIMITS, client) for client in clients]
         found = [await rates[n % processes].count(caller) for n, caller in enumerate(callers)]
@@ -39,7 +39,7 @@ def url(request) -> str | None:
 def test_a_caller_is_refused_beyond_its_limit_and_told_when_to_come_again(url):
     found = counted(url, *[SHOP] * 7)
     assert [each.allowed for each in found] == [True] * 5 + [False] * 2
-    assert [each.left for each in found] == [4, 3, 2, 1, 0, 0, 0]
+    assert [each.remaining for each in found] == [4, 3, 2, 1, 0, 0, 0]
     assert 1 <= found[-1].reset_seconds <= 60
     assert found[0].policy_header == '"caller";q=5;w=60'
     assert re.fullmatch(r'"caller";r=4;t=[0-9]{1,2}', found[0].header)

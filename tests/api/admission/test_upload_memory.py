@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from imagejobs_api.admission import upload_memory
-from imagejobs_api.admission.upload_memory import READ_AHEAD, Held
+from imagejobs_api.admission.upload_memory import READ_AHEAD_BYTES, MemoryBudget
 from imagejobs_api.http.errors import Problem
 from imagejobs_contract.codes import Code
 from imagejobs_contract.s3.streaming_put import MOST_HELD
@@ -17,7 +17,7 @@ CHUNK = 2**20
 class Sender:
     """Sends chunks of 1 MiB when it is told to, and knows how many were taken."""
 
-    def __init__(self, memory: Held) -> None:
+    def __init__(self, memory: MemoryBudget) -> None:
         self.taken = 0
         self._memory = memory
         self._chunks: asyncio.Queue[bytes] = asyncio.Queue()
@@ -37,8 +37,8 @@ class Sender:
         await asyncio.sleep(0.01)
 
     async def _store(self) -> None:
-        with self._memory.file() as file:
-            async for _ in file.counted(self._come()):
+        with self._memory.for_file() as file:
+            async for _ in file.throttle(self._come()):
                 self.taken += 1
             await self.stored.wait()
 
@@ -53,7 +53,7 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
 
 def test_files_that_do_not_fit_are_left_unread_until_there_is_room():
     async def test() -> None:
-        memory = Held(4 * CHUNK + 2 * READ_AHEAD)
+        memory = MemoryBudget(4 * CHUNK + 2 * READ_AHEAD_BYTES)
         first, second = Sender(memory), Sender(memory)
         await first.send(3)
         await second.send(3)
@@ -61,14 +61,14 @@ def test_files_that_do_not_fit_are_left_unread_until_there_is_room():
         await first.end()
         assert second.taken == 3
         await second.end()
-        assert memory.bytes == 0
+        assert memory.held_bytes == 0
 
     run(test)
 
 
 def test_the_file_that_came_first_always_goes_on():
     async def test() -> None:
-        memory = Held(4 * CHUNK + 2 * READ_AHEAD)
+        memory = MemoryBudget(4 * CHUNK + 2 * READ_AHEAD_BYTES)
         first, second = Sender(memory), Sender(memory)
         await first.send(1)
         await second.send(5)
@@ -83,7 +83,7 @@ def test_the_file_that_came_first_always_goes_on():
 
 def test_a_request_is_refused_while_bodies_are_left_unread_and_not_before():
     async def test() -> None:
-        memory = Held(2 * CHUNK + 2 * READ_AHEAD)
+        memory = MemoryBudget(2 * CHUNK + 2 * READ_AHEAD_BYTES)
         first, second = Sender(memory), Sender(memory)
         await first.send(2)
         memory.check()
@@ -105,13 +105,13 @@ def test_nobody_is_left_unread_for_ever(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(upload_memory, "WAIT_SECONDS", 0.05)
 
     async def test() -> None:
-        memory = Held(CHUNK + 2 * READ_AHEAD)
+        memory = MemoryBudget(CHUNK + 2 * READ_AHEAD_BYTES)
         first, second = Sender(memory), Sender(memory)
         await first.send(1)
         await second.send(1)
         with pytest.raises(Problem, match="memory"):
             await second.done
-        assert memory.bytes == CHUNK + READ_AHEAD
+        assert memory.held_bytes == CHUNK + READ_AHEAD_BYTES
         await first.end()
 
     run(test)
@@ -119,10 +119,10 @@ def test_nobody_is_left_unread_for_ever(monkeypatch: pytest.MonkeyPatch):
 
 def test_a_large_file_counts_as_what_is_held_of_it():
     async def test() -> None:
-        memory = Held(2 * MOST_HELD)
+        memory = MemoryBudget(2 * MOST_HELD)
         large = Sender(memory)
         await large.send(40)
-        assert (large.taken, memory.bytes) == (40, MOST_HELD + READ_AHEAD)
+        assert (large.taken, memory.held_bytes) == (40, MOST_HELD + READ_AHEAD_BYTES)
         await large.end()
 
     run(test)

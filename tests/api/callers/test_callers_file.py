@@ -29,14 +29,14 @@ def file(tmp_path):
 
 def looked(callers: CallersFile, times: int = 2) -> CallersFile:
     for _ in range(times):
-        callers.look()
+        callers.poll()
     return callers
 
 
 def test_a_changed_file_counts_once_it_stands_still(file):
     callers = CallersFile(file, "jobs")
     file.write_text(names(OTHER))
-    callers.look()
+    callers.poll()
     assert callers.find(KEY)
     assert looked(callers, 1).find(OTHER)
     assert not callers.find(KEY)

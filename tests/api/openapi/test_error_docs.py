@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from imagejobs_api.http.errors import Problem, as_problem, problem_body
+from imagejobs_api.http.error_handlers import as_problem
+from imagejobs_api.http.errors import Problem, problem_body
 from imagejobs_contract.codes import MEANINGS, Code
 from imagejobs_contract.errors import Fault, ImageFailed, Invalid, Misconfigured, Unavailable
 

@@ -8,11 +8,11 @@ import pytest
 
 ASK = """
 import logging, resource, sys
-from imagejobs_api.serving.file_limit import most_connections
+from imagejobs_api.serving.file_limit import max_connections
 logging.basicConfig(stream=sys.stdout, format="%(message)s")
 soft, hard, wanted = map(int, sys.argv[1:])
 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-print(most_connections(wanted), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+print(max_connections(wanted), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 """
 
 

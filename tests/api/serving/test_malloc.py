@@ -17,7 +17,7 @@ def upload():
     return len(b"".join(pieces))
 
 if sys.argv[1] == "kept":
-    malloc.keep()
+    malloc.keep_freed_pages()
 for _ in range(20):
     upload()
 before = faults()

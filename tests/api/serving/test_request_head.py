@@ -2,7 +2,7 @@
 
 import pytest
 
-from imagejobs_api.serving.request_head import fault
+from imagejobs_api.serving.request_head import find_fault
 
 HOST = (b"host", b"Images.example:8080")
 
@@ -19,7 +19,7 @@ HOST = (b"host", b"Images.example:8080")
     ],
 )
 def test_an_address_that_names_no_other_host_is_taken(target):
-    assert fault("1.1", target, [HOST]) == ""
+    assert find_fault("1.1", target, [HOST]) == ""
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_an_address_that_names_no_other_host_is_taken(target):
     ],
 )
 def test_an_address_of_another_host_is_refused(target):
-    assert "another host" in fault("1.1", target, [HOST])
+    assert "another host" in find_fault("1.1", target, [HOST])
 
 
 @pytest.mark.parametrize(
@@ -47,8 +47,8 @@ def test_an_address_of_another_host_is_refused(target):
     ids=str,
 )
 def test_what_can_be_read_in_two_ways_is_refused(version, headers, words):
-    assert words in fault(version, b"/", headers)
+    assert words in find_fault(version, b"/", headers)
 
 
 def test_chunks_and_the_version_before_are_taken():
-    assert fault("1.0", b"/", [HOST, (b"transfer-encoding", b" Chunked")]) == ""
+    assert find_fault("1.0", b"/", [HOST, (b"transfer-encoding", b" Chunked")]) == ""

@@ -65,7 +65,7 @@ async def turns_until_taken(clients: int) -> int:
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             taken.append(transport)
 
-    loop, sockets = asyncio.get_running_loop(), server.listeners(server.listen("127.0.0.1", 0))
+    loop, sockets = asyncio.get_running_loop(), server.duplicate_sockets(server.listen("127.0.0.1", 0))
     servers = [await loop.create_server(Guest, sock=each) for each in sockets]
     waiting = [socket.create_connection(sockets[0].getsockname()) for _ in range(clients)]
     turns = 0

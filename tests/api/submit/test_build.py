@@ -3,8 +3,8 @@
 import pytest
 
 from imagejobs_api.submit.build import build_job
-from imagejobs_api.submit.callback_url import Callbacks
-from imagejobs_api.submit.forms import Received, Source, batch_form, resize_form
+from imagejobs_api.submit.callback_url import CallbackUrls
+from imagejobs_api.submit.forms import ReceivedForm, Source, batch_form, resize_form
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.names import JobKey
@@ -17,18 +17,18 @@ KEY = JobKey("default", "j1")
 LIMITS = Limits(job_seconds=90.5)
 
 
-def received(*file_names: str, **options: str) -> Received:
-    return Received([Source(name, f"uploads/j1/{n}") for n, name in enumerate(file_names)], dict(options))
+def received(*file_names: str, **options: str) -> ReceivedForm:
+    return ReceivedForm([Source(name, f"uploads/j1/{n}") for n, name in enumerate(file_names)], dict(options))
 
 
-def build(form: Received, accept: str | None = None) -> ImageJob:
+def build(form: ReceivedForm, accept: str | None = None) -> ImageJob:
     return build_job(
         KEY,
         form,
         batch_form(LIMITS) if len(form.sources) > 1 else resize_form(LIMITS),
         accept,
         LIMITS,
-        Callbacks(AddressGuard(), signed=True),
+        CallbackUrls(AddressGuard(), signed=True),
     )
 
 
@@ -64,11 +64,11 @@ def test_format_auto_needs_an_accept_that_names_one():
 
 def test_a_caller_with_secrets_of_its_own_may_name_a_callback_where_there_is_none_for_all(tmp_path):
     (tmp_path / "shop").touch()
-    callbacks = Callbacks(AddressGuard(), signed=False, folder=tmp_path)
+    callbacks = CallbackUrls(AddressGuard(), signed=False, folder=tmp_path)
 
     def faults(caller: str) -> list[str]:
         reader = Reader({"callback": "https://hooks.example.org/"})
-        callbacks.of(caller).read(reader)
+        callbacks.for_caller(caller).read(reader)
         return [str(fault) for fault in reader.faults]
 
     assert faults("shop") == []

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from imagejobs_api.submit import handoff_writer as shelf_module
-from imagejobs_api.submit.handoff_writer import PAGE, Shelf
+from imagejobs_api.submit import handoff_writer as writer_module
+from imagejobs_api.submit.handoff_writer import PAGE_BYTES, HandoffWriter
 from imagejobs_contract.wire.handoff import take_copy
 
 KEY = "uploads/j0123/0"
@@ -32,7 +32,7 @@ HOSTILE = [
 HALF_A_COPY = """
 import asyncio, sys
 from pathlib import Path
-from imagejobs_api.submit.handoff_writer import Shelf
+from imagejobs_api.submit.handoff_writer import HandoffWriter
 
 async def half():
     yield b"x" * 100_000
@@ -40,8 +40,8 @@ async def half():
     await asyncio.sleep(60)
 
 async def main():
-    with Shelf(Path(sys.argv[1]), 2**20).copy("uploads/j0123/0") as copy:
-        async for _ in copy.of(half()):
+    with HandoffWriter(Path(sys.argv[1]), 2**20).copy("uploads/j0123/0") as copy:
+        async for _ in copy.tee(half()):
             pass
 
 asyncio.run(main())
@@ -50,7 +50,7 @@ asyncio.run(main())
 NO_MEMORY_LEFT = """
 import asyncio, resource, sys
 from pathlib import Path
-from imagejobs_api.submit.handoff_writer import Shelf
+from imagejobs_api.submit.handoff_writer import HandoffWriter
 
 async def chunks():
     for _ in range(4):
@@ -58,9 +58,9 @@ async def chunks():
 
 async def main():
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-    with Shelf(Path(sys.argv[1]), 2**20).copy("uploads/j0123/0") as copy:
-        count = sum([len(each) async for each in copy.of(chunks())])
-        copy.leave(count)
+    with HandoffWriter(Path(sys.argv[1]), 2**20).copy("uploads/j0123/0") as copy:
+        count = sum([len(each) async for each in copy.tee(chunks())])
+        copy.commit(count)
     print(count)
 
 asyncio.run(main())
@@ -80,7 +80,7 @@ async def pieces(data: bytes, error: Exception | None = None) -> AsyncIterator[b
 
 
 def leave(
-    shelf: Shelf,
+    writer: HandoffWriter,
     key: str = KEY,
     data: bytes = DATA,
     *,
@@ -90,16 +90,16 @@ def leave(
     """Let a file pass as an upload does; S3 says that it got so many bytes."""
 
     async def passed() -> None:
-        with shelf.copy(key) as copy:
-            got = b"".join([each async for each in copy.of(pieces(data, error))])
+        with writer.copy(key) as copy:
+            got = b"".join([each async for each in copy.tee(pieces(data, error))])
             assert got == data
-            copy.leave(len(got) if size is None else size)
+            copy.commit(len(got) if size is None else size)
 
     asyncio.run(passed())
 
 
 def test_what_is_left_is_taken_once(folder):
-    leave(Shelf(folder, MOST))
+    leave(HandoffWriter(folder, MOST))
     assert take_copy(folder, KEY, MOST) == DATA
     assert take_copy(folder, KEY, MOST) is None
     assert list(folder.iterdir()) == []
@@ -107,32 +107,32 @@ def test_what_is_left_is_taken_once(folder):
 
 @pytest.mark.parametrize("key", HOSTILE, ids=range(len(HOSTILE)))
 def test_no_key_leads_out_of_the_folder(folder, key):
-    leave(Shelf(folder, MOST), key)
+    leave(HandoffWriter(folder, MOST), key)
     assert [each.parent for each in folder.rglob("*")] == [folder]
     assert take_copy(folder, key, MOST) == DATA
 
 
 @pytest.mark.parametrize("key", ["uploads/j0123/1", "uploads/j0124/0", "uploads/j0123/0.part", "", *HOSTILE])
 def test_another_key_gets_nothing(folder, key):
-    leave(Shelf(folder, MOST))
+    leave(HandoffWriter(folder, MOST))
     assert take_copy(folder, key, MOST) is None
     assert take_copy(folder, KEY, MOST) == DATA
 
 
 def test_only_this_user_can_read_it(folder):
-    leave(Shelf(folder, MOST))
+    leave(HandoffWriter(folder, MOST))
     assert folder.stat().st_mode & 0o777 == 0o700
     assert [each.stat().st_mode & 0o777 for each in folder.iterdir()] == [0o600]
 
 
 def test_what_s3_did_not_take_is_not_left(folder):
     with pytest.raises(ConnectionError):
-        leave(Shelf(folder, MOST), error=ConnectionError())
+        leave(HandoffWriter(folder, MOST), error=ConnectionError())
     assert list(folder.iterdir()) == []
 
 
 def test_a_copy_of_another_size_than_the_file_is_not_left(folder):
-    leave(Shelf(folder, MOST), size=len(DATA) - 1)
+    leave(HandoffWriter(folder, MOST), size=len(DATA) - 1)
     assert list(folder.iterdir()) == []
 
 
@@ -145,9 +145,9 @@ def test_a_copy_that_was_killed_half_way_is_never_taken_and_goes_with_the_next_s
         process.send_signal(signal.SIGKILL)
     assert len(list(folder.iterdir())) == 1
     assert take_copy(folder, KEY, MOST) is None
-    shelf = Shelf(folder, MOST)
+    writer = HandoffWriter(folder, MOST)
     assert list(folder.iterdir()) == []
-    leave(shelf)
+    leave(writer)
     assert take_copy(folder, KEY, MOST) == DATA
 
 
@@ -160,57 +160,57 @@ def test_a_copy_for_which_memory_ends_is_not_left_and_the_file_goes_on(folder):
 
 
 def test_a_full_folder_takes_more_once_something_was_taken(folder, monkeypatch):
-    monkeypatch.setattr(shelf_module, "LOOK_SECONDS", 0.0)
-    shelf = Shelf(folder, 3 * len(DATA))
+    monkeypatch.setattr(writer_module, "MIN_SCAN_SECONDS", 0.0)
+    writer = HandoffWriter(folder, 3 * len(DATA))
     for n in range(4):
-        leave(shelf, f"uploads/j/{n}")
+        leave(writer, f"uploads/j/{n}")
     assert take_copy(folder, "uploads/j/3", MOST) is None
     assert len(list(folder.iterdir())) == 2  # the third would take a page more than it has bytes
     assert take_copy(folder, "uploads/j/0", MOST) == DATA
-    leave(shelf, "uploads/j/4")
+    leave(writer, "uploads/j/4")
     assert take_copy(folder, "uploads/j/4", MOST) == DATA
 
 
 def test_small_copies_count_as_the_memory_that_they_take(folder):
-    shelf = Shelf(folder, 10 * PAGE)
+    writer = HandoffWriter(folder, 10 * PAGE_BYTES)
     for n in range(20):
-        leave(shelf, f"uploads/j/{n}", b"x")
+        leave(writer, f"uploads/j/{n}", b"x")
     assert len(list(folder.iterdir())) == 10
 
 
 def test_what_nobody_takes_goes_by_its_age(folder, monkeypatch):
-    monkeypatch.setattr(shelf_module, "TEND_SECONDS", 0.01)
-    shelf = Shelf(folder, MOST)
-    leave(shelf)
+    monkeypatch.setattr(writer_module, "EXPIRY_SECONDS", 0.01)
+    writer = HandoffWriter(folder, MOST)
+    leave(writer)
 
     async def tended(seconds: float) -> None:
-        tending = asyncio.create_task(shelf.tend())
+        tending = asyncio.create_task(writer.expire_copies())
         await asyncio.sleep(seconds)
         tending.cancel()
 
     asyncio.run(tended(0.1))
     assert len(list(folder.iterdir())) == 1
-    monkeypatch.setattr(shelf_module, "MAX_AGE_SECONDS", 0.0)
+    monkeypatch.setattr(writer_module, "MAX_AGE_SECONDS", 0.0)
     asyncio.run(tended(0.1))
     assert list(folder.iterdir()) == []
-    leave(shelf)
+    leave(writer)
     assert take_copy(folder, KEY, MOST) == DATA
 
 
 def test_a_start_removes_copies_and_nothing_else(folder):
-    leave(Shelf(folder, MOST))
+    leave(HandoffWriter(folder, MOST))
     (folder / "holiday.txt").write_text("mine")
-    Shelf(folder, MOST)
+    HandoffWriter(folder, MOST)
     assert [each.name for each in folder.iterdir()] == ["holiday.txt"]
 
 
 def test_a_larger_file_than_is_allowed_is_left_to_s3(folder):
-    leave(Shelf(folder, MOST))
+    leave(HandoffWriter(folder, MOST))
     assert take_copy(folder, KEY, len(DATA) - 1) is None
 
 
 def test_what_is_no_file_is_left_to_s3(folder):
-    leave(Shelf(folder, MOST))
+    leave(HandoffWriter(folder, MOST))
     (copy,) = folder.iterdir()
     copy.unlink()
     os.mkfifo(copy)
@@ -223,10 +223,10 @@ def test_what_is_no_file_is_left_to_s3(folder):
 
 
 def test_workers_at_the_same_copy_get_all_of_it_or_nothing(folder):
-    shelf = Shelf(folder, 100 * MOST)
+    writer = HandoffWriter(folder, 100 * MOST)
     with ThreadPoolExecutor(4) as workers:
         for _ in range(50):
-            leave(shelf)
+            leave(writer)
             got = list(workers.map(lambda _: take_copy(folder, KEY, MOST), range(4)))
             assert DATA in got
             assert set(got) <= {DATA, None}
@@ -243,18 +243,18 @@ def test_a_folder_that_is_not_ours_alone_is_not_used(folder, spoil, caplog):
     else:
         folder.mkdir(mode=0o777)
         folder.chmod(0o777)
-    leave(Shelf(folder, MOST))
+    leave(HandoffWriter(folder, MOST))
     assert take_copy(folder, KEY, MOST) is None
     assert "uploads are not handed over" in caplog.text
 
 
 def test_a_folder_that_was_removed_stops_no_upload(folder):
-    shelf = Shelf(folder, MOST)
+    writer = HandoffWriter(folder, MOST)
     folder.rmdir()
-    leave(shelf)
+    leave(writer)
     assert take_copy(folder, KEY, MOST) is None
 
 
 def test_without_a_folder_nothing_is_left(tmp_path):
-    leave(Shelf())
+    leave(HandoffWriter())
     assert list(tmp_path.iterdir()) == []

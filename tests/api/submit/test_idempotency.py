@@ -123,10 +123,10 @@ def test_a_key_that_belonged_to_a_deleted_job_is_free_and_the_first_results_stay
 
 @pytest.mark.parametrize(("header", "key"), [("a-b", "a-b"), ('"a b"', "a b"), (None, None)])
 def test_keys_may_stand_in_quotation_marks(header, key):
-    assert idempotency.read(header) == key
+    assert idempotency.read_key(header) == key
 
 
 @pytest.mark.parametrize("header", ["", '""', "a b", 'a"b', "ü", "x" * 256, "a\tb"])
 def test_other_keys_are_refused(header):
     with pytest.raises(Problem):
-        idempotency.read(header)
+        idempotency.read_key(header)

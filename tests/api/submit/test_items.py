@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from imagejobs_api.submit.distinct_names import BITS, Apart
-from imagejobs_api.submit.items import Gather
+from imagejobs_api.submit.distinct_names import FILTER_BITS, BloomNames
+from imagejobs_api.submit.items import ItemCollector
 from imagejobs_api.submit.job_request import JobRequest
 from imagejobs_contract.errors import Invalid
 from imagejobs_contract.model import limits
@@ -25,13 +25,13 @@ def objects(s3_settings):
 
 def gather(objects, **given):
     request = JobRequest(Spec(), given.get("items", ()), given.get("prefix"), None, "")
-    return asyncio.run(Gather(objects, 10**6).images(request, "uploads/x/manifest.jsonl"))
+    return asyncio.run(ItemCollector(objects, 10**6).collect(request, "uploads/x/manifest.jsonl"))
 
 
 def test_equal_names_are_numbered_by_their_place_and_no_two_results_have_one_key():
-    apart = Apart()
+    apart = BloomNames()
     wanted = ["a.jpg", "b.jpg", "a.png", "A.jpg", "a-2.jpg", "", "5", "日本.jpg", "a.jpg"]
-    given = [apart.name(n, name) for n, name in enumerate(wanted)]
+    given = [apart.assign(n, name) for n, name in enumerate(wanted)]
     assert given[:5] == ["a.jpg", "b.jpg", "a-3.png", "A-4.jpg", "a-2.jpg"]
     stems = [s3_keys.safe_stem(name).lower() or str(n) for n, name in enumerate(given)]
     assert len(set(stems)) == len(stems)
@@ -39,10 +39,10 @@ def test_equal_names_are_numbered_by_their_place_and_no_two_results_have_one_key
 
 def test_names_are_kept_apart_in_four_megabytes():
     tracemalloc.start()
-    apart = Apart()
-    given = sum(apart.name(n, f"folder/{n}.jpg") != f"folder/{n}.jpg" for n in range(20_000))
+    apart = BloomNames()
+    given = sum(apart.assign(n, f"folder/{n}.jpg") != f"folder/{n}.jpg" for n in range(20_000))
     assert given == 0
-    assert tracemalloc.get_traced_memory()[1] < BITS // 8 + 10**6
+    assert tracemalloc.get_traced_memory()[1] < FILTER_BITS // 8 + 10**6
     tracemalloc.stop()
 
 
@@ -67,7 +67,7 @@ def test_others_have_their_turn_while_a_long_list_is_made():
         request = JobRequest(
             Spec(), tuple(Item("a.jpg", f"photos/{n}.jpg") for n in range(20_000)), None, None, ""
         )
-        await Gather(Sink(), 10**6).images(request, "list")  # type: ignore[arg-type]  # no more is asked of it
+        await ItemCollector(Sink(), 10**6).collect(request, "list")  # type: ignore[arg-type]  # no more is asked of it
         beside.cancel()
 
     asyncio.run(make())

@@ -38,7 +38,7 @@ USUAL = {
         "x-accel-buffering",
         "vary",
     ),
-    *(name.lower() for name in browser_security.HEADERS),
+    *(name.lower() for name in browser_security.SECURITY_HEADERS),
 }
 """Headers that the document tells of once and for all, or that are the matter of HTTP itself and of proxies.
 """

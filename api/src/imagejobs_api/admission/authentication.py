@@ -12,14 +12,15 @@ from imagejobs_api.callers.caller import Caller
 from imagejobs_api.callers.callers_file import CallersFile
 from imagejobs_api.http.connection import Request
 from imagejobs_api.http.errors import Problem
+from imagejobs_api.http.public import is_public
 from imagejobs_contract.codes import Code
 from imagejobs_contract.runtime import logs
 
-READING = frozenset({"GET", "HEAD", "OPTIONS"})
+READ_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SCHEME = "bearer"
 
 
-class Gate:
+class Authentication:
     """Falcon middleware. Puts the `Caller` into `req.context.caller`, where `Request.caller` finds it.
 
     Args:
@@ -40,7 +41,7 @@ class Gate:
             return
         req.context.caller = caller = self._find(self._callers, req, resp)
         logs.bind(caller=caller.name)
-        if not caller.may_write and req.method not in READING:
+        if not caller.may_write and req.method not in READ_METHODS:
             raise Problem(Code.FORBIDDEN, "This API key may only read.")
 
     def _find(self, callers: CallersFile, req: Request, resp: Response) -> Caller:
@@ -57,8 +58,3 @@ class Gate:
                 Code.UNAUTHORIZED, "Send an API key: `Authorization: Bearer ijk_...`." if not given else ""
             )
         return caller
-
-
-def is_public(resource: object) -> bool:
-    """Tell whether a resource is for everybody."""
-    return getattr(resource, "is_public", False) is True

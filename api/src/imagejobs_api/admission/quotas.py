@@ -13,11 +13,11 @@ from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.ports import TaskQueue
 
-DEPTH_SECONDS = 1.0
+MAX_DEPTH_AGE_SECONDS = 1.0
 """How old the known length of the queue may be."""
-PATIENCE_SECONDS = 0.5
+DEPTH_TIMEOUT_SECONDS = 0.5
 """How long a request is delayed at most by asking for it."""
-BLIND_SECONDS = 5.0
+OPEN_SECONDS = 5.0
 """How long a queue that did not answer is not asked again: a black hole must not delay every request."""
 QUEUE_RETRY_SECONDS = 5
 OpenImages = Callable[[str, str], int]
@@ -107,7 +107,7 @@ class Quotas:
 
     async def _check_depth(self) -> None:
         if self._clock() >= self._depth_until:
-            await self._look()
+            await self._refresh_depth()
         if self._depth >= self._limits.max_queued_images:
             raise Problem(Code.QUEUE_FULL, retry_after_seconds=QUEUE_RETRY_SECONDS)
 
@@ -134,22 +134,22 @@ class Quotas:
                 "Too many of your uploads are being received.",
                 retry_after_seconds=BYTES_RETRY_SECONDS,
             )
-        self._take(count, caller)
+        self._add_bytes(count, caller)
         try:
             yield
         finally:
-            self._take(-count, caller)
+            self._add_bytes(-count, caller)
 
-    def _take(self, count: int, caller: Caller) -> None:
+    def _add_bytes(self, count: int, caller: Caller) -> None:
         self._bytes += count
         self._bytes_of[caller.name] += count
         if not self._bytes_of[caller.name]:
             del self._bytes_of[caller.name]
 
-    async def _look(self) -> None:
-        self._depth_until = self._clock() + DEPTH_SECONDS
+    async def _refresh_depth(self) -> None:
+        self._depth_until = self._clock() + MAX_DEPTH_AGE_SECONDS
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(DEPTH_TIMEOUT_SECONDS):
                 self._depth = await self._queue.depth()
         except (TimeoutError, Unavailable):
-            self._depth, self._depth_until = 0, self._clock() + BLIND_SECONDS
+            self._depth, self._depth_until = 0, self._clock() + OPEN_SECONDS

@@ -18,10 +18,10 @@ from limits.aio.storage import MemoryStorage, RedisStorage, Storage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from limits.errors import StorageError
 
-from imagejobs_api.admission.authentication import is_public
 from imagejobs_api.callers.caller import Caller
 from imagejobs_api.http.connection import Request
 from imagejobs_api.http.errors import Problem
+from imagejobs_api.http.public import is_public
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.model.limits import Limits
@@ -30,17 +30,17 @@ from imagejobs_contract.redis.library import Redis
 from imagejobs_contract.wire import redis_keys
 
 WINDOW_SECONDS = 60
-PATIENCE_SECONDS = 0.25
+TIMEOUT_SECONDS = 0.25
 """How long a request waits for Redis' count at most."""
-BLIND_SECONDS = 5.0
-OWN, ALL = "caller", "all"
+OPEN_SECONDS = 5.0
+CALLER_POLICY, TOTAL_POLICY = "caller", "all"
 """Names of the policies, as the headers tell them."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RateLimitStatus:
     """Where a caller stands after a request.
 
     Attributes:
@@ -53,7 +53,7 @@ class Standing:
     allowed: bool
     policy: str
     quota: int
-    left: int
+    remaining: int
     reset_seconds: int
 
     @property
@@ -64,7 +64,7 @@ class Standing:
     @property
     def header(self) -> str:
         """Return `RateLimit`."""
-        return f'"{self.policy}";r={self.left};t={self.reset_seconds}'
+        return f'"{self.policy}";r={self.remaining};t={self.reset_seconds}'
 
 
 class RateLimits:
@@ -80,28 +80,28 @@ class RateLimits:
         self._clock = clock
         self._blind_until = float("-inf")
 
-    async def count(self, caller: Caller) -> Standing:
+    async def count(self, caller: Caller) -> RateLimitStatus:
         """Count a request of this caller, and tell whether it may go on."""
         if self._shared is None or self._redis is None or self._clock() < self._blind_until:
             return await self._count(self._alone, caller)
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS), redis_errors(self._redis):
+            async with asyncio.timeout(TIMEOUT_SECONDS), redis_errors(self._redis):
                 return await self._count(self._shared, caller)
         except (TimeoutError, Unavailable, StorageError) as ex:
-            self._blind_until = self._clock() + BLIND_SECONDS
+            self._blind_until = self._clock() + OPEN_SECONDS
             log.warning("requests are counted in this process only", extra={"reason": str(ex)})
             return await self._count(self._alone, caller)
 
-    async def _count(self, limiter: SlidingWindowCounterRateLimiter, caller: Caller) -> Standing:
+    async def _count(self, limiter: SlidingWindowCounterRateLimiter, caller: Caller) -> RateLimitStatus:
         everybody = RateLimitItemPerMinute(self._limits.max_requests_per_minute)
         if not caller.name:
-            return await _hit(limiter, ALL, everybody)
+            return await _hit(limiter, TOTAL_POLICY, everybody)
         own = RateLimitItemPerMinute(
             caller.limits.requests_per_minute or self._limits.max_caller_requests_per_minute
         )
-        standing = await _hit(limiter, OWN, own, caller.name)
+        standing = await _hit(limiter, CALLER_POLICY, own, caller.name)
         if standing.allowed:  # what a caller is refused shall not count against the others
-            together = await _hit(limiter, ALL, everybody)
+            together = await _hit(limiter, TOTAL_POLICY, everybody)
             return standing if together.allowed else together
         return standing
 
@@ -125,7 +125,7 @@ class Throttle:
         resp.set_header("RateLimit-Policy", standing.policy_header)
         resp.set_header("RateLimit", standing.header)
         if not standing.allowed:
-            message = "You have sent" if standing.policy == OWN else "All callers together have sent"
+            message = "You have sent" if standing.policy == CALLER_POLICY else "All callers together have sent"
             raise Problem(
                 Code.RATE_LIMITED,
                 f"{message} more than {standing.quota} requests in a minute.",
@@ -135,11 +135,11 @@ class Throttle:
 
 async def _hit(
     limiter: SlidingWindowCounterRateLimiter, policy: str, item: RateLimitItem, *who: str
-) -> Standing:
+) -> RateLimitStatus:
     allowed = await limiter.hit(item, policy, *who)
     stats = await limiter.get_window_stats(item, policy, *who)
     reset = min(WINDOW_SECONDS, max(1, math.ceil(stats.reset_time - time.time())))
-    return Standing(allowed, policy, item.amount, stats.remaining if allowed else 0, reset)
+    return RateLimitStatus(allowed, policy, item.amount, stats.remaining if allowed else 0, reset)
 
 
 def _shared(redis: Redis) -> SlidingWindowCounterRateLimiter:

@@ -13,7 +13,7 @@ from imagejobs_contract.codes import Code
 RETRY_SECONDS = 5
 
 
-class OpenStreams:
+class StreamLimit:
     """Counts open streams of one kind.
 
     Args:
@@ -51,7 +51,7 @@ class OpenStreams:
             )
 
     @contextmanager
-    def counted(self, caller: str) -> Iterator[None]:
+    def counting(self, caller: str) -> Iterator[None]:
         """Count a stream as open for the length of the block."""
         self._open[caller] += 1
         try:

@@ -18,13 +18,13 @@ from imagejobs_contract.s3.streaming_put import MOST_HELD
 WAIT_SECONDS = 20.0
 """How long a body may be left unread."""
 RETRY_SECONDS = 1
-READ_AHEAD = 65_536 + 256_000
+READ_AHEAD_BYTES = 65_536 + 256_000
 """Bytes that the server reads of a body before it leaves it unread: uvicorn's mark, and what uvloop reads at
 once.
 """
 
 
-class Held:
+class MemoryBudget:
     """The bytes of all files that are on their way.
 
     Args:
@@ -33,8 +33,8 @@ class Held:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._files: dict[HeldFile, None] = {}
-        self.bytes = 0
+        self._files: dict[FileBudget, None] = {}
+        self.held_bytes = 0
 
     def check(self) -> None:
         """Refuse a new request as long as there are bodies that are left unread.
@@ -42,58 +42,58 @@ class Held:
         Raises:
             Problem: `rate_limited`.
         """
-        if any(file.waits for file in self._files):
+        if any(file.is_waiting for file in self._files):
             raise _full()
 
     @contextmanager
-    def file(self) -> Iterator["HeldFile"]:
+    def for_file(self) -> Iterator["FileBudget"]:
         """Count a file for the length of the block."""
-        file = HeldFile(self)
+        file = FileBudget(self)
         self._files[file] = None
-        self.bytes += READ_AHEAD
+        self.held_bytes += READ_AHEAD_BYTES
         try:
             yield file
         finally:
             del self._files[file]
-            self.bytes -= file.bytes + READ_AHEAD
+            self.held_bytes -= file.held_bytes + READ_AHEAD_BYTES
             for each in self._files:
-                each.look_again()
+                each.recheck()
 
-    def fits(self, file: "HeldFile", count: int) -> bool:
+    def fits(self, file: "FileBudget", count: int) -> bool:
         """Tell whether a file may grow."""
-        return self.bytes + count <= self._most or file is next(iter(self._files))
+        return self.held_bytes + count <= self._most or file is next(iter(self._files))
 
 
-class HeldFile:
+class FileBudget:
     """What is held of one file: all that came, up to what the way to S3 keeps of it."""
 
-    def __init__(self, held: Held) -> None:
-        self.bytes = 0
+    def __init__(self, held: MemoryBudget) -> None:
+        self.held_bytes = 0
         self._held = held
         self._room: asyncio.Event | None = None
 
     @property
-    def waits(self) -> bool:
+    def is_waiting(self) -> bool:
         """Tell whether it is left unread for want of room."""
         return self._room is not None
 
-    def look_again(self) -> None:
+    def recheck(self) -> None:
         """Let it see whether there is room now."""
         if self._room is not None:
             self._room.set()
 
-    async def counted(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def throttle(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """Yield the chunks, each once there is room for it.
 
         Raises:
             Problem: `rate_limited`; there was none for too long.
         """
         async for chunk in chunks:
-            count = min(len(chunk), MOST_HELD - self.bytes)
+            count = min(len(chunk), MOST_HELD - self.held_bytes)
             if not self._held.fits(self, count):
                 await self._wait(count)
-            self.bytes += count
-            self._held.bytes += count
+            self.held_bytes += count
+            self._held.held_bytes += count
             yield chunk
 
     async def _wait(self, count: int) -> None:

@@ -15,7 +15,7 @@ from contextlib import aclosing
 
 from falcon.asgi import Response
 
-from imagejobs_api.admission.stream_limits import OpenStreams
+from imagejobs_api.admission.stream_limits import StreamLimit
 from imagejobs_api.archive import packing, zip_format
 from imagejobs_api.archive.contents import Contents, Librarian
 from imagejobs_api.archive.packing import Packer
@@ -45,7 +45,7 @@ class Archives:
     """
 
     def __init__(
-        self, store: JobStore, librarian: Librarian, packer: Packer, streams: OpenStreams, most_files: int
+        self, store: JobStore, librarian: Librarian, packer: Packer, streams: StreamLimit, most_files: int
     ) -> None:
         self._store = store
         self._librarian = librarian
@@ -60,7 +60,7 @@ class Archives:
         images = _images(req.params, job)
         self._check(job, images)
         self._streams.check(req.caller.name)
-        with self._streams.counted(req.caller.name):
+        with self._streams.counting(req.caller.name):
             contents = await self._librarian.contents(job, images)
         _check_contents(job, contents)
         self._streams.check(req.caller.name)
@@ -95,7 +95,7 @@ class Archives:
     ) -> AsyncIterator[bytes]:
         gone = asyncio.ensure_future(until_disconnected(req.receive))
         try:
-            with self._streams.counted(req.caller.name):
+            with self._streams.counting(req.caller.name):
                 async with aclosing(self._packer.pack(contents, stamp)) as parts:
                     async for part in parts:
                         if is_gone(gone):

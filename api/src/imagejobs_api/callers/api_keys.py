@@ -27,6 +27,6 @@ def digest(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def hidden(text: str) -> str:
+def mask_keys(text: str) -> str:
     """Return the text without the keys that somebody put where they do not belong, such as into an address."""
     return _OURS.sub(f"{PREFIX}...", text)

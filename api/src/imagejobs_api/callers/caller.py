@@ -51,6 +51,6 @@ class Caller:
         """
         return not self.name or labels.get(names.LABEL_CALLER) == self.name
 
-    def marked(self, job: ImageJob) -> ImageJob:
+    def with_label(self, job: ImageJob) -> ImageJob:
         """Return the job with the caller's label."""
         return replace(job, labels={**job.labels, names.LABEL_CALLER: self.name}) if self.name else job

@@ -8,7 +8,7 @@ from imagejobs_api.callers import keyring
 from imagejobs_api.callers.caller import Caller
 from imagejobs_contract.errors import Fault, Invalid
 
-LOOK_SECONDS = 2.0
+POLL_SECONDS = 2.0
 """A new file counts after two looks that saw the same: one that is just being written counts when it is
 whole.
 """
@@ -51,19 +51,19 @@ class CallersFile:
     async def watch(self) -> None:
         """Look at the file again and again, until cancelled."""
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
             try:
-                await asyncio.to_thread(self.look)
+                await asyncio.to_thread(self.poll)
             except Exception:
                 log.exception("the file of callers cannot be looked at")
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Take the file over if it changed and can be read; one that cannot leaves the callers as they are."""
         try:
             found = _bytes(self._path)
             stands_still, self._seen = found == self._seen, found
             if stands_still and found not in (self._taken, self._refused):
-                self._take(found)
+                self._load(found)
             self._fault = "" if found == self._taken else self._fault
         except Invalid as ex:
             if ex.message != self._fault:
@@ -73,7 +73,7 @@ class CallersFile:
                 )
             self._fault = ex.message
 
-    def _take(self, found: bytes) -> None:
+    def _load(self, found: bytes) -> None:
         self._refused = found  # unless it proves to be right
         self._book = keyring.read(_text(found), self._namespace)
         self._taken, self._refused = found, None

@@ -26,19 +26,19 @@ _SHA256 = "[0-9a-f]{64}"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class KeyEntry:
     """One key, and who shows it."""
 
     sha256: str
     caller: Caller
 
 
-class Book:
+class Keyring:
     """Finds a key's caller."""
 
-    def __init__(self, entries: tuple[Entry, ...] = ()) -> None:
+    def __init__(self, entries: tuple[KeyEntry, ...] = ()) -> None:
         self.entries = entries
-        self._buckets: dict[str, list[Entry]] = {}
+        self._buckets: dict[str, list[KeyEntry]] = {}
         for entry in entries:
             self._buckets.setdefault(entry.sha256[:BUCKET_DIGITS], []).append(entry)
 
@@ -55,7 +55,7 @@ class Book:
         return None
 
 
-def read(text: str, namespace: str) -> Book:
+def read(text: str, namespace: str) -> Keyring:
     """Return the book that a text holds.
 
     Args:
@@ -70,10 +70,10 @@ def read(text: str, namespace: str) -> Book:
         reader.fault("callers", "is missing: a list of callers, [] if there are none")
     entries = tuple(_entries(reader.children("callers", MAX_CALLERS), namespace))
     reader.check()
-    return Book(entries)
+    return Keyring(entries)
 
 
-def _entries(readers: list[Reader], namespace: str) -> Iterator[Entry]:
+def _entries(readers: list[Reader], namespace: str) -> Iterator[KeyEntry]:
     seen_names: set[str] = set()
     seen_keys: set[str] = set()
     for reader in readers:
@@ -86,8 +86,8 @@ def _entries(readers: list[Reader], namespace: str) -> Iterator[Entry]:
             reader.texts(field, permissions.MAX_PREFIXES, MAX_PREFIX, permissions.PATTERN, permissions.SHAPE)
             for field in PREFIXES
         ]
-        sources = permissions.source_prefixes(reader, PREFIXES[0], given[0])
-        outputs = permissions.output_prefixes(reader, PREFIXES[1], given[1])
+        sources = permissions.read_source_prefixes(reader, PREFIXES[0], given[0])
+        outputs = permissions.read_output_prefixes(reader, PREFIXES[1], given[1])
         keys = reader.children("keys", MAX_KEYS)
         if not reader.has("keys"):
             reader.fault("keys", "is missing: a list of keys, [] locks the caller out")
@@ -96,7 +96,7 @@ def _entries(readers: list[Reader], namespace: str) -> Iterator[Entry]:
             sha256 = _required(key, "sha256", _SHA256, "the SHA-256 of a key, 64 digits from 0 to f")
             _once(key, "sha256", sha256, seen_keys)
             key_name = key.text("name", 63, "", DNS_LABEL, "a DNS label") or ""
-            yield Entry(
+            yield KeyEntry(
                 sha256, Caller(own, name, not key.boolean("read_only"), key_name, limits, sources, outputs)
             )
 

@@ -13,7 +13,7 @@ SHAPE = "an S3 prefix such as photos/"
 MAX_PREFIXES = 50
 
 
-class Allowance:
+class Prefixes:
     """Knows what each caller may name.
 
     Args:
@@ -34,7 +34,7 @@ class Allowance:
         return (*self._outputs, *caller.output_prefixes)
 
 
-def source_prefixes(reader: Reader, name: str, given: Iterable[str]) -> tuple[str, ...]:
+def read_source_prefixes(reader: Reader, name: str, given: Iterable[str]) -> tuple[str, ...]:
     """Return prefixes of a setting, each with a slash at its end; faults go to the reader."""
     found = tuple(f"{each.rstrip('/')}/" for each in given)
     for each in found:
@@ -47,9 +47,9 @@ def source_prefixes(reader: Reader, name: str, given: Iterable[str]) -> tuple[st
     return found
 
 
-def output_prefixes(reader: Reader, name: str, given: Iterable[str]) -> tuple[str, ...]:
+def read_output_prefixes(reader: Reader, name: str, given: Iterable[str]) -> tuple[str, ...]:
     """Return prefixes of a setting that an ImageJob's outputs may have."""
-    found = source_prefixes(reader, name, given)
+    found = read_source_prefixes(reader, name, given)
     for each in found:
         Reader({name: each}, "", reader.faults).text(name, limits.MAX_PREFIX, None, PREFIX_PATTERN, SHAPE)
     return found

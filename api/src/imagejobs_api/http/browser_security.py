@@ -6,12 +6,12 @@ from typing import Any
 import falcon
 from falcon.asgi import Response
 
-from imagejobs_api.admission.authentication import is_public
 from imagejobs_api.http.connection import Request
 from imagejobs_api.http.errors import Problem
+from imagejobs_api.http.public import is_public
 from imagejobs_contract.codes import Code
 
-HEADERS = {
+SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
@@ -19,7 +19,7 @@ HEADERS = {
 }
 """Unless an answer, such as a page, has one of its own."""
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-EXPOSED = (
+EXPOSED_HEADERS = (
     "ETag",
     "Link",
     "Location",
@@ -38,12 +38,12 @@ class SecurityHeaders:
         self, req: Request, resp: Response, resource: object, req_succeeded: bool
     ) -> None:
         """Set the headers."""
-        for name, value in HEADERS.items():
+        for name, value in SECURITY_HEADERS.items():
             if resp.get_header(name) is None:
                 resp.set_header(name, value)
 
 
-class Hosts:
+class AllowedHosts:
     """Falcon middleware: a name of somebody else's that leads here (DNS rebinding) is not answered.
 
     Args:
@@ -69,7 +69,7 @@ class Hosts:
             )
 
 
-class Sites:
+class CrossSiteGuard:
     """Falcon middleware: the pages of other sites may not write where callers need no key.
 
     A form needs nobody's permission to be sent (no preflight), and a browser on this machine reaches what
@@ -96,7 +96,7 @@ class Sites:
             )
 
 
-class OriginVaries:
+class VaryOrigin:
     """Falcon middleware: what a cache keeps for one origin does not go to another, which could not read it (Fetch, "HTTP caches")."""
 
     async def process_response(
@@ -106,11 +106,11 @@ class OriginVaries:
         resp.append_header("Vary", "Origin")
 
 
-def cross_origin(origins: tuple[str, ...]) -> list[object]:
+def cors_middleware(origins: tuple[str, ...]) -> list[object]:
     """Return the middleware that lets pages of these origins read answers: none by default.
 
     Never with cookies, which are not used.
     """
     if "*" in origins:
-        return [falcon.CORSMiddleware("*", EXPOSED)]
-    return [OriginVaries(), falcon.CORSMiddleware(origins, EXPOSED)] if origins else []
+        return [falcon.CORSMiddleware("*", EXPOSED_HEADERS)]
+    return [VaryOrigin(), falcon.CORSMiddleware(origins, EXPOSED_HEADERS)] if origins else []

@@ -26,7 +26,7 @@ Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 
 BODY_GRACE_SECONDS = 10.0
-BODY_BYTES_PER_SECOND = 1000
+MIN_BODY_BYTES_PER_SECOND = 1000
 """The least that a body must come with once the grace is over. Only the time counts in which it is waited
 for.
 """
@@ -36,7 +36,7 @@ for the slot.
 """
 
 
-class BodyCut(ImageJobsError):
+class BodyIncomplete(ImageJobsError):
     """Raised when the client leaves before its body is whole."""
 
     code = Code.MALFORMED_REQUEST
@@ -101,7 +101,7 @@ class _Exchange:
         return event
 
     async def _next_piece(self) -> Event:
-        allowed = BODY_GRACE_SECONDS + self._received_bytes / BODY_BYTES_PER_SECOND
+        allowed = BODY_GRACE_SECONDS + self._received_bytes / MIN_BODY_BYTES_PER_SECOND
         begin = time.monotonic()
         try:
             async with asyncio.timeout(allowed - self._waited_seconds):
@@ -147,7 +147,7 @@ async def body_chunks(receive: Receive, max_bytes: int) -> AsyncIterator[bytes]:
     while more:
         event = await receive()
         if event["type"] == "http.disconnect":
-            raise BodyCut("The connection ended before the body did.")
+            raise BodyIncomplete("The connection ended before the body did.")
         chunk: bytes = event.get("body", b"")
         count += len(chunk)
         if count > max_bytes:

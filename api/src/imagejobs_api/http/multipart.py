@@ -22,10 +22,10 @@ class FormBody(BufferedReader):
     async def read_until(self, delimiter: bytes, size: int = -1, consume_delimiter: bool = False) -> bytes:
         """Return what stands before the delimiter; headers made plain."""
         found = await super().read_until(delimiter, size, consume_delimiter)
-        return plain(found) if delimiter == _END else found
+        return normalize_headers(found) if delimiter == _END else found
 
 
-def plain(headers: bytes) -> bytes:
+def normalize_headers(headers: bytes) -> bytes:
     """Return a part's headers, each with one space behind its colon, without those that say that the part is as it is."""
     lines = map(_spaced, headers.split(b"\r\n"))
     return b"\r\n".join(line for line in lines if not _AS_IT_IS.fullmatch(line))

@@ -38,7 +38,7 @@ class RequestLog:
         """Log the request."""
         line: dict[str, Any] = {
             "method": req.method,
-            "path": api_keys.hidden(req.path[:200]),
+            "path": api_keys.mask_keys(req.path[:200]),
             "status": resp.status_code,
             "milliseconds": round(1000 * (time.perf_counter() - req.context.started), 1),
         }

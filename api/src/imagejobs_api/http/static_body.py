@@ -6,10 +6,10 @@ from falcon.asgi import Response
 
 from imagejobs_api.http.connection import Request
 
-FRESH_SECONDS = 300
+MAX_AGE_SECONDS = 300
 
 
-class Kept:
+class StaticBody:
     """Bytes that never change."""
 
     def __init__(self, data: bytes, content_type: str) -> None:
@@ -17,10 +17,10 @@ class Kept:
         self._content_type = content_type
         self._tag = hashlib.sha256(data).hexdigest()[:32]
 
-    def tell(self, req: Request, resp: Response) -> None:
+    def respond(self, req: Request, resp: Response) -> None:
         """Answer with it; 304 to who has it."""
         resp.etag = self._tag
-        resp.cache_control = ["public", f"max-age={FRESH_SECONDS}"]
+        resp.cache_control = ["public", f"max-age={MAX_AGE_SECONDS}"]
         if any(each in ("*", self._tag) for each in req.if_none_match or ()):
             resp.status = 304
             return

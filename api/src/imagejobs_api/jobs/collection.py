@@ -1,4 +1,4 @@
-"""`/api/jobs`: the jobs, newest first, in pages; new ones are made by `newjobs`.
+"""`/api/jobs`: the jobs, newest first, in pages; new jobs from JSON.
 
 From the list that the process keeps; from the store while that list is not complete, and for namespaces that
 it does not follow.
@@ -15,7 +15,8 @@ from imagejobs_api.http.connection import Request
 from imagejobs_api.listing.follow import Follower
 from imagejobs_api.listing.index import Index, Place
 from imagejobs_api.progress.resource import LiveCounts
-from imagejobs_api.submit.new_jobs import NewJobs
+from imagejobs_api.submit.job_intake import JobIntake
+from imagejobs_api.submit.preferred_wait import PreferredWait
 from imagejobs_api.view import job_body
 from imagejobs_api.view.job_body import JobSummaryBody
 from imagejobs_api.view.links import Links
@@ -55,18 +56,23 @@ class JobList:
         follower: Follower,
         counts: LiveCounts,
         signer: Links,
-        new: NewJobs,
+        wait: PreferredWait,
+        intake: JobIntake,
     ) -> None:
         self._store = store
         self._index = index
         self._follower = follower
         self._counts = counts
         self._links = signer
-        self._new = new
+        self._wait = wait
+        self._intake = intake
 
     async def on_post(self, req: Request, resp: Response) -> None:
-        """Make a job."""
-        await self._new.make(req, resp)
+        """Make a job; answer 200 with it if it ended while the caller waited, however it ended, else 202."""
+        with self._wait.watching(req) as pending:
+            created = await self._intake.accept(req, pending.key, repeatable=pending.repeatable)
+            job = await pending.wait(req, resp, created)
+        resp.media = job_body.summary(job, await self._counts.of(job), pending.base)
 
     async def on_get(self, req: Request, resp: Response) -> None:
         """Answer with a page of jobs, and a link to the next page if there is one."""

@@ -10,7 +10,7 @@ from typing import TypedDict
 import falcon
 from falcon.asgi import Response
 
-from imagejobs_api.http import json_text, paging
+from imagejobs_api.http import json_io, paging
 from imagejobs_api.http.connection import Request, is_gone, until_disconnected
 from imagejobs_api.http.errors import ErrorBody
 from imagejobs_api.view import links, outcomes, states
@@ -140,7 +140,7 @@ class Results:
                         return
                     part = range(start, min(start + LINES, span.stop))
                     bodies = await asyncio.to_thread(self._bodies, job, found, part)
-                    yield "".join(map(json_text.dumps, bodies)).encode()
+                    yield "".join(map(json_io.dumps, bodies)).encode()
         finally:
             gone.cancel()
 

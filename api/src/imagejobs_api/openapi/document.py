@@ -2,7 +2,7 @@
 
 from importlib.metadata import version
 
-from imagejobs_api.http.browser_security import HEADERS
+from imagejobs_api.http.browser_security import SECURITY_HEADERS
 from imagejobs_api.http.errors import ProblemBody
 from imagejobs_api.openapi import images, jobs, progress, service, uploads, webhooks
 from imagejobs_api.openapi.asked import Schema
@@ -25,7 +25,7 @@ ABOUT = f"""Send images, get a job; ask how far it is, get links.
 
 Every error is `application/problem+json` (RFC 9457) with a stable `code`: branch on that. A method that an address does not take is 405 \
 `method_not_allowed` (`Allow` names those it takes), an address that does not exist is 404 `not_found`; `HEAD` goes wherever `GET` goes, but for \
-the events. Answers may get more fields. All have {", ".join(f"`{name}`" for name in HEADERS)}, and `Cache-Control: no-store` where nothing else is \
+the events. Answers may get more fields. All have {", ".join(f"`{name}`" for name in SECURITY_HEADERS)}, and `Cache-Control: no-store` where nothing else is \
 told.
 
 Requests are read liberally: the text of a number or truth value counts where JSON has the thing itself, as do `yes` `on` `1` and `no` `off` `0`; \

@@ -26,7 +26,7 @@ _TERMS = {
     "execution": "`Pool`: warm workers. `Job`: pods of its own.",
     "suspend": "Begins only when `/api/jobs/{id}/resume` asks for it.",
     "queue_name": "Of Kueue, on Kubernetes.",
-    "priority_class_name": f"Of pods; not the cluster's own (`{job_request.CLUSTER_CLASSES}...`).",
+    "priority_class_name": f"Of pods; not the cluster's own (`{job_request.CLUSTER_CLASS_PREFIX}...`).",
     "profile": "The size of pods.",
 }
 _ITEM = {
@@ -94,7 +94,7 @@ def _request(settings: Settings, components: Components) -> Schema:
     if settings.callbacks_signed or settings.callers_secrets:
         url = {**_text(limits.MAX_URL), "format": "uri"}
         fields["callback"] = {"anyOf": [url, _object({"url": url})], "description": MEANINGS["callback"]}
-    return components.put("JobRequest", {**_object(fields), **exactly_one(*job_request.CHOICES)})
+    return components.put("JobRequest", {**_object(fields), **exactly_one(*job_request.IMAGE_FIELDS)})
 
 
 def _terms() -> dict[str, Schema]:

@@ -6,7 +6,7 @@ from imagejobs_api.openapi.asked import Schema, asked, described
 from imagejobs_api.settings import Settings
 from imagejobs_api.submit.build import read_fields
 from imagejobs_api.submit.callback_url import FIELD as CALLBACK
-from imagejobs_api.submit.callback_url import Callbacks
+from imagejobs_api.submit.callback_url import CallbackUrls
 from imagejobs_api.submit.forms import Form
 from imagejobs_contract.model.options import AUTO, DEFAULT_QUALITY, LOSSY, NAMES, Fit, Format, MaxSizeBy
 from imagejobs_contract.outbound.guard import AddressGuard
@@ -35,7 +35,7 @@ _NEED_BOTH = (Fit.COVER, Fit.CONTAIN, Fit.FILL)
 
 def option_schemas(settings: Settings) -> dict[str, Schema]:
     """Return every option by its name."""
-    callbacks = Callbacks(AddressGuard(settings.callbacks), signed=True)
+    callbacks = CallbackUrls(AddressGuard(settings.callbacks), signed=True)
     found = asked(lambda reader: read_fields(reader, callbacks))
     found["format"]["enum"].append(AUTO)
     found[CALLBACK]["format"] = "uri"

@@ -3,9 +3,9 @@
 import falcon
 from falcon.asgi import Response
 
-from imagejobs_api.http import json_text
+from imagejobs_api.http import json_io
 from imagejobs_api.http.connection import Request
-from imagejobs_api.http.static_body import Kept
+from imagejobs_api.http.static_body import StaticBody
 from imagejobs_api.openapi.asked import Schema
 
 
@@ -15,10 +15,10 @@ class Document:
     is_public = True
 
     def __init__(self, document: Schema) -> None:
-        self._document = Kept(json_text.dumps(document).encode(), falcon.MEDIA_JSON)
+        self._document = StaticBody(json_io.dumps(document).encode(), falcon.MEDIA_JSON)
 
     async def on_get(self, req: Request, resp: Response) -> None:
         """Answer with the document."""
-        self._document.tell(req, resp)
+        self._document.respond(req, resp)
 
     on_head = on_get

@@ -4,7 +4,7 @@ from imagejobs_api.openapi.asked import Schema, asked, described
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
 from imagejobs_api.settings import Settings
-from imagejobs_api.uploads.request import PART_UPLOAD, read_file
+from imagejobs_api.uploads.request import PART_UPLOAD_PATTERN, read_file
 from imagejobs_api.uploads.resource import CompletedBody, UploadBody
 from imagejobs_contract.codes import Code
 from imagejobs_contract.model import limits
@@ -61,7 +61,7 @@ def _part_upload(components: Components) -> Schema:
         "key": {"type": "string", "minLength": 1, "maxLength": limits.MAX_KEY, "description": "The file's."},
         "multipart_id": {
             "type": "string",
-            "pattern": f"^({PART_UPLOAD})$",
+            "pattern": f"^({PART_UPLOAD_PATTERN})$",
             "description": "As the links came with it.",
         },
     }

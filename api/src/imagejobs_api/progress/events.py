@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 from falcon.asgi import Response
 
-from imagejobs_api.admission.stream_limits import OpenStreams
+from imagejobs_api.admission.stream_limits import StreamLimit
 from imagejobs_api.http.connection import Request, until_disconnected
 from imagejobs_api.http.errors import Problem, error_body
 from imagejobs_api.progress import sse
@@ -24,7 +24,7 @@ LAST_EVENT_ID = "Last-Event-ID"
 class Events:
     """Streams progress."""
 
-    def __init__(self, store: JobStore, feeds: Feeds, streams: OpenStreams) -> None:
+    def __init__(self, store: JobStore, feeds: Feeds, streams: StreamLimit) -> None:
         self._store = store
         self._feeds = feeds
         self._streams = streams
@@ -54,7 +54,7 @@ class Events:
     ) -> AsyncIterator[bytes]:
         time = asyncio.get_running_loop().time
         teller = Teller(found.index, known, time())
-        with self._streams.counted(caller), self._feeds.follow(found.job.key, found.index) as follower:
+        with self._streams.counting(caller), self._feeds.follow(found.job.key, found.index) as follower:
             gone = asyncio.ensure_future(until_disconnected(req.receive))
             gone.add_done_callback(lambda _: follower.news.set())
             try:

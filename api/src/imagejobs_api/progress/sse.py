@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from imagejobs_api.http import json_text
+from imagejobs_api.http import json_io
 from imagejobs_api.view import states
 from imagejobs_api.view.lookup import Found
 from imagejobs_contract.model.counts import Counts
@@ -88,12 +88,12 @@ def item_place(found: Found, outcome: Outcome | None) -> Place:
 
 def event(place: Place, body: Mapping[str, object]) -> bytes:
     """Return an event that tells a progress."""
-    return f"id: {place}\ndata: {json_text.dumps(body)}\n".encode()
+    return f"id: {place}\ndata: {json_io.dumps(body)}\n".encode()
 
 
 def gone(body: Mapping[str, object]) -> bytes:
     """Return the event that tells that a job was deleted; a client that comes back is answered 404."""
-    return f"event: {GONE}\ndata: {json_text.dumps(body)}\n".encode()
+    return f"event: {GONE}\ndata: {json_io.dumps(body)}\n".encode()
 
 
 def _place(found: Found, state: State, succeeded: int, failed: int) -> Place:

@@ -11,7 +11,7 @@ event loop.
 log = logging.getLogger(__name__)
 
 
-def most_connections(wanted: int) -> int:
+def max_connections(wanted: int) -> int:
     """Return how many connections can be served, at most `wanted`, once the soft limit of open files is raised as far as needed and allowed.
 
     Shells and systemd give 1,024 by default, so that old programs with `select()` work; programs without it

@@ -8,9 +8,9 @@ API. Kept, they cost none.
 import ctypes
 import sys
 
-KEPT_BYTES = 16 * 2**20
+TRIM_THRESHOLD_BYTES = 16 * 2**20
 """The most that is kept at the end of the heap."""
-LARGEST_BYTES = 8 * 2**20
+MMAP_THRESHOLD_BYTES = 8 * 2**20
 """Larger blocks are asked for and handed back one by one; parts of uploads (5 MiB) are not. Glibc learns this
 by itself, unless the other is set.
 """
@@ -19,9 +19,9 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """Names of the options in malloc.h."""
 
 
-def keep() -> None:
+def keep_freed_pages() -> None:
     """Tell the C library, where it is glibc; others do without."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
-        mallopt(_MMAP_THRESHOLD, LARGEST_BYTES)
-        mallopt(_TRIM_THRESHOLD, KEPT_BYTES)
+        mallopt(_MMAP_THRESHOLD, MMAP_THRESHOLD_BYTES)
+        mallopt(_TRIM_THRESHOLD, TRIM_THRESHOLD_BYTES)

@@ -12,8 +12,8 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from imagejobs_api.http import json_text
-from imagejobs_api.http.browser_security import HEADERS
+from imagejobs_api.http import json_io
+from imagejobs_api.http.browser_security import SECURITY_HEADERS
 from imagejobs_api.http.errors import CONTENT_TYPE, Problem, problem_body
 from imagejobs_api.serving import request_head
 from imagejobs_contract.codes import Code, meaning
@@ -23,7 +23,7 @@ HEAD_SECONDS = 10.0
 MAX_HEAD_BYTES = 32 * 2**10
 WRITE_SECONDS = 30.0
 """How long a client may leave everything unread that its connection holds."""
-UNSENT_BYTES = 128 * 2**10
+MAX_UNSENT_BYTES = 128 * 2**10
 """What the kernel takes of an answer beyond what is on its way. Without it that is up to 4 MB a connection
 (tcp_wmem), and a client that reads
 slowly looks as if it did not: the socket is writable again only when a third of them is gone."""
@@ -36,7 +36,7 @@ REASONS = {
 }
 
 
-class Refused(Exception):
+class HeadRefused(Exception):
     """Raised inside the parser to stop it."""
 
 
@@ -49,7 +49,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().__init__(*arguments, **named)
         self._head_bytes = 0
         self._in_head = True
-        self._was_told = False
+        self._parser_advanced = False
         self._head_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
         self._running: RequestResponseCycle | None = None
@@ -61,7 +61,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if hasattr(socket, "TCP_NOTSENT_LOWAT"):
             with contextlib.suppress(OSError):  # a socket that is no TCP's
                 transport.get_extra_info("socket").setsockopt(
-                    socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES
+                    socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_UNSENT_BYTES
                 )
         if len(self.connections) > self.max_connections:
             self._refuse(Problem(Code.UNAVAILABLE, "There are too many connections."))
@@ -84,9 +84,9 @@ class GuardedProtocol(HttpToolsProtocol):
         idle = self.cycle is None or self.cycle.response_complete
         if idle and self._in_head and self._head_timer is None:
             self._await_head()
-        self._was_told = False
+        self._parser_advanced = False
         super().data_received(data)
-        if self._in_head and not self._was_told:
+        if self._in_head and not self._parser_advanced:
             # The parser tells of a header when it is whole; until then it keeps it.
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
@@ -110,7 +110,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Let the application have the request, if its head is in order."""
-        if wrong := request_head.fault(self.parser.get_http_version(), self.url, self.headers):
+        if wrong := request_head.find_fault(self.parser.get_http_version(), self.url, self.headers):
             self._stop(Problem(Code.MALFORMED_REQUEST, wrong))
         self._in_head = False
         self._cancel_head_timer()
@@ -147,17 +147,17 @@ class GuardedProtocol(HttpToolsProtocol):
         self.transport.abort()
 
     def _begin_head(self) -> None:
-        self._in_head, self._head_bytes, self._was_told = True, 0, True
+        self._in_head, self._head_bytes, self._parser_advanced = True, 0, True
 
     def _count(self, size: int) -> None:
-        self._was_told = True
+        self._parser_advanced = True
         self._head_bytes += size
         if self._head_bytes > MAX_HEAD_BYTES:
             self._stop(_too_large())
 
     def _stop(self, problem: Problem) -> None:
         self._problem = problem
-        raise Refused
+        raise HeadRefused
 
     def _await_head(self) -> None:
         self._head_timer = self.loop.call_later(HEAD_SECONDS, self._head_is_late)
@@ -181,20 +181,20 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _refuse(self, problem: Problem) -> None:
         self._cancel_timers()
-        self.transport.write(refusal(problem))
+        self.transport.write(error_response(problem))
         self.transport.close()
 
 
-def refusal(problem: Problem) -> bytes:
+def error_response(problem: Problem) -> bytes:
     """Return a whole answer, for where there is no application to give one."""
     status = meaning(problem.code).http_status
-    body = json_text.dumps(problem_body(problem)).encode()
+    body = json_io.dumps(problem_body(problem)).encode()
     fields = {
         "Content-Type": CONTENT_TYPE,
         "Content-Length": str(len(body)),
         "Cache-Control": "no-store",
         "Connection": "close",
-        **HEADERS,
+        **SECURITY_HEADERS,
     }
     head = "".join(f"{name.lower()}: {value}\r\n" for name, value in fields.items())
     return b"HTTP/1.1 %d %s\r\n" % (status, REASONS[status]) + head.encode() + b"\r\n" + body

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 VERSIONS = ("1.0", "1.1")
 
 
-def fault(version: str, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> str:
+def find_fault(version: str, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> str:
     """Return what is wrong with a head, as a sentence; "" if nothing is.
 
     Args:

@@ -10,8 +10,8 @@ from typing import Any
 from imagejobs_api.http import filenames
 from imagejobs_api.http.accept import best_format
 from imagejobs_api.http.errors import Problem
-from imagejobs_api.submit.callback_url import Callbacks
-from imagejobs_api.submit.forms import Form, Received
+from imagejobs_api.submit.callback_url import CallbackUrls
+from imagejobs_api.submit.forms import Form, ReceivedForm
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Fault, Invalid
 from imagejobs_contract.model import names
@@ -28,7 +28,12 @@ MAX_NAME = 200
 
 
 def build_job(
-    key: JobKey, received: Received, form: Form, accept: str | None, limits: Limits, callbacks: Callbacks
+    key: JobKey,
+    received: ReceivedForm,
+    form: Form,
+    accept: str | None,
+    limits: Limits,
+    callbacks: CallbackUrls,
 ) -> ImageJob:
     """Return the job that a form asks for. Pure.
 
@@ -49,12 +54,12 @@ def build_job(
     return ImageJob(key, spec, annotations=_annotations(received))
 
 
-def _annotations(received: Received) -> dict[str, str]:
+def _annotations(received: ReceivedForm) -> dict[str, str]:
     return {names.ANNOTATION_UPLOADS: s3_keys.uploads(received.upload_id)} if received.upload_id else {}
 
 
 def _read_options(
-    received: Received, form: Form, accept: str | None, callbacks: Callbacks
+    received: ReceivedForm, form: Form, accept: str | None, callbacks: CallbackUrls
 ) -> tuple[Variant, str, str | None]:
     options: dict[str, Any] = dict(received.options)
     if options.get("format") == AUTO:
@@ -70,12 +75,12 @@ def _read_options(
     return replace(variant, **form.fixed), filenames.clean(name), callback  # type: ignore[arg-type]
 
 
-def read_fields(reader: Reader, callbacks: Callbacks) -> tuple[Variant, str, str | None]:
+def read_fields(reader: Reader, callbacks: CallbackUrls) -> tuple[Variant, str, str | None]:
     """Return what beside the images a form may hold: the options, the result's name, who is to be told."""
     return read_variant(reader, camel=False), reader.text("name", MAX_NAME) or "", callbacks.read(reader)
 
 
-def _check(received: Received, form: Form) -> None:
+def _check(received: ReceivedForm, form: Form) -> None:
     if not received.sources:
         what = "give the URL of the image" if form.takes_urls else "send the image as a file in this field"
         missing = Fault(form.file_fields[0], f"is missing: {what}")
@@ -91,7 +96,7 @@ def _check(received: Received, form: Form) -> None:
         raise Problem(refusals[0].code, refusals[0].message, faults=_refused(received))
 
 
-def _refused(received: Received) -> list[Fault]:
+def _refused(received: ReceivedForm) -> list[Fault]:
     refused = [(source, source.refusal) for source in received.sources if source.refusal]
     return [
         Fault(source.where, f"{source.name or source.url or 'file'}: {refusal.message}")

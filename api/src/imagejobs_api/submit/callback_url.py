@@ -16,7 +16,7 @@ from imagejobs_contract.runtime import webhook_secrets
 FIELD = "callback"
 
 
-class Callbacks:
+class CallbackUrls:
     """Reads callbacks.
 
     Args:
@@ -30,18 +30,18 @@ class Callbacks:
         self._signed = signed
         self._folder = folder
 
-    def of(self, caller: str) -> "Callbacks":
+    def for_caller(self, caller: str) -> "CallbackUrls":
         """Return what reads a caller's."""
-        return Callbacks(
+        return CallbackUrls(
             self._guard, signed=self._signed or webhook_secrets.file_of(self._folder, caller) is not None
         )
 
     def read(self, reader: Reader, name: str = FIELD) -> str | None:
         """Return the URL in a field, or None; faults go to the reader."""
         url = reader.text(name, limits.MAX_URL, None, URL_PATTERN, "an http(s) URL")
-        return self.checked(reader, name, url)
+        return self.check(reader, name, url)
 
-    def checked(self, reader: Reader, name: str, url: str | None) -> str | None:
+    def check(self, reader: Reader, name: str, url: str | None) -> str | None:
         """Return a URL that was read from a field, or None if it cannot be told there; faults go to the reader."""
         if url is None:
             return None

@@ -10,18 +10,18 @@ import struct
 
 from imagejobs_contract.wire import s3_keys
 
-BITS = 2**25
+FILTER_BITS = 2**25
 """33 for each of a million names: with eight probes, four in a million that are new seem to be known."""
 _PROBES = struct.Struct("<8I")
 
 
-class Apart:
+class BloomNames:
     """Gives out names, in the order of the list."""
 
     def __init__(self) -> None:
-        self._seen = bytearray(BITS // 8)
+        self._seen = bytearray(FILTER_BITS // 8)
 
-    def name(self, index: int, wanted: str) -> str:
+    def assign(self, index: int, wanted: str) -> str:
         """Return the name for the item at an index, which counts up."""
         name, n = wanted, index
         while not self._add(s3_keys.safe_stem(name).lower() or str(index)):
@@ -33,7 +33,7 @@ class Apart:
         """Note a stem; return whether it is surely new."""
         is_new = False
         for probe in _PROBES.unpack(hashlib.blake2b(stem.encode(), digest_size=_PROBES.size).digest()):
-            byte, bit = (probe % BITS) >> 3, 1 << (probe & 7)
+            byte, bit = (probe % FILTER_BITS) >> 3, 1 << (probe & 7)
             if not self._seen[byte] & bit:
                 self._seen[byte] |= bit
                 is_new = True

@@ -14,12 +14,12 @@ import falcon
 from falcon.asgi.multipart import BodyPart
 from falcon.media import MultipartFormHandler
 
-from imagejobs_api.admission.upload_memory import Held
+from imagejobs_api.admission.upload_memory import MemoryBudget
 from imagejobs_api.http import filenames
 from imagejobs_api.http.errors import Problem
 from imagejobs_api.http.multipart import FormBody
-from imagejobs_api.submit.forms import Form, Received, Source
-from imagejobs_api.submit.handoff_writer import Shelf
+from imagejobs_api.submit.forms import Form, ReceivedForm, Source
+from imagejobs_api.submit.handoff_writer import HandoffWriter
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, ImageJobsError
 from imagejobs_contract.storage import ObjectStore
@@ -27,7 +27,7 @@ from imagejobs_contract.wire import s3_keys, sniff
 
 MAX_OPTION_BYTES = 1024
 MAX_PART_HEADERS = 8192
-SPARE_PARTS = 16
+EXTRA_PARTS = 16
 """Unknown or repeated fields that are still read, so that all of them can be named."""
 MULTIPART = "multipart/form-data"
 
@@ -46,10 +46,10 @@ class FormReader:
     def __init__(
         self,
         objects: ObjectStore,
-        shelf: Shelf,
+        shelf: HandoffWriter,
         form: Form,
         upload_id: str,
-        held: Held,
+        held: MemoryBudget,
         *,
         digests: bool = False,
     ) -> None:
@@ -60,13 +60,13 @@ class FormReader:
         self._upload_id = upload_id
         self._digests = digests
         self._has_stored = False
-        self.received = Received(single=form.max_files == 1, upload_id=upload_id)
+        self.received = ReceivedForm(single=form.max_files == 1, upload_id=upload_id)
 
-    def take(self, name: str, value: str) -> None:
+    def add_field(self, name: str, value: str) -> None:
         """Take an option of the query."""
         self.received.add_option(name, value)
 
-    async def read(self, body: AsyncIterator[bytes], content_type: str | None) -> Received:
+    async def read(self, body: AsyncIterator[bytes], content_type: str | None) -> ReceivedForm:
         """Read the form to its end.
 
         Raises:
@@ -82,11 +82,11 @@ class FormReader:
             )
         handler = MultipartFormHandler()
         handler.parse_options.max_body_part_count = (
-            self._form.max_files + len(self._form.option_fields) + SPARE_PARTS
+            self._form.max_files + len(self._form.option_fields) + EXTRA_PARTS
         )
         handler.parse_options.max_body_part_headers_size = MAX_PART_HEADERS
         async for part in await handler.deserialize_async(FormBody(body), content_type, None):
-            await self._take(part)
+            await self._read_part(part)
         async for _ in body:
             pass  # what stands after the last boundary
         return self.received
@@ -98,29 +98,29 @@ class FormReader:
             yield
         except BaseException:
             if self._has_stored:
-                await discard(self._objects, self._upload_id)
+                await delete_uploads(self._objects, self._upload_id)
             raise
 
-    async def _take(self, part: BodyPart) -> None:
+    async def _read_part(self, part: BodyPart) -> None:
         name, file_name, is_text = _headers(part)
         if name not in self._form.file_fields:
-            await self._take_option(part, name, file_name)
+            await self._read_option(part, name, file_name)
         elif file_name is None and is_text:
-            self.received.fault(name, f"is a text, not a file; with curl: -F {name}=@photo.jpg")
+            self.received.add_fault(name, f"is a text, not a file; with curl: -F {name}=@photo.jpg")
         else:
-            await self._take_file(part, name, file_name or "")
+            await self._read_file(part, name, file_name or "")
 
-    async def _take_option(self, part: BodyPart, name: str, file_name: str | None) -> None:
+    async def _read_option(self, part: BodyPart, name: str, file_name: str | None) -> None:
         name = filenames.clean(name)[:60] or "(a field without a name)"
         data = await part.stream.read(MAX_OPTION_BYTES + 1)
         if file_name is not None:
-            self.received.fault(name, f"is a file; files go into {self._form.file_fields[0]}")
+            self.received.add_fault(name, f"is a file; files go into {self._form.file_fields[0]}")
         elif len(data) > MAX_OPTION_BYTES:
-            self.received.fault(name, f"is longer than {MAX_OPTION_BYTES} bytes")
+            self.received.add_fault(name, f"is longer than {MAX_OPTION_BYTES} bytes")
         else:
             self.received.add_option(name, data.decode(errors="replace"))
 
-    async def _take_file(self, part: BodyPart, field_name: str, file_name: str) -> None:
+    async def _read_file(self, part: BodyPart, field_name: str, file_name: str) -> None:
         chunks = aiter(part.stream)
         head = await _head(chunks)
         if not head and not file_name:
@@ -141,7 +141,7 @@ class FormReader:
     def _one_too_many(self, field_name: str) -> None:
         if self._form.max_files > 1:
             raise Problem(Code.PAYLOAD_TOO_LARGE, f"There are more than {self._form.max_files} files.")
-        self.received.fault(field_name, "is given more than once; /api/batch takes several")
+        self.received.add_fault(field_name, "is given more than once; /api/batch takes several")
 
     async def _store(self, key: str, head: bytes, rest: AsyncIterator[bytes]) -> ImageFailed | None:
         self._has_stored = True
@@ -149,17 +149,17 @@ class FormReader:
             await self._objects.put(key, head[: sniff.HEAD], content_type="application/octet-stream")
             return ImageFailed("" if head else "The file is empty.", code=Code.NOT_AN_IMAGE)
         most = self._form.max_file_bytes
-        with self._held.file() as file, self._shelf.copy(key) as copy:
+        with self._held.for_file() as file, self._shelf.copy(key) as copy:
             size = await self._objects.put_stream(
-                key, copy.of(file.counted(_first_bytes(head, rest, most + 1)))
+                key, copy.tee(file.throttle(_first_bytes(head, rest, most + 1)))
             )
             if size > most:
                 return ImageFailed(f"The file is larger than {most} bytes.", code=Code.FILE_TOO_LARGE)
-            copy.leave(size)
+            copy.commit(size)
         return None
 
 
-async def discard(objects: ObjectStore, upload_id: str) -> None:
+async def delete_uploads(objects: ObjectStore, upload_id: str) -> None:
     """Remove a request's stored files; the bucket's lifecycle rule removes what this cannot."""
     try:
         await objects.delete_prefix(s3_keys.uploads(upload_id))

@@ -9,7 +9,7 @@ from imagejobs_contract.errors import Fault, ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import NAMES, Fit, Gravity
 
-FORM_BYTES = 2**20
+FORM_OVERHEAD_BYTES = 2**20
 """What a form may hold beside its files: options, part headers, boundaries."""
 
 
@@ -38,7 +38,7 @@ class Form:
     @property
     def max_body_bytes(self) -> int:
         """Return the largest body that can be right."""
-        return self.max_bytes + FORM_BYTES
+        return self.max_bytes + FORM_OVERHEAD_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Source:
 
 
 @dataclass(slots=True)
-class Received:
+class ReceivedForm:
     """What a request held.
 
     Attributes:
@@ -80,7 +80,7 @@ class Received:
     single: bool = True
     upload_id: str = ""
 
-    def fault(self, where: str, what: str) -> None:
+    def add_fault(self, where: str, what: str) -> None:
         """Note that a field is wrong."""
         self.faults.append(Fault(where, what))
 
@@ -88,7 +88,7 @@ class Received:
         """Note an option; one that is empty counts as not given, as HTML forms send all their fields."""
         value = value.strip() if isinstance(value, str) else value
         if name in self.options:
-            self.fault(name, "is given more than once")
+            self.add_fault(name, "is given more than once")
         elif value not in (None, ""):
             self.options[name] = value
 

@@ -19,10 +19,10 @@ from imagejobs_contract.wire import handoff
 
 MAX_AGE_SECONDS = 60.0
 """An image that waits longer is read from S3: its copy takes the room of one that does not."""
-TEND_SECONDS = 10.0
-LOOK_SECONDS = 0.2
+EXPIRY_SECONDS = 10.0
+MIN_SCAN_SECONDS = 0.2
 """Between two looks at a folder that is full: it may hold some ten thousand copies."""
-PAGE = 4096
+PAGE_BYTES = 4096
 """What the smallest copy takes."""
 
 _NAME = re.compile(r"[0-9a-f]{64}(\.part)?")
@@ -30,14 +30,14 @@ _NAME = re.compile(r"[0-9a-f]{64}(\.part)?")
 log = logging.getLogger(__name__)
 
 
-class Left(NamedTuple):
+class StoredCopy(NamedTuple):
     """A copy that lies there: what it takes, and since when, in seconds."""
 
     bytes: int
     since: float
 
 
-class Shelf:
+class HandoffWriter:
     """A folder of copies.
 
     Args:
@@ -46,44 +46,44 @@ class Shelf:
         most_bytes: Of all copies together; no more than half of what is free.
     """
 
-    def __init__(self, folder: Path | None = None, most_bytes: int = 0) -> None:
+    def __init__(self, folder: Path | None = None, max_bytes: int = 0) -> None:
         self._folder = folder if folder and _made_empty(folder) else None
-        self._most = min(most_bytes, _free_bytes(self._folder) // 2) if self._folder else 0
-        self._left: dict[str, Left] = {}
+        self._most = min(max_bytes, _free_bytes(self._folder) // 2) if self._folder else 0
+        self._left: dict[str, StoredCopy] = {}
         self._bytes = 0
         self._looked = 0.0
 
     @contextmanager
-    def copy(self, key: str) -> Iterator["Copy"]:
+    def copy(self, key: str) -> Iterator["HandoffCopy"]:
         """Make a copy within the block, which is left if the block says that it is whole."""
         path = handoff.path(self._folder, key) if self._folder else None
-        copy = Copy(self, path)
+        copy = HandoffCopy(self, path)
         try:
             yield copy
         finally:
             copy.close()
-            if path and copy.is_left:
-                self._left[path.name] = Left(copy.taken_bytes, time.monotonic())
+            if path and copy.is_committed:
+                self._left[path.name] = StoredCopy(copy.reserved_bytes, time.monotonic())
             else:
-                self._bytes -= copy.taken_bytes
+                self._bytes -= copy.reserved_bytes
 
-    def has_room(self, count: int) -> bool:
+    def reserve(self, count: int) -> bool:
         """Take so much room if it is there."""
-        if self._bytes + count > self._most and time.monotonic() - self._looked >= LOOK_SECONDS:
-            self._look()
+        if self._bytes + count > self._most and time.monotonic() - self._looked >= MIN_SCAN_SECONDS:
+            self._expire()
         if self._bytes + count > self._most:
             return False
         self._bytes += count
         return True
 
-    async def tend(self) -> None:
+    async def expire_copies(self) -> None:
         """Remove what is too old, until cancelled."""
         while self._folder:
-            await asyncio.sleep(TEND_SECONDS)
+            await asyncio.sleep(EXPIRY_SECONDS)
             if self._left:
-                self._look()
+                self._expire()
 
-    def _look(self) -> None:
+    def _expire(self) -> None:
         """Remove what is too old, and count what is still there."""
         if self._folder is None:
             return
@@ -96,27 +96,27 @@ class Shelf:
                 self._bytes -= self._left.pop(name).bytes
 
 
-class Copy:
+class HandoffCopy:
     """A copy on its way. What goes wrong with it ends the copy and nothing else."""
 
-    def __init__(self, shelf: Shelf, path: Path | None) -> None:
+    def __init__(self, shelf: HandoffWriter, path: Path | None) -> None:
         self._shelf = shelf
         self._path = path
         self._file = _created(_part(path)) if path else None
         self._size = 0
-        self.taken_bytes = 0
-        self.is_left = False
+        self.reserved_bytes = 0
+        self.is_committed = False
 
-    def of(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    def tee(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """Return the chunks, each copied on its way."""
         return chunks if self._file is None else self._copied(chunks)
 
-    def leave(self, size: int) -> None:
+    def commit(self, size: int) -> None:
         """Let workers have it, if it is as large as the file is."""
         if self._path and self._file is not None and self._size == size:
             with suppress(OSError):
                 _part(self._path).rename(self._path)
-                self.is_left = True
+                self.is_committed = True
 
     def close(self) -> None:
         """Let go of it; it is gone unless it was left."""
@@ -124,7 +124,7 @@ class Copy:
             return
         os.close(self._file)
         self._file = None
-        if not self.is_left:
+        if not self.is_committed:
             handoff.remove(_part(self._path))
 
     async def _copied(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -134,11 +134,11 @@ class Copy:
             yield chunk
 
     def _write(self, file: int, chunk: bytes) -> None:
-        room = _pages(self._size + len(chunk)) - self.taken_bytes
-        if not self._shelf.has_room(room):
+        room = _pages(self._size + len(chunk)) - self.reserved_bytes
+        if not self._shelf.reserve(room):
             self.close()
             return
-        self.taken_bytes += room
+        self.reserved_bytes += room
         try:
             self._size += os.write(file, chunk)  # less than all of it when memory ends; then the size tells
         except OSError:
@@ -150,7 +150,7 @@ def _part(path: Path) -> Path:
 
 
 def _pages(count: int) -> int:
-    return -(-count // PAGE) * PAGE
+    return -(-count // PAGE_BYTES) * PAGE_BYTES
 
 
 def _created(path: Path) -> int | None:

@@ -14,10 +14,11 @@ from dataclasses import replace
 
 from imagejobs_api.callers.caller import Caller
 from imagejobs_api.http.errors import Problem
-from imagejobs_api.submit.forms import Received
+from imagejobs_api.submit.forms import ReceivedForm
 from imagejobs_contract.codes import Code
 from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.wire import s3_keys
 
 HEADER = "Idempotency-Key"
@@ -34,7 +35,7 @@ has.
 """
 
 
-def read(header: str | None) -> str | None:
+def read_key(header: str | None) -> str | None:
     """Return the key, or None if there is none.
 
     Raises:
@@ -47,26 +48,39 @@ def read(header: str | None) -> str | None:
     return header.strip('"')
 
 
-def job_name(caller: Caller, key: str) -> str:
-    """Return the name of the job that a caller's key stands for.
+def choose_job_key(caller: Caller, header: str | None) -> tuple[JobKey, bool]:
+    """Return the namespace and name of a request's job, and whether an earlier request may have made it.
 
-    A line end stands in no name and no key: the two cannot run together.
+    Args:
+        header: `Idempotency-Key`; without it the job gets a fresh name.
+
+    Raises:
+        Problem: As `read_key`.
+    """
+    key = read_key(header)
+    return caller.job_key(job_name(caller, key) if key else names.new_job_id()), key is not None
+
+
+def job_name(caller: Caller, key: str) -> str:
+    """Return the name of the job that belongs to a caller's key.
+
+    Neither a caller's name nor a key contains a line end, so that two pairs never make the same text.
     """
     return "k" + hashlib.sha256(f"{caller.name}\n{key}".encode()).hexdigest()[:_NAME_DIGITS]
 
 
-def fingerprint(path: str, received: Received) -> str:
+def fingerprint_form(path: str, received: ReceivedForm) -> str:
     """Return what is the same for two requests that ask for the same: call, options, names and contents of the images."""
     images = [[source.name, source.url, source.digest] for source in received.sources]
-    return fingerprint_of(path, [received.options, images])
+    return fingerprint_json(path, [received.options, images])
 
 
-def fingerprint_of(path: str, what: object) -> str:
+def fingerprint_json(path: str, what: object) -> str:
     """Return what is the same for two calls with this JSON."""
     return hashlib.sha256(json.dumps([path, what], sort_keys=True).encode()).hexdigest()
 
 
-def marked(job: ImageJob, request_print: str) -> ImageJob:
+def with_fingerprint(job: ImageJob, request_print: str) -> ImageJob:
     """Return the job with the fingerprint of its request, and with a prefix of its own if the caller chose none.
 
     Its name comes back when the key is used again after the job was forgotten: the results of the first must

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
 from imagejobs_api.http.errors import Problem
-from imagejobs_api.submit.distinct_names import Apart
-from imagejobs_api.submit.job_request import JobRequest, Listing
+from imagejobs_api.submit.distinct_names import BloomNames
+from imagejobs_api.submit.job_request import JobRequest, ManifestRef
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Fault, Invalid, NotFound
 from imagejobs_contract.model import limits
@@ -27,14 +27,14 @@ answer takes a few.
 
 
 @dataclass(frozen=True, slots=True)
-class Images:
+class ItemsOrManifest:
     """The images of a job, as an ImageJob holds them: one of both."""
 
     items: tuple[Item, ...] = ()
     manifest: Manifest | None = None
 
 
-class Gather:
+class ItemCollector:
     """Gathers the images of requests.
 
     Args:
@@ -45,7 +45,7 @@ class Gather:
         self._objects = objects
         self._max_bytes = max_manifest_bytes
 
-    async def images(self, request: JobRequest, list_key: str) -> Images:
+    async def collect(self, request: JobRequest, list_key: str) -> ItemsOrManifest:
         """Return the images of a request.
 
         Args:
@@ -56,31 +56,31 @@ class Gather:
             Unavailable: S3 does not answer.
         """
         if request.manifest:
-            return Images(manifest=await self._copied(request.manifest, list_key))
+            return ItemsOrManifest(manifest=await self._copy_manifest(request.manifest, list_key))
         if request.prefix is None:
-            return await self._few_or_many(_each(request.items), list_key)
-        found = _Folder(request.prefix, self._objects.list(request.prefix))
-        images = await self._few_or_many(found.items(), list_key)
+            return await self._items_or_manifest(_each(request.items), list_key)
+        found = _PrefixListing(request.prefix, self._objects.list(request.prefix))
+        images = await self._items_or_manifest(found.items(), list_key)
         if not images.items and not images.manifest:
             raise Invalid(
                 [Fault("prefix", f"there are no images under {request.prefix}{found.passed_over()}")]
             )
         return images
 
-    async def _few_or_many(self, items: AsyncIterator[Item], list_key: str) -> Images:
+    async def _items_or_manifest(self, items: AsyncIterator[Item], list_key: str) -> ItemsOrManifest:
         first: list[Item] = []
         async for item in items:
             first.append(item)
             if len(first) > limits.MAX_ITEMS:
-                return Images(manifest=await self._written(first, items, list_key))
-        return Images(with_distinct_names(first))
+                return ItemsOrManifest(manifest=await self._write_manifest(first, items, list_key))
+        return ItemsOrManifest(with_distinct_names(first))
 
-    async def _written(self, first: list[Item], rest: AsyncIterator[Item], list_key: str) -> Manifest:
-        lines = _Lines()
-        await self._objects.put_stream(list_key, lines.of(first, rest))
+    async def _write_manifest(self, first: list[Item], rest: AsyncIterator[Item], list_key: str) -> Manifest:
+        lines = _ManifestLines()
+        await self._objects.put_stream(list_key, lines.encode(first, rest))
         return Manifest(list_key, lines.count)
 
-    async def _copied(self, listing: Listing, list_key: str) -> Manifest:
+    async def _copy_manifest(self, listing: ManifestRef, list_key: str) -> Manifest:
         facts = await self._objects.head(listing.key)
         if facts is None:
             raise Invalid([Fault("manifest.key", f"there is nothing under {listing.key}")])
@@ -116,7 +116,7 @@ class Gather:
         return count
 
 
-class _Folder:
+class _PrefixListing:
     """The images of a listing: everything that is not empty and not a folder.
 
     What they are is seen by whoever reads them.
@@ -141,16 +141,16 @@ class _Folder:
         return f"; {self._passed_over} objects are empty or folders" if self._passed_over else ""
 
 
-class _Lines:
+class _ManifestLines:
     """Items on their way into a manifest."""
 
     def __init__(self) -> None:
         self.count = 0
 
-    async def of(self, first: Iterable[Item], rest: AsyncIterator[Item]) -> AsyncIterator[bytes]:
-        apart, piece = Apart(), []
+    async def encode(self, first: Iterable[Item], rest: AsyncIterator[Item]) -> AsyncIterator[bytes]:
+        apart, piece = BloomNames(), []
         async for item in _both(first, rest):
-            piece.append(Item(apart.name(self.count, item.name), item.key, item.url))
+            piece.append(Item(apart.assign(self.count, item.name), item.key, item.url))
             self.count += 1
             _check_count(self.count, "prefix")
             if len(piece) == PIECE_LINES:

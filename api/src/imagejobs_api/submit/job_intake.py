@@ -8,16 +8,16 @@ from typing import Any
 
 from imagejobs_api.admission.quotas import Quotas
 from imagejobs_api.callers.caller import Caller
-from imagejobs_api.callers.permissions import Allowance
-from imagejobs_api.http import json_body
+from imagejobs_api.callers.permissions import Prefixes
+from imagejobs_api.http import json_io
 from imagejobs_api.http.connection import Request
 from imagejobs_api.http.errors import Problem
 from imagejobs_api.submit import idempotency
-from imagejobs_api.submit.callback_url import Callbacks
-from imagejobs_api.submit.form_reader import discard
-from imagejobs_api.submit.intake import Accepted, Creation
-from imagejobs_api.submit.items import Gather, Images
-from imagejobs_api.submit.job_request import JobRequest, Rights, read_request
+from imagejobs_api.submit.callback_url import CallbackUrls
+from imagejobs_api.submit.creation import CreatedJob, JobCreator
+from imagejobs_api.submit.form_reader import delete_uploads
+from imagejobs_api.submit.items import ItemCollector, ItemsOrManifest
+from imagejobs_api.submit.job_request import JobRequest, Permissions, read_request
 from imagejobs_contract.codes import Code
 from imagejobs_contract.model import limits, names
 from imagejobs_contract.model.imagejob import ImageJob
@@ -27,33 +27,33 @@ from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.wire import s3_keys, source_prefixes
 
-LIST_SECONDS = 240.0
+MAX_LISTING_SECONDS = 240.0
 """Longest making of a list; a million keys take some tens of seconds."""
 
 
-class Orders:
+class JobIntake:
     """Takes requests in."""
 
     def __init__(
         self,
-        creation: Creation,
+        creator: JobCreator,
         objects: ObjectStore,
         quotas: Quotas,
         known: Limits,
         guard: AddressGuard,
-        callbacks: Callbacks,
-        allowance: Allowance,
+        callbacks: CallbackUrls,
+        allowance: Prefixes,
     ) -> None:
-        self._creation = creation
+        self._creator = creator
         self._objects = objects
         self._quotas = quotas
         self._limits = known
         self._guard = guard
         self._callbacks = callbacks
         self._allowance = allowance
-        self._gather = Gather(objects, known.max_manifest_bytes)
+        self._collector = ItemCollector(objects, known.max_manifest_bytes)
 
-    async def accept(self, req: Request, key: JobKey, *, repeatable: bool) -> Accepted:
+    async def accept(self, req: Request, key: JobKey, *, repeatable: bool) -> CreatedJob:
         """Return the job once it is stored durably.
 
         Args:
@@ -62,29 +62,29 @@ class Orders:
         Raises:
             ImageJobsError: Nothing was accepted, and nothing is kept.
         """
-        length = json_body.check_head(req, self._limits.max_job_body_bytes)
+        length = json_io.check_head(req, self._limits.max_job_body_bytes)
         await self._quotas.check_queue(req.caller)
         with self._quotas.receiving(length, req.caller):
-            body = await json_body.read(req, self._limits.max_job_body_bytes)
+            body = await json_io.read(req, self._limits.max_job_body_bytes)
             request = await self._read(body, req.caller)
             draft = req.origin.annotate(
-                req.caller.marked(ImageJob(key, request.terms, annotations=_titled(request)))
+                req.caller.with_label(ImageJob(key, request.settings, annotations=_titled(request)))
             )
             if repeatable:
-                draft = idempotency.marked(draft, idempotency.fingerprint_of(req.path, body))
-                if earlier := await self._creation.earlier_if_any(draft):
-                    return Accepted(earlier, (), single=False)
-        return Accepted(
+                draft = idempotency.with_fingerprint(draft, idempotency.fingerprint_json(req.path, body))
+                if earlier := await self._creator.find_earlier(draft):
+                    return CreatedJob(earlier, (), single=False)
+        return CreatedJob(
             await self._store(draft, request, req.caller, repeatable=repeatable), (), single=False
         )
 
     async def _read(self, body: dict[str, Any], caller: Caller) -> JobRequest:
-        rights = Rights(self._allowance.sources(caller), self._allowance.outputs(caller), time.time())
+        rights = Permissions(self._allowance.sources(caller), self._allowance.outputs(caller), time.time())
         arguments = (
             body,
             rights,
             self._guard,
-            self._callbacks.of(caller.name),
+            self._callbacks.for_caller(caller.name),
             math.ceil(self._limits.job_seconds),
         )
         if not isinstance(body.get("items"), list) or len(body["items"]) <= limits.MAX_ITEMS:
@@ -103,22 +103,22 @@ class Orders:
             job = replace(draft, spec=replace(draft.spec, items=images.items, manifest=images.manifest))
             self._quotas.check_images(caller, job.spec.total)
         except BaseException:
-            if request.may_be_long:
-                await discard(self._objects, upload_id)
+            if request.may_need_manifest:
+                await delete_uploads(self._objects, upload_id)
             raise
         if images.manifest:
             job = replace(
                 job, annotations={**job.annotations, **_listed(upload_id, self._allowance.sources(caller))}
             )
-        return await self._creation.create(job, upload_id if images.manifest else "", repeatable=repeatable)
+        return await self._creator.create(job, upload_id if images.manifest else "", repeatable=repeatable)
 
-    async def _images(self, request: JobRequest, list_key: str) -> Images:
-        if not request.may_be_long:
-            return await self._gather.images(request, list_key)
+    async def _images(self, request: JobRequest, list_key: str) -> ItemsOrManifest:
+        if not request.may_need_manifest:
+            return await self._collector.collect(request, list_key)
         with self._quotas.listing():
             try:
-                async with asyncio.timeout(LIST_SECONDS):
-                    return await self._gather.images(request, list_key)
+                async with asyncio.timeout(MAX_LISTING_SECONDS):
+                    return await self._collector.collect(request, list_key)
             except TimeoutError as ex:
                 raise Problem(Code.UNAVAILABLE, "The list of images could not be made in time.") from ex
 

@@ -10,8 +10,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from imagejobs_api.http import filenames
-from imagejobs_api.submit.callback_url import Callbacks
-from imagejobs_api.submit.url_reader import name_of
+from imagejobs_api.submit.callback_url import CallbackUrls
+from imagejobs_api.submit.url_reader import name_from_url
 from imagejobs_contract.errors import Refused
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.items import KEY_PATTERN, Item, read_item
@@ -22,16 +22,16 @@ from imagejobs_contract.outbound.url import read_url
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.wire import source_prefixes
 
-CHOICES = ("items", "prefix", "manifest")
+IMAGE_FIELDS = ("items", "prefix", "manifest")
 FIELDS = ({*SPEC_FIELDS} - {"retryFailed", "repeatCallback", "cancel"}) | {"prefix", "name"}
 MAX_FAULTS = 100
 """Told of one request."""
-CLUSTER_CLASSES = "system-"
+CLUSTER_CLASS_PREFIX = "system-"
 """Priority classes of Kubernetes' own parts: pods that have one may push any other off its node."""
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class ManifestRef:
     """A caller's own manifest; `count` lines, or as many as there are."""
 
     key: str
@@ -47,20 +47,20 @@ class JobRequest:
         title: What the caller calls the job.
     """
 
-    terms: Spec
+    settings: Spec
     items: tuple[Item, ...]
     prefix: str | None
-    manifest: Listing | None
+    manifest: ManifestRef | None
     title: str
 
     @property
-    def may_be_long(self) -> bool:
+    def may_need_manifest(self) -> bool:
         """Tell whether its images may have to go into a manifest."""
         return self.manifest is not None or self.prefix is not None or len(self.items) > limits.MAX_ITEMS
 
 
 @dataclass(frozen=True, slots=True)
-class Rights:
+class Permissions:
     """What a caller may name; prefixes end with a slash or, for uploads, with a dot.
 
     Attributes:
@@ -73,7 +73,11 @@ class Rights:
 
 
 def read_request(
-    body: Mapping[str, Any], rights: Rights, guard: AddressGuard, callbacks: Callbacks, default_seconds: int
+    body: Mapping[str, Any],
+    rights: Permissions,
+    guard: AddressGuard,
+    callbacks: CallbackUrls,
+    default_seconds: int,
 ) -> JobRequest:
     """Read a request.
 
@@ -85,11 +89,11 @@ def read_request(
     """
     reader = Reader(_long_form(body), snake=True)
     reader.unknown(FIELDS)
-    given = [name for name in CHOICES if reader.has(name)]
+    given = [name for name in IMAGE_FIELDS if reader.has(name)]
     if len(given) != 1:
-        reader.fault("items", f"give one of {', '.join(CHOICES)}; these are {len(given)}")
+        reader.fault("items", f"give one of {', '.join(IMAGE_FIELDS)}; these are {len(given)}")
     request = JobRequest(
-        terms=_terms(reader, rights, callbacks, default_seconds),
+        settings=_terms(reader, rights, callbacks, default_seconds),
         items=_items(reader, rights, guard),
         prefix=_prefix(reader, rights),
         manifest=_manifest(reader, rights),
@@ -108,12 +112,12 @@ def _long_form(body: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**body, "callback": {"url": callback}} if isinstance(callback, str) else body
 
 
-def _terms(reader: Reader, rights: Rights, callbacks: Callbacks, default_seconds: int) -> Spec:
+def _terms(reader: Reader, rights: Permissions, callbacks: CallbackUrls, default_seconds: int) -> Spec:
     terms = read_settings(reader)
     if not reader.has("activeDeadlineSeconds"):
         terms = replace(terms, active_deadline_seconds=default_seconds)
     if callback := reader.child("callback"):
-        callbacks.checked(callback, "url", terms.callback_url)
+        callbacks.check(callback, "url", terms.callback_url)
     prefix = terms.output.prefix
     if prefix and not f"{prefix.rstrip('/')}/".startswith(rights.outputs):
         allowed = (
@@ -122,12 +126,14 @@ def _terms(reader: Reader, rights: Rights, callbacks: Callbacks, default_seconds
             else "without it results lie under outputs/<job id>/"
         )
         reader.fault("output.prefix", f"is not open to you: {allowed}")
-    if (terms.priority_class_name or "").startswith(CLUSTER_CLASSES):
-        reader.fault("priorityClassName", f"classes that begin with {CLUSTER_CLASSES} are the cluster's own")
+    if (terms.priority_class_name or "").startswith(CLUSTER_CLASS_PREFIX):
+        reader.fault(
+            "priorityClassName", f"classes that begin with {CLUSTER_CLASS_PREFIX} are the cluster's own"
+        )
     return terms
 
 
-def _items(reader: Reader, rights: Rights, guard: AddressGuard) -> tuple[Item, ...]:
+def _items(reader: Reader, rights: Permissions, guard: AddressGuard) -> tuple[Item, ...]:
     items = []
     for each in reader.children("items", limits.MAX_MANIFEST_ITEMS):
         item = read_item(each)
@@ -141,7 +147,7 @@ def _items(reader: Reader, rights: Rights, guard: AddressGuard) -> tuple[Item, .
     return tuple(items)
 
 
-def _check_key(reader: Reader, field: str, key: str, rights: Rights) -> None:
+def _check_key(reader: Reader, field: str, key: str, rights: Permissions) -> None:
     if not source_prefixes.is_plain(key):
         reader.fault(field, "holds a part that is empty, . or .., or a backslash or a control character")
     elif not source_prefixes.may_read(key, rights.sources):
@@ -164,12 +170,12 @@ def _default_name(item: Item) -> str:
     if item.key is not None:
         return filenames.clean(PurePosixPath(item.key).name)
     try:
-        return name_of(item.url or "")
+        return name_from_url(item.url or "")
     except Refused:
         return ""
 
 
-def _prefix(reader: Reader, rights: Rights) -> str | None:
+def _prefix(reader: Reader, rights: Permissions) -> str | None:
     given = reader.text("prefix", limits.MAX_KEY, None, KEY_PATTERN, "an S3 prefix such as photos/2026/")
     if given is None:
         return None
@@ -178,7 +184,7 @@ def _prefix(reader: Reader, rights: Rights) -> str | None:
     return folder
 
 
-def _manifest(reader: Reader, rights: Rights) -> Listing | None:
+def _manifest(reader: Reader, rights: Permissions) -> ManifestRef | None:
     child = reader.child("manifest")
     if child is None:
         return None
@@ -188,4 +194,4 @@ def _manifest(reader: Reader, rights: Rights) -> Listing | None:
     if key is None:
         return None
     _check_key(child, "key", key, rights)
-    return Listing(key, count)
+    return ManifestRef(key, count)

@@ -15,10 +15,10 @@ from urllib.parse import parse_qsl, unquote
 import falcon
 from falcon.media import MultipartFormHandler
 
-from imagejobs_api.http import filenames, json_body
+from imagejobs_api.http import filenames, json_io
 from imagejobs_api.http.errors import Problem
 from imagejobs_api.http.multipart import FormBody
-from imagejobs_api.submit.forms import Form, Received, Source
+from imagejobs_api.submit.forms import Form, ReceivedForm, Source
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, Refused
 from imagejobs_contract.model import limits
@@ -27,11 +27,11 @@ from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.outbound.url import read_url
 from imagejobs_contract.reader import Reader
 
-ONE = "url"
-MANY = ("urls", "urls[]")
+URL_FIELD = "url"
+URLS_FIELDS = ("urls", "urls[]")
 """`urls[]` is how PHP and many form libraries spell a list."""
 MAX_VALUE_BYTES = 4 * limits.MAX_URL
-SPARE_FIELDS = 16
+EXTRA_FIELDS = 16
 """Unknown or repeated fields that are still read, so that all of them can be named."""
 
 
@@ -40,23 +40,23 @@ class UrlReader:
 
     def __init__(self, form: Form, guard: AddressGuard) -> None:
         self._guard = guard
-        self._max_fields = form.max_files + len(form.option_fields) + SPARE_FIELDS
+        self._max_fields = form.max_files + len(form.option_fields) + EXTRA_FIELDS
         self._max_urls = form.max_files
         self._urls: list[tuple[str, object]] = []
-        self.received = Received()
+        self.received = ReceivedForm()
 
-    def take(self, name: str, value: object) -> None:
+    def add_field(self, name: str, value: object) -> None:
         """Take a field of the body or the query."""
-        if name in MANY or (name == ONE and value not in (None, "")):
+        if name in URLS_FIELDS or (name == URL_FIELD and value not in (None, "")):
             self._urls.append((name, value))
-        elif name != ONE:
+        elif name != URL_FIELD:
             self.received.add_option(name, value)
 
     def discarding(self) -> nullcontext[None]:
         """Return a block that has nothing to discard."""
         return nullcontext()
 
-    async def read(self, body: AsyncIterator[bytes], content_type: str | None) -> Received:
+    async def read(self, body: AsyncIterator[bytes], content_type: str | None) -> ReceivedForm:
         """Read the body to its end.
 
         Raises:
@@ -67,37 +67,39 @@ class UrlReader:
         data = b"".join([chunk async for chunk in body])
         kind = (content_type or "").split(";")[0].strip().lower()
         if kind == falcon.MEDIA_MULTIPART:
-            await self._take_multipart(data, content_type)
+            await self._read_multipart(data, content_type)
         elif data or kind:
             for name, value in _fields(data, kind, self._max_fields):
-                self.take(filenames.clean(name)[:60], value)
+                self.add_field(filenames.clean(name)[:60], value)
         self._add_sources()
         return self.received
 
-    async def _take_multipart(self, data: bytes, content_type: str | None) -> None:
+    async def _read_multipart(self, data: bytes, content_type: str | None) -> None:
         handler = MultipartFormHandler()
         handler.parse_options.max_body_part_count = self._max_fields
         async for part in await handler.deserialize_async(FormBody(_once(data)), content_type, len(data)):
             name = filenames.clean(part.name or "")[:60]
             value = await part.stream.read(MAX_VALUE_BYTES + 1)
             if part.filename is not None or len(value) > MAX_VALUE_BYTES:
-                self.received.fault(
+                self.received.add_fault(
                     name, f"is a file, or longer than {MAX_VALUE_BYTES} bytes; give URLs as text"
                 )
             else:
-                self.take(name, value.decode(errors="replace"))
+                self.add_field(name, value.decode(errors="replace"))
 
     def _add_sources(self) -> None:
         received = self.received
-        received.single = all(name == ONE for name, _ in self._urls)
+        received.single = all(name == URL_FIELD for name, _ in self._urls)
         if len(self._urls) > self._max_urls:
             raise Problem(Code.PAYLOAD_TOO_LARGE, f"There are more than {self._max_urls} URLs.")
-        if len(self._urls) > 1 and any(name == ONE for name, _ in self._urls):
-            received.fault(ONE, "is given more than once, or together with urls")
+        if len(self._urls) > 1 and any(name == URL_FIELD for name, _ in self._urls):
+            received.add_fault(URL_FIELD, "is given more than once, or together with urls")
         if not received.single and "name" in received.options:
-            received.fault("name", "goes with one url; images of urls are named by their own")
+            received.add_fault("name", "goes with one url; images of urls are named by their own")
         for n, (_, value) in enumerate(self._urls):
-            received.sources.append(self._source(ONE if received.single else f"{MANY[0]}[{n}]", value))
+            received.sources.append(
+                self._source(URL_FIELD if received.single else f"{URLS_FIELDS[0]}[{n}]", value)
+            )
 
     def _source(self, where: str, value: object) -> Source:
         reader = Reader({where: value.strip() if isinstance(value, str) else value}, "", self.received.faults)
@@ -108,7 +110,7 @@ class UrlReader:
         if not re.fullmatch(URL_PATTERN, url, re.ASCII) and not (refusal and self.received.single):
             # An ImageJob cannot hold it, and so the batch not its place.
             reader.fault(where, "is not an http(s) URL")
-        return Source("" if refusal else name_of(url), url=url, where=where, refusal=refusal)
+        return Source("" if refusal else name_from_url(url), url=url, where=where, refusal=refusal)
 
     def _refusal(self, url: str) -> ImageFailed | None:
         try:
@@ -125,17 +127,17 @@ def _fields(data: bytes, kind: str, most: int) -> Iterator[tuple[str, object]]:
         except ValueError as ex:
             raise Problem(Code.MALFORMED_REQUEST, f"The form has more than {most} fields.") from ex
     elif kind == falcon.MEDIA_JSON:
-        for name, value in json_body.parse(data).items():
-            values = value if name in MANY and isinstance(value, list) else [value]
+        for name, value in json_io.parse(data).items():
+            values = value if name in URLS_FIELDS and isinstance(value, list) else [value]
             yield from ((name, each) for each in values)
     else:
         raise Problem(
             Code.UNSUPPORTED_MEDIA_TYPE,
-            f"Send JSON ({falcon.MEDIA_JSON}) or a form, with the URL of the image in the field {ONE}.",
+            f"Send JSON ({falcon.MEDIA_JSON}) or a form, with the URL of the image in the field {URL_FIELD}.",
         )
 
 
-def name_of(url: str) -> str:
+def name_from_url(url: str) -> str:
     """Return the file's name that a URL ends with, as far as it can be read."""
     return filenames.clean(PurePosixPath(unquote(read_url(url).path.partition("?")[0])).name)
 

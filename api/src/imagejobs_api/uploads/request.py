@@ -16,9 +16,9 @@ from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.wire import manifests, source_prefixes
 
-PLAIN_TYPE = "application/octet-stream"
+DEFAULT_TYPE = "application/octet-stream"
 _TYPE = r"[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,60}"
-PART_UPLOAD = r"[1-9][0-9]{0,3}-[A-Za-z0-9_~+=-][A-Za-z0-9._~+=-]{0,1000}"
+PART_UPLOAD_PATTERN = r"[1-9][0-9]{0,3}-[A-Za-z0-9_~+=-][A-Za-z0-9._~+=-]{0,1000}"
 """How many parts, and what S3 calls the upload. SeaweedFS looks for a folder of that name, so it is neither
 `..` nor a path.
 """
@@ -80,7 +80,7 @@ def read_file(reader: Reader, known: Limits) -> NewFile:
     """Read one file; faults go to the reader."""
     reader.unknown(("name", "size", "content_type", "part_size"))
     content_type = (
-        reader.text("content_type", 123, PLAIN_TYPE, _TYPE, "a media type such as image/jpeg") or PLAIN_TYPE
+        reader.text("content_type", 123, DEFAULT_TYPE, _TYPE, "a media type such as image/jpeg") or DEFAULT_TYPE
     )
     most = known.max_manifest_bytes if content_type == manifests.CONTENT_TYPE else known.max_file_bytes
     size = reader.size("size", 1, most)
@@ -110,7 +110,7 @@ def read_part_upload(body: Mapping[str, Any], own: str) -> PartUpload:
     reader = Reader(body)
     reader.unknown(("key", "multipart_id"))
     key = reader.text("key", limits.MAX_KEY) or ""
-    given = reader.text("multipart_id", 1100, None, PART_UPLOAD, "one that POST /api/uploads gave") or "1-"
+    given = reader.text("multipart_id", 1100, None, PART_UPLOAD_PATTERN, "one that POST /api/uploads gave") or "1-"
     for name in ("key", "multipart_id"):
         if not reader.has(name):
             reader.fault(name, "is missing")

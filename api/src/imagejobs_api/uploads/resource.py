@@ -11,7 +11,7 @@ from typing import TypedDict
 
 from falcon.asgi import Response
 
-from imagejobs_api.http import json_body
+from imagejobs_api.http import json_io
 from imagejobs_api.http.connection import Request
 from imagejobs_api.http.errors import Problem
 from imagejobs_api.uploads.request import NewFile, PartUpload, read_files, read_part_upload
@@ -25,7 +25,7 @@ from imagejobs_contract.wire import s3_keys, source_prefixes
 from imagejobs_contract.wire.json_types import Count, Time, Url
 
 MAX_BODY_BYTES = 2**20
-BEGINNINGS = 8
+MAX_PARALLEL_BEGINS = 8
 """Uploads in parts that are begun at once."""
 
 
@@ -104,8 +104,8 @@ class UploadLinks:
 
     async def on_post(self, req: Request, resp: Response) -> None:
         """Answer with a link for each file, or one for each of its parts."""
-        json_body.check_head(req, MAX_BODY_BYTES)
-        files = read_files(await json_body.read(req, MAX_BODY_BYTES), self._limits)
+        json_io.check_head(req, MAX_BODY_BYTES)
+        files = read_files(await json_io.read(req, MAX_BODY_BYTES), self._limits)
         now, fresh = datetime.now(UTC), names.new_job_id()
         upload_id = f"{source_prefixes.own_uploads(req.caller.namespace, req.caller.name).removeprefix(s3_keys.UPLOADS)}{fresh}"
         keys = [s3_keys.presigned(upload_id, n, each.name) for n, each in enumerate(files)]
@@ -142,14 +142,14 @@ class UploadLinks:
         resp.status = 204
 
     async def _read(self, req: Request) -> PartUpload:
-        json_body.check_head(req, MAX_BODY_BYTES)
+        json_io.check_head(req, MAX_BODY_BYTES)
         return read_part_upload(
-            await json_body.read(req, MAX_BODY_BYTES),
+            await json_io.read(req, MAX_BODY_BYTES),
             source_prefixes.own_uploads(req.caller.namespace, req.caller.name),
         )
 
     async def _begin(self, files: Sequence[NewFile], keys: Sequence[str]) -> list[str]:
-        places = asyncio.Semaphore(BEGINNINGS)
+        places = asyncio.Semaphore(MAX_PARALLEL_BEGINS)
 
         async def begin(file: NewFile, key: str) -> str:
             if file.part_size is None:

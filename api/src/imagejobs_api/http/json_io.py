@@ -1,4 +1,4 @@
-"""Bodies that are one JSON object, of a bounded size."""
+"""JSON in and out: bodies that are one JSON object of a bounded size, and JSON as it is sent."""
 
 import asyncio
 import json
@@ -65,6 +65,14 @@ def parse(data: bytes) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise Problem(Code.MALFORMED_REQUEST, "The body is not a JSON object.")
     return body
+
+
+def dumps(value: object) -> str:
+    """Return the value as one line of JSON, with characters beyond ASCII as they are.
+
+    The line ends, so that a shell's prompt does not follow on the same line.
+    """
+    return json.dumps(value, ensure_ascii=False) + "\n"
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
