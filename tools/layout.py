@@ -1,4 +1,4 @@
-"""Checks that no other tool makes: names and numbers of files, lengths of papers, words that no file may hold."""
+"""Checks that no other tool makes: names of files, lengths of papers, sizes of packages, forbidden words."""
 
 import re
 import subprocess
@@ -13,7 +13,7 @@ MEMBERS = ("contract", "api", "operator", "worker", "cli")
 MAX_PAPER_LINES = {"README.md": 150, "ARCHITECTURE.md": 200}
 """Lines that a paper may have; longer ones are not read."""
 MAX_MODULES = 20
-"""Modules that may lie beside each other in a folder; beyond that it becomes packages, each named by its work."""
+"""Modules that may lie beside each other in a folder; a larger one is parted into packages."""
 ROOMS = (*(f"{member}/src" for member in MEMBERS), "tests/support")
 """Folders below which every folder is held to `MAX_MODULES`."""
 VAGUE = frozenset({"utils", "util", "helpers", "helper", "common", "base", "misc"})
@@ -93,7 +93,7 @@ def crowded(paths: Iterable[Path]) -> Iterator[str]:
         and any(path.is_relative_to(room) for room in ROOMS)
     )
     yield from (
-        f"{folder}: {count} modules beside each other, at most {MAX_MODULES} are wanted: make packages of them"
+        f"{folder}: {count} modules beside each other, at most {MAX_MODULES} are wanted"
         for folder, count in modules.items()
         if count > MAX_MODULES
     )
