@@ -9,7 +9,7 @@ PYTHON_FILES := $(MEMBERS:%=%/src) charts tests tools
 ARGS :=
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Install everything into .venv, at the locked versions
 
@@ -20,10 +20,10 @@ $(STAMP): requirements.lock $(MEMBERS:%=%/pyproject.toml) tools/setup
 run: setup ## Run everything on this machine, until Ctrl-C
 	@exec $(BIN)/imagejobs local $(ARGS)
 
-test: setup ## Test everything but e2e against real servers (makes a control plane, helm and linters if Go is there: minutes, once)
+test: setup ## Test everything but e2e against real servers (compiles a control plane, helm and linters once if Go is installed: minutes)
 	@tests/programs/with $(BIN)/pytest $(ARGS)
 
-check: setup ## Read everything and change nothing: format, lint, types, layers, layout, members, generated pages
+check: setup ## Check without changing a file: format, lint, types, layers, layout, members, generated pages
 	@$(BIN)/ruff format --check $(PYTHON_FILES)
 	@$(BIN)/ruff check $(PYTHON_FILES)
 	@$(BIN)/mypy
@@ -50,28 +50,28 @@ chart: setup ## Write the chart's generated files again (its copies of manifests
 images: setup ## Build the container images and print their sizes; BASE_IMAGE=..., ARGS="--tag 1.2.3 --kind CLUSTER"
 	@$(BIN)/python tools/images.py $(ARGS)
 
-e2e: setup ## Install all of it into a kind cluster and use it as a client and as an operator (10 minutes; needs docker, kind, kubectl, helm)
+e2e: setup ## Install everything into a kind cluster and test it as a client and as an administrator (10 minutes; needs docker, kind, kubectl, helm)
 	@tests/e2e/run $(ARGS)
 
-bench: setup ## Measure the worker against sharp and pyvips (minutes); ARGS="FOLDER" takes your photos
+bench: setup ## Measure the worker against sharp and pyvips (minutes); ARGS="FOLDER" uses your photos
 	@PYTHONPATH=tests $(BIN)/python tests/bench/compare.py $(ARGS)
 
-bench-job: setup ## Measure one small image from POST to the finished answer, with T1 beside it
+bench-job: setup ## Measure one small image from POST to the finished answer, and T1 beside it
 	@PYTHONPATH=tests $(BIN)/python tests/bench/small_job.py $(ARGS)
 
-bench-load: setup ## Measure all of the service under load beside a Node server with sharp on the same storage (5 minutes)
+bench-load: setup ## Measure the whole service under load beside a Node server with sharp on the same storage (5 minutes)
 	@PYTHONPATH=tests $(BIN)/python tests/bench/load.py $(ARGS)
 
 bench-pod: setup ## Measure what one image costs a pod of a Job, from exec to exit; ARGS="--images 60 --parallel 2" for many
 	@PYTHONPATH=tests $(BIN)/python tests/bench/pod.py $(ARGS)
 
-bench-batch: setup ## Measure how busy a batch keeps the decoders, and who has the cores beside them
+bench-batch: setup ## Measure how busy a batch keeps the decoders, and which processes use the cores beside them
 	@PYTHONPATH=tests $(BIN)/python tests/bench/batch.py $(ARGS)
 
-bench-two: setup ## Measure how much two workers on two cores do of what one does alone
+bench-two: setup ## Measure two workers on two cores against one
 	@PYTHONPATH=tests $(BIN)/python tests/bench/two_workers.py $(ARGS)
 
-bench-soak: setup ## Load all of the service for 20 minutes and see that nothing grows
+bench-soak: setup ## Load the whole service for 20 minutes and check that nothing grows
 	@PYTHONPATH=tests $(BIN)/python tests/bench/soak.py $(ARGS)
 
 bench-hostile: setup ## Measure what hostile files and the cage cost, and memory over 2,000 images

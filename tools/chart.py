@@ -1,7 +1,7 @@
-"""Makes the generated files of the chart: its copies of manifests, `manifests/install.yaml`, the table of values in docs/install.md.
+"""Writes the chart's copies of manifests, manifests/install.yaml, and the table of values in docs/install.md.
 
 `python tools/chart.py` writes them, `python tools/chart.py --check` only names those that are out of date.
-Needs `helm` for the install file.
+Needs `helm` for `manifests/install.yaml`.
 """
 
 import argparse
@@ -23,12 +23,12 @@ INSTALL_HEAD = f"""\
 #
 #   kubectl create namespace {INSTALL_NAMESPACE}
 #   kubectl --namespace {INSTALL_NAMESPACE} create secret generic imagejobs-credentials \\
-#     --from-literal=AWS_ACCESS_KEY_ID=... --from-literal=AWS_SECRET_ACCESS_KEY=...
-# --from-literal=REDIS_URL=redis://...
+#     --from-literal=AWS_ACCESS_KEY_ID=... --from-literal=AWS_SECRET_ACCESS_KEY=... \
+--from-literal=REDIS_URL=redis://...
 #   API_KEY=ijk_$(openssl rand -hex 32)  # keep it: callers send it as "Authorization: Bearer ..."
 #   kubectl --namespace {INSTALL_NAMESPACE} create secret generic imagejobs-callers \\
-#     --from-literal=callers.yaml="callers: [{{name: first, keys: [{{sha256: $(printf %s "$API_KEY" |
-# sha256sum | cut -c1-64)}}]}}]"
+#     --from-literal=callers.yaml="callers: [{{name: first, keys: [{{sha256: $(printf %s "$API_KEY" | \
+sha256sum | cut -c1-64)}}]}}]"
 #   kubectl apply --server-side --filename install.yaml
 #
 # Set S3_BUCKET, and S3_ENDPOINT unless it is AWS, in the ConfigMap imagejobs-settings first.
@@ -56,11 +56,11 @@ def values_table() -> str:
         f"| `{path}` | {_shown(default)} | {description} |"
         for path, default, description in _values(schema, schema, defaults, "")
     ]
-    return "\n".join(["| value | default | what it is |", "|---|---|---|", *rows])
+    return "\n".join(["| value | default | meaning |", "|---|---|---|", *rows])
 
 
 def docs_with_table() -> str:
-    """Return docs/install.md with the table as it should be."""
+    """Return docs/install.md with a fresh table."""
     before, rest = (ROOT / "docs" / "install.md").read_text().split(TABLE_BEGIN)
     _, after = rest.split(TABLE_END)
     return f"{before}{TABLE_BEGIN}\n{values_table()}\n{TABLE_END}{after}"
@@ -72,11 +72,11 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/install.md": docs_with_table,
     "manifests/install.yaml": install_manifest,
 }
-"""File -> what it should hold; in the order in which they are made."""
+"""File -> the function that makes its text; in the order in which they are written."""
 
 
 def stale(path: str) -> bool:
-    """Return whether a generated file is not what it should be."""
+    """Return whether a generated file differs from its source."""
     file = ROOT / path
     return not file.exists() or file.read_text() != GENERATED[path]()
 

@@ -1,4 +1,4 @@
-"""Makes docs/errors.md from the contract's codes: `python tools/error_docs.py` writes it, `--check` only tells whether it is out of date."""
+"""Writes docs/errors.md from the contract's codes. `--check` only compares."""
 
 import sys
 from collections.abc import Sequence
@@ -10,9 +10,10 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "errors.md"
 HEAD = """\
 # Errors
 
-Made from `imagejobs_contract.codes` by `tools/error_docs.py`: do not edit.
+`make docs` writes this page from `imagejobs_contract.codes`: do not edit it.
 
-An error is `application/problem+json` (RFC 9457), whatever went wrong: branch on `code`, show `detail`, look into `errors` for every single fault.
+Every error is `application/problem+json` (RFC 9457): branch on `code`, show `detail`, and look into
+`errors` for each fault.
 
 ```json
 {
@@ -26,8 +27,9 @@ An error is `application/problem+json` (RFC 9457), whatever went wrong: branch o
 }
 ```
 
-`job_id` is there when the error is a job's. Answers with 429 and 503 carry `Retry-After` in seconds. Inside other answers (progress, entries of a
-batch) an image's error is `{"code", "message", "retryable"}`, or null. Codes never change their meaning; texts may.
+`job_id` is there when the error is a job's. Answers with 429 and 503 carry `Retry-After` in seconds. Inside
+other answers (progress, entries of a batch) an image's error is `{"code", "message", "retryable"}`, or
+null. Codes never change their meaning; texts may.
 
 "Again?" says whether the same request may succeed later.
 """
@@ -39,11 +41,11 @@ def page() -> str:
 
 
 def _table(codes: Sequence[Code]) -> str:
-    rows = [
-        f"| `{code}` | {MEANINGS[code].http_status} | {'yes' if MEANINGS[code].retryable else 'no'} | {MEANINGS[code].sentence} |"
-        for code in codes
-    ]
-    return "\n".join(["| code | status | again? | meaning |", "|---|---|---|---|", *rows]) + "\n"
+    rows = ["| code | status | again? | meaning |", "|---|---|---|---|"]
+    for code in codes:
+        status, retryable, sentence = MEANINGS[code]
+        rows.append(f"| `{code}` | {status} | {'yes' if retryable else 'no'} | {sentence} |")
+    return "\n".join(rows) + "\n"
 
 
 def main() -> None:

@@ -24,13 +24,13 @@ IMAGES: Mapping[str, Sequence[str]] = {
     ],
     "imagejobs-dev": ["--file", "charts/dev/Dockerfile"],
 }
-"""Name -> what docker is told besides what all are."""
+"""Name -> arguments of `docker build` beside those that all images share."""
 MAX_WORKER_BYTES = 150 * 10**6
 """How much larger than its base the worker's image may be."""
 
 
 def run(*command: str) -> str:
-    """Run a program and return its output; its complaints are shown."""
+    """Run a program and return its output; its standard error is shown."""
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout.strip()
 
 
@@ -43,7 +43,7 @@ def revision() -> str:
 
 
 def common(base: str, tag: str) -> list[str]:
-    """Return what docker is told for every image."""
+    """Return the arguments of `docker build` that all images share."""
     return [
         "--build-arg",
         f"BASE_IMAGE={base}",
@@ -61,7 +61,7 @@ def build(docker: str, image: str, arguments: Sequence[str]) -> int:
 
 
 def publish(docker: str, image: str, arguments: Sequence[str], platforms: str) -> None:
-    """Build an image for several kinds of machines and push it: such an image exists only in a registry."""
+    """Build an image for several platforms and push it: such an image exists only in a registry."""
     run(
         docker,
         "buildx",
@@ -84,7 +84,7 @@ def size(docker: str, image: str) -> int:
 
 
 def main() -> int:
-    """Build all, print a line for each, load them into a kind cluster if one is named; return the exit code."""
+    """Build all images, print a line for each, load them into a named kind cluster; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tag", default="dev", help="the images' tag")
     parser.add_argument("--kind", default="", help="a kind cluster to load them into")

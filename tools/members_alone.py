@@ -1,4 +1,6 @@
-"""Installs each member alone, as a wheel, with only what it declares, and imports all its modules: no dependency is there by luck.
+"""Installs each member alone, as a wheel with its declared dependencies, and imports all its modules.
+
+So no member uses a dependency that only another member declares.
 
 Versions come from requirements.lock. `__main__` is left out: importing it would start the program.
 """
@@ -18,7 +20,7 @@ MEMBERS: Mapping[str, tuple[str, str]] = {
     "worker": ("imagejobs-worker", "imagejobs_worker"),
     "cli": ("imagejobs", "imagejobs"),
 }
-"""Folder -> what is installed, and the package that is imported."""
+"""Folder -> the requirement that is installed, and the package that is imported."""
 
 IMPORT_ALL = """
 import importlib, pkgutil, sys
@@ -32,7 +34,7 @@ print(f"{package.__name__}: {len(names) + 1} modules")
 
 
 def main() -> int:
-    """Try every member; return how many failed."""
+    """Try every member; return the number of failures."""
     with tempfile.TemporaryDirectory() as folder:
         wheels = Path(folder) / "wheels"
         for member in MEMBERS:
@@ -41,7 +43,7 @@ def main() -> int:
 
 
 def stands_alone(member: str, wheels: Path, venv: Path) -> bool:
-    """Install one member into a fresh environment and import all of it."""
+    """Install one member into a fresh environment and import all its modules; return whether that works."""
     wanted, package = MEMBERS[member]
     uv, python = BIN / "uv", venv / "bin" / "python"
     try:
@@ -68,7 +70,7 @@ def stands_alone(member: str, wheels: Path, venv: Path) -> bool:
 
 
 def run(*command: str | Path, cwd: Path) -> str:
-    """Run a command and return what it wrote."""
+    """Run a command and return its output."""
     return subprocess.run(command, cwd=cwd, check=True, capture_output=True, text=True).stdout
 
 

@@ -14,12 +14,14 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "metrics.md"
 PROGRAMS = {"API": ApiMetrics, "Operator": OperatorMetrics, "Worker": WorkerMetrics}
 HEAD = """# Metrics
 
-Each program shows its metrics for Prometheus at `http://<METRICS_LISTEN>/metrics`, a door of its own: off unless `METRICS_LISTEN` is set, and never
-on the port that clients reach. Labels are bounded: routes by their template, statuses by their class, error codes; never callers, jobs or addresses.
-Every program also tells `imagejobs_build_info{program, version}` and the process's own `process_...` (CPU, memory, descriptors).
+Each program serves its metrics for Prometheus at `http://<METRICS_LISTEN>/metrics`, a port of its own: off
+unless `METRICS_LISTEN` is set, and never on the port that clients reach. Labels are bounded: routes by
+their template, statuses by their class, error codes; never callers, jobs or addresses. Every program also
+serves `imagejobs_build_info{program, version}` and the metrics of its process, `process_...` (CPU, memory,
+descriptors).
 
-`imagejobs local` counts on from the port: the API has METRICS_LISTEN's own, the operator the next one, then the workers.
-This page is made by `make docs`.
+`imagejobs local` counts up from the port: the API has the port of METRICS_LISTEN, the operator the next
+one, then the workers. `make docs` writes this page.
 """
 
 
@@ -38,7 +40,7 @@ def main() -> int:
 
 
 def _table(values: Iterable[object]) -> str:
-    rows = ["| metric | type | labels | tells |", "|---|---|---|---|"]
+    rows = ["| metric | type | labels | meaning |", "|---|---|---|---|"]
     for each in values:
         if isinstance(each, MetricWrapperBase):
             (metric,) = each.describe()

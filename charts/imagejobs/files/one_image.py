@@ -1,4 +1,4 @@
-"""Send one small picture through a running imagejobs: what `helm test` does. Standard library only."""
+"""Send one small picture through a running imagejobs, for `helm test`. Standard library only."""
 
 import json
 import os
@@ -30,8 +30,12 @@ def square() -> bytes:
 
 
 def request(base: str) -> urllib.request.Request:
-    """Return the call that `curl -F image=@square.png -F width=32 BASE/api/resize` makes, with a wait of 60 s, and API_KEY if there is one."""
-    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="square.png"\r\nContent-Type: image/png\r\n\r\n'
+    """Return the request of `curl -F image=@square.png -F width=32 BASE/api/resize`, with a wait of 60 s.
+
+    It carries API_KEY if that is set.
+    """
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="square.png"\r\n'
+    head += "Content-Type: image/png\r\n\r\n"
     tail = f'\r\n--{BOUNDARY}\r\nContent-Disposition: form-data; name="width"\r\n\r\n32\r\n--{BOUNDARY}--\r\n'
     headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}", "Prefer": "wait=60"}
     if key := os.environ.get("API_KEY"):

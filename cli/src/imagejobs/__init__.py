@@ -1,1 +1,1 @@
-"""imagejobs on one machine, and its command line. Speaks to the other parts as programs only."""
+"""imagejobs on one machine, and its command line. Starts the other parts as programs, imports none."""

@@ -12,7 +12,7 @@ COMMANDS = {"local": "Run everything on this machine."}
 
 
 class LazyGroup(click.Group):
-    """A group whose commands lie in `imagejobs.commands.<name>` under the same name."""
+    """A group of commands: the command `name` is `imagejobs.commands.<name>.<name>`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands."""

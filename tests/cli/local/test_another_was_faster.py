@@ -1,4 +1,7 @@
-"""Two that start at once may choose one port: who gets it not must neither take the other's server for its own nor change anything in it."""
+"""Two stacks that start at once may choose the same port.
+
+The one that does not get it must not take the other's server for its own, nor change anything in it.
+"""
 
 import asyncio
 import os
@@ -14,7 +17,7 @@ from imagejobs.local.errors import CannotRun
 from imagejobs.local.program import Log
 from imagejobs.local.services import seaweed, valkey
 from imagejobs.local.services.seaweed import SeaweedPorts
-from imagejobs.local.supervisor import Keeper
+from imagejobs.local.supervisor import ProcessKeeper
 from imagejobs_contract.runtime import logs
 
 
@@ -47,15 +50,13 @@ def theirs():
 
 def test_a_valkey_without_its_port_is_never_ready_and_the_reason_is_told(data):
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        keeper = Keeper(valkey.program(data, taken.getsockname()[1]), lambda _: None, ())
+        keeper = ProcessKeeper(valkey.program(data, taken.getsockname()[1]), lambda _: None, ())
         with pytest.raises(CannotRun, match=r"(?s)before it was ready.*in use"):
             asyncio.run(keeper.run())
     assert not keeper.ready.is_set()
 
 
-def test_what_answers_on_the_ports_of_seaweedfs_and_the_api_does_not_count_before_they_say_that_they_have_them(
-    data, theirs
-):
+def test_answers_on_their_ports_do_not_count_before_seaweedfs_and_the_api_log_that_they_listen(data, theirs):
     ports = SeaweedPorts(theirs, *range(7))
     programs_of_ours = {
         seaweed.READY: seaweed.program(data, ports, data.credentials(), os.environ),

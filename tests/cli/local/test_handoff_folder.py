@@ -14,7 +14,7 @@ from pathlib import Path
 from imagejobs.local import handoff_folder
 
 handoff_folder.MEMORY = Path(sys.argv[1])
-with handoff_folder.held(handoff_folder.folder(Path(sys.argv[2]))):
+with handoff_folder.claim(handoff_folder.folder(Path(sys.argv[2]))):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -37,7 +37,7 @@ def run(memory: Path, data: str) -> "subprocess.Popen[str]":
 
 
 def test_it_is_gone_when_the_run_ends(memory):
-    with handoff_folder.held(handoff_folder.folder(Path("/a"))):
+    with handoff_folder.claim(handoff_folder.folder(Path("/a"))):
         (found,) = memory.iterdir()
         assert found.stat().st_mode & 0o777 == 0o700
         (found / "copy").touch()
@@ -49,7 +49,7 @@ def test_a_start_removes_what_a_killed_run_left_and_not_what_another_uses(memory
         killed.kill()
         killed.wait()
         assert len(list(memory.iterdir())) == 2
-        with handoff_folder.held(handoff_folder.folder(Path("/new"))):
+        with handoff_folder.claim(handoff_folder.folder(Path("/new"))):
             assert set(memory.iterdir()) == {
                 handoff_folder.folder(Path("/running")),
                 handoff_folder.folder(Path("/new")),
@@ -60,7 +60,7 @@ def test_a_start_removes_what_a_killed_run_left_and_not_what_another_uses(memory
 def test_what_others_have_in_memory_stays(memory):
     (memory / "imagejobs-999999-0123456789abcdef").mkdir()
     (memory / "postgresql").mkdir()
-    with handoff_folder.held(handoff_folder.folder(Path("/a"))):
+    with handoff_folder.claim(handoff_folder.folder(Path("/a"))):
         pass
     assert sorted(each.name for each in memory.iterdir()) == [
         "imagejobs-999999-0123456789abcdef",
@@ -75,6 +75,6 @@ def test_a_link_in_its_place_is_not_followed(memory):
     found = handoff_folder.folder(Path("/a"))
     assert found
     found.symlink_to(elsewhere)
-    with handoff_folder.held(found):
+    with handoff_folder.claim(found):
         pass
     assert [each.name for each in elsewhere.iterdir()] == ["precious"]

@@ -16,35 +16,35 @@ def taken():
 
 def test_a_taken_default_moves_to_the_next_free_port_and_is_noted(taken):
     ports = Ports("127.0.0.1")
-    moved = ports.default("the API", taken)
+    moved = ports.take_default("the API", taken)
     assert moved > taken
     assert ports.moved == [("the API", taken, moved)]
 
 
 def test_a_free_default_stays_and_is_not_noted(taken):
     ports = Ports("127.0.0.1")
-    free = ports.default("the API", taken)
+    free = ports.take_default("the API", taken)
     again = Ports("127.0.0.1")
-    assert again.default("the API", free) == free
+    assert again.take_default("the API", free) == free
     assert again.moved == []
 
 
 def test_no_port_is_given_twice(taken):
     ports = Ports("127.0.0.1")
-    assert len({ports.inner("x", taken) for _ in range(8)}) == 8
+    assert len({ports.take_from("x", taken) for _ in range(8)}) == 8
     assert ports.moved == []
 
 
 def test_a_reserved_port_is_not_given():
     ports = Ports("127.0.0.1")
-    port = Ports("127.0.0.1").default("x", 20_000)
+    port = Ports("127.0.0.1").take_default("x", 20_000)
     ports.reserve(port)
-    assert ports.default("x", port) != port
+    assert ports.take_default("x", port) != port
 
 
 def test_a_taken_port_that_was_named_is_refused_with_the_reason(taken):
     with pytest.raises(CannotRun, match=f"Port {taken} for the API is taken"):
-        Ports("127.0.0.1").named("the API", taken)
+        Ports("127.0.0.1").take_named("the API", taken)
 
 
 def test_a_port_on_an_address_of_another_machine_is_not_free():

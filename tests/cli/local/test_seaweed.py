@@ -14,7 +14,7 @@ from imagejobs.local.data_dir import DataDirectory
 from imagejobs.local.errors import CannotRun
 from imagejobs.local.ports import Ports
 from imagejobs.local.services import seaweed, seaweed_index
-from imagejobs.local.supervisor import Keeper
+from imagejobs.local.supervisor import ProcessKeeper
 
 BUCKET = "imagejobs"
 HERE = "this-boot"
@@ -38,16 +38,20 @@ def data(tmp_path):
 async def running(data: DataDirectory):
     """Start SeaweedFS as local mode does; kill it at the end, as a power cut would."""
     ports, credentials = seaweed.SeaweedPorts.choose(Ports("127.0.0.1")), data.credentials()
-    keeper = Keeper(seaweed.program(data, ports, credentials, os.environ), lambda _: None, ())
+    keeper = ProcessKeeper(seaweed.program(data, ports, credentials, os.environ), lambda _: None, ())
     task = asyncio.create_task(keeper.run())
     try:
         async with asyncio.timeout(60):
             await seaweed.set_up(ports, BUCKET)
             await keeper.ready.wait()
         store = S3Store(
-            BUCKET, endpoint=f"http://127.0.0.1:{ports.s3}", region="us-east-1", access_key_id=credentials.access_key_id,
-            secret_access_key=credentials.secret_access_key, client_options={"allow_http": True},
-        )  # fmt: skip
+            BUCKET,
+            endpoint=f"http://127.0.0.1:{ports.s3}",
+            region="us-east-1",
+            access_key_id=credentials.access_key_id,
+            secret_access_key=credentials.secret_access_key,
+            client_options={"allow_http": True},
+        )
         yield ports, store
     finally:
         task.cancel()
@@ -83,7 +87,7 @@ def test_what_was_stored_is_there_after_the_machine_went_down_and_the_index_was_
     asyncio.run(store_and_cut())
     for index in data.seaweed.glob("*.idx"):
         os.truncate(index, 0)
-    assert seaweed_index.was_cut(data.seaweed, HERE)
+    assert seaweed_index.was_interrupted(data.seaweed, HERE)
     seaweed_index.rebuild(data.seaweed, seaweed.find())
     assert asyncio.run(read()) == [b"%d" % n * 5000 for n in range(5)]
 
@@ -104,18 +108,18 @@ def test_the_bucket_is_private_and_forgets_uploads_but_not_outputs(data):
     asyncio.run(run())
 
 
-def test_only_a_folder_in_use_under_another_boot_was_cut(tmp_path):
-    assert not seaweed_index.was_cut(tmp_path, HERE)
+def test_only_a_folder_in_use_under_another_boot_was_interrupted(tmp_path):
+    assert not seaweed_index.was_interrupted(tmp_path, HERE)
     seaweed_index.begin(tmp_path, OTHER)
-    assert seaweed_index.was_cut(tmp_path, HERE)
-    assert not seaweed_index.was_cut(tmp_path, OTHER)
+    assert seaweed_index.was_interrupted(tmp_path, HERE)
+    assert not seaweed_index.was_interrupted(tmp_path, OTHER)
     seaweed_index.finish(tmp_path)
-    assert not seaweed_index.was_cut(tmp_path, HERE)
+    assert not seaweed_index.was_interrupted(tmp_path, HERE)
 
 
 def test_without_a_boot_id_every_unclean_end_counts_as_a_cut(tmp_path):
     seaweed_index.begin(tmp_path, "")
-    assert seaweed_index.was_cut(tmp_path, "")
+    assert seaweed_index.was_interrupted(tmp_path, "")
 
 
 def test_an_index_that_cannot_be_rebuilt_is_told_in_a_sentence(tmp_path):

@@ -15,10 +15,24 @@ import pytest
 from imagejobs.local import probes
 from imagejobs.local.errors import CannotRun
 from imagejobs.local.program import LOG_BYTES, Program
-from imagejobs.local.supervisor import Keeper, describe, stop_in_order
+from imagejobs.local.supervisor import ProcessKeeper, describe_end, stop_in_order
 
 READY = 'print(\'{"event": "ready"}\', flush=True)\n'
 SLEEP = "import time\n" + READY + "time.sleep(60)\n"
+SUPERVISOR = """
+import asyncio, sys
+sys.path.insert(0, "FOLDER")
+from pathlib import Path
+import test_supervisor as t
+
+async def run():
+    async with t.kept(t.program(Path(sys.argv[1]), t.SLEEP)) as (keepers, _, _):
+        await t.ready(keepers[0])
+        print(keepers[0].pid, flush=True)
+        await asyncio.sleep(60)
+
+asyncio.run(run())
+"""
 
 
 def program(folder: Path, code: str, name: str = "part", grace_seconds: float = 5.0) -> Program:
@@ -28,7 +42,7 @@ def program(folder: Path, code: str, name: str = "part", grace_seconds: float = 
         dict(os.environ),
         folder,
         folder / f"{name}.log",
-        probes.said_ready,
+        probes.log_has_ready_event,
         grace_seconds,
     )
 
@@ -36,7 +50,7 @@ def program(folder: Path, code: str, name: str = "part", grace_seconds: float = 
 @contextlib.asynccontextmanager
 async def kept(*programs: Program):
     said: list[str] = []
-    keepers = [Keeper(each, said.append, ()) for each in programs]
+    keepers = [ProcessKeeper(each, said.append, ()) for each in programs]
     tasks = [asyncio.create_task(keeper.run()) for keeper in keepers]
     try:
         yield keepers, tasks, said
@@ -53,7 +67,7 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def ready(keeper: Keeper) -> None:
+async def ready(keeper: ProcessKeeper) -> None:
     async with asyncio.timeout(10):
         await keeper.ready.wait()
 
@@ -128,7 +142,13 @@ def test_a_program_that_never_becomes_ready_stops_everything_after_five_tries(tm
 
 def test_a_missing_program_is_told_in_a_sentence(tmp_path):
     missing = Program(
-        "weed", (str(tmp_path / "weed"),), {}, tmp_path, tmp_path / "weed.log", probes.said_ready, 1.0
+        "weed",
+        (str(tmp_path / "weed"),),
+        {},
+        tmp_path,
+        tmp_path / "weed.log",
+        probes.log_has_ready_event,
+        1.0,
     )
 
     async def run():
@@ -152,10 +172,8 @@ def test_a_program_that_ignores_sigterm_is_killed_after_its_grace(tmp_path):
 
 
 def test_what_a_program_started_ends_with_it_however_it_ends(tmp_path):
-    code = (
-        "import subprocess, pathlib\np = subprocess.Popen(['sleep', '60'])\npathlib.Path('pid').write_text(str(p.pid))\n"
-        + SLEEP
-    )
+    code = "import subprocess, pathlib\np = subprocess.Popen(['sleep', '60'])\n"
+    code += "pathlib.Path('pid').write_text(str(p.pid))\n" + SLEEP
 
     async def run():
         async with kept(program(tmp_path, code)) as (keepers, _, _):
@@ -169,11 +187,7 @@ def test_what_a_program_started_ends_with_it_however_it_ends(tmp_path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent was killed")
 def test_the_programs_end_when_their_supervisor_is_killed(tmp_path):
-    code = f"import asyncio, sys\nsys.path.insert(0, {str(Path(__file__).parent)!r})\nfrom pathlib import Path\nimport test_supervisor as t\n"
-    code += (
-        "async def run():\n    async with t.kept(t.program(Path(sys.argv[1]), t.SLEEP)) as (keepers, _, _):\n"
-    )
-    code += "        await t.ready(keepers[0])\n        print(keepers[0].pid, flush=True)\n        await asyncio.sleep(60)\nasyncio.run(run())"
+    code = SUPERVISOR.replace("FOLDER", str(Path(__file__).parent))
     with subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE) as supervisor:
         child = int(supervisor.stdout.readline())
         supervisor.kill()
@@ -182,12 +196,14 @@ def test_the_programs_end_when_their_supervisor_is_killed(tmp_path):
 
 def test_groups_end_one_after_the_other(tmp_path):
     def ending(name: str) -> Program:
-        code = "import signal, sys, time\n"
-        code += f"def end(*_):\n    time.sleep(0.1)\n    open('order', 'a').write('{name} ')\n    sys.exit()\nsignal.signal(signal.SIGTERM, end)\n"
+        code = "import signal, sys, time\ndef end(*_):\n    time.sleep(0.1)\n"
+        code += (
+            f"    open('order', 'a').write('{name} ')\n    sys.exit()\nsignal.signal(signal.SIGTERM, end)\n"
+        )
         return program(tmp_path, code + SLEEP, name)
 
     async def run():
-        keepers = [Keeper(ending(name), lambda _: None, ()) for name in ("api", "operator", "worker")]
+        keepers = [ProcessKeeper(ending(name), lambda _: None, ()) for name in ("api", "operator", "worker")]
         tasks = [asyncio.create_task(keeper.run()) for keeper in keepers]
         for keeper in keepers:
             await ready(keeper)
@@ -216,4 +232,4 @@ def test_a_large_log_is_put_aside_before_the_program_starts(tmp_path):
     ("status", "text"), [(0, "ended with code 0"), (3, "ended with code 3"), (-9, "was ended by SIGKILL")]
 )
 def test_an_end_is_described(status, text):
-    assert describe(status) == text
+    assert describe_end(status) == text

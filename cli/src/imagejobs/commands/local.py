@@ -6,7 +6,7 @@ import click
 
 from imagejobs.local import stack
 from imagejobs.local.errors import CannotRun
-from imagejobs.local.options import Wishes
+from imagejobs.local.options import LocalOptions
 
 
 @click.command()
@@ -29,10 +29,11 @@ from imagejobs.local.options import Wishes
 def local(environ: dict[str, str], data: Path | None, port: int | None, workers: int | None) -> None:
     """Run everything on this machine, until Ctrl-C.
 
-    What exists already is used instead of started: REDIS_URL, and S3_ENDPOINT with S3_BUCKET and credentials.
+    Uses servers that run already: REDIS_URL; S3_ENDPOINT with S3_BUCKET and credentials.
     """
     try:
-        stack.run(Wishes.gather(environ, data=data, port=port, workers=workers), say=_say, show=click.echo)
+        options = LocalOptions.gather(environ, data=data, port=port, workers=workers)
+        stack.run(options, say=_say, show=click.echo)
     except CannotRun as ex:
         raise click.ClickException(str(ex)) from ex
 

@@ -1,4 +1,4 @@
-"""The data directory: what is kept, where, and who uses it now. Nothing in it is temporary."""
+"""The data directory: its files, its lock, and the S3 credentials in it. Nothing in it is temporary."""
 
 import contextlib
 import errno
@@ -14,15 +14,16 @@ from pathlib import Path
 
 from imagejobs.local.errors import CannotRun
 
-LEAST_FREE_BYTES = 500 * 2**20
+MIN_FREE_BYTES = 500 * 2**20
 """Below this nothing starts: SeaweedFS stops taking data at 200 MiB, and a batch may bring 256 MiB."""
-ENDING_SECONDS = 5.0
-"""How long the processes of an earlier run may take to end after their supervisor was killed."""
+LOCK_WAIT_SECONDS = 5.0
+"""How long to wait for the lock: processes of an earlier run need a moment to end after their supervisor was
+killed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What the S3 that we start accepts."""
+    """The keys that the S3 that we start accepts."""
 
     access_key_id: str
     secret_access_key: str
@@ -30,7 +31,7 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True)
 class DataDirectory:
-    """Paths of everything that local mode keeps."""
+    """Paths of all files that local mode keeps."""
 
     path: Path
 
@@ -46,12 +47,12 @@ class DataDirectory:
 
     @property
     def logs(self) -> Path:
-        """The folder with a log per program."""
+        """The folder with one log per program."""
         return self.path / "logs"
 
     @property
     def endpoint(self) -> Path:
-        """The file that holds the API's URL while it runs, so that other commands find a port that moved."""
+        """The file that holds the API's URL while it runs, so that other programs find a port that moved."""
         return self.path / "endpoint"
 
     @property
@@ -72,29 +73,29 @@ class DataDirectory:
             free = shutil.disk_usage(self.path).free
         except OSError as ex:
             raise CannotRun(
-                f"The data directory {self.path} cannot be used: {_reason(ex)}. Name another with --data."
+                f"The data directory {self.path} cannot be used: {_explain(ex)}. Name another with --data."
             ) from ex
-        if free < LEAST_FREE_BYTES:
+        if free < MIN_FREE_BYTES:
             raise CannotRun(
-                f"The disk of {self.path} is full: {free // 2**20} MiB are free, {LEAST_FREE_BYTES // 2**20} MiB are needed. "
-                "Free some, or name another place with --data."
+                f"The disk of {self.path} is full: {free // 2**20} MiB are free, "
+                f"{MIN_FREE_BYTES // 2**20} MiB are needed. Free some, or name another place with --data."
             )
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[int]:
-        """Keep every other run off this directory; yield the descriptor, which each child inherits.
+        """Lock the directory against other runs; yield the descriptor, which each program inherits.
 
         So the lock is free only when the last process of a run has ended, however it ended.
 
         Raises:
-            CannotRun: Another run has it.
+            CannotRun: Another run holds it.
         """
         with (self.path / "lock").open("a+") as file:
-            give_up = time.monotonic() + ENDING_SECONDS
-            while not _locked(file.fileno()):
+            deadline = time.monotonic() + LOCK_WAIT_SECONDS
+            while not _try_lock(file.fileno()):
                 file.seek(0)
                 owner = file.read().strip()
-                if _lives(owner) or time.monotonic() > give_up:
+                if _is_running(owner) or time.monotonic() > deadline:
                     raise CannotRun(
                         f"imagejobs already runs on {self.path}"
                         + (f" (process {owner})" if owner else "")
@@ -108,7 +109,7 @@ class DataDirectory:
             yield file.fileno()
 
     def credentials(self) -> Credentials:
-        """Return the S3 credentials, made at random on the first start."""
+        """Return the S3 credentials; the first call makes them at random and syncs them to disk."""
         with contextlib.suppress(FileNotFoundError):
             return Credentials(**json.loads(self.credentials_file.read_text()))
         made = {"access_key_id": "ij" + secrets.token_hex(9), "secret_access_key": secrets.token_urlsafe(30)}
@@ -122,11 +123,11 @@ class DataDirectory:
         return Credentials(**made)
 
     def size_bytes(self) -> int:
-        """Return what the directory takes on disk."""
+        """Return the bytes that the directory takes on disk."""
         return sum(each.stat().st_blocks * 512 for each in self.path.rglob("*") if each.is_file())
 
 
-def _locked(descriptor: int) -> bool:
+def _try_lock(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -134,7 +135,7 @@ def _locked(descriptor: int) -> bool:
     return True
 
 
-def _lives(pid: str) -> bool:
+def _is_running(pid: str) -> bool:
     try:
         os.kill(int(pid), 0)
     except (ValueError, ProcessLookupError):
@@ -144,7 +145,7 @@ def _lives(pid: str) -> bool:
     return True
 
 
-def _reason(ex: OSError) -> str:
+def _explain(ex: OSError) -> str:
     known = {
         errno.EACCES: "you may not write there",
         errno.EROFS: "it is read-only",

@@ -1,4 +1,4 @@
-"""What our programs find in their environment: what the person set, and where the parts are that were started here."""
+"""The environment of our programs: the person's variables, and the addresses of the servers started here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from pathlib import Path
 from imagejobs.local.data_dir import Credentials
 
 BUCKET = "imagejobs"
-NEAR = "127.0.0.1,localhost"
+LOOPBACK_HOSTS = "127.0.0.1,localhost"
 
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where the parts are."""
+    """Where the API listens, and where Redis and S3 are."""
 
     host: str
     port: int
@@ -20,14 +20,15 @@ class Addresses:
     s3_endpoint: str
 
     @property
-    def reach(self) -> str:
-        """The address under which a client on this machine reaches the API."""
-        return {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(self.host, self.host)  # noqa: S104 (compared, not listened on)
+    def client_host(self) -> str:
+        """The address by which a client on this machine reaches the API."""
+        wildcards = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 (compared, not listened on)
+        return wildcards.get(self.host, self.host)
 
     @property
     def url(self) -> str:
         """The API's URL for a client on this machine."""
-        return f"http://{self.reach}:{self.port}"
+        return f"http://{self.client_host}:{self.port}"
 
 
 def program_environment(
@@ -40,8 +41,8 @@ def program_environment(
     """Return the environment of our programs.
 
     Args:
-        credentials: Of the S3 that was started here; None leaves the person's own.
-        handoff: Where the API leaves uploads for the workers; None leaves it to what the person set.
+        credentials: Of the S3 that is started here; None leaves the person's own.
+        handoff: The folder where the API puts uploads for the workers; None leaves the person's HANDOFF_DIR.
     """
     ours = {
         "LISTEN": f"{addresses.host}:{addresses.port}",
@@ -50,20 +51,21 @@ def program_environment(
         "S3_ENDPOINT": addresses.s3_endpoint,
         "S3_BUCKET": environ.get("S3_BUCKET") or BUCKET,
         # A proxy of the person's network does not lead to this machine.
-        "NO_PROXY": ",".join(filter(None, [environ.get("NO_PROXY") or environ.get("no_proxy"), NEAR])),
-        # Logs are files here; a line must be there when the program is killed.
+        "NO_PROXY": ",".join(
+            filter(None, [environ.get("NO_PROXY") or environ.get("no_proxy"), LOOPBACK_HOSTS])
+        ),
+        # Logs are files here; a line must be in the file even if the program is killed right after it.
         "PYTHONUNBUFFERED": "1",
     }
     if handoff is not None:
         ours["HANDOFF_DIR"] = str(handoff)
     if credentials is not None:
-        # A token or profile of the person's own AWS account must not mix with the keys of the S3 that was
-        # started here.
+        # A token or profile of the person's own AWS account must not mix with the keys of our S3.
         environ = {name: value for name, value in environ.items() if not name.startswith("AWS_")}
         ours |= {
             "AWS_ACCESS_KEY_ID": credentials.access_key_id,
             "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
             "S3_REGION": "us-east-1",
         }
-    # Of both spellings programs read either one first.
+    # Some programs read the one spelling first, some the other.
     return {**environ, **ours, "no_proxy": ours["NO_PROXY"]}

@@ -1,4 +1,4 @@
-"""Looks into the kept jobs, for the lines that say how many go on."""
+"""Counts the unfinished jobs of earlier runs, for the lines printed at start and stop."""
 
 import asyncio
 from pathlib import Path
@@ -8,12 +8,12 @@ from imagejobs_contract.errors import ImageJobsError
 from imagejobs_contract.model.status import State
 from imagejobs_contract.stores.sqlite import SqliteStore
 
-MOST = 1000
-"""Of each state no more are counted."""
+MAX_COUNTED = 1000
+"""Jobs counted per state; further ones are left out of the sum."""
 
 
 def count_unfinished(path: Path) -> int:
-    """Return how many kept jobs have not ended.
+    """Return how many stored jobs have not ended; 0 if there is no store yet.
 
     Raises:
         CannotRun: The file cannot be read.
@@ -24,7 +24,7 @@ def count_unfinished(path: Path) -> int:
 async def _count(path: Path) -> int:
     store = SqliteStore(path)
     try:
-        pages = [await store.list(None, state, limit=MOST) for state in State if not state.final]
+        pages = [await store.list(None, state, limit=MAX_COUNTED) for state in State if not state.final]
     except ImageJobsError as ex:
         raise CannotRun(f"The jobs in {path} cannot be read: {ex.message}") from ex
     finally:

@@ -1,4 +1,4 @@
-"""How to see that a program does its work. Each probe answers quickly and never raises."""
+"""How to see that a program works. A probe answers within `PROBE_SECONDS` and never raises."""
 
 import asyncio
 import http.client
@@ -13,10 +13,10 @@ PROBE_SECONDS = 2.0
 Probe = Callable[[Log], Awaitable[bool]]
 
 
-def said(words: bytes) -> Probe:
-    """Return a probe for: the program itself has logged these words.
+def log_contains(words: bytes) -> Probe:
+    """Return a probe that looks for the words in the program's own log.
 
-    Who answers on its port may be another's server, which was there first.
+    An answer on its port would prove less: the server there may be another program's, which was there first.
     """
 
     async def probe(log: Log) -> bool:
@@ -26,7 +26,7 @@ def said(words: bytes) -> Probe:
 
 
 def both(first: Probe, second: Probe) -> Probe:
-    """Return a probe for two things, the second of which is asked only when the first holds."""
+    """Return a probe for two things; the second is asked only when the first holds."""
 
     async def probe(log: Log) -> bool:
         return await first(log) and await second(log)
@@ -34,21 +34,21 @@ def both(first: Probe, second: Probe) -> Probe:
     return probe
 
 
-def answers(host: str, port: int, path: str, statuses: frozenset[int]) -> Probe:
-    """Return a probe for: GET of the path is answered with one of the statuses."""
+def http_answers(host: str, port: int, path: str, statuses: frozenset[int]) -> Probe:
+    """Return a probe that sends GET for the path and expects one of the statuses."""
 
     async def probe(_: Log) -> bool:
-        return await asyncio.to_thread(_status, host, port, path) in statuses
+        return await asyncio.to_thread(_get_status, host, port, path) in statuses
 
     return probe
 
 
-async def said_ready(log: Log) -> bool:
-    """Tell whether the program has logged the event that all our programs log once they work."""
-    return any(_event(line) == logs.READY for line in log.tail().splitlines() if b"ready" in line)
+async def log_has_ready_event(log: Log) -> bool:
+    """Return whether the program has logged the event that all our programs log once they work."""
+    return any(_parse_event(line) == logs.READY for line in log.tail().splitlines() if b"ready" in line)
 
 
-def _status(host: str, port: int, path: str) -> int:
+def _get_status(host: str, port: int, path: str) -> int:
     connection = http.client.HTTPConnection(host, port, timeout=PROBE_SECONDS)
     try:
         connection.request("GET", path)
@@ -59,7 +59,7 @@ def _status(host: str, port: int, path: str) -> int:
         connection.close()
 
 
-def _event(line: bytes) -> str:
+def _parse_event(line: bytes) -> str:
     try:
         body = json.loads(line)
     except ValueError:

@@ -1,4 +1,4 @@
-"""A program to keep running, as a value; and one running process of it."""
+"""A program as a value, and one running process of it."""
 
 import asyncio
 import contextlib
@@ -15,8 +15,9 @@ from time import monotonic
 from imagejobs.local.errors import CannotRun
 
 TICK_SECONDS = 0.05
+"""Time between two looks at a process, and between two tries to set a server up."""
 LOG_BYTES = 10 * 2**20
-"""A log that is larger when its program starts is put aside as `.1`, over the one before it."""
+"""A log larger than this at the start of its program is renamed to `.1`, over the one before it."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -36,10 +37,10 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to run.
+    """How a program is started, seen to be ready, and ended.
 
     Attributes:
-        is_ready: Tells, often asked, whether the process that writes to this log does its work.
+        is_ready: Return whether the process that writes to this log works; asked every `TICK_SECONDS`.
         grace_seconds: Between SIGTERM and SIGKILL.
     """
 
@@ -52,8 +53,12 @@ class Program:
     grace_seconds: float
 
 
-class Child:
-    """One process in a session of its own: Ctrl-C does not reach it, it ends when we say so or when we are gone."""
+class RunningProcess:
+    """One process of a program, started by the constructor and used by one `ProcessKeeper`.
+
+    It runs in a session of its own, so that Ctrl-C does not reach it. It ends by itself, by `end`, or, on
+    Linux, when this process is gone.
+    """
 
     def __init__(self, program: Program, keep_open: Sequence[int]) -> None:
         """Start the process; `keep_open` are descriptors that it inherits.
@@ -62,13 +67,14 @@ class Child:
             CannotRun: It cannot be started.
         """
         self._grace_seconds = program.grace_seconds
-        _put_aside(program.log)
+        _rotate(program.log)
         try:
             with program.log.open("ab") as log:
                 self.log = Log(program.log, log.tell())
                 # preexec_fn is safe here: it makes one system call, bound before the fork.
                 self._process = subprocess.Popen(
-                    program.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=program.folder, env=program.environ,
+                    program.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                    cwd=program.folder, env=program.environ,
                     start_new_session=True, pass_fds=keep_open, preexec_fn=_die_with_parent,
                 )  # fmt: skip
         except OSError as ex:
@@ -80,7 +86,7 @@ class Child:
         return self._process.pid
 
     def ended(self) -> bool:
-        """Tell whether the process has ended; then what it started is ended too."""
+        """Return whether the process has ended; if so, kill every process that it started."""
         if self._process.returncode is not None:
             return True
         # WNOWAIT leaves it unreaped, so that the id of its group cannot be another's yet.
@@ -96,7 +102,7 @@ class Child:
         return self._process.returncode
 
     async def end(self) -> None:
-        """Ask the process to end, and kill it and what it started after the grace."""
+        """Send SIGTERM; after the grace kill the process and every process that it started."""
         self._signal(signal.SIGTERM)
         give_up = monotonic() + self._grace_seconds
         while not self.ended():
@@ -110,7 +116,7 @@ class Child:
             os.killpg(self.pid, number)
 
 
-def _put_aside(log: Path) -> None:
+def _rotate(log: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         if log.stat().st_size > LOG_BYTES:
             log.replace(log.with_name(log.name + ".1"))

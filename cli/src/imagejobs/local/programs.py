@@ -1,4 +1,4 @@
-"""Our own programs, each `python -m <package>` with what it needs to know in its environment."""
+"""Our own programs as values, each `python -m <package>` with its settings in its environment."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,40 +12,43 @@ from imagejobs.local.program import Program
 API_GRACE_SECONDS = 5.0
 OPERATOR_GRACE_SECONDS = 6.0
 WORKER_GRACE_SECONDS = 5.0
-HAND_BACK_SECONDS = 2
-"""How long a worker may finish its image after SIGTERM before it hands it back; the next start goes on with
-it.
-"""
+RELEASE_SECONDS = 2
+"""How long a worker may finish its image after SIGTERM; then it releases the task for the next start."""
 
 
 def api(data: DataDirectory, environ: Mapping[str, str], host: str, port: int) -> Program:
     """Return the API; it is ready when it can take jobs, which needs every other part."""
-    ready = probes.both(probes.said_ready, probes.answers(host, port, "/readyz", frozenset({200})))
+    ready = probes.both(
+        probes.log_has_ready_event, probes.http_answers(host, port, "/readyz", frozenset({200}))
+    )
     return _python("api", ["imagejobs_api"], data, environ, ready, API_GRACE_SECONDS)
 
 
-def operator(data: DataDirectory, environ: Mapping[str, str], lanes: int) -> Program:
-    """Return the operator, which runs the shards of large jobs itself: as many at once as the workers have lanes."""
+def operator(data: DataDirectory, environ: Mapping[str, str], images_at_once: int) -> Program:
+    """Return the operator.
+
+    It runs the shards of large jobs itself, as many at once as all pool workers together render images.
+    """
     environ = {
-        "SHARD_PROCESSES": str(lanes),
-        **_counted_on(environ, 1),
-        "GRACE_SECONDS": str(HAND_BACK_SECONDS),
+        "SHARD_PROCESSES": str(images_at_once),
+        **_shift_metrics_port(environ, 1),
+        "GRACE_SECONDS": str(RELEASE_SECONDS),
     }
-    return _python(
-        "operator", ["imagejobs_operator"], data, environ, probes.said_ready, OPERATOR_GRACE_SECONDS
-    )
+    ready = probes.log_has_ready_event
+    return _python("operator", ["imagejobs_operator"], data, environ, ready, OPERATOR_GRACE_SECONDS)
 
 
-def worker(data: DataDirectory, environ: Mapping[str, str], number: int, lanes: int) -> Program:
-    """Return one worker of the pool, which renders so many images at once unless the person's MAX_PARALLEL says otherwise."""
+def worker(data: DataDirectory, environ: Mapping[str, str], number: int, images_at_once: int) -> Program:
+    """Return a pool worker; a MAX_PARALLEL of the person's goes before `images_at_once`."""
     name = f"worker-{number}"
     environ = {
-        "MAX_PARALLEL": str(lanes),
-        **_counted_on(environ, 1 + number),
+        "MAX_PARALLEL": str(images_at_once),
+        **_shift_metrics_port(environ, 1 + number),
         "WORKER_NAME": name,
-        "GRACE_SECONDS": str(HAND_BACK_SECONDS),
+        "GRACE_SECONDS": str(RELEASE_SECONDS),
     }
-    return _python(name, ["imagejobs_worker", "pool"], data, environ, probes.said_ready, WORKER_GRACE_SECONDS)
+    ready = probes.log_has_ready_event
+    return _python(name, ["imagejobs_worker", "pool"], data, environ, ready, WORKER_GRACE_SECONDS)
 
 
 def check_installed() -> None:
@@ -57,18 +60,20 @@ def check_installed() -> None:
     ]
     if missing:
         raise CannotRun(
-            f"{', '.join(missing)} is not installed. Install imagejobs with the extra `local`: pip install 'imagejobs[local]'."
+            f"{', '.join(missing)} is not installed. "
+            "Install imagejobs with the extra `local`: pip install 'imagejobs[local]'."
         )
 
 
-def _counted_on(environ: Mapping[str, str], by: int) -> Mapping[str, str]:
-    """Return the environment with a port for metrics of the program's own, if they are wanted; what makes no sense is left to the program."""
+def _shift_metrics_port(environ: Mapping[str, str], by: int) -> Mapping[str, str]:
+    """Return the environment with a metrics port of the program's own, if METRICS_LISTEN is set.
+
+    A METRICS_LISTEN that is wrong stays as it is: the program refuses it.
+    """
     host, _, port = environ.get("METRICS_LISTEN", "").rpartition(":")
-    return (
-        {**environ, "METRICS_LISTEN": f"{host}:{int(port) + by}"}
-        if port.isdecimal() and int(port)
-        else environ
-    )
+    if not port.isdecimal() or not int(port):
+        return environ
+    return {**environ, "METRICS_LISTEN": f"{host}:{int(port) + by}"}
 
 
 def _python(
@@ -77,7 +82,7 @@ def _python(
     data: DataDirectory,
     environ: Mapping[str, str],
     ready: probes.Probe,
-    grace: float,
+    grace_seconds: float,
 ) -> Program:
     argv = (sys.executable, "-m", *module)
-    return Program(name, argv, environ, data.path, data.logs / f"{name}.log", ready, grace)
+    return Program(name, argv, environ, data.path, data.logs / f"{name}.log", ready, grace_seconds)

@@ -1,1 +1,1 @@
-"""The servers that are not ours: how each is started, set up and known to be ready."""
+"""The servers that are not ours: how each is started, set up, and seen to be ready."""

@@ -1,9 +1,9 @@
-"""SeaweedFS, which speaks S3: one process, set up so that what it answered with 200 survives a power cut.
+"""SeaweedFS, which speaks S3: one process, set up so that a write answered with 200 survives a power cut.
 
 Three things make it so, each seen with strace: a rule that fsyncs the volume of our bucket at every write;
 the filer's entries in SQLite with WAL and `synchronous=FULL` instead of LevelDB, which is never synced; and,
-after the machine went down, an index rebuilt from the volumes (`index.py`), because the volumes' index files
-are not synced either.
+after the machine went down, an index rebuilt from the volumes (`seaweed_index.py`), because the volumes'
+index files are not synced either.
 """
 
 import asyncio
@@ -25,22 +25,25 @@ from imagejobs_contract.wire import s3_keys
 
 NAME = "seaweedfs"
 S3_PORT = 8333
-INNER_PORT = 18_333
+FIRST_INNER_PORT = 18_333
 UPLOADS_TTL = "8d"
-"""After this SeaweedFS drops uploads; those that no job owns are left by then. A job may run for 7 days
-(`activeDeadlineSeconds`), and a laptop
-that was closed over a weekend must still find the sources of its unfinished jobs."""
+"""After this SeaweedFS deletes uploads; only those that no job owns are left by then.
+
+A job may run for 7 days (`activeDeadlineSeconds`), and a laptop that was closed over a weekend must still
+find the sources of its unfinished jobs.
+"""
 READY = b"Start Seaweed S3 API Server"
-"""In its log once all its parts have their ports."""
+"""Words in its log once all its parts have their ports."""
 VOLUME_MEGABYTES = 1024
+SQLITE_PRAGMAS = "_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(5000)"
 SETUP_SECONDS = 60.0
-"""For each step, from the start of the program; 2 s on a quiet machine."""
-ASK_SECONDS = 5.0
+"""Limit of each step of `set_up`, counted from the start of the program; 2 s on a quiet machine."""
+REQUEST_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class SeaweedPorts:
-    """Where its parts listen. Only `s3` stands in links; the others move freely."""
+    """Where its parts listen. Only `s3` is part of links; the others may differ from start to start."""
 
     s3: int
     s3_grpc: int
@@ -54,8 +57,8 @@ class SeaweedPorts:
     @classmethod
     def choose(cls, ports: Ports) -> "SeaweedPorts":
         """Take eight free ports."""
-        inner = [ports.inner("SeaweedFS", INNER_PORT) for _ in range(7)]
-        return cls(ports.default("S3", S3_PORT), *inner)
+        inner = [ports.take_from("SeaweedFS", FIRST_INNER_PORT) for _ in range(7)]
+        return cls(ports.take_default("S3", S3_PORT), *inner)
 
 
 def find() -> Path:
@@ -78,20 +81,20 @@ def program(
 ) -> Program:
     """Return SeaweedFS as a program.
 
-    Paths are relative to its folder: a comma, a question mark or a long name in the path of the data would be
-    read as something else.
+    Paths are relative to its folder: SeaweedFS would misread a comma, a question mark or a long name in the
+    path of the data.
     """
     options = {
         "dir": ".", "ip": "127.0.0.1", "ip.bind": "127.0.0.1",
         # peers=none: a single master leads at once instead of after an election. resumeState=false: it learns
-        # what volumes there are from
-        # the volume server beside it; one that remembers volumes refuses every write for its first 15 s.
-        "master.port": ports.master, "master.port.grpc": ports.master_grpc, "master.peers": "none", "master.resumeState": "false",
-        "master.telemetry": "false",
+        # its volumes from the volume server beside it; a master that remembers volumes refuses every write
+        # for its first 15 s.
+        "master.port": ports.master, "master.port.grpc": ports.master_grpc,
+        "master.peers": "none", "master.resumeState": "false", "master.telemetry": "false",
         "master.volumeSizeLimitMB": VOLUME_MEGABYTES,
-        "volume.port": ports.volume, "volume.port.grpc": ports.volume_grpc, "volume.max": 10_000, "volume.minFreeSpace": "200MiB",
-        "volume.preStopSeconds": 0,
-        # Files below 1 kB lie in the filer's SQLite itself: its own rules, above all, which no rule syncs.
+        "volume.port": ports.volume, "volume.port.grpc": ports.volume_grpc,
+        "volume.max": 10_000, "volume.minFreeSpace": "200MiB", "volume.preStopSeconds": 0,
+        # Files below 1 kB are stored in the filer's SQLite, above all its own rules, which no rule syncs.
         "filer.saveToFilerLimit": 1024,
         "filer.port": ports.filer, "filer.port.grpc": ports.filer_grpc, "filer.localSocket": "filer.sock",
         "s3.port": ports.s3, "s3.port.grpc": ports.s3_grpc, "s3.localSocket": "s3.sock",
@@ -113,16 +116,17 @@ def program(
         "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1",
         "WEED_LEVELDB2_ENABLED": "false",
         "WEED_SQLITE_ENABLED": "true",
-        "WEED_SQLITE_DBFILE": "file:filer.db?_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=busy_timeout(5000)",
+        "WEED_SQLITE_DBFILE": f"file:filer.db?{SQLITE_PRAGMAS}",
     }
-    # 403 is its answer to a stranger: the gateway works. SIGTERM takes it 15 s whatever it is told, and
-    # SIGKILL must do no harm anyway.
-    ready = probes.both(probes.said(READY), probes.answers("127.0.0.1", ports.s3, "/", frozenset({200, 403})))
+    # It answers 403 to requests without a signature: the gateway works. After SIGTERM it takes 15 s to end,
+    # whatever its options say, and SIGKILL must do no harm anyway.
+    answers = probes.http_answers("127.0.0.1", ports.s3, "/", frozenset({200, 403}))
+    ready = probes.both(probes.log_contains(READY), answers)
     return Program(NAME, argv, settings, data.seaweed, data.logs / "seaweedfs.log", ready, grace_seconds=1.0)
 
 
 async def set_up(ports: SeaweedPorts, bucket: str) -> None:
-    """Make the bucket and its rules, and wait until it takes data. Safe to repeat, and needed at every start.
+    """Make the bucket and its rules, and wait until it takes data. Needed at every start; safe to repeat.
 
     Raises:
         CannotRun: SeaweedFS refuses, or takes too long.
@@ -131,37 +135,37 @@ async def set_up(ports: SeaweedPorts, bucket: str) -> None:
         {"locationPrefix": f"/buckets/{bucket}/", "fsync": True},
         {"locationPrefix": f"/buckets/{bucket}/{s3_keys.UPLOADS}", "fsync": True, "ttl": UPLOADS_TTL},
     ]
-    await _until_done(
+    await _repeat_until(
         ports.filer,
         "PUT",
         "/etc/seaweedfs/filer.conf",
         json.dumps({"version": 1, "locations": rules}),
         (201,),
     )
-    await _until_done(ports.filer, "POST", f"/buckets/{bucket}/", "", (201, 409))
-    # To assign a place makes the volume, which would take 200 ms of the first write, and shows that the
-    # volume server has joined.
+    await _repeat_until(ports.filer, "POST", f"/buckets/{bucket}/", "", (201, 409))
+    # Assigning a file id makes the volume, which would cost the first write 200 ms, and shows that the volume
+    # server has joined.
     for ttl in ("", UPLOADS_TTL):
-        await _until_done(ports.master, "GET", f"/dir/assign?collection={bucket}&ttl={ttl}", "", (200,))
+        await _repeat_until(ports.master, "GET", f"/dir/assign?collection={bucket}&ttl={ttl}", "", (200,))
 
 
-async def _until_done(port: int, method: str, path: str, body: str, done: Sequence[int]) -> None:
-    give_up = monotonic() + SETUP_SECONDS
+async def _repeat_until(port: int, method: str, path: str, body: str, done: Sequence[int]) -> None:
+    deadline = monotonic() + SETUP_SECONDS
     while True:
-        status, reason = await asyncio.to_thread(_ask, port, method, path, body)
+        status, reason = await asyncio.to_thread(_request, port, method, path, body)
         if status in done:
             return
-        if monotonic() > give_up:
+        if monotonic() > deadline:
             raise CannotRun(f"SeaweedFS could not be set up: {method} {path}: {status} {reason}")
         await asyncio.sleep(TICK_SECONDS)
 
 
-def _ask(port: int, method: str, path: str, body: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=ASK_SECONDS)
+def _request(port: int, method: str, path: str, body: str) -> tuple[int, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=REQUEST_SECONDS)
     try:
         connection.request(method, path, body or None, {"Content-Type": "application/json"} if body else {})
-        answer = connection.getresponse()
-        return answer.status, answer.read(500).decode(errors="replace")
+        response = connection.getresponse()
+        return response.status, response.read(500).decode(errors="replace")
     except (OSError, http.client.HTTPException) as ex:
         return 0, str(ex)
     finally:

@@ -1,9 +1,9 @@
 """Rebuilds SeaweedFS's index files from its volumes after the machine went down.
 
-A volume (`.dat`) is synced at each write, its index (`.idx`) never: after a power cut the index may miss what
-was acknowledged, and SeaweedFS then cannot find it. `weed fix` reads the volumes and writes the index anew. A
-kill -9 alone loses nothing (the kernel has the writes), so that the marker holds the boot's id: only a start
-under another one rebuilds.
+A volume (`.dat`) is synced at each write, its index (`.idx`) never: after a power cut the index may miss
+acknowledged files, which SeaweedFS then cannot find. `weed fix` reads the volumes and writes the index again.
+A kill -9 alone loses nothing, because the kernel has the writes. So the marker holds the id of the boot, and
+only a start under another boot rebuilds.
 """
 
 import os
@@ -18,15 +18,15 @@ FIX_SECONDS = 3600.0
 
 
 def boot_id() -> str:
-    """Return what tells this boot of the machine from any other, "" where the system does not say."""
+    """Return the id of this boot of the machine, "" where the system has none."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return ""
 
 
-def was_cut(folder: Path, boot: str) -> bool:
-    """Tell whether the folder was in use when the machine went down."""
+def was_interrupted(folder: Path, boot: str) -> bool:
+    """Return whether the folder was in use when the machine went down."""
     try:
         return (folder / MARKER).read_text() != boot or not boot
     except FileNotFoundError:
@@ -34,12 +34,12 @@ def was_cut(folder: Path, boot: str) -> bool:
 
 
 def rebuild(folder: Path, weed: Path) -> None:
-    """Write all index files anew; SeaweedFS must not run.
+    """Write all index files again; SeaweedFS must not run.
 
     Raises:
         CannotRun: They cannot be rebuilt.
     """
-    # -ignoreError: the last write of a volume may be torn; it was not acknowledged.
+    # -ignoreError: the last write of a volume may be incomplete; it was not acknowledged.
     command: list[str | Path] = [weed, "fix", "-ignoreError", "."]
     try:
         subprocess.run(
@@ -55,7 +55,7 @@ def rebuild(folder: Path, weed: Path) -> None:
 
 
 def begin(folder: Path, boot: str) -> None:
-    """Note that the folder is in use from now on."""
+    """Mark the folder as in use under this boot."""
     with (folder / MARKER).open("w") as file:
         file.write(boot)
         file.flush()
@@ -63,7 +63,7 @@ def begin(folder: Path, boot: str) -> None:
 
 
 def finish(folder: Path) -> None:
-    """Put the index files on the disk, then note that all is well; SeaweedFS must have ended."""
+    """Sync the index files, then remove the mark; SeaweedFS must have ended."""
     for index in folder.glob("*.idx"):
         with index.open("rb") as file:
             os.fsync(file.fileno())

