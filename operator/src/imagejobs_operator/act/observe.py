@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from imagejobs_contract.errors import Unavailable
+from imagejobs_contract.model.attempts import current_attempt, retry_requested
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_operator.act.ports import Parts
@@ -29,10 +30,10 @@ async def observe(parts: Parts, job: ImageJob, past: Past, rules: Rules, now: da
     """
     if job.deleting:
         # Also the Job of an attempt that was begun and not written.
-        return Observed(child=await _child(parts, job, attempts.current(job)), past=past)
-    if job.status.state.final and not attempts.reopens(job):
+        return Observed(child=await _child(parts, job, current_attempt(job)), past=past)
+    if job.status.state.final and not retry_requested(job):
         return Observed(past=past)
-    runner, attempt = attempts.fixed_runner(job, rules), attempts.current(job)
+    runner, attempt = attempts.fixed_runner(job, rules), current_attempt(job)
     if runner is Runner.POOL and _is_new(job, past, rules):
         return Observed(workers=None, past=past)
     if runner is Runner.POOL and past.knows_end_of(job.spec.total, attempt):

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from imagejobs_contract.model import limits, names
+from imagejobs_contract.model.attempts import current_attempt, retry_requested
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.spec import Execution, Spec
@@ -34,23 +35,6 @@ def child_name(job: ImageJob, status: Status) -> str:
     return names.child_job_name(job.key.name, job.uid, status.attempt)
 
 
-def wanted(spec: Spec) -> int:
-    """Return the attempt that the spec asks for."""
-    return 1 + spec.retry_failed
-
-
-def reopens(job: ImageJob) -> bool:
-    """Tell whether a job that ended is to run its failed images again."""
-    status = job.status
-    behind = wanted(job.spec) > status.attempt and status.counts.succeeded < job.spec.total
-    return status.state.final and not job.spec.cancel and behind
-
-
-def current(job: ImageJob) -> int:
-    """Return the attempt that runs, ran last, or is to begin."""
-    return wanted(job.spec) if reopens(job) or not job.status.attempt else job.status.attempt
-
-
 def opened(job: ImageJob, now: datetime, met: datetime | None = None) -> Status:
     """Return the status to go on from: that of the job, or a fresh one where an attempt begins.
 
@@ -58,14 +42,14 @@ def opened(job: ImageJob, now: datetime, met: datetime | None = None) -> Status:
         met: When the job was first seen, since when it waits although that was not written.
     """
     status, total = job.status, job.spec.total
-    if reopens(job):
+    if retry_requested(job):
         return replace(
             status, state=State.PENDING, counts=Counts(total, succeeded=status.counts.succeeded), failures=(), failure_codes=(),
-            outcomes=tuple(outcome for outcome in status.outcomes if outcome.succeeded), attempt=current(job),
+            outcomes=tuple(outcome for outcome in status.outcomes if outcome.succeeded), attempt=current_attempt(job),
             queued=now, started=None, completed=None, duration_seconds=None, callback=None,
         )  # fmt: skip
     if not status.attempt:
-        return replace(status, counts=Counts(total), attempt=current(job), queued=met or now)
+        return replace(status, counts=Counts(total), attempt=current_attempt(job), queued=met or now)
     return status if status.queued else replace(status, queued=now)
 
 

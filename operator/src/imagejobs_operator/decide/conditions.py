@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from imagejobs_contract.model import limits
+from imagejobs_contract.model.attempts import desired_attempt
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.status import (
@@ -20,7 +21,6 @@ from imagejobs_contract.model.status import (
     Status,
 )
 from imagejobs_contract.wire import s3_keys
-from imagejobs_operator.decide.attempts import wanted
 from imagejobs_operator.decide.observed import Case, Results
 
 MAX_MESSAGE = 1024
@@ -137,7 +137,9 @@ def sentence(counts: Counts) -> str:
 def acknowledged(job: ImageJob) -> Status:
     """Return the status of an ended job after a change of its spec that changes nothing about it."""
     return replace(
-        job.status, observed_generation=job.generation, attempt=max(job.status.attempt, wanted(job.spec))
+        job.status,
+        observed_generation=job.generation,
+        attempt=max(job.status.attempt, desired_attempt(job.spec)),
     )
 
 
@@ -158,7 +160,7 @@ def _going_on(case: Case, reason: Reason) -> Status:
 
 def _accepted(case: Case) -> Status:
     """Return the status with the generation that was acted upon: not yet the newest, if that asks for an attempt that is still to come."""
-    behind = wanted(case.job.spec) > case.status.attempt and not case.job.spec.cancel
+    behind = desired_attempt(case.job.spec) > case.status.attempt and not case.job.spec.cancel
     status = replace(
         case.status, observed_generation=case.status.observed_generation if behind else case.job.generation
     )

@@ -16,9 +16,9 @@ suspended, keeps to none of this.
 
 from datetime import datetime
 
+from imagejobs_contract.model.attempts import retry_requested
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.s3.client import CALL_SECONDS
-from imagejobs_operator.decide import attempts
 from imagejobs_operator.decide.observed import Child, Observed, Presence, Rules
 from imagejobs_operator.decide.plan_job import DELETION_SECONDS
 
@@ -33,7 +33,7 @@ def longest(rules: Rules) -> float:
 
 def left(job: ImageJob, seen: Observed, now: datetime, rules: Rules) -> float:
     """Return for how many more seconds results of a job that is being deleted may be stored; 0 or less if nobody can."""
-    settled = job.status.state.final and not attempts.reopens(job)
+    settled = job.status.state.final and not retry_requested(job)
     if settled and not job.status.state.stopped:
         return 0.0
     # An end is written when all tasks are off the queue; else they are by the first look at the deletion.

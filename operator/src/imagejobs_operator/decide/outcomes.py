@@ -1,11 +1,11 @@
 """Outcomes -> what a status says of them (pure). Counted from facts by index, never by increment."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import chain
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.model.counts import Counts
-from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.model.outcome import Outcome, latest_by_image
 from imagejobs_contract.model.status import summarise_failures
 from imagejobs_operator.decide.observed import Case, Results
 
@@ -14,18 +14,8 @@ def settled(case: Case) -> dict[int, Outcome]:
     """Return the outcomes that stand in the attempt, by index: its own, and successes of any attempt."""
     stored = case.seen.results.outcomes.values() if case.seen.results else ()
     every = chain(case.status.outcomes, stored, case.seen.outcomes.values())
-    return standing(every, case.status.attempt, case.job.spec.total)
-
-
-def standing(outcomes: Iterable[Outcome], attempt: int, total: int) -> dict[int, Outcome]:
-    """Return, by index, the last outcome that stands in an attempt; a success is never replaced."""
-    found: dict[int, Outcome] = {}
-    for outcome in outcomes:
-        counts = outcome.succeeded or outcome.attempt >= attempt
-        known = found.get(outcome.index)
-        if counts and 0 <= outcome.index < total and not (known and known.succeeded):
-            found[outcome.index] = outcome
-    return found
+    ours = (each for each in every if 0 <= each.index < case.job.spec.total)
+    return latest_by_image(ours, case.status.attempt)
 
 
 def results_of(total: int, outcomes: Mapping[int, Outcome], active: int = 0) -> Results:

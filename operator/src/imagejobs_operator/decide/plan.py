@@ -8,6 +8,7 @@ suspend, work.
 from datetime import datetime
 
 from imagejobs_contract.codes import Code
+from imagejobs_contract.model.attempts import current_attempt, retry_requested
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import FINALIZER
 from imagejobs_contract.model.spec import DeletionPolicy
@@ -48,7 +49,7 @@ def plan(job: ImageJob, seen: Observed, now: datetime, rules: Rules) -> tuple[Ac
             Requeue(0.0),
         )  # before there is anything to delete; the API's jobs come with it
     case = Case(job, attempts.opened(job, now, seen.past.met), seen, now, rules)
-    if job.status.state.final and not attempts.reopens(job):
+    if job.status.state.final and not retry_requested(job):
         return _ended(case)
     return _unfinished(case)
 
@@ -162,7 +163,7 @@ def _ended(case: Case) -> tuple[Action, ...]:
 def _deletion(job: ImageJob, seen: Observed, now: datetime, rules: Rules) -> tuple[Action, ...]:
     ours = seen.child.presence is Presence.OURS and seen.child.deleting_since is None
     stop = (
-        (actions.WithdrawTasks(), actions.DeleteJob(attempts.current(job)))
+        (actions.WithdrawTasks(), actions.DeleteJob(current_attempt(job)))
         if ours
         else (actions.WithdrawTasks(),)
     )

@@ -14,7 +14,7 @@ from imagejobs_contract.errors import NotFound, TooLarge
 from imagejobs_contract.model.items import Item, read_line
 from imagejobs_contract.runtime.settings import S3Settings
 from imagejobs_contract.s3.client import open_store, s3_errors
-from imagejobs_contract.wire import s3_keys, shards
+from imagejobs_contract.wire import result_lines, s3_keys, shards
 from imagejobs_worker.shard.shard_key import ShardKey
 
 Read = tuple[bytes, str]
@@ -40,7 +40,7 @@ class HeadStart:
         self._reads: dict[str, Future[Read]] = {}
         offsets, results = s3_keys.offsets(key.uid), s3_keys.results(key.uid, key.shard)
         begun = self._begin(offsets, lambda: self._whole(offsets, shards.MAX_SPEC_BYTES))
-        earlier = self._begin(results, lambda: self._whole(results, shards.MAX_RESULTS_BYTES))
+        earlier = self._begin(results, lambda: self._whole(results, result_lines.MAX_BYTES))
         self._begin(s3_keys.spec(key.uid), lambda: self._whole(s3_keys.spec(key.uid), shards.MAX_SPEC_BYTES))
         self._begin(s3_keys.manifest(key.uid), lambda: self._items(key, begun, earlier))
 

@@ -13,11 +13,8 @@ from collections.abc import Iterable
 from imagejobs_contract.errors import Conflict, NotFound
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.storage import ObjectStore
-from imagejobs_contract.wire import s3_keys
-from imagejobs_contract.wire.shards import MAX_RESULTS_BYTES
+from imagejobs_contract.wire import result_lines, s3_keys
 from imagejobs_worker.image.store import Disowned
-
-CONTENT_TYPE = "application/x-ndjson"
 
 
 class Ledger:
@@ -46,16 +43,16 @@ class Ledger:
         """Read what earlier pods wrote; lines that make no sense are left out."""
         ledger = cls(objects, uid, shard, attempt)
         try:
-            data, ledger._etag = await objects.get(ledger._key, MAX_RESULTS_BYTES)
+            data, ledger._etag = await objects.get(ledger._key, result_lines.MAX_BYTES)
         except NotFound:
             return ledger
-        ledger._outcomes = {outcome.index: outcome for outcome in read_lines(data)}
+        ledger._outcomes = result_lines.read_lines(data)
         return ledger
 
     @property
     def ended(self) -> list[Outcome]:
         """Return the outcomes that stand, oldest first: successes, and failures of this attempt."""
-        return [each for each in self._outcomes.values() if each.succeeded or each.attempt >= self._attempt]
+        return [each for each in self._outcomes.values() if each.counts_in(self._attempt)]
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
         """Note outcomes, to be written with the next checkpoint."""
@@ -76,9 +73,7 @@ class Ledger:
             while not self._saved:
                 self._saved = True
                 try:
-                    await self._write(
-                        "".join(f"{each.to_line()}\n" for _, each in sorted(self._outcomes.items())).encode()
-                    )
+                    await self._write(result_lines.write_lines(self._outcomes.values()))
                 except BaseException:
                     self._saved = False
                     raise
@@ -108,12 +103,14 @@ class Ledger:
         self._unanswered.clear()
 
     async def _put(self, data: bytes) -> str:
-        return await self._objects.put(self._key, data, content_type=CONTENT_TYPE, only_if=self._etag)
+        return await self._objects.put(
+            self._key, data, content_type=result_lines.CONTENT_TYPE, only_if=self._etag
+        )
 
     async def _own_version(self) -> str:
         """Return the ETag of what lies there if we sent it and only the answer was lost."""
         try:
-            there, etag = await self._objects.get(self._key, MAX_RESULTS_BYTES)
+            there, etag = await self._objects.get(self._key, result_lines.MAX_BYTES)
         except NotFound as ex:
             raise Disowned("the results file is gone") from ex
         if _digest(there) not in self._unanswered:
@@ -123,14 +120,3 @@ class Ledger:
 
 def _digest(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
-
-
-def read_lines(data: bytes) -> list[Outcome]:
-    """Return the outcomes of a results file; a line that is none is left out."""
-    outcomes = []
-    for line in data.splitlines():
-        try:
-            outcomes.append(Outcome.from_line(line))
-        except ValueError:
-            continue
-    return outcomes
