@@ -10,6 +10,7 @@ from time import monotonic
 
 from imagejobs.local.errors import CannotRun
 from imagejobs.local.program import TICK_SECONDS, Child, Program
+from imagejobs_contract.runtime.backoff import delay_seconds
 
 FIRST_DELAY_SECONDS = 0.2
 LONGEST_DELAY_SECONDS = 10.0
@@ -47,7 +48,7 @@ class Keeper:
         Raises:
             CannotRun: It never became ready.
         """
-        delay, tries = FIRST_DELAY_SECONDS, 0
+        failures = tries = 0
         while True:
             began = monotonic()
             child = await self._live()
@@ -55,10 +56,11 @@ class Keeper:
             if not self.ready.is_set() and (child.status == BAD_SETTINGS or tries == START_TRIES):
                 raise CannotRun(self._last_words(child, f"{describe(child.status)} before it was ready"))
             if monotonic() - began > CALM_SECONDS:
-                delay = FIRST_DELAY_SECONDS
+                failures = 0
+            failures += 1
+            delay = delay_seconds(failures, FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS)
             self._say(f"{self.program.name} {describe(child.status)}; it starts again in {delay:g} s.")
             await asyncio.sleep(delay)
-            delay = min(2 * delay, LONGEST_DELAY_SECONDS)
 
     async def stop(self) -> None:
         """End the process, if there is one; `run` must have been cancelled."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from imagejobs_contract.model.options import DEFAULT_VARIANT, Variant, read_variant, variant_body
+from imagejobs_contract.model.options import Variant, read_variants, variant_body
 from imagejobs_contract.reader import Reader
 
 MAX_SPEC_BYTES = 2**20
@@ -89,11 +89,7 @@ class Work:
         try:
             body: Mapping[str, Any] = json.loads(text)
             reader = Reader(body)
-            readers = reader.children("variants", 16)
-            variants = tuple(
-                read_variant(each, camel=True, name=each.text("name", 32) or DEFAULT_VARIANT)
-                for each in readers
-            )
+            variants = read_variants(reader)
             if reader.faults:
                 raise ValueError("; ".join(map(str, reader.faults)))
             sources = body.get("sources")  # an operator of an older release does not write it

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable
 from dataclasses import replace
 
+from imagejobs_contract.files.outputs import delete_outputs
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import FINALIZER
 from imagejobs_contract.runtime.traces import current_span
@@ -127,12 +128,6 @@ def _jobs(parts: Parts) -> Jobs:
 
 
 async def _delete_outputs(parts: Parts, job: ImageJob, shards: int) -> None:
-    if job.spec.output.prefix is None:
-        await parts.objects.delete_prefix(f"{job.prefix}/")
-        return
-    # A prefix that somebody chose may hold more than this job's outputs.
-    told: set[int] = set()
-    async for outcomes in result_files.ended(parts.objects, job, shards):
-        told.update(each.index for each in outcomes if each.outputs and each.index < len(job.spec.items))
-        await parts.objects.delete(output.key for each in outcomes for output in each.outputs)
-    await parts.objects.delete(await orphans.find(parts.objects, job, told))
+    named = await delete_outputs(parts.objects, job, result_files.ended(parts.objects, job, shards))
+    if not job.has_own_prefix:
+        await parts.objects.delete(await orphans.find(parts.objects, job, named))

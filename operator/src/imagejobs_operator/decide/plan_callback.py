@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from imagejobs_contract.model.status import Callback, CallbackState, ConditionType, Reason, Status
+from imagejobs_contract.runtime import backoff
 from imagejobs_operator.callbacks import payload
 from imagejobs_operator.callbacks.payload import Answer, End
 from imagejobs_operator.decide import actions, conditions
@@ -109,4 +110,4 @@ def _last(it: Callback, now: datetime) -> datetime:
 def _wait_seconds(message: str, tries: int) -> float:
     # By the id and not by chance: a plan made twice, or by two operators, is the same.
     share = zlib.crc32(f"{message}/{tries}".encode()) / 2**32
-    return min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(tries - 1, 20)) * (1 - JITTER + 2 * JITTER * share)
+    return backoff.delay_seconds(tries, FIRST_SECONDS, LONGEST_SECONDS) * (1 - JITTER + 2 * JITTER * share)

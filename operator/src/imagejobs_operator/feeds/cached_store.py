@@ -5,58 +5,39 @@ status is only written over the version it was made from, the feed brings a job 
 meanwhile, and after a write that was refused the store is asked. Only small jobs on their way are kept.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 
 from imagejobs_contract.errors import ImageJobsError
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Spec
-from imagejobs_contract.model.status import State, Status
-from imagejobs_contract.ports import JobEvent, JobStore, Page
+from imagejobs_contract.model.status import Status
+from imagejobs_contract.ports import JobEvent, JobStore
+from imagejobs_contract.stores.forwarding import ForwardingStore
 
 MOST = 1000
 """Jobs that are kept, of up to 16 images: 10 MB at most."""
 
 
-class RememberedStore:
+class RememberedStore(ForwardingStore):
     """Everything is the other store's, whose versions are numbers that grow; see `ports.JobStore`.
 
     Nothing is remembered but while it is followed.
     """
 
     def __init__(self, store: JobStore) -> None:
-        self._store = store
+        super().__init__(store)
         self._jobs: dict[JobKey, ImageJob] = {}
-
-    async def create(self, job: ImageJob) -> ImageJob:
-        """Store a new job."""
-        return await self._store.create(job)
 
     async def get(self, key: JobKey) -> ImageJob:
         """Return the job as it was last told of, else as it stands."""
-        return self._jobs.get(key) or await self._store.get(key)
-
-    async def list(
-        self,
-        namespace: str | None,
-        state: State | None = None,
-        limit: int = 100,
-        cursor: str = "",
-        *,
-        caller: str | None = None,
-    ) -> Page:
-        """Return a page of jobs."""
-        return await self._store.list(namespace, state, limit, cursor, caller=caller)
-
-    async def keys(self) -> Sequence[JobKey]:
-        """Return the keys of all jobs."""
-        return await self._store.keys()
+        return self._jobs.get(key) or await super().get(key)
 
     async def put_status(self, job: ImageJob, status: Status) -> ImageJob:
         """Write the status."""
         try:
-            written = await self._store.put_status(job, status)
+            written = await super().put_status(job, status)
         except ImageJobsError:
             self._jobs.pop(job.key, None)  # it is not as we know it, or nobody knows
             raise
@@ -65,38 +46,34 @@ class RememberedStore:
 
     async def change_spec(self, key: JobKey, change: Callable[[Spec], Spec]) -> ImageJob:
         """Change the spec."""
-        changed = await self._store.change_spec(key, change)
+        changed = await super().change_spec(key, change)
         self._hear(JobEvent(key, changed))
         return changed
 
     async def delete(self, key: JobKey, uid: str | None = None) -> None:
         """Ask for deletion."""
-        await self._store.delete(key, uid)
+        await super().delete(key, uid)
         self._jobs.pop(key, None)
 
     async def add_finalizer(self, job: ImageJob, finalizer: str) -> None:
         """Let the job's deletion wait for a finalizer."""
-        await self._store.add_finalizer(job, finalizer)
+        await super().add_finalizer(job, finalizer)
         self._jobs.pop(job.key, None)
 
     async def remove_finalizer(self, job: ImageJob, finalizer: str) -> None:
         """Take a finalizer off."""
-        await self._store.remove_finalizer(job, finalizer)
+        await super().remove_finalizer(job, finalizer)
         self._jobs.pop(job.key, None)
 
     async def watch(self) -> AsyncIterator[JobEvent | None]:
         """Yield jobs as they are and as they change, and remember them until this ends."""
         try:
-            async for seen in self._store.watch():
+            async for seen in super().watch():
                 if seen is not None:
                     self._hear(seen)
                 yield seen
         finally:
             self._jobs.clear()
-
-    async def close(self) -> None:
-        """Give connections back."""
-        await self._store.close()
 
     def _hear(self, seen: JobEvent) -> None:
         known = self._jobs.get(seen.key)

@@ -7,12 +7,9 @@ end at once by what lies in S3.
 """
 
 import asyncio
-import ctypes
 import logging
 import os
-import signal
 import subprocess
-import sys
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -22,6 +19,8 @@ from datetime import datetime
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.times import Clock
+from imagejobs_contract.runtime.backoff import delay_seconds
+from imagejobs_contract.runtime.die_with_parent import die_with_parent
 from imagejobs_contract.wire import shards
 from imagejobs_contract.wire.origin import Origin, log_facts, variables
 from imagejobs_contract.wire.shards import Exit
@@ -35,7 +34,6 @@ GRACE_SECONDS = 5.0
 """Between SIGTERM and SIGKILL, where the variable GRACE_SECONDS of the workers is 2."""
 KEPT_ENDS = 100
 """Jobs that ended and are still told of. The plan reads results from S3, also of those that are not."""
-_PR_SET_PDEATHSIG = 1
 
 Tell = Callable[[JobKey], None]
 Place = tuple[str, int]
@@ -179,7 +177,7 @@ class ProcessJobs:
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._command, env={**self._environ, **_variables(run.job, run.attempt, shard)}, stdin=asyncio.subprocess.DEVNULL,
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
             )  # fmt: skip
         except (OSError, subprocess.SubprocessError) as ex:
             log.error(
@@ -208,8 +206,8 @@ class ProcessJobs:
         else:
             run.tries[shard] += 1
             with suppress(TimeoutError):
-                pause = FIRST_PAUSE_SECONDS * 2 ** (run.tries[shard] - 1)
-                await asyncio.wait_for(run.halted.wait(), min(pause, LONGEST_PAUSE_SECONDS))
+                pause = delay_seconds(run.tries[shard], FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+                await asyncio.wait_for(run.halted.wait(), pause)
             run.todo.append(shard)
 
     async def _halt(self, run: _Run) -> None:
@@ -240,12 +238,3 @@ def _variables(job: ImageJob, attempt: int, shard: int) -> dict[str, str]:
         shards.ENV_INDEX: str(shard),
     }  # fmt: skip
     return which | variables(job, Origin.of(job))
-
-
-_prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
-
-
-def _die_with_parent() -> None:
-    # One system call, bound before the fork: safe between fork and exec.
-    if _prctl is not None:
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -6,9 +6,9 @@ no file can be opened and no code loaded.
 
 import errno
 import os
-import signal
 import sys
 
+from imagejobs_contract.runtime.die_with_parent import die_with_parent
 from imagejobs_worker.child import kernel, landlock, rlimits, seccomp
 from imagejobs_worker.child.config import Mode, Terms
 
@@ -43,7 +43,7 @@ def enter(terms: Terms) -> None:
 def die_with(parent: int) -> None:
     """End this process when its parent ends, and at once if it has ended already."""
     if sys.platform == "linux":
-        kernel.prctl(kernel.SET_PDEATHSIG, signal.SIGKILL)
+        die_with_parent()
         if os.getppid() != parent:
             os._exit(1)
 

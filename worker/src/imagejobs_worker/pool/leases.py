@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.ports import Lease, TaskQueue
-from imagejobs_worker.image.retry import Backoff
+from imagejobs_contract.runtime.backoff import Backoff
 
 RENEWALS = 3
 """Per lease time, so that two in a row may fail."""
