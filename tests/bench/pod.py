@@ -29,8 +29,8 @@ from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.runtime.settings import S3Settings
 from imagejobs_contract.s3.objects import S3Objects
 from imagejobs_contract.wire import s3_keys
+from imagejobs_contract.wire.result_lines import read_lines
 from imagejobs_contract.wire.shards import Work, cut, offsets_json
-from imagejobs_worker.shard.results_file import read_lines
 from support.servers import data_servers, local_stack
 from tap import Tap
 
@@ -206,7 +206,7 @@ def lay_out(server: data_servers.Server, photo: bytes, images: int) -> None:
 def results(server: data_servers.Server) -> list[Outcome]:
     """Return what became of the images."""
     data, _ = asyncio.run(S3Objects(settings(server)).get(s3_keys.results(UID, 0), 64 * 2**20))
-    return read_lines(data)
+    return list(read_lines(data).values())
 
 
 def settings(server: data_servers.Server) -> S3Settings:

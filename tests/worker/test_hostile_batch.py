@@ -5,8 +5,8 @@ import json
 
 from imagejobs_contract.model.options import Variant
 from imagejobs_contract.wire import s3_keys
+from imagejobs_contract.wire.result_lines import read_lines
 from imagejobs_contract.wire.shards import Exit, Work, cut, offsets_json
-from imagejobs_worker.shard.results_file import read_lines
 from support.images import hostile_files, pictures
 from support.worker.process import UID
 
@@ -49,9 +49,7 @@ def test_fifty_photos_with_twenty_nasty_files_end_in_fifty_results_and_twenty_ri
     lay_out(objects, sources)
     worker = workers.shard(0, CAGE="best", MAX_PARALLEL="2")
     assert worker.process.wait(120) == Exit.DONE
-    ended = {
-        each.index: each for each in read_lines(asyncio.run(objects.get(s3_keys.results(UID, 0), 10**7))[0])
-    }
+    ended = read_lines(asyncio.run(objects.get(s3_keys.results(UID, 0), 10**7))[0])
     assert [ended[n].code for n in range(GOOD + BAD)] == [code for _, code in sources]
     results = [output for each in ended.values() for output in each.outputs]
     assert len(results) == GOOD

@@ -46,10 +46,6 @@ class Code(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
-OF_AN_IMAGE = tuple(Code)[: tuple(Code).index(Code.INVALID_OPTIONS)]
-OF_A_REQUEST = tuple(Code)[len(OF_AN_IMAGE) :]
-
-
 class Meaning(NamedTuple):
     """What a code tells: the HTTP status, whether the same request may succeed later, a sentence."""
 
@@ -58,7 +54,7 @@ class Meaning(NamedTuple):
     sentence: str
 
 
-MEANINGS: dict[Code, Meaning] = {
+_OF_AN_IMAGE: dict[Code, Meaning] = {
     Code.NOT_AN_IMAGE: Meaning(415, False, "The file is not an image."),
     Code.UNSUPPORTED_FORMAT: Meaning(415, False, "The image's format is not one that imagejobs reads."),
     Code.CORRUPT_IMAGE: Meaning(422, False, "The image is damaged or incomplete."),
@@ -75,6 +71,8 @@ MEANINGS: dict[Code, Meaning] = {
     Code.OUT_OF_MEMORY: Meaning(422, False, "The image needed more memory than is allowed."),
     Code.STORAGE_ERROR: Meaning(503, True, "The storage did not take or give the data."),
     Code.INTERNAL_ERROR: Meaning(500, True, "Something failed inside imagejobs."),
+}
+_OF_A_REQUEST: dict[Code, Meaning] = {
     Code.INVALID_OPTIONS: Meaning(400, False, "Some options are unknown, malformed or contradictory."),
     Code.MALFORMED_REQUEST: Meaning(400, False, "The request cannot be read."),
     Code.METHOD_NOT_ALLOWED: Meaning(405, False, "This address does not take that method."),
@@ -97,6 +95,8 @@ MEANINGS: dict[Code, Meaning] = {
     Code.REQUEST_TIMEOUT: Meaning(408, True, "The request did not arrive in time."),
     Code.UNAVAILABLE: Meaning(503, True, "A part that imagejobs needs does not answer."),
 }
+OF_AN_IMAGE, OF_A_REQUEST = tuple(_OF_AN_IMAGE), tuple(_OF_A_REQUEST)
+MEANINGS = _OF_AN_IMAGE | _OF_A_REQUEST
 
 
 def meaning(code: Code) -> Meaning:

@@ -7,8 +7,9 @@ import pytest
 from imagejobs_api.progress.resource import HighWater, item_body, job_body
 from imagejobs_api.view import states
 from imagejobs_api.view.lookup import Found
-from imagejobs_api.view.outcomes import read_lines, shard_of, spans, standing
+from imagejobs_api.view.outcomes import spans, standing
 from imagejobs_contract.codes import Code
+from imagejobs_contract.model.attempts import retry_requested
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.items import Item
@@ -16,16 +17,17 @@ from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.model.spec import Manifest, Spec
 from imagejobs_contract.model.status import Condition, ConditionType, Failure, Reason, State, Status
-from imagejobs_contract.wire.shards import cut
-from imagejobs_operator.decide import attempts
+from imagejobs_contract.wire.result_lines import read_lines
+from imagejobs_contract.wire.shards import cut, shard_of
 
 BAD = Outcome(0, "a.jpg", code=Code.CORRUPT_IMAGE, message="cut short")
 GOOD = Outcome(0, "a.jpg")
 
 
-def job(state: State = State.RUNNING, total: int = 2, **status) -> ImageJob:
+def job(state: State = State.RUNNING, total: int = 2, attempt: int = 1, **status) -> ImageJob:
     items = tuple(Item(f"{n}.jpg", f"uploads/x/{n}") for n in range(total))
-    return ImageJob(JobKey("default", "jx"), Spec(items=items), uid="u", status=Status(state=state, **status))
+    status = Status(state=state, attempt=attempt, **status)
+    return ImageJob(JobKey("default", "jx"), Spec(items=items), uid="u", status=status)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +120,7 @@ def test_what_is_remembered_is_bounded():
 )
 def test_an_image_is_looked_for_in_the_shard_that_had_it(count, shards):
     slices = cut([1] * count, shards)
-    found = [shard_of(job(total=count, shards=shards), index) for index in range(count)]
+    found = [shard_of(index, count, shards) for index in range(count)]
     assert found == [n for n, each in enumerate(slices) for _ in range(each.count)]
 
 
@@ -164,8 +166,7 @@ def retried(
     ],
 )
 def test_a_job_reopens_when_the_operator_would_begin_another_attempt(found, expected):
-    assert states.is_reopening(found) is expected
-    assert attempts.reopens(found) is expected
+    assert retry_requested(found) is expected
 
 
 @pytest.mark.parametrize(

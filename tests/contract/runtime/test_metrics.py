@@ -3,7 +3,7 @@
 import pytest
 from prometheus_client import Counter
 
-from imagejobs_contract.runtime import metrics
+from imagejobs_contract.runtime import listener, metrics
 from support.api import raw_exchange
 
 
@@ -34,7 +34,7 @@ def test_all_else_is_not_there(sent):
 
 
 def test_what_is_no_request_is_hung_up_on(monkeypatch):
-    monkeypatch.setattr(metrics, "REQUEST_SECONDS", 0.3)
+    monkeypatch.setattr(listener, "REQUEST_SECONDS", 0.3)
     assert shown(b"GET /metrics HTTP/1.1\r\n") == b""
     assert shown(b"x" * 20_000) == b""
 

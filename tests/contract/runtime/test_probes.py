@@ -2,7 +2,7 @@
 
 import pytest
 
-from imagejobs_contract.runtime import probes
+from imagejobs_contract.runtime import listener, probes
 from support.api import raw_exchange
 
 FAULTS = {"/healthz": "", "/readyz": "no queue"}
@@ -24,7 +24,7 @@ def test_each_path_tells_what_its_check_finds(path, status, told):
 
 
 def test_what_is_no_request_gets_no_answer(monkeypatch):
-    monkeypatch.setattr(probes, "REQUEST_SECONDS", 0.1)
+    monkeypatch.setattr(listener, "REQUEST_SECONDS", 0.1)
     assert ask(b"x" * 20_000) == b""
     assert ask(b"GET /healthz") == b""
     assert ask(b"\xff\x00\r\n\r\n").startswith(b"HTTP/1.1 404 ")

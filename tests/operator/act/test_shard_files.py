@@ -6,11 +6,12 @@ import pytest
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Conflict, Invalid, NotFound, Unavailable
+from imagejobs_contract.files import item_lengths
 from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.model.spec import Manifest, Spec
-from imagejobs_contract.wire import manifests, s3_keys
+from imagejobs_contract.wire import s3_keys
 from imagejobs_contract.wire.shards import Work, read_offsets
 from imagejobs_operator.act import result_files, shard_inputs
 from imagejobs_operator.decide.actions import FillMissing
@@ -50,7 +51,7 @@ def test_items_become_lines_that_each_shard_finds(world: World) -> None:
 def test_a_callers_manifest_is_cut_at_its_lines(
     world: World, monkeypatch: pytest.MonkeyPatch, chunk: int, end: bytes
 ) -> None:
-    monkeypatch.setattr(manifests, "CHUNK_BYTES", chunk)
+    monkeypatch.setattr(item_lengths, "CHUNK_BYTES", chunk)
     job = by_manifest(world, b'{"key":"a/1"}\n{"key":"a/2"}\n{"key":"\xc3\xa4/3"}' + end, 3)
     world.run(shard_inputs.prepare(world.objects, job, 2))
     assert read_slices(world, job) == [[b'{"key":"a/1"}'], [b'{"key":"a/2"}', b'{"key":"\xc3\xa4/3"}']]

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from imagejobs_contract.codes import Code
+from imagejobs_contract.model.attempts import retry_requested
 from imagejobs_contract.model.names import FINALIZER, JobKey
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.model.spec import DeletionPolicy, Execution, Output
 from imagejobs_contract.model.status import Condition, ConditionType, State, Status
 from imagejobs_contract.s3.client import CALL_SECONDS
 from imagejobs_contract.wire import s3_keys
-from imagejobs_operator.decide.attempts import reopens
 from support.operator.world import World, spec
 
 KEY = JobKey("ns", "job")
@@ -181,7 +181,9 @@ class Simulation(RuleBasedStateMachine):
             self.last = self.world.job()
         elif FINALIZER in self.last.finalizers:
             all_ended = (
-                self.last.status.state.final and not self.last.status.state.stopped and not reopens(self.last)
+                self.last.status.state.final
+                and not self.last.status.state.stopped
+                and not retry_requested(self.last)
             )
             assert all_ended or not self.in_hand()
             assert not [key for key in self.world.objects.data if key.startswith("outputs/")]

@@ -12,6 +12,7 @@ from imagejobs_contract.model import names
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.outcome import latest_by_image
 from imagejobs_contract.model.spec import Execution
 from imagejobs_contract.model.status import ConditionType, Reason, State, Status
 from imagejobs_contract.model.status_json import read_status, status_body
@@ -256,5 +257,5 @@ def test_counts_add_up_however_often_an_image_ended() -> None:
         outcome(0, attempt=2, code=Code.CORRUPT_IMAGE),
         outcome(1, attempt=1),
     ]
-    found = tally.standing(ended, 2, 2)
+    found = latest_by_image(ended, 2)
     assert tally.summarise(2, found).counts == Counts(2, 0, 2, 0)

@@ -5,7 +5,7 @@ import pytest
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, Misconfigured
-from imagejobs_worker.image.retry import Backoff, RetryPolicy, retry
+from imagejobs_worker.image.retry import RetryPolicy, retry
 
 FAST = RetryPolicy(first_wait_seconds=0.001, max_wait_seconds=0.002, storage_seconds=0.3)
 
@@ -61,12 +61,3 @@ def test_the_patience_with_the_storage_ends():
 def test_wrong_credentials_are_not_waited_for():
     with pytest.raises(Misconfigured):
         run([Misconfigured()], attempts=3)
-
-
-def test_waits_double_up_to_the_longest_and_differ():
-    backoff = Backoff(1.0, 8.0)
-    waits = [backoff.next() for _ in range(6)]
-    assert all(high / 2 <= wait <= high for wait, high in zip(waits, [1, 2, 4, 8, 8, 8], strict=True))
-    assert len(set(waits)) == 6
-    backoff.reset()
-    assert backoff.next() <= 1.0

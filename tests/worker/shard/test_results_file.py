@@ -7,7 +7,7 @@ from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.wire import s3_keys
 from imagejobs_worker.image.store import OwnershipLost
-from imagejobs_worker.shard.results_file import ResultsFile, read_lines
+from imagejobs_worker.shard.results_file import ResultsFile
 from support.worker.process import UID
 
 KEY = s3_keys.results(UID, 0)
@@ -27,7 +27,7 @@ def bad(index, attempt=1):
 
 
 def lines(objects):
-    return [outcome.index for outcome in read_lines(asyncio.run(objects.get(KEY, 10**6))[0])]
+    return [Outcome.from_line(line).index for line in asyncio.run(objects.get(KEY, 10**6))[0].splitlines()]
 
 
 class LosesAnswers:
@@ -115,7 +115,7 @@ def test_a_failure_of_an_earlier_attempt_stays_in_the_file_until_it_is_replaced(
         return before, lines_of(await objects.get(KEY, 10**6))
 
     def lines_of(answer):
-        return [(each.index, each.succeeded) for each in read_lines(answer[0])]
+        return [(each.index, each.succeeded) for each in map(Outcome.from_line, answer[0].splitlines())]
 
     assert asyncio.run(scenario()) == ([(0, True), (1, False)], [(0, True), (1, True)])
 

@@ -9,7 +9,6 @@ from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.redis.board import RedisBoard
 from imagejobs_contract.wire import s3_keys
 from imagejobs_contract.wire.shards import Exit, Work, cut, offsets_json
-from imagejobs_worker.shard.results_file import read_lines
 from support.worker.process import SMALL, UID, WAIT_SECONDS, picture
 
 
@@ -38,7 +37,8 @@ def urls(site, count):
 
 def results(objects, shard=0):
     """Return the outcomes that lie in S3."""
-    return read_lines(asyncio.run(objects.get(s3_keys.results(UID, shard), 10**7))[0])
+    data, _ = asyncio.run(objects.get(s3_keys.results(UID, shard), 10**7))
+    return [Outcome.from_line(line) for line in data.splitlines()]
 
 
 def wait_for_results(objects, count):

@@ -125,7 +125,9 @@ class Throttle:
         resp.set_header("RateLimit-Policy", standing.policy_header)
         resp.set_header("RateLimit", standing.header)
         if not standing.allowed:
-            message = "You have sent" if standing.policy == CALLER_POLICY else "All callers together have sent"
+            message = (
+                "You have sent" if standing.policy == CALLER_POLICY else "All callers together have sent"
+            )
             raise Problem(
                 Code.RATE_LIMITED,
                 f"{message} more than {standing.quota} requests in a minute.",

@@ -4,6 +4,7 @@ What is to happen is written into the ImageJob, and the operator makes it happen
 only if all images of the job ended: of another a worker may still store some, which the operator waits for.
 """
 
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 from falcon.asgi import Response
@@ -16,8 +17,10 @@ from imagejobs_api.view import job_body, links, outcomes, states
 from imagejobs_api.view.links import Links
 from imagejobs_api.view.lookup import find_job
 from imagejobs_api.view.outcomes import Outcomes
+from imagejobs_contract.files.outputs import delete_outputs
 from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.status import State
 from imagejobs_contract.ports import JobStore
@@ -120,18 +123,12 @@ class Jobs:
         if job.status.state.stopped and not job.deleting:
             await self._store.add_finalizer(job, names.FINALIZER)
         else:  # also of a job on whose deletion nobody can be made to wait any more
-            await self._delete_outputs(job)
+            await delete_outputs(self._objects, job, self._ended(job))
 
-    async def _delete_outputs(self, job: ImageJob) -> None:
-        if job.spec.output.prefix is None:
-            await self._objects.delete_prefix(f"{job.prefix}/")
-            return
-        # A prefix that somebody chose may hold more than this job's outputs.
+    async def _ended(self, job: ImageJob) -> AsyncIterator[Sequence[Outcome]]:
         for span in outcomes.spans(job):
             found = await self._outcomes.some(job, span)
-            await self._objects.delete(
-                output.key for index in span if index in found for output in found[index].outputs
-            )
+            yield [found[index] for index in span if index in found]
 
 
 def read_deletion(reader: Reader) -> bool:

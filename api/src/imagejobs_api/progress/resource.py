@@ -13,6 +13,7 @@ from imagejobs_api.view import states
 from imagejobs_api.view.live_board import LiveBoard
 from imagejobs_api.view.lookup import Found, find
 from imagejobs_api.view.outcomes import Outcomes
+from imagejobs_contract.model.attempts import retry_requested
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.outcome import Outcome
@@ -82,7 +83,7 @@ class LiveCounts:
         return [self._told(job, live.get(job.uid)) for job in jobs]
 
     def _told(self, job: ImageJob, live: Counts | None) -> Counts:
-        if states.is_reopening(job):
+        if retry_requested(job):
             return replace(job.status.counts, failed=0)
         if job.status.state.final:
             return job.status.counts

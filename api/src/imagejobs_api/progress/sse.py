@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from imagejobs_api.http import json_io
 from imagejobs_api.view import states
 from imagejobs_api.view.lookup import Found
+from imagejobs_contract.model.attempts import current_attempt
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.model.status import State
@@ -98,5 +99,5 @@ def gone(body: Mapping[str, object]) -> bytes:
 
 def _place(found: Found, state: State, succeeded: int, failed: int) -> Place:
     job = found.job
-    attempt = states.attempt(job.status) + states.is_reopening(job)
+    attempt = current_attempt(job)
     return Place(found.id, job.uid.replace("-", "")[:8], attempt, state, succeeded, failed)

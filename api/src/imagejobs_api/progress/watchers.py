@@ -12,10 +12,10 @@ from contextlib import contextmanager, suppress
 
 from imagejobs_api.progress.resource import LiveCounts
 from imagejobs_api.progress.snapshot import Moment
-from imagejobs_api.view import states
 from imagejobs_api.view.outcomes import Outcomes
 from imagejobs_contract.errors import ImageJobsError, Invalid, NotFound
 from imagejobs_contract.model import limits
+from imagejobs_contract.model.attempts import current_attempt
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.ports import Change, JobStore
@@ -146,7 +146,7 @@ class Feeds:
             before: How it stood last, so that images that had ended need not be looked up again.
             lines: Whether images may be looked up now.
         """
-        same = before is not None and _attempt(before.job) == _attempt(job)
+        same = before is not None and current_attempt(before.job) == current_attempt(job)
         known = before.outcomes if before and same else {}
         missing = [index for index in wanted if index not in known] if lines else []
         found = await self._outcomes.each(job, missing) if missing else {}
@@ -181,7 +181,3 @@ class Feeds:
         if due:
             feed.lines_looked = now
         return due
-
-
-def _attempt(job: ImageJob) -> int:
-    return states.attempt(job.status) + states.is_reopening(job)

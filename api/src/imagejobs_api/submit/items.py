@@ -13,11 +13,12 @@ from imagejobs_api.submit.distinct_names import BloomNames
 from imagejobs_api.submit.job_request import JobRequest, ManifestRef
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Fault, Invalid, NotFound
+from imagejobs_contract.files.item_lengths import measure_items
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.items import Item
 from imagejobs_contract.model.spec import Manifest, with_distinct_names
 from imagejobs_contract.storage import ListedObject, ObjectStore
-from imagejobs_contract.wire.manifests import item_lengths, item_lines
+from imagejobs_contract.wire.manifests import item_lines
 from imagejobs_contract.wire.source_prefixes import may_read
 
 PIECE_LINES = 250
@@ -108,7 +109,7 @@ class ItemCollector:
 
     async def _count(self, key: str, most_bytes: int) -> int:
         facts, count = await self._objects.head(key), 0
-        async for some in item_lengths(
+        async for some in measure_items(
             self._objects, key, min(facts.size, most_bytes) if facts else 0, "manifest.key"
         ):
             count += len(some)

@@ -6,18 +6,16 @@ Only reads.
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from imagejobs_api.view import states
 from imagejobs_api.view.live_board import LiveBoard
 from imagejobs_contract.errors import NotFound
 from imagejobs_contract.model import limits
+from imagejobs_contract.model.attempts import current_attempt
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.storage import ObjectStore
-from imagejobs_contract.wire import s3_keys
+from imagejobs_contract.wire import result_lines, s3_keys
+from imagejobs_contract.wire.shards import shard_of
 
-MAX_SHARD_BYTES = 64 * 2**20
-"""The lines of one shard, as the worker bounds them: 5,000 images of 16 variants at 300 bytes each are 24 MB.
-"""
 MAX_SPAN = 5000
 """Images that are looked up at once: as many as one shard has at most."""
 
@@ -53,23 +51,23 @@ class Outcomes:
             found = {**standing(job, await self._board.outcomes(job.uid)), **found}
             missing = [index for index in missing if index not in found]
         if missing and (job.status.results_key or job.status.job_name):
-            for shard in sorted({shard_of(job, index) for index in missing}):
+            for shard in sorted({shard_of(index, job.spec.total, job.status.shards) for index in missing}):
                 found = {**standing(job, await self._in_results(job, shard)), **found}
         return found
 
     async def _in_results(self, job: ImageJob, shard: int) -> Mapping[int, Outcome]:
         try:
-            data, _ = await self._objects.get(s3_keys.results(job.uid, shard), MAX_SHARD_BYTES)
+            data, _ = await self._objects.get(s3_keys.results(job.uid, shard), result_lines.MAX_BYTES)
         except NotFound:
             return {}
         # Tens of thousands of lines take a second to parse: others shall not wait for it.
-        return await asyncio.to_thread(read_lines, data)
+        return await asyncio.to_thread(result_lines.read_lines, data)
 
 
 def standing(job: ImageJob, outcomes: Mapping[int, Outcome]) -> dict[int, Outcome]:
     """Return the outcomes that count in the attempt a job is in: its own, and successes of any."""
-    least = states.attempt(job.status) + states.is_reopening(job)
-    return {index: each for index, each in outcomes.items() if each.succeeded or each.attempt >= least}
+    attempt = current_attempt(job)
+    return {index: each for index, each in outcomes.items() if each.counts_in(attempt)}
 
 
 def spans(job: ImageJob) -> Iterator[range]:
@@ -78,21 +76,3 @@ def spans(job: ImageJob) -> Iterator[range]:
     pieces = max(job.status.shards, -(-total // MAX_SPAN), 1)
     for piece in range(pieces):
         yield range(total * piece // pieces, total * (piece + 1) // pieces)
-
-
-def shard_of(job: ImageJob, index: int) -> int:
-    """Return which shard writes an image's outcome: the inverse of `shards.cut`; the pool's operator writes as shard 0."""
-    shards = max(job.status.shards, 1)
-    return ((index + 1) * shards - 1) // max(job.spec.total, 1)
-
-
-def read_lines(data: bytes) -> Mapping[int, Outcome]:
-    """Return the outcomes of a results file; of two lines for one image the later counts, a cut line is left out."""
-    found = {}
-    for line in data.splitlines():
-        try:
-            outcome = Outcome.from_line(line)
-        except ValueError:
-            continue
-        found[outcome.index] = outcome
-    return found

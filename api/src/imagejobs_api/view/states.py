@@ -2,6 +2,7 @@
 
 from imagejobs_api.http.errors import ErrorBody, error_body
 from imagejobs_contract.codes import Code
+from imagejobs_contract.model.attempts import retry_requested
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.model.status import ConditionType, Reason, State, Status
@@ -14,13 +15,6 @@ _CODES = {
 }
 
 
-def is_reopening(job: ImageJob) -> bool:
-    """Tell whether a job that ended is about to run its failed images again, as `spec.retryFailed` asks and the operator has not yet seen."""
-    status, spec = job.status, job.spec
-    asked = spec.retry_failed >= attempt(status) and not spec.cancel
-    return status.state.final and asked and status.counts.succeeded < spec.total
-
-
 def attempt(status: Status) -> int:
     """Return the attempt that runs or ran last; before the operator has seen a job, that is the first."""
     return max(status.attempt, 1)
@@ -28,7 +22,7 @@ def attempt(status: Status) -> int:
 
 def job_state(job: ImageJob) -> State:
     """Return where a job stands; one that is about to run again has not ended."""
-    return State.PENDING if is_reopening(job) else job.status.state
+    return State.PENDING if retry_requested(job) else job.status.state
 
 
 def item_state(job: ImageJob, outcome: Outcome | None) -> State:

@@ -2,23 +2,21 @@
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
 from imagejobs.local.errors import CannotRun
+from imagejobs_contract.runtime.die_with_parent import die_with_parent
 
 TICK_SECONDS = 0.05
 """Time between two looks at a process, and between two tries to set a server up."""
 LOG_BYTES = 10 * 2**20
 """A log larger than this at the start of its program is renamed to `.1`, over the one before it."""
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ class RunningProcess:
                 self._process = subprocess.Popen(
                     program.argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                     cwd=program.folder, env=program.environ,
-                    start_new_session=True, pass_fds=keep_open, preexec_fn=_die_with_parent,
+                    start_new_session=True, pass_fds=keep_open, preexec_fn=die_with_parent,
                 )  # fmt: skip
         except OSError as ex:
             raise CannotRun(f"{program.name} cannot be started: {ex.strerror}: {ex.filename}.") from ex
@@ -120,15 +118,3 @@ def _rotate(log: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         if log.stat().st_size > LOG_BYTES:
             log.replace(log.with_name(log.name + ".1"))
-
-
-def _find_prctl() -> Callable[[int, int], int] | None:
-    return ctypes.CDLL(None).prctl if sys.platform == "linux" else None
-
-
-_prctl = _find_prctl()
-
-
-def _die_with_parent() -> None:
-    if _prctl is not None:
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -10,6 +10,7 @@ from time import monotonic
 
 from imagejobs.local.errors import CannotRun
 from imagejobs.local.program import TICK_SECONDS, Program, RunningProcess
+from imagejobs_contract.runtime.backoff import delay_seconds
 
 FIRST_DELAY_SECONDS = 0.2
 MAX_DELAY_SECONDS = 10.0
@@ -50,7 +51,7 @@ class ProcessKeeper:
         Raises:
             CannotRun: It never became ready.
         """
-        delay, tries = FIRST_DELAY_SECONDS, 0
+        failures = tries = 0
         while True:
             began = monotonic()
             process = await self._run_once()
@@ -58,10 +59,11 @@ class ProcessKeeper:
             if not self.ready.is_set() and (process.status == BAD_SETTINGS or tries == START_TRIES):
                 raise CannotRun(self._explain(process, f"{describe_end(process.status)} before it was ready"))
             if monotonic() - began > CALM_SECONDS:
-                delay = FIRST_DELAY_SECONDS
+                failures = 0
+            failures += 1
+            delay = delay_seconds(failures, FIRST_DELAY_SECONDS, MAX_DELAY_SECONDS)
             self._say(f"{self.program.name} {describe_end(process.status)}; it starts again in {delay:g} s.")
             await asyncio.sleep(delay)
-            delay = min(2 * delay, MAX_DELAY_SECONDS)
 
     async def stop(self) -> None:
         """End the process, if there is one; `run` must have been cancelled."""

@@ -50,6 +50,11 @@ class ImageJob:
         """Return the S3 prefix of the outputs."""
         return self.spec.output.prefix or s3_keys.default_prefix(self.key.name)
 
+    @property
+    def has_own_prefix(self) -> bool:
+        """Return whether nothing but this job's outputs lies under the prefix, because no user chose it."""
+        return self.spec.output.prefix is None
+
     def item_name(self, index: int) -> str:
         """Return the name of an image, "" if it has none or stands in a manifest."""
         return self.spec.items[index].name if index < len(self.spec.items) else ""

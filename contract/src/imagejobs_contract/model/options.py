@@ -79,9 +79,13 @@ AUTO = "auto"
 """The format that suits a request's `Accept`. Only where there is one: an ImageJob never says it."""
 DEFAULT_QUALITY = 80
 DEFAULT_VARIANT = "default"
+MAX_QUALITY = 100
 MIN_SIZE, MAX_SIZE = 256, 32 * 2**20
-BACKGROUND = "#?[0-9a-fA-F]{6}"
-VARIANT_NAME = "[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?"
+"""Bytes of a result, for `max_size`."""
+MAX_FRAMES = 256
+"""Of an animation, for `frames`; a service's own limit may be smaller (`Limits.max_frames`)."""
+BACKGROUND, MAX_BACKGROUND_LENGTH = "#?[0-9a-fA-F]{6}", len("#rrggbb")
+VARIANT_NAME, MAX_VARIANT_NAME_LENGTH = "[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?", 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +162,9 @@ def read_variant(reader: Reader, *, camel: bool, name: str = DEFAULT_VARIANT) ->
     def spelled(option: str) -> str:
         return reader.spelled(NAMES[option]) if camel else option
 
-    background = reader.text(spelled("background"), 7, None, BACKGROUND, "a colour as rrggbb")
+    background = reader.text(
+        spelled("background"), MAX_BACKGROUND_LENGTH, None, BACKGROUND, "a colour as rrggbb"
+    )
     variant = Variant(
         name=name,
         width=reader.integer(spelled("width"), 1, limits.MAX_SIDE),
@@ -168,16 +174,24 @@ def read_variant(reader: Reader, *, camel: bool, name: str = DEFAULT_VARIANT) ->
         no_face=reader.choice(spelled("no_face"), NoFace, NoFace.FAIL) or NoFace.FAIL,
         enlarge=reader.boolean(spelled("enlarge")),
         format=reader.choice(spelled("format"), Format, also=() if camel else (AUTO,)),
-        quality=reader.integer(spelled("quality"), 1, 100),
+        quality=reader.integer(spelled("quality"), 1, MAX_QUALITY),
         max_size=reader.size(spelled("max_size"), MIN_SIZE, MAX_SIZE),
         max_size_by=reader.choice(spelled("max_size_by"), MaxSizeBy, MaxSizeBy.QUALITY) or MaxSizeBy.QUALITY,
         background=background.lstrip("#").lower() if background else None,
         keep_metadata=reader.boolean(spelled("keep_metadata")),
-        frames=reader.integer(spelled("frames"), 1, 256),
+        frames=reader.integer(spelled("frames"), 1, MAX_FRAMES),
         only_if_smaller=reader.boolean(spelled("only_if_smaller")),
     )
     _contradictions(reader, variant, spelled)
     return variant
+
+
+def read_variants(reader: Reader) -> tuple[Variant, ...]:
+    """Read the list `variants` as `variant_body` wrote its elements, from a body of ours; faults go to the reader."""
+    return tuple(
+        read_variant(each, camel=True, name=each.text("name", MAX_VARIANT_NAME_LENGTH) or DEFAULT_VARIANT)
+        for each in reader.children("variants", limits.MAX_VARIANTS)
+    )
 
 
 def _contradictions(reader: Reader, variant: Variant, spelled: Callable[[str], str]) -> None:

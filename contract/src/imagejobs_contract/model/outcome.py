@@ -5,7 +5,7 @@ fields, an element of `status.outcomes`.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -70,6 +70,10 @@ class Outcome:
         """Tell whether the image has its results."""
         return self.code is None
 
+    def counts_in(self, attempt: int) -> bool:
+        """Return whether the outcome counts in an attempt of its job: a failure in its own, a success in all later ones."""
+        return self.succeeded or self.attempt >= attempt
+
     @property
     def state(self) -> ItemState:
         """Return Succeeded or Failed."""
@@ -128,6 +132,16 @@ class Outcome:
             ValueError: The line is not an outcome, for example as it was cut.
         """
         return cls.from_body(json.loads(line))
+
+
+def latest_by_image(outcomes: Iterable[Outcome], attempt: int) -> dict[int, Outcome]:
+    """Return, by index, the last outcome that counts in an attempt; a success is never replaced."""
+    found: dict[int, Outcome] = {}
+    for outcome in outcomes:
+        known = found.get(outcome.index)
+        if outcome.counts_in(attempt) and not (known and known.succeeded):
+            found[outcome.index] = outcome
+    return found
 
 
 def _code(body: Mapping[str, Any]) -> Code | None:

@@ -7,19 +7,17 @@ scraper.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, Counter, Info, disable_created_metrics
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.process_collector import ProcessCollector
 
+from imagejobs_contract.runtime import listener
 from imagejobs_contract.runtime.traces import ENDS
 
 SECONDS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Upper bounds of durations: from a look into memory to the longest that an answer is held."""
-REQUEST_SECONDS = 5.0
-MAX_REQUEST_BYTES = 8192
 MAX_SCRAPES = 8
 """At once; further ones are answered when those are done."""
 
@@ -57,18 +55,14 @@ async def serve(
     """
     turns = asyncio.Semaphore(MAX_SCRAPES)
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            async with asyncio.timeout(REQUEST_SECONDS), turns:
-                head = await reader.readuntil(b"\r\n\r\n")
-                if refresh:
-                    await refresh()
-                writer.write(response(head, registry))
-                await writer.drain()
-        writer.close()
+    async def answer(head: bytes) -> bytes:
+        async with turns:
+            if _asks_for_metrics(head) and refresh:
+                await refresh()
+            return response(head, registry)
 
     try:
-        server = await asyncio.start_server(answer, host, port, limit=MAX_REQUEST_BYTES)
+        server = await listener.listen(host, port, answer)
     except OSError as ex:
         log.error("metrics cannot be shown", extra={"address": f"{host}:{port}", "reason": ex.strerror})
         await asyncio.Event().wait()  # work goes on without
@@ -80,11 +74,10 @@ async def serve(
 
 def response(head: bytes, registry: CollectorRegistry) -> bytes:
     """Return the whole answer to a request."""
-    method, _, rest = head.partition(b" ")
-    if method != b"GET" or rest.partition(b" ")[0].partition(b"?")[0] != b"/metrics":
-        return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-    body = generate_latest(registry)
-    fields = (
-        f"Content-Type: {CONTENT_TYPE_LATEST}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    )
-    return b"HTTP/1.1 200 OK\r\n" + fields.encode() + body
+    if not _asks_for_metrics(head):
+        return listener.response("404 Not Found")
+    return listener.response("200 OK", CONTENT_TYPE_LATEST, generate_latest(registry))
+
+
+def _asks_for_metrics(head: bytes) -> bool:
+    return head.startswith(b"GET ") and listener.path_of(head).partition("?")[0] == "/metrics"

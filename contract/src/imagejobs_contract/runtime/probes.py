@@ -3,14 +3,12 @@
 It speaks just enough HTTP for them.
 """
 
-import asyncio
 import json
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 
-REQUEST_SECONDS = 5.0
-MAX_REQUEST_BYTES = 8192
+from imagejobs_contract.runtime import listener
+
 STUCK_SECONDS = 300.0
 """A program whose work has not moved for so long is not alive; longer than anything that it waits for by
 itself.
@@ -29,15 +27,10 @@ async def serve(host: str, port: int, checks: Mapping[str, Check]) -> None:
         checks: Path -> what it tells.
     """
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(TimeoutError, OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            async with asyncio.timeout(REQUEST_SECONDS):
-                head = await reader.readuntil(b"\r\n\r\n")
-                writer.write(response(head, checks))
-                await writer.drain()
-        writer.close()
+    async def answer(head: bytes) -> bytes:
+        return response(head, checks)
 
-    server = await asyncio.start_server(answer, host, port, limit=MAX_REQUEST_BYTES)
+    server = await listener.listen(host, port, answer)
     log.info("answers probes", extra={"address": f"{host}:{port}"})
     async with server:
         await server.serve_forever()
@@ -45,16 +38,12 @@ async def serve(host: str, port: int, checks: Mapping[str, Check]) -> None:
 
 def response(head: bytes, checks: Mapping[str, Check]) -> bytes:
     """Return the whole answer to a request."""
-    check = checks.get(head.partition(b" ")[2].partition(b" ")[0].decode("ascii", "replace"))
+    check = checks.get(listener.path_of(head))
     if check is None:
-        return _http("404 Not Found", "not found")
+        return _json("404 Not Found", "not found")
     fault = check()
-    return _http("503 Service Unavailable", fault) if fault else _http("200 OK", "ok")
+    return _json("503 Service Unavailable", fault) if fault else _json("200 OK", "ok")
 
 
-def _http(status: str, text: str) -> bytes:
-    body = json.dumps({"status": text}).encode()
-    return (
-        f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode()
-        + body
-    )
+def _json(status: str, text: str) -> bytes:
+    return listener.response(status, "application/json", json.dumps({"status": text}).encode())

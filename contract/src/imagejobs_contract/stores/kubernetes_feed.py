@@ -15,6 +15,7 @@ from kubernetes.aio.client import ApiClient
 
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.ports import JobEvent
+from imagejobs_contract.runtime import backoff
 from imagejobs_contract.stores import kubernetes_calls as calls
 from imagejobs_contract.stores.kubernetes_objects import collection, key_of, readable
 
@@ -158,5 +159,5 @@ class _Follower:
 
 
 def _delay_seconds(failures: int) -> float:
-    longest = min(MOST_DELAY_SECONDS, LEAST_DELAY_SECONDS * 2.0 ** min(failures, 10))
+    longest = backoff.delay_seconds(failures + 1, LEAST_DELAY_SECONDS, MOST_DELAY_SECONDS)
     return random.uniform(longest / 2, longest)  # noqa: S311

@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from imagejobs_contract.model.options import DEFAULT_VARIANT, Variant, read_variant, variant_body
+from imagejobs_contract.model.options import Variant, read_variants, variant_body
 from imagejobs_contract.reader import Reader
 
 MAX_SPEC_BYTES = 2**20
 """Spec and offsets hold a few hundred bytes to a few kilobytes."""
-MAX_RESULTS_BYTES = 64 * 2**20
-"""5,000 images of 16 variants at 300 bytes each are 24 MB."""
 ENV_NAME = "IMAGEJOB_NAME"
 ENV_NAMESPACE = "IMAGEJOB_NAMESPACE"
 ENV_UID = "IMAGEJOB_UID"
@@ -91,11 +89,7 @@ class Work:
         try:
             body: Mapping[str, Any] = json.loads(text)
             reader = Reader(body)
-            readers = reader.children("variants", 16)
-            variants = tuple(
-                read_variant(each, camel=True, name=each.text("name", 32) or DEFAULT_VARIANT)
-                for each in readers
-            )
+            variants = read_variants(reader)
             if reader.faults:
                 raise ValueError("; ".join(map(str, reader.faults)))
             sources = body.get("sources")  # an operator of an older release does not write it
@@ -125,6 +119,15 @@ def cut(lengths: Sequence[int], shards: int) -> list[Slice]:
         slices.append(Slice(start, end, first, last - first))
         start, first = end, last
     return slices
+
+
+def shard_of(index: int, total: int, shards: int) -> int:
+    """Return which shard of a job has an image: the inverse of `cut`.
+
+    Args:
+        shards: 0 for a job of the pool, whose results the operator writes as shard 0.
+    """
+    return ((index + 1) * max(shards, 1) - 1) // max(total, 1)
 
 
 def offsets_json(slices: Sequence[Slice]) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from imagejobs_contract.model.items import Item, item_body, read_item
 from imagejobs_contract.model.names import JobKey
-from imagejobs_contract.model.options import DEFAULT_VARIANT, Variant, read_variant, variant_body
+from imagejobs_contract.model.options import Variant, read_variants, variant_body
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.wire.origin import Origin
 
@@ -81,10 +81,7 @@ class Task:
         try:
             body: dict[str, Any] = json.loads(text)
             reader = Reader(body)
-            variants = tuple(
-                read_variant(each, camel=True, name=each.text("name", 32) or DEFAULT_VARIANT)
-                for each in reader.children("variants", 16)
-            )
+            variants = read_variants(reader)
             item = reader.child("item")
             if item is None or reader.faults:
                 raise ValueError(f"not a task: {'; '.join(map(str, reader.faults)) or 'no item'}")

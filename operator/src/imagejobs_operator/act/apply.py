@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import assert_never
 
+from imagejobs_contract.files.outputs import delete_outputs
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import FINALIZER
 from imagejobs_contract.runtime.traces import current_span
@@ -155,12 +156,6 @@ def _origin(job: ImageJob) -> Origin:
 
 
 async def _delete_outputs(ports: Ports, job: ImageJob, shards: int) -> None:
-    if job.spec.output.prefix is None:
-        await ports.objects.delete_prefix(f"{job.prefix}/")
-        return
-    # A prefix that somebody chose may hold more than this job's outputs.
-    told: set[int] = set()
-    async for outcomes in result_files.read_all(ports.objects, job, shards):
-        told.update(each.index for each in outcomes if each.outputs and each.index < len(job.spec.items))
-        await ports.objects.delete(output.key for each in outcomes for output in each.outputs)
-    await ports.objects.delete(await orphans.find_orphaned_outputs(ports.objects, job, told))
+    named = await delete_outputs(ports.objects, job, result_files.read_all(ports.objects, job, shards))
+    if not job.has_own_prefix:
+        await ports.objects.delete(await orphans.find_orphaned_outputs(ports.objects, job, named))

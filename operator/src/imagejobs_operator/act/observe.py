@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from imagejobs_contract.errors import Unavailable
+from imagejobs_contract.model.attempts import current_attempt, retry_requested
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_operator.act.ports import Ports
@@ -33,10 +34,10 @@ async def observe(ports: Ports, job: ImageJob, history: History, policy: Policy,
     nothing = Observed(history=history)
     if job.deleting:
         # Includes the Job of an attempt that was started while the status does not say so.
-        return replace(nothing, child=await _get_child(ports, job, attempts.current_attempt(job)))
-    if job.status.state.final and not attempts.reopens(job):
+        return replace(nothing, child=await _get_child(ports, job, current_attempt(job)))
+    if job.status.state.final and not retry_requested(job):
         return nothing
-    runner, attempt = attempts.fixed_runner(job, policy), attempts.current_attempt(job)
+    runner, attempt = attempts.fixed_runner(job, policy), current_attempt(job)
     if runner is Runner.POOL:
         return await _observe_pool_job(ports, job, replace(nothing, workers=None), policy, now)
     if runner is Runner.JOB:
@@ -54,7 +55,7 @@ async def _observe_pool_job(
     history = nothing.history
     if _is_new(job, history, policy):
         return nothing
-    if history.knows_all_outcomes(job.spec.total, attempts.current_attempt(job)):
+    if history.knows_all_outcomes(job.spec.total, current_attempt(job)):
         return replace(nothing, outcomes=history.reported)
     return await _read_pool(ports, job, nothing, count_workers=_may_be_unattended(history, now))
 

@@ -12,19 +12,16 @@ from imagejobs_contract.errors import NotFound
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.model.outcome import Outcome, latest_by_image
 from imagejobs_contract.model.status import summarise_failures
 from imagejobs_contract.storage import ObjectStore
-from imagejobs_contract.wire import s3_keys
-from imagejobs_contract.wire.manifests import CONTENT_TYPE, split_lines
+from imagejobs_contract.wire import result_lines, s3_keys
+from imagejobs_contract.wire.manifests import split_lines
 from imagejobs_contract.wire.shards import Slice, read_offsets
 from imagejobs_operator.decide.actions import FillMissing
 from imagejobs_operator.decide.observed import Results
-from imagejobs_operator.decide.outcomes import standing
 
 MAX_OFFSETS_BYTES = 2**20
-MAX_SHARD_BYTES = 64 * 2**20
-"""As the worker's: 5,000 images of 16 variants at 300 bytes each are 24 MB."""
 MAX_PARALLEL_READS = 8
 
 
@@ -64,7 +61,7 @@ async def fill(objects: ObjectStore, job: ImageJob, action: FillMissing) -> None
     """
     for shard, own in enumerate(await _read_slices(objects, job.uid)):
         lines = await _read_shard(objects, job.uid, shard)
-        known = standing(lines.outcomes.values(), action.attempt, job.spec.total)
+        known = latest_by_image(lines.outcomes.values(), action.attempt)
         absent = [index for index in range(own.first, own.first + own.count) if index not in known]
         if not absent:
             continue
@@ -107,27 +104,16 @@ async def _read_current(
     mine = (
         outcome for outcome in lines.outcomes.values() if own.first <= outcome.index < own.first + own.count
     )
-    return standing(mine, attempt, job.spec.total)
+    return latest_by_image(mine, attempt)
 
 
 async def _read_shard(objects: ObjectStore, uid: str, shard: int) -> ShardResults:
     try:
-        data, etag = await objects.get(s3_keys.results(uid, shard), MAX_SHARD_BYTES)
+        data, etag = await objects.get(s3_keys.results(uid, shard), result_lines.MAX_BYTES)
     except NotFound:
         return ShardResults()
     # Tens of thousands of lines take a second to parse; in a thread, the loop does not wait for it.
-    return ShardResults(await asyncio.to_thread(_parsed, data), etag)
-
-
-def _parsed(data: bytes) -> dict[int, Outcome]:
-    found = {}
-    for line in data.splitlines():
-        try:
-            outcome = Outcome.from_line(line)
-        except ValueError:
-            continue  # cut, or not ours: its image has no outcome then
-        found[outcome.index] = outcome
-    return found
+    return ShardResults(await asyncio.to_thread(result_lines.read_lines, data), etag)
 
 
 def _add_shard(
@@ -163,5 +149,7 @@ def _parse_name(line: bytes) -> str:
 async def _put(
     objects: ObjectStore, uid: str, shard: int, outcomes: Iterable[Outcome], only_if: str | None
 ) -> None:
-    text = "".join(f"{outcome.to_line()}\n" for outcome in sorted(outcomes, key=lambda each: each.index))
-    await objects.put(s3_keys.results(uid, shard), text.encode(), content_type=CONTENT_TYPE, only_if=only_if)
+    data = result_lines.write_lines(outcomes)
+    await objects.put(
+        s3_keys.results(uid, shard), data, content_type=result_lines.CONTENT_TYPE, only_if=only_if
+    )

@@ -7,12 +7,13 @@ cannot change while pods read it.
 from collections.abc import Iterable
 
 from imagejobs_contract.errors import Fault, Invalid, NotFound
+from imagejobs_contract.files.item_lengths import measure_items
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.items import Item
 from imagejobs_contract.model.spec import Manifest
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.wire import s3_keys, source_prefixes
-from imagejobs_contract.wire.manifests import CONTENT_TYPE, item_lengths, item_lines
+from imagejobs_contract.wire.manifests import CONTENT_TYPE, item_lines
 from imagejobs_contract.wire.shards import Work, cut, offsets_json
 
 JSON = "application/json"
@@ -66,7 +67,7 @@ async def _copy_manifest(objects: ObjectStore, uid: str, manifest: Manifest) -> 
     facts = await objects.head(key)
     lengths = [
         each
-        async for some in item_lengths(objects, key, facts.size if facts else 0, "spec.manifest")
+        async for some in measure_items(objects, key, facts.size if facts else 0, "spec.manifest")
         for each in some
     ]
     if len(lengths) != manifest.count:

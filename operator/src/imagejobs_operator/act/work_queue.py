@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from imagejobs_contract.errors import ImageJobsError, Unavailable
 from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.runtime import backoff
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +117,7 @@ class WorkQueue:
 
     def _failed(self, key: JobKey, ex: Exception) -> float:
         failures = self._failures[key] = self._failures.get(key, 0) + 1
-        delay = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** min(failures - 1, 20))
+        delay = backoff.delay_seconds(failures, FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS)
         if isinstance(ex, Unavailable) and ex.retry_after_seconds:
             delay = max(delay, min(ex.retry_after_seconds, LONGEST_DELAY_SECONDS))
         known = isinstance(ex, ImageJobsError)

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from imagejobs_contract.model import limits, names
+from imagejobs_contract.model.attempts import current_attempt, retry_requested
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.spec import Execution, Spec
@@ -35,23 +36,6 @@ def child_job_name(job: ImageJob, status: Status) -> str:
     return names.child_job_name(job.key.name, job.uid, status.attempt)
 
 
-def desired_attempt(spec: Spec) -> int:
-    """Return the attempt that the spec asks for."""
-    return 1 + spec.retry_failed
-
-
-def reopens(job: ImageJob) -> bool:
-    """Tell whether a job that ended is to run its failed images again."""
-    status = job.status
-    behind = desired_attempt(job.spec) > status.attempt and status.counts.succeeded < job.spec.total
-    return status.state.final and not job.spec.cancel and behind
-
-
-def current_attempt(job: ImageJob) -> int:
-    """Return the attempt that runs, ran last, or begins next."""
-    return desired_attempt(job.spec) if reopens(job) or not job.status.attempt else job.status.attempt
-
-
 def starting_status(job: ImageJob, now: datetime, first_seen: datetime | None = None) -> Status:
     """Return the status to continue from: the job's, or a fresh one where an attempt begins.
 
@@ -59,7 +43,7 @@ def starting_status(job: ImageJob, now: datetime, first_seen: datetime | None = 
         first_seen: When this process first saw the job: it waits since then, even if that was not written.
     """
     status, total = job.status, job.spec.total
-    if reopens(job):
+    if retry_requested(job):
         return replace(
             status,
             state=State.PENDING,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from imagejobs_contract.model import limits
+from imagejobs_contract.model.attempts import desired_attempt
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.status import (
@@ -20,7 +21,6 @@ from imagejobs_contract.model.status import (
     Status,
 )
 from imagejobs_contract.wire import s3_keys
-from imagejobs_operator.decide.attempts import desired_attempt
 from imagejobs_operator.decide.observed import Results
 from imagejobs_operator.decide.plan_input import PlanInput
 

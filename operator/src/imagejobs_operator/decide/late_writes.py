@@ -17,9 +17,9 @@ A worker whose machine is suspended between the check of its lease and its call 
 
 from datetime import datetime
 
+from imagejobs_contract.model.attempts import retry_requested
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.s3.client import CALL_SECONDS
-from imagejobs_operator.decide import attempts
 from imagejobs_operator.decide.deadlines import DELETION_SECONDS
 from imagejobs_operator.decide.observed import ChildJob, Observed, Presence
 from imagejobs_operator.decide.plan_input import Policy
@@ -35,7 +35,7 @@ def max_seconds(policy: Policy) -> float:
 
 def seconds_left(job: ImageJob, seen: Observed, now: datetime, policy: Policy) -> float:
     """Return how many more seconds results of a job that is being deleted may be stored; 0 or less: none."""
-    settled = job.status.state.final and not attempts.reopens(job)
+    settled = job.status.state.final and not retry_requested(job)
     if settled and not job.status.state.stopped:
         return 0.0
     # The end of a job is written after its tasks were cancelled. Without an end, the first reconcile of the

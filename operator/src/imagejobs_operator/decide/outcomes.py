@@ -1,11 +1,11 @@
 """Sums outcomes up for a status (pure). Counts come from the outcomes by index, never from increments."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import chain
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.model.counts import Counts
-from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.model.outcome import Outcome, latest_by_image
 from imagejobs_contract.model.status import summarise_failures
 from imagejobs_operator.decide.observed import Results
 from imagejobs_operator.decide.plan_input import PlanInput
@@ -15,18 +15,8 @@ def current(given: PlanInput) -> dict[int, Outcome]:
     """Return the outcomes that count in the attempt, by index: its own, and successes of any attempt."""
     stored = given.seen.results.outcomes.values() if given.seen.results else ()
     every = chain(given.status.outcomes, stored, given.seen.outcomes.values())
-    return standing(every, given.status.attempt, given.job.spec.total)
-
-
-def standing(outcomes: Iterable[Outcome], attempt: int, total: int) -> dict[int, Outcome]:
-    """Return, by index, the last outcome that stands in an attempt; a success is never replaced."""
-    found: dict[int, Outcome] = {}
-    for outcome in outcomes:
-        counts = outcome.succeeded or outcome.attempt >= attempt
-        known = found.get(outcome.index)
-        if counts and 0 <= outcome.index < total and not (known and known.succeeded):
-            found[outcome.index] = outcome
-    return found
+    ours = (each for each in every if 0 <= each.index < given.job.spec.total)
+    return latest_by_image(ours, given.status.attempt)
 
 
 def summarise(total: int, outcomes: Mapping[int, Outcome], active: int = 0) -> Results:

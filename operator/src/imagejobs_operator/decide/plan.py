@@ -8,6 +8,7 @@ cancel, deadline, suspend, work.
 from datetime import datetime
 
 from imagejobs_contract.codes import Code
+from imagejobs_contract.model.attempts import current_attempt, retry_requested
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import FINALIZER
 from imagejobs_contract.model.spec import DeletionPolicy
@@ -48,7 +49,7 @@ def plan(job: ImageJob, seen: Observed, now: datetime, policy: Policy) -> tuple[
         return (actions.AddFinalizer(), Requeue(0.0))
     status = attempts.starting_status(job, now, seen.history.first_seen)
     given = PlanInput(job, status, seen, now, policy)
-    if job.status.state.final and not attempts.reopens(job):
+    if job.status.state.final and not retry_requested(job):
         return _plan_ended(given)
     return _plan_unfinished(given)
 
@@ -164,7 +165,7 @@ def _plan_ended(given: PlanInput) -> tuple[Action, ...]:
 def _plan_deletion(job: ImageJob, seen: Observed, now: datetime, policy: Policy) -> tuple[Action, ...]:
     stop: tuple[Action, ...] = (actions.WithdrawTasks(),)
     if seen.child.presence is Presence.OURS and seen.child.deleting_since is None:
-        stop = (*stop, actions.DeleteJob(attempts.current_attempt(job)))
+        stop = (*stop, actions.DeleteJob(current_attempt(job)))
     if FINALIZER not in job.finalizers:
         return stop  # a finalizer of another program holds the job
     since = seen.history.deleting_since

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from imagejobs_contract.model.status import Callback, CallbackState, ConditionType, Reason, Status
+from imagejobs_contract.runtime import backoff
 from imagejobs_operator.decide import actions, conditions
 from imagejobs_operator.decide.actions import Action
 from imagejobs_operator.decide.deliveries import DeliveryResult, ResponseKind, delivery_id
@@ -110,4 +111,4 @@ def _give_up_time(callback: Callback, now: datetime) -> datetime:
 def _wait_seconds(message: str, tries: int) -> float:
     # By the id and not by chance: a plan made twice, or by two operators, is the same.
     share = zlib.crc32(f"{message}/{tries}".encode()) / 2**32
-    return min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(tries - 1, 20)) * (1 - JITTER + 2 * JITTER * share)
+    return backoff.delay_seconds(tries, FIRST_SECONDS, LONGEST_SECONDS) * (1 - JITTER + 2 * JITTER * share)

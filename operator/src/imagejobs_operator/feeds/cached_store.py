@@ -5,21 +5,22 @@ over the version from which it was made, the watch delivers a job again with eac
 write the store is read. Only small unfinished jobs are cached.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 
 from imagejobs_contract.errors import ImageJobsError
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Spec
-from imagejobs_contract.model.status import State, Status
-from imagejobs_contract.ports import JobEvent, JobStore, Page
+from imagejobs_contract.model.status import Status
+from imagejobs_contract.ports import JobEvent, JobStore
+from imagejobs_contract.stores.forwarding import ForwardingStore
 
 MAX_JOBS = 1000
 """Maximum cached jobs, each of up to 16 images: 10 MB at most."""
 
 
-class CachedStore:
+class CachedStore(ForwardingStore):
     """Implements `ports.JobStore` over another store, whose resource versions must be growing numbers.
 
     The reconciler reads and writes through it, the feed watches through it. It caches only while a watch
@@ -27,37 +28,17 @@ class CachedStore:
     """
 
     def __init__(self, store: JobStore) -> None:
-        self._store = store
+        super().__init__(store)
         self._jobs: dict[JobKey, ImageJob] = {}
-
-    async def create(self, job: ImageJob) -> ImageJob:
-        """Store a new job."""
-        return await self._store.create(job)
 
     async def get(self, key: JobKey) -> ImageJob:
         """Return the cached job, else the stored one."""
-        return self._jobs.get(key) or await self._store.get(key)
-
-    async def list(
-        self,
-        namespace: str | None,
-        state: State | None = None,
-        limit: int = 100,
-        cursor: str = "",
-        *,
-        caller: str | None = None,
-    ) -> Page:
-        """Return a page of jobs."""
-        return await self._store.list(namespace, state, limit, cursor, caller=caller)
-
-    async def keys(self) -> Sequence[JobKey]:
-        """Return the keys of all jobs."""
-        return await self._store.keys()
+        return self._jobs.get(key) or await super().get(key)
 
     async def put_status(self, job: ImageJob, status: Status) -> ImageJob:
         """Write the status."""
         try:
-            written = await self._store.put_status(job, status)
+            written = await super().put_status(job, status)
         except ImageJobsError:
             self._jobs.pop(job.key, None)  # the cached job is old, or may be
             raise
@@ -66,38 +47,34 @@ class CachedStore:
 
     async def change_spec(self, key: JobKey, change: Callable[[Spec], Spec]) -> ImageJob:
         """Change the spec."""
-        changed = await self._store.change_spec(key, change)
+        changed = await super().change_spec(key, change)
         self._update(JobEvent(key, changed))
         return changed
 
     async def delete(self, key: JobKey, uid: str | None = None) -> None:
         """Ask for deletion."""
-        await self._store.delete(key, uid)
+        await super().delete(key, uid)
         self._jobs.pop(key, None)
 
     async def add_finalizer(self, job: ImageJob, finalizer: str) -> None:
         """Let the job's deletion wait for a finalizer."""
-        await self._store.add_finalizer(job, finalizer)
+        await super().add_finalizer(job, finalizer)
         self._jobs.pop(job.key, None)
 
     async def remove_finalizer(self, job: ImageJob, finalizer: str) -> None:
         """Take a finalizer off."""
-        await self._store.remove_finalizer(job, finalizer)
+        await super().remove_finalizer(job, finalizer)
         self._jobs.pop(job.key, None)
 
     async def watch(self) -> AsyncIterator[JobEvent | None]:
         """Yield jobs as they are and as they change, and cache them until the watch ends."""
         try:
-            async for seen in self._store.watch():
+            async for seen in super().watch():
                 if seen is not None:
                     self._update(seen)
                 yield seen
         finally:
             self._jobs.clear()
-
-    async def close(self) -> None:
-        """Give connections back."""
-        await self._store.close()
 
     def _update(self, seen: JobEvent) -> None:
         known = self._jobs.get(seen.key)

@@ -8,12 +8,9 @@ shards end at once because their results are in S3.
 """
 
 import asyncio
-import ctypes
 import logging
 import os
-import signal
 import subprocess
-import sys
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -23,6 +20,8 @@ from datetime import datetime
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.times import Clock
+from imagejobs_contract.runtime.backoff import delay_seconds
+from imagejobs_contract.runtime.die_with_parent import die_with_parent
 from imagejobs_contract.wire import shards
 from imagejobs_contract.wire.origin import Origin, log_facts, variables
 from imagejobs_contract.wire.shards import Exit
@@ -36,7 +35,6 @@ GRACE_SECONDS = 5.0
 """Time between SIGTERM and SIGKILL; the variable GRACE_SECONDS of the workers is 2 here."""
 MAX_ENDED_RUNS = 100
 """Ended Jobs that are kept. The plan of a forgotten one reads its results from S3."""
-_PR_SET_PDEATHSIG = 1
 
 OnChange = Callable[[JobKey], None]
 RunKey = tuple[str, int]
@@ -202,7 +200,7 @@ class ProcessJobs:
                 *self._command,
                 env={**self._environ, **_variables(run.job, run.attempt, shard)},
                 stdin=asyncio.subprocess.DEVNULL,
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
             )
         except (OSError, subprocess.SubprocessError) as ex:
             log.error(
@@ -231,8 +229,8 @@ class ProcessJobs:
         else:
             run.tries[shard] += 1
             with suppress(TimeoutError):
-                pause = FIRST_PAUSE_SECONDS * 2 ** (run.tries[shard] - 1)
-                await asyncio.wait_for(run.stopping.wait(), min(pause, LONGEST_PAUSE_SECONDS))
+                pause = delay_seconds(run.tries[shard], FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+                await asyncio.wait_for(run.stopping.wait(), pause)
             run.pending.append(shard)
 
     async def _stop_processes(self, run: _Run) -> None:
@@ -266,12 +264,3 @@ def _variables(job: ImageJob, attempt: int, shard: int) -> dict[str, str]:
         shards.ENV_INDEX: str(shard),
     }
     return which | variables(job, Origin.of(job))
-
-
-_prctl = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
-
-
-def _die_with_parent() -> None:
-    # One system call, bound before the fork: safe between fork and exec.
-    if _prctl is not None:
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -6,9 +6,9 @@ afterwards no file can be opened and no code loaded.
 
 import errno
 import os
-import signal
 import sys
 
+from imagejobs_contract.runtime.die_with_parent import die_with_parent
 from imagejobs_worker.child import kernel, landlock, rlimits, seccomp
 from imagejobs_worker.child.config import SandboxConfig, SandboxMode
 
@@ -49,7 +49,7 @@ def enter(config: SandboxConfig) -> None:
 def die_with(parent: int) -> None:
     """End this process when its parent ends, and at once if it has ended already."""
     if sys.platform == "linux":
-        kernel.prctl(kernel.SET_PDEATHSIG, signal.SIGKILL)
+        die_with_parent()
         if os.getppid() != parent:
             os._exit(1)
 

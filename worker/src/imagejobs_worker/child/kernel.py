@@ -8,7 +8,7 @@ import errno
 import os
 from functools import cache
 
-SET_PDEATHSIG, SET_DUMPABLE, SET_SECCOMP, SET_NO_NEW_PRIVS, SET_MDWE = 1, 4, 22, 38, 65
+SET_DUMPABLE, SET_SECCOMP, SET_NO_NEW_PRIVS, SET_MDWE = 4, 22, 38, 65
 """From linux/prctl.h."""
 ABSENT_ERRNOS = frozenset({errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EACCES})
 """Errors by which a kernel says that it lacks a feature, that it is switched off, or that a container's own

@@ -3,11 +3,11 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from random import SystemRandom
 from typing import NamedTuple, TypeVar
 
 from imagejobs_contract.codes import Code, meaning
 from imagejobs_contract.errors import ImageFailed
+from imagejobs_contract.runtime.backoff import Backoff
 
 T = TypeVar("T")
 
@@ -25,25 +25,6 @@ class RetryPolicy(NamedTuple):
     first_wait_seconds: float = 0.2
     max_wait_seconds: float = 5.0
     storage_seconds: float = 60.0
-
-
-class Backoff:
-    """Waits that double, each shortened by up to a half so that many workers do not come back at once."""
-
-    def __init__(self, first: float, longest: float) -> None:
-        self._first = first
-        self._longest = longest
-        self._next = first
-        self._random = SystemRandom()
-
-    def next(self) -> float:
-        """Return the next wait in seconds."""
-        wait, self._next = self._next, min(self._next * 2, self._longest)
-        return wait * self._random.uniform(0.5, 1.0)
-
-    def reset(self) -> None:
-        """Begin again with the first wait."""
-        self._next = self._first
 
 
 async def retry(act: Callable[[], Awaitable[T]], attempts: int, policy: RetryPolicy) -> T:

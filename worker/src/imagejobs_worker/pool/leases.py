@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.ports import Lease, TaskQueue
-from imagejobs_worker.image.retry import Backoff
+from imagejobs_contract.runtime.backoff import Backoff
 
 EXTENSIONS_PER_LEASE = 3
 """Extensions per lease time, so that two in a row may fail."""

@@ -14,7 +14,7 @@ from imagejobs_contract.errors import Misconfigured, Unavailable
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.ports import Lease, TaskQueue
 from imagejobs_contract.runtime import logs
-from imagejobs_worker.image.retry import Backoff
+from imagejobs_contract.runtime.backoff import Backoff
 from imagejobs_worker.image.shutdown import Shutdown
 from imagejobs_worker.image.slots import Slot, Slots
 from imagejobs_worker.image.store import OwnershipLost

@@ -16,7 +16,7 @@ from imagejobs_contract.errors import NotFound, TooLarge
 from imagejobs_contract.model.items import Item, read_line
 from imagejobs_contract.runtime.settings import S3Settings
 from imagejobs_contract.s3.client import open_store, s3_errors
-from imagejobs_contract.wire import s3_keys, shards
+from imagejobs_contract.wire import result_lines, s3_keys, shards
 from imagejobs_worker.shard.shard_key import ShardKey
 
 ReadResult = tuple[bytes, str]
@@ -43,7 +43,7 @@ class Prefetch:
         spec, offsets = s3_keys.spec(key.uid), s3_keys.offsets(key.uid)
         results = s3_keys.results(key.uid, key.shard)
         offsets_read = self._start_read(offsets, lambda: self._read_object(offsets, shards.MAX_SPEC_BYTES))
-        results_read = self._start_read(results, lambda: self._read_object(results, shards.MAX_RESULTS_BYTES))
+        results_read = self._start_read(results, lambda: self._read_object(results, result_lines.MAX_BYTES))
         self._start_read(spec, lambda: self._read_object(spec, shards.MAX_SPEC_BYTES))
         self._start_read(
             s3_keys.manifest(key.uid), lambda: self._read_manifest_slice(key, offsets_read, results_read)

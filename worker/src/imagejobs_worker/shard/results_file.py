@@ -13,11 +13,8 @@ from collections.abc import Iterable
 from imagejobs_contract.errors import Conflict, NotFound
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.storage import ObjectStore
-from imagejobs_contract.wire import s3_keys
-from imagejobs_contract.wire.shards import MAX_RESULTS_BYTES
+from imagejobs_contract.wire import result_lines, s3_keys
 from imagejobs_worker.image.store import OwnershipLost
-
-CONTENT_TYPE = "application/x-ndjson"
 
 
 class ResultsFile:
@@ -46,16 +43,16 @@ class ResultsFile:
         """Read the outcomes that earlier pods wrote; skip malformed lines."""
         file = cls(objects, uid, shard, attempt)
         try:
-            data, file._etag = await objects.get(file._key, MAX_RESULTS_BYTES)
+            data, file._etag = await objects.get(file._key, result_lines.MAX_BYTES)
         except NotFound:
             return file
-        file._outcomes = {outcome.index: outcome for outcome in read_lines(data)}
+        file._outcomes = result_lines.read_lines(data)
         return file
 
     @property
     def ended(self) -> list[Outcome]:
         """Return the outcomes that stand, oldest first: successes, and failures of this attempt."""
-        return [each for each in self._outcomes.values() if each.succeeded or each.attempt >= self._attempt]
+        return [each for each in self._outcomes.values() if each.counts_in(self._attempt)]
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
         """Add outcomes; the next checkpoint writes them."""
@@ -76,8 +73,7 @@ class ResultsFile:
             while not self._saved:
                 self._saved = True
                 try:
-                    lines = (f"{outcome.to_line()}\n" for _, outcome in sorted(self._outcomes.items()))
-                    await self._write("".join(lines).encode())
+                    await self._write(result_lines.write_lines(self._outcomes.values()))
                 except BaseException:
                     self._saved = False
                     raise
@@ -104,7 +100,9 @@ class ResultsFile:
         self._unconfirmed.clear()
 
     async def _put(self, data: bytes) -> str:
-        return await self._objects.put(self._key, data, content_type=CONTENT_TYPE, only_if=self._etag)
+        return await self._objects.put(
+            self._key, data, content_type=result_lines.CONTENT_TYPE, only_if=self._etag
+        )
 
     async def _etag_if_ours(self) -> str:
         """Return the ETag of the version in S3 if we wrote it and only the answer was lost.
@@ -113,7 +111,7 @@ class ResultsFile:
             OwnershipLost: Another pod wrote it, or it is gone.
         """
         try:
-            there, etag = await self._objects.get(self._key, MAX_RESULTS_BYTES)
+            there, etag = await self._objects.get(self._key, result_lines.MAX_BYTES)
         except NotFound as ex:
             raise OwnershipLost("the results file is gone") from ex
         if _digest(there) not in self._unconfirmed:
@@ -123,14 +121,3 @@ class ResultsFile:
 
 def _digest(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
-
-
-def read_lines(data: bytes) -> list[Outcome]:
-    """Return the outcomes of a results file; a line that is none is left out."""
-    outcomes = []
-    for line in data.splitlines():
-        try:
-            outcomes.append(Outcome.from_line(line))
-        except ValueError:
-            continue
-    return outcomes

@@ -11,10 +11,10 @@ from typing import TypeVar
 
 from imagejobs_contract.errors import Misconfigured, Unavailable
 from imagejobs_contract.runtime import logs
+from imagejobs_contract.runtime.backoff import Backoff
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.wire.shards import Exit
 from imagejobs_contract.wire.tasks import Task
-from imagejobs_worker.image.retry import Backoff
 from imagejobs_worker.image.shutdown import Shutdown
 from imagejobs_worker.image.slots import Slots
 from imagejobs_worker.image.store import OwnershipLost

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imagejobs_contract.errors import Invalid
-from imagejobs_contract.wire import manifests
-from imagejobs_contract.wire.manifests import MAX_BLANK_BYTES, MAX_LINE_BYTES, item_lengths, split_lines
+from imagejobs_contract.files import item_lengths
+from imagejobs_contract.files.item_lengths import measure_items
+from imagejobs_contract.wire.manifests import MAX_BLANK_BYTES, MAX_LINE_BYTES, split_lines
 from imagejobs_contract.wire.shards import cut
 
 BLANK = st.sampled_from([b"", b" ", b"\r", b"\t \r"])
@@ -27,7 +28,7 @@ class Held:
 
 def measured(data: bytes) -> list[int]:
     async def read() -> list[int]:
-        pieces = item_lengths(Held(data), "list", len(data), "manifest")  # type: ignore[arg-type]  # no more is asked of it
+        pieces = measure_items(Held(data), "list", len(data), "manifest")  # type: ignore[arg-type]  # no more is asked of it
         return [length async for piece in pieces for length in piece]
 
     return asyncio.run(read())
@@ -43,7 +44,7 @@ def test_each_shard_finds_its_items_whatever_blank_lines_stand_between_them(line
     text = b"\n".join(lines) + end
     items = [line for line in text.split(b"\n") if line.strip()]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(manifests, "CHUNK_BYTES", chunk)
+        patch.setattr(item_lengths, "CHUNK_BYTES", chunk)
         lengths = measured(text)
     assert len(lengths) == len(items) == len(split_lines(text))
     if items:

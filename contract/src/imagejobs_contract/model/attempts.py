@@ -1,0 +1,29 @@
+"""Which attempt an ImageJob is in, and whether another is due (pure).
+
+The operator acts on these rules and the API shows a job by them, so they are written once.
+"""
+
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.spec import Spec
+
+
+def desired_attempt(spec: Spec) -> int:
+    """Return the attempt that the spec asks for, from 1."""
+    return 1 + spec.retry_failed
+
+
+def retry_requested(job: ImageJob) -> bool:
+    """Return whether a finished job is about to run its failed images again.
+
+    `spec.retryFailed` asks for it; a status that records no attempt counts as attempt 0.
+    """
+    status = job.status
+    behind = desired_attempt(job.spec) > status.attempt and status.counts.succeeded < job.spec.total
+    return status.state.final and not job.spec.cancel and behind
+
+
+def current_attempt(job: ImageJob) -> int:
+    """Return the attempt that runs, that ran last, or that is about to begin."""
+    if retry_requested(job) or not job.status.attempt:
+        return desired_attempt(job.spec)
+    return job.status.attempt
