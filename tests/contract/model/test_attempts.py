@@ -31,7 +31,7 @@ def job(
 def test_the_api_shows_a_job_as_pending_exactly_when_the_operator_begins_another_attempt():
     for case in product(State, range(4), range(4), (False, True), range(TOTAL + 1)):
         found = job(*case)
-        begins = attempts.opened(found, utc_now()).state is State.PENDING
+        begins = attempts.starting_status(found, utc_now()).state is State.PENDING
         assert (states.job_state(found) is State.PENDING) is begins, case
         assert retry_requested(found) is (begins and found.status.state is not State.PENDING), case
 
