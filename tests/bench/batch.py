@@ -1,11 +1,11 @@
-"""Measures how busy a batch keeps the decoders, and who had the cores beside them: `make bench-batch`.
+"""Measures how busy a batch keeps the decoders, and which programs use the cores: `make bench-batch`.
 
 A pod of a Job with one child per core does T1 a hundred times against a real S3 on the same machine, or a
-photo of another `--size`. From its first child to its end are told, in cores: what the children had for
-pictures, what the worker's parent, S3 and Redis had, and what nobody had. `supplied` is the share of that
-time in which a child had an image in hand, running or waiting for a core: what the worker can be blamed for,
-whatever else the machine does. `pictures` is the children's share of all the worker's time: what a batch
-reaches where S3 has cores of its own.
+photo of another `--size`. Figures are in cores, from the start of its first child to its end: cores that
+children used for pictures, cores of the worker's parent, of S3 and of Redis, and idle cores. `supplied` is
+the share of that time in which a child had an image, running or waiting for a core: the part that the
+worker is responsible for, whatever else the machine does. `pictures` is the children's share of all the
+worker's time: the share that a batch reaches if S3 has cores of its own.
 """
 
 import argparse
@@ -23,16 +23,16 @@ import pod
 import watching
 from support.servers import data_servers, local_stack
 
-LOOK_SECONDS = 0.02
-_TICK = 1 / os.sysconf("SC_CLK_TCK")
+SAMPLE_SECONDS = 0.02
+_TICK_SECONDS = 1 / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Seconds at one moment: `clock` on the wall, `waited` for a core, all else of processor time.
+    """Seconds at one moment: `clock` of wall time, `waited` for a core, all others of processor time.
 
     Attributes:
-        children: Of the caged processes; with them `waited` is the time in which they had work.
+        children: Of the caged processes; together with `waited` it is the time in which they had work.
         idle: Of all cores.
     """
 
@@ -76,8 +76,8 @@ def batch(
         process = subprocess.Popen(
             [sys.executable, "-m", "imagejobs_worker", "shard"], env=environ, stdout=out, stderr=out
         )
-        first, last = watched(
-            process, lambda: taken(process.pid, given.parallel, s3.process.pid, redis.process.pid)
+        first, last = watch(
+            process, lambda: take_sample(process.pid, given.parallel, s3.process.pid, redis.process.pid)
         )
     if process.wait() or sum(each.succeeded for each in pod.results(s3)) != given.images:
         raise SystemExit(log.read_text())
@@ -96,21 +96,21 @@ def batch(
     }
 
 
-def watched(process: subprocess.Popen[bytes], look: Callable[[], Times | None]) -> tuple[Times, Times]:
-    """Return the first and the last look at a worker that has all its children."""
+def watch(process: subprocess.Popen[bytes], take: Callable[[], Times | None]) -> tuple[Times, Times]:
+    """Return the first and the last sample of a worker that has all its children."""
     seen: list[Times] = []
     while process.poll() is None:
-        if found := look():
+        if found := take():
             seen[1:] = [found]
-        time.sleep(LOOK_SECONDS)
+        time.sleep(SAMPLE_SECONDS)
     return seen[0], seen[-1]
 
 
-def taken(pid: int, parallel: int, s3: int, redis: int) -> Times | None:
-    """Look at a worker; None while it has not all its children, or has them no more."""
+def take_sample(pid: int, parallel: int, s3: int, redis: int) -> Times | None:
+    """Take a sample of a worker; None before it has all its children, and after it lost one."""
     zygotes = watching.descendants(pid, 1)
     children = [each for zygote in zygotes for each in watching.descendants(zygote, 1)]
-    spent = [schedule(each) for each in children]
+    spent = [read_schedule(each) for each in children]
     if len(children) != parallel or None in spent:
         return None
     ran, waited = (sum(column) for column in zip(*(each for each in spent if each), strict=True))
@@ -122,12 +122,12 @@ def taken(pid: int, parallel: int, s3: int, redis: int) -> Times | None:
         worker,
         processor_seconds(s3),
         processor_seconds(redis),
-        watching.idle(),
+        watching.idle_seconds(),
     )
 
 
-def schedule(pid: int) -> tuple[float, float] | None:
-    """Return how long a process of one thread ran, and how long it waited for a core, in seconds."""
+def read_schedule(pid: int) -> tuple[float, float] | None:
+    """Return the seconds that a process of one thread ran, and those that it waited for a core."""
     try:
         ran, waited, _ = Path(f"/proc/{pid}/schedstat").read_text().split()
     except OSError:
@@ -141,7 +141,7 @@ def processor_seconds(pid: int) -> float:
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     except OSError:
         return 0.0
-    return sum(map(int, fields[11:15])) * _TICK
+    return sum(map(int, fields[11:15])) * _TICK_SECONDS
 
 
 if __name__ == "__main__":

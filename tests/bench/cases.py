@@ -1,4 +1,4 @@
-"""What is measured: the same work for everybody, as values that contestants in three languages can read."""
+"""The cases of the bench: the same work for all contestants, as values for programs in three languages."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,10 +14,10 @@ class Case:
         source: Name of the input among the sources.
         width: Pixels of the result; its height follows.
         quality: None where the format has none.
-        max_bytes: The quality is to be the highest that fits.
-        effort: libvips's and sharp's number for how hard AVIF is tried; the worker's speed 6 is their 3.
+        max_bytes: The quality must be the highest whose file fits.
+        effort: libvips's and sharp's effort of AVIF; the worker's speed 6 is their 3.
         profile: The source has a colour profile that is not sRGB.
-        target: How many times sharp's speed the worker shall have, None where nothing is promised.
+        target: Promised multiple of sharp's speed, None without a promise.
         plain_target: The same without the SIMD resizer.
     """
 
@@ -35,7 +35,7 @@ class Case:
     plain_target: float | None = None
 
     def body(self, folder: Path, seconds: float, out: Path) -> dict[str, object]:
-        """Return what a contestant is told."""
+        """Return the order for one contestant, as JSON can carry it."""
         return asdict(self) | {"source": str(folder / self.source), "seconds": seconds, "out": str(out)}
 
 

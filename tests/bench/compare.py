@@ -1,8 +1,8 @@
-"""`make bench`: the worker's own step against sharp and pyvips, in one run: the same inputs, the same results, one core, taking turns.
+"""`make bench`: the worker's own step against sharp and pyvips, in one run.
 
-Each round starts every contestant anew; the figure is the processor time of all its processes per image, the
-ratio is taken round by round and the median shown. A machine that does other work at the same time slows all
-of them alike.
+All get the same inputs, make the same results, use one core and take turns. Each round starts every
+contestant anew; the figure is the processor time of all its processes per image, the ratio is taken round
+by round and the median shown. A machine that does other work at the same time slows all of them alike.
 """
 
 import argparse
@@ -33,12 +33,12 @@ def main() -> None:
         "vips": rivals.vips(CACHE),
     }
     running = {name: command for name, command in contestants.items() if command}
-    folder, chosen = _chosen(given)
+    folder, chosen = _choose_cases(given)
     results = []
     for case in chosen:
-        rounds = [_round(case, folder, running, given, number) for number in range(given.rounds)]
+        rounds = [_run_round(case, folder, running, given, number) for number in range(given.rounds)]
         judged = {
-            name: _judged(case, folder, name) for name in running if all(name in each for each in rounds)
+            name: _judge(case, folder, name) for name in running if all(name in each for each in rounds)
         }
         results.append(table.Result(case, rounds, judged))
         sys.stdout.write(table.rows(results[-1]))
@@ -47,7 +47,7 @@ def main() -> None:
     sys.stdout.write(table.legend(REPORT))
 
 
-def _chosen(given: argparse.Namespace) -> tuple[Path, tuple[Case, ...]]:
+def _choose_cases(given: argparse.Namespace) -> tuple[Path, tuple[Case, ...]]:
     if given.folder:
         return given.folder, cases.of_folder(given.folder)
     folder = CACHE / (hashlib.sha256(given.photo.read_bytes()).hexdigest()[:12] if given.photo else "made")
@@ -55,19 +55,19 @@ def _chosen(given: argparse.Namespace) -> tuple[Path, tuple[Case, ...]]:
     return folder, tuple(case for case in cases.CASES if not given.only or case.name in given.only)
 
 
-def _round(
+def _run_round(
     case: Case, folder: Path, running: dict[str, list[str]], given: argparse.Namespace, number: int
 ) -> dict[str, table.Measured]:
-    """Let each contestant do the case once; who begins changes from round to round."""
+    """Let each contestant do the case once; each round begins with another contestant."""
     names = list(running)
     order = names[number % len(names) :] + names[: number % len(names)]
-    return {name: found for name in order if (found := _measured(case, folder, name, running[name], given))}
+    return {name: found for name in order if (found := _measure(case, folder, name, running[name], given))}
 
 
-def _measured(
+def _measure(
     case: Case, folder: Path, name: str, command: list[str], given: argparse.Namespace
 ) -> table.Measured | None:
-    body = json.dumps(case.body(folder, given.seconds, _out(case, name)))
+    body = json.dumps(case.body(folder, given.seconds, _result_path(case, name)))
     done = subprocess.run(
         ["taskset", "-c", str(given.core), *command, body], capture_output=True, text=True, check=False
     )
@@ -77,16 +77,16 @@ def _measured(
     return json.loads(done.stdout)
 
 
-def _judged(case: Case, folder: Path, name: str) -> judge.Quality:
-    return judge.judge(case, folder / case.source, _out(case, name), _kept(folder))
+def _judge(case: Case, folder: Path, name: str) -> judge.Quality:
+    return judge.judge(case, folder / case.source, _result_path(case, name), _ideals_folder(folder))
 
 
-def _out(case: Case, name: str) -> Path:
+def _result_path(case: Case, name: str) -> Path:
     (CACHE / "out").mkdir(parents=True, exist_ok=True)
     return CACHE / "out" / f"{case.name}-{name}"
 
 
-def _kept(folder: Path) -> Path:
+def _ideals_folder(folder: Path) -> Path:
     ideals = CACHE / "ideals" / hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:12]
     ideals.mkdir(parents=True, exist_ok=True)
     return ideals

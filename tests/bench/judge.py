@@ -1,4 +1,7 @@
-"""Judges results by PSNR and SSIM against a Lanczos-3 in floats of the whole decoded source: no library's resizer has a say in it."""
+"""Judges results by PSNR and SSIM against a Lanczos-3 of the whole decoded source, in floats.
+
+No library's resizer takes part in it.
+"""
 
 from dataclasses import dataclass
 from io import BytesIO
@@ -25,15 +28,15 @@ class Quality:
 
 
 def judge(case: Case, source: Path, result: Path, cache: Path) -> Quality:
-    """Return how near a result is to the ideal one."""
+    """Return the quality of a result, measured against the ideal one."""
     frames = [_values(frame) for frame in ImageSequence.Iterator(Image.open(result))]
-    ideals = _ideals(case, source, (frames[0].shape[1], frames[0].shape[0]), cache)
+    ideals = _load_ideals(case, source, (frames[0].shape[1], frames[0].shape[0]), cache)
     pairs = list(zip(frames, ideals, strict=True))
     return Quality(*(float(np.mean([measure(*pair) for pair in pairs])) for measure in (pictures.psnr, ssim)))
 
 
-def _ideals(case: Case, source: Path, size: tuple[int, int], cache: Path) -> np.ndarray:
-    """Return height x width x RGB of every frame, kept for the next run."""
+def _load_ideals(case: Case, source: Path, size: tuple[int, int], cache: Path) -> np.ndarray:
+    """Return height x width x RGB of every frame; they are cached for the next run."""
     kept = cache / f"{source.name}-{size[0]}x{size[1]}-{case.animated}.npy"
     if not kept.exists():
         image = Image.open(source)
@@ -43,7 +46,7 @@ def _ideals(case: Case, source: Path, size: tuple[int, int], cache: Path) -> np.
 
 
 def upright(image: Image.Image) -> Image.Image:
-    """Return the whole picture in sRGB as people see it, in the slow and plain order."""
+    """Return the whole picture upright and in sRGB, in the slow and plain order."""
     image = ImageOps.exif_transpose(image)
     if profile := image.info.get("icc_profile"):
         image = ImageCms.profileToProfile(
@@ -56,19 +59,22 @@ def upright(image: Image.Image) -> Image.Image:
 
 
 def _values(image: Image.Image) -> np.ndarray:
-    """Judge what is transparent on white."""
+    """Return RGB values; transparent pixels are judged on white."""
     if image.has_transparency_data:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
     return np.asarray(image.convert("RGB"))
 
 
 def lanczos(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Return height x width x RGB scaled to (width, height), in floats; column by column, as 48 megapixels in floats fill a machine."""
-    across = np.stack([_weighed(values, 1, *taps) for taps in _taps(values.shape[1], size[0])], 1)
-    return np.stack([_weighed(across, 0, *taps) for taps in _taps(values.shape[0], size[1])], 0)
+    """Return height x width x RGB scaled to (width, height), in floats.
+
+    It works column by column, because 48 megapixels in floats fill a machine.
+    """
+    across = np.stack([_weigh(values, 1, *taps) for taps in _taps(values.shape[1], size[0])], 1)
+    return np.stack([_weigh(across, 0, *taps) for taps in _taps(values.shape[0], size[1])], 0)
 
 
-def _weighed(values: np.ndarray, axis: int, first: int, weights: np.ndarray) -> np.ndarray:
+def _weigh(values: np.ndarray, axis: int, first: int, weights: np.ndarray) -> np.ndarray:
     part = values[:, first : first + len(weights)] if axis else values[first : first + len(weights)]
     return np.einsum("ykc,k->yc" if axis else "kxc,k->xc", part.astype(np.float32), weights)
 
@@ -87,9 +93,9 @@ def _taps(source: int, target: int) -> list[tuple[int, np.ndarray]]:
 def ssim(a: np.ndarray, b: np.ndarray) -> float:
     """Return the mean structural similarity of two pictures' luma."""
     x, y = a.astype(np.float64) @ _LUMA, b.astype(np.float64) @ _LUMA
-    mean_x, mean_y = _blurred(x), _blurred(y)
-    var_x, var_y = _blurred(x * x) - mean_x**2, _blurred(y * y) - mean_y**2
-    covariance = _blurred(x * y) - mean_x * mean_y
+    mean_x, mean_y = _blur(x), _blur(y)
+    var_x, var_y = _blur(x * x) - mean_x**2, _blur(y * y) - mean_y**2
+    covariance = _blur(x * y) - mean_x * mean_y
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
     likeness = (
         (2 * mean_x * mean_y + c1)
@@ -99,7 +105,7 @@ def ssim(a: np.ndarray, b: np.ndarray) -> float:
     return float(likeness.mean())
 
 
-def _blurred(values: np.ndarray) -> np.ndarray:
+def _blur(values: np.ndarray) -> np.ndarray:
     weights, rows, columns = _WINDOW / _WINDOW.sum(), values.shape[0] - 10, values.shape[1] - 10
     down = sum(weight * values[n : n + rows] for n, weight in enumerate(weights))
     return sum(weight * down[:, n : n + columns] for n, weight in enumerate(weights))

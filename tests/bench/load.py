@@ -1,12 +1,15 @@
-"""`make bench-load`: all of the service on this machine under load, and a Node server with sharp beside it in the same run, taking turns.
+"""`make bench-load`: the whole service on this machine under load, and a Node server with sharp beside it.
 
-1. Eight clients post T1 one after the other: finished images a second, processor time of one, latency, the
-  API's memory.
+Both run in the same run, taking turns.
+
+1. Eight clients post T1 one after the other: finished images per second, processor time of one, latency,
+   the API's memory.
 2. 200 T1 over eight connections until all are in S3.
-3. 64 clients with 24 MP photos: what is refused and how, what `/healthz` takes meanwhile, the API's memory.
+3. 64 clients with 24 MP photos: which requests are refused and how, `/healthz`'s time meanwhile, the API's
+   memory.
 
-What others did on the machine is told with each figure: they slow both sides, but not evenly. Processor time
-per image is the steadier measure.
+Each figure comes with the cores that other programs used: they slow both sides, but not evenly. Processor
+time per image is the steadier measure.
 """
 
 import argparse
@@ -57,13 +60,13 @@ def main() -> int:
             results.append(batch(sides, given.clients, given.images, given.rounds))
             show(results[-1])
         if "overload" in given.only:
-            results.append(overload(_with(sides[0], service, large), given.overload_seconds))
+            results.append(overload(_with_photo(sides[0], service, large), given.overload_seconds))
             show(results[-1])
     REPORT.write_text(json.dumps(report(results), indent=1))
     return int(any(each.missed for each in results))
 
 
-def _with(side: Side, service: local_stack.LocalStack, photo: bytes) -> Side:
+def _with_photo(side: Side, service: local_stack.LocalStack, photo: bytes) -> Side:
     return Side(side.name, load_sides.ours(service, photo).target, side.parts)
 
 

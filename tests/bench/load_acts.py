@@ -1,4 +1,4 @@
-"""The three measurements of the load bench, and what came of them."""
+"""The three measurements of the load bench, and their results."""
 
 import io
 import json
@@ -29,7 +29,7 @@ class Round:
     """One side for some seconds; processor time is of one finished image, in milliseconds.
 
     Attributes:
-        others: Cores that programs used which have nothing to do with it.
+        others: Cores that programs used which are no part of the measurement.
     """
 
     images: int
@@ -48,49 +48,49 @@ class Steady:
     answers: Mapping[str, list[Answer]]
 
     def ratios(self, rival: str) -> list[float]:
-        """Return how many times a rival's throughput ours has, round by round."""
+        """Return our throughput as a multiple of a rival's, round by round."""
         pairs = zip(self.rounds[OURS], self.rounds.get(rival, []), strict=False)
         return [(mine.images / mine.seconds) / (its.images / its.seconds) for mine, its in pairs]
 
     def tail(self, side: str) -> float:
-        """Return p99 in terms of p50."""
+        """Return p99 as a multiple of p50."""
         found = self.answers[side]
         return load_client.percentile(found, 0.99) / load_client.percentile(found, 0.5)
 
     @property
     def missed(self) -> bool:
-        """Tell whether a target was missed."""
+        """Return whether a target was missed."""
         ratios = self.ratios(KEEPS["both"])
         return (bool(ratios) and statistics.median(ratios) < 1.0) or self.tail(OURS) >= 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """The second: seconds for all images, by side."""
+    """The second measurement: seconds for all images, by side."""
 
     images: int
     seconds: Mapping[str, list[float]]
 
     def ratio(self, rival: str) -> float:
-        """Return how many times faster than a rival we are."""
+        """Return our speed as a multiple of a rival's."""
         return statistics.median(
             its / mine for mine, its in zip(self.seconds[OURS], self.seconds[rival], strict=True)
         )
 
     @property
     def missed(self) -> bool:
-        """Tell whether the target was missed."""
+        """Return whether the target was missed."""
         return KEEPS["both"] in self.seconds and self.ratio(KEEPS["both"]) < 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Overload:
-    """The third.
+    """The third measurement.
 
     Attributes:
-        unexplained: 429s without Retry-After.
-        health: Seconds that each look took.
-        api_mb: Every half second.
+        unexplained: Number of 429s without Retry-After.
+        health: Seconds of each request to `/healthz`.
+        api_mb: Memory of the API, sampled every half second.
     """
 
     statuses: Mapping[int, int]
@@ -100,7 +100,7 @@ class Overload:
 
     @property
     def missed(self) -> bool:
-        """Tell whether a target was missed."""
+        """Return whether a target was missed."""
         wrong = sum(count for status, count in self.statuses.items() if status not in (200, 202, 429))
         return (
             bool(wrong or self.unexplained)
@@ -113,20 +113,22 @@ class Overload:
 def steady(
     sides: Sequence[Side], storage: load_costs.Pids, clients: int, seconds: float, rounds: int
 ) -> Steady:
-    """Let the sides take turns; who begins changes from round to round."""
+    """Let the sides take turns; each round begins with another side."""
     for side in sides:
-        _check(load_client.for_images(side.target, clients, WARM_UP_IMAGES)[-1])
+        _check_answer(load_client.for_images(side.target, clients, WARM_UP_IMAGES)[-1])
     found: dict[str, list[Round]] = {side.name: [] for side in sides}
     answers: dict[str, list[Answer]] = {side.name: [] for side in sides}
     for number in range(rounds):
         for side in (*sides[number % len(sides) :], *sides[: number % len(sides)]):
-            came, result = _round(side, storage, clients, seconds / rounds)
+            came, result = _run_round(side, storage, clients, seconds / rounds)
             found[side.name].append(result)
             answers[side.name] += came
     return Steady(found, answers)
 
 
-def _round(side: Side, storage: load_costs.Pids, clients: int, seconds: float) -> tuple[list[Answer], Round]:
+def _run_round(
+    side: Side, storage: load_costs.Pids, clients: int, seconds: float
+) -> tuple[list[Answer], Round]:
     pids = {**side.parts, **storage}
     before, began = load_costs.spent(pids), time.monotonic()
     with load_costs.sampled(lambda: load_costs.resident_mb(side.parts.get("api", 0))) as memory:
@@ -137,8 +139,8 @@ def _round(side: Side, storage: load_costs.Pids, clients: int, seconds: float) -
     return answers, Round(images, took, cpu, 1000 * used.client / images, used.others / took, tuple(memory))
 
 
-def _check(answer: Answer) -> None:
-    """See that an answer is what it should be, and leads to the picture."""
+def _check_answer(answer: Answer) -> None:
+    """Check that an answer is a 200 whose link leads to a picture of the right width."""
     assert answer.status == 200, answer.body
     link = json.loads(answer.body)["download_url"]
     found = httpx2.get(link, follow_redirects=True)
@@ -161,7 +163,7 @@ def batch(sides: Sequence[Side], clients: int, images: int, rounds: int) -> Batc
 
 
 def overload(side: Side, seconds: float) -> Overload:
-    """Send more than there is room for."""
+    """Send more images than the API has room for."""
     command = [sys.executable, str(HEALTH), side.target.host, str(side.target.port), str(seconds)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watcher:
         with load_costs.sampled(lambda: load_costs.resident_mb(side.parts["api"])) as memory:

@@ -1,7 +1,7 @@
-"""Clients that cost little on the machine they measure: blocking sockets with requests that are made before, one thread a connection.
+"""Clients that cost little on the machine they measure: blocking sockets, prepared requests, a thread each.
 
-A closed loop: each client sends its next image when the last one is answered, and waits as long as a 429
-tells it.
+A closed loop: each client sends its next image after the answer to its last one, and waits after a 429 as
+its Retry-After says.
 """
 
 import socket
@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 BOUNDARY = "load-bench-boundary"
 TIMEOUT_SECONDS = 60.0
-LONGEST_WAIT_SECONDS = 5.0
-READ = 65_536
+MAX_WAIT_SECONDS = 5.0
+READ_BYTES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +23,9 @@ class Answer:
     """One answer.
 
     Attributes:
-        began: When its request was begun, by the monotonic clock.
+        began: Start of its request, by the monotonic clock.
         seconds: From then to the last byte.
-        retry_after: What the header says, None without it.
+        retry_after: The header's value in seconds, None without it.
     """
 
     began: float
@@ -51,17 +51,21 @@ def target(url: str, photo: bytes, **options: object) -> Target:
         f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
         for name, value in options.items()
     )
-    file = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="photo.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
+    file = (
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="photo.jpg"\r\n'
+        "Content-Type: image/jpeg\r\n\r\n"
+    )
     body = b"".join((fields.encode(), file.encode(), photo, f"\r\n--{BOUNDARY}--\r\n".encode()))
     head = (
-        f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\n"
+        f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
+        f"Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     return Target(parts.hostname or "", parts.port or 80, head.encode() + body)
 
 
 class Connection:
-    """A kept connection, opened again when the server closes it."""
+    """A persistent connection, opened again when the server closes it."""
 
     def __init__(self, host: str, port: int) -> None:
         self._address = (host, port)
@@ -81,7 +85,7 @@ class Connection:
         return Answer(began, time.monotonic() - began, status, float(after) if after else None, body)
 
     def close(self) -> None:
-        """Close it."""
+        """Close the connection; the next request opens a new one."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
@@ -89,7 +93,7 @@ class Connection:
     def _exchange(self, request: bytes) -> tuple[int, dict[str, str], bytes]:
         if self._socket is None:
             self._socket = socket.create_connection(self._address, timeout=TIMEOUT_SECONDS)
-        # Refused before the body was read: the answer is on its way, or there already.
+        # A server that refuses before it reads the body closes early; its answer can still be read.
         with suppress(BrokenPipeError, ConnectionResetError):
             self._socket.sendall(request)
         head, rest = self._head()
@@ -113,20 +117,20 @@ class Connection:
 
     def _more(self) -> bytes:
         assert self._socket is not None
-        more = self._socket.recv(READ)
+        more = self._socket.recv(READ_BYTES)
         if not more:
             raise ConnectionResetError("the server closed the connection")
         return more
 
 
 def for_seconds(wanted: Target, clients: int, seconds: float) -> list[Answer]:
-    """Return all answers to so many clients that begin no request after the time."""
+    """Return all answers to `clients` clients that begin no request after `seconds`."""
     end = time.monotonic() + seconds
     return _run(wanted, clients, lambda: time.monotonic() < end)
 
 
 def for_images(wanted: Target, clients: int, images: int) -> list[Answer]:
-    """Return the answers to so many images in all."""
+    """Return the answers to `images` images, sent by all clients together."""
     left = iter(range(images))
     return _run(wanted, clients, lambda: next(left, None) is not None)
 
@@ -147,11 +151,11 @@ def _client(wanted: Target, goes_on: Callable[[], bool], answers: list[Answer]) 
         answer = connection.ask(wanted.request)
         answers.append(answer)
         if answer.status != 200 and answer.status != 202:
-            time.sleep(min(LONGEST_WAIT_SECONDS, answer.retry_after or 0.1))
+            time.sleep(min(MAX_WAIT_SECONDS, answer.retry_after or 0.1))
     connection.close()
 
 
 def percentile(answers: Sequence[Answer], share: float) -> float:
-    """Return how many seconds that share of the answers took at most, of those that took an image in."""
+    """Return the seconds within which that share of the accepting answers (200 and 202) came."""
     times = sorted(each.seconds for each in answers if each.status in (200, 202))
     return times[min(len(times) - 1, int(len(times) * share))] if times else 0.0

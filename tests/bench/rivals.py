@@ -1,4 +1,4 @@
-"""Installs what the worker is compared with, at fixed versions, into a folder of their own that git ignores."""
+"""Installs the programs that the worker is compared with, at fixed versions; git ignores their folder."""
 
 import shutil
 import subprocess
@@ -17,13 +17,16 @@ HERE = Path(__file__).parent
 
 
 def sharp(cache: Path) -> list[str] | None:
-    """Return the command that runs sharp, None where there is no Node."""
+    """Return the command that runs sharp, None without Node."""
     node = _with_modules(cache / "sharp", f"sharp@{SHARP}")
     return node and [node, str(HERE / "through_sharp.js"), str(cache / "sharp/node_modules/sharp")]
 
 
 def server(cache: Path) -> list[str] | None:
-    """Return the command that serves sharp over HTTP and stores in S3, None where there is no Node; see there for its arguments."""
+    """Return the command that serves sharp over HTTP and stores in S3, None without Node.
+
+    Its further arguments are described in `through_server.js`.
+    """
     node = _with_modules(cache / "server", *SERVER)
     return node and [node, str(HERE / "through_server.js"), str(cache / "server/node_modules")]
 
@@ -39,12 +42,12 @@ def vips(cache: Path) -> list[str]:
 
 
 def worker(plain: bool = False) -> list[str]:
-    """Return the command that runs the worker's own step, without the SIMD resizer if it shall be plain."""
+    """Return the command that runs the worker's own step; `plain` is without the SIMD resizer."""
     return [sys.executable, str(HERE / "through_worker.py"), "plain" if plain else "simd"]
 
 
 def _with_modules(home: Path, *modules: str) -> str | None:
-    """Install modules, once, and return Node."""
+    """Install modules, once, and return the path of Node."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if not node or not npm:
         return None

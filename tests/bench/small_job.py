@@ -1,4 +1,4 @@
-"""Measures a small image from POST to the finished answer, over `imagejobs local` on this machine, with T1 beside it.
+"""Measures a small image from POST to the finished answer, over `imagejobs local`, and T1 beside it.
 
 The targets are those of a warm stack and one client that sends one image after the other. Run it on a machine
 that does nothing else.
@@ -15,7 +15,7 @@ from statistics import quantiles
 
 from support.servers import local_stack
 
-WARM_UP = 10
+WARM_UP_IMAGES = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Case:
     """One kind of request.
 
     Attributes:
-        target_ms: What the median should stay below, None if it is only shown.
+        target_ms: Bound of the median in milliseconds, None if the median is only shown.
     """
 
     name: str
@@ -53,19 +53,18 @@ def main() -> int:
 def measure(stack: local_stack.LocalStack, case: Case, rounds: int) -> float:
     """Send one image after the other, print one row, and return the median in milliseconds."""
     with local_stack.client(stack) as client:
-        for _ in range(WARM_UP):
+        for _ in range(WARM_UP_IMAGES):
             client.resize(case.image, width=case.width)
-        times = sorted(timed(client, case) for _ in range(rounds))
+        times = sorted(time_image(client, case) for _ in range(rounds))
     p50, p95 = median(times), quantiles(times, n=20)[-1]
     target = f"(target < {case.target_ms:g} ms)" if case.target_ms else ""
-    sys.stdout.write(
-        f"{case.name:<22} {len(case.image) // 1000:>5} kB   p50 {p50:6.1f} ms   p95 {p95:6.1f} ms   {target}\n"
-    )
+    size = f"{case.name:<22} {len(case.image) // 1000:>5} kB"
+    sys.stdout.write(f"{size}   p50 {p50:6.1f} ms   p95 {p95:6.1f} ms   {target}\n")
     return p50
 
 
-def timed(client: local_stack.Client, case: Case) -> float:
-    """Return how long one image took, in milliseconds."""
+def time_image(client: local_stack.Client, case: Case) -> float:
+    """Return the milliseconds of one image."""
     began = time.perf_counter()
     answer = client.resize(case.image, width=case.width)
     taken = time.perf_counter() - began

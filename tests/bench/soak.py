@@ -1,7 +1,8 @@
-"""`make bench-soak`: all of the service at a moderate load for long: what its parts hold, have open and cost.
+"""`make bench-soak`: memory, descriptors and processor time of the service over a long moderate load.
 
-Flat is what the last quarter holds no more of than the second one did, but for a little: nothing of a job may
-stay behind in a process. The API's list of jobs is made short, so that it is full early.
+Flat means that the last quarter of the time uses no more than the second one, within a small margin:
+nothing of a job may stay behind in a process. The API's list of jobs is made short, so that it is full
+early.
 """
 
 import argparse
@@ -20,14 +21,14 @@ import load_sides
 from support.servers import local_stack
 
 OURS = ("api", "operator", "worker-1", "worker-2")
-LISTED = 200
+LISTED_JOBS = 200
 SAMPLE_SECONDS = 10.0
-SPARE_SHARE, SPARE_MB, SPARE_DESCRIPTORS = 1.1, 4.0, 8
+MARGIN_FACTOR, MARGIN_MB, MARGIN_DESCRIPTORS = 1.1, 4.0, 8
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look at one part.
+    """One sample of one part.
 
     Attributes:
         cpu: Processor seconds so far.
@@ -39,7 +40,7 @@ class Sample:
 
 
 def main() -> int:
-    """Load, look, print; return 1 if something grew."""
+    """Load, sample, print; return 1 if something grew."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=20.0)
     parser.add_argument("--rate", type=float, default=3.0, help="Images a second.")
@@ -48,7 +49,7 @@ def main() -> int:
     photo = given.photo.read_bytes() if given.photo else local_stack.photo(1200, 900)
     with (
         tempfile.TemporaryDirectory() as folder,
-        local_stack.running(Path(folder) / "data", environ={"MAX_LISTED_JOBS": str(LISTED)}) as stack,
+        local_stack.running(Path(folder) / "data", environ={"MAX_LISTED_JOBS": str(LISTED_JOBS)}) as stack,
     ):
         side, pids = load_sides.ours(stack, photo), load_sides.parts(stack)
         samples: list[dict[str, Sample]] = []
@@ -58,7 +59,7 @@ def main() -> int:
         until = time.monotonic() + 60 * given.minutes
         while time.monotonic() < until and sending.is_alive():
             time.sleep(SAMPLE_SECONDS)
-            samples.append({name: _look(pid) for name, pid in pids.items()})
+            samples.append({name: _take_sample(pid) for name, pid in pids.items()})
         ended.set()
         sending.join()
     sys.stdout.write("\n".join(_lines(samples)) + "\n")
@@ -74,7 +75,7 @@ def _send(side: load_sides.Side, rate: float, ended: threading.Event) -> None:
             return
 
 
-def _look(pid: int) -> Sample:
+def _take_sample(pid: int) -> Sample:
     return Sample(load_costs.tree_mb(pid), load_costs.descriptors(pid), load_costs.spent({"": pid}).parts[""])
 
 
@@ -87,7 +88,7 @@ def _grew(samples: Sequence[Sample]) -> bool:
     before, after = _quarter(samples, 2), _quarter(samples, 4)
     held = [statistics.median(each.mb for each in part) for part in (before, after)]
     opened = [statistics.median(each.descriptors for each in part) for part in (before, after)]
-    return held[1] > held[0] * SPARE_SHARE + SPARE_MB or opened[1] > opened[0] + SPARE_DESCRIPTORS
+    return held[1] > held[0] * MARGIN_FACTOR + MARGIN_MB or opened[1] > opened[0] + MARGIN_DESCRIPTORS
 
 
 def _lines(samples: Sequence[dict[str, Sample]]) -> list[str]:
@@ -102,8 +103,8 @@ def _lines(samples: Sequence[dict[str, Sample]]) -> list[str]:
             f"{100 * (each[-1].cpu - each[0].cpu) / (SAMPLE_SECONDS * (len(each) - 1)):5.1f}"
             for each in quarters
         )
-        told = "  GREW" if name in OURS and _grew([each[name] for each in samples]) else ""
-        lines.append(f"  {name:12} {held}   {opened}   {spent}{told}")
+        mark = "  GREW" if name in OURS and _grew([each[name] for each in samples]) else ""
+        lines.append(f"  {name:12} {held}   {opened}   {spent}{mark}")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""Brings what was measured into a table for people and a report for machines."""
+"""Formats the measurements: a table for people and a report for machines."""
 
 import platform
 from dataclasses import asdict, dataclass
@@ -20,14 +20,14 @@ _CODECS = ("libjpeg_turbo", "zlib", "webp", "avif", "littlecms2")
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One case: what each round measured of each contestant, and how good the results were."""
+    """One case: the figures of each contestant in each round, and the quality of the results."""
 
     case: Case
     rounds: list[dict[str, Measured]]
     judged: dict[str, Quality]
 
     def ratio(self, name: str) -> float | None:
-        """Return how many times sharp's speed a contestant has, None without sharp."""
+        """Return a contestant's speed as a multiple of sharp's, None without sharp."""
         both = [
             each["sharp"]["cpu_ms"] / each[name]["cpu_ms"]
             for each in self.rounds
@@ -53,8 +53,9 @@ def _row(result: Result, name: str) -> str:
         else f"(target {target:g}{'' if ratio >= target else ', MISSED'})"
     )
     return (
-        f"  {name:7}{median(each['cpu_ms'] for each in found):9.1f} ms{_times(ratio)}   {found[0]['bytes']:8} bytes   "
-        f"PSNR {quality.psnr:5.2f} SSIM {quality.ssim:.4f}   {max(each['peak_mb'] for each in found):4.0f} MB   {wanted}"
+        f"  {name:7}{median(each['cpu_ms'] for each in found):9.1f} ms{_times(ratio)}   "
+        f"{found[0]['bytes']:8} bytes   PSNR {quality.psnr:5.2f} SSIM {quality.ssim:.4f}   "
+        f"{max(each['peak_mb'] for each in found):4.0f} MB   {wanted}"
     ).rstrip()
 
 
@@ -63,15 +64,17 @@ def _times(ratio: float | None) -> str:
 
 
 def legend(report: Path) -> str:
-    """Return what stands below the table."""
+    """Return the explanation below the table."""
     return (
-        "ms: processor time per image; x: times sharp's speed, median of the rounds; plain: the worker without the SIMD resizer;\n"
-        f"MB: peak memory of a contestant, for the worker of parent, zygote and child together. All of it: {report}\n"
+        "ms: processor time per image; x: times sharp's speed, median of the rounds; "
+        "plain: the worker without the SIMD resizer;\n"
+        "MB: peak memory of a contestant, for the worker of parent, zygote and child together. "
+        f"All of it: {report}\n"
     )
 
 
 def report(results: list[Result]) -> dict[str, Any]:
-    """Return everything, with the versions that it was measured with."""
+    """Return all results, and the versions that were measured."""
     return {
         "versions": versions(),
         "cases": [
@@ -81,7 +84,7 @@ def report(results: list[Result]) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Return what ran."""
+    """Return the versions of all that ran."""
     packages = {name: version(name) for name in ("pillow", "cykooz-resizer", "kornia-rs")}
     codecs = {name: str(features.version(name)) for name in _CODECS}
     return {

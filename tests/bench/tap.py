@@ -1,23 +1,23 @@
-"""Stands between a pod and its S3, passes everything on, and notes when something was first asked for."""
+"""A proxy between a pod and its S3 that passes on all bytes and notes the time of a certain request."""
 
 import contextlib
 import socket
 import threading
 import time
 
-CHUNK = 2**16
+CHUNK_BYTES = 2**16
 
 
 class Tap:
-    """A port of loopback that leads to another one.
+    """A port of loopback that forwards to another one, on threads of its own, until it is closed.
 
     Args:
-        port: Where to.
-        wanted: Bytes of a request.
+        port: The port to forward to.
+        wanted: Bytes of the request to note.
 
     Attributes:
-        port: What to connect to.
-        seen: When they came first (`time.time`), 0 until they do.
+        port: The port to connect to.
+        seen: Time of the request's first arrival (`time.time`), 0 until then.
     """
 
     def __init__(self, port: int, wanted: bytes) -> None:
@@ -29,7 +29,7 @@ class Tap:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
-        """Take no more connections."""
+        """Accept no more connections."""
         self._listening.close()
 
     def _accept(self) -> None:
@@ -44,7 +44,7 @@ class Tap:
 
     def _pass(self, source: socket.socket, target: socket.socket, wanted: bytes) -> None:
         with contextlib.suppress(OSError):
-            while data := source.recv(CHUNK):
+            while data := source.recv(CHUNK_BYTES):
                 if wanted and not self.seen and wanted in data:
                     self.seen = time.time()
                 target.sendall(data)

@@ -1,4 +1,4 @@
-// The rival of the load bench: what one writes with Node, sharp and the AWS SDK at their defaults. A form's file is held in memory,
+// The rival of the load bench: a usual server with Node, sharp and the AWS SDK at their defaults. A form's file is held in memory,
 // made 720 pixels wide, put into S3 (with `both` the original too, at the same time), and answered with a signed link.
 // usage: node through_server.js FOLDER_OF_MODULES both|result ENDPOINT BUCKET; credentials are in the environment. Prints its port.
 const http = require('http');
@@ -11,7 +11,7 @@ const { S3Client, PutObjectCommand, GetObjectCommand } = load('@aws-sdk/client-s
 const { getSignedUrl } = load('@aws-sdk/s3-request-presigner');
 const s3 = new S3Client({ endpoint, region: 'us-east-1', forcePathStyle: true });
 
-function received(request) {
+function readForm(request) {
   return new Promise((resolve, reject) => {
     const [form, options] = [busboy({ headers: request.headers }), {}];
     let file = null;
@@ -29,8 +29,8 @@ function received(request) {
 
 const put = (Key, Body, ContentType) => s3.send(new PutObjectCommand({ Bucket: bucket, Key, Body, ContentType }));
 
-async function resized(request) {
-  const { file, options } = await received(request);
+async function resize(request) {
+  const { file, options } = await readForm(request);
   const id = randomUUID();
   const key = `outputs/${id}.jpg`;
   const original = keep === 'both' ? put(`uploads/${id}/0`, file, 'application/octet-stream') : null;
@@ -44,7 +44,7 @@ async function resized(request) {
 const server = http.createServer(async (request, response) => {
   let [status, body] = [200, {}];
   try {
-    body = await resized(request);
+    body = await resize(request);
   } catch (error) {
     [status, body] = [500, { error: String(error) }];
   }

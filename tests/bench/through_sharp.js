@@ -1,15 +1,15 @@
 // One contestant, one case: sharp at its defaults in one warm process, without its cache. Prints a line of JSON.
 // usage: node through_sharp.js FOLDER_OF_SHARP CASE
 const fs = require('fs');
-const [home, told] = process.argv.slice(2);
+const [home, order] = process.argv.slice(2);
 const sharp = require(home);
-const work = JSON.parse(told);
+const work = JSON.parse(order);
 sharp.cache(false);
 sharp.concurrency(1);
 
-async function made(source) {
+async function render(source) {
   const image = sharp(source, { animated: work.animated, limitInputPixels: false }).autoOrient().resize({ width: work.width });
-  if (work.max_bytes) return fitted(image, work.max_bytes);
+  if (work.max_bytes) return fit(image, work.max_bytes);
   switch (work.format) {
     case 'jpeg': return image.jpeg({ quality: work.quality }).toBuffer();
     case 'webp': return image.webp({ quality: work.quality }).toBuffer();
@@ -19,14 +19,14 @@ async function made(source) {
   }
 }
 
-// sharp knows no largest size: its users resize once and halve the qualities.
-async function fitted(image, most) {
+// sharp has no maximum size: its users resize once and bisect the quality.
+async function fit(image, maxBytes) {
   const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
   let [low, high, best] = [1, 95, null];
   while (low <= high) {
     const quality = (low + high) >> 1;
     const file = await sharp(data, { raw: info }).jpeg({ quality }).toBuffer();
-    if (file.length <= most) [low, best] = [quality + 1, file];
+    if (file.length <= maxBytes) [low, best] = [quality + 1, file];
     else high = quality - 1;
   }
   return best;
@@ -34,12 +34,12 @@ async function fitted(image, most) {
 
 async function main() {
   const source = fs.readFileSync(work.source);
-  const data = await made(source);
+  const data = await render(source);
   fs.writeFileSync(work.out, data);
   let images = 0;
   const [began, before] = [process.hrtime.bigint(), process.cpuUsage()];
   while (images < 2 || Number(process.hrtime.bigint() - began) < 1e9 * work.seconds) {
-    await made(source);
+    await render(source);
     images += 1;
   }
   const [used, took] = [process.cpuUsage(before), Number(process.hrtime.bigint() - began) / 1e6];

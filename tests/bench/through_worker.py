@@ -1,4 +1,7 @@
-"""One contestant, one case: the worker's own step, as the pool and the shards take it, through the decoder and the child. Prints a line of JSON."""
+"""One contestant, one case: the worker's own step through decoder and child, as pool and shards run it.
+
+Prints a line of JSON.
+"""
 
 import asyncio
 import json
@@ -17,9 +20,9 @@ SAMPLE_SECONDS = 0.002
 
 
 async def main(render: str, case: dict[str, Any], source: bytes) -> tuple[dict[str, Any], bytes]:
-    """Do the case's image again and again for its time; all processor time of parent and child counts.
+    """Make the case's image repeatedly for the case's seconds; return the costs, and the result.
 
-    Return what it cost, and the result.
+    All processor time of parent and child counts.
     """
     variant = Variant(
         width=case["width"],
@@ -29,7 +32,8 @@ async def main(render: str, case: dict[str, Any], source: bytes) -> tuple[dict[s
     )
     decoder = Decoder(Limits(), render=render)
     await decoder.start()
-    for _ in range(codecs.LARGE_PNG_FILES):  # until its children know all that they will learn
+    # After these its children have all codecs that they will ever load.
+    for _ in range(codecs.LARGE_FILES):
         picture = (await decoder.render(source, [variant])).pictures[0]
     child = decoder.child_pid or 0
     images, began, before = 0, time.perf_counter(), _seconds(child)
@@ -50,12 +54,12 @@ async def main(render: str, case: dict[str, Any], source: bytes) -> tuple[dict[s
 
 
 def _seconds(child: int) -> float:
-    """Return the processor time of this process and the child; /proc/PID/stat would count in hundredths of a second."""
+    """Return the processor time of this process and the child, in ns; /proc/PID/stat counts in 10 ms."""
     return time.process_time() + int(Path(f"/proc/{child}/schedstat").read_text().split()[0]) / 1e9
 
 
 async def _peak_mb(decoder: Decoder, source: bytes, variant: Variant) -> float:
-    """Return the most memory that parent, zygote and child together hold while two images pass, each page counted once."""
+    """Return the peak memory of parent, zygote and child during two images; shared pages count once."""
     processes = ("self", decoder.child_pid or 0, _parent(decoder.child_pid or 0))
     most, images = 0.0, asyncio.create_task(_twice(decoder, source, variant))
     while not images.done():
@@ -81,9 +85,9 @@ def _mb(path: str, field: str) -> float:
 
 
 if __name__ == "__main__":
-    told = json.loads(sys.argv[2])
+    case = json.loads(sys.argv[2])
     found, result = asyncio.run(
-        main(PLAIN if sys.argv[1] == "plain" else "", told, Path(told["source"]).read_bytes())
+        main(PLAIN if sys.argv[1] == "plain" else "", case, Path(case["source"]).read_bytes())
     )
-    Path(told["out"]).write_bytes(result)
+    Path(case["out"]).write_bytes(result)
     sys.stdout.write(json.dumps(found))

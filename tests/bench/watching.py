@@ -1,4 +1,4 @@
-"""Watches a pod's processes from outside: how long it takes to a child, what all of them hold, and whose the processor time is."""
+"""Watches a pod's processes from outside: time until its child, memory, processor time of each kind."""
 
 import contextlib
 import json
@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 SAMPLE_SECONDS = 0.004
-"""For one image; a look costs a millisecond, so that longer runs are looked at less often."""
+"""For one image; a sample costs a millisecond, so longer runs are sampled less often."""
 
 
 @dataclass(slots=True)
 class Watched:
-    """What was seen of a pod; times in milliseconds, memory in MB of PSS: pages that processes share are counted once.
+    """Observations of one pod; times in milliseconds, memory in MB of PSS, which counts shared pages once.
 
     Attributes:
-        born: From exec until its first child, in which the image is worked on, was seen.
-        start: Held by the pod's own process when its inputs were read.
-        held: Held by all its processes when the child was born.
-        peak: Held by all its processes at most.
+        born: From exec until its first child, which makes the image, was seen.
+        start: Memory of the pod's own process when its inputs were read.
+        held: Memory of all its processes when the child was forked.
+        peak: Largest memory of all its processes together.
         zygotes: Processor time of the clean processes.
         children: Processor time of the caged ones: decoding, resizing, encoding.
     """
@@ -32,11 +32,11 @@ class Watched:
     children: float = 0.0
     _spent: dict[int, float] = field(default_factory=dict)
 
-    def look(self, pid: int, log: Path, began: float) -> bool:
-        """Look once; False if the pod has ended."""
+    def sample(self, pid: int, log: Path, began: float) -> bool:
+        """Take one sample; return False if the pod has ended."""
         zygotes = descendants(pid, 1)
         children = [each for zygote in zygotes for each in descendants(zygote, 1)]
-        held = [pss(each) for each in (pid, *zygotes, *children)]
+        held = [pss_mb(each) for each in (pid, *zygotes, *children)]
         if not held[0]:
             return not has_ended(pid)
         if children and not self.born:
@@ -48,29 +48,32 @@ class Watched:
         return True
 
     def _total(self, pids: list[int], before: float) -> float:
-        """Add what these processes spent since the last look."""
-        fresh = {pid: spent(pid) for pid in pids}
+        """Add the time that these processes spent since the last sample."""
+        fresh = {pid: spent_ms(pid) for pid in pids}
         gained = sum(max(0.0, now - self._spent.get(pid, 0.0)) for pid, now in fresh.items())
         self._spent |= {pid: max(now, self._spent.get(pid, 0.0)) for pid, now in fresh.items()}
         return before + gained
 
 
-def watched(pid: int, log: Path, began: float) -> Watched:
+def watch(pid: int, log: Path, began: float) -> Watched:
     """Watch a pod that was started at `began` (`perf_counter`) until it ends."""
-    _look_in_time()
+    _take_priority()
     seen = Watched()
-    while seen.look(pid, log, began):
+    while seen.sample(pid, log, began):
         time.sleep(max(SAMPLE_SECONDS, (time.perf_counter() - began) / 20))
     return seen
 
 
-def _look_in_time() -> None:
-    """Come before all others, where the system allows it: on a busy machine a process can live and die between two looks."""
+def _take_priority() -> None:
+    """Run at real-time priority if the system allows it.
+
+    On a busy machine a process can start and end between two samples.
+    """
     with contextlib.suppress(PermissionError):
         os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
 
 
-def idle() -> float:
+def idle_seconds() -> float:
     """Return the seconds that the machine's cores have been idle together."""
     fields = Path("/proc/stat").read_text().splitlines()[0].split()
     return int(fields[4]) / os.sysconf("SC_CLK_TCK")
@@ -92,14 +95,14 @@ def descendants(pid: int, depth: int = 9) -> list[int]:
 
 
 def has_ended(pid: int) -> bool:
-    """Tell whether a process has ended; one that is just being executed holds nothing either, for a moment."""
+    """Return whether a process has ended; during exec a process has no memory either."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
     except OSError:
         return True
 
 
-def spent(pid: int) -> float:
+def spent_ms(pid: int) -> float:
     """Return the processor time of a process of one thread, in milliseconds; 0 once it is gone."""
     try:
         return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e6
@@ -107,7 +110,7 @@ def spent(pid: int) -> float:
         return 0.0
 
 
-def pss(pid: int) -> float:
+def pss_mb(pid: int) -> float:
     """Return the memory of a process in MB, pages that it shares counted in part; 0 once it is gone."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
@@ -117,7 +120,7 @@ def pss(pid: int) -> float:
 
 
 def events(log: Path) -> list[dict[str, str]]:
-    """Return the lines of a log that are whole."""
+    """Return the complete lines of a log, parsed."""
     return [
         json.loads(line)
         for line in log.read_text().splitlines()

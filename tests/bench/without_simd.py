@@ -1,4 +1,4 @@
-"""The pipeline as it is where the SIMD resizer is not installed; the child is told to call this one."""
+"""The pipeline without the SIMD resizer, for a child that is started with it instead of the real one."""
 
 from imagejobs_worker.imaging import pipeline
 from imagejobs_worker.imaging.steps import resize

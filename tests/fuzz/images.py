@@ -1,4 +1,4 @@
-"""The fuzz target: the first two bytes choose what is asked for, the rest is the file. `run.py` starts it.
+"""The fuzz target: the first two bytes choose the options, the rest is the file. `run.py` starts it.
 
 A finding is anything but a picture or an `ImageFailed` that blames the file: an exception that would be
 `internal_error`, a crash, a minute, two gigabytes, or a header reader that raises.
@@ -21,13 +21,13 @@ with atheris.instrument_imports(include=["imagejobs_contract", "imagejobs_worker
     from imagejobs_worker.imaging.pipeline import render
 
 LIMITS = Limits(max_pixels=400_000, max_total_pixels=1_000_000, max_frames=20)
-"""Small, so that what is allowed is fast."""
-SECONDS = 60.0
+"""Small, so that allowed files are fast."""
+TIMEOUT_SECONDS = 60.0
 BLAMES_THE_FILE = {
     *(Code.NOT_AN_IMAGE, Code.UNSUPPORTED_FORMAT, Code.CORRUPT_IMAGE),
     *(Code.TOO_MANY_PIXELS, Code.TOO_MANY_FRAMES, Code.MAX_SIZE_UNREACHABLE),
 }
-WISHES = (
+OPTIONS = (
     {"width": 20},
     {"width": 12, "height": 9, "fit": Fit.COVER, "gravity": Gravity.ENTROPY},
     {"width": 12, "height": 9, "fit": Fit.CONTAIN, "keep_metadata": True},
@@ -35,21 +35,25 @@ WISHES = (
     {"only_if_smaller": True, "keep_metadata": True},
     {"height": 7, "fit": Fit.FILL, "width": 9},
 )
-MODES = (None, *Format)
+RESULT_FORMATS = (None, *Format)
 
 
-def one(data: bytes) -> None:
+def try_input(data: bytes) -> None:
     """Try one input."""
     if len(data) < 2:
         return
-    wish, form, source = WISHES[data[0] % len(WISHES)], MODES[data[1] % len(MODES)], data[2:]
+    options, form, source = (
+        OPTIONS[data[0] % len(OPTIONS)],
+        RESULT_FORMATS[data[1] % len(RESULT_FORMATS)],
+        data[2:],
+    )
     header.declared_size(source)
     with suppress(header.Truncated):
         header.count_gif_frames(source, LIMITS.max_frames)
     with suppress(InvalidMessage, ImageFailed):
         protocol.read_answer(source, memoryview(b"files"), source)
     try:
-        render(source, [Variant(**wish, format=form)], LIMITS, Deadline.after(SECONDS))
+        render(source, [Variant(**options, format=form)], LIMITS, Deadline.after(TIMEOUT_SECONDS))
     except ImageFailed as ex:
         if ex.code not in BLAMES_THE_FILE:
             raise
@@ -57,9 +61,9 @@ def one(data: bytes) -> None:
 
 def main() -> None:
     """Fuzz; arguments are libFuzzer's."""
-    for skill in (*codecs.FORMATS, codecs.LARGE_PNGS):
-        preload.load(skill)
-    atheris.Setup(sys.argv, one)
+    for codec in (*codecs.FORMATS, codecs.LARGE_PNGS):
+        preload.up(codec)
+    atheris.Setup(sys.argv, try_input)
     atheris.Fuzz()
 
 

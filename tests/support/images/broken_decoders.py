@@ -1,6 +1,6 @@
-"""Stand-ins for the pipeline that do what broken or taken-over decoders do.
+"""Fake pipelines that behave as broken or taken-over decoders do.
 
-Named to the zygote as `broken_decoders:<function>`.
+A test names them to the zygote as `broken_decoders:<function>`.
 """
 
 import os
@@ -18,7 +18,7 @@ SOCKET = 0
 
 
 def by_source(source, variants, limits, deadline):
-    """Do what the source's text says, or the usual."""
+    """Do the deed that the source names, or render it as usual."""
     what = source.removeprefix(pictures.GIF).decode("ascii", "replace")
     if what not in _DEEDS:
         return pipeline.render(source, variants, limits, deadline)
@@ -26,7 +26,7 @@ def by_source(source, variants, limits, deadline):
 
 
 def deed(what: str) -> bytes:
-    """Return a source that makes `by_source` do it."""
+    """Return a source that makes `by_source` do this deed."""
     return pictures.GIF + what.encode()
 
 
@@ -74,7 +74,7 @@ def _says(data):
 
 
 def _lies(**changes):
-    """Answer with a picture that is not what it is said to be."""
+    """Answer with a picture that contradicts its description."""
 
     def lie(_source, variants):
         facts = {

@@ -1,4 +1,7 @@
-"""Sends pictures of every kind through the pipeline in every way, in a process that learned what a zygote does: nothing more may be loaded."""
+"""Sends pictures of every kind through all paths of the pipeline, with codecs preloaded as in a zygote.
+
+No further module may be loaded then.
+"""
 
 import sys
 from io import BytesIO
@@ -29,13 +32,13 @@ VARIANTS = (
 
 
 def write(folder: str) -> None:
-    """Write the pictures; in a process of its own, as this loads all that they need."""
+    """Write the pictures; call it in a process of its own, because it loads all modules that they need."""
     for n, source in enumerate(_sources()):
         Path(folder, str(n)).write_bytes(source)
 
 
 def modules_loaded_late(folder: str) -> list[str]:
-    """Return the modules that the pictures load after all skills were learned."""
+    """Return the modules that the pictures load after all codecs were preloaded."""
     for skill in codecs.FORMATS:
         preload.load(skill)
     before = set(sys.modules)
@@ -47,7 +50,7 @@ def modules_loaded_late(folder: str) -> list[str]:
 
 
 def _sources():
-    """Yield files of every format in every mode that it has, with EXIF and a colour profile, still and moving."""
+    """Yield files of every format in each of its modes, with EXIF and a profile, still and animated."""
     from support.images import pictures
 
     photo = pictures.photo(61, 43)

@@ -1,4 +1,7 @@
-"""Files that mean harm, made here: bombs, lies, cut and crossed files, each with the code that it has to end in (None: a picture comes out)."""
+"""Hostile files, made here: bombs, lies, cut and crossed files, each with the code that it must end in.
+
+Instead of a code, None means that the file becomes a picture.
+"""
 
 import struct
 import zlib
@@ -10,7 +13,8 @@ from PIL import Image
 from imagejobs_contract.codes import Code
 from support.images import pictures
 
-_SIDE = 60_000
+SIDE_PIXELS = 60_000
+"""Side of the pixel bombs: 3.6 gigapixels, as declared."""
 _EIGHTHS = (1, 3, 5, 7)
 _EXIF = (
     b"Exif\0\0",
@@ -20,6 +24,14 @@ _EXIF = (
     b"Exif\0\0II*\0\x08\0\0\0\x01\0\x69\x87\x04\0\x01\0\0\0\x08\0\0\0" + b"\x08\0\0\0",
 )
 """Nothing, a directory far away, too many entries, a turn that is text, a directory that is its own child."""
+LARGE_FRAME = b"," + struct.pack("<4HB", 0, 0, SIDE_PIXELS, SIDE_PIXELS, 0) + b"\x02\x02\x44\x01\x00"
+"""A frame of a GIF that is larger than any canvas."""
+LARGE_BMP = b"BM" + struct.pack(
+    "<IHHIIiiHHIIiiII", 54, 0, 0, 54, 40, SIDE_PIXELS, SIDE_PIXELS, 1, 24, 0, 0, 0, 0, 0, 0
+)
+LARGE_WEBP = b"RIFF\x1e\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + b"\xff\x3e\0\xff\x3e\0" + b"ALPH\0\0\0\0"
+TEXT_BOMB = pictures.png_chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(64 * 2**20), 9))
+"""64 MiB of zeros in a compressed comment of a PNG."""
 
 
 def files() -> dict[str, tuple[bytes, Code | None]]:
@@ -53,19 +65,15 @@ def _no_images():
 
 
 def _pixel_bombs():
-    small = pictures.saved(pictures.photo(64, 64), "jpeg")
     for name, data in {
-        "png": pictures.png_header(_SIDE, _SIDE),
+        "png": pictures.png_header(SIDE_PIXELS, SIDE_PIXELS),
         "png, the largest": pictures.png_header(2**31 - 1, 2**31 - 1),
-        "jpeg": small.replace(struct.pack(">HH", 64, 64), struct.pack(">HH", _SIDE, _SIDE), 1),
-        "gif": pictures.gif_of(1, _SIDE, _SIDE),
-        "gif's frame": pictures.gif_of(
-            1, 10, 10, b"," + struct.pack("<4HB", 0, 0, _SIDE, _SIDE, 0) + b"\x02\x02\x44\x01\x00"
-        ),
-        "bmp": b"BM"
-        + struct.pack("<IHHIIiiHHIIiiII", 54, 0, 0, 54, 40, _SIDE, _SIDE, 1, 24, 0, 0, 0, 0, 0, 0),
-        "tiff": _tiff(_SIDE, _SIDE),
-        "webp": b"RIFF\x1e\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + b"\xff\x3e\0\xff\x3e\0" + b"ALPH\0\0\0\0",
+        "jpeg": jpeg_that_says(SIDE_PIXELS, SIDE_PIXELS),
+        "gif": pictures.gif_of(1, SIDE_PIXELS, SIDE_PIXELS),
+        "gif's frame": pictures.gif_of(1, 10, 10, LARGE_FRAME),
+        "bmp": LARGE_BMP,
+        "tiff": tiff_that_says(SIDE_PIXELS, SIDE_PIXELS),
+        "webp": LARGE_WEBP,
         "one line": pictures.png_header(20_000, 1),
         "one column": pictures.png_header(1, 20_000),
         "zeros that pack well": _real_bomb(),
@@ -75,11 +83,7 @@ def _pixel_bombs():
 
 
 def _text_bombs():
-    text = b"Comment\0\0" + zlib.compress(bytes(64 * 2**20), 9)
-    yield (
-        "text bomb: zTXt",
-        (pictures.png_header(8, 8, pictures.png_chunk(b"zTXt", text)), Code.CORRUPT_IMAGE),
-    )
+    yield "text bomb: zTXt", (pictures.png_header(8, 8, TEXT_BOMB), Code.CORRUPT_IMAGE)
     international = b"Comment\0\1\0\0\0" + zlib.compress(bytes(64 * 2**20), 9)
     yield (
         "text bomb: iTXt",
@@ -107,10 +111,8 @@ def _cut():
 
 def _crossed():
     bodies = {form: pictures.saved(pictures.photo(60, 40), form) for form in pictures.FORMATS}
-    yield (
-        "the magic of png before gif",
-        (bodies["png"][:12] + bodies["gif"][12:], Code.TOO_MANY_PIXELS),
-    )  # what stands there as a size is huge
+    # The bytes at the place of the size are a huge number.
+    yield "the magic of png before gif", (bodies["png"][:12] + bodies["gif"][12:], Code.TOO_MANY_PIXELS)
     for head, body in (
         ("jpeg", "png"),
         ("gif", "webp"),
@@ -150,7 +152,7 @@ def _lies():
     yield "png whose checksum is wrong", (whole[:29] + bytes(4) + whole[33:], Code.CORRUPT_IMAGE)
     # All pixels are there, and nothing behind them is read.
     yield "png whose chunk is longer than the file", (whole[:33] + b"\x7f\xff\xff\xff" + whole[37:], None)
-    yield "tiff whose directory is its own successor", (_tiff(8, 8, successor=8), None)
+    yield "tiff whose directory is its own successor", (tiff_that_says(8, 8, successor=8), None)
     yield "tiff with a tag that cannot be written", (_tiff_with_an_odd_tag(), None)
     yield (
         "webp that says it is longer",
@@ -169,7 +171,14 @@ def _real_bomb() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(pictures.png_chunk(*each) for each in chunks)
 
 
-def _tiff(width: int, height: int, successor: int = 0) -> bytes:
+def jpeg_that_says(width: int, height: int) -> bytes:
+    """Return a JPEG of 64x64 pixels whose header names another size."""
+    small = pictures.saved(pictures.photo(64, 64), "jpeg")
+    return small.replace(struct.pack(">HH", 64, 64), struct.pack(">HH", height, width), 1)
+
+
+def tiff_that_says(width: int, height: int, successor: int = 0) -> bytes:
+    """Return a TIFF of 8 bytes of pixels that names a size, and an offset of its next directory."""
     tags = ((256, width), (257, height), (258, 8), (259, 1), (262, 1), (273, 8), (277, 1), (279, 8))
     entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
     return (
@@ -178,7 +187,7 @@ def _tiff(width: int, height: int, successor: int = 0) -> bytes:
 
 
 def _tiff_with_an_odd_tag() -> bytes:
-    """Return what a fuzzer found: the file is read, and its tags made Pillow's writer fail where they were handed on."""
+    """Return a fuzzer's finding: a readable file whose tags, when copied, made Pillow's writer fail."""
     tags = (
         (256, 4, 1, 8),
         (257, 4, 1, 9),

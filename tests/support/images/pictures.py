@@ -11,7 +11,7 @@ FORMATS = ("jpeg", "png", "webp", "avif", "gif", "tiff", "bmp")
 CORNERS = {"nw": (255, 0, 0), "ne": (0, 255, 0), "sw": (0, 0, 255), "se": (255, 255, 0)}
 """The colours of the four quarters of `quarters`."""
 GIF = b"GIF89a" + struct.pack("<HH", 10, 10)
-"""What a file has to start with to reach a child, where the rest is for a stand-in of the decoder."""
+"""A beginning with which a file reaches a child; the rest of it is read by a fake decoder."""
 
 
 def photo(width: int, height: int, seed: int = 1) -> Image.Image:
@@ -26,7 +26,7 @@ def photo(width: int, height: int, seed: int = 1) -> Image.Image:
 
 
 def quarters(width: int, height: int) -> Image.Image:
-    """Return four quarters in the colours of `CORNERS`, which tell how a picture lies."""
+    """Return four quarters in the colours of `CORNERS`, which show the orientation of a picture."""
     image = Image.new("RGB", (width, height), CORNERS["se"])
     image.paste(CORNERS["nw"], (0, 0, width // 2, height // 2))
     image.paste(CORNERS["ne"], (width // 2, 0, width, height // 2))
@@ -47,7 +47,7 @@ def disc(size: int, colour: tuple[int, int, int], hidden: tuple[int, int, int] =
 def face(
     size: tuple[int, int] = (640, 480), at: tuple[int, int] = (160, 240), radius: int = 80
 ) -> Image.Image:
-    """Return a drawn face, looking out of the picture, that a detector takes for one; `radius` is from its middle to its side."""
+    """Return a drawn face that a detector finds; `radius` is from its middle to its side."""
     image, (x, y), r = Image.new("RGB", size, (120, 140, 160)), at, radius / 0.85
     pen = ImageDraw.Draw(image)
 

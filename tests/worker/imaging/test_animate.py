@@ -6,12 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Fit, Format, Variant
 from imagejobs_worker.imaging.animate import AnimatedImage
-from imagejobs_worker.imaging.deadline import Deadline
-from imagejobs_worker.imaging.pipeline import render
 from support.images import pictures
+from support.images.rendering import render, render_all
 
 MOVING = ["gif", "webp", "avif"]
 WAYS = [*itertools.product([*MOVING, "png"], MOVING), ("png", "png")]
@@ -21,10 +19,6 @@ TIMES = [50, 100, 150, 200, 500]
 
 def film(count=5, size=(64, 48)):
     return [Image.new("RGB", size, (40 * n, 250 - 40 * n, 90)) for n in range(count)]
-
-
-def made(data, **options):
-    return render(data, [Variant(**options)], Limits(), Deadline.after(30))
 
 
 def played(data):
@@ -38,7 +32,7 @@ def played(data):
 @pytest.mark.parametrize(("source", "result"), WAYS)
 def test_frames_and_times_are_kept(source, result):
     data = pictures.animation(source, film(), TIMES)
-    found = made(data, width=32, format=Format(result))
+    found = render(data, width=32, format=Format(result))
     frames, _ = played(found.pictures[0].data)
     assert found.frames == 5
     assert [time for _, time in frames] == TIMES
@@ -69,10 +63,10 @@ def test_frames_and_times_are_kept(source, result):
     ],
 )
 def test_it_plays_as_often_as_before(source, loop, result, expected):
-    """A GIF counts the repeats after the first play, a WebP all plays; Pillow writes an AVIF that plays for ever."""
+    """A GIF counts repeats after the first play, a WebP all plays; Pillow's AVIF plays for ever."""
     options = {} if loop is None else {"loop": loop}
     data = pictures.animation(source, film(3), **options)
-    assert played(made(data, width=32, format=Format(result)).pictures[0].data)[1] == expected
+    assert played(render(data, width=32, format=Format(result)).pictures[0].data)[1] == expected
 
 
 def test_the_picture_for_old_viewers_is_not_of_a_pngs_animation():
@@ -80,7 +74,7 @@ def test_the_picture_for_old_viewers_is_not_of_a_pngs_animation():
     data = pictures.saved(
         still, "png", save_all=True, default_image=True, append_images=frames, duration=TIMES[:3]
     )
-    found = made(data)
+    found = render(data)
     shown, _ = played(found.pictures[0].data)
     assert (found.frames, [time for _, time in shown]) == (3, TIMES[:3])
     assert [frame.getpixel((0, 0))[:3] for frame, _ in shown] == [frame.getpixel((0, 0)) for frame in frames]
@@ -88,7 +82,7 @@ def test_the_picture_for_old_viewers_is_not_of_a_pngs_animation():
 
 def test_times_of_a_webp_do_not_add_up_wrong_in_a_gif():
     data = pictures.animation("webp", film(6), [33] * 6)
-    frames, _ = played(made(data, format=Format.GIF).pictures[0].data)
+    frames, _ = played(render(data, format=Format.GIF).pictures[0].data)
     assert sum(time for _, time in frames) == 200
     assert {time for _, time in frames} == {30, 40}
 
@@ -99,7 +93,7 @@ def test_times_of_a_webp_do_not_add_up_wrong_in_a_gif():
 )
 def test_a_frame_may_be_shown_for_longer_than_a_format_can_say(source, pause, result, longest):
     data = pictures.animation(source, film(3), [pause] * 3)
-    frames, _ = played(made(data, format=Format(result)).pictures[0].data)
+    frames, _ = played(render(data, format=Format(result)).pictures[0].data)
     assert [time for _, time in frames] == [longest] * 3
 
 
@@ -108,7 +102,7 @@ def test_frames_that_look_alike_may_together_be_shown_for_longer_than_a_gif_can_
     frame = (
         b"\x21\xf9\x04\0\xff\xff\0\0" + b"," + struct.pack("<4HB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\x00"
     )
-    frames, _ = played(made(pictures.gif_of(3, frame=frame)).pictures[0].data)
+    frames, _ = played(render(pictures.gif_of(3, frame=frame)).pictures[0].data)
     assert [time for _, time in frames] == [655_350]
 
 
@@ -117,21 +111,21 @@ def test_frames_that_look_alike_may_together_be_shown_for_longer_than_a_gif_can_
     [*itertools.product(MOVING, [Format.JPEG, Format.PNG, Format.TIFF]), ("png", Format.JPEG)],
 )
 def test_a_still_format_shows_the_first_frame(source, result):
-    found = made(pictures.animation(source, film(), TIMES), format=result).pictures[0]
+    found = render(pictures.animation(source, film(), TIMES), format=result).pictures[0]
     assert np.abs(pictures.pixels(found.data) - (0, 250, 90)).max() < 10
 
 
 @pytest.mark.parametrize("source", [*MOVING, "png"])
 @pytest.mark.parametrize("count", [1, 3])
-def test_only_so_many_frames_as_asked_for(source, count):
-    frames, _ = played(made(pictures.animation(source, film(), TIMES), frames=count).pictures[0].data)
+def test_a_result_has_the_requested_number_of_frames(source, count):
+    frames, _ = played(render(pictures.animation(source, film(), TIMES), frames=count).pictures[0].data)
     assert len(frames) == count
 
 
 @pytest.mark.parametrize("disposal", [1, 2, 3])
 @pytest.mark.parametrize("result", MOVING)
 def test_frames_that_build_on_each_other_come_out_as_they_were_seen(disposal, result):
-    """A dot moves over nothing; what the frame before leaves behind depends on how it is disposed of."""
+    """A dot moves over nothing; the rest of the frame before depends on its disposal."""
     frames = []
     for n in range(4):
         frame = Image.new("RGBA", (64, 64), (0, 0, 0, 0))
@@ -139,7 +133,7 @@ def test_frames_that_build_on_each_other_come_out_as_they_were_seen(disposal, re
         frames.append(frame)
     data = pictures.animation("gif", frames, 100, disposal=disposal, loop=0)
     seen, _ = played(data)
-    found, _ = played(made(data, format=Format(result)).pictures[0].data)
+    found, _ = played(render(data, format=Format(result)).pictures[0].data)
     assert len(found) == len(seen)
     for (frame, _), (expected, _) in zip(found, seen, strict=True):
         shown, there = np.asarray(frame).astype(int), np.asarray(expected).astype(int)
@@ -159,7 +153,7 @@ def test_an_animation_may_become_transparent_later(result):
         if result == "png"
         else pictures.animation("webp", frames, 100, lossless=True)
     )
-    found, _ = played(made(data, format=Format(result)).pictures[0].data)
+    found, _ = played(render(data, format=Format(result)).pictures[0].data)
     assert [frame.getpixel((1, 1))[3] > 128 for frame, _ in found] == [True, False, True]
     assert [frame.getpixel((24, 24))[3] > 128 for frame, _ in found] == [True, True, True]
 
@@ -167,7 +161,7 @@ def test_an_animation_may_become_transparent_later(result):
 def test_an_opaque_animation_carries_no_alpha():
     for form in (Format.WEBP, Format.AVIF):
         data = (
-            made(pictures.animation("webp", [frame.convert("RGBA") for frame in film()]), format=form)
+            render(pictures.animation("webp", [frame.convert("RGBA") for frame in film()]), format=form)
             .pictures[0]
             .data
         )
@@ -176,7 +170,7 @@ def test_an_opaque_animation_carries_no_alpha():
 
 def test_transparency_around_a_moving_thing_stays_sharp_when_it_is_scaled():
     frames = [pictures.disc(80, (200, 30, 30 * n)) for n in range(3)]
-    found, _ = played(made(pictures.animation("gif", frames, 100, disposal=2), width=40).pictures[0].data)
+    found, _ = played(render(pictures.animation("gif", frames, 100, disposal=2), width=40).pictures[0].data)
     for frame, _ in found:
         values = np.asarray(frame)
         assert set(np.unique(values[..., 3])) == {0, 255}
@@ -189,14 +183,14 @@ def test_every_variant_of_an_animation_is_made():
         Variant("square", width=20, height=20, fit=Fit.COVER, format=Format.WEBP),
         Variant("still", width=30, format=Format.JPEG),
     ]
-    found = render(pictures.animation("gif", film(), TIMES), variants, Limits(), Deadline.after(30)).pictures
+    found = render_all(pictures.animation("gif", film(), TIMES), *variants).pictures
     assert [(each.width, each.height) for each in found] == [(16, 12), (20, 20), (30, 23)]
     assert [getattr(Image.open(BytesIO(each.data)), "n_frames", 1) for each in found] == [5, 5, 1]
 
 
 def test_an_animation_can_aim_at_a_size():
     data = pictures.animation("gif", [pictures.photo(160, 120, seed) for seed in range(4)])
-    assert len(made(data, format=Format.WEBP, max_size=12_000).pictures[0].data) <= 12_000
+    assert len(render(data, format=Format.WEBP, max_size=12_000).pictures[0].data) <= 12_000
 
 
 def test_a_reel_holds_one_frame_at_a_time():

@@ -6,18 +6,16 @@ from hypothesis import strategies as st
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
-from imagejobs_contract.model.limits import Limits
-from imagejobs_contract.model.options import LOSSY, Format, Variant
-from imagejobs_worker.imaging.deadline import Deadline
+from imagejobs_contract.model.options import LOSSY, Format
 from imagejobs_worker.imaging.fit_bytes import fit
-from imagejobs_worker.imaging.pipeline import render
 from support.images import pictures
+from support.images.rendering import render_file
 
 PHOTO = pictures.saved(pictures.photo(320, 240), "jpeg", quality=95)
 
 
 def made(**options):
-    return render(PHOTO, [Variant(**options)], Limits(), Deadline.after(30)).pictures[0].data
+    return render_file(PHOTO, **options)
 
 
 @pytest.mark.parametrize("form", sorted(LOSSY))

@@ -1,8 +1,7 @@
-"""Bombs, lies and cut files: each ends in a code that says what is wrong, before it costs anything."""
+"""Bombs, lies and cut files: each ends in a code that names the fault, before it costs anything."""
 
 import struct
 import time
-import zlib
 
 import pytest
 from PIL import Image
@@ -13,15 +12,7 @@ from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Format, Variant
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.pipeline import render
-from support.images import pictures
-
-TEXT = pictures.png_chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(64 * 2**20), 9))
-BIG_FRAME = b"," + struct.pack("<4HB", 0, 0, 60_000, 60_000, 0) + b"\x02\x02\x44\x01\x00"
-BMP = b"BM" + struct.pack("<IHHIIiiHHIIiiII", 54, 0, 0, 54, 40, 60_000, 60_000, 1, 24, 0, 0, 0, 0, 0, 0)
-TIFF = b"II*\0\x08\0\0\0" + struct.pack("<H", 8)
-for tag, value in ((256, 60_000), (257, 60_000), (258, 8), (259, 1), (262, 1), (273, 8), (277, 1), (279, 8)):
-    TIFF += struct.pack("<HHII", tag, 4, 1, value)
-WEBP = b"RIFF\x1e\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + b"\xff\x3e\0\xff\x3e\0" + b"ALPH\0\0\0\0"
+from support.images import hostile_files, pictures
 
 
 def fault(data, limits=None, **options):
@@ -39,21 +30,19 @@ def code_of(data):
     return None
 
 
-def jpeg_of(width, height):
-    data = pictures.saved(pictures.photo(64, 64), "jpeg")
-    return data.replace(struct.pack(">HH", 64, 64), struct.pack(">HH", height, width), 1)
-
-
 @pytest.mark.parametrize(
     "data",
     [
         pytest.param(pictures.png_header(60_000, 60_000), id="png"),
-        pytest.param(jpeg_of(60_000, 60_000), id="jpeg"),
+        pytest.param(hostile_files.jpeg_that_says(60_000, 60_000), id="jpeg"),
         pytest.param(pictures.gif_of(1, 60_000, 60_000), id="gif"),
-        pytest.param(BMP, id="bmp"),
-        pytest.param(TIFF + bytes(12), id="tiff"),
-        pytest.param(WEBP, id="webp"),
-        pytest.param(pictures.gif_of(1, 10, 10, BIG_FRAME), id="gif whose frame is larger than its canvas"),
+        pytest.param(hostile_files.LARGE_BMP, id="bmp"),
+        pytest.param(hostile_files.tiff_that_says(60_000, 60_000), id="tiff"),
+        pytest.param(hostile_files.LARGE_WEBP, id="webp"),
+        pytest.param(
+            pictures.gif_of(1, 10, 10, hostile_files.LARGE_FRAME),
+            id="gif whose frame is larger than its canvas",
+        ),
     ],
 )
 def test_a_pixel_bomb_is_refused_by_its_header(data):
@@ -95,7 +84,7 @@ def test_a_result_can_be_too_large_as_well():
 
 
 def test_a_text_bomb_is_refused():
-    assert fault(pictures.png_header(8, 8, TEXT)).code is Code.CORRUPT_IMAGE
+    assert fault(pictures.png_header(8, 8, hostile_files.TEXT_BOMB)).code is Code.CORRUPT_IMAGE
 
 
 @pytest.mark.parametrize("form", ["gif", "webp", "avif"])
@@ -122,7 +111,7 @@ def test_the_pixels_of_all_frames_are_counted_together():
     )
 
 
-def test_who_asks_for_fewer_frames_gets_them():
+def test_a_request_for_fewer_frames_is_served():
     data = pictures.gif_of(1000, 10, 10)
     for options in ({"frames": 3}, {"format": Format.JPEG}):
         assert render(data, [Variant(**options)], Limits(), Deadline.after(5)).pictures[0].data
@@ -149,7 +138,7 @@ def test_who_asks_for_fewer_frames_gets_them():
     ],
     ids=["empty", "text", "heic", "zeros", "svg", "eps", "only magic"],
 )
-def test_what_is_no_image_is_told_apart(data, code, message):
+def test_each_kind_of_bad_file_has_its_code_and_message(data, code, message):
     found = fault(data)
     assert (found.code, found.message) == (code, message)
 
@@ -215,7 +204,7 @@ def test_time_runs_out_between_steps():
 
 
 def test_a_still_of_an_animation_does_not_look_at_the_frames_behind_it():
-    """Pillow's AVIF writer walks through all frames of the file that a picture came from; found by fuzzing."""
+    """Pillow's AVIF encoder walks through all frames of the source file; found by fuzzing."""
     grey = (
         b"GIF89a"
         + struct.pack("<HHBBB", 8, 6, 0, 0, 0)
@@ -223,7 +212,7 @@ def test_a_still_of_an_animation_does_not_look_at_the_frames_behind_it():
         + struct.pack("<4HB", 0, 0, 1, 1, 0)
         + b"\x02\x02\x44\x01\x00"
     )
-    data = grey + BIG_FRAME + b";"
+    data = grey + hostile_files.LARGE_FRAME + b";"
     assert (
         render(data, [Variant(format=Format.AVIF, frames=1)], Limits(), Deadline.after(5)).pictures[0].width
         == 8

@@ -5,18 +5,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from imagejobs_contract.model.limits import Limits
-from imagejobs_contract.model.options import Format, Variant
-from imagejobs_worker.imaging.deadline import Deadline
+from imagejobs_contract.model.options import Format
 from imagejobs_worker.imaging.modes import is_transparent, normalise
-from imagejobs_worker.imaging.pipeline import render
 from support.images import pictures
+from support.images.rendering import render_image
 
 RAMP = np.arange(256, dtype=np.uint16).repeat(16).reshape(64, 64) * 257
-
-
-def rendered(data, **options):
-    return pictures.opened(render(data, [Variant(**options)], Limits(), Deadline.after(20)).pictures[0].data)
 
 
 @pytest.mark.parametrize(
@@ -48,13 +42,13 @@ def test_every_mode_of_pillow_becomes_one_that_can_be_scaled(mode):
 
 @pytest.mark.parametrize("form", ["png", "tiff"])
 def test_16_bit_greys_keep_their_tones(form):
-    result = rendered(pictures.saved(Image.fromarray(RAMP), form), format=Format.PNG)
+    result = render_image(pictures.saved(Image.fromarray(RAMP), form), format=Format.PNG)
     assert np.abs(pictures.pixels(result, "L") - RAMP / 257).max() <= 1
 
 
 def test_32_bit_and_float_greys_keep_their_tones():
-    whole = rendered(pictures.saved(Image.fromarray(RAMP.astype(np.int32)), "tiff"), format=Format.PNG)
-    floats = rendered(
+    whole = render_image(pictures.saved(Image.fromarray(RAMP.astype(np.int32)), "tiff"), format=Format.PNG)
+    floats = render_image(
         pictures.saved(Image.fromarray((RAMP / 65535).astype(np.float32)), "tiff"), format=Format.PNG
     )
     assert np.abs(pictures.pixels(whole, "L") - RAMP / 257).max() <= 1
@@ -66,13 +60,13 @@ def test_16_bit_colours_are_read():
     chunks = pictures.png_chunk(b"IHDR", struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0)) + pictures.png_chunk(
         b"IDAT", zlib.compress(rows)
     )
-    result = rendered(b"\x89PNG\r\n\x1a\n" + chunks + pictures.png_chunk(b"IEND", b""))
+    result = render_image(b"\x89PNG\r\n\x1a\n" + chunks + pictures.png_chunk(b"IEND", b""))
     assert np.abs(pictures.pixels(result) - (255, 128, 0)).max() <= 1
 
 
 def test_a_palette_is_scaled_by_its_colours():
     source = pictures.quarters(80, 80).quantize(4)
-    result = pictures.pixels(rendered(pictures.saved(source, "png"), width=20))
+    result = pictures.pixels(render_image(pictures.saved(source, "png"), width=20))
     assert np.abs(result[2, 2] - pictures.CORNERS["nw"]).max() < 4
     assert np.abs(result[17, 17] - pictures.CORNERS["se"]).max() < 4
 
@@ -80,7 +74,7 @@ def test_a_palette_is_scaled_by_its_colours():
 def test_a_transparent_palette_entry_becomes_alpha():
     source = pictures.quarters(80, 80).quantize(4)
     hole = source.getpixel((0, 0))
-    result = rendered(pictures.saved(source, "png", transparency=hole), width=40)
+    result = render_image(pictures.saved(source, "png", transparency=hole), width=40)
     assert result.mode == "RGBA"
     assert result.getpixel((2, 2))[3] == 0
     assert result.getpixel((37, 37)) == (*pictures.CORNERS["se"], 255)
@@ -89,14 +83,14 @@ def test_a_transparent_palette_entry_becomes_alpha():
 @pytest.mark.parametrize(("mode", "hole"), [("RGB", (255, 0, 0)), ("L", 76)])
 def test_a_transparent_colour_becomes_alpha(mode, hole):
     source = pictures.quarters(80, 80).convert(mode)
-    result = rendered(pictures.saved(source, "png", transparency=hole)).convert("RGBA")
+    result = render_image(pictures.saved(source, "png", transparency=hole)).convert("RGBA")
     assert result.getpixel((2, 2))[3] == 0
     assert result.getpixel((77, 77))[3] == 255
 
 
 def test_a_bitmap_is_scaled_to_greys():
     checks = Image.fromarray((np.indices((64, 64)).sum(0) % 2 * 255).astype(np.uint8)).convert("1")
-    result = rendered(pictures.saved(checks, "png"), width=16)
+    result = render_image(pictures.saved(checks, "png"), width=16)
     assert result.mode == "L"
     assert abs(pictures.pixels(result, "L").mean() - 127.5) < 3
 
@@ -105,12 +99,12 @@ def test_grey_with_alpha_stays_so():
     source = Image.merge(
         "LA", [pictures.photo(64, 64).convert("L"), Image.linear_gradient("L").resize((64, 64))]
     )
-    result = rendered(pictures.saved(source, "png"), width=32)
+    result = render_image(pictures.saved(source, "png"), width=32)
     assert result.mode == "LA"
     expected = np.asarray(source.getchannel("A").resize((32, 32), Image.Resampling.BOX)).astype(float)
     assert np.abs(np.asarray(result.getchannel("A")) - expected)[2:-2].max() < 4
 
 
 @pytest.mark.parametrize(("alpha", "expected"), [(255, False), (254, True), (0, True)])
-def test_transparent_is_what_lets_something_through(alpha, expected):
+def test_a_picture_with_any_pixel_that_is_not_opaque_is_transparent(alpha, expected):
     assert is_transparent(Image.new("RGBA", (4, 4), (1, 2, 3, alpha))) is expected

@@ -2,12 +2,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from imagejobs_contract.model.limits import Limits
-from imagejobs_contract.model.options import Fit, Format, Gravity, Variant
-from imagejobs_worker.imaging.deadline import Deadline
+from imagejobs_contract.model.options import Fit, Format, Gravity
 from imagejobs_worker.imaging.orientation import to_stored_box
-from imagejobs_worker.imaging.pipeline import render
 from support.images import pictures
+from support.images.rendering import render
 
 ORIENTATIONS = range(1, 9)
 
@@ -23,19 +21,15 @@ def turned(orientation, form="jpeg", size=(240, 160)):
     )
 
 
-def rendering(data, **options):
-    return render(data, [Variant(**options)], Limits(), Deadline.after(20))
-
-
 def upright(data):
     return ImageOps.exif_transpose(pictures.opened(data))
 
 
 @pytest.mark.parametrize("form", ["jpeg", "png", "webp", "avif", "tiff"])
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
-def test_every_turn_is_applied_and_not_told_again(orientation, form):
+def test_every_orientation_is_applied_and_not_kept_in_the_metadata(orientation, form):
     data = turned(orientation, form)
-    found = rendering(data, width=60, format=Format.PNG, keep_metadata=True)
+    found = render(data, width=60, format=Format.PNG, keep_metadata=True)
     result, expected = pictures.opened(found.pictures[0].data), upright(data)
     assert (found.source_width, found.source_height) == expected.size
     assert result.size == (60, round(60 * expected.height / expected.width))
@@ -51,9 +45,7 @@ def test_every_turn_is_applied_and_not_told_again(orientation, form):
 def test_cover_cuts_the_picture_that_people_see(orientation, gravity):
     data = turned(orientation)
     result = pictures.pixels(
-        rendering(data, width=40, height=40, fit=Fit.COVER, gravity=gravity, format=Format.PNG)
-        .pictures[0]
-        .data
+        render(data, width=40, height=40, fit=Fit.COVER, gravity=gravity, format=Format.PNG).pictures[0].data
     )
     seen = upright(data)
     side = min(seen.size)
@@ -66,7 +58,7 @@ def test_cover_cuts_the_picture_that_people_see(orientation, gravity):
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 def test_contain_pads_the_picture_that_people_see(orientation):
-    found = rendering(
+    found = render(
         turned(orientation),
         width=60,
         height=60,

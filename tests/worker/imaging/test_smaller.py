@@ -5,20 +5,16 @@ import pytest
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
-from imagejobs_contract.model.limits import Limits
-from imagejobs_contract.model.options import Fit, Format, MaxSizeBy, Variant
-from imagejobs_worker.imaging.deadline import Deadline
-from imagejobs_worker.imaging.pipeline import render
+from imagejobs_contract.model.options import Fit, Format, MaxSizeBy
 from support.images import pictures
+from support.images.rendering import render
 
 PHOTO = pictures.photo(320, 240)
 
 
 def made(image, most, by, source="png", **options):
     data = image if isinstance(image, bytes) else pictures.saved(image, source)
-    return render(
-        data, [Variant(max_size=most, max_size_by=by, **options)], Limits(), Deadline.after(60)
-    ).pictures[0]
+    return render(data, max_size=most, max_size_by=by, **options).pictures[0]
 
 
 def test_a_png_that_fits_keeps_its_colours():
@@ -65,7 +61,7 @@ def test_an_animation_can_give_up_pixels():
     assert (pictures.opened(found.data).n_frames, len(found.data) <= 20_000) == (4, True)
 
 
-def test_what_stands_around_a_picture_shrinks_with_it():
+def test_the_padding_around_a_picture_shrinks_with_it():
     found = made(PHOTO, 10_000, MaxSizeBy.SCALE, width=300, height=300, fit=Fit.CONTAIN, background="ff0000")
     image = pictures.pixels(found.data)
     assert found.width == found.height < 300
@@ -73,7 +69,7 @@ def test_what_stands_around_a_picture_shrinks_with_it():
 
 
 @pytest.mark.parametrize(("by", "form"), [(MaxSizeBy.PALETTE, Format.PNG), (MaxSizeBy.SCALE, Format.JPEG)])
-def test_what_cannot_be_says_so(by, form):
+def test_an_unreachable_size_is_an_error(by, form):
     """The tables of a JPEG alone are longer."""
     noise = np.random.default_rng(3).integers(0, 256, (60, 60, 3), np.uint8)
     with pytest.raises(ImageFailed) as found:

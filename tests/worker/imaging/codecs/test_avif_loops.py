@@ -3,18 +3,16 @@ import struct
 import pytest
 from PIL import Image
 
-from imagejobs_contract.model.limits import Limits
-from imagejobs_contract.model.options import Fit, Format, Variant
+from imagejobs_contract.model.options import Fit, Format
 from imagejobs_worker.imaging.codecs import avif_loops
-from imagejobs_worker.imaging.deadline import Deadline
-from imagejobs_worker.imaging.pipeline import render
 from support.images import pictures
+from support.images.rendering import render_file
 
 ENDLESS = 2**64 - 1
 
 
 def made(data, form, **options):
-    return render(data, [Variant(format=form, **options)], Limits(), Deadline.after(30)).pictures[0].data
+    return render_file(data, format=form, **options)
 
 
 def film(form, **options):
@@ -23,8 +21,8 @@ def film(form, **options):
     )
 
 
-def plays(data):
-    """Return the plays of each track, by the boxes as Pillow's libavif writes them; its own decoder was seen to say the same."""
+def loops_of(data):
+    """Return the loop count of each track from its boxes; libavif's own decoder was seen to agree."""
     found = []
     for track in data.split(b"trak")[1:]:
         edits, header = track.index(b"elst") + 4, track.index(b"tkhd") + 4
@@ -39,18 +37,18 @@ def plays(data):
 
 @pytest.mark.parametrize(("loop", "expected"), [(0, 0), (1, 1), (2, 2), (7, 7), (65_535, 65_535)])
 def test_an_avif_plays_as_often_as_its_source(loop, expected):
-    assert plays(made(film("webp", loop=loop), Format.AVIF)) == [expected]
+    assert loops_of(made(film("webp", loop=loop), Format.AVIF)) == [expected]
 
 
 def test_the_track_of_its_transparency_ends_with_it():
-    assert plays(made(film("webp", loop=3), Format.AVIF, width=40, height=40, fit=Fit.CONTAIN)) == [3, 3]
+    assert loops_of(made(film("webp", loop=3), Format.AVIF, width=40, height=40, fit=Fit.CONTAIN)) == [3, 3]
 
 
 @pytest.mark.parametrize(("loop", "expected"), [(0, 0), (1, 1), (2, 2), (7, 7)])
-def test_what_is_made_of_an_avif_plays_as_often(loop, expected):
+def test_results_of_an_avif_keep_its_loop_count(loop, expected):
     source = made(film("webp", loop=loop), Format.AVIF)
     assert pictures.opened(made(source, Format.WEBP)).info["loop"] == expected
-    assert plays(made(source, Format.AVIF, width=16)) == [expected]
+    assert loops_of(made(source, Format.AVIF, width=16)) == [expected]
 
 
 def box(kind, *parts):
@@ -59,7 +57,7 @@ def box(kind, *parts):
 
 
 def older(duration, once, flags=1):
-    """Return tracks by version 0 of their boxes."""
+    """Return tracks with version 0 of their boxes."""
     header = box(b"tkhd", struct.pack(">IIIIII", 0, 0, 0, 1, 0, duration))
     return box(b"ftyp", b"avis") + box(
         b"moov", box(b"trak", header, box(b"edts", box(b"elst", struct.pack(">III", flags, 1, once))))
@@ -69,8 +67,9 @@ def older(duration, once, flags=1):
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        (older(600, 200), 3), (older(601, 200), 4), (older(2**32 - 1, 200), 0), (older(600, 600, flags=0), 1), (older(600, 0), 0), (older(0, 9), 0),
-        (older(600, 200)[:-10], 0), (older(600, 200)[:-3], 0), (b"", 0), (box(b"moov", box(b"trak")), 0), (b"\0\0\0\1moov" * 9, 0),
+        (older(600, 200), 3), (older(601, 200), 4), (older(2**32 - 1, 200), 0), (older(600, 600, flags=0), 1),
+        (older(600, 0), 0), (older(0, 9), 0), (older(600, 200)[:-10], 0), (older(600, 200)[:-3], 0), (b"", 0),
+        (box(b"moov", box(b"trak")), 0), (b"\0\0\0\1moov" * 9, 0),
     ],
 )  # fmt: skip
 def test_other_writers_boxes_are_read_and_damage_means_for_ever(data, expected):

@@ -1,4 +1,7 @@
-"""The files are written by the book, and played by a few lines of numpy as browsers do it (Blink's and Gecko's decoders), not by Pillow."""
+"""Frames as browsers show them: the files are written from the specifications, without Pillow.
+
+The expected frames come from a few lines of numpy that play them as Blink's and Gecko's decoders do.
+"""
 
 import itertools
 import struct
@@ -10,11 +13,9 @@ import pytest
 from PIL import Image, ImageSequence
 
 from imagejobs_contract.errors import ImageFailed
-from imagejobs_contract.model.limits import Limits
-from imagejobs_contract.model.options import Format, Variant
-from imagejobs_worker.imaging.deadline import Deadline
-from imagejobs_worker.imaging.pipeline import render
+from imagejobs_contract.model.options import Format
 from support.images import pictures
+from support.images.rendering import render_file
 
 WIDTH, HEIGHT = 24, 16
 COLOURS = [
@@ -33,8 +34,8 @@ KEEP, CLEAR, RESTORE = 1, 2, 3
 
 
 def seen(data, form="gif"):
-    """Return what the pipeline makes of it, frame by frame."""
-    made = render(data, [Variant(format=Format(form))], Limits(), Deadline.after(30)).pictures[0].data
+    """Return the frames of the pipeline's result."""
+    made = render_file(data, format=Format(form))
     return [
         np.asarray(frame.convert("RGBA")).astype(int)
         for frame in ImageSequence.Iterator(Image.open(BytesIO(made)))
@@ -233,7 +234,7 @@ def test_an_apngs_frame_may_not_reach_out_of_its_canvas():
 
 @pytest.mark.parametrize("mode", ["L", "LA", "P", "1"])
 def test_every_kind_of_png_can_move(mode):
-    """A palette stands once for all frames."""
+    """A palette is in the file once, for all frames."""
     first = pictures.quarters(WIDTH, HEIGHT)
     frames = [first.quantize(8, palette=first.quantize(8)) if mode == "P" else first.convert(mode)]
     frames.append(frames[0].transpose(Image.Transpose.ROTATE_180))

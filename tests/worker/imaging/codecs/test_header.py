@@ -22,7 +22,7 @@ def test_the_size_is_read_without_a_decoder(form, size):
     ],
     ids=["progressive", "exif", "long profile", "restart markers"],
 )
-def test_a_jpegs_frame_header_is_found_behind_what_comes_first(options):
+def test_a_jpegs_frame_header_is_found_behind_other_segments(options):
     assert header.declared_size(pictures.saved(pictures.photo(321, 123), "jpeg", **options)) == (321, 123)
 
 
@@ -43,7 +43,7 @@ def test_no_beginning_of_a_file_makes_it_fail(form):
 
 @pytest.mark.parametrize("filler", [b"\xff", b"\xff\xe0\x00\x02"], ids=["fillers", "segments"])
 def test_the_search_for_a_jpegs_size_is_short_however_long_the_file(filler):
-    """The worker's parent reads with it what a child answers, and serves nobody meanwhile; without an end this took seconds."""
+    """The parent process reads files of a child with it, and is blocked meanwhile; unbounded, for seconds."""
     data = b"\xff\xd8" + filler * (2**24 // len(filler))
     began = time.process_time()
     assert header.declared_size(data) is None

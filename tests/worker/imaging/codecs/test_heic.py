@@ -1,4 +1,7 @@
-"""HEIC in, by the child alone: this process must not learn it, or the test that it is refused would see a taught Pillow."""
+"""HEIC is read in the child alone.
+
+This process must not register the reader: the test of its refusal would then see a Pillow that knows HEIC.
+"""
 
 import asyncio
 import base64

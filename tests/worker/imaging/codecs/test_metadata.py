@@ -1,11 +1,9 @@
 import pytest
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
-from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Format, Variant
-from imagejobs_worker.imaging.deadline import Deadline
-from imagejobs_worker.imaging.pipeline import render
 from support.images import pictures
+from support.images.rendering import render_all, render_file
 
 XMP = b'<x:xmpmeta><rdf:Description tiff:Orientation="6" dc:creator="Jane"/></x:xmpmeta>'
 CAMERA, ORIENTATION, IN_EXIF, GPS = 0x0110, 0x0112, 0x8769, 0x8825
@@ -29,32 +27,28 @@ def photo(form="jpeg"):
     )
 
 
-def made(data, **options):
-    return render(data, [Variant(**options)], Limits(), Deadline.after(20)).pictures[0].data
-
-
 @pytest.mark.parametrize("source", ["jpeg", "webp", "avif", "tiff"])
 @pytest.mark.parametrize("result", list(Format))
 def test_nothing_of_the_owner_is_left(source, result):
-    data = made(photo(source), format=result)
+    data = render_file(photo(source), format=result)
     assert not any(word in data for word in (b"Jane", b"secret", b"Display P3", b"Exif", b"xmpmeta"))
 
 
 @pytest.mark.parametrize("options", [{}, {"format": Format.TIFF}, {"width": 30}], ids=str)
 def test_tags_of_a_tiff_that_lies_right_are_not_handed_on_either(options):
-    """Where nothing is turned or scaled, Pillow's writer meets the picture as it was opened, with all tags of its file."""
+    """Without turn or resize, Pillow's encoder gets the picture as opened, with all tags of its file."""
     tags = TiffImagePlugin.ImageFileDirectory_v2()
     tags[315], tags[270], tags[65_000] = "Jane", "a secret of Jane", "Jane again"
     source = pictures.saved(pictures.photo(60, 40), "tiff", tiffinfo=tags)
     assert source.count(b"Jane") == 3
-    data = made(source, **options)
+    data = render_file(source, **options)
     assert b"Jane" not in data
     assert data.startswith(b"II*\0")
 
 
 @pytest.mark.parametrize("result", [Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF, Format.TIFF])
-def test_what_is_to_be_kept_is_kept_and_says_upright(result):
-    image = pictures.opened(made(photo(), format=result, keep_metadata=True))
+def test_metadata_to_keep_is_kept_and_says_upright(result):
+    image = pictures.opened(render_file(photo(), format=result, keep_metadata=True))
     assert image.size == (40, 60)
     assert image.getexif().get(CAMERA) == "Camera of Jane"
     assert image.getexif().get(ORIENTATION, 1) == 1
@@ -64,20 +58,22 @@ def test_what_is_to_be_kept_is_kept_and_says_upright(result):
 
 @pytest.mark.parametrize("result", [Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF])
 def test_xmp_is_kept_and_says_upright(result):
-    data = made(photo(), format=result, keep_metadata=True)
+    data = render_file(photo(), format=result, keep_metadata=True)
     assert b'tiff:Orientation="1" dc:creator="Jane"' in data
 
 
 def test_only_the_variant_that_asks_keeps_metadata():
     variants = [Variant("bare"), Variant("kept", keep_metadata=True)]
-    bare, kept = render(photo(), variants, Limits(), Deadline.after(20)).pictures
+    bare, kept = render_all(photo(), *variants).pictures
     assert b"Jane" not in bare.data
     assert b"Jane" in kept.data
 
 
 @pytest.mark.parametrize("source", ["tiff", "jpeg"])
 def test_tags_that_describe_the_old_pixels_are_dropped(source):
-    exif = pictures.opened(made(photo(source), format=Format.JPEG, width=20, keep_metadata=True)).getexif()
+    exif = pictures.opened(
+        render_file(photo(source), format=Format.JPEG, width=20, keep_metadata=True)
+    ).getexif()
     assert exif.get(CAMERA) == "Camera of Jane"
     assert not {0x0100, 0x0101, 0x0103, 0x0111, 0x0117} & set(exif)
     assert set(exif.get_ifd(IN_EXIF)) == {EXPOSURE}
@@ -94,17 +90,19 @@ def test_tags_that_describe_the_old_pixels_are_dropped(source):
 )
 @pytest.mark.parametrize("keep", [False, True])
 def test_broken_exif_fails_no_image(exif, keep):
-    assert made(pictures.saved(pictures.photo(60, 40), "jpeg", exif=exif), width=30, keep_metadata=keep)
+    assert render_file(
+        pictures.saved(pictures.photo(60, 40), "jpeg", exif=exif), width=30, keep_metadata=keep
+    )
 
 
 @pytest.mark.parametrize("keep", [False, True])
 @pytest.mark.parametrize("source", ["jpeg", "webp", "avif", "png"])
-def test_only_exif_tells_how_a_picture_lies(source, keep):
+def test_only_exif_defines_the_orientation(source, keep):
     """Browsers, sharp and ffmpeg ask XMP as little."""
     chunks = PngImagePlugin.PngInfo()
     chunks.add_itxt("XML:com.adobe.xmp", XMP.decode())
     options = {"pnginfo": chunks} if source == "png" else {"xmp": XMP}
-    data = made(pictures.saved(pictures.photo(60, 40), source, **options), keep_metadata=keep)
+    data = render_file(pictures.saved(pictures.photo(60, 40), source, **options), keep_metadata=keep)
     assert pictures.opened(data).size == (60, 40)
     assert (b'tiff:Orientation="1" dc:creator="Jane"' in data) is keep
 
@@ -112,4 +110,7 @@ def test_only_exif_tells_how_a_picture_lies(source, keep):
 def test_an_orientation_that_is_none_is_upright():
     exif = Image.Exif()
     exif[ORIENTATION] = 77
-    assert pictures.opened(made(pictures.saved(pictures.photo(60, 40), "jpeg", exif=exif))).size == (60, 40)
+    assert pictures.opened(render_file(pictures.saved(pictures.photo(60, 40), "jpeg", exif=exif))).size == (
+        60,
+        40,
+    )

@@ -1,4 +1,4 @@
-"""The fast way with plain PNGs shows what Pillow shows, and leaves everything else to Pillow."""
+"""The fast decoder of plain PNGs returns the same as Pillow, and leaves all other files to Pillow."""
 
 import asyncio
 from importlib.util import find_spec
@@ -104,7 +104,7 @@ NOT_PLAIN = {
 
 
 @pytest.mark.parametrize("name", NOT_PLAIN)
-def test_what_is_not_plain_is_left_to_pillow(monkeypatch, name):
+def test_a_png_that_is_not_plain_is_left_to_pillow(monkeypatch, name):
     source = NOT_PLAIN[name]
     assert filled(source) is None
     assert rendered(source) == by_pillow(monkeypatch, source)
@@ -122,7 +122,7 @@ def test_results_are_the_same_to_the_byte(monkeypatch, options):
 
 
 @pytest.mark.parametrize("kept", [40, 100, 2000, -200, -13, -4])
-def test_what_it_refuses_ends_as_pillow_says(monkeypatch, kept):
+def test_a_png_that_the_decoder_refuses_ends_as_with_pillow(monkeypatch, kept):
     cut = pictures.saved(PHOTO, "png")[:kept]
     assert rendered(cut) == by_pillow(monkeypatch, cut)
 

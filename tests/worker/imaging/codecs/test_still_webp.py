@@ -12,12 +12,12 @@ ALL = (120, 90)
 
 
 @pytest.mark.parametrize("image", [PHOTO, pictures.disc(90, (255, 0, 0))], ids=["opaque", "transparent"])
-def test_a_still_is_what_pillow_shows_and_its_decoder_is_let_go(image):
+def test_a_still_equals_pillows_and_its_decoder_is_freed(image):
     source = pictures.saved(image, "webp")
     opened = decode.open_image(source, Limits())
-    assert not opened.image._decoder.gone
+    assert not opened.image._decoder.is_released
     picture, _ = decode.decode_first_frame(opened.image, ALL)
-    assert opened.image._decoder.gone
+    assert opened.image._decoder.is_released
     assert (picture.mode, picture.tobytes()) == (image.mode, pictures.opened(source).tobytes())
 
 
@@ -26,7 +26,7 @@ def test_an_animation_keeps_its_decoder():
     assert not isinstance(decode.open_image(source, Limits()).image._decoder, OneFrameDecoder)
 
 
-def test_a_damaged_picture_is_told_as_before():
+def test_a_damaged_picture_has_the_same_error_as_without_it():
     whole = pictures.saved(PHOTO, "webp")
     opened = decode.open_image(whole[:40] + b"\xff" * (len(whole) - 40), Limits())
     with pytest.raises(ImageFailed) as found:

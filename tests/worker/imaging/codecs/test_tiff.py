@@ -3,11 +3,9 @@ import struct
 import numpy as np
 import pytest
 
-from imagejobs_contract.model.limits import Limits
-from imagejobs_contract.model.options import Format, Variant
-from imagejobs_worker.imaging.deadline import Deadline
-from imagejobs_worker.imaging.pipeline import render
+from imagejobs_contract.model.options import Format
 from support.images import pictures
+from support.images.rendering import render_file
 
 RGB, WHITE_IS_ZERO, BLACK_IS_ZERO = 2, 0, 1
 UNSIGNED, FLOAT = 1, 3
@@ -15,7 +13,10 @@ IN_PLANES = 2
 
 
 def tiff(planes: np.ndarray, photometric: int, *, big: bool = False) -> bytes:
-    """Return bands x height x width as a TIFF by the book (TIFF 6.0, BigTIFF): a strip for each plane, not compressed. Pillow writes few of them."""
+    """Return bands x height x width as a TIFF (TIFF 6.0, BigTIFF): one uncompressed strip per plane.
+
+    Pillow writes few of them.
+    """
     bands, height, width = planes.shape
     strips = [plane.tobytes() for plane in planes]
     word, count = ("<Q", "<HHQ") if big else ("<I", "<HHI")
@@ -23,8 +24,9 @@ def tiff(planes: np.ndarray, photometric: int, *, big: bool = False) -> bytes:
     offsets = [start + sum(map(len, strips[:n])) for n in range(bands)]
     kind = FLOAT if planes.dtype.kind == "f" else UNSIGNED
     tags = {
-        256: [width], 257: [height], 258: [8 * planes.itemsize] * bands, 259: [1], 262: [photometric], 273: offsets, 277: [bands],
-        278: [height], 279: [len(strip) for strip in strips], 284: [IN_PLANES if bands > 1 else 1], 339: [kind] * bands,
+        256: [width], 257: [height], 258: [8 * planes.itemsize] * bands, 259: [1], 262: [photometric],
+        273: offsets, 277: [bands], 278: [height], 279: [len(strip) for strip in strips],
+        284: [IN_PLANES if bands > 1 else 1], 339: [kind] * bands,
     }  # fmt: skip
     at = start + sum(map(len, strips))
     entries, aside = b"", b""
@@ -40,9 +42,7 @@ def tiff(planes: np.ndarray, photometric: int, *, big: bool = False) -> bytes:
 
 
 def rendered(data: bytes) -> np.ndarray:
-    return pictures.pixels(
-        render(data, [Variant(format=Format.PNG)], Limits(), Deadline.after(20)).pictures[0].data
-    )
+    return pictures.pixels(render_file(data, format=Format.PNG))
 
 
 def planes_of(image, dtype, most) -> np.ndarray:

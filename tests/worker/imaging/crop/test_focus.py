@@ -4,12 +4,10 @@ from PIL import Image
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
-from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Fit, Format, Gravity, NoFace, Variant
 from imagejobs_worker.imaging.crop import entropy, faces
-from imagejobs_worker.imaging.deadline import Deadline
-from imagejobs_worker.imaging.pipeline import render
 from support.images import pictures
+from support.images.rendering import render_all, render_image
 
 _Turn = Image.Transpose
 UNDONE = {
@@ -21,7 +19,7 @@ UNDONE = {
     7: _Turn.TRANSVERSE,
     8: _Turn.ROTATE_270,
 }
-"""EXIF orientation -> what makes a stored picture of an upright one."""
+"""EXIF orientation -> the operation that makes a stored picture of an upright one."""
 needs_faces = pytest.mark.skipif(not faces.is_installed(), reason="imagejobs-worker[face] is not installed")
 
 
@@ -29,10 +27,9 @@ def cropped(image, width, height, gravity=Gravity.ENTROPY, orientation=1, form="
     exif = Image.Exif()
     exif[0x0112] = orientation
     data = pictures.saved(image, form, **({"quality": 92, "exif": exif} if form == "jpeg" else {}))
-    variant = Variant(
-        width=width, height=height, fit=Fit.COVER, gravity=gravity, format=Format.PNG, **options
+    return render_image(
+        data, width=width, height=height, fit=Fit.COVER, gravity=gravity, format=Format.PNG, **options
     )
-    return pictures.opened(render(data, [variant], Limits(), Deadline.after(30)).pictures[0].data)
 
 
 def with_noise(size, box):
@@ -54,7 +51,7 @@ def with_noise(size, box):
     ids=["left", "right", "middle", "off the edge"],
 )
 @pytest.mark.parametrize("upended", [False, True], ids=["across", "down"])
-def test_entropy_keeps_what_there_is_to_see(box, size, upended):
+def test_entropy_keeps_the_detailed_part(box, size, upended):
     image = with_noise((600, 240), box)
     if upended:
         image, size = image.transpose(Image.Transpose.TRANSPOSE), size[::-1]
@@ -137,12 +134,13 @@ def test_without_a_face_the_image_fails_or_the_centre_is_kept():
     )
 
 
-def test_where_nothing_is_cut_nobody_looks():
+def test_without_a_crop_no_face_is_searched():
     data = pictures.saved(pictures.photo(90, 60), "png")
     variants = [
         Variant(gravity=Gravity.FACE),
         Variant(width=60, height=60, fit=Fit.CONTAIN, gravity=Gravity.FACE),
     ]
-    assert [
-        (each.width, each.height) for each in render(data, variants, Limits(), Deadline.after(20)).pictures
-    ] == [(90, 60), (60, 60)]
+    assert [(each.width, each.height) for each in render_all(data, *variants).pictures] == [
+        (90, 60),
+        (60, 60),
+    ]

@@ -38,7 +38,7 @@ gravities = st.sampled_from(Gravity)
         ((60, 40), {"fit": Fit.CONTAIN, "width": 300, "height": 300, "enlarge": True}, (300, 200)),
     ],
 )
-def test_sizes_are_what_people_expect(source, options, size):
+def test_sizes_are_as_expected(source, options, size):
     assert fit(source, Variant(**options)).size == size
 
 
@@ -121,7 +121,7 @@ def test_contain_is_exactly_the_box(source, width, height, enlarge):
 
 
 def assert_ratio(size, source):
-    """One scale explains both sides, up to the half pixel that rounding takes and the one pixel that must stay."""
+    """One scale explains both sides, within half a pixel of rounding and the minimum of one pixel."""
     least = max((side - 0.5) / whole if side > 1 else 0.0 for side, whole in zip(size, source, strict=True))
     most = min((side + 0.5) / whole for side, whole in zip(size, source, strict=True))
     assert least <= most

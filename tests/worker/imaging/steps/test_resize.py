@@ -49,7 +49,7 @@ def test_the_colour_of_transparent_pixels_never_shows(scale, size):
 
 @pytest.mark.parametrize("scale", ENGINES)
 def test_a_picture_of_more_than_one_memory_block_is_scaled_whole(scale):
-    """Pillow keeps pictures above 16 MB in several blocks; the SIMD resizer reads them by Pillow's own structures."""
+    """Pillow keeps pictures above 16 MB in several blocks; the SIMD resizer reads Pillow's structures."""
     image = Image.linear_gradient("L").resize((3000, 2000), Image.Resampling.BILINEAR).convert("RGB")
     found = bands(scale(image, (300, 200), (0, 0, 3000, 2000)))
     expected = bands(image.reduce(10))

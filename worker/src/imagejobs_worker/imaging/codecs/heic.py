@@ -10,7 +10,7 @@ from imagejobs_worker.imaging.formats import HEIC, SOURCE_FORMATS
 
 
 def preload() -> None:
-    """Register the reader with Pillow, on one thread, for the main picture only: no thumbnails or depth maps."""
+    """Register the reader with Pillow: one thread, the main picture only, no thumbnails or depth maps."""
     import pi_heif
 
     pi_heif.register_heif_opener(decode_threads=1, thumbnails=False, depth_images=False, aux_images=False)

@@ -16,8 +16,8 @@ Scale = Callable[[Image.Image, Size, Box], Image.Image]
 
 _SIMD_MODES = frozenset({"RGB", "RGBA", "CMYK", "L"})
 _REDUCING_GAP = 3.0
-"""Pillow may first shrink by whole factors down to 3 times the result; the
-difference is not visible (Pillow's handbook).
+"""Pillow may first shrink by whole factors down to 3 times the result; the difference is not visible
+(Pillow's handbook).
 """
 
 
