@@ -11,8 +11,8 @@ from imagejobs_contract.s3.objects import S3Objects
 from support.servers.image_server import ImageSite, image_site
 from support.worker.process import Workers
 
-# onnxruntime reports what it does, unless told not to before it is imported; the zygote's environment tells
-# it, and so must these tests.
+# onnxruntime reports its use unless this variable is set before it is imported; the zygote's environment has
+# it, and these tests need it too.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 

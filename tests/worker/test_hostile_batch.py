@@ -1,4 +1,4 @@
-"""Good photos with nasty files among them, through a real worker and real storage: each ends as it would have alone."""
+"""Good photos among hostile files, through a real worker and real storage: each ends as it would alone."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ def chosen():
 
 
 def mixed():
-    """Return sources and their codes: nasty files stand between the photos, not behind them."""
+    """Return sources and their codes: hostile files are between the photos, not behind them."""
     bad = iter(chosen())
     return [next(bad) if n % 7 in (2, 5) else (PHOTO, None) for n in range(GOOD + BAD)]
 

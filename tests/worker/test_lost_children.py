@@ -1,4 +1,7 @@
-"""Pictures that end their decoder, in a real worker over real storage: each ends in its code, the others go on, and the worker holds what it held."""
+"""Pictures that end their decoder, in a real worker over real storage.
+
+Each ends in its code, the others go on, and the worker's memory does not grow.
+"""
 
 import asyncio
 import os
@@ -75,7 +78,7 @@ def ended(redis_url, objects):
         await queue.send(tasks)
         await asyncio.to_thread(meanwhile)
         async with asyncio.timeout(3 * WAIT_SECONDS):
-            while not {each.index for each in tasks} <= (await board.outcomes(UID)).keys():  # noqa: ASYNC110 - nothing tells
+            while not {each.index for each in tasks} <= (await board.outcomes(UID)).keys():  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
         found = await board.outcomes(UID)
         await queue.close()

@@ -32,7 +32,10 @@ def test_a_wrong_call_is_answered_with_the_usage(arguments):
 
 
 def test_what_a_shard_does_not_need_for_its_first_image_is_not_imported():
-    code = f"import imagejobs_worker.program, imagejobs_worker.shard.shard, sys; print([each for each in {SLOW_TO_IMPORT} if each in sys.modules])"
+    code = (
+        "import imagejobs_worker.program, imagejobs_worker.shard.shard, sys; "
+        f"print([each for each in {SLOW_TO_IMPORT} if each in sys.modules])"
+    )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout == "[]\n"
 

@@ -1,4 +1,4 @@
-"""What the worker says and does where the kernel has a cage, and where it lacks a part of one."""
+"""The log and the exit code of a worker where the kernel has a cage, and where it lacks a layer of one."""
 
 import json
 import subprocess
@@ -22,13 +22,14 @@ sys.path.insert(0, "tests")
 from support.images import pictures
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Variant
-from imagejobs_worker.child.config import Mode
-from imagejobs_worker.child.decoder import Door
+from imagejobs_worker.child.config import SandboxMode
+from imagejobs_worker.child.decoder import Decoder
 
 async def main():
-    decoder = Door(Limits(), cage=Mode(sys.argv[1]))
+    decoder = Decoder(Limits(), cage=SandboxMode(sys.argv[1]))
     try:
-        print((await decoder.render(pictures.saved(pictures.photo(80, 60), "jpeg"), [Variant(width=20)])).pictures[0].width)
+        photo = pictures.saved(pictures.photo(80, 60), "jpeg")
+        print((await decoder.render(photo, [Variant(width=20)])).pictures[0].width)
     finally:
         await decoder.close()
 
@@ -45,9 +46,18 @@ def without_landlock():
 
 
 def start(cage, prepare=None):
-    """Start a shard that ends soon, as it finds no storage; return its exit code and what it logged."""
-    environ = {"CAGE": cage, "IMAGEJOB_NAME": "a", "IMAGEJOB_UID": "b", "IMAGEJOB_ATTEMPT": "1", "JOB_COMPLETION_INDEX": "0", "LOG_LEVEL": "INFO",
-               "S3_ENDPOINT": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}  # fmt: skip
+    """Start a shard that soon ends because it finds no storage; return its exit code and what it logged."""
+    environ = {
+        "CAGE": cage,
+        "IMAGEJOB_NAME": "a",
+        "IMAGEJOB_UID": "b",
+        "IMAGEJOB_ATTEMPT": "1",
+        "JOB_COMPLETION_INDEX": "0",
+        "LOG_LEVEL": "INFO",
+        "S3_ENDPOINT": "http://127.0.0.1:9",
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+    }
     command = [sys.executable, "-m", "imagejobs_worker", "shard"]
     with subprocess.Popen(
         command, env=environ, stderr=subprocess.PIPE, text=True, preexec_fn=prepare

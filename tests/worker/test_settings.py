@@ -27,20 +27,26 @@ def test_everything_has_a_default():
 
 
 def test_all_bad_variables_are_named_at_once(capsys):
-    bad = {"MAX_PARALLEL": "0", "LEASE_SECONDS": "x", "LOG_LEVEL": "loud", "MEMORY_LIMIT": "1kB", "ALLOWED_PRIVATE_SOURCES": "10.0.0.1/8 nonsense",
-           "WORKER_NAME": "a b", "MAX_PIXELS": "-1"}  # fmt: skip
+    bad = {
+        "MAX_PARALLEL": "0",
+        "LEASE_SECONDS": "x",
+        "LOG_LEVEL": "loud",
+        "MEMORY_LIMIT": "1kB",
+        "ALLOWED_PRIVATE_SOURCES": "10.0.0.1/8 nonsense",
+        "WORKER_NAME": "a b",
+        "MAX_PIXELS": "-1",
+    }
     with pytest.raises(SystemExit) as caught:
         read(bad, Settings.read)
     assert caught.value.code == 2
-    told = capsys.readouterr().err
-    assert all(name in told for name in bad)
-    assert told.count("ALLOWED_PRIVATE_SOURCES") == 2
+    error = capsys.readouterr().err
+    assert all(name in error for name in bad)
+    assert error.count("ALLOWED_PRIVATE_SOURCES") == 2
 
 
 def test_private_sources_are_separated_by_commas_or_spaces():
-    assert read({"ALLOWED_PRIVATE_SOURCES": "10.0.0.0/8, fd00::/8 127.0.0.1/32"}, Settings.read).egress_policy.private == (
-        "10.0.0.0/8", "fd00::/8", "127.0.0.1/32",
-    )  # fmt: skip
+    settings = read({"ALLOWED_PRIVATE_SOURCES": "10.0.0.0/8, fd00::/8 127.0.0.1/32"}, Settings.read)
+    assert settings.egress_policy.private == ("10.0.0.0/8", "fd00::/8", "127.0.0.1/32")
 
 
 def test_a_pod_of_a_job_knows_its_shard():

@@ -1,4 +1,4 @@
-"""What the worker tells Prometheus of real work."""
+"""The metrics of a worker that does real work."""
 
 import asyncio
 
@@ -33,7 +33,7 @@ class Sources:
         return "etag"
 
 
-def told(metrics: Metrics, name: str, **labels: str) -> float:
+def value(metrics: Metrics, name: str, **labels: str) -> float:
     return metrics.registry.get_sample_value(f"imagejobs_{name}", labels) or 0.0
 
 
@@ -56,13 +56,13 @@ def test_images_and_steps_are_counted_as_they_end():
             await decoder.close()
 
     asyncio.run(run())
-    assert told(metrics, "images_total", code="ok") == 1
-    assert sum(told(metrics, "images_total", code=code) for code in ("corrupt_image", "not_an_image")) == 1
-    assert told(metrics, "image_bytes_in_total") == len(PHOTO)
+    assert value(metrics, "images_total", code="ok") == 1
+    assert sum(value(metrics, "images_total", code=code) for code in ("corrupt_image", "not_an_image")) == 1
+    assert value(metrics, "image_bytes_in_total") == len(PHOTO)
     assert [
-        told(metrics, "image_step_seconds_count", step=step) for step in ("fetch", "render", "store")
+        value(metrics, "image_step_seconds_count", step=step) for step in ("fetch", "render", "store")
     ] == [2, 2, 1]
-    assert told(metrics, "child_recycles_total", reason="failure") == 1
+    assert value(metrics, "child_recycles_total", reason="failure") == 1
 
 
 @pytest.mark.parametrize(("owners", "reason"), [(("shop", "blog"), "owner"), (("shop", "shop"), "worn")])
@@ -79,8 +79,8 @@ def test_a_child_is_replaced_for_another_owner_or_when_it_is_worn(owners, reason
             await decoder.close()
 
     asyncio.run(run())
-    assert told(metrics, "child_recycles_total", reason=reason) == 1
-    assert told(metrics, "child_recycles_total", reason="failure") == 0
+    assert value(metrics, "child_recycles_total", reason=reason) == 1
+    assert value(metrics, "child_recycles_total", reason="failure") == 0
 
 
 def test_a_crash_is_a_failure():
@@ -96,4 +96,4 @@ def test_a_crash_is_a_failure():
             await decoder.close()
 
     asyncio.run(run())
-    assert told(metrics, "child_recycles_total", reason="failure") == 1
+    assert value(metrics, "child_recycles_total", reason="failure") == 1

@@ -1,17 +1,17 @@
-"""Does what cannot be undone, such as entering a cage, in a fork that is thrown away."""
+"""Runs functions that cannot be undone, such as entering a cage, in a fork that is thrown away."""
 
 import os
 import signal
 from collections.abc import Callable
 
 SECONDS = 30
-"""What takes longer is ended by SIGALRM."""
+"""A fork that takes longer is ended by SIGALRM."""
 KILLED = 200
 """Added to the number of the signal that ended the fork."""
 
 
 def outcome(*acts: Callable[[], object]) -> int:
-    """Do one after the other; return 0 if all worked, else the errno, or `KILLED` and the signal."""
+    """Run the functions in turn; return 0 if all worked, else the errno, or `KILLED` and the signal."""
     pid = os.fork()
     if not pid:
         code = 255

@@ -1,4 +1,4 @@
-"""Starts real workers, and makes what they work on."""
+"""Starts real workers, and makes their tasks and pictures."""
 
 import io
 import json
@@ -65,7 +65,7 @@ class Worker:
 
 
 class Workers:
-    """Starts workers with common settings and ends those that are left."""
+    """Starts workers with common settings and ends those that still run."""
 
     def __init__(self, folder: Path, redis_url: str, s3: S3Settings) -> None:
         self._folder = folder
@@ -99,7 +99,7 @@ class Workers:
         return self._start("shard", own | environ)
 
     def stop_all(self) -> None:
-        """Kill what still runs."""
+        """Kill all workers that still run."""
         for worker in self._started:
             worker.process.kill()
             worker.process.wait()

@@ -1,6 +1,6 @@
 """A decoder that a file took over: it tries to get out of its child.
 
-Named to the zygote as `red_team:attempt`; `attempts()` lists what it tries.
+The zygote imports it as `support.worker.red_team:attempt`; `ATTEMPTS` lists the attempts.
 
 An attempt that works ends in a picture, one that is refused in `corrupt_image` with the reason; one that the
 kernel punishes ends the child.
@@ -26,7 +26,7 @@ from support.images import pictures
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _ARM = os.uname().machine == "aarch64"
 _MEMORY = mmap.mmap(-1, 4096)
-"""Ours before the cage was entered."""
+"""Allocated before the cage was entered."""
 
 
 def order(name: str, known: dict[str, object]) -> bytes:
@@ -34,7 +34,7 @@ def order(name: str, known: dict[str, object]) -> bytes:
 
     Args:
         name: Of the attempt.
-        known: What the attacker knows: process ids, ports and paths.
+        known: Process ids, ports and paths that the attacker knows.
     """
     return pictures.GIF + json.dumps([name, known]).encode()
 

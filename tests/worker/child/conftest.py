@@ -1,4 +1,4 @@
-"""What an attacker inside of a child knows of the outside."""
+"""The facts about the outside that an attacker inside of a child knows."""
 
 import ctypes
 import os
@@ -13,7 +13,7 @@ SECRET = ctypes.create_string_buffer(b"a secret")
 
 @pytest.fixture(scope="module")
 def known(tmp_path_factory):
-    """What the attacker knows, all of it real."""
+    """The facts that the attacker knows, all of them real."""
     folder = tmp_path_factory.mktemp("red")
     (folder / "file").write_text("a secret")
     abstract = f"imagejobs-{os.getpid()}-{folder.name}"

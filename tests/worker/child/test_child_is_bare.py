@@ -1,4 +1,4 @@
-"""What a child holds of the parent: nothing but its socket."""
+"""A child has nothing of the parent but its socket."""
 
 import asyncio
 import os
@@ -74,12 +74,12 @@ def test_it_ends_with_its_parent(tmp_path):
     script = tmp_path / "parent.py"
     script.write_text(f"""
 import asyncio, time
-from imagejobs_worker.child.decoder import Door
+from imagejobs_worker.child.decoder import Decoder
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Variant
 
 async def main():
-    decoder = Door(Limits())
+    decoder = Decoder(Limits())
     await decoder.start()
     await decoder.render({PHOTO!r}, [Variant(width=20)])
     print(decoder.child_pid, flush=True)

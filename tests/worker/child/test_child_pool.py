@@ -7,7 +7,7 @@ from imagejobs_worker.child.config import SandboxMode
 
 
 def test_a_child_that_is_let_go_ends_well_in_its_cage():
-    """Its filter would end it for whatever Python does unasked on the way out, and the kernel's audit would tell of an attack."""
+    """The filter would end it for any call that Python makes at its end, and the audit would report it."""
 
     async def status():
         children = ChildPool(2**30, SandboxMode.BEST, False, "", ["jpeg"])

@@ -1,4 +1,7 @@
-"""A child can do what its zygote learned, and nothing is left to be loaded in its cage: all pairs of formats, where no other was learned."""
+"""A child has the codecs that its zygote loaded, and loads none in its cage.
+
+All pairs of formats are tried, each where no other format was loaded.
+"""
 
 import ast
 import asyncio
@@ -39,13 +42,13 @@ def test_an_image_needs_its_format_and_those_of_its_results(source, variants, ex
     assert codecs.codecs_needed(source, variants) == expected
 
 
-def test_skills_come_back_as_they_were_packed():
+def test_codecs_come_back_as_they_were_packed():
     for some in (set(), {"jpeg"}, {"faces", "png"}, {*codecs.FORMATS, codecs.FACES}):
         assert codecs.unpack(codecs.pack(some)) == some
 
 
 @pytest.mark.parametrize("source", codecs.FORMATS)
-def test_every_pair_of_formats_passes_where_nothing_else_was_learned(source):
+def test_every_pair_of_formats_passes_where_no_other_was_loaded(source):
     async def each(result):
         decoder = Decoder(Limits(), preload=())
         try:
@@ -63,7 +66,7 @@ def test_every_pair_of_formats_passes_where_nothing_else_was_learned(source):
         assert asyncio.run(each(result)) == {source, result.value} | codecs.ALWAYS
 
 
-def test_a_child_that_lacks_a_skill_is_replaced_once():
+def test_a_child_that_lacks_a_codec_is_replaced_once():
     png = pictures.saved(pictures.photo(60, 40), "png")
     jpeg = pictures.saved(pictures.photo(60, 40), "jpeg")
 
@@ -82,35 +85,41 @@ def test_a_child_that_lacks_a_skill_is_replaced_once():
     assert len({first, *rest}) == 2
 
 
-@pytest.mark.parametrize("skill", codecs.FORMATS)
-def test_a_skill_leaves_no_module_of_pillow_to_be_loaded_later(skill):
-    """Pillow imports inside of functions; what it could import there must be loaded before the cage, or be of no use to it."""
+@pytest.mark.parametrize("codec", codecs.FORMATS)
+def test_a_codec_leaves_no_module_of_pillow_to_be_loaded_later(codec):
+    """Pillow imports inside of functions.
+
+    Each module that it could import there is loaded before the cage, or is not used by the pipeline.
+    """
     loaded = set(
-        told(
-            f"from imagejobs_worker.child import preload; preload.load('jpeg'); preload.load({skill!r}); print(json.dumps(sorted(sys.modules)))"
+        output_of(
+            f"from imagejobs_worker.child import preload; preload.load('jpeg'); preload.load({codec!r}); "
+            "print(json.dumps(sorted(sys.modules)))"
         )
     )
     lazily = {name for module in loaded if module.startswith("PIL.") for name in _lazy_imports(module)}
-    assert lazily - {each.removeprefix("PIL.") for each in loaded} - _NEVER - _other_plugins(skill) == set()
+    assert lazily - {each.removeprefix("PIL.") for each in loaded} - _NEVER - _other_plugins(codec) == set()
 
 
 def test_no_picture_and_no_option_loads_a_module(tmp_path):
     assert (
-        told(
-            f"from support.images import decoder_coverage; decoder_coverage.write({str(tmp_path)!r}); print(1)"
+        output_of(
+            "from support.images import decoder_coverage; "
+            f"decoder_coverage.write({str(tmp_path)!r}); print(1)"
         )
         == 1
     )
     assert len(list(tmp_path.iterdir())) > 40
     assert (
-        told(
-            f"from support.images import decoder_coverage; print(json.dumps(decoder_coverage.modules_loaded_late({str(tmp_path)!r})))"
+        output_of(
+            "from support.images import decoder_coverage; "
+            f"print(json.dumps(decoder_coverage.modules_loaded_late({str(tmp_path)!r})))"
         )
         == []
     )
 
 
-def told(code):
+def output_of(code):
     """Return what code prints as JSON, run where nothing else was loaded."""
     environ = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     ended = subprocess.run(
@@ -123,9 +132,9 @@ def told(code):
     return json.loads(ended.stdout)
 
 
-def _other_plugins(skill):
-    """Return Pillow's modules for formats that were not learned."""
-    return {each.stem for each in _folder().glob("*ImagePlugin.py")} - {f"{skill}ImagePlugin"}
+def _other_plugins(codec):
+    """Return Pillow's modules for formats that were not loaded."""
+    return {each.stem for each in _folder().glob("*ImagePlugin.py")} - {f"{codec}ImagePlugin"}
 
 
 def _folder():
@@ -135,7 +144,7 @@ def _folder():
 
 
 def _lazy_imports(module):
-    """Return what functions of a module of Pillow import, by its name there, or whole if it is no part of Pillow."""
+    """Return the modules that functions of a Pillow module import; those of Pillow by their name there."""
     file = _folder() / f"{module.removeprefix('PIL.')}.py"
     if not file.exists():
         return set()

@@ -1,4 +1,4 @@
-"""The decoder against a real child: whatever happens in there is one coded failure out here, and the next image is fine."""
+"""The decoder against a real child: each failure in it is one code out here, and the next image is fine."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ BROKEN = "support.images.broken_decoders:by_source"
 
 
 def with_decoder(visit, *, limits=None, **options):
-    """Run `visit(decoder)` at a decoder that is opened and closed around it."""
+    """Run `visit(decoder)` with a decoder that is started before it and closed after it."""
 
     async def run():
         decoder = Decoder(limits or Limits(), **options)
@@ -60,7 +60,7 @@ async def lose_one(decoder):
 
 
 async def spares_of(decoder, zygote):
-    """Return the children that stand ready, once there is one."""
+    """Return the spare children, once there is one."""
     await until(lambda: len(children_of(zygote)) == 2)
     return [pid for pid in children_of(zygote) if pid != decoder.child_pid]
 
@@ -161,7 +161,7 @@ def test_whatever_the_child_does_is_one_coded_failure(broken, deed, code, messag
 
 @pytest.fixture(scope="module")
 def broken():
-    """One decoder for all deeds: that each finds a living child proves that the one before was replaced."""
+    """One decoder for all deeds: each finds a living child, so the one before was replaced."""
     loop = asyncio.new_event_loop()
     decoder = Decoder(Limits(), render=BROKEN)
     loop.run_until_complete(decoder.start())
@@ -254,7 +254,7 @@ def test_a_door_works_without_having_been_started():
 
 
 @pytest.mark.skipif(not faces.is_installed(), reason="imagejobs-worker[face] is not installed")
-def test_faces_are_looked_for_by_children_of_a_zygote_that_learned_it_when_it_was_asked():
+def test_faces_are_found_by_children_of_a_zygote_that_loaded_the_detector_on_demand():
     face = pictures.saved(pictures.face((900, 480), at=(700, 240)), "jpeg")
     cropped = [Variant(width=100, height=100, fit=Fit.COVER, gravity=Gravity.FACE)]
 
@@ -452,7 +452,7 @@ def test_the_parent_holds_no_more_after_a_hostile_image_than_before(broken, deed
 
 async def until(true):
     end = time.monotonic() + 5
-    while not true() and time.monotonic() < end:  # noqa: ASYNC110 - nothing tells when a process is gone
+    while not true() and time.monotonic() < end:  # noqa: ASYNC110 - a process that ends sets no event
         await asyncio.sleep(0.005)
     assert true()
 

@@ -36,7 +36,7 @@ def outcome():
 
 
 def ruled_out(data):
-    """Tell whether the first bytes say enough; no child sees such a file."""
+    """Return whether the first bytes rule the file out; no child sees such a file."""
     try:
         file_check.check_file(data, Limits(), heic=False)
     except ImageFailed:

@@ -12,7 +12,8 @@ from imagejobs_worker.imaging.picture import Picture, Rendering
 
 SOURCE = b"\xff\xd8\xff the source"
 FULL = Variant(
-    "full", 10, 20, Fit.COVER, Gravity.FACE, NoFace.CENTER, True, Format.AVIF, 55, 4096, MaxSizeBy.SCALE, "a0b1c2", True, 7, True
+    "full", 10, 20, Fit.COVER, Gravity.FACE, NoFace.CENTER, True, Format.AVIF, 55, 4096, MaxSizeBy.SCALE,
+    "a0b1c2", True, 7, True,
 )  # fmt: skip
 RENDERING = Rendering(
     "jpeg",

@@ -1,4 +1,4 @@
-"""A decoder that was taken over tries to get out: each attempt fails, and so does its image; nothing else notices."""
+"""A decoder that was taken over tries to get out: each attempt fails, and its image with it."""
 
 import asyncio
 import sys

@@ -71,15 +71,15 @@ def get(
     answers,
     path="/image",
     max_bytes=200_000,
-    patience=Timeouts(1.0, 2.0),  # noqa: B008
+    timeouts=Timeouts(1.0, 2.0),  # noqa: B008
     host="images.example",
-    reach=LOOPBACK,
+    policy=LOOPBACK,
 ):
     async def scenario():
         async with serving(answers) as site:
-            guard = AddressGuard(reach, resolve=to_loopback)
+            guard = AddressGuard(policy, resolve=to_loopback)
             return await download(
-                guard, f"http://{host}:{site.port}{path}", max_bytes, patience, at_once
+                guard, f"http://{host}:{site.port}{path}", max_bytes, timeouts, at_once
             ), site
 
     return asyncio.run(scenario())
@@ -109,7 +109,8 @@ def chunked(data, size):
         [OK, 0.05, LENGTH[:9], 0.05, LENGTH[9:] + IMAGE[:5], 0.05, IMAGE[5:]],
         OK + LENGTH + IMAGE + b"what follows the body does not belong to it",
     ],
-    ids=["length", "until the end", "HTTP/1.0", "small chunks", "large chunks", "early hints", "names in any case", "in pieces", "trailing bytes"],
+    ids=["length", "until the end", "HTTP/1.0", "small chunks", "large chunks", "early hints",
+         "names in any case", "in pieces", "trailing bytes"],
 )  # fmt: skip
 def test_a_body_arrives_however_it_is_framed(answer):
     assert get({"/image": answer})[0] == IMAGE
@@ -136,41 +137,41 @@ def test_the_body_is_left_to_the_server_until_there_is_room_and_the_wait_is_not_
     assert asyncio.run(scenario()) == (IMAGE, [True])
 
 
-def test_a_server_that_drips_is_given_up_early_and_had_no_place_meanwhile():
+def test_a_server_that_drips_is_given_up_early_and_had_no_slot_meanwhile():
     async def scenario():
-        places = []
+        slots = []
 
-        async def place():
-            places.append(True)
+        async def reserve():
+            slots.append(True)
 
-        patience = Timeouts(1.0, 20.0, MinRate(1000, 0.3))
+        timeouts = Timeouts(1.0, 20.0, MinRate(1000, 0.3))
         async with serving({"/image": [OK + LENGTH] + [b"x", 0.05] * 100}) as site:
             with pytest.raises(ImageFailed, match="less than 1000 bytes per second") as caught:
                 await download(
                     AddressGuard(LOOPBACK, resolve=to_loopback),
                     f"http://images.example:{site.port}/image",
                     200_000,
-                    patience,
-                    place,
+                    timeouts,
+                    reserve,
                 )
-        return caught.value.code, places
+        return caught.value.code, slots
 
     assert asyncio.run(scenario()) == (Code.SOURCE_TIMEOUT, [])
 
 
 @pytest.mark.parametrize("size", [0, 9, 64 * 2**10, 500_000])
-def test_a_place_is_waited_for_once_whatever_the_size(size):
+def test_a_slot_is_waited_for_once_whatever_the_size(size):
     async def scenario():
-        places = []
+        slots = []
 
-        async def place():
-            places.append(True)
+        async def reserve():
+            slots.append(True)
 
         async with serving({"/image": OK + f"Content-Length: {size}\r\n\r\n".encode() + bytes(size)}) as site:
             url = f"http://images.example:{site.port}/image"
             return await download(
-                AddressGuard(LOOPBACK, resolve=to_loopback), url, 10**6, Timeouts(1, 2), place
-            ), len(places)
+                AddressGuard(LOOPBACK, resolve=to_loopback), url, 10**6, Timeouts(1, 2), reserve
+            ), len(slots)
 
     assert asyncio.run(scenario()) == (bytes(size), 1)
 
@@ -208,13 +209,15 @@ def test_proxies_of_the_environment_are_not_used(monkeypatch):
         (OK + b"Transfer-Encoding: chunked\r\n\r\n4\r\n0123456\r\n0\r\n\r\n", Code.SOURCE_ERROR),
         (OK + b"Transfer-Encoding: chunked\r\n\r\n-4\r\n0123\r\n0\r\n\r\n", Code.SOURCE_ERROR),
         (OK + b"Transfer-Encoding: gzip, chunked\r\n\r\n", Code.SOURCE_ERROR),
-        (OK + b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n4\r\n0123\r\n0\r\n\r\n", Code.SOURCE_ERROR),
+        (OK + b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n4\r\n0123\r\n0\r\n\r\n",
+         Code.SOURCE_ERROR),
         (OK + b"Content-Length: 4\r\nContent-Length: 5\r\n\r\n01234", Code.SOURCE_ERROR),
         (OK + b"Content-Length: -1\r\n\r\n", Code.SOURCE_ERROR),
         (OK + b"Content-Length: 0x10\r\n\r\n", Code.SOURCE_ERROR),
         (OK + b"Content-Encoding: gzip\r\n\r\n" + IMAGE[:10], Code.SOURCE_ERROR),
         (OK + b"Content-Encoding: gzip\r\n\r\n" + BOMB, Code.SOURCE_ERROR),
-        (OK + b"Content-Encoding: br\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(BOMB, 1000), Code.SOURCE_ERROR),
+        (OK + b"Content-Encoding: br\r\nTransfer-Encoding: chunked\r\n\r\n" + chunked(BOMB, 1000),
+         Code.SOURCE_ERROR),
         (b"HTTP/1.1 302 Found\r\nLocation: http://[::1\r\n\r\n", Code.SOURCE_ERROR),
         (OK + b"no colon\r\n\r\n", Code.SOURCE_ERROR),
         (OK + b"X: " + b"y" * 100_000 + b"\r\n\r\n", Code.SOURCE_ERROR),
@@ -227,8 +230,11 @@ def test_proxies_of_the_environment_are_not_used(monkeypatch):
         ([b"HTTP/1.1 102 Processing\r\n\r\n", 0.05] * 100, Code.SOURCE_TIMEOUT),
     ],
     ids=[
-        "404", "410", "401", "403", "429", "503", "206 unasked", "302 without location", "declared too large", "endless", "chunks too large",
-        "one chunk too large", "cut body", "cut chunk", "chunk longer than its size", "negative chunk", "gzip transfer", "chunked with length",
+        "404", "410", "401", "403", "429", "503", "206 unasked", "302 without location", "declared too large",
+        "endless", "chunks too large",
+        "one chunk too large", "cut body", "cut chunk", "chunk longer than its size", "negative chunk",
+        "gzip transfer",
+        "chunked with length",
         "two lengths", "negative length", "hexadecimal length", "gzip", "a bomb", "a bomb in chunks",
         "redirect to half an address", "header without colon", "endless header", "another protocol", "HTTP/2",
         "nothing", "silence", "body drips", "headers drip", "endless interim answers",
@@ -236,18 +242,19 @@ def test_proxies_of_the_environment_are_not_used(monkeypatch):
 )  # fmt: skip
 def test_a_bad_answer_ends_as_one_code_in_time(answer, code):
     start = time.monotonic()
-    assert code_of({"/image": answer}, max_bytes=len(IMAGE), patience=Timeouts(0.4, 0.4)) is code
+    assert code_of({"/image": answer}, max_bytes=len(IMAGE), timeouts=Timeouts(0.4, 0.4)) is code
     assert time.monotonic() - start < 2
 
 
 @pytest.mark.parametrize(
     ("coding", "named"),
-    [(b"gzip", "Content-Encoding: gzip"), (b"BR, Gzip", "br, gzip"), (b"<b>\x1b[31m", "of another kind"), (b"x" * 50, "of another kind")],
+    [(b"gzip", "Content-Encoding: gzip"), (b"BR, Gzip", "br, gzip"), (b"<b>\x1b[31m", "of another kind"),
+     (b"x" * 50, "of another kind")],
     ids=["gzip", "two", "no token", "long"],
 )  # fmt: skip
 def test_a_compressed_answer_is_called_that_and_its_body_is_not_read(coding, named):
     with pytest.raises(ImageFailed, match=named) as caught:
-        get({"/image": [OK + b"Content-Encoding: " + coding + b"\r\n\r\n", 5.0]}, patience=Timeouts(1.0, 4.0))
+        get({"/image": [OK + b"Content-Encoding: " + coding + b"\r\n\r\n", 5.0]}, timeouts=Timeouts(1.0, 4.0))
     assert (caught.value.code, "compressed" in caught.value.message) == (Code.SOURCE_ERROR, True)
 
 
@@ -331,7 +338,7 @@ def test_a_name_that_rebinds_between_two_hops_is_refused():
 
 
 def test_loopback_is_refused_by_default():
-    assert code_of({"/image": OK + LENGTH + IMAGE}, reach=EgressPolicy()) is Code.SOURCE_FORBIDDEN
+    assert code_of({"/image": OK + LENGTH + IMAGE}, policy=EgressPolicy()) is Code.SOURCE_FORBIDDEN
 
 
 def test_nobody_listening_is_a_source_error():
@@ -353,15 +360,22 @@ def certificate(tmp_path_factory):
     """A certificate for images.example, and its key."""
     folder = tmp_path_factory.mktemp("tls")
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=images.example", "-addext",
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+         "-subj", "/CN=images.example", "-addext",
          "subjectAltName=DNS:images.example", "-keyout", folder / "key.pem", "-out", folder / "cert.pem"],
         check=True, capture_output=True,
     )  # fmt: skip
     return folder
 
 
-@pytest.mark.parametrize(("host", "trusted", "code"), [("images.example", True, None), ("other.example", True, Code.SOURCE_ERROR),
-                                                       ("images.example", False, Code.SOURCE_ERROR)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("host", "trusted", "code"),
+    [
+        ("images.example", True, None),
+        ("other.example", True, Code.SOURCE_ERROR),
+        ("images.example", False, Code.SOURCE_ERROR),
+    ],
+)
 def test_tls_is_verified_for_the_name_that_was_asked_for(certificate, host, trusted, code):
     server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server_side.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")

@@ -1,4 +1,4 @@
-"""How slowly a source may send its image."""
+"""The lowest rate at which a source may send its image."""
 
 import asyncio
 import time

@@ -11,7 +11,7 @@ FAST = RetryPolicy(first_wait_seconds=0.001, max_wait_seconds=0.002, storage_sec
 
 
 def run(errors, attempts, policy=FAST):
-    """Return (result or code, calls) of an act that fails with the errors, one after the other, and then succeeds."""
+    """Return (result or code, calls) of an act that raises the errors in turn, and then succeeds."""
     left, calls = list(errors), []
 
     async def act():

@@ -34,7 +34,8 @@ def test_a_result_lies_under_its_key_and_tells_its_facts(objects):
     assert put(objects) == OutputFile("default", KEY, 16, 12, Format.JPEG, len(PICTURE.data))
     facts = asyncio.run(objects.head(KEY))
     assert facts.metadata == {
-        "uid": TASK.uid, "index": "3", "rule": rule_digest(VARIANT), "width": "16", "height": "12", "format": "jpeg", "kept": "0", "bytes-in": "1234",
+        "uid": TASK.uid, "index": "3", "rule": rule_digest(VARIANT), "width": "16", "height": "12",
+        "format": "jpeg", "kept": "0", "bytes-in": "1234",
     }  # fmt: skip
 
 

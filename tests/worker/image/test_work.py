@@ -22,7 +22,7 @@ TASK = task(0, key="in/0")
 
 
 class Memory:
-    """An object store that holds sources and takes results; raises what it is told to, first."""
+    """An object store that holds sources and takes results; first raises the given errors."""
 
     def __init__(self, get=(), put=()):
         self.errors = {"get": list(get), "put": list(put)}
@@ -41,7 +41,7 @@ class Memory:
 
 
 class Renderer:
-    """Makes pictures without looking; raises what it is told to, first; counts how many work at once."""
+    """Makes pictures without looking; first raises the given errors; counts how many work at once."""
 
     def __init__(self, errors=(), seconds=0.0):
         self.errors = list(errors)

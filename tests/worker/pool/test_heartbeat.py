@@ -1,4 +1,4 @@
-"""What a pool worker tells of itself to probes."""
+"""The answers of a pool worker to probes."""
 
 import time
 

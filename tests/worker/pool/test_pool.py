@@ -96,14 +96,26 @@ def test_bad_images_end_as_named_failures_among_good_ones(workers, queue, object
     site.bodies["/photo"] = picture()
     workers.pool()
     queue.send(
-        task(0, key="in/0"), task(1, key="in/text"), task(2, key="in/cut"), task(3, key="in/missing"), task(4, url=site.url("/photo")),
-        task(5, url=site.url("/missing")), task(6, url="http://127.0.0.2:1/"), task(7, url="http://169.254.169.254/latest/meta-data/"),
-    )  # fmt: skip
+        task(0, key="in/0"),
+        task(1, key="in/text"),
+        task(2, key="in/cut"),
+        task(3, key="in/missing"),
+        task(4, url=site.url("/photo")),
+        task(5, url=site.url("/missing")),
+        task(6, url="http://127.0.0.2:1/"),
+        task(7, url="http://169.254.169.254/latest/meta-data/"),
+    )
     codes = {index: outcome.code for index, outcome in queue.outcomes(8).items()}
     assert codes == {
-        0: None, 1: Code.NOT_AN_IMAGE, 2: Code.CORRUPT_IMAGE, 3: Code.SOURCE_NOT_FOUND, 4: None, 5: Code.SOURCE_NOT_FOUND,
-        6: Code.SOURCE_FORBIDDEN, 7: Code.SOURCE_FORBIDDEN,
-    }  # fmt: skip
+        0: None,
+        1: Code.NOT_AN_IMAGE,
+        2: Code.CORRUPT_IMAGE,
+        3: Code.SOURCE_NOT_FOUND,
+        4: None,
+        5: Code.SOURCE_NOT_FOUND,
+        6: Code.SOURCE_FORBIDDEN,
+        7: Code.SOURCE_FORBIDDEN,
+    }
 
 
 def test_work_of_a_killed_worker_runs_again_and_ends_once(workers, queue, site):
@@ -170,7 +182,7 @@ def test_a_lease_is_renewed_while_an_image_takes_longer_than_it(workers, queue, 
     assert site.requests["/photo"] == 1
 
 
-def test_when_told_to_stop_an_image_in_hand_is_finished(workers, queue, site):
+def test_when_asked_to_stop_an_image_in_hand_is_finished(workers, queue, site):
     site.bodies["/photo"] = picture()
     site.hold("/photo")
     worker = workers.pool()
@@ -184,9 +196,11 @@ def test_when_told_to_stop_an_image_in_hand_is_finished(workers, queue, site):
 
 
 @pytest.mark.parametrize(
-    ("signals", "grace"), [(1, "0.2"), (2, "60")], ids=["after the grace", "at once when told twice"]
+    ("signals", "grace"), [(1, "0.2"), (2, "60")], ids=["after the grace", "at once when asked twice"]
 )
-def test_when_told_to_stop_what_takes_too_long_is_handed_back_uncounted(workers, queue, site, signals, grace):
+def test_when_asked_to_stop_what_takes_too_long_is_handed_back_uncounted(
+    workers, queue, site, signals, grace
+):
     site.bodies["/photo"] = picture()
     site.hold("/photo")
     worker = workers.pool(GRACE_SECONDS=grace)
@@ -330,7 +344,7 @@ def test_wrong_credentials_burn_no_attempts(workers, queue, objects):
     assert queue.outcomes(1)[0].succeeded
 
 
-def test_a_worker_waits_for_a_redis_that_is_not_there_and_stops_when_told(workers):
+def test_a_worker_waits_for_a_redis_that_is_not_there_and_stops_when_asked(workers):
     worker = workers._start("pool", {"REDIS_URL": "redis://127.0.0.1:9/0"})
     worker.wait_for_event("queue unavailable")
     worker.send(signal.SIGTERM)
@@ -349,6 +363,6 @@ def test_a_worker_waits_for_a_redis_that_is_not_there_and_stops_when_told(worker
     ],
     ids=["fresh", "last try", "tried too often", "in time", "late", "both"],
 )
-def test_a_task_that_is_not_worth_working_on_has_its_verdict(deliveries, expires, code):
+def test_a_task_that_is_not_worth_working_on_is_rejected(deliveries, expires, code):
     outcome = reject_task(Lease(replace(task(0, key="in/0"), expires=expires), "1-0", deliveries), now=999.5)
     assert (outcome and outcome.code) == code

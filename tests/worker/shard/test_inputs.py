@@ -79,7 +79,8 @@ def test_a_bad_line_is_that_images_failure_only(objects):
 
 @pytest.mark.parametrize(
     ("line", "part"),
-    [(b"[]", "not an object"), (b"x", "not JSON"), (b'{"name": "x"}', "key or url"), (b'{"key": "a", "url": "http://b/"}', "key or url"),
+    [(b"[]", "not an object"), (b"x", "not JSON"), (b'{"name": "x"}', "key or url"),
+     (b'{"key": "a", "url": "http://b/"}', "key or url"),
      (b'{"key": "a", "size": 1}', "unknown"), (b"\xff", "not JSON"), (b"", "not JSON")],
 )  # fmt: skip
 def test_what_is_wrong_with_a_line_is_said(line, part):

@@ -1,4 +1,7 @@
-"""What a shard reads before anybody asks, against a real S3: what is asked for later shows what was read, as it is gone by then."""
+"""The reads that a shard begins early, against a real S3.
+
+The objects are deleted before they are asked for, so an answer shows that they were read before.
+"""
 
 import asyncio
 

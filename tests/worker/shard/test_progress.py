@@ -15,18 +15,18 @@ BAD = Outcome(3, "", code=Code.CORRUPT_IMAGE)
 
 
 class Board:
-    """Notes what it is told; is away as often as it is told to be."""
+    """Records its reports; the first `away` calls fail as an outage does."""
 
     def __init__(self, away=0):
         self.away = away
-        self.told = []
+        self.reports = []
         self.closed = False
 
     async def put_shard(self, key, uid, shard, counts, outcomes=()):
         if self.away:
             self.away -= 1
             raise Unavailable
-        self.told.append(
+        self.reports.append(
             (counts.total, counts.active, counts.succeeded, counts.failed, [each.index for each in outcomes])
         )
 
@@ -34,7 +34,7 @@ class Board:
         self.closed = True
 
 
-def told(reports, away=0, total=10):
+def reported(reports, away=0, total=10):
     board = Board(away)
 
     async def scenario():
@@ -44,11 +44,11 @@ def told(reports, away=0, total=10):
         return progress
 
     asyncio.run(scenario())
-    return board.told
+    return board.reports
 
 
 def test_counters_are_absolute_and_outcomes_are_told_once():
-    assert told([(GOOD[:1], 2), (GOOD, 1), ([*GOOD, BAD], 0)]) == [
+    assert reported([(GOOD[:1], 2), (GOOD, 1), ([*GOOD, BAD], 0)]) == [
         (10, 2, 1, 0, [0]),
         (10, 1, 3, 0, [1, 2]),
         (10, 0, 3, 1, [3]),
@@ -56,11 +56,11 @@ def test_counters_are_absolute_and_outcomes_are_told_once():
 
 
 def test_nothing_new_is_not_told():
-    assert len(told([(GOOD, 1), (GOOD, 1)])) == 1
+    assert len(reported([(GOOD, 1), (GOOD, 1)])) == 1
 
 
 def test_what_was_lost_while_redis_was_away_is_told_later():
-    assert told([(GOOD[:1], 1), (GOOD, 1)], away=1) == [(10, 1, 3, 0, [0, 1, 2])]
+    assert reported([(GOOD[:1], 1), (GOOD, 1)], away=1) == [(10, 1, 3, 0, [0, 1, 2])]
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_what_was_lost_while_redis_was_away_is_told_later():
     ids=["small job", "large job"],
 )
 def test_outcomes_of_large_jobs_are_not_put_into_redis(total, outcomes):
-    assert told([(GOOD, 0)], total=total)[0][4] == outcomes
+    assert reported([(GOOD, 0)], total=total)[0][4] == outcomes
 
 
 def test_the_last_report_tells_everything_again_and_closes_the_board():
@@ -81,4 +81,4 @@ def test_the_last_report_tells_everything_again_and_closes_the_board():
         await progress.finish(GOOD)
 
     asyncio.run(scenario())
-    assert (board.told[-1], board.closed) == ((10, 0, 3, 0, [0, 1, 2]), True)
+    assert (board.reports[-1], board.closed) == ((10, 0, 3, 0, [0, 1, 2]), True)

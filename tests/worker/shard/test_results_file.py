@@ -31,7 +31,7 @@ def lines(objects):
 
 
 class LosesAnswers:
-    """Passes everything on to a real store; the answers to some puts are lost, as those puts were not even sent if `unsent`."""
+    """A real store that loses the answers to `lost` puts, and then does not send `unsent` more."""
 
     def __init__(self, objects, lost=0, unsent=0):
         self._objects = objects

@@ -83,7 +83,7 @@ def test_failed_images_are_named_and_the_shard_is_done(workers, objects, site, r
 
 
 def test_a_callers_list_opens_nothing_that_the_caller_may_not_read(workers, objects, site):
-    """Others' uploads, results and working files are refused though they are there; what is the caller's own, and URLs, are read."""
+    """Files of others are refused though they exist; own files and URLs are read."""
     secrets = [
         "uploads/default.blog.j1m8/0/a.jpg",
         "outputs/theirs/a.jpg",
@@ -151,7 +151,7 @@ def test_a_retry_of_the_job_runs_the_failed_images_only(workers, objects, site):
 @pytest.mark.parametrize(
     ("signals", "grace", "done"),
     [(1, "5", 5), (1, "0.1", 3), (2, "60", 3)],
-    ids=["finishes", "grace over", "told twice"],
+    ids=["finishes", "grace over", "asked twice"],
 )
 def test_sigterm_leaves_a_checkpoint(workers, objects, site, signals, grace, done):
     lay_out(objects, urls(site, 8))
@@ -212,10 +212,14 @@ def test_a_shard_needs_no_redis(workers, objects, site):
 
 @pytest.mark.parametrize(
     ("environ", "code"),
-    [({"AWS_SECRET_ACCESS_KEY": "wrong"}, Exit.MISCONFIGURED), ({"S3_BUCKET": "no-such-bucket"}, Exit.MISCONFIGURED),
-     ({"MAX_PARALLEL": "many"}, Exit.MISCONFIGURED), ({"JOB_COMPLETION_INDEX": "7"}, Exit.POISON)],
+    [
+        ({"AWS_SECRET_ACCESS_KEY": "wrong"}, Exit.MISCONFIGURED),
+        ({"S3_BUCKET": "no-such-bucket"}, Exit.MISCONFIGURED),
+        ({"MAX_PARALLEL": "many"}, Exit.MISCONFIGURED),
+        ({"JOB_COMPLETION_INDEX": "7"}, Exit.POISON),
+    ],
     ids=["wrong credentials", "no bucket", "bad setting", "no such shard"],
-)  # fmt: skip
+)
 def test_what_a_repeat_cannot_help_has_an_exit_code_of_its_own(workers, objects, site, environ, code):
     lay_out(objects, urls(site, 1))
     assert workers.shard(**environ).exit_code() == code

@@ -96,7 +96,7 @@ async def start_decoders(decoders: Sequence[Decoder], spawned: Spawned, cage: Sa
         cage: The sandbox that is required.
 
     Raises:
-        Uncaged: The sandbox is required, and a layer of it does not hold.
+        SandboxUnavailable: The sandbox is required, and a layer of it does not hold.
     """
     await asyncio.gather(
         *(decoder.start(spawned if decoder is decoders[0] else None) for decoder in decoders)
