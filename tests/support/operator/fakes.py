@@ -155,22 +155,20 @@ class Board:
         self.faults = faults
         self.items: dict[str, dict[int, Outcome]] = {}
         self.shards: dict[str, dict[int, Counts]] = {}
+        self.totals: dict[str, int] = {}
         self.announced: list[Change] = []
 
     def flush(self) -> None:
-        self.items.clear()
-        self.shards.clear()
+        for each in (self.items, self.shards, self.totals):
+            each.clear()
 
     async def counts(self, uid: str) -> Counts | None:
         self.faults.ask("redis")
         each = list(self.shards.get(uid, {}).values())
-        return (
-            Counts(
-                0, sum(c.active for c in each), sum(c.succeeded for c in each), sum(c.failed for c in each)
-            )
-            if each
-            else None
-        )
+        if not each:
+            return None
+        active, succeeded = sum(c.active for c in each), sum(c.succeeded for c in each)
+        return Counts(self.totals.get(uid, 0), active, succeeded, sum(c.failed for c in each))
 
     async def all_counts(self, uids: Sequence[str]) -> Sequence[Counts | None]:
         return [await self.counts(uid) for uid in uids]
@@ -179,7 +177,9 @@ class Board:
         self, key: JobKey, uid: str, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()
     ) -> None:
         self.faults.before("redis", "counts")
+        self.totals.setdefault(uid, counts.total)
         self.shards.setdefault(uid, {})[shard] = counts
+        self.items.setdefault(uid, {}).update({each.index: each for each in outcomes})
 
     async def outcomes(self, uid: str) -> Mapping[int, Outcome]:
         self.faults.ask("redis")
@@ -187,8 +187,8 @@ class Board:
 
     async def forget(self, uid: str) -> None:
         self.faults.before("redis", "forget")
-        self.items.pop(uid, None)
-        self.shards.pop(uid, None)
+        for each in (self.items, self.shards, self.totals):
+            each.pop(uid, None)
 
     async def announce(self, change: Change) -> None:
         self.faults.before("redis", "announce")
@@ -260,12 +260,19 @@ class Objects:
         return str(self.versions.get(key, 0)) if key in self.data else ""
 
     async def put(
-        self, key: str, data: bytes, *, content_type: str, only_if: str | None = None, **_: Any
+        self,
+        key: str,
+        data: bytes,
+        *,
+        content_type: str,
+        metadata: Mapping[str, str] | None = None,
+        only_if: str | None = None,
+        **_: Any,
     ) -> str:
         self.faults.before("s3", f"put {key.rsplit('/', 1)[-1]}")
         if only_if is not None and only_if != self._etag(key):
             raise Conflict
-        self.keep(key, data)
+        self.keep(key, data, **(metadata or {}))
         self.faults.after()
         return self._etag(key)
 
@@ -284,7 +291,12 @@ class Objects:
         return self.data[key], self._etag(key)
 
     async def get_range(self, key: str, start: int, end: int) -> bytes:
-        return (await self.get(key, 2**40))[0][start:end]
+        if start >= end:
+            return b""
+        data = (await self.get(key, 2**40))[0]
+        if start >= len(data):
+            raise NotFound(key)
+        return data[start:end]
 
     async def head(self, key: str) -> ObjectFacts | None:
         self.faults.ask("s3")
@@ -295,7 +307,8 @@ class Objects:
         )
 
     async def copy(self, source: str, target: str) -> None:
-        await self.put(target, (await self.get(source, 2**40))[0], content_type="")
+        data = (await self.get(source, 2**40))[0]
+        await self.put(target, data, content_type="", metadata=self.metadata[source])
 
     async def delete(self, keys: Iterable[str]) -> None:
         self.faults.before("s3", "delete")
@@ -303,8 +316,9 @@ class Objects:
             self.data.pop(key, None)
 
     async def delete_prefix(self, prefix: str) -> None:
-        assert prefix.endswith("/")
-        assert prefix.count("/") >= 2, f"{prefix} is everybody's"
+        if not prefix.strip("/") or not prefix.endswith("/"):
+            raise ValueError(f"{prefix!r} is not a prefix that ends with a slash")
+        assert prefix.count("/") >= 2, f"{prefix} is shared by all jobs"
         await self.delete([key for key in self.data if key.startswith(prefix)])
 
 
