@@ -12,7 +12,7 @@ from imagejobs_api.callers.caller import Caller
 from imagejobs_contract.errors import Fault, Invalid
 
 POLL_SECONDS = 2.0
-"""A new file counts once two polls read the same bytes, so that one that is being written is not read half."""
+"""A new file counts once two polls in a row read the same bytes: a file may be half written."""
 MAX_BYTES = 2**20
 """What a Secret can hold."""
 
@@ -43,7 +43,7 @@ class CallersFile:
 
     @property
     def is_current(self) -> bool:
-        """Return whether the callers are those of the file as it is now: False while it is broken or missing."""
+        """Return whether the file as it is now is loaded; it is not while it is broken or missing."""
         return not self._fault
 
     @property

@@ -46,8 +46,8 @@ class Keyring:
     def find(self, key: str) -> Caller | None:
         """Return the caller that has this key.
 
-        Only the first digits of the key's hash are looked up; the rest is compared in constant time. An attacker
-        who measures the lookup learns digits of a hash, from which no key can be computed.
+        Only the first digits of the key's hash are looked up; the rest is compared in constant time. An
+        attacker who measures the lookup learns digits of a hash, from which no key can be computed.
         """
         digest = api_keys.digest(key)
         for entry in self._buckets.get(digest[:BUCKET_DIGITS], ()):

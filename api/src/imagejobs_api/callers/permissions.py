@@ -48,7 +48,7 @@ def read_source_prefixes(reader: Reader, name: str, given: Iterable[str]) -> tup
 
 
 def read_output_prefixes(reader: Reader, name: str, given: Iterable[str]) -> tuple[str, ...]:
-    """Return the prefixes of a setting that outputs may have, as `read_source_prefixes`; faults go to the reader."""
+    """Return the prefixes of a setting for outputs, as `read_source_prefixes`; faults go to the reader."""
     found = read_source_prefixes(reader, name, given)
     for each in found:
         Reader({name: each}, "", reader.faults).text(name, limits.MAX_PREFIX, None, PREFIX_PATTERN, SHAPE)
