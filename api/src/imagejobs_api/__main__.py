@@ -1,4 +1,4 @@
-"""`python -m imagejobs_api`, or `imagejobs-api`: reads the environment, then serves."""
+"""`python -m imagejobs_api`, or `imagejobs-api`: reads the environment, listens, and serves."""
 
 import logging
 import os
@@ -14,13 +14,13 @@ def main() -> None:
 
     Exit codes: 0 after a signal, 1 if it cannot start, 2 for bad settings.
     """
-    read = settings.read(os.environ, Settings.read)
-    logs.configure("api", read.log_level)
+    given = settings.read(os.environ, Settings.read)
+    logs.configure("api", given.log_level)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     malloc.keep_freed_pages()
-    sock = server.listen(read.host, read.port)
+    sock = server.listen(given.host, given.port)
     try:
-        event_loop.run(server.serve(read, sock))
+        event_loop.run(server.serve(given, sock))
     except ImageJobsError as ex:
         raise SystemExit(f"cannot start: {ex.message}") from ex
 

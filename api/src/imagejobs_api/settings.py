@@ -1,4 +1,4 @@
-"""What the API is told by its environment. Read once, all faults in one complaint."""
+"""The settings of the API, read once from its environment; all faults are reported in one error."""
 
 import ipaddress
 import re
@@ -19,13 +19,15 @@ from imagejobs_contract.runtime.webhook_secrets import read_folder, read_secrets
 KUBERNETES = "kubernetes"
 SQLITE = "sqlite:"
 MAX_LINK_SECONDS = 7 * 86_400
-"""The longest that a link signed with SigV4 can be valid (AWS, "Authenticating requests: query parameters").
-"""
+"""SigV4 links can be valid no longer (AWS, "Authenticating requests: using query parameters")."""
 MAX_WAIT_SECONDS = 60
+"""How long an answer is held at most, whatever `Prefer` asks for."""
 OWN_HOSTS = ("localhost", "*.localhost", "127.0.0.1", "::1")
-"""What this machine calls itself."""
+"""Names and addresses of this machine itself."""
 HANDOFF_BYTES = 64 * 2**20
-"""Some 80 photos: more than are between POST and worker unless they come in faster than they are done."""
+"""Room for some 80 photos: more only wait between POST and worker if they come faster than they are
+processed.
+"""
 READY_PARTS = ("store", "s3", "redis", "workers")
 
 _LISTEN = r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}"
@@ -37,34 +39,34 @@ class Settings:
 
     Attributes:
         host: Address to listen on, without brackets.
-        port: 0 takes a free one; the log's `ready` line says which.
+        port: 0 takes a free one; the log line `ready` has it.
         job_store: `kubernetes`, or `sqlite:` and a path.
-        kubeconfig: File that leads to a cluster from outside; "" is the pod's service account.
-        namespace: Where jobs are created and looked for.
-        callers_file: File that names callers and their keys; "" lets anybody in.
-        link_seconds: How long a download link is valid.
-        default_wait_seconds: How long `/api/resize` holds its answer when the caller does not say.
+        kubeconfig: File with access to a cluster from outside; "" uses the pod's service account.
+        namespace: Where jobs of callers without a namespace are created and found.
+        callers_file: File with the callers and the hashes of their keys; "" lets every caller in.
+        link_seconds: How long download links and upload links are valid.
+        default_wait_seconds: How long the answer about a single image is held without `Prefer`.
         drain_seconds: How long running requests may go on after SIGTERM.
-        public_url: What links to this API begin with; "" takes each request's own Host.
-        source_prefixes: Where in the bucket all callers may have images read, beside their own uploads; each
-            ends with a slash.
-        output_prefixes: Where in the bucket all callers may have results put.
-        sources: How far URLs of images may lead, as the workers are told.
-        callbacks: How far callbacks may lead, as the operator is told.
-        callbacks_signed: Whether there is a secret to sign everybody's with; the operator has it, and nothing
-            is kept of it here.
-        callers_secrets: Folder with a file for each caller that has secrets of its own, or None; only their
-            names are looked at.
+        public_url: How links to this API begin; "" takes each request's own Host.
+        source_prefixes: Prefixes in the bucket from which all callers' jobs may read images, beside their own
+            uploads; each ends with a slash.
+        output_prefixes: Prefixes under which all callers' jobs may store results.
+        sources: Which private addresses URLs of images may lead to; the workers have the same setting.
+        callbacks: Which private addresses callbacks may lead to; the operator has the same setting.
+        callbacks_signed: Whether there is a secret that signs the callbacks of all callers. The operator
+            holds it; the API keeps only this flag.
+        callers_secrets: Folder with a file for each caller that has secrets of its own, or None; only the
+            names of the files are read.
         find_faces: Whether there are workers that crop around faces; False refuses jobs that ask for it.
-        ready_parts: Which parts must be there for `/readyz` to answer 200; the others are reported only.
-        metrics: Host and port on which metrics are shown, or None; never the API's own.
-        allowed_hosts: What Host may name; () lets it name anything. Where only this machine is served and
-            callers need no key: its own names.
-        cors_origins: Whose pages may read answers.
-        trusted_proxies: Whose `X-Forwarded-For` and `X-Forwarded-Proto` count.
-        traces: Whether a collector is told.
-        handoff: Folder in memory through which workers of this machine get uploads, or None.
-        handoff_bytes: Of what lies there, at most.
+        ready_parts: Parts that must work for `/readyz` to answer 200; the others are only reported.
+        metrics: Host and port of the metrics endpoint, or None; never the API's own port.
+        allowed_hosts: Host names that requests may carry; () allows all. By default () too, except where the
+            API listens on loopback and callers need no key: then this machine's own names.
+        cors_origins: Origins whose pages may read answers.
+        trusted_proxies: Addresses whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+        traces: Whether spans are sent to a collector.
+        handoff: Folder in memory through which workers on this machine get uploads, or None.
+        handoff_bytes: How many bytes may be in that folder at most.
     """
 
     host: str
@@ -100,13 +102,13 @@ class Settings:
 
     @classmethod
     def read(cls, reader: Reader) -> "Settings":
-        """Read the variables of the API; faults go to the reader."""
+        """Read the API's variables; faults go to the reader."""
         callers_file = reader.text("CALLERS_FILE", 1000, "") or ""
-        host, port = _listen(reader, bool(callers_file))
+        host, port = _read_listen(reader, bool(callers_file))
         public_url = (
             reader.text("PUBLIC_URL", 500, "", settings.HOST_PORT_URL, "an http(s) URL") or ""
         ).rstrip("/")
-        hosts = _list(
+        hosts = _read_list(
             reader,
             "ALLOWED_HOSTS",
             r"(\*\.)?[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]",
@@ -125,30 +127,30 @@ class Settings:
             redis_url=settings.redis_url(reader),
             lease_seconds=settings.lease_seconds(reader),
             s3=S3Settings.read(reader),
-            limits=_limits(reader),
+            limits=_read_limits(reader),
             callers_file=callers_file,
             link_seconds=reader.integer("LINK_SECONDS", 1, MAX_LINK_SECONDS, 3600) or 3600,
             default_wait_seconds=int(reader.number("DEFAULT_WAIT_SECONDS", 0, MAX_WAIT_SECONDS, 10)),
             drain_seconds=reader.integer("DRAIN_SECONDS", 1, 3600, 20) or 20,
             public_url=public_url,
-            source_prefixes=_prefixes(reader, "SOURCE_PREFIXES", permissions.read_source_prefixes),
-            output_prefixes=_prefixes(reader, "OUTPUT_PREFIXES", permissions.read_output_prefixes),
+            source_prefixes=_read_prefixes(reader, "SOURCE_PREFIXES", permissions.read_source_prefixes),
+            output_prefixes=_read_prefixes(reader, "OUTPUT_PREFIXES", permissions.read_output_prefixes),
             sources=EgressPolicy.read(reader, "ALLOWED_PRIVATE_SOURCES"),
             callbacks=EgressPolicy.read(reader, "ALLOWED_PRIVATE_CALLBACKS"),
             callbacks_signed=bool(read_secrets(reader)),
             callers_secrets=read_folder(reader),
             find_faces=reader.boolean("FIND_FACES", default=True),
-            ready_parts=_ready_parts(reader),
+            ready_parts=_read_ready_parts(reader),
             metrics=settings.listen_address(reader, "METRICS_LISTEN"),
             allowed_hosts=hosts
             or (() if callers_file or not _is_loopback(host) else _own_hosts(host, public_url)),
-            cors_origins=_list(
+            cors_origins=_read_list(
                 reader,
                 "CORS_ORIGINS",
                 r"\*|https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?",
                 "an origin such as https://shop.example.org",
             ),
-            trusted_proxies=_list(
+            trusted_proxies=_read_list(
                 reader, "TRUSTED_PROXIES", r"[0-9A-Fa-f:.]+(/[0-9]{1,3})?", "an address or network (CIDR)"
             ),
             traces=traces.is_enabled(reader, "api"),
@@ -161,7 +163,7 @@ class Settings:
         )
 
 
-def _listen(reader: Reader, has_callers: bool) -> tuple[str, int]:
+def _read_listen(reader: Reader, has_callers: bool) -> tuple[str, int]:
     text = (
         reader.text("LISTEN", 260, "127.0.0.1:8080", _LISTEN, "an address and a port such as 127.0.0.1:8080")
         or ""
@@ -174,8 +176,10 @@ def _listen(reader: Reader, has_callers: bool) -> tuple[str, int]:
     if has_callers and allows_anonymous:
         reader.fault("ALLOW_ANONYMOUS", "contradicts CALLERS_FILE, with which every caller needs a key")
     if not (has_callers or allows_anonymous or _is_loopback(host)):
-        what = "give callers keys by CALLERS_FILE, or set ALLOW_ANONYMOUS=true if that is meant"
-        reader.fault("LISTEN", f"{host} can be reached from other machines, and callers need no key: {what}")
+        advice = "give callers keys by CALLERS_FILE, or set ALLOW_ANONYMOUS=true if that is meant"
+        reader.fault(
+            "LISTEN", f"{host} can be reached from other machines, and callers need no key: {advice}"
+        )
     return host, int(port)
 
 
@@ -191,14 +195,14 @@ def _own_hosts(host: str, public_url: str) -> tuple[str, ...]:
     return (*OWN_HOSTS, host, *([public] if public else []))
 
 
-def _limits(reader: Reader) -> Limits:
+def _read_limits(reader: Reader) -> Limits:
     read = settings.read_limits(reader)
     if read.max_batch_files > limits.MAX_ITEMS:
         reader.fault("MAX_BATCH_FILES", f"an ImageJob holds at most {limits.MAX_ITEMS} items")
     return read
 
 
-def _list(reader: Reader, name: str, pattern: str, shape: str) -> tuple[str, ...]:
+def _read_list(reader: Reader, name: str, pattern: str, shape: str) -> tuple[str, ...]:
     found = tuple(re.split(r"[,\s]+", (reader.text(name, 5000, "") or "").strip(", ")))
     for each in filter(None, found):
         if not re.fullmatch(pattern, each, re.ASCII):
@@ -206,13 +210,13 @@ def _list(reader: Reader, name: str, pattern: str, shape: str) -> tuple[str, ...
     return tuple(filter(None, found))
 
 
-def _prefixes(
+def _read_prefixes(
     reader: Reader, name: str, check: Callable[[Reader, str, tuple[str, ...]], tuple[str, ...]]
 ) -> tuple[str, ...]:
-    return check(reader, name, _list(reader, name, permissions.PATTERN, permissions.SHAPE))
+    return check(reader, name, _read_list(reader, name, permissions.PATTERN, permissions.SHAPE))
 
 
-def _ready_parts(reader: Reader) -> tuple[str, ...]:
+def _read_ready_parts(reader: Reader) -> tuple[str, ...]:
     text = reader.text("READY_PARTS", 100, ",".join(READY_PARTS)) or ""
     parts = tuple(re.split(r"[,\s]+", text.strip()))
     for part in parts:

@@ -1,1 +1,1 @@
-"""Refuses a request before its body is read: 401, 403, 429, 503."""
+"""Refuses a request before its body is read: 401, 403, 429."""

@@ -1,6 +1,6 @@
-"""Lets a request through once it is known who asks, and what the key may do.
+"""Finds out by the API key who calls, before the body is read, and refuses writes with a read-only key.
 
-Before the body is read, and for every route: one that needs no key says so itself, by `is_public`.
+It covers every route. A resource that needs no key says so by `is_public`.
 """
 
 from typing import Any
@@ -24,20 +24,20 @@ class Authentication:
     """Falcon middleware. Puts the `Caller` into `req.context.caller`, where `Request.caller` finds it.
 
     Args:
-        callers: None lets anybody in.
-        namespace: Of jobs of anybody.
+        callers: None lets every caller in, without a key.
+        namespace: Where the jobs of callers without a key are.
     """
 
     def __init__(self, callers: CallersFile | None, namespace: str) -> None:
         self._callers = callers
-        self._anybody = Caller(namespace)
+        self._anonymous = Caller(namespace)
 
     async def process_resource(
         self, req: Request, resp: Response, resource: object, params: dict[str, Any]
     ) -> None:
-        """Refuse who may not ask for this."""
+        """Refuse a request without a valid key (401), or whose key may not do this (403)."""
         if self._callers is None or is_public(resource) or req.method == "OPTIONS":
-            req.context.caller = self._anybody
+            req.context.caller = self._anonymous
             return
         req.context.caller = caller = self._find(self._callers, req, resp)
         logs.bind(caller=caller.name)
@@ -47,14 +47,12 @@ class Authentication:
     def _find(self, callers: CallersFile, req: Request, resp: Response) -> Caller:
         given = req.get_header("Authorization") or ""
         scheme, _, key = given.partition(" ")
-        shown = scheme.lower() == SCHEME and api_keys.TOKEN.fullmatch(key.strip())
-        caller = callers.find(shown[0]) if shown else None
+        token = scheme.lower() == SCHEME and api_keys.TOKEN.fullmatch(key.strip())
+        caller = callers.find(token[0]) if token else None
         if caller is None:
-            # RFC 6750, section 3: who showed nothing is told no error.
-            resp.set_header(
-                "WWW-Authenticate", 'Bearer realm="imagejobs"' + (', error="invalid_token"' if given else "")
-            )
-            raise Problem(
-                Code.UNAUTHORIZED, "Send an API key: `Authorization: Bearer ijk_...`." if not given else ""
-            )
+            # RFC 6750, section 3: a request without credentials gets no error code.
+            error = ', error="invalid_token"' if given else ""
+            resp.set_header("WWW-Authenticate", f'Bearer realm="imagejobs"{error}')
+            message = "" if given else "Send an API key: `Authorization: Bearer ijk_...`."
+            raise Problem(Code.UNAUTHORIZED, message)
         return caller

@@ -1,4 +1,4 @@
-"""Back-pressure: what this process and the pool can still take. Refuses with 429 before a body is read."""
+"""Back-pressure: refuses with 429, before a body is read, if this process or the pool has too much to do."""
 
 import asyncio
 import time
@@ -14,23 +14,26 @@ from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.ports import TaskQueue
 
 MAX_DEPTH_AGE_SECONDS = 1.0
-"""How old the known length of the queue may be."""
+"""The known length of the queue is read again when it is older than this."""
 DEPTH_TIMEOUT_SECONDS = 0.5
-"""How long a request is delayed at most by asking for it."""
+"""How long a request waits for that at most."""
 OPEN_SECONDS = 5.0
-"""How long a queue that did not answer is not asked again: a black hole must not delay every request."""
+"""How long the queue is not asked again after a failure: lost packets must not delay every request."""
 QUEUE_RETRY_SECONDS = 5
-OpenImages = Callable[[str, str], int]
-"""Namespace, caller -> images that have not ended."""
 BYTES_RETRY_SECONDS = 1
 LIST_RETRY_SECONDS = 5
 
+OpenImages = Callable[[str, str], int]
+"""Namespace and caller -> the number of images that have not ended."""
+
 
 class Quotas:
-    """Counts bytes being received, and knows roughly how many images wait.
+    """Counts the bytes being received and the lists being made, and knows roughly how many images wait.
+
+    Both intakes share one, which lives as long as the app.
 
     Args:
-        open_images: What the list of jobs knows.
+        open_images: Answered by the list of jobs that this process keeps.
     """
 
     def __init__(
@@ -48,7 +51,7 @@ class Quotas:
         self._depth_until = float("-inf")
         self._bytes = 0
         self._lists = 0
-        self._bytes_of: Counter[str] = Counter()
+        self._bytes_by_caller: Counter[str] = Counter()
 
     @property
     def bytes_in_flight(self) -> int:
@@ -56,39 +59,39 @@ class Quotas:
         return self._bytes
 
     async def check_queue(self, caller: Caller) -> None:
-        """Refuse when too many images wait, of the caller or of all.
+        """Refuse a request if too many images wait, of the caller or of all callers.
 
-        A queue that does not answer refuses nobody: accepted jobs lie in the store.
+        If the queue does not answer, no request is refused: accepted jobs are safe in the store.
 
         Raises:
             Problem: `queue_full`.
         """
-        most = caller.limits.queued_images or self._limits.max_caller_queued_images
+        most = self._max_images(caller)
         if caller.name and self._open_images(caller.namespace, caller.name) >= most:
-            raise Problem(
-                Code.QUEUE_FULL,
-                f"{most} of your images have not ended yet.",
-                retry_after_seconds=QUEUE_RETRY_SECONDS,
-            )
-        await self._check_depth()
+            raise _queue_full(f"{most} of your images have not ended yet.")
+        if self._clock() >= self._depth_until:
+            await self._refresh_depth()
+        if self._depth >= self._limits.max_queued_images:
+            raise _queue_full()
 
     def check_images(self, caller: Caller, count: int) -> None:
-        """Refuse a job of so many images beside what the caller has open. One job alone is always let in.
+        """Refuse a job of `count` images beside those that the caller has open.
+
+        A job is never refused for its own size: it passes if the caller has no other open image.
 
         Raises:
             Problem: `queue_full`.
         """
-        most = caller.limits.queued_images or self._limits.max_caller_queued_images
+        most = self._max_images(caller)
         own = self._open_images(caller.namespace, caller.name) if caller.name else 0
         if own and own + count > most:
-            what = (
+            raise _queue_full(
                 f"{own} of your images have not ended yet; with these {count} they would be more than {most}."
             )
-            raise Problem(Code.QUEUE_FULL, what, retry_after_seconds=QUEUE_RETRY_SECONDS)
 
     @contextmanager
     def listing(self) -> Iterator[None]:
-        """Take one of the places for making long lists.
+        """Hold one of the slots for making long lists of images, for the length of the block.
 
         Raises:
             Problem: `rate_limited`.
@@ -105,46 +108,35 @@ class Quotas:
         finally:
             self._lists -= 1
 
-    async def _check_depth(self) -> None:
-        if self._clock() >= self._depth_until:
-            await self._refresh_depth()
-        if self._depth >= self._limits.max_queued_images:
-            raise Problem(Code.QUEUE_FULL, retry_after_seconds=QUEUE_RETRY_SECONDS)
-
     @contextmanager
     def receiving(self, count: int, caller: Caller) -> Iterator[None]:
-        """Reserve `count` bytes while a body of the caller's is received. One body alone is always let in.
+        """Reserve `count` bytes while a body of the caller is received.
+
+        A body is never refused for its own size: it passes if no other body is being received.
 
         Raises:
             Problem: `rate_limited`.
         """
         if self._bytes and self._bytes + count > self._limits.max_bytes_in_flight:
-            raise Problem(
-                Code.RATE_LIMITED,
-                "Too many uploads are being received.",
-                retry_after_seconds=BYTES_RETRY_SECONDS,
-            )
-        own, most = (
-            self._bytes_of[caller.name],
-            caller.limits.bytes_in_flight or self._limits.max_caller_bytes_in_flight,
-        )
+            raise _too_many_bytes("Too many uploads are being received.")
+        own = self._bytes_by_caller[caller.name]
+        most = caller.limits.bytes_in_flight or self._limits.max_caller_bytes_in_flight
         if caller.name and own and own + count > most:
-            raise Problem(
-                Code.RATE_LIMITED,
-                "Too many of your uploads are being received.",
-                retry_after_seconds=BYTES_RETRY_SECONDS,
-            )
+            raise _too_many_bytes("Too many of your uploads are being received.")
         self._add_bytes(count, caller)
         try:
             yield
         finally:
             self._add_bytes(-count, caller)
 
+    def _max_images(self, caller: Caller) -> int:
+        return caller.limits.queued_images or self._limits.max_caller_queued_images
+
     def _add_bytes(self, count: int, caller: Caller) -> None:
         self._bytes += count
-        self._bytes_of[caller.name] += count
-        if not self._bytes_of[caller.name]:
-            del self._bytes_of[caller.name]
+        self._bytes_by_caller[caller.name] += count
+        if not self._bytes_by_caller[caller.name]:
+            del self._bytes_by_caller[caller.name]
 
     async def _refresh_depth(self) -> None:
         self._depth_until = self._clock() + MAX_DEPTH_AGE_SECONDS
@@ -153,3 +145,11 @@ class Quotas:
                 self._depth = await self._queue.depth()
         except (TimeoutError, Unavailable):
             self._depth, self._depth_until = 0, self._clock() + OPEN_SECONDS
+
+
+def _queue_full(message: str = "") -> Problem:
+    return Problem(Code.QUEUE_FULL, message, retry_after_seconds=QUEUE_RETRY_SECONDS)
+
+
+def _too_many_bytes(message: str) -> Problem:
+    return Problem(Code.RATE_LIMITED, message, retry_after_seconds=BYTES_RETRY_SECONDS)

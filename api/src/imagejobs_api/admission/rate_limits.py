@@ -1,7 +1,7 @@
-"""How many requests a minute a caller may send, and all together: counted in Redis for all processes, by the `limits` library.
+"""Bounds the requests per minute, of each caller and of all, counted in Redis by the `limits` library.
 
-A Redis that does not answer is left alone for a moment, and each process counts for itself: then as many
-times more get through as there are processes, and nobody is refused for Redis' sake.
+If Redis does not answer, each process counts for itself for `OPEN_SECONDS`. Then N processes let N times as
+many requests through, and no request is refused because Redis is away.
 """
 
 import asyncio
@@ -31,23 +31,25 @@ from imagejobs_contract.wire import redis_keys
 
 WINDOW_SECONDS = 60
 TIMEOUT_SECONDS = 0.25
-"""How long a request waits for Redis' count at most."""
+"""How long a request waits for Redis at most."""
 OPEN_SECONDS = 5.0
+"""How long Redis is not asked again after it did not answer."""
 CALLER_POLICY, TOTAL_POLICY = "caller", "all"
-"""Names of the policies, as the headers tell them."""
+"""Names of the two policies in the headers."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimitStatus:
-    """Where a caller stands after a request.
+    """The limit of a caller after one request was counted.
 
     Attributes:
-        policy: Which of the limits this is about: the one that refused, else the caller's.
-        quota: Requests in a window.
-        left: How many more there may be now.
-        reset_seconds: Until there may be one more.
+        allowed: Whether the request may go on.
+        policy: The limit that refused the request, else the caller's own.
+        quota: Requests per window.
+        remaining: How many more requests are allowed now.
+        reset_seconds: Seconds until one more request is allowed.
     """
 
     allowed: bool
@@ -58,58 +60,62 @@ class RateLimitStatus:
 
     @property
     def policy_header(self) -> str:
-        """Return `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-11)."""
+        """Return the value of `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-11)."""
         return f'"{self.policy}";q={self.quota};w={WINDOW_SECONDS}'
 
     @property
     def header(self) -> str:
-        """Return `RateLimit`."""
+        """Return the value of `RateLimit`."""
         return f'"{self.policy}";r={self.remaining};t={self.reset_seconds}'
 
 
 class RateLimits:
-    """Counts requests."""
+    """Counts requests, in Redis or in this process.
+
+    Args:
+        redis: None counts in this process only.
+    """
 
     def __init__(
         self, limits: Limits, redis: Redis | None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._limits = limits
         self._redis = redis
-        self._shared = _shared(redis) if redis is not None else None
-        self._alone = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._shared = _redis_limiter(redis) if redis is not None else None
+        self._local = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._clock = clock
-        self._blind_until = float("-inf")
+        self._open_until = float("-inf")
 
     async def count(self, caller: Caller) -> RateLimitStatus:
-        """Count a request of this caller, and tell whether it may go on."""
-        if self._shared is None or self._redis is None or self._clock() < self._blind_until:
-            return await self._count(self._alone, caller)
+        """Count a request of this caller; the result says whether it may go on."""
+        if self._shared is None or self._redis is None or self._clock() < self._open_until:
+            return await self._count(self._local, caller)
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS), redis_errors(self._redis):
                 return await self._count(self._shared, caller)
         except (TimeoutError, Unavailable, StorageError) as ex:
-            self._blind_until = self._clock() + OPEN_SECONDS
+            self._open_until = self._clock() + OPEN_SECONDS
             log.warning("requests are counted in this process only", extra={"reason": str(ex)})
-            return await self._count(self._alone, caller)
+            return await self._count(self._local, caller)
 
     async def _count(self, limiter: SlidingWindowCounterRateLimiter, caller: Caller) -> RateLimitStatus:
-        everybody = RateLimitItemPerMinute(self._limits.max_requests_per_minute)
+        total = RateLimitItemPerMinute(self._limits.max_requests_per_minute)
         if not caller.name:
-            return await _hit(limiter, TOTAL_POLICY, everybody)
+            return await _hit(limiter, TOTAL_POLICY, total)
         own = RateLimitItemPerMinute(
             caller.limits.requests_per_minute or self._limits.max_caller_requests_per_minute
         )
-        standing = await _hit(limiter, CALLER_POLICY, own, caller.name)
-        if standing.allowed:  # what a caller is refused shall not count against the others
-            together = await _hit(limiter, TOTAL_POLICY, everybody)
-            return standing if together.allowed else together
-        return standing
+        own_status = await _hit(limiter, CALLER_POLICY, own, caller.name)
+        if own_status.allowed:  # a refused request does not count against the other callers
+            total_status = await _hit(limiter, TOTAL_POLICY, total)
+            return own_status if total_status.allowed else total_status
+        return own_status
 
 
 class Throttle:
     """Falcon middleware: refuses requests over the limits before their bodies are read.
 
-    Stands behind the gate: strangers are not counted.
+    It runs after `Authentication`: requests without a valid key are not counted.
     """
 
     def __init__(self, limits: RateLimits) -> None:
@@ -118,20 +124,18 @@ class Throttle:
     async def process_resource(
         self, req: Request, resp: Response, resource: object, params: dict[str, Any]
     ) -> None:
-        """Count a request."""
+        """Count the request; refuse it with 429 and say when the next one is allowed."""
         if is_public(resource) or req.method == "OPTIONS":
             return
-        standing = await self._limits.count(req.caller)
-        resp.set_header("RateLimit-Policy", standing.policy_header)
-        resp.set_header("RateLimit", standing.header)
-        if not standing.allowed:
-            message = (
-                "You have sent" if standing.policy == CALLER_POLICY else "All callers together have sent"
-            )
+        status = await self._limits.count(req.caller)
+        resp.set_header("RateLimit-Policy", status.policy_header)
+        resp.set_header("RateLimit", status.header)
+        if not status.allowed:
+            message = "You have sent" if status.policy == CALLER_POLICY else "All callers together have sent"
             raise Problem(
                 Code.RATE_LIMITED,
-                f"{message} more than {standing.quota} requests in a minute.",
-                retry_after_seconds=standing.reset_seconds,
+                f"{message} more than {status.quota} requests in a minute.",
+                retry_after_seconds=status.reset_seconds,
             )
 
 
@@ -144,8 +148,11 @@ async def _hit(
     return RateLimitStatus(allowed, policy, item.amount, stats.remaining if allowed else 0, reset)
 
 
-def _shared(redis: Redis) -> SlidingWindowCounterRateLimiter:
+def _redis_limiter(redis: Redis) -> SlidingWindowCounterRateLimiter:
     storage: Storage = RedisStorage(
-        "async+redis://", implementation="redispy", key_prefix=redis_keys.LIMITS, connection_pool=redis.connection_pool  # type: ignore[arg-type]
-    )  # fmt: skip
+        "async+redis://",
+        implementation="redispy",
+        key_prefix=redis_keys.LIMITS,
+        connection_pool=redis.connection_pool,  # type: ignore[arg-type]
+    )
     return SlidingWindowCounterRateLimiter(storage)

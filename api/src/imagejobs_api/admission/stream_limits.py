@@ -1,7 +1,4 @@
-"""How many streams are open that have no end of their own: of each caller, and in all.
-
-Refuses with 429 what would be too many.
-"""
+"""Bounds the open event streams and archives, of each caller and of all; refuses one more with 429."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -14,39 +11,42 @@ RETRY_SECONDS = 5
 
 
 class StreamLimit:
-    """Counts open streams of one kind.
+    """Counts the open streams of one kind.
 
     Args:
-        kind: What they are, in the plural.
-        most: Of all callers together.
-        most_of_one: Of one caller.
+        kind: Name of the kind, in the plural, for messages.
+        max_streams: Of all callers together.
+        max_caller_streams: Of one caller.
     """
 
-    def __init__(self, kind: str, most: int, most_of_one: int) -> None:
+    def __init__(self, kind: str, max_streams: int, max_caller_streams: int) -> None:
         self._kind = kind
-        self._most = most
-        self._most_of_one = most_of_one
+        self._max_streams = max_streams
+        self._max_caller_streams = max_caller_streams
         self._open: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return self._open.total()
 
     def check(self, caller: str) -> None:
-        """Refuse one more if there are too many; where callers have no names, only all of them together are bounded.
+        """Refuse one more stream if too many are open.
+
+        Args:
+            caller: The caller's name; "" where no keys are needed. Then only the sum over all is bounded.
 
         Raises:
             Problem: `rate_limited`.
         """
-        if self._open.total() >= self._most:
+        if self._open.total() >= self._max_streams:
             raise Problem(
                 Code.RATE_LIMITED,
-                f"{self._most} {self._kind} are open, as many as may be.",
+                f"{self._max_streams} {self._kind} are open, as many as may be.",
                 retry_after_seconds=RETRY_SECONDS,
             )
-        if caller and self._open[caller] >= self._most_of_one:
+        if caller and self._open[caller] >= self._max_caller_streams:
             raise Problem(
                 Code.RATE_LIMITED,
-                f"You have {self._most_of_one} {self._kind} open, as many as you may.",
+                f"You have {self._max_caller_streams} {self._kind} open, as many as you may.",
                 retry_after_seconds=RETRY_SECONDS,
             )
 

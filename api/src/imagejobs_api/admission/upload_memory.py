@@ -1,10 +1,10 @@
-"""Bounds what this process holds of files on their way to S3.
+"""Bounds the memory that files take in this process on their way to S3.
 
-Over the bound, bodies are left unread, and the clients' sending stops by itself.
+Over the bound, bodies are left unread: TCP's flow control then stops the clients.
 
-The body that came first always goes on, so that one is always on its way to its end, and the bound is never
-one of half files that wait for each other. What announces its length is bounded before (`quotas`); a file's
-length is known only at its end.
+The oldest file always goes on, beyond the bound too. So one file always comes to its end, and the memory is
+never full of half files that wait for each other. Bodies that announce their length are bounded before
+(`quotas`); the length of one file in a form is known only at its end.
 """
 
 import asyncio
@@ -16,34 +16,34 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.s3.streaming_put import MOST_HELD
 
 WAIT_SECONDS = 20.0
-"""How long a body may be left unread."""
+"""How long a body is left unread at most; then it is refused."""
 RETRY_SECONDS = 1
 READ_AHEAD_BYTES = 65_536 + 256_000
-"""Bytes that the server reads of a body before it leaves it unread: uvicorn's mark, and what uvloop reads at
-once.
-"""
+"""What the server reads of a body before it stops: uvicorn's high-water mark, and one read of uvloop."""
 
 
 class MemoryBudget:
-    """The bytes of all files that are on their way.
+    """The memory of all files that are on their way to S3.
+
+    `FormIntake` has one, as long as the app lives; `FormReader` asks it for a `FileBudget` per file.
 
     Args:
-        most: Beyond this only the first body goes on, by up to `MOST_HELD`.
+        max_bytes: Beyond this only the oldest file goes on, by up to `MOST_HELD`.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
         self._files: dict[FileBudget, None] = {}
         self.held_bytes = 0
 
     def check(self) -> None:
-        """Refuse a new request as long as there are bodies that are left unread.
+        """Refuse a new request while a body is left unread.
 
         Raises:
             Problem: `rate_limited`.
         """
         if any(file.is_waiting for file in self._files):
-            raise _full()
+            raise _out_of_memory()
 
     @contextmanager
     def for_file(self) -> Iterator["FileBudget"]:
@@ -60,56 +60,56 @@ class MemoryBudget:
                 each.recheck()
 
     def fits(self, file: "FileBudget", count: int) -> bool:
-        """Tell whether a file may grow."""
-        return self.held_bytes + count <= self._most or file is next(iter(self._files))
+        """Return whether a file may grow by `count` bytes."""
+        return self.held_bytes + count <= self._max_bytes or file is next(iter(self._files))
 
 
 class FileBudget:
-    """What is held of one file: all that came, up to what the way to S3 keeps of it."""
+    """The memory of one file: all bytes that came, up to the number that the upload to S3 holds at once."""
 
-    def __init__(self, held: MemoryBudget) -> None:
+    def __init__(self, budget: MemoryBudget) -> None:
         self.held_bytes = 0
-        self._held = held
-        self._room: asyncio.Event | None = None
+        self._budget = budget
+        self._memory_freed: asyncio.Event | None = None
 
     @property
     def is_waiting(self) -> bool:
-        """Tell whether it is left unread for want of room."""
-        return self._room is not None
+        """Return whether the file is left unread because there is no memory for it."""
+        return self._memory_freed is not None
 
     def recheck(self) -> None:
-        """Let it see whether there is room now."""
-        if self._room is not None:
-            self._room.set()
+        """Let a waiting file check again whether there is memory."""
+        if self._memory_freed is not None:
+            self._memory_freed.set()
 
     async def throttle(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """Yield the chunks, each once there is room for it.
+        """Yield the chunks, each once there is memory for it.
 
         Raises:
-            Problem: `rate_limited`; there was none for too long.
+            Problem: `rate_limited`; there was no memory for `WAIT_SECONDS`.
         """
         async for chunk in chunks:
             count = min(len(chunk), MOST_HELD - self.held_bytes)
-            if not self._held.fits(self, count):
+            if not self._budget.fits(self, count):
                 await self._wait(count)
             self.held_bytes += count
-            self._held.held_bytes += count
+            self._budget.held_bytes += count
             yield chunk
 
     async def _wait(self, count: int) -> None:
-        self._room = asyncio.Event()
+        self._memory_freed = asyncio.Event()
         try:
             async with asyncio.timeout(WAIT_SECONDS):
-                while not self._held.fits(self, count):
-                    self._room.clear()
-                    await self._room.wait()
+                while not self._budget.fits(self, count):
+                    self._memory_freed.clear()
+                    await self._memory_freed.wait()
         except TimeoutError as ex:
-            raise _full() from ex
+            raise _out_of_memory() from ex
         finally:
-            self._room = None
+            self._memory_freed = None
 
 
-def _full() -> Problem:
+def _out_of_memory() -> Problem:
     return Problem(
         Code.RATE_LIMITED, "There is no memory for more uploads now.", retry_after_seconds=RETRY_SECONDS
     )

@@ -1,1 +1,1 @@
-"""Who may call: callers, the keys they show, and the file that names both."""
+"""Callers, their API keys and permissions, and the file that lists them. Knows nothing of HTTP."""

@@ -18,7 +18,7 @@ READ_ONLY = "      read_only: true\n"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the arguments say; return 1 if a file is wrong."""
+    """Run the command of the arguments; return the exit code, 1 for an invalid file."""
     given = _parser().parse_args(arguments)
     if given.command == "check":
         return check(given.file)
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def check(file: Path) -> int:
-    """Say what is wrong with a file."""
+    """Print the faults of a file; return the exit code, 1 if there are any."""
     try:
         CallersFile(file, "default")
     except Invalid as ex:

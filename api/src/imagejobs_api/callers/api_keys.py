@@ -1,6 +1,6 @@
-"""API keys: random, told apart from other secrets by their beginning, and kept as a hash only.
+"""API keys: random text with a prefix of its own; only a hash of it is kept.
 
-Pure, but for fresh keys.
+Pure, except that `new_key` is random.
 """
 
 import hashlib
@@ -8,13 +8,13 @@ import re
 import secrets
 
 PREFIX = "ijk_"
-"""Lets people and secret scanners see what it is."""
+"""People and secret scanners recognize a key by it."""
 KEY_BYTES = 32
-"""256 random bits: nothing that a slow hash or a salt would add to."""
+"""256 random bits: too many to guess, so a slow hash or a salt would add nothing."""
 TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{1,200}={0,2}", re.ASCII)
-"""A bearer token (RFC 6750, section 2.1), and no longer than a key could sensibly be."""
+"""A bearer token (RFC 6750, section 2.1) of at most 202 characters."""
 
-_OURS = re.compile(PREFIX + r"[A-Za-z0-9_-]+", re.ASCII)
+_KEY = re.compile(PREFIX + r"[A-Za-z0-9_-]+", re.ASCII)
 
 
 def new_key() -> str:
@@ -23,10 +23,10 @@ def new_key() -> str:
 
 
 def digest(key: str) -> str:
-    """Return what is kept of a key: its SHA-256, in hexadecimal."""
+    """Return the SHA-256 of a key in hexadecimal: the only form in which a key is kept."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
 def mask_keys(text: str) -> str:
-    """Return the text without the keys that somebody put where they do not belong, such as into an address."""
-    return _OURS.sub(f"{PREFIX}...", text)
+    """Return the text with its keys masked, for logs: a client may have put its key into an address."""
+    return _KEY.sub(f"{PREFIX}...", text)

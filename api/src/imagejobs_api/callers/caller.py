@@ -1,4 +1,4 @@
-"""One caller, as a request knows it. Pure."""
+"""The caller of a request. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from imagejobs_contract.model.names import JobKey
 
 @dataclass(frozen=True, slots=True)
 class CallerLimits:
-    """What one caller may take up; None is the setting that holds for all."""
+    """Limits of one caller; None means the setting for all callers."""
 
     requests_per_minute: int | None = None
     bytes_in_flight: int | None = None
@@ -19,17 +19,16 @@ class CallerLimits:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks.
+    """One caller, with the permissions of the key that the request carries.
 
     Attributes:
         namespace: Where the caller's jobs are.
-        name: Stands in the label `imagejobs.dev/caller` of the caller's jobs; "" is anybody, where no keys
-            are needed.
-        may_write: Whether the key that was shown may do more than read.
-        key_name: What the file calls that key, so that the log tells which ones are still in use.
-        source_prefixes: Where in the bucket the caller may have images read, beside its own uploads; each
-            ends with a slash.
-        output_prefixes: Where it may have results put.
+        name: The value of the label `imagejobs.dev/caller` on the caller's jobs; "" where no keys are needed.
+        may_write: Whether the key may do more than read.
+        key_name: The key's name in the file of callers; the log shows by it which keys are still in use.
+        source_prefixes: Prefixes in the bucket from which the caller's jobs may read images, beside its own
+            uploads; each ends with a slash.
+        output_prefixes: Prefixes under which the caller's jobs may store results; each ends with a slash.
     """
 
     namespace: str
@@ -41,13 +40,13 @@ class Caller:
     output_prefixes: tuple[str, ...] = ()
 
     def job_key(self, job_name: str) -> JobKey:
-        """Return where the caller's job of that name is."""
+        """Return the key of the caller's job of that name."""
         return JobKey(self.namespace, job_name)
 
     def owns(self, labels: Mapping[str, str]) -> bool:
-        """Tell whether a job with these labels is the caller's own.
+        """Return whether a job with these labels belongs to the caller.
 
-        Anybody owns all: nobody can be told apart then.
+        Without API keys every caller owns every job, because callers cannot be distinguished.
         """
         return not self.name or labels.get(names.LABEL_CALLER) == self.name
 

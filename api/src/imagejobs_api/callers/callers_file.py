@@ -1,4 +1,7 @@
-"""The file of callers, read again when it changes: also when it is a mounted Secret, whose link is turned to another folder."""
+"""The file of callers, read again when it changes.
+
+It may be a mounted Secret: Kubernetes changes one by turning a symbolic link to another folder.
+"""
 
 import asyncio
 import logging
@@ -9,9 +12,7 @@ from imagejobs_api.callers.caller import Caller
 from imagejobs_contract.errors import Fault, Invalid
 
 POLL_SECONDS = 2.0
-"""A new file counts after two looks that saw the same: one that is just being written counts when it is
-whole.
-"""
+"""A new file counts once two polls in a row read the same bytes: a file may be half written."""
 MAX_BYTES = 2**20
 """What a Secret can hold."""
 
@@ -19,37 +20,43 @@ log = logging.getLogger(__name__)
 
 
 class CallersFile:
-    """The callers as the newest file that could be read names them."""
+    """The callers of the newest valid file.
+
+    `wiring` makes it, `Lifecycle` runs `watch`, and `Authentication` asks it for the caller of a key.
+    """
 
     def __init__(self, path: Path, namespace: str) -> None:
         """Read the file.
 
+        Args:
+            namespace: Of callers that the file gives none.
+
         Raises:
-            Invalid: It cannot be read, with every fault in it.
+            Invalid: The file cannot be read, with every fault in it.
         """
         self._path = path
         self._namespace = namespace
-        self._taken = self._seen = _bytes(path)
-        self._refused: bytes | None = None
-        self._book = keyring.read(_text(self._taken), namespace)
+        self._loaded = self._last_seen = _read_bytes(path)
+        self._rejected: bytes | None = None
+        self._keyring = keyring.read(_decode(self._loaded), namespace)
         self._fault = ""
 
     @property
     def is_current(self) -> bool:
-        """Tell whether the file as it stands is the one that counts; it is not while it is broken or missing."""
+        """Return whether the file as it is now is loaded; it is not while it is broken or missing."""
         return not self._fault
 
     @property
     def namespaces(self) -> frozenset[str]:
-        """Return where callers' jobs are."""
-        return frozenset(entry.caller.namespace for entry in self._book.entries)
+        """Return the namespaces of all callers."""
+        return frozenset(entry.caller.namespace for entry in self._keyring.entries)
 
     def find(self, key: str) -> Caller | None:
-        """Return whose key this is."""
-        return self._book.find(key)
+        """Return the caller that has this key."""
+        return self._keyring.find(key)
 
     async def watch(self) -> None:
-        """Look at the file again and again, until cancelled."""
+        """Poll the file until cancelled."""
         while True:
             await asyncio.sleep(POLL_SECONDS)
             try:
@@ -58,13 +65,13 @@ class CallersFile:
                 log.exception("the file of callers cannot be looked at")
 
     def poll(self) -> None:
-        """Take the file over if it changed and can be read; one that cannot leaves the callers as they are."""
+        """Load the file if it changed; if it is invalid, keep the callers and log why."""
         try:
-            found = _bytes(self._path)
-            stands_still, self._seen = found == self._seen, found
-            if stands_still and found not in (self._taken, self._refused):
+            found = _read_bytes(self._path)
+            is_stable, self._last_seen = found == self._last_seen, found
+            if is_stable and found not in (self._loaded, self._rejected):
                 self._load(found)
-            self._fault = "" if found == self._taken else self._fault
+            self._fault = "" if found == self._loaded else self._fault
         except Invalid as ex:
             if ex.message != self._fault:
                 log.error(
@@ -74,13 +81,13 @@ class CallersFile:
             self._fault = ex.message
 
     def _load(self, found: bytes) -> None:
-        self._refused = found  # unless it proves to be right
-        self._book = keyring.read(_text(found), self._namespace)
-        self._taken, self._refused = found, None
-        log.info("the file of callers was read again", extra={"keys": len(self._book.entries)})
+        self._rejected = found  # until it proves to be valid
+        self._keyring = keyring.read(_decode(found), self._namespace)
+        self._loaded, self._rejected = found, None
+        log.info("the file of callers was read again", extra={"keys": len(self._keyring.entries)})
 
 
-def _bytes(path: Path) -> bytes:
+def _read_bytes(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -91,7 +98,7 @@ def _bytes(path: Path) -> bytes:
     return data
 
 
-def _text(data: bytes) -> str:
+def _decode(data: bytes) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as ex:

@@ -1,4 +1,4 @@
-"""The callers and their keys, read from a text in JSON or YAML: all of it, or every fault at once. Pure."""
+"""The callers and their keys, read from JSON or YAML: all of it, or every fault at once. Pure."""
 
 import hmac
 import json
@@ -17,24 +17,25 @@ from imagejobs_contract.reader import Reader
 
 MAX_CALLERS = 1000
 MAX_KEYS = 20
-"""Of one caller: enough to change keys one after the other, and one for each place that only reads."""
+"""Of one caller: enough to replace keys one after the other, with a key for each program that only reads."""
 MAX_LIMIT = 2**40
 BUCKET_DIGITS = 8
-PREFIXES = ("source_prefixes", "output_prefixes")
+"""Leading digits of a hash by which keys are looked up."""
+PREFIX_FIELDS = ("source_prefixes", "output_prefixes")
 
 _SHA256 = "[0-9a-f]{64}"
 
 
 @dataclass(frozen=True, slots=True)
 class KeyEntry:
-    """One key, and who shows it."""
+    """The hash of one key, and its caller."""
 
     sha256: str
     caller: Caller
 
 
 class Keyring:
-    """Finds a key's caller."""
+    """Finds the caller of a key."""
 
     def __init__(self, entries: tuple[KeyEntry, ...] = ()) -> None:
         self.entries = entries
@@ -43,10 +44,10 @@ class Keyring:
             self._buckets.setdefault(entry.sha256[:BUCKET_DIGITS], []).append(entry)
 
     def find(self, key: str) -> Caller | None:
-        """Return who shows this key.
+        """Return the caller that has this key.
 
-        Only the first digits of its hash are looked up, the rest is compared in constant time; and who
-        measures that learns of a hash, which leads back to no key.
+        Only the first digits of the key's hash are looked up; the rest is compared in constant time. An
+        attacker who measures the lookup learns digits of a hash, from which no key can be computed.
         """
         digest = api_keys.digest(key)
         for entry in self._buckets.get(digest[:BUCKET_DIGITS], ()):
@@ -56,52 +57,51 @@ class Keyring:
 
 
 def read(text: str, namespace: str) -> Keyring:
-    """Return the book that a text holds.
+    """Return the keys in a text.
 
     Args:
-        namespace: Of callers that have none of their own.
+        namespace: Of callers that the text gives none.
 
     Raises:
         Invalid: With every fault. No fault repeats a hash.
     """
-    reader = Reader(_mapping(text))
+    reader = Reader(_parse_mapping(text))
     reader.unknown(("callers",))
     if not reader.has("callers"):
         reader.fault("callers", "is missing: a list of callers, [] if there are none")
-    entries = tuple(_entries(reader.children("callers", MAX_CALLERS), namespace))
+    entries = tuple(_read_entries(reader.children("callers", MAX_CALLERS), namespace))
     reader.check()
     return Keyring(entries)
 
 
-def _entries(readers: list[Reader], namespace: str) -> Iterator[KeyEntry]:
+def _read_entries(readers: list[Reader], namespace: str) -> Iterator[KeyEntry]:
     seen_names: set[str] = set()
     seen_keys: set[str] = set()
     for reader in readers:
-        reader.unknown(("name", "namespace", "keys", "limits", "source_prefixes", "output_prefixes"))
-        name = _required(reader, "name", DNS_LABEL, "a DNS label")
-        _once(reader, "name", name, seen_names)
+        reader.unknown(("name", "namespace", "keys", "limits", *PREFIX_FIELDS))
+        name = _read_required(reader, "name", DNS_LABEL, "a DNS label")
+        _check_unique(reader, "name", name, seen_names)
         own = reader.text("namespace", 63, namespace, DNS_LABEL, "a namespace") or namespace
-        limits = _limits(reader.child("limits"))
+        limits = _read_limits(reader.child("limits"))
         given = [
             reader.texts(field, permissions.MAX_PREFIXES, MAX_PREFIX, permissions.PATTERN, permissions.SHAPE)
-            for field in PREFIXES
+            for field in PREFIX_FIELDS
         ]
-        sources = permissions.read_source_prefixes(reader, PREFIXES[0], given[0])
-        outputs = permissions.read_output_prefixes(reader, PREFIXES[1], given[1])
+        sources = permissions.read_source_prefixes(reader, PREFIX_FIELDS[0], given[0])
+        outputs = permissions.read_output_prefixes(reader, PREFIX_FIELDS[1], given[1])
         keys = reader.children("keys", MAX_KEYS)
         if not reader.has("keys"):
             reader.fault("keys", "is missing: a list of keys, [] locks the caller out")
         for key in keys:
             key.unknown(("name", "sha256", "read_only"))
-            sha256 = _required(key, "sha256", _SHA256, "the SHA-256 of a key, 64 digits from 0 to f")
-            _once(key, "sha256", sha256, seen_keys)
+            sha256 = _read_required(key, "sha256", _SHA256, "the SHA-256 of a key, 64 digits from 0 to f")
+            _check_unique(key, "sha256", sha256, seen_keys)
             key_name = key.text("name", 63, "", DNS_LABEL, "a DNS label") or ""
-            yield KeyEntry(
-                sha256, Caller(own, name, not key.boolean("read_only"), key_name, limits, sources, outputs)
-            )
+            may_write = not key.boolean("read_only")
+            yield KeyEntry(sha256, Caller(own, name, may_write, key_name, limits, sources, outputs))
 
 
-def _limits(reader: Reader | None) -> CallerLimits:
+def _read_limits(reader: Reader | None) -> CallerLimits:
     if reader is None:
         return CallerLimits()
     reader.unknown(("requests_per_minute", "bytes_in_flight", "queued_images"))
@@ -112,30 +112,30 @@ def _limits(reader: Reader | None) -> CallerLimits:
     )
 
 
-def _required(reader: Reader, field: str, pattern: str, shape: str) -> str:
+def _read_required(reader: Reader, field: str, pattern: str, shape: str) -> str:
     if not reader.has(field):
         reader.fault(field, f"is missing: {shape}")
     return reader.text(field, 64, "", pattern, shape, secret=field == "sha256") or ""
 
 
-def _once(reader: Reader, field: str, value: str, seen: set[str]) -> None:
+def _check_unique(reader: Reader, field: str, value: str, seen: set[str]) -> None:
     if value and value in seen:
         reader.fault(field, "stands there twice")
     seen.add(value)
 
 
-def _mapping(text: str) -> Mapping[str, Any]:
-    value = _parsed(text)
+def _parse_mapping(text: str) -> Mapping[str, Any]:
+    value = _parse(text)
     if not isinstance(value, Mapping):
         raise Invalid([Fault("file", "holds no object with a list of callers")])
     return value
 
 
-def _parsed(text: str) -> object:
+def _parse(text: str) -> object:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        pass  # not JSON; and YAML takes no tabs, so that JSON is not read as YAML
+        pass  # not JSON. JSON is not simply read as YAML, because YAML allows no tabs.
     try:
         return yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError, ValueError) as ex:

@@ -1,11 +1,11 @@
-"""Where in the bucket callers may read and write by name: their own uploads, and the prefixes that were configured, for all or for one. Pure."""
+"""Where in the bucket a caller may read and write: its own uploads, and the configured prefixes. Pure."""
 
 from collections.abc import Iterable
 
 from imagejobs_api.callers.caller import Caller
 from imagejobs_contract.model import limits
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.wire import source_prefixes as sources
+from imagejobs_contract.wire import source_prefixes
 from imagejobs_contract.wire.s3_keys import PREFIX_PATTERN
 
 PATTERN = r"[^/\x00-\x1f\x7f][^\x00-\x1f\x7f]*"
@@ -14,41 +14,41 @@ MAX_PREFIXES = 50
 
 
 class Prefixes:
-    """Knows what each caller may name.
+    """The prefixes in the bucket that each caller may name.
 
     Args:
-        source_prefixes: What all callers may read.
-        output_prefixes: Where all may have results put; without one they lie under `outputs/<job id>/`.
+        sources: From which all callers may read images.
+        outputs: Under which all callers may store results; without any, results go to `outputs/<job id>/`.
     """
 
-    def __init__(self, source_prefixes: tuple[str, ...] = (), output_prefixes: tuple[str, ...] = ()) -> None:
-        self._sources = source_prefixes
-        self._outputs = output_prefixes
+    def __init__(self, sources: tuple[str, ...] = (), outputs: tuple[str, ...] = ()) -> None:
+        self._sources = sources
+        self._outputs = outputs
 
     def sources(self, caller: Caller) -> tuple[str, ...]:
-        """Return what the keys of sources must begin with."""
-        return (sources.own_uploads(caller.namespace, caller.name), *self._sources, *caller.source_prefixes)
+        """Return the prefixes from which the caller may read images."""
+        own = source_prefixes.own_uploads(caller.namespace, caller.name)
+        return (own, *self._sources, *caller.source_prefixes)
 
     def outputs(self, caller: Caller) -> tuple[str, ...]:
-        """Return what the prefixes of outputs must begin with."""
+        """Return the prefixes under which the caller may store results."""
         return (*self._outputs, *caller.output_prefixes)
 
 
 def read_source_prefixes(reader: Reader, name: str, given: Iterable[str]) -> tuple[str, ...]:
-    """Return prefixes of a setting, each with a slash at its end; faults go to the reader."""
+    """Return the prefixes of a setting, each with a slash at its end; faults go to the reader."""
     found = tuple(f"{each.rstrip('/')}/" for each in given)
     for each in found:
-        if not sources.may_read(each, found):
+        if not source_prefixes.may_read(each, found):
             reader.fault(name, f"{each!r} holds a part that is empty, . or ..")
-        elif sources.is_reserved(each):
-            reader.fault(
-                name, f"{each!r} would open what is kept apart by caller: {' '.join(sources.RESERVED)}"
-            )
+        elif source_prefixes.is_reserved(each):
+            reserved = " ".join(source_prefixes.RESERVED)
+            reader.fault(name, f"{each!r} would open what is kept apart by caller: {reserved}")
     return found
 
 
 def read_output_prefixes(reader: Reader, name: str, given: Iterable[str]) -> tuple[str, ...]:
-    """Return prefixes of a setting that an ImageJob's outputs may have."""
+    """Return the prefixes of a setting for outputs, as `read_source_prefixes`; faults go to the reader."""
     found = read_source_prefixes(reader, name, given)
     for each in found:
         Reader({name: each}, "", reader.faults).text(name, limits.MAX_PREFIX, None, PREFIX_PATTERN, SHAPE)

@@ -1,1 +1,1 @@
-"""HTTP that every resource shares: request, errors, JSON, forms, paging, headers."""
+"""HTTP that all resources share: requests, errors, JSON, forms, headers, middleware."""

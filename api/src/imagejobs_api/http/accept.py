@@ -1,4 +1,4 @@
-"""What `format=auto` means for a caller: the best format that its `Accept` names. Pure."""
+"""Chooses the format for `format=auto`: the best one that the request's `Accept` names. Pure."""
 
 import re
 
@@ -10,9 +10,9 @@ _REFUSED = re.compile(r"q\s*=\s*0(\.0*)?", re.ASCII | re.IGNORECASE)
 
 
 def best_format(accept: str | None) -> Format | None:
-    """Return AVIF or WebP if the header names it, else None: the source's own.
+    """Return AVIF or WebP if the header names it, else None, which keeps the source's format.
 
-    A wildcard names nothing: `*/*` is what programs send that know no image format at all.
+    A wildcard names no format: programs that know no image formats send `*/*`.
     """
     named = {_media_type(part) for part in (accept or "").split(",") if not _is_refused(part)}
     return next((each for each in BEST_FIRST if each.content_type in named), None)

@@ -1,4 +1,4 @@
-"""What browsers are told, and told to leave alone: Host, security headers, other origins and sites."""
+"""Protection against browsers and the pages in them: Host, security headers, CORS, other sites' forms."""
 
 import fnmatch
 from typing import Any
@@ -17,7 +17,7 @@ SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
     "X-Frame-Options": "DENY",
 }
-"""Unless an answer, such as a page, has one of its own."""
+"""Set unless an answer, such as the page of the documentation, has its own."""
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 EXPOSED_HEADERS = (
     "ETag",
@@ -32,23 +32,25 @@ EXPOSED_HEADERS = (
 
 
 class SecurityHeaders:
-    """Falcon middleware: no answer is taken for anything but what it says it is."""
+    """Falcon middleware: browsers neither guess the type of an answer, nor frame it, nor run it."""
 
     async def process_response(
         self, req: Request, resp: Response, resource: object, req_succeeded: bool
     ) -> None:
-        """Set the headers."""
+        """Set the headers that the answer does not have yet."""
         for name, value in SECURITY_HEADERS.items():
             if resp.get_header(name) is None:
                 resp.set_header(name, value)
 
 
 class AllowedHosts:
-    """Falcon middleware: a name of somebody else's that leads here (DNS rebinding) is not answered.
+    """Falcon middleware: refuses requests for another host name, against DNS rebinding.
+
+    Public resources are always answered, because probes come by address.
 
     Args:
-        allowed: Names without ports, addresses (IPv6 in brackets or without), `*.example.org` for all below
-            one. Probes, which come by address, are always answered.
+        allowed: Names without ports, addresses (IPv6 with or without brackets), or `*.example.org` for all
+            names below one. () allows every name.
     """
 
     def __init__(self, allowed: tuple[str, ...]) -> None:
@@ -57,7 +59,7 @@ class AllowedHosts:
     async def process_resource(
         self, req: Request, resp: Response, resource: object, params: dict[str, Any]
     ) -> None:
-        """Refuse other hosts."""
+        """Refuse a request whose Host is not allowed."""
         if (
             self._allowed
             and not is_public(resource)
@@ -70,14 +72,14 @@ class AllowedHosts:
 
 
 class CrossSiteGuard:
-    """Falcon middleware: the pages of other sites may not write where callers need no key.
+    """Falcon middleware: refuses writes from the pages of other sites, where callers need no key.
 
-    A form needs nobody's permission to be sent (no preflight), and a browser on this machine reaches what
-    listens for this machine alone. Browsers say by `Sec-Fetch-Site` (W3C Fetch Metadata) where a request
-    comes from; programs say nothing.
+    A page can send a form to any address without asking first (no preflight), and a browser on this machine
+    reaches servers that listen for this machine alone. Browsers say in `Sec-Fetch-Site` (W3C Fetch Metadata)
+    where a request comes from; other programs do not send the header.
 
     Args:
-        origins: Whose pages may all the same.
+        origins: Origins whose pages may write.
     """
 
     def __init__(self, origins: tuple[str, ...]) -> None:
@@ -86,7 +88,7 @@ class CrossSiteGuard:
     async def process_resource(
         self, req: Request, resp: Response, resource: object, params: dict[str, Any]
     ) -> None:
-        """Refuse them."""
+        """Refuse a write that comes from a page of another site."""
         if req.method in SAFE_METHODS or req.get_header("Sec-Fetch-Site") != "cross-site":
             return
         if "*" not in self._origins and req.get_header("Origin") not in self._origins:
@@ -97,19 +99,22 @@ class CrossSiteGuard:
 
 
 class VaryOrigin:
-    """Falcon middleware: what a cache keeps for one origin does not go to another, which could not read it (Fetch, "HTTP caches")."""
+    """Falcon middleware: caches keep an answer for each origin (Fetch, "CORS protocol and HTTP caches").
+
+    Otherwise a cache would give one origin an answer whose headers let only another origin read it.
+    """
 
     async def process_response(
         self, req: Request, resp: Response, resource: object, req_succeeded: bool
     ) -> None:
-        """Say so."""
+        """Add `Vary: Origin`."""
         resp.append_header("Vary", "Origin")
 
 
 def cors_middleware(origins: tuple[str, ...]) -> list[object]:
-    """Return the middleware that lets pages of these origins read answers: none by default.
+    """Return the middleware that lets pages of these origins read answers; by default there is none.
 
-    Never with cookies, which are not used.
+    Cookies are never allowed, because they are not used.
     """
     if "*" in origins:
         return [falcon.CORSMiddleware("*", EXPOSED_HEADERS)]

@@ -1,12 +1,12 @@
-"""What happens between the server and Falcon: when a body is read, and how a connection ends that still sends one.
+"""Between the server and Falcon: when a body is read, and how a connection closes that still sends one.
 
-Knows nothing of routes. Two things that neither uvicorn nor Falcon does:
+Knows nothing of routes. It does two things that neither uvicorn nor Falcon does:
 
-- Falcon waits for the first piece of a body before it looks at the request. Here it starts at once, so that a
-  refusal comes before the body is read, and before `100 Continue`.
-- An answer before the end of the body closes the connection, and most clients then report a reset instead of
-  the answer. Here the rest is read and thrown away for a moment first (RFC 9112, section 9.6, "lingering
-  close").
+- Falcon waits for the first piece of a body before it handles the request. Here it starts at once, so that a
+  request is refused before its body is read, and before `100 Continue`.
+- If a server answers and closes before the end of the body, most clients report a reset instead of the
+  answer. Here the rest of the body is read and discarded for `LINGER_SECONDS` first (RFC 9112, section 9.6,
+  "lingering close").
 """
 
 import asyncio
@@ -26,30 +26,29 @@ Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 
 BODY_GRACE_SECONDS = 10.0
+"""How long a body may take before its rate counts."""
 MIN_BODY_BYTES_PER_SECOND = 1000
-"""The least that a body must come with once the grace is over. Only the time counts in which it is waited
-for.
-"""
+"""The lowest rate of a body after the grace. Only the time counts in which this process waits for it."""
 LINGER_SECONDS = 2.0
-"""How long the rest of a refused body is read; nginx lingers for up to 30 s, but only where nobody else waits
-for the slot.
+"""How long the rest of a refused body is read. Nginx lingers for up to 30 s, but its connections hold no slot
+that another client waits for.
 """
 
 
 class BodyIncomplete(ImageJobsError):
-    """Raised when the client leaves before its body is whole."""
+    """Raised when the client disconnects before the end of its body."""
 
     code = Code.MALFORMED_REQUEST
 
 
 class BodyTooSlow(ImageJobsError):
-    """Raised when a client sends its body more slowly than anybody's connection is."""
+    """Raised when a client sends its body more slowly than `MIN_BODY_BYTES_PER_SECOND`, after the grace."""
 
     code = Code.REQUEST_TIMEOUT
 
 
 class Request(falcon.asgi.Request):
-    """A request whose raw `receive` can be reached."""
+    """A request that also exposes its raw `receive`, its caller and its origin."""
 
     def __init__(
         self, scope: Event, receive: Receive, first_event: Event | None = None, options: Any = None
@@ -59,13 +58,13 @@ class Request(falcon.asgi.Request):
 
     @property
     def caller(self) -> Caller:
-        """Return who asks. Known from `Gate` on, and so in every resource."""
+        """Return the caller. `Authentication` sets it, so every resource has it."""
         caller: Caller = self.context.caller
         return caller
 
     @property
     def origin(self) -> Origin:
-        """Return what a job that this request makes is to name. Known from `RequestLog` on."""
+        """Return the request's id and trace, which its job carries in annotations. `RequestLog` sets it."""
         origin: Origin = self.context.origin
         return origin
 
@@ -73,7 +72,10 @@ class Request(falcon.asgi.Request):
 class App(falcon.asgi.App[Request, falcon.asgi.Response]):
     """Falcon's app behind an `_Exchange` per request."""
 
-    async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:  # type: ignore[override]  # Falcon's App is WSGI's by type
+    # By type, Falcon's App is a WSGI application.
+    async def __call__(  # type: ignore[override]
+        self, scope: Event, receive: Receive, send: Send
+    ) -> None:
         """Serve one ASGI scope."""
         if scope["type"] == "http":
             exchange = _Exchange(scope, receive, send)
@@ -82,6 +84,11 @@ class App(falcon.asgi.App[Request, falcon.asgi.Response]):
 
 
 class _Exchange:
+    """One request and its answer. Falcon calls `receive` and `send` instead of the server's own.
+
+    `_unread` says whether more of the body is to come.
+    """
+
     def __init__(self, scope: Event, receive: Receive, send: Send) -> None:
         self._receive = receive
         self._send = send
@@ -91,7 +98,7 @@ class _Exchange:
         self._received_bytes = 0
 
     async def receive(self) -> Event:
-        """Return an empty first event at once, then what the server has."""
+        """Return an empty first event at once, then the server's events."""
         if not self._begun:
             self._begun = True
             return {"type": "http.request", "body": b"", "more_body": self._unread}
@@ -115,7 +122,7 @@ class _Exchange:
         return event
 
     async def send(self, event: Event) -> None:
-        """Send an event; if the body is not at its end, close the connection after it, slowly."""
+        """Send an event; if more of the body is to come, linger after the answer and close the connection."""
         if not self._unread:
             await self._send(event)
         elif event["type"] == "http.response.start":
@@ -140,7 +147,7 @@ async def body_chunks(receive: Receive, max_bytes: int) -> AsyncIterator[bytes]:
     """Yield the pieces of a request's body as they come.
 
     Raises:
-        BodyCut: The client left before the end.
+        BodyIncomplete: The client disconnected before the end.
         TooLarge: There are more than `max_bytes`.
     """
     count, more = 0, True
@@ -158,16 +165,16 @@ async def body_chunks(receive: Receive, max_bytes: int) -> AsyncIterator[bytes]:
 
 
 async def until_disconnected(receive: Receive) -> None:
-    """Return once the client is gone. Only after its body was read."""
+    """Return once the client has disconnected. Only call this after the body was read."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
 def is_gone(gone: "asyncio.Future[None]") -> bool:
-    """Tell whether `until_disconnected` has returned.
+    """Return whether `until_disconnected`, running as this future, has returned.
 
     Raises:
-        ImageJobsError: What it raised: an answer that ends for that must not look whole.
+        ImageJobsError: It raised this. The answer that is being sent must not look complete then.
     """
     return gone.done() and gone.result() is None
 

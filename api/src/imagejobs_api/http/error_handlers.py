@@ -19,7 +19,7 @@ from imagejobs_contract.codes import Code, meaning
 from imagejobs_contract.errors import ImageFailed, ImageJobsError, Invalid, TooLarge, Unavailable
 
 RETRY_SECONDS = 1
-"""`Retry-After` where nothing better is known."""
+"""`Retry-After` of a 429 or 503 whose error names no time."""
 
 _BY_STATUS = {
     404: Code.NOT_FOUND,
@@ -32,25 +32,30 @@ _BY_STATUS = {
 
 _NO_ADDRESS = "This address does not exist; images go to /api/resize or /api/batch, for example."
 
-_FORM = {
-    "unexpected form structure": "The form ends before its last boundary, or its parts are not divided by the boundary that Content-Type names.",
+_FORM_ERRORS = {
+    "unexpected form structure": (
+        "The form ends before its last boundary,"
+        " or its parts are not divided by the boundary that Content-Type names."
+    ),
     "incomplete body part headers": "The headers of a part of the form are cut, or too long.",
-    "maximum number of form body parts exceeded": "The form has more parts than files and options are allowed.",
+    "maximum number of form body parts exceeded": (
+        "The form has more parts than files and options are allowed."
+    ),
 }
-"""What Falcon says of a form, and what that means for whoever sent it."""
+"""Falcon's words for a broken form -> the same in words for the client."""
 
 log = logging.getLogger(__name__)
 
 
 def install(app: App) -> None:
-    """Let every error of every route end here."""
-    app.add_error_handler(Exception, _on_surprise)
+    """Install the handlers of all errors."""
+    app.add_error_handler(Exception, _on_unexpected)
     app.add_error_handler(falcon.HTTPError, _on_http_error)
-    app.add_error_handler(ImageJobsError, _on_known)
+    app.add_error_handler(ImageJobsError, _on_own_error)
 
 
 def as_problem(ex: ImageJobsError) -> Problem:
-    """Return what a client may know of an error."""
+    """Return the error with the text that a client may read."""
     if isinstance(ex, Problem):
         return ex
     if isinstance(ex, Invalid):
@@ -62,7 +67,7 @@ def as_problem(ex: ImageJobsError) -> Problem:
     return Problem(ex.code)
 
 
-async def _on_known(req: Request, resp: Response, ex: ImageJobsError, params: dict[str, Any]) -> None:
+async def _on_own_error(req: Request, resp: Response, ex: ImageJobsError, params: dict[str, Any]) -> None:
     if meaning(ex.code).http_status >= 500:
         extra = {"code": ex.code.value, "reason": ex.message, "request_id": resp.get_header("X-Request-ID")}
         log.log(logging.WARNING if isinstance(ex, Unavailable) else logging.ERROR, "failed", extra=extra)
@@ -83,11 +88,11 @@ def _detail(ex: falcon.HTTPError) -> str:
     if isinstance(ex, falcon.HTTPMethodNotAllowed):
         return f"This address takes {dict(ex.headers or {})['Allow']}."
     if isinstance(ex, falcon.MultipartParseError):
-        return _FORM.get(ex.description or "", f"The form cannot be read: {ex.description}.")
+        return _FORM_ERRORS.get(ex.description or "", f"The form cannot be read: {ex.description}.")
     return ex.description or ""
 
 
-async def _on_surprise(req: Request, resp: Response, ex: Exception, params: dict[str, Any]) -> None:
+async def _on_unexpected(req: Request, resp: Response, ex: Exception, params: dict[str, Any]) -> None:
     log.error(
         "failed unexpectedly",
         extra={"request_id": resp.get_header("X-Request-ID"), "path": api_keys.mask_keys(req.path)},

@@ -48,7 +48,7 @@ class ProblemBody(TypedDict):
 
 
 class ErrorBody(TypedDict):
-    """The error of an image or a job, as it stands inside other answers.
+    """The error of an image or a job, inside other answers.
 
     Attributes:
         message: What happened, for people.
@@ -66,16 +66,22 @@ class Problem(ImageJobsError):
     Args:
         code: Gives the HTTP status and the title.
         message: The detail, for clients.
-        faults: What was wrong where.
-        job_id: The job it is about.
+        faults: Every fault of the request.
+        job_id: The job that the error is about.
         retry_after_seconds: For `Retry-After`.
-        retryable: Whether the same request may succeed later, where that is not as the code says.
+        retryable: Whether the same request may succeed later; None takes the code's own.
     """
 
     def __init__(
-        self, code: Code, message: str = "", *, faults: Sequence[Fault] = (), job_id: str | None = None,
-        retry_after_seconds: float | None = None, retryable: bool | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        code: Code,
+        message: str = "",
+        *,
+        faults: Sequence[Fault] = (),
+        job_id: str | None = None,
+        retry_after_seconds: float | None = None,
+        retryable: bool | None = None,
+    ) -> None:
         super().__init__(message, code=code)
         self.faults = tuple(faults)
         self.job_id = job_id
@@ -101,6 +107,6 @@ def problem_body(problem: Problem) -> ProblemBody:
 
 
 def error_body(code: Code, message: str = "") -> ErrorBody:
-    """Return the `error` of an image or a job, as it stands inside other answers."""
+    """Return the `error` of an image or a job; without a message it gets the code's sentence."""
     sense = meaning(code)
     return {"code": code, "message": message or sense.sentence, "retryable": sense.retryable}

@@ -13,42 +13,49 @@ from imagejobs_api.http.errors import Problem
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Fault, Invalid
 
+THREAD_BYTES = 2**16
+"""Larger bodies are parsed in a thread."""
 
-def check_head(req: Request, most: int) -> int:
-    """Return how large the body will be, or can become; refuse one that says it is too large, or compressed."""
+
+def check_head(req: Request, max_bytes: int) -> int:
+    """Return the announced length of the body, or `max_bytes` if there is none.
+
+    Raises:
+        Problem: The body is announced as compressed, or as larger than `max_bytes`.
+    """
     if (req.get_header("Content-Encoding") or "identity").strip().lower() != "identity":
         raise Problem(Code.UNSUPPORTED_MEDIA_TYPE, "Send the body as it is, without Content-Encoding.")
-    length = most if req.content_length is None else req.content_length
-    if length > most:
-        raise Problem(Code.PAYLOAD_TOO_LARGE, f"The body has {length} bytes; {most} are allowed.")
+    length = max_bytes if req.content_length is None else req.content_length
+    if length > max_bytes:
+        raise Problem(Code.PAYLOAD_TOO_LARGE, f"The body has {length} bytes; {max_bytes} are allowed.")
     return length
 
 
-async def read(req: Request, most: int) -> dict[str, Any]:
+async def read(req: Request, max_bytes: int) -> dict[str, Any]:
     """Return the body.
 
     Raises:
-        Problem: It is no JSON object, or declared as something else.
-        Invalid: A name stands twice in an object of it.
-        BodyCut, TooLarge: It ends too early, or not in time.
+        Problem: The body is not a JSON object, or is declared as another type.
+        Invalid: An object in the body has a name twice.
+        BodyIncomplete, TooLarge: As `body_chunks`.
     """
     kind = (req.content_type or "").split(";")[0].strip().lower()
     if kind != falcon.MEDIA_JSON:
         raise Problem(Code.UNSUPPORTED_MEDIA_TYPE, f"Send JSON, as {falcon.MEDIA_JSON}.")
-    data = b"".join([chunk async for chunk in body_chunks(req.receive, most)])
-    # A body of megabytes takes tens of milliseconds: others shall not wait for it.
-    return await asyncio.to_thread(parse, data) if len(data) > 2**16 else parse(data)
+    data = b"".join([chunk async for chunk in body_chunks(req.receive, max_bytes)])
+    # Megabytes take tens of milliseconds to parse: other requests must not wait for that.
+    return await asyncio.to_thread(parse, data) if len(data) > THREAD_BYTES else parse(data)
 
 
 def parse(data: bytes) -> dict[str, Any]:
     """Return the JSON object in some bytes.
 
     Raises:
-        Problem: It is none.
-        Invalid: A name stands twice in an object.
+        Problem: They are not a JSON object.
+        Invalid: An object has a name twice.
     """
     try:
-        body = json.loads(data, object_pairs_hook=_object, parse_constant=_refuse)
+        body = json.loads(data, object_pairs_hook=_make_object, parse_constant=_refuse_constant)
     except json.JSONDecodeError as ex:
         raise Problem(
             Code.MALFORMED_REQUEST, f"The body is not JSON: line {ex.lineno}, column {ex.colno}: {ex.msg}."
@@ -75,24 +82,18 @@ def dumps(value: object) -> str:
     return json.dumps(value, ensure_ascii=False) + "\n"
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return an object.
+def _make_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; refuse one that has a name twice.
 
-    Where a name stands twice one of the values would be lost, and parsers do not agree on which (RFC 8259,
-    section 4).
+    One of the two values would be lost, and parsers do not agree on which (RFC 8259, section 4).
     """
     found = dict(pairs)
     if len(found) < len(pairs):
         counts = Counter(name for name, _ in pairs)
-        raise Invalid(
-            [
-                Fault(filenames.clean(name)[:60], "is given more than once")
-                for name in found
-                if counts[name] > 1
-            ]
-        )
+        repeated = [filenames.clean(name)[:60] for name in found if counts[name] > 1]
+        raise Invalid([Fault(name, "is given more than once") for name in repeated])
     return found
 
 
-def _refuse(constant: str) -> None:
-    raise ValueError(constant)  # NaN and Infinity, which Python would take
+def _refuse_constant(constant: str) -> None:
+    raise ValueError(constant)  # NaN or Infinity, which Python accepts and JSON does not have

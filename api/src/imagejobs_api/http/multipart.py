@@ -1,6 +1,6 @@
-"""Multipart bodies as clients write them, made such that Falcon's parser reads them.
+"""Normalizes the headers of multipart bodies, so that Falcon's parser accepts what clients send.
 
-It knows nothing of fields and files.
+Knows nothing of fields and files.
 """
 
 import re
@@ -8,29 +8,29 @@ import re
 from falcon.asgi.reader import BufferedReader
 
 _END = b"\r\n\r\n"
-_AS_IT_IS = re.compile(rb"content-transfer-encoding: (7bit|8bit|binary)", re.IGNORECASE)
+_UNENCODED = re.compile(rb"content-transfer-encoding: (7bit|8bit|binary)", re.IGNORECASE)
 
 
 class FormBody(BufferedReader):
-    """A body whose parts' headers are plain.
+    """A body whose parts have normalized headers.
 
-    Falcon takes no `Content-Transfer-Encoding` but `binary`. `7bit` and `8bit` say the same, bytes as they
-    are (RFC 2045, section 6.2), and Apache's HttpClient 4 says `8bit` of every text. And it finds no header
-    whose colon no space follows (RFC 9112, section 5: there may be none).
+    Falcon accepts no `Content-Transfer-Encoding` but `binary`. `7bit` and `8bit` mean the same, unencoded
+    bytes (RFC 2045, section 6.2), and Apache's HttpClient 4 sends `8bit` for every text. Falcon also misses
+    headers without a space after the colon, which RFC 9112, section 5, allows.
     """
 
     async def read_until(self, delimiter: bytes, size: int = -1, consume_delimiter: bool = False) -> bytes:
-        """Return what stands before the delimiter; headers made plain."""
+        """Return the bytes before the delimiter; headers are normalized."""
         found = await super().read_until(delimiter, size, consume_delimiter)
         return normalize_headers(found) if delimiter == _END else found
 
 
 def normalize_headers(headers: bytes) -> bytes:
-    """Return a part's headers, each with one space behind its colon, without those that say that the part is as it is."""
-    lines = map(_spaced, headers.split(b"\r\n"))
-    return b"\r\n".join(line for line in lines if not _AS_IT_IS.fullmatch(line))
+    """Return a part's headers with one space after each colon, without those that declare no encoding."""
+    lines = map(_add_space, headers.split(b"\r\n"))
+    return b"\r\n".join(line for line in lines if not _UNENCODED.fullmatch(line))
 
 
-def _spaced(line: bytes) -> bytes:
+def _add_space(line: bytes) -> bytes:
     name, colon, value = line.partition(b":")
     return name + b": " + value.strip(b" \t") if colon else line

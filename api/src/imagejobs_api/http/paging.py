@@ -1,4 +1,4 @@
-"""Lists in pages: what their queries may say, and the link to the next page. Pure."""
+"""Lists in pages: reading their queries, and the link to the next page. Pure."""
 
 from collections.abc import Iterable, Mapping
 from urllib.parse import urlencode
@@ -9,13 +9,13 @@ from imagejobs_contract.reader import Reader
 
 
 def query_reader(params: Mapping[str, str | list[str]], known: Iterable[str]) -> Reader:
-    """Return a reader of a query that may hold these parameters; one that is empty counts as not given."""
+    """Return a reader of a query that may have these parameters; an empty one counts as not given."""
     reader = Reader({name: value for name, value in params.items() if value != ""})
     reader.unknown(known)
     return reader
 
 
 def link_next(resp: Response, url: str, query: Mapping[str, object]) -> None:
-    """Tell where the next page is (RFC 8288); parameters without a value are left out."""
+    """Add the link to the next page (RFC 8288); parameters without a value are left out."""
     given = {name: value for name, value in query.items() if value not in (None, "")}
     resp.append_link(f"{url}?{urlencode(given)}", "next")

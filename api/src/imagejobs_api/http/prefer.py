@@ -1,4 +1,4 @@
-"""How long a caller wants to wait: the header `Prefer` (RFC 7240). Pure."""
+"""The header `Prefer` (RFC 7240): how long a caller wants to wait. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -10,20 +10,20 @@ _WAIT = re.compile(r'wait\s*=\s*"?([0-9]{1,6})"?', re.ASCII | re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Preference:
-    """How long an answer is held, and what `Preference-Applied` says of it ("" if nothing was asked)."""
+    """How long an answer is held, and the value of `Preference-Applied` ("" without a preference)."""
 
     wait_seconds: int
     applied: str = ""
 
 
 def read(header: str | None, default_seconds: int) -> Preference:
-    """Return the wait that `Prefer` asks for; what it says wrongly is ignored, as RFC 7240 wants.
+    """Return the wait that `Prefer` asks for; malformed preferences are ignored, as RFC 7240 demands.
 
     `respond-async, wait=5` means: answer 202 if it takes longer than 5 s (RFC 7240, section 4.3).
 
     Args:
         header: The header's value, or None.
-        default_seconds: The wait of a caller who says nothing.
+        default_seconds: The wait without a preference.
     """
     words = [word.split(";")[0].strip() for word in (header or "").split(",")]
     waits = [match for match in map(_WAIT.fullmatch, words) if match]

@@ -1,4 +1,4 @@
-"""Gives every request an id and writes one log line for each. Never logs queries, bodies, keys, or links."""
+"""Gives every request an id and logs one line for it. Never logs queries, bodies, keys or links."""
 
 import logging
 import secrets
@@ -15,16 +15,16 @@ from imagejobs_contract.wire.origin import REQUEST_ID, Origin
 
 HEADER = "X-Request-ID"
 
-_QUIET = ("/healthz", "/readyz")
+_PROBES = ("/healthz", "/readyz")
 
 log = logging.getLogger(__name__)
 
 
 class RequestLog:
-    """Falcon middleware."""
+    """Falcon middleware: sets `X-Request-ID` and `Request.origin`, and logs each request at its end."""
 
     async def process_request(self, req: Request, resp: Response) -> None:
-        """Take over the caller's id if it is a harmless one, else make one."""
+        """Use the id that the client sent if it is well-formed, else make one."""
         given = req.get_header(HEADER) or ""
         request_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
         resp.set_header(HEADER, request_id)
@@ -49,4 +49,4 @@ class RequestLog:
             "key_name": caller and caller.key_name,
         }
         line |= {name: value for name, value in known.items() if value}
-        log.log(logging.DEBUG if req.path in _QUIET else logging.INFO, "request", extra=line)
+        log.log(logging.DEBUG if req.path in _PROBES else logging.INFO, "request", extra=line)

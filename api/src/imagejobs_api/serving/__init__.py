@@ -1,1 +1,1 @@
-"""The HTTP server process: sockets, protocol, limits of the operating system."""
+"""The HTTP server process: sockets, uvicorn's protocol, and limits of the operating system."""

@@ -1,7 +1,8 @@
-"""What a connection may do before and beside a request: uvicorn waits for ever, takes headers of any size, and any number of Hosts.
+"""Deadlines and bounds of connections, which uvicorn lacks: for headers, for idle and for unread connections.
 
-Measured: silence, half a header and a header line every two seconds were all open after 35 s, 1 MB of headers
-    was answered 200. Slow bodies are the matter of `connection`, where a body is waited for.
+Measured with uvicorn's own protocol: a silent connection, one with half a header, and one with a header line
+every two seconds were all open after 35 s, and 1 MB of headers was answered 200. Slow bodies are the business
+of `http.connection`, which waits for bodies.
 """
 
 import asyncio
@@ -19,15 +20,18 @@ from imagejobs_api.serving import request_head
 from imagejobs_contract.codes import Code, meaning
 
 HEAD_SECONDS = 10.0
-"""From the connection, or a request's first byte, to the end of its headers."""
+"""From the start of the connection, or of a request, to the end of its headers."""
 MAX_HEAD_BYTES = 32 * 2**10
 WRITE_SECONDS = 30.0
-"""How long a client may leave everything unread that its connection holds."""
+"""How long a client may read nothing while its connection is full."""
 MAX_UNSENT_BYTES = 128 * 2**10
-"""What the kernel takes of an answer beyond what is on its way. Without it that is up to 4 MB a connection
-(tcp_wmem), and a client that reads
-slowly looks as if it did not: the socket is writable again only when a third of them is gone."""
-RESET = struct.pack("ii", 1, 0)
+"""Bytes of an answer that the kernel holds unsent at most (TCP_NOTSENT_LOWAT).
+
+By default it is up to 4 MB a connection (tcp_wmem). Then a client that reads slowly looks like one that does
+not read, because the socket is writable again only when a third of that is gone.
+"""
+LINGER_RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER with 0 seconds: closing resets the connection."""
 REASONS = {
     400: b"Bad Request",
     408: b"Request Timeout",
@@ -37,11 +41,14 @@ REASONS = {
 
 
 class HeadRefused(Exception):
-    """Raised inside the parser to stop it."""
+    """Raised in the parser's callbacks to stop the parser."""
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """Uvicorn's protocol with deadlines and bounds. One per connection."""
+    """Uvicorn's protocol with deadlines and bounds; uvicorn makes one per connection.
+
+    `max_connections` is set by `server.serve` before the first connection.
+    """
 
     max_connections = 4000
 
@@ -55,11 +62,13 @@ class GuardedProtocol(HttpToolsProtocol):
         self._running: RequestResponseCycle | None = None
         self._problem = Problem(Code.MALFORMED_REQUEST, "This is not HTTP.")
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Begin to wait for headers."""
+    def connection_made(  # type: ignore[override]  # uvicorn's signature
+        self, transport: asyncio.Transport
+    ) -> None:
+        """Start the deadline of the headers, or refuse the connection if there are too many."""
         super().connection_made(transport)
         if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-            with contextlib.suppress(OSError):  # a socket that is no TCP's
+            with contextlib.suppress(OSError):  # not a TCP socket
                 transport.get_extra_info("socket").setsockopt(
                     socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_UNSENT_BYTES
                 )
@@ -69,7 +78,10 @@ class GuardedProtocol(HttpToolsProtocol):
         self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the deadlines, and let the request that runs know: uvicorn tells the newest one, which may wait behind it (pipelining)."""
+        """Cancel the deadlines, and notify the running request.
+
+        Uvicorn notifies the newest request only, which may still wait behind the running one (pipelining).
+        """
         self._cancel_timers()
         self.pipeline.clear()
         if self._running is not None and not self._running.response_complete:
@@ -78,7 +90,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Feed the parser, and see that a head neither lasts nor grows."""
+        """Feed the parser; bound the time and the size of a head."""
         if self.transport.is_closing():
             return
         idle = self.cycle is None or self.cycle.response_complete
@@ -87,29 +99,29 @@ class GuardedProtocol(HttpToolsProtocol):
         self._parser_advanced = False
         super().data_received(data)
         if self._in_head and not self._parser_advanced:
-            # The parser tells of a header when it is whole; until then it keeps it.
+            # The parser holds an incomplete header and calls back only when it is complete.
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
                 self._refuse(_too_large())
 
     def on_message_begin(self) -> None:
-        """Begin a head."""
+        """Start to count a head."""
         super().on_message_begin()
         self._begin_head()
 
     def on_url(self, url: bytes) -> None:
-        """Count the address."""
+        """Count the request target."""
         super().on_url(url)
         self._count(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Count a header, or what comes as one after the body: that is not to be taken for a header (RFC 9110, section 6.5.1)."""
+        """Count a header or a trailer. Trailers are not merged into the headers (RFC 9110, section 6.5.1)."""
         if self._in_head:
             super().on_header(name, value)
         self._count(len(name) + len(value) + 4)
 
     def on_headers_complete(self) -> None:
-        """Let the application have the request, if its head is in order."""
+        """Pass the request to the application, unless its head is ambiguous."""
         if wrong := request_head.find_fault(self.parser.get_http_version(), self.url, self.headers):
             self._stop(Problem(Code.MALFORMED_REQUEST, wrong))
         self._in_head = False
@@ -117,7 +129,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        """Take what comes next for the head of another request."""
+        """Expect the head of the next request."""
         super().on_message_complete()
         self._begin_head()
 
@@ -126,24 +138,27 @@ class GuardedProtocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what the parser refused; uvicorn's own answer is no problem object."""
+        """Answer a request that the parser refused, with problem details instead of uvicorn's plain text."""
         self._refuse(self._problem)
 
     def pause_writing(self) -> None:
-        """Begin to wait for the client to read."""
+        """Start the deadline for the client to read."""
         super().pause_writing()
-        self._write_timer = self.loop.call_later(WRITE_SECONDS, self._cut)
+        self._write_timer = self.loop.call_later(WRITE_SECONDS, self._reset)
 
     def resume_writing(self) -> None:
-        """It reads."""
+        """Cancel the deadline: the client reads."""
         super().resume_writing()
         if self._write_timer is not None:
             self._write_timer.cancel()
             self._write_timer = None
 
-    def _cut(self) -> None:
-        """Reset the connection and free its buffers, the kernel's too; closing would wait until the client has read them."""
-        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    def _reset(self) -> None:
+        """Reset the connection, which frees the kernel's buffers too.
+
+        Closing it would wait until the client has read them.
+        """
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, LINGER_RESET)
         self.transport.abort()
 
     def _begin_head(self) -> None:
@@ -186,7 +201,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
 
 def error_response(problem: Problem) -> bytes:
-    """Return a whole answer, for where there is no application to give one."""
+    """Return a complete HTTP answer, for requests that never reach the application."""
     status = meaning(problem.code).http_status
     body = json_io.dumps(problem_body(problem)).encode()
     fields = {

@@ -1,4 +1,7 @@
-"""What the head of a request has to be like beside what the parser sees to: nothing in it may be read in two ways, by a proxy and by us. Pure."""
+"""Refuses request heads that a proxy and this server could read in two ways, beyond the parser's own checks.
+
+Pure.
+"""
 
 from collections.abc import Sequence
 
@@ -6,12 +9,12 @@ VERSIONS = ("1.0", "1.1")
 
 
 def find_fault(version: str, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> str:
-    """Return what is wrong with a head, as a sentence; "" if nothing is.
+    """Return the fault of a head as a sentence; "" if there is none.
 
     Args:
-        version: Of HTTP.
-        target: As the request line has it.
-        headers: Names in small letters.
+        version: The HTTP version.
+        target: The request target, as in the request line.
+        headers: Names in lower case.
     """
     hosts = [value for name, value in headers if name == b"host"]
     if version not in VERSIONS:
@@ -26,7 +29,10 @@ def find_fault(version: str, target: bytes, headers: Sequence[tuple[bytes, bytes
 
 
 def _authority(target: bytes) -> bytes:
-    """Return whom a target in absolute form names, as for proxies; it goes before Host (RFC 9112, section 3.2.2)."""
+    """Return the host of a target in absolute form, else b"".
+
+    Clients send that form to proxies; its host takes precedence over Host (RFC 9112, section 3.2.2).
+    """
     scheme, separator, rest = target.partition(b"://")
     return (
         rest.partition(b"/")[0].partition(b"?")[0].lower()

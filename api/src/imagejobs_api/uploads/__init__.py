@@ -1,1 +1,1 @@
-"""`/api/uploads`: presigned links for large files."""
+"""`/api/uploads`: presigned links by which clients upload large files to S3 themselves."""

@@ -1,7 +1,4 @@
-"""The bodies of `/api/uploads`: what a client wants to send to S3 itself, read with every fault at once.
-
-Pure.
-"""
+"""Reads the bodies of `/api/uploads`, every fault at once. Pure."""
 
 import math
 from collections.abc import Mapping
@@ -17,20 +14,21 @@ from imagejobs_contract.reader import Reader
 from imagejobs_contract.wire import manifests, source_prefixes
 
 DEFAULT_TYPE = "application/octet-stream"
-_TYPE = r"[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,60}"
+_TYPE_PATTERN = r"[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,60}"
 PART_UPLOAD_PATTERN = r"[1-9][0-9]{0,3}-[A-Za-z0-9_~+=-][A-Za-z0-9._~+=-]{0,1000}"
-"""How many parts, and what S3 calls the upload. SeaweedFS looks for a folder of that name, so it is neither
-`..` nor a path.
+"""The number of parts, and S3's id of the upload. SeaweedFS looks for a folder of that name, so the id must
+be
+neither `..` nor a path.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class NewFile:
-    """A file that is to be sent.
+    """A file that a client wants to upload.
 
     Attributes:
         size: Bytes.
-        part_size: Bytes of each part but the last; None sends it in one.
+        part_size: Bytes of each part but the last; None if the file is sent by one PUT.
     """
 
     name: str
@@ -40,17 +38,17 @@ class NewFile:
 
     @property
     def parts(self) -> int:
-        """Return how many PUTs it takes."""
+        """Return how many PUTs the file takes."""
         return math.ceil(self.size / self.part_size) if self.part_size else 1
 
 
 @dataclass(frozen=True, slots=True)
 class PartUpload:
-    """An upload in parts that a client names.
+    """A multipart upload that a client names.
 
     Attributes:
-        upload: What S3 calls it.
-        parts: How many there are to be.
+        upload: S3's id of the upload.
+        parts: How many parts it must have.
     """
 
     key: str
@@ -58,15 +56,20 @@ class PartUpload:
     parts: int
 
 
-def read_files(body: Mapping[str, Any], known: Limits) -> tuple[NewFile, ...]:
-    """Read what is to be sent.
+def read_files(body: Mapping[str, Any], server_limits: Limits) -> tuple[NewFile, ...]:
+    """Read the files that a client wants to upload.
+
+    Args:
+        server_limits: The limits of this server.
 
     Raises:
         Invalid: With every fault.
     """
     reader = Reader(body)
     reader.unknown(("files",))
-    files = tuple(read_file(each, known) for each in reader.children("files", limits.MAX_UPLOAD_FILES))
+    files = tuple(
+        read_file(each, server_limits) for each in reader.children("files", limits.MAX_UPLOAD_FILES)
+    )
     if not files and not reader.faults:
         reader.fault("files", "is missing: a list of files, each with its size in bytes")
     reader.check()
@@ -76,14 +79,18 @@ def read_files(body: Mapping[str, Any], known: Limits) -> tuple[NewFile, ...]:
     return files
 
 
-def read_file(reader: Reader, known: Limits) -> NewFile:
+def read_file(reader: Reader, server_limits: Limits) -> NewFile:
     """Read one file; faults go to the reader."""
     reader.unknown(("name", "size", "content_type", "part_size"))
     content_type = (
-        reader.text("content_type", 123, DEFAULT_TYPE, _TYPE, "a media type such as image/jpeg")
+        reader.text("content_type", 123, DEFAULT_TYPE, _TYPE_PATTERN, "a media type such as image/jpeg")
         or DEFAULT_TYPE
     )
-    most = known.max_manifest_bytes if content_type == manifests.CONTENT_TYPE else known.max_file_bytes
+    most = (
+        server_limits.max_manifest_bytes
+        if content_type == manifests.CONTENT_TYPE
+        else server_limits.max_file_bytes
+    )
     size = reader.size("size", 1, most)
     part_size = reader.size("part_size", limits.MIN_PART_BYTES, limits.MAX_PART_BYTES)
     if not reader.has("size"):
@@ -99,14 +106,14 @@ def read_file(reader: Reader, known: Limits) -> NewFile:
 
 
 def read_part_upload(body: Mapping[str, Any], own: str) -> PartUpload:
-    """Read which upload in parts is meant.
+    """Read the multipart upload that a client names.
 
     Args:
-        own: What the keys of the caller's uploads begin with.
+        own: The prefix of the caller's uploads.
 
     Raises:
         Invalid: With every fault.
-        Problem: It is none of the caller's.
+        Problem: The upload does not belong to the caller.
     """
     reader = Reader(body)
     reader.unknown(("key", "multipart_id"))

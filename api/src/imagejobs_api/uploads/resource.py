@@ -1,7 +1,8 @@
-"""`/api/uploads`: signed links by which clients send files to S3 themselves, whole or in parts; jobs then name them by their keys.
+"""`/api/uploads`: presigned links by which clients upload files to S3 themselves, whole or in parts.
 
-Whose an upload is stands in its key (`contract.sources`), so that nothing has to be remembered. No job owns
-it: several may use one, and the bucket's lifecycle rule deletes it.
+Jobs then name the files by their keys. The key of an upload names its caller
+(`contract.wire.source_prefixes`), so this process keeps no record of uploads. No job owns an upload: several
+jobs may use it, and the bucket's lifecycle rule deletes it.
 """
 
 import asyncio
@@ -26,11 +27,11 @@ from imagejobs_contract.wire.json_types import Count, Time, Url
 
 MAX_BODY_BYTES = 2**20
 MAX_PARALLEL_BEGINS = 8
-"""Uploads in parts that are begun at once."""
+"""Multipart uploads of one request that are begun at the same time."""
 
 
 class PartBody(TypedDict):
-    """A part of a file: where its bytes are to be PUT, so many of them."""
+    """A part of a file: where to PUT its bytes, and how many they are."""
 
     number: Count
     size: Count
@@ -41,7 +42,7 @@ class MultipartBody(TypedDict):
     """How a file is sent in parts.
 
     Attributes:
-        multipart_id: What `complete` and `abort` are told, with the key.
+        multipart_id: Names the multipart upload, with the key, in calls of `complete` and `abort`.
         part_size: Bytes of each part but the last.
     """
 
@@ -51,13 +52,13 @@ class MultipartBody(TypedDict):
 
 
 class FileBody(TypedDict):
-    """Where a file is to be sent, and how jobs name it.
+    """Where to send a file, and how jobs name it.
 
     Attributes:
-        key: For `POST /api/jobs`.
-        url: Where it is to be PUT; null for one that is sent in parts.
-        headers: That the PUT must have; they are signed.
-        multipart: Null for one that is sent whole.
+        key: Names the file in `POST /api/jobs`.
+        url: Where to PUT the file; null for a file that is sent in parts.
+        headers: Headers that the PUT must have; they are signed.
+        multipart: Null for a file that is sent whole.
     """
 
     name: str
@@ -72,9 +73,9 @@ class UploadBody(TypedDict):
     """Links for files.
 
     Attributes:
-        prefix: Of all these files: a job may name the whole upload by it.
-        expires: Until then the links are valid.
-        use_until: Until then jobs may name the files.
+        prefix: The prefix of all these files; a job may name the whole upload by it.
+        expires: When the links end to be valid.
+        use_until: Until when jobs may name the files.
     """
 
     prefix: str
@@ -84,61 +85,69 @@ class UploadBody(TypedDict):
 
 
 class CompletedBody(TypedDict):
-    """A file that was put together of its parts."""
+    """A file whose multipart upload is complete."""
 
     key: str
     size: Count
 
 
 class UploadLinks:
-    """Makes links, and ends uploads in parts."""
+    """Makes upload links; completes and aborts multipart uploads."""
 
     def __init__(
-        self, objects: ObjectStore, parts: PartUploads, signer: LinkSigner, known: Limits, seconds: int
+        self,
+        objects: ObjectStore,
+        parts: PartUploads,
+        signer: LinkSigner,
+        server_limits: Limits,
+        link_seconds: int,
     ) -> None:
         self._objects = objects
         self._parts = parts
         self._signer = signer
-        self._limits = known
-        self._seconds = seconds
+        self._limits = server_limits
+        self._link_seconds = link_seconds
 
     async def on_post(self, req: Request, resp: Response) -> None:
         """Answer with a link for each file, or one for each of its parts."""
         json_io.check_head(req, MAX_BODY_BYTES)
         files = read_files(await json_io.read(req, MAX_BODY_BYTES), self._limits)
-        now, fresh = datetime.now(UTC), names.new_job_id()
-        upload_id = f"{source_prefixes.own_uploads(req.caller.namespace, req.caller.name).removeprefix(s3_keys.UPLOADS)}{fresh}"
+        now = datetime.now(UTC)
+        own = source_prefixes.own_uploads(req.caller.namespace, req.caller.name)
+        upload_id = f"{own.removeprefix(s3_keys.UPLOADS)}{names.new_job_id()}"
         keys = [s3_keys.presigned(upload_id, n, each.name) for n, each in enumerate(files)]
         begun = await self._begin(files, keys)
-        # Signing a thousand links takes a third of a second: others shall not wait for it.
+        # Signing a thousand links takes a third of a second: other requests must not wait for that.
         bodies = await asyncio.to_thread(
-            lambda: [self._file(*each) for each in zip(files, keys, begun, strict=True)]
+            lambda: [self._file_body(*each) for each in zip(files, keys, begun, strict=True)]
         )
         resp.media = UploadBody(
-            prefix=s3_keys.uploads(upload_id), expires=format_time(now + timedelta(seconds=self._seconds)),
-            use_until=format_time(now + timedelta(seconds=limits.UPLOAD_SECONDS)), files=bodies,
-        )  # fmt: skip
+            prefix=s3_keys.uploads(upload_id),
+            expires=format_time(now + timedelta(seconds=self._link_seconds)),
+            use_until=format_time(now + timedelta(seconds=limits.UPLOAD_SECONDS)),
+            files=bodies,
+        )
         resp.set_header("Cache-Control", "no-store")
 
     async def on_post_complete(self, req: Request, resp: Response) -> None:
-        """Put a file together; done once, it may be asked again."""
-        it = await self._read(req)
+        """Complete a multipart upload; safe to repeat."""
+        named = await self._read(req)
         try:
-            await self._parts.complete(it.key, it.upload, it.parts)
+            await self._parts.complete(named.key, named.upload, named.parts)
         except Conflict as ex:
             raise Problem(Code.CONFLICT, f"{ex.message}; send it, then complete.") from ex
         except NotFound as ex:
-            if await self._objects.head(it.key) is None:
-                raise _absent() from ex
-        facts = await self._objects.head(it.key)
+            if await self._objects.head(named.key) is None:
+                raise _no_such_upload() from ex
+        facts = await self._objects.head(named.key)
         if facts is None:
-            raise _absent()
-        resp.media = CompletedBody(key=it.key, size=facts.size)
+            raise _no_such_upload()
+        resp.media = CompletedBody(key=named.key, size=facts.size)
 
     async def on_post_abort(self, req: Request, resp: Response) -> None:
-        """Drop the parts of a file; 204, also when there are none."""
-        it = await self._read(req)
-        await self._parts.abort(it.key, it.upload)
+        """Abort a multipart upload and delete its parts; answer 204 also if there is none."""
+        named = await self._read(req)
+        await self._parts.abort(named.key, named.upload)
         resp.status = 204
 
     async def _read(self, req: Request) -> PartUpload:
@@ -149,20 +158,22 @@ class UploadLinks:
         )
 
     async def _begin(self, files: Sequence[NewFile], keys: Sequence[str]) -> list[str]:
-        places = asyncio.Semaphore(MAX_PARALLEL_BEGINS)
+        slots = asyncio.Semaphore(MAX_PARALLEL_BEGINS)
 
         async def begin(file: NewFile, key: str) -> str:
             if file.part_size is None:
                 return ""
-            async with places:
+            async with slots:
                 return await self._parts.begin(key, file.content_type)
 
         return await asyncio.gather(*(begin(*each) for each in zip(files, keys, strict=True)))
 
-    def _file(self, file: NewFile, key: str, upload: str) -> FileBody:
+    def _file_body(self, file: NewFile, key: str, upload: str) -> FileBody:
         whole = file.part_size is None
         link = (
-            self._signer.put_link(key, seconds=self._seconds, size=file.size, content_type=file.content_type)
+            self._signer.put_link(
+                key, seconds=self._link_seconds, size=file.size, content_type=file.content_type
+            )
             if whole
             else None
         )
@@ -172,23 +183,23 @@ class UploadLinks:
             "size": file.size,
             "url": link,
             "headers": {"Content-Type": file.content_type} if whole else {},
-            "multipart": self._multipart(file, key, upload, file.part_size) if file.part_size else None,
+            "multipart": self._multipart_body(file, key, upload, file.part_size) if file.part_size else None,
         }
 
-    def _multipart(self, file: NewFile, key: str, upload: str, part_size: int) -> MultipartBody:
+    def _multipart_body(self, file: NewFile, key: str, upload: str, part_size: int) -> MultipartBody:
         sizes = [min(part_size, file.size - start) for start in range(0, file.size, part_size)]
         parts: list[PartBody] = [
             {
                 "number": number,
                 "size": size,
-                "url": self._signer.part_link(key, upload, number, seconds=self._seconds, size=size),
+                "url": self._signer.part_link(key, upload, number, seconds=self._link_seconds, size=size),
             }
             for number, size in enumerate(sizes, 1)
         ]
         return {"multipart_id": f"{len(parts)}-{upload}", "part_size": part_size, "parts": parts}
 
 
-def _absent() -> Problem:
+def _no_such_upload() -> Problem:
     return Problem(
         Code.NOT_FOUND, "There is no such upload in parts: it was aborted, or not completed in time."
     )
