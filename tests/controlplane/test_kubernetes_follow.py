@@ -12,8 +12,8 @@ from dataclasses import replace
 
 import pytest
 
-from imagejobs_api.listing.follow import Follower
 from imagejobs_api.listing.index import Index
+from imagejobs_api.listing.reflector import Follower
 from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.items import Item

@@ -25,9 +25,9 @@ from imagejobs_api.jobs.collection import JobList
 from imagejobs_api.jobs.downloads import Downloads
 from imagejobs_api.jobs.resource import Jobs
 from imagejobs_api.jobs.results import Results
-from imagejobs_api.listing.follow import Follower
 from imagejobs_api.listing.index import Index
 from imagejobs_api.listing.indexed_store import NotingStore
+from imagejobs_api.listing.reflector import Follower
 from imagejobs_api.openapi.document import document
 from imagejobs_api.openapi.resource import Document
 from imagejobs_api.ops.health import Health, Ready
@@ -35,7 +35,7 @@ from imagejobs_api.ops.metrics import Measure, Metrics
 from imagejobs_api.ops.request_spans import RequestSpans
 from imagejobs_api.progress.announcements import Announcements
 from imagejobs_api.progress.events import Events
-from imagejobs_api.progress.resource import LiveCounts, Progress
+from imagejobs_api.progress.resource import Progress
 from imagejobs_api.progress.waiting import Waiting
 from imagejobs_api.progress.watchers import Feeds
 from imagejobs_api.settings import Settings
@@ -50,6 +50,7 @@ from imagejobs_api.submit.resource import Submissions, Submitter
 from imagejobs_api.uploads.resource import UploadLinks
 from imagejobs_api.view.links import Links
 from imagejobs_api.view.live_board import LiveBoard
+from imagejobs_api.view.live_counts import LiveCounts
 from imagejobs_api.view.outcomes import Outcomes
 from imagejobs_contract.model.options import Gravity
 from imagejobs_contract.outbound.guard import AddressGuard

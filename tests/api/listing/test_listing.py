@@ -10,8 +10,8 @@ import httpx2
 import pytest
 
 from imagejobs_api.callers import api_keys
-from imagejobs_api.listing.follow import STALE_SECONDS, Follower
 from imagejobs_api.listing.index import Index
+from imagejobs_api.listing.reflector import STALE_SECONDS, Follower
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.items import Item

@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
-from imagejobs_api.progress.resource import LiveCounts
 from imagejobs_api.view.live_board import LiveBoard
+from imagejobs_api.view.live_counts import LiveCounts
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob

@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from imagejobs_api.progress.resource import HighWater, item_body, job_body
 from imagejobs_api.view import states
+from imagejobs_api.view.live_counts import HighWater
 from imagejobs_api.view.lookup import Found
 from imagejobs_api.view.outcomes import read_lines, shard_of, spans, standing
+from imagejobs_api.view.progress_body import item_body, job_body
 from imagejobs_contract.codes import Code
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob

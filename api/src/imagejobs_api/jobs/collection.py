@@ -12,13 +12,13 @@ from falcon.asgi import Response
 from imagejobs_api.callers.caller import Caller
 from imagejobs_api.http import paging
 from imagejobs_api.http.connection import Request
-from imagejobs_api.listing.follow import Follower
 from imagejobs_api.listing.index import Index, Place
-from imagejobs_api.progress.resource import LiveCounts
+from imagejobs_api.listing.reflector import Follower
 from imagejobs_api.submit.new_jobs import NewJobs
 from imagejobs_api.view import job_body
 from imagejobs_api.view.job_body import JobSummaryBody
 from imagejobs_api.view.links import Links
+from imagejobs_api.view.live_counts import LiveCounts
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.model.status import State
 from imagejobs_contract.ports import JobStore, Page

@@ -11,9 +11,9 @@ from falcon.asgi import Response
 from imagejobs_api.http import paging
 from imagejobs_api.http.connection import Request
 from imagejobs_api.jobs import conflicts
-from imagejobs_api.progress.resource import LiveCounts
 from imagejobs_api.view import job_body, links, outcomes, states
 from imagejobs_api.view.links import Links
+from imagejobs_api.view.live_counts import LiveCounts
 from imagejobs_api.view.lookup import find_job
 from imagejobs_api.view.outcomes import Outcomes
 from imagejobs_contract.model import names

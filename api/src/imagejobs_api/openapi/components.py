@@ -18,7 +18,7 @@ from typing import (
     is_typeddict,
 )
 
-from imagejobs_api.openapi.asked import Schema
+from imagejobs_api.openapi.request_schema import Schema
 from imagejobs_contract.wire.json_types import Shape
 
 SUFFIX = "Body"

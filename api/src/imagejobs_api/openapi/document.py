@@ -5,8 +5,8 @@ from importlib.metadata import version
 from imagejobs_api.http.browser_security import HEADERS
 from imagejobs_api.http.errors import ProblemBody
 from imagejobs_api.openapi import images, jobs, progress, service, uploads, webhooks
-from imagejobs_api.openapi.asked import Schema
 from imagejobs_api.openapi.headers import ANSWERED, REQUEST_ID, header_object
+from imagejobs_api.openapi.request_schema import Schema
 from imagejobs_api.openapi.writer import Writer
 from imagejobs_api.settings import Settings
 

@@ -1,6 +1,6 @@
 """The headers that answers have, and those that requests may have beside the usual ones."""
 
-from imagejobs_api.openapi.asked import Schema
+from imagejobs_api.openapi.request_schema import Schema
 from imagejobs_api.progress.events import LAST_EVENT_ID
 from imagejobs_api.submit import idempotency
 

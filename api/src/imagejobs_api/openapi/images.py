@@ -5,12 +5,12 @@ from typing import Any
 
 import falcon
 
-from imagejobs_api.openapi.asked import Schema
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.headers import IDEMPOTENCY_KEY, PREFER
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
 from imagejobs_api.openapi.options import fields_of, option_schemas
 from imagejobs_api.openapi.parameters import following
+from imagejobs_api.openapi.request_schema import Schema
 from imagejobs_api.settings import MAX_WAIT_SECONDS, Settings
 from imagejobs_api.submit.forms import Form, batch_form, crop_form, resize_form, url_form
 from imagejobs_api.view.image_bodies import BatchBody, ImageBody

@@ -4,7 +4,7 @@ from imagejobs_api.archive.resource import ZIP, read_part
 from imagejobs_api.jobs import collection, resource, results
 from imagejobs_api.jobs.collection import JobsBody
 from imagejobs_api.jobs.results import NDJSON, ResultBody, ResultsBody
-from imagejobs_api.openapi import newjob
+from imagejobs_api.openapi import new_job
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
 from imagejobs_api.openapi.parameters import JOB_ID, query
@@ -20,7 +20,7 @@ _FOUND = (Code.NOT_FOUND, Code.CONFLICT)
 
 def operations(settings: Settings, components: Components) -> list[Operation]:
     """Return the calls."""
-    orders = newjob.operation(settings, components, TAG)
+    orders = new_job.operation(settings, components, TAG)
     return [
         _list(settings),
         orders,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from imagejobs_api.openapi.asked import Schema
+from imagejobs_api.openapi.request_schema import Schema
 from imagejobs_contract.codes import Code
 
 JSON = "application/json"

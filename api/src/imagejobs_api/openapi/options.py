@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from imagejobs_api.openapi.asked import Schema, asked, described
+from imagejobs_api.openapi.request_schema import Schema, asked, described
 from imagejobs_api.settings import Settings
 from imagejobs_api.submit.build import read_fields
 from imagejobs_api.submit.callback_url import FIELD as CALLBACK

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from imagejobs_api.openapi.asked import Schema, asked, described
+from imagejobs_api.openapi.request_schema import Schema, asked, described
 from imagejobs_contract.reader import Reader
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from imagejobs_api.http.errors import CONTENT_TYPE
-from imagejobs_api.openapi.asked import Schema
 from imagejobs_api.openapi.headers import RATE, REQUEST_ID, header_objects
+from imagejobs_api.openapi.request_schema import Schema
 from imagejobs_contract.codes import Code, meaning
 
 EVERYWHERE = (

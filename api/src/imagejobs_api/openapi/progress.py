@@ -1,14 +1,14 @@
 """The calls that tell how far it is, and lead to results."""
 
 from imagejobs_api.http.errors import ErrorBody
-from imagejobs_api.openapi.asked import Schema
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.headers import LAST_EVENT
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
 from imagejobs_api.openapi.parameters import ANY_ID
+from imagejobs_api.openapi.request_schema import Schema
 from imagejobs_api.progress import events, sse
-from imagejobs_api.progress.resource import ProgressBody
 from imagejobs_api.settings import Settings
+from imagejobs_api.view.progress_body import ProgressBody
 from imagejobs_contract.codes import OF_AN_IMAGE, Code
 
 TAG = "progress"

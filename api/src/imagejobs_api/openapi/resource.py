@@ -6,7 +6,7 @@ from falcon.asgi import Response
 from imagejobs_api.http import json_text
 from imagejobs_api.http.connection import Request
 from imagejobs_api.http.static_body import Kept
-from imagejobs_api.openapi.asked import Schema
+from imagejobs_api.openapi.request_schema import Schema
 
 
 class Document:

@@ -1,8 +1,8 @@
 """The calls by which clients send files to S3 themselves."""
 
-from imagejobs_api.openapi.asked import Schema, asked, described
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
+from imagejobs_api.openapi.request_schema import Schema, asked, described
 from imagejobs_api.settings import Settings
 from imagejobs_api.uploads.request import PART_UPLOAD, read_file
 from imagejobs_api.uploads.resource import CompletedBody, UploadBody

@@ -1,9 +1,9 @@
 """The request that the service makes itself: the callback of a job that ended."""
 
-from imagejobs_api.openapi.asked import Schema
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.examples.webhooks import FINISHED
 from imagejobs_api.openapi.operation import JSON
+from imagejobs_api.openapi.request_schema import Schema
 from imagejobs_contract.wire.callback_message import EVENT, FinishedBody
 
 TAG = "callbacks"

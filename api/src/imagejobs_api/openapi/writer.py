@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from imagejobs_api.openapi import problems
-from imagejobs_api.openapi.asked import Schema
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.examples import EXAMPLES
 from imagejobs_api.openapi.headers import RATE, REQUEST_ID, header_objects
 from imagejobs_api.openapi.operation import Answer, Example, Operation
+from imagejobs_api.openapi.request_schema import Schema
 from imagejobs_contract.codes import Code
 
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from imagejobs_api.progress import sse
-from imagejobs_api.progress.resource import item_body, job_body
 from imagejobs_api.progress.sse import Place
 from imagejobs_api.view.lookup import Found
+from imagejobs_api.view.progress_body import item_body, job_body
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.outcome import Outcome

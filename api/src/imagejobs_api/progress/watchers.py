@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
-from imagejobs_api.progress.resource import LiveCounts
 from imagejobs_api.progress.snapshot import Moment
 from imagejobs_api.view import states
+from imagejobs_api.view.live_counts import LiveCounts
 from imagejobs_api.view.outcomes import Outcomes
 from imagejobs_contract.errors import ImageJobsError, Invalid, NotFound
 from imagejobs_contract.model import limits

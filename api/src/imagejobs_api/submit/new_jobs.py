@@ -5,11 +5,11 @@ from collections.abc import Awaitable
 from falcon.asgi import Response
 
 from imagejobs_api.http.connection import Request
-from imagejobs_api.progress.resource import LiveCounts
 from imagejobs_api.submit.intake import Accepted
 from imagejobs_api.submit.job_intake import Orders
 from imagejobs_api.submit.resource import Submitter
 from imagejobs_api.view import job_body
+from imagejobs_api.view.live_counts import LiveCounts
 from imagejobs_contract.model.names import JobKey
 
 

@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import TypedDict
 
-from imagejobs_api.progress.resource import ProgressBody, job_body
 from imagejobs_api.view import links
 from imagejobs_api.view.lookup import Found
+from imagejobs_api.view.progress_body import ProgressBody, job_body
 from imagejobs_api.view.spec_view import SpecBody, spec_body
 from imagejobs_contract.model import names
 from imagejobs_contract.model.counts import Counts

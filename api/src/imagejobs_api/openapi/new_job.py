@@ -1,10 +1,10 @@
 """`POST /api/jobs`: the general form of a job."""
 
-from imagejobs_api.openapi.asked import Schema, asked, described, exactly_one
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.headers import IDEMPOTENCY_KEY, PREFER
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
 from imagejobs_api.openapi.options import MEANINGS
+from imagejobs_api.openapi.request_schema import Schema, asked, described, exactly_one
 from imagejobs_api.settings import Settings
 from imagejobs_api.submit import job_request
 from imagejobs_api.view.job_body import JobSummaryBody

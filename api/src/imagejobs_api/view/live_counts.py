@@ -1,0 +1,63 @@
+"""A job's counts: from its status and, while it runs, from the progress board."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import replace
+
+from imagejobs_api.view import states
+from imagejobs_api.view.live_board import LiveBoard
+from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.imagejob import ImageJob
+
+REMEMBERED = 10_000
+"""Jobs whose highest counts are kept, about 200 bytes each."""
+
+
+class HighWater:
+    """Remembers the highest counts that were told, so that a lost board does not make a job go backwards.
+
+    Bounded.
+    """
+
+    def __init__(self, size: int = REMEMBERED) -> None:
+        self._size = size
+        self._seen: OrderedDict[tuple[str, int], Counts] = OrderedDict()
+
+    def raised(self, job: ImageJob, counts: Counts) -> Counts:
+        """Return the higher of these counts and those told before in this attempt of the job."""
+        key = (job.uid, states.attempt(job.status))
+        highest = max(counts, self._seen.pop(key, counts), key=lambda each: each.done)
+        self._seen[key] = highest
+        if len(self._seen) > self._size:
+            self._seen.popitem(last=False)
+        return highest
+
+
+class LiveCounts:
+    """Tells counts from the status and, while a job runs, from the board."""
+
+    def __init__(self, board: LiveBoard) -> None:
+        self._board = board
+        self._high_water = HighWater()
+
+    async def of(self, job: ImageJob) -> Counts:
+        """Return a job's counts, which never go back within an attempt."""
+        return self._told(job, await self._board.counts(job.uid) if _is_live(job) else None)
+
+    async def each(self, jobs: Sequence[ImageJob]) -> list[Counts]:
+        """Return the counts of several jobs, for which the board is asked once."""
+        running = [job.uid for job in jobs if _is_live(job)]
+        live = dict(zip(running, await self._board.all_counts(running), strict=True)) if running else {}
+        return [self._told(job, live.get(job.uid)) for job in jobs]
+
+    def _told(self, job: ImageJob, live: Counts | None) -> Counts:
+        if states.is_reopening(job):
+            return replace(job.status.counts, failed=0)
+        if job.status.state.final:
+            return job.status.counts
+        known = [job.status.counts, *([live] if live else [])]
+        return self._high_water.raised(job, max(known, key=lambda each: each.done))
+
+
+def _is_live(job: ImageJob) -> bool:
+    return not job.status.state.final
