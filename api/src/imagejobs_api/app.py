@@ -20,6 +20,7 @@ from imagejobs_api.docspage.resource import Docs
 from imagejobs_api.http import errors, json_text
 from imagejobs_api.http.browser_security import Hosts, SecurityHeaders, Sites, cross_origin
 from imagejobs_api.http.connection import App, Request
+from imagejobs_api.http.host_list import HostList
 from imagejobs_api.http.request_log import RequestLog
 from imagejobs_api.jobs.collection import JobList
 from imagejobs_api.jobs.downloads import Downloads
@@ -30,6 +31,7 @@ from imagejobs_api.listing.indexed_store import NotingStore
 from imagejobs_api.listing.reflector import Follower
 from imagejobs_api.openapi.document import document
 from imagejobs_api.openapi.resource import Document
+from imagejobs_api.openapi.served_address import ServedAddress
 from imagejobs_api.ops.health import Health, Ready
 from imagejobs_api.ops.metrics import Measure, Metrics
 from imagejobs_api.ops.request_spans import RequestSpans
@@ -182,8 +184,9 @@ def create_app(
     app.add_route("/api/progress/{identifier}/events", Events(store, feeds, event_streams))
     app.add_route("/api/download/{identifier}", Downloads(store, objects, outcomes, links))
     told = document(settings)
-    app.add_route("/api/openapi.json", Document(told))
-    app.add_route("/docs", Docs(told))
+    address = ServedAddress(links, HostList(settings.allowed_hosts))
+    app.add_route("/api/openapi.json", Document(told, address))
+    app.add_route("/docs", Docs(told, address))
     app.add_route("/healthz", Health())
     app.add_route("/readyz", Ready(store, objects, queue, namespace, settings.ready_parts))
     return app

@@ -1,33 +1,47 @@
-"""`GET /docs`: the page, made once. Public, as the document is."""
+"""`GET /docs`: the page. Public, because the document is."""
 
 import base64
 import hashlib
+from html import escape
 from importlib.resources import files
 
 import falcon
 from falcon.asgi import Response
 
+from imagejobs_api.docspage.curl import LOCAL
 from imagejobs_api.docspage.page import Schema, page
 from imagejobs_api.http.connection import Request
-from imagejobs_api.http.static_body import Kept
+from imagejobs_api.openapi.served_address import BodyPerAddress, ServedAddress
 
 STYLE = "style.css"
 
 
 class Docs:
-    """Serves the page."""
+    """Serves the page; its commands and example answers name the address at which it was asked for.
+
+    It is rendered once, which takes 20 ms, with `LOCAL` for the address; for each address that is replaced, which
+    takes less than 1 ms.
+    """
 
     is_public = True
 
-    def __init__(self, document: Schema) -> None:
+    def __init__(self, document: Schema, address: ServedAddress) -> None:
         style = files("imagejobs_api.docspage").joinpath(STYLE).read_text()
-        self._page = Kept(page(document, style).encode(), falcon.MEDIA_HTML)
+        text = page({**document, "servers": [{"url": LOCAL}]}, style)
+
+        def render(base: str) -> bytes:
+            return text.replace(escape(LOCAL), escape(base or LOCAL)).encode()
+
+        self._body = BodyPerAddress(address, render, falcon.MEDIA_HTML)
         digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-        self._policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        self._policy = (
+            f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; "
+            "frame-ancestors 'none'"
+        )
 
     async def on_get(self, req: Request, resp: Response) -> None:
-        """Answer with the page, which may show nothing but itself."""
+        """Answer with the page, which may load nothing."""
         resp.set_header("Content-Security-Policy", self._policy)
-        self._page.tell(req, resp)
+        self._body.respond(req, resp)
 
     on_head = on_get

@@ -25,6 +25,11 @@ class Links:
         self._public_url = public_url
         self._seconds = seconds
 
+    @property
+    def is_fixed(self) -> bool:
+        """Return whether all links begin with PUBLIC_URL, for any request."""
+        return bool(self._public_url)
+
     def base(self, req: Request) -> str:
         """Return what links to this API begin with.
 
