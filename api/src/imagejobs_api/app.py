@@ -11,7 +11,7 @@ from imagejobs_api.admission.authentication import Gate
 from imagejobs_api.admission.quotas import Quotas
 from imagejobs_api.admission.rate_limits import RateLimits, Throttle
 from imagejobs_api.admission.stream_limits import OpenStreams
-from imagejobs_api.archive.contents import Librarian
+from imagejobs_api.archive.contents import ContentsReader
 from imagejobs_api.archive.packing import Packer
 from imagejobs_api.archive.resource import Archives
 from imagejobs_api.callers.callers_file import CallersFile
@@ -27,19 +27,19 @@ from imagejobs_api.jobs.downloads import Downloads
 from imagejobs_api.jobs.resource import Jobs
 from imagejobs_api.jobs.results import Results
 from imagejobs_api.listing.index import Index
-from imagejobs_api.listing.indexed_store import NotingStore
-from imagejobs_api.listing.reflector import Follower
+from imagejobs_api.listing.indexed_store import IndexedStore
+from imagejobs_api.listing.reflector import Reflector
 from imagejobs_api.openapi.document import document
 from imagejobs_api.openapi.resource import Document
 from imagejobs_api.openapi.served_address import ServedAddress
 from imagejobs_api.ops.health import Health, Ready
-from imagejobs_api.ops.metrics import Measure, Metrics
+from imagejobs_api.ops.metrics import Metrics, RequestMetrics
 from imagejobs_api.ops.request_spans import RequestSpans
 from imagejobs_api.progress.announcements import Announcements
 from imagejobs_api.progress.events import Events
 from imagejobs_api.progress.resource import Progress
 from imagejobs_api.progress.waiting import Waiting
-from imagejobs_api.progress.watchers import Feeds
+from imagejobs_api.progress.watchers import JobWatchers
 from imagejobs_api.settings import Settings
 from imagejobs_api.submit.callback_url import Callbacks
 from imagejobs_api.submit.faceless import FacelessStore
@@ -51,7 +51,7 @@ from imagejobs_api.submit.new_jobs import NewJobs
 from imagejobs_api.submit.resource import Submissions, Submitter
 from imagejobs_api.uploads.resource import UploadLinks
 from imagejobs_api.view.links import Links
-from imagejobs_api.view.live_board import LiveBoard
+from imagejobs_api.view.live_board import BoardWithBreaker
 from imagejobs_api.view.live_counts import LiveCounts
 from imagejobs_api.view.outcomes import Outcomes
 from imagejobs_contract.model.options import Gravity
@@ -111,27 +111,27 @@ def create_app(
     limits, namespace = settings.limits, settings.namespace
     if index is None:
         index = Index(limits.max_listed_jobs)
-        store = NotingStore(store, index)
+        store = IndexedStore(store, index)
     if not settings.find_faces:
         store = FacelessStore(store, index)
     listed = index
-    follower = Follower(store, index, {namespace, *(callers.namespaces if callers else ())})
+    follower = Reflector(store, index, {namespace, *(callers.namespaces if callers else ())})
     metrics = Metrics() if metrics is None else metrics
     announcements = Announcements(board) if announcements is None else announcements
     waiting = Waiting(store)
-    live = LiveBoard(board)
+    live = BoardWithBreaker(board)
     outcomes = Outcomes(live, objects)
     links = Links(signer, settings.public_url, settings.link_seconds)
     quotas = Quotas(limits, queue, index.open_images)
-    metrics.watch(metrics.bytes_in_flight, lambda: quotas.bytes_in_flight)
-    metrics.watch(metrics.listed_jobs, lambda: len(listed))
-    metrics.watch(metrics.list_age, lambda: follower.age_seconds)
+    metrics.set_source(metrics.bytes_in_flight, lambda: quotas.bytes_in_flight)
+    metrics.set_source(metrics.listed_jobs, lambda: len(listed))
+    metrics.set_source(metrics.list_age, lambda: follower.age_seconds)
     if callers:
-        metrics.watch(metrics.callers_current, lambda: callers.is_current)
+        metrics.set_source(metrics.callers_current, lambda: callers.is_current)
     event_streams = OpenStreams("event streams", limits.max_event_streams, limits.max_caller_event_streams)
     archive_streams = OpenStreams("archives", limits.max_archive_streams, limits.max_caller_archive_streams)
-    metrics.watch(metrics.open_streams.labels("events"), lambda: len(event_streams))
-    metrics.watch(metrics.open_streams.labels("archives"), lambda: len(archive_streams))
+    metrics.set_source(metrics.open_streams.labels("events"), lambda: len(event_streams))
+    metrics.set_source(metrics.open_streams.labels("archives"), lambda: len(archive_streams))
     callbacks = Callbacks(
         AddressGuard(settings.callbacks), signed=settings.callbacks_signed, folder=settings.callers_secrets
     )
@@ -142,9 +142,9 @@ def create_app(
     orders = Orders(creation, objects, quotas, limits, guard, callbacks, allowance)
     submitter = Submitter(waiting, links, settings.default_wait_seconds)
     counts = LiveCounts(live)
-    feeds = Feeds(store, counts, outcomes)
-    announcements.listen(waiting)
-    announcements.listen(feeds)
+    feeds = JobWatchers(store, counts, outcomes)
+    announcements.add_listener(waiting)
+    announcements.add_listener(feeds)
     runs: list[Run] = [announcements.run, follower.run, shelf.tend, *([callers.watch] if callers else [])]
     app = App(
         request_type=Request,
@@ -177,7 +177,7 @@ def create_app(
     app.add_route("/api/jobs/{identifier}/callback", jobs, suffix="callback")
     app.add_route("/api/jobs/{identifier}/results", Results(store, outcomes, links))
     archives = Archives(
-        store, Librarian(outcomes, objects), Packer(objects), archive_streams, limits.max_archive_files
+        store, ContentsReader(outcomes, objects), Packer(objects), archive_streams, limits.max_archive_files
     )
     app.add_route("/api/jobs/{identifier}/archive", archives)
     app.add_route("/api/progress/{identifier}", Progress(store, counts, outcomes))
@@ -204,7 +204,7 @@ def _middleware(
     return [
         *([] if traces is NOOP_TRACER else [RequestSpans(traces)]),
         RequestLog(),
-        Measure(metrics),
+        RequestMetrics(metrics),
         SecurityHeaders(),
         *cross_origin(settings.cors_origins),
         Hosts(settings.allowed_hosts),

@@ -8,9 +8,9 @@ from html.parser import HTMLParser
 import pytest
 
 from imagejobs_api.docspage import curl
-from imagejobs_api.docspage.html import joined, line, tag
+from imagejobs_api.docspage.html import join, line, tag
 from imagejobs_api.docspage.page import page
-from imagejobs_api.docspage.words import kind
+from imagejobs_api.docspage.words import type_words
 from imagejobs_api.openapi.document import document
 from imagejobs_api.settings import Settings
 from imagejobs_contract.reader import Reader
@@ -122,7 +122,9 @@ def test_a_host_that_is_not_ours_is_not_shown(service, host):
 
 
 def test_each_address_has_a_page_of_its_own_for_caches(service, answer):
-    other = service.http.get("/docs", headers={"Host": "localhost:1", "If-None-Match": answer.headers["ETag"]})
+    other = service.http.get(
+        "/docs", headers={"Host": "localhost:1", "If-None-Match": answer.headers["ETag"]}
+    )
     assert other.status_code == 200
     assert other.headers["ETag"] != answer.headers["ETag"]
 
@@ -130,7 +132,7 @@ def test_each_address_has_a_page_of_its_own_for_caches(service, answer):
 def test_what_is_no_html_is_escaped():
     assert tag("p", "<b>", tag("i", "&"), title='"x"') == '<p title="&quot;x&quot;">&lt;b&gt;<i>&amp;</i></p>'
     assert line("a `<b>` c") == "a <code>&lt;b&gt;</code> c"
-    assert joined("<", tag("b", ">")) == "&lt;<b>&gt;</b>"
+    assert join("<", tag("b", ">")) == "&lt;<b>&gt;</b>"
 
 
 @pytest.mark.parametrize(
@@ -154,7 +156,7 @@ def test_what_is_no_html_is_escaped():
     ids=lambda each: str(each)[:40],
 )
 def test_schemas_are_told_in_words(schema, words):
-    assert kind(schema) == words
+    assert type_words(schema) == words
 
 
 def test_examples_are_commands_that_can_be_typed(whole):

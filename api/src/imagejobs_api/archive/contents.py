@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from imagejobs_api.archive.member_names import Names
+from imagejobs_api.archive.member_names import MemberNames
 from imagejobs_api.view import outcomes, states
 from imagejobs_api.view.outcomes import Outcomes
 from imagejobs_contract.codes import Code, meaning
@@ -18,9 +18,9 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.storage import ListedObject, ObjectStore
 
-STRANGERS = 10_000
+MAX_FOREIGN_OBJECTS = 10_000
 """Objects of others under the prefix that are passed over, before the job's own are asked for one by one."""
-HEADS = 16
+MAX_CONCURRENT_HEADS = 16
 """Objects that are asked for at once."""
 NOT_DONE = "not_done"
 """Stands where a code does, of images that a cancelled job never came to."""
@@ -51,29 +51,29 @@ class Contents:
     gone: int
 
 
-class Librarian:
+class ContentsReader:
     """Finds out what an archive holds."""
 
-    def __init__(self, found: Outcomes, objects: ObjectStore) -> None:
-        self._outcomes = found
+    def __init__(self, outcomes: Outcomes, objects: ObjectStore) -> None:
+        self._outcomes = outcomes
         self._objects = objects
 
-    async def contents(self, job: ImageJob, images: range) -> Contents:
+    async def read(self, job: ImageJob, images: range) -> Contents:
         """Return what an archive of these images holds, in their order."""
-        ended = await self._ended(job, images)
+        ended = await self._read_outcomes(job, images)
         keys = frozenset(output.key for each in ended.values() for output in each.outputs)
-        there = await self._there(f"{job.prefix.rstrip('/')}/", keys) if keys else {}
-        return await asyncio.to_thread(written, job, images, ended, there)
+        there = await self._find_objects(f"{job.prefix.rstrip('/')}/", keys) if keys else {}
+        return await asyncio.to_thread(build_contents, job, images, ended, there)
 
-    async def _ended(self, job: ImageJob, images: range) -> Mapping[int, Outcome]:
+    async def _read_outcomes(self, job: ImageJob, images: range) -> Mapping[int, Outcome]:
         found: dict[int, Outcome] = {}
         for span in outcomes.spans(job):
             wanted = range(max(span.start, images.start), min(span.stop, images.stop))
             if wanted:
-                found |= await self._outcomes.each(job, wanted)
+                found |= await self._outcomes.get_many(job, wanted)
         return found
 
-    async def _there(self, prefix: str, keys: frozenset[str]) -> Mapping[str, ListedObject]:
+    async def _find_objects(self, prefix: str, keys: frozenset[str]) -> Mapping[str, ListedObject]:
         found: dict[str, ListedObject] = {}
         strangers = 0
         async with aclosing(self._objects.list(prefix)) as pages:
@@ -83,12 +83,12 @@ class Librarian:
                 strangers += len(page) - len(own)
                 if len(found) == len(keys):
                     return found
-                if strangers > STRANGERS:
-                    return found | await self._asked(keys - found.keys())
+                if strangers > MAX_FOREIGN_OBJECTS:
+                    return found | await self._head_each(keys - found.keys())
         return found
 
-    async def _asked(self, keys: Iterable[str]) -> dict[str, ListedObject]:
-        gate = asyncio.Semaphore(HEADS)
+    async def _head_each(self, keys: Iterable[str]) -> dict[str, ListedObject]:
+        gate = asyncio.Semaphore(MAX_CONCURRENT_HEADS)
 
         async def ask(key: str) -> ListedObject | None:
             async with gate:
@@ -98,18 +98,18 @@ class Librarian:
         return {each.key: each for each in await asyncio.gather(*map(ask, keys)) if each}
 
 
-def written(
+def build_contents(
     job: ImageJob, images: range, ended: Mapping[int, Outcome], there: Mapping[str, ListedObject]
 ) -> Contents:
     """Return the contents, by what became of the images and which objects are there."""
-    given, files, lines, gone = Names(), [], [], 0
+    given, files, lines, gone = MemberNames(), [], [], 0
     for index in images:
         outcome = ended.get(index)
         if outcome is None or outcome.code:
-            lines.append(_failure(job, index, outcome))
+            lines.append(_failure_line(job, index, outcome))
             continue
         for output in outcome.outputs:
-            name = given.give(
+            name = given.assign(
                 outcome.name or job.item_name(index), index, output.variant, output.format.extension
             )
             facts = there.get(output.key)
@@ -121,7 +121,7 @@ def written(
     return Contents(tuple(files), "".join(lines), gone)
 
 
-def _failure(job: ImageJob, index: int, outcome: Outcome | None) -> str:
+def _failure_line(job: ImageJob, index: int, outcome: Outcome | None) -> str:
     error = states.item_error(job, outcome) or {
         "code": NOT_DONE,
         "message": "The job was cancelled before this image was done.",

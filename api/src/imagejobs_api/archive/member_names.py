@@ -7,9 +7,9 @@ from imagejobs_api.http import filenames
 from imagejobs_contract.model.options import DEFAULT_VARIANT
 from imagejobs_contract.wire import s3_keys
 
-PART_BYTES = 180
+MAX_PART_BYTES = 180
 """Of UTF-8 in one part of a path; file systems take 255, of which variant, number and extension need some."""
-FOLDERS = 8
+MAX_FOLDERS = 8
 """The last so many folders of a name are kept."""
 
 _FORBIDDEN = re.compile(r'[<>:"|?*]')
@@ -17,23 +17,23 @@ _FORBIDDEN = re.compile(r'[<>:"|?*]')
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.ASCII | re.IGNORECASE)
 
 
-class Names:
+class MemberNames:
     """Gives out names, each once; letters' case does not tell two apart, as on Windows and macOS it does not."""
 
     def __init__(self) -> None:
         self._files: set[str] = set()
         self._folders: set[str] = set()
 
-    def give(self, item_name: str, index: int, variant: str, extension: str) -> str:
+    def assign(self, item_name: str, index: int, variant: str, extension: str) -> str:
         """Return a name for an output of that image."""
-        folder, stem = split(item_name, index)
+        folder, stem = split_name(item_name, index)
         tail = "" if variant == DEFAULT_VARIANT else f"-{variant}"
         for candidate in _candidates(folder, stem + tail, extension):
-            if self._take(candidate):
+            if self._reserve(candidate):
                 return candidate
         raise AssertionError("there is always another number")
 
-    def _take(self, name: str) -> bool:
+    def _reserve(self, name: str) -> bool:
         plain = name.casefold()
         folders = [plain[: match.start()] for match in re.finditer("/", plain)]
         if plain in self._files or plain in self._folders or not self._files.isdisjoint(folders):
@@ -43,11 +43,11 @@ class Names:
         return True
 
 
-def split(item_name: str, index: int) -> tuple[str, str]:
+def split_name(item_name: str, index: int) -> tuple[str, str]:
     """Return folder, with a slash at its end or "", and name without extension; the image's number if nothing of the name can be kept."""
-    parts = [part for part in map(_safe, re.split(r"[/\\]", filenames.clean(item_name))) if part]
-    stem = _cut(s3_keys.without_extension(parts[-1])) if parts else ""
-    folders = parts[:-1][-FOLDERS:]
+    parts = [part for part in map(_make_safe, re.split(r"[/\\]", filenames.clean(item_name))) if part]
+    stem = _truncate(s3_keys.without_extension(parts[-1])) if parts else ""
+    folders = parts[:-1][-MAX_FOLDERS:]
     return "".join(f"{folder}/" for folder in folders), stem or str(index)
 
 
@@ -61,12 +61,12 @@ def _candidates(folder: str, stem: str, extension: str) -> Iterator[str]:
         number += 1
 
 
-def _safe(part: str) -> str:
+def _make_safe(part: str) -> str:
     """Return a part of a path that no system refuses or takes for something else; "" for `.` and `..`."""
-    plain = _cut(_FORBIDDEN.sub("_", part).strip(". "))
+    plain = _truncate(_FORBIDDEN.sub("_", part).strip(". "))
     return f"_{plain}" if _DEVICES.fullmatch(plain) else plain
 
 
-def _cut(part: str) -> str:
+def _truncate(part: str) -> str:
     data = part.encode()
-    return part if len(data) <= PART_BYTES else data[:PART_BYTES].decode(errors="ignore").rstrip(". ")
+    return part if len(data) <= MAX_PART_BYTES else data[:MAX_PART_BYTES].decode(errors="ignore").rstrip(". ")

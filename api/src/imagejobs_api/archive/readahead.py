@@ -8,7 +8,9 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def ahead(reads: Iterable[Callable[[], Awaitable[T]]], most: int) -> AsyncGenerator[T, None]:
+async def read_ahead(
+    reads: Iterable[Callable[[], Awaitable[T]]], max_running: int
+) -> AsyncGenerator[T, None]:
     """Yield what each read returns, in order; up to `most` run or wait to be taken.
 
     Left early, those that run are cancelled.
@@ -17,7 +19,7 @@ async def ahead(reads: Iterable[Callable[[], Awaitable[T]]], most: int) -> Async
     try:
         for read in reads:
             running.append(asyncio.ensure_future(read()))
-            if len(running) == most:
+            if len(running) == max_running:
                 yield await running.popleft()
         while running:
             yield await running.popleft()

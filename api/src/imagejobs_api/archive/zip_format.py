@@ -31,7 +31,7 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
+class Timestamp:
     """The time that all files of a zip carry: as DOS has it, which knows no zone and no odd seconds, and in seconds since 1970."""
 
     date: int
@@ -39,7 +39,7 @@ class Stamp:
     unix: int
 
     @classmethod
-    def of(cls, moment: datetime) -> "Stamp":
+    def from_time(cls, moment: datetime) -> "Timestamp":
         """Return the stamp of a time; the nearest there is, if it lies before 1980 or after 2107."""
         told = min(max(moment.astimezone(UTC), EARLIEST), _LATEST)
         date = (told.year - 1980) << 9 | told.month << 5 | told.day
@@ -55,7 +55,7 @@ class Stamp:
         return struct.pack("<HHBi", 0x5455, 5, 1, self.unix)
 
 
-def local_header(member: Member, crc: int, stamp: Stamp) -> bytes:
+def local_header(member: Member, crc: int, stamp: Timestamp) -> bytes:
     """Return what stands before a file's bytes."""
     large = struct.pack("<HHQQ", 1, 16, member.size, member.size) if member.size >= _MAX32 else b""
     name, size, extra = member.name.encode(), min(member.size, _MAX32), stamp.extra + large
@@ -64,7 +64,7 @@ def local_header(member: Member, crc: int, stamp: Stamp) -> bytes:
     return struct.pack("<4s5H3I2H", b"PK\3\4", *fields) + name + extra
 
 
-def directory_entry(member: Member, crc: int, stamp: Stamp, offset: int) -> bytes:
+def directory_entry(member: Member, crc: int, stamp: Timestamp, offset: int) -> bytes:
     """Return what the directory at the end tells of a file.
 
     Args:
@@ -96,7 +96,7 @@ def directory_entry(member: Member, crc: int, stamp: Stamp, offset: int) -> byte
     return struct.pack("<4s6H3I5H2I", b"PK\1\2", *fields) + name + extra
 
 
-def end(count: int, directory_bytes: int, directory_offset: int) -> bytes:
+def end_records(count: int, directory_bytes: int, directory_offset: int) -> bytes:
     """Return the end of a zip of so many files."""
     fields = (
         0,
@@ -126,11 +126,11 @@ def end(count: int, directory_bytes: int, directory_offset: int) -> bytes:
     return wide + struct.pack("<4sIQI", b"PK\6\7", 0, directory_offset + directory_bytes, 1) + record
 
 
-def archive_bytes(members: Iterable[Member], stamp: Stamp) -> int:
+def archive_bytes(members: Iterable[Member], stamp: Timestamp) -> int:
     """Return the length of the whole zip."""
     count = offset = directory = 0
     for member in members:
         count += 1
         directory += len(directory_entry(member, 0, stamp, offset))
         offset += len(local_header(member, 0, stamp)) + member.size
-    return offset + directory + len(end(count, directory, offset))
+    return offset + directory + len(end_records(count, directory, offset))

@@ -39,7 +39,7 @@ def set_up(s3_client: Any, s3: S3Settings, upload_days: int) -> None:
     where = s3.endpoint or "AWS"
     try:
         _ensure_bucket(s3_client, s3)
-        rules_now = rules.merged(_present_rules(s3_client, s3.bucket), upload_days)
+        rules_now = rules.merge(_present_rules(s3_client, s3.bucket), upload_days)
         s3_client.put_bucket_lifecycle_configuration(
             Bucket=s3.bucket, LifecycleConfiguration={"Rules": rules_now}
         )

@@ -8,8 +8,8 @@ from typing import Any
 
 from imagejobs_api.docspage import curl
 from imagejobs_api.docspage.fields import field_table, row
-from imagejobs_api.docspage.html import Html, joined, line, prose, table, tag
-from imagejobs_api.docspage.words import kind
+from imagejobs_api.docspage.html import Html, join, line, prose, table, tag
+from imagejobs_api.docspage.words import type_words
 
 Schema = dict[str, Any]
 
@@ -37,7 +37,7 @@ class Call:
         """Return what it does, in a few words."""
         return str(self.operation["summary"])
 
-    def resolved(self, schema: Schema) -> Schema:
+    def resolve(self, schema: Schema) -> Schema:
         """Return what a reference leads to."""
         place: Any = self.document
         for name in schema["$ref"].split("/")[1:] if "$ref" in schema else ():
@@ -45,7 +45,7 @@ class Call:
         return schema if place is self.document else place
 
 
-def of_tag(document: Schema, name: str) -> Iterator[Call]:
+def calls_with_tag(document: Schema, name: str) -> Iterator[Call]:
     """Yield the calls of a group, in the document's order."""
     sent = (("", methods) for methods in document.get("webhooks", {}).values())
     for path, methods in chain(document["paths"].items(), sent):
@@ -84,10 +84,10 @@ def _parameters(call: Call) -> Html:
         for each in found
     ]
     places = [
-        (name, joined(what, tag("div", tag("small", f"in the {each['in']}"))), means)
+        (name, join(what, tag("div", tag("small", f"in the {each['in']}"))), means)
         for (name, what, means), each in zip(rows, found, strict=True)
     ]
-    return joined(tag("h4", "Parameters"), table(("parameter", "is", "means"), places)) if rows else Html("")
+    return join(tag("h4", "Parameters"), table(("parameter", "is", "means"), places)) if rows else Html("")
 
 
 def _bodies(call: Call) -> list[Html]:
@@ -95,44 +95,44 @@ def _bodies(call: Call) -> list[Html]:
     if not content:
         return []
     schema = next(iter(content.values()))["schema"]
-    choices = [call.resolved(each) for each in schema.get("oneOf", [schema])]
-    names = joined(*[joined(tag("code", each), " ") for each in content])
+    choices = [call.resolve(each) for each in schema.get("oneOf", [schema])]
+    names = join(*[join(tag("code", each), " ") for each in content])
     tables = [tag("p", "or") if n else Html("") for n in range(len(choices))]
     return [
         tag("h4", "Body"),
         tag("p", names),
-        *(joined(between, field_table(each)) for between, each in zip(tables, choices, strict=True)),
+        *(join(between, field_table(each)) for between, each in zip(tables, choices, strict=True)),
     ]
 
 
 def _examples(call: Call) -> list[Html]:
-    shown = [_example(*each) for each in (_typed(call) if call.path else _sent(call))]
+    shown = [_example(*each) for each in (_curl_examples(call) if call.path else _webhook_examples(call))]
     return [tag("h4", "Examples"), *shown] if shown else []
 
 
-def _typed(call: Call) -> Iterator[tuple[str, str, Any]]:
+def _curl_examples(call: Call) -> Iterator[tuple[str, str, Any]]:
     for each in curl.examples(
-        call.method, call.path, call.operation, call.document["servers"][0]["url"], _files(call)
+        call.method, call.path, call.operation, call.document["servers"][0]["url"], _file_fields(call)
     ):
         yield f"{each.summary}: {each.status}" if each.status else each.summary, each.command, each.answer
 
 
-def _sent(call: Call) -> Iterator[tuple[str, str, Any]]:
+def _webhook_examples(call: Call) -> Iterator[tuple[str, str, Any]]:
     for content in call.operation["requestBody"]["content"].values():
         for each in content["examples"].values():
             yield each["summary"], "", each["value"]
 
 
 def _example(summary: str, command: str, answer: Any) -> Html:
-    return tag("details", tag("summary", summary), _code(command), _code(_shown(answer)))
+    return tag("details", tag("summary", summary), _code(command), _code(_format_answer(answer)))
 
 
-def _files(call: Call) -> set[str]:
+def _file_fields(call: Call) -> set[str]:
     content = call.operation.get("requestBody", {}).get("content", {})
     fields = {
         name: each
         for body in content.values()
-        for name, each in call.resolved(body["schema"]).get("properties", {}).items()
+        for name, each in call.resolve(body["schema"]).get("properties", {}).items()
     }
     return {name for name, each in fields.items() if each.get("items", each).get("format") == "binary"}
 
@@ -141,25 +141,25 @@ def _code(text: str) -> Html:
     return tag("pre", tag("code", text)) if text else Html("")
 
 
-def _shown(answer: Any) -> str:
+def _format_answer(answer: Any) -> str:
     return answer if isinstance(answer, str) else json.dumps(answer, indent=2, ensure_ascii=False)
 
 
 def _answers(call: Call) -> Html:
     if not call.path:
-        return joined(tag("h4", "What you answer"), table(("status", "means"), _meanings(call)))
-    told = [(status, call.resolved(answer)) for status, answer in call.operation["responses"].items()]
+        return join(tag("h4", "What you answer"), table(("status", "means"), _webhook_answers(call)))
+    told = [(status, call.resolve(answer)) for status, answer in call.operation["responses"].items()]
     good = [
-        (tag("b", status), joined(line(each["description"]), _headers(call, each)), _content(each))
+        (tag("b", status), join(line(each["description"]), _headers(call, each)), _content(each))
         for status, each in told
         if status < "400"
     ]
     bad = [(tag("b", status), line(each["description"])) for status, each in told if status >= "400"]
     errors = tag("details", tag("summary", "Errors"), table(("status", "codes"), bad))
-    return joined(tag("h4", "Answers"), table(("status", "when", "body"), good), errors)
+    return join(tag("h4", "Answers"), table(("status", "when", "body"), good), errors)
 
 
-def _meanings(call: Call) -> list[tuple[str, str]]:
+def _webhook_answers(call: Call) -> list[tuple[str, str]]:
     return [
         (tag("b", status if status != "default" else "else"), line(each["description"]))
         for status, each in call.operation["responses"].items()
@@ -172,9 +172,9 @@ def _headers(call: Call, answer: Schema) -> Html:
 
 
 def _content(answer: Schema) -> Html:
-    return joined(
+    return join(
         *(
-            tag("div", kind(each["schema"]), " ", tag("small", media_type))
+            tag("div", type_words(each["schema"]), " ", tag("small", media_type))
             for media_type, each in answer.get("content", {}).items()
         )
     )

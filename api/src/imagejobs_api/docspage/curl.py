@@ -8,15 +8,15 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 Schema = dict[str, Any]
-LOCAL = "http://127.0.0.1:8080"
+DEFAULT_ADDRESS = "http://127.0.0.1:8080"
 """Where a server is that does not say under which address it is reached."""
-BREAK = " \\\n  "
-SHORT = 88
+LINE_BREAK = " \\\n  "
+MAX_LINE_CHARACTERS = 88
 """Characters of a command that stands on one line."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class CurlExample:
     """An example.
 
     Attributes:
@@ -33,7 +33,7 @@ class Shown:
 
 def examples(
     method: str, path: str, operation: Schema, server: str, files: Container[str]
-) -> Iterator[Shown]:
+) -> Iterator[CurlExample]:
     """Yield the examples of an operation: those whose answers have no body, then the others.
 
     Args:
@@ -44,15 +44,15 @@ def examples(
         files: Fields of the body that hold files.
     """
     url, asked, answered = (
-        (LOCAL if server == "/" else server) + path,
-        _asked(operation),
-        list(_answered(operation)),
+        (DEFAULT_ADDRESS if server == "/" else server) + path,
+        _request_examples(operation),
+        list(_response_examples(operation)),
     )
     for name in [name for name in asked if name not in {each for _, each, *_ in answered}]:
-        yield Shown("", asked[name], command(method, url, operation, name, files), "")
+        yield CurlExample("", asked[name], command(method, url, operation, name, files), "")
     for status, name, kind, example in answered:
         told = "requestBody" not in operation or name in asked
-        yield Shown(
+        yield CurlExample(
             status,
             example["summary"],
             command(method, url, operation, name, files, kind) if told else "",
@@ -68,7 +68,7 @@ def command(
     Args:
         kind: Media type of the answer that has to be asked for.
     """
-    words = ["curl", *_saving(operation), *([f"-H 'Accept: {kind}'"] if kind else [])]
+    words = ["curl", *_save_option(operation), *([f"-H 'Accept: {kind}'"] if kind else [])]
     query = {}
     for parameter in operation["parameters"]:
         if name not in parameter.get("examples", {}):
@@ -80,15 +80,15 @@ def command(
             query[parameter["name"]] = value
         else:
             url = url.replace(f"{{{parameter['name']}}}", quote(value))
-    body = list(_body(operation, name, files))
+    body = list(_body_options(operation, name, files))
     if method != ("post" if body else "get"):
         words.append(f"-X {method.upper()}")
     words += [*body, shlex.quote(url + (f"?{urlencode(query)}" if query else ""))]
     short = " ".join(words)
-    return short if len(short) <= SHORT else BREAK.join(words)
+    return short if len(short) <= MAX_LINE_CHARACTERS else LINE_BREAK.join(words)
 
 
-def _saving(operation: Schema) -> Iterator[str]:
+def _save_option(operation: Schema) -> Iterator[str]:
     """Yield the option by which a file is saved under its name, where the answer is one or leads to one."""
     if "307" in operation["responses"]:
         yield "-LOJ"
@@ -96,7 +96,7 @@ def _saving(operation: Schema) -> Iterator[str]:
         yield "-OJ"
 
 
-def _asked(operation: Schema) -> dict[str, str]:
+def _request_examples(operation: Schema) -> dict[str, str]:
     """Return the examples of requests: name -> summary."""
     places = [*operation["parameters"], *operation.get("requestBody", {}).get("content", {}).values()]
     return {
@@ -104,7 +104,7 @@ def _asked(operation: Schema) -> dict[str, str]:
     }
 
 
-def _answered(operation: Schema) -> Iterator[tuple[str, str, str, Schema]]:
+def _response_examples(operation: Schema) -> Iterator[tuple[str, str, str, Schema]]:
     """Yield the examples of answers: status, name, media type if it has to be asked for, example."""
     for status, response in operation["responses"].items():
         for n, (kind, content) in enumerate(response.get("content", {}).items()):
@@ -112,7 +112,7 @@ def _answered(operation: Schema) -> Iterator[tuple[str, str, str, Schema]]:
                 yield status, name, kind if n else "", example
 
 
-def _body(operation: Schema, name: str, files: Container[str]) -> Iterator[str]:
+def _body_options(operation: Schema, name: str, files: Container[str]) -> Iterator[str]:
     for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
         if name not in content.get("examples", {}):
             continue

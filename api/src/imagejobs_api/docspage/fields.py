@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from imagejobs_api.docspage.html import Html, joined, line, table, tag
-from imagejobs_api.docspage.words import kind
+from imagejobs_api.docspage.html import Html, join, line, table, tag
+from imagejobs_api.docspage.words import type_words
 
 Schema = dict[str, Any]
 
@@ -28,14 +28,16 @@ def row(name: str, schema: Schema, *, needed: bool, meaning: str = "") -> tuple[
         needed: It must be given; said only of requests, whose objects take nothing unknown.
         meaning: Instead of the schema's own description.
     """
-    mark = joined(" ", tag("em", "needed")) if needed else ""
-    default = joined(" Default ", tag("code", _shown(schema["default"])), ".") if "default" in schema else ""
+    mark = join(" ", tag("em", "needed")) if needed else ""
+    default = (
+        join(" Default ", tag("code", _format_default(schema["default"])), ".") if "default" in schema else ""
+    )
     return (
-        joined(tag("code", name), mark),
-        kind(schema),
-        joined(line(meaning or schema.get("description", "")), default),
+        join(tag("code", name), mark),
+        type_words(schema),
+        join(line(meaning or schema.get("description", "")), default),
     )
 
 
-def _shown(value: object) -> str:
+def _format_default(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)

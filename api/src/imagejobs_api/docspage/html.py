@@ -19,14 +19,14 @@ def tag(name: str, *children: str, **attributes: str) -> Html:
         f'{_attribute(key)}="{escape(value)}"' if value else _attribute(key)
         for key, value in attributes.items()
     ]
-    return Html(f"<{' '.join([name, *words])}>{joined(*children)}</{name}>")
+    return Html(f"<{' '.join([name, *words])}>{join(*children)}</{name}>")
 
 
 def _attribute(key: str) -> str:
     return key.rstrip("_").replace("_", "-")
 
 
-def joined(*children: str) -> Html:
+def join(*children: str) -> Html:
     """Return what stands one after the other."""
     return Html("".join(child if isinstance(child, Html) else escape(child) for child in children))
 
@@ -38,7 +38,7 @@ def line(text: str) -> Html:
 
 def prose(text: str) -> Html:
     """Return paragraphs, which empty lines divide."""
-    return joined(*(tag("p", line(each)) for each in text.split("\n\n") if each.strip()))
+    return join(*(tag("p", line(each)) for each in text.split("\n\n") if each.strip()))
 
 
 def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Html:

@@ -4,8 +4,8 @@ from typing import Any
 
 from imagejobs_api.docspage import calls
 from imagejobs_api.docspage.fields import field_table
-from imagejobs_api.docspage.html import Html, joined, prose, tag
-from imagejobs_api.docspage.words import kind
+from imagejobs_api.docspage.html import Html, join, prose, tag
+from imagejobs_api.docspage.words import type_words
 
 Schema = dict[str, Any]
 META = Html(
@@ -46,13 +46,13 @@ def _header(document: Schema) -> Html:
 
 def _contents(document: Schema) -> Html:
     groups = [
-        joined(
+        join(
             tag("h2", each["name"]),
             tag(
                 "ul",
                 *(
                     tag("li", tag("a", call.summary, href=f"#{call.id}"))
-                    for call in calls.of_tag(document, each["name"])
+                    for call in calls.calls_with_tag(document, each["name"])
                 ),
             ),
         )
@@ -67,7 +67,7 @@ def _groups(document: Schema) -> list[Html]:
             "section",
             tag("h2", each["name"], id=each["name"]),
             prose(each["description"]),
-            *map(calls.article, calls.of_tag(document, each["name"])),
+            *map(calls.article, calls.calls_with_tag(document, each["name"])),
         )
         for each in document["tags"]
     ]
@@ -87,8 +87,8 @@ def _schema(name: str, schema: Schema) -> Html:
         content = field_table(schema)
     else:
         content = (
-            tag("p", kind(schema))
+            tag("p", type_words(schema))
             if "enum" not in schema
-            else tag("p", *[joined(tag("code", each), " ") for each in schema["enum"]])
+            else tag("p", *[join(tag("code", each), " ") for each in schema["enum"]])
         )
     return tag("article", tag("h3", name), prose(schema.get("description", "")), content, id=f"schema-{name}")

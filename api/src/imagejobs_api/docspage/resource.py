@@ -8,7 +8,7 @@ from importlib.resources import files
 import falcon
 from falcon.asgi import Response
 
-from imagejobs_api.docspage.curl import LOCAL
+from imagejobs_api.docspage.curl import DEFAULT_ADDRESS
 from imagejobs_api.docspage.page import Schema, page
 from imagejobs_api.http.connection import Request
 from imagejobs_api.openapi.served_address import BodyPerAddress, ServedAddress
@@ -27,10 +27,10 @@ class Docs:
 
     def __init__(self, document: Schema, address: ServedAddress) -> None:
         style = files("imagejobs_api.docspage").joinpath(STYLE).read_text()
-        text = page({**document, "servers": [{"url": LOCAL}]}, style)
+        text = page({**document, "servers": [{"url": DEFAULT_ADDRESS}]}, style)
 
         def render(base: str) -> bytes:
-            return text.replace(escape(LOCAL), escape(base or LOCAL)).encode()
+            return text.replace(escape(DEFAULT_ADDRESS), escape(base or DEFAULT_ADDRESS)).encode()
 
         self._body = BodyPerAddress(address, render, falcon.MEDIA_HTML)
         digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()

@@ -13,7 +13,7 @@ def check_suspend(job: ImageJob) -> None:
     Raises:
         Problem: conflict.
     """
-    _check_unended(job)
+    _check_not_ended(job)
     if job.spec.cancel:
         raise _conflict(job, "The job is being cancelled, which cannot be taken back.")
 
@@ -25,7 +25,7 @@ def check_cancel(job: ImageJob) -> None:
         Problem: conflict.
     """
     if job.status.state is not State.CANCELLED:
-        _check_unended(job)
+        _check_not_ended(job)
 
 
 def check_retry(job: ImageJob) -> None:
@@ -70,7 +70,7 @@ def check_outputs(job: ImageJob) -> None:
         raise _conflict(job, "The job still runs and writes outputs: cancel it first.", retryable=True)
 
 
-def _check_unended(job: ImageJob) -> None:
+def _check_not_ended(job: ImageJob) -> None:
     if states.job_state(job).final:
         raise _conflict(job, f"The job has ended: it is {job.status.state}.")
 

@@ -11,7 +11,7 @@ from falcon.asgi import Response
 from imagejobs_api.http import paging
 from imagejobs_api.http.connection import Request
 from imagejobs_api.jobs import conflicts
-from imagejobs_api.view import job_body, links, outcomes, states
+from imagejobs_api.view import api_urls, job_body, outcomes, states
 from imagejobs_api.view.links import Links
 from imagejobs_api.view.live_counts import LiveCounts
 from imagejobs_api.view.lookup import find_job
@@ -29,17 +29,17 @@ class Jobs:
     """One job."""
 
     def __init__(
-        self, store: JobStore, counts: LiveCounts, found: Outcomes, objects: ObjectStore, signer: Links
+        self, store: JobStore, counts: LiveCounts, outcomes: Outcomes, objects: ObjectStore, links: Links
     ) -> None:
         self._store = store
         self._counts = counts
-        self._outcomes = found
+        self._outcomes = outcomes
         self._objects = objects
-        self._links = signer
+        self._links = links
 
     async def on_get(self, req: Request, resp: Response, identifier: str) -> None:
         """Answer with all that is known of the job, but for its images' results."""
-        await self._tell(req, resp, await self._find(req, resp, identifier))
+        await self._respond(req, resp, await self._find(req, resp, identifier))
 
     on_head = on_get
 
@@ -57,8 +57,8 @@ class Jobs:
         conflicts.check_cancel(job)
         if job.status.state != State.CANCELLED:
             job = await self._store.change_spec(job.key, lambda spec: replace(spec, cancel=True))
-            _accept(resp, links.progress(self._links.base(req), job.key.name))
-        await self._tell(req, resp, job)
+            _set_accepted(resp, api_urls.progress(self._links.base_url(req), job.key.name))
+        await self._respond(req, resp, job)
 
     async def on_post_retry(self, req: Request, resp: Response, identifier: str) -> None:
         """Ask for another attempt at the failed images: 202; 409 if the job still runs, was cancelled, or has no failed images."""
@@ -66,9 +66,9 @@ class Jobs:
         conflicts.check_retry(job)
         # Not one more, but so many that one more attempt is due: asked for twice, it is still one.
         attempts = states.attempt(job.status)
-        job = await self._store.change_spec(job.key, lambda spec: _retried(spec, attempts))
-        _accept(resp, links.progress(self._links.base(req), job.key.name))
-        await self._tell(req, resp, job)
+        job = await self._store.change_spec(job.key, lambda spec: _with_retry(spec, attempts))
+        _set_accepted(resp, api_urls.progress(self._links.base_url(req), job.key.name))
+        await self._respond(req, resp, job)
 
     async def on_post_callback(self, req: Request, resp: Response, identifier: str) -> None:
         """Ask for the callback to be sent again under its id: 202; 409 if the job still runs or has none."""
@@ -79,8 +79,8 @@ class Jobs:
         job = await self._store.change_spec(
             job.key, lambda spec: replace(spec, repeat_callback=max(spec.repeat_callback, sent + 1))
         )
-        _accept(resp, links.job(self._links.base(req), job.key.name))
-        await self._tell(req, resp, job)
+        _set_accepted(resp, api_urls.job(self._links.base_url(req), job.key.name))
+        await self._respond(req, resp, job)
 
     async def on_delete(self, req: Request, resp: Response, identifier: str) -> None:
         """Forget the job, with `outputs=true` its outputs first: whoever is stopped half-way can ask again, as the record is still there.
@@ -92,9 +92,9 @@ class Jobs:
         with_outputs = read_deletion(reader)
         reader.check()
         job = await self._find(req, resp, identifier)
-        if with_outputs and not _goes_with_outputs(job):
+        if with_outputs and not _deletes_outputs_later(job):
             conflicts.check_outputs(job)
-            await self._let_outputs_go(job)
+            await self._delete_or_schedule_outputs(job)
         await self._store.delete(job.key, job.uid)
         resp.status = 204
 
@@ -109,14 +109,14 @@ class Jobs:
         acted = (job.status.state is State.SUSPENDED) is suspend
         if job.spec.suspend is not suspend or not acted:
             job = await self._store.change_spec(job.key, lambda spec: replace(spec, suspend=suspend))
-            _accept(resp, links.progress(self._links.base(req), job.key.name))
-        await self._tell(req, resp, job)
+            _set_accepted(resp, api_urls.progress(self._links.base_url(req), job.key.name))
+        await self._respond(req, resp, job)
 
-    async def _tell(self, req: Request, resp: Response, job: ImageJob) -> None:
-        resp.media = job_body.details(job, await self._counts.of(job), self._links.base(req))
+    async def _respond(self, req: Request, resp: Response, job: ImageJob) -> None:
+        resp.media = job_body.details_body(job, await self._counts.get(job), self._links.base_url(req))
         resp.set_header("Cache-Control", "no-store")
 
-    async def _let_outputs_go(self, job: ImageJob) -> None:
+    async def _delete_or_schedule_outputs(self, job: ImageJob) -> None:
         if job.status.state.stopped and not job.deleting:
             await self._store.add_finalizer(job, names.FINALIZER)
         else:  # also of a job on whose deletion nobody can be made to wait any more
@@ -128,7 +128,7 @@ class Jobs:
             return
         # A prefix that somebody chose may hold more than this job's outputs.
         for span in outcomes.spans(job):
-            found = await self._outcomes.some(job, span)
+            found = await self._outcomes.get_range(job, span)
             await self._objects.delete(
                 output.key for index in span if index in found for output in found[index].outputs
             )
@@ -139,15 +139,15 @@ def read_deletion(reader: Reader) -> bool:
     return reader.boolean("outputs")
 
 
-def _goes_with_outputs(job: ImageJob) -> bool:
+def _deletes_outputs_later(job: ImageJob) -> bool:
     """Tell whether the operator deletes the outputs when the job is deleted."""
     return names.FINALIZER in job.finalizers
 
 
-def _retried(spec: Spec, attempts: int) -> Spec:
+def _with_retry(spec: Spec, attempts: int) -> Spec:
     return replace(spec, retry_failed=max(spec.retry_failed, attempts))
 
 
-def _accept(resp: Response, location: str) -> None:
+def _set_accepted(resp: Response, location: str) -> None:
     resp.status = 202
     resp.set_header("Location", location)

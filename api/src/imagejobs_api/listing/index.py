@@ -16,21 +16,21 @@ from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Manifest, Spec
 from imagejobs_contract.model.status import ConditionType, State
 
-Place = tuple[int, str]
+SortKey = tuple[int, str]
 """Where a job stands within its namespace: seconds since the epoch, and its name, in which the API's own ids
 hold the milliseconds.
 """
-Lane = tuple[str, str, str]
+Bucket = tuple[str, str, str]
 """Namespace, caller and state; the caller "" stands for all of the namespace, the state "" for all states."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class IndexPage:
     """A page, and the place after which the next begins; None at the end."""
 
     jobs: tuple[ImageJob, ...]
-    after: Place | None
+    after: SortKey | None
 
 
 class Index:
@@ -40,10 +40,10 @@ class Index:
         most: Jobs that are kept; beyond that the oldest go.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, max_jobs: int) -> None:
+        self._max_jobs = max_jobs
         self._jobs: dict[JobKey, ImageJob] = {}
-        self._lanes: dict[Lane, list[Place]] = {}
+        self._buckets: dict[Bucket, list[SortKey]] = {}
         self._ages: list[tuple[int, str, str]] = []
         self._open: Counter[tuple[str, str]] = Counter()
 
@@ -63,13 +63,13 @@ class Index:
         if before is not None and before.uid == job.uid and _version(before) >= _version(job) > 0:
             return
         self.drop(job.key)
-        self._jobs[job.key] = kept = trimmed(job)
-        place = place_of(kept)
+        self._jobs[job.key] = kept = trim(job)
+        place = sort_key(kept)
         insort(self._ages, (place[0], place[1], job.key.namespace))
-        for lane in lanes_of(kept):
-            insort(self._lanes.setdefault(lane, []), place)
+        for lane in buckets_of(kept):
+            insort(self._buckets.setdefault(lane, []), place)
         self._count(kept, open_images(kept))
-        if len(self._jobs) > self._most:
+        if len(self._jobs) > self._max_jobs:
             _, name, namespace = self._ages[0]
             self.drop(JobKey(namespace, name))
 
@@ -78,12 +78,12 @@ class Index:
         job = self._jobs.pop(key, None)
         if job is None:
             return
-        place = place_of(job)
+        place = sort_key(job)
         _remove(self._ages, (place[0], place[1], key.namespace))
-        for lane in lanes_of(job):
-            _remove(self._lanes[lane], place)
-            if not self._lanes[lane]:
-                del self._lanes[lane]
+        for lane in buckets_of(job):
+            _remove(self._buckets[lane], place)
+            if not self._buckets[lane]:
+                del self._buckets[lane]
         self._count(job, -open_images(job))
 
     def open_images(self, namespace: str, caller: str) -> int:
@@ -91,14 +91,14 @@ class Index:
         return self._open[(namespace, caller)]
 
     def page(
-        self, namespace: str, caller: str, state: State | None, limit: int, after: Place | None
-    ) -> Listed:
+        self, namespace: str, caller: str, state: State | None, limit: int, after: SortKey | None
+    ) -> IndexPage:
         """Return jobs that are older than a place, newest first."""
-        places = self._lanes.get((namespace, caller, state or ""), [])
+        places = self._buckets.get((namespace, caller, state or ""), [])
         end = len(places) if after is None else bisect_left(places, after)
         found = places[max(0, end - limit) : end]
         jobs = tuple(self._jobs[JobKey(namespace, name)] for _, name in reversed(found))
-        return Listed(jobs, found[0] if end > limit else None)
+        return IndexPage(jobs, found[0] if end > limit else None)
 
     def _count(self, job: ImageJob, images: int) -> None:
         for caller in callers_of(job):
@@ -108,7 +108,7 @@ class Index:
                 del self._open[place]
 
 
-def trimmed(job: ImageJob) -> ImageJob:
+def trim(job: ImageJob) -> ImageJob:
     """Return what a list tells of a job, in about 2 kB: how many images, not which; how it failed, not each of them."""
     spec = Spec(
         manifest=Manifest("-", job.spec.total), retry_failed=job.spec.retry_failed, cancel=job.spec.cancel
@@ -124,18 +124,18 @@ def trimmed(job: ImageJob) -> ImageJob:
         results_key=None,
     )
     labels, annotations = (
-        _only(job.labels, names.LABEL_CALLER),
-        _only(job.annotations, names.ANNOTATION_TITLE),
+        _select(job.labels, names.LABEL_CALLER),
+        _select(job.annotations, names.ANNOTATION_TITLE),
     )
     return replace(job, spec=spec, status=status, labels=labels, annotations=annotations, finalizers=())
 
 
-def place_of(job: ImageJob) -> Place:
+def sort_key(job: ImageJob) -> SortKey:
     """Return where a job stands."""
     return int(((job.created or EPOCH) - EPOCH).total_seconds()), job.key.name
 
 
-def lanes_of(job: ImageJob) -> tuple[Lane, ...]:
+def buckets_of(job: ImageJob) -> tuple[Bucket, ...]:
     """Return the lists in which a job stands: that of all, and its caller's, with those of its state."""
     return tuple(
         (job.key.namespace, caller, state)
@@ -156,7 +156,7 @@ def open_images(job: ImageJob) -> int:
     return max(0, job.spec.total - job.status.counts.done)
 
 
-def _only(values: Mapping[str, str], name: str) -> dict[str, str]:
+def _select(values: Mapping[str, str], name: str) -> dict[str, str]:
     return {name: values[name]} if name in values else {}
 
 

@@ -11,7 +11,7 @@ from imagejobs_contract.model.status import State, Status
 from imagejobs_contract.ports import JobEvent, JobStore, Page
 
 
-class NotingStore:
+class IndexedStore:
     """Everything is the other store's; see `ports.JobStore`."""
 
     def __init__(self, store: JobStore, index: Index) -> None:
@@ -20,12 +20,12 @@ class NotingStore:
 
     async def create(self, job: ImageJob) -> ImageJob:
         """Store a new job."""
-        return self._noted(await self._store.create(job))
+        return self._put(await self._store.create(job))
 
     async def get(self, key: JobKey) -> ImageJob:
         """Return the job as it stands."""
         try:
-            return self._noted(await self._store.get(key))
+            return self._put(await self._store.get(key))
         except NotFound:
             self._index.drop(key)
             raise
@@ -48,11 +48,11 @@ class NotingStore:
 
     async def put_status(self, job: ImageJob, status: Status) -> ImageJob:
         """Write the status."""
-        return self._noted(await self._store.put_status(job, status))
+        return self._put(await self._store.put_status(job, status))
 
     async def change_spec(self, key: JobKey, change: Callable[[Spec], Spec]) -> ImageJob:
         """Change the spec."""
-        return self._noted(await self._store.change_spec(key, change))
+        return self._put(await self._store.change_spec(key, change))
 
     async def delete(self, key: JobKey, uid: str | None = None) -> None:
         """Ask for deletion; a job with finalizers stays for a while."""
@@ -78,6 +78,6 @@ class NotingStore:
         """Give connections back."""
         await self._store.close()
 
-    def _noted(self, job: ImageJob) -> ImageJob:
+    def _put(self, job: ImageJob) -> ImageJob:
         self._index.put(job)
         return job

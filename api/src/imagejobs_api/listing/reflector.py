@@ -12,7 +12,7 @@ from imagejobs_api.listing.index import Index
 from imagejobs_contract.errors import ImageJobsError
 from imagejobs_contract.ports import JobStore
 
-AGAIN_SECONDS = 1.0
+RESTART_SECONDS = 1.0
 STALE_SECONDS = 150.0
 """After so long without a word that all was told, the list is not relied on; the API server says it each
 minute.
@@ -21,7 +21,7 @@ minute.
 log = logging.getLogger(__name__)
 
 
-class Follower:
+class Reflector:
     """Notes every job that the store tells of.
 
     Attributes:
@@ -39,40 +39,40 @@ class Follower:
         self._index = index
         self._namespaces = frozenset(namespaces)
         self._clock = clock
-        self._whole = clock()
-        self.is_ready = False
+        self._synced_at = clock()
+        self.has_synced = False
 
     @property
     def age_seconds(self) -> float:
         """Return how long ago the store last said that it had told all; it does so at least each minute."""
-        return self._clock() - self._whole
+        return self._clock() - self._synced_at
 
     def covers(self, namespace: str) -> bool:
         """Tell whether a namespace is followed, and up to date."""
-        return self.is_ready and namespace in self._namespaces and self.age_seconds < STALE_SECONDS
+        return self.has_synced and namespace in self._namespaces and self.age_seconds < STALE_SECONDS
 
     async def run(self) -> None:
         """Follow until cancelled."""
         while True:
             try:
-                await self._follow()
+                await self._list_and_watch()
             except Exception as ex:
                 log.warning(
                     "the list of jobs is not followed",
                     extra={"reason": str(ex)},
                     exc_info=None if isinstance(ex, ImageJobsError) else ex,
                 )
-            self.is_ready = False
-            await asyncio.sleep(AGAIN_SECONDS)
+            self.has_synced = False
+            await asyncio.sleep(RESTART_SECONDS)
 
-    async def _follow(self) -> None:
+    async def _list_and_watch(self) -> None:
         unseen = set(self._index.keys())
         async for seen in self._store.watch():
             if seen is None:
-                self._whole = self._clock()
+                self._synced_at = self._clock()
                 for key in unseen:  # they went while nobody followed
                     self._index.drop(key)
-                unseen, self.is_ready = set(), True
+                unseen, self.has_synced = set(), True
             elif seen.job is None:  # what cannot be read is not listed
                 unseen.discard(seen.key)
                 self._index.drop(seen.key)

@@ -5,7 +5,7 @@ from importlib.metadata import version
 from imagejobs_api.http.browser_security import HEADERS
 from imagejobs_api.http.errors import ProblemBody
 from imagejobs_api.openapi import images, jobs, progress, service, uploads, webhooks
-from imagejobs_api.openapi.headers import ANSWERED, REQUEST_ID, header_object
+from imagejobs_api.openapi.headers import REQUEST_ID, RESPONSE_HEADERS, header_object
 from imagejobs_api.openapi.request_schema import Schema
 from imagejobs_api.openapi.writer import Writer
 from imagejobs_api.settings import Settings
@@ -19,9 +19,9 @@ TAGS = {
     progress.TAG: "How far it is, and the way to the results.",
     service.TAG: "The service itself. No key is needed.",
 }
-SENT = {webhooks.TAG: "What the service sends: a request to an address of yours."}
-KEY = "apiKey"
-ABOUT = f"""Send images, get a job; ask how far it is, get links.
+WEBHOOK_TAGS = {webhooks.TAG: "What the service sends: a request to an address of yours."}
+SECURITY_SCHEME = "apiKey"
+DESCRIPTION = f"""Send images, get a job; ask how far it is, get links.
 
 Every error is `application/problem+json` (RFC 9457) with a stable `code`: branch on that. A method that an address does not take is 405 \
 `method_not_allowed` (`Allow` names those it takes), an address that does not exist is 404 `not_found`; `HEAD` goes wherever `GET` goes, but for \
@@ -31,14 +31,14 @@ told.
 Requests are read liberally: the text of a number or truth value counts where JSON has the thing itself, as do `yes` `on` `1` and `no` `off` `0`; \
 what is empty or null counts as not given. Each may bring an `{REQUEST_ID}` of its own, of up to 64 letters, digits, `.`, `_` and `-`, which the \
 logs and the job then name, and a `traceparent` (W3C Trace Context)."""
-KEYS = " Calls need a key, and tell of the caller's own jobs only."
+KEYS_DESCRIPTION = " Calls need a key, and tell of the caller's own jobs only."
 
 
 def document(settings: Settings) -> Schema:
     """Return the document of a server with these settings."""
     with_keys = bool(settings.callers_file)
-    writer = Writer(KEY if with_keys else "")
-    writer.components.of(ProblemBody)
+    writer = Writer(SECURITY_SCHEME if with_keys else "")
+    writer.components.schema_of(ProblemBody)
     paths: dict[str, Schema] = {}
     for each in (
         operation for group in GROUPS for operation in group.operations(settings, writer.components)
@@ -46,7 +46,7 @@ def document(settings: Settings) -> Schema:
         paths.setdefault(each.path, {})[each.method] = writer.operation(each)
     tells = bool(settings.callbacks_signed or settings.callers_secrets)
     called = {"webhooks": webhooks.webhooks(writer.components)} if tells else {}
-    headers = {name: header_object(name) for name in ANSWERED}
+    headers = {name: header_object(name) for name in RESPONSE_HEADERS}
     components = {"schemas": writer.components.schemas(), "responses": writer.responses, "headers": headers}
     return {
         "openapi": VERSION,
@@ -54,11 +54,11 @@ def document(settings: Settings) -> Schema:
         "servers": [{"url": settings.public_url or "/"}],
         "tags": [
             {"name": name, "description": description}
-            for name, description in (TAGS | SENT if tells else TAGS).items()
+            for name, description in (TAGS | WEBHOOK_TAGS if tells else TAGS).items()
         ],
         "paths": paths,
         **called,
-        "components": components | ({"securitySchemes": {KEY: _SCHEME}} if with_keys else {}),
+        "components": components | ({"securitySchemes": {SECURITY_SCHEME: _SCHEME}} if with_keys else {}),
     }
 
 
@@ -70,6 +70,6 @@ def _info(*, with_keys: bool) -> Schema:
         "title": "imagejobs",
         "version": version("imagejobs-api"),
         "summary": "Image jobs over HTTP.",
-        "description": ABOUT + (KEYS if with_keys else ""),
+        "description": DESCRIPTION + (KEYS_DESCRIPTION if with_keys else ""),
         "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
     }

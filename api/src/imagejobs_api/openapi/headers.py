@@ -5,9 +5,9 @@ from imagejobs_api.progress.events import LAST_EVENT_ID
 from imagejobs_api.submit import idempotency
 
 REQUEST_ID = "X-Request-ID"
-RATE = ("RateLimit", "RateLimit-Policy")
+RATE_HEADERS = ("RateLimit", "RateLimit-Policy")
 
-ANSWERED: dict[str, tuple[str, Schema]] = {
+RESPONSE_HEADERS: dict[str, tuple[str, Schema]] = {
     "Location": (
         "Where to go on: to the progress of a job, to a result.",
         {"type": "string", "format": "uri"},
@@ -68,5 +68,5 @@ def header_objects(always: tuple[str, ...], sometimes: tuple[str, ...]) -> Schem
 
 def header_object(name: str) -> Schema:
     """Return OpenAPI's description of a header."""
-    description, schema = ANSWERED[name]
+    description, schema = RESPONSE_HEADERS[name]
     return {"description": description, "schema": schema}

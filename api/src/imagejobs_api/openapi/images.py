@@ -9,7 +9,7 @@ from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.headers import IDEMPOTENCY_KEY, PREFER
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
 from imagejobs_api.openapi.options import fields_of, option_schemas
-from imagejobs_api.openapi.parameters import following
+from imagejobs_api.openapi.parameters import links_with_id
 from imagejobs_api.openapi.request_schema import Schema
 from imagejobs_api.settings import MAX_WAIT_SECONDS, Settings
 from imagejobs_api.submit.forms import Form, batch_form, crop_form, resize_form, url_form
@@ -77,9 +77,9 @@ def operations(settings: Settings, components: Components) -> list[Operation]:
     """Return the calls."""
     options, known = option_schemas(settings), settings.limits
     one, crop, many = resize_form(known), crop_form(known, Gravity.CENTER), batch_form(known)
-    resize = components.put("ResizeRequest", fields_of(one, options, {"image": _file(one)}))
-    cut = components.put("CropRequest", fields_of(crop, options, {"image": _file(crop)}))
-    batch = components.put("BatchRequest", fields_of(many, options, {"images": _files(many)}))
+    resize = components.add("ResizeRequest", fields_of(one, options, {"image": _file(one)}))
+    cut = components.add("CropRequest", fields_of(crop, options, {"image": _file(crop)}))
+    batch = components.add("BatchRequest", fields_of(many, options, {"images": _files(many)}))
     urls = _url_bodies(url_form(known), options, components)
     single = [
         _operation(call, {MULTIPART: body}, _answers(settings, ImageBody))
@@ -103,7 +103,7 @@ def _operation(
 
 def _answers(settings: Settings, body: Any) -> dict[int, Answer]:
     places = {ImageBody: "/job_id", BatchBody: "/batch_job_id"}
-    links = following(places[body]) if body in places else {}
+    links = links_with_id(places[body]) if body in places else {}
     held = (
         ""
         if body is BatchBody
@@ -157,7 +157,7 @@ def _url_bodies(form: Form, options: dict[str, Schema], components: Components) 
     many = fields_of(
         form, {name: schema for name, schema in options.items() if name != "name"}, {"urls": urls}
     )
-    requests = [components.put("UrlRequest", one), components.put("UrlBatchRequest", many)]
+    requests = [components.add("UrlRequest", one), components.add("UrlBatchRequest", many)]
     # Twice, as generated clients tell by the class of a body what type it is sent as.
-    forms = [components.put("UrlForm", one), components.put("UrlBatchForm", many)]
+    forms = [components.add("UrlForm", one), components.add("UrlBatchForm", many)]
     return {JSON: {"oneOf": requests}, falcon.MEDIA_URLENCODED: {"oneOf": forms}, MULTIPART: {"oneOf": forms}}

@@ -1,13 +1,13 @@
 """The calls about jobs."""
 
-from imagejobs_api.archive.resource import ZIP, read_part
+from imagejobs_api.archive.resource import ZIP, read_range
 from imagejobs_api.jobs import collection, resource, results
 from imagejobs_api.jobs.collection import JobsBody
 from imagejobs_api.jobs.results import NDJSON, ResultBody, ResultsBody
 from imagejobs_api.openapi import new_job
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
-from imagejobs_api.openapi.parameters import JOB_ID, query
+from imagejobs_api.openapi.parameters import JOB_ID, query_parameters
 from imagejobs_api.settings import Settings
 from imagejobs_api.view.job_body import JobBody
 from imagejobs_contract.codes import Code
@@ -46,7 +46,7 @@ def _list(settings: Settings) -> Operation:
         "get", "/api/jobs", "listJobs", TAG, "List the jobs",
         f"The newest {settings.limits.max_listed_jobs} jobs, newest first; older ones are still found by their ids.",
         {200: Answer("A page of jobs.", {JSON: JobsBody}, optional_headers=("Link",))},
-        (Code.INVALID_OPTIONS,), query(collection.read_page, meanings),
+        (Code.INVALID_OPTIONS,), query_parameters(collection.read_page, meanings),
     )  # fmt: skip
 
 
@@ -66,7 +66,7 @@ def _results() -> Operation:
         "get", "/api/jobs/{id}/results", "listResults", TAG, "Tell what became of each image",
         "Also while the job runs. In pages, or with `Accept: application/x-ndjson` all of them as lines, where no parameters are taken.",
         {200: Answer("A page, or a line for each image.", {JSON: ResultsBody, NDJSON: ResultBody}, ("Vary",), ("Link",))},
-        (*_FOUND, Code.INVALID_OPTIONS), (JOB_ID, *query(results.read_page, meanings)),
+        (*_FOUND, Code.INVALID_OPTIONS), (JOB_ID, *query_parameters(results.read_page, meanings)),
     )  # fmt: skip
 
 
@@ -84,7 +84,7 @@ def _archive(settings: Settings) -> Operation:
     return Operation(
         "get", "/api/jobs/{id}/archive", "getArchive", TAG, "Get all outputs as one zip", what,
         {200: Answer("The archive.", {ZIP: zipped}, ("Content-Length", "Content-Disposition", "Accept-Ranges"))},
-        (*_FOUND, Code.EXPIRED, Code.INVALID_OPTIONS), (JOB_ID, *query(read_part, meanings)),
+        (*_FOUND, Code.EXPIRED, Code.INVALID_OPTIONS), (JOB_ID, *query_parameters(read_range, meanings)),
     )  # fmt: skip
 
 
@@ -133,5 +133,5 @@ def _delete() -> Operation:
     }
     return Operation(
         "delete", "/api/jobs/{id}", "deleteJob", TAG, "Forget a job", "A job that runs is stopped. Its uploads are deleted with it.",
-        {204: Answer("The record is gone, or goes with its outputs.")}, (*_FOUND, Code.INVALID_OPTIONS), (JOB_ID, *query(resource.read_deletion, told)),
+        {204: Answer("The record is gone, or goes with its outputs.")}, (*_FOUND, Code.INVALID_OPTIONS), (JOB_ID, *query_parameters(resource.read_deletion, told)),
     )  # fmt: skip

@@ -3,8 +3,8 @@
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.headers import IDEMPOTENCY_KEY, PREFER
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
-from imagejobs_api.openapi.options import MEANINGS
-from imagejobs_api.openapi.request_schema import Schema, asked, described, exactly_one
+from imagejobs_api.openapi.options import DESCRIPTIONS
+from imagejobs_api.openapi.request_schema import Schema, add_descriptions, record_schemas, require_exactly_one
 from imagejobs_api.settings import Settings
 from imagejobs_api.submit import job_request
 from imagejobs_api.view.job_body import JobSummaryBody
@@ -17,7 +17,7 @@ from imagejobs_contract.model.spec_json import read_settings
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.wire import s3_keys
 
-_TERMS = {
+_SETTINGS = {
     "parallelism": "Pods that run at once.",
     "items_per_pod": "Images of one pod.",
     "max_failed_items": "Over so many failed images the job is `Failed`; without it any number may fail.",
@@ -38,7 +38,7 @@ _CODES = (
     Code.INVALID_OPTIONS, Code.CONFLICT, Code.PAYLOAD_TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE, Code.IDEMPOTENCY_MISMATCH, Code.QUEUE_FULL,
     Code.STORAGE_ERROR,
 )  # fmt: skip
-_LATER = {name: {"id": "$response.body#/job_id"} for name in ("getProgress", "getJob", "listResults")}
+_LINKS = {name: {"id": "$response.body#/job_id"} for name in ("getProgress", "getJob", "listResults")}
 
 
 def operation(settings: Settings, components: Components, tag: str) -> Operation:
@@ -49,14 +49,14 @@ def operation(settings: Settings, components: Components, tag: str) -> Operation
             {JSON: JobSummaryBody},
             (),
             ("Preference-Applied",),
-            _LATER,
+            _LINKS,
         ),
         202: Answer(
             "The job is durable, and goes on.",
             {JSON: JobSummaryBody},
             ("Location",),
             ("Preference-Applied",),
-            _LATER,
+            _LINKS,
         ),
     }
     return Operation(
@@ -84,7 +84,7 @@ def _request(settings: Settings, components: Components) -> Schema:
             "description": "The results of each image.",
         },
         "output": {**_output(), "description": "Where results go, and how they are stored."},
-        **_terms(),
+        **_settings_fields(),
         "retry": {
             **_object({"attempts": {"type": "integer", "minimum": 1, "maximum": limits.MAX_ATTEMPTS}}),
             "description": "How often what can pass is tried for each image.",
@@ -93,27 +93,28 @@ def _request(settings: Settings, components: Components) -> Schema:
     }
     if settings.callbacks_signed or settings.callers_secrets:
         url = {**_text(limits.MAX_URL), "format": "uri"}
-        fields["callback"] = {"anyOf": [url, _object({"url": url})], "description": MEANINGS["callback"]}
-    return components.put("JobRequest", {**_object(fields), **exactly_one(*job_request.CHOICES)})
+        fields["callback"] = {"anyOf": [url, _object({"url": url})], "description": DESCRIPTIONS["callback"]}
+    return components.add("JobRequest", {**_object(fields), **require_exactly_one(*job_request.CHOICES)})
 
 
-def _terms() -> dict[str, Schema]:
+def _settings_fields() -> dict[str, Schema]:
     spelled = Reader({}, snake=True).spelled
-    found = {spelled(name): schema for name, schema in asked(read_settings).items()}
+    found = {spelled(name): schema for name, schema in record_schemas(read_settings).items()}
     del found["active_deadline_seconds"]["default"]
-    return described({name: found[name] for name in _TERMS}, _TERMS)
+    return add_descriptions({name: found[name] for name in _SETTINGS}, _SETTINGS)
 
 
 def _item(components: Components) -> Schema:
-    fields = described(asked(read_item), _ITEM)
-    return components.put(
-        "NewItem", {"description": "An image, by key or URL.", **_object(fields), **exactly_one("key", "url")}
+    fields = add_descriptions(record_schemas(read_item), _ITEM)
+    return components.add(
+        "NewItem",
+        {"description": "An image, by key or URL.", **_object(fields), **require_exactly_one("key", "url")},
     )
 
 
 def _variant(components: Components) -> Schema:
-    options = asked(lambda reader: read_variant(reader, camel=False))
-    told = {name: MEANINGS[name] for name in NAMES} | {
+    options = record_schemas(lambda reader: read_variant(reader, camel=False))
+    told = {name: DESCRIPTIONS[name] for name in NAMES} | {
         "format": "The result's encoding; without it the source's own."
     }
     named = {
@@ -123,10 +124,10 @@ def _variant(components: Components) -> Schema:
             "description": "Ends the names of its results, and tells it from others.",
         }
     }
-    return components.put(
+    return components.add(
         "NewVariant",
         {"description": "A result that is made of each image."}
-        | _object(named | described({name: options[name] for name in NAMES}, told)),
+        | _object(named | add_descriptions({name: options[name] for name in NAMES}, told)),
     )
 
 

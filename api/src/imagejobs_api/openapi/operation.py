@@ -47,9 +47,9 @@ class Example:
     answer: Any = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     fields: Mapping[str, Any] = field(default_factory=dict)
-    is_wrong: bool = False
-    sent_as: str = ""
-    told_as: str = ""
+    is_invalid: bool = False
+    content_type: str = ""
+    accept: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from imagejobs_api.openapi.request_schema import Schema, asked, described
+from imagejobs_api.openapi.request_schema import Schema, add_descriptions, record_schemas
 from imagejobs_api.settings import Settings
 from imagejobs_api.submit.build import read_fields
 from imagejobs_api.submit.callback_url import FIELD as CALLBACK
@@ -11,7 +11,7 @@ from imagejobs_api.submit.forms import Form
 from imagejobs_contract.model.options import AUTO, DEFAULT_QUALITY, LOSSY, NAMES, Fit, Format, MaxSizeBy
 from imagejobs_contract.outbound.guard import AddressGuard
 
-MEANINGS = {
+DESCRIPTIONS = {
     "width": "Pixels; without it the height decides, without both the source's own.",
     "height": "Pixels; without it the width decides.",
     "fit": "How the image is made to fit: `inside` and `outside` keep all of it, `cover` cuts, `contain` pads, `fill` distorts. "
@@ -30,18 +30,20 @@ MEANINGS = {
     "name": "The result's file name; without it the upload's own, or the last part of the URL's path.",
     CALLBACK: "An http(s) URL that gets one signed POST when the job has ended.",
 }
-_NEED_BOTH = (Fit.COVER, Fit.CONTAIN, Fit.FILL)
+_NEED_BOTH_SIDES = (Fit.COVER, Fit.CONTAIN, Fit.FILL)
 
 
 def option_schemas(settings: Settings) -> dict[str, Schema]:
     """Return every option by its name."""
     callbacks = Callbacks(AddressGuard(settings.callbacks), signed=True)
-    found = asked(lambda reader: read_fields(reader, callbacks))
+    found = record_schemas(lambda reader: read_fields(reader, callbacks))
     found["format"]["enum"].append(AUTO)
     found[CALLBACK]["format"] = "uri"
     if not (settings.callbacks_signed or settings.callers_secrets):
         del found[CALLBACK]  # nobody could deliver it
-    return described({name: found[name] for name in (*NAMES, "name", CALLBACK) if name in found}, MEANINGS)
+    return add_descriptions(
+        {name: found[name] for name in (*NAMES, "name", CALLBACK) if name in found}, DESCRIPTIONS
+    )
 
 
 def fields_of(form: Form, options: dict[str, Schema], images: dict[str, Schema]) -> Schema:
@@ -68,7 +70,7 @@ def _contradictions() -> dict[str, Schema]:
     needs_both = {"required": ["width", "height"]}
     other_means = [each for each in MaxSizeBy if each is not MaxSizeBy.QUALITY]
     return {
-        "fit": _either(_one_of("fit", [each for each in Fit if each not in _NEED_BOTH]), needs_both),
+        "fit": _either(_one_of("fit", [each for each in Fit if each not in _NEED_BOTH_SIDES]), needs_both),
         "max_size": _either(
             _one_of("format", [*sorted(LOSSY), AUTO]),
             {**_one_of("max_size_by", other_means), "required": ["max_size_by"]},

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from imagejobs_api.openapi.request_schema import Schema, asked, described
+from imagejobs_api.openapi.request_schema import Schema, add_descriptions, record_schemas
 from imagejobs_contract.reader import Reader
 
 
@@ -18,14 +18,14 @@ TAKE_JOB_ID = (
 ANY_ID = _identifier("The id of a job, a batch, or one image of a batch.")
 
 
-def following(place: str) -> dict[str, dict[str, str]]:
+def links_with_id(place: str) -> dict[str, dict[str, str]]:
     """Return what can be called with an id that stands at a place of an answer: operation -> its parameter."""
     return {each: {"id": f"$response.body#{place}"} for each in TAKE_JOB_ID}
 
 
-def query(read: Callable[[Reader], object], meanings: Mapping[str, str]) -> tuple[Schema, ...]:
+def query_parameters(read: Callable[[Reader], object], meanings: Mapping[str, str]) -> tuple[Schema, ...]:
     """Return the parameters of a query, from the function that reads it."""
-    found = described(asked(read), meanings)
+    found = add_descriptions(record_schemas(read), meanings)
     return tuple(
         {
             "name": name,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from imagejobs_api.http.errors import CONTENT_TYPE
-from imagejobs_api.openapi.headers import RATE, REQUEST_ID, header_objects
+from imagejobs_api.openapi.headers import RATE_HEADERS, REQUEST_ID, header_objects
 from imagejobs_api.openapi.request_schema import Schema
 from imagejobs_contract.codes import Code, meaning
 
@@ -15,13 +15,13 @@ EVERYWHERE = (
     Code.INTERNAL_ERROR,
     Code.UNAVAILABLE,
 )
-COUNTED = (Code.RATE_LIMITED, Code.STORAGE_ERROR)
+RATE_LIMITED = (Code.RATE_LIMITED, Code.STORAGE_ERROR)
 """Of calls that are not public."""
-SHARED = 3
+MAX_SHARED_CODES = 3
 """Responses with up to so many codes are components, named by these."""
 
-_ALWAYS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
-_SOMETIMES = {409: ("Retry-After",)}
+_REQUIRED_HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
+_OPTIONAL_HEADERS = {409: ("Retry-After",)}
 
 
 def responses(
@@ -42,7 +42,7 @@ def responses(
     found: dict[str, Schema] = {}
     for status, those in _by_status(codes).items():
         response = _response(status, those, examples.get(status, {}), counted=counted)
-        if status in examples or len(those) > SHARED:
+        if status in examples or len(those) > MAX_SHARED_CODES:
             found[str(status)] = response
         else:
             name = "_or_".join(those) + ("" if counted else ".public")
@@ -65,9 +65,9 @@ def _response(status: int, codes: list[Code], examples: Mapping[str, Any], *, co
     content: Schema = {"schema": {"$ref": "#/components/schemas/Problem", **narrowed}}
     if examples:
         content["examples"] = dict(examples)
-    sometimes = (*_SOMETIMES.get(status, ()), REQUEST_ID, *(RATE if counted else ()))
+    sometimes = (*_OPTIONAL_HEADERS.get(status, ()), REQUEST_ID, *(RATE_HEADERS if counted else ()))
     return {
         "description": " ".join(f"`{code}`: {meaning(code).sentence}" for code in codes),
-        "headers": header_objects(_ALWAYS.get(status, ()), sometimes),
+        "headers": header_objects(_REQUIRED_HEADERS.get(status, ()), sometimes),
         "content": {CONTENT_TYPE: content},
     }

@@ -46,7 +46,7 @@ def _event(components: Components) -> Schema:
     data = {
         "type": "string",
         "contentMediaType": JSON,
-        "contentSchema": components.of(ProgressBody | ErrorBody),
+        "contentSchema": components.schema_of(ProgressBody | ErrorBody),
     }
     event = {
         "event": {"enum": ["message", sse.GONE]},

@@ -34,7 +34,7 @@ class ServedAddress:
     def base_url(self, req: Request) -> str:
         """Return the beginning of links to this server; "" if the Host is malformed or not allowed."""
         try:
-            base = self._links.base(req)
+            base = self._links.base_url(req)
         except Problem:
             return ""
         return base if self._links.is_fixed or self._hosts.allows(req.host) else ""

@@ -2,7 +2,7 @@
 
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
-from imagejobs_api.openapi.request_schema import Schema, asked, described
+from imagejobs_api.openapi.request_schema import Schema, add_descriptions, record_schemas
 from imagejobs_api.settings import Settings
 from imagejobs_api.uploads.request import PART_UPLOAD, read_file
 from imagejobs_api.uploads.resource import CompletedBody, UploadBody
@@ -42,8 +42,8 @@ def operations(settings: Settings, components: Components) -> list[Operation]:
 
 
 def _request(settings: Settings, components: Components) -> Schema:
-    fields = described(asked(lambda reader: read_file(reader, settings.limits)), _FILE)
-    file = components.put(
+    fields = add_descriptions(record_schemas(lambda reader: read_file(reader, settings.limits)), _FILE)
+    file = components.add(
         "NewFile", {"description": "A file that is to be sent.", **_object(fields), "required": ["size"]}
     )
     files = {
@@ -53,7 +53,7 @@ def _request(settings: Settings, components: Components) -> Schema:
         "items": file,
         "description": "The files.",
     }
-    return components.put("UploadRequest", {**_object({"files": files}), "required": ["files"]})
+    return components.add("UploadRequest", {**_object({"files": files}), "required": ["files"]})
 
 
 def _part_upload(components: Components) -> Schema:
@@ -65,7 +65,7 @@ def _part_upload(components: Components) -> Schema:
             "description": "As the links came with it.",
         },
     }
-    return components.put("PartUploadRequest", {**_object(fields), "required": [*fields]})
+    return components.add("PartUploadRequest", {**_object(fields), "required": [*fields]})
 
 
 def _object(fields: dict[str, Schema]) -> Schema:

@@ -42,7 +42,7 @@ def webhooks(components: Components) -> Schema:
             "required": True,
             "content": {
                 JSON: {
-                    "schema": components.of(FinishedBody),
+                    "schema": components.schema_of(FinishedBody),
                     "examples": {"one": {"summary": "A job of one image", "value": FINISHED}},
                 }
             },

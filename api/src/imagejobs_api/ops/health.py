@@ -14,7 +14,7 @@ from imagejobs_contract.errors import Fault, ImageJobsError, Unavailable
 from imagejobs_contract.ports import JobStore, TaskQueue
 from imagejobs_contract.storage import ObjectStore
 
-CHECK_SECONDS = 1.0
+CHECK_TIMEOUT_SECONDS = 1.0
 OK: Literal["ok"] = "ok"
 
 log = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ class Ready:
 
     async def on_get(self, req: Request, resp: Response) -> None:
         """Answer 200 with the state of each part, or 503 with what is missing."""
-        found = await asyncio.gather(*(_state(name, check) for name, check in self._checks.items()))
+        found = await asyncio.gather(*(_check(name, check) for name, check in self._checks.items()))
         parts = dict(zip(self._checks, found, strict=True))
         missing = [name for name, state in parts.items() if state != OK and name in self._needed]
         if missing:
@@ -91,12 +91,12 @@ class Ready:
             raise Problem(Code.UNAVAILABLE, "no worker was seen lately")
 
 
-async def _state(name: str, check: Callable[[], Awaitable[Any]]) -> str:
+async def _check(name: str, check: Callable[[], Awaitable[Any]]) -> str:
     try:
-        async with asyncio.timeout(CHECK_SECONDS):
+        async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
             await check()
     except TimeoutError:
-        return f"no answer within {CHECK_SECONDS:g} s"
+        return f"no answer within {CHECK_TIMEOUT_SECONDS:g} s"
     except Problem as ex:
         return ex.message
     except ImageJobsError as ex:

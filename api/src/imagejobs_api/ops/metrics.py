@@ -17,7 +17,7 @@ from imagejobs_contract.errors import ImageJobsError
 from imagejobs_contract.ports import TaskQueue
 from imagejobs_contract.runtime import metrics
 
-PATIENCE_SECONDS = 1.0
+SCRAPE_TIMEOUT_SECONDS = 1.0
 """How long a scrape waits for the queue's length."""
 OTHER = "other"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -92,14 +92,14 @@ class Metrics:
         """Count spans by what became of them."""
         self.spans.labels(end).inc(number)
 
-    def watch(self, gauge: Gauge, value: Callable[[], float]) -> None:
+    def set_source(self, gauge: Gauge, value: Callable[[], float]) -> None:
         """Let a gauge tell what `value` returns when it is looked at."""
         gauge.set_function(value)
 
-    async def ask(self, queue: TaskQueue) -> None:
+    async def read_queue(self, queue: TaskQueue) -> None:
         """Ask for what only Redis knows."""
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(SCRAPE_TIMEOUT_SECONDS):
                 depth, workers = await asyncio.gather(queue.depth(), queue.workers())
         except (TimeoutError, ImageJobsError):
             depth = workers = -1
@@ -107,11 +107,11 @@ class Metrics:
         self.workers.set(workers)
 
 
-class Measure:
+class RequestMetrics:
     """Falcon middleware: counts requests and their time."""
 
-    def __init__(self, found: Metrics) -> None:
-        self._metrics = found
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
 
     async def process_request(self, req: Request, resp: Response) -> None:
         """Note the beginning."""

@@ -13,7 +13,7 @@ from imagejobs_api.ops.metrics import METHODS, OTHER
 from imagejobs_contract.runtime.traces import Kind, Span, Tracer
 from imagejobs_contract.wire import traceparent
 
-QUIET = frozenset({"/healthz", "/readyz"})
+UNTRACED_PATHS = frozenset({"/healthz", "/readyz"})
 
 
 class RequestSpans:
@@ -25,7 +25,7 @@ class RequestSpans:
     async def process_request(self, req: Request, resp: Response) -> None:
         """Begin the span."""
         open_spans = req.context.open_spans = ExitStack()
-        if req.path in QUIET:
+        if req.path in UNTRACED_PATHS:
             return
         given = traceparent.clean(req.get_header("traceparent") or "")
         method = req.method if req.method in METHODS else OTHER
@@ -43,13 +43,13 @@ class RequestSpans:
             method = req.method if req.method in METHODS else OTHER
             span.rename(f"{method} {route}")
             span.set({"http.route": route, "http.response.status_code": resp.status_code})
-            span.set(_known(req, resp))
+            span.set(_attributes(req, resp))
             if resp.status_code >= 500:
                 span.fail(getattr(resp.context, "code", None) or str(resp.status_code))
         req.context.open_spans.close()
 
 
-def _known(req: Request, resp: Response) -> dict[str, str]:
+def _attributes(req: Request, resp: Response) -> dict[str, str]:
     origin, caller = getattr(req.context, "origin", None), getattr(req.context, "caller", None)
     known: dict[str, Any] = {
         "imagejobs.request_id": origin and origin.request_id,

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from imagejobs_contract.ports import Change, ProgressBoard
 
-PAUSE_SECONDS = 1.0
+RETRY_SECONDS = 1.0
 """Between two tries to read."""
 
 log = logging.getLogger(__name__)
@@ -19,11 +19,11 @@ log = logging.getLogger(__name__)
 class Listener(Protocol):
     """Who waits for jobs."""
 
-    def hear(self, change: Change) -> None:
+    def on_change(self, change: Change) -> None:
         """Learn that a job changed. Must not raise."""
         ...
 
-    def release(self) -> None:
+    def on_shutdown(self) -> None:
         """Let everybody go who still waits, as the server stops."""
         ...
 
@@ -35,14 +35,14 @@ class Announcements:
         self._board = board
         self._listeners: list[Listener] = []
 
-    def listen(self, listener: Listener) -> None:
+    def add_listener(self, listener: Listener) -> None:
         """Tell the listener of each change from now on."""
         self._listeners.append(listener)
 
-    def release(self) -> None:
+    def shut_down(self) -> None:
         """Release all listeners."""
         for listener in self._listeners:
-            listener.release()
+            listener.on_shutdown()
 
     async def run(self) -> None:
         """Read until cancelled."""
@@ -51,10 +51,10 @@ class Announcements:
                 await self._read()
             except Exception:
                 log.exception("announcements cannot be read")
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def _read(self) -> None:
         async for change in self._board.announcements():
             if change is not None:
                 for listener in self._listeners:
-                    listener.hear(change)
+                    listener.on_change(change)

@@ -4,9 +4,9 @@ from falcon.asgi import Response
 
 from imagejobs_api.http.connection import Request
 from imagejobs_api.view.live_counts import LiveCounts
-from imagejobs_api.view.lookup import Found, find
+from imagejobs_api.view.lookup import JobOrImage, find
 from imagejobs_api.view.outcomes import Outcomes
-from imagejobs_api.view.progress_body import ProgressBody, item_body, job_body
+from imagejobs_api.view.progress_body import ProgressBody, item_progress, job_progress
 from imagejobs_contract.ports import JobStore
 
 
@@ -27,7 +27,7 @@ class Progress:
 
     on_head = on_get
 
-    async def _body(self, found: Found) -> ProgressBody:
+    async def _body(self, found: JobOrImage) -> ProgressBody:
         if found.index is None:
-            return job_body(found, await self._counts.of(found.job))
-        return item_body(found, await self._outcomes.one(found.job, found.index))
+            return job_progress(found, await self._counts.get(found.job))
+        return item_progress(found, await self._outcomes.get(found.job, found.index))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from imagejobs_api.http import json_text
 from imagejobs_api.view import states
-from imagejobs_api.view.lookup import Found
+from imagejobs_api.view.lookup import JobOrImage
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.model.status import State
@@ -29,7 +29,7 @@ _ID = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class EventId:
     """How far a job or an image was when an event told of it; its text is the event's id.
 
     Attributes:
@@ -50,7 +50,7 @@ class Place:
             f"{self.identifier}:{self.uid}:{self.attempt}:{self.state.value}:{self.succeeded}:{self.failed}"
         )
 
-    def is_news_after(self, known: "Place | None") -> bool:
+    def is_news_after(self, known: "EventId | None") -> bool:
         """Tell whether a client that knows of that place should hear of this one: progress never goes back, an end is always told."""
         if known is None or known.uid != self.uid:
             return True
@@ -62,12 +62,12 @@ class Place:
         )
 
 
-def read_place(text: str) -> Place | None:
+def parse_event_id(text: str) -> EventId | None:
     """Return what the id of an event says, or None if it is none of ours."""
     match = _ID.fullmatch(text)
     try:
         return (
-            Place(match[1], match[2], int(match[3]), State(match[4]), int(match[5]), int(match[6]))
+            EventId(match[1], match[2], int(match[3]), State(match[4]), int(match[5]), int(match[6]))
             if match
             else None
         )
@@ -75,28 +75,28 @@ def read_place(text: str) -> Place | None:
         return None
 
 
-def job_place(found: Found, counts: Counts) -> Place:
+def job_event_id(found: JobOrImage, counts: Counts) -> EventId:
     """Return how far a whole job is."""
-    return _place(found, states.job_state(found.job), counts.succeeded, counts.failed)
+    return _event_id(found, states.job_state(found.job), counts.succeeded, counts.failed)
 
 
-def item_place(found: Found, outcome: Outcome | None) -> Place:
+def item_event_id(found: JobOrImage, outcome: Outcome | None) -> EventId:
     """Return how far one image is."""
     state = states.item_state(found.job, outcome)
-    return _place(found, state, int(state == State.SUCCEEDED), int(state == State.FAILED))
+    return _event_id(found, state, int(state == State.SUCCEEDED), int(state == State.FAILED))
 
 
-def event(place: Place, body: Mapping[str, object]) -> bytes:
+def format_event(event_id: EventId, body: Mapping[str, object]) -> bytes:
     """Return an event that tells a progress."""
-    return f"id: {place}\ndata: {json_text.dumps(body)}\n".encode()
+    return f"id: {event_id}\ndata: {json_text.dumps(body)}\n".encode()
 
 
-def gone(body: Mapping[str, object]) -> bytes:
+def format_gone(body: Mapping[str, object]) -> bytes:
     """Return the event that tells that a job was deleted; a client that comes back is answered 404."""
     return f"event: {GONE}\ndata: {json_text.dumps(body)}\n".encode()
 
 
-def _place(found: Found, state: State, succeeded: int, failed: int) -> Place:
+def _event_id(found: JobOrImage, state: State, succeeded: int, failed: int) -> EventId:
     job = found.job
     attempt = states.attempt(job.status) + states.is_reopening(job)
-    return Place(found.id, job.uid.replace("-", "")[:8], attempt, state, succeeded, failed)
+    return EventId(found.id, job.uid.replace("-", "")[:8], attempt, state, succeeded, failed)

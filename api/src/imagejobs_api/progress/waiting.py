@@ -15,7 +15,7 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.ports import Change, JobStore
 
-LOOK_SECONDS = 1.0
+POLL_SECONDS = 1.0
 """How often a watch looks although nothing was announced: Redis may be away, or lose what it had."""
 
 log = logging.getLogger(__name__)
@@ -40,20 +40,20 @@ class Watch:
         gone.add_done_callback(lambda _: self.wake())
         job = None
         try:
-            while await self._look_again(deadline) and not gone.done():
-                job = await self._waiting.look(self._key) or job
+            while await self._wait_for_change(deadline) and not gone.done():
+                job = await self._waiting.read(self._key) or job
                 if job is not None and job.status.state.final:
                     break
             return job
         finally:
             gone.cancel()
 
-    async def _look_again(self, deadline: float) -> bool:
+    async def _wait_for_change(self, deadline: float) -> bool:
         left = deadline - asyncio.get_running_loop().time()
         if left <= 0 or self._waiting.closing:
             return False
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), min(left, LOOK_SECONDS))
+            await asyncio.wait_for(self._woken.wait(), min(left, POLL_SECONDS))
         self._woken.clear()
         return not self._waiting.closing
 
@@ -78,7 +78,7 @@ class Waiting:
             if not self._watches[key]:
                 del self._watches[key]
 
-    async def look(self, key: JobKey) -> ImageJob | None:
+    async def read(self, key: JobKey) -> ImageJob | None:
         """Return the job as it stands; None if it cannot be read now."""
         try:
             return await self._store.get(key)
@@ -88,14 +88,14 @@ class Waiting:
             )
             return None
 
-    def release(self) -> None:
+    def on_shutdown(self) -> None:
         """Let everybody answer with what is known, as the server stops."""
         self.closing = True
         for watches in self._watches.values():
             for watch in watches:
                 watch.wake()
 
-    def hear(self, change: Change) -> None:
+    def on_change(self, change: Change) -> None:
         """Let those look who wait for a job that has ended."""
         if change.state.final:
             for watch in self._watches.get(change.key, ()):

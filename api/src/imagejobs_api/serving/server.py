@@ -18,8 +18,8 @@ from imagejobs_api.app import create_app
 from imagejobs_api.callers.callers_file import CallersFile
 from imagejobs_api.http.connection import App
 from imagejobs_api.listing.index import Index
-from imagejobs_api.listing.indexed_store import NotingStore
-from imagejobs_api.ops.instrument import measured
+from imagejobs_api.listing.indexed_store import IndexedStore
+from imagejobs_api.ops.instrument import instrument
 from imagejobs_api.ops.metrics import Metrics
 from imagejobs_api.progress.announcements import Announcements
 from imagejobs_api.serving.file_limit import most_connections
@@ -67,7 +67,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop to listen and let running requests end; those that last too long are cut, and tidy up."""
-        self._announcements.release()
+        self._announcements.shut_down()
         await super().shutdown(sockets)
         if cut := set(self.server_state.tasks):
             await asyncio.wait(cut, timeout=TIDY_SECONDS)
@@ -127,15 +127,15 @@ async def _wired(
     settings: Settings, callers: CallersFile | None, metrics: Metrics, traces: Tracer
 ) -> AsyncIterator[tuple[App, Announcements]]:
     redis = connect(settings.redis_url)
-    board = measured(RedisBoard(redis), "redis", metrics, traces)
-    queue = measured(RedisTaskQueue(redis, settings.lease_seconds), "redis", metrics, traces)
-    objects = measured(S3Objects.from_settings(settings.s3), "s3", metrics, traces)
+    board = instrument(RedisBoard(redis), "redis", metrics, traces)
+    queue = instrument(RedisTaskQueue(redis, settings.lease_seconds), "redis", metrics, traces)
+    objects = instrument(S3Objects.from_settings(settings.s3), "s3", metrics, traces)
     namespaces = {settings.namespace, *(callers.namespaces if callers else ())}
     index = Index(settings.limits.max_listed_jobs)
-    store = NotingStore(measured(await _store(settings, namespaces), "store", metrics, traces), index)
+    store = IndexedStore(instrument(await _store(settings, namespaces), "store", metrics, traces), index)
     announcements = Announcements(board)
     showing = (
-        asyncio.create_task(show(*settings.metrics, metrics.registry, lambda: metrics.ask(queue)))
+        asyncio.create_task(show(*settings.metrics, metrics.registry, lambda: metrics.read_queue(queue)))
         if settings.metrics
         else None
     )
@@ -145,7 +145,7 @@ async def _wired(
         rates = RateLimits(settings.limits, redis if settings.job_store == KUBERNETES else None)
         signer, parts = (
             links.signer(settings.s3),
-            measured(BotoPartUploads(settings.s3), "s3", metrics, traces),
+            instrument(BotoPartUploads(settings.s3), "s3", metrics, traces),
         )
         shelf = Shelf(settings.handoff, settings.handoff_bytes)
         app = create_app(
@@ -185,7 +185,7 @@ async def _store(settings: Settings, namespaces: set[str]) -> JobStore:
         )
     from imagejobs_contract.stores.sqlite import SqliteStore
 
-    # `NotingStore` has noted what passed through it; of the rest only the list wants to know.
+    # `IndexedStore` has noted what passed through it; of the rest only the list wants to know.
     return SqliteStore(
         Path(settings.job_store.removeprefix(SQLITE)), echoes=False, late_seconds=LIST_LATE_SECONDS
     )

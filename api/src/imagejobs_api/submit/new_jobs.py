@@ -28,4 +28,4 @@ class NewJobs:
             return self._orders.accept(req, key, repeatable=repeatable)
 
         submission = await self._submitter.submit(req, resp, accept)
-        resp.media = job_body.summary(submission.job, await self._counts.of(submission.job), submission.base)
+        resp.media = job_body.summary_body(submission.job, await self._counts.get(submission.job), submission.base)

@@ -12,7 +12,7 @@ from imagejobs_api.progress.waiting import Waiting
 from imagejobs_api.submit import idempotency
 from imagejobs_api.submit.forms import Form, Source
 from imagejobs_api.submit.intake import Accepted, Intake
-from imagejobs_api.view import image_bodies, links, states
+from imagejobs_api.view import api_urls, image_bodies, states
 from imagejobs_api.view.image_bodies import BatchBody, ImageBody
 from imagejobs_api.view.links import Links
 from imagejobs_api.view.outcomes import Outcomes
@@ -60,7 +60,7 @@ class Submitter:
 
     async def submit(self, req: Request, resp: Response, accept: Accept) -> Submission:
         """Let a job be accepted, wait, and set all of the answer but its body."""
-        base = self._links.base(req)
+        base = self._links.base_url(req)
         repeated = idempotency.read(req.get_header(idempotency.HEADER))
         key = req.caller.job_key(
             idempotency.job_name(req.caller, repeated) if repeated else names.new_job_id()
@@ -102,13 +102,13 @@ class Submissions:
 
     async def _one(self, submission: Submission) -> ImageBody:
         job = submission.job
-        outcome = await self._outcomes.one(job, 0) if submission.is_final else None
+        outcome = await self._outcomes.get(job, 0) if submission.is_final else None
         _raise_failure(job, outcome)
-        return image_bodies.resize_body(job, outcome, submission.base, self._links)
+        return image_bodies.image_body(job, outcome, submission.base, self._links)
 
     async def _many(self, submission: Submission) -> BatchBody:
         job = submission.job
-        outcomes = await self._outcomes.all(job) if job.status.state != State.PENDING else {}
+        outcomes = await self._outcomes.get_all(job) if job.status.state != State.PENDING else {}
         refusals = [source.refusal for source in submission.sources]
         return image_bodies.batch_body(job, outcomes, refusals, submission.base, self._links)
 
@@ -125,6 +125,6 @@ def _set_headers(resp: Response, submission: Submission, preference: prefer.Pref
     resp.status = 200 if submission.is_final else 202
     resp.set_header("Cache-Control", "no-store")
     if not submission.is_final:
-        resp.set_header("Location", links.progress(submission.base, submission.job.key.name))
+        resp.set_header("Location", api_urls.progress(submission.base, submission.job.key.name))
     if preference.applied:
         resp.set_header("Preference-Applied", preference.applied)

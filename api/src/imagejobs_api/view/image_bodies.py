@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict
 
 from imagejobs_api.http.errors import ErrorBody, error_body
-from imagejobs_api.view import links, states
+from imagejobs_api.view import api_urls, states
 from imagejobs_api.view.links import Links
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model import names
@@ -77,7 +77,7 @@ class BatchBody(TypedDict):
     image_jobs: list[BatchEntryBody]
 
 
-def resize_body(job: ImageJob, outcome: Outcome | None, base: str, signer: Links) -> ImageBody:
+def image_body(job: ImageJob, outcome: Outcome | None, base: str, links: Links) -> ImageBody:
     """Return the answer for a job of one image. Facts of the result are null until it is there.
 
     Args:
@@ -88,8 +88,8 @@ def resize_body(job: ImageJob, outcome: Outcome | None, base: str, signer: Links
     return {
         "job_id": name,
         "state": job.status.state,
-        "progress_url": links.progress(base, name),
-        "download_url": signer.signed(job.item_name(0), 0, output) if output else links.download(base, name),
+        "progress_url": api_urls.progress(base, name),
+        "download_url": links.sign(job.item_name(0), 0, output) if output else api_urls.download(base, name),
         "width": output.width if output else None,
         "height": output.height if output else None,
         "format": output.format if output else None,
@@ -99,7 +99,7 @@ def resize_body(job: ImageJob, outcome: Outcome | None, base: str, signer: Links
 
 
 def batch_body(
-    job: ImageJob, outcomes: Mapping[int, Outcome], refusals: Sequence[ImageFailed | None], base: str, signer: Links
+    job: ImageJob, outcomes: Mapping[int, Outcome], refusals: Sequence[ImageFailed | None], base: str, links: Links
 ) -> BatchBody:  # fmt: skip
     """Return the answer for a batch: an entry per file, in the order of the request.
 
@@ -111,29 +111,29 @@ def batch_body(
         "batch_job_id": job.key.name,
         "experimental": True,
         "state": job.status.state,
-        "progress_url": links.progress(base, job.key.name),
+        "progress_url": api_urls.progress(base, job.key.name),
         "image_jobs": [
-            _entry(job, n, outcomes.get(n), refusal, base, signer) for n, refusal in enumerate(refusals)
+            _entry(job, n, outcomes.get(n), refusal, base, links) for n, refusal in enumerate(refusals)
         ],
     }
 
 
 def _entry(
-    job: ImageJob, index: int, outcome: Outcome | None, refusal: ImageFailed | None, base: str, signer: Links
+    job: ImageJob, index: int, outcome: Outcome | None, refusal: ImageFailed | None, base: str, links: Links
 ) -> BatchEntryBody:
     identifier = names.sub_job_id(job.key.name, index)
     state = states.item_state(job, outcome)
     error = states.item_error(job, outcome)
     if refusal is not None and outcome is None:
         state, error = State.FAILED, error_body(refusal.code, refusal.message)
-    link = links.download(base, identifier)
+    link = api_urls.download(base, identifier)
     if outcome and outcome.outputs:
-        link = signer.signed(job.item_name(index), index, outcome.outputs[0])
+        link = links.sign(job.item_name(index), index, outcome.outputs[0])
     return {
         "job_id": identifier,
         "name": job.item_name(index),
         "state": state,
         "download_url": None if error else link,
-        "progress_url": links.progress(base, identifier),
+        "progress_url": api_urls.progress(base, identifier),
         "error": error,
     }

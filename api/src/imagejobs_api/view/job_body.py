@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import TypedDict
 
-from imagejobs_api.view import links
-from imagejobs_api.view.lookup import Found
-from imagejobs_api.view.progress_body import ProgressBody, job_body
+from imagejobs_api.view import api_urls
+from imagejobs_api.view.lookup import JobOrImage
+from imagejobs_api.view.progress_body import ProgressBody, job_progress
 from imagejobs_api.view.spec_view import SpecBody, spec_body
 from imagejobs_contract.model import names
 from imagejobs_contract.model.counts import Counts
@@ -84,7 +84,7 @@ class JobBody(JobSummaryBody):
     spec: SpecBody
 
 
-def summary(job: ImageJob, counts: Counts, base: str) -> JobSummaryBody:
+def summary_body(job: ImageJob, counts: Counts, base: str) -> JobSummaryBody:
     """Return a job as an element of the list: its progress, its times, and where more is told.
 
     Args:
@@ -92,21 +92,21 @@ def summary(job: ImageJob, counts: Counts, base: str) -> JobSummaryBody:
     """
     job_id, status = job.key.name, job.status
     return {
-        **job_body(Found(job), counts),
+        **job_progress(JobOrImage(job), counts),
         "name": job.annotations.get(names.ANNOTATION_TITLE),
-        "created": _time(job.created),
-        "started": _time(status.started),
-        "completed": _time(status.completed),
-        "progress_url": links.progress(base, job_id),
-        "results_url": f"{links.job(base, job_id)}/results",
+        "created": _format(job.created),
+        "started": _format(status.started),
+        "completed": _format(status.completed),
+        "progress_url": api_urls.progress(base, job_id),
+        "results_url": f"{api_urls.job(base, job_id)}/results",
     }
 
 
-def details(job: ImageJob, counts: Counts, base: str) -> JobBody:
+def details_body(job: ImageJob, counts: Counts, base: str) -> JobBody:
     """Return all that is told of one job."""
     status = job.status
     return {
-        **summary(job, counts, base),
+        **summary_body(job, counts, base),
         "attempt": status.attempt,
         "deleting": job.deleting,
         "duration_seconds": status.duration_seconds,
@@ -130,10 +130,10 @@ def _callback(job: ImageJob) -> CallbackBody | None:
         "url": job.spec.callback_url,
         "state": it.state if it else None,
         "tries": it.tries if it else 0,
-        "next": _time(it.next) if it else None,
+        "next": _format(it.next) if it else None,
         "message": condition.message if condition else "",
     }
 
 
-def _time(time: datetime | None) -> str | None:
+def _format(time: datetime | None) -> str | None:
     return format_time(time) if time else None

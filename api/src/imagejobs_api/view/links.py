@@ -1,4 +1,4 @@
-"""Absolute URLs: of this API, and presigned ones of results."""
+"""Signed links to results, and the base of all links to this API."""
 
 import re
 from pathlib import PurePosixPath
@@ -30,7 +30,7 @@ class Links:
         """Return whether all links begin with PUBLIC_URL, for any request."""
         return bool(self._public_url)
 
-    def base(self, req: Request) -> str:
+    def base_url(self, req: Request) -> str:
         """Return what links to this API begin with.
 
         Raises:
@@ -42,7 +42,7 @@ class Links:
             raise Problem(Code.MALFORMED_REQUEST, "The header Host does not name a host.")
         return f"{req.scheme}://{req.netloc}"
 
-    def signed(self, item_name: str, index: int, output: OutputFile) -> str:
+    def sign(self, item_name: str, index: int, output: OutputFile) -> str:
         """Return a link to a result that anybody can GET for a time."""
         return self._signer.get_link(
             output.key,
@@ -50,21 +50,6 @@ class Links:
             content_type=output.format.content_type,
             file_name=file_name(item_name, index, output),
         )
-
-
-def job(base: str, identifier: str) -> str:
-    """Return where all about a job is told."""
-    return f"{base}/api/jobs/{identifier}"
-
-
-def progress(base: str, identifier: str) -> str:
-    """Return where the progress of a job or sub-job is told."""
-    return f"{base}/api/progress/{identifier}"
-
-
-def download(base: str, identifier: str) -> str:
-    """Return where a result is redirected to, signed afresh each time."""
-    return f"{base}/api/download/{identifier}"
 
 
 def file_name(item_name: str, index: int, output: OutputFile) -> str:

@@ -19,39 +19,39 @@ from imagejobs_contract.ports import ProgressBoard
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 0.5
-BLIND_SECONDS = 1.0
+TIMEOUT_SECONDS = 0.5
+OPEN_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
 
 
-class LiveBoard:
+class BoardWithBreaker:
     """Asks the board, and never fails."""
 
     def __init__(self, board: ProgressBoard, clock: Callable[[], float] = time.monotonic) -> None:
         self._board = board
         self._clock = clock
-        self._blind_until = float("-inf")
+        self._open_until = float("-inf")
 
     async def counts(self, uid: str) -> Counts | None:
         """Return a job's live counts; None if nothing is known."""
-        return await self._ask(lambda: self._board.counts(uid))
+        return await self._call(lambda: self._board.counts(uid))
 
     async def all_counts(self, uids: Sequence[str]) -> Sequence[Counts | None]:
         """Return the same for several jobs."""
-        return await self._ask(lambda: self._board.all_counts(uids)) or [None] * len(uids)
+        return await self._call(lambda: self._board.all_counts(uids)) or [None] * len(uids)
 
     async def outcomes(self, uid: str) -> Mapping[int, Outcome]:
         """Return what is known of a job's ended images."""
-        return await self._ask(lambda: self._board.outcomes(uid)) or {}
+        return await self._call(lambda: self._board.outcomes(uid)) or {}
 
-    async def _ask(self, call: Callable[[], Awaitable[T]]) -> T | None:
-        if self._clock() < self._blind_until:
+    async def _call(self, call: Callable[[], Awaitable[T]]) -> T | None:
+        if self._clock() < self._open_until:
             return None
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(TIMEOUT_SECONDS):
                 return await call()
         except (TimeoutError, Unavailable) as ex:
-            self._blind_until = self._clock() + BLIND_SECONDS
+            self._open_until = self._clock() + OPEN_SECONDS
             log.warning("the board does not answer", extra={"reason": str(ex)})
             return None

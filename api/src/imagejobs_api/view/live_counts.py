@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from imagejobs_api.view import states
-from imagejobs_api.view.live_board import LiveBoard
+from imagejobs_api.view.live_board import BoardWithBreaker
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
 
-REMEMBERED = 10_000
+MAX_REMEMBERED_JOBS = 10_000
 """Jobs whose highest counts are kept, about 200 bytes each."""
 
 
@@ -19,11 +19,11 @@ class HighWater:
     Bounded.
     """
 
-    def __init__(self, size: int = REMEMBERED) -> None:
+    def __init__(self, size: int = MAX_REMEMBERED_JOBS) -> None:
         self._size = size
         self._seen: OrderedDict[tuple[str, int], Counts] = OrderedDict()
 
-    def raised(self, job: ImageJob, counts: Counts) -> Counts:
+    def raise_to_highest(self, job: ImageJob, counts: Counts) -> Counts:
         """Return the higher of these counts and those told before in this attempt of the job."""
         key = (job.uid, states.attempt(job.status))
         highest = max(counts, self._seen.pop(key, counts), key=lambda each: each.done)
@@ -36,27 +36,27 @@ class HighWater:
 class LiveCounts:
     """Tells counts from the status and, while a job runs, from the board."""
 
-    def __init__(self, board: LiveBoard) -> None:
+    def __init__(self, board: BoardWithBreaker) -> None:
         self._board = board
         self._high_water = HighWater()
 
-    async def of(self, job: ImageJob) -> Counts:
+    async def get(self, job: ImageJob) -> Counts:
         """Return a job's counts, which never go back within an attempt."""
-        return self._told(job, await self._board.counts(job.uid) if _is_live(job) else None)
+        return self._merge(job, await self._board.counts(job.uid) if _is_live(job) else None)
 
-    async def each(self, jobs: Sequence[ImageJob]) -> list[Counts]:
+    async def get_many(self, jobs: Sequence[ImageJob]) -> list[Counts]:
         """Return the counts of several jobs, for which the board is asked once."""
         running = [job.uid for job in jobs if _is_live(job)]
         live = dict(zip(running, await self._board.all_counts(running), strict=True)) if running else {}
-        return [self._told(job, live.get(job.uid)) for job in jobs]
+        return [self._merge(job, live.get(job.uid)) for job in jobs]
 
-    def _told(self, job: ImageJob, live: Counts | None) -> Counts:
+    def _merge(self, job: ImageJob, live: Counts | None) -> Counts:
         if states.is_reopening(job):
             return replace(job.status.counts, failed=0)
         if job.status.state.final:
             return job.status.counts
         known = [job.status.counts, *([live] if live else [])]
-        return self._high_water.raised(job, max(known, key=lambda each: each.done))
+        return self._high_water.raise_to_highest(job, max(known, key=lambda each: each.done))
 
 
 def _is_live(job: ImageJob) -> bool:

@@ -15,7 +15,7 @@ _ID = re.compile(r"[a-z0-9]([-a-z0-9]{0,60}[a-z0-9])?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class JobOrImage:
     """A job, and the place of the image that was asked for; None asks for the whole job."""
 
     job: ImageJob
@@ -28,7 +28,7 @@ class Found:
         return name if self.index is None else names.sub_job_id(name, self.index)
 
 
-async def find(store: JobStore, caller: Caller, identifier: str) -> Found:
+async def find(store: JobStore, caller: Caller, identifier: str) -> JobOrImage:
     """Return what of the caller's has this id; a whole job goes before a sub-job.
 
     Raises:
@@ -37,11 +37,11 @@ async def find(store: JobStore, caller: Caller, identifier: str) -> Found:
     """
     job = await _job(store, caller, identifier)
     if job is not None:
-        return Found(job)
+        return JobOrImage(job)
     parts = names.split_sub_job(identifier)
     job = await _job(store, caller, parts[0]) if parts else None
     if parts and job and parts[1] < job.spec.total:
-        return Found(job, parts[1])
+        return JobOrImage(job, parts[1])
     raise Problem(Code.NOT_FOUND)
 
 

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from imagejobs_api.view import states
-from imagejobs_api.view.live_board import LiveBoard
+from imagejobs_api.view.live_board import BoardWithBreaker
 from imagejobs_contract.errors import NotFound
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.imagejob import ImageJob
@@ -18,35 +18,35 @@ from imagejobs_contract.wire import s3_keys
 MAX_SHARD_BYTES = 64 * 2**20
 """The lines of one shard, as the worker bounds them: 5,000 images of 16 variants at 300 bytes each are 24 MB.
 """
-MAX_SPAN = 5000
+MAX_SPAN_IMAGES = 5000
 """Images that are looked up at once: as many as one shard has at most."""
 
 
 class Outcomes:
     """Finds outcomes."""
 
-    def __init__(self, board: LiveBoard, objects: ObjectStore) -> None:
+    def __init__(self, board: BoardWithBreaker, objects: ObjectStore) -> None:
         self._board = board
         self._objects = objects
 
-    async def one(self, job: ImageJob, index: int) -> Outcome | None:
+    async def get(self, job: ImageJob, index: int) -> Outcome | None:
         """Return how one image ended, or None if it did not yet."""
-        return (await self._gather(job, [index])).get(index)
+        return (await self._find(job, [index])).get(index)
 
-    async def each(self, job: ImageJob, wanted: Sequence[int]) -> Mapping[int, Outcome]:
+    async def get_many(self, job: ImageJob, wanted: Sequence[int]) -> Mapping[int, Outcome]:
         """Return how those of the wanted images ended that did, and no others."""
-        found = await self._gather(job, wanted)
+        found = await self._find(job, wanted)
         return {index: found[index] for index in wanted if index in found}
 
-    async def all(self, job: ImageJob) -> Mapping[int, Outcome]:
+    async def get_all(self, job: ImageJob) -> Mapping[int, Outcome]:
         """Return how the images of a job ended that did. Meant for small jobs: all of it is held."""
-        return await self._gather(job, range(job.spec.total))
+        return await self._find(job, range(job.spec.total))
 
-    async def some(self, job: ImageJob, wanted: range) -> Mapping[int, Outcome]:
+    async def get_range(self, job: ImageJob, wanted: range) -> Mapping[int, Outcome]:
         """Return how those of the wanted images ended that did; what else was found on the way stands there too."""
-        return await self._gather(job, wanted)
+        return await self._find(job, wanted)
 
-    async def _gather(self, job: ImageJob, wanted: Iterable[int]) -> Mapping[int, Outcome]:
+    async def _find(self, job: ImageJob, wanted: Iterable[int]) -> Mapping[int, Outcome]:
         found = standing(job, {each.index: each for each in job.status.outcomes})
         missing = [index for index in wanted if index not in found]
         if missing and job.spec.total <= limits.MAX_ITEMS:  # of larger jobs the board knows no outcomes
@@ -54,10 +54,10 @@ class Outcomes:
             missing = [index for index in missing if index not in found]
         if missing and (job.status.results_key or job.status.job_name):
             for shard in sorted({shard_of(job, index) for index in missing}):
-                found = {**standing(job, await self._in_results(job, shard)), **found}
+                found = {**standing(job, await self._read_results(job, shard)), **found}
         return found
 
-    async def _in_results(self, job: ImageJob, shard: int) -> Mapping[int, Outcome]:
+    async def _read_results(self, job: ImageJob, shard: int) -> Mapping[int, Outcome]:
         try:
             data, _ = await self._objects.get(s3_keys.results(job.uid, shard), MAX_SHARD_BYTES)
         except NotFound:
@@ -75,7 +75,7 @@ def standing(job: ImageJob, outcomes: Mapping[int, Outcome]) -> dict[int, Outcom
 def spans(job: ImageJob) -> Iterator[range]:
     """Yield all images of a job in pieces that are cheap to look up one after the other: those of one shard."""
     total = job.spec.total
-    pieces = max(job.status.shards, -(-total // MAX_SPAN), 1)
+    pieces = max(job.status.shards, -(-total // MAX_SPAN_IMAGES), 1)
     for piece in range(pieces):
         yield range(total * piece // pieces, total * (piece + 1) // pieces)
 

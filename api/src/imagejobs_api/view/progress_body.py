@@ -4,7 +4,7 @@ from typing import TypedDict
 
 from imagejobs_api.http.errors import ErrorBody
 from imagejobs_api.view import states
-from imagejobs_api.view.lookup import Found
+from imagejobs_api.view.lookup import JobOrImage
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.model.status import State
@@ -31,7 +31,7 @@ class ProgressBody(TypedDict):
     error: ErrorBody | None
 
 
-def job_body(found: Found, counts: Counts) -> ProgressBody:
+def job_progress(found: JobOrImage, counts: Counts) -> ProgressBody:
     """Return the progress of a whole job.
 
     `done` counts the images that have their result, as kubectl's column does.
@@ -48,7 +48,7 @@ def job_body(found: Found, counts: Counts) -> ProgressBody:
     }
 
 
-def item_body(found: Found, outcome: Outcome | None) -> ProgressBody:
+def item_progress(found: JobOrImage, outcome: Outcome | None) -> ProgressBody:
     """Return the progress of one image of a job, in the same shape."""
     state = states.item_state(found.job, outcome)
     return {

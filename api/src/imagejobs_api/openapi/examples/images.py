@@ -72,14 +72,14 @@ EXAMPLES = {
                 "invalid_options", 400, "Some options are unknown, malformed or contradictory.",
                 "; ".join(f"{each['where']}: {each['what']}" for each in _FAULTS), errors=_FAULTS,
             ),
-            fields={"image": "large.jpg", "width": "abc", "colour": "red"}, is_wrong=True,
+            fields={"image": "large.jpg", "width": "abc", "colour": "red"}, is_invalid=True,
         ),
         Example(
             "text", "A text, called an image", 415,
             problem(
                 "not_an_image", 415, "The file is not an image.", errors=[{"where": "image", "what": "notes.txt: The file is not an image."}]
             ),
-            fields={"image": "notes.txt"}, is_wrong=True,
+            fields={"image": "notes.txt"}, is_invalid=True,
         ),
     ),
     "centerCropImage": (
@@ -100,7 +100,7 @@ EXAMPLES = {
         ),
         Example("texts", "No image at all", 415, problem(
             "not_an_image", 415, "The file is not an image.", errors=[{"where": "images[0]", "what": "notes.txt: The file is not an image."}]
-        ), fields={"images": ["notes.txt"]}, is_wrong=True),
+        ), fields={"images": ["notes.txt"]}, is_invalid=True),
     ),
     "uploadFromUrl": (
         Example("one", "One image, answered like a resize", 200, _done("bridge.jpg", 400, 327, 24345), fields={
@@ -111,10 +111,10 @@ EXAMPLES = {
         }),
         Example("form", "One image, as a form", 200, _done("bridge.jpg", 400, 327, 24345), fields={
             "url": f"{SITE}/bridge.jpg", "width": 400
-        }, sent_as=falcon.MEDIA_URLENCODED),
+        }, content_type=falcon.MEDIA_URLENCODED),
         Example("private", "An address that is not public", 400, problem(
             "invalid_options", 400, "Some options are unknown, malformed or contradictory.", "url: http://10.0.0.1/: 10.0.0.1 is not a public host",
             errors=[{"where": "url", "what": "http://10.0.0.1/: 10.0.0.1 is not a public host"}],
-        ), fields={"url": "http://10.0.0.1/"}, is_wrong=True),
+        ), fields={"url": "http://10.0.0.1/"}, is_invalid=True),
     ),
 }  # fmt: skip

@@ -92,7 +92,7 @@ EXAMPLES = {
     ),
     "listResults": (
         Example("second", "The second of three images", 200, _RESULTS, {"id": BATCH, "limit": 1, "cursor": 1}),
-        Example("lines", "All images of a job, as lines", 200, f"{json.dumps(_LINE)}\n", {"id": IMAGE_JOB}, told_as=NDJSON),
+        Example("lines", "All images of a job, as lines", 200, f"{json.dumps(_LINE)}\n", {"id": IMAGE_JOB}, accept=NDJSON),
     ),
     "getArchive": (
         Example("two", "The first two images", 200, parameters={"id": BATCH, "first": 0, "count": 2}),
