@@ -9,7 +9,7 @@ import pytest
 
 from imagejobs_api.docspage import curl
 from imagejobs_api.docspage.html import join, line, tag
-from imagejobs_api.docspage.page import page
+from imagejobs_api.docspage.page import render_page
 from imagejobs_api.docspage.words import type_words
 from imagejobs_api.openapi.document import document
 from imagejobs_api.settings import Settings
@@ -61,14 +61,14 @@ def test_every_call_and_schema_of_the_document_is_on_the_page(elements, whole):
 
 
 def test_callbacks_are_on_the_page_as_calls_are_where_they_can_be_asked_for(whole):
-    text = page(openapi_check.whole(), "")
+    text = render_page(openapi_check.whole(), "")
     shown = text.partition('<article id="onJobFinished">')[2].partition("</article>")[0]
     assert '<a href="#onJobFinished">' in text
     assert all(
         each in shown
         for each in ("webhook-signature", "imagejob.finished", "410", "to the address that the job names")
     )
-    assert "onJobFinished" not in page(whole, "")
+    assert "onJobFinished" not in render_page(whole, "")
     elements = Page(text).elements
     assert {attributes["href"].removeprefix("#") for name, attributes in elements if name == "a"} - {
         each.get("id") for _, each in elements

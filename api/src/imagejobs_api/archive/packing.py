@@ -1,9 +1,9 @@
-"""Sends an archive: reads its files from S3 in pieces, a few ahead, and yields the zip.
+"""Packs an archive: reads its files from S3 in pieces, a few ahead, and yields the zip.
 
-Neither a file nor the zip is ever held as a whole.
+Neither a file nor the zip is ever in memory as a whole.
 
-A file that changed or vanished after the archive began raises: its length was promised, and bytes of another
-would be a broken picture.
+A file that changed or was deleted after the archive began raises an error: its length was announced, and
+bytes of another version would be a broken picture.
 """
 
 import zlib
@@ -20,17 +20,17 @@ from imagejobs_contract.errors import Conflict
 from imagejobs_contract.storage import ObjectStore
 
 READ_BYTES = 2 * 2**20
-"""Bytes of one read. Larger files are read twice: first for the checksum, which stands before their bytes."""
+"""Of one read. Larger files are read twice: first for the checksum, which comes before their bytes."""
 MAX_READS_AHEAD = 4
-"""Reads at a time: at most 8 MB an archive, and for small files enough to hide S3's delay."""
+"""At most 8 MB for each archive; for small files enough to hide S3's delay."""
 CHUNK_BYTES = 64 * 2**10
-"""Bytes that are handed on at once: a slow reader has little to take before its next deadline."""
+"""Passed on at once, so that a slow client has little to receive before its next deadline."""
 MISSING_NAME = "failed.txt"
-"""No output has that name: its extension is an image's."""
+"""Of the file that names missing outputs. No output has that name, because its extension is an image's."""
 
 
 class Packer:
-    """Makes zips of a bucket's objects."""
+    """Makes zips of a bucket's objects; keeps nothing between two archives."""
 
     def __init__(self, objects: ObjectStore) -> None:
         self._objects = objects
@@ -39,18 +39,18 @@ class Packer:
         """Yield the zip.
 
         Raises:
-            NotFound, Conflict: A file is not there any more as it was.
+            NotFound, Conflict: A file was deleted or changed since its contents were read.
             Unavailable: S3 does not answer.
         """
-        held = bytearray()
+        buffer = bytearray()
         async with aclosing(self._zip_pieces(contents, stamp)) as pieces:
             async for piece in pieces:
-                for start in range(0, len(piece), CHUNK_BYTES):  # a piece of 2 MB is not held twice
-                    held += piece[start : start + CHUNK_BYTES]
-                    if len(held) >= CHUNK_BYTES:
-                        yield bytes(held[:CHUNK_BYTES])
-                        del held[:CHUNK_BYTES]
-        yield bytes(held)
+                for start in range(0, len(piece), CHUNK_BYTES):  # so no piece of 2 MB is in memory twice
+                    buffer += piece[start : start + CHUNK_BYTES]
+                    if len(buffer) >= CHUNK_BYTES:
+                        yield bytes(buffer[:CHUNK_BYTES])
+                        del buffer[:CHUNK_BYTES]
+        yield bytes(buffer)
 
     async def _zip_pieces(self, contents: Contents, stamp: Timestamp) -> AsyncGenerator[bytes, None]:
         crcs = array("L")
@@ -79,7 +79,7 @@ class Packer:
 
 
 def zip_members(contents: Contents) -> Iterator[Member]:
-    """Yield all that stands in the zip, in order."""
+    """Yield the members of the zip, in order."""
     yield from (Member(file.name, file.size) for file in contents.files)
     if contents.missing:
         yield Member(MISSING_NAME, len(contents.missing.encode()))
@@ -113,7 +113,7 @@ def _is_large(file: File) -> bool:
 
 
 def _read_ranges(file: File) -> list[range]:
-    """Return the bytes of each read of a file; also of an empty one, there is one."""
+    """Return the byte range of each read of a file; one empty range for an empty file."""
     return [
         range(start, min(start + READ_BYTES, file.size)) for start in range(0, file.size, READ_BYTES)
     ] or [range(0)]

@@ -1,4 +1,4 @@
-"""Reads on while what was read is sent: a few reads at a time, their results in order."""
+"""Runs a few reads ahead while earlier results are sent, and yields the results in order."""
 
 import asyncio
 from collections import deque
@@ -11,9 +11,9 @@ T = TypeVar("T")
 async def read_ahead(
     reads: Iterable[Callable[[], Awaitable[T]]], max_running: int
 ) -> AsyncGenerator[T, None]:
-    """Yield what each read returns, in order; up to `most` run or wait to be taken.
+    """Yield the result of each read, in order; at most `max_running` of them run or wait to be taken.
 
-    Left early, those that run are cancelled.
+    If the generator is closed early, the running reads are cancelled.
     """
     running: deque[asyncio.Future[T]] = deque()
     try:

@@ -1,11 +1,11 @@
 """`GET /api/jobs/{id}/archive`: all outputs of a job that has ended as one zip, made while it is sent.
 
-Its length is told, so that browsers show how far they are and every client sees when it was cut. What cannot
-be sent any more as it was promised ends the connection: never a whole zip with a hole in it.
+`Content-Length` is sent, so that browsers show progress and every client notices a cut. If a file cannot be
+sent as announced, the connection ends: a zip that looks whole is never incomplete.
 
-A `Range` is not heeded (RFC 9110, section 14.2): the directory at the end holds a checksum of each file, so
-that whoever goes on from the middle would have all that came before read from S3 again. Parts are asked for
-by their images instead.
+`Range` is ignored (RFC 9110, section 14.2): the directory at the end holds a checksum of each file, so a
+request that starts in the middle would read everything before it from S3 again. Clients ask for a range of
+images instead.
 """
 
 import asyncio
@@ -38,10 +38,11 @@ log = logging.getLogger(__name__)
 
 
 class Archives:
-    """Sends archives.
+    """Sends archives: `ContentsReader` finds their files, `Packer` makes the bytes.
 
     Args:
-        most_files: In one archive.
+        streams: Counts the archives that are being sent, and limits them.
+        max_files: Files in one archive.
     """
 
     def __init__(
@@ -59,7 +60,10 @@ class Archives:
         self._max_files = max_files
 
     async def on_get(self, req: Request, resp: Response, identifier: str) -> None:
-        """Answer with the zip; 409 while the job runs or if none of its images has a result, 410 if all results are gone."""
+        """Answer with the zip.
+
+        409 while the job runs or if none of its images has a result, 410 if all results were deleted.
+        """
         job = await find_job(self._store, req.caller, identifier)
         resp.context.job_id = job.key.name
         images = _read_images(req.params, job)
@@ -75,7 +79,7 @@ class Archives:
         resp.set_header("Content-Disposition", f'attachment; filename="{_file_name(job, images)}"')
         resp.set_header("Accept-Ranges", "none")
         resp.set_header("Cache-Control", "no-store, no-transform")
-        resp.set_header("X-Accel-Buffering", "no")  # else nginx takes in what it can, up to 1 GB on its disk
+        resp.set_header("X-Accel-Buffering", "no")  # otherwise nginx buffers up to 1 GB on its disk
         resp.stream = self._stream(req, job, contents, stamp)
 
     on_head = on_get
@@ -92,7 +96,10 @@ class Archives:
         variants = len(job.spec.variants)
         if len(images) * variants > self._max_files:
             share = max(1, self._max_files // variants)
-            message = f"An archive holds at most {self._max_files} files: ask for parts of {share} images, ?first=0&count={share} and so on."
+            message = (
+                f"An archive holds at most {self._max_files} files: ask for parts of {share} images, "
+                f"?first=0&count={share} and so on."
+            )
             raise Problem(Code.CONFLICT, message, job_id=job.key.name, retryable=False)
 
     async def _stream(
@@ -117,7 +124,7 @@ class Archives:
 
 
 def read_range(reader: Reader) -> tuple[int, int]:
-    """Return the first image that is asked for, and how many."""
+    """Return the number of the first image, and the number of images, that a query asks for."""
     first = reader.integer("first", 0, MAX_MANIFEST_ITEMS, 0) or 0
     return first, reader.integer("count", 1, MAX_MANIFEST_ITEMS, MAX_MANIFEST_ITEMS) or MAX_MANIFEST_ITEMS
 

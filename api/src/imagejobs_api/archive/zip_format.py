@@ -1,7 +1,8 @@
 """The bytes of a zip of stored files (PKWARE's APPNOTE 6.3.10), with Zip64 where numbers are too large. Pure.
 
-Each file's checksum stands before its bytes, so that readers which cannot seek read it as well; nothing is
-compressed, so that the length of all is known before any of it is there. The same files give the same bytes.
+The checksum of each file comes before its bytes, so that programs that cannot seek can unpack it too. Nothing
+is compressed, so that the length of the zip is known before any file is read. The same files give the same
+bytes.
 """
 
 import struct
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
-"""Before it DOS knows no time."""
+"""The first time that DOS can represent."""
 
 _MAX16, _MAX32 = 0xFFFF, 0xFFFFFFFF
 _PLAIN, _ZIP64 = 20, 45
@@ -32,31 +33,31 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Timestamp:
-    """The time that all files of a zip carry: as DOS has it, which knows no zone and no odd seconds, and in seconds since 1970."""
+    """The time of all files of a zip: in DOS's form, with even seconds and no zone, and in seconds since 1970."""
 
     date: int
     time: int
     unix: int
 
     @classmethod
-    def from_time(cls, moment: datetime) -> "Timestamp":
-        """Return the stamp of a time; the nearest there is, if it lies before 1980 or after 2107."""
-        told = min(max(moment.astimezone(UTC), EARLIEST), _LATEST)
-        date = (told.year - 1980) << 9 | told.month << 5 | told.day
+    def from_time(cls, time: datetime) -> "Timestamp":
+        """Return the timestamp of a time; of the nearest possible one if it is before 1980 or after 2107."""
+        near = min(max(time.astimezone(UTC), EARLIEST), _LATEST)
+        date = (near.year - 1980) << 9 | near.month << 5 | near.day
         return cls(
             date,
-            told.hour << 11 | told.minute << 5 | told.second // 2,
-            min(int(told.timestamp()), _LATEST_UNIX),
+            near.hour << 11 | near.minute << 5 | near.second // 2,
+            min(int(near.timestamp()), _LATEST_UNIX),
         )
 
     @property
     def extra(self) -> bytes:
-        """Return the extra field "extended timestamp" (Info-ZIP), which readers that know time zones prefer."""
+        """Return the extra field "extended timestamp" (Info-ZIP), which programs with time zones prefer."""
         return struct.pack("<HHBi", 0x5455, 5, 1, self.unix)
 
 
 def local_header(member: Member, crc: int, stamp: Timestamp) -> bytes:
-    """Return what stands before a file's bytes."""
+    """Return the header that comes before a file's bytes."""
     large = struct.pack("<HHQQ", 1, 16, member.size, member.size) if member.size >= _MAX32 else b""
     name, size, extra = member.name.encode(), min(member.size, _MAX32), stamp.extra + large
     version = _ZIP64 if large else _PLAIN
@@ -65,10 +66,10 @@ def local_header(member: Member, crc: int, stamp: Timestamp) -> bytes:
 
 
 def directory_entry(member: Member, crc: int, stamp: Timestamp, offset: int) -> bytes:
-    """Return what the directory at the end tells of a file.
+    """Return a file's entry in the directory at the end.
 
     Args:
-        offset: Of its local header.
+        offset: Bytes before its local header.
     """
     sizes = (member.size, member.size) if member.size >= _MAX32 else ()
     wide = (*sizes, *((offset,) if offset >= _MAX32 else ()))
@@ -97,7 +98,7 @@ def directory_entry(member: Member, crc: int, stamp: Timestamp, offset: int) -> 
 
 
 def end_records(count: int, directory_bytes: int, directory_offset: int) -> bytes:
-    """Return the end of a zip of so many files."""
+    """Return the records that end a zip of `count` files."""
     fields = (
         0,
         0,

@@ -1,6 +1,6 @@
-"""Makes the bucket if there is none, and puts its lifecycle rules.
+"""Creates the bucket if it is missing, and sets its lifecycle rules. Safe to run twice.
 
-Safe to run twice. The only place that manages buckets.
+The only module that manages buckets.
 """
 
 from typing import Any
@@ -30,11 +30,11 @@ def client(s3: S3Settings) -> Any:
 
 
 def set_up(s3_client: Any, s3: S3Settings, upload_days: int) -> None:
-    """Make the bucket and its rules what imagejobs needs.
+    """Create the bucket if it is missing, and set our lifecycle rules.
 
     Raises:
         Unavailable: S3 does not answer.
-        Misconfigured: It refuses.
+        Misconfigured: S3 refuses.
     """
     where = s3.endpoint or "AWS"
     try:

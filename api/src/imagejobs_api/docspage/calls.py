@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any
 
 from imagejobs_api.docspage import curl
-from imagejobs_api.docspage.fields import field_table, row
+from imagejobs_api.docspage.fields import field_row, render_fields
 from imagejobs_api.docspage.html import Html, join, line, prose, table, tag
 from imagejobs_api.docspage.words import type_words
 
@@ -54,7 +54,7 @@ def calls_with_tag(document: Schema, name: str) -> Iterator[Call]:
                 yield Call(method, path, operation, document)
 
 
-def article(call: Call) -> Html:
+def render_call(call: Call) -> Html:
     """Return all that is told of a call."""
     where = tag("code", call.path) if call.path else "to the address that the job names"
     title = tag("p", tag("b", call.method.upper(), class_=call.method), " ", where, class_="call")
@@ -64,18 +64,18 @@ def article(call: Call) -> Html:
         tag("h3", call.summary),
         title,
         about,
-        _parameters(call),
-        *_bodies(call),
-        *_examples(call),
-        _answers(call),
+        _render_parameters(call),
+        *_render_body(call),
+        *_render_examples(call),
+        _render_answers(call),
         id=call.id,
     )
 
 
-def _parameters(call: Call) -> Html:
+def _render_parameters(call: Call) -> Html:
     found = call.operation["parameters"]
     rows = [
-        row(
+        field_row(
             each["name"],
             each["schema"],
             needed=bool(call.path) and each.get("required", False),
@@ -90,7 +90,7 @@ def _parameters(call: Call) -> Html:
     return join(tag("h4", "Parameters"), table(("parameter", "is", "means"), places)) if rows else Html("")
 
 
-def _bodies(call: Call) -> list[Html]:
+def _render_body(call: Call) -> list[Html]:
     content = call.operation.get("requestBody", {}).get("content", {})
     if not content:
         return []
@@ -101,12 +101,14 @@ def _bodies(call: Call) -> list[Html]:
     return [
         tag("h4", "Body"),
         tag("p", names),
-        *(join(between, field_table(each)) for between, each in zip(tables, choices, strict=True)),
+        *(join(between, render_fields(each)) for between, each in zip(tables, choices, strict=True)),
     ]
 
 
-def _examples(call: Call) -> list[Html]:
-    shown = [_example(*each) for each in (_curl_examples(call) if call.path else _webhook_examples(call))]
+def _render_examples(call: Call) -> list[Html]:
+    shown = [
+        _render_example(*each) for each in (_curl_examples(call) if call.path else _webhook_examples(call))
+    ]
     return [tag("h4", "Examples"), *shown] if shown else []
 
 
@@ -123,8 +125,10 @@ def _webhook_examples(call: Call) -> Iterator[tuple[str, str, Any]]:
             yield each["summary"], "", each["value"]
 
 
-def _example(summary: str, command: str, answer: Any) -> Html:
-    return tag("details", tag("summary", summary), _code(command), _code(_format_answer(answer)))
+def _render_example(summary: str, command: str, answer: Any) -> Html:
+    return tag(
+        "details", tag("summary", summary), _render_code(command), _render_code(_format_answer(answer))
+    )
 
 
 def _file_fields(call: Call) -> set[str]:
@@ -137,7 +141,7 @@ def _file_fields(call: Call) -> set[str]:
     return {name for name, each in fields.items() if each.get("items", each).get("format") == "binary"}
 
 
-def _code(text: str) -> Html:
+def _render_code(text: str) -> Html:
     return tag("pre", tag("code", text)) if text else Html("")
 
 
@@ -145,12 +149,16 @@ def _format_answer(answer: Any) -> str:
     return answer if isinstance(answer, str) else json.dumps(answer, indent=2, ensure_ascii=False)
 
 
-def _answers(call: Call) -> Html:
+def _render_answers(call: Call) -> Html:
     if not call.path:
         return join(tag("h4", "What you answer"), table(("status", "means"), _webhook_answers(call)))
     told = [(status, call.resolve(answer)) for status, answer in call.operation["responses"].items()]
     good = [
-        (tag("b", status), join(line(each["description"]), _headers(call, each)), _content(each))
+        (
+            tag("b", status),
+            join(line(each["description"]), _render_headers(call, each)),
+            _render_content(each),
+        )
         for status, each in told
         if status < "400"
     ]
@@ -166,12 +174,12 @@ def _webhook_answers(call: Call) -> list[tuple[str, str]]:
     ]
 
 
-def _headers(call: Call, answer: Schema) -> Html:
+def _render_headers(call: Call, answer: Schema) -> Html:
     always = [name for name, header in answer.get("headers", {}).items() if header.get("required")]
     return tag("div", tag("small", "With ", ", ".join(always), ".")) if always else Html("")
 
 
-def _content(answer: Schema) -> Html:
+def _render_content(answer: Schema) -> Html:
     return join(
         *(
             tag("div", type_words(each["schema"]), " ", tag("small", media_type))

@@ -9,17 +9,17 @@ from imagejobs_api.docspage.words import type_words
 Schema = dict[str, Any]
 
 
-def field_table(schema: Schema) -> Html:
+def render_fields(schema: Schema) -> Html:
     """Return a row per property: its name, what it is, what it means."""
     needed = schema.get("required", ())
     rows = [
-        row(name, each, needed=name in needed and schema.get("additionalProperties") is False)
+        field_row(name, each, needed=name in needed and schema.get("additionalProperties") is False)
         for name, each in schema["properties"].items()
     ]
     return table(("field", "is", "means"), rows)
 
 
-def row(name: str, schema: Schema, *, needed: bool, meaning: str = "") -> tuple[str, ...]:
+def field_row(name: str, schema: Schema, *, needed: bool, meaning: str = "") -> tuple[str, ...]:
     """Return the row of a field or parameter.
 
     Args:

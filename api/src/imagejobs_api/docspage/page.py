@@ -3,7 +3,7 @@
 from typing import Any
 
 from imagejobs_api.docspage import calls
-from imagejobs_api.docspage.fields import field_table
+from imagejobs_api.docspage.fields import render_fields
 from imagejobs_api.docspage.html import Html, join, prose, tag
 from imagejobs_api.docspage.words import type_words
 
@@ -13,7 +13,7 @@ META = Html(
 )
 
 
-def page(document: Schema, style: str) -> str:
+def render_page(document: Schema, style: str) -> str:
     """Return the whole page.
 
     Args:
@@ -28,12 +28,15 @@ def page(document: Schema, style: str) -> str:
         tag("style", Html(style)),
     )
     body = tag(
-        "body", _header(document), _contents(document), tag("main", *_groups(document), _schemas(document))
+        "body",
+        _render_header(document),
+        _render_contents(document),
+        tag("main", *_render_groups(document), _render_schemas(document)),
     )
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
 
 
-def _header(document: Schema) -> Html:
+def _render_header(document: Schema) -> Html:
     info = document["info"]
     links = tag(
         "p",
@@ -44,7 +47,7 @@ def _header(document: Schema) -> Html:
     return tag("header", tag("h1", f"{info['title']} API"), links, prose(info["description"]))
 
 
-def _contents(document: Schema) -> Html:
+def _render_contents(document: Schema) -> Html:
     groups = [
         join(
             tag("h2", each["name"]),
@@ -61,30 +64,30 @@ def _contents(document: Schema) -> Html:
     return tag("nav", *groups, tag("h2", tag("a", "schemas", href="#schemas")), aria_label="Contents")
 
 
-def _groups(document: Schema) -> list[Html]:
+def _render_groups(document: Schema) -> list[Html]:
     return [
         tag(
             "section",
             tag("h2", each["name"], id=each["name"]),
             prose(each["description"]),
-            *map(calls.article, calls.calls_with_tag(document, each["name"])),
+            *map(calls.render_call, calls.calls_with_tag(document, each["name"])),
         )
         for each in document["tags"]
     ]
 
 
-def _schemas(document: Schema) -> Html:
+def _render_schemas(document: Schema) -> Html:
     found = document["components"]["schemas"]
     return tag(
         "section",
         tag("h2", "schemas", id="schemas"),
-        *(_schema(name, schema) for name, schema in sorted(found.items())),
+        *(_render_schema(name, schema) for name, schema in sorted(found.items())),
     )
 
 
-def _schema(name: str, schema: Schema) -> Html:
+def _render_schema(name: str, schema: Schema) -> Html:
     if "properties" in schema:
-        content = field_table(schema)
+        content = render_fields(schema)
     else:
         content = (
             tag("p", type_words(schema))

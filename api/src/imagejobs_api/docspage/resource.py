@@ -9,7 +9,7 @@ import falcon
 from falcon.asgi import Response
 
 from imagejobs_api.docspage.curl import DEFAULT_ADDRESS
-from imagejobs_api.docspage.page import Schema, page
+from imagejobs_api.docspage.page import Schema, render_page
 from imagejobs_api.http.connection import Request
 from imagejobs_api.openapi.served_address import BodyPerAddress, ServedAddress
 
@@ -27,7 +27,7 @@ class Docs:
 
     def __init__(self, document: Schema, address: ServedAddress) -> None:
         style = files("imagejobs_api.docspage").joinpath(STYLE).read_text()
-        text = page({**document, "servers": [{"url": DEFAULT_ADDRESS}]}, style)
+        text = render_page({**document, "servers": [{"url": DEFAULT_ADDRESS}]}, style)
 
         def render(base: str) -> bytes:
             return text.replace(escape(DEFAULT_ADDRESS), escape(base or DEFAULT_ADDRESS)).encode()

@@ -26,15 +26,17 @@ def type_words(schema: Schema) -> Html:
             str(schema["const"]).lower() if isinstance(schema["const"], bool) else str(schema["const"]),
         )
     if schema.get("type") == "array":
-        return join("list of ", type_words(schema.get("items", {})), bounds(schema, "minItems", "maxItems"))
+        return join(
+            "list of ", type_words(schema.get("items", {})), range_words(schema, "minItems", "maxItems")
+        )
     return join(
         _plain_words(schema),
-        bounds(schema, "minimum", "maximum"),
-        bounds(schema, "minLength", "maxLength", " characters"),
+        range_words(schema, "minimum", "maximum"),
+        range_words(schema, "minLength", "maxLength", " characters"),
     )
 
 
-def bounds(schema: Schema, least: str, most: str, unit: str = "") -> str:
+def range_words(schema: Schema, least: str, most: str, unit: str = "") -> str:
     """Return a range in words."""
     low, high = schema.get(least), schema.get(most)
     if high is None:

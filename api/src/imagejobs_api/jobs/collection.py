@@ -1,7 +1,7 @@
-"""`/api/jobs`: the jobs, newest first, in pages; new ones are made by `newjobs`.
+"""`/api/jobs`: lists the jobs, newest first, in pages, and makes new ones.
 
-From the list that the process keeps; from the store while that list is not complete, and for namespaces that
-it does not follow.
+Pages come from the process's own index; from the store while the index has not synced, and for namespaces
+that it does not cover.
 """
 
 import re
@@ -29,9 +29,7 @@ MAX_CURSOR_CHARACTERS = 4100
 """Characters; the Kubernetes API's own tokens are the longest."""
 
 _INDEX_CURSOR = re.compile(r"n([0-9]{1,11})\.([a-z0-9-]{1,63})", re.ASCII)
-"""A place in the process's own list, which is the same in every process; the stores' cursors begin with a
-digit.
-"""
+"""A sort key of the index, which is the same in every process. Cursors of the stores begin with a digit."""
 
 
 class JobsBody(TypedDict):
@@ -46,7 +44,7 @@ class JobsBody(TypedDict):
 
 
 class JobList:
-    """All jobs of a caller."""
+    """Lists the jobs of a caller, and makes new ones by `NewJobs`."""
 
     def __init__(
         self,
@@ -69,7 +67,7 @@ class JobList:
         await self._new.make(req, resp)
 
     async def on_get(self, req: Request, resp: Response) -> None:
-        """Answer with a page of jobs, and a link to the next page if there is one."""
+        """Answer with a page of jobs and, if there is one, a link to the next page."""
         reader = paging.query_reader(req.params, ("state", "limit", "cursor"))
         state, limit, cursor = read_page(reader)
         reader.check()
@@ -92,29 +90,29 @@ class JobList:
     on_head = on_get
 
     async def _read_page(self, caller: Caller, state: State | None, limit: int, cursor: str) -> Page:
-        place = parse_cursor(cursor)
+        after = parse_cursor(cursor)
         if not self._reflector.covers(caller.namespace):
-            if place is not None:
+            if after is not None:
                 raise Unavailable("the list of jobs is being read anew", retry_after_seconds=1)
             return await self._store.list(caller.namespace, state, limit, cursor, caller=caller.name or None)
-        if cursor and place is None:
+        if cursor and after is None:
             return await self._store.list(caller.namespace, state, limit, cursor, caller=caller.name or None)
-        listed = self._index.page(caller.namespace, caller.name, state, limit, place)
-        return Page(listed.jobs, format_cursor(listed.after))
+        page = self._index.page(caller.namespace, caller.name, state, limit, after)
+        return Page(page.jobs, format_cursor(page.after))
 
 
 def read_page(reader: Reader) -> tuple[State | None, int, str]:
-    """Return which jobs are listed, how many a page has, and after what it begins."""
+    """Return the state to list, the jobs of a page, and the cursor after which it begins."""
     limit = reader.integer("limit", 1, MAX_LIMIT, DEFAULT_LIMIT) or DEFAULT_LIMIT
     return reader.choice("state", State), limit, reader.text("cursor", MAX_CURSOR_CHARACTERS) or ""
 
 
 def parse_cursor(cursor: str) -> SortKey | None:
-    """Return the place that a cursor of ours stands for."""
+    """Return the sort key in a cursor of the index; None for a cursor of a store, or none."""
     match = _INDEX_CURSOR.fullmatch(cursor)
     return (int(match[1]), match[2]) if match else None
 
 
-def format_cursor(place: SortKey | None) -> str:
-    """Return the cursor of what comes after a place."""
-    return f"n{place[0]}.{place[1]}" if place else ""
+def format_cursor(after: SortKey | None) -> str:
+    """Return the cursor of the jobs after this one; "" at the end."""
+    return f"n{after[0]}.{after[1]}" if after else ""

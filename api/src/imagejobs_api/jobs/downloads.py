@@ -1,4 +1,4 @@
-"""`GET /api/download/{id}`: a redirect to a result, by a link that is signed now. Links are never stored."""
+"""`GET /api/download/{id}`: redirects to a result by a link signed for this request. Links are not stored."""
 
 from falcon.asgi import Response
 
@@ -18,7 +18,7 @@ from imagejobs_contract.ports import JobStore
 from imagejobs_contract.storage import ObjectStore
 
 MAX_LISTED_IMAGES = 100
-"""Images of a batch that are named in the answer to a download of the whole."""
+"""Images that the refusal to download a whole batch names."""
 
 
 class Downloads:
@@ -31,7 +31,7 @@ class Downloads:
         self._links = links
 
     async def on_get(self, req: Request, resp: Response, identifier: str) -> None:
-        """Answer 307 to the result; 409 while there is none yet, 410 if it is gone, the image's own error if it failed."""
+        """Answer 307 to the result; 409 while there is none, 410 if it was deleted, or the image's own error."""
         found = await find(self._store, req.caller, identifier)
         resp.context.job_id = found.job.key.name
         index = self._image_index(found, self._links.base_url(req))
@@ -57,7 +57,7 @@ class Downloads:
         )
 
     async def _find_output(self, found: JobOrImage, index: int) -> tuple[str, OutputFile]:
-        """Return what the image is called, which of a manifest's only its outcome knows, and its result."""
+        """Return the image's name and its result; only the outcome knows the names in a manifest."""
         outcome = await self._outcomes.get(found.job, index)
         if outcome is None or not outcome.outputs:
             raise _missing_output(found, outcome)
@@ -71,10 +71,10 @@ def _missing_output(found: JobOrImage, outcome: Outcome | None) -> Problem:
     if outcome is not None and outcome.code:
         return Problem(outcome.code, outcome.message, job_id=found.id)
     state = states.item_state(found.job, outcome)
-    if state == State.FAILED:
+    if state is State.FAILED:
         code, message = states.job_failure(found.job.status)
         return Problem(code, message, job_id=found.id)
-    if state == State.CANCELLED:
+    if state is State.CANCELLED:
         return Problem(
             Code.CONFLICT,
             "The job was cancelled before this image was done.",

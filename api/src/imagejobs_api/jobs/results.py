@@ -1,6 +1,7 @@
-"""`GET /api/jobs/{id}/results`: what became of each image, with links that are signed now; also while the job runs.
+"""`GET /api/jobs/{id}/results`: the result of each image, with links signed for this request.
 
-In pages, or as one stream of lines of which a few thousand outcomes are held at a time.
+Also while the job runs.
+In pages, or as one stream of lines, for which the outcomes of one shard are in memory at a time.
 """
 
 import asyncio
@@ -29,19 +30,19 @@ from imagejobs_contract.wire.json_types import Count, Pixels, Url
 MAX_LIMIT, DEFAULT_LIMIT = 1000, 100
 NDJSON = "application/x-ndjson"
 CHUNK_LINES = 100
-"""Lines that are made between two looks at the other requests; a link is signed in 0.2 ms."""
+"""Lines that are made before other requests get a turn; signing a link takes 0.2 ms."""
 
 
 class ResultOutputBody(TypedDict):
     """One result of an image.
 
     Attributes:
-        variant: Which of the job's variants it is.
+        variant: Name of the variant.
         width: Pixels.
         height: Pixels.
         bytes: Its size.
-        kept_original: The result was not smaller, and so the original was copied (`only_if_smaller`).
-        download_url: A signed link that anybody can GET for a time.
+        kept_original: The result was not smaller, so the original was copied (`only_if_smaller`).
+        download_url: A signed link, which needs no key and expires.
     """
 
     variant: str
@@ -54,12 +55,12 @@ class ResultOutputBody(TypedDict):
 
 
 class ResultBody(TypedDict):
-    """What became of one image.
+    """The result of one image.
 
     Attributes:
         job_id: The job's id, a hyphen and the number of the image, from 0.
-        bytes_in: Size of the source; null before the image ended.
-        outputs: One for each variant; none before the image ended.
+        bytes_in: Size of the source; null before the image has finished.
+        outputs: One for each variant; none before the image has finished.
     """
 
     job_id: str
@@ -86,7 +87,7 @@ class ResultsBody(TypedDict):
 
 
 class Results:
-    """Tells the results of a job's images."""
+    """Answers with the results of a job's images."""
 
     def __init__(self, store: JobStore, outcomes: Outcomes, links: Links) -> None:
         self._store = store
@@ -94,7 +95,7 @@ class Results:
         self._links = links
 
     async def on_get(self, req: Request, resp: Response, identifier: str) -> None:
-        """Answer with a page of results, or with all of them as lines if `Accept` asks for that."""
+        """Answer with a page of results, or with all of them as JSON lines if `Accept` prefers that."""
         job = await find_job(self._store, req.caller, identifier)
         resp.context.job_id = job.key.name
         resp.set_header("Cache-Control", "no-store")
@@ -149,13 +150,13 @@ class Results:
 
 
 def read_page(reader: Reader) -> tuple[int, int]:
-    """Return how many results a page has, and which is its first."""
+    """Return the results of a page, and the number of its first image."""
     limit = reader.integer("limit", 1, MAX_LIMIT, DEFAULT_LIMIT) or DEFAULT_LIMIT
     return limit, reader.integer("cursor", 0, limits.MAX_MANIFEST_ITEMS, 0) or 0
 
 
 def result_body(job: ImageJob, index: int, outcome: Outcome | None, links: Links) -> ResultBody:
-    """Return what became of one image; before it ended it has a state and no outputs."""
+    """Return the result of one image; before it has finished it has a state and no outputs."""
     name = (outcome.name if outcome else "") or job.item_name(index)
     return {
         "job_id": names.sub_job_id(job.key.name, index),

@@ -1,4 +1,4 @@
-"""A JobStore that notes in the index what passes through it: whoever made or changed a job finds it in the next list, not a moment later."""
+"""A JobStore that also updates the index, so that a caller finds its own change in the next list."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 

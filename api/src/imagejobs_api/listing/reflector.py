@@ -1,6 +1,6 @@
-"""Keeps the index in step with the store: all that is there first, then what changes.
+"""Copies the store into the index: first all jobs, then each change. Begins again after any failure.
 
-Begins again after any failure.
+The name is that of the same part in Kubernetes' client-go.
 """
 
 import asyncio
@@ -14,18 +14,21 @@ from imagejobs_contract.ports import JobStore
 
 RESTART_SECONDS = 1.0
 STALE_SECONDS = 150.0
-"""After so long without a word that all was told, the list is not relied on; the API server says it each
-minute.
+"""Age of the store's last confirmation that it sent everything, from which on the index is not used.
+
+The API server confirms it each minute.
 """
 
 log = logging.getLogger(__name__)
 
 
 class Reflector:
-    """Notes every job that the store tells of.
+    """Keeps the index up to date with the jobs that the store watches.
+
+    The app runs `run` beside the requests; `JobList` asks `covers` before it uses the index.
 
     Attributes:
-        is_ready: The index holds what the store holds, but for what changes at this moment.
+        has_synced: The index holds what the store holds, except changes of this moment.
     """
 
     def __init__(
@@ -39,20 +42,20 @@ class Reflector:
         self._index = index
         self._namespaces = frozenset(namespaces)
         self._clock = clock
-        self._synced_at = clock()
+        self._confirmed_at = clock()
         self.has_synced = False
 
     @property
     def age_seconds(self) -> float:
-        """Return how long ago the store last said that it had told all; it does so at least each minute."""
-        return self._clock() - self._synced_at
+        """Return the seconds since the store last confirmed that it had sent everything."""
+        return self._clock() - self._confirmed_at
 
     def covers(self, namespace: str) -> bool:
-        """Tell whether a namespace is followed, and up to date."""
+        """Return whether the index has this namespace, up to date."""
         return self.has_synced and namespace in self._namespaces and self.age_seconds < STALE_SECONDS
 
     async def run(self) -> None:
-        """Follow until cancelled."""
+        """Watch until cancelled."""
         while True:
             try:
                 await self._list_and_watch()
@@ -67,15 +70,15 @@ class Reflector:
 
     async def _list_and_watch(self) -> None:
         unseen = set(self._index.keys())
-        async for seen in self._store.watch():
-            if seen is None:
-                self._synced_at = self._clock()
-                for key in unseen:  # they went while nobody followed
+        async for event in self._store.watch():
+            if event is None:
+                self._confirmed_at = self._clock()
+                for key in unseen:  # deleted while the watch was down
                     self._index.drop(key)
                 unseen, self.has_synced = set(), True
-            elif seen.job is None:  # what cannot be read is not listed
-                unseen.discard(seen.key)
-                self._index.drop(seen.key)
+            elif event.job is None:  # deleted, or unreadable and so not listed
+                unseen.discard(event.key)
+                self._index.drop(event.key)
             else:
-                unseen.discard(seen.key)
-                self._index.put(seen.job)
+                unseen.discard(event.key)
+                self._index.put(event.job)

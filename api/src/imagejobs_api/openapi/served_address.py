@@ -37,7 +37,7 @@ class ServedAddress:
             base = self._links.base_url(req)
         except Problem:
             return ""
-        return base if self._links.is_fixed or self._hosts.allows(req.host) else ""
+        return base if self._links.has_public_url or self._hosts.allows(req.host) else ""
 
 
 class BodyPerAddress:

@@ -1,4 +1,4 @@
-"""Ports whose calls are measured: how long each took, and how often the system behind it did not answer."""
+"""Measures the calls of a port: their time, and the failures of the system behind it."""
 
 import functools
 import inspect
@@ -14,9 +14,9 @@ T = TypeVar("T")
 
 
 def instrument(port: T, part: str, metrics: Metrics, traces: Tracer = NOOP_TRACER) -> T:
-    """Return the port; each of its coroutine functions counts for `part`, and is a span of the request.
+    """Return the port with each coroutine function measured for `part` and traced as a span of the request.
 
-    Iterators, which have no end, do not.
+    Iterators are not measured, because they have no end.
     """
     return cast(T, _InstrumentedPort(port, part, metrics, traces))
 
@@ -32,7 +32,7 @@ class _InstrumentedPort:
         value = getattr(self._port, name)
         if inspect.iscoroutinefunction(value):
             value = self._with_timing(value, name)
-            setattr(self, name, value)  # found without this function from now on
+            setattr(self, name, value)  # so the next access does not come here
         return value
 
     def _with_timing(self, call: Callable[..., Awaitable[Any]], name: str) -> Callable[..., Awaitable[Any]]:

@@ -1,6 +1,6 @@
-"""A span for each request: named by its route's template, never by its path.
+"""A span for each request, named by its route's template, never by its path.
 
-One that the client traces goes on from the client's span.
+If the client sends a `traceparent`, the span is a child of the client's.
 """
 
 from contextlib import ExitStack
@@ -17,13 +17,13 @@ UNTRACED_PATHS = frozenset({"/healthz", "/readyz"})
 
 
 class RequestSpans:
-    """Falcon middleware; the outermost, so that the log of a request names its trace."""
+    """Falcon middleware; the outermost one, so that the log of a request names its trace."""
 
     def __init__(self, traces: Tracer) -> None:
         self._traces = traces
 
     async def process_request(self, req: Request, resp: Response) -> None:
-        """Begin the span."""
+        """Start the span."""
         open_spans = req.context.open_spans = ExitStack()
         if req.path in UNTRACED_PATHS:
             return
@@ -36,7 +36,7 @@ class RequestSpans:
     async def process_response(
         self, req: Request, resp: Response, resource: object, req_succeeded: bool
     ) -> None:
-        """End it."""
+        """End the span with route, status and job."""
         span: Span | None = getattr(req.context, "span", None)
         if span is not None:
             route = req.uri_template or OTHER

@@ -1,7 +1,7 @@
-"""The process's one reader of the board's announcements; whoever waits for jobs hears of their changes from here.
+"""The process's one reader of the board's announcements; passes them on to all listeners.
 
-An announcement only says when to look: what counts is the store. Some may be missed, so whoever must not miss
-any also looks now and then.
+An announcement only says when to read the store, which alone is right. Announcements may be lost, so a
+listener must also poll.
 """
 
 import asyncio
@@ -11,36 +11,39 @@ from typing import Protocol
 from imagejobs_contract.ports import Change, ProgressBoard
 
 RETRY_SECONDS = 1.0
-"""Between two tries to read."""
+"""Between two tries to read announcements."""
 
 log = logging.getLogger(__name__)
 
 
 class Listener(Protocol):
-    """Who waits for jobs."""
+    """A part of the API that waits for changes of jobs."""
 
     def on_change(self, change: Change) -> None:
-        """Learn that a job changed. Must not raise."""
+        """Note that a job changed. Must not raise."""
         ...
 
     def on_shutdown(self) -> None:
-        """Let everybody go who still waits, as the server stops."""
+        """End all waiting, because the server stops."""
         ...
 
 
 class Announcements:
-    """Reads on behalf of all listeners."""
+    """Reads announcements for all listeners, which are the held answers and the event streams.
+
+    The app runs `run` beside the requests; the server calls `shut_down` before it drains.
+    """
 
     def __init__(self, board: ProgressBoard) -> None:
         self._board = board
         self._listeners: list[Listener] = []
 
     def add_listener(self, listener: Listener) -> None:
-        """Tell the listener of each change from now on."""
+        """Pass each change to this listener from now on."""
         self._listeners.append(listener)
 
     def shut_down(self) -> None:
-        """Release all listeners."""
+        """End all waiting of all listeners."""
         for listener in self._listeners:
             listener.on_shutdown()
 

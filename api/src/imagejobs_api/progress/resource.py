@@ -1,4 +1,4 @@
-"""`GET /api/progress/{id}`: how far a job, a batch or one image of it is."""
+"""`GET /api/progress/{id}`: the progress of a job, a batch or one image of it."""
 
 from falcon.asgi import Response
 
@@ -11,7 +11,7 @@ from imagejobs_contract.ports import JobStore
 
 
 class Progress:
-    """Tells how far a job or one of its images is."""
+    """Answers with the progress of a job or of one of its images."""
 
     def __init__(self, store: JobStore, counts: LiveCounts, outcomes: Outcomes) -> None:
         self._store = store
@@ -20,14 +20,14 @@ class Progress:
 
     async def on_get(self, req: Request, resp: Response, identifier: str) -> None:
         """Answer with the progress."""
-        found = await find(self._store, req.caller, identifier)
-        resp.context.job_id = found.job.key.name
-        resp.media = await self._body(found)
+        target = await find(self._store, req.caller, identifier)
+        resp.context.job_id = target.job.key.name
+        resp.media = await self._body(target)
         resp.set_header("Cache-Control", "no-store")
 
     on_head = on_get
 
-    async def _body(self, found: JobOrImage) -> ProgressBody:
-        if found.index is None:
-            return job_progress(found, await self._counts.get(found.job))
-        return item_progress(found, await self._outcomes.get(found.job, found.index))
+    async def _body(self, target: JobOrImage) -> ProgressBody:
+        if target.index is None:
+            return job_progress(target, await self._counts.get(target.job))
+        return item_progress(target, await self._outcomes.get(target.job, target.index))

@@ -1,4 +1,4 @@
-"""How a job stood when it was looked at, and the events that tell it. Pure."""
+"""A job as it was when it was read, and its events. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,11 +14,11 @@ from imagejobs_contract.model.outcome import Outcome
 
 @dataclass(frozen=True, slots=True)
 class JobSnapshot:
-    """A look at a job; what it says is written once, however many are told.
+    """A job as it was when it was read; each of its events is formatted once, for all clients.
 
     Attributes:
-        looked: The images that were looked up, ended or not.
-        outcomes: Of these, how those ended that did.
+        read_indexes: The images that were looked up, finished or not.
+        outcomes: The outcomes of the finished ones among them.
     """
 
     job: ImageJob
@@ -28,14 +28,17 @@ class JobSnapshot:
     _events: dict[int | None, tuple[EventId, bytes]] = field(default_factory=dict, compare=False)
 
     def event(self, index: int | None) -> tuple[EventId, bytes] | None:
-        """Return how far the job is, or one of its images, and the event that tells it; None of an image that was not looked up."""
+        """Return the id and the text of the event for the job, or for one image of it.
+
+        None means that the image was not looked up.
+        """
         if index is not None and index not in self.read_indexes:
             return None
         if index not in self._events:
-            found, outcome = JobOrImage(self.job, index), None if index is None else self.outcomes.get(index)
-            place = (
-                sse.job_event_id(found, self.counts) if index is None else sse.item_event_id(found, outcome)
+            target, outcome = JobOrImage(self.job, index), None if index is None else self.outcomes.get(index)
+            event_id = (
+                sse.job_event_id(target, self.counts) if index is None else sse.item_event_id(target, outcome)
             )
-            body = job_progress(found, self.counts) if index is None else item_progress(found, outcome)
-            self._events[index] = place, sse.format_event(place, body)
+            body = job_progress(target, self.counts) if index is None else item_progress(target, outcome)
+            self._events[index] = event_id, sse.format_event(event_id, body)
         return self._events[index]

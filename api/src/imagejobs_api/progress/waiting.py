@@ -1,7 +1,7 @@
-"""Holds answers until a job is final or the time is up. Announcements wake them.
+"""Holds answers until a job is final or the time is up.
 
-They only say when to look: what counts is the store. Without Redis the store is looked at once a second all
-the same.
+Announcements only say when to read the store, which alone is right. Without Redis the store is still read
+once a second.
 """
 
 import asyncio
@@ -16,13 +16,13 @@ from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.ports import Change, JobStore
 
 POLL_SECONDS = 1.0
-"""How often a watch looks although nothing was announced: Redis may be away, or lose what it had."""
+"""Between two reads without an announcement: Redis may be away, or lose announcements."""
 
 log = logging.getLogger(__name__)
 
 
 class Watch:
-    """One answer being held for one job; made before the job, so that nothing is missed."""
+    """One held answer to a request for one job; made before the job, so that no announcement is missed."""
 
     def __init__(self, waiting: "Waiting", key: JobKey) -> None:
         self._waiting = waiting
@@ -30,11 +30,15 @@ class Watch:
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
-        """Let it look at the store now."""
+        """Make it read the store now."""
         self._woken.set()
 
     async def until_final(self, seconds: float, receive: Receive) -> ImageJob | None:
-        """Return the job once it is final, else as it was last seen when the time is up, the client is gone or the server stops."""
+        """Return the job once it is final.
+
+        When the time is up, the client is gone or the server stops, return the job as it was last read, or
+        None.
+        """
         deadline = asyncio.get_running_loop().time() + seconds
         gone = asyncio.ensure_future(until_disconnected(receive))
         gone.add_done_callback(lambda _: self.wake())
@@ -59,7 +63,10 @@ class Watch:
 
 
 class Waiting:
-    """Knows who waits for what."""
+    """Keeps the watches of all held answers, and wakes them when `Announcements` reports an end.
+
+    Lives as long as the app.
+    """
 
     def __init__(self, store: JobStore) -> None:
         self._store = store
@@ -68,7 +75,7 @@ class Waiting:
 
     @contextmanager
     def watch(self, key: JobKey) -> Iterator[Watch]:
-        """Watch a job, which need not exist yet, for the length of the block."""
+        """Watch a job for the length of the block; it need not exist yet."""
         watch = Watch(self, key)
         self._watches.setdefault(key, set()).add(watch)
         try:
@@ -79,7 +86,7 @@ class Waiting:
                 del self._watches[key]
 
     async def read(self, key: JobKey) -> ImageJob | None:
-        """Return the job as it stands; None if it cannot be read now."""
+        """Return the job as the store has it now; None if it cannot be read."""
         try:
             return await self._store.get(key)
         except (NotFound, Unavailable, Invalid) as ex:
@@ -89,14 +96,14 @@ class Waiting:
             return None
 
     def on_shutdown(self) -> None:
-        """Let everybody answer with what is known, as the server stops."""
+        """Make all held answers go out with what is known, because the server stops."""
         self.closing = True
         for watches in self._watches.values():
             for watch in watches:
                 watch.wake()
 
     def on_change(self, change: Change) -> None:
-        """Let those look who wait for a job that has ended."""
+        """Wake the answers that wait for this job, if it has ended."""
         if change.state.final:
             for watch in self._watches.get(change.key, ()):
                 watch.wake()

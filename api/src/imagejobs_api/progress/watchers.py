@@ -1,7 +1,7 @@
-"""What is known of the jobs that somebody follows: each is looked up once for all who follow it, however many they are.
+"""Reads the jobs that clients watch: each job once for all its watchers.
 
-Nothing is queued for anybody: who is slow misses what lies between and gets what is true then. Without Redis
-the store is looked at all the same.
+Nothing is queued for a client: a slow one skips the states in between and gets the newest. Without Redis the
+store is still polled.
 """
 
 import asyncio
@@ -21,28 +21,30 @@ from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.ports import Change, JobStore
 
 MIN_INTERVAL_SECONDS = 0.5
-"""Between two looks at one job, and so between two events of one stream."""
+"""Between two reads of one job, and so between two events of one stream."""
 MIN_POLL_SECONDS, MAX_POLL_SECONDS = 1.0, 10.0
-"""How soon a job is looked at that nothing was announced of: twice as long each time that nothing had
-changed.
-"""
+"""When a job is read again without an announcement; the time doubles after each read that found no change."""
 RESULTS_POLL_SECONDS = 10.0
-"""Between two looks for one image of a large job, whose outcomes lie in a file of up to 24 MB."""
+"""Between two reads of the images of a large job, whose outcomes are in a file of up to 24 MB."""
 MAX_CONCURRENT_READS = 16
-"""Jobs that are looked at at once."""
+"""Jobs that are read at the same time."""
 
 log = logging.getLogger(__name__)
 
 
 class Watcher:
-    """One stream's view of a feed."""
+    """One event stream that watches a job.
 
-    def __init__(self, feed: "WatchedJob") -> None:
-        self.watched = feed
+    Attributes:
+        changed: Set when the job changed, was deleted, or the server stops.
+    """
+
+    def __init__(self, watched: "WatchedJob") -> None:
+        self.watched = watched
         self.changed = asyncio.Event()
 
     async def wait(self, seconds: float) -> None:
-        """Return when there may be news, at the latest after that time."""
+        """Return when the job may have changed, at the latest after that time."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.changed.wait()
@@ -50,11 +52,14 @@ class Watcher:
 
 
 class WatchedJob:
-    """One job that is followed.
+    """One job with its watchers.
 
     Attributes:
-        moment: How it stands; None before the first look.
-        gone: It was deleted.
+        snapshot: The last one; None before the first read.
+        is_deleted: The store does not have the job any more.
+        indexes: Image -> number of streams that watch it alone.
+        announced: Set when the job is to be read soon.
+        images_read_at: When the images of a large job were last read, on the event loop's clock.
     """
 
     def __init__(self, key: JobKey) -> None:
@@ -67,13 +72,17 @@ class WatchedJob:
         self.images_read_at = float("-inf")
 
     def notify(self) -> None:
-        """Let all followers look."""
-        for follower in self.watchers:
-            follower.changed.set()
+        """Wake all watchers."""
+        for watcher in self.watchers:
+            watcher.changed.set()
 
 
 class JobWatchers:
-    """Looks at all jobs that are followed."""
+    """Reads all jobs that event streams watch, and wakes the streams when a job changed.
+
+    `Announcements` calls `on_change`; each event stream is in a `watch` block. A task for each watched job
+    runs from its first watcher to its last. Lives as long as the app.
+    """
 
     def __init__(self, store: JobStore, counts: LiveCounts, outcomes: Outcomes) -> None:
         self._store = store
@@ -85,101 +94,109 @@ class JobWatchers:
         self.closing = False
 
     def on_change(self, change: Change) -> None:
-        """Look at a job soon."""
-        if feed := self._watched.get(change.key):
-            feed.announced.set()
+        """Read this job soon, if it is watched."""
+        if watched := self._watched.get(change.key):
+            watched.announced.set()
 
     def on_shutdown(self) -> None:
-        """End all streams, as the server stops: clients connect again, to another one."""
+        """End all streams, because the server stops: clients connect again, to another server."""
         self.closing = True
-        for feed in self._watched.values():
-            feed.notify()
+        for watched in self._watched.values():
+            watched.notify()
 
     @contextmanager
     def watch(self, key: JobKey, index: int | None) -> Iterator[Watcher]:
-        """Follow a job, or one image of it, for the length of the block."""
-        feed = self._watched.get(key) or self._start(key)
-        follower = Watcher(feed)
-        feed.watchers.add(follower)
-        feed.indexes.update(() if index is None else [index])
-        follower.changed.set()
-        if feed.snapshot and feed.snapshot.event(index) is None:
-            feed.announced.set()
+        """Watch a job, or one image of it, for the length of the block."""
+        watched = self._watched.get(key) or self._start(key)
+        watcher = Watcher(watched)
+        watched.watchers.add(watcher)
+        watched.indexes.update(() if index is None else [index])
+        watcher.changed.set()
+        if watched.snapshot and watched.snapshot.event(index) is None:
+            watched.announced.set()
         try:
-            yield follower
+            yield watcher
         finally:
-            feed.watchers.discard(follower)
-            feed.indexes.subtract(() if index is None else [index])
-            if not feed.watchers:
-                self._stop(feed)
+            watched.watchers.discard(watcher)
+            watched.indexes.subtract(() if index is None else [index])
+            if not watched.watchers:
+                self._stop(watched)
 
     def _start(self, key: JobKey) -> WatchedJob:
-        feed = self._watched[key] = WatchedJob(key)
-        self._tasks[key] = asyncio.create_task(self._run(feed))
-        return feed
+        watched = self._watched[key] = WatchedJob(key)
+        self._tasks[key] = asyncio.create_task(self._run(watched))
+        return watched
 
-    def _stop(self, feed: WatchedJob) -> None:
-        del self._watched[feed.key]
-        self._tasks.pop(feed.key).cancel()
+    def _stop(self, watched: WatchedJob) -> None:
+        del self._watched[watched.key]
+        self._tasks.pop(watched.key).cancel()
 
-    async def _run(self, feed: WatchedJob) -> None:
+    async def _run(self, watched: WatchedJob) -> None:
         pause = MIN_POLL_SECONDS
-        while not feed.is_deleted:
+        while not watched.is_deleted:
             async with self._slots:
-                changed = await self._refresh(feed)
+                changed = await self._refresh(watched)
             if changed:
-                feed.notify()
+                watched.notify()
             pause = MIN_POLL_SECONDS if changed else min(2 * pause, MAX_POLL_SECONDS)
             await asyncio.sleep(MIN_INTERVAL_SECONDS)
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause - MIN_INTERVAL_SECONDS):
-                    await feed.announced.wait()
-            feed.announced.clear()
+                    await watched.announced.wait()
+            watched.announced.clear()
 
     async def read(
-        self, job: ImageJob, wanted: Iterable[int], before: JobSnapshot | None = None, *, lines: bool = True
+        self,
+        job: ImageJob,
+        wanted: Iterable[int],
+        before: JobSnapshot | None = None,
+        *,
+        with_images: bool = True,
     ) -> JobSnapshot:
-        """Return how the job stands.
+        """Return a snapshot of the job.
 
         Args:
-            wanted: Images that are to be looked up.
-            before: How it stood last, so that images that had ended need not be looked up again.
-            lines: Whether images may be looked up now.
+            wanted: Images whose outcomes are to be looked up.
+            before: The last snapshot; images that had finished in it are not looked up again.
+            with_images: Whether images may be looked up now.
         """
         same = before is not None and _attempt(before.job) == _attempt(job)
         known = before.outcomes if before and same else {}
-        missing = [index for index in wanted if index not in known] if lines else []
+        missing = [index for index in wanted if index not in known] if with_images else []
         found = await self._outcomes.get_many(job, missing) if missing else {}
-        looked = before.read_indexes if before and same and not job.status.state.final else frozenset(known)
-        return JobSnapshot(job, await self._counts.get(job), looked.union(missing), {**known, **found})
+        read = before.read_indexes if before and same and not job.status.state.final else frozenset(known)
+        return JobSnapshot(job, await self._counts.get(job), read.union(missing), {**known, **found})
 
-    async def _refresh(self, feed: WatchedJob) -> bool:
-        """Look at the job, and tell whether there is news; what cannot be read now is read later."""
+    async def _refresh(self, watched: WatchedJob) -> bool:
+        """Read the job and return whether it changed; a job that cannot be read now is read later."""
         try:
-            job = await self._store.get(feed.key)
-            wanted = [index for index, count in feed.indexes.items() if count > 0]
-            moment = await self.read(job, wanted, feed.snapshot, lines=self._may_read_images(feed, job))
+            job = await self._store.get(watched.key)
+            wanted = [index for index, count in watched.indexes.items() if count > 0]
+            snapshot = await self.read(
+                job, wanted, watched.snapshot, with_images=self._may_read_images(watched, job)
+            )
         except (NotFound, Invalid):
-            feed.is_deleted = True
+            watched.is_deleted = True
             return True
         except ImageJobsError as ex:
             log.warning(
-                "a job that is followed cannot be read", extra={"job_id": feed.key.name, "reason": ex.message}
+                "a job that is followed cannot be read",
+                extra={"job_id": watched.key.name, "reason": ex.message},
             )
             return False
         except Exception:
             log.exception("a job that is followed cannot be looked at")
             return False
-        changed, feed.snapshot = moment != feed.snapshot, moment
+        changed, watched.snapshot = snapshot != watched.snapshot, snapshot
         return changed
 
-    def _may_read_images(self, feed: WatchedJob, job: ImageJob) -> bool:
+    def _may_read_images(self, watched: WatchedJob, job: ImageJob) -> bool:
         if job.spec.total <= limits.MAX_ITEMS or job.status.state.final:
             return True
         now = asyncio.get_running_loop().time()
-        due = now - feed.images_read_at >= RESULTS_POLL_SECONDS
+        due = now - watched.images_read_at >= RESULTS_POLL_SECONDS
         if due:
-            feed.images_read_at = now
+            watched.images_read_at = now
         return due
 
 

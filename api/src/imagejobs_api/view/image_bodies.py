@@ -1,4 +1,4 @@
-"""The bodies that answer a POST. Pure: everything is handed in."""
+"""The bodies that answer a POST of images. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict
@@ -16,13 +16,13 @@ from imagejobs_contract.wire.json_types import Count, Pixels, Url
 
 
 class ImageBody(TypedDict):
-    """A job of one image. The facts of its result are null until it is there.
+    """A job of one image. The fields about its result are null until the result exists.
 
     Attributes:
         job_id: The id of the job, for every other call.
-        progress_url: Where its progress is told.
-        download_url: A signed link to the result that anybody can GET for a time; before there is one, the
-            address that redirects to it.
+        progress_url: The URL of its progress.
+        download_url: A signed link to the result, which needs no key and expires; before the result exists,
+            the URL that redirects to it.
         width: Pixels of the result.
         height: Pixels of the result.
         format: Encoding of the result.
@@ -46,9 +46,9 @@ class BatchEntryBody(TypedDict):
 
     Attributes:
         job_id: The batch's id, a hyphen and the number of the image, from 0.
-        name: The name of the file, made different from the others'.
+        name: The name of the file, made distinct within the batch.
         download_url: As for a single image; null if the image failed.
-        progress_url: Where its own progress is told.
+        progress_url: The URL of the progress of this image alone.
         error: Why there is no result.
     """
 
@@ -66,7 +66,7 @@ class BatchBody(TypedDict):
     Attributes:
         batch_job_id: The id of the job, for every other call.
         experimental: The shape of this answer may still change.
-        progress_url: Where the progress of all of it is told.
+        progress_url: The URL of the progress of the whole batch.
         image_jobs: The images, in the order of the request.
     """
 
@@ -78,10 +78,10 @@ class BatchBody(TypedDict):
 
 
 def image_body(job: ImageJob, outcome: Outcome | None, base: str, links: Links) -> ImageBody:
-    """Return the answer for a job of one image. Facts of the result are null until it is there.
+    """Return the answer for a job of one image.
 
     Args:
-        base: What links to this API begin with.
+        base: The result of `Links.base_url`.
     """
     name = job.key.name
     output = outcome.outputs[0] if outcome and outcome.outputs else None
@@ -99,13 +99,14 @@ def image_body(job: ImageJob, outcome: Outcome | None, base: str, links: Links) 
 
 
 def batch_body(
-    job: ImageJob, outcomes: Mapping[int, Outcome], refusals: Sequence[ImageFailed | None], base: str, links: Links
+    job: ImageJob, outcomes: Mapping[int, Outcome], refusals: Sequence[ImageFailed | None], base: str, links:
+    Links
 ) -> BatchBody:  # fmt: skip
     """Return the answer for a batch: an entry per file, in the order of the request.
 
     Args:
-        refusals: Per file, why it was refused at once, or None.
-        base: What links to this API begin with.
+        refusals: For each file, why it was refused before the job was made, or None.
+        base: The result of `Links.base_url`.
     """
     return {
         "batch_job_id": job.key.name,

@@ -1,4 +1,4 @@
-"""A whole job as clients are told of it: where it stands, and what was asked for. Pure."""
+"""The bodies that show a job: in a list, and alone with its spec. Pure."""
 
 from datetime import datetime
 from typing import TypedDict
@@ -16,10 +16,10 @@ from imagejobs_contract.wire.json_types import Count, Time, Url
 
 
 class JobSummaryBody(ProgressBody):
-    """A job as an element of the list: its progress, its times, and where more is told.
+    """A job as an element of the list: its progress, its times, and links to more.
 
     Attributes:
-        name: What its caller calls it; null for one without a name.
+        name: The caller's own name for the job; null without one.
     """
 
     name: str | None
@@ -31,13 +31,13 @@ class JobSummaryBody(ProgressBody):
 
 
 class CallbackBody(TypedDict):
-    """How far the job's callback is.
+    """The delivery of the job's callback.
 
     Attributes:
         state: Null before the job's end.
-        tries: How often it was sent.
-        next: When it is tried again.
-        message: What became of the last try.
+        tries: Times it was sent.
+        next: When it is sent again.
+        message: The result of the last try.
     """
 
     url: str
@@ -60,14 +60,14 @@ class FailureBody(TypedDict):
 
 
 class JobBody(JobSummaryBody):
-    """All that is told of one job, but for its images' results.
+    """Everything about one job except the results of its images.
 
     Attributes:
         attempt: 1, and one more for each retry that ran; 0 before the operator has seen the job.
-        deleting: It is being deleted, with its outputs.
-        duration_seconds: From its first image to its end.
-        estimated_remaining_seconds: Until its end, while it runs.
-        bytes_in: Size of the sources of the images that ended.
+        deleting: The job and its outputs are being deleted.
+        duration_seconds: Seconds from its first image to its end.
+        estimated_remaining_seconds: Seconds until its end, while it runs.
+        bytes_in: Size of the sources of all finished images.
         bytes_out: Size of all results.
         callback: Null without one.
         failures: The first failed images.
@@ -85,10 +85,10 @@ class JobBody(JobSummaryBody):
 
 
 def summary_body(job: ImageJob, counts: Counts, base: str) -> JobSummaryBody:
-    """Return a job as an element of the list: its progress, its times, and where more is told.
+    """Return a job as an element of the list.
 
     Args:
-        base: What links to this API begin with.
+        base: The result of `Links.base_url`.
     """
     job_id, status = job.key.name, job.status
     return {
@@ -103,7 +103,7 @@ def summary_body(job: ImageJob, counts: Counts, base: str) -> JobSummaryBody:
 
 
 def details_body(job: ImageJob, counts: Counts, base: str) -> JobBody:
-    """Return all that is told of one job."""
+    """Return a job with its spec, for `GET /api/jobs/{id}` and the commands."""
     status = job.status
     return {
         **summary_body(job, counts, base),
@@ -122,15 +122,14 @@ def details_body(job: ImageJob, counts: Counts, base: str) -> JobBody:
 
 
 def _callback(job: ImageJob) -> CallbackBody | None:
-    """Return how far the callback is: null without one, its state null before the job's end."""
     if job.spec.callback_url is None:
         return None
-    it, condition = job.status.callback, job.status.condition(ConditionType.CALLBACK_DELIVERED)
+    delivery, condition = job.status.callback, job.status.condition(ConditionType.CALLBACK_DELIVERED)
     return {
         "url": job.spec.callback_url,
-        "state": it.state if it else None,
-        "tries": it.tries if it else 0,
-        "next": _format(it.next) if it else None,
+        "state": delivery.state if delivery else None,
+        "tries": delivery.tries if delivery else 0,
+        "next": _format(delivery.next) if delivery else None,
         "message": condition.message if condition else "",
     }
 

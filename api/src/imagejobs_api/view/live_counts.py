@@ -14,9 +14,9 @@ MAX_REMEMBERED_JOBS = 10_000
 
 
 class HighWater:
-    """Remembers the highest counts that were told, so that a lost board does not make a job go backwards.
+    """Remembers the highest counts that were shown, so that a lost board does not make a job go backwards.
 
-    Bounded.
+    Keeps the `size` jobs that were shown last.
     """
 
     def __init__(self, size: int = MAX_REMEMBERED_JOBS) -> None:
@@ -24,7 +24,7 @@ class HighWater:
         self._seen: OrderedDict[tuple[str, int], Counts] = OrderedDict()
 
     def raise_to_highest(self, job: ImageJob, counts: Counts) -> Counts:
-        """Return the higher of these counts and those told before in this attempt of the job."""
+        """Return the higher of these counts and those shown before in this attempt of the job."""
         key = (job.uid, states.attempt(job.status))
         highest = max(counts, self._seen.pop(key, counts), key=lambda each: each.done)
         self._seen[key] = highest
@@ -34,18 +34,21 @@ class HighWater:
 
 
 class LiveCounts:
-    """Tells counts from the status and, while a job runs, from the board."""
+    """Finds counts: in the status and, while a job runs, on the board, whichever is higher.
+
+    Used by every resource that shows a job's progress; lives as long as the app.
+    """
 
     def __init__(self, board: BoardWithBreaker) -> None:
         self._board = board
         self._high_water = HighWater()
 
     async def get(self, job: ImageJob) -> Counts:
-        """Return a job's counts, which never go back within an attempt."""
+        """Return a job's counts, which never decrease within an attempt."""
         return self._merge(job, await self._board.counts(job.uid) if _is_live(job) else None)
 
     async def get_many(self, jobs: Sequence[ImageJob]) -> list[Counts]:
-        """Return the counts of several jobs, for which the board is asked once."""
+        """Return the counts of several jobs, with one call of the board."""
         running = [job.uid for job in jobs if _is_live(job)]
         live = dict(zip(running, await self._board.all_counts(running), strict=True)) if running else {}
         return [self._merge(job, live.get(job.uid)) for job in jobs]

@@ -1,4 +1,4 @@
-"""From an id that a client knows to a job, or to one image of it."""
+"""Finds the job, or the image of a job, that an id of a client means."""
 
 import re
 from dataclasses import dataclass
@@ -16,7 +16,11 @@ _ID = re.compile(r"[a-z0-9]([-a-z0-9]{0,60}[a-z0-9])?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class JobOrImage:
-    """A job, and the place of the image that was asked for; None asks for the whole job."""
+    """The target of a request: a whole job, or one image of it.
+
+    Attributes:
+        index: Number of the image, from 0; None means the whole job.
+    """
 
     job: ImageJob
     index: int | None = None
@@ -29,11 +33,10 @@ class JobOrImage:
 
 
 async def find(store: JobStore, caller: Caller, identifier: str) -> JobOrImage:
-    """Return what of the caller's has this id; a whole job goes before a sub-job.
+    """Return the caller's job with this id, or else the caller's image with it.
 
     Raises:
-        Problem: There is nothing of that id (404), which is also said of others' jobs; or what there is
-            cannot be read (409).
+        Problem: The caller has nothing with that id (404); or the job cannot be read (409).
     """
     job = await _job(store, caller, identifier)
     if job is not None:
@@ -46,10 +49,10 @@ async def find(store: JobStore, caller: Caller, identifier: str) -> JobOrImage:
 
 
 async def find_job(store: JobStore, caller: Caller, identifier: str) -> ImageJob:
-    """Return the caller's job of this id; one image of a job is none.
+    """Return the caller's job with this id.
 
     Raises:
-        Problem: As `find`.
+        Problem: As `find`; and 404 for the id of an image.
     """
     found = await find(store, caller, identifier)
     if found.index is not None:

@@ -12,14 +12,14 @@ from imagejobs_contract.wire.json_types import Count, Percent
 
 
 class ProgressBody(TypedDict):
-    """How far a job, a batch or one image of it is.
+    """The progress of a job, a batch or one image of it.
 
     Attributes:
-        progress: Percent; 100 only when it has ended.
-        total: Images in all.
-        done: Images that have their result.
-        failed: Images that have an error.
-        error: Why a job, or the image, failed as a whole.
+        progress: Percent; 100 only after the end.
+        total: All images.
+        done: Images with a result.
+        failed: Images with an error.
+        error: Why the whole job, or the image, failed.
     """
 
     job_id: str
@@ -31,32 +31,32 @@ class ProgressBody(TypedDict):
     error: ErrorBody | None
 
 
-def job_progress(found: JobOrImage, counts: Counts) -> ProgressBody:
+def job_progress(target: JobOrImage, counts: Counts) -> ProgressBody:
     """Return the progress of a whole job.
 
-    `done` counts the images that have their result, as kubectl's column does.
+    `done` counts the images with a result, as kubectl's column does.
     """
-    state = states.job_state(found.job)
+    state = states.job_state(target.job)
     return {
-        "job_id": found.id,
+        "job_id": target.id,
         "state": state,
         "progress": counts.percent if state.final else min(counts.percent, 99),
-        "total": found.job.spec.total,
+        "total": target.job.spec.total,
         "done": counts.succeeded,
         "failed": counts.failed,
-        "error": states.job_error(found.job),
+        "error": states.job_error(target.job),
     }
 
 
-def item_progress(found: JobOrImage, outcome: Outcome | None) -> ProgressBody:
-    """Return the progress of one image of a job, in the same shape."""
-    state = states.item_state(found.job, outcome)
+def item_progress(target: JobOrImage, outcome: Outcome | None) -> ProgressBody:
+    """Return the progress of one image of a job, in the shape of a job's."""
+    state = states.item_state(target.job, outcome)
     return {
-        "job_id": found.id,
+        "job_id": target.id,
         "state": state,
         "progress": 100 if state.final else 0,
         "total": 1,
         "done": int(outcome is not None and outcome.succeeded),
-        "failed": int(state == State.FAILED),
-        "error": states.item_error(found.job, outcome),
+        "failed": int(state is State.FAILED),
+        "error": states.item_error(target.job, outcome),
     }
