@@ -33,7 +33,10 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Timestamp:
-    """The time of all files of a zip: in DOS's form, with even seconds and no zone, and in seconds since 1970."""
+    """The time of all files of a zip, in DOS's form and in seconds since 1970.
+
+    DOS has no time zone and no odd seconds.
+    """
 
     date: int
     time: int

@@ -1,4 +1,4 @@
-"""One call on the page, of the service or by it: what it takes, an example of it, what it answers. Pure."""
+"""One call on the page, also a webhook: its parameters and body, its examples, its answers. Pure."""
 
 import json
 from collections.abc import Iterator
@@ -16,10 +16,12 @@ Schema = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One method of one path, and the document in which its references lead somewhere.
+    """One method of one path.
 
     Attributes:
-        path: "" of a webhook, which the service sends to an address of somebody else's.
+        path: "" for a webhook, which the service sends to a caller's address.
+        operation: OpenAPI's operation object.
+        document: The whole document, in which references are resolved.
     """
 
     method: str
@@ -29,16 +31,16 @@ class Call:
 
     @property
     def id(self) -> str:
-        """Return its place on the page."""
+        """Return its anchor on the page."""
         return str(self.operation["operationId"])
 
     @property
     def summary(self) -> str:
-        """Return what it does, in a few words."""
+        """Return its title."""
         return str(self.operation["summary"])
 
     def resolve(self, schema: Schema) -> Schema:
-        """Return what a reference leads to."""
+        """Return the schema itself, or the one that it refers to."""
         place: Any = self.document
         for name in schema["$ref"].split("/")[1:] if "$ref" in schema else ():
             place = place[name]
@@ -46,16 +48,16 @@ class Call:
 
 
 def calls_with_tag(document: Schema, name: str) -> Iterator[Call]:
-    """Yield the calls of a group, in the document's order."""
-    sent = (("", methods) for methods in document.get("webhooks", {}).values())
-    for path, methods in chain(document["paths"].items(), sent):
+    """Yield the calls of a group, in the document's order; webhooks come last."""
+    webhooks = (("", methods) for methods in document.get("webhooks", {}).values())
+    for path, methods in chain(document["paths"].items(), webhooks):
         for method, operation in methods.items():
             if name in operation["tags"]:
                 yield Call(method, path, operation, document)
 
 
 def render_call(call: Call) -> Html:
-    """Return all that is told of a call."""
+    """Return the article about a call."""
     where = tag("code", call.path) if call.path else "to the address that the job names"
     title = tag("p", tag("b", call.method.upper(), class_=call.method), " ", where, class_="call")
     about = prose(call.operation["description"])
@@ -83,11 +85,13 @@ def _render_parameters(call: Call) -> Html:
         )
         for each in found
     ]
-    places = [
-        (name, join(what, tag("div", tag("small", f"in the {each['in']}"))), means)
-        for (name, what, means), each in zip(rows, found, strict=True)
+    with_places = [
+        (name, join(kind, tag("div", tag("small", f"in the {each['in']}"))), meaning)
+        for (name, kind, meaning), each in zip(rows, found, strict=True)
     ]
-    return join(tag("h4", "Parameters"), table(("parameter", "is", "means"), places)) if rows else Html("")
+    if not rows:
+        return Html("")
+    return join(tag("h4", "Parameters"), table(("parameter", "type", "meaning"), with_places))
 
 
 def _render_body(call: Call) -> list[Html]:
@@ -152,17 +156,17 @@ def _format_answer(answer: Any) -> str:
 def _render_answers(call: Call) -> Html:
     if not call.path:
         return join(tag("h4", "What you answer"), table(("status", "means"), _webhook_answers(call)))
-    told = [(status, call.resolve(answer)) for status, answer in call.operation["responses"].items()]
+    answers = [(status, call.resolve(answer)) for status, answer in call.operation["responses"].items()]
     good = [
         (
             tag("b", status),
             join(line(each["description"]), _render_headers(call, each)),
             _render_content(each),
         )
-        for status, each in told
+        for status, each in answers
         if status < "400"
     ]
-    bad = [(tag("b", status), line(each["description"])) for status, each in told if status >= "400"]
+    bad = [(tag("b", status), line(each["description"])) for status, each in answers if status >= "400"]
     errors = tag("details", tag("summary", "Errors"), table(("status", "codes"), bad))
     return join(tag("h4", "Answers"), table(("status", "when", "body"), good), errors)
 

@@ -1,4 +1,4 @@
-"""Fields of an object as a table. Pure."""
+"""The fields of an object as a table. Pure."""
 
 import json
 from typing import Any
@@ -10,25 +10,25 @@ Schema = dict[str, Any]
 
 
 def render_fields(schema: Schema) -> Html:
-    """Return a row per property: its name, what it is, what it means."""
+    """Return a table with a row for each property: name, type, meaning."""
     needed = schema.get("required", ())
     rows = [
         field_row(name, each, needed=name in needed and schema.get("additionalProperties") is False)
         for name, each in schema["properties"].items()
     ]
-    return table(("field", "is", "means"), rows)
+    return table(("field", "type", "meaning"), rows)
 
 
 def field_row(name: str, schema: Schema, *, needed: bool, meaning: str = "") -> tuple[str, ...]:
     """Return the row of a field or parameter.
 
     Args:
-        name: Of the field.
-        schema: Of its values.
-        needed: It must be given; said only of requests, whose objects take nothing unknown.
-        meaning: Instead of the schema's own description.
+        name: The name of the field.
+        schema: The schema of its values.
+        needed: It is required; only marked in requests, whose objects allow no unknown fields.
+        meaning: Replaces the schema's own description.
     """
-    mark = join(" ", tag("em", "needed")) if needed else ""
+    mark = join(" ", tag("em", "required")) if needed else ""
     default = (
         join(" Default ", tag("code", _format_default(schema["default"])), ".") if "default" in schema else ""
     )

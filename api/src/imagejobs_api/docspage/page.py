@@ -1,4 +1,4 @@
-"""The page, from the document. Pure."""
+"""The page, made from the document. Pure."""
 
 from typing import Any
 
@@ -9,7 +9,8 @@ from imagejobs_api.docspage.words import type_words
 
 Schema = dict[str, Any]
 META = Html(
-    '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
+    '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+    '<meta name="color-scheme" content="light dark">'
 )
 
 
@@ -17,8 +18,8 @@ def render_page(document: Schema, style: str) -> str:
     """Return the whole page.
 
     Args:
-        document: OpenAPI's.
-        style: The style sheet, which stands in the page.
+        document: The OpenAPI document.
+        style: The style sheet, which becomes part of the page.
     """
     info = document["info"]
     head = tag(

@@ -19,8 +19,8 @@ STYLE = "style.css"
 class Docs:
     """Serves the page; its commands and example answers name the address at which it was asked for.
 
-    It is rendered once, which takes 20 ms, with `LOCAL` for the address; for each address that is replaced, which
-    takes less than 1 ms.
+    It is rendered once, which takes 20 ms, with `LOCAL` for the address; for each address that is replaced,
+    which takes less than 1 ms.
     """
 
     is_public = True

@@ -1,4 +1,4 @@
-"""Schemas in words, as a table of fields has them: `integer 1 to 100`, `list of Result`. Pure."""
+"""Schemas in words for the tables of fields: `integer, 1 to 100`, `list of Result`. Pure."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ from imagejobs_api.docspage.html import Html, join, tag
 
 Schema = dict[str, Any]
 MAX_ENUM_WORDS = 12
-"""Words of an enum that are told one by one."""
+"""Words of an enum that are shown; the rest is left out."""
 
 
 def type_words(schema: Schema) -> Html:
-    """Return what a value is; named schemas are links to their place on the page."""
+    """Return the type of a value in words; a named schema is a link to its place on the page."""
     if "$ref" in schema:
         name = schema["$ref"].rsplit("/", 1)[1]
         return tag("a", name, href=f"#schema-{name}")
@@ -37,7 +37,7 @@ def type_words(schema: Schema) -> Html:
 
 
 def range_words(schema: Schema, least: str, most: str, unit: str = "") -> str:
-    """Return a range in words."""
+    """Return a range in words; `least` and `most` are the keywords of its bounds."""
     low, high = schema.get(least), schema.get(most)
     if high is None:
         return f" from {low}" if low else ""

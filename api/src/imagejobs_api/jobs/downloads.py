@@ -31,7 +31,7 @@ class Downloads:
         self._links = links
 
     async def on_get(self, req: Request, resp: Response, identifier: str) -> None:
-        """Answer 307 to the result; 409 while there is none, 410 if it was deleted, or the image's own error."""
+        """Answer 307 to the result; 409 while there is none, 410 after its deletion, or the image's error."""
         found = await find(self._store, req.caller, identifier)
         resp.context.job_id = found.job.key.name
         index = self._image_index(found, self._links.base_url(req))

@@ -1,4 +1,4 @@
-"""`POST /api/jobs`: the general form of a job."""
+"""The call `POST /api/jobs`, which makes any job."""
 
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.headers import IDEMPOTENCY_KEY, PREFER
@@ -18,26 +18,33 @@ from imagejobs_contract.reader import Reader
 from imagejobs_contract.wire import s3_keys
 
 _SETTINGS = {
-    "parallelism": "Pods that run at once.",
-    "items_per_pod": "Images of one pod.",
-    "max_failed_items": "Over so many failed images the job is `Failed`; without it any number may fail.",
-    "active_deadline_seconds": "After so long the images that are left fail; without it the server's `JOB_SECONDS`.",
-    "ttl_seconds_after_finished": "So long after its end the job is forgotten.",
-    "execution": "`Pool`: warm workers. `Job`: pods of its own.",
-    "suspend": "Begins only when `/api/jobs/{id}/resume` asks for it.",
-    "queue_name": "Of Kueue, on Kubernetes.",
-    "priority_class_name": f"Of pods; not the cluster's own (`{job_request.CLUSTER_CLASSES}...`).",
-    "profile": "The size of pods.",
+    "parallelism": "The number of pods that run at the same time.",
+    "items_per_pod": "The number of images for each pod.",
+    "max_failed_items": "The job is `Failed` if more images than this fail. Without it any number may fail.",
+    "active_deadline_seconds": "The images that are unfinished after this time fail. The default is the "
+    "server's `JOB_SECONDS`.",
+    "ttl_seconds_after_finished": "The time after its end at which the job's record is deleted.",
+    "execution": "`Pool`: by workers that are running already. `Job`: in pods of its own.",
+    "suspend": "The job starts only after `/api/jobs/{id}/resume`.",
+    "queue_name": "The queue of Kueue, on Kubernetes.",
+    "priority_class_name": "The priority class of the pods; not one of the cluster's own "
+    f"(`{job_request.CLUSTER_CLASSES}...`).",
+    "profile": "The size of the pods, by the name of a profile.",
 }
 _ITEM = {
-    "name": "The result's file name; without it the last part of key or URL.",
-    "key": "In the bucket: one of your uploads, or under a prefix that is open to you.",
-    "url": "An http(s) URL, which the worker fetches.",
+    "name": "The file name of the result. The default is the last part of key or URL.",
+    "key": "The key of an object in the bucket: one of your uploads, or below a prefix that you may read.",
+    "url": "An http(s) URL, from which a worker downloads the image.",
 }
 _CODES = (
-    Code.INVALID_OPTIONS, Code.CONFLICT, Code.PAYLOAD_TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE, Code.IDEMPOTENCY_MISMATCH, Code.QUEUE_FULL,
+    Code.INVALID_OPTIONS,
+    Code.CONFLICT,
+    Code.PAYLOAD_TOO_LARGE,
+    Code.UNSUPPORTED_MEDIA_TYPE,
+    Code.IDEMPOTENCY_MISMATCH,
+    Code.QUEUE_FULL,
     Code.STORAGE_ERROR,
-)  # fmt: skip
+)
 _LINKS = {name: {"id": "$response.body#/job_id"} for name in ("getProgress", "getJob", "listResults")}
 
 
@@ -45,14 +52,14 @@ def operation(settings: Settings, components: Components, tag: str) -> Operation
     """Return the call."""
     answers = {
         200: Answer(
-            "The job has ended, however it ended.",
+            "The job has ended, successfully or not.",
             {JSON: JobSummaryBody},
             (),
             ("Preference-Applied",),
             _LINKS,
         ),
         202: Answer(
-            "The job is durable, and goes on.",
+            "The job is stored, and goes on.",
             {JSON: JobSummaryBody},
             ("Location",),
             ("Preference-Applied",),
@@ -60,10 +67,17 @@ def operation(settings: Settings, components: Components, tag: str) -> Operation
         ),
     }
     return Operation(
-        "post", "/api/jobs", "createJob", tag, "Make a job of up to a million images",
-        "One of `items`, `prefix` and `manifest` is given; each image becomes a result per variant.",
-        answers, _CODES, (PREFER, IDEMPOTENCY_KEY), {JSON: _request(settings, components)},
-    )  # fmt: skip
+        "post",
+        "/api/jobs",
+        "createJob",
+        tag,
+        "Make a job of up to a million images",
+        "Give exactly one of `items`, `prefix` and `manifest`. Each image gets one result for each variant.",
+        answers,
+        _CODES,
+        (PREFER, IDEMPOTENCY_KEY),
+        {JSON: _request(settings, components)},
+    )
 
 
 def _request(settings: Settings, components: Components) -> Schema:
@@ -71,11 +85,11 @@ def _request(settings: Settings, components: Components) -> Schema:
         "items": {"type": "array", "minItems": 1, "items": _item(components), "description": "The images."},
         "prefix": {
             **_text(limits.MAX_KEY),
-            "description": "A folder of the bucket: everything in it that is neither empty nor itself a folder.",
+            "description": "A folder of the bucket: all objects below it, except empty ones and folders.",
         },
         "manifest": {
             **_manifest(),
-            "description": "JSON lines in the bucket, each like an element of `items`.",
+            "description": "A file of JSON lines in the bucket; each line is like an element of `items`.",
         },
         "variants": {
             "type": "array",
@@ -83,13 +97,13 @@ def _request(settings: Settings, components: Components) -> Schema:
             "items": _variant(components),
             "description": "The results of each image.",
         },
-        "output": {**_output(), "description": "Where results go, and how they are stored."},
+        "output": {**_output(), "description": "Where and how results are stored."},
         **_settings_fields(),
         "retry": {
             **_object({"attempts": {"type": "integer", "minimum": 1, "maximum": limits.MAX_ATTEMPTS}}),
-            "description": "How often what can pass is tried for each image.",
+            "description": "The most tries for an image; only temporary errors are tried again.",
         },
-        "name": {**_text(200), "description": "What you call the job."},
+        "name": {**_text(200), "description": "Your own name for the job."},
     }
     if settings.callbacks_signed or settings.callers_secrets:
         url = {**_text(limits.MAX_URL), "format": "uri"}
@@ -114,20 +128,20 @@ def _item(components: Components) -> Schema:
 
 def _variant(components: Components) -> Schema:
     options = record_schemas(lambda reader: read_variant(reader, camel=False))
-    told = {name: DESCRIPTIONS[name] for name in NAMES} | {
-        "format": "The result's encoding; without it the source's own."
+    descriptions = {name: DESCRIPTIONS[name] for name in NAMES} | {
+        "format": "The encoding of the result. The default is that of the source."
     }
     named = {
         "name": {
             "type": "string",
             "pattern": f"^({VARIANT_NAME})$",
-            "description": "Ends the names of its results, and tells it from others.",
+            "description": "Ends the file names of its results; each variant has another one.",
         }
     }
     return components.add(
         "NewVariant",
-        {"description": "A result that is made of each image."}
-        | _object(named | add_descriptions({name: options[name] for name in NAMES}, told)),
+        {"description": "One result of each image."}
+        | _object(named | add_descriptions({name: options[name] for name in NAMES}, descriptions)),
     )
 
 

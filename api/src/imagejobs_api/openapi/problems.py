@@ -1,4 +1,4 @@
-"""The errors of a call as OpenAPI's responses: a response for each status, with the codes that it may have."""
+"""The errors of a call as OpenAPI's responses: one for each status, with its codes."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -16,9 +16,9 @@ EVERYWHERE = (
     Code.UNAVAILABLE,
 )
 RATE_LIMITED = (Code.RATE_LIMITED, Code.STORAGE_ERROR)
-"""Of calls that are not public."""
+"""Of all calls that are not public."""
 MAX_SHARED_CODES = 3
-"""Responses with up to so many codes are components, named by these."""
+"""A response with at most this number of codes is a component, named by the codes."""
 
 _REQUIRED_HEADERS = {401: ("WWW-Authenticate",), 429: ("Retry-After",), 503: ("Retry-After",)}
 _OPTIONAL_HEADERS = {409: ("Retry-After",)}
@@ -34,18 +34,18 @@ def responses(
     """Return the responses of a call's errors: status -> response.
 
     Args:
-        codes: What may go wrong.
+        codes: Of all errors of the call.
         examples: Status -> name -> OpenAPI's example object.
-        shared: Takes the responses that several calls have.
-        counted: Whether the answers tell how many requests are left.
+        shared: Collects the responses that several calls have.
+        counted: Whether a rate limit counts the call, so that answers have its headers.
     """
     found: dict[str, Schema] = {}
-    for status, those in _by_status(codes).items():
-        response = _response(status, those, examples.get(status, {}), counted=counted)
-        if status in examples or len(those) > MAX_SHARED_CODES:
+    for status, of_status in _by_status(codes).items():
+        response = _response(status, of_status, examples.get(status, {}), counted=counted)
+        if status in examples or len(of_status) > MAX_SHARED_CODES:
             found[str(status)] = response
         else:
-            name = "_or_".join(those) + ("" if counted else ".public")
+            name = "_or_".join(of_status) + ("" if counted else ".public")
             shared[name] = response
             found[str(status)] = {"$ref": f"#/components/responses/{name}"}
     return found
@@ -59,8 +59,7 @@ def _by_status(codes: Iterable[Code]) -> dict[int, list[Code]]:
 
 
 def _response(status: int, codes: list[Code], examples: Mapping[str, Any], *, counted: bool) -> Schema:
-    # Words beside a reference narrow it (JSON Schema 2020-12), and programs that know nothing of that still
-    # see a problem.
+    # Keywords beside a reference narrow it (JSON Schema 2020-12); without them it is still a Problem.
     narrowed = {"properties": {"status": {"const": status}, "code": {"enum": [code.value for code in codes]}}}
     content: Schema = {"schema": {"$ref": "#/components/schemas/Problem", **narrowed}}
     if examples:

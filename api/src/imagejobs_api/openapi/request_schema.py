@@ -1,4 +1,7 @@
-"""What a request may hold, as JSON schemas: noted from the code that reads it, by a reader that reads nothing."""
+"""JSON schemas of requests, recorded from the code that reads requests.
+
+`SchemaRecorder` takes the place of the reader.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
@@ -9,27 +12,30 @@ from imagejobs_contract.reader import SIZE_PATTERN, E, Reader
 Schema = dict[str, Any]
 T = TypeVar("T")
 SIZE_FORMAT = "byte-size"
-"""Of a text within the bounds of the number beside it, which no pattern can say."""
+"""Format of a text with the bounds of the number beside it, which no pattern can express."""
 
 
 def record_schemas(read: Callable[[Reader], object]) -> dict[str, Schema]:
-    """Return what a function asks a reader for: field -> schema, in the order in which it asks."""
-    reader = SchemaRecorder()
-    read(reader)
-    return reader.schemas
+    """Return the schema of each field that a function reads, in the order of reading."""
+    recorder = SchemaRecorder()
+    read(recorder)
+    return recorder.schemas
 
 
-def add_descriptions(schemas: Mapping[str, Schema], meanings: Mapping[str, str]) -> dict[str, Schema]:
-    """Return the schemas with what they mean.
+def add_descriptions(schemas: Mapping[str, Schema], descriptions: Mapping[str, str]) -> dict[str, Schema]:
+    """Return the schemas with their descriptions.
 
     Raises:
-        KeyError: One has no meaning: whoever added an option has to say what it does.
+        KeyError: A field has no description: each new option needs one.
     """
-    return {name: {**schema, "description": meanings[name]} for name, schema in schemas.items()}
+    return {name: {**schema, "description": descriptions[name]} for name, schema in schemas.items()}
 
 
 def require_exactly_one(*names: str) -> Schema:
-    """Return what allows one of some fields and needs one, in words that generators of clients pass over; of `oneOf` they make a class for each."""
+    """Return a schema that requires exactly one of these fields.
+
+    It uses `if` instead of `oneOf`, which generators of clients turn into a class for each alternative.
+    """
     first, *others = names
     if not others:
         return {"required": [first]}
@@ -41,25 +47,29 @@ def require_exactly_one(*names: str) -> Schema:
 
 
 class SchemaRecorder(Reader):
-    """A reader that is given nothing and notes what it is asked for."""
+    """A reader of nothing that records each field it is asked for.
+
+    Attributes:
+        schemas: Field -> schema.
+    """
 
     def __init__(self) -> None:
         super().__init__({})
         self.schemas: dict[str, Schema] = {}
 
     def unknown(self, known: Iterable[str]) -> None:
-        """There is nothing that could be unknown."""
+        """Do nothing: an empty request has no unknown field."""
 
     def integer(self, name: str, low: int, high: int, default: int | None = None) -> int | None:
-        """Note a whole number."""
+        """Record a whole number."""
         return self._record(name, {"type": "integer", "minimum": low, "maximum": high}, default)
 
     def number(self, name: str, low: float, high: float, default: float) -> float:
-        """Note a number."""
+        """Record a number."""
         return self._record(name, {"type": "number", "minimum": low, "maximum": high}, default)
 
     def boolean(self, name: str, default: bool = False) -> bool:
-        """Note a truth value."""
+        """Record a boolean."""
         return self._record(name, {"type": "boolean"}, default)
 
     def text(
@@ -72,24 +82,24 @@ class SchemaRecorder(Reader):
         *,
         secret: bool = False,
     ) -> str | None:
-        """Note a text."""
+        """Record a text."""
         form = {"pattern": f"^({pattern})$"} if pattern else {}
         return self._record(name, {"type": "string", "minLength": 1, "maxLength": longest, **form}, default)
 
     def choice(
         self, name: str, kind: type[E], default: E | None = None, *, also: Iterable[str] = ()
     ) -> E | None:
-        """Note one word of several; whoever reads other words tells of them."""
+        """Record one word of several; `also` is left to the caller, which adds those words itself."""
         self._record(name, {"type": "string", "enum": [each.value for each in kind]}, default)
         return default
 
     def size(self, name: str, low: int, high: int, default: int | None = None) -> int | None:
-        """Note a number of bytes, plain or with a unit."""
+        """Record a number of bytes, plain or with a unit."""
         plain = {"type": "integer", "minimum": low, "maximum": high}
         with_unit = {"type": "string", "pattern": f"^{SIZE_PATTERN}$", "format": SIZE_FORMAT}
         return self._record(name, {"anyOf": [plain, with_unit]}, default)
 
     def _record(self, name: str, schema: Schema, default: T) -> T:
-        told = default.value if isinstance(default, StrEnum) else default
-        self.schemas[name] = schema if told is None else {**schema, "default": told}
+        value = default.value if isinstance(default, StrEnum) else default
+        self.schemas[name] = schema if value is None else {**schema, "default": value}
         return default

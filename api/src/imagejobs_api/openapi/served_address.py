@@ -1,7 +1,7 @@
 """Bodies that name the address they are served at, so that a reader can copy their examples and run them.
 
-A body for each address is made when it is first asked for, and kept. Both resources that use this are public, and
-a Host costs a client nothing to invent: so a body must be cheap to make, and few are kept.
+A body for each address is made when it is first asked for, and kept. Both resources that use this are public,
+and a Host costs a client nothing to invent: so a body must be cheap to make, and few are kept.
 """
 
 from collections.abc import Callable
@@ -23,8 +23,8 @@ class ServedAddress:
     """Finds the address at which a request reached this server: PUBLIC_URL, or else the request's own Host.
 
     Args:
-        hosts: The Hosts that are shown. Another one, by which a foreign name may lead here (DNS rebinding), is not
-            repeated to the reader as if it were ours.
+        hosts: The Hosts that are shown. Another one, by which a foreign name may lead here (DNS rebinding),
+            is not repeated to the reader as if it were ours.
     """
 
     def __init__(self, links: Links, hosts: HostList) -> None:

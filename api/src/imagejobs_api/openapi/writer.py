@@ -1,4 +1,4 @@
-"""A call as OpenAPI writes it."""
+"""Turns the declared calls into OpenAPI's objects."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,15 +13,19 @@ from imagejobs_contract.codes import Code
 
 
 class Writer:
-    """Writes calls, and gathers what they share.
+    """Writes the operation objects of a document, and collects the parts that they share.
+
+    Made by `document` for one document.
+
+    Args:
+        scheme: Name of the security scheme; "" for an API without keys.
 
     Attributes:
         components: The schemas.
-        responses: The errors that several calls have.
+        responses: The error responses of several calls.
     """
 
     def __init__(self, scheme: str) -> None:
-        """Take the name of the security scheme; "" lets anybody in."""
         self._scheme = scheme
         self.components = Components()
         self.responses: dict[str, Schema] = {}
@@ -33,11 +37,9 @@ class Writer:
         answers = {
             str(status): self._answer(each, status, answer, usual) for status, answer in each.answers.items()
         }
-        failed = {
-            status: _error_examples(each, status)
-            for status in {example.status for example in _examples(each)} - each.answers.keys()
-        }
-        errors = problems.responses(self._codes(each), failed, self.responses, counted=counted)
+        error_statuses = {example.status for example in _examples(each)} - each.answers.keys()
+        examples = {status: _error_examples(each, status) for status in error_statuses}
+        errors = problems.responses(self._codes(each), examples, self.responses, counted=counted)
         return {
             "operationId": each.id,
             "tags": [each.tag],
@@ -52,10 +54,10 @@ class Writer:
     def _codes(self, each: Operation) -> tuple[Code, ...]:
         if each.is_public:
             return (*problems.EVERYWHERE, *each.codes)
-        keyed = (Code.UNAUTHORIZED,) if self._scheme else ()
-        # With keys of one that may only read, without them of a page of another site.
-        written = (Code.FORBIDDEN,) if each.writes else ()
-        return (*problems.EVERYWHERE, *problems.RATE_LIMITED, *keyed, *written, *each.codes)
+        unauthorized = (Code.UNAUTHORIZED,) if self._scheme else ()
+        # With keys: for a key that may only read. Without keys: for a page of another site.
+        forbidden = (Code.FORBIDDEN,) if each.writes else ()
+        return (*problems.EVERYWHERE, *problems.RATE_LIMITED, *unauthorized, *forbidden, *each.codes)
 
     def _answer(self, each: Operation, status: int, answer: Answer, usual: tuple[str, ...]) -> Schema:
         schemas = {
@@ -92,7 +94,11 @@ def _request_body(each: Operation) -> Schema:
 
 
 def _content(schemas: Mapping[str, Schema], examples: Iterable[tuple[str, str, Schema]]) -> dict[str, Schema]:
-    """Return OpenAPI's content, with examples: media type, which is the first if it is "", name, example object."""
+    """Return OpenAPI's content.
+
+    Args:
+        examples: Media type, "" for the first one; name; example object.
+    """
     content: dict[str, Schema] = {kind: {"schema": schema} for kind, schema in schemas.items()}
     for kind, name, example in examples:
         content[kind or next(iter(content))].setdefault("examples", {})[name] = example
