@@ -155,7 +155,7 @@ def _format_answer(answer: Any) -> str:
 
 def _render_answers(call: Call) -> Html:
     if not call.path:
-        return join(tag("h4", "What you answer"), table(("status", "means"), _webhook_answers(call)))
+        return join(tag("h4", "Your answer"), table(("status", "meaning"), _webhook_answers(call)))
     answers = [(status, call.resolve(answer)) for status, answer in call.operation["responses"].items()]
     good = [
         (

@@ -17,10 +17,10 @@ STYLE = "style.css"
 
 
 class Docs:
-    """Serves the page; its commands and example answers name the address at which it was asked for.
+    """Serves the page; its commands and example answers name the address of the request.
 
-    It is rendered once, which takes 20 ms, with `LOCAL` for the address; for each address that is replaced,
-    which takes less than 1 ms.
+    The page is rendered once, with `DEFAULT_ADDRESS`, which takes 20 ms. For each address of a request that
+    address is replaced in the text, which takes less than 1 ms.
     """
 
     is_public = True

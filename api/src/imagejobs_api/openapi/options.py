@@ -19,15 +19,15 @@ DESCRIPTIONS = {
     "cuts, `contain` adds borders, `fill` distorts. The last three need width and height.",
     "gravity": "The part that remains when the image is cut. `face` finds faces; `entropy` finds the part "
     "with the most detail.",
-    "no_face": "What `gravity=face` does for an image without a face: fail with `no_face_found`, or crop "
+    "no_face": "How `gravity=face` treats an image without a face: fail with `no_face_found`, or crop "
     "to the centre.",
     "enlarge": "Allows a result larger than the source.",
     "format": "The encoding of the result. The default is that of the source (JPEG or PNG for HEIC and BMP). "
     f"`{AUTO}` chooses AVIF or WebP if `Accept` lists them.",
     "quality": f"The quality of JPEG, WebP and AVIF. The default is {DEFAULT_QUALITY}.",
     "max_size": "The largest size of the result, in bytes or as `200kB`, `1.5MB`, `1MiB`.",
-    "max_size_by": "What is reduced to reach `max_size`: the quality, the colours of a still PNG, or the "
-    "pixels.",
+    "max_size_by": "The property that is reduced to reach `max_size`: the quality, the colours of a still "
+    "PNG, or the pixels.",
     "background": "A colour as `rrggbb`. It replaces transparency, and fills the borders of `contain`.",
     "keep_metadata": "Keeps EXIF, GPS and XMP, which are otherwise removed.",
     "frames": "The number of frames to keep of an animation. The default is all.",

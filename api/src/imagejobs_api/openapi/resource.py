@@ -10,7 +10,7 @@ from imagejobs_api.openapi.served_address import BodyPerAddress, ServedAddress
 
 
 class Document:
-    """Serves the document; its `servers` is the address at which it was asked for."""
+    """Serves the document; its `servers` is the address of the request."""
 
     is_public = True
 

@@ -1,7 +1,7 @@
 """Bodies that name the address they are served at, so that a reader can copy their examples and run them.
 
-A body for each address is made when it is first asked for, and kept. Both resources that use this are public,
-and a Host costs a client nothing to invent: so a body must be cheap to make, and few are kept.
+The body for an address is made at its first request, and cached. Both resources that use this are public, and
+a client can invent any Host: so a body must be cheap to make, and the cache is small.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from imagejobs_api.http.static_body import Kept
 from imagejobs_api.view.links import Links
 
 MAX_ADDRESSES = 16
-"""Addresses whose bodies are kept, about 180 kB each; a server has two or three."""
+"""Addresses whose bodies are cached, about 180 kB each; a server has two or three."""
 
 
 class ServedAddress:

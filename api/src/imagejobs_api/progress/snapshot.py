@@ -17,7 +17,7 @@ class JobSnapshot:
     """A job as it was when it was read; each of its events is formatted once, for all clients.
 
     Attributes:
-        read_indexes: The images that were looked up, finished or not.
+        read_indexes: The images whose outcomes were read, finished or not.
         outcomes: The outcomes of the finished ones among them.
     """
 
@@ -30,7 +30,7 @@ class JobSnapshot:
     def event(self, index: int | None) -> tuple[EventId, bytes] | None:
         """Return the id and the text of the event for the job, or for one image of it.
 
-        None means that the image was not looked up.
+        None means that the outcome of the image was not read.
         """
         if index is not None and index not in self.read_indexes:
             return None

@@ -156,9 +156,9 @@ class JobWatchers:
         """Return a snapshot of the job.
 
         Args:
-            wanted: Images whose outcomes are to be looked up.
-            before: The last snapshot; images that had finished in it are not looked up again.
-            with_images: Whether images may be looked up now.
+            wanted: Images whose outcomes are wanted.
+            before: The last snapshot; the outcomes in it are not read again.
+            with_images: Whether outcomes may be read now.
         """
         same = before is not None and _attempt(before.job) == _attempt(job)
         known = before.outcomes if before and same else {}

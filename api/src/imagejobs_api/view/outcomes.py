@@ -76,7 +76,7 @@ def standing(job: ImageJob, outcomes: Mapping[int, Outcome]) -> dict[int, Outcom
 
 
 def spans(job: ImageJob) -> Iterator[range]:
-    """Yield all images of a job in ranges that are cheap to look up one after the other: one shard each."""
+    """Yield all images of a job in ranges that are cheap to read one after the other: one shard each."""
     total = job.spec.total
     pieces = max(job.status.shards, -(-total // MAX_SPAN_IMAGES), 1)
     for piece in range(pieces):
