@@ -12,8 +12,8 @@ from dataclasses import replace
 
 import pytest
 
-from imagejobs_api.listing.follow import Follower
 from imagejobs_api.listing.index import Index
+from imagejobs_api.listing.reflector import Reflector
 from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.items import Item
@@ -205,10 +205,10 @@ def test_a_thousand_jobs_and_a_burst_of_changes_cost_pages_and_no_request_each(c
 
         await asyncio.gather(*(guarded(store.create(new(namespace, f"j{n}", 10))) for n in range(JOBS)))
         index = Index(10_000)
-        follower = Follower(store, index, [namespace])
+        follower = Reflector(store, index, [namespace])
         before = requests(controlplane)
         task = asyncio.create_task(follower.run())
-        while not follower.is_ready:  # noqa: ASYNC110 - has no event
+        while not follower.has_synced:  # noqa: ASYNC110 - has no event
             await asyncio.sleep(0.01)
         listed = requests(controlplane)
         assert len(index) == JOBS

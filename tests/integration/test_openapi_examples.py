@@ -163,7 +163,7 @@ def request_of(http, identifier, example, real):
         job, _, image = value.partition("-")
         path = path.replace(f"{{{name}}}", "-".join(filter(None, [real[job], image])))
     query = {name: json.dumps(value) for name, value in given["query"].items()}
-    headers = given["header"] | ({"Accept": example.told_as} if example.told_as else {})
+    headers = given["header"] | ({"Accept": example.accept} if example.accept else {})
     return http.build_request(method, path, params=query, headers=headers, **body(told, example, real))
 
 
@@ -173,7 +173,7 @@ def body(told, example, real):
     text = json.dumps(dict(example.fields))
     for name, value in real.items():
         text = text.replace(name, value)
-    fields, kind = json.loads(text), example.sent_as or next(iter(told["requestBody"]["content"]))
+    fields, kind = json.loads(text), example.content_type or next(iter(told["requestBody"]["content"]))
     if kind != "multipart/form-data":
         return {"json" if kind == "application/json" else "data": fields}
     files = [
@@ -194,7 +194,7 @@ def test_an_example_is_answered_as_the_document_shows(http, real, identifier, ex
     openapi_check.check(asked, answer)
     if isinstance(example.answer, dict):
         assert differences(example.answer, answer.json()) == []
-    elif example.told_as:
+    elif example.accept:
         assert [
             differences(json.loads(told), json.loads(line))
             for told, line in lines_of(example.answer, answer.text)
@@ -221,11 +221,11 @@ def test_a_callback_brings_what_the_document_shows(called, hook):
 @pytest.mark.parametrize(("identifier", "example"), CASES)
 def test_an_example_is_right_by_the_documents_own_schema(identifier, example):
     whole, (_, _, told) = openapi_check.whole(), operation(identifier)
-    if example.fields and not example.is_wrong:
+    if example.fields and not example.is_invalid:
         sent = told["requestBody"]["content"]
         assert (
             problems(
-                (sent[example.sent_as] if example.sent_as else next(iter(sent.values())))["schema"],
+                (sent[example.content_type] if example.content_type else next(iter(sent.values())))["schema"],
                 dict(example.fields),
             )
             == []
@@ -233,8 +233,8 @@ def test_an_example_is_right_by_the_documents_own_schema(identifier, example):
     content = openapi_check.resolved(told["responses"][str(example.status)]).get("content", {})
     if isinstance(example.answer, dict):
         assert problems(next(iter(content.values()))["schema"], example.answer) == []
-    for line in example.answer.splitlines() if example.told_as else ():
-        assert problems(content[example.told_as]["schema"], json.loads(line)) == []
+    for line in example.answer.splitlines() if example.accept else ():
+        assert problems(content[example.accept]["schema"], json.loads(line)) == []
     assert whole["openapi"].startswith("3.1")
 
 

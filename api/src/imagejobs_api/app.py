@@ -13,7 +13,7 @@ from imagejobs_api.admission.authentication import Authentication
 from imagejobs_api.admission.quotas import Quotas
 from imagejobs_api.admission.rate_limits import RateLimits, Throttle
 from imagejobs_api.admission.stream_limits import StreamLimit
-from imagejobs_api.archive.contents import Librarian
+from imagejobs_api.archive.contents import ContentsReader
 from imagejobs_api.archive.packing import Packer
 from imagejobs_api.archive.resource import Archives
 from imagejobs_api.callers.callers_file import CallersFile
@@ -27,24 +27,26 @@ from imagejobs_api.http.browser_security import (
     cors_middleware,
 )
 from imagejobs_api.http.connection import App, Request
+from imagejobs_api.http.host_list import HostList
 from imagejobs_api.http.lifecycle import Lifecycle
 from imagejobs_api.http.request_log import RequestLog
 from imagejobs_api.jobs.collection import JobList
 from imagejobs_api.jobs.downloads import Downloads
 from imagejobs_api.jobs.resource import Jobs
 from imagejobs_api.jobs.results import Results
-from imagejobs_api.listing.follow import Follower
 from imagejobs_api.listing.index import Index
+from imagejobs_api.listing.reflector import Reflector
 from imagejobs_api.openapi.document import document
 from imagejobs_api.openapi.resource import Document
+from imagejobs_api.openapi.served_address import ServedAddress
 from imagejobs_api.ops.health import Health, Ready
-from imagejobs_api.ops.metrics import Measure, Metrics
+from imagejobs_api.ops.metrics import Metrics, RequestMetrics
 from imagejobs_api.ops.request_spans import RequestSpans
 from imagejobs_api.progress.announcements import Announcements
 from imagejobs_api.progress.events import Events
-from imagejobs_api.progress.resource import LiveCounts, Progress
+from imagejobs_api.progress.resource import Progress
 from imagejobs_api.progress.waiting import Waiting
-from imagejobs_api.progress.watchers import Feeds
+from imagejobs_api.progress.watchers import JobWatchers
 from imagejobs_api.settings import Settings
 from imagejobs_api.submit.callback_url import CallbackUrls
 from imagejobs_api.submit.creation import JobCreator
@@ -56,7 +58,8 @@ from imagejobs_api.submit.preferred_wait import PreferredWait
 from imagejobs_api.submit.resource import FormResource
 from imagejobs_api.uploads.resource import UploadLinks
 from imagejobs_api.view.links import Links
-from imagejobs_api.view.live_board import LiveBoard
+from imagejobs_api.view.live_board import BoardWithBreaker
+from imagejobs_api.view.live_counts import LiveCounts
 from imagejobs_api.view.outcomes import Outcomes
 from imagejobs_contract.model.options import Gravity
 from imagejobs_contract.outbound.guard import AddressGuard
@@ -105,13 +108,13 @@ class _Shared:
 
     def __init__(self, settings: Settings, ports: Ports, services: Services) -> None:
         limits = settings.limits
-        self.follower = Follower(ports.store, services.index, namespaces(settings, services.callers))
+        self.follower = Reflector(ports.store, services.index, namespaces(settings, services.callers))
         self.quotas = Quotas(limits, ports.queue, services.index.open_images)
-        live = LiveBoard(ports.board)
+        live = BoardWithBreaker(ports.board)
         self.counts = LiveCounts(live)
         self.outcomes = Outcomes(live, ports.objects)
         self.links = Links(ports.signer, settings.public_url, settings.link_seconds)
-        self.feeds = Feeds(ports.store, self.counts, self.outcomes)
+        self.feeds = JobWatchers(ports.store, self.counts, self.outcomes)
         self.waiting = Waiting(ports.store)
         self.wait = PreferredWait(self.waiting, self.links, settings.default_wait_seconds)
         self.event_streams = StreamLimit(
@@ -125,8 +128,8 @@ class _Shared:
 def create_app(settings: Settings, ports: Ports, services: Services) -> App:
     """Return the application."""
     shared = _Shared(settings, ports, services)
-    services.announcements.listen(shared.waiting)
-    services.announcements.listen(shared.feeds)
+    services.announcements.add_listener(shared.waiting)
+    services.announcements.add_listener(shared.feeds)
     _watch_gauges(services, shared)
     app = App(request_type=Request, middleware=_middleware(settings, services, shared.follower))
     app.resp_options.media_handlers[falcon.MEDIA_JSON] = JSONHandler(dumps=json_io.dumps)
@@ -134,7 +137,7 @@ def create_app(settings: Settings, ports: Ports, services: Services) -> App:
     _add_submit_routes(app, settings, ports, services, shared)
     _add_upload_routes(app, settings, ports)
     _add_job_routes(app, settings, ports, shared)
-    _add_service_routes(app, settings, ports)
+    _add_service_routes(app, settings, ports, shared)
     return app
 
 
@@ -145,23 +148,23 @@ def namespaces(settings: Settings, callers: CallersFile | None) -> set[str]:
 
 def _watch_gauges(services: Services, shared: _Shared) -> None:
     metrics, callers = services.metrics, services.callers
-    metrics.watch(metrics.bytes_in_flight, lambda: shared.quotas.bytes_in_flight)
-    metrics.watch(metrics.listed_jobs, lambda: len(services.index))
-    metrics.watch(metrics.list_age, lambda: shared.follower.age_seconds)
+    metrics.set_source(metrics.bytes_in_flight, lambda: shared.quotas.bytes_in_flight)
+    metrics.set_source(metrics.listed_jobs, lambda: len(services.index))
+    metrics.set_source(metrics.list_age, lambda: shared.follower.age_seconds)
     if callers:
-        metrics.watch(metrics.callers_current, lambda: callers.is_current)
-    metrics.watch(metrics.open_streams.labels("events"), lambda: len(shared.event_streams))
-    metrics.watch(metrics.open_streams.labels("archives"), lambda: len(shared.archive_streams))
+        metrics.set_source(metrics.callers_current, lambda: callers.is_current)
+    metrics.set_source(metrics.open_streams.labels("events"), lambda: len(shared.event_streams))
+    metrics.set_source(metrics.open_streams.labels("archives"), lambda: len(shared.archive_streams))
 
 
-def _middleware(settings: Settings, services: Services, follower: Follower) -> list[Any]:
+def _middleware(settings: Settings, services: Services, follower: Reflector) -> list[Any]:
     """Return the middleware of all routes. Requests pass it in this order, answers in the opposite one."""
     callers, tracer = services.callers, services.tracer
     runs = [services.announcements.run, follower.run, services.handoff.expire_copies]
     return [
         *([] if tracer is NOOP_TRACER else [RequestSpans(tracer)]),
         RequestLog(),
-        Measure(services.metrics),
+        RequestMetrics(services.metrics),
         SecurityHeaders(),
         *cors_middleware(settings.cors_origins),
         AllowedHosts(settings.allowed_hosts),
@@ -221,7 +224,7 @@ def _add_job_routes(app: App, settings: Settings, ports: Ports, shared: _Shared)
     for action in ("suspend", "resume", "cancel", "retry", "callback"):
         app.add_route(f"/api/jobs/{{identifier}}/{action}", jobs, suffix=action)
     app.add_route("/api/jobs/{identifier}/results", Results(store, outcomes, links))
-    librarian, max_files = Librarian(outcomes, objects), settings.limits.max_archive_files
+    librarian, max_files = ContentsReader(outcomes, objects), settings.limits.max_archive_files
     archives = Archives(store, librarian, Packer(objects), shared.archive_streams, max_files)
     app.add_route("/api/jobs/{identifier}/archive", archives)
     app.add_route("/api/progress/{identifier}", Progress(store, counts, outcomes))
@@ -229,10 +232,11 @@ def _add_job_routes(app: App, settings: Settings, ports: Ports, shared: _Shared)
     app.add_route("/api/download/{identifier}", Downloads(store, objects, outcomes, links))
 
 
-def _add_service_routes(app: App, settings: Settings, ports: Ports) -> None:
+def _add_service_routes(app: App, settings: Settings, ports: Ports, shared: _Shared) -> None:
     described = document(settings)
-    app.add_route("/api/openapi.json", Document(described))
-    app.add_route("/docs", Docs(described))
+    address = ServedAddress(shared.links, HostList(settings.allowed_hosts))
+    app.add_route("/api/openapi.json", Document(described, address))
+    app.add_route("/docs", Docs(described, address))
     app.add_route("/healthz", Health())
     ready = Ready(ports.store, ports.objects, ports.queue, settings.namespace, settings.ready_parts)
     app.add_route("/readyz", ready)

@@ -13,8 +13,8 @@ from imagejobs_api.app import Ports, Services, create_app, namespaces
 from imagejobs_api.callers.callers_file import CallersFile
 from imagejobs_api.http.connection import App
 from imagejobs_api.listing.index import Index
-from imagejobs_api.listing.indexed_store import NotingStore
-from imagejobs_api.ops.instrument import measured
+from imagejobs_api.listing.indexed_store import IndexedStore
+from imagejobs_api.ops.instrument import instrument
 from imagejobs_api.ops.metrics import Metrics
 from imagejobs_api.progress.announcements import Announcements
 from imagejobs_api.settings import KUBERNETES, SQLITE, Settings
@@ -75,15 +75,15 @@ async def _open_ports(
     metrics: Metrics,
     tracer: Tracer,
 ) -> Ports:
-    store = measured(await _open_store(settings, callers), "store", metrics, tracer)
+    store = instrument(await _open_store(settings, callers), "store", metrics, tracer)
     queue = RedisTaskQueue(redis, settings.lease_seconds)
     return Ports(
-        store=NotingStore(store, index),
-        board=measured(RedisBoard(redis), "redis", metrics, tracer),
-        queue=measured(queue, "redis", metrics, tracer),
-        objects=measured(S3Objects.from_settings(settings.s3), "s3", metrics, tracer),
+        store=IndexedStore(store, index),
+        board=instrument(RedisBoard(redis), "redis", metrics, tracer),
+        queue=instrument(queue, "redis", metrics, tracer),
+        objects=instrument(S3Objects.from_settings(settings.s3), "s3", metrics, tracer),
         signer=signer.signer(settings.s3),
-        parts=measured(BotoPartUploads(settings.s3), "s3", metrics, tracer),
+        parts=instrument(BotoPartUploads(settings.s3), "s3", metrics, tracer),
     )
 
 
@@ -96,7 +96,7 @@ async def _open_store(settings: Settings, callers: CallersFile | None) -> JobSto
         return kubernetes.KubernetesStore(calls, sorted(namespaces(settings, callers)))
     from imagejobs_contract.stores.sqlite import SqliteStore
 
-    # The store's own changes need no event: the index has noted them when they were made.
+    # The store's own changes need no event: the index put them in when they were made.
     path = Path(settings.job_store.removeprefix(SQLITE))
     return SqliteStore(path, echoes=False, late_seconds=MAX_LIST_DELAY_SECONDS)
 
@@ -113,7 +113,7 @@ async def _serving_metrics(settings: Settings, metrics: Metrics, ports: Ports) -
         yield
         return
     serving = asyncio.create_task(
-        serve_metrics(*settings.metrics, metrics.registry, lambda: metrics.ask(ports.queue))
+        serve_metrics(*settings.metrics, metrics.registry, lambda: metrics.read_queue(ports.queue))
     )
     try:
         yield

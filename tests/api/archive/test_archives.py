@@ -164,16 +164,16 @@ def test_an_output_that_was_deleted_before_is_left_out_and_told(service, jobs, s
 
 async def _contents(service, job, monkeypatch):
     from imagejobs_api.archive import contents
-    from imagejobs_api.view.live_board import LiveBoard
+    from imagejobs_api.view.live_board import BoardWithBreaker
     from imagejobs_api.view.outcomes import Outcomes
     from imagejobs_contract.redis.board import RedisBoard
     from imagejobs_contract.s3.objects import S3Objects
 
-    monkeypatch.setattr(contents, "STRANGERS", 1)
+    monkeypatch.setattr(contents, "MAX_FOREIGN_OBJECTS", 1)
     objects = S3Objects.from_settings(service.s3)
     board = RedisBoard(service.environ["REDIS_URL"])
     try:
-        return await contents.Librarian(Outcomes(LiveBoard(board), objects), objects).contents(
+        return await contents.ContentsReader(Outcomes(BoardWithBreaker(board), objects), objects).read(
             job, range(job.spec.total)
         )
     finally:

@@ -2,12 +2,12 @@
 
 import pytest
 
-from imagejobs_api.archive.member_names import PART_BYTES, Names
+from imagejobs_api.archive.member_names import MAX_PART_BYTES, MemberNames
 
 
 def given(*names: str, variant: str = "default", extension: str = "jpg") -> list[str]:
-    names_given = Names()
-    return [names_given.give(name, index, variant, extension) for index, name in enumerate(names)]
+    names_given = MemberNames()
+    return [names_given.assign(name, index, variant, extension) for index, name in enumerate(names)]
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_name_stays_as_it_is_but_for_what_no_file_may_have(name, expected):
 
 def test_a_long_name_is_cut_between_two_characters():
     (name,) = given("照" * 200 + ".png")
-    assert name == "照" * (PART_BYTES // 3) + ".jpg"
+    assert name == "照" * (MAX_PART_BYTES // 3) + ".jpg"
 
 
 def test_a_variant_stands_behind_the_name():

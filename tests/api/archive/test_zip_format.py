@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from imagejobs_api.archive import zip_format
-from imagejobs_api.archive.zip_format import Member, Stamp
+from imagejobs_api.archive.zip_format import Member, Timestamp
 
 MOMENT = datetime(2026, 11, 26, 2, 7, 31, tzinfo=UTC)
-STAMP = Stamp.of(MOMENT)
+STAMP = Timestamp.from_time(MOMENT)
 GIB4 = 2**32
 
 
@@ -25,7 +25,7 @@ def written(files: dict[str, bytes]) -> bytes:
         directory += zip_format.directory_entry(member, crc, STAMP, out.tell())
         out.write(zip_format.local_header(member, crc, STAMP) + data)
     offset = out.tell()
-    out.write(directory + zip_format.end(len(files), len(directory), offset))
+    out.write(directory + zip_format.end_records(len(files), len(directory), offset))
     return out.getvalue()
 
 
@@ -77,7 +77,7 @@ def test_a_file_beyond_four_gibibytes_and_one_behind_it_are_found(tmp_path):
     with path.open("wb") as file:
         file.write(heads[0])
         file.seek(second)  # a hole, which costs no disk
-        file.write(heads[1] + b"small" + directory + zip_format.end(2, len(directory), place))
+        file.write(heads[1] + b"small" + directory + zip_format.end_records(2, len(directory), place))
     assert path.stat().st_size == zip_format.archive_bytes([large, small], STAMP)
     with zipfile.ZipFile(path) as read:
         assert [each.file_size for each in read.infolist()] == [large.size, 5]
@@ -101,8 +101,8 @@ def test_all_files_carry_the_given_time():
     ids=["too-early", "too-late", "in-a-zone"],
 )
 def test_a_time_that_dos_cannot_tell_is_the_nearest(moment, told):
-    stamp = Stamp.of(moment)
-    data = zip_format.directory_entry(Member("a", 0), 0, stamp, 0) + zip_format.end(1, 46 + 1 + 9, 0)
+    stamp = Timestamp.from_time(moment)
+    data = zip_format.directory_entry(Member("a", 0), 0, stamp, 0) + zip_format.end_records(1, 46 + 1 + 9, 0)
     with zipfile.ZipFile(io.BytesIO(data)) as read:
         assert read.infolist()[0].date_time == told
 

@@ -64,7 +64,7 @@ def test_rules_of_others_stay():
         "Status": "Enabled",
         "Expiration": {"Days": 1},
     }
-    assert rules.merged([other, old], 8) == [other, *rules.ours(8)]
+    assert rules.merge([other, old], 8) == [other, *rules.own_rules(8)]
 
 
 def test_wrong_keys_are_named_as_such(s3_settings):

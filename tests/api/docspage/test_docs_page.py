@@ -8,9 +8,9 @@ from html.parser import HTMLParser
 import pytest
 
 from imagejobs_api.docspage import curl
-from imagejobs_api.docspage.html import joined, line, tag
-from imagejobs_api.docspage.page import page
-from imagejobs_api.docspage.words import kind
+from imagejobs_api.docspage.html import join, line, tag
+from imagejobs_api.docspage.page import render_page
+from imagejobs_api.docspage.words import type_words
 from imagejobs_api.openapi.document import document
 from imagejobs_api.settings import Settings
 from imagejobs_contract.reader import Reader
@@ -61,14 +61,14 @@ def test_every_call_and_schema_of_the_document_is_on_the_page(elements, whole):
 
 
 def test_callbacks_are_on_the_page_as_calls_are_where_they_can_be_asked_for(whole):
-    text = page(openapi_check.whole(), "")
+    text = render_page(openapi_check.whole(), "")
     shown = text.partition('<article id="onJobFinished">')[2].partition("</article>")[0]
     assert '<a href="#onJobFinished">' in text
     assert all(
         each in shown
         for each in ("webhook-signature", "imagejob.finished", "410", "to the address that the job names")
     )
-    assert "onJobFinished" not in page(whole, "")
+    assert "onJobFinished" not in render_page(whole, "")
     elements = Page(text).elements
     assert {attributes["href"].removeprefix("#") for name, attributes in elements if name == "a"} - {
         each.get("id") for _, each in elements
@@ -103,10 +103,36 @@ def test_who_has_the_page_is_told_that_it_is_as_it_was(service, answer):
     assert (again.status_code, again.content) == (304, b"")
 
 
+@pytest.mark.parametrize("host", ["localhost:8443", "images.localhost:1", "[::1]:8080"])
+def test_commands_and_document_name_the_address_at_which_they_were_asked_for(service, host):
+    text = service.http.get("/docs", headers={"Host": host}).text
+    whole = service.http.get("/api/openapi.json", headers={"Host": host}).json()
+    assert f"curl -F image=@large.jpg -F width=400 http://{host}/api/resize" in text
+    assert set(re.findall(r"http://([^/ ]+)/api/", text)) == {host}
+    assert whole["servers"] == [{"url": f"http://{host}"}]
+
+
+@pytest.mark.parametrize("host", ["evil.example.org", 'a"><script>', "a  b"], ids=str)
+def test_a_host_that_is_not_ours_is_not_shown(service, host):
+    answers = [service.http.get(path, headers={"Host": host}) for path in ("/docs", "/api/openapi.json")]
+    assert [each.status_code for each in answers] == [200, 200]
+    assert not any(host in each.text for each in answers)
+    assert "http://127.0.0.1:8080/api/resize" in answers[0].text
+    assert answers[1].json()["servers"] == [{"url": "/"}]
+
+
+def test_each_address_has_a_page_of_its_own_for_caches(service, answer):
+    other = service.http.get(
+        "/docs", headers={"Host": "localhost:1", "If-None-Match": answer.headers["ETag"]}
+    )
+    assert other.status_code == 200
+    assert other.headers["ETag"] != answer.headers["ETag"]
+
+
 def test_what_is_no_html_is_escaped():
     assert tag("p", "<b>", tag("i", "&"), title='"x"') == '<p title="&quot;x&quot;">&lt;b&gt;<i>&amp;</i></p>'
     assert line("a `<b>` c") == "a <code>&lt;b&gt;</code> c"
-    assert joined("<", tag("b", ">")) == "&lt;<b>&gt;</b>"
+    assert join("<", tag("b", ">")) == "&lt;<b>&gt;</b>"
 
 
 @pytest.mark.parametrize(
@@ -130,7 +156,7 @@ def test_what_is_no_html_is_escaped():
     ids=lambda each: str(each)[:40],
 )
 def test_schemas_are_told_in_words(schema, words):
-    assert kind(schema) == words
+    assert type_words(schema) == words
 
 
 def test_examples_are_commands_that_can_be_typed(whole):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imagejobs_api.listing.index import Index, trimmed
+from imagejobs_api.listing.index import Index, trim
 from imagejobs_contract.model import names
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
@@ -148,7 +148,7 @@ def test_what_is_kept_of_a_job_is_small_however_large_it_is(images):
         large.status, failures=tuple(Failure(f"{n}.jpg", "corrupt_image", "x" * 256) for n in range(10)),
         outcomes=tuple(Outcome(n, f"{n}.jpg") for n in range(min(images, 16))),
     )  # fmt: skip
-    kept = trimmed(replace(large, status=status, annotations={"a": "b" * 10_000}))
+    kept = trim(replace(large, status=status, annotations={"a": "b" * 10_000}))
     assert kept.spec.total == images
     assert size(kept) < 6000
 

@@ -10,8 +10,8 @@ import httpx2
 import pytest
 
 from imagejobs_api.callers import api_keys
-from imagejobs_api.listing.follow import STALE_SECONDS, Follower
 from imagejobs_api.listing.index import Index
+from imagejobs_api.listing.reflector import STALE_SECONDS, Reflector
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.items import Item
@@ -32,7 +32,7 @@ def follow(store, scenario, most: int = 100):
 
     async def play():
         index = Index(most)
-        follower = Follower(store, index, ["default"])
+        follower = Reflector(store, index, ["default"])
         following = asyncio.create_task(follower.run())
         try:
             await asyncio.wait_for(scenario(index, follower), 20)
@@ -57,8 +57,8 @@ def named(index: Index, state: State | None = None) -> list[str]:
 def test_what_was_there_what_comes_what_changes_and_what_goes(tmp_path):
     store, other = SqliteStore(tmp_path / "jobs.db"), SqliteStore(tmp_path / "jobs.db")
 
-    async def scenario(index: Index, follower: Follower) -> None:
-        await until(lambda: follower.is_ready)
+    async def scenario(index: Index, follower: Reflector) -> None:
+        await until(lambda: follower.has_synced)
         created = await other.create(new("a"))
         await until(lambda: named(index) == ["a"])
         await other.put_status(created, Status(state=State.RUNNING))
@@ -73,9 +73,9 @@ def test_what_was_there_what_comes_what_changes_and_what_goes(tmp_path):
 def test_it_is_not_ready_before_all_that_was_there_is_read(tmp_path):
     store = SqliteStore(tmp_path / "jobs.db")
 
-    async def scenario(index: Index, follower: Follower) -> None:
+    async def scenario(index: Index, follower: Reflector) -> None:
         assert not follower.covers("default")
-        await until(lambda: follower.is_ready)
+        await until(lambda: follower.has_synced)
         assert len(index) == 300
         assert follower.covers("default")
         assert not follower.covers("elsewhere")
@@ -96,7 +96,7 @@ def test_a_list_of_which_nobody_said_for_long_that_it_is_whole_is_not_relied_on(
     async def play() -> None:
         nonlocal ahead
         store = SqliteStore(tmp_path / "jobs.db")
-        follower = Follower(store, Index(10), ["default"], lambda: time.monotonic() + ahead)
+        follower = Reflector(store, Index(10), ["default"], lambda: time.monotonic() + ahead)
         following = asyncio.create_task(follower.run())
         await asyncio.wait_for(until(lambda: follower.covers("default")), 10)
         ahead = STALE_SECONDS
@@ -126,16 +126,16 @@ class Flaky(SqliteStore):
 def test_after_a_failure_it_begins_again_and_what_went_meanwhile_goes(tmp_path):
     store, other = Flaky(tmp_path / "jobs.db"), SqliteStore(tmp_path / "jobs.db")
 
-    async def scenario(index: Index, follower: Follower) -> None:
-        await until(lambda: follower.is_ready)
+    async def scenario(index: Index, follower: Reflector) -> None:
+        await until(lambda: follower.has_synced)
         for name in ("a", "b"):
             await other.create(new(name))
         await until(lambda: len(index) == 2)
         store.broken = True
         await other.delete(JobKey("default", "a"))
-        await until(lambda: not follower.is_ready)
+        await until(lambda: not follower.has_synced)
         await other.delete(JobKey("default", "b"))
-        await until(lambda: follower.is_ready and len(index) == 0)
+        await until(lambda: follower.has_synced and len(index) == 0)
         await other.close()
 
     follow(store, scenario)

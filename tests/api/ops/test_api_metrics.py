@@ -6,7 +6,7 @@ import httpx2
 import pytest
 from prometheus_client import generate_latest
 
-from imagejobs_api.ops.instrument import measured
+from imagejobs_api.ops.instrument import instrument
 from imagejobs_api.ops.metrics import Metrics
 from imagejobs_contract.errors import NotFound, Unavailable
 from support.api.forms import JPEG
@@ -79,7 +79,7 @@ class Away:
 def test_only_what_does_not_answer_is_an_error_of_the_part(error, counted):
     metrics = Metrics()
     with pytest.raises(type(error)):
-        asyncio.run(measured(Away(), "store", metrics).get(error))
+        asyncio.run(instrument(Away(), "store", metrics).get(error))
     assert (
         f'imagejobs_part_errors_total{{call="get",part="store"}} {counted}'
         in generate_latest(metrics.registry).decode()

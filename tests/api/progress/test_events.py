@@ -10,8 +10,8 @@ import redis
 
 from imagejobs_api.callers import api_keys
 from imagejobs_api.progress import sse
-from imagejobs_api.progress.events import Teller
-from imagejobs_api.progress.watchers import Feed
+from imagejobs_api.progress.events import SseStream
+from imagejobs_api.progress.watchers import WatchedJob
 from imagejobs_contract.model.names import JobKey
 from support.api.fake_worker import BROKEN, StandIn
 from support.api.forms import JPEG
@@ -239,15 +239,19 @@ def test_one_callers_streams_do_not_take_those_of_others(service, tmp_path):
 
 
 def test_a_stream_without_news_says_every_fifteen_seconds_that_it_lives():
-    feed, teller = Feed(JobKey("default", "j1")), Teller(None, None, 0.0)
-    assert [teller.piece(feed, now) for now in (0.0, 14.9, 15.0, 29.9, 30.0)] == [
+    feed, teller = WatchedJob(JobKey("default", "j1")), SseStream(None, None, 0.0)
+    assert [teller.next_chunk(feed, now) for now in (0.0, 14.9, 15.0, 29.9, 30.0)] == [
         b"",
         b"",
         sse.HEARTBEAT,
         b"",
         sse.HEARTBEAT,
     ]
-    assert (teller.patience(31.0), teller.patience(50.0), teller.ended) == (14.0, 0.0, False)
+    assert (teller.seconds_to_heartbeat(31.0), teller.seconds_to_heartbeat(50.0), teller.ended) == (
+        14.0,
+        0.0,
+        False,
+    )
     assert sse.HEARTBEAT.startswith(b":")
     assert sse.HEARTBEAT.endswith(b"\n\n")
 

@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
-from imagejobs_api.progress.resource import LiveCounts
-from imagejobs_api.view.live_board import LiveBoard
+from imagejobs_api.view.live_board import BoardWithBreaker
+from imagejobs_api.view.live_counts import LiveCounts
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
@@ -44,7 +44,7 @@ JOBS = [job("a", State.RUNNING), job("b", State.SUCCEEDED), job("c", State.PENDI
 
 
 def done(board: Board, jobs: Sequence[ImageJob]) -> list[int]:
-    return [each.succeeded for each in asyncio.run(LiveCounts(LiveBoard(board)).each(jobs))]  # type: ignore[arg-type]  # no more is asked of it
+    return [each.succeeded for each in asyncio.run(LiveCounts(BoardWithBreaker(board)).get_many(jobs))]  # type: ignore[arg-type]  # no more is asked of it
 
 
 def test_a_page_asks_once_and_only_for_what_runs():

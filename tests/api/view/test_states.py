@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from imagejobs_api.progress.resource import HighWater, item_body, job_body
 from imagejobs_api.view import states
-from imagejobs_api.view.lookup import Found
+from imagejobs_api.view.live_counts import HighWater
+from imagejobs_api.view.lookup import JobOrImage
 from imagejobs_api.view.outcomes import spans, standing
+from imagejobs_api.view.progress_body import item_progress, job_progress
 from imagejobs_contract.codes import Code
 from imagejobs_contract.model.attempts import retry_requested
 from imagejobs_contract.model.counts import Counts
@@ -81,8 +82,8 @@ def test_a_job_of_which_some_failed_has_no_error_of_its_own():
 
 def test_progress_is_100_only_when_the_job_is_final():
     counts = Counts(2, 0, 2, 0)
-    assert job_body(Found(job(State.RUNNING)), counts)["progress"] == 99
-    assert job_body(Found(job(State.SUCCEEDED)), counts)["progress"] == 100
+    assert job_progress(JobOrImage(job(State.RUNNING)), counts)["progress"] == 99
+    assert job_progress(JobOrImage(job(State.SUCCEEDED)), counts)["progress"] == 100
 
 
 @pytest.mark.parametrize(
@@ -91,7 +92,7 @@ def test_progress_is_100_only_when_the_job_is_final():
     ids=["none", "good", "bad"],
 )
 def test_the_progress_of_one_image(outcome, expected):
-    body = item_body(Found(job(), 0), outcome)
+    body = item_progress(JobOrImage(job(), 0), outcome)
     assert (body["job_id"], body["total"], body["progress"], body["done"], body["failed"]) == (
         "jx-0",
         1,
@@ -101,18 +102,18 @@ def test_the_progress_of_one_image(outcome, expected):
 
 def test_counts_never_go_down_within_an_attempt():
     marks = HighWater()
-    marks.raised(job(), Counts(9, 1, 5, 1))
-    assert marks.raised(job(), Counts(9, 0, 0, 0)) == Counts(9, 1, 5, 1)
-    assert marks.raised(job(), Counts(9, 0, 7, 1)) == Counts(9, 0, 7, 1)
-    assert marks.raised(job(attempt=1), Counts(9, 0, 0, 0)) == Counts(9, 0, 7, 1)
-    assert marks.raised(job(attempt=2), Counts(9, 1, 7, 0)) == Counts(9, 1, 7, 0)
+    marks.raise_to_highest(job(), Counts(9, 1, 5, 1))
+    assert marks.raise_to_highest(job(), Counts(9, 0, 0, 0)) == Counts(9, 1, 5, 1)
+    assert marks.raise_to_highest(job(), Counts(9, 0, 7, 1)) == Counts(9, 0, 7, 1)
+    assert marks.raise_to_highest(job(attempt=1), Counts(9, 0, 0, 0)) == Counts(9, 0, 7, 1)
+    assert marks.raise_to_highest(job(attempt=2), Counts(9, 1, 7, 0)) == Counts(9, 1, 7, 0)
 
 
 def test_what_is_remembered_is_bounded():
     marks = HighWater(size=2)
     for attempt in range(1, 4):
-        marks.raised(job(attempt=attempt), Counts(9, 0, 5, 0))
-    assert marks.raised(job(attempt=1), Counts(9, 0, 1, 0)) == Counts(9, 0, 1, 0)
+        marks.raise_to_highest(job(attempt=attempt), Counts(9, 0, 5, 0))
+    assert marks.raise_to_highest(job(attempt=1), Counts(9, 0, 1, 0)) == Counts(9, 0, 1, 0)
 
 
 @pytest.mark.parametrize(

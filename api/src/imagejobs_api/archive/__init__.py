@@ -1,1 +1,1 @@
-"""`/api/jobs/{id}/archive`: all outputs as a zip, streamed."""
+"""`/api/jobs/{id}/archive`: all outputs of a job as one zip, made while it is sent."""

@@ -1,7 +1,6 @@
-"""What an archive of a job holds: known as a whole before its first byte is sent. Only reads.
+"""The contents of a job's archive, complete before its first byte is sent. Only reads.
 
-What was deleted since is found by looking through the outputs' prefix, and is told in the archive rather than
-left out in silence.
+Listing the prefix of the outputs shows which of them were deleted; the archive names those in a text file.
 """
 
 import asyncio
@@ -9,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from imagejobs_api.archive.member_names import Names
+from imagejobs_api.archive.member_names import MemberNames
 from imagejobs_api.view import outcomes, states
 from imagejobs_api.view.outcomes import Outcomes
 from imagejobs_contract.codes import Code, meaning
@@ -18,17 +17,17 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.storage import ListedObject, ObjectStore
 
-STRANGERS = 10_000
-"""Objects of others under the prefix that are passed over, before the job's own are asked for one by one."""
-HEADS = 16
-"""Objects that are asked for at once."""
+MAX_FOREIGN_OBJECTS = 10_000
+"""Objects of others under the job's prefix, after which listing ends and each output is asked for by HEAD."""
+MAX_CONCURRENT_HEADS = 16
+"""HEAD requests at the same time."""
 NOT_DONE = "not_done"
-"""Stands where a code does, of images that a cancelled job never came to."""
+"""In place of an error code, for images that a cancelled job did not process."""
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """An output in the archive: its name there, where it lies in S3, and which version is meant."""
+    """An output in the archive: its name there, its key in S3, and the version to read."""
 
     name: str
     key: str
@@ -41,9 +40,9 @@ class Contents:
     """Everything in the archive.
 
     Attributes:
-        missing: What is not there and why, a line each: id, name, code and sentence with tabs between them;
-            "" if all is there.
-        gone: Outputs that were deleted.
+        missing: A line for each output or image that is missing: id, name, code and sentence with tabs
+            between them; "" if none is.
+        gone: Number of outputs that were deleted.
     """
 
     files: tuple[File, ...]
@@ -51,68 +50,76 @@ class Contents:
     gone: int
 
 
-class Librarian:
-    """Finds out what an archive holds."""
+class ContentsReader:
+    """Reads the contents of archives from the outcomes of the images and the objects in S3.
 
-    def __init__(self, found: Outcomes, objects: ObjectStore) -> None:
-        self._outcomes = found
+    Used by `Archives` before it answers; lives as long as the app.
+    """
+
+    def __init__(self, outcomes: Outcomes, objects: ObjectStore) -> None:
+        self._outcomes = outcomes
         self._objects = objects
 
-    async def contents(self, job: ImageJob, images: range) -> Contents:
-        """Return what an archive of these images holds, in their order."""
-        ended = await self._ended(job, images)
+    async def read(self, job: ImageJob, images: range) -> Contents:
+        """Return the contents of an archive of these images, in their order."""
+        ended = await self._read_outcomes(job, images)
         keys = frozenset(output.key for each in ended.values() for output in each.outputs)
-        there = await self._there(f"{job.prefix.rstrip('/')}/", keys) if keys else {}
-        return await asyncio.to_thread(written, job, images, ended, there)
+        objects = await self._find_objects(f"{job.prefix.rstrip('/')}/", keys) if keys else {}
+        return await asyncio.to_thread(build_contents, job, images, ended, objects)
 
-    async def _ended(self, job: ImageJob, images: range) -> Mapping[int, Outcome]:
+    async def _read_outcomes(self, job: ImageJob, images: range) -> Mapping[int, Outcome]:
         found: dict[int, Outcome] = {}
         for span in outcomes.spans(job):
             wanted = range(max(span.start, images.start), min(span.stop, images.stop))
             if wanted:
-                found |= await self._outcomes.each(job, wanted)
+                found |= await self._outcomes.get_many(job, wanted)
         return found
 
-    async def _there(self, prefix: str, keys: frozenset[str]) -> Mapping[str, ListedObject]:
+    async def _find_objects(self, prefix: str, keys: frozenset[str]) -> Mapping[str, ListedObject]:
         found: dict[str, ListedObject] = {}
-        strangers = 0
+        foreign = 0
         async with aclosing(self._objects.list(prefix)) as pages:
             async for page in pages:
                 own = {each.key: each for each in page if each.key in keys}
                 found |= own
-                strangers += len(page) - len(own)
+                foreign += len(page) - len(own)
                 if len(found) == len(keys):
                     return found
-                if strangers > STRANGERS:
-                    return found | await self._asked(keys - found.keys())
+                if foreign > MAX_FOREIGN_OBJECTS:
+                    return found | await self._head_each(keys - found.keys())
         return found
 
-    async def _asked(self, keys: Iterable[str]) -> dict[str, ListedObject]:
-        gate = asyncio.Semaphore(HEADS)
+    async def _head_each(self, keys: Iterable[str]) -> dict[str, ListedObject]:
+        slots = asyncio.Semaphore(MAX_CONCURRENT_HEADS)
 
-        async def ask(key: str) -> ListedObject | None:
-            async with gate:
+        async def head(key: str) -> ListedObject | None:
+            async with slots:
                 facts = await self._objects.head(key)
                 return ListedObject(key, facts.size, facts.etag) if facts else None
 
-        return {each.key: each for each in await asyncio.gather(*map(ask, keys)) if each}
+        return {each.key: each for each in await asyncio.gather(*map(head, keys)) if each}
 
 
-def written(
-    job: ImageJob, images: range, ended: Mapping[int, Outcome], there: Mapping[str, ListedObject]
+def build_contents(
+    job: ImageJob, images: range, ended: Mapping[int, Outcome], objects: Mapping[str, ListedObject]
 ) -> Contents:
-    """Return the contents, by what became of the images and which objects are there."""
-    given, files, lines, gone = Names(), [], [], 0
+    """Return the contents.
+
+    Args:
+        ended: The outcomes of the finished images.
+        objects: The objects that exist in S3, by their keys.
+    """
+    member_names, files, lines, gone = MemberNames(), [], [], 0
     for index in images:
         outcome = ended.get(index)
         if outcome is None or outcome.code:
-            lines.append(_failure(job, index, outcome))
+            lines.append(_failure_line(job, index, outcome))
             continue
         for output in outcome.outputs:
-            name = given.give(
+            name = member_names.assign(
                 outcome.name or job.item_name(index), index, output.variant, output.format.extension
             )
-            facts = there.get(output.key)
+            facts = objects.get(output.key)
             if facts is None:
                 gone += 1
                 lines.append(_line(job, index, name, Code.EXPIRED.value, meaning(Code.EXPIRED).sentence))
@@ -121,7 +128,7 @@ def written(
     return Contents(tuple(files), "".join(lines), gone)
 
 
-def _failure(job: ImageJob, index: int, outcome: Outcome | None) -> str:
+def _failure_line(job: ImageJob, index: int, outcome: Outcome | None) -> str:
     error = states.item_error(job, outcome) or {
         "code": NOT_DONE,
         "message": "The job was cancelled before this image was done.",

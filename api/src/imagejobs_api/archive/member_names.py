@@ -1,4 +1,4 @@
-"""Under which name a file stands in an archive: relative, below the folder it is unpacked in, writable on any system, and no other's. Pure."""
+"""The names of files in an archive: distinct, valid on any system, never outside of the folder. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -7,33 +7,33 @@ from imagejobs_api.http import filenames
 from imagejobs_contract.model.options import DEFAULT_VARIANT
 from imagejobs_contract.wire import s3_keys
 
-PART_BYTES = 180
-"""Of UTF-8 in one part of a path; file systems take 255, of which variant, number and extension need some."""
-FOLDERS = 8
-"""The last so many folders of a name are kept."""
+MAX_PART_BYTES = 180
+"""Of UTF-8 in one part of a path; file systems allow 255, and variant, number and extension need some."""
+MAX_FOLDERS = 8
+"""Folders of a name that are kept: the last ones."""
 
 _FORBIDDEN = re.compile(r'[<>:"|?*]')
-"""On Windows; a colon would also name a drive, or a second stream of a file."""
+"""On Windows; a colon would also name a drive, or an alternate stream of a file."""
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.ASCII | re.IGNORECASE)
 
 
-class Names:
-    """Gives out names, each once; letters' case does not tell two apart, as on Windows and macOS it does not."""
+class MemberNames:
+    """Assigns the names of one archive, each once; case makes no difference, as on Windows and macOS."""
 
     def __init__(self) -> None:
         self._files: set[str] = set()
         self._folders: set[str] = set()
 
-    def give(self, item_name: str, index: int, variant: str, extension: str) -> str:
+    def assign(self, item_name: str, index: int, variant: str, extension: str) -> str:
         """Return a name for an output of that image."""
-        folder, stem = split(item_name, index)
+        folder, stem = split_name(item_name, index)
         tail = "" if variant == DEFAULT_VARIANT else f"-{variant}"
         for candidate in _candidates(folder, stem + tail, extension):
-            if self._take(candidate):
+            if self._reserve(candidate):
                 return candidate
         raise AssertionError("there is always another number")
 
-    def _take(self, name: str) -> bool:
+    def _reserve(self, name: str) -> bool:
         plain = name.casefold()
         folders = [plain[: match.start()] for match in re.finditer("/", plain)]
         if plain in self._files or plain in self._folders or not self._files.isdisjoint(folders):
@@ -43,11 +43,14 @@ class Names:
         return True
 
 
-def split(item_name: str, index: int) -> tuple[str, str]:
-    """Return folder, with a slash at its end or "", and name without extension; the image's number if nothing of the name can be kept."""
-    parts = [part for part in map(_safe, re.split(r"[/\\]", filenames.clean(item_name))) if part]
-    stem = _cut(s3_keys.without_extension(parts[-1])) if parts else ""
-    folders = parts[:-1][-FOLDERS:]
+def split_name(item_name: str, index: int) -> tuple[str, str]:
+    """Return the folder, which is "" or ends with a slash, and the name without extension.
+
+    The name is the number of the image if no part of its own can be kept.
+    """
+    parts = [part for part in map(_make_safe, re.split(r"[/\\]", filenames.clean(item_name))) if part]
+    stem = _truncate(s3_keys.without_extension(parts[-1])) if parts else ""
+    folders = parts[:-1][-MAX_FOLDERS:]
     return "".join(f"{folder}/" for folder in folders), stem or str(index)
 
 
@@ -56,17 +59,17 @@ def _candidates(folder: str, stem: str, extension: str) -> Iterator[str]:
     number = 2
     while True:
         yield f"{folder}{stem}-{number}.{extension}"
-        if folder:  # a file may have the folder's name, and then no number helps
+        if folder:  # a file may have the folder's name, which no number avoids
             yield f"{folder.replace('/', '-')}{stem}-{number}.{extension}"
         number += 1
 
 
-def _safe(part: str) -> str:
-    """Return a part of a path that no system refuses or takes for something else; "" for `.` and `..`."""
-    plain = _cut(_FORBIDDEN.sub("_", part).strip(". "))
+def _make_safe(part: str) -> str:
+    """Return a part of a path that no system refuses or gives another meaning; "" for `.` and `..`."""
+    plain = _truncate(_FORBIDDEN.sub("_", part).strip(". "))
     return f"_{plain}" if _DEVICES.fullmatch(plain) else plain
 
 
-def _cut(part: str) -> str:
+def _truncate(part: str) -> str:
     data = part.encode()
-    return part if len(data) <= PART_BYTES else data[:PART_BYTES].decode(errors="ignore").rstrip(". ")
+    return part if len(data) <= MAX_PART_BYTES else data[:MAX_PART_BYTES].decode(errors="ignore").rstrip(". ")

@@ -1,4 +1,4 @@
-"""Reads on while what was read is sent: a few reads at a time, their results in order."""
+"""Runs a few reads ahead while earlier results are sent, and yields the results in order."""
 
 import asyncio
 from collections import deque
@@ -8,16 +8,18 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def ahead(reads: Iterable[Callable[[], Awaitable[T]]], most: int) -> AsyncGenerator[T, None]:
-    """Yield what each read returns, in order; up to `most` run or wait to be taken.
+async def read_ahead(
+    reads: Iterable[Callable[[], Awaitable[T]]], max_running: int
+) -> AsyncGenerator[T, None]:
+    """Yield the result of each read, in order; at most `max_running` of them run or wait to be taken.
 
-    Left early, those that run are cancelled.
+    If the generator is closed early, the running reads are cancelled.
     """
     running: deque[asyncio.Future[T]] = deque()
     try:
         for read in reads:
             running.append(asyncio.ensure_future(read()))
-            if len(running) == most:
+            if len(running) == max_running:
                 yield await running.popleft()
         while running:
             yield await running.popleft()

@@ -1,11 +1,11 @@
 """`GET /api/jobs/{id}/archive`: all outputs of a job that has ended as one zip, made while it is sent.
 
-Its length is told, so that browsers show how far they are and every client sees when it was cut. What cannot
-be sent any more as it was promised ends the connection: never a whole zip with a hole in it.
+`Content-Length` is sent, so that browsers show progress and every client notices a cut. If a file cannot be
+sent as announced, the connection ends: a zip that looks whole is never incomplete.
 
-A `Range` is not heeded (RFC 9110, section 14.2): the directory at the end holds a checksum of each file, so
-that whoever goes on from the middle would have all that came before read from S3 again. Parts are asked for
-by their images instead.
+`Range` is ignored (RFC 9110, section 14.2): the directory at the end holds a checksum of each file, so a
+request that starts in the middle would read everything before it from S3 again. Clients ask for a range of
+images instead.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ from falcon.asgi import Response
 
 from imagejobs_api.admission.stream_limits import StreamLimit
 from imagejobs_api.archive import packing, zip_format
-from imagejobs_api.archive.contents import Contents, Librarian
+from imagejobs_api.archive.contents import Contents, ContentsReader
 from imagejobs_api.archive.packing import Packer
-from imagejobs_api.archive.zip_format import Stamp
+from imagejobs_api.archive.zip_format import Timestamp
 from imagejobs_api.http import paging
 from imagejobs_api.http.connection import Request, is_gone, until_disconnected
 from imagejobs_api.http.errors import Problem
@@ -38,39 +38,48 @@ log = logging.getLogger(__name__)
 
 
 class Archives:
-    """Sends archives.
+    """Sends archives: `ContentsReader` finds their files, `Packer` makes the bytes.
 
     Args:
-        most_files: In one archive.
+        streams: Counts the archives that are being sent, and limits them.
+        max_files: Files in one archive.
     """
 
     def __init__(
-        self, store: JobStore, librarian: Librarian, packer: Packer, streams: StreamLimit, most_files: int
+        self,
+        store: JobStore,
+        contents_reader: ContentsReader,
+        packer: Packer,
+        streams: StreamLimit,
+        max_files: int,
     ) -> None:
         self._store = store
-        self._librarian = librarian
+        self._contents_reader = contents_reader
         self._packer = packer
         self._streams = streams
-        self._most_files = most_files
+        self._max_files = max_files
 
     async def on_get(self, req: Request, resp: Response, identifier: str) -> None:
-        """Answer with the zip; 409 while the job runs or if none of its images has a result, 410 if all results are gone."""
+        """Answer with the zip.
+
+        409 while the job runs or if none of its images has a result, 410 if all results were deleted.
+        """
         job = await find_job(self._store, req.caller, identifier)
         resp.context.job_id = job.key.name
-        images = _images(req.params, job)
+        images = _read_images(req.params, job)
         self._check(job, images)
         self._streams.check(req.caller.name)
         with self._streams.counting(req.caller.name):
-            contents = await self._librarian.contents(job, images)
+            contents = await self._contents_reader.read(job, images)
         _check_contents(job, contents)
         self._streams.check(req.caller.name)
-        stamp = Stamp.of(job.status.completed or job.created or zip_format.EARLIEST)
+        stamp = Timestamp.from_time(job.status.completed or job.created or zip_format.EARLIEST)
         resp.content_type = ZIP
-        resp.content_length = zip_format.archive_bytes(packing.members(contents), stamp)
+        resp.content_length = zip_format.archive_bytes(packing.zip_members(contents), stamp)
         resp.set_header("Content-Disposition", f'attachment; filename="{_file_name(job, images)}"')
         resp.set_header("Accept-Ranges", "none")
         resp.set_header("Cache-Control", "no-store, no-transform")
-        resp.set_header("X-Accel-Buffering", "no")  # else nginx takes in what it can, up to 1 GB on its disk
+        resp.set_header("X-Accel-Buffering", "no")  # otherwise nginx buffers up to 1 GB on its disk
         resp.stream = self._stream(req, job, contents, stamp)
 
     on_head = on_get
@@ -85,13 +94,16 @@ class Archives:
                 retry_after_seconds=1,
             )
         variants = len(job.spec.variants)
-        if len(images) * variants > self._most_files:
-            share = max(1, self._most_files // variants)
-            message = f"An archive holds at most {self._most_files} files: ask for parts of {share} images, ?first=0&count={share} and so on."
+        if len(images) * variants > self._max_files:
+            share = max(1, self._max_files // variants)
+            message = (
+                f"An archive holds at most {self._max_files} files: ask for parts of {share} images, "
+                f"?first=0&count={share} and so on."
+            )
             raise Problem(Code.CONFLICT, message, job_id=job.key.name, retryable=False)
 
     async def _stream(
-        self, req: Request, job: ImageJob, contents: Contents, stamp: Stamp
+        self, req: Request, job: ImageJob, contents: Contents, stamp: Timestamp
     ) -> AsyncIterator[bytes]:
         gone = asyncio.ensure_future(until_disconnected(req.receive))
         try:
@@ -111,15 +123,15 @@ class Archives:
             gone.cancel()
 
 
-def read_part(reader: Reader) -> tuple[int, int]:
-    """Return the first image that is asked for, and how many."""
+def read_range(reader: Reader) -> tuple[int, int]:
+    """Return the number of the first image, and the number of images, that a query asks for."""
     first = reader.integer("first", 0, MAX_MANIFEST_ITEMS, 0) or 0
     return first, reader.integer("count", 1, MAX_MANIFEST_ITEMS, MAX_MANIFEST_ITEMS) or MAX_MANIFEST_ITEMS
 
 
-def _images(params: Mapping[str, str | list[str]], job: ImageJob) -> range:
+def _read_images(params: Mapping[str, str | list[str]], job: ImageJob) -> range:
     reader = paging.query_reader(params, ("first", "count"))
-    first, count = read_part(reader)
+    first, count = read_range(reader)
     if first >= job.spec.total:
         reader.fault("first", f"{first} is beyond the job's {job.spec.total} images")
     reader.check()

@@ -1,7 +1,8 @@
 """The bytes of a zip of stored files (PKWARE's APPNOTE 6.3.10), with Zip64 where numbers are too large. Pure.
 
-Each file's checksum stands before its bytes, so that readers which cannot seek read it as well; nothing is
-compressed, so that the length of all is known before any of it is there. The same files give the same bytes.
+The checksum of each file comes before its bytes, so that programs that cannot seek can unpack it too. Nothing
+is compressed, so that the length of the zip is known before any file is read. The same files give the same
+bytes.
 """
 
 import struct
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
-"""Before it DOS knows no time."""
+"""The first time that DOS can represent."""
 
 _MAX16, _MAX32 = 0xFFFF, 0xFFFFFFFF
 _PLAIN, _ZIP64 = 20, 45
@@ -31,32 +32,35 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
-    """The time that all files of a zip carry: as DOS has it, which knows no zone and no odd seconds, and in seconds since 1970."""
+class Timestamp:
+    """The time of all files of a zip, in DOS's form and in seconds since 1970.
+
+    DOS has no time zone and no odd seconds.
+    """
 
     date: int
     time: int
     unix: int
 
     @classmethod
-    def of(cls, moment: datetime) -> "Stamp":
-        """Return the stamp of a time; the nearest there is, if it lies before 1980 or after 2107."""
-        told = min(max(moment.astimezone(UTC), EARLIEST), _LATEST)
-        date = (told.year - 1980) << 9 | told.month << 5 | told.day
+    def from_time(cls, time: datetime) -> "Timestamp":
+        """Return the timestamp of a time; of the nearest possible one if it is before 1980 or after 2107."""
+        near = min(max(time.astimezone(UTC), EARLIEST), _LATEST)
+        date = (near.year - 1980) << 9 | near.month << 5 | near.day
         return cls(
             date,
-            told.hour << 11 | told.minute << 5 | told.second // 2,
-            min(int(told.timestamp()), _LATEST_UNIX),
+            near.hour << 11 | near.minute << 5 | near.second // 2,
+            min(int(near.timestamp()), _LATEST_UNIX),
         )
 
     @property
     def extra(self) -> bytes:
-        """Return the extra field "extended timestamp" (Info-ZIP), which readers that know time zones prefer."""
+        """Return the extra field "extended timestamp" (Info-ZIP), which programs with time zones prefer."""
         return struct.pack("<HHBi", 0x5455, 5, 1, self.unix)
 
 
-def local_header(member: Member, crc: int, stamp: Stamp) -> bytes:
-    """Return what stands before a file's bytes."""
+def local_header(member: Member, crc: int, stamp: Timestamp) -> bytes:
+    """Return the header that comes before a file's bytes."""
     large = struct.pack("<HHQQ", 1, 16, member.size, member.size) if member.size >= _MAX32 else b""
     name, size, extra = member.name.encode(), min(member.size, _MAX32), stamp.extra + large
     version = _ZIP64 if large else _PLAIN
@@ -64,11 +68,11 @@ def local_header(member: Member, crc: int, stamp: Stamp) -> bytes:
     return struct.pack("<4s5H3I2H", b"PK\3\4", *fields) + name + extra
 
 
-def directory_entry(member: Member, crc: int, stamp: Stamp, offset: int) -> bytes:
-    """Return what the directory at the end tells of a file.
+def directory_entry(member: Member, crc: int, stamp: Timestamp, offset: int) -> bytes:
+    """Return a file's entry in the directory at the end.
 
     Args:
-        offset: Of its local header.
+        offset: Bytes before its local header.
     """
     sizes = (member.size, member.size) if member.size >= _MAX32 else ()
     wide = (*sizes, *((offset,) if offset >= _MAX32 else ()))
@@ -96,8 +100,8 @@ def directory_entry(member: Member, crc: int, stamp: Stamp, offset: int) -> byte
     return struct.pack("<4s6H3I5H2I", b"PK\1\2", *fields) + name + extra
 
 
-def end(count: int, directory_bytes: int, directory_offset: int) -> bytes:
-    """Return the end of a zip of so many files."""
+def end_records(count: int, directory_bytes: int, directory_offset: int) -> bytes:
+    """Return the records that end a zip of `count` files."""
     fields = (
         0,
         0,
@@ -126,11 +130,11 @@ def end(count: int, directory_bytes: int, directory_offset: int) -> bytes:
     return wide + struct.pack("<4sIQI", b"PK\6\7", 0, directory_offset + directory_bytes, 1) + record
 
 
-def archive_bytes(members: Iterable[Member], stamp: Stamp) -> int:
+def archive_bytes(members: Iterable[Member], stamp: Timestamp) -> int:
     """Return the length of the whole zip."""
     count = offset = directory = 0
     for member in members:
         count += 1
         directory += len(directory_entry(member, 0, stamp, offset))
         offset += len(local_header(member, 0, stamp)) + member.size
-    return offset + directory + len(end(count, directory, offset))
+    return offset + directory + len(end_records(count, directory, offset))

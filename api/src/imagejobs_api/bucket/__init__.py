@@ -1,5 +1,5 @@
-"""Sets a bucket up for imagejobs: `python -m imagejobs_api.bucket`, what the chart's bucket Job runs.
+"""Sets a bucket up for imagejobs: `python -m imagejobs_api.bucket`, which the chart's bucket Job runs.
 
-Part of the API's package because its image is the one that carries a client for all of S3. The API itself
+It is part of the API's package because only the API's image has boto3, a client for all of S3. The API itself
 never calls it.
 """

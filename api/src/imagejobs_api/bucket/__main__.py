@@ -1,4 +1,7 @@
-"""`python -m imagejobs_api.bucket`: reads the S3 variables and UPLOAD_DAYS, sets the bucket up, says in one line what went wrong."""
+"""`python -m imagejobs_api.bucket`: sets the bucket up, by the S3 variables and UPLOAD_DAYS.
+
+An error is one line on stderr.
+"""
 
 import os
 import sys
@@ -10,8 +13,7 @@ from imagejobs_contract.runtime import settings
 from imagejobs_contract.runtime.settings import S3Settings
 
 DEFAULT_UPLOAD_DAYS = 8
-"""A day more than the longest `activeDeadlineSeconds`: no rule may take a source from a job that still runs.
-"""
+"""A day more than the longest `activeDeadlineSeconds`: no rule may delete a source of a running job."""
 
 
 def _read(reader: Reader) -> tuple[S3Settings, int]:
@@ -21,7 +23,7 @@ def _read(reader: Reader) -> tuple[S3Settings, int]:
 
 
 def main() -> int:
-    """Set the bucket up; return the exit code."""
+    """Set the bucket up and return the exit code: 0, or 1 if S3 refuses or does not answer."""
     s3, upload_days = settings.read(os.environ, _read)
     try:
         set_up(client(s3), s3, upload_days)

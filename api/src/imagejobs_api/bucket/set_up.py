@@ -1,6 +1,6 @@
-"""Makes the bucket if there is none, and puts its lifecycle rules.
+"""Creates the bucket if it is missing, and sets its lifecycle rules. Safe to run twice.
 
-Safe to run twice. The only place that manages buckets.
+The only module that manages buckets.
 """
 
 from typing import Any
@@ -30,16 +30,16 @@ def client(s3: S3Settings) -> Any:
 
 
 def set_up(s3_client: Any, s3: S3Settings, upload_days: int) -> None:
-    """Make the bucket and its rules what imagejobs needs.
+    """Create the bucket if it is missing, and set our lifecycle rules.
 
     Raises:
         Unavailable: S3 does not answer.
-        Misconfigured: It refuses.
+        Misconfigured: S3 refuses.
     """
     where = s3.endpoint or "AWS"
     try:
         _ensure_bucket(s3_client, s3)
-        rules_now = rules.merged(_present_rules(s3_client, s3.bucket), upload_days)
+        rules_now = rules.merge(_present_rules(s3_client, s3.bucket), upload_days)
         s3_client.put_bucket_lifecycle_configuration(
             Bucket=s3.bucket, LifecycleConfiguration={"Rules": rules_now}
         )

@@ -1,4 +1,4 @@
 """`GET /docs`: the OpenAPI document as a page for people.
 
-No script, nothing from elsewhere: it works offline, printed, and saved (docs/adr).
+It has no script and loads nothing, so it works offline, printed and saved (docs/adr).
 """

@@ -1,4 +1,4 @@
-"""One call on the page, of the service or by it: what it takes, an example of it, what it answers. Pure."""
+"""One call on the page, also a webhook: its parameters and body, its examples, its answers. Pure."""
 
 import json
 from collections.abc import Iterator
@@ -7,19 +7,21 @@ from itertools import chain
 from typing import Any
 
 from imagejobs_api.docspage import curl
-from imagejobs_api.docspage.fields import field_table, row
-from imagejobs_api.docspage.html import Html, joined, line, prose, table, tag
-from imagejobs_api.docspage.words import kind
+from imagejobs_api.docspage.fields import field_row, render_fields
+from imagejobs_api.docspage.html import Html, join, line, prose, table, tag
+from imagejobs_api.docspage.words import type_words
 
 Schema = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One method of one path, and the document in which its references lead somewhere.
+    """One method of one path.
 
     Attributes:
-        path: "" of a webhook, which the service sends to an address of somebody else's.
+        path: "" for a webhook, which the service sends to a caller's address.
+        operation: OpenAPI's operation object.
+        document: The whole document, in which references are resolved.
     """
 
     method: str
@@ -29,33 +31,33 @@ class Call:
 
     @property
     def id(self) -> str:
-        """Return its place on the page."""
+        """Return its anchor on the page."""
         return str(self.operation["operationId"])
 
     @property
     def summary(self) -> str:
-        """Return what it does, in a few words."""
+        """Return its title."""
         return str(self.operation["summary"])
 
-    def resolved(self, schema: Schema) -> Schema:
-        """Return what a reference leads to."""
+    def resolve(self, schema: Schema) -> Schema:
+        """Return the schema itself, or the one that it refers to."""
         place: Any = self.document
         for name in schema["$ref"].split("/")[1:] if "$ref" in schema else ():
             place = place[name]
         return schema if place is self.document else place
 
 
-def of_tag(document: Schema, name: str) -> Iterator[Call]:
-    """Yield the calls of a group, in the document's order."""
-    sent = (("", methods) for methods in document.get("webhooks", {}).values())
-    for path, methods in chain(document["paths"].items(), sent):
+def calls_with_tag(document: Schema, name: str) -> Iterator[Call]:
+    """Yield the calls of a group, in the document's order; webhooks come last."""
+    webhooks = (("", methods) for methods in document.get("webhooks", {}).values())
+    for path, methods in chain(document["paths"].items(), webhooks):
         for method, operation in methods.items():
             if name in operation["tags"]:
                 yield Call(method, path, operation, document)
 
 
-def article(call: Call) -> Html:
-    """Return all that is told of a call."""
+def render_call(call: Call) -> Html:
+    """Return the article about a call."""
     where = tag("code", call.path) if call.path else "to the address that the job names"
     title = tag("p", tag("b", call.method.upper(), class_=call.method), " ", where, class_="call")
     about = prose(call.operation["description"])
@@ -64,18 +66,18 @@ def article(call: Call) -> Html:
         tag("h3", call.summary),
         title,
         about,
-        _parameters(call),
-        *_bodies(call),
-        *_examples(call),
-        _answers(call),
+        _render_parameters(call),
+        *_render_body(call),
+        *_render_examples(call),
+        _render_answers(call),
         id=call.id,
     )
 
 
-def _parameters(call: Call) -> Html:
+def _render_parameters(call: Call) -> Html:
     found = call.operation["parameters"]
     rows = [
-        row(
+        field_row(
             each["name"],
             each["schema"],
             needed=bool(call.path) and each.get("required", False),
@@ -83,98 +85,108 @@ def _parameters(call: Call) -> Html:
         )
         for each in found
     ]
-    places = [
-        (name, joined(what, tag("div", tag("small", f"in the {each['in']}"))), means)
-        for (name, what, means), each in zip(rows, found, strict=True)
+    with_places = [
+        (name, join(kind, tag("div", tag("small", f"in the {each['in']}"))), meaning)
+        for (name, kind, meaning), each in zip(rows, found, strict=True)
     ]
-    return joined(tag("h4", "Parameters"), table(("parameter", "is", "means"), places)) if rows else Html("")
+    if not rows:
+        return Html("")
+    return join(tag("h4", "Parameters"), table(("parameter", "type", "meaning"), with_places))
 
 
-def _bodies(call: Call) -> list[Html]:
+def _render_body(call: Call) -> list[Html]:
     content = call.operation.get("requestBody", {}).get("content", {})
     if not content:
         return []
     schema = next(iter(content.values()))["schema"]
-    choices = [call.resolved(each) for each in schema.get("oneOf", [schema])]
-    names = joined(*[joined(tag("code", each), " ") for each in content])
+    choices = [call.resolve(each) for each in schema.get("oneOf", [schema])]
+    names = join(*[join(tag("code", each), " ") for each in content])
     tables = [tag("p", "or") if n else Html("") for n in range(len(choices))]
     return [
         tag("h4", "Body"),
         tag("p", names),
-        *(joined(between, field_table(each)) for between, each in zip(tables, choices, strict=True)),
+        *(join(between, render_fields(each)) for between, each in zip(tables, choices, strict=True)),
     ]
 
 
-def _examples(call: Call) -> list[Html]:
-    shown = [_example(*each) for each in (_typed(call) if call.path else _sent(call))]
+def _render_examples(call: Call) -> list[Html]:
+    shown = [
+        _render_example(*each) for each in (_curl_examples(call) if call.path else _webhook_examples(call))
+    ]
     return [tag("h4", "Examples"), *shown] if shown else []
 
 
-def _typed(call: Call) -> Iterator[tuple[str, str, Any]]:
+def _curl_examples(call: Call) -> Iterator[tuple[str, str, Any]]:
     for each in curl.examples(
-        call.method, call.path, call.operation, call.document["servers"][0]["url"], _files(call)
+        call.method, call.path, call.operation, call.document["servers"][0]["url"], _file_fields(call)
     ):
         yield f"{each.summary}: {each.status}" if each.status else each.summary, each.command, each.answer
 
 
-def _sent(call: Call) -> Iterator[tuple[str, str, Any]]:
+def _webhook_examples(call: Call) -> Iterator[tuple[str, str, Any]]:
     for content in call.operation["requestBody"]["content"].values():
         for each in content["examples"].values():
             yield each["summary"], "", each["value"]
 
 
-def _example(summary: str, command: str, answer: Any) -> Html:
-    return tag("details", tag("summary", summary), _code(command), _code(_shown(answer)))
+def _render_example(summary: str, command: str, answer: Any) -> Html:
+    return tag(
+        "details", tag("summary", summary), _render_code(command), _render_code(_format_answer(answer))
+    )
 
 
-def _files(call: Call) -> set[str]:
+def _file_fields(call: Call) -> set[str]:
     content = call.operation.get("requestBody", {}).get("content", {})
     fields = {
         name: each
         for body in content.values()
-        for name, each in call.resolved(body["schema"]).get("properties", {}).items()
+        for name, each in call.resolve(body["schema"]).get("properties", {}).items()
     }
     return {name for name, each in fields.items() if each.get("items", each).get("format") == "binary"}
 
 
-def _code(text: str) -> Html:
+def _render_code(text: str) -> Html:
     return tag("pre", tag("code", text)) if text else Html("")
 
 
-def _shown(answer: Any) -> str:
+def _format_answer(answer: Any) -> str:
     return answer if isinstance(answer, str) else json.dumps(answer, indent=2, ensure_ascii=False)
 
 
-def _answers(call: Call) -> Html:
+def _render_answers(call: Call) -> Html:
     if not call.path:
-        return joined(tag("h4", "What you answer"), table(("status", "means"), _meanings(call)))
-    told = [(status, call.resolved(answer)) for status, answer in call.operation["responses"].items()]
+        return join(tag("h4", "Your answer"), table(("status", "meaning"), _webhook_answers(call)))
+    answers = [(status, call.resolve(answer)) for status, answer in call.operation["responses"].items()]
     good = [
-        (tag("b", status), joined(line(each["description"]), _headers(call, each)), _content(each))
-        for status, each in told
+        (
+            tag("b", status),
+            join(line(each["description"]), _render_headers(call, each)),
+            _render_content(each),
+        )
+        for status, each in answers
         if status < "400"
     ]
-    bad = [(tag("b", status), line(each["description"])) for status, each in told if status >= "400"]
+    bad = [(tag("b", status), line(each["description"])) for status, each in answers if status >= "400"]
     errors = tag("details", tag("summary", "Errors"), table(("status", "codes"), bad))
-    return joined(tag("h4", "Answers"), table(("status", "when", "body"), good), errors)
+    return join(tag("h4", "Answers"), table(("status", "when", "body"), good), errors)
 
 
-def _meanings(call: Call) -> list[tuple[str, str]]:
+def _webhook_answers(call: Call) -> list[tuple[str, str]]:
     return [
         (tag("b", status if status != "default" else "else"), line(each["description"]))
         for status, each in call.operation["responses"].items()
     ]
 
 
-def _headers(call: Call, answer: Schema) -> Html:
+def _render_headers(call: Call, answer: Schema) -> Html:
     always = [name for name, header in answer.get("headers", {}).items() if header.get("required")]
     return tag("div", tag("small", "With ", ", ".join(always), ".")) if always else Html("")
 
 
-def _content(answer: Schema) -> Html:
-    return joined(
+def _render_content(answer: Schema) -> Html:
+    return join(
         *(
-            tag("div", kind(each["schema"]), " ", tag("small", media_type))
+            tag("div", type_words(each["schema"]), " ", tag("small", media_type))
             for media_type, each in answer.get("content", {}).items()
         )
     )

@@ -1,4 +1,4 @@
-"""Examples as people type them: a command for curl, and what it is answered. Pure."""
+"""Examples as commands for curl, with their answers. Pure."""
 
 import json
 import shlex
@@ -8,21 +8,21 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 Schema = dict[str, Any]
-LOCAL = "http://127.0.0.1:8080"
-"""Where a server is that does not say under which address it is reached."""
-BREAK = " \\\n  "
-SHORT = 88
-"""Characters of a command that stands on one line."""
+DEFAULT_ADDRESS = "http://127.0.0.1:8080"
+"""The address of a server whose document names none."""
+LINE_BREAK = " \\\n  "
+MAX_LINE_CHARACTERS = 88
+"""A longer command is split into several lines."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class CurlExample:
     """An example.
 
     Attributes:
-        status: "" where the answer has no body.
-        command: "" where the request is not shown, as it is wrong.
-        answer: The body of its answer, as JSON or text; "" without one.
+        status: "" if the answer has no body.
+        command: "" if the request is invalid and so not shown.
+        answer: The body of the answer, JSON or text; "" without one.
     """
 
     status: str
@@ -33,42 +33,37 @@ class Shown:
 
 def examples(
     method: str, path: str, operation: Schema, server: str, files: Container[str]
-) -> Iterator[Shown]:
+) -> Iterator[CurlExample]:
     """Yield the examples of an operation: those whose answers have no body, then the others.
 
     Args:
-        method: In small letters, as OpenAPI has it.
+        method: In lower case, as in OpenAPI.
         path: With its parameters in braces.
-        operation: The example's.
-        server: What the path comes after.
+        operation: OpenAPI's operation object.
+        server: The URL before the path; "/" means `DEFAULT_ADDRESS`.
         files: Fields of the body that hold files.
     """
-    url, asked, answered = (
-        (LOCAL if server == "/" else server) + path,
-        _asked(operation),
-        list(_answered(operation)),
-    )
-    for name in [name for name in asked if name not in {each for _, each, *_ in answered}]:
-        yield Shown("", asked[name], command(method, url, operation, name, files), "")
-    for status, name, kind, example in answered:
-        told = "requestBody" not in operation or name in asked
-        yield Shown(
-            status,
-            example["summary"],
-            command(method, url, operation, name, files, kind) if told else "",
-            example["value"],
-        )
+    url = (DEFAULT_ADDRESS if server == "/" else server) + path
+    requests, responses = _request_examples(operation), list(_response_examples(operation))
+    with_body = {name for _, name, *_ in responses}
+    for name, summary in requests.items():
+        if name not in with_body:
+            yield CurlExample("", summary, command(method, url, operation, name, files), "")
+    for status, name, accept, example in responses:
+        is_shown = "requestBody" not in operation or name in requests
+        line = command(method, url, operation, name, files, accept) if is_shown else ""
+        yield CurlExample(status, example["summary"], line, example["value"])
 
 
 def command(
-    method: str, url: str, operation: Schema, name: str, files: Container[str], kind: str = ""
+    method: str, url: str, operation: Schema, name: str, files: Container[str], accept: str = ""
 ) -> str:
     """Return the command that sends an example.
 
     Args:
-        kind: Media type of the answer that has to be asked for.
+        accept: Media type for the header `Accept`; "" sends none.
     """
-    words = ["curl", *_saving(operation), *([f"-H 'Accept: {kind}'"] if kind else [])]
+    words = ["curl", *_save_option(operation), *([f"-H 'Accept: {accept}'"] if accept else [])]
     query = {}
     for parameter in operation["parameters"]:
         if name not in parameter.get("examples", {}):
@@ -80,39 +75,39 @@ def command(
             query[parameter["name"]] = value
         else:
             url = url.replace(f"{{{parameter['name']}}}", quote(value))
-    body = list(_body(operation, name, files))
+    body = list(_body_options(operation, name, files))
     if method != ("post" if body else "get"):
         words.append(f"-X {method.upper()}")
     words += [*body, shlex.quote(url + (f"?{urlencode(query)}" if query else ""))]
     short = " ".join(words)
-    return short if len(short) <= SHORT else BREAK.join(words)
+    return short if len(short) <= MAX_LINE_CHARACTERS else LINE_BREAK.join(words)
 
 
-def _saving(operation: Schema) -> Iterator[str]:
-    """Yield the option by which a file is saved under its name, where the answer is one or leads to one."""
+def _save_option(operation: Schema) -> Iterator[str]:
+    """Yield the option that saves a file under its name, if the answer is a file or redirects to one."""
     if "307" in operation["responses"]:
         yield "-LOJ"
     elif "Content-Disposition" in operation["responses"].get("200", {}).get("headers", {}):
         yield "-OJ"
 
 
-def _asked(operation: Schema) -> dict[str, str]:
-    """Return the examples of requests: name -> summary."""
+def _request_examples(operation: Schema) -> dict[str, str]:
+    """Return the examples with a request: name -> summary."""
     places = [*operation["parameters"], *operation.get("requestBody", {}).get("content", {}).values()]
     return {
         name: example["summary"] for place in places for name, example in place.get("examples", {}).items()
     }
 
 
-def _answered(operation: Schema) -> Iterator[tuple[str, str, str, Schema]]:
-    """Yield the examples of answers: status, name, media type if it has to be asked for, example."""
+def _response_examples(operation: Schema) -> Iterator[tuple[str, str, str, Schema]]:
+    """Yield the examples of answers: status, name, media type unless it is the first one, example."""
     for status, response in operation["responses"].items():
         for n, (kind, content) in enumerate(response.get("content", {}).items()):
             for name, example in content.get("examples", {}).items():
                 yield status, name, kind if n else "", example
 
 
-def _body(operation: Schema, name: str, files: Container[str]) -> Iterator[str]:
+def _body_options(operation: Schema, name: str, files: Container[str]) -> Iterator[str]:
     for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
         if name not in content.get("examples", {}):
             continue

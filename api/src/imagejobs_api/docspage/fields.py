@@ -1,41 +1,43 @@
-"""Fields of an object as a table. Pure."""
+"""The fields of an object as a table. Pure."""
 
 import json
 from typing import Any
 
-from imagejobs_api.docspage.html import Html, joined, line, table, tag
-from imagejobs_api.docspage.words import kind
+from imagejobs_api.docspage.html import Html, join, line, table, tag
+from imagejobs_api.docspage.words import type_words
 
 Schema = dict[str, Any]
 
 
-def field_table(schema: Schema) -> Html:
-    """Return a row per property: its name, what it is, what it means."""
+def render_fields(schema: Schema) -> Html:
+    """Return a table with a row for each property: name, type, meaning."""
     needed = schema.get("required", ())
     rows = [
-        row(name, each, needed=name in needed and schema.get("additionalProperties") is False)
+        field_row(name, each, needed=name in needed and schema.get("additionalProperties") is False)
         for name, each in schema["properties"].items()
     ]
-    return table(("field", "is", "means"), rows)
+    return table(("field", "type", "meaning"), rows)
 
 
-def row(name: str, schema: Schema, *, needed: bool, meaning: str = "") -> tuple[str, ...]:
+def field_row(name: str, schema: Schema, *, needed: bool, meaning: str = "") -> tuple[str, ...]:
     """Return the row of a field or parameter.
 
     Args:
-        name: Of the field.
-        schema: Of its values.
-        needed: It must be given; said only of requests, whose objects take nothing unknown.
-        meaning: Instead of the schema's own description.
+        name: The name of the field.
+        schema: The schema of its values.
+        needed: It is required; only marked in requests, whose objects allow no unknown fields.
+        meaning: Replaces the schema's own description.
     """
-    mark = joined(" ", tag("em", "needed")) if needed else ""
-    default = joined(" Default ", tag("code", _shown(schema["default"])), ".") if "default" in schema else ""
+    mark = join(" ", tag("em", "required")) if needed else ""
+    default = (
+        join(" Default ", tag("code", _format_default(schema["default"])), ".") if "default" in schema else ""
+    )
     return (
-        joined(tag("code", name), mark),
-        kind(schema),
-        joined(line(meaning or schema.get("description", "")), default),
+        join(tag("code", name), mark),
+        type_words(schema),
+        join(line(meaning or schema.get("description", "")), default),
     )
 
 
-def _shown(value: object) -> str:
+def _format_default(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)

@@ -1,4 +1,4 @@
-"""HTML from values: whatever is no `Html` is escaped. Pure."""
+"""HTML from values: every text that is not `Html` is escaped. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -8,41 +8,41 @@ _CODE = re.compile(r"`([^`]+)`")
 
 
 class Html(str):
-    """Text that is HTML already."""
+    """Text that is HTML already, and so not escaped again."""
 
     __slots__ = ()
 
 
 def tag(name: str, *children: str, **attributes: str) -> Html:
-    """Return an element; `class_` is the attribute `class`, and one whose value is "" stands alone."""
+    """Return an element; `class_` sets the attribute `class`, and "" gives an attribute without a value."""
     words = [
         f'{_attribute(key)}="{escape(value)}"' if value else _attribute(key)
         for key, value in attributes.items()
     ]
-    return Html(f"<{' '.join([name, *words])}>{joined(*children)}</{name}>")
+    return Html(f"<{' '.join([name, *words])}>{join(*children)}</{name}>")
 
 
 def _attribute(key: str) -> str:
     return key.rstrip("_").replace("_", "-")
 
 
-def joined(*children: str) -> Html:
-    """Return what stands one after the other."""
+def join(*children: str) -> Html:
+    """Return the children, one after the other."""
     return Html("".join(child if isinstance(child, Html) else escape(child) for child in children))
 
 
 def line(text: str) -> Html:
-    """Return a text whose words in backticks are code."""
+    """Return a text, with the words in backticks as code."""
     return Html(_CODE.sub(r"<code>\1</code>", escape(text)))
 
 
 def prose(text: str) -> Html:
-    """Return paragraphs, which empty lines divide."""
-    return joined(*(tag("p", line(each)) for each in text.split("\n\n") if each.strip()))
+    """Return a text as paragraphs, which empty lines separate."""
+    return join(*(tag("p", line(each)) for each in text.split("\n\n") if each.strip()))
 
 
 def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Html:
-    """Return a table; "" if it has no rows. It scrolls by itself where the page is narrow."""
+    """Return a table that scrolls on a narrow page; "" if it has no rows."""
     if not rows:
         return Html("")
     top = tag("thead", tag("tr", *(tag("th", each, scope="col") for each in head)))

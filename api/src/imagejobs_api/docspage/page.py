@@ -1,24 +1,25 @@
-"""The page, from the document. Pure."""
+"""The page, made from the document. Pure."""
 
 from typing import Any
 
 from imagejobs_api.docspage import calls
-from imagejobs_api.docspage.fields import field_table
-from imagejobs_api.docspage.html import Html, joined, prose, tag
-from imagejobs_api.docspage.words import kind
+from imagejobs_api.docspage.fields import render_fields
+from imagejobs_api.docspage.html import Html, join, prose, tag
+from imagejobs_api.docspage.words import type_words
 
 Schema = dict[str, Any]
 META = Html(
-    '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">'
+    '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+    '<meta name="color-scheme" content="light dark">'
 )
 
 
-def page(document: Schema, style: str) -> str:
+def render_page(document: Schema, style: str) -> str:
     """Return the whole page.
 
     Args:
-        document: OpenAPI's.
-        style: The style sheet, which stands in the page.
+        document: The OpenAPI document.
+        style: The style sheet, which becomes part of the page.
     """
     info = document["info"]
     head = tag(
@@ -28,12 +29,15 @@ def page(document: Schema, style: str) -> str:
         tag("style", Html(style)),
     )
     body = tag(
-        "body", _header(document), _contents(document), tag("main", *_groups(document), _schemas(document))
+        "body",
+        _render_header(document),
+        _render_contents(document),
+        tag("main", *_render_groups(document), _render_schemas(document)),
     )
     return f"<!doctype html>\n{tag('html', head, body, lang='en')}\n"
 
 
-def _header(document: Schema) -> Html:
+def _render_header(document: Schema) -> Html:
     info = document["info"]
     links = tag(
         "p",
@@ -44,15 +48,15 @@ def _header(document: Schema) -> Html:
     return tag("header", tag("h1", f"{info['title']} API"), links, prose(info["description"]))
 
 
-def _contents(document: Schema) -> Html:
+def _render_contents(document: Schema) -> Html:
     groups = [
-        joined(
+        join(
             tag("h2", each["name"]),
             tag(
                 "ul",
                 *(
                     tag("li", tag("a", call.summary, href=f"#{call.id}"))
-                    for call in calls.of_tag(document, each["name"])
+                    for call in calls.calls_with_tag(document, each["name"])
                 ),
             ),
         )
@@ -61,34 +65,34 @@ def _contents(document: Schema) -> Html:
     return tag("nav", *groups, tag("h2", tag("a", "schemas", href="#schemas")), aria_label="Contents")
 
 
-def _groups(document: Schema) -> list[Html]:
+def _render_groups(document: Schema) -> list[Html]:
     return [
         tag(
             "section",
             tag("h2", each["name"], id=each["name"]),
             prose(each["description"]),
-            *map(calls.article, calls.of_tag(document, each["name"])),
+            *map(calls.render_call, calls.calls_with_tag(document, each["name"])),
         )
         for each in document["tags"]
     ]
 
 
-def _schemas(document: Schema) -> Html:
+def _render_schemas(document: Schema) -> Html:
     found = document["components"]["schemas"]
     return tag(
         "section",
         tag("h2", "schemas", id="schemas"),
-        *(_schema(name, schema) for name, schema in sorted(found.items())),
+        *(_render_schema(name, schema) for name, schema in sorted(found.items())),
     )
 
 
-def _schema(name: str, schema: Schema) -> Html:
+def _render_schema(name: str, schema: Schema) -> Html:
     if "properties" in schema:
-        content = field_table(schema)
+        content = render_fields(schema)
     else:
         content = (
-            tag("p", kind(schema))
+            tag("p", type_words(schema))
             if "enum" not in schema
-            else tag("p", *[joined(tag("code", each), " ") for each in schema["enum"]])
+            else tag("p", *[join(tag("code", each), " ") for each in schema["enum"]])
         )
     return tag("article", tag("h3", name), prose(schema.get("description", "")), content, id=f"schema-{name}")

@@ -1,1 +1,1 @@
-"""`/api/jobs`: list, one job, its results, downloads and commands."""
+"""`/api/jobs` and `/api/download`: the list of jobs, one job with its commands, results and downloads."""

@@ -1,7 +1,7 @@
-"""`/api/jobs`: the jobs, newest first, in pages; new jobs from JSON.
+"""`/api/jobs`: lists the jobs, newest first, in pages, and makes new ones.
 
-From the list that the process keeps; from the store while that list is not complete, and for namespaces that
-it does not follow.
+Pages come from the process's own index; from the store while the index has not synced, and for namespaces
+that it does not cover.
 """
 
 import re
@@ -12,27 +12,25 @@ from falcon.asgi import Response
 from imagejobs_api.callers.caller import Caller
 from imagejobs_api.http import paging
 from imagejobs_api.http.connection import Request
-from imagejobs_api.listing.follow import Follower
-from imagejobs_api.listing.index import Index, Place
-from imagejobs_api.progress.resource import LiveCounts
+from imagejobs_api.listing.index import Index, SortKey
+from imagejobs_api.listing.reflector import Reflector
 from imagejobs_api.submit.job_intake import JobIntake
 from imagejobs_api.submit.preferred_wait import PreferredWait
 from imagejobs_api.view import job_body
 from imagejobs_api.view.job_body import JobSummaryBody
 from imagejobs_api.view.links import Links
+from imagejobs_api.view.live_counts import LiveCounts
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.model.status import State
 from imagejobs_contract.ports import JobStore, Page
 from imagejobs_contract.reader import Reader
 
-MOST, DEFAULT = 100, 20
-MAX_CURSOR = 4100
+MAX_LIMIT, DEFAULT_LIMIT = 100, 20
+MAX_CURSOR_CHARACTERS = 4100
 """Characters; the Kubernetes API's own tokens are the longest."""
 
-_OURS = re.compile(r"n([0-9]{1,11})\.([a-z0-9-]{1,63})", re.ASCII)
-"""A place in the process's own list, which is the same in every process; the stores' cursors begin with a
-digit.
-"""
+_INDEX_CURSOR = re.compile(r"n([0-9]{1,11})\.([a-z0-9-]{1,63})", re.ASCII)
+"""A sort key of the index, which is the same in every process. Cursors of the stores begin with a digit."""
 
 
 class JobsBody(TypedDict):
@@ -47,23 +45,23 @@ class JobsBody(TypedDict):
 
 
 class JobList:
-    """All jobs of a caller."""
+    """Lists the jobs of a caller, and makes new ones by `NewJobs`."""
 
     def __init__(
         self,
         store: JobStore,
         index: Index,
-        follower: Follower,
+        reflector: Reflector,
         counts: LiveCounts,
-        signer: Links,
+        links: Links,
         wait: PreferredWait,
         intake: JobIntake,
     ) -> None:
         self._store = store
         self._index = index
-        self._follower = follower
+        self._reflector = reflector
         self._counts = counts
-        self._links = signer
+        self._links = links
         self._wait = wait
         self._intake = intake
 
@@ -72,19 +70,19 @@ class JobList:
         with self._wait.watching(req) as pending:
             created = await self._intake.accept(req, pending.key, repeatable=pending.repeatable)
             job = await pending.wait(req, resp, created)
-        resp.media = job_body.summary(job, await self._counts.of(job), pending.base)
+        resp.media = job_body.summary_body(job, await self._counts.get(job), pending.base)
 
     async def on_get(self, req: Request, resp: Response) -> None:
-        """Answer with a page of jobs, and a link to the next page if there is one."""
+        """Answer with a page of jobs and, if there is one, a link to the next page."""
         reader = paging.query_reader(req.params, ("state", "limit", "cursor"))
         state, limit, cursor = read_page(reader)
         reader.check()
-        base = self._links.base(req)
-        page = await self._page(req.caller, state, limit, cursor)
+        base = self._links.base_url(req)
+        page = await self._read_page(req.caller, state, limit, cursor)
         body: JobsBody = {
             "jobs": [
-                job_body.summary(job, counts, base)
-                for job, counts in zip(page.jobs, await self._counts.each(page.jobs), strict=True)
+                job_body.summary_body(job, counts, base)
+                for job, counts in zip(page.jobs, await self._counts.get_many(page.jobs), strict=True)
             ],
             "next_cursor": page.cursor or None,
         }
@@ -97,30 +95,30 @@ class JobList:
 
     on_head = on_get
 
-    async def _page(self, caller: Caller, state: State | None, limit: int, cursor: str) -> Page:
-        place = read_cursor(cursor)
-        if not self._follower.covers(caller.namespace):
-            if place is not None:
+    async def _read_page(self, caller: Caller, state: State | None, limit: int, cursor: str) -> Page:
+        after = parse_cursor(cursor)
+        if not self._reflector.covers(caller.namespace):
+            if after is not None:
                 raise Unavailable("the list of jobs is being read anew", retry_after_seconds=1)
             return await self._store.list(caller.namespace, state, limit, cursor, caller=caller.name or None)
-        if cursor and place is None:
+        if cursor and after is None:
             return await self._store.list(caller.namespace, state, limit, cursor, caller=caller.name or None)
-        listed = self._index.page(caller.namespace, caller.name, state, limit, place)
-        return Page(listed.jobs, show_cursor(listed.after))
+        page = self._index.page(caller.namespace, caller.name, state, limit, after)
+        return Page(page.jobs, format_cursor(page.after))
 
 
 def read_page(reader: Reader) -> tuple[State | None, int, str]:
-    """Return which jobs are listed, how many a page has, and after what it begins."""
-    limit = reader.integer("limit", 1, MOST, DEFAULT) or DEFAULT
-    return reader.choice("state", State), limit, reader.text("cursor", MAX_CURSOR) or ""
+    """Return the state to list, the jobs of a page, and the cursor after which it begins."""
+    limit = reader.integer("limit", 1, MAX_LIMIT, DEFAULT_LIMIT) or DEFAULT_LIMIT
+    return reader.choice("state", State), limit, reader.text("cursor", MAX_CURSOR_CHARACTERS) or ""
 
 
-def read_cursor(cursor: str) -> Place | None:
-    """Return the place that a cursor of ours stands for."""
-    match = _OURS.fullmatch(cursor)
+def parse_cursor(cursor: str) -> SortKey | None:
+    """Return the sort key in a cursor of the index; None for a cursor of a store, or none."""
+    match = _INDEX_CURSOR.fullmatch(cursor)
     return (int(match[1]), match[2]) if match else None
 
 
-def show_cursor(place: Place | None) -> str:
-    """Return the cursor of what comes after a place."""
-    return f"n{place[0]}.{place[1]}" if place else ""
+def format_cursor(after: SortKey | None) -> str:
+    """Return the cursor of the jobs after this one; "" at the end."""
+    return f"n{after[0]}.{after[1]}" if after else ""

@@ -1,4 +1,4 @@
-"""What cannot be asked of a job as it stands, with the sentence that says why. Pure."""
+"""Checks whether a job's state allows a command, and says why not. Pure."""
 
 from imagejobs_api.http.errors import Problem
 from imagejobs_api.view import states
@@ -8,28 +8,28 @@ from imagejobs_contract.model.status import State
 
 
 def check_suspend(job: ImageJob) -> None:
-    """Refuse to let a job wait or go on that has ended or is to end.
+    """Refuse to suspend or resume a job that has ended or is being cancelled.
 
     Raises:
         Problem: conflict.
     """
-    _check_unended(job)
+    _check_not_ended(job)
     if job.spec.cancel:
         raise _conflict(job, "The job is being cancelled, which cannot be taken back.")
 
 
 def check_cancel(job: ImageJob) -> None:
-    """Refuse to end a job that has ended otherwise.
+    """Refuse to cancel a job that has ended without being cancelled.
 
     Raises:
         Problem: conflict.
     """
     if job.status.state is not State.CANCELLED:
-        _check_unended(job)
+        _check_not_ended(job)
 
 
 def check_retry(job: ImageJob) -> None:
-    """Refuse to run a job's failed images again while it runs, after it was cancelled, or if there are none.
+    """Refuse to retry a job that still runs, was cancelled, or has no failed images.
 
     Raises:
         Problem: conflict.
@@ -45,7 +45,7 @@ def check_retry(job: ImageJob) -> None:
 
 
 def check_callback(job: ImageJob) -> None:
-    """Refuse to send a callback again that there is none of, or whose job runs.
+    """Refuse to repeat the callback of a job that has none or still runs.
 
     Raises:
         Problem: conflict.
@@ -61,7 +61,7 @@ def check_callback(job: ImageJob) -> None:
 
 
 def check_outputs(job: ImageJob) -> None:
-    """Refuse to delete outputs while more are written.
+    """Refuse to delete the outputs of a job that still writes some.
 
     Raises:
         Problem: conflict.
@@ -70,7 +70,7 @@ def check_outputs(job: ImageJob) -> None:
         raise _conflict(job, "The job still runs and writes outputs: cancel it first.", retryable=True)
 
 
-def _check_unended(job: ImageJob) -> None:
+def _check_not_ended(job: ImageJob) -> None:
     if states.job_state(job).final:
         raise _conflict(job, f"The job has ended: it is {job.status.state}.")
 

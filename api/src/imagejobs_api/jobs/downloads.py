@@ -1,12 +1,12 @@
-"""`GET /api/download/{id}`: a redirect to a result, by a link that is signed now. Links are never stored."""
+"""`GET /api/download/{id}`: redirects to a result by a link signed for this request. Links are not stored."""
 
 from falcon.asgi import Response
 
 from imagejobs_api.http.connection import Request
 from imagejobs_api.http.errors import Problem
-from imagejobs_api.view import links, states
+from imagejobs_api.view import api_urls, states
 from imagejobs_api.view.links import Links
-from imagejobs_api.view.lookup import Found, find
+from imagejobs_api.view.lookup import JobOrImage, find
 from imagejobs_api.view.outcomes import Outcomes
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Fault
@@ -17,33 +17,33 @@ from imagejobs_contract.model.status import State
 from imagejobs_contract.ports import JobStore
 from imagejobs_contract.storage import ObjectStore
 
-POINTERS = 100
-"""Images of a batch that are named in the answer to a download of the whole."""
+MAX_LISTED_IMAGES = 100
+"""Images that the refusal to download a whole batch names."""
 
 
 class Downloads:
     """Redirects to results."""
 
-    def __init__(self, store: JobStore, objects: ObjectStore, outcomes: Outcomes, signer: Links) -> None:
+    def __init__(self, store: JobStore, objects: ObjectStore, outcomes: Outcomes, links: Links) -> None:
         self._store = store
         self._objects = objects
         self._outcomes = outcomes
-        self._links = signer
+        self._links = links
 
     async def on_get(self, req: Request, resp: Response, identifier: str) -> None:
-        """Answer 307 to the result; 409 while there is none yet, 410 if it is gone, the image's own error if it failed."""
+        """Answer 307 to the result; 409 while there is none, 410 after its deletion, or the image's error."""
         found = await find(self._store, req.caller, identifier)
         resp.context.job_id = found.job.key.name
-        index = self._index(found, self._links.base(req))
-        name, output = await self._output(found, index)
+        index = self._image_index(found, self._links.base_url(req))
+        name, output = await self._find_output(found, index)
         resp.status = 307
-        resp.set_header("Location", self._links.signed(name, index, output))
+        resp.set_header("Location", self._links.sign(name, index, output))
         resp.set_header("Cache-Control", "no-store")
         resp.set_header("Referrer-Policy", "no-referrer")  # the link is a bearer token
 
     on_head = on_get
 
-    def _index(self, found: Found, base: str) -> int:
+    def _image_index(self, found: JobOrImage, base: str) -> int:
         if found.index is not None:
             return found.index
         if found.job.spec.total == 1:
@@ -51,30 +51,30 @@ class Downloads:
         raise Problem(
             Code.CONFLICT,
             "This is a batch: download its images one by one.",
-            faults=_pointers(found.job, base),
+            faults=_image_links(found.job, base),
             job_id=found.id,
             retryable=False,
         )
 
-    async def _output(self, found: Found, index: int) -> tuple[str, OutputFile]:
-        """Return what the image is called, which of a manifest's only its outcome knows, and its result."""
-        outcome = await self._outcomes.one(found.job, index)
+    async def _find_output(self, found: JobOrImage, index: int) -> tuple[str, OutputFile]:
+        """Return the image's name and its result; only the outcome knows the names in a manifest."""
+        outcome = await self._outcomes.get(found.job, index)
         if outcome is None or not outcome.outputs:
-            raise _without_output(found, outcome)
+            raise _missing_output(found, outcome)
         output = outcome.outputs[0]
         if await self._objects.head(output.key) is None:
             raise Problem(Code.EXPIRED, job_id=found.id)
         return outcome.name or found.job.item_name(index), output
 
 
-def _without_output(found: Found, outcome: Outcome | None) -> Problem:
+def _missing_output(found: JobOrImage, outcome: Outcome | None) -> Problem:
     if outcome is not None and outcome.code:
         return Problem(outcome.code, outcome.message, job_id=found.id)
     state = states.item_state(found.job, outcome)
-    if state == State.FAILED:
+    if state is State.FAILED:
         code, message = states.job_failure(found.job.status)
         return Problem(code, message, job_id=found.id)
-    if state == State.CANCELLED:
+    if state is State.CANCELLED:
         return Problem(
             Code.CONFLICT,
             "The job was cancelled before this image was done.",
@@ -86,6 +86,6 @@ def _without_output(found: Found, outcome: Outcome | None) -> Problem:
     )
 
 
-def _pointers(job: ImageJob, base: str) -> list[Fault]:
-    identifiers = [names.sub_job_id(job.key.name, n) for n in range(min(job.spec.total, POINTERS))]
-    return [Fault(each, links.download(base, each)) for each in identifiers]
+def _image_links(job: ImageJob, base: str) -> list[Fault]:
+    identifiers = [names.sub_job_id(job.key.name, n) for n in range(min(job.spec.total, MAX_LISTED_IMAGES))]
+    return [Fault(each, api_urls.download(base, each)) for each in identifiers]

@@ -1,7 +1,8 @@
-"""`/api/jobs/{id}`: tell of a job, let it wait or go on, cancel it, run its failed images again, forget it.
+"""`/api/jobs/{id}`: shows a job, and suspends, resumes, cancels, retries or deletes it.
 
-What is to happen is written into the ImageJob, and the operator makes it happen. Outputs are deleted here
-only if all images of the job ended: of another a worker may still store some, which the operator waits for.
+A command only changes the ImageJob's spec; the operator carries it out. Outputs are deleted here only if all
+images of the job ended. Of other jobs workers may still store some, so the operator waits for them and then
+deletes.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -12,9 +13,9 @@ from falcon.asgi import Response
 from imagejobs_api.http import paging
 from imagejobs_api.http.connection import Request
 from imagejobs_api.jobs import conflicts
-from imagejobs_api.progress.resource import LiveCounts
-from imagejobs_api.view import job_body, links, outcomes, states
+from imagejobs_api.view import api_urls, job_body, outcomes, states
 from imagejobs_api.view.links import Links
+from imagejobs_api.view.live_counts import LiveCounts
 from imagejobs_api.view.lookup import find_job
 from imagejobs_api.view.outcomes import Outcomes
 from imagejobs_contract.files.outputs import delete_outputs
@@ -29,75 +30,75 @@ from imagejobs_contract.storage import ObjectStore
 
 
 class Jobs:
-    """One job."""
+    """Shows one job and takes the commands to it; `conflicts` checks whether its state allows them."""
 
     def __init__(
-        self, store: JobStore, counts: LiveCounts, found: Outcomes, objects: ObjectStore, signer: Links
+        self, store: JobStore, counts: LiveCounts, outcomes: Outcomes, objects: ObjectStore, links: Links
     ) -> None:
         self._store = store
         self._counts = counts
-        self._outcomes = found
+        self._outcomes = outcomes
         self._objects = objects
-        self._links = signer
+        self._links = links
 
     async def on_get(self, req: Request, resp: Response, identifier: str) -> None:
-        """Answer with all that is known of the job, but for its images' results."""
-        await self._tell(req, resp, await self._find(req, resp, identifier))
+        """Answer with everything about the job except the results of its images."""
+        await self._respond(req, resp, await self._find(req, resp, identifier))
 
     on_head = on_get
 
     async def on_post_suspend(self, req: Request, resp: Response, identifier: str) -> None:
-        """Ask the job to wait: 202, 200 if it waits already, 409 if it has ended or is to end."""
+        """Suspend the job: 202; 200 if it is suspended already, 409 if it has ended or is being cancelled."""
         await self._set_suspend(req, resp, identifier, True)
 
     async def on_post_resume(self, req: Request, resp: Response, identifier: str) -> None:
-        """Ask a job that waits to go on: 202, 200 if nothing held it, 409 if it has ended or is to end."""
+        """Resume the job: 202; 200 if it is not suspended, 409 if it has ended or is being cancelled."""
         await self._set_suspend(req, resp, identifier, False)
 
     async def on_post_cancel(self, req: Request, resp: Response, identifier: str) -> None:
-        """Ask for the job's end: 202, 200 if it is cancelled already, 409 if it ended otherwise."""
+        """Cancel the job: 202; 200 if it is cancelled already, 409 if it ended otherwise."""
         job = await self._find(req, resp, identifier)
         conflicts.check_cancel(job)
-        if job.status.state != State.CANCELLED:
+        if job.status.state is not State.CANCELLED:
             job = await self._store.change_spec(job.key, lambda spec: replace(spec, cancel=True))
-            _accept(resp, links.progress(self._links.base(req), job.key.name))
-        await self._tell(req, resp, job)
+            _set_accepted(resp, api_urls.progress(self._links.base_url(req), job.key.name))
+        await self._respond(req, resp, job)
 
     async def on_post_retry(self, req: Request, resp: Response, identifier: str) -> None:
-        """Ask for another attempt at the failed images: 202; 409 if the job still runs, was cancelled, or has no failed images."""
+        """Run the failed images again: 202; 409 if the job still runs, was cancelled, or has none."""
         job = await self._find(req, resp, identifier)
         conflicts.check_retry(job)
-        # Not one more, but so many that one more attempt is due: asked for twice, it is still one.
+        # The number of this attempt, not one more than before: a request that comes twice causes one retry.
         attempts = states.attempt(job.status)
-        job = await self._store.change_spec(job.key, lambda spec: _retried(spec, attempts))
-        _accept(resp, links.progress(self._links.base(req), job.key.name))
-        await self._tell(req, resp, job)
+        job = await self._store.change_spec(job.key, lambda spec: _with_retry(spec, attempts))
+        _set_accepted(resp, api_urls.progress(self._links.base_url(req), job.key.name))
+        await self._respond(req, resp, job)
 
     async def on_post_callback(self, req: Request, resp: Response, identifier: str) -> None:
-        """Ask for the callback to be sent again under its id: 202; 409 if the job still runs or has none."""
+        """Send the callback again under its id: 202; 409 if the job still runs or has none."""
         job = await self._find(req, resp, identifier)
         conflicts.check_callback(job)
         sent = job.status.callback.repeats if job.status.callback else 0
-        # As for attempts: asked for twice before it is acted upon, it is still sent once.
+        # As for retries: a request that comes twice before the operator sees it sends one callback.
         job = await self._store.change_spec(
             job.key, lambda spec: replace(spec, repeat_callback=max(spec.repeat_callback, sent + 1))
         )
-        _accept(resp, links.job(self._links.base(req), job.key.name))
-        await self._tell(req, resp, job)
+        _set_accepted(resp, api_urls.job(self._links.base_url(req), job.key.name))
+        await self._respond(req, resp, job)
 
     async def on_delete(self, req: Request, resp: Response, identifier: str) -> None:
-        """Forget the job, with `outputs=true` its outputs first: whoever is stopped half-way can ask again, as the record is still there.
+        """Delete the job; with `outputs=true` its outputs first, so that a failed request can be repeated.
 
-        Of a job that was stopped the operator deletes the outputs, once nobody stores any more; the record is
-        there until then.
+        The outputs of a stopped job are deleted by the operator, after the last worker has stored its
+        results; the record stays until then.
         """
         reader = paging.query_reader(req.params, ("outputs",))
         with_outputs = read_deletion(reader)
         reader.check()
         job = await self._find(req, resp, identifier)
-        if with_outputs and not _goes_with_outputs(job):
+        if with_outputs and not _deletes_outputs_later(job):
             conflicts.check_outputs(job)
-            await self._let_outputs_go(job)
+            await self._delete_or_schedule_outputs(job)
         await self._store.delete(job.key, job.uid)
         resp.status = 204
 
@@ -109,42 +110,42 @@ class Jobs:
     async def _set_suspend(self, req: Request, resp: Response, identifier: str, suspend: bool) -> None:
         job = await self._find(req, resp, identifier)
         conflicts.check_suspend(job)
-        acted = (job.status.state is State.SUSPENDED) is suspend
-        if job.spec.suspend is not suspend or not acted:
+        is_done = (job.status.state is State.SUSPENDED) is suspend
+        if job.spec.suspend is not suspend or not is_done:
             job = await self._store.change_spec(job.key, lambda spec: replace(spec, suspend=suspend))
-            _accept(resp, links.progress(self._links.base(req), job.key.name))
-        await self._tell(req, resp, job)
+            _set_accepted(resp, api_urls.progress(self._links.base_url(req), job.key.name))
+        await self._respond(req, resp, job)
 
-    async def _tell(self, req: Request, resp: Response, job: ImageJob) -> None:
-        resp.media = job_body.details(job, await self._counts.of(job), self._links.base(req))
+    async def _respond(self, req: Request, resp: Response, job: ImageJob) -> None:
+        resp.media = job_body.details_body(job, await self._counts.get(job), self._links.base_url(req))
         resp.set_header("Cache-Control", "no-store")
 
-    async def _let_outputs_go(self, job: ImageJob) -> None:
+    async def _delete_or_schedule_outputs(self, job: ImageJob) -> None:
         if job.status.state.stopped and not job.deleting:
             await self._store.add_finalizer(job, names.FINALIZER)
-        else:  # also of a job on whose deletion nobody can be made to wait any more
-            await delete_outputs(self._objects, job, self._ended(job))
+        else:  # also for a job that is being deleted already: it takes no new finalizer
+            await delete_outputs(self._objects, job, self._read_ended(job))
 
-    async def _ended(self, job: ImageJob) -> AsyncIterator[Sequence[Outcome]]:
+    async def _read_ended(self, job: ImageJob) -> AsyncIterator[Sequence[Outcome]]:
         for span in outcomes.spans(job):
-            found = await self._outcomes.some(job, span)
+            found = await self._outcomes.get_range(job, span)
             yield [found[index] for index in span if index in found]
 
 
 def read_deletion(reader: Reader) -> bool:
-    """Tell whether the outputs go too."""
+    """Return whether the outputs are to be deleted too."""
     return reader.boolean("outputs")
 
 
-def _goes_with_outputs(job: ImageJob) -> bool:
-    """Tell whether the operator deletes the outputs when the job is deleted."""
+def _deletes_outputs_later(job: ImageJob) -> bool:
+    """Return whether the operator deletes the outputs when the job is deleted."""
     return names.FINALIZER in job.finalizers
 
 
-def _retried(spec: Spec, attempts: int) -> Spec:
+def _with_retry(spec: Spec, attempts: int) -> Spec:
     return replace(spec, retry_failed=max(spec.retry_failed, attempts))
 
 
-def _accept(resp: Response, location: str) -> None:
+def _set_accepted(resp: Response, location: str) -> None:
     resp.status = 202
     resp.set_header("Location", location)

@@ -1,6 +1,7 @@
-"""`GET /api/jobs/{id}/results`: what became of each image, with links that are signed now; also while the job runs.
+"""`GET /api/jobs/{id}/results`: the result of each image, with links signed for this request.
 
-In pages, or as one stream of lines of which a few thousand outcomes are held at a time.
+Also while the job runs.
+In pages, or as one stream of lines, for which the outcomes of one shard are in memory at a time.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from falcon.asgi import Response
 from imagejobs_api.http import json_io, paging
 from imagejobs_api.http.connection import Request, is_gone, until_disconnected
 from imagejobs_api.http.errors import ErrorBody
-from imagejobs_api.view import links, outcomes, states
+from imagejobs_api.view import api_urls, outcomes, states
 from imagejobs_api.view.links import Links
 from imagejobs_api.view.lookup import find_job
 from imagejobs_api.view.outcomes import Outcomes
@@ -26,22 +27,22 @@ from imagejobs_contract.ports import JobStore
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.wire.json_types import Count, Pixels, Url
 
-MOST, DEFAULT = 1000, 100
+MAX_LIMIT, DEFAULT_LIMIT = 1000, 100
 NDJSON = "application/x-ndjson"
-LINES = 100
-"""Lines that are made between two looks at the other requests; a link is signed in 0.2 ms."""
+CHUNK_LINES = 100
+"""Lines that are made before other requests get a turn; signing a link takes 0.2 ms."""
 
 
 class ResultOutputBody(TypedDict):
     """One result of an image.
 
     Attributes:
-        variant: Which of the job's variants it is.
+        variant: Name of the variant.
         width: Pixels.
         height: Pixels.
         bytes: Its size.
-        kept_original: The result was not smaller, and so the original was copied (`only_if_smaller`).
-        download_url: A signed link that anybody can GET for a time.
+        kept_original: The result was not smaller, so the original was copied (`only_if_smaller`).
+        download_url: A signed link, which needs no key and expires.
     """
 
     variant: str
@@ -54,12 +55,12 @@ class ResultOutputBody(TypedDict):
 
 
 class ResultBody(TypedDict):
-    """What became of one image.
+    """The result of one image.
 
     Attributes:
         job_id: The job's id, a hyphen and the number of the image, from 0.
-        bytes_in: Size of the source; null before the image ended.
-        outputs: One for each variant; none before the image ended.
+        bytes_in: Size of the source; null before the image has finished.
+        outputs: One for each variant; none before the image has finished.
     """
 
     job_id: str
@@ -86,34 +87,34 @@ class ResultsBody(TypedDict):
 
 
 class Results:
-    """Tells the results of a job's images."""
+    """Answers with the results of a job's images."""
 
-    def __init__(self, store: JobStore, found: Outcomes, signer: Links) -> None:
+    def __init__(self, store: JobStore, outcomes: Outcomes, links: Links) -> None:
         self._store = store
-        self._outcomes = found
-        self._links = signer
+        self._outcomes = outcomes
+        self._links = links
 
     async def on_get(self, req: Request, resp: Response, identifier: str) -> None:
-        """Answer with a page of results, or with all of them as lines if `Accept` asks for that."""
+        """Answer with a page of results, or with all of them as JSON lines if `Accept` prefers that."""
         job = await find_job(self._store, req.caller, identifier)
         resp.context.job_id = job.key.name
         resp.set_header("Cache-Control", "no-store")
         if req.client_prefers((falcon.MEDIA_JSON, NDJSON)) == NDJSON:
             paging.query_reader(req.params, ()).check()
             resp.content_type = NDJSON
-            resp.stream = self._lines(req, job)
+            resp.stream = self._stream_lines(req, job)
         else:
-            await self._page(req, resp, job)
+            await self._respond_page(req, resp, job)
         resp.set_header("Vary", "Accept")
 
     on_head = on_get
 
-    async def _page(self, req: Request, resp: Response, job: ImageJob) -> None:
+    async def _respond_page(self, req: Request, resp: Response, job: ImageJob) -> None:
         reader = paging.query_reader(req.params, ("limit", "cursor"))
         limit, first = read_page(reader)
         reader.check()
         span = range(first, min(first + limit, job.spec.total))
-        found = await self._outcomes.some(job, span)
+        found = await self._outcomes.get_range(job, span)
         more = str(span.stop) if span.stop < job.spec.total else None
         body: ResultsBody = {
             "job_id": job.key.name,
@@ -126,19 +127,19 @@ class Results:
         if more:
             paging.link_next(
                 resp,
-                f"{links.job(self._links.base(req), job.key.name)}/results",
+                f"{api_urls.job(self._links.base_url(req), job.key.name)}/results",
                 {"limit": limit, "cursor": more},
             )
 
-    async def _lines(self, req: Request, job: ImageJob) -> AsyncIterator[bytes]:
+    async def _stream_lines(self, req: Request, job: ImageJob) -> AsyncIterator[bytes]:
         gone = asyncio.ensure_future(until_disconnected(req.receive))
         try:
             for span in outcomes.spans(job):
-                found = await self._outcomes.some(job, span)
-                for start in range(span.start, span.stop, LINES):
+                found = await self._outcomes.get_range(job, span)
+                for start in range(span.start, span.stop, CHUNK_LINES):
                     if is_gone(gone):
                         return
-                    part = range(start, min(start + LINES, span.stop))
+                    part = range(start, min(start + CHUNK_LINES, span.stop))
                     bodies = await asyncio.to_thread(self._bodies, job, found, part)
                     yield "".join(map(json_io.dumps, bodies)).encode()
         finally:
@@ -149,25 +150,25 @@ class Results:
 
 
 def read_page(reader: Reader) -> tuple[int, int]:
-    """Return how many results a page has, and which is its first."""
-    limit = reader.integer("limit", 1, MOST, DEFAULT) or DEFAULT
+    """Return the results of a page, and the number of its first image."""
+    limit = reader.integer("limit", 1, MAX_LIMIT, DEFAULT_LIMIT) or DEFAULT_LIMIT
     return limit, reader.integer("cursor", 0, limits.MAX_MANIFEST_ITEMS, 0) or 0
 
 
-def result_body(job: ImageJob, index: int, outcome: Outcome | None, signer: Links) -> ResultBody:
-    """Return what became of one image; before it ended it has a state and no outputs."""
+def result_body(job: ImageJob, index: int, outcome: Outcome | None, links: Links) -> ResultBody:
+    """Return the result of one image; before it has finished it has a state and no outputs."""
     name = (outcome.name if outcome else "") or job.item_name(index)
     return {
         "job_id": names.sub_job_id(job.key.name, index),
         "name": name,
         "state": states.item_state(job, outcome),
         "bytes_in": outcome.bytes_in if outcome else None,
-        "outputs": [_output(name, index, each, signer) for each in (outcome.outputs if outcome else ())],
+        "outputs": [_output_body(name, index, each, links) for each in (outcome.outputs if outcome else ())],
         "error": states.item_error(job, outcome),
     }
 
 
-def _output(name: str, index: int, output: OutputFile, signer: Links) -> ResultOutputBody:
+def _output_body(name: str, index: int, output: OutputFile, signer: Links) -> ResultOutputBody:
     return {
         "variant": output.variant,
         "width": output.width,
@@ -175,5 +176,5 @@ def _output(name: str, index: int, output: OutputFile, signer: Links) -> ResultO
         "format": output.format,
         "bytes": output.bytes,
         "kept_original": output.kept_original,
-        "download_url": signer.signed(name, index, output),
+        "download_url": signer.sign(name, index, output),
     }

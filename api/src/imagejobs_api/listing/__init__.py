@@ -1,1 +1,1 @@
-"""The list of jobs, kept in the process: what is in it, how it follows the store, how reads on the way keep it fresh."""
+"""The process's own list of jobs: `index` holds it, `reflector` and `indexed_store` keep it up to date."""

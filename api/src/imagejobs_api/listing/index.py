@@ -1,6 +1,6 @@
-"""The newest jobs, trimmed to what a list tells, in a strict order: newest first, by time and then by name.
+"""The newest jobs in memory, newest first by time and then by name, with only the fields that a list shows.
 
-Bounded; asks nobody.
+Bounded; does no I/O.
 """
 
 from bisect import bisect_left, insort
@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from imagejobs_api.view import states
 from imagejobs_contract.model import names
@@ -16,34 +17,42 @@ from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Manifest, Spec
 from imagejobs_contract.model.status import ConditionType, State
 
-Place = tuple[int, str]
-"""Where a job stands within its namespace: seconds since the epoch, and its name, in which the API's own ids
-hold the milliseconds.
+SortKey = tuple[int, str]
+"""The order of jobs within a namespace: creation in seconds since 1970, then the name.
+
+In the API's own names the milliseconds come first.
 """
-Lane = tuple[str, str, str]
-"""Namespace, caller and state; the caller "" stands for all of the namespace, the state "" for all states."""
+Bucket = tuple[str, str, str]
+"""Namespace, caller and state; the caller "" means all callers, the state "" all states."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """A page, and the place after which the next begins; None at the end."""
+class IndexPage:
+    """A page of the list.
+
+    Attributes:
+        after: Sort key after which the next page begins; None at the end.
+    """
 
     jobs: tuple[ImageJob, ...]
-    after: Place | None
+    after: SortKey | None
 
 
 class Index:
-    """Jobs by namespace and caller.
+    """Jobs by namespace, caller and state, each list sorted.
+
+    `Reflector` and `IndexedStore` write it; `JobList` reads pages from it and `Quotas` reads `open_images`.
+    Lives as long as the app.
 
     Args:
-        most: Jobs that are kept; beyond that the oldest go.
+        max_jobs: Jobs that are kept; the oldest one goes when a newer one comes.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, max_jobs: int) -> None:
+        self._max_jobs = max_jobs
         self._jobs: dict[JobKey, ImageJob] = {}
-        self._lanes: dict[Lane, list[Place]] = {}
+        self._buckets: dict[Bucket, list[SortKey]] = {}
         self._ages: list[tuple[int, str, str]] = []
         self._open: Counter[tuple[str, str]] = Counter()
 
@@ -54,62 +63,62 @@ class Index:
         return key in self._jobs
 
     def keys(self) -> frozenset[JobKey]:
-        """Return the keys of all jobs that are kept."""
+        """Return the keys of all jobs in the index."""
         return frozenset(self._jobs)
 
     def put(self, job: ImageJob) -> None:
-        """Keep a job as it stands, unless this or a newer state of it is kept already."""
+        """Add or replace a job, unless the index has the same or a newer version of it."""
         before = self._jobs.get(job.key)
         if before is not None and before.uid == job.uid and _version(before) >= _version(job) > 0:
             return
         self.drop(job.key)
-        self._jobs[job.key] = kept = trimmed(job)
-        place = place_of(kept)
-        insort(self._ages, (place[0], place[1], job.key.namespace))
-        for lane in lanes_of(kept):
-            insort(self._lanes.setdefault(lane, []), place)
-        self._count(kept, open_images(kept))
-        if len(self._jobs) > self._most:
+        self._jobs[job.key] = trimmed = trim(job)
+        key = sort_key(trimmed)
+        insort(self._ages, (*key, job.key.namespace))
+        for bucket in buckets_of(trimmed):
+            insort(self._buckets.setdefault(bucket, []), key)
+        self._count(trimmed, open_images(trimmed))
+        if len(self._jobs) > self._max_jobs:
             _, name, namespace = self._ages[0]
             self.drop(JobKey(namespace, name))
 
     def drop(self, key: JobKey) -> None:
-        """Forget a job; nothing happens if it is not kept."""
+        """Remove a job; do nothing if the index does not have it."""
         job = self._jobs.pop(key, None)
         if job is None:
             return
-        place = place_of(job)
-        _remove(self._ages, (place[0], place[1], key.namespace))
-        for lane in lanes_of(job):
-            _remove(self._lanes[lane], place)
-            if not self._lanes[lane]:
-                del self._lanes[lane]
+        job_sort_key = sort_key(job)
+        _remove(self._ages, (*job_sort_key, key.namespace))
+        for bucket in buckets_of(job):
+            _remove(self._buckets[bucket], job_sort_key)
+            if not self._buckets[bucket]:
+                del self._buckets[bucket]
         self._count(job, -open_images(job))
 
     def open_images(self, namespace: str, caller: str) -> int:
-        """Return how many images of a caller have not ended, as the jobs' status tells."""
+        """Return the number of a caller's unfinished images, by the status of its jobs."""
         return self._open[(namespace, caller)]
 
     def page(
-        self, namespace: str, caller: str, state: State | None, limit: int, after: Place | None
-    ) -> Listed:
-        """Return jobs that are older than a place, newest first."""
-        places = self._lanes.get((namespace, caller, state or ""), [])
-        end = len(places) if after is None else bisect_left(places, after)
-        found = places[max(0, end - limit) : end]
+        self, namespace: str, caller: str, state: State | None, limit: int, after: SortKey | None
+    ) -> IndexPage:
+        """Return the jobs after a sort key, which are older, newest first."""
+        keys = self._buckets.get((namespace, caller, state or ""), [])
+        end = len(keys) if after is None else bisect_left(keys, after)
+        found = keys[max(0, end - limit) : end]
         jobs = tuple(self._jobs[JobKey(namespace, name)] for _, name in reversed(found))
-        return Listed(jobs, found[0] if end > limit else None)
+        return IndexPage(jobs, found[0] if end > limit else None)
 
     def _count(self, job: ImageJob, images: int) -> None:
         for caller in callers_of(job):
-            place = job.key.namespace, caller
-            self._open[place] += images
-            if not self._open[place]:
-                del self._open[place]
+            owner = job.key.namespace, caller
+            self._open[owner] += images
+            if not self._open[owner]:
+                del self._open[owner]
 
 
-def trimmed(job: ImageJob) -> ImageJob:
-    """Return what a list tells of a job, in about 2 kB: how many images, not which; how it failed, not each of them."""
+def trim(job: ImageJob) -> ImageJob:
+    """Return the job with only the fields that a list shows, about 2 kB: no images, at most one failure."""
     spec = Spec(
         manifest=Manifest("-", job.spec.total), retry_failed=job.spec.retry_failed, cancel=job.spec.cancel
     )
@@ -124,19 +133,19 @@ def trimmed(job: ImageJob) -> ImageJob:
         results_key=None,
     )
     labels, annotations = (
-        _only(job.labels, names.LABEL_CALLER),
-        _only(job.annotations, names.ANNOTATION_TITLE),
+        _select(job.labels, names.LABEL_CALLER),
+        _select(job.annotations, names.ANNOTATION_TITLE),
     )
     return replace(job, spec=spec, status=status, labels=labels, annotations=annotations, finalizers=())
 
 
-def place_of(job: ImageJob) -> Place:
-    """Return where a job stands."""
+def sort_key(job: ImageJob) -> SortKey:
+    """Return a job's place in the order of its namespace."""
     return int(((job.created or EPOCH) - EPOCH).total_seconds()), job.key.name
 
 
-def lanes_of(job: ImageJob) -> tuple[Lane, ...]:
-    """Return the lists in which a job stands: that of all, and its caller's, with those of its state."""
+def buckets_of(job: ImageJob) -> tuple[Bucket, ...]:
+    """Return the buckets that hold a job: of all callers and of its own, in all states and in its own."""
     return tuple(
         (job.key.namespace, caller, state)
         for caller in callers_of(job)
@@ -145,27 +154,27 @@ def lanes_of(job: ImageJob) -> tuple[Lane, ...]:
 
 
 def callers_of(job: ImageJob) -> set[str]:
-    """Return to whom a job counts: its caller, and ""."""
+    """Return the callers in whose buckets a job is: its own, and ""."""
     return {"", job.labels.get(names.LABEL_CALLER, "")}
 
 
 def open_images(job: ImageJob) -> int:
-    """Return how many images of a job have not ended."""
+    """Return the number of a job's unfinished images."""
     if states.job_state(job).final:
         return 0
     return max(0, job.spec.total - job.status.counts.done)
 
 
-def _only(values: Mapping[str, str], name: str) -> dict[str, str]:
+def _select(values: Mapping[str, str], name: str) -> dict[str, str]:
     return {name: values[name]} if name in values else {}
 
 
 def _version(job: ImageJob) -> int:
-    # Opaque by contract, numbers in both stores; what is none counts as old, so that what is read last stays.
+    # Opaque by contract, a number in both stores. Anything else counts as old, so that the last read wins.
     return int(job.resource_version) if job.resource_version.isdecimal() else 0
 
 
-def _remove(places: list, place: tuple) -> None:  # type: ignore[type-arg]  # of either kind of place
-    position = bisect_left(places, place)
-    if position < len(places) and places[position] == place:
-        del places[position]
+def _remove(keys: list[Any], key: Any) -> None:  # of sort keys, with or without the namespace
+    position = bisect_left(keys, key)
+    if position < len(keys) and keys[position] == key:
+        del keys[position]

@@ -1,4 +1,4 @@
-"""A JobStore that notes in the index what passes through it: whoever made or changed a job finds it in the next list, not a moment later."""
+"""A JobStore that also updates the index, so that a caller finds its own change in the next list."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ from imagejobs_contract.ports import JobStore
 from imagejobs_contract.stores.forwarding import ForwardingStore
 
 
-class NotingStore(ForwardingStore):
+class IndexedStore(ForwardingStore):
     """Everything is the other store's; see `ports.JobStore`."""
 
     def __init__(self, store: JobStore, index: Index) -> None:
@@ -21,23 +21,23 @@ class NotingStore(ForwardingStore):
 
     async def create(self, job: ImageJob) -> ImageJob:
         """Store a new job."""
-        return self._noted(await super().create(job))
+        return self._put(await super().create(job))
 
     async def get(self, key: JobKey) -> ImageJob:
         """Return the job as it stands."""
         try:
-            return self._noted(await super().get(key))
+            return self._put(await super().get(key))
         except NotFound:
             self._index.drop(key)
             raise
 
     async def put_status(self, job: ImageJob, status: Status) -> ImageJob:
         """Write the status."""
-        return self._noted(await super().put_status(job, status))
+        return self._put(await super().put_status(job, status))
 
     async def change_spec(self, key: JobKey, change: Callable[[Spec], Spec]) -> ImageJob:
         """Change the spec."""
-        return self._noted(await super().change_spec(key, change))
+        return self._put(await super().change_spec(key, change))
 
     async def delete(self, key: JobKey, uid: str | None = None) -> None:
         """Ask for deletion; a job with finalizers stays for a while."""
@@ -47,6 +47,6 @@ class NotingStore(ForwardingStore):
         except (NotFound, Invalid):
             self._index.drop(key)
 
-    def _noted(self, job: ImageJob) -> ImageJob:
+    def _put(self, job: ImageJob) -> ImageJob:
         self._index.put(job)
         return job

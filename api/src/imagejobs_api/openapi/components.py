@@ -1,4 +1,7 @@
-"""Schemas of the bodies that answers have, derived from the types of the code that writes them; mypy holds that code to the types."""
+"""Schemas of the bodies of answers, derived from the types of the code that writes them.
+
+mypy checks that code against the types.
+"""
 
 import inspect
 import re
@@ -18,63 +21,61 @@ from typing import (
     is_typeddict,
 )
 
-from imagejobs_api.openapi.asked import Schema
+from imagejobs_api.openapi.request_schema import Schema
 from imagejobs_contract.wire.json_types import Shape
 
 SUFFIX = "Body"
-"""Of the types' names, and not of the schemas': clients that are generated have `Progress`, not
-`ProgressBody`.
-"""
+"""Ends the names of types, not those of schemas: generated clients have `Progress`, not `ProgressBody`."""
 
 _PLAIN = {str: "string", int: "integer", bool: "boolean", type(None): "null"}
 _FIELD = re.compile(r"^ {4}(\w+): (.+(?:\n {8}.+)*)", re.MULTILINE)
 
 
 class Components:
-    """Gathers named types, whose schemas others refer to."""
+    """Collects the schemas with names, which other schemas refer to; lives while a document is made."""
 
     def __init__(self) -> None:
-        self._kinds: dict[str, Any] = {}
+        self._types: dict[str, Any] = {}
         self._others: dict[str, Schema] = {}
 
-    def of(self, hint: Any) -> Schema:
-        """Return the schema of a type; of a named one a reference.
+    def schema_of(self, hint: Any) -> Schema:
+        """Return the schema of a type; for a named type a reference.
 
         Raises:
-            TypeError: JSON has nothing like it.
+            TypeError: JSON has no such type.
         """
         origin, arguments = get_origin(hint), get_args(hint)
         if hint in _PLAIN:
             return {"type": _PLAIN[hint]}
         if origin is Annotated:
-            return {**self.of(arguments[0]), **_narrowed(*arguments[1:])}
+            return {**self.schema_of(arguments[0]), **_bounds(*arguments[1:])}
         if origin is Literal:
             return {"const": arguments[0]}
         if origin is list:
-            return {"type": "array", "items": self.of(arguments[0])}
+            return {"type": "array", "items": self.schema_of(arguments[0])}
         if origin is dict:
-            return {"type": "object", "additionalProperties": self.of(arguments[1])}
+            return {"type": "object", "additionalProperties": self.schema_of(arguments[1])}
         if origin in (Union, UnionType):
-            return _either([self.of(each) for each in arguments])
-        return self._named(hint)
+            return _any_of([self.schema_of(each) for each in arguments])
+        return self._reference(hint)
 
-    def put(self, name: str, schema: Schema) -> Schema:
-        """Take a schema that no type stands for, and return a reference to it."""
+    def add(self, name: str, schema: Schema) -> Schema:
+        """Add a schema that has no Python type, and return a reference to it."""
         self._others[name] = schema
         return {"$ref": f"#/components/schemas/{name}"}
 
     def schemas(self) -> dict[str, Schema]:
-        """Return the schemas of the named types; fields in the order of the code, described by the types' docstrings."""
+        """Return all named schemas: name -> schema, with descriptions from the types' docstrings."""
         described = {
-            name: {"description": _summary(kind), **self._content(kind)} for name, kind in self._kinds.items()
+            name: {"description": _summary(kind), **self._content(kind)} for name, kind in self._types.items()
         }
         return described | self._others
 
-    def _named(self, kind: Any) -> Schema:
+    def _reference(self, kind: Any) -> Schema:
         name = kind.__name__.removesuffix(SUFFIX)
-        if name not in self._kinds:
-            self._kinds[name] = kind
-            self._content(kind)  # gathers what it is made of
+        if name not in self._types:
+            self._types[name] = kind
+            self._content(kind)  # adds the types of its fields
         return {"$ref": f"#/components/schemas/{name}"}
 
     def _content(self, kind: Any) -> Schema:
@@ -85,35 +86,38 @@ class Components:
         raise TypeError(f"{kind} has no schema")
 
     def _object(self, kind: Any) -> Schema:
-        hints, told = get_type_hints(kind, include_extras=True), self._attributes(kind)
-        fields = {name: self.of(_bare(hint)) for name, hint in hints.items()}
+        hints, descriptions = get_type_hints(kind, include_extras=True), self._field_descriptions(kind)
+        fields = {name: self.schema_of(_strip_requirement(hint)) for name, hint in hints.items()}
         return {
             "type": "object",
             "properties": {
-                name: {**schema, **({"description": told[name]} if name in told else {})}
+                name: {**schema, **({"description": descriptions[name]} if name in descriptions else {})}
                 for name, schema in fields.items()
             },
             "required": [name for name in hints if name in kind.__required_keys__],
         }
 
-    def _attributes(self, kind: Any) -> dict[str, str]:
-        """Return what docstrings say of a type's fields: its own, and those of types with a part of them (its bases, which TypedDict forgets)."""
+    def _field_descriptions(self, kind: Any) -> dict[str, str]:
+        """Return the descriptions of a type's fields: from its own docstring and from those of its bases.
+
+        TypedDict forgets its bases: a type with a part of the fields counts as one.
+        """
         found: dict[str, str] = {}
-        for each in (*self._kinds.values(), kind):
+        for each in (*self._types.values(), kind):
             if is_typeddict(each) and each.__annotations__.items() <= kind.__annotations__.items():
-                found |= _told(each)
+                found |= _attributes_section(each)
         return found
 
 
-def _bare(hint: Any) -> Any:
+def _strip_requirement(hint: Any) -> Any:
     return get_args(hint)[0] if get_origin(hint) in (Required, NotRequired) else hint
 
 
-def _narrowed(shape: Shape) -> Schema:
+def _bounds(shape: Shape) -> Schema:
     return {name: value for name, value in asdict(shape).items() if value is not None}
 
 
-def _either(schemas: list[Schema]) -> Schema:
+def _any_of(schemas: list[Schema]) -> Schema:
     null = {"type": "null"}
     others = [each for each in schemas if each != null]
     if len(others) == 1 and "type" in others[0] and null in schemas:
@@ -125,6 +129,6 @@ def _summary(kind: Any) -> str:
     return (inspect.getdoc(kind) or "").partition("\n")[0]
 
 
-def _told(kind: Any) -> dict[str, str]:
+def _attributes_section(kind: Any) -> dict[str, str]:
     _, _, section = (inspect.getdoc(kind) or "").partition("Attributes:\n")
     return {name: " ".join(text.split()) for name, text in _FIELD.findall(section)}

@@ -1,16 +1,16 @@
-"""The calls that take images."""
+"""The calls that take images in one request."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import falcon
 
-from imagejobs_api.openapi.asked import Schema
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.headers import IDEMPOTENCY_KEY, PREFER
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
 from imagejobs_api.openapi.options import fields_of, option_schemas
-from imagejobs_api.openapi.parameters import following
+from imagejobs_api.openapi.parameters import links_with_id
+from imagejobs_api.openapi.request_schema import Schema
 from imagejobs_api.settings import MAX_WAIT_SECONDS, Settings
 from imagejobs_api.submit.forms import Form, batch_form, crop_form, resize_form, url_form
 from imagejobs_api.view.image_bodies import BatchBody, ImageBody
@@ -23,10 +23,15 @@ TAG = "images"
 MULTIPART = falcon.MEDIA_MULTIPART
 
 _CODES = (
-    Code.INVALID_OPTIONS, Code.MISSING_IMAGE, Code.CONFLICT, Code.PAYLOAD_TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE, Code.IDEMPOTENCY_MISMATCH,
+    Code.INVALID_OPTIONS,
+    Code.MISSING_IMAGE,
+    Code.CONFLICT,
+    Code.PAYLOAD_TOO_LARGE,
+    Code.UNSUPPORTED_MEDIA_TYPE,
+    Code.IDEMPOTENCY_MISMATCH,
     Code.QUEUE_FULL,
-)  # fmt: skip
-_OF_REFUSED = (Code.NOT_AN_IMAGE, Code.FILE_TOO_LARGE)
+)
+_REFUSAL_CODES = (Code.NOT_AN_IMAGE, Code.FILE_TOO_LARGE)
 _URL_SCHEMA: Schema = {
     "type": "string",
     "format": "uri",
@@ -37,7 +42,7 @@ _URL_SCHEMA: Schema = {
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """What sets one of these calls apart."""
+    """The parts in which these calls differ."""
 
     name: str
     id: str
@@ -49,37 +54,43 @@ _RESIZE = _Call(
     "resize",
     "resizeImage",
     "Resize one image",
-    "Without options the image is only encoded anew, without its metadata.",
+    "Without options the image is only encoded again, and its metadata is removed.",
 )
 _CENTER = _Call(
-    "center-crop", "centerCropImage", "Crop one image around its centre",
-    "A resize that fills width and height and cuts off what stands over, the same on both sides.",
-)  # fmt: skip
+    "center-crop",
+    "centerCropImage",
+    "Crop one image around its centre",
+    "Scales the image to cover width and height, and cuts the rest off equally on both sides.",
+)
 _FACE = _Call(
     "face-crop",
     "faceCropImage",
     "Crop one image around its faces",
-    "As center-crop, with the faces in the middle; without one see `no_face`.",
+    "Like center-crop, with the faces in the middle. For an image without a face see `no_face`.",
 )
 _BATCH = _Call(
-    "batch", "resizeBatch", "Resize many images",
-    "Entry n of the answer is the n-th file; one that cannot be taken has its error at once and the others go on. "
-    "If none can be taken, the request is refused. The field may be called `images[]`, too.",
-)  # fmt: skip
+    "batch",
+    "resizeBatch",
+    "Resize many images",
+    "Entry n of the answer is the n-th file. A file that is refused has its error at once, and the others "
+    "go on. If all files are refused, the request is refused. The field may also be called `images[]`.",
+)
 _URLS = _Call(
-    "upload-from-url", "uploadFromUrl", "Take images by URL",
-    "`url` is answered like a resize, `urls` like a batch. The worker fetches, from public http(s) addresses only. "
-    "The field `urls` may be called `urls[]`, too.",
-)  # fmt: skip
+    "upload-from-url",
+    "uploadFromUrl",
+    "Resize images by URL",
+    "`url` is answered like a resize, `urls` like a batch. A worker downloads the images, from public "
+    "http(s) addresses only. The field `urls` may also be called `urls[]`.",
+)
 
 
 def operations(settings: Settings, components: Components) -> list[Operation]:
     """Return the calls."""
     options, known = option_schemas(settings), settings.limits
     one, crop, many = resize_form(known), crop_form(known, Gravity.CENTER), batch_form(known)
-    resize = components.put("ResizeRequest", fields_of(one, options, {"image": _file(one)}))
-    cut = components.put("CropRequest", fields_of(crop, options, {"image": _file(crop)}))
-    batch = components.put("BatchRequest", fields_of(many, options, {"images": _files(many)}))
+    resize = components.add("ResizeRequest", fields_of(one, options, {"image": _file(one)}))
+    cut = components.add("CropRequest", fields_of(crop, options, {"image": _file(crop)}))
+    batch = components.add("BatchRequest", fields_of(many, options, {"images": _files(many)}))
     urls = _url_bodies(url_form(known), options, components)
     single = [
         _operation(call, {MULTIPART: body}, _answers(settings, ImageBody))
@@ -87,7 +98,7 @@ def operations(settings: Settings, components: Components) -> list[Operation]:
     ]
     return [
         *single,
-        _operation(_BATCH, {MULTIPART: batch}, _answers(settings, BatchBody), _OF_REFUSED),
+        _operation(_BATCH, {MULTIPART: batch}, _answers(settings, BatchBody), _REFUSAL_CODES),
         _operation(_URLS, urls, _answers(settings, ImageBody | BatchBody)),
     ]
 
@@ -95,29 +106,35 @@ def operations(settings: Settings, components: Components) -> list[Operation]:
 def _operation(
     call: _Call, bodies: dict[str, Schema], answers: dict[int, Answer], codes: tuple[Code, ...] = OF_AN_IMAGE
 ) -> Operation:
-    description = f"{call.description}\n\nOptions may stand in the query, too."
+    description = f"{call.description}\n\nOptions may also be in the query."
     return Operation(
-        "post", f"/api/{call.name}", call.id, TAG, call.summary, description, answers, (*_CODES, *codes), (PREFER, IDEMPOTENCY_KEY), bodies
-    )  # fmt: skip
+        "post",
+        f"/api/{call.name}",
+        call.id,
+        TAG,
+        call.summary,
+        description,
+        answers,
+        (*_CODES, *codes),
+        (PREFER, IDEMPOTENCY_KEY),
+        bodies,
+    )
 
 
 def _answers(settings: Settings, body: Any) -> dict[int, Answer]:
     places = {ImageBody: "/job_id", BatchBody: "/batch_job_id"}
-    links = following(places[body]) if body in places else {}
-    held = (
-        ""
-        if body is BatchBody
-        else f" By default it is waited {settings.default_wait_seconds} s, with `Prefer` 0 to {MAX_WAIT_SECONDS}."
-    )
+    links = links_with_id(places[body]) if body in places else {}
+    waits = f" The API waits {settings.default_wait_seconds} s by default; "
+    waits += f"`Prefer` sets 0 to {MAX_WAIT_SECONDS} s."
     return {
         200: Answer(
-            "All images have ended." + held,
+            "All images have finished." + ("" if body is BatchBody else waits),
             {JSON: body},
             optional_headers=("Preference-Applied",),
             links=links,
         ),
         202: Answer(
-            "The job is durable, and goes on.", {JSON: body}, ("Location",), ("Preference-Applied",), links
+            "The job is stored, and goes on.", {JSON: body}, ("Location",), ("Preference-Applied",), links
         ),
     }
 
@@ -126,18 +143,18 @@ def _file(form: Form) -> Schema:
     return {
         "type": "string",
         "format": "binary",
-        "description": f"JPEG, PNG, WebP, AVIF, GIF, TIFF, BMP, HEIC; {_size(form.max_file_bytes)} at most.",
+        "description": "JPEG, PNG, WebP, AVIF, GIF, TIFF, BMP or HEIC, at most "
+        f"{_size(form.max_file_bytes)}.",
     }
 
 
 def _files(form: Form) -> Schema:
-    what = f"Together {_size(form.max_bytes)} at most."
     return {
         "type": "array",
         "minItems": 1,
         "maxItems": form.max_files,
         "items": _file(form),
-        "description": what,
+        "description": f"The images, together at most {_size(form.max_bytes)}.",
     }
 
 
@@ -157,7 +174,7 @@ def _url_bodies(form: Form, options: dict[str, Schema], components: Components) 
     many = fields_of(
         form, {name: schema for name, schema in options.items() if name != "name"}, {"urls": urls}
     )
-    requests = [components.put("UrlRequest", one), components.put("UrlBatchRequest", many)]
-    # Twice, as generated clients tell by the class of a body what type it is sent as.
-    forms = [components.put("UrlForm", one), components.put("UrlBatchForm", many)]
+    requests = [components.add("UrlRequest", one), components.add("UrlBatchRequest", many)]
+    # Twice, because generated clients choose the media type by the class of the body.
+    forms = [components.add("UrlForm", one), components.add("UrlBatchForm", many)]
     return {JSON: {"oneOf": requests}, falcon.MEDIA_URLENCODED: {"oneOf": forms}, MULTIPART: {"oneOf": forms}}

@@ -1,29 +1,28 @@
 """The calls about jobs."""
 
-from imagejobs_api.archive.resource import ZIP, read_part
+from imagejobs_api.archive.resource import ZIP, read_range
 from imagejobs_api.jobs import collection, resource, results
 from imagejobs_api.jobs.collection import JobsBody
 from imagejobs_api.jobs.results import NDJSON, ResultBody, ResultsBody
-from imagejobs_api.openapi import newjob
+from imagejobs_api.openapi import new_job
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
-from imagejobs_api.openapi.parameters import JOB_ID, query
+from imagejobs_api.openapi.parameters import JOB_ID, query_parameters
 from imagejobs_api.settings import Settings
 from imagejobs_api.view.job_body import JobBody
 from imagejobs_contract.codes import Code
 
 TAG = "jobs"
 
-_FOUND = (Code.NOT_FOUND, Code.CONFLICT)
-"""Of every call about one job; a conflict is also a job that another version of imagejobs wrote."""
+_JOB_CODES = (Code.NOT_FOUND, Code.CONFLICT)
+"""Of every call about one job; a job that another version of imagejobs wrote is a conflict too."""
 
 
 def operations(settings: Settings, components: Components) -> list[Operation]:
     """Return the calls."""
-    orders = newjob.operation(settings, components, TAG)
     return [
         _list(settings),
-        orders,
+        new_job.operation(settings, components, TAG),
         _get(),
         _results(),
         _archive(settings),
@@ -37,101 +36,183 @@ def operations(settings: Settings, components: Components) -> list[Operation]:
 
 
 def _list(settings: Settings) -> Operation:
-    meanings = {
+    descriptions = {
         "state": "Only jobs in this state.",
-        "limit": "Jobs of a page.",
+        "limit": "Jobs on a page.",
         "cursor": "`next_cursor` of the page before.",
     }
     return Operation(
-        "get", "/api/jobs", "listJobs", TAG, "List the jobs",
-        f"The newest {settings.limits.max_listed_jobs} jobs, newest first; older ones are still found by their ids.",
+        "get",
+        "/api/jobs",
+        "listJobs",
+        TAG,
+        "List jobs",
+        f"Lists the newest {settings.limits.max_listed_jobs} jobs, newest first. "
+        "Older jobs can still be found by their ids.",
         {200: Answer("A page of jobs.", {JSON: JobsBody}, optional_headers=("Link",))},
-        (Code.INVALID_OPTIONS,), query(collection.read_page, meanings),
-    )  # fmt: skip
+        (Code.INVALID_OPTIONS,),
+        query_parameters(collection.read_page, descriptions),
+    )
 
 
 def _get() -> Operation:
     return Operation(
-        "get", "/api/jobs/{id}", "getJob", TAG, "Tell all about a job", "But for its images' results.",
-        {200: Answer("The job.", {JSON: JobBody})}, _FOUND, (JOB_ID,),
-    )  # fmt: skip
+        "get",
+        "/api/jobs/{id}",
+        "getJob",
+        TAG,
+        "Get a job",
+        "Returns everything about the job except the results of its images.",
+        {200: Answer("The job.", {JSON: JobBody})},
+        _JOB_CODES,
+        (JOB_ID,),
+    )
 
 
 def _results() -> Operation:
-    meanings = {
-        "limit": "Results of a page.",
+    descriptions = {
+        "limit": "Results on a page.",
         "cursor": "`next_cursor` of the page before: the number of its first image.",
     }
     return Operation(
-        "get", "/api/jobs/{id}/results", "listResults", TAG, "Tell what became of each image",
-        "Also while the job runs. In pages, or with `Accept: application/x-ndjson` all of them as lines, where no parameters are taken.",
-        {200: Answer("A page, or a line for each image.", {JSON: ResultsBody, NDJSON: ResultBody}, ("Vary",), ("Link",))},
-        (*_FOUND, Code.INVALID_OPTIONS), (JOB_ID, *query(results.read_page, meanings)),
-    )  # fmt: skip
+        "get",
+        "/api/jobs/{id}/results",
+        "listResults",
+        TAG,
+        "List the result of each image",
+        "Works also while the job runs. Results come in pages. With `Accept: application/x-ndjson` all "
+        "results come as lines of JSON, and the parameters are not allowed.",
+        {
+            200: Answer(
+                "A page, or a line for each image.",
+                {JSON: ResultsBody, NDJSON: ResultBody},
+                ("Vary",),
+                ("Link",),
+            )
+        },
+        (*_JOB_CODES, Code.INVALID_OPTIONS),
+        (JOB_ID, *query_parameters(results.read_page, descriptions)),
+    )
 
 
 def _archive(settings: Settings) -> Operation:
-    meanings = {
-        "first": "The first image whose outputs are wanted, from 0.",
-        "count": "Of how many images; all behind it without this.",
+    descriptions = {
+        "first": "The number of the first image to include, from 0.",
+        "count": "The number of images to include. The default is all from `first` on.",
     }
-    what = (
-        "Made while it is sent, for a job that has ended: stored, in the order of the images, always the same. `failed.txt` in it tells what is not "
-        f"there. One archive holds {settings.limits.max_archive_files} files at most: of larger jobs, and after a cut, ask for parts. "
-        "`Range` is not heeded."
+    description = (
+        "The job must have ended. The zip is made while it is sent: its files are not compressed, they are "
+        "in the order of the images, and the same job always gives the same bytes. `failed.txt` in it "
+        "lists missing outputs and the reasons. One archive holds at most "
+        f"{settings.limits.max_archive_files} files: for larger jobs, and after a broken download, ask for "
+        "parts. `Range` is ignored."
     )
     zipped = {"type": "string", "contentMediaType": ZIP, "description": "The archive."}
+    headers = ("Content-Length", "Content-Disposition", "Accept-Ranges")
     return Operation(
-        "get", "/api/jobs/{id}/archive", "getArchive", TAG, "Get all outputs as one zip", what,
-        {200: Answer("The archive.", {ZIP: zipped}, ("Content-Length", "Content-Disposition", "Accept-Ranges"))},
-        (*_FOUND, Code.EXPIRED, Code.INVALID_OPTIONS), (JOB_ID, *query(read_part, meanings)),
-    )  # fmt: skip
+        "get",
+        "/api/jobs/{id}/archive",
+        "getArchive",
+        TAG,
+        "Download all outputs as one zip",
+        description,
+        {200: Answer("The archive.", {ZIP: zipped}, headers)},
+        (*_JOB_CODES, Code.EXPIRED, Code.INVALID_OPTIONS),
+        (JOB_ID, *query_parameters(read_range, descriptions)),
+    )
 
 
 def _suspend() -> Operation:
-    return Operation(
-        "post", "/api/jobs/{id}/suspend", "suspendJob", TAG, "Let a job wait",
-        "No image begins any more until `/resume`. Images that ended keep their results; those in work at that moment are begun anew later.",
-        {200: Answer("It waits already.", {JSON: JobBody}), 202: Answer("It will wait.", {JSON: JobBody}, ("Location",))}, _FOUND, (JOB_ID,),
-    )  # fmt: skip
+    return _command(
+        "suspend",
+        "suspendJob",
+        "Suspend a job",
+        "No further image starts until `/resume`. Finished images keep their results. Images in progress "
+        "start again after `/resume`.",
+        done="The job is suspended already.",
+        accepted="The job will be suspended.",
+    )
 
 
 def _resume() -> Operation:
-    return Operation(
-        "post", "/api/jobs/{id}/resume", "resumeJob", TAG, "Let a job that waits go on",
-        "Also one that was made with `suspend`. The images that are left are worked on, and its deadline counts from now.",
-        {200: Answer("Nothing holds it.", {JSON: JobBody}), 202: Answer("It will go on.", {JSON: JobBody}, ("Location",))}, _FOUND, (JOB_ID,),
-    )  # fmt: skip
+    return _command(
+        "resume",
+        "resumeJob",
+        "Resume a suspended job",
+        "Also starts a job that was made with `suspend`. The remaining images are processed, and the "
+        "deadline of the job counts from now.",
+        done="The job is not suspended.",
+        accepted="The job will go on.",
+    )
 
 
 def _cancel() -> Operation:
-    return Operation(
-        "post", "/api/jobs/{id}/cancel", "cancelJob", TAG, "Cancel a job", "Images that ended keep their results.",
-        {200: Answer("It is cancelled already.", {JSON: JobBody}), 202: Answer("It will be cancelled.", {JSON: JobBody}, ("Location",))},
-        _FOUND, (JOB_ID,),
-    )  # fmt: skip
+    return _command(
+        "cancel",
+        "cancelJob",
+        "Cancel a job",
+        "Finished images keep their results.",
+        done="The job is cancelled already.",
+        accepted="The job will be cancelled.",
+    )
 
 
 def _retry() -> Operation:
-    return Operation(
-        "post", "/api/jobs/{id}/retry", "retryJob", TAG, "Run a job's failed images again", "Once, however often this is asked before they run.",
-        {202: Answer("They will run again.", {JSON: JobBody}, ("Location",))}, _FOUND, (JOB_ID,),
-    )  # fmt: skip
+    return _command(
+        "retry",
+        "retryJob",
+        "Retry the failed images of a job",
+        "Requests that come before the retry has started cause one retry together.",
+        accepted="The failed images will run again.",
+    )
 
 
 def _callback() -> Operation:
+    return _command(
+        "callback",
+        "repeatCallback",
+        "Send the callback of a finished job again",
+        "It is sent with the same id. Requests that come before it is sent cause one callback together.",
+        accepted="The callback will be sent.",
+    )
+
+
+def _command(
+    name: str, identifier: str, summary: str, description: str, *, accepted: str, done: str = ""
+) -> Operation:
+    """Return a POST that changes one job.
+
+    Args:
+        accepted: Describes 202.
+        done: Describes 200, for a job that is already as the command makes it; "" without that answer.
+    """
+    unchanged = {200: Answer(done, {JSON: JobBody})} if done else {}
     return Operation(
-        "post", "/api/jobs/{id}/callback", "repeatCallback", TAG, "Send the callback of a job that ended again",
-        "Under the same id, once, however often this is asked before it is sent.",
-        {202: Answer("It will be sent.", {JSON: JobBody}, ("Location",))}, _FOUND, (JOB_ID,),
-    )  # fmt: skip
+        "post",
+        f"/api/jobs/{{id}}/{name}",
+        identifier,
+        TAG,
+        summary,
+        description,
+        {**unchanged, 202: Answer(accepted, {JSON: JobBody}, ("Location",))},
+        _JOB_CODES,
+        (JOB_ID,),
+    )
 
 
 def _delete() -> Operation:
-    told = {
-        "outputs": "Deletes the outputs, too; the job must have ended. Those of one that was cancelled or failed go a minute later."
+    descriptions = {
+        "outputs": "Deletes the outputs too; the job must have ended. The outputs of a cancelled or failed "
+        "job are deleted a minute later."
     }
     return Operation(
-        "delete", "/api/jobs/{id}", "deleteJob", TAG, "Forget a job", "A job that runs is stopped. Its uploads are deleted with it.",
-        {204: Answer("The record is gone, or goes with its outputs.")}, (*_FOUND, Code.INVALID_OPTIONS), (JOB_ID, *query(resource.read_deletion, told)),
-    )  # fmt: skip
+        "delete",
+        "/api/jobs/{id}",
+        "deleteJob",
+        TAG,
+        "Delete a job",
+        "A running job is stopped. The uploads of the job are deleted with it.",
+        {204: Answer("The record is deleted, or will be together with the outputs.")},
+        (*_JOB_CODES, Code.INVALID_OPTIONS),
+        (JOB_ID, *query_parameters(resource.read_deletion, descriptions)),
+    )

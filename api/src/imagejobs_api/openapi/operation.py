@@ -1,10 +1,10 @@
-"""One call of the API, as its group declares it. Values only."""
+"""The values with which a group declares its calls."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from imagejobs_api.openapi.asked import Schema
+from imagejobs_api.openapi.request_schema import Schema
 from imagejobs_contract.codes import Code
 
 JSON = "application/json"
@@ -12,12 +12,12 @@ JSON = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer that is no error.
+    """An answer that is not an error.
 
     Attributes:
         bodies: Media type -> type of the body, or a whole schema; empty without a body.
-        headers: Headers that are always there.
-        optional_headers: Headers that may be there.
+        headers: Headers that the answer always has.
+        optional_headers: Headers that it may have.
         links: Operation id -> its parameters, as expressions over this answer.
     """
 
@@ -34,11 +34,11 @@ class Example:
 
     Attributes:
         parameters: Name -> value.
-        fields: Of the body; a file stands there by its name.
-        answer: Its body; of text, the text; None without one.
-        is_wrong: The request is not as the document has it: only its answer is shown.
-        sent_as: Media type of the body; the call's first without it.
-        told_as: Media type that the answer is asked to have; the call's first without it.
+        fields: Of the body; a file is given by its name.
+        answer: The body of the answer: JSON, or text; None without a body.
+        is_invalid: The request does not match the document, so only its answer is shown.
+        content_type: Media type of the body; "" means the call's first one.
+        accept: Media type that the request asks for; "" means the call's first one.
     """
 
     name: str
@@ -47,9 +47,9 @@ class Example:
     answer: Any = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     fields: Mapping[str, Any] = field(default_factory=dict)
-    is_wrong: bool = False
-    sent_as: str = ""
-    told_as: str = ""
+    is_invalid: bool = False
+    content_type: str = ""
+    accept: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +58,13 @@ class Operation:
 
     Attributes:
         path: With its parameters in braces.
-        id: What generated clients call it; never changes.
-        tag: The group that it is shown in.
-        answers: Status -> what it tells.
-        codes: Of the errors that are its own; those of every call come by themselves.
+        id: Its name in generated clients; never changes.
+        tag: Its group.
+        answers: Status -> answer.
+        codes: Of its own errors; those of every call are added.
         parameters: OpenAPI's parameter objects, or references.
         bodies: Media type -> schema of the request's body; empty without one.
-        is_public: It needs no key and is not counted.
+        is_public: It needs no key, and no rate limit counts it.
     """
 
     method: str
@@ -81,5 +81,5 @@ class Operation:
 
     @property
     def writes(self) -> bool:
-        """Tell whether a key that may only read is refused."""
+        """Return whether the call refuses a key that may only read."""
         return self.method not in ("get", "head")

@@ -1,8 +1,8 @@
-"""What beside its images a call may be given: the options, from the code that reads them, and what each means."""
+"""The options of the calls that take images: schemas from the code that reads them, with descriptions."""
 
 from collections.abc import Iterable
 
-from imagejobs_api.openapi.asked import Schema, asked, described
+from imagejobs_api.openapi.request_schema import Schema, add_descriptions, record_schemas
 from imagejobs_api.settings import Settings
 from imagejobs_api.submit.build import read_fields
 from imagejobs_api.submit.callback_url import FIELD as CALLBACK
@@ -11,46 +11,55 @@ from imagejobs_api.submit.forms import Form
 from imagejobs_contract.model.options import AUTO, DEFAULT_QUALITY, LOSSY, NAMES, Fit, Format, MaxSizeBy
 from imagejobs_contract.outbound.guard import AddressGuard
 
-MEANINGS = {
-    "width": "Pixels; without it the height decides, without both the source's own.",
-    "height": "Pixels; without it the width decides.",
-    "fit": "How the image is made to fit: `inside` and `outside` keep all of it, `cover` cuts, `contain` pads, `fill` distorts. "
-    "The last three need width and height.",
-    "gravity": "What stays when the image is cut; `face` looks for faces, `entropy` for where most is to be seen.",
-    "no_face": "What `gravity=face` does without a face: fails with `no_face_found`, or takes the centre.",
-    "enlarge": "Lets the result be larger than the source.",
-    "format": f"The result's encoding; without it the source's own (HEIC and BMP become JPEG or PNG). `{AUTO}`: AVIF or WebP if `Accept` names them.",
-    "quality": f"Of JPEG, WebP and AVIF; {DEFAULT_QUALITY} without it.",
-    "max_size": "The largest result, in bytes or as `200kB`, `1.5MB`, `1MiB`.",
-    "max_size_by": "What is given up for `max_size`: quality, colours of a still PNG, or pixels.",
-    "background": "A colour as `rrggbb`, put under transparency and around `contain`.",
-    "keep_metadata": "Keeps EXIF, GPS and XMP, which are removed otherwise.",
-    "frames": "Frames kept of an animation; all without it.",
-    "only_if_smaller": "Takes the original as it is, with its metadata and its size in pixels, where the result would not be smaller.",
-    "name": "The result's file name; without it the upload's own, or the last part of the URL's path.",
+DESCRIPTIONS = {
+    "width": "The width in pixels. Without it the width follows from the height; without both, the size of "
+    "the source is kept.",
+    "height": "The height in pixels. Without it the height follows from the width.",
+    "fit": "How the image fits into width and height. `inside` and `outside` keep the whole image, `cover` "
+    "cuts, `contain` adds borders, `fill` distorts. The last three need width and height.",
+    "gravity": "The part that remains when the image is cut. `face` finds faces; `entropy` finds the part "
+    "with the most detail.",
+    "no_face": "How `gravity=face` treats an image without a face: fail with `no_face_found`, or crop "
+    "to the centre.",
+    "enlarge": "Allows a result larger than the source.",
+    "format": "The encoding of the result. The default is that of the source (JPEG or PNG for HEIC and BMP). "
+    f"`{AUTO}` chooses AVIF or WebP if `Accept` lists them.",
+    "quality": f"The quality of JPEG, WebP and AVIF. The default is {DEFAULT_QUALITY}.",
+    "max_size": "The largest size of the result, in bytes or as `200kB`, `1.5MB`, `1MiB`.",
+    "max_size_by": "The property that is reduced to reach `max_size`: the quality, the colours of a still "
+    "PNG, or the pixels.",
+    "background": "A colour as `rrggbb`. It replaces transparency, and fills the borders of `contain`.",
+    "keep_metadata": "Keeps EXIF, GPS and XMP, which are otherwise removed.",
+    "frames": "The number of frames to keep of an animation. The default is all.",
+    "only_if_smaller": "Stores the original file unchanged, with its metadata and its size in pixels, if "
+    "the result would not be smaller.",
+    "name": "The file name of the result. The default is the name of the upload, or the last part of the "
+    "URL's path.",
     CALLBACK: "An http(s) URL that gets one signed POST when the job has ended.",
 }
-_NEED_BOTH = (Fit.COVER, Fit.CONTAIN, Fit.FILL)
+_NEED_BOTH_SIDES = (Fit.COVER, Fit.CONTAIN, Fit.FILL)
 
 
 def option_schemas(settings: Settings) -> dict[str, Schema]:
-    """Return every option by its name."""
+    """Return the schema of every option, by its name."""
     callbacks = CallbackUrls(AddressGuard(settings.callbacks), signed=True)
-    found = asked(lambda reader: read_fields(reader, callbacks))
+    found = record_schemas(lambda reader: read_fields(reader, callbacks))
     found["format"]["enum"].append(AUTO)
     found[CALLBACK]["format"] = "uri"
     if not (settings.callbacks_signed or settings.callers_secrets):
-        del found[CALLBACK]  # nobody could deliver it
-    return described({name: found[name] for name in (*NAMES, "name", CALLBACK) if name in found}, MEANINGS)
+        del found[CALLBACK]  # without a secret no callback is sent
+    return add_descriptions(
+        {name: found[name] for name in (*NAMES, "name", CALLBACK) if name in found}, DESCRIPTIONS
+    )
 
 
 def fields_of(form: Form, options: dict[str, Schema], images: dict[str, Schema]) -> Schema:
-    """Return the schema of what a form holds.
+    """Return the schema of a form.
 
     Args:
-        form: Of the call.
-        options: All there are.
-        images: Field -> schema of what holds the images; all of them are needed.
+        form: The form of the call.
+        options: The schemas of all options.
+        images: Field -> schema of the fields with the images; all of them are required.
     """
     taken = {name: schema for name, schema in options.items() if name in form.option_fields}
     schema = {
@@ -64,11 +73,11 @@ def fields_of(form: Form, options: dict[str, Schema], images: dict[str, Schema])
 
 
 def _contradictions() -> dict[str, Schema]:
-    """Return what an option needs beside it, as `contract.options` checks it."""
+    """Return the options that an option depends on, as `contract.options` checks them."""
     needs_both = {"required": ["width", "height"]}
     other_means = [each for each in MaxSizeBy if each is not MaxSizeBy.QUALITY]
     return {
-        "fit": _either(_one_of("fit", [each for each in Fit if each not in _NEED_BOTH]), needs_both),
+        "fit": _either(_one_of("fit", [each for each in Fit if each not in _NEED_BOTH_SIDES]), needs_both),
         "max_size": _either(
             _one_of("format", [*sorted(LOSSY), AUTO]),
             {**_one_of("max_size_by", other_means), "required": ["max_size_by"]},
@@ -90,5 +99,5 @@ def _either(*schemas: Schema) -> Schema:
 
 
 def _one_of(option: str, words: Iterable[str]) -> Schema:
-    """Return a schema that an option is one of these, or not given."""
+    """Return a schema for an option that is one of these words, or missing."""
     return {"properties": {option: {"enum": [str(each) for each in words]}}}

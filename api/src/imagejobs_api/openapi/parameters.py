@@ -1,31 +1,52 @@
-"""Parameters in paths and queries."""
+"""The parameters in paths and queries."""
 
 from collections.abc import Callable, Mapping
 
-from imagejobs_api.openapi.asked import Schema, asked, described
+from imagejobs_api.openapi.request_schema import Schema, add_descriptions, record_schemas
 from imagejobs_contract.reader import Reader
 
 
-def _identifier(what: str) -> Schema:
-    return {"name": "id", "in": "path", "required": True, "description": what, "schema": {"type": "string"}}
+def _identifier(description: str) -> Schema:
+    return {
+        "name": "id",
+        "in": "path",
+        "required": True,
+        "description": description,
+        "schema": {"type": "string"},
+    }
 
 
 JOB_ID = _identifier("The id of a job.")
 TAKE_JOB_ID = (
-    "getJob", "listResults", "getArchive", "suspendJob", "resumeJob", "cancelJob", "retryJob", "repeatCallback", "deleteJob", "getProgress",
-    "streamProgress", "downloadResult",
-)  # fmt: skip
+    "getJob",
+    "listResults",
+    "getArchive",
+    "suspendJob",
+    "resumeJob",
+    "cancelJob",
+    "retryJob",
+    "repeatCallback",
+    "deleteJob",
+    "getProgress",
+    "streamProgress",
+    "downloadResult",
+)
+"""The calls with a job's id in their path."""
 ANY_ID = _identifier("The id of a job, a batch, or one image of a batch.")
 
 
-def following(place: str) -> dict[str, dict[str, str]]:
-    """Return what can be called with an id that stands at a place of an answer: operation -> its parameter."""
+def links_with_id(place: str) -> dict[str, dict[str, str]]:
+    """Return OpenAPI's links to the calls that take the id at a place of an answer.
+
+    Args:
+        place: A JSON pointer into the body.
+    """
     return {each: {"id": f"$response.body#{place}"} for each in TAKE_JOB_ID}
 
 
-def query(read: Callable[[Reader], object], meanings: Mapping[str, str]) -> tuple[Schema, ...]:
-    """Return the parameters of a query, from the function that reads it."""
-    found = described(asked(read), meanings)
+def query_parameters(read: Callable[[Reader], object], descriptions: Mapping[str, str]) -> tuple[Schema, ...]:
+    """Return the parameters of a query, recorded from the function that reads it."""
+    found = add_descriptions(record_schemas(read), descriptions)
     return tuple(
         {
             "name": name,

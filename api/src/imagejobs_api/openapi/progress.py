@@ -1,19 +1,19 @@
-"""The calls that tell how far it is, and lead to results."""
+"""The calls about progress, and the way to results."""
 
 from imagejobs_api.http.errors import ErrorBody
-from imagejobs_api.openapi.asked import Schema
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.headers import LAST_EVENT
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
 from imagejobs_api.openapi.parameters import ANY_ID
+from imagejobs_api.openapi.request_schema import Schema
 from imagejobs_api.progress import events, sse
-from imagejobs_api.progress.resource import ProgressBody
 from imagejobs_api.settings import Settings
+from imagejobs_api.view.progress_body import ProgressBody
 from imagejobs_contract.codes import OF_AN_IMAGE, Code
 
 TAG = "progress"
 
-_FOUND = (Code.NOT_FOUND, Code.CONFLICT)
+_FOUND_CODES = (Code.NOT_FOUND, Code.CONFLICT)
 
 
 def operations(settings: Settings, components: Components) -> list[Operation]:
@@ -23,30 +23,48 @@ def operations(settings: Settings, components: Components) -> list[Operation]:
 
 def _progress() -> Operation:
     return Operation(
-        "get", "/api/progress/{id}", "getProgress", TAG, "Tell how far it is", "The numbers never go back, but for a retry.",
-        {200: Answer("The progress.", {JSON: ProgressBody})}, _FOUND, (ANY_ID,),
-    )  # fmt: skip
+        "get",
+        "/api/progress/{id}",
+        "getProgress",
+        TAG,
+        "Get the progress of a job or an image",
+        "The numbers never go down, except after a retry.",
+        {200: Answer("The progress.", {JSON: ProgressBody})},
+        _FOUND_CODES,
+        (ANY_ID,),
+    )
 
 
 def _events(settings: Settings, components: Components) -> Operation:
-    what = (
-        "Server-Sent Events: one for where it stands, one for each change, and the last for its end, after which the stream is over. `data` is as "
-        f"`getProgress` answers; `event: gone` tells that the job was deleted. A comment comes every {events.HEARTBEAT_SECONDS:g} s, and who is cut "
-        f"off comes back after {sse.RETRY_MILLISECONDS} ms. {settings.limits.max_event_streams} streams are open at most."
+    description = (
+        "Server-Sent Events: the first has the progress now, then one follows for each change. After the "
+        "event of the end the stream closes. `data` is the answer of `getProgress`; `event: gone` means "
+        f"that the job was deleted. A comment comes every {events.HEARTBEAT_SECONDS:g} s. Browsers that "
+        f"lose the connection connect again after {sse.RETRY_MILLISECONDS} ms. At most "
+        f"{settings.limits.max_event_streams} streams are open at the same time."
     )
     return Operation(
-        "get", "/api/progress/{id}/events", "streamProgress", TAG, "Tell how far it is as it changes", what,
-        {200: Answer("The events.", {events.CONTENT_TYPE: _event(components)}), 204: Answer("Who sent `Last-Event-ID` knows the end already.")},
-        (*_FOUND, Code.INVALID_OPTIONS), (ANY_ID, LAST_EVENT),
-    )  # fmt: skip
+        "get",
+        "/api/progress/{id}/events",
+        "streamProgress",
+        TAG,
+        "Stream the progress as it changes",
+        description,
+        {
+            200: Answer("The events.", {events.CONTENT_TYPE: _event(components)}),
+            204: Answer("The event in `Last-Event-ID` was the last one."),
+        },
+        (*_FOUND_CODES, Code.INVALID_OPTIONS),
+        (ANY_ID, LAST_EVENT),
+    )
 
 
 def _event(components: Components) -> Schema:
-    """Return the schema of each event, which is what OpenAPI before 3.2 has of a stream."""
+    """Return the schema of one event, because OpenAPI before 3.2 has no schema for a stream."""
     data = {
         "type": "string",
         "contentMediaType": JSON,
-        "contentSchema": components.of(ProgressBody | ErrorBody),
+        "contentSchema": components.schema_of(ProgressBody | ErrorBody),
     }
     event = {
         "event": {"enum": ["message", sse.GONE]},
@@ -59,8 +77,19 @@ def _event(components: Components) -> Schema:
 
 def _download(settings: Settings) -> Operation:
     return Operation(
-        "get", "/api/download/{id}", "downloadResult", TAG, "Lead to a result",
-        "An image that failed is answered with its own error; one that has not ended with 409, as is a batch: its images are downloaded one by one.",
-        {307: Answer(f"The result is there, for {settings.link_seconds} s.", headers=("Location",))},
-        (*_FOUND, Code.EXPIRED, *OF_AN_IMAGE, Code.INVALID_OPTIONS), (ANY_ID,),
-    )  # fmt: skip
+        "get",
+        "/api/download/{id}",
+        "downloadResult",
+        TAG,
+        "Download a result",
+        "A failed image is answered with its own error. An unfinished image is answered with 409. So is a "
+        "batch: download its images one by one.",
+        {
+            307: Answer(
+                f"Redirects to the result; the link is valid for {settings.link_seconds} s.",
+                headers=("Location",),
+            )
+        },
+        (*_FOUND_CODES, Code.EXPIRED, *OF_AN_IMAGE, Code.INVALID_OPTIONS),
+        (ANY_ID,),
+    )

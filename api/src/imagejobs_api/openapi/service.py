@@ -9,7 +9,7 @@ from imagejobs_api.settings import Settings
 TAG = "service"
 HTML = "text/html"
 
-_KEPT = ("ETag", "Cache-Control")
+_CACHE_HEADERS = ("ETag", "Cache-Control")
 
 
 def operations(settings: Settings, components: Components) -> list[Operation]:
@@ -19,29 +19,58 @@ def operations(settings: Settings, components: Components) -> list[Operation]:
 
 def _health() -> Operation:
     return Operation(
-        "get", "/healthz", "getHealth", TAG, "Tell that the process lives", "Asks nobody else.",
-        {200: Answer("It does.", {JSON: HealthBody})}, is_public=True,
-    )  # fmt: skip
+        "get",
+        "/healthz",
+        "getHealth",
+        TAG,
+        "Health check: is the process alive?",
+        "Checks no other part of the service.",
+        {200: Answer("The process is alive.", {JSON: HealthBody})},
+        is_public=True,
+    )
 
 
 def _ready(settings: Settings) -> Operation:
     return Operation(
-        "get", "/readyz", "getReadiness", TAG, "Tell whether jobs can be taken", f"Needed are {', '.join(settings.ready_parts)}.",
-        {200: Answer("They can.", {JSON: ReadyBody})}, is_public=True,
-    )  # fmt: skip
+        "get",
+        "/readyz",
+        "getReadiness",
+        TAG,
+        "Readiness check: can jobs be taken?",
+        f"These parts must work: {', '.join(settings.ready_parts)}.",
+        {200: Answer("The service is ready.", {JSON: ReadyBody})},
+        is_public=True,
+    )
 
 
 def _document() -> Operation:
     return Operation(
-        "get", "/api/openapi.json", "getOpenApi", TAG, "This document", "With the limits that this server has.",
-        {200: Answer("The document.", {JSON: {"type": "object"}}, _KEPT), 304: Answer("It is as it was.", headers=_KEPT)},
-        parameters=(IF_NONE_MATCH,), is_public=True,
-    )  # fmt: skip
+        "get",
+        "/api/openapi.json",
+        "getOpenApi",
+        TAG,
+        "Get this document",
+        "Contains the limits of this server.",
+        _cacheable(Answer("The document.", {JSON: {"type": "object"}}, _CACHE_HEADERS)),
+        parameters=(IF_NONE_MATCH,),
+        is_public=True,
+    )
 
 
 def _page() -> Operation:
-    page = {"type": "string", "description": "HTML that shows nothing but itself."}
+    page = {"type": "string", "description": "HTML that loads nothing else."}
     return Operation(
-        "get", "/docs", "getDocs", TAG, "This document for people", "A page that works offline.",
-        {200: Answer("The page.", {HTML: page}, _KEPT), 304: Answer("It is as it was.", headers=_KEPT)}, parameters=(IF_NONE_MATCH,), is_public=True,
-    )  # fmt: skip
+        "get",
+        "/docs",
+        "getDocs",
+        TAG,
+        "Get this document as a page",
+        "The page works offline.",
+        _cacheable(Answer("The page.", {HTML: page}, _CACHE_HEADERS)),
+        parameters=(IF_NONE_MATCH,),
+        is_public=True,
+    )
+
+
+def _cacheable(answer: Answer) -> dict[int, Answer]:
+    return {200: answer, 304: Answer("Not modified.", headers=_CACHE_HEADERS)}

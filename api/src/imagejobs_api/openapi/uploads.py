@@ -1,8 +1,8 @@
-"""The calls by which clients send files to S3 themselves."""
+"""The calls by which clients upload files to S3 themselves."""
 
-from imagejobs_api.openapi.asked import Schema, asked, described
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
+from imagejobs_api.openapi.request_schema import Schema, add_descriptions, record_schemas
 from imagejobs_api.settings import Settings
 from imagejobs_api.uploads.request import PART_UPLOAD_PATTERN, read_file
 from imagejobs_api.uploads.resource import CompletedBody, UploadBody
@@ -13,10 +13,11 @@ from imagejobs_contract.wire import manifests
 TAG = "uploads"
 
 _FILE = {
-    "name": "The file's name; results are called after it.",
-    "size": "Its bytes, of which neither more nor fewer can be sent.",
-    "content_type": f"Its type; a list of images for `manifest` is `{manifests.CONTENT_TYPE}`, and may be larger.",
-    "part_size": "Sends it in parts of so many bytes, each by a link of its own.",
+    "name": "The name of the file; its results are named after it.",
+    "size": "The size of the file in bytes. S3 accepts exactly this size.",
+    "content_type": "The type of the file. A list of images for `manifest` has the type "
+    f"`{manifests.CONTENT_TYPE}`, and may be larger than an image.",
+    "part_size": "Uploads the file in parts of this size in bytes, each by its own link.",
 }
 _CODES = (Code.INVALID_OPTIONS, Code.PAYLOAD_TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE, Code.STORAGE_ERROR)
 
@@ -26,25 +27,49 @@ def operations(settings: Settings, components: Components) -> list[Operation]:
     parts = _part_upload(components)
     return [
         Operation(
-            "post", "/api/uploads", "createUploads", TAG, "Get links to send files to S3 by",
-            "The files go past this API; jobs name them by their keys.", {200: Answer("A link for each file or part.", {JSON: UploadBody})}, _CODES,
-            (), {JSON: _request(settings, components)},
+            "post",
+            "/api/uploads",
+            "createUploads",
+            TAG,
+            "Get links to upload files to S3",
+            "The files do not pass through this API. Jobs name them by their keys.",
+            {200: Answer("A link for each file or part.", {JSON: UploadBody})},
+            _CODES,
+            (),
+            {JSON: _request(settings, components)},
         ),
         Operation(
-            "post", "/api/uploads/complete", "completeUpload", TAG, "Put a file together that was sent in parts", "May be repeated.",
-            {200: Answer("The file is there.", {JSON: CompletedBody})}, (*_CODES, Code.NOT_FOUND, Code.CONFLICT), (), {JSON: parts},
+            "post",
+            "/api/uploads/complete",
+            "completeUpload",
+            TAG,
+            "Complete a multipart upload",
+            "Joins the parts into the file. May be repeated.",
+            {200: Answer("The file is complete.", {JSON: CompletedBody})},
+            (*_CODES, Code.NOT_FOUND, Code.CONFLICT),
+            (),
+            {JSON: parts},
         ),
         Operation(
-            "post", "/api/uploads/abort", "abortUpload", TAG, "Drop the parts of a file", "May be repeated.", {204: Answer("They are gone.")},
-            (*_CODES, Code.NOT_FOUND), (), {JSON: parts},
+            "post",
+            "/api/uploads/abort",
+            "abortUpload",
+            TAG,
+            "Abort a multipart upload",
+            "Deletes the parts. May be repeated.",
+            {204: Answer("The parts are deleted.")},
+            (*_CODES, Code.NOT_FOUND),
+            (),
+            {JSON: parts},
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _request(settings: Settings, components: Components) -> Schema:
-    fields = described(asked(lambda reader: read_file(reader, settings.limits)), _FILE)
-    file = components.put(
-        "NewFile", {"description": "A file that is to be sent.", **_object(fields), "required": ["size"]}
+    recorded = record_schemas(lambda reader: read_file(reader, settings.limits))
+    fields = add_descriptions(recorded, _FILE)
+    file = components.add(
+        "NewFile", {"description": "A file to upload.", **_object(fields), "required": ["size"]}
     )
     files = {
         "type": "array",
@@ -53,19 +78,24 @@ def _request(settings: Settings, components: Components) -> Schema:
         "items": file,
         "description": "The files.",
     }
-    return components.put("UploadRequest", {**_object({"files": files}), "required": ["files"]})
+    return components.add("UploadRequest", {**_object({"files": files}), "required": ["files"]})
 
 
 def _part_upload(components: Components) -> Schema:
     fields: dict[str, Schema] = {
-        "key": {"type": "string", "minLength": 1, "maxLength": limits.MAX_KEY, "description": "The file's."},
+        "key": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": limits.MAX_KEY,
+            "description": "The key of the file.",
+        },
         "multipart_id": {
             "type": "string",
             "pattern": f"^({PART_UPLOAD_PATTERN})$",
-            "description": "As the links came with it.",
+            "description": "The `multipart_id` that came with the links.",
         },
     }
-    return components.put("PartUploadRequest", {**_object(fields), "required": [*fields]})
+    return components.add("PartUploadRequest", {**_object(fields), "required": [*fields]})
 
 
 def _object(fields: dict[str, Schema]) -> Schema:

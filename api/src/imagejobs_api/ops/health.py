@@ -1,4 +1,4 @@
-"""`GET /healthz`: this process answers. `GET /readyz`: it can take jobs, and what is missing if not."""
+"""`GET /healthz`: the process is alive. `GET /readyz`: it can take jobs; otherwise, which part is missing."""
 
 import asyncio
 import logging
@@ -14,23 +14,23 @@ from imagejobs_contract.errors import Fault, ImageJobsError, Unavailable
 from imagejobs_contract.ports import JobStore, TaskQueue
 from imagejobs_contract.storage import ObjectStore
 
-CHECK_SECONDS = 1.0
+CHECK_TIMEOUT_SECONDS = 1.0
 OK: Literal["ok"] = "ok"
 
 log = logging.getLogger(__name__)
 
 
 class HealthBody(TypedDict):
-    """The process lives."""
+    """The process is alive."""
 
     status: Literal["ok"]
 
 
 class ReadyBody(TypedDict):
-    """Jobs can be taken.
+    """The service is ready to take jobs.
 
     Attributes:
-        parts: Each part that is needed, and whether it is `ok`, or what is the matter with it.
+        parts: The state of each part: `ok`, or the reason why it is not.
     """
 
     status: Literal["ok"]
@@ -38,7 +38,7 @@ class ReadyBody(TypedDict):
 
 
 class Health:
-    """Says that the process lives. Asks nobody: a restart would not bring Redis back."""
+    """Answers that the process is alive. Checks no other part: a restart would not bring Redis back."""
 
     is_public = True
 
@@ -52,10 +52,10 @@ class Health:
 
 
 class Ready:
-    """Asks every part, all at once, each within a second.
+    """Checks all parts at the same time, each within a second.
 
     Args:
-        needed: The parts without which the answer is 503; the others are only reported.
+        needed: The parts that must work for a 200; the others are only reported.
     """
 
     is_public = True
@@ -73,8 +73,8 @@ class Ready:
         self._needed = needed
 
     async def on_get(self, req: Request, resp: Response) -> None:
-        """Answer 200 with the state of each part, or 503 with what is missing."""
-        found = await asyncio.gather(*(_state(name, check) for name, check in self._checks.items()))
+        """Answer 200 with the state of each part, or 503 with the parts that do not work."""
+        found = await asyncio.gather(*(_check(name, check) for name, check in self._checks.items()))
         parts = dict(zip(self._checks, found, strict=True))
         missing = [name for name, state in parts.items() if state != OK and name in self._needed]
         if missing:
@@ -91,12 +91,12 @@ class Ready:
             raise Problem(Code.UNAVAILABLE, "no worker was seen lately")
 
 
-async def _state(name: str, check: Callable[[], Awaitable[Any]]) -> str:
+async def _check(name: str, check: Callable[[], Awaitable[Any]]) -> str:
     try:
-        async with asyncio.timeout(CHECK_SECONDS):
+        async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
             await check()
     except TimeoutError:
-        return f"no answer within {CHECK_SECONDS:g} s"
+        return f"no answer within {CHECK_TIMEOUT_SECONDS:g} s"
     except Problem as ex:
         return ex.message
     except ImageJobsError as ex:

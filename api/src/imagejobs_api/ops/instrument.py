@@ -1,4 +1,4 @@
-"""Ports whose calls are measured: how long each took, and how often the system behind it did not answer."""
+"""Measures the calls of a port: their time, and the failures of the system behind it."""
 
 import functools
 import inspect
@@ -13,15 +13,15 @@ from imagejobs_contract.runtime.traces import NOOP_TRACER, Kind, Tracer
 T = TypeVar("T")
 
 
-def measured(port: T, part: str, metrics: Metrics, traces: Tracer = NOOP_TRACER) -> T:
-    """Return the port; each of its coroutine functions counts for `part`, and is a span of the request.
+def instrument(port: T, part: str, metrics: Metrics, traces: Tracer = NOOP_TRACER) -> T:
+    """Return the port with each coroutine function measured for `part` and traced as a span of the request.
 
-    Iterators, which have no end, do not.
+    Iterators are not measured, because they have no end.
     """
-    return cast(T, _Measured(port, part, metrics, traces))
+    return cast(T, _InstrumentedPort(port, part, metrics, traces))
 
 
-class _Measured:
+class _InstrumentedPort:
     def __init__(self, port: object, part: str, metrics: Metrics, traces: Tracer) -> None:
         self._port = port
         self._part = part
@@ -31,11 +31,11 @@ class _Measured:
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._port, name)
         if inspect.iscoroutinefunction(value):
-            value = self._timed(value, name)
-            setattr(self, name, value)  # found without this function from now on
+            value = self._with_timing(value, name)
+            setattr(self, name, value)  # so the next access does not come here
         return value
 
-    def _timed(self, call: Callable[..., Awaitable[Any]], name: str) -> Callable[..., Awaitable[Any]]:
+    def _with_timing(self, call: Callable[..., Awaitable[Any]], name: str) -> Callable[..., Awaitable[Any]]:
         seconds = self._metrics.part_seconds.labels(self._part, name)
         errors = self._metrics.part_errors.labels(self._part, name)
         traces, span = self._traces, f"{self._part} {name}"

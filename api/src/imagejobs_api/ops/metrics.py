@@ -1,7 +1,7 @@
-"""The API's metrics: rate, errors and duration of each route, what is being taken in, and how the outside systems do.
+"""The API's metrics: rate, errors and duration of each route, uploads, streams, and calls to outside systems.
 
-Labels are bounded: templates of routes, not paths; classes of statuses; methods that we know; codes. Never a
-caller, a job or an address.
+The values of labels are bounded: route templates instead of paths, classes of statuses, known methods, codes.
+A caller, a job or an address is never a label.
 """
 
 import asyncio
@@ -17,24 +17,30 @@ from imagejobs_contract.errors import ImageJobsError
 from imagejobs_contract.ports import TaskQueue
 from imagejobs_contract.runtime import metrics
 
-PATIENCE_SECONDS = 1.0
-"""How long a scrape waits for the queue's length."""
+SCRAPE_TIMEOUT_SECONDS = 1.0
+"""How long a scrape waits for Redis."""
 OTHER = "other"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class Metrics:
-    """All of them, in a registry of their own."""
+    """All metrics of the API, in a registry of their own; lives as long as the process."""
 
     def __init__(self) -> None:
         self.registry = registry = metrics.new_registry("api")
         self.requests = Counter(
-            "imagejobs_http_requests", "Requests that were answered.", ["route", "method", "status"], registry=registry
-        )  # fmt: skip
+            "imagejobs_http_requests",
+            "Requests that were answered.",
+            ["route", "method", "status"],
+            registry=registry,
+        )
         self.seconds = Histogram(
-            "imagejobs_http_request_seconds", "Time from a request's headers to its answer's; of a stream only until it begins.",
-            ["route", "method"], buckets=metrics.SECONDS, registry=registry,
-        )  # fmt: skip
+            "imagejobs_http_request_seconds",
+            "Time from a request's headers to its answer's; of a stream only until it begins.",
+            ["route", "method"],
+            buckets=metrics.SECONDS,
+            registry=registry,
+        )
         self.problems = Counter(
             "imagejobs_http_problems",
             "Errors that were answered, by their code.",
@@ -57,9 +63,12 @@ class Metrics:
             registry=registry,
         )
         self.part_seconds = Histogram(
-            "imagejobs_part_seconds", "Time of a call to an outside system: store, s3, redis.", ["part", "call"], buckets=metrics.SECONDS,
+            "imagejobs_part_seconds",
+            "Time of a call to an outside system: store, s3, redis.",
+            ["part", "call"],
+            buckets=metrics.SECONDS,
             registry=registry,
-        )  # fmt: skip
+        )
         self.part_errors = Counter(
             "imagejobs_part_errors",
             "Calls to an outside system that it did not answer or refused.",
@@ -89,17 +98,17 @@ class Metrics:
         self.spans = metrics.spans(registry)
 
     def count_spans(self, end: str, number: int) -> None:
-        """Count spans by what became of them."""
+        """Count spans by their end, one of `traces.ENDS`."""
         self.spans.labels(end).inc(number)
 
-    def watch(self, gauge: Gauge, value: Callable[[], float]) -> None:
-        """Let a gauge tell what `value` returns when it is looked at."""
+    def set_source(self, gauge: Gauge, value: Callable[[], float]) -> None:
+        """Make a gauge call `value` at each scrape."""
         gauge.set_function(value)
 
-    async def ask(self, queue: TaskQueue) -> None:
-        """Ask for what only Redis knows."""
+    async def read_queue(self, queue: TaskQueue) -> None:
+        """Set the gauges of the queue, which only Redis knows; -1 if it does not answer."""
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(SCRAPE_TIMEOUT_SECONDS):
                 depth, workers = await asyncio.gather(queue.depth(), queue.workers())
         except (TimeoutError, ImageJobsError):
             depth = workers = -1
@@ -107,14 +116,14 @@ class Metrics:
         self.workers.set(workers)
 
 
-class Measure:
+class RequestMetrics:
     """Falcon middleware: counts requests and their time."""
 
-    def __init__(self, found: Metrics) -> None:
-        self._metrics = found
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
 
     async def process_request(self, req: Request, resp: Response) -> None:
-        """Note the beginning."""
+        """Note the time at which the request began."""
         req.context.begun = time.perf_counter()
 
     async def process_response(

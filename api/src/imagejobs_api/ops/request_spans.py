@@ -1,6 +1,6 @@
-"""A span for each request: named by its route's template, never by its path.
+"""A span for each request, named by its route's template, never by its path.
 
-One that the client traces goes on from the client's span.
+If the client sends a `traceparent`, the span is a child of the client's.
 """
 
 from contextlib import ExitStack
@@ -13,19 +13,19 @@ from imagejobs_api.ops.metrics import METHODS, OTHER
 from imagejobs_contract.runtime.traces import Kind, Span, Tracer
 from imagejobs_contract.wire import traceparent
 
-QUIET = frozenset({"/healthz", "/readyz"})
+UNTRACED_PATHS = frozenset({"/healthz", "/readyz"})
 
 
 class RequestSpans:
-    """Falcon middleware; the outermost, so that the log of a request names its trace."""
+    """Falcon middleware; the outermost one, so that the log of a request names its trace."""
 
     def __init__(self, traces: Tracer) -> None:
         self._traces = traces
 
     async def process_request(self, req: Request, resp: Response) -> None:
-        """Begin the span."""
+        """Start the span."""
         open_spans = req.context.open_spans = ExitStack()
-        if req.path in QUIET:
+        if req.path in UNTRACED_PATHS:
             return
         given = traceparent.clean(req.get_header("traceparent") or "")
         method = req.method if req.method in METHODS else OTHER
@@ -36,20 +36,20 @@ class RequestSpans:
     async def process_response(
         self, req: Request, resp: Response, resource: object, req_succeeded: bool
     ) -> None:
-        """End it."""
+        """End the span with route, status and job."""
         span: Span | None = getattr(req.context, "span", None)
         if span is not None:
             route = req.uri_template or OTHER
             method = req.method if req.method in METHODS else OTHER
             span.rename(f"{method} {route}")
             span.set({"http.route": route, "http.response.status_code": resp.status_code})
-            span.set(_known(req, resp))
+            span.set(_attributes(req, resp))
             if resp.status_code >= 500:
                 span.fail(getattr(resp.context, "code", None) or str(resp.status_code))
         req.context.open_spans.close()
 
 
-def _known(req: Request, resp: Response) -> dict[str, str]:
+def _attributes(req: Request, resp: Response) -> dict[str, str]:
     origin, caller = getattr(req.context, "origin", None), getattr(req.context, "caller", None)
     known: dict[str, Any] = {
         "imagejobs.request_id": origin and origin.request_id,

@@ -1,1 +1,1 @@
-"""`/api/progress`: a snapshot, Server-Sent Events, and waiting for the end."""
+"""`/api/progress`: the progress of a job once, as Server-Sent Events, and waiting for its end."""

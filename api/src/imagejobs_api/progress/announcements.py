@@ -1,7 +1,7 @@
-"""The process's one reader of the board's announcements; whoever waits for jobs hears of their changes from here.
+"""The process's one reader of the board's announcements; passes them on to all listeners.
 
-An announcement only says when to look: what counts is the store. Some may be missed, so whoever must not miss
-any also looks now and then.
+An announcement only says when to read the store, which alone is right. Announcements may be lost, so a
+listener must also poll.
 """
 
 import asyncio
@@ -10,39 +10,42 @@ from typing import Protocol
 
 from imagejobs_contract.ports import Change, ProgressBoard
 
-PAUSE_SECONDS = 1.0
-"""Between two tries to read."""
+RETRY_SECONDS = 1.0
+"""Between two tries to read announcements."""
 
 log = logging.getLogger(__name__)
 
 
 class Listener(Protocol):
-    """Who waits for jobs."""
+    """A part of the API that waits for changes of jobs."""
 
-    def hear(self, change: Change) -> None:
-        """Learn that a job changed. Must not raise."""
+    def on_change(self, change: Change) -> None:
+        """Note that a job changed. Must not raise."""
         ...
 
-    def release(self) -> None:
-        """Let everybody go who still waits, as the server stops."""
+    def on_shutdown(self) -> None:
+        """End all waiting, because the server stops."""
         ...
 
 
 class Announcements:
-    """Reads on behalf of all listeners."""
+    """Reads announcements for all listeners, which are the held answers and the event streams.
+
+    The app runs `run` beside the requests; the server calls `shut_down` before it drains.
+    """
 
     def __init__(self, board: ProgressBoard) -> None:
         self._board = board
         self._listeners: list[Listener] = []
 
-    def listen(self, listener: Listener) -> None:
-        """Tell the listener of each change from now on."""
+    def add_listener(self, listener: Listener) -> None:
+        """Pass each change to this listener from now on."""
         self._listeners.append(listener)
 
-    def release(self) -> None:
-        """Release all listeners."""
+    def shut_down(self) -> None:
+        """End all waiting of all listeners."""
         for listener in self._listeners:
-            listener.release()
+            listener.on_shutdown()
 
     async def run(self) -> None:
         """Read until cancelled."""
@@ -51,10 +54,10 @@ class Announcements:
                 await self._read()
             except Exception:
                 log.exception("announcements cannot be read")
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def _read(self) -> None:
         async for change in self._board.announcements():
             if change is not None:
                 for listener in self._listeners:
-                    listener.hear(change)
+                    listener.on_change(change)

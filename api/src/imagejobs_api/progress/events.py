@@ -1,4 +1,4 @@
-"""`GET /api/progress/{id}/events`: the progress of a job, a batch or one image as it changes, until it has ended."""
+"""`GET /api/progress/{id}/events`: the progress of a job, a batch or one image until its end, as events."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,9 +9,9 @@ from imagejobs_api.admission.stream_limits import StreamLimit
 from imagejobs_api.http.connection import Request, until_disconnected
 from imagejobs_api.http.errors import Problem, error_body
 from imagejobs_api.progress import sse
-from imagejobs_api.progress.sse import Place
-from imagejobs_api.progress.watchers import Feed, Feeds
-from imagejobs_api.view.lookup import Found, find
+from imagejobs_api.progress.sse import EventId
+from imagejobs_api.progress.watchers import JobWatchers, WatchedJob
+from imagejobs_api.view.lookup import JobOrImage, find
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Fault
 from imagejobs_contract.ports import JobStore
@@ -22,92 +22,95 @@ LAST_EVENT_ID = "Last-Event-ID"
 
 
 class Events:
-    """Streams progress."""
+    """Streams progress, one `SseStream` for each client that `JobWatchers` wakes."""
 
-    def __init__(self, store: JobStore, feeds: Feeds, streams: StreamLimit) -> None:
+    def __init__(self, store: JobStore, watchers: JobWatchers, streams: StreamLimit) -> None:
         self._store = store
-        self._feeds = feeds
+        self._watchers = watchers
         self._streams = streams
 
     async def on_get(self, req: Request, resp: Response, identifier: str) -> None:
-        """Answer with a stream of events; with 204, which tells browsers to stay away, whoever knows the end already."""
-        found = await find(self._store, req.caller, identifier)
-        resp.context.job_id = found.job.key.name
-        known = _last_event(req, found)
+        """Answer with a stream of events.
+
+        A client whose `Last-Event-ID` is the last event gets 204, after which browsers do not connect again.
+        """
+        target = await find(self._store, req.caller, identifier)
+        resp.context.job_id = target.job.key.name
+        known = _last_event_id(req, target)
         resp.set_header("Cache-Control", "no-store, no-transform")
-        if known and known.state.final and not await self._has_news(found, known):
+        if known and known.state.final and not await self._has_news(target, known):
             resp.status = 204
             return
         caller = req.caller.name
         self._streams.check(caller)
         resp.content_type = CONTENT_TYPE
         resp.set_header("X-Accel-Buffering", "no")  # nginx then passes each event on at once
-        resp.stream = self._stream(req, found, known, caller)
+        resp.stream = self._stream(req, target, known, caller)
 
-    async def _has_news(self, found: Found, known: Place) -> bool:
-        moment = await self._feeds.look(found.job, () if found.index is None else [found.index])
-        told = moment.event(found.index)
-        return told is not None and told[0].is_news_after(known)
+    async def _has_news(self, target: JobOrImage, known: EventId) -> bool:
+        snapshot = await self._watchers.read(target.job, () if target.index is None else [target.index])
+        latest = snapshot.event(target.index)
+        return latest is not None and latest[0].is_news_after(known)
 
     async def _stream(
-        self, req: Request, found: Found, known: Place | None, caller: str
+        self, req: Request, target: JobOrImage, known: EventId | None, caller: str
     ) -> AsyncIterator[bytes]:
         time = asyncio.get_running_loop().time
-        teller = Teller(found.index, known, time())
-        with self._streams.counting(caller), self._feeds.follow(found.job.key, found.index) as follower:
+        events = SseStream(target.index, known, time())
+        with self._streams.counting(caller), self._watchers.watch(target.job.key, target.index) as watcher:
             gone = asyncio.ensure_future(until_disconnected(req.receive))
-            gone.add_done_callback(lambda _: follower.news.set())
+            gone.add_done_callback(lambda _: watcher.changed.set())
             try:
                 yield sse.OPENING
-                while not (teller.ended or gone.done() or self._feeds.closing):
-                    await follower.wait(teller.patience(time()))
-                    if piece := teller.piece(follower.feed, time()):
-                        yield piece
+                while not (events.ended or gone.done() or self._watchers.closing):
+                    await watcher.wait(events.seconds_to_heartbeat(time()))
+                    if chunk := events.next_chunk(watcher.watched, time()):
+                        yield chunk
             finally:
                 gone.cancel()
 
 
-class Teller:
-    """Chooses what one client is told next.
+class SseStream:
+    """Chooses the next bytes for one client. Pure: the caller passes the time in.
 
     Attributes:
-        ended: There will be nothing more.
+        ended: No event will follow.
     """
 
-    def __init__(self, index: int | None, known: Place | None, now: float) -> None:
+    def __init__(self, index: int | None, known: EventId | None, now: float) -> None:
         self._index = index
         self._known = known
-        self._spoken = now
+        self._sent_at = now
         self.ended = False
 
-    def patience(self, now: float) -> float:
-        """Return in how many seconds something must be sent."""
-        return max(0.0, self._spoken + HEARTBEAT_SECONDS - now)
+    def seconds_to_heartbeat(self, now: float) -> float:
+        """Return the seconds after which something must be sent."""
+        return max(0.0, self._sent_at + HEARTBEAT_SECONDS - now)
 
-    def piece(self, feed: Feed, now: float) -> bytes:
-        """Return what is to be sent now; b"" if there is nothing."""
-        text = self._news(feed) or (b"" if self.patience(now) else sse.HEARTBEAT)
+    def next_chunk(self, watched: WatchedJob, now: float) -> bytes:
+        """Return the bytes to send now, or b"" for none."""
+        text = self._next_event(watched) or (b"" if self.seconds_to_heartbeat(now) else sse.HEARTBEAT)
         if text:
-            self._spoken = now
+            self._sent_at = now
         return text
 
-    def _news(self, feed: Feed) -> bytes:
-        if feed.gone:
+    def _next_event(self, watched: WatchedJob) -> bytes:
+        if watched.is_deleted:
             self.ended = True
-            return sse.gone(error_body(Code.NOT_FOUND))
-        told = feed.moment.event(self._index) if feed.moment else None
-        if told is None or not told[0].is_news_after(self._known):
+            return sse.format_gone(error_body(Code.NOT_FOUND))
+        latest = watched.snapshot.event(self._index) if watched.snapshot else None
+        if latest is None or not latest[0].is_news_after(self._known):
             return b""
-        self._known, self.ended = told[0], told[0].state.final
-        return told[1]
+        self._known, self.ended = latest[0], latest[0].state.final
+        return latest[1]
 
 
-def _last_event(req: Request, found: Found) -> Place | None:
+def _last_event_id(req: Request, target: JobOrImage) -> EventId | None:
     header = req.get_header(LAST_EVENT_ID)
     if not header:
         return None
-    place = sse.read_place(header)
-    if place is None or place.identifier != found.id:
-        fault = Fault(LAST_EVENT_ID, f"is not the id of an event of {found.id}")
-        raise Problem(Code.INVALID_OPTIONS, str(fault), faults=[fault], job_id=found.job.key.name)
-    return place
+    event_id = sse.parse_event_id(header)
+    if event_id is None or event_id.identifier != target.id:
+        fault = Fault(LAST_EVENT_ID, f"is not the id of an event of {target.id}")
+        raise Problem(Code.INVALID_OPTIONS, str(fault), faults=[fault], job_id=target.job.key.name)
+    return event_id

@@ -1,39 +1,44 @@
-"""How a job stood when it was looked at, and the events that tell it. Pure."""
+"""A job as it was when it was read, and its events. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from imagejobs_api.progress import sse
-from imagejobs_api.progress.resource import item_body, job_body
-from imagejobs_api.progress.sse import Place
-from imagejobs_api.view.lookup import Found
+from imagejobs_api.progress.sse import EventId
+from imagejobs_api.view.lookup import JobOrImage
+from imagejobs_api.view.progress_body import item_progress, job_progress
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """A look at a job; what it says is written once, however many are told.
+class JobSnapshot:
+    """A job as it was when it was read; each of its events is formatted once, for all clients.
 
     Attributes:
-        looked: The images that were looked up, ended or not.
-        outcomes: Of these, how those ended that did.
+        read_indexes: The images whose outcomes were read, finished or not.
+        outcomes: The outcomes of the finished ones among them.
     """
 
     job: ImageJob
     counts: Counts
-    looked: frozenset[int]
+    read_indexes: frozenset[int]
     outcomes: Mapping[int, Outcome]
-    _told: dict[int | None, tuple[Place, bytes]] = field(default_factory=dict, compare=False)
+    _events: dict[int | None, tuple[EventId, bytes]] = field(default_factory=dict, compare=False)
 
-    def event(self, index: int | None) -> tuple[Place, bytes] | None:
-        """Return how far the job is, or one of its images, and the event that tells it; None of an image that was not looked up."""
-        if index is not None and index not in self.looked:
+    def event(self, index: int | None) -> tuple[EventId, bytes] | None:
+        """Return the id and the text of the event for the job, or for one image of it.
+
+        None means that the outcome of the image was not read.
+        """
+        if index is not None and index not in self.read_indexes:
             return None
-        if index not in self._told:
-            found, outcome = Found(self.job, index), None if index is None else self.outcomes.get(index)
-            place = sse.job_place(found, self.counts) if index is None else sse.item_place(found, outcome)
-            body = job_body(found, self.counts) if index is None else item_body(found, outcome)
-            self._told[index] = place, sse.event(place, body)
-        return self._told[index]
+        if index not in self._events:
+            target, outcome = JobOrImage(self.job, index), None if index is None else self.outcomes.get(index)
+            event_id = (
+                sse.job_event_id(target, self.counts) if index is None else sse.item_event_id(target, outcome)
+            )
+            body = job_progress(target, self.counts) if index is None else item_progress(target, outcome)
+            self._events[index] = event_id, sse.format_event(event_id, body)
+        return self._events[index]

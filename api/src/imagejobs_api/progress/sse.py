@@ -1,7 +1,7 @@
-"""Progress as Server-Sent Events: their text, and the ids by which a client that was cut off goes on (WHATWG HTML, section 9.2). Pure.
+"""Progress as Server-Sent Events (WHATWG HTML, section 9.2): their text and their ids. Pure.
 
-An event tells the whole progress, not a difference, so nothing need be kept for those who come back: the id
-says how much they know.
+An event holds the whole progress, not a difference, so the server keeps nothing for clients that come back:
+the id of their last event says how much they know.
 """
 
 import re
@@ -10,19 +10,19 @@ from dataclasses import dataclass
 
 from imagejobs_api.http import json_io
 from imagejobs_api.view import states
-from imagejobs_api.view.lookup import Found
+from imagejobs_api.view.lookup import JobOrImage
 from imagejobs_contract.model.attempts import current_attempt
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.model.status import State
 
 RETRY_MILLISECONDS = 2000
-"""After what time a browser connects again."""
+"""How long a browser waits before it connects again."""
 OPENING = f"retry: {RETRY_MILLISECONDS}\n\n".encode()
-"""Sent at once, so that proxies pass the head of the answer on."""
+"""Sent at once, so that proxies pass the head of the response on."""
 GONE = "gone"
 HEARTBEAT = b":\n\n"
-"""A comment: keeps proxies from taking the connection for dead."""
+"""A comment; keeps proxies from closing the connection as idle."""
 
 _ID = re.compile(
     r"([-a-z0-9]{1,70}):([0-9a-f]{1,8}):([0-9]{1,6}):([A-Za-z]{1,20}):([0-9]{1,9}):([0-9]{1,9})", re.ASCII
@@ -30,13 +30,13 @@ _ID = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """How far a job or an image was when an event told of it; its text is the event's id.
+class EventId:
+    """The id of an event: the progress that the event shows. `str` gives its text.
 
     Attributes:
-        identifier: Of the job or the image.
-        uid: The first digits of the job's, as a name can be used again.
-        attempt: 1, and one more for each retry that was asked for.
+        identifier: Id of the job or the image.
+        uid: The first digits of the job's uid, because a name can be used again.
+        attempt: 1, and one more for each retry that was requested.
     """
 
     identifier: str
@@ -51,8 +51,11 @@ class Place:
             f"{self.identifier}:{self.uid}:{self.attempt}:{self.state.value}:{self.succeeded}:{self.failed}"
         )
 
-    def is_news_after(self, known: "Place | None") -> bool:
-        """Tell whether a client that knows of that place should hear of this one: progress never goes back, an end is always told."""
+    def is_news_after(self, known: "EventId | None") -> bool:
+        """Return whether a client that has the event `known` is to get this one.
+
+        Progress never goes back; an end is always sent.
+        """
         if known is None or known.uid != self.uid:
             return True
         if self == known:
@@ -63,12 +66,12 @@ class Place:
         )
 
 
-def read_place(text: str) -> Place | None:
-    """Return what the id of an event says, or None if it is none of ours."""
+def parse_event_id(text: str) -> EventId | None:
+    """Return the event id in this text, or None if it is not one of ours."""
     match = _ID.fullmatch(text)
     try:
         return (
-            Place(match[1], match[2], int(match[3]), State(match[4]), int(match[5]), int(match[6]))
+            EventId(match[1], match[2], int(match[3]), State(match[4]), int(match[5]), int(match[6]))
             if match
             else None
         )
@@ -76,28 +79,28 @@ def read_place(text: str) -> Place | None:
         return None
 
 
-def job_place(found: Found, counts: Counts) -> Place:
-    """Return how far a whole job is."""
-    return _place(found, states.job_state(found.job), counts.succeeded, counts.failed)
+def job_event_id(target: JobOrImage, counts: Counts) -> EventId:
+    """Return the id of an event for a whole job."""
+    return _event_id(target, states.job_state(target.job), counts.succeeded, counts.failed)
 
 
-def item_place(found: Found, outcome: Outcome | None) -> Place:
-    """Return how far one image is."""
-    state = states.item_state(found.job, outcome)
-    return _place(found, state, int(state == State.SUCCEEDED), int(state == State.FAILED))
+def item_event_id(target: JobOrImage, outcome: Outcome | None) -> EventId:
+    """Return the id of an event for one image."""
+    state = states.item_state(target.job, outcome)
+    return _event_id(target, state, int(state is State.SUCCEEDED), int(state is State.FAILED))
 
 
-def event(place: Place, body: Mapping[str, object]) -> bytes:
-    """Return an event that tells a progress."""
-    return f"id: {place}\ndata: {json_io.dumps(body)}\n".encode()
+def format_event(event_id: EventId, body: Mapping[str, object]) -> bytes:
+    """Return the text of an event with this body."""
+    return f"id: {event_id}\ndata: {json_io.dumps(body)}\n".encode()
 
 
-def gone(body: Mapping[str, object]) -> bytes:
-    """Return the event that tells that a job was deleted; a client that comes back is answered 404."""
+def format_gone(body: Mapping[str, object]) -> bytes:
+    """Return the text of the event for a deleted job; a client that comes back gets 404."""
     return f"event: {GONE}\ndata: {json_io.dumps(body)}\n".encode()
 
 
-def _place(found: Found, state: State, succeeded: int, failed: int) -> Place:
-    job = found.job
+def _event_id(target: JobOrImage, state: State, succeeded: int, failed: int) -> EventId:
+    job = target.job
     attempt = current_attempt(job)
-    return Place(found.id, job.uid.replace("-", "")[:8], attempt, state, succeeded, failed)
+    return EventId(target.id, job.uid.replace("-", "")[:8], attempt, state, succeeded, failed)

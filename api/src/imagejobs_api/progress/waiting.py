@@ -1,7 +1,7 @@
-"""Holds answers until a job is final or the time is up. Announcements wake them.
+"""Holds answers until a job is final or the time is up.
 
-They only say when to look: what counts is the store. Without Redis the store is looked at once a second all
-the same.
+Announcements only say when to read the store, which alone is right. Without Redis the store is still read
+once a second.
 """
 
 import asyncio
@@ -15,14 +15,14 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.ports import Change, JobStore
 
-LOOK_SECONDS = 1.0
-"""How often a watch looks although nothing was announced: Redis may be away, or lose what it had."""
+POLL_SECONDS = 1.0
+"""Between two reads without an announcement: Redis may be away, or lose announcements."""
 
 log = logging.getLogger(__name__)
 
 
 class Watch:
-    """One answer being held for one job; made before the job, so that nothing is missed."""
+    """One held answer to a request for one job; made before the job, so that no announcement is missed."""
 
     def __init__(self, waiting: "Waiting", key: JobKey) -> None:
         self._waiting = waiting
@@ -30,36 +30,43 @@ class Watch:
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
-        """Let it look at the store now."""
+        """Make it read the store now."""
         self._woken.set()
 
     async def until_final(self, seconds: float, receive: Receive) -> ImageJob | None:
-        """Return the job once it is final, else as it was last seen when the time is up, the client is gone or the server stops."""
+        """Return the job once it is final.
+
+        When the time is up, the client is gone or the server stops, return the job as it was last read, or
+        None.
+        """
         deadline = asyncio.get_running_loop().time() + seconds
         gone = asyncio.ensure_future(until_disconnected(receive))
         gone.add_done_callback(lambda _: self.wake())
         job = None
         try:
-            while await self._look_again(deadline) and not gone.done():
-                job = await self._waiting.look(self._key) or job
+            while await self._wait_for_change(deadline) and not gone.done():
+                job = await self._waiting.read(self._key) or job
                 if job is not None and job.status.state.final:
                     break
             return job
         finally:
             gone.cancel()
 
-    async def _look_again(self, deadline: float) -> bool:
+    async def _wait_for_change(self, deadline: float) -> bool:
         left = deadline - asyncio.get_running_loop().time()
         if left <= 0 or self._waiting.closing:
             return False
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), min(left, LOOK_SECONDS))
+            await asyncio.wait_for(self._woken.wait(), min(left, POLL_SECONDS))
         self._woken.clear()
         return not self._waiting.closing
 
 
 class Waiting:
-    """Knows who waits for what."""
+    """Keeps the watches of all held answers, and wakes them when `Announcements` reports an end.
+
+    Lives as long as the app.
+    """
 
     def __init__(self, store: JobStore) -> None:
         self._store = store
@@ -68,7 +75,7 @@ class Waiting:
 
     @contextmanager
     def watch(self, key: JobKey) -> Iterator[Watch]:
-        """Watch a job, which need not exist yet, for the length of the block."""
+        """Watch a job for the length of the block; it need not exist yet."""
         watch = Watch(self, key)
         self._watches.setdefault(key, set()).add(watch)
         try:
@@ -78,8 +85,8 @@ class Waiting:
             if not self._watches[key]:
                 del self._watches[key]
 
-    async def look(self, key: JobKey) -> ImageJob | None:
-        """Return the job as it stands; None if it cannot be read now."""
+    async def read(self, key: JobKey) -> ImageJob | None:
+        """Return the job as the store has it now; None if it cannot be read."""
         try:
             return await self._store.get(key)
         except (NotFound, Unavailable, Invalid) as ex:
@@ -88,15 +95,15 @@ class Waiting:
             )
             return None
 
-    def release(self) -> None:
-        """Let everybody answer with what is known, as the server stops."""
+    def on_shutdown(self) -> None:
+        """Make all held answers go out with what is known, because the server stops."""
         self.closing = True
         for watches in self._watches.values():
             for watch in watches:
                 watch.wake()
 
-    def hear(self, change: Change) -> None:
-        """Let those look who wait for a job that has ended."""
+    def on_change(self, change: Change) -> None:
+        """Wake the answers that wait for this job, if it has ended."""
         if change.state.final:
             for watch in self._watches.get(change.key, ()):
                 watch.wake()

@@ -1,7 +1,7 @@
-"""What is known of the jobs that somebody follows: each is looked up once for all who follow it, however many they are.
+"""Reads the jobs that clients watch: each job once for all its watchers.
 
-Nothing is queued for anybody: who is slow misses what lies between and gets what is true then. Without Redis
-the store is looked at all the same.
+Nothing is queued for a client: a slow one skips the states in between and gets the newest. Without Redis the
+store is still polled.
 """
 
 import asyncio
@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
-from imagejobs_api.progress.resource import LiveCounts
-from imagejobs_api.progress.snapshot import Moment
+from imagejobs_api.progress.snapshot import JobSnapshot
+from imagejobs_api.view.live_counts import LiveCounts
 from imagejobs_api.view.outcomes import Outcomes
 from imagejobs_contract.errors import ImageJobsError, Invalid, NotFound
 from imagejobs_contract.model import limits
@@ -20,164 +20,181 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.ports import Change, JobStore
 
-SHORTEST_SECONDS = 0.5
-"""Between two looks at one job, and so between two events of one stream."""
-FIRST_SECONDS, LONGEST_SECONDS = 1.0, 10.0
-"""How soon a job is looked at that nothing was announced of: twice as long each time that nothing had
-changed.
-"""
-LINES_SECONDS = 10.0
-"""Between two looks for one image of a large job, whose outcomes lie in a file of up to 24 MB."""
-LOOKS = 16
-"""Jobs that are looked at at once."""
+MIN_INTERVAL_SECONDS = 0.5
+"""Between two reads of one job, and so between two events of one stream."""
+MIN_POLL_SECONDS, MAX_POLL_SECONDS = 1.0, 10.0
+"""When a job is read again without an announcement; the time doubles after each read that found no change."""
+RESULTS_POLL_SECONDS = 10.0
+"""Between two reads of the images of a large job, whose outcomes are in a file of up to 24 MB."""
+MAX_CONCURRENT_READS = 16
+"""Jobs that are read at the same time."""
 
 log = logging.getLogger(__name__)
 
 
-class Follower:
-    """One stream's view of a feed."""
-
-    def __init__(self, feed: "Feed") -> None:
-        self.feed = feed
-        self.news = asyncio.Event()
-
-    async def wait(self, seconds: float) -> None:
-        """Return when there may be news, at the latest after that time."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self.news.wait()
-        self.news.clear()
-
-
-class Feed:
-    """One job that is followed.
+class Watcher:
+    """One event stream that watches a job.
 
     Attributes:
-        moment: How it stands; None before the first look.
-        gone: It was deleted.
+        changed: Set when the job changed, was deleted, or the server stops.
+    """
+
+    def __init__(self, watched: "WatchedJob") -> None:
+        self.watched = watched
+        self.changed = asyncio.Event()
+
+    async def wait(self, seconds: float) -> None:
+        """Return when the job may have changed, at the latest after that time."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.changed.wait()
+        self.changed.clear()
+
+
+class WatchedJob:
+    """One job with its watchers.
+
+    Attributes:
+        snapshot: The last one; None before the first read.
+        is_deleted: The store does not have the job any more.
+        indexes: Image -> number of streams that watch it alone.
+        announced: Set when the job is to be read soon.
+        images_read_at: When the images of a large job were last read, on the event loop's clock.
     """
 
     def __init__(self, key: JobKey) -> None:
         self.key = key
-        self.moment: Moment | None = None
-        self.gone = False
-        self.followers: set[Follower] = set()
+        self.snapshot: JobSnapshot | None = None
+        self.is_deleted = False
+        self.watchers: set[Watcher] = set()
         self.indexes: Counter[int] = Counter()
         self.announced = asyncio.Event()
-        self.lines_looked = float("-inf")
+        self.images_read_at = float("-inf")
 
-    def tell(self) -> None:
-        """Let all followers look."""
-        for follower in self.followers:
-            follower.news.set()
+    def notify(self) -> None:
+        """Wake all watchers."""
+        for watcher in self.watchers:
+            watcher.changed.set()
 
 
-class Feeds:
-    """Looks at all jobs that are followed."""
+class JobWatchers:
+    """Reads all jobs that event streams watch, and wakes the streams when a job changed.
+
+    `Announcements` calls `on_change`; each event stream is in a `watch` block. A task for each watched job
+    runs from its first watcher to its last. Lives as long as the app.
+    """
 
     def __init__(self, store: JobStore, counts: LiveCounts, outcomes: Outcomes) -> None:
         self._store = store
         self._counts = counts
         self._outcomes = outcomes
-        self._feeds: dict[JobKey, Feed] = {}
+        self._watched: dict[JobKey, WatchedJob] = {}
         self._tasks: dict[JobKey, asyncio.Task[None]] = {}
-        self._gate = asyncio.Semaphore(LOOKS)
+        self._slots = asyncio.Semaphore(MAX_CONCURRENT_READS)
         self.closing = False
 
-    def hear(self, change: Change) -> None:
-        """Look at a job soon."""
-        if feed := self._feeds.get(change.key):
-            feed.announced.set()
+    def on_change(self, change: Change) -> None:
+        """Read this job soon, if it is watched."""
+        if watched := self._watched.get(change.key):
+            watched.announced.set()
 
-    def release(self) -> None:
-        """End all streams, as the server stops: clients connect again, to another one."""
+    def on_shutdown(self) -> None:
+        """End all streams, because the server stops: clients connect again, to another server."""
         self.closing = True
-        for feed in self._feeds.values():
-            feed.tell()
+        for watched in self._watched.values():
+            watched.notify()
 
     @contextmanager
-    def follow(self, key: JobKey, index: int | None) -> Iterator[Follower]:
-        """Follow a job, or one image of it, for the length of the block."""
-        feed = self._feeds.get(key) or self._start(key)
-        follower = Follower(feed)
-        feed.followers.add(follower)
-        feed.indexes.update(() if index is None else [index])
-        follower.news.set()
-        if feed.moment and feed.moment.event(index) is None:
-            feed.announced.set()
+    def watch(self, key: JobKey, index: int | None) -> Iterator[Watcher]:
+        """Watch a job, or one image of it, for the length of the block."""
+        watched = self._watched.get(key) or self._start(key)
+        watcher = Watcher(watched)
+        watched.watchers.add(watcher)
+        watched.indexes.update(() if index is None else [index])
+        watcher.changed.set()
+        if watched.snapshot and watched.snapshot.event(index) is None:
+            watched.announced.set()
         try:
-            yield follower
+            yield watcher
         finally:
-            feed.followers.discard(follower)
-            feed.indexes.subtract(() if index is None else [index])
-            if not feed.followers:
-                self._stop(feed)
+            watched.watchers.discard(watcher)
+            watched.indexes.subtract(() if index is None else [index])
+            if not watched.watchers:
+                self._stop(watched)
 
-    def _start(self, key: JobKey) -> Feed:
-        feed = self._feeds[key] = Feed(key)
-        self._tasks[key] = asyncio.create_task(self._run(feed))
-        return feed
+    def _start(self, key: JobKey) -> WatchedJob:
+        watched = self._watched[key] = WatchedJob(key)
+        self._tasks[key] = asyncio.create_task(self._run(watched))
+        return watched
 
-    def _stop(self, feed: Feed) -> None:
-        del self._feeds[feed.key]
-        self._tasks.pop(feed.key).cancel()
+    def _stop(self, watched: WatchedJob) -> None:
+        del self._watched[watched.key]
+        self._tasks.pop(watched.key).cancel()
 
-    async def _run(self, feed: Feed) -> None:
-        pause = FIRST_SECONDS
-        while not feed.gone:
-            async with self._gate:
-                changed = await self._look(feed)
+    async def _run(self, watched: WatchedJob) -> None:
+        pause = MIN_POLL_SECONDS
+        while not watched.is_deleted:
+            async with self._slots:
+                changed = await self._refresh(watched)
             if changed:
-                feed.tell()
-            pause = FIRST_SECONDS if changed else min(2 * pause, LONGEST_SECONDS)
-            await asyncio.sleep(SHORTEST_SECONDS)
+                watched.notify()
+            pause = MIN_POLL_SECONDS if changed else min(2 * pause, MAX_POLL_SECONDS)
+            await asyncio.sleep(MIN_INTERVAL_SECONDS)
             with suppress(TimeoutError):
-                async with asyncio.timeout(pause - SHORTEST_SECONDS):
-                    await feed.announced.wait()
-            feed.announced.clear()
+                async with asyncio.timeout(pause - MIN_INTERVAL_SECONDS):
+                    await watched.announced.wait()
+            watched.announced.clear()
 
-    async def look(
-        self, job: ImageJob, wanted: Iterable[int], before: Moment | None = None, *, lines: bool = True
-    ) -> Moment:
-        """Return how the job stands.
+    async def read(
+        self,
+        job: ImageJob,
+        wanted: Iterable[int],
+        before: JobSnapshot | None = None,
+        *,
+        with_images: bool = True,
+    ) -> JobSnapshot:
+        """Return a snapshot of the job.
 
         Args:
-            wanted: Images that are to be looked up.
-            before: How it stood last, so that images that had ended need not be looked up again.
-            lines: Whether images may be looked up now.
+            wanted: Images whose outcomes are wanted.
+            before: The last snapshot; the outcomes in it are not read again.
+            with_images: Whether outcomes may be read now.
         """
         same = before is not None and current_attempt(before.job) == current_attempt(job)
         known = before.outcomes if before and same else {}
-        missing = [index for index in wanted if index not in known] if lines else []
-        found = await self._outcomes.each(job, missing) if missing else {}
-        looked = before.looked if before and same and not job.status.state.final else frozenset(known)
-        return Moment(job, await self._counts.of(job), looked.union(missing), {**known, **found})
+        missing = [index for index in wanted if index not in known] if with_images else []
+        found = await self._outcomes.get_many(job, missing) if missing else {}
+        read = before.read_indexes if before and same and not job.status.state.final else frozenset(known)
+        return JobSnapshot(job, await self._counts.get(job), read.union(missing), {**known, **found})
 
-    async def _look(self, feed: Feed) -> bool:
-        """Look at the job, and tell whether there is news; what cannot be read now is read later."""
+    async def _refresh(self, watched: WatchedJob) -> bool:
+        """Read the job and return whether it changed; a job that cannot be read now is read later."""
         try:
-            job = await self._store.get(feed.key)
-            wanted = [index for index, count in feed.indexes.items() if count > 0]
-            moment = await self.look(job, wanted, feed.moment, lines=self._may_look_for_images(feed, job))
+            job = await self._store.get(watched.key)
+            wanted = [index for index, count in watched.indexes.items() if count > 0]
+            snapshot = await self.read(
+                job, wanted, watched.snapshot, with_images=self._may_read_images(watched, job)
+            )
         except (NotFound, Invalid):
-            feed.gone = True
+            watched.is_deleted = True
             return True
         except ImageJobsError as ex:
             log.warning(
-                "a job that is followed cannot be read", extra={"job_id": feed.key.name, "reason": ex.message}
+                "a job that is followed cannot be read",
+                extra={"job_id": watched.key.name, "reason": ex.message},
             )
             return False
         except Exception:
             log.exception("a job that is followed cannot be looked at")
             return False
-        changed, feed.moment = moment != feed.moment, moment
+        changed, watched.snapshot = snapshot != watched.snapshot, snapshot
         return changed
 
-    def _may_look_for_images(self, feed: Feed, job: ImageJob) -> bool:
+    def _may_read_images(self, watched: WatchedJob, job: ImageJob) -> bool:
         if job.spec.total <= limits.MAX_ITEMS or job.status.state.final:
             return True
         now = asyncio.get_running_loop().time()
-        due = now - feed.lines_looked >= LINES_SECONDS
+        due = now - watched.images_read_at >= RESULTS_POLL_SECONDS
         if due:
-            feed.lines_looked = now
+            watched.images_read_at = now
         return due

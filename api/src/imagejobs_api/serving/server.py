@@ -45,7 +45,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop listening and let running requests end; uvicorn cancels those that last too long."""
-        self._announcements.release()
+        self._announcements.shut_down()
         await super().shutdown(sockets)
         if cancelled := set(self.server_state.tasks):
             await asyncio.wait(cancelled, timeout=CLEANUP_SECONDS)

@@ -11,7 +11,7 @@ from imagejobs_api.http.connection import Request
 from imagejobs_api.progress.waiting import Waiting, Watch
 from imagejobs_api.submit import idempotency
 from imagejobs_api.submit.creation import CreatedJob
-from imagejobs_api.view import links
+from imagejobs_api.view import api_urls
 from imagejobs_api.view.links import Links
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import JobKey
@@ -52,7 +52,7 @@ class PendingJob:
         resp.status = 200 if is_final else 202
         resp.set_header("Cache-Control", "no-store")
         if not is_final:
-            resp.set_header("Location", links.progress(self.base, self.key.name))
+            resp.set_header("Location", api_urls.progress(self.base, self.key.name))
         if preference.applied:
             resp.set_header("Preference-Applied", preference.applied)
         return job
@@ -80,7 +80,7 @@ class PreferredWait:
         Raises:
             Problem: `Idempotency-Key` is malformed.
         """
-        base = self._links.base(req)
+        base = self._links.base_url(req)
         key, repeatable = idempotency.choose_job_key(req.caller, req.get_header(idempotency.HEADER))
         with self._waiting.watch(key) as watch:
             yield PendingJob(key, repeatable, base, watch, self._default_seconds)

@@ -48,12 +48,12 @@ class FormResource:
             resp.media = await self._batch_body(job, created.sources, pending.base)
 
     async def _image_body(self, job: ImageJob, base: str) -> ImageBody:
-        outcome = await self._outcomes.one(job, 0) if job.status.state.final else None
+        outcome = await self._outcomes.get(job, 0) if job.status.state.final else None
         _raise_failure(job, outcome)
-        return image_bodies.resize_body(job, outcome, base, self._links)
+        return image_bodies.image_body(job, outcome, base, self._links)
 
     async def _batch_body(self, job: ImageJob, sources: Sequence[Source], base: str) -> BatchBody:
-        outcomes = await self._outcomes.all(job) if job.status.state is not State.PENDING else {}
+        outcomes = await self._outcomes.get_all(job) if job.status.state is not State.PENDING else {}
         refusals = [source.refusal for source in sources]
         return image_bodies.batch_body(job, outcomes, refusals, base, self._links)
 

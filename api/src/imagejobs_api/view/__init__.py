@@ -1,1 +1,1 @@
-"""Reads jobs and turns them into response bodies."""
+"""Reads jobs and their outcomes, and turns them into response bodies. Never writes."""

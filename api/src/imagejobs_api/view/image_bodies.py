@@ -1,10 +1,10 @@
-"""The bodies that answer a POST. Pure: everything is handed in."""
+"""The bodies that answer a POST of images. Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypedDict
 
 from imagejobs_api.http.errors import ErrorBody, error_body
-from imagejobs_api.view import links, states
+from imagejobs_api.view import api_urls, states
 from imagejobs_api.view.links import Links
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model import names
@@ -16,13 +16,13 @@ from imagejobs_contract.wire.json_types import Count, Pixels, Url
 
 
 class ImageBody(TypedDict):
-    """A job of one image. The facts of its result are null until it is there.
+    """A job of one image. The fields about its result are null until the result exists.
 
     Attributes:
         job_id: The id of the job, for every other call.
-        progress_url: Where its progress is told.
-        download_url: A signed link to the result that anybody can GET for a time; before there is one, the
-            address that redirects to it.
+        progress_url: The URL of its progress.
+        download_url: A signed link to the result, which needs no key and expires; before the result exists,
+            the URL that redirects to it.
         width: Pixels of the result.
         height: Pixels of the result.
         format: Encoding of the result.
@@ -46,9 +46,9 @@ class BatchEntryBody(TypedDict):
 
     Attributes:
         job_id: The batch's id, a hyphen and the number of the image, from 0.
-        name: The name of the file, made different from the others'.
+        name: The name of the file, made distinct within the batch.
         download_url: As for a single image; null if the image failed.
-        progress_url: Where its own progress is told.
+        progress_url: The URL of the progress of this image alone.
         error: Why there is no result.
     """
 
@@ -66,7 +66,7 @@ class BatchBody(TypedDict):
     Attributes:
         batch_job_id: The id of the job, for every other call.
         experimental: The shape of this answer may still change.
-        progress_url: Where the progress of all of it is told.
+        progress_url: The URL of the progress of the whole batch.
         image_jobs: The images, in the order of the request.
     """
 
@@ -77,19 +77,19 @@ class BatchBody(TypedDict):
     image_jobs: list[BatchEntryBody]
 
 
-def resize_body(job: ImageJob, outcome: Outcome | None, base: str, signer: Links) -> ImageBody:
-    """Return the answer for a job of one image. Facts of the result are null until it is there.
+def image_body(job: ImageJob, outcome: Outcome | None, base: str, links: Links) -> ImageBody:
+    """Return the answer for a job of one image.
 
     Args:
-        base: What links to this API begin with.
+        base: The result of `Links.base_url`.
     """
     name = job.key.name
     output = outcome.outputs[0] if outcome and outcome.outputs else None
     return {
         "job_id": name,
         "state": job.status.state,
-        "progress_url": links.progress(base, name),
-        "download_url": signer.signed(job.item_name(0), 0, output) if output else links.download(base, name),
+        "progress_url": api_urls.progress(base, name),
+        "download_url": links.sign(job.item_name(0), 0, output) if output else api_urls.download(base, name),
         "width": output.width if output else None,
         "height": output.height if output else None,
         "format": output.format if output else None,
@@ -99,41 +99,42 @@ def resize_body(job: ImageJob, outcome: Outcome | None, base: str, signer: Links
 
 
 def batch_body(
-    job: ImageJob, outcomes: Mapping[int, Outcome], refusals: Sequence[ImageFailed | None], base: str, signer: Links
+    job: ImageJob, outcomes: Mapping[int, Outcome], refusals: Sequence[ImageFailed | None], base: str, links:
+    Links
 ) -> BatchBody:  # fmt: skip
     """Return the answer for a batch: an entry per file, in the order of the request.
 
     Args:
-        refusals: Per file, why it was refused at once, or None.
-        base: What links to this API begin with.
+        refusals: For each file, why it was refused before the job was made, or None.
+        base: The result of `Links.base_url`.
     """
     return {
         "batch_job_id": job.key.name,
         "experimental": True,
         "state": job.status.state,
-        "progress_url": links.progress(base, job.key.name),
+        "progress_url": api_urls.progress(base, job.key.name),
         "image_jobs": [
-            _entry(job, n, outcomes.get(n), refusal, base, signer) for n, refusal in enumerate(refusals)
+            _entry(job, n, outcomes.get(n), refusal, base, links) for n, refusal in enumerate(refusals)
         ],
     }
 
 
 def _entry(
-    job: ImageJob, index: int, outcome: Outcome | None, refusal: ImageFailed | None, base: str, signer: Links
+    job: ImageJob, index: int, outcome: Outcome | None, refusal: ImageFailed | None, base: str, links: Links
 ) -> BatchEntryBody:
     identifier = names.sub_job_id(job.key.name, index)
     state = states.item_state(job, outcome)
     error = states.item_error(job, outcome)
     if refusal is not None and outcome is None:
         state, error = State.FAILED, error_body(refusal.code, refusal.message)
-    link = links.download(base, identifier)
+    link = api_urls.download(base, identifier)
     if outcome and outcome.outputs:
-        link = signer.signed(job.item_name(index), index, outcome.outputs[0])
+        link = links.sign(job.item_name(index), index, outcome.outputs[0])
     return {
         "job_id": identifier,
         "name": job.item_name(index),
         "state": state,
         "download_url": None if error else link,
-        "progress_url": links.progress(base, identifier),
+        "progress_url": api_urls.progress(base, identifier),
         "error": error,
     }

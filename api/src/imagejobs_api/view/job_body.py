@@ -1,11 +1,11 @@
-"""A whole job as clients are told of it: where it stands, and what was asked for. Pure."""
+"""The bodies that show a job: in a list, and alone with its spec. Pure."""
 
 from datetime import datetime
 from typing import TypedDict
 
-from imagejobs_api.progress.resource import ProgressBody, job_body
-from imagejobs_api.view import links
-from imagejobs_api.view.lookup import Found
+from imagejobs_api.view import api_urls
+from imagejobs_api.view.lookup import JobOrImage
+from imagejobs_api.view.progress_body import ProgressBody, job_progress
 from imagejobs_api.view.spec_view import SpecBody, spec_body
 from imagejobs_contract.model import names
 from imagejobs_contract.model.counts import Counts
@@ -16,10 +16,10 @@ from imagejobs_contract.wire.json_types import Count, Time, Url
 
 
 class JobSummaryBody(ProgressBody):
-    """A job as an element of the list: its progress, its times, and where more is told.
+    """A job as an element of the list: its progress, its times, and links to more.
 
     Attributes:
-        name: What its caller calls it; null for one without a name.
+        name: The caller's own name for the job; null without one.
     """
 
     name: str | None
@@ -31,13 +31,13 @@ class JobSummaryBody(ProgressBody):
 
 
 class CallbackBody(TypedDict):
-    """How far the job's callback is.
+    """The delivery of the job's callback.
 
     Attributes:
         state: Null before the job's end.
-        tries: How often it was sent.
-        next: When it is tried again.
-        message: What became of the last try.
+        tries: Times it was sent.
+        next: When it is sent again.
+        message: The result of the last try.
     """
 
     url: str
@@ -60,14 +60,14 @@ class FailureBody(TypedDict):
 
 
 class JobBody(JobSummaryBody):
-    """All that is told of one job, but for its images' results.
+    """Everything about one job except the results of its images.
 
     Attributes:
         attempt: 1, and one more for each retry that ran; 0 before the operator has seen the job.
-        deleting: It is being deleted, with its outputs.
-        duration_seconds: From its first image to its end.
-        estimated_remaining_seconds: Until its end, while it runs.
-        bytes_in: Size of the sources of the images that ended.
+        deleting: The job and its outputs are being deleted.
+        duration_seconds: Seconds from its first image to its end.
+        estimated_remaining_seconds: Seconds until its end, while it runs.
+        bytes_in: Size of the sources of all finished images.
         bytes_out: Size of all results.
         callback: Null without one.
         failures: The first failed images.
@@ -84,29 +84,29 @@ class JobBody(JobSummaryBody):
     spec: SpecBody
 
 
-def summary(job: ImageJob, counts: Counts, base: str) -> JobSummaryBody:
-    """Return a job as an element of the list: its progress, its times, and where more is told.
+def summary_body(job: ImageJob, counts: Counts, base: str) -> JobSummaryBody:
+    """Return a job as an element of the list.
 
     Args:
-        base: What links to this API begin with.
+        base: The result of `Links.base_url`.
     """
     job_id, status = job.key.name, job.status
     return {
-        **job_body(Found(job), counts),
+        **job_progress(JobOrImage(job), counts),
         "name": job.annotations.get(names.ANNOTATION_TITLE),
-        "created": _time(job.created),
-        "started": _time(status.started),
-        "completed": _time(status.completed),
-        "progress_url": links.progress(base, job_id),
-        "results_url": f"{links.job(base, job_id)}/results",
+        "created": _format(job.created),
+        "started": _format(status.started),
+        "completed": _format(status.completed),
+        "progress_url": api_urls.progress(base, job_id),
+        "results_url": f"{api_urls.job(base, job_id)}/results",
     }
 
 
-def details(job: ImageJob, counts: Counts, base: str) -> JobBody:
-    """Return all that is told of one job."""
+def details_body(job: ImageJob, counts: Counts, base: str) -> JobBody:
+    """Return a job with its spec, for `GET /api/jobs/{id}` and the commands."""
     status = job.status
     return {
-        **summary(job, counts, base),
+        **summary_body(job, counts, base),
         "attempt": status.attempt,
         "deleting": job.deleting,
         "duration_seconds": status.duration_seconds,
@@ -122,18 +122,17 @@ def details(job: ImageJob, counts: Counts, base: str) -> JobBody:
 
 
 def _callback(job: ImageJob) -> CallbackBody | None:
-    """Return how far the callback is: null without one, its state null before the job's end."""
     if job.spec.callback_url is None:
         return None
-    it, condition = job.status.callback, job.status.condition(ConditionType.CALLBACK_DELIVERED)
+    delivery, condition = job.status.callback, job.status.condition(ConditionType.CALLBACK_DELIVERED)
     return {
         "url": job.spec.callback_url,
-        "state": it.state if it else None,
-        "tries": it.tries if it else 0,
-        "next": _time(it.next) if it else None,
+        "state": delivery.state if delivery else None,
+        "tries": delivery.tries if delivery else 0,
+        "next": _format(delivery.next) if delivery else None,
         "message": condition.message if condition else "",
     }
 
 
-def _time(time: datetime | None) -> str | None:
+def _format(time: datetime | None) -> str | None:
     return format_time(time) if time else None

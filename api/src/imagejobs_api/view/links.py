@@ -1,4 +1,4 @@
-"""Absolute URLs: of this API, and presigned ones of results."""
+"""Signed links to results, and the base of all links to this API."""
 
 import re
 from pathlib import PurePosixPath
@@ -15,9 +15,13 @@ _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\]
 
 
 class Links:
-    """Makes links; `public_url` goes before a request's own Host.
+    """Makes links. Used by every resource that shows a job; lives as long as the app.
 
-    `X-Forwarded-...` is not looked at: anybody can send it.
+    Headers such as `X-Forwarded-Host` are ignored, because any client can send them.
+
+    Args:
+        public_url: The base of links to this API; "" takes the Host of each request.
+        seconds: How long a signed link is valid.
     """
 
     def __init__(self, signer: LinkSigner, public_url: str, seconds: int) -> None:
@@ -25,11 +29,16 @@ class Links:
         self._public_url = public_url
         self._seconds = seconds
 
-    def base(self, req: Request) -> str:
-        """Return what links to this API begin with.
+    @property
+    def has_public_url(self) -> bool:
+        """Return whether all links begin with PUBLIC_URL, for any request."""
+        return bool(self._public_url)
+
+    def base_url(self, req: Request) -> str:
+        """Return the scheme, host and port with which links to this API begin.
 
         Raises:
-            Problem: The Host is none.
+            Problem: The header Host is malformed.
         """
         if self._public_url:
             return self._public_url
@@ -37,8 +46,8 @@ class Links:
             raise Problem(Code.MALFORMED_REQUEST, "The header Host does not name a host.")
         return f"{req.scheme}://{req.netloc}"
 
-    def signed(self, item_name: str, index: int, output: OutputFile) -> str:
-        """Return a link to a result that anybody can GET for a time."""
+    def sign(self, item_name: str, index: int, output: OutputFile) -> str:
+        """Return a link by which anyone can GET a result until it expires."""
         return self._signer.get_link(
             output.key,
             seconds=self._seconds,
@@ -47,26 +56,11 @@ class Links:
         )
 
 
-def job(base: str, identifier: str) -> str:
-    """Return where all about a job is told."""
-    return f"{base}/api/jobs/{identifier}"
-
-
-def progress(base: str, identifier: str) -> str:
-    """Return where the progress of a job or sub-job is told."""
-    return f"{base}/api/progress/{identifier}"
-
-
-def download(base: str, identifier: str) -> str:
-    """Return where a result is redirected to, signed afresh each time."""
-    return f"{base}/api/download/{identifier}"
-
-
 def file_name(item_name: str, index: int, output: OutputFile) -> str:
-    """Return the name under which a client saves a result: the image's own, without folders, with the variant's if it has one and its extension.
+    """Return the file name under which a client saves a result: stem of the image, variant, extension.
 
-    It is cleaned here: what a caller's own manifest or a user of kubectl calls an image was never a file's
-    name of the API's.
+    It is cleaned here, because a name from a caller's manifest or from kubectl never passed the API's own
+    check of file names.
     """
     stem = PurePosixPath(filenames.clean(item_name).replace("\\", "/")).stem or str(index)
     tail = "" if output.variant == DEFAULT_VARIANT else f"-{output.variant}"

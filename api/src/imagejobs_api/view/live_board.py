@@ -1,9 +1,7 @@
-"""The progress board as the API uses it: with little patience.
+"""The progress board behind a circuit breaker, because every answer can also be given from the store and S3.
 
-What it does not tell at once is told from the store and S3.
-
-After a failure it is left alone for a moment, so that a Redis which swallows packets costs one request half a
-second, and the others nothing.
+After a failure the board is not called for `OPEN_SECONDS`. So a Redis that swallows packets delays one
+request by half a second, and the others not at all.
 """
 
 import asyncio
@@ -19,39 +17,42 @@ from imagejobs_contract.ports import ProgressBoard
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 0.5
-BLIND_SECONDS = 1.0
+TIMEOUT_SECONDS = 0.5
+OPEN_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
 
 
-class LiveBoard:
-    """Asks the board, and never fails."""
+class BoardWithBreaker:
+    """Calls the board and never raises: a call that fails, or is not made, returns nothing known.
+
+    Used by `LiveCounts` and `Outcomes`, which then read the store and S3; lives as long as the app.
+    """
 
     def __init__(self, board: ProgressBoard, clock: Callable[[], float] = time.monotonic) -> None:
         self._board = board
         self._clock = clock
-        self._blind_until = float("-inf")
+        self._open_until = float("-inf")
 
     async def counts(self, uid: str) -> Counts | None:
-        """Return a job's live counts; None if nothing is known."""
-        return await self._ask(lambda: self._board.counts(uid))
+        """Return a job's live counts; None if the board does not know them."""
+        return await self._call(lambda: self._board.counts(uid))
 
     async def all_counts(self, uids: Sequence[str]) -> Sequence[Counts | None]:
-        """Return the same for several jobs."""
-        return await self._ask(lambda: self._board.all_counts(uids)) or [None] * len(uids)
+        """Return the live counts of several jobs, in their order."""
+        return await self._call(lambda: self._board.all_counts(uids)) or [None] * len(uids)
 
     async def outcomes(self, uid: str) -> Mapping[int, Outcome]:
-        """Return what is known of a job's ended images."""
-        return await self._ask(lambda: self._board.outcomes(uid)) or {}
+        """Return the outcomes of a job's finished images, as far as the board knows them."""
+        return await self._call(lambda: self._board.outcomes(uid)) or {}
 
-    async def _ask(self, call: Callable[[], Awaitable[T]]) -> T | None:
-        if self._clock() < self._blind_until:
+    async def _call(self, call: Callable[[], Awaitable[T]]) -> T | None:
+        if self._clock() < self._open_until:
             return None
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(TIMEOUT_SECONDS):
                 return await call()
         except (TimeoutError, Unavailable) as ex:
-            self._blind_until = self._clock() + BLIND_SECONDS
+            self._open_until = self._clock() + OPEN_SECONDS
             log.warning("the board does not answer", extra={"reason": str(ex)})
             return None

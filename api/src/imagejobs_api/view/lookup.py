@@ -1,4 +1,4 @@
-"""From an id that a client knows to a job, or to one image of it."""
+"""Finds the job, or the image of a job, that an id of a client means."""
 
 import re
 from dataclasses import dataclass
@@ -15,8 +15,12 @@ _ID = re.compile(r"[a-z0-9]([-a-z0-9]{0,60}[a-z0-9])?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A job, and the place of the image that was asked for; None asks for the whole job."""
+class JobOrImage:
+    """The target of a request: a whole job, or one image of it.
+
+    Attributes:
+        index: Number of the image, from 0; None means the whole job.
+    """
 
     job: ImageJob
     index: int | None = None
@@ -28,28 +32,27 @@ class Found:
         return name if self.index is None else names.sub_job_id(name, self.index)
 
 
-async def find(store: JobStore, caller: Caller, identifier: str) -> Found:
-    """Return what of the caller's has this id; a whole job goes before a sub-job.
+async def find(store: JobStore, caller: Caller, identifier: str) -> JobOrImage:
+    """Return the caller's job with this id, or else the caller's image with it.
 
     Raises:
-        Problem: There is nothing of that id (404), which is also said of others' jobs; or what there is
-            cannot be read (409).
+        Problem: The caller has nothing with that id (404); or the job cannot be read (409).
     """
     job = await _job(store, caller, identifier)
     if job is not None:
-        return Found(job)
+        return JobOrImage(job)
     parts = names.split_sub_job(identifier)
     job = await _job(store, caller, parts[0]) if parts else None
     if parts and job and parts[1] < job.spec.total:
-        return Found(job, parts[1])
+        return JobOrImage(job, parts[1])
     raise Problem(Code.NOT_FOUND)
 
 
 async def find_job(store: JobStore, caller: Caller, identifier: str) -> ImageJob:
-    """Return the caller's job of this id; one image of a job is none.
+    """Return the caller's job with this id.
 
     Raises:
-        Problem: As `find`.
+        Problem: As `find`; and 404 for the id of an image.
     """
     found = await find(store, caller, identifier)
     if found.index is not None:

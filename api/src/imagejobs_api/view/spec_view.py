@@ -1,4 +1,4 @@
-"""What was asked for, as clients are told of it: the spec in the words of the options. Pure."""
+"""A job's spec as a response body, in the words of the API's options. Pure."""
 
 from enum import StrEnum
 from typing import Required, TypedDict, cast
@@ -10,7 +10,7 @@ from imagejobs_contract.wire.json_types import Count, Pixels
 
 
 class ItemBody(TypedDict, total=False):
-    """An image that was given, as its key in S3 or its URL."""
+    """A source image: its key in S3 or its URL."""
 
     name: str
     key: str
@@ -18,11 +18,11 @@ class ItemBody(TypedDict, total=False):
 
 
 class ManifestBody(TypedDict):
-    """A file in S3 that names the images.
+    """A file in S3 that lists the images.
 
     Attributes:
         key: Its key.
-        count: How many images it names.
+        count: Number of images in it.
     """
 
     key: str
@@ -30,7 +30,7 @@ class ManifestBody(TypedDict):
 
 
 class VariantBody(TypedDict, total=False):
-    """One result that is made of each image: its name, and the options that are not at their defaults.
+    """One result of each image: its name, and the options that differ from their defaults.
 
     Attributes:
         max_size: Largest result in bytes.
@@ -54,11 +54,11 @@ class VariantBody(TypedDict, total=False):
 
 
 class OutputBody(TypedDict):
-    """Where the results go.
+    """Where results are stored.
 
     Attributes:
-        prefix: What their keys in S3 begin with, if that was chosen.
-        cache_control: The header with which they are stored.
+        prefix: The beginning of their keys in S3, if the caller chose one.
+        cache_control: The `Cache-Control` with which they are stored.
     """
 
     prefix: str | None
@@ -67,16 +67,16 @@ class OutputBody(TypedDict):
 
 
 class SpecBody(TypedDict):
-    """What was asked for.
+    """The request that made the job, and the commands since.
 
     Attributes:
-        items: The images, unless a manifest names them.
-        retry_failed: How often another attempt at the failed images was asked for.
-        repeat_callback: How often the callback was asked to be sent again.
-        suspend: The job is held back.
-        cancel: The job is to end.
-        active_deadline_seconds: How long the job may run.
-        ttl_seconds_after_finished: How long its record is kept after its end.
+        items: The images, unless a manifest lists them.
+        retry_failed: Attempts at the failed images that were requested.
+        repeat_callback: Times the callback was requested again.
+        suspend: The job is suspended.
+        cancel: The job is cancelled.
+        active_deadline_seconds: Seconds that the job may run.
+        ttl_seconds_after_finished: Seconds that its record is kept after its end.
     """
 
     items: list[ItemBody]
@@ -93,7 +93,7 @@ class SpecBody(TypedDict):
 
 
 def spec_body(spec: Spec) -> SpecBody:
-    """Return what was asked for."""
+    """Return a spec as a response body."""
     output, manifest = spec.output, spec.manifest
     return {
         "items": [cast(ItemBody, item_body(each)) for each in spec.items],

@@ -1,4 +1,4 @@
-"""How a job or one of its images is told to clients: one word, and the error. Pure."""
+"""The state and the error of a job or of one of its images, as clients see them. Pure."""
 
 from imagejobs_api.http.errors import ErrorBody, error_body
 from imagejobs_contract.codes import Code
@@ -21,32 +21,36 @@ def attempt(status: Status) -> int:
 
 
 def job_state(job: ImageJob) -> State:
-    """Return where a job stands; one that is about to run again has not ended."""
+    """Return a job's state; a finished job that is about to run again is pending."""
     return State.PENDING if retry_requested(job) else job.status.state
 
 
 def item_state(job: ImageJob, outcome: Outcome | None) -> State:
-    """Return where one image stands; one that has not ended shares its job's state, one that never will has failed with it."""
+    """Return the state of one image.
+
+    Without an outcome that is the state of its job; if the job has finished and was not cancelled, the image
+    failed with it.
+    """
     if outcome is not None:
         return State.SUCCEEDED if outcome.succeeded else State.FAILED
     state = job_state(job)
-    return State.FAILED if state.final and state != State.CANCELLED else state
+    return State.FAILED if state.final and state is not State.CANCELLED else state
 
 
 def item_error(job: ImageJob, outcome: Outcome | None) -> ErrorBody | None:
-    """Return the error of one image: its own, or else that of a job that ended without it."""
+    """Return the error of one image: its own, or else that of its failed job."""
     if outcome is not None:
         return error_body(outcome.code, outcome.message) if outcome.code else None
-    return error_body(*job_failure(job.status)) if item_state(job, None) == State.FAILED else None
+    return error_body(*job_failure(job.status)) if item_state(job, None) is State.FAILED else None
 
 
 def job_error(job: ImageJob) -> ErrorBody | None:
-    """Return the error of a job as a whole; a job some of whose images failed has none, its images have."""
-    return error_body(*job_failure(job.status)) if job_state(job) == State.FAILED else None
+    """Return the error of a job as a whole; a partially succeeded job has none, only its images have."""
+    return error_body(*job_failure(job.status)) if job_state(job) is State.FAILED else None
 
 
 def job_failure(status: Status) -> tuple[Code, str]:
-    """Return code and message of a failed job: of its only failed image, or of what ended it."""
+    """Return code and message of a failed job: of its only failed image, or of its failure condition."""
     condition = status.condition(ConditionType.FAILED)
     message = condition.message if condition else ""
     if len(status.failure_codes) == 1 and status.failures:

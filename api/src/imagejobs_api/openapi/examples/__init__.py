@@ -1,6 +1,6 @@
-"""Examples of the calls: requests, and what they were really answered.
+"""Examples of the calls: requests, and the answers that a real service gave.
 
-A test sends each and compares status and shape.
+A test sends each request and compares status and shape of the answer.
 """
 
 from collections.abc import Mapping

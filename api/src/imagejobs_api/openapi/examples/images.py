@@ -2,7 +2,7 @@
 
 import falcon
 
-from imagejobs_api.openapi.examples.names import API, BATCH, IMAGE_JOB, problem, progress_url, signed
+from imagejobs_api.openapi.examples.names import API, BATCH, IMAGE_JOB, problem, progress_url, signed_url
 from imagejobs_api.openapi.operation import Example
 
 SITE = "https://images.example.org"
@@ -14,7 +14,7 @@ def _done(name: str, width: int, height: int, size: int) -> dict[str, object]:
         "job_id": IMAGE_JOB,
         "state": "Succeeded",
         "progress_url": progress_url(IMAGE_JOB),
-        "download_url": signed(name),
+        "download_url": signed_url(name),
         **facts,
     }
 
@@ -41,30 +41,35 @@ def _waits(names: list[str]) -> dict[str, object]:
 
 
 _PENDING = {
-    "job_id": IMAGE_JOB, "state": "Pending", "progress_url": progress_url(IMAGE_JOB), "download_url": f"{API}/api/download/{IMAGE_JOB}",
+    "job_id": IMAGE_JOB, "state": "Pending", "progress_url": progress_url(IMAGE_JOB),
+    "download_url": f"{API}/api/download/{IMAGE_JOB}",
     "width": None, "height": None, "format": None, "bytes": None, "error": None,
 }  # fmt: skip
 _BATCH = _waits(["bridge.jpg", "portrait.jpg"])
 _BATCH["image_jobs"] = [
     *_waits(["bridge.jpg", "portrait.jpg"])["image_jobs"],  # type: ignore[misc]
     {
-        "job_id": f"{BATCH}-2", "name": "notes.txt", "state": "Failed", "download_url": None, "progress_url": progress_url(f"{BATCH}-2"),
+        "job_id": f"{BATCH}-2", "name": "notes.txt", "state": "Failed", "download_url": None,
+        "progress_url": progress_url(f"{BATCH}-2"),
         "error": {"code": "not_an_image", "message": "The file is not an image.", "retryable": False},
     },
 ]  # fmt: skip
 _FAULTS = [
     {
         "where": "colour",
-        "what": "unknown; known are background, enlarge, fit, format, frames, gravity, height, keep_metadata, max_size, ...",
+        "what": "unknown; known are background, enlarge, fit, format, frames, gravity, height, "
+        "keep_metadata, max_size, ...",
     },
     {"where": "width", "what": "'abc' is not a whole number from 1 to 16383"},
 ]
 
 EXAMPLES = {
     "resizeImage": (
-        Example("resized", "A photo, 400 pixels wide", 200, _done("large.jpg", 400, 225, 19236), fields={"image": "large.jpg", "width": 400}),
+        Example("resized", "A photo, 400 pixels wide", 200, _done("large.jpg", 400, 225, 19236),
+            fields={"image": "large.jpg", "width": 400}),
         Example(
-            "later", "The same without waiting for it", 202, _PENDING, {"Prefer": "respond-async"}, {"image": "large.jpg", "width": 400}
+            "later", "The same without waiting for it", 202, _PENDING, {"Prefer": "respond-async"},
+            {"image": "large.jpg", "width": 400}
         ),
         Example(
             "faults", "Options that are wrong", 400,
@@ -72,24 +77,27 @@ EXAMPLES = {
                 "invalid_options", 400, "Some options are unknown, malformed or contradictory.",
                 "; ".join(f"{each['where']}: {each['what']}" for each in _FAULTS), errors=_FAULTS,
             ),
-            fields={"image": "large.jpg", "width": "abc", "colour": "red"}, is_wrong=True,
+            fields={"image": "large.jpg", "width": "abc", "colour": "red"}, is_invalid=True,
         ),
         Example(
             "text", "A text, called an image", 415,
             problem(
-                "not_an_image", 415, "The file is not an image.", errors=[{"where": "image", "what": "notes.txt: The file is not an image."}]
+                "not_an_image", 415, "The file is not an image.",
+                errors=[{"where": "image", "what": "notes.txt: The file is not an image."}]
             ),
-            fields={"image": "notes.txt"}, is_wrong=True,
+            fields={"image": "notes.txt"}, is_invalid=True,
         ),
     ),
     "centerCropImage": (
         Example(
-            "square", "A square", 200, _done("large.jpg", 300, 300, 20901), fields={"image": "large.jpg", "width": 300, "height": 300}
+            "square", "A square", 200, _done("large.jpg", 300, 300, 20901),
+            fields={"image": "large.jpg", "width": 300, "height": 300}
         ),
     ),
     "faceCropImage": (
         Example(
-            "portrait", "A square around the faces, or around the centre where there are none", 200, _done("portrait.jpg", 300, 300, 17880),
+            "portrait", "A square around the faces, or around the centre where there are none", 200,
+            _done("portrait.jpg", 300, 300, 17880),
             fields={"image": "portrait.jpg", "width": 300, "height": 300, "no_face": "center"},
         ),
     ),
@@ -99,11 +107,13 @@ EXAMPLES = {
             fields={"images": ["bridge.jpg", "portrait.jpg", "notes.txt"], "width": 400},
         ),
         Example("texts", "No image at all", 415, problem(
-            "not_an_image", 415, "The file is not an image.", errors=[{"where": "images[0]", "what": "notes.txt: The file is not an image."}]
-        ), fields={"images": ["notes.txt"]}, is_wrong=True),
+            "not_an_image", 415, "The file is not an image.",
+            errors=[{"where": "images[0]", "what": "notes.txt: The file is not an image."}]
+        ), fields={"images": ["notes.txt"]}, is_invalid=True),
     ),
     "uploadFromUrl": (
-        Example("one", "One image, answered like a resize", 200, _done("bridge.jpg", 400, 327, 24345), fields={
+        Example("one", "One image, answered like a resize", 200, _done("bridge.jpg", 400, 327, 24345),
+            fields={
             "url": f"{SITE}/bridge.jpg", "width": 400
         }),
         Example("many", "Several, answered like a batch", 202, _waits(["bridge.jpg", "absent.jpg"]), fields={
@@ -111,10 +121,11 @@ EXAMPLES = {
         }),
         Example("form", "One image, as a form", 200, _done("bridge.jpg", 400, 327, 24345), fields={
             "url": f"{SITE}/bridge.jpg", "width": 400
-        }, sent_as=falcon.MEDIA_URLENCODED),
+        }, content_type=falcon.MEDIA_URLENCODED),
         Example("private", "An address that is not public", 400, problem(
-            "invalid_options", 400, "Some options are unknown, malformed or contradictory.", "url: http://10.0.0.1/: 10.0.0.1 is not a public host",
+            "invalid_options", 400, "Some options are unknown, malformed or contradictory.",
+            "url: http://10.0.0.1/: 10.0.0.1 is not a public host",
             errors=[{"where": "url", "what": "http://10.0.0.1/: 10.0.0.1 is not a public host"}],
-        ), fields={"url": "http://10.0.0.1/"}, is_wrong=True),
+        ), fields={"url": "http://10.0.0.1/"}, is_invalid=True),
     ),
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Examples of the calls by which clients send files to S3 themselves."""
+"""Examples of the calls by which clients upload files to S3 themselves."""
 
 from imagejobs_api.openapi.examples.names import problem
 from imagejobs_api.openapi.operation import Example
@@ -7,9 +7,9 @@ from imagejobs_contract.model.limits import MIN_PART_BYTES
 _PREFIX = "uploads/default.j1m8awg7mc31qp7g1kxt/"
 _KEY = f"{_PREFIX}0/portrait.jpg"
 SENT = {"key": f"{_PREFIX}1/panorama.jpg", "multipart_id": "2-6e1b7c40d2f94a5c8a0b3d1e9f7c5a21"}
-"""A file in two parts, both of which were sent."""
+"""A multipart upload of two parts, which were both uploaded."""
 UNSENT = {"key": f"{_PREFIX}2/panorama.jpg", "multipart_id": "2-0d9c2b7a51e846f3b4c8a6f0e2d1b973"}
-"""Another, of which nothing was sent yet."""
+"""A multipart upload without any part yet."""
 PANORAMA_BYTES = 6 * 2**20
 
 
@@ -36,7 +36,8 @@ def _upload(file: dict[str, object]) -> dict[str, object]:
 
 
 _PHOTO = {
-    "name": "portrait.jpg", "key": _KEY, "size": 86276, "url": _signed(_KEY), "headers": {"Content-Type": "image/jpeg"}, "multipart": None,
+    "name": "portrait.jpg", "key": _KEY, "size": 86276, "url": _signed(_KEY),
+    "headers": {"Content-Type": "image/jpeg"}, "multipart": None,
 }  # fmt: skip
 _PANORAMA = {
     "name": "panorama.jpg", "key": SENT["key"], "size": PANORAMA_BYTES, "url": None, "headers": {},
@@ -56,10 +57,12 @@ EXAMPLES = {
         }),
     ),
     "completeUpload": (
-        Example("whole", "All parts were sent", 200, {"key": SENT["key"], "size": PANORAMA_BYTES}, fields=SENT),
-        Example("early", "A part was not sent yet", 409, problem(
-            "conflict", 409, "The job is not in a state that allows this.", "part 1 of 2 is not there; send it, then complete.", retryable=True
+        Example("whole", "All parts are uploaded", 200, {"key": SENT["key"], "size": PANORAMA_BYTES},
+            fields=SENT),
+        Example("early", "A part is missing", 409, problem(
+            "conflict", 409, "The job is not in a state that allows this.",
+            "part 1 of 2 is not there; send it, then complete.", retryable=True
         ), fields=UNSENT),
     ),
-    "abortUpload": (Example("dropped", "The file is not wanted any more", 204, fields=UNSENT),),
+    "abortUpload": (Example("dropped", "An upload that is not needed any more", 204, fields=UNSENT),),
 }  # fmt: skip
