@@ -23,7 +23,7 @@ def imagejobs(*arguments, **variables):
     )
 
 
-def test_the_version_is_told_without_importing_what_it_does_not_need():
+def test_the_version_is_printed_without_heavy_imports():
     done = subprocess.run([sys.executable, "-c", LIGHT], capture_output=True, text=True, timeout=30)
     assert done.stdout == "imagejobs 0.1.0\n", done.stderr
 

@@ -48,7 +48,7 @@ def theirs():
         thread.join()
 
 
-def test_a_valkey_without_its_port_is_never_ready_and_the_reason_is_told(data):
+def test_a_valkey_without_its_port_is_never_ready_and_the_reason_is_reported(data):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         keeper = ProcessKeeper(valkey.program(data, taken.getsockname()[1]), lambda _: None, ())
         with pytest.raises(CannotRun, match=r"(?s)before it was ready.*in use"):

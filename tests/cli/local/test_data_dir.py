@@ -63,21 +63,21 @@ def test_the_lock_of_a_killed_run_is_free_again(data):
         assert (data.path / "lock").read_text() == str(os.getpid())
 
 
-def test_a_full_disk_is_told_in_a_sentence(data, monkeypatch):
+def test_a_full_disk_is_reported_in_a_sentence(data, monkeypatch):
     usage = shutil.disk_usage(data.path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=10 * 2**20))
     with pytest.raises(CannotRun, match="full: 10 MiB are free, 500 MiB are needed"):
         data.prepare()
 
 
-def test_a_file_in_the_place_of_the_directory_is_told_in_a_sentence(tmp_path):
+def test_a_file_in_the_place_of_the_directory_is_reported_in_a_sentence(tmp_path):
     (tmp_path / "data").write_text("")
     with pytest.raises(CannotRun, match="it is a file"):
         DataDirectory(tmp_path / "data").prepare()
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root may write anywhere")
-def test_a_directory_that_may_not_be_written_is_told_in_a_sentence(tmp_path):
+def test_a_directory_that_may_not_be_written_is_reported_in_a_sentence(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(CannotRun, match="you may not write there"):
         DataDirectory(tmp_path / "data").prepare()

@@ -122,6 +122,6 @@ def test_without_a_boot_id_every_unclean_end_counts_as_a_cut(tmp_path):
     assert seaweed_index.was_interrupted(tmp_path, "")
 
 
-def test_an_index_that_cannot_be_rebuilt_is_told_in_a_sentence(tmp_path):
+def test_an_index_that_cannot_be_rebuilt_is_reported_in_a_sentence(tmp_path):
     with pytest.raises(CannotRun, match="could not be rebuilt"):
         seaweed_index.rebuild(tmp_path, tmp_path / "weed")

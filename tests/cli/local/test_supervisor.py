@@ -140,7 +140,7 @@ def test_a_program_that_never_becomes_ready_stops_everything_after_five_tries(tm
     asyncio.run(run())
 
 
-def test_a_missing_program_is_told_in_a_sentence(tmp_path):
+def test_a_missing_program_is_reported_in_a_sentence(tmp_path):
     missing = Program(
         "weed",
         (str(tmp_path / "weed"),),
