@@ -11,7 +11,7 @@ from imagejobs_api.admission.rate_limits import RateLimits
 from imagejobs_api.app import Ports, Services, create_app
 from imagejobs_api.http.connection import App
 from imagejobs_api.listing.index import Index
-from imagejobs_api.listing.indexed_store import NotingStore
+from imagejobs_api.listing.indexed_store import IndexedStore
 from imagejobs_api.ops.metrics import Metrics
 from imagejobs_api.progress.announcements import Announcements
 from imagejobs_api.settings import Settings
@@ -64,7 +64,7 @@ def test_a_job_is_noted_once_in_the_index(find_faces, method, path, body):
         callers=None, index=index, announcements=Announcements(board), metrics=Metrics(),
         rates=RateLimits(settings.limits, None), tracer=NOOP_TRACER, handoff=AsyncMock(),
     )  # fmt: skip
-    ports = Ports(NotingStore(store, index), board, queue, AsyncMock(), Mock(), AsyncMock())
+    ports = Ports(IndexedStore(store, index), board, queue, AsyncMock(), Mock(), AsyncMock())
     app = create_app(settings, ports, services)
     asyncio.run(send(app, httpx2.Request(method, "http://localhost" + path, json=body)))
     assert index.noted == 1

@@ -1,6 +1,6 @@
 """The application: makes one of each part, connects them, and gives every route its resource.
 
-It opens nothing and reads no environment; `wiring` hands in what is outside.
+It opens nothing and reads no environment: `wiring` hands in the ports to outside systems.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Opens the systems outside of this process, hands them to the application, and closes them.
 
-It knows which adapter stands behind each port; no logic of requests.
+It chooses the adapter of each port. No logic of requests.
 """
 
 import asyncio

@@ -45,10 +45,10 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m imagejobs_api.callers", description="API keys of callers."
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    new = commands.add_parser("new", help="make a key, and what to write into the file of callers")
+    new = commands.add_parser("new", help="make a key, and its entry for the file of callers")
     new.add_argument("name", help="name of the caller: a DNS label")
     new.add_argument("--read-only", action="store_true", help="the key may only read")
-    commands.add_parser("check", help="say what is wrong with a file of callers").add_argument(
+    commands.add_parser("check", help="print the faults of a file of callers").add_argument(
         "file", type=Path
     )
     return parser

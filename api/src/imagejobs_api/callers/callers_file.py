@@ -14,7 +14,7 @@ from imagejobs_contract.errors import Fault, Invalid
 POLL_SECONDS = 2.0
 """A new file counts once two polls in a row read the same bytes: a file may be half written."""
 MAX_BYTES = 2**20
-"""What a Secret can hold."""
+"""The size limit of a Secret."""
 
 log = logging.getLogger(__name__)
 

@@ -5,8 +5,7 @@ import resource
 
 OTHER_FILES = 256
 """Files that the process needs beside its clients: Redis (64), S3 (one per upload in flight), the store,
-logs,
-the event loop.
+logs, the event loop.
 """
 
 log = logging.getLogger(__name__)

@@ -1,1 +1,1 @@
-"""Turns a POST of files, URLs or JSON into an ImageJob."""
+"""From a request that makes a job to the stored ImageJob and its answer."""

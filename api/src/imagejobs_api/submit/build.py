@@ -1,7 +1,4 @@
-"""From a form that was received to the ImageJob that it asks for.
-
-Pure; every fault of a form is told at once.
-"""
+"""From a received form to its ImageJob. Pure; every fault of the form is reported at once."""
 
 import math
 from dataclasses import replace
@@ -24,7 +21,7 @@ from imagejobs_contract.model.spec import Spec, with_distinct_names
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.wire import s3_keys
 
-MAX_NAME = 200
+MAX_NAME_CHARS = 200
 
 
 def build_job(
@@ -35,14 +32,17 @@ def build_job(
     limits: Limits,
     callbacks: CallbackUrls,
 ) -> ImageJob:
-    """Return the job that a form asks for. Pure.
+    """Return the job of a form.
+
+    Args:
+        accept: The request's `Accept`, which decides `format=auto`.
 
     Raises:
         Invalid: With every fault of the form.
-        Problem: There is no image, or none that can be taken.
+        Problem: There is no image, or every image was refused.
     """
     variant, name, callback = _read_options(received, form, accept, callbacks)
-    _check(received, form)
+    _check_images(received, form)
     items = [Item(name or source.name, source.key, source.url) for source in received.sources]
     seconds = math.ceil(limits.job_seconds)
     spec = Spec(
@@ -72,18 +72,25 @@ def _read_options(
     for name in [each for each in form.required if not reader.has(each)]:
         reader.fault(name, "is missing")
     variant, name, callback = read_fields(reader, callbacks)
-    return replace(variant, **form.fixed), filenames.clean(name), callback  # type: ignore[arg-type]
+    # The values of `fixed` are enums of the fields that they name, which the type of the mapping does not
+    # say.
+    fixed = replace(variant, **form.fixed)  # type: ignore[arg-type]
+    return fixed, filenames.clean(name), callback
 
 
 def read_fields(reader: Reader, callbacks: CallbackUrls) -> tuple[Variant, str, str | None]:
-    """Return what beside the images a form may hold: the options, the result's name, who is to be told."""
-    return read_variant(reader, camel=False), reader.text("name", MAX_NAME) or "", callbacks.read(reader)
+    """Read the fields of a form beside its images: the options, the name of the result, the callback URL."""
+    return (
+        read_variant(reader, camel=False),
+        reader.text("name", MAX_NAME_CHARS) or "",
+        callbacks.read(reader),
+    )
 
 
-def _check(received: ReceivedForm, form: Form) -> None:
+def _check_images(received: ReceivedForm, form: Form) -> None:
     if not received.sources:
-        what = "give the URL of the image" if form.takes_urls else "send the image as a file in this field"
-        missing = Fault(form.file_fields[0], f"is missing: {what}")
+        advice = "give the URL of the image" if form.takes_urls else "send the image as a file in this field"
+        missing = Fault(form.file_fields[0], f"is missing: {advice}")
         if received.faults:
             raise Invalid([*received.faults, missing])
         raise Problem(Code.MISSING_IMAGE, faults=[missing])
@@ -92,11 +99,11 @@ def _check(received: ReceivedForm, form: Form) -> None:
     refusals = [source.refusal for source in received.sources if source.refusal]
     if len(refusals) == len(received.sources):
         if form.takes_urls:
-            raise Invalid(_refused(received))  # the request alone shows it, whatever the world looks like
-        raise Problem(refusals[0].code, refusals[0].message, faults=_refused(received))
+            raise Invalid(_refusal_faults(received))  # 400: the request alone shows it; no network was asked
+        raise Problem(refusals[0].code, refusals[0].message, faults=_refusal_faults(received))
 
 
-def _refused(received: ReceivedForm) -> list[Fault]:
+def _refusal_faults(received: ReceivedForm) -> list[Fault]:
     refused = [(source, source.refusal) for source in received.sources if source.refusal]
     return [
         Fault(source.where, f"{source.name or source.url or 'file'}: {refusal.message}")

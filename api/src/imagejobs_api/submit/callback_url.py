@@ -1,4 +1,4 @@
-"""Who is to be told that a job ended, as a request names it: read, and refused at once where the operator would refuse it unseen.
+"""Reads the callback URL of a request, and refuses at once a URL that the operator would refuse.
 
 Nothing is resolved or sent here; the operator does that, behind the same address guard.
 """
@@ -17,12 +17,12 @@ FIELD = "callback"
 
 
 class CallbackUrls:
-    """Reads callbacks.
+    """Reads callback URLs. Both intakes share one, which lives as long as the app.
 
     Args:
-        guard: How far they may lead.
-        signed: There is a secret to sign them with; without one they are refused.
-        folder: Where callers have secrets of their own.
+        guard: Refuses addresses that callbacks must not reach.
+        signed: Whether there is a secret to sign callbacks with; without one they are refused.
+        folder: Folder with the secrets of callers that have their own.
     """
 
     def __init__(self, guard: AddressGuard, *, signed: bool, folder: Path | None = None) -> None:
@@ -31,7 +31,7 @@ class CallbackUrls:
         self._folder = folder
 
     def for_caller(self, caller: str) -> "CallbackUrls":
-        """Return what reads a caller's."""
+        """Return the reader for one caller, who may have a secret of its own."""
         return CallbackUrls(
             self._guard, signed=self._signed or webhook_secrets.file_of(self._folder, caller) is not None
         )
@@ -42,7 +42,7 @@ class CallbackUrls:
         return self.check(reader, name, url)
 
     def check(self, reader: Reader, name: str, url: str | None) -> str | None:
-        """Return a URL that was read from a field, or None if it cannot be told there; faults go to the reader."""
+        """Return the URL of a field, or None if no callback can be sent to it; faults go to the reader."""
         if url is None:
             return None
         if not self._signed:

@@ -50,7 +50,7 @@ class JobCreator:
         self._find_faces = find_faces
 
     async def create(self, job: ImageJob, upload_id: str, *, repeatable: bool) -> ImageJob:
-        """Return the job once it is stored durably, or the job that an earlier request of the same content made.
+        """Return the job once it is stored durably, or the job of an earlier request of the same content.
 
         Args:
             upload_id: Names the files that were stored for the job; "" if there are none.

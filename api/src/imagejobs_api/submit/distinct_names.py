@@ -1,8 +1,8 @@
-"""Names that keep the results of a long list apart, in 4 MB whatever the length. Pure.
+"""Gives the results of a long list distinct names, in 4 MB of memory for any length. Pure.
 
-A Bloom filter tells which names cannot have been there. One that may have been gets its number, needlessly
-for a few in a million; two results never have one key. The short lists of an ImageJob are named by
-`spec.named`, which remembers all of them.
+A Bloom filter says which names are surely new. A name that may have been given already gets a number,
+needlessly for a few in a million; two results never get the same key. The short lists inside an ImageJob are
+named by `spec.with_distinct_names`, which remembers all names.
 """
 
 import hashlib
@@ -11,18 +11,18 @@ import struct
 from imagejobs_contract.wire import s3_keys
 
 FILTER_BITS = 2**25
-"""33 for each of a million names: with eight probes, four in a million that are new seem to be known."""
+"""33 bits for each of a million names: with eight probes, four in a million new names seem to be known."""
 _PROBES = struct.Struct("<8I")
 
 
 class BloomNames:
-    """Gives out names, in the order of the list."""
+    """Assigns names in the order of the list; one per list."""
 
     def __init__(self) -> None:
         self._seen = bytearray(FILTER_BITS // 8)
 
     def assign(self, index: int, wanted: str) -> str:
-        """Return the name for the item at an index, which counts up."""
+        """Return the name of the item at an index. Call it with growing indexes."""
         name, n = wanted, index
         while not self._add(s3_keys.safe_stem(name).lower() or str(index)):
             n += 1
@@ -30,7 +30,7 @@ class BloomNames:
         return name
 
     def _add(self, stem: str) -> bool:
-        """Note a stem; return whether it is surely new."""
+        """Add a stem to the filter; return whether it is surely new."""
         is_new = False
         for probe in _PROBES.unpack(hashlib.blake2b(stem.encode(), digest_size=_PROBES.size).digest()):
             byte, bit = (probe % FILTER_BITS) >> 3, 1 << (probe & 7)

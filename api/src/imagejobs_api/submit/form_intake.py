@@ -24,8 +24,8 @@ from imagejobs_contract.storage import ObjectStore
 class FormIntake:
     """Reads a form, stores its files and creates its job.
 
-    Checks the quotas, lets a `FormReader` or `UrlReader` read the body, `build_job` make an ImageJob of it and
-    `JobCreator` store that. The `FormResource`s share one, which lives as long as the app.
+    Checks the quotas, lets a `FormReader` or `UrlReader` read the body, `build_job` make an ImageJob of it
+    and `JobCreator` store that. The `FormResource`s share one, which lives as long as the app.
     """
 
     def __init__(

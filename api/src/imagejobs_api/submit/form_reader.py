@@ -1,8 +1,8 @@
-"""Multipart bodies: files go to S3 piece by piece as they come, options are gathered. Nothing is held whole.
+"""Reads multipart bodies: streams the files to S3 while they arrive, and collects the options.
 
-Files that cannot be images are found by their first bytes, never by name or declared type. A body that ends
-too early raises here, so that the caller discards what was stored; what even that leaves behind (a crash, S3
-away) goes by the bucket's lifecycle rule for `uploads/`.
+No file is held whole in memory. Files that cannot be images are recognized by their first bytes, never by
+name or declared type. If a body ends too early, an error is raised and the stored files are deleted; those
+that remain (after a crash, or if S3 is away) are deleted by the bucket's lifecycle rule for `uploads/`.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from imagejobs_contract.wire import s3_keys, sniff
 MAX_OPTION_BYTES = 1024
 MAX_PART_HEADERS = 8192
 EXTRA_PARTS = 16
-"""Unknown or repeated fields that are still read, so that all of them can be named."""
+"""Unknown or repeated fields that are still read, so that the answer can name all of them."""
 MULTIPART = "multipart/form-data"
 
 log = logging.getLogger(__name__)
@@ -37,25 +37,27 @@ log = logging.getLogger(__name__)
 class FormReader:
     """Reads one form and stores its files under `uploads/<upload_id>/`.
 
+    `FormIntake` makes one per request.
+
     Args:
-        shelf: Where a copy is left of each file that S3 has.
-        held: Counts what is held of the files.
+        handoff: Gets a copy of each file that was stored in S3, for workers on this machine.
+        memory: Bounds the bytes of all files that are in memory.
         digests: Whether to hash the files on their way.
     """
 
     def __init__(
         self,
         objects: ObjectStore,
-        shelf: HandoffWriter,
+        handoff: HandoffWriter,
         form: Form,
         upload_id: str,
-        held: MemoryBudget,
+        memory: MemoryBudget,
         *,
         digests: bool = False,
     ) -> None:
         self._objects = objects
-        self._shelf = shelf
-        self._held = held
+        self._handoff = handoff
+        self._memory = memory
         self._form = form
         self._upload_id = upload_id
         self._digests = digests
@@ -63,17 +65,17 @@ class FormReader:
         self.received = ReceivedForm(single=form.max_files == 1, upload_id=upload_id)
 
     def add_field(self, name: str, value: str) -> None:
-        """Take an option of the query."""
+        """Add an option of the query."""
         self.received.add_option(name, value)
 
     async def read(self, body: AsyncIterator[bytes], content_type: str | None) -> ReceivedForm:
         """Read the form to its end.
 
         Raises:
-            Problem: It is no multipart form, has too many files, or there is no memory for it.
-            BodyCut, TooLarge: From `body`.
-            falcon.HTTPError: The form is broken.
-            Unavailable: S3 did not take a file.
+            Problem: The body is not a multipart form, has too many files, or there is no memory for it.
+            BodyIncomplete, TooLarge: From `body`.
+            falcon.HTTPError: The form is malformed.
+            Unavailable: S3 did not store a file.
         """
         if (content_type or "").split(";")[0].strip().lower() != MULTIPART:
             raise Problem(
@@ -88,12 +90,12 @@ class FormReader:
         async for part in await handler.deserialize_async(FormBody(body), content_type, None):
             await self._read_part(part)
         async for _ in body:
-            pass  # what stands after the last boundary
+            pass  # bytes after the last boundary
         return self.received
 
     @asynccontextmanager
     async def discarding(self) -> AsyncIterator[None]:
-        """Remove the stored files, as well as that goes, if the block raises."""
+        """Delete the stored files if the block raises; S3 may keep some if it does not answer."""
         try:
             yield
         except BaseException:
@@ -122,23 +124,23 @@ class FormReader:
 
     async def _read_file(self, part: BodyPart, field_name: str, file_name: str) -> None:
         chunks = aiter(part.stream)
-        head = await _head(chunks)
+        head = await _read_head(chunks)
         if not head and not file_name:
-            return  # a browser's file input that was left empty
+            return  # an empty file input of a browser
         if len(self.received.sources) == self._form.max_files:
-            self._one_too_many(field_name)
+            self._refuse_extra_file(field_name)
             return
         number = len(self.received.sources)
         key = s3_keys.upload(self._upload_id, number)
         digest = hashlib.sha256(head) if self._digests else None
-        refusal = await self._store(key, head, _hashed(chunks, digest) if digest else chunks)
+        refusal = await self._store(key, head, _hash(chunks, digest) if digest else chunks)
         where = "image" if self._form.max_files == 1 else f"images[{number}]"
         hexadecimal = digest.hexdigest() if digest else ""
         self.received.sources.append(
             Source(filenames.clean(file_name), key, where=where, digest=hexadecimal, refusal=refusal)
         )
 
-    def _one_too_many(self, field_name: str) -> None:
+    def _refuse_extra_file(self, field_name: str) -> None:
         if self._form.max_files > 1:
             raise Problem(Code.PAYLOAD_TOO_LARGE, f"There are more than {self._form.max_files} files.")
         self.received.add_fault(field_name, "is given more than once; /api/batch takes several")
@@ -148,19 +150,19 @@ class FormReader:
         if sniff.sniff(head) is None:
             await self._objects.put(key, head[: sniff.HEAD], content_type="application/octet-stream")
             return ImageFailed("" if head else "The file is empty.", code=Code.NOT_AN_IMAGE)
-        most = self._form.max_file_bytes
-        with self._held.for_file() as file, self._shelf.copy(key) as copy:
+        max_bytes = self._form.max_file_bytes
+        with self._memory.for_file() as file, self._handoff.copy(key) as copy:
             size = await self._objects.put_stream(
-                key, copy.tee(file.throttle(_first_bytes(head, rest, most + 1)))
+                key, copy.tee(file.throttle(_limit(head, rest, max_bytes + 1)))
             )
-            if size > most:
-                return ImageFailed(f"The file is larger than {most} bytes.", code=Code.FILE_TOO_LARGE)
+            if size > max_bytes:
+                return ImageFailed(f"The file is larger than {max_bytes} bytes.", code=Code.FILE_TOO_LARGE)
             copy.commit(size)
         return None
 
 
 async def delete_uploads(objects: ObjectStore, upload_id: str) -> None:
-    """Remove a request's stored files; the bucket's lifecycle rule removes what this cannot."""
+    """Delete a request's stored files; if S3 does not answer, the lifecycle rule deletes them later."""
     try:
         await objects.delete_prefix(s3_keys.uploads(upload_id))
     except ImageJobsError as ex:
@@ -178,7 +180,7 @@ def _headers(part: BodyPart) -> tuple[str, str | None, bool]:
         raise falcon.HTTPBadRequest(description="A part's headers are not UTF-8.") from ex
 
 
-async def _head(chunks: AsyncIterator[bytes]) -> bytes:
+async def _read_head(chunks: AsyncIterator[bytes]) -> bytes:
     head = b""
     async for chunk in chunks:
         head = head + chunk if head else chunk
@@ -187,17 +189,17 @@ async def _head(chunks: AsyncIterator[bytes]) -> bytes:
     return head
 
 
-async def _hashed(chunks: AsyncIterator[bytes], digest: "hashlib._Hash") -> AsyncIterator[bytes]:
+async def _hash(chunks: AsyncIterator[bytes], digest: "hashlib._Hash") -> AsyncIterator[bytes]:
     async for chunk in chunks:
         digest.update(chunk)
         yield chunk
 
 
-async def _first_bytes(head: bytes, rest: AsyncIterator[bytes], count: int) -> AsyncIterator[bytes]:
+async def _limit(head: bytes, rest: AsyncIterator[bytes], count: int) -> AsyncIterator[bytes]:
     yield head if len(head) <= count else head[:count]
-    left = count - len(head)
+    remaining = count - len(head)
     async for chunk in rest:
-        if left <= 0:
+        if remaining <= 0:
             return
-        yield chunk if len(chunk) <= left else chunk[:left]
-        left -= len(chunk)
+        yield chunk if len(chunk) <= remaining else chunk[:remaining]
+        remaining -= len(chunk)

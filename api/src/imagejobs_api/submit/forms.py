@@ -1,4 +1,4 @@
-"""What each call that takes images may be given, and what it was given. Values only."""
+"""The forms of the calls that take images, and the values that were received. Values only."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -10,20 +10,20 @@ from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import NAMES, Fit, Gravity
 
 FORM_OVERHEAD_BYTES = 2**20
-"""What a form may hold beside its files: options, part headers, boundaries."""
+"""Room in a body for everything but files: options, part headers, boundaries."""
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What a call takes.
+    """The fields and bounds of one call.
 
     Attributes:
-        file_fields: Names of the fields that hold files, or their URLs.
+        file_fields: Names of the fields that hold files, or URLs of files.
         option_fields: Names of the fields that hold options.
-        max_bytes: Of all files together.
-        required: Options that must be given.
-        fixed: Options that the call itself gives, and their values.
-        takes_urls: The fields hold URLs, which the worker fetches.
+        max_bytes: The largest sum of all files.
+        required: Options that the client must give.
+        fixed: Options that the call itself sets, and their values.
+        takes_urls: Whether the file fields hold URLs, which the worker fetches.
     """
 
     file_fields: tuple[str, ...]
@@ -37,22 +37,22 @@ class Form:
 
     @property
     def max_body_bytes(self) -> int:
-        """Return the largest body that can be right."""
+        """Return the size of the largest body that may be valid."""
         return self.max_bytes + FORM_OVERHEAD_BYTES
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An image as it was given: a file that was received, or a URL.
+    """One image of a request: a received file, or a URL.
 
     Attributes:
-        name: As the client named it, cleaned.
-        key: Where a file was put.
-        url: Where the worker finds it.
+        name: The client's name for it, cleaned.
+        key: The S3 key of a received file.
+        url: Where the worker fetches it.
         where: The field that held it, for faults.
-        digest: Of a file's bytes as they were stored, if that was asked for.
-        refusal: Why it is certainly no image that we take, if that was seen at once. What was put is then
-            only as much of it as shows the same to the worker
+        digest: SHA-256 of a file's stored bytes, or "" if it was not computed.
+        refusal: The reason if the API already knows that this is not an image it takes. Then only the first
+            bytes are stored, from which the worker sees the same
             (docs/adr/0004-refused-files-stay-in-the-batch.md).
     """
 
@@ -66,12 +66,12 @@ class Source:
 
 @dataclass(slots=True)
 class ReceivedForm:
-    """What a request held.
+    """The fields and images that were received.
 
     Attributes:
-        options: Texts, or from JSON any values.
-        single: It is about one image, which is answered as one.
-        upload_id: Under which files were stored; "" if there can be none.
+        options: Texts, or any JSON values.
+        single: Whether the request is about one image and is answered with that image, not with a batch.
+        upload_id: Names the prefix under which files were stored; "" if the call takes no files.
     """
 
     sources: list[Source] = field(default_factory=list)
@@ -81,11 +81,11 @@ class ReceivedForm:
     upload_id: str = ""
 
     def add_fault(self, where: str, what: str) -> None:
-        """Note that a field is wrong."""
+        """Add a fault of a field."""
         self.faults.append(Fault(where, what))
 
     def add_option(self, name: str, value: object) -> None:
-        """Note an option; one that is empty counts as not given, as HTML forms send all their fields."""
+        """Add an option; an empty one counts as not given, because HTML forms send all their fields."""
         value = value.strip() if isinstance(value, str) else value
         if name in self.options:
             self.add_fault(name, "is given more than once")
@@ -94,14 +94,14 @@ class ReceivedForm:
 
 
 def resize_form(limits: Limits) -> Form:
-    """Return what `/api/resize` takes."""
+    """Return the form of `/api/resize`."""
     return Form(
         ("image",), frozenset({*NAMES, "name", CALLBACK}), 1, limits.max_file_bytes, limits.max_file_bytes
     )
 
 
 def crop_form(limits: Limits, gravity: Gravity) -> Form:
-    """Return what `/api/center-crop` and `/api/face-crop` take: a resize whose fit is settled."""
+    """Return the form of `/api/center-crop` or `/api/face-crop`: a resize with fixed `fit` and `gravity`."""
     fixed = {"fit": Fit.COVER, "gravity": gravity}
     return replace(
         resize_form(limits),
@@ -112,7 +112,7 @@ def crop_form(limits: Limits, gravity: Gravity) -> Form:
 
 
 def batch_form(limits: Limits) -> Form:
-    """Return what `/api/batch` takes; `images[]` is how PHP and many form libraries spell a list."""
+    """Return the form of `/api/batch`; PHP and many form libraries name a list `images[]`."""
     return Form(
         ("images[]", "images"),
         frozenset({*NAMES, CALLBACK}),
@@ -123,7 +123,10 @@ def batch_form(limits: Limits) -> Form:
 
 
 def url_form(limits: Limits) -> Form:
-    """Return what `/api/upload-from-url` takes: `url` is one image, `urls` are a batch, and no files come along."""
+    """Return the form of `/api/upload-from-url`: `url` is one image, `urls` are a batch.
+
+    It takes no files.
+    """
     return Form(
         ("url", "urls", "urls[]"),
         frozenset({*NAMES, "name", CALLBACK}),

@@ -1,7 +1,7 @@
-"""Leaves copies of uploads for workers on the same machine (`contract.handoff`), and sees that they are neither too many nor too old.
+"""Writes copies of uploads for workers on the same machine (`contract.wire.handoff`).
 
-Until a copy is whole it has another name. A process that is killed leaves parts behind; the next one wipes
-the folder when it starts.
+It bounds their number and their age. A copy has a temporary name until it is complete. A process that is
+killed leaves incomplete copies behind; the next one empties the folder when it starts.
 """
 
 import asyncio
@@ -18,12 +18,13 @@ from typing import NamedTuple
 from imagejobs_contract.wire import handoff
 
 MAX_AGE_SECONDS = 60.0
-"""An image that waits longer is read from S3: its copy takes the room of one that does not."""
+"""An image that waits longer is read from S3: its copy makes room for one that is read soon."""
 EXPIRY_SECONDS = 10.0
+"""Between two removals of old copies."""
 MIN_SCAN_SECONDS = 0.2
-"""Between two looks at a folder that is full: it may hold some ten thousand copies."""
+"""Between two scans of a full folder: it may hold some ten thousand copies."""
 PAGE_BYTES = 4096
-"""What the smallest copy takes."""
+"""The memory of a file is a multiple of this."""
 
 _NAME = re.compile(r"[0-9a-f]{64}(\.part)?")
 
@@ -31,31 +32,33 @@ log = logging.getLogger(__name__)
 
 
 class StoredCopy(NamedTuple):
-    """A copy that lies there: what it takes, and since when, in seconds."""
+    """A complete copy: the bytes of memory that it takes, and its time on the monotonic clock, in seconds."""
 
     bytes: int
     since: float
 
 
 class HandoffWriter:
-    """A folder of copies.
+    """A folder of copies; `FormReader` writes them, and workers take them.
+
+    `wiring` makes one, and `Lifecycle` runs `expire_copies` as long as the app lives.
 
     Args:
-        folder: Nobody else's but this process's and its workers'. What an earlier one left there is removed.
-            None leaves nothing anywhere.
-        most_bytes: Of all copies together; no more than half of what is free.
+        folder: Only this process and its workers may use it; copies of an earlier process are deleted. None
+            writes no copies.
+        max_bytes: Of all copies together; at most half of the free memory is used.
     """
 
     def __init__(self, folder: Path | None = None, max_bytes: int = 0) -> None:
-        self._folder = folder if folder and _made_empty(folder) else None
-        self._most = min(max_bytes, _free_bytes(self._folder) // 2) if self._folder else 0
-        self._left: dict[str, StoredCopy] = {}
+        self._folder = folder if folder and _empty(folder) else None
+        self._max_bytes = min(max_bytes, _free_bytes(self._folder) // 2) if self._folder else 0
+        self._copies: dict[str, StoredCopy] = {}
         self._bytes = 0
-        self._looked = 0.0
+        self._scanned = 0.0
 
     @contextmanager
     def copy(self, key: str) -> Iterator["HandoffCopy"]:
-        """Make a copy within the block, which is left if the block says that it is whole."""
+        """Make a copy within the block; it stays only if the block commits it."""
         path = handoff.path(self._folder, key) if self._folder else None
         copy = HandoffCopy(self, path)
         try:
@@ -63,104 +66,108 @@ class HandoffWriter:
         finally:
             copy.close()
             if path and copy.is_committed:
-                self._left[path.name] = StoredCopy(copy.reserved_bytes, time.monotonic())
+                self._copies[path.name] = StoredCopy(copy.reserved_bytes, time.monotonic())
             else:
                 self._bytes -= copy.reserved_bytes
 
     def reserve(self, count: int) -> bool:
-        """Take so much room if it is there."""
-        if self._bytes + count > self._most and time.monotonic() - self._looked >= MIN_SCAN_SECONDS:
+        """Reserve `count` bytes; return False if they do not fit."""
+        if self._bytes + count > self._max_bytes and time.monotonic() - self._scanned >= MIN_SCAN_SECONDS:
             self._expire()
-        if self._bytes + count > self._most:
+        if self._bytes + count > self._max_bytes:
             return False
         self._bytes += count
         return True
 
     async def expire_copies(self) -> None:
-        """Remove what is too old, until cancelled."""
+        """Remove old copies every `EXPIRY_SECONDS`, until cancelled."""
         while self._folder:
             await asyncio.sleep(EXPIRY_SECONDS)
-            if self._left:
+            if self._copies:
                 self._expire()
 
     def _expire(self) -> None:
-        """Remove what is too old, and count what is still there."""
+        """Remove old copies, and release the bytes of copies that workers took."""
         if self._folder is None:
             return
-        self._looked, there = time.monotonic(), _names(self._folder)
-        for name, left in list(self._left.items()):
-            is_old = self._looked - left.since > MAX_AGE_SECONDS
+        self._scanned, present = time.monotonic(), _list_names(self._folder)
+        for name, copy in list(self._copies.items()):
+            is_old = self._scanned - copy.since > MAX_AGE_SECONDS
             if is_old:
                 handoff.remove(self._folder / name)
-            if is_old or name not in there:
-                self._bytes -= self._left.pop(name).bytes
+            if is_old or name not in present:
+                self._bytes -= self._copies.pop(name).bytes
 
 
 class HandoffCopy:
-    """A copy on its way. What goes wrong with it ends the copy and nothing else."""
+    """A copy that is being written. An error ends the copy and never the upload."""
 
-    def __init__(self, shelf: HandoffWriter, path: Path | None) -> None:
-        self._shelf = shelf
+    def __init__(self, writer: HandoffWriter, path: Path | None) -> None:
+        self._writer = writer
         self._path = path
-        self._file = _created(_part(path)) if path else None
+        self._file = _create(_part_path(path)) if path else None
         self._size = 0
         self.reserved_bytes = 0
         self.is_committed = False
 
     def tee(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """Return the chunks, each copied on its way."""
-        return chunks if self._file is None else self._copied(chunks)
+        """Return the chunks; each is also written to the copy when it passes."""
+        return chunks if self._file is None else self._write_passing(chunks)
 
     def commit(self, size: int) -> None:
-        """Let workers have it, if it is as large as the file is."""
+        """Let workers have the copy if it has `size` bytes, those of the upload."""
         if self._path and self._file is not None and self._size == size:
             with suppress(OSError):
-                _part(self._path).rename(self._path)
+                _part_path(self._path).rename(self._path)
                 self.is_committed = True
 
     def close(self) -> None:
-        """Let go of it; it is gone unless it was left."""
+        """Close the copy, and delete it unless it was committed."""
         if self._file is None or self._path is None:
             return
         os.close(self._file)
         self._file = None
         if not self.is_committed:
-            handoff.remove(_part(self._path))
+            handoff.remove(_part_path(self._path))
 
-    async def _copied(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def _write_passing(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         async for chunk in chunks:
             if self._file is not None:
                 self._write(self._file, chunk)
             yield chunk
 
     def _write(self, file: int, chunk: bytes) -> None:
-        room = _pages(self._size + len(chunk)) - self.reserved_bytes
-        if not self._shelf.reserve(room):
+        count = _round_to_pages(self._size + len(chunk)) - self.reserved_bytes
+        if not self._writer.reserve(count):
             self.close()
             return
-        self.reserved_bytes += room
+        self.reserved_bytes += count
         try:
-            self._size += os.write(file, chunk)  # less than all of it when memory ends; then the size tells
+            # It writes less if memory is full; then `commit` sees another size.
+            self._size += os.write(file, chunk)
         except OSError:
             self.close()
 
 
-def _part(path: Path) -> Path:
+def _part_path(path: Path) -> Path:
     return path.with_suffix(".part")
 
 
-def _pages(count: int) -> int:
+def _round_to_pages(count: int) -> int:
     return -(-count // PAGE_BYTES) * PAGE_BYTES
 
 
-def _created(path: Path) -> int | None:
+def _create(path: Path) -> int | None:
     with suppress(OSError):
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     return None
 
 
-def _made_empty(folder: Path) -> bool:
-    """Tell whether the folder can be used: it is there, ours alone, and what earlier processes left in it is gone."""
+def _empty(folder: Path) -> bool:
+    """Make the folder if needed and delete the copies of earlier processes; return whether it can be used.
+
+    It cannot if another user has any access to it.
+    """
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         facts = folder.lstat()
@@ -175,8 +182,8 @@ def _made_empty(folder: Path) -> bool:
     return True
 
 
-def _names(folder: Path) -> frozenset[str]:
-    with suppress(OSError):  # somebody removed it
+def _list_names(folder: Path) -> frozenset[str]:
+    with suppress(OSError):  # the folder was removed
         return frozenset(os.listdir(folder))  # noqa: PTH208 - half the time of iterdir
     return frozenset()
 

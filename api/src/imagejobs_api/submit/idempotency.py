@@ -1,10 +1,10 @@
-"""`Idempotency-Key`: a request that is repeated gets the job of the first.
+"""`Idempotency-Key`: a repeated request gets the job of the first one.
 
-Makes values only, but for fresh ids.
+Pure, except that fresh ids are random.
 
-The job's name is made of caller and key, so that the store itself refuses a second job; a fingerprint of the
-request stands in the job's annotations and tells a repetition from another request under the same key. It
-lasts as long as the job (draft-ietf-httpapi-idempotency-key-header).
+The job's name is a hash of caller and key, so the store itself refuses a second job. An annotation of the job
+holds a fingerprint of the request, which distinguishes a repetition from another request under the same key.
+The key is remembered as long as the job exists (draft-ietf-httpapi-idempotency-key-header).
 """
 
 import hashlib
@@ -26,20 +26,20 @@ ANNOTATION = f"{names.GROUP}/request"
 """Written and read by the API only."""
 
 PATTERN = r'"[!#-~ ]{1,255}"|[!#-~]{1,255}'
-"""A structured field's string as the draft has it, or the same without quotation marks, as most clients send
+"""A string in quotation marks (a structured field), as the draft demands, or without, as most clients send
 it.
 """
 _NAME_DIGITS = 32
-"""Of SHA-256, in hexadecimal: 128 bits, and with a letter before them a name that no other job of the API
-has.
+"""Digits of SHA-256 in hexadecimal: 128 bits. With the letter before them no other job of the API has the
+name.
 """
 
 
 def read_key(header: str | None) -> str | None:
-    """Return the key, or None if there is none.
+    """Return the key, or None without the header.
 
     Raises:
-        Problem: It has no characters, too many, or others than printable ASCII.
+        Problem: The key is not 1 to 255 characters of printable ASCII.
     """
     if header is None:
         return None
@@ -70,30 +70,30 @@ def job_name(caller: Caller, key: str) -> str:
 
 
 def fingerprint_form(path: str, received: ReceivedForm) -> str:
-    """Return what is the same for two requests that ask for the same: call, options, names and contents of the images."""
+    """Return the hash of a form: of the call, the options, and the names and contents of the images."""
     images = [[source.name, source.url, source.digest] for source in received.sources]
     return fingerprint_json(path, [received.options, images])
 
 
-def fingerprint_json(path: str, what: object) -> str:
-    """Return what is the same for two calls with this JSON."""
-    return hashlib.sha256(json.dumps([path, what], sort_keys=True).encode()).hexdigest()
+def fingerprint_json(path: str, body: object) -> str:
+    """Return the hash of a call with this JSON."""
+    return hashlib.sha256(json.dumps([path, body], sort_keys=True).encode()).hexdigest()
 
 
-def with_fingerprint(job: ImageJob, request_print: str) -> ImageJob:
-    """Return the job with the fingerprint of its request, and with a prefix of its own if the caller chose none.
+def with_fingerprint(job: ImageJob, fingerprint: str) -> ImageJob:
+    """Return the job with its request's fingerprint, and a fresh output prefix if the caller chose none.
 
-    Its name comes back when the key is used again after the job was forgotten: the results of the first must
-    not be overwritten then.
+    If the key is used again after the job was deleted, the new job gets the same name. It must not overwrite
+    the results of the first one.
     """
     output = replace(
         job.spec.output, prefix=job.spec.output.prefix or s3_keys.default_prefix(names.new_job_id())
     )
     return replace(
-        job, spec=replace(job.spec, output=output), annotations={**job.annotations, ANNOTATION: request_print}
+        job, spec=replace(job.spec, output=output), annotations={**job.annotations, ANNOTATION: fingerprint}
     )
 
 
 def is_repetition(job: ImageJob, earlier: ImageJob) -> bool:
-    """Tell whether two jobs were made of the same request."""
+    """Return whether two jobs come from requests of the same content."""
     return job.annotations.get(ANNOTATION) == earlier.annotations.get(ANNOTATION)

@@ -1,7 +1,7 @@
-"""Makes the images of a job out of what a caller named: items in the ImageJob itself, or a manifest in S3, streamed, when there are more.
+"""Collects the images of `POST /api/jobs`: items of the ImageJob, or a manifest in S3 if there are more.
 
-A list is written, or a caller's own copied, to where only the API writes, before the job is created: what was
-checked and counted is what is run.
+A manifest is written, or a caller's own copied, to a key that only the API writes, before the job is created.
+So exactly the list that was checked and counted is run. Lists are streamed.
 """
 
 import asyncio
@@ -22,24 +22,24 @@ from imagejobs_contract.wire.manifests import item_lines
 from imagejobs_contract.wire.source_prefixes import may_read
 
 PIECE_LINES = 250
-"""Written at once, in 5 ms: others wait for no more of a list than that in each turn of the loop, of which an
-answer takes a few.
+"""Lines that are encoded in one turn of the event loop, in 5 ms: an answer to another request takes a few
+turns and waits for no more than that in each.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class ItemsOrManifest:
-    """The images of a job, as an ImageJob holds them: one of both."""
+    """The images of a job as an ImageJob holds them: either items or a manifest."""
 
     items: tuple[Item, ...] = ()
     manifest: Manifest | None = None
 
 
 class ItemCollector:
-    """Gathers the images of requests.
+    """Collects the images of requests. `JobIntake` has one, as long as the app lives.
 
     Args:
-        max_manifest_bytes: The largest manifest of a caller's own.
+        max_manifest_bytes: The largest manifest that a caller may bring.
     """
 
     def __init__(self, objects: ObjectStore, max_manifest_bytes: int) -> None:
@@ -50,21 +50,22 @@ class ItemCollector:
         """Return the images of a request.
 
         Args:
-            list_key: Where a manifest is put if there has to be one.
+            list_key: Where a manifest is stored if one is needed.
 
         Raises:
-            Invalid: There are none, too many, or the caller's manifest is not what it should be.
+            Invalid: There are no images or too many, or the caller's manifest is invalid.
+            Problem: The caller's manifest was deleted meanwhile.
             Unavailable: S3 does not answer.
         """
         if request.manifest:
             return ItemsOrManifest(manifest=await self._copy_manifest(request.manifest, list_key))
         if request.prefix is None:
-            return await self._items_or_manifest(_each(request.items), list_key)
-        found = _PrefixListing(request.prefix, self._objects.list(request.prefix))
-        images = await self._items_or_manifest(found.items(), list_key)
+            return await self._items_or_manifest(_iterate(request.items), list_key)
+        listing = _PrefixListing(request.prefix, self._objects.list(request.prefix))
+        images = await self._items_or_manifest(listing.items(), list_key)
         if not images.items and not images.manifest:
             raise Invalid(
-                [Fault("prefix", f"there are no images under {request.prefix}{found.passed_over()}")]
+                [Fault("prefix", f"there are no images under {request.prefix}{listing.skipped_note()}")]
             )
         return images
 
@@ -81,77 +82,71 @@ class ItemCollector:
         await self._objects.put_stream(list_key, lines.encode(first, rest))
         return Manifest(list_key, lines.count)
 
-    async def _copy_manifest(self, listing: ManifestRef, list_key: str) -> Manifest:
-        facts = await self._objects.head(listing.key)
+    async def _copy_manifest(self, given: ManifestRef, list_key: str) -> Manifest:
+        facts = await self._objects.head(given.key)
         if facts is None:
-            raise Invalid([Fault("manifest.key", f"there is nothing under {listing.key}")])
+            raise Invalid([Fault("manifest.key", f"there is nothing under {given.key}")])
         if not 0 < facts.size <= self._max_bytes:
             raise Invalid(
                 [Fault("manifest.key", f"has {facts.size} bytes; 1 to {self._max_bytes} are allowed")]
             )
         try:
-            await self._objects.copy(listing.key, list_key)
+            await self._objects.copy(given.key, list_key)
         except NotFound as ex:
-            raise Problem(Code.CONFLICT, f"{listing.key} was deleted just now.") from ex
+            raise Problem(Code.CONFLICT, f"{given.key} was deleted just now.") from ex
         count = await self._count(list_key, self._max_bytes)
         if not count:
             raise Invalid([Fault("manifest.key", "has blank lines only")])
-        if listing.count not in (None, count):
-            raise Invalid(
-                [
-                    Fault(
-                        "manifest.count",
-                        f"is {listing.count}, but the manifest has {count} lines, blank ones aside",
-                    )
-                ]
-            )
+        if given.count not in (None, count):
+            message = f"is {given.count}, but the manifest has {count} lines, blank ones aside"
+            raise Invalid([Fault("manifest.count", message)])
         return Manifest(list_key, count)
 
-    async def _count(self, key: str, most_bytes: int) -> int:
+    async def _count(self, key: str, max_bytes: int) -> int:
         facts, count = await self._objects.head(key), 0
-        async for some in measure_items(
-            self._objects, key, min(facts.size, most_bytes) if facts else 0, "manifest.key"
+        async for lengths in measure_items(
+            self._objects, key, min(facts.size, max_bytes) if facts else 0, "manifest.key"
         ):
-            count += len(some)
+            count += len(lengths)
             _check_count(count, "manifest.key")
         return count
 
 
 class _PrefixListing:
-    """The images of a listing: everything that is not empty and not a folder.
+    """The objects under a prefix, except empty ones and folders.
 
-    What they are is seen by whoever reads them.
+    Whether an object is an image is found out by the worker that reads it.
     """
 
     def __init__(self, prefix: str, pages: AsyncIterator[Iterable[ListedObject]]) -> None:
         self._prefix = prefix
         self._pages = pages
-        self._passed_over = 0
+        self._skipped = 0
 
     async def items(self) -> AsyncIterator[Item]:
         async for page in self._pages:
             for key, size, _ in page:
                 if size == 0 or key.endswith("/"):
-                    self._passed_over += 1
+                    self._skipped += 1
                 elif not may_read(key, (self._prefix,)):
                     raise Invalid([Fault("prefix", f"holds {key!r}, which no ImageJob can name")])
                 else:
                     yield Item(key[len(self._prefix) :][-limits.MAX_NAME :], key)
 
-    def passed_over(self) -> str:
-        return f"; {self._passed_over} objects are empty or folders" if self._passed_over else ""
+    def skipped_note(self) -> str:
+        return f"; {self._skipped} objects are empty or folders" if self._skipped else ""
 
 
 class _ManifestLines:
-    """Items on their way into a manifest."""
+    """Encodes items as the lines of a manifest, with distinct names, and counts them."""
 
     def __init__(self) -> None:
         self.count = 0
 
     async def encode(self, first: Iterable[Item], rest: AsyncIterator[Item]) -> AsyncIterator[bytes]:
-        apart, piece = BloomNames(), []
-        async for item in _both(first, rest):
-            piece.append(Item(apart.assign(self.count, item.name), item.key, item.url))
+        names, piece = BloomNames(), []
+        async for item in _chain(first, rest):
+            piece.append(Item(names.assign(self.count, item.name), item.key, item.url))
             self.count += 1
             _check_count(self.count, "prefix")
             if len(piece) == PIECE_LINES:
@@ -166,12 +161,12 @@ def _check_count(count: int, field: str) -> None:
         raise Invalid([Fault(field, f"holds more than {limits.MAX_MANIFEST_ITEMS} images")])
 
 
-async def _each(items: Iterable[Item]) -> AsyncIterator[Item]:
+async def _iterate(items: Iterable[Item]) -> AsyncIterator[Item]:
     for item in items:
         yield item
 
 
-async def _both(first: Iterable[Item], rest: AsyncIterator[Item]) -> AsyncIterator[Item]:
+async def _chain(first: Iterable[Item], rest: AsyncIterator[Item]) -> AsyncIterator[Item]:
     for item in first:
         yield item
     async for item in rest:

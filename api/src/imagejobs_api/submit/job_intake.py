@@ -1,4 +1,4 @@
-"""Takes the JSON of `POST /api/jobs` in and stores the ImageJob that it asks for: all of it, or nothing."""
+"""From the JSON of `POST /api/jobs` to the stored ImageJob: all of it, or nothing."""
 
 import asyncio
 import math
@@ -28,75 +28,73 @@ from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.wire import s3_keys, source_prefixes
 
 MAX_LISTING_SECONDS = 240.0
-"""Longest making of a list; a million keys take some tens of seconds."""
+"""How long making a list may take; a million keys take some tens of seconds."""
 
 
 class JobIntake:
-    """Takes requests in."""
+    """Reads the JSON of a job, collects its images and creates it.
+
+    Checks the quotas, then lets `read_request` read the body, `ItemCollector` collect the images and
+    `JobCreator` store the job. `POST /api/jobs` has one, as long as the app lives.
+    """
 
     def __init__(
         self,
         creator: JobCreator,
         objects: ObjectStore,
         quotas: Quotas,
-        known: Limits,
+        server_limits: Limits,
         guard: AddressGuard,
         callbacks: CallbackUrls,
-        allowance: Prefixes,
+        prefixes: Prefixes,
     ) -> None:
         self._creator = creator
         self._objects = objects
         self._quotas = quotas
-        self._limits = known
+        self._limits = server_limits
         self._guard = guard
         self._callbacks = callbacks
-        self._allowance = allowance
-        self._collector = ItemCollector(objects, known.max_manifest_bytes)
+        self._prefixes = prefixes
+        self._collector = ItemCollector(objects, server_limits.max_manifest_bytes)
 
     async def accept(self, req: Request, key: JobKey, *, repeatable: bool) -> CreatedJob:
         """Return the job once it is stored durably.
 
         Args:
-            repeatable: The job may be there already, from an earlier request of the same content.
+            key: The job's namespace and name.
+            repeatable: An earlier request of the same content may have made the job already.
 
         Raises:
-            ImageJobsError: Nothing was accepted, and nothing is kept.
+            ImageJobsError: Nothing was accepted; the stored list is deleted, except after `Unavailable`.
         """
         length = json_io.check_head(req, self._limits.max_job_body_bytes)
         await self._quotas.check_queue(req.caller)
         with self._quotas.receiving(length, req.caller):
             body = await json_io.read(req, self._limits.max_job_body_bytes)
             request = await self._read(body, req.caller)
-            draft = req.origin.annotate(
-                req.caller.with_label(ImageJob(key, request.settings, annotations=_titled(request)))
-            )
+            draft = ImageJob(key, request.settings, annotations=_title_annotation(request))
+            draft = req.origin.annotate(req.caller.with_label(draft))
             if repeatable:
                 draft = idempotency.with_fingerprint(draft, idempotency.fingerprint_json(req.path, body))
                 if earlier := await self._creator.find_earlier(draft):
                     return CreatedJob(earlier, (), single=False)
-        return CreatedJob(
-            await self._store(draft, request, req.caller, repeatable=repeatable), (), single=False
-        )
+        created = await self._create(draft, request, req.caller, repeatable=repeatable)
+        return CreatedJob(created, (), single=False)
 
     async def _read(self, body: dict[str, Any], caller: Caller) -> JobRequest:
-        rights = Permissions(self._allowance.sources(caller), self._allowance.outputs(caller), time.time())
-        arguments = (
-            body,
-            rights,
-            self._guard,
-            self._callbacks.for_caller(caller.name),
-            math.ceil(self._limits.job_seconds),
-        )
+        prefixes, callbacks = self._prefixes, self._callbacks.for_caller(caller.name)
+        permissions = Permissions(prefixes.sources(caller), prefixes.outputs(caller), time.time())
+        arguments = (body, permissions, self._guard, callbacks, math.ceil(self._limits.job_seconds))
         if not isinstance(body.get("items"), list) or len(body["items"]) <= limits.MAX_ITEMS:
             return read_request(*arguments)
-        # Tens of thousands of images take seconds to read: others shall not wait for it.
+        # Tens of thousands of images take seconds to read: other requests must not wait for that.
         with self._quotas.listing():
             return await asyncio.to_thread(read_request, *arguments)
 
-    async def _store(
+    async def _create(
         self, draft: ImageJob, request: JobRequest, caller: Caller, *, repeatable: bool
     ) -> ImageJob:
-        # Not the job's name, which a repeated request shares with the first one.
+        # A fresh id, not the job's name: a repeated request shares the name with the first one.
         upload_id = names.new_job_id()
         try:
             images = await self._images(request, s3_keys.listed(upload_id))
@@ -108,7 +106,11 @@ class JobIntake:
             raise
         if images.manifest:
             job = replace(
-                job, annotations={**job.annotations, **_listed(upload_id, self._allowance.sources(caller))}
+                job,
+                annotations={
+                    **job.annotations,
+                    **_manifest_annotations(upload_id, self._prefixes.sources(caller)),
+                },
             )
         return await self._creator.create(job, upload_id if images.manifest else "", repeatable=repeatable)
 
@@ -123,11 +125,11 @@ class JobIntake:
                 raise Problem(Code.UNAVAILABLE, "The list of images could not be made in time.") from ex
 
 
-def _titled(request: JobRequest) -> dict[str, str]:
+def _title_annotation(request: JobRequest) -> dict[str, str]:
     return {names.ANNOTATION_TITLE: request.title} if request.title else {}
 
 
-def _listed(upload_id: str, prefixes: tuple[str, ...]) -> dict[str, str]:
+def _manifest_annotations(upload_id: str, prefixes: tuple[str, ...]) -> dict[str, str]:
     return {
         names.ANNOTATION_UPLOADS: s3_keys.uploads(upload_id),
         names.ANNOTATION_SOURCES: source_prefixes.describe(prefixes),

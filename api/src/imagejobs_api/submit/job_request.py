@@ -1,7 +1,7 @@
-"""The body of `POST /api/jobs`: an ImageJob in the words of the HTTP API, read into a value with every fault of it at once. Pure.
+"""Reads the body of `POST /api/jobs`, every fault at once. Pure.
 
-What an ImageJob may say is read by the contract; here stands what only a caller is bound to: where it may
-read and write, and whom it may disturb.
+The contract reads the fields of an ImageJob. This module adds the rules that bind callers only: where they
+may read and write, and which priority classes they may name.
 """
 
 from collections.abc import Mapping
@@ -25,14 +25,14 @@ from imagejobs_contract.wire import source_prefixes
 IMAGE_FIELDS = ("items", "prefix", "manifest")
 FIELDS = ({*SPEC_FIELDS} - {"retryFailed", "repeatCallback", "cancel"}) | {"prefix", "name"}
 MAX_FAULTS = 100
-"""Told of one request."""
+"""Faults that are reported of one request."""
 CLUSTER_CLASS_PREFIX = "system-"
-"""Priority classes of Kubernetes' own parts: pods that have one may push any other off its node."""
+"""Priority classes of Kubernetes' own parts: pods with such a class may evict any other pod from its node."""
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestRef:
-    """A caller's own manifest; `count` lines, or as many as there are."""
+    """A caller's own manifest, and the number of its lines; None if the caller gives no number."""
 
     key: str
     count: int | None
@@ -40,11 +40,11 @@ class ManifestRef:
 
 @dataclass(frozen=True, slots=True)
 class JobRequest:
-    """What is asked for. Of `items`, `prefix` and `manifest` one is given.
+    """A valid request. It has one of `items`, `prefix` and `manifest`.
 
     Attributes:
-        terms: All of the ImageJob but its images.
-        title: What the caller calls the job.
+        settings: The spec of the ImageJob without its images.
+        title: The caller's name for the job.
     """
 
     settings: Spec
@@ -55,15 +55,17 @@ class JobRequest:
 
     @property
     def may_need_manifest(self) -> bool:
-        """Tell whether its images may have to go into a manifest."""
+        """Return whether the images may need a manifest."""
         return self.manifest is not None or self.prefix is not None or len(self.items) > limits.MAX_ITEMS
 
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """What a caller may name; prefixes end with a slash or, for uploads, with a dot.
+    """The prefixes that a caller may name. They end with a slash or, for uploads, with a dot.
 
     Attributes:
+        sources: From which the caller's jobs may read images.
+        outputs: Under which the caller's jobs may store results.
         now: Seconds since the epoch.
     """
 
@@ -74,7 +76,7 @@ class Permissions:
 
 def read_request(
     body: Mapping[str, Any],
-    rights: Permissions,
+    permissions: Permissions,
     guard: AddressGuard,
     callbacks: CallbackUrls,
     default_seconds: int,
@@ -87,16 +89,16 @@ def read_request(
     Raises:
         Invalid: With every fault, but no more than `MAX_FAULTS`.
     """
-    reader = Reader(_long_form(body), snake=True)
+    reader = Reader(_expand_callback(body), snake=True)
     reader.unknown(FIELDS)
     given = [name for name in IMAGE_FIELDS if reader.has(name)]
     if len(given) != 1:
         reader.fault("items", f"give one of {', '.join(IMAGE_FIELDS)}; these are {len(given)}")
     request = JobRequest(
-        settings=_terms(reader, rights, callbacks, default_seconds),
-        items=_items(reader, rights, guard),
-        prefix=_prefix(reader, rights),
-        manifest=_manifest(reader, rights),
+        settings=_read_job_settings(reader, permissions, callbacks, default_seconds),
+        items=_read_items(reader, permissions, guard),
+        prefix=_read_prefix(reader, permissions),
+        manifest=_read_manifest(reader, permissions),
         title=filenames.clean(reader.text("name", 200) or ""),
     )
     if given == ["items"] and not request.items and not reader.faults:
@@ -106,56 +108,64 @@ def read_request(
     return request
 
 
-def _long_form(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the body with its callback as an object: the other calls take a URL, and here that is an object's only field."""
+def _expand_callback(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the body with its callback as an object.
+
+    The other calls take a URL, so this one takes a URL too; in the spec it is the only field of an object.
+    """
     callback = body.get("callback")
     return {**body, "callback": {"url": callback}} if isinstance(callback, str) else body
 
 
-def _terms(reader: Reader, rights: Permissions, callbacks: CallbackUrls, default_seconds: int) -> Spec:
-    terms = read_settings(reader)
+def _read_job_settings(
+    reader: Reader, permissions: Permissions, callbacks: CallbackUrls, default_seconds: int
+) -> Spec:
+    settings = read_settings(reader)
     if not reader.has("activeDeadlineSeconds"):
-        terms = replace(terms, active_deadline_seconds=default_seconds)
+        settings = replace(settings, active_deadline_seconds=default_seconds)
     if callback := reader.child("callback"):
-        callbacks.check(callback, "url", terms.callback_url)
-    prefix = terms.output.prefix
-    if prefix and not f"{prefix.rstrip('/')}/".startswith(rights.outputs):
+        callbacks.check(callback, "url", settings.callback_url)
+    prefix = settings.output.prefix
+    if prefix and not f"{prefix.rstrip('/')}/".startswith(permissions.outputs):
         allowed = (
-            f"you may write under {' '.join(rights.outputs)}"
-            if rights.outputs
+            f"you may write under {' '.join(permissions.outputs)}"
+            if permissions.outputs
             else "without it results lie under outputs/<job id>/"
         )
         reader.fault("output.prefix", f"is not open to you: {allowed}")
-    if (terms.priority_class_name or "").startswith(CLUSTER_CLASS_PREFIX):
+    if (settings.priority_class_name or "").startswith(CLUSTER_CLASS_PREFIX):
         reader.fault(
             "priorityClassName", f"classes that begin with {CLUSTER_CLASS_PREFIX} are the cluster's own"
         )
-    return terms
+    return settings
 
 
-def _items(reader: Reader, rights: Permissions, guard: AddressGuard) -> tuple[Item, ...]:
+def _read_items(reader: Reader, permissions: Permissions, guard: AddressGuard) -> tuple[Item, ...]:
     items = []
     for each in reader.children("items", limits.MAX_MANIFEST_ITEMS):
         item = read_item(each)
         if len(reader.faults) > MAX_FAULTS:
             break
         if item.key is not None:
-            _check_key(each, "key", item.key, rights)
+            _check_key(each, "key", item.key, permissions)
         elif item.url is not None:
             _check_url(each, item.url, guard)
         items.append(replace(item, name=filenames.clean(item.name) or _default_name(item)))
     return tuple(items)
 
 
-def _check_key(reader: Reader, field: str, key: str, rights: Permissions) -> None:
+def _check_key(reader: Reader, field: str, key: str, permissions: Permissions) -> None:
     if not source_prefixes.is_plain(key):
         reader.fault(field, "holds a part that is empty, . or .., or a backslash or a control character")
-    elif not source_prefixes.may_read(key, rights.sources):
-        reader.fault(field, f"may not be read by you; what begins with {' or '.join(rights.sources)} may")
-    elif rights.now - (source_prefixes.uploaded_seconds(key) or rights.now) > limits.UPLOAD_SECONDS:
+    elif not source_prefixes.may_read(key, permissions.sources):
+        reader.fault(
+            field, f"may not be read by you; what begins with {' or '.join(permissions.sources)} may"
+        )
+    elif permissions.now - (source_prefixes.uploaded_seconds(key) or permissions.now) > limits.UPLOAD_SECONDS:
         reader.fault(
             field,
-            f"was uploaded more than {limits.UPLOAD_SECONDS} s ago, and may be deleted while the job runs: upload it again",
+            f"was uploaded more than {limits.UPLOAD_SECONDS} s ago, and may be deleted while the job runs:"
+            " upload it again",
         )
 
 
@@ -175,16 +185,16 @@ def _default_name(item: Item) -> str:
         return ""
 
 
-def _prefix(reader: Reader, rights: Permissions) -> str | None:
+def _read_prefix(reader: Reader, permissions: Permissions) -> str | None:
     given = reader.text("prefix", limits.MAX_KEY, None, KEY_PATTERN, "an S3 prefix such as photos/2026/")
     if given is None:
         return None
     folder = f"{given.rstrip('/')}/"
-    _check_key(reader, "prefix", folder, rights)
+    _check_key(reader, "prefix", folder, permissions)
     return folder
 
 
-def _manifest(reader: Reader, rights: Permissions) -> ManifestRef | None:
+def _read_manifest(reader: Reader, permissions: Permissions) -> ManifestRef | None:
     child = reader.child("manifest")
     if child is None:
         return None
@@ -193,5 +203,5 @@ def _manifest(reader: Reader, rights: Permissions) -> ManifestRef | None:
         child.fault("key", "is missing")
     if key is None:
         return None
-    _check_key(child, "key", key, rights)
+    _check_key(child, "key", key, permissions)
     return ManifestRef(key, count)

@@ -1,9 +1,7 @@
-"""Bodies that name images by URL: JSON, or a form of either kind.
+"""Reads bodies that name images by URL: JSON, or a form of either kind.
 
-Nothing is fetched or resolved here, the worker does that behind the address guard.
-
-What the guard would refuse without asking anybody (its form, its port, a host that is itself an address) is
-refused at once.
+Nothing is fetched or resolved here; the worker does that behind the address guard. A URL that the guard
+refuses without a DNS lookup (for its form, its port, or a host that is an address) is refused at once.
 """
 
 import re
@@ -29,14 +27,14 @@ from imagejobs_contract.reader import Reader
 
 URL_FIELD = "url"
 URLS_FIELDS = ("urls", "urls[]")
-"""`urls[]` is how PHP and many form libraries spell a list."""
+"""PHP and many form libraries name a list `urls[]`."""
 MAX_VALUE_BYTES = 4 * limits.MAX_URL
 EXTRA_FIELDS = 16
-"""Unknown or repeated fields that are still read, so that all of them can be named."""
+"""Unknown or repeated fields that are still read, so that the answer can name all of them."""
 
 
 class UrlReader:
-    """Reads one body, which may hold no files."""
+    """Reads one body without files. `FormIntake` makes one per request."""
 
     def __init__(self, form: Form, guard: AddressGuard) -> None:
         self._guard = guard
@@ -46,30 +44,30 @@ class UrlReader:
         self.received = ReceivedForm()
 
     def add_field(self, name: str, value: object) -> None:
-        """Take a field of the body or the query."""
+        """Add a field of the body or the query."""
         if name in URLS_FIELDS or (name == URL_FIELD and value not in (None, "")):
             self._urls.append((name, value))
         elif name != URL_FIELD:
             self.received.add_option(name, value)
 
     def discarding(self) -> nullcontext[None]:
-        """Return a block that has nothing to discard."""
+        """Return an empty context: no files were stored that would have to be deleted."""
         return nullcontext()
 
     async def read(self, body: AsyncIterator[bytes], content_type: str | None) -> ReceivedForm:
         """Read the body to its end.
 
         Raises:
-            Problem: It is neither JSON nor a form, or has too many URLs.
-            BodyCut, TooLarge: From `body`.
-            falcon.HTTPError: The form is broken.
+            Problem: The body is neither JSON nor a form, or has too many URLs.
+            BodyIncomplete, TooLarge: From `body`.
+            falcon.HTTPError: The form is malformed.
         """
         data = b"".join([chunk async for chunk in body])
         kind = (content_type or "").split(";")[0].strip().lower()
         if kind == falcon.MEDIA_MULTIPART:
             await self._read_multipart(data, content_type)
         elif data or kind:
-            for name, value in _fields(data, kind, self._max_fields):
+            for name, value in _parse_fields(data, kind, self._max_fields):
                 self.add_field(filenames.clean(name)[:60], value)
         self._add_sources()
         return self.received
@@ -77,7 +75,9 @@ class UrlReader:
     async def _read_multipart(self, data: bytes, content_type: str | None) -> None:
         handler = MultipartFormHandler()
         handler.parse_options.max_body_part_count = self._max_fields
-        async for part in await handler.deserialize_async(FormBody(_once(data)), content_type, len(data)):
+        async for part in await handler.deserialize_async(
+            FormBody(_stream_once(data)), content_type, len(data)
+        ):
             name = filenames.clean(part.name or "")[:60]
             value = await part.stream.read(MAX_VALUE_BYTES + 1)
             if part.filename is not None or len(value) > MAX_VALUE_BYTES:
@@ -98,21 +98,21 @@ class UrlReader:
             received.add_fault("name", "goes with one url; images of urls are named by their own")
         for n, (_, value) in enumerate(self._urls):
             received.sources.append(
-                self._source(URL_FIELD if received.single else f"{URLS_FIELDS[0]}[{n}]", value)
+                self._read_source(URL_FIELD if received.single else f"{URLS_FIELDS[0]}[{n}]", value)
             )
 
-    def _source(self, where: str, value: object) -> Source:
+    def _read_source(self, where: str, value: object) -> Source:
         reader = Reader({where: value.strip() if isinstance(value, str) else value}, "", self.received.faults)
         url = reader.text(where, limits.MAX_URL)
         if url is None:
-            return Source("", where=where)  # its fault is noted
-        refusal = self._refusal(url)
+            return Source("", where=where)  # the reader has added the fault
+        refusal = self._check_url(url)
         if not re.fullmatch(URL_PATTERN, url, re.ASCII) and not (refusal and self.received.single):
-            # An ImageJob cannot hold it, and so the batch not its place.
+            # An ImageJob cannot store this URL, so the batch cannot carry it as a failed entry.
             reader.fault(where, "is not an http(s) URL")
         return Source("" if refusal else name_from_url(url), url=url, where=where, refusal=refusal)
 
-    def _refusal(self, url: str) -> ImageFailed | None:
+    def _check_url(self, url: str) -> ImageFailed | None:
         try:
             self._guard.check(read_url(url))
         except Refused as ex:
@@ -120,12 +120,14 @@ class UrlReader:
         return None
 
 
-def _fields(data: bytes, kind: str, most: int) -> Iterator[tuple[str, object]]:
+def _parse_fields(data: bytes, kind: str, max_fields: int) -> Iterator[tuple[str, object]]:
     if kind == falcon.MEDIA_URLENCODED:
         try:
-            yield from parse_qsl(data.decode(errors="replace"), keep_blank_values=True, max_num_fields=most)
+            yield from parse_qsl(
+                data.decode(errors="replace"), keep_blank_values=True, max_num_fields=max_fields
+            )
         except ValueError as ex:
-            raise Problem(Code.MALFORMED_REQUEST, f"The form has more than {most} fields.") from ex
+            raise Problem(Code.MALFORMED_REQUEST, f"The form has more than {max_fields} fields.") from ex
     elif kind == falcon.MEDIA_JSON:
         for name, value in json_io.parse(data).items():
             values = value if name in URLS_FIELDS and isinstance(value, list) else [value]
@@ -138,9 +140,9 @@ def _fields(data: bytes, kind: str, most: int) -> Iterator[tuple[str, object]]:
 
 
 def name_from_url(url: str) -> str:
-    """Return the file's name that a URL ends with, as far as it can be read."""
+    """Return the file name at the end of a URL, cleaned; "" if there is none."""
     return filenames.clean(PurePosixPath(unquote(read_url(url).path.partition("?")[0])).name)
 
 
-async def _once(data: bytes) -> AsyncIterator[bytes]:
+async def _stream_once(data: bytes) -> AsyncIterator[bytes]:
     yield data

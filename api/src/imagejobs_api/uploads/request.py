@@ -17,8 +17,7 @@ DEFAULT_TYPE = "application/octet-stream"
 _TYPE_PATTERN = r"[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,60}"
 PART_UPLOAD_PATTERN = r"[1-9][0-9]{0,3}-[A-Za-z0-9_~+=-][A-Za-z0-9._~+=-]{0,1000}"
 """The number of parts, and S3's id of the upload. SeaweedFS looks for a folder of that name, so the id must
-be
-neither `..` nor a path.
+be neither `..` nor a path.
 """
 
 
