@@ -21,7 +21,7 @@ from imagejobs_contract.runtime.settings import S3Settings
 from imagejobs_contract.s3.objects import S3Objects
 from imagejobs_contract.stores.sqlite import SqliteStore
 from imagejobs_contract.wire import s3_keys
-from support.operator.process import good, odd_fail, operator, s3_environ, until, worker
+from support.operator.process import good, odd_fail, operator, s3_environ, wait_until, worker
 
 KEY = JobKey("default", "job")
 
@@ -51,7 +51,7 @@ def images(count: int, **changes: object) -> ImageJob:
 
 
 async def ended(store: SqliteStore, key: JobKey = KEY) -> ImageJob:
-    return await until(
+    return await wait_until(
         lambda: store.get(key),
         lambda job: job.status.state.final and job.status.observed_generation == job.generation,
     )
@@ -113,8 +113,8 @@ def test_what_a_flushed_redis_forgot_is_sent_again(
 ) -> None:
     async def run() -> None:
         await store.create(images(30))
-        async with worker(redis_url, good, most=10) as did:
-            await until(lambda: asyncio.sleep(0, len(did)), lambda count: count == 10)
+        async with worker(redis_url, good, max_tasks=10) as did:
+            await wait_until(lambda: asyncio.sleep(0, len(did)), lambda count: count == 10)
         async with Redis.from_url(redis_url) as redis:
             await redis.flushall()
         async with worker(redis_url, good):
@@ -130,8 +130,8 @@ def test_a_killed_operator_goes_on_where_it_was(
 ) -> None:
     async def begin() -> None:
         await store.create(images(20))
-        async with worker(redis_url, good, most=5) as did:
-            await until(lambda: asyncio.sleep(0, len(did)), lambda count: count == 5)
+        async with worker(redis_url, good, max_tasks=5) as did:
+            await wait_until(lambda: asyncio.sleep(0, len(did)), lambda count: count == 5)
 
     async def go_on() -> None:
         async with worker(redis_url, good) as did:
@@ -151,14 +151,14 @@ def test_suspend_resume_and_cancel(
 ) -> None:
     async def run() -> None:
         await store.create(images(3))
-        await until(lambda: store.get(KEY), lambda job: job.status.state is State.QUEUED)
+        await wait_until(lambda: store.get(KEY), lambda job: job.status.state is State.QUEUED)
         await store.change_spec(KEY, lambda spec: replace(spec, suspend=True))
-        await until(lambda: store.get(KEY), lambda job: job.status.is_true(ConditionType.SUSPENDED))
+        await wait_until(lambda: store.get(KEY), lambda job: job.status.is_true(ConditionType.SUSPENDED))
         async with worker(redis_url, good) as did:
             await asyncio.sleep(0.3)
             assert did == []
             await store.change_spec(KEY, lambda spec: replace(spec, suspend=False))
-            await until(lambda: asyncio.sleep(0, len(did)), lambda count: count > 0)
+            await wait_until(lambda: asyncio.sleep(0, len(did)), lambda count: count > 0)
             assert (await ended(store)).status.state is State.SUCCEEDED
         other = replace(images(3), key=JobKey("default", "other"))
         await store.create(other)
@@ -177,7 +177,7 @@ def test_a_manifest_waits_for_a_cluster_and_says_so(
 
     async def run() -> None:
         await store.create(ImageJob(KEY, Spec(manifest=Manifest("lists/a.jsonl", 5))))
-        job = await until(lambda: store.get(KEY), lambda job: job.status.is_true(ConditionType.STALLED))
+        job = await wait_until(lambda: store.get(KEY), lambda job: job.status.is_true(ConditionType.STALLED))
         condition = job.status.condition(ConditionType.STALLED)
         assert condition is not None
         assert condition.reason == "NoRunner"
@@ -199,7 +199,7 @@ def test_a_finished_job_and_its_files_go_when_its_time_is_over(
             await ended(store)
             assert await objects.head(s3_keys.results(uid, 0))
             with pytest.raises(NotFound):
-                await until(lambda: store.get(KEY), lambda _: False)
+                await wait_until(lambda: store.get(KEY), lambda _: False)
         assert not await objects.head("uploads/u/0")
         assert not await objects.head(s3_keys.results(uid, 0))
         assert await objects.head("outputs/job/0.jpg"), "outputs are the user's"
@@ -218,11 +218,11 @@ def test_a_deleted_job_takes_its_tasks_and_uploads_along(
         objects = S3Objects(s3_settings)
         await objects.put("uploads/u/0", b"x", content_type="image/jpeg")
         await store.create(images(3))
-        await until(lambda: store.get(KEY), lambda job: job.status.state is State.QUEUED)
+        await wait_until(lambda: store.get(KEY), lambda job: job.status.state is State.QUEUED)
         await store.delete(KEY)
         async with Redis.from_url(redis_url) as redis:
-            await until(lambda: redis.xlen("ij:tasks"), lambda length: length == 0)
-        await until(lambda: objects.head("uploads/u/0"), lambda facts: facts is None)
+            await wait_until(lambda: redis.xlen("ij:tasks"), lambda length: length == 0)
+        await wait_until(lambda: objects.head("uploads/u/0"), lambda facts: facts is None)
 
     with operator(tmp_path, environ):
         asyncio.run(run())

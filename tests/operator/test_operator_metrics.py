@@ -1,4 +1,4 @@
-"""What the operator tells Prometheus."""
+"""The metrics of the operator."""
 
 import asyncio
 from dataclasses import replace
@@ -21,15 +21,15 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 JOB = ImageJob(JobKey("default", "a"), Spec(items=(Item("a.jpg", "a"),)), uid="1")
 
 
-async def look(key: JobKey) -> Result:
+async def reconcile(key: JobKey) -> Result:
     if key.name == "bad":
         raise RuntimeError
     return Result()
 
 
-def test_looks_are_timed_by_how_they_ended():
+def test_reconciles_are_timed_by_how_they_ended():
     metrics = Metrics()
-    timed = metrics.time_reconciles(look)
+    timed = metrics.time_reconciles(reconcile)
     asyncio.run(timed(JobKey("default", "good")))
     with pytest.raises(RuntimeError):
         asyncio.run(timed(JobKey("default", "bad")))
@@ -39,9 +39,9 @@ def test_looks_are_timed_by_how_they_ended():
 
 def test_jobs_count_in_the_state_in_which_they_were_last_seen():
     metrics, memory = Metrics(), Memory()
-    metrics.expose(WorkQueue(look, 1), memory)
+    metrics.expose(WorkQueue(reconcile, 1), memory)
 
-    def told() -> dict[str, float]:
+    def jobs_by_state() -> dict[str, float]:
         return {
             state.value: metrics.registry.get_sample_value("imagejobs_jobs", {"state": state.value})
             for state in State
@@ -49,22 +49,22 @@ def test_jobs_count_in_the_state_in_which_they_were_last_seen():
 
     memory.record_job(JOB, NOON)
     memory.record_job(replace(JOB, key=JobKey("default", "b")), NOON)
-    assert told()["Pending"] == 2
+    assert jobs_by_state()["Pending"] == 2
     memory.record_job(replace(JOB, status=Status(state=State.RUNNING)), NOON)
-    assert (told()["Pending"], told()["Running"]) == (1, 1)
+    assert (jobs_by_state()["Pending"], jobs_by_state()["Running"]) == (1, 1)
     memory.forget(JOB.key)
     memory.forget(JOB.key)
-    assert sum(told().values()) == 1
+    assert sum(jobs_by_state().values()) == 1
 
 
 def test_callbacks_that_are_due_are_counted_with_the_age_of_the_oldest():
     metrics, memory = Metrics(), Memory()
-    metrics.expose(WorkQueue(look, 1), memory)
+    metrics.expose(WorkQueue(reconcile, 1), memory)
 
-    def told(name: str) -> float | None:
+    def value_of(name: str) -> float | None:
         return metrics.registry.get_sample_value(f"imagejobs_callbacks_{name}")
 
-    assert (told("pending"), told("oldest_seconds")) == (0, 0)
+    assert (value_of("pending"), value_of("oldest_seconds")) == (0, 0)
     due = utc_now() - timedelta(hours=2)
     memory.record_job(
         replace(
@@ -78,14 +78,14 @@ def test_callbacks_that_are_due_are_counted_with_the_age_of_the_oldest():
         Status(state=State.FAILED, callback=Callback(CallbackState.PENDING, since=utc_now())),
         NOON,
     )
-    assert told("pending") == 2
-    assert 7200 <= (told("oldest_seconds") or 0) < 7300
+    assert value_of("pending") == 2
+    assert 7200 <= (value_of("oldest_seconds") or 0) < 7300
     memory.record_write(
         JOB.key, Status(state=State.SUCCEEDED, callback=Callback(CallbackState.DELIVERED, since=due)), NOON
     )
-    assert told("pending") == 1
+    assert value_of("pending") == 1
     memory.forget(JobKey("default", "b"))
-    assert (told("pending"), told("oldest_seconds")) == (0, 0)
+    assert (value_of("pending"), value_of("oldest_seconds")) == (0, 0)
 
 
 def test_each_try_of_a_callback_is_counted_by_how_it_ended():

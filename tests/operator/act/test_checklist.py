@@ -1,4 +1,4 @@
-"""The twenty points on which operators fail (Sieve, Acto, Kubernetes' own issues): one test each, by number, in the world of `operator_world`.
+"""Twenty known failures of operators (Sieve, Acto, issues of Kubernetes): one test each, by number.
 
 Point 20, adoption after an upgrade, has no older release to adopt from yet: its test keeps today's objects as
 the first fixture.
@@ -51,7 +51,7 @@ def test_1_old_versions_create_nothing_twice_and_move_nothing_back(
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
 @pytest.mark.parametrize("at", range(16))
 @pytest.mark.parametrize("execution", [Execution.POOL, Execution.JOB])
-def test_2_a_stop_at_any_change_is_made_good_by_the_next_look(
+def test_2_a_stop_at_any_change_is_mended_by_the_next_reconcile(
     world: World, execution: Execution, at: int, before: bool
 ) -> None:
     if before:
@@ -65,13 +65,13 @@ def test_2_a_stop_at_any_change_is_made_good_by_the_next_look(
     assert len(world.jobs.created) <= 1
 
 
-@pytest.mark.parametrize("told", list(itertools.product([True, False], repeat=4)), ids=str)
-def test_3_any_event_may_be_lost(world: World, told: tuple[bool, ...]) -> None:
+@pytest.mark.parametrize("seen", list(itertools.product([True, False], repeat=4)), ids=str)
+def test_3_any_event_may_be_lost(world: World, seen: tuple[bool, ...]) -> None:
     world.create(spec(3))
     steps = [lambda: None, world.work, world.work, world.work]
-    for step, look in zip(steps, told, strict=True):
+    for step, is_seen in zip(steps, seen, strict=True):
         step()
-        if look:
+        if is_seen:
             world.reconcile()
     assert world.settle().counts.succeeded == 3
 
@@ -112,7 +112,7 @@ def test_6_a_deletion_ends_at_every_step(world: World, looks: int) -> None:
         assert again is not None
         assert again.requeue_after_seconds == max_seconds(world.policy)
         assert not world.queue.tasks
-        world.later(max_seconds(world.policy))
+        world.advance(max_seconds(world.policy))
         world.reconcile()
     assert KEY not in world.store.jobs
     assert not world.queue.tasks
@@ -128,7 +128,7 @@ def test_6_outputs_go_with_a_job_that_is_forgotten_too_though_nothing_tells_of_o
     assert world.settle().counts.succeeded == 20
     for key in ("outputs/job/photo-19.jpg", "site/logo.png"):  # the first is what the last outcome names
         world.objects.keep(key, b"x")
-    world.later(11)
+    world.advance(11)
     assert world.reconcile().requeue_after_seconds == 0.0
     assert world.job().deleting
     world.reconcile()
@@ -156,7 +156,7 @@ def test_6_a_storage_that_stays_away_holds_no_deletion_up_for_ever(world: World)
     world.faults.away = {"s3"}
     world.reconcile()
     assert KEY in world.store.jobs
-    world.later(3600 + max_seconds(world.policy))
+    world.advance(3600 + max_seconds(world.policy))
     world.reconcile()
     assert KEY not in world.store.jobs
 
@@ -178,7 +178,7 @@ def test_7_a_change_of_the_spec_wins_over_waiting(world: World) -> None:
     world.create(spec(20, execution=Execution.JOB))
     world.reconcile()
     world.child().parallelism = 0
-    world.later(120)
+    world.advance(120)
     world.reconcile()
     world.store.edit(KEY, cancel=True)
     world.reconcile()
@@ -191,10 +191,10 @@ def test_8_nothing_waits_for_ever(world: World) -> None:
     world.create(spec(2, execution=Execution.POOL))
     world.queue.alive = 0
     world.reconcile()
-    world.later(31)
+    world.advance(31)
     world.reconcile()
     assert reason(world, ConditionType.STALLED) is Reason.NO_WORKER
-    world.later(570)
+    world.advance(570)
     world.reconcile()
     world.reconcile()
     status = world.status()
@@ -206,7 +206,7 @@ def test_8_nothing_waits_for_ever(world: World) -> None:
         (0, Code.PROCESSING_TIMEOUT),
         (1, Code.PROCESSING_TIMEOUT),
     ]
-    assert world.events.told[-1].warning
+    assert world.events.emitted[-1].warning
 
 
 def test_9_a_vanished_job_is_finished_from_its_results(world: World) -> None:
@@ -335,7 +335,7 @@ def test_14_twelve_conflicts_cost_little_time(world: World) -> None:
 
     world.store.put_status = conflicting  # type: ignore[method-assign]
     world.reconcile()
-    world.later(1)
+    world.advance(1)
     waited = 0.0
     while "status Queued" not in world.store.writes:
         again = world.reconcile()
@@ -346,7 +346,7 @@ def test_14_twelve_conflicts_cost_little_time(world: World) -> None:
 def test_15_the_observed_generation_follows_the_act(world: World) -> None:
     world.create(spec(2))
     world.reconcile()
-    world.later(1)
+    world.advance(1)
     world.reconcile()
     assert world.status().observed_generation == 1
     world.store.edit(KEY, retry_failed=1)
@@ -390,7 +390,7 @@ def test_15_a_retry_of_a_cancelled_job_is_only_acknowledged(world: World) -> Non
     world.create(spec(3, cancel=True))
     world.reconcile()
     cancelled = world.status()
-    world.later(60)
+    world.advance(60)
     world.store.edit(KEY, retry_failed=1)
     world.reconcile()
     assert world.status() == replace(cancelled, observed_generation=2, attempt=2)
@@ -409,11 +409,11 @@ def test_16_who_has_nothing_to_do_writes_nothing(world: World, state: str) -> No
     world.reconcile()
     if state == "ended":
         world.settle()
-    world.later(65)
+    world.advance(65)
     world.reconcile()
     before = list(world.store.writes)
     for _ in range(16):
-        world.later(30)
+        world.advance(30)
         world.reconcile()
     assert world.store.writes == before
 
@@ -430,7 +430,7 @@ def test_17_deadlines_pass_at_their_second(world: World, deadline: str, seconds:
         world.reconcile()
     if deadline == "ttl":
         world.settle()
-    world.later({"queue": 600, "active": 100, "ttl": 50}[deadline] + seconds)
+    world.advance({"queue": 600, "active": 100, "ttl": 50}[deadline] + seconds)
     world.reconcile()
     world.reconcile()
     if deadline == "ttl":
@@ -445,7 +445,7 @@ def test_17_a_clock_that_goes_back_ends_nothing(world: World) -> None:
     world.reconcile()
     world.work()
     world.reconcile()
-    world.later(-86_400)
+    world.advance(-86_400)
     world.reconcile()
     assert world.status().state is State.RUNNING
     assert world.settle().state is State.SUCCEEDED
@@ -458,7 +458,7 @@ def test_17_time_in_which_the_operator_was_away_does_not_count(world: World, sta
     if state is State.RUNNING:
         world.work()
         world.reconcile()
-    world.later(86_400)
+    world.advance(86_400)
     world.restart()
     world.reconcile()
     world.reconcile()
@@ -472,22 +472,22 @@ def test_17_images_that_all_ended_in_time_make_no_late_job(world: World, executi
     world.reconcile()
     if execution is Execution.POOL:
         world.work()
-        world.later(3)
+        world.advance(3)
         world.reconcile()
         world.work(Code.CORRUPT_IMAGE)
     else:
-        world.later(3)
+        world.advance(3)
         world.reconcile()
         world.shard(0, codes={1: Code.CORRUPT_IMAGE})
     assert world.status().state is State.RUNNING
-    world.later(200)
+    world.advance(200)
     world.reconcile()
     assert world.status().state is State.PARTIALLY_SUCCEEDED
 
 
 def work_all(world: World, execution: Execution, *codes: Code | None, attempt: int = 1) -> None:
     """Let workers do what is there, which ends with these codes."""
-    world.later(3)
+    world.advance(3)
     world.reconcile()
     if execution is Execution.JOB:
         world.shard(0, attempt, {index: code for index, code in enumerate(codes) if code})
@@ -559,10 +559,22 @@ def test_19_two_operators_at_once_come_to_one_end(world: World) -> None:
 def test_20_objects_of_this_release_can_be_taken_over(world: World) -> None:
     job = world.create(spec(2))
     body = {
-        "observedGeneration": 1, "state": "Running", "attempt": 1, "items": {"total": 2, "active": 1, "succeeded": 0, "failed": 0},
-        "queuedTime": "2026-11-24T12:00:00Z", "startTime": "2026-11-24T12:00:01Z",
-        "conditions": [{"type": "Accepted", "status": "True", "reason": "Accepted", "message": "", "lastTransitionTime": "2026-11-24T12:00:00Z"}],
-    }  # fmt: skip
+        "observedGeneration": 1,
+        "state": "Running",
+        "attempt": 1,
+        "items": {"total": 2, "active": 1, "succeeded": 0, "failed": 0},
+        "queuedTime": "2026-11-24T12:00:00Z",
+        "startTime": "2026-11-24T12:00:01Z",
+        "conditions": [
+            {
+                "type": "Accepted",
+                "status": "True",
+                "reason": "Accepted",
+                "message": "",
+                "lastTransitionTime": "2026-11-24T12:00:00Z",
+            }
+        ],
+    }
     world.store.jobs[KEY] = replace(job, status=read_status(body))
     world.store.versions[KEY].append(world.store.jobs[KEY])
     assert world.settle().state is State.SUCCEEDED
@@ -573,10 +585,10 @@ def test_a_small_job_that_ends_at_once_costs_four_writes_with_its_creation_event
 ) -> None:
     world.create(spec(16, ttl_seconds_after_finished=10))
     world.settle()
-    world.later(11)
+    world.advance(11)
     world.reconcile()
     assert world.store.writes == ["create", "status Succeeded", "delete"]
-    assert len(world.events.told) == 1
+    assert len(world.events.emitted) == 1
 
 
 def test_a_job_whose_images_wait_is_not_announced_before_anything_is_known_but_its_total(
@@ -589,14 +601,14 @@ def test_a_job_whose_images_wait_is_not_announced_before_anything_is_known_but_i
     assert [change.state for change in world.board.announced] == [State.SUCCEEDED]
 
 
-def test_a_small_job_that_waits_is_written_as_queued_after_a_moment_and_since_its_first_look(
+def test_a_small_job_that_waits_is_written_as_queued_after_a_moment_and_since_its_first_reconcile(
     world: World,
 ) -> None:
     world.create(spec(1))
     again = world.reconcile()
     assert again
     assert (world.status().state, again.requeue_after_seconds) == (State.PENDING, 1.0)
-    world.later(1)
+    world.advance(1)
     world.reconcile()
     assert (world.status().state, world.status().queued) == (State.QUEUED, world.now() - timedelta(seconds=1))
 
@@ -605,7 +617,7 @@ def test_a_job_that_kueue_admits_is_neither_let_go_nor_hurried(world: World) -> 
     world.create(spec(20, queue_name="team"))
     world.reconcile()
     world.child().suspended = True
-    world.later(3600)
+    world.advance(3600)
     world.reconcile()
     assert (world.child().suspended, world.child().deleting_since) == (True, None)
     assert world.status().state is State.QUEUED
@@ -648,7 +660,7 @@ def test_nobody_deletes_somebody_elses_files_by_an_annotation(world: World) -> N
             annotations={names.ANNOTATION_UPLOADS: prefix},
         )
         world.settle("thief")
-        world.later(2)
+        world.advance(2)
         world.reconcile(JobKey("ns", "thief"))
         assert JobKey("ns", "thief") not in world.store.jobs
         assert set(world.objects.data) == {
@@ -664,7 +676,7 @@ def test_a_progress_write_comes_at_most_every_two_seconds(world: World) -> None:
     for _ in range(40):
         for _ in range(5):
             world.work()
-        world.later(0.1)
+        world.advance(0.1)
         world.reconcile()
     running = [write for write in world.store.writes if write == "status Running"]
     assert 2 <= len(running) <= 3
@@ -675,7 +687,7 @@ def test_a_small_job_that_takes_long_is_written_as_running_once(world: World) ->
     world.create(spec(10))
     for _ in range(11):
         world.reconcile()
-        world.later(3)
+        world.advance(3)
         world.work()
     assert world.store.writes == ["create", "status Running", "status Succeeded"]
 
@@ -688,7 +700,7 @@ def test_a_finished_jobs_uploads_and_files_go_with_it_and_outputs_stay(world: Wo
         annotations={names.ANNOTATION_UPLOADS: "uploads/u/"},
     )
     world.settle()
-    world.later(6)
+    world.advance(6)
     world.reconcile()
     assert KEY not in world.store.jobs
     assert list(world.objects.data) == ["outputs/job/photo-0.jpg"]

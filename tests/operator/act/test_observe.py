@@ -1,4 +1,4 @@
-"""What is read before a decision."""
+"""The facts that are read before a decision."""
 
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Execution
@@ -10,7 +10,7 @@ KEY = JobKey("ns", "job")
 
 
 def questions(world: World) -> list[str]:
-    """Return the jobs of which the queue is asked from now on, as it grows."""
+    """Return a list that grows with the uid of each later read of the queue."""
     asked: list[str] = []
     waiting = world.queue.waiting
 
@@ -22,8 +22,8 @@ def questions(world: World) -> list[str]:
     return asked
 
 
-def test_an_image_that_ends_while_the_operator_looks_is_not_sent_again(world: World) -> None:
-    world.hears = False
+def test_an_image_that_ends_during_a_reconcile_is_not_sent_again(world: World) -> None:
+    world.wake_ups_arrive = False
     world.create(spec(3))
     world.reconcile()
     waiting, outcomes = world.queue.waiting, world.board.outcomes
@@ -46,33 +46,33 @@ def test_an_image_that_ends_while_the_operator_looks_is_not_sent_again(world: Wo
     assert world.status().state is State.SUCCEEDED
 
 
-def test_the_first_look_at_a_new_job_asks_nothing_and_a_restarted_operator_does(world: World) -> None:
+def test_the_first_reconcile_of_a_new_job_reads_nothing_and_a_restarted_operator_does(world: World) -> None:
     asked = questions(world)
     world.create(spec(3, execution=Execution.POOL))
     world.reconcile()
     assert (len(world.queue.tasks), asked) == (3, [])
-    world.later(1)
+    world.advance(1)
     world.restart()
     world.reconcile()
     assert (len(world.queue.tasks), len(asked)) == (3, 1)
 
 
-def test_a_small_job_whose_ends_were_told_asks_nothing_and_after_a_missed_word_the_board(
+def test_a_small_job_with_all_wake_ups_reads_nothing_and_after_a_missed_one_the_board(
     world: World,
 ) -> None:
     asked = questions(world)
-    for name, hears in (("told", True), ("missed", False)):
+    for name, arrives in (("heard", True), ("missed", False)):
         world.create(spec(2, execution=Execution.POOL), name)
         world.reconcile(JobKey("ns", name))
         world.work()
-        world.hears = hears
+        world.wake_ups_arrive = arrives
         world.work()
         world.reconcile(JobKey("ns", name))
-        assert (world.status(name).state, len(asked)) == (State.SUCCEEDED, 0 if hears else 1)
-        world.hears = True
+        assert (world.status(name).state, len(asked)) == (State.SUCCEEDED, 0 if arrives else 1)
+        world.wake_ups_arrive = True
 
 
-def test_an_image_that_is_told_of_while_another_task_of_its_job_is_left_does_not_end_the_job(
+def test_a_wake_up_that_leaves_another_task_does_not_end_the_job(
     world: World,
 ) -> None:
     world.create(spec(1, execution=Execution.POOL))
@@ -82,7 +82,7 @@ def test_an_image_that_is_told_of_while_another_task_of_its_job_is_left_does_not
     assert not world.status().state.final
 
 
-def test_an_ended_job_asks_nobody_but_the_store(world: World) -> None:
+def test_a_finished_job_reads_only_the_store(world: World) -> None:
     world.create(spec(3))
     world.settle()
     world.faults.away = {"redis", "s3"}
@@ -108,7 +108,7 @@ def test_a_pool_job_waits_for_redis_and_says_nothing_wrong(world: World) -> None
     assert world.settle().state is State.SUCCEEDED
 
 
-def test_the_choice_of_a_runner_outlives_a_crash_and_a_change_of_the_world(world: World) -> None:
+def test_the_choice_of_a_runner_survives_a_crash_and_a_change_of_the_world(world: World) -> None:
     world.queue.alive = 0
     world.create(spec(3))
     world.faults.kill_after = len(world.faults.changes) + 5  # the Job is there, the status does not say so
@@ -128,7 +128,7 @@ def test_tasks_that_were_sent_keep_a_job_in_the_pool(world: World) -> None:
     assert len(world.queue.tasks) == 3
     world.queue.alive = 0
     world.reconcile()
-    world.later(1)
+    world.advance(1)
     world.reconcile()
     assert not world.jobs.created
     assert world.status().state is State.QUEUED

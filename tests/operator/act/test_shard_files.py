@@ -60,7 +60,8 @@ def test_a_callers_manifest_is_cut_at_its_lines(
 def test_blank_lines_of_a_callers_manifest_are_no_images(world: World) -> None:
     job = by_manifest(
         world,
-        b'\r\n{"key":"a/1","name":"1.jpg"}\r\n\n{"key":"a/2","name":"2.jpg"}\r\n  \n{"key":"a/3","name":"3.jpg"}\n\n',
+        b'\r\n{"key":"a/1","name":"1.jpg"}\r\n\n{"key":"a/2","name":"2.jpg"}\r\n'
+        b'  \n{"key":"a/3","name":"3.jpg"}\n\n',
         3,
     )
     world.run(shard_inputs.prepare(world.objects, job, 2))
@@ -178,7 +179,7 @@ def test_a_pod_that_still_writes_is_not_overwritten(world: World) -> None:
     assert world.run(result_files.collect(world.objects, job, 1)).counts.succeeded == 2
 
 
-def test_a_storage_that_is_away_is_told_from_missing_results(world: World) -> None:
+def test_a_storage_that_is_away_is_not_taken_for_missing_results(world: World) -> None:
     job = world.create(spec(1))
     world.faults.away = {"s3"}
     with pytest.raises(Unavailable):

@@ -1,4 +1,4 @@
-"""The real plan and reconcile in a world that loses events, kills the operator, flushes Redis, and whose users change their minds.
+"""The real plan and reconcile in a world with lost events, kills, an empty Redis and users who change a job.
 
 Derandomized: each run tries the same cases, so a failure is this change's.
 """
@@ -51,11 +51,11 @@ class Simulation(RuleBasedStateMachine):
                 self.world.close()
 
     @rule()
-    def look(self) -> None:
+    def reconcile(self) -> None:
         self.world.reconcile(KEY)
 
     @rule(count=st.integers(0, 8), before=st.booleans())
-    def look_and_be_killed(self, count: int, before: bool) -> None:
+    def reconcile_and_be_killed(self, count: int, before: bool) -> None:
         faults = self.world.faults
         at = len(faults.changes) + count
         faults.kill_before, faults.kill_after = (at, None) if before else (None, at)
@@ -63,23 +63,23 @@ class Simulation(RuleBasedStateMachine):
         faults.kill_before = faults.kill_after = None
 
     @rule(back=st.integers(1, 5))
-    def look_at_an_old_version(self, back: int) -> None:
+    def reconcile_an_old_version(self, back: int) -> None:
         self.world.store.stale[KEY] = back
         self.world.reconcile(KEY)
 
     @rule(system=st.sampled_from(["redis", "s3", "store"]))
-    def look_while_a_system_is_away(self, system: str) -> None:
+    def reconcile_while_a_system_is_away(self, system: str) -> None:
         self.world.faults.away = {system}
         self.world.reconcile(KEY)
         self.world.faults.away = set()
 
     @rule(seconds=st.sampled_from([0.1, 1, 5, 45]))
     def wait(self, seconds: float) -> None:
-        self.world.later(seconds)
+        self.world.advance(seconds)
 
     @rule()
     def clock_goes_back(self) -> None:
-        self.world.later(-20)
+        self.world.advance(-20)
 
     @rule(code=CODES, count=st.integers(1, 9))
     def workers_work(self, code: Code | None, count: int) -> None:
@@ -157,18 +157,18 @@ class Simulation(RuleBasedStateMachine):
 
     @precondition(lambda self: self.in_hand())
     @rule()
-    def a_worker_stores_a_result_that_nobody_will_hear_of(self) -> None:
+    def a_worker_stores_a_result_without_an_outcome(self) -> None:
         self.world.objects.keep("outputs/job/late.jpg", b"x")
 
     def in_hand(self) -> bool:
-        """Tell whether somebody may have an image of the job in hand, or on its way to S3."""
+        """Return whether a worker may have an image of the job, or an upload may be on its way to S3."""
         world, uid = self.world, self.created.uid
-        let_go = (
-            world.queue.let_go is not None
-            and world.passed < world.queue.let_go + world.policy.lease_seconds + CALL_SECONDS
+        may_be_late = (
+            world.queue.last_cancel is not None
+            and world.elapsed_seconds < world.queue.last_cancel + world.policy.lease_seconds + CALL_SECONDS
         )
         return (
-            let_go
+            may_be_late
             or any(task.uid == uid for task in world.queue.tasks.values())
             or any(not it.ended for it in world.jobs.running.values())
         )
@@ -210,7 +210,7 @@ class Simulation(RuleBasedStateMachine):
                 break
             again = world.reconcile(KEY)
             world.collect_garbage()
-            world.later((again and again.requeue_after_seconds) or 1.0)
+            world.advance((again and again.requeue_after_seconds) or 1.0)
             self.outputs_that_go_with_their_job_all_go()
         if KEY not in world.store.jobs:
             world.reconcile(KEY)

@@ -1,4 +1,4 @@
-"""Ended jobs that the resync leaves out."""
+"""Finished jobs that the resync skips."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -11,12 +11,12 @@ from support.operator.world import World, spec
 
 
 @pytest.mark.parametrize(
-    ("after", "ttl", "rests"),
+    ("after", "ttl", "seconds"),
     [(0, 86_400, 3600), (120, 600, 600 - 30 - 120), (86_000, 86_400, 370)],
     ids=["just ended", "deleted soon", "deleted sooner"],
 )
-def test_a_job_rests_from_its_end_until_it_is_deleted_or_for_an_hour(
-    world: World, after: int, ttl: int, rests: int
+def test_a_finished_job_is_skipped_until_it_is_deleted_or_for_an_hour(
+    world: World, after: int, ttl: int, seconds: int
 ) -> None:
     world.create(spec(1, execution=Execution.POOL, ttl_seconds_after_finished=ttl))
     world.settle()
@@ -24,18 +24,18 @@ def test_a_job_rests_from_its_end_until_it_is_deleted_or_for_an_hour(
     assert ended
     now = ended + timedelta(seconds=after)
     found = deadlines.skip_resync_until(world.job(), now, world.policy)
-    assert found == now + timedelta(seconds=rests)
+    assert found == now + timedelta(seconds=seconds)
 
 
-def test_the_resync_leaves_a_job_out_from_the_look_that_ended_it_on(world: World) -> None:
+def test_the_resync_skips_a_job_from_the_reconcile_that_ended_it(world: World) -> None:
     world.create(spec(1))
     world.settle()
     assert not world.memory.is_due(world.job().key, world.now())
-    world.later(3600)
+    world.advance(3600)
     assert world.memory.is_due(world.job().key, world.now())
 
 
-def test_who_goes_on_is_deleted_or_owes_a_callback_never_rests(world: World) -> None:
+def test_a_job_that_continues_is_deleted_or_owes_a_callback_is_never_skipped(world: World) -> None:
     world.create(spec(1, execution=Execution.POOL, callback_url="https://example.org/hook"))
     later = world.now() + timedelta(days=1)
     assert deadlines.skip_resync_until(world.job(), later, world.policy) is None

@@ -38,9 +38,9 @@ def run(
 class Recorder:
     """Does nothing with keys, for a while, and remembers it."""
 
-    def __init__(self, seconds: float = 0.0, again: Result = Result()) -> None:  # noqa: B008
+    def __init__(self, seconds: float = 0.0, result: Result = Result()) -> None:  # noqa: B008
         self.seconds = seconds
-        self.again = again
+        self.result = result
         self.done: list[JobKey] = []
         self.busy: list[JobKey] = []
         self.most = 0
@@ -52,7 +52,7 @@ class Recorder:
         await asyncio.sleep(self.seconds)
         self.busy.remove(key)
         self.done.append(key)
-        return self.again
+        return self.result
 
 
 def test_a_key_that_is_added_often_is_worked_on_once() -> None:
@@ -142,7 +142,7 @@ def test_a_success_resets_the_pause() -> None:
 
 
 def test_a_key_comes_again_when_it_said() -> None:
-    work = Recorder(again=Result(requeue_after_seconds=0.05))
+    work = Recorder(result=Result(requeue_after_seconds=0.05))
 
     async def play(queue: WorkQueue) -> None:
         queue.add(A)
@@ -171,7 +171,7 @@ def test_only_the_last_answer_counts() -> None:
 
 
 def test_the_events_of_a_busy_key_are_taken_together() -> None:
-    work = Recorder(again=Result(min_interval_seconds=0.1))
+    work = Recorder(result=Result(min_interval_seconds=0.1))
 
     async def play(queue: WorkQueue) -> None:
         for _ in range(25):

@@ -1,4 +1,4 @@
-"""Callbacks of the operator as a program on one machine, to a real receiver: kill -9, two operators at once, receivers that hang."""
+"""Callbacks of the program to a real receiver: kill -9, two operators at once, receivers that hang."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.status import CallbackState, ConditionType
 from imagejobs_contract.runtime.settings import S3Settings
 from imagejobs_contract.stores.sqlite import SqliteStore
-from support.operator.process import good, operator, s3_environ, until, worker
+from support.operator.process import good, operator, s3_environ, wait_until, worker
 from support.servers.webhook_receiver import SECRET, Receiver, receiver
 
 KEY = JobKey("default", "job")
@@ -25,9 +25,14 @@ KEY = JobKey("default", "job")
 def environ(redis_url: str, s3_settings: S3Settings, tmp_path: Path) -> dict[str, str]:
     """The variables of a local operator that may send to this machine."""
     return {
-        "JOB_STORE": f"sqlite:{tmp_path / 'jobs.sqlite'}", "REDIS_URL": redis_url, "RESYNC_SECONDS": "1", **s3_environ(s3_settings),
-        "WEBHOOK_SECRETS": SECRET, "ALLOWED_PRIVATE_CALLBACKS": "127.0.0.0/8", "PUBLIC_URL": "https://images.example.org/",
-    }  # fmt: skip
+        "JOB_STORE": f"sqlite:{tmp_path / 'jobs.sqlite'}",
+        "REDIS_URL": redis_url,
+        "RESYNC_SECONDS": "1",
+        **s3_environ(s3_settings),
+        "WEBHOOK_SECRETS": SECRET,
+        "ALLOWED_PRIVATE_CALLBACKS": "127.0.0.0/8",
+        "PUBLIC_URL": "https://images.example.org/",
+    }
 
 
 @pytest.fixture
@@ -49,25 +54,25 @@ def job(url: str, name: str = "job") -> ImageJob:
     return ImageJob(JobKey("default", name), Spec(items=(Item("a.jpg", "uploads/u/0"),), callback_url=url))
 
 
-async def told(store: SqliteStore, key: JobKey = KEY) -> ImageJob:
-    def is_told(job: ImageJob) -> bool:
+async def wait_for_delivery(store: SqliteStore, key: JobKey = KEY) -> ImageJob:
+    def is_delivered(job: ImageJob) -> bool:
         return job.status.callback is not None and job.status.callback.state is CallbackState.DELIVERED
 
-    return await until(lambda: store.get(key), is_told)
+    return await wait_until(lambda: store.get(key), is_delivered)
 
 
-def test_the_end_of_a_job_is_told_and_told_again_on_demand(
+def test_the_end_of_a_job_is_sent_and_sent_again_on_demand(
     environ: dict[str, str], store: SqliteStore, redis_url: str, tmp_path: Path, hooks: Receiver
 ) -> None:
     async def run() -> None:
         async with worker(redis_url, good):
             created = await store.create(job(hooks.url()))
-            first = await told(store)
+            first = await wait_for_delivery(store)
             assert first.status.is_true(ConditionType.CALLBACK_DELIVERED)
             assert [each.id for each in hooks.messages] == [f"msg_{created.uid.replace('-', '')}_1"]
             await store.change_spec(KEY, lambda spec: replace(spec, repeat_callback=1))
             await asyncio.to_thread(hooks.wait_for, 2)
-            assert (await told(store)).status.callback.repeats == 1  # type: ignore[union-attr]
+            assert (await wait_for_delivery(store)).status.callback.repeats == 1  # type: ignore[union-attr]
 
     with operator(tmp_path, environ) as running:
         asyncio.run(run())
@@ -91,7 +96,7 @@ def test_killed_between_delivery_and_record_it_is_delivered_again_with_the_same_
         running.kill()
     hooks.gate.set()
     with operator(tmp_path, environ):
-        asyncio.run(told(store))
+        asyncio.run(wait_for_delivery(store))
     assert [each.id for each in hooks.messages] == [hooks.messages[0].id] * 2
 
 
@@ -103,7 +108,7 @@ def test_two_operators_at_once_tell_it_under_one_id(
             for n in range(10):
                 await store.create(job(hooks.url(), f"job{n}"))
             for n in range(10):
-                await told(store, JobKey("default", f"job{n}"))
+                await wait_for_delivery(store, JobKey("default", f"job{n}"))
 
     with operator(tmp_path, environ), operator(tmp_path, environ):
         asyncio.run(run())
@@ -123,7 +128,7 @@ def test_receivers_that_hang_slow_no_job(
             for n in range(20):
                 await store.create(replace(job(quick.url(), f"quick{n}")))
             for n in range(20):
-                await told(store, JobKey("default", f"quick{n}"))
+                await wait_for_delivery(store, JobKey("default", f"quick{n}"))
             return time.perf_counter() - begin
 
     hooks.gate.clear()
@@ -139,7 +144,7 @@ def test_a_private_address_gets_nothing_and_the_job_says_so(
     async def run() -> ImageJob:
         async with worker(redis_url, good):
             await store.create(job(hooks.url()))
-            return await until(
+            return await wait_until(
                 lambda: store.get(KEY),
                 lambda job: bool(job.status.callback and job.status.callback.state is CallbackState.GAVE_UP),
             )

@@ -21,7 +21,7 @@ def ticket(n: int) -> DeliveryId:
     return DeliveryId(f"msg_{n}", 0, 0)
 
 
-def test_a_receiver_that_hangs_holds_its_own_places_only() -> None:
+def test_a_receiver_that_hangs_holds_only_its_own_slots() -> None:
     busy: Counter[str] = Counter()
     most: Counter[str] = Counter()
     heard: list[JobKey] = []
@@ -35,22 +35,22 @@ def test_a_receiver_that_hangs_holds_its_own_places_only() -> None:
         return Response(ResponseKind.DELIVERED)
 
     async def run() -> None:
-        sends = CallbackDispatcher(post)
+        callbacks = CallbackDispatcher(post)
         all_heard = asyncio.Event()
 
-        def hear(key: JobKey, answer: DeliveryResult) -> None:
+        def listen(key: JobKey, result: DeliveryResult) -> None:
             heard.append(key)
             if len(heard) == 50:
                 all_heard.set()
 
-        sends.on_result(hear)
+        callbacks.on_result(listen)
         for n in range(200):
-            await sends.dispatch(job(n, "hangs.example.org"), ticket(n))
+            await callbacks.dispatch(job(n, "hangs.example.org"), ticket(n))
         for n in range(200, 250):
-            await sends.dispatch(job(n, "works.example.org"), ticket(n))
+            await callbacks.dispatch(job(n, "works.example.org"), ticket(n))
         async with asyncio.timeout(5):
             await all_heard.wait()
-        await sends.close()
+        await callbacks.close()
 
     asyncio.run(run())
     assert {key.name for key in heard} == {f"job{n}" for n in range(200, 250)}
@@ -60,7 +60,7 @@ def test_a_receiver_that_hangs_holds_its_own_places_only() -> None:
     }
 
 
-def test_what_is_begun_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_started_tries_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatcher, "MAX_STARTED", 3)
     sent: list[str] = []
 
@@ -69,12 +69,12 @@ def test_what_is_begun_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         return Response(ResponseKind.DELIVERED)
 
     async def run() -> None:
-        sends = CallbackDispatcher(post)
+        callbacks = CallbackDispatcher(post)
         for n in range(5):
-            await sends.dispatch(job(n, "example.org"), ticket(n))
-            await sends.dispatch(job(n, "example.org"), ticket(n))
+            await callbacks.dispatch(job(n, "example.org"), ticket(n))
+            await callbacks.dispatch(job(n, "example.org"), ticket(n))
         await asyncio.sleep(0.01)
-        await sends.dispatch(job(4, "example.org"), ticket(4))
+        await callbacks.dispatch(job(4, "example.org"), ticket(4))
         await asyncio.sleep(0.01)
 
     asyncio.run(run())
@@ -88,9 +88,9 @@ def test_a_mistake_of_ours_is_a_failed_try() -> None:
         raise KeyError
 
     async def run() -> None:
-        sends = CallbackDispatcher(post)
-        sends.on_result(lambda key, answer: heard.append(answer))
-        await sends.dispatch(job(1, "example.org"), ticket(1))
+        callbacks = CallbackDispatcher(post)
+        callbacks.on_result(lambda key, result: heard.append(result))
+        await callbacks.dispatch(job(1, "example.org"), ticket(1))
         await asyncio.sleep(0.01)
 
     asyncio.run(run())

@@ -45,9 +45,17 @@ def hooks() -> Iterator[Receiver]:
 
 def job(url: str, **changes: Any) -> ImageJob:
     status = Status(
-        state=State.SUCCEEDED, counts=Counts(1, 0, 1, 0), outcomes=(outcome(0),), attempt=1, started=NOON, completed=NOON, duration_seconds=0,
-        callback=Callback(CallbackState.PENDING), bytes_in=1000, bytes_out=100,
-    )  # fmt: skip
+        state=State.SUCCEEDED,
+        counts=Counts(1, 0, 1, 0),
+        outcomes=(outcome(0),),
+        attempt=1,
+        started=NOON,
+        completed=NOON,
+        duration_seconds=0,
+        callback=Callback(CallbackState.PENDING),
+        bytes_in=1000,
+        bytes_out=100,
+    )
     return ImageJob(
         JobKey("ns", "job"),
         spec(1, callback_url=url),
@@ -86,7 +94,7 @@ def test_a_callback_is_signed_and_tells_what_became_of_the_job(hooks: Receiver) 
     assert data["images"][0]["outputs"][0]["key"] == "outputs/job/photo-0.jpg"
 
 
-def test_what_its_caller_calls_the_job_is_told(hooks: Receiver) -> None:
+def test_the_body_holds_the_name_that_the_caller_gave_the_job(hooks: Receiver) -> None:
     send(job(hooks.url("/hook")))
     send(replace(job(hooks.url("/hook")), annotations={names.ANNOTATION_TITLE: "Spring sale"}))
     assert [each.body["data"]["name"] for each in hooks.messages] == [None, "Spring sale"]
@@ -128,10 +136,19 @@ def test_what_a_status_means(hooks: Receiver, status: int, end: ResponseKind) ->
 @pytest.mark.parametrize(
     ("status", "text", "seconds"),
     [
-        (429, "120", 120), (503, "0", 0), (503, "Tue, 24 Nov 2026 12:05:00 GMT", 300), (503, "Tue, 24 Nov 2026 11:00:00 GMT", 0), (429, "soon", 0),
-        (429, "-5", 0), (429, "1" * 30, 0), (429, "Tue, 24 Nov 2026 12:05:00", 0), (500, "120", 0), (429, "1e3", 0), (429, "", 0),
+        (429, "120", 120),
+        (503, "0", 0),
+        (503, "Tue, 24 Nov 2026 12:05:00 GMT", 300),
+        (503, "Tue, 24 Nov 2026 11:00:00 GMT", 0),
+        (429, "soon", 0),
+        (429, "-5", 0),
+        (429, "1" * 30, 0),
+        (429, "Tue, 24 Nov 2026 12:05:00", 0),
+        (500, "120", 0),
+        (429, "1e3", 0),
+        (429, "", 0),
     ],
-)  # fmt: skip
+)
 def test_a_receiver_that_is_busy_says_for_how_long(status: int, text: str, seconds: float) -> None:
     head = Head(status, {"retry-after": text} if text else {})
     assert sender.classify(head, NOON).retry_after_seconds == seconds
@@ -249,7 +266,7 @@ def send_as(caller: str, hooks: Receiver, secrets: WebhookSecrets) -> Response:
     return asyncio.run(WebhookSender(AddressGuard(LOOPBACK), secrets, "", utc_now).send(about, MESSAGE))
 
 
-def test_a_caller_with_secrets_of_its_own_is_told_by_those_alone(hooks: Receiver, tmp_path: Path) -> None:
+def test_a_callers_own_secrets_alone_sign_its_callbacks(hooks: Receiver, tmp_path: Path) -> None:
     (tmp_path / "shop").write_text(f"{OLD_SECRET},{ANOTHER}\n")
     secrets = WebhookSecrets((SECRET,), tmp_path)
     assert (

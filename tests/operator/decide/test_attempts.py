@@ -16,10 +16,16 @@ NOW = datetime(2026, 11, 26, tzinfo=UTC)
 
 @pytest.mark.parametrize(
     ("total", "execution", "local", "cluster"),
-    [(1, "Auto", Runner.POOL, None), (17, "Auto", Runner.POOL, Runner.JOB), (500, "Auto", Runner.POOL, Runner.JOB),
-     (1, "Job", Runner.JOB, Runner.JOB), (500, "Pool", Runner.POOL, Runner.POOL), (501, "Auto", Runner.JOB, Runner.JOB),
-     (501, "Pool", Runner.NOBODY, Runner.NOBODY)],
-)  # fmt: skip
+    [
+        (1, "Auto", Runner.POOL, None),
+        (17, "Auto", Runner.POOL, Runner.JOB),
+        (500, "Auto", Runner.POOL, Runner.JOB),
+        (1, "Job", Runner.JOB, Runner.JOB),
+        (500, "Pool", Runner.POOL, Runner.POOL),
+        (501, "Auto", Runner.JOB, Runner.JOB),
+        (501, "Pool", Runner.NOBODY, Runner.NOBODY),
+    ],
+)
 def test_small_jobs_stay_in_the_pool_of_one_machine(
     total: int, execution: str, local: Runner, cluster: Runner | None
 ) -> None:

@@ -1,4 +1,4 @@
-"""Workers that store a last result after their job was stopped: its outputs are deleted when none can any more, whatever happens meanwhile."""
+"""Workers that store a result after their job was stopped: its outputs are deleted when none can do so."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -95,7 +95,7 @@ def settle(world: World, rounds: int = 20) -> float:
         if KEY not in world.store.jobs:
             break
         world.collect_garbage()
-        world.later(1.0 if again is None else again.requeue_after_seconds or 0.0)
+        world.advance(1.0 if again is None else again.requeue_after_seconds or 0.0)
     return (world.now() - start).total_seconds()
 
 
@@ -110,7 +110,7 @@ def test_a_deletion_that_is_stopped_at_any_change_deletes_what_is_stored_last(
     count = len(world.faults.changes) + at
     world.faults.kill_before, world.faults.kill_after = (count, None) if before else (None, count)
     world.reconcile()
-    world.later(BOUND - 1)
+    world.advance(BOUND - 1)
     world.objects.keep("outputs/job/photo-0.jpg", b"x")
     settle(world)
     assert KEY not in world.store.jobs
@@ -123,7 +123,7 @@ def test_a_queue_that_is_away_when_the_deletion_is_asked_for_does_not_shorten_th
     world.store.user_delete(KEY)
     world.faults.away = {"redis"}
     world.reconcile()
-    world.later(500)
+    world.advance(500)
     world.faults.away = set()
     again = world.reconcile()
     assert again is not None
@@ -140,7 +140,7 @@ def test_a_job_that_was_created_and_not_written_is_deleted_before_the_outputs(
         world.shard(0, codes={0: Code.CORRUPT_IMAGE})
         world.shard(1)
         assert world.settle().state is State.PARTIALLY_SUCCEEDED
-        world.later(1)
+        world.advance(1)
         world.store.edit(KEY, retry_failed=1)
     attempt = 1 + retried
     be_killed_once_the_job_is_created(world)
@@ -150,7 +150,7 @@ def test_a_job_that_was_created_and_not_written_is_deleted_before_the_outputs(
     world.store.user_delete(KEY)
     world.reconcile()
     assert world.child(attempt).deleting_since
-    world.later(BOUND)
+    world.advance(BOUND)
     world.reconcile()
     assert KEY in world.store.jobs, "its pods are not gone"
     world.objects.keep("outputs/job/photo-0.jpg", b"x")
@@ -187,8 +187,11 @@ def test_a_prefix_that_somebody_chose_loses_the_last_result_too_and_nothing_else
     world.store.user_delete(KEY)
     world.reconcile()
     for key, uid in {
-        "site/photo-0-web.webp": job.uid, "site/photo-1-copy.gif": job.uid, "site/photo-0-web.gif": "a later job", "site/photo-9-web.webp": job.uid,
-    }.items():  # fmt: skip
+        "site/photo-0-web.webp": job.uid,
+        "site/photo-1-copy.gif": job.uid,
+        "site/photo-0-web.gif": "a later job",
+        "site/photo-9-web.webp": job.uid,
+    }.items():
         world.objects.keep(key, b"x", uid=uid)
     world.objects.keep("site/photo-1-web.webp", b"by hand")
     settle(world)
@@ -206,7 +209,7 @@ def test_a_wait_that_is_long_is_not_given_up(lease: float) -> None:
     begun(world, spec(1, output=DELETE, execution=Execution.POOL))
     world.store.user_delete(KEY)
     assert settle(world) == lease + CALL_SECONDS + 1
-    assert not world.events.told
+    assert not world.events.emitted
     world.close()
 
 

@@ -1,4 +1,4 @@
-"""`plan` over every combination of state, spec switches, child Job, outcomes and time: what holds for all of them."""
+"""Promises that `plan` keeps for every combination of state, spec, child Job, outcomes and time."""
 
 import itertools
 from collections.abc import Iterator
@@ -96,7 +96,7 @@ def everything() -> Iterator[tuple[ImageJob, Observed, Policy]]:
 
 
 def worlds(execution: Execution) -> Iterator[Observed]:
-    """Yield all that can be seen of a job: of the pool, of its Job, or of both as long as nobody has taken it up."""
+    """Yield every observation of a job: of the pool, of its Job, or of both before its runner is chosen."""
     pool = () if execution is Execution.JOB else tuple(itertools.product(OUTCOMES.values(), ((), (1,))))
     children = () if execution is Execution.POOL else tuple(CHILDREN.values())
     for (outcomes, waiting), child in itertools.product(pool or (({}, ()),), children or (ChildJob(),)):

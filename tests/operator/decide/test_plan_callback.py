@@ -1,4 +1,4 @@
-"""When callbacks are sent: over days of an injected clock, through crashes, lost answers, repeats and retries."""
+"""When callbacks are sent: over days of a fake clock, with crashes, lost answers, repeats and retries."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -40,14 +40,14 @@ def let(world: World, seconds: float) -> None:
     """Let time pass, with looks whenever something is due, and now and then."""
     end = world.time + timedelta(seconds=seconds)
     while world.time < end:
-        look(world)
+        reconcile_and_deliver(world)
         it = world.status().callback if KEY in world.store.jobs else None
         due = it.next if it and it.next and it.next > world.time else world.time + timedelta(seconds=600)
         world.time = min(end, max(due, world.time + timedelta(seconds=1)))
-    look(world)
+    reconcile_and_deliver(world)
 
 
-def look(world: World) -> None:
+def reconcile_and_deliver(world: World) -> None:
     for _ in range(2):
         world.reconcile()
         world.deliver()
@@ -78,11 +78,11 @@ def test_a_callback_costs_one_write_more_and_is_sent_once(world: World) -> None:
     assert state(world) is CallbackState.DELIVERED
     assert world.status().is_true(ConditionType.CALLBACK_DELIVERED)
     assert world.store.writes == ["create", "status Succeeded", "status Succeeded"]
-    assert [each.reason for each in world.events.told] == [Reason.SUCCEEDED]
+    assert [each.reason for each in world.events.emitted] == [Reason.SUCCEEDED]
 
 
 @pytest.mark.parametrize(("url", "seconds"), [(URL, 0.0), (None, None)], ids=["with a callback", "without"])
-def test_an_operator_that_does_not_hear_of_its_own_writes_looks_again_only_for_what_is_left(
+def test_an_operator_that_does_not_see_its_own_writes_requeues_only_if_more_is_to_do(
     world: World, url: str | None, seconds: float | None
 ) -> None:
     world.restart(sees_own_writes=False)
@@ -95,16 +95,16 @@ def test_an_operator_that_does_not_hear_of_its_own_writes_looks_again_only_for_w
 
 
 @pytest.mark.parametrize("end", ["failed", "cancelled", "late", "Job"])
-def test_every_end_is_told(world: World, end: str) -> None:
+def test_a_callback_is_sent_for_every_end(world: World, end: str) -> None:
     job = wish(cancel=end == "cancelled") if end != "Job" else spec(20, callback_url=URL, items_per_pod=10)
     world.create(job)
     world.reconcile()
     if end == "late":
-        world.later(5000)
+        world.advance(5000)
     if end == "failed":
         world.work(Code.CORRUPT_IMAGE)
     world.settle()
-    look(world)
+    reconcile_and_deliver(world)
     assert len(world.sent) == 1
     assert state(world) is CallbackState.DELIVERED
 
@@ -126,7 +126,7 @@ def test_23_hours_of_failures_end_in_one_delivery(world: World) -> None:
     assert {each for _, each in world.sent} == {message}
     assert (len(world.sent), state(world)) == (failures + 1, CallbackState.DELIVERED)
     assert 25 < failures < 45
-    assert [each.reason for each in world.events.told if each.warning] == [Reason.CALLBACK_FAILED]
+    assert [each.reason for each in world.events.emitted if each.warning] == [Reason.CALLBACK_FAILED]
 
 
 def test_waits_grow_from_seconds_to_an_hour(world: World) -> None:
@@ -173,7 +173,7 @@ def test_after_a_day_it_is_given_up(world: World) -> None:
     assert DAY <= world.sent[-1][0] - START <= DAY + timedelta(minutes=2)
     let(world, 3600)
     assert len(world.sent) == sent
-    assert [each.reason for each in world.events.told if each.warning] == [
+    assert [each.reason for each in world.events.emitted if each.warning] == [
         Reason.CALLBACK_FAILED,
         Reason.CALLBACK_GAVE_UP,
     ]
@@ -181,9 +181,9 @@ def test_after_a_day_it_is_given_up(world: World) -> None:
 
 def test_an_operator_that_was_away_for_a_week_still_tries(world: World) -> None:
     finish(world)
-    world.later(7 * 86_400)
+    world.advance(7 * 86_400)
     world.restart()
-    look(world)
+    reconcile_and_deliver(world)
     assert state(world) is CallbackState.DELIVERED
 
 
@@ -204,12 +204,12 @@ def test_a_stop_between_delivery_and_record_sends_the_same_id_again(world: World
     world.reconcile()
     world.deliver()
     world.restart()
-    look(world)
+    reconcile_and_deliver(world)
     assert [each for _, each in world.sent] == [message, message]
     assert state(world) is CallbackState.DELIVERED
 
 
-def test_looks_while_a_try_is_under_way_begin_no_second_one(world: World) -> None:
+def test_reconciles_during_a_try_start_no_second_one(world: World) -> None:
     finish(world)
     for _ in range(5):
         world.reconcile()
@@ -217,7 +217,7 @@ def test_looks_while_a_try_is_under_way_begin_no_second_one(world: World) -> Non
     assert len(world.sent) == 1
 
 
-def test_a_job_is_not_forgotten_before_it_was_told_or_given_up(world: World) -> None:
+def test_a_job_is_not_deleted_before_its_callback_is_delivered_or_given_up(world: World) -> None:
     world.response = Response(ResponseKind.FAILED, "")
     finish(world, ttl_seconds_after_finished=10)
     let(world, 3600)
@@ -260,12 +260,12 @@ def test_the_next_attempt_is_another_message(world: World) -> None:
     world.reconcile()
     world.work(Code.CORRUPT_IMAGE)
     world.settle()
-    look(world)
+    reconcile_and_deliver(world)
     world.store.edit(KEY, retry_failed=1)
     world.reconcile()
     assert world.status().callback is None
     world.settle()
-    look(world)
+    reconcile_and_deliver(world)
     first, second = (each for _, each in world.sent)
     assert (first[-2:], second[-2:]) == ("_1", "_2")
     assert world.status().state is State.SUCCEEDED
@@ -294,6 +294,6 @@ def test_a_secret_that_comes_later_is_used() -> None:
     let(world, 60)
     world.policy = replace(world.policy, callbacks=True)
     world.restart()
-    look(world)
+    reconcile_and_deliver(world)
     assert (len(world.sent), state(world)) == (1, CallbackState.DELIVERED)
     world.close()

@@ -71,7 +71,7 @@ def play(folder: Path, story: Callable[[Scene], Awaitable[None]]) -> None:
     asyncio.run(run())
 
 
-def test_a_job_that_was_told_of_is_not_read_again_even_after_an_own_write(tmp_path: Path) -> None:
+def test_a_job_that_the_watch_delivered_is_not_read_again_even_after_an_own_write(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
         async with scene.following():
             made = await scene.api.create(ImageJob(KEY, spec()))
@@ -111,7 +111,7 @@ def test_a_write_over_a_version_that_is_not_the_newest_is_refused_and_the_job_re
     play(tmp_path, story)
 
 
-def test_a_deleted_job_is_gone_once_that_is_told_and_a_new_one_of_its_name_is_another(tmp_path: Path) -> None:
+def test_a_deleted_job_is_gone_from_the_cache_and_a_new_one_of_its_name_is_another(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
         async with scene.following():
             first = await scene.api.create(ImageJob(KEY, spec()))

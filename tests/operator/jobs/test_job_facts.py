@@ -67,5 +67,5 @@ def test_a_job_that_kueue_admits_is_known_by_its_label() -> None:
     assert not read_child_job(body(labels=None), "mine").managed
 
 
-def test_who_ran_out_of_memory_is_told_from_who_was_evicted() -> None:
+def test_an_index_that_ran_out_of_memory_is_not_mistaken_for_an_evicted_one() -> None:
     assert out_of_memory([pod("0", 137), pod("1", 137, "DisruptionTarget"), pod("2", 75)]) == {0}

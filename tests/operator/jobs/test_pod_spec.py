@@ -67,7 +67,7 @@ def test_pods_hold_no_token_and_pass_the_restricted_standard() -> None:
     assert pod["volumes"] == [{"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}}]
 
 
-def test_pods_are_told_which_shard_of_what_they_are() -> None:
+def test_pods_learn_their_job_and_shard_from_variables() -> None:
     (container,) = job_body(JOB, 2, 3, SETTINGS)["spec"]["template"]["spec"]["containers"]
     told = {each["name"]: each["value"] for each in container["env"]}
     expected = {

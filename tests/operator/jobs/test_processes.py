@@ -1,4 +1,4 @@
-"""Jobs as processes of one machine: real processes of a small script that ends as it is told for its shard."""
+"""Jobs as processes of one machine: real processes of a small script that ends as the test asks."""
 
 import asyncio
 import sys
@@ -82,7 +82,7 @@ def begun(folder: Path) -> list[str]:
     )
 
 
-def test_every_shard_runs_once_and_whoever_waits_is_told(folder: Path) -> None:
+def test_every_shard_runs_once_and_the_listener_is_called(folder: Path) -> None:
     told: list[JobKey] = []
 
     async def act(jobs: ProcessJobs) -> None:

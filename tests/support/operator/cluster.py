@@ -1,4 +1,4 @@
-"""Plays a node for the operator's tests on a real API server: pods of the Job controller become processes, and their ends pod statuses."""
+"""Plays a node on a real API server: pods of the Job controller become processes, their ends pod statuses."""
 
 import io
 import os
@@ -30,7 +30,7 @@ class Cluster:
     """A namespace of a real control plane, in which the operator works under its own role.
 
     Attributes:
-        environ: What pods find in their ConfigMap and Secret.
+        environ: The variables in the ConfigMap and Secret of pods.
     """
 
     plane: ControlPlane
@@ -76,7 +76,7 @@ class Cluster:
         )
 
     def get(self, name: str) -> dict[str, Any]:
-        """Return an ImageJob, {} if there is none."""
+        """Return an ImageJob, or {} if there is none."""
         status, body = self.plane.request("GET", f"{API}/namespaces/{self.namespace}/{names.PLURAL}/{name}")
         return body if status == 200 else {}
 
@@ -112,12 +112,12 @@ class Cluster:
         }
 
     def wait_for_pods(self, name: str, count: int) -> dict[int, dict[str, Any]]:
-        """Return the live pods once there are so many."""
+        """Return the live pods once there are `count`."""
         wait_until(lambda: len(self.pods(name)) == count)
         return self.pods(name)
 
     def run_pod(self, pod: Mapping[str, Any]) -> int:
-        """Do what a node does with a pod: run the real worker with the pod's environment, and tell how it ended."""
+        """Run a pod as a node does: the real worker with the pod's variables; return its exit code."""
         self.begin(pod)
         container = pod["spec"]["containers"][0]
         environ = {
@@ -138,7 +138,7 @@ class Cluster:
         return done.returncode
 
     def hold(self, pod: Mapping[str, Any], held: bool) -> None:
-        """Keep a pod that is deleted, as a node does whose container has not ended; or let it go."""
+        """Keep a deleted pod, as a node does whose container has not ended; or release it."""
         path = f"/api/v1/namespaces/{self.namespace}/pods/{pod['metadata']['name']}"
         kept = self.call("GET", path)["metadata"].get("finalizers", [])
         ours = "imagejobs.dev/test-node"
@@ -146,8 +146,8 @@ class Cluster:
         self.call("PATCH", path, {"metadata": {"finalizers": after}}, MERGE_PATCH)
 
     def begin(self, pod: Mapping[str, Any]) -> None:
-        """Tell that a pod runs."""
-        self._tell(
+        """Write that a pod runs."""
+        self._write_status(
             pod,
             {
                 "phase": "Running",
@@ -157,9 +157,9 @@ class Cluster:
         )
 
     def end(self, pod: Mapping[str, Any], code: int) -> None:
-        """Tell that a pod ended."""
+        """Write that a pod ended."""
         state = {"terminated": {"exitCode": code, "reason": "Completed" if code == 0 else "Error"}}
-        self._tell(
+        self._write_status(
             pod,
             {
                 "phase": "Failed" if code else "Succeeded",
@@ -168,20 +168,20 @@ class Cluster:
             },
         )
 
-    def _tell(self, pod: Mapping[str, Any], status: Mapping[str, Any]) -> None:
+    def _write_status(self, pod: Mapping[str, Any], status: Mapping[str, Any]) -> None:
         path = f"/api/v1/namespaces/{self.namespace}/pods/{pod['metadata']['name']}/status"
         self.call("PATCH", path, {"status": status}, MERGE_PATCH)
 
     def writes(self) -> Counter[str]:
-        """Return how many requests of each kind the server has had that write ImageJobs or Events, whoever sent them."""
+        """Return the number of requests, by kind and from any client, that wrote ImageJobs or Events."""
         found: Counter[str] = Counter()
         for line in self.plane.kubectl("get", "--raw", "/metrics").splitlines():
             if line.startswith("apiserver_request_total{"):
-                found.update(_written(line))
+                found.update(_count_writes(line))
         return found
 
     def is_tidy(self) -> bool:
-        """Tell whether the namespaces of earlier tests are gone."""
+        """Return whether the namespaces of earlier tests are gone."""
         return all(
             each["status"]["phase"] == "Active" for each in self.call("GET", "/api/v1/namespaces")["items"]
         )
@@ -206,7 +206,7 @@ def _container(pod: Mapping[str, Any], state: Mapping[str, Any], *, ready: bool)
     }
 
 
-def _written(line: str) -> dict[str, int]:
+def _count_writes(line: str) -> dict[str, int]:
     labels = dict(re.findall(r'(\w+)="([^"]*)"', line))
     if labels["resource"] not in (names.PLURAL, "events") or labels["verb"] not in (
         "POST",

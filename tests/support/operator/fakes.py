@@ -1,7 +1,7 @@
-"""The operator's outside world in memory: the ports, as strict as the real ones where it matters, for tests that need thousands of runs.
+"""The ports of the operator in memory, for tests that need thousands of runs.
 
-`Faults` may stop the process before or after any change, or let a call fail; the adapters' own tests hold the
-real ones to the same rules.
+`tests/operator/test_fakes.py` runs them and the real adapters through the same cases. `Faults` may stop the
+process before or after any change, or let a call fail.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,24 +24,24 @@ from imagejobs_operator.decide.observed import ChildEnd, ChildJob, Presence
 
 
 class Killed(BaseException):
-    """kill -9: nothing of the operator runs after it."""
+    """Raised in place of kill -9: no code of the operator runs after it."""
 
 
 @dataclass
 class Faults:
-    """What goes wrong, counted in changes: None means never."""
+    """The faults of one run. `kill_before` and `kill_after` count changes; None means never."""
 
     kill_before: int | None = None
     kill_after: int | None = None
     away: set[str] = field(default_factory=set)
     changes: list[str] = field(default_factory=list)
 
-    def ask(self, system: str) -> None:
+    def check(self, system: str) -> None:
         if system in self.away:
             raise Unavailable(f"{system} is away")
 
     def before(self, system: str, what: str) -> None:
-        self.ask(system)
+        self.check(system)
         if self.kill_before is not None and len(self.changes) == self.kill_before:
             raise Killed
         self.changes.append(what)
@@ -82,14 +82,14 @@ class Store:
         )
 
     async def get(self, key: JobKey) -> ImageJob:
-        self.faults.ask("store")
+        self.faults.check("store")
         if key not in self.jobs:
             raise NotFound
         back = self.stale.pop(key, 0)
         return self.versions[key][-1 - min(back, len(self.versions[key]) - 1)]
 
     async def keys(self) -> Sequence[JobKey]:
-        self.faults.ask("store")
+        self.faults.check("store")
         return list(self.jobs)
 
     async def put_status(self, job: ImageJob, status: Status) -> ImageJob:
@@ -163,7 +163,7 @@ class Board:
             each.clear()
 
     async def counts(self, uid: str) -> Counts | None:
-        self.faults.ask("redis")
+        self.faults.check("redis")
         each = list(self.shards.get(uid, {}).values())
         if not each:
             return None
@@ -182,7 +182,7 @@ class Board:
         self.items.setdefault(uid, {}).update({each.index: each for each in outcomes})
 
     async def outcomes(self, uid: str) -> Mapping[int, Outcome]:
-        self.faults.ask("redis")
+        self.faults.check("redis")
         return dict(self.items.get(uid, {}))
 
     async def forget(self, uid: str) -> None:
@@ -199,14 +199,14 @@ class Queue:
     """Tasks by entry; a lease is fenced by its entry.
 
     Attributes:
-        let_go: When tasks were last taken from workers, who may have had them in hand, by a clock that does
-            not go back.
+        last_cancel: When tasks were last cancelled, by a clock that does not go back; workers may have had
+            them.
     """
 
-    def __init__(self, faults: Faults, board: Board, passed: Callable[[], float]) -> None:
+    def __init__(self, faults: Faults, board: Board, elapsed_seconds: Callable[[], float]) -> None:
         self.faults = faults
-        self.passed = passed
-        self.let_go: float | None = None
+        self.elapsed_seconds = elapsed_seconds
+        self.last_cancel: float | None = None
         self.board = board
         self.tasks: dict[int, Task] = {}
         self.alive = 1
@@ -224,18 +224,18 @@ class Queue:
         self.faults.after()
 
     async def waiting(self, uid: str) -> frozenset[int]:
-        self.faults.ask("redis")
+        self.faults.check("redis")
         return frozenset(task.index for task in self.tasks.values() if task.uid == uid)
 
     async def cancel(self, uid: str) -> None:
         self.faults.before("redis", "withdraw")
         if any(task.uid == uid for task in self.tasks.values()):
-            self.let_go = self.passed()
+            self.last_cancel = self.elapsed_seconds()
         self.tasks = {entry: task for entry, task in self.tasks.items() if task.uid != uid}
         self.faults.after()
 
     async def workers(self) -> int:
-        self.faults.ask("redis")
+        self.faults.check("redis")
         return self.alive
 
     def ack(self, entry: int, outcome: Outcome) -> bool:
@@ -277,13 +277,13 @@ class Objects:
         return self._etag(key)
 
     def keep(self, key: str, data: bytes, **metadata: str) -> None:
-        """Store an object as somebody else than the operator."""
+        """Store an object as another program does."""
         self.data[key] = data
         self.metadata[key] = metadata
         self.versions[key] = self.versions.get(key, 0) + 1
 
     async def get(self, key: str, max_bytes: int) -> tuple[bytes, str]:
-        self.faults.ask("s3")
+        self.faults.check("s3")
         if key not in self.data:
             raise NotFound(key)
         if len(self.data[key]) > max_bytes:
@@ -299,7 +299,7 @@ class Objects:
         return data[start:end]
 
     async def head(self, key: str) -> ObjectFacts | None:
-        self.faults.ask("s3")
+        self.faults.check("s3")
         return (
             ObjectFacts(len(self.data[key]), self._etag(key), self.metadata[key])
             if key in self.data
@@ -324,7 +324,7 @@ class Objects:
 
 @dataclass
 class Running:
-    """A Job: which of its shards are done or failed for good."""
+    """A Job and its shards that are done or have failed for good."""
 
     owner: str
     shards: int
@@ -357,7 +357,7 @@ class Jobs:
         self.created: list[tuple[str, int]] = []
 
     async def get(self, job: ImageJob, attempt: int) -> ChildJob:
-        self.faults.ask("store")
+        self.faults.check("store")
         it = self.running.get((job.key.name, attempt))
         if it is None:
             return ChildJob()
@@ -366,8 +366,17 @@ class Jobs:
         active = 0 if it.suspended or it.ended else min(it.parallelism, it.shards - len(it.done | it.failed))
         reason = it.reason or ("FailedIndexes" if it.failed else "")
         return ChildJob(
-            Presence.OURS, it.suspended, it.managed, it.parallelism, active, active, it.created, it.deleting_since, it.ended, reason,
-        )  # fmt: skip
+            Presence.OURS,
+            it.suspended,
+            it.managed,
+            it.parallelism,
+            active,
+            active,
+            it.created,
+            it.deleting_since,
+            it.ended,
+            reason,
+        )
 
     async def create(self, job: ImageJob, attempt: int, shards: int) -> None:
         self.faults.before("store", "create Job")
@@ -403,12 +412,12 @@ class Jobs:
 
 
 class Events:
-    """Keeps what was told."""
+    """Keeps the emitted events."""
 
     def __init__(self, faults: Faults) -> None:
         self.faults = faults
-        self.told: list[Emit] = []
+        self.emitted: list[Emit] = []
 
     async def emit(self, job: ImageJob, event: Emit) -> None:
         self.faults.before("store", "event")
-        self.told.append(event)
+        self.emitted.append(event)

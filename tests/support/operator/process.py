@@ -1,4 +1,4 @@
-"""Runs the operator as a program, and a worker by script that takes tasks from the real queue."""
+"""Runs the operator as a program, and a scripted worker that leases tasks from the real queue."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from imagejobs_contract.runtime.settings import S3Settings
 
 READY_SECONDS = 30.0
 TIED = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
-"""Makes the operator die with a pytest that is killed."""
+"""Lets the operator die when pytest is killed."""
 T = TypeVar("T")
 
 
@@ -32,11 +32,11 @@ class Operator:
         self.log = log
 
     def lines(self) -> list[dict[str, object]]:
-        """Return what it logged."""
+        """Return its log lines."""
         return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
 
     def wait_until_ready(self) -> None:
-        """Return once it does its work."""
+        """Return once it is ready."""
         end = time.monotonic() + READY_SECONDS
         while not any(line["event"] == "ready" for line in self.lines()):
             assert self.process.poll() is None, self.log.read_text()
@@ -58,7 +58,7 @@ class Operator:
 def operator(folder: Path, environ: Mapping[str, str]) -> Iterator[Operator]:
     """Run an operator until the end of the block."""
     log = folder / f"operator-{time.monotonic_ns()}.log"
-    # Logs are opened for the child's whole life; PATH is all it needs of ours.
+    # The child needs no variable of ours but PATH.
     with log.open("wb") as out:
         command = [*TIED, sys.executable, "-m", "imagejobs_operator"]
         process = subprocess.Popen(
@@ -78,22 +78,25 @@ def operator(folder: Path, environ: Mapping[str, str]) -> Iterator[Operator]:
 
 
 def s3_environ(settings: S3Settings) -> dict[str, str]:
-    """Return the variables that lead to that bucket."""
+    """Return the variables for that bucket."""
     return {
-        "S3_ENDPOINT": settings.endpoint, "S3_BUCKET": settings.bucket, "S3_REGION": settings.region,
-        "AWS_ACCESS_KEY_ID": settings.access_key_id, "AWS_SECRET_ACCESS_KEY": settings.secret_access_key,
-    }  # fmt: skip
+        "S3_ENDPOINT": settings.endpoint,
+        "S3_BUCKET": settings.bucket,
+        "S3_REGION": settings.region,
+        "AWS_ACCESS_KEY_ID": settings.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": settings.secret_access_key,
+    }
 
 
 @asynccontextmanager
 async def worker(
-    redis_url: str, outcome: Callable[[int, int], Outcome], most: int = 10**6
+    redis_url: str, outcome: Callable[[int, int], Outcome], max_tasks: int = 10**6
 ) -> AsyncIterator[list[int]]:
-    """Run a worker that ends every task as the script says, at most so many; yield the indexes it did."""
+    """Run a worker that ends each task with `outcome`, at most `max_tasks`; yield the indexes that it did."""
     queue, did, over = RedisTaskQueue(redis_url), list[int](), asyncio.Event()
 
     async def run() -> None:
-        while len(did) < most and not over.is_set():
+        while len(did) < max_tasks and not over.is_set():
             lease = await queue.lease("script", 0.2)
             if lease and await queue.ack("script", lease, outcome(lease.task.index, lease.task.attempt)):
                 did.append(lease.task.index)
@@ -102,14 +105,18 @@ async def worker(
     try:
         yield did
     finally:
-        over.set()  # a cancellation alone may be lost where an answer comes in the same moment (`asyncio.wait_for` before Python 3.12)
+        # A cancellation alone may be lost where an answer comes in the same moment (`asyncio.wait_for`
+        # before Python 3.12).
+        over.set()
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         await queue.close()
 
 
-async def until(read: Callable[[], Awaitable[T]], holds: Callable[[T], bool], seconds: float = 20.0) -> T:
-    """Return what is read once it holds."""
+async def wait_until(
+    read: Callable[[], Awaitable[T]], holds: Callable[[T], bool], seconds: float = 20.0
+) -> T:
+    """Return the value of `read` once `holds` is true for it."""
     end = time.monotonic() + seconds
     while not holds(value := await read()):
         assert time.monotonic() < end, value

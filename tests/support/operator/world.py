@@ -1,4 +1,4 @@
-"""A world for the operator: its ports in memory, a clock, and hands to play users, pool workers, pods and the Job controller."""
+"""A world for the operator: its ports in memory, a clock, and methods that play users, workers, pods."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -33,12 +33,12 @@ START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
 def spec(count: int = 1, **changes: Any) -> Spec:
-    """Return a spec of so many images."""
+    """Return a spec with `count` images."""
     return Spec(items=tuple(Item(f"photo-{n}.jpg", f"uploads/u/{n}") for n in range(count)), **changes)
 
 
 def outcome(index: int, attempt: int = 1, code: Code | None = None, prefix: str = "outputs/job") -> Outcome:
-    """Return how an image ended."""
+    """Return the outcome of an image."""
     outputs = (
         () if code else (OutputFile("default", f"{prefix}/photo-{index}.jpg", 10, 10, Format.JPEG, 100),)
     )
@@ -48,15 +48,15 @@ def outcome(index: int, attempt: int = 1, code: Code | None = None, prefix: str 
 
 
 class World:
-    """Everything but the operator's core."""
+    """The ports, their clock, and the operator's core between them."""
 
     def __init__(self, **policy: Any) -> None:
         self.time = START
-        self.passed = 0.0
+        self.elapsed_seconds = 0.0
         self.faults = Faults()
         self.store = Store(self.faults, self.now)
         self.board = Board(self.faults)
-        self.queue = Queue(self.faults, self.board, lambda: self.passed)
+        self.queue = Queue(self.faults, self.board, lambda: self.elapsed_seconds)
         self.objects = Objects(self.faults)
         self.jobs = Jobs(self.faults, self.now)
         self.events = Events(self.faults)
@@ -64,7 +64,7 @@ class World:
         self.requeues: dict[JobKey, Result] = {}
         self.sent: list[tuple[datetime, str]] = []
         self.response = Response(ResponseKind.DELIVERED)
-        self.hears = True
+        self.wake_ups_arrive = True
         self._loop = asyncio.new_event_loop()
         self.restart()
 
@@ -78,13 +78,13 @@ class World:
         """Return the world's time."""
         return self.time
 
-    def later(self, seconds: float) -> None:
-        """Let time pass, or set the clock back."""
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward, or back."""
         self.time += timedelta(seconds=seconds)
-        self.passed += max(0.0, seconds)
+        self.elapsed_seconds += max(0.0, seconds)
 
     def restart(self, *, sees_own_writes: bool = True) -> None:
-        """Start the operator anew; what it remembered is gone."""
+        """Restart the operator; its memory is lost."""
         jobs = self.jobs if self.policy.jobs else None
         self.dispatcher, self.memory = CallbackDispatcher(self._post), Memory()
         self.dispatcher.on_result(self.memory.record_delivery)
@@ -115,7 +115,7 @@ class World:
         return self.response
 
     def deliver(self) -> None:
-        """Let the callbacks that were begun come to their answers."""
+        """Let the started callbacks end."""
         self.run(asyncio.sleep(0.001))
 
     def create(self, spec: Spec, name: str = "job", **changes: Any) -> ImageJob:
@@ -126,7 +126,7 @@ class World:
         )
 
     def reconcile(self, key: JobKey = JobKey("ns", "job")) -> Result | None:  # noqa: B008
-        """Let the operator look once; None if it failed or was killed."""
+        """Let the operator reconcile once; None if it failed or was killed."""
         try:
             again = self.run(self._reconciler.reconcile(key))
         except Killed:
@@ -139,7 +139,7 @@ class World:
         return again
 
     def job(self, name: str = "job") -> ImageJob:
-        """Return the job as it stands."""
+        """Return the job as it is."""
         return self.store.jobs[JobKey("ns", name)]
 
     def status(self, name: str = "job") -> Status:
@@ -153,7 +153,7 @@ class World:
         entry, task = next(iter(self.queue.tasks.items()))
         ended = outcome(task.index, task.attempt, code)
         done = self.queue.ack(entry, ended)
-        if self.hears:
+        if self.wake_ups_arrive:
             self.memory.record_wake_up(
                 WakeUp(
                     task.key, task.uid, ended, sum(each.uid == task.uid for each in self.queue.tasks.values())
@@ -178,9 +178,9 @@ class World:
         most: int = 10**6,
         name: str = "job",
     ) -> None:
-        """Let a pod do up to so many images of its shard; what earlier pods did stays.
+        """Let a pod do up to `most` images of its shard; the images of earlier pods stay done.
 
-        It ends well only if all are done.
+        The shard is done only if all its images are.
         """
         uid = self.job(name).uid
         own = read_offsets(self.objects.data[s3_keys.offsets(uid)])[shard]
@@ -203,20 +203,20 @@ class World:
             self.child(attempt, name).done.add(shard)
 
     def collect_garbage(self) -> None:
-        """Remove Jobs whose owner is gone, or whose pods had time to end."""
+        """Remove Jobs whose owner is gone, or whose deletion was asked for."""
         owners = {job.uid for job in self.store.jobs.values()}
         gone = [key for key, it in self.jobs.running.items() if it.deleting_since or it.owner not in owners]
         for key in gone:
             del self.jobs.running[key]
 
     def settle(self, name: str = "job", rounds: int = 40) -> Status:
-        """Let everybody work, without faults, until the job has ended."""
+        """Let operator, workers and pods work without faults until the job has ended."""
         key = JobKey("ns", name)
         for _ in range(rounds):
             self.reconcile(key)
             if key not in self.store.jobs or self.status(name).state.final:
                 break
-            self.later(1)
+            self.advance(1)
             self.collect_garbage()
             while self.work():
                 pass
