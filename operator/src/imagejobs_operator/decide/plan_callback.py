@@ -111,8 +111,5 @@ def _give_up_time(callback: Callback, now: datetime) -> datetime:
 def _wait_seconds(message: str, tries: int) -> float:
     # By the id and not by chance: a plan made twice, or by two operators, is the same.
     share = zlib.crc32(f"{message}/{tries}".encode()) / 2**32
-<<<<<<< HEAD
-    return backoff.delay_seconds(tries, FIRST_SECONDS, LONGEST_SECONDS) * (1 - JITTER + 2 * JITTER * share)
-=======
-    return min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(tries - 1, 20)) * (1 - JITTER_SHARE + 2 * JITTER_SHARE * share)
->>>>>>> wo
+    seconds = backoff.delay_seconds(tries, FIRST_SECONDS, LONGEST_SECONDS)
+    return seconds * (1 - JITTER_SHARE + 2 * JITTER_SHARE * share)
