@@ -36,9 +36,9 @@ class MaxSizeExceeded(ImageFailed):
         file_bytes: Length of the file that is too large.
     """
 
-    def __init__(self, size: int, message: str) -> None:
+    def __init__(self, file_bytes: int, message: str) -> None:
         super().__init__(message, code=Code.MAX_SIZE_UNREACHABLE)
-        self.file_bytes = size
+        self.file_bytes = file_bytes
 
 
 def encode(image: Image.Image, plan: VariantPlan, deadline: Deadline) -> bytes:
