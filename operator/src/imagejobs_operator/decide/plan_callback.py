@@ -21,7 +21,7 @@ FIRST_SECONDS, LONGEST_SECONDS = 5.0, 3600.0
 """Wait after the first failure, doubled with each further one: some 34 tries in a day."""
 MAX_RETRY_AFTER_SECONDS = 4 * 3600.0
 """Longest pause that a receiver may ask for (`Retry-After`): it still leaves several tries in the day."""
-JITTER = 0.25
+JITTER_SHARE = 0.25
 """Share by which a wait is shorter or longer, so that jobs that ended together do not retry together."""
 FINAL_REASONS = {
     ResponseKind.DELIVERED: Reason.CALLBACK_DELIVERED,
@@ -110,4 +110,4 @@ def _give_up_time(callback: Callback, now: datetime) -> datetime:
 def _wait_seconds(message: str, tries: int) -> float:
     # By the id and not by chance: a plan made twice, or by two operators, is the same.
     share = zlib.crc32(f"{message}/{tries}".encode()) / 2**32
-    return min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(tries - 1, 20)) * (1 - JITTER + 2 * JITTER * share)
+    return min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(tries - 1, 20)) * (1 - JITTER_SHARE + 2 * JITTER_SHARE * share)
