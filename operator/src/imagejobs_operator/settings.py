@@ -80,7 +80,7 @@ class Settings:
     @classmethod
     def read(cls, reader: Reader) -> "Settings":
         """Read every variable."""
-        sqlite = _sqlite(reader)
+        sqlite = _read_sqlite_path(reader)
         processes = reader.integer("SHARD_PROCESSES", 0, 256, 0) or 0
         jobs = reader.boolean("JOBS_ENABLED", default=sqlite is None or processes > 0) and (
             sqlite is None or processes > 0
@@ -93,7 +93,7 @@ class Settings:
             redis_url=redis_url(reader),
             limits=read_limits(reader),
             sqlite=sqlite,
-            namespaces=_namespaces(reader),
+            namespaces=_read_namespaces(reader),
             kubeconfig=reader.text("KUBECONFIG", 4096),
             pool=reader.boolean("POOL_ENABLED", default=True),
             jobs=jobs,
@@ -103,7 +103,7 @@ class Settings:
             concurrency=reader.integer("CONCURRENCY", 1, 256, 8) or 8,
             resync_seconds=reader.number("RESYNC_SECONDS", 0.1, 3600.0, 30.0),
             worker_image=image,
-            worker_env_secrets=_names(reader, "WORKER_ENV_SECRET"),
+            worker_env_secrets=_read_names(reader, "WORKER_ENV_SECRET"),
             worker_env_config_map=reader.text("WORKER_ENV_CONFIG_MAP", 253, "", DNS_NAME, "a DNS name") or "",
             worker_service_account=reader.text("WORKER_SERVICE_ACCOUNT", 253, "", DNS_NAME, "a DNS name")
             or "",
@@ -122,7 +122,7 @@ class Settings:
         )
 
 
-def _sqlite(reader: Reader) -> Path | None:
+def _read_sqlite_path(reader: Reader) -> Path | None:
     text = (
         reader.text(
             "JOB_STORE", 4096, "kubernetes", "kubernetes|sqlite:.+", "`kubernetes` or `sqlite:<path>`"
@@ -132,7 +132,7 @@ def _sqlite(reader: Reader) -> Path | None:
     return Path(text.removeprefix("sqlite:")) if text.startswith("sqlite:") else None
 
 
-def _namespaces(reader: Reader) -> tuple[str, ...] | None:
+def _read_namespaces(reader: Reader) -> tuple[str, ...] | None:
     text = (
         reader.text(
             "NAMESPACES", 10_000, "default", rf"\*|{DNS_NAMES}", "names with commas between them, or *"
@@ -142,6 +142,6 @@ def _namespaces(reader: Reader) -> tuple[str, ...] | None:
     return None if text == "*" else tuple(text.split(","))
 
 
-def _names(reader: Reader, variable: str) -> tuple[str, ...]:
+def _read_names(reader: Reader, variable: str) -> tuple[str, ...]:
     text = reader.text(variable, 2000, "", DNS_NAMES, "names with commas between them") or ""
     return tuple(filter(None, text.split(",")))

@@ -77,13 +77,13 @@ def test_an_action_goes_through_its_port(world: World, kind: type) -> None:
     action, port = EXAMPLES[kind]
     job, calls = world.create(spec(1)), list[str]()
     ports = Ports(
-        Recorder("store", calls, world.store),  # type: ignore[arg-type]
-        Recorder("board", calls, world.board),  # type: ignore[arg-type]
-        Recorder("queue", calls, world.queue),  # type: ignore[arg-type]
-        Recorder("objects", calls, world.objects),  # type: ignore[arg-type]
-        Recorder("child_jobs", calls),  # type: ignore[arg-type]
-        Recorder("events", calls, world.events),  # type: ignore[arg-type]
-        Recorder("callbacks", calls),  # type: ignore[arg-type]
+        Recorder("store", calls, world.store),
+        Recorder("board", calls, world.board),
+        Recorder("queue", calls, world.queue),
+        Recorder("objects", calls, world.objects),
+        Recorder("child_jobs", calls),
+        Recorder("events", calls, world.events),
+        Recorder("callbacks", calls),
     )
     written = world.run(apply(ports, job, action))
     assert set(calls) == {port}

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from imagejobs_operator.decide.observed import ChildEnd, Presence
-from imagejobs_operator.jobs.kubernetes import out_of_memory, read_child_job
+from imagejobs_operator.jobs.kubernetes import find_out_of_memory, read_child_job
 
 OWNER = {"kind": "ImageJob", "uid": "mine", "controller": True}
 
@@ -68,4 +68,4 @@ def test_a_job_that_kueue_admits_is_known_by_its_label() -> None:
 
 
 def test_an_index_that_ran_out_of_memory_is_not_mistaken_for_an_evicted_one() -> None:
-    assert out_of_memory([pod("0", 137), pod("1", 137, "DisruptionTarget"), pod("2", 75)]) == {0}
+    assert find_out_of_memory([pod("0", 137), pod("1", 137, "DisruptionTarget"), pod("2", 75)]) == {0}

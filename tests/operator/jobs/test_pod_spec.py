@@ -13,7 +13,7 @@ from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Profile
 from imagejobs_contract.wire import shards
 from imagejobs_operator.jobs.pod_profiles import PodDefaults, Size
-from imagejobs_operator.jobs.pod_spec import LABEL_PRIORITY, PodSettings, job_body
+from imagejobs_operator.jobs.pod_spec import LABEL_PRIORITY, PodSettings, make_job
 from support.operator.world import spec
 
 SETTINGS = PodSettings(
@@ -27,7 +27,7 @@ JOB = ImageJob(JobKey("team", "holiday"), spec(25, items_per_pod=10), uid="1234a
 
 
 def test_a_job_is_named_owned_and_labelled_after_its_imagejob() -> None:
-    meta = job_body(JOB, 2, 3, SETTINGS)["metadata"]
+    meta = make_job(JOB, 2, 3, SETTINGS)["metadata"]
     assert (meta["name"], meta["namespace"]) == ("holiday-1234abcd-2", "team")
     assert meta["labels"] == {names.LABEL_MANAGED_BY: names.MANAGER, names.LABEL_JOB: "holiday"}
     (owner,) = meta["ownerReferences"]
@@ -36,24 +36,24 @@ def test_a_job_is_named_owned_and_labelled_after_its_imagejob() -> None:
 
 @pytest.mark.parametrize(("parallelism", "expected"), [(2, 2), (10, 3)])
 def test_pods_at_once_are_bounded_by_the_shards(parallelism: int, expected: int) -> None:
-    body = job_body(replace(JOB, spec=replace(JOB.spec, parallelism=parallelism)), 1, 3, SETTINGS)["spec"]
+    body = make_job(replace(JOB, spec=replace(JOB.spec, parallelism=parallelism)), 1, 3, SETTINGS)["spec"]
     assert (body["completionMode"], body["completions"], body["parallelism"]) == ("Indexed", 3, expected)
 
 
 @pytest.mark.parametrize(("most", "expected"), [(None, 3), (0, 0), (2, 2), (50, 3)])
 def test_failed_indexes_are_bounded_by_failed_images(most: int | None, expected: int) -> None:
-    body = job_body(replace(JOB, spec=replace(JOB.spec, max_failed_items=most)), 1, 3, SETTINGS)["spec"]
+    body = make_job(replace(JOB, spec=replace(JOB.spec, max_failed_items=most)), 1, 3, SETTINGS)["spec"]
     assert body["maxFailedIndexes"] == expected
 
 
 def test_disruptions_are_ignored_before_exit_codes_are_read() -> None:
-    rules = job_body(JOB, 1, 3, SETTINGS)["spec"]["podFailurePolicy"]["rules"]
+    rules = make_job(JOB, 1, 3, SETTINGS)["spec"]["podFailurePolicy"]["rules"]
     assert [rule["action"] for rule in rules] == ["Ignore", "FailJob", "FailIndex"]
     assert [rule["onExitCodes"]["values"] for rule in rules[1:]] == [[78], [65]]
 
 
 def test_pods_hold_no_token_and_pass_the_restricted_standard() -> None:
-    pod = job_body(JOB, 1, 3, SETTINGS)["spec"]["template"]["spec"]
+    pod = make_job(JOB, 1, 3, SETTINGS)["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     assert pod["automountServiceAccountToken"] is pod["enableServiceLinks"] is False
     assert pod["restartPolicy"] == "Never"
@@ -68,7 +68,7 @@ def test_pods_hold_no_token_and_pass_the_restricted_standard() -> None:
 
 
 def test_pods_learn_their_job_and_shard_from_variables() -> None:
-    (container,) = job_body(JOB, 2, 3, SETTINGS)["spec"]["template"]["spec"]["containers"]
+    (container,) = make_job(JOB, 2, 3, SETTINGS)["spec"]["template"]["spec"]["containers"]
     told = {each["name"]: each["value"] for each in container["env"]}
     expected = {
         shards.ENV_NAME: "holiday",
@@ -86,14 +86,14 @@ def test_pods_learn_their_job_and_shard_from_variables() -> None:
 
 
 def test_pods_are_shaped_by_their_profile() -> None:
-    large = job_body(
+    large = make_job(
         replace(JOB, spec=replace(JOB.spec, profile=Profile.LARGE, priority_class_name="low")), 1, 3, SETTINGS
     )
     pod = large["spec"]["template"]["spec"]
     assert pod["containers"][0]["resources"] == {"requests": {"cpu": "2"}, "limits": {"memory": "10Gi"}}
     assert {"name": "MAX_PARALLEL", "value": "4"} in pod["containers"][0]["env"]
     assert (pod["priorityClassName"], pod["serviceAccountName"]) == ("low", "worker")
-    assert "priorityClassName" not in job_body(JOB, 1, 3, SETTINGS)["spec"]["template"]["spec"]
+    assert "priorityClassName" not in make_job(JOB, 1, 3, SETTINGS)["spec"]["template"]["spec"]
 
 
 def test_kueues_labels_are_passed_through() -> None:
@@ -102,7 +102,7 @@ def test_kueues_labels_are_passed_through() -> None:
         spec=replace(JOB.spec, queue_name="team-queue"),
         labels={LABEL_PRIORITY: "high", "other": "label"},
     )
-    labels = job_body(queued, 1, 3, SETTINGS)["metadata"]["labels"]
+    labels = make_job(queued, 1, 3, SETTINGS)["metadata"]["labels"]
     assert (labels[names.LABEL_QUEUE], labels[LABEL_PRIORITY]) == ("team-queue", "high")
     assert "other" not in labels
 
@@ -121,7 +121,7 @@ SHAPE = PodDefaults(
 
 
 def test_pods_get_what_the_settings_say_for_all_of_them() -> None:
-    template = job_body(JOB, 1, 3, replace(SETTINGS, pod=SHAPE))["spec"]["template"]
+    template = make_job(JOB, 1, 3, replace(SETTINGS, pod=SHAPE))["spec"]["template"]
     pod, container = template["spec"], template["spec"]["containers"][0]
     assert template["metadata"]["annotations"] == {"note": "hello"}
     assert (pod["nodeSelector"], pod["priorityClassName"]) == ({"pool": "spot"}, "batch")
@@ -131,7 +131,7 @@ def test_pods_get_what_the_settings_say_for_all_of_them() -> None:
 
 
 def test_settings_for_all_pods_change_neither_whose_a_pod_is_nor_its_shard() -> None:
-    template = job_body(JOB, 1, 3, replace(SETTINGS, pod=SHAPE))["spec"]["template"]
+    template = make_job(JOB, 1, 3, replace(SETTINGS, pod=SHAPE))["spec"]["template"]
     assert template["metadata"]["labels"] == {
         "tier": "back",
         names.LABEL_MANAGED_BY: names.MANAGER,
@@ -144,6 +144,6 @@ def test_settings_for_all_pods_change_neither_whose_a_pod_is_nor_its_shard() -> 
 def test_the_priority_of_an_imagejob_wins_over_that_of_the_settings() -> None:
     urgent = replace(JOB, spec=replace(JOB.spec, priority_class_name="urgent"))
     assert (
-        job_body(urgent, 1, 3, replace(SETTINGS, pod=SHAPE))["spec"]["template"]["spec"]["priorityClassName"]
+        make_job(urgent, 1, 3, replace(SETTINGS, pod=SHAPE))["spec"]["template"]["spec"]["priorityClassName"]
         == "urgent"
     )

@@ -22,18 +22,18 @@ def make_body(job: ImageJob, public_url: str) -> bytes:
     Args:
         public_url: Base of the links to the API; with "" they are paths.
     """
-    data = _facts(job, f"{public_url}/api/jobs/{job.key.name}")
+    data = _make_data(job, f"{public_url}/api/jobs/{job.key.name}")
     whole = _dump(job, data)
     # 16 images may have 16 results each, with keys of 1 kB.
     return whole if len(whole) <= MAX_BODY_BYTES else _dump(job, {**data, "images": None})
 
 
 def _dump(job: ImageJob, data: FinishedJobBody) -> bytes:
-    message: FinishedBody = {"type": EVENT, "timestamp": _time(job.status.completed), "data": data}
+    message: FinishedBody = {"type": EVENT, "timestamp": _format(job.status.completed), "data": data}
     return json.dumps(message, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _facts(job: ImageJob, url: str) -> FinishedJobBody:
+def _make_data(job: ImageJob, url: str) -> FinishedJobBody:
     status, counts = job.status, job.status.counts
     return {
         "job_id": job.key.name,
@@ -43,9 +43,9 @@ def _facts(job: ImageJob, url: str) -> FinishedJobBody:
         "done": counts.succeeded,  # as everywhere over HTTP: images that have their result
         "failed": counts.failed,
         "attempt": status.callback.attempt if status.callback else status.attempt,
-        "created": _time(job.created),
-        "started": _time(status.started),
-        "completed": _time(status.completed),
+        "created": _format(job.created),
+        "started": _format(status.started),
+        "completed": _format(status.completed),
         "duration_seconds": status.duration_seconds,
         "bytes_in": status.bytes_in,
         "bytes_out": status.bytes_out,
@@ -53,13 +53,13 @@ def _facts(job: ImageJob, url: str) -> FinishedJobBody:
             {"name": each.name, "code": each.code, "message": each.message} for each in status.failures
         ],
         "failure_codes": list(status.failure_codes),
-        "images": [_image(job, each) for each in status.outcomes],
+        "images": [_make_image(job, each) for each in status.outcomes],
         "job_url": url,
         "results_url": f"{url}/results",
     }
 
 
-def _image(job: ImageJob, outcome: Outcome) -> FinishedImageBody:
+def _make_image(job: ImageJob, outcome: Outcome) -> FinishedImageBody:
     return {
         "job_id": names.sub_job_id(job.key.name, outcome.index),
         "name": outcome.name,
@@ -81,5 +81,5 @@ def _image(job: ImageJob, outcome: Outcome) -> FinishedImageBody:
     }
 
 
-def _time(time: datetime | None) -> str | None:
+def _format(time: datetime | None) -> str | None:
     return format_time(time) if time else None

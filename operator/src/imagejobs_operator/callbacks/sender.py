@@ -65,7 +65,7 @@ class WebhookSender:
             async with asyncio.timeout(TOTAL_SECONDS):
                 target = read_url(job.spec.callback_url or "")
                 return classify(
-                    await self._send(target, self._head(target, message_id, body, signers) + body),
+                    await self._send(target, self._make_head(target, message_id, body, signers) + body),
                     self._clock(),
                 )
         except Refused as ex:
@@ -87,7 +87,7 @@ class WebhookSender:
         finally:
             writer.transport.abort()
 
-    def _head(self, target: Url, message_id: str, body: bytes, signers: Sequence[Webhook]) -> bytes:
+    def _make_head(self, target: Url, message_id: str, body: bytes, signers: Sequence[Webhook]) -> bytes:
         now = self._clock()
         text = body.decode()
         lines = (

@@ -24,7 +24,7 @@ from imagejobs_contract.wire import s3_keys
 from imagejobs_operator.decide.observed import Results
 from imagejobs_operator.decide.plan_input import PlanInput
 
-MAX_MESSAGE = 1024
+MAX_MESSAGE_CHARACTERS = 1024
 UNSIGNED = "the callback is not sent: the operator has no secret to sign it with (WEBHOOK_SECRETS)"
 ACCEPTED = "the spec is valid"
 WAITS = {
@@ -83,7 +83,7 @@ def refused_status(job: ImageJob, now: datetime, message: str) -> Status:
     """Return the status of a job whose spec is invalid."""
     status = replace(job.status, observed_generation=job.generation)
     status = _with_conditions(
-        status, now, (ConditionType.ACCEPTED, False, Reason.INVALID_SPEC, message[:MAX_MESSAGE])
+        status, now, (ConditionType.ACCEPTED, False, Reason.INVALID_SPEC, message[:MAX_MESSAGE_CHARACTERS])
     )
     return _stalled(status, now, Reason.INVALID_SPEC, message)
 
@@ -129,7 +129,7 @@ def with_callback(
 ) -> Status:
     """Return the status with this callback and the condition CallbackDelivered."""
     delivered = callback.state is CallbackState.DELIVERED
-    fact = (ConditionType.CALLBACK_DELIVERED, delivered, reason, message[:MAX_MESSAGE])
+    fact = (ConditionType.CALLBACK_DELIVERED, delivered, reason, message[:MAX_MESSAGE_CHARACTERS])
     return _with_conditions(replace(status, callback=callback), given.now, fact)
 
 
@@ -200,7 +200,7 @@ def _stalled(status: Status, now: datetime, reason: Reason, message: str) -> Sta
     return _with_conditions(
         status,
         now,
-        (ConditionType.STALLED, True, reason, message[:MAX_MESSAGE]),
+        (ConditionType.STALLED, True, reason, message[:MAX_MESSAGE_CHARACTERS]),
         without={ConditionType.RECONCILING},
     )
 

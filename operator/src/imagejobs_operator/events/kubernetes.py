@@ -18,7 +18,7 @@ from imagejobs_operator.events.log import log_event
 
 CONTROLLER = f"{names.GROUP}/operator"
 ACTION = "Reconcile"
-MAX_NOTE = 1024
+MAX_NOTE_CHARACTERS = 1024
 
 
 class KubernetesEvents:
@@ -61,7 +61,7 @@ def make_event(job: ImageJob, event: Emit, time: str) -> dict[str, Any]:
         "action": ACTION,
         "reason": event.reason.value,
         "type": "Warning" if event.warning else "Normal",
-        "note": event.message[:MAX_NOTE],
+        "note": event.message[:MAX_NOTE_CHARACTERS],
         "regarding": {
             "apiVersion": names.API_VERSION,
             "kind": names.KIND,

@@ -16,7 +16,7 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.times import parse_time
 from imagejobs_contract.stores import kubernetes_calls as calls
 from imagejobs_operator.decide.observed import ChildEnd, ChildJob, Presence
-from imagejobs_operator.jobs.pod_spec import PodSettings, job_body
+from imagejobs_operator.jobs.pod_spec import PodSettings, make_job
 
 LABEL_JOB_NAME = "batch.kubernetes.io/job-name"
 LABEL_INDEX = "batch.kubernetes.io/job-completion-index"
@@ -24,7 +24,7 @@ MAX_FAILED_PODS = 500
 """Maximum failed pods that are read for their reasons; an Indexed Job has at most 200 indexes, with a few
 tries each.
 """
-OOM_EXIT = 137
+OOM_EXIT_CODE = 137
 
 Body = dict[str, Any]
 
@@ -42,14 +42,16 @@ class KubernetesJobs:
             body = await calls.send(self._client, "GET", _path(job, attempt))
         except NotFound:
             return ChildJob()
-        killed = await self._out_of_memory(job, attempt) if _end_of(body) is ChildEnd.FAILED else frozenset()
+        killed = (
+            await self._find_out_of_memory(job, attempt) if _end_of(body) is ChildEnd.FAILED else frozenset()
+        )
         return read_child_job(body, job.uid, killed)
 
     async def create(self, job: ImageJob, attempt: int, shards: int) -> None:
         """Create the Job of an attempt, unless it exists."""
         with suppress(AlreadyExists):
             await calls.send(
-                self._client, "POST", _collection(job), body=job_body(job, attempt, shards, self._settings)
+                self._client, "POST", _collection(job), body=make_job(job, attempt, shards, self._settings)
             )
 
     async def suspend(self, job: ImageJob, attempt: int, suspend: bool) -> None:
@@ -80,7 +82,7 @@ class KubernetesJobs:
                 content_type=calls.MERGE_PATCH,
             )
 
-    async def _out_of_memory(self, job: ImageJob, attempt: int) -> frozenset[int]:
+    async def _find_out_of_memory(self, job: ImageJob, attempt: int) -> frozenset[int]:
         name = names.child_job_name(job.key.name, job.uid, attempt)
         query = {
             "labelSelector": f"{LABEL_JOB_NAME}={name}",
@@ -90,7 +92,7 @@ class KubernetesJobs:
         answer = await calls.send(
             self._client, "GET", f"/api/v1/namespaces/{job.key.namespace}/pods", query=query
         )
-        return out_of_memory(answer.get("items") or ())
+        return find_out_of_memory(answer.get("items") or ())
 
 
 def read_child_job(body: Mapping[str, Any], uid: str, killed: frozenset[int] = frozenset()) -> ChildJob:
@@ -106,7 +108,7 @@ def read_child_job(body: Mapping[str, Any], uid: str, killed: frozenset[int] = f
         each.get("uid") == uid and each.get("controller") for each in meta.get("ownerReferences") or ()
     ):
         return ChildJob(Presence.FOREIGN)
-    failed = _condition(body, "Failed")
+    failed = _find_condition(body, "Failed")
     return ChildJob(
         presence=Presence.OURS,
         suspended=bool(spec.get("suspend")),
@@ -123,7 +125,7 @@ def read_child_job(body: Mapping[str, Any], uid: str, killed: frozenset[int] = f
     )
 
 
-def out_of_memory(pods: Iterable[Mapping[str, Any]]) -> frozenset[int]:
+def find_out_of_memory(pods: Iterable[Mapping[str, Any]]) -> frozenset[int]:
     """Return the indexes of pods in which a container was killed for its memory; eviction does not count."""
     return frozenset(
         int(pod["metadata"]["labels"][LABEL_INDEX])
@@ -138,14 +140,14 @@ def _is_out_of_memory(status: Mapping[str, Any]) -> bool:
     ends = (
         (each.get("state") or {}).get("terminated") or {} for each in status.get("containerStatuses") or ()
     )
-    return any(end.get("exitCode") == OOM_EXIT for end in ends)
+    return any(end.get("exitCode") == OOM_EXIT_CODE for end in ends)
 
 
 def _end_of(body: Mapping[str, Any]) -> ChildEnd | None:
-    return next((end for end in ChildEnd if _condition(body, end.value)), None)
+    return next((end for end in ChildEnd if _find_condition(body, end.value)), None)
 
 
-def _condition(body: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+def _find_condition(body: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
     conditions = (body.get("status") or {}).get("conditions") or ()
     return next(
         (each for each in conditions if each.get("type") == kind and each.get("status") == "True"), {}

@@ -30,7 +30,7 @@ DEADLINE_MARGIN_SECONDS = 600
 also
 counts the time before the first pod runs.
 """
-USER = 65532
+USER_ID = 65532
 TMP_SIZE = "256Mi"
 PARALLEL = "MAX_PARALLEL"
 """The worker's variable for `Size.parallel`."""
@@ -62,7 +62,7 @@ class PodSettings:
     queue_seconds: float = 600.0
 
 
-def job_body(job: ImageJob, attempt: int, shard_count: int, settings: PodSettings) -> Body:
+def make_job(job: ImageJob, attempt: int, shard_count: int, settings: PodSettings) -> Body:
     """Return the Job of an attempt."""
     deadline = job.spec.active_deadline_seconds + int(settings.queue_seconds) + DEADLINE_MARGIN_SECONDS
     max_failed = job.spec.max_failed_items
@@ -72,9 +72,9 @@ def job_body(job: ImageJob, attempt: int, shard_count: int, settings: PodSetting
         "metadata": {
             "name": names.child_job_name(job.key.name, job.uid, attempt),
             "namespace": job.key.namespace,
-            "labels": labels(job) | queue_labels(job),
+            "labels": make_labels(job) | make_queue_labels(job),
             "annotations": {names.ANNOTATION_ATTEMPT: str(attempt)},
-            "ownerReferences": [owner(job)],
+            "ownerReferences": [make_owner_reference(job)],
         },
         "spec": {
             "completionMode": "Indexed",
@@ -84,38 +84,38 @@ def job_body(job: ImageJob, attempt: int, shard_count: int, settings: PodSetting
             # A failed index is at least one failed image.
             "maxFailedIndexes": shard_count if max_failed is None else min(shard_count, max_failed),
             "podReplacementPolicy": "Failed",
-            "podFailurePolicy": {"rules": failure_rules()},
+            "podFailurePolicy": {"rules": make_failure_rules()},
             "activeDeadlineSeconds": deadline,
             "ttlSecondsAfterFinished": JOB_TTL_SECONDS,
             "template": {
-                "metadata": pod_metadata(job, settings.pod),
-                "spec": pod_spec(job, attempt, settings),
+                "metadata": make_pod_metadata(job, settings.pod),
+                "spec": make_pod_spec(job, attempt, settings),
             },
         },
     }
 
 
-def labels(job: ImageJob) -> dict[str, str]:
+def make_labels(job: ImageJob) -> dict[str, str]:
     """Return the labels of the Job and its pods."""
     return {names.LABEL_MANAGED_BY: names.MANAGER, names.LABEL_JOB: job.key.name}
 
 
-def pod_metadata(job: ImageJob, defaults: PodDefaults) -> Body:
+def make_pod_metadata(job: ImageJob, defaults: PodDefaults) -> Body:
     """Return the metadata of the pods.
 
     Our own labels, by which we find them, win over those of the settings.
     """
     annotations = {"annotations": dict(defaults.annotations)} if defaults.annotations else {}
-    return {"labels": {**defaults.labels, **labels(job)}} | annotations
+    return {"labels": {**defaults.labels, **make_labels(job)}} | annotations
 
 
-def queue_labels(job: ImageJob) -> dict[str, str]:
+def make_queue_labels(job: ImageJob) -> dict[str, str]:
     """Return the labels for Kueue: the queue from the spec, the priority from the ImageJob's own label."""
     found = {names.LABEL_QUEUE: job.spec.queue_name or "", LABEL_PRIORITY: job.labels.get(LABEL_PRIORITY, "")}
     return {name: value for name, value in found.items() if value}
 
 
-def owner(job: ImageJob) -> Body:
+def make_owner_reference(job: ImageJob) -> Body:
     """Return the owner reference by which Kubernetes deletes the Job with the ImageJob.
 
     It does not block the owner's deletion: that needs a right on finalizers where
@@ -131,7 +131,7 @@ def owner(job: ImageJob) -> Body:
     }
 
 
-def failure_rules() -> list[Body]:
+def make_failure_rules() -> list[Body]:
     """Return the rules for failed pods. The first match counts: an eviction also ends with exit code 137."""
     return [
         {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
@@ -140,10 +140,10 @@ def failure_rules() -> list[Body]:
     ]
 
 
-def pod_spec(job: ImageJob, attempt: int, settings: PodSettings) -> Body:
+def make_pod_spec(job: ImageJob, attempt: int, settings: PodSettings) -> Body:
     """Return the spec of the pods; the ImageJob's priority class wins over that of the settings."""
     optional = dict(settings.pod.scheduling)
-    optional |= {name: value for name, value in _named(job, settings).items() if value}
+    optional |= {name: value for name, value in _make_optional_fields(job, settings).items() if value}
     return {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
@@ -151,24 +151,24 @@ def pod_spec(job: ImageJob, attempt: int, settings: PodSettings) -> Body:
         "terminationGracePeriodSeconds": GRACE_SECONDS,
         "securityContext": {
             "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
+            "runAsUser": USER_ID,
+            "runAsGroup": USER_ID,
+            "fsGroup": USER_ID,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "containers": [_container(job, attempt, settings)],
+        "containers": [_make_container(job, attempt, settings)],
         "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": TMP_SIZE}}],
     } | optional
 
 
-def _named(job: ImageJob, settings: PodSettings) -> dict[str, str]:
+def _make_optional_fields(job: ImageJob, settings: PodSettings) -> dict[str, str]:
     return {
         "priorityClassName": job.spec.priority_class_name or "",
         "serviceAccountName": settings.service_account,
     }
 
 
-def _container(job: ImageJob, attempt: int, settings: PodSettings) -> Body:
+def _make_container(job: ImageJob, attempt: int, settings: PodSettings) -> Body:
     sources = [{"configMapRef": {"name": settings.env_config_map}}] if settings.env_config_map else []
     sources += [{"secretRef": {"name": each}} for each in settings.env_secrets]
     size = settings.sizes.get(job.spec.profile, Size())
@@ -177,7 +177,7 @@ def _container(job: ImageJob, attempt: int, settings: PodSettings) -> Body:
         "name": "worker",
         "image": settings.image,
         "args": ["shard"],
-        "env": _variables(job, attempt, size, settings.pod),
+        "env": _make_variables(job, attempt, size, settings.pod),
         "envFrom": sources,
         "resources": dict(size.resources),
         "securityContext": {
@@ -190,7 +190,7 @@ def _container(job: ImageJob, attempt: int, settings: PodSettings) -> Body:
     } | pull
 
 
-def _variables(job: ImageJob, attempt: int, size: Size, defaults: PodDefaults) -> list[Body]:
+def _make_variables(job: ImageJob, attempt: int, size: Size, defaults: PodDefaults) -> list[Body]:
     """Return the variables of a pod, one per name; the ones that name the shard win over all others."""
     shard = {
         shards.ENV_NAME: job.key.name,

@@ -198,7 +198,7 @@ class ProcessJobs:
         try:
             process = await asyncio.create_subprocess_exec(
                 *self._command,
-                env={**self._environ, **_variables(run.job, run.attempt, shard)},
+                env={**self._environ, **_make_variables(run.job, run.attempt, shard)},
                 stdin=asyncio.subprocess.DEVNULL,
                 preexec_fn=die_with_parent,
             )
@@ -255,7 +255,7 @@ class ProcessJobs:
             del self._runs[key]
 
 
-def _variables(job: ImageJob, attempt: int, shard: int) -> dict[str, str]:
+def _make_variables(job: ImageJob, attempt: int, shard: int) -> dict[str, str]:
     which = {
         shards.ENV_NAME: job.key.name,
         shards.ENV_NAMESPACE: job.key.namespace,
