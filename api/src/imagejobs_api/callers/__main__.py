@@ -48,9 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     new = commands.add_parser("new", help="make a key, and its entry for the file of callers")
     new.add_argument("name", help="name of the caller: a DNS label")
     new.add_argument("--read-only", action="store_true", help="the key may only read")
-    commands.add_parser("check", help="print the faults of a file of callers").add_argument(
-        "file", type=Path
-    )
+    commands.add_parser("check", help="print the faults of a file of callers").add_argument("file", type=Path)
     return parser
 
 
