@@ -19,7 +19,7 @@ WAIT_SECONDS = 20.0
 """How long a body is left unread at most; then it is refused."""
 RETRY_SECONDS = 1
 READ_AHEAD_BYTES = 65_536 + 256_000
-"""Bytes of a body that the server reads before it stops: uvicorn's high-water mark, and one read of uvloop."""
+"""Bytes of a body that the server reads before it stops: uvicorn's mark, and one read of uvloop."""
 
 
 class MemoryBudget:
