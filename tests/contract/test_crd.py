@@ -12,7 +12,7 @@ import yaml
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Invalid
-from imagejobs_contract.model import items, limits, names, options, spec_json
+from imagejobs_contract.model import items, limits, names, options, output_names, spec_json
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.outcome import MAX_MESSAGE, ItemState, Outcome, OutputFile
@@ -28,7 +28,6 @@ from imagejobs_contract.model.status import (
     Status,
 )
 from imagejobs_contract.model.status_json import status_body
-from imagejobs_contract.wire import s3_keys
 from support.cluster.bad_specs import BAD_SPECS, GOOD
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
@@ -144,7 +143,7 @@ TEXTS = {
     "manifest.key": (limits.MAX_KEY, items.KEY_PATTERN),
     "variants[].name": (32, options.VARIANT_NAME),
     "variants[].background": (7, options.BACKGROUND),
-    "output.prefix": (512, s3_keys.PREFIX_PATTERN),
+    "output.prefix": (512, output_names.PREFIX_PATTERN),
     "output.cacheControl": (200, "[ -~]+"),
     "queueName": (63, spec_json.DNS_LABEL),
     "priorityClassName": (253, spec_json.DNS_NAME),
@@ -211,7 +210,7 @@ def test_all_but_the_mutable_fields_are_immutable():
 
 def test_reserved_prefixes_are_pythons():
     rules = [rule["rule"] for rule in at("output.prefix")["x-kubernetes-validations"]]
-    for reserved in (s3_keys.UPLOADS, s3_keys.JOBS):
+    for reserved in output_names.RESERVED_PREFIXES:
         assert any(f'startsWith("{reserved}")' in rule for rule in rules)
 
 

@@ -23,7 +23,8 @@ from imagejobs_contract.redis.task_queue import RedisTaskQueue
 from imagejobs_contract.runtime import event_loop, logs, probes
 from imagejobs_contract.runtime.metrics import serve
 from imagejobs_contract.runtime.settings import read
-from imagejobs_contract.runtime.traces import Tracer, open_tracer
+from imagejobs_contract.runtime.traces import Tracer
+from imagejobs_contract.runtime.tracing import open_tracer
 from imagejobs_contract.runtime.webhook_secrets import check_folder
 from imagejobs_contract.s3.objects import S3Objects
 from imagejobs_operator.act.memory import Memory

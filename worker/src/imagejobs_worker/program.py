@@ -12,7 +12,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from imagejobs_contract.runtime import logs
-from imagejobs_contract.runtime.traces import Facts, Kind, Tracer, open_tracer
+from imagejobs_contract.runtime.traces import Facts, Kind, Tracer
+from imagejobs_contract.runtime.tracing import open_tracer
 from imagejobs_contract.s3.objects import S3Objects
 from imagejobs_contract.wire.shards import Exit
 from imagejobs_worker import sandbox

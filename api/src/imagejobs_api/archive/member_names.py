@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 
 from imagejobs_api.http import filenames
+from imagejobs_contract.model import output_names
 from imagejobs_contract.model.options import DEFAULT_VARIANT
-from imagejobs_contract.wire import s3_keys
 
 PART_BYTES = 180
 """Of UTF-8 in one part of a path; file systems take 255, of which variant, number and extension need some."""
@@ -46,7 +46,7 @@ class Names:
 def split(item_name: str, index: int) -> tuple[str, str]:
     """Return folder, with a slash at its end or "", and name without extension; the image's number if nothing of the name can be kept."""
     parts = [part for part in map(_safe, re.split(r"[/\\]", filenames.clean(item_name))) if part]
-    stem = _cut(s3_keys.without_extension(parts[-1])) if parts else ""
+    stem = _cut(output_names.strip_extension(parts[-1])) if parts else ""
     folders = parts[:-1][-FOLDERS:]
     return "".join(f"{folder}/" for folder in folders), stem or str(index)
 

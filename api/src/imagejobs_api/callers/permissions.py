@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from imagejobs_api.callers.caller import Caller
 from imagejobs_contract.model import limits
+from imagejobs_contract.model.output_names import PREFIX_PATTERN
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.wire import source_prefixes as sources
-from imagejobs_contract.wire.s3_keys import PREFIX_PATTERN
 
 PATTERN = r"[^/\x00-\x1f\x7f][^\x00-\x1f\x7f]*"
 SHAPE = "an S3 prefix such as photos/"

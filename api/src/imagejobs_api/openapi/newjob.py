@@ -9,13 +9,12 @@ from imagejobs_api.settings import Settings
 from imagejobs_api.submit import job_request
 from imagejobs_api.view.job_body import JobSummaryBody
 from imagejobs_contract.codes import Code
-from imagejobs_contract.model import limits
+from imagejobs_contract.model import limits, output_names
 from imagejobs_contract.model.items import read_item
 from imagejobs_contract.model.options import NAMES, VARIANT_NAME, read_variant
 from imagejobs_contract.model.spec import DeletionPolicy
 from imagejobs_contract.model.spec_json import read_settings
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.wire import s3_keys
 
 _TERMS = {
     "parallelism": "Pods that run at once.",
@@ -138,7 +137,7 @@ def _manifest() -> Schema:
 def _output() -> Schema:
     return _object(
         {
-            "prefix": {**_text(limits.MAX_PREFIX), "pattern": f"^({s3_keys.PREFIX_PATTERN})$"},
+            "prefix": {**_text(limits.MAX_PREFIX), "pattern": f"^({output_names.PREFIX_PATTERN})$"},
             "cache_control": {**_text(200), "pattern": "^[ -~]+$"},
             "deletion_policy": {
                 "type": "string",

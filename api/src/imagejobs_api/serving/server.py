@@ -32,7 +32,8 @@ from imagejobs_contract.redis.client import connect
 from imagejobs_contract.redis.task_queue import RedisTaskQueue
 from imagejobs_contract.runtime import logs
 from imagejobs_contract.runtime.metrics import serve as show
-from imagejobs_contract.runtime.traces import Tracer, open_tracer
+from imagejobs_contract.runtime.traces import Tracer
+from imagejobs_contract.runtime.tracing import open_tracer
 from imagejobs_contract.runtime.webhook_secrets import check_folder
 from imagejobs_contract.s3 import signer as links
 from imagejobs_contract.s3.objects import S3Objects

@@ -8,7 +8,7 @@ for a few in a million; two results never have one key. The short lists of an Im
 import hashlib
 import struct
 
-from imagejobs_contract.wire import s3_keys
+from imagejobs_contract.model import output_names
 
 BITS = 2**25
 """33 for each of a million names: with eight probes, four in a million that are new seem to be known."""
@@ -24,9 +24,9 @@ class Apart:
     def name(self, index: int, wanted: str) -> str:
         """Return the name for the item at an index, which counts up."""
         name, n = wanted, index
-        while not self._add(s3_keys.safe_stem(name).lower() or str(index)):
+        while not self._add(output_names.safe_stem(name).lower() or str(index)):
             n += 1
-            name = s3_keys.numbered(wanted, n)
+            name = output_names.add_number(wanted, n)
         return name
 
     def _add(self, stem: str) -> bool:

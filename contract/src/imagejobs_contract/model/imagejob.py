@@ -12,13 +12,13 @@ from typing import Any
 from imagejobs_contract.errors import Fault, Invalid
 from imagejobs_contract.model import names
 from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.output_names import default_prefix
 from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.spec_json import read_spec, spec_body
 from imagejobs_contract.model.status import Status
 from imagejobs_contract.model.status_json import read_status, status_body
 from imagejobs_contract.model.times import format_time, parse_time
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.wire import s3_keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class ImageJob:
     @property
     def prefix(self) -> str:
         """Return the S3 prefix of the outputs."""
-        return self.spec.output.prefix or s3_keys.default_prefix(self.key.name)
+        return self.spec.output.prefix or default_prefix(self.key.name)
 
     @property
     def has_own_prefix(self) -> bool:

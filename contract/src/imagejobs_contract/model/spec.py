@@ -8,7 +8,7 @@ from imagejobs_contract.errors import Fault
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.items import Item
 from imagejobs_contract.model.options import Variant
-from imagejobs_contract.wire import s3_keys
+from imagejobs_contract.model.output_names import make_distinct, safe_stem
 
 INTEGERS: dict[str, tuple[str, int, int]] = {
     "parallelism": ("parallelism", 1, 1000),
@@ -105,7 +105,7 @@ def output_collisions(item_names: Sequence[str]) -> list[Fault]:
     first: dict[str, int] = {}
     faults = []
     for n, name in enumerate(item_names):
-        stem = s3_keys.safe_stem(name) or str(n)
+        stem = safe_stem(name) or str(n)
         if stem in first:
             faults.append(
                 Fault(f"spec.items[{n}].name", f"its result would overwrite that of items[{first[stem]}]")
@@ -132,5 +132,5 @@ def immutable_changes(before: Spec, after: Spec) -> list[Fault]:
 def with_distinct_names(items: Iterable[Item]) -> tuple[Item, ...]:
     """Return the items with names that keep their results apart."""
     listed = list(items)
-    distinct = s3_keys.distinct([item.name for item in listed])
+    distinct = make_distinct([item.name for item in listed])
     return tuple(Item(name, item.key, item.url) for name, item in zip(distinct, listed, strict=True))

@@ -5,7 +5,15 @@ from typing import Any
 
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.items import KEY_PATTERN, URL_PATTERN, Item, item_body, read_item
-from imagejobs_contract.model.options import NAMES, VARIANT_NAME, Variant, read_variant, variant_body
+from imagejobs_contract.model.options import (
+    MAX_VARIANT_NAME_LENGTH,
+    NAMES,
+    VARIANT_NAME,
+    Variant,
+    read_variant,
+    variant_body,
+)
+from imagejobs_contract.model.output_names import PREFIX_PATTERN, RESERVED_PREFIXES
 from imagejobs_contract.model.spec import (
     INTEGERS,
     DeletionPolicy,
@@ -17,7 +25,6 @@ from imagejobs_contract.model.spec import (
     output_collisions,
 )
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.wire import s3_keys
 
 SPEC_FIELDS = (
     "items", "manifest", "variants", "output", "execution", "parallelism", "itemsPerPod", "retry", "retryFailed",
@@ -126,7 +133,7 @@ def _variants(reader: Reader) -> tuple[Variant, ...]:
     for each in readers:
         each.unknown(("name", *NAMES.values()))
         name = (
-            each.text("name", 32, PLAIN.variants[0].name, VARIANT_NAME, "a DNS label")
+            each.text("name", MAX_VARIANT_NAME_LENGTH, PLAIN.variants[0].name, VARIANT_NAME, "a DNS label")
             or PLAIN.variants[0].name
         )
         variants.append(read_variant(each, camel=True, name=name))
@@ -141,10 +148,8 @@ def _output(reader: Reader) -> Output:
     if child is None:
         return Output()
     child.unknown(("prefix", "cacheControl", "deletionPolicy"))
-    prefix = child.text(
-        "prefix", limits.MAX_PREFIX, None, s3_keys.PREFIX_PATTERN, "an S3 prefix such as sites/shop/"
-    )
-    for reserved in (s3_keys.UPLOADS, s3_keys.JOBS):
+    prefix = child.text("prefix", limits.MAX_PREFIX, None, PREFIX_PATTERN, "an S3 prefix such as sites/shop/")
+    for reserved in RESERVED_PREFIXES:
         if prefix and f"{prefix}/".startswith(reserved):
             child.fault("prefix", f"{reserved} is kept for imagejobs itself")
     if prefix and any(part in (".", "..") for part in prefix.split("/")):

@@ -140,7 +140,7 @@ class Bounded(Sampler):
         return True
 
 
-def connected(program: str, count: Count, per_second: float | None) -> tuple[Tracer, Callable[[], None]]:
+def connect(program: str, count: Count, per_second: float | None) -> tuple[Tracer, Callable[[], None]]:
     """Return what tells the collector, and what ends it.
 
     The SDK reads endpoint, headers, sampler and attributes from the environment.

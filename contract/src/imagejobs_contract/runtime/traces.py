@@ -5,8 +5,8 @@ Without a collector nobody listens, and nothing is imported for it.
 A span holds numbers, codes and ids: no URL, no name of a file, no key, no text of an exception.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from enum import StrEnum
 from importlib.util import find_spec
@@ -138,23 +138,3 @@ def is_enabled(reader: Reader, program: str) -> bool:
             "OTEL_EXPORTER_OTLP_ENDPOINT", f"needs OpenTelemetry, which comes with imagejobs-{program}[otel]"
         )
     return True
-
-
-@contextmanager
-def open_tracer(program: str, on: bool, count: Count, *, per_second: float | None = None) -> Iterator[Tracer]:
-    """Listen for the length of the block; what is still to be sent after it has two seconds.
-
-    Args:
-        on: Else nobody listens.
-        per_second: How many traces may begin; None bounds those only that others begin.
-    """
-    if not on:
-        yield NOOP_TRACER
-        return
-    from imagejobs_contract.runtime.otel import connected  # takes 0.3 s
-
-    traces, close = connected(program, count, per_second)
-    try:
-        yield traces
-    finally:
-        close()

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from imagejobs_contract.model import names
-from imagejobs_contract.wire.s3_keys import JOBS, OUTPUTS, UPLOADS
+from imagejobs_contract.model.output_names import JOBS, OUTPUTS, UPLOADS
 
 RESERVED = (UPLOADS, JOBS, OUTPUTS)
 """Where what belongs to different callers lies side by side: never a configured prefix, nor above or below
