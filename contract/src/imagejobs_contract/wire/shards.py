@@ -15,6 +15,8 @@ from imagejobs_contract.reader import Reader
 
 MAX_SPEC_BYTES = 2**20
 """Spec and offsets hold a few hundred bytes to a few kilobytes."""
+MAX_RESULTS_BYTES = 64 * 2**20
+"""Of the outcomes of one shard: 5,000 images of 16 variants at 300 bytes each are 24 MB."""
 ENV_NAME = "IMAGEJOB_NAME"
 ENV_NAMESPACE = "IMAGEJOB_NAMESPACE"
 ENV_UID = "IMAGEJOB_UID"

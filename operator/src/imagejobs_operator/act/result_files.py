@@ -17,7 +17,7 @@ from imagejobs_contract.model.status import summarise_failures
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.wire import result_lines, s3_keys
 from imagejobs_contract.wire.manifests import split_lines
-from imagejobs_contract.wire.shards import Slice, read_offsets
+from imagejobs_contract.wire.shards import MAX_RESULTS_BYTES, Slice, read_offsets
 from imagejobs_operator.decide.actions import FillMissing
 from imagejobs_operator.decide.observed import Results
 
@@ -107,7 +107,7 @@ async def _part(
 
 async def _read(objects: ObjectStore, uid: str, shard: int) -> Lines:
     try:
-        data, etag = await objects.get(s3_keys.results(uid, shard), result_lines.MAX_BYTES)
+        data, etag = await objects.get(s3_keys.results(uid, shard), MAX_RESULTS_BYTES)
     except NotFound:
         return Lines()
     # Tens of thousands of lines take a second to parse: others shall not wait for it.

@@ -8,13 +8,12 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from threading import Thread
 
-import obstore
-
-from imagejobs_contract.errors import NotFound, TooLarge
+from imagejobs_contract.errors import NotFound
 from imagejobs_contract.model.items import Item, read_line
 from imagejobs_contract.runtime.settings import S3Settings
-from imagejobs_contract.s3.client import open_store, s3_errors
-from imagejobs_contract.wire import result_lines, s3_keys, shards
+from imagejobs_contract.s3.blocking_reads import read_object, read_range
+from imagejobs_contract.s3.client import open_store
+from imagejobs_contract.wire import s3_keys, shards
 from imagejobs_worker.shard.shard_key import ShardKey
 
 Read = tuple[bytes, str]
@@ -40,7 +39,7 @@ class HeadStart:
         self._reads: dict[str, Future[Read]] = {}
         offsets, results = s3_keys.offsets(key.uid), s3_keys.results(key.uid, key.shard)
         begun = self._begin(offsets, lambda: self._whole(offsets, shards.MAX_SPEC_BYTES))
-        earlier = self._begin(results, lambda: self._whole(results, result_lines.MAX_BYTES))
+        earlier = self._begin(results, lambda: self._whole(results, shards.MAX_RESULTS_BYTES))
         self._begin(s3_keys.spec(key.uid), lambda: self._whole(s3_keys.spec(key.uid), shards.MAX_SPEC_BYTES))
         self._begin(s3_keys.manifest(key.uid), lambda: self._items(key, begun, earlier))
 
@@ -56,18 +55,12 @@ class HeadStart:
         return future
 
     def _whole(self, key: str, max_bytes: int) -> Read:
-        with s3_errors(key):
-            result = obstore.get(self.store, key)
-            if result.meta["size"] > max_bytes:
-                raise TooLarge(f"{key} has {result.meta['size']} bytes, more than {max_bytes}")
-            return bytes(result.bytes()), result.meta["e_tag"] or ""
+        return read_object(self.store, key, max_bytes)
 
     def _items(self, key: ShardKey, offsets: Future[Read], earlier: Future[Read]) -> Read:
         """Read the shard's part of the manifest, and begin with its first source unless an earlier pod may have been there."""
         own = shards.read_offsets(offsets.result()[0])[key.shard]
-        manifest = s3_keys.manifest(key.uid)
-        with s3_errors(manifest):
-            lines = bytes(obstore.get_range(self.store, manifest, start=own.start, end=own.end))
+        lines = read_range(self.store, s3_keys.manifest(key.uid), own.start, own.end)
         if self._max_source_bytes and isinstance(earlier.exception(), NotFound):
             self._begin_source(read_line(lines.lstrip().partition(b"\n")[0]))
         return lines, ""

@@ -14,6 +14,7 @@ from imagejobs_contract.errors import Conflict, NotFound
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.wire import result_lines, s3_keys
+from imagejobs_contract.wire.shards import MAX_RESULTS_BYTES
 from imagejobs_worker.image.store import Disowned
 
 
@@ -43,7 +44,7 @@ class Ledger:
         """Read what earlier pods wrote; lines that make no sense are left out."""
         ledger = cls(objects, uid, shard, attempt)
         try:
-            data, ledger._etag = await objects.get(ledger._key, result_lines.MAX_BYTES)
+            data, ledger._etag = await objects.get(ledger._key, MAX_RESULTS_BYTES)
         except NotFound:
             return ledger
         ledger._outcomes = result_lines.read_lines(data)
@@ -110,7 +111,7 @@ class Ledger:
     async def _own_version(self) -> str:
         """Return the ETag of what lies there if we sent it and only the answer was lost."""
         try:
-            there, etag = await self._objects.get(self._key, result_lines.MAX_BYTES)
+            there, etag = await self._objects.get(self._key, MAX_RESULTS_BYTES)
         except NotFound as ex:
             raise Disowned("the results file is gone") from ex
         if _digest(there) not in self._unanswered:
