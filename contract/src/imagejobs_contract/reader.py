@@ -125,23 +125,26 @@ class Reader:
     def text(
         self,
         name: str,
-        longest: int,
+        max_length: int,
+        *,
         default: str | None = None,
         pattern: str | None = None,
         shape: str = "",
-        *,
         secret: bool = False,
     ) -> str | None:
-        """Return a string of 1 to `longest` characters that matches `pattern` as a whole (`shape` names it for people).
+        """Return a string of 1 to `max_length` characters.
 
-        What is `secret` is not repeated in a fault.
+        Args:
+            pattern: The whole string must match it.
+            shape: Names the pattern in a fault, for people.
+            secret: A fault does not repeat the value.
         """
         value = self._value(name)
         if value is None:
             return default
         shown = "the value" if secret else _shown(value)
-        if not isinstance(value, str) or not 1 <= len(value) <= longest or _SURROGATE.search(value):
-            self.fault(name, f"{shown} is not a text of 1 to {longest} characters")
+        if not isinstance(value, str) or not 1 <= len(value) <= max_length or _SURROGATE.search(value):
+            self.fault(name, f"{shown} is not a text of 1 to {max_length} characters")
             return default
         if pattern is not None and not re.fullmatch(pattern, value, re.ASCII):
             self.fault(name, f"{shown} is not {shape or 'of the form ' + pattern}")
@@ -185,13 +188,13 @@ class Reader:
             return None
         return self._inner(value, self.spelled(name))
 
-    def children(self, name: str, most: int) -> "list[Reader]":
-        """Return a reader per element of the list under `name`, at most `most`."""
+    def children(self, name: str, max_elements: int) -> "list[Reader]":
+        """Return a reader per element of the list under `name`, at most `max_elements`."""
         value = self._value(name)
         if value is None:
             return []
-        if not isinstance(value, list) or len(value) > most:
-            self.fault(name, f"is not a list of at most {most}")
+        if not isinstance(value, list) or len(value) > max_elements:
+            self.fault(name, f"is not a list of at most {max_elements}")
             return []
         readers = []
         for n, element in enumerate(value):
@@ -201,15 +204,17 @@ class Reader:
                 self.fault(f"{name}[{n}]", "is not an object")
         return readers
 
-    def texts(self, name: str, most: int, longest: int, pattern: str, shape: str) -> tuple[str, ...]:
-        """Return the strings of the list under `name`, at most `most`; each as `text` takes it."""
+    def texts(
+        self, name: str, max_elements: int, max_length: int, pattern: str, shape: str
+    ) -> tuple[str, ...]:
+        """Return the strings of the list under `name`, at most `max_elements`; each as `text` takes it."""
         value = self._value(name)
-        if value is not None and (not isinstance(value, list) or len(value) > most):
-            self.fault(name, f"is not a list of at most {most}")
+        if value is not None and (not isinstance(value, list) or len(value) > max_elements):
+            self.fault(name, f"is not a list of at most {max_elements}")
             return ()
         places = {f"{self.spelled(name)}[{n}]": each for n, each in enumerate(value or ())}
         elements = self._inner(places, "")
-        found = [elements.text(place, longest, None, pattern, shape) for place in places]
+        found = [elements.text(place, max_length, pattern=pattern, shape=shape) for place in places]
         return tuple(each for each in found if each is not None)
 
     def _value(self, name: str) -> Any:

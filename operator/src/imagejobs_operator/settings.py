@@ -85,7 +85,7 @@ class Settings:
         jobs = reader.boolean("JOBS_ENABLED", default=sqlite is None or processes > 0) and (
             sqlite is None or processes > 0
         )
-        image = reader.text("WORKER_IMAGE", 500, "") or ""
+        image = reader.text("WORKER_IMAGE", 500, default="") or ""
         if jobs and not (image or sqlite):
             reader.fault("WORKER_IMAGE", "is missing; Jobs run it (or set JOBS_ENABLED=false)")
         return cls(
@@ -104,8 +104,13 @@ class Settings:
             resync_seconds=reader.number("RESYNC_SECONDS", 0.1, 3600.0, 30.0),
             worker_image=image,
             worker_env_secrets=_names(reader, "WORKER_ENV_SECRET"),
-            worker_env_config_map=reader.text("WORKER_ENV_CONFIG_MAP", 253, "", DNS_NAME, "a DNS name") or "",
-            worker_service_account=reader.text("WORKER_SERVICE_ACCOUNT", 253, "", DNS_NAME, "a DNS name")
+            worker_env_config_map=reader.text(
+                "WORKER_ENV_CONFIG_MAP", 253, default="", pattern=DNS_NAME, shape="a DNS name"
+            )
+            or "",
+            worker_service_account=reader.text(
+                "WORKER_SERVICE_ACCOUNT", 253, default="", pattern=DNS_NAME, shape="a DNS name"
+            )
             or "",
             sizes=read_sizes(reader),
             pod=read_shape(reader),
@@ -113,11 +118,14 @@ class Settings:
             metrics=listen_address(reader, "METRICS_LISTEN"),
             webhooks=WebhookSecrets.read(reader),
             callbacks=EgressPolicy.read(reader, "ALLOWED_PRIVATE_CALLBACKS"),
-            public_url=(reader.text("PUBLIC_URL", 500, "", HOST_PORT_URL, "an http(s) URL") or "").rstrip(
-                "/"
-            ),
+            public_url=(
+                reader.text("PUBLIC_URL", 500, default="", pattern=HOST_PORT_URL, shape="an http(s) URL")
+                or ""
+            ).rstrip("/"),
             traces=traces.is_enabled(reader, "operator"),
-            log_level=reader.text("LOG_LEVEL", 10, "INFO", LEVELS, f"one of {LEVELS.replace('|', ' ')}")
+            log_level=reader.text(
+                "LOG_LEVEL", 10, default="INFO", pattern=LEVELS, shape=f"one of {LEVELS.replace('|', ' ')}"
+            )
             or "INFO",
         )
 
@@ -125,7 +133,11 @@ class Settings:
 def _sqlite(reader: Reader) -> Path | None:
     text = (
         reader.text(
-            "JOB_STORE", 4096, "kubernetes", "kubernetes|sqlite:.+", "`kubernetes` or `sqlite:<path>`"
+            "JOB_STORE",
+            4096,
+            default="kubernetes",
+            pattern="kubernetes|sqlite:.+",
+            shape="`kubernetes` or `sqlite:<path>`",
         )
         or ""
     )
@@ -135,7 +147,11 @@ def _sqlite(reader: Reader) -> Path | None:
 def _namespaces(reader: Reader) -> tuple[str, ...] | None:
     text = (
         reader.text(
-            "NAMESPACES", 10_000, "default", rf"\*|{DNS_NAMES}", "names with commas between them, or *"
+            "NAMESPACES",
+            10_000,
+            default="default",
+            pattern=rf"\*|{DNS_NAMES}",
+            shape="names with commas between them, or *",
         )
         or ""
     )
@@ -143,5 +159,8 @@ def _namespaces(reader: Reader) -> tuple[str, ...] | None:
 
 
 def _names(reader: Reader, variable: str) -> tuple[str, ...]:
-    text = reader.text(variable, 2000, "", DNS_NAMES, "names with commas between them") or ""
+    text = (
+        reader.text(variable, 2000, default="", pattern=DNS_NAMES, shape="names with commas between them")
+        or ""
+    )
     return tuple(filter(None, text.split(",")))

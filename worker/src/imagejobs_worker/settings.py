@@ -80,9 +80,17 @@ class Settings(NamedTuple):
             s3=S3Settings.read(reader),
             redis_url=redis_url(reader),
             limits=read_limits(reader),
-            name=reader.text("WORKER_NAME", 100, "", r"[A-Za-z0-9._-]+", "letters, digits, dots, hyphens")
+            name=reader.text(
+                "WORKER_NAME",
+                100,
+                default="",
+                pattern=r"[A-Za-z0-9._-]+",
+                shape="letters, digits, dots, hyphens",
+            )
             or "",
-            log_level=reader.text("LOG_LEVEL", 10, "INFO", LEVELS, f"one of {LEVELS.replace('|', ' ')}")
+            log_level=reader.text(
+                "LOG_LEVEL", 10, default="INFO", pattern=LEVELS, shape=f"one of {LEVELS.replace('|', ' ')}"
+            )
             or "INFO",
             parallel=reader.integer("MAX_PARALLEL", 1, 256, 1) or 1,
             memory_bytes=reader.size("MEMORY_LIMIT", 2**28, 2**40, MEMORY_BYTES) or MEMORY_BYTES,

@@ -80,7 +80,10 @@ def _entries(readers: list[Reader], namespace: str) -> Iterator[Entry]:
         reader.unknown(("name", "namespace", "keys", "limits", "source_prefixes", "output_prefixes"))
         name = _required(reader, "name", DNS_LABEL, "a DNS label")
         _once(reader, "name", name, seen_names)
-        own = reader.text("namespace", 63, namespace, DNS_LABEL, "a namespace") or namespace
+        own = (
+            reader.text("namespace", 63, default=namespace, pattern=DNS_LABEL, shape="a namespace")
+            or namespace
+        )
         limits = _limits(reader.child("limits"))
         given = [
             reader.texts(field, permissions.MAX_PREFIXES, MAX_PREFIX, permissions.PATTERN, permissions.SHAPE)
@@ -95,7 +98,7 @@ def _entries(readers: list[Reader], namespace: str) -> Iterator[Entry]:
             key.unknown(("name", "sha256", "read_only"))
             sha256 = _required(key, "sha256", _SHA256, "the SHA-256 of a key, 64 digits from 0 to f")
             _once(key, "sha256", sha256, seen_keys)
-            key_name = key.text("name", 63, "", DNS_LABEL, "a DNS label") or ""
+            key_name = key.text("name", 63, default="", pattern=DNS_LABEL, shape="a DNS label") or ""
             yield Entry(
                 sha256, Caller(own, name, not key.boolean("read_only"), key_name, limits, sources, outputs)
             )
@@ -115,7 +118,7 @@ def _limits(reader: Reader | None) -> CallerLimits:
 def _required(reader: Reader, field: str, pattern: str, shape: str) -> str:
     if not reader.has(field):
         reader.fault(field, f"is missing: {shape}")
-    return reader.text(field, 64, "", pattern, shape, secret=field == "sha256") or ""
+    return reader.text(field, 64, default="", pattern=pattern, shape=shape, secret=field == "sha256") or ""
 
 
 def _once(reader: Reader, field: str, value: str, seen: set[str]) -> None:

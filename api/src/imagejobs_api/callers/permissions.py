@@ -51,5 +51,7 @@ def output_prefixes(reader: Reader, name: str, given: Iterable[str]) -> tuple[st
     """Return prefixes of a setting that an ImageJob's outputs may have."""
     found = source_prefixes(reader, name, given)
     for each in found:
-        Reader({name: each}, "", reader.faults).text(name, limits.MAX_PREFIX, None, PREFIX_PATTERN, SHAPE)
+        Reader({name: each}, "", reader.faults).text(
+            name, limits.MAX_PREFIX, pattern=PREFIX_PATTERN, shape=SHAPE
+        )
     return found

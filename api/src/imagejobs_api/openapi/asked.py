@@ -65,16 +65,16 @@ class _Notes(Reader):
     def text(
         self,
         name: str,
-        longest: int,
+        max_length: int,
+        *,
         default: str | None = None,
         pattern: str | None = None,
         shape: str = "",
-        *,
         secret: bool = False,
     ) -> str | None:
         """Note a text."""
         form = {"pattern": f"^({pattern})$"} if pattern else {}
-        return self._note(name, {"type": "string", "minLength": 1, "maxLength": longest, **form}, default)
+        return self._note(name, {"type": "string", "minLength": 1, "maxLength": max_length, **form}, default)
 
     def choice(
         self, name: str, kind: type[E], default: E | None = None, *, also: Iterable[str] = ()

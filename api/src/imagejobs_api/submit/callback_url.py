@@ -38,7 +38,7 @@ class Callbacks:
 
     def read(self, reader: Reader, name: str = FIELD) -> str | None:
         """Return the URL in a field, or None; faults go to the reader."""
-        url = reader.text(name, limits.MAX_URL, None, URL_PATTERN, "an http(s) URL")
+        url = reader.text(name, limits.MAX_URL, pattern=URL_PATTERN, shape="an http(s) URL")
         return self.checked(reader, name, url)
 
     def checked(self, reader: Reader, name: str, url: str | None) -> str | None:

@@ -80,7 +80,10 @@ def read_file(reader: Reader, known: Limits) -> NewFile:
     """Read one file; faults go to the reader."""
     reader.unknown(("name", "size", "content_type", "part_size"))
     content_type = (
-        reader.text("content_type", 123, PLAIN_TYPE, _TYPE, "a media type such as image/jpeg") or PLAIN_TYPE
+        reader.text(
+            "content_type", 123, default=PLAIN_TYPE, pattern=_TYPE, shape="a media type such as image/jpeg"
+        )
+        or PLAIN_TYPE
     )
     most = known.max_manifest_bytes if content_type == manifests.CONTENT_TYPE else known.max_file_bytes
     size = reader.size("size", 1, most)
@@ -110,7 +113,10 @@ def read_part_upload(body: Mapping[str, Any], own: str) -> PartUpload:
     reader = Reader(body)
     reader.unknown(("key", "multipart_id"))
     key = reader.text("key", limits.MAX_KEY) or ""
-    given = reader.text("multipart_id", 1100, None, PART_UPLOAD, "one that POST /api/uploads gave") or "1-"
+    given = (
+        reader.text("multipart_id", 1100, pattern=PART_UPLOAD, shape="one that POST /api/uploads gave")
+        or "1-"
+    )
     for name in ("key", "multipart_id"):
         if not reader.has(name):
             reader.fault(name, "is missing")

@@ -28,8 +28,8 @@ def read_item(reader: Reader) -> Item:
     reader.unknown(("name", "key", "url"))
     item = Item(
         name=reader.text("name", limits.MAX_NAME) or "",
-        key=reader.text("key", limits.MAX_KEY, None, KEY_PATTERN, "an S3 key"),
-        url=reader.text("url", limits.MAX_URL, None, URL_PATTERN, "an http(s) URL"),
+        key=reader.text("key", limits.MAX_KEY, pattern=KEY_PATTERN, shape="an S3 key"),
+        url=reader.text("url", limits.MAX_URL, pattern=URL_PATTERN, shape="an http(s) URL"),
     )
     if reader.has("key") == reader.has("url"):
         reader.fault("key", "give either key or url")

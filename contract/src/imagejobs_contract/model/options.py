@@ -163,7 +163,7 @@ def read_variant(reader: Reader, *, camel: bool, name: str = DEFAULT_VARIANT) ->
         return reader.spelled(NAMES[option]) if camel else option
 
     background = reader.text(
-        spelled("background"), MAX_BACKGROUND_LENGTH, None, BACKGROUND, "a colour as rrggbb"
+        spelled("background"), MAX_BACKGROUND_LENGTH, pattern=BACKGROUND, shape="a colour as rrggbb"
     )
     variant = Variant(
         name=name,

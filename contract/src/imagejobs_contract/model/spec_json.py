@@ -65,10 +65,10 @@ def read_settings(reader: Reader) -> Spec:
         attempts=(retry.integer("attempts", 1, limits.MAX_ATTEMPTS) if retry else None) or PLAIN.attempts,
         suspend=reader.boolean("suspend"),
         cancel=reader.boolean("cancel"),
-        queue_name=reader.text("queueName", 63, None, DNS_LABEL, "a DNS label"),
-        priority_class_name=reader.text("priorityClassName", 253, None, DNS_NAME, "a DNS name"),
+        queue_name=reader.text("queueName", 63, pattern=DNS_LABEL, shape="a DNS label"),
+        priority_class_name=reader.text("priorityClassName", 253, pattern=DNS_NAME, shape="a DNS name"),
         profile=reader.choice("profile", Profile) or PLAIN.profile,
-        callback_url=callback.text("url", limits.MAX_URL, None, URL_PATTERN, "an http(s) URL")
+        callback_url=callback.text("url", limits.MAX_URL, pattern=URL_PATTERN, shape="an http(s) URL")
         if callback
         else None,
         **values,  # type: ignore[arg-type]
@@ -99,7 +99,7 @@ def spec_body(spec: Spec) -> dict[str, Any]:
 def read_manifest_ref(reader: Reader) -> tuple[str | None, int | None]:
     """Read key and count of `manifest`, as far as they are given; faults go to the reader."""
     reader.unknown(("key", "count"))
-    key = reader.text("key", limits.MAX_KEY, None, KEY_PATTERN, "an S3 key")
+    key = reader.text("key", limits.MAX_KEY, pattern=KEY_PATTERN, shape="an S3 key")
     return key, reader.integer("count", 1, limits.MAX_MANIFEST_ITEMS)
 
 
@@ -133,7 +133,13 @@ def _variants(reader: Reader) -> tuple[Variant, ...]:
     for each in readers:
         each.unknown(("name", *NAMES.values()))
         name = (
-            each.text("name", MAX_VARIANT_NAME_LENGTH, PLAIN.variants[0].name, VARIANT_NAME, "a DNS label")
+            each.text(
+                "name",
+                MAX_VARIANT_NAME_LENGTH,
+                default=PLAIN.variants[0].name,
+                pattern=VARIANT_NAME,
+                shape="a DNS label",
+            )
             or PLAIN.variants[0].name
         )
         variants.append(read_variant(each, camel=True, name=name))
@@ -148,7 +154,9 @@ def _output(reader: Reader) -> Output:
     if child is None:
         return Output()
     child.unknown(("prefix", "cacheControl", "deletionPolicy"))
-    prefix = child.text("prefix", limits.MAX_PREFIX, None, PREFIX_PATTERN, "an S3 prefix such as sites/shop/")
+    prefix = child.text(
+        "prefix", limits.MAX_PREFIX, pattern=PREFIX_PATTERN, shape="an S3 prefix such as sites/shop/"
+    )
     for reserved in RESERVED_PREFIXES:
         if prefix and f"{prefix}/".startswith(reserved):
             child.fault("prefix", f"{reserved} is kept for imagejobs itself")
@@ -156,7 +164,7 @@ def _output(reader: Reader) -> Output:
         child.fault("prefix", "holds a part that is . or ..")
     return Output(
         prefix=prefix,
-        cache_control=child.text("cacheControl", 200, None, r"[ -~]+", "printable ASCII"),
+        cache_control=child.text("cacheControl", 200, pattern=r"[ -~]+", shape="printable ASCII"),
         deletion_policy=child.choice("deletionPolicy", DeletionPolicy) or DeletionPolicy.RETAIN,
     )
 

@@ -42,18 +42,26 @@ class S3Settings(NamedTuple):
     @classmethod
     def read(cls, reader: Reader) -> "S3Settings":
         """Read the S3_... and AWS_... variables."""
-        endpoint = reader.text("S3_ENDPOINT", 500, "", HOST_PORT_URL, "an http(s) URL") or ""
+        endpoint = (
+            reader.text("S3_ENDPOINT", 500, default="", pattern=HOST_PORT_URL, shape="an http(s) URL") or ""
+        )
         return cls(
             endpoint=endpoint,
-            public_endpoint=reader.text("S3_PUBLIC_ENDPOINT", 500, endpoint, HOST_PORT_URL, "an http(s) URL")
-            or "",
-            bucket=reader.text(
-                "S3_BUCKET", 63, "imagejobs", "[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", "a bucket name"
+            public_endpoint=reader.text(
+                "S3_PUBLIC_ENDPOINT", 500, default=endpoint, pattern=HOST_PORT_URL, shape="an http(s) URL"
             )
             or "",
-            region=reader.text("S3_REGION", 50, "us-east-1") or "",
-            access_key_id=reader.text("AWS_ACCESS_KEY_ID", 200, "") or "",
-            secret_access_key=reader.text("AWS_SECRET_ACCESS_KEY", 200, "", secret=True) or "",
+            bucket=reader.text(
+                "S3_BUCKET",
+                63,
+                default="imagejobs",
+                pattern="[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]",
+                shape="a bucket name",
+            )
+            or "",
+            region=reader.text("S3_REGION", 50, default="us-east-1") or "",
+            access_key_id=reader.text("AWS_ACCESS_KEY_ID", 200, default="") or "",
+            secret_access_key=reader.text("AWS_SECRET_ACCESS_KEY", 200, default="", secret=True) or "",
             path_style=reader.boolean("S3_PATH_STYLE", default=bool(endpoint)),
             unsigned_payload=reader.boolean(
                 "S3_UNSIGNED_PAYLOAD", default=endpoint.startswith("http://127.0.0.1")
@@ -67,9 +75,9 @@ def redis_url(reader: Reader) -> str:
         reader.text(
             "REDIS_URL",
             500,
-            "redis://127.0.0.1:6379/0",
-            r"rediss?://[^\s]+|unix://[^\s]+",
-            "a Redis URL",
+            default="redis://127.0.0.1:6379/0",
+            pattern=r"rediss?://[^\s]+|unix://[^\s]+",
+            shape="a Redis URL",
             secret=True,
         )
         or ""
@@ -78,7 +86,7 @@ def redis_url(reader: Reader) -> str:
 
 def handoff_folder(reader: Reader) -> "Path | None":
     """Read HANDOFF_DIR, which API and workers of one machine share; None reads everything from S3."""
-    text = reader.text("HANDOFF_DIR", 1000, None, "/.+", "an absolute path")
+    text = reader.text("HANDOFF_DIR", 1000, pattern="/.+", shape="an absolute path")
     if not text:
         return None
     from pathlib import Path  # 4 ms, which a pod does not need
@@ -93,7 +101,7 @@ def lease_seconds(reader: Reader) -> float:
 
 def listen_address(reader: Reader, name: str) -> tuple[str, int] | None:
     """Read an address of this machine and a port, or None."""
-    text = reader.text(name, 300, None, LISTEN_ADDRESS, "host:port")
+    text = reader.text(name, 300, pattern=LISTEN_ADDRESS, shape="host:port")
     host, _, port = (text or "").rpartition(":")
     return (host.strip("[]"), int(port)) if text else None
 

@@ -118,17 +118,35 @@ def current_span() -> Span:
 def is_enabled(reader: Reader, program: str) -> bool:
     """Read whether there is a collector to tell, from the variables that OpenTelemetry names; the SDK reads the others itself."""
     endpoint = reader.text(
-        "OTEL_EXPORTER_OTLP_ENDPOINT", 500, "", HOST_PORT_URL, "an http(s) URL", secret=True
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        500,
+        default="",
+        pattern=HOST_PORT_URL,
+        shape="an http(s) URL",
+        secret=True,
     )
     own = reader.text(
-        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", 500, "", HOST_PORT_URL, "an http(s) URL", secret=True
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        500,
+        default="",
+        pattern=HOST_PORT_URL,
+        shape="an http(s) URL",
+        secret=True,
     )
     reader.text(
-        "OTEL_EXPORTER_OTLP_PROTOCOL", 50, PROTOCOL, PROTOCOL, f"{PROTOCOL}, the only one there is here"
+        "OTEL_EXPORTER_OTLP_PROTOCOL",
+        50,
+        default=PROTOCOL,
+        pattern=PROTOCOL,
+        shape=f"{PROTOCOL}, the only one there is here",
     )
-    reader.text("OTEL_EXPORTER_OTLP_HEADERS", 4000, "", secret=True)
+    reader.text("OTEL_EXPORTER_OTLP_HEADERS", 4000, default="", secret=True)
     reader.text(
-        "OTEL_TRACES_SAMPLER", 50, "parentbased_always_on", SAMPLERS, f"one of {SAMPLERS.replace('|', ' ')}"
+        "OTEL_TRACES_SAMPLER",
+        50,
+        default="parentbased_always_on",
+        pattern=SAMPLERS,
+        shape=f"one of {SAMPLERS.replace('|', ' ')}",
     )
     reader.number("OTEL_TRACES_SAMPLER_ARG", 0.0, 1.0, 1.0)
     if reader.boolean("OTEL_SDK_DISABLED") or not (endpoint or own):

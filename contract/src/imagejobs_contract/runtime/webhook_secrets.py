@@ -81,7 +81,7 @@ def file_of(folder: Path | None, caller: str) -> Path | None:
 
 def read_folder(reader: Reader) -> Path | None:
     """Read WEBHOOK_SECRETS_DIR; None if there is none."""
-    text = reader.text(FOLDER_VARIABLE, MAX_TEXT, "") or ""
+    text = reader.text(FOLDER_VARIABLE, MAX_TEXT, default="") or ""
     return Path(text) if text else None
 
 
@@ -97,7 +97,7 @@ def check_folder(folder: Path | None) -> None:
 
 def read_secrets(reader: Reader) -> tuple[str, ...]:
     """Read WEBHOOK_SECRETS; () if there is none. A fault never repeats a secret."""
-    secrets, faults = _parsed(reader.text(VARIABLE, MAX_TEXT, "", secret=True) or "")
+    secrets, faults = _parsed(reader.text(VARIABLE, MAX_TEXT, default="", secret=True) or "")
     for fault in faults:
         reader.fault(VARIABLE, fault)
     return secrets

@@ -27,9 +27,12 @@ class ShardKey:
         for name in (ENV_NAME, ENV_UID, ENV_ATTEMPT, ENV_INDEX):
             if not reader.has(name):
                 reader.fault(name, "is missing; the operator sets it in the pods of a Job")
-        name = reader.text(ENV_NAME, MAX_NAME, "", NAME_PATTERN, "an ImageJob's name") or ""
-        namespace = reader.text(ENV_NAMESPACE, 63, LOCAL_NAMESPACE) or LOCAL_NAMESPACE
-        uid = reader.text(ENV_UID, 64, "", UID, "a uid") or ""
+        name = (
+            reader.text(ENV_NAME, MAX_NAME, default="", pattern=NAME_PATTERN, shape="an ImageJob's name")
+            or ""
+        )
+        namespace = reader.text(ENV_NAMESPACE, 63, default=LOCAL_NAMESPACE) or LOCAL_NAMESPACE
+        uid = reader.text(ENV_UID, 64, default="", pattern=UID, shape="a uid") or ""
         attempt, shard = reader.integer(ENV_ATTEMPT, 1, 10**6, 1), reader.integer(ENV_INDEX, 0, 10**6, 0)
         origin = Origin.read(
             {"requestId": reader.text(ENV_REQUEST_ID, 64), "traceparent": reader.text(ENV_TRACEPARENT, 300)}
@@ -39,6 +42,6 @@ class ShardKey:
             uid,
             attempt or 1,
             shard or 0,
-            reader.text(ENV_CALLER, 63, "") or "",
+            reader.text(ENV_CALLER, 63, default="") or "",
             origin,
         )
