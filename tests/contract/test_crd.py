@@ -15,7 +15,7 @@ from imagejobs_contract.errors import Invalid
 from imagejobs_contract.model import items, limits, names, options, output_names, spec_json
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.outcome import MAX_MESSAGE, ItemState, Outcome, OutputFile
+from imagejobs_contract.model.outcome import MAX_MESSAGE_LENGTH, ItemState, Outcome, OutputFile
 from imagejobs_contract.model.spec import INTEGERS, DeletionPolicy, Execution, Profile, Spec
 from imagejobs_contract.model.status import (
     Callback,
@@ -73,7 +73,7 @@ def test_the_name_of_a_job_has_pythons_bounds():
     (rule,) = ROOT["x-kubernetes-validations"]
     assert (
         rule["rule"]
-        == f"size(self.metadata.name) <= {names.MAX_NAME} && self.metadata.name.matches('^{names.NAME_PATTERN}$')"
+        == f"size(self.metadata.name) <= {names.MAX_NAME_LENGTH} && self.metadata.name.matches('^{names.NAME_PATTERN}$')"
     )
 
 
@@ -122,7 +122,7 @@ BOUNDS = {
     "variants[].width": (1, limits.MAX_SIDE),
     "variants[].height": (1, limits.MAX_SIDE),
     "variants[].quality": (1, 100),
-    "variants[].maxSize": (options.MIN_SIZE, options.MAX_SIZE),
+    "variants[].maxSize": (options.MIN_RESULT_BYTES, options.MAX_RESULT_BYTES),
     "variants[].frames": (1, limits.Limits().max_frames),
 }
 
@@ -137,17 +137,17 @@ def test_whole_numbers_have_pythons_bounds():
 
 
 TEXTS = {
-    "items[].name": (limits.MAX_NAME, None),
-    "items[].key": (limits.MAX_KEY, items.KEY_PATTERN),
-    "items[].url": (limits.MAX_URL, items.URL_PATTERN),
-    "manifest.key": (limits.MAX_KEY, items.KEY_PATTERN),
+    "items[].name": (limits.MAX_NAME_LENGTH, None),
+    "items[].key": (limits.MAX_KEY_LENGTH, items.KEY_PATTERN),
+    "items[].url": (limits.MAX_URL_LENGTH, items.URL_PATTERN),
+    "manifest.key": (limits.MAX_KEY_LENGTH, items.KEY_PATTERN),
     "variants[].name": (32, options.VARIANT_NAME),
     "variants[].background": (7, options.BACKGROUND),
     "output.prefix": (512, output_names.PREFIX_PATTERN),
     "output.cacheControl": (200, "[ -~]+"),
     "queueName": (63, spec_json.DNS_LABEL),
     "priorityClassName": (253, spec_json.DNS_NAME),
-    "callback.url": (limits.MAX_URL, items.URL_PATTERN),
+    "callback.url": (limits.MAX_URL_LENGTH, items.URL_PATTERN),
 }
 
 
@@ -286,7 +286,7 @@ def test_messages_are_as_long_as_python_makes_them():
     assert (
         at("failures[].message", STATUS)["maxLength"]
         == at("outcomes[].message", STATUS)["maxLength"]
-        == MAX_MESSAGE
+        == MAX_MESSAGE_LENGTH
     )
     assert all(re.fullmatch(at("conditions[].reason", STATUS)["pattern"], reason) for reason in Reason)
     assert max(map(len, Code)) <= at("failures[].code", STATUS)["maxLength"]

@@ -123,7 +123,7 @@ def test_pages_hold_all_that_is_there(controlplane, namespace, monkeypatch):
 
 @pytest.mark.parametrize("trouble", ["expired", "cut"])
 def test_what_went_and_came_while_it_could_not_watch_is_told(controlplane, namespace, monkeypatch, trouble):
-    monkeypatch.setattr(kubernetes_feed, "LEAST_DELAY_SECONDS", 0.05)
+    monkeypatch.setattr(kubernetes_feed, "MIN_DELAY_SECONDS", 0.05)
     watch, broken, again = kubernetes_calls.watch, asyncio.Event(), asyncio.Event()
 
     async def cut_off(client, path, version):
@@ -153,7 +153,7 @@ def test_what_went_and_came_while_it_could_not_watch_is_told(controlplane, names
 
 def test_a_version_that_the_server_forgot_is_listed_anew(controlplane, namespace, monkeypatch):
     """A watch from before what the server remembers is what 410 Gone is for."""
-    monkeypatch.setattr(kubernetes_feed, "LEAST_DELAY_SECONDS", 0.05)
+    monkeypatch.setattr(kubernetes_feed, "MIN_DELAY_SECONDS", 0.05)
     watch, versions = kubernetes_calls.watch, []
 
     def from_the_beginning(client, path, version):

@@ -133,8 +133,8 @@ class Settings:
                 shape="a namespace",
             )
             or "",
-            redis_url=settings.redis_url(reader),
-            lease_seconds=settings.lease_seconds(reader),
+            redis_url=settings.read_redis_url(reader),
+            lease_seconds=settings.read_lease_seconds(reader),
             s3=S3Settings.read(reader),
             limits=_limits(reader),
             callers_file=callers_file,
@@ -150,7 +150,7 @@ class Settings:
             callers_secrets=read_folder(reader),
             find_faces=reader.boolean("FIND_FACES", default=True),
             ready_parts=_ready_parts(reader),
-            metrics=settings.listen_address(reader, "METRICS_LISTEN"),
+            metrics=settings.read_listen_address(reader, "METRICS_LISTEN"),
             allowed_hosts=hosts
             or (() if callers_file or not _is_loopback(host) else _own_hosts(host, public_url)),
             cors_origins=_list(
@@ -163,7 +163,7 @@ class Settings:
                 reader, "TRUSTED_PROXIES", r"[0-9A-Fa-f:.]+(/[0-9]{1,3})?", "an address or network (CIDR)"
             ),
             traces=traces.is_enabled(reader, "api"),
-            handoff=settings.handoff_folder(reader),
+            handoff=settings.read_handoff_folder(reader),
             handoff_bytes=reader.size("HANDOFF_BYTES", 2**20, 2**40, HANDOFF_BYTES) or HANDOFF_BYTES,
             log_level=reader.text(
                 "LOG_LEVEL",

@@ -76,7 +76,7 @@ class Reader:
         names = sorted(map(self.spelled, known))
         for name in self._body:
             if name not in names:
-                guess = _nearest(name, names) if len(self.faults) < _MAX_GUESSES else ""
+                guess = _suggest(name, names) if len(self.faults) < _MAX_GUESSES else ""
                 self.faults.append(
                     Fault(
                         f"{self._path}.{name}".strip("."),
@@ -89,9 +89,9 @@ class Reader:
         value = self._value(name)
         if value is None:
             return default
-        number = _whole(value)
+        number = _parse_whole(value)
         if number is None or not low <= number <= high:
-            self.fault(name, f"{_shown(value)} is not a whole number from {low} to {high}")
+            self.fault(name, f"{_quote(value)} is not a whole number from {low} to {high}")
             return default
         return number
 
@@ -105,7 +105,7 @@ class Reader:
         except (TypeError, ValueError, OverflowError):
             number = float("nan")
         if not low <= number <= high:
-            self.fault(name, f"{_shown(value)} is not a number from {low:g} to {high:g}")
+            self.fault(name, f"{_quote(value)} is not a number from {low:g} to {high:g}")
             return default
         return number
 
@@ -118,7 +118,7 @@ class Reader:
             return value
         word = str(value).strip().lower()
         if word not in _TRUE | _FALSE:
-            self.fault(name, f"{_shown(value)} is neither true nor false")
+            self.fault(name, f"{_quote(value)} is neither true nor false")
             return default
         return word in _TRUE
 
@@ -142,7 +142,7 @@ class Reader:
         value = self._value(name)
         if value is None:
             return default
-        shown = "the value" if secret else _shown(value)
+        shown = "the value" if secret else _quote(value)
         if not isinstance(value, str) or not 1 <= len(value) <= max_length or _SURROGATE.search(value):
             self.fault(name, f"{shown} is not a text of 1 to {max_length} characters")
             return default
@@ -161,7 +161,7 @@ class Reader:
         try:
             return kind(value)
         except ValueError:
-            self.fault(name, f"{_shown(value)} is not one of {' '.join([*kind, *also])}")
+            self.fault(name, f"{_quote(value)} is not one of {' '.join([*kind, *also])}")
             return default
 
     def size(self, name: str, low: int, high: int, default: int | None = None) -> int | None:
@@ -173,7 +173,7 @@ class Reader:
         count = int(float(match[1]) * _UNITS[(match[2] or "b").lower()]) if match else -1
         if isinstance(value, bool) or not low <= count <= high:
             self.fault(
-                name, f"{_shown(value)} is not a size from {low} B to {high} B, such as 200kB or 1.5MB"
+                name, f"{_quote(value)} is not a size from {low} B to {high} B, such as 200kB or 1.5MB"
             )
             return default
         return count
@@ -226,7 +226,7 @@ class Reader:
         )
 
 
-def _whole(value: object) -> int | None:
+def _parse_whole(value: object) -> int | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
@@ -238,13 +238,13 @@ def _whole(value: object) -> int | None:
     return None
 
 
-def _nearest(name: str, names: Sequence[str]) -> str:
+def _suggest(name: str, names: Sequence[str]) -> str:
     from difflib import get_close_matches  # workers, which start often, never come here
 
     found = get_close_matches(name.lower(), names, 1, 0.7) if len(name) <= _MAX_GUESSED else []
     return f"did you mean {found[0]}? " if found else ""
 
 
-def _shown(value: object) -> str:
+def _quote(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -23,7 +23,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = registry = metrics.new_registry("operator")
         self.reconcile_seconds = Histogram(
-            "imagejobs_reconcile_seconds", "Time of one look at one job, by how it ended: done or failed.", ["result"], buckets=metrics.SECONDS,
+            "imagejobs_reconcile_seconds", "Time of one look at one job, by how it ended: done or failed.", ["result"], buckets=metrics.DURATION_BUCKETS_SECONDS,
             registry=registry,
         )  # fmt: skip
         self.queue_keys = Gauge(
@@ -54,7 +54,7 @@ class Metrics:
         )
         for end in End:
             self.callbacks.labels(end.value.lower())
-        self.spans = metrics.spans(registry)
+        self.spans = metrics.span_counter(registry)
 
     def count_callback(self, end: End) -> None:
         """Count a try to deliver a callback."""

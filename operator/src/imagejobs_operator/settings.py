@@ -16,10 +16,10 @@ from imagejobs_contract.runtime import traces
 from imagejobs_contract.runtime.settings import (
     HOST_PORT_URL,
     S3Settings,
-    lease_seconds,
-    listen_address,
+    read_lease_seconds,
     read_limits,
-    redis_url,
+    read_listen_address,
+    read_redis_url,
 )
 from imagejobs_contract.runtime.webhook_secrets import WebhookSecrets
 from imagejobs_operator.jobs.pod_profiles import PodShape, Size, read_shape, read_sizes
@@ -90,7 +90,7 @@ class Settings:
             reader.fault("WORKER_IMAGE", "is missing; Jobs run it (or set JOBS_ENABLED=false)")
         return cls(
             s3=S3Settings.read(reader),
-            redis_url=redis_url(reader),
+            redis_url=read_redis_url(reader),
             limits=read_limits(reader),
             sqlite=sqlite,
             namespaces=_namespaces(reader),
@@ -99,7 +99,7 @@ class Settings:
             jobs=jobs,
             shard_processes=processes,
             window=reader.integer("POOL_WINDOW", 1, 10_000, 200) or 200,
-            lease_seconds=lease_seconds(reader),
+            lease_seconds=read_lease_seconds(reader),
             concurrency=reader.integer("CONCURRENCY", 1, 256, 8) or 8,
             resync_seconds=reader.number("RESYNC_SECONDS", 0.1, 3600.0, 30.0),
             worker_image=image,
@@ -114,8 +114,8 @@ class Settings:
             or "",
             sizes=read_sizes(reader),
             pod=read_shape(reader),
-            health=listen_address(reader, "HEALTH_LISTEN"),
-            metrics=listen_address(reader, "METRICS_LISTEN"),
+            health=read_listen_address(reader, "HEALTH_LISTEN"),
+            metrics=read_listen_address(reader, "METRICS_LISTEN"),
             webhooks=WebhookSecrets.read(reader),
             callbacks=EgressPolicy.read(reader, "ALLOWED_PRIVATE_CALLBACKS"),
             public_url=(

@@ -9,7 +9,7 @@ from imagejobs_api.admission import upload_memory
 from imagejobs_api.admission.upload_memory import READ_AHEAD, Held
 from imagejobs_api.http.errors import Problem
 from imagejobs_contract.codes import Code
-from imagejobs_contract.s3.streaming_put import MOST_HELD
+from imagejobs_contract.s3.streaming_put import MAX_HELD_BYTES
 
 CHUNK = 2**20
 
@@ -119,10 +119,10 @@ def test_nobody_is_left_unread_for_ever(monkeypatch: pytest.MonkeyPatch):
 
 def test_a_large_file_counts_as_what_is_held_of_it():
     async def test() -> None:
-        memory = Held(2 * MOST_HELD)
+        memory = Held(2 * MAX_HELD_BYTES)
         large = Sender(memory)
         await large.send(40)
-        assert (large.taken, memory.bytes) == (40, MOST_HELD + READ_AHEAD)
+        assert (large.taken, memory.bytes) == (40, MAX_HELD_BYTES + READ_AHEAD)
         await large.end()
 
     run(test)

@@ -23,7 +23,7 @@ def variants(draw) -> Variant:
     """Any variant that makes sense."""
     kind = draw(st.none() | st.sampled_from(Format))
     width, height = draw(SIDES), draw(SIDES)
-    most = draw(st.none() | st.integers(options.MIN_SIZE, options.MAX_SIZE))
+    most = draw(st.none() | st.integers(options.MIN_RESULT_BYTES, options.MAX_RESULT_BYTES))
     ways = [MaxSizeBy.SCALE] * (most is not None)
     ways += [MaxSizeBy.QUALITY] * (most is None or kind is None or kind in options.LOSSY)
     ways += [MaxSizeBy.PALETTE] * (most is not None and kind in (None, Format.PNG))

@@ -62,10 +62,10 @@ def test_distinct_names_never_overwrite_each_other(names):
 
 @pytest.mark.parametrize(
     "name",
-    ["x" * limits.MAX_NAME, "写" * 251 + ".png", "㎨" * limits.MAX_NAME, "x" * 250 + ".jpeg"],
+    ["x" * limits.MAX_NAME_LENGTH, "写" * 251 + ".png", "㎨" * limits.MAX_NAME_LENGTH, "x" * 250 + ".jpeg"],
     ids=["ascii", "chinese", "expanding", "extension"],
 )
 def test_the_longest_names_are_kept_apart_too(name):
     kept_apart = output_names.make_distinct([name] * 12)
     assert output_collisions(kept_apart) == []
-    assert max(map(len, kept_apart)) <= limits.MAX_NAME
+    assert max(map(len, kept_apart)) <= limits.MAX_NAME_LENGTH

@@ -2,7 +2,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from imagejobs_contract.outbound.address import embedded, is_public, literal
+from imagejobs_contract.outbound.address import embedded_ipv4, is_public, parse_literal
 from imagejobs_contract.outbound.guard import AddressGuard
 
 PUBLIC = (
@@ -99,7 +99,7 @@ def test_ipv4_hidden_in_every_public_prefix_of_isatap_is_refused():
 
 @pytest.mark.parametrize(("host", "address"), SPELLINGS.items())
 def test_an_address_is_known_in_every_spelling_that_the_system_understands(host, address):
-    assert literal(host) == address
+    assert parse_literal(host) == address
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_an_address_is_known_in_every_spelling_that_the_system_understands(host,
     ],
 )
 def test_a_name_is_no_address(host):
-    assert literal(host) is None
+    assert parse_literal(host) is None
 
 
 @pytest.mark.parametrize(
@@ -125,8 +125,8 @@ def test_a_name_is_no_address(host):
 )
 def test_a_host_that_ends_in_a_number_but_is_no_address_is_neither(host):
     with pytest.raises(ValueError, match="number"):
-        literal(host)
+        parse_literal(host)
 
 
 def test_an_embedded_address_is_the_last_32_bits():
-    assert str(embedded(ip_address("64:ff9b::808:404"))) == "8.8.4.4"
+    assert str(embedded_ipv4(ip_address("64:ff9b::808:404"))) == "8.8.4.4"

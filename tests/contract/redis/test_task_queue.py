@@ -198,7 +198,7 @@ def test_a_dead_workers_task_goes_to_another_when_its_lease_ran_out(redis_url):
 
 
 def test_the_look_for_the_dead_is_soon_enough_for_the_promise_of_15_seconds():
-    assert LEASE_SECONDS + task_queue.LOOK_SECONDS + task_queue.BLOCK_SECONDS <= 15
+    assert LEASE_SECONDS + task_queue.IDLE_SCAN_SECONDS + task_queue.BLOCK_SECONDS <= 15
 
 
 def test_an_idle_task_is_found_behind_many_fresh_ones(redis_url, raw):
@@ -430,7 +430,7 @@ def test_the_group_forgets_consumers_that_are_long_gone_and_hold_nothing(redis_u
         await asyncio.sleep(0.01)
         await queue.workers()
 
-    monkeypatch.setattr(task_queue, "FORGET_SECONDS", 0)
+    monkeypatch.setattr(task_queue, "FORGET_CONSUMER_SECONDS", 0)
     run(redis_url, story)
     assert [each["name"] for each in raw.xinfo_consumers(redis_keys.TASKS, redis_keys.WORKERS_GROUP)] == [
         "holds"

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from imagejobs_contract.runtime import traces
-from imagejobs_contract.runtime.span_exporter import MOST_WAITING
+from imagejobs_contract.runtime.span_exporter import MAX_WAITING_SPANS
 from imagejobs_contract.runtime.traces import BEGIN, CURRENT, DROPPED, FAILED, NOOP_SPAN, NOOP_TRACER, SENT
 from imagejobs_contract.runtime.tracing import open_tracer
 from support.servers import data_servers
@@ -49,9 +49,9 @@ def test_a_collector_that_hangs_costs_the_work_nothing_and_the_end_two_seconds(e
             tell(told, 1)
             time.sleep(1.5)  # the thread is held by the first
             begin = time.process_time()
-            tell(told, 2 * MOST_WAITING)
+            tell(told, 2 * MAX_WAITING_SPANS)
             assert time.process_time() - begin < 2.0
-            assert MOST_WAITING - 1 <= ends[DROPPED] <= MOST_WAITING + 1
+            assert MAX_WAITING_SPANS - 1 <= ends[DROPPED] <= MAX_WAITING_SPANS + 1
             begin = time.monotonic()
         assert time.monotonic() - begin < 5.0
 

@@ -13,7 +13,7 @@ from imagejobs_contract.errors import Conflict, NotFound, Unavailable
 from imagejobs_contract.model.limits import MIN_PART_BYTES
 from imagejobs_contract.s3.objects import S3Objects
 from imagejobs_contract.s3.part_uploads import BotoPartUploads
-from imagejobs_contract.s3.signer import MAX_SECONDS, BotoSigner, KeySigner, content_disposition, signer
+from imagejobs_contract.s3.signer import MAX_SECONDS, BotoSigner, KeySigner, content_disposition, open_signer
 
 
 def follow(link: str) -> tuple[bytes, Message]:
@@ -105,7 +105,7 @@ def test_links_are_signed_for_the_public_endpoint(signed, s3_settings):
 def test_the_bucket_stands_in_the_host_name_when_asked(s3_settings):
     settings = s3_settings._replace(public_endpoint="https://s3.example.org", path_style=False)
     parts = urlsplit(
-        signer(settings).get_link("a.jpg", seconds=60, content_type="image/jpeg", file_name="a.jpg")
+        open_signer(settings).get_link("a.jpg", seconds=60, content_type="image/jpeg", file_name="a.jpg")
     )
     assert (parts.netloc, parts.path) == (f"{settings.bucket}.s3.example.org", "/a.jpg")
 
@@ -215,5 +215,5 @@ def test_an_s3_that_is_away_is_unavailable(s3_settings):
     ids=str,
 )
 def test_boto3_signs_where_it_has_to_find_the_credentials_the_endpoint_or_the_host(s3_settings, change):
-    assert isinstance(signer(s3_settings), KeySigner)
-    assert isinstance(signer(s3_settings._replace(**change)), BotoSigner)
+    assert isinstance(open_signer(s3_settings), KeySigner)
+    assert isinstance(open_signer(s3_settings._replace(**change)), BotoSigner)

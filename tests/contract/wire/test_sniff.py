@@ -1,6 +1,6 @@
 import pytest
 
-from imagejobs_contract.wire.sniff import HEAD, sniff
+from imagejobs_contract.wire.sniff import HEAD_BYTES, sniff
 
 FTYP = b"\x00\x00\x00\x20ftyp"
 
@@ -33,4 +33,4 @@ def test_other_files_are_no_images(head):
 
 @pytest.mark.parametrize("magic", [b"\xff\xd8\xff", b"GIF89a"], ids=repr)
 def test_only_the_start_counts(magic):
-    assert sniff(bytes(HEAD) + magic) is None
+    assert sniff(bytes(HEAD_BYTES) + magic) is None

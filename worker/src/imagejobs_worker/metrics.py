@@ -26,7 +26,7 @@ class Metrics:
         self.bytes_out = Counter("imagejobs_image_bytes_out", "Bytes of results.", registry=registry)
         self.seconds = Histogram(
             "imagejobs_image_step_seconds", "Time of a step: fetch, render (all that a child does), store (of one variant, with its repetitions).",
-            ["step"], buckets=metrics.SECONDS, registry=registry,
+            ["step"], buckets=metrics.DURATION_BUCKETS_SECONDS, registry=registry,
         )  # fmt: skip
         self.recycles = Counter(
             "imagejobs_child_recycles",
@@ -34,7 +34,7 @@ class Metrics:
             ["reason"],
             registry=registry,
         )
-        self.spans = metrics.spans(registry)
+        self.spans = metrics.span_counter(registry)
         for step in Step:
             self.seconds.labels(step.value)
         for reason in Recycle:

@@ -13,12 +13,12 @@ from imagejobs_contract.reader import Reader
 from imagejobs_contract.runtime import traces
 from imagejobs_contract.runtime.settings import (
     S3Settings,
-    handoff_folder,
-    lease_seconds,
-    listen_address,
     read,
+    read_handoff_folder,
+    read_lease_seconds,
     read_limits,
-    redis_url,
+    read_listen_address,
+    read_redis_url,
 )
 from imagejobs_contract.wire.shards import Exit
 from imagejobs_worker.child.config import Mode
@@ -78,7 +78,7 @@ class Settings(NamedTuple):
         """Read every variable."""
         return cls(
             s3=S3Settings.read(reader),
-            redis_url=redis_url(reader),
+            redis_url=read_redis_url(reader),
             limits=read_limits(reader),
             name=reader.text(
                 "WORKER_NAME",
@@ -96,14 +96,14 @@ class Settings(NamedTuple):
             memory_bytes=reader.size("MEMORY_LIMIT", 2**28, 2**40, MEMORY_BYTES) or MEMORY_BYTES,
             cage=reader.choice("CAGE", Mode, Mode.BEST) or Mode.BEST,
             grace_seconds=reader.number("GRACE_SECONDS", 0.0, 3600.0, 20.0),
-            lease_seconds=lease_seconds(reader),
+            lease_seconds=read_lease_seconds(reader),
             checkpoint_seconds=reader.number("CHECKPOINT_SECONDS", 0.1, 600.0, 5.0),
             reach=EgressPolicy.read(reader, "ALLOWED_PRIVATE_SOURCES"),
-            metrics=listen_address(reader, "METRICS_LISTEN"),
-            health=listen_address(reader, "HEALTH_LISTEN"),
+            metrics=read_listen_address(reader, "METRICS_LISTEN"),
+            health=read_listen_address(reader, "HEALTH_LISTEN"),
             read_heic=_read_heic(reader),
             traces=traces.is_enabled(reader, "worker"),
-            handoff=handoff_folder(reader),
+            handoff=read_handoff_folder(reader),
         )
 
 

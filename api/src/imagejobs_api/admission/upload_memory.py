@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from imagejobs_api.http.errors import Problem
 from imagejobs_contract.codes import Code
-from imagejobs_contract.s3.streaming_put import MOST_HELD
+from imagejobs_contract.s3.streaming_put import MAX_HELD_BYTES
 
 WAIT_SECONDS = 20.0
 """How long a body may be left unread."""
@@ -89,7 +89,7 @@ class HeldFile:
             Problem: `rate_limited`; there was none for too long.
         """
         async for chunk in chunks:
-            count = min(len(chunk), MOST_HELD - self.bytes)
+            count = min(len(chunk), MAX_HELD_BYTES - self.bytes)
             if not self._held.fits(self, count):
                 await self._wait(count)
             self.bytes += count

@@ -11,7 +11,7 @@ import yaml
 from imagejobs_api.callers import api_keys, permissions
 from imagejobs_api.callers.caller import Caller, CallerLimits
 from imagejobs_contract.errors import Fault, Invalid
-from imagejobs_contract.model.limits import MAX_PREFIX
+from imagejobs_contract.model.limits import MAX_PREFIX_LENGTH
 from imagejobs_contract.model.spec_json import DNS_LABEL
 from imagejobs_contract.reader import Reader
 
@@ -86,7 +86,9 @@ def _entries(readers: list[Reader], namespace: str) -> Iterator[Entry]:
         )
         limits = _limits(reader.child("limits"))
         given = [
-            reader.texts(field, permissions.MAX_PREFIXES, MAX_PREFIX, permissions.PATTERN, permissions.SHAPE)
+            reader.texts(
+                field, permissions.MAX_PREFIXES, MAX_PREFIX_LENGTH, permissions.PATTERN, permissions.SHAPE
+            )
             for field in PREFIXES
         ]
         sources = permissions.source_prefixes(reader, PREFIXES[0], given[0])

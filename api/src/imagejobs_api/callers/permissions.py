@@ -27,7 +27,11 @@ class Allowance:
 
     def sources(self, caller: Caller) -> tuple[str, ...]:
         """Return what the keys of sources must begin with."""
-        return (sources.own_uploads(caller.namespace, caller.name), *self._sources, *caller.source_prefixes)
+        return (
+            sources.own_uploads_prefix(caller.namespace, caller.name),
+            *self._sources,
+            *caller.source_prefixes,
+        )
 
     def outputs(self, caller: Caller) -> tuple[str, ...]:
         """Return what the prefixes of outputs must begin with."""
@@ -52,6 +56,6 @@ def output_prefixes(reader: Reader, name: str, given: Iterable[str]) -> tuple[st
     found = source_prefixes(reader, name, given)
     for each in found:
         Reader({name: each}, "", reader.faults).text(
-            name, limits.MAX_PREFIX, pattern=PREFIX_PATTERN, shape=SHAPE
+            name, limits.MAX_PREFIX_LENGTH, pattern=PREFIX_PATTERN, shape=SHAPE
         )
     return found

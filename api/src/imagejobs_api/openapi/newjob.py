@@ -69,7 +69,7 @@ def _request(settings: Settings, components: Components) -> Schema:
     fields = {
         "items": {"type": "array", "minItems": 1, "items": _item(components), "description": "The images."},
         "prefix": {
-            **_text(limits.MAX_KEY),
+            **_text(limits.MAX_KEY_LENGTH),
             "description": "A folder of the bucket: everything in it that is neither empty nor itself a folder.",
         },
         "manifest": {
@@ -91,7 +91,7 @@ def _request(settings: Settings, components: Components) -> Schema:
         "name": {**_text(200), "description": "What you call the job."},
     }
     if settings.callbacks_signed or settings.callers_secrets:
-        url = {**_text(limits.MAX_URL), "format": "uri"}
+        url = {**_text(limits.MAX_URL_LENGTH), "format": "uri"}
         fields["callback"] = {"anyOf": [url, _object({"url": url})], "description": MEANINGS["callback"]}
     return components.put("JobRequest", {**_object(fields), **exactly_one(*job_request.CHOICES)})
 
@@ -131,13 +131,13 @@ def _variant(components: Components) -> Schema:
 
 def _manifest() -> Schema:
     count = {"type": "integer", "minimum": 1, "maximum": limits.MAX_MANIFEST_ITEMS}
-    return {**_object({"key": _text(limits.MAX_KEY), "count": count}), "required": ["key"]}
+    return {**_object({"key": _text(limits.MAX_KEY_LENGTH), "count": count}), "required": ["key"]}
 
 
 def _output() -> Schema:
     return _object(
         {
-            "prefix": {**_text(limits.MAX_PREFIX), "pattern": f"^({output_names.PREFIX_PATTERN})$"},
+            "prefix": {**_text(limits.MAX_PREFIX_LENGTH), "pattern": f"^({output_names.PREFIX_PATTERN})$"},
             "cache_control": {**_text(200), "pattern": "^[ -~]+$"},
             "deletion_policy": {
                 "type": "string",

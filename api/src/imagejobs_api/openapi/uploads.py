@@ -58,7 +58,12 @@ def _request(settings: Settings, components: Components) -> Schema:
 
 def _part_upload(components: Components) -> Schema:
     fields: dict[str, Schema] = {
-        "key": {"type": "string", "minLength": 1, "maxLength": limits.MAX_KEY, "description": "The file's."},
+        "key": {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": limits.MAX_KEY_LENGTH,
+            "description": "The file's.",
+        },
         "multipart_id": {
             "type": "string",
             "pattern": f"^({PART_UPLOAD})$",

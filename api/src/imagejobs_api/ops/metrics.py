@@ -33,7 +33,7 @@ class Metrics:
         )  # fmt: skip
         self.seconds = Histogram(
             "imagejobs_http_request_seconds", "Time from a request's headers to its answer's; of a stream only until it begins.",
-            ["route", "method"], buckets=metrics.SECONDS, registry=registry,
+            ["route", "method"], buckets=metrics.DURATION_BUCKETS_SECONDS, registry=registry,
         )  # fmt: skip
         self.problems = Counter(
             "imagejobs_http_problems",
@@ -57,7 +57,7 @@ class Metrics:
             registry=registry,
         )
         self.part_seconds = Histogram(
-            "imagejobs_part_seconds", "Time of a call to an outside system: store, s3, redis.", ["part", "call"], buckets=metrics.SECONDS,
+            "imagejobs_part_seconds", "Time of a call to an outside system: store, s3, redis.", ["part", "call"], buckets=metrics.DURATION_BUCKETS_SECONDS,
             registry=registry,
         )  # fmt: skip
         self.part_errors = Counter(
@@ -86,7 +86,7 @@ class Metrics:
             registry=registry,
         )
         self.callers_current.set(1)
-        self.spans = metrics.spans(registry)
+        self.spans = metrics.span_counter(registry)
 
     def count_spans(self, end: str, number: int) -> None:
         """Count spans by what became of them."""

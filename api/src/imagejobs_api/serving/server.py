@@ -145,7 +145,7 @@ async def _wired(
         # less.
         rates = RateLimits(settings.limits, redis if settings.job_store == KUBERNETES else None)
         signer, parts = (
-            links.signer(settings.s3),
+            links.open_signer(settings.s3),
             measured(BotoPartUploads(settings.s3), "s3", metrics, traces),
         )
         shelf = Shelf(settings.handoff, settings.handoff_bytes)

@@ -33,12 +33,12 @@ class Callbacks:
     def of(self, caller: str) -> "Callbacks":
         """Return what reads a caller's."""
         return Callbacks(
-            self._guard, signed=self._signed or webhook_secrets.file_of(self._folder, caller) is not None
+            self._guard, signed=self._signed or webhook_secrets.find_file(self._folder, caller) is not None
         )
 
     def read(self, reader: Reader, name: str = FIELD) -> str | None:
         """Return the URL in a field, or None; faults go to the reader."""
-        url = reader.text(name, limits.MAX_URL, pattern=URL_PATTERN, shape="an http(s) URL")
+        url = reader.text(name, limits.MAX_URL_LENGTH, pattern=URL_PATTERN, shape="an http(s) URL")
         return self.checked(reader, name, url)
 
     def checked(self, reader: Reader, name: str, url: str | None) -> str | None:

@@ -146,7 +146,7 @@ class FormReader:
     async def _store(self, key: str, head: bytes, rest: AsyncIterator[bytes]) -> ImageFailed | None:
         self._has_stored = True
         if sniff.sniff(head) is None:
-            await self._objects.put(key, head[: sniff.HEAD], content_type="application/octet-stream")
+            await self._objects.put(key, head[: sniff.HEAD_BYTES], content_type="application/octet-stream")
             return ImageFailed("" if head else "The file is empty.", code=Code.NOT_AN_IMAGE)
         most = self._form.max_file_bytes
         with self._held.file() as file, self._shelf.copy(key) as copy:
@@ -182,7 +182,7 @@ async def _head(chunks: AsyncIterator[bytes]) -> bytes:
     head = b""
     async for chunk in chunks:
         head = head + chunk if head else chunk
-        if len(head) >= sniff.HEAD:
+        if len(head) >= sniff.HEAD_BYTES:
             break
     return head
 

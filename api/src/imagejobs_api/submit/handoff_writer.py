@@ -56,7 +56,7 @@ class Shelf:
     @contextmanager
     def copy(self, key: str) -> Iterator["Copy"]:
         """Make a copy within the block, which is left if the block says that it is whole."""
-        path = handoff.path(self._folder, key) if self._folder else None
+        path = handoff.copy_path(self._folder, key) if self._folder else None
         copy = Copy(self, path)
         try:
             yield copy

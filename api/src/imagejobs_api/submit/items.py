@@ -136,7 +136,7 @@ class _Folder:
                 elif not may_read(key, (self._prefix,)):
                     raise Invalid([Fault("prefix", f"holds {key!r}, which no ImageJob can name")])
                 else:
-                    yield Item(key[len(self._prefix) :][-limits.MAX_NAME :], key)
+                    yield Item(key[len(self._prefix) :][-limits.MAX_NAME_LENGTH :], key)
 
     def passed_over(self) -> str:
         return f"; {self._passed_over} objects are empty or folders" if self._passed_over else ""

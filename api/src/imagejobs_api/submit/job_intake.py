@@ -99,7 +99,7 @@ class Orders:
         # Not the job's name, which a repeated request shares with the first one.
         upload_id = names.new_job_id()
         try:
-            images = await self._images(request, s3_keys.listed(upload_id))
+            images = await self._images(request, s3_keys.upload_manifest(upload_id))
             job = replace(draft, spec=replace(draft.spec, items=images.items, manifest=images.manifest))
             self._quotas.check_images(caller, job.spec.total)
         except BaseException:
@@ -130,5 +130,5 @@ def _titled(request: JobRequest) -> dict[str, str]:
 def _listed(upload_id: str, prefixes: tuple[str, ...]) -> dict[str, str]:
     return {
         names.ANNOTATION_UPLOADS: s3_keys.uploads(upload_id),
-        names.ANNOTATION_SOURCES: source_prefixes.describe(prefixes),
+        names.ANNOTATION_SOURCES: source_prefixes.format_annotation(prefixes),
     }

@@ -171,7 +171,7 @@ def _default_name(item: Item) -> str:
 
 def _prefix(reader: Reader, rights: Rights) -> str | None:
     given = reader.text(
-        "prefix", limits.MAX_KEY, pattern=KEY_PATTERN, shape="an S3 prefix such as photos/2026/"
+        "prefix", limits.MAX_KEY_LENGTH, pattern=KEY_PATTERN, shape="an S3 prefix such as photos/2026/"
     )
     if given is None:
         return None

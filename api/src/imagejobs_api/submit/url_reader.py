@@ -30,7 +30,7 @@ from imagejobs_contract.reader import Reader
 ONE = "url"
 MANY = ("urls", "urls[]")
 """`urls[]` is how PHP and many form libraries spell a list."""
-MAX_VALUE_BYTES = 4 * limits.MAX_URL
+MAX_VALUE_BYTES = 4 * limits.MAX_URL_LENGTH
 SPARE_FIELDS = 16
 """Unknown or repeated fields that are still read, so that all of them can be named."""
 
@@ -101,7 +101,7 @@ class UrlReader:
 
     def _source(self, where: str, value: object) -> Source:
         reader = Reader({where: value.strip() if isinstance(value, str) else value}, "", self.received.faults)
-        url = reader.text(where, limits.MAX_URL)
+        url = reader.text(where, limits.MAX_URL_LENGTH)
         if url is None:
             return Source("", where=where)  # its fault is noted
         refusal = self._refusal(url)

@@ -112,7 +112,7 @@ def read_part_upload(body: Mapping[str, Any], own: str) -> PartUpload:
     """
     reader = Reader(body)
     reader.unknown(("key", "multipart_id"))
-    key = reader.text("key", limits.MAX_KEY) or ""
+    key = reader.text("key", limits.MAX_KEY_LENGTH) or ""
     given = (
         reader.text("multipart_id", 1100, pattern=PART_UPLOAD, shape="one that POST /api/uploads gave")
         or "1-"

@@ -107,7 +107,7 @@ class UploadLinks:
         json_body.check_head(req, MAX_BODY_BYTES)
         files = read_files(await json_body.read(req, MAX_BODY_BYTES), self._limits)
         now, fresh = datetime.now(UTC), names.new_job_id()
-        upload_id = f"{source_prefixes.own_uploads(req.caller.namespace, req.caller.name).removeprefix(s3_keys.UPLOADS)}{fresh}"
+        upload_id = f"{source_prefixes.own_uploads_prefix(req.caller.namespace, req.caller.name).removeprefix(s3_keys.UPLOADS)}{fresh}"
         keys = [s3_keys.presigned(upload_id, n, each.name) for n, each in enumerate(files)]
         begun = await self._begin(files, keys)
         # Signing a thousand links takes a third of a second: others shall not wait for it.
@@ -145,7 +145,7 @@ class UploadLinks:
         json_body.check_head(req, MAX_BODY_BYTES)
         return read_part_upload(
             await json_body.read(req, MAX_BODY_BYTES),
-            source_prefixes.own_uploads(req.caller.namespace, req.caller.name),
+            source_prefixes.own_uploads_prefix(req.caller.namespace, req.caller.name),
         )
 
     async def _begin(self, files: Sequence[NewFile], keys: Sequence[str]) -> list[str]:

@@ -27,9 +27,9 @@ def read_item(reader: Reader) -> Item:
     """Read one element of `spec.items` or one line of a manifest; faults go to the reader."""
     reader.unknown(("name", "key", "url"))
     item = Item(
-        name=reader.text("name", limits.MAX_NAME) or "",
-        key=reader.text("key", limits.MAX_KEY, pattern=KEY_PATTERN, shape="an S3 key"),
-        url=reader.text("url", limits.MAX_URL, pattern=URL_PATTERN, shape="an http(s) URL"),
+        name=reader.text("name", limits.MAX_NAME_LENGTH) or "",
+        key=reader.text("key", limits.MAX_KEY_LENGTH, pattern=KEY_PATTERN, shape="an S3 key"),
+        url=reader.text("url", limits.MAX_URL_LENGTH, pattern=URL_PATTERN, shape="an http(s) URL"),
     )
     if reader.has("key") == reader.has("url"):
         reader.fault("key", "give either key or url")

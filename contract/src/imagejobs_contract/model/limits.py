@@ -31,12 +31,12 @@ MAX_SHARDS = 200
 """An Indexed Job keeps its finished pods until it ends; thousands of them load the kubelet
 (kubernetes#116159).
 """
-MAX_KEY = 1024
+MAX_KEY_LENGTH = 1024
 """Bytes of an S3 key."""
-MAX_PREFIX = 512
-MAX_URL = 2048
-MAX_NAME = 255
-POOL_ITEMS = 16
+MAX_PREFIX_LENGTH = 512
+MAX_URL_LENGTH = 2048
+MAX_NAME_LENGTH = 255
+MAX_POOL_ITEMS = 16
 """`execution: Auto` uses the pool up to this many images."""
 
 

@@ -36,7 +36,7 @@ others when that is asked for.
 """
 
 LOCAL_NAMESPACE = "default"
-MAX_NAME = 46
+MAX_NAME_LENGTH = 46
 """Leaves room for `-<uid8>-<attempt>` and an Indexed pod's `-<index>` within 63 characters."""
 NAME_PATTERN = "[a-z0-9]([-a-z0-9]{0,44}[a-z0-9])?"
 
@@ -65,7 +65,7 @@ def new_job_id(now_seconds: float | None = None) -> str:
     return "j" + digits + "".join(_ALPHABET[each % 32] for each in os.urandom(10))
 
 
-def seconds_of(identifier: str) -> float | None:
+def created_seconds(identifier: str) -> float | None:
     """Return when `new_job_id` made an id, in seconds since the epoch; None if it did not."""
     if not _FRESH.fullmatch(identifier):
         return None

@@ -80,7 +80,7 @@ AUTO = "auto"
 DEFAULT_QUALITY = 80
 DEFAULT_VARIANT = "default"
 MAX_QUALITY = 100
-MIN_SIZE, MAX_SIZE = 256, 32 * 2**20
+MIN_RESULT_BYTES, MAX_RESULT_BYTES = 256, 32 * 2**20
 """Bytes of a result, for `max_size`."""
 MAX_FRAMES = 256
 """Of an animation, for `frames`; a service's own limit may be smaller (`Limits.max_frames`)."""
@@ -175,14 +175,14 @@ def read_variant(reader: Reader, *, camel: bool, name: str = DEFAULT_VARIANT) ->
         enlarge=reader.boolean(spelled("enlarge")),
         format=reader.choice(spelled("format"), Format, also=() if camel else (AUTO,)),
         quality=reader.integer(spelled("quality"), 1, MAX_QUALITY),
-        max_size=reader.size(spelled("max_size"), MIN_SIZE, MAX_SIZE),
+        max_size=reader.size(spelled("max_size"), MIN_RESULT_BYTES, MAX_RESULT_BYTES),
         max_size_by=reader.choice(spelled("max_size_by"), MaxSizeBy, MaxSizeBy.QUALITY) or MaxSizeBy.QUALITY,
         background=background.lstrip("#").lower() if background else None,
         keep_metadata=reader.boolean(spelled("keep_metadata")),
         frames=reader.integer(spelled("frames"), 1, MAX_FRAMES),
         only_if_smaller=reader.boolean(spelled("only_if_smaller")),
     )
-    _contradictions(reader, variant, spelled)
+    _check_contradictions(reader, variant, spelled)
     return variant
 
 
@@ -194,7 +194,7 @@ def read_variants(reader: Reader) -> tuple[Variant, ...]:
     )
 
 
-def _contradictions(reader: Reader, variant: Variant, spelled: Callable[[str], str]) -> None:
+def _check_contradictions(reader: Reader, variant: Variant, spelled: Callable[[str], str]) -> None:
     by, form = variant.max_size_by, variant.format
     if variant.fit in (Fit.COVER, Fit.CONTAIN, Fit.FILL) and not (variant.width and variant.height):
         reader.fault(spelled("fit"), f"{variant.fit} needs both width and height")

@@ -13,7 +13,7 @@ from typing import Any
 from imagejobs_contract.codes import Code
 from imagejobs_contract.model.options import Format
 
-MAX_MESSAGE = 256
+MAX_MESSAGE_LENGTH = 256
 
 
 class ItemState(StrEnum):
@@ -93,7 +93,7 @@ class Outcome:
             "state": self.state.value,
         }
         if self.code is not None:
-            body |= {"code": self.code.value, "message": self.message[:MAX_MESSAGE]}
+            body |= {"code": self.code.value, "message": self.message[:MAX_MESSAGE_LENGTH]}
         if self.bytes_in:
             body["bytesIn"] = self.bytes_in
         if self.outputs:

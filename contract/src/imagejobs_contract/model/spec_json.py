@@ -33,7 +33,7 @@ SPEC_FIELDS = (
 )  # fmt: skip
 DNS_LABEL = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 DNS_NAME = "[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?"
-PLAIN = Spec()
+DEFAULTS = Spec()
 """What stands where nothing is said."""
 
 
@@ -55,20 +55,20 @@ def read_settings(reader: Reader) -> Spec:
         if child:
             child.unknown((known,))
     values = {
-        name: reader.integer(spelled, low, high, getattr(PLAIN, name))
+        name: reader.integer(spelled, low, high, getattr(DEFAULTS, name))
         for name, (spelled, low, high) in INTEGERS.items()
     }
     return Spec(
         variants=_variants(reader),
         output=_output(reader),
-        execution=reader.choice("execution", Execution) or PLAIN.execution,
-        attempts=(retry.integer("attempts", 1, limits.MAX_ATTEMPTS) if retry else None) or PLAIN.attempts,
+        execution=reader.choice("execution", Execution) or DEFAULTS.execution,
+        attempts=(retry.integer("attempts", 1, limits.MAX_ATTEMPTS) if retry else None) or DEFAULTS.attempts,
         suspend=reader.boolean("suspend"),
         cancel=reader.boolean("cancel"),
         queue_name=reader.text("queueName", 63, pattern=DNS_LABEL, shape="a DNS label"),
         priority_class_name=reader.text("priorityClassName", 253, pattern=DNS_NAME, shape="a DNS name"),
-        profile=reader.choice("profile", Profile) or PLAIN.profile,
-        callback_url=callback.text("url", limits.MAX_URL, pattern=URL_PATTERN, shape="an http(s) URL")
+        profile=reader.choice("profile", Profile) or DEFAULTS.profile,
+        callback_url=callback.text("url", limits.MAX_URL_LENGTH, pattern=URL_PATTERN, shape="an http(s) URL")
         if callback
         else None,
         **values,  # type: ignore[arg-type]
@@ -83,15 +83,15 @@ def spec_body(spec: Spec) -> dict[str, Any]:
     else:
         body["items"] = [item_body(each) for each in spec.items]
     for name, (spelled, _, _) in INTEGERS.items():
-        _set(body, spelled, getattr(spec, name), getattr(PLAIN, name))
+        _set(body, spelled, getattr(spec, name), getattr(DEFAULTS, name))
     _set(body, "output", _output_body(spec.output), {})
-    _set(body, "execution", spec.execution.value, PLAIN.execution.value)
-    _set(body, "retry", {"attempts": spec.attempts}, {"attempts": PLAIN.attempts})
+    _set(body, "execution", spec.execution.value, DEFAULTS.execution.value)
+    _set(body, "retry", {"attempts": spec.attempts}, {"attempts": DEFAULTS.attempts})
     _set(body, "suspend", spec.suspend, False)
     _set(body, "cancel", spec.cancel, False)
     _set(body, "queueName", spec.queue_name, None)
     _set(body, "priorityClassName", spec.priority_class_name, None)
-    _set(body, "profile", spec.profile.value, PLAIN.profile.value)
+    _set(body, "profile", spec.profile.value, DEFAULTS.profile.value)
     _set(body, "callback", {"url": spec.callback_url} if spec.callback_url else None, None)
     return body
 
@@ -99,7 +99,7 @@ def spec_body(spec: Spec) -> dict[str, Any]:
 def read_manifest_ref(reader: Reader) -> tuple[str | None, int | None]:
     """Read key and count of `manifest`, as far as they are given; faults go to the reader."""
     reader.unknown(("key", "count"))
-    key = reader.text("key", limits.MAX_KEY, pattern=KEY_PATTERN, shape="an S3 key")
+    key = reader.text("key", limits.MAX_KEY_LENGTH, pattern=KEY_PATTERN, shape="an S3 key")
     return key, reader.integer("count", 1, limits.MAX_MANIFEST_ITEMS)
 
 
@@ -136,17 +136,17 @@ def _variants(reader: Reader) -> tuple[Variant, ...]:
             each.text(
                 "name",
                 MAX_VARIANT_NAME_LENGTH,
-                default=PLAIN.variants[0].name,
+                default=DEFAULTS.variants[0].name,
                 pattern=VARIANT_NAME,
                 shape="a DNS label",
             )
-            or PLAIN.variants[0].name
+            or DEFAULTS.variants[0].name
         )
         variants.append(read_variant(each, camel=True, name=name))
     for n, variant in enumerate(variants):
         if variant.name in [other.name for other in variants[:n]]:
             readers[n].fault("name", f"{variant.name!r} stands there twice")
-    return tuple(variants) or PLAIN.variants
+    return tuple(variants) or DEFAULTS.variants
 
 
 def _output(reader: Reader) -> Output:
@@ -155,7 +155,7 @@ def _output(reader: Reader) -> Output:
         return Output()
     child.unknown(("prefix", "cacheControl", "deletionPolicy"))
     prefix = child.text(
-        "prefix", limits.MAX_PREFIX, pattern=PREFIX_PATTERN, shape="an S3 prefix such as sites/shop/"
+        "prefix", limits.MAX_PREFIX_LENGTH, pattern=PREFIX_PATTERN, shape="an S3 prefix such as sites/shop/"
     )
     for reserved in RESERVED_PREFIXES:
         if prefix and f"{prefix}/".startswith(reserved):

@@ -41,11 +41,11 @@ def format_duration(seconds: int) -> str:
     if seconds < 120:
         return f"{seconds}s"
     if minutes < 180:
-        return _joined(f"{minutes}m", f"{seconds % 60}s", minutes < 10)
+        return _join_units(f"{minutes}m", f"{seconds % 60}s", minutes < 10)
     if hours < 48:
-        return _joined(f"{hours}h", f"{minutes % 60}m", hours < 8)
-    return _joined(f"{days}d", f"{hours % 24}h", days < 8)
+        return _join_units(f"{hours}h", f"{minutes % 60}m", hours < 8)
+    return _join_units(f"{days}d", f"{hours % 24}h", days < 8)
 
 
-def _joined(large: str, small: str, both: bool) -> str:
+def _join_units(large: str, small: str, both: bool) -> str:
     return large + small if both and not small.startswith("0") else large

@@ -48,7 +48,7 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
     return int(address) >> 32 & ISATAP_BITS != ISATAP
 
 
-def literal(host: str) -> str | None:
+def parse_literal(host: str) -> str | None:
     """Return the address that a host is by itself, or None if it is a name, which only a resolver can tell more about.
 
     Decimal, octal, hexadecimal and short spellings count, as the system's own resolver reads them.
@@ -70,6 +70,6 @@ def literal(host: str) -> str | None:
         raise ValueError("a host that ends in a number is no name") from ex
 
 
-def embedded(address: IPv6Address) -> IPv4Address:
+def embedded_ipv4(address: IPv6Address) -> IPv4Address:
     """Return the IPv4 address in the last 32 bits, where DNS64 puts it under a prefix of 96 bits (RFC 6052, section 2.2)."""
     return IPv4Address(int(address) & 0xFFFFFFFF)

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from imagejobs_contract.errors import Refused
-from imagejobs_contract.outbound.address import embedded, is_public, literal
+from imagejobs_contract.outbound.address import embedded_ipv4, is_public, parse_literal
 from imagejobs_contract.outbound.policy import EgressPolicy
 from imagejobs_contract.outbound.url import Url
 
@@ -24,7 +24,7 @@ Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 MAX_ADDRESSES = 4
 """Addresses of a host that are tried."""
-LOOK_UPS = 8
+MAX_PARALLEL_LOOKUPS = 8
 """Names that are resolved at once."""
 
 
@@ -32,7 +32,7 @@ class SystemResolver:
     """Asks the system, in threads of its own: names of strangers may take half a minute, and files and databases wait in the default ones."""
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(LOOK_UPS, "resolve")
+        self._threads = ThreadPoolExecutor(MAX_PARALLEL_LOOKUPS, "resolve")
 
     async def __call__(self, host: str, port: int) -> Sequence[str]:
         """Return a host's addresses in the order in which the system would try them."""
@@ -54,13 +54,13 @@ class AddressGuard:
 
     def __init__(
         self,
-        reach: EgressPolicy = EgressPolicy(),  # noqa: B008
+        policy: EgressPolicy = EgressPolicy(),  # noqa: B008
         resolve: Resolver | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._private: Sequence[Network] = tuple(map(ip_network, reach.private))
-        self._ports = reach.ports
-        self._dns64 = IPv6Network(reach.dns64) if reach.dns64 else None
+        self._private: Sequence[Network] = tuple(map(ip_network, policy.private))
+        self._ports = policy.ports
+        self._dns64 = IPv6Network(policy.dns64) if policy.dns64 else None
         self._resolve = resolve or SystemResolver()
         self._tls = tls
 
@@ -76,7 +76,7 @@ class AddressGuard:
             and parsed.scope_id is None
             and parsed in self._dns64
         ):
-            parsed = embedded(parsed)
+            parsed = embedded_ipv4(parsed)
         return is_public(parsed) or any(parsed in network for network in self._private)
 
     def check(self, target: Url) -> None:
@@ -87,7 +87,7 @@ class AddressGuard:
         """
         if not any(first <= target.port <= last for first, last in self._ports):
             raise Refused(f"port {target.port} is not one that a URL may lead to")
-        address = literal(target.host)
+        address = parse_literal(target.host)
         if address is not None and not self.permits(address):
             raise Refused(f"{target.host} is not a public host")
 

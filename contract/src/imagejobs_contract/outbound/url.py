@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, urlsplit
 
 from imagejobs_contract.errors import Refused
-from imagejobs_contract.outbound.address import literal
+from imagejobs_contract.outbound.address import parse_literal
 
 MAX_LENGTH = 8192
 """Characters of a URL, redirects included; what servers take."""
@@ -38,7 +38,7 @@ def read_url(url: str) -> Url:
     try:
         parts = urlsplit(url if len(url) <= MAX_LENGTH else "")
         host, port = _ascii_host(parts), parts.port
-        literal(host)
+        parse_literal(host)
     except ValueError as ex:
         raise Refused("the URL is malformed") from ex
     if parts.scheme not in ("http", "https"):

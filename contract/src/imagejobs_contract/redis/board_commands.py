@@ -30,7 +30,7 @@ def put_shard(
             redis_keys.DONE,
             "MAXLEN",
             "~",
-            str(redis_keys.WAKE_UPS),
+            str(redis_keys.MAX_STREAM_LENGTH),
             "*",
             "namespace",
             key.namespace,

@@ -20,7 +20,7 @@ from imagejobs_contract.redis.board_commands import Command
 CALL_SECONDS = 2.0
 """How long a report may take, connecting included."""
 DEFAULT_PORT = 6379
-_CHUNK = 2**16
+_READ_BYTES = 2**16
 
 
 class ShardReporter:
@@ -33,7 +33,7 @@ class ShardReporter:
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self._address = parts.hostname or "127.0.0.1", parts.port or DEFAULT_PORT
-        self._greeting = _greeting(
+        self._greeting = _login_commands(
             unquote(parts.username or ""), unquote(parts.password or ""), parts.path.strip("/")
         )
 
@@ -49,7 +49,7 @@ class ShardReporter:
         ]
         try:
             async with asyncio.timeout(CALL_SECONDS):
-                replies = await _answered(self._address, commands)
+                replies = await _exchange(self._address, commands)
         except (OSError, EOFError, hiredis.ProtocolError) as ex:
             raise Unavailable(f"Redis: {ex!r}") from ex
         for reply in (*replies, *(replies[-1] if isinstance(replies[-1], list) else ())):
@@ -66,19 +66,19 @@ def supports(url: str) -> bool:
     return parts.scheme == "redis" and not parts.query and bool(parts.hostname)
 
 
-def _greeting(username: str, password: str, database: str) -> list[Command]:
+def _login_commands(username: str, password: str, database: str) -> list[Command]:
     login = [("AUTH", *filter(None, (username, password)))] if password else []
     return [*login, *([("SELECT", database)] if database not in ("", "0") else [])]
 
 
-async def _answered(address: tuple[str, int], commands: Sequence[Command]) -> list[Any]:
+async def _exchange(address: tuple[str, int], commands: Sequence[Command]) -> list[Any]:
     """Send all commands at once and return a reply to each; errors are values here."""
     reader, writer = await asyncio.open_connection(*address)
     try:
         writer.write(b"".join(hiredis.pack_command(command) for command in commands))  # type: ignore[arg-type] # its stub means one word
         parser, replies = hiredis.Reader(notEnoughData=...), list[Any]()
         while len(replies) < len(commands):
-            parser.feed(await _some(reader))
+            parser.feed(await _read_some(reader))
             while (reply := parser.gets()) is not ...:
                 replies.append(reply)
         return replies
@@ -86,8 +86,8 @@ async def _answered(address: tuple[str, int], commands: Sequence[Command]) -> li
         writer.transport.abort()
 
 
-async def _some(reader: asyncio.StreamReader) -> bytes:
-    data = await reader.read(_CHUNK)
+async def _read_some(reader: asyncio.StreamReader) -> bytes:
+    data = await reader.read(_READ_BYTES)
     if not data:
         raise EOFError("the server hung up")
     return data

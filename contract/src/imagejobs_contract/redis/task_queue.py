@@ -20,11 +20,11 @@ from imagejobs_contract.wire.tasks import Task
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 2.0
+IDLE_SCAN_SECONDS = 2.0
 """Between two looks for tasks of the dead."""
-SEEN_LEASES = 3
+ALIVE_LEASES = 3
 """A worker counts as alive for so many leases after it was last seen."""
-FORGET_SECONDS = 3600
+FORGET_CONSUMER_SECONDS = 3600
 """A consumer that did nothing for so long, and has nothing, is forgotten by the group."""
 
 
@@ -38,16 +38,13 @@ class RedisTaskQueue:
     def __init__(self, redis: Redis | str, lease_seconds: float = LEASE_SECONDS) -> None:
         self._redis = connect(redis) if isinstance(redis, str) else redis
         self._lease_seconds = lease_seconds
-        self._look_seconds = min(LOOK_SECONDS, lease_seconds / 5)
+        self._look_seconds = min(IDLE_SCAN_SECONDS, lease_seconds / 5)
         self._next_look: dict[str, float] = {}
         script = self._redis.register_script
-        self._send, self._waiting, self._withdraw = (
-            script(task_scripts.SEND),
-            script(task_scripts.WAITING),
-            script(task_scripts.WITHDRAW),
-        )
-        self._claim, self._renew = script(task_scripts.CLAIM), script(task_scripts.RENEW)
-        self._finish, self._hand_back = script(task_scripts.FINISH), script(task_scripts.HAND_BACK)
+        self._send, self._waiting = script(task_scripts.SEND), script(task_scripts.WAITING)
+        self._cancel = script(task_scripts.CANCEL)
+        self._claim, self._extend = script(task_scripts.CLAIM), script(task_scripts.EXTEND)
+        self._ack, self._release = script(task_scripts.ACK), script(task_scripts.RELEASE)
         self._workers = script(task_scripts.WORKERS)
 
     async def send(self, tasks: Sequence[Task]) -> None:
@@ -80,7 +77,7 @@ class RedisTaskQueue:
     async def cancel(self, uid: str) -> None:
         """Take all tasks of a job off the stream; whoever works on one loses its lease."""
         async with redis_errors(self._redis):
-            await self._withdraw([redis_keys.TASKS, redis_keys.sent(uid)], [redis_keys.WORKERS_GROUP])
+            await self._cancel([redis_keys.TASKS, redis_keys.sent(uid)], [redis_keys.WORKERS_GROUP])
 
     async def lease(self, consumer: str, block_seconds: float) -> Lease | None:
         """Return a task whose worker died, else a new one, else None after the time.
@@ -92,7 +89,7 @@ class RedisTaskQueue:
         async with redis_errors(self._redis):
             while True:
                 try:
-                    lease = await self._take_idle(consumer) or await self._take_new(
+                    lease = await self._lease_idle(consumer) or await self._lease_new(
                         consumer, deadline - time.monotonic()
                     )
                 except ResponseError as ex:
@@ -104,8 +101,8 @@ class RedisTaskQueue:
     async def extend(self, consumer: str, lease: Lease) -> bool:
         """Prolong the lease; False if it is lost."""
         async with redis_errors(self._redis):
-            return await _held(
-                self._renew(
+            return await _call_fenced(
+                self._extend(
                     [redis_keys.TASKS, redis_keys.WORKERS],
                     [redis_keys.WORKERS_GROUP, consumer, lease.entry_id],
                 )
@@ -123,13 +120,13 @@ class RedisTaskQueue:
             task.index,
             outcome.to_line(),
             redis_keys.JOB_SECONDS,
-            redis_keys.WAKE_UPS,
+            redis_keys.MAX_STREAM_LENGTH,
             task.key.namespace,
             task.key.name,
             task.uid,
         ]
         async with redis_errors(self._redis):
-            return await _held(self._finish(names, [*mine, *what]))
+            return await _call_fenced(self._ack(names, [*mine, *what]))
 
     async def release(self, consumer: str, lease: Lease) -> None:
         """Give the task to the others at once; this taking does not count.
@@ -139,8 +136,8 @@ class RedisTaskQueue:
         task = lease.task
         mine = [redis_keys.WORKERS_GROUP, consumer, lease.entry_id]
         async with redis_errors(self._redis):
-            await _held(
-                self._hand_back(
+            await _call_fenced(
+                self._release(
                     [redis_keys.TASKS, redis_keys.sent(task.uid)], [*mine, task.index, redis_keys.JOB_SECONDS]
                 )
             )
@@ -152,12 +149,12 @@ class RedisTaskQueue:
 
     async def workers(self) -> int:
         """Return how many workers were seen lately."""
-        seconds = int(self._lease_seconds * SEEN_LEASES)
+        seconds = int(self._lease_seconds * ALIVE_LEASES)
         async with redis_errors(self._redis):
             return int(
                 await self._workers(
                     [redis_keys.TASKS, redis_keys.WORKERS],
-                    [redis_keys.WORKERS_GROUP, seconds, FORGET_SECONDS * 1000],
+                    [redis_keys.WORKERS_GROUP, seconds, FORGET_CONSUMER_SECONDS * 1000],
                 )
             )
 
@@ -165,7 +162,7 @@ class RedisTaskQueue:
         """Give the connections back."""
         await self._redis.aclose()
 
-    async def _take_idle(self, consumer: str) -> Lease | None:
+    async def _lease_idle(self, consumer: str) -> Lease | None:
         if time.monotonic() < self._next_look.get(consumer, 0.0):
             return None
         lease_ms = int(self._lease_seconds * 1000)
@@ -176,9 +173,9 @@ class RedisTaskQueue:
         if not found:
             return None
         entry, flat, deliveries = found
-        return await self._lease(entry, dict(zip(flat[::2], flat[1::2], strict=True)), int(deliveries))
+        return await self._read_lease(entry, dict(zip(flat[::2], flat[1::2], strict=True)), int(deliveries))
 
-    async def _take_new(self, consumer: str, seconds: float) -> Lease | None:
+    async def _lease_new(self, consumer: str, seconds: float) -> Lease | None:
         until_look = self._next_look.get(consumer, 0.0) - time.monotonic()
         block = int(min(seconds, until_look, BLOCK_SECONDS) * 1000)
         # BLOCK 0 would wait for ever.
@@ -192,9 +189,9 @@ class RedisTaskQueue:
         if not reply:
             return None
         entry, fields = reply[0][1][0]
-        return await self._lease(entry, fields, 1)
+        return await self._read_lease(entry, fields, 1)
 
-    async def _lease(self, entry: str, fields: dict[str, str], deliveries: int) -> Lease | None:
+    async def _read_lease(self, entry: str, fields: dict[str, str], deliveries: int) -> Lease | None:
         try:
             return Lease(Task.from_json(fields["task"]), entry, int(fields["taken"]) + deliveries)
         except (KeyError, ValueError) as ex:
@@ -215,7 +212,7 @@ class RedisTaskQueue:
                 raise
 
 
-async def _held(call: Awaitable[Any]) -> bool:
+async def _call_fenced(call: Awaitable[Any]) -> bool:
     """Return what a fenced script says; a group that is gone holds nothing."""
     try:
         return bool(await call)

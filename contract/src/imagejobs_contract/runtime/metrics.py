@@ -14,23 +14,23 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.process_collector import ProcessCollector
 
 from imagejobs_contract.runtime import listener
-from imagejobs_contract.runtime.traces import ENDS
+from imagejobs_contract.runtime.traces import SPAN_RESULTS
 
-SECONDS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+DURATION_BUCKETS_SECONDS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Upper bounds of durations: from a look into memory to the longest that an answer is held."""
-MAX_SCRAPES = 8
+MAX_PARALLEL_SCRAPES = 8
 """At once; further ones are answered when those are done."""
 
 log = logging.getLogger(__name__)
 
 
-def spans(registry: CollectorRegistry) -> Counter:
+def span_counter(registry: CollectorRegistry) -> Counter:
     """Return the counter of spans by their end, one of `traces.ENDS`; it stays at zero where nothing is traced."""
     counter = Counter(
         "imagejobs_spans", "Spans by what became of them: sent, failed (the collector did not take them), dropped (too many waited for it).",
         ["result"], registry=registry,
     )  # fmt: skip
-    for end in ENDS:
+    for end in SPAN_RESULTS:
         counter.labels(end)
     return counter
 
@@ -53,7 +53,7 @@ async def serve(
     Args:
         refresh: Brings what has to be asked for up to date; it must not fail and has an end.
     """
-    turns = asyncio.Semaphore(MAX_SCRAPES)
+    turns = asyncio.Semaphore(MAX_PARALLEL_SCRAPES)
 
     async def answer(head: bytes) -> bytes:
         async with turns:

@@ -32,7 +32,7 @@ from imagejobs_contract.wire.traceparent import SAMPLED, is_sampled, trace_id
 LIMITS = SpanLimits(max_span_attributes=32, max_span_attribute_length=256, max_events=8, max_links=8)
 
 
-class Recorded:
+class RecordedSpan:
     """A span of the SDK as the programs know it."""
 
     def __init__(self, span: trace.Span) -> None:
@@ -66,7 +66,7 @@ class Recorded:
         self._span.end()
 
 
-class OtelTraces:
+class OtelTracer:
     """Implements `traces.Traces`."""
 
     def __init__(self, tracer: trace.Tracer) -> None:
@@ -83,11 +83,15 @@ class OtelTraces:
     ) -> Iterator[Span]:
         """See `traces.Traces`."""
         around = CURRENT.get()
-        if parent is None and not isinstance(around, Recorded):
+        if parent is None and not isinstance(around, RecordedSpan):
             yield NOOP_SPAN
             return
-        within = around.within() if parent is None and isinstance(around, Recorded) else _remote(parent or "")
-        span = self._begun(name, facts, within, kind)
+        within = (
+            around.within()
+            if parent is None and isinstance(around, RecordedSpan)
+            else _remote_context(parent or "")
+        )
+        span = self._start(name, facts, within, kind)
         token = CURRENT.set(span)
         try:
             with logs.bound(trace_id=trace_id(span.header)):
@@ -97,15 +101,15 @@ class OtelTraces:
             raise
         finally:
             CURRENT.reset(token)
-            if isinstance(span, Recorded):
+            if isinstance(span, RecordedSpan):
                 span.end()
 
-    def _begun(self, name: str, facts: Facts, within: Context, kind: Kind) -> Recorded | NoopSpan:
+    def _start(self, name: str, facts: Facts, within: Context, kind: Kind) -> RecordedSpan | NoopSpan:
         span = self._tracer.start_span(name, within, SpanKind[kind.value], dict(facts))
-        return Recorded(span) if span.is_recording() else NOOP_SPAN
+        return RecordedSpan(span) if span.is_recording() else NOOP_SPAN
 
 
-class Bounded(Sampler):
+class RateLimitedSampler(Sampler):
     """Lets so many traces begin a second, whoever asks for them; what belongs to one that has begun here goes with it."""
 
     def __init__(self, inner: Sampler, per_second: float) -> None:
@@ -123,14 +127,14 @@ class Bounded(Sampler):
         )
         parent = trace.get_current_span(parent_context).get_span_context()
         begins = parent.is_remote or not parent.is_valid
-        too_many = result.decision is Decision.RECORD_AND_SAMPLE and begins and not self._taken()
+        too_many = result.decision is Decision.RECORD_AND_SAMPLE and begins and not self._take()
         return SamplingResult(Decision.DROP) if too_many else result
 
     def get_description(self) -> str:
         """Say what it is."""
         return f"Bounded({self._inner.get_description()},{self._per_second:g}/s)"
 
-    def _taken(self) -> bool:
+    def _take(self) -> bool:
         now = time.monotonic()
         self._left = min(self._per_second, self._left + (now - self._seen) * self._per_second)
         self._seen = now
@@ -155,13 +159,13 @@ def connect(program: str, count: Count, per_second: float | None) -> tuple[Trace
         resource=own.merge(OTELResourceDetector().detect()), span_limits=LIMITS, shutdown_on_exit=False
     )
     if per_second is not None:
-        provider.sampler = Bounded(provider.sampler, per_second)
+        provider.sampler = RateLimitedSampler(provider.sampler, per_second)
     outbox = SpanSender(OTLPSpanExporter(), count)
     provider.add_span_processor(outbox)
-    return OtelTraces(provider.get_tracer("imagejobs")), outbox.shutdown
+    return OtelTracer(provider.get_tracer("imagejobs")), outbox.shutdown
 
 
-def _remote(header: str) -> Context:
+def _remote_context(header: str) -> Context:
     if not header:
         return Context()
     flags = TraceFlags(SAMPLED if is_sampled(header) else 0)

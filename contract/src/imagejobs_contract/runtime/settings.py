@@ -69,7 +69,7 @@ class S3Settings(NamedTuple):
         )
 
 
-def redis_url(reader: Reader) -> str:
+def read_redis_url(reader: Reader) -> str:
     """Read REDIS_URL."""
     return (
         reader.text(
@@ -84,7 +84,7 @@ def redis_url(reader: Reader) -> str:
     )
 
 
-def handoff_folder(reader: Reader) -> "Path | None":
+def read_handoff_folder(reader: Reader) -> "Path | None":
     """Read HANDOFF_DIR, which API and workers of one machine share; None reads everything from S3."""
     text = reader.text("HANDOFF_DIR", 1000, pattern="/.+", shape="an absolute path")
     if not text:
@@ -94,12 +94,12 @@ def handoff_folder(reader: Reader) -> "Path | None":
     return Path(text)
 
 
-def lease_seconds(reader: Reader) -> float:
+def read_lease_seconds(reader: Reader) -> float:
     """Read LEASE_SECONDS: the workers of a pool hold their tasks so long, and the others count on it."""
     return reader.number("LEASE_SECONDS", 0.5, 3600.0, LEASE_SECONDS)
 
 
-def listen_address(reader: Reader, name: str) -> tuple[str, int] | None:
+def read_listen_address(reader: Reader, name: str) -> tuple[str, int] | None:
     """Read an address of this machine and a port, or None."""
     text = reader.text(name, 300, pattern=LISTEN_ADDRESS, shape="host:port")
     host, _, port = (text or "").rpartition(":")

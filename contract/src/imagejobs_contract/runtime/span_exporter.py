@@ -15,13 +15,13 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from imagejobs_contract.runtime.traces import DROPPED, FAILED, SENT, Count
 
-MOST_WAITING = 2048
-MOST_AT_ONCE = 512
-GATHER_SECONDS = 1.0
+MAX_WAITING_SPANS = 2048
+MAX_BATCH_SPANS = 512
+BATCH_SECONDS = 1.0
 """How long the first of a batch waits for others."""
-END_SECONDS = 2.0
+SHUTDOWN_SECONDS = 2.0
 """How long the end of a program waits for the collector."""
-COMPLAIN_SECONDS = 60.0
+WARN_SECONDS = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +37,9 @@ class SpanSender(SpanProcessor):
     def __init__(self, exporter: SpanExporter, count: Count) -> None:
         self._exporter = exporter
         self._count = count
-        self._waiting: queue.Queue[ReadableSpan | None] = queue.Queue(MOST_WAITING)
+        self._waiting: queue.Queue[ReadableSpan | None] = queue.Queue(MAX_WAITING_SPANS)
         self._closing = threading.Event()
-        self._complained = -COMPLAIN_SECONDS
+        self._complained = -WARN_SECONDS
         self._thread = threading.Thread(target=self._run, name="spans", daemon=True)
         self._thread.start()
 
@@ -55,7 +55,7 @@ class SpanSender(SpanProcessor):
         self._closing.set()
         with suppress(queue.Full):  # then the thread does not wait for more
             self._waiting.put_nowait(None)
-        self._thread.join(END_SECONDS)
+        self._thread.join(SHUTDOWN_SECONDS)
         self._exporter.shutdown()
         if left := self._waiting.qsize():
             log.warning(
@@ -65,14 +65,14 @@ class SpanSender(SpanProcessor):
 
     def _run(self) -> None:
         while (first := self._waiting.get()) is not None:
-            if self._waiting.qsize() < MOST_AT_ONCE:
-                self._closing.wait(GATHER_SECONDS)
-            self._send([first, *self._others()])
+            if self._waiting.qsize() < MAX_BATCH_SPANS:
+                self._closing.wait(BATCH_SECONDS)
+            self._send([first, *self._take_waiting()])
 
-    def _others(self) -> list[ReadableSpan]:
+    def _take_waiting(self) -> list[ReadableSpan]:
         others: list[ReadableSpan] = []
         try:
-            while len(others) < MOST_AT_ONCE - 1:
+            while len(others) < MAX_BATCH_SPANS - 1:
                 span = self._waiting.get_nowait()
                 if span is None:
                     self._waiting.put_nowait(None)  # for the next look
@@ -89,7 +89,7 @@ class SpanSender(SpanProcessor):
             log.exception("spans could not be sent")
             taken = False
         self._count(SENT if taken else FAILED, len(batch))
-        if not taken and time.monotonic() - self._complained > COMPLAIN_SECONDS:
+        if not taken and time.monotonic() - self._complained > WARN_SECONDS:
             self._complained = time.monotonic()
             log.warning(
                 "spans are lost", extra={"spans": len(batch), "reason": "the collector does not take them"}

@@ -20,7 +20,7 @@ Count = Callable[[str, int], None]
 """Is told what became of how many spans: one of `ENDS`."""
 BEGIN = ""
 """The parent of a span that begins a trace."""
-SENT, FAILED, DROPPED = ENDS = ("sent", "failed", "dropped")
+SENT, FAILED, DROPPED = SPAN_RESULTS = ("sent", "failed", "dropped")
 PROTOCOL = "http/protobuf"
 SAMPLERS = (
     "always_on|always_off|traceidratio|parentbased_always_on|parentbased_always_off|parentbased_traceidratio"

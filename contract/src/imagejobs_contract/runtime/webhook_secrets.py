@@ -22,7 +22,7 @@ MIN_BYTES, MAX_BYTES = 24, 64
 """What the specification asks of a secret."""
 MAX_SECRETS = 4
 """The new one and the old one, and some more: each adds 48 bytes to the header of every callback."""
-MAX_TEXT = 1000
+MAX_TEXT_LENGTH = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class WebhookSecrets:
         folder: Where callers' own are, in files of their names; None if there is no such folder.
     """
 
-    everybody: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
     folder: Path | None = None
 
     @classmethod
@@ -43,9 +43,9 @@ class WebhookSecrets:
         return cls(read_secrets(reader), read_folder(reader))
 
     def __bool__(self) -> bool:
-        return bool(self.everybody or self.folder)
+        return bool(self.shared or self.folder)
 
-    def of(self, caller: str) -> tuple[str, ...]:
+    def for_caller(self, caller: str) -> tuple[str, ...]:
         """Return what signs a caller's callbacks; () if there is nothing.
 
         Args:
@@ -55,22 +55,22 @@ class WebhookSecrets:
             Invalid: The caller's file cannot be read or is broken: signed with another secret, nobody would
                 believe the callback. It is not repeated.
         """
-        if (file := file_of(self.folder, caller)) is None:
-            return self.everybody
+        if (file := find_file(self.folder, caller)) is None:
+            return self.shared
         try:
             with file.open("rb") as opened:
-                text = opened.read(MAX_TEXT + 1).decode("ascii")
+                text = opened.read(MAX_TEXT_LENGTH + 1).decode("ascii")
         except (OSError, UnicodeDecodeError) as ex:
             raise Invalid([Fault(caller, "cannot be read")]) from ex
-        secrets, faults = _parsed(text)
-        if len(text) > MAX_TEXT:
-            faults.append(f"is longer than {MAX_TEXT} characters")
+        secrets, faults = _parse(text)
+        if len(text) > MAX_TEXT_LENGTH:
+            faults.append(f"is longer than {MAX_TEXT_LENGTH} characters")
         if faults or not secrets:
             raise Invalid([Fault(caller, fault) for fault in faults or ("holds no secret",)])
         return secrets
 
 
-def file_of(folder: Path | None, caller: str) -> Path | None:
+def find_file(folder: Path | None, caller: str) -> Path | None:
     """Return the file of a caller that has secrets of its own.
 
     Labels are anybody's to write: only a caller's name leads anywhere.
@@ -81,7 +81,7 @@ def file_of(folder: Path | None, caller: str) -> Path | None:
 
 def read_folder(reader: Reader) -> Path | None:
     """Read WEBHOOK_SECRETS_DIR; None if there is none."""
-    text = reader.text(FOLDER_VARIABLE, MAX_TEXT, default="") or ""
+    text = reader.text(FOLDER_VARIABLE, MAX_TEXT_LENGTH, default="") or ""
     return Path(text) if text else None
 
 
@@ -97,13 +97,13 @@ def check_folder(folder: Path | None) -> None:
 
 def read_secrets(reader: Reader) -> tuple[str, ...]:
     """Read WEBHOOK_SECRETS; () if there is none. A fault never repeats a secret."""
-    secrets, faults = _parsed(reader.text(VARIABLE, MAX_TEXT, default="", secret=True) or "")
+    secrets, faults = _parse(reader.text(VARIABLE, MAX_TEXT_LENGTH, default="", secret=True) or "")
     for fault in faults:
         reader.fault(VARIABLE, fault)
     return secrets
 
 
-def _parsed(text: str) -> tuple[tuple[str, ...], list[str]]:
+def _parse(text: str) -> tuple[tuple[str, ...], list[str]]:
     secrets = tuple(filter(None, re.split(r"[,\s]+", text)))
     shape = f"{PREFIX} and {MIN_BYTES} to {MAX_BYTES} bytes in base64"
     faults = [f"secret {n} is not {shape}" for n, secret in enumerate(secrets, 1) if not _is_secret(secret)]

@@ -8,7 +8,7 @@ from typing import Any
 from imagejobs_contract.runtime.settings import S3Settings
 
 
-def client(settings: S3Settings, endpoint: str, **options: Any) -> Any:
+def open_client(settings: S3Settings, endpoint: str, **options: Any) -> Any:
     """Return a client for S3.
 
     Args:

@@ -25,10 +25,10 @@ from imagejobs_contract.runtime.settings import S3Settings
 CONNECT_SECONDS = 3
 REQUEST_SECONDS = 30
 """32 MiB, the largest file, at 1.1 MB/s."""
-RETRIES = 3
+MAX_RETRIES = 3
 RETRY_SECONDS = 15
-LONGEST_BACKOFF_SECONDS = 3
-CALL_SECONDS = RETRY_SECONDS + LONGEST_BACKOFF_SECONDS + REQUEST_SECONDS
+MAX_BACKOFF_SECONDS = 3
+CALL_SECONDS = RETRY_SECONDS + MAX_BACKOFF_SECONDS + REQUEST_SECONDS
 """A call that is one request has ended after so long, however often it was tried: the last try waits once
 more, and then takes its time.
 """
@@ -63,11 +63,11 @@ def open_store(settings: S3Settings) -> S3Store:
             "pool_idle_timeout": timedelta(seconds=IDLE_SECONDS),
         },
         retry_config={
-            "max_retries": RETRIES,
+            "max_retries": MAX_RETRIES,
             "retry_timeout": timedelta(seconds=RETRY_SECONDS),
             "backoff": {
                 "init_backoff": timedelta(milliseconds=100),
-                "max_backoff": timedelta(seconds=LONGEST_BACKOFF_SECONDS),
+                "max_backoff": timedelta(seconds=MAX_BACKOFF_SECONDS),
                 "base": 2,
             },
         },
@@ -89,10 +89,10 @@ def s3_errors(key: str) -> Iterator[None]:
     except (PermissionDeniedError, UnauthenticatedError) as ex:
         raise Misconfigured(f"S3 refuses access to {key}") from ex
     except BaseError as ex:
-        raise _by_status(key, ex) from ex
+        raise _error_by_status(key, ex) from ex
 
 
-def _by_status(what: str, ex: BaseError) -> Misconfigured | NotFound | Unavailable:
+def _error_by_status(what: str, ex: BaseError) -> Misconfigured | NotFound | Unavailable:
     """Sort errors that obstore does not: those of listings, and what no class is there for."""
     found = _STATUS.search(str(ex))
     status = int(found[1]) if found else 0

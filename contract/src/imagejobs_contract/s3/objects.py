@@ -18,7 +18,7 @@ from imagejobs_contract.s3.streaming_put import put_parts
 from imagejobs_contract.storage import ListedObject, ObjectFacts
 
 CHECK_SECONDS = 5.0
-PAGE = 1000
+MAX_KEYS_PER_REQUEST = 1000
 """Keys per listing and per deletion, S3's largest."""
 _HEADERS = frozenset(
     {"Content-Type", "Content-Disposition", "Content-Encoding", "Content-Language", "Cache-Control"}
@@ -131,7 +131,7 @@ class S3Objects:
     async def delete(self, keys: Iterable[str]) -> None:
         """Delete objects; those that are gone count as deleted."""
         rest = iter(keys)
-        while page := list(itertools.islice(rest, PAGE)):
+        while page := list(itertools.islice(rest, MAX_KEYS_PER_REQUEST)):
             with s3_errors(page[0]):
                 await obstore.delete_async(self._store, page)
 
@@ -156,7 +156,7 @@ class S3Objects:
         if not prefix.strip("/") or not prefix.endswith("/"):
             raise ValueError(f"{prefix!r} is not a prefix that ends with a slash")
         with s3_errors(prefix.rstrip("/")):
-            async for page in obstore.list(self._store, prefix, chunk_size=PAGE):
+            async for page in obstore.list(self._store, prefix, chunk_size=MAX_KEYS_PER_REQUEST):
                 yield [ListedObject(each["path"], each["size"], each["e_tag"] or "") for each in page]
 
     async def check(self) -> None:

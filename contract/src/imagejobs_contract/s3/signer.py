@@ -21,7 +21,7 @@ MAX_SECONDS = 7 * 86_400
 """Signature version 4 allows no more."""
 
 
-def signer(settings: S3Settings) -> LinkSigner:
+def open_signer(settings: S3Settings) -> LinkSigner:
     """Return the signer of a bucket's links."""
     told = settings.access_key_id and settings.public_endpoint and settings.path_style
     return KeySigner(settings) if told else BotoSigner(settings)
@@ -77,7 +77,7 @@ class KeySigner:
             "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
             "X-Amz-Credential": f"{self._settings.access_key_id}/{scope}",
             "X-Amz-Date": time,
-            "X-Amz-Expires": str(_within(seconds)),
+            "X-Amz-Expires": str(_clamp_seconds(seconds)),
             "X-Amz-SignedHeaders": names,
             **query,
         }
@@ -94,7 +94,7 @@ class BotoSigner:
 
     def __init__(self, settings: S3Settings) -> None:
         self._bucket = settings.bucket
-        self._client = boto.client(settings, settings.public_endpoint, signature_version="s3v4")
+        self._client = boto.open_client(settings, settings.public_endpoint, signature_version="s3v4")
 
     def get_link(self, key: str, *, seconds: int, content_type: str, file_name: str) -> str:
         """Return a link that anybody can GET for a time, with that type and file name.
@@ -134,7 +134,7 @@ class BotoSigner:
 
     def _link(self, operation: str, parameters: dict[str, object], seconds: int) -> str:
         link: str = self._client.generate_presigned_url(
-            operation, Params=parameters, ExpiresIn=_within(seconds)
+            operation, Params=parameters, ExpiresIn=_clamp_seconds(seconds)
         )
         return link
 
@@ -150,7 +150,7 @@ def content_disposition(file_name: str) -> str:
     )
 
 
-def _within(seconds: int) -> int:
+def _clamp_seconds(seconds: int) -> int:
     return min(max(seconds, 1), MAX_SECONDS)
 
 

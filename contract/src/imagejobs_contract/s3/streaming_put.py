@@ -12,11 +12,11 @@ from contextlib import suppress
 import obstore
 from obstore.store import S3Store
 
-PART = 5 * 2**20
+PART_BYTES = 5 * 2**20
 """Bytes: the smallest part that S3 takes, and so the largest body that is one PUT."""
-CONCURRENCY = 2
+MAX_PARALLEL_PARTS = 2
 """Parts on their way at once, beside the one being gathered."""
-MOST_HELD = PART * (CONCURRENCY + 1)
+MAX_HELD_BYTES = PART_BYTES * (MAX_PARALLEL_PARTS + 1)
 """Bytes of one body in memory at most."""
 ABORT_SECONDS = 5.0
 
@@ -33,7 +33,9 @@ async def put_parts(store: S3Store, key: str, chunks: AsyncIterator[bytes]) -> i
         return len(first)
     source = _Source(first, chunks)
     upload = asyncio.ensure_future(
-        obstore.put_async(store, key, source.chunks(), chunk_size=PART, max_concurrency=CONCURRENCY)
+        obstore.put_async(
+            store, key, source.chunks(), chunk_size=PART_BYTES, max_concurrency=MAX_PARALLEL_PARTS
+        )
     )
     try:
         await asyncio.shield(upload)
@@ -86,6 +88,6 @@ async def _gather(chunks: AsyncIterator[bytes]) -> tuple[bytes, bool]:
     async for chunk in chunks:
         gathered.append(chunk)
         size += len(chunk)
-        if size >= PART:
+        if size >= PART_BYTES:
             return b"".join(gathered), False
     return b"".join(gathered), True

@@ -27,7 +27,7 @@ __all__ = ["KubernetesStore", "connect"]
 
 T = TypeVar("T")
 
-TRIES = 5
+MAX_TRIES = 5
 """How often a change is tried when others write the same job."""
 
 
@@ -43,7 +43,7 @@ class KubernetesStore:
 
     async def create(self, job: ImageJob) -> ImageJob:
         """Store a new job. See `ports.JobStore`."""
-        path = objects.collection(job.key.namespace)
+        path = objects.collection_path(job.key.namespace)
         return ImageJob.from_body(await calls.send(self._client, "POST", path, body=objects.new_body(job)))
 
     async def get(self, key: JobKey) -> ImageJob:
@@ -68,17 +68,17 @@ class KubernetesStore:
         query = {
             "limit": str(limit),
             "continue": token,
-            "fieldSelector": objects.selector(state),
-            "labelSelector": objects.labels(caller),
+            "fieldSelector": objects.state_selector(state),
+            "labelSelector": objects.caller_selector(caller),
         }
         answer = await watches.list_page(self._client, watched[place], query)
         jobs = sorted(
-            filter(None, map(objects.readable, answer["items"])),
+            filter(None, map(objects.read_if_valid, answer["items"])),
             key=lambda job: (str(job.created), job.key.name),
             reverse=True,
         )
         return Page(
-            tuple(jobs), objects.show_cursor(place, answer["metadata"].get("continue", ""), len(watched))
+            tuple(jobs), objects.format_cursor(place, answer["metadata"].get("continue", ""), len(watched))
         )
 
     async def keys(self) -> Sequence[JobKey]:
@@ -110,7 +110,7 @@ class KubernetesStore:
             patch = objects.merge_patch(spec_body(job.spec), spec_body(change(job.spec)))
             return await self._patch(job, {"spec": patch}) if patch else job
 
-        return await _repeated(attempt)
+        return await _retry_conflicts(attempt)
 
     async def delete(self, key: JobKey, uid: str | None = None) -> None:
         """Ask for deletion; what the job owns goes in the background. See `ports.JobStore`."""
@@ -119,7 +119,7 @@ class KubernetesStore:
             "preconditions": {"uid": uid} if uid else {},
         }
         with contextlib.suppress(NotFound, Conflict):  # a conflict says that another job has the name
-            await calls.send(self._client, "DELETE", objects.path(key), body=options)
+            await calls.send(self._client, "DELETE", objects.job_path(key), body=options)
 
     async def add_finalizer(self, job: ImageJob, finalizer: str) -> None:
         """Let the job's deletion wait for a finalizer. See `ports.JobStore`."""
@@ -149,36 +149,40 @@ class KubernetesStore:
                     }
                 }
                 await calls.send(
-                    self._client, "PATCH", objects.path(job.key), body=patch, content_type=calls.MERGE_PATCH
+                    self._client,
+                    "PATCH",
+                    objects.job_path(job.key),
+                    body=patch,
+                    content_type=calls.MERGE_PATCH,
                 )
 
         with contextlib.suppress(NotFound):
-            await _repeated(attempt)
+            await _retry_conflicts(attempt)
 
     def watch(self) -> AsyncIterator[JobEvent | None]:
         """Yield every job there is, then each that changes or goes; goes on after any failure.
 
         See `ports.JobStore`.
         """
-        return watches.feed(self._client, self._namespaces)
+        return watches.watch_namespaces(self._client, self._namespaces)
 
     async def close(self) -> None:
         """Give connections back."""
         await self._client.close()
 
     async def _body(self, key: JobKey) -> dict[str, Any]:
-        return await calls.send(self._client, "GET", objects.path(key))
+        return await calls.send(self._client, "GET", objects.job_path(key))
 
     async def _patch(self, job: ImageJob, patch: dict[str, Any], subresource: str = "") -> ImageJob:
         body = {"metadata": {"uid": job.uid, "resourceVersion": job.resource_version}} | patch
-        path = objects.path(job.key) + subresource
+        path = objects.job_path(job.key) + subresource
         return ImageJob.from_body(
             await calls.send(self._client, "PATCH", path, body=body, content_type=calls.MERGE_PATCH)
         )
 
 
-async def _repeated(attempt: Callable[[], Awaitable[T]]) -> T:
-    for _ in range(TRIES - 1):
+async def _retry_conflicts(attempt: Callable[[], Awaitable[T]]) -> T:
+    for _ in range(MAX_TRIES - 1):
         with contextlib.suppress(Conflict):
             return await attempt()
     return await attempt()

@@ -29,7 +29,7 @@ WATCH_SECONDS = 240
 """After this time the server ends a watch."""
 SILENCE_SECONDS = 90.0
 """A watch sends a bookmark each minute; one that is silent for longer is dead."""
-CONNECTIONS = 500
+MAX_CONNECTIONS = 500
 """Of one client; each watched namespace holds one, and the library's own 100 would leave nothing to requests.
 """
 MAX_EVENT_BYTES = 16 * 2**20
@@ -61,7 +61,7 @@ async def connect(kubeconfig: str | None) -> ApiClient:
         Misconfigured: The file or the service account cannot be used.
     """
     configuration = Configuration()
-    configuration.connection_pool_maxsize = CONNECTIONS
+    configuration.connection_pool_maxsize = MAX_CONNECTIONS
     try:
         if kubeconfig is None:
             config.load_incluster_config(client_configuration=configuration)
@@ -84,7 +84,7 @@ async def send(
     """
     headers = {"Accept": accept, "Content-Type": content_type}
     async with _response(client, method, path, query or {}, headers, body, REQUEST_SECONDS) as response:
-        return _object(await response.read())
+        return _parse_object(await response.read())
 
 
 async def watch(
@@ -105,14 +105,14 @@ async def watch(
     async with _response(
         client, "GET", path, query, {"Accept": JSON}, None, (CONNECT_SECONDS, SILENCE_SECONDS)
     ) as response:
-        async for line in _lines(response.content):
-            event = _object(line)
+        async for line in _read_lines(response.content):
+            event = _parse_object(line)
             if event["type"] == "ERROR":
-                _fail(int(event["object"].get("code", 500)), {}, event["object"])
+                _raise_error(int(event["object"].get("code", 500)), {}, event["object"])
             yield event["type"], event["object"]
 
 
-async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+async def _read_lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
     """Yield lines of any length up to an event's; the library's own end at 128 kB."""
     held = bytearray()
     async for part in content.iter_any():
@@ -143,7 +143,7 @@ async def _response(
         )
         async with response:
             if response.status >= 300:
-                _fail(response.status, response.headers, _object(await response.read()))
+                _raise_error(response.status, response.headers, _parse_object(await response.read()))
             try:
                 yield response
             finally:
@@ -159,7 +159,7 @@ def _abort(response: aiohttp.ClientResponse) -> None:
         connection.transport.abort()
 
 
-def _fail(status: int, headers: Mapping[str, str], answer: Mapping[str, Any]) -> NoReturn:
+def _raise_error(status: int, headers: Mapping[str, str], answer: Mapping[str, Any]) -> NoReturn:
     message, details = str(answer.get("message", f"HTTP {status}")), answer.get("details") or {}
     if status in (401, 403):
         raise Misconfigured(message)
@@ -175,24 +175,24 @@ def _fail(status: int, headers: Mapping[str, str], answer: Mapping[str, Any]) ->
     if status == 410:
         raise Expired((answer.get("metadata") or {}).get("continue", ""))
     if status in (400, 413, 422):
-        raise Invalid(_faults(details) or [Fault("", message)])
+        raise Invalid(_read_faults(details) or [Fault("", message)])
     if status == 429 or status >= 500:
-        raise Unavailable(message, retry_after_seconds=_seconds(headers.get("Retry-After")))
+        raise Unavailable(message, retry_after_seconds=_parse_seconds(headers.get("Retry-After")))
     raise Misconfigured(message)
 
 
-def _faults(details: Mapping[str, Any]) -> list[Fault]:
+def _read_faults(details: Mapping[str, Any]) -> list[Fault]:
     return [
         Fault(str(cause.get("field", "")), str(cause.get("message", "")))
         for cause in details.get("causes") or ()
     ]
 
 
-def _seconds(text: str | None) -> float:
+def _parse_seconds(text: str | None) -> float:
     return float(text) if text and text.isdecimal() else 1.0
 
 
-def _object(data: bytes) -> dict[str, Any]:
+def _parse_object(data: bytes) -> dict[str, Any]:
     """Return the JSON object; some errors of proxies are plain text."""
     try:
         value = json.loads(data)

@@ -12,7 +12,7 @@ from imagejobs_contract.model.spec_json import DNS_LABEL
 from imagejobs_contract.model.status import State
 
 
-def collection(namespace: str | None) -> str:
+def collection_path(namespace: str | None) -> str:
     """Return the path of a namespace's ImageJobs, or of all.
 
     Raises:
@@ -25,7 +25,7 @@ def collection(namespace: str | None) -> str:
     return f"/apis/{names.API_VERSION}/namespaces/{namespace}/{names.PLURAL}"
 
 
-def path(key: JobKey) -> str:
+def job_path(key: JobKey) -> str:
     """Return the path of an ImageJob.
 
     Raises:
@@ -33,7 +33,7 @@ def path(key: JobKey) -> str:
     """
     if not re.fullmatch(names.NAME_PATTERN, key.name, re.ASCII):
         raise NotFound(f"there is no job {key}")
-    return f"{collection(key.namespace)}/{key.name}"
+    return f"{collection_path(key.namespace)}/{key.name}"
 
 
 def key_of(metadata: Mapping[str, Any]) -> JobKey:
@@ -41,7 +41,7 @@ def key_of(metadata: Mapping[str, Any]) -> JobKey:
     return JobKey(metadata["namespace"], metadata["name"])
 
 
-def readable(body: Mapping[str, Any]) -> ImageJob | None:
+def read_if_valid(body: Mapping[str, Any]) -> ImageJob | None:
     """Return the job, or None if its spec cannot be read (as an older version stored it)."""
     try:
         return ImageJob.from_body(body)
@@ -69,7 +69,7 @@ def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
     return patch
 
 
-def selector(state: State | None) -> str:
+def state_selector(state: State | None) -> str:
     """Return the field selector of a state.
 
     A job that no operator has seen has no state and counts as Pending.
@@ -79,12 +79,12 @@ def selector(state: State | None) -> str:
     return f"status.state={state}" if state else ""
 
 
-def labels(caller: str | None) -> str:
+def caller_selector(caller: str | None) -> str:
     """Return the label selector of a caller's jobs."""
     return f"{names.LABEL_CALLER}={caller}" if caller else ""
 
 
-def show_cursor(place: int, token: str, places: int) -> str:
+def format_cursor(place: int, token: str, places: int) -> str:
     """Return the cursor of the page after one of the `place`-th of `places` namespaces; "" after the last."""
     if token:
         return f"{place}.{token}"

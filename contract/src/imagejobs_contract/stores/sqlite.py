@@ -23,7 +23,7 @@ from imagejobs_contract.stores.sqlite_schema import connect, sqlite_errors, tran
 T = TypeVar("T")
 
 
-KEPT_PASSED = 1_000
+MAX_KNOWN_REVISIONS = 1_000
 """Changes that are remembered as passed through; a feed that lags by more tells of those before them, too."""
 
 
@@ -42,18 +42,18 @@ class SqliteStore:
         self._path = path
         self._echoes = echoes
         self._late_seconds = late_seconds
-        self._passed: dict[int, None] = {}
+        self._known_revisions: dict[int, None] = {}
         self._thread = ThreadPoolExecutor(1, "imagejobs-sqlite")
         self._connection: sqlite3.Connection | None = None
         self._closed = False
 
     async def create(self, job: ImageJob) -> ImageJob:
         """Store a new job; it is on the disk when this returns. See `ports.JobStore`."""
-        return self._pass(await self._write(lambda db: sqlite_writes.insert(db, job)))
+        return self._mark_known(await self._write(lambda db: sqlite_writes.insert(db, job)))
 
     async def get(self, key: JobKey) -> ImageJob:
         """Return the job as it stands. See `ports.JobStore`."""
-        return self._pass(await self._read(lambda db: sqlite_reads.select(db, key)))
+        return self._mark_known(await self._read(lambda db: sqlite_reads.select_job(db, key)))
 
     async def list(
         self,
@@ -65,31 +65,33 @@ class SqliteStore:
         caller: str | None = None,
     ) -> Page:
         """Return a page of jobs, newest first. See `ports.JobStore`."""
-        return await self._read(lambda db: sqlite_reads.page(db, namespace, state, limit, cursor, caller))
+        return await self._read(
+            lambda db: sqlite_reads.select_page(db, namespace, state, limit, cursor, caller)
+        )
 
     async def keys(self) -> Sequence[JobKey]:
         """Return the keys of all jobs."""
-        return await self._read(sqlite_reads.keys)
+        return await self._read(sqlite_reads.select_keys)
 
     async def put_status(self, job: ImageJob, status: Status) -> ImageJob:
         """Write the status if the job did not change. See `ports.JobStore`."""
-        return self._pass(await self._write(lambda db: sqlite_writes.update_status(db, job, status)))
+        return self._mark_known(await self._write(lambda db: sqlite_writes.update_status(db, job, status)))
 
     async def change_spec(self, key: JobKey, change: Callable[[Spec], Spec]) -> ImageJob:
         """Change mutable fields of the spec; `change` runs in the store's thread. See `ports.JobStore`."""
-        return self._pass(await self._write(lambda db: sqlite_writes.update_spec(db, key, change)))
+        return self._mark_known(await self._write(lambda db: sqlite_writes.update_spec(db, key, change)))
 
     async def delete(self, key: JobKey, uid: str | None = None) -> None:
         """Ask for deletion. See `ports.JobStore`."""
-        self._note(await self._write(lambda db: sqlite_writes.delete(db, key, uid)))
+        self._remember(await self._write(lambda db: sqlite_writes.delete(db, key, uid)))
 
     async def add_finalizer(self, job: ImageJob, finalizer: str) -> None:
         """Let the job's deletion wait for a finalizer. See `ports.JobStore`."""
-        self._note(await self._write(lambda db: sqlite_writes.add_finalizer(db, job, finalizer)))
+        self._remember(await self._write(lambda db: sqlite_writes.add_finalizer(db, job, finalizer)))
 
     async def remove_finalizer(self, job: ImageJob, finalizer: str) -> None:
         """Take a finalizer off. See `ports.JobStore`."""
-        self._note(await self._write(lambda db: sqlite_writes.remove_finalizer(db, job, finalizer)))
+        self._remember(await self._write(lambda db: sqlite_writes.remove_finalizer(db, job, finalizer)))
 
     async def watch(self) -> AsyncIterator[JobEvent | None]:
         """Yield every job there is, then each that any process writes. See `ports.JobStore`.
@@ -99,7 +101,7 @@ class SqliteStore:
         """
         async with aclosing(batches(self._path, self._is_known, self._late_seconds)) as found:
             async for batch in found:
-                for seen in batch.told:
+                for seen in batch.events:
                     yield seen
                 if batch.is_last:
                     yield None
@@ -111,19 +113,19 @@ class SqliteStore:
             await self._run(self._disconnect)
             self._thread.shutdown(wait=False)
 
-    def _pass(self, job: ImageJob) -> ImageJob:
-        self._note(int(job.resource_version))
+    def _mark_known(self, job: ImageJob) -> ImageJob:
+        self._remember(int(job.resource_version))
         return job
 
-    def _note(self, revision: int | None) -> None:
+    def _remember(self, revision: int | None) -> None:
         """Remember a change that whoever uses this store knows of."""
         if revision is not None and not self._echoes:
-            self._passed[revision] = None
-            if len(self._passed) > KEPT_PASSED:
-                del self._passed[next(iter(self._passed))]
+            self._known_revisions[revision] = None
+            if len(self._known_revisions) > MAX_KNOWN_REVISIONS:
+                del self._known_revisions[next(iter(self._known_revisions))]
 
     def _is_known(self, revision: int) -> bool:
-        return revision in self._passed
+        return revision in self._known_revisions
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         def committed() -> T:

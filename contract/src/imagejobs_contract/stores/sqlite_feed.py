@@ -26,9 +26,9 @@ work, 0.8 % later, nearly all of it for waking up; the question itself, a look i
 us.
 """
 IDLE_AFTER_SECONDS = 1.0
-QUIET_SECONDS = 10.0
+MAX_WAIT_SECONDS = 10.0
 """After so long without a change that is told."""
-BATCH = 100
+MAX_BATCH_JOBS = 100
 """Jobs that are read at once, of all that there are."""
 Known = Callable[[int], bool]
 """Whether a change of that number need not be told."""
@@ -42,7 +42,7 @@ class Batch:
         is_last: Nothing more is known that was not told.
     """
 
-    told: list[JobEvent]
+    events: list[JobEvent]
     is_last: bool
 
 
@@ -81,7 +81,7 @@ class _Watcher:
         self._connection: sqlite3.Connection | None = None
         self._version = 0
         self._revision = 0
-        self._untold: deque[JobKey] = deque()
+        self._pending: deque[JobKey] = deque()
 
     def next(self) -> Batch:
         """Return the next jobs of all there are; once they are told, wait for a change, for a while, and return what changed."""
@@ -89,21 +89,21 @@ class _Watcher:
             if self._connection is None:
                 self._connection = db = connect(self._path)
                 self._version, self._revision = _data_version(db), sqlite_reads.last_revision(db)
-                self._untold.extend(sqlite_reads.keys(db))
-            elif not self._untold:
-                self._untold.extend(self._changed(self._connection))
-            keys = [self._untold.popleft() for _ in range(min(BATCH, len(self._untold)))]
-            return Batch([sqlite_reads.seen(self._connection, key) for key in keys], not self._untold)
+                self._pending.extend(sqlite_reads.select_keys(db))
+            elif not self._pending:
+                self._pending.extend(self._wait_for_changes(self._connection))
+            keys = [self._pending.popleft() for _ in range(min(MAX_BATCH_JOBS, len(self._pending)))]
+            return Batch([sqlite_reads.read_event(self._connection, key) for key in keys], not self._pending)
 
     def close(self) -> None:
         """Close the connection."""
         if self._connection is not None:
             self._connection.close()
 
-    def _changed(self, db: sqlite3.Connection) -> list[JobKey]:
+    def _wait_for_changes(self, db: sqlite3.Connection) -> list[JobKey]:
         """Wait for a change that is to be told, for a while; one that is known wakes nobody."""
         began = noticed = now = time.monotonic()
-        while now - began < QUIET_SECONDS:
+        while now - began < MAX_WAIT_SECONDS:
             version = _data_version(db)
             if version != self._version:
                 noticed = now

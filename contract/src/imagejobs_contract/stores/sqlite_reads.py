@@ -16,7 +16,7 @@ from imagejobs_contract.ports import JobEvent, Page
 _COLUMNS = "id, namespace, name, uid, revision, generation, created, deleted, labels, annotations, finalizers, spec, status"
 
 
-def select(db: sqlite3.Connection, key: JobKey) -> ImageJob:
+def select_job(db: sqlite3.Connection, key: JobKey) -> ImageJob:
     """Return the job.
 
     Raises:
@@ -26,18 +26,18 @@ def select(db: sqlite3.Connection, key: JobKey) -> ImageJob:
     row = db.execute(f"SELECT {_COLUMNS} FROM jobs WHERE namespace = ? AND name = ?", key).fetchone()  # noqa: S608
     if row is None:
         raise NotFound(f"there is no job {key}")
-    return _job(row)
+    return _read_row(row)
 
 
-def seen(db: sqlite3.Connection, key: JobKey) -> JobEvent:
+def read_event(db: sqlite3.Connection, key: JobKey) -> JobEvent:
     """Return how a job stands, if it can be read."""
     try:
-        return JobEvent(key, select(db, key))
+        return JobEvent(key, select_job(db, key))
     except (NotFound, Invalid):
         return JobEvent(key, None)
 
 
-def page(
+def select_page(
     db: sqlite3.Connection,
     namespace: str | None,
     state: State | None,
@@ -59,10 +59,12 @@ def page(
         (*given.values(), limit + 1),
     ).fetchall()
     more = len(rows) > limit
-    return Page(tuple(filter(None, map(_readable, rows[:limit]))), str(rows[limit - 1][0]) if more else "")
+    return Page(
+        tuple(filter(None, map(_read_row_if_valid, rows[:limit]))), str(rows[limit - 1][0]) if more else ""
+    )
 
 
-def keys(db: sqlite3.Connection) -> list[JobKey]:
+def select_keys(db: sqlite3.Connection) -> list[JobKey]:
     """Return the keys of all jobs, readable or not."""
     return [JobKey(*row) for row in db.execute("SELECT namespace, name FROM jobs ORDER BY id")]
 
@@ -88,19 +90,19 @@ def changed_since(
     if not rows:
         return revision, []
     if rows[-1][0] > revision + 1:  # numbers have no gaps, and the oldest go first
-        return rows[0][0], keys(db)
+        return rows[0][0], select_keys(db)
     newest_first = dict.fromkeys(JobKey(*key) for number, *key in rows if not known(number))
     return rows[0][0], list(reversed(newest_first))
 
 
-def _readable(row: tuple[Any, ...]) -> ImageJob | None:
+def _read_row_if_valid(row: tuple[Any, ...]) -> ImageJob | None:
     try:
-        return _job(row)
+        return _read_row(row)
     except Invalid:
         return None
 
 
-def _job(row: tuple[Any, ...]) -> ImageJob:
+def _read_row(row: tuple[Any, ...]) -> ImageJob:
     (
         _,
         namespace,

@@ -19,11 +19,11 @@ from imagejobs_contract.model.spec_json import DNS_LABEL, spec_body
 from imagejobs_contract.model.status import Status
 from imagejobs_contract.model.status_json import read_status, status_body
 from imagejobs_contract.model.times import format_time, utc_now
-from imagejobs_contract.stores.sqlite_reads import select
+from imagejobs_contract.stores.sqlite_reads import select_job
 
-KEPT_CHANGES = 10_000
+MAX_CHANGE_ROWS = 10_000
 """Rows of `changes`; who lags by more learns of everything that is there instead."""
-_PRUNE_EVERY = 1_000
+_CHANGES_PER_PRUNING = 1_000
 
 
 def insert(db: sqlite3.Connection, job: ImageJob) -> ImageJob:
@@ -44,14 +44,14 @@ def insert(db: sqlite3.Connection, job: ImageJob) -> ImageJob:
     )
     if db.execute("SELECT 1 FROM jobs WHERE namespace = ? AND name = ?", job.key).fetchone():
         raise AlreadyExists(f"there is a job {job.key}")
-    revision = _note(db, job.key)
+    revision = _record_change(db, job.key)
     db.execute(
         "INSERT INTO jobs (namespace, name, uid, revision, generation, created, labels, annotations, finalizers, state, spec, status)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             *job.key, fresh.uid, revision, fresh.generation, format_time(fresh.created or utc_now()),
-            _json(dict(job.labels)), _json(dict(job.annotations)), _json(list(job.finalizers)),
-            fresh.status.state.value, _json(spec_body(job.spec)), _json({}),
+            _dump(dict(job.labels)), _dump(dict(job.annotations)), _dump(list(job.finalizers)),
+            fresh.status.state.value, _dump(spec_body(job.spec)), _dump({}),
         ),
     )  # fmt: skip
     return replace(fresh, resource_version=str(revision))
@@ -72,10 +72,10 @@ def update_status(db: sqlite3.Connection, job: ImageJob, status: Status) -> Imag
     body = status_body(status)
     if body == status_body(job.status):
         return job
-    revision = _note(db, job.key)
+    revision = _record_change(db, job.key)
     db.execute(
         "UPDATE jobs SET revision = ?, state = ?, status = ? WHERE uid = ?",
-        (revision, status.state.value, _json(body), job.uid),
+        (revision, status.state.value, _dump(body), job.uid),
     )
     return replace(job, status=read_status(body), resource_version=str(revision))
 
@@ -87,15 +87,15 @@ def update_spec(db: sqlite3.Connection, key: JobKey, change: Callable[[Spec], Sp
         NotFound: There is no such job.
         Invalid: The change touches what is immutable, or its result is no valid ImageJob.
     """
-    job = select(db, key)
+    job = select_job(db, key)
     changed = replace(job, spec=change(job.spec))
     if changed.spec == job.spec:
         return job
     if faults := immutable_changes(job.spec, changed.spec):
         raise Invalid(faults)
     check(changed)
-    revision = _note(db, key)
-    values = (revision, job.generation + 1, _json(spec_body(changed.spec)), job.uid)
+    revision = _record_change(db, key)
+    values = (revision, job.generation + 1, _dump(spec_body(changed.spec)), job.uid)
     db.execute("UPDATE jobs SET revision = ?, generation = ?, spec = ? WHERE uid = ?", values)
     return replace(changed, generation=job.generation + 1, resource_version=str(revision))
 
@@ -113,10 +113,10 @@ def delete(db: sqlite3.Connection, key: JobKey, uid: str | None) -> int | None:
         return None
     if not json.loads(row[1]):
         db.execute("DELETE FROM jobs WHERE uid = ?", (row[0],))
-        return _note(db, key)
+        return _record_change(db, key)
     if row[2] is not None:
         return None
-    revision = _note(db, key)
+    revision = _record_change(db, key)
     db.execute(
         "UPDATE jobs SET revision = ?, deleted = ?, generation = generation + 1 WHERE uid = ?",
         (revision, format_time(utc_now()), row[0]),
@@ -136,10 +136,10 @@ def add_finalizer(db: sqlite3.Connection, job: ImageJob, finalizer: str) -> int 
     ).fetchone()
     if row is None or finalizer in json.loads(row[0]):
         return None
-    revision = _note(db, job.key)
+    revision = _record_change(db, job.key)
     db.execute(
         "UPDATE jobs SET revision = ?, finalizers = ? WHERE uid = ?",
-        (revision, _json([*json.loads(row[0]), finalizer]), job.uid),
+        (revision, _dump([*json.loads(row[0]), finalizer]), job.uid),
     )
     return revision
 
@@ -158,12 +158,12 @@ def remove_finalizer(db: sqlite3.Connection, job: ImageJob, finalizer: str) -> i
     if finalizer not in before:
         return None
     after = [each for each in before if each != finalizer]
-    revision = _note(db, job.key)
+    revision = _record_change(db, job.key)
     if row[1] is not None and not after:
         db.execute("DELETE FROM jobs WHERE uid = ?", (job.uid,))
     else:
         db.execute(
-            "UPDATE jobs SET revision = ?, finalizers = ? WHERE uid = ?", (revision, _json(after), job.uid)
+            "UPDATE jobs SET revision = ?, finalizers = ? WHERE uid = ?", (revision, _dump(after), job.uid)
         )
     return revision
 
@@ -176,7 +176,9 @@ def check(job: ImageJob) -> None:
     """
     faults = []
     if not re.fullmatch(names.NAME_PATTERN, job.key.name, re.ASCII):
-        faults.append(Fault("metadata.name", f"must be a DNS label of at most {names.MAX_NAME} characters"))
+        faults.append(
+            Fault("metadata.name", f"must be a DNS label of at most {names.MAX_NAME_LENGTH} characters")
+        )
     if not re.fullmatch(DNS_LABEL, job.key.namespace, re.ASCII):
         faults.append(Fault("metadata.namespace", "must be a DNS label"))
     try:
@@ -187,12 +189,12 @@ def check(job: ImageJob) -> None:
         raise Invalid(faults)
 
 
-def _note(db: sqlite3.Connection, key: JobKey) -> int:
+def _record_change(db: sqlite3.Connection, key: JobKey) -> int:
     revision = db.execute("INSERT INTO changes (namespace, name) VALUES (?, ?)", key).lastrowid or 0
-    if revision % _PRUNE_EVERY == 0:
-        db.execute("DELETE FROM changes WHERE revision <= ?", (revision - KEPT_CHANGES,))
+    if revision % _CHANGES_PER_PRUNING == 0:
+        db.execute("DELETE FROM changes WHERE revision <= ?", (revision - MAX_CHANGE_ROWS,))
     return revision
 
 
-def _json(value: object) -> str:
+def _dump(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

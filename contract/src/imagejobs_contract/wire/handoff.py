@@ -16,7 +16,7 @@ from io import FileIO
 from pathlib import Path
 
 
-def path(folder: Path, key: str) -> Path:
+def copy_path(folder: Path, key: str) -> Path:
     """Return where the copy of an upload lies once it is whole."""
     return folder / hashlib.sha256(key.encode()).hexdigest()
 
@@ -26,7 +26,7 @@ def take_copy(folder: Path, key: str, most_bytes: int) -> bytes | None:
 
     A worker's side. What dies with the copy in its hands leaves the file in S3.
     """
-    copy = path(folder, key)
+    copy = copy_path(folder, key)
     with (
         suppress(OSError),
         FileIO(os.open(copy, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)) as file,

@@ -60,11 +60,11 @@ class Origin:
 
     def to_body(self) -> dict[str, str]:
         """Return what there is of it."""
-        return _there({"requestId": self.request_id, "traceparent": self.traceparent})
+        return _drop_empty({"requestId": self.request_id, "traceparent": self.traceparent})
 
     def annotate(self, job: ImageJob) -> ImageJob:
         """Return the job with this origin."""
-        found = _there(
+        found = _drop_empty(
             {names.ANNOTATION_REQUEST: self.request_id, names.ANNOTATION_TRACEPARENT: self.traceparent}
         )
         return replace(job, annotations={**job.annotations, **found})
@@ -73,18 +73,18 @@ class Origin:
 def log_facts(job: ImageJob) -> dict[str, str]:
     """Return what every log line about a job names."""
     known = {"job_id": job.key.name, "namespace": job.key.namespace}
-    return known | _there(
+    return known | _drop_empty(
         {"caller": job.labels.get(names.LABEL_CALLER, ""), "request_id": Origin.of(job).request_id}
     )
 
 
-def variables(job: ImageJob, origin: Origin) -> dict[str, str]:
+def environment(job: ImageJob, origin: Origin) -> dict[str, str]:
     """Return the same for the pods of a Job, as environment variables."""
     caller = job.labels.get(names.LABEL_CALLER, "")
-    return _there(
+    return _drop_empty(
         {ENV_REQUEST_ID: origin.request_id, ENV_CALLER: caller, ENV_TRACEPARENT: origin.traceparent}
     )
 
 
-def _there(values: Mapping[str, str]) -> dict[str, str]:
+def _drop_empty(values: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in values.items() if value}

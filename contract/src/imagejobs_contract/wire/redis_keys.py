@@ -28,7 +28,7 @@ JOB_SECONDS = 24 * 3600
 """Time to live of a job's keys, counted from their last write."""
 ENDED_SECONDS = 60
 """The same once the job's end was announced: for readers that still look there."""
-WAKE_UPS = 10_000
+MAX_STREAM_LENGTH = 10_000
 """Length at which `ij:done` and `ij:changes` are cut; a lost wake-up costs one resync."""
 
 

@@ -41,7 +41,7 @@ def presigned(upload_id: str, index: int, name: str) -> str:
     return f"{UPLOADS}{upload_id}/{index}/{end or index}"
 
 
-def listed(upload_id: str) -> str:
+def upload_manifest(upload_id: str) -> str:
     """Return the key of a request's list of images, written if there are too many for an ImageJob."""
     return f"{UPLOADS}{upload_id}/manifest.jsonl"
 

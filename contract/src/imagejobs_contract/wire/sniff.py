@@ -17,10 +17,10 @@ _MAGIC: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("tiff", re.compile(rb"II[*+]\x00|MM\x00[*+]")),
     ("bmp", re.compile(rb"BM.{4}\x00\x00\x00\x00", re.DOTALL)),
 )
-HEAD = 64
+HEAD_BYTES = 64
 """Bytes that `sniff` looks at."""
 
 
 def sniff(head: bytes) -> str | None:
     """Return `jpeg png gif webp avif heic tiff bmp`, or None if the bytes start like none of them."""
-    return next((name for name, magic in _MAGIC if magic.match(head[:HEAD])), None)
+    return next((name for name, magic in _MAGIC if magic.match(head[:HEAD_BYTES])), None)

@@ -23,7 +23,7 @@ takes a backslash for a slash.
 """
 
 
-def own_uploads(namespace: str, caller: str) -> str:
+def own_uploads_prefix(namespace: str, caller: str) -> str:
     """Return what the keys of a caller's uploads begin with.
 
     Neither part holds a dot, and a dot ends the last one: no caller's begin with another's. Without callers
@@ -46,7 +46,7 @@ def uploaded_seconds(key: str) -> float | None:
     """Return when the links of an upload were made that a key names, in seconds since the epoch; None for other keys."""
     if not key.startswith(UPLOADS):
         return None
-    return names.seconds_of(key.removeprefix(UPLOADS).partition("/")[0].rpartition(".")[2])
+    return names.created_seconds(key.removeprefix(UPLOADS).partition("/")[0].rpartition(".")[2])
 
 
 def is_reserved(prefix: str) -> bool:
@@ -54,12 +54,12 @@ def is_reserved(prefix: str) -> bool:
     return any(prefix.startswith(each) or each.startswith(prefix) for each in RESERVED)
 
 
-def describe(prefixes: Sequence[str]) -> str:
+def format_annotation(prefixes: Sequence[str]) -> str:
     """Return the rule as an annotation holds it."""
     return json.dumps(list(prefixes))
 
 
-def of_job(annotations: Mapping[str, str]) -> tuple[str, ...] | None:
+def read_annotation(annotations: Mapping[str, str]) -> tuple[str, ...] | None:
     """Return a job's rule, or None if it has none. One that cannot be read lets nothing through."""
     text = annotations.get(names.ANNOTATION_SOURCES)
     if text is None:

@@ -95,7 +95,7 @@ class Memory:
     def heard(self, woken: WakeUp) -> None:
         """Note how an image of a small job ended."""
         known, outcome = self._jobs.get(woken.key), woken.outcome
-        if known and outcome and known[0].uid == woken.uid and 0 <= outcome.index < limits.POOL_ITEMS:
+        if known and outcome and known[0].uid == woken.uid and 0 <= outcome.index < limits.MAX_POOL_ITEMS:
             self._change(woken.key, ends={**known[1].ends, outcome.index: outcome}, left=woken.tasks_left)
 
     def announced(self, key: JobKey, counts: Counts, now: datetime) -> None:

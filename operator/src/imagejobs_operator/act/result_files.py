@@ -137,7 +137,7 @@ async def _names(objects: ObjectStore, uid: str, own: Slice) -> dict[int, str]:
 
 def _name(line: bytes) -> str:
     try:
-        return str(json.loads(line).get("name", ""))[: limits.MAX_NAME]
+        return str(json.loads(line).get("name", ""))[: limits.MAX_NAME_LENGTH]
     except (ValueError, AttributeError, RecursionError):
         return ""
 

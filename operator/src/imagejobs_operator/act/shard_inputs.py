@@ -49,7 +49,7 @@ def work_of(job: ImageJob) -> Work:
         spec.attempts,
         spec.total,
         spec.output.cache_control,
-        source_prefixes.of_job(job.annotations),
+        source_prefixes.read_annotation(job.annotations),
     )
 
 

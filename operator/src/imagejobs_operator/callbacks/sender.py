@@ -51,7 +51,9 @@ class Poster:
     async def __call__(self, job: ImageJob, message: str) -> Reply:
         """Send a job's message and tell how it was received."""
         try:
-            signers = [Webhook(secret) for secret in self._secrets.of(job.labels.get(LABEL_CALLER, ""))]
+            signers = [
+                Webhook(secret) for secret in self._secrets.for_caller(job.labels.get(LABEL_CALLER, ""))
+            ]
         except Invalid as ex:
             log.error(
                 "a caller's secrets are broken: its callbacks wait",

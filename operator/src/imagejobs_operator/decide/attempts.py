@@ -60,7 +60,7 @@ def fixed_runner(job: ImageJob, rules: Rules) -> Runner | None:
         return Runner.JOB if rules.jobs and spec.execution is not Execution.POOL else Runner.NOBODY
     if not rules.jobs or spec.execution is Execution.POOL:
         return Runner.POOL
-    if spec.execution is Execution.JOB or (spec.total > limits.POOL_ITEMS and rules.jobs_from is None):
+    if spec.execution is Execution.JOB or (spec.total > limits.MAX_POOL_ITEMS and rules.jobs_from is None):
         return Runner.JOB
     if rules.jobs_from is not None:
         return Runner.JOB if spec.total >= rules.jobs_from else Runner.POOL

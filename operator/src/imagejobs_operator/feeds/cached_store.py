@@ -84,7 +84,7 @@ class RememberedStore(ForwardingStore):
 
     def _keep(self, job: ImageJob) -> None:
         self._jobs.pop(job.key, None)
-        if job.deleting or job.status.state.final or job.spec.total > limits.POOL_ITEMS:
+        if job.deleting or job.status.state.final or job.spec.total > limits.MAX_POOL_ITEMS:
             return
         self._jobs[job.key] = job
         if len(self._jobs) > MOST:

@@ -7,7 +7,7 @@ that formats name, by nothing but Python.
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
-from imagejobs_contract.wire.sniff import HEAD, sniff
+from imagejobs_contract.wire.sniff import HEAD_BYTES, sniff
 from imagejobs_worker.imaging import bounds
 from imagejobs_worker.imaging.codecs import header
 
@@ -38,7 +38,7 @@ def admit(source: bytes, limits: Limits, *, heic: bool) -> str:
             `corrupt_image`.
     """
     bounds.check_bytes(len(source), limits)
-    form = sniff(source[:HEAD])
+    form = sniff(source[:HEAD_BYTES])
     if form is None:
         raise ImageFailed("starts like no image", code=Code.NOT_AN_IMAGE)
     if form == HEIC and not heic:

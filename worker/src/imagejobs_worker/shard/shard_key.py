@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from imagejobs_contract.model.names import LOCAL_NAMESPACE, MAX_NAME, NAME_PATTERN, JobKey
+from imagejobs_contract.model.names import LOCAL_NAMESPACE, MAX_NAME_LENGTH, NAME_PATTERN, JobKey
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.wire.origin import ENV_CALLER, ENV_REQUEST_ID, ENV_TRACEPARENT, Origin
 from imagejobs_contract.wire.shards import ENV_ATTEMPT, ENV_INDEX, ENV_NAME, ENV_NAMESPACE, ENV_UID
@@ -28,7 +28,9 @@ class ShardKey:
             if not reader.has(name):
                 reader.fault(name, "is missing; the operator sets it in the pods of a Job")
         name = (
-            reader.text(ENV_NAME, MAX_NAME, default="", pattern=NAME_PATTERN, shape="an ImageJob's name")
+            reader.text(
+                ENV_NAME, MAX_NAME_LENGTH, default="", pattern=NAME_PATTERN, shape="an ImageJob's name"
+            )
             or ""
         )
         namespace = reader.text(ENV_NAMESPACE, 63, default=LOCAL_NAMESPACE) or LOCAL_NAMESPACE

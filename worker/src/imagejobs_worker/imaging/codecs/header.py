@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable, Iterator
 from itertools import islice
 
-from imagejobs_contract.wire.sniff import HEAD, sniff
+from imagejobs_contract.wire.sniff import HEAD_BYTES, sniff
 
 Size = tuple[int, int]
 
@@ -29,7 +29,7 @@ class Truncated(ValueError):
 
 def declared_size(data: bytes) -> Size | None:
     """Return width and height of a PNG, GIF, BMP, WebP or JPEG as stored, or None where they cannot be told."""
-    reader = _READERS.get(sniff(data[:HEAD]) or "")
+    reader = _READERS.get(sniff(data[:HEAD_BYTES]) or "")
     try:
         return reader(data) if reader else None
     except (struct.error, IndexError):
