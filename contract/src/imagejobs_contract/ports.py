@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from imagejobs_contract.model.counts import Counts
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import NO_UID, CallerName, JobKey, Uid
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.wire.tasks import Task
 
@@ -66,7 +66,7 @@ class JobStore(Protocol):
         limit: int = 100,
         cursor: str = "",
         *,
-        caller: str | None = None,
+        caller: CallerName | None = None,
     ) -> Page:
         """Return a page of jobs, newest first; of all namespaces and callers if None.
 
@@ -98,7 +98,7 @@ class JobStore(Protocol):
         """
         ...
 
-    async def delete(self, key: JobKey, uid: str | None = None) -> None:
+    async def delete(self, key: JobKey, uid: Uid | None = None) -> None:
         """Ask for deletion; nothing happens if there is none (of that uid).
 
         Jobs with finalizers wait for them.
@@ -131,7 +131,7 @@ class Change:
     """A job's state and counts, as they were when it changed."""
 
     key: JobKey
-    uid: str
+    uid: Uid
     state: State
     counts: Counts
 
@@ -146,7 +146,7 @@ class WakeUp:
     """
 
     key: JobKey
-    uid: str = ""
+    uid: Uid = NO_UID
     outcome: Outcome | None = None
     tasks_left: int = 0
 
@@ -154,25 +154,25 @@ class WakeUp:
 class ProgressBoard(Protocol):
     """Live progress, in Redis. Losing all of it loses nothing else."""
 
-    async def counts(self, uid: str) -> Counts | None:
+    async def counts(self, uid: Uid) -> Counts | None:
         """Return the sum over the shards, or None if the board knows nothing."""
         ...
 
-    async def all_counts(self, uids: Sequence[str]) -> Sequence[Counts | None]:
+    async def all_counts(self, uids: Sequence[Uid]) -> Sequence[Counts | None]:
         """Return the same for several jobs, in one exchange."""
         ...
 
     async def put_shard(
-        self, key: JobKey, uid: str, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()
+        self, key: JobKey, uid: Uid, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()
     ) -> None:
         """Write a shard's counters, absolute, and outcomes for the item hash, and wake the operator; safe to repeat."""
         ...
 
-    async def outcomes(self, uid: str) -> Mapping[int, Outcome]:
+    async def outcomes(self, uid: Uid) -> Mapping[int, Outcome]:
         """Return what is known of the images that ended."""
         ...
 
-    async def forget(self, uid: str) -> None:
+    async def forget(self, uid: Uid) -> None:
         """Remove all keys of a job."""
         ...
 
@@ -210,11 +210,11 @@ class TaskQueue(Protocol):
         """Put tasks on the stream and note where each one lies, atomically per task."""
         ...
 
-    async def waiting(self, uid: str) -> frozenset[int]:
+    async def waiting(self, uid: Uid) -> frozenset[int]:
         """Return the indexes of a job's images that are on the stream, taken or not."""
         ...
 
-    async def cancel(self, uid: str) -> None:
+    async def cancel(self, uid: Uid) -> None:
         """Take all tasks of a job off the stream; whoever works on one loses its lease."""
         ...
 

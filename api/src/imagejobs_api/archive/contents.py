@@ -15,6 +15,7 @@ from imagejobs_api.view.outcomes import Outcomes
 from imagejobs_contract.codes import Code, meaning
 from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.storage import ListedObject, ObjectStore
 
@@ -31,7 +32,7 @@ class File:
     """An output in the archive: its name there, where it lies in S3, and which version is meant."""
 
     name: str
-    key: str
+    key: S3Key
     size: int
     etag: str
 
@@ -73,8 +74,8 @@ class Librarian:
                 found |= await self._outcomes.each(job, wanted)
         return found
 
-    async def _there(self, prefix: str, keys: frozenset[str]) -> Mapping[str, ListedObject]:
-        found: dict[str, ListedObject] = {}
+    async def _there(self, prefix: str, keys: frozenset[S3Key]) -> Mapping[S3Key, ListedObject]:
+        found: dict[S3Key, ListedObject] = {}
         strangers = 0
         async with aclosing(self._objects.list(prefix)) as pages:
             async for page in pages:
@@ -87,10 +88,10 @@ class Librarian:
                     return found | await self._asked(keys - found.keys())
         return found
 
-    async def _asked(self, keys: Iterable[str]) -> dict[str, ListedObject]:
+    async def _asked(self, keys: Iterable[S3Key]) -> dict[S3Key, ListedObject]:
         gate = asyncio.Semaphore(HEADS)
 
-        async def ask(key: str) -> ListedObject | None:
+        async def ask(key: S3Key) -> ListedObject | None:
             async with gate:
                 facts = await self._objects.head(key)
                 return ListedObject(key, facts.size, facts.etag) if facts else None
@@ -99,7 +100,7 @@ class Librarian:
 
 
 def written(
-    job: ImageJob, images: range, ended: Mapping[int, Outcome], there: Mapping[str, ListedObject]
+    job: ImageJob, images: range, ended: Mapping[int, Outcome], there: Mapping[S3Key, ListedObject]
 ) -> Contents:
     """Return the contents, by what became of the images and which objects are there."""
     given, files, lines, gone = Names(), [], [], 0

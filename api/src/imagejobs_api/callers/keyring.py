@@ -12,6 +12,7 @@ from imagejobs_api.callers import api_keys, permissions
 from imagejobs_api.callers.caller import Caller, CallerLimits
 from imagejobs_contract.errors import Fault, Invalid
 from imagejobs_contract.model.limits import MAX_PREFIX_LENGTH
+from imagejobs_contract.model.names import CallerName
 from imagejobs_contract.model.spec_json import DNS_LABEL
 from imagejobs_contract.reader import Reader
 
@@ -102,7 +103,10 @@ def _entries(readers: list[Reader], namespace: str) -> Iterator[Entry]:
             _once(key, "sha256", sha256, seen_keys)
             key_name = key.text("name", 63, default="", pattern=DNS_LABEL, shape="a DNS label") or ""
             yield Entry(
-                sha256, Caller(own, name, not key.boolean("read_only"), key_name, limits, sources, outputs)
+                sha256,
+                Caller(
+                    own, CallerName(name), not key.boolean("read_only"), key_name, limits, sources, outputs
+                ),
             )
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from imagejobs_api.view import states
 from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import JobKey, S3Key
 from imagejobs_contract.model.spec import Manifest, Spec
 from imagejobs_contract.model.status import ConditionType, State
 
@@ -111,7 +111,9 @@ class Index:
 def trimmed(job: ImageJob) -> ImageJob:
     """Return what a list tells of a job, in about 2 kB: how many images, not which; how it failed, not each of them."""
     spec = Spec(
-        manifest=Manifest("-", job.spec.total), retry_failed=job.spec.retry_failed, cancel=job.spec.cancel
+        manifest=Manifest(S3Key("-"), job.spec.total),
+        retry_failed=job.spec.retry_failed,
+        cancel=job.spec.cancel,
     )
     status = job.status
     failed = tuple(each for each in status.conditions if each.type is ConditionType.FAILED)

@@ -8,6 +8,7 @@ from pathlib import Path
 from imagejobs_contract.errors import Refused
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.items import URL_PATTERN
+from imagejobs_contract.model.names import CallerName
 from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.outbound.url import read_url
 from imagejobs_contract.reader import Reader
@@ -30,7 +31,7 @@ class Callbacks:
         self._signed = signed
         self._folder = folder
 
-    def of(self, caller: str) -> "Callbacks":
+    def of(self, caller: CallerName) -> "Callbacks":
         """Return what reads a caller's."""
         return Callbacks(
             self._guard, signed=self._signed or webhook_secrets.find_file(self._folder, caller) is not None

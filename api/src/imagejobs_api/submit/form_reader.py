@@ -22,6 +22,7 @@ from imagejobs_api.submit.forms import Form, Received, Source
 from imagejobs_api.submit.handoff_writer import Shelf
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, ImageJobsError
+from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.wire import s3_keys, sniff
 
@@ -143,7 +144,7 @@ class FormReader:
             raise Problem(Code.PAYLOAD_TOO_LARGE, f"There are more than {self._form.max_files} files.")
         self.received.fault(field_name, "is given more than once; /api/batch takes several")
 
-    async def _store(self, key: str, head: bytes, rest: AsyncIterator[bytes]) -> ImageFailed | None:
+    async def _store(self, key: S3Key, head: bytes, rest: AsyncIterator[bytes]) -> ImageFailed | None:
         self._has_stored = True
         if sniff.sniff(head) is None:
             await self._objects.put(key, head[: sniff.HEAD_BYTES], content_type="application/octet-stream")

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.wire import handoff
 
 MAX_AGE_SECONDS = 60.0
@@ -54,7 +55,7 @@ class Shelf:
         self._looked = 0.0
 
     @contextmanager
-    def copy(self, key: str) -> Iterator["Copy"]:
+    def copy(self, key: S3Key) -> Iterator["Copy"]:
         """Make a copy within the block, which is left if the block says that it is whole."""
         path = handoff.copy_path(self._folder, key) if self._folder else None
         copy = Copy(self, path)

@@ -16,6 +16,7 @@ from imagejobs_contract.errors import Fault, Invalid, NotFound
 from imagejobs_contract.files.item_lengths import measure_items
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.model.spec import Manifest, with_distinct_names
 from imagejobs_contract.storage import ListedObject, ObjectStore
 from imagejobs_contract.wire.manifests import item_lines
@@ -46,7 +47,7 @@ class Gather:
         self._objects = objects
         self._max_bytes = max_manifest_bytes
 
-    async def images(self, request: JobRequest, list_key: str) -> Images:
+    async def images(self, request: JobRequest, list_key: S3Key) -> Images:
         """Return the images of a request.
 
         Args:
@@ -68,7 +69,7 @@ class Gather:
             )
         return images
 
-    async def _few_or_many(self, items: AsyncIterator[Item], list_key: str) -> Images:
+    async def _few_or_many(self, items: AsyncIterator[Item], list_key: S3Key) -> Images:
         first: list[Item] = []
         async for item in items:
             first.append(item)
@@ -76,13 +77,13 @@ class Gather:
                 return Images(manifest=await self._written(first, items, list_key))
         return Images(with_distinct_names(first))
 
-    async def _written(self, first: list[Item], rest: AsyncIterator[Item], list_key: str) -> Manifest:
+    async def _written(self, first: list[Item], rest: AsyncIterator[Item], list_key: S3Key) -> Manifest:
         lines = _Lines()
         await self._objects.put_stream(list_key, lines.of(first, rest))
         return Manifest(list_key, lines.count)
 
-    async def _copied(self, listing: Listing, list_key: str) -> Manifest:
-        facts = await self._objects.head(listing.key)
+    async def _copied(self, listing: Listing, list_key: S3Key) -> Manifest:
+        facts = await self._objects.head(S3Key(listing.key))
         if facts is None:
             raise Invalid([Fault("manifest.key", f"there is nothing under {listing.key}")])
         if not 0 < facts.size <= self._max_bytes:
@@ -90,7 +91,7 @@ class Gather:
                 [Fault("manifest.key", f"has {facts.size} bytes; 1 to {self._max_bytes} are allowed")]
             )
         try:
-            await self._objects.copy(listing.key, list_key)
+            await self._objects.copy(S3Key(listing.key), list_key)
         except NotFound as ex:
             raise Problem(Code.CONFLICT, f"{listing.key} was deleted just now.") from ex
         count = await self._count(list_key, self._max_bytes)
@@ -107,7 +108,7 @@ class Gather:
             )
         return Manifest(list_key, count)
 
-    async def _count(self, key: str, most_bytes: int) -> int:
+    async def _count(self, key: S3Key, most_bytes: int) -> int:
         facts, count = await self._objects.head(key), 0
         async for some in measure_items(
             self._objects, key, min(facts.size, most_bytes) if facts else 0, "manifest.key"

@@ -22,7 +22,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.model import limits, names
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.limits import Limits
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import JobKey, S3Key
 from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.wire import s3_keys, source_prefixes
@@ -112,7 +112,7 @@ class Orders:
             )
         return await self._creation.create(job, upload_id if images.manifest else "", repeatable=repeatable)
 
-    async def _images(self, request: JobRequest, list_key: str) -> Images:
+    async def _images(self, request: JobRequest, list_key: S3Key) -> Images:
         if not request.may_be_long:
             return await self._gather.images(request, list_key)
         with self._quotas.listing():

@@ -13,6 +13,7 @@ from imagejobs_api.http.errors import Problem
 from imagejobs_contract.codes import Code
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.names import S3Key, UploadId
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.wire import manifests, source_prefixes
 
@@ -53,8 +54,8 @@ class PartUpload:
         parts: How many there are to be.
     """
 
-    key: str
-    upload: str
+    key: S3Key
+    upload: UploadId
     parts: int
 
 
@@ -124,4 +125,4 @@ def read_part_upload(body: Mapping[str, Any], own: str) -> PartUpload:
     if not source_prefixes.may_read(key, (own,)):
         raise Problem(Code.NOT_FOUND, f"There is no such upload of yours; they begin with {own}")
     parts, _, upload = given.partition("-")
-    return PartUpload(key, upload, int(parts))
+    return PartUpload(S3Key(key), UploadId(upload), int(parts))

@@ -19,6 +19,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Conflict, NotFound
 from imagejobs_contract.model import limits, names
 from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.names import S3Key, UploadId
 from imagejobs_contract.model.times import format_time
 from imagejobs_contract.storage import LinkSigner, ObjectStore, PartUploads
 from imagejobs_contract.wire import s3_keys, source_prefixes
@@ -148,18 +149,18 @@ class UploadLinks:
             source_prefixes.own_uploads_prefix(req.caller.namespace, req.caller.name),
         )
 
-    async def _begin(self, files: Sequence[NewFile], keys: Sequence[str]) -> list[str]:
+    async def _begin(self, files: Sequence[NewFile], keys: Sequence[S3Key]) -> list[UploadId]:
         places = asyncio.Semaphore(BEGINNINGS)
 
-        async def begin(file: NewFile, key: str) -> str:
+        async def begin(file: NewFile, key: S3Key) -> UploadId:
             if file.part_size is None:
-                return ""
+                return UploadId("")
             async with places:
                 return await self._parts.begin(key, file.content_type)
 
         return await asyncio.gather(*(begin(*each) for each in zip(files, keys, strict=True)))
 
-    def _file(self, file: NewFile, key: str, upload: str) -> FileBody:
+    def _file(self, file: NewFile, key: S3Key, upload: UploadId) -> FileBody:
         whole = file.part_size is None
         link = (
             self._signer.put_link(key, seconds=self._seconds, size=file.size, content_type=file.content_type)
@@ -175,7 +176,7 @@ class UploadLinks:
             "multipart": self._multipart(file, key, upload, file.part_size) if file.part_size else None,
         }
 
-    def _multipart(self, file: NewFile, key: str, upload: str, part_size: int) -> MultipartBody:
+    def _multipart(self, file: NewFile, key: S3Key, upload: UploadId, part_size: int) -> MultipartBody:
         sizes = [min(part_size, file.size - start) for start in range(0, file.size, part_size)]
         parts: list[PartBody] = [
             {

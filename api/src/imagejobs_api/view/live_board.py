@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.names import Uid
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.ports import ProgressBoard
 
@@ -33,15 +34,15 @@ class LiveBoard:
         self._clock = clock
         self._blind_until = float("-inf")
 
-    async def counts(self, uid: str) -> Counts | None:
+    async def counts(self, uid: Uid) -> Counts | None:
         """Return a job's live counts; None if nothing is known."""
         return await self._ask(lambda: self._board.counts(uid))
 
-    async def all_counts(self, uids: Sequence[str]) -> Sequence[Counts | None]:
+    async def all_counts(self, uids: Sequence[Uid]) -> Sequence[Counts | None]:
         """Return the same for several jobs."""
         return await self._ask(lambda: self._board.all_counts(uids)) or [None] * len(uids)
 
-    async def outcomes(self, uid: str) -> Mapping[int, Outcome]:
+    async def outcomes(self, uid: Uid) -> Mapping[int, Outcome]:
         """Return what is known of a job's ended images."""
         return await self._ask(lambda: self._board.outcomes(uid)) or {}
 

@@ -6,6 +6,7 @@ A manifest is read in pieces: one of a gigabyte takes no more memory than a smal
 from collections.abc import AsyncIterator, Sequence
 
 from imagejobs_contract.errors import Fault, Invalid
+from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.wire.manifests import MAX_BLANK_BYTES, MAX_LINE_BYTES, is_blank
 
@@ -13,7 +14,7 @@ CHUNK_BYTES = 2 * 2**20
 """Read at once."""
 
 
-async def measure_items(objects: ObjectStore, key: str, size: int, field: str) -> AsyncIterator[list[int]]:
+async def measure_items(objects: ObjectStore, key: S3Key, size: int, field: str) -> AsyncIterator[list[int]]:
     """Yield the length in bytes of each item of a manifest, some items at a time.
 
     An item has its line, line feed included, and the blank lines before it.

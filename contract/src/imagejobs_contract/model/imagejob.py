@@ -11,7 +11,7 @@ from typing import Any
 
 from imagejobs_contract.errors import Fault, Invalid
 from imagejobs_contract.model import names
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import NO_UID, CallerName, JobKey, Uid
 from imagejobs_contract.model.output_names import default_prefix
 from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.spec_json import read_spec, spec_body
@@ -35,7 +35,7 @@ class ImageJob:
 
     key: JobKey
     spec: Spec
-    uid: str = ""
+    uid: Uid = NO_UID
     resource_version: str = ""
     generation: int = 1
     created: datetime | None = None
@@ -44,6 +44,11 @@ class ImageJob:
     annotations: Mapping[str, str] = field(default_factory=dict)
     finalizers: tuple[str, ...] = ()
     status: Status = field(default_factory=Status)
+
+    @property
+    def caller(self) -> CallerName:
+        """Return the name of the caller whose job it is."""
+        return CallerName(self.labels.get(names.LABEL_CALLER, ""))
 
     @property
     def prefix(self) -> str:
@@ -77,7 +82,7 @@ class ImageJob:
         job = cls(
             key=JobKey(meta.get("namespace") or names.LOCAL_NAMESPACE, meta.get("name", "")),
             spec=spec,
-            uid=meta.get("uid", ""),
+            uid=Uid(meta.get("uid", "")),
             resource_version=str(meta.get("resourceVersion", "")),
             generation=int(meta.get("generation") or 1),
             created=parse_time(meta.get("creationTimestamp")),

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 
 from imagejobs_contract.model import limits
+from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.reader import Reader
 
 KEY_PATTERN = r"[^/\x00-\x1f\x7f][^\x00-\x1f\x7f]*"
@@ -19,16 +20,17 @@ class Item:
     """One image to work on: an S3 key or a URL."""
 
     name: str = ""
-    key: str | None = None
+    key: S3Key | None = None
     url: str | None = None
 
 
 def read_item(reader: Reader) -> Item:
     """Read one element of `spec.items` or one line of a manifest; faults go to the reader."""
     reader.unknown(("name", "key", "url"))
+    key = reader.text("key", limits.MAX_KEY_LENGTH, pattern=KEY_PATTERN, shape="an S3 key")
     item = Item(
         name=reader.text("name", limits.MAX_NAME_LENGTH) or "",
-        key=reader.text("key", limits.MAX_KEY_LENGTH, pattern=KEY_PATTERN, shape="an S3 key"),
+        key=S3Key(key) if key else None,
         url=reader.text("url", limits.MAX_URL_LENGTH, pattern=URL_PATTERN, shape="an http(s) URL"),
     )
     if reader.has("key") == reader.has("url"):

@@ -3,7 +3,17 @@
 import os
 import re
 import time
-from typing import NamedTuple
+from typing import NamedTuple, NewType
+
+Uid = NewType("Uid", str)
+"""The uid of an ImageJob; "" before it is created."""
+S3Key = NewType("S3Key", str)
+"""The key of one object in the bucket."""
+UploadId = NewType("UploadId", str)
+"""S3's id of a multipart upload."""
+CallerName = NewType("CallerName", str)
+"""A caller's name as `imagejobs.dev/caller` has it; "" for no caller."""
+NO_UID, NO_CALLER = Uid(""), CallerName("")
 
 GROUP = "imagejobs.dev"
 VERSION = "v1alpha1"

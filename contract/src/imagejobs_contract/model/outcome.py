@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from imagejobs_contract.codes import Code
+from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.model.options import Format
 
 MAX_MESSAGE_LENGTH = 256
@@ -39,7 +40,7 @@ class OutputFile:
     """
 
     variant: str
-    key: str
+    key: S3Key
     width: int
     height: int
     format: Format
@@ -170,7 +171,7 @@ def _output_body(output: OutputFile) -> dict[str, Any]:
 def _output(body: Mapping[str, Any]) -> OutputFile:
     return OutputFile(
         variant=str(body["variant"]),
-        key=str(body["key"]),
+        key=S3Key(str(body["key"])),
         width=int(body["width"]),
         height=int(body["height"]),
         format=Format(body["format"]),

@@ -7,6 +7,7 @@ from enum import StrEnum
 from imagejobs_contract.errors import Fault
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.model.options import Variant
 from imagejobs_contract.model.output_names import make_distinct, safe_stem
 
@@ -57,7 +58,7 @@ class DeletionPolicy(StrEnum):
 class Manifest:
     """Items as JSON lines in S3 (`name`, and `key` or `url`), `count` of them."""
 
-    key: str
+    key: S3Key
     count: int
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.items import KEY_PATTERN, URL_PATTERN, Item, item_body, read_item
+from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.model.options import (
     MAX_VARIANT_NAME_LENGTH,
     NAMES,
@@ -124,7 +125,7 @@ def _manifest(reader: Reader) -> Manifest | None:
             child.fault(name, "is missing")
         elif value is None:
             return None
-    return Manifest(key or "", count or 0)
+    return Manifest(S3Key(key or ""), count or 0)
 
 
 def _variants(reader: Reader) -> tuple[Variant, ...]:

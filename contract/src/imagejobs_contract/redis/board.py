@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any
 
 from imagejobs_contract.model.counts import Counts
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import JobKey, Uid
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.model.status import State
 from imagejobs_contract.ports import Change, WakeUp
@@ -38,13 +38,13 @@ class RedisBoard:
         self._redis = connect(redis) if isinstance(redis, str) else redis
         self._end = self._redis.register_script(_END)
 
-    async def counts(self, uid: str) -> Counts | None:
+    async def counts(self, uid: Uid) -> Counts | None:
         """Return the sum over the shards, or None if the board knows nothing."""
         async with redis_errors(self._redis):
             fields: Any = await self._redis.hgetall(redis_keys.progress(uid))
         return _sum_shards(fields) if fields else None
 
-    async def all_counts(self, uids: Sequence[str]) -> Sequence[Counts | None]:
+    async def all_counts(self, uids: Sequence[Uid]) -> Sequence[Counts | None]:
         """Return the same for several jobs, in one exchange."""
         async with redis_errors(self._redis), self._redis.pipeline(transaction=False) as pipe:
             for uid in uids:
@@ -52,7 +52,7 @@ class RedisBoard:
             return [_sum_shards(fields) if fields else None for fields in await pipe.execute()]
 
     async def put_shard(
-        self, key: JobKey, uid: str, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()
+        self, key: JobKey, uid: Uid, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()
     ) -> None:
         """Write a shard's counters, absolute, and outcomes for the item hash, and wake the operator; safe to repeat.
 
@@ -68,13 +68,13 @@ class RedisBoard:
                 pipe.execute_command(*command)
             await pipe.execute()
 
-    async def outcomes(self, uid: str) -> Mapping[int, Outcome]:
+    async def outcomes(self, uid: Uid) -> Mapping[int, Outcome]:
         """Return what is known of the images that ended."""
         async with redis_errors(self._redis):
             lines: Any = await self._redis.hgetall(redis_keys.items(uid))
         return {outcome.index: outcome for outcome in map(_read_outcome, lines.values()) if outcome}
 
-    async def forget(self, uid: str) -> None:
+    async def forget(self, uid: Uid) -> None:
         """Remove all keys of a job.
 
         Its tasks must be withdrawn before: one of these keys tells where they lie.
@@ -135,7 +135,11 @@ def _read_outcome(line: str) -> Outcome | None:
 def _read_wake_up(fields: Fields) -> WakeUp:
     key, line = JobKey(fields.get("namespace", ""), fields.get("name", "")), fields.get("outcome")
     outcome = _read_outcome(line) if line else None
-    return WakeUp(key, fields.get("uid", ""), outcome, int(fields.get("left", 0))) if outcome else WakeUp(key)
+    return (
+        WakeUp(key, Uid(fields.get("uid", "")), outcome, int(fields.get("left", 0)))
+        if outcome
+        else WakeUp(key)
+    )
 
 
 def _change_fields(change: Change) -> dict[Any, Any]:
@@ -153,7 +157,7 @@ def _read_change(fields: Fields) -> Change | None:
     try:
         counts = Counts(*map(int, fields["counts"].split(",")))
         return Change(
-            JobKey(fields["namespace"], fields["name"]), fields["uid"], State(fields["state"]), counts
+            JobKey(fields["namespace"], fields["name"]), Uid(fields["uid"]), State(fields["state"]), counts
         )
     except (KeyError, ValueError, TypeError) as ex:
         log.error("a change in Redis cannot be read", extra={"reason": repr(ex)})

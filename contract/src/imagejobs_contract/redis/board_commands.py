@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from imagejobs_contract.model.counts import Counts
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import JobKey, Uid
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.wire import redis_keys
 
@@ -14,7 +14,7 @@ Command = tuple[str, ...]
 
 
 def put_shard(
-    key: JobKey, uid: str, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()
+    key: JobKey, uid: Uid, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()
 ) -> list[Command]:
     """Return the commands of one transaction; safe to repeat. See `RedisBoard.put_shard`."""
     progress, items, seconds = redis_keys.progress(uid), redis_keys.items(uid), str(redis_keys.JOB_SECONDS)

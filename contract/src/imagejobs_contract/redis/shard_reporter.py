@@ -12,7 +12,7 @@ import hiredis
 
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.model.counts import Counts
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import JobKey, Uid
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.redis import board_commands
 from imagejobs_contract.redis.board_commands import Command
@@ -38,7 +38,7 @@ class ShardReporter:
         )
 
     async def put_shard(
-        self, key: JobKey, uid: str, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()
+        self, key: JobKey, uid: Uid, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()
     ) -> None:
         """Do what `RedisBoard.put_shard` does."""
         commands = [

@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Sequence
 from typing import Any
 
+from imagejobs_contract.model.names import Uid
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.ports import Lease
 from imagejobs_contract.redis import task_scripts
@@ -65,7 +66,7 @@ class RedisTaskQueue:
             client=client,
         )
 
-    async def waiting(self, uid: str) -> frozenset[int]:
+    async def waiting(self, uid: Uid) -> frozenset[int]:
         """Return the indexes of a job's images that are on the stream, taken or not.
 
         Whoever compares this with the board's outcomes reads this first: an image that ends in between is
@@ -74,7 +75,7 @@ class RedisTaskQueue:
         async with redis_errors(self._redis):
             return frozenset(map(int, await self._waiting([redis_keys.TASKS, redis_keys.sent(uid)])))
 
-    async def cancel(self, uid: str) -> None:
+    async def cancel(self, uid: Uid) -> None:
         """Take all tasks of a job off the stream; whoever works on one loses its lease."""
         async with redis_errors(self._redis):
             await self._cancel([redis_keys.TASKS, redis_keys.sent(uid)], [redis_keys.WORKERS_GROUP])

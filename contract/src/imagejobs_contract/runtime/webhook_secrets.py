@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imagejobs_contract.errors import Fault, Invalid
+from imagejobs_contract.model.names import CallerName
 from imagejobs_contract.model.spec_json import DNS_LABEL
 from imagejobs_contract.reader import Reader
 
@@ -45,7 +46,7 @@ class WebhookSecrets:
     def __bool__(self) -> bool:
         return bool(self.shared or self.folder)
 
-    def for_caller(self, caller: str) -> tuple[str, ...]:
+    def for_caller(self, caller: CallerName) -> tuple[str, ...]:
         """Return what signs a caller's callbacks; () if there is nothing.
 
         Args:
@@ -70,7 +71,7 @@ class WebhookSecrets:
         return secrets
 
 
-def find_file(folder: Path | None, caller: str) -> Path | None:
+def find_file(folder: Path | None, caller: CallerName) -> Path | None:
     """Return the file of a caller that has secrets of its own.
 
     Labels are anybody's to write: only a caller's name leads anywhere.

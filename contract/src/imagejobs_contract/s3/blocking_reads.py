@@ -7,10 +7,11 @@ import obstore
 from obstore.store import S3Store
 
 from imagejobs_contract.errors import TooLarge
+from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.s3.client import s3_errors
 
 
-def read_object(store: S3Store, key: str, max_bytes: int) -> tuple[bytes, str]:
+def read_object(store: S3Store, key: S3Key, max_bytes: int) -> tuple[bytes, str]:
     """Return an object and its ETag.
 
     Raises:
@@ -24,7 +25,7 @@ def read_object(store: S3Store, key: str, max_bytes: int) -> tuple[bytes, str]:
         return bytes(result.bytes()), result.meta["e_tag"] or ""
 
 
-def read_range(store: S3Store, key: str, start: int, end: int) -> bytes:
+def read_range(store: S3Store, key: S3Key, start: int, end: int) -> bytes:
     """Return bytes start to end of an object, the end excluded.
 
     Raises:

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from imagejobs_contract.errors import Conflict, Misconfigured, NotFound, Unavailable
+from imagejobs_contract.model.names import S3Key, UploadId
 from imagejobs_contract.runtime.settings import S3Settings
 from imagejobs_contract.s3 import boto
 
@@ -32,12 +33,12 @@ class BotoPartUploads:
         self._bucket = settings.bucket
         self._client = cache(lambda: boto.open_client(settings, settings.endpoint, **_OPTIONS))
 
-    async def begin(self, key: str, content_type: str) -> str:
+    async def begin(self, key: S3Key, content_type: str) -> UploadId:
         """Return the id of a new upload."""
         answer = await self._call("create_multipart_upload", Key=key, ContentType=content_type)
-        return str(answer["UploadId"])
+        return UploadId(answer["UploadId"])
 
-    async def complete(self, key: str, upload: str, parts: int) -> None:
+    async def complete(self, key: S3Key, upload: UploadId, parts: int) -> None:
         """Make the object of its parts; S3 is asked which there are, so that clients need not remember what it answered them.
 
         Raises:
@@ -58,7 +59,7 @@ class BotoPartUploads:
             "complete_multipart_upload", Key=key, UploadId=upload, MultipartUpload={"Parts": listed}
         )
 
-    async def abort(self, key: str, upload: str) -> None:
+    async def abort(self, key: S3Key, upload: UploadId) -> None:
         """Drop an upload and its parts; nothing happens if there is none."""
         try:
             await self._call("abort_multipart_upload", Key=key, UploadId=upload)
@@ -79,7 +80,7 @@ class BotoPartUploads:
             raise Unavailable(f"S3 does not answer: {ex}") from ex
 
 
-def _error_for(code: str, key: str) -> NotFound | Conflict | Misconfigured | Unavailable:
+def _error_for(code: str, key: S3Key) -> NotFound | Conflict | Misconfigured | Unavailable:
     if code in _MISSING:
         return NotFound(f"there is no such upload of {key}")
     if code in _PARTS:

@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
+from imagejobs_contract.model.names import S3Key, UploadId
 from imagejobs_contract.model.times import utc_now
 from imagejobs_contract.runtime.settings import S3Settings
 from imagejobs_contract.s3 import boto
@@ -41,7 +42,7 @@ class KeySigner:
         self._settings = settings
         self._clock = clock
 
-    def get_link(self, key: str, *, seconds: int, content_type: str, file_name: str) -> str:
+    def get_link(self, key: S3Key, *, seconds: int, content_type: str, file_name: str) -> str:
         """Return a link; see `storage.LinkSigner`."""
         query = {
             "response-content-disposition": content_disposition(file_name),
@@ -49,13 +50,13 @@ class KeySigner:
         }
         return self._link("GET", key, seconds, query, {})
 
-    def put_link(self, key: str, *, seconds: int, size: int, content_type: str) -> str:
+    def put_link(self, key: S3Key, *, seconds: int, size: int, content_type: str) -> str:
         """Return a link; see `storage.LinkSigner`. Size and type are signed headers."""
         return self._link(
             "PUT", key, seconds, {}, {"content-length": str(size), "content-type": content_type}
         )
 
-    def part_link(self, key: str, upload: str, number: int, *, seconds: int, size: int) -> str:
+    def part_link(self, key: S3Key, upload: UploadId, number: int, *, seconds: int, size: int) -> str:
         """Return a link; see `storage.LinkSigner`."""
         return self._link(
             "PUT",
@@ -66,7 +67,7 @@ class KeySigner:
         )
 
     def _link(
-        self, method: str, key: str, seconds: int, query: Mapping[str, str], headers: Mapping[str, str]
+        self, method: str, key: S3Key, seconds: int, query: Mapping[str, str], headers: Mapping[str, str]
     ) -> str:
         time = self._clock().strftime("%Y%m%dT%H%M%SZ")
         scope = f"{time[:8]}/{self._settings.region}/s3/aws4_request"
@@ -96,7 +97,7 @@ class BotoSigner:
         self._bucket = settings.bucket
         self._client = boto.open_client(settings, settings.public_endpoint, signature_version="s3v4")
 
-    def get_link(self, key: str, *, seconds: int, content_type: str, file_name: str) -> str:
+    def get_link(self, key: S3Key, *, seconds: int, content_type: str, file_name: str) -> str:
         """Return a link that anybody can GET for a time, with that type and file name.
 
         Args:
@@ -113,7 +114,7 @@ class BotoSigner:
         }
         return self._link("get_object", parameters, seconds)
 
-    def put_link(self, key: str, *, seconds: int, size: int, content_type: str) -> str:
+    def put_link(self, key: S3Key, *, seconds: int, size: int, content_type: str) -> str:
         """Return a link by which anybody can PUT an object for a time, of that size in bytes and that type only: both are signed headers."""
         return self._link(
             "put_object",
@@ -121,7 +122,7 @@ class BotoSigner:
             seconds,
         )
 
-    def part_link(self, key: str, upload: str, number: int, *, seconds: int, size: int) -> str:
+    def part_link(self, key: S3Key, upload: UploadId, number: int, *, seconds: int, size: int) -> str:
         """Return a link by which anybody can PUT a part of an upload for a time, of that size in bytes only."""
         parameters = {
             "Bucket": self._bucket,

@@ -12,6 +12,8 @@ from contextlib import suppress
 import obstore
 from obstore.store import S3Store
 
+from imagejobs_contract.model.names import S3Key
+
 PART_BYTES = 5 * 2**20
 """Bytes: the smallest part that S3 takes, and so the largest body that is one PUT."""
 MAX_PARALLEL_PARTS = 2
@@ -25,7 +27,7 @@ class _Abandoned(Exception):
     """Raised inside an upload to make obstore abort it."""
 
 
-async def put_parts(store: S3Store, key: str, chunks: AsyncIterator[bytes]) -> int:
+async def put_parts(store: S3Store, key: S3Key, chunks: AsyncIterator[bytes]) -> int:
     """Store what the iterator yields and return its size; what it raises is raised, and nothing stays."""
     first, ended = await _gather(chunks)
     if ended:

@@ -12,7 +12,7 @@ from kubernetes.aio.client import ApiClient
 
 from imagejobs_contract.errors import Conflict, NotFound
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import CallerName, JobKey, Uid
 from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.spec_json import spec_body
 from imagejobs_contract.model.status import State, Status
@@ -57,7 +57,7 @@ class KubernetesStore:
         limit: int = 100,
         cursor: str = "",
         *,
-        caller: str | None = None,
+        caller: CallerName | None = None,
     ) -> Page:
         """Return a page of jobs; it is newest first within itself, and ends where a namespace ends.
 
@@ -112,7 +112,7 @@ class KubernetesStore:
 
         return await _retry_conflicts(attempt)
 
-    async def delete(self, key: JobKey, uid: str | None = None) -> None:
+    async def delete(self, key: JobKey, uid: Uid | None = None) -> None:
         """Ask for deletion; what the job owns goes in the background. See `ports.JobStore`."""
         options: dict[str, Any] = {
             "propagationPolicy": "Background",

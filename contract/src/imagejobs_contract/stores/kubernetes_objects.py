@@ -7,7 +7,7 @@ from typing import Any
 from imagejobs_contract.errors import Fault, Invalid, NotFound
 from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import CallerName, JobKey
 from imagejobs_contract.model.spec_json import DNS_LABEL
 from imagejobs_contract.model.status import State
 
@@ -79,7 +79,7 @@ def state_selector(state: State | None) -> str:
     return f"status.state={state}" if state else ""
 
 
-def caller_selector(caller: str | None) -> str:
+def caller_selector(caller: CallerName | None) -> str:
     """Return the label selector of a caller's jobs."""
     return f"{names.LABEL_CALLER}={caller}" if caller else ""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import CallerName, JobKey, Uid
 from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.status import State, Status
 from imagejobs_contract.ports import JobEvent, Page
@@ -62,7 +62,7 @@ class SqliteStore:
         limit: int = 100,
         cursor: str = "",
         *,
-        caller: str | None = None,
+        caller: CallerName | None = None,
     ) -> Page:
         """Return a page of jobs, newest first. See `ports.JobStore`."""
         return await self._read(
@@ -81,7 +81,7 @@ class SqliteStore:
         """Change mutable fields of the spec; `change` runs in the store's thread. See `ports.JobStore`."""
         return self._mark_known(await self._write(lambda db: sqlite_writes.update_spec(db, key, change)))
 
-    async def delete(self, key: JobKey, uid: str | None = None) -> None:
+    async def delete(self, key: JobKey, uid: Uid | None = None) -> None:
         """Ask for deletion. See `ports.JobStore`."""
         self._remember(await self._write(lambda db: sqlite_writes.delete(db, key, uid)))
 

@@ -9,7 +9,7 @@ from typing import Any
 from imagejobs_contract.errors import Fault, Invalid, NotFound
 from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import CallerName, JobKey
 from imagejobs_contract.model.status import State
 from imagejobs_contract.ports import JobEvent, Page
 
@@ -43,7 +43,7 @@ def select_page(
     state: State | None,
     limit: int,
     cursor: str,
-    caller: str | None,
+    caller: CallerName | None,
 ) -> Page:
     """Return jobs in the opposite order of their acceptance; the cursor is the last one's row."""
     if not re.fullmatch("[0-9]{0,18}", cursor, re.ASCII):

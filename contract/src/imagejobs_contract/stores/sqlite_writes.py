@@ -13,7 +13,7 @@ from dataclasses import replace
 from imagejobs_contract.errors import AlreadyExists, Conflict, Fault, Invalid, NotFound
 from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import JobKey, Uid
 from imagejobs_contract.model.spec import Spec, immutable_changes
 from imagejobs_contract.model.spec_json import DNS_LABEL, spec_body
 from imagejobs_contract.model.status import Status
@@ -36,7 +36,7 @@ def insert(db: sqlite3.Connection, job: ImageJob) -> ImageJob:
     check(job)
     fresh = replace(
         job,
-        uid=str(uuid.uuid4()),
+        uid=Uid(str(uuid.uuid4())),
         generation=1,
         created=utc_now().replace(microsecond=0),
         deleting=False,
@@ -100,7 +100,7 @@ def update_spec(db: sqlite3.Connection, key: JobKey, change: Callable[[Spec], Sp
     return replace(changed, generation=job.generation + 1, resource_version=str(revision))
 
 
-def delete(db: sqlite3.Connection, key: JobKey, uid: str | None) -> int | None:
+def delete(db: sqlite3.Connection, key: JobKey, uid: Uid | None) -> int | None:
     """Remove the job, or mark it as long as it has finalizers; nothing happens if there is none (of that uid).
 
     Returns:

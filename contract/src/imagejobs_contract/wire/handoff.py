@@ -15,13 +15,15 @@ from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 
+from imagejobs_contract.model.names import S3Key
 
-def copy_path(folder: Path, key: str) -> Path:
+
+def copy_path(folder: Path, key: S3Key) -> Path:
     """Return where the copy of an upload lies once it is whole."""
     return folder / hashlib.sha256(key.encode()).hexdigest()
 
 
-def take_copy(folder: Path, key: str, most_bytes: int) -> bytes | None:
+def take_copy(folder: Path, key: S3Key, most_bytes: int) -> bytes | None:
     """Return the copy of a file and remove it; None if it is not there, or larger: S3 will tell.
 
     A worker's side. What dies with the copy in its hands leaves the file in S3.

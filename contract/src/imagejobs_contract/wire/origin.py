@@ -73,16 +73,13 @@ class Origin:
 def log_facts(job: ImageJob) -> dict[str, str]:
     """Return what every log line about a job names."""
     known = {"job_id": job.key.name, "namespace": job.key.namespace}
-    return known | _drop_empty(
-        {"caller": job.labels.get(names.LABEL_CALLER, ""), "request_id": Origin.of(job).request_id}
-    )
+    return known | _drop_empty({"caller": job.caller, "request_id": Origin.of(job).request_id})
 
 
 def environment(job: ImageJob, origin: Origin) -> dict[str, str]:
     """Return the same for the pods of a Job, as environment variables."""
-    caller = job.labels.get(names.LABEL_CALLER, "")
     return _drop_empty(
-        {ENV_REQUEST_ID: origin.request_id, ENV_CALLER: caller, ENV_TRACEPARENT: origin.traceparent}
+        {ENV_REQUEST_ID: origin.request_id, ENV_CALLER: job.caller, ENV_TRACEPARENT: origin.traceparent}
     )
 
 

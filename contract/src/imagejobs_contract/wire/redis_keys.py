@@ -16,6 +16,8 @@ seen, seconds by the server's clock | worker | operator, api | pruned | | `ij:li
 (1) A minute from the announcement of the job's end on.
 """
 
+from imagejobs_contract.model.names import Uid
+
 PREFIX = "ij:"
 TASKS = f"{PREFIX}tasks"
 WORKERS_GROUP = "workers"
@@ -32,16 +34,16 @@ MAX_STREAM_LENGTH = 10_000
 """Length at which `ij:done` and `ij:changes` are cut; a lost wake-up costs one resync."""
 
 
-def progress(uid: str) -> str:
+def progress(uid: Uid) -> str:
     """Return the key of a job's counters."""
     return f"{PREFIX}progress:{uid}"
 
 
-def items(uid: str) -> str:
+def items(uid: Uid) -> str:
     """Return the key of a job's outcomes."""
     return f"{PREFIX}items:{uid}"
 
 
-def sent(uid: str) -> str:
+def sent(uid: Uid) -> str:
     """Return the key that tells which images of a job wait on the stream, and where."""
     return f"{PREFIX}sent:{uid}"

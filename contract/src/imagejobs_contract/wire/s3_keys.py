@@ -12,6 +12,7 @@
 | `<prefix>/<n>-<variant>.<ext>`, `<prefix>/<name>.<ext>` | worker | client | the user's (`output.deletionPolicy`) |
 """  # noqa: E501 - the rows of a table
 
+from imagejobs_contract.model.names import S3Key, Uid
 from imagejobs_contract.model.options import DEFAULT_VARIANT, Format
 from imagejobs_contract.model.output_names import JOBS as JOBS
 from imagejobs_contract.model.output_names import UPLOADS as UPLOADS
@@ -21,9 +22,9 @@ MADE_BY = "uid"
 """In the metadata of a result: the uid of its job."""
 
 
-def upload(upload_id: str, index: int) -> str:
+def upload(upload_id: str, index: int) -> S3Key:
     """Return the key of the n-th file of a request, which the API writes."""
-    return f"{UPLOADS}{upload_id}/{index}"
+    return S3Key(f"{UPLOADS}{upload_id}/{index}")
 
 
 def uploads(upload_id: str) -> str:
@@ -31,48 +32,48 @@ def uploads(upload_id: str) -> str:
     return f"{UPLOADS}{upload_id}/"
 
 
-def presigned(upload_id: str, index: int, name: str) -> str:
+def presigned(upload_id: str, index: int, name: str) -> S3Key:
     """Return the key of the n-th file of an upload by link, which a client writes.
 
     It ends in the safe characters of the file's name, by which the result is called.
     """
     bare = strip_extension(name)
     end = f"{safe_stem(bare.replace('/', '-'))}{name[len(bare) :].lower()}".strip(".")
-    return f"{UPLOADS}{upload_id}/{index}/{end or index}"
+    return S3Key(f"{UPLOADS}{upload_id}/{index}/{end or index}")
 
 
-def upload_manifest(upload_id: str) -> str:
+def upload_manifest(upload_id: str) -> S3Key:
     """Return the key of a request's list of images, written if there are too many for an ImageJob."""
-    return f"{UPLOADS}{upload_id}/manifest.jsonl"
+    return S3Key(f"{UPLOADS}{upload_id}/manifest.jsonl")
 
 
-def job(uid: str) -> str:
+def job(uid: Uid) -> str:
     """Return the prefix of a job's working files."""
     return f"{JOBS}{uid}/"
 
 
-def spec(uid: str) -> str:
+def spec(uid: Uid) -> S3Key:
     """Return the key of the job's spec for its shards."""
-    return f"{JOBS}{uid}/spec.json"
+    return S3Key(f"{JOBS}{uid}/spec.json")
 
 
-def manifest(uid: str) -> str:
+def manifest(uid: Uid) -> S3Key:
     """Return the key of the items for the job's shards, one line each."""
-    return f"{JOBS}{uid}/manifest.jsonl"
+    return S3Key(f"{JOBS}{uid}/manifest.jsonl")
 
 
-def offsets(uid: str) -> str:
+def offsets(uid: Uid) -> S3Key:
     """Return the key of the shards' byte ranges of the manifest."""
-    return f"{JOBS}{uid}/offsets"
+    return S3Key(f"{JOBS}{uid}/offsets")
 
 
-def results(uid: str, shard: int) -> str:
+def results(uid: Uid, shard: int) -> S3Key:
     """Return the key of a shard's outcomes, one line each."""
-    return f"{JOBS}{uid}/results/{shard}.jsonl"
+    return S3Key(f"{JOBS}{uid}/results/{shard}.jsonl")
 
 
-def output(prefix: str, index: int, name: str, variant: str, output_format: Format) -> str:
+def output(prefix: str, index: int, name: str, variant: str, output_format: Format) -> S3Key:
     """Return the key of a result: the item's name if it has one, else its number; always the same for the same job."""
     stem = safe_stem(name) or str(index)
     tail = "" if variant == DEFAULT_VARIANT else f"-{variant}"
-    return f"{prefix.rstrip('/')}/{stem}{tail}.{output_format.extension}"
+    return S3Key(f"{prefix.rstrip('/')}/{stem}{tail}.{output_format.extension}")

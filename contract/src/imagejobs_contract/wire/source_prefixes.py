@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from imagejobs_contract.model import names
+from imagejobs_contract.model.names import CallerName
 from imagejobs_contract.model.output_names import JOBS, OUTPUTS, UPLOADS
 
 RESERVED = (UPLOADS, JOBS, OUTPUTS)
@@ -23,7 +24,7 @@ takes a backslash for a slash.
 """
 
 
-def own_uploads_prefix(namespace: str, caller: str) -> str:
+def own_uploads_prefix(namespace: str, caller: CallerName) -> str:
     """Return what the keys of a caller's uploads begin with.
 
     Neither part holds a dot, and a dot ends the last one: no caller's begin with another's. Without callers

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imagejobs_contract.model.items import Item, item_body, read_item
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import NO_CALLER, CallerName, JobKey, Uid
 from imagejobs_contract.model.options import Variant, read_variants, variant_body
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.wire.origin import Origin
@@ -26,7 +26,7 @@ class Task:
     """
 
     key: JobKey
-    uid: str
+    uid: Uid
     index: int
     item: Item
     variants: tuple[Variant, ...]
@@ -35,7 +35,7 @@ class Task:
     attempts: int = 3
     cache_control: str | None = None
     expires: float = 0.0
-    caller: str = ""
+    caller: CallerName = NO_CALLER
     origin: Origin = field(default_factory=Origin)
 
     @property
@@ -87,7 +87,7 @@ class Task:
                 raise ValueError(f"not a task: {'; '.join(map(str, reader.faults)) or 'no item'}")
             return cls(
                 key=JobKey(body["namespace"], body["name"]),
-                uid=body["uid"],
+                uid=Uid(body["uid"]),
                 index=int(body["index"]),
                 item=read_item(item),
                 variants=variants,
@@ -97,7 +97,7 @@ class Task:
                 cache_control=body["cacheControl"],
                 expires=float(body["expires"]),
                 # An operator of an older release does not send it.
-                caller=str(body.get("caller", "")),
+                caller=CallerName(str(body.get("caller", ""))),
                 origin=Origin.read(body),
             )
         except (KeyError, TypeError, AttributeError) as ex:

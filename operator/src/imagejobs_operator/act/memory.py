@@ -12,7 +12,7 @@ from datetime import datetime
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.names import ANNOTATION_UPLOADS, JobKey
+from imagejobs_contract.model.names import ANNOTATION_UPLOADS, JobKey, Uid
 from imagejobs_contract.model.status import CallbackState, State, Status
 from imagejobs_contract.ports import WakeUp
 from imagejobs_operator.callbacks.payload import Answer
@@ -33,7 +33,7 @@ class Remains:
     """
 
     key: JobKey
-    uid: str
+    uid: Uid
     uploads: str | None
 
     @classmethod

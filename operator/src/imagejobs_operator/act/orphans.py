@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Collection, Iterator
 
 from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.model.options import Format, Variant
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.wire import s3_keys
@@ -19,14 +20,14 @@ READERS = 16
 """
 
 
-async def find(objects: ObjectStore, job: ImageJob, told: Collection[int]) -> list[str]:
+async def find(objects: ObjectStore, job: ImageJob, told: Collection[int]) -> list[S3Key]:
     """Return the keys of a job's results, but of those of images whose outcomes told of them.
 
     Raises:
         Unavailable: S3 does not answer.
     """
     keys = list(_possible(job, told))
-    found: list[str] = []
+    found: list[S3Key] = []
     for start in range(0, len(keys), READERS):
         some = keys[start : start + READERS]
         facts = await asyncio.gather(*map(objects.head, some))
@@ -38,7 +39,7 @@ async def find(objects: ObjectStore, job: ImageJob, told: Collection[int]) -> li
     return found
 
 
-def _possible(job: ImageJob, told: Collection[int]) -> Iterator[str]:
+def _possible(job: ImageJob, told: Collection[int]) -> Iterator[S3Key]:
     for index, item in enumerate(job.spec.items):
         for variant in job.spec.variants if index not in told else ():
             yield from (

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.names import LABEL_CALLER
 from imagejobs_contract.wire.origin import Origin
 from imagejobs_contract.wire.tasks import Task
 
@@ -15,7 +14,7 @@ def tasks(job: ImageJob, indexes: Iterable[int], attempt: int, expires: float, o
         Task(
             key=job.key, uid=job.uid, index=index, item=spec.items[index], variants=spec.variants, prefix=job.prefix, attempt=attempt,
             attempts=spec.attempts, cache_control=spec.output.cache_control, expires=expires,
-            caller=job.labels.get(LABEL_CALLER, ""), origin=origin,
+            caller=job.caller, origin=origin,
         )
         for index in indexes
     ]  # fmt: skip

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import Uid
 from imagejobs_contract.ports import JobStore, ProgressBoard, TaskQueue
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_operator.callbacks.payload import Ticket
@@ -34,7 +35,7 @@ class Jobs(Protocol):
         """Delete the Job if it is ours; it stays until its pods are gone."""
         ...
 
-    async def abandon(self, uid: str) -> None:
+    async def abandon(self, uid: Uid) -> None:
         """Stop whatever still runs for an ImageJob that is gone, unless that goes with it by itself."""
         ...
 

@@ -12,6 +12,7 @@ from imagejobs_contract.errors import NotFound
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import Uid
 from imagejobs_contract.model.outcome import Outcome, latest_by_image
 from imagejobs_contract.model.status import summarise_failures
 from imagejobs_contract.storage import ObjectStore
@@ -72,7 +73,7 @@ async def fill(objects: ObjectStore, job: ImageJob, action: FillMissing) -> None
         await _put(objects, job.uid, shard, (lines.outcomes | added).values(), lines.etag)
 
 
-async def write(objects: ObjectStore, uid: str, outcomes: Sequence[Outcome]) -> None:
+async def write(objects: ObjectStore, uid: Uid, outcomes: Sequence[Outcome]) -> None:
     """Write the outcomes of a pool job, over whatever is there.
 
     Raises:
@@ -88,7 +89,7 @@ async def ended(objects: ObjectStore, job: ImageJob, shards: int) -> AsyncIterat
         yield list((await _read(objects, job.uid, shard)).outcomes.values())
 
 
-async def _slices(objects: ObjectStore, uid: str) -> list[Slice]:
+async def _slices(objects: ObjectStore, uid: Uid) -> list[Slice]:
     try:
         return read_offsets((await objects.get(s3_keys.offsets(uid), MAX_OFFSETS_BYTES))[0])
     except NotFound:
@@ -105,7 +106,7 @@ async def _part(
     return latest_by_image(mine, attempt)
 
 
-async def _read(objects: ObjectStore, uid: str, shard: int) -> Lines:
+async def _read(objects: ObjectStore, uid: Uid, shard: int) -> Lines:
     try:
         data, etag = await objects.get(s3_keys.results(uid, shard), MAX_RESULTS_BYTES)
     except NotFound:
@@ -130,7 +131,7 @@ def _added(results: Results, shard: int, own: Slice, part: Mapping[int, Outcome]
     )
 
 
-async def _names(objects: ObjectStore, uid: str, own: Slice) -> dict[int, str]:
+async def _names(objects: ObjectStore, uid: Uid, own: Slice) -> dict[int, str]:
     lines = split_lines(await objects.get_range(s3_keys.manifest(uid), own.start, own.end))
     return {index: _name(line) for index, line in enumerate(lines, own.first)}
 
@@ -143,7 +144,7 @@ def _name(line: bytes) -> str:
 
 
 async def _put(
-    objects: ObjectStore, uid: str, shard: int, outcomes: Iterable[Outcome], only_if: str | None
+    objects: ObjectStore, uid: Uid, shard: int, outcomes: Iterable[Outcome], only_if: str | None
 ) -> None:
     data = result_lines.write_lines(outcomes)
     await objects.put(

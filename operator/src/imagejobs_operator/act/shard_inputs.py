@@ -10,6 +10,7 @@ from imagejobs_contract.errors import Fault, Invalid, NotFound
 from imagejobs_contract.files.item_lengths import measure_items
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.names import Uid
 from imagejobs_contract.model.spec import Manifest
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.wire import s3_keys, source_prefixes
@@ -53,13 +54,13 @@ def work_of(job: ImageJob) -> Work:
     )
 
 
-async def _written(objects: ObjectStore, uid: str, items: Iterable[Item]) -> list[int]:
+async def _written(objects: ObjectStore, uid: Uid, items: Iterable[Item]) -> list[int]:
     lines = item_lines(items)
     await objects.put(s3_keys.manifest(uid), b"".join(lines), content_type=CONTENT_TYPE)
     return [len(line) for line in lines]
 
 
-async def _copied(objects: ObjectStore, uid: str, manifest: Manifest) -> list[int]:
+async def _copied(objects: ObjectStore, uid: Uid, manifest: Manifest) -> list[int]:
     key = s3_keys.manifest(uid)
     try:
         await objects.copy(manifest.key, key)

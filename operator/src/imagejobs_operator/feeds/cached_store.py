@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from imagejobs_contract.errors import ImageJobsError
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import JobKey, Uid
 from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.status import Status
 from imagejobs_contract.ports import JobEvent, JobStore
@@ -50,7 +50,7 @@ class RememberedStore(ForwardingStore):
         self._hear(JobEvent(key, changed))
         return changed
 
-    async def delete(self, key: JobKey, uid: str | None = None) -> None:
+    async def delete(self, key: JobKey, uid: Uid | None = None) -> None:
         """Ask for deletion."""
         await super().delete(key, uid)
         self._jobs.pop(key, None)

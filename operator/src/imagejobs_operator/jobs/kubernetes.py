@@ -13,6 +13,7 @@ from kubernetes.aio.client import ApiClient
 from imagejobs_contract.errors import AlreadyExists, NotFound
 from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import Uid
 from imagejobs_contract.model.times import parse_time
 from imagejobs_contract.stores import kubernetes_calls as calls
 from imagejobs_operator.decide.observed import Child, End, Presence
@@ -65,7 +66,7 @@ class KubernetesJobs:
                 self._client, "DELETE", _path(job, attempt), body={"propagationPolicy": "Foreground"}
             )
 
-    async def abandon(self, uid: str) -> None:
+    async def abandon(self, uid: Uid) -> None:
         """Do nothing: a Job goes with its owner."""
 
     async def _patch(self, job: ImageJob, attempt: int, spec: Body) -> None:
@@ -91,7 +92,7 @@ class KubernetesJobs:
         return out_of_memory(answer.get("items") or ())
 
 
-def child_of(body: Mapping[str, Any], uid: str, killed: frozenset[int] = frozenset()) -> Child:
+def child_of(body: Mapping[str, Any], uid: Uid, killed: frozenset[int] = frozenset()) -> Child:
     """Return the facts of a Job.
 
     Args:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import JobKey, Uid
 from imagejobs_contract.model.times import Clock
 from imagejobs_contract.runtime.backoff import delay_seconds
 from imagejobs_contract.runtime.die_with_parent import die_with_parent
@@ -135,7 +135,7 @@ class ProcessJobs:
         """Stop the processes and forget the attempt."""
         await self._end((job.uid, attempt))
 
-    async def abandon(self, uid: str) -> None:
+    async def abandon(self, uid: Uid) -> None:
         """Stop the processes of an ImageJob that is gone, in all attempts."""
         for place in [each for each in self._runs if each[0] == uid]:
             await self._end(place)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, NotFound, TooLarge, Unavailable
 from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.outbound.policy import EgressPolicy
 from imagejobs_contract.storage import ObjectStore
 
@@ -73,11 +74,11 @@ class Fetch:
         """
         if item.url is not None:
             return await self._from_afar(item.url, turn)
-        key = item.key or ""
+        key = item.key or S3Key("")
         handed = self._handed(self._folder, key) if self._folder else None
         return await self._get(key) if handed is None else handed
 
-    def _handed(self, folder: "Path", key: str) -> bytes | None:
+    def _handed(self, folder: "Path", key: S3Key) -> bytes | None:
         from imagejobs_contract.wire import handoff
 
         return handoff.take_copy(folder, key, self._max_bytes)
@@ -94,7 +95,7 @@ class Fetch:
         finally:
             slow.cancel()
 
-    async def _get(self, key: str) -> bytes:
+    async def _get(self, key: S3Key) -> bytes:
         try:
             data, _ = await self._objects.get(key, self._max_bytes)
         except NotFound as ex:

@@ -21,6 +21,7 @@ from imagejobs_contract.errors import (
     NotFound,
     Unavailable,
 )
+from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.model.options import Format, Variant, variant_body
 from imagejobs_contract.model.outcome import OutputFile
 from imagejobs_contract.storage import ObjectFacts, ObjectStore
@@ -98,7 +99,7 @@ class Store:
         )
 
     async def _put(
-        self, task: Task, key: str, picture: Picture, metadata: Mapping[str, str], claim: Claim
+        self, task: Task, key: S3Key, picture: Picture, metadata: Mapping[str, str], claim: Claim
     ) -> ObjectFacts | None:
         only_if = ""
         for _ in range(ROUNDS):
@@ -144,7 +145,7 @@ def _is_same(there: Mapping[str, str], ours: Mapping[str, str]) -> bool:
     return all(there.get(name) == ours[name] for name in (s3_keys.MADE_BY, "index", "rule"))
 
 
-async def _may_replace(there: ObjectFacts | None, ours: Mapping[str, str], key: str, claim: Claim) -> str:
+async def _may_replace(there: ObjectFacts | None, ours: Mapping[str, str], key: S3Key, claim: Claim) -> str:
     if there is None:
         return ""
     if (
@@ -160,7 +161,7 @@ async def _may_replace(there: ObjectFacts | None, ours: Mapping[str, str], key: 
     return there.etag
 
 
-def _found(variant: Variant, key: str, facts: ObjectFacts) -> OutputFile:
+def _found(variant: Variant, key: S3Key, facts: ObjectFacts) -> OutputFile:
     told = facts.metadata
     return OutputFile(
         variant.name,

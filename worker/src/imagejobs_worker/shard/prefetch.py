@@ -10,6 +10,7 @@ from threading import Thread
 
 from imagejobs_contract.errors import NotFound
 from imagejobs_contract.model.items import Item, read_line
+from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.runtime.settings import S3Settings
 from imagejobs_contract.s3.blocking_reads import read_object, read_range
 from imagejobs_contract.s3.client import open_store
@@ -43,18 +44,18 @@ class HeadStart:
         self._begin(s3_keys.spec(key.uid), lambda: self._whole(s3_keys.spec(key.uid), shards.MAX_SPEC_BYTES))
         self._begin(s3_keys.manifest(key.uid), lambda: self._items(key, begun, earlier))
 
-    def taken(self, key: str) -> Future[Read] | None:
+    def taken(self, key: S3Key) -> Future[Read] | None:
         """Return the read of a key, once, or None if none was begun."""
         return self._reads.pop(key, None)
 
-    def _begin(self, key: str, read: Callable[[], Read]) -> Future[Read]:
+    def _begin(self, key: S3Key, read: Callable[[], Read]) -> Future[Read]:
         future: Future[Read] = Future()
         future.set_running_or_notify_cancel()  # who waits may be cancelled, the read is not
         self._reads[key] = future
         Thread(target=_settle, args=(future, read), daemon=True).start()
         return future
 
-    def _whole(self, key: str, max_bytes: int) -> Read:
+    def _whole(self, key: S3Key, max_bytes: int) -> Read:
         return read_object(self.store, key, max_bytes)
 
     def _items(self, key: ShardKey, offsets: Future[Read], earlier: Future[Read]) -> Read:

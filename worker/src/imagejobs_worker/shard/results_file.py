@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterable
 
 from imagejobs_contract.errors import Conflict, NotFound
+from imagejobs_contract.model.names import Uid
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.wire import result_lines, s3_keys
@@ -28,7 +29,7 @@ class Ledger:
         attempt: The job's attempt: failures of earlier ones are to be worked on again.
     """
 
-    def __init__(self, objects: ObjectStore, uid: str, shard: int, attempt: int) -> None:
+    def __init__(self, objects: ObjectStore, uid: Uid, shard: int, attempt: int) -> None:
         self._objects = objects
         self._uid = uid
         self._key = s3_keys.results(uid, shard)
@@ -40,7 +41,7 @@ class Ledger:
         self._writing = asyncio.Lock()
 
     @classmethod
-    async def open(cls, objects: ObjectStore, uid: str, shard: int, attempt: int) -> "Ledger":
+    async def open(cls, objects: ObjectStore, uid: Uid, shard: int, attempt: int) -> "Ledger":
         """Read what earlier pods wrote; lines that make no sense are left out."""
         ledger = cls(objects, uid, shard, attempt)
         try:

@@ -2,7 +2,15 @@
 
 from dataclasses import dataclass, field
 
-from imagejobs_contract.model.names import LOCAL_NAMESPACE, MAX_NAME_LENGTH, NAME_PATTERN, JobKey
+from imagejobs_contract.model.names import (
+    LOCAL_NAMESPACE,
+    MAX_NAME_LENGTH,
+    NAME_PATTERN,
+    NO_CALLER,
+    CallerName,
+    JobKey,
+    Uid,
+)
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.wire.origin import ENV_CALLER, ENV_REQUEST_ID, ENV_TRACEPARENT, Origin
 from imagejobs_contract.wire.shards import ENV_ATTEMPT, ENV_INDEX, ENV_NAME, ENV_NAMESPACE, ENV_UID
@@ -15,10 +23,10 @@ class ShardKey:
     """Which shard of which job, and in which of its attempts."""
 
     job: JobKey
-    uid: str
+    uid: Uid
     attempt: int
     shard: int
-    caller: str = ""
+    caller: CallerName = NO_CALLER
     origin: Origin = field(default_factory=Origin)
 
     @classmethod
@@ -41,9 +49,9 @@ class ShardKey:
         )
         return cls(
             JobKey(namespace, name),
-            uid,
+            Uid(uid),
             attempt or 1,
             shard or 0,
-            reader.text(ENV_CALLER, 63, default="") or "",
+            CallerName(reader.text(ENV_CALLER, 63, default="") or ""),
             origin,
         )
