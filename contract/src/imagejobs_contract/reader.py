@@ -1,4 +1,4 @@
-"""Typed gets from a mapping that gather every fault instead of stopping at the first.
+"""Typed gets from a mapping that collect every fault instead of stopping at the first.
 
 Options of a request, the body of an ImageJob and the settings of a program are all read through this.
 """
@@ -29,12 +29,12 @@ _UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2*
 
 
 class Reader:
-    """Reads one mapping; faults of it and of readers made by `child` go into one list.
+    """Reads one mapping; its faults, and those of readers made by `child`, go into one list.
 
     Args:
-        tolerant: Fields that are not known are no fault: a newer version wrote them.
-        snake: Names are spelled `max_size` in the mapping, as over HTTP, where they are asked for as
-            `maxSize`, as in the CRD.
+        tolerant: Unknown fields are no fault: a newer version wrote them.
+        snake: The mapping spells names as `max_size`, as over HTTP, while callers ask for `maxSize`, as in
+            the CRD.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Reader:
             raise Invalid(self.faults)
 
     def has(self, name: str) -> bool:
-        """Tell whether the field is there and not null."""
+        """Return whether the field is present and not null."""
         return self._value(name) is not None
 
     def unknown(self, known: Iterable[str]) -> None:
@@ -154,7 +154,11 @@ class Reader:
     def choice(
         self, name: str, kind: type[E], default: E | None = None, *, also: Iterable[str] = ()
     ) -> E | None:
-        """Return one of the enum's members; a fault names what `also` would have been right, which others have read already."""
+        """Return one of the enum's members.
+
+        Args:
+            also: More values that a fault lists as allowed; the caller has read those already.
+        """
         value = self._value(name)
         if value is None:
             return default

@@ -1,7 +1,7 @@
-"""What the programs need of the object store, as protocols; on S3 they are `objects.py`, `links.py` and `partuploads.py`.
+"""Protocols of the object store; `s3` has their implementations.
 
-Every call is bounded in time by its adapter and raises only errors of `errors.py`: `Unavailable` when a
-repeat may help.
+Every call is bounded in time by its adapter and raises only errors of `errors.py`: `Unavailable` if a repeat
+may help.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from imagejobs_contract.model.names import S3Key, UploadId
 
 
 class ObjectFacts(NamedTuple):
-    """What S3 tells about an object without its bytes."""
+    """The facts of an object without its bytes."""
 
     size: int
     etag: str
@@ -21,7 +21,7 @@ class ObjectFacts(NamedTuple):
 
 
 class ListedObject(NamedTuple):
-    """An object as a listing tells of it; a million of them are looked at."""
+    """An entry of a listing. A named tuple, because listings have up to a million."""
 
     key: S3Key
     size: int
@@ -46,9 +46,9 @@ class ObjectStore(Protocol):
         ...
 
     async def put_stream(self, key: S3Key, chunks: AsyncIterator[bytes]) -> int:
-        """Store what the iterator yields, never held whole; return the size.
+        """Store the chunks as one object, never held whole, and return its size.
 
-        If it raises, nothing is stored.
+        If the iterator raises, nothing is stored.
         """
         ...
 
@@ -86,11 +86,11 @@ class ObjectStore(Protocol):
         ...
 
     def list(self, prefix: str) -> AsyncGenerator[Sequence[ListedObject], None]:
-        """Yield what lies under a prefix that ends with a slash, in S3's order, a page at a time."""
+        """Yield the objects under a prefix that ends with a slash, in S3's order, a page at a time."""
         ...
 
     async def delete_prefix(self, prefix: str) -> None:
-        """Delete everything under a prefix that ends with a slash."""
+        """Delete all objects under a prefix that ends with a slash."""
         ...
 
     async def check(self) -> None:
@@ -102,23 +102,26 @@ class LinkSigner(Protocol):
     """Presigned links for the public endpoint."""
 
     def get_link(self, key: S3Key, *, seconds: int, content_type: str, file_name: str) -> str:
-        """Return a link that anybody can GET for a time, with that type and file name."""
+        """Return a link with which anyone can GET an object for a time, with that type and file name."""
         ...
 
     def put_link(self, key: S3Key, *, seconds: int, size: int, content_type: str) -> str:
-        """Return a link by which anybody can PUT an object for a time, of that size in bytes and that type only."""
+        """Return a link with which anyone can PUT an object for a time; size in bytes and type are fixed."""
         ...
 
     def part_link(self, key: S3Key, upload: UploadId, number: int, *, seconds: int, size: int) -> str:
-        """Return a link by which anybody can PUT a part of an upload for a time, of that size in bytes only."""
+        """Return a link with which anyone can PUT a part of an upload for a time; its size is fixed."""
         ...
 
 
 class PartUploads(Protocol):
-    """Objects that clients send to S3 in parts."""
+    """Objects that clients send to S3 in parts (multipart uploads)."""
 
     async def begin(self, key: S3Key, content_type: str) -> UploadId:
-        """Return the id of a new upload; its parts cost storage until it is completed, aborted, or ended by the bucket's lifecycle rule."""
+        """Return the id of a new upload.
+
+        Its parts cost storage until it is completed or aborted, or the bucket's lifecycle rule ends it.
+        """
         ...
 
     async def complete(self, key: S3Key, upload: UploadId, parts: int) -> None:
@@ -126,7 +129,7 @@ class PartUploads(Protocol):
 
         Raises:
             NotFound: There is no such upload.
-            Conflict: Not all parts are there.
+            Conflict: A part is missing.
         """
         ...
 

@@ -17,14 +17,14 @@ CHUNK_BYTES = 2 * 2**20
 async def measure_items(objects: ObjectStore, key: S3Key, size: int, field: str) -> AsyncIterator[list[int]]:
     """Yield the length in bytes of each item of a manifest, some items at a time.
 
-    An item has its line, line feed included, and the blank lines before it.
+    The length of an item is that of its line, line feed included, and of the blank lines before it.
 
     Args:
         size: Of the manifest, in bytes.
-        field: What a fault is to name.
+        field: The name of the field in a fault.
 
     Raises:
-        Invalid: A line is too long to be one, or the blank ones are.
+        Invalid: A line is longer than `MAX_LINE_BYTES`, or the blank lines together than `MAX_BLANK_BYTES`.
     """
     ruler, rest = _Ruler(field), b""
     for start in range(0, size, CHUNK_BYTES):

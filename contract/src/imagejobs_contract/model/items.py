@@ -1,4 +1,4 @@
-"""One image of a job: where it lies and what it is called.
+"""One image of a job: its source and its name.
 
 Apart from the ImageJob, which workers never read.
 """
@@ -12,7 +12,7 @@ from imagejobs_contract.reader import Reader
 
 KEY_PATTERN = r"[^/\x00-\x1f\x7f][^\x00-\x1f\x7f]*"
 URL_PATTERN = r"[hH][tT][tT][pP][sS]?://[^\s]+"
-"""Schemes are the same in capitals (RFC 3986 3.1). Flags would not stand in a CRD."""
+"""Schemes are case-insensitive (RFC 3986 3.1). A pattern in a CRD cannot have flags."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def read_item(reader: Reader) -> Item:
 
 
 def read_line(line: bytes) -> Item | str:
-    """Return the item of a manifest's line, or a sentence that says what is wrong with it."""
+    """Return the item of a manifest's line, or a sentence that names the line's fault."""
     try:
         body = json.loads(line)
     except (ValueError, RecursionError):

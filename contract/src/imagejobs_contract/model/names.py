@@ -35,14 +35,14 @@ ANNOTATION_REQUEST = f"{GROUP}/request-id"
 ANNOTATION_TRACEPARENT = f"{GROUP}/traceparent"
 """Set by the API on jobs that are traced; others may set it too."""
 ANNOTATION_SOURCES = f"{GROUP}/sources"
-"""Set by the API on the jobs whose images stand in a manifest: the S3 prefixes that its keys may lie under,
-as a JSON list.
+"""Set by the API on jobs whose images are listed in a manifest: the S3 prefixes that their keys may lie
+under, as a JSON list.
 """
 ANNOTATION_TITLE = f"{GROUP}/title"
-"""What the caller calls the job, for people."""
+"""The caller's name for the job, for people."""
 FINALIZER = f"{GROUP}/outputs"
 """The job's deletion waits until its outputs are deleted: on all jobs with `deletionPolicy: Delete`, on
-others when that is asked for.
+others when a caller asks for it.
 """
 
 LOCAL_NAMESPACE = "default"
@@ -66,7 +66,10 @@ class JobKey(NamedTuple):
 
 
 def new_job_id(now_seconds: float | None = None) -> str:
-    """Return a fresh id of 20 characters, no hyphen, that sorts by time: 9 of milliseconds, 10 random (50 bits)."""
+    """Return a fresh id of 20 characters without a hyphen, which sorts by time.
+
+    After the `j` it has 9 characters of milliseconds and 10 random ones (50 bits).
+    """
     millis = int((time.time() if now_seconds is None else now_seconds) * 1000)
     digits = ""
     for _ in range(9):
@@ -76,7 +79,7 @@ def new_job_id(now_seconds: float | None = None) -> str:
 
 
 def created_seconds(identifier: str) -> float | None:
-    """Return when `new_job_id` made an id, in seconds since the epoch; None if it did not."""
+    """Return the time at which `new_job_id` made an id, in seconds since the epoch; None for other ids."""
     if not _FRESH.fullmatch(identifier):
         return None
     millis = 0
@@ -93,7 +96,7 @@ def sub_job_id(job_id: str, index: int) -> str:
 def split_sub_job(identifier: str) -> tuple[str, int] | None:
     """Return (job id, index) if the id has the form of a sub-job's, else None.
 
-    A job that was made with kubectl may itself be called `holiday-3`: look for the whole id first.
+    A job that was made with kubectl may itself be called `holiday-3`: look for a job of the whole id first.
     """
     match = _SUB_JOB.fullmatch(identifier)
     return (match[1], int(match[2])) if match else None

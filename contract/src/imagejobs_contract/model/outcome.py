@@ -1,4 +1,4 @@
-"""What became of one image: a value, and the JSON in which programs hand it on.
+"""The outcome of one image: a value, and the JSON in which programs pass it on.
 
 The same JSON is a line of `results/<shard>.jsonl` in S3, a field of the item hash in Redis and, with fewer
 fields, an element of `status.outcomes`.
@@ -18,7 +18,7 @@ MAX_MESSAGE_LENGTH = 256
 
 
 class ItemState(StrEnum):
-    """Where one image stands."""
+    """The state of one image."""
 
     PENDING = "Pending"
     ACTIVE = "Active"
@@ -32,11 +32,11 @@ class OutputFile:
 
     Attributes:
         variant: The variant's name.
-        key: Where it lies in S3.
+        key: Of the object in S3.
         width: Pixels.
         height: Pixels.
         bytes: Its size.
-        kept_original: The source was copied, as the result was not smaller (`only_if_smaller`).
+        kept_original: The source was copied, because the result was not smaller (`only_if_smaller`).
     """
 
     variant: str
@@ -68,11 +68,15 @@ class Outcome:
 
     @property
     def succeeded(self) -> bool:
-        """Tell whether the image has its results."""
+        """Return whether the image has its results."""
         return self.code is None
 
     def counts_in(self, attempt: int) -> bool:
-        """Return whether the outcome counts in an attempt of its job: a failure in its own, a success in all later ones."""
+        """Return whether the outcome counts in an attempt of its job.
+
+        A failure counts in its own attempt only, because a retry works on the image again; a success counts
+        in all.
+        """
         return self.succeeded or self.attempt >= attempt
 
     @property
@@ -86,7 +90,7 @@ class Outcome:
         return sum(output.bytes for output in self.outputs)
 
     def to_body(self) -> dict[str, Any]:
-        """Return the outcome as JSON values; fields that say nothing are left out."""
+        """Return the outcome as JSON values; empty fields are left out."""
         body: dict[str, Any] = {
             "index": self.index,
             "name": self.name,
@@ -130,7 +134,7 @@ class Outcome:
         """Read what `to_line` wrote.
 
         Raises:
-            ValueError: The line is not an outcome, for example as it was cut.
+            ValueError: The line is not an outcome, for example because it was cut.
         """
         return cls.from_body(json.loads(line))
 

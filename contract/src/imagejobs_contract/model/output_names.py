@@ -1,4 +1,4 @@
-"""Names of a job's outputs: the S3 prefix, and the names below it that a file's own name becomes.
+"""Names of a job's outputs: the S3 prefix, and the name below it that follows from a file's own name.
 
 Pure text. `wire/s3_keys.py` builds whole keys of it.
 """
@@ -18,12 +18,15 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
 
 
 def default_prefix(job_name: str) -> str:
-    """Return the prefix of a job's outputs when its spec names none."""
+    """Return the prefix of a job's outputs if its spec has none."""
     return f"{OUTPUTS}{job_name}"
 
 
 def safe_stem(name: str) -> str:
-    """Return a file's name without its extension, in characters that are safe in keys and headers; folders stay, "" is possible."""
+    """Return a file's name without its extension, in characters that are safe in keys and headers.
+
+    Folders stay. It may be "".
+    """
     parts = [_make_safe(part) for part in re.split(r"[/\\]", strip_extension(name))]
     return "/".join(part for part in parts if part)[:MAX_STEM_LENGTH].strip("/.-")
 
@@ -59,7 +62,10 @@ def add_number(name: str, n: int) -> str:
 
 
 def strip_extension(name: str) -> str:
-    """Return a file's name without its extension (1 to 5 letters or digits); a name that is nothing else stays."""
+    """Return a file's name without its extension (1 to 5 letters or digits).
+
+    A name that is nothing but an extension stays.
+    """
     return re.sub(r"(?<=[^/\\])\.[A-Za-z0-9]{1,5}$", "", name, flags=re.ASCII)
 
 

@@ -1,4 +1,4 @@
-"""What an ImageJob asks for: frozen values, and the rules that hold between them. Pure."""
+"""The spec of an ImageJob: frozen values, and the rules between them. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -40,7 +40,7 @@ class Execution(StrEnum):
 
 
 class Profile(StrEnum):
-    """The size of a Job's pods; the chart says what each means."""
+    """The size of a Job's pods; the chart defines each."""
 
     SMALL = "Small"
     MEDIUM = "Medium"
@@ -48,7 +48,7 @@ class Profile(StrEnum):
 
 
 class DeletionPolicy(StrEnum):
-    """What happens to the outputs when the ImageJob is deleted."""
+    """Whether the outputs are deleted together with the ImageJob."""
 
     RETAIN = "Retain"
     DELETE = "Delete"
@@ -73,7 +73,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What is asked for. Everything is immutable but what `MUTABLE` names."""
+    """All fields of `.spec`. They are immutable but for those in `MUTABLE`."""
 
     items: tuple[Item, ...] = ()
     manifest: Manifest | None = None
@@ -116,7 +116,10 @@ def output_collisions(item_names: Sequence[str]) -> list[Fault]:
 
 
 def immutable_changes(before: Spec, after: Spec) -> list[Fault]:
-    """Return a fault for each field that may not change as it did (the CRD's rules, for the store that has no CRD)."""
+    """Return a fault for each immutable field that changed.
+
+    These are the CRD's rules, for the store that has no CRD.
+    """
     faults = [
         Fault(f"spec.{name}", "cannot be changed")
         for name in Spec.__dataclass_fields__

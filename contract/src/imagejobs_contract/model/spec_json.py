@@ -1,4 +1,4 @@
-"""`spec` as the CRD has it: read once at the edge with all faults at once, and written back."""
+"""`spec` as the CRD has it: read once at the edge, with all faults together, and written back."""
 
 from dataclasses import replace
 from typing import Any
@@ -28,14 +28,14 @@ from imagejobs_contract.model.spec import (
 from imagejobs_contract.reader import Reader
 
 SPEC_FIELDS = (
-    "items", "manifest", "variants", "output", "execution", "parallelism", "itemsPerPod", "retry", "retryFailed",
-    "maxFailedItems", "suspend", "cancel", "activeDeadlineSeconds", "ttlSecondsAfterFinished", "queueName",
-    "priorityClassName", "profile", "callback", "repeatCallback",
+    "items", "manifest", "variants", "output", "execution", "parallelism", "itemsPerPod", "retry",
+    "retryFailed", "maxFailedItems", "suspend", "cancel", "activeDeadlineSeconds", "ttlSecondsAfterFinished",
+    "queueName", "priorityClassName", "profile", "callback", "repeatCallback",
 )  # fmt: skip
 DNS_LABEL = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 DNS_NAME = "[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?"
 DEFAULTS = Spec()
-"""What stands where nothing is said."""
+"""Values of fields that are not given."""
 
 
 def read_spec(reader: Reader) -> Spec:

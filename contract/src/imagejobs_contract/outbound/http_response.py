@@ -1,4 +1,4 @@
-"""Reads one HTTP/1.1 answer from a stream: strictly, within a bound of bytes.
+"""Reads one HTTP/1.1 response from a stream: strictly, and at most a given number of bytes.
 
 It knows nothing of hosts, redirects or time.
 """
@@ -25,7 +25,7 @@ class Head:
 
 
 async def read_head(reader: asyncio.StreamReader) -> Head:
-    """Read up to the end of the headers, at most the reader's limit; interim answers are passed over.
+    """Read up to the end of the headers, at most the reader's limit; interim responses are skipped.
 
     Raises:
         ValueError: They are malformed.
@@ -54,9 +54,9 @@ def _parse_head(raw: bytes) -> Head:
 
 
 async def read_body(reader: asyncio.StreamReader, head: Head, max_bytes: int) -> AsyncIterator[bytes]:
-    """Yield the body, of at least a byte at a time, as its headers frame it.
+    """Yield the body, at least a byte at a time, as its headers frame it.
 
-    A content coding is left to the caller.
+    The caller decodes a content coding.
 
     Raises:
         ValueError: The framing is malformed.

@@ -1,6 +1,6 @@
-"""How far URLs of users may lead, as the settings say it.
+"""The settings that limit the targets of users' URLs.
 
-Plain values: who only reads settings does not pay for what the guard imports.
+Plain values: a program that only reads settings does not load what the guard imports.
 """
 
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ WEB_PORTS = "80,443,1024-65535"
 
 @dataclass(frozen=True, slots=True)
 class EgressPolicy:
-    """What the address guard is told.
+    """Networks and ports that the address guard may connect to.
 
     Attributes:
-        private: Networks (CIDR) that may be reached though they are not public.
-        ports: First and last of each range that may be reached.
+        private: Networks (CIDR) that are allowed although they are not public.
+        ports: First and last of each allowed range.
         dns64: The prefix (CIDR, 96 bits) under which the cluster's DNS64 shows IPv4 hosts, or "".
     """
 

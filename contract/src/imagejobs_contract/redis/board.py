@@ -45,7 +45,7 @@ class RedisBoard:
         return _sum_shards(fields) if fields else None
 
     async def all_counts(self, uids: Sequence[Uid]) -> Sequence[Counts | None]:
-        """Return the same for several jobs, in one exchange."""
+        """Return the counts of several jobs, in one exchange."""
         async with redis_errors(self._redis), self._redis.pipeline(transaction=False) as pipe:
             for uid in uids:
                 pipe.hgetall(redis_keys.progress(uid))
@@ -54,7 +54,7 @@ class RedisBoard:
     async def put_shard(
         self, key: JobKey, uid: Uid, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()
     ) -> None:
-        """Write a shard's counters, absolute, and outcomes for the item hash, and wake the operator; safe to repeat.
+        """Write a shard's absolute counters and its outcomes, and wake the operator; safe to repeat.
 
         Args:
             key: The job.
@@ -69,7 +69,7 @@ class RedisBoard:
             await pipe.execute()
 
     async def outcomes(self, uid: Uid) -> Mapping[int, Outcome]:
-        """Return what is known of the images that ended."""
+        """Return the known outcomes of a job, by index."""
         async with redis_errors(self._redis):
             lines: Any = await self._redis.hgetall(redis_keys.items(uid))
         return {outcome.index: outcome for outcome in map(_read_outcome, lines.values()) if outcome}
@@ -77,13 +77,16 @@ class RedisBoard:
     async def forget(self, uid: Uid) -> None:
         """Remove all keys of a job.
 
-        Its tasks must be withdrawn before: one of these keys tells where they lie.
+        Its tasks must be cancelled before: one of these keys holds their places.
         """
         async with redis_errors(self._redis):
             await self._redis.delete(redis_keys.progress(uid), redis_keys.items(uid), redis_keys.sent(uid))
 
     async def announce(self, change: Change) -> None:
-        """Tell whoever waits for a job that it changed; what the board holds of one that ended goes after a while."""
+        """Announce that a job changed.
+
+        If it ended, its keys expire after `redis_keys.ENDED_SECONDS`.
+        """
         fields = _change_fields(change)
         async with redis_errors(self._redis):
             if change.state.final:
@@ -102,19 +105,22 @@ class RedisBoard:
                 )
 
     async def announcements(self) -> AsyncIterator[Change | None]:
-        """Yield each change from now on, and None at first, at least once a second, and whenever some may have been missed."""
+        """Yield each change from now on.
+
+        None comes first, at least once a second, and whenever changes may have been missed.
+        """
         async for fields in read_stream(self._redis, redis_keys.CHANGES):
             change = None if fields is None else _read_change(fields)
             if fields is None or change:
                 yield change
 
     async def wake_ups(self) -> AsyncIterator[WakeUp | None]:
-        """Yield a word of each image that ended, and None at first and at least once a second."""
+        """Yield a hint for each image that ended, and None at first and at least once a second."""
         async for fields in read_stream(self._redis, redis_keys.DONE):
             yield None if fields is None else _read_wake_up(fields)
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         await self._redis.aclose()
 
 

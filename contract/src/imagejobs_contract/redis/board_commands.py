@@ -1,4 +1,8 @@
-"""What a shard's report is in Redis's words, for whatever sends it: the client of the long-lived programs, or a pod that has none."""
+"""The Redis commands of a shard's report.
+
+Two clients send them: redis-py in the long-lived programs, and `ShardReporter` in a pod that does not load
+it.
+"""
 
 from collections.abc import Sequence
 
@@ -8,7 +12,7 @@ from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.wire import redis_keys
 
 TOTAL = "total"
-"""The field of the progress hash that is no shard."""
+"""The one field of the progress hash that is not a shard."""
 
 Command = tuple[str, ...]
 

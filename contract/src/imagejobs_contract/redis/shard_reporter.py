@@ -1,6 +1,7 @@
-"""Tells the progress board from a pod that lives for a second or two: no client library, whose import costs four images, only Redis's own parser.
+"""Writes a shard's progress to Redis with hiredis alone.
 
-One connection per report: nothing is kept that could break between two, or that would have to be closed.
+A pod lives for a second or two, and importing redis-py would cost it four images' time. Each report has its
+own connection: none is kept that could break between two reports or would have to be closed.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from imagejobs_contract.redis import board_commands
 from imagejobs_contract.redis.board_commands import Command
 
 CALL_SECONDS = 2.0
-"""How long a report may take, connecting included."""
+"""Longest time for a report, connecting included."""
 DEFAULT_PORT = 6379
 _READ_BYTES = 2**16
 
@@ -27,7 +28,7 @@ class ShardReporter:
     """The one write of `ports.ProgressBoard` that a shard needs.
 
     Args:
-        url: Such that `can_tell` says yes.
+        url: One for which `supports` is true.
     """
 
     def __init__(self, url: str) -> None:
@@ -40,7 +41,7 @@ class ShardReporter:
     async def put_shard(
         self, key: JobKey, uid: Uid, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()
     ) -> None:
-        """Do what `RedisBoard.put_shard` does."""
+        """Write a shard's report; see `RedisBoard.put_shard`."""
         commands = [
             *self._greeting,
             ("MULTI",),
@@ -61,7 +62,10 @@ class ShardReporter:
 
 
 def supports(url: str) -> bool:
-    """Tell whether a URL leads over plain TCP and asks for nothing special; TLS, sockets and options are the client library's."""
+    """Return whether a URL means plain TCP without options.
+
+    TLS, sockets and options need redis-py.
+    """
     parts = urlsplit(url)
     return parts.scheme == "redis" and not parts.query and bool(parts.hostname)
 

@@ -1,4 +1,7 @@
-"""Follows a Redis stream for as long as the program lives: through outages, `FLUSHALL` and ids that start again. Never raises an error of Redis."""
+"""Follows a Redis stream until the program ends: through outages, `FLUSHALL`, and ids that start again.
+
+Never raises an error of Redis.
+"""
 
 import asyncio
 import logging
@@ -12,7 +15,7 @@ from imagejobs_contract.redis.library import Redis, RedisError
 log = logging.getLogger(__name__)
 
 ERROR_PAUSE_SECONDS = 0.5
-"""Pause after an error, so that a dead Redis costs nothing."""
+"""After an error, so that an absent Redis costs no CPU."""
 MAX_ENTRIES_PER_READ = 200
 """Entries per read."""
 START = "0-0"
@@ -23,9 +26,9 @@ Fields = Mapping[str, str]
 async def read_stream(client: Redis, stream: str) -> AsyncIterator[Fields | None]:
     """Yield the fields of each entry from now on.
 
-    None comes first, once the place in the stream is known: what happens after it is told. It comes again at
-    least once a second, and after an outage: something may have been missed, so whoever must not miss it
-    looks for itself.
+    None comes first, once the position in the stream is known: later entries are yielded. It comes again at
+    least once a second, and after an outage: entries may have been missed, so a caller that must not miss
+    any reads the state itself.
     """
     follower = _StreamReader(client, stream)
     told = 0.0
@@ -39,7 +42,7 @@ async def read_stream(client: Redis, stream: str) -> AsyncIterator[Fields | None
 
 
 class _StreamReader:
-    """A place in a stream."""
+    """A position in a stream."""
 
     def __init__(self, client: Redis, stream: str) -> None:
         self._client = client
@@ -47,7 +50,10 @@ class _StreamReader:
         self._place = ""
 
     async def read(self) -> list[Fields]:
-        """Return what came after the last read, waiting for it for up to a second; [] also after an error, and the first time."""
+        """Return the entries after the last read, waiting up to a second for them.
+
+        [] comes also after an error, and the first time.
+        """
         try:
             return await self._read()
         except RedisError as ex:

@@ -1,7 +1,7 @@
-"""The pool's queue: a Redis stream with one consumer group. What Redis forgets, the operator sends again.
+"""The pool's queue: a Redis stream with one consumer group. The operator sends again what Redis lost.
 
-The stream is never trimmed by length, which would drop tasks that nobody has done; each one is taken off when
-it ends.
+The stream is never trimmed by length, which would drop tasks that are not done; each one is removed when it
+ends.
 """
 
 import logging
@@ -22,18 +22,18 @@ from imagejobs_contract.wire.tasks import Task
 log = logging.getLogger(__name__)
 
 IDLE_SCAN_SECONDS = 2.0
-"""Between two looks for tasks of the dead."""
+"""Between two scans for tasks whose worker died."""
 ALIVE_LEASES = 3
-"""A worker counts as alive for so many leases after it was last seen."""
+"""A worker counts as alive for this many lease times after it was last seen."""
 FORGET_CONSUMER_SECONDS = 3600
-"""A consumer that did nothing for so long, and has nothing, is forgotten by the group."""
+"""A consumer that was idle for this time, and holds nothing, is deleted from the group."""
 
 
 class RedisTaskQueue:
     """Implements `ports.TaskQueue`; one client may serve a board and a queue.
 
-    A consumer's name must be nobody else's, not even a former life's of the same worker: it is what leases
-    are held by.
+    A consumer's name identifies the holder of a lease, so it must be unique: not even an earlier process of
+    the same worker may have used it.
     """
 
     def __init__(self, redis: Redis | str, lease_seconds: float = LEASE_SECONDS) -> None:
@@ -49,7 +49,10 @@ class RedisTaskQueue:
         self._workers = script(task_scripts.WORKERS)
 
     async def send(self, tasks: Sequence[Task]) -> None:
-        """Put tasks on the stream and note where each one lies, atomically per task; what lies there already is left as it is."""
+        """Put tasks on the stream and record the place of each, atomically per task.
+
+        A task that is on the stream already is left as it is.
+        """
         async with redis_errors(self._redis):
             if len(tasks) == 1:
                 await self._put(tasks[0])  # a pipeline would first ask whether the script is known
@@ -67,24 +70,24 @@ class RedisTaskQueue:
         )
 
     async def waiting(self, uid: Uid) -> frozenset[int]:
-        """Return the indexes of a job's images that are on the stream, taken or not.
+        """Return the indexes of a job's images that are on the stream, leased or not.
 
-        Whoever compares this with the board's outcomes reads this first: an image that ends in between is
-        then seen twice, not never.
+        To compare them with the board's outcomes, read these first: an image that ends in between is then
+        seen twice, not never.
         """
         async with redis_errors(self._redis):
             return frozenset(map(int, await self._waiting([redis_keys.TASKS, redis_keys.sent(uid)])))
 
     async def cancel(self, uid: Uid) -> None:
-        """Take all tasks of a job off the stream; whoever works on one loses its lease."""
+        """Remove all tasks of a job from the stream; a worker that holds one loses its lease."""
         async with redis_errors(self._redis):
             await self._cancel([redis_keys.TASKS, redis_keys.sent(uid)], [redis_keys.WORKERS_GROUP])
 
     async def lease(self, consumer: str, block_seconds: float) -> Lease | None:
         """Return a task whose worker died, else a new one, else None after the time.
 
-        If this is cancelled or fails, a task may be leased without anybody knowing; it comes again when that
-        lease runs out.
+        If this is cancelled or fails, a task may be leased without a holder; it comes again when that lease
+        runs out.
         """
         deadline = time.monotonic() + block_seconds
         async with redis_errors(self._redis):
@@ -110,9 +113,11 @@ class RedisTaskQueue:
             )
 
     async def ack(self, consumer: str, lease: Lease, outcome: Outcome) -> bool:
-        """Record the outcome, take the task off, wake the operator: all or nothing; False if the lease is lost.
+        """Record the outcome, remove the task and wake the operator: all or nothing.
 
-        False is also the answer if this very call was sent twice, as its first answer was lost on the way.
+        Returns:
+            False if the lease is lost; also if this very call was sent twice because its first answer was
+            lost.
         """
         task = lease.task
         names = [redis_keys.TASKS, redis_keys.sent(task.uid), redis_keys.items(task.uid), redis_keys.DONE]
@@ -130,7 +135,7 @@ class RedisTaskQueue:
             return await _call_fenced(self._ack(names, [*mine, *what]))
 
     async def release(self, consumer: str, lease: Lease) -> None:
-        """Give the task to the others at once; this taking does not count.
+        """Give the task back to the queue at once; this delivery does not count.
 
         Nothing happens if the lease is lost.
         """
@@ -144,12 +149,12 @@ class RedisTaskQueue:
             )
 
     async def depth(self) -> int:
-        """Return how many tasks are on the stream, taken or not."""
+        """Return how many tasks are on the stream, leased or not."""
         async with redis_errors(self._redis):
             return int(await self._redis.xlen(redis_keys.TASKS))
 
     async def workers(self) -> int:
-        """Return how many workers were seen lately."""
+        """Return how many workers were seen recently."""
         seconds = int(self._lease_seconds * ALIVE_LEASES)
         async with redis_errors(self._redis):
             return int(
@@ -160,7 +165,7 @@ class RedisTaskQueue:
             )
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         await self._redis.aclose()
 
     async def _lease_idle(self, consumer: str) -> Lease | None:
@@ -214,7 +219,7 @@ class RedisTaskQueue:
 
 
 async def _call_fenced(call: Awaitable[Any]) -> bool:
-    """Return what a fenced script says; a group that is gone holds nothing."""
+    """Return the result of a fenced script; False if the group is gone, because then no lease is valid."""
     try:
         return bool(await call)
     except ResponseError as ex:

@@ -3,8 +3,8 @@
 Redis runs each one alone, from its first line to its last. Each begins with the names of its KEYS and ARGV.
 
 The place of a task is its entry on the stream; its owner is named in the group's pending list. A script that
-ends a lease reads that list first (`owned`), so that a worker whose lease went to another changes nothing: the
-fence. Times are the server's own.
+ends a lease reads that list first (`owned`), so that a worker whose lease went to another changes nothing:
+the fence. Times are the server's own.
 
 `taken` in an entry counts the deliveries before it was released; the pending list counts those since.
 """
@@ -75,8 +75,8 @@ end
 
 XPENDING is used, not XAUTOCLAIM: XAUTOCLAIM returns early with a cursor when the idle entry is behind many
 fresh ones, and for entries that were deleted while pending it gives nil without an id on Redis 6.2, a third
-element on 7. XPENDING is plain on both: an entry that is no longer on the stream is acknowledged, whatever the
-version.
+element on 7. XPENDING is plain on both: an entry that is no longer on the stream is acknowledged, whatever
+the version.
 """
 
 EXTEND = f"""{_OWNED}
@@ -103,8 +103,8 @@ redis.call('XADD', done, 'MAXLEN', '~', max_length, '*',
   'namespace', namespace, 'name', name, 'uid', uid, 'outcome', outcome, 'left', left)
 return 1
 """
-"""Record an outcome, remove its task, and wake the operator with all that it would otherwise read: the outcome,
-and how many tasks of the job are left.
+"""Record an outcome, remove its task, and wake the operator with the facts that it would otherwise read: the
+outcome, and how many tasks of the job are left.
 """
 
 RELEASE = f"""{_OWNED}{_REMOVE}
@@ -133,4 +133,6 @@ for _, each in ipairs(consumers.err and {} or consumers) do
 end
 return redis.call('ZCARD', workers)
 """
-"""Count the workers seen in the last seconds, and delete consumers long gone, which the group would keep for ever."""
+"""Count the workers seen in the last seconds, and delete consumers that were idle for long, which the group
+would keep for ever.
+"""

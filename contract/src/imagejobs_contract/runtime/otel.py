@@ -1,4 +1,7 @@
-"""Spans through OpenTelemetry's SDK to a collector, by OTLP over HTTP. The only module that knows either."""
+"""Spans through OpenTelemetry's SDK to a collector, by OTLP over HTTP.
+
+Only this module and `span_exporter` know the SDK.
+"""
 
 import logging
 import time
@@ -33,14 +36,14 @@ LIMITS = SpanLimits(max_span_attributes=32, max_span_attribute_length=256, max_e
 
 
 class RecordedSpan:
-    """A span of the SDK as the programs know it."""
+    """Implements `traces.Span` by a span of the SDK."""
 
     def __init__(self, span: trace.Span) -> None:
         self._span = span
 
     @property
     def header(self) -> str:
-        """See `traces.Span`."""
+        """The traceparent of the span."""
         about = self._span.get_span_context()
         return f"00-{about.trace_id:032x}-{about.span_id:016x}-{about.trace_flags & SAMPLED:02x}"
 
@@ -49,25 +52,25 @@ class RecordedSpan:
         return trace.set_span_in_context(self._span, Context())
 
     def rename(self, name: str) -> None:
-        """See `traces.Span`."""
+        """Name the span."""
         self._span.update_name(name)
 
     def set(self, facts: Facts) -> None:
-        """See `traces.Span`."""
+        """Add facts."""
         self._span.set_attributes(facts)
 
     def fail(self, code: str) -> None:
-        """See `traces.Span`."""
+        """Mark the span as failed, by a code."""
         self._span.set_attribute("error.type", code)
         self._span.set_status(Status(StatusCode.ERROR))
 
     def end(self) -> None:
-        """Tell of it."""
+        """End the span and hand it to the exporter."""
         self._span.end()
 
 
 class OtelTracer:
-    """Implements `traces.Traces`."""
+    """Implements `traces.Tracer`."""
 
     def __init__(self, tracer: trace.Tracer) -> None:
         self._tracer = tracer
@@ -81,7 +84,7 @@ class OtelTracer:
         parent: str | None = None,
         kind: Kind = Kind.INTERNAL,
     ) -> Iterator[Span]:
-        """See `traces.Traces`."""
+        """Record the block as a span; see `traces.Tracer.span`."""
         around = CURRENT.get()
         if parent is None and not isinstance(around, RecordedSpan):
             yield NOOP_SPAN
@@ -110,7 +113,10 @@ class OtelTracer:
 
 
 class RateLimitedSampler(Sampler):
-    """Lets so many traces begin a second, whoever asks for them; what belongs to one that has begun here goes with it."""
+    """Bounds the number of traces that begin in a second, also of those that clients ask for by header.
+
+    Spans of a trace that has begun here are recorded with it.
+    """
 
     def __init__(self, inner: Sampler, per_second: float) -> None:
         self._inner = inner
@@ -118,8 +124,9 @@ class RateLimitedSampler(Sampler):
         self._left, self._seen = per_second, time.monotonic()
 
     def should_sample(
-        self, parent_context: Context | None, trace_id: int, name: str, kind: SpanKind | None = None, attributes: Attributes = None,
-        links: Sequence[Link] | None = None, trace_state: TraceState | None = None,
+        self, parent_context: Context | None, trace_id: int, name: str, kind: SpanKind | None = None,
+        attributes: Attributes = None, links: Sequence[Link] | None = None,
+        trace_state: TraceState | None = None,
     ) -> SamplingResult:  # fmt: skip
         """Decide about a span."""
         result = self._inner.should_sample(
@@ -131,7 +138,7 @@ class RateLimitedSampler(Sampler):
         return SamplingResult(Decision.DROP) if too_many else result
 
     def get_description(self) -> str:
-        """Say what it is."""
+        """Return the sampler's name and rate, for the SDK."""
         return f"Bounded({self._inner.get_description()},{self._per_second:g}/s)"
 
     def _take(self) -> bool:
@@ -145,7 +152,7 @@ class RateLimitedSampler(Sampler):
 
 
 def connect(program: str, count: Count, per_second: float | None) -> tuple[Tracer, Callable[[], None]]:
-    """Return what tells the collector, and what ends it.
+    """Return a tracer that sends to the collector, and the function that closes it.
 
     The SDK reads endpoint, headers, sampler and attributes from the environment.
     """

@@ -14,20 +14,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 T = TypeVar("T")
-LISTEN_ADDRESS = r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+_PORT = "[0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
+LISTEN_ADDRESS = rf"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):({_PORT})"
 LEASE_SECONDS = 10.0
-"""With a look and one blocking read 13 s, of the 15 s within which work of the dead runs again."""
+"""With a scan and one blocking read 13 s, of the 15 s within which the work of a dead worker runs again."""
 HOST_PORT_URL = r"https?://[^\s/]+(/[^\s]*)?"
 
 
 class S3Settings(NamedTuple):
-    """Where objects lie.
+    """Where objects are stored.
 
     Attributes:
         endpoint: For I/O; "" means AWS.
         public_endpoint: For links, as clients reach it; "" means the same.
         access_key_id: "" leaves the search for credentials to the library (environment, workload identity).
-        unsigned_payload: Do not hash bodies; only where the way to S3 is trusted (loopback, TLS).
+        unsigned_payload: Do not hash bodies; only where the connection to S3 is trusted (loopback, TLS).
     """
 
     endpoint: str
@@ -85,7 +86,7 @@ def read_redis_url(reader: Reader) -> str:
 
 
 def read_handoff_folder(reader: Reader) -> "Path | None":
-    """Read HANDOFF_DIR, which API and workers of one machine share; None reads everything from S3."""
+    """Read HANDOFF_DIR, which API and workers of one machine share; None: workers read everything from S3."""
     text = reader.text("HANDOFF_DIR", 1000, pattern="/.+", shape="an absolute path")
     if not text:
         return None
@@ -95,7 +96,10 @@ def read_handoff_folder(reader: Reader) -> "Path | None":
 
 
 def read_lease_seconds(reader: Reader) -> float:
-    """Read LEASE_SECONDS: the workers of a pool hold their tasks so long, and the others count on it."""
+    """Read LEASE_SECONDS: how long a worker of the pool holds a task.
+
+    Operator and API must have the same value.
+    """
     return reader.number("LEASE_SECONDS", 0.5, 3600.0, LEASE_SECONDS)
 
 

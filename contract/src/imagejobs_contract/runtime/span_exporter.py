@@ -1,7 +1,7 @@
-"""Hands spans that ended to the collector from a thread of its own, so that one that is slow or away costs the work nothing.
+"""Sends ended spans to the collector in a thread, so that a slow or absent collector delays no work.
 
-At most `MOST_WAITING` wait; further ones are thrown away and counted. The SDK's own processor drops without a
-count, and waits 30 s at the end.
+At most `MAX_WAITING_SPANS` wait; further ones are dropped and counted. The SDK's own processor drops without
+a count, and waits 30 s at the end.
 """
 
 import logging
@@ -18,20 +18,21 @@ from imagejobs_contract.runtime.traces import DROPPED, FAILED, SENT, Count
 MAX_WAITING_SPANS = 2048
 MAX_BATCH_SPANS = 512
 BATCH_SECONDS = 1.0
-"""How long the first of a batch waits for others."""
+"""How long the first span of a batch waits for others."""
 SHUTDOWN_SECONDS = 2.0
 """How long the end of a program waits for the collector."""
 WARN_SECONDS = 60.0
+"""Least time between two warnings."""
 
 log = logging.getLogger(__name__)
 
 
 class SpanSender(SpanProcessor):
-    """A bounded queue and its thread.
+    """A bounded queue of ended spans, and the thread that sends them.
 
     Args:
         exporter: Sends a batch within a time of its own (OTEL_EXPORTER_OTLP_TIMEOUT, 10 s).
-        count: Told what became of how many.
+        count: Is called with the result of spans and their number.
     """
 
     def __init__(self, exporter: SpanExporter, count: Count) -> None:
@@ -51,7 +52,7 @@ class SpanSender(SpanProcessor):
             self._count(DROPPED, 1)
 
     def shutdown(self) -> None:
-        """Send what waits, for a moment."""
+        """Send the waiting spans, for at most `SHUTDOWN_SECONDS`."""
         self._closing.set()
         with suppress(queue.Full):  # then the thread does not wait for more
             self._waiting.put_nowait(None)

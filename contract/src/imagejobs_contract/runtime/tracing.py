@@ -1,4 +1,7 @@
-"""Opens the tracer of a program: OpenTelemetry's, or one that records nothing. The SDK is imported only for the first."""
+"""Opens the tracer of a program: OpenTelemetry's, or one that records nothing.
+
+The SDK is imported only for the first.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,6 +1,6 @@
-"""The object store on S3, over the endpoint for I/O; links for clients are made elsewhere (`links.py`).
+"""The object store on S3, over the endpoint for I/O; `signer.py` makes links for clients.
 
-Keys with empty, `.` or `..` parts cannot be addressed: nothing is found there.
+Keys with empty, `.` or `..` parts cannot be addressed: no object is found there.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from imagejobs_contract.storage import ListedObject, ObjectFacts
 
 CHECK_SECONDS = 5.0
 MAX_KEYS_PER_REQUEST = 1000
-"""Keys per listing and per deletion, S3's largest."""
+"""Of a listing and of a deletion; S3 allows no more."""
 _HEADERS = frozenset(
     {"Content-Type", "Content-Disposition", "Content-Encoding", "Content-Language", "Cache-Control"}
 )
@@ -51,8 +51,8 @@ class S3Objects:
         """Store an object in one request and return its ETag; metadata is ASCII.
 
         Raises:
-            Conflict: `only_if` did not hold. If an answer was lost on the way, it may be this very call that
-                stored what is there.
+            Conflict: `only_if` did not hold. If an answer was lost, this very call may have stored the
+                present object.
         """
         attributes: dict[str, str] = {"Content-Type": content_type, **(metadata or {})}
         if cache_control:
@@ -71,9 +71,9 @@ class S3Objects:
         return result["e_tag"] or ""
 
     async def put_stream(self, key: S3Key, chunks: AsyncIterator[bytes]) -> int:
-        """Store what the iterator yields, never held whole; return the size.
+        """Store the chunks as one object, never held whole, and return its size.
 
-        If it raises, or this is cancelled, nothing is stored.
+        If the iterator raises, or this is cancelled, nothing is stored.
         """
         with s3_errors(key):
             return await put_parts(self._store, key, chunks)
@@ -137,22 +137,22 @@ class S3Objects:
                 await obstore.delete_async(self._store, page)
 
     async def delete_prefix(self, prefix: str) -> None:
-        """Delete everything under a prefix that ends with a slash.
+        """Delete all objects under a prefix.
 
         Raises:
-            ValueError: The prefix has no slash at its end, or is nothing else: half a name would match
-                others' objects.
+            ValueError: The prefix does not end with a slash, or is nothing else: half a name would match
+                other names' objects.
         """
         async for page in self.list(prefix):
             with s3_errors(prefix.rstrip("/")):
                 await obstore.delete_async(self._store, [each.key for each in page])
 
     async def list(self, prefix: str) -> AsyncGenerator[Sequence[ListedObject], None]:
-        """Yield what lies under a prefix, in S3's order, a page at a time.
+        """Yield the objects under a prefix, in S3's order, a page at a time.
 
         Raises:
-            ValueError: The prefix has no slash at its end, or is nothing else: half a name would match
-                others' objects.
+            ValueError: The prefix does not end with a slash, or is nothing else: half a name would match
+                other names' objects.
         """
         if not prefix.strip("/") or not prefix.endswith("/"):
             raise ValueError(f"{prefix!r} is not a prefix that ends with a slash")

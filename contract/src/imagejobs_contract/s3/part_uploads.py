@@ -1,6 +1,7 @@
-"""Multipart uploads that clients fill by signed links: begun, completed and aborted here, with boto3, as obstore keeps its own to itself.
+"""Multipart uploads that clients fill by signed links: begun, completed and aborted here.
 
-The client is made with the first of them. It blocks: each call runs in a thread, for `REQUEST_SECONDS` a try.
+It uses boto3, because obstore has no calls for them. boto3 blocks: each call runs in a thread, for
+`REQUEST_SECONDS` a try. The client is made with the first call.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from imagejobs_contract.s3 import boto
 CONNECT_SECONDS = 3
 REQUEST_SECONDS = 20
 MAX_LISTED_PARTS = 1000
-"""Told by S3 in one answer; of each upload."""
+"""S3 lists no more in one answer; an upload of ours has no more."""
 _OPTIONS = {
     "connect_timeout": CONNECT_SECONDS,
     "read_timeout": REQUEST_SECONDS,
@@ -39,11 +40,13 @@ class BotoPartUploads:
         return UploadId(answer["UploadId"])
 
     async def complete(self, key: S3Key, upload: UploadId, parts: int) -> None:
-        """Make the object of its parts; S3 is asked which there are, so that clients need not remember what it answered them.
+        """Make the object of its parts.
+
+        S3 is asked for the parts, so that clients need not remember its answers.
 
         Raises:
             NotFound: There is no such upload.
-            Conflict: Not all parts are there, or one is too small.
+            Conflict: A part is missing, or too small.
         """
         answer = await self._call("list_parts", Key=key, UploadId=upload, MaxParts=MAX_LISTED_PARTS)
         found = {int(each["PartNumber"]): str(each["ETag"]) for each in answer.get("Parts") or ()}

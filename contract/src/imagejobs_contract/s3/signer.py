@@ -1,8 +1,8 @@
-"""Presigned links for clients: signed by arithmetic for the endpoint as clients reach it; S3 is not spoken to.
+"""Presigned links for clients, signed by arithmetic for the public endpoint; no request is sent.
 
 boto3 takes 0.3 s and 30 MB to import, and 0.7 ms for a link. It is needed to find credentials, AWS's own
-endpoints, and host names of buckets; where all is told and the bucket stands in the path, links are signed
-here.
+endpoints, and host names of buckets. Where the settings give all of these and the bucket is in the path,
+links are signed here.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ def open_signer(settings: S3Settings) -> LinkSigner:
 
 
 class KeySigner:
-    """Implements `storage.LinkSigner` for a key and an endpoint that are told, with the bucket in the path.
+    """Implements `storage.LinkSigner` for a given key and endpoint, with the bucket in the path.
 
     The signature is version 4 in the query
     (docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html).
@@ -98,11 +98,11 @@ class BotoSigner:
         self._client = boto.open_client(settings, settings.public_endpoint, signature_version="s3v4")
 
     def get_link(self, key: S3Key, *, seconds: int, content_type: str, file_name: str) -> str:
-        """Return a link that anybody can GET for a time, with that type and file name.
+        """Return a link with which anyone can GET an object for a time, with that type and file name.
 
         Args:
             key: The object's.
-            seconds: Brought into 1 to `MAX_SECONDS`; credentials that end earlier end the link, too.
+            seconds: Brought into 1 to `MAX_SECONDS`; if the credentials end earlier, the link does, too.
             content_type: Answered as Content-Type.
             file_name: Under which browsers save it; any characters.
         """
@@ -115,7 +115,10 @@ class BotoSigner:
         return self._link("get_object", parameters, seconds)
 
     def put_link(self, key: S3Key, *, seconds: int, size: int, content_type: str) -> str:
-        """Return a link by which anybody can PUT an object for a time, of that size in bytes and that type only: both are signed headers."""
+        """Return a link with which anyone can PUT an object for a time.
+
+        Its size in bytes and its type are signed headers.
+        """
         return self._link(
             "put_object",
             {"Bucket": self._bucket, "Key": key, "ContentLength": size, "ContentType": content_type},
@@ -123,7 +126,7 @@ class BotoSigner:
         )
 
     def part_link(self, key: S3Key, upload: UploadId, number: int, *, seconds: int, size: int) -> str:
-        """Return a link by which anybody can PUT a part of an upload for a time, of that size in bytes only."""
+        """Return a link with which anyone can PUT a part of an upload; its size in bytes is signed."""
         parameters = {
             "Bucket": self._bucket,
             "Key": key,
@@ -141,7 +144,10 @@ class BotoSigner:
 
 
 def content_disposition(file_name: str) -> str:
-    """Return the header that shows a file in place and names it for saving (RFC 6266): plain ASCII first, then the true name (RFC 8187)."""
+    """Return the header that shows a file in the browser and names it for saving (RFC 6266).
+
+    Plain ASCII comes first, then the true name (RFC 8187).
+    """
     plain = "".join(letter if " " <= letter <= "~" and letter not in '"\\%/' else "_" for letter in file_name)
     header = f'inline; filename="{plain}"'
     return (

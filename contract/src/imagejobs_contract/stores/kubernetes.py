@@ -1,7 +1,7 @@
-"""JobStore on the Kubernetes API, which checks, prunes and versions what it stores by manifests/crd.yaml.
+"""JobStore on the Kubernetes API, which checks, prunes and versions jobs by manifests/crd.yaml.
 
-Every write says which version it was made from; what may be repeated is repeated here, a bounded number of
-times.
+Every write names the version that it was made from; writes that are safe to repeat are repeated here, at
+most `MAX_TRIES` times.
 """
 
 import contextlib
@@ -28,13 +28,13 @@ __all__ = ["KubernetesStore", "connect"]
 T = TypeVar("T")
 
 MAX_TRIES = 5
-"""How often a change is tried when others write the same job."""
+"""Of a change while others write the same job."""
 
 
 class KubernetesStore:
     """ImageJobs of some namespaces, or of all if None.
 
-    The client, which `connect` makes, is the store's from then on.
+    The store owns the client, which `connect` makes, and closes it.
     """
 
     def __init__(self, client: ApiClient, namespaces: Sequence[str] | None = None) -> None:
@@ -47,7 +47,7 @@ class KubernetesStore:
         return ImageJob.from_body(await calls.send(self._client, "POST", path, body=objects.new_body(job)))
 
     async def get(self, key: JobKey) -> ImageJob:
-        """Return the job as it stands. See `ports.JobStore`."""
+        """Return a job. See `ports.JobStore`."""
         return ImageJob.from_body(await self._body(key))
 
     async def list(
@@ -88,7 +88,7 @@ class KubernetesStore:
         ]
 
     async def put_status(self, job: ImageJob, status: Status) -> ImageJob:
-        """Write the status if the job did not change; one that says the same is not written.
+        """Write the status if the job did not change; an equal status is not written.
 
         See `ports.JobStore`.
         """
@@ -103,7 +103,7 @@ class KubernetesStore:
             raise
 
     async def change_spec(self, key: JobKey, change: Callable[[Spec], Spec]) -> ImageJob:
-        """Change mutable fields of the spec; one that says the same is not written. See `ports.JobStore`."""
+        """Change mutable fields of the spec; an equal spec is not written. See `ports.JobStore`."""
 
         async def attempt() -> ImageJob:
             job = await self.get(key)
@@ -113,7 +113,10 @@ class KubernetesStore:
         return await _retry_conflicts(attempt)
 
     async def delete(self, key: JobKey, uid: Uid | None = None) -> None:
-        """Ask for deletion; what the job owns goes in the background. See `ports.JobStore`."""
+        """Ask for deletion; the objects that the job owns are deleted in the background.
+
+        See `ports.JobStore`.
+        """
         options: dict[str, Any] = {
             "propagationPolicy": "Background",
             "preconditions": {"uid": uid} if uid else {},
@@ -128,13 +131,18 @@ class KubernetesStore:
         )
 
     async def remove_finalizer(self, job: ImageJob, finalizer: str) -> None:
-        """Take a finalizer off, also of a job whose spec cannot be read. See `ports.JobStore`."""
+        """Remove a finalizer, also of a job whose spec cannot be read. See `ports.JobStore`."""
         await self._change_finalizers(job, lambda before, _: [each for each in before if each != finalizer])
 
     async def _change_finalizers(
         self, job: ImageJob, change: Callable[[Sequence[str], bool], Sequence[str]]
     ) -> None:
-        """Change the finalizers, told also whether the job is being deleted, when no new ones are taken."""
+        """Change the finalizers.
+
+        Args:
+            change: Is called with the finalizers, and with whether the job is being deleted: then no new
+                ones are allowed.
+        """
 
         async def attempt() -> None:
             meta = (await self._body(job.key))["metadata"]
@@ -160,14 +168,14 @@ class KubernetesStore:
             await _retry_conflicts(attempt)
 
     def watch(self) -> AsyncIterator[JobEvent | None]:
-        """Yield every job there is, then each that changes or goes; goes on after any failure.
+        """Yield every job, then each that changes or is deleted; goes on after any failure.
 
         See `ports.JobStore`.
         """
         return watches.watch_namespaces(self._client, self._namespaces)
 
     async def close(self) -> None:
-        """Give connections back."""
+        """Close connections."""
         await self._client.close()
 
     async def _body(self, key: JobKey) -> dict[str, Any]:

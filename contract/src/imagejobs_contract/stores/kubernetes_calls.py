@@ -1,6 +1,6 @@
 """Requests to the Kubernetes API: time limits, and its errors as ours. Knows nothing of ImageJobs.
 
-The generated methods of `kubernetes.aio` are not used, since none of them can ask for metadata alone.
+The generated methods of `kubernetes.aio` are not used, because none of them can ask for metadata alone.
 """
 
 import json
@@ -30,11 +30,11 @@ WATCH_SECONDS = 240
 SILENCE_SECONDS = 90.0
 """A watch sends a bookmark each minute; one that is silent for longer is dead."""
 MAX_CONNECTIONS = 500
-"""Of one client; each watched namespace holds one, and the library's own 100 would leave nothing to requests.
+"""Of one client; each watched namespace holds one, and the library's own 100 would leave none for requests.
 """
 MAX_EVENT_BYTES = 16 * 2**20
-"""One event of a watch. etcd takes 1.5 MB an object, which JSON and the lists of managed fields make a few
-times as much.
+"""Of one event of a watch. etcd takes 1.5 MB an object; JSON and the lists of managed fields make it several
+times as large.
 """
 
 JSON = "application/json"
@@ -43,10 +43,10 @@ METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v
 
 
 class Expired(Unavailable):
-    """Raised when a list or watch cannot go on from where it was; begun again, it can.
+    """Raised when a list or watch cannot continue from its position, but can begin again.
 
     Attributes:
-        cursor: Where a list can go on with newer objects; "" if it must begin again.
+        cursor: Where a list can continue with newer objects; "" if it must begin again.
     """
 
     def __init__(self, cursor: str = "") -> None:
@@ -55,7 +55,7 @@ class Expired(Unavailable):
 
 
 async def connect(kubeconfig: str | None) -> ApiClient:
-    """Return a client by that file, or by the pod's service account if it is None.
+    """Return a client by that kubeconfig file, or by the pod's service account if it is None.
 
     Raises:
         Misconfigured: The file or the service account cannot be used.
@@ -76,11 +76,11 @@ async def send(
     client: ApiClient, method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None,
     content_type: str = JSON, accept: str = JSON,
 ) -> dict[str, Any]:  # fmt: skip
-    """Send one request and return the answer's object.
+    """Send one request and return the response's object.
 
     Raises:
         Expired: The `continue` of a list is too old.
-        AlreadyExists, Conflict, Invalid, Misconfigured, NotFound, Unavailable: As the server says.
+        AlreadyExists, Conflict, Invalid, Misconfigured, NotFound, Unavailable: By the server's status.
     """
     headers = {"Accept": accept, "Content-Type": content_type}
     async with _response(client, method, path, query or {}, headers, body, REQUEST_SECONDS) as response:
@@ -90,11 +90,13 @@ async def send(
 async def watch(
     client: ApiClient, path: str, version: str
 ) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
-    """Yield (event type, object) of all changes after that resource version, until the server ends it; of bookmarks the object is all but empty.
+    """Yield (event type, object) of all changes after that resource version, until the server ends it.
+
+    The object of a bookmark has only a resource version.
 
     Raises:
         Expired: The version is too old.
-        Misconfigured, Unavailable: As the server says, or it fell silent.
+        Misconfigured, Unavailable: By the server's status, or it fell silent.
     """
     query = {
         "watch": "1",
@@ -127,7 +129,8 @@ async def _read_lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
 
 @asynccontextmanager
 async def _response(
-    client: ApiClient, method: str, path: str, query: Mapping[str, str], headers: dict[str, str], body: object, seconds: float | tuple[float, float],
+    client: ApiClient, method: str, path: str, query: Mapping[str, str], headers: dict[str, str],
+    body: object, seconds: float | tuple[float, float],
 ) -> AsyncIterator[aiohttp.ClientResponse]:  # fmt: skip
     try:
         response: aiohttp.ClientResponse = await client.call_api(
@@ -153,7 +156,10 @@ async def _response(
 
 
 def _abort(response: aiohttp.ClientResponse) -> None:
-    """Cut a stream that did not end; TLS would else say goodbye in the background, and may still wait when the loop closes."""
+    """Cut a stream that did not end.
+
+    TLS would otherwise close it in the background, and might still wait when the loop closes.
+    """
     connection = response.connection
     if connection is not None and connection.transport is not None:
         connection.transport.abort()

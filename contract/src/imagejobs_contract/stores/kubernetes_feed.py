@@ -1,7 +1,7 @@
-"""The ImageJobs of some namespaces as they are and as they change, from lists and watches of the Kubernetes API.
+"""Watches the ImageJobs of some namespaces, by lists and watches of the Kubernetes API.
 
-Each change comes with the object itself: nothing is asked for again. Lists again after a gap, goes on after
-any failure.
+Each change comes with the object itself: nothing is read again. It lists again after a gap, and goes on
+after any failure.
 """
 
 import asyncio
@@ -23,9 +23,9 @@ KEYS_PER_PAGE = 500
 JOBS_PER_PAGE = 50
 """Whole objects in one answer: 1.5 MB each at most, usually 5 to 100 kB."""
 MAX_PARALLEL_LISTS = 2
-"""Namespaces that are listed at a time."""
+"""Namespaces that are listed at the same time."""
 MAX_QUEUED_JOBS = 100
-"""Beyond this the watches wait for their reader, and the server for them."""
+"""With more, the watches wait for their reader, and the server for them."""
 MIN_DELAY_SECONDS, MAX_DELAY_SECONDS = 0.5, 30.0
 
 _log = logging.getLogger(__name__)
@@ -34,7 +34,10 @@ _log = logging.getLogger(__name__)
 async def watch_namespaces(
     client: ApiClient, namespaces: Sequence[str | None]
 ) -> AsyncIterator[JobEvent | None]:
-    """Yield every job there is, then each that changes or goes, and None when nothing is missing; never ends by itself."""
+    """Yield every job, then each that changes or is deleted; it never ends by itself.
+
+    None comes when no namespace is behind.
+    """
     told = _Feed(namespaces)
     followers = [
         asyncio.create_task(_NamespaceWatch(client, namespace, told).run()) for namespace in namespaces
@@ -49,7 +52,7 @@ async def watch_namespaces(
 
 
 async def list_keys(client: ApiClient, namespace: str | None) -> list[JobKey]:
-    """Return the keys of all jobs there; only their metadata is read."""
+    """Return the keys of all jobs in a namespace; only their metadata is read."""
     pages = _pages(client, namespace, KEYS_PER_PAGE, calls.METADATA_LIST)
     return [
         key_of(each["metadata"]) async for page in pages for each in page["items"] or ()
@@ -59,7 +62,10 @@ async def list_keys(client: ApiClient, namespace: str | None) -> list[JobKey]:
 async def list_page(
     client: ApiClient, namespace: str | None, query: dict[str, str], accept: str = calls.JSON
 ) -> dict[str, Any]:
-    """Return one page of a list; if its place was forgotten meanwhile, what comes next may be newer than what came before."""
+    """Return one page of a list.
+
+    If the server forgot the position meanwhile, this page may be newer than the pages before.
+    """
     asked = {name: value for name, value in query.items() if value}
     try:
         return await calls.send(client, "GET", collection_path(namespace), query=asked, accept=accept)
@@ -84,7 +90,7 @@ async def _pages(
 
 
 class _Feed:
-    """What all followers put into one queue, and which of them are behind."""
+    """The one queue of all namespaces' events, and the namespaces that are behind."""
 
     def __init__(self, namespaces: Sequence[str | None]) -> None:
         self.queue: asyncio.Queue[JobEvent | None] = asyncio.Queue(MAX_QUEUED_JOBS)
@@ -92,13 +98,13 @@ class _Feed:
         self.gate = asyncio.Semaphore(MAX_PARALLEL_LISTS)
 
     async def report_complete(self) -> None:
-        """Say that nothing is missing, if nothing is."""
+        """Put None into the queue, if no namespace is behind."""
         if not self.behind:
             await self.queue.put(None)
 
 
 class _NamespaceWatch:
-    """Follows one namespace, or all of them."""
+    """Watches one namespace, or all of them."""
 
     def __init__(self, client: ApiClient, namespace: str | None, told: _Feed) -> None:
         self._client = client

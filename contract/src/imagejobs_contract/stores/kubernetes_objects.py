@@ -1,4 +1,4 @@
-"""How ImageJobs are addressed, selected and patched over the Kubernetes API: pure functions."""
+"""Paths, selectors and patches of ImageJobs for the Kubernetes API: pure functions."""
 
 import re
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ def collection_path(namespace: str | None) -> str:
     """Return the path of a namespace's ImageJobs, or of all.
 
     Raises:
-        NotFound: No namespace can have that name, which might else lead the request elsewhere.
+        NotFound: No namespace can have that name. It could otherwise lead the request to another path.
     """
     if namespace is None:
         return f"/apis/{names.API_VERSION}/{names.PLURAL}"
@@ -29,7 +29,7 @@ def job_path(key: JobKey) -> str:
     """Return the path of an ImageJob.
 
     Raises:
-        NotFound: No ImageJob can have that name, which might else lead the request elsewhere.
+        NotFound: No ImageJob can have that name. It could otherwise lead the request to another path.
     """
     if not re.fullmatch(names.NAME_PATTERN, key.name, re.ASCII):
         raise NotFound(f"there is no job {key}")
@@ -37,12 +37,12 @@ def job_path(key: JobKey) -> str:
 
 
 def key_of(metadata: Mapping[str, Any]) -> JobKey:
-    """Return the key that an object's metadata tell."""
+    """Return the key of an object with this metadata."""
     return JobKey(metadata["namespace"], metadata["name"])
 
 
 def read_if_valid(body: Mapping[str, Any]) -> ImageJob | None:
-    """Return the job, or None if its spec cannot be read (as an older version stored it)."""
+    """Return the job, or None if its spec cannot be read, because an older version stored it."""
     try:
         return ImageJob.from_body(body)
     except Invalid:
@@ -50,7 +50,7 @@ def read_if_valid(body: Mapping[str, Any]) -> ImageJob | None:
 
 
 def new_body(job: ImageJob) -> dict[str, Any]:
-    """Return the job as it is sent to be created: without what the server assigns."""
+    """Return the body that creates a job: without the fields that the server assigns."""
     body = job.to_body()
     assigned = ("uid", "resourceVersion", "generation", "creationTimestamp")
     meta = {name: value for name, value in body["metadata"].items() if name not in assigned}
@@ -58,7 +58,10 @@ def new_body(job: ImageJob) -> dict[str, Any]:
 
 
 def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the JSON merge patch (RFC 7396) that replaces what differs, and nulls what vanished: in objects within, too, as they are merged."""
+    """Return the JSON merge patch (RFC 7396) from one object to another.
+
+    Fields that vanished are null, also in inner objects, because a merge patch merges those.
+    """
     patch: dict[str, Any] = {name: None for name in before if name not in after}
     for name, value in after.items():
         old = before.get(name)
@@ -95,7 +98,7 @@ def read_cursor(cursor: str, places: int) -> tuple[int, str]:
     """Return the place of the namespace and the server's own token.
 
     Raises:
-        Invalid: The cursor is not one that `show_cursor` made.
+        Invalid: The cursor is not one that `format_cursor` made.
     """
     match = re.fullmatch(r"([0-9]{1,6})\.(.{0,4096})", cursor or "0.", re.ASCII)
     if not match or int(match[1]) >= places:

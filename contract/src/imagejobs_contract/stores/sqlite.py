@@ -24,18 +24,17 @@ T = TypeVar("T")
 
 
 MAX_KNOWN_REVISIONS = 1_000
-"""Changes that are remembered as passed through; a feed that lags by more tells of those before them, too."""
+"""Own changes that are remembered; a watch that lags by more yields those before them, too."""
 
 
 class SqliteStore:
-    """ImageJobs in a SQLite file, which is made when it is first needed.
+    """ImageJobs in a SQLite file, which is made at the first use.
 
     Args:
         path: The file.
-        echoes: Whether `follow` also tells of what was read or written through this store already. Who keeps
-            what it saw can spare itself another read of it; of what it did not see, as it was cancelled, it
-            is told.
-        late_seconds: How late `follow` may tell of a change; each look for one wakes a thread.
+        echoes: Whether `watch` also yields changes that were read or written through this store. A caller
+            that keeps the jobs it reads needs no echo. A change whose call was cancelled is always yielded.
+        late_seconds: How late `watch` may yield a change; each check wakes a thread.
     """
 
     def __init__(self, path: Path, *, echoes: bool = True, late_seconds: float = POLL_SECONDS) -> None:
@@ -52,7 +51,7 @@ class SqliteStore:
         return self._mark_known(await self._write(lambda db: sqlite_writes.insert(db, job)))
 
     async def get(self, key: JobKey) -> ImageJob:
-        """Return the job as it stands. See `ports.JobStore`."""
+        """Return a job. See `ports.JobStore`."""
         return self._mark_known(await self._read(lambda db: sqlite_reads.select_job(db, key)))
 
     async def list(
@@ -90,11 +89,11 @@ class SqliteStore:
         self._remember(await self._write(lambda db: sqlite_writes.add_finalizer(db, job, finalizer)))
 
     async def remove_finalizer(self, job: ImageJob, finalizer: str) -> None:
-        """Take a finalizer off. See `ports.JobStore`."""
+        """Remove a finalizer. See `ports.JobStore`."""
         self._remember(await self._write(lambda db: sqlite_writes.remove_finalizer(db, job, finalizer)))
 
     async def watch(self) -> AsyncIterator[JobEvent | None]:
-        """Yield every job there is, then each that any process writes. See `ports.JobStore`.
+        """Yield every job, then each that any process writes or deletes. See `ports.JobStore`.
 
         Raises:
             Unavailable: The file cannot be read; begin again.
@@ -107,7 +106,7 @@ class SqliteStore:
                     yield None
 
     async def close(self) -> None:
-        """Close the file and end the thread; to close twice is no error."""
+        """Close the file and end the thread; closing twice is no error."""
         if not self._closed:
             self._closed = True
             await self._run(self._disconnect)
@@ -118,7 +117,7 @@ class SqliteStore:
         return job
 
     def _remember(self, revision: int | None) -> None:
-        """Remember a change that whoever uses this store knows of."""
+        """Remember a revision that the user of this store knows, so that `watch` leaves it out."""
         if revision is not None and not self._echoes:
             self._known_revisions[revision] = None
             if len(self._known_revisions) > MAX_KNOWN_REVISIONS:

@@ -1,4 +1,4 @@
-"""What the SQLite store reads: plain functions on a connection, and the reading of one row."""
+"""Reads of the SQLite store: plain functions on a connection, and the parsing of a row."""
 
 import json
 import re
@@ -13,7 +13,10 @@ from imagejobs_contract.model.names import CallerName, JobKey
 from imagejobs_contract.model.status import State
 from imagejobs_contract.ports import JobEvent, Page
 
-_COLUMNS = "id, namespace, name, uid, revision, generation, created, deleted, labels, annotations, finalizers, spec, status"
+_COLUMNS = (
+    "id, namespace, name, uid, revision, generation, created, deleted, "
+    "labels, annotations, finalizers, spec, status"
+)
 
 
 def select_job(db: sqlite3.Connection, key: JobKey) -> ImageJob:
@@ -30,7 +33,7 @@ def select_job(db: sqlite3.Connection, key: JobKey) -> ImageJob:
 
 
 def read_event(db: sqlite3.Connection, key: JobKey) -> JobEvent:
-    """Return how a job stands, if it can be read."""
+    """Return the event of a job: the job, or None if it is gone or cannot be read."""
     try:
         return JobEvent(key, select_job(db, key))
     except (NotFound, Invalid):
@@ -45,13 +48,15 @@ def select_page(
     cursor: str,
     caller: CallerName | None,
 ) -> Page:
-    """Return jobs in the opposite order of their acceptance; the cursor is the last one's row."""
+    """Return jobs, newest first; the cursor is the row of the last one."""
     if not re.fullmatch("[0-9]{0,18}", cursor, re.ASCII):
         raise Invalid([Fault("cursor", "is not one of ours")])
     conditions = {
-        "namespace = ?": namespace, "state = ?": state and state.value, "id < ?": int(cursor) if cursor else None,
+        "namespace = ?": namespace,
+        "state = ?": state and state.value,
+        "id < ?": int(cursor) if cursor else None,
         f"json_extract(labels, '$.\"{names.LABEL_CALLER}\"') = ?": caller,
-    }  # fmt: skip
+    }
     given = {condition: value for condition, value in conditions.items() if value is not None}
     where = f"WHERE {' AND '.join(given)}" if given else ""
     rows = db.execute(
@@ -77,12 +82,14 @@ def last_revision(db: sqlite3.Connection) -> int:
 def changed_since(
     db: sqlite3.Connection, revision: int, known: Callable[[int], bool]
 ) -> tuple[int, list[JobKey]]:
-    """Return the newest change, and the keys that were written after that one, each once, in order; all keys if some of that is forgotten.
+    """Return the newest change, and the keys that were written after a change, each once, in order.
+
+    All keys are returned if some of those changes are no longer recorded.
 
     Args:
         db: The file.
         revision: The change.
-        known: Tells of changes that are left out.
+        known: Returns whether a change is to be left out.
     """
     rows = db.execute(
         "SELECT revision, namespace, name FROM changes WHERE revision > ? ORDER BY revision DESC", (revision,)
@@ -119,8 +126,15 @@ def _read_row(row: tuple[Any, ...]) -> ImageJob:
         status,
     ) = row
     meta = {
-        "namespace": namespace, "name": name, "uid": uid, "resourceVersion": str(revision), "generation": generation,
-        "creationTimestamp": created, "deletionTimestamp": deleted,
-        "labels": json.loads(labels), "annotations": json.loads(annotations), "finalizers": json.loads(finalizers),
-    }  # fmt: skip
+        "namespace": namespace,
+        "name": name,
+        "uid": uid,
+        "resourceVersion": str(revision),
+        "generation": generation,
+        "creationTimestamp": created,
+        "deletionTimestamp": deleted,
+        "labels": json.loads(labels),
+        "annotations": json.loads(annotations),
+        "finalizers": json.loads(finalizers),
+    }
     return ImageJob.from_body({"metadata": meta, "spec": json.loads(spec), "status": json.loads(status)})

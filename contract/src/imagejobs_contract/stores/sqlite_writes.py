@@ -1,6 +1,6 @@
-"""What the SQLite store writes: plain functions on a connection, within a transaction.
+"""Writes of the SQLite store: plain functions on a connection, within a transaction.
 
-They do what the Kubernetes API does with an ImageJob.
+They treat an ImageJob as the Kubernetes API does.
 """
 
 import json
@@ -22,7 +22,7 @@ from imagejobs_contract.model.times import format_time, utc_now
 from imagejobs_contract.stores.sqlite_reads import select_job
 
 MAX_CHANGE_ROWS = 10_000
-"""Rows of `changes`; who lags by more learns of everything that is there instead."""
+"""Rows of `changes` that are kept; a reader that lags by more reads all jobs instead."""
 _CHANGES_PER_PRUNING = 1_000
 
 
@@ -46,7 +46,8 @@ def insert(db: sqlite3.Connection, job: ImageJob) -> ImageJob:
         raise AlreadyExists(f"there is a job {job.key}")
     revision = _record_change(db, job.key)
     db.execute(
-        "INSERT INTO jobs (namespace, name, uid, revision, generation, created, labels, annotations, finalizers, state, spec, status)"
+        "INSERT INTO jobs (namespace, name, uid, revision, generation, created, labels, annotations,"
+        " finalizers, state, spec, status)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             *job.key, fresh.uid, revision, fresh.generation, format_time(fresh.created or utc_now()),
@@ -58,7 +59,7 @@ def insert(db: sqlite3.Connection, job: ImageJob) -> ImageJob:
 
 
 def update_status(db: sqlite3.Connection, job: ImageJob, status: Status) -> ImageJob:
-    """Write the status of the job as it was read; one that says the same is not written.
+    """Write the status of the job as it was read; an equal status is not written.
 
     Raises:
         NotFound: It is gone, or another job has its name.
@@ -81,11 +82,11 @@ def update_status(db: sqlite3.Connection, job: ImageJob, status: Status) -> Imag
 
 
 def update_spec(db: sqlite3.Connection, key: JobKey, change: Callable[[Spec], Spec]) -> ImageJob:
-    """Change the spec; one that says the same is not written.
+    """Change the spec; an equal spec is not written.
 
     Raises:
         NotFound: There is no such job.
-        Invalid: The change touches what is immutable, or its result is no valid ImageJob.
+        Invalid: The change touches an immutable field, or its result is not a valid ImageJob.
     """
     job = select_job(db, key)
     changed = replace(job, spec=change(job.spec))
@@ -101,10 +102,12 @@ def update_spec(db: sqlite3.Connection, key: JobKey, change: Callable[[Spec], Sp
 
 
 def delete(db: sqlite3.Connection, key: JobKey, uid: Uid | None) -> int | None:
-    """Remove the job, or mark it as long as it has finalizers; nothing happens if there is none (of that uid).
+    """Delete the job, or mark it as deleted while it has finalizers.
+
+    Nothing happens if there is none (of that uid).
 
     Returns:
-        The number of the change, if there was one.
+        The revision of the change, if there was one.
     """
     row = db.execute(
         "SELECT uid, finalizers, deleted FROM jobs WHERE namespace = ? AND name = ?", key
@@ -128,7 +131,7 @@ def add_finalizer(db: sqlite3.Connection, job: ImageJob, finalizer: str) -> int 
     """Let the job's deletion wait for a finalizer, unless it is being deleted.
 
     Returns:
-        The number of the change, if there was one.
+        The revision of the change, if there was one.
     """
     row = db.execute(
         "SELECT finalizers FROM jobs WHERE namespace = ? AND name = ? AND uid = ? AND deleted IS NULL",
@@ -145,10 +148,10 @@ def add_finalizer(db: sqlite3.Connection, job: ImageJob, finalizer: str) -> int 
 
 
 def remove_finalizer(db: sqlite3.Connection, job: ImageJob, finalizer: str) -> int | None:
-    """Take a finalizer off the job; the last one of a job that is being deleted takes the job with it.
+    """Remove a finalizer; a job that is being deleted is removed with its last one.
 
     Returns:
-        The number of the change, if there was one.
+        The revision of the change, if there was one.
     """
     row = db.execute(
         "SELECT finalizers, deleted FROM jobs WHERE namespace = ? AND name = ? AND uid = ?",
@@ -169,7 +172,7 @@ def remove_finalizer(db: sqlite3.Connection, job: ImageJob, finalizer: str) -> i
 
 
 def check(job: ImageJob) -> None:
-    """Refuse what the CRD would refuse, and so what could not be read again.
+    """Refuse a job that the CRD would refuse, because it could not be read again.
 
     Raises:
         Invalid: With every fault.

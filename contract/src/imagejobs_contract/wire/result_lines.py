@@ -1,4 +1,4 @@
-"""The file `results/<shard>.jsonl` in S3: one outcome a line, written by the worker and the operator, read by all.
+"""The file `results/<shard>.jsonl` in S3: one outcome a line, written by the worker and the operator.
 
 Its largest size is `shards.MAX_RESULTS_BYTES`, in a module that a pod loads before this one.
 """

@@ -73,7 +73,10 @@ def results(uid: Uid, shard: int) -> S3Key:
 
 
 def output(prefix: str, index: int, name: str, variant: str, output_format: Format) -> S3Key:
-    """Return the key of a result: the item's name if it has one, else its number; always the same for the same job."""
+    """Return the key of a result: the item's name if it has one, else its number.
+
+    It is always the same for the same job.
+    """
     stem = safe_stem(name) or str(index)
     tail = "" if variant == DEFAULT_VARIANT else f"-{variant}"
     return S3Key(f"{prefix.rstrip('/')}/{stem}{tail}.{output_format.extension}")

@@ -1,8 +1,7 @@
-"""Which image format a file starts like; names and declared types are never trusted.
+"""The image format that a file's first 64 bytes show; names and declared types are never trusted.
 
-Needs the first 64 bytes.
-
-The worker's decoder decides in the end; this only turns away what is certainly no image, before it is stored.
+The worker's decoder decides in the end; this only rejects files that are certainly no image, before they are
+stored.
 """
 
 import re

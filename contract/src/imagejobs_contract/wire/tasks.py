@@ -13,15 +13,15 @@ from imagejobs_contract.wire.origin import Origin
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Everything a worker needs for one image.
+    """Everything that a worker needs for one image.
 
     Attributes:
         index: The image's place in the job.
         attempt: The job's attempt, from 1.
-        attempts: How often an error that can pass is tried, and how often the task may be taken.
+        attempts: How often a retryable error is tried, and how often the task may be delivered.
         prefix: S3 prefix of the outputs.
-        expires: Seconds since the epoch after which the work is no longer wanted (the job's deadline).
-        caller: Whose job it is (`imagejobs.dev/caller`), "" for nobody's.
+        expires: Seconds since the epoch after which the result is no longer wanted (the job's deadline).
+        caller: Of the job (`imagejobs.dev/caller`).
         origin: For logs and spans.
     """
 
@@ -40,11 +40,11 @@ class Task:
 
     @property
     def owner(self) -> str:
-        """Return whose images these are: no process that decodes one of them has seen another owner's."""
+        """Return the owner of the images: a process that decodes one has never decoded another owner's."""
         return f"{self.key.namespace}/{self.caller}"
 
     def log_facts(self) -> dict[str, object]:
-        """Return what every log line about the image names."""
+        """Return the facts of an image for its log lines."""
         known = {
             "job_id": self.key.name,
             "image": self.index,
@@ -76,7 +76,7 @@ class Task:
         """Read what `to_json` wrote.
 
         Raises:
-            ValueError: The text is not a task (`Invalid` is none: the operator wrote it).
+            ValueError: The text is not a task. (`Invalid` would blame a client, but the operator wrote it.)
         """
         try:
             body: dict[str, Any] = json.loads(text)
