@@ -1,4 +1,7 @@
-"""Following the ImageJobs of a real API server: objects come with their changes, gaps are filled, and it costs few requests."""
+"""A watch of the ImageJobs of a real API server.
+
+Objects come with their changes, gaps are filled, and it costs few requests.
+"""
 
 import asyncio
 import contextlib
@@ -38,9 +41,8 @@ def play(controlplane, namespaces: list[str], scenario: Callable[[KubernetesStor
             await asyncio.wait_for(scenario(store), 100)
         finally:
             await store.close()
-            await asyncio.sleep(
-                0.25
-            )  # a TLS connection that was given up while it was made says goodbye (aiohttp, "Graceful shutdown")
+            # A TLS connection that was given up while it opened still closes (aiohttp, "Graceful shutdown").
+            await asyncio.sleep(0.25)
 
     asyncio.run(played())
 

@@ -1,4 +1,4 @@
-"""What only the Kubernetes store promises: the server's complaints as our errors, several namespaces, and a feed that outlives gaps."""
+"""Promises of the Kubernetes store alone: its errors, several namespaces, and a watch that outlives gaps."""
 
 import asyncio
 import json

@@ -178,8 +178,12 @@ def test_a_lease_is_lost_when_redis_forgot_everything(redis_url, raw, act):
         await queue.send([task()])
         lease = await taken(queue)
         raw.flushall()
-        assert not await {"ack": lambda: queue.ack("a", lease, done()), "extend": lambda: queue.extend("a", lease),
-                          "release": lambda: queue.release("a", lease)}[act]()  # fmt: skip
+        calls = {
+            "ack": lambda: queue.ack("a", lease, done()),
+            "extend": lambda: queue.extend("a", lease),
+            "release": lambda: queue.release("a", lease),
+        }
+        assert not await calls[act]()
         assert raw.exists(redis_keys.items(UID), redis_keys.sent(UID), redis_keys.TASKS) == 0
 
     run(redis_url, story)
@@ -444,7 +448,8 @@ def test_an_absent_redis_is_unavailable_and_soon_so(call):
     async def story(queue):
         calls = {
             "lease": lambda: queue.lease("a", 5), "send": lambda: queue.send([task()]), "depth": queue.depth,
-            "waiting": lambda: queue.waiting(UID), "cancel": lambda: queue.cancel(UID), "workers": queue.workers,
+            "waiting": lambda: queue.waiting(UID), "cancel": lambda: queue.cancel(UID),
+            "workers": queue.workers,
         }  # fmt: skip
         started = time.monotonic()
         with pytest.raises(Unavailable):

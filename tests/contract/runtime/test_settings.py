@@ -21,8 +21,9 @@ def test_bodies_go_unsigned_to_this_machine_only():
 
 def test_every_variable_of_s3_counts():
     environ = {
-        "S3_ENDPOINT": "https://a", "S3_PUBLIC_ENDPOINT": "https://b", "S3_BUCKET": "pictures", "S3_REGION": "eu-1", "AWS_ACCESS_KEY_ID": "k",
-        "AWS_SECRET_ACCESS_KEY": "s", "S3_PATH_STYLE": "false", "S3_UNSIGNED_PAYLOAD": "true",
+        "S3_ENDPOINT": "https://a", "S3_PUBLIC_ENDPOINT": "https://b", "S3_BUCKET": "pictures",
+        "S3_REGION": "eu-1", "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "S3_PATH_STYLE": "false",
+        "S3_UNSIGNED_PAYLOAD": "true",
     }  # fmt: skip
     assert read(environ, S3Settings.read) == S3Settings(
         "https://a", "https://b", "pictures", "eu-1", "k", "s", path_style=False, unsigned_payload=True
@@ -69,9 +70,11 @@ def test_redis_urls(url):
 
 
 @pytest.mark.parametrize("url", ["http://a", "a:6379", "redis://"])
-def test_what_is_no_redis_url_ends_the_program(url):
-    with pytest.raises(SystemExit):
+def test_what_is_no_redis_url_ends_the_program(url, capsys):
+    with pytest.raises(SystemExit) as raised:
         read({"REDIS_URL": url}, read_redis_url)
+    assert raised.value.code == 2
+    assert "REDIS_URL: the value is not a Redis URL" in capsys.readouterr().err
 
 
 def test_limits_have_their_defaults_and_each_its_variable():

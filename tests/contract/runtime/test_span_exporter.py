@@ -74,7 +74,10 @@ def test_a_span_without_one_around_it_is_not_told():
 
 @pytest.mark.parametrize("program", ["api.__main__", "operator.__main__", "worker.program"])
 def test_nothing_is_imported_where_there_is_no_collector(program):
-    main = f"import sys; import imagejobs_{program}, imagejobs_contract.redis.board; print(*(name for name, it in sys.modules.items() if it))"
+    main = (
+        f"import sys; import imagejobs_{program}, imagejobs_contract.redis.board;"
+        "print(*(name for name, it in sys.modules.items() if it))"
+    )
     there = subprocess.run(
         [sys.executable, "-c", main], check=True, capture_output=True, text=True
     ).stdout.split()

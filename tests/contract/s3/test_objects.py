@@ -357,8 +357,9 @@ def test_the_check_names_wrong_settings(s3_settings, wrong):
 def test_wrong_credentials_are_misconfigured_for_every_call(s3_settings):
     async def story(objects):
         calls = (
-            objects.get("a", 1), objects.head("a"), objects.put("a", b"", content_type=PNG), objects.put_stream("a", stream(10)),
-            objects.put_stream("a", stream(2 * PART_BYTES)), objects.copy("a", "b"), objects.delete(["a"]), objects.delete_prefix("a/"),
+            objects.get("a", 1), objects.head("a"), objects.put("a", b"", content_type=PNG),
+            objects.put_stream("a", stream(10)), objects.put_stream("a", stream(2 * PART_BYTES)),
+            objects.copy("a", "b"), objects.delete(["a"]), objects.delete_prefix("a/"),
         )  # fmt: skip
         for call in calls:
             with pytest.raises(Misconfigured):

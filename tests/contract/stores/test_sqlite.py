@@ -38,7 +38,8 @@ WRITER = r"""
     async def main():
         store = SqliteStore(Path(sys.argv[1]))
         for n in range(int(sys.argv[3])):
-            await store.create(ImageJob(JobKey("default", f"{sys.argv[2]}-{n}"), Spec(items=(Item(key="a"),))))
+            key = JobKey("default", f"{sys.argv[2]}-{n}")
+            await store.create(ImageJob(key, Spec(items=(Item(key="a"),))))
             sys.stdout.write(f"{n}\n")
             sys.stdout.flush()
         await store.close()

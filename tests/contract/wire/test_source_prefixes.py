@@ -47,8 +47,11 @@ def test_under_a_prefix(key):
 
 @pytest.mark.parametrize(
     "key",
-    ["photos", "photos//", "photos//a", "photos/./a", "photos/../a", "photos/a/..", "photos/..", "photos/.", "photos/\\",
-     "photos/..\\a", "photos/a\x00", "photos/a\n", "photos/\x7f", "/photos/a", "Photos/a", "photo\u017f/a", "", "photosx/a"],
+    [
+        "photos", "photos//", "photos//a", "photos/./a", "photos/../a", "photos/a/..", "photos/..",
+        "photos/.", "photos/\\", "photos/..\\a", "photos/a\x00", "photos/a\n", "photos/\x7f", "/photos/a",
+        "Photos/a", "photo\u017f/a", "", "photosx/a",
+    ],
     ids=repr,
 )  # fmt: skip
 def test_not_under_a_prefix(key):
@@ -60,9 +63,8 @@ def test_no_prefix_opens_nothing():
 
 
 def test_what_is_kept_apart_by_caller_is_reserved():
-    assert [each for each in ("uploads/", "uploads/x/", "u/", "jobs/a/", "outputs/", "output/", "photos/", "jobs2/") if is_reserved(each)] == [
-        "uploads/", "uploads/x/", "jobs/a/", "outputs/",
-    ]  # fmt: skip
+    prefixes = ("uploads/", "uploads/x/", "u/", "jobs/a/", "outputs/", "output/", "photos/", "jobs2/")
+    assert list(filter(is_reserved, prefixes)) == ["uploads/", "uploads/x/", "jobs/a/", "outputs/"]
     assert is_reserved("/") is False
 
 
