@@ -12,10 +12,10 @@ import yaml
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Invalid
-from imagejobs_contract.model import items, limits, names, options, spec_json
+from imagejobs_contract.model import items, limits, names, options, output_names, spec_json
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.outcome import MAX_MESSAGE, ItemState, Outcome, OutputFile
+from imagejobs_contract.model.outcome import MAX_MESSAGE_LENGTH, ItemState, Outcome, OutputFile
 from imagejobs_contract.model.spec import INTEGERS, DeletionPolicy, Execution, Profile, Spec
 from imagejobs_contract.model.status import (
     Callback,
@@ -28,7 +28,6 @@ from imagejobs_contract.model.status import (
     Status,
 )
 from imagejobs_contract.model.status_json import status_body
-from imagejobs_contract.wire import s3_keys
 from support.cluster.bad_specs import BAD_SPECS, GOOD
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
@@ -72,10 +71,9 @@ def test_group_version_and_names_are_pythons():
 
 def test_the_name_of_a_job_has_pythons_bounds():
     (rule,) = ROOT["x-kubernetes-validations"]
-    assert (
-        rule["rule"]
-        == f"size(self.metadata.name) <= {names.MAX_NAME} && self.metadata.name.matches('^{names.NAME_PATTERN}$')"
-    )
+    name = "self.metadata.name"
+    bounds = f"size({name}) <= {names.MAX_NAME_LENGTH} && {name}.matches('^{names.NAME_PATTERN}$')"
+    assert rule["rule"] == bounds
 
 
 @pytest.mark.parametrize(
@@ -123,7 +121,7 @@ BOUNDS = {
     "variants[].width": (1, limits.MAX_SIDE),
     "variants[].height": (1, limits.MAX_SIDE),
     "variants[].quality": (1, 100),
-    "variants[].maxSize": (options.MIN_SIZE, options.MAX_SIZE),
+    "variants[].maxSize": (options.MIN_RESULT_BYTES, options.MAX_RESULT_BYTES),
     "variants[].frames": (1, limits.Limits().max_frames),
 }
 
@@ -138,17 +136,17 @@ def test_whole_numbers_have_pythons_bounds():
 
 
 TEXTS = {
-    "items[].name": (limits.MAX_NAME, None),
-    "items[].key": (limits.MAX_KEY, items.KEY_PATTERN),
-    "items[].url": (limits.MAX_URL, items.URL_PATTERN),
-    "manifest.key": (limits.MAX_KEY, items.KEY_PATTERN),
+    "items[].name": (limits.MAX_NAME_LENGTH, None),
+    "items[].key": (limits.MAX_KEY_LENGTH, items.KEY_PATTERN),
+    "items[].url": (limits.MAX_URL_LENGTH, items.URL_PATTERN),
+    "manifest.key": (limits.MAX_KEY_LENGTH, items.KEY_PATTERN),
     "variants[].name": (32, options.VARIANT_NAME),
     "variants[].background": (7, options.BACKGROUND),
-    "output.prefix": (512, s3_keys.PREFIX_PATTERN),
+    "output.prefix": (512, output_names.PREFIX_PATTERN),
     "output.cacheControl": (200, "[ -~]+"),
     "queueName": (63, spec_json.DNS_LABEL),
     "priorityClassName": (253, spec_json.DNS_NAME),
-    "callback.url": (limits.MAX_URL, items.URL_PATTERN),
+    "callback.url": (limits.MAX_URL_LENGTH, items.URL_PATTERN),
 }
 
 
@@ -210,9 +208,9 @@ def test_all_but_the_mutable_fields_are_immutable():
 
 
 def test_reserved_prefixes_are_pythons():
-    rules = [rule["rule"] for rule in at("output.prefix")["x-kubernetes-validations"]]
-    for reserved in (s3_keys.UPLOADS, s3_keys.JOBS):
-        assert any(f'startsWith("{reserved}")' in rule for rule in rules)
+    rules = [each["rule"] for each in at("output.prefix")["x-kubernetes-validations"]]
+    refusals = [rule for rule in rules if "startsWith" in rule]
+    assert refusals == [f'!(self + "/").startsWith("{each}")' for each in output_names.RESERVED_PREFIXES]
 
 
 def test_a_quality_can_be_given_up_in_pythons_lossy_formats():
@@ -287,7 +285,7 @@ def test_messages_are_as_long_as_python_makes_them():
     assert (
         at("failures[].message", STATUS)["maxLength"]
         == at("outcomes[].message", STATUS)["maxLength"]
-        == MAX_MESSAGE
+        == MAX_MESSAGE_LENGTH
     )
     assert all(re.fullmatch(at("conditions[].reason", STATUS)["pattern"], reason) for reason in Reason)
     assert max(map(len, Code)) <= at("failures[].code", STATUS)["maxLength"]

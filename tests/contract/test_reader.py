@@ -87,7 +87,7 @@ def test_other_sizes_are_faults(value):
 @pytest.mark.parametrize("value", ["", "abcdef", 5, "ab\n", "äb"], ids=repr)
 def test_texts_must_have_the_length_and_the_form(value):
     reader = Reader({"t": value})
-    assert reader.text("t", 5, None, "[a-z]+") is None
+    assert reader.text("t", 5, pattern="[a-z]+") is None
     assert faults_of(reader) == ["t"]
 
 
@@ -186,7 +186,7 @@ def test_nothing_that_json_can_hold_makes_a_reader_raise(body):
         reader.integer(name, 0, 5)
         reader.number(name, 0, 5, 1)
         reader.boolean(name)
-        reader.text(name, 5, None, "[a-z]+")
+        reader.text(name, 5, pattern="[a-z]+")
         reader.choice(name, Fit)
         reader.size(name, 0, 5)
         reader.child(name)

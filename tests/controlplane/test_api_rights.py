@@ -1,4 +1,4 @@
-"""The API's rights are those that the chart gives, and with them it can do all that it does: make, read, follow, change and delete ImageJobs."""
+"""The rights that the chart gives the API are the rights that it has, and they are enough for its work."""
 
 import asyncio
 import logging

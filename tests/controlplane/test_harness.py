@@ -1,4 +1,4 @@
-"""The control plane itself: who may do what, its controllers, and that nothing of it outlives the test run."""
+"""The control plane itself: its rights, its controllers, and that none of it outlives the test run."""
 
 import os
 import signal

@@ -1,4 +1,7 @@
-"""kubeconform holds every object of the chart and every manifest to the schemas of a real API server, and refuses fields that they do not name."""
+"""kubeconform checks all objects of the chart and all manifests by the schemas of a real API server.
+
+It refuses fields that the schemas do not name.
+"""
 
 import shutil
 import subprocess

@@ -1,4 +1,7 @@
-"""Following the ImageJobs of a real API server: objects come with their changes, gaps are filled, and it costs few requests."""
+"""A watch of the ImageJobs of a real API server.
+
+Objects come with their changes, gaps are filled, and it costs few requests.
+"""
 
 import asyncio
 import contextlib
@@ -38,9 +41,8 @@ def play(controlplane, namespaces: list[str], scenario: Callable[[KubernetesStor
             await asyncio.wait_for(scenario(store), 100)
         finally:
             await store.close()
-            await asyncio.sleep(
-                0.25
-            )  # a TLS connection that was given up while it was made says goodbye (aiohttp, "Graceful shutdown")
+            # A TLS connection that was given up while it opened still closes (aiohttp, "Graceful shutdown").
+            await asyncio.sleep(0.25)
 
     asyncio.run(played())
 
@@ -123,7 +125,7 @@ def test_pages_hold_all_that_is_there(controlplane, namespace, monkeypatch):
 
 @pytest.mark.parametrize("trouble", ["expired", "cut"])
 def test_what_went_and_came_while_it_could_not_watch_is_told(controlplane, namespace, monkeypatch, trouble):
-    monkeypatch.setattr(kubernetes_feed, "LEAST_DELAY_SECONDS", 0.05)
+    monkeypatch.setattr(kubernetes_feed, "MIN_DELAY_SECONDS", 0.05)
     watch, broken, again = kubernetes_calls.watch, asyncio.Event(), asyncio.Event()
 
     async def cut_off(client, path, version):
@@ -153,7 +155,7 @@ def test_what_went_and_came_while_it_could_not_watch_is_told(controlplane, names
 
 def test_a_version_that_the_server_forgot_is_listed_anew(controlplane, namespace, monkeypatch):
     """A watch from before what the server remembers is what 410 Gone is for."""
-    monkeypatch.setattr(kubernetes_feed, "LEAST_DELAY_SECONDS", 0.05)
+    monkeypatch.setattr(kubernetes_feed, "MIN_DELAY_SECONDS", 0.05)
     watch, versions = kubernetes_calls.watch, []
 
     def from_the_beginning(client, path, version):

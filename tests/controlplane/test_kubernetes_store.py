@@ -1,4 +1,4 @@
-"""What only the Kubernetes store promises: the server's complaints as our errors, several namespaces, and a feed that outlives gaps."""
+"""Promises of the Kubernetes store alone: its errors, several namespaces, and a watch that outlives gaps."""
 
 import asyncio
 import json
@@ -177,7 +177,7 @@ def test_a_watch_from_before_what_the_server_remembers_is_expired(controlplane, 
 
 
 def test_the_feed_tells_of_what_was_deleted_while_it_could_not_watch(controlplane, namespace, monkeypatch):
-    monkeypatch.setattr(kubernetes_feed, "LEAST_DELAY_SECONDS", 0.05)
+    monkeypatch.setattr(kubernetes_feed, "MIN_DELAY_SECONDS", 0.05)
     watch, broken = kubernetes_calls.watch, asyncio.Event()
 
     async def cut_off(client, path, version):

@@ -103,10 +103,11 @@ class Settings:
     @classmethod
     def read(cls, reader: Reader) -> "Settings":
         """Read the API's variables; faults go to the reader."""
-        callers_file = reader.text("CALLERS_FILE", 1000, "") or ""
+        callers_file = reader.text("CALLERS_FILE", 1000, default="") or ""
         host, port = _read_listen(reader, bool(callers_file))
         public_url = (
-            reader.text("PUBLIC_URL", 500, "", settings.HOST_PORT_URL, "an http(s) URL") or ""
+            reader.text("PUBLIC_URL", 500, default="", pattern=settings.HOST_PORT_URL, shape="an http(s) URL")
+            or ""
         ).rstrip("/")
         hosts = _read_list(
             reader,
@@ -118,14 +119,24 @@ class Settings:
             host=host,
             port=port,
             job_store=reader.text(
-                "JOB_STORE", 1000, KUBERNETES, rf"{KUBERNETES}|{SQLITE}.+", "kubernetes or sqlite:<path>"
+                "JOB_STORE",
+                1000,
+                default=KUBERNETES,
+                pattern=rf"{KUBERNETES}|{SQLITE}.+",
+                shape="kubernetes or sqlite:<path>",
             )
             or "",
-            kubeconfig=reader.text("KUBECONFIG", 1000, "") or "",
-            namespace=reader.text("NAMESPACE", 63, "default", "[a-z0-9]([-a-z0-9]*[a-z0-9])?", "a namespace")
+            kubeconfig=reader.text("KUBECONFIG", 1000, default="") or "",
+            namespace=reader.text(
+                "NAMESPACE",
+                63,
+                default="default",
+                pattern="[a-z0-9]([-a-z0-9]*[a-z0-9])?",
+                shape="a namespace",
+            )
             or "",
-            redis_url=settings.redis_url(reader),
-            lease_seconds=settings.lease_seconds(reader),
+            redis_url=settings.read_redis_url(reader),
+            lease_seconds=settings.read_lease_seconds(reader),
             s3=S3Settings.read(reader),
             limits=_read_limits(reader),
             callers_file=callers_file,
@@ -141,7 +152,7 @@ class Settings:
             callers_secrets=read_folder(reader),
             find_faces=reader.boolean("FIND_FACES", default=True),
             ready_parts=_read_ready_parts(reader),
-            metrics=settings.listen_address(reader, "METRICS_LISTEN"),
+            metrics=settings.read_listen_address(reader, "METRICS_LISTEN"),
             allowed_hosts=hosts
             or (() if callers_file or not _is_loopback(host) else _own_hosts(host, public_url)),
             cors_origins=_read_list(
@@ -154,10 +165,14 @@ class Settings:
                 reader, "TRUSTED_PROXIES", r"[0-9A-Fa-f:.]+(/[0-9]{1,3})?", "an address or network (CIDR)"
             ),
             traces=traces.is_enabled(reader, "api"),
-            handoff=settings.handoff_folder(reader),
+            handoff=settings.read_handoff_folder(reader),
             handoff_bytes=reader.size("HANDOFF_BYTES", 2**20, 2**40, HANDOFF_BYTES) or HANDOFF_BYTES,
             log_level=reader.text(
-                "LOG_LEVEL", 10, "INFO", "DEBUG|INFO|WARNING|ERROR", "DEBUG, INFO, WARNING or ERROR"
+                "LOG_LEVEL",
+                10,
+                default="INFO",
+                pattern="DEBUG|INFO|WARNING|ERROR",
+                shape="DEBUG, INFO, WARNING or ERROR",
             )
             or "",
         )
@@ -165,7 +180,13 @@ class Settings:
 
 def _read_listen(reader: Reader, has_callers: bool) -> tuple[str, int]:
     text = (
-        reader.text("LISTEN", 260, "127.0.0.1:8080", _LISTEN, "an address and a port such as 127.0.0.1:8080")
+        reader.text(
+            "LISTEN",
+            260,
+            default="127.0.0.1:8080",
+            pattern=_LISTEN,
+            shape="an address and a port such as 127.0.0.1:8080",
+        )
         or ""
     )
     host, _, port = text.rpartition(":")
@@ -203,7 +224,7 @@ def _read_limits(reader: Reader) -> Limits:
 
 
 def _read_list(reader: Reader, name: str, pattern: str, shape: str) -> tuple[str, ...]:
-    found = tuple(re.split(r"[,\s]+", (reader.text(name, 5000, "") or "").strip(", ")))
+    found = tuple(re.split(r"[,\s]+", (reader.text(name, 5000, default="") or "").strip(", ")))
     for each in filter(None, found):
         if not re.fullmatch(pattern, each, re.ASCII):
             reader.fault(name, f"{each!r} is not {shape}")
@@ -217,7 +238,7 @@ def _read_prefixes(
 
 
 def _read_ready_parts(reader: Reader) -> tuple[str, ...]:
-    text = reader.text("READY_PARTS", 100, ",".join(READY_PARTS)) or ""
+    text = reader.text("READY_PARTS", 100, default=",".join(READY_PARTS)) or ""
     parts = tuple(re.split(r"[,\s]+", text.strip()))
     for part in parts:
         if part not in READY_PARTS:

@@ -25,7 +25,8 @@ from imagejobs_contract.redis.client import connect
 from imagejobs_contract.redis.library import Redis
 from imagejobs_contract.redis.task_queue import RedisTaskQueue
 from imagejobs_contract.runtime.metrics import serve as serve_metrics
-from imagejobs_contract.runtime.traces import Tracer, open_tracer
+from imagejobs_contract.runtime.traces import Tracer
+from imagejobs_contract.runtime.tracing import open_tracer
 from imagejobs_contract.runtime.webhook_secrets import check_folder
 from imagejobs_contract.s3 import signer
 from imagejobs_contract.s3.objects import S3Objects
@@ -82,7 +83,7 @@ async def _open_ports(
         board=instrument(RedisBoard(redis), "redis", metrics, tracer),
         queue=instrument(queue, "redis", metrics, tracer),
         objects=instrument(S3Objects.from_settings(settings.s3), "s3", metrics, tracer),
-        signer=signer.signer(settings.s3),
+        signer=signer.open_signer(settings.s3),
         parts=instrument(BotoPartUploads(settings.s3), "s3", metrics, tracer),
     )
 

@@ -1,1 +1,1 @@
-"""What the programs of imagejobs agree on. Imports nothing of theirs."""
+"""Types, keys and adapters that the programs of imagejobs share. Imports none of the programs."""

@@ -1,4 +1,4 @@
-"""Every error code a client can meet: its HTTP status, whether a repeat can help, and one sentence for people.
+"""Every error code that a client can get: HTTP status, whether a repeat can help, a sentence for people.
 
 The codes are stable: clients branch on them. Texts may change, codes may not.
 """
@@ -47,7 +47,13 @@ class Code(StrEnum):
 
 
 class Meaning(NamedTuple):
-    """What a code tells: the HTTP status, whether the same request may succeed later, a sentence."""
+    """The meaning of a code for a client.
+
+    Attributes:
+        http_status: Of an answer to a request that ends with it.
+        retryable: Whether the same request may succeed later.
+        sentence: For people.
+    """
 
     http_status: int
     retryable: bool
@@ -100,5 +106,5 @@ MEANINGS = _OF_AN_IMAGE | _OF_A_REQUEST
 
 
 def meaning(code: Code) -> Meaning:
-    """Return what a code tells a client."""
+    """Return the meaning of a code."""
     return MEANINGS[code]

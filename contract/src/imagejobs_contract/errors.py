@@ -7,7 +7,7 @@ from imagejobs_contract.codes import Code, meaning
 
 
 class Fault(NamedTuple):
-    """One thing that is wrong with an input: where (a field's path) and what, with the allowed range."""
+    """One mistake in an input: the path of the field, and the mistake with the allowed range."""
 
     where: str
     what: str
@@ -42,7 +42,7 @@ class ImageFailed(ImageJobsError):
 
 
 class NotFound(ImageJobsError):
-    """Raised when what was asked for is not there."""
+    """Raised when the requested thing does not exist."""
 
     code = Code.NOT_FOUND
 
@@ -70,7 +70,7 @@ class Unavailable(ImageJobsError):
 
 
 class Misconfigured(ImageJobsError):
-    """Raised when an outside system says that our credentials or settings are wrong; a repeat does not help."""
+    """Raised when an outside system rejects our credentials or settings; a repeat does not help."""
 
     code = Code.STORAGE_ERROR
 
@@ -82,6 +82,6 @@ class TooLarge(ImageJobsError):
 
 
 class Refused(ImageJobsError):
-    """Raised when a URL leads to where nobody outside may make us go."""
+    """Raised when a URL leads to an address that users must not make our programs connect to."""
 
     code = Code.SOURCE_FORBIDDEN

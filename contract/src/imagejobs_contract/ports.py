@@ -1,7 +1,7 @@
-"""What the programs need of the outside world, as protocols; the adapters stand beside this file.
+"""Protocols of the outside systems that the programs use; the adapters are in `stores`, `redis` and `s3`.
 
-Every call is bounded in time by its adapter and raises only errors of `errors.py`: `Unavailable` when a
-repeat may help.
+Every call is bounded in time by its adapter and raises only errors of `errors.py`: `Unavailable` if a repeat
+may help.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from imagejobs_contract.model.counts import Counts
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import NO_UID, CallerName, JobKey, Uid
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.wire.tasks import Task
 
@@ -32,7 +32,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class JobEvent:
-    """What a store tells of one job: how it stands, or None if it is gone or cannot be read."""
+    """One job in a watch: its present state, or None if it is deleted or cannot be read."""
 
     key: JobKey
     job: ImageJob | None
@@ -42,7 +42,7 @@ class JobStore(Protocol):
     """Where ImageJobs are kept: the Kubernetes API, or SQLite."""
 
     async def create(self, job: ImageJob) -> ImageJob:
-        """Store a new job; what is returned has uid, version and time. Durable when it returns.
+        """Store a new job and return it with uid, version and time. It is durable then.
 
         Raises:
             AlreadyExists: There is one of that name.
@@ -51,7 +51,7 @@ class JobStore(Protocol):
         ...
 
     async def get(self, key: JobKey) -> ImageJob:
-        """Return the job as it stands.
+        """Return a job.
 
         Raises:
             NotFound: There is none.
@@ -66,7 +66,7 @@ class JobStore(Protocol):
         limit: int = 100,
         cursor: str = "",
         *,
-        caller: str | None = None,
+        caller: CallerName | None = None,
     ) -> Page:
         """Return a page of jobs, newest first; of all namespaces and callers if None.
 
@@ -90,15 +90,15 @@ class JobStore(Protocol):
         ...
 
     async def change_spec(self, key: JobKey, change: Callable[[Spec], Spec]) -> ImageJob:
-        """Change mutable fields of the spec, trying again when somebody else was faster.
+        """Change mutable fields of the spec, and try again when another writer was faster.
 
         Raises:
             NotFound: There is none.
-            Invalid: The change touches what is immutable.
+            Invalid: The change touches an immutable field.
         """
         ...
 
-    async def delete(self, key: JobKey, uid: str | None = None) -> None:
+    async def delete(self, key: JobKey, uid: Uid | None = None) -> None:
         """Ask for deletion; nothing happens if there is none (of that uid).
 
         Jobs with finalizers wait for them.
@@ -106,23 +106,27 @@ class JobStore(Protocol):
         ...
 
     async def add_finalizer(self, job: ImageJob, finalizer: str) -> None:
-        """Let the job's deletion wait for a finalizer; nothing happens if it has it, is being deleted, or is gone."""
+        """Let the job's deletion wait for a finalizer.
+
+        Nothing happens if the job has it, is being deleted, or is gone.
+        """
         ...
 
     async def remove_finalizer(self, job: ImageJob, finalizer: str) -> None:
-        """Take a finalizer off; nothing happens if the job or the finalizer is gone."""
+        """Remove a finalizer; nothing happens if the job or the finalizer is gone."""
         ...
 
     def watch(self) -> AsyncIterator[JobEvent | None]:
-        """Yield every job there is, then each as it changes or goes; and None, now and then, when all has been told that was to be told.
+        """Yield every job, then each job that changes or is deleted.
 
-        It may repeat, and may merge changes of one job. After a gap all is told again, and what went
-        meanwhile. Which of two that were told of one job is newer, their versions say.
+        None comes from time to time, when no known event is outstanding. An event may be repeated, and
+        changes of one job may be merged. After a gap all jobs come again, and those that were deleted
+        meanwhile. Of two events of one job, the job's version says which is newer.
         """
         ...
 
     async def close(self) -> None:
-        """Give connections back."""
+        """Close connections."""
         ...
 
 
@@ -131,22 +135,24 @@ class Change:
     """A job's state and counts, as they were when it changed."""
 
     key: JobKey
-    uid: str
+    uid: Uid
     state: State
     counts: Counts
 
 
 @dataclass(frozen=True, slots=True)
 class WakeUp:
-    """That something about a job changed; of an image in the pool that ended also what the board then held.
+    """A hint that something about a job changed.
+
+    For an image that ended in the pool it also carries the facts that the board had then.
 
     Attributes:
         outcome: Of the image.
-        left: Tasks of the job that were still on the queue.
+        tasks_left: Tasks of the job that were still on the queue.
     """
 
     key: JobKey
-    uid: str = ""
+    uid: Uid = NO_UID
     outcome: Outcome | None = None
     tasks_left: int = 0
 
@@ -154,48 +160,51 @@ class WakeUp:
 class ProgressBoard(Protocol):
     """Live progress, in Redis. Losing all of it loses nothing else."""
 
-    async def counts(self, uid: str) -> Counts | None:
+    async def counts(self, uid: Uid) -> Counts | None:
         """Return the sum over the shards, or None if the board knows nothing."""
         ...
 
-    async def all_counts(self, uids: Sequence[str]) -> Sequence[Counts | None]:
+    async def all_counts(self, uids: Sequence[Uid]) -> Sequence[Counts | None]:
         """Return the same for several jobs, in one exchange."""
         ...
 
     async def put_shard(
-        self, key: JobKey, uid: str, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()
+        self, key: JobKey, uid: Uid, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()
     ) -> None:
-        """Write a shard's counters, absolute, and outcomes for the item hash, and wake the operator; safe to repeat."""
+        """Write a shard's absolute counters and its outcomes, and wake the operator; safe to repeat."""
         ...
 
-    async def outcomes(self, uid: str) -> Mapping[int, Outcome]:
-        """Return what is known of the images that ended."""
+    async def outcomes(self, uid: Uid) -> Mapping[int, Outcome]:
+        """Return the known outcomes of a job, by index."""
         ...
 
-    async def forget(self, uid: str) -> None:
+    async def forget(self, uid: Uid) -> None:
         """Remove all keys of a job."""
         ...
 
     async def announce(self, change: Change) -> None:
-        """Tell whoever waits for a job that it changed."""
+        """Announce to all who watch the board that a job changed."""
         ...
 
     def announcements(self) -> AsyncIterator[Change | None]:
-        """Yield each change from now on, and None at least once a second, and whenever some may have been missed."""
+        """Yield each change from now on.
+
+        None comes at least once a second, and whenever changes may have been missed.
+        """
         ...
 
     def wake_ups(self) -> AsyncIterator[WakeUp | None]:
-        """Yield a word of each image that ended, and None at least once a second. Some may be missed."""
+        """Yield a hint for each image that ended, and None at least once a second. Some may be missed."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """One task in one worker's hands.
+    """One task that one worker holds.
 
     Attributes:
-        entry: Its id on the stream.
-        deliveries: How often it was taken, this time included.
+        entry_id: The task's id on the stream.
+        deliveries: How often it was leased, this time included.
     """
 
     task: Task
@@ -207,15 +216,15 @@ class TaskQueue(Protocol):
     """The pool's queue: a Redis stream with one consumer group."""
 
     async def send(self, tasks: Sequence[Task]) -> None:
-        """Put tasks on the stream and note where each one lies, atomically per task."""
+        """Put tasks on the stream and record the place of each, atomically per task."""
         ...
 
-    async def waiting(self, uid: str) -> frozenset[int]:
-        """Return the indexes of a job's images that are on the stream, taken or not."""
+    async def waiting(self, uid: Uid) -> frozenset[int]:
+        """Return the indexes of a job's images that are on the stream, leased or not."""
         ...
 
-    async def cancel(self, uid: str) -> None:
-        """Take all tasks of a job off the stream; whoever works on one loses its lease."""
+    async def cancel(self, uid: Uid) -> None:
+        """Remove all tasks of a job from the stream; a worker that holds one loses its lease."""
         ...
 
     async def lease(self, consumer: str, block_seconds: float) -> Lease | None:
@@ -227,17 +236,21 @@ class TaskQueue(Protocol):
         ...
 
     async def ack(self, consumer: str, lease: Lease, outcome: Outcome) -> bool:
-        """Record the outcome, take the task off, wake the operator: all or nothing; False if the lease is lost."""
+        """Record the outcome, remove the task and wake the operator: all or nothing.
+
+        Returns:
+            False if the lease is lost.
+        """
         ...
 
     async def release(self, consumer: str, lease: Lease) -> None:
-        """Give the task to the others at once; this taking does not count."""
+        """Give the task back to the queue at once; this delivery does not count."""
         ...
 
     async def depth(self) -> int:
-        """Return how many tasks are on the stream, taken or not."""
+        """Return how many tasks are on the stream, leased or not."""
         ...
 
     async def workers(self) -> int:
-        """Return how many workers were seen lately."""
+        """Return how many workers were seen recently."""
         ...

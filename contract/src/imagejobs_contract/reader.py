@@ -1,4 +1,4 @@
-"""Typed gets from a mapping that gather every fault instead of stopping at the first.
+"""Typed gets from a mapping that collect every fault instead of stopping at the first.
 
 Options of a request, the body of an ImageJob and the settings of a program are all read through this.
 """
@@ -29,12 +29,12 @@ _UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2*
 
 
 class Reader:
-    """Reads one mapping; faults of it and of readers made by `child` go into one list.
+    """Reads one mapping; its faults, and those of readers made by `child`, go into one list.
 
     Args:
-        tolerant: Fields that are not known are no fault: a newer version wrote them.
-        snake: Names are spelled `max_size` in the mapping, as over HTTP, where they are asked for as
-            `maxSize`, as in the CRD.
+        tolerant: Unknown fields are no fault: a newer version wrote them.
+        snake: The mapping spells names as `max_size`, as over HTTP, while callers ask for `maxSize`, as in
+            the CRD.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Reader:
             raise Invalid(self.faults)
 
     def has(self, name: str) -> bool:
-        """Tell whether the field is there and not null."""
+        """Return whether the field is present and not null."""
         return self._value(name) is not None
 
     def unknown(self, known: Iterable[str]) -> None:
@@ -76,7 +76,7 @@ class Reader:
         names = sorted(map(self.spelled, known))
         for name in self._body:
             if name not in names:
-                guess = _nearest(name, names) if len(self.faults) < _MAX_GUESSES else ""
+                guess = _suggest(name, names) if len(self.faults) < _MAX_GUESSES else ""
                 self.faults.append(
                     Fault(
                         f"{self._path}.{name}".strip("."),
@@ -89,9 +89,9 @@ class Reader:
         value = self._value(name)
         if value is None:
             return default
-        number = _whole(value)
+        number = _parse_whole(value)
         if number is None or not low <= number <= high:
-            self.fault(name, f"{_shown(value)} is not a whole number from {low} to {high}")
+            self.fault(name, f"{_quote(value)} is not a whole number from {low} to {high}")
             return default
         return number
 
@@ -105,7 +105,7 @@ class Reader:
         except (TypeError, ValueError, OverflowError):
             number = float("nan")
         if not low <= number <= high:
-            self.fault(name, f"{_shown(value)} is not a number from {low:g} to {high:g}")
+            self.fault(name, f"{_quote(value)} is not a number from {low:g} to {high:g}")
             return default
         return number
 
@@ -118,30 +118,33 @@ class Reader:
             return value
         word = str(value).strip().lower()
         if word not in _TRUE | _FALSE:
-            self.fault(name, f"{_shown(value)} is neither true nor false")
+            self.fault(name, f"{_quote(value)} is neither true nor false")
             return default
         return word in _TRUE
 
     def text(
         self,
         name: str,
-        longest: int,
+        max_length: int,
+        *,
         default: str | None = None,
         pattern: str | None = None,
         shape: str = "",
-        *,
         secret: bool = False,
     ) -> str | None:
-        """Return a string of 1 to `longest` characters that matches `pattern` as a whole (`shape` names it for people).
+        """Return a string of 1 to `max_length` characters.
 
-        What is `secret` is not repeated in a fault.
+        Args:
+            pattern: The whole string must match it.
+            shape: Names the pattern in a fault, for people.
+            secret: A fault does not repeat the value.
         """
         value = self._value(name)
         if value is None:
             return default
-        shown = "the value" if secret else _shown(value)
-        if not isinstance(value, str) or not 1 <= len(value) <= longest or _SURROGATE.search(value):
-            self.fault(name, f"{shown} is not a text of 1 to {longest} characters")
+        shown = "the value" if secret else _quote(value)
+        if not isinstance(value, str) or not 1 <= len(value) <= max_length or _SURROGATE.search(value):
+            self.fault(name, f"{shown} is not a text of 1 to {max_length} characters")
             return default
         if pattern is not None and not re.fullmatch(pattern, value, re.ASCII):
             self.fault(name, f"{shown} is not {shape or 'of the form ' + pattern}")
@@ -151,14 +154,18 @@ class Reader:
     def choice(
         self, name: str, kind: type[E], default: E | None = None, *, also: Iterable[str] = ()
     ) -> E | None:
-        """Return one of the enum's members; a fault names what `also` would have been right, which others have read already."""
+        """Return one of the enum's members.
+
+        Args:
+            also: More values that a fault lists as allowed; the caller has read those already.
+        """
         value = self._value(name)
         if value is None:
             return default
         try:
             return kind(value)
         except ValueError:
-            self.fault(name, f"{_shown(value)} is not one of {' '.join([*kind, *also])}")
+            self.fault(name, f"{_quote(value)} is not one of {' '.join([*kind, *also])}")
             return default
 
     def size(self, name: str, low: int, high: int, default: int | None = None) -> int | None:
@@ -170,7 +177,7 @@ class Reader:
         count = int(float(match[1]) * _UNITS[(match[2] or "b").lower()]) if match else -1
         if isinstance(value, bool) or not low <= count <= high:
             self.fault(
-                name, f"{_shown(value)} is not a size from {low} B to {high} B, such as 200kB or 1.5MB"
+                name, f"{_quote(value)} is not a size from {low} B to {high} B, such as 200kB or 1.5MB"
             )
             return default
         return count
@@ -185,13 +192,13 @@ class Reader:
             return None
         return self._inner(value, self.spelled(name))
 
-    def children(self, name: str, most: int) -> "list[Reader]":
-        """Return a reader per element of the list under `name`, at most `most`."""
+    def children(self, name: str, max_elements: int) -> "list[Reader]":
+        """Return a reader per element of the list under `name`, at most `max_elements`."""
         value = self._value(name)
         if value is None:
             return []
-        if not isinstance(value, list) or len(value) > most:
-            self.fault(name, f"is not a list of at most {most}")
+        if not isinstance(value, list) or len(value) > max_elements:
+            self.fault(name, f"is not a list of at most {max_elements}")
             return []
         readers = []
         for n, element in enumerate(value):
@@ -201,15 +208,17 @@ class Reader:
                 self.fault(f"{name}[{n}]", "is not an object")
         return readers
 
-    def texts(self, name: str, most: int, longest: int, pattern: str, shape: str) -> tuple[str, ...]:
-        """Return the strings of the list under `name`, at most `most`; each as `text` takes it."""
+    def texts(
+        self, name: str, max_elements: int, max_length: int, pattern: str, shape: str
+    ) -> tuple[str, ...]:
+        """Return the strings of the list under `name`, at most `max_elements`; each as `text` takes it."""
         value = self._value(name)
-        if value is not None and (not isinstance(value, list) or len(value) > most):
-            self.fault(name, f"is not a list of at most {most}")
+        if value is not None and (not isinstance(value, list) or len(value) > max_elements):
+            self.fault(name, f"is not a list of at most {max_elements}")
             return ()
         places = {f"{self.spelled(name)}[{n}]": each for n, each in enumerate(value or ())}
         elements = self._inner(places, "")
-        found = [elements.text(place, longest, None, pattern, shape) for place in places]
+        found = [elements.text(place, max_length, pattern=pattern, shape=shape) for place in places]
         return tuple(each for each in found if each is not None)
 
     def _value(self, name: str) -> Any:
@@ -221,7 +230,7 @@ class Reader:
         )
 
 
-def _whole(value: object) -> int | None:
+def _parse_whole(value: object) -> int | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
@@ -233,13 +242,13 @@ def _whole(value: object) -> int | None:
     return None
 
 
-def _nearest(name: str, names: Sequence[str]) -> str:
+def _suggest(name: str, names: Sequence[str]) -> str:
     from difflib import get_close_matches  # workers, which start often, never come here
 
     found = get_close_matches(name.lower(), names, 1, 0.7) if len(name) <= _MAX_GUESSED else []
     return f"did you mean {found[0]}? " if found else ""
 
 
-def _shown(value: object) -> str:
+def _quote(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

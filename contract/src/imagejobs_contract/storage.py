@@ -1,7 +1,7 @@
-"""What the programs need of the object store, as protocols; on S3 they are `objects.py`, `links.py` and `partuploads.py`.
+"""Protocols of the object store; `s3` has their implementations.
 
-Every call is bounded in time by its adapter and raises only errors of `errors.py`: `Unavailable` when a
-repeat may help.
+Every call is bounded in time by its adapter and raises only errors of `errors.py`: `Unavailable` if a repeat
+may help.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from imagejobs_contract.model.names import S3Key, UploadId
+
 
 class ObjectFacts(NamedTuple):
-    """What S3 tells about an object without its bytes."""
+    """The facts of an object without its bytes."""
 
     size: int
     etag: str
@@ -19,9 +21,9 @@ class ObjectFacts(NamedTuple):
 
 
 class ListedObject(NamedTuple):
-    """An object as a listing tells of it; a million of them are looked at."""
+    """An entry of a listing. A named tuple, because listings have up to a million."""
 
-    key: str
+    key: S3Key
     size: int
     etag: str
 
@@ -30,7 +32,7 @@ class ObjectStore(Protocol):
     """S3, over the endpoint for I/O."""
 
     async def put(
-        self, key: str, data: bytes, *, content_type: str, cache_control: str | None = None,
+        self, key: S3Key, data: bytes, *, content_type: str, cache_control: str | None = None,
         metadata: Mapping[str, str] | None = None, only_if: str | None = None,
     ) -> str:  # fmt: skip
         """Store an object and return its ETag.
@@ -43,14 +45,14 @@ class ObjectStore(Protocol):
         """
         ...
 
-    async def put_stream(self, key: str, chunks: AsyncIterator[bytes]) -> int:
-        """Store what the iterator yields, never held whole; return the size.
+    async def put_stream(self, key: S3Key, chunks: AsyncIterator[bytes]) -> int:
+        """Store the chunks as one object, never held whole, and return its size.
 
-        If it raises, nothing is stored.
+        If the iterator raises, nothing is stored.
         """
         ...
 
-    async def get(self, key: str, max_bytes: int) -> tuple[bytes, str]:
+    async def get(self, key: S3Key, max_bytes: int) -> tuple[bytes, str]:
         """Return an object and its ETag.
 
         Raises:
@@ -59,7 +61,7 @@ class ObjectStore(Protocol):
         """
         ...
 
-    async def get_range(self, key: str, start: int, end: int, *, only_if: str | None = None) -> bytes:
+    async def get_range(self, key: S3Key, start: int, end: int, *, only_if: str | None = None) -> bytes:
         """Return bytes start to end, the end excluded.
 
         Args:
@@ -71,24 +73,24 @@ class ObjectStore(Protocol):
         """
         ...
 
-    async def head(self, key: str) -> ObjectFacts | None:
+    async def head(self, key: S3Key) -> ObjectFacts | None:
         """Return facts of an object, or None."""
         ...
 
-    async def copy(self, source: str, target: str) -> None:
+    async def copy(self, source: S3Key, target: S3Key) -> None:
         """Copy an object inside the bucket."""
         ...
 
-    async def delete(self, keys: Iterable[str]) -> None:
+    async def delete(self, keys: Iterable[S3Key]) -> None:
         """Delete objects; those that are gone count as deleted."""
         ...
 
     def list(self, prefix: str) -> AsyncGenerator[Sequence[ListedObject], None]:
-        """Yield what lies under a prefix that ends with a slash, in S3's order, a page at a time."""
+        """Yield the objects under a prefix that ends with a slash, in S3's order, a page at a time."""
         ...
 
     async def delete_prefix(self, prefix: str) -> None:
-        """Delete everything under a prefix that ends with a slash."""
+        """Delete all objects under a prefix that ends with a slash."""
         ...
 
     async def check(self) -> None:
@@ -99,35 +101,38 @@ class ObjectStore(Protocol):
 class LinkSigner(Protocol):
     """Presigned links for the public endpoint."""
 
-    def get_link(self, key: str, *, seconds: int, content_type: str, file_name: str) -> str:
-        """Return a link that anybody can GET for a time, with that type and file name."""
+    def get_link(self, key: S3Key, *, seconds: int, content_type: str, file_name: str) -> str:
+        """Return a link with which anyone can GET an object for a time, with that type and file name."""
         ...
 
-    def put_link(self, key: str, *, seconds: int, size: int, content_type: str) -> str:
-        """Return a link by which anybody can PUT an object for a time, of that size in bytes and that type only."""
+    def put_link(self, key: S3Key, *, seconds: int, size: int, content_type: str) -> str:
+        """Return a link with which anyone can PUT an object for a time; size in bytes and type are fixed."""
         ...
 
-    def part_link(self, key: str, upload: str, number: int, *, seconds: int, size: int) -> str:
-        """Return a link by which anybody can PUT a part of an upload for a time, of that size in bytes only."""
+    def part_link(self, key: S3Key, upload: UploadId, number: int, *, seconds: int, size: int) -> str:
+        """Return a link with which anyone can PUT a part of an upload for a time; its size is fixed."""
         ...
 
 
 class PartUploads(Protocol):
-    """Objects that clients send to S3 in parts."""
+    """Objects that clients send to S3 in parts (multipart uploads)."""
 
-    async def begin(self, key: str, content_type: str) -> str:
-        """Return the id of a new upload; its parts cost storage until it is completed, aborted, or ended by the bucket's lifecycle rule."""
+    async def begin(self, key: S3Key, content_type: str) -> UploadId:
+        """Return the id of a new upload.
+
+        Its parts cost storage until it is completed or aborted, or the bucket's lifecycle rule ends it.
+        """
         ...
 
-    async def complete(self, key: str, upload: str, parts: int) -> None:
+    async def complete(self, key: S3Key, upload: UploadId, parts: int) -> None:
         """Make the object of its parts.
 
         Raises:
             NotFound: There is no such upload.
-            Conflict: Not all parts are there.
+            Conflict: A part is missing.
         """
         ...
 
-    async def abort(self, key: str, upload: str) -> None:
+    async def abort(self, key: S3Key, upload: UploadId) -> None:
         """Drop an upload and its parts; nothing happens if there is none."""
         ...

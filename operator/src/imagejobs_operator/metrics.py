@@ -29,7 +29,7 @@ class Metrics:
             "imagejobs_reconcile_seconds",
             "Time of one look at one job, by how it ended: done or failed.",
             ["result"],
-            buckets=metrics.SECONDS,
+            buckets=metrics.DURATION_BUCKETS_SECONDS,
             registry=registry,
         )
         self.queue_keys = Gauge(
@@ -63,7 +63,7 @@ class Metrics:
         )
         for kind in ResponseKind:
             self.callbacks.labels(kind.value.lower())
-        self.spans = metrics.spans(registry)
+        self.spans = metrics.span_counter(registry)
 
     def count_callback(self, kind: ResponseKind) -> None:
         """Count a try to deliver a callback."""

@@ -11,7 +11,8 @@ from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.times import utc_now
 from imagejobs_contract.runtime import probes
 from imagejobs_contract.runtime.metrics import serve
-from imagejobs_contract.runtime.traces import Tracer, open_tracer
+from imagejobs_contract.runtime.traces import Tracer
+from imagejobs_contract.runtime.tracing import open_tracer
 from imagejobs_operator.act.memory import Memory
 from imagejobs_operator.act.reconcile import Reconciler
 from imagejobs_operator.act.work_queue import WorkQueue

@@ -16,10 +16,10 @@ from imagejobs_contract.runtime import traces
 from imagejobs_contract.runtime.settings import (
     HOST_PORT_URL,
     S3Settings,
-    lease_seconds,
-    listen_address,
+    read_lease_seconds,
     read_limits,
-    redis_url,
+    read_listen_address,
+    read_redis_url,
 )
 from imagejobs_contract.runtime.webhook_secrets import WebhookSecrets
 from imagejobs_operator.jobs.pod_profiles import PodDefaults, Size, read_pod_defaults, read_sizes
@@ -85,12 +85,12 @@ class Settings:
         jobs = reader.boolean("JOBS_ENABLED", default=sqlite is None or processes > 0) and (
             sqlite is None or processes > 0
         )
-        image = reader.text("WORKER_IMAGE", 500, "") or ""
+        image = reader.text("WORKER_IMAGE", 500, default="") or ""
         if jobs and not (image or sqlite):
             reader.fault("WORKER_IMAGE", "is missing; Jobs run it (or set JOBS_ENABLED=false)")
         return cls(
             s3=S3Settings.read(reader),
-            redis_url=redis_url(reader),
+            redis_url=read_redis_url(reader),
             limits=read_limits(reader),
             sqlite=sqlite,
             namespaces=_read_namespaces(reader),
@@ -99,25 +99,33 @@ class Settings:
             jobs=jobs,
             shard_processes=processes,
             window=reader.integer("POOL_WINDOW", 1, 10_000, 200) or 200,
-            lease_seconds=lease_seconds(reader),
+            lease_seconds=read_lease_seconds(reader),
             concurrency=reader.integer("CONCURRENCY", 1, 256, 8) or 8,
             resync_seconds=reader.number("RESYNC_SECONDS", 0.1, 3600.0, 30.0),
             worker_image=image,
             worker_env_secrets=_read_names(reader, "WORKER_ENV_SECRET"),
-            worker_env_config_map=reader.text("WORKER_ENV_CONFIG_MAP", 253, "", DNS_NAME, "a DNS name") or "",
-            worker_service_account=reader.text("WORKER_SERVICE_ACCOUNT", 253, "", DNS_NAME, "a DNS name")
+            worker_env_config_map=reader.text(
+                "WORKER_ENV_CONFIG_MAP", 253, default="", pattern=DNS_NAME, shape="a DNS name"
+            )
+            or "",
+            worker_service_account=reader.text(
+                "WORKER_SERVICE_ACCOUNT", 253, default="", pattern=DNS_NAME, shape="a DNS name"
+            )
             or "",
             sizes=read_sizes(reader),
             pod=read_pod_defaults(reader),
-            health=listen_address(reader, "HEALTH_LISTEN"),
-            metrics=listen_address(reader, "METRICS_LISTEN"),
+            health=read_listen_address(reader, "HEALTH_LISTEN"),
+            metrics=read_listen_address(reader, "METRICS_LISTEN"),
             webhooks=WebhookSecrets.read(reader),
             callbacks=EgressPolicy.read(reader, "ALLOWED_PRIVATE_CALLBACKS"),
-            public_url=(reader.text("PUBLIC_URL", 500, "", HOST_PORT_URL, "an http(s) URL") or "").rstrip(
-                "/"
-            ),
+            public_url=(
+                reader.text("PUBLIC_URL", 500, default="", pattern=HOST_PORT_URL, shape="an http(s) URL")
+                or ""
+            ).rstrip("/"),
             traces=traces.is_enabled(reader, "operator"),
-            log_level=reader.text("LOG_LEVEL", 10, "INFO", LEVELS, f"one of {LEVELS.replace('|', ' ')}")
+            log_level=reader.text(
+                "LOG_LEVEL", 10, default="INFO", pattern=LEVELS, shape=f"one of {LEVELS.replace('|', ' ')}"
+            )
             or "INFO",
         )
 
@@ -125,7 +133,11 @@ class Settings:
 def _read_sqlite_path(reader: Reader) -> Path | None:
     text = (
         reader.text(
-            "JOB_STORE", 4096, "kubernetes", "kubernetes|sqlite:.+", "`kubernetes` or `sqlite:<path>`"
+            "JOB_STORE",
+            4096,
+            default="kubernetes",
+            pattern="kubernetes|sqlite:.+",
+            shape="`kubernetes` or `sqlite:<path>`",
         )
         or ""
     )
@@ -135,7 +147,11 @@ def _read_sqlite_path(reader: Reader) -> Path | None:
 def _read_namespaces(reader: Reader) -> tuple[str, ...] | None:
     text = (
         reader.text(
-            "NAMESPACES", 10_000, "default", rf"\*|{DNS_NAMES}", "names with commas between them, or *"
+            "NAMESPACES",
+            10_000,
+            default="default",
+            pattern=rf"\*|{DNS_NAMES}",
+            shape="names with commas between them, or *",
         )
         or ""
     )
@@ -143,5 +159,8 @@ def _read_namespaces(reader: Reader) -> tuple[str, ...] | None:
 
 
 def _read_names(reader: Reader, variable: str) -> tuple[str, ...]:
-    text = reader.text(variable, 2000, "", DNS_NAMES, "names with commas between them") or ""
+    text = (
+        reader.text(variable, 2000, default="", pattern=DNS_NAMES, shape="names with commas between them")
+        or ""
+    )
     return tuple(filter(None, text.split(",")))

@@ -9,7 +9,6 @@ from imagejobs_api.admission import upload_memory
 from imagejobs_api.admission.upload_memory import READ_AHEAD_BYTES, MemoryBudget
 from imagejobs_api.http.errors import Problem
 from imagejobs_contract.codes import Code
-from imagejobs_contract.s3.streaming_put import MOST_HELD
 
 CHUNK = 2**20
 
@@ -119,10 +118,10 @@ def test_nobody_is_left_unread_for_ever(monkeypatch: pytest.MonkeyPatch):
 
 def test_a_large_file_counts_as_what_is_held_of_it():
     async def test() -> None:
-        memory = MemoryBudget(2 * MOST_HELD)
+        memory = MemoryBudget(2 * MAX_HELD_BYTES)
         large = Sender(memory)
         await large.send(40)
-        assert (large.taken, memory.held_bytes) == (40, MOST_HELD + READ_AHEAD_BYTES)
+        assert (large.taken, memory.held_bytes) == (40, MAX_HELD_BYTES + READ_AHEAD_BYTES)
         await large.end()
 
     run(test)

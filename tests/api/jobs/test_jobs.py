@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from imagejobs_contract.codes import Code
-from imagejobs_contract.model import names
+from imagejobs_contract.model import names, output_names
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.items import Item
@@ -17,7 +17,6 @@ from imagejobs_contract.model.outcome import Outcome, OutputFile
 from imagejobs_contract.model.spec import DeletionPolicy, Output, Spec
 from imagejobs_contract.model.status import State, Status
 from imagejobs_contract.stores.sqlite import SqliteStore
-from imagejobs_contract.wire import s3_keys
 from support.api.fake_worker import BROKEN
 from support.api.forms import JPEG
 from support.api.process import eventually
@@ -321,7 +320,7 @@ def test_the_outputs_of_a_job_whose_policy_is_delete_are_left_to_the_operator(se
     job = ended(service, output=Output(deletion_policy=DeletionPolicy.DELETE), finalizers=(names.FINALIZER,))
     assert service.http.delete(f"/api/jobs/{job.key.name}?outputs=true").status_code == 204
     assert service.http.get(f"/api/jobs/{job.key.name}").json()["deleting"] is True
-    assert service.keys(f"{s3_keys.default_prefix(job.key.name)}/") != []
+    assert service.keys(f"{output_names.default_prefix(job.key.name)}/") != []
 
 
 @pytest.mark.parametrize("state", [State.CANCELLED, State.FAILED])
@@ -333,14 +332,14 @@ def test_the_outputs_of_a_job_that_was_stopped_are_left_to_the_operator_which_wa
         assert service.http.delete(f"/api/jobs/{job.key.name}?outputs=true").status_code == 204
         assert service.http.get(f"/api/jobs/{job.key.name}").json()["deleting"] is True
     assert service.stand_in.job(job.key.name).finalizers == (names.FINALIZER,)
-    assert service.keys(f"{s3_keys.default_prefix(job.key.name)}/") != []
+    assert service.keys(f"{output_names.default_prefix(job.key.name)}/") != []
 
 
 def test_a_stopped_job_whose_outputs_stay_is_forgotten_at_once(service):
     job = ended(service, State.CANCELLED)
     assert service.http.delete(f"/api/jobs/{job.key.name}").status_code == 204
     assert service.http.get(f"/api/jobs/{job.key.name}").status_code == 404
-    assert service.keys(f"{s3_keys.default_prefix(job.key.name)}/") != []
+    assert service.keys(f"{output_names.default_prefix(job.key.name)}/") != []
 
 
 def test_the_outputs_of_a_running_job_cannot_be_deleted_but_its_record_can(service):

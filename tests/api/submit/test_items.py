@@ -11,11 +11,10 @@ from imagejobs_api.submit.distinct_names import FILTER_BITS, BloomNames
 from imagejobs_api.submit.items import ItemCollector
 from imagejobs_api.submit.job_request import JobRequest
 from imagejobs_contract.errors import Invalid
-from imagejobs_contract.model import limits
+from imagejobs_contract.model import limits, output_names
 from imagejobs_contract.model.items import Item
 from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.s3.objects import S3Objects
-from imagejobs_contract.wire import s3_keys
 
 
 @pytest.fixture
@@ -33,7 +32,7 @@ def test_equal_names_are_numbered_by_their_place_and_no_two_results_have_one_key
     wanted = ["a.jpg", "b.jpg", "a.png", "A.jpg", "a-2.jpg", "", "5", "日本.jpg", "a.jpg"]
     given = [apart.assign(n, name) for n, name in enumerate(wanted)]
     assert given[:5] == ["a.jpg", "b.jpg", "a-3.png", "A-4.jpg", "a-2.jpg"]
-    stems = [s3_keys.safe_stem(name).lower() or str(n) for n, name in enumerate(given)]
+    stems = [output_names.safe_stem(name).lower() or str(n) for n, name in enumerate(given)]
     assert len(set(stems)) == len(stems)
 
 

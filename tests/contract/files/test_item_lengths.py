@@ -1,4 +1,4 @@
-"""Blank lines of a manifest are no images: whoever counts, cuts or reads it finds the same ones, wherever they stand."""
+"""Blank lines of a manifest are no images: all that count, cut or read it find the same items."""
 
 import asyncio
 
@@ -28,7 +28,7 @@ class Held:
 
 def measured(data: bytes) -> list[int]:
     async def read() -> list[int]:
-        pieces = measure_items(Held(data), "list", len(data), "manifest")  # type: ignore[arg-type]  # no more is asked of it
+        pieces = measure_items(Held(data), "list", len(data), "manifest")  # type: ignore[arg-type]
         return [length async for piece in pieces for length in piece]
 
     return asyncio.run(read())

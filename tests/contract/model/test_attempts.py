@@ -1,4 +1,4 @@
-"""Whether a finished job is about to run again: one rule for the program that acts and the one that shows it."""
+"""Whether a finished job is about to run again: one rule for the operator and the API."""
 
 from itertools import product
 

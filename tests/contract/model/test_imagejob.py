@@ -51,10 +51,17 @@ def specs(draw) -> Spec:
     )
     numbers = {name: draw(st.integers(low, high)) for name, (_, low, high) in INTEGERS.items()}
     return Spec(
-        items=() if manifest else listed, manifest=manifest, variants=draw(st.sampled_from([(Variant(),), (Variant("a", width=5), Variant("b"))])),
-        output=draw(st.builds(Output, st.none() | st.just("sites/shop/"), st.none() | st.just("max-age=60"), st.sampled_from(DeletionPolicy))),
-        execution=draw(st.sampled_from(Execution)), attempts=draw(st.integers(1, limits.MAX_ATTEMPTS)), suspend=draw(st.booleans()),
-        cancel=draw(st.booleans()), queue_name=draw(DNS_LABELS), priority_class_name=draw(DNS_LABELS), profile=draw(st.sampled_from(Profile)),
+        items=() if manifest else listed, manifest=manifest,
+        variants=draw(st.sampled_from([(Variant(),), (Variant("a", width=5), Variant("b"))])),
+        output=draw(
+            st.builds(
+                Output, st.none() | st.just("sites/shop/"), st.none() | st.just("max-age=60"),
+                st.sampled_from(DeletionPolicy),
+            ),
+        ),
+        execution=draw(st.sampled_from(Execution)), attempts=draw(st.integers(1, limits.MAX_ATTEMPTS)),
+        suspend=draw(st.booleans()), cancel=draw(st.booleans()), queue_name=draw(DNS_LABELS),
+        priority_class_name=draw(DNS_LABELS), profile=draw(st.sampled_from(Profile)),
         callback_url=draw(st.none() | st.just("https://example.org/hook")), **numbers,
     )  # fmt: skip
 
@@ -100,9 +107,10 @@ def test_defaults_are_left_out_of_bodies():
 
 def test_every_field_of_a_spec_is_written_when_it_is_no_default():
     full = Spec(
-        items=(Item(key="a"),), output=Output("p"), execution=Execution.JOB, parallelism=2, items_per_pod=3, attempts=4, retry_failed=1,
-        max_failed_items=0, suspend=True, cancel=True, active_deadline_seconds=5, ttl_seconds_after_finished=6, queue_name="q",
-        priority_class_name="c", profile=Profile.LARGE, callback_url="https://example.org/", repeat_callback=1,
+        items=(Item(key="a"),), output=Output("p"), execution=Execution.JOB, parallelism=2, items_per_pod=3,
+        attempts=4, retry_failed=1, max_failed_items=0, suspend=True, cancel=True, active_deadline_seconds=5,
+        ttl_seconds_after_finished=6, queue_name="q", priority_class_name="c", profile=Profile.LARGE,
+        callback_url="https://example.org/", repeat_callback=1,
     )  # fmt: skip
     assert {*spec_body(full), "manifest"} == set(SPEC_FIELDS)
 
@@ -218,8 +226,9 @@ MUTABLE = {
     "repeat_callback": 1,
 }
 OTHERS = {
-    "items": (Item(key="b"),), "manifest": Manifest("a", 1), "variants": (Variant("b"),), "output": Output("p"), "execution": Execution.POOL,
-    "items_per_pod": 5, "attempts": 5, "max_failed_items": 5, "active_deadline_seconds": 5, "queue_name": "q", "priority_class_name": "c",
+    "items": (Item(key="b"),), "manifest": Manifest("a", 1), "variants": (Variant("b"),),
+    "output": Output("p"), "execution": Execution.POOL, "items_per_pod": 5, "attempts": 5,
+    "max_failed_items": 5, "active_deadline_seconds": 5, "queue_name": "q", "priority_class_name": "c",
     "profile": Profile.LARGE, "callback_url": "https://example.org/",
 }  # fmt: skip
 

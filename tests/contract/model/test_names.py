@@ -30,7 +30,7 @@ def test_other_ids_are_no_sub_jobs(identifier):
 
 
 def test_a_childs_name_and_its_pods_fit_a_label():
-    name = names.child_job_name("n" * names.MAX_NAME, "0123abcd-4567-89ab-cdef-0123456789ab", 99)
+    name = names.child_job_name("n" * names.MAX_NAME_LENGTH, "0123abcd-4567-89ab-cdef-0123456789ab", 99)
     assert name.endswith("-0123abcd-99")
     assert len(f"{name}-199") <= 63
 

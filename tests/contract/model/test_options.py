@@ -23,17 +23,19 @@ def variants(draw) -> Variant:
     """Any variant that makes sense."""
     kind = draw(st.none() | st.sampled_from(Format))
     width, height = draw(SIDES), draw(SIDES)
-    most = draw(st.none() | st.integers(options.MIN_SIZE, options.MAX_SIZE))
+    most = draw(st.none() | st.integers(options.MIN_RESULT_BYTES, options.MAX_RESULT_BYTES))
     ways = [MaxSizeBy.SCALE] * (most is not None)
     ways += [MaxSizeBy.QUALITY] * (most is None or kind is None or kind in options.LOSSY)
     ways += [MaxSizeBy.PALETTE] * (most is not None and kind in (None, Format.PNG))
     return Variant(
         name=draw(st.from_regex(options.VARIANT_NAME, fullmatch=True)), width=width, height=height,
-        fit=draw(st.sampled_from(Fit) if width and height else st.sampled_from([Fit.INSIDE, Fit.OUTSIDE])), gravity=draw(st.sampled_from(Gravity)),
-        enlarge=draw(st.booleans()), format=kind, quality=draw(st.none() | st.integers(1, 100)),
-        max_size=most, max_size_by=draw(st.sampled_from(ways)), no_face=draw(st.sampled_from(NoFace)),
-        background=draw(st.none() | st.from_regex("[0-9a-f]{6}", fullmatch=True)), keep_metadata=draw(st.booleans()),
-        frames=draw(st.none() | st.integers(1, 256)), only_if_smaller=draw(st.booleans()),
+        fit=draw(st.sampled_from(Fit) if width and height else st.sampled_from([Fit.INSIDE, Fit.OUTSIDE])),
+        gravity=draw(st.sampled_from(Gravity)), enlarge=draw(st.booleans()), format=kind,
+        quality=draw(st.none() | st.integers(1, 100)), max_size=most, max_size_by=draw(st.sampled_from(ways)),
+        no_face=draw(st.sampled_from(NoFace)),
+        background=draw(st.none() | st.from_regex("[0-9a-f]{6}", fullmatch=True)),
+        keep_metadata=draw(st.booleans()), frames=draw(st.none() | st.integers(1, 256)),
+        only_if_smaller=draw(st.booleans()),
     )  # fmt: skip
 
 

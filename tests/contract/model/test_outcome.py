@@ -6,16 +6,16 @@ from hypothesis import strategies as st
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.model.options import Format
-from imagejobs_contract.model.outcome import MAX_MESSAGE, ItemState, Outcome, OutputFile
+from imagejobs_contract.model.outcome import MAX_MESSAGE_LENGTH, ItemState, Outcome, OutputFile
 
 FILES = st.builds(
-    OutputFile, variant=st.text(), key=st.text(), width=st.integers(1), height=st.integers(1), format=st.sampled_from(Format),
-    bytes=st.integers(0), kept_original=st.booleans(),
+    OutputFile, variant=st.text(), key=st.text(), width=st.integers(1), height=st.integers(1),
+    format=st.sampled_from(Format), bytes=st.integers(0), kept_original=st.booleans(),
 )  # fmt: skip
 ENDED = {"index": st.integers(0), "name": st.text(), "attempt": st.integers(1)}
 OUTCOMES = st.one_of(
     st.builds(Outcome, **ENDED, outputs=st.lists(FILES, max_size=3).map(tuple), bytes_in=st.integers(0)),
-    st.builds(Outcome, **ENDED, code=st.sampled_from(Code), message=st.text(max_size=MAX_MESSAGE)),
+    st.builds(Outcome, **ENDED, code=st.sampled_from(Code), message=st.text(max_size=MAX_MESSAGE_LENGTH)),
 )
 
 
@@ -43,7 +43,7 @@ def test_results_are_summed():
 def test_a_long_message_is_cut():
     assert (
         len(Outcome.from_line(Outcome(0, "a", code=Code.SOURCE_ERROR, message="m" * 1000).to_line()).message)
-        == MAX_MESSAGE
+        == MAX_MESSAGE_LENGTH
     )
 
 
@@ -63,8 +63,16 @@ def test_a_line_that_was_cut_is_refused(cut):
 
 
 @pytest.mark.parametrize(
-    "body", [{}, [], 5, None, {"index": None}, {"index": "x"}, {"index": 0, "outputs": 5}, {"index": 0, "outputs": [{}]},
-             {"index": 0, "outputs": [{"variant": "a", "key": "k", "width": 1, "height": 1, "format": "bmp", "bytes": 1}]}], ids=str
+    "body",
+    [
+        {}, [], 5, None, {"index": None}, {"index": "x"}, {"index": 0, "outputs": 5},
+        {"index": 0, "outputs": [{}]},
+        {
+            "index": 0,
+            "outputs": [{"variant": "a", "key": "k", "width": 1, "height": 1, "format": "bmp", "bytes": 1}],
+        },
+    ],
+    ids=str,
 )  # fmt: skip
 def test_what_is_no_outcome_is_refused(body):
     with pytest.raises(ValueError, match=r"."):

@@ -35,13 +35,17 @@ CONDITIONS = st.builds(
     TIMES.filter(bool),
     SMALL,
 )
+FAILURES = st.builds(Failure, st.text(max_size=5), st.sampled_from(Code).map(str), st.text(max_size=5))
 STATUSES = st.builds(
-    Status, observed_generation=SMALL, state=st.sampled_from(State), conditions=st.lists(CONDITIONS, max_size=3).map(tuple),
+    Status, observed_generation=SMALL, state=st.sampled_from(State),
+    conditions=st.lists(CONDITIONS, max_size=3).map(tuple),
     counts=st.builds(Counts, SMALL, SMALL, SMALL, SMALL), estimated_remaining_seconds=st.none() | SMALL,
-    failures=st.lists(st.builds(Failure, st.text(max_size=5), st.sampled_from(Code).map(str), st.text(max_size=5)), max_size=2).map(tuple),
-    failure_codes=st.lists(st.sampled_from(Code).map(str), max_size=3).map(tuple), results_key=st.none() | st.just("jobs/u1/results/"),
-    bytes_in=SMALL, bytes_out=SMALL, outcomes=st.sampled_from([(), (Outcome(0, "a", outputs=(OutputFile("v", "k", 1, 1, Format.PNG, 1),)),)]),
-    job_name=st.just("j1-0123abcd-1"), shards=SMALL, attempt=SMALL, queued=TIMES, started=TIMES, completed=TIMES, duration_seconds=st.none() | SMALL,
+    failures=st.lists(FAILURES, max_size=2).map(tuple),
+    failure_codes=st.lists(st.sampled_from(Code).map(str), max_size=3).map(tuple),
+    results_key=st.none() | st.just("jobs/u1/results/"), bytes_in=SMALL, bytes_out=SMALL,
+    outcomes=st.sampled_from([(), (Outcome(0, "a", outputs=(OutputFile("v", "k", 1, 1, Format.PNG, 1),)),)]),
+    job_name=st.just("j1-0123abcd-1"), shards=SMALL, attempt=SMALL, queued=TIMES, started=TIMES,
+    completed=TIMES, duration_seconds=st.none() | SMALL,
 )  # fmt: skip
 
 
@@ -64,9 +68,10 @@ def test_a_status_nobody_wrote_is_empty():
 @pytest.mark.parametrize(
     "body",
     [
-        {"state": "Dancing"}, {"conditions": None}, {"conditions": [None, 5, {}, {"type": "New"}]}, {"items": 5}, {"items": {"total": "x"}},
-        {"outcomes": [{}, {"index": "x"}]}, {"failures": 5}, {"failureCodes": None}, {"startTime": "yesterday"}, {"results": []}, {"job": None},
-        {"attempt": None}, {"observedGeneration": True}, {"whatever": 1},
+        {"state": "Dancing"}, {"conditions": None}, {"conditions": [None, 5, {}, {"type": "New"}]},
+        {"items": 5}, {"items": {"total": "x"}}, {"outcomes": [{}, {"index": "x"}]}, {"failures": 5},
+        {"failureCodes": None}, {"startTime": "yesterday"}, {"results": []}, {"job": None}, {"attempt": None},
+        {"observedGeneration": True}, {"whatever": 1},
     ],
     ids=str,
 )  # fmt: skip
@@ -140,7 +145,8 @@ def test_a_hundred_percent_means_all(counts, percent):
     [
         (3, 0, None, State.SUCCEEDED, Reason.SUCCEEDED), (3, 0, 0, State.SUCCEEDED, Reason.SUCCEEDED),
         (0, 3, None, State.FAILED, Reason.ALL_FAILED), (0, 3, 5, State.FAILED, Reason.ALL_FAILED),
-        (2, 1, None, State.PARTIALLY_SUCCEEDED, Reason.PARTIALLY_SUCCEEDED), (2, 1, 1, State.PARTIALLY_SUCCEEDED, Reason.PARTIALLY_SUCCEEDED),
+        (2, 1, None, State.PARTIALLY_SUCCEEDED, Reason.PARTIALLY_SUCCEEDED),
+        (2, 1, 1, State.PARTIALLY_SUCCEEDED, Reason.PARTIALLY_SUCCEEDED),
         (2, 1, 0, State.FAILED, Reason.TOO_MANY_FAILED), (5, 3, 2, State.FAILED, Reason.TOO_MANY_FAILED),
     ],
 )  # fmt: skip

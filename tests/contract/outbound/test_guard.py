@@ -12,14 +12,19 @@ from imagejobs_contract.outbound.url import Url, read_url
 
 LOOPBACK = EgressPolicy(private=("127.0.0.0/8",))
 HIDDEN = (
-    "http://127.0.0.1/", "http://127.1/", "http://2130706433/", "http://0x7f000001/", "http://0x7f.1/", "http://0177.0.0.1/", "http://017700000001/",
-    "http://0/", "http://localhost/", "http://LOCALHOST./", "http://a.localhost/", "http://127.0.0.1./", "http://１２７.０.０.１/", "http://①②⑦.⓪.⓪.①/",
-    "http://127。0。0。1/", "http://[::1]/", "http://[0:0:0:0:0:0:0:1]/", "http://[::]/", "http://[::ffff:127.0.0.1]/", "http://[::ffff:7f00:1]/",
-    "http://[::127.0.0.1]/", "http://[::ffff:0:127.0.0.1]/", "http://[64:ff9b::7f00:1]/", "http://[64:ff9b:1::7f00:1]/", "http://[2002:7f00:1::]/",
-    "http://[2001:0:4136:e378:8000:63bf:80ff:fffe]/", "http://[2a00:1450::5efe:7f00:1]/", "http://[fe80::1]/", "http://[fd00:ec2::254]/",
-    "http://169.254.169.254/latest/meta-data/", "http://0xa9fea9fe/", "http://2852039166/", "http://169.254.43518/", "https://10.0.0.1/",
-    "http://100.100.100.200/", "http://168.63.129.16/", "http://192.0.0.192/", "http://1.1.1.1:22/", "http://1.1.1.1:0/", "http://example.com:25/",
-    "HTTP://127.0.0.1/", "Https://[::1]/", "hTTp://0x7f.1/", "HTTPS://LOCALHOST/", "HTTP://169.254.169.254/latest/meta-data/", "HTTP://1.1.1.1:22/",
+    "http://127.0.0.1/", "http://127.1/", "http://2130706433/", "http://0x7f000001/", "http://0x7f.1/",
+    "http://0177.0.0.1/", "http://017700000001/", "http://0/", "http://localhost/", "http://LOCALHOST./",
+    "http://a.localhost/", "http://127.0.0.1./", "http://１２７.０.０.１/", "http://①②⑦.⓪.⓪.①/",
+    "http://127。0。0。1/", "http://[::1]/", "http://[0:0:0:0:0:0:0:1]/", "http://[::]/",
+    "http://[::ffff:127.0.0.1]/", "http://[::ffff:7f00:1]/", "http://[::127.0.0.1]/",
+    "http://[::ffff:0:127.0.0.1]/", "http://[64:ff9b::7f00:1]/", "http://[64:ff9b:1::7f00:1]/",
+    "http://[2002:7f00:1::]/", "http://[2001:0:4136:e378:8000:63bf:80ff:fffe]/",
+    "http://[2a00:1450::5efe:7f00:1]/", "http://[fe80::1]/", "http://[fd00:ec2::254]/",
+    "http://169.254.169.254/latest/meta-data/", "http://0xa9fea9fe/", "http://2852039166/",
+    "http://169.254.43518/", "https://10.0.0.1/", "http://100.100.100.200/", "http://168.63.129.16/",
+    "http://192.0.0.192/", "http://1.1.1.1:22/", "http://1.1.1.1:0/", "http://example.com:25/",
+    "HTTP://127.0.0.1/", "Https://[::1]/", "hTTp://0x7f.1/", "HTTPS://LOCALHOST/",
+    "HTTP://169.254.169.254/latest/meta-data/", "HTTP://1.1.1.1:22/",
 )  # fmt: skip
 connects, _recording = [], threading.Event()
 

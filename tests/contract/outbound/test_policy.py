@@ -22,9 +22,12 @@ def test_all_of_it_can_be_set():
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("ALLOWED_PRIVATE_SOURCES", "10.0.0.1/8"), ("ALLOWED_PRIVATE_SOURCES", "inside"), ("ALLOWED_PORTS", "0"), ("ALLOWED_PORTS", "80-70"),
-     ("ALLOWED_PORTS", "65536"), ("ALLOWED_PORTS", "http"), ("DNS64_PREFIX", "64:ff9b::/64"), ("DNS64_PREFIX", "64:ff9b::1/96"),
-     ("DNS64_PREFIX", ":::/96")],
+    [
+        ("ALLOWED_PRIVATE_SOURCES", "10.0.0.1/8"), ("ALLOWED_PRIVATE_SOURCES", "inside"),
+        ("ALLOWED_PORTS", "0"), ("ALLOWED_PORTS", "80-70"), ("ALLOWED_PORTS", "65536"),
+        ("ALLOWED_PORTS", "http"), ("DNS64_PREFIX", "64:ff9b::/64"), ("DNS64_PREFIX", "64:ff9b::1/96"),
+        ("DNS64_PREFIX", ":::/96"),
+    ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_named(name, text, capsys):
     with pytest.raises(SystemExit):

@@ -30,13 +30,17 @@ def test_a_url_is_read(url, target):
 
 @pytest.mark.parametrize(
     "url",
-    ["FTP://example.com/", "HTTPX://example.com/", "HTTP:example.com", "HTTP://me@example.com/",
-     "ftp://example.com/", "file:///etc/passwd", "gopher://example.com/", "//example.com/", "example.com", "", "http://", "http:///x", "http://user@example.com/",
-     "http://user:pass@example.com/", "http://example.com:99999/", "http://example.com:x/", "http://[::1", "http://[fe80::1%25eth0]/", "http://a..b/",
-     f"http://{'a' * 64}.example/", "javascript:alert(1)", "http://@example.com/",
-     "http://1.1.1.1\\@127.0.0.1/", "http://1.1.1.1\\.example/", "http://a b.example/", "http://a.example,b.example/", "http://a;b/", "http://127.0.0.1../",
-     "http://256.256.256.256/", "http://1.2.3.4.5/", "http://a.example:８０/", "http://[1.1.1.1]/", "http://[::ffff:127.0.0.1/", "http://%31%32%37.0.0.1/",
-     f"http://example.com/{'a' * 9000}"],
+    [
+        "FTP://example.com/", "HTTPX://example.com/", "HTTP:example.com", "HTTP://me@example.com/",
+        "ftp://example.com/", "file:///etc/passwd", "gopher://example.com/", "//example.com/", "example.com",
+        "", "http://", "http:///x", "http://user@example.com/", "http://user:pass@example.com/",
+        "http://example.com:99999/", "http://example.com:x/", "http://[::1", "http://[fe80::1%25eth0]/",
+        "http://a..b/", f"http://{'a' * 64}.example/", "javascript:alert(1)", "http://@example.com/",
+        "http://1.1.1.1\\@127.0.0.1/", "http://1.1.1.1\\.example/", "http://a b.example/",
+        "http://a.example,b.example/", "http://a;b/", "http://127.0.0.1../", "http://256.256.256.256/",
+        "http://1.2.3.4.5/", "http://a.example:８０/", "http://[1.1.1.1]/", "http://[::ffff:127.0.0.1/",
+        "http://%31%32%37.0.0.1/", f"http://example.com/{'a' * 9000}",
+    ],
 )  # fmt: skip
 def test_a_url_that_leads_nowhere_or_carries_a_user_is_refused(url):
     with pytest.raises(Refused):

@@ -17,6 +17,7 @@ from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.model.status import State
 from imagejobs_contract.ports import Change, WakeUp
+from imagejobs_contract.redis import streams
 from imagejobs_contract.redis.board import RedisBoard
 from imagejobs_contract.wire import redis_keys
 from support.servers import data_servers
@@ -170,14 +171,24 @@ def test_changes_arrive_in_order_and_only_those_since_the_first_none(redis_url):
     run(redis_url, story)
 
 
-def test_nothing_is_missed_between_two_reads(redis_url):
+@pytest.mark.parametrize("count", [1, 2, 3, 10], ids="{} at once".format)
+def test_nothing_is_missed_between_two_reads(redis_url, monkeypatch, count):
+    """Also not what comes while the entries of the read before are still being handed on."""
+    monkeypatch.setattr(streams, "MAX_ENTRIES_PER_READ", 3)
+
     async def story(board):
         announcements = board.announcements()
         await ready(announcements)
-        for n in range(20):
-            await board.announce(change(n))
-            await board.announce(change(n + 100))
-            assert [(await next_thing(announcements)).counts.succeeded for _ in range(2)] == [n, n + 100]
+        announced, found = [], []
+        for _ in range(5):
+            new = [change(len(announced) + n) for n in range(count)]
+            announced += new
+            for each in new:
+                await board.announce(each)
+            found.append(await next_thing(announcements))
+        while len(found) < len(announced):
+            found.append(await next_thing(announcements))
+        assert found == announced
 
     run(redis_url, story)
 

@@ -1,4 +1,4 @@
-"""What a pod tells must be what the board of the long-lived programs would have written, at a real server, and end in time without one."""
+"""A pod's report is the same as the board's own, at a real server; without a server it ends in time."""
 
 import asyncio
 import time

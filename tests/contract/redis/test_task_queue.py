@@ -178,8 +178,12 @@ def test_a_lease_is_lost_when_redis_forgot_everything(redis_url, raw, act):
         await queue.send([task()])
         lease = await taken(queue)
         raw.flushall()
-        assert not await {"ack": lambda: queue.ack("a", lease, done()), "extend": lambda: queue.extend("a", lease),
-                          "release": lambda: queue.release("a", lease)}[act]()  # fmt: skip
+        calls = {
+            "ack": lambda: queue.ack("a", lease, done()),
+            "extend": lambda: queue.extend("a", lease),
+            "release": lambda: queue.release("a", lease),
+        }
+        assert not await calls[act]()
         assert raw.exists(redis_keys.items(UID), redis_keys.sent(UID), redis_keys.TASKS) == 0
 
     run(redis_url, story)
@@ -198,7 +202,7 @@ def test_a_dead_workers_task_goes_to_another_when_its_lease_ran_out(redis_url):
 
 
 def test_the_look_for_the_dead_is_soon_enough_for_the_promise_of_15_seconds():
-    assert LEASE_SECONDS + task_queue.LOOK_SECONDS + task_queue.BLOCK_SECONDS <= 15
+    assert LEASE_SECONDS + task_queue.IDLE_SCAN_SECONDS + task_queue.BLOCK_SECONDS <= 15
 
 
 def test_an_idle_task_is_found_behind_many_fresh_ones(redis_url, raw):
@@ -430,7 +434,7 @@ def test_the_group_forgets_consumers_that_are_long_gone_and_hold_nothing(redis_u
         await asyncio.sleep(0.01)
         await queue.workers()
 
-    monkeypatch.setattr(task_queue, "FORGET_SECONDS", 0)
+    monkeypatch.setattr(task_queue, "FORGET_CONSUMER_SECONDS", 0)
     run(redis_url, story)
     assert [each["name"] for each in raw.xinfo_consumers(redis_keys.TASKS, redis_keys.WORKERS_GROUP)] == [
         "holds"
@@ -444,7 +448,8 @@ def test_an_absent_redis_is_unavailable_and_soon_so(call):
     async def story(queue):
         calls = {
             "lease": lambda: queue.lease("a", 5), "send": lambda: queue.send([task()]), "depth": queue.depth,
-            "waiting": lambda: queue.waiting(UID), "cancel": lambda: queue.cancel(UID), "workers": queue.workers,
+            "waiting": lambda: queue.waiting(UID), "cancel": lambda: queue.cancel(UID),
+            "workers": queue.workers,
         }  # fmt: skip
         started = time.monotonic()
         with pytest.raises(Unavailable):

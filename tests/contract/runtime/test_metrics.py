@@ -1,14 +1,16 @@
-"""The door through which Prometheus looks in."""
+"""The HTTP server on which Prometheus reads the metrics."""
+
+import asyncio
 
 import pytest
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from imagejobs_contract.runtime import listener, metrics
 from support.api import raw_exchange
 
 
-def shown(sent: bytes, refresh=None) -> bytes:
-    registry = metrics.new_registry("contract")
+def shown(sent: bytes, refresh=None, registry=None) -> bytes:
+    registry = registry or metrics.new_registry("contract")
     Counter("seen", "Seen.", registry=registry).inc()
     return raw_exchange.ask(lambda port: metrics.serve("127.0.0.1", port, registry, refresh), sent)
 
@@ -39,11 +41,20 @@ def test_what_is_no_request_is_hung_up_on(monkeypatch):
     assert shown(b"x" * 20_000) == b""
 
 
-def test_what_must_be_asked_for_is_asked_before_the_answer():
-    asked = []
+def test_metrics_are_brought_up_to_date_before_they_are_shown():
+    registry = metrics.new_registry("contract")
+    depth = Gauge("depth", "Depth.", registry=registry)
 
     async def refresh() -> None:
-        asked.append(1)
+        await asyncio.sleep(0.01)
+        depth.inc(7)
 
-    shown(b"GET /metrics HTTP/1.1\r\n\r\n", refresh)
-    assert asked == [1]
+    answer = shown(b"GET /metrics HTTP/1.1\r\n\r\n", refresh, registry)
+    assert b"\ndepth 7.0\n" in answer
+
+
+def test_no_other_path_brings_metrics_up_to_date():
+    async def refresh() -> None:
+        raise AssertionError
+
+    assert shown(b"GET / HTTP/1.1\r\n\r\n", refresh).startswith(b"HTTP/1.1 404 ")

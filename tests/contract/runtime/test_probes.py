@@ -1,4 +1,4 @@
-"""The door for Kubernetes' probes."""
+"""The HTTP server that answers Kubernetes' probes."""
 
 import pytest
 

@@ -2,7 +2,7 @@ import pytest
 
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.runtime import settings
-from imagejobs_contract.runtime.settings import S3Settings, read, read_limits, redis_url
+from imagejobs_contract.runtime.settings import S3Settings, read, read_limits, read_redis_url
 
 
 def test_without_variables_s3_is_aws():
@@ -21,8 +21,9 @@ def test_bodies_go_unsigned_to_this_machine_only():
 
 def test_every_variable_of_s3_counts():
     environ = {
-        "S3_ENDPOINT": "https://a", "S3_PUBLIC_ENDPOINT": "https://b", "S3_BUCKET": "pictures", "S3_REGION": "eu-1", "AWS_ACCESS_KEY_ID": "k",
-        "AWS_SECRET_ACCESS_KEY": "s", "S3_PATH_STYLE": "false", "S3_UNSIGNED_PAYLOAD": "true",
+        "S3_ENDPOINT": "https://a", "S3_PUBLIC_ENDPOINT": "https://b", "S3_BUCKET": "pictures",
+        "S3_REGION": "eu-1", "AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "S3_PATH_STYLE": "false",
+        "S3_UNSIGNED_PAYLOAD": "true",
     }  # fmt: skip
     assert read(environ, S3Settings.read) == S3Settings(
         "https://a", "https://b", "pictures", "eu-1", "k", "s", path_style=False, unsigned_payload=True
@@ -47,7 +48,7 @@ def test_all_bad_variables_are_named_at_once_and_the_program_ends_with_2(capsys)
     ("name", "value", "parse"),
     [
         ("AWS_SECRET_ACCESS_KEY", "s3cret" * 50, S3Settings.read),
-        ("REDIS_URL", "http://u:s3cret@a", redis_url),
+        ("REDIS_URL", "http://u:s3cret@a", read_redis_url),
     ],
 )
 def test_a_secret_is_never_said(name, value, parse, capsys):
@@ -60,18 +61,20 @@ def test_a_secret_is_never_said(name, value, parse, capsys):
 
 def test_an_empty_variable_counts_as_unset():
     assert read({"S3_BUCKET": "", "REDIS_URL": ""}, S3Settings.read).bucket == "imagejobs"
-    assert read({"REDIS_URL": ""}, redis_url) == "redis://127.0.0.1:6379/0"
+    assert read({"REDIS_URL": ""}, read_redis_url) == "redis://127.0.0.1:6379/0"
 
 
 @pytest.mark.parametrize("url", ["redis://a:1/0", "rediss://user:pass@a:1/0", "unix:///run/redis.sock"])
 def test_redis_urls(url):
-    assert read({"REDIS_URL": url}, redis_url) == url
+    assert read({"REDIS_URL": url}, read_redis_url) == url
 
 
 @pytest.mark.parametrize("url", ["http://a", "a:6379", "redis://"])
-def test_what_is_no_redis_url_ends_the_program(url):
-    with pytest.raises(SystemExit):
-        read({"REDIS_URL": url}, redis_url)
+def test_what_is_no_redis_url_ends_the_program(url, capsys):
+    with pytest.raises(SystemExit) as raised:
+        read({"REDIS_URL": url}, read_redis_url)
+    assert raised.value.code == 2
+    assert "REDIS_URL: the value is not a Redis URL" in capsys.readouterr().err
 
 
 def test_limits_have_their_defaults_and_each_its_variable():

@@ -8,8 +8,9 @@ from collections import Counter
 import pytest
 
 from imagejobs_contract.runtime import traces
-from imagejobs_contract.runtime.span_exporter import MOST_WAITING
+from imagejobs_contract.runtime.span_exporter import MAX_WAITING_SPANS
 from imagejobs_contract.runtime.traces import BEGIN, CURRENT, DROPPED, FAILED, NOOP_SPAN, NOOP_TRACER, SENT
+from imagejobs_contract.runtime.tracing import open_tracer
 from support.servers import data_servers
 from support.servers.otlp_collector import collector
 
@@ -34,7 +35,7 @@ def tell(told: traces.Tracer, number: int) -> None:
 def test_what_was_told_is_sent_before_the_program_ends(ends, monkeypatch):
     with collector() as running:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", running.environ()["OTEL_EXPORTER_OTLP_ENDPOINT"])
-        with traces.open_tracer("worker", True, ends.count) as told:
+        with open_tracer("worker", True, ends.count) as told:
             tell(told, 1200)
     assert (len(running.spans), ends) == (1200, {SENT: 1200})
 
@@ -44,13 +45,13 @@ def test_a_collector_that_hangs_costs_the_work_nothing_and_the_end_two_seconds(e
         running.gate.clear()
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "30")
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", running.environ()["OTEL_EXPORTER_OTLP_ENDPOINT"])
-        with traces.open_tracer("worker", True, ends.count) as told:
+        with open_tracer("worker", True, ends.count) as told:
             tell(told, 1)
             time.sleep(1.5)  # the thread is held by the first
             begin = time.process_time()
-            tell(told, 2 * MOST_WAITING)
+            tell(told, 2 * MAX_WAITING_SPANS)
             assert time.process_time() - begin < 2.0
-            assert MOST_WAITING - 1 <= ends[DROPPED] <= MOST_WAITING + 1
+            assert MAX_WAITING_SPANS - 1 <= ends[DROPPED] <= MAX_WAITING_SPANS + 1
             begin = time.monotonic()
         assert time.monotonic() - begin < 5.0
 
@@ -59,7 +60,7 @@ def test_spans_that_nobody_takes_are_counted(ends, monkeypatch):
     monkeypatch.setenv(
         "OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{data_servers.free_ports(['gone'])['gone']}"
     )
-    with traces.open_tracer("worker", True, ends.count) as told:
+    with open_tracer("worker", True, ends.count) as told:
         tell(told, 3)
     assert ends == {FAILED: 3}
 
@@ -73,7 +74,10 @@ def test_a_span_without_one_around_it_is_not_told():
 
 @pytest.mark.parametrize("program", ["api.__main__", "operator.__main__", "worker.program"])
 def test_nothing_is_imported_where_there_is_no_collector(program):
-    main = f"import sys; import imagejobs_{program}, imagejobs_contract.redis.board; print(*(name for name, it in sys.modules.items() if it))"
+    main = (
+        f"import sys; import imagejobs_{program}, imagejobs_contract.redis.board;"
+        "print(*(name for name, it in sys.modules.items() if it))"
+    )
     there = subprocess.run(
         [sys.executable, "-c", main], check=True, capture_output=True, text=True
     ).stdout.split()

@@ -14,7 +14,7 @@ from imagejobs_contract.runtime.settings import S3Settings
 from imagejobs_contract.s3 import objects as objects_module
 from imagejobs_contract.s3 import streaming_put
 from imagejobs_contract.s3.objects import S3Objects
-from imagejobs_contract.s3.streaming_put import PART
+from imagejobs_contract.s3.streaming_put import PART_BYTES
 from imagejobs_contract.storage import ObjectFacts
 from support.servers import data_servers
 
@@ -50,7 +50,9 @@ async def stream(size: int, error: Exception | None = None, pause: float = 0.0) 
         raise error
 
 
-@pytest.mark.parametrize("data", [b"", b"some bytes", b"y" * (PART + 1)], ids=["empty", "small", "large"])
+@pytest.mark.parametrize(
+    "data", [b"", b"some bytes", b"y" * (PART_BYTES + 1)], ids=["empty", "small", "large"]
+)
 def test_what_is_put_comes_back(s3_settings, data):
     async def story(objects):
         etag = await objects.put("a/b.png", data, content_type=PNG)
@@ -199,7 +201,9 @@ def test_of_racing_replacements_of_one_version_one_wins(s3_settings):
     run(s3_settings, story)
 
 
-@pytest.mark.parametrize("size", [0, 1000, PART - 1, PART, PART + 1, 3 * PART], ids=str)
+@pytest.mark.parametrize(
+    "size", [0, 1000, PART_BYTES - 1, PART_BYTES, PART_BYTES + 1, 3 * PART_BYTES], ids=str
+)
 def test_a_stream_is_stored_whole(s3_settings, listed, size):
     async def story(objects):
         assert await objects.put_stream("s", stream(size)) == size
@@ -211,8 +215,8 @@ def test_a_stream_is_stored_whole(s3_settings, listed, size):
 
 def test_a_small_stream_is_one_put_and_a_large_one_is_parts(s3_settings, bucket_maker):
     async def story(objects):
-        await objects.put_stream("small", stream(PART - 1))
-        await objects.put_stream("large", stream(PART + 1))
+        await objects.put_stream("small", stream(PART_BYTES - 1))
+        await objects.put_stream("large", stream(PART_BYTES + 1))
 
     run(s3_settings, story)
     etags = [
@@ -221,7 +225,7 @@ def test_a_small_stream_is_one_put_and_a_large_one_is_parts(s3_settings, bucket_
     assert ["-2" in etag for etag in etags] == [False, True]
 
 
-@pytest.mark.parametrize("size", [0, 1000, 2 * PART], ids=str)
+@pytest.mark.parametrize("size", [0, 1000, 2 * PART_BYTES], ids=str)
 @pytest.mark.parametrize(
     "error", [RuntimeError("the client left"), TooLarge("too large")], ids=["client left", "too large"]
 )
@@ -234,7 +238,7 @@ def test_a_stream_that_raises_leaves_nothing(s3_settings, listed, size, error):
     assert listed() == ([], [])
 
 
-@pytest.mark.parametrize("size", [1000, 4 * PART], ids=str)
+@pytest.mark.parametrize("size", [1000, 4 * PART_BYTES], ids=str)
 def test_a_stream_that_is_cancelled_leaves_nothing(s3_settings, listed, size):
     async def story(objects):
         reached = asyncio.Event()
@@ -265,7 +269,7 @@ def test_a_stream_is_not_read_far_ahead_of_what_is_sent(s3_settings, monkeypatch
 
     async def offered() -> AsyncIterator[bytes]:
         nonlocal read
-        async for chunk in stream(20 * PART):
+        async for chunk in stream(20 * PART_BYTES):
             read += len(chunk)
             yield chunk
 
@@ -286,7 +290,7 @@ def test_a_stream_is_not_read_far_ahead_of_what_is_sent(s3_settings, monkeypatch
             await asyncio.sleep(0.1)
 
     run(s3_settings._replace(endpoint=f"http://127.0.0.1:{silent}"), story)
-    assert PART <= read <= 4 * PART
+    assert PART_BYTES <= read <= 4 * PART_BYTES
 
 
 def test_deletion_counts_the_absent_as_deleted_and_takes_many(s3_settings, listed):
@@ -321,12 +325,12 @@ def test_a_prefix_that_could_match_more_is_refused(s3_settings, prefix):
 
 
 def test_a_list_tells_everything_under_a_prefix_as_its_heads_do(s3_settings, monkeypatch):
-    monkeypatch.setattr(objects_module, "PAGE", 3)
+    monkeypatch.setattr(objects_module, "MAX_KEYS_PER_REQUEST", 3)
 
     async def story(objects):
         for key in ("u/1/0", "u/1/1", "u/1/2", "u/1/deep/er", "u/10/0", "u/1x"):
             await objects.put(key, key.encode(), content_type=PNG)
-        await objects.put_stream("u/1/large", stream(PART + 1))
+        await objects.put_stream("u/1/large", stream(PART_BYTES + 1))
         found = [each async for page in objects.list("u/1/") for each in page]
         assert [each.key for each in found] == ["u/1/0", "u/1/1", "u/1/2", "u/1/deep/er", "u/1/large"]
         for each in found:
@@ -353,8 +357,9 @@ def test_the_check_names_wrong_settings(s3_settings, wrong):
 def test_wrong_credentials_are_misconfigured_for_every_call(s3_settings):
     async def story(objects):
         calls = (
-            objects.get("a", 1), objects.head("a"), objects.put("a", b"", content_type=PNG), objects.put_stream("a", stream(10)),
-            objects.put_stream("a", stream(2 * PART)), objects.copy("a", "b"), objects.delete(["a"]), objects.delete_prefix("a/"),
+            objects.get("a", 1), objects.head("a"), objects.put("a", b"", content_type=PNG),
+            objects.put_stream("a", stream(10)), objects.put_stream("a", stream(2 * PART_BYTES)),
+            objects.copy("a", "b"), objects.delete(["a"]), objects.delete_prefix("a/"),
         )  # fmt: skip
         for call in calls:
             with pytest.raises(Misconfigured):

@@ -10,8 +10,8 @@ from imagejobs_contract.stores import kubernetes_objects as objects
 
 
 def test_an_imagejob_lies_under_its_group_version_and_namespace():
-    assert objects.path(JobKey("shop", "a")) == "/apis/imagejobs.dev/v1alpha1/namespaces/shop/imagejobs/a"
-    assert objects.collection(None) == "/apis/imagejobs.dev/v1alpha1/imagejobs"
+    assert objects.job_path(JobKey("shop", "a")) == "/apis/imagejobs.dev/v1alpha1/namespaces/shop/imagejobs/a"
+    assert objects.collection_path(None) == "/apis/imagejobs.dev/v1alpha1/imagejobs"
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_an_imagejob_lies_under_its_group_version_and_namespace():
 )
 def test_a_name_cannot_lead_a_request_elsewhere(key):
     with pytest.raises(NotFound):
-        objects.path(key)
+        objects.job_path(key)
 
 
 @pytest.mark.parametrize(
@@ -59,9 +59,9 @@ def test_what_the_server_assigns_is_not_sent():
 
 
 def test_pending_jobs_are_those_of_no_other_state():
-    assert objects.selector(None) == ""
-    assert objects.selector(State.RUNNING) == "status.state=Running"
-    assert objects.selector(State.PENDING).count("!=") == len(State) - 1
+    assert objects.state_selector(None) == ""
+    assert objects.state_selector(State.RUNNING) == "status.state=Running"
+    assert objects.state_selector(State.PENDING).count("!=") == len(State) - 1
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_pending_jobs_are_those_of_no_other_state():
     [(0, "", 1, ""), (0, "abc", 1, "0.abc"), (0, "", 2, "1."), (1, "x.y", 2, "1.x.y"), (1, "", 2, "")],
 )
 def test_a_cursor_walks_through_the_pages_of_one_namespace_and_then_the_next(place, token, places, cursor):
-    assert objects.show_cursor(place, token, places) == cursor
+    assert objects.format_cursor(place, token, places) == cursor
     if cursor:
         assert objects.read_cursor(cursor, places) in ((place, token), (place + 1, ""))
 

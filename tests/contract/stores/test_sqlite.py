@@ -38,7 +38,8 @@ WRITER = r"""
     async def main():
         store = SqliteStore(Path(sys.argv[1]))
         for n in range(int(sys.argv[3])):
-            await store.create(ImageJob(JobKey("default", f"{sys.argv[2]}-{n}"), Spec(items=(Item(key="a"),))))
+            key = JobKey("default", f"{sys.argv[2]}-{n}")
+            await store.create(ImageJob(key, Spec(items=(Item(key="a"),))))
             sys.stdout.write(f"{n}\n")
             sys.stdout.flush()
         await store.close()
@@ -221,8 +222,8 @@ def test_waiting_for_changes_costs_a_small_part_of_a_core(path):
 
 
 def test_who_lags_behind_what_is_remembered_hears_of_everything(path, monkeypatch):
-    monkeypatch.setattr(sqlite_writes, "KEPT_CHANGES", 3)
-    monkeypatch.setattr(sqlite_writes, "_PRUNE_EVERY", 2)
+    monkeypatch.setattr(sqlite_writes, "MAX_CHANGE_ROWS", 3)
+    monkeypatch.setattr(sqlite_writes, "_CHANGES_PER_PRUNING", 2)
 
     async def scenario(store: SqliteStore) -> None:
         await store.create(new("first"))

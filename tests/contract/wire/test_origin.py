@@ -20,7 +20,7 @@ def test_a_job_tells_where_it_came_from():
         "caller": "ada",
         "request_id": "order-17",
     }
-    assert origin.variables(job, Origin.of(job)) == {
+    assert origin.environment(job, Origin.of(job)) == {
         "IMAGEJOB_REQUEST_ID": "order-17",
         "IMAGEJOB_CALLER": "ada",
         "TRACEPARENT": HEADER,

@@ -11,8 +11,9 @@ from imagejobs_contract.wire.origin import Origin
 from imagejobs_contract.wire.tasks import Task
 
 TASK = Task(
-    JobKey("default", "j1"), "u1", 3, Item("é.jpg", key="uploads/x/3"), (Variant(width=4, height=3, fit=Fit.COVER, format=Format.AVIF),),
-    "outputs/j1", attempt=2, attempts=5, cache_control="no-store", expires=1_800_000_000.5, caller="ada",
+    JobKey("default", "j1"), "u1", 3, Item("é.jpg", key="uploads/x/3"),
+    (Variant(width=4, height=3, fit=Fit.COVER, format=Format.AVIF),), "outputs/j1", attempt=2, attempts=5,
+    cache_control="no-store", expires=1_800_000_000.5, caller="ada",
     origin=Origin("order-17", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
 )  # fmt: skip
 

@@ -22,8 +22,9 @@ def test_a_header_is_read(text, read):
 @pytest.mark.parametrize(
     "text",
     [
-        "", "00", GOOD.upper(), GOOD + "-more", GOOD + "\n", f"ff-{TRACE}-{SPAN}-01", f"00-{'0' * 32}-{SPAN}-01", f"00-{TRACE}-{'0' * 16}-01",
-        f"00-{TRACE}-{SPAN}-1", f"cc-{TRACE}-{SPAN}-01.x", "cc-" + GOOD[3:] + "-" + "x" * 500, GOOD.replace("a", "\u0661"),
+        "", "00", GOOD.upper(), GOOD + "-more", GOOD + "\n", f"ff-{TRACE}-{SPAN}-01",
+        f"00-{'0' * 32}-{SPAN}-01", f"00-{TRACE}-{'0' * 16}-01", f"00-{TRACE}-{SPAN}-1",
+        f"cc-{TRACE}-{SPAN}-01.x", "cc-" + GOOD[3:] + "-" + "x" * 500, GOOD.replace("a", "\u0661"),
     ],
     ids=repr,
 )  # fmt: skip

@@ -29,7 +29,7 @@ class Metrics:
             "Time of a step: fetch, render (all that a child does), "
             "store (of one variant, with its repetitions).",
             ["step"],
-            buckets=metrics.SECONDS,
+            buckets=metrics.DURATION_BUCKETS_SECONDS,
             registry=registry,
         )
         self.recycles = Counter(
@@ -39,7 +39,7 @@ class Metrics:
             ["reason"],
             registry=registry,
         )
-        self.spans = metrics.spans(registry)
+        self.spans = metrics.span_counter(registry)
         for step in Step:
             self.seconds.labels(step.value)
         for reason in Recycle:

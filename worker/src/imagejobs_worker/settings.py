@@ -13,12 +13,12 @@ from imagejobs_contract.reader import Reader
 from imagejobs_contract.runtime import traces
 from imagejobs_contract.runtime.settings import (
     S3Settings,
-    handoff_folder,
-    lease_seconds,
-    listen_address,
     read,
+    read_handoff_folder,
+    read_lease_seconds,
     read_limits,
-    redis_url,
+    read_listen_address,
+    read_redis_url,
 )
 from imagejobs_contract.wire.shards import Exit
 from imagejobs_worker.child.config import SandboxMode
@@ -78,26 +78,36 @@ class Settings(NamedTuple):
         """Read every variable."""
         return cls(
             s3=S3Settings.read(reader),
-            redis_url=redis_url(reader),
+            redis_url=read_redis_url(reader),
             limits=read_limits(reader),
-            name=reader.text("WORKER_NAME", 100, "", r"[A-Za-z0-9._-]+", "letters, digits, dots, hyphens")
+            name=reader.text(
+                "WORKER_NAME",
+                100,
+                default="",
+                pattern=r"[A-Za-z0-9._-]+",
+                shape="letters, digits, dots, hyphens",
+            )
             or "",
             log_level=reader.text(
-                "LOG_LEVEL", 10, "INFO", LOG_LEVELS, f"one of {LOG_LEVELS.replace('|', ' ')}"
+                "LOG_LEVEL",
+                10,
+                default="INFO",
+                pattern=LOG_LEVELS,
+                shape=f"one of {LOG_LEVELS.replace('|', ' ')}",
             )
             or "INFO",
             parallel=reader.integer("MAX_PARALLEL", 1, 256, 1) or 1,
             memory_bytes=reader.size("MEMORY_LIMIT", 2**28, 2**40, CHILD_MEMORY_BYTES) or CHILD_MEMORY_BYTES,
             cage=reader.choice("CAGE", SandboxMode, SandboxMode.BEST) or SandboxMode.BEST,
             grace_seconds=reader.number("GRACE_SECONDS", 0.0, 3600.0, 20.0),
-            lease_seconds=lease_seconds(reader),
+            lease_seconds=read_lease_seconds(reader),
             checkpoint_seconds=reader.number("CHECKPOINT_SECONDS", 0.1, 600.0, 5.0),
             egress_policy=EgressPolicy.read(reader, "ALLOWED_PRIVATE_SOURCES"),
-            metrics=listen_address(reader, "METRICS_LISTEN"),
-            health=listen_address(reader, "HEALTH_LISTEN"),
+            metrics=read_listen_address(reader, "METRICS_LISTEN"),
+            health=read_listen_address(reader, "HEALTH_LISTEN"),
             read_heic=_read_heic(reader),
             traces=traces.is_enabled(reader, "worker"),
-            handoff=handoff_folder(reader),
+            handoff=read_handoff_folder(reader),
         )
 
 

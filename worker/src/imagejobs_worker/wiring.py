@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from imagejobs_contract.runtime.traces import Tracer, open_tracer
+from imagejobs_contract.runtime.traces import Tracer
+from imagejobs_contract.runtime.tracing import open_tracer
 from imagejobs_worker import sandbox
 from imagejobs_worker.child.config import SandboxMode
 from imagejobs_worker.child.decoder import Decoder

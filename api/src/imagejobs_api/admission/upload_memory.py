@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from imagejobs_api.http.errors import Problem
 from imagejobs_contract.codes import Code
-from imagejobs_contract.s3.streaming_put import MOST_HELD
+from imagejobs_contract.s3.streaming_put import MAX_HELD_BYTES
 
 WAIT_SECONDS = 20.0
 """How long a body is left unread at most; then it is refused."""
@@ -28,7 +28,7 @@ class MemoryBudget:
     `FormIntake` has one, as long as the app lives; `FormReader` asks it for a `FileBudget` per file.
 
     Args:
-        max_bytes: Beyond this only the oldest file goes on, by up to `MOST_HELD`.
+        max_bytes: Beyond this only the oldest file goes on, by up to `MAX_HELD_BYTES`.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -89,7 +89,7 @@ class FileBudget:
             Problem: `rate_limited`; there was no memory for `WAIT_SECONDS`.
         """
         async for chunk in chunks:
-            count = min(len(chunk), MOST_HELD - self.held_bytes)
+            count = min(len(chunk), MAX_HELD_BYTES - self.held_bytes)
             if not self._budget.fits(self, count):
                 await self._wait(count)
             self.held_bytes += count

@@ -14,6 +14,7 @@ from imagejobs_api.view.outcomes import Outcomes
 from imagejobs_contract.codes import Code, meaning
 from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.storage import ListedObject, ObjectStore
 
@@ -30,7 +31,7 @@ class File:
     """An output in the archive: its name there, its key in S3, and the version to read."""
 
     name: str
-    key: str
+    key: S3Key
     size: int
     etag: str
 
@@ -75,8 +76,8 @@ class ContentsReader:
                 found |= await self._outcomes.get_many(job, wanted)
         return found
 
-    async def _find_objects(self, prefix: str, keys: frozenset[str]) -> Mapping[str, ListedObject]:
-        found: dict[str, ListedObject] = {}
+    async def _find_objects(self, prefix: str, keys: frozenset[S3Key]) -> Mapping[S3Key, ListedObject]:
+        found: dict[S3Key, ListedObject] = {}
         foreign = 0
         async with aclosing(self._objects.list(prefix)) as pages:
             async for page in pages:
@@ -89,10 +90,10 @@ class ContentsReader:
                     return found | await self._head_each(keys - found.keys())
         return found
 
-    async def _head_each(self, keys: Iterable[str]) -> dict[str, ListedObject]:
+    async def _head_each(self, keys: Iterable[S3Key]) -> dict[S3Key, ListedObject]:
         slots = asyncio.Semaphore(MAX_CONCURRENT_HEADS)
 
-        async def head(key: str) -> ListedObject | None:
+        async def head(key: S3Key) -> ListedObject | None:
             async with slots:
                 facts = await self._objects.head(key)
                 return ListedObject(key, facts.size, facts.etag) if facts else None
@@ -101,7 +102,7 @@ class ContentsReader:
 
 
 def build_contents(
-    job: ImageJob, images: range, ended: Mapping[int, Outcome], objects: Mapping[str, ListedObject]
+    job: ImageJob, images: range, ended: Mapping[int, Outcome], objects: Mapping[S3Key, ListedObject]
 ) -> Contents:
     """Return the contents.
 

@@ -20,7 +20,7 @@ _AWS_DEFAULT_REGION = "us-east-1"
 
 def client(s3: S3Settings) -> Any:
     """Return a client that gives up after about 20 s."""
-    return boto.client(
+    return boto.open_client(
         s3,
         s3.endpoint,
         connect_timeout=4,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import NO_CALLER, CallerName, JobKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Caller:
     """
 
     namespace: str
-    name: str = ""
+    name: CallerName = NO_CALLER
     may_write: bool = True
     key_name: str = ""
     limits: CallerLimits = CallerLimits()

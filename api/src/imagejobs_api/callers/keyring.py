@@ -11,7 +11,8 @@ import yaml
 from imagejobs_api.callers import api_keys, permissions
 from imagejobs_api.callers.caller import Caller, CallerLimits
 from imagejobs_contract.errors import Fault, Invalid
-from imagejobs_contract.model.limits import MAX_PREFIX
+from imagejobs_contract.model.limits import MAX_PREFIX_LENGTH
+from imagejobs_contract.model.names import CallerName
 from imagejobs_contract.model.spec_json import DNS_LABEL
 from imagejobs_contract.reader import Reader
 
@@ -81,10 +82,15 @@ def _read_entries(readers: list[Reader], namespace: str) -> Iterator[KeyEntry]:
         reader.unknown(("name", "namespace", "keys", "limits", *PREFIX_FIELDS))
         name = _read_required(reader, "name", DNS_LABEL, "a DNS label")
         _check_unique(reader, "name", name, seen_names)
-        own = reader.text("namespace", 63, namespace, DNS_LABEL, "a namespace") or namespace
+        own = (
+            reader.text("namespace", 63, default=namespace, pattern=DNS_LABEL, shape="a namespace")
+            or namespace
+        )
         limits = _read_limits(reader.child("limits"))
         given = [
-            reader.texts(field, permissions.MAX_PREFIXES, MAX_PREFIX, permissions.PATTERN, permissions.SHAPE)
+            reader.texts(
+                field, permissions.MAX_PREFIXES, MAX_PREFIX_LENGTH, permissions.PATTERN, permissions.SHAPE
+            )
             for field in PREFIX_FIELDS
         ]
         sources = permissions.read_source_prefixes(reader, PREFIX_FIELDS[0], given[0])
@@ -96,9 +102,11 @@ def _read_entries(readers: list[Reader], namespace: str) -> Iterator[KeyEntry]:
             key.unknown(("name", "sha256", "read_only"))
             sha256 = _read_required(key, "sha256", _SHA256, "the SHA-256 of a key, 64 digits from 0 to f")
             _check_unique(key, "sha256", sha256, seen_keys)
-            key_name = key.text("name", 63, "", DNS_LABEL, "a DNS label") or ""
+            key_name = key.text("name", 63, default="", pattern=DNS_LABEL, shape="a DNS label") or ""
             may_write = not key.boolean("read_only")
-            yield KeyEntry(sha256, Caller(own, name, may_write, key_name, limits, sources, outputs))
+            yield KeyEntry(
+                sha256, Caller(own, CallerName(name), may_write, key_name, limits, sources, outputs)
+            )
 
 
 def _read_limits(reader: Reader | None) -> CallerLimits:
@@ -115,7 +123,7 @@ def _read_limits(reader: Reader | None) -> CallerLimits:
 def _read_required(reader: Reader, field: str, pattern: str, shape: str) -> str:
     if not reader.has(field):
         reader.fault(field, f"is missing: {shape}")
-    return reader.text(field, 64, "", pattern, shape, secret=field == "sha256") or ""
+    return reader.text(field, 64, default="", pattern=pattern, shape=shape, secret=field == "sha256") or ""
 
 
 def _check_unique(reader: Reader, field: str, value: str, seen: set[str]) -> None:

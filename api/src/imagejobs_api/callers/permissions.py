@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from imagejobs_api.callers.caller import Caller
 from imagejobs_contract.model import limits
+from imagejobs_contract.model.output_names import PREFIX_PATTERN
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.wire import source_prefixes
-from imagejobs_contract.wire.s3_keys import PREFIX_PATTERN
 
 PATTERN = r"[^/\x00-\x1f\x7f][^\x00-\x1f\x7f]*"
 SHAPE = "an S3 prefix such as photos/"
@@ -27,7 +27,7 @@ class Prefixes:
 
     def sources(self, caller: Caller) -> tuple[str, ...]:
         """Return the prefixes from which the caller may read images."""
-        own = source_prefixes.own_uploads(caller.namespace, caller.name)
+        own = source_prefixes.own_uploads_prefix(caller.namespace, caller.name)
         return (own, *self._sources, *caller.source_prefixes)
 
     def outputs(self, caller: Caller) -> tuple[str, ...]:
@@ -51,5 +51,7 @@ def read_output_prefixes(reader: Reader, name: str, given: Iterable[str]) -> tup
     """Return the prefixes of a setting for outputs, as `read_source_prefixes`; faults go to the reader."""
     found = read_source_prefixes(reader, name, given)
     for each in found:
-        Reader({name: each}, "", reader.faults).text(name, limits.MAX_PREFIX, None, PREFIX_PATTERN, SHAPE)
+        Reader({name: each}, "", reader.faults).text(
+            name, limits.MAX_PREFIX_LENGTH, pattern=PREFIX_PATTERN, shape=SHAPE
+        )
     return found

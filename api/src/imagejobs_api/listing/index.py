@@ -13,7 +13,7 @@ from typing import Any
 from imagejobs_api.view import states
 from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import JobKey, S3Key
 from imagejobs_contract.model.spec import Manifest, Spec
 from imagejobs_contract.model.status import ConditionType, State
 
@@ -120,7 +120,9 @@ class Index:
 def trim(job: ImageJob) -> ImageJob:
     """Return the job with only the fields that a list shows, about 2 kB: no images, at most one failure."""
     spec = Spec(
-        manifest=Manifest("-", job.spec.total), retry_failed=job.spec.retry_failed, cancel=job.spec.cancel
+        manifest=Manifest(S3Key("-"), job.spec.total),
+        retry_failed=job.spec.retry_failed,
+        cancel=job.spec.cancel,
     )
     status = job.status
     failed = tuple(each for each in status.conditions if each.type is ConditionType.FAILED)

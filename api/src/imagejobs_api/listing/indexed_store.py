@@ -5,7 +5,7 @@ from collections.abc import Callable
 from imagejobs_api.listing.index import Index
 from imagejobs_contract.errors import Invalid, NotFound
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import JobKey, Uid
 from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.status import Status
 from imagejobs_contract.ports import JobStore
@@ -39,7 +39,7 @@ class IndexedStore(ForwardingStore):
         """Change the spec."""
         return self._put(await super().change_spec(key, change))
 
-    async def delete(self, key: JobKey, uid: str | None = None) -> None:
+    async def delete(self, key: JobKey, uid: Uid | None = None) -> None:
         """Ask for deletion; a job with finalizers stays for a while."""
         await super().delete(key, uid)
         try:

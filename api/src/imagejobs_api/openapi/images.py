@@ -35,7 +35,7 @@ _REFUSAL_CODES = (Code.NOT_AN_IMAGE, Code.FILE_TOO_LARGE)
 _URL_SCHEMA: Schema = {
     "type": "string",
     "format": "uri",
-    "maxLength": limits.MAX_URL,
+    "maxLength": limits.MAX_URL_LENGTH,
     "pattern": f"^{URL_PATTERN}$",
 }
 

@@ -9,13 +9,12 @@ from imagejobs_api.settings import Settings
 from imagejobs_api.submit import job_request
 from imagejobs_api.view.job_body import JobSummaryBody
 from imagejobs_contract.codes import Code
-from imagejobs_contract.model import limits
+from imagejobs_contract.model import limits, output_names
 from imagejobs_contract.model.items import read_item
 from imagejobs_contract.model.options import NAMES, VARIANT_NAME, read_variant
 from imagejobs_contract.model.spec import DeletionPolicy
 from imagejobs_contract.model.spec_json import read_settings
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.wire import s3_keys
 
 _SETTINGS = {
     "parallelism": "The number of pods that run at the same time.",
@@ -84,7 +83,7 @@ def _request(settings: Settings, components: Components) -> Schema:
     fields = {
         "items": {"type": "array", "minItems": 1, "items": _item(components), "description": "The images."},
         "prefix": {
-            **_text(limits.MAX_KEY),
+            **_text(limits.MAX_KEY_LENGTH),
             "description": "A folder of the bucket: all objects below it, except empty ones and folders.",
         },
         "manifest": {
@@ -106,7 +105,7 @@ def _request(settings: Settings, components: Components) -> Schema:
         "name": {**_text(200), "description": "Your own name for the job."},
     }
     if settings.callbacks_signed or settings.callers_secrets:
-        url = {**_text(limits.MAX_URL), "format": "uri"}
+        url = {**_text(limits.MAX_URL_LENGTH), "format": "uri"}
         fields["callback"] = {"anyOf": [url, _object({"url": url})], "description": DESCRIPTIONS["callback"]}
     return components.add("JobRequest", {**_object(fields), **require_exactly_one(*job_request.IMAGE_FIELDS)})
 
@@ -147,13 +146,13 @@ def _variant(components: Components) -> Schema:
 
 def _manifest() -> Schema:
     count = {"type": "integer", "minimum": 1, "maximum": limits.MAX_MANIFEST_ITEMS}
-    return {**_object({"key": _text(limits.MAX_KEY), "count": count}), "required": ["key"]}
+    return {**_object({"key": _text(limits.MAX_KEY_LENGTH), "count": count}), "required": ["key"]}
 
 
 def _output() -> Schema:
     return _object(
         {
-            "prefix": {**_text(limits.MAX_PREFIX), "pattern": f"^({s3_keys.PREFIX_PATTERN})$"},
+            "prefix": {**_text(limits.MAX_PREFIX_LENGTH), "pattern": f"^({output_names.PREFIX_PATTERN})$"},
             "cache_control": {**_text(200), "pattern": "^[ -~]+$"},
             "deletion_policy": {
                 "type": "string",

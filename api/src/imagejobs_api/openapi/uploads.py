@@ -86,7 +86,7 @@ def _part_upload(components: Components) -> Schema:
         "key": {
             "type": "string",
             "minLength": 1,
-            "maxLength": limits.MAX_KEY,
+            "maxLength": limits.MAX_KEY_LENGTH,
             "description": "The key of the file.",
         },
         "multipart_id": {

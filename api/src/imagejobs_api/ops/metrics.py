@@ -38,7 +38,7 @@ class Metrics:
             "imagejobs_http_request_seconds",
             "Time from a request's headers to its answer's; of a stream only until it begins.",
             ["route", "method"],
-            buckets=metrics.SECONDS,
+            buckets=metrics.DURATION_BUCKETS_SECONDS,
             registry=registry,
         )
         self.problems = Counter(
@@ -66,7 +66,7 @@ class Metrics:
             "imagejobs_part_seconds",
             "Time of a call to an outside system: store, s3, redis.",
             ["part", "call"],
-            buckets=metrics.SECONDS,
+            buckets=metrics.DURATION_BUCKETS_SECONDS,
             registry=registry,
         )
         self.part_errors = Counter(
@@ -95,7 +95,7 @@ class Metrics:
             registry=registry,
         )
         self.callers_current.set(1)
-        self.spans = metrics.spans(registry)
+        self.spans = metrics.span_counter(registry)
 
     def count_spans(self, end: str, number: int) -> None:
         """Count spans by their end, one of `traces.ENDS`."""

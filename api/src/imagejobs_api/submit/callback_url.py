@@ -8,6 +8,7 @@ from pathlib import Path
 from imagejobs_contract.errors import Refused
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.items import URL_PATTERN
+from imagejobs_contract.model.names import CallerName
 from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.outbound.url import read_url
 from imagejobs_contract.reader import Reader
@@ -30,15 +31,15 @@ class CallbackUrls:
         self._signed = signed
         self._folder = folder
 
-    def for_caller(self, caller: str) -> "CallbackUrls":
+    def for_caller(self, caller: CallerName) -> "CallbackUrls":
         """Return the reader for one caller, who may have a secret of its own."""
         return CallbackUrls(
-            self._guard, signed=self._signed or webhook_secrets.file_of(self._folder, caller) is not None
+            self._guard, signed=self._signed or webhook_secrets.find_file(self._folder, caller) is not None
         )
 
     def read(self, reader: Reader, name: str = FIELD) -> str | None:
         """Return the URL in a field, or None; faults go to the reader."""
-        url = reader.text(name, limits.MAX_URL, None, URL_PATTERN, "an http(s) URL")
+        url = reader.text(name, limits.MAX_URL_LENGTH, pattern=URL_PATTERN, shape="an http(s) URL")
         return self.check(reader, name, url)
 
     def check(self, reader: Reader, name: str, url: str | None) -> str | None:

@@ -8,7 +8,7 @@ named by `spec.with_distinct_names`, which remembers all names.
 import hashlib
 import struct
 
-from imagejobs_contract.wire import s3_keys
+from imagejobs_contract.model import output_names
 
 FILTER_BITS = 2**25
 """33 bits for each of a million names: with eight probes, four in a million new names seem to be known."""
@@ -24,9 +24,9 @@ class BloomNames:
     def assign(self, index: int, wanted: str) -> str:
         """Return the name of the item at an index. Call it with growing indexes."""
         name, n = wanted, index
-        while not self._add(s3_keys.safe_stem(name).lower() or str(index)):
+        while not self._add(output_names.safe_stem(name).lower() or str(index)):
             n += 1
-            name = s3_keys.numbered(wanted, n)
+            name = output_names.add_number(wanted, n)
         return name
 
     def _add(self, stem: str) -> bool:

@@ -22,6 +22,7 @@ from imagejobs_api.submit.forms import Form, ReceivedForm, Source
 from imagejobs_api.submit.handoff_writer import HandoffWriter
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, ImageJobsError
+from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.wire import s3_keys, sniff
 
@@ -145,10 +146,10 @@ class FormReader:
             raise Problem(Code.PAYLOAD_TOO_LARGE, f"There are more than {self._form.max_files} files.")
         self.received.add_fault(field_name, "is given more than once; /api/batch takes several")
 
-    async def _store(self, key: str, head: bytes, rest: AsyncIterator[bytes]) -> ImageFailed | None:
+    async def _store(self, key: S3Key, head: bytes, rest: AsyncIterator[bytes]) -> ImageFailed | None:
         self._has_stored = True
         if sniff.sniff(head) is None:
-            await self._objects.put(key, head[: sniff.HEAD], content_type="application/octet-stream")
+            await self._objects.put(key, head[: sniff.HEAD_BYTES], content_type="application/octet-stream")
             return ImageFailed("" if head else "The file is empty.", code=Code.NOT_AN_IMAGE)
         max_bytes = self._form.max_file_bytes
         with self._memory.for_file() as file, self._handoff.copy(key) as copy:
@@ -184,7 +185,7 @@ async def _read_head(chunks: AsyncIterator[bytes]) -> bytes:
     head = b""
     async for chunk in chunks:
         head = head + chunk if head else chunk
-        if len(head) >= sniff.HEAD:
+        if len(head) >= sniff.HEAD_BYTES:
             break
     return head
 

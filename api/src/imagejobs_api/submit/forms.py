@@ -7,6 +7,7 @@ from enum import StrEnum
 from imagejobs_api.submit.callback_url import FIELD as CALLBACK
 from imagejobs_contract.errors import Fault, ImageFailed
 from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.model.options import NAMES, Fit, Gravity
 
 FORM_OVERHEAD_BYTES = 2**20
@@ -57,7 +58,7 @@ class Source:
     """
 
     name: str
-    key: str | None = None
+    key: S3Key | None = None
     url: str | None = None
     where: str = ""
     digest: str = ""

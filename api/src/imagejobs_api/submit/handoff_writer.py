@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.wire import handoff
 
 MAX_AGE_SECONDS = 60.0
@@ -57,9 +58,9 @@ class HandoffWriter:
         self._scanned = 0.0
 
     @contextmanager
-    def copy(self, key: str) -> Iterator["HandoffCopy"]:
+    def copy(self, key: S3Key) -> Iterator["HandoffCopy"]:
         """Make a copy within the block; it stays only if the block commits it."""
-        path = handoff.path(self._folder, key) if self._folder else None
+        path = handoff.copy_path(self._folder, key) if self._folder else None
         copy = HandoffCopy(self, path)
         try:
             yield copy

@@ -16,10 +16,9 @@ from imagejobs_api.callers.caller import Caller
 from imagejobs_api.http.errors import Problem
 from imagejobs_api.submit.forms import ReceivedForm
 from imagejobs_contract.codes import Code
-from imagejobs_contract.model import names
+from imagejobs_contract.model import names, output_names
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import JobKey
-from imagejobs_contract.wire import s3_keys
 
 HEADER = "Idempotency-Key"
 ANNOTATION = f"{names.GROUP}/request"
@@ -87,7 +86,7 @@ def with_fingerprint(job: ImageJob, fingerprint: str) -> ImageJob:
     the results of the first one.
     """
     output = replace(
-        job.spec.output, prefix=job.spec.output.prefix or s3_keys.default_prefix(names.new_job_id())
+        job.spec.output, prefix=job.spec.output.prefix or output_names.default_prefix(names.new_job_id())
     )
     return replace(
         job, spec=replace(job.spec, output=output), annotations={**job.annotations, ANNOTATION: fingerprint}

@@ -16,6 +16,7 @@ from imagejobs_contract.errors import Fault, Invalid, NotFound
 from imagejobs_contract.files.item_lengths import measure_items
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.model.spec import Manifest, with_distinct_names
 from imagejobs_contract.storage import ListedObject, ObjectStore
 from imagejobs_contract.wire.manifests import item_lines
@@ -46,7 +47,7 @@ class ItemCollector:
         self._objects = objects
         self._max_bytes = max_manifest_bytes
 
-    async def collect(self, request: JobRequest, list_key: str) -> ItemsOrManifest:
+    async def collect(self, request: JobRequest, list_key: S3Key) -> ItemsOrManifest:
         """Return the images of a request.
 
         Args:
@@ -69,7 +70,7 @@ class ItemCollector:
             )
         return images
 
-    async def _items_or_manifest(self, items: AsyncIterator[Item], list_key: str) -> ItemsOrManifest:
+    async def _items_or_manifest(self, items: AsyncIterator[Item], list_key: S3Key) -> ItemsOrManifest:
         first: list[Item] = []
         async for item in items:
             first.append(item)
@@ -77,12 +78,14 @@ class ItemCollector:
                 return ItemsOrManifest(manifest=await self._write_manifest(first, items, list_key))
         return ItemsOrManifest(with_distinct_names(first))
 
-    async def _write_manifest(self, first: list[Item], rest: AsyncIterator[Item], list_key: str) -> Manifest:
+    async def _write_manifest(
+        self, first: list[Item], rest: AsyncIterator[Item], list_key: S3Key
+    ) -> Manifest:
         lines = _ManifestLines()
         await self._objects.put_stream(list_key, lines.encode(first, rest))
         return Manifest(list_key, lines.count)
 
-    async def _copy_manifest(self, given: ManifestRef, list_key: str) -> Manifest:
+    async def _copy_manifest(self, given: ManifestRef, list_key: S3Key) -> Manifest:
         facts = await self._objects.head(given.key)
         if facts is None:
             raise Invalid([Fault("manifest.key", f"there is nothing under {given.key}")])
@@ -102,7 +105,7 @@ class ItemCollector:
             raise Invalid([Fault("manifest.count", message)])
         return Manifest(list_key, count)
 
-    async def _count(self, key: str, max_bytes: int) -> int:
+    async def _count(self, key: S3Key, max_bytes: int) -> int:
         facts, count = await self._objects.head(key), 0
         async for lengths in measure_items(
             self._objects, key, min(facts.size, max_bytes) if facts else 0, "manifest.key"
@@ -131,7 +134,7 @@ class _PrefixListing:
                 elif not may_read(key, (self._prefix,)):
                     raise Invalid([Fault("prefix", f"holds {key!r}, which no ImageJob can name")])
                 else:
-                    yield Item(key[len(self._prefix) :][-limits.MAX_NAME :], key)
+                    yield Item(key[len(self._prefix) :][-limits.MAX_NAME_LENGTH :], key)
 
     def skipped_note(self) -> str:
         return f"; {self._skipped} objects are empty or folders" if self._skipped else ""

@@ -22,7 +22,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.model import limits, names
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.limits import Limits
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import JobKey, S3Key
 from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.wire import s3_keys, source_prefixes
@@ -97,7 +97,7 @@ class JobIntake:
         # A fresh id, not the job's name: a repeated request shares the name with the first one.
         upload_id = names.new_job_id()
         try:
-            images = await self._images(request, s3_keys.listed(upload_id))
+            images = await self._images(request, s3_keys.upload_manifest(upload_id))
             job = replace(draft, spec=replace(draft.spec, items=images.items, manifest=images.manifest))
             self._quotas.check_images(caller, job.spec.total)
         except BaseException:
@@ -114,7 +114,7 @@ class JobIntake:
             )
         return await self._creator.create(job, upload_id if images.manifest else "", repeatable=repeatable)
 
-    async def _images(self, request: JobRequest, list_key: str) -> ItemsOrManifest:
+    async def _images(self, request: JobRequest, list_key: S3Key) -> ItemsOrManifest:
         if not request.may_need_manifest:
             return await self._collector.collect(request, list_key)
         with self._quotas.listing():
@@ -132,5 +132,5 @@ def _title_annotation(request: JobRequest) -> dict[str, str]:
 def _manifest_annotations(upload_id: str, prefixes: tuple[str, ...]) -> dict[str, str]:
     return {
         names.ANNOTATION_UPLOADS: s3_keys.uploads(upload_id),
-        names.ANNOTATION_SOURCES: source_prefixes.describe(prefixes),
+        names.ANNOTATION_SOURCES: source_prefixes.format_annotation(prefixes),
     }

@@ -15,6 +15,7 @@ from imagejobs_api.submit.url_reader import name_from_url
 from imagejobs_contract.errors import Refused
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.items import KEY_PATTERN, Item, read_item
+from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.spec_json import SPEC_FIELDS, read_manifest_ref, read_settings
 from imagejobs_contract.outbound.guard import AddressGuard
@@ -34,7 +35,7 @@ CLUSTER_CLASS_PREFIX = "system-"
 class ManifestRef:
     """A caller's own manifest, and the number of its lines; None if the caller gives no number."""
 
-    key: str
+    key: S3Key
     count: int | None
 
 
@@ -186,7 +187,9 @@ def _default_name(item: Item) -> str:
 
 
 def _read_prefix(reader: Reader, permissions: Permissions) -> str | None:
-    given = reader.text("prefix", limits.MAX_KEY, None, KEY_PATTERN, "an S3 prefix such as photos/2026/")
+    given = reader.text(
+        "prefix", limits.MAX_KEY_LENGTH, pattern=KEY_PATTERN, shape="an S3 prefix such as photos/2026/"
+    )
     if given is None:
         return None
     folder = f"{given.rstrip('/')}/"
@@ -204,4 +207,4 @@ def _read_manifest(reader: Reader, permissions: Permissions) -> ManifestRef | No
     if key is None:
         return None
     _check_key(child, "key", key, permissions)
-    return ManifestRef(key, count)
+    return ManifestRef(S3Key(key), count)

@@ -28,7 +28,7 @@ from imagejobs_contract.reader import Reader
 URL_FIELD = "url"
 URLS_FIELDS = ("urls", "urls[]")
 """PHP and many form libraries name a list `urls[]`."""
-MAX_VALUE_BYTES = 4 * limits.MAX_URL
+MAX_VALUE_BYTES = 4 * limits.MAX_URL_LENGTH
 EXTRA_FIELDS = 16
 """Unknown or repeated fields that are still read, so that the answer can name all of them."""
 
@@ -103,7 +103,7 @@ class UrlReader:
 
     def _read_source(self, where: str, value: object) -> Source:
         reader = Reader({where: value.strip() if isinstance(value, str) else value}, "", self.received.faults)
-        url = reader.text(where, limits.MAX_URL)
+        url = reader.text(where, limits.MAX_URL_LENGTH)
         if url is None:
             return Source("", where=where)  # the reader has added the fault
         refusal = self._check_url(url)

@@ -10,6 +10,7 @@ from imagejobs_api.http.errors import Problem
 from imagejobs_contract.codes import Code
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.names import S3Key, UploadId
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.wire import manifests, source_prefixes
 
@@ -50,8 +51,8 @@ class PartUpload:
         parts: How many parts it must have.
     """
 
-    key: str
-    upload: str
+    key: S3Key
+    upload: UploadId
     parts: int
 
 
@@ -82,7 +83,13 @@ def read_file(reader: Reader, server_limits: Limits) -> NewFile:
     """Read one file; faults go to the reader."""
     reader.unknown(("name", "size", "content_type", "part_size"))
     content_type = (
-        reader.text("content_type", 123, DEFAULT_TYPE, _TYPE_PATTERN, "a media type such as image/jpeg")
+        reader.text(
+            "content_type",
+            123,
+            default=DEFAULT_TYPE,
+            pattern=_TYPE_PATTERN,
+            shape="a media type such as image/jpeg",
+        )
         or DEFAULT_TYPE
     )
     most = (
@@ -116,9 +123,11 @@ def read_part_upload(body: Mapping[str, Any], own: str) -> PartUpload:
     """
     reader = Reader(body)
     reader.unknown(("key", "multipart_id"))
-    key = reader.text("key", limits.MAX_KEY) or ""
+    key = reader.text("key", limits.MAX_KEY_LENGTH) or ""
     given = (
-        reader.text("multipart_id", 1100, None, PART_UPLOAD_PATTERN, "one that POST /api/uploads gave")
+        reader.text(
+            "multipart_id", 1100, pattern=PART_UPLOAD_PATTERN, shape="one that POST /api/uploads gave"
+        )
         or "1-"
     )
     for name in ("key", "multipart_id"):
@@ -128,4 +137,4 @@ def read_part_upload(body: Mapping[str, Any], own: str) -> PartUpload:
     if not source_prefixes.may_read(key, (own,)):
         raise Problem(Code.NOT_FOUND, f"There is no such upload of yours; they begin with {own}")
     parts, _, upload = given.partition("-")
-    return PartUpload(key, upload, int(parts))
+    return PartUpload(S3Key(key), UploadId(upload), int(parts))

@@ -20,6 +20,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Conflict, NotFound
 from imagejobs_contract.model import limits, names
 from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.names import S3Key, UploadId
 from imagejobs_contract.model.times import format_time
 from imagejobs_contract.storage import LinkSigner, ObjectStore, PartUploads
 from imagejobs_contract.wire import s3_keys, source_prefixes
@@ -113,7 +114,7 @@ class UploadLinks:
         json_io.check_head(req, MAX_BODY_BYTES)
         files = read_files(await json_io.read(req, MAX_BODY_BYTES), self._limits)
         now = datetime.now(UTC)
-        own = source_prefixes.own_uploads(req.caller.namespace, req.caller.name)
+        own = source_prefixes.own_uploads_prefix(req.caller.namespace, req.caller.name)
         upload_id = f"{own.removeprefix(s3_keys.UPLOADS)}{names.new_job_id()}"
         keys = [s3_keys.presigned(upload_id, n, each.name) for n, each in enumerate(files)]
         begun = await self._begin(files, keys)
@@ -154,21 +155,21 @@ class UploadLinks:
         json_io.check_head(req, MAX_BODY_BYTES)
         return read_part_upload(
             await json_io.read(req, MAX_BODY_BYTES),
-            source_prefixes.own_uploads(req.caller.namespace, req.caller.name),
+            source_prefixes.own_uploads_prefix(req.caller.namespace, req.caller.name),
         )
 
-    async def _begin(self, files: Sequence[NewFile], keys: Sequence[str]) -> list[str]:
+    async def _begin(self, files: Sequence[NewFile], keys: Sequence[S3Key]) -> list[UploadId]:
         slots = asyncio.Semaphore(MAX_PARALLEL_BEGINS)
 
-        async def begin(file: NewFile, key: str) -> str:
+        async def begin(file: NewFile, key: S3Key) -> UploadId:
             if file.part_size is None:
-                return ""
+                return UploadId("")
             async with slots:
                 return await self._parts.begin(key, file.content_type)
 
         return await asyncio.gather(*(begin(*each) for each in zip(files, keys, strict=True)))
 
-    def _file_body(self, file: NewFile, key: str, upload: str) -> FileBody:
+    def _file_body(self, file: NewFile, key: S3Key, upload: UploadId) -> FileBody:
         whole = file.part_size is None
         link = (
             self._signer.put_link(
@@ -186,7 +187,7 @@ class UploadLinks:
             "multipart": self._multipart_body(file, key, upload, file.part_size) if file.part_size else None,
         }
 
-    def _multipart_body(self, file: NewFile, key: str, upload: str, part_size: int) -> MultipartBody:
+    def _multipart_body(self, file: NewFile, key: S3Key, upload: UploadId, part_size: int) -> MultipartBody:
         sizes = [min(part_size, file.size - start) for start in range(0, file.size, part_size)]
         parts: list[PartBody] = [
             {

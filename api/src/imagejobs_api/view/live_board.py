@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.model.counts import Counts
+from imagejobs_contract.model.names import Uid
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.ports import ProgressBoard
 
@@ -34,15 +35,15 @@ class BoardWithBreaker:
         self._clock = clock
         self._open_until = float("-inf")
 
-    async def counts(self, uid: str) -> Counts | None:
+    async def counts(self, uid: Uid) -> Counts | None:
         """Return a job's live counts; None if the board does not know them."""
         return await self._call(lambda: self._board.counts(uid))
 
-    async def all_counts(self, uids: Sequence[str]) -> Sequence[Counts | None]:
+    async def all_counts(self, uids: Sequence[Uid]) -> Sequence[Counts | None]:
         """Return the live counts of several jobs, in their order."""
         return await self._call(lambda: self._board.all_counts(uids)) or [None] * len(uids)
 
-    async def outcomes(self, uid: str) -> Mapping[int, Outcome]:
+    async def outcomes(self, uid: Uid) -> Mapping[int, Outcome]:
         """Return the outcomes of a job's finished images, as far as the board knows them."""
         return await self._call(lambda: self._board.outcomes(uid)) or {}
 

@@ -14,7 +14,7 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.wire import result_lines, s3_keys
-from imagejobs_contract.wire.shards import shard_of
+from imagejobs_contract.wire.shards import MAX_RESULTS_BYTES, shard_of
 
 MAX_SPAN_IMAGES = 5000
 """Images that one lookup covers: the largest shard."""
@@ -60,7 +60,7 @@ class Outcomes:
 
     async def _read_results(self, job: ImageJob, shard: int) -> Mapping[int, Outcome]:
         try:
-            data, _ = await self._objects.get(s3_keys.results(job.uid, shard), result_lines.MAX_BYTES)
+            data, _ = await self._objects.get(s3_keys.results(job.uid, shard), MAX_RESULTS_BYTES)
         except NotFound:
             return {}
         # Tens of thousands of lines take a second to parse: a thread keeps other requests from waiting.

@@ -6,6 +6,7 @@ A manifest is read in pieces: one of a gigabyte takes no more memory than a smal
 from collections.abc import AsyncIterator, Sequence
 
 from imagejobs_contract.errors import Fault, Invalid
+from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.wire.manifests import MAX_BLANK_BYTES, MAX_LINE_BYTES, is_blank
 
@@ -13,17 +14,17 @@ CHUNK_BYTES = 2 * 2**20
 """Read at once."""
 
 
-async def measure_items(objects: ObjectStore, key: str, size: int, field: str) -> AsyncIterator[list[int]]:
+async def measure_items(objects: ObjectStore, key: S3Key, size: int, field: str) -> AsyncIterator[list[int]]:
     """Yield the length in bytes of each item of a manifest, some items at a time.
 
-    An item has its line, line feed included, and the blank lines before it.
+    The length of an item is that of its line, line feed included, and of the blank lines before it.
 
     Args:
         size: Of the manifest, in bytes.
-        field: What a fault is to name.
+        field: The name of the field in a fault.
 
     Raises:
-        Invalid: A line is too long to be one, or the blank ones are.
+        Invalid: A line is longer than `MAX_LINE_BYTES`, or the blank lines together than `MAX_BLANK_BYTES`.
     """
     ruler, rest = _Ruler(field), b""
     for start in range(0, size, CHUNK_BYTES):

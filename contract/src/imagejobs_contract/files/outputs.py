@@ -10,12 +10,13 @@ from imagejobs_contract.storage import ObjectStore
 async def delete_outputs(
     objects: ObjectStore, job: ImageJob, outcomes: AsyncIterator[Iterable[Outcome]]
 ) -> set[int]:
-    """Delete all that lies under the job's own prefix; under one that a user chose, only the keys that its outcomes name.
+    """Delete the outputs of a job, and nothing else.
 
-    A prefix that a user chose may hold more than this job's outputs.
+    A job's own prefix is deleted whole. A prefix that a user chose may hold other files, so only the keys
+    that the outcomes name are deleted there.
 
     Args:
-        outcomes: Some of the job's at a time; not read if the prefix is the job's own.
+        outcomes: Some outcomes of the job at a time; not read if the prefix is the job's own.
 
     Returns:
         The indexes of those of `spec.items` whose outputs the outcomes named.

@@ -1,1 +1,1 @@
-"""The ImageJob: its values, what holds between them, and how they are written as JSON."""
+"""The ImageJob: its values, the rules between them, and their JSON."""

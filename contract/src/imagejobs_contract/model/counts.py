@@ -1,11 +1,11 @@
-"""How many images stand where. Apart from the status, which workers never write."""
+"""Counts of images by state. Apart from the status, because workers load this and never write a status."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many images stand where; pending is what the others leave of the total."""
+    """How many images are active, succeeded and failed; the rest of the total is pending."""
 
     total: int = 0
     active: int = 0

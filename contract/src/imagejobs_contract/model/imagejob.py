@@ -1,7 +1,7 @@
-"""The ImageJob as it stands in a store: metadata, spec and status; read from a Kubernetes object, and written back.
+"""The ImageJob as a store has it: metadata, spec and status; read from a Kubernetes object, and written back.
 
-Field names in bodies are the CRD's. `status` is read leniently: what an older or newer operator wrote must
-never stop a program.
+Field names in bodies are the CRD's. `status` is read leniently: the status of an older or newer operator
+must never stop a program.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,31 +11,31 @@ from typing import Any
 
 from imagejobs_contract.errors import Fault, Invalid
 from imagejobs_contract.model import names
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import NO_UID, CallerName, JobKey, Uid
+from imagejobs_contract.model.output_names import default_prefix
 from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.spec_json import read_spec, spec_body
 from imagejobs_contract.model.status import Status
 from imagejobs_contract.model.status_json import read_status, status_body
 from imagejobs_contract.model.times import format_time, parse_time
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.wire import s3_keys
 
 
 @dataclass(frozen=True, slots=True)
 class ImageJob:
-    """One ImageJob as it stands in a store.
+    """One ImageJob as a store has it.
 
     Attributes:
         uid: Unlike the name, never used twice; "" before creation.
         resource_version: Changes with every write; "" before creation.
         generation: Grows with every change of the spec.
         created: When the store took it.
-        deleting: It waits for its finalizers.
+        deleting: Deletion was requested, and waits for the finalizers.
     """
 
     key: JobKey
     spec: Spec
-    uid: str = ""
+    uid: Uid = NO_UID
     resource_version: str = ""
     generation: int = 1
     created: datetime | None = None
@@ -46,29 +46,34 @@ class ImageJob:
     status: Status = field(default_factory=Status)
 
     @property
+    def caller(self) -> CallerName:
+        """Return the name of the caller whose job it is."""
+        return CallerName(self.labels.get(names.LABEL_CALLER, ""))
+
+    @property
     def prefix(self) -> str:
         """Return the S3 prefix of the outputs."""
-        return self.spec.output.prefix or s3_keys.default_prefix(self.key.name)
+        return self.spec.output.prefix or default_prefix(self.key.name)
 
     @property
     def has_own_prefix(self) -> bool:
-        """Return whether nothing but this job's outputs lies under the prefix, because no user chose it."""
+        """Return whether the prefix holds nothing but this job's outputs, because no user chose it."""
         return self.spec.output.prefix is None
 
     def item_name(self, index: int) -> str:
-        """Return the name of an image, "" if it has none or stands in a manifest."""
+        """Return the name of an image, "" if it has none or is listed in a manifest."""
         return self.spec.items[index].name if index < len(self.spec.items) else ""
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> "ImageJob":
         """Read a Kubernetes object, as a store has it.
 
-        Fields that are not known are passed over. The API server keeps none that its CRD does not have, so
-        they are a newer one's: an upgrade brings the CRD first, its defaults then stand in every object, and
-        the programs that still run must neither refuse new jobs nor end old ones.
+        Unknown fields are ignored. The API server keeps no field that its CRD lacks, so an unknown field is
+        one of a newer CRD: an upgrade brings the CRD first, and its defaults are then in every object.
+        Programs that still run must neither refuse new jobs nor end old ones because of them.
 
         Raises:
-            Unreadable: With every fault of the spec, and all else that could be read.
+            UnreadableJob: With every fault of the spec, and with all that could be read.
         """
         meta = body.get("metadata") or {}
         reader = Reader(body, tolerant=True)
@@ -77,7 +82,7 @@ class ImageJob:
         job = cls(
             key=JobKey(meta.get("namespace") or names.LOCAL_NAMESPACE, meta.get("name", "")),
             spec=spec,
-            uid=meta.get("uid", ""),
+            uid=Uid(meta.get("uid", "")),
             resource_version=str(meta.get("resourceVersion", "")),
             generation=int(meta.get("generation") or 1),
             created=parse_time(meta.get("creationTimestamp")),
@@ -118,7 +123,7 @@ class ImageJob:
 
 
 class UnreadableJob(Invalid):
-    """Raised for a stored job whose spec makes no sense.
+    """Raised for a stored job whose spec is not valid.
 
     Attributes:
         job: The job with an empty spec, so that its status can be written and it can be deleted.

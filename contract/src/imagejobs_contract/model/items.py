@@ -1,4 +1,4 @@
-"""One image of a job: where it lies and what it is called.
+"""One image of a job: its source and its name.
 
 Apart from the ImageJob, which workers never read.
 """
@@ -7,11 +7,12 @@ import json
 from dataclasses import dataclass
 
 from imagejobs_contract.model import limits
+from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.reader import Reader
 
 KEY_PATTERN = r"[^/\x00-\x1f\x7f][^\x00-\x1f\x7f]*"
 URL_PATTERN = r"[hH][tT][tT][pP][sS]?://[^\s]+"
-"""Schemes are the same in capitals (RFC 3986 3.1). Flags would not stand in a CRD."""
+"""Schemes are case-insensitive (RFC 3986 3.1). A pattern in a CRD cannot have flags."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,17 +20,18 @@ class Item:
     """One image to work on: an S3 key or a URL."""
 
     name: str = ""
-    key: str | None = None
+    key: S3Key | None = None
     url: str | None = None
 
 
 def read_item(reader: Reader) -> Item:
     """Read one element of `spec.items` or one line of a manifest; faults go to the reader."""
     reader.unknown(("name", "key", "url"))
+    key = reader.text("key", limits.MAX_KEY_LENGTH, pattern=KEY_PATTERN, shape="an S3 key")
     item = Item(
-        name=reader.text("name", limits.MAX_NAME) or "",
-        key=reader.text("key", limits.MAX_KEY, None, KEY_PATTERN, "an S3 key"),
-        url=reader.text("url", limits.MAX_URL, None, URL_PATTERN, "an http(s) URL"),
+        name=reader.text("name", limits.MAX_NAME_LENGTH) or "",
+        key=S3Key(key) if key else None,
+        url=reader.text("url", limits.MAX_URL_LENGTH, pattern=URL_PATTERN, shape="an http(s) URL"),
     )
     if reader.has("key") == reader.has("url"):
         reader.fault("key", "give either key or url")
@@ -37,7 +39,7 @@ def read_item(reader: Reader) -> Item:
 
 
 def read_line(line: bytes) -> Item | str:
-    """Return the item of a manifest's line, or a sentence that says what is wrong with it."""
+    """Return the item of a manifest's line, or a sentence that names the line's fault."""
     try:
         body = json.loads(line)
     except (ValueError, RecursionError):

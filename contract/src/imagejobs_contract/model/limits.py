@@ -23,7 +23,7 @@ MAX_UPLOAD_PARTS = 1000
 MIN_PART_BYTES, MAX_PART_BYTES = 5 * 2**20, 5 * 2**30
 """Of S3; the smallest does not bind the last part, the largest is also that of a single PUT."""
 UPLOAD_SECONDS = 86_400
-"""For so long after its links were made an upload may be named by new jobs. The bucket keeps it for 8 days,
+"""New jobs may name an upload for this time after its links were made. The bucket keeps uploads for 8 days,
 for the longest job.
 """
 MAX_ATTEMPTS = 10
@@ -31,12 +31,12 @@ MAX_SHARDS = 200
 """An Indexed Job keeps its finished pods until it ends; thousands of them load the kubelet
 (kubernetes#116159).
 """
-MAX_KEY = 1024
-"""Bytes of an S3 key."""
-MAX_PREFIX = 512
-MAX_URL = 2048
-MAX_NAME = 255
-POOL_ITEMS = 16
+MAX_KEY_LENGTH = 1024
+"""Of an S3 key, which S3 counts in bytes."""
+MAX_PREFIX_LENGTH = 512
+MAX_URL_LENGTH = 2048
+MAX_NAME_LENGTH = 255
+MAX_POOL_ITEMS = 16
 """`execution: Auto` uses the pool up to this many images."""
 
 

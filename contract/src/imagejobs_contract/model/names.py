@@ -3,7 +3,17 @@
 import os
 import re
 import time
-from typing import NamedTuple
+from typing import NamedTuple, NewType
+
+Uid = NewType("Uid", str)
+"""The uid of an ImageJob; "" before it is created."""
+S3Key = NewType("S3Key", str)
+"""The key of one object in the bucket."""
+UploadId = NewType("UploadId", str)
+"""S3's id of a multipart upload."""
+CallerName = NewType("CallerName", str)
+"""A caller's name as `imagejobs.dev/caller` has it; "" for no caller."""
+NO_UID, NO_CALLER = Uid(""), CallerName("")
 
 GROUP = "imagejobs.dev"
 VERSION = "v1alpha1"
@@ -25,18 +35,18 @@ ANNOTATION_REQUEST = f"{GROUP}/request-id"
 ANNOTATION_TRACEPARENT = f"{GROUP}/traceparent"
 """Set by the API on jobs that are traced; others may set it too."""
 ANNOTATION_SOURCES = f"{GROUP}/sources"
-"""Set by the API on the jobs whose images stand in a manifest: the S3 prefixes that its keys may lie under,
-as a JSON list.
+"""Set by the API on jobs whose images are listed in a manifest: the S3 prefixes that their keys may lie
+under, as a JSON list.
 """
 ANNOTATION_TITLE = f"{GROUP}/title"
-"""What the caller calls the job, for people."""
+"""The caller's name for the job, for people."""
 FINALIZER = f"{GROUP}/outputs"
 """The job's deletion waits until its outputs are deleted: on all jobs with `deletionPolicy: Delete`, on
-others when that is asked for.
+others when a caller asks for it.
 """
 
 LOCAL_NAMESPACE = "default"
-MAX_NAME = 46
+MAX_NAME_LENGTH = 46
 """Leaves room for `-<uid8>-<attempt>` and an Indexed pod's `-<index>` within 63 characters."""
 NAME_PATTERN = "[a-z0-9]([-a-z0-9]{0,44}[a-z0-9])?"
 
@@ -56,7 +66,10 @@ class JobKey(NamedTuple):
 
 
 def new_job_id(now_seconds: float | None = None) -> str:
-    """Return a fresh id of 20 characters, no hyphen, that sorts by time: 9 of milliseconds, 10 random (50 bits)."""
+    """Return a fresh id of 20 characters without a hyphen, which sorts by time.
+
+    After the `j` it has 9 characters of milliseconds and 10 random ones (50 bits).
+    """
     millis = int((time.time() if now_seconds is None else now_seconds) * 1000)
     digits = ""
     for _ in range(9):
@@ -65,8 +78,8 @@ def new_job_id(now_seconds: float | None = None) -> str:
     return "j" + digits + "".join(_ALPHABET[each % 32] for each in os.urandom(10))
 
 
-def seconds_of(identifier: str) -> float | None:
-    """Return when `new_job_id` made an id, in seconds since the epoch; None if it did not."""
+def created_seconds(identifier: str) -> float | None:
+    """Return the time at which `new_job_id` made an id, in seconds since the epoch; None for other ids."""
     if not _FRESH.fullmatch(identifier):
         return None
     millis = 0
@@ -83,7 +96,7 @@ def sub_job_id(job_id: str, index: int) -> str:
 def split_sub_job(identifier: str) -> tuple[str, int] | None:
     """Return (job id, index) if the id has the form of a sub-job's, else None.
 
-    A job that was made with kubectl may itself be called `holiday-3`: look for the whole id first.
+    A job that was made with kubectl may itself be called `holiday-3`: look for a job of the whole id first.
     """
     match = _SUB_JOB.fullmatch(identifier)
     return (match[1], int(match[2])) if match else None

@@ -1,6 +1,6 @@
-"""What a client may ask for an image: names, bounds and defaults, once, for the API, the CRD's test and the docs.
+"""The options of an image: names, bounds and defaults, once, for the API, the CRD's test and the docs.
 
-The words are the same over HTTP and in the CRD; only the spelling of names differs (`max_size`, `maxSize`).
+The values are the same over HTTP and in the CRD; only the spelling of names differs (`max_size`, `maxSize`).
 """
 
 from collections.abc import Callable
@@ -43,7 +43,7 @@ class Fit(StrEnum):
 
 
 class Gravity(StrEnum):
-    """Which part of an image stays when it is cropped, or where it stands when it is padded."""
+    """The part of an image that is kept by a crop, or its place within the padding."""
 
     CENTER = "center"
     NORTH = "north"
@@ -59,14 +59,14 @@ class Gravity(StrEnum):
 
 
 class NoFace(StrEnum):
-    """What happens to an image that is to be cropped around a face and shows none."""
+    """The result for an image without a face that is to be cropped around one."""
 
     FAIL = "fail"
     CENTER = "center"
 
 
 class MaxSizeBy(StrEnum):
-    """What is given up so that a result is no larger than `max_size`."""
+    """The property that is reduced so that a result is no larger than `max_size`."""
 
     QUALITY = "quality"
     PALETTE = "palette"
@@ -74,13 +74,13 @@ class MaxSizeBy(StrEnum):
 
 
 LOSSY = frozenset({Format.JPEG, Format.WEBP, Format.AVIF})
-"""Formats for which a quality, and so a largest size, can be asked."""
+"""Formats that have a quality, and so can be made to fit a size by it."""
 AUTO = "auto"
-"""The format that suits a request's `Accept`. Only where there is one: an ImageJob never says it."""
+"""The format that suits a request's `Accept`. Only the API knows it: an ImageJob never has it."""
 DEFAULT_QUALITY = 80
 DEFAULT_VARIANT = "default"
 MAX_QUALITY = 100
-MIN_SIZE, MAX_SIZE = 256, 32 * 2**20
+MIN_RESULT_BYTES, MAX_RESULT_BYTES = 256, 32 * 2**20
 """Bytes of a result, for `max_size`."""
 MAX_FRAMES = 256
 """Of an animation, for `frames`; a service's own limit may be smaller (`Limits.max_frames`)."""
@@ -93,20 +93,20 @@ class Variant:
     """One result that is made of each image.
 
     Attributes:
-        name: Tells variants of one job apart, a DNS label of at most 32 characters.
-        gravity: `face` and `entropy` look at the picture; where nothing is cut they mean the centre.
-        no_face: What `gravity=face` does without one.
+        name: Unique among the variants of a job; a DNS label of at most 32 characters.
+        gravity: `face` and `entropy` examine the picture; where nothing is cut they mean the centre.
+        no_face: The result of `gravity=face` for a picture without a face.
         width: Pixels, or None to follow the height.
         height: Pixels, or None to follow the width.
         format: None keeps the source's own.
-        quality: 1 to 100; None means `DEFAULT_QUALITY`. Lossless formats have no use for it.
+        quality: 1 to 100; None means `DEFAULT_QUALITY`. Lossless formats ignore it.
         max_size: Largest result in bytes.
-        max_size_by: What is given up for it: quality (lossy formats), colours (a still PNG), or pixels (every
-            format).
-        background: `rrggbb`, put under transparency and around `contain`; None keeps transparency where it
-            can.
+        max_size_by: The property that is reduced for it: quality (lossy formats), colours (a still PNG), or
+            pixels (every format).
+        background: `rrggbb`, put under transparency and around `contain`; None keeps transparency if the
+            format has it.
         frames: Frames kept of an animation; None keeps all.
-        only_if_smaller: A result that is not smaller than the source is not used; the source is copied.
+        only_if_smaller: A result that is not smaller than the source is replaced by a copy of the source.
     """
 
     name: str = DEFAULT_VARIANT
@@ -127,7 +127,7 @@ class Variant:
 
 
 def looks_for_faces(variant: Variant) -> bool:
-    """Tell whether a variant needs a worker that can find faces."""
+    """Return whether a variant needs a worker that can find faces."""
     return variant.fit is Fit.COVER and variant.gravity is Gravity.FACE
 
 
@@ -163,7 +163,7 @@ def read_variant(reader: Reader, *, camel: bool, name: str = DEFAULT_VARIANT) ->
         return reader.spelled(NAMES[option]) if camel else option
 
     background = reader.text(
-        spelled("background"), MAX_BACKGROUND_LENGTH, None, BACKGROUND, "a colour as rrggbb"
+        spelled("background"), MAX_BACKGROUND_LENGTH, pattern=BACKGROUND, shape="a colour as rrggbb"
     )
     variant = Variant(
         name=name,
@@ -175,26 +175,26 @@ def read_variant(reader: Reader, *, camel: bool, name: str = DEFAULT_VARIANT) ->
         enlarge=reader.boolean(spelled("enlarge")),
         format=reader.choice(spelled("format"), Format, also=() if camel else (AUTO,)),
         quality=reader.integer(spelled("quality"), 1, MAX_QUALITY),
-        max_size=reader.size(spelled("max_size"), MIN_SIZE, MAX_SIZE),
+        max_size=reader.size(spelled("max_size"), MIN_RESULT_BYTES, MAX_RESULT_BYTES),
         max_size_by=reader.choice(spelled("max_size_by"), MaxSizeBy, MaxSizeBy.QUALITY) or MaxSizeBy.QUALITY,
         background=background.lstrip("#").lower() if background else None,
         keep_metadata=reader.boolean(spelled("keep_metadata")),
         frames=reader.integer(spelled("frames"), 1, MAX_FRAMES),
         only_if_smaller=reader.boolean(spelled("only_if_smaller")),
     )
-    _contradictions(reader, variant, spelled)
+    _check_contradictions(reader, variant, spelled)
     return variant
 
 
 def read_variants(reader: Reader) -> tuple[Variant, ...]:
-    """Read the list `variants` as `variant_body` wrote its elements, from a body of ours; faults go to the reader."""
+    """Read the list `variants` of a body that our own programs wrote; faults go to the reader."""
     return tuple(
         read_variant(each, camel=True, name=each.text("name", MAX_VARIANT_NAME_LENGTH) or DEFAULT_VARIANT)
         for each in reader.children("variants", limits.MAX_VARIANTS)
     )
 
 
-def _contradictions(reader: Reader, variant: Variant, spelled: Callable[[str], str]) -> None:
+def _check_contradictions(reader: Reader, variant: Variant, spelled: Callable[[str], str]) -> None:
     by, form = variant.max_size_by, variant.format
     if variant.fit in (Fit.COVER, Fit.CONTAIN, Fit.FILL) and not (variant.width and variant.height):
         reader.fault(spelled("fit"), f"{variant.fit} needs both width and height")
@@ -209,7 +209,7 @@ def _contradictions(reader: Reader, variant: Variant, spelled: Callable[[str], s
 
 
 def variant_body(variant: Variant) -> dict[str, object]:
-    """Return the variant as an element of `spec.variants`: what is not a default."""
+    """Return the variant as an element of `spec.variants`: its values that are not defaults."""
     body: dict[str, object] = {"name": variant.name}
     plain = Variant()
     for option, field in NAMES.items():

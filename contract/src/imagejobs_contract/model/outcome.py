@@ -1,4 +1,4 @@
-"""What became of one image: a value, and the JSON in which programs hand it on.
+"""The outcome of one image: a value, and the JSON in which programs pass it on.
 
 The same JSON is a line of `results/<shard>.jsonl` in S3, a field of the item hash in Redis and, with fewer
 fields, an element of `status.outcomes`.
@@ -11,13 +11,14 @@ from enum import StrEnum
 from typing import Any
 
 from imagejobs_contract.codes import Code
+from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.model.options import Format
 
-MAX_MESSAGE = 256
+MAX_MESSAGE_LENGTH = 256
 
 
 class ItemState(StrEnum):
-    """Where one image stands."""
+    """The state of one image."""
 
     PENDING = "Pending"
     ACTIVE = "Active"
@@ -31,15 +32,15 @@ class OutputFile:
 
     Attributes:
         variant: The variant's name.
-        key: Where it lies in S3.
+        key: Of the object in S3.
         width: Pixels.
         height: Pixels.
         bytes: Its size.
-        kept_original: The source was copied, as the result was not smaller (`only_if_smaller`).
+        kept_original: The source was copied, because the result was not smaller (`only_if_smaller`).
     """
 
     variant: str
-    key: str
+    key: S3Key
     width: int
     height: int
     format: Format
@@ -67,11 +68,15 @@ class Outcome:
 
     @property
     def succeeded(self) -> bool:
-        """Tell whether the image has its results."""
+        """Return whether the image has its results."""
         return self.code is None
 
     def counts_in(self, attempt: int) -> bool:
-        """Return whether the outcome counts in an attempt of its job: a failure in its own, a success in all later ones."""
+        """Return whether the outcome counts in an attempt of its job.
+
+        A failure counts in its own attempt only, because a retry works on the image again; a success counts
+        in all.
+        """
         return self.succeeded or self.attempt >= attempt
 
     @property
@@ -85,7 +90,7 @@ class Outcome:
         return sum(output.bytes for output in self.outputs)
 
     def to_body(self) -> dict[str, Any]:
-        """Return the outcome as JSON values; fields that say nothing are left out."""
+        """Return the outcome as JSON values; empty fields are left out."""
         body: dict[str, Any] = {
             "index": self.index,
             "name": self.name,
@@ -93,7 +98,7 @@ class Outcome:
             "state": self.state.value,
         }
         if self.code is not None:
-            body |= {"code": self.code.value, "message": self.message[:MAX_MESSAGE]}
+            body |= {"code": self.code.value, "message": self.message[:MAX_MESSAGE_LENGTH]}
         if self.bytes_in:
             body["bytesIn"] = self.bytes_in
         if self.outputs:
@@ -129,7 +134,7 @@ class Outcome:
         """Read what `to_line` wrote.
 
         Raises:
-            ValueError: The line is not an outcome, for example as it was cut.
+            ValueError: The line is not an outcome, for example because it was cut.
         """
         return cls.from_body(json.loads(line))
 
@@ -170,7 +175,7 @@ def _output_body(output: OutputFile) -> dict[str, Any]:
 def _output(body: Mapping[str, Any]) -> OutputFile:
     return OutputFile(
         variant=str(body["variant"]),
-        key=str(body["key"]),
+        key=S3Key(str(body["key"])),
         width=int(body["width"]),
         height=int(body["height"]),
         format=Format(body["format"]),

@@ -1,4 +1,4 @@
-"""What an ImageJob asks for: frozen values, and the rules that hold between them. Pure."""
+"""The spec of an ImageJob: frozen values, and the rules between them. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -7,8 +7,9 @@ from enum import StrEnum
 from imagejobs_contract.errors import Fault
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.model.options import Variant
-from imagejobs_contract.wire import s3_keys
+from imagejobs_contract.model.output_names import make_distinct, safe_stem
 
 INTEGERS: dict[str, tuple[str, int, int]] = {
     "parallelism": ("parallelism", 1, 1000),
@@ -39,7 +40,7 @@ class Execution(StrEnum):
 
 
 class Profile(StrEnum):
-    """The size of a Job's pods; the chart says what each means."""
+    """The size of a Job's pods; the chart defines each."""
 
     SMALL = "Small"
     MEDIUM = "Medium"
@@ -47,7 +48,7 @@ class Profile(StrEnum):
 
 
 class DeletionPolicy(StrEnum):
-    """What happens to the outputs when the ImageJob is deleted."""
+    """Whether the outputs are deleted together with the ImageJob."""
 
     RETAIN = "Retain"
     DELETE = "Delete"
@@ -57,7 +58,7 @@ class DeletionPolicy(StrEnum):
 class Manifest:
     """Items as JSON lines in S3 (`name`, and `key` or `url`), `count` of them."""
 
-    key: str
+    key: S3Key
     count: int
 
 
@@ -72,7 +73,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What is asked for. Everything is immutable but what `MUTABLE` names."""
+    """All fields of `.spec`. They are immutable but for those in `MUTABLE`."""
 
     items: tuple[Item, ...] = ()
     manifest: Manifest | None = None
@@ -105,7 +106,7 @@ def output_collisions(item_names: Sequence[str]) -> list[Fault]:
     first: dict[str, int] = {}
     faults = []
     for n, name in enumerate(item_names):
-        stem = s3_keys.safe_stem(name) or str(n)
+        stem = safe_stem(name) or str(n)
         if stem in first:
             faults.append(
                 Fault(f"spec.items[{n}].name", f"its result would overwrite that of items[{first[stem]}]")
@@ -115,7 +116,10 @@ def output_collisions(item_names: Sequence[str]) -> list[Fault]:
 
 
 def immutable_changes(before: Spec, after: Spec) -> list[Fault]:
-    """Return a fault for each field that may not change as it did (the CRD's rules, for the store that has no CRD)."""
+    """Return a fault for each immutable field that changed.
+
+    These are the CRD's rules, for the store that has no CRD.
+    """
     faults = [
         Fault(f"spec.{name}", "cannot be changed")
         for name in Spec.__dataclass_fields__
@@ -132,5 +136,5 @@ def immutable_changes(before: Spec, after: Spec) -> list[Fault]:
 def with_distinct_names(items: Iterable[Item]) -> tuple[Item, ...]:
     """Return the items with names that keep their results apart."""
     listed = list(items)
-    distinct = s3_keys.distinct([item.name for item in listed])
+    distinct = make_distinct([item.name for item in listed])
     return tuple(Item(name, item.key, item.url) for name, item in zip(distinct, listed, strict=True))

@@ -1,11 +1,20 @@
-"""`spec` as the CRD has it: read once at the edge with all faults at once, and written back."""
+"""`spec` as the CRD has it: read once at the edge, with all faults together, and written back."""
 
 from dataclasses import replace
 from typing import Any
 
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.items import KEY_PATTERN, URL_PATTERN, Item, item_body, read_item
-from imagejobs_contract.model.options import NAMES, VARIANT_NAME, Variant, read_variant, variant_body
+from imagejobs_contract.model.names import S3Key
+from imagejobs_contract.model.options import (
+    MAX_VARIANT_NAME_LENGTH,
+    NAMES,
+    VARIANT_NAME,
+    Variant,
+    read_variant,
+    variant_body,
+)
+from imagejobs_contract.model.output_names import PREFIX_PATTERN, RESERVED_PREFIXES
 from imagejobs_contract.model.spec import (
     INTEGERS,
     DeletionPolicy,
@@ -17,17 +26,16 @@ from imagejobs_contract.model.spec import (
     output_collisions,
 )
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.wire import s3_keys
 
 SPEC_FIELDS = (
-    "items", "manifest", "variants", "output", "execution", "parallelism", "itemsPerPod", "retry", "retryFailed",
-    "maxFailedItems", "suspend", "cancel", "activeDeadlineSeconds", "ttlSecondsAfterFinished", "queueName",
-    "priorityClassName", "profile", "callback", "repeatCallback",
+    "items", "manifest", "variants", "output", "execution", "parallelism", "itemsPerPod", "retry",
+    "retryFailed", "maxFailedItems", "suspend", "cancel", "activeDeadlineSeconds", "ttlSecondsAfterFinished",
+    "queueName", "priorityClassName", "profile", "callback", "repeatCallback",
 )  # fmt: skip
 DNS_LABEL = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 DNS_NAME = "[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?"
-PLAIN = Spec()
-"""What stands where nothing is said."""
+DEFAULTS = Spec()
+"""Values of fields that are not given."""
 
 
 def read_spec(reader: Reader) -> Spec:
@@ -48,20 +56,20 @@ def read_settings(reader: Reader) -> Spec:
         if child:
             child.unknown((known,))
     values = {
-        name: reader.integer(spelled, low, high, getattr(PLAIN, name))
+        name: reader.integer(spelled, low, high, getattr(DEFAULTS, name))
         for name, (spelled, low, high) in INTEGERS.items()
     }
     return Spec(
         variants=_variants(reader),
         output=_output(reader),
-        execution=reader.choice("execution", Execution) or PLAIN.execution,
-        attempts=(retry.integer("attempts", 1, limits.MAX_ATTEMPTS) if retry else None) or PLAIN.attempts,
+        execution=reader.choice("execution", Execution) or DEFAULTS.execution,
+        attempts=(retry.integer("attempts", 1, limits.MAX_ATTEMPTS) if retry else None) or DEFAULTS.attempts,
         suspend=reader.boolean("suspend"),
         cancel=reader.boolean("cancel"),
-        queue_name=reader.text("queueName", 63, None, DNS_LABEL, "a DNS label"),
-        priority_class_name=reader.text("priorityClassName", 253, None, DNS_NAME, "a DNS name"),
-        profile=reader.choice("profile", Profile) or PLAIN.profile,
-        callback_url=callback.text("url", limits.MAX_URL, None, URL_PATTERN, "an http(s) URL")
+        queue_name=reader.text("queueName", 63, pattern=DNS_LABEL, shape="a DNS label"),
+        priority_class_name=reader.text("priorityClassName", 253, pattern=DNS_NAME, shape="a DNS name"),
+        profile=reader.choice("profile", Profile) or DEFAULTS.profile,
+        callback_url=callback.text("url", limits.MAX_URL_LENGTH, pattern=URL_PATTERN, shape="an http(s) URL")
         if callback
         else None,
         **values,  # type: ignore[arg-type]
@@ -76,15 +84,15 @@ def spec_body(spec: Spec) -> dict[str, Any]:
     else:
         body["items"] = [item_body(each) for each in spec.items]
     for name, (spelled, _, _) in INTEGERS.items():
-        _set(body, spelled, getattr(spec, name), getattr(PLAIN, name))
+        _set(body, spelled, getattr(spec, name), getattr(DEFAULTS, name))
     _set(body, "output", _output_body(spec.output), {})
-    _set(body, "execution", spec.execution.value, PLAIN.execution.value)
-    _set(body, "retry", {"attempts": spec.attempts}, {"attempts": PLAIN.attempts})
+    _set(body, "execution", spec.execution.value, DEFAULTS.execution.value)
+    _set(body, "retry", {"attempts": spec.attempts}, {"attempts": DEFAULTS.attempts})
     _set(body, "suspend", spec.suspend, False)
     _set(body, "cancel", spec.cancel, False)
     _set(body, "queueName", spec.queue_name, None)
     _set(body, "priorityClassName", spec.priority_class_name, None)
-    _set(body, "profile", spec.profile.value, PLAIN.profile.value)
+    _set(body, "profile", spec.profile.value, DEFAULTS.profile.value)
     _set(body, "callback", {"url": spec.callback_url} if spec.callback_url else None, None)
     return body
 
@@ -92,7 +100,7 @@ def spec_body(spec: Spec) -> dict[str, Any]:
 def read_manifest_ref(reader: Reader) -> tuple[str | None, int | None]:
     """Read key and count of `manifest`, as far as they are given; faults go to the reader."""
     reader.unknown(("key", "count"))
-    key = reader.text("key", limits.MAX_KEY, None, KEY_PATTERN, "an S3 key")
+    key = reader.text("key", limits.MAX_KEY_LENGTH, pattern=KEY_PATTERN, shape="an S3 key")
     return key, reader.integer("count", 1, limits.MAX_MANIFEST_ITEMS)
 
 
@@ -117,7 +125,7 @@ def _manifest(reader: Reader) -> Manifest | None:
             child.fault(name, "is missing")
         elif value is None:
             return None
-    return Manifest(key or "", count or 0)
+    return Manifest(S3Key(key or ""), count or 0)
 
 
 def _variants(reader: Reader) -> tuple[Variant, ...]:
@@ -126,14 +134,20 @@ def _variants(reader: Reader) -> tuple[Variant, ...]:
     for each in readers:
         each.unknown(("name", *NAMES.values()))
         name = (
-            each.text("name", 32, PLAIN.variants[0].name, VARIANT_NAME, "a DNS label")
-            or PLAIN.variants[0].name
+            each.text(
+                "name",
+                MAX_VARIANT_NAME_LENGTH,
+                default=DEFAULTS.variants[0].name,
+                pattern=VARIANT_NAME,
+                shape="a DNS label",
+            )
+            or DEFAULTS.variants[0].name
         )
         variants.append(read_variant(each, camel=True, name=name))
     for n, variant in enumerate(variants):
         if variant.name in [other.name for other in variants[:n]]:
             readers[n].fault("name", f"{variant.name!r} stands there twice")
-    return tuple(variants) or PLAIN.variants
+    return tuple(variants) or DEFAULTS.variants
 
 
 def _output(reader: Reader) -> Output:
@@ -142,16 +156,16 @@ def _output(reader: Reader) -> Output:
         return Output()
     child.unknown(("prefix", "cacheControl", "deletionPolicy"))
     prefix = child.text(
-        "prefix", limits.MAX_PREFIX, None, s3_keys.PREFIX_PATTERN, "an S3 prefix such as sites/shop/"
+        "prefix", limits.MAX_PREFIX_LENGTH, pattern=PREFIX_PATTERN, shape="an S3 prefix such as sites/shop/"
     )
-    for reserved in (s3_keys.UPLOADS, s3_keys.JOBS):
+    for reserved in RESERVED_PREFIXES:
         if prefix and f"{prefix}/".startswith(reserved):
             child.fault("prefix", f"{reserved} is kept for imagejobs itself")
     if prefix and any(part in (".", "..") for part in prefix.split("/")):
         child.fault("prefix", "holds a part that is . or ..")
     return Output(
         prefix=prefix,
-        cache_control=child.text("cacheControl", 200, None, r"[ -~]+", "printable ASCII"),
+        cache_control=child.text("cacheControl", 200, pattern=r"[ -~]+", shape="printable ASCII"),
         deletion_policy=child.choice("deletionPolicy", DeletionPolicy) or DeletionPolicy.RETAIN,
     )
 

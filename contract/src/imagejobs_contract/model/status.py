@@ -14,7 +14,7 @@ from imagejobs_contract.model.outcome import Outcome
 
 
 class State(StrEnum):
-    """The job in one word, derived from conditions and counts: for columns, selectors and people."""
+    """The job's state in one word, derived from conditions and counts: for columns, selectors and people."""
 
     PENDING = "Pending"
     QUEUED = "Queued"
@@ -27,12 +27,12 @@ class State(StrEnum):
 
     @property
     def final(self) -> bool:
-        """Tell whether nothing but `retryFailed` changes it any more."""
+        """Return whether only `retryFailed` can still change the state."""
         return self in FINAL
 
     @property
     def stopped(self) -> bool:
-        """Tell whether the job may have ended before its images, so that its workers may still have some in hand."""
+        """Return whether the job may have ended before its images, so that workers may still work on some."""
         return self in STOPPED
 
 
@@ -41,10 +41,10 @@ FINAL = frozenset({State.SUCCEEDED, State.PARTIALLY_SUCCEEDED, State.FAILED, Sta
 
 
 class ConditionType(StrEnum):
-    """What a condition is about.
+    """The type of a condition.
 
-    CallbackDelivered is for jobs with a callback; Reconciling and Stalled stand there only while true
-    (kstatus).
+    CallbackDelivered is for jobs with a callback; Reconciling and Stalled are present only while they are
+    true (kstatus).
     """
 
     ACCEPTED = "Accepted"
@@ -58,7 +58,7 @@ class ConditionType(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a condition is as it is; also the reason of events."""
+    """The reason of a condition; also the reason of events."""
 
     ACCEPTED = "Accepted"
     INVALID_SPEC = "InvalidSpec"
@@ -92,7 +92,7 @@ class Reason(StrEnum):
 
 
 class CallbackState(StrEnum):
-    """Where a job's callback stands."""
+    """The state of a job's callback."""
 
     PENDING = "Pending"
     DELIVERED = "Delivered"
@@ -122,11 +122,11 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """How far the callback of an attempt that ended has come.
+    """The delivery of the callback of an attempt that ended.
 
     Attributes:
-        attempt: Of which it tells.
-        repeats: How far `spec.repeatCallback` was acted upon.
+        attempt: The attempt that the callback reports.
+        repeats: The value of `spec.repeatCallback` up to which repeats were started.
         tries: How often it was sent since it was due.
         since: When it became due: the job's end, or the repeat.
         next: When it is sent next, while it is pending.
@@ -145,7 +145,8 @@ class Status:
     """Everything under `.status`.
 
     Attributes:
-        attempt: 1, and one more for each step of `spec.retryFailed` that was acted upon.
+        attempt: 1, and one more for each step of `spec.retryFailed` that was started; 0 before the operator
+            has seen the job.
         results_key: S3 prefix of the outcome lines, once there are any.
         job_name: The child Job, if there is one.
         outcomes: Of pool jobs with at most 16 images.
@@ -177,12 +178,18 @@ class Status:
         return next((each for each in self.conditions if each.type == kind), None)
 
     def is_true(self, kind: ConditionType) -> bool:
-        """Tell whether the condition of that type is there and true."""
+        """Return whether the condition of that type is present and true."""
         condition = self.condition(kind)
         return condition is not None and condition.status
 
     def with_conditions(self, *conditions: Condition, without: Collection[ConditionType] = ()) -> "Status":
-        """Return the status with these conditions, and else without those of some types; `since` moves only when a condition's status changes."""
+        """Return the status with these conditions added or replaced.
+
+        `since` moves only when a condition's status changes.
+
+        Args:
+            without: Types to remove, unless they are among the new conditions.
+        """
         before = {each.type: each for each in self.conditions}
         found = {kind: each for kind, each in before.items() if kind not in without}
         for each in conditions:
@@ -193,7 +200,7 @@ class Status:
 
 
 def final_state(counts: Counts, max_failed_items: int | None) -> tuple[State, Reason]:
-    """Return how a job ends whose images have all ended."""
+    """Return state and reason of a job whose images have all ended."""
     if counts.failed == 0:
         return State.SUCCEEDED, Reason.SUCCEEDED
     if counts.succeeded == 0:

@@ -1,6 +1,6 @@
 """`.status` as the CRD has it, read and written.
 
-Reading is lenient: what cannot be understood is left out, never raised.
+Reading is lenient: a value that cannot be understood is left out, never raised.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ from imagejobs_contract.model.times import format_duration, format_time, parse_t
 
 
 def status_body(status: Status) -> dict[str, Any]:
-    """Return `.status` as the CRD has it; {} for a job no operator has seen.
+    """Return `.status` as the CRD has it; {} for a job that no operator has seen.
 
     `progress` and `duration` are for kubectl's columns, and never read.
     """
@@ -56,7 +56,7 @@ def status_body(status: Status) -> dict[str, Any]:
 
 
 def read_status(body: object) -> Status:
-    """Read `.status`; what is not understood is left out."""
+    """Read `.status`; a value that cannot be understood is left out."""
     if not isinstance(body, Mapping) or not body:
         return Status()
     items, results, job = _mapping(body, "items"), _mapping(body, "results"), _mapping(body, "job")

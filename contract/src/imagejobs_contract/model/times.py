@@ -5,7 +5,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time; tests hand in their own."""
+    """Returns the current time; tests pass their own."""
 
     def __call__(self) -> datetime:
         """Return the time, aware, in UTC."""
@@ -32,20 +32,24 @@ def parse_time(text: object) -> datetime | None:
 
 def format_time(time: datetime) -> str:
     """Return the time as Kubernetes' metav1.Time writes it: whole seconds and `Z`."""
-    return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"  # a sixth of what strftime takes
+    # Six times as fast as strftime.
+    return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def format_duration(seconds: int) -> str:
-    """Return a duration as kubectl writes one: two units at most, and the smaller one only while it says something (`HumanDuration`)."""
+    """Return a duration as kubectl writes one (`HumanDuration`).
+
+    It has two units at most; the smaller one is left out where the larger one is precise enough.
+    """
     minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86_400
     if seconds < 120:
         return f"{seconds}s"
     if minutes < 180:
-        return _joined(f"{minutes}m", f"{seconds % 60}s", minutes < 10)
+        return _join_units(f"{minutes}m", f"{seconds % 60}s", minutes < 10)
     if hours < 48:
-        return _joined(f"{hours}h", f"{minutes % 60}m", hours < 8)
-    return _joined(f"{days}d", f"{hours % 24}h", days < 8)
+        return _join_units(f"{hours}h", f"{minutes % 60}m", hours < 8)
+    return _join_units(f"{days}d", f"{hours % 24}h", days < 8)
 
 
-def _joined(large: str, small: str, both: bool) -> str:
+def _join_units(large: str, small: str, both: bool) -> str:
     return large + small if both and not small.startswith("0") else large

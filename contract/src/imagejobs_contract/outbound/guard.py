@@ -1,8 +1,9 @@
-"""The address guard: connects to where a URL of a user leads only if that is a public host, and to the very address that was checked.
+"""The address guard: connects to the host of a user's URL only if that host is public.
 
-For the sources of images and for callbacks, and for nothing else. A name is resolved once and every address
-of it is checked, so that a name which resolves differently a moment later (rebinding) changes nothing. It
-knows nothing of HTTP; proxies of the environment are never used.
+It connects to the very address that it checked: a name is resolved once and every address of it is checked,
+so a name that resolves differently a moment later (rebinding) changes nothing. It is used for the sources of
+images and for callbacks, and for nothing else. It knows nothing of HTTP, and never uses proxies of the
+environment.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from imagejobs_contract.errors import Refused
-from imagejobs_contract.outbound.address import embedded, is_public, literal
+from imagejobs_contract.outbound.address import embedded_ipv4, is_public, parse_literal
 from imagejobs_contract.outbound.policy import EgressPolicy
 from imagejobs_contract.outbound.url import Url
 
@@ -23,16 +24,19 @@ Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 MAX_ADDRESSES = 4
-"""Addresses of a host that are tried."""
-LOOK_UPS = 8
-"""Names that are resolved at once."""
+"""Addresses of one host that are tried."""
+MAX_PARALLEL_LOOKUPS = 8
+"""Names that are resolved at the same time."""
 
 
 class SystemResolver:
-    """Asks the system, in threads of its own: names of strangers may take half a minute, and files and databases wait in the default ones."""
+    """Resolves names with the system's resolver, in threads of its own.
+
+    A stranger's name may take half a minute, and files and databases wait in asyncio's default threads.
+    """
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(LOOK_UPS, "resolve")
+        self._threads = ThreadPoolExecutor(MAX_PARALLEL_LOOKUPS, "resolve")
 
     async def __call__(self, host: str, port: int) -> Sequence[str]:
         """Return a host's addresses in the order in which the system would try them."""
@@ -44,28 +48,28 @@ class SystemResolver:
 
 
 class AddressGuard:
-    """Connects to public hosts, and to none else.
+    """Connects to public hosts, and to no others.
 
     Args:
-        reach: What may be reached beyond that, and on which ports.
-        resolve: Finds addresses; tests hand in their own.
+        policy: The private networks and the ports that may be reached too.
+        resolve: Finds addresses; tests pass their own.
         tls: None means the system's certificate authorities.
     """
 
     def __init__(
         self,
-        reach: EgressPolicy = EgressPolicy(),  # noqa: B008
+        policy: EgressPolicy = EgressPolicy(),  # noqa: B008
         resolve: Resolver | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._private: Sequence[Network] = tuple(map(ip_network, reach.private))
-        self._ports = reach.ports
-        self._dns64 = IPv6Network(reach.dns64) if reach.dns64 else None
+        self._private: Sequence[Network] = tuple(map(ip_network, policy.private))
+        self._ports = policy.ports
+        self._dns64 = IPv6Network(policy.dns64) if policy.dns64 else None
         self._resolve = resolve or SystemResolver()
         self._tls = tls
 
     def permits(self, address: str) -> bool:
-        """Tell whether an address may be connected to."""
+        """Return whether a connection to an address is allowed."""
         try:
             parsed = ip_address(address)
         except ValueError:
@@ -76,18 +80,18 @@ class AddressGuard:
             and parsed.scope_id is None
             and parsed in self._dns64
         ):
-            parsed = embedded(parsed)
+            parsed = embedded_ipv4(parsed)
         return is_public(parsed) or any(parsed in network for network in self._private)
 
     def check(self, target: Url) -> None:
-        """Refuse what can be refused without asking anybody: a port, or a host that is itself an address.
+        """Refuse a URL that can be refused without a resolver: by its port, or by a host that is an address.
 
         Raises:
-            Refused: The message does not tell more than the URL did.
+            Refused: The message says no more than the URL did.
         """
         if not any(first <= target.port <= last for first, last in self._ports):
             raise Refused(f"port {target.port} is not one that a URL may lead to")
-        address = literal(target.host)
+        address = parse_literal(target.host)
         if address is not None and not self.permits(address):
             raise Refused(f"{target.host} is not a public host")
 
@@ -95,8 +99,8 @@ class AddressGuard:
         """Resolve a host, once.
 
         Raises:
-            Refused: As `check`, or one of its addresses may not be connected to. The message does not name
-                it.
+            Refused: As `check`, or a connection to one of its addresses is not allowed. The message does not
+                name the address.
             OSError: The name does not resolve.
         """
         self.check(target)
@@ -106,11 +110,14 @@ class AddressGuard:
         return found[:MAX_ADDRESSES]
 
     async def connect(self, target: Url, seconds: float) -> Connection:
-        """Connect to the first checked address that answers, within a time for resolving and for all of them.
+        """Connect to the first checked address that answers.
+
+        Args:
+            seconds: For resolving and for all addresses together.
 
         Raises:
             Refused: As `addresses`.
-            OSError: None answers, or TLS does not verify for the host's name. `TimeoutError` is one.
+            OSError: No address answers, or TLS does not verify for the host's name. `TimeoutError` is one.
         """
         async with asyncio.timeout(seconds):
             found = await self.addresses(target)

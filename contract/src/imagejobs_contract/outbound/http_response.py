@@ -1,4 +1,4 @@
-"""Reads one HTTP/1.1 answer from a stream: strictly, within a bound of bytes.
+"""Reads one HTTP/1.1 response from a stream: strictly, and at most a given number of bytes.
 
 It knows nothing of hosts, redirects or time.
 """
@@ -13,7 +13,7 @@ from imagejobs_contract.errors import TooLarge
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: .*)?")
 _CHUNK_SIZE = re.compile(rb"([0-9a-fA-F]{1,8})[ \t]*(;.*)?\r\n", re.DOTALL)
 _ONLY_ONCE = frozenset({"content-length", "transfer-encoding", "location"})
-_PIECE = 64 * 1024
+_READ_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Head:
 
 
 async def read_head(reader: asyncio.StreamReader) -> Head:
-    """Read up to the end of the headers, at most the reader's limit; interim answers are passed over.
+    """Read up to the end of the headers, at most the reader's limit; interim responses are skipped.
 
     Raises:
         ValueError: They are malformed.
@@ -54,9 +54,9 @@ def _parse_head(raw: bytes) -> Head:
 
 
 async def read_body(reader: asyncio.StreamReader, head: Head, max_bytes: int) -> AsyncIterator[bytes]:
-    """Yield the body, of at least a byte at a time, as its headers frame it.
+    """Yield the body, at least a byte at a time, as its headers frame it.
 
-    A content coding is left to the caller.
+    The caller decodes a content coding.
 
     Raises:
         ValueError: The framing is malformed.
@@ -64,50 +64,50 @@ async def read_body(reader: asyncio.StreamReader, head: Head, max_bytes: int) ->
         TooLarge: It has more bytes.
     """
     left = max_bytes
-    async for piece in _pieces(reader, head, max_bytes):
+    async for piece in _read_framed(reader, head, max_bytes):
         left -= len(piece)
         if left < 0:
             raise TooLarge
         yield piece
 
 
-def _pieces(reader: asyncio.StreamReader, head: Head, max_bytes: int) -> AsyncIterator[bytes]:
+def _read_framed(reader: asyncio.StreamReader, head: Head, max_bytes: int) -> AsyncIterator[bytes]:
     coding, length = head.headers.get("transfer-encoding"), head.headers.get("content-length")
     if coding is not None:
         if coding.lower() != "chunked" or length is not None:
             raise ValueError("a transfer coding other than chunked, or a length beside it")
-        return _chunks(reader)
+        return _read_chunks(reader)
     if length is None:
-        return _until_end(reader)
+        return _read_until_end(reader)
     if not re.fullmatch(r"[0-9]{1,15}", length, re.ASCII):
         raise ValueError("the length is not a number")
     if int(length) > max_bytes:
         raise TooLarge
-    return _exactly(reader, int(length))
+    return _read_exactly(reader, int(length))
 
 
-async def _exactly(reader: asyncio.StreamReader, count: int) -> AsyncIterator[bytes]:
+async def _read_exactly(reader: asyncio.StreamReader, count: int) -> AsyncIterator[bytes]:
     while count:
-        piece = await reader.read(min(count, _PIECE))
+        piece = await reader.read(min(count, _READ_BYTES))
         if not piece:
             raise EOFError("the body ends early")
         count -= len(piece)
         yield piece
 
 
-async def _until_end(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
-    while piece := await reader.read(_PIECE):
+async def _read_until_end(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+    while piece := await reader.read(_READ_BYTES):
         yield piece
 
 
-async def _chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
+async def _read_chunks(reader: asyncio.StreamReader) -> AsyncIterator[bytes]:
     while True:
         match = _CHUNK_SIZE.fullmatch(await reader.readuntil(b"\r\n"))
         if not match:
             raise ValueError("a chunk without a size")
         if not (size := int(match[1], 16)):
             return
-        async for piece in _exactly(reader, size):
+        async for piece in _read_exactly(reader, size):
             yield piece
         if await reader.readexactly(2) != b"\r\n":
             raise ValueError("a chunk longer than its size")

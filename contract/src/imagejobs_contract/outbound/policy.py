@@ -1,6 +1,6 @@
-"""How far URLs of users may lead, as the settings say it.
+"""The settings that limit the targets of users' URLs.
 
-Plain values: who only reads settings does not pay for what the guard imports.
+Plain values: a program that only reads settings does not load what the guard imports.
 """
 
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ WEB_PORTS = "80,443,1024-65535"
 
 @dataclass(frozen=True, slots=True)
 class EgressPolicy:
-    """What the address guard is told.
+    """Networks and ports that the address guard may connect to.
 
     Attributes:
-        private: Networks (CIDR) that may be reached though they are not public.
-        ports: First and last of each range that may be reached.
+        private: Networks (CIDR) that are allowed although they are not public.
+        ports: First and last of each allowed range.
         dns64: The prefix (CIDR, 96 bits) under which the cluster's DNS64 shows IPv4 hosts, or "".
     """
 
@@ -37,7 +37,7 @@ class EgressPolicy:
 
 
 def _networks(reader: Reader, name: str) -> tuple[str, ...]:
-    text = reader.text(name, 2000, "") or ""
+    text = reader.text(name, 2000, default="") or ""
     if not text:
         return ()
     # Imported here: it takes longer than reading all other settings, and most installations have no such
@@ -57,7 +57,11 @@ def _ports(reader: Reader) -> tuple[tuple[int, int], ...]:
     one = r"[0-9]{1,5}(-[0-9]{1,5})?"
     text = (
         reader.text(
-            "ALLOWED_PORTS", 500, WEB_PORTS, rf"{one}(,{one})*", "ports and ranges such as 80,443,8000-8999"
+            "ALLOWED_PORTS",
+            500,
+            default=WEB_PORTS,
+            pattern=rf"{one}(,{one})*",
+            shape="ports and ranges such as 80,443,8000-8999",
         )
         or WEB_PORTS
     )
@@ -73,7 +77,11 @@ def _ports(reader: Reader) -> tuple[tuple[int, int], ...]:
 def _dns64(reader: Reader) -> str:
     text = (
         reader.text(
-            "DNS64_PREFIX", 50, "", r"[0-9a-fA-F:]+/96", "an IPv6 prefix of 96 bits such as 64:ff9b::/96"
+            "DNS64_PREFIX",
+            50,
+            default="",
+            pattern=r"[0-9a-fA-F:]+/96",
+            shape="an IPv6 prefix of 96 bits such as 64:ff9b::/96",
         )
         or ""
     )

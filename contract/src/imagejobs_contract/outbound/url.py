@@ -1,21 +1,24 @@
-"""Reads a URL of a user: where it leads and what is asked of whom, in plain ASCII that cannot say more than that. Nothing is resolved here."""
+"""Parses a user's URL into host, port and request target, in plain ASCII that has only one reading.
+
+Nothing is resolved here.
+"""
 
 import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, urlsplit
 
 from imagejobs_contract.errors import Refused
-from imagejobs_contract.outbound.address import literal
+from imagejobs_contract.outbound.address import parse_literal
 
 MAX_LENGTH = 8192
-"""Characters of a URL, redirects included; what servers take."""
+"""Characters of a URL, redirects included; servers take that many."""
 _HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", re.ASCII)
 _PATH = "/%:@!$&'()*+,;=~-._?"
 
 
 @dataclass(frozen=True, slots=True)
 class Url:
-    """Where a URL leads: the host by the name it is asked for, and what is asked of it."""
+    """A parsed URL: scheme, host, port, and the request target for that host."""
 
     secure: bool
     host: str
@@ -38,7 +41,7 @@ def read_url(url: str) -> Url:
     try:
         parts = urlsplit(url if len(url) <= MAX_LENGTH else "")
         host, port = _ascii_host(parts), parts.port
-        literal(host)
+        parse_literal(host)
     except ValueError as ex:
         raise Refused("the URL is malformed") from ex
     if parts.scheme not in ("http", "https"):

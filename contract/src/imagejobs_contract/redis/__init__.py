@@ -1,1 +1,1 @@
-"""Redis adapters. The only place that speaks to Redis."""
+"""Redis adapters. No other module speaks to Redis."""

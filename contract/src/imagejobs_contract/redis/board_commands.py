@@ -1,20 +1,24 @@
-"""What a shard's report is in Redis's words, for whatever sends it: the client of the long-lived programs, or a pod that has none."""
+"""The Redis commands of a shard's report.
+
+Two clients send them: redis-py in the long-lived programs, and `ShardReporter` in a pod that does not load
+it.
+"""
 
 from collections.abc import Sequence
 
 from imagejobs_contract.model.counts import Counts
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import JobKey, Uid
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.wire import redis_keys
 
 TOTAL = "total"
-"""The field of the progress hash that is no shard."""
+"""The one field of the progress hash that is not a shard."""
 
 Command = tuple[str, ...]
 
 
 def put_shard(
-    key: JobKey, uid: str, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()
+    key: JobKey, uid: Uid, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()
 ) -> list[Command]:
     """Return the commands of one transaction; safe to repeat. See `RedisBoard.put_shard`."""
     progress, items, seconds = redis_keys.progress(uid), redis_keys.items(uid), str(redis_keys.JOB_SECONDS)
@@ -30,7 +34,7 @@ def put_shard(
             redis_keys.DONE,
             "MAXLEN",
             "~",
-            str(redis_keys.WAKE_UPS),
+            str(redis_keys.MAX_STREAM_LENGTH),
             "*",
             "namespace",
             key.namespace,

@@ -1,4 +1,4 @@
-"""One way to connect to Redis: every call bounded in time, every error one of ours. Knows no keys."""
+"""Makes Redis clients: every call bounded in time, every error one of ours. Knows no keys."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,17 +15,17 @@ from imagejobs_contract.redis.library import (
 )
 
 CALL_SECONDS = 2.0
-"""How long connecting, an answer, and the wait for a free connection may each take."""
+"""Longest time for connecting, for an answer, and for the wait for a free connection, each."""
 BLOCK_SECONDS = 1.0
 """Longest blocking read: well below `CALL_SECONDS`, so that the connection's own time-out never meets it."""
 MAX_CONNECTIONS = 64
 
 
 def connect(url: str) -> Redis:
-    """Return a client of the server (`redis://`, `rediss://` or `unix://`); nothing is sent before the first call.
+    """Return a client of a server (`redis://`, `rediss://` or `unix://`), which connects at its first call.
 
-    A call whose connection broke is sent once more, as the pool may hold connections to a server that was
-    restarted: callers must be safe to repeat. A call that timed out is not repeated.
+    A call whose connection broke is sent once more, because the pool may hold connections to a server that
+    was restarted: callers must be safe to repeat. A call that timed out is not repeated.
     """
     pool = BlockingConnectionPool.from_url(
         url,
@@ -45,7 +45,7 @@ def connect(url: str) -> Redis:
 
 @asynccontextmanager
 async def redis_errors(client: Redis) -> AsyncIterator[None]:
-    """Raise what Redis or the way to it says as `Unavailable`."""
+    """Raise errors of Redis, and of the connection to it, as `Unavailable`."""
     try:
         yield
     except ReadOnlyError as ex:

@@ -1,4 +1,7 @@
-"""Follows a Redis stream for as long as the program lives: through outages, `FLUSHALL` and ids that start again. Never raises an error of Redis."""
+"""Follows a Redis stream until the program ends: through outages, `FLUSHALL`, and ids that start again.
+
+Never raises an error of Redis.
+"""
 
 import asyncio
 import logging
@@ -11,9 +14,9 @@ from imagejobs_contract.redis.library import Redis, RedisError
 
 log = logging.getLogger(__name__)
 
-BACK_OFF_SECONDS = 0.5
-"""Pause after an error, so that a dead Redis costs nothing."""
-BATCH = 200
+ERROR_PAUSE_SECONDS = 0.5
+"""After an error, so that an absent Redis costs no CPU."""
+MAX_ENTRIES_PER_READ = 200
 """Entries per read."""
 START = "0-0"
 
@@ -23,11 +26,11 @@ Fields = Mapping[str, str]
 async def read_stream(client: Redis, stream: str) -> AsyncIterator[Fields | None]:
     """Yield the fields of each entry from now on.
 
-    None comes first, once the place in the stream is known: what happens after it is told. It comes again at
-    least once a second, and after an outage: something may have been missed, so whoever must not miss it
-    looks for itself.
+    None comes first, once the position in the stream is known: later entries are yielded. It comes again at
+    least once a second, and after an outage: entries may have been missed, so a caller that must not miss
+    any reads the state itself.
     """
-    follower = _Follower(client, stream)
+    follower = _StreamReader(client, stream)
     told = 0.0
     while True:
         entries = await follower.read()
@@ -38,8 +41,8 @@ async def read_stream(client: Redis, stream: str) -> AsyncIterator[Fields | None
             yield None
 
 
-class _Follower:
-    """A place in a stream."""
+class _StreamReader:
+    """A position in a stream."""
 
     def __init__(self, client: Redis, stream: str) -> None:
         self._client = client
@@ -47,12 +50,15 @@ class _Follower:
         self._place = ""
 
     async def read(self) -> list[Fields]:
-        """Return what came after the last read, waiting for it for up to a second; [] also after an error, and the first time."""
+        """Return the entries after the last read, waiting up to a second for them.
+
+        [] comes also after an error, and the first time.
+        """
         try:
             return await self._read()
         except RedisError as ex:
             log.warning("redis does not answer", extra={"stream": self._stream, "reason": str(ex)})
-            await asyncio.sleep(BACK_OFF_SECONDS)
+            await asyncio.sleep(ERROR_PAUSE_SECONDS)
             return []
 
     async def _read(self) -> list[Fields]:
@@ -60,7 +66,7 @@ class _Follower:
             self._place = await self._last()
             return []
         reply: Any = await self._client.xread(
-            {self._stream: self._place}, count=BATCH, block=int(BLOCK_SECONDS * 1000)
+            {self._stream: self._place}, count=MAX_ENTRIES_PER_READ, block=int(BLOCK_SECONDS * 1000)
         )
         if not reply:
             await self._notice_restart()
@@ -71,7 +77,7 @@ class _Follower:
 
     async def _notice_restart(self) -> None:
         last = await self._last()
-        if _order(last) < _order(self._place):
+        if _sort_key(last) < _sort_key(self._place):
             # The stream was lost, or its server's clock is behind the old one's: smaller ids are new entries
             # now.
             self._place = START
@@ -81,6 +87,6 @@ class _Follower:
         return str(entries[0][0]) if entries else START
 
 
-def _order(entry: str) -> tuple[int, int]:
+def _sort_key(entry: str) -> tuple[int, int]:
     millis, _, number = entry.partition("-")
     return int(millis), int(number)

@@ -1,7 +1,7 @@
-"""The pool's queue: a Redis stream with one consumer group. What Redis forgets, the operator sends again.
+"""The pool's queue: a Redis stream with one consumer group. The operator sends again what Redis lost.
 
-The stream is never trimmed by length, which would drop tasks that nobody has done; each one is taken off when
-it ends.
+The stream is never trimmed by length, which would drop tasks that are not done; each one is removed when it
+ends.
 """
 
 import logging
@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Sequence
 from typing import Any
 
+from imagejobs_contract.model.names import Uid
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.ports import Lease
 from imagejobs_contract.redis import task_scripts
@@ -20,38 +21,38 @@ from imagejobs_contract.wire.tasks import Task
 
 log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 2.0
-"""Between two looks for tasks of the dead."""
-SEEN_LEASES = 3
-"""A worker counts as alive for so many leases after it was last seen."""
-FORGET_SECONDS = 3600
-"""A consumer that did nothing for so long, and has nothing, is forgotten by the group."""
+IDLE_SCAN_SECONDS = 2.0
+"""Between two scans for tasks whose worker died."""
+ALIVE_LEASES = 3
+"""A worker counts as alive for this many lease times after it was last seen."""
+FORGET_CONSUMER_SECONDS = 3600
+"""A consumer that was idle for this time, and holds nothing, is deleted from the group."""
 
 
 class RedisTaskQueue:
     """Implements `ports.TaskQueue`; one client may serve a board and a queue.
 
-    A consumer's name must be nobody else's, not even a former life's of the same worker: it is what leases
-    are held by.
+    A consumer's name identifies the holder of a lease, so it must be unique: not even an earlier process of
+    the same worker may have used it.
     """
 
     def __init__(self, redis: Redis | str, lease_seconds: float = LEASE_SECONDS) -> None:
         self._redis = connect(redis) if isinstance(redis, str) else redis
         self._lease_seconds = lease_seconds
-        self._look_seconds = min(LOOK_SECONDS, lease_seconds / 5)
+        self._look_seconds = min(IDLE_SCAN_SECONDS, lease_seconds / 5)
         self._next_look: dict[str, float] = {}
         script = self._redis.register_script
-        self._send, self._waiting, self._withdraw = (
-            script(task_scripts.SEND),
-            script(task_scripts.WAITING),
-            script(task_scripts.WITHDRAW),
-        )
-        self._claim, self._renew = script(task_scripts.CLAIM), script(task_scripts.RENEW)
-        self._finish, self._hand_back = script(task_scripts.FINISH), script(task_scripts.HAND_BACK)
+        self._send, self._waiting = script(task_scripts.SEND), script(task_scripts.WAITING)
+        self._cancel = script(task_scripts.CANCEL)
+        self._claim, self._extend = script(task_scripts.CLAIM), script(task_scripts.EXTEND)
+        self._ack, self._release = script(task_scripts.ACK), script(task_scripts.RELEASE)
         self._workers = script(task_scripts.WORKERS)
 
     async def send(self, tasks: Sequence[Task]) -> None:
-        """Put tasks on the stream and note where each one lies, atomically per task; what lies there already is left as it is."""
+        """Put tasks on the stream and record the place of each, atomically per task.
+
+        A task that is on the stream already is left as it is.
+        """
         async with redis_errors(self._redis):
             if len(tasks) == 1:
                 await self._put(tasks[0])  # a pipeline would first ask whether the script is known
@@ -68,31 +69,31 @@ class RedisTaskQueue:
             client=client,
         )
 
-    async def waiting(self, uid: str) -> frozenset[int]:
-        """Return the indexes of a job's images that are on the stream, taken or not.
+    async def waiting(self, uid: Uid) -> frozenset[int]:
+        """Return the indexes of a job's images that are on the stream, leased or not.
 
-        Whoever compares this with the board's outcomes reads this first: an image that ends in between is
-        then seen twice, not never.
+        To compare them with the board's outcomes, read these first: an image that ends in between is then
+        seen twice, not never.
         """
         async with redis_errors(self._redis):
             return frozenset(map(int, await self._waiting([redis_keys.TASKS, redis_keys.sent(uid)])))
 
-    async def cancel(self, uid: str) -> None:
-        """Take all tasks of a job off the stream; whoever works on one loses its lease."""
+    async def cancel(self, uid: Uid) -> None:
+        """Remove all tasks of a job from the stream; a worker that holds one loses its lease."""
         async with redis_errors(self._redis):
-            await self._withdraw([redis_keys.TASKS, redis_keys.sent(uid)], [redis_keys.WORKERS_GROUP])
+            await self._cancel([redis_keys.TASKS, redis_keys.sent(uid)], [redis_keys.WORKERS_GROUP])
 
     async def lease(self, consumer: str, block_seconds: float) -> Lease | None:
         """Return a task whose worker died, else a new one, else None after the time.
 
-        If this is cancelled or fails, a task may be leased without anybody knowing; it comes again when that
-        lease runs out.
+        If this is cancelled or fails, a task may be leased without a holder; it comes again when that lease
+        runs out.
         """
         deadline = time.monotonic() + block_seconds
         async with redis_errors(self._redis):
             while True:
                 try:
-                    lease = await self._take_idle(consumer) or await self._take_new(
+                    lease = await self._lease_idle(consumer) or await self._lease_new(
                         consumer, deadline - time.monotonic()
                     )
                 except ResponseError as ex:
@@ -104,17 +105,19 @@ class RedisTaskQueue:
     async def extend(self, consumer: str, lease: Lease) -> bool:
         """Prolong the lease; False if it is lost."""
         async with redis_errors(self._redis):
-            return await _held(
-                self._renew(
+            return await _call_fenced(
+                self._extend(
                     [redis_keys.TASKS, redis_keys.WORKERS],
                     [redis_keys.WORKERS_GROUP, consumer, lease.entry_id],
                 )
             )
 
     async def ack(self, consumer: str, lease: Lease, outcome: Outcome) -> bool:
-        """Record the outcome, take the task off, wake the operator: all or nothing; False if the lease is lost.
+        """Record the outcome, remove the task and wake the operator: all or nothing.
 
-        False is also the answer if this very call was sent twice, as its first answer was lost on the way.
+        Returns:
+            False if the lease is lost; also if this very call was sent twice because its first answer was
+            lost.
         """
         task = lease.task
         names = [redis_keys.TASKS, redis_keys.sent(task.uid), redis_keys.items(task.uid), redis_keys.DONE]
@@ -123,49 +126,49 @@ class RedisTaskQueue:
             task.index,
             outcome.to_line(),
             redis_keys.JOB_SECONDS,
-            redis_keys.WAKE_UPS,
+            redis_keys.MAX_STREAM_LENGTH,
             task.key.namespace,
             task.key.name,
             task.uid,
         ]
         async with redis_errors(self._redis):
-            return await _held(self._finish(names, [*mine, *what]))
+            return await _call_fenced(self._ack(names, [*mine, *what]))
 
     async def release(self, consumer: str, lease: Lease) -> None:
-        """Give the task to the others at once; this taking does not count.
+        """Give the task back to the queue at once; this delivery does not count.
 
         Nothing happens if the lease is lost.
         """
         task = lease.task
         mine = [redis_keys.WORKERS_GROUP, consumer, lease.entry_id]
         async with redis_errors(self._redis):
-            await _held(
-                self._hand_back(
+            await _call_fenced(
+                self._release(
                     [redis_keys.TASKS, redis_keys.sent(task.uid)], [*mine, task.index, redis_keys.JOB_SECONDS]
                 )
             )
 
     async def depth(self) -> int:
-        """Return how many tasks are on the stream, taken or not."""
+        """Return how many tasks are on the stream, leased or not."""
         async with redis_errors(self._redis):
             return int(await self._redis.xlen(redis_keys.TASKS))
 
     async def workers(self) -> int:
-        """Return how many workers were seen lately."""
-        seconds = int(self._lease_seconds * SEEN_LEASES)
+        """Return how many workers were seen recently."""
+        seconds = int(self._lease_seconds * ALIVE_LEASES)
         async with redis_errors(self._redis):
             return int(
                 await self._workers(
                     [redis_keys.TASKS, redis_keys.WORKERS],
-                    [redis_keys.WORKERS_GROUP, seconds, FORGET_SECONDS * 1000],
+                    [redis_keys.WORKERS_GROUP, seconds, FORGET_CONSUMER_SECONDS * 1000],
                 )
             )
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         await self._redis.aclose()
 
-    async def _take_idle(self, consumer: str) -> Lease | None:
+    async def _lease_idle(self, consumer: str) -> Lease | None:
         if time.monotonic() < self._next_look.get(consumer, 0.0):
             return None
         lease_ms = int(self._lease_seconds * 1000)
@@ -176,9 +179,9 @@ class RedisTaskQueue:
         if not found:
             return None
         entry, flat, deliveries = found
-        return await self._lease(entry, dict(zip(flat[::2], flat[1::2], strict=True)), int(deliveries))
+        return await self._read_lease(entry, dict(zip(flat[::2], flat[1::2], strict=True)), int(deliveries))
 
-    async def _take_new(self, consumer: str, seconds: float) -> Lease | None:
+    async def _lease_new(self, consumer: str, seconds: float) -> Lease | None:
         until_look = self._next_look.get(consumer, 0.0) - time.monotonic()
         block = int(min(seconds, until_look, BLOCK_SECONDS) * 1000)
         # BLOCK 0 would wait for ever.
@@ -192,9 +195,9 @@ class RedisTaskQueue:
         if not reply:
             return None
         entry, fields = reply[0][1][0]
-        return await self._lease(entry, fields, 1)
+        return await self._read_lease(entry, fields, 1)
 
-    async def _lease(self, entry: str, fields: dict[str, str], deliveries: int) -> Lease | None:
+    async def _read_lease(self, entry: str, fields: dict[str, str], deliveries: int) -> Lease | None:
         try:
             return Lease(Task.from_json(fields["task"]), entry, int(fields["taken"]) + deliveries)
         except (KeyError, ValueError) as ex:
@@ -215,8 +218,8 @@ class RedisTaskQueue:
                 raise
 
 
-async def _held(call: Awaitable[Any]) -> bool:
-    """Return what a fenced script says; a group that is gone holds nothing."""
+async def _call_fenced(call: Awaitable[Any]) -> bool:
+    """Return the result of a fenced script; False if the group is gone, because then no lease is valid."""
     try:
         return bool(await call)
     except ResponseError as ex:

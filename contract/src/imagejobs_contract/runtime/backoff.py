@@ -3,11 +3,15 @@
 from random import SystemRandom
 
 _MAX_DOUBLINGS = 64
-"""A larger exponent overflows a float after weeks of failures, and no bound is that far from its first wait."""
+"""A larger exponent would overflow a float in the end; no maximum is that many doublings above its first
+wait.
+"""
 
 
 def delay_seconds(failures: int, first_seconds: float, max_seconds: float) -> float:
-    """Return the wait after the n-th failure in a row: `first_seconds`, doubled with each further one up to `max_seconds`.
+    """Return the wait after the n-th failure in a row.
+
+    It is `first_seconds` after the first failure, doubled with each further one, and at most `max_seconds`.
 
     Args:
         failures: From 1.

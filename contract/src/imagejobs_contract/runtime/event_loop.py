@@ -1,6 +1,6 @@
-"""The event loop of programs that run for long: uvloop where it is installed, else asyncio's own.
+"""The event loop of long-lived programs: uvloop where it is installed, else asyncio's own.
 
-On one machine it spared a job 2 ms of 50, half of it in the pool's workers (docs/performance.md). A pod that
+On one machine it saved a job 2 ms of 50, half of it in the pool's workers (docs/performance.md). A pod that
 lives for seconds would not earn its import.
 """
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def run(program: Coroutine[Any, Any, T]) -> T:
-    """Do what `asyncio.run` does."""
+    """Run a coroutine as `asyncio.run` does."""
     with asyncio.Runner(loop_factory=_factory()) as runner:
         return runner.run(program)
 

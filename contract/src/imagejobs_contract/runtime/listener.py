@@ -1,6 +1,6 @@
-"""A small HTTP server for Kubernetes' probes and Prometheus: each connection brings one request and gets one answer.
+"""A small HTTP server for Kubernetes' probes and Prometheus: one request and one answer per connection.
 
-It reads the head of a request and no body: enough for those two, and for nobody else.
+It reads the head of a request and no body. It must not serve anything else.
 """
 
 import asyncio
@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 REQUEST_SECONDS = 5.0
-"""Longest time from the connection to the end of the answer, waiting for other requests included."""
+"""Longest time from the connection to the end of the answer, with the wait for other requests."""
 MAX_REQUEST_BYTES = 8192
 
 Answer = Callable[[bytes], Awaitable[bytes]]
@@ -16,7 +16,9 @@ Answer = Callable[[bytes], Awaitable[bytes]]
 
 
 async def listen(host: str, port: int, answer: Answer) -> asyncio.Server:
-    """Listen and answer requests until the server is closed; one that is malformed, too long or too slow gets no answer.
+    """Listen, and answer requests until the server is closed.
+
+    A request that is malformed, too long or too slow gets no answer.
 
     Raises:
         OSError: The address cannot be bound.

@@ -1,7 +1,7 @@
 """Logs as JSON lines on standard error.
 
-Each has `time level program event`, what all lines of a piece of work name (`about`), and what the caller
-adds in `extra={"reason": ...}`.
+Each has `time level program event`, the facts that `bind` gave to all lines of a piece of work, and those of
+the call (`extra={"reason": ...}`).
 """
 
 import json
@@ -47,13 +47,16 @@ class JsonFormatter(logging.Formatter):
 
 
 def bind(**facts: object) -> None:
-    """Let all further lines of this task, and of those that it starts, name these facts; "" and None are left out."""
+    """Add facts to all further log lines of this task and of the tasks that it starts.
+
+    "" and None are left out.
+    """
     _ABOUT.set({**_ABOUT.get(), **{name: value for name, value in facts.items() if value not in ("", None)}})
 
 
 @contextmanager
 def bound(**facts: object) -> Iterator[None]:
-    """Let the lines of a block name these facts."""
+    """Add facts to the log lines of a block."""
     token = _ABOUT.set(_ABOUT.get())
     try:
         bind(**facts)
@@ -63,7 +66,7 @@ def bound(**facts: object) -> Iterator[None]:
 
 
 def say_ready(**facts: object) -> None:
-    """Log that the program does its work now, whatever the level is: somebody waits for the line."""
+    """Log that the program does its work now, at any log level: `imagejobs local` waits for the line."""
     log = logging.getLogger(f"imagejobs.{READY}")
     log.setLevel(logging.INFO)
     log.info(READY, extra=facts)

@@ -1,7 +1,6 @@
-"""What all programs share of their metrics: a registry of their own, and a small door of its own through which Prometheus looks in.
+"""A registry of metrics, and the HTTP server on which Prometheus reads it; the same for all programs.
 
-The door is not the API's: what a service does inside is not for its callers. It speaks just enough HTTP for a
-scraper.
+It has a port of its own, not the API's: the inner state of a service is not for its callers.
 """
 
 import asyncio
@@ -14,30 +13,37 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.process_collector import ProcessCollector
 
 from imagejobs_contract.runtime import listener
-from imagejobs_contract.runtime.traces import ENDS
+from imagejobs_contract.runtime.traces import SPAN_RESULTS
 
-SECONDS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-"""Upper bounds of durations: from a look into memory to the longest that an answer is held."""
-MAX_SCRAPES = 8
-"""At once; further ones are answered when those are done."""
+DURATION_BUCKETS_SECONDS = (0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+"""Upper bounds of durations: from a look-up in memory to the longest time for which an answer is held back.
+"""
+MAX_PARALLEL_SCRAPES = 8
+"""Further ones are answered when those are done."""
 
 log = logging.getLogger(__name__)
 
 
-def spans(registry: CollectorRegistry) -> Counter:
-    """Return the counter of spans by their end, one of `traces.ENDS`; it stays at zero where nothing is traced."""
+def span_counter(registry: CollectorRegistry) -> Counter:
+    """Return the counter of spans by result, one of `traces.SPAN_RESULTS`.
+
+    It stays at zero where nothing is traced.
+    """
     counter = Counter(
-        "imagejobs_spans", "Spans by what became of them: sent, failed (the collector did not take them), dropped (too many waited for it).",
-        ["result"], registry=registry,
-    )  # fmt: skip
-    for end in ENDS:
-        counter.labels(end)
+        "imagejobs_spans",
+        "Spans by what became of them: sent, failed (the collector did not take them), "
+        "dropped (too many waited for it).",
+        ["result"],
+        registry=registry,
+    )
+    for result in SPAN_RESULTS:
+        counter.labels(result)
     return counter
 
 
 def new_registry(program: str) -> CollectorRegistry:
-    """Return a registry that tells of the process (CPU, memory, descriptors) and of the program's version."""
-    disable_created_metrics()  # type: ignore[no-untyped-call]  # a third of all lines, and nobody asks when a counter began
+    """Return a registry with the metrics of the process (CPU, memory, descriptors) and the version."""
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # a third of all lines, and no dashboard uses the time at which a counter began
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     build = Info("imagejobs_build", "Which program this is, and of which version.", registry=registry)
@@ -51,9 +57,10 @@ async def serve(
     """Answer `GET /metrics` until cancelled.
 
     Args:
-        refresh: Brings what has to be asked for up to date; it must not fail and has an end.
+        refresh: Updates the metrics that have to be read from elsewhere; it must not fail, and must end by
+            itself.
     """
-    turns = asyncio.Semaphore(MAX_SCRAPES)
+    turns = asyncio.Semaphore(MAX_PARALLEL_SCRAPES)
 
     async def answer(head: bytes) -> bytes:
         async with turns:
@@ -73,7 +80,7 @@ async def serve(
 
 
 def response(head: bytes, registry: CollectorRegistry) -> bytes:
-    """Return the whole answer to a request."""
+    """Return the whole response to a request."""
     if not _asks_for_metrics(head):
         return listener.response("404 Not Found")
     return listener.response("200 OK", CONTENT_TYPE_LATEST, generate_latest(registry))

@@ -1,4 +1,7 @@
-"""Spans through OpenTelemetry's SDK to a collector, by OTLP over HTTP. The only module that knows either."""
+"""Spans through OpenTelemetry's SDK to a collector, by OTLP over HTTP.
+
+Only this module and `span_exporter` know the SDK.
+"""
 
 import logging
 import time
@@ -32,15 +35,15 @@ from imagejobs_contract.wire.traceparent import SAMPLED, is_sampled, trace_id
 LIMITS = SpanLimits(max_span_attributes=32, max_span_attribute_length=256, max_events=8, max_links=8)
 
 
-class Recorded:
-    """A span of the SDK as the programs know it."""
+class RecordedSpan:
+    """Implements `traces.Span` by a span of the SDK."""
 
     def __init__(self, span: trace.Span) -> None:
         self._span = span
 
     @property
     def header(self) -> str:
-        """See `traces.Span`."""
+        """The traceparent of the span."""
         about = self._span.get_span_context()
         return f"00-{about.trace_id:032x}-{about.span_id:016x}-{about.trace_flags & SAMPLED:02x}"
 
@@ -49,25 +52,25 @@ class Recorded:
         return trace.set_span_in_context(self._span, Context())
 
     def rename(self, name: str) -> None:
-        """See `traces.Span`."""
+        """Name the span."""
         self._span.update_name(name)
 
     def set(self, facts: Facts) -> None:
-        """See `traces.Span`."""
+        """Add facts."""
         self._span.set_attributes(facts)
 
     def fail(self, code: str) -> None:
-        """See `traces.Span`."""
+        """Mark the span as failed, by a code."""
         self._span.set_attribute("error.type", code)
         self._span.set_status(Status(StatusCode.ERROR))
 
     def end(self) -> None:
-        """Tell of it."""
+        """End the span and hand it to the exporter."""
         self._span.end()
 
 
-class OtelTraces:
-    """Implements `traces.Traces`."""
+class OtelTracer:
+    """Implements `traces.Tracer`."""
 
     def __init__(self, tracer: trace.Tracer) -> None:
         self._tracer = tracer
@@ -81,13 +84,17 @@ class OtelTraces:
         parent: str | None = None,
         kind: Kind = Kind.INTERNAL,
     ) -> Iterator[Span]:
-        """See `traces.Traces`."""
+        """Record the block as a span; see `traces.Tracer.span`."""
         around = CURRENT.get()
-        if parent is None and not isinstance(around, Recorded):
+        if parent is None and not isinstance(around, RecordedSpan):
             yield NOOP_SPAN
             return
-        within = around.within() if parent is None and isinstance(around, Recorded) else _remote(parent or "")
-        span = self._begun(name, facts, within, kind)
+        within = (
+            around.within()
+            if parent is None and isinstance(around, RecordedSpan)
+            else _remote_context(parent or "")
+        )
+        span = self._start(name, facts, within, kind)
         token = CURRENT.set(span)
         try:
             with logs.bound(trace_id=trace_id(span.header)):
@@ -97,16 +104,19 @@ class OtelTraces:
             raise
         finally:
             CURRENT.reset(token)
-            if isinstance(span, Recorded):
+            if isinstance(span, RecordedSpan):
                 span.end()
 
-    def _begun(self, name: str, facts: Facts, within: Context, kind: Kind) -> Recorded | NoopSpan:
+    def _start(self, name: str, facts: Facts, within: Context, kind: Kind) -> RecordedSpan | NoopSpan:
         span = self._tracer.start_span(name, within, SpanKind[kind.value], dict(facts))
-        return Recorded(span) if span.is_recording() else NOOP_SPAN
+        return RecordedSpan(span) if span.is_recording() else NOOP_SPAN
 
 
-class Bounded(Sampler):
-    """Lets so many traces begin a second, whoever asks for them; what belongs to one that has begun here goes with it."""
+class RateLimitedSampler(Sampler):
+    """Bounds the number of traces that begin in a second, also of those that clients ask for by header.
+
+    Spans of a trace that has begun here are recorded with it.
+    """
 
     def __init__(self, inner: Sampler, per_second: float) -> None:
         self._inner = inner
@@ -114,8 +124,9 @@ class Bounded(Sampler):
         self._left, self._seen = per_second, time.monotonic()
 
     def should_sample(
-        self, parent_context: Context | None, trace_id: int, name: str, kind: SpanKind | None = None, attributes: Attributes = None,
-        links: Sequence[Link] | None = None, trace_state: TraceState | None = None,
+        self, parent_context: Context | None, trace_id: int, name: str, kind: SpanKind | None = None,
+        attributes: Attributes = None, links: Sequence[Link] | None = None,
+        trace_state: TraceState | None = None,
     ) -> SamplingResult:  # fmt: skip
         """Decide about a span."""
         result = self._inner.should_sample(
@@ -123,14 +134,14 @@ class Bounded(Sampler):
         )
         parent = trace.get_current_span(parent_context).get_span_context()
         begins = parent.is_remote or not parent.is_valid
-        too_many = result.decision is Decision.RECORD_AND_SAMPLE and begins and not self._taken()
+        too_many = result.decision is Decision.RECORD_AND_SAMPLE and begins and not self._take()
         return SamplingResult(Decision.DROP) if too_many else result
 
     def get_description(self) -> str:
-        """Say what it is."""
+        """Return the sampler's name and rate, for the SDK."""
         return f"Bounded({self._inner.get_description()},{self._per_second:g}/s)"
 
-    def _taken(self) -> bool:
+    def _take(self) -> bool:
         now = time.monotonic()
         self._left = min(self._per_second, self._left + (now - self._seen) * self._per_second)
         self._seen = now
@@ -140,8 +151,8 @@ class Bounded(Sampler):
         return True
 
 
-def connected(program: str, count: Count, per_second: float | None) -> tuple[Tracer, Callable[[], None]]:
-    """Return what tells the collector, and what ends it.
+def connect(program: str, count: Count, per_second: float | None) -> tuple[Tracer, Callable[[], None]]:
+    """Return a tracer that sends to the collector, and the function that closes it.
 
     The SDK reads endpoint, headers, sampler and attributes from the environment.
     """
@@ -155,13 +166,13 @@ def connected(program: str, count: Count, per_second: float | None) -> tuple[Tra
         resource=own.merge(OTELResourceDetector().detect()), span_limits=LIMITS, shutdown_on_exit=False
     )
     if per_second is not None:
-        provider.sampler = Bounded(provider.sampler, per_second)
+        provider.sampler = RateLimitedSampler(provider.sampler, per_second)
     outbox = SpanSender(OTLPSpanExporter(), count)
     provider.add_span_processor(outbox)
-    return OtelTraces(provider.get_tracer("imagejobs")), outbox.shutdown
+    return OtelTracer(provider.get_tracer("imagejobs")), outbox.shutdown
 
 
-def _remote(header: str) -> Context:
+def _remote_context(header: str) -> Context:
     if not header:
         return Context()
     flags = TraceFlags(SAMPLED if is_sampled(header) else 0)

@@ -1,7 +1,4 @@
-"""A small door for Kubernetes' probes: each path answers 200, or 503 with what is wrong.
-
-It speaks just enough HTTP for them.
-"""
+"""Answers Kubernetes' probes: each path gives 200, or 503 with the fault."""
 
 import json
 import logging
@@ -10,12 +7,12 @@ from collections.abc import Callable, Mapping
 from imagejobs_contract.runtime import listener
 
 STUCK_SECONDS = 300.0
-"""A program whose work has not moved for so long is not alive; longer than anything that it waits for by
+"""A program whose work has not moved for this time is not alive; it is longer than any wait of a program
 itself.
 """
 
 Check = Callable[[], str]
-"""Returns what is wrong, or ""; it must be quick and never fail."""
+"""Returns the fault, or "" if there is none; it must be quick and never fail."""
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +21,7 @@ async def serve(host: str, port: int, checks: Mapping[str, Check]) -> None:
     """Answer probes until cancelled.
 
     Args:
-        checks: Path -> what it tells.
+        checks: Path -> check.
     """
 
     async def answer(head: bytes) -> bytes:
@@ -37,7 +34,7 @@ async def serve(host: str, port: int, checks: Mapping[str, Check]) -> None:
 
 
 def response(head: bytes, checks: Mapping[str, Check]) -> bytes:
-    """Return the whole answer to a request."""
+    """Return the whole response to a request."""
     check = checks.get(listener.path_of(head))
     if check is None:
         return _json("404 Not Found", "not found")

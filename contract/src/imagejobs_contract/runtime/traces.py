@@ -1,12 +1,11 @@
-"""What the programs tell of their work as spans, while they do it.
+"""The tracing port: spans of the programs' work.
 
-Without a collector nobody listens, and nothing is imported for it.
-
-A span holds numbers, codes and ids: no URL, no name of a file, no key, no text of an exception.
+Without a collector nothing is recorded, and nothing is imported for it. A span holds numbers, codes and ids:
+no URL, no name of a file, no key, no text of an exception.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from enum import StrEnum
 from importlib.util import find_spec
@@ -17,10 +16,10 @@ from imagejobs_contract.runtime.settings import HOST_PORT_URL
 
 Facts = Mapping[str, str | int | float | bool]
 Count = Callable[[str, int], None]
-"""Is told what became of how many spans: one of `ENDS`."""
+"""Is called with the result of spans, one of `SPAN_RESULTS`, and their number."""
 BEGIN = ""
 """The parent of a span that begins a trace."""
-SENT, FAILED, DROPPED = ENDS = ("sent", "failed", "dropped")
+SENT, FAILED, DROPPED = SPAN_RESULTS = ("sent", "failed", "dropped")
 PROTOCOL = "http/protobuf"
 SAMPLERS = (
     "always_on|always_off|traceidratio|parentbased_always_on|parentbased_always_off|parentbased_traceidratio"
@@ -37,15 +36,15 @@ class Kind(StrEnum):
 
 
 class Span(Protocol):
-    """A piece of work that is being told of."""
+    """A piece of work that is recorded."""
 
     @property
     def header(self) -> str:
-        """Return the traceparent that other programs go on from, "" if nothing is recorded."""
+        """Return the traceparent under which other programs continue the trace, "" if nothing is recorded."""
         ...
 
     def rename(self, name: str) -> None:
-        """Name it when it is known what it is; names are few."""
+        """Name the span once its kind is known; the number of different names must be small."""
         ...
 
     def set(self, facts: Facts) -> None:
@@ -58,33 +57,33 @@ class Span(Protocol):
 
 
 class Tracer(Protocol):
-    """Listens."""
+    """Records spans."""
 
     def span(
         self, name: str, facts: Facts = ..., *, parent: str | None = None, kind: Kind = Kind.INTERNAL
     ) -> AbstractContextManager[Span]:
-        """Tell of the block, under a name of which there are few.
+        """Record the block as a span; the number of different names must be small.
 
         Args:
-            parent: A traceparent that was checked; None is the span around the block, and without one nothing
-                is told; `BEGIN` begins a trace.
+            parent: A traceparent that was checked; None is the span around the block, and without one
+                nothing is recorded; `BEGIN` begins a trace.
         """
         ...
 
 
 class NoopSpan:
-    """The span of what is not told."""
+    """A span that records nothing."""
 
     header = ""
 
     def rename(self, name: str) -> None:
-        """See `Span`."""
+        """Do nothing."""
 
     def set(self, facts: Facts) -> None:
-        """See `Span`."""
+        """Do nothing."""
 
     def fail(self, code: str) -> None:
-        """See `Span`."""
+        """Do nothing."""
 
 
 NOOP_SPAN = NoopSpan()
@@ -93,7 +92,7 @@ _NOWHERE: AbstractContextManager[Span] = nullcontext(NOOP_SPAN)
 
 
 class NoopTracer:
-    """Tells nobody."""
+    """A tracer that records nothing."""
 
     def span(
         self,
@@ -103,7 +102,7 @@ class NoopTracer:
         parent: str | None = None,
         kind: Kind = Kind.INTERNAL,
     ) -> AbstractContextManager[Span]:
-        """See `Traces`."""
+        """Return a span that records nothing."""
         return _NOWHERE
 
 
@@ -111,24 +110,45 @@ NOOP_TRACER = NoopTracer()
 
 
 def current_span() -> Span:
-    """Return the span around."""
+    """Return the span around the call."""
     return CURRENT.get()
 
 
 def is_enabled(reader: Reader, program: str) -> bool:
-    """Read whether there is a collector to tell, from the variables that OpenTelemetry names; the SDK reads the others itself."""
+    """Return whether the settings name a collector, by OpenTelemetry's own variables.
+
+    The SDK reads the others itself; here they are only checked.
+    """
     endpoint = reader.text(
-        "OTEL_EXPORTER_OTLP_ENDPOINT", 500, "", HOST_PORT_URL, "an http(s) URL", secret=True
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        500,
+        default="",
+        pattern=HOST_PORT_URL,
+        shape="an http(s) URL",
+        secret=True,
     )
     own = reader.text(
-        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", 500, "", HOST_PORT_URL, "an http(s) URL", secret=True
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+        500,
+        default="",
+        pattern=HOST_PORT_URL,
+        shape="an http(s) URL",
+        secret=True,
     )
     reader.text(
-        "OTEL_EXPORTER_OTLP_PROTOCOL", 50, PROTOCOL, PROTOCOL, f"{PROTOCOL}, the only one there is here"
+        "OTEL_EXPORTER_OTLP_PROTOCOL",
+        50,
+        default=PROTOCOL,
+        pattern=PROTOCOL,
+        shape=f"{PROTOCOL}, the only one there is here",
     )
-    reader.text("OTEL_EXPORTER_OTLP_HEADERS", 4000, "", secret=True)
+    reader.text("OTEL_EXPORTER_OTLP_HEADERS", 4000, default="", secret=True)
     reader.text(
-        "OTEL_TRACES_SAMPLER", 50, "parentbased_always_on", SAMPLERS, f"one of {SAMPLERS.replace('|', ' ')}"
+        "OTEL_TRACES_SAMPLER",
+        50,
+        default="parentbased_always_on",
+        pattern=SAMPLERS,
+        shape=f"one of {SAMPLERS.replace('|', ' ')}",
     )
     reader.number("OTEL_TRACES_SAMPLER_ARG", 0.0, 1.0, 1.0)
     if reader.boolean("OTEL_SDK_DISABLED") or not (endpoint or own):
@@ -138,23 +158,3 @@ def is_enabled(reader: Reader, program: str) -> bool:
             "OTEL_EXPORTER_OTLP_ENDPOINT", f"needs OpenTelemetry, which comes with imagejobs-{program}[otel]"
         )
     return True
-
-
-@contextmanager
-def open_tracer(program: str, on: bool, count: Count, *, per_second: float | None = None) -> Iterator[Tracer]:
-    """Listen for the length of the block; what is still to be sent after it has two seconds.
-
-    Args:
-        on: Else nobody listens.
-        per_second: How many traces may begin; None bounds those only that others begin.
-    """
-    if not on:
-        yield NOOP_TRACER
-        return
-    from imagejobs_contract.runtime.otel import connected  # takes 0.3 s
-
-    traces, close = connected(program, count, per_second)
-    try:
-        yield traces
-    finally:
-        close()

@@ -1,6 +1,7 @@
-"""The one way to make a boto3 client: of what obstore does not do (buckets, uploads in parts, links whose credentials have to be found).
+"""Makes boto3 clients, for the requests that obstore cannot make.
 
-boto3 takes 0.3 s and 30 MB to import, so it is imported with the first client.
+These are requests about buckets, uploads in parts, and links whose credentials have to be found. boto3 takes
+0.3 s and 30 MB to import, so it is imported with the first client.
 """
 
 from typing import Any
@@ -8,12 +9,12 @@ from typing import Any
 from imagejobs_contract.runtime.settings import S3Settings
 
 
-def client(settings: S3Settings, endpoint: str, **options: Any) -> Any:
+def open_client(settings: S3Settings, endpoint: str, **options: Any) -> Any:
     """Return a client for S3.
 
     Args:
-        endpoint: Where it is spoken to; "" is AWS's own.
-        options: More of botocore's `Config`, such as times.
+        endpoint: "" is AWS's own.
+        options: More of botocore's `Config`, such as time-outs.
     """
     import boto3
     from botocore.config import Config

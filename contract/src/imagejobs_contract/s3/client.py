@@ -1,7 +1,7 @@
-"""One way to speak to S3: every request bounded in time, every error one of ours. Knows no keys.
+"""Makes S3 clients: every request bounded in time, every error one of ours. Knows no keys.
 
-A request takes at most `REQUEST_SECONDS`, and none is started again after `RETRY_SECONDS`. For AWS to tell
-"not there" from "not allowed", the credentials need s3:ListBucket.
+A request takes at most `REQUEST_SECONDS`, and none is started again after `RETRY_SECONDS`. For AWS to answer
+"not found" rather than "not allowed", the credentials need s3:ListBucket.
 """
 
 import re
@@ -25,16 +25,16 @@ from imagejobs_contract.runtime.settings import S3Settings
 CONNECT_SECONDS = 3
 REQUEST_SECONDS = 30
 """32 MiB, the largest file, at 1.1 MB/s."""
-RETRIES = 3
+MAX_RETRIES = 3
 RETRY_SECONDS = 15
-LONGEST_BACKOFF_SECONDS = 3
-CALL_SECONDS = RETRY_SECONDS + LONGEST_BACKOFF_SECONDS + REQUEST_SECONDS
-"""A call that is one request has ended after so long, however often it was tried: the last try waits once
-more, and then takes its time.
+MAX_BACKOFF_SECONDS = 3
+CALL_SECONDS = RETRY_SECONDS + MAX_BACKOFF_SECONDS + REQUEST_SECONDS
+"""A call that is one request has ended after this time, however often it was tried: the last try waits once
+more, and then takes its own time.
 """
 IDLE_SECONDS = 10
-"""How long a connection is kept: less than servers do, as a PUT with a condition is not sent again when the
-connection is found closed.
+"""How long an idle connection is kept: less than servers do, because a PUT with a condition is not sent again
+when the connection turns out to be closed.
 """
 
 _UNADDRESSABLE = re.compile(r"(.*/)?\.{0,2}(/.*)?", re.DOTALL)
@@ -63,11 +63,11 @@ def open_store(settings: S3Settings) -> S3Store:
             "pool_idle_timeout": timedelta(seconds=IDLE_SECONDS),
         },
         retry_config={
-            "max_retries": RETRIES,
+            "max_retries": MAX_RETRIES,
             "retry_timeout": timedelta(seconds=RETRY_SECONDS),
             "backoff": {
                 "init_backoff": timedelta(milliseconds=100),
-                "max_backoff": timedelta(seconds=LONGEST_BACKOFF_SECONDS),
+                "max_backoff": timedelta(seconds=MAX_BACKOFF_SECONDS),
                 "base": 2,
             },
         },
@@ -77,7 +77,11 @@ def open_store(settings: S3Settings) -> S3Store:
 
 @contextmanager
 def s3_errors(key: str) -> Iterator[None]:
-    """Raise what S3 says of a key, or the way to it, as an error of ours."""
+    """Raise errors of S3, and of the connection to it, as ours.
+
+    Args:
+        key: The object, for messages.
+    """
     if _UNADDRESSABLE.fullmatch(key):
         raise NotFound(f"{key!r} cannot be a key")
     try:
@@ -89,11 +93,11 @@ def s3_errors(key: str) -> Iterator[None]:
     except (PermissionDeniedError, UnauthenticatedError) as ex:
         raise Misconfigured(f"S3 refuses access to {key}") from ex
     except BaseError as ex:
-        raise _by_status(key, ex) from ex
+        raise _error_by_status(key, ex) from ex
 
 
-def _by_status(what: str, ex: BaseError) -> Misconfigured | NotFound | Unavailable:
-    """Sort errors that obstore does not: those of listings, and what no class is there for."""
+def _error_by_status(what: str, ex: BaseError) -> Misconfigured | NotFound | Unavailable:
+    """Return the error for a status that obstore does not map: of listings, and of codes without a class."""
     found = _STATUS.search(str(ex))
     status = int(found[1]) if found else 0
     if status in (401, 403):
@@ -106,7 +110,7 @@ def _by_status(what: str, ex: BaseError) -> Misconfigured | NotFound | Unavailab
 
 
 def _endpoint(settings: S3Settings) -> str:
-    """Return the endpoint as obstore wants it: with the bucket in the host name unless it stands in the path."""
+    """Return the endpoint for obstore: with the bucket in the host name unless it is in the path."""
     if settings.path_style:
         return settings.endpoint
     from urllib.parse import urlsplit  # 2 ms, which a pod does not need

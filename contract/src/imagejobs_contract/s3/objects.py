@@ -1,6 +1,6 @@
-"""The object store on S3, over the endpoint for I/O; links for clients are made elsewhere (`links.py`).
+"""The object store on S3, over the endpoint for I/O; `signer.py` makes links for clients.
 
-Keys with empty, `.` or `..` parts cannot be addressed: nothing is found there.
+Keys with empty, `.` or `..` parts cannot be addressed: no object is found there.
 """
 
 import asyncio
@@ -12,14 +12,15 @@ import obstore
 from obstore.store import S3Store
 
 from imagejobs_contract.errors import Conflict, Misconfigured, NotFound, TooLarge, Unavailable
+from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.runtime.settings import S3Settings
 from imagejobs_contract.s3.client import open_store, s3_errors
 from imagejobs_contract.s3.streaming_put import put_parts
 from imagejobs_contract.storage import ListedObject, ObjectFacts
 
 CHECK_SECONDS = 5.0
-PAGE = 1000
-"""Keys per listing and per deletion, S3's largest."""
+MAX_KEYS_PER_REQUEST = 1000
+"""Of a listing and of a deletion; S3 allows no more."""
 _HEADERS = frozenset(
     {"Content-Type", "Content-Disposition", "Content-Encoding", "Content-Language", "Cache-Control"}
 )
@@ -44,14 +45,14 @@ class S3Objects:
         return cls(settings)
 
     async def put(
-        self, key: str, data: bytes, *, content_type: str, cache_control: str | None = None,
+        self, key: S3Key, data: bytes, *, content_type: str, cache_control: str | None = None,
         metadata: Mapping[str, str] | None = None, only_if: str | None = None,
     ) -> str:  # fmt: skip
         """Store an object in one request and return its ETag; metadata is ASCII.
 
         Raises:
-            Conflict: `only_if` did not hold. If an answer was lost on the way, it may be this very call that
-                stored what is there.
+            Conflict: `only_if` did not hold. If an answer was lost, this very call may have stored the
+                present object.
         """
         attributes: dict[str, str] = {"Content-Type": content_type, **(metadata or {})}
         if cache_control:
@@ -69,15 +70,15 @@ class S3Objects:
             raise
         return result["e_tag"] or ""
 
-    async def put_stream(self, key: str, chunks: AsyncIterator[bytes]) -> int:
-        """Store what the iterator yields, never held whole; return the size.
+    async def put_stream(self, key: S3Key, chunks: AsyncIterator[bytes]) -> int:
+        """Store the chunks as one object, never held whole, and return its size.
 
-        If it raises, or this is cancelled, nothing is stored.
+        If the iterator raises, or this is cancelled, nothing is stored.
         """
         with s3_errors(key):
             return await put_parts(self._store, key, chunks)
 
-    async def get(self, key: str, max_bytes: int) -> tuple[bytes, str]:
+    async def get(self, key: S3Key, max_bytes: int) -> tuple[bytes, str]:
         """Return an object and its ETag.
 
         Raises:
@@ -90,7 +91,7 @@ class S3Objects:
                 raise TooLarge(f"{key} has {result.meta['size']} bytes, more than {max_bytes}")
             return bytes(await result.bytes_async()), result.meta["e_tag"] or ""
 
-    async def get_range(self, key: str, start: int, end: int, *, only_if: str | None = None) -> bytes:
+    async def get_range(self, key: S3Key, start: int, end: int, *, only_if: str | None = None) -> bytes:
         """Return bytes start to end, the end excluded; fewer if the object ends before.
 
         Raises:
@@ -109,7 +110,7 @@ class S3Objects:
                 raise Conflict(f"{key} changed in S3")
             return bytes(await result.bytes_async())
 
-    async def head(self, key: str) -> ObjectFacts | None:
+    async def head(self, key: S3Key) -> ObjectFacts | None:
         """Return facts of an object, or None."""
         try:
             with s3_errors(key):
@@ -119,7 +120,7 @@ class S3Objects:
         metadata = {name: value for name, value in result.attributes.items() if name not in _HEADERS}
         return ObjectFacts(result.meta["size"], result.meta["e_tag"] or "", metadata)
 
-    async def copy(self, source: str, target: str) -> None:
+    async def copy(self, source: S3Key, target: S3Key) -> None:
         """Copy an object inside the bucket, its type and metadata with it.
 
         Raises:
@@ -128,36 +129,36 @@ class S3Objects:
         with s3_errors(source):
             await obstore.copy_async(self._store, source, target)
 
-    async def delete(self, keys: Iterable[str]) -> None:
+    async def delete(self, keys: Iterable[S3Key]) -> None:
         """Delete objects; those that are gone count as deleted."""
         rest = iter(keys)
-        while page := list(itertools.islice(rest, PAGE)):
+        while page := list(itertools.islice(rest, MAX_KEYS_PER_REQUEST)):
             with s3_errors(page[0]):
                 await obstore.delete_async(self._store, page)
 
     async def delete_prefix(self, prefix: str) -> None:
-        """Delete everything under a prefix that ends with a slash.
+        """Delete all objects under a prefix.
 
         Raises:
-            ValueError: The prefix has no slash at its end, or is nothing else: half a name would match
-                others' objects.
+            ValueError: The prefix does not end with a slash, or is nothing else: half a name would match
+                other names' objects.
         """
         async for page in self.list(prefix):
             with s3_errors(prefix.rstrip("/")):
                 await obstore.delete_async(self._store, [each.key for each in page])
 
     async def list(self, prefix: str) -> AsyncGenerator[Sequence[ListedObject], None]:
-        """Yield what lies under a prefix, in S3's order, a page at a time.
+        """Yield the objects under a prefix, in S3's order, a page at a time.
 
         Raises:
-            ValueError: The prefix has no slash at its end, or is nothing else: half a name would match
-                others' objects.
+            ValueError: The prefix does not end with a slash, or is nothing else: half a name would match
+                other names' objects.
         """
         if not prefix.strip("/") or not prefix.endswith("/"):
             raise ValueError(f"{prefix!r} is not a prefix that ends with a slash")
         with s3_errors(prefix.rstrip("/")):
-            async for page in obstore.list(self._store, prefix, chunk_size=PAGE):
-                yield [ListedObject(each["path"], each["size"], each["e_tag"] or "") for each in page]
+            async for page in obstore.list(self._store, prefix, chunk_size=MAX_KEYS_PER_REQUEST):
+                yield [ListedObject(S3Key(each["path"]), each["size"], each["e_tag"] or "") for each in page]
 
     async def check(self) -> None:
         """Raise `Unavailable` or `Misconfigured` unless the bucket can be read, within `CHECK_SECONDS`."""

@@ -1,6 +1,7 @@
-"""Multipart uploads that clients fill by signed links: begun, completed and aborted here, with boto3, as obstore keeps its own to itself.
+"""Multipart uploads that clients fill by signed links: begun, completed and aborted here.
 
-The client is made with the first of them. It blocks: each call runs in a thread, for `REQUEST_SECONDS` a try.
+It uses boto3, because obstore has no calls for them. boto3 blocks: each call runs in a thread, for
+`REQUEST_SECONDS` a try. The client is made with the first call.
 """
 
 import asyncio
@@ -8,13 +9,14 @@ from functools import cache
 from typing import Any
 
 from imagejobs_contract.errors import Conflict, Misconfigured, NotFound, Unavailable
+from imagejobs_contract.model.names import S3Key, UploadId
 from imagejobs_contract.runtime.settings import S3Settings
 from imagejobs_contract.s3 import boto
 
 CONNECT_SECONDS = 3
 REQUEST_SECONDS = 20
-MOST_PARTS = 1000
-"""Told by S3 in one answer; of each upload."""
+MAX_LISTED_PARTS = 1000
+"""S3 lists no more in one answer; an upload of ours has no more."""
 _OPTIONS = {
     "connect_timeout": CONNECT_SECONDS,
     "read_timeout": REQUEST_SECONDS,
@@ -30,21 +32,23 @@ class BotoPartUploads:
 
     def __init__(self, settings: S3Settings) -> None:
         self._bucket = settings.bucket
-        self._client = cache(lambda: boto.client(settings, settings.endpoint, **_OPTIONS))
+        self._client = cache(lambda: boto.open_client(settings, settings.endpoint, **_OPTIONS))
 
-    async def begin(self, key: str, content_type: str) -> str:
+    async def begin(self, key: S3Key, content_type: str) -> UploadId:
         """Return the id of a new upload."""
-        answer = await self._ask("create_multipart_upload", Key=key, ContentType=content_type)
-        return str(answer["UploadId"])
+        answer = await self._call("create_multipart_upload", Key=key, ContentType=content_type)
+        return UploadId(answer["UploadId"])
 
-    async def complete(self, key: str, upload: str, parts: int) -> None:
-        """Make the object of its parts; S3 is asked which there are, so that clients need not remember what it answered them.
+    async def complete(self, key: S3Key, upload: UploadId, parts: int) -> None:
+        """Make the object of its parts.
+
+        S3 is asked for the parts, so that clients need not remember its answers.
 
         Raises:
             NotFound: There is no such upload.
-            Conflict: Not all parts are there, or one is too small.
+            Conflict: A part is missing, or too small.
         """
-        answer = await self._ask("list_parts", Key=key, UploadId=upload, MaxParts=MOST_PARTS)
+        answer = await self._call("list_parts", Key=key, UploadId=upload, MaxParts=MAX_LISTED_PARTS)
         found = {int(each["PartNumber"]): str(each["ETag"]) for each in answer.get("Parts") or ()}
         missing = [number for number in range(1, parts + 1) if number not in found]
         if missing or len(found) > parts:
@@ -54,32 +58,32 @@ class BotoPartUploads:
                 else f"there are more than {parts} parts"
             )
         listed = [{"PartNumber": number, "ETag": found[number]} for number in range(1, parts + 1)]
-        await self._ask(
+        await self._call(
             "complete_multipart_upload", Key=key, UploadId=upload, MultipartUpload={"Parts": listed}
         )
 
-    async def abort(self, key: str, upload: str) -> None:
+    async def abort(self, key: S3Key, upload: UploadId) -> None:
         """Drop an upload and its parts; nothing happens if there is none."""
         try:
-            await self._ask("abort_multipart_upload", Key=key, UploadId=upload)
+            await self._call("abort_multipart_upload", Key=key, UploadId=upload)
         except NotFound:
             return
 
-    async def _ask(self, operation: str, **parameters: Any) -> Any:
-        return await asyncio.to_thread(self._ask_now, operation, parameters)
+    async def _call(self, operation: str, **parameters: Any) -> Any:
+        return await asyncio.to_thread(self._call_blocking, operation, parameters)
 
-    def _ask_now(self, operation: str, parameters: dict[str, Any]) -> Any:
+    def _call_blocking(self, operation: str, parameters: dict[str, Any]) -> Any:
         import botocore.exceptions
 
         try:
             return getattr(self._client(), operation)(Bucket=self._bucket, **parameters)
         except botocore.exceptions.ClientError as ex:
-            raise _translated(str(ex.response.get("Error", {}).get("Code", "")), parameters["Key"]) from ex
+            raise _error_for(str(ex.response.get("Error", {}).get("Code", "")), parameters["Key"]) from ex
         except botocore.exceptions.BotoCoreError as ex:
             raise Unavailable(f"S3 does not answer: {ex}") from ex
 
 
-def _translated(code: str, key: str) -> NotFound | Conflict | Misconfigured | Unavailable:
+def _error_for(code: str, key: S3Key) -> NotFound | Conflict | Misconfigured | Unavailable:
     if code in _MISSING:
         return NotFound(f"there is no such upload of {key}")
     if code in _PARTS:

@@ -1,8 +1,8 @@
-"""Sends a body of unknown length to S3 with bounded memory: small ones as one PUT, others in parts, nothing half.
+"""Stores a body of unknown length in S3 with bounded memory: small ones as one PUT, others in parts.
 
-Measured with obstore 0.12: an async iterator always becomes a multipart upload, three requests even for a
-byte; one that raises is aborted, but one that is cancelled from outside stays open in the bucket. Hence the
-first part is gathered here, and a cancelled upload is ended by an error from its own source.
+Measured with obstore 0.12: an async iterator always becomes a multipart upload, three requests even for one
+byte; one that raises is aborted, but one that is cancelled from outside stays open in the bucket. Therefore
+the first part is gathered here, and a cancelled upload is ended by an error from its own source.
 """
 
 import asyncio
@@ -12,12 +12,14 @@ from contextlib import suppress
 import obstore
 from obstore.store import S3Store
 
-PART = 5 * 2**20
-"""Bytes: the smallest part that S3 takes, and so the largest body that is one PUT."""
-CONCURRENCY = 2
-"""Parts on their way at once, beside the one being gathered."""
-MOST_HELD = PART * (CONCURRENCY + 1)
-"""Bytes of one body in memory at most."""
+from imagejobs_contract.model.names import S3Key
+
+PART_BYTES = 5 * 2**20
+"""The smallest part that S3 accepts, and so the largest body that is one PUT."""
+MAX_PARALLEL_PARTS = 2
+"""Parts that are being sent, beside the one that is being gathered."""
+MAX_HELD_BYTES = PART_BYTES * (MAX_PARALLEL_PARTS + 1)
+"""Of one body in memory."""
 ABORT_SECONDS = 5.0
 
 
@@ -25,15 +27,17 @@ class _Abandoned(Exception):
     """Raised inside an upload to make obstore abort it."""
 
 
-async def put_parts(store: S3Store, key: str, chunks: AsyncIterator[bytes]) -> int:
-    """Store what the iterator yields and return its size; what it raises is raised, and nothing stays."""
+async def put_parts(store: S3Store, key: S3Key, chunks: AsyncIterator[bytes]) -> int:
+    """Store the chunks and return their size; if the iterator raises, nothing is stored."""
     first, ended = await _gather(chunks)
     if ended:
         await obstore.put_async(store, key, first, use_multipart=False)
         return len(first)
     source = _Source(first, chunks)
     upload = asyncio.ensure_future(
-        obstore.put_async(store, key, source.chunks(), chunk_size=PART, max_concurrency=CONCURRENCY)
+        obstore.put_async(
+            store, key, source.chunks(), chunk_size=PART_BYTES, max_concurrency=MAX_PARALLEL_PARTS
+        )
     )
     try:
         await asyncio.shield(upload)
@@ -46,7 +50,7 @@ async def put_parts(store: S3Store, key: str, chunks: AsyncIterator[bytes]) -> i
 
 
 class _Source:
-    """What obstore reads from, which can be made to fail."""
+    """The chunks for obstore, which can be made to fail."""
 
     def __init__(self, first: bytes, rest: AsyncIterator[bytes]) -> None:
         self.size = 0
@@ -55,7 +59,7 @@ class _Source:
         self._abandoned = asyncio.Event()
 
     def abandon(self) -> None:
-        """Let the next read fail, also one that waits."""
+        """Let the next read fail, also one that waits already."""
         self._abandoned.set()
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -80,12 +84,12 @@ class _Source:
 
 
 async def _gather(chunks: AsyncIterator[bytes]) -> tuple[bytes, bool]:
-    """Return at least a part's worth of bytes, or all there are and True."""
+    """Return at least a part's worth of bytes and False, or all bytes and True."""
     gathered: list[bytes] = []
     size = 0
     async for chunk in chunks:
         gathered.append(chunk)
         size += len(chunk)
-        if size >= PART:
+        if size >= PART_BYTES:
             return b"".join(gathered), False
     return b"".join(gathered), True

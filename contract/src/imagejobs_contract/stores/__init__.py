@@ -1,4 +1,4 @@
-"""The two JobStores: SQLite for one machine, the Kubernetes API for a cluster.
+"""JobStores: SQLite for one machine, the Kubernetes API for a cluster, and a base for stores before a store.
 
-Import the one you mean; this package imports neither.
+Import the one that you need; this package imports none.
 """

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import CallerName, JobKey, Uid
 from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.status import State, Status
 from imagejobs_contract.ports import JobEvent, JobStore, Page
@@ -33,7 +33,7 @@ class ForwardingStore(JobStore):
         limit: int = 100,
         cursor: str = "",
         *,
-        caller: str | None = None,
+        caller: CallerName | None = None,
     ) -> Page:
         """Return a page of jobs."""
         return await self._store.list(namespace, state, limit, cursor, caller=caller)
@@ -50,7 +50,7 @@ class ForwardingStore(JobStore):
         """Change the spec."""
         return await self._store.change_spec(key, change)
 
-    async def delete(self, key: JobKey, uid: str | None = None) -> None:
+    async def delete(self, key: JobKey, uid: Uid | None = None) -> None:
         """Ask for deletion."""
         await self._store.delete(key, uid)
 

@@ -1,7 +1,7 @@
-"""JobStore on the Kubernetes API, which checks, prunes and versions what it stores by manifests/crd.yaml.
+"""JobStore on the Kubernetes API, which checks, prunes and versions jobs by manifests/crd.yaml.
 
-Every write says which version it was made from; what may be repeated is repeated here, a bounded number of
-times.
+Every write names the version that it was made from; writes that are safe to repeat are repeated here, at
+most `MAX_TRIES` times.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ from kubernetes.aio.client import ApiClient
 
 from imagejobs_contract.errors import Conflict, NotFound
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import CallerName, JobKey, Uid
 from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.spec_json import spec_body
 from imagejobs_contract.model.status import State, Status
@@ -27,14 +27,14 @@ __all__ = ["KubernetesStore", "connect"]
 
 T = TypeVar("T")
 
-TRIES = 5
-"""How often a change is tried when others write the same job."""
+MAX_TRIES = 5
+"""Of a change while others write the same job."""
 
 
 class KubernetesStore:
     """ImageJobs of some namespaces, or of all if None.
 
-    The client, which `connect` makes, is the store's from then on.
+    The store owns the client, which `connect` makes, and closes it.
     """
 
     def __init__(self, client: ApiClient, namespaces: Sequence[str] | None = None) -> None:
@@ -43,11 +43,11 @@ class KubernetesStore:
 
     async def create(self, job: ImageJob) -> ImageJob:
         """Store a new job. See `ports.JobStore`."""
-        path = objects.collection(job.key.namespace)
+        path = objects.collection_path(job.key.namespace)
         return ImageJob.from_body(await calls.send(self._client, "POST", path, body=objects.new_body(job)))
 
     async def get(self, key: JobKey) -> ImageJob:
-        """Return the job as it stands. See `ports.JobStore`."""
+        """Return a job. See `ports.JobStore`."""
         return ImageJob.from_body(await self._body(key))
 
     async def list(
@@ -57,7 +57,7 @@ class KubernetesStore:
         limit: int = 100,
         cursor: str = "",
         *,
-        caller: str | None = None,
+        caller: CallerName | None = None,
     ) -> Page:
         """Return a page of jobs; it is newest first within itself, and ends where a namespace ends.
 
@@ -68,17 +68,17 @@ class KubernetesStore:
         query = {
             "limit": str(limit),
             "continue": token,
-            "fieldSelector": objects.selector(state),
-            "labelSelector": objects.labels(caller),
+            "fieldSelector": objects.state_selector(state),
+            "labelSelector": objects.caller_selector(caller),
         }
         answer = await watches.list_page(self._client, watched[place], query)
         jobs = sorted(
-            filter(None, map(objects.readable, answer["items"])),
+            filter(None, map(objects.read_if_valid, answer["items"])),
             key=lambda job: (str(job.created), job.key.name),
             reverse=True,
         )
         return Page(
-            tuple(jobs), objects.show_cursor(place, answer["metadata"].get("continue", ""), len(watched))
+            tuple(jobs), objects.format_cursor(place, answer["metadata"].get("continue", ""), len(watched))
         )
 
     async def keys(self) -> Sequence[JobKey]:
@@ -88,7 +88,7 @@ class KubernetesStore:
         ]
 
     async def put_status(self, job: ImageJob, status: Status) -> ImageJob:
-        """Write the status if the job did not change; one that says the same is not written.
+        """Write the status if the job did not change; an equal status is not written.
 
         See `ports.JobStore`.
         """
@@ -103,23 +103,26 @@ class KubernetesStore:
             raise
 
     async def change_spec(self, key: JobKey, change: Callable[[Spec], Spec]) -> ImageJob:
-        """Change mutable fields of the spec; one that says the same is not written. See `ports.JobStore`."""
+        """Change mutable fields of the spec; an equal spec is not written. See `ports.JobStore`."""
 
         async def attempt() -> ImageJob:
             job = await self.get(key)
             patch = objects.merge_patch(spec_body(job.spec), spec_body(change(job.spec)))
             return await self._patch(job, {"spec": patch}) if patch else job
 
-        return await _repeated(attempt)
+        return await _retry_conflicts(attempt)
 
-    async def delete(self, key: JobKey, uid: str | None = None) -> None:
-        """Ask for deletion; what the job owns goes in the background. See `ports.JobStore`."""
+    async def delete(self, key: JobKey, uid: Uid | None = None) -> None:
+        """Ask for deletion; the objects that the job owns are deleted in the background.
+
+        See `ports.JobStore`.
+        """
         options: dict[str, Any] = {
             "propagationPolicy": "Background",
             "preconditions": {"uid": uid} if uid else {},
         }
         with contextlib.suppress(NotFound, Conflict):  # a conflict says that another job has the name
-            await calls.send(self._client, "DELETE", objects.path(key), body=options)
+            await calls.send(self._client, "DELETE", objects.job_path(key), body=options)
 
     async def add_finalizer(self, job: ImageJob, finalizer: str) -> None:
         """Let the job's deletion wait for a finalizer. See `ports.JobStore`."""
@@ -128,13 +131,18 @@ class KubernetesStore:
         )
 
     async def remove_finalizer(self, job: ImageJob, finalizer: str) -> None:
-        """Take a finalizer off, also of a job whose spec cannot be read. See `ports.JobStore`."""
+        """Remove a finalizer, also of a job whose spec cannot be read. See `ports.JobStore`."""
         await self._change_finalizers(job, lambda before, _: [each for each in before if each != finalizer])
 
     async def _change_finalizers(
         self, job: ImageJob, change: Callable[[Sequence[str], bool], Sequence[str]]
     ) -> None:
-        """Change the finalizers, told also whether the job is being deleted, when no new ones are taken."""
+        """Change the finalizers.
+
+        Args:
+            change: Is called with the finalizers, and with whether the job is being deleted: then no new
+                ones are allowed.
+        """
 
         async def attempt() -> None:
             meta = (await self._body(job.key))["metadata"]
@@ -149,36 +157,40 @@ class KubernetesStore:
                     }
                 }
                 await calls.send(
-                    self._client, "PATCH", objects.path(job.key), body=patch, content_type=calls.MERGE_PATCH
+                    self._client,
+                    "PATCH",
+                    objects.job_path(job.key),
+                    body=patch,
+                    content_type=calls.MERGE_PATCH,
                 )
 
         with contextlib.suppress(NotFound):
-            await _repeated(attempt)
+            await _retry_conflicts(attempt)
 
     def watch(self) -> AsyncIterator[JobEvent | None]:
-        """Yield every job there is, then each that changes or goes; goes on after any failure.
+        """Yield every job, then each that changes or is deleted; goes on after any failure.
 
         See `ports.JobStore`.
         """
-        return watches.feed(self._client, self._namespaces)
+        return watches.watch_namespaces(self._client, self._namespaces)
 
     async def close(self) -> None:
-        """Give connections back."""
+        """Close connections."""
         await self._client.close()
 
     async def _body(self, key: JobKey) -> dict[str, Any]:
-        return await calls.send(self._client, "GET", objects.path(key))
+        return await calls.send(self._client, "GET", objects.job_path(key))
 
     async def _patch(self, job: ImageJob, patch: dict[str, Any], subresource: str = "") -> ImageJob:
         body = {"metadata": {"uid": job.uid, "resourceVersion": job.resource_version}} | patch
-        path = objects.path(job.key) + subresource
+        path = objects.job_path(job.key) + subresource
         return ImageJob.from_body(
             await calls.send(self._client, "PATCH", path, body=body, content_type=calls.MERGE_PATCH)
         )
 
 
-async def _repeated(attempt: Callable[[], Awaitable[T]]) -> T:
-    for _ in range(TRIES - 1):
+async def _retry_conflicts(attempt: Callable[[], Awaitable[T]]) -> T:
+    for _ in range(MAX_TRIES - 1):
         with contextlib.suppress(Conflict):
             return await attempt()
     return await attempt()

@@ -1,6 +1,6 @@
 """Requests to the Kubernetes API: time limits, and its errors as ours. Knows nothing of ImageJobs.
 
-The generated methods of `kubernetes.aio` are not used, since none of them can ask for metadata alone.
+The generated methods of `kubernetes.aio` are not used, because none of them can ask for metadata alone.
 """
 
 import json
@@ -29,12 +29,12 @@ WATCH_SECONDS = 240
 """After this time the server ends a watch."""
 SILENCE_SECONDS = 90.0
 """A watch sends a bookmark each minute; one that is silent for longer is dead."""
-CONNECTIONS = 500
-"""Of one client; each watched namespace holds one, and the library's own 100 would leave nothing to requests.
+MAX_CONNECTIONS = 500
+"""Of one client; each watched namespace holds one, and the library's own 100 would leave none for requests.
 """
 MAX_EVENT_BYTES = 16 * 2**20
-"""One event of a watch. etcd takes 1.5 MB an object, which JSON and the lists of managed fields make a few
-times as much.
+"""Of one event of a watch. etcd takes 1.5 MB an object; JSON and the lists of managed fields make it several
+times as large.
 """
 
 JSON = "application/json"
@@ -43,10 +43,10 @@ METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v
 
 
 class Expired(Unavailable):
-    """Raised when a list or watch cannot go on from where it was; begun again, it can.
+    """Raised when a list or watch cannot continue from its position, but can begin again.
 
     Attributes:
-        cursor: Where a list can go on with newer objects; "" if it must begin again.
+        cursor: Where a list can continue with newer objects; "" if it must begin again.
     """
 
     def __init__(self, cursor: str = "") -> None:
@@ -55,13 +55,13 @@ class Expired(Unavailable):
 
 
 async def connect(kubeconfig: str | None) -> ApiClient:
-    """Return a client by that file, or by the pod's service account if it is None.
+    """Return a client by that kubeconfig file, or by the pod's service account if it is None.
 
     Raises:
         Misconfigured: The file or the service account cannot be used.
     """
     configuration = Configuration()
-    configuration.connection_pool_maxsize = CONNECTIONS
+    configuration.connection_pool_maxsize = MAX_CONNECTIONS
     try:
         if kubeconfig is None:
             config.load_incluster_config(client_configuration=configuration)
@@ -76,25 +76,27 @@ async def send(
     client: ApiClient, method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None,
     content_type: str = JSON, accept: str = JSON,
 ) -> dict[str, Any]:  # fmt: skip
-    """Send one request and return the answer's object.
+    """Send one request and return the response's object.
 
     Raises:
         Expired: The `continue` of a list is too old.
-        AlreadyExists, Conflict, Invalid, Misconfigured, NotFound, Unavailable: As the server says.
+        AlreadyExists, Conflict, Invalid, Misconfigured, NotFound, Unavailable: By the server's status.
     """
     headers = {"Accept": accept, "Content-Type": content_type}
     async with _response(client, method, path, query or {}, headers, body, REQUEST_SECONDS) as response:
-        return _object(await response.read())
+        return _parse_object(await response.read())
 
 
 async def watch(
     client: ApiClient, path: str, version: str
 ) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
-    """Yield (event type, object) of all changes after that resource version, until the server ends it; of bookmarks the object is all but empty.
+    """Yield (event type, object) of all changes after that resource version, until the server ends it.
+
+    The object of a bookmark has only a resource version.
 
     Raises:
         Expired: The version is too old.
-        Misconfigured, Unavailable: As the server says, or it fell silent.
+        Misconfigured, Unavailable: By the server's status, or it fell silent.
     """
     query = {
         "watch": "1",
@@ -105,14 +107,14 @@ async def watch(
     async with _response(
         client, "GET", path, query, {"Accept": JSON}, None, (CONNECT_SECONDS, SILENCE_SECONDS)
     ) as response:
-        async for line in _lines(response.content):
-            event = _object(line)
+        async for line in _read_lines(response.content):
+            event = _parse_object(line)
             if event["type"] == "ERROR":
-                _fail(int(event["object"].get("code", 500)), {}, event["object"])
+                _raise_error(int(event["object"].get("code", 500)), {}, event["object"])
             yield event["type"], event["object"]
 
 
-async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+async def _read_lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
     """Yield lines of any length up to an event's; the library's own end at 128 kB."""
     held = bytearray()
     async for part in content.iter_any():
@@ -127,7 +129,8 @@ async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
 
 @asynccontextmanager
 async def _response(
-    client: ApiClient, method: str, path: str, query: Mapping[str, str], headers: dict[str, str], body: object, seconds: float | tuple[float, float],
+    client: ApiClient, method: str, path: str, query: Mapping[str, str], headers: dict[str, str],
+    body: object, seconds: float | tuple[float, float],
 ) -> AsyncIterator[aiohttp.ClientResponse]:  # fmt: skip
     try:
         response: aiohttp.ClientResponse = await client.call_api(
@@ -143,7 +146,7 @@ async def _response(
         )
         async with response:
             if response.status >= 300:
-                _fail(response.status, response.headers, _object(await response.read()))
+                _raise_error(response.status, response.headers, _parse_object(await response.read()))
             try:
                 yield response
             finally:
@@ -153,13 +156,16 @@ async def _response(
 
 
 def _abort(response: aiohttp.ClientResponse) -> None:
-    """Cut a stream that did not end; TLS would else say goodbye in the background, and may still wait when the loop closes."""
+    """Cut a stream that did not end.
+
+    TLS would otherwise close it in the background, and might still wait when the loop closes.
+    """
     connection = response.connection
     if connection is not None and connection.transport is not None:
         connection.transport.abort()
 
 
-def _fail(status: int, headers: Mapping[str, str], answer: Mapping[str, Any]) -> NoReturn:
+def _raise_error(status: int, headers: Mapping[str, str], answer: Mapping[str, Any]) -> NoReturn:
     message, details = str(answer.get("message", f"HTTP {status}")), answer.get("details") or {}
     if status in (401, 403):
         raise Misconfigured(message)
@@ -175,24 +181,24 @@ def _fail(status: int, headers: Mapping[str, str], answer: Mapping[str, Any]) ->
     if status == 410:
         raise Expired((answer.get("metadata") or {}).get("continue", ""))
     if status in (400, 413, 422):
-        raise Invalid(_faults(details) or [Fault("", message)])
+        raise Invalid(_read_faults(details) or [Fault("", message)])
     if status == 429 or status >= 500:
-        raise Unavailable(message, retry_after_seconds=_seconds(headers.get("Retry-After")))
+        raise Unavailable(message, retry_after_seconds=_parse_seconds(headers.get("Retry-After")))
     raise Misconfigured(message)
 
 
-def _faults(details: Mapping[str, Any]) -> list[Fault]:
+def _read_faults(details: Mapping[str, Any]) -> list[Fault]:
     return [
         Fault(str(cause.get("field", "")), str(cause.get("message", "")))
         for cause in details.get("causes") or ()
     ]
 
 
-def _seconds(text: str | None) -> float:
+def _parse_seconds(text: str | None) -> float:
     return float(text) if text and text.isdecimal() else 1.0
 
 
-def _object(data: bytes) -> dict[str, Any]:
+def _parse_object(data: bytes) -> dict[str, Any]:
     """Return the JSON object; some errors of proxies are plain text."""
     try:
         value = json.loads(data)

@@ -1,7 +1,7 @@
-"""The ImageJobs of some namespaces as they are and as they change, from lists and watches of the Kubernetes API.
+"""Watches the ImageJobs of some namespaces, by lists and watches of the Kubernetes API.
 
-Each change comes with the object itself: nothing is asked for again. Lists again after a gap, goes on after
-any failure.
+Each change comes with the object itself: nothing is read again. It lists again after a gap, and goes on
+after any failure.
 """
 
 import asyncio
@@ -17,24 +17,31 @@ from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.ports import JobEvent
 from imagejobs_contract.runtime import backoff
 from imagejobs_contract.stores import kubernetes_calls as calls
-from imagejobs_contract.stores.kubernetes_objects import collection, key_of, readable
+from imagejobs_contract.stores.kubernetes_objects import collection_path, key_of, read_if_valid
 
 KEYS_PER_PAGE = 500
 JOBS_PER_PAGE = 50
 """Whole objects in one answer: 1.5 MB each at most, usually 5 to 100 kB."""
-LISTS = 2
-"""Namespaces that are listed at a time."""
-QUEUE_JOBS = 100
-"""Beyond this the watches wait for their reader, and the server for them."""
-LEAST_DELAY_SECONDS, MOST_DELAY_SECONDS = 0.5, 30.0
+MAX_PARALLEL_LISTS = 2
+"""Namespaces that are listed at the same time."""
+MAX_QUEUED_JOBS = 100
+"""With more, the watches wait for their reader, and the server for them."""
+MIN_DELAY_SECONDS, MAX_DELAY_SECONDS = 0.5, 30.0
 
 _log = logging.getLogger(__name__)
 
 
-async def feed(client: ApiClient, namespaces: Sequence[str | None]) -> AsyncIterator[JobEvent | None]:
-    """Yield every job there is, then each that changes or goes, and None when nothing is missing; never ends by itself."""
-    told = _Told(namespaces)
-    followers = [asyncio.create_task(_Follower(client, namespace, told).run()) for namespace in namespaces]
+async def watch_namespaces(
+    client: ApiClient, namespaces: Sequence[str | None]
+) -> AsyncIterator[JobEvent | None]:
+    """Yield every job, then each that changes or is deleted; it never ends by itself.
+
+    None comes when no namespace is behind.
+    """
+    told = _Feed(namespaces)
+    followers = [
+        asyncio.create_task(_NamespaceWatch(client, namespace, told).run()) for namespace in namespaces
+    ]
     try:
         while True:
             yield await told.queue.get()
@@ -45,7 +52,7 @@ async def feed(client: ApiClient, namespaces: Sequence[str | None]) -> AsyncIter
 
 
 async def list_keys(client: ApiClient, namespace: str | None) -> list[JobKey]:
-    """Return the keys of all jobs there; only their metadata is read."""
+    """Return the keys of all jobs in a namespace; only their metadata is read."""
     pages = _pages(client, namespace, KEYS_PER_PAGE, calls.METADATA_LIST)
     return [
         key_of(each["metadata"]) async for page in pages for each in page["items"] or ()
@@ -55,15 +62,18 @@ async def list_keys(client: ApiClient, namespace: str | None) -> list[JobKey]:
 async def list_page(
     client: ApiClient, namespace: str | None, query: dict[str, str], accept: str = calls.JSON
 ) -> dict[str, Any]:
-    """Return one page of a list; if its place was forgotten meanwhile, what comes next may be newer than what came before."""
+    """Return one page of a list.
+
+    If the server forgot the position meanwhile, this page may be newer than the pages before.
+    """
     asked = {name: value for name, value in query.items() if value}
     try:
-        return await calls.send(client, "GET", collection(namespace), query=asked, accept=accept)
+        return await calls.send(client, "GET", collection_path(namespace), query=asked, accept=accept)
     except calls.Expired as ex:
         if not ex.cursor:
             raise
         return await calls.send(
-            client, "GET", collection(namespace), query=asked | {"continue": ex.cursor}, accept=accept
+            client, "GET", collection_path(namespace), query=asked | {"continue": ex.cursor}, accept=accept
         )
 
 
@@ -79,27 +89,27 @@ async def _pages(
             return
 
 
-class _Told:
-    """What all followers put into one queue, and which of them are behind."""
+class _Feed:
+    """The one queue of all namespaces' events, and the namespaces that are behind."""
 
     def __init__(self, namespaces: Sequence[str | None]) -> None:
-        self.queue: asyncio.Queue[JobEvent | None] = asyncio.Queue(QUEUE_JOBS)
+        self.queue: asyncio.Queue[JobEvent | None] = asyncio.Queue(MAX_QUEUED_JOBS)
         self.behind = set(namespaces)
-        self.gate = asyncio.Semaphore(LISTS)
+        self.gate = asyncio.Semaphore(MAX_PARALLEL_LISTS)
 
-    async def all(self) -> None:
-        """Say that nothing is missing, if nothing is."""
+    async def report_complete(self) -> None:
+        """Put None into the queue, if no namespace is behind."""
         if not self.behind:
             await self.queue.put(None)
 
 
-class _Follower:
-    """Follows one namespace, or all of them."""
+class _NamespaceWatch:
+    """Watches one namespace, or all of them."""
 
-    def __init__(self, client: ApiClient, namespace: str | None, told: _Told) -> None:
+    def __init__(self, client: ApiClient, namespace: str | None, told: _Feed) -> None:
         self._client = client
         self._namespace = namespace
-        self._told = told
+        self._feed = told
         self._known: set[JobKey] = set()
         self._version = ""
         self._failures = 0
@@ -111,10 +121,10 @@ class _Follower:
                 if not self._version:
                     await self._list()
                 await self._watch()
-                await asyncio.sleep(LEAST_DELAY_SECONDS)
+                await asyncio.sleep(MIN_DELAY_SECONDS)
             except Exception as ex:  # noqa: BLE001 - the top of a loop that must outlive anything
                 self._failures += 1
-                self._told.behind.add(self._namespace)
+                self._feed.behind.add(self._namespace)
                 self._version = "" if isinstance(ex, calls.Expired) else self._version
                 _log.warning(
                     "watch of ImageJobs broke", extra={"namespace": self._namespace, "reason": str(ex)}
@@ -122,42 +132,44 @@ class _Follower:
                 await asyncio.sleep(_delay_seconds(self._failures))
 
     async def _list(self) -> None:
-        self._told.behind.add(self._namespace)
+        self._feed.behind.add(self._namespace)
         listed: set[JobKey] = set()
         version = ""
-        async with self._told.gate, aclosing(_pages(self._client, self._namespace, JOBS_PER_PAGE)) as pages:
+        async with self._feed.gate, aclosing(_pages(self._client, self._namespace, JOBS_PER_PAGE)) as pages:
             async for page in pages:
                 # The first page's: what changed since is told by the watch, also where a later page was
                 # newer.
                 version = version or page["metadata"]["resourceVersion"]
                 for body in page["items"] or ():
-                    listed.add(await self._tell(body))
+                    listed.add(await self._put(body))
         for key in self._known - listed:
-            await self._told.queue.put(JobEvent(key, None))
+            await self._feed.queue.put(JobEvent(key, None))
         self._known, self._version = listed, version
-        self._told.behind.discard(self._namespace)
-        await self._told.all()
+        self._feed.behind.discard(self._namespace)
+        await self._feed.report_complete()
 
     async def _watch(self) -> None:
-        async with aclosing(calls.watch(self._client, collection(self._namespace), self._version)) as events:
+        async with aclosing(
+            calls.watch(self._client, collection_path(self._namespace), self._version)
+        ) as events:
             async for event, body in events:
-                self._told.behind.discard(self._namespace)
+                self._feed.behind.discard(self._namespace)
                 if event == "BOOKMARK":
-                    await self._told.all()
+                    await self._feed.report_complete()
                 elif event == "DELETED":
                     key = key_of(body["metadata"])
                     self._known.discard(key)
-                    await self._told.queue.put(JobEvent(key, None))
+                    await self._feed.queue.put(JobEvent(key, None))
                 else:
-                    self._known.add(await self._tell(body))
+                    self._known.add(await self._put(body))
                 self._version, self._failures = body["metadata"]["resourceVersion"], 0
 
-    async def _tell(self, body: dict[str, Any]) -> JobKey:
+    async def _put(self, body: dict[str, Any]) -> JobKey:
         key = key_of(body["metadata"])
-        await self._told.queue.put(JobEvent(key, readable(body)))
+        await self._feed.queue.put(JobEvent(key, read_if_valid(body)))
         return key
 
 
 def _delay_seconds(failures: int) -> float:
-    longest = backoff.delay_seconds(failures + 1, LEAST_DELAY_SECONDS, MOST_DELAY_SECONDS)
+    longest = backoff.delay_seconds(failures + 1, MIN_DELAY_SECONDS, MAX_DELAY_SECONDS)
     return random.uniform(longest / 2, longest)  # noqa: S311

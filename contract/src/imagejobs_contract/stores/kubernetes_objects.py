@@ -1,4 +1,4 @@
-"""How ImageJobs are addressed, selected and patched over the Kubernetes API: pure functions."""
+"""Paths, selectors and patches of ImageJobs for the Kubernetes API: pure functions."""
 
 import re
 from collections.abc import Mapping
@@ -7,16 +7,16 @@ from typing import Any
 from imagejobs_contract.errors import Fault, Invalid, NotFound
 from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import CallerName, JobKey
 from imagejobs_contract.model.spec_json import DNS_LABEL
 from imagejobs_contract.model.status import State
 
 
-def collection(namespace: str | None) -> str:
+def collection_path(namespace: str | None) -> str:
     """Return the path of a namespace's ImageJobs, or of all.
 
     Raises:
-        NotFound: No namespace can have that name, which might else lead the request elsewhere.
+        NotFound: No namespace can have that name. It could otherwise lead the request to another path.
     """
     if namespace is None:
         return f"/apis/{names.API_VERSION}/{names.PLURAL}"
@@ -25,24 +25,24 @@ def collection(namespace: str | None) -> str:
     return f"/apis/{names.API_VERSION}/namespaces/{namespace}/{names.PLURAL}"
 
 
-def path(key: JobKey) -> str:
+def job_path(key: JobKey) -> str:
     """Return the path of an ImageJob.
 
     Raises:
-        NotFound: No ImageJob can have that name, which might else lead the request elsewhere.
+        NotFound: No ImageJob can have that name. It could otherwise lead the request to another path.
     """
     if not re.fullmatch(names.NAME_PATTERN, key.name, re.ASCII):
         raise NotFound(f"there is no job {key}")
-    return f"{collection(key.namespace)}/{key.name}"
+    return f"{collection_path(key.namespace)}/{key.name}"
 
 
 def key_of(metadata: Mapping[str, Any]) -> JobKey:
-    """Return the key that an object's metadata tell."""
+    """Return the key of an object with this metadata."""
     return JobKey(metadata["namespace"], metadata["name"])
 
 
-def readable(body: Mapping[str, Any]) -> ImageJob | None:
-    """Return the job, or None if its spec cannot be read (as an older version stored it)."""
+def read_if_valid(body: Mapping[str, Any]) -> ImageJob | None:
+    """Return the job, or None if its spec cannot be read, because an older version stored it."""
     try:
         return ImageJob.from_body(body)
     except Invalid:
@@ -50,7 +50,7 @@ def readable(body: Mapping[str, Any]) -> ImageJob | None:
 
 
 def new_body(job: ImageJob) -> dict[str, Any]:
-    """Return the job as it is sent to be created: without what the server assigns."""
+    """Return the body that creates a job: without the fields that the server assigns."""
     body = job.to_body()
     assigned = ("uid", "resourceVersion", "generation", "creationTimestamp")
     meta = {name: value for name, value in body["metadata"].items() if name not in assigned}
@@ -58,7 +58,10 @@ def new_body(job: ImageJob) -> dict[str, Any]:
 
 
 def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the JSON merge patch (RFC 7396) that replaces what differs, and nulls what vanished: in objects within, too, as they are merged."""
+    """Return the JSON merge patch (RFC 7396) from one object to another.
+
+    Fields that vanished are null, also in inner objects, because a merge patch merges those.
+    """
     patch: dict[str, Any] = {name: None for name in before if name not in after}
     for name, value in after.items():
         old = before.get(name)
@@ -69,7 +72,7 @@ def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
     return patch
 
 
-def selector(state: State | None) -> str:
+def state_selector(state: State | None) -> str:
     """Return the field selector of a state.
 
     A job that no operator has seen has no state and counts as Pending.
@@ -79,12 +82,12 @@ def selector(state: State | None) -> str:
     return f"status.state={state}" if state else ""
 
 
-def labels(caller: str | None) -> str:
+def caller_selector(caller: CallerName | None) -> str:
     """Return the label selector of a caller's jobs."""
     return f"{names.LABEL_CALLER}={caller}" if caller else ""
 
 
-def show_cursor(place: int, token: str, places: int) -> str:
+def format_cursor(place: int, token: str, places: int) -> str:
     """Return the cursor of the page after one of the `place`-th of `places` namespaces; "" after the last."""
     if token:
         return f"{place}.{token}"
@@ -95,7 +98,7 @@ def read_cursor(cursor: str, places: int) -> tuple[int, str]:
     """Return the place of the namespace and the server's own token.
 
     Raises:
-        Invalid: The cursor is not one that `show_cursor` made.
+        Invalid: The cursor is not one that `format_cursor` made.
     """
     match = re.fullmatch(r"([0-9]{1,6})\.(.{0,4096})", cursor or "0.", re.ASCII)
     if not match or int(match[1]) >= places:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import CallerName, JobKey, Uid
 from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.status import State, Status
 from imagejobs_contract.ports import JobEvent, Page
@@ -23,37 +23,36 @@ from imagejobs_contract.stores.sqlite_schema import connect, sqlite_errors, tran
 T = TypeVar("T")
 
 
-KEPT_PASSED = 1_000
-"""Changes that are remembered as passed through; a feed that lags by more tells of those before them, too."""
+MAX_KNOWN_REVISIONS = 1_000
+"""Own changes that are remembered; a watch that lags by more yields those before them, too."""
 
 
 class SqliteStore:
-    """ImageJobs in a SQLite file, which is made when it is first needed.
+    """ImageJobs in a SQLite file, which is made at the first use.
 
     Args:
         path: The file.
-        echoes: Whether `follow` also tells of what was read or written through this store already. Who keeps
-            what it saw can spare itself another read of it; of what it did not see, as it was cancelled, it
-            is told.
-        late_seconds: How late `follow` may tell of a change; each look for one wakes a thread.
+        echoes: Whether `watch` also yields changes that were read or written through this store. A caller
+            that keeps the jobs it reads needs no echo. A change whose call was cancelled is always yielded.
+        late_seconds: How late `watch` may yield a change; each check wakes a thread.
     """
 
     def __init__(self, path: Path, *, echoes: bool = True, late_seconds: float = POLL_SECONDS) -> None:
         self._path = path
         self._echoes = echoes
         self._late_seconds = late_seconds
-        self._passed: dict[int, None] = {}
+        self._known_revisions: dict[int, None] = {}
         self._thread = ThreadPoolExecutor(1, "imagejobs-sqlite")
         self._connection: sqlite3.Connection | None = None
         self._closed = False
 
     async def create(self, job: ImageJob) -> ImageJob:
         """Store a new job; it is on the disk when this returns. See `ports.JobStore`."""
-        return self._pass(await self._write(lambda db: sqlite_writes.insert(db, job)))
+        return self._mark_known(await self._write(lambda db: sqlite_writes.insert(db, job)))
 
     async def get(self, key: JobKey) -> ImageJob:
-        """Return the job as it stands. See `ports.JobStore`."""
-        return self._pass(await self._read(lambda db: sqlite_reads.select(db, key)))
+        """Return a job. See `ports.JobStore`."""
+        return self._mark_known(await self._read(lambda db: sqlite_reads.select_job(db, key)))
 
     async def list(
         self,
@@ -62,68 +61,70 @@ class SqliteStore:
         limit: int = 100,
         cursor: str = "",
         *,
-        caller: str | None = None,
+        caller: CallerName | None = None,
     ) -> Page:
         """Return a page of jobs, newest first. See `ports.JobStore`."""
-        return await self._read(lambda db: sqlite_reads.page(db, namespace, state, limit, cursor, caller))
+        return await self._read(
+            lambda db: sqlite_reads.select_page(db, namespace, state, limit, cursor, caller)
+        )
 
     async def keys(self) -> Sequence[JobKey]:
         """Return the keys of all jobs."""
-        return await self._read(sqlite_reads.keys)
+        return await self._read(sqlite_reads.select_keys)
 
     async def put_status(self, job: ImageJob, status: Status) -> ImageJob:
         """Write the status if the job did not change. See `ports.JobStore`."""
-        return self._pass(await self._write(lambda db: sqlite_writes.update_status(db, job, status)))
+        return self._mark_known(await self._write(lambda db: sqlite_writes.update_status(db, job, status)))
 
     async def change_spec(self, key: JobKey, change: Callable[[Spec], Spec]) -> ImageJob:
         """Change mutable fields of the spec; `change` runs in the store's thread. See `ports.JobStore`."""
-        return self._pass(await self._write(lambda db: sqlite_writes.update_spec(db, key, change)))
+        return self._mark_known(await self._write(lambda db: sqlite_writes.update_spec(db, key, change)))
 
-    async def delete(self, key: JobKey, uid: str | None = None) -> None:
+    async def delete(self, key: JobKey, uid: Uid | None = None) -> None:
         """Ask for deletion. See `ports.JobStore`."""
-        self._note(await self._write(lambda db: sqlite_writes.delete(db, key, uid)))
+        self._remember(await self._write(lambda db: sqlite_writes.delete(db, key, uid)))
 
     async def add_finalizer(self, job: ImageJob, finalizer: str) -> None:
         """Let the job's deletion wait for a finalizer. See `ports.JobStore`."""
-        self._note(await self._write(lambda db: sqlite_writes.add_finalizer(db, job, finalizer)))
+        self._remember(await self._write(lambda db: sqlite_writes.add_finalizer(db, job, finalizer)))
 
     async def remove_finalizer(self, job: ImageJob, finalizer: str) -> None:
-        """Take a finalizer off. See `ports.JobStore`."""
-        self._note(await self._write(lambda db: sqlite_writes.remove_finalizer(db, job, finalizer)))
+        """Remove a finalizer. See `ports.JobStore`."""
+        self._remember(await self._write(lambda db: sqlite_writes.remove_finalizer(db, job, finalizer)))
 
     async def watch(self) -> AsyncIterator[JobEvent | None]:
-        """Yield every job there is, then each that any process writes. See `ports.JobStore`.
+        """Yield every job, then each that any process writes or deletes. See `ports.JobStore`.
 
         Raises:
             Unavailable: The file cannot be read; begin again.
         """
         async with aclosing(batches(self._path, self._is_known, self._late_seconds)) as found:
             async for batch in found:
-                for seen in batch.told:
+                for seen in batch.events:
                     yield seen
                 if batch.is_last:
                     yield None
 
     async def close(self) -> None:
-        """Close the file and end the thread; to close twice is no error."""
+        """Close the file and end the thread; closing twice is no error."""
         if not self._closed:
             self._closed = True
             await self._run(self._disconnect)
             self._thread.shutdown(wait=False)
 
-    def _pass(self, job: ImageJob) -> ImageJob:
-        self._note(int(job.resource_version))
+    def _mark_known(self, job: ImageJob) -> ImageJob:
+        self._remember(int(job.resource_version))
         return job
 
-    def _note(self, revision: int | None) -> None:
-        """Remember a change that whoever uses this store knows of."""
+    def _remember(self, revision: int | None) -> None:
+        """Remember a revision that the user of this store knows, so that `watch` leaves it out."""
         if revision is not None and not self._echoes:
-            self._passed[revision] = None
-            if len(self._passed) > KEPT_PASSED:
-                del self._passed[next(iter(self._passed))]
+            self._known_revisions[revision] = None
+            if len(self._known_revisions) > MAX_KNOWN_REVISIONS:
+                del self._known_revisions[next(iter(self._known_revisions))]
 
     def _is_known(self, revision: int) -> bool:
-        return revision in self._passed
+        return revision in self._known_revisions
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         def committed() -> T:

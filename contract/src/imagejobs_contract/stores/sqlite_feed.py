@@ -1,7 +1,7 @@
-"""Which jobs in a SQLite file changed, whichever process changed them: noticed by asking often, in a thread of its own.
+"""Finds the jobs of a SQLite file that any process changed, by polling in a thread of its own.
 
-That thread also reads what is told of a job, so that the event loop is woken once for all that came together,
-and not at all for what is known.
+That thread also reads the changed jobs, so that the event loop is woken once for all changes of a moment,
+and not at all for known ones.
 """
 
 import asyncio
@@ -20,41 +20,40 @@ from imagejobs_contract.stores import sqlite_reads
 from imagejobs_contract.stores.sqlite_schema import connect, sqlite_errors
 
 POLL_SECONDS, IDLE_POLL_SECONDS = 0.01, 0.018
-"""How late a change is noticed where that matters: while there is work, and later. Measured on two shared
-cores: 1.5 % of a core while there is
-work, 0.8 % later, nearly all of it for waking up; the question itself, a look into shared memory, takes 13
-us.
+"""How late a change is noticed: while there is work, and while idle. Measured on two shared cores: 1.5 % of a
+core with work, 0.8 % idle, nearly all of it for waking up; the check itself, a read of shared memory, takes
+13 us.
 """
 IDLE_AFTER_SECONDS = 1.0
-QUIET_SECONDS = 10.0
-"""After so long without a change that is told."""
-BATCH = 100
-"""Jobs that are read at once, of all that there are."""
+MAX_WAIT_SECONDS = 10.0
+"""A wait for changes ends after this time, with an empty batch."""
+MAX_BATCH_JOBS = 100
+"""Jobs that are read at once."""
 Known = Callable[[int], bool]
-"""Whether a change of that number need not be told."""
+"""Returns whether a change of that revision can be left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What is told at once; nothing if for a while nothing changed.
+    """Events of one moment; none if nothing changed for `MAX_WAIT_SECONDS`.
 
     Attributes:
-        is_last: Nothing more is known that was not told.
+        is_last: No further change is known.
     """
 
-    told: list[JobEvent]
+    events: list[JobEvent]
     is_last: bool
 
 
 async def batches(
     path: Path, known: Known, late_seconds: float = POLL_SECONDS
 ) -> AsyncGenerator[Batch, None]:
-    """Tell of each job there is, then of each that any process writes or deletes.
+    """Yield each job, then each that any process writes or deletes.
 
     Args:
         path: The file.
         known: Called in the feed's thread.
-        late_seconds: Between two looks while there is work.
+        late_seconds: Between two checks while there is work.
 
     Raises:
         Unavailable, Misconfigured: The file cannot be read.
@@ -71,7 +70,7 @@ async def batches(
 
 
 class _Watcher:
-    """A connection that never writes: a connection's data version tells of the commits of all others."""
+    """A connection that never writes: its data version changes with the commits of all other connections."""
 
     def __init__(self, path: Path, known: Known, late_seconds: float) -> None:
         self.stopped = threading.Event()
@@ -81,29 +80,32 @@ class _Watcher:
         self._connection: sqlite3.Connection | None = None
         self._version = 0
         self._revision = 0
-        self._untold: deque[JobKey] = deque()
+        self._pending: deque[JobKey] = deque()
 
     def next(self) -> Batch:
-        """Return the next jobs of all there are; once they are told, wait for a change, for a while, and return what changed."""
+        """Return the next batch: first of all jobs, then of those that changed.
+
+        It waits for a change, at most `MAX_WAIT_SECONDS`.
+        """
         with sqlite_errors():
             if self._connection is None:
                 self._connection = db = connect(self._path)
                 self._version, self._revision = _data_version(db), sqlite_reads.last_revision(db)
-                self._untold.extend(sqlite_reads.keys(db))
-            elif not self._untold:
-                self._untold.extend(self._changed(self._connection))
-            keys = [self._untold.popleft() for _ in range(min(BATCH, len(self._untold)))]
-            return Batch([sqlite_reads.seen(self._connection, key) for key in keys], not self._untold)
+                self._pending.extend(sqlite_reads.select_keys(db))
+            elif not self._pending:
+                self._pending.extend(self._wait_for_changes(self._connection))
+            keys = [self._pending.popleft() for _ in range(min(MAX_BATCH_JOBS, len(self._pending)))]
+            return Batch([sqlite_reads.read_event(self._connection, key) for key in keys], not self._pending)
 
     def close(self) -> None:
         """Close the connection."""
         if self._connection is not None:
             self._connection.close()
 
-    def _changed(self, db: sqlite3.Connection) -> list[JobKey]:
-        """Wait for a change that is to be told, for a while; one that is known wakes nobody."""
+    def _wait_for_changes(self, db: sqlite3.Connection) -> list[JobKey]:
+        """Wait for a change that is not known, and return the keys; [] after `MAX_WAIT_SECONDS`."""
         began = noticed = now = time.monotonic()
-        while now - began < QUIET_SECONDS:
+        while now - began < MAX_WAIT_SECONDS:
             version = _data_version(db)
             if version != self._version:
                 noticed = now

@@ -1,4 +1,4 @@
-"""What the SQLite store reads: plain functions on a connection, and the reading of one row."""
+"""Reads of the SQLite store: plain functions on a connection, and the parsing of a row."""
 
 import json
 import re
@@ -9,14 +9,17 @@ from typing import Any
 from imagejobs_contract.errors import Fault, Invalid, NotFound
 from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import CallerName, JobKey
 from imagejobs_contract.model.status import State
 from imagejobs_contract.ports import JobEvent, Page
 
-_COLUMNS = "id, namespace, name, uid, revision, generation, created, deleted, labels, annotations, finalizers, spec, status"
+_COLUMNS = (
+    "id, namespace, name, uid, revision, generation, created, deleted, "
+    "labels, annotations, finalizers, spec, status"
+)
 
 
-def select(db: sqlite3.Connection, key: JobKey) -> ImageJob:
+def select_job(db: sqlite3.Connection, key: JobKey) -> ImageJob:
     """Return the job.
 
     Raises:
@@ -26,32 +29,34 @@ def select(db: sqlite3.Connection, key: JobKey) -> ImageJob:
     row = db.execute(f"SELECT {_COLUMNS} FROM jobs WHERE namespace = ? AND name = ?", key).fetchone()  # noqa: S608
     if row is None:
         raise NotFound(f"there is no job {key}")
-    return _job(row)
+    return _read_row(row)
 
 
-def seen(db: sqlite3.Connection, key: JobKey) -> JobEvent:
-    """Return how a job stands, if it can be read."""
+def read_event(db: sqlite3.Connection, key: JobKey) -> JobEvent:
+    """Return the event of a job: the job, or None if it is gone or cannot be read."""
     try:
-        return JobEvent(key, select(db, key))
+        return JobEvent(key, select_job(db, key))
     except (NotFound, Invalid):
         return JobEvent(key, None)
 
 
-def page(
+def select_page(
     db: sqlite3.Connection,
     namespace: str | None,
     state: State | None,
     limit: int,
     cursor: str,
-    caller: str | None,
+    caller: CallerName | None,
 ) -> Page:
-    """Return jobs in the opposite order of their acceptance; the cursor is the last one's row."""
+    """Return jobs, newest first; the cursor is the row of the last one."""
     if not re.fullmatch("[0-9]{0,18}", cursor, re.ASCII):
         raise Invalid([Fault("cursor", "is not one of ours")])
     conditions = {
-        "namespace = ?": namespace, "state = ?": state and state.value, "id < ?": int(cursor) if cursor else None,
+        "namespace = ?": namespace,
+        "state = ?": state and state.value,
+        "id < ?": int(cursor) if cursor else None,
         f"json_extract(labels, '$.\"{names.LABEL_CALLER}\"') = ?": caller,
-    }  # fmt: skip
+    }
     given = {condition: value for condition, value in conditions.items() if value is not None}
     where = f"WHERE {' AND '.join(given)}" if given else ""
     rows = db.execute(
@@ -59,10 +64,12 @@ def page(
         (*given.values(), limit + 1),
     ).fetchall()
     more = len(rows) > limit
-    return Page(tuple(filter(None, map(_readable, rows[:limit]))), str(rows[limit - 1][0]) if more else "")
+    return Page(
+        tuple(filter(None, map(_read_row_if_valid, rows[:limit]))), str(rows[limit - 1][0]) if more else ""
+    )
 
 
-def keys(db: sqlite3.Connection) -> list[JobKey]:
+def select_keys(db: sqlite3.Connection) -> list[JobKey]:
     """Return the keys of all jobs, readable or not."""
     return [JobKey(*row) for row in db.execute("SELECT namespace, name FROM jobs ORDER BY id")]
 
@@ -75,12 +82,14 @@ def last_revision(db: sqlite3.Connection) -> int:
 def changed_since(
     db: sqlite3.Connection, revision: int, known: Callable[[int], bool]
 ) -> tuple[int, list[JobKey]]:
-    """Return the newest change, and the keys that were written after that one, each once, in order; all keys if some of that is forgotten.
+    """Return the newest change, and the keys that were written after a change, each once, in order.
+
+    All keys are returned if some of those changes are no longer recorded.
 
     Args:
         db: The file.
         revision: The change.
-        known: Tells of changes that are left out.
+        known: Returns whether a change is to be left out.
     """
     rows = db.execute(
         "SELECT revision, namespace, name FROM changes WHERE revision > ? ORDER BY revision DESC", (revision,)
@@ -88,19 +97,19 @@ def changed_since(
     if not rows:
         return revision, []
     if rows[-1][0] > revision + 1:  # numbers have no gaps, and the oldest go first
-        return rows[0][0], keys(db)
+        return rows[0][0], select_keys(db)
     newest_first = dict.fromkeys(JobKey(*key) for number, *key in rows if not known(number))
     return rows[0][0], list(reversed(newest_first))
 
 
-def _readable(row: tuple[Any, ...]) -> ImageJob | None:
+def _read_row_if_valid(row: tuple[Any, ...]) -> ImageJob | None:
     try:
-        return _job(row)
+        return _read_row(row)
     except Invalid:
         return None
 
 
-def _job(row: tuple[Any, ...]) -> ImageJob:
+def _read_row(row: tuple[Any, ...]) -> ImageJob:
     (
         _,
         namespace,
@@ -117,8 +126,15 @@ def _job(row: tuple[Any, ...]) -> ImageJob:
         status,
     ) = row
     meta = {
-        "namespace": namespace, "name": name, "uid": uid, "resourceVersion": str(revision), "generation": generation,
-        "creationTimestamp": created, "deletionTimestamp": deleted,
-        "labels": json.loads(labels), "annotations": json.loads(annotations), "finalizers": json.loads(finalizers),
-    }  # fmt: skip
+        "namespace": namespace,
+        "name": name,
+        "uid": uid,
+        "resourceVersion": str(revision),
+        "generation": generation,
+        "creationTimestamp": created,
+        "deletionTimestamp": deleted,
+        "labels": json.loads(labels),
+        "annotations": json.loads(annotations),
+        "finalizers": json.loads(finalizers),
+    }
     return ImageJob.from_body({"metadata": meta, "spec": json.loads(spec), "status": json.loads(status)})

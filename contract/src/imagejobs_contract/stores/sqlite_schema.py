@@ -38,13 +38,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE INDEX jobs_by_state ON jobs (state, id)",
         "CREATE INDEX jobs_by_namespace ON jobs (namespace, id)",
-        "CREATE TABLE changes (revision INTEGER PRIMARY KEY AUTOINCREMENT, namespace TEXT NOT NULL, name TEXT NOT NULL) STRICT",
+        "CREATE TABLE changes (revision INTEGER PRIMARY KEY AUTOINCREMENT, "
+        "namespace TEXT NOT NULL, name TEXT NOT NULL) STRICT",
     ),
 )
-"""One tuple of statements per version of the file; what was released is never edited, only followed.
+"""One tuple of statements per version of the file; a released one is never edited, only followed by more.
 
-`jobs.id` grows in order of acceptance, whatever the clock does. `changes` has a row for each write to `jobs`;
-its number is the resource version.
+`jobs.id` grows in order of acceptance, whatever the clock does. `changes` has a row for each write to
+`jobs`; its number is the resource version.
 """
 
 
@@ -112,7 +113,10 @@ def _make_private(path: Path) -> None:
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
-    """Switch to a write-ahead log; SQLite does not wait for other processes that do the same at this moment."""
+    """Switch to a write-ahead log.
+
+    SQLite itself does not wait for other processes that do the same at this moment.
+    """
     end = time.monotonic() + BUSY_SECONDS
     while True:
         try:

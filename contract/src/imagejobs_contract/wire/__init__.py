@@ -1,1 +1,1 @@
-"""What programs write for each other: keys, tasks, shards, manifests, the message of a callback."""
+"""Data that programs write for each other: keys, tasks, shards, manifests, the message of a callback."""

@@ -1,11 +1,11 @@
-"""Hands uploads to workers on the same machine past S3: the API leaves a copy in a folder in memory, and the worker that gets the image takes it.
+"""Passes uploads to workers on the same machine without S3: a copy in a folder in memory.
 
-S3 stays the truth. A copy is left once S3 has the file, and whatever is not in the folder (there was no room,
-it was too old, taken before, the API was killed) is read from S3. So copies may be lost at any moment, and
-the two sides need not know of each other.
+The API writes a copy once S3 has the file, and the worker that gets the image takes it. S3 stays the truth:
+a file that is not in the folder (no room, too old, taken before, the API was killed) is read from S3. So
+copies may be lost at any moment, and the two sides need not know of each other.
 
-A copy is called by the SHA-256 of its key: no key leads out of the folder, and who takes one was given that
-key to read.
+The name of a copy is the SHA-256 of its key: no key leads out of the folder, and a worker takes only copies
+of keys that it was given to read.
 """
 
 import hashlib
@@ -15,18 +15,20 @@ from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 
+from imagejobs_contract.model.names import S3Key
 
-def path(folder: Path, key: str) -> Path:
-    """Return where the copy of an upload lies once it is whole."""
+
+def copy_path(folder: Path, key: S3Key) -> Path:
+    """Return the path of the copy of an upload."""
     return folder / hashlib.sha256(key.encode()).hexdigest()
 
 
-def take_copy(folder: Path, key: str, most_bytes: int) -> bytes | None:
-    """Return the copy of a file and remove it; None if it is not there, or larger: S3 will tell.
+def take_copy(folder: Path, key: S3Key, most_bytes: int) -> bytes | None:
+    """Return the copy of a file and remove it; None if it is missing or larger, because S3 decides then.
 
-    A worker's side. What dies with the copy in its hands leaves the file in S3.
+    Only workers call it. If a worker dies with the only copy, S3 still has the file.
     """
-    copy = path(folder, key)
+    copy = copy_path(folder, key)
     with (
         suppress(OSError),
         FileIO(os.open(copy, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)) as file,

@@ -1,4 +1,4 @@
-"""Types of the fields that bodies have which are written here, with what JSON Schema knows of them and Python does not."""
+"""Annotated types for JSON fields; the annotation carries the JSON Schema bounds."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Narrows a type; the words are JSON Schema's."""
+    """JSON Schema's keywords that narrow a type."""
 
     minimum: int | None = None
     maximum: int | None = None

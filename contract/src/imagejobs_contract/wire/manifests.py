@@ -1,9 +1,6 @@
 """Manifests: lists of images as JSON lines, written here and by callers.
 
-A line is an item: `name`, and `key` or `url`.
-
-Blank lines are none: they are neither counted nor numbered. Read in pieces, so that one of a gigabyte takes
-no more memory than a small one.
+A line is an item: `name`, and `key` or `url`. Blank lines are neither counted nor numbered.
 """
 
 import json
@@ -29,7 +26,7 @@ def item_lines(items: Iterable[Item]) -> list[bytes]:
 def split_lines(data: bytes) -> list[bytes]:
     """Return the lines that are not blank, without their line feeds.
 
-    A carriage return ends none: it may stand between the tokens of JSON.
+    A carriage return does not end a line, because JSON allows it between tokens.
     """
     return [line for line in data.split(b"\n") if not is_blank(line)]
 

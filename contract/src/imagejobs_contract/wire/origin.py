@@ -1,7 +1,7 @@
-"""Where a job came from: the request and the trace that its log lines and spans name, so that people find the way. Nothing is decided by it.
+"""The origin of a job: the request and the trace that its log lines and spans name.
 
-It stands in annotations, which anybody may write who may write ImageJobs: what has not the right shape counts
-as not there.
+It is for people who follow a job through the logs; nothing is decided by it. It is in annotations, which
+anyone who may write ImageJobs may write: a malformed value counts as absent.
 """
 
 from __future__ import annotations
@@ -27,12 +27,11 @@ ENV_TRACEPARENT = "TRACEPARENT"
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Which request made a job.
+    """The request that made a job, and its trace.
 
     Attributes:
         request_id: As the answer's X-Request-ID had it; "" for jobs that no request made.
-        traceparent: The span that whoever does the work goes on from (W3C Trace Context), "" if it is not
-            traced.
+        traceparent: The span that the job's work continues (W3C Trace Context), "" if it is not traced.
     """
 
     request_id: str = ""
@@ -51,7 +50,7 @@ class Origin:
 
     @classmethod
     def read(cls, body: Mapping[str, object]) -> Origin:
-        """Read what `to_body` wrote, or an older release did not."""
+        """Read a body of `to_body`, or of an older release, which has no such fields."""
         request_id = str(body.get("requestId") or "")
         return cls(
             request_id if REQUEST_ID.fullmatch(request_id) else "",
@@ -59,32 +58,29 @@ class Origin:
         )
 
     def to_body(self) -> dict[str, str]:
-        """Return what there is of it."""
-        return _there({"requestId": self.request_id, "traceparent": self.traceparent})
+        """Return the fields that are not empty."""
+        return _drop_empty({"requestId": self.request_id, "traceparent": self.traceparent})
 
     def annotate(self, job: ImageJob) -> ImageJob:
         """Return the job with this origin."""
-        found = _there(
+        found = _drop_empty(
             {names.ANNOTATION_REQUEST: self.request_id, names.ANNOTATION_TRACEPARENT: self.traceparent}
         )
         return replace(job, annotations={**job.annotations, **found})
 
 
 def log_facts(job: ImageJob) -> dict[str, str]:
-    """Return what every log line about a job names."""
+    """Return the facts of a job for its log lines."""
     known = {"job_id": job.key.name, "namespace": job.key.namespace}
-    return known | _there(
-        {"caller": job.labels.get(names.LABEL_CALLER, ""), "request_id": Origin.of(job).request_id}
+    return known | _drop_empty({"caller": job.caller, "request_id": Origin.of(job).request_id})
+
+
+def environment(job: ImageJob, origin: Origin) -> dict[str, str]:
+    """Return the origin as environment variables, for the pods of a Job."""
+    return _drop_empty(
+        {ENV_REQUEST_ID: origin.request_id, ENV_CALLER: job.caller, ENV_TRACEPARENT: origin.traceparent}
     )
 
 
-def variables(job: ImageJob, origin: Origin) -> dict[str, str]:
-    """Return the same for the pods of a Job, as environment variables."""
-    caller = job.labels.get(names.LABEL_CALLER, "")
-    return _there(
-        {ENV_REQUEST_ID: origin.request_id, ENV_CALLER: caller, ENV_TRACEPARENT: origin.traceparent}
-    )
-
-
-def _there(values: Mapping[str, str]) -> dict[str, str]:
+def _drop_empty(values: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in values.items() if value}

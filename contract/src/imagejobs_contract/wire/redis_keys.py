@@ -1,20 +1,26 @@
-"""Keys in Redis. Everything here can be lost at any moment and is then built again.
+"""Keys in Redis. All of them can be lost at any moment and are then built again.
 
 | key | type | writer | reader | time to live |
 |---|---|---|---|---|
-| `ij:progress:<uid>` | hash: `total`, shard -> `succeeded,failed,active`, absolute | worker, operator (shard
-0) | api, operator | 1 day (1) | | `ij:items:<uid>` | hash: index -> outcome as JSON (jobs of up to 500
-images) | worker | api, operator | 1 day (1) | | `ij:sent:<uid>` | hash: index -> id of its entry in
-`ij:tasks` | operator, worker (hands back, takes off) | operator | 1 day (1) | | `ij:tasks` | stream, group
-`workers`: `task`, `taken` before; never trimmed by length | operator, worker (hands back) | worker | none:
-XACK + XDEL | | `ij:done` | stream: a wake-up per ended image (with its outcome) or change of counters; at
-most about 10,000 | worker, operator | operator | none | | `ij:changes` | stream: job, state, counts at each
-change; at most about 10,000 | operator | api | none | | `ij:workers` | sorted set: consumer -> time last
-seen, seconds by the server's clock | worker | operator, api | pruned | | `ij:limits:...` | counters of the
-`limits` library: requests of a caller, and of all, in this minute and the last | api | api | 2 minutes |
+| `ij:progress:<uid>` | hash: `total`, shard -> counters | worker, operator | api, operator | 1 day (1) |
+| `ij:items:<uid>` | hash: index -> outcome as JSON (2) | worker | api, operator | 1 day (1) |
+| `ij:sent:<uid>` | hash: index -> its entry in `ij:tasks` | operator, worker | operator | 1 day (1) |
+| `ij:tasks` | stream, group `workers`: `task`, `taken` before | operator, worker | worker | none (3) |
+| `ij:done` | stream: a wake-up per ended image, or change | worker, operator | operator | none (4) |
+| `ij:changes` | stream: job, state, counts at each change | operator | api | none (4) |
+| `ij:workers` | sorted set: consumer -> time last seen | worker | operator, api | pruned |
+| `ij:limits:...` | counters of the `limits` library | api | api | 2 minutes |
 
-(1) A minute from the announcement of the job's end on.
+Counters are `succeeded,failed,active`, absolute; the operator writes shard 0. A worker writes `ij:sent` and
+`ij:tasks` when it releases or removes a task. `ij:done` also carries the outcome of an image. Times in
+`ij:workers` are seconds by the server's clock. `ij:limits` counts the requests of a caller, and of all
+callers, in this minute and the last.
+
+(1) A minute from the announcement of the job's end on. (2) Of jobs of up to 500 images. (3) Never trimmed by
+length; entries are removed by XACK + XDEL. (4) At most about 10,000 entries.
 """
+
+from imagejobs_contract.model.names import Uid
 
 PREFIX = "ij:"
 TASKS = f"{PREFIX}tasks"
@@ -27,21 +33,21 @@ LIMITS = f"{PREFIX}limits"
 JOB_SECONDS = 24 * 3600
 """Time to live of a job's keys, counted from their last write."""
 ENDED_SECONDS = 60
-"""The same once the job's end was announced: for readers that still look there."""
-WAKE_UPS = 10_000
-"""Length at which `ij:done` and `ij:changes` are cut; a lost wake-up costs one resync."""
+"""The same once the job's end was announced: for readers that still use them."""
+MAX_STREAM_LENGTH = 10_000
+"""Entries at which `ij:done` and `ij:changes` are trimmed; a lost wake-up costs one resync."""
 
 
-def progress(uid: str) -> str:
+def progress(uid: Uid) -> str:
     """Return the key of a job's counters."""
     return f"{PREFIX}progress:{uid}"
 
 
-def items(uid: str) -> str:
+def items(uid: Uid) -> str:
     """Return the key of a job's outcomes."""
     return f"{PREFIX}items:{uid}"
 
 
-def sent(uid: str) -> str:
-    """Return the key that tells which images of a job wait on the stream, and where."""
+def sent(uid: Uid) -> str:
+    """Return the key of the places on the stream of a job's waiting images."""
     return f"{PREFIX}sent:{uid}"

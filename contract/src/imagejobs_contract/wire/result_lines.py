@@ -1,12 +1,13 @@
-"""The file `results/<shard>.jsonl` in S3: one outcome a line, written by the worker and the operator, read by all."""
+"""The file `results/<shard>.jsonl` in S3: one outcome a line, written by the worker and the operator.
+
+Its largest size is `shards.MAX_RESULTS_BYTES`, in a module that a pod loads before this one.
+"""
 
 from collections.abc import Iterable
 
 from imagejobs_contract.model.outcome import Outcome
 
 CONTENT_TYPE = "application/x-ndjson"
-MAX_BYTES = 64 * 2**20
-"""Of the lines of one shard: 5,000 images of 16 variants at 300 bytes each are 24 MB."""
 
 
 def read_lines(data: bytes) -> dict[int, Outcome]:

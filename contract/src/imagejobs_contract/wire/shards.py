@@ -1,7 +1,7 @@
-"""What the operator leaves in S3 for the pods of a Job, and how their exit codes read.
+"""The files that the operator puts into S3 for the pods of a Job, and the pods' exit codes.
 
-`jobs/<uid>/manifest.jsonl` holds the items, one line each; `offsets` says which bytes of it are whose;
-`spec.json` says what to do.
+`jobs/<uid>/manifest.jsonl` holds the items, one line each; `offsets` holds each shard's range of bytes of
+it; `spec.json` holds the work.
 """
 
 import json
@@ -15,6 +15,8 @@ from imagejobs_contract.reader import Reader
 
 MAX_SPEC_BYTES = 2**20
 """Spec and offsets hold a few hundred bytes to a few kilobytes."""
+MAX_RESULTS_BYTES = 64 * 2**20
+"""Of the outcomes of one shard: 5,000 images of 16 variants at 300 bytes each are 24 MB."""
 ENV_NAME = "IMAGEJOB_NAME"
 ENV_NAMESPACE = "IMAGEJOB_NAMESPACE"
 ENV_UID = "IMAGEJOB_UID"
@@ -54,7 +56,7 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a shard does with each image of its slice (`spec.json`).
+    """The work that a shard does with each image of its slice (`spec.json`).
 
     Attributes:
         sources: Prefixes that the keys of images must lie under; None allows every key.
@@ -84,7 +86,7 @@ class Work:
         """Read what `to_json` wrote.
 
         Raises:
-            ValueError: The text is not that.
+            ValueError: The text is not a shard's work.
         """
         try:
             body: Mapping[str, Any] = json.loads(text)
@@ -106,9 +108,10 @@ class Work:
 
 
 def cut(lengths: Sequence[int], shards: int) -> list[Slice]:
-    """Cut a manifest whose items take these lengths (bytes, line feed included) into slices of nearly equal count.
+    """Cut a manifest into slices of nearly equal count.
 
     Args:
+        lengths: Bytes of each item, line feed included.
         shards: 1 to the number of items.
     """
     count = len(lengths)
@@ -141,7 +144,7 @@ def read_offsets(text: str | bytes) -> list[Slice]:
     """Read what `offsets_json` wrote.
 
     Raises:
-        ValueError: The text is not that.
+        ValueError: The text has not that form.
     """
     try:
         return [Slice(*map(int, each)) for each in json.loads(text)]

@@ -1,8 +1,7 @@
-"""Which image format a file starts like; names and declared types are never trusted.
+"""The image format that a file's first 64 bytes show; names and declared types are never trusted.
 
-Needs the first 64 bytes.
-
-The worker's decoder decides in the end; this only turns away what is certainly no image, before it is stored.
+The worker's decoder decides in the end; this only rejects files that are certainly no image, before they are
+stored.
 """
 
 import re
@@ -17,10 +16,10 @@ _MAGIC: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("tiff", re.compile(rb"II[*+]\x00|MM\x00[*+]")),
     ("bmp", re.compile(rb"BM.{4}\x00\x00\x00\x00", re.DOTALL)),
 )
-HEAD = 64
+HEAD_BYTES = 64
 """Bytes that `sniff` looks at."""
 
 
 def sniff(head: bytes) -> str | None:
     """Return `jpeg png gif webp avif heic tiff bmp`, or None if the bytes start like none of them."""
-    return next((name for name, magic in _MAGIC if magic.match(head[:HEAD])), None)
+    return next((name for name, magic in _MAGIC if magic.match(head[:HEAD_BYTES])), None)

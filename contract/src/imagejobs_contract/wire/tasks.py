@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imagejobs_contract.model.items import Item, item_body, read_item
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import NO_CALLER, CallerName, JobKey, Uid
 from imagejobs_contract.model.options import Variant, read_variants, variant_body
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.wire.origin import Origin
@@ -13,20 +13,20 @@ from imagejobs_contract.wire.origin import Origin
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Everything a worker needs for one image.
+    """Everything that a worker needs for one image.
 
     Attributes:
         index: The image's place in the job.
         attempt: The job's attempt, from 1.
-        attempts: How often an error that can pass is tried, and how often the task may be taken.
+        attempts: How often a retryable error is tried, and how often the task may be delivered.
         prefix: S3 prefix of the outputs.
-        expires: Seconds since the epoch after which the work is no longer wanted (the job's deadline).
-        caller: Whose job it is (`imagejobs.dev/caller`), "" for nobody's.
+        expires: Seconds since the epoch after which the result is no longer wanted (the job's deadline).
+        caller: Of the job (`imagejobs.dev/caller`).
         origin: For logs and spans.
     """
 
     key: JobKey
-    uid: str
+    uid: Uid
     index: int
     item: Item
     variants: tuple[Variant, ...]
@@ -35,16 +35,16 @@ class Task:
     attempts: int = 3
     cache_control: str | None = None
     expires: float = 0.0
-    caller: str = ""
+    caller: CallerName = NO_CALLER
     origin: Origin = field(default_factory=Origin)
 
     @property
     def owner(self) -> str:
-        """Return whose images these are: no process that decodes one of them has seen another owner's."""
+        """Return the owner of the images: a process that decodes one has never decoded another owner's."""
         return f"{self.key.namespace}/{self.caller}"
 
     def log_facts(self) -> dict[str, object]:
-        """Return what every log line about the image names."""
+        """Return the facts of an image for its log lines."""
         known = {
             "job_id": self.key.name,
             "image": self.index,
@@ -76,7 +76,7 @@ class Task:
         """Read what `to_json` wrote.
 
         Raises:
-            ValueError: The text is not a task (`Invalid` is none: the operator wrote it).
+            ValueError: The text is not a task. (`Invalid` would blame a client, but the operator wrote it.)
         """
         try:
             body: dict[str, Any] = json.loads(text)
@@ -87,7 +87,7 @@ class Task:
                 raise ValueError(f"not a task: {'; '.join(map(str, reader.faults)) or 'no item'}")
             return cls(
                 key=JobKey(body["namespace"], body["name"]),
-                uid=body["uid"],
+                uid=Uid(body["uid"]),
                 index=int(body["index"]),
                 item=read_item(item),
                 variants=variants,
@@ -97,7 +97,7 @@ class Task:
                 cache_control=body["cacheControl"],
                 expires=float(body["expires"]),
                 # An operator of an older release does not send it.
-                caller=str(body.get("caller", "")),
+                caller=CallerName(str(body.get("caller", ""))),
                 origin=Origin.read(body),
             )
         except (KeyError, TypeError, AttributeError) as ex:

@@ -10,9 +10,9 @@ SAMPLED = 1
 
 
 def clean(text: str) -> str:
-    """Return the header as version 00 writes it, without flags but `sampled`; "" if it is none.
+    """Return the header in version 00's form, with no flag but `sampled`; "" if it is malformed.
 
-    A later version's beginning is read as 00's.
+    The beginning of a later version's header is read as version 00's.
     """
     match = _SHAPE.fullmatch(text)
     if not match or (match[1] == "00" and match[4]):
@@ -21,10 +21,10 @@ def clean(text: str) -> str:
 
 
 def trace_id(header: str) -> str:
-    """Return the trace of a header that `clean` has seen."""
+    """Return the trace id of a header that `clean` returned."""
     return header[3:35]
 
 
 def is_sampled(header: str) -> bool:
-    """Tell whether a header that `clean` has seen wants its trace to be recorded."""
+    """Return whether a header that `clean` returned asks for its trace to be recorded."""
     return header.endswith("1")

@@ -12,7 +12,7 @@ from datetime import datetime
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.names import ANNOTATION_UPLOADS, JobKey
+from imagejobs_contract.model.names import ANNOTATION_UPLOADS, JobKey, Uid
 from imagejobs_contract.model.status import CallbackState, State, Status
 from imagejobs_contract.ports import WakeUp
 from imagejobs_operator.decide.deliveries import DeliveryResult
@@ -33,7 +33,7 @@ class Leftovers:
     """
 
     key: JobKey
-    uid: str
+    uid: Uid
     uploads: str | None
 
     @classmethod
@@ -99,7 +99,7 @@ class Memory:
     def record_wake_up(self, wake_up: WakeUp) -> None:
         """Record the outcome that came with a wake-up, if it is of a small job."""
         known, outcome = self._jobs.get(wake_up.key), wake_up.outcome
-        if known and outcome and known[0].uid == wake_up.uid and 0 <= outcome.index < limits.POOL_ITEMS:
+        if known and outcome and known[0].uid == wake_up.uid and 0 <= outcome.index < limits.MAX_POOL_ITEMS:
             reported = {**known[1].reported, outcome.index: outcome}
             self._change(wake_up.key, reported=reported, tasks_left=wake_up.tasks_left)
 

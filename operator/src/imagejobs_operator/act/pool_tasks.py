@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.names import LABEL_CALLER
 from imagejobs_contract.wire.origin import Origin
 from imagejobs_contract.wire.tasks import Task
 
@@ -25,7 +24,7 @@ def make_tasks(
             attempts=spec.attempts,
             cache_control=spec.output.cache_control,
             expires=expires,
-            caller=job.labels.get(LABEL_CALLER, ""),
+            caller=job.caller,
             origin=origin,
         )
         for index in indexes

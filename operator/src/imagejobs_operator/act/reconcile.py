@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 CONFLICT_RETRY_SECONDS = 0.1
 """Wait after a conflict: another program wrote the job. Twelve conflicts in a row cost about one second."""
-LARGE_JOB_ITEMS = limits.POOL_ITEMS + 1
+LARGE_JOB_ITEMS = limits.MAX_POOL_ITEMS + 1
 """Number of images from which a job is large: its reconciles are throttled."""
 LARGE_JOB_INTERVAL_SECONDS = 0.2
 """Minimum seconds between two reconciles of a large job."""

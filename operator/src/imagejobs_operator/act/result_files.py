@@ -12,12 +12,13 @@ from imagejobs_contract.errors import NotFound
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import Uid
 from imagejobs_contract.model.outcome import Outcome, latest_by_image
 from imagejobs_contract.model.status import summarise_failures
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.wire import result_lines, s3_keys
 from imagejobs_contract.wire.manifests import split_lines
-from imagejobs_contract.wire.shards import Slice, read_offsets
+from imagejobs_contract.wire.shards import MAX_RESULTS_BYTES, Slice, read_offsets
 from imagejobs_operator.decide.actions import FillMissing
 from imagejobs_operator.decide.observed import Results
 
@@ -74,7 +75,7 @@ async def fill(objects: ObjectStore, job: ImageJob, action: FillMissing) -> None
         await _put(objects, job.uid, shard, (lines.outcomes | added).values(), lines.etag)
 
 
-async def write(objects: ObjectStore, uid: str, outcomes: Sequence[Outcome]) -> None:
+async def write(objects: ObjectStore, uid: Uid, outcomes: Sequence[Outcome]) -> None:
     """Write the outcomes of a pool job; they replace an earlier file.
 
     Raises:
@@ -90,7 +91,7 @@ async def read_all(objects: ObjectStore, job: ImageJob, shards: int) -> AsyncIte
         yield list((await _read_shard(objects, job.uid, shard)).outcomes.values())
 
 
-async def _read_slices(objects: ObjectStore, uid: str) -> list[Slice]:
+async def _read_slices(objects: ObjectStore, uid: Uid) -> list[Slice]:
     try:
         return read_offsets((await objects.get(s3_keys.offsets(uid), MAX_OFFSETS_BYTES))[0])
     except NotFound:
@@ -107,9 +108,9 @@ async def _read_current(
     return latest_by_image(mine, attempt)
 
 
-async def _read_shard(objects: ObjectStore, uid: str, shard: int) -> ShardResults:
+async def _read_shard(objects: ObjectStore, uid: Uid, shard: int) -> ShardResults:
     try:
-        data, etag = await objects.get(s3_keys.results(uid, shard), result_lines.MAX_BYTES)
+        data, etag = await objects.get(s3_keys.results(uid, shard), MAX_RESULTS_BYTES)
     except NotFound:
         return ShardResults()
     # Tens of thousands of lines take a second to parse; in a thread, the loop does not wait for it.
@@ -134,20 +135,20 @@ def _add_shard(
     )
 
 
-async def _read_names(objects: ObjectStore, uid: str, own: Slice) -> dict[int, str]:
+async def _read_names(objects: ObjectStore, uid: Uid, own: Slice) -> dict[int, str]:
     lines = split_lines(await objects.get_range(s3_keys.manifest(uid), own.start, own.end))
     return {index: _parse_name(line) for index, line in enumerate(lines, own.first)}
 
 
 def _parse_name(line: bytes) -> str:
     try:
-        return str(json.loads(line).get("name", ""))[: limits.MAX_NAME]
+        return str(json.loads(line).get("name", ""))[: limits.MAX_NAME_LENGTH]
     except (ValueError, AttributeError, RecursionError):
         return ""
 
 
 async def _put(
-    objects: ObjectStore, uid: str, shard: int, outcomes: Iterable[Outcome], only_if: str | None
+    objects: ObjectStore, uid: Uid, shard: int, outcomes: Iterable[Outcome], only_if: str | None
 ) -> None:
     data = result_lines.write_lines(outcomes)
     await objects.put(

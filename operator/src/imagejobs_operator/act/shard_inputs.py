@@ -10,6 +10,7 @@ from imagejobs_contract.errors import Fault, Invalid, NotFound
 from imagejobs_contract.files.item_lengths import measure_items
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.names import Uid
 from imagejobs_contract.model.spec import Manifest
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.wire import s3_keys, source_prefixes
@@ -48,17 +49,17 @@ def make_work(job: ImageJob) -> Work:
         spec.attempts,
         spec.total,
         spec.output.cache_control,
-        source_prefixes.of_job(job.annotations),
+        source_prefixes.read_annotation(job.annotations),
     )
 
 
-async def _write_manifest(objects: ObjectStore, uid: str, items: Iterable[Item]) -> list[int]:
+async def _write_manifest(objects: ObjectStore, uid: Uid, items: Iterable[Item]) -> list[int]:
     lines = item_lines(items)
     await objects.put(s3_keys.manifest(uid), b"".join(lines), content_type=CONTENT_TYPE)
     return [len(line) for line in lines]
 
 
-async def _copy_manifest(objects: ObjectStore, uid: str, manifest: Manifest) -> list[int]:
+async def _copy_manifest(objects: ObjectStore, uid: Uid, manifest: Manifest) -> list[int]:
     key = s3_keys.manifest(uid)
     try:
         await objects.copy(manifest.key, key)

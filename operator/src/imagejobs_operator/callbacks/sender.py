@@ -16,7 +16,6 @@ from standardwebhooks import Webhook
 
 from imagejobs_contract.errors import Invalid, Refused
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.names import LABEL_CALLER
 from imagejobs_contract.model.times import Clock
 from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.outbound.http_response import Head, read_head
@@ -51,7 +50,7 @@ class WebhookSender:
     async def send(self, job: ImageJob, message_id: str) -> Response:
         """Send a job's message once and return the response. It never raises on a failure of the receiver."""
         try:
-            signers = [Webhook(secret) for secret in self._secrets.of(job.labels.get(LABEL_CALLER, ""))]
+            signers = [Webhook(secret) for secret in self._secrets.for_caller(job.caller)]
         except Invalid as ex:
             log.error(
                 "a caller's secrets are broken: its callbacks wait",

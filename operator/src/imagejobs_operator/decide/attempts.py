@@ -70,7 +70,7 @@ def fixed_runner(job: ImageJob, policy: Policy) -> Runner | None:
         return Runner.JOB if policy.jobs and spec.execution is not Execution.POOL else Runner.NOBODY
     if not policy.jobs or spec.execution is Execution.POOL:
         return Runner.POOL
-    if spec.execution is Execution.JOB or (spec.total > limits.POOL_ITEMS and policy.jobs_from is None):
+    if spec.execution is Execution.JOB or (spec.total > limits.MAX_POOL_ITEMS and policy.jobs_from is None):
         return Runner.JOB
     if policy.jobs_from is not None:
         return Runner.JOB if spec.total >= policy.jobs_from else Runner.POOL

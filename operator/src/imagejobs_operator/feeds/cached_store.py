@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from imagejobs_contract.errors import ImageJobsError
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import JobKey, Uid
 from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.status import Status
 from imagejobs_contract.ports import JobEvent, JobStore
@@ -51,7 +51,7 @@ class CachedStore(ForwardingStore):
         self._update(JobEvent(key, changed))
         return changed
 
-    async def delete(self, key: JobKey, uid: str | None = None) -> None:
+    async def delete(self, key: JobKey, uid: Uid | None = None) -> None:
         """Ask for deletion."""
         await super().delete(key, uid)
         self._jobs.pop(key, None)
@@ -85,7 +85,7 @@ class CachedStore(ForwardingStore):
 
     def _keep(self, job: ImageJob) -> None:
         self._jobs.pop(job.key, None)
-        if job.deleting or job.status.state.final or job.spec.total > limits.POOL_ITEMS:
+        if job.deleting or job.status.state.final or job.spec.total > limits.MAX_POOL_ITEMS:
             return
         self._jobs[job.key] = job
         if len(self._jobs) > MAX_JOBS:

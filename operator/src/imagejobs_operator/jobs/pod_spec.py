@@ -12,7 +12,7 @@ from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.spec import Profile
 from imagejobs_contract.wire import shards
-from imagejobs_contract.wire.origin import Origin, variables
+from imagejobs_contract.wire.origin import Origin, environment
 from imagejobs_contract.wire.shards import Exit
 from imagejobs_operator.jobs.pod_profiles import PodDefaults, Size
 
@@ -197,7 +197,7 @@ def _make_variables(job: ImageJob, attempt: int, size: Size, defaults: PodDefaul
         shards.ENV_NAMESPACE: job.key.namespace,
         shards.ENV_UID: job.uid,
         shards.ENV_ATTEMPT: str(attempt),
-        **variables(job, Origin.of(job)),
+        **environment(job, Origin.of(job)),
     }
     by_name: dict[str, Body] = {PARALLEL: {"name": PARALLEL, "value": str(size.parallel)}}
     by_name |= {each["name"]: dict(each) for each in defaults.env}

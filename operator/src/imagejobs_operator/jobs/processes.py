@@ -23,7 +23,7 @@ from imagejobs_contract.model.times import Clock
 from imagejobs_contract.runtime.backoff import delay_seconds
 from imagejobs_contract.runtime.die_with_parent import die_with_parent
 from imagejobs_contract.wire import shards
-from imagejobs_contract.wire.origin import Origin, log_facts, variables
+from imagejobs_contract.wire.origin import Origin, environment, log_facts
 from imagejobs_contract.wire.shards import Exit
 from imagejobs_operator.decide.observed import ChildEnd, ChildJob, Presence
 
@@ -263,4 +263,4 @@ def _make_variables(job: ImageJob, attempt: int, shard: int) -> dict[str, str]:
         shards.ENV_ATTEMPT: str(attempt),
         shards.ENV_INDEX: str(shard),
     }
-    return which | variables(job, Origin.of(job))
+    return which | environment(job, Origin.of(job))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Variant
-from imagejobs_contract.wire.sniff import HEAD, sniff
+from imagejobs_contract.wire.sniff import HEAD_BYTES, sniff
 from imagejobs_worker.child.protocol import InvalidMessage
 from imagejobs_worker.imaging.codecs.header import declared_size
 from imagejobs_worker.imaging.picture import Picture, Rendering
@@ -18,7 +18,7 @@ def verify(rendering: Rendering, variants: Sequence[Variant], limits: Limits, so
         InvalidMessage: It cannot be: other variants, formats or sizes than were asked for, or files whose
             first bytes are of another format.
     """
-    if rendering.source_format != sniff(source[:HEAD]) or not _is_allowed_size(
+    if rendering.source_format != sniff(source[:HEAD_BYTES]) or not _is_allowed_size(
         (rendering.source_width, rendering.source_height), limits
     ):
         raise InvalidMessage("names another source")
@@ -39,7 +39,7 @@ def _fault(picture: Picture, variant: Variant, rendering: Rendering, limits: Lim
         return "" if asked and picture.format == rendering.source_format else "keeps the original unasked"
     if variant.format and picture.format is not variant.format:
         return "has another format"
-    if sniff(picture.data[:HEAD]) != picture.format:
+    if sniff(picture.data[:HEAD_BYTES]) != picture.format:
         return "starts like another format"
     if not _is_allowed_size(size, limits) or declared_size(picture.data) not in (None, size):
         return "has another size"

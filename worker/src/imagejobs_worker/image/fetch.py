@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, NotFound, TooLarge, Unavailable
 from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.outbound.policy import EgressPolicy
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_worker.image.sources import BeforeBody, Download, file_too_large
@@ -68,11 +69,11 @@ class Fetcher:
         """
         if item.url is not None:
             return await self._download_url(item.url, slot)
-        key = item.key or ""
+        key = item.key or S3Key("")
         handed = self._take_handoff(self._folder, key) if self._folder else None
         return await self._get_object(key) if handed is None else handed
 
-    def _take_handoff(self, folder: "Path", key: str) -> bytes | None:
+    def _take_handoff(self, folder: "Path", key: S3Key) -> bytes | None:
         from imagejobs_contract.wire import handoff
 
         return handoff.take_copy(folder, key, self._max_bytes)
@@ -89,7 +90,7 @@ class Fetcher:
         finally:
             slow.cancel()
 
-    async def _get_object(self, key: str) -> bytes:
+    async def _get_object(self, key: S3Key) -> bytes:
         try:
             data, _ = await self._objects.get(key, self._max_bytes)
         except NotFound as ex:

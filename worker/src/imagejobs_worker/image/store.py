@@ -21,6 +21,7 @@ from imagejobs_contract.errors import (
     NotFound,
     Unavailable,
 )
+from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.model.options import Format, Variant, variant_body
 from imagejobs_contract.model.outcome import OutputFile
 from imagejobs_contract.storage import ObjectFacts, ObjectStore
@@ -101,7 +102,7 @@ class OutputStore:
         )
 
     async def _put(
-        self, task: Task, key: str, picture: Picture, metadata: Mapping[str, str], ownership: Ownership
+        self, task: Task, key: S3Key, picture: Picture, metadata: Mapping[str, str], ownership: Ownership
     ) -> ObjectFacts | None:
         only_if = ""
         for _ in range(MAX_ROUNDS):
@@ -148,7 +149,7 @@ def _is_same_output(there: Mapping[str, str], ours: Mapping[str, str]) -> bool:
 
 
 async def _etag_to_replace(
-    there: ObjectFacts | None, ours: Mapping[str, str], key: str, ownership: Ownership
+    there: ObjectFacts | None, ours: Mapping[str, str], key: S3Key, ownership: Ownership
 ) -> str:
     """Return the ETag of the object to replace, "" if it is gone meanwhile.
 
@@ -171,7 +172,7 @@ async def _etag_to_replace(
     return there.etag
 
 
-def _output_from_metadata(variant: Variant, key: str, facts: ObjectFacts) -> OutputFile:
+def _output_from_metadata(variant: Variant, key: S3Key, facts: ObjectFacts) -> OutputFile:
     stored = facts.metadata
     return OutputFile(
         variant.name,

@@ -7,7 +7,7 @@ read, at places that the formats define, by Python alone.
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
-from imagejobs_contract.wire.sniff import HEAD, sniff
+from imagejobs_contract.wire.sniff import HEAD_BYTES, sniff
 from imagejobs_worker.imaging import bounds
 from imagejobs_worker.imaging.codecs import header
 from imagejobs_worker.imaging.formats import HEIC, SOURCE_FORMATS
@@ -26,7 +26,7 @@ def check_file(source: bytes, limits: Limits, *, heic: bool) -> str:
             `corrupt_image`.
     """
     bounds.check_bytes(len(source), limits)
-    form = sniff(source[:HEAD])
+    form = sniff(source[:HEAD_BYTES])
     if form is None:
         raise ImageFailed("starts like no image", code=Code.NOT_AN_IMAGE)
     if form == HEIC and not heic:

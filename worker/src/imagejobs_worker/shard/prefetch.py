@@ -10,13 +10,13 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from threading import Thread
 
-import obstore
-
-from imagejobs_contract.errors import NotFound, TooLarge
+from imagejobs_contract.errors import NotFound
 from imagejobs_contract.model.items import Item, read_line
+from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.runtime.settings import S3Settings
-from imagejobs_contract.s3.client import open_store, s3_errors
-from imagejobs_contract.wire import result_lines, s3_keys, shards
+from imagejobs_contract.s3.blocking_reads import read_object, read_range
+from imagejobs_contract.s3.client import open_store
+from imagejobs_contract.wire import s3_keys, shards
 from imagejobs_worker.shard.shard_key import ShardKey
 
 ReadResult = tuple[bytes, str]
@@ -43,29 +43,25 @@ class Prefetch:
         spec, offsets = s3_keys.spec(key.uid), s3_keys.offsets(key.uid)
         results = s3_keys.results(key.uid, key.shard)
         offsets_read = self._start_read(offsets, lambda: self._read_object(offsets, shards.MAX_SPEC_BYTES))
-        results_read = self._start_read(results, lambda: self._read_object(results, result_lines.MAX_BYTES))
+        results_read = self._start_read(results, lambda: self._read_object(results, shards.MAX_RESULTS_BYTES))
         self._start_read(spec, lambda: self._read_object(spec, shards.MAX_SPEC_BYTES))
         self._start_read(
             s3_keys.manifest(key.uid), lambda: self._read_manifest_slice(key, offsets_read, results_read)
         )
 
-    def take(self, key: str) -> Future[ReadResult] | None:
+    def take(self, key: S3Key) -> Future[ReadResult] | None:
         """Return the read of a key, once, or None if none was begun."""
         return self._reads.pop(key, None)
 
-    def _start_read(self, key: str, read: Callable[[], ReadResult]) -> Future[ReadResult]:
+    def _start_read(self, key: S3Key, read: Callable[[], ReadResult]) -> Future[ReadResult]:
         future: Future[ReadResult] = Future()
         future.set_running_or_notify_cancel()  # a caller that waits may be cancelled, the read is not
         self._reads[key] = future
         Thread(target=_settle, args=(future, read), daemon=True).start()
         return future
 
-    def _read_object(self, key: str, max_bytes: int) -> ReadResult:
-        with s3_errors(key):
-            result = obstore.get(self.store, key)
-            if result.meta["size"] > max_bytes:
-                raise TooLarge(f"{key} has {result.meta['size']} bytes, more than {max_bytes}")
-            return bytes(result.bytes()), result.meta["e_tag"] or ""
+    def _read_object(self, key: S3Key, max_bytes: int) -> ReadResult:
+        return read_object(self.store, key, max_bytes)
 
     def _read_manifest_slice(
         self, key: ShardKey, offsets: Future[ReadResult], earlier: Future[ReadResult]
@@ -75,9 +71,7 @@ class Prefetch:
         Not if an earlier pod left results: it may have done the first image.
         """
         own = shards.read_offsets(offsets.result()[0])[key.shard]
-        manifest = s3_keys.manifest(key.uid)
-        with s3_errors(manifest):
-            lines = bytes(obstore.get_range(self.store, manifest, start=own.start, end=own.end))
+        lines = read_range(self.store, s3_keys.manifest(key.uid), own.start, own.end)
         if self._max_source_bytes and isinstance(earlier.exception(), NotFound):
             self._prefetch_source(read_line(lines.lstrip().partition(b"\n")[0]))
         return lines, ""

@@ -10,7 +10,7 @@ from typing import Protocol
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.counts import Counts
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import JobKey, Uid
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_worker.shard.shard_key import ShardKey
 
@@ -21,7 +21,7 @@ class ShardBoard(Protocol):
     """The part of `ports.ProgressBoard` that a shard needs."""
 
     async def put_shard(
-        self, key: JobKey, uid: str, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()
+        self, key: JobKey, uid: Uid, shard: int, counts: Counts, outcomes: Sequence[Outcome] = ()
     ) -> None:
         """Write a shard's counters."""
         ...

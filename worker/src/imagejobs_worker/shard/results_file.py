@@ -11,9 +11,10 @@ import hashlib
 from collections.abc import Iterable
 
 from imagejobs_contract.errors import Conflict, NotFound
+from imagejobs_contract.model.names import Uid
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.storage import ObjectStore
-from imagejobs_contract.wire import result_lines, s3_keys
+from imagejobs_contract.wire import result_lines, s3_keys, shards
 from imagejobs_worker.image.store import OwnershipLost
 
 
@@ -27,7 +28,7 @@ class ResultsFile:
         attempt: The job's attempt: images that failed in earlier ones are done again.
     """
 
-    def __init__(self, objects: ObjectStore, uid: str, shard: int, attempt: int) -> None:
+    def __init__(self, objects: ObjectStore, uid: Uid, shard: int, attempt: int) -> None:
         self._objects = objects
         self._uid = uid
         self._key = s3_keys.results(uid, shard)
@@ -39,11 +40,11 @@ class ResultsFile:
         self._writing = asyncio.Lock()
 
     @classmethod
-    async def open(cls, objects: ObjectStore, uid: str, shard: int, attempt: int) -> "ResultsFile":
+    async def open(cls, objects: ObjectStore, uid: Uid, shard: int, attempt: int) -> "ResultsFile":
         """Read the outcomes that earlier pods wrote; skip malformed lines."""
         file = cls(objects, uid, shard, attempt)
         try:
-            data, file._etag = await objects.get(file._key, result_lines.MAX_BYTES)
+            data, file._etag = await objects.get(file._key, shards.MAX_RESULTS_BYTES)
         except NotFound:
             return file
         file._outcomes = result_lines.read_lines(data)
@@ -111,7 +112,7 @@ class ResultsFile:
             OwnershipLost: Another pod wrote it, or it is gone.
         """
         try:
-            there, etag = await self._objects.get(self._key, result_lines.MAX_BYTES)
+            there, etag = await self._objects.get(self._key, shards.MAX_RESULTS_BYTES)
         except NotFound as ex:
             raise OwnershipLost("the results file is gone") from ex
         if _digest(there) not in self._unconfirmed:

@@ -2,7 +2,15 @@
 
 from dataclasses import dataclass, field
 
-from imagejobs_contract.model.names import LOCAL_NAMESPACE, MAX_NAME, NAME_PATTERN, JobKey
+from imagejobs_contract.model.names import (
+    LOCAL_NAMESPACE,
+    MAX_NAME_LENGTH,
+    NAME_PATTERN,
+    NO_CALLER,
+    CallerName,
+    JobKey,
+    Uid,
+)
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.wire.origin import ENV_CALLER, ENV_REQUEST_ID, ENV_TRACEPARENT, Origin
 from imagejobs_contract.wire.shards import ENV_ATTEMPT, ENV_INDEX, ENV_NAME, ENV_NAMESPACE, ENV_UID
@@ -15,10 +23,10 @@ class ShardKey:
     """A shard of a job, and the attempt of the job."""
 
     job: JobKey
-    uid: str
+    uid: Uid
     attempt: int
     shard: int
-    caller: str = ""
+    caller: CallerName = NO_CALLER
     origin: Origin = field(default_factory=Origin)
 
     @classmethod
@@ -27,18 +35,23 @@ class ShardKey:
         for name in (ENV_NAME, ENV_UID, ENV_ATTEMPT, ENV_INDEX):
             if not reader.has(name):
                 reader.fault(name, "is missing; the operator sets it in the pods of a Job")
-        name = reader.text(ENV_NAME, MAX_NAME, "", NAME_PATTERN, "an ImageJob's name") or ""
-        namespace = reader.text(ENV_NAMESPACE, 63, LOCAL_NAMESPACE) or LOCAL_NAMESPACE
-        uid = reader.text(ENV_UID, 64, "", UID, "a uid") or ""
+        name = (
+            reader.text(
+                ENV_NAME, MAX_NAME_LENGTH, default="", pattern=NAME_PATTERN, shape="an ImageJob's name"
+            )
+            or ""
+        )
+        namespace = reader.text(ENV_NAMESPACE, 63, default=LOCAL_NAMESPACE) or LOCAL_NAMESPACE
+        uid = reader.text(ENV_UID, 64, default="", pattern=UID, shape="a uid") or ""
         attempt, shard = reader.integer(ENV_ATTEMPT, 1, 10**6, 1), reader.integer(ENV_INDEX, 0, 10**6, 0)
         origin = Origin.read(
             {"requestId": reader.text(ENV_REQUEST_ID, 64), "traceparent": reader.text(ENV_TRACEPARENT, 300)}
         )
         return cls(
             JobKey(namespace, name),
-            uid,
+            Uid(uid),
             attempt or 1,
             shard or 0,
-            reader.text(ENV_CALLER, 63, "") or "",
+            CallerName(reader.text(ENV_CALLER, 63, default="") or ""),
             origin,
         )

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable, Iterator
 from itertools import islice
 
-from imagejobs_contract.wire.sniff import HEAD, sniff
+from imagejobs_contract.wire.sniff import HEAD_BYTES, sniff
 from imagejobs_worker.imaging.sizes import Size
 
 _NOT_FRAME_HEADERS = frozenset({0xC4, 0xC8, 0xCC})
@@ -28,7 +28,7 @@ class Truncated(ValueError):
 
 def declared_size(data: bytes) -> Size | None:
     """Return the size of a PNG, GIF, BMP, WebP or JPEG as stored, or None if it cannot be read."""
-    reader = _READERS.get(sniff(data[:HEAD]) or "")
+    reader = _READERS.get(sniff(data[:HEAD_BYTES]) or "")
     try:
         return reader(data) if reader else None
     except (struct.error, IndexError):

@@ -1,0 +1,74 @@
+"""Names of a job's outputs: the S3 prefix, and the name below it that follows from a file's own name.
+
+Pure text. `wire/s3_keys.py` builds whole keys of it.
+"""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+UPLOADS, JOBS = RESERVED_PREFIXES = ("uploads/", "jobs/")
+"""Prefixes that hold files of imagejobs itself: no output lies there."""
+OUTPUTS = "outputs/"
+PREFIX_PATTERN = r"[A-Za-z0-9._=+@-]+(/[A-Za-z0-9._=+@-]+)*/?"
+MAX_STEM_LENGTH = 200
+"""Characters of a result's name without its extension."""
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
+
+
+def default_prefix(job_name: str) -> str:
+    """Return the prefix of a job's outputs if its spec has none."""
+    return f"{OUTPUTS}{job_name}"
+
+
+def safe_stem(name: str) -> str:
+    """Return a file's name without its extension, in characters that are safe in keys and headers.
+
+    Folders stay. It may be "".
+    """
+    parts = [_make_safe(part) for part in re.split(r"[/\\]", strip_extension(name))]
+    return "/".join(part for part in parts if part)[:MAX_STEM_LENGTH].strip("/.-")
+
+
+def make_distinct(names: Sequence[str]) -> list[str]:
+    """Return the names with `-2`, `-3`... before the extension where one result would overwrite another.
+
+    A name without a character that is safe in a key counts as its number, by which its result is then called.
+    """
+    taken: set[str] = set()
+    highest: dict[str, int] = {}
+    result = []
+    for index, name in enumerate(names):
+        candidate, first = name, safe_stem(name).lower() or str(index)
+        stem, n = first, highest.get(first, 1)
+        while stem in taken:
+            n += 1
+            candidate = add_number(name, n)
+            stem = safe_stem(candidate).lower() or str(index)
+        taken.add(stem)
+        highest[first] = n  # or a thousand equal names would be tried half a million times
+        result.append(candidate)
+    return result
+
+
+def add_number(name: str, n: int) -> str:
+    """Return the name with `-n` before its extension, at a place where the result's name still shows it."""
+    bare = strip_extension(name)
+    tail = f"-{n}{name[len(bare) :]}"
+    if len(safe_stem(bare)) + len(tail) > MAX_STEM_LENGTH:
+        bare = safe_stem(bare)  # else the number would be cut off, and two names would stay equal
+    return bare[: MAX_STEM_LENGTH - len(tail)] + tail
+
+
+def strip_extension(name: str) -> str:
+    """Return a file's name without its extension (1 to 5 letters or digits).
+
+    A name that is nothing but an extension stays.
+    """
+    return re.sub(r"(?<=[^/\\])\.[A-Za-z0-9]{1,5}$", "", name, flags=re.ASCII)
+
+
+def _make_safe(part: str) -> str:
+    plain = unicodedata.normalize("NFKD", part).encode("ascii", "ignore").decode()
+    return _UNSAFE.sub("-", plain).strip("-.")
