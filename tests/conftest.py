@@ -8,11 +8,16 @@ from typing import NoReturn
 
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 
 import servers
 from imagejobs_contract.settings import S3Settings
 
 _numbers = itertools.count(1)
+
+# Hypothesis fails what is slower than its own measure, which a busy machine is.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 def missing(what: str) -> NoReturn:
