@@ -11,6 +11,7 @@ import redis
 from hypothesis import HealthCheck, settings
 
 import servers
+import shifted_clock
 from imagejobs_contract.settings import S3Settings
 
 _numbers = itertools.count(1)
@@ -66,6 +67,12 @@ def bucket_maker(seaweed_server: servers.Server):
 
 
 @pytest.fixture
+def refusing_s3() -> None:
+    """The S3 refuses what is signed wrongly."""
+    shifted_clock.skip_beside("SeaweedFS")
+
+
+@pytest.fixture
 def s3_settings(seaweed_server: servers.Server, bucket_maker) -> S3Settings:
     """Settings for a bucket that is empty and nobody else's."""
     bucket = f"test-{next(_numbers)}-{uuid.uuid4().hex[:8]}"
@@ -75,3 +82,8 @@ def s3_settings(seaweed_server: servers.Server, bucket_maker) -> S3Settings:
         endpoint=endpoint, public_endpoint=endpoint, bucket=bucket, region="us-east-1", access_key_id=servers.ACCESS_KEY_ID,
         secret_access_key=servers.SECRET_ACCESS_KEY, path_style=True, unsigned_payload=True,
     )  # fmt: skip
+
+
+def pytest_collection_finish() -> None:
+    """On a shifted clock, begin at the moment that was asked for."""
+    shifted_clock.wait_for_begin()

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import shifted_clock
 from controlplane_client import ControlPlane, wait_until, write_kubeconfig
 
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
@@ -51,6 +52,7 @@ def _compiled() -> str:
 @contextmanager
 def running(programs: Path, folder: Path) -> Iterator[ControlPlane]:
     """Run a control plane in which ImageJobs are defined."""
+    shifted_clock.skip_beside("a control plane")
     for attempt in range(ATTEMPTS):
         with ExitStack() as stack:
             try:

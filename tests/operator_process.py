@@ -13,12 +13,13 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+import shifted_clock
 from imagejobs_contract.codes import Code
 from imagejobs_contract.outcome import Outcome
 from imagejobs_contract.settings import S3Settings
 from imagejobs_contract.taskqueue import RedisTaskQueue
 
-READY_SECONDS = 30.0
+READY_SECONDS = 60.0
 TIED = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
 """Makes the operator die with a pytest that is killed."""
 T = TypeVar("T")
@@ -61,7 +62,8 @@ def operator(folder: Path, environ: Mapping[str, str]) -> Iterator[Operator]:
     # Logs are opened for the child's whole life; PATH is all it needs of ours.
     with log.open("wb") as out:
         command = [*TIED, sys.executable, "-m", "imagejobs_operator"]
-        process = subprocess.Popen(command, env={"PATH": os.environ["PATH"], **environ}, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
+        variables = shifted_clock.variables() | {"PATH": os.environ["PATH"]} | environ
+        process = subprocess.Popen(command, env=variables, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
     running = Operator(process, log)
     try:
         running.wait_until_ready()
@@ -100,7 +102,7 @@ async def worker(redis_url: str, outcome: Callable[[int, int], Outcome], most: i
         await queue.close()
 
 
-async def until(read: Callable[[], Awaitable[T]], holds: Callable[[T], bool], seconds: float = 20.0) -> T:
+async def until(read: Callable[[], Awaitable[T]], holds: Callable[[T], bool], seconds: float = 60.0) -> T:
     """Return what is read once it holds."""
     end = time.monotonic() + seconds
     while not holds(value := await read()):

@@ -14,13 +14,14 @@ from pathlib import Path
 
 from PIL import Image
 
+import shifted_clock
 from imagejobs_contract.items import Item
 from imagejobs_contract.names import JobKey
 from imagejobs_contract.options import Format, Variant
 from imagejobs_contract.settings import S3Settings
 from imagejobs_contract.tasks import Task
 
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 60.0
 JOB = JobKey("default", "holiday")
 UID = "0b0e7c3a-uid"
 TIED = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
@@ -69,7 +70,7 @@ class Workers:
 
     def __init__(self, folder: Path, redis_url: str, s3: S3Settings) -> None:
         self._folder = folder
-        self._environ = {
+        self._environ = shifted_clock.variables() | {
             "PATH": os.environ["PATH"],
             "REDIS_URL": redis_url,
             "S3_ENDPOINT": s3.endpoint,

@@ -10,6 +10,7 @@ import obstore
 import pytest
 from obstore.store import S3Store
 
+import shifted_clock
 from imagejobs.local.data_dir import DataDirectory
 from imagejobs.local.errors import CannotRun
 from imagejobs.local.ports import Ports
@@ -37,6 +38,7 @@ def data(tmp_path):
 @contextlib.asynccontextmanager
 async def running(data: DataDirectory):
     """Start SeaweedFS as local mode does; kill it at the end, as a power cut would."""
+    shifted_clock.skip_beside("SeaweedFS")
     ports, credentials = seaweed.SeaweedPorts.choose(Ports("127.0.0.1")), data.credentials()
     keeper = Keeper(seaweed.program(data, ports, credentials, os.environ), lambda _: None, ())
     task = asyncio.create_task(keeper.run())
