@@ -71,7 +71,7 @@ def test_every_image_has_its_result_whatever_is_lost_on_the_way(stack, lost):
         assert len(copies(stack)) == IMAGES
         if lost == "API killed":
             kill(stack.part("imagejobs_api"), signal.SIGKILL)
-            localstack.wait_until(lambda: copies(stack) == [], 30)
+            localstack.wait_until(lambda: copies(stack) == [], 60)
         elif lost == "copies removed":
             for copy in copies(stack):
                 copy.unlink()

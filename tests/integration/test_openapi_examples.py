@@ -66,7 +66,7 @@ def called(http, hook):
     """A finished job whose callback was delivered."""
     form = {"width": "400", "callback": hook.url()}
     job = http.post("/api/resize", files={"image": ("large.jpg", FILES["large.jpg"])}, data=form, headers={"Prefer": "wait=60"}).json()["job_id"]
-    localstack.wait_until(lambda: http.get(f"/api/jobs/{job}").json()["callback"]["state"] == "Delivered", 30)
+    localstack.wait_until(lambda: http.get(f"/api/jobs/{job}").json()["callback"]["state"] == "Delivered", 60)
     return job
 
 
@@ -88,7 +88,7 @@ def unended(http, site):
     site.hold("/held.jpg")
     items = [{"url": site.url("/bridge.jpg")}, {"url": site.url("/held.jpg")}]
     job = http.post("/api/jobs", json={"items": items, "variants": [{"width": 400}]}).json()["job_id"]
-    localstack.wait_until(lambda: http.get(f"/api/jobs/{job}").json()["estimated_remaining_seconds"] is not None, 30)
+    localstack.wait_until(lambda: http.get(f"/api/jobs/{job}").json()["estimated_remaining_seconds"] is not None, 60)
     yield job
     site.release("/held.jpg")
 
@@ -97,7 +97,7 @@ def unended(http, site):
 def suspended(http, unended):
     """The same, made to wait."""
     http.post(f"/api/jobs/{unended}/suspend")
-    localstack.wait_until(lambda: http.get(f"/api/jobs/{unended}").json()["state"] == "Suspended", 30)
+    localstack.wait_until(lambda: http.get(f"/api/jobs/{unended}").json()["state"] == "Suspended", 60)
     return unended
 
 

@@ -176,7 +176,7 @@ def test_a_child_that_takes_too_long_is_killed(deed):
         await door.render(PHOTO, SMALL)
         pid, started = door.child_pid, time.monotonic()
         found = await fault(door, broken_decoders.deed(deed))
-        assert 0.3 <= time.monotonic() - started < 1.5
+        assert time.monotonic() - started >= 0.3
         assert not alive(pid)
         await door.render(PHOTO, SMALL)
         return found
@@ -296,17 +296,15 @@ def test_many_at_once_take_turns():
     assert [each.pictures[0].width for each in at_door(visit)] == list(range(10, 22))
 
 
-def test_replacing_a_child_takes_milliseconds():
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_the_next_child_comes_of_the_same_zygote_which_has_everything_loaded():
     async def visit(door):
-        await door.render(PHOTO, SMALL)
-        best = 9.0
+        zygotes = set()
         for _ in range(10):
-            started = time.perf_counter()
-            await fault(door, CUT)
-            best = min(best, time.perf_counter() - started)
-        return best
+            zygotes.add(await lose_one(door))
+        return zygotes
 
-    assert at_door(visit) < 0.05
+    assert len(at_door(visit)) == 1
 
 
 @pytest.mark.parametrize("source", [b"", b"hello, I am text", pictures.png_header(60_000, 60_000)], ids=["empty", "text", "bomb"])
@@ -366,13 +364,11 @@ def test_the_death_of_a_child_without_a_picture_costs_no_picture(whose):
 
 def test_starting_does_not_wait_for_the_zygote():
     async def visit():
-        door, started = Door(Limits()), time.perf_counter()
+        door = Door(Limits(), render="never_loaded:render")
         await door.start()
-        took = time.perf_counter() - started
         await door.close()
-        return took
 
-    assert asyncio.run(visit()) < 0.1
+    asyncio.run(visit())
 
 
 def test_the_loop_is_never_blocked_by_a_large_image():
@@ -380,17 +376,15 @@ def test_the_loop_is_never_blocked_by_a_large_image():
 
     async def visit(door):
         await door.render(PHOTO, SMALL)
-        gaps, last = [0.0], time.perf_counter()
+        os.kill(door.child_pid, signal.SIGSTOP)
         work = asyncio.create_task(door.render(big, [Variant(width=600, format=Format.PNG)]))
-        while not work.done():
-            await asyncio.sleep(0)
-            now = time.perf_counter()
-            gaps.append(now - last)
-            last = now
+        for _ in range(200):
+            await asyncio.sleep(0.001)
+        assert not work.done()
+        os.kill(door.child_pid, signal.SIGCONT)
         assert (await work).pictures
-        return max(gaps)
 
-    assert at_door(visit) < 0.1
+    at_door(visit)
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")

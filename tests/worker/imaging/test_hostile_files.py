@@ -1,17 +1,17 @@
 """Bombs, lies and cut files: each ends in a code that says what is wrong, before it costs anything."""
 
 import struct
-import time
 import zlib
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 import pictures
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.limits import Limits
 from imagejobs_contract.options import Format, Variant
+from imagejobs_worker.imaging import header
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.pipeline import render
 
@@ -56,11 +56,9 @@ def jpeg_of(width, height):
         pytest.param(pictures.gif_of(1, 10, 10, BIG_FRAME), id="gif whose frame is larger than its canvas"),
     ],
 )
-def test_a_pixel_bomb_is_refused_by_its_header(data):
-    started = time.process_time()
-    found = fault(data, width=10)
-    assert found.code is Code.TOO_MANY_PIXELS
-    assert time.process_time() - started < 0.5
+def test_a_pixel_bomb_is_refused_by_its_header(data, monkeypatch):
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda _: pytest.fail("its pixels were decoded"))
+    assert fault(data, width=10).code is Code.TOO_MANY_PIXELS
 
 
 def test_the_message_names_the_fault_the_value_and_the_limit():
@@ -96,10 +94,12 @@ def test_too_many_frames_are_refused(form):
     assert (found.code, found.message) == (Code.TOO_MANY_FRAMES, "has more than the 11 frames that are allowed")
 
 
-def test_a_frame_bomb_is_refused_at_once():
-    data, started = pictures.gif_of(1_000_000), time.process_time()
-    assert fault(data).code is Code.TOO_MANY_FRAMES
-    assert time.process_time() - started < 0.5
+def test_a_frame_bomb_is_refused_before_all_its_frames_are_counted(monkeypatch):
+    counted, all_frames = [], header.gif_pictures
+    monkeypatch.setattr(header, "gif_pictures", lambda data: (counted.append(each) or each for each in all_frames(data)))
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda _: pytest.fail("its pixels were decoded"))
+    assert fault(pictures.gif_of(1_000_000)).code is Code.TOO_MANY_FRAMES
+    assert len(counted) < 1000
 
 
 def test_the_pixels_of_all_frames_are_counted_together():
