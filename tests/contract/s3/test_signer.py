@@ -79,6 +79,7 @@ def test_the_true_name_is_read_back_by_others(signed, s3_settings, stored):
     [("image%2Fjpeg", "text%2Fhtml"), ("photo.jpg", "photo.exe"), ("j1", "j2")],
     ids=["type", "name", "key"],
 )
+@pytest.mark.usefixtures("refusing_s3")
 def test_a_changed_link_is_refused(signed, s3_settings, stored, change):
     link = signed(s3_settings).get_link(stored, seconds=60, content_type="image/jpeg", file_name="photo.jpg")
     forged = link.replace(*change)
@@ -160,6 +161,7 @@ def put(link: str, data: bytes, content_type: str | None = "image/jpeg") -> int:
         return ex.code
 
 
+@pytest.mark.usefixtures("refusing_s3")
 def test_a_link_to_put_takes_that_size_and_type_under_that_key_only(signed, s3_settings):
     link = signed(s3_settings).put_link("uploads/à b+c#1.jpg", seconds=60, size=7, content_type="image/jpeg")
     assert parse_qs(urlsplit(link).query)["X-Amz-SignedHeaders"] == ["content-length;content-type;host"]
@@ -175,6 +177,7 @@ def test_a_link_to_put_takes_that_size_and_type_under_that_key_only(signed, s3_s
     assert asyncio.run(S3Objects(s3_settings).get("uploads/à b+c#1.jpg", 10))[0] == b"picture"
 
 
+@pytest.mark.usefixtures("refusing_s3")
 def test_parts_are_put_by_links_and_put_together(signed, s3_settings):
     uploads, part, key = BotoPartUploads(s3_settings), b"x" * MIN_PART_BYTES, "uploads/à b.jpg"
     upload = asyncio.run(uploads.begin(key, "image/jpeg"))
