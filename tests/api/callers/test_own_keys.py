@@ -6,8 +6,8 @@ import httpx2
 import pytest
 
 from imagejobs_api.callers import api_keys, keyring
-from imagejobs_contract import names
 from imagejobs_contract.errors import Invalid
+from imagejobs_contract.model import names
 from support.api.forms import JPEG
 from support.api.process import Api
 
