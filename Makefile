@@ -1,6 +1,6 @@
 # Everything a developer does here. CI calls the same targets and has no logic of its own.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fmt images e2e chart bench bench-job bench-load bench-pod bench-batch bench-two bench-soak bench-hostile fuzz fuzz-api lock docs
+.PHONY: help setup run test test-shifted check fmt images e2e chart bench bench-job bench-load bench-pod bench-batch bench-two bench-soak bench-hostile fuzz fuzz-api lock docs
 BIN := .venv/bin
 STAMP := .venv/ready
 MEMBERS := contract api operator worker cli
@@ -22,6 +22,9 @@ run: setup ## Run everything on this machine, until Ctrl-C
 
 test: setup ## Test everything but e2e against real servers (compiles a control plane, helm and linters once if Go is installed: minutes)
 	@tests/programs/with $(BIN)/pytest $(ARGS)
+
+test-shifted: setup ## Test on another day, in another zone, in a random order, beside a busy core; ARGS="+40d Asia/Kathmandu 7" repeats a run
+	@tests/programs/with tests/programs/shifted $(ARGS)
 
 check: setup ## Check without changing a file: format, lint, types, layers, layout, members, generated pages
 	@$(BIN)/ruff format --check $(PYTHON_FILES)

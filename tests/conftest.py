@@ -8,11 +8,17 @@ from typing import NoReturn
 
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 
 from imagejobs_contract.runtime.settings import S3Settings
+from support.clock import shifted_clock
 from support.servers import data_servers
 
 _numbers = itertools.count(1)
+
+# Hypothesis fails what is slower than its own measure, which a busy machine is.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 def missing(what: str) -> NoReturn:
@@ -61,6 +67,12 @@ def bucket_maker(seaweed_server: data_servers.Server):
 
 
 @pytest.fixture
+def refusing_s3() -> None:
+    """The S3 refuses what is signed wrongly."""
+    shifted_clock.skip_beside("SeaweedFS")
+
+
+@pytest.fixture
 def s3_settings(seaweed_server: data_servers.Server, bucket_maker) -> S3Settings:
     """Settings for a bucket that is empty and nobody else's."""
     bucket = f"test-{next(_numbers)}-{uuid.uuid4().hex[:8]}"
@@ -70,3 +82,8 @@ def s3_settings(seaweed_server: data_servers.Server, bucket_maker) -> S3Settings
         endpoint=endpoint, public_endpoint=endpoint, bucket=bucket, region="us-east-1", access_key_id=data_servers.ACCESS_KEY_ID,
         secret_access_key=data_servers.SECRET_ACCESS_KEY, path_style=True, unsigned_payload=True,
     )  # fmt: skip
+
+
+def pytest_collection_finish() -> None:
+    """On a shifted clock, begin at the moment that was asked for."""
+    shifted_clock.wait_for_begin()

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx2
 import pytest
+import redis
 
 from imagejobs_contract.runtime.settings import S3Settings
 from support.api import openapi_check
@@ -62,6 +63,8 @@ def service(
     """A running API with its neighbours; a module's ENVIRON is added to its variables."""
     path: Path = tmp_path_factory.mktemp("api") / "jobs.db"
     redis_url = valkey_server.url("redis", "redis") + "/0"
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushall()  # what the module before left, whichever it was
     variables = environ(path, redis_url, module_s3) | getattr(request.module, "ENVIRON", {})
     api = Api(variables)
     stand_in = StandIn(path, redis_url, module_s3).start()

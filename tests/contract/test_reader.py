@@ -1,4 +1,4 @@
-import time
+import difflib
 
 import pytest
 from hypothesis import given
@@ -133,11 +133,12 @@ def test_where_nothing_is_known_that_is_said():
     assert reader.faults == [Fault("limit", "unknown; known are none")]
 
 
-def test_many_unknown_fields_are_not_all_compared():
+def test_many_unknown_fields_are_not_all_compared(monkeypatch):
+    compared = []
+    monkeypatch.setattr(difflib, "get_close_matches", lambda name, *_: compared.append(name) or [])
     reader = Reader({f"widht{n}": 1 for n in range(10_000)})
-    began = time.process_time()
     reader.unknown(("width", "max_size"))
-    assert (len(reader.faults), time.process_time() - began < 0.5) == (10_000, True)
+    assert (len(reader.faults), compared) == (10_000, [f"widht{n}" for n in range(8)])
 
 
 def test_all_faults_come_at_once_with_their_paths():

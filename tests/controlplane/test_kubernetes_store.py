@@ -194,9 +194,9 @@ def test_the_feed_tells_of_what_was_deleted_while_it_could_not_watch(controlplan
         assert await anext(feed) == job.key
         await broken.wait()
         await store.delete(job.key)
-        assert await asyncio.wait_for(anext(feed), 5) == job.key
+        assert await asyncio.wait_for(anext(feed), 30) == job.key
         await store.create(new(namespace, "b"))
-        while (await asyncio.wait_for(anext(feed), 5)).name != "b":
+        while (await asyncio.wait_for(anext(feed), 30)).name != "b":
             pass
         await feed.aclose()
 

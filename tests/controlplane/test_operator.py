@@ -270,7 +270,7 @@ def test_a_job_of_many_images_runs_as_an_indexed_job(
     assert "Message: 25 of 25 images succeeded, 0 failed" in described
     assert "Reason: NotFailed Status: False Type: Failed" in described
     cluster.delete("many")
-    wait_until(lambda: not cluster.jobs("many"), 30)
+    wait_until(lambda: not cluster.jobs("many"), 60)
 
 
 def test_a_shard_that_cannot_be_read_fails_its_images_only(cluster: Cluster, running: Operator) -> None:

@@ -77,7 +77,7 @@ def test_every_image_has_its_result_whatever_is_lost_on_the_way(stack, lost):
         assert len(copies(stack)) == IMAGES
         if lost == "API killed":
             kill(stack.part("imagejobs_api"), signal.SIGKILL)
-            local_stack.wait_until(lambda: copies(stack) == [], 30)
+            local_stack.wait_until(lambda: copies(stack) == [], 60)
         elif lost == "copies removed":
             for copy in copies(stack):
                 copy.unlink()

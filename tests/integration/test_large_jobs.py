@@ -127,7 +127,7 @@ def test_a_large_job_that_is_deleted_stops_its_processes_and_leaves_no_working_f
     )
     local_stack.wait_until(lambda: client.progress(job)["done"] > 0, 60)
     assert httpx2.delete(f"{stack.url}/api/jobs/{job}").status_code == 204
-    local_stack.wait_until(lambda: not shards(stack), 10)
+    local_stack.wait_until(lambda: not shards(stack), 60)
     assert working_files(stack) == before
 
 

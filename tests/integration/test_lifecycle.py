@@ -80,7 +80,7 @@ def test_the_work_of_a_killed_worker_runs_again_within_15_seconds(data):
         batch = client.batch({f"{n}.jpg": photo(2400, 1800, seed=n) for n in range(8)}, width=100)[
             "batch_job_id"
         ]
-        wait_until(lambda: client.progress(batch)["done"] >= 1, 20)
+        wait_until(lambda: client.progress(batch)["done"] >= 1, 60)
         os.kill(worker, signal.SIGKILL)
         assert client.finished(batch, 15)["state"] == "Succeeded"
         assert client.progress(batch)["done"] == 8

@@ -85,7 +85,7 @@ def called(http, hook):
         headers={"Prefer": "wait=60"},
     ).json()["job_id"]
     local_stack.wait_until(
-        lambda: http.get(f"/api/jobs/{job}").json()["callback"]["state"] == "Delivered", 30
+        lambda: http.get(f"/api/jobs/{job}").json()["callback"]["state"] == "Delivered", 60
     )
     return job
 
@@ -111,7 +111,7 @@ def unended(http, site):
     items = [{"url": site.url("/bridge.jpg")}, {"url": site.url("/held.jpg")}]
     job = http.post("/api/jobs", json={"items": items, "variants": [{"width": 400}]}).json()["job_id"]
     local_stack.wait_until(
-        lambda: http.get(f"/api/jobs/{job}").json()["estimated_remaining_seconds"] is not None, 30
+        lambda: http.get(f"/api/jobs/{job}").json()["estimated_remaining_seconds"] is not None, 60
     )
     yield job
     site.release("/held.jpg")
@@ -121,7 +121,7 @@ def unended(http, site):
 def suspended(http, unended):
     """The same, made to wait."""
     http.post(f"/api/jobs/{unended}/suspend")
-    local_stack.wait_until(lambda: http.get(f"/api/jobs/{unended}").json()["state"] == "Suspended", 30)
+    local_stack.wait_until(lambda: http.get(f"/api/jobs/{unended}").json()["state"] == "Suspended", 60)
     return unended
 
 

@@ -46,7 +46,7 @@ def ask(http: httpx2.Client, job: str, verb: str) -> None:
 
 
 def wait_for_state(http: httpx2.Client, job: str, state: str) -> None:
-    local_stack.wait_until(lambda: http.get(f"/api/progress/{job}").json()["state"] == state, 30)
+    local_stack.wait_until(lambda: http.get(f"/api/progress/{job}").json()["state"] == state, 90)
 
 
 @pytest.mark.parametrize("execution", ["Pool", "Job"])
@@ -63,7 +63,7 @@ def test_a_job_that_was_made_to_wait_begins_when_it_is_resumed(http, site, execu
 def test_a_job_that_runs_stops_and_goes_on_without_an_image_twice(http, site, execution):
     site.hold("/299.jpg")  # so that it cannot end before it is asked
     job = make(http, site, execution=execution, items_per_pod=300)
-    local_stack.wait_until(lambda: http.get(f"/api/progress/{job}").json()["done"] >= 10, 30)
+    local_stack.wait_until(lambda: http.get(f"/api/progress/{job}").json()["done"] >= 10, 60)
     ask(http, job, "suspend")
     wait_for_state(http, job, "Suspended")
     site.release("/299.jpg")

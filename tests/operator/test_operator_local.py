@@ -1,7 +1,6 @@
 """The operator as a program on one machine: SQLite, a real Redis, a real S3."""
 
 import asyncio
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -57,27 +56,21 @@ async def ended(store: SqliteStore, key: JobKey = KEY) -> ImageJob:
     )
 
 
-def test_a_small_job_ends_within_milliseconds(
+def test_small_jobs_begin_and_end_by_what_is_told_not_by_looking_around(
     environ: dict[str, str], store: SqliteStore, redis_url: str, tmp_path: Path
 ) -> None:
-    async def run() -> list[float]:
-        took = []
+    async def run() -> None:
         async with worker(redis_url, good):
             for n in range(15):
                 job = replace(images(1), key=JobKey("default", f"job{n}"))
-                start = time.perf_counter()
                 await store.create(job)
                 status = (await ended(store, job.key)).status
-                took.append(time.perf_counter() - start)
                 assert status.state is State.SUCCEEDED
                 assert [outcome.index for outcome in status.outcomes] == [0]
-        return took
 
-    with operator(tmp_path, environ) as running:
-        took = asyncio.run(run())
+    with operator(tmp_path, environ | {"RESYNC_SECONDS": "3600"}) as running:
+        asyncio.run(run())
         assert running.stop() == 0
-    # The store's feed may be 10 ms late, and both processes share two busy cores with everybody.
-    assert sorted(took)[len(took) // 2] < 0.15, took
 
 
 def test_a_large_job_leaves_its_outcomes_in_s3_and_runs_its_failures_again(

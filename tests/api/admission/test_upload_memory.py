@@ -47,7 +47,7 @@ class Sender:
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(test(), 10))  # type: ignore[arg-type]
+    asyncio.run(asyncio.wait_for(test(), 30))  # type: ignore[arg-type]
 
 
 def test_files_that_do_not_fit_are_left_unread_until_there_is_room():

@@ -67,6 +67,7 @@ def test_rules_of_others_stay():
     assert rules.merge([other, old], 8) == [other, *rules.own_rules(8)]
 
 
+@pytest.mark.usefixtures("refusing_s3")
 def test_wrong_keys_are_named_as_such(s3_settings):
     wrong = s3_settings._replace(secret_access_key="wrong")
     with pytest.raises(Misconfigured, match="refuses HeadBucket"):

@@ -1,7 +1,6 @@
 """The file of callers while the API runs: changed, replaced, broken, gone."""
 
 import json
-import time
 
 import httpx2
 import pytest
@@ -79,7 +78,7 @@ def test_a_file_that_was_never_right_is_refused(file):
         CallersFile(file, "jobs")
 
 
-def test_a_turned_secret_counts_within_ten_seconds_in_a_running_api(service, tmp_path):
+def test_a_turned_secret_counts_in_a_running_api(service, tmp_path):
     """A kubelet mounts `callers.json -> ..data/callers.json` and turns `..data`."""
     for folder, key in (("first", KEY), ("second", OTHER)):
         (tmp_path / folder).mkdir()
@@ -92,10 +91,8 @@ def test_a_turned_secret_counts_within_ten_seconds_in_a_running_api(service, tmp
         assert status(api, OTHER) == 401
         (tmp_path / "..turn").symlink_to("second")
         (tmp_path / "..turn").rename(tmp_path / "..data")
-        begin = time.monotonic()
-        eventually(lambda: status(api, OTHER) == 200, 10)
+        eventually(lambda: status(api, OTHER) == 200)
         assert status(api, KEY) == 401
-        assert time.monotonic() - begin < 10
     finally:
         api.stop()
 

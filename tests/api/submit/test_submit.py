@@ -1,5 +1,6 @@
 """POST /api/resize and /api/batch against a real server, store, Redis and S3; a stand-in does the images."""
 
+import sys
 import time
 
 import pytest
@@ -7,10 +8,23 @@ import pytest
 from support.api import forms
 from support.api.fake_worker import BROKEN
 from support.api.forms import JPEG, PNG
-from support.api.process import eventually
+from support.api.process import Api, eventually
 
 ANSWER = {"job_id", "state", "progress_url", "download_url", "width", "height", "format", "bytes", "error"}
 TEXT = b"just some words, long enough to be looked at: nobody would call this a picture at all"
+
+LISTENING = """
+from imagejobs_api.progress import waiting
+waiting.POLL_SECONDS = 3600.0
+from imagejobs_api.__main__ import main
+main()
+"""
+
+
+class ListeningApi(Api):
+    """The API, which looks into no store while it waits: only what is announced ends a wait."""
+
+    command = (sys.executable, "-c", LISTENING)
 
 
 def resize(service, data=JPEG, name="photo.jpg", headers=None, **options):
@@ -94,21 +108,20 @@ def test_a_wait_that_runs_out_is_answered_202(service):
     begin = time.monotonic()
     answer = resize(service, headers={"Prefer": "wait=1"})
     assert (answer.status_code, answer.headers["Preference-Applied"]) == (202, "wait=1")
-    assert 0.9 < time.monotonic() - begin < 3
+    assert time.monotonic() - begin > 0.9
 
 
 def test_an_answer_does_not_depend_on_an_announcement(service):
     service.stand_in.silent = True
-    begin = time.monotonic()
     assert resize(service).status_code == 200
-    assert time.monotonic() - begin < 5
 
 
 def test_an_announcement_is_what_ends_the_wait(service):
-    resize(service)
-    begin = time.monotonic()
-    assert resize(service).status_code == 200
-    assert time.monotonic() - begin < 0.9
+    api = ListeningApi(service.environ)
+    try:
+        assert service.http.post(f"{api.url}/api/resize", files={"image": ("a.jpg", JPEG)}).status_code == 200
+    finally:
+        api.stop()
 
 
 def test_an_image_that_fails_while_its_caller_waits_is_answered_with_its_error(service):

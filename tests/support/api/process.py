@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from imagejobs_contract.runtime.settings import S3Settings
+from support.clock import shifted_clock
 
 START_SECONDS = 30
 
@@ -25,7 +26,11 @@ class Api:
     command = (sys.executable, "-m", "imagejobs_api")
 
     def __init__(self, environ: dict[str, str]) -> None:
-        base = {"PATH": os.environ["PATH"], "LISTEN": "127.0.0.1:0", "LOG_LEVEL": "DEBUG"}
+        base = shifted_clock.variables() | {
+            "PATH": os.environ["PATH"],
+            "LISTEN": "127.0.0.1:0",
+            "LOG_LEVEL": "DEBUG",
+        }
         self.process = subprocess.Popen(self.command, env=base | environ, stderr=subprocess.PIPE, text=True)
         self.lines: list[dict[str, Any]] = []
         self._ready = threading.Event()
@@ -78,7 +83,7 @@ def environ(path: Path, redis_url: str, s3: S3Settings) -> dict[str, str]:
     }
 
 
-def eventually(check, seconds: float = 10.0):
+def eventually(check, seconds: float = 60.0):
     """Return the first true value of `check()`; fail after the time."""
     deadline = time.monotonic() + seconds
     while not (value := check()):

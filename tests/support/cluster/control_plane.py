@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from support.clock import shifted_clock
 from support.cluster.client import ControlPlane, wait_until, write_kubeconfig
 
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
@@ -58,6 +59,7 @@ def _compiled() -> str:
 @contextmanager
 def running(programs: Path, folder: Path) -> Iterator[ControlPlane]:
     """Run a control plane in which ImageJobs are defined."""
+    shifted_clock.skip_beside("a control plane")
     for attempt in range(ATTEMPTS):
         with ExitStack() as stack:
             try:

@@ -17,8 +17,9 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.redis.task_queue import RedisTaskQueue
 from imagejobs_contract.runtime.settings import S3Settings
+from support.clock import shifted_clock
 
-READY_SECONDS = 30.0
+READY_SECONDS = 60.0
 TIED = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
 """Lets the operator die when pytest is killed."""
 T = TypeVar("T")
@@ -61,13 +62,8 @@ def operator(folder: Path, environ: Mapping[str, str]) -> Iterator[Operator]:
     # The child needs no variable of ours but PATH.
     with log.open("wb") as out:
         command = [*TIED, sys.executable, "-m", "imagejobs_operator"]
-        process = subprocess.Popen(
-            command,
-            env={"PATH": os.environ["PATH"], **environ},
-            stdout=out,
-            stderr=out,
-            stdin=subprocess.DEVNULL,
-        )
+        variables = shifted_clock.variables() | {"PATH": os.environ["PATH"]} | environ
+        process = subprocess.Popen(command, env=variables, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
     running = Operator(process, log)
     try:
         running.wait_until_ready()
@@ -114,7 +110,7 @@ async def worker(
 
 
 async def wait_until(
-    read: Callable[[], Awaitable[T]], holds: Callable[[T], bool], seconds: float = 20.0
+    read: Callable[[], Awaitable[T]], holds: Callable[[T], bool], seconds: float = 60.0
 ) -> T:
     """Return the value of `read` once `holds` is true for it."""
     end = time.monotonic() + seconds

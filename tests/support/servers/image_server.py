@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 60.0
 Answer = bytes | int
 """A body, or a status without one."""
 

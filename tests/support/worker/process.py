@@ -19,8 +19,9 @@ from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.options import Format, Variant
 from imagejobs_contract.runtime.settings import S3Settings
 from imagejobs_contract.wire.tasks import Task
+from support.clock import shifted_clock
 
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 60.0
 JOB = JobKey("default", "holiday")
 UID = "0b0e7c3a-uid"
 TIED = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
@@ -69,7 +70,7 @@ class Workers:
 
     def __init__(self, folder: Path, redis_url: str, s3: S3Settings) -> None:
         self._folder = folder
-        self._environ = {
+        self._environ = shifted_clock.variables() | {
             "PATH": os.environ["PATH"],
             "REDIS_URL": redis_url,
             "S3_ENDPOINT": s3.endpoint,

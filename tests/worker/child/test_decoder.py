@@ -23,6 +23,7 @@ CUT = PHOTO[: len(PHOTO) // 2]
 """Only a decoder sees what is wrong with it."""
 SMALL = [Variant(width=40)]
 BROKEN = "support.images.broken_decoders:by_source"
+NEVER_LOADED = "support.worker.never_loaded:render"
 
 
 def with_decoder(visit, *, limits=None, **options):
@@ -190,7 +191,7 @@ def test_a_child_that_takes_too_long_is_killed(deed):
         await decoder.render(PHOTO, SMALL)
         pid, started = decoder.child_pid, time.monotonic()
         found = await fault(decoder, broken_decoders.deed(deed))
-        assert 0.3 <= time.monotonic() - started < 1.5
+        assert time.monotonic() - started >= 0.3
         assert not alive(pid)
         await decoder.render(PHOTO, SMALL)
         return found
@@ -319,17 +320,15 @@ def test_many_at_once_take_turns():
     assert [each.pictures[0].width for each in with_decoder(visit)] == list(range(10, 22))
 
 
-def test_replacing_a_child_takes_milliseconds():
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_the_next_child_comes_of_the_same_zygote_which_has_everything_loaded():
     async def visit(decoder):
-        await decoder.render(PHOTO, SMALL)
-        best = 9.0
+        zygotes = set()
         for _ in range(10):
-            started = time.perf_counter()
-            await fault(decoder, CUT)
-            best = min(best, time.perf_counter() - started)
-        return best
+            zygotes.add(await lose_one(decoder))
+        return zygotes
 
-    assert with_decoder(visit) < 0.05
+    assert len(with_decoder(visit)) == 1
 
 
 @pytest.mark.parametrize(
@@ -391,13 +390,11 @@ def test_the_death_of_a_child_without_a_picture_costs_no_picture(whose):
 
 def test_starting_does_not_wait_for_the_zygote():
     async def visit():
-        decoder, started = Decoder(Limits()), time.perf_counter()
+        decoder = Decoder(Limits(), render=NEVER_LOADED)
         await decoder.start()
-        took = time.perf_counter() - started
         await decoder.close()
-        return took
 
-    assert asyncio.run(visit()) < 0.1
+    asyncio.run(visit())
 
 
 def test_the_loop_is_never_blocked_by_a_large_image():
@@ -405,17 +402,15 @@ def test_the_loop_is_never_blocked_by_a_large_image():
 
     async def visit(decoder):
         await decoder.render(PHOTO, SMALL)
-        gaps, last = [0.0], time.perf_counter()
+        os.kill(decoder.child_pid, signal.SIGSTOP)
         work = asyncio.create_task(decoder.render(big, [Variant(width=600, format=Format.PNG)]))
-        while not work.done():
-            await asyncio.sleep(0)
-            now = time.perf_counter()
-            gaps.append(now - last)
-            last = now
+        for _ in range(200):
+            await asyncio.sleep(0.001)
+        assert not work.done()
+        os.kill(decoder.child_pid, signal.SIGCONT)
         assert (await work).pictures
-        return max(gaps)
 
-    assert with_decoder(visit) < 0.1
+    with_decoder(visit)
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")

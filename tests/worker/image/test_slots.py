@@ -88,7 +88,7 @@ def test_an_image_that_stepped_aside_waits_for_a_place_and_gives_back_exactly_th
             await asyncio.sleep(0.01)
             assert not back.done()
             others[0].close()
-            await asyncio.wait_for(back, 1)
+            await asyncio.wait_for(back, 30)
             await slot.reacquire()
             assert await acquire_all(slots, 10) == []
             others[1].close()
@@ -138,7 +138,7 @@ def test_a_server_that_does_not_answer_keeps_no_place_from_other_images():
         await asyncio.wait(fetching, timeout=1, return_when=asyncio.FIRST_COMPLETED)
         assert sum(each.done() for each in fetching) >= 1
         others[1].close()
-        await asyncio.wait_for(asyncio.gather(*fetching, return_exceptions=True), 1)
+        await asyncio.wait_for(asyncio.gather(*fetching, return_exceptions=True), 30)
         return slots.parked, len(await acquire_all(slots, 10))
 
     assert asyncio.run(scenario()) == (0, 1 + IMAGES_AHEAD)

@@ -220,6 +220,7 @@ def test_a_shard_needs_no_redis(workers, objects, site):
     ],
     ids=["wrong credentials", "no bucket", "bad setting", "no such shard"],
 )
+@pytest.mark.usefixtures("refusing_s3")
 def test_what_a_repeat_cannot_help_has_an_exit_code_of_its_own(workers, objects, site, environ, code):
     lay_out(objects, urls(site, 1))
     assert workers.shard(**environ).exit_code() == code
