@@ -9,6 +9,7 @@ from imagejobs_api.admission import upload_memory
 from imagejobs_api.admission.upload_memory import READ_AHEAD_BYTES, MemoryBudget
 from imagejobs_api.http.errors import Problem
 from imagejobs_contract.codes import Code
+from imagejobs_contract.s3.streaming_put import MAX_HELD_BYTES
 
 CHUNK = 2**20
 
