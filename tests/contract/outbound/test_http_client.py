@@ -1,4 +1,4 @@
-"""One exchange over a stream that the test fills; downloads and callbacks have tests beside their programs."""
+"""One exchange over a stream that the test fills; downloads and callbacks have tests of their own."""
 
 import asyncio
 from collections.abc import Sequence
