@@ -1,96 +1,108 @@
-"""Hands spans that ended to the collector from a thread of its own, so that one that is slow or away costs the work nothing.
+"""Sends ended spans to the collector with the SDK's batch processor, and counts what becomes of each span.
 
-At most `MOST_WAITING` wait; further ones are thrown away and counted. The SDK's own processor drops without a
-count, and waits 30 s at the end.
+The SDK's processor alone does not suffice: when its queue is full it drops the oldest span without a count,
+and it waits up to 30 s at the end of a program. So the bound is kept here, in front of it, and the end has a
+limit.
 """
 
 import logging
-import queue
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Sequence
 
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
-from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from imagejobs_contract.runtime.traces import DROPPED, FAILED, SENT, Count
 
-MOST_WAITING = 2048
-MOST_AT_ONCE = 512
-GATHER_SECONDS = 1.0
-"""How long the first of a batch waits for others."""
-END_SECONDS = 2.0
+MAX_WAITING_SPANS = 2048
+MAX_BATCH_SPANS = 512
+BATCH_SECONDS = 1.0
+"""How long spans wait for others, unless a batch is full before."""
+SHUTDOWN_SECONDS = 2.0
 """How long the end of a program waits for the collector."""
-COMPLAIN_SECONDS = 60.0
+WARN_SECONDS = 60.0
+"""Least time between two warnings."""
 
 log = logging.getLogger(__name__)
 
 
-class SpanSender(SpanProcessor):
-    """A bounded queue and its thread.
+class SpanSender(BatchSpanProcessor):
+    """The SDK's queue of ended spans and its thread, with a bound that counts.
 
     Args:
         exporter: Sends a batch within a time of its own (OTEL_EXPORTER_OTLP_TIMEOUT, 10 s).
-        count: Told what became of how many.
+        count: Is called with the result of spans and their number.
     """
 
     def __init__(self, exporter: SpanExporter, count: Count) -> None:
-        self._exporter = exporter
+        self._counting = CountingExporter(exporter, count)
         self._count = count
-        self._waiting: queue.Queue[ReadableSpan | None] = queue.Queue(MOST_WAITING)
-        self._closing = threading.Event()
-        self._complained = -COMPLAIN_SECONDS
-        self._thread = threading.Thread(target=self._run, name="spans", daemon=True)
-        self._thread.start()
+        super().__init__(
+            self._counting,
+            max_queue_size=MAX_WAITING_SPANS,
+            schedule_delay_millis=BATCH_SECONDS * 1000,
+            max_export_batch_size=MAX_BATCH_SPANS,
+        )
 
     def on_end(self, span: ReadableSpan) -> None:
         """Take a span, or drop it."""
-        try:
-            self._waiting.put_nowait(span)
-        except queue.Full:
+        if self._counting.reserve():
+            super().on_end(span)
+        else:
             self._count(DROPPED, 1)
 
     def shutdown(self) -> None:
-        """Send what waits, for a moment."""
-        self._closing.set()
-        with suppress(queue.Full):  # then the thread does not wait for more
-            self._waiting.put_nowait(None)
-        self._thread.join(END_SECONDS)
-        self._exporter.shutdown()
-        if left := self._waiting.qsize():
+        """Send the waiting spans, for at most `SHUTDOWN_SECONDS`."""
+        ending = threading.Thread(target=super().shutdown, name="spans-end", daemon=True)
+        ending.start()
+        ending.join(SHUTDOWN_SECONDS)
+        self._counting.shutdown()
+        if left := self._counting.waiting:
             log.warning(
                 "spans are lost",
                 extra={"spans": left, "reason": "the program ended before the collector took them"},
             )
 
-    def _run(self) -> None:
-        while (first := self._waiting.get()) is not None:
-            if self._waiting.qsize() < MOST_AT_ONCE:
-                self._closing.wait(GATHER_SECONDS)
-            self._send([first, *self._others()])
 
-    def _others(self) -> list[ReadableSpan]:
-        others: list[ReadableSpan] = []
-        try:
-            while len(others) < MOST_AT_ONCE - 1:
-                span = self._waiting.get_nowait()
-                if span is None:
-                    self._waiting.put_nowait(None)  # for the next look
-                    break
-                others.append(span)
-        except (queue.Empty, queue.Full):
-            pass
-        return others
+class CountingExporter(SpanExporter):
+    """Counts the spans that wait and the results of batches, around the exporter that sends them.
 
-    def _send(self, batch: list[ReadableSpan]) -> None:
+    A place is free again when a batch has left the SDK's queue: so that queue never has more than
+    `MAX_WAITING_SPANS`, and the SDK itself drops none.
+    """
+
+    def __init__(self, exporter: SpanExporter, count: Count) -> None:
+        self._exporter = exporter
+        self._count = count
+        self._lock = threading.Lock()
+        self._next_warning = 0.0
+        self.waiting = 0
+
+    def reserve(self) -> bool:
+        """Return whether there is a place for one more span, and take it."""
+        with self._lock:
+            free = self.waiting < MAX_WAITING_SPANS
+            self.waiting += free
+        return free
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Send a batch, and count its result."""
+        with self._lock:
+            self.waiting -= len(spans)
         try:
-            taken = self._exporter.export(batch) is SpanExportResult.SUCCESS
+            result = self._exporter.export(spans)
         except Exception:
             log.exception("spans could not be sent")
-            taken = False
-        self._count(SENT if taken else FAILED, len(batch))
-        if not taken and time.monotonic() - self._complained > COMPLAIN_SECONDS:
-            self._complained = time.monotonic()
+            result = SpanExportResult.FAILURE
+        self._count(SENT if result is SpanExportResult.SUCCESS else FAILED, len(spans))
+        if result is not SpanExportResult.SUCCESS and time.monotonic() >= self._next_warning:
+            self._next_warning = time.monotonic() + WARN_SECONDS
             log.warning(
-                "spans are lost", extra={"spans": len(batch), "reason": "the collector does not take them"}
+                "spans are lost", extra={"spans": len(spans), "reason": "the collector does not take them"}
             )
+        return result
+
+    def shutdown(self) -> None:
+        """Stop sending; a second call does nothing."""
+        self._exporter.shutdown()
