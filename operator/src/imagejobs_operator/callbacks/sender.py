@@ -64,7 +64,7 @@ class WebhookSender:
         try:
             async with asyncio.timeout(TOTAL_SECONDS):
                 head = await self._post(
-                    job.spec.callback_url or "", self._headers(message_id, body, signers), body
+                    job.spec.callback_url or "", self._make_headers(message_id, body, signers), body
                 )
                 return classify(head, self._clock())
         except Refused as ex:
@@ -84,7 +84,7 @@ class WebhookSender:
             exchange.send("POST", url, headers, body)
             return await exchange.read_head()
 
-    def _headers(self, message_id: str, body: bytes, signers: Sequence[Webhook]) -> Mapping[str, str]:
+    def _make_headers(self, message_id: str, body: bytes, signers: Sequence[Webhook]) -> Mapping[str, str]:
         now, text = self._clock(), body.decode()
         return {
             "Content-Type": "application/json",
