@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 MEMBERS: Mapping[str, tuple[str, str]] = {
-    "contract": ("imagejobs-contract[kubernetes,links,metrics,otel,redis,s3]", "imagejobs_contract"),
+    "contract": ("imagejobs-contract[http,kubernetes,links,metrics,otel,redis,s3]", "imagejobs_contract"),
     "api": ("imagejobs-api", "imagejobs_api"),
     "operator": ("imagejobs-operator[kubernetes]", "imagejobs_operator"),
     "worker": ("imagejobs-worker", "imagejobs_worker"),

@@ -3,7 +3,7 @@
 import logging
 import os
 
-from imagejobs_api.serving import malloc, server
+from imagejobs_api.serving import server
 from imagejobs_api.settings import Settings
 from imagejobs_contract.errors import ImageJobsError
 from imagejobs_contract.runtime import event_loop, logs, settings
@@ -17,7 +17,6 @@ def main() -> None:
     given = settings.read(os.environ, Settings.read)
     logs.configure("api", given.log_level)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    malloc.keep_freed_pages()
     sock = server.listen(given.host, given.port)
     try:
         event_loop.run(server.serve(given, sock))

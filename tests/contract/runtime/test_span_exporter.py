@@ -4,11 +4,14 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from imagejobs_contract.runtime import traces
-from imagejobs_contract.runtime.span_exporter import MAX_WAITING_SPANS
+from imagejobs_contract.runtime.span_exporter import MAX_WAITING_SPANS, SpanSender
 from imagejobs_contract.runtime.traces import BEGIN, CURRENT, DROPPED, FAILED, NOOP_SPAN, NOOP_TRACER, SENT
 from imagejobs_contract.runtime.tracing import open_tracer
 from support.servers import data_servers
@@ -59,6 +62,28 @@ def test_spans_that_nobody_takes_are_counted(ends, monkeypatch):
     with open_tracer("worker", True, ends.count) as told:
         tell(told, 3)
     assert ends == {FAILED: 3}
+
+
+class Taking(SpanExporter):
+    """Takes every batch at once."""
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        return SpanExportResult.SUCCESS
+
+    def shutdown(self) -> None:
+        pass
+
+
+def test_many_spans_within_a_second_are_sent_where_the_collector_is_quick(ends):
+    sender = SpanSender(Taking(), ends.count)
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(sender)
+    for _ in range(10):
+        for _ in range(MAX_WAITING_SPANS // 4):
+            provider.get_tracer("test").start_span("work").end()
+        time.sleep(0.05)  # far less than a batch waits for others
+    sender.shutdown()
+    assert ends == {SENT: 10 * (MAX_WAITING_SPANS // 4)}
 
 
 def test_a_span_without_one_around_it_is_not_told():

@@ -20,7 +20,7 @@ from imagejobs_contract.model.outcome import OutputFile
 from imagejobs_contract.model.status import Callback, CallbackState, Failure, State, Status
 from imagejobs_contract.model.times import utc_now
 from imagejobs_contract.outbound.guard import AddressGuard
-from imagejobs_contract.outbound.http_response import Head
+from imagejobs_contract.outbound.http_client import Head
 from imagejobs_contract.outbound.policy import EgressPolicy
 from imagejobs_contract.runtime.webhook_secrets import WebhookSecrets
 from imagejobs_operator.callbacks import payload, sender

@@ -1,4 +1,8 @@
-"""Back-pressure: refuses with 429, before a body is read, if this process or the pool has too much to do."""
+"""Back-pressure: refuses with 429, before a body is read, if this process or the pool has too much to do.
+
+It is ours because the `limits` library counts requests per time (`rate_limits`). This module counts the bytes
+in work and the tasks that wait (ADR 16).
+"""
 
 import asyncio
 import time

@@ -3,6 +3,9 @@
 The checksum of each file comes before its bytes, so that programs that cannot seek can unpack it too. Nothing
 is compressed, so that the length of the zip is known before any file is read. The same files give the same
 bytes.
+
+It is ours because zipstream-ng puts the checksum after the bytes, and its iterator needs a thread for each
+archive and five times the processor time for small files (ADR 16).
 """
 
 import struct

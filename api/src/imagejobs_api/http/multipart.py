@@ -1,6 +1,8 @@
 """Normalizes the headers of multipart bodies, so that Falcon's parser accepts what clients send.
 
 Knows nothing of fields and files.
+
+Falcon parses the bodies. Only these two gaps of its parser are mended here, until Falcon mends them (ADR 16).
 """
 
 import re

@@ -3,6 +3,9 @@
 Measured with uvicorn's own protocol: a silent connection, one with half a header, and one with a header line
 every two seconds were all open after 35 s, and 1 MB of headers was answered 200. Slow bodies are the business
 of `http.connection`, which waits for bodies.
+
+It extends uvicorn's protocol, whose inner names may change. So uvicorn is pinned to one minor version
+(ADR 16).
 """
 
 import asyncio

@@ -14,6 +14,8 @@ OPERATOR_GRACE_SECONDS = 6.0
 WORKER_GRACE_SECONDS = 5.0
 RELEASE_SECONDS = 2
 """How long a worker may finish its image after SIGTERM; then it releases the task for the next start."""
+MALLOC = {"MALLOC_TRIM_THRESHOLD_": str(16 * 2**20), "MALLOC_MMAP_THRESHOLD_": str(8 * 2**20)}
+"""As in the API's image: glibc keeps freed memory for the next upload. The reasons are in api/Dockerfile."""
 
 
 def api(data: DataDirectory, environ: Mapping[str, str], host: str, port: int) -> Program:
@@ -21,7 +23,7 @@ def api(data: DataDirectory, environ: Mapping[str, str], host: str, port: int) -
     ready = probes.both(
         probes.log_has_ready_event, probes.http_answers(host, port, "/readyz", frozenset({200}))
     )
-    return _python("api", ["imagejobs_api"], data, environ, ready, API_GRACE_SECONDS)
+    return _python("api", ["imagejobs_api"], data, {**MALLOC, **environ}, ready, API_GRACE_SECONDS)
 
 
 def operator(data: DataDirectory, environ: Mapping[str, str], images_at_once: int) -> Program:

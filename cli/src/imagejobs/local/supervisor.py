@@ -1,6 +1,9 @@
 """Keeps programs running: starts each, starts it again when it ends, stops it on request.
 
 Knows nothing of their purpose.
+
+It is ours because honcho neither restarts programs nor waits until they are ready, and circus brings zmq and
+tornado (ADR 16).
 """
 
 import asyncio

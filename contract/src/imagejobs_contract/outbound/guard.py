@@ -4,6 +4,9 @@ It connects to the very address that it checked: a name is resolved once and eve
 so a name that resolves differently a moment later (rebinding) changes nothing. It is used for the sources of
 images and for callbacks, and for nothing else. It knows nothing of HTTP, and never uses proxies of the
 environment.
+
+It is ours because of its table (`address`): ssrfguard 0.4 does not know Azure's platform address and
+ISATAP, and safehttpx asks Google's resolver, which knows no name of a private network (ADR 16).
 """
 
 import asyncio

@@ -1,6 +1,9 @@
 """A small HTTP server for Kubernetes' probes and Prometheus: one request and one answer per connection.
 
 It reads the head of a request and no body. It must not serve anything else.
+
+It is ours because prometheus_client's server starts a thread for each connection, without a time limit or a
+bound, and because the probes need a server too (ADR 16).
 """
 
 import asyncio

@@ -2,6 +2,9 @@
 
 It does not know the work. The `Result` of the work decides when a key is queued again; an event queues it at
 once. The error of one key never delays another.
+
+It is ours because we found no maintained work queue of this kind for Python (Go's client-go has one), and
+kopf's is part of its watch (ADR 16).
 """
 
 import asyncio

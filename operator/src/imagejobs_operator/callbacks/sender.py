@@ -8,7 +8,7 @@ import asyncio
 import logging
 import re
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 
@@ -18,8 +18,8 @@ from imagejobs_contract.errors import Invalid, Refused
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.times import Clock
 from imagejobs_contract.outbound.guard import AddressGuard
-from imagejobs_contract.outbound.http_response import Head, read_head
-from imagejobs_contract.outbound.url import Url, read_url
+from imagejobs_contract.outbound.http_client import Head, open_exchange
+from imagejobs_contract.outbound.url import read_url
 from imagejobs_contract.runtime.webhook_secrets import WebhookSecrets
 from imagejobs_contract.wire.origin import log_facts
 from imagejobs_operator.callbacks import payload
@@ -62,11 +62,10 @@ class WebhookSender:
         body = payload.make_body(job, self._public_url)
         try:
             async with asyncio.timeout(TOTAL_SECONDS):
-                target = read_url(job.spec.callback_url or "")
-                return classify(
-                    await self._send(target, self._make_head(target, message_id, body, signers) + body),
-                    self._clock(),
+                head = await self._post(
+                    job.spec.callback_url or "", self._make_headers(message_id, body, signers), body
                 )
+                return classify(head, self._clock())
         except Refused as ex:
             return Response(ResponseKind.REFUSED, ex.message)
         except TimeoutError:
@@ -75,32 +74,24 @@ class WebhookSender:
             return Response(ResponseKind.FAILED, "no trusted TLS connection to the receiver")
         except OSError:
             return Response(ResponseKind.FAILED, "the receiver's host cannot be reached")
-        except (EOFError, ValueError, asyncio.LimitOverrunError):
+        except ValueError:
             return Response(ResponseKind.FAILED, "the receiver's answer is cut or malformed")
 
-    async def _send(self, target: Url, request: bytes) -> Head:
-        reader, writer = await self._guard.connect(target, CONNECT_SECONDS)
-        try:
-            writer.write(request)
-            return await read_head(reader)
-        finally:
-            writer.transport.abort()
+    async def _post(self, address: str, headers: Mapping[str, str], body: bytes) -> Head:
+        url = read_url(address)
+        async with open_exchange(self._guard, url, CONNECT_SECONDS) as exchange:
+            exchange.send("POST", url, headers, body)
+            return await exchange.read_head()
 
-    def _make_head(self, target: Url, message_id: str, body: bytes, signers: Sequence[Webhook]) -> bytes:
-        now = self._clock()
-        text = body.decode()
-        lines = (
-            f"POST {target.path} HTTP/1.1",
-            f"Host: {target.authority}",
-            "User-Agent: imagejobs",
-            "Content-Type: application/json",
-            f"Content-Length: {len(body)}",
-            f"webhook-id: {message_id}",
-            f"webhook-timestamp: {int(now.timestamp())}",
-            f"webhook-signature: {' '.join(each.sign(message_id, now, text) for each in signers)}",
-            "Connection: close",
-        )
-        return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
+    def _make_headers(self, message_id: str, body: bytes, signers: Sequence[Webhook]) -> Mapping[str, str]:
+        now, text = self._clock(), body.decode()
+        return {
+            "Content-Type": "application/json",
+            "Content-Length": str(len(body)),
+            "webhook-id": message_id,
+            "webhook-timestamp": str(int(now.timestamp())),
+            "webhook-signature": " ".join(each.sign(message_id, now, text) for each in signers),
+        }
 
 
 def classify(head: Head, now: datetime) -> Response:
