@@ -15,6 +15,7 @@ from imagejobs.local import programs
 from imagejobs.local.data_dir import DataDirectory
 from imagejobs.local.errors import CannotRun
 from imagejobs.local.program import Log
+from imagejobs.local.run_secrets import RunSecrets
 from imagejobs.local.services import seaweed, valkey
 from imagejobs.local.services.seaweed import SeaweedPorts
 from imagejobs.local.supervisor import ProcessKeeper
@@ -50,7 +51,9 @@ def theirs():
 
 def test_a_valkey_without_its_port_is_never_ready_and_the_reason_is_reported(data):
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        keeper = ProcessKeeper(valkey.program(data, taken.getsockname()[1]), lambda _: None, ())
+        keeper = ProcessKeeper(
+            valkey.program(data, taken.getsockname()[1], RunSecrets.make(data.secrets)), lambda _: None, ()
+        )
         with pytest.raises(CannotRun, match=r"(?s)before it was ready.*in use"):
             asyncio.run(keeper.run())
     assert not keeper.ready.is_set()
@@ -59,7 +62,9 @@ def test_a_valkey_without_its_port_is_never_ready_and_the_reason_is_reported(dat
 def test_answers_on_their_ports_do_not_count_before_seaweedfs_and_the_api_log_that_they_listen(data, theirs):
     ports = SeaweedPorts(theirs, *range(7))
     programs_of_ours = {
-        seaweed.READY: seaweed.program(data, ports, data.credentials(), os.environ),
+        seaweed.READY: seaweed.program(
+            data, ports, data.credentials(), RunSecrets.make(data.secrets), os.environ
+        ),
         f'{{"event": "{logs.READY}"}}\n'.encode(): programs.api(data, {}, "127.0.0.1", theirs),
     }
     for words, program in programs_of_ours.items():

@@ -72,6 +72,14 @@ def example_calls(url: str, sample: Path, *, needs_key: bool) -> list[str]:
     ]
 
 
+def hide_credentials(url: str) -> str:
+    """Return the URL without user name and password: a terminal is read by others, and pasted into reports."""
+    scheme, slashes, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    # A password may hold an @; the host does not.
+    return f"{scheme}{slashes}{authority.rpartition('@')[2]}{slash}{path}"
+
+
 def format_workers(workers: int, images_at_once: int) -> str:
     """Return the number of workers, and how many images they render at once if that is more."""
     return f"{workers} ({images_at_once} images at once)" if images_at_once > workers else str(workers)

@@ -9,6 +9,7 @@ from imagejobs.local.environment import Addresses, program_environment
 from imagejobs.local.options import LocalOptions
 from imagejobs.local.ports import Ports
 from imagejobs.local.program import Program
+from imagejobs.local.run_secrets import RunSecrets
 from imagejobs.local.services import seaweed, valkey
 from imagejobs.local.services.seaweed import SeaweedPorts
 
@@ -22,6 +23,7 @@ class LocalPlan:
     Attributes:
         groups: The programs in the order in which they stop; the programs of one group stop together.
         seaweed: Ports of the SeaweedFS that we start; None if the person has an S3.
+        secrets: Of this start; also written to files of the data directory.
         handoff: The folder in memory for uploads; None if the person named one or the machine has no place.
         moved: Parts whose default port was taken: name, default port, port.
         images_at_once: How many images each worker renders at once; one number per worker.
@@ -32,6 +34,7 @@ class LocalPlan:
     addresses: Addresses
     groups: tuple[tuple[Program, ...], ...]
     seaweed: SeaweedPorts | None
+    secrets: RunSecrets
     handoff: Path | None
     bucket: str
     moved: tuple[tuple[str, int, int], ...]
@@ -52,14 +55,15 @@ def make_plan(options: LocalOptions, data: DataDirectory) -> LocalPlan:
     inner.reserve(port)
     services: list[Program] = []
     redis, s3, credentials, seaweed_ports = options.redis_url, options.s3_endpoint, None, None
+    secrets = RunSecrets.make(data.secrets)
     if not redis:
         redis_port = inner.take_default("Redis", valkey.PORT)
-        redis = valkey.url(redis_port)
-        services.append(valkey.program(data, redis_port))
+        redis = valkey.url(redis_port, secrets.redis_password)
+        services.append(valkey.program(data, redis_port, secrets))
     if not s3:
         seaweed_ports, credentials = SeaweedPorts.choose(inner), data.credentials()
         s3 = f"http://127.0.0.1:{seaweed_ports.s3}"
-        services.append(seaweed.program(data, seaweed_ports, credentials, options.environ))
+        services.append(seaweed.program(data, seaweed_ports, credentials, secrets, options.environ))
     addresses = Addresses(options.host, port, redis, s3)
     # The person may name another folder, or none by an empty variable.
     handoff = None if "HANDOFF_DIR" in options.environ else handoff_folder.folder(data.path)
@@ -79,6 +83,7 @@ def make_plan(options: LocalOptions, data: DataDirectory) -> LocalPlan:
         addresses=addresses,
         groups=groups,
         seaweed=seaweed_ports,
+        secrets=secrets,
         handoff=handoff,
         bucket=environ["S3_BUCKET"],
         moved=(*outer.moved, *inner.moved),

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
@@ -32,6 +33,8 @@ def run(options: LocalOptions, say: Say, show: Say) -> None:
         CannotRun: It cannot start.
     """
     programs.check_installed()
+    # All programs inherit it: no file of theirs can be read by another user.
+    os.umask(0o077)
     data = DataDirectory(options.data)
     data.prepare()
     with data.lock() as lock:
@@ -64,6 +67,7 @@ async def _run(plan: LocalPlan, unfinished: int, lock: int, say: Say, show: Say)
     tasks = [asyncio.create_task(keeper.run(), name=keeper.program.name) for keeper in keepers]
     started = asyncio.create_task(_all_ready(plan, keepers))
     end = asyncio.create_task(stopped.wait())
+    closing = asyncio.create_task(seaweed.keep_closed(plan.data.seaweed))
     try:
         await _wait_for(started, end, tasks)
         if not stopped.is_set():
@@ -73,7 +77,7 @@ async def _run(plan: LocalPlan, unfinished: int, lock: int, say: Say, show: Say)
         say("stopping.")
     finally:
         plan.data.endpoint.unlink(missing_ok=True)
-        await _cancel([*tasks, started, end])
+        await _cancel([*tasks, started, end, closing])
         await stop_in_order(groups)
 
 
@@ -81,7 +85,7 @@ async def _all_ready(plan: LocalPlan, keepers: Sequence[ProcessKeeper]) -> None:
     if plan.seaweed is not None:
         # Not before it has its ports: until then another SeaweedFS, which was faster, may listen there.
         await next(keeper for keeper in keepers if keeper.program.name == seaweed.NAME).ready.wait()
-        await seaweed.set_up(plan.seaweed, plan.bucket)
+        await seaweed.set_up(plan.seaweed, plan.secrets, plan.bucket)
     for keeper in keepers:
         await keeper.ready.wait()
 
@@ -121,8 +125,8 @@ def _facts(plan: LocalPlan, seconds: float, unfinished: int) -> output.Facts:
         version=version("imagejobs"),
         seconds=seconds,
         url=plan.addresses.url,
-        s3=plan.addresses.s3_endpoint,
-        redis=plan.addresses.redis_url,
+        s3=output.hide_credentials(plan.addresses.s3_endpoint),
+        redis=output.hide_credentials(plan.addresses.redis_url),
         workers=len(plan.images_at_once),
         images_at_once=sum(plan.images_at_once),
         data=plan.data.path,
