@@ -35,7 +35,7 @@ def test_keys_and_signatures_are_those_of_the_rfc(seed, message, public, signatu
 
 
 def handshake(server: ssl.SSLContext, client: ssl.SSLContext) -> bytes:
-    """Return the byte that the server sends once it has seen the client's certificate; raises what the client sees."""
+    """Return what the server sends once it has seen the client's certificate; raise what the client sees."""
     left, right = socket.socketpair()
 
     def serve() -> None:

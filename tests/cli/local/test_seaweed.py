@@ -12,7 +12,7 @@ from obstore.store import S3Store
 
 from imagejobs.local.data_dir import DataDirectory
 from imagejobs.local.errors import CannotRun
-from imagejobs.local.ports import Ports
+from imagejobs.local.ports import PortClaims, Ports
 from imagejobs.local.run_secrets import RunSecrets
 from imagejobs.local.services import seaweed, seaweed_index
 from imagejobs.local.supervisor import ProcessKeeper
@@ -38,7 +38,8 @@ def data(tmp_path):
 @contextlib.asynccontextmanager
 async def running(data: DataDirectory):
     """Start SeaweedFS as local mode does; kill it at the end, as a power cut would."""
-    ports, credentials = seaweed.SeaweedPorts.choose(Ports("127.0.0.1")), data.credentials()
+    claims = PortClaims()
+    ports, credentials = seaweed.SeaweedPorts.choose(Ports("127.0.0.1", claims)), data.credentials()
     secrets = RunSecrets.make(data.secrets)
     program = seaweed.program(data, ports, credentials, secrets, os.environ)
     keeper = ProcessKeeper(program, lambda _: None, ())
@@ -62,6 +63,7 @@ async def running(data: DataDirectory):
         if keeper.pid:
             os.kill(keeper.pid, signal.SIGKILL)
         await keeper.stop()
+        claims.close()
 
 
 def test_what_was_stored_is_there_after_the_machine_went_down_and_the_index_was_lost(data):

@@ -1,8 +1,8 @@
 """A certificate that signs itself, for the programs of one run to know each other by (TLS on both sides).
 
-Ed25519 (RFC 8032) and DER (X.690) in the few lines that this takes: Python's library makes no keys, and a package
-for it would weigh more than all of local mode. Nothing here runs in constant time: a key is made once per start, for
-programs of the same user, so do not use it for anything else.
+Ed25519 (RFC 8032) and DER (X.690) in the few lines that this takes: Python's library makes no keys, and a
+package for it would weigh more than all of local mode. Nothing here runs in constant time: a key is made once
+per start, for programs of the same user. Do not use it for anything else.
 """
 
 import base64
@@ -32,7 +32,7 @@ _FROM, _UNTIL = b"20200101000000Z", b"99991231235959Z"
 
 @dataclass(frozen=True, slots=True)
 class KeyPair:
-    """A certificate for 127.0.0.1 and its private key, both as PEM; it is also the authority that signed it."""
+    """A certificate for 127.0.0.1, which is its own authority, and its private key; both are PEM."""
 
     certificate: str
     key: str = field(repr=False)

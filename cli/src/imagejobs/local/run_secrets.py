@@ -1,8 +1,8 @@
 """The secrets of one start: nothing answers on any inner port without them, and the next start makes others.
 
-Other users of the machine, and pages in its browsers, reach every port on loopback. So Valkey wants a password, and
-SeaweedFS's inner ports want a certificate. Both go to the programs through files that only their owner reads, or
-through the environment, never through a command line, which every user can read.
+Other users of the machine, and pages in its browsers, reach every port on loopback. So Valkey wants a
+password, and SeaweedFS's inner ports want a certificate. Both go to the programs through files that only
+their owner reads, or through the environment, never through a command line, which every user can read.
 """
 
 import os

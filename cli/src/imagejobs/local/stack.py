@@ -9,15 +9,20 @@ from importlib.metadata import version
 from pathlib import Path
 from time import monotonic
 
-from imagejobs.local import handoff_folder, jobs, output, programs
+from imagejobs.local import ephemeral, handoff_folder, jobs, output, programs
 from imagejobs.local.data_dir import DataDirectory
+from imagejobs.local.errors import PortTaken
 from imagejobs.local.options import LocalOptions
 from imagejobs.local.plan import LocalPlan, make_plan
+from imagejobs.local.ports import PortClaims
 from imagejobs.local.services import seaweed, seaweed_index
 from imagejobs.local.supervisor import ProcessKeeper, stop_in_order
 
 SAMPLE = Path(__file__).with_name("sample.jpg")
 """A picture of our own, so that the printed calls work when pasted."""
+
+PORT_TRIES = 10
+"""Choices of ports that may be lost, each in the second between choice and use, before that is an error."""
 
 Say = Callable[[str], None]
 
@@ -35,14 +40,29 @@ def run(options: LocalOptions, say: Say, show: Say) -> None:
     programs.check_installed()
     # All programs inherit it: no file of theirs can be read by another user.
     os.umask(0o077)
-    data = DataDirectory(options.data)
-    data.prepare()
-    with data.lock() as lock:
-        plan = make_plan(options, data)
-        unfinished = jobs.count_unfinished(data.jobs)
-        with handoff_folder.claim(plan.handoff), _seaweed_folder(plan, say):
-            asyncio.run(_run(plan, unfinished, lock, say, show))
-        say(output.format_stop(data.path, jobs.count_unfinished(data.jobs)))
+    with ephemeral.data_folder() if options.ephemeral else contextlib.nullcontext(options.data) as path:
+        data = DataDirectory(path)
+        data.prepare()
+        with data.lock() as lock:
+            _run_on_free_ports(options, data, lock, say, show)
+            ended = None if options.ephemeral else jobs.count_unfinished(data.jobs)
+    say(output.format_gone() if ended is None else output.format_stop(path, ended))
+
+
+def _run_on_free_ports(options: LocalOptions, data: DataDirectory, lock: int, say: Say, show: Say) -> None:
+    """Run everything; choose all ports anew while another program takes one of them first."""
+    for left in reversed(range(PORT_TRIES)):
+        with PortClaims() as claims:
+            plan = make_plan(options, data, claims)
+            unfinished = jobs.count_unfinished(data.jobs)
+            try:
+                with handoff_folder.claim(plan.handoff), _seaweed_folder(plan, say):
+                    asyncio.run(_run(plan, unfinished, lock, say, show))
+                return
+            except PortTaken as ex:
+                if not left:
+                    raise
+                say(f"another program took the port of {str(ex).partition(' ')[0]}; all are chosen anew.")
 
 
 @contextlib.contextmanager
@@ -136,4 +156,5 @@ def _facts(plan: LocalPlan, seconds: float, unfinished: int) -> output.Facts:
         moved=plan.moved,
         sample=SAMPLE,
         needs_key=plan.needs_key,
+        ephemeral=plan.ephemeral,
     )

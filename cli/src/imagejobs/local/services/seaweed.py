@@ -5,8 +5,9 @@ the filer's entries in SQLite with WAL and `synchronous=FULL` instead of LevelDB
 after the machine went down, an index rebuilt from the volumes (`seaweed_index.py`), because the volumes'
 index files are not synced either.
 
-Only the S3 port takes plain requests, which must be signed. Its inner ports (master, volumes, filer, and gRPC of all)
-would answer everybody who reaches loopback, web pages too: they speak TLS and want the certificate of the run.
+Only the S3 port takes plain requests, which must be signed. The inner ports (master, volumes, filer, and gRPC
+of all) would answer every user and every web page of the machine: they speak TLS and want the certificate of
+the run.
 """
 
 import asyncio
@@ -66,8 +67,10 @@ class SeaweedPorts:
     filer_grpc: int
 
     @classmethod
-    def choose(cls, ports: Ports) -> "SeaweedPorts":
-        """Take eight free ports."""
+    def choose(cls, ports: Ports, *, unnamed: bool = False) -> "SeaweedPorts":
+        """Take eight free ports: from the defaults on, or `unnamed` ones."""
+        if unnamed:
+            return cls(*(ports.take_any("SeaweedFS") for _ in range(8)))
         inner = [ports.take_from("SeaweedFS", FIRST_INNER_PORT) for _ in range(7)]
         return cls(ports.take_default("S3", S3_PORT), *inner)
 
@@ -193,11 +196,15 @@ async def keep_closed(folder: Path) -> None:
     These are its notes on each volume (`.vif`), which hold no picture.
     """
     while True:
-        for each in folder.glob("*.vif"):
-            with contextlib.suppress(OSError):
-                if each.stat().st_mode & 0o077:
-                    each.chmod(0o600)
+        await asyncio.to_thread(_close_notes, folder)
         await asyncio.sleep(CLOSE_SECONDS)
+
+
+def _close_notes(folder: Path) -> None:
+    for each in folder.glob("*.vif"):
+        with contextlib.suppress(OSError):
+            if each.stat().st_mode & 0o077:
+                each.chmod(0o600)
 
 
 async def _repeat_until(
@@ -214,7 +221,7 @@ async def _repeat_until(
 
 
 def request(tls: ssl.SSLContext, port: int, method: str, path: str, body: str = "") -> tuple[int, str]:
-    """Send one request to an inner port; return status and the answer's first 500 bytes, status 0 for no answer."""
+    """Send one request to an inner port; return status (0 without an answer) and the first 500 bytes."""
     connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=REQUEST_SECONDS, context=tls)
     try:
         connection.request(method, path, body or None, {"Content-Type": "application/json"} if body else {})
