@@ -95,9 +95,7 @@ def resized(said: str) -> None:
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_eight_that_start_in_the_same_second_all_come_up_on_ports_of_their_own(tmp_path, starts, number):
     # Half with data that stays and default ports, half for test suites.
-    arguments = [
-        ["--data", str(tmp_path / f"data-{n}")] if n % 2 else ["--ephemeral"] for n in range(STACKS)
-    ]
+    arguments = [["--data", str(tmp_path / f"data-{n}")] if n % 2 else ["--ephemeral"] for n in range(STACKS)]
     starts.append(Starts(tmp_path, arguments))
     said = starts[0].wait_until_ready()
     addresses = [url for text in said for url in URLS.findall(text)]

@@ -107,6 +107,26 @@ def test_the_bucket_is_private_and_forgets_uploads_but_not_outputs(data):
     asyncio.run(run())
 
 
+def test_parts_that_want_a_certificate_still_store_copy_and_read_files_of_several_chunks(data):
+    async def run():
+        content = os.urandom(9 * 2**20)
+        async with running(data) as (_, _, store):
+            await obstore.put_async(store, "uploads/u/0", content, use_multipart=True, chunk_size=5 * 2**20)
+            await obstore.put_async(store, "uploads/u/1", b"small")
+            for n in range(2):
+                await obstore.copy_async(store, f"uploads/u/{n}", f"outputs/j/{n}")
+            stored = [await obstore.get_async(store, f"outputs/j/{n}") for n in range(2)]
+            assert [bytes(await each.bytes_async()) for each in stored] == [content, b"small"]
+            part = await obstore.get_range_async(store, "outputs/j/0", start=4 * 2**20 - 5, length=10)
+            assert bytes(part) == content[4 * 2**20 - 5 : 4 * 2**20 + 5]
+            await obstore.delete_async(store, "outputs/j/0")
+            assert [each["path"] for each in await obstore.list(store, "outputs/").collect_async()] == [
+                "outputs/j/1"
+            ]
+
+    asyncio.run(run())
+
+
 def test_only_a_folder_in_use_under_another_boot_was_interrupted(tmp_path):
     assert not seaweed_index.was_interrupted(tmp_path, HERE)
     seaweed_index.begin(tmp_path, OTHER)
