@@ -92,7 +92,7 @@ def test_every_part_may_be_killed_alone_and_comes_back(stack):
 
 def test_an_emptied_redis_loses_no_job_and_no_outcome(stack):
     sent = [send(stack, photos(number, 20)) for number in range(2)]
-    with redis.Redis.from_url(stack.fact("Redis")) as board:
+    with redis.Redis.from_url(stack.redis_url) as board:
         for _ in range(3):
             board.flushall()
             sent.append(send(stack, photos(len(sent), 8)))

@@ -42,3 +42,9 @@ def test_what_cannot_run_is_one_sentence_and_exit_code_1(tmp_path):
     assert done.returncode == 1
     assert done.stderr.startswith("Error: The data directory")
     assert "Traceback" not in done.stderr
+
+
+def test_an_ephemeral_run_has_a_folder_of_its_own(tmp_path):
+    done = imagejobs("local", "--ephemeral", "--data", tmp_path)
+    assert done.returncode == 2
+    assert "leave out --data" in done.stderr

@@ -29,6 +29,19 @@ def test_only_the_owner_can_read_the_data(data):
     assert data.path.stat().st_mode & 0o077 == 0
 
 
+def test_what_an_earlier_version_left_open_is_closed_and_the_persons_files_stay_as_they_are(data):
+    ours = [data.jobs, data.logs / "api.log", data.seaweed / "1.dat", data.path / "lock"]
+    theirs = data.path / "notes.txt"
+    for each in [*ours, theirs]:
+        each.write_text("")
+        each.chmod(0o644)
+    data.logs.chmod(0o755)
+    data.prepare()
+    assert [each.stat().st_mode & 0o777 for each in ours] == [0o600] * 4
+    assert data.logs.stat().st_mode & 0o777 == 0o700
+    assert theirs.stat().st_mode & 0o777 == 0o644
+
+
 def test_the_credentials_are_made_once_and_are_private(data):
     first = data.credentials()
     assert data.credentials() == first

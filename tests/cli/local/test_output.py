@@ -64,3 +64,16 @@ def test_the_last_line_says_what_is_kept_and_what_goes_on():
     assert output.format_stop(Path("/d"), 0) == "stopped. Jobs and images are kept in /d."
     assert output.format_stop(Path("/d"), 1).endswith("1 unfinished job goes on at the next start.")
     assert output.format_stop(Path("/d"), 2).endswith("2 unfinished jobs go on at the next start.")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://:s3cret@127.0.0.1:16379/0", "redis://127.0.0.1:16379/0"),
+        ("rediss://user:p@ss@redis.example:6380/1", "rediss://redis.example:6380/1"),
+        ("http://127.0.0.1:8333", "http://127.0.0.1:8333"),
+        ("unix:///run/redis.sock", "unix:///run/redis.sock"),
+    ],
+)
+def test_the_screen_shows_no_password(url, shown):
+    assert output.hide_credentials(url) == shown

@@ -2,17 +2,18 @@
 
 import asyncio
 import contextlib
-import http.client
 import os
 import signal
 
+import httpx2
 import obstore
 import pytest
 from obstore.store import S3Store
 
 from imagejobs.local.data_dir import DataDirectory
 from imagejobs.local.errors import CannotRun
-from imagejobs.local.ports import Ports
+from imagejobs.local.ports import PortClaims, Ports
+from imagejobs.local.run_secrets import RunSecrets
 from imagejobs.local.services import seaweed, seaweed_index
 from imagejobs.local.supervisor import ProcessKeeper
 from support.clock import shifted_clock
@@ -39,12 +40,15 @@ def data(tmp_path):
 async def running(data: DataDirectory):
     """Start SeaweedFS as local mode does; kill it at the end, as a power cut would."""
     shifted_clock.skip_beside("SeaweedFS")
-    ports, credentials = seaweed.SeaweedPorts.choose(Ports("127.0.0.1")), data.credentials()
-    keeper = ProcessKeeper(seaweed.program(data, ports, credentials, os.environ), lambda _: None, ())
+    claims = PortClaims()
+    ports, credentials = seaweed.SeaweedPorts.choose(Ports("127.0.0.1", claims)), data.credentials()
+    secrets = RunSecrets.make(data.secrets)
+    program = seaweed.program(data, ports, credentials, secrets, os.environ)
+    keeper = ProcessKeeper(program, lambda _: None, ())
     task = asyncio.create_task(keeper.run())
     try:
         async with asyncio.timeout(60):
-            await seaweed.set_up(ports, BUCKET)
+            await seaweed.set_up(ports, secrets, BUCKET)
             await keeper.ready.wait()
         store = S3Store(
             BUCKET,
@@ -54,32 +58,24 @@ async def running(data: DataDirectory):
             secret_access_key=credentials.secret_access_key,
             client_options={"allow_http": True},
         )
-        yield ports, store
+        yield ports, secrets, store
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         if keeper.pid:
             os.kill(keeper.pid, signal.SIGKILL)
         await keeper.stop()
-
-
-def status(port: int, path: str) -> tuple[int, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    connection.request("GET", path)
-    answer = connection.getresponse()
-    body = answer.read()
-    connection.close()
-    return answer.status, body
+        claims.close()
 
 
 def test_what_was_stored_is_there_after_the_machine_went_down_and_the_index_was_lost(data):
     async def store_and_cut():
-        async with running(data) as (_, store):
+        async with running(data) as (_, _, store):
             for n in range(5):
                 await obstore.put_async(store, f"outputs/j/{n}", b"%d" % n * 5000)
 
     async def read():
-        async with running(data) as (_, store):
+        async with running(data) as (_, _, store):
             return [
                 bytes(await (await obstore.get_async(store, f"outputs/j/{n}")).bytes_async())
                 for n in range(5)
@@ -96,16 +92,39 @@ def test_what_was_stored_is_there_after_the_machine_went_down_and_the_index_was_
 
 def test_the_bucket_is_private_and_forgets_uploads_but_not_outputs(data):
     async def run():
-        async with running(data) as (ports, store):
+        async with running(data) as (ports, secrets, store):
+            tls = secrets.client_context()
+
+            def notes(key: str) -> str:
+                path = f"/buckets/{BUCKET}/{key}?metadata=true"
+                return seaweed.request(tls, ports.filer, "GET", path)[1].replace(" ", "")
+
             await obstore.put_async(store, "uploads/u/0", b"x")
             await obstore.put_async(store, "outputs/j/0", b"x")
-            assert status(ports.s3, f"/{BUCKET}/outputs/j/0")[0] == 403
-            assert b'"TtlSec":691200' in status(ports.filer, f"/buckets/{BUCKET}/uploads/u/0?metadata=true")[
-                1
-            ].replace(b" ", b"")
-            assert b'"TtlSec":691200' not in status(
-                ports.filer, f"/buckets/{BUCKET}/outputs/j/0?metadata=true"
-            )[1].replace(b" ", b"")
+            unsigned = httpx2.get(f"http://127.0.0.1:{ports.s3}/{BUCKET}/outputs/j/0", timeout=10)
+            assert unsigned.status_code == 403
+            assert '"TtlSec":691200' in notes("uploads/u/0")
+            assert '"TtlSec":0' in notes("outputs/j/0")
+
+    asyncio.run(run())
+
+
+def test_parts_that_want_a_certificate_still_store_copy_and_read_files_of_several_chunks(data):
+    async def run():
+        content = os.urandom(9 * 2**20)
+        async with running(data) as (_, _, store):
+            await obstore.put_async(store, "uploads/u/0", content, use_multipart=True, chunk_size=5 * 2**20)
+            await obstore.put_async(store, "uploads/u/1", b"small")
+            for n in range(2):
+                await obstore.copy_async(store, f"uploads/u/{n}", f"outputs/j/{n}")
+            stored = [await obstore.get_async(store, f"outputs/j/{n}") for n in range(2)]
+            assert [bytes(await each.bytes_async()) for each in stored] == [content, b"small"]
+            part = await obstore.get_range_async(store, "outputs/j/0", start=4 * 2**20 - 5, length=10)
+            assert bytes(part) == content[4 * 2**20 - 5 : 4 * 2**20 + 5]
+            await obstore.delete_async(store, "outputs/j/0")
+            assert [each["path"] for each in await obstore.list(store, "outputs/").collect_async()] == [
+                "outputs/j/1"
+            ]
 
     asyncio.run(run())
 

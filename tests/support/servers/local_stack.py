@@ -116,6 +116,12 @@ class LocalStack:
         """Return a line of the screen, such as `Redis`."""
         return next(line.split()[1] for line in self.said().splitlines() if line.split()[:1] == [name])
 
+    @property
+    def redis_url(self) -> str:
+        """The URL of its Redis with the password, which the screen does not show."""
+        password = (self.data / "secrets" / "valkey.conf").read_text().split()[1]
+        return self.fact("Redis").replace("://", f"://:{password}@")
+
     def part(self, name: str) -> int:
         """Return the process of a part, by a word of its command line."""
         if name == "weed":

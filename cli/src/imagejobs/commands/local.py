@@ -25,14 +25,23 @@ from imagejobs.local.options import LocalOptions
     type=click.IntRange(1, 256),
     help="Worker processes.  [default: one per four cores, with an image per core]",
 )
+@click.option(
+    "--ephemeral",
+    is_flag=True,
+    help="For test suites: a temporary folder instead of --data, gone at the end, and any free ports.",
+)
 @click.pass_obj
-def local(environ: dict[str, str], data: Path | None, port: int | None, workers: int | None) -> None:
+def local(
+    environ: dict[str, str], data: Path | None, port: int | None, workers: int | None, ephemeral: bool
+) -> None:
     """Run everything on this machine, until Ctrl-C.
 
     Uses servers that run already: REDIS_URL; S3_ENDPOINT with S3_BUCKET and credentials.
     """
+    if ephemeral and data:
+        raise click.UsageError("--ephemeral makes a folder of its own: leave out --data.")
     try:
-        options = LocalOptions.gather(environ, data=data, port=port, workers=workers)
+        options = LocalOptions.gather(environ, data=data, port=port, workers=workers, ephemeral=ephemeral)
         stack.run(options, say=_say, show=click.echo)
     except CannotRun as ex:
         raise click.ClickException(str(ex)) from ex

@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -46,6 +47,11 @@ class DataDirectory:
         return self.path / "seaweed"
 
     @property
+    def secrets(self) -> Path:
+        """The folder with the secrets of the run, which the next start makes anew."""
+        return self.path / "secrets"
+
+    @property
     def logs(self) -> Path:
         """The folder with one log per program."""
         return self.path / "logs"
@@ -68,8 +74,9 @@ class DataDirectory:
         """
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for folder in (self.seaweed, self.logs):
+            for folder in (self.seaweed, self.logs, self.secrets):
                 folder.mkdir(mode=0o700, exist_ok=True)
+            self._close_to_others()
             free = shutil.disk_usage(self.path).free
         except OSError as ex:
             raise CannotRun(
@@ -80,6 +87,19 @@ class DataDirectory:
                 f"The disk of {self.path} is full: {free // 2**20} MiB are free, "
                 f"{MIN_FREE_BYTES // 2**20} MiB are needed. Free some, or name another place with --data."
             )
+
+    def _close_to_others(self) -> None:
+        """Take all rights of other users from files of ours that an earlier version left open to them.
+
+        The directory itself may be the person's, with other files in it: it and they keep their rights.
+        """
+        folders = [self.seaweed, self.logs, self.secrets]
+        files = [each for folder in folders for each in folder.rglob("*")]
+        for each in [*folders, *files, *self.path.glob(f"{self.jobs.name}*"), self.path / "lock"]:
+            with contextlib.suppress(FileNotFoundError):
+                mode = each.lstat().st_mode
+                if mode & 0o077 and not stat.S_ISLNK(mode):
+                    each.chmod(stat.S_IMODE(mode) & 0o700)
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[int]:

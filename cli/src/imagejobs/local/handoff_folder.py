@@ -4,13 +4,14 @@ A run holds a lock on its folder. A folder whose lock is free belongs to a run t
 of the same user removes it, whichever data directory that start has.
 """
 
-import fcntl
 import hashlib
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
+
+from imagejobs.local import folder_lock
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - the folder in it belongs to this user alone, which the API checks
 
@@ -31,9 +32,8 @@ def claim(path: Path | None) -> Iterator[None]:
     if path is None:
         yield
         return
-    for each in path.parent.glob(f"{_prefix()}*"):
-        _remove_if_abandoned(each)
-    lock = _try_lock(path)
+    folder_lock.remove_abandoned(path.parent.glob(f"{_prefix()}*"))
+    lock = folder_lock.lock(path)
     try:
         yield
     finally:
@@ -50,23 +50,3 @@ def remove(path: Path | None) -> None:
 
 def _prefix() -> str:
     return f"imagejobs-{os.geteuid()}-"
-
-
-def _remove_if_abandoned(path: Path) -> None:
-    if (lock := _try_lock(path)) is not None:
-        remove(path)
-        os.close(lock)
-
-
-def _try_lock(path: Path) -> int | None:
-    """Make the folder if it is missing; return a descriptor with its lock, None without the lock."""
-    with suppress(OSError):
-        path.mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(descriptor)
-            raise
-        return descriptor
-    return None

@@ -27,6 +27,7 @@ class LocalOptions:
     Attributes:
         host: Address that the API listens on.
         port: Port of the API if one was named: this one or no start. None takes 8080 or the next free one.
+        ephemeral: Whether `data` goes at the end, and ports are any that are free.
         images_at_once: How many images each worker renders at once; one number per worker.
         redis_url: A Redis that runs already; "" starts one.
         s3_endpoint: An S3 that runs already; "" starts one.
@@ -40,6 +41,7 @@ class LocalOptions:
     redis_url: str
     s3_endpoint: str
     environ: Mapping[str, str]
+    ephemeral: bool = False
 
     @property
     def needs_key(self) -> bool:
@@ -54,6 +56,7 @@ class LocalOptions:
         data: Path | None = None,
         port: int | None = None,
         workers: int | None = None,
+        ephemeral: bool = False,
     ) -> "LocalOptions":
         """Put command line and variables together.
 
@@ -69,6 +72,7 @@ class LocalOptions:
             redis_url=environ.get("REDIS_URL", ""),
             s3_endpoint=environ.get("S3_ENDPOINT", ""),
             environ=environ,
+            ephemeral=ephemeral,
         )
 
 

@@ -19,6 +19,7 @@ class Facts:
         moved: Parts whose default port was taken: name, default port, port.
         sample: A picture for the printed calls.
         needs_key: Whether calls without an API key are answered with 401.
+        ephemeral: Whether the data goes at the end.
     """
 
     version: str
@@ -35,16 +36,18 @@ class Facts:
     moved: Sequence[tuple[str, int, int]]
     sample: Path
     needs_key: bool
+    ephemeral: bool = False
 
 
 def format_start(facts: Facts) -> str:
     """Return the text that is printed once everything is ready."""
+    fate = "gone" if facts.ephemeral else "kept"
     rows = [
         ("API", facts.url),
         ("S3", facts.s3),
         ("Redis", facts.redis),
         ("Workers", format_workers(facts.workers, facts.images_at_once)),
-        ("Data", f"{facts.data} ({format_bytes(facts.data_bytes)}; kept when this ends)"),
+        ("Data", f"{facts.data} ({format_bytes(facts.data_bytes)}; {fate} when this ends)"),
         ("Logs", str(facts.logs)),
         ("Jobs", format_unfinished(facts.unfinished)),
     ]
@@ -72,6 +75,14 @@ def example_calls(url: str, sample: Path, *, needs_key: bool) -> list[str]:
     ]
 
 
+def hide_credentials(url: str) -> str:
+    """Return the URL without user name and password: people paste what a terminal shows into reports."""
+    scheme, slashes, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    # A password may hold an @; the host does not.
+    return f"{scheme}{slashes}{authority.rpartition('@')[2]}{slash}{path}"
+
+
 def format_workers(workers: int, images_at_once: int) -> str:
     """Return the number of workers, and how many images they render at once if that is more."""
     return f"{workers} ({images_at_once} images at once)" if images_at_once > workers else str(workers)
@@ -82,6 +93,11 @@ def format_stop(data: Path, unfinished: int) -> str:
     jobs = "1 unfinished job goes" if unfinished == 1 else f"{unfinished} unfinished jobs go"
     ending = f" {jobs} on at the next start." if unfinished else ""
     return f"stopped. Jobs and images are kept in {data}.{ending}"
+
+
+def format_gone() -> str:
+    """Return the text that is printed when everything of an ephemeral run has ended."""
+    return "stopped. Jobs and images are gone."
 
 
 def format_unfinished(unfinished: int) -> str:

@@ -1,12 +1,44 @@
-"""Free ports on loopback: a default that is taken moves to the next free port, a named port does not."""
+"""Free ports on loopback: a default that is taken moves to the next free port, a named port does not.
 
+Between the look at a port and the moment when a program listens on it, another start could choose the same.
+So each start claims its ports, and no two starts of this machine claim the same one.
+"""
+
+import contextlib
+import random
 import socket
+import sys
 from dataclasses import dataclass, field
 
 from imagejobs.local.errors import CannotRun
 
 TRIES = 100
 """How many ports from a default on are tried."""
+FIRST_UNNAMED, LAST_UNNAMED = 20_000, 32_000
+"""Where unnamed ports begin: below those that systems give to outgoing connections."""
+
+
+class PortClaims(contextlib.ExitStack):
+    """The ports that one start uses, claimed against all other starts on this machine until it is closed.
+
+    A claim is an abstract Unix socket, which belongs to the network namespace as ports do. The kernel gives
+    its name to one process, and takes it back when that process ends, however it ends. Nothing listens there.
+    Only Linux has such names: elsewhere `claim` always succeeds, and `stack` chooses anew when a port is
+    gone.
+    """
+
+    def claim(self, port: int) -> bool:
+        """Claim a port; return False if another start has it."""
+        if sys.platform != "linux":
+            return True
+        name = socket.socket(socket.AF_UNIX)
+        try:
+            name.bind(f"\0imagejobs-port-{port}")
+        except OSError:
+            name.close()
+            return False
+        self.enter_context(name)
+        return True
 
 
 def is_free(host: str, port: int) -> bool:
@@ -37,11 +69,12 @@ def is_free(host: str, port: int) -> bool:
 class Ports:
     """Hands out the free ports of one host, none twice, and records which defaults moved.
 
-    Made by `plan` for one start. Another program may still take a port before ours listens on it; ours then
-    ends, and its log says why.
+    Made by `plan` for one start. A program that is not ours may still take a port before ours listens on it;
+    ours then ends, and `stack` chooses anew.
     """
 
     host: str
+    claims: PortClaims
     moved: list[tuple[str, int, int]] = field(default_factory=list)
     _taken: set[int] = field(default_factory=set)
 
@@ -67,10 +100,17 @@ class Ports:
             CannotRun: None of the next hundred is free.
         """
         for port in range(first, min(first + TRIES, 65_536)):
-            if port not in self._taken and is_free(self.host, port):
-                self._taken.add(port)
+            if self._take(port):
                 return port
         raise CannotRun(f"No port from {first} to {first + TRIES - 1} is free for {what}.")
+
+    def take_any(self, what: str) -> int:
+        """Return a free port from a random one on.
+
+        Raises:
+            CannotRun: None of a hundred is free.
+        """
+        return self.take_from(what, random.randint(FIRST_UNNAMED, LAST_UNNAMED))  # noqa: S311 (no secret)
 
     def take_named(self, what: str, port: int) -> int:
         """Return the port that the person named.
@@ -78,10 +118,15 @@ class Ports:
         Raises:
             CannotRun: It is taken.
         """
-        if port in self._taken or not is_free(self.host, port):
+        if not self._take(port):
             raise CannotRun(
                 f"Port {port} for {what} is taken by another program. "
                 "Name another, or none to take the next free one."
             )
-        self._taken.add(port)
         return port
+
+    def _take(self, port: int) -> bool:
+        if port in self._taken or not is_free(self.host, port) or not self.claims.claim(port):
+            return False
+        self._taken.add(port)
+        return True

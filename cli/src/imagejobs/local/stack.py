@@ -2,21 +2,27 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from time import monotonic
 
-from imagejobs.local import handoff_folder, jobs, output, programs
+from imagejobs.local import ephemeral, handoff_folder, jobs, output, programs
 from imagejobs.local.data_dir import DataDirectory
+from imagejobs.local.errors import PortTaken
 from imagejobs.local.options import LocalOptions
 from imagejobs.local.plan import LocalPlan, make_plan
+from imagejobs.local.ports import PortClaims
 from imagejobs.local.services import seaweed, seaweed_index
 from imagejobs.local.supervisor import ProcessKeeper, stop_in_order
 
 SAMPLE = Path(__file__).with_name("sample.jpg")
 """A picture of our own, so that the printed calls work when pasted."""
+
+PORT_TRIES = 10
+"""Choices of ports that may be lost, each in the second between choice and use, before that is an error."""
 
 Say = Callable[[str], None]
 
@@ -32,14 +38,31 @@ def run(options: LocalOptions, say: Say, show: Say) -> None:
         CannotRun: It cannot start.
     """
     programs.check_installed()
-    data = DataDirectory(options.data)
-    data.prepare()
-    with data.lock() as lock:
-        plan = make_plan(options, data)
-        unfinished = jobs.count_unfinished(data.jobs)
-        with handoff_folder.claim(plan.handoff), _seaweed_folder(plan, say):
-            asyncio.run(_run(plan, unfinished, lock, say, show))
-        say(output.format_stop(data.path, jobs.count_unfinished(data.jobs)))
+    # All programs inherit it: no file of theirs can be read by another user.
+    os.umask(0o077)
+    with ephemeral.data_folder() if options.ephemeral else contextlib.nullcontext(options.data) as path:
+        data = DataDirectory(path)
+        data.prepare()
+        with data.lock() as lock:
+            _run_on_free_ports(options, data, lock, say, show)
+            ended = None if options.ephemeral else jobs.count_unfinished(data.jobs)
+    say(output.format_gone() if ended is None else output.format_stop(path, ended))
+
+
+def _run_on_free_ports(options: LocalOptions, data: DataDirectory, lock: int, say: Say, show: Say) -> None:
+    """Run everything; choose all ports anew while another program takes one of them first."""
+    for left in reversed(range(PORT_TRIES)):
+        with PortClaims() as claims:
+            plan = make_plan(options, data, claims)
+            unfinished = jobs.count_unfinished(data.jobs)
+            try:
+                with handoff_folder.claim(plan.handoff), _seaweed_folder(plan, say):
+                    asyncio.run(_run(plan, unfinished, lock, say, show))
+                return
+            except PortTaken as ex:
+                if not left:
+                    raise
+                say(f"another program took the port of {str(ex).partition(' ')[0]}; all are chosen anew.")
 
 
 @contextlib.contextmanager
@@ -64,6 +87,7 @@ async def _run(plan: LocalPlan, unfinished: int, lock: int, say: Say, show: Say)
     tasks = [asyncio.create_task(keeper.run(), name=keeper.program.name) for keeper in keepers]
     started = asyncio.create_task(_all_ready(plan, keepers))
     end = asyncio.create_task(stopped.wait())
+    closing = asyncio.create_task(seaweed.keep_closed(plan.data.seaweed))
     try:
         await _wait_for(started, end, tasks)
         if not stopped.is_set():
@@ -73,7 +97,7 @@ async def _run(plan: LocalPlan, unfinished: int, lock: int, say: Say, show: Say)
         say("stopping.")
     finally:
         plan.data.endpoint.unlink(missing_ok=True)
-        await _cancel([*tasks, started, end])
+        await _cancel([*tasks, started, end, closing])
         await stop_in_order(groups)
 
 
@@ -81,7 +105,7 @@ async def _all_ready(plan: LocalPlan, keepers: Sequence[ProcessKeeper]) -> None:
     if plan.seaweed is not None:
         # Not before it has its ports: until then another SeaweedFS, which was faster, may listen there.
         await next(keeper for keeper in keepers if keeper.program.name == seaweed.NAME).ready.wait()
-        await seaweed.set_up(plan.seaweed, plan.bucket)
+        await seaweed.set_up(plan.seaweed, plan.secrets, plan.bucket)
     for keeper in keepers:
         await keeper.ready.wait()
 
@@ -121,8 +145,8 @@ def _facts(plan: LocalPlan, seconds: float, unfinished: int) -> output.Facts:
         version=version("imagejobs"),
         seconds=seconds,
         url=plan.addresses.url,
-        s3=plan.addresses.s3_endpoint,
-        redis=plan.addresses.redis_url,
+        s3=output.hide_credentials(plan.addresses.s3_endpoint),
+        redis=output.hide_credentials(plan.addresses.redis_url),
         workers=len(plan.images_at_once),
         images_at_once=sum(plan.images_at_once),
         data=plan.data.path,
@@ -132,4 +156,5 @@ def _facts(plan: LocalPlan, seconds: float, unfinished: int) -> output.Facts:
         moved=plan.moved,
         sample=SAMPLE,
         needs_key=plan.needs_key,
+        ephemeral=plan.ephemeral,
     )

@@ -11,7 +11,7 @@ import signal
 from collections.abc import Callable, Sequence
 from time import monotonic
 
-from imagejobs.local.errors import CannotRun
+from imagejobs.local.errors import CannotRun, PortTaken
 from imagejobs.local.program import TICK_SECONDS, Program, RunningProcess
 from imagejobs_contract.runtime.backoff import delay_seconds
 
@@ -25,6 +25,8 @@ START_SECONDS = 90.0
 """A program that is not ready by then stops everything; the slowest takes 3 s on a quiet machine."""
 BAD_SETTINGS = 2
 """Exit code of our programs after bad settings, which another start cannot mend."""
+PORT_TAKEN = b"address already in use"
+"""Words, in any case, in the log of each program that did not get its port."""
 SHOWN_LINES = 8
 """Lines from the end of a log that are shown when its program cannot start."""
 
@@ -52,6 +54,7 @@ class ProcessKeeper:
         """Start the program again and again until cancelled.
 
         Raises:
+            PortTaken: Its port is another program's; a second try would find the same.
             CannotRun: It never became ready.
         """
         failures = tries = 0
@@ -59,6 +62,8 @@ class ProcessKeeper:
             began = monotonic()
             process = await self._run_once()
             tries += 1
+            if not self.ready.is_set() and PORT_TAKEN in process.log.tail().lower():
+                raise PortTaken(self._explain(process, f"{describe_end(process.status)} before it was ready"))
             if not self.ready.is_set() and (process.status == BAD_SETTINGS or tries == START_TRIES):
                 raise CannotRun(self._explain(process, f"{describe_end(process.status)} before it was ready"))
             if monotonic() - began > CALM_SECONDS:

@@ -4,12 +4,19 @@ Three things make it so, each seen with strace: a rule that fsyncs the volume of
 the filer's entries in SQLite with WAL and `synchronous=FULL` instead of LevelDB, which is never synced; and,
 after the machine went down, an index rebuilt from the volumes (`seaweed_index.py`), because the volumes'
 index files are not synced either.
+
+Only the S3 port takes plain requests, which must be signed. The inner ports (master, volumes, filer, and gRPC
+of all) would answer every user and every web page of the machine: they speak TLS and want the certificate of
+the run.
 """
 
 import asyncio
+import contextlib
 import http.client
 import json
+import os
 import shutil
+import ssl
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +28,7 @@ from imagejobs.local.data_dir import Credentials, DataDirectory
 from imagejobs.local.errors import CannotRun
 from imagejobs.local.ports import Ports
 from imagejobs.local.program import TICK_SECONDS, Program
+from imagejobs.local.run_secrets import CERTIFICATE, KEY, RunSecrets
 from imagejobs_contract.wire import s3_keys
 
 NAME = "seaweedfs"
@@ -39,6 +47,10 @@ SQLITE_PRAGMAS = "_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=bu
 SETUP_SECONDS = 60.0
 """Limit of each step of `set_up`, counted from the start of the program; 2 s on a quiet machine."""
 REQUEST_SECONDS = 5.0
+CLOSE_SECONDS = 2.0
+"""Time between two looks at the modes of its files."""
+NO_ORIGIN = "https://none.invalid"
+"""An origin that no page has (RFC 6761 reserves the name)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +67,10 @@ class SeaweedPorts:
     filer_grpc: int
 
     @classmethod
-    def choose(cls, ports: Ports) -> "SeaweedPorts":
-        """Take eight free ports."""
+    def choose(cls, ports: Ports, *, unnamed: bool = False) -> "SeaweedPorts":
+        """Take eight free ports: from the defaults on, or `unnamed` ones."""
+        if unnamed:
+            return cls(*(ports.take_any("SeaweedFS") for _ in range(8)))
         inner = [ports.take_from("SeaweedFS", FIRST_INNER_PORT) for _ in range(7)]
         return cls(ports.take_default("S3", S3_PORT), *inner)
 
@@ -77,7 +91,11 @@ def find() -> Path:
 
 
 def program(
-    data: DataDirectory, ports: SeaweedPorts, credentials: Credentials, environ: Mapping[str, str]
+    data: DataDirectory,
+    ports: SeaweedPorts,
+    credentials: Credentials,
+    secrets: RunSecrets,
+    environ: Mapping[str, str],
 ) -> Program:
     """Return SeaweedFS as a program.
 
@@ -99,6 +117,9 @@ def program(
         "filer.port": ports.filer, "filer.port.grpc": ports.filer_grpc, "filer.localSocket": "filer.sock",
         "s3.port": ports.s3, "s3.port.grpc": ports.s3_grpc, "s3.localSocket": "s3.sock",
         "s3.port.iceberg": 0, "s3.port.lance": 0,
+        # Accounts and their tokens: we have one, from the environment.
+        "s3.iam": "false",
+        "s3.allowedOrigins": _readable_origins(environ.get("CORS_ORIGINS", "")),
     }  # fmt: skip
     argv = (
         str(find()),
@@ -117,6 +138,7 @@ def program(
         "WEED_LEVELDB2_ENABLED": "false",
         "WEED_SQLITE_ENABLED": "true",
         "WEED_SQLITE_DBFILE": f"file:filer.db?{SQLITE_PRAGMAS}",
+        **_tls_settings(os.path.relpath(secrets.folder, data.seaweed)),
     }
     # It answers 403 to requests without a signature: the gateway works. After SIGTERM it takes 15 s to end,
     # whatever its options say, and SIGKILL must do no harm anyway.
@@ -125,7 +147,28 @@ def program(
     return Program(NAME, argv, settings, data.seaweed, data.logs / "seaweedfs.log", ready, grace_seconds=1.0)
 
 
-async def set_up(ports: SeaweedPorts, bucket: str) -> None:
+def _readable_origins(cors_origins: str) -> str:
+    """Return the origins whose pages may read signed answers: the API's own CORS_ORIGINS, else none."""
+    # SeaweedFS takes an empty list for all origins.
+    return ",".join(filter(None, map(str.strip, cors_origins.split(",")))) or NO_ORIGIN
+
+
+def _tls_settings(folder: str) -> dict[str, str]:
+    """Return the settings by which each inner port shows the certificate of the run, and wants to see it."""
+    certificate, key = f"{folder}/{CERTIFICATE}", f"{folder}/{KEY}"
+    parts = [f"GRPC_{part}" for part in ("MASTER", "VOLUME", "FILER", "S3", "CLIENT")]
+    parts += [f"HTTPS_{part}" for part in ("MASTER", "VOLUME", "FILER", "CLIENT")]
+    settings = {"WEED_GRPC_CA": certificate, "WEED_HTTPS_CLIENT_ENABLED": "true"}
+    for part in parts:
+        settings |= {
+            f"WEED_{part}_CERT": certificate,
+            f"WEED_{part}_KEY": key,
+            f"WEED_{part}_CA": certificate,
+        }
+    return settings
+
+
+async def set_up(ports: SeaweedPorts, secrets: RunSecrets, bucket: str) -> None:
     """Make the bucket and its rules, and wait until it takes data. Needed at every start; safe to repeat.
 
     Raises:
@@ -135,24 +178,41 @@ async def set_up(ports: SeaweedPorts, bucket: str) -> None:
         {"locationPrefix": f"/buckets/{bucket}/", "fsync": True},
         {"locationPrefix": f"/buckets/{bucket}/{s3_keys.UPLOADS}", "fsync": True, "ttl": UPLOADS_TTL},
     ]
-    await _repeat_until(
-        ports.filer,
-        "PUT",
-        "/etc/seaweedfs/filer.conf",
-        json.dumps({"version": 1, "locations": rules}),
-        (201,),
-    )
-    await _repeat_until(ports.filer, "POST", f"/buckets/{bucket}/", "", (201, 409))
+    tls = secrets.client_context()
+    conf = json.dumps({"version": 1, "locations": rules})
+    await _repeat_until(tls, ports.filer, "PUT", "/etc/seaweedfs/filer.conf", conf, (201,))
+    await _repeat_until(tls, ports.filer, "POST", f"/buckets/{bucket}/", "", (201, 409))
     # Assigning a file id makes the volume, which would cost the first write 200 ms, and shows that the volume
     # server has joined.
     for ttl in ("", UPLOADS_TTL):
-        await _repeat_until(ports.master, "GET", f"/dir/assign?collection={bucket}&ttl={ttl}", "", (200,))
+        await _repeat_until(
+            tls, ports.master, "GET", f"/dir/assign?collection={bucket}&ttl={ttl}", "", (200,)
+        )
 
 
-async def _repeat_until(port: int, method: str, path: str, body: str, done: Sequence[int]) -> None:
+async def keep_closed(folder: Path) -> None:
+    """Take the rights of other users from what SeaweedFS writes with a mode of its own, again and again.
+
+    These are its notes on each volume (`.vif`), which hold no picture.
+    """
+    while True:
+        await asyncio.to_thread(_close_notes, folder)
+        await asyncio.sleep(CLOSE_SECONDS)
+
+
+def _close_notes(folder: Path) -> None:
+    for each in folder.glob("*.vif"):
+        with contextlib.suppress(OSError):
+            if each.stat().st_mode & 0o077:
+                each.chmod(0o600)
+
+
+async def _repeat_until(
+    tls: ssl.SSLContext, port: int, method: str, path: str, body: str, done: Sequence[int]
+) -> None:
     deadline = monotonic() + SETUP_SECONDS
     while True:
-        status, reason = await asyncio.to_thread(_request, port, method, path, body)
+        status, reason = await asyncio.to_thread(request, tls, port, method, path, body)
         if status in done:
             return
         if monotonic() > deadline:
@@ -160,8 +220,9 @@ async def _repeat_until(port: int, method: str, path: str, body: str, done: Sequ
         await asyncio.sleep(TICK_SECONDS)
 
 
-def _request(port: int, method: str, path: str, body: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=REQUEST_SECONDS)
+def request(tls: ssl.SSLContext, port: int, method: str, path: str, body: str = "") -> tuple[int, str]:
+    """Send one request to an inner port; return status (0 without an answer) and the first 500 bytes."""
+    connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=REQUEST_SECONDS, context=tls)
     try:
         connection.request(method, path, body or None, {"Content-Type": "application/json"} if body else {})
         response = connection.getresponse()

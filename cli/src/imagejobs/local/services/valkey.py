@@ -1,4 +1,7 @@
-"""Valkey, which speaks Redis's protocol, without persistence: all data in it can be built again."""
+"""Valkey, which speaks Redis's protocol, without persistence: all data in it can be built again.
+
+It answers only to the password of the run, also to PING.
+"""
 
 import shutil
 from importlib.util import find_spec
@@ -8,6 +11,7 @@ from imagejobs.local import probes
 from imagejobs.local.data_dir import DataDirectory
 from imagejobs.local.errors import CannotRun
 from imagejobs.local.program import Program
+from imagejobs.local.run_secrets import VALKEY, RunSecrets
 
 PORT = 16_379
 """Not Redis's own 6379: another program would find our Redis there and lose the data that it puts into it."""
@@ -37,17 +41,22 @@ def find() -> Path:
     return Path(found)
 
 
-def url(port: int) -> str:
+def url(port: int, password: str) -> str:
     """Return the REDIS_URL of the server that we start."""
-    return f"redis://127.0.0.1:{port}/0"
+    return f"redis://:{password}@127.0.0.1:{port}/0"
 
 
-def program(data: DataDirectory, port: int) -> Program:
-    """Return Valkey as a program."""
+def program(data: DataDirectory, port: int, secrets: RunSecrets) -> Program:
+    """Return Valkey as a program; its password is in a file, because every user can read a command line."""
     options = {
         "port": port, "bind": "127.0.0.1", "save": "", "appendonly": "no", "daemonize": "no",
         "maxmemory": MAX_MEMORY, "maxmemory-policy": "noeviction",
     }  # fmt: skip
-    argv = (str(find()), *(text for name, value in options.items() for text in (f"--{name}", str(value))))
+    conf = str((secrets.folder / VALKEY).relative_to(data.path))
+    argv = (
+        str(find()),
+        conf,
+        *(text for name, value in options.items() for text in (f"--{name}", str(value))),
+    )
     ready = probes.log_contains(READY)
     return Program("valkey", argv, {}, data.path, data.logs / "valkey.log", ready, grace_seconds=2.0)
