@@ -106,7 +106,8 @@ class Variant:
         background: `rrggbb`, put under transparency and around `contain`; None keeps transparency where it
             can.
         frames: Frames kept of an animation; None keeps all.
-        only_if_smaller: A result that is not smaller than the source is not used; the source is copied.
+        only_if_smaller: A result with no fewer bytes than the source is not used, and the source is copied,
+            if the source satisfies all other options.
     """
 
     name: str = DEFAULT_VARIANT
