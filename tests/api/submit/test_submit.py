@@ -11,6 +11,7 @@ from support.api.forms import JPEG, PNG
 from support.api.process import Api, eventually
 
 ANSWER = {"job_id", "state", "progress_url", "download_url", "width", "height", "format", "bytes", "error"}
+ANSWER |= {"kept_original"}
 TEXT = b"just some words, long enough to be looked at: nobody would call this a picture at all"
 
 LISTENING = """
@@ -160,6 +161,7 @@ def test_a_batch_is_answered_at_once_with_a_sub_job_per_file(service):
         "state": "Pending",
         "download_url": f"{service.api.url}/api/download/{identifier}-1",
         "progress_url": f"{service.api.url}/api/progress/{identifier}-1",
+        "kept_original": None,
         "error": None,
     }
     service.stand_in.paused.clear()

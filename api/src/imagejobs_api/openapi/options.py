@@ -31,8 +31,9 @@ DESCRIPTIONS = {
     "background": "A colour as `rrggbb`. It replaces transparency, and fills the borders of `contain`.",
     "keep_metadata": "Keeps EXIF, GPS and XMP, which are otherwise removed.",
     "frames": "The number of frames to keep of an animation. The default is all.",
-    "only_if_smaller": "Stores the original file unchanged, with its metadata and its size in pixels, if "
-    "the result would not be smaller.",
+    "only_if_smaller": "Uses the original file if the result would not have fewer bytes and the original "
+    "is all that the other options ask for: size, format, frames, background, upright, sRGB, and no metadata "
+    "unless `keep_metadata`. `kept_original` says that it was used.",
     "name": "The file name of the result. The default is the name of the upload, or the last part of the "
     "URL's path.",
     CALLBACK: "An http(s) URL that gets one signed POST when the job has ended.",

@@ -27,6 +27,8 @@ class ImageBody(TypedDict):
         height: Pixels of the result.
         format: Encoding of the result.
         bytes: Size of the result.
+        kept_original: The result is the original file, because it would not have been smaller
+            (`only_if_smaller`).
         error: Why there is no result.
     """
 
@@ -38,6 +40,7 @@ class ImageBody(TypedDict):
     height: Pixels | None
     format: Format | None
     bytes: Count | None
+    kept_original: bool | None
     error: ErrorBody | None
 
 
@@ -49,6 +52,7 @@ class BatchEntryBody(TypedDict):
         name: The name of the file, made distinct within the batch.
         download_url: As for a single image; null if the image failed.
         progress_url: The URL of the progress of this image alone.
+        kept_original: As for a single image; null until the result exists.
         error: Why there is no result.
     """
 
@@ -57,6 +61,7 @@ class BatchEntryBody(TypedDict):
     state: State
     download_url: Url | None
     progress_url: Url
+    kept_original: bool | None
     error: ErrorBody | None
 
 
@@ -94,6 +99,7 @@ def image_body(job: ImageJob, outcome: Outcome | None, base: str, links: Links) 
         "height": output.height if output else None,
         "format": output.format if output else None,
         "bytes": output.bytes if output else None,
+        "kept_original": output.kept_original if output else None,
         "error": states.item_error(job, outcome),
     }
 
@@ -127,8 +133,9 @@ def _entry(
     error = states.item_error(job, outcome)
     if refusal is not None and outcome is None:
         state, error = State.FAILED, error_body(refusal.code, refusal.message)
-    link = api_urls.download(base, identifier)
+    link, kept = api_urls.download(base, identifier), None
     if outcome and outcome.outputs:
+        kept = outcome.outputs[0].kept_original
         link = links.sign(job.item_name(index), index, outcome.outputs[0])
     return {
         "job_id": identifier,
@@ -136,5 +143,6 @@ def _entry(
         "state": state,
         "download_url": None if error else link,
         "progress_url": api_urls.progress(base, identifier),
+        "kept_original": kept,
         "error": error,
     }

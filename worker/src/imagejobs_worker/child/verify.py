@@ -35,7 +35,8 @@ def _fault(picture: Picture, variant: Variant, rendering: Rendering, limits: Lim
     if picture.variant != variant.name:
         return "is another variant"
     if picture.kept_original:
-        asked = variant.only_if_smaller and size == (rendering.source_width, rendering.source_height)
+        asked = variant.only_if_smaller and variant.format in (None, picture.format)
+        asked = asked and size == (rendering.source_width, rendering.source_height)
         return "" if asked and picture.format == rendering.source_format else "keeps the original unasked"
     if variant.format and picture.format is not variant.format:
         return "has another format"

@@ -11,7 +11,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_worker.imaging import bounds, damage, file_check
-from imagejobs_worker.imaging.codecs import gif, header, heic, still_webp, tiff
+from imagejobs_worker.imaging.codecs import gif, header, heic, still_webp, tiff, transparent_colour
 from imagejobs_worker.imaging.formats import SOURCE_FORMATS
 from imagejobs_worker.imaging.modes import normalise
 from imagejobs_worker.imaging.sizes import Box, Size
@@ -41,6 +41,9 @@ def open_image(source: bytes, limits: Limits) -> Opened:
     bounds.check_size(image.size, limits)
     if form == "webp" and frames == 1:
         still_webp.release_after_first_frame(image)
+    elif form == "png":
+        with damage.as_image_failed():
+            transparent_colour.load_transparent_colour(image, source)
     elif form == "gif":
         with damage.as_image_failed():
             gif.load_small_first_frame(image, source)

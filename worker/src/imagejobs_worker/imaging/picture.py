@@ -14,7 +14,8 @@ class Picture:
         data: The file.
         width: Pixels, as a viewer shows it.
         height: Pixels, as a viewer shows it.
-        kept_original: `data` is the source itself, because the result was not smaller (`only_if_smaller`).
+        kept_original: `data` is the source itself, because the result was not smaller (`only_if_smaller`)
+            and the source satisfies all other options.
     """
 
     variant: str

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 from PIL import Image
 
-from imagejobs_contract.model.options import Format, MaxSizeBy
-from imagejobs_worker.imaging import animate, encode, fit_pixels
+from imagejobs_contract.codes import Code
+from imagejobs_contract.errors import ImageFailed
+from imagejobs_contract.model.options import MaxSizeBy
+from imagejobs_worker.imaging import animate, encode, fit_pixels, original
 from imagejobs_worker.imaging.codecs.frames import decode_frames
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.picture import Picture
@@ -20,17 +22,31 @@ STEPS: tuple[Step, ...] = (resize.resize, colour.to_srgb, orient.orient, compose
 
 
 def render_variant(source: Source, plan: VariantPlan, image: Image.Image, deadline: Deadline) -> Picture:
-    """Make one result.
+    """Make one result, or return the source if `only_if_smaller` allows it.
+
+    The source is returned if it has no more bytes, or if the result had to have fewer pixels for `max_size`.
 
     Raises:
         ImageFailed: `max_size_unreachable`, `processing_timeout`; for animations also decoding's errors.
     """
-    data, plan = _encode_within_max_size(source, plan, image, deadline)
-    if plan.variant.only_if_smaller and len(data) >= len(source.data) and source.opened.format in set(Format):
-        return Picture(
-            plan.variant.name, source.data, *source.size, Format(source.opened.format), kept_original=True
-        )
-    return Picture(plan.variant.name, data, *plan.canvas, plan.format, kept_original=False)
+    try:
+        data, made = _encode_within_max_size(source, plan, image, deadline)
+    except ImageFailed as ex:
+        if ex.code is not Code.MAX_SIZE_UNREACHABLE or not _may_keep_source(source, plan, image):
+            raise
+        return _keep_source(source, plan)
+    is_shrunk = made.canvas != plan.canvas
+    if (is_shrunk or len(data) >= len(source.data)) and _may_keep_source(source, plan, image):
+        return _keep_source(source, plan)
+    return Picture(plan.variant.name, data, *made.canvas, made.format, kept_original=False)
+
+
+def _may_keep_source(source: Source, plan: VariantPlan, image: Image.Image) -> bool:
+    return plan.variant.only_if_smaller and original.satisfies(source, plan, image)
+
+
+def _keep_source(source: Source, plan: VariantPlan) -> Picture:
+    return Picture(plan.variant.name, source.data, *source.size, plan.format, kept_original=True)
 
 
 def _encode_within_max_size(

@@ -9,13 +9,14 @@ SITE = "https://images.example.org"
 
 
 def _done(name: str, width: int, height: int, size: int) -> dict[str, object]:
-    facts = {"width": width, "height": height, "format": "jpeg", "bytes": size, "error": None}
+    facts = {"width": width, "height": height, "format": "jpeg", "bytes": size, "kept_original": False}
     return {
         "job_id": IMAGE_JOB,
         "state": "Succeeded",
         "progress_url": progress_url(IMAGE_JOB),
         "download_url": signed_url(name),
         **facts,
+        "error": None,
     }
 
 
@@ -27,6 +28,7 @@ def _waits(names: list[str]) -> dict[str, object]:
             "state": "Pending",
             "download_url": f"{API}/api/download/{BATCH}-{n}",
             "progress_url": progress_url(f"{BATCH}-{n}"),
+            "kept_original": None,
             "error": None,
         }
         for n, name in enumerate(names)
@@ -43,14 +45,15 @@ def _waits(names: list[str]) -> dict[str, object]:
 _PENDING = {
     "job_id": IMAGE_JOB, "state": "Pending", "progress_url": progress_url(IMAGE_JOB),
     "download_url": f"{API}/api/download/{IMAGE_JOB}",
-    "width": None, "height": None, "format": None, "bytes": None, "error": None,
+    "width": None, "height": None, "format": None, "bytes": None, "kept_original": None,
+    "error": None,
 }  # fmt: skip
 _BATCH = _waits(["bridge.jpg", "portrait.jpg"])
 _BATCH["image_jobs"] = [
     *_waits(["bridge.jpg", "portrait.jpg"])["image_jobs"],  # type: ignore[misc]
     {
         "job_id": f"{BATCH}-2", "name": "notes.txt", "state": "Failed", "download_url": None,
-        "progress_url": progress_url(f"{BATCH}-2"),
+        "progress_url": progress_url(f"{BATCH}-2"), "kept_original": None,
         "error": {"code": "not_an_image", "message": "The file is not an image.", "retryable": False},
     },
 ]  # fmt: skip

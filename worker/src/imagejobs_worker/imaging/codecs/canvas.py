@@ -13,6 +13,7 @@ from typing import NamedTuple
 from PIL import Image
 
 from imagejobs_worker.imaging import modes
+from imagejobs_worker.imaging.codecs import transparent_colour
 from imagejobs_worker.imaging.sizes import Size
 
 
@@ -68,6 +69,7 @@ def paint_frames(parts: Iterable[PartialFrame], size: Size) -> Iterator[tuple[Im
 
 def _decode(part: PartialFrame) -> Image.Image:
     image = Image.open(BytesIO(part.file), formats=[part.pillow_format])
+    transparent_colour.load_transparent_colour(image, part.file)
     image.load()
     return modes.normalise(image)
 

@@ -114,12 +114,12 @@ def find_gif_frames(data: bytes) -> Iterator[tuple[int, int, int]]:
         while at < len(data) or within:
             match data[at]:
                 case 0x2C:
-                    end = _skip_blocks(data, at + 11 + gif_colour_table_bytes(data, at + 9))
+                    end = skip_gif_blocks(data, at + 11 + gif_colour_table_bytes(data, at + 9))
                     yield control, at, end
                     control, at, within = 0, end, False
                 case 0x21:
                     control = at if data[at + 1 : at + 3] == _GRAPHIC_CONTROL else control
-                    at, within = _skip_blocks(data, at + 2), True
+                    at, within = skip_gif_blocks(data, at + 2), True
                 case _:
                     break
     except IndexError as ex:
@@ -131,8 +131,8 @@ def gif_colour_table_bytes(data: bytes, flags: int) -> int:
     return 3 << (data[flags] & 7) + 1 if data[flags] & 0x80 else 0
 
 
-def _skip_blocks(data: bytes, at: int) -> int:
-    """Return the offset behind a chain of sub-blocks."""
+def skip_gif_blocks(data: bytes, at: int) -> int:
+    """Return the offset behind a chain of sub-blocks of a GIF."""
     while length := data[at]:
         at += 1 + length
     return at + 1

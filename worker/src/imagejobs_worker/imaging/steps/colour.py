@@ -37,6 +37,16 @@ def to_srgb(image: Image.Image, plan: VariantPlan) -> Image.Image:
     return _convert_opaque(image, plan.metadata.profile)
 
 
+def is_srgb(profile: bytes) -> bool:
+    """Return whether a picture with this profile is in sRGB as it is; one without a profile is."""
+    if not profile:
+        return True
+    try:
+        return srgb.is_srgb(ImageCms.ImageCmsProfile(BytesIO(profile)), profile)
+    except _PROFILE_ERRORS:
+        return False
+
+
 def _convert_with_alpha(image: Image.Image, profile: bytes) -> Image.Image:
     """Convert the colours and keep alpha as it is."""
     colours = image.convert(image.mode[:-1]) if profile else image

@@ -1,0 +1,58 @@
+"""Decides for `only_if_smaller` whether the source itself already is what was asked for."""
+
+from PIL import Image
+
+from imagejobs_worker.imaging.codecs import bare
+from imagejobs_worker.imaging.modes import has_alpha
+from imagejobs_worker.imaging.source import Source
+from imagejobs_worker.imaging.steps import colour
+from imagejobs_worker.imaging.variant_plan import VariantPlan
+
+_CROP_TOLERANCE_PIXELS = 0.001
+"""A crop to the source's own ratio differs from the whole by errors of floating point only."""
+
+
+def satisfies(source: Source, plan: VariantPlan, image: Image.Image) -> bool:
+    """Return whether the source has the size, format, frames, background, turn and colours of the result.
+
+    It must also have no metadata that the result would not have, and at most `max_size` bytes. The file is
+    searched for metadata last, because that takes longest.
+
+    Args:
+        source: The image in work.
+        plan: Of the result at its full size, before `max_size_by=scale` made it smaller.
+        image: The first frame, decoded and normalised.
+    """
+    return (
+        len(source.data) <= (plan.variant.max_size or len(source.data))
+        and plan.format == source.opened.format
+        and _has_frames(source, plan)
+        and _has_size(source, plan)
+        and _has_background(source, plan, image)
+        and source.metadata.orientation == 1
+        and image.mode != "CMYK"
+        and colour.is_srgb(source.metadata.profile)
+        and (plan.variant.keep_metadata or bare.is_bare(source.data, source.opened.format))
+    )
+
+
+def _has_size(source: Source, plan: VariantPlan) -> bool:
+    """Return whether the result has the pixels of the whole source, neither cropped nor padded nor scaled."""
+    distances = (abs(a - b) for a, b in zip(plan.box, (0, 0, *source.size), strict=True))
+    return plan.canvas == plan.size == source.size and max(distances) < _CROP_TOLERANCE_PIXELS
+
+
+def _has_frames(source: Source, plan: VariantPlan) -> bool:
+    """Return whether the source has no further frames, pages or pictures than the result."""
+    image, form = source.opened.image, source.opened.format
+    return (
+        source.frames_for(plan.variant) == source.opened.frames
+        and image.format != "MPO"
+        and not getattr(image, "default_image", False)
+        and (form != "tiff" or bare.has_one_page(source.data))
+    )
+
+
+def _has_background(source: Source, plan: VariantPlan, image: Image.Image) -> bool:
+    """Return whether nothing shows through; of an animation only the first frame is decoded yet."""
+    return plan.variant.background is None or (source.opened.frames == 1 and not has_alpha(image))
