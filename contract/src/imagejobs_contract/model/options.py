@@ -92,26 +92,22 @@ VARIANT_NAME, MAX_VARIANT_NAME_LENGTH = "[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?", 32
 class Variant:
     """One result that is made of each image.
 
-        Attributes:
-            name: Unique among the variants of a job; a DNS label of at most 32 characters.
-            gravity: `face` and `entropy` examine the picture; where nothing is cut they mean the centre.
-            no_face: The result of `gravity=face` for a picture without a face.
-            width: Pixels, or None to follow the height.
-            height: Pixels, or None to follow the width.
-            format: None keeps the source's own.
-            quality: 1 to 100; None means `DEFAULT_QUALITY`. Lossless formats ignore it.
-            max_size: Largest result in bytes.
-            max_size_by: The property that is reduced for it: quality (lossy formats), colours (a still PNG), or
-                pixels (every format).
-            background: `rrggbb`, put under transparency and around `contain`; None keeps transparency if the
-                format has it.
-            frames: Frames kept of an animation; None keeps all.
-    <<<<<<< HEAD
-            only_if_smaller: A result that is not smaller than the source is replaced by a copy of the source.
-    =======
-            only_if_smaller: A result with no fewer bytes than the source is not used, and the source is copied,
-                if the source satisfies all other options.
-    >>>>>>> wf2
+    Attributes:
+        name: Unique among the variants of a job; a DNS label of at most 32 characters.
+        gravity: `face` and `entropy` examine the picture; where nothing is cut they mean the centre.
+        no_face: The result of `gravity=face` for a picture without a face.
+        width: Pixels, or None to follow the height.
+        height: Pixels, or None to follow the width.
+        format: None keeps the source's own.
+        quality: 1 to 100; None means `DEFAULT_QUALITY`. Lossless formats ignore it.
+        max_size: Largest result in bytes.
+        max_size_by: The property that is reduced for it: quality (lossy formats), colours (a still PNG), or
+            pixels (every format).
+        background: `rrggbb`, put under transparency and around `contain`; None keeps transparency if the
+            format has it.
+        frames: Frames kept of an animation; None keeps all.
+        only_if_smaller: A result with no fewer bytes than the source is not used, and the source is copied,
+            if the source satisfies all other options.
     """
 
     name: str = DEFAULT_VARIANT
