@@ -34,7 +34,7 @@ def guarded(service, tmp_path_factory):
         f"uploads/default.blog.{ID}/0/a.jpg",
         f"uploads/{ID}/0",
     ):
-        service.s3_client.put_object(Bucket=service.s3.bucket, Key=key, Body=JPEG)
+        service.put_object(key, JPEG)
     api = Api(service.environ | {"CALLERS_FILE": str(file), "SOURCE_PREFIXES": "for-all"})
     yield api
     api.stop()

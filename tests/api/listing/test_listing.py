@@ -19,6 +19,7 @@ from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.status import State, Status
 from imagejobs_contract.stores.sqlite import SqliteStore
+from support.api.client import ASYNC
 from support.api.forms import JPEG
 from support.api.process import Api, eventually
 
@@ -144,7 +145,7 @@ def test_after_a_failure_it_begins_again_and_what_went_meanwhile_goes(tmp_path):
 def test_another_process_lists_a_job_within_a_second(service):
     second = Api(service.environ)
     try:
-        made = service.http.post("/api/resize", files={"image": ("a.jpg", JPEG)}).json()["job_id"]
+        made = service.client.job_id()
         begin = time.monotonic()
         eventually(
             lambda: (
@@ -158,11 +159,9 @@ def test_another_process_lists_a_job_within_a_second(service):
 
 
 def test_whoever_made_changed_or_deleted_a_job_finds_it_so_in_the_next_list(service):
-    service.stand_in.paused.set()
+    service.worker.paused.set()
     for _ in range(10):
-        made = service.http.post(
-            "/api/resize", files={"image": ("a.jpg", JPEG)}, headers={"Prefer": "respond-async"}
-        ).json()["job_id"]
+        made = service.client.job_id(headers=ASYNC)
         assert service.http.get("/api/jobs?limit=1").json()["jobs"][0]["job_id"] == made
         service.http.delete(f"/api/jobs/{made}")
         assert made not in [each["job_id"] for each in service.http.get("/api/jobs?limit=5").json()["jobs"]]
@@ -170,7 +169,7 @@ def test_whoever_made_changed_or_deleted_a_job_finds_it_so_in_the_next_list(serv
 
 def test_a_page_begun_in_one_process_goes_on_in_another(service):
     for _ in range(4):
-        service.http.post("/api/resize", files={"image": ("a.jpg", JPEG)})
+        service.client.post_image()
     second = Api(service.environ)
     try:
         whole = [each["job_id"] for each in service.http.get("/api/jobs?limit=4").json()["jobs"]]
@@ -186,9 +185,7 @@ def test_a_page_begun_in_one_process_goes_on_in_another(service):
 
 
 def test_the_list_has_a_bound_beyond_which_jobs_are_found_by_id(service):
-    made = [
-        service.http.post("/api/resize", files={"image": ("a.jpg", JPEG)}).json()["job_id"] for _ in range(4)
-    ]
+    made = [service.client.job_id() for _ in range(4)]
     api = Api(service.environ | {"MAX_LISTED_JOBS": "3"})
     try:
         eventually(lambda: len(httpx2.get(f"{api.url}/api/jobs").json()["jobs"]) == 3)
@@ -205,7 +202,7 @@ def test_a_caller_with_too_many_open_images_is_refused_until_some_end(service, t
     entry = {"name": "eager", "keys": [{"sha256": api_keys.digest(key)}], "limits": {"queued_images": images}}
     file.write_text(json.dumps({"callers": [entry]}))
     api = Api(service.environ | {"CALLERS_FILE": str(file)})
-    service.stand_in.paused.set()
+    service.worker.paused.set()
     try:
 
         def post() -> httpx2.Response:
@@ -214,7 +211,7 @@ def test_a_caller_with_too_many_open_images_is_refused_until_some_end(service, t
 
         assert [post().status_code for _ in range(images + 1)] == [202] * images + [429]
         assert post().json()["code"] == "queue_full"
-        service.stand_in.paused.clear()
+        service.worker.paused.clear()
         eventually(lambda: post().status_code == 202)
     finally:
         api.stop()

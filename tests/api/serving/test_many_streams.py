@@ -36,7 +36,7 @@ async def follow(service, identifiers: list[str]) -> tuple[float, float, float]:
     started = time.monotonic()
     assert (await asyncio.to_thread(service.http.get, f"/api/progress/{identifiers[0]}")).status_code == 200
     answered = time.monotonic() - started
-    service.stand_in.paused.clear()
+    service.worker.paused.clear()
     started = time.monotonic()
     ends = await asyncio.gather(*(end(reader) for reader, _ in streams))
     for _, writer in streams:
@@ -45,7 +45,7 @@ async def follow(service, identifiers: list[str]) -> tuple[float, float, float]:
 
 
 def test_a_thousand_streams_fit_in_little_memory_and_all_hear_of_the_end(service):
-    service.stand_in.paused.set()
+    service.worker.paused.set()
     identifiers = [
         service.http.post("/api/batch", files=[("images", ("a.jpg", JPEG))]).json()["batch_job_id"]
         for _ in range(JOBS)

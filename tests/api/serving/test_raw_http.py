@@ -247,9 +247,7 @@ def test_a_connection_without_a_next_request_is_closed(hasty):
 
 
 def test_a_client_that_reads_nothing_is_hung_up_on(hasty, service):
-    identifier = service.http.post(
-        "/api/batch", files=[("images", (f"{n}.jpg", JPEG)) for n in range(64)], headers={"Prefer": "wait=20"}
-    ).json()["batch_job_id"]
+    identifier = service.client.batch_id(*[JPEG] * 64)
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
     connection.connect(("127.0.0.1", hasty.port))
