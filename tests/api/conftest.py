@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from conftest import missing
 from imagejobs_contract.runtime.settings import S3Settings
 from support.api import openapi_check
 from support.api.fake_worker import FakeWorker
@@ -49,6 +50,14 @@ def service(
         yield Service(api, worker, http, module_s3, bucket_maker, variables)
     worker.stop()
     api.stop()
+
+
+@pytest.fixture
+def own_valkey(tmp_path: Path) -> Iterator[data_servers.Server]:
+    """A Redis that a test may kill."""
+    server = data_servers.start_valkey(tmp_path, data_servers.find_valkey() or missing("valkey-server"))
+    yield server
+    server.stop()
 
 
 @pytest.fixture

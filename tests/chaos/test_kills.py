@@ -1,6 +1,5 @@
 """Everything is killed with -9 again and again, and Redis is emptied: every image of every accepted batch has exactly one outcome."""
 
-import json
 import signal
 from collections.abc import Iterator, Sequence
 from os import kill
@@ -8,7 +7,6 @@ from os import kill
 import obstore
 import pytest
 import redis
-from obstore.store import S3Store
 
 from support.servers import local_stack
 from support.servers.local_stack import LocalStack, photo, running
@@ -47,17 +45,10 @@ def kill_everything(stack: LocalStack) -> None:
 
 def check(stack: LocalStack, batches: Sequence[Sequence[str]]) -> None:
     """Every batch succeeded, with as many outcomes and results as images, and each image has its picture."""
-    keys = json.loads((stack.data / "s3-credentials.json").read_text())
-    bucket = S3Store(
-        "imagejobs",
-        endpoint=stack.fact("S3"),
-        region="us-east-1",
-        client_options={"allow_http": True},
-        **keys,
-    )
+    bucket = local_stack.bucket(stack)
     with local_stack.client(stack) as client:
         for batch, *images in batches:
-            ended = client.finished(batch, 60)
+            ended = client.wait_until_final(batch, 60)
             assert (ended["state"], ended["total"], ended["done"], ended["failed"]) == (
                 "Succeeded",
                 len(images),
@@ -66,7 +57,7 @@ def check(stack: LocalStack, batches: Sequence[Sequence[str]]) -> None:
             )
             assert sum(map(len, obstore.list(bucket, prefix=f"outputs/{batch}/"))) == len(images)
             for image in images:
-                assert client.download(image).width == 200
+                assert local_stack.download(client, image).width == 200
 
 
 def test_200_photos_survive_three_kills_of_everything(stack):

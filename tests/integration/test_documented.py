@@ -18,7 +18,7 @@ CALLS = docs_player.every_call(Path(__file__).resolve().parents[2] / "docs")
 def fill_bucket(stack: local_stack.LocalStack, photo: bytes) -> None:
     """Put the photos into the stack's bucket; a link tells where its S3 is."""
     with local_stack.client(stack) as client:
-        link = client.resize(photo, width=10).json()["download_url"]
+        link = client.post_image(photo, width=10).json()["download_url"]
     keys = json.loads((stack.data / "s3-credentials.json").read_text())
     s3 = boto3.client(
         "s3", endpoint_url="http://" + urlsplit(link).netloc, region_name="us-east-1", aws_access_key_id=keys["access_key_id"],

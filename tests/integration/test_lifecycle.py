@@ -45,7 +45,7 @@ def test_bad_settings_end_the_start_with_their_names(data):
 def test_ctrl_c_ends_every_process_and_the_next_start_has_the_jobs(data):
     with running(data, "--workers", "1") as stack:
         with local_stack.client(stack) as client:
-            job = client.resize(photo(), width=400).json()["job_id"]
+            job = client.post_image(photo(), width=400).json()["job_id"]
         assert start_again("--data", data).stderr.startswith("Error: imagejobs already runs on")
         processes = descendants(stack.pid)
         assert len(processes) >= 5
@@ -56,7 +56,7 @@ def test_ctrl_c_ends_every_process_and_the_next_start_has_the_jobs(data):
         stack.start()
         with local_stack.client(stack) as client:
             assert client.progress(job)["progress"] == 100
-            assert client.download(job).width == 400
+            assert local_stack.download(client, job).width == 400
         assert stack.stop(signal.SIGTERM) == 0
 
 
@@ -71,7 +71,7 @@ def test_a_killed_supervisor_takes_everything_with_it_and_the_next_start_goes_on
         stack.start()
         assert "1 unfinished, going on" in stack.said()
         with local_stack.client(stack) as client:
-            assert client.finished(batch, 30)["state"] == "Succeeded"
+            assert client.wait_until_final(batch, 30)["state"] == "Succeeded"
 
 
 def test_the_work_of_a_killed_worker_runs_again_within_15_seconds(data):
@@ -82,7 +82,7 @@ def test_the_work_of_a_killed_worker_runs_again_within_15_seconds(data):
         ]
         wait_until(lambda: client.progress(batch)["done"] >= 1, 20)
         os.kill(worker, signal.SIGKILL)
-        assert client.finished(batch, 15)["state"] == "Succeeded"
+        assert client.wait_until_final(batch, 15)["state"] == "Succeeded"
         assert client.progress(batch)["done"] == 8
 
 
@@ -98,4 +98,4 @@ def test_a_redis_and_an_s3_of_the_person_are_used_instead(data, redis_url, s3_se
             for pid in descendants(stack.pid)
             if "weed" in local_stack.command_line(pid) or "valkey" in local_stack.command_line(pid)
         ]
-        assert client.resize(photo(), width=50).status_code == 200
+        assert client.post_image(photo(), width=50).status_code == 200

@@ -14,16 +14,6 @@ ALL = {"store": "ok", "s3": "ok", "redis": "ok"}
 
 
 @pytest.fixture
-def own_valkey(tmp_path):
-    """A Redis that a test may kill."""
-    server = data_servers.start_valkey(
-        tmp_path, data_servers.find_valkey() or pytest.skip("valkey-server is missing")
-    )
-    yield server
-    server.stop()
-
-
-@pytest.fixture
 def start(tmp_path, module_s3):
     """Start an API and a fake worker that end with the test."""
     running = []

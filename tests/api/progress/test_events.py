@@ -17,7 +17,6 @@ from support.api.client import ApiClient, fault_names
 from support.api.fake_worker import BROKEN, FakeWorker
 from support.api.forms import JPEG
 from support.api.process import Api, environ, eventually
-from support.servers import data_servers
 
 
 class Stream:
@@ -264,19 +263,15 @@ def test_a_server_that_stops_ends_its_streams_at_once(service):
 
 
 @pytest.fixture
-def alone(tmp_path, module_s3):
+def alone(tmp_path, module_s3, own_valkey):
     """An API and a fake worker with a Redis that a test may kill."""
-    valkey = data_servers.start_valkey(
-        tmp_path, data_servers.find_valkey() or pytest.skip("valkey-server is missing")
-    )
-    url = valkey.url("redis", "redis")
+    url = own_valkey.url("redis", "redis")
     worker = FakeWorker(tmp_path / "jobs.db", url, module_s3).start()
     worker.paused.set()
     api = Api(environ(tmp_path / "jobs.db", url, module_s3))
-    yield api, worker, valkey
+    yield api, worker, own_valkey
     worker.stop()
     api.stop()
-    valkey.stop()
 
 
 @pytest.mark.parametrize("trouble", ["flushed", "killed"])

@@ -125,9 +125,12 @@ class ApiClient:
         return _body(answer)
 
     def wait_for_state(self, identifier: str, *states: str, seconds: float = 60.0) -> dict[str, Any]:
-        """Return the progress once it is in one of the states, by default any final one."""
-        wanted = states or FINAL_STATES
-        return eventually(lambda: (found := self.progress(identifier))["state"] in wanted and found, seconds)
+        """Return the progress once it is in one of the states; fail after `seconds`."""
+        return eventually(lambda: (found := self.progress(identifier))["state"] in states and found, seconds)
+
+    def wait_until_final(self, identifier: str, seconds: float = 60.0) -> dict[str, Any]:
+        """Return the progress once the job, the batch or the image has ended."""
+        return self.wait_for_state(identifier, *FINAL_STATES, seconds=seconds)
 
     def job(self, identifier: str) -> httpx2.Response:
         """GET a job."""

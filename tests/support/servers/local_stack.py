@@ -1,7 +1,8 @@
-"""`imagejobs local` as a person starts it, on free ports and a folder of its own; and the same person's requests."""
+"""`imagejobs local` as a user starts it, on free ports and a folder of its own, and a client of it."""
 
 import contextlib
 import io
+import json
 import os
 import signal
 import subprocess
@@ -9,12 +10,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import httpx2
+from obstore.store import S3Store
 from PIL import Image
 
 from imagejobs.local import handoff_folder
+from support.api.client import ApiClient
 from support.servers import data_servers
 
 START_SECONDS = 90.0
@@ -128,73 +130,34 @@ def running(data: Path, *arguments: str, environ: Mapping[str, str] | None = Non
         handoff_folder.remove(handoff_folder.folder(data))
 
 
-class Client:
-    """The requests of a person with curl."""
-
-    def __init__(self, url: str) -> None:
-        self._http = httpx2.Client(base_url=url, timeout=60)
-
-    def close(self) -> None:
-        """Give the connection back."""
-        self._http.close()
-
-    def resize(
-        self, image: bytes, headers: Mapping[str, str] | None = None, **options: object
-    ) -> httpx2.Response:
-        """POST one image."""
-        return self._http.post(
-            "/api/resize",
-            files={"image": ("photo.jpg", image)},
-            data=texts(options),
-            headers=dict(headers or {}),
-        )
-
-    def batch(self, images: Mapping[str, bytes], **options: object) -> dict[str, Any]:
-        """POST a batch and return its answer."""
-        files = [("images[]", (name, data)) for name, data in images.items()]
-        answer = self._http.post("/api/batch", files=files, data=texts(options))
-        assert answer.status_code == 202, answer.text
-        body: dict[str, Any] = answer.json()
-        return body
-
-    def progress(self, identifier: str) -> dict[str, Any]:
-        """GET the progress of any id."""
-        answer = self._http.get(f"/api/progress/{identifier}")
-        assert answer.status_code == 200, answer.text
-        body: dict[str, Any] = answer.json()
-        return body
-
-    def finished(self, identifier: str, seconds: float = 60.0) -> dict[str, Any]:
-        """Wait until an id has ended, and return its progress."""
-        last: dict[str, Any] = {}
-
-        def ended() -> bool:
-            nonlocal last
-            last = self.progress(identifier)
-            return last["state"] in ("Succeeded", "PartiallySucceeded", "Failed", "Cancelled")
-
-        wait_until(ended, seconds, lambda: str(last))
-        return last
-
-    def download(self, identifier: str) -> Image.Image:
-        """Follow an id's link and return the picture."""
-        answer = self._http.get(f"/api/download/{identifier}", follow_redirects=True)
-        assert answer.status_code == 200, answer.text
-        picture = Image.open(io.BytesIO(answer.content))
-        picture.load()
-        return picture
-
-
 @contextlib.contextmanager
-def client(stack: LocalStack) -> Iterator[Client]:
-    """Speak to a running stack."""
-    with contextlib.closing(Client(stack.url)) as made:
-        yield made
+def client(stack: LocalStack) -> Iterator[ApiClient]:
+    """Open a client of a running stack."""
+    with httpx2.Client(base_url=stack.url, timeout=60) as http:
+        yield ApiClient(http)
 
 
-def texts(options: Mapping[str, object]) -> dict[str, str]:
-    """Return form fields."""
-    return {name: str(value) for name, value in options.items()}
+def download(client: ApiClient, identifier: str) -> Image.Image:
+    """Return the picture that a result's link leads to."""
+    redirect = client.download(identifier)
+    assert redirect.status_code == 307, redirect.text
+    answer = httpx2.get(redirect.headers["Location"], timeout=60)
+    assert answer.status_code == 200, answer.text
+    picture = Image.open(io.BytesIO(answer.content))
+    picture.load()
+    return picture
+
+
+def bucket(stack: LocalStack) -> S3Store:
+    """Return the bucket of a running stack."""
+    keys = json.loads((stack.data / "s3-credentials.json").read_text())
+    return S3Store(
+        "imagejobs",
+        endpoint=stack.fact("S3"),
+        region="us-east-1",
+        client_options={"allow_http": True},
+        **keys,
+    )
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, why: Callable[[], str] = str) -> None:
