@@ -46,9 +46,10 @@ def follow(store, scenario, most: int = 100):
     asyncio.run(play())
 
 
-async def until(check) -> None:
-    while not check():  # noqa: ASYNC110 - what is waited for has no event
-        await asyncio.sleep(0.01)
+async def until(check, seconds: float = 30) -> None:
+    async with asyncio.timeout(seconds):
+        while not check():  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.01)
 
 
 def named(index: Index, state: State | None = None) -> list[str]:

@@ -49,6 +49,15 @@ def exchange(api: Api, sent: bytes, seconds: float = 10) -> bytes:
         return read_all(connection)
 
 
+def first_answer(api: Api, sent: bytes, tries: int = 5) -> bytes:
+    """Return the first answer that arrives; a server that refuses a request while it is sent may reset it first."""
+    for _ in range(tries):
+        with suppress(ConnectionError):
+            if answer := exchange(api, sent):
+                return answer
+    raise AssertionError(f"no answer in {tries} tries")
+
+
 def read_all(connection: socket.socket) -> bytes:
     got = b""
     try:
@@ -134,9 +143,8 @@ def test_bad_http_is_refused_in_our_own_form_and_the_connection_closed(hasty, na
     ],
 )
 def test_headers_have_a_bound(hasty, sent):
-    answer = exchange(hasty, sent)
-    # What is refused while it is being sent may be reset before the answer is read.
-    assert not answer or status(answer) in (400, 431)
+    answer = first_answer(hasty, sent)
+    assert status(answer) == (400 if sent.startswith(b"GGG") else 431)  # no method is that long
     assert b"200 OK" not in answer
 
 
@@ -146,15 +154,16 @@ def test_headers_over_the_bound_are_told_and_those_below_are_taken(hasty):
 
 
 @pytest.mark.parametrize(
-    "sent",
-    [b"", b"\r\n", b"G", GET, b"GET /api/jobs HTT"],
+    ("sent", "is_answered"),
+    [(b"", False), (b"\r\n", True), (b"G", False), (GET, True), (b"GET /api/jobs HTT", True)],
     ids=["nothing", "line end", "a letter", "half", "part of a line"],
 )
-def test_a_client_that_falls_silent_in_its_headers_is_hung_up_on(hasty, sent):
+def test_a_client_that_falls_silent_in_its_headers_is_hung_up_on(hasty, sent, is_answered):
     begin = time.monotonic()
     answer = exchange(hasty, sent)
     assert 0.5 < time.monotonic() - begin < 5
     assert not answer or status(answer) == 408
+    assert bool(answer) == is_answered
 
 
 @pytest.mark.parametrize("piece", [b"X-A: b\r\n", b"\r\n", b"x"], ids=["lines", "line ends", "letters"])
@@ -252,13 +261,14 @@ def test_a_client_that_reads_nothing_is_hung_up_on(hasty, service):
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
     connection.connect(("127.0.0.1", hasty.port))
     with connection:
+        eventually(lambda: established(hasty.port, connection) == 1)
         request = f"GET /api/jobs/{identifier}/results?limit=64 HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
         connection.sendall(request * 400)
         eventually(lambda: established(hasty.port, connection) == 0, 30)
 
 
 def established(port: int, connection: socket.socket) -> int:
-    """Return whether the server still holds its end, from the kernel's table."""
+    """Return 1 while the server holds its end of the connection, else 0; from the kernel's table."""
     ours = f"{connection.getsockname()[1]:04X}"
     lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
     return sum(
@@ -270,8 +280,7 @@ def established(port: int, connection: socket.socket) -> int:
 def test_idle_connections_are_bounded_and_the_service_goes_on(hasty):
     held = [forms.connection(hasty.port) for _ in range(100)]
     try:
-        answer = exchange(hasty, GET + b"\r\n")
-        assert not answer or status(answer) == 503
+        assert status(first_answer(hasty, GET + b"\r\n")) == 503
     finally:
         for each in held:
             each.close()
