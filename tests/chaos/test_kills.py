@@ -1,4 +1,4 @@
-"""Everything is killed with -9 again and again, and Redis is emptied: every image of every accepted batch has exactly one outcome."""
+"""Processes are killed with -9 and Redis is emptied: every image of an accepted batch has one outcome."""
 
 import signal
 from collections.abc import Iterator, Sequence

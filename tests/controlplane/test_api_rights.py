@@ -1,4 +1,4 @@
-"""The API's rights are those that the chart gives, and with them it can do all that it does: make, read, follow, change and delete ImageJobs."""
+"""The API's Role in the chart is enough: it can create, read, watch, change and delete ImageJobs."""
 
 import asyncio
 import logging

@@ -115,7 +115,8 @@ def test_unknown_fields_are_dropped_or_refused_if_asked(judge):
 @pytest.mark.parametrize(
     "change",
     [
-        {"parallelism": 20}, {"suspend": True}, {"cancel": True}, {"retryFailed": 1}, {"ttlSecondsAfterFinished": 0}, {"suspend": None},
+        {"parallelism": 20}, {"suspend": True}, {"cancel": True}, {"retryFailed": 1},
+        {"ttlSecondsAfterFinished": 0}, {"suspend": None},
     ],
     ids=str,
 )  # fmt: skip
@@ -201,7 +202,8 @@ def test_kubectl_get_shows_the_columns(jobs):
         "lastTransitionTime": "2026-01-01T00:00:00Z",
     }
     status = {
-        "state": "Succeeded", "progress": "100%", "items": {"total": 4, "active": 0, "succeeded": 3, "failed": 1}, "conditions": [condition],
+        "state": "Succeeded", "progress": "100%",
+        "items": {"total": 4, "active": 0, "succeeded": 3, "failed": 1}, "conditions": [condition],
         "job": {"name": "a-123-1", "shards": 1}, "duration": "7s", "completionTime": "2026-01-01T00:00:00Z",
     }  # fmt: skip
     assert jobs.patch({"status": status}, subresource="/status")[0] == 200

@@ -1,4 +1,4 @@
-"""The control plane itself: who may do what, its controllers, and that nothing of it outlives the test run."""
+"""The control plane of the tests: access rights, controllers, and no process left after the run."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""kubeconform holds every object of the chart and every manifest to the schemas of a real API server, and refuses fields that they do not name."""
+"""kubeconform checks every object of the chart and every manifest against a real API server's schemas."""
 
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""Following the ImageJobs of a real API server: objects come with their changes, gaps are filled, and it costs few requests."""
+"""Watching ImageJobs on a real API server: every change arrives, gaps are filled, few requests are sent."""
 
 import asyncio
 import contextlib
@@ -38,9 +38,8 @@ def play(controlplane, namespaces: list[str], scenario: Callable[[KubernetesStor
             await asyncio.wait_for(scenario(store), 100)
         finally:
             await store.close()
-            await asyncio.sleep(
-                0.25
-            )  # a TLS connection that was given up while it was made says goodbye (aiohttp, "Graceful shutdown")
+            # A TLS connection cancelled in its handshake closes late (aiohttp, "Graceful shutdown").
+            await asyncio.sleep(0.25)
 
     asyncio.run(played())
 

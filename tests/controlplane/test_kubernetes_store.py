@@ -1,4 +1,4 @@
-"""What only the Kubernetes store promises: the server's complaints as our errors, several namespaces, and a feed that outlives gaps."""
+"""The Kubernetes store alone: API errors as our errors, several namespaces, a watch that reconnects."""
 
 import asyncio
 import json

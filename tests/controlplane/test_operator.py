@@ -1,4 +1,4 @@
-"""The operator as a program on a real API server, under its own minimal role: real Jobs, real pods, whose node is this test."""
+"""The operator as a program on a real API server under its own Role; the test acts as the pods' node."""
 
 import asyncio
 import threading
@@ -67,7 +67,8 @@ def cluster(controlplane: ControlPlane, s3: S3Settings, redis: str) -> Cluster:
 def environ(cluster: Cluster) -> dict[str, str]:
     """The operator's variables."""
     return {
-        **cluster.environ, "KUBECONFIG": str(cluster.operator_kubeconfig()), "NAMESPACES": cluster.namespace, "RESYNC_SECONDS": "600",
+        **cluster.environ, "KUBECONFIG": str(cluster.operator_kubeconfig()), "NAMESPACES": cluster.namespace,
+        "RESYNC_SECONDS": "600",
         "WORKER_IMAGE": "worker:test", "WORKER_ENV_SECRET": "s3", "WORKER_ENV_CONFIG_MAP": "settings",
         "WEBHOOK_SECRETS": SECRET, "ALLOWED_PRIVATE_CALLBACKS": "127.0.0.0/8",
     }  # fmt: skip

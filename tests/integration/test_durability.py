@@ -1,4 +1,4 @@
-"""What was answered with 2xx is on the disk: between request and answer the volume, its directory and the jobs are synced."""
+"""A 2xx answer means that the upload is on disk: volume, directory and job store were synced before it."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""Jobs of more images than an ImageJob holds, on one machine: uploads by links, lists, shards as processes."""
+"""Jobs of more images than an ImageJob holds, on one machine: upload links, manifests, shard processes."""
 
 import json
 

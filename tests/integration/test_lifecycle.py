@@ -90,7 +90,8 @@ def test_a_redis_and_an_s3_of_the_person_are_used_instead(data, redis_url, s3_se
     environ = {
         "REDIS_URL": redis_url, "S3_ENDPOINT": s3_settings.endpoint, "S3_BUCKET": s3_settings.bucket,
         "HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9",
-        "AWS_ACCESS_KEY_ID": s3_settings.access_key_id, "AWS_SECRET_ACCESS_KEY": s3_settings.secret_access_key,
+        "AWS_ACCESS_KEY_ID": s3_settings.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": s3_settings.secret_access_key,
     }  # fmt: skip
     with running(data, "--workers", "1", environ=environ) as stack, local_stack.client(stack) as client:
         assert not [

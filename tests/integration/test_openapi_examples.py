@@ -1,4 +1,4 @@
-"""Every example of the OpenAPI document is sent to a whole stack; what is answered has the status and the shape that the document shows."""
+"""Every example of the OpenAPI document is sent; status and shape of the answer equal the documented ones."""
 
 import json
 
@@ -59,7 +59,7 @@ def http(site, hook, tmp_path_factory):
 
 @pytest.fixture
 def ids(http):
-    """Real ids in the place of those of the examples: a finished job, and a finished batch whose last file is no image."""
+    """The ids of the examples -> real ones: a finished job, and a batch whose last file is no image."""
     wait = {"Prefer": "wait=60"}
     one = http.post(
         "/api/resize", files={"image": ("large.jpg", FILES["large.jpg"])}, data={"width": "300"}, headers=wait
@@ -92,7 +92,7 @@ def called(http, hook):
 
 @pytest.fixture
 def uploads(http):
-    """What stands for the uploads of the examples: a file whose parts were all sent, and one of which none was."""
+    """The uploads of the examples -> real ones: a file with all parts sent, and one with none."""
     panorama = {"name": "panorama.jpg", "size": PANORAMA_BYTES, "part_size": MIN_PART_BYTES}
     sent, unsent = http.post("/api/uploads", json={"files": [panorama, panorama]}).json()["files"]
     for part in sent["multipart"]["parts"]:

@@ -52,7 +52,8 @@ def test_of_many_urls_each_has_its_own_end(client, site):
     client.wait_until_final(batch["batch_job_id"])
     results = client.results(batch["batch_job_id"]).json()["results"]
     assert [(each["error"] or {}).get("code") for each in results] == [
-        None, "source_not_found", "source_forbidden", "file_too_large", "source_error", "source_error", "source_forbidden", "source_error",
+        None, "source_not_found", "source_forbidden", "file_too_large", "source_error", "source_error",
+        "source_forbidden", "source_error",
         "source_forbidden",
     ]  # fmt: skip
     assert results[0]["outputs"][0]["width"] == 100

@@ -1,4 +1,4 @@
-"""A job that is stopped while an image is in hand: whatever its worker stores last, nothing of what was to be deleted stays."""
+"""A job that is stopped while an image is in work: nothing that had to be deleted stays in S3."""
 
 import time
 from collections.abc import Iterator
@@ -35,8 +35,10 @@ class Wish:
 
 
 WISHES = (
-    Wish("pool-cancelled", "Pool", cancelled=True), Wish("pool-deleted", "Pool", cancelled=False), Wish("pool-chosen", "Pool", True, "site/pool/"),
-    Wish("shard-cancelled", "Job", cancelled=True), Wish("shard-deleted", "Job", cancelled=False), Wish("shard-chosen", "Job", False, "site/shard/"),
+    Wish("pool-cancelled", "Pool", cancelled=True), Wish("pool-deleted", "Pool", cancelled=False),
+    Wish("pool-chosen", "Pool", True, "site/pool/"),
+    Wish("shard-cancelled", "Job", cancelled=True), Wish("shard-deleted", "Job", cancelled=False),
+    Wish("shard-chosen", "Job", False, "site/shard/"),
 )  # fmt: skip
 
 

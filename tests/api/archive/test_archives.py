@@ -48,7 +48,8 @@ def test_every_output_is_in_it_under_its_own_name_and_what_failed_is_told(servic
         entries = service.http.get(f"/api/jobs/{identifier}/results").json()["results"]
         assert read.read("Größe.jpg") == service.http.get(entries[0]["outputs"][0]["download_url"]).content
         assert read.read("failed.txt").decode() == (
-            f"{identifier}-1\ta.jpg\tcorrupt_image\tThe image ends too early.\n{identifier}-3\tnotes.txt\tnot_an_image\tThe file is not an image.\n"
+            f"{identifier}-1\ta.jpg\tcorrupt_image\tThe image ends too early.\n"
+            f"{identifier}-3\tnotes.txt\tnot_an_image\tThe file is not an image.\n"
         )
 
 

@@ -16,7 +16,7 @@ ID = "j1m8aedjc726gavbx19v"
 
 @pytest.fixture(scope="module")
 def guarded(service, tmp_path_factory):
-    """An API that knows two callers, of whom one may read and write a prefix of its own, and a prefix for both."""
+    """An API with two callers: both may read `for-all`, and `shop` has a prefix to read and one to write."""
     file = tmp_path_factory.mktemp("callers") / "callers.json"
     shop = {
         "name": "shop",

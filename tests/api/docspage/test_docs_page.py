@@ -1,4 +1,4 @@
-"""The page at /docs: the whole document, readable without a script, and nothing that it could load from elsewhere."""
+"""The page at /docs: the whole document, readable without a script; it loads nothing from other hosts."""
 
 import base64
 import hashlib

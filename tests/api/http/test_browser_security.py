@@ -1,4 +1,4 @@
-"""What browsers are told: security headers everywhere, other origins and hosts only where they are named, proxies only where they are known."""
+"""Security headers, CORS, allowed hosts and trusted proxies: closed unless the settings open them."""
 
 import httpx2
 import pytest

@@ -124,7 +124,8 @@ def test_an_image_of_a_running_batch_can_be_downloaded_when_it_is_done(service):
     # The fake worker puts the outcome on the board before it writes the status.
     service.client.wait_for_state(identifier, "Running")
     assert service.client.progress(identifier) == {
-        "job_id": identifier, "state": "Running", "progress": 50, "total": 2, "done": 1, "failed": 0, "error": None,
+        "job_id": identifier, "state": "Running", "progress": 50, "total": 2, "done": 1, "failed": 0,
+        "error": None,
     }  # fmt: skip
     assert [service.http.get(f"/api/download/{identifier}-{n}").status_code for n in range(3)] == [
         307,

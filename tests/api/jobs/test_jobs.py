@@ -1,4 +1,4 @@
-"""/api/jobs: the list, one job, suspend, resume, cancel, retry, delete; what they ask of the operator stands in the ImageJob."""
+"""/api/jobs: list, read, suspend, resume, cancel, retry, delete; each writes a request into the ImageJob."""
 
 from dataclasses import replace
 
@@ -76,7 +76,8 @@ def test_an_entry_of_the_list_tells_progress_and_times(service):
     entry = service.http.get("/api/jobs").json()["jobs"][0]
     assert entry.pop("created").endswith("Z")
     assert entry == {
-        "job_id": identifier, "state": "PartiallySucceeded", "progress": 100, "total": 2, "done": 1, "failed": 1, "error": None,
+        "job_id": identifier, "state": "PartiallySucceeded", "progress": 100, "total": 2, "done": 1,
+        "failed": 1, "error": None,
         "name": None, "started": None, "completed": None,
         "progress_url": f"{service.api.url}/api/progress/{identifier}",
         "results_url": f"{service.api.url}/api/jobs/{identifier}/results",

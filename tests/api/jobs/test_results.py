@@ -79,7 +79,8 @@ def test_while_a_job_runs_the_images_that_ended_have_their_results(service):
         ["Succeeded", "Running"],
     )
     assert body["results"][1] | {"state": ""} == {
-        "job_id": f"{identifier}-1", "name": "1.jpg", "state": "", "bytes_in": None, "outputs": [], "error": None,
+        "job_id": f"{identifier}-1", "name": "1.jpg", "state": "", "bytes_in": None, "outputs": [],
+        "error": None,
     }  # fmt: skip
     assert [each["state"] for each in lines(service, identifier)] == ["Succeeded", "Running"]
 

@@ -1,4 +1,4 @@
-"""GET /api/progress/{id}/events: told as it happens, resumed where it stopped, ended with the end; with and without Redis."""
+"""GET /api/progress/{id}/events: events as they happen, resumed by Last-Event-ID; with and without Redis."""
 
 import json
 import signal

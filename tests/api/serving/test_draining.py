@@ -1,4 +1,4 @@
-"""A stop while answers and uploads are on their way: what ends in time ends well, what does not is visibly cut, and nothing half done stays."""
+"""SIGTERM during answers and uploads: they end within DRAIN_SECONDS or are visibly cut; nothing partial stays."""
 
 import http.client
 import json

@@ -1,4 +1,4 @@
-"""What comes over a bare socket: each row of a table of bad HTTP, and clients that are silent, slow, or read nothing.
+"""Requests over a bare socket: invalid HTTP, and clients that are silent, slow, or read nothing.
 
 The server's deadlines are shortened by a start of its own; nothing of it is replaced.
 """
@@ -21,16 +21,21 @@ SHORT = """
 import sys
 from imagejobs_api.http import connection
 from imagejobs_api.serving import protocol, server
-protocol.HEAD_SECONDS, protocol.WRITE_SECONDS, connection.BODY_GRACE_SECONDS, server.KEEP_ALIVE_SECONDS = 1.0, 2.0, 1.0, 1
+protocol.HEAD_SECONDS, protocol.WRITE_SECONDS = 1.0, 2.0
+connection.BODY_GRACE_SECONDS, server.KEEP_ALIVE_SECONDS = 1.0, 1
 from imagejobs_api.__main__ import main
 main()
 """
 GET = b"GET /api/jobs HTTP/1.1\r\nHost: localhost\r\n"
-CHUNKED = b"POST /api/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+POST = b"POST /api/resize HTTP/1.1\r\nHost: localhost\r\n"
+CHUNKED = (
+    b"POST /api/jobs HTTP/1.1\r\nHost: localhost\r\n"
+    b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+)
 
 
 class HastyApi(Api):
-    """The API with deadlines of 1 s for heads, idle connections and the grace of bodies, and of 2 s for readers."""
+    """The API with deadlines of 1 s for heads, idle connections and slow bodies, and of 2 s for slow readers."""
 
     command = (sys.executable, "-c", SHORT)
 
@@ -50,7 +55,7 @@ def exchange(api: Api, sent: bytes, seconds: float = 10) -> bytes:
 
 
 def first_answer(api: Api, sent: bytes, tries: int = 5) -> bytes:
-    """Return the first answer that arrives; a server that refuses a request while it is sent may reset it first."""
+    """Return the first answer that arrives; a request that is refused while it is sent may be reset first."""
     for _ in range(tries):
         with suppress(ConnectionError):
             if answer := exchange(api, sent):
@@ -82,8 +87,8 @@ BAD = {
     "negative length": GET + b"Content-Length: -5\r\n\r\n",
     "signed length": GET + b"Content-Length: +5\r\n\r\nabcde",
     "length in words": GET + b"Content-Length: five\r\n\r\n",
-    "unknown coding": b"POST /api/resize HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
-    "signed chunk": b"POST /api/resize HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n+5\r\nabcde\r\n0\r\n\r\n",
+    "unknown coding": POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+    "signed chunk": POST + b"Transfer-Encoding: chunked\r\n\r\n+5\r\nabcde\r\n0\r\n\r\n",
     "folded header": GET + b"X-A: b\r\n c\r\n\r\n",
     "bare line feeds": b"GET /api/jobs HTTP/1.1\nHost: localhost\n\n",
     "space before a colon": GET + b"X-A : b\r\n\r\n",

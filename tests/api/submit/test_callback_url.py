@@ -1,4 +1,4 @@
-"""`callback` in requests, how far it is in `GET /api/jobs/{id}`, and `POST /api/jobs/{id}/callback`; sending is the operator's."""
+"""`callback` in requests, its state in `GET /api/jobs/{id}`, and `POST /api/jobs/{id}/callback`."""
 
 from dataclasses import replace
 

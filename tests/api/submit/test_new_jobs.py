@@ -1,4 +1,4 @@
-"""POST /api/jobs: images by key, URL, prefix and manifest, and what a caller may name; a fake worker works on them."""
+"""POST /api/jobs: images by key, URL, prefix and manifest, and which keys a caller may name."""
 
 import json
 
@@ -52,7 +52,9 @@ def test_keys_and_urls_become_images_with_several_results_each(service):
         ("bridge.jpg", None, URL),
     ]
     assert job.spec.variants == (
-        Variant("small", 200), Variant("large", 900, max_size=200_000, max_size_by=MaxSizeBy.SCALE, format=job.spec.variants[1].format),
+        Variant("small", 200),
+        Variant("large", 900, max_size=200_000, max_size_by=MaxSizeBy.SCALE,
+                format=job.spec.variants[1].format),
     )  # fmt: skip
     assert (answer["state"], answer["total"], answer["done"], answer["name"]) == (
         "Succeeded",
@@ -85,9 +87,12 @@ def test_a_job_is_accepted_at_once_and_its_progress_is_where_location_says(servi
 
 def test_everything_that_an_imagejob_may_say_is_said_in_snake_case(service):
     body = {
-        "items": [{"key": "photos/a.jpg"}], "variants": [{"width": 10, "height": 10, "fit": "cover", "keep_metadata": True}],
-        "output": {"cache_control": "max-age=60", "deletion_policy": "Delete"}, "execution": "Pool", "parallelism": 3, "items_per_pod": 50,
-        "retry": {"attempts": 5}, "max_failed_items": 1, "suspend": True, "active_deadline_seconds": 77, "ttl_seconds_after_finished": 88,
+        "items": [{"key": "photos/a.jpg"}],
+        "variants": [{"width": 10, "height": 10, "fit": "cover", "keep_metadata": True}],
+        "output": {"cache_control": "max-age=60", "deletion_policy": "Delete"}, "execution": "Pool",
+        "parallelism": 3, "items_per_pod": 50,
+        "retry": {"attempts": 5}, "max_failed_items": 1, "suspend": True, "active_deadline_seconds": 77,
+        "ttl_seconds_after_finished": 88,
         "queue_name": "team-a", "priority_class_name": "low", "profile": "Large",
     }  # fmt: skip
     service.worker.paused.set()
@@ -114,20 +119,26 @@ def test_everything_that_an_imagejob_may_say_is_said_in_snake_case(service):
 
 def test_every_fault_is_told_at_once_under_the_name_that_was_sent(service):
     body = {
-        "items": [{"key": "photos/a.jpg", "url": URL}, {"key": "secret/x.jpg"}, {"url": "http://10.0.0.1/"}, {}, 7],
+        "items": [{"key": "photos/a.jpg", "url": URL}, {"key": "secret/x.jpg"}, {"url": "http://10.0.0.1/"},
+        {}, 7],
         "variants": [{"max_size": "huge", "maxSize": 1}, {"fit": "cover"}],
-        "output": {"cache_control": "\n", "prefix": "elsewhere/"}, "items_per_pod": 0, "itemsPerPod": 1, "retry": {"times": 2}, "retry_failed": 1,
-        "priority_class_name": "system-cluster-critical", "callback": "https://shop.example.org/hook", "cancel": True,
+        "output": {"cache_control": "\n", "prefix": "elsewhere/"}, "items_per_pod": 0, "itemsPerPod": 1,
+        "retry": {"times": 2}, "retry_failed": 1,
+        "priority_class_name": "system-cluster-critical", "callback": "https://shop.example.org/hook",
+        "cancel": True,
     }  # fmt: skip
     assert set(faults(service.client.post_job(body))) == {
-        "items[0].key", "items[1].key", "items[2].url", "items[3].key", "items[4]", "variants[0].max_size", "variants[0].maxSize",
-        "variants[1].fit", "variants[1].name", "output.cache_control", "output.prefix", "items_per_pod", "itemsPerPod", "retry.times",
+        "items[0].key", "items[1].key", "items[2].url", "items[3].key", "items[4]", "variants[0].max_size",
+        "variants[0].maxSize",
+        "variants[1].fit", "variants[1].name", "output.cache_control", "output.prefix", "items_per_pod",
+        "itemsPerPod", "retry.times",
         "retry_failed", "priority_class_name", "callback.url", "cancel",
     }  # fmt: skip
 
 
 SECRETS = [
-    "secret/x.jpg", "photos/../secret/x.jpg", "photos//a.jpg", "photos/./a.jpg", "photos/..", "photosecret/x.jpg", "photos/..\\secret\\x.jpg",
+    "secret/x.jpg", "photos/../secret/x.jpg", "photos//a.jpg", "photos/./a.jpg", "photos/..",
+    "photosecret/x.jpg", "photos/..\\secret\\x.jpg",
     "uploads/j1m8aedjc726gavbx19v/0", "uploads/other.j1m8aedjc726gavbx19v/0/a.jpg", "uploads/default/0", "uploads/", f"{OWN}/../../secret/x.jpg",
     "jobs/some-uid/spec.json", "outputs/j1m8aedjc726gavbx19v/a.jpg", "\u202ephotos/a.jpg", "PHOTOS/a.jpg", "\uff50hotos/a.jpg", "%70hotos/a.jpg",
 ]  # fmt: skip
@@ -191,7 +202,8 @@ def test_own_uploads_may_be_read(service):
 def test_a_folder_is_every_object_in_it_that_holds_something(service):
     _, job = service.finish_job({"prefix": "photos"})
     assert {item.key: item.name for item in job.spec.items} == {
-        "photos/2026/c.jpg": "2026/c.jpg", "photos/2026/d.png": "2026/d.png", "photos/a.jpg": "a.jpg", "photos/b.jpg": "b.jpg",
+        "photos/2026/c.jpg": "2026/c.jpg", "photos/2026/d.png": "2026/d.png", "photos/a.jpg": "a.jpg",
+        "photos/b.jpg": "b.jpg",
     }  # fmt: skip
 
 
@@ -263,8 +275,10 @@ def test_an_image_of_a_manifest_is_saved_under_its_own_name_which_is_cleaned_as_
 
 @pytest.mark.parametrize(
     ("data", "count", "where", "told"),
-    [(None, None, "manifest.key", "there is nothing"), (b"", None, "manifest.key", "0 bytes"), (b"{}\n" * 4, 3, "manifest.count", "has 4 lines"),
-     (b"{}\n\n" * 4, 8, "manifest.count", "has 4 lines, blank ones aside"), (b"\r\n \n", None, "manifest.key", "blank lines only"),
+    [(None, None, "manifest.key", "there is nothing"), (b"", None, "manifest.key", "0 bytes"),
+     (b"{}\n" * 4, 3, "manifest.count", "has 4 lines"),
+     (b"{}\n\n" * 4, 8, "manifest.count", "has 4 lines, blank ones aside"),
+     (b"\r\n \n", None, "manifest.key", "blank lines only"),
      (b"x" * 20_000, None, "manifest.key", "line 1 is longer")],
     ids=["missing", "empty", "another count", "a count of blank lines", "blank lines only", "long line"],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""POST /api/resize and /api/batch against a real server, store, Redis and S3; a fake worker does the images."""
+"""POST /api/resize and /api/batch against a real server, store, Redis and S3, with a fake worker."""
 
 import time
 
@@ -46,7 +46,8 @@ def test_options_stand_in_the_job_as_they_were_asked_for(service):
     spec = service.worker.job(answer.json()["job_id"]).to_body()["spec"]
     assert spec["variants"] == [
         {
-            "name": "default", "width": 40, "height": 30, "fit": "cover", "gravity": "north", "enlarge": True, "format": "webp",
+            "name": "default", "width": 40, "height": 30, "fit": "cover", "gravity": "north", "enlarge": True,
+            "format": "webp",
             "maxSize": 200_000, "keepMetadata": True,
         }
     ]  # fmt: skip

@@ -1,4 +1,7 @@
-"""POST /api/upload-from-url: JSON and forms, one URL and several; the fake worker takes a URL's path for the key of an object."""
+"""POST /api/upload-from-url: JSON and forms, one URL and several.
+
+The fake worker takes a URL's path for the key of an object.
+"""
 
 import pytest
 

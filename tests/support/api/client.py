@@ -1,7 +1,7 @@
 """One client of the API for tests: the calls that many tests make, each in one line.
 
-`post_*` and the methods that end in a resource return the response, so a test can assert on its status and headers.
-The others fail unless the call was accepted, and return a part of the JSON body.
+`post_*`, `results`, `archive` and `download` return the response, for assertions on status and headers.
+The other methods fail unless the call was accepted, and return a part of the JSON body.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

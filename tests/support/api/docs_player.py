@@ -1,4 +1,4 @@
-"""The curl calls of a page of docs, played against a running service: each answer has the status and the fields that the page shows."""
+"""Plays the curl calls of a docs page against a running service, and compares status and fields."""
 
 import json
 import re
@@ -48,7 +48,7 @@ class Call:
 
 
 def calls(page: Path) -> list[Call]:
-    """Return the curl calls of a page, in order; those with something left out in the command cannot be typed."""
+    """Return the curl calls of a page in order, without those that abbreviate the command by dots."""
     blocks = re.findall(r"^```console\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
     return [
         call
@@ -106,7 +106,7 @@ class Service:
     uploads: dict[str, str] = field(default_factory=dict)
 
     def play(self, call: Call) -> None:
-        """Type the command and compare."""
+        """Run the command and compare its answer."""
         for printed in set(re.findall(ID, _replaced(call.command, dict.fromkeys(self.uploads, "")))):
             self._finish(printed)
         status, answer = self._type(call.command)
@@ -162,7 +162,7 @@ class Service:
             )
 
     def _finish(self, printed: str) -> None:
-        """Wait for the job until it has ended, or waits itself; one that no call of the page made is made here, of two photos and a text."""
+        """Wait until the job has ended or is suspended; make it of three files if no call of the page did."""
         if printed not in self.jobs:
             files = " ".join(f'-F "images[]=@{name}"' for name in FILES)
             self.jobs[printed] = json.loads(self._type(f"curl {files} -F width=400 {SERVICE}/api/batch")[1])[
@@ -183,8 +183,8 @@ def _replaced(text: str, by: Mapping[str, str]) -> str:
     return text
 
 
-def lay_out(folder: Path, photo: bytes) -> None:
-    """Put the files that the pages name into a folder; of one they tell the size, which a link is signed for."""
+def write_files(folder: Path, photo: bytes) -> None:
+    """Write the files that the pages name into a folder; a link is signed for the size of `portrait.jpg`."""
     for name in ("large.jpg", "bridge-2725x2225.jpg"):
         (folder / name).write_bytes(photo)
     assert len(photo) <= PORTRAIT_BYTES

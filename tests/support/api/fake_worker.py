@@ -1,7 +1,7 @@
-"""Acts as operator and worker for tests of the API: takes every job from the store and gives each file an outcome.
+"""Acts as operator and worker for tests of the API: gives each image of every stored job an outcome.
 
-Nothing is decoded: a file that starts like an image and does not end with `BROKEN` succeeds, and its result names
-the size that the job asked for. Nothing is fetched: a URL stands for the object whose key is its path.
+Nothing is decoded: a file that starts like an image and does not end with `BROKEN` succeeds, and its result
+names the size that the job asked for. Nothing is fetched: a URL stands for the object whose key is its path.
 """
 
 import asyncio

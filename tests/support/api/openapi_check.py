@@ -1,4 +1,4 @@
-"""Holds answers of the API to its OpenAPI document, whatever a test wants of them: status, headers, media type, and every field of the body.
+"""Checks answers of the API against its OpenAPI document: status, headers, media type, all body fields.
 
 The document is one of a server with callers and callbacks, which knows everything that one without them does.
 """
@@ -40,8 +40,7 @@ USUAL = {
     ),
     *(name.lower() for name in browser_security.SECURITY_HEADERS),
 }
-"""Headers that the document tells of once and for all, or that are the matter of HTTP itself and of proxies.
-"""
+"""Headers that the document describes once for all answers, or that belong to HTTP itself or to proxies."""
 
 
 def check(request: httpx2.Request, answer: httpx2.Response, *, with_body: bool = True) -> None:
@@ -50,23 +49,23 @@ def check(request: httpx2.Request, answer: httpx2.Response, *, with_body: bool =
     if operation is None:
         return
     where = f"{request.method} {request.url.path} -> {answer.status_code}"
-    told = operation["responses"].get(str(answer.status_code))
-    assert told is not None, f"{where}: no such status in the document: {answer.text if with_body else ''}"
-    told = resolved(told)
+    documented = operation["responses"].get(str(answer.status_code))
+    assert documented is not None, f"{where}: no such status in the document: {answer.text if with_body else ''}"
+    documented = resolved(documented)
     missing = [
         name
-        for name, header in told.get("headers", {}).items()
+        for name, header in documented.get("headers", {}).items()
         if resolved(header).get("required") and name not in answer.headers
     ]
     assert not missing, f"{where}: without {missing}"
     more = (
         {name for name in answer.headers if not name.startswith("access-control-")}
         - USUAL
-        - {name.lower() for name in told.get("headers", {})}
+        - {name.lower() for name in documented.get("headers", {})}
     )
-    assert not more, f"{where}: the document does not tell of {more}"
+    assert not more, f"{where}: the document has no header {more}"
     if with_body and request.method != "HEAD" and answer.status_code != 304:
-        _check_body(where, told.get("content", {}), answer)
+        _check_body(where, documented.get("content", {}), answer)
 
 
 def check_message(message: Any) -> None:
@@ -87,12 +86,12 @@ def find(method: str, path: str) -> dict[str, Any] | None:
     return None
 
 
-def resolved(told: dict[str, Any]) -> dict[str, Any]:
+def resolved(documented: dict[str, Any]) -> dict[str, Any]:
     """Return what a reference leads to."""
-    if "$ref" not in told:
-        return told
+    if "$ref" not in documented:
+        return documented
     place: Any = whole()
-    for name in told["$ref"].removeprefix("#/").split("/"):
+    for name in documented["$ref"].removeprefix("#/").split("/"):
         place = place[name]
     return place
 
@@ -138,12 +137,12 @@ def _event(text: str) -> dict[str, Any]:
 
 @functools.cache
 def _validator(schema: str) -> jsonschema_rs.Draft202012Validator:
-    told = json.loads(schema) | {"components": _closed(whole()["components"])}
-    return jsonschema_rs.Draft202012Validator(told, validate_formats=True)
+    documented = json.loads(schema) | {"components": _closed(whole()["components"])}
+    return jsonschema_rs.Draft202012Validator(documented, validate_formats=True)
 
 
 def _closed(components: dict[str, Any]) -> dict[str, Any]:
-    """Return the components with schemas that allow no other fields: clients must bear new ones, but the document must name all there are."""
+    """Return the components with schemas that allow no other fields, so that each must be documented."""
     schemas = {
         name: {**schema, "additionalProperties": False} if "properties" in schema else schema
         for name, schema in components["schemas"].items()

@@ -1,4 +1,4 @@
-"""The routes of the application, as it is wired: tests that hold for every route find new ones here by themselves."""
+"""The routes of the wired application; tests that hold for every route take them from here."""
 
 from dataclasses import dataclass
 from unittest.mock import Mock

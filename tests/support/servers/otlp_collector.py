@@ -1,4 +1,4 @@
-"""A collector of traces on loopback, as OpenTelemetry's are: OTLP over HTTP, decoded by the protocol's own definition."""
+"""An OpenTelemetry collector on loopback: takes OTLP over HTTP and decodes it with the official protobufs."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""A receiver of callbacks on loopback: checks every signature with the Standard Webhooks library, answers as a test says, and holds answers back."""
+"""A receiver of callbacks on loopback: verifies signatures with the Standard Webhooks library."""
 
 import threading
 import time
