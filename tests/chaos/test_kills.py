@@ -40,7 +40,7 @@ def kill_everything(stack: LocalStack) -> None:
     """Kill -9 all processes in the middle of the work, and start again."""
     stack.kill()
     stack.start()
-    assert "unfinished, going on" in stack.said()
+    assert "unfinished, going on" in stack.terminal_output()
 
 
 def check(stack: LocalStack, batches: Sequence[Sequence[str]]) -> None:
@@ -77,7 +77,7 @@ def test_every_part_may_be_killed_alone_and_comes_back(stack):
     for number, part in enumerate(PARTS):
         sent.append(send(stack, photos(number, 12)))
         kill(stack.part(part), signal.SIGKILL)
-        local_stack.wait_until(stack.is_ready, 30, stack.said)
+        local_stack.wait_until(stack.is_ready, 30, stack.terminal_output)
     check(stack, sent)
 
 

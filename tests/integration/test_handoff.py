@@ -80,7 +80,7 @@ def test_every_image_has_its_result_whatever_is_lost_on_the_way(stack, lost):
             signal_workers(stack, signal.SIGKILL)
         else:
             signal_workers(stack, signal.SIGCONT)
-        local_stack.wait_until(stack.is_ready, 30, stack.said)
+        local_stack.wait_until(stack.is_ready, 30, stack.terminal_output)
         again = send(client)
         assert [client.wait_until_final(each)["done"] for each in (batch, again)] == [IMAGES, IMAGES]
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from support.servers import local_stack
-from support.servers.local_stack import Ended, LocalStack, alive, descendants, photo, running, wait_until
+from support.servers.local_stack import EndedEarly, LocalStack, alive, descendants, photo, running, wait_until
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def test_a_named_port_that_is_taken_fails_with_the_reason(data):
 
 
 def test_bad_settings_end_the_start_with_their_names(data):
-    with pytest.raises(Ended, match="MAX_PIXELS"):
+    with pytest.raises(EndedEarly, match="MAX_PIXELS"):
         LocalStack(data, environ={"MAX_PIXELS": "many"}).start()
 
 
@@ -51,7 +51,7 @@ def test_ctrl_c_ends_every_process_and_the_next_start_has_the_jobs(data):
         assert len(processes) >= 5
         assert stack.stop(signal.SIGINT) == 0
         assert alive(processes) == []
-        assert "Jobs and images are kept in" in stack.said()
+        assert "Jobs and images are kept in" in stack.terminal_output()
         assert not (data / "endpoint").exists()
         stack.start()
         with local_stack.client(stack) as client:
@@ -69,7 +69,7 @@ def test_a_killed_supervisor_takes_everything_with_it_and_the_next_start_goes_on
         stack.kill_supervisor()
         wait_until(lambda: alive(processes) == [], 10, lambda: str(alive(processes)))
         stack.start()
-        assert "1 unfinished, going on" in stack.said()
+        assert "1 unfinished, going on" in stack.terminal_output()
         with local_stack.client(stack) as client:
             assert client.wait_until_final(batch, 30)["state"] == "Succeeded"
 

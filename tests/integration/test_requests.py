@@ -82,7 +82,7 @@ def test_bad_options_are_all_named_at_once(client):
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is missing")
 def test_the_calls_on_the_screen_work_when_pasted(stack):
-    calls = re.findall(r"^  (curl .*)$", stack.said(), re.MULTILINE)
+    calls = re.findall(r"^  (curl .*)$", stack.terminal_output(), re.MULTILINE)
     assert len(calls) == 2
     for call in calls:
         done = subprocess.run(f"{call} -fsS", shell=True, capture_output=True, text=True, timeout=60)

@@ -40,7 +40,7 @@ def test_one_url_becomes_a_result(client, site):
     assert "photo.jpg" in body["download_url"]
 
 
-def test_of_many_urls_each_has_its_own_end(client, site):
+def test_each_of_many_urls_has_its_own_outcome(client, site):
     paths = ("/a/photo.jpg", "/absent.jpg", "/closed.jpg", "/large.jpg", "/broken.jpg", "/moved.jpg")
     urls = [
         *map(site.url, paths),
@@ -59,7 +59,7 @@ def test_of_many_urls_each_has_its_own_end(client, site):
     assert results[0]["outputs"][0]["width"] == 100
 
 
-def test_what_can_pass_is_tried_again_and_the_rest_is_not(client, site):
+def test_temporary_source_errors_are_retried_and_others_are_not(client, site):
     site.bodies["/flaky.jpg"] = [503, local_stack.photo(seed=1)]
     assert client.post_urls({"url": site.url("/flaky.jpg"), "width": 50}, WAIT).json()["state"] == "Succeeded"
     client.post_urls({"url": site.url("/gone.jpg")}, WAIT)

@@ -113,7 +113,7 @@ def test_a_client_that_wants_no_trace_gets_none(receiver, asking):
     asking.post_image(photo(), headers={"traceparent": f"00-{'3' * 32}-{SPAN}-00"}, width=100)
     asking.post_image(photo(), headers={"traceparent": f"00-{'4' * 32}-{SPAN}-01"}, width=100)
     receiver.wait_for("4" * 32, *WHOLE)
-    assert receiver.of("3" * 32) == []
+    assert receiver.spans_of("3" * 32) == []
 
 
 def test_who_asks_for_a_trace_each_time_gets_a_few_a_second(receiver, asking):

@@ -271,7 +271,7 @@ READS = 'imagejobs_part_seconds_count{call="get_range",part="s3"}'
 OPEN = 'imagejobs_open_streams{kind="archives"}'
 
 
-def test_who_reads_slowly_is_waited_for_and_who_leaves_is_read_for_no_more(service, jobs, own):
+def test_a_slow_reader_is_waited_for_and_a_gone_reader_ends_the_reads(service, jobs, own):
     api, port = own
     job = jobs.add_large(20, prefix="left")
     client, answer = begun(api.port, job.key.name)

@@ -112,7 +112,7 @@ def test_a_bad_query_is_refused(service, query):
     assert fault_names(answer) == [query.split("=")[0]]
 
 
-def test_one_job_is_told_in_the_words_of_the_options(service):
+def test_a_job_is_shown_in_the_words_of_the_options(service):
     identifier = service.client.batch_id(JPEG + BROKEN, JPEG, width=40, max_size="200kB", keep_metadata="yes")
     body = service.http.get(f"/api/jobs/{identifier}").json()
     assert body["spec"]["variants"] == [
@@ -163,7 +163,7 @@ def test_suspend_and_resume_ask_the_operator_once_and_may_be_repeated(service, v
 
 
 @pytest.mark.parametrize(("verb", "state"), [("suspend", State.SUSPENDED), ("resume", State.RUNNING)])
-def test_a_job_that_is_as_it_is_asked_to_be_is_left_alone(service, verb, state):
+def test_suspend_or_resume_without_effect_changes_nothing(service, verb, state):
     identifier = waiting(service, suspend=verb == "suspend", state=state).key.name
     answer = service.http.post(f"/api/jobs/{identifier}/{verb}")
     assert (answer.status_code, answer.json()["state"], "Location" in answer.headers) == (200, state, False)
@@ -171,7 +171,7 @@ def test_a_job_that_is_as_it_is_asked_to_be_is_left_alone(service, verb, state):
 
 
 @pytest.mark.parametrize("verb", ["suspend", "resume"])
-def test_what_has_ended_or_is_to_end_can_neither_wait_nor_go_on(service, verb):
+def test_an_ended_or_cancelled_job_can_be_neither_suspended_nor_resumed(service, verb):
     cancelled = waiting(service, suspend=verb == "resume", state=State.PENDING, cancel=True)
     for job, why in (
         (ended(service), "it is PartiallySucceeded"),
@@ -252,7 +252,7 @@ def test_a_job_that_will_run_again_has_not_ended(service):
     assert service.http.get(f"/api/download/{identifier}-1").status_code == 409
 
 
-def test_what_cannot_be_retried(service):
+def test_jobs_that_cannot_be_retried(service):
     service.worker.max_images = 1
     running, whole = service.client.batch_id(JPEG, JPEG, wait=False), service.client.batch_id(JPEG)
     for identifier, retryable in (
@@ -288,7 +288,7 @@ def test_outputs_go_with_the_job_if_that_is_asked_for(service):
     assert service.http.get(f"/api/jobs/{identifier}").status_code == 404
 
 
-def test_of_a_prefix_that_somebody_chose_only_the_jobs_own_outputs_go(service):
+def test_of_a_chosen_prefix_only_the_jobs_own_outputs_are_deleted(service):
     job = ended(service, output=Output(prefix="sites/shop/"))
     service.put_object("sites/shop/logo.png", b"theirs")
     assert service.http.delete(f"/api/jobs/{job.key.name}?outputs=true").status_code == 204

@@ -56,7 +56,7 @@ def named(index: Index, state: State | None = None) -> list[str]:
     return [job.key.name for job in index.page("default", "", state, 100, None).jobs]
 
 
-def test_what_was_there_what_comes_what_changes_and_what_goes(tmp_path):
+def test_the_index_follows_existing_created_changed_and_deleted_jobs(tmp_path):
     store, other = SqliteStore(tmp_path / "jobs.db"), SqliteStore(tmp_path / "jobs.db")
 
     async def scenario(index: Index, follower: Reflector) -> None:
@@ -92,7 +92,7 @@ def test_it_is_not_ready_before_all_that_was_there_is_read(tmp_path):
     follow(store, scenario, 1000)
 
 
-def test_a_list_of_which_nobody_said_for_long_that_it_is_whole_is_not_relied_on(tmp_path):
+def test_a_list_that_was_not_confirmed_lately_is_stale(tmp_path):
     ahead = 0.0
 
     async def play() -> None:
@@ -125,7 +125,7 @@ class Flaky(SqliteStore):
             yield seen
 
 
-def test_after_a_failure_it_begins_again_and_what_went_meanwhile_goes(tmp_path):
+def test_after_a_failed_watch_jobs_deleted_meanwhile_leave_the_index(tmp_path):
     store, other = Flaky(tmp_path / "jobs.db"), SqliteStore(tmp_path / "jobs.db")
 
     async def scenario(index: Index, follower: Reflector) -> None:
@@ -159,7 +159,7 @@ def test_another_process_lists_a_job_within_a_second(service):
         second.stop()
 
 
-def test_whoever_made_changed_or_deleted_a_job_finds_it_so_in_the_next_list(service):
+def test_the_next_list_shows_a_job_that_was_created_or_deleted(service):
     service.worker.paused.set()
     for _ in range(10):
         made = service.client.job_id(headers=ASYNC)
@@ -218,7 +218,7 @@ def test_a_caller_with_too_many_open_images_is_refused_until_some_end(service, t
         api.stop()
 
 
-def test_trimming_leaves_what_is_told_of_a_job():
+def test_trimming_keeps_the_fields_that_the_list_shows():
     job = replace(new("a"), uid="1")
     index = Index(10)
     index.put(job)

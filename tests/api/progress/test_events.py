@@ -94,7 +94,7 @@ def test_one_image_of_a_batch_has_events_of_its_own(service, index, state, code)
     assert (last["error"] or {}).get("code") == code
 
 
-def test_who_joins_a_followed_job_for_one_image_is_told_of_that_image(service):
+def test_a_stream_of_one_image_of_a_followed_job_sends_that_image(service):
     service.worker.max_images = 1
     identifier = service.client.batch_id(JPEG, JPEG, wait=False)
     with following(service.client, identifier) as whole:
@@ -107,7 +107,7 @@ def test_who_joins_a_followed_job_for_one_image_is_told_of_that_image(service):
             assert data(second.event())["state"] in ("Pending", "Running")
 
 
-def test_who_comes_back_gets_only_what_is_new(service):
+def test_a_resumed_stream_sends_only_new_events(service):
     service.worker.max_images = 1
     identifier = service.client.batch_id(JPEG, JPEG, wait=False)
     with following(service.client, identifier) as stream:
@@ -121,7 +121,7 @@ def test_who_comes_back_gets_only_what_is_new(service):
     assert data(again[-1])["state"] == "Succeeded"
 
 
-def test_who_knows_the_end_is_told_to_stay_away(service):
+def test_a_client_that_has_the_last_event_gets_204(service):
     identifier = service.client.batch_id(JPEG, wait=False)
     with following(service.client, identifier) as stream:
         last = stream.rest()[-1]["id"]
@@ -133,7 +133,7 @@ def test_who_knows_the_end_is_told_to_stay_away(service):
         assert stream.response.status_code == 204
 
 
-def test_the_end_is_told_to_whoever_asks_later(service):
+def test_a_stream_that_is_opened_after_the_end_sends_the_final_state(service):
     identifier = service.client.batch_id(JPEG, wait=False)
     service.client.wait_for_state(identifier, "Succeeded")
     with following(service.client, identifier) as stream:

@@ -330,6 +330,6 @@ def test_the_program_ends_while_clients_hold_on(service):
         each.close()
 
 
-def test_nothing_of_this_stood_in_the_log_as_a_failure(hasty):
+def test_bad_requests_are_not_logged_as_errors(hasty):
     errors = [line for line in hasty.lines if line.get("level") == "error"]
     assert errors == [], errors[0]["error"][-1500:]

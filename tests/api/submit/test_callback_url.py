@@ -127,12 +127,12 @@ def test_a_job_tells_how_far_its_callback_is(service):
     }
 
 
-def test_a_job_without_one_tells_null(service):
+def test_a_job_without_a_callback_shows_null(service):
     store_job(service, "without")
     assert service.http.get("/api/jobs/without").json()["callback"] is None
 
 
-def test_it_is_asked_for_again_once_however_often_it_is_asked(service):
+def test_repeated_requests_repeat_a_callback_once(service):
     store_job(
         service,
         "again",
@@ -152,7 +152,9 @@ def test_it_is_asked_for_again_once_however_often_it_is_asked(service):
     [("bare", State.SUCCEEDED, {}, False), ("runs", State.RUNNING, {"callback_url": URL}, True)],
     ids=str,
 )
-def test_a_job_that_runs_or_has_none_cannot_tell_it_again(service, name, state, spec, retryable):
+def test_a_callback_of_a_running_job_or_without_a_url_cannot_be_repeated(
+    service, name, state, spec, retryable
+):
     store_job(service, name, state, **spec)
     answer = service.http.post(f"/api/jobs/{name}/callback")
     assert (answer.status_code, answer.json()["code"], answer.json()["retryable"]) == (

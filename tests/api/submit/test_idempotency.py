@@ -43,7 +43,7 @@ def test_a_repetition_while_the_job_waits_does_not_touch_its_files(service, head
     assert service.client.post_image(headers=headers).json()["state"] == "Succeeded"
 
 
-def test_of_many_at_once_all_wait_for_one_job(service, headers):
+def test_concurrent_requests_with_one_key_wait_for_one_job(service, headers):
     before = len(service.worker.jobs())
     with ThreadPoolExecutor(5) as pool:
         answers = list(pool.map(lambda _: service.client.post_image(headers=headers), range(5)))

@@ -164,7 +164,7 @@ def test_a_key_below_an_open_prefix_that_climbs_out_of_it_is_told_so(service):
 @pytest.mark.parametrize(
     "key", ["/photos/a.jpg", "photos/\x00a.jpg", "photos/\n", "", "photos/" + "a" * 1024, "photos/\ud800"]
 )
-def test_what_is_no_key_is_refused(service, key):
+def test_an_invalid_key_is_refused(service, key):
     body = json.dumps({"items": [{"key": key}]}).encode()
     answer = service.http.post("/api/jobs", content=body, headers={"Content-Type": "application/json"})
     assert list(faults(answer)) == ["items[0].key"]
@@ -174,7 +174,7 @@ UPWARDS = ["photos/%2e%2e/secret/x.jpg", "photos/..%2fsecret/x.jpg", "photos/%25
 
 
 @pytest.mark.parametrize("key", UPWARDS)
-def test_what_only_looks_like_a_way_up_is_a_name_that_nothing_has(service, key):
+def test_an_escaped_way_up_is_a_literal_key_that_does_not_exist(service, key):
     answer, _ = service.finish_job({"items": [{"key": key}]})
     assert (
         service.http.get(f"/api/jobs/{answer['job_id']}").json()["failures"][0]["code"] == "source_not_found"

@@ -211,7 +211,7 @@ def test_equal_names_in_a_batch_keep_their_results_apart(service):
     ]
 
 
-def test_what_the_job_says_of_its_uploads(service):
+def test_a_job_names_its_uploads_and_its_request(service):
     answer = service.client.post_batch([("a.jpg", JPEG), ("b.jpg", JPEG)])
     job = service.worker.job(answer.json()["batch_job_id"])
     assert job.annotations == {
@@ -254,7 +254,7 @@ def test_the_request_id_is_taken_over_cleaned_and_logged_with_the_job(service):
     assert len(made) == 16
 
 
-def test_names_of_which_nothing_is_left_in_a_key_do_not_meet_numbers(service):
+def test_a_name_without_key_characters_does_not_collide_with_a_number(service):
     answer = service.client.post_batch([("1.jpg", JPEG), ("写真.jpg", JPEG + b"x")], headers=WAIT)
     assert answer.status_code == 200
     assert [service.http.get(each["download_url"]).text[-10:] for each in answer.json()["image_jobs"]] == [

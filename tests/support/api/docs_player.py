@@ -71,7 +71,7 @@ def name(call: Call) -> str:
 def _split(block: str) -> Iterator[Call]:
     for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
         lines = part.splitlines()
-        length = next(n for n in range(1, len(lines) + 1) if _whole("\n".join(lines[:n])))
+        length = next(n for n in range(1, len(lines) + 1) if _is_complete("\n".join(lines[:n])))
         yield Call("\n".join(lines[:length]), "\n".join(lines[length:]).strip())
 
 
@@ -79,7 +79,7 @@ def _fields(text: str) -> set[str]:
     return set(re.findall(r'"(\w+)":', text))
 
 
-def _whole(command: str) -> bool:
+def _is_complete(command: str) -> bool:
     try:
         shlex.split(command)
     except ValueError:
@@ -107,7 +107,7 @@ class Service:
 
     def play(self, call: Call) -> None:
         """Run the command and compare its answer."""
-        for printed in set(re.findall(ID, _replaced(call.command, dict.fromkeys(self.uploads, "")))):
+        for printed in set(re.findall(ID, _replace_all(call.command, dict.fromkeys(self.uploads, "")))):
             self._finish(printed)
         status, answer = self._type(call.command)
         assert re.fullmatch(call.status, status), f"{call.command}\n{status}, not {call.status}\n{answer}"
@@ -125,7 +125,7 @@ class Service:
         self._remember(call.answer, answer)
 
     def _type(self, command: str) -> tuple[str, str]:
-        command = _replaced(command, {SERVICE: self.url, **self.elsewhere, **self.uploads, **self.jobs})
+        command = _replace_all(command, {SERVICE: self.url, **self.elsewhere, **self.uploads, **self.jobs})
         own_format = " -w " in command
         authorized = f"-H 'Authorization: Bearer {self.key}' " if self.key else ""
         told = "" if own_format else r"-w '\n%{http_code}' "
@@ -177,7 +177,7 @@ class Service:
             time.sleep(0.2)
 
 
-def _replaced(text: str, by: Mapping[str, str]) -> str:
+def _replace_all(text: str, by: Mapping[str, str]) -> str:
     for printed, real in by.items():
         text = text.replace(printed, real)
     return text

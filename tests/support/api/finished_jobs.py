@@ -40,7 +40,7 @@ class FinishedJobs:
             JobKey("default", names.new_job_id()),
             Spec(manifest=Manifest("m.jsonl", count), output=Output(prefix)),
         )
-        job = self._service.store_job(job, lambda stored: _status(stored, count, state))
+        job = self._service.store_job(job, lambda stored: _make_status(stored, count, state))
         text = "".join(each.to_line() + "\n" for each in outcomes)
         self._service.put_object(s3_keys.results(job.uid, 0), text.encode())
         self._made.append(job.key.name)
@@ -63,7 +63,7 @@ class FinishedJobs:
             self._service.http.delete(f"/api/jobs/{name}").raise_for_status()
 
 
-def _status(job: ImageJob, count: int, state: State) -> Status:
+def _make_status(job: ImageJob, count: int, state: State) -> Status:
     return Status(
         state=state,
         attempt=1,

@@ -25,7 +25,9 @@ def differences(documented: Any, actual: Any, where: str = "") -> list[str]:
     if isinstance(documented, dict) and isinstance(actual, dict):
         found = [f"{where}: {name} is only in one of them" for name in documented.keys() ^ actual.keys()]
         return found + [
-            each for name in documented.keys() & actual.keys() for each in _field_differences(documented, actual, name, f"{where}/{name}")
+            each
+            for name in documented.keys() & actual.keys()
+            for each in _field_differences(documented, actual, name, f"{where}/{name}")
         ]
     if isinstance(documented, list) and isinstance(actual, list):
         if len(documented) != len(actual):
@@ -38,7 +40,13 @@ def differences(documented: Any, actual: Any, where: str = "") -> list[str]:
     return [] if type(documented) is type(actual) else [f"{where}: {documented!r} and {actual!r}"]
 
 
-def _field_differences(documented: dict[str, Any], actual: dict[str, Any], name: str, where: str) -> list[str]:
+def _field_differences(
+    documented: dict[str, Any], actual: dict[str, Any], name: str, where: str
+) -> list[str]:
     if name in STABLE and not isinstance(documented[name], (dict, list)):
-        return [] if documented[name] == actual[name] else [f"{where}: {documented[name]!r} and {actual[name]!r}"]
+        return (
+            []
+            if documented[name] == actual[name]
+            else [f"{where}: {documented[name]!r} and {actual[name]!r}"]
+        )
     return differences(documented[name], actual[name], where)

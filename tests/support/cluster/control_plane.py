@@ -32,11 +32,11 @@ ATTEMPTS = 3
 """Somebody else may take a port between our choice and the program's start."""
 
 
-class Missing(Exception):
+class ProgramsMissing(Exception):
     """Raised when the programs are not there and cannot be compiled."""
 
 
-class Died(Exception):
+class EndedEarly(Exception):
     """Raised when a program ended while it was starting; the text is the end of its log."""
 
 
@@ -44,14 +44,14 @@ def find_programs(environ: Mapping[str, str]) -> Path:
     """Return the folder of the programs: KUBEBUILDER_ASSETS, else the build script's, which may compile."""
     folder = Path(environ.get("KUBEBUILDER_ASSETS") or _compiled())
     if absent := [program for program in PROGRAMS if not (folder / program).is_file()]:
-        raise Missing(f"{folder} lacks {', '.join(absent)}")
+        raise ProgramsMissing(f"{folder} lacks {', '.join(absent)}")
     return folder
 
 
 def _compiled() -> str:
     built = subprocess.run([BUILD, "kube"], capture_output=True, text=True, check=False)
     if built.returncode:
-        raise Missing(built.stderr.strip()[-500:])
+        raise ProgramsMissing(built.stderr.strip()[-500:])
     return built.stdout.strip()
 
 
@@ -62,7 +62,7 @@ def running(programs: Path, folder: Path) -> Iterator[ControlPlane]:
         with ExitStack() as stack:
             try:
                 plane = _start(stack, programs, folder / str(attempt))
-            except Died:
+            except EndedEarly:
                 if attempt == ATTEMPTS - 1:
                     raise
                 continue
@@ -150,7 +150,7 @@ def _alive(folder: Path, *processes: subprocess.Popen[bytes]) -> bool:
     for process in processes:
         if process.poll() is not None:
             name = Path(str(process.args[0])).name  # type: ignore[index]
-            raise Died(
+            raise EndedEarly(
                 f"{name} ended with {process.returncode}: {(folder / f'{name}.log').read_text()[-2000:]}"
             )
     return True

@@ -134,7 +134,7 @@ def pool_reaches(url: str) -> bool:
     return subprocess.run(command, capture_output=True, check=False, timeout=30).returncode == 0
 
 
-def finished(name: str, seconds: float = 120, namespace: str = NAMESPACE) -> dict[str, Any]:
+def wait_until_finished(name: str, seconds: float = 120, namespace: str = NAMESPACE) -> dict[str, Any]:
     """Wait with kubectl until an ImageJob is finished, and return its status."""
     kubectl(
         "wait",
@@ -245,17 +245,17 @@ def put_photos(client: Any, prefix: str, count: int, data: bytes) -> list[str]:
     return keys
 
 
-def stored(client: Any, prefix: str) -> list[str]:
+def list_keys(client: Any, prefix: str) -> list[str]:
     """Return all keys under a prefix."""
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
     return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
 
 
-def recorded(client: Any, uid: str) -> list[int]:
+def outcome_indexes(client: Any, uid: str) -> list[int]:
     """Return the indexes of all outcomes of a job in S3, sorted; a duplicate comes twice."""
     lines = [
         line
-        for key in stored(client, f"jobs/{uid}/results/")
+        for key in list_keys(client, f"jobs/{uid}/results/")
         for line in client.get_object(Bucket=BUCKET, Key=key)["Body"].read().splitlines()
     ]
     return sorted(json.loads(line)["index"] for line in lines)

@@ -144,7 +144,7 @@ def _start(
     environ = {"PATH": os.environ["PATH"], "HOME": str(folder), "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1"}
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(
-            [*_tied(), *map(str, command)],
+            [*_die_with_parent_command(), *map(str, command)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -162,7 +162,7 @@ def _start(
     return server
 
 
-def _tied() -> list[str]:
+def _die_with_parent_command() -> list[str]:
     """Return the command prefix that ends a program with pytest, where the system has one."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "KILL"] if setpriv and sys.platform == "linux" else []

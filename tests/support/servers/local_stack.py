@@ -24,7 +24,7 @@ START_SECONDS = 90.0
 STOP_SECONDS = 30.0
 
 
-class Ended(Exception):
+class EndedEarly(Exception):
     """Raised when the program ended before it was ready; holds what it said."""
 
 
@@ -69,12 +69,12 @@ class LocalStack:
             )
         (self.data / "endpoint").unlink(missing_ok=True)
         give_up = time.monotonic() + START_SECONDS
-        while "Ctrl-C stops everything" not in self.said():
+        while "Ctrl-C stops everything" not in self.terminal_output():
             if self._process.poll() is not None:
-                raise Ended(self.said())
+                raise EndedEarly(self.terminal_output())
             if time.monotonic() > give_up:
                 self.kill()
-                raise TimeoutError(self.said())
+                raise TimeoutError(self.terminal_output())
             time.sleep(0.05)
         return self
 
@@ -98,7 +98,7 @@ class LocalStack:
         self._process.kill()
         self._process.wait()
 
-    def said(self) -> str:
+    def terminal_output(self) -> str:
         """Return what it wrote to the terminal."""
         return self.output.read_text(errors="replace")
 
@@ -111,7 +111,9 @@ class LocalStack:
 
     def fact(self, name: str) -> str:
         """Return a line of the screen, such as `Redis`."""
-        return next(line.split()[1] for line in self.said().splitlines() if line.split()[:1] == [name])
+        return next(
+            line.split()[1] for line in self.terminal_output().splitlines() if line.split()[:1] == [name]
+        )
 
     def part(self, name: str) -> int:
         """Return the process of a part, by a word of its command line."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from support.servers.loopback_http import Post, posts_taken
+from support.servers.loopback_http import Post, serve_posts
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OLD_SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
@@ -79,7 +79,7 @@ def receiver() -> Iterator[Receiver]:
         optional = {"Location": it.location, "Retry-After": it.retry_after}
         return status, {name: value for name, value in optional.items() if value}
 
-    with posts_taken(take) as it.port:
+    with serve_posts(take) as it.port:
         try:
             yield it
         finally:
