@@ -59,7 +59,8 @@ def bucket_maker(seaweed_server: data_servers.Server):
     """A boto3 client, which is too slow to make for every test."""
     boto3 = pytest.importorskip("boto3")
     client = boto3.client(
-        "s3", endpoint_url=seaweed_server.url("s3"), region_name="us-east-1", aws_access_key_id=data_servers.ACCESS_KEY_ID,
+        "s3", endpoint_url=seaweed_server.url("s3"), region_name="us-east-1",
+        aws_access_key_id=data_servers.ACCESS_KEY_ID,
         aws_secret_access_key=data_servers.SECRET_ACCESS_KEY,
     )  # fmt: skip
     yield client
@@ -79,7 +80,8 @@ def s3_settings(seaweed_server: data_servers.Server, bucket_maker) -> S3Settings
     bucket_maker.create_bucket(Bucket=bucket)
     endpoint = seaweed_server.url("s3")
     return S3Settings(
-        endpoint=endpoint, public_endpoint=endpoint, bucket=bucket, region="us-east-1", access_key_id=data_servers.ACCESS_KEY_ID,
+        endpoint=endpoint, public_endpoint=endpoint, bucket=bucket, region="us-east-1",
+        access_key_id=data_servers.ACCESS_KEY_ID,
         secret_access_key=data_servers.SECRET_ACCESS_KEY, path_style=True, unsigned_payload=True,
     )  # fmt: skip
 

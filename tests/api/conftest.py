@@ -1,8 +1,7 @@
-"""The API as a process beside real Redis, S3 and SQLite, and a stand-in for operator and worker; one set per test module."""
+"""The API as a process beside real Redis, S3 and SQLite, and a fake worker; one set per test module."""
 
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,32 +9,14 @@ import httpx2
 import pytest
 import redis
 
+from conftest import missing
 from imagejobs_contract.runtime.settings import S3Settings
 from support.api import openapi_check
-from support.api.fake_worker import StandIn
+from support.api.fake_worker import FakeWorker
+from support.api.finished_jobs import FinishedJobs
 from support.api.process import Api, environ
+from support.api.service import Service
 from support.servers import data_servers
-
-
-@dataclass(frozen=True)
-class Service:
-    """Everything that runs, and a client."""
-
-    api: Api
-    stand_in: StandIn
-    http: httpx2.Client
-    s3: S3Settings
-    s3_client: Any
-    environ: dict[str, str]
-
-    def keys(self, prefix: str = "") -> list[str]:
-        """Return the keys of the bucket."""
-        return [
-            each["Key"]
-            for each in self.s3_client.list_objects_v2(Bucket=self.s3.bucket, Prefix=prefix).get(
-                "Contents", []
-            )
-        ]
 
 
 @pytest.fixture(scope="module")
@@ -67,33 +48,49 @@ def service(
         client.flushall()  # what the module before left, whichever it was
     variables = environ(path, redis_url, module_s3) | getattr(request.module, "ENVIRON", {})
     api = Api(variables)
-    stand_in = StandIn(path, redis_url, module_s3).start()
+    worker = FakeWorker(path, redis_url, module_s3).start()
     with httpx2.Client(base_url=api.url, timeout=30) as http:
-        yield Service(api, stand_in, http, module_s3, bucket_maker, variables)
-    stand_in.stop()
+        yield Service(api, worker, http, module_s3, bucket_maker, variables)
+    worker.stop()
     api.stop()
 
 
+@pytest.fixture
+def own_valkey(tmp_path: Path) -> Iterator[data_servers.Server]:
+    """A Redis that a test may kill."""
+    server = data_servers.start_valkey(tmp_path, data_servers.find_valkey() or missing("valkey-server"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def jobs(service: Service) -> Iterator[FinishedJobs]:
+    """Makes jobs that have ended, and deletes them after the test."""
+    jobs = FinishedJobs(service)
+    yield jobs
+    jobs.delete_all()
+
+
 @pytest.fixture(autouse=True)
-def _held(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hold every answer that a test gets to the OpenAPI document; of streams all but the body, which the test reads."""
+def _check_openapi(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check every response that a test gets against the OpenAPI document; of a stream only the head."""
     send = httpx2.Client.send
 
-    def held(
+    def checked(
         self: httpx2.Client, request: httpx2.Request, *, stream: bool = False, **more: Any
     ) -> httpx2.Response:
         answer = send(self, request, stream=stream, **more)
         openapi_check.check(request, answer, with_body=not stream)
         return answer
 
-    monkeypatch.setattr(httpx2.Client, "send", held)
+    monkeypatch.setattr(httpx2.Client, "send", checked)
 
 
 @pytest.fixture(autouse=True)
-def _awake(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Let the stand-in work again after a test that held it."""
+def _resume_worker(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let the fake worker work again after a test that paused or limited it."""
     yield
     if "service" in request.fixturenames:
-        stand_in = request.getfixturevalue("service").stand_in
-        stand_in.paused.clear()
-        stand_in.most, stand_in.silent = None, False
+        worker = request.getfixturevalue("service").worker
+        worker.paused.clear()
+        worker.max_images, worker.silent = None, False

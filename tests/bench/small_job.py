@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import quantiles
 
+from support.api.client import ApiClient
 from support.servers import local_stack
 
 WARM_UP_IMAGES = 10
@@ -54,7 +55,7 @@ def measure(stack: local_stack.LocalStack, case: Case, rounds: int) -> float:
     """Send one image after the other, print one row, and return the median in milliseconds."""
     with local_stack.client(stack) as client:
         for _ in range(WARM_UP_IMAGES):
-            client.resize(case.image, width=case.width)
+            client.post_image(case.image, width=case.width)
         times = sorted(time_image(client, case) for _ in range(rounds))
     p50, p95 = median(times), quantiles(times, n=20)[-1]
     target = f"(target < {case.target_ms:g} ms)" if case.target_ms else ""
@@ -63,10 +64,10 @@ def measure(stack: local_stack.LocalStack, case: Case, rounds: int) -> float:
     return p50
 
 
-def time_image(client: local_stack.Client, case: Case) -> float:
+def time_image(client: ApiClient, case: Case) -> float:
     """Return the milliseconds of one image."""
     began = time.perf_counter()
-    answer = client.resize(case.image, width=case.width)
+    answer = client.post_image(case.image, width=case.width)
     taken = time.perf_counter() - began
     if answer.status_code != 200:
         raise SystemExit(f"{case.name}: {answer.status_code} {answer.text}")

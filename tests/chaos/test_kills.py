@@ -1,6 +1,5 @@
-"""Everything is killed with -9 again and again, and Redis is emptied: every image of every accepted batch has exactly one outcome."""
+"""Processes are killed with -9 and Redis is emptied: every image of an accepted batch has one outcome."""
 
-import json
 import signal
 from collections.abc import Iterator, Sequence
 from os import kill
@@ -8,7 +7,6 @@ from os import kill
 import obstore
 import pytest
 import redis
-from obstore.store import S3Store
 
 from support.servers import local_stack
 from support.servers.local_stack import LocalStack, photo, running
@@ -42,22 +40,15 @@ def kill_everything(stack: LocalStack) -> None:
     """Kill -9 all processes in the middle of the work, and start again."""
     stack.kill()
     stack.start()
-    assert "unfinished, going on" in stack.said()
+    assert "unfinished, going on" in stack.terminal_output()
 
 
 def check(stack: LocalStack, batches: Sequence[Sequence[str]]) -> None:
     """Every batch succeeded, with as many outcomes and results as images, and each image has its picture."""
-    keys = json.loads((stack.data / "s3-credentials.json").read_text())
-    bucket = S3Store(
-        "imagejobs",
-        endpoint=stack.fact("S3"),
-        region="us-east-1",
-        client_options={"allow_http": True},
-        **keys,
-    )
+    bucket = local_stack.bucket(stack)
     with local_stack.client(stack) as client:
         for batch, *images in batches:
-            ended = client.finished(batch, 60)
+            ended = client.wait_until_final(batch, 60)
             assert (ended["state"], ended["total"], ended["done"], ended["failed"]) == (
                 "Succeeded",
                 len(images),
@@ -66,7 +57,7 @@ def check(stack: LocalStack, batches: Sequence[Sequence[str]]) -> None:
             )
             assert sum(map(len, obstore.list(bucket, prefix=f"outputs/{batch}/"))) == len(images)
             for image in images:
-                assert client.download(image).width == 200
+                assert local_stack.download(client, image).width == 200
 
 
 def test_200_photos_survive_three_kills_of_everything(stack):
@@ -86,7 +77,7 @@ def test_every_part_may_be_killed_alone_and_comes_back(stack):
     for number, part in enumerate(PARTS):
         sent.append(send(stack, photos(number, 12)))
         kill(stack.part(part), signal.SIGKILL)
-        local_stack.wait_until(stack.is_ready, 30, stack.said)
+        local_stack.wait_until(stack.is_ready, 30, stack.terminal_output)
     check(stack, sent)
 
 

@@ -1,4 +1,4 @@
-"""checkov finds nothing in the chart, the Dockerfiles and the workflows, but for what has a reason here; and every reason is still needed."""
+"""checkov finds nothing in chart, Dockerfiles and workflows except the listed checks, each still needed."""
 
 import json
 import shutil
@@ -16,15 +16,15 @@ COMPONENTS = ("api", "operator", "pool", "bucket", "test", "dev-s3", "dev-valkey
 REASONS = {
     "CKV_K8S_11": (
         COMPONENTS,
-        "a CPU limit throttles an image that could use an idle core; requests share the cores fairly, memory is bounded",
+        "a CPU limit throttles an image while cores are idle; requests share the cores, memory is bounded",
     ),
     "CKV_K8S_15": (
         COMPONENTS,
-        "a version never moves, and Always would need the registry for every pod; image.pullPolicy=Always is there",
+        "a version never moves, and Always needs the registry for every pod; image.pullPolicy sets it",
     ),
     "CKV_K8S_35": (
         ("api", "operator", "pool", "bucket", "test", "dev-valkey"),
-        "the S3 library takes keys as variables; API keys are files, and the process that reads strangers' bytes has no environment",
+        "the S3 library takes keys as variables; API keys are files, and the sandbox has no environment",
     ),
     "CKV_K8S_38": (("api", "operator"), "they speak to the Kubernetes API; all others have no token"),
     "CKV_K8S_43": (
@@ -33,7 +33,7 @@ REASONS = {
     ),
     "CKV_K8S_8": (
         ("test", "dev-valkey"),
-        "the test runs once and has an end; the try-out's Valkey is one thread, and whether its port answers is asked already",
+        "the test pod runs once and ends; the try-out's Valkey has a readiness probe of its port",
     ),
     "CKV_K8S_9": (("test",), "it runs once and has an end"),
     "CKV_DOCKER_7": (

@@ -1,4 +1,4 @@
-"""The three members' Dockerfiles share most of their lines: docker cannot include, and a fourth image would have to be pushed somewhere."""
+"""The three members' Dockerfiles share most of their lines, because docker has no include."""
 
 from support.cluster.chart_render import CHART
 
@@ -7,7 +7,7 @@ MEMBERS = ("api", "operator", "worker")
 
 
 def parts(member):
-    """Return what comes before a member's own packages are installed, and what comes between its labels and its own settings."""
+    """Return the lines before a member's own packages, and those between its labels and its settings."""
     text = (
         (ROOT / member / "Dockerfile")
         .read_text()

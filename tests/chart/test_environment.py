@@ -1,4 +1,4 @@
-"""What the chart puts into the programs' environment is what the programs read: no fault, no variable that nobody knows."""
+"""The environment that the chart sets is valid, and every variable in it is read by a program."""
 
 import importlib
 

@@ -9,9 +9,9 @@ from support.cluster import chart_render
 from support.cluster.chart_render import CHART, case
 
 REASONS = {
-    "--ignore-container-cpu-limit": "a limit throttles an image that could use an idle core; requests share the cores fairly, memory is bounded",
-    "--ignore-test=container-image-pull-policy": "a version never moves, and Always would need the registry for every pod of a Job",
-    "--ignore-test=networkpolicy-targets-pod": "the policy for Job pods is there before the operator makes them",
+    "--ignore-container-cpu-limit": "a limit throttles an image while cores are idle; memory is bounded",
+    "--ignore-test=container-image-pull-policy": "a version never moves; Always needs the registry often",
+    "--ignore-test=networkpolicy-targets-pod": "the pods of Jobs are made later, by the operator",
 }
 """Option -> why the chart does not follow that check."""
 

@@ -1,4 +1,4 @@
-"""The objects that the chart makes, for every file of values: closed by default, and each reference leads somewhere."""
+"""The objects of the chart for every file of values: closed by default, and every reference resolves."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Traces: every program is told where the collector is, and its network policy lets it go there; without one nothing of it is there."""
+"""With a collector every program gets its address and may connect to it; without one there is neither."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The workflows, which run elsewhere: nothing in them is misspelled, and a release pushes every image that its chart can name."""
+"""The GitHub workflows are valid, and a release pushes every image that its chart can name."""
 
 import importlib.util
 import re

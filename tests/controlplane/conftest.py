@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from support.cluster.client import ControlPlane
-from support.cluster.control_plane import Missing, find_programs, running
+from support.cluster.control_plane import ProgramsMissing, find_programs, running
 
 
 @pytest.fixture(scope="session")
@@ -14,7 +14,7 @@ def controlplane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPl
     """Start etcd, kube-apiserver and kube-controller-manager with the CRD installed."""
     try:
         programs = find_programs(os.environ)
-    except Missing as ex:
+    except ProgramsMissing as ex:
         if os.environ.get("CI"):
             raise
         pytest.skip(f"no control plane: {ex}")

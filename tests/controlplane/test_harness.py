@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.cluster.client import wait_until
-from support.cluster.control_plane import Missing, find_programs
+from support.cluster.control_plane import ProgramsMissing, find_programs
 
 HOLDER = """
     import sys, time
@@ -93,5 +93,5 @@ def test_nothing_is_left_when_the_test_run_is_killed(controlplane, tmp_path):
 
 
 def test_programs_that_are_not_there_are_named(tmp_path):
-    with pytest.raises(Missing, match="lacks etcd, kube-apiserver"):
+    with pytest.raises(ProgramsMissing, match="lacks etcd, kube-apiserver"):
         find_programs({"KUBEBUILDER_ASSETS": str(tmp_path)})

@@ -44,7 +44,7 @@ def fresh_namespace(name: str) -> None:
 
 @pytest.fixture(scope="session")
 def release() -> str:
-    """The chart, installed as a user would, in a namespace that takes restricted pods only; left there for a look afterwards."""
+    """The chart, installed in a namespace that takes restricted pods only; it stays for inspection."""
     subprocess.run(
         ["kubectl", "delete", "imagejobs", "--all", "--all-namespaces", "--wait=false"],
         check=False,
@@ -72,7 +72,7 @@ def namespace() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def site(release: str) -> str:
-    """The URL of a web server in the cluster that has `bridge-2725x2225.jpg`; the release may fetch from the services' network."""
+    """The URL of a web server in the cluster with `bridge-2725x2225.jpg`; the release may fetch from it."""
     e2e.apply(*e2e.image_site({"bridge-2725x2225.jpg": e2e.photo()}))
     e2e.kubectl("wait", "--for=condition=Ready", "--timeout=60s", "pod/images")
     url = f"http://images.{e2e.NAMESPACE}.svc"

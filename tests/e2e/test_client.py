@@ -1,4 +1,4 @@
-"""The service as a client sees it: the curl calls of the README, errors by name, and how fast a small image is."""
+"""The service for a client: the curl calls of the README, errors by name, and the time of a small image."""
 
 import contextlib
 import http.client
@@ -113,9 +113,8 @@ def test_a_face_crop_says_what_has_to_be_installed_for_it(pictures):
 
 def test_a_small_image_takes_less_than_a_second(release, capsys):
     body = (
-        b'--b\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
-        + e2e.photo()
-        + b"\r\n"
+        b'--b\r\nContent-Disposition: form-data; name="image"; filename="a.jpg"\r\n'
+        b"Content-Type: image/jpeg\r\n\r\n" + e2e.photo() + b"\r\n"
     )
     body += b'--b\r\nContent-Disposition: form-data; name="width"\r\n\r\n200\r\n--b--\r\n'
     headers = {"Content-Type": "multipart/form-data; boundary=b", "Authorization": f"Bearer {e2e.api_key()}"}
@@ -130,7 +129,8 @@ def test_a_small_image_takes_less_than_a_second(release, capsys):
     p50 = statistics.median(seconds[1:])
     with capsys.disabled():
         sys.stdout.write(
-            f"\none 640x480 JPEG, POST to finished answer: p50 {p50 * 1000:.0f} ms, worst {max(seconds[1:]) * 1000:.0f} ms\n"
+            f"\none 640x480 JPEG, POST to finished answer: p50 {p50 * 1000:.0f} ms, "
+            f"worst {max(seconds[1:]) * 1000:.0f} ms\n"
         )
     assert p50 < 1
 

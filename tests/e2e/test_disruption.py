@@ -31,14 +31,14 @@ def begin(name, keys, execution):
 
 
 def nothing_lost(s3, name):
-    status = e2e.finished(name, 240)
+    status = e2e.wait_until_finished(name, 240)
     assert (status["state"], status["items"]["succeeded"], status["items"]["failed"]) == (
         "Succeeded",
         IMAGES,
         0,
     )
-    assert len(e2e.stored(s3, f"outputs/{name}/")) == IMAGES
-    assert e2e.recorded(s3, e2e.read("imagejob", name)["metadata"]["uid"]) == list(range(IMAGES))
+    assert len(e2e.list_keys(s3, f"outputs/{name}/")) == IMAGES
+    assert e2e.outcome_indexes(s3, e2e.read("imagejob", name)["metadata"]["uid"]) == list(range(IMAGES))
 
 
 @pytest.mark.parametrize("execution", ["Pool", "Job"])

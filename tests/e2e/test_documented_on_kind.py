@@ -11,7 +11,7 @@ CALLS = docs_player.every_call(e2e.ROOT / "docs")
 @pytest.fixture(scope="module")
 def service(tmp_path_factory, site, s3):
     folder = tmp_path_factory.mktemp("documented")
-    docs_player.lay_out(folder, e2e.photo(400, 300))
+    docs_player.write_files(folder, e2e.photo(400, 300))
     for key in docs_player.BUCKET_FILES:
         s3.put_object(Bucket=e2e.BUCKET, Key=key, Body=e2e.photo(), ContentType="image/jpeg")
     return docs_player.Service(e2e.API, folder, e2e.api_key(), {"https://images.example.org": site})

@@ -25,15 +25,17 @@ def test_a_sample_is_taken(release, sample):
 def test_a_job_of_300_images_runs_in_pods_of_its_own(s3):
     keys = e2e.put_photos(s3, "three-hundred", 300, e2e.photo())
     e2e.apply(e2e.imagejob("three-hundred", keys, execution="Job", parallelism=2, itemsPerPod=100))
-    status = e2e.finished("three-hundred", 240)
+    status = e2e.wait_until_finished("three-hundred", 240)
     assert (status["state"], status["items"]["succeeded"], status["job"]["shards"]) == ("Succeeded", 300, 3)
-    assert len(e2e.stored(s3, "outputs/three-hundred/")) == 300
-    assert e2e.recorded(s3, e2e.read("imagejob", "three-hundred")["metadata"]["uid"]) == list(range(300))
+    assert len(e2e.list_keys(s3, "outputs/three-hundred/")) == 300
+    assert e2e.outcome_indexes(s3, e2e.read("imagejob", "three-hundred")["metadata"]["uid"]) == list(
+        range(300)
+    )
 
 
 def test_some_failures_are_a_partial_success_with_names(s3, keys):
     e2e.apply(e2e.imagejob("partly", [*keys[:3], "kubectl/nowhere.jpg"]))
-    status = e2e.finished("partly")
+    status = e2e.wait_until_finished("partly")
     assert (status["state"], status["items"]["succeeded"], status["items"]["failed"]) == (
         "PartiallySucceeded",
         3,
@@ -48,7 +50,7 @@ def test_a_cancelled_job_stops(keys):
     e2e.apply(e2e.imagejob("stop-me", keys, execution="Job", parallelism=1, itemsPerPod=5))
     e2e.until("its Job", lambda: e2e.read("imagejob", "stop-me").get("status", {}).get("job"))
     e2e.kubectl("patch", "imagejob", "stop-me", "--type=merge", "--patch", '{"spec": {"cancel": true}}')
-    assert e2e.finished("stop-me")["state"] == "Cancelled"
+    assert e2e.wait_until_finished("stop-me")["state"] == "Cancelled"
     selector = ("--selector", "imagejobs.dev/imagejob=stop-me", "--output", "name")
     e2e.until(
         "no pod of it runs",
@@ -63,7 +65,7 @@ def test_a_suspended_job_waits_until_it_is_resumed(keys, execution):
     e2e.until("the state", lambda: e2e.read("imagejob", name).get("status", {}).get("state") == "Suspended")
     assert e2e.succeeded_so_far(name) == 0
     e2e.kubectl("patch", "imagejob", name, "--type=merge", "--patch", '{"spec": {"suspend": false}}')
-    assert e2e.finished(name)["items"]["succeeded"] == 10
+    assert e2e.wait_until_finished(name)["items"]["succeeded"] == 10
 
 
 def test_a_deleted_job_takes_its_pods_along(keys):
@@ -81,7 +83,7 @@ def test_a_deleted_job_takes_its_pods_along(keys):
 
 def test_the_table_has_a_column_for_what_people_ask(keys):
     e2e.apply(e2e.imagejob("in-a-table", keys[:2]))
-    e2e.finished("in-a-table")
+    e2e.wait_until_finished("in-a-table")
     head, row = e2e.kubectl("get", "imagejob", "in-a-table").splitlines()
     assert head.split() == ["NAME", "STATE", "PROGRESS", "DONE", "FAILED", "TOTAL", "AGE"]
     assert row.split()[:6] == ["in-a-table", "Succeeded", "100%", "2", "0", "2"]
@@ -91,7 +93,7 @@ def test_the_table_has_a_column_for_what_people_ask(keys):
 
 def test_jobs_are_found_by_state(keys):
     e2e.apply(e2e.imagejob("find-me", keys[:1]))
-    e2e.finished("find-me")
+    e2e.wait_until_finished("find-me")
     assert (
         "imagejob.imagejobs.dev/find-me"
         in e2e.kubectl(

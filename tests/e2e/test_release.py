@@ -55,7 +55,7 @@ def test_an_upgrade_in_the_middle_of_a_job_loses_nothing_and_brings_the_new_fiel
     assert e2e.read("secret", f"{e2e.RELEASE}-dev")["data"] == secret
     assert e2e.api_key() == key
     for name in ("upgrade-pool", "upgrade-job"):
-        status = e2e.finished(name, 240)
+        status = e2e.wait_until_finished(name, 240)
         assert (status["state"], status["items"]["succeeded"]) == ("Succeeded", 60)
     assert "A field of the next release." in e2e.kubectl("explain", "imagejob.spec.note")
 
@@ -66,14 +66,16 @@ def test_jobs_of_another_namespace_run_once_it_is_watched(s3, namespace):
     e2e.apply(
         e2e.imagejob("by-pool", keys), e2e.imagejob("by-job", keys, execution="Job"), namespace=namespace
     )
-    assert {e2e.finished(name, 120, namespace)["state"] for name in ("by-pool", "by-job")} == {"Succeeded"}
+    assert {e2e.wait_until_finished(name, 120, namespace)["state"] for name in ("by-pool", "by-job")} == {
+        "Succeeded"
+    }
 
 
 def test_jobs_of_all_namespaces_run_if_asked_for(s3, namespace):
     keys = e2e.put_photos(s3, "everywhere", 3, e2e.photo())
     upgrade(e2e.CHART, "--set", "watch.allNamespaces=true")
     e2e.apply(e2e.imagejob("by-pool", keys), namespace=namespace)
-    assert e2e.finished("by-pool", 120, namespace)["state"] == "Succeeded"
+    assert e2e.wait_until_finished("by-pool", 120, namespace)["state"] == "Succeeded"
 
 
 @pytest.mark.parametrize("execution", ["Pool", "Job"])
@@ -87,8 +89,8 @@ def test_workers_find_faces_if_asked_for(s3, tmp_path, execution):
         e2e.imagejob(name, keys, execution=execution, variants=[face]),
         e2e.imagejob(f"{name}-or-not", keys, variants=[face | {"noFace": "center"}]),
     )
-    assert {each["code"] for each in e2e.finished(name)["failures"]} == {"no_face_found"}
-    assert e2e.finished(f"{name}-or-not")["state"] == "Succeeded"
+    assert {each["code"] for each in e2e.wait_until_finished(name)["failures"]} == {"no_face_found"}
+    assert e2e.wait_until_finished(f"{name}-or-not")["state"] == "Succeeded"
     (tmp_path / "a.jpg").write_bytes(e2e.photo())
     problem = e2e.curl(
         "-F", f"image=@{tmp_path}/a.jpg", "-F", "width=100", "-F", "height=100", f"{e2e.API}/api/face-crop"
@@ -99,7 +101,7 @@ def test_workers_find_faces_if_asked_for(s3, tmp_path, execution):
 def test_an_uninstall_leaves_the_definition_and_the_jobs(s3):
     keys = e2e.put_photos(s3, "uninstall", 2, e2e.photo())
     e2e.apply(e2e.imagejob("stays", keys))
-    e2e.finished("stays")
+    e2e.wait_until_finished("stays")
     e2e.helm("uninstall", e2e.RELEASE, "--wait")
     assert e2e.read("imagejob", "stays")["status"]["state"] == "Succeeded"
     assert "pods" not in e2e.kubectl(

@@ -1,4 +1,4 @@
-"""An install with something wrong says so within a minute, where one looks first: helm's answer, or `kubectl describe`."""
+"""A wrong installation names its fault within a minute, in helm's output or in `kubectl describe`."""
 
 import json
 

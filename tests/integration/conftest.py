@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from support.api.client import ApiClient
 from support.servers import local_stack
 
 
@@ -15,7 +16,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[local_stack.Loca
 
 
 @pytest.fixture
-def client(stack: local_stack.LocalStack) -> Iterator[local_stack.Client]:
+def client(stack: local_stack.LocalStack) -> Iterator[ApiClient]:
     """A client of it."""
     with local_stack.client(stack) as made:
         yield made

@@ -1,4 +1,4 @@
-"""Requests made from the OpenAPI document, right and wrong ones, over the whole stack: `make fuzz-api` for half a minute."""
+"""Requests made from the OpenAPI document, over the whole stack: `make fuzz-api` for half a minute."""
 
 import json
 

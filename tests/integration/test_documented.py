@@ -1,4 +1,4 @@
-"""Every curl call of the docs, typed against `imagejobs local`; the e2e suite does the same against a cluster."""
+"""Every curl call of the docs, run against `imagejobs local`; the e2e suite runs them on a cluster."""
 
 import contextlib
 import json
@@ -18,10 +18,11 @@ CALLS = docs_player.every_call(Path(__file__).resolve().parents[2] / "docs")
 def fill_bucket(stack: local_stack.LocalStack, photo: bytes) -> None:
     """Put the photos into the stack's bucket; a link tells where its S3 is."""
     with local_stack.client(stack) as client:
-        link = client.resize(photo, width=10).json()["download_url"]
+        link = client.post_image(photo, width=10).json()["download_url"]
     keys = json.loads((stack.data / "s3-credentials.json").read_text())
     s3 = boto3.client(
-        "s3", endpoint_url="http://" + urlsplit(link).netloc, region_name="us-east-1", aws_access_key_id=keys["access_key_id"],
+        "s3", endpoint_url="http://" + urlsplit(link).netloc, region_name="us-east-1",
+        aws_access_key_id=keys["access_key_id"],
         aws_secret_access_key=keys["secret_access_key"],
     )  # fmt: skip
     with contextlib.closing(s3):
@@ -32,7 +33,7 @@ def fill_bucket(stack: local_stack.LocalStack, photo: bytes) -> None:
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
     folder = tmp_path_factory.mktemp("documented")
-    docs_player.lay_out(folder, local_stack.photo(300, 200))
+    docs_player.write_files(folder, local_stack.photo(300, 200))
     with image_site() as site:
         site.bodies = {"/bridge-2725x2225.jpg": local_stack.photo()}
         environ = {"ALLOWED_PRIVATE_SOURCES": "127.0.0.1/32", "SOURCE_PREFIXES": "photos/"}

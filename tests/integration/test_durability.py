@@ -1,4 +1,4 @@
-"""What was answered with 2xx is on the disk: between request and answer the volume, its directory and the jobs are synced."""
+"""A 2xx answer means that the upload is on disk: volume, directory and job store were synced before it."""
 
 import contextlib
 import os
@@ -63,10 +63,12 @@ def test_an_accepted_job_and_its_image_are_synced_before_the_answer(stack, clien
     seaweed, api = tmp_path / "seaweed", tmp_path / "api"
     with workers_stopped(stack):
         with traced(stack.part("weed"), seaweed), traced(stack.part("imagejobs_api"), api):
-            answer = client.resize(local_stack.photo(seed=3), {"Prefer": "respond-async"}, width=100)
+            answer = client.post_image(
+                local_stack.photo(seed=3), headers={"Prefer": "respond-async"}, width=100
+            )
         assert answer.status_code == 202
     images, jobs = synced(seaweed), synced(api)
     assert [name for name in images if name.endswith(".dat")], images
     assert [name for name in images if name.startswith("filer.db")], images
     assert [name for name in jobs if name.startswith("jobs.db")], jobs
-    assert client.finished(answer.json()["job_id"])["state"] == "Succeeded"
+    assert client.wait_until_final(answer.json()["job_id"])["state"] == "Succeeded"

@@ -1,6 +1,5 @@
 """Uploads that reach the workers past S3, and what happens where they do not."""
 
-import json
 import signal
 from collections.abc import Iterator
 from os import kill
@@ -11,6 +10,7 @@ import pytest
 from obstore.store import S3Store
 
 from imagejobs.local import handoff_folder
+from support.api.client import ApiClient
 from support.servers import local_stack
 from support.servers.local_stack import LocalStack, photo, running
 
@@ -32,7 +32,7 @@ def signal_workers(stack: LocalStack, number: signal.Signals) -> None:
             kill(pid, number)
 
 
-def send(client: local_stack.Client) -> str:
+def send(client: ApiClient) -> str:
     """Post a batch and return its id."""
     return str(client.batch({f"{n}.jpg": photo(seed=n) for n in range(IMAGES)}, width=200)["batch_job_id"])
 
@@ -46,14 +46,7 @@ def copies(stack: LocalStack) -> list[Path]:
 
 def in_s3(stack: LocalStack, prefix: str) -> tuple[S3Store, list[str]]:
     """Return the bucket, and the keys in it under a prefix."""
-    keys = json.loads((stack.data / "s3-credentials.json").read_text())
-    bucket = S3Store(
-        "imagejobs",
-        endpoint=stack.fact("S3"),
-        region="us-east-1",
-        client_options={"allow_http": True},
-        **keys,
-    )
+    bucket = local_stack.bucket(stack)
     return bucket, [each["path"] for page in obstore.list(bucket, prefix=prefix) for each in page]
 
 
@@ -65,7 +58,7 @@ def test_workers_need_not_read_an_upload_from_s3(stack):
         assert (len(keys), len(copies(stack))) == (IMAGES, IMAGES)
         obstore.delete(bucket, keys)
         signal_workers(stack, signal.SIGCONT)
-        assert client.finished(batch)["done"] == IMAGES
+        assert client.wait_until_final(batch)["done"] == IMAGES
     assert copies(stack) == []
 
 
@@ -87,9 +80,9 @@ def test_every_image_has_its_result_whatever_is_lost_on_the_way(stack, lost):
             signal_workers(stack, signal.SIGKILL)
         else:
             signal_workers(stack, signal.SIGCONT)
-        local_stack.wait_until(stack.is_ready, 30, stack.said)
+        local_stack.wait_until(stack.is_ready, 30, stack.terminal_output)
         again = send(client)
-        assert [client.finished(each)["done"] for each in (batch, again)] == [IMAGES, IMAGES]
+        assert [client.wait_until_final(each)["done"] for each in (batch, again)] == [IMAGES, IMAGES]
 
 
 def test_nothing_stays_in_memory_when_it_stops(stack):
@@ -108,7 +101,7 @@ def test_an_empty_variable_leaves_all_of_it_to_s3(tmp_path):
         running(tmp_path / "data", environ={"HANDOFF_DIR": ""}) as stack,
         local_stack.client(stack) as client,
     ):
-        assert client.finished(send(client))["done"] == IMAGES
+        assert client.wait_until_final(send(client))["done"] == IMAGES
         folder = handoff_folder.folder(stack.data)
         assert folder
         assert not folder.exists()

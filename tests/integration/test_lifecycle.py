@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from support.servers import local_stack
-from support.servers.local_stack import Ended, LocalStack, alive, descendants, photo, running, wait_until
+from support.servers.local_stack import EndedEarly, LocalStack, alive, descendants, photo, running, wait_until
 
 
 @pytest.fixture
@@ -38,25 +38,25 @@ def test_a_named_port_that_is_taken_fails_with_the_reason(data):
 
 
 def test_bad_settings_end_the_start_with_their_names(data):
-    with pytest.raises(Ended, match="MAX_PIXELS"):
+    with pytest.raises(EndedEarly, match="MAX_PIXELS"):
         LocalStack(data, environ={"MAX_PIXELS": "many"}).start()
 
 
 def test_ctrl_c_ends_every_process_and_the_next_start_has_the_jobs(data):
     with running(data, "--workers", "1") as stack:
         with local_stack.client(stack) as client:
-            job = client.resize(photo(), width=400).json()["job_id"]
+            job = client.post_image(photo(), width=400).json()["job_id"]
         assert start_again("--data", data).stderr.startswith("Error: imagejobs already runs on")
         processes = descendants(stack.pid)
         assert len(processes) >= 5
         assert stack.stop(signal.SIGINT) == 0
         assert alive(processes) == []
-        assert "Jobs and images are kept in" in stack.said()
+        assert "Jobs and images are kept in" in stack.terminal_output()
         assert not (data / "endpoint").exists()
         stack.start()
         with local_stack.client(stack) as client:
             assert client.progress(job)["progress"] == 100
-            assert client.download(job).width == 400
+            assert local_stack.download(client, job).width == 400
         assert stack.stop(signal.SIGTERM) == 0
 
 
@@ -69,9 +69,9 @@ def test_a_killed_supervisor_takes_everything_with_it_and_the_next_start_goes_on
         stack.kill_supervisor()
         wait_until(lambda: alive(processes) == [], 10, lambda: str(alive(processes)))
         stack.start()
-        assert "1 unfinished, going on" in stack.said()
+        assert "1 unfinished, going on" in stack.terminal_output()
         with local_stack.client(stack) as client:
-            assert client.finished(batch, 30)["state"] == "Succeeded"
+            assert client.wait_until_final(batch, 30)["state"] == "Succeeded"
 
 
 def test_the_work_of_a_killed_worker_runs_again_within_15_seconds(data):
@@ -82,7 +82,7 @@ def test_the_work_of_a_killed_worker_runs_again_within_15_seconds(data):
         ]
         wait_until(lambda: client.progress(batch)["done"] >= 1, 60)
         os.kill(worker, signal.SIGKILL)
-        assert client.finished(batch, 15)["state"] == "Succeeded"
+        assert client.wait_until_final(batch, 15)["state"] == "Succeeded"
         assert client.progress(batch)["done"] == 8
 
 
@@ -90,7 +90,8 @@ def test_a_redis_and_an_s3_of_the_person_are_used_instead(data, redis_url, s3_se
     environ = {
         "REDIS_URL": redis_url, "S3_ENDPOINT": s3_settings.endpoint, "S3_BUCKET": s3_settings.bucket,
         "HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9",
-        "AWS_ACCESS_KEY_ID": s3_settings.access_key_id, "AWS_SECRET_ACCESS_KEY": s3_settings.secret_access_key,
+        "AWS_ACCESS_KEY_ID": s3_settings.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": s3_settings.secret_access_key,
     }  # fmt: skip
     with running(data, "--workers", "1", environ=environ) as stack, local_stack.client(stack) as client:
         assert not [
@@ -98,4 +99,4 @@ def test_a_redis_and_an_s3_of_the_person_are_used_instead(data, redis_url, s3_se
             for pid in descendants(stack.pid)
             if "weed" in local_stack.command_line(pid) or "valkey" in local_stack.command_line(pid)
         ]
-        assert client.resize(photo(), width=50).status_code == 200
+        assert client.post_image(photo(), width=50).status_code == 200

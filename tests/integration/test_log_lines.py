@@ -15,7 +15,7 @@ def lines(stack, program):
 
 
 def test_one_request_id_leads_through_all_programs(stack, client):
-    answer = client.resize(local_stack.photo(), {"X-Request-ID": "order-4711"}, width=100)
+    answer = client.post_image(local_stack.photo(), headers={"X-Request-ID": "order-4711"}, width=100)
     job = answer.json()["job_id"]
     for program, event in {
         "api": "request",

@@ -1,4 +1,4 @@
-"""Every example of the OpenAPI document is sent to a whole stack; what is answered has the status and the shape that the document shows."""
+"""Every example of the OpenAPI document is sent; status and shape of the answer equal the documented ones."""
 
 import json
 
@@ -59,7 +59,7 @@ def http(site, hook, tmp_path_factory):
 
 @pytest.fixture
 def ids(http):
-    """Real ids in the place of those of the examples: a finished job, and a finished batch whose last file is no image."""
+    """The ids of the examples -> real ones: a finished job, and a batch whose last file is no image."""
     wait = {"Prefer": "wait=60"}
     one = http.post(
         "/api/resize", files={"image": ("large.jpg", FILES["large.jpg"])}, data={"width": "300"}, headers=wait
@@ -92,7 +92,7 @@ def called(http, hook):
 
 @pytest.fixture
 def uploads(http):
-    """What stands for the uploads of the examples: a file whose parts were all sent, and one of which none was."""
+    """The uploads of the examples -> real ones: a file with all parts sent, and one with none."""
     panorama = {"name": "panorama.jpg", "size": PANORAMA_BYTES, "part_size": MIN_PART_BYTES}
     sent, unsent = http.post("/api/uploads", json={"files": [panorama, panorama]}).json()["files"]
     for part in sent["multipart"]["parts"]:
@@ -143,7 +143,7 @@ def real(request, identifier, ids, site):
 
 
 def operation(identifier):
-    paths = openapi_check.whole()["paths"]
+    paths = openapi_check.full_document()["paths"]
     return next(
         (method, path, each)
         for path, methods in paths.items()
@@ -203,7 +203,7 @@ def test_an_example_is_answered_as_the_document_shows(http, real, identifier, ex
         assert [line.split(":")[0] for line in answer.text.splitlines()] == [
             line.split(":")[0] for line in example.answer.splitlines()
         ]
-    elif "content" not in openapi_check.resolved(operation(identifier)[2]["responses"][str(example.status)]):
+    elif "content" not in openapi_check.resolve(operation(identifier)[2]["responses"][str(example.status)]):
         assert answer.content == b""
 
 
@@ -220,7 +220,7 @@ def test_a_callback_brings_what_the_document_shows(called, hook):
 
 @pytest.mark.parametrize(("identifier", "example"), CASES)
 def test_an_example_is_right_by_the_documents_own_schema(identifier, example):
-    whole, (_, _, told) = openapi_check.whole(), operation(identifier)
+    whole, (_, _, told) = openapi_check.full_document(), operation(identifier)
     if example.fields and not example.is_invalid:
         sent = told["requestBody"]["content"]
         assert (
@@ -230,7 +230,7 @@ def test_an_example_is_right_by_the_documents_own_schema(identifier, example):
             )
             == []
         )
-    content = openapi_check.resolved(told["responses"][str(example.status)]).get("content", {})
+    content = openapi_check.resolve(told["responses"][str(example.status)]).get("content", {})
     if isinstance(example.answer, dict):
         assert problems(next(iter(content.values()))["schema"], example.answer) == []
     for line in example.answer.splitlines() if example.accept else ():
@@ -240,7 +240,7 @@ def test_an_example_is_right_by_the_documents_own_schema(identifier, example):
 
 def problems(schema, value):
     validator = jsonschema_rs.Draft202012Validator(
-        schema | {"components": openapi_check.whole()["components"]}, validate_formats=True
+        schema | {"components": openapi_check.full_document()["components"]}, validate_formats=True
     )
     return [each.message for each in validator.iter_errors(value)]
 
@@ -248,7 +248,7 @@ def problems(schema, value):
 def test_every_call_has_an_example_but_those_that_answer_pages():
     ids = {
         each["operationId"]
-        for methods in openapi_check.whole()["paths"].values()
+        for methods in openapi_check.full_document()["paths"].values()
         for each in methods.values()
     }
     assert ids - EXAMPLES.keys() == {"getOpenApi", "getDocs"}

@@ -11,19 +11,19 @@ from support.servers import local_stack
 
 
 def test_a_photo_becomes_a_link_to_the_resized_picture(client):
-    answer = client.resize(local_stack.photo(), width=400, quality=80)
+    answer = client.post_image(local_stack.photo(), width=400, quality=80)
     body = answer.json()
     assert answer.status_code == 200, body
     assert (body["state"], body["width"], body["height"], body["format"]) == ("Succeeded", 400, 300, "jpeg")
     linked = httpx2.get(body["download_url"])
     assert linked.headers["content-type"] == "image/jpeg"
     assert len(linked.content) == body["bytes"]
-    picture = client.download(body["job_id"])
+    picture = local_stack.download(client, body["job_id"])
     assert (picture.format, picture.size) == ("JPEG", (400, 300))
 
 
 def test_the_progress_of_a_finished_job_is_100(client):
-    job = client.resize(local_stack.photo(), width=100).json()["job_id"]
+    job = client.post_image(local_stack.photo(), width=100).json()["job_id"]
     assert (
         client.progress(job).items()
         >= {"job_id": job, "progress": 100, "total": 1, "done": 1, "failed": 0}.items()
@@ -37,10 +37,10 @@ def test_a_batch_has_ids_and_links_for_each_image_and_progress_for_every_id(clie
     )
     assert batch["experimental"] is True
     assert [each["name"] for each in batch["image_jobs"]] == ["bridge.jpg", "portrait.jpg"]
-    assert client.finished(batch["batch_job_id"])["progress"] == 100
+    assert client.wait_until_final(batch["batch_job_id"])["progress"] == 100
     for each in batch["image_jobs"]:
         assert client.progress(each["job_id"])["progress"] == 100
-        assert client.download(each["job_id"]).width == 400
+        assert local_stack.download(client, each["job_id"]).width == 400
 
 
 def test_bad_files_in_a_batch_are_their_own_errors_only(client):
@@ -52,10 +52,10 @@ def test_bad_files_in_a_batch_are_their_own_errors_only(client):
         "empty.jpg": b"",
     }
     batch = client.batch(files, width=200)
-    ended = client.finished(batch["batch_job_id"])
+    ended = client.wait_until_final(batch["batch_job_id"])
     assert ended["state"] == "PartiallySucceeded"
     ids = {each["name"]: each["job_id"] for each in batch["image_jobs"]}
-    assert client.download(ids["photo.jpg"]).width == 200
+    assert local_stack.download(client, ids["photo.jpg"]).width == 200
     errors = {name: (client.progress(ids[name])["error"] or {}).get("code") for name in files if ids[name]}
     errors |= {each["name"]: each["error"]["code"] for each in batch["image_jobs"] if each["error"]}
     assert errors["cut.jpg"] == "corrupt_image"
@@ -65,15 +65,15 @@ def test_bad_files_in_a_batch_are_their_own_errors_only(client):
 
 
 def test_who_does_not_want_to_wait_gets_the_same_ids_at_once(client):
-    answer = client.resize(local_stack.photo(), {"Prefer": "respond-async"}, width=300)
+    answer = client.post_image(local_stack.photo(), headers={"Prefer": "respond-async"}, width=300)
     assert answer.status_code == 202
     job = answer.json()["job_id"]
-    assert client.finished(job)["state"] == "Succeeded"
-    assert client.download(job).width == 300
+    assert client.wait_until_final(job)["state"] == "Succeeded"
+    assert local_stack.download(client, job).width == 300
 
 
 def test_bad_options_are_all_named_at_once(client):
-    answer = client.resize(local_stack.photo(), width=0, quality=101, colour="red")
+    answer = client.post_image(local_stack.photo(), width=0, quality=101, colour="red")
     assert answer.status_code == 400
     assert answer.headers["content-type"].startswith("application/problem+json")
     assert answer.json()["code"] == "invalid_options"
@@ -82,7 +82,7 @@ def test_bad_options_are_all_named_at_once(client):
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is missing")
 def test_the_calls_on_the_screen_work_when_pasted(stack):
-    calls = re.findall(r"^  (curl .*)$", stack.said(), re.MULTILINE)
+    calls = re.findall(r"^  (curl .*)$", stack.terminal_output(), re.MULTILINE)
     assert len(calls) == 2
     for call in calls:
         done = subprocess.run(f"{call} -fsS", shell=True, capture_output=True, text=True, timeout=60)

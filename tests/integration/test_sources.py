@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-import httpx2
 import pytest
 
 from support.servers import local_stack
 from support.servers.image_server import ImageSite, image_site
 
+WAIT = {"Prefer": "wait=30"}
 INSIDE = {"ALLOWED_PRIVATE_SOURCES": "127.0.0.1/32", "MAX_FILE_BYTES": "400000"}
 
 
@@ -34,19 +34,13 @@ def site() -> Iterator[ImageSite]:
         yield site
 
 
-def post(stack: local_stack.LocalStack, **body: object) -> httpx2.Response:
-    return httpx2.post(
-        f"{stack.url}/api/upload-from-url", json=body, headers={"Prefer": "wait=30"}, timeout=60
-    )
-
-
-def test_one_url_becomes_a_result(stack, site):
-    body = post(stack, url=site.url("/a/photo.jpg"), width=200).json()
+def test_one_url_becomes_a_result(client, site):
+    body = client.post_urls({"url": site.url("/a/photo.jpg"), "width": 200}, WAIT).json()
     assert (body["state"], body["width"], body["error"]) == ("Succeeded", 200, None)
     assert "photo.jpg" in body["download_url"]
 
 
-def test_of_many_urls_each_has_its_own_end(stack, site):
+def test_each_of_many_urls_has_its_own_outcome(client, site):
     paths = ("/a/photo.jpg", "/absent.jpg", "/closed.jpg", "/large.jpg", "/broken.jpg", "/moved.jpg")
     urls = [
         *map(site.url, paths),
@@ -54,21 +48,21 @@ def test_of_many_urls_each_has_its_own_end(stack, site):
         "http://no-such-host.invalid/a.jpg",
         "https://me:secret@example.org/a.jpg",
     ]
-    batch = post(stack, urls=urls, width=100).json()
-    with local_stack.client(stack) as client:
-        client.finished(batch["batch_job_id"])
-    results = httpx2.get(f"{stack.url}/api/jobs/{batch['batch_job_id']}/results").json()["results"]
+    batch = client.post_urls({"urls": urls, "width": 100}, WAIT).json()
+    client.wait_until_final(batch["batch_job_id"])
+    results = client.results(batch["batch_job_id"]).json()["results"]
     assert [(each["error"] or {}).get("code") for each in results] == [
-        None, "source_not_found", "source_forbidden", "file_too_large", "source_error", "source_error", "source_forbidden", "source_error",
+        None, "source_not_found", "source_forbidden", "file_too_large", "source_error", "source_error",
+        "source_forbidden", "source_error",
         "source_forbidden",
     ]  # fmt: skip
     assert results[0]["outputs"][0]["width"] == 100
 
 
-def test_what_can_pass_is_tried_again_and_the_rest_is_not(stack, site):
+def test_temporary_source_errors_are_retried_and_others_are_not(client, site):
     site.bodies["/flaky.jpg"] = [503, local_stack.photo(seed=1)]
-    assert post(stack, url=site.url("/flaky.jpg"), width=50).json()["state"] == "Succeeded"
-    post(stack, url=site.url("/gone.jpg"))
+    assert client.post_urls({"url": site.url("/flaky.jpg"), "width": 50}, WAIT).json()["state"] == "Succeeded"
+    client.post_urls({"url": site.url("/gone.jpg")}, WAIT)
     assert (site.requests["/flaky.jpg"], site.requests["/gone.jpg"]) == (2, 1)
 
 
@@ -81,8 +75,8 @@ def test_what_can_pass_is_tried_again_and_the_rest_is_not(stack, site):
         "ftp://example.org/a.jpg",
     ],
 )
-def test_an_address_that_is_refused_costs_no_job(stack, url):
-    answer = post(stack, url=url)
+def test_an_address_that_is_refused_costs_no_job(client, url):
+    answer = client.post_urls({"url": url})
     assert (answer.status_code, answer.json()["code"], answer.json()["errors"][0]["where"]) == (
         400,
         "invalid_options",

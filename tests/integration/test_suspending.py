@@ -1,4 +1,4 @@
-"""Jobs that are made to wait and to go on over HTTP, over the whole stack: no image is lost, and none that ended is worked on again."""
+"""Suspend and resume over the whole stack: no image is lost, and none is worked on twice."""
 
 from collections.abc import Iterator
 

@@ -103,7 +103,7 @@ def test_anothers_job_is_answered_exactly_as_one_that_is_not_there(guarded, serv
         assert {answer.status_code for answer in answers} == {404}
         assert answers[0].content == answers[1].content
         assert [facts(answer) for answer in answers[:1]] == [facts(answer) for answer in answers[1:]]
-    spec = service.stand_in.job(theirs).spec
+    spec = service.worker.job(theirs).spec
     assert (spec.suspend, spec.cancel) == (False, False)
     assert ask(guarded, SHOP, "GET", f"/api/progress/{theirs}").status_code == 200
 
@@ -128,7 +128,7 @@ def test_the_list_shows_a_callers_own_jobs_only_also_by_a_cursor_of_another(guar
 
 
 def test_a_job_that_was_made_without_a_caller_is_nobodys(guarded, service):
-    made = service.http.post("/api/resize", files={"image": ("a.jpg", JPEG)}).json()["job_id"]
+    made = service.client.job_id()
     assert ask(guarded, SHOP, "GET", f"/api/jobs/{made}").status_code == 404
 
 
@@ -145,7 +145,7 @@ def test_a_job_that_cannot_be_read_is_told_to_its_caller_only(guarded, service):
 
 
 def test_a_job_carries_its_caller_as_a_label(guarded, service):
-    assert service.stand_in.job(resize(guarded, SHOP)).labels == {names.LABEL_CALLER: "shop"}
+    assert service.worker.job(resize(guarded, SHOP)).labels == {names.LABEL_CALLER: "shop"}
 
 
 def test_two_callers_may_use_the_same_idempotency_key(guarded):

@@ -74,7 +74,8 @@ def test_bytes_in_flight_are_bounded_and_given_back():
 
 
 def test_one_body_alone_is_always_let_in():
-    with Quotas(LIMITS, Queue(0), none_open).receiving(101, ANYBODY):
+    quotas = Quotas(LIMITS, Queue(0), none_open)
+    with quotas.receiving(101, ANYBODY), pytest.raises(Problem), quotas.receiving(1, ANYBODY):
         pass
 
 

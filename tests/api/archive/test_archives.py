@@ -17,25 +17,14 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.model.options import Format
 from imagejobs_contract.model.outcome import Outcome, OutputFile
 from imagejobs_contract.model.status import State
+from support.api.client import fault_names
 from support.api.fake_worker import BROKEN
-from support.api.finished_jobs import Finished
 from support.api.forms import JPEG
 from support.api.process import Api, eventually
 from support.servers import data_servers
 
 MIB = 2**20
 ENDED = datetime(2026, 11, 26, 2, 7, 30, tzinfo=UTC)
-
-
-def batch(service, *files: tuple[str, bytes], wait: bool = True) -> str:
-    parts = [("images[]", file) for file in files]
-    return service.http.post("/api/batch", files=parts, headers={"Prefer": "wait=20"} if wait else {}).json()[
-        "batch_job_id"
-    ]
-
-
-def archive(service, identifier: str, **query) -> httpx2.Response:
-    return service.http.get(f"/api/jobs/{identifier}/archive", params=query)
 
 
 def opened(answer: httpx2.Response) -> zipfile.ZipFile:
@@ -45,19 +34,11 @@ def opened(answer: httpx2.Response) -> zipfile.ZipFile:
     return read
 
 
-@pytest.fixture
-def jobs(service):
-    """Makes jobs that have ended."""
-    finished = Finished(service)
-    yield finished
-    finished.forget()
-
-
 def test_every_output_is_in_it_under_its_own_name_and_what_failed_is_told(service):
-    identifier = batch(
-        service, ("Größe.jpg", JPEG), ("a.jpg", JPEG + BROKEN), ("a.jpg", JPEG), ("notes.txt", b"hello")
+    identifier = service.client.batch_id(
+        ("Größe.jpg", JPEG), ("a.jpg", JPEG + BROKEN), ("a.jpg", JPEG), ("notes.txt", b"hello")
     )
-    answer = archive(service, identifier)
+    answer = service.client.archive(identifier)
     assert answer.headers["Content-Type"] == "application/zip"
     assert answer.headers["Content-Disposition"] == f'attachment; filename="{identifier}.zip"'
     assert answer.headers["Cache-Control"] == "no-store, no-transform"
@@ -67,32 +48,33 @@ def test_every_output_is_in_it_under_its_own_name_and_what_failed_is_told(servic
         entries = service.http.get(f"/api/jobs/{identifier}/results").json()["results"]
         assert read.read("Größe.jpg") == service.http.get(entries[0]["outputs"][0]["download_url"]).content
         assert read.read("failed.txt").decode() == (
-            f"{identifier}-1\ta.jpg\tcorrupt_image\tThe image ends too early.\n{identifier}-3\tnotes.txt\tnot_an_image\tThe file is not an image.\n"
+            f"{identifier}-1\ta.jpg\tcorrupt_image\tThe image ends too early.\n"
+            f"{identifier}-3\tnotes.txt\tnot_an_image\tThe file is not an image.\n"
         )
 
 
 def test_what_succeeded_as_a_whole_has_no_list_of_failures_and_one_image_is_enough(service):
-    with opened(archive(service, batch(service, ("a.jpg", JPEG)))) as read:
+    with opened(service.client.archive(service.client.batch_id(("a.jpg", JPEG)))) as read:
         assert read.namelist() == ["a.jpg"]
 
 
 def test_two_downloads_are_equal_to_the_byte_and_carry_the_time_of_the_end(service, jobs):
-    job = jobs.keep(
+    job = jobs.add(
         [
-            Outcome(0, "a.png", outputs=(jobs.output("equal/a.jpg", b"a"),)),
+            Outcome(0, "a.png", outputs=(jobs.put_output("equal/a.jpg", b"a"),)),
             Outcome(1, "b", code=Code.CORRUPT_IMAGE),
         ],
         "equal",
     )
-    first, second = archive(service, job.key.name), archive(service, job.key.name)
+    first, second = service.client.archive(job.key.name), service.client.archive(job.key.name)
     assert first.content == second.content
     with opened(first) as read:
         assert {each.date_time for each in read.infolist()} == {(2026, 11, 26, 2, 7, 30)}
 
 
 def test_a_range_is_not_heeded_and_the_answer_says_so(service):
-    identifier = batch(service, ("a.jpg", JPEG))
-    whole = archive(service, identifier)
+    identifier = service.client.batch_id(("a.jpg", JPEG))
+    whole = service.client.archive(identifier)
     assert whole.headers["Accept-Ranges"] == "none"
     again = service.http.get(f"/api/jobs/{identifier}/archive", headers={"Range": "bytes=10-"})
     assert (again.status_code, again.content, "Content-Range" in again.headers) == (200, whole.content, False)
@@ -104,21 +86,24 @@ def test_variants_large_files_and_names_that_lead_elsewhere(service, jobs):
         Outcome(
             0,
             "../../up.png",
-            outputs=(jobs.output("mixed/0.jpg", noise), jobs.output("mixed/0-thumb.jpg", b"t", "thumb")),
+            outputs=(
+                jobs.put_output("mixed/0.jpg", noise),
+                jobs.put_output("mixed/0-thumb.jpg", b"t", "thumb"),
+            ),
         ),
-        Outcome(1, "C:\\up.png", outputs=(jobs.output("mixed/1.jpg", b"1"),)),
-        Outcome(2, "UP.gif", outputs=(jobs.output("mixed/2.jpg", b""),)),
+        Outcome(1, "C:\\up.png", outputs=(jobs.put_output("mixed/1.jpg", b"1"),)),
+        Outcome(2, "UP.gif", outputs=(jobs.put_output("mixed/2.jpg", b""),)),
     ]
-    job = jobs.keep(outcomes, "mixed")
-    with opened(archive(service, job.key.name)) as read:
+    job = jobs.add(outcomes, "mixed")
+    with opened(service.client.archive(job.key.name)) as read:
         assert read.namelist() == ["up.jpg", "up-thumb.jpg", "C_/up.jpg", "UP-2.jpg"]
         assert (read.read("up.jpg"), read.read("up-thumb.jpg"), read.read("UP-2.jpg")) == (noise, b"t", b"")
 
 
 def test_while_the_job_runs_there_is_none_yet(service):
-    service.stand_in.paused.set()
-    identifier = batch(service, ("a.jpg", JPEG), wait=False)
-    answer = archive(service, identifier)
+    service.worker.paused.set()
+    identifier = service.client.batch_id(("a.jpg", JPEG), wait=False)
+    answer = service.client.archive(identifier)
     assert (
         answer.status_code,
         answer.json()["code"],
@@ -129,14 +114,17 @@ def test_while_the_job_runs_there_is_none_yet(service):
 
 
 def test_one_image_of_a_job_has_no_archive(service):
-    assert archive(service, f"{batch(service, ('a.jpg', JPEG))}-0").status_code == 404
+    assert service.client.archive(f"{service.client.batch_id(('a.jpg', JPEG))}-0").status_code == 404
 
 
 def test_an_image_that_a_cancelled_job_never_came_to_is_told(service, jobs):
-    job = jobs.keep(
-        [Outcome(0, "a", outputs=(jobs.output("cut/a.jpg", b"a"),))], "cut", total=2, state=State.CANCELLED
+    job = jobs.add(
+        [Outcome(0, "a", outputs=(jobs.put_output("cut/a.jpg", b"a"),))],
+        "cut",
+        total=2,
+        state=State.CANCELLED,
     )
-    with opened(archive(service, job.key.name)) as read:
+    with opened(service.client.archive(job.key.name)) as read:
         assert (
             read.read("failed.txt").decode()
             == f"{job.key.name}-1\t\tnot_done\tThe job was cancelled before this image was done.\n"
@@ -145,16 +133,16 @@ def test_an_image_that_a_cancelled_job_never_came_to_is_told(service, jobs):
 
 @pytest.mark.parametrize("strangers", [10_000, 1], ids=["walked", "asked-one-by-one"])
 def test_an_output_that_was_deleted_before_is_left_out_and_told(service, jobs, strangers, monkeypatch):
-    outcomes = [Outcome(n, f"{n}", outputs=(jobs.output(f"gone/{n}.jpg", b"%d" % n),)) for n in range(3)]
-    job = jobs.keep(outcomes, "gone")
+    outcomes = [Outcome(n, f"{n}", outputs=(jobs.put_output(f"gone/{n}.jpg", b"%d" % n),)) for n in range(3)]
+    job = jobs.add(outcomes, "gone")
     for n in range(5):
-        jobs.output(f"gone/a-stranger-{n}.jpg", b"")
-    service.s3_client.delete_object(Bucket=service.s3.bucket, Key="gone/1.jpg")
+        jobs.put_output(f"gone/a-stranger-{n}.jpg", b"")
+    service.delete_object("gone/1.jpg")
     if strangers == 1:
         found = asyncio.run(_contents(service, job, monkeypatch))
         assert [each.name for each in found.files] == ["0.jpg", "2.jpg"]
         return
-    with opened(archive(service, job.key.name)) as read:
+    with opened(service.client.archive(job.key.name)) as read:
         assert read.namelist() == ["0.jpg", "2.jpg", "failed.txt"]
         assert (
             read.read("failed.txt").decode()
@@ -181,23 +169,26 @@ async def _contents(service, job, monkeypatch):
 
 
 def test_when_all_outputs_are_gone_it_is_gone(service, jobs):
-    job = jobs.keep(
+    job = jobs.add(
         [Outcome(0, "a", outputs=(OutputFile("default", "nowhere/a.jpg", 1, 1, Format.JPEG, 1),))], "nowhere"
     )
-    assert (archive(service, job.key.name).status_code, archive(service, job.key.name).json()["code"]) == (
+    assert (
+        service.client.archive(job.key.name).status_code,
+        service.client.archive(job.key.name).json()["code"],
+    ) == (
         410,
         "expired",
     )
 
 
 def test_where_nothing_succeeded_there_is_no_archive(service):
-    answer = archive(service, batch(service, ("a.jpg", JPEG + BROKEN), ("b.txt", b"x")))
+    answer = service.client.archive(service.client.batch_id(("a.jpg", JPEG + BROKEN), ("b.txt", b"x")))
     assert (answer.status_code, answer.json()["code"], answer.json()["retryable"]) == (409, "conflict", False)
 
 
 def test_a_job_of_too_many_files_comes_in_parts(service, jobs):
-    outcomes = [Outcome(n, f"{n}", outputs=(jobs.output(f"parts/{n}.jpg", b"%d" % n),)) for n in range(5)]
-    job = jobs.keep(outcomes, "parts")
+    outcomes = [Outcome(n, f"{n}", outputs=(jobs.put_output(f"parts/{n}.jpg", b"%d" % n),)) for n in range(5)]
+    job = jobs.add(outcomes, "parts")
     api = Api(service.environ | {"MAX_ARCHIVE_FILES": "3"})
     try:
         url = f"{api.url}/api/jobs/{job.key.name}/archive"
@@ -218,15 +209,15 @@ def test_a_job_of_too_many_files_comes_in_parts(service, jobs):
     "query", [{"first": -1}, {"first": 1}, {"count": 0}, {"count": "x"}, {"partial": "true"}], ids=str
 )
 def test_a_bad_query_is_refused(service, query):
-    answer = archive(service, batch(service, ("a.jpg", JPEG)), **query)
-    assert (answer.status_code, [fault["where"] for fault in answer.json()["errors"]]) == (400, list(query))
+    answer = service.client.archive(service.client.batch_id(("a.jpg", JPEG)), **query)
+    assert (answer.status_code, fault_names(answer)) == (400, list(query))
 
 
 def test_head_tells_the_length_and_reads_nothing(service):
-    identifier = batch(service, ("a.jpg", JPEG))
+    identifier = service.client.batch_id(("a.jpg", JPEG))
     answer = service.http.head(f"/api/jobs/{identifier}/archive")
     assert (answer.status_code, answer.content) == (200, b"")
-    assert answer.headers["Content-Length"] == archive(service, identifier).headers["Content-Length"]
+    assert answer.headers["Content-Length"] == service.client.archive(identifier).headers["Content-Length"]
 
 
 def begun(
@@ -247,13 +238,13 @@ def begun(
 
 @pytest.mark.parametrize("change", ["deleted", "replaced"])
 def test_an_output_that_changes_while_it_is_sent_cuts_the_archive(service, jobs, change):
-    job = jobs.large(12, prefix=f"{change}-midway")
+    job = jobs.add_large(12, prefix=f"{change}-midway")
     client, answer = begun(service.api.port, job.key.name)
     key = f"{change}-midway/11.jpg"
     if change == "deleted":
-        service.s3_client.delete_object(Bucket=service.s3.bucket, Key=key)
+        service.delete_object(key)
     else:
-        service.s3_client.put_object(Bucket=service.s3.bucket, Key=key, Body=bytes(2 * MIB))
+        service.put_object(key, bytes(2 * MIB))
     with client, pytest.raises(http.client.IncompleteRead):
         answer.read()
     assert eventually(
@@ -280,9 +271,9 @@ READS = 'imagejobs_part_seconds_count{call="get_range",part="s3"}'
 OPEN = 'imagejobs_open_streams{kind="archives"}'
 
 
-def test_who_reads_slowly_is_waited_for_and_who_leaves_is_read_for_no_more(service, jobs, own):
+def test_a_slow_reader_is_waited_for_and_a_gone_reader_ends_the_reads(service, jobs, own):
     api, port = own
-    job = jobs.large(20, prefix="left")
+    job = jobs.add_large(20, prefix="left")
     client, answer = begun(api.port, job.key.name)
     assert metric(port, OPEN) == 1
     refused = service.http.get(f"{api.url}/api/jobs/{job.key.name}/archive")
@@ -298,7 +289,7 @@ def test_who_reads_slowly_is_waited_for_and_who_leaves_is_read_for_no_more(servi
 
 def test_a_large_archive_is_not_held_in_memory(service, jobs, own):
     api, _ = own
-    job = jobs.large(100, prefix="memory")
+    job = jobs.add_large(100, prefix="memory")
     service.http.get(f"{api.url}/api/jobs/{job.key.name}")
     before, count = api.memory(), 0
     with service.http.stream("GET", f"{api.url}/api/jobs/{job.key.name}/archive") as answer:
@@ -310,9 +301,12 @@ def test_a_large_archive_is_not_held_in_memory(service, jobs, own):
 
 def test_an_archive_can_be_read_as_it_comes(service, jobs):
     """A reader that cannot seek finds each file's length and checksum before its bytes."""
-    job = jobs.large(2, prefix="seekless")
-    data = archive(service, job.key.name).content
+    job = jobs.add_large(2, prefix="seekless")
+    data = service.client.archive(job.key.name).content
     flags, method = int.from_bytes(data[6:8], "little"), int.from_bytes(data[8:10], "little")
     assert (flags & 8, method) == (0, 0)
     assert int.from_bytes(data[22:26], "little") == 2 * MIB
-    assert int.from_bytes(data[14:18], "little") == opened(archive(service, job.key.name)).infolist()[0].CRC
+    assert (
+        int.from_bytes(data[14:18], "little")
+        == opened(service.client.archive(job.key.name)).infolist()[0].CRC
+    )

@@ -1,4 +1,4 @@
-"""The bytes of a zip, read by readers that others wrote: numbers that are too large for the first format, names, times, lengths."""
+"""The bytes of a zip, read by other programs: Zip64 numbers, names, times, lengths."""
 
 import io
 import shutil

@@ -73,7 +73,8 @@ def test_a_caller_may_have_limits_of_its_own():
 
 def test_yaml_says_the_same_as_json():
     read = keyring.read(
-        f"callers:\n  - name: shop\n    keys:\n      - sha256: {api_keys.digest(KEY)}\n        read_only: yes\n",
+        "callers:\n  - name: shop\n    keys:\n"
+        f"      - sha256: {api_keys.digest(KEY)}\n        read_only: yes\n",
         "jobs",
     )
     assert (read.find(KEY).name, read.find(KEY).may_write) == ("shop", False)
@@ -95,10 +96,12 @@ def test_yaml_says_the_same_as_json():
         (text({"keys": []}), ["callers[0].name"]),
         (text({"name": "shop"}), ["callers[0].keys"]),
         (text(shop(keys=[{}])), ["callers[0].keys[0].sha256"]),
-        (text(shop(keys=[{"sha256": "abc", "read_only": "perhaps"}])), [f"callers[0].keys[0].{each}" for each in ("sha256", "read_only")]),
+        (text(shop(keys=[{"sha256": "abc", "read_only": "perhaps"}])),
+         [f"callers[0].keys[0].{each}" for each in ("sha256", "read_only")]),
         (text(shop(keys=[{"sha256": "0" * 64, "secret": 1}])), ["callers[0].keys[0].secret"]),
         (text(shop(keys=[{"sha256": str(n)} for n in range(21)])), ["callers[0].keys"]),
-        (text(shop(limits={"requests_per_minute": 0, "bytes_in_flight": "much", "x": 1})), [f"callers[0].limits.{each}" for each in FIELDS]),
+        (text(shop(limits={"requests_per_minute": 0, "bytes_in_flight": "much", "x": 1})),
+         [f"callers[0].limits.{each}" for each in FIELDS]),
         (text(shop(limit=5)), ["callers[0].limit"]),
     ],
 )  # fmt: skip

@@ -18,7 +18,7 @@ ID = names.new_job_id()
 
 @pytest.fixture(scope="module")
 def guarded(service, tmp_path_factory):
-    """An API that knows two callers, of whom one may read and write a prefix of its own, and a prefix for both."""
+    """An API with two callers: both may read `for-all`, and `shop` has a prefix to read and one to write."""
     file = tmp_path_factory.mktemp("callers") / "callers.json"
     shop = {
         "name": "shop",
@@ -36,7 +36,7 @@ def guarded(service, tmp_path_factory):
         f"uploads/default.blog.{ID}/0/a.jpg",
         f"uploads/{ID}/0",
     ):
-        service.s3_client.put_object(Bucket=service.s3.bucket, Key=key, Body=JPEG)
+        service.put_object(key, JPEG)
     api = Api(service.environ | {"CALLERS_FILE": str(file), "SOURCE_PREFIXES": "for-all"})
     yield api
     api.stop()

@@ -1,4 +1,4 @@
-"""The page at /docs: the whole document, readable without a script, and nothing that it could load from elsewhere."""
+"""The page at /docs: the whole document, readable without a script; it loads nothing from other hosts."""
 
 import base64
 import hashlib
@@ -61,7 +61,7 @@ def test_every_call_and_schema_of_the_document_is_on_the_page(elements, whole):
 
 
 def test_callbacks_are_on_the_page_as_calls_are_where_they_can_be_asked_for(whole):
-    text = render_page(openapi_check.whole(), "")
+    text = render_page(openapi_check.full_document(), "")
     shown = text.partition('<article id="onJobFinished">')[2].partition("</article>")[0]
     assert '<a href="#onJobFinished">' in text
     assert all(

@@ -30,14 +30,9 @@ def strict(service):
 @pytest.fixture
 def untouched(service):
     """Hold that a test adds no job and no upload."""
-    before = (len(service.stand_in.jobs()), service.keys("uploads/"))
+    before = (len(service.worker.jobs()), service.keys("uploads/"))
     yield
-    assert (len(service.stand_in.jobs()), service.keys("uploads/")) == before
-
-
-def post(service, parts, path="/api/resize", url="", **more):
-    content = forms.body(*parts) if isinstance(parts, list) else parts
-    return service.http.post(url + path, content=content, **({"headers": forms.headers()} | more))
+    assert (len(service.worker.jobs()), service.keys("uploads/")) == before
 
 
 CASES = {
@@ -111,7 +106,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_bad_requests(service, name):
     parts, more, status, code = CASES[name]
-    answer = post(service, parts, **more)
+    answer = service.client.post_form(parts, **more)
     problem = answer.json()
     assert (answer.status_code, problem["code"]) == (status, code)
     assert (problem["status"], answer.headers["Content-Type"]) == (status, "application/problem+json")
@@ -135,7 +130,7 @@ def test_all_faults_are_told_at_once(service):
         forms.field("width", "3"),
         forms.file("thumbnail", JPEG),
     ]
-    problem = post(service, parts).json()
+    problem = service.client.post_form(parts).json()
     assert problem["code"] == "invalid_options"
     assert sorted(fault["where"] for fault in problem["errors"]) == sorted(
         [*wrong, "width", "thumbnail", "image"]
@@ -152,12 +147,15 @@ def test_contradictions_are_faults(service):
         forms.field("max_size", "9kB"),
         forms.field("format", "png"),
     ]
-    assert [fault["where"] for fault in post(service, parts).json()["errors"]] == ["fit", "max_size"]
+    assert [fault["where"] for fault in service.client.post_form(parts).json()["errors"]] == [
+        "fit",
+        "max_size",
+    ]
 
 
 @pytest.mark.usefixtures("untouched")
 def test_a_file_over_the_limit_is_refused(service, strict):
-    answer = post(service, [forms.file("image", JPEG * 3)], url=strict.url)
+    answer = service.client.at(strict.url).post_form([forms.file("image", JPEG * 3)])
     assert (answer.status_code, answer.json()["code"], answer.json()["detail"]) == (
         413,
         "file_too_large",
@@ -166,14 +164,16 @@ def test_a_file_over_the_limit_is_refused(service, strict):
 
 
 def test_a_file_at_the_limit_is_taken(service, strict):
-    assert post(service, [forms.file("image", (JPEG * 3)[:3000])], url=strict.url).status_code == 200
+    assert (
+        service.client.at(strict.url).post_form([forms.file("image", (JPEG * 3)[:3000])]).status_code == 200
+    )
 
 
 @pytest.mark.usefixtures("untouched")
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_body_over_the_limit_is_refused(service, strict, chunked):
     content = forms.body(forms.file("image", JPEG), forms.file("x", bytes(1_100_000)))
-    answer = post(service, iter([content]) if chunked else content, url=strict.url)
+    answer = service.client.at(strict.url).post_form(iter([content]) if chunked else content)
     assert (answer.status_code, answer.json()["code"]) == (413, "payload_too_large")
     assert chunked or answer.headers["Connection"] == "close"  # of a chunked body all may have been read
 
@@ -198,7 +198,9 @@ def test_a_refusal_reaches_a_client_that_sends_on(service, strict):
 
 @pytest.mark.usefixtures("untouched")
 def test_too_many_files_are_refused(service, strict):
-    answer = post(service, [forms.file("images[]", JPEG) for _ in range(4)], "/api/batch", strict.url)
+    answer = service.client.at(strict.url).post_form(
+        [forms.file("images[]", JPEG) for _ in range(4)], "/api/batch"
+    )
     assert (answer.status_code, answer.json()["code"], answer.json()["detail"]) == (
         413,
         "payload_too_large",
@@ -209,7 +211,7 @@ def test_too_many_files_are_refused(service, strict):
 def test_a_file_of_a_batch_that_is_too_large_is_its_own_error_only(service, strict):
     # The worker comes to the same verdict by the object's size: one byte more than the limit was kept.
     parts = [forms.file("images[]", JPEG), forms.file("images[]", JPEG * 5), forms.file("images[]", JPEG)]
-    entries = post(service, parts, "/api/batch", strict.url).json()["image_jobs"]
+    entries = service.client.at(strict.url).post_form(parts, "/api/batch").json()["image_jobs"]
     assert [each["error"] and each["error"]["code"] for each in entries] == [None, "file_too_large", None]
     sizes = [
         service.s3_client.head_object(Bucket=service.s3.bucket, Key=item.key)["ContentLength"]
@@ -297,7 +299,7 @@ def test_what_is_not_there_is_said_in_the_same_form(service, method, path, statu
     ids=["cut", "part header", "many parts", "base64"],
 )
 def test_what_is_wrong_with_a_form_is_said_in_words_of_its_sender(service, content, told):
-    assert told in post(service, content).json()["detail"]
+    assert told in service.client.post_form(content).json()["detail"]
 
 
 def test_an_address_says_which_methods_it_takes(service):
@@ -309,8 +311,8 @@ def test_an_address_says_which_methods_it_takes(service):
 
 
 def test_a_second_image_is_sent_to_the_batch_and_a_format_to_all_that_there_are(service):
-    assert "/api/batch" in post(service, [IMAGE, IMAGE]).json()["errors"][0]["what"]
-    assert post(service, [IMAGE, forms.field("format", "jpg")]).json()["errors"] == [
+    assert "/api/batch" in service.client.post_form([IMAGE, IMAGE]).json()["errors"][0]["what"]
+    assert service.client.post_form([IMAGE, forms.field("format", "jpg")]).json()["errors"] == [
         {"where": "format", "what": "'jpg' is not one of jpeg png webp avif gif tiff auto"}
     ]
     assert (
@@ -342,14 +344,14 @@ def test_an_error_inside_is_not_shown(service):
 
 
 def test_a_broken_image_can_be_sent_again_and_fails_the_same(service):
-    codes = {post(service, [forms.file("image", JPEG + BROKEN)]).json()["code"] for _ in range(2)}
+    codes = {service.client.post_form([forms.file("image", JPEG + BROKEN)]).json()["code"] for _ in range(2)}
     assert codes == {"corrupt_image"}
 
 
 def _is_uploading(service):
-    jobs = {job.key.name for job in service.stand_in.jobs()}
+    jobs = {job.key.name for job in service.worker.jobs()}
     return [key for key in service.keys("uploads/") if key.split("/")[1] not in jobs]
 
 
 def _items(service, entries):
-    return service.stand_in.job(entries[0]["job_id"].rsplit("-", 1)[0]).spec.items
+    return service.worker.job(entries[0]["job_id"].rsplit("-", 1)[0]).spec.items

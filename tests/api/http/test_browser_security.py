@@ -1,4 +1,4 @@
-"""What browsers are told: security headers everywhere, other origins and hosts only where they are named, proxies only where they are known."""
+"""Security headers, CORS, allowed hosts and trusted proxies: closed unless the settings open them."""
 
 import httpx2
 import pytest
@@ -96,7 +96,7 @@ def test_other_hosts_are_not_served_but_probes_are(open_to_shop, host):
 
 def test_what_a_proxy_says_counts_only_if_the_proxy_is_known(open_to_shop, service):
     said = {"X_Forwarded_Proto": "https", "X_Forwarded_For": "203.0.113.9"}
-    made = service.http.post("/api/resize", files={"image": ("a.jpg", JPEG)}).json()["job_id"]
+    made = service.client.job_id()
     assert (
         ask(open_to_shop, path=f"/api/jobs/{made}", **said)
         .json()["progress_url"]
@@ -122,14 +122,14 @@ def test_without_keys_a_machine_answers_to_no_name_that_was_bent_to_lead_to_it(s
 
 def test_the_page_of_another_site_cannot_send_images_to_a_machine_without_keys(service):
     said = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example.org"}
-    answer = service.http.post("/api/resize", files={"image": ("a.jpg", JPEG)}, headers=said)
+    answer = service.client.post_image(headers=said)
     assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
     assert service.http.get("/api/jobs", headers=said).status_code == 200  # which its page cannot read
 
 
 @pytest.mark.parametrize("said", [{}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}], ids=str)
 def test_programs_and_own_pages_may_send(service, said):
-    assert service.http.post("/api/resize", files={"image": ("a.jpg", JPEG)}, headers=said).status_code == 200
+    assert service.client.post_image(headers=said).status_code == 200
 
 
 def test_a_site_that_is_named_may_send(open_to_shop):

@@ -1,4 +1,4 @@
-"""What was done to other readers of forms (CVEs of python-multipart and Werkzeug), and names that are more than names."""
+"""Known attacks on form parsers (CVEs of python-multipart and Werkzeug), and hostile file names."""
 
 import pytest
 
@@ -71,9 +71,11 @@ def test_a_query_of_semicolons_is_one_unknown_option(service):
 
 
 NAMES = [
-    "käse 写真 🖼.jpg", 'a"b.jpg', "a/b.jpg", "..\\..\\x.jpg", "../../../etc/passwd", ".", "..", "con.jpg", "a%00b.jpg", "a\tb.jpg",
+    "käse 写真 🖼.jpg", 'a"b.jpg', "a/b.jpg", "..\\..\\x.jpg", "../../../etc/passwd", ".", "..", "con.jpg",
+    "a%00b.jpg", "a\tb.jpg",
     "x" * 5000 + ".jpg",
-    "photo.jpg; name=other", "\u202egpj.exe", " ", "-rf", "a\u0301.jpg", "<script>alert(1)</script>.jpg", "a\\", "'", "%2e%2e%2f.jpg",
+    "photo.jpg; name=other", "\u202egpj.exe", " ", "-rf", "a\u0301.jpg", "<script>alert(1)</script>.jpg",
+    "a\\", "'", "%2e%2e%2f.jpg",
 ]  # fmt: skip
 
 
@@ -102,7 +104,8 @@ def test_a_name_is_never_more_than_a_name(service, name):
 
 
 OLD_CLIENTS = {
-    "Apache HttpClient 4": b"Content-Type: text/plain; charset=ISO-8859-1\r\nContent-Transfer-Encoding: 8bit\r\n",
+    "Apache HttpClient 4": b"Content-Type: text/plain; charset=ISO-8859-1\r\n"
+    b"Content-Transfer-Encoding: 8bit\r\n",
     "mail": b"content-transfer-encoding:7Bit\r\n",
     "binary": b"Content-Transfer-Encoding: binary\r\n",
     "no space": b"X-Any:thing\r\n",

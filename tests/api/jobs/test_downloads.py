@@ -6,20 +6,12 @@ from urllib.parse import unquote
 import pytest
 
 from support.api import forms
+from support.api.client import ASYNC, WAIT, fault_names
 from support.api.fake_worker import BROKEN
 from support.api.forms import JPEG
 from support.api.process import eventually
 
-
-def resize(service, file_name="photo.jpg", data=JPEG, headers=None, **options):
-    files = {"image": (file_name, data)}
-    return service.http.post("/api/resize", files=files, data=options, headers=headers)
-
-
-def batch(service, files, **headers):
-    return service.http.post(
-        "/api/batch", files=[("images[]", each) for each in files], headers=headers
-    ).json()
+PASSING_HEADERS = ("date", "x-request-id", "ratelimit")
 
 
 def sent_name(response) -> str:
@@ -34,7 +26,7 @@ def sent_name(response) -> str:
 
 
 def test_a_download_redirects_to_a_link_that_is_signed_now(service):
-    identifier = resize(service).json()["job_id"]
+    identifier = service.client.job_id()
     answer = service.http.get(f"/api/download/{identifier}")
     assert (answer.status_code, answer.headers["Cache-Control"], answer.headers["Referrer-Policy"]) == (
         307,
@@ -47,10 +39,31 @@ def test_a_download_redirects_to_a_link_that_is_signed_now(service):
     assert service.http.get(link).headers["Content-Type"] == "image/jpeg"
 
 
-def test_head_is_answered_like_get(service):
-    identifier = resize(service).json()["job_id"]
-    assert service.http.head(f"/api/download/{identifier}").status_code == 307
-    assert service.http.head(f"/api/progress/{identifier}").status_code == 200
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/download/{id}",
+        "/api/progress/{id}",
+        "/api/jobs/{id}",
+        "/api/jobs/{id}/results",
+        "/api/jobs/{id}/archive",
+        "/api/jobs",
+        "/api/jobs/jabsent",
+        "/docs",
+        "/healthz",
+    ],
+)
+def test_head_is_answered_like_get(service, path):
+    path = path.format(id=service.client.job_id())
+    get, head = service.http.get(path), service.http.head(path)
+    assert (head.status_code, head.content) == (get.status_code, b"")
+    assert lasting_headers(head) == lasting_headers(get)
+
+
+def lasting_headers(answer) -> dict[str, str]:
+    """Return the headers without those that differ with each request; a signed link changes each second."""
+    headers = {name: value for name, value in answer.headers.items() if name not in PASSING_HEADERS}
+    return headers | {"location": headers["location"].partition("?")[0]} if "location" in headers else headers
 
 
 @pytest.mark.parametrize(
@@ -69,7 +82,7 @@ def test_head_is_answered_like_get(service):
     ],
 )
 def test_names_come_back_as_they_were(service, file_name, saved):
-    body = resize(service, file_name, format="webp").json()
+    body = service.client.post_image(file_name=file_name, format="webp").json()
     response = service.http.get(body["download_url"])
     assert (response.status_code, sent_name(response), response.headers["Content-Type"]) == (
         200,
@@ -92,26 +105,27 @@ def test_control_characters_in_a_name_are_dropped(service):
 
 
 def test_the_option_name_names_the_result(service):
-    body = resize(service, name="Hero image.png", width=40).json()
+    body = service.client.post_image(name="Hero image.png", width=40).json()
     assert sent_name(service.http.get(body["download_url"])) == "Hero image.jpg"
     assert service.keys(f"outputs/{body['job_id']}/") == [f"outputs/{body['job_id']}/Hero-image.jpg"]
 
 
 def test_a_running_job_has_nothing_to_download_yet(service):
-    service.stand_in.paused.set()
-    identifier = resize(service, headers={"Prefer": "respond-async"}).json()["job_id"]
+    service.worker.paused.set()
+    identifier = service.client.job_id(headers=ASYNC)
     answer = service.http.get(f"/api/download/{identifier}")
     assert (answer.status_code, answer.json()["code"], answer.json()["retryable"]) == (409, "conflict", True)
     assert answer.headers["Retry-After"] == "1"
 
 
 def test_an_image_of_a_running_batch_can_be_downloaded_when_it_is_done(service):
-    service.stand_in.most = 1
-    identifier = batch(service, [("a.jpg", JPEG), ("b.jpg", JPEG)])["batch_job_id"]
-    # The stand-in puts the outcome on the board before it writes the status.
-    eventually(lambda: service.http.get(f"/api/progress/{identifier}").json()["state"] == "Running")
-    assert service.http.get(f"/api/progress/{identifier}").json() == {
-        "job_id": identifier, "state": "Running", "progress": 50, "total": 2, "done": 1, "failed": 0, "error": None,
+    service.worker.max_images = 1
+    identifier = service.client.batch_id(("a.jpg", JPEG), ("b.jpg", JPEG), wait=False)
+    # The fake worker puts the outcome on the board before it writes the status.
+    service.client.wait_for_state(identifier, "Running")
+    assert service.client.progress(identifier) == {
+        "job_id": identifier, "state": "Running", "progress": 50, "total": 2, "done": 1, "failed": 0,
+        "error": None,
     }  # fmt: skip
     assert [service.http.get(f"/api/download/{identifier}-{n}").status_code for n in range(3)] == [
         307,
@@ -121,7 +135,7 @@ def test_an_image_of_a_running_batch_can_be_downloaded_when_it_is_done(service):
 
 
 def test_a_failed_image_gives_its_own_error(service):
-    identifier = batch(service, [("a.jpg", JPEG), ("b.jpg", JPEG + BROKEN)], Prefer="wait=20")["batch_job_id"]
+    identifier = service.client.batch_id(("a.jpg", JPEG), ("b.jpg", JPEG + BROKEN))
     answer = service.http.get(f"/api/download/{identifier}-1")
     assert (answer.status_code, answer.json()["code"], answer.json()["job_id"]) == (
         422,
@@ -131,17 +145,15 @@ def test_a_failed_image_gives_its_own_error(service):
 
 
 def test_a_batch_points_to_its_images(service):
-    identifier = batch(service, [("a.jpg", JPEG), ("b.jpg", JPEG)], Prefer="wait=20")["batch_job_id"]
+    identifier = service.client.batch_id(("a.jpg", JPEG), ("b.jpg", JPEG))
     answer = service.http.get(f"/api/download/{identifier}")
     assert (answer.status_code, answer.json()["retryable"]) == (409, False)
-    assert [fault["where"] for fault in answer.json()["errors"]] == [f"{identifier}-0", f"{identifier}-1"]
+    assert fault_names(answer) == [f"{identifier}-0", f"{identifier}-1"]
 
 
 def test_a_result_that_is_gone_has_expired(service):
-    body = resize(service).json()
-    service.s3_client.delete_object(
-        Bucket=service.s3.bucket, Key=service.keys(f"outputs/{body['job_id']}/")[0]
-    )
+    body = service.client.post_image().json()
+    service.delete_object(service.keys(f"outputs/{body['job_id']}/")[0])
     answer = service.http.get(f"/api/download/{body['job_id']}")
     assert (answer.status_code, answer.json()["code"]) == (410, "expired")
 
@@ -152,7 +164,7 @@ def test_the_images_of_a_larger_batch_are_found_in_the_result_lines_when_redis_f
     import redis
 
     files = [(f"{n}.jpg", JPEG + (BROKEN if n == 7 else b"")) for n in range(20)]
-    entries = batch(service, files, Prefer="wait=20")["image_jobs"]
+    entries = service.client.post_batch(files, headers=WAIT).json()["image_jobs"]
     with redis.Redis(port=valkey_server.ports["redis"]) as client:
         client.flushall()
     codes = [(service.http.get(each["progress_url"]).json()["error"] or {}).get("code") for each in entries]
@@ -163,18 +175,17 @@ def test_the_images_of_a_larger_batch_are_found_in_the_result_lines_when_redis_f
 def test_progress_does_not_go_backwards_when_redis_forgets(service, valkey_server):
     import redis
 
-    service.stand_in.most = 2
-    identifier = batch(service, [(f"{n}.jpg", JPEG) for n in range(3)])["batch_job_id"]
-    eventually(lambda: service.http.get(f"/api/progress/{identifier}").json()["progress"] == 66)
-    service.stand_in.paused.set()
+    service.worker.max_images = 2
+    identifier = service.client.batch_id(JPEG, JPEG, JPEG, wait=False)
+    eventually(lambda: service.client.progress(identifier)["progress"] == 66)
+    service.worker.paused.set()
     with redis.Redis(port=valkey_server.ports["redis"]) as client:
         client.flushall()
-    assert service.http.get(f"/api/progress/{identifier}").json()["progress"] == 66
+    assert service.client.progress(identifier)["progress"] == 66
 
 
 def test_links_name_the_host_that_was_asked_or_the_public_url(service):
-    answer = resize(
-        service,
+    answer = service.client.post_image(
         headers={
             "Host": "images.localhost:8443",
             "Prefer": "respond-async",

@@ -1,8 +1,6 @@
-"""/api/jobs: the list, one job, suspend, resume, cancel, retry, delete; what they ask of the operator stands in the ImageJob."""
+"""/api/jobs: list, read, suspend, resume, cancel, retry, delete; each writes a request into the ImageJob."""
 
-import asyncio
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -16,35 +14,15 @@ from imagejobs_contract.model.options import Format
 from imagejobs_contract.model.outcome import Outcome, OutputFile
 from imagejobs_contract.model.spec import DeletionPolicy, Output, Spec
 from imagejobs_contract.model.status import State, Status
-from imagejobs_contract.stores.sqlite import SqliteStore
+from support.api.client import fault_names
 from support.api.fake_worker import BROKEN
 from support.api.forms import JPEG
 from support.api.process import eventually
 
 
-def batch(service, *data: bytes, wait: bool = True, **options) -> str:
-    files = [("images[]", (f"{n}.jpg", each)) for n, each in enumerate(data)]
-    headers = {"Prefer": "wait=20"} if wait else {}
-    return service.http.post("/api/batch", files=files, data=options, headers=headers).json()["batch_job_id"]
-
-
-def stored(service, job: ImageJob, status: Status) -> ImageJob:
-    """Put a job into the store as an operator left it; the stand-in must be paused."""
-
-    async def put() -> ImageJob:
-        store = SqliteStore(Path(service.environ["JOB_STORE"].removeprefix("sqlite:")))
-        try:
-            return await store.put_status(await store.create(job), status)
-        finally:
-            await store.close()
-
-    return asyncio.run(put())
-
-
 def ended(
     service, state: State = State.PARTIALLY_SUCCEEDED, attempt: int = 1, finalizers=(), **spec
 ) -> ImageJob:
-    service.stand_in.paused.set()
     items = (Item("a.jpg", "a"), Item("b.jpg", "b"))
     key = JobKey("default", names.new_job_id())
     job = ImageJob(key, replace(Spec(items=items), **spec), finalizers=finalizers)
@@ -60,22 +38,21 @@ def ended(
         outcomes=outcomes,
         failure_codes=("corrupt_image",),
     )
-    service.s3_client.put_object(Bucket=service.s3.bucket, Key=outputs[0].key, Body=b"hello")
-    return stored(service, job, status)
+    service.put_object(outputs[0].key, b"hello")
+    return service.store_job(job, status)
 
 
 def waiting(service, *, suspend: bool, state: State, cancel: bool = False) -> ImageJob:
     """Make a job that has not ended, as an operator left it in that state."""
-    service.stand_in.paused.set()
     job = ImageJob(
         JobKey("default", names.new_job_id()),
         Spec(items=(Item("a.jpg", "a"),), suspend=suspend, cancel=cancel),
     )
-    return stored(service, job, Status(state=state, attempt=1, counts=Counts(1)))
+    return service.store_job(job, Status(state=state, attempt=1, counts=Counts(1)))
 
 
 def test_the_list_begins_with_the_newest_and_leads_on_by_link(service):
-    made = [batch(service, JPEG) for _ in range(5)]
+    made = [service.client.batch_id(JPEG) for _ in range(5)]
     seen, url = [], "/api/jobs?limit=2"
     for _ in range(2):
         answer = service.http.get(url)
@@ -88,17 +65,18 @@ def test_the_list_begins_with_the_newest_and_leads_on_by_link(service):
 
 
 def test_the_last_page_leads_nowhere(service):
-    batch(service, JPEG)
+    service.client.batch_id(JPEG)
     answer = service.http.get("/api/jobs", params={"state": "Succeeded", "limit": 100, "cursor": ""})
     assert (answer.status_code, answer.json()["next_cursor"], "Link" in answer.headers) == (200, None, False)
 
 
 def test_an_entry_of_the_list_tells_progress_and_times(service):
-    identifier = batch(service, JPEG, JPEG + BROKEN)
+    identifier = service.client.batch_id(JPEG, JPEG + BROKEN)
     entry = service.http.get("/api/jobs").json()["jobs"][0]
     assert entry.pop("created").endswith("Z")
     assert entry == {
-        "job_id": identifier, "state": "PartiallySucceeded", "progress": 100, "total": 2, "done": 1, "failed": 1, "error": None,
+        "job_id": identifier, "state": "PartiallySucceeded", "progress": 100, "total": 2, "done": 1,
+        "failed": 1, "error": None,
         "name": None, "started": None, "completed": None,
         "progress_url": f"{service.api.url}/api/progress/{identifier}",
         "results_url": f"{service.api.url}/api/jobs/{identifier}/results",
@@ -106,7 +84,7 @@ def test_an_entry_of_the_list_tells_progress_and_times(service):
 
 
 def test_the_list_can_be_narrowed_to_a_state(service):
-    whole, partial = batch(service, JPEG), batch(service, JPEG, JPEG + BROKEN)
+    whole, partial = service.client.batch_id(JPEG), service.client.batch_id(JPEG, JPEG + BROKEN)
     listed = [
         each["job_id"] for each in service.http.get("/api/jobs?state=PartiallySucceeded").json()["jobs"]
     ]
@@ -115,9 +93,9 @@ def test_the_list_can_be_narrowed_to_a_state(service):
 
 
 def test_a_running_job_is_listed_with_its_live_progress(service):
-    service.stand_in.most = 1
-    identifier = batch(service, JPEG, JPEG, wait=False)
-    # The stand-in tells the board of its work before it writes the status.
+    service.worker.max_images = 1
+    identifier = service.client.batch_id(JPEG, JPEG, wait=False)
+    # The fake worker tells the board of its work before it writes the status.
     eventually(lambda: service.http.get("/api/jobs?limit=1").json()["jobs"][0]["state"] == "Running")
     entry = service.http.get("/api/jobs?limit=1").json()["jobs"][0]
     assert (entry["job_id"], entry["state"], entry["progress"]) == (identifier, "Running", 50)
@@ -130,11 +108,11 @@ def test_a_running_job_is_listed_with_its_live_progress(service):
 def test_a_bad_query_is_refused(service, query):
     answer = service.http.get(f"/api/jobs?{query}")
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_options")
-    assert [fault["where"] for fault in answer.json()["errors"]] == [query.split("=")[0]]
+    assert fault_names(answer) == [query.split("=")[0]]
 
 
-def test_one_job_is_told_in_the_words_of_the_options(service):
-    identifier = batch(service, JPEG + BROKEN, JPEG, width=40, max_size="200kB", keep_metadata="yes")
+def test_a_job_is_shown_in_the_words_of_the_options(service):
+    identifier = service.client.batch_id(JPEG + BROKEN, JPEG, width=40, max_size="200kB", keep_metadata="yes")
     body = service.http.get(f"/api/jobs/{identifier}").json()
     assert body["spec"]["variants"] == [
         {"name": "default", "width": 40, "max_size": 200_000, "keep_metadata": True}
@@ -163,7 +141,7 @@ def test_one_job_is_told_in_the_words_of_the_options(service):
     ids=str,
 )
 def test_unknown_jobs_and_images_of_jobs_are_not_found(service, method, path):
-    identifier = batch(service, JPEG)
+    identifier = service.client.batch_id(JPEG)
     for each in ("nothing", f"{identifier}-0", "A%20B"):
         answer = service.http.request(method, f"/api/jobs/{each}{path}")
         assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
@@ -179,20 +157,20 @@ def test_suspend_and_resume_ask_the_operator_once_and_may_be_repeated(service, v
         answer = service.http.post(f"/api/jobs/{identifier}/{verb}")
         assert (answer.status_code, answer.json()["spec"]["suspend"]) == (202, suspend)
         assert answer.headers["Location"] == f"{service.api.url}/api/progress/{identifier}"
-    job = service.stand_in.job(identifier)
+    job = service.worker.job(identifier)
     assert (job.spec.suspend, job.generation) == (suspend, 2)
 
 
 @pytest.mark.parametrize(("verb", "state"), [("suspend", State.SUSPENDED), ("resume", State.RUNNING)])
-def test_a_job_that_is_as_it_is_asked_to_be_is_left_alone(service, verb, state):
+def test_suspend_or_resume_without_effect_changes_nothing(service, verb, state):
     identifier = waiting(service, suspend=verb == "suspend", state=state).key.name
     answer = service.http.post(f"/api/jobs/{identifier}/{verb}")
     assert (answer.status_code, answer.json()["state"], "Location" in answer.headers) == (200, state, False)
-    assert service.stand_in.job(identifier).generation == 1
+    assert service.worker.job(identifier).generation == 1
 
 
 @pytest.mark.parametrize("verb", ["suspend", "resume"])
-def test_what_has_ended_or_is_to_end_can_neither_wait_nor_go_on(service, verb):
+def test_an_ended_or_cancelled_job_can_be_neither_suspended_nor_resumed(service, verb):
     cancelled = waiting(service, suspend=verb == "resume", state=State.PENDING, cancel=True)
     for job, why in (
         (ended(service), "it is PartiallySucceeded"),
@@ -206,18 +184,18 @@ def test_what_has_ended_or_is_to_end_can_neither_wait_nor_go_on(service, verb):
             False,
         )
         assert why in answer.json()["detail"]
-        assert service.stand_in.job(job.key.name).generation == 1
+        assert service.worker.job(job.key.name).generation == 1
 
 
 def test_a_job_whose_failed_images_are_about_to_run_again_can_be_made_to_wait_first(service):
     identifier = ended(service, retry_failed=1).key.name
     assert service.http.post(f"/api/jobs/{identifier}/suspend").status_code == 202
-    assert service.stand_in.job(identifier).spec.suspend is True
+    assert service.worker.job(identifier).spec.suspend is True
 
 
 def test_cancel_asks_the_operator_once_and_may_be_repeated(service):
-    service.stand_in.paused.set()
-    identifier = batch(service, JPEG, wait=False)
+    service.worker.paused.set()
+    identifier = service.client.batch_id(JPEG, wait=False)
     for _ in range(2):
         answer = service.http.post(f"/api/jobs/{identifier}/cancel")
         assert (answer.status_code, answer.json()["spec"]["cancel"], answer.json()["state"]) == (
@@ -226,7 +204,7 @@ def test_cancel_asks_the_operator_once_and_may_be_repeated(service):
             "Pending",
         )
         assert answer.headers["Location"] == f"{service.api.url}/api/progress/{identifier}"
-    job = service.stand_in.job(identifier)
+    job = service.worker.job(identifier)
     assert (job.spec.cancel, job.generation) == (True, 2)
 
 
@@ -237,7 +215,7 @@ def test_a_cancelled_job_is_cancelled_already(service):
 
 
 def test_an_ended_job_cannot_be_cancelled(service):
-    identifier = batch(service, JPEG)
+    identifier = service.client.batch_id(JPEG)
     answer = service.http.post(f"/api/jobs/{identifier}/cancel")
     assert (
         answer.status_code,
@@ -245,7 +223,7 @@ def test_an_ended_job_cannot_be_cancelled(service):
         answer.json()["retryable"],
         answer.json()["job_id"],
     ) == (409, "conflict", False, identifier)
-    assert service.stand_in.job(identifier).spec.cancel is False
+    assert service.worker.job(identifier).spec.cancel is False
 
 
 @pytest.mark.parametrize("attempt", [1, 3])
@@ -254,28 +232,28 @@ def test_retry_asks_for_one_more_attempt_however_often_it_is_asked(service, atte
     for _ in range(2):
         answer = service.http.post(f"/api/jobs/{identifier}/retry")
         assert (answer.status_code, answer.json()["spec"]["retry_failed"]) == (202, attempt)
-    assert service.stand_in.job(identifier).spec.retry_failed == attempt
+    assert service.worker.job(identifier).spec.retry_failed == attempt
 
 
 def test_a_job_that_will_run_again_has_not_ended(service):
     identifier = ended(service).key.name
     answer = service.http.post(f"/api/jobs/{identifier}/retry")
     assert (answer.json()["state"], answer.json()["error"]) == ("Pending", None)
-    progress = service.http.get(f"/api/progress/{identifier}").json()
+    progress = service.client.progress(identifier)
     assert (progress["state"], progress["progress"], progress["done"], progress["failed"]) == (
         "Pending",
         50,
         1,
         0,
     )
-    states = [service.http.get(f"/api/progress/{identifier}-{n}").json()["state"] for n in range(2)]
+    states = [service.client.progress(f"{identifier}-{n}")["state"] for n in range(2)]
     assert states == ["Succeeded", "Pending"]
     assert service.http.get(f"/api/download/{identifier}-1").status_code == 409
 
 
-def test_what_cannot_be_retried(service):
-    service.stand_in.most = 1
-    running, whole = batch(service, JPEG, JPEG, wait=False), batch(service, JPEG)
+def test_jobs_that_cannot_be_retried(service):
+    service.worker.max_images = 1
+    running, whole = service.client.batch_id(JPEG, JPEG, wait=False), service.client.batch_id(JPEG)
     for identifier, retryable in (
         (running, True),
         (whole, False),
@@ -287,11 +265,11 @@ def test_what_cannot_be_retried(service):
             "conflict",
             retryable,
         )
-        assert service.stand_in.job(identifier).spec.retry_failed == 0
+        assert service.worker.job(identifier).spec.retry_failed == 0
 
 
 def test_deleting_a_job_forgets_the_record_and_leaves_its_outputs(service):
-    identifier = batch(service, JPEG)
+    identifier = service.client.batch_id(JPEG)
     answer = service.http.delete(f"/api/jobs/{identifier}")
     assert (answer.status_code, answer.content) == (204, b"")
     assert service.keys(f"outputs/{identifier}/") == [f"outputs/{identifier}/0.jpg"]
@@ -302,16 +280,16 @@ def test_deleting_a_job_forgets_the_record_and_leaves_its_outputs(service):
 
 
 def test_outputs_go_with_the_job_if_that_is_asked_for(service):
-    identifier, other = batch(service, JPEG, JPEG), batch(service, JPEG)
+    identifier, other = service.client.batch_id(JPEG, JPEG), service.client.batch_id(JPEG)
     assert service.http.delete(f"/api/jobs/{identifier}?outputs=true").status_code == 204
     assert service.keys(f"outputs/{identifier}/") == []
     assert service.keys(f"outputs/{other}/") == [f"outputs/{other}/0.jpg"]
     assert service.http.get(f"/api/jobs/{identifier}").status_code == 404
 
 
-def test_of_a_prefix_that_somebody_chose_only_the_jobs_own_outputs_go(service):
+def test_of_a_chosen_prefix_only_the_jobs_own_outputs_are_deleted(service):
     job = ended(service, output=Output(prefix="sites/shop/"))
-    service.s3_client.put_object(Bucket=service.s3.bucket, Key="sites/shop/logo.png", Body=b"theirs")
+    service.put_object("sites/shop/logo.png", b"theirs")
     assert service.http.delete(f"/api/jobs/{job.key.name}?outputs=true").status_code == 204
     assert service.keys("sites/shop/") == ["sites/shop/logo.png"]
 
@@ -331,7 +309,7 @@ def test_the_outputs_of_a_job_that_was_stopped_are_left_to_the_operator_which_wa
     for _ in range(2):
         assert service.http.delete(f"/api/jobs/{job.key.name}?outputs=true").status_code == 204
         assert service.http.get(f"/api/jobs/{job.key.name}").json()["deleting"] is True
-    assert service.stand_in.job(job.key.name).finalizers == (names.FINALIZER,)
+    assert service.worker.job(job.key.name).finalizers == (names.FINALIZER,)
     assert service.keys(f"{output_names.default_prefix(job.key.name)}/") != []
 
 
@@ -343,8 +321,8 @@ def test_a_stopped_job_whose_outputs_stay_is_forgotten_at_once(service):
 
 
 def test_the_outputs_of_a_running_job_cannot_be_deleted_but_its_record_can(service):
-    service.stand_in.most = 1
-    identifier = batch(service, JPEG, JPEG, wait=False)
+    service.worker.max_images = 1
+    identifier = service.client.batch_id(JPEG, JPEG, wait=False)
     eventually(lambda: service.keys(f"outputs/{identifier}/"))
     answer = service.http.delete(f"/api/jobs/{identifier}?outputs=true")
     assert (answer.status_code, answer.json()["retryable"], answer.headers["Retry-After"]) == (409, True, "1")
@@ -353,7 +331,7 @@ def test_the_outputs_of_a_running_job_cannot_be_deleted_but_its_record_can(servi
 
 
 def test_a_bad_query_deletes_nothing(service):
-    identifier = batch(service, JPEG)
+    identifier = service.client.batch_id(JPEG)
     for query in ("outputs=perhaps", "output=true"):
         assert service.http.delete(f"/api/jobs/{identifier}?{query}").status_code == 400
     assert service.http.get(f"/api/jobs/{identifier}").status_code == 200

@@ -1,9 +1,7 @@
 """GET /api/jobs/{id}/results: in pages and as lines, while a job runs and after."""
 
-import asyncio
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -15,9 +13,9 @@ from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.model.spec import Manifest, Spec
 from imagejobs_contract.model.status import State, Status
-from imagejobs_contract.stores.sqlite import SqliteStore
 from imagejobs_contract.wire import s3_keys
 from imagejobs_contract.wire.shards import cut
+from support.api.client import fault_names
 from support.api.fake_worker import BROKEN
 from support.api.forms import JPEG
 from support.api.process import eventually
@@ -25,19 +23,8 @@ from support.api.process import eventually
 LINES = {"Accept": "application/x-ndjson"}
 
 
-def batch(service, *data: bytes, wait: bool = True) -> str:
-    files = [("images[]", (f"{n}.jpg", each)) for n, each in enumerate(data)]
-    return service.http.post("/api/batch", files=files, headers={"Prefer": "wait=20"} if wait else {}).json()[
-        "batch_job_id"
-    ]
-
-
-def results(service, identifier: str, **query):
-    return service.http.get(f"/api/jobs/{identifier}/results", params=query)
-
-
 def lines(service, identifier: str) -> list[dict]:
-    answer = service.http.get(f"/api/jobs/{identifier}/results", headers=LINES)
+    answer = service.client.results(identifier, LINES)
     assert (answer.status_code, answer.headers["Content-Type"], answer.headers["Vary"]) == (
         200,
         "application/x-ndjson",
@@ -54,8 +41,8 @@ def without_links(entries: list[dict]) -> list[dict]:
 
 
 def test_each_image_has_its_outcome_and_a_link_that_is_signed_now(service):
-    identifier = batch(service, JPEG, JPEG + BROKEN)
-    body = results(service, identifier).json()
+    identifier = service.client.batch_id(JPEG, JPEG + BROKEN)
+    body = service.client.results(identifier).json()
     good, bad = body.pop("results")
     assert body == {"job_id": identifier, "state": "PartiallySucceeded", "total": 2, "next_cursor": None}
     (output,) = good.pop("outputs")
@@ -83,16 +70,17 @@ def test_each_image_has_its_outcome_and_a_link_that_is_signed_now(service):
 
 
 def test_while_a_job_runs_the_images_that_ended_have_their_results(service):
-    service.stand_in.most = 1
-    identifier = batch(service, JPEG, JPEG, wait=False)
-    eventually(lambda: results(service, identifier).json()["results"][0]["outputs"])
-    body = results(service, identifier).json()
+    service.worker.max_images = 1
+    identifier = service.client.batch_id(JPEG, JPEG, wait=False)
+    eventually(lambda: service.client.results(identifier).json()["results"][0]["outputs"])
+    body = service.client.results(identifier).json()
     assert (body["state"], [each["state"] for each in body["results"]]) == (
         "Running",
         ["Succeeded", "Running"],
     )
     assert body["results"][1] | {"state": ""} == {
-        "job_id": f"{identifier}-1", "name": "1.jpg", "state": "", "bytes_in": None, "outputs": [], "error": None,
+        "job_id": f"{identifier}-1", "name": "1.jpg", "state": "", "bytes_in": None, "outputs": [],
+        "error": None,
     }  # fmt: skip
     assert [each["state"] for each in lines(service, identifier)] == ["Succeeded", "Running"]
 
@@ -100,7 +88,7 @@ def test_while_a_job_runs_the_images_that_ended_have_their_results(service):
 def test_pages_and_lines_say_the_same_when_redis_forgot_all(service, valkey_server):
     import redis
 
-    identifier = batch(service, *[JPEG + (BROKEN if n == 7 else b"") for n in range(20)])
+    identifier = service.client.batch_id(*[JPEG + (BROKEN if n == 7 else b"") for n in range(20)])
     with redis.Redis(port=valkey_server.ports["redis"]) as client:
         client.flushall()
     entries, url = [], f"/api/jobs/{identifier}/results?limit=8"
@@ -116,7 +104,7 @@ def test_pages_and_lines_say_the_same_when_redis_forgot_all(service, valkey_serv
 
 
 def test_a_cursor_beyond_the_end_is_an_empty_page(service):
-    body = results(service, batch(service, JPEG), cursor=5).json()
+    body = service.client.results(service.client.batch_id(JPEG), cursor=5).json()
     assert (body["results"], body["next_cursor"]) == ([], None)
 
 
@@ -124,8 +112,8 @@ def test_a_cursor_beyond_the_end_is_an_empty_page(service):
     "query", [{"limit": 0}, {"limit": 1001}, {"cursor": "x"}, {"cursor": -1}, {"state": "Failed"}], ids=str
 )
 def test_a_bad_query_is_refused(service, query):
-    answer = results(service, batch(service, JPEG), **query)
-    assert (answer.status_code, [fault["where"] for fault in answer.json()["errors"]]) == (400, list(query))
+    answer = service.client.results(service.client.batch_id(JPEG), **query)
+    assert (answer.status_code, fault_names(answer)) == (400, list(query))
 
 
 @pytest.mark.parametrize(
@@ -138,43 +126,30 @@ def test_a_bad_query_is_refused(service, query):
     ],
 )
 def test_lines_are_sent_to_those_who_prefer_them(service, accept, is_lines):
-    answer = service.http.get(f"/api/jobs/{batch(service, JPEG)}/results", headers={"Accept": accept})
+    answer = service.client.results(service.client.batch_id(JPEG), {"Accept": accept})
     assert (answer.headers["Content-Type"] == "application/x-ndjson") == is_lines
 
 
 def test_head_sends_no_lines(service):
-    answer = service.http.head(f"/api/jobs/{batch(service, JPEG)}/results", headers=LINES)
+    answer = service.http.head(f"/api/jobs/{service.client.batch_id(JPEG)}/results", headers=LINES)
     assert (answer.status_code, answer.content) == (200, b"")
 
 
 @pytest.fixture
 def large(service) -> Iterator[ImageJob]:
     """A running Job of 1200 images in three shards, of which the second has written its lines."""
-    service.stand_in.paused.set()
-
-    async def put() -> ImageJob:
-        store = SqliteStore(Path(service.environ["JOB_STORE"].removeprefix("sqlite:")))
-        job = await store.create(
-            ImageJob(JobKey("default", names.new_job_id()), Spec(manifest=Manifest("m.jsonl", 1200)))
-        )
-        status = Status(state=State.RUNNING, attempt=1, counts=Counts(1200, 1), job_name="child", shards=3)
-        try:
-            return await store.put_status(job, status)
-        finally:
-            await store.close()
-
-    job = asyncio.run(put())
+    status = Status(state=State.RUNNING, attempt=1, counts=Counts(1200, 1), job_name="child", shards=3)
+    spec = Spec(manifest=Manifest("m.jsonl", 1200))
+    job = service.store_job(ImageJob(JobKey("default", names.new_job_id()), spec), status)
     own = cut([1] * 1200, 3)[1]
     ended = [
         Outcome(n, f"{n}.jpg", code=Code.CORRUPT_IMAGE if n % 2 else None)
         for n in range(own.first, own.first + own.count)
     ]
     text = "".join(each.to_line() + "\n" for each in ended)
-    service.s3_client.put_object(
-        Bucket=service.s3.bucket, Key=s3_keys.results(job.uid, 1), Body=text.encode()
-    )
+    service.put_object(s3_keys.results(job.uid, 1), text.encode())
     yield job
-    service.http.delete(f"/api/jobs/{job.key.name}").raise_for_status()  # the stand-in reads no manifests
+    service.http.delete(f"/api/jobs/{job.key.name}").raise_for_status()  # the fake worker reads no manifests
 
 
 def test_the_lines_of_a_large_running_job_are_read_from_its_shards(service, large):
@@ -186,7 +161,7 @@ def test_the_lines_of_a_large_running_job_are_read_from_its_shards(service, larg
 
 
 def test_a_page_may_lie_across_two_shards(service, large):
-    page = results(service, large.key.name, cursor=799, limit=2).json()
+    page = service.client.results(large.key.name, cursor=799, limit=2).json()
     assert ([each["state"] for each in page["results"]], page["next_cursor"]) == (
         ["Failed", "Running"],
         "801",
@@ -197,8 +172,8 @@ def test_lines_that_cannot_be_read_end_the_stream_too_early_and_not_as_if_that_w
     import httpx2
 
     text = b'{"index": 800}\n' * (70 * 2**20 // 15)  # more than one shard may have
-    service.s3_client.put_object(Bucket=service.s3.bucket, Key=s3_keys.results(large.uid, 2), Body=text)
+    service.put_object(s3_keys.results(large.uid, 2), text)
     with pytest.raises(httpx2.RemoteProtocolError):
         lines(service, large.key.name)
-    service.s3_client.delete_object(Bucket=service.s3.bucket, Key=s3_keys.results(large.uid, 2))
+    service.delete_object(s3_keys.results(large.uid, 2))
     assert len(lines(service, large.key.name)) == 1200

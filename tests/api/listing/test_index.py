@@ -32,7 +32,8 @@ def job(
     uid: str = "",
 ):
     return ImageJob(
-        JobKey("default", name), Spec(items=tuple(Item(f"{n}.jpg", f"k/{n}") for n in range(images))), uid=uid or name, resource_version=str(version),
+        JobKey("default", name), Spec(items=tuple(Item(f"{n}.jpg", f"k/{n}") for n in range(images))),
+        uid=uid or name, resource_version=str(version),
         created=NOON + timedelta(seconds=seconds), labels={names.LABEL_CALLER: caller} if caller else {},
         status=Status(state=state, counts=Counts(images, 0, done), attempt=1),
     )  # fmt: skip

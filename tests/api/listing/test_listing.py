@@ -19,6 +19,7 @@ from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.status import State, Status
 from imagejobs_contract.stores.sqlite import SqliteStore
+from support.api.client import ASYNC
 from support.api.forms import JPEG
 from support.api.process import Api, eventually
 
@@ -45,16 +46,17 @@ def follow(store, scenario, most: int = 100):
     asyncio.run(play())
 
 
-async def until(check) -> None:
-    while not check():  # noqa: ASYNC110 - what is waited for has no event
-        await asyncio.sleep(0.01)
+async def until(check, seconds: float = 30) -> None:
+    async with asyncio.timeout(seconds):
+        while not check():  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.01)
 
 
 def named(index: Index, state: State | None = None) -> list[str]:
     return [job.key.name for job in index.page("default", "", state, 100, None).jobs]
 
 
-def test_what_was_there_what_comes_what_changes_and_what_goes(tmp_path):
+def test_the_index_follows_existing_created_changed_and_deleted_jobs(tmp_path):
     store, other = SqliteStore(tmp_path / "jobs.db"), SqliteStore(tmp_path / "jobs.db")
 
     async def scenario(index: Index, follower: Reflector) -> None:
@@ -90,7 +92,7 @@ def test_it_is_not_ready_before_all_that_was_there_is_read(tmp_path):
     follow(store, scenario, 1000)
 
 
-def test_a_list_of_which_nobody_said_for_long_that_it_is_whole_is_not_relied_on(tmp_path):
+def test_a_list_that_was_not_confirmed_lately_is_stale(tmp_path):
     ahead = 0.0
 
     async def play() -> None:
@@ -123,7 +125,7 @@ class Flaky(SqliteStore):
             yield seen
 
 
-def test_after_a_failure_it_begins_again_and_what_went_meanwhile_goes(tmp_path):
+def test_after_a_failed_watch_jobs_deleted_meanwhile_leave_the_index(tmp_path):
     store, other = Flaky(tmp_path / "jobs.db"), SqliteStore(tmp_path / "jobs.db")
 
     async def scenario(index: Index, follower: Reflector) -> None:
@@ -144,7 +146,7 @@ def test_after_a_failure_it_begins_again_and_what_went_meanwhile_goes(tmp_path):
 def test_another_process_lists_a_job(service):
     second = Api(service.environ)
     try:
-        made = service.http.post("/api/resize", files={"image": ("a.jpg", JPEG)}).json()["job_id"]
+        made = service.client.job_id()
         eventually(
             lambda: (
                 made
@@ -158,12 +160,10 @@ def test_another_process_lists_a_job(service):
         second.stop()
 
 
-def test_whoever_made_changed_or_deleted_a_job_finds_it_so_in_the_next_list(service):
-    service.stand_in.paused.set()
+def test_the_next_list_shows_a_job_that_was_created_or_deleted(service):
+    service.worker.paused.set()
     for _ in range(10):
-        made = service.http.post(
-            "/api/resize", files={"image": ("a.jpg", JPEG)}, headers={"Prefer": "respond-async"}
-        ).json()["job_id"]
+        made = service.client.job_id(headers=ASYNC)
         assert service.http.get("/api/jobs?limit=1").json()["jobs"][0]["job_id"] == made
         service.http.delete(f"/api/jobs/{made}")
         assert made not in [each["job_id"] for each in service.http.get("/api/jobs?limit=5").json()["jobs"]]
@@ -171,7 +171,7 @@ def test_whoever_made_changed_or_deleted_a_job_finds_it_so_in_the_next_list(serv
 
 def test_a_page_begun_in_one_process_goes_on_in_another(service):
     for _ in range(4):
-        service.http.post("/api/resize", files={"image": ("a.jpg", JPEG)})
+        service.client.post_image()
     second = Api(service.environ)
     try:
         whole = [each["job_id"] for each in service.http.get("/api/jobs?limit=4").json()["jobs"]]
@@ -187,9 +187,7 @@ def test_a_page_begun_in_one_process_goes_on_in_another(service):
 
 
 def test_the_list_has_a_bound_beyond_which_jobs_are_found_by_id(service):
-    made = [
-        service.http.post("/api/resize", files={"image": ("a.jpg", JPEG)}).json()["job_id"] for _ in range(4)
-    ]
+    made = [service.client.job_id() for _ in range(4)]
     api = Api(service.environ | {"MAX_LISTED_JOBS": "3"})
     try:
         eventually(lambda: len(httpx2.get(f"{api.url}/api/jobs").json()["jobs"]) == 3)
@@ -206,7 +204,7 @@ def test_a_caller_with_too_many_open_images_is_refused_until_some_end(service, t
     entry = {"name": "eager", "keys": [{"sha256": api_keys.digest(key)}], "limits": {"queued_images": images}}
     file.write_text(json.dumps({"callers": [entry]}))
     api = Api(service.environ | {"CALLERS_FILE": str(file)})
-    service.stand_in.paused.set()
+    service.worker.paused.set()
     try:
 
         def post() -> httpx2.Response:
@@ -215,13 +213,13 @@ def test_a_caller_with_too_many_open_images_is_refused_until_some_end(service, t
 
         assert [post().status_code for _ in range(images + 1)] == [202] * images + [429]
         assert post().json()["code"] == "queue_full"
-        service.stand_in.paused.clear()
+        service.worker.paused.clear()
         eventually(lambda: post().status_code == 202)
     finally:
         api.stop()
 
 
-def test_trimming_leaves_what_is_told_of_a_job():
+def test_trimming_keeps_the_fields_that_the_list_shows():
     job = replace(new("a"), uid="1")
     index = Index(10)
     index.put(job)

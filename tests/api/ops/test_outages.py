@@ -4,9 +4,8 @@ import signal
 
 import pytest
 
-from support.api import forms
-from support.api.fake_worker import StandIn
-from support.api.forms import JPEG
+from support.api.client import ASYNC, ApiClient
+from support.api.fake_worker import FakeWorker
 from support.api.process import Api, environ, eventually
 from support.servers import data_servers
 
@@ -14,22 +13,12 @@ ALL = {"store": "ok", "s3": "ok", "redis": "ok"}
 
 
 @pytest.fixture
-def own_valkey(tmp_path):
-    """A Redis that a test may kill."""
-    server = data_servers.start_valkey(
-        tmp_path, data_servers.find_valkey() or pytest.skip("valkey-server is missing")
-    )
-    yield server
-    server.stop()
-
-
-@pytest.fixture
 def start(tmp_path, module_s3):
-    """Start an API and a stand-in that end with the test."""
+    """Start an API and a fake worker that end with the test."""
     running = []
 
     def begin(redis_url: str, s3=module_s3, **variables: str) -> Api:
-        running.append(StandIn(tmp_path / "jobs.db", redis_url, module_s3).start())
+        running.append(FakeWorker(tmp_path / "jobs.db", redis_url, module_s3).start())
         running.append(Api(environ(tmp_path / "jobs.db", redis_url, s3) | variables))
         return running[-1]
 
@@ -51,19 +40,11 @@ def missing(http, api) -> set[str]:
     return {fault["where"] for fault in http.get(f"{api.url}/readyz").json()["errors"]}
 
 
-def post(http, api, **headers):
-    return http.post(
-        f"{api.url}/api/resize",
-        content=forms.body(forms.file("image", JPEG)),
-        headers=forms.headers() | headers,
-    )
-
-
 def test_without_redis_jobs_are_taken_finished_and_answered(http, start, own_valkey, tmp_path):
     api = start(own_valkey.url("redis", "redis"))
-    assert post(http, api).status_code == 200
+    assert ApiClient(http, api.url).post_image().status_code == 200
     own_valkey.stop()
-    answer = post(http, api)
+    answer = ApiClient(http, api.url).post_image()
     assert (answer.status_code, answer.json()["state"]) == (200, "Succeeded")
     assert http.get(answer.json()["progress_url"]).json()["progress"] == 100
     assert http.get(f"{api.url}/healthz").status_code == 200
@@ -83,17 +64,17 @@ def test_without_redis_jobs_are_taken_finished_and_answered(http, start, own_val
 
 def test_a_redis_that_swallows_everything_keeps_no_request_from_its_answer(http, start, own_valkey):
     api = start(own_valkey.url("redis", "redis"))
-    assert post(http, api).status_code == 200
+    assert ApiClient(http, api.url).post_image().status_code == 200
     own_valkey.process.send_signal(signal.SIGSTOP)
     for _ in range(2):
-        assert post(http, api, Prefer="respond-async").status_code == 202
+        assert ApiClient(http, api.url).post_image(headers=ASYNC).status_code == 202
 
 
 def test_without_s3_an_upload_is_503_and_leaves_no_job(http, start, redis_url, module_s3):
     (port,) = data_servers.free_ports(["s3"]).values()
     away = module_s3._replace(endpoint=f"http://127.0.0.1:{port}")
     api = start(redis_url, away)
-    answer = post(http, api)
+    answer = ApiClient(http, api.url).post_image()
     assert (answer.status_code, answer.json()["code"], answer.json()["retryable"]) == (
         503,
         "unavailable",
@@ -108,9 +89,9 @@ def test_without_s3_an_upload_is_503_and_leaves_no_job(http, start, redis_url, m
 
 def test_without_the_store_a_post_is_503(http, start, redis_url, tmp_path):
     api = start(redis_url)
-    assert post(http, api).status_code == 200
+    assert ApiClient(http, api.url).post_image().status_code == 200
     broken = start(redis_url, JOB_STORE=f"sqlite:{tmp_path / 'no' / 'such' / 'folder' / 'jobs.db'}")
-    answer = post(http, broken)
+    answer = ApiClient(http, broken.url).post_image()
     assert (answer.status_code, answer.json()["retryable"]) == (503, True)
 
 

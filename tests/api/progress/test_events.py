@@ -1,4 +1,4 @@
-"""GET /api/progress/{id}/events: told as it happens, resumed where it stopped, ended with the end; with and without Redis."""
+"""GET /api/progress/{id}/events: events as they happen, resumed by Last-Event-ID; with and without Redis."""
 
 import json
 import signal
@@ -12,15 +12,10 @@ from imagejobs_api.progress import sse
 from imagejobs_api.progress.events import SseStream
 from imagejobs_api.progress.watchers import WatchedJob
 from imagejobs_contract.model.names import JobKey
-from support.api.fake_worker import BROKEN, StandIn
+from support.api.client import ApiClient, fault_names
+from support.api.fake_worker import BROKEN, FakeWorker
 from support.api.forms import JPEG
 from support.api.process import Api, environ, eventually
-from support.servers import data_servers
-
-
-def batch(service, *data: bytes) -> str:
-    files = [("images[]", (f"{n}.jpg", each)) for n, each in enumerate(data)]
-    return service.http.post("/api/batch", files=files).json()["batch_job_id"]
 
 
 class Stream:
@@ -47,10 +42,8 @@ class Stream:
 
 
 @contextmanager
-def following(http, identifier: str, last: str | None = None, url: str = ""):
-    with http.stream(
-        "GET", f"{url}/api/progress/{identifier}/events", headers={"Last-Event-ID": last} if last else {}
-    ) as response:
+def following(client: ApiClient, identifier: str, last_id: str | None = None):
+    with client.events(identifier, last_id) as response:
         yield Stream(response)
 
 
@@ -59,90 +52,90 @@ def data(event: dict[str, str]) -> dict:
 
 
 def test_a_job_is_told_from_where_it_stands_to_its_end(service):
-    service.stand_in.paused.set()
-    identifier = batch(service, JPEG, JPEG + BROKEN)
-    with following(service.http, identifier) as stream:
+    service.worker.paused.set()
+    identifier = service.client.batch_id(JPEG, JPEG + BROKEN, wait=False)
+    with following(service.client, identifier) as stream:
         headers = stream.response.headers
         assert (headers["Content-Type"], headers["X-Accel-Buffering"], headers["Cache-Control"]) == (
             "text/event-stream",
             "no",
             "no-store, no-transform",
         )
-        assert data(stream.event()) == service.http.get(f"/api/progress/{identifier}").json()
-        service.stand_in.paused.clear()
+        assert data(stream.event()) == service.client.progress(identifier)
+        service.worker.paused.clear()
         events = stream.rest()
-    assert data(events[-1]) == service.http.get(f"/api/progress/{identifier}").json()
+    assert data(events[-1]) == service.client.progress(identifier)
     assert data(events[-1])["state"] == "PartiallySucceeded"
     assert [data(each)["state"] for each in events[:-1]] in ([], ["Running"])
 
 
 def test_progress_is_told_as_it_is_announced(service):
-    service.stand_in.paused.set()
-    identifier = batch(service, JPEG, JPEG, JPEG)
-    with following(service.http, identifier) as stream:
+    service.worker.paused.set()
+    identifier = service.client.batch_id(JPEG, JPEG, JPEG, wait=False)
+    with following(service.client, identifier) as stream:
         stream.event()
-        service.stand_in.most = 1
-        service.stand_in.paused.clear()
+        service.worker.max_images = 1
+        service.worker.paused.clear()
         assert data(stream.event())["done"] == 1
-        service.stand_in.most = None
+        service.worker.max_images = None
         assert data(stream.rest()[-1])["done"] == 3
 
 
 @pytest.mark.parametrize(("index", "state", "code"), [(0, "Succeeded", None), (1, "Failed", "corrupt_image")])
 def test_one_image_of_a_batch_has_events_of_its_own(service, index, state, code):
-    service.stand_in.paused.set()
-    identifier = f"{batch(service, JPEG, JPEG + BROKEN)}-{index}"
-    with following(service.http, identifier) as stream:
+    service.worker.paused.set()
+    identifier = f"{service.client.batch_id(JPEG, JPEG + BROKEN, wait=False)}-{index}"
+    with following(service.client, identifier) as stream:
         assert data(stream.event())["state"] == "Pending"
-        service.stand_in.paused.clear()
+        service.worker.paused.clear()
         last = data(stream.rest()[-1])
     assert (last["job_id"], last["state"], last["total"]) == (identifier, state, 1)
     assert (last["error"] or {}).get("code") == code
 
 
-def test_who_joins_a_followed_job_for_one_image_is_told_of_that_image(service):
-    service.stand_in.most = 1
-    identifier = batch(service, JPEG, JPEG)
-    with following(service.http, identifier) as whole:
+def test_a_stream_of_one_image_of_a_followed_job_sends_that_image(service):
+    service.worker.max_images = 1
+    identifier = service.client.batch_id(JPEG, JPEG, wait=False)
+    with following(service.client, identifier) as whole:
         assert data(whole.event())["total"] == 2
         with (
-            following(service.http, f"{identifier}-0") as first,
-            following(service.http, f"{identifier}-1") as second,
+            following(service.client, f"{identifier}-0") as first,
+            following(service.client, f"{identifier}-1") as second,
         ):
             assert data(first.rest()[-1])["state"] == "Succeeded"
             assert data(second.event())["state"] in ("Pending", "Running")
 
 
-def test_who_comes_back_gets_only_what_is_new(service):
-    service.stand_in.most = 1
-    identifier = batch(service, JPEG, JPEG)
-    with following(service.http, identifier) as stream:
+def test_a_resumed_stream_sends_only_new_events(service):
+    service.worker.max_images = 1
+    identifier = service.client.batch_id(JPEG, JPEG, wait=False)
+    with following(service.client, identifier) as stream:
         events = [stream.event()]
         while data(events[-1])["done"] < 1:
             events.append(stream.event())
-    service.stand_in.most = None
-    with following(service.http, identifier, events[-1]["id"]) as stream:
+    service.worker.max_images = None
+    with following(service.client, identifier, events[-1]["id"]) as stream:
         again = stream.rest()
     assert events[-1]["id"] not in [each["id"] for each in again]
     assert data(again[-1])["state"] == "Succeeded"
 
 
-def test_who_knows_the_end_is_told_to_stay_away(service):
-    identifier = batch(service, JPEG)
-    with following(service.http, identifier) as stream:
+def test_a_client_that_has_the_last_event_gets_204(service):
+    identifier = service.client.batch_id(JPEG, wait=False)
+    with following(service.client, identifier) as stream:
         last = stream.rest()[-1]["id"]
-    with following(service.http, identifier, last) as stream:
+    with following(service.client, identifier, last) as stream:
         assert stream.response.status_code == 204
-    with following(service.http, f"{identifier}-0") as stream:
+    with following(service.client, f"{identifier}-0") as stream:
         last = stream.rest()[-1]["id"]
-    with following(service.http, f"{identifier}-0", last) as stream:
+    with following(service.client, f"{identifier}-0", last) as stream:
         assert stream.response.status_code == 204
 
 
-def test_the_end_is_told_to_whoever_asks_later(service):
-    identifier = batch(service, JPEG)
-    eventually(lambda: service.http.get(f"/api/progress/{identifier}").json()["state"] == "Succeeded")
-    with following(service.http, identifier) as stream:
+def test_a_stream_that_is_opened_after_the_end_sends_the_final_state(service):
+    identifier = service.client.batch_id(JPEG, wait=False)
+    service.client.wait_for_state(identifier, "Succeeded")
+    with following(service.client, identifier) as stream:
         (event,) = stream.rest()
     assert data(event)["state"] == "Succeeded"
 
@@ -159,12 +152,12 @@ def test_the_end_is_told_to_whoever_asks_later(service):
     ],
 )
 def test_the_id_of_another_jobs_event_is_refused(service, last):
-    own, other = batch(service, JPEG), batch(service, JPEG)
+    own, other = service.client.batch_id(JPEG, wait=False), service.client.batch_id(JPEG, wait=False)
     answer = service.http.get(
         f"/api/progress/{own}/events", headers={"Last-Event-ID": last.format(own=own, other=other)}
     )
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_options")
-    assert [fault["where"] for fault in answer.json()["errors"]] == ["Last-Event-ID"]
+    assert fault_names(answer) == ["Last-Event-ID"]
 
 
 def test_events_of_an_unknown_job_are_not_found(service):
@@ -173,9 +166,9 @@ def test_events_of_an_unknown_job_are_not_found(service):
 
 
 def test_a_job_that_is_deleted_ends_its_stream(service):
-    service.stand_in.paused.set()
-    identifier = batch(service, JPEG)
-    with following(service.http, identifier) as stream:
+    service.worker.paused.set()
+    identifier = service.client.batch_id(JPEG, wait=False)
+    with following(service.client, identifier) as stream:
         stream.event()
         assert service.http.delete(f"/api/jobs/{identifier}").status_code == 204
         (event,) = stream.rest()
@@ -183,14 +176,14 @@ def test_a_job_that_is_deleted_ends_its_stream(service):
 
 
 def test_streams_over_the_limit_are_refused_and_closed_ones_do_not_count(service):
-    service.stand_in.paused.set()
-    identifier = batch(service, JPEG)
+    service.worker.paused.set()
+    identifier = service.client.batch_id(JPEG, wait=False)
     api = Api(service.environ | {"MAX_EVENT_STREAMS": "2"})
     try:
         path = f"/api/progress/{identifier}"
         with (
-            following(service.http, identifier, url=api.url),
-            following(service.http, identifier, url=api.url) as second,
+            following(service.client.at(api.url), identifier),
+            following(service.client.at(api.url), identifier) as second,
         ):
             second.event()
             answer = service.http.get(f"{api.url}{path}/events")
@@ -202,7 +195,7 @@ def test_streams_over_the_limit_are_refused_and_closed_ones_do_not_count(service
             assert service.http.get(f"{api.url}{path}").status_code == 200
 
         def opens() -> bool:
-            with following(service.http, identifier, url=api.url) as stream:
+            with following(service.client.at(api.url), identifier) as stream:
                 return stream.response.status_code == 200
 
         assert eventually(opens)
@@ -217,7 +210,7 @@ def test_one_callers_streams_do_not_take_those_of_others(service, tmp_path):
         for name, key in (("shop", shop), ("blog", blog))
     ]
     (tmp_path / "callers.json").write_text(json.dumps({"callers": callers}))
-    service.stand_in.paused.set()
+    service.worker.paused.set()
     api = Api(
         service.environ | {"CALLERS_FILE": str(tmp_path / "callers.json"), "MAX_CALLER_EVENT_STREAMS": "1"}
     )
@@ -256,10 +249,10 @@ def test_a_stream_without_news_says_every_fifteen_seconds_that_it_lives():
 
 
 def test_a_server_that_stops_ends_its_streams_at_once(service):
-    service.stand_in.paused.set()
-    identifier = batch(service, JPEG)
+    service.worker.paused.set()
+    identifier = service.client.batch_id(JPEG, wait=False)
     api = Api(service.environ)
-    with following(service.http, identifier, url=api.url) as stream:
+    with following(service.client.at(api.url), identifier) as stream:
         stream.event()
         api.process.send_signal(signal.SIGTERM)
         assert stream.rest() == []
@@ -267,31 +260,28 @@ def test_a_server_that_stops_ends_its_streams_at_once(service):
 
 
 @pytest.fixture
-def alone(tmp_path, module_s3):
-    """An API and a stand-in with a Redis that a test may kill."""
-    valkey = data_servers.start_valkey(
-        tmp_path, data_servers.find_valkey() or pytest.skip("valkey-server is missing")
-    )
-    url = valkey.url("redis", "redis")
-    stand_in = StandIn(tmp_path / "jobs.db", url, module_s3).start()
-    stand_in.paused.set()
+def alone(tmp_path, module_s3, own_valkey):
+    """An API and a fake worker with a Redis that a test may kill."""
+    url = own_valkey.url("redis", "redis")
+    worker = FakeWorker(tmp_path / "jobs.db", url, module_s3).start()
+    worker.paused.set()
     api = Api(environ(tmp_path / "jobs.db", url, module_s3))
-    yield api, stand_in, valkey
-    stand_in.stop()
+    yield api, worker, own_valkey
+    worker.stop()
     api.stop()
-    valkey.stop()
 
 
 @pytest.mark.parametrize("trouble", ["flushed", "killed"])
 def test_without_redis_the_store_is_looked_at(alone, service, trouble):
-    api, stand_in, valkey = alone
-    answer = service.http.post(f"{api.url}/api/batch", files=[("images", ("a.jpg", JPEG))])
-    with following(service.http, answer.json()["batch_job_id"], url=api.url) as stream:
+    api, worker, valkey = alone
+    client = service.client.at(api.url)
+    identifier = client.batch_id(JPEG, wait=False)
+    with following(client, identifier) as stream:
         assert data(stream.event())["state"] == "Pending"
         if trouble == "flushed":
             redis.Redis(port=valkey.ports["redis"]).flushall()
         else:
             valkey.process.kill()
-        stand_in.silent = True
-        stand_in.paused.clear()
+        worker.silent = True
+        worker.paused.clear()
         assert data(stream.rest()[-1])["state"] == "Succeeded"

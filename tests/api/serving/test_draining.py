@@ -1,4 +1,4 @@
-"""A stop while answers and uploads are on their way: what ends in time ends well, what does not is visibly cut, and nothing half done stays."""
+"""SIGTERM during answers and uploads: they end within DRAIN_SECONDS or are visibly cut; nothing partial stays."""
 
 import http.client
 import json
@@ -11,20 +11,12 @@ from io import BytesIO
 import pytest
 
 from support.api import forms
-from support.api.finished_jobs import Finished
+from support.api.finished_jobs import FinishedJobs
 from support.api.forms import JPEG
 from support.api.process import Api, eventually
 
 MIB = 2**20
 LINES = 100_000
-
-
-@pytest.fixture
-def jobs(service):
-    """Makes jobs that have ended."""
-    finished = Finished(service)
-    yield finished
-    finished.forget()
 
 
 @pytest.fixture
@@ -70,11 +62,11 @@ def refuses(port: int) -> bool:
         return client.connect_ex(("127.0.0.1", port)) != 0
 
 
-def stream(jobs: Finished, kind: str) -> str:
+def stream(jobs: FinishedJobs, kind: str) -> str:
     """Return the path of a stream that is larger than what sockets hold."""
     if kind == "archive":
-        return f"/api/jobs/{jobs.large(16, prefix='drained').key.name}/archive"
-    return f"/api/jobs/{jobs.keep([], total=LINES).key.name}/results"
+        return f"/api/jobs/{jobs.add_large(16, prefix='drained').key.name}/archive"
+    return f"/api/jobs/{jobs.add([], total=LINES).key.name}/results"
 
 
 @pytest.mark.parametrize("kind", ["archive", "lines"])
@@ -108,18 +100,14 @@ def test_an_upload_that_outlasts_the_time_leaves_nothing_behind(service, start):
         connection.sendall(
             forms.request_head("/api/resize", forms.headers(len(content))) + content[: 30 * MIB]
         )
-        eventually(lambda: unfinished(service) or service.keys("uploads/") != before)
+        eventually(lambda: service.unfinished_uploads() or service.keys("uploads/") != before)
         stopping(api)
         assert api.process.wait(15) == 0
-    assert (unfinished(service), service.keys("uploads/")) == ([], before)
-
-
-def unfinished(service) -> list:
-    return service.s3_client.list_multipart_uploads(Bucket=service.s3.bucket).get("Uploads", [])
+    assert (service.unfinished_uploads(), service.keys("uploads/")) == ([], before)
 
 
 def test_who_followed_a_server_that_stopped_goes_on_at_another(service, start):
-    service.stand_in.paused.set()
+    service.worker.paused.set()
     api = start(20)
     identifier = service.http.post("/api/batch", files=[("images[]", ("a.jpg", JPEG))]).json()["batch_job_id"]
     path = f"/api/progress/{identifier}/events"
@@ -130,7 +118,7 @@ def test_who_followed_a_server_that_stopped_goes_on_at_another(service, start):
         assert not [
             line for line in lines if line.startswith("id: ")
         ]  # and the stream ends as a whole one, so that browsers come back
-    service.stand_in.paused.clear()
+    service.worker.paused.clear()
     with service.http.stream("GET", path, headers={"Last-Event-ID": last}) as answer:
         told = [
             json.loads(line.removeprefix("data: "))

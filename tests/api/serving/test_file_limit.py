@@ -1,4 +1,4 @@
-"""More connections than a shell's limit of open files: the soft limit is raised, and what the hard one forbids is said."""
+"""MAX_CONNECTIONS above the limit of open files: the soft limit is raised, the hard limit is logged."""
 
 import resource
 import subprocess

@@ -1,4 +1,4 @@
-"""What comes over a bare socket: each row of a table of bad HTTP, and clients that are silent, slow, or read nothing.
+"""Requests over a bare socket: invalid HTTP, and clients that are silent, slow, or read nothing.
 
 The server's deadlines are shortened by a start of its own; nothing of it is replaced.
 """
@@ -21,16 +21,21 @@ SHORT = """
 import sys
 from imagejobs_api.http import connection
 from imagejobs_api.serving import protocol, server
-protocol.HEAD_SECONDS, protocol.WRITE_SECONDS, connection.BODY_GRACE_SECONDS, server.KEEP_ALIVE_SECONDS = 1.0, 2.0, 1.0, 1
+protocol.HEAD_SECONDS, protocol.WRITE_SECONDS = 1.0, 2.0
+connection.BODY_GRACE_SECONDS, server.KEEP_ALIVE_SECONDS = 1.0, 1
 from imagejobs_api.__main__ import main
 main()
 """
 GET = b"GET /api/jobs HTTP/1.1\r\nHost: localhost\r\n"
-CHUNKED = b"POST /api/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+POST = b"POST /api/resize HTTP/1.1\r\nHost: localhost\r\n"
+CHUNKED = (
+    b"POST /api/jobs HTTP/1.1\r\nHost: localhost\r\n"
+    b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+)
 
 
 class HastyApi(Api):
-    """The API with deadlines of 1 s for heads, idle connections and the grace of bodies, and of 2 s for readers."""
+    """The API with deadlines of 1 s for heads, idle connections and slow bodies, and of 2 s for slow readers."""
 
     command = (sys.executable, "-c", SHORT)
 
@@ -47,6 +52,15 @@ def exchange(api: Api, sent: bytes, seconds: float = 10) -> bytes:
     with socket.create_connection(("127.0.0.1", api.port), timeout=seconds) as connection:
         connection.sendall(sent)
         return read_all(connection)
+
+
+def first_answer(api: Api, sent: bytes, tries: int = 5) -> bytes:
+    """Return the first answer that arrives; a request that is refused while it is sent may be reset first."""
+    for _ in range(tries):
+        with suppress(ConnectionError):
+            if answer := exchange(api, sent):
+                return answer
+    raise AssertionError(f"no answer in {tries} tries")
 
 
 def read_all(connection: socket.socket) -> bytes:
@@ -73,8 +87,8 @@ BAD = {
     "negative length": GET + b"Content-Length: -5\r\n\r\n",
     "signed length": GET + b"Content-Length: +5\r\n\r\nabcde",
     "length in words": GET + b"Content-Length: five\r\n\r\n",
-    "unknown coding": b"POST /api/resize HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
-    "signed chunk": b"POST /api/resize HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n+5\r\nabcde\r\n0\r\n\r\n",
+    "unknown coding": POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+    "signed chunk": POST + b"Transfer-Encoding: chunked\r\n\r\n+5\r\nabcde\r\n0\r\n\r\n",
     "folded header": GET + b"X-A: b\r\n c\r\n\r\n",
     "bare line feeds": b"GET /api/jobs HTTP/1.1\nHost: localhost\n\n",
     "space before a colon": GET + b"X-A : b\r\n\r\n",
@@ -134,9 +148,8 @@ def test_bad_http_is_refused_in_our_own_form_and_the_connection_closed(hasty, na
     ],
 )
 def test_headers_have_a_bound(hasty, sent):
-    answer = exchange(hasty, sent)
-    # What is refused while it is being sent may be reset before the answer is read.
-    assert not answer or status(answer) in (400, 431)
+    answer = first_answer(hasty, sent)
+    assert status(answer) == (400 if sent.startswith(b"GGG") else 431)  # no method is that long
     assert b"200 OK" not in answer
 
 
@@ -146,15 +159,16 @@ def test_headers_over_the_bound_are_told_and_those_below_are_taken(hasty):
 
 
 @pytest.mark.parametrize(
-    "sent",
-    [b"", b"\r\n", b"G", GET, b"GET /api/jobs HTT"],
+    ("sent", "is_answered"),
+    [(b"", False), (b"\r\n", True), (b"G", False), (GET, True), (b"GET /api/jobs HTT", True)],
     ids=["nothing", "line end", "a letter", "half", "part of a line"],
 )
-def test_a_client_that_falls_silent_in_its_headers_is_hung_up_on(hasty, sent):
+def test_a_client_that_falls_silent_in_its_headers_is_hung_up_on(hasty, sent, is_answered):
     begin = time.monotonic()
     answer = exchange(hasty, sent)
     assert time.monotonic() - begin > 0.5
     assert not answer or status(answer) == 408
+    assert bool(answer) == is_answered
 
 
 @pytest.mark.parametrize("piece", [b"X-A: b\r\n", b"\r\n", b"x"], ids=["lines", "line ends", "letters"])
@@ -239,20 +253,19 @@ def test_a_connection_without_a_next_request_is_closed(hasty):
 
 
 def test_a_client_that_reads_nothing_is_hung_up_on(hasty, service):
-    identifier = service.http.post(
-        "/api/batch", files=[("images", (f"{n}.jpg", JPEG)) for n in range(64)], headers={"Prefer": "wait=20"}
-    ).json()["batch_job_id"]
+    identifier = service.client.batch_id(*[JPEG] * 64)
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
     connection.connect(("127.0.0.1", hasty.port))
     with connection:
+        eventually(lambda: established(hasty.port, connection) == 1)
         request = f"GET /api/jobs/{identifier}/results?limit=64 HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
         connection.sendall(request * 400)
         eventually(lambda: established(hasty.port, connection) == 0)
 
 
 def established(port: int, connection: socket.socket) -> int:
-    """Return whether the server still holds its end, from the kernel's table."""
+    """Return 1 while the server holds its end of the connection, else 0; from the kernel's table."""
     ours = f"{connection.getsockname()[1]:04X}"
     lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
     return sum(
@@ -264,8 +277,7 @@ def established(port: int, connection: socket.socket) -> int:
 def test_idle_connections_are_bounded_and_the_service_goes_on(hasty):
     held = [forms.connection(hasty.port) for _ in range(100)]
     try:
-        answer = exchange(hasty, GET + b"\r\n")
-        assert not answer or status(answer) == 503
+        assert status(first_answer(hasty, GET + b"\r\n")) == 503
     finally:
         for each in held:
             each.close()
@@ -308,6 +320,6 @@ def test_the_program_ends_while_clients_hold_on(service):
         each.close()
 
 
-def test_nothing_of_this_stood_in_the_log_as_a_failure(hasty):
+def test_bad_requests_are_not_logged_as_errors(hasty):
     errors = [line for line in hasty.lines if line.get("level") == "error"]
     assert errors == [], errors[0]["error"][-1500:]

@@ -1,4 +1,4 @@
-"""What a head is refused for, beside what the parser refuses; over a socket it is tried in `test_raw_http`."""
+"""Heads that are refused although the parser accepts them; `test_raw_http` tries them over a socket."""
 
 import pytest
 

@@ -29,10 +29,6 @@ def own(service):
     api.stop()
 
 
-def unfinished(service) -> list:
-    return service.s3_client.list_multipart_uploads(Bucket=service.s3.bucket).get("Uploads", [])
-
-
 def run(**variables: str) -> subprocess.CompletedProcess[str]:
     environ = {"PATH": os.environ["PATH"]} | variables
     return subprocess.run(
@@ -98,13 +94,13 @@ def test_a_large_upload_that_is_cut_leaves_nothing_half_done_in_s3(service, own)
         connection.sendall(
             forms.request_head("/api/resize", forms.headers(len(content))) + content[: 30 * MIB]
         )
-        eventually(lambda: unfinished(service) or service.keys("uploads/") != before)
-    eventually(lambda: not unfinished(service))
+        eventually(lambda: service.unfinished_uploads() or service.keys("uploads/") != before)
+    eventually(lambda: not service.unfinished_uploads())
     assert service.keys("uploads/") == before
 
 
 def test_a_stop_answers_those_who_wait_and_ends_well(service, own):
-    service.stand_in.paused.set()
+    service.worker.paused.set()
     answers = []
 
     def post():
@@ -118,10 +114,10 @@ def test_a_stop_answers_those_who_wait_and_ends_well(service, own):
             )
         )
 
-    jobs = len(service.stand_in.jobs())
+    jobs = len(service.worker.jobs())
     waiting = threading.Thread(target=post)
     waiting.start()
-    eventually(lambda: len(service.stand_in.jobs()) > jobs)
+    eventually(lambda: len(service.worker.jobs()) > jobs)
     assert own.stop() == 0
     waiting.join(10)
     assert [answer.status_code for answer in answers] == [202]

@@ -1,4 +1,4 @@
-"""A client that does not read its answer is cut off: our protocol and app under uvicorn, with one route that never ends."""
+"""A client that does not read is cut off: our protocol under uvicorn, with one route that never ends."""
 
 import asyncio
 import socket

@@ -6,14 +6,10 @@ from support.api import forms
 from support.api.forms import JPEG
 
 
-def crop(service, **options):
-    return service.http.post("/api/center-crop", files={"image": ("photo.jpg", JPEG)}, data=options)
-
-
 def test_a_crop_is_a_resize_that_covers_from_the_centre(service):
-    answer = crop(service, width=40, height=30, quality=70, name="hero.jpg")
+    answer = service.client.post_image(call="center-crop", width=40, height=30, quality=70, name="hero.jpg")
     assert (answer.status_code, answer.json()["state"], answer.json()["width"]) == (200, "Succeeded", 40)
-    job = service.stand_in.job(answer.json()["job_id"])
+    job = service.worker.job(answer.json()["job_id"])
     assert job.to_body()["spec"]["variants"] == [
         {"name": "default", "width": 40, "height": 30, "fit": "cover", "quality": 70}
     ]
@@ -35,15 +31,15 @@ def test_a_crop_is_a_resize_that_covers_from_the_centre(service):
     ids=str,
 )
 def test_both_sides_are_needed_and_nothing_that_is_settled(service, options, where):
-    before = (len(service.stand_in.jobs()), service.keys("uploads/"))
-    answer = crop(service, **options)
+    before = (len(service.worker.jobs()), service.keys("uploads/"))
+    answer = service.client.post_image(call="center-crop", **options)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_options")
     assert sorted(fault["where"] for fault in answer.json()["errors"]) == where
-    assert (len(service.stand_in.jobs()), service.keys("uploads/")) == before
+    assert (len(service.worker.jobs()), service.keys("uploads/")) == before
 
 
 def test_a_crop_waits_as_its_caller_prefers(service):
-    service.stand_in.paused.set()
+    service.worker.paused.set()
     content = forms.body(forms.file("image", JPEG), forms.field("width", "4"), forms.field("height", "4"))
     answer = service.http.post(
         "/api/center-crop", content=content, headers=forms.headers() | {"Prefer": "respond-async"}

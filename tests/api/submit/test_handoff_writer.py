@@ -1,4 +1,4 @@
-"""Copies of uploads in a folder: what is left is taken whole or not at all, whatever happens to either side."""
+"""Copies of uploads in the handoff folder: each is complete or absent, whatever fails on either side."""
 
 import asyncio
 import os

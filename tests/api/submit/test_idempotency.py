@@ -7,6 +7,7 @@ import pytest
 
 from imagejobs_api.http.errors import Problem
 from imagejobs_api.submit import idempotency
+from support.api.client import ASYNC
 from support.api.forms import JPEG
 
 SITE = "https://images.example.org"
@@ -18,42 +19,38 @@ def headers() -> dict[str, str]:
     return {"Idempotency-Key": str(uuid.uuid4())}
 
 
-def resize(service, headers, data=JPEG, call="resize", name="a.jpg", **options):
-    return service.http.post(f"/api/{call}", files={"image": (name, data)}, data=options, headers=headers)
-
-
 def test_a_repeated_request_gets_the_job_of_the_first_and_leaves_nothing(service, headers):
-    first = resize(service, headers, width=40)
-    objects, jobs = service.keys(), len(service.stand_in.jobs())
-    second = resize(service, headers, width=40)
+    first = service.client.post_image(headers=headers, width=40)
+    objects, jobs = service.keys(), len(service.worker.jobs())
+    second = service.client.post_image(headers=headers, width=40)
     assert (first.status_code, second.status_code) == (200, 200)
     assert first.json() | {"download_url": ""} == second.json() | {"download_url": ""}
-    assert (service.keys(), len(service.stand_in.jobs())) == (objects, jobs)
+    assert (service.keys(), len(service.worker.jobs())) == (objects, jobs)
     assert service.http.get(second.json()["download_url"]).text == "40xNone of 1028 bytes"
 
 
 def test_a_repetition_while_the_job_waits_does_not_touch_its_files(service, headers):
-    service.stand_in.paused.set()
-    first, second = (resize(service, headers | {"Prefer": "respond-async"}) for _ in range(2))
+    service.worker.paused.set()
+    first, second = (service.client.post_image(headers=headers | ASYNC) for _ in range(2))
     assert (first.status_code, second.status_code, first.json()["job_id"]) == (
         202,
         202,
         second.json()["job_id"],
     )
-    (item,) = service.stand_in.job(first.json()["job_id"]).spec.items
+    (item,) = service.worker.job(first.json()["job_id"]).spec.items
     assert item.key in service.keys("uploads/")
-    service.stand_in.paused.clear()
-    assert resize(service, headers).json()["state"] == "Succeeded"
+    service.worker.paused.clear()
+    assert service.client.post_image(headers=headers).json()["state"] == "Succeeded"
 
 
-def test_of_many_at_once_all_wait_for_one_job(service, headers):
-    before = len(service.stand_in.jobs())
+def test_concurrent_requests_with_one_key_wait_for_one_job(service, headers):
+    before = len(service.worker.jobs())
     with ThreadPoolExecutor(5) as pool:
-        answers = list(pool.map(lambda _: resize(service, headers), range(5)))
+        answers = list(pool.map(lambda _: service.client.post_image(headers=headers), range(5)))
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.json()["job_id"] for answer in answers}) == 1
-    assert len(service.stand_in.jobs()) == before + 1
-    job = service.stand_in.job(answers[0].json()["job_id"])
+    assert len(service.worker.jobs()) == before + 1
+    job = service.worker.job(answers[0].json()["job_id"])
     assert [key for key in service.keys("uploads/") if key == job.spec.items[0].key] == [
         job.spec.items[0].key
     ]
@@ -64,22 +61,22 @@ def test_of_many_at_once_all_wait_for_one_job(service, headers):
     [
         {"data": JPEG + b"x"},
         {"width": 41},
-        {"name": "b.jpg"},
+        {"file_name": "b.jpg"},
         {"call": "center-crop", "height": 3},
         {"quality": 3},
     ],
     ids=str,
 )
 def test_another_request_under_the_same_key_is_refused_and_leaves_nothing(service, headers, other):
-    resize(service, headers, width=40)
+    service.client.post_image(headers=headers, width=40)
     objects = service.keys()
-    answer = resize(service, headers, **{"width": 40} | other)
+    answer = service.client.post_image(headers=headers, **{"width": 40} | other)
     assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_mismatch")
     assert service.keys() == objects
 
 
 def test_batches_and_urls_can_be_repeated_too(service, headers):
-    service.s3_client.put_object(Bucket=service.s3.bucket, Key="site/a.jpg", Body=JPEG)
+    service.put_object("site/a.jpg", JPEG)
     request = {"json": {"urls": [f"{SITE}/site/a.jpg"]}}
     made = [
         service.http.post("/api/upload-from-url", headers=headers, **request).json()["batch_job_id"]
@@ -107,17 +104,17 @@ def test_batches_and_urls_can_be_repeated_too(service, headers):
 
 
 def test_what_was_refused_can_be_sent_again_under_its_key(service, headers):
-    assert resize(service, headers, width=0).status_code == 400
-    assert resize(service, headers, width=40).status_code == 200
+    assert service.client.post_image(headers=headers, width=0).status_code == 400
+    assert service.client.post_image(headers=headers, width=40).status_code == 200
 
 
 def test_a_key_that_belonged_to_a_deleted_job_is_free_and_the_first_results_stay(service, headers):
-    first = resize(service, headers).json()["job_id"]
-    prefix = service.stand_in.job(first).prefix
+    first = service.client.job_id(file_name="a.jpg", headers=headers)
+    prefix = service.worker.job(first).prefix
     service.http.delete(f"/api/jobs/{first}")
-    second = resize(service, headers | {"Prefer": "respond-async"}, data=JPEG + b"x")
+    second = service.client.post_image(JPEG + b"x", headers=headers | ASYNC)
     assert (second.status_code, second.json()["job_id"]) == (202, first)
-    assert service.stand_in.job(first).prefix != prefix
+    assert service.worker.job(first).prefix != prefix
     assert service.keys(prefix) == [f"{prefix}/a.jpg"]
 
 

@@ -1,4 +1,4 @@
-"""Lists of images: named apart in bounded memory, streamed into a manifest, refused when too long; against a real S3."""
+"""Lists of images: distinct names in bounded memory, streamed into a manifest, with a maximum length."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""POST /api/jobs: images by key, URL, prefix and manifest, and what a caller may name; a stand-in works on them."""
+"""POST /api/jobs: images by key, URL, prefix and manifest, and which keys a caller may name."""
 
 import json
 
@@ -28,23 +28,9 @@ def photos(service):
         "api-site/b.jpg",
     ]
     for key in keys:
-        put(service, key, JPEG)
-    put(service, "photos/empty.jpg", b"")
-    put(service, "photos/folder/", b"")
-
-
-def put(service, key, data):
-    service.s3_client.put_object(Bucket=service.s3.bucket, Key=key, Body=data)
-
-
-def post(service, body, **headers):
-    return service.http.post("/api/jobs", json=body, headers=headers)
-
-
-def made(service, body, **headers):
-    answer = post(service, body, Prefer="wait=20", **headers)
-    assert answer.status_code == 200, answer.text
-    return answer.json(), service.stand_in.job(answer.json()["job_id"])
+        service.put_object(key, JPEG)
+    service.put_object("photos/empty.jpg", b"")
+    service.put_object("photos/folder/", b"")
 
 
 def faults(answer):
@@ -62,13 +48,15 @@ def test_keys_and_urls_become_images_with_several_results_each(service):
         "variants": variants,
         "name": "Spring sale",
     }
-    answer, job = made(service, body)
+    answer, job = service.finish_job(body)
     assert [(item.name, item.key, item.url) for item in job.spec.items] == [
         ("a.jpg", "photos/a.jpg", None),
         ("bridge.jpg", None, URL),
     ]
     assert job.spec.variants == (
-        Variant("small", 200), Variant("large", 900, max_size=200_000, max_size_by=MaxSizeBy.SCALE, format=job.spec.variants[1].format),
+        Variant("small", 200),
+        Variant("large", 900, max_size=200_000, max_size_by=MaxSizeBy.SCALE,
+                format=job.spec.variants[1].format),
     )  # fmt: skip
     assert (answer["state"], answer["total"], answer["done"], answer["name"]) == (
         "Succeeded",
@@ -80,7 +68,7 @@ def test_keys_and_urls_become_images_with_several_results_each(service):
 
 
 def test_what_a_caller_calls_a_job_comes_back_wherever_the_job_is_told_of(service):
-    answer, _ = made(service, {"items": [{"key": "photos/a.jpg"}], "name": 'Spring "sale" ü'})
+    answer, _ = service.finish_job({"items": [{"key": "photos/a.jpg"}], "name": 'Spring "sale" ü'})
     listed = {each["job_id"]: each for each in service.http.get("/api/jobs?limit=100").json()["jobs"]}[
         answer["job_id"]
     ]
@@ -92,8 +80,8 @@ def test_what_a_caller_calls_a_job_comes_back_wherever_the_job_is_told_of(servic
 
 
 def test_a_job_is_accepted_at_once_and_its_progress_is_where_location_says(service):
-    service.stand_in.paused.set()
-    answer = post(service, {"items": [{"key": "photos/a.jpg"}], "variants": [{"width": 9}]})
+    service.worker.paused.set()
+    answer = service.client.post_job({"items": [{"key": "photos/a.jpg"}], "variants": [{"width": 9}]})
     assert (answer.status_code, answer.json()["state"]) == (202, "Pending")
     assert answer.headers["Location"] == answer.json()["progress_url"]
     assert service.http.get(answer.headers["Location"]).json()["total"] == 1
@@ -101,13 +89,16 @@ def test_a_job_is_accepted_at_once_and_its_progress_is_where_location_says(servi
 
 def test_everything_that_an_imagejob_may_say_is_said_in_snake_case(service):
     body = {
-        "items": [{"key": "photos/a.jpg"}], "variants": [{"width": 10, "height": 10, "fit": "cover", "keep_metadata": True}],
-        "output": {"cache_control": "max-age=60", "deletion_policy": "Delete"}, "execution": "Pool", "parallelism": 3, "items_per_pod": 50,
-        "retry": {"attempts": 5}, "max_failed_items": 1, "suspend": True, "active_deadline_seconds": 77, "ttl_seconds_after_finished": 88,
+        "items": [{"key": "photos/a.jpg"}],
+        "variants": [{"width": 10, "height": 10, "fit": "cover", "keep_metadata": True}],
+        "output": {"cache_control": "max-age=60", "deletion_policy": "Delete"}, "execution": "Pool",
+        "parallelism": 3, "items_per_pod": 50,
+        "retry": {"attempts": 5}, "max_failed_items": 1, "suspend": True, "active_deadline_seconds": 77,
+        "ttl_seconds_after_finished": 88,
         "queue_name": "team-a", "priority_class_name": "low", "profile": "Large",
     }  # fmt: skip
-    service.stand_in.paused.set()
-    job = service.stand_in.job(post(service, body).json()["job_id"])
+    service.worker.paused.set()
+    job = service.worker.job(service.client.post_job(body).json()["job_id"])
     spec = job.spec
     assert (spec.variants[0].fit, spec.variants[0].keep_metadata) == (Fit.COVER, True)
     assert job.finalizers == (names.FINALIZER,)  # or its outputs would not go with it
@@ -130,14 +121,19 @@ def test_everything_that_an_imagejob_may_say_is_said_in_snake_case(service):
 
 def test_every_fault_is_told_at_once_under_the_name_that_was_sent(service):
     body = {
-        "items": [{"key": "photos/a.jpg", "url": URL}, {"key": "secret/x.jpg"}, {"url": "http://10.0.0.1/"}, {}, 7],
+        "items": [{"key": "photos/a.jpg", "url": URL}, {"key": "secret/x.jpg"}, {"url": "http://10.0.0.1/"},
+        {}, 7],
         "variants": [{"max_size": "huge", "maxSize": 1}, {"fit": "cover"}],
-        "output": {"cache_control": "\n", "prefix": "elsewhere/"}, "items_per_pod": 0, "itemsPerPod": 1, "retry": {"times": 2}, "retry_failed": 1,
-        "priority_class_name": "system-cluster-critical", "callback": "https://shop.example.org/hook", "cancel": True,
+        "output": {"cache_control": "\n", "prefix": "elsewhere/"}, "items_per_pod": 0, "itemsPerPod": 1,
+        "retry": {"times": 2}, "retry_failed": 1,
+        "priority_class_name": "system-cluster-critical", "callback": "https://shop.example.org/hook",
+        "cancel": True,
     }  # fmt: skip
-    assert set(faults(post(service, body))) == {
-        "items[0].key", "items[1].key", "items[2].url", "items[3].key", "items[4]", "variants[0].max_size", "variants[0].maxSize",
-        "variants[1].fit", "variants[1].name", "output.cache_control", "output.prefix", "items_per_pod", "itemsPerPod", "retry.times",
+    assert set(faults(service.client.post_job(body))) == {
+        "items[0].key", "items[1].key", "items[2].url", "items[3].key", "items[4]", "variants[0].max_size",
+        "variants[0].maxSize",
+        "variants[1].fit", "variants[1].name", "output.cache_control", "output.prefix", "items_per_pod",
+        "itemsPerPod", "retry.times",
         "retry_failed", "priority_class_name", "callback.url", "cancel",
     }  # fmt: skip
 
@@ -151,15 +147,17 @@ SECRETS = [
 
 @pytest.mark.parametrize("key", SECRETS, ids=lambda key: key.replace(ID, "ID"))
 def test_what_is_not_the_callers_own_and_not_configured_is_never_read(service, key):
-    before = len(service.stand_in.jobs())
-    assert list(faults(post(service, {"items": [{"key": key}]}))) == ["items[0].key"]
-    assert list(faults(post(service, {"manifest": {"key": key}}))) == ["manifest.key"]
-    assert list(faults(post(service, {"prefix": key}))) == ["prefix"]
-    assert len(service.stand_in.jobs()) == before
+    before = len(service.worker.jobs())
+    assert list(faults(service.client.post_job({"items": [{"key": key}]}))) == ["items[0].key"]
+    assert list(faults(service.client.post_job({"manifest": {"key": key}}))) == ["manifest.key"]
+    assert list(faults(service.client.post_job({"prefix": key}))) == ["prefix"]
+    assert len(service.worker.jobs()) == before
 
 
 def test_a_key_below_an_open_prefix_that_climbs_out_of_it_is_told_so(service):
-    told = faults(post(service, {"items": [{"key": "photos/../secret/x.jpg"}, {"key": "secret/x.jpg"}]}))
+    told = faults(
+        service.client.post_job({"items": [{"key": "photos/../secret/x.jpg"}, {"key": "secret/x.jpg"}]})
+    )
     assert "a part that is empty, . or .." in told["items[0].key"]
     assert "what begins with uploads/default. or photos/" in told["items[1].key"]
 
@@ -167,7 +165,7 @@ def test_a_key_below_an_open_prefix_that_climbs_out_of_it_is_told_so(service):
 @pytest.mark.parametrize(
     "key", ["/photos/a.jpg", "photos/\x00a.jpg", "photos/\n", "", "photos/" + "a" * 1024, "photos/\ud800"]
 )
-def test_what_is_no_key_is_refused(service, key):
+def test_an_invalid_key_is_refused(service, key):
     body = json.dumps({"items": [{"key": key}]}).encode()
     answer = service.http.post("/api/jobs", content=body, headers={"Content-Type": "application/json"})
     assert list(faults(answer)) == ["items[0].key"]
@@ -177,8 +175,8 @@ UPWARDS = ["photos/%2e%2e/secret/x.jpg", "photos/..%2fsecret/x.jpg", "photos/%25
 
 
 @pytest.mark.parametrize("key", UPWARDS)
-def test_what_only_looks_like_a_way_up_is_a_name_that_nothing_has(service, key):
-    answer, _ = made(service, {"items": [{"key": key}]})
+def test_an_escaped_way_up_is_a_literal_key_that_does_not_exist(service, key):
+    answer, _ = service.finish_job({"items": [{"key": key}]})
     assert (
         service.http.get(f"/api/jobs/{answer['job_id']}").json()["failures"][0]["code"] == "source_not_found"
     )
@@ -189,37 +187,38 @@ def test_what_only_looks_like_a_way_up_is_a_name_that_nothing_has(service, key):
 )
 def test_results_go_where_that_was_configured_only(service, prefix):
     assert "output.prefix" in faults(
-        post(service, {"items": [{"key": "photos/a.jpg"}], "output": {"prefix": prefix}})
+        service.client.post_job({"items": [{"key": "photos/a.jpg"}], "output": {"prefix": prefix}})
     )
 
 
 def test_results_go_under_a_prefix_that_was_configured(service):
-    made(service, {"items": [{"key": "photos/a.jpg"}], "output": {"prefix": "sites/shop"}})
+    service.finish_job({"items": [{"key": "photos/a.jpg"}], "output": {"prefix": "sites/shop"}})
     assert service.keys("sites/") == ["sites/shop/a.jpg"]
 
 
 def test_own_uploads_may_be_read(service):
-    assert made(service, {"items": [{"key": f"{OWN}/0/e.jpg"}]})[1].spec.items[0].name == "e.jpg"
+    assert service.finish_job({"items": [{"key": f"{OWN}/0/e.jpg"}]})[1].spec.items[0].name == "e.jpg"
 
 
 def test_a_folder_is_every_object_in_it_that_holds_something(service):
-    _, job = made(service, {"prefix": "photos"})
+    _, job = service.finish_job({"prefix": "photos"})
     assert {item.key: item.name for item in job.spec.items} == {
-        "photos/2026/c.jpg": "2026/c.jpg", "photos/2026/d.png": "2026/d.png", "photos/a.jpg": "a.jpg", "photos/b.jpg": "b.jpg",
+        "photos/2026/c.jpg": "2026/c.jpg", "photos/2026/d.png": "2026/d.png", "photos/a.jpg": "a.jpg",
+        "photos/b.jpg": "b.jpg",
     }  # fmt: skip
 
 
 def test_a_folder_without_images_is_named(service):
-    put(service, "photos/none/empty.jpg", b"")
+    service.put_object("photos/none/empty.jpg", b"")
     assert (
-        faults(post(service, {"prefix": "photos/none/"}))["prefix"]
+        faults(service.client.post_job({"prefix": "photos/none/"}))["prefix"]
         == "there are no images under photos/none/; 1 objects are empty or folders"
     )
-    assert "there are no images" in faults(post(service, {"prefix": "photos/nowhere"}))["prefix"]
+    assert "there are no images" in faults(service.client.post_job({"prefix": "photos/nowhere"}))["prefix"]
 
 
 def test_more_images_than_an_imagejob_holds_go_into_a_manifest_that_goes_with_the_job(service):
-    answer, job = made(service, {"items": [{"key": "photos/a.jpg"}] * 501})
+    answer, job = service.finish_job({"items": [{"key": "photos/a.jpg"}] * 501})
     assert (answer["total"], job.spec.items, job.spec.manifest.count) == (501, (), 501)
     assert job.spec.manifest.key == job.annotations[names.ANNOTATION_UPLOADS] + "manifest.jsonl"
     assert json.loads(job.annotations[names.ANNOTATION_SOURCES]) == ["uploads/default.", "photos/", "wide/"]
@@ -234,31 +233,30 @@ def test_more_images_than_an_imagejob_holds_go_into_a_manifest_that_goes_with_th
 
 def test_a_manifest_of_the_callers_is_copied_and_counted(service):
     lines = [json.dumps({"key": "photos/a.jpg", "name": f"{n}.jpg"}) for n in range(3)]
-    put(service, f"{OWN}/1/list.jsonl", "\n".join(lines).encode())
+    service.put_object(f"{OWN}/1/list.jsonl", "\n".join(lines).encode())
     for count in ({}, {"count": 3}):
-        _, job = made(service, {"manifest": {"key": f"{OWN}/1/list.jsonl"} | count})
+        _, job = service.finish_job({"manifest": {"key": f"{OWN}/1/list.jsonl"} | count})
         assert job.spec.manifest.count == 3
         assert job.spec.manifest.key == job.annotations[names.ANNOTATION_UPLOADS] + "manifest.jsonl"
 
 
 def test_blank_lines_of_a_manifest_are_not_counted(service):
     line = json.dumps({"key": "photos/a.jpg"})
-    put(service, f"{OWN}/1/blank.jsonl", f"\r\n{line}\r\n\n \t\n{line}\r\n\r\n".encode())
+    service.put_object(f"{OWN}/1/blank.jsonl", f"\r\n{line}\r\n\n \t\n{line}\r\n\r\n".encode())
     for count in ({}, {"count": 2}):
-        _, job = made(service, {"manifest": {"key": f"{OWN}/1/blank.jsonl"} | count})
+        _, job = service.finish_job({"manifest": {"key": f"{OWN}/1/blank.jsonl"} | count})
         assert job.spec.manifest.count == 2
 
 
 def test_an_image_of_a_manifest_is_saved_under_its_own_name_which_is_cleaned_as_all_are(service):
     names_given = ["a/Été.png", "exe.\u202egpj\u0007.jpg", ""]
-    put(
-        service,
+    service.put_object(
         f"{OWN}/1/names.jsonl",
         "\n".join(
             json.dumps({"key": "photos/a.jpg"} | ({"name": each} if each else {})) for each in names_given
         ).encode(),
     )
-    answer, _ = made(service, {"manifest": {"key": f"{OWN}/1/names.jsonl"}})
+    answer, _ = service.finish_job({"manifest": {"key": f"{OWN}/1/names.jsonl"}})
     links = [service.http.get(f"/api/download/{answer['job_id']}-{n}").headers["Location"] for n in range(3)]
     listed = service.http.get(f"/api/jobs/{answer['job_id']}/results").json()["results"]
     told = [
@@ -278,17 +276,19 @@ def test_an_image_of_a_manifest_is_saved_under_its_own_name_which_is_cleaned_as_
 
 @pytest.mark.parametrize(
     ("data", "count", "where", "told"),
-    [(None, None, "manifest.key", "there is nothing"), (b"", None, "manifest.key", "0 bytes"), (b"{}\n" * 4, 3, "manifest.count", "has 4 lines"),
-     (b"{}\n\n" * 4, 8, "manifest.count", "has 4 lines, blank ones aside"), (b"\r\n \n", None, "manifest.key", "blank lines only"),
+    [(None, None, "manifest.key", "there is nothing"), (b"", None, "manifest.key", "0 bytes"),
+     (b"{}\n" * 4, 3, "manifest.count", "has 4 lines"),
+     (b"{}\n\n" * 4, 8, "manifest.count", "has 4 lines, blank ones aside"),
+     (b"\r\n \n", None, "manifest.key", "blank lines only"),
      (b"x" * 20_000, None, "manifest.key", "line 1 is longer")],
     ids=["missing", "empty", "another count", "a count of blank lines", "blank lines only", "long line"],
 )  # fmt: skip
 def test_a_manifest_that_cannot_be_run_is_refused_and_nothing_is_kept(service, data, count, where, told):
     key = f"{OWN}/2/{told.replace(' ', '-')}"
     if data is not None:
-        put(service, key, data)
+        service.put_object(key, data)
     before = service.keys("uploads/")
-    assert told in faults(post(service, {"manifest": {"key": key, "count": count}}))[where]
+    assert told in faults(service.client.post_job({"manifest": {"key": key, "count": count}}))[where]
     assert service.keys("uploads/") == before
 
 
@@ -326,8 +326,8 @@ def test_bad_requests(service, name):
 def test_a_repeated_request_gets_the_first_ones_job_and_makes_no_second_list(service):
     key = {"Idempotency-Key": "spring"}
     body = {"items": [{"key": "photos/a.jpg"}] * 501}
-    first, _ = made(service, body, **key)
+    first, _ = service.finish_job(body, key)
     before = service.keys("uploads/")
-    again = post(service, body, **key)
+    again = service.client.post_job(body, key)
     assert (again.json()["job_id"], service.keys("uploads/")) == (first["job_id"], before)
-    assert post(service, {"prefix": "photos/"}, **key).json()["code"] == "idempotency_mismatch"
+    assert service.client.post_job({"prefix": "photos/"}, key).json()["code"] == "idempotency_mismatch"

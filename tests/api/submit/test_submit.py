@@ -1,4 +1,4 @@
-"""POST /api/resize and /api/batch against a real server, store, Redis and S3; a stand-in does the images."""
+"""POST /api/resize and /api/batch against a real server, store, Redis and S3, with a fake worker."""
 
 import sys
 import time
@@ -6,6 +6,7 @@ import time
 import pytest
 
 from support.api import forms
+from support.api.client import ASYNC, WAIT, fault_names
 from support.api.fake_worker import BROKEN
 from support.api.forms import JPEG, PNG
 from support.api.process import Api, eventually
@@ -28,18 +29,8 @@ class ListeningApi(Api):
     command = (sys.executable, "-c", LISTENING)
 
 
-def resize(service, data=JPEG, name="photo.jpg", headers=None, **options):
-    return service.http.post("/api/resize", files={"image": (name, data)}, data=options, headers=headers)
-
-
-def batch(service, files, headers=None, field="images[]", **options):
-    return service.http.post(
-        "/api/batch", files=[(field, each) for each in files], data=options, headers=headers
-    )
-
-
 def test_a_resize_is_answered_with_the_finished_images_facts(service):
-    answer = resize(service, width=400, quality=80)
+    answer = service.client.post_image(width=400, quality=80)
     body = answer.json()
     assert (answer.status_code, set(body)) == (200, ANSWER)
     assert (body["state"], body["width"], body["height"], body["format"], body["error"]) == (
@@ -57,8 +48,7 @@ def test_a_resize_is_answered_with_the_finished_images_facts(service):
 
 
 def test_options_stand_in_the_job_as_they_were_asked_for(service):
-    answer = resize(
-        service,
+    answer = service.client.post_image(
         width=40,
         height="30",
         fit="cover",
@@ -68,10 +58,11 @@ def test_options_stand_in_the_job_as_they_were_asked_for(service):
         keep_metadata="on",
         enlarge="1",
     )
-    spec = service.stand_in.job(answer.json()["job_id"]).to_body()["spec"]
+    spec = service.worker.job(answer.json()["job_id"]).to_body()["spec"]
     assert spec["variants"] == [
         {
-            "name": "default", "width": 40, "height": 30, "fit": "cover", "gravity": "north", "enlarge": True, "format": "webp",
+            "name": "default", "width": 40, "height": 30, "fit": "cover", "gravity": "north", "enlarge": True,
+            "format": "webp",
             "maxSize": 200_000, "keepMetadata": True,
         }
     ]  # fmt: skip
@@ -87,17 +78,17 @@ def test_options_may_come_before_or_after_the_file_or_in_the_query(service, wher
 
 
 def test_empty_options_count_as_not_given(service):
-    assert resize(service, width="", height=" ", quality="").status_code == 200
+    assert service.client.post_image(width="", height=" ", quality="").status_code == 200
 
 
 def test_respond_async_is_answered_at_once(service):
-    service.stand_in.paused.set()
-    answer = resize(service, headers={"Prefer": "respond-async"})
+    service.worker.paused.set()
+    answer = service.client.post_image(headers=ASYNC)
     body = answer.json()
     assert (answer.status_code, body["state"], body["width"], body["error"]) == (202, "Pending", None, None)
     assert answer.headers["Location"] == body["progress_url"]
     assert answer.headers["Preference-Applied"] == "respond-async"
-    service.stand_in.paused.clear()
+    service.worker.paused.clear()
     eventually(lambda: service.http.get(body["progress_url"]).json()["state"] == "Succeeded")
     redirect = service.http.get(body["download_url"])
     assert redirect.status_code == 307
@@ -105,16 +96,16 @@ def test_respond_async_is_answered_at_once(service):
 
 
 def test_a_wait_that_runs_out_is_answered_202(service):
-    service.stand_in.paused.set()
+    service.worker.paused.set()
     begin = time.monotonic()
-    answer = resize(service, headers={"Prefer": "wait=1"})
+    answer = service.client.post_image(headers={"Prefer": "wait=1"})
     assert (answer.status_code, answer.headers["Preference-Applied"]) == (202, "wait=1")
     assert time.monotonic() - begin > 0.9
 
 
 def test_an_answer_does_not_depend_on_an_announcement(service):
-    service.stand_in.silent = True
-    assert resize(service).status_code == 200
+    service.worker.silent = True
+    assert service.client.post_image().status_code == 200
 
 
 def test_an_announcement_is_what_ends_the_wait(service):
@@ -126,7 +117,7 @@ def test_an_announcement_is_what_ends_the_wait(service):
 
 
 def test_an_image_that_fails_while_its_caller_waits_is_answered_with_its_error(service):
-    answer = resize(service, JPEG + BROKEN)
+    answer = service.client.post_image(JPEG + BROKEN)
     problem = answer.json()
     assert (answer.status_code, answer.headers["Content-Type"]) == (422, "application/problem+json")
     assert (problem["code"], problem["status"], problem["detail"]) == (
@@ -135,7 +126,7 @@ def test_an_image_that_fails_while_its_caller_waits_is_answered_with_its_error(s
         "The image ends too early.",
     )
     assert (problem["retryable"], problem["type"]) == (False, "urn:imagejobs:error:corrupt_image")
-    progress = service.http.get(f"/api/progress/{problem['job_id']}").json()
+    progress = service.client.progress(problem["job_id"])
     assert (progress["state"], progress["error"]["code"], progress["failed"]) == (
         "Failed",
         "corrupt_image",
@@ -144,14 +135,14 @@ def test_an_image_that_fails_while_its_caller_waits_is_answered_with_its_error(s
 
 
 def test_format_auto_takes_the_best_that_accept_names(service):
-    answer = resize(service, format="auto", headers={"Accept": "image/avif,image/webp,*/*"})
+    answer = service.client.post_image(format="auto", headers={"Accept": "image/avif,image/webp,*/*"})
     assert answer.json()["format"] == "avif"
-    assert resize(service, format="auto", headers={"Accept": "*/*"}).json()["format"] == "jpeg"
+    assert service.client.post_image(format="auto", headers={"Accept": "*/*"}).json()["format"] == "jpeg"
 
 
 def test_a_batch_is_answered_at_once_with_a_sub_job_per_file(service):
-    service.stand_in.paused.set()
-    answer = batch(service, [("one.jpg", JPEG), ("two.png", PNG)], width=400)
+    service.worker.paused.set()
+    answer = service.client.post_batch([("one.jpg", JPEG), ("two.png", PNG)], width=400)
     body = answer.json()
     identifier = body["batch_job_id"]
     assert (answer.status_code, body["experimental"], body["state"]) == (202, True, "Pending")
@@ -164,9 +155,9 @@ def test_a_batch_is_answered_at_once_with_a_sub_job_per_file(service):
         "kept_original": None,
         "error": None,
     }
-    service.stand_in.paused.clear()
-    eventually(lambda: service.http.get(f"/api/progress/{identifier}").json()["state"] == "Succeeded")
-    done = service.http.get(f"/api/progress/{identifier}-1").json()
+    service.worker.paused.clear()
+    service.client.wait_for_state(identifier, "Succeeded")
+    done = service.client.progress(f"{identifier}-1")
     assert done == {
         "job_id": f"{identifier}-1",
         "state": "Succeeded",
@@ -180,7 +171,7 @@ def test_a_batch_is_answered_at_once_with_a_sub_job_per_file(service):
 
 @pytest.mark.parametrize("field", ["images[]", "images"])
 def test_a_batch_that_is_told_to_wait_is_answered_with_signed_links(service, field):
-    answer = batch(service, [("one.jpg", JPEG), ("two.png", PNG)], field=field, headers={"Prefer": "wait=20"})
+    answer = service.client.post_batch([("one.jpg", JPEG), ("two.png", PNG)], field=field, headers=WAIT)
     body = answer.json()
     assert (answer.status_code, body["state"], answer.headers["Preference-Applied"]) == (
         200,
@@ -193,9 +184,9 @@ def test_a_batch_that_is_told_to_wait_is_answered_with_signed_links(service, fie
 
 
 def test_a_photo_a_text_a_broken_jpeg_and_an_empty_file(service):
-    service.stand_in.paused.set()
+    service.worker.paused.set()
     files = [("photo.jpg", JPEG), ("notes.txt", TEXT), ("cut.jpg", JPEG + BROKEN), ("empty.jpg", b"")]
-    body = batch(service, files).json()
+    body = service.client.post_batch(files).json()
     assert [each["error"] and each["error"]["code"] for each in body["image_jobs"]] == [
         None,
         "not_an_image",
@@ -203,13 +194,11 @@ def test_a_photo_a_text_a_broken_jpeg_and_an_empty_file(service):
         "not_an_image",
     ]
     assert [each["state"] for each in body["image_jobs"]] == ["Pending", "Failed", "Pending", "Failed"]
-    service.stand_in.paused.clear()
+    service.worker.paused.clear()
     identifier = body["batch_job_id"]
-    final = eventually(
-        lambda: (got := service.http.get(f"/api/progress/{identifier}").json())["progress"] == 100 and got
-    )
+    final = eventually(lambda: (got := service.client.progress(identifier))["progress"] == 100 and got)
     assert (final["state"], final["total"], final["done"], final["failed"]) == ("PartiallySucceeded", 4, 1, 3)
-    errors = [service.http.get(f"/api/progress/{identifier}-{n}").json()["error"] for n in range(4)]
+    errors = [service.client.progress(f"{identifier}-{n}")["error"] for n in range(4)]
     assert [error and error["code"] for error in errors] == [
         None,
         "not_an_image",
@@ -219,16 +208,16 @@ def test_a_photo_a_text_a_broken_jpeg_and_an_empty_file(service):
 
 
 def test_a_batch_of_which_nothing_can_be_taken_is_refused_and_leaves_nothing(service):
-    before = (len(service.stand_in.jobs()), service.keys("uploads/"))
-    answer = batch(service, [("a.txt", TEXT), ("b.jpg", b"")])
+    before = (len(service.worker.jobs()), service.keys("uploads/"))
+    answer = service.client.post_batch([("a.txt", TEXT), ("b.jpg", b"")])
     assert (answer.status_code, answer.json()["code"]) == (415, "not_an_image")
-    assert [fault["where"] for fault in answer.json()["errors"]] == ["images[0]", "images[1]"]
+    assert fault_names(answer) == ["images[0]", "images[1]"]
     assert "a.txt" in answer.json()["errors"][0]["what"]
-    assert (len(service.stand_in.jobs()), service.keys("uploads/")) == before
+    assert (len(service.worker.jobs()), service.keys("uploads/")) == before
 
 
 def test_equal_names_in_a_batch_keep_their_results_apart(service):
-    answer = batch(service, [("a.jpg", JPEG), ("a.jpg", JPEG + b"x")], headers={"Prefer": "wait=20"})
+    answer = service.client.post_batch([("a.jpg", JPEG), ("a.jpg", JPEG + b"x")], headers=WAIT)
     entries = answer.json()["image_jobs"]
     assert [each["name"] for each in entries] == ["a.jpg", "a-2.jpg"]
     assert [service.http.get(each["download_url"]).text[-10:] for each in entries] == [
@@ -237,9 +226,9 @@ def test_equal_names_in_a_batch_keep_their_results_apart(service):
     ]
 
 
-def test_what_the_job_says_of_its_uploads(service):
-    answer = batch(service, [("a.jpg", JPEG), ("b.jpg", JPEG)])
-    job = service.stand_in.job(answer.json()["batch_job_id"])
+def test_a_job_names_its_uploads_and_its_request(service):
+    answer = service.client.post_batch([("a.jpg", JPEG), ("b.jpg", JPEG)])
+    job = service.worker.job(answer.json()["batch_job_id"])
     assert job.annotations == {
         "imagejobs.dev/uploads": f"uploads/{job.key.name}/",
         "imagejobs.dev/request-id": answer.headers["X-Request-ID"],
@@ -249,23 +238,23 @@ def test_what_the_job_says_of_its_uploads(service):
 
 
 def test_a_client_that_leaves_frees_its_waiter_and_its_job_goes_on(service):
-    service.stand_in.paused.set()
+    service.worker.paused.set()
     body = forms.body(forms.file("image", JPEG))
-    before = {job.key.name for job in service.stand_in.jobs()}
+    before = {job.key.name for job in service.worker.jobs()}
     with forms.connection(service.api.port) as connection:
         connection.sendall(
             forms.request_head("/api/resize", forms.headers(len(body)) | {"Prefer": "wait=60"}) + body
         )
-        (name,) = eventually(lambda: {job.key.name for job in service.stand_in.jobs()} - before)
+        (name,) = eventually(lambda: {job.key.name for job in service.worker.jobs()} - before)
     eventually(
         lambda: [line for line in service.api.events("request") if line.get("job_id") == name], seconds=5
     )
-    service.stand_in.paused.clear()
-    eventually(lambda: service.http.get(f"/api/progress/{name}").json()["state"] == "Succeeded")
+    service.worker.paused.clear()
+    service.client.wait_for_state(name, "Succeeded")
 
 
 def test_the_request_id_is_taken_over_cleaned_and_logged_with_the_job(service):
-    answer = resize(service, headers={"X-Request-ID": "order-17"})
+    answer = service.client.post_image(headers={"X-Request-ID": "order-17"})
     assert answer.headers["X-Request-ID"] == "order-17"
     line = eventually(
         lambda: [each for each in service.api.events("request") if each["request_id"] == "order-17"]
@@ -280,8 +269,8 @@ def test_the_request_id_is_taken_over_cleaned_and_logged_with_the_job(service):
     assert len(made) == 16
 
 
-def test_names_of_which_nothing_is_left_in_a_key_do_not_meet_numbers(service):
-    answer = batch(service, [("1.jpg", JPEG), ("写真.jpg", JPEG + b"x")], headers={"Prefer": "wait=20"})
+def test_a_name_without_key_characters_does_not_collide_with_a_number(service):
+    answer = service.client.post_batch([("1.jpg", JPEG), ("写真.jpg", JPEG + b"x")], headers=WAIT)
     assert answer.status_code == 200
     assert [service.http.get(each["download_url"]).text[-10:] for each in answer.json()["image_jobs"]] == [
         "1028 bytes",

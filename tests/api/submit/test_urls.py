@@ -1,8 +1,12 @@
-"""POST /api/upload-from-url: JSON and forms, one URL and several; the stand-in takes a URL's path for the key of an object."""
+"""POST /api/upload-from-url: JSON and forms, one URL and several.
+
+The fake worker takes a URL's path for the key of an object.
+"""
 
 import pytest
 
 from support.api import forms
+from support.api.client import WAIT, fault_names
 from support.api.forms import JPEG, PNG
 
 SITE = "https://images.example.org"
@@ -17,11 +21,7 @@ def site(service):
         "site/b.png": PNG,
         "site/notes.txt": b"just words, no picture",
     }.items():
-        service.s3_client.put_object(Bucket=service.s3.bucket, Key=key, Body=data)
-
-
-def post(service, json=None, **more):
-    return service.http.post("/api/upload-from-url", **({"json": json} if json is not None else {}), **more)
+        service.put_object(key, data)
 
 
 @pytest.mark.parametrize("kind", ["json", "urlencoded", "multipart", "query"])
@@ -34,7 +34,7 @@ def test_one_url_is_answered_like_a_resize(service, kind):
     )
     body = answer.json()
     assert (answer.status_code, body["state"], body["width"], body["error"]) == (200, "Succeeded", 40, None)
-    job = service.stand_in.job(body["job_id"])
+    job = service.worker.job(body["job_id"])
     assert [(item.name, item.url, item.key) for item in job.spec.items] == [("Big photo.jpg", PHOTO, None)]
     assert list(job.annotations) == ["imagejobs.dev/request-id"]
 
@@ -42,26 +42,25 @@ def test_one_url_is_answered_like_a_resize(service, kind):
 @pytest.mark.parametrize("scheme", ["HTTP", "Https"])
 def test_a_scheme_in_capitals_is_the_same_scheme(service, scheme):
     url = f"{scheme}{PHOTO.removeprefix('https')}"
-    assert post(service, {"url": url}).json()["state"] == "Succeeded"
-    batch = post(service, {"urls": [url]}, headers={"Prefer": "wait=20"}).json()
-    job = service.http.post("/api/jobs", json={"items": [{"url": url}]}, headers={"Prefer": "wait=20"}).json()
+    assert service.client.post_urls({"url": url}).json()["state"] == "Succeeded"
+    batch = service.client.post_urls({"urls": [url]}, headers=WAIT).json()
+    job = service.client.post_job({"items": [{"url": url}]}, WAIT).json()
     assert [batch["state"], job["state"]] == ["Succeeded"] * 2
-    items = [service.stand_in.job(each).spec.items[0] for each in (batch["batch_job_id"], job["job_id"])]
+    items = [service.worker.job(each).spec.items[0] for each in (batch["batch_job_id"], job["job_id"])]
     assert [(item.name, item.url) for item in items] == [("Big photo.jpg", url)] * 2
 
 
 def test_json_values_are_taken_as_they_are(service):
-    answer = post(
-        service,
+    answer = service.client.post_urls(
         {"url": PHOTO, "width": 40, "height": None, "enlarge": True, "max_size": 5000, "name": "hero.jpg"},
     )
-    job = service.stand_in.job(answer.json()["job_id"])
+    job = service.worker.job(answer.json()["job_id"])
     variant = {"name": "default", "width": 40, "enlarge": True, "maxSize": 5000}
     assert (job.to_body()["spec"]["variants"], job.spec.items[0].name) == ([variant], "hero.jpg")
 
 
 def test_an_image_that_cannot_be_fetched_is_answered_with_its_error(service):
-    answer = post(service, {"url": f"{SITE}/site/absent.jpg"})
+    answer = service.client.post_urls({"url": f"{SITE}/site/absent.jpg"})
     assert (answer.status_code, answer.json()["code"]) == (422, "source_not_found")
 
 
@@ -83,7 +82,7 @@ def test_several_urls_are_answered_like_a_batch(service, kind):
 
 
 def test_urls_are_a_batch_even_if_there_is_one(service):
-    answer = post(service, {"urls": [PHOTO]}, headers={"Prefer": "wait=20"})
+    answer = service.client.post_urls({"urls": [PHOTO]}, headers=WAIT)
     assert (answer.status_code, answer.json()["state"], len(answer.json()["image_jobs"])) == (
         200,
         "Succeeded",
@@ -92,8 +91,10 @@ def test_urls_are_a_batch_even_if_there_is_one(service):
 
 
 def test_of_several_urls_one_that_is_refused_has_its_error_at_once(service):
-    service.stand_in.paused.set()
-    body = post(service, {"urls": [PHOTO, "http://me:secret@example.org/a.jpg", "http://10.1/b.jpg"]}).json()
+    service.worker.paused.set()
+    body = service.client.post_urls(
+        {"urls": [PHOTO, "http://me:secret@example.org/a.jpg", "http://10.1/b.jpg"]}
+    ).json()
     assert [each["state"] for each in body["image_jobs"]] == ["Pending", "Failed", "Failed"]
     assert [each["error"]["code"] for each in body["image_jobs"][1:]] == ["source_forbidden"] * 2
 
@@ -122,11 +123,11 @@ REFUSED = [
 
 @pytest.mark.parametrize("url", REFUSED)
 def test_one_url_that_the_address_guard_refuses_unseen_is_refused_at_once(service, url):
-    before = len(service.stand_in.jobs())
-    answer = post(service, {"url": url})
+    before = len(service.worker.jobs())
+    answer = service.client.post_urls({"url": url})
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_options")
-    assert [fault["where"] for fault in answer.json()["errors"]] == ["url"]
-    assert len(service.stand_in.jobs()) == before
+    assert fault_names(answer) == ["url"]
+    assert len(service.worker.jobs()) == before
 
 
 MANY_REFUSED = {"urls": ["http://me@example.org/", "http://me:secret@example.org/"]}
@@ -200,8 +201,8 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_bad_requests(service, name):
     more, status, code, where = BAD[name]
-    before = len(service.stand_in.jobs())
+    before = len(service.worker.jobs())
     answer = service.http.post("/api/upload-from-url", **more)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
-    assert [fault["where"] for fault in answer.json()["errors"]] == where
-    assert len(service.stand_in.jobs()) == before
+    assert fault_names(answer) == where
+    assert len(service.worker.jobs()) == before

@@ -13,24 +13,14 @@ from support.api.forms import JPEG
 DAY = 86_400
 
 
-def post(service, body, to=""):
-    return service.http.post(f"/api/uploads{to}", json=body)
-
-
 def links(service, *files):
-    answer = post(service, {"files": list(files)})
+    answer = service.client.post_uploads({"files": list(files)})
     assert answer.status_code == 200, answer.text
     return answer.json()
 
 
 def send(url, data, headers=None):
     return httpx2.put(url, content=data, headers=headers or {}, timeout=30).status_code
-
-
-def job(service, body):
-    answer = service.http.post("/api/jobs", json=body, headers={"Prefer": "wait=20"})
-    assert answer.status_code == 200, answer.text
-    return answer.json(), service.stand_in.job(answer.json()["job_id"])
 
 
 def test_files_are_sent_by_links_and_become_a_job_under_their_own_names(service):
@@ -41,8 +31,8 @@ def test_files_are_sent_by_links_and_become_a_job_under_their_own_names(service)
     for file in told["files"]:
         assert send(file["url"], JPEG, file["headers"]) == 200
     assert [file["key"].removeprefix(told["prefix"]) for file in told["files"]] == ["0/Ete-1.jpg", "1/b.jpg"]
-    _, by_key = job(service, {"items": [{"key": file["key"]} for file in told["files"]]})
-    _, by_prefix = job(service, {"prefix": told["prefix"]})
+    _, by_key = service.finish_job({"items": [{"key": file["key"]} for file in told["files"]]})
+    _, by_prefix = service.finish_job({"prefix": told["prefix"]})
     assert [item.key for item in by_key.spec.items] == [item.key for item in by_prefix.spec.items]
     assert [item.name for item in by_key.spec.items] == ["Ete-1.jpg", "b.jpg"]
     assert names.ANNOTATION_UPLOADS not in by_key.annotations  # no job owns them: several may use one
@@ -72,28 +62,28 @@ def test_a_file_in_parts_is_put_together(service):
     parts = file["multipart"]["parts"]
     assert (file["url"], [part["size"] for part in parts]) == (None, [MIN_PART_BYTES, 5])
     ask = {"key": file["key"], "multipart_id": file["multipart"]["multipart_id"]}
-    assert post(service, ask, "/complete").json()["code"] == "conflict"
+    assert service.client.post_uploads(ask, "complete").json()["code"] == "conflict"
     data = (JPEG + bytes(size))[:size]
     assert [send(parts[0]["url"], data[:MIN_PART_BYTES]), send(parts[1]["url"], data[MIN_PART_BYTES:])] == [
         200,
         200,
     ]
     for _ in range(2):
-        assert post(service, ask, "/complete").json() == {"key": file["key"], "size": size}
-    assert job(service, {"items": [{"key": file["key"]}]})[0]["state"] == "Succeeded"
+        assert service.client.post_uploads(ask, "complete").json() == {"key": file["key"], "size": size}
+    assert service.finish_job({"items": [{"key": file["key"]}]})[0]["state"] == "Succeeded"
 
 
 def test_an_aborted_file_cannot_be_completed(service):
     file = links(service, {"size": MIN_PART_BYTES + 1, "part_size": MIN_PART_BYTES})["files"][0]
     ask = {"key": file["key"], "multipart_id": file["multipart"]["multipart_id"]}
-    assert [post(service, ask, "/abort").status_code for _ in range(2)] == [204, 204]
-    assert post(service, ask, "/complete").json()["code"] == "not_found"
+    assert [service.client.post_uploads(ask, "abort").status_code for _ in range(2)] == [204, 204]
+    assert service.client.post_uploads(ask, "complete").json()["code"] == "not_found"
 
 
 def test_a_list_of_images_may_be_larger_than_an_image(service):
     jsonl = {"content_type": "application/x-ndjson"}
-    assert post(service, {"files": [{"size": "200MB"} | jsonl]}).status_code == 200
-    assert "200MB" in post(service, {"files": [{"size": "200MB"}]}).json()["errors"][0]["what"]
+    assert service.client.post_uploads({"files": [{"size": "200MB"} | jsonl]}).status_code == 200
+    assert "200MB" in service.client.post_uploads({"files": [{"size": "200MB"}]}).json()["errors"][0]["what"]
 
 
 BAD = {
@@ -127,7 +117,7 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_bad_requests(service, name):
     body, where = BAD[name]
-    answer = post(service, body)
+    answer = service.client.post_uploads(body)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_options")
     assert sorted(fault["where"] for fault in answer.json()["errors"]) == sorted(where)
 
@@ -138,7 +128,7 @@ def test_bad_requests(service, name):
 )
 @pytest.mark.parametrize("verb", ["complete", "abort"])
 def test_only_own_uploads_are_completed_and_aborted(service, key, verb):
-    answer = post(service, {"key": key, "multipart_id": "1-abc"}, f"/{verb}")
+    answer = service.client.post_uploads({"key": key, "multipart_id": "1-abc"}, verb)
     assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
 
 
@@ -150,7 +140,7 @@ def test_the_id_of_an_upload_is_no_way_to_elsewhere(service, given, verb):
     key = links(service, {"size": 9})["files"][0]["key"]
     assert [
         fault["where"]
-        for fault in post(service, {"key": key, "multipart_id": given}, f"/{verb}").json()["errors"]
+        for fault in service.client.post_uploads({"key": key, "multipart_id": given}, verb).json()["errors"]
     ] == ["multipart_id"]
 
 

@@ -1,4 +1,4 @@
-"""The curl calls of a page of docs, played against a running service: each answer has the status and the fields that the page shows."""
+"""Plays the curl calls of a docs page against a running service, and compares status and fields."""
 
 import json
 import re
@@ -48,7 +48,7 @@ class Call:
 
 
 def calls(page: Path) -> list[Call]:
-    """Return the curl calls of a page, in order; those with something left out in the command cannot be typed."""
+    """Return the curl calls of a page in order, without those that abbreviate the command by dots."""
     blocks = re.findall(r"^```console\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
     return [
         call
@@ -71,7 +71,7 @@ def name(call: Call) -> str:
 def _split(block: str) -> Iterator[Call]:
     for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
         lines = part.splitlines()
-        length = next(n for n in range(1, len(lines) + 1) if _whole("\n".join(lines[:n])))
+        length = next(n for n in range(1, len(lines) + 1) if _is_complete("\n".join(lines[:n])))
         yield Call("\n".join(lines[:length]), "\n".join(lines[length:]).strip())
 
 
@@ -79,7 +79,7 @@ def _fields(text: str) -> set[str]:
     return set(re.findall(r'"(\w+)":', text))
 
 
-def _whole(command: str) -> bool:
+def _is_complete(command: str) -> bool:
     try:
         shlex.split(command)
     except ValueError:
@@ -106,8 +106,8 @@ class Service:
     uploads: dict[str, str] = field(default_factory=dict)
 
     def play(self, call: Call) -> None:
-        """Type the command and compare."""
-        for printed in set(re.findall(ID, _replaced(call.command, dict.fromkeys(self.uploads, "")))):
+        """Run the command and compare its answer."""
+        for printed in set(re.findall(ID, _replace_all(call.command, dict.fromkeys(self.uploads, "")))):
             self._finish(printed)
         status, answer = self._type(call.command)
         assert re.fullmatch(call.status, status), f"{call.command}\n{status}, not {call.status}\n{answer}"
@@ -125,7 +125,7 @@ class Service:
         self._remember(call.answer, answer)
 
     def _type(self, command: str) -> tuple[str, str]:
-        command = _replaced(command, {SERVICE: self.url, **self.elsewhere, **self.uploads, **self.jobs})
+        command = _replace_all(command, {SERVICE: self.url, **self.elsewhere, **self.uploads, **self.jobs})
         own_format = " -w " in command
         authorized = f"-H 'Authorization: Bearer {self.key}' " if self.key else ""
         told = "" if own_format else r"-w '\n%{http_code}' "
@@ -162,7 +162,7 @@ class Service:
             )
 
     def _finish(self, printed: str) -> None:
-        """Wait for the job until it has ended, or waits itself; one that no call of the page made is made here, of two photos and a text."""
+        """Wait until the job has ended or is suspended; make it of three files if no call of the page did."""
         if printed not in self.jobs:
             files = " ".join(f'-F "images[]=@{name}"' for name in FILES)
             self.jobs[printed] = json.loads(self._type(f"curl {files} -F width=400 {SERVICE}/api/batch")[1])[
@@ -177,14 +177,14 @@ class Service:
             time.sleep(0.2)
 
 
-def _replaced(text: str, by: Mapping[str, str]) -> str:
+def _replace_all(text: str, by: Mapping[str, str]) -> str:
     for printed, real in by.items():
         text = text.replace(printed, real)
     return text
 
 
-def lay_out(folder: Path, photo: bytes) -> None:
-    """Put the files that the pages name into a folder; of one they tell the size, which a link is signed for."""
+def write_files(folder: Path, photo: bytes) -> None:
+    """Write the files that the pages name into a folder; a link is signed for the size of `portrait.jpg`."""
     for name in ("large.jpg", "bridge-2725x2225.jpg"):
         (folder / name).write_bytes(photo)
     assert len(photo) <= PORTRAIT_BYTES

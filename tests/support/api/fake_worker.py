@@ -1,7 +1,7 @@
-"""Plays operator and worker for tests of the API: takes every job from the store and gives each file the outcome that its bytes deserve.
+"""Acts as operator and worker for tests of the API: gives each image of every stored job an outcome.
 
-Nothing is decoded: what starts like an image and does not end with `BROKEN` succeeds, and its result says
-what was asked for. Nothing is fetched: a URL stands for the object whose key is its path.
+Nothing is decoded: a file that starts like an image and does not end with `BROKEN` succeeds, and its result
+names the size that the job asked for. Nothing is fetched: a URL stands for the object whose key is its path.
 """
 
 import asyncio
@@ -36,24 +36,24 @@ BROKEN = b"broken"
 MAX_BYTES = 70 * 2**20
 
 
-class StandIn:
-    """A thread that finishes jobs.
+class FakeWorker:
+    """A thread that finishes all jobs of a store until it is stopped.
 
     Attributes:
         paused: While set, jobs stay as they are.
-        most: How many images of each job are done before the rest is left alone; None does all.
-        silent: Do not announce, as if Redis had lost it.
+        max_images: How many images of each job it does; None does all.
+        silent: Do not announce changes, as if Redis had lost them.
     """
 
     def __init__(self, path: Path, redis_url: str, s3: S3Settings) -> None:
         self.paused = threading.Event()
-        self.most: int | None = None
+        self.max_images: int | None = None
         self.silent = False
         self._stopped = threading.Event()
         self._path, self._redis_url, self._s3 = path, redis_url, s3
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._main()), daemon=True)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
 
-    def start(self) -> "StandIn":
+    def start(self) -> "FakeWorker":
         self._thread.start()
         return self
 
@@ -63,13 +63,13 @@ class StandIn:
 
     def jobs(self) -> list[ImageJob]:
         """Return every job there is."""
-        return asyncio.run(_jobs(self._path))
+        return asyncio.run(_read_jobs(self._path))
 
     def job(self, name: str) -> ImageJob:
         """Return a job."""
         return next(job for job in self.jobs() if job.key.name == name)
 
-    async def _main(self) -> None:
+    async def _run(self) -> None:
         store, board, objects = (
             SqliteStore(self._path),
             RedisBoard(self._redis_url),
@@ -80,17 +80,17 @@ class StandIn:
             await asyncio.sleep(0.01)
             if not self.paused.is_set():
                 for key in set(await store.keys()) - ended:
-                    if await self._work(store, board, objects, key):
+                    if await self._finish(store, board, objects, key):
                         ended.add(key)
         await store.close()
         await board.close()
 
-    async def _work(self, store: SqliteStore, board: RedisBoard, objects: S3Objects, key: JobKey) -> bool:
+    async def _finish(self, store: SqliteStore, board: RedisBoard, objects: S3Objects, key: JobKey) -> bool:
         try:
             job = await store.get(key)
-            total = job.spec.total if self.most is None else min(self.most, job.spec.total)
-            items = await _items(objects, job)
-            outcomes = [await _outcome(objects, job, n, items[n]) for n in range(total)]
+            total = job.spec.total if self.max_images is None else min(self.max_images, job.spec.total)
+            items = await _read_items(objects, job)
+            outcomes = [await _make_outcome(objects, job, n, items[n]) for n in range(total)]
             return await self._write(store, board, objects, job, outcomes)
         except (Conflict, NotFound):
             return False
@@ -105,9 +105,9 @@ class StandIn:
     ) -> bool:
         failed = sum(not each.succeeded for each in outcomes)
         counts = Counts(job.spec.total, 0, len(outcomes) - failed, failed)
-        await _ignoring(board.put_shard(job.key, job.uid, 0, counts, outcomes))
+        await _ignore_errors(board.put_shard(job.key, job.uid, 0, counts, outcomes))
         final = counts.done == counts.total
-        status = _status(job, counts, outcomes, final)
+        status = _make_status(job, counts, outcomes, final)
         if final and len(outcomes) > limits.MAX_STATUS_OUTCOMES:
             lines = "".join(each.to_line() + "\n" for each in outcomes)
             await objects.put(
@@ -116,11 +116,11 @@ class StandIn:
         if status != job.status:
             await store.put_status(job, status)
         if not self.silent:
-            await _ignoring(board.announce(Change(job.key, job.uid, status.state, counts)))
+            await _ignore_errors(board.announce(Change(job.key, job.uid, status.state, counts)))
         return final
 
 
-async def _jobs(path: Path) -> list[ImageJob]:
+async def _read_jobs(path: Path) -> list[ImageJob]:
     store = SqliteStore(path)
     try:
         return list((await store.list(None, limit=1000)).jobs)
@@ -128,19 +128,19 @@ async def _jobs(path: Path) -> list[ImageJob]:
         await store.close()
 
 
-async def _items(objects: S3Objects, job: ImageJob) -> list[Item]:
+async def _read_items(objects: S3Objects, job: ImageJob) -> list[Item]:
     if job.spec.manifest is None:
         return list(job.spec.items)
     data, _ = await objects.get(job.spec.manifest.key, MAX_BYTES)
     return [read_item(Reader(json.loads(line))) for line in split_lines(data)]
 
 
-async def _ignoring(call) -> None:
+async def _ignore_errors(call) -> None:
     with contextlib.suppress(ImageJobsError):
         await call
 
 
-def _status(job: ImageJob, counts: Counts, outcomes: list[Outcome], final: bool) -> Status:
+def _make_status(job: ImageJob, counts: Counts, outcomes: list[Outcome], final: bool) -> Status:
     failures, codes = summarise_failures(outcomes)
     few = job.spec.total <= limits.MAX_STATUS_OUTCOMES
     return replace(
@@ -156,7 +156,7 @@ def _status(job: ImageJob, counts: Counts, outcomes: list[Outcome], final: bool)
     )
 
 
-async def _outcome(objects: S3Objects, job: ImageJob, index: int, item: Item) -> Outcome:
+async def _make_outcome(objects: S3Objects, job: ImageJob, index: int, item: Item) -> Outcome:
     variant = job.spec.variants[0]
     try:
         source, _ = await objects.get(item.key or urlsplit(item.url).path[1:], MAX_BYTES)

@@ -1,4 +1,4 @@
-"""Runs schemathesis against an API: requests are made from its document, right and wrong ones, and its answers held to the document."""
+"""Runs schemathesis against an API: it makes requests from the OpenAPI document and checks the answers."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ FUZZ = Path(__file__).parents[2] / "fuzz"
 
 @contextmanager
 def target(folder: Path) -> Iterator[dict[str, str]]:
-    """Run a whole stack with a caller, and a site of images that its workers may fetch; yield the environment that `fuzz` needs."""
+    """Run a stack with a caller and a site of images; yield the environment that `fuzz` needs."""
     key = api_keys.new_key()
     callers = folder / "callers.yaml"
     callers.write_text(f"callers: [{{name: fuzz, keys: [{{sha256: {api_keys.digest(key)}}}]}}]\n")
@@ -49,8 +49,10 @@ def fuzz(
         [document, "--url", environ["FUZZ_URL"]] if document else [f"{environ['FUZZ_URL']}/api/openapi.json"]
     )
     command = [
-        Path(sys.executable).with_name("schemathesis"), "--config-file", FUZZ / "schemathesis.toml", "run", *place,
-        "--header", f"Authorization: Bearer {environ['FUZZ_KEY']}", "--checks", "all", "--warnings", "off", *options,
+        Path(sys.executable).with_name("schemathesis"), "--config-file", FUZZ / "schemathesis.toml", "run",
+        *place,
+        "--header", f"Authorization: Bearer {environ['FUZZ_KEY']}", "--checks", "all", "--warnings", "off",
+        *options,
     ]  # fmt: skip
     more = {"SCHEMATHESIS_HOOKS": "api_hooks", "PYTHONPATH": str(FUZZ), "NO_COLOR": "1"}
     # It keeps what it found in the folder where it runs, and tries that first the next time.

@@ -1,4 +1,4 @@
-"""Compares an answer to one that stands in the documentation: the same fields and kinds of values; ids, links, times and sizes differ."""
+"""Compares an answer with a documented one: same fields and types; ids, links, times and sizes differ."""
 
 from typing import Any
 
@@ -20,25 +20,33 @@ STABLE = (
 """Fields whose values are the same each time."""
 
 
-def differences(told: Any, real: Any, where: str = "") -> list[str]:
+def differences(documented: Any, actual: Any, where: str = "") -> list[str]:
     """Return where two values differ in shape, or in a field that is the same each time."""
-    if isinstance(told, dict) and isinstance(real, dict):
-        found = [f"{where}: {name} is only in one of them" for name in told.keys() ^ real.keys()]
+    if isinstance(documented, dict) and isinstance(actual, dict):
+        found = [f"{where}: {name} is only in one of them" for name in documented.keys() ^ actual.keys()]
         return found + [
-            each for name in told.keys() & real.keys() for each in _field(told, real, name, f"{where}/{name}")
+            each
+            for name in documented.keys() & actual.keys()
+            for each in _field_differences(documented, actual, name, f"{where}/{name}")
         ]
-    if isinstance(told, list) and isinstance(real, list):
-        if len(told) != len(real):
-            return [f"{where}: {len(told)} and {len(real)} elements"]
+    if isinstance(documented, list) and isinstance(actual, list):
+        if len(documented) != len(actual):
+            return [f"{where}: {len(documented)} and {len(actual)} elements"]
         return [
             each
-            for n, (one, other) in enumerate(zip(told, real, strict=True))
+            for n, (one, other) in enumerate(zip(documented, actual, strict=True))
             for each in differences(one, other, f"{where}/{n}")
         ]
-    return [] if type(told) is type(real) else [f"{where}: {told!r} and {real!r}"]
+    return [] if type(documented) is type(actual) else [f"{where}: {documented!r} and {actual!r}"]
 
 
-def _field(told: dict[str, Any], real: dict[str, Any], name: str, where: str) -> list[str]:
-    if name in STABLE and not isinstance(told[name], (dict, list)):
-        return [] if told[name] == real[name] else [f"{where}: {told[name]!r} and {real[name]!r}"]
-    return differences(told[name], real[name], where)
+def _field_differences(
+    documented: dict[str, Any], actual: dict[str, Any], name: str, where: str
+) -> list[str]:
+    if name in STABLE and not isinstance(documented[name], (dict, list)):
+        return (
+            []
+            if documented[name] == actual[name]
+            else [f"{where}: {documented[name]!r} and {actual[name]!r}"]
+        )
+    return differences(documented[name], actual[name], where)

@@ -1,4 +1,4 @@
-"""Holds answers of the API to its OpenAPI document, whatever a test wants of them: status, headers, media type, and every field of the body.
+"""Checks answers of the API against its OpenAPI document: status, headers, media type, all body fields.
 
 The document is one of a server with callers and callbacks, which knows everything that one without them does.
 """
@@ -16,18 +16,15 @@ from imagejobs_api.openapi.document import document
 from imagejobs_api.settings import Settings
 from imagejobs_contract.reader import Reader
 
-ELSEWHERE = {400, 404, 405, 408, 413, 431, 503}
-"""What an address or a method that does not exist may be answered, and a request that is none."""
-
 
 @functools.cache
-def whole() -> dict[str, Any]:
+def full_document() -> dict[str, Any]:
     """Return the document."""
     secret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
     return document(Settings.read(Reader({"CALLERS_FILE": "callers.yaml", "WEBHOOK_SECRETS": secret})))
 
 
-USUAL = {
+COMMON_HEADERS = {
     *(
         "content-type",
         "content-length",
@@ -40,59 +37,60 @@ USUAL = {
     ),
     *(name.lower() for name in browser_security.SECURITY_HEADERS),
 }
-"""Headers that the document tells of once and for all, or that are the matter of HTTP itself and of proxies.
-"""
+"""Headers that the document describes once for all answers, or that belong to HTTP itself or to proxies."""
 
 
 def check(request: httpx2.Request, answer: httpx2.Response, *, with_body: bool = True) -> None:
     """Fail unless the document says that this request may have this answer."""
-    operation = find(request.method, request.url.path)
+    operation = find_operation(request.method, request.url.path)
     if operation is None:
         return
     where = f"{request.method} {request.url.path} -> {answer.status_code}"
-    told = operation["responses"].get(str(answer.status_code))
-    assert told is not None, f"{where}: no such status in the document: {answer.text if with_body else ''}"
-    told = resolved(told)
+    documented = operation["responses"].get(str(answer.status_code))
+    assert documented is not None, (
+        f"{where}: no such status in the document: {answer.text if with_body else ''}"
+    )
+    documented = resolve(documented)
     missing = [
         name
-        for name, header in told.get("headers", {}).items()
-        if resolved(header).get("required") and name not in answer.headers
+        for name, header in documented.get("headers", {}).items()
+        if resolve(header).get("required") and name not in answer.headers
     ]
     assert not missing, f"{where}: without {missing}"
     more = (
         {name for name in answer.headers if not name.startswith("access-control-")}
-        - USUAL
-        - {name.lower() for name in told.get("headers", {})}
+        - COMMON_HEADERS
+        - {name.lower() for name in documented.get("headers", {})}
     )
-    assert not more, f"{where}: the document does not tell of {more}"
+    assert not more, f"{where}: the document has no header {more}"
     if with_body and request.method != "HEAD" and answer.status_code != 304:
-        _check_body(where, told.get("content", {}), answer)
+        _check_body(where, documented.get("content", {}), answer)
 
 
 def check_message(message: Any) -> None:
     """Fail unless a callback's message is as the document says."""
-    schema = whole()["webhooks"]["imagejob.finished"]["post"]["requestBody"]["content"]["application/json"][
-        "schema"
-    ]
+    schema = full_document()["webhooks"]["imagejob.finished"]["post"]["requestBody"]["content"][
+        "application/json"
+    ]["schema"]
     faults = [each.message for each in _validator(json.dumps(schema)).iter_errors(message)]
     assert not faults, f"{faults} in {message}"
 
 
-def find(method: str, path: str) -> dict[str, Any] | None:
+def find_operation(method: str, path: str) -> dict[str, Any] | None:
     """Return the operation of a request; None where the API has no such address or method."""
-    for template, methods in whole()["paths"].items():
+    for template, methods in full_document()["paths"].items():
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
             found: dict[str, Any] | None = methods.get({"HEAD": "get"}.get(method, method.lower()))
             return found
     return None
 
 
-def resolved(told: dict[str, Any]) -> dict[str, Any]:
+def resolve(documented: dict[str, Any]) -> dict[str, Any]:
     """Return what a reference leads to."""
-    if "$ref" not in told:
-        return told
-    place: Any = whole()
-    for name in told["$ref"].removeprefix("#/").split("/"):
+    if "$ref" not in documented:
+        return documented
+    place: Any = full_document()
+    for name in documented["$ref"].removeprefix("#/").split("/"):
         place = place[name]
     return place
 
@@ -127,7 +125,7 @@ def _event(text: str) -> dict[str, Any]:
     fields = [line.partition(": ") for line in text.splitlines() if line and not line.startswith(":")]
     event: dict[str, Any] = {name: int(value) if name == "retry" else value for name, _, value in fields}
     if "data" in event:
-        schema = resolved(whole()["paths"]["/api/progress/{id}/events"]["get"]["responses"]["200"])[
+        schema = resolve(full_document()["paths"]["/api/progress/{id}/events"]["get"]["responses"]["200"])[
             "content"
         ]["text/event-stream"]["schema"]
         assert _validator(json.dumps(schema["properties"]["data"]["contentSchema"])).is_valid(
@@ -138,12 +136,12 @@ def _event(text: str) -> dict[str, Any]:
 
 @functools.cache
 def _validator(schema: str) -> jsonschema_rs.Draft202012Validator:
-    told = json.loads(schema) | {"components": _closed(whole()["components"])}
-    return jsonschema_rs.Draft202012Validator(told, validate_formats=True)
+    documented = json.loads(schema) | {"components": _forbid_other_fields(full_document()["components"])}
+    return jsonschema_rs.Draft202012Validator(documented, validate_formats=True)
 
 
-def _closed(components: dict[str, Any]) -> dict[str, Any]:
-    """Return the components with schemas that allow no other fields: clients must bear new ones, but the document must name all there are."""
+def _forbid_other_fields(components: dict[str, Any]) -> dict[str, Any]:
+    """Return the components with schemas that allow no other fields, so that each must be documented."""
     schemas = {
         name: {**schema, "additionalProperties": False} if "properties" in schema else schema
         for name, schema in components["schemas"].items()

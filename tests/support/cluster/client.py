@@ -1,4 +1,4 @@
-"""Ways for tests to talk to a running control plane: kubectl, plain requests, and kubeconfigs of others than the administrator."""
+"""Talks to a running control plane: kubectl, plain requests, kubeconfigs of other users."""
 
 import json
 import secrets

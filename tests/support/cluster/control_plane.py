@@ -1,4 +1,4 @@
-"""A real Kubernetes control plane for tests: etcd, kube-apiserver and kube-controller-manager as plain processes, no kubelet.
+"""Starts a real Kubernetes control plane: etcd, kube-apiserver, kube-controller-manager; no kubelet.
 
 Pods stay Pending until a test plays the kubelet. Everything listens on loopback only and ends with the test
 run, however that ends.
@@ -33,26 +33,26 @@ ATTEMPTS = 3
 """Somebody else may take a port between our choice and the program's start."""
 
 
-class Missing(Exception):
+class ProgramsMissing(Exception):
     """Raised when the programs are not there and cannot be compiled."""
 
 
-class Died(Exception):
+class EndedEarly(Exception):
     """Raised when a program ended while it was starting; the text is the end of its log."""
 
 
 def find_programs(environ: Mapping[str, str]) -> Path:
-    """Return the folder of the programs: KUBEBUILDER_ASSETS, else what the build script compiled, now if need be."""
+    """Return the folder of the programs: KUBEBUILDER_ASSETS, else the build script's, which may compile."""
     folder = Path(environ.get("KUBEBUILDER_ASSETS") or _compiled())
     if absent := [program for program in PROGRAMS if not (folder / program).is_file()]:
-        raise Missing(f"{folder} lacks {', '.join(absent)}")
+        raise ProgramsMissing(f"{folder} lacks {', '.join(absent)}")
     return folder
 
 
 def _compiled() -> str:
     built = subprocess.run([BUILD, "kube"], capture_output=True, text=True, check=False)
     if built.returncode:
-        raise Missing(built.stderr.strip()[-500:])
+        raise ProgramsMissing(built.stderr.strip()[-500:])
     return built.stdout.strip()
 
 
@@ -64,7 +64,7 @@ def running(programs: Path, folder: Path) -> Iterator[ControlPlane]:
         with ExitStack() as stack:
             try:
                 plane = _start(stack, programs, folder / str(attempt))
-            except Died:
+            except EndedEarly:
                 if attempt == ATTEMPTS - 1:
                     raise
                 continue
@@ -96,9 +96,11 @@ def _start(stack: ExitStack, programs: Path, folder: Path) -> ControlPlane:
 def _etcd(programs: Path, folder: Path, port: int, peer_port: int) -> list[str]:
     client, peer = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{peer_port}"
     return [
-        str(programs / "etcd"), "--data-dir", str(folder / "etcd"), "--unsafe-no-fsync", "--log-level", "error",
+        str(programs / "etcd"), "--data-dir", str(folder / "etcd"), "--unsafe-no-fsync",
+        "--log-level", "error",
         "--listen-client-urls", client, "--advertise-client-urls", client,
-        "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", f"default={peer}",
+        "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
+        "--initial-cluster", f"default={peer}",
     ]  # fmt: skip
 
 
@@ -107,14 +109,17 @@ def _apiserver(programs: Path, certificates: Path, tokens: Path, etcd_port: int,
     return [
         str(programs / "kube-apiserver"), "--etcd-servers", f"http://127.0.0.1:{etcd_port}",
         "--bind-address", "127.0.0.1", "--secure-port", str(port), "--cert-dir", str(certificates),
-        "--token-auth-file", str(tokens), "--authorization-mode", "RBAC", "--service-cluster-ip-range", "10.0.0.0/24",
-        "--service-account-issuer", "https://kubernetes.default.svc", "--service-account-signing-key-file", key, "--service-account-key-file", key,
+        "--token-auth-file", str(tokens), "--authorization-mode", "RBAC",
+        "--service-cluster-ip-range", "10.0.0.0/24",
+        "--service-account-issuer", "https://kubernetes.default.svc",
+        "--service-account-signing-key-file", key, "--service-account-key-file", key,
     ]  # fmt: skip
 
 
 def _controller_manager(programs: Path, kubeconfig: Path) -> list[str]:
     return [
-        str(programs / "kube-controller-manager"), "--kubeconfig", str(kubeconfig), "--controllers", ",".join(CONTROLLERS),
+        str(programs / "kube-controller-manager"), "--kubeconfig", str(kubeconfig),
+        "--controllers", ",".join(CONTROLLERS),
         "--leader-elect=false", "--secure-port=0", "--kube-api-qps=500", "--kube-api-burst=1000",
     ]  # fmt: skip
 
@@ -147,7 +152,7 @@ def _alive(folder: Path, *processes: subprocess.Popen[bytes]) -> bool:
     for process in processes:
         if process.poll() is not None:
             name = Path(str(process.args[0])).name  # type: ignore[index]
-            raise Died(
+            raise EndedEarly(
                 f"{name} ended with {process.returncode}: {(folder / f'{name}.log').read_text()[-2000:]}"
             )
     return True

@@ -90,14 +90,18 @@ def image_site(files: dict[str, bytes]) -> list[dict[str, Any]]:
         for each in read("deployment", f"{RELEASE}-api")["spec"]["template"]["spec"]["containers"]
     )
     container = {
-        "name": "images", "image": image, "command": ["python", "-m", "http.server", "8080", "--directory", "/images"],
-        "securityContext": {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}},
+        "name": "images", "image": image,
+        "command": ["python", "-m", "http.server", "8080", "--directory", "/images"],
+        "securityContext": {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
+                            "capabilities": {"drop": ["ALL"]}},
         "volumeMounts": [{"name": "images", "mountPath": "/images"}],
         "readinessProbe": {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1},
     }  # fmt: skip
     spec = {
-        "containers": [container], "volumes": [{"name": "images", "configMap": {"name": "images"}}], "automountServiceAccountToken": False,
-        "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [container], "volumes": [{"name": "images", "configMap": {"name": "images"}}],
+        "automountServiceAccountToken": False,
+        "securityContext": {"runAsNonRoot": True, "runAsUser": 65532,
+                            "seccompProfile": {"type": "RuntimeDefault"}},
         "terminationGracePeriodSeconds": 0,
     }  # fmt: skip
     data = {name: base64.b64encode(content).decode() for name, content in files.items()}
@@ -114,7 +118,7 @@ def image_site(files: dict[str, bytes]) -> list[dict[str, Any]]:
 
 
 def pool_reaches(url: str) -> bool:
-    """Tell whether a pod of the pool gets an answer from there."""
+    """Return whether a pod of the pool gets an answer from there."""
     program = f"import urllib.request; urllib.request.urlopen({url!r}, timeout=3)"
     command = [
         "kubectl",
@@ -130,7 +134,7 @@ def pool_reaches(url: str) -> bool:
     return subprocess.run(command, capture_output=True, check=False, timeout=30).returncode == 0
 
 
-def finished(name: str, seconds: float = 120, namespace: str = NAMESPACE) -> dict[str, Any]:
+def wait_until_finished(name: str, seconds: float = 120, namespace: str = NAMESPACE) -> dict[str, Any]:
     """Wait with kubectl until an ImageJob is finished, and return its status."""
     kubectl(
         "wait",
@@ -182,7 +186,7 @@ def api_key() -> str:
 
 
 def fetch(url: str) -> Image.Image:
-    """Return the image under a link; the API wants a key, S3 must not get it, nor does it with a redirect to another host."""
+    """Return the image under a link. The API gets the key; S3, where it redirects to, must not."""
     if url.startswith(API):
         url = run(
             "curl",
@@ -241,17 +245,17 @@ def put_photos(client: Any, prefix: str, count: int, data: bytes) -> list[str]:
     return keys
 
 
-def stored(client: Any, prefix: str) -> list[str]:
+def list_keys(client: Any, prefix: str) -> list[str]:
     """Return all keys under a prefix."""
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=prefix)
     return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
 
 
-def recorded(client: Any, uid: str) -> list[int]:
-    """Return the indexes of all outcomes that a job left in S3, sorted; one that stands there twice comes twice."""
+def outcome_indexes(client: Any, uid: str) -> list[int]:
+    """Return the indexes of all outcomes of a job in S3, sorted; a duplicate comes twice."""
     lines = [
         line
-        for key in stored(client, f"jobs/{uid}/results/")
+        for key in list_keys(client, f"jobs/{uid}/results/")
         for line in client.get_object(Bucket=BUCKET, Key=key)["Body"].read().splitlines()
     ]
     return sorted(json.loads(line)["index"] for line in lines)

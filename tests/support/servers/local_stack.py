@@ -1,7 +1,8 @@
-"""`imagejobs local` as a person starts it, on free ports and a folder of its own; and the same person's requests."""
+"""`imagejobs local` as a user starts it, on free ports and a folder of its own, and a client of it."""
 
 import contextlib
 import io
+import json
 import os
 import signal
 import subprocess
@@ -10,13 +11,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import httpx2
+from obstore.store import S3Store
 from PIL import Image
 
 from imagejobs.local import handoff_folder
 from imagejobs.local.data_dir import DataDirectory
+from support.api.client import ApiClient
 from support.clock import shifted_clock
 from support.servers import data_servers
 
@@ -25,7 +27,7 @@ START_SECONDS = 90.0
 STOP_SECONDS = 30.0
 
 
-class Ended(Exception):
+class EndedEarly(Exception):
     """Raised when the program ended before it was ready; holds what it said."""
 
 
@@ -72,12 +74,12 @@ class LocalStack:
             )
         (self.data / "endpoint").unlink(missing_ok=True)
         give_up = time.monotonic() + START_SECONDS
-        while "Ctrl-C stops everything" not in self.said():
+        while "Ctrl-C stops everything" not in self.terminal_output():
             if self._process.poll() is not None:
-                raise Ended(self.said())
+                raise EndedEarly(self.terminal_output())
             if time.monotonic() > give_up:
                 self.kill()
-                raise TimeoutError(self.said())
+                raise TimeoutError(self.terminal_output())
             time.sleep(0.05)
         return self
 
@@ -101,12 +103,12 @@ class LocalStack:
         self._process.kill()
         self._process.wait()
 
-    def said(self) -> str:
+    def terminal_output(self) -> str:
         """Return what it wrote to the terminal."""
         return self.output.read_text(errors="replace")
 
     def is_ready(self) -> bool:
-        """Tell whether it can take jobs now."""
+        """Return whether it can take jobs now."""
         try:
             return httpx2.get(f"{self.url}/readyz", timeout=5).status_code == 200
         except httpx2.HTTPError:
@@ -114,7 +116,9 @@ class LocalStack:
 
     def fact(self, name: str) -> str:
         """Return a line of the screen, such as `Redis`."""
-        return next(line.split()[1] for line in self.said().splitlines() if line.split()[:1] == [name])
+        return next(
+            line.split()[1] for line in self.terminal_output().splitlines() if line.split()[:1] == [name]
+        )
 
     @property
     def redis_url(self) -> str:
@@ -168,73 +172,34 @@ def _storage(data: Path) -> Iterator[dict[str, str]]:
             server.stop()
 
 
-class Client:
-    """The requests of a person with curl."""
-
-    def __init__(self, url: str) -> None:
-        self._http = httpx2.Client(base_url=url, timeout=60)
-
-    def close(self) -> None:
-        """Give the connection back."""
-        self._http.close()
-
-    def resize(
-        self, image: bytes, headers: Mapping[str, str] | None = None, **options: object
-    ) -> httpx2.Response:
-        """POST one image."""
-        return self._http.post(
-            "/api/resize",
-            files={"image": ("photo.jpg", image)},
-            data=texts(options),
-            headers=dict(headers or {}),
-        )
-
-    def batch(self, images: Mapping[str, bytes], **options: object) -> dict[str, Any]:
-        """POST a batch and return its answer."""
-        files = [("images[]", (name, data)) for name, data in images.items()]
-        answer = self._http.post("/api/batch", files=files, data=texts(options))
-        assert answer.status_code == 202, answer.text
-        body: dict[str, Any] = answer.json()
-        return body
-
-    def progress(self, identifier: str) -> dict[str, Any]:
-        """GET the progress of any id."""
-        answer = self._http.get(f"/api/progress/{identifier}")
-        assert answer.status_code == 200, answer.text
-        body: dict[str, Any] = answer.json()
-        return body
-
-    def finished(self, identifier: str, seconds: float = 60.0) -> dict[str, Any]:
-        """Wait until an id has ended, and return its progress."""
-        last: dict[str, Any] = {}
-
-        def ended() -> bool:
-            nonlocal last
-            last = self.progress(identifier)
-            return last["state"] in ("Succeeded", "PartiallySucceeded", "Failed", "Cancelled")
-
-        wait_until(ended, seconds, lambda: str(last))
-        return last
-
-    def download(self, identifier: str) -> Image.Image:
-        """Follow an id's link and return the picture."""
-        answer = self._http.get(f"/api/download/{identifier}", follow_redirects=True)
-        assert answer.status_code == 200, answer.text
-        picture = Image.open(io.BytesIO(answer.content))
-        picture.load()
-        return picture
-
-
 @contextlib.contextmanager
-def client(stack: LocalStack) -> Iterator[Client]:
-    """Speak to a running stack."""
-    with contextlib.closing(Client(stack.url)) as made:
-        yield made
+def client(stack: LocalStack) -> Iterator[ApiClient]:
+    """Open a client of a running stack."""
+    with httpx2.Client(base_url=stack.url, timeout=60) as http:
+        yield ApiClient(http)
 
 
-def texts(options: Mapping[str, object]) -> dict[str, str]:
-    """Return form fields."""
-    return {name: str(value) for name, value in options.items()}
+def download(client: ApiClient, identifier: str) -> Image.Image:
+    """Return the picture that a result's link leads to."""
+    redirect = client.download(identifier)
+    assert redirect.status_code == 307, redirect.text
+    answer = httpx2.get(redirect.headers["Location"], timeout=60)
+    assert answer.status_code == 200, answer.text
+    picture = Image.open(io.BytesIO(answer.content))
+    picture.load()
+    return picture
+
+
+def bucket(stack: LocalStack) -> S3Store:
+    """Return the bucket of a running stack."""
+    keys = json.loads((stack.data / "s3-credentials.json").read_text())
+    return S3Store(
+        "imagejobs",
+        endpoint=stack.fact("S3"),
+        region="us-east-1",
+        client_options={"allow_http": True},
+        **keys,
+    )
 
 
 def wait_until(condition: Callable[[], bool], seconds: float, why: Callable[[], str] = str) -> None:

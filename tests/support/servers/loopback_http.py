@@ -23,7 +23,7 @@ Take = Callable[[Post], tuple[int, Mapping[str, str]]]
 
 
 @contextmanager
-def posts_taken(take: Take) -> Iterator[int]:
+def serve_posts(take: Take) -> Iterator[int]:
     """Serve, a thread per request; yield the port."""
 
     class Handler(BaseHTTPRequestHandler):

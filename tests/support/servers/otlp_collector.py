@@ -1,4 +1,4 @@
-"""A collector of traces on loopback, as OpenTelemetry's are: OTLP over HTTP, decoded by the protocol's own definition."""
+"""An OpenTelemetry collector on loopback: takes OTLP over HTTP and decodes it with the official protobufs."""
 
 import threading
 import time
@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from support.servers.loopback_http import Post, posts_taken
+from support.servers.loopback_http import Post, serve_posts
 
 WAIT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class Told:
+class ReceivedSpan:
     """One span as it came."""
 
     program: str
@@ -37,7 +37,7 @@ class Collector:
     """
 
     port: int = 0
-    spans: list[Told] = field(default_factory=list)
+    spans: list[ReceivedSpan] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
     status: int = 200
     gate: threading.Event = field(default_factory=threading.Event)
@@ -46,17 +46,17 @@ class Collector:
         """Return the variables that lead to it."""
         return {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{self.port}", **more}
 
-    def of(self, trace: str) -> list[Told]:
+    def spans_of(self, trace: str) -> list[ReceivedSpan]:
         """Return the spans of a trace."""
         return [each for each in list(self.spans) if each.trace == trace]
 
-    def wait_for(self, trace: str, *names: str) -> list[Told]:
+    def wait_for(self, trace: str, *names: str) -> list[ReceivedSpan]:
         """Return the spans of a trace once there are those of these names."""
         deadline = time.monotonic() + WAIT_SECONDS
-        while not set(names) <= {each.name for each in self.of(trace)}:
-            assert time.monotonic() < deadline, sorted(each.name for each in self.of(trace))
+        while not set(names) <= {each.name for each in self.spans_of(trace)}:
+            assert time.monotonic() < deadline, sorted(each.name for each in self.spans_of(trace))
             time.sleep(0.02)
-        return self.of(trace)
+        return self.spans_of(trace)
 
     def take(self, body: bytes) -> None:
         """Keep a request."""
@@ -66,7 +66,7 @@ class Collector:
             program = next(
                 each.value.string_value for each in group.resource.attributes if each.key == "service.name"
             )
-            self.spans += [_told(program, span) for scope in group.scope_spans for span in scope.spans]
+            self.spans += [_read_span(program, span) for scope in group.scope_spans for span in scope.spans]
 
 
 @contextmanager
@@ -82,16 +82,16 @@ def collector() -> Iterator[Collector]:
             it.take(post.body)
         return it.status, {}
 
-    with posts_taken(take) as it.port:
+    with serve_posts(take) as it.port:
         try:
             yield it
         finally:
             it.gate.set()
 
 
-def _told(program: str, span) -> Told:
+def _read_span(program: str, span) -> ReceivedSpan:
     facts = {each.key: getattr(each.value, each.value.WhichOneof("value")) for each in span.attributes}
     failed = span.status.code == span.status.STATUS_CODE_ERROR
-    return Told(
+    return ReceivedSpan(
         program, span.name, span.trace_id.hex(), span.span_id.hex(), span.parent_span_id.hex(), failed, facts
     )

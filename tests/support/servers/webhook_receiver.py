@@ -1,4 +1,4 @@
-"""A receiver of callbacks on loopback: checks every signature with the Standard Webhooks library, answers as a test says, and holds answers back."""
+"""A receiver of callbacks on loopback: verifies signatures with the Standard Webhooks library."""
 
 import threading
 import time
@@ -9,7 +9,7 @@ from typing import Any
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from support.servers.loopback_http import Post, posts_taken
+from support.servers.loopback_http import Post, serve_posts
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OLD_SECRET = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
@@ -79,7 +79,7 @@ def receiver() -> Iterator[Receiver]:
         optional = {"Location": it.location, "Retry-After": it.retry_after}
         return status, {name: value for name, value in optional.items() if value}
 
-    with posts_taken(take) as it.port:
+    with serve_posts(take) as it.port:
         try:
             yield it
         finally:
