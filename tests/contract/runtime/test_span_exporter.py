@@ -10,7 +10,7 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from imagejobs_contract.runtime import traces
+from imagejobs_contract.runtime import span_exporter, traces
 from imagejobs_contract.runtime.span_exporter import MAX_WAITING_SPANS, SpanSender
 from imagejobs_contract.runtime.traces import BEGIN, CURRENT, DROPPED, FAILED, NOOP_SPAN, NOOP_TRACER, SENT
 from imagejobs_contract.runtime.tracing import open_tracer
@@ -36,6 +36,8 @@ def tell(told: traces.Tracer, number: int) -> None:
 
 
 def test_what_was_told_is_sent_before_the_program_ends(ends, monkeypatch):
+    monkeypatch.setattr(span_exporter, "SHUTDOWN_SECONDS", 60.0)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "30")
     with collector() as running:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", running.environ()["OTEL_EXPORTER_OTLP_ENDPOINT"])
         with open_tracer("worker", True, ends.count) as told:
