@@ -94,7 +94,7 @@ def pairs(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def is_read_liberally(value: Any) -> bool:
-    """Tell whether a value may count as not given, or as a number or truth value that it is only the text of."""
+    """Return whether a value may count as missing, or is the text of a number or boolean."""
     text = value.strip().lower() if isinstance(value, str) else None
     return (
         value in (None, [], {})

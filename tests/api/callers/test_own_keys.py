@@ -54,7 +54,8 @@ def may(api, key, body):
     ("place", "shop", "blog"),
     [("for-all/", True, True), ("of-shop/", True, False), (f"uploads/default.shop.{ID}/0/", True, False),
      (f"uploads/default.blog.{ID}/0/", False, True),
-     ("uploads/", False, False), (f"uploads/{ID}/", False, False), ("uploads/default.", False, False), ("web/", False, False)],
+     ("uploads/", False, False), (f"uploads/{ID}/", False, False), ("uploads/default.", False, False),
+     ("web/", False, False)],
     ids=lambda value: value.replace(ID, "ID") if isinstance(value, str) else None,
 )  # fmt: skip
 def test_each_reads_its_own(guarded, place, shop, blog):

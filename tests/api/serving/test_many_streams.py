@@ -1,4 +1,4 @@
-"""A thousand event streams on one API process: what one costs, and that all are told of the end while other requests are answered."""
+"""A thousand event streams on one API process: their memory, their ends, and other requests meanwhile."""
 
 import asyncio
 

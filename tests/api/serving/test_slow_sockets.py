@@ -1,4 +1,4 @@
-"""Two thousand slow clients on one API process: what one costs, that all are hung up on, and that others are answered meanwhile."""
+"""Two thousand slow clients on one API process: their memory, their end, and other requests meanwhile."""
 
 import asyncio
 import resource

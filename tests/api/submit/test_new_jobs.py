@@ -139,9 +139,12 @@ def test_every_fault_is_told_at_once_under_the_name_that_was_sent(service):
 
 
 SECRETS = [
-    "secret/x.jpg", "photos/../secret/x.jpg", "photos//a.jpg", "photos/./a.jpg", "photos/..", "photosecret/x.jpg", "photos/..\\secret\\x.jpg",
-    f"uploads/{ID}/0", f"uploads/other.{ID}/0/a.jpg", "uploads/default/0", "uploads/", f"{OWN}/../../secret/x.jpg",
-    "jobs/some-uid/spec.json", f"outputs/{ID}/a.jpg", "\u202ephotos/a.jpg", "PHOTOS/a.jpg", "\uff50hotos/a.jpg", "%70hotos/a.jpg",
+    "secret/x.jpg", "photos/../secret/x.jpg", "photos//a.jpg", "photos/./a.jpg", "photos/..",
+    "photosecret/x.jpg", "photos/..\\secret\\x.jpg",
+    f"uploads/{ID}/0", f"uploads/other.{ID}/0/a.jpg", "uploads/default/0", "uploads/",
+    f"{OWN}/../../secret/x.jpg",
+    "jobs/some-uid/spec.json", f"outputs/{ID}/a.jpg", "\u202ephotos/a.jpg", "PHOTOS/a.jpg",
+    "\uff50hotos/a.jpg", "%70hotos/a.jpg",
 ]  # fmt: skip
 
 

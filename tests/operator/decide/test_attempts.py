@@ -8,8 +8,8 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.items import Item
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Execution, Manifest, Spec
-from imagejobs_operator.decide.attempts import Runner, fixed_runner
 from imagejobs_operator.decide.plan_input import Policy
+from imagejobs_operator.decide.runner_choice import Runner, fixed_runner
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 

@@ -102,7 +102,8 @@ def start_valkey(
 def start_seaweed(folder: Path, binary: Path) -> Server:
     """Start SeaweedFS with its S3 gateway and return it once that answers.
 
-    All buckets share volumes, so that a new one costs nothing. Beside a shifted clock SeaweedFS checks no signatures: all would be too old or too young.
+    All buckets share volumes, so that a new one costs nothing. Beside a shifted clock SeaweedFS checks no
+    signatures: all would be too old or too young.
     """
     ports = free_ports(
         ["master", "master.grpc", "volume", "volume.grpc", "filer", "filer.grpc", "s3", "s3.grpc"]
@@ -114,8 +115,9 @@ def start_seaweed(folder: Path, binary: Path) -> Server:
     }
     (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
     options = {
-        "dir": folder, "ip": "127.0.0.1", "ip.bind": "127.0.0.1", "master.telemetry": "false", "master.volumeSizeLimitMB": 256, "volume.max": 100,
-        "filer.localSocket": folder / "filer.sock", "s3.localSocket": folder / "s3.sock", "s3.port.iceberg": 0, "s3.port.lance": 0,
+        "dir": folder, "ip": "127.0.0.1", "ip.bind": "127.0.0.1", "master.telemetry": "false",
+        "master.volumeSizeLimitMB": 256, "volume.max": 100, "filer.localSocket": folder / "filer.sock",
+        "s3.localSocket": folder / "s3.sock", "s3.port.iceberg": 0, "s3.port.lance": 0,
     }  # fmt: skip
     options |= {} if shifted_clock.ON else {"s3.config": folder / "s3.json"}
     options |= {

@@ -15,12 +15,11 @@ from imagejobs_contract.model.attempts import current_attempt, retry_requested
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_operator.act.ports import Ports
-from imagejobs_operator.decide import attempts
-from imagejobs_operator.decide.attempts import Runner
 from imagejobs_operator.decide.deadlines import UNATTENDED_SECONDS
 from imagejobs_operator.decide.history import History
 from imagejobs_operator.decide.observed import ChildJob, Observed
 from imagejobs_operator.decide.plan_input import Policy
+from imagejobs_operator.decide.runner_choice import Runner, fixed_runner
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +36,7 @@ async def observe(ports: Ports, job: ImageJob, history: History, policy: Policy,
         return replace(nothing, child=await _get_child(ports, job, current_attempt(job)))
     if job.status.state.final and not retry_requested(job):
         return nothing
-    runner, attempt = attempts.fixed_runner(job, policy), current_attempt(job)
+    runner, attempt = fixed_runner(job, policy), current_attempt(job)
     if runner is Runner.POOL:
         return await _observe_pool_job(ports, job, replace(nothing, workers=None), policy, now)
     if runner is Runner.JOB:

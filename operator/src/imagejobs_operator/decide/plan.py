@@ -21,14 +21,14 @@ from imagejobs_operator.decide import (
     late_writes,
     outcomes,
     plan_callback,
-    plan_job,
+    plan_child_job,
     plan_pool,
     status_writes,
 )
 from imagejobs_operator.decide.actions import Action, Requeue
-from imagejobs_operator.decide.attempts import Runner
 from imagejobs_operator.decide.observed import Observed, Presence, Results
 from imagejobs_operator.decide.plan_input import PlanInput, Policy
+from imagejobs_operator.decide.runner_choice import Runner, choose_runner
 
 FINALIZER_SECONDS = 3600.0
 """How long failing to delete outputs may delay the deletion of the job, counted from the last possible write.
@@ -55,7 +55,7 @@ def plan(job: ImageJob, seen: Observed, now: datetime, policy: Policy) -> tuple[
 
 
 def _plan_unfinished(given: PlanInput) -> tuple[Action, ...]:
-    runner = attempts.choose_runner(given)
+    runner = choose_runner(given)
     if given.job.spec.cancel:
         return _stop(given, runner, State.CANCELLED, Reason.CANCELLED)
     if passed := deadlines.passed_deadline(given):
@@ -71,7 +71,7 @@ def _plan_work(given: PlanInput, runner: Runner) -> tuple[Action, ...]:
     if runner is Runner.POOL:
         return plan_pool.plan(given)
     if runner is Runner.JOB:
-        return plan_job.plan(given)
+        return plan_child_job.plan(given)
     pending, message = conditions.pending_status(given), _why_no_runner(given.job)
     return status_writes.throttle(given, conditions.stalled_status(given, pending, Reason.NO_RUNNER, message))
 
@@ -79,8 +79,8 @@ def _plan_work(given: PlanInput, runner: Runner) -> tuple[Action, ...]:
 def _stop(given: PlanInput, runner: Runner, state: State, reason: Reason) -> tuple[Action, ...]:
     """End a job early: stop its workers first, so that the last outcomes are known, then write the end."""
     if cancel := plan_pool.cancel_tasks(given.seen):
-        return (*cancel, *plan_job.delete_job(given), Requeue(0.0))
-    if wait := plan_job.delete_job(given):
+        return (*cancel, *plan_child_job.delete_job(given), Requeue(0.0))
+    if wait := plan_child_job.delete_job(given):
         return wait
     if runner is Runner.JOB:
         return _stop_job(given, state, reason)
@@ -103,11 +103,11 @@ def _stop_pool(given: PlanInput, state: State, reason: Reason) -> tuple[Action, 
 def _stop_job(given: PlanInput, state: State, reason: Reason) -> tuple[Action, ...]:
     results = given.seen.results
     if results is None:
-        return plan_job.collect_results(given)
+        return plan_child_job.collect_results(given)
     if not results.prepared:
         return _stop_unstarted(given, state, reason)
     failed = state is State.FAILED
-    if failed and (filling := plan_job.fill_missing(given, Code.PROCESSING_TIMEOUT, TOO_LATE[reason])):
+    if failed and (filling := plan_child_job.fill_missing(given, Code.PROCESSING_TIMEOUT, TOO_LATE[reason])):
         return filling
     if failed and Code.PROCESSING_TIMEOUT not in results.failure_codes:
         # All images ended before the deadline; only the end of the job was not written.
@@ -125,7 +125,7 @@ def _stop_unstarted(given: PlanInput, state: State, reason: Reason) -> tuple[Act
 
 def _suspend(given: PlanInput, runner: Runner) -> tuple[Action, ...]:
     """Stop the work; a job whose last image has just ended is ended instead."""
-    if stop := (*plan_pool.cancel_tasks(given.seen), *plan_job.suspend(given)):
+    if stop := (*plan_pool.cancel_tasks(given.seen), *plan_child_job.suspend(given)):
         return (*stop, Requeue(0.0)) if given.seen.waiting else stop
     if runner is Runner.POOL and (question := plan_pool.collect_results(given)):
         return question

@@ -20,8 +20,8 @@ class Policy:
             operator ran.
         pool: Whether the pool may be used.
         jobs: Whether Jobs may be used.
-        jobs_from: Number of images from which `execution: Auto` means a Job. None: up to `POOL_ITEMS` images
-            go to the pool if it has workers, all others to a Job.
+        jobs_from: Number of images from which `execution: Auto` means a Job. None: up to `MAX_POOL_ITEMS`
+            images go to the pool if it has workers, all others to a Job.
         window: Maximum tasks of one job on the queue, so that a large job does not starve the others.
         lease_seconds: A pool worker may believe for this long that it holds a lease which it has lost.
         queue_seconds: Maximum wait of a job for its first image.

@@ -21,8 +21,7 @@ from imagejobs_operator.decide.plan_input import PlanInput
 
 WRITE_SECONDS = 2.0
 """Minimum time between two progress writes of one job. A small job that ends within this time is not written
-as
-running.
+as running.
 """
 QUEUED_SECONDS = 1.0
 """A small job that ends within this time after it was first seen is not written as queued."""

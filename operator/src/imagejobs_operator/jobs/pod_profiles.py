@@ -73,8 +73,7 @@ SIZES: Mapping[Profile, Size] = {
     Profile.LARGE: Size({"requests": {"cpu": "2", "memory": "2Gi"}, "limits": {"memory": "10Gi"}}, 4),
 }
 """Each image requests half a core and may use more where the node is idle. The memory limit holds 2 GiB for
-each
-image (MEMORY_LIMIT) and some for the parent.
+each image (MEMORY_LIMIT) and some for the parent.
 """
 
 

@@ -18,8 +18,7 @@ from imagejobs_operator.jobs.pod_profiles import PodDefaults, Size
 
 TRIES_PER_SHARD = 5
 """Maximum replacements of a pod that dies; images up to its last checkpoint are not done again. With
-Kubernetes'
-pauses that bridges ten minutes without S3.
+Kubernetes' pauses that bridges ten minutes without S3.
 """
 JOB_TTL_SECONDS = 600
 """Finished Jobs load the control plane (kubernetes#95492); their results are in S3."""
@@ -27,8 +26,7 @@ GRACE_SECONDS = 40
 """One image (30 s), then the last checkpoint."""
 DEADLINE_MARGIN_SECONDS = 600
 """Time after our own deadline at which Kubernetes ends the Job, for the case that no operator runs. Its clock
-also
-counts the time before the first pod runs.
+also counts the time before the first pod runs.
 """
 USER_ID = 65532
 TMP_SIZE = "256Mi"

@@ -1,4 +1,4 @@
-"""The rights that a child gives up for good before it reads the first byte from outside, weakest layer first.
+"""The rights that a child gives up for good before it reads the first byte from outside, layer by layer.
 
 Each layer holds alone; where the kernel lacks one, the others remain. Codecs must be loaded by then:
 afterwards no file can be opened and no code loaded.

@@ -2,8 +2,8 @@
 
 A lease that is lost cancels its image: another worker has the task, and only that one's outcome counts. While
 the queue is silent no worker can learn that it lost a lease. So no result is stored under a lease that was
-not confirmed within the last lease time, and an operator that stops a job has to wait no longer than that.
-Leases are extended by this process, never by the child.
+not confirmed within the last lease time. An operator that stops a job waits for that time and for one call to
+S3 (`late_writes` in the operator). Leases are extended by this process, never by the child.
 """
 
 import asyncio

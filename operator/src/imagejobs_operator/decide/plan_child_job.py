@@ -18,8 +18,7 @@ from imagejobs_operator.decide.plan_input import PlanInput
 
 STARTING_SECONDS = 60.0
 """A Job without a running pod after this time is reported as stalled. Kubernetes' goal for the start of a pod
-is
-5 s, without the pull of its image.
+is 5 s, without the pull of its image.
 """
 FAILED_JOB_REASONS = {
     "DeadlineExceeded": Reason.DEADLINE_EXCEEDED,
