@@ -37,7 +37,8 @@ def stored(s3_settings):
 
 @pytest.mark.parametrize(
     "name",
-    ["photo.jpg", "Gänse & Möwen.jpg", "写真.png", 'a"b\\c;d%41.jpg', "x\r\nSet-Cookie: a=b.jpg", "\u202egpj.exe"],
+    ["photo.jpg", "Gänse & Möwen.jpg", "写真.png", 'a"b\\c;d%41.jpg', "x\r\nSet-Cookie: a=b.jpg",
+     "\u202egpj.exe"],
     ids=["ascii", "latin", "chinese", "quotes", "header injection", "right to left"],
 )  # fmt: skip
 def test_a_followed_link_gives_the_bytes_the_type_and_the_name(signed, s3_settings, stored, name):
