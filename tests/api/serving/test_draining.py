@@ -1,4 +1,4 @@
-"""SIGTERM during answers and uploads: they end within DRAIN_SECONDS or are cut; nothing partial stays."""
+"""SIGTERM during answers and uploads: they end in time or are visibly cut, and nothing partial stays."""
 
 import http.client
 import json

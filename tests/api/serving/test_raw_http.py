@@ -35,7 +35,7 @@ CHUNKED = (
 
 
 class HastyApi(Api):
-    """The API with deadlines of 1 s (heads, idle connections, slow bodies) and 2 s (slow readers)."""
+    """The API with deadlines of 1 s for heads, idle connections and bodies, and of 2 s for readers."""
 
     command = (sys.executable, "-c", SHORT)
 
