@@ -42,7 +42,7 @@ def post(service, body, **headers):
 
 
 def made(service, body, **headers):
-    answer = post(service, body, Prefer="wait=20", **headers)
+    answer = post(service, body, Prefer="wait=60", **headers)
     assert answer.status_code == 200, answer.text
     return answer.json(), service.stand_in.job(answer.json()["job_id"])
 
