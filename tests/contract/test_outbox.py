@@ -9,7 +9,7 @@ import pytest
 
 import servers
 from collector import collector
-from imagejobs_contract import traces
+from imagejobs_contract import outbox, traces
 from imagejobs_contract.outbox import MOST_WAITING
 from imagejobs_contract.traces import BEGIN, CURRENT, DROPPED, FAILED, NOTHING, OFF, SENT
 
@@ -32,6 +32,8 @@ def tell(told: traces.Traces, number: int) -> None:
 
 
 def test_what_was_told_is_sent_before_the_program_ends(ends, monkeypatch):
+    monkeypatch.setattr(outbox, "END_SECONDS", 60.0)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "30")
     with collector() as running:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", running.environ()["OTEL_EXPORTER_OTLP_ENDPOINT"])
         with traces.opened("worker", True, ends.count) as told:
