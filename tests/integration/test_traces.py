@@ -1,6 +1,7 @@
 """One trace from a request to the worker's steps, over the whole stack, as a collector gets it; and what a collector that is away costs."""
 
 import json
+import time
 
 import httpx2
 import pytest
@@ -112,11 +113,11 @@ def test_a_client_that_wants_no_trace_gets_none(receiver, asking):
 
 
 def test_who_asks_for_a_trace_each_time_gets_a_few_a_second(receiver, asking):
-    before = len({each.trace for each in receiver.spans})
+    before, began = len({each.trace for each in receiver.spans}), time.monotonic()
     for n in range(60):
         asking._http.get("/api/progress/nope", headers={"traceparent": f"00-{'5' * 30}{n:02d}-{SPAN}-01"})
     asking.resize(photo(), width=100)
-    assert len({each.trace for each in receiver.spans}) - before < 40
+    assert len({each.trace for each in receiver.spans}) - before < 10 + 3 * (time.monotonic() - began)
 
 
 def test_a_collector_that_is_away_or_hangs_holds_no_image(traced, receiver, asking):

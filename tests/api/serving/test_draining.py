@@ -79,11 +79,11 @@ def stream(jobs: Finished, kind: str) -> str:
 
 @pytest.mark.parametrize("kind", ["archive", "lines"])
 def test_a_stream_that_ends_in_time_is_whole(jobs, start, kind):
-    api = start(20)
+    api = start(200)
     answer = asked(api, stream(jobs, kind))
     stopping(api)
     data = answer.read()
-    assert api.process.wait(15) == 0
+    assert api.process.wait(60) == 0
     if kind == "archive":
         assert zipfile.ZipFile(BytesIO(data)).testzip() is None
     else:

@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from imagejobs_contract.runtime import traces
+from imagejobs_contract.runtime import span_exporter, traces
 from imagejobs_contract.runtime.span_exporter import MOST_WAITING
 from imagejobs_contract.runtime.traces import BEGIN, CURRENT, DROPPED, FAILED, NOOP_SPAN, NOOP_TRACER, SENT
 from support.servers import data_servers
@@ -32,6 +32,8 @@ def tell(told: traces.Tracer, number: int) -> None:
 
 
 def test_what_was_told_is_sent_before_the_program_ends(ends, monkeypatch):
+    monkeypatch.setattr(span_exporter, "END_SECONDS", 60.0)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "30")
     with collector() as running:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", running.environ()["OTEL_EXPORTER_OTLP_ENDPOINT"])
         with traces.open_tracer("worker", True, ends.count) as told:

@@ -12,7 +12,7 @@ from typing import Any
 from imagejobs_contract.runtime.settings import S3Settings
 from support.clock import shifted_clock
 
-START_SECONDS = 30
+START_SECONDS = 120
 
 
 class Api:
@@ -58,7 +58,7 @@ class Api:
     def stop(self) -> int:
         """End it as Kubernetes does, if it has not ended, and return its exit code."""
         self.process.terminate()
-        code = self.process.wait(40)
+        code = self.process.wait(120)
         self._reader.join(5)
         self.process.stderr.close()
         return code
