@@ -4,8 +4,8 @@ import re
 from dataclasses import replace
 
 import pytest
-
 import virtual_time
+
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, Misconfigured, NotFound, TooLarge, Unavailable
 from imagejobs_contract.model.options import Format
