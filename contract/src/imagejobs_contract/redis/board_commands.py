@@ -23,12 +23,12 @@ def put_shard(
     """Return the commands of one transaction; safe to repeat. See `RedisBoard.put_shard`."""
     progress, items, seconds = redis_keys.progress(uid), redis_keys.items(uid), str(redis_keys.JOB_SECONDS)
     total = [("HSETNX", progress, TOTAL, str(counts.total))] if counts.total else []
-    told = [part for each in outcomes for part in (str(each.index), each.to_line())]
+    fields = [part for each in outcomes for part in (str(each.index), each.to_line())]
     return [
         *total,
         ("HSET", progress, str(shard), f"{counts.succeeded},{counts.failed},{counts.active}"),
         ("EXPIRE", progress, seconds),
-        *([("HSET", items, *told), ("EXPIRE", items, seconds)] if told else []),
+        *([("HSET", items, *fields), ("EXPIRE", items, seconds)] if fields else []),
         (
             "XADD",
             redis_keys.DONE,

@@ -31,13 +31,13 @@ async def read_stream(client: Redis, stream: str) -> AsyncIterator[Fields | None
     any reads the state itself.
     """
     follower = _StreamReader(client, stream)
-    told = 0.0
+    none_at = 0.0
     while True:
         entries = await follower.read()
         for fields in entries:
             yield fields
-        if not entries or time.monotonic() - told >= BLOCK_SECONDS:
-            told = time.monotonic()
+        if not entries or time.monotonic() - none_at >= BLOCK_SECONDS:
+            none_at = time.monotonic()
             yield None
 
 

@@ -24,8 +24,8 @@ MAX_SECONDS = 7 * 86_400
 
 def open_signer(settings: S3Settings) -> LinkSigner:
     """Return the signer of a bucket's links."""
-    told = settings.access_key_id and settings.public_endpoint and settings.path_style
-    return KeySigner(settings) if told else BotoSigner(settings)
+    is_complete = settings.access_key_id and settings.public_endpoint and settings.path_style
+    return KeySigner(settings) if is_complete else BotoSigner(settings)
 
 
 class KeySigner:
@@ -74,7 +74,7 @@ class KeySigner:
         path = quote(f"/{self._settings.bucket}/{key}", safe="/~")
         signed = {**headers, "host": self._host}
         names = ";".join(sorted(signed))
-        told = {
+        parameters = {
             "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
             "X-Amz-Credential": f"{self._settings.access_key_id}/{scope}",
             "X-Amz-Date": time,
@@ -82,7 +82,9 @@ class KeySigner:
             "X-Amz-SignedHeaders": names,
             **query,
         }
-        text_query = "&".join(f"{name}={quote(value, safe='~')}" for name, value in sorted(told.items()))
+        text_query = "&".join(
+            f"{name}={quote(value, safe='~')}" for name, value in sorted(parameters.items())
+        )
         header_lines = "".join(f"{name}:{signed[name]}\n" for name in sorted(signed))
         request = f"{method}\n{path}\n{text_query}\n{header_lines}\n{names}\nUNSIGNED-PAYLOAD"
         text = f"AWS4-HMAC-SHA256\n{time}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"

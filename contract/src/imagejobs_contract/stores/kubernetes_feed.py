@@ -38,13 +38,13 @@ async def watch_namespaces(
 
     None comes when no namespace is behind.
     """
-    told = _Feed(namespaces)
+    feed = _Feed(namespaces)
     followers = [
-        asyncio.create_task(_NamespaceWatch(client, namespace, told).run()) for namespace in namespaces
+        asyncio.create_task(_NamespaceWatch(client, namespace, feed).run()) for namespace in namespaces
     ]
     try:
         while True:
-            yield await told.queue.get()
+            yield await feed.queue.get()
     finally:
         for follower in followers:
             follower.cancel()
@@ -106,10 +106,10 @@ class _Feed:
 class _NamespaceWatch:
     """Watches one namespace, or all of them."""
 
-    def __init__(self, client: ApiClient, namespace: str | None, told: _Feed) -> None:
+    def __init__(self, client: ApiClient, namespace: str | None, feed: _Feed) -> None:
         self._client = client
         self._namespace = namespace
-        self._feed = told
+        self._feed = feed
         self._known: set[JobKey] = set()
         self._version = ""
         self._failures = 0
@@ -137,7 +137,7 @@ class _NamespaceWatch:
         version = ""
         async with self._feed.gate, aclosing(_pages(self._client, self._namespace, JOBS_PER_PAGE)) as pages:
             async for page in pages:
-                # The first page's: what changed since is told by the watch, also where a later page was
+                # The first page's: the watch reports later changes, also where a later page was
                 # newer.
                 version = version or page["metadata"]["resourceVersion"]
                 for body in page["items"] or ():

@@ -109,7 +109,7 @@ class _Watcher:
             version = _data_version(db)
             if version != self._version:
                 noticed = now
-                # The version is noted before rows are read: what comes in between is told twice rather than
+                # The version is noted before rows are read: a change in between is yielded twice rather than
                 # never.
                 self._version = version
                 self._revision, keys = sqlite_reads.changed_since(db, self._revision, self._known)
