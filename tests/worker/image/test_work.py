@@ -4,7 +4,6 @@ import re
 from dataclasses import replace
 
 import pytest
-import virtual_time
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, Misconfigured, NotFound, TooLarge, Unavailable
@@ -16,6 +15,7 @@ from imagejobs_worker.image.slots import Slots
 from imagejobs_worker.image.store import OutputStore, OwnershipLost
 from imagejobs_worker.image.work import ImageWork
 from imagejobs_worker.imaging.picture import Picture, Rendering
+from support.clock import virtual_time
 from support.worker.process import OURS, task
 
 FAST = RetryPolicy(0.001, 0.002, 0.05)
