@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+import virtual_time
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, Misconfigured, NotFound, TooLarge, Unavailable
 from imagejobs_contract.options import Format
@@ -72,7 +73,7 @@ def do(objects, renderer, a_task=TASK, claim=OURS):
         rendered = await work.render(a_task, await Overlap(1).place())
         return rendered if isinstance(rendered, Outcome) else await work.store(a_task, rendered, claim)
 
-    return asyncio.run(both_halves())
+    return virtual_time.run(both_halves())
 
 
 def test_an_image_goes_from_source_to_outcome():
