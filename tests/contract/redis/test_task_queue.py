@@ -24,7 +24,6 @@ from imagejobs_contract.wire.tasks import Task
 from support.servers import data_servers
 
 UID = "u1"
-SHORT_LEASE = 0.2
 
 
 def task(index: int = 0, uid: str = UID) -> Task:
@@ -47,6 +46,13 @@ def raw(redis_url):
     """A plain client, to look behind the adapter and to break things."""
     with redis.Redis.from_url(redis_url, decode_responses=True) as client:
         yield client
+
+
+def age(raw, milliseconds: int = 60_000) -> None:
+    """Let so much time pass for all leases, which last 10 s."""
+    tasks, group = redis_keys.TASKS, redis_keys.WORKERS_GROUP
+    for each in raw.xpending_range(tasks, group, "-", "+", 1000):
+        raw.xclaim(tasks, group, each["consumer"], 0, [each["message_id"]], idle=milliseconds, justid=True)
 
 
 @asynccontextmanager
@@ -185,16 +191,17 @@ def test_a_lease_is_lost_when_redis_forgot_everything(redis_url, raw, act):
     run(redis_url, story)
 
 
-def test_a_dead_workers_task_goes_to_another_when_its_lease_ran_out(redis_url):
+def test_a_dead_workers_task_goes_to_another_when_its_lease_ran_out(redis_url, raw):
     async def story(queue):
         await queue.send([task()])
         first = await taken(queue, "dead")
         assert await queue.lease("b", 0) is None
-        second = await queue.lease("b", 1)
+        age(raw)
+        second = await queue.lease("b", 30)
         assert second is not None
         assert (second.entry_id, second.deliveries) == (first.entry_id, 2)
 
-    run(redis_url, story, SHORT_LEASE)
+    run(redis_url, story)
 
 
 def test_the_look_for_the_dead_is_soon_enough_for_the_promise_of_15_seconds():
@@ -223,15 +230,15 @@ def test_entries_that_were_deleted_while_pending_are_drained(redis_url, raw):
     async def story(queue):
         await queue.send([task(n) for n in range(150)])
         first = await taken(queue, "dead")
-        # In one command: to lease 149 one by one may take longer than a lease lasts.
+        # In one command, which is quicker than to lease 149 one by one.
         [(_, others)] = raw.xreadgroup(redis_keys.WORKERS_GROUP, "dead", {redis_keys.TASKS: ">"}, 149)
         entries = [first.entry_id, *(entry for entry, _ in others)]
+        age(raw)
         raw.xdel(redis_keys.TASKS, *entries[:149])
-        await asyncio.sleep(SHORT_LEASE * 1.2)
         assert (await taken(queue, "b")).task.index == 149
         assert pending(raw) == [entries[149]]
 
-    run(redis_url, story, SHORT_LEASE)
+    run(redis_url, story)
 
 
 def test_renewal_keeps_the_lease_and_the_delivery_count(redis_url, raw):
@@ -239,7 +246,7 @@ def test_renewal_keeps_the_lease_and_the_delivery_count(redis_url, raw):
         await queue.send([task()])
         lease = await taken(queue)
         for _ in range(5):
-            await asyncio.sleep(SHORT_LEASE / 2)
+            age(raw, 8_000)
             assert await queue.extend("a", lease)
             assert await queue.lease("b", 0) is None
         assert (
@@ -247,14 +254,14 @@ def test_renewal_keeps_the_lease_and_the_delivery_count(redis_url, raw):
             == 1
         )
 
-    run(redis_url, story, SHORT_LEASE)
+    run(redis_url, story)
 
 
 def test_a_zombie_can_neither_finish_nor_renew_nor_hand_back(redis_url, raw):
     async def story(queue):
         await queue.send([task()])
         zombie = await taken(queue, "zombie")
-        await asyncio.sleep(SHORT_LEASE * 1.2)
+        age(raw)
         owner = await taken(queue, "owner")
         assert not await queue.extend("zombie", zombie)
         assert not await queue.ack("zombie", zombie, Outcome(0, "", code=Code.INTERNAL_ERROR))
@@ -265,7 +272,7 @@ def test_a_zombie_can_neither_finish_nor_renew_nor_hand_back(redis_url, raw):
         assert not await queue.ack("zombie", zombie, Outcome(0, "", code=Code.INTERNAL_ERROR))
         assert raw.hgetall(redis_keys.items(UID)) == {"0": done().to_line()}
 
-    run(redis_url, story, SHORT_LEASE)
+    run(redis_url, story)
 
 
 def test_finishing_twice_records_once_and_wakes_once(redis_url, raw):
@@ -301,20 +308,20 @@ def test_a_task_handed_back_is_there_at_once_and_the_taking_does_not_count(redis
     run(redis_url, story)
 
 
-def test_takings_before_a_handing_back_still_count(redis_url):
+def test_takings_before_a_handing_back_still_count(redis_url, raw):
     async def story(queue):
         await queue.send([task()])
         await taken(queue, "dies")
-        await asyncio.sleep(SHORT_LEASE * 1.2)
+        age(raw)
         second = await taken(queue, "hands back")
         assert second.deliveries == 2
         await queue.release("hands back", second)
         third = await taken(queue, "dies too")
         assert third.deliveries == 2
-        await asyncio.sleep(SHORT_LEASE * 1.2)
+        age(raw)
         assert (await taken(queue, "d")).deliveries == 3
 
-    run(redis_url, story, SHORT_LEASE)
+    run(redis_url, story)
 
 
 def test_withdrawal_takes_one_jobs_tasks_and_leases(redis_url, raw):
@@ -393,16 +400,16 @@ def test_two_workers_never_hold_the_same_task(redis_url):
     run(redis_url, story)
 
 
-def test_racing_looks_for_the_dead_give_each_task_to_one(redis_url):
+def test_racing_looks_for_the_dead_give_each_task_to_one(redis_url, raw):
     async def story(queue):
         await queue.send([task(n) for n in range(10)])
         for _ in range(10):
             await taken(queue, "dead")
-        await asyncio.sleep(SHORT_LEASE * 1.2)
+        age(raw)
         leases = await asyncio.gather(*(queue.lease(f"w{n}", 0) for n in range(20)))
         assert sorted(lease.task.index for lease in leases if lease) == list(range(10))
 
-    run(redis_url, story, SHORT_LEASE)
+    run(redis_url, story)
 
 
 def test_workers_are_counted_while_they_take_or_renew(redis_url, raw):

@@ -15,6 +15,7 @@ from imagejobs_worker.image.slots import Slots
 from imagejobs_worker.image.store import OutputStore, OwnershipLost
 from imagejobs_worker.image.work import ImageWork
 from imagejobs_worker.imaging.picture import Picture, Rendering
+from support.clock import virtual_time
 from support.worker.process import OURS, task
 
 FAST = RetryPolicy(0.001, 0.002, 0.05)
@@ -78,7 +79,7 @@ def do(objects, renderer, a_task=TASK, ownership=OURS):
         rendered = await work.render(a_task, await Slots(1).acquire())
         return rendered if isinstance(rendered, Outcome) else await work.store(a_task, rendered, ownership)
 
-    return asyncio.run(both_halves())
+    return virtual_time.run(both_halves())
 
 
 def test_an_image_goes_from_source_to_outcome():
