@@ -38,15 +38,26 @@ def run(options: LocalOptions, say: Say, show: Say) -> None:
         CannotRun: It cannot start.
     """
     programs.check_installed()
-    # All programs inherit it: no file of theirs can be read by another user.
-    os.umask(0o077)
-    with ephemeral.data_folder() if options.ephemeral else contextlib.nullcontext(options.data) as path:
+    with (
+        _files_closed_to_others(),
+        ephemeral.data_folder() if options.ephemeral else contextlib.nullcontext(options.data) as path,
+    ):
         data = DataDirectory(path)
         data.prepare()
         with data.lock() as lock:
             _run_on_free_ports(options, data, lock, say, show)
             ended = None if options.ephemeral else jobs.count_unfinished(data.jobs)
     say(output.format_gone() if ended is None else output.format_stop(path, ended))
+
+
+@contextlib.contextmanager
+def _files_closed_to_others() -> Iterator[None]:
+    """Set the mask for new files, which all programs inherit: no other user may read or write them."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def _run_on_free_ports(options: LocalOptions, data: DataDirectory, lock: int, say: Say, show: Say) -> None:

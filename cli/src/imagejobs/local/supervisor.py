@@ -62,10 +62,14 @@ class ProcessKeeper:
             began = monotonic()
             process = await self._run_once()
             tries += 1
-            if not self.ready.is_set() and PORT_TAKEN in process.log.tail().lower():
-                raise PortTaken(self._explain(process, f"{describe_end(process.status)} before it was ready"))
-            if not self.ready.is_set() and (process.status == BAD_SETTINGS or tries == START_TRIES):
-                raise CannotRun(self._explain(process, f"{describe_end(process.status)} before it was ready"))
+            if not self.ready.is_set():
+                explained = self._explain(process, f"{describe_end(process.status)} before it was ready")
+                if process.status == BAD_SETTINGS:
+                    raise CannotRun(explained)
+                if PORT_TAKEN in process.log.tail().lower():
+                    raise PortTaken(explained)
+                if tries == START_TRIES:
+                    raise CannotRun(explained)
             if monotonic() - began > CALM_SECONDS:
                 failures = 0
             failures += 1
