@@ -126,7 +126,10 @@ class ApiClient:
 
     def wait_for_state(self, identifier: str, *states: str, seconds: float = 60.0) -> dict[str, Any]:
         """Return the progress once it is in one of the states; fail after `seconds`."""
-        return eventually(lambda: (found := self.progress(identifier))["state"] in states and found, seconds)
+        found: dict[str, Any] = eventually(
+            lambda: (body := self.progress(identifier))["state"] in states and body, seconds
+        )
+        return found
 
     def wait_until_final(self, identifier: str, seconds: float = 60.0) -> dict[str, Any]:
         """Return the progress once the job, the batch or the image has ended."""
