@@ -10,6 +10,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.model.options import DEFAULT_VARIANT
 from imagejobs_contract.model.outcome import OutputFile
 from imagejobs_contract.storage import LinkSigner
+from imagejobs_contract.wire import s3_keys
 
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?", re.ASCII)
 
@@ -62,6 +63,7 @@ def file_name(item_name: str, index: int, output: OutputFile) -> str:
     It is cleaned here, because a name from a caller's manifest or from kubectl never passed the API's own
     check of file names.
     """
-    stem = PurePosixPath(filenames.clean(item_name).replace("\\", "/")).stem or str(index)
+    name = PurePosixPath(filenames.clean(item_name).replace("\\", "/")).name
+    stem = s3_keys.without_extension(name) or str(index)
     tail = "" if output.variant == DEFAULT_VARIANT else f"-{output.variant}"
     return f"{stem}{tail}.{output.format.extension}"
