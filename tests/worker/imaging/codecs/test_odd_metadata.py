@@ -56,8 +56,14 @@ def test_a_wrong_checksum_of_metadata_is_ignored(name, body, keep):
 @pytest.mark.parametrize("length", [*range(9), 25, 26, 31, 32])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_short_or_odd_chunk_is_ignored(name, length):
-    for fill in (b"\0", b"\xff", b"a"):
+    announces_frames = name == "acTL" and length >= 8
+    for fill in (b"\0",) if announces_frames else (b"\0", b"\xff", b"a"):
         assert result(png_with(chunk(name.encode(), fill * length))) == result(PNG)
+
+
+@pytest.mark.parametrize("frames", [0, 1, 2, 300, 60_000])
+def test_frames_that_are_announced_and_missing_make_a_still(frames):
+    assert result(png_with(chunk(b"acTL", struct.pack(">II", frames, 0)))) == result(PNG)
 
 
 @pytest.mark.parametrize("length", [0, 1, 5])
@@ -129,7 +135,7 @@ def test_no_random_metadata_fails_an_image(seed):
     dice = random.Random(seed)
     body = dice.randbytes(dice.randrange(0, 60))
     heads = (b"ICC_PROFILE\0", b"Exif\0\0", b"JFIF\0", b"MPF\0", b"http://ns.adobe.com/xap/1.0/\0", b"")
-    name = dice.choice(NAMES).encode()
+    name = dice.choice([each for each in NAMES if each != "acTL"]).encode()
     render_file(png_with(chunk(name, body, checksum=dice.choice([None, 1]))), width=30)
     render_file(jpeg_with(dice.randrange(0xE0, 0xEE), dice.choice(heads) + body), width=30)
     blocks = b"!" + bytes([dice.randrange(256)]) + bytes([len(body)]) + body + (b"\0" if body else b"")

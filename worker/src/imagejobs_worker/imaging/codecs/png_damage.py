@@ -10,6 +10,8 @@ from PIL import ImageFile, PngImagePlugin
 
 _PIXELS = frozenset({b"IDAT", b"fdAT"})
 _MAX_CHUNKS = 2**20
+_MAX_BELIEVED_FRAMES = 2**16
+"""A file that announces more frames is left to the limit of frames, even if it has none."""
 _FAULTS = (ValueError, SyntaxError, LookupError, TypeError, struct.error, zlib.error)
 """Errors of malformed metadata; an OSError says that the file ends too early."""
 
@@ -32,7 +34,8 @@ def check_animation(image: ImageFile.ImageFile, source: bytes) -> None:
         ValueError: It is so; without the chunks of its animation the file is a still.
     """
     is_whole = image.info.get("bbox") in (None, (0, 0, *image.size))
-    if not is_whole or (getattr(image, "n_frames", 1) > 1 and b"fcTL" not in source):
+    has_none = 1 < getattr(image, "n_frames", 1) <= _MAX_BELIEVED_FRAMES and b"fcTL" not in source
+    if not is_whole or has_none:
         raise ValueError("an animation without its frames")
 
 
