@@ -7,6 +7,7 @@ from imagejobs_api.http import filenames
 from imagejobs_api.http.connection import Request
 from imagejobs_api.http.errors import Problem
 from imagejobs_contract.codes import Code
+from imagejobs_contract.model import output_names
 from imagejobs_contract.model.options import DEFAULT_VARIANT
 from imagejobs_contract.model.outcome import OutputFile
 from imagejobs_contract.storage import LinkSigner
@@ -62,6 +63,7 @@ def file_name(item_name: str, index: int, output: OutputFile) -> str:
     It is cleaned here, because a name from a caller's manifest or from kubectl never passed the API's own
     check of file names.
     """
-    stem = PurePosixPath(filenames.clean(item_name).replace("\\", "/")).stem or str(index)
+    name = PurePosixPath(filenames.clean(item_name).replace("\\", "/")).name
+    stem = output_names.strip_extension(name) or str(index)
     tail = "" if output.variant == DEFAULT_VARIANT else f"-{output.variant}"
     return f"{stem}{tail}.{output.format.extension}"

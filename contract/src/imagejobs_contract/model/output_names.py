@@ -14,6 +14,16 @@ PREFIX_PATTERN = r"[A-Za-z0-9._=+@-]+(/[A-Za-z0-9._=+@-]+)*/?"
 MAX_STEM_LENGTH = 200
 """Characters of a result's name without its extension."""
 
+_EXTENSION = re.compile(
+    r"(?<=[^/\\])\.("
+    r"jpe?g|jpe|jfif|pjpe?g|pjp|a?png|gif|webp|avifs?|tiff?|bmp|dib|hei[cf]s?|hif|jxl|jp2|j2k|jpx|ico|svgz?|"
+    r"psd|pdf|eps|raw|dng|cr[23]|nef|nrw|arw|sr2|orf|rw2|raf|pef|srw|mpo|jps|mp4|mov|webm|txt|bin|dat|tmp|zip|gz"
+    r")$",
+    re.ASCII | re.IGNORECASE,
+)
+"""The extensions of images and of files that are sent for them. In a name such as `No. 5` or `report.2024`
+the part behind the dot belongs to the name.
+"""
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
 
 
@@ -62,11 +72,8 @@ def add_number(name: str, n: int) -> str:
 
 
 def strip_extension(name: str) -> str:
-    """Return a file's name without its extension (1 to 5 letters or digits).
-
-    A name that is nothing but an extension stays.
-    """
-    return re.sub(r"(?<=[^/\\])\.[A-Za-z0-9]{1,5}$", "", name, flags=re.ASCII)
+    """Return a file's name without a known extension; a name that is nothing else stays."""
+    return _EXTENSION.sub("", name)
 
 
 def _make_safe(part: str) -> str:

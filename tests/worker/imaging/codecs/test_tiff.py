@@ -3,6 +3,8 @@ import struct
 import numpy as np
 import pytest
 
+from imagejobs_contract.codes import Code
+from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.options import Format
 from support.images import pictures
 from support.images.rendering import render_file
@@ -69,3 +71,67 @@ def test_greys_may_count_from_white_to_black(dtype, most, photometric):
         tiff(planes if photometric == BLACK_IS_ZERO else (most - planes).astype(dtype), photometric)
     )
     assert np.abs(found - expected).max() <= 1
+
+
+def directory(order, tags, following=0):
+    """Return a directory of a classic TIFF with these tags, each one number of 32 bits."""
+    entries = b"".join(struct.pack(f"{order}HHII", tag, 4, 1, value) for tag, value in sorted(tags.items()))
+    return struct.pack(f"{order}H", len(tags)) + entries + struct.pack(f"{order}I", following)
+
+
+def with_sub_directory(order, first, below):
+    """Return a grey TIFF of 8x4 pixels; `first` has further tags, `below` those of a directory in tag 330."""
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", 8 + 4096)
+    tags = {256: 8, 257: 4, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: 4, 279: 32, **first}
+    size = len(directory(order, {**tags, 330: 0}))
+    main = directory(order, {**tags, 330: 8 + 4096 + size} if below else tags)
+    return head + bytes(range(64)) * 64 + main + (directory(order, below) if below else b"")
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize(
+    ("first", "below"),
+    [
+        ({254: 1}, {}),
+        ({254: 5}, {}),
+        ({255: 2}, {}),
+        ({50_706: 0x00000401}, {}),
+        ({254: 1}, {256: 150, 257: 100}),
+        ({}, {254: 0, 256: 150, 257: 100}),
+        ({}, {256: 9, 257: 4}),
+    ],
+    ids=str,
+)
+def test_a_tiff_that_begins_with_a_preview_is_refused(order, first, below):
+    with pytest.raises(ImageFailed) as found:
+        render_file(with_sub_directory(order, first, below))
+    assert found.value.code is Code.UNSUPPORTED_FORMAT
+    assert "preview" in found.value.message
+
+
+def test_raw_photos_are_named():
+    for data, name in (
+        (with_sub_directory("<", {50_706: 0x401}, {}), "DNG"),
+        (b"II*\0\x10\0\0\0CR\x02\0" + bytes(200), "CR2"),
+    ):
+        with pytest.raises(ImageFailed, match=name) as found:
+            render_file(data)
+        assert found.value.code is Code.UNSUPPORTED_FORMAT
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize(
+    ("first", "below"),
+    [
+        ({}, {}),
+        ({254: 0}, {}),
+        ({254: 2}, {}),
+        ({255: 1}, {}),
+        ({}, {254: 1, 256: 4, 257: 2}),
+        ({330: 99_999}, {}),
+    ],
+    ids=str,
+)
+def test_a_tiff_with_its_largest_picture_first_is_read(order, first, below):
+    found = pictures.opened(render_file(with_sub_directory(order, first, below), format=Format.PNG))
+    assert (found.size, list(found.tobytes()[:8])) == ((8, 4), list(range(8)))

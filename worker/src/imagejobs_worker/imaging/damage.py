@@ -11,7 +11,7 @@ from PIL import Image, UnidentifiedImageError
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 
-_DECODER_ERRORS = (
+DECODER_ERRORS = (
     OSError,
     SyntaxError,
     ValueError,
@@ -26,6 +26,8 @@ _DECODER_ERRORS = (
     zlib.error,
 )
 """Errors that Pillow's decoders raise on damaged files; for a bomb in a PNG's text it is ValueError."""
+
+_TEXT_BOMB_WORDS = ("Decompressed data too large", "Too much memory used in text chunks")
 
 
 @contextmanager
@@ -52,10 +54,15 @@ def as_image_failed() -> Iterator[None]:
         raise ImageFailed(
             "has a damaged header, or is of a kind that is not read", code=Code.CORRUPT_IMAGE
         ) from ex
-    except _DECODER_ERRORS as ex:
+    except DECODER_ERRORS as ex:
         raise ImageFailed(
             f"cannot be decoded: {str(ex)[:120] or type(ex).__name__}", code=Code.CORRUPT_IMAGE
         ) from ex
+
+
+def is_text_bomb(error: Exception) -> bool:
+    """Return whether Pillow refused a PNG because its compressed texts or its profile are too large."""
+    return isinstance(error, ValueError) and any(words in str(error) for words in _TEXT_BOMB_WORDS)
 
 
 def drop_info(image: Image.Image) -> Image.Image:

@@ -1,6 +1,7 @@
 """Opens files from strangers: known formats only, limits checked from the header, failures as named errors.
 
-It trusts neither a file's name nor its declared type. A truncated file is refused, never shown in part.
+It trusts neither a file's name nor its declared type. A truncated file is refused, never shown in part, but
+damaged metadata is left out.
 """
 
 from io import BytesIO
@@ -11,7 +12,17 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_worker.imaging import bounds, damage, file_check
-from imagejobs_worker.imaging.codecs import gif, header, heic, still_webp, tiff, transparent_colour
+from imagejobs_worker.imaging.codecs import (
+    gif,
+    header,
+    heic,
+    jpeg_damage,
+    png_damage,
+    still_webp,
+    tiff,
+    transparent_colour,
+)
+from imagejobs_worker.imaging.codecs.odd_metadata import without_odd_metadata
 from imagejobs_worker.imaging.formats import SOURCE_FORMATS
 from imagejobs_worker.imaging.modes import normalise
 from imagejobs_worker.imaging.sizes import Box, Size
@@ -32,11 +43,7 @@ def open_image(source: bytes, limits: Limits) -> Opened:
     with damage.as_image_failed():
         if form == "avif":
             _limit_avif_to_one_thread()
-        image = (
-            tiff.open_tiff(source)
-            if form == "tiff"
-            else Image.open(BytesIO(source), formats=[SOURCE_FORMATS[form]])
-        )
+        image, source = _open_without_odd_metadata(source, form)
         frames = _count_frames(image, form, source, limits)
     bounds.check_size(image.size, limits)
     if form == "webp" and frames == 1:
@@ -47,7 +54,32 @@ def open_image(source: bytes, limits: Limits) -> Opened:
     elif form == "gif":
         with damage.as_image_failed():
             gif.load_small_first_frame(image, source)
-    return Opened(image, form, frames)
+    return Opened(image, form, frames, source)
+
+
+def _open_without_odd_metadata(source: bytes, form: str) -> tuple[ImageFile.ImageFile, bytes]:
+    """Return the opened file and its bytes; without its metadata if that alone keeps it from being opened."""
+    try:
+        return _open(source, form), source
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise
+    except damage.DECODER_ERRORS as ex:
+        for stripped in () if damage.is_text_bomb(ex) else without_odd_metadata(source, form):
+            try:
+                return _open(stripped, form), stripped
+            except damage.DECODER_ERRORS:
+                continue
+        raise
+
+
+def _open(source: bytes, form: str) -> ImageFile.ImageFile:
+    if form == "tiff":
+        return tiff.open_tiff(source)
+    image = Image.open(BytesIO(source), formats=[SOURCE_FORMATS[form]])
+    if form == "png":
+        image.__class__ = png_damage.ForgivingPng
+        png_damage.check_animation(image, source)
+    return image
 
 
 def decode_first_frame(
@@ -69,6 +101,8 @@ def decode_first_frame(
         drafted = image.draft(None, min_size)
         # The decoder gets the file whole rather than in slices of 64 kB: a large JPEG takes 2 % less time.
         image.decodermaxblock = max(image.decodermaxblock, file_bytes)
+        if file_bytes:
+            jpeg_damage.watch(image)
         image.load()
         picture = tiff.correct_polarity(image, normalise(image))
     if not drafted and picture.size != size:

@@ -25,6 +25,7 @@ def satisfies(source: Source, plan: VariantPlan, image: Image.Image) -> bool:
     """
     return (
         len(source.data) <= (plan.variant.max_size or len(source.data))
+        and source.opened.file is source.data
         and plan.format == source.opened.format
         and _has_frames(source, plan)
         and _has_size(source, plan)

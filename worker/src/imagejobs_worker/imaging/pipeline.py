@@ -14,7 +14,7 @@ from PIL import Image
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Variant
 from imagejobs_worker.imaging import animate, bounds, damage, decode, modes
-from imagejobs_worker.imaging.codecs import metadata, plain_png
+from imagejobs_worker.imaging.codecs import metadata, plain_png, png_damage
 from imagejobs_worker.imaging.crop import focus, geometry
 from imagejobs_worker.imaging.crop.geometry import Geometry
 from imagejobs_worker.imaging.deadline import Deadline
@@ -44,7 +44,7 @@ def _render(data: bytes, variants: Sequence[Variant], limits: Limits, deadline: 
         _check_limits(source, shape, variant, limits)
     opened = source.opened
     image, box = decode.decode_first_frame(
-        opened.image, _min_decoded_size(source, shapes, variants), len(data)
+        opened.image, _min_decoded_size(source, shapes, variants), len(opened.file)
     )
     decode_seconds = time.perf_counter() - begin
     deadline.check()
@@ -59,7 +59,9 @@ def _render(data: bytes, variants: Sequence[Variant], limits: Limits, deadline: 
 def _open_source(data: bytes, variants: Sequence[Variant], limits: Limits, deadline: Deadline) -> Source:
     """Read header and metadata; decode a PNG if it is plain, or to find EXIF behind its pixels."""
     opened = decode.open_image(data, limits)
-    plain_png.load_plain(opened.image, data)
+    if opened.format == "png" and not plain_png.load_plain(opened.image, opened.file):
+        with damage.as_image_failed():
+            png_damage.check_pixels(opened.file)
     deadline.check()
     found = metadata.read(opened.image, keep=any(variant.keep_metadata for variant in variants))
     size = swap_sides(opened.image.size, found.orientation)

@@ -17,11 +17,13 @@ class Opened(NamedTuple):
         image: Opened by Pillow.
         format: As `imagejobs_contract.wire.sniff` names it.
         frames: Frames of the animation, counted up to one more than the limit; 1 for a still.
+        file: The bytes that were opened: the source's, or a copy without metadata that cannot be read.
     """
 
     image: ImageFile.ImageFile
     format: str
     frames: int
+    file: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ def _encode_variant(source: Source, plan: VariantPlan, image: Image.Image, deadl
         return encode.encode(_apply_steps(image, plan, deadline), plan, deadline)
 
     def frames() -> Iterator[tuple[Image.Image, int]]:
-        for frame, milliseconds in decode_frames(source.data, source.opened.format, count):
+        for frame, milliseconds in decode_frames(source.opened.file, source.opened.format, count):
             yield _apply_steps(frame, plan, deadline), milliseconds
 
     return animate.encode_animation(frames, count, source.loop_count, plan, deadline)

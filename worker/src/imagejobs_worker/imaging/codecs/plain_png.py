@@ -37,8 +37,10 @@ def preload() -> None:
     _decoder = decode_image_png_u8
 
 
-def load_plain(image: ImageFile.ImageFile, source: bytes) -> None:
-    """Decode an opened image if it is a plain PNG and the decoder is loaded.
+def load_plain(image: ImageFile.ImageFile, source: bytes) -> bool:
+    """Decode an opened image if it is a plain PNG and the decoder is loaded; return whether it was decoded.
+
+    The decoder has then checked all checksums of pixels.
 
     Args:
         image: Opened by Pillow and found within the limits.
@@ -48,6 +50,8 @@ def load_plain(image: ImageFile.ImageFile, source: bytes) -> None:
     if mode == image.mode and (pixels := decode(source, image.size, mode)):
         image.im = pixels.im
         image.tile = []
+        return True
+    return False
 
 
 def decode(source: bytes, size: Size, mode: str) -> Image.Image | None:

@@ -1,10 +1,26 @@
-"""Corrects two faults of Pillow's TIFF reader: planes of 16 bits, and deep greys with 0 as white."""
+"""Corrects two faults of Pillow's TIFF reader: planes of 16 bits, and deep greys with 0 as white.
 
+Refuses raw photos and other TIFFs whose first picture is only a preview of a larger one.
+"""
+
+import struct
+from collections.abc import Mapping
 from io import BytesIO
+from typing import Any
 
 from PIL import Image, ImageChops, ImageFile
 
+from imagejobs_contract.codes import Code
+from imagejobs_contract.errors import ImageFailed
+
 _BITS, _PHOTOMETRIC, _PLANES = 258, 262, 284
+_SUBFILE, _OLD_SUBFILE, _WIDTH, _LENGTH, _SUB_DIRECTORIES, _DNG_VERSION = 254, 255, 256, 257, 330, 50_706
+_REDUCED, _OLD_REDUCED = 1, 2
+"""A bit of `NewSubfileType`, and a value of `SubfileType`: the picture is a preview (TIFF 6.0, section 8)."""
+_SHORT = 3
+"""TIFF's type of 16 bits."""
+_CANON_RAW = b"CR\x02"
+_MAX_SUB_DIRECTORIES = 16
 _WHITE_IS_ZERO, _SEPARATE_PLANES = 0, 2
 _DEEP_MODES = ("I", "F")
 """First letters of the modes of more than 8 bits."""
@@ -15,9 +31,18 @@ def open_tiff(source: bytes) -> ImageFile.ImageFile:
 
     Pillow's own decoder takes planes of 16 bits for 8, and returns noise; libtiff, which Pillow uses for
     compressed files, reads them correctly.
+
+    Raises:
+        ImageFailed: `unsupported_format`, if the first picture is a preview.
     """
+    if source[8:11] == _CANON_RAW:
+        raise _unsupported("a raw photo (CR2)")
     image = Image.open(BytesIO(source), formats=["TIFF"])
     tags = getattr(image, "tag_v2", {})
+    if _DNG_VERSION in tags:
+        raise _unsupported("a raw photo (DNG)")
+    if _is_preview(tags) or _has_larger_picture(source, tags):
+        raise _unsupported("a raw photo or another TIFF of several pictures")
     if tags.get(_PLANES) != _SEPARATE_PLANES or max(tags.get(_BITS, (1,))) <= 8:
         return image
     from PIL import TiffImagePlugin
@@ -27,6 +52,38 @@ def open_tiff(source: bytes) -> ImageFile.ImageFile:
         return Image.open(BytesIO(source), formats=["TIFF"])
     finally:
         TiffImagePlugin.READ_LIBTIFF = False
+
+
+def _unsupported(kind: str) -> ImageFailed:
+    return ImageFailed(f"is {kind}, whose first picture is only a preview", code=Code.UNSUPPORTED_FORMAT)
+
+
+def _is_preview(tags: Mapping[int, Any]) -> bool:
+    kind = tags.get(_SUBFILE, 0)
+    return bool(isinstance(kind, int) and kind & _REDUCED) or tags.get(_OLD_SUBFILE) == _OLD_REDUCED
+
+
+def _has_larger_picture(source: bytes, tags: Mapping[int, Any]) -> bool:
+    """Return whether a directory below the first has more pixels; those of a pyramid have fewer."""
+    offsets = tags.get(_SUB_DIRECTORIES, ())
+    offsets = offsets if isinstance(offsets, tuple) else (offsets,)
+    pixels = tags.get(_WIDTH, 0) * tags.get(_LENGTH, 0)
+    return any(_pixels_at(source, offset) > pixels for offset in offsets[:_MAX_SUB_DIRECTORIES])
+
+
+def _pixels_at(source: bytes, offset: int) -> int:
+    """Return the pixels that a directory of a classic TIFF announces; 0 if it cannot be read."""
+    order = "<" if source[:2] == b"II" else ">"
+    sides = {_WIDTH: 0, _LENGTH: 0}
+    try:
+        (count,) = struct.unpack_from(f"{order}H", source, offset)
+        for at in range(offset + 2, offset + 2 + 12 * count, 12):
+            tag, kind = struct.unpack_from(f"{order}HH", source, at)
+            if tag in sides:
+                (sides[tag],) = struct.unpack_from(f"{order}{'H' if kind == _SHORT else 'I'}", source, at + 8)
+    except struct.error:
+        return 0
+    return sides[_WIDTH] * sides[_LENGTH]
 
 
 def correct_polarity(image: Image.Image, picture: Image.Image) -> Image.Image:
