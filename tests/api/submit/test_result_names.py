@@ -50,4 +50,5 @@ def test_results_of_one_image_are_saved_side_by_side(item, variant, made, saved)
 def test_keys_archives_and_downloads_have_one_rule_for_extensions(name, bare):
     saved = file_name(name, 0, OutputFile(DEFAULT_VARIANT, "outputs/j/key", 1, 1, Format.PNG, 1))
     assert (saved, split_name(name, 0)) == (f"{bare}.png", ("", bare))
-    assert s3_keys.output("p", 0, name, DEFAULT_VARIANT, Format.PNG) == f"p/{output_names.safe_stem(bare)}.png"
+    stem = output_names.safe_stem(bare)
+    assert s3_keys.output("p", 0, name, DEFAULT_VARIANT, Format.PNG) == f"p/{stem}.png"

@@ -105,7 +105,7 @@ def write_kubeconfig(path: Path, url: str, certificate: Path, token: str, namesp
     return path
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 20.0, step_seconds: float = 0.02) -> None:
+def wait_until(holds: Callable[[], bool], seconds: float = 60.0, step_seconds: float = 0.02) -> None:
     """Return once the condition holds.
 
     Raises:
