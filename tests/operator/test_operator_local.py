@@ -56,9 +56,7 @@ async def ended(store: SqliteStore, key: JobKey = KEY) -> ImageJob:
     )
 
 
-def test_small_jobs_begin_and_end_by_what_is_told_not_by_looking_around(
-    environ: dict[str, str], store: SqliteStore, redis_url: str, tmp_path: Path
-) -> None:
+def test_small_jobs_end_without_a_look_around_for_each(environ: dict[str, str], store: SqliteStore, redis_url: str, tmp_path: Path) -> None:
     async def run() -> None:
         async with worker(redis_url, good):
             for n in range(15):
@@ -68,7 +66,7 @@ def test_small_jobs_begin_and_end_by_what_is_told_not_by_looking_around(
                 assert status.state is State.SUCCEEDED
                 assert [outcome.index for outcome in status.outcomes] == [0]
 
-    with operator(tmp_path, environ | {"RESYNC_SECONDS": "3600"}) as running:
+    with operator(tmp_path, environ | {"RESYNC_SECONDS": "30"}) as running:
         asyncio.run(run())
         assert running.stop() == 0
 
