@@ -56,7 +56,9 @@ async def ended(store: SqliteStore, key: JobKey = KEY) -> ImageJob:
     )
 
 
-def test_small_jobs_end_without_a_look_around_for_each(environ: dict[str, str], store: SqliteStore, redis_url: str, tmp_path: Path) -> None:
+def test_small_jobs_end_without_a_look_around_for_each(
+    environ: dict[str, str], store: SqliteStore, redis_url: str, tmp_path: Path
+) -> None:
     async def run() -> None:
         async with worker(redis_url, good):
             for n in range(15):
