@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -78,10 +78,23 @@ def environ(cluster: Cluster) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def running(environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
-    """An operator."""
-    with operator(tmp_path_factory.mktemp("operator"), environ) as running:
-        yield running
+def started() -> Iterator[tuple[ExitStack, list[Operator]]]:
+    """The operators of this module, and what ends them."""
+    with ExitStack() as stack:
+        yield stack, []
+
+
+@pytest.fixture
+def running(
+    environ: dict[str, str],
+    started: tuple[ExitStack, list[Operator]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Operator:
+    """The module's operator; another one if a test before this one killed it."""
+    stack, operators = started
+    if not operators or operators[-1].process.poll() is not None:
+        operators.append(stack.enter_context(operator(tmp_path_factory.mktemp("operator"), environ)))
+    return operators[-1]
 
 
 @contextmanager
