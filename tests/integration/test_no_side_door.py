@@ -257,7 +257,7 @@ def secrets_of(stack: local_stack.LocalStack) -> list[str]:
 def test_no_secret_is_on_a_command_line_in_a_log_or_on_the_screen(stack, picture):
     texts = {f"process {pid}": local_stack.command_line(pid) for pid in family(stack)}
     texts |= {str(path): path.read_text(errors="replace") for path in (stack.data / "logs").glob("*")}
-    texts["the screen"] = stack.said()
+    texts["the screen"] = stack.terminal_output()
     for secret in secrets_of(stack):
         assert len(secret) >= 30
         assert [name for name, text in texts.items() if secret in text] == []

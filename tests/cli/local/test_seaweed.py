@@ -40,32 +40,32 @@ def data(tmp_path):
 async def running(data: DataDirectory):
     """Start SeaweedFS as local mode does; kill it at the end, as a power cut would."""
     shifted_clock.skip_beside("SeaweedFS")
-    claims = PortClaims()
-    ports, credentials = seaweed.SeaweedPorts.choose(Ports("127.0.0.1", claims)), data.credentials()
-    secrets = RunSecrets.make(data.secrets)
-    program = seaweed.program(data, ports, credentials, secrets, os.environ)
-    keeper = ProcessKeeper(program, lambda _: None, ())
-    task = asyncio.create_task(keeper.run())
-    try:
-        async with asyncio.timeout(60):
-            await seaweed.set_up(ports, secrets, BUCKET)
-            await keeper.ready.wait()
-        store = S3Store(
-            BUCKET,
-            endpoint=f"http://127.0.0.1:{ports.s3}",
-            region="us-east-1",
-            access_key_id=credentials.access_key_id,
-            secret_access_key=credentials.secret_access_key,
-            client_options={"allow_http": True},
-        )
-        yield ports, secrets, store
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        if keeper.pid:
-            os.kill(keeper.pid, signal.SIGKILL)
-        await keeper.stop()
-        claims.close()
+    with PortClaims() as claims:
+        ports, credentials = seaweed.SeaweedPorts.choose(Ports("127.0.0.1", claims)), data.credentials()
+        secrets = RunSecrets.make(data.secrets)
+        program = seaweed.program(data, ports, credentials, secrets, os.environ)
+        keeper = ProcessKeeper(program, lambda _: None, ())
+        task = asyncio.create_task(keeper.run())
+        try:
+            async with asyncio.timeout(120):
+                await seaweed.set_up(ports, secrets, BUCKET)
+                await keeper.ready.wait()
+            store = S3Store(
+                BUCKET,
+                endpoint=f"http://127.0.0.1:{ports.s3}",
+                region="us-east-1",
+                access_key_id=credentials.access_key_id,
+                secret_access_key=credentials.secret_access_key,
+                client_options={"allow_http": True},
+            )
+            yield ports, secrets, store
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            if keeper.pid:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(keeper.pid, signal.SIGKILL)
+            await keeper.stop()
 
 
 def test_what_was_stored_is_there_after_the_machine_went_down_and_the_index_was_lost(data):

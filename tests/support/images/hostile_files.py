@@ -150,8 +150,9 @@ def _metadata():
 def _lies():
     whole = pictures.saved(pictures.photo(60, 40), "png")
     yield "png whose checksum is wrong", (whole[:29] + bytes(4) + whole[33:], Code.CORRUPT_IMAGE)
-    # All pixels are there, and nothing behind them is read.
-    yield "png whose chunk is longer than the file", (whole[:33] + b"\x7f\xff\xff\xff" + whole[37:], None)
+    # The file ends before the checksum of its pixels.
+    longer = whole[:33] + b"\x7f\xff\xff\xff" + whole[37:]
+    yield "png whose chunk is longer than the file", (longer, Code.CORRUPT_IMAGE)
     yield "tiff whose directory is its own successor", (tiff_that_says(8, 8, successor=8), None)
     yield "tiff with a tag that cannot be written", (_tiff_with_an_odd_tag(), None)
     yield (
