@@ -1,7 +1,9 @@
 """Makes Redis clients: every call bounded in time, every error one of ours. Knows no keys."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.redis.library import (
@@ -40,7 +42,25 @@ def connect(url: str) -> Redis:
         decode_responses=True,
         encoding_errors="replace",
     )
+    pool.connection_class = type("Connection", (_Cancellable, pool.connection_class), {})
     return Redis.from_pool(pool)
+
+
+class _Cancellable:
+    """The part of a connection that keeps a cancellation which arrives while a command is sent.
+
+    redis-py sends through `asyncio.wait_for`, which in Python 3.11 drops a cancellation that meets the end of
+    what it waits for (python/cpython#86296): a loop that should end then never ended, and a stop hung.
+    """
+
+    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        """Send the command, and raise CancelledError if the task was cancelled meanwhile."""
+        task = asyncio.current_task()
+        before = task.cancelling() if task else 0
+        await super().send_packed_command(command, check_health)  # type: ignore[misc]
+        if task and task.cancelling() > before:
+            await self.disconnect(nowait=True)  # type: ignore[attr-defined]  # nobody reads the answer
+            raise asyncio.CancelledError
 
 
 @asynccontextmanager
