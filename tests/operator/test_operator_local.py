@@ -56,7 +56,7 @@ async def ended(store: SqliteStore, key: JobKey = KEY) -> ImageJob:
     )
 
 
-def test_small_jobs_end_without_a_look_around_for_each(
+def test_small_jobs_begin_and_end_by_events_not_by_the_resync(
     environ: dict[str, str], store: SqliteStore, redis_url: str, tmp_path: Path
 ) -> None:
     async def run() -> None:
@@ -68,7 +68,7 @@ def test_small_jobs_end_without_a_look_around_for_each(
                 assert status.state is State.SUCCEEDED
                 assert [outcome.index for outcome in status.outcomes] == [0]
 
-    with operator(tmp_path, environ | {"RESYNC_SECONDS": "30"}) as running:
+    with operator(tmp_path, environ | {"RESYNC_SECONDS": "3600"}) as running:
         asyncio.run(run())
         assert running.stop() == 0
 
