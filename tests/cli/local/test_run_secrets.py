@@ -1,4 +1,4 @@
-"""The secrets of one start: keys as RFC 8032 wants them, and TLS that only those who have them speak."""
+"""The secrets of one start: TLS that only those who have them speak, and files of their owner only."""
 
 import socket
 import ssl
@@ -6,32 +6,7 @@ import threading
 
 import pytest
 
-from imagejobs.local import certificate
 from imagejobs.local.run_secrets import CERTIFICATE, KEY, VALKEY, RunSecrets
-
-RFC_8032 = [
-    (
-        "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
-        "",
-        "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
-        "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e06522490155"
-        "5fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
-    ),
-    (
-        "c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7",
-        "af82",
-        "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025",
-        "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac"
-        "18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a",
-    ),
-]
-"""Section 7.1, tests 1 and 3."""
-
-
-@pytest.mark.parametrize(("seed", "message", "public", "signature"), RFC_8032)
-def test_keys_and_signatures_are_those_of_the_rfc(seed, message, public, signature):
-    assert certificate.public_key(bytes.fromhex(seed)).hex() == public
-    assert certificate.sign(bytes.fromhex(seed), bytes.fromhex(message)).hex() == signature
 
 
 def handshake(server: ssl.SSLContext, client: ssl.SSLContext) -> bytes:
