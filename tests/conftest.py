@@ -78,12 +78,7 @@ def s3_settings(seaweed_server: data_servers.Server, bucket_maker) -> S3Settings
     """Settings for a bucket that is empty and nobody else's."""
     bucket = f"test-{next(_numbers)}-{uuid.uuid4().hex[:8]}"
     bucket_maker.create_bucket(Bucket=bucket)
-    endpoint = seaweed_server.url("s3")
-    return S3Settings(
-        endpoint=endpoint, public_endpoint=endpoint, bucket=bucket, region="us-east-1",
-        access_key_id=data_servers.ACCESS_KEY_ID,
-        secret_access_key=data_servers.SECRET_ACCESS_KEY, path_style=True, unsigned_payload=True,
-    )  # fmt: skip
+    return data_servers.bucket_settings(seaweed_server, bucket)
 
 
 def pytest_collection_finish() -> None:

@@ -24,17 +24,7 @@ def module_s3(seaweed_server: data_servers.Server, bucket_maker) -> S3Settings:
     """A bucket for one test module."""
     bucket = f"api-{uuid.uuid4().hex[:8]}"
     bucket_maker.create_bucket(Bucket=bucket)
-    endpoint = seaweed_server.url("s3")
-    return S3Settings(
-        endpoint,
-        endpoint,
-        bucket,
-        "us-east-1",
-        data_servers.ACCESS_KEY_ID,
-        data_servers.SECRET_ACCESS_KEY,
-        True,
-        True,
-    )
+    return data_servers.bucket_settings(seaweed_server, bucket)
 
 
 @pytest.fixture(scope="module")

@@ -37,17 +37,7 @@ def s3(seaweed_server: data_servers.Server, bucket_maker: Any) -> S3Settings:
     bucket_maker.create_bucket(Bucket=bucket)
     for n in range(25):
         bucket_maker.put_object(Bucket=bucket, Key=f"in/{n}.jpg", Body=photo())
-    endpoint = seaweed_server.url("s3")
-    return S3Settings(
-        endpoint,
-        endpoint,
-        bucket,
-        "us-east-1",
-        data_servers.ACCESS_KEY_ID,
-        data_servers.SECRET_ACCESS_KEY,
-        True,
-        True,
-    )
+    return data_servers.bucket_settings(seaweed_server, bucket)
 
 
 @pytest.fixture(scope="module")

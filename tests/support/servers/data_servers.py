@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from imagejobs_contract.runtime.settings import S3Settings
 from support.clock import shifted_clock
 
 ACCESS_KEY_ID = "imagejobs"
@@ -97,6 +98,16 @@ def start_valkey(
         *arguments,
     ]
     return _start(command, folder, ports, _redis_answers)
+
+
+def bucket_settings(server: Server, bucket: str) -> S3Settings:
+    """Return the settings for a bucket of a SeaweedFS that `start_seaweed` made."""
+    endpoint = server.url("s3")
+    return S3Settings(
+        endpoint=endpoint, public_endpoint=endpoint, bucket=bucket, region="us-east-1",
+        access_key_id=ACCESS_KEY_ID, secret_access_key=SECRET_ACCESS_KEY,
+        path_style=True, unsigned_payload=True,
+    )  # fmt: skip
 
 
 def start_seaweed(folder: Path, binary: Path) -> Server:
