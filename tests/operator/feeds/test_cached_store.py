@@ -142,6 +142,52 @@ def test_what_ended_or_is_large_is_not_kept(tmp_path: Path) -> None:
     play(tmp_path, story)
 
 
+class LateFeed(Counted):
+    """Reads each change as it comes, and delivers it when the test opens the gate, or while a job is read."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, echoes=False)
+        self.found: asyncio.Queue[JobEvent] = asyncio.Queue()
+        self.gate = asyncio.Event()
+        self.while_reading: Callable[[], Awaitable[object]] | None = None
+
+    async def get(self, key: JobKey) -> ImageJob:
+        job = await super().get(key)
+        if self.while_reading:
+            deliver, self.while_reading = self.while_reading, None
+            self.gate.set()
+            await deliver()
+        return job
+
+    async def watch(self) -> AsyncIterator[JobEvent | None]:
+        async with aclosing(super().watch()) as feed:  # type: ignore[type-var]
+            async for seen in feed:
+                if seen:
+                    self.found.put_nowait(seen)
+                    await self.gate.wait()
+                yield seen
+
+
+@pytest.mark.parametrize("order", ["event after the read", "event during the read"])
+def test_an_event_that_was_on_its_way_during_a_newer_read_is_not_kept(tmp_path: Path, order: str) -> None:
+    async def story(scene: Scene) -> None:
+        late = scene.file = LateFeed(tmp_path / "jobs.sqlite")
+        scene.store = CachedStore(late)
+        async with scene.following():
+            await scene.api.create(ImageJob(KEY, spec()))
+            await asyncio.wait_for(late.found.get(), 30)
+            newest = await scene.api.change_spec(KEY, lambda before: replace(before, suspend=True))
+            if order == "event during the read":
+                late.while_reading = scene.hear
+            assert await scene.store.get(KEY) == newest
+            late.gate.set()
+            if order == "event after the read":
+                await scene.hear()
+            assert await scene.store.get(KEY) == newest
+
+    play(tmp_path, story)
+
+
 def test_nothing_is_remembered_once_the_feed_has_ended(tmp_path: Path) -> None:
     async def story(scene: Scene) -> None:
         await scene.api.create(ImageJob(KEY, spec()))

@@ -4,13 +4,14 @@ import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.items import Item
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import JobKey, Uid
 from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.times import utc_now
 from imagejobs_contract.wire.shards import Exit
@@ -191,6 +192,24 @@ def test_a_suspended_job_has_no_process_and_goes_on_where_it_was(folder: Path) -
 
     run(folder, act)
     assert set(begun(folder)) == {"0", "1", "2"}
+
+
+@pytest.mark.parametrize("stop", ["suspend", "delete"])
+def test_the_listener_hears_that_a_job_was_stopped_which_waited_for_a_process(
+    folder: Path, stop: str
+) -> None:
+    (folder / "hold").touch()
+    waiting, told = replace(JOB, key=JobKey("default", "waiting"), uid=Uid("u-2")), list[JobKey]()
+
+    async def act(jobs: ProcessJobs) -> None:
+        jobs.on_change(told.append)
+        await jobs.create(JOB, 1, 2)
+        await until(jobs, lambda child: child.active == 2)
+        await jobs.create(waiting, 1, 2)
+        await (jobs.suspend(waiting, 1, True) if stop == "suspend" else jobs.delete(waiting, 1))
+        assert told == [waiting.key]
+
+    run(folder, act)
 
 
 @pytest.mark.parametrize("end", ["delete", "abandon"])

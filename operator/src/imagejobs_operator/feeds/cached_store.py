@@ -3,6 +3,9 @@
 A cached job may be some milliseconds old, as may a job that was read. That is safe: a status is only written
 over the version from which it was made, the watch delivers a job again with each change, and after a refused
 write the store is read. Only small unfinished jobs are cached.
+
+The store below leaves changes out of its watch that were read or written through it. So an event that was on
+its way while a newer version was read is not cached: nothing would replace it.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -17,7 +20,9 @@ from imagejobs_contract.ports import JobEvent, JobStore
 from imagejobs_contract.stores.forwarding import ForwardingStore
 
 MAX_JOBS = 1000
-"""Maximum cached jobs, each of up to 16 images: 10 MB at most."""
+"""Maximum cached jobs, each of up to 16 images: 10 MB at most. Also the number of jobs whose newest version
+is remembered: an event is on its way for a few reads only.
+"""
 
 
 class CachedStore(ForwardingStore):
@@ -30,10 +35,17 @@ class CachedStore(ForwardingStore):
     def __init__(self, store: JobStore) -> None:
         super().__init__(store)
         self._jobs: dict[JobKey, ImageJob] = {}
+        self._versions: dict[JobKey, int] = {}
+        self._is_watched = False
 
     async def get(self, key: JobKey) -> ImageJob:
         """Return the cached job, else the stored one."""
-        return self._jobs.get(key) or await super().get(key)
+        if cached := self._jobs.get(key):
+            return cached
+        job = await super().get(key)
+        if self._is_newest(job) and self._jobs.get(key, job).resource_version != job.resource_version:
+            del self._jobs[key]  # an older one, delivered while this one was read
+        return job
 
     async def put_status(self, job: ImageJob, status: Status) -> ImageJob:
         """Write the status."""
@@ -68,20 +80,33 @@ class CachedStore(ForwardingStore):
 
     async def watch(self) -> AsyncIterator[JobEvent | None]:
         """Yield jobs as they are and as they change, and cache them until the watch ends."""
+        self._is_watched = True
         try:
             async for seen in super().watch():
                 if seen is not None:
                     self._update(seen)
                 yield seen
         finally:
+            self._is_watched = False
             self._jobs.clear()
+            self._versions.clear()
 
     def _update(self, seen: JobEvent) -> None:
-        known = self._jobs.get(seen.key)
         if seen.job is None:
             self._jobs.pop(seen.key, None)
-        elif known is None or int(seen.job.resource_version) > int(known.resource_version):
+        elif self._is_newest(seen.job) and self._is_watched:
             self._keep(seen.job)
+
+    def _is_newest(self, job: ImageJob) -> bool:
+        """Return whether no newer version of the job was seen, and remember this one."""
+        version = int(job.resource_version)
+        if version < self._versions.get(job.key, 0):
+            return False
+        self._versions.pop(job.key, None)
+        self._versions[job.key] = version
+        if len(self._versions) > MAX_JOBS:
+            del self._versions[next(iter(self._versions))]
+        return True
 
     def _keep(self, job: ImageJob) -> None:
         self._jobs.pop(job.key, None)

@@ -83,8 +83,8 @@ class _Run:
 class ProcessJobs:
     """Implements `ports.ChildJobs` with processes of the worker program.
 
-    The reconciler calls it; the listener of `on_change` requeues a job after each end of a process. One
-    ProcessJobs lives as long as the program; `close` stops its processes.
+    The reconciler calls it; the listener of `on_change` requeues a job after each change of its processes.
+    One ProcessJobs lives as long as the program; `close` stops its processes.
 
     Args:
         command: The worker program with the arguments to do one shard.
@@ -104,7 +104,11 @@ class ProcessJobs:
         self._on_change: OnChange = lambda key: None
 
     def on_change(self, listener: OnChange) -> None:
-        """Set the listener that is called with a job's key after each end of one of its processes."""
+        """Set the listener that is called with a job's key after each end of one of its processes.
+
+        It is also called after a suspend, a resume and a deletion, as a watch of Jobs would report them: the
+        plan goes on from there even if no process ended.
+        """
         self._on_change = listener
 
     async def get(self, job: ImageJob, attempt: int) -> ChildJob:
@@ -142,6 +146,7 @@ class ProcessJobs:
         if run := self._runs.get((job.uid, attempt)):
             run.suspended = suspend
             await self._stop_processes(run) if suspend else self._start_workers(run)
+            self._on_change(job.key)
 
     async def set_parallelism(self, job: ImageJob, attempt: int, parallelism: int) -> None:
         """Change the number of shards that run at once; running processes are not stopped."""
@@ -169,6 +174,7 @@ class ProcessJobs:
             run.deleting_since = run.deleting_since or self._clock()
             await self._stop_processes(run)
             self._runs.pop(key, None)
+            self._on_change(run.job.key)
 
     def _start_workers(self, run: _Run) -> None:
         if run.stopped:
