@@ -12,7 +12,8 @@ from support.servers.image_server import ImageSite, image_site
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[local_stack.LocalStack]:
     """A stack that may fetch from this machine."""
-    environ = {"ALLOWED_PRIVATE_SOURCES": "127.0.0.1/32"}
+    # No resync: jobs go on by events.
+    environ = {"ALLOWED_PRIVATE_SOURCES": "127.0.0.1/32", "RESYNC_SECONDS": "3600"}
     with local_stack.running(
         tmp_path_factory.mktemp("suspending") / "data", "--workers", "1", environ=environ
     ) as running:
@@ -78,3 +79,19 @@ def test_a_job_that_runs_stops_and_goes_on_without_an_image_twice(http, site, ex
     assert done <= len(ended)
     assert {name: site.requests[f"/{name}"] for name in ended} == {name: asked[f"/{name}"] for name in ended}
     assert len(site.requests) == 300
+
+
+def test_a_job_that_waits_for_a_process_is_suspended_and_cancelled_by_events(http, site):
+    for path in site.bodies:
+        site.hold(path)
+    first = make(http, site, execution="Job", items_per_pod=3, parallelism=100)
+    local_stack.wait_until(lambda: site.requests.total() > 0, 60)
+    waiting = make(http, site, execution="Job")
+    wait_for_state(http, waiting, "Queued")
+    ask(http, waiting, "suspend")
+    wait_for_state(http, waiting, "Suspended")
+    ask(http, waiting, "resume")
+    ask(http, waiting, "cancel")
+    wait_for_state(http, waiting, "Cancelled")
+    ask(http, first, "cancel")
+    wait_for_state(http, first, "Cancelled")

@@ -16,11 +16,13 @@ from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.status import ConditionType, State
+from imagejobs_contract.redis.client import CALL_SECONDS
 from imagejobs_contract.runtime.settings import S3Settings
 from imagejobs_contract.s3.objects import S3Objects
 from imagejobs_contract.stores.sqlite import SqliteStore
 from imagejobs_contract.wire import s3_keys
-from support.operator.process import good, odd_fail, operator, s3_environ, wait_until, worker
+from support.clock.waiting import until, until_read
+from support.operator.process import good, odd_fail, operator, s3_environ, worker
 
 KEY = JobKey("default", "job")
 
@@ -50,7 +52,7 @@ def images(count: int, **changes: object) -> ImageJob:
 
 
 async def ended(store: SqliteStore, key: JobKey = KEY) -> ImageJob:
-    return await wait_until(
+    return await until_read(
         lambda: store.get(key),
         lambda job: job.status.state.final and job.status.observed_generation == job.generation,
     )
@@ -71,6 +73,21 @@ def test_small_jobs_begin_and_end_by_events_not_by_the_resync(
     with operator(tmp_path, environ | {"RESYNC_SECONDS": "3600"}) as running:
         asyncio.run(run())
         assert running.stop() == 0
+
+
+def test_a_redis_that_answers_too_late_loses_no_job_even_without_a_resync(
+    environ: dict[str, str], store: SqliteStore, redis_url: str, tmp_path: Path
+) -> None:
+    async def run() -> None:
+        async with worker(redis_url, good), Redis.from_url(redis_url) as redis:
+            for n in range(3):
+                await redis.client_pause(int(1000 * (CALL_SECONDS + 0.5)))
+                job = replace(images(1), key=JobKey("default", f"job{n}"))
+                await store.create(job)
+                assert (await ended(store, job.key)).status.state is State.SUCCEEDED
+
+    with operator(tmp_path, environ | {"RESYNC_SECONDS": "3600"}):
+        asyncio.run(run())
 
 
 def test_a_large_job_leaves_its_outcomes_in_s3_and_runs_its_failures_again(
@@ -107,7 +124,7 @@ def test_what_a_flushed_redis_forgot_is_sent_again(
     async def run() -> None:
         await store.create(images(30))
         async with worker(redis_url, good, max_tasks=10) as did:
-            await wait_until(lambda: asyncio.sleep(0, len(did)), lambda count: count == 10)
+            await until(lambda: len(did) == 10)
         async with Redis.from_url(redis_url) as redis:
             await redis.flushall()
         async with worker(redis_url, good):
@@ -124,7 +141,7 @@ def test_a_killed_operator_goes_on_where_it_was(
     async def begin() -> None:
         await store.create(images(20))
         async with worker(redis_url, good, max_tasks=5) as did:
-            await wait_until(lambda: asyncio.sleep(0, len(did)), lambda count: count == 5)
+            await until(lambda: len(did) == 5)
 
     async def go_on() -> None:
         async with worker(redis_url, good) as did:
@@ -144,14 +161,16 @@ def test_suspend_resume_and_cancel(
 ) -> None:
     async def run() -> None:
         await store.create(images(3))
-        await wait_until(lambda: store.get(KEY), lambda job: job.status.state is State.QUEUED)
+        await until_read(lambda: store.get(KEY), lambda job: job.status.state is State.QUEUED)
         await store.change_spec(KEY, lambda spec: replace(spec, suspend=True))
-        await wait_until(lambda: store.get(KEY), lambda job: job.status.is_true(ConditionType.SUSPENDED))
+        await until_read(lambda: store.get(KEY), lambda job: job.status.is_true(ConditionType.SUSPENDED))
         async with worker(redis_url, good) as did:
-            await asyncio.sleep(0.3)
-            assert did == []
+            after = replace(images(1), key=JobKey("default", "after"))
+            await store.create(after)
+            await ended(store, after.key)
+            assert len(did) == 1, "tasks of the suspended job would have been before it on the queue"
             await store.change_spec(KEY, lambda spec: replace(spec, suspend=False))
-            await wait_until(lambda: asyncio.sleep(0, len(did)), lambda count: count > 0)
+            await until(lambda: len(did) > 1)
             assert (await ended(store)).status.state is State.SUCCEEDED
         other = replace(images(3), key=JobKey("default", "other"))
         await store.create(other)
@@ -170,7 +189,7 @@ def test_a_manifest_waits_for_a_cluster_and_says_so(
 
     async def run() -> None:
         await store.create(ImageJob(KEY, Spec(manifest=Manifest("lists/a.jsonl", 5))))
-        job = await wait_until(lambda: store.get(KEY), lambda job: job.status.is_true(ConditionType.STALLED))
+        job = await until_read(lambda: store.get(KEY), lambda job: job.status.is_true(ConditionType.STALLED))
         condition = job.status.condition(ConditionType.STALLED)
         assert condition is not None
         assert condition.reason == "NoRunner"
@@ -192,7 +211,7 @@ def test_a_finished_job_and_its_files_go_when_its_time_is_over(
             await ended(store)
             assert await objects.head(s3_keys.results(uid, 0))
             with pytest.raises(NotFound):
-                await wait_until(lambda: store.get(KEY), lambda _: False)
+                await until_read(lambda: store.get(KEY), lambda _: False)
         assert not await objects.head("uploads/u/0")
         assert not await objects.head(s3_keys.results(uid, 0))
         assert await objects.head("outputs/job/0.jpg"), "outputs are the user's"
@@ -211,11 +230,11 @@ def test_a_deleted_job_takes_its_tasks_and_uploads_along(
         objects = S3Objects(s3_settings)
         await objects.put("uploads/u/0", b"x", content_type="image/jpeg")
         await store.create(images(3))
-        await wait_until(lambda: store.get(KEY), lambda job: job.status.state is State.QUEUED)
+        await until_read(lambda: store.get(KEY), lambda job: job.status.state is State.QUEUED)
         await store.delete(KEY)
         async with Redis.from_url(redis_url) as redis:
-            await wait_until(lambda: redis.xlen("ij:tasks"), lambda length: length == 0)
-        await wait_until(lambda: objects.head("uploads/u/0"), lambda facts: facts is None)
+            await until_read(lambda: redis.xlen("ij:tasks"), lambda length: length == 0)
+        await until_read(lambda: objects.head("uploads/u/0"), lambda facts: facts is None)
 
     with operator(tmp_path, environ):
         asyncio.run(run())

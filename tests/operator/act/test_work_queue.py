@@ -1,4 +1,4 @@
-"""The queue of keys."""
+"""The queue of keys. The clock is virtual: sleeps are exact and take no time."""
 
 import asyncio
 import itertools

@@ -14,7 +14,8 @@ from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.status import CallbackState, ConditionType
 from imagejobs_contract.runtime.settings import S3Settings
 from imagejobs_contract.stores.sqlite import SqliteStore
-from support.operator.process import good, operator, s3_environ, wait_until, worker
+from support.clock.waiting import until_read
+from support.operator.process import good, operator, s3_environ, worker
 from support.servers.webhook_receiver import SECRET, Receiver, receiver
 
 KEY = JobKey("default", "job")
@@ -57,7 +58,7 @@ async def wait_for_delivery(store: SqliteStore, key: JobKey = KEY) -> ImageJob:
     def is_delivered(job: ImageJob) -> bool:
         return job.status.callback is not None and job.status.callback.state is CallbackState.DELIVERED
 
-    return await wait_until(lambda: store.get(key), is_delivered)
+    return await until_read(lambda: store.get(key), is_delivered)
 
 
 def test_the_end_of_a_job_is_sent_and_sent_again_on_demand(
@@ -140,7 +141,7 @@ def test_a_private_address_gets_nothing_and_the_job_says_so(
     async def run() -> ImageJob:
         async with worker(redis_url, good):
             await store.create(job(hooks.url()))
-            return await wait_until(
+            return await until_read(
                 lambda: store.get(KEY),
                 lambda job: bool(job.status.callback and job.status.callback.state is CallbackState.GAVE_UP),
             )

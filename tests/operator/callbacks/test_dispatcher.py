@@ -1,4 +1,7 @@
-"""Callbacks beside each other: one receiver that hangs costs the others nothing."""
+"""Callbacks beside each other: one receiver that hangs costs the others nothing.
+
+The clock is virtual: a sleep ends once nothing else goes on.
+"""
 
 import asyncio
 from collections import Counter
@@ -10,6 +13,7 @@ from imagejobs_contract.model.names import JobKey
 from imagejobs_operator.callbacks import dispatcher
 from imagejobs_operator.callbacks.dispatcher import CallbackDispatcher
 from imagejobs_operator.decide.deliveries import DeliveryId, DeliveryResult, Response, ResponseKind
+from support.clock import virtual_time
 from support.operator.world import spec
 
 
@@ -52,7 +56,7 @@ def test_a_receiver_that_hangs_holds_only_its_own_slots() -> None:
             await all_heard.wait()
         await callbacks.close()
 
-    asyncio.run(run())
+    virtual_time.run(run())
     assert {key.name for key in heard} == {f"job{n}" for n in range(200, 250)}
     assert most == {
         "hangs.example.org": dispatcher.MAX_PARALLEL_PER_RECEIVER,
@@ -77,7 +81,7 @@ def test_started_tries_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         await callbacks.dispatch(job(4, "example.org"), ticket(4))
         await asyncio.sleep(0.01)
 
-    asyncio.run(run())
+    virtual_time.run(run())
     assert sent == ["msg_0", "msg_1", "msg_2", "msg_4"]
 
 
@@ -93,5 +97,5 @@ def test_a_mistake_of_ours_is_a_failed_try() -> None:
         await callbacks.dispatch(job(1, "example.org"), ticket(1))
         await asyncio.sleep(0.01)
 
-    asyncio.run(run())
+    virtual_time.run(run())
     assert [each.response.kind for each in heard] == [ResponseKind.FAILED]

@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,18 +17,23 @@ from imagejobs_contract.wire.shards import Exit
 from imagejobs_operator.decide.observed import ChildEnd, ChildJob, Presence
 from imagejobs_operator.jobs import processes
 from imagejobs_operator.jobs.processes import ProcessJobs
-from support.api.process import eventually
+from support.clock.waiting import until, until_read
 
 SCRIPT = """
 import os, pathlib, signal, sys, time
 folder, shard = pathlib.Path(os.environ["FOLDER"]), os.environ["JOB_COMPLETION_INDEX"]
-with (folder / "log").open("a") as log:
-    log.write(f"{os.getpid()} {shard} {os.environ['IMAGEJOB_NAME']} {os.environ['IMAGEJOB_ATTEMPT']}\\n")
 def end(*_):
     sys.exit(75)
 signal.signal(signal.SIGTERM, signal.SIG_IGN if (folder / "deaf").exists() else end)
+me = folder / f"running-{os.getpid()}"
+me.touch()
+with (folder / "at-once").open("a") as counts:
+    counts.write(f"{len(list(folder.glob('running-*')))}\\n")
+with (folder / "log").open("a") as log:
+    log.write(f"{os.getpid()} {shard} {os.environ['IMAGEJOB_NAME']} {os.environ['IMAGEJOB_ATTEMPT']}\\n")
 while (folder / "hold").exists():
     time.sleep(0.01)
+me.unlink()
 told = folder / shard
 codes = told.read_text().split() if told.exists() else []
 if codes:
@@ -63,16 +67,12 @@ def run(folder: Path, act: Callable[[ProcessJobs], Awaitable[object]], most: int
     return asyncio.run(whole())
 
 
-async def until(jobs: ProcessJobs, holds: Callable[[ChildJob], bool], attempt: int = 1) -> ChildJob:
-    give_up = time.monotonic() + 30
-    while not holds(child := await jobs.get(JOB, attempt)):
-        assert time.monotonic() < give_up, child
-        await asyncio.sleep(0.01)
-    return child
+async def until_child(jobs: ProcessJobs, holds: Callable[[ChildJob], bool], attempt: int = 1) -> ChildJob:
+    return await until_read(lambda: jobs.get(JOB, attempt), holds)
 
 
 async def ended(jobs: ProcessJobs) -> ChildJob:
-    return await until(jobs, lambda child: child.ended is not None)
+    return await until_child(jobs, lambda child: child.ended is not None)
 
 
 def begun(folder: Path) -> list[str]:
@@ -109,17 +109,18 @@ def test_no_more_run_at_once_than_the_machine_was_given_and_the_job_asks_for(fol
 
     async def act(jobs: ProcessJobs) -> None:
         await jobs.create(JOB, 1, 9)
-        await until(jobs, lambda child: child.active == 2)
+        await until_child(jobs, lambda child: child.active == 2)
+        await until(lambda: len(begun(folder)) == 2)
         await jobs.create(JOB, 2, 9)
-        await asyncio.sleep(0.2)
         assert ((await jobs.get(JOB, 1)).active, (await jobs.get(JOB, 2)).active) == (2, 0)
         await jobs.set_parallelism(JOB, 1, 1)
         (folder / "hold").unlink()
         await ended(jobs)
-        await until(jobs, lambda child: child.ended is not None, 2)
+        await until_child(jobs, lambda child: child.ended is not None, 2)
 
     run(folder, act)
     assert sorted(begun(folder)) == sorted("012345678" * 2)
+    assert max(map(int, (folder / "at-once").read_text().split())) == 2
 
 
 def test_a_shard_that_was_lost_is_tried_again_and_poison_is_not(folder: Path) -> None:
@@ -135,13 +136,15 @@ def test_a_shard_that_was_lost_is_tried_again_and_poison_is_not(folder: Path) ->
     assert sorted(begun(folder)) == ["0", "0", "0", "1", "2"]
 
 
-def test_a_shard_whose_process_cannot_be_started_now_is_tried_again(folder: Path) -> None:
+def test_a_shard_whose_process_cannot_be_started_now_is_tried_again(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     program = folder / "program"
 
     async def whole() -> ChildJob:
         jobs = ProcessJobs((str(program),), {"FOLDER": str(folder)}, 2, utc_now)
         await jobs.create(JOB, 1, 4)
-        await asyncio.sleep(0.05)
+        await until(lambda: "a shard cannot be started" in caplog.messages)
         program.with_suffix(".new").write_text(f"#!{sys.executable} -S\n{SCRIPT}")
         program.with_suffix(".new").chmod(0o755)
         program.with_suffix(".new").rename(program)
@@ -182,7 +185,7 @@ def test_a_suspended_job_has_no_process_and_goes_on_where_it_was(folder: Path) -
 
     async def act(jobs: ProcessJobs) -> None:
         await jobs.create(JOB, 1, 3)
-        await until(jobs, lambda child: child.active == 2)
+        await until_child(jobs, lambda child: child.active == 2)
         await jobs.suspend(JOB, 1, True)
         child = await jobs.get(JOB, 1)
         assert (child.suspended, child.active, child.ended) == (True, 0, None)
@@ -204,7 +207,7 @@ def test_the_listener_hears_that_a_job_was_stopped_which_waited_for_a_process(
     async def act(jobs: ProcessJobs) -> None:
         jobs.on_change(told.append)
         await jobs.create(JOB, 1, 2)
-        await until(jobs, lambda child: child.active == 2)
+        await until_child(jobs, lambda child: child.active == 2)
         await jobs.create(waiting, 1, 2)
         await (jobs.suspend(waiting, 1, True) if stop == "suspend" else jobs.delete(waiting, 1))
         assert told == [waiting.key]
@@ -223,9 +226,8 @@ def test_a_deleted_job_is_gone_with_its_processes_also_with_one_that_does_not_li
 
     async def act(jobs: ProcessJobs) -> None:
         await jobs.create(JOB, 1, 3)
-        await until(jobs, lambda child: child.active == 2)
-        await asyncio.to_thread(eventually, lambda: len(begun(folder)) == 2)
-        await asyncio.sleep(0.1)  # until both have said whether they listen
+        await until_child(jobs, lambda child: child.active == 2)
+        await until(lambda: len(begun(folder)) == 2)
         await (jobs.delete(JOB, 1) if end == "delete" else jobs.stop_all(JOB.uid))
         assert await jobs.get(JOB, 1) == ChildJob()
 

@@ -8,21 +8,20 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
 
 from imagejobs_contract.codes import Code
+from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.redis.task_queue import RedisTaskQueue
 from imagejobs_contract.runtime.settings import S3Settings
 from support.clock import shifted_clock
+from support.clock.waiting import eventually
 
-READY_SECONDS = 60.0
 TIED = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
 """Lets the operator die when pytest is killed."""
-T = TypeVar("T")
 
 
 class Operator:
@@ -38,11 +37,13 @@ class Operator:
 
     def wait_until_ready(self) -> None:
         """Return once it is ready."""
-        end = time.monotonic() + READY_SECONDS
-        while not any(line["event"] == "ready" for line in self.lines()):
-            assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < end, self.log.read_text()
-            time.sleep(0.02)
+
+        def is_ready() -> bool:
+            ready = any(line["event"] == "ready" for line in self.lines())
+            assert ready or self.process.poll() is None, self.log.read_text()
+            return ready
+
+        eventually(is_ready, what="the operator is ready", seen=self.log.read_text)
 
     def stop(self) -> int:
         """Ask it to end and return its exit code."""
@@ -88,14 +89,21 @@ def s3_environ(settings: S3Settings) -> dict[str, str]:
 async def worker(
     redis_url: str, outcome: Callable[[int, int], Outcome], max_tasks: int = 10**6
 ) -> AsyncIterator[list[int]]:
-    """Run a worker that ends each task with `outcome`, at most `max_tasks`; yield the indexes that it did."""
+    """Run a worker that ends each task with `outcome`, at most `max_tasks`; yield the indexes that it did.
+
+    It outlives a Redis that does not answer, as a worker does. Any other error fails the test.
+    """
     queue, did, over = RedisTaskQueue(redis_url), list[int](), asyncio.Event()
+
+    async def do_one() -> None:
+        lease = await queue.lease("script", 0.2)
+        if lease and await queue.ack("script", lease, outcome(lease.task.index, lease.task.attempt)):
+            did.append(lease.task.index)
 
     async def run() -> None:
         while len(did) < max_tasks and not over.is_set():
-            lease = await queue.lease("script", 0.2)
-            if lease and await queue.ack("script", lease, outcome(lease.task.index, lease.task.attempt)):
-                did.append(lease.task.index)
+            with suppress(Unavailable):
+                await do_one()
 
     running = asyncio.create_task(run())
     try:
@@ -105,19 +113,9 @@ async def worker(
         # before Python 3.12).
         over.set()
         running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        with suppress(asyncio.CancelledError):
+            await running
         await queue.close()
-
-
-async def wait_until(
-    read: Callable[[], Awaitable[T]], holds: Callable[[T], bool], seconds: float = 60.0
-) -> T:
-    """Return the value of `read` once `holds` is true for it."""
-    end = time.monotonic() + seconds
-    while not holds(value := await read()):
-        assert time.monotonic() < end, value
-        await asyncio.sleep(0.005)
-    return value
 
 
 def good(index: int, attempt: int) -> Outcome:

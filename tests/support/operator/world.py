@@ -116,7 +116,11 @@ class World:
 
     def deliver(self) -> None:
         """Let the started callbacks end."""
-        self.run(asyncio.sleep(0.001))
+
+        async def end_all() -> None:
+            await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
+
+        self.run(end_all())
 
     def create(self, spec: Spec, name: str = "job", **changes: Any) -> ImageJob:
         """Create a job, as the API does."""
