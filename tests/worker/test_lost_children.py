@@ -7,7 +7,6 @@ import asyncio
 import os
 import signal
 import sys
-import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.model.options import Format, Variant
 from imagejobs_contract.redis.board import RedisBoard
 from imagejobs_contract.redis.task_queue import RedisTaskQueue
+from support.clock.waiting import eventually, until_read
 from support.images import pictures
 from support.worker.process import UID, WAIT_SECONDS, task
 
@@ -52,15 +52,13 @@ def zygote_of(worker):
 
 def busy_child(worker):
     """Return the child that works on the heavy picture, once it has done so for a while."""
-    zygote, deadline = zygote_of(worker), time.monotonic() + WAIT_SECONDS
-    used: dict[int, int] = {}
-    while time.monotonic() < deadline:
-        for child in children_of(zygote):
-            ticks = facts(child)[1]
-            if ticks - used.setdefault(child, ticks) >= BUSY_TICKS:
-                return child
-        time.sleep(0.02)
-    raise AssertionError("no child is busy")
+    zygote, used = zygote_of(worker), dict[int, int]()
+
+    def find():
+        ticks = {child: facts(child)[1] for child in children_of(zygote)}
+        return [child for child in ticks if ticks[child] - used.setdefault(child, ticks[child]) >= BUSY_TICKS]
+
+    return eventually(find, what="a child is busy")[0]
 
 
 def held(worker):
@@ -77,10 +75,10 @@ def ended(redis_url, objects):
         queue, board = RedisTaskQueue(redis_url, 1.0), RedisBoard(redis_url)
         await queue.send(tasks)
         await asyncio.to_thread(meanwhile)
-        async with asyncio.timeout(3 * WAIT_SECONDS):
-            while not {each.index for each in tasks} <= (await board.outcomes(UID)).keys():  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
-        found = await board.outcomes(UID)
+        indexes = {each.index for each in tasks}
+        found = await until_read(
+            lambda: board.outcomes(UID), lambda found: indexes <= found.keys(), 3 * WAIT_SECONDS
+        )
         await queue.close()
         await board.close()
         return [found[each.index].code for each in tasks]

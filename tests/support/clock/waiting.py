@@ -41,6 +41,16 @@ def eventually(
     return value
 
 
+def happens(check: Callable[[], object], seconds: float) -> bool:
+    """Return whether `check()` is true within a time: for what may happen, or not."""
+    end = time.monotonic() + seconds
+    while not check():
+        if time.monotonic() > end:
+            return False
+        time.sleep(PAUSE_SECONDS)
+    return True
+
+
 async def until(
     check: Callable[[], T],
     seconds: float = SECONDS,

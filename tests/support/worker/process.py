@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from imagejobs_contract.model.options import Format, Variant
 from imagejobs_contract.runtime.settings import S3Settings
 from imagejobs_contract.wire.tasks import Task
 from support.clock import shifted_clock
+from support.clock.waiting import eventually
 
 WAIT_SECONDS = 60.0
 JOB = JobKey("default", "holiday")
@@ -40,17 +40,21 @@ class Worker:
         """Return the lines of its log."""
         return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
 
-    def wait_for_event(self, event: str) -> None:
-        """Wait until it logged an event."""
-        deadline = time.monotonic() + WAIT_SECONDS
-        while not any(line["event"] == event for line in self.events()):
-            assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.01)
+    def wait_for_event(self, event: str, count: int = 1) -> None:
+        """Wait until it logged an event so often."""
+
+        def is_logged() -> bool:
+            found = sum(line["event"] == event for line in self.events()) >= count
+            assert found or self.process.poll() is None, self.log.read_text()
+            return found
+
+        eventually(is_logged, WAIT_SECONDS, what=event, seen=self.log.read_text)
 
     def send(self, number: signal.Signals) -> None:
-        """Send it a signal."""
+        """Send it a signal, and return once it has taken it: two that wait at once would become one."""
         self.process.send_signal(number)
+        if number is signal.SIGTERM:
+            eventually(lambda: not _is_pending(self.process.pid, number))
 
     def kill(self) -> None:
         """End it as power cuts do."""
@@ -63,6 +67,16 @@ class Worker:
             return self.process.wait(WAIT_SECONDS)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still running:\n{self.log.read_text()}") from None
+
+
+def _is_pending(pid: int, number: int) -> bool:
+    """Return whether a process has not yet taken a signal that it was sent; False where there is no /proc."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return False
+    pending = [int(line.split()[1], 16) for line in lines if line.startswith(("SigPnd:", "ShdPnd:"))]
+    return any(mask >> (number - 1) & 1 for mask in pending)
 
 
 class Workers:

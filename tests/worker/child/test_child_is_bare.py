@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Variant
 from imagejobs_worker.child.decoder import Decoder
+from support.clock.waiting import eventually
 from support.images import pictures
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc")
@@ -96,10 +96,7 @@ asyncio.run(main())
         pid = int(parent.stdout.readline())
         both = [Path(f"/proc/{pid}"), zygote(Path(f"/proc/{pid}"))]
         parent.send_signal(signal.SIGKILL)
-    until = time.monotonic() + 5
-    while any(running(each) for each in both) and time.monotonic() < until:
-        time.sleep(0.01)
-    assert not any(running(each) for each in both)
+    eventually(lambda: not any(running(each) for each in both))
 
 
 def limit(text, name):

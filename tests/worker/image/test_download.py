@@ -22,7 +22,10 @@ BOMB = gzip.compress(bytes(20 * 2**20))
 
 
 class Site:
-    """A server on loopback that sends fixed bytes per path, and what it was asked."""
+    """A server on loopback that sends fixed bytes per path, and what it was asked.
+
+    A float among the bytes is a pause in seconds: it plays a slow server.
+    """
 
     def __init__(self, answers):
         self.answers = answers
@@ -120,7 +123,7 @@ def test_the_body_is_left_to_the_server_until_there_is_room_and_the_wait_is_not_
         waited = []
 
         async def room():
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.5)  # longer than the source may take
             waited.append(True)
 
         answers = {

@@ -1,4 +1,4 @@
-"""The lowest rate at which a source may send its image."""
+"""The lowest rate at which a source may send its image. The clock is virtual: sleeps play a slow source."""
 
 import asyncio
 

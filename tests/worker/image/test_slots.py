@@ -1,3 +1,5 @@
+"""Places for images in a worker. The clock is virtual: a sleep ends once nothing else goes on."""
+
 import asyncio
 
 import pytest
@@ -7,6 +9,7 @@ from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.items import Item
 from imagejobs_worker.image.fetch import SLOW_SECONDS, Fetcher
 from imagejobs_worker.image.slots import IMAGES_AHEAD, IMAGES_BEHIND, MAX_PARKED_IMAGES, Slots
+from support.clock import virtual_time
 
 FAR = Item("a.jpg", url="https://images.example.org/a.jpg")
 
@@ -23,7 +26,7 @@ async def acquire_all(slots, most):
 
 
 def test_no_more_is_taken_ahead_than_can_be_fetched_while_one_renders():
-    assert len(asyncio.run(acquire_all(Slots(1), 10))) == 1 + IMAGES_AHEAD
+    assert len(virtual_time.run(acquire_all(Slots(1), 10))) == 1 + IMAGES_AHEAD
 
 
 def test_a_rendered_image_makes_room_for_the_next_until_too_many_are_stored():
@@ -35,7 +38,7 @@ def test_a_rendered_image_makes_room_for_the_next_until_too_many_are_stored():
                 slot.mark_rendered()
         return count
 
-    assert asyncio.run(scenario()) == 2 + IMAGES_AHEAD + IMAGES_BEHIND
+    assert virtual_time.run(scenario()) == 2 + IMAGES_AHEAD + IMAGES_BEHIND
 
 
 def test_a_place_that_is_left_twice_rendered_or_not_gives_back_exactly_itself():
@@ -49,7 +52,7 @@ def test_a_place_that_is_left_twice_rendered_or_not_gives_back_exactly_itself():
                         slot.mark_rendered()
         return len(await acquire_all(slots, 10))
 
-    assert asyncio.run(scenario()) == 1 + IMAGES_AHEAD
+    assert virtual_time.run(scenario()) == 1 + IMAGES_AHEAD
 
 
 def test_a_wait_that_is_cancelled_keeps_no_place():
@@ -60,7 +63,7 @@ def test_a_wait_that_is_cancelled_keeps_no_place():
             slot.close()
         return len(taken), len(await acquire_all(slots, 10))
 
-    before, after = asyncio.run(scenario())
+    before, after = virtual_time.run(scenario())
     assert before == after
 
 
@@ -74,7 +77,7 @@ def test_images_that_step_aside_make_room_for_as_many_and_no_more_than_their_bou
             aside += taken
         return len(aside), slots.parked
 
-    assert asyncio.run(scenario()) == (MAX_PARKED_IMAGES + 1 + IMAGES_AHEAD, MAX_PARKED_IMAGES)
+    assert virtual_time.run(scenario()) == (MAX_PARKED_IMAGES + 1 + IMAGES_AHEAD, MAX_PARKED_IMAGES)
 
 
 def test_an_image_that_stepped_aside_waits_for_a_place_and_gives_back_exactly_that():
@@ -94,7 +97,7 @@ def test_an_image_that_stepped_aside_waits_for_a_place_and_gives_back_exactly_th
             others[1].close()
         return slots.parked, len(await acquire_all(slots, 10))
 
-    assert asyncio.run(scenario()) == (0, 1 + IMAGES_AHEAD)
+    assert virtual_time.run(scenario()) == (0, 1 + IMAGES_AHEAD)
 
 
 @pytest.mark.parametrize("how", ["left aside", "cancelled on the way back"])
@@ -111,7 +114,7 @@ def test_a_place_that_ends_aside_leaves_no_trace(how):
                     other.close()
         return slots.parked, len(await acquire_all(slots, 10))
 
-    assert asyncio.run(scenario()) == (0, 1 + IMAGES_AHEAD)
+    assert virtual_time.run(scenario()) == (0, 1 + IMAGES_AHEAD)
 
 
 def test_a_server_that_does_not_answer_keeps_no_place_from_other_images():
@@ -141,4 +144,4 @@ def test_a_server_that_does_not_answer_keeps_no_place_from_other_images():
         await asyncio.wait_for(asyncio.gather(*fetching, return_exceptions=True), 30)
         return slots.parked, len(await acquire_all(slots, 10))
 
-    assert asyncio.run(scenario()) == (0, 1 + IMAGES_AHEAD)
+    assert virtual_time.run(scenario()) == (0, 1 + IMAGES_AHEAD)

@@ -42,7 +42,7 @@ class Memory:
 
 
 class Renderer:
-    """Makes pictures without looking; first raises the given errors; counts how many work at once."""
+    """Makes pictures in `seconds` without looking; first raises the given errors; counts how many work."""
 
     def __init__(self, errors=(), seconds=0.0):
         self.errors = list(errors)

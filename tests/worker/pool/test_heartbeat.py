@@ -1,11 +1,10 @@
 """The answers of a pool worker to probes."""
 
-import time
-
 import httpx2
 import pytest
 
 from imagejobs_worker.pool.heartbeat import Liveness
+from support.clock.waiting import eventually
 from support.servers.data_servers import free_ports
 
 
@@ -35,10 +34,7 @@ def status(port: int, path: str) -> int:
 
 
 def until(port: int, path: str, wanted: int) -> None:
-    end = time.monotonic() + 20
-    while status(port, path) != wanted:
-        assert time.monotonic() < end, f"{path}: {status(port, path)}, not {wanted}"
-        time.sleep(0.1)
+    eventually(lambda: status(port, path) == wanted, seen=lambda: (path, status(port, path)))
 
 
 def test_a_worker_without_a_queue_lives_and_is_not_ready(workers):

@@ -13,7 +13,9 @@ from imagejobs_contract.ports import Lease
 from imagejobs_contract.redis.board import RedisBoard
 from imagejobs_contract.redis.task_queue import RedisTaskQueue
 from imagejobs_contract.wire import redis_keys
+from imagejobs_worker.pool.leases import EXTENSIONS_PER_LEASE
 from imagejobs_worker.pool.pool import reject_task
+from support.clock.waiting import eventually
 from support.servers import data_servers
 from support.worker.process import UID, WAIT_SECONDS, picture, task
 
@@ -41,11 +43,24 @@ class Queue:
 
     def outcomes(self, count, uid=UID):
         """Wait for so many outcomes and return them."""
-        deadline = time.monotonic() + WAIT_SECONDS
-        while len(found := self.call("outcomes", uid, kind=RedisBoard)) < count:
-            assert time.monotonic() < deadline, f"{len(found)} of {count} outcomes"
-            time.sleep(0.02)
+        found = {}
+
+        def are_there():
+            found.update(self.call("outcomes", uid, kind=RedisBoard))
+            return len(found) >= count
+
+        eventually(are_there, WAIT_SECONDS, what=f"{count} outcomes", seen=lambda: found)
         return found
+
+    def wait_for_renewals(self, count):
+        """Wait until leases were renewed so often."""
+        with redis.Redis.from_url(self.url) as client:
+
+            def claims():
+                return client.info("commandstats").get("cmdstat_xclaim", {"calls": 0})["calls"]
+
+            enough = claims() + count
+            eventually(lambda: claims() >= enough, seen=claims)
 
     def depth(self):
         return self.call("depth")
@@ -137,7 +152,7 @@ def test_workers_that_are_killed_at_random_lose_and_double_nothing(workers, queu
     running = [workers.pool(), workers.pool()]
     queue.send(*(task(index, key=f"in/{index}", attempts=10) for index in range(count)))
     for turn in range(5):
-        time.sleep(chance.uniform(0.0, 0.15))
+        time.sleep(chance.uniform(0.0, 0.15))  # any moment is under test
         running[turn % 2].kill()
         running[turn % 2] = workers.pool()
     outcomes = queue.outcomes(count)
@@ -161,7 +176,8 @@ def test_a_worker_that_was_stopped_for_long_overwrites_nothing(workers, queue, o
     before = output(objects)
     zombie.send(signal.SIGCONT)
     zombie.wait_for_event("lease lost")
-    time.sleep(0.3)
+    zombie.send(signal.SIGTERM)
+    assert zombie.exit_code() == 0, "it does nothing any more"
     assert output(objects) == before
     assert queue.outcomes(1)[0] == outcome
     assert queue.finishes() == 1
@@ -174,7 +190,7 @@ def test_a_lease_is_renewed_while_an_image_takes_longer_than_it(workers, queue, 
         workers.pool()
     queue.send(task(0, url=site.url("/photo")))
     site.wait_for_requests("/photo")
-    time.sleep(2.5 * LEASE_SECONDS)
+    queue.wait_for_renewals(3 * EXTENSIONS_PER_LEASE)
     site.release("/photo")
     assert queue.outcomes(1)[0].succeeded
     assert site.requests["/photo"] == 1
@@ -187,7 +203,6 @@ def test_when_asked_to_stop_an_image_in_hand_is_finished(workers, queue, site):
     queue.send(task(0, url=site.url("/photo")))
     site.wait_for_requests("/photo")
     worker.send(signal.SIGTERM)
-    time.sleep(0.2)
     site.release("/photo")
     assert worker.exit_code() == 0
     assert queue.outcomes(1)[0].succeeded
@@ -206,7 +221,6 @@ def test_when_asked_to_stop_what_takes_too_long_is_handed_back_uncounted(
     site.wait_for_requests("/photo")
     for _ in range(signals):
         worker.send(signal.SIGTERM)
-        time.sleep(0.05)
     assert worker.exit_code() == 0
     lease = queue.call("lease", "another", 0.1)
     assert (lease.task.index, lease.deliveries) == (0, 1)
@@ -276,14 +290,15 @@ def test_work_that_may_have_been_taken_from_us_while_redis_was_away_is_not_store
     queue.send(task(0, url=site.url("/photo")))
     site.wait_for_requests("/photo")
     server.stop()
-    time.sleep(LEASE_SECONDS)
+    # Each is a third of a lease after the one before: the lease has run out.
+    worker.wait_for_event("lease not renewed", EXTENSIONS_PER_LEASE + 1)
     site.release("/photo")
     worker.wait_for_event("not stored yet")
     # Empty, as if the operator had withdrawn the job's tasks meanwhile.
     server = data_servers.start_valkey(tmp_path, data_servers.find_valkey(), port=server.ports["redis"])
     queue.send(task(1, url=site.url("/photo")))
     assert queue.outcomes(1)[1].succeeded
-    time.sleep(LEASE_SECONDS)
+    eventually(lambda: {"lease lost", "work taken over"} & {line["event"] for line in worker.events()})
     assert [asyncio.run(objects.head(f"outputs/holiday/photo-{index}.jpg")) is None for index in (0, 1)] == [
         True,
         False,
@@ -300,9 +315,9 @@ def test_a_redis_that_is_silent_for_longer_than_a_lease_makes_nothing_run_twice(
     queue.send(task(0, url=site.url("/photo")))
     site.wait_for_requests("/photo")
     server.process.send_signal(signal.SIGSTOP)
-    time.sleep(1.5 * LEASE_SECONDS)
+    time.sleep(1.5 * LEASE_SECONDS)  # the silence is under test
     server.process.send_signal(signal.SIGCONT)
-    time.sleep(0.5)
+    queue.wait_for_renewals(2)
     site.release("/photo")
     assert queue.outcomes(1)[0].succeeded
     assert (site.requests["/photo"], queue.finishes(), queue.depth()) == (1, 1, 0)

@@ -1,6 +1,5 @@
 import asyncio
 import signal
-import time
 
 import pytest
 
@@ -9,7 +8,8 @@ from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.redis.board import RedisBoard
 from imagejobs_contract.wire import s3_keys
 from imagejobs_contract.wire.shards import Exit, Work, cut, offsets_json
-from support.worker.process import SMALL, UID, WAIT_SECONDS, picture
+from support.clock.waiting import eventually
+from support.worker.process import SMALL, UID, picture
 
 
 def lay_out(objects, lines, shards=1, sources=None):
@@ -42,10 +42,8 @@ def results(objects, shard=0):
 
 
 def wait_for_results(objects, count):
-    deadline = time.monotonic() + WAIT_SECONDS
-    while asyncio.run(objects.head(s3_keys.results(UID, 0))) is None or len(results(objects)) < count:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    key = s3_keys.results(UID, 0)
+    eventually(lambda: asyncio.run(objects.head(key)) and len(results(objects)) >= count)
 
 
 def counts(redis_url):
@@ -123,11 +121,7 @@ def test_work_without_a_checkpoint_is_repeated_into_the_same_outputs(workers, ob
     lay_out(objects, urls(site, 3))
     site.hold("/2")
     victim = workers.shard(CHECKPOINT_SECONDS="60")
-    deadline = time.monotonic() + WAIT_SECONDS
-    while asyncio.run(objects.head("outputs/holiday/photo-1.jpg")) is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    before = asyncio.run(objects.head("outputs/holiday/photo-1.jpg"))
+    before = eventually(lambda: asyncio.run(objects.head("outputs/holiday/photo-1.jpg")))
     victim.kill()
     site.release("/2")
     assert workers.shard().exit_code() == Exit.DONE
@@ -153,16 +147,16 @@ def test_a_retry_of_the_job_runs_the_failed_images_only(workers, objects, site):
     [(1, "5", 5), (1, "0.1", 3), (2, "60", 3)],
     ids=["finishes", "grace over", "asked twice"],
 )
-def test_sigterm_leaves_a_checkpoint(workers, objects, site, signals, grace, done):
+def test_sigterm_leaves_a_checkpoint(workers, objects, site, redis_url, signals, grace, done):
     lay_out(objects, urls(site, 8))
     site.hold("/3")
     site.hold("/4")
     pod = workers.shard(CHECKPOINT_SECONDS="60", GRACE_SECONDS=grace)
     site.wait_for_requests("/3")
     site.wait_for_requests("/4")
+    eventually(lambda: (told := counts(redis_url)[0]) and told.succeeded == 3)
     for _ in range(signals):
         pod.send(signal.SIGTERM)
-        time.sleep(0.1)
     if done == 5:
         site.release("/3")
         site.release("/4")
