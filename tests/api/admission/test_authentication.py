@@ -11,8 +11,9 @@ from imagejobs_api.callers import api_keys
 from imagejobs_contract.model import names
 from support.api import forms
 from support.api.forms import JPEG
-from support.api.process import Api, eventually
+from support.api.process import Api
 from support.api.routes import Route, routes
+from support.clock.waiting import eventually
 
 ROUTES = routes()
 GUARDED = [each for each in ROUTES if not each.is_public]

@@ -1,4 +1,4 @@
-"""The memory for files on their way to S3."""
+"""The memory for files on their way to S3. The clock is virtual: a sleep ends once nothing else goes on."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,6 +10,7 @@ from imagejobs_api.admission.upload_memory import READ_AHEAD_BYTES, MemoryBudget
 from imagejobs_api.http.errors import Problem
 from imagejobs_contract.codes import Code
 from imagejobs_contract.s3.streaming_put import MAX_HELD_BYTES
+from support.clock import virtual_time
 
 CHUNK = 2**20
 
@@ -48,7 +49,7 @@ class Sender:
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(test(), 30))  # type: ignore[arg-type]
+    virtual_time.run(test())  # type: ignore[arg-type]
 
 
 def test_files_that_do_not_fit_are_left_unread_until_there_is_room():

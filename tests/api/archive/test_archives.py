@@ -20,7 +20,8 @@ from imagejobs_contract.model.status import State
 from support.api.client import fault_names
 from support.api.fake_worker import BROKEN
 from support.api.forms import JPEG
-from support.api.process import Api, eventually
+from support.api.process import Api
+from support.clock.waiting import eventually
 from support.servers import data_servers
 
 MIB = 2**20

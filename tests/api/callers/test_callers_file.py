@@ -1,14 +1,19 @@
 """The file of callers while the API runs: changed, replaced, broken, gone."""
 
+import asyncio
 import json
+from collections.abc import Callable
+from pathlib import Path
 
 import httpx2
 import pytest
 
 from imagejobs_api.callers import api_keys
-from imagejobs_api.callers.callers_file import CallersFile
+from imagejobs_api.callers.callers_file import POLL_SECONDS, CallersFile
 from imagejobs_contract.errors import Invalid
-from support.api.process import Api, eventually
+from support.api.process import Api
+from support.clock import virtual_time
+from support.clock.waiting import eventually
 
 KEY, OTHER = api_keys.new_key(), api_keys.new_key()
 
@@ -78,19 +83,48 @@ def test_a_file_that_was_never_right_is_refused(file):
         CallersFile(file, "jobs")
 
 
-def test_a_turned_secret_counts_in_a_running_api(service, tmp_path):
-    """A kubelet mounts `callers.json -> ..data/callers.json` and turns `..data`."""
+@pytest.fixture
+def secret(tmp_path) -> Path:
+    """A Secret as a kubelet mounts it: `callers.json -> ..data/callers.json`; `turn` turns `..data`."""
     for folder, key in (("first", KEY), ("second", OTHER)):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "callers.json").write_text(names(key))
     (tmp_path / "..data").symlink_to("first")
     (tmp_path / "callers.json").symlink_to("..data/callers.json")
-    api = Api(service.environ | {"CALLERS_FILE": str(tmp_path / "callers.json")})
+    return tmp_path / "callers.json"
+
+
+def turn(secret: Path) -> None:
+    (secret.parent / "..turn").symlink_to("second")
+    (secret.parent / "..turn").rename(secret.parent / "..data")
+
+
+def test_a_turned_secret_counts_after_two_polls(secret, monkeypatch):
+    async def call(work: Callable[[], None]) -> None:
+        work()
+
+    async def watched() -> list[bool]:
+        callers = CallersFile(secret, "jobs")
+        watching = asyncio.create_task(callers.watch())
+        turn(secret)
+        await asyncio.sleep(POLL_SECONDS / 2)
+        found = []
+        for _ in range(3):
+            found.append(callers.find(OTHER) is not None)
+            await asyncio.sleep(POLL_SECONDS)
+        watching.cancel()
+        return found
+
+    monkeypatch.setattr(asyncio, "to_thread", call)  # a thread takes none of the virtual time
+    assert virtual_time.run(watched()) == [False, False, True]
+
+
+def test_a_turned_secret_counts_in_a_running_api(service, secret):
+    api = Api(service.environ | {"CALLERS_FILE": str(secret)})
     try:
         assert status(api, KEY) == 200
         assert status(api, OTHER) == 401
-        (tmp_path / "..turn").symlink_to("second")
-        (tmp_path / "..turn").rename(tmp_path / "..data")
+        turn(secret)
         eventually(lambda: status(api, OTHER) == 200)
         assert status(api, KEY) == 401
     finally:

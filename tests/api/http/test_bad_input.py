@@ -7,7 +7,8 @@ import pytest
 from support.api import forms
 from support.api.fake_worker import BROKEN
 from support.api.forms import JPEG
-from support.api.process import Api, eventually
+from support.api.process import Api
+from support.clock.waiting import eventually
 
 TEXT = b"just some words, long enough to be looked at: nobody would call this a picture at all"
 IMAGE = forms.file("image", JPEG)

@@ -1,7 +1,16 @@
 """Known attacks on form parsers (CVEs of python-multipart and Werkzeug), and hostile file names."""
 
-import pytest
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import suppress
+from typing import Any
 
+import falcon
+import pytest
+from falcon.media import MultipartFormHandler
+
+from imagejobs_api.http.multipart import FormBody
 from support.api import forms
 from support.api.forms import BOUNDARY, JPEG
 from support.api.process import Api
@@ -9,6 +18,7 @@ from support.api.process import Api
 MIB = 2**20
 IMAGE = forms.file("image", JPEG)
 LINE = f"--{BOUNDARY}".encode()
+CHUNK_BYTES = 64 * 1024
 
 
 def post(api: Api, content: bytes, path: str = "/api/resize", **headers: str) -> int:
@@ -56,6 +66,52 @@ def test_a_flood_ends_soon_and_holds_nothing(service, name):
     before = service.api.memory()
     assert post(service.api, content) == expected
     assert service.api.memory() - before < 40 * MIB
+
+
+async def parse(content: bytes) -> None:
+    """Read a body as a form, as far as it is one."""
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for start in range(0, len(content), CHUNK_BYTES):
+            yield content[start : start + CHUNK_BYTES]
+
+    body = chunks()
+    with suppress(falcon.HTTPError):
+        form = await MultipartFormHandler().deserialize_async(
+            FormBody(body), forms.headers()["Content-Type"], None
+        )
+        async for part in form:
+            async for _ in part.stream:
+                pass
+        async for _ in body:
+            pass
+
+
+def calls_of(work: Callable[[], Coroutine[Any, Any, None]]) -> int:
+    """Return how many functions the work calls, in Python and in C."""
+    calls = 0
+
+    def count(frame: object, event: str, argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    async def profiled() -> None:
+        sys.setprofile(count)
+        try:
+            await work()
+        finally:
+            sys.setprofile(None)
+
+    asyncio.run(profiled())
+    return calls
+
+
+@pytest.mark.parametrize("name", FLOODS)
+def test_the_work_for_a_flood_grows_with_its_chunks_not_with_its_bytes(name):
+    content, _ = FLOODS[name]
+    chunks = len(content) // CHUNK_BYTES + 1
+    parts = MultipartFormHandler().parse_options.max_body_part_count
+    assert calls_of(lambda: parse(content)) <= 16 * chunks + 100 * parts
 
 
 def test_a_length_within_a_part_is_not_believed(service):

@@ -5,7 +5,7 @@ import pytest
 from support.api.client import fault_names
 from support.api.fake_worker import BROKEN
 from support.api.forms import JPEG
-from support.api.process import eventually
+from support.clock.waiting import eventually
 
 
 def test_the_list_begins_with_the_newest_and_leads_on_by_link(service):

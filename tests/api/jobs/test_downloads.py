@@ -9,7 +9,7 @@ from support.api import forms
 from support.api.client import ASYNC, WAIT, fault_names
 from support.api.fake_worker import BROKEN
 from support.api.forms import JPEG
-from support.api.process import eventually
+from support.clock.waiting import eventually
 
 PASSING_HEADERS = ("date", "x-request-id", "ratelimit")
 

@@ -16,7 +16,7 @@ from imagejobs_contract.model.spec import DeletionPolicy, Output, Spec
 from imagejobs_contract.model.status import State, Status
 from support.api.fake_worker import BROKEN
 from support.api.forms import JPEG
-from support.api.process import eventually
+from support.clock.waiting import eventually
 
 
 def ended(

@@ -18,7 +18,7 @@ from imagejobs_contract.wire.shards import cut
 from support.api.client import fault_names
 from support.api.fake_worker import BROKEN
 from support.api.forms import JPEG
-from support.api.process import eventually
+from support.clock.waiting import eventually
 
 LINES = {"Accept": "application/x-ndjson"}
 

@@ -21,7 +21,8 @@ from imagejobs_contract.model.status import State, Status
 from imagejobs_contract.stores.sqlite import SqliteStore
 from support.api.client import ASYNC
 from support.api.forms import JPEG
-from support.api.process import Api, eventually
+from support.api.process import Api
+from support.clock.waiting import eventually, until
 
 
 def new(name: str, namespace: str = "default") -> ImageJob:
@@ -44,12 +45,6 @@ def follow(store, scenario, most: int = 100):
             await store.close()
 
     asyncio.run(play())
-
-
-async def until(check, seconds: float = 30) -> None:
-    async with asyncio.timeout(seconds):
-        while not check():  # noqa: ASYNC110 - what is waited for has no event
-            await asyncio.sleep(0.01)
 
 
 def named(index: Index, state: State | None = None) -> list[str]:
@@ -100,11 +95,11 @@ def test_a_list_that_was_not_confirmed_lately_is_stale(tmp_path):
         store = SqliteStore(tmp_path / "jobs.db")
         follower = Reflector(store, Index(10), ["default"], lambda: time.monotonic() + ahead)
         following = asyncio.create_task(follower.run())
-        await asyncio.wait_for(until(lambda: follower.covers("default")), 30)
+        await until(lambda: follower.covers("default"))
         ahead = STALE_SECONDS
         assert not follower.covers("default")
         await store.create(new("a"))
-        await asyncio.wait_for(until(lambda: follower.covers("default")), 30)
+        await until(lambda: follower.covers("default"))
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
         await store.close()

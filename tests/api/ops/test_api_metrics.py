@@ -10,8 +10,9 @@ from imagejobs_api.ops.instrument import instrument
 from imagejobs_api.ops.metrics import Metrics
 from imagejobs_contract.errors import NotFound, Unavailable
 from support.api.forms import JPEG
-from support.api.process import Api, eventually
+from support.api.process import Api
 from support.api.routes import routes
+from support.clock.waiting import eventually
 from support.servers.data_servers import free_ports
 
 

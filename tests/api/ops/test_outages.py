@@ -6,7 +6,8 @@ import pytest
 
 from support.api.client import ASYNC, ApiClient
 from support.api.fake_worker import FakeWorker
-from support.api.process import Api, environ, eventually
+from support.api.process import Api, environ
+from support.clock.waiting import eventually
 from support.servers import data_servers
 
 ALL = {"store": "ok", "s3": "ok", "redis": "ok"}

@@ -15,7 +15,8 @@ from imagejobs_contract.model.names import JobKey
 from support.api.client import ApiClient, fault_names
 from support.api.fake_worker import BROKEN, FakeWorker
 from support.api.forms import JPEG
-from support.api.process import Api, environ, eventually
+from support.api.process import Api, environ
+from support.clock.waiting import eventually
 
 
 class Stream:

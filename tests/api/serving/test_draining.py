@@ -4,16 +4,16 @@ import http.client
 import json
 import signal
 import socket
-import time
 import zipfile
 from io import BytesIO
 
 import pytest
 
-from support.api import forms
+from support.api import forms, server_sockets
 from support.api.finished_jobs import FinishedJobs
 from support.api.forms import JPEG
-from support.api.process import Api, eventually
+from support.api.process import Api
+from support.clock.waiting import eventually
 
 MIB = 2**20
 LINES = 100_000
@@ -51,15 +51,13 @@ def asked(api: Api, path: str, extra: str = "") -> http.client.HTTPResponse:
     return answer
 
 
-def stopping(api: Api) -> float:
+def socket_of(answer: http.client.HTTPResponse) -> socket.socket:
+    return answer.fp.raw._sock  # type: ignore[union-attr]
+
+
+def stopping(api: Api) -> None:
     api.process.send_signal(signal.SIGTERM)
-    eventually(lambda: refuses(api.port))
-    return time.monotonic()
-
-
-def refuses(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) != 0
+    eventually(lambda: server_sockets.refuses(api.port))
 
 
 def stream(jobs: FinishedJobs, kind: str) -> str:
@@ -132,6 +130,6 @@ def test_who_followed_a_server_that_stopped_goes_on_at_another(service, start):
 def test_lines_to_a_client_that_owes_a_body_do_not_look_whole_when_they_are_not(service, jobs):
     """The body that was announced never comes: after 10 s that ends the answer, which goes on for longer."""
     answer = asked(service.api, stream(jobs, "lines"), "Content-Length: 5\r\n")
-    time.sleep(11)
+    eventually(lambda: not server_sockets.is_open(service.api.port, socket_of(answer)))
     with pytest.raises((http.client.IncompleteRead, ConnectionError)):
         answer.read()

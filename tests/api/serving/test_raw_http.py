@@ -9,13 +9,13 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
-from support.api import forms
+from support.api import forms, server_sockets
 from support.api.forms import JPEG
-from support.api.process import Api, eventually
+from support.api.process import Api
+from support.clock.waiting import eventually
 
 SHORT = """
 import sys
@@ -178,7 +178,7 @@ def test_headers_that_drip_are_late_all_the_same(hasty, piece):
         with suppress(BrokenPipeError, ConnectionResetError):
             while True:
                 connection.sendall(piece)
-                time.sleep(0.1)
+                time.sleep(0.1)  # plays a client that drips
 
 
 def test_the_deadline_holds_for_the_second_request_of_a_connection_too(hasty):
@@ -205,7 +205,7 @@ def test_a_slow_body_that_keeps_the_least_pace_is_taken(hasty):
         connection.sendall(forms.request_head("/api/resize", forms.headers(len(body))))
         for start in range(0, len(body), 1000):
             connection.sendall(body[start : start + 1000])
-            time.sleep(0.3)
+            time.sleep(0.3)  # plays a slow client
         assert forms.answer(connection).status == 200
 
 
@@ -227,7 +227,7 @@ def test_what_is_said_about_a_chunk_is_passed_over_but_not_for_ever(hasty):
         with suppress(BrokenPipeError, ConnectionResetError):
             while True:
                 connection.sendall(b"a" * 1000)
-                time.sleep(0.02)
+                time.sleep(0.02)  # plays a client that drips
 
 
 def test_an_address_may_name_the_host_as_for_a_proxy(hasty):
@@ -258,20 +258,10 @@ def test_a_client_that_reads_nothing_is_hung_up_on(hasty, service):
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
     connection.connect(("127.0.0.1", hasty.port))
     with connection:
-        eventually(lambda: established(hasty.port, connection) == 1)
+        eventually(lambda: server_sockets.is_open(hasty.port, connection))
         request = f"GET /api/jobs/{identifier}/results?limit=64 HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
         connection.sendall(request * 400)
-        eventually(lambda: established(hasty.port, connection) == 0)
-
-
-def established(port: int, connection: socket.socket) -> int:
-    """Return 1 while the server holds its end of the connection, else 0; from the kernel's table."""
-    ours = f"{connection.getsockname()[1]:04X}"
-    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
-    return sum(
-        each[1].endswith(f":{port:04X}") and each[2].endswith(f":{ours}") and each[3] == "01"
-        for each in lines
-    )
+        eventually(lambda: not server_sockets.is_open(hasty.port, connection))
 
 
 def test_idle_connections_are_bounded_and_the_service_goes_on(hasty):

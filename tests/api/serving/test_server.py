@@ -14,9 +14,10 @@ import pytest
 import uvloop
 
 from imagejobs_api.serving import server
-from support.api import forms
+from support.api import forms, server_sockets
 from support.api.forms import JPEG
-from support.api.process import Api, eventually
+from support.api.process import Api
+from support.clock.waiting import eventually
 
 MIB = 2**20
 
@@ -67,7 +68,7 @@ async def turns_until_taken(clients: int) -> int:
     turns = 0
     while len(taken) < clients:
         turns += 1
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # a turn of the loop
     for each in (*taken, *waiting, *servers, *sockets):
         each.close()
     return turns
@@ -130,9 +131,9 @@ def test_a_stop_lets_an_upload_end(service, own):
             forms.request_head("/api/resize", forms.headers(len(body)) | {"Prefer": "respond-async"})
             + body[:50_000]
         )
-        time.sleep(0.3)
+        eventually(lambda: server_sockets.has_read(own.port, connection))
         own.process.send_signal(signal.SIGTERM)
-        time.sleep(0.3)
+        eventually(lambda: server_sockets.refuses(own.port))
         connection.sendall(body[50_000:])
         assert forms.answer(connection).status == 202
     assert own.process.wait(15) == 0

@@ -4,7 +4,7 @@ import asyncio
 import resource
 
 from support.api import forms
-from support.api.process import eventually
+from support.clock.waiting import eventually
 
 SOCKETS = 2000
 MOST_KIB = 24.0

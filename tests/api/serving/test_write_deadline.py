@@ -83,5 +83,5 @@ def test_a_client_that_reads_slowly_is_served(endless):
         until = time.monotonic() + 2 * WRITE_SECONDS
         while time.monotonic() < until:
             assert client.recv(65536)
-            time.sleep(WRITE_SECONDS / 100)
+            time.sleep(WRITE_SECONDS / 100)  # plays a slow client
         assert not route.ended.is_set()

@@ -14,6 +14,7 @@ import pytest
 from imagejobs_api.submit import handoff_writer as writer_module
 from imagejobs_api.submit.handoff_writer import PAGE_BYTES, HandoffWriter
 from imagejobs_contract.wire.handoff import take_copy
+from support.clock import virtual_time
 
 KEY = "uploads/j0123/0"
 DATA = bytes(range(256)) * 1000
@@ -37,7 +38,7 @@ from imagejobs_api.submit.handoff_writer import HandoffWriter
 async def half():
     yield b"x" * 100_000
     print("half", flush=True)
-    await asyncio.sleep(60)
+    await asyncio.Event().wait()
 
 async def main():
     with HandoffWriter(Path(sys.argv[1]), 2**20).copy("uploads/j0123/0") as copy:
@@ -88,14 +89,21 @@ def leave(
     error: Exception | None = None,
 ) -> None:
     """Let a file pass as an upload does; S3 says that it got so many bytes."""
+    asyncio.run(upload(writer, key, data, size=size, error=error))
 
-    async def passed() -> None:
-        with writer.copy(key) as copy:
-            got = b"".join([each async for each in copy.tee(pieces(data, error))])
-            assert got == data
-            copy.commit(len(got) if size is None else size)
 
-    asyncio.run(passed())
+async def upload(
+    writer: HandoffWriter,
+    key: str = KEY,
+    data: bytes = DATA,
+    *,
+    size: int | None = None,
+    error: Exception | None = None,
+) -> None:
+    with writer.copy(key) as copy:
+        got = b"".join([each async for each in copy.tee(pieces(data, error))])
+        assert got == data
+        copy.commit(len(got) if size is None else size)
 
 
 def test_what_is_left_is_taken_once(folder):
@@ -178,21 +186,19 @@ def test_small_copies_count_as_the_memory_that_they_take(folder):
     assert len(list(folder.iterdir())) == 10
 
 
-def test_what_nobody_takes_goes_by_its_age(folder, monkeypatch):
-    monkeypatch.setattr(writer_module, "EXPIRY_SECONDS", 0.01)
+def test_what_nobody_takes_goes_by_its_age(folder):
     writer = HandoffWriter(folder, MOST)
-    leave(writer)
 
-    async def tended(seconds: float) -> None:
+    async def tended() -> None:
+        await upload(writer)
         tending = asyncio.create_task(writer.expire_copies())
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(writer_module.MAX_AGE_SECONDS - 1)
+        assert len(list(folder.iterdir())) == 1
+        await asyncio.sleep(1 + 2 * writer_module.EXPIRY_SECONDS)
+        assert list(folder.iterdir()) == []
         tending.cancel()
 
-    asyncio.run(tended(0.1))
-    assert len(list(folder.iterdir())) == 1
-    monkeypatch.setattr(writer_module, "MAX_AGE_SECONDS", 0.0)
-    asyncio.run(tended(0.1))
-    assert list(folder.iterdir()) == []
+    virtual_time.run(tended())
     leave(writer)
     assert take_copy(folder, KEY, MOST) == DATA
 

@@ -59,7 +59,7 @@ def test_others_have_their_turn_while_a_long_list_is_made():
         nonlocal turns
         while True:
             turns += 1
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # a turn of the loop
 
     async def make() -> None:
         beside = asyncio.create_task(others())

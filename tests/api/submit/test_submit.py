@@ -9,7 +9,8 @@ from support.api import forms
 from support.api.client import ASYNC, WAIT, fault_names
 from support.api.fake_worker import BROKEN
 from support.api.forms import JPEG, PNG
-from support.api.process import Api, eventually
+from support.api.process import Api
+from support.clock.waiting import eventually
 
 ANSWER = {"job_id", "state", "progress_url", "download_url", "width", "height", "format", "bytes", "error"}
 ANSWER |= {"kept_original"}

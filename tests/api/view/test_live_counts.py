@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from imagejobs_api.view.live_board import BoardWithBreaker
+from imagejobs_api.view.live_board import OPEN_SECONDS, BoardWithBreaker
 from imagejobs_api.view.live_counts import LiveCounts
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.model.counts import Counts
@@ -57,6 +57,22 @@ def test_a_page_of_ended_jobs_asks_nothing():
     board = Board()
     assert done(board, [JOBS[1]] * 3) == [4, 4, 4]
     assert board.asked == []
+
+
+def test_of_the_requests_beside_a_board_that_is_away_one_a_second_asks_it():
+    board, now = Board(), 100.0
+    board.is_away = True
+
+    async def ask(times: int) -> None:
+        for _ in range(times):
+            await breaker.all_counts(["a"])  # type: ignore[list-item]
+
+    breaker = BoardWithBreaker(board, lambda: now)  # type: ignore[arg-type]
+    asyncio.run(ask(10))
+    assert len(board.asked) == 1
+    now += OPEN_SECONDS
+    asyncio.run(ask(10))
+    assert len(board.asked) == 2
 
 
 def test_without_a_board_the_status_is_told():

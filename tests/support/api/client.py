@@ -12,7 +12,7 @@ import httpx2
 
 from support.api import forms
 from support.api.forms import JPEG
-from support.api.process import eventually
+from support.clock.waiting import eventually
 
 WAIT = {"Prefer": "wait=20"}
 """Ask for an answer that waits until the job has ended."""

@@ -4,11 +4,12 @@ import json
 import re
 import shlex
 import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from support.clock.waiting import eventually
 
 SERVICE = "http://127.0.0.1:8080"
 """Where the pages say that the API is."""
@@ -168,13 +169,12 @@ class Service:
             self.jobs[printed] = json.loads(self._type(f"curl {files} -F width=400 {SERVICE}/api/batch")[1])[
                 "batch_job_id"
             ]
-        deadline = time.monotonic() + 90
-        while True:
+
+        def is_at_rest() -> bool:
             status, answer = self._type(f"curl {SERVICE}/api/progress/{printed}")
-            if status == "404" or json.loads(answer).get("state") in AT_REST:
-                return
-            assert time.monotonic() < deadline, answer
-            time.sleep(0.2)
+            return status == "404" or json.loads(answer).get("state") in AT_REST
+
+        eventually(is_at_rest, 90, pause_seconds=0.2)
 
 
 def _replace_all(text: str, by: Mapping[str, str]) -> str:

@@ -77,7 +77,7 @@ class FakeWorker:
         )
         ended: set[JobKey] = set()
         while not self._stopped.is_set():
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # it has no watch; this is how late it works
             if not self.paused.is_set():
                 for key in set(await store.keys()) - ended:
                     if await self._finish(store, board, objects, key):

@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -81,15 +80,6 @@ def environ(path: Path, redis_url: str, s3: S3Settings) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": s3.access_key_id,
         "AWS_SECRET_ACCESS_KEY": s3.secret_access_key,
     }
-
-
-def eventually(check, seconds: float = 60.0):
-    """Return the first true value of `check()`; fail after the time."""
-    deadline = time.monotonic() + seconds
-    while not (value := check()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
-    return value
 
 
 def _parsed(line: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from support.clock.waiting import until_read
 from support.servers.data_servers import free_ports
 
 
@@ -14,7 +15,7 @@ def ask(serve: Callable[[int], Coroutine[Any, Any, None]], sent: bytes, seconds:
     async def play() -> bytes:
         port = free_ports(["door"])["door"]
         serving = asyncio.create_task(serve(port))
-        await asyncio.sleep(0.1)
+        await until_read(lambda: _listens(port), bool)
         try:
             return await asyncio.wait_for(_exchange(port, sent), seconds)
         finally:
@@ -23,6 +24,15 @@ def ask(serve: Callable[[int], Coroutine[Any, Any, None]], sent: bytes, seconds:
                 await serving
 
     return asyncio.run(play())
+
+
+async def _listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 async def _exchange(port: int, sent: bytes) -> bytes:
