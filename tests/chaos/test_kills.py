@@ -8,6 +8,7 @@ import obstore
 import pytest
 import redis
 
+from support.clock.waiting import eventually
 from support.servers import local_stack
 from support.servers.local_stack import LocalStack, photo, running
 
@@ -79,7 +80,7 @@ def test_every_part_may_be_killed_alone_and_comes_back(stack):
     for number, part in enumerate(PARTS):
         sent.append(send(stack, photos(number, 12)))
         kill(stack.part(part), signal.SIGKILL)
-        local_stack.wait_until(stack.is_ready, 30, stack.terminal_output)
+        eventually(stack.is_ready, seen=stack.terminal_output)
     check(stack, sent)
 
 

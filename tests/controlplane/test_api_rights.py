@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import aclosing
 from dataclasses import replace
 
 import httpx2
@@ -17,7 +18,6 @@ from imagejobs_contract.stores.kubernetes import KubernetesStore
 from support.api import process
 from support.cluster import chart_render
 from support.cluster.chart_render import case, one, render
-from support.cluster.store_feed import told_keys
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces"
 
@@ -41,9 +41,10 @@ def test_the_api_may_do_what_it_does_and_no_more(kubeconfig, controlplane, names
 
     async def scenario() -> None:
         store = KubernetesStore(await kubernetes.connect(str(kubeconfig)), [namespace])
-        feed = asyncio.create_task(told_of(store, key))
+        listed = asyncio.Event()
+        feed = asyncio.create_task(told_of(store, key, listed))
         try:
-            await asyncio.sleep(0.5)
+            await asyncio.wait_for(listed.wait(), 30)  # what comes now is seen by the watch
             await store.create(ImageJob(key, Spec(items=(Item(key="a.jpg"),))))
             await asyncio.wait_for(feed, 30)
             assert [job.key for job in (await store.list(namespace)).jobs] == await store.keys() == [key]
@@ -85,7 +86,10 @@ def test_a_job_waits_and_goes_on_over_http_with_those_rights(
         api.stop()
 
 
-async def told_of(store: KubernetesStore, key: JobKey) -> None:
-    async for changed in told_keys(store):
-        if changed == key:
-            return
+async def told_of(store: KubernetesStore, key: JobKey, listed: asyncio.Event) -> None:
+    async with aclosing(store.watch()) as feed:  # type: ignore[type-var]
+        async for seen in feed:
+            if seen is None:
+                listed.set()
+            elif seen.key == key:
+                return

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.cluster.client import wait_until
+from support.clock.waiting import eventually
 from support.cluster.control_plane import ProgramsMissing, find_programs
 
 HOLDER = """
@@ -75,10 +75,10 @@ def test_a_job_gets_its_pods_and_goes_with_the_imagejob_that_owns_it(controlplan
     job = {"metadata": {"name": "a-1", "ownerReferences": [reference]}, "spec": {"template": {"spec": pod}}}
     jobs, pods = f"/apis/batch/v1/namespaces/{namespace}/jobs", f"/api/v1/namespaces/{namespace}/pods"
     assert controlplane.request("POST", jobs, job)[0] == 201
-    wait_until(lambda: len(controlplane.request("GET", pods)[1]["items"]) == 1)
+    eventually(lambda: len(controlplane.request("GET", pods)[1]["items"]) == 1)
     controlplane.request("DELETE", f"{imagejobs}/a")
-    wait_until(lambda: controlplane.request("GET", f"{jobs}/a-1")[0] == 404)
-    wait_until(lambda: controlplane.request("GET", pods)[1]["items"] == [])
+    eventually(lambda: controlplane.request("GET", f"{jobs}/a-1")[0] == 404)
+    eventually(lambda: controlplane.request("GET", pods)[1]["items"] == [])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends children with their parent")
@@ -89,7 +89,7 @@ def test_nothing_is_left_when_the_test_run_is_killed(controlplane, tmp_path):
         assert holder.stdout.readline().startswith("https://")
         assert len(processes_of(tmp_path)) == 3
         holder.send_signal(signal.SIGKILL)
-    wait_until(lambda: processes_of(tmp_path) == [], 60)
+    eventually(lambda: processes_of(tmp_path) == [], 60)
 
 
 def test_programs_that_are_not_there_are_named(tmp_path):

@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import re
 import ssl
-import time
 import urllib.request
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -25,6 +24,7 @@ from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.ports import JobEvent
 from imagejobs_contract.stores import kubernetes, kubernetes_calls, kubernetes_feed
 from imagejobs_contract.stores.kubernetes import KubernetesStore
+from support.clock.waiting import until
 
 
 def new(namespace: str, name: str = "a", items: int = 1) -> ImageJob:
@@ -57,7 +57,7 @@ async def following(store: KubernetesStore) -> AsyncIterator[Callable[[], Awaita
         await feed.aclose()
 
 
-async def until(
+async def told_until(
     told: Callable[[], Awaitable[JobEvent | None]], wanted: Callable[[JobEvent | None], bool]
 ) -> JobEvent | None:
     while not wanted(seen := await told()):
@@ -141,7 +141,7 @@ def test_what_went_and_came_while_it_could_not_watch_is_told(controlplane, names
         job = await store.create(new(namespace))
         monkeypatch.setattr(kubernetes_calls, "watch", cut_off)
         async with following(store) as told:
-            await until(told, lambda seen: seen is None)
+            await told_until(told, lambda seen: seen is None)
             await broken.wait()
             await store.delete(job.key)
             made = await store.create(new(namespace, "b"))
@@ -210,19 +210,17 @@ def test_a_thousand_jobs_and_a_burst_of_changes_cost_pages_and_no_request_each(c
         follower = Reflector(store, index, [namespace])
         before = requests(controlplane)
         task = asyncio.create_task(follower.run())
-        while not follower.has_synced:  # noqa: ASYNC110 - has no event
-            await asyncio.sleep(0.01)
+        await until(lambda: follower.has_synced)
         listed = requests(controlplane)
         assert len(index) == JOBS
         assert 0 <= listed["LIST"] - before["LIST"] - JOBS / kubernetes_feed.JOBS_PER_PAGE < OTHERS
         assert listed["GET"] - before["GET"] < OTHERS
         await asyncio.gather(*(guarded(cancel(store, JobKey(namespace, f"j{n}"))) for n in range(BURST)))
-        begin = time.monotonic()
-        while (
-            len([job for job in index.page(namespace, "", None, JOBS, None).jobs if job.spec.cancel]) < BURST
-        ):
-            await asyncio.sleep(0.01)
-            assert time.monotonic() - begin < 100
+
+        def cancelled() -> int:
+            return sum(job.spec.cancel for job in index.page(namespace, "", None, JOBS, None).jobs)
+
+        await until(lambda: cancelled() == BURST, 100, seen=cancelled)
         changed = requests(controlplane)
         assert max(changed["LIST"] - listed["LIST"], changed["GET"] - listed["GET"]) < OTHERS
         task.cancel()

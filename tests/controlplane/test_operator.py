@@ -16,10 +16,12 @@ import httpx2
 import pytest
 
 from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.redis.task_queue import RedisTaskQueue
 from imagejobs_contract.runtime.settings import S3Settings
 from imagejobs_contract.s3.objects import S3Objects
 from support.api.process import Api
-from support.cluster.client import ControlPlane, wait_until
+from support.clock.waiting import eventually, until_read
+from support.cluster.client import ControlPlane
 from support.operator.cluster import Cluster, photo
 from support.operator.process import Operator, good, operator, s3_environ, worker
 from support.servers import data_servers
@@ -94,7 +96,9 @@ def pool_worker(redis: str, outcome: Callable[[int, int], Outcome] = good) -> It
 
     async def run() -> None:
         async with worker(redis, outcome):
-            await asyncio.sleep(0.3)  # it has shown itself
+            queue = RedisTaskQueue(redis)
+            await until_read(queue.workers, bool)  # it has shown itself
+            await queue.close()
             started.set()
             await asyncio.to_thread(stop.wait)
 
@@ -123,7 +127,7 @@ def conditions(status: dict[str, Any]) -> dict[str, tuple[str, str]]:
 def test_a_small_pool_job_costs_at_most_six_writes_in_its_life(
     cluster: Cluster, running: Operator, redis: str
 ) -> None:
-    wait_until(cluster.is_tidy, 60)
+    eventually(cluster.is_tidy, 60)
     with pool_worker(redis):
         before = cluster.writes()
         cluster.create("small", spec(2, ttlSecondsAfterFinished=2))
@@ -131,8 +135,8 @@ def test_a_small_pool_job_costs_at_most_six_writes_in_its_life(
         assert status["items"] == {"total": 2, "active": 0, "succeeded": 2, "failed": 0}
         assert [each["index"] for each in status["outcomes"]] == [0, 1]
         assert conditions(status)["Finished"] == ("True", "Succeeded")
-        wait_until(lambda: not cluster.get("small"))
-        time.sleep(2.5)  # a resync finds nothing to write
+        eventually(lambda: not cluster.get("small"))
+        time.sleep(2.5)  # nothing is written later: nothing shows when no write is left
         told = cluster.call("GET", f"/apis/events.k8s.io/v1/namespaces/{cluster.namespace}/events")["items"]
         assert [each["reason"] for each in told if each["regarding"]["name"] == "small"] == ["Succeeded"]
         spent = cluster.writes() - before
@@ -153,7 +157,7 @@ def test_the_end_of_a_job_is_told_and_told_again(cluster: Cluster, running: Oper
         ) == ("Delivered", 1, False)
         cluster.change("told", repeatCallback=1)
         first, second = hooks.wait_for(2)
-        wait_until(
+        eventually(
             lambda: cluster.get("told")["status"]["callback"].get("repeats") == 1 and _is_told(cluster)
         )
     assert first.id == second.id == f"msg_{uid.replace('-', '')}_1"
@@ -167,7 +171,7 @@ def test_a_callback_that_fails_says_why(cluster: Cluster, running: Operator, red
     with pool_worker(redis), receiver() as hooks:
         hooks.statuses = [500]
         cluster.create("fails", spec(1, callback={"url": hooks.url()}, ttlSecondsAfterFinished=0))
-        wait_until(lambda: cluster.get("fails").get("status", {}).get("callback", {}).get("tries") == 1)
+        eventually(lambda: cluster.get("fails").get("status", {}).get("callback", {}).get("tries") == 1)
     status = cluster.get("fails")["status"]
     assert (status["callback"]["state"], status["state"]) == ("Pending", "Succeeded")
     assert conditions(status)["CallbackDelivered"] == ("False", "CallbackFailed")
@@ -273,7 +277,7 @@ def test_a_job_of_many_images_runs_as_an_indexed_job(
     assert "Message: 25 of 25 images succeeded, 0 failed" in described
     assert "Reason: NotFailed Status: False Type: Failed" in described
     cluster.delete("many")
-    wait_until(lambda: not cluster.jobs("many"), 60)
+    eventually(lambda: not cluster.jobs("many"), 60)
 
 
 def test_a_shard_that_cannot_be_read_fails_its_images_only(cluster: Cluster, running: Operator) -> None:
@@ -341,15 +345,15 @@ def test_what_is_stored_while_kubectl_deletes_a_job_goes_with_it(
     cluster.begin(held)
     cluster.hold(held, True)
     cluster.create("pooled", spec(1, execution="Pool", output=output))
-    wait_until(lambda: cluster.get("pooled").get("status", {}).get("state") == "Queued")
+    eventually(lambda: cluster.get("pooled").get("status", {}).get("state") == "Queued")
     cluster.plane.kubectl("delete", "--wait=false", "-n", cluster.namespace, "ij/pods", "ij/pooled")
     for name in ("pods", "pooled"):
         asyncio.run(objects.put(f"outputs/{name}/0.jpg", b"late", content_type="image/jpeg"))
-    wait_until(lambda: not cluster.get("pooled"), 80)
+    eventually(lambda: not cluster.get("pooled"), 80)
     assert cluster.get("pods"), "a pod of its Job is not gone"
     assert asyncio.run(objects.head("outputs/pods/0.jpg"))
     cluster.hold(held, False)
-    wait_until(lambda: not cluster.get("pods"))
+    eventually(lambda: not cluster.get("pods"))
     assert not cluster.jobs("pods")
     assert [asyncio.run(objects.head(f"outputs/{name}/0.jpg")) for name in ("pods", "pooled")] == [None, None]
 
@@ -358,7 +362,7 @@ def test_items_that_would_overwrite_each_other_are_refused(cluster: Cluster, run
     cluster.create(
         "same", {"items": [{"name": "a.jpg", "key": "in/0.jpg"}, {"name": "a.png", "key": "in/1.jpg"}]}
     )
-    wait_until(lambda: "status" in cluster.get("same"))
+    eventually(lambda: "status" in cluster.get("same"))
     status = cluster.get("same")["status"]
     assert conditions(status)["Accepted"] == ("False", "InvalidSpec")
     assert conditions(status)["Stalled"] == ("True", "InvalidSpec")
@@ -375,7 +379,7 @@ def test_an_operator_that_was_killed_goes_on_with_the_same_job(
         second.kill()
     for pod in pods.values():
         cluster.run_pod(pod)
-    wait_until(
+    eventually(
         lambda: any(
             each["type"] == "Complete" for each in cluster.jobs("restart")[0]["status"].get("conditions", ())
         )

@@ -6,13 +6,13 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from conftest import missing
+from support.clock.waiting import eventually
 from support.servers import local_stack
 
 SYNC = re.compile(r"(?:fsync|fdatasync)\(\d+<(?P<file>[^>]+)>")
@@ -34,10 +34,14 @@ def traced(pid: int, log: Path) -> Iterator[None]:
         first = tracer.stderr.readline()
         if "attached" not in first:
             missing(f"the right to attach strace to a process: {first.strip()}")
-        time.sleep(0.3)
+        eventually(lambda: all(_is_traced(task) for task in Path(f"/proc/{pid}/task").iterdir()))
         yield
         tracer.terminate()
         tracer.communicate()
+
+
+def _is_traced(task: Path) -> bool:
+    return "TracerPid:\t0\n" not in (task / "status").read_text()
 
 
 def synced(log: Path) -> list[str]:

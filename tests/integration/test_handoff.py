@@ -11,6 +11,7 @@ from obstore.store import S3Store
 
 from imagejobs.local import handoff_folder
 from support.api.client import ApiClient
+from support.clock.waiting import eventually
 from support.servers import local_stack
 from support.servers.local_stack import LocalStack, photo, running
 
@@ -70,7 +71,7 @@ def test_every_image_has_its_result_whatever_is_lost_on_the_way(stack, lost):
         assert len(copies(stack)) == IMAGES
         if lost == "API killed":
             kill(stack.part("imagejobs_api"), signal.SIGKILL)
-            local_stack.wait_until(lambda: copies(stack) == [], 60)
+            eventually(lambda: copies(stack) == [], 60)
         elif lost == "copies removed":
             for copy in copies(stack):
                 copy.unlink()
@@ -80,7 +81,7 @@ def test_every_image_has_its_result_whatever_is_lost_on_the_way(stack, lost):
             signal_workers(stack, signal.SIGKILL)
         else:
             signal_workers(stack, signal.SIGCONT)
-        local_stack.wait_until(stack.is_ready, 30, stack.terminal_output)
+        eventually(stack.is_ready, seen=stack.terminal_output)
         again = send(client)
         assert [client.wait_until_final(each)["done"] for each in (batch, again)] == [IMAGES, IMAGES]
 

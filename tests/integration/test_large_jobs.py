@@ -6,6 +6,7 @@ import httpx2
 
 from imagejobs_contract.wire import s3_keys
 from support.api.client import ApiClient
+from support.clock.waiting import eventually
 from support.servers import local_stack
 
 
@@ -96,12 +97,10 @@ def test_a_large_job_goes_on_after_everything_was_killed(tmp_path):
         with local_stack.client(stack) as client:
             body = {"items": [{"key": key}] * 600, "items_per_pod": 100, "variants": [{"width": 16}]}
             job = make(client, body)
-            local_stack.wait_until(lambda: client.progress(job)["done"] >= 50, 60)
+            eventually(lambda: client.progress(job)["done"] >= 50, 60)
         processes = shards(stack)
         stack.kill_supervisor()
-        local_stack.wait_until(
-            lambda: not local_stack.alive(processes), 10, lambda: str(local_stack.alive(processes))
-        )
+        eventually(lambda: not local_stack.alive(processes), 10, lambda: str(local_stack.alive(processes)))
         stack.start()
         with local_stack.client(stack) as client:
             assert (
@@ -114,16 +113,16 @@ def test_a_large_job_that_is_deleted_stops_its_processes_and_leaves_no_working_f
     key = upload(stack.url, local_stack.photo(64, 48), "small.jpg")
     before = working_files(stack)
     job = make(client, {"items": [{"key": key}] * 5000, "items_per_pod": 5000, "variants": [{"width": 16}]})
-    local_stack.wait_until(lambda: client.progress(job)["done"] > 0, 60)
+    eventually(lambda: client.progress(job)["done"] > 0, 60)
     assert httpx2.delete(f"{stack.url}/api/jobs/{job}").status_code == 204
-    local_stack.wait_until(lambda: not shards(stack), 60)
+    eventually(lambda: not shards(stack), 60)
     assert working_files(stack) == before
 
 
 def test_a_large_job_that_is_cancelled_stops_its_processes(stack, client):
     key = upload(stack.url, local_stack.photo(64, 48), "small.jpg")
     job = make(client, {"items": [{"key": key}] * 5000, "variants": [{"width": 16}]})
-    local_stack.wait_until(lambda: client.progress(job)["state"] == "Running", 60)
+    eventually(lambda: client.progress(job)["state"] == "Running", 60)
     httpx2.post(f"{stack.url}/api/jobs/{job}/cancel")
     assert client.wait_until_final(job)["state"] == "Cancelled"
     assert not shards(stack)

@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
+from support.clock.waiting import eventually
 from support.servers import local_stack
-from support.servers.local_stack import EndedEarly, LocalStack, alive, descendants, photo, running, wait_until
+from support.servers.local_stack import EndedEarly, LocalStack, alive, descendants, photo, running
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def test_a_killed_supervisor_takes_everything_with_it_and_the_next_start_goes_on
             batch = client.batch({f"{n}.jpg": photo(seed=n) for n in range(4)}, width=100)["batch_job_id"]
         processes = descendants(stack.pid)
         stack.kill_supervisor()
-        wait_until(lambda: alive(processes) == [], 10, lambda: str(alive(processes)))
+        eventually(lambda: alive(processes) == [], seen=lambda: alive(processes))
         stack.start()
         assert "1 unfinished, going on" in stack.terminal_output()
         with local_stack.client(stack) as client:
@@ -80,7 +81,7 @@ def test_the_work_of_a_killed_worker_runs_again_within_15_seconds(data):
         batch = client.batch({f"{n}.jpg": photo(2400, 1800, seed=n) for n in range(8)}, width=100)[
             "batch_job_id"
         ]
-        wait_until(lambda: client.progress(batch)["done"] >= 1, 60)
+        eventually(lambda: client.progress(batch)["done"] >= 1, 60)
         os.kill(worker, signal.SIGKILL)
         assert client.wait_until_final(batch, 15)["state"] == "Succeeded"
         assert client.progress(batch)["done"] == 8

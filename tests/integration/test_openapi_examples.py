@@ -14,6 +14,7 @@ from imagejobs_api.openapi.examples.webhooks import FINISHED
 from imagejobs_contract.model.limits import MIN_PART_BYTES
 from support.api import openapi_check
 from support.api.json_shape import differences
+from support.clock.waiting import eventually
 from support.servers import local_stack
 from support.servers.image_server import image_site
 from support.servers.webhook_receiver import SECRET, receiver
@@ -84,9 +85,7 @@ def called(http, hook):
         data=form,
         headers={"Prefer": "wait=60"},
     ).json()["job_id"]
-    local_stack.wait_until(
-        lambda: http.get(f"/api/jobs/{job}").json()["callback"]["state"] == "Delivered", 60
-    )
+    eventually(lambda: http.get(f"/api/jobs/{job}").json()["callback"]["state"] == "Delivered", 60)
     return job
 
 
@@ -110,9 +109,7 @@ def unended(http, site):
     site.hold("/held.jpg")
     items = [{"url": site.url("/bridge.jpg")}, {"url": site.url("/held.jpg")}]
     job = http.post("/api/jobs", json={"items": items, "variants": [{"width": 400}]}).json()["job_id"]
-    local_stack.wait_until(
-        lambda: http.get(f"/api/jobs/{job}").json()["estimated_remaining_seconds"] is not None, 60
-    )
+    eventually(lambda: http.get(f"/api/jobs/{job}").json()["estimated_remaining_seconds"] is not None, 60)
     yield job
     site.release("/held.jpg")
 
@@ -121,7 +118,7 @@ def unended(http, site):
 def suspended(http, unended):
     """The same, made to wait."""
     http.post(f"/api/jobs/{unended}/suspend")
-    local_stack.wait_until(lambda: http.get(f"/api/jobs/{unended}").json()["state"] == "Suspended", 60)
+    eventually(lambda: http.get(f"/api/jobs/{unended}").json()["state"] == "Suspended", 60)
     return unended
 
 

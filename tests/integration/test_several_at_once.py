@@ -5,13 +5,13 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx2
 import pytest
 
+from support.clock.waiting import eventually
 from support.servers import local_stack
 
 STACKS = 8
@@ -46,16 +46,18 @@ class Starts:
 
     def wait_until_ready(self) -> list[str]:
         """Wait until all are ready, and return what they said."""
-        give_up = time.monotonic() + START_SECONDS
-        while not all("Ctrl-C stops everything" in text for text in self.said()):
+
+        def are_ready() -> bool:
+            ready = all("Ctrl-C stops everything" in text for text in self.said())
             ended = [
                 text
                 for text, process in zip(self.said(), self._processes, strict=True)
                 if process.poll() is not None
             ]
-            assert not ended, ended[0]
-            assert time.monotonic() < give_up, self.said()
-            time.sleep(0.1)
+            assert ready or not ended, ended[0]
+            return ready
+
+        eventually(are_ready, START_SECONDS, what="all are ready", seen=self.said)
         return self.said()
 
     def stop(self) -> list[int]:

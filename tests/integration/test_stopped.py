@@ -1,6 +1,5 @@
 """A job that is stopped while an image is in work: nothing that had to be deleted stays in S3."""
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ import httpx2
 import pytest
 
 from support.api.client import ApiClient
+from support.clock.waiting import eventually, happens
 from support.servers import local_stack
 from support.servers.image_server import ImageSite, image_site
 
@@ -96,13 +96,8 @@ def test_what_a_worker_stores_after_the_deletion_was_asked_for_goes_too(stack, s
             jobs[wish.name] = job = begun(stack.url, site, wish)
             delete(client, stack.url, job, wish)
             site.release(f"/{wish.name}.jpg")
-            until = time.monotonic() + LATE_SECONDS
-            while (
-                not (stored := f"{wish.prefix or f'outputs/{job}/'}{wish.name}.jpg" in objects())
-                and time.monotonic() < until
-            ):
-                time.sleep(0.05)
-            late += stored
+            key = f"{wish.prefix or f'outputs/{job}/'}{wish.name}.jpg"
+            late += happens(lambda key=key: key in objects(), LATE_SECONDS)
     assert late, "no worker was late: nothing was tried"
-    local_stack.wait_until(lambda: states() == {404}, GONE_SECONDS)
+    eventually(lambda: states() == {404}, GONE_SECONDS)
     assert objects() == set()

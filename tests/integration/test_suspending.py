@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
+from support.clock.waiting import eventually
 from support.servers import local_stack
 from support.servers.image_server import ImageSite, image_site
 
@@ -47,7 +48,7 @@ def ask(http: httpx2.Client, job: str, verb: str) -> None:
 
 
 def wait_for_state(http: httpx2.Client, job: str, state: str) -> None:
-    local_stack.wait_until(lambda: http.get(f"/api/progress/{job}").json()["state"] == state, 90)
+    eventually(lambda: http.get(f"/api/progress/{job}").json()["state"] == state, 90)
 
 
 @pytest.mark.parametrize("execution", ["Pool", "Job"])
@@ -64,7 +65,7 @@ def test_a_job_that_was_made_to_wait_begins_when_it_is_resumed(http, site, execu
 def test_a_job_that_runs_stops_and_goes_on_without_an_image_twice(http, site, execution):
     site.hold("/299.jpg")  # so that it cannot end before it is asked
     job = make(http, site, execution=execution, items_per_pod=300)
-    local_stack.wait_until(lambda: http.get(f"/api/progress/{job}").json()["done"] >= 10, 60)
+    eventually(lambda: http.get(f"/api/progress/{job}").json()["done"] >= 10, 60)
     ask(http, job, "suspend")
     wait_for_state(http, job, "Suspended")
     site.release("/299.jpg")
@@ -85,7 +86,7 @@ def test_a_job_that_waits_for_a_process_is_suspended_and_cancelled_by_events(htt
     for path in site.bodies:
         site.hold(path)
     first = make(http, site, execution="Job", items_per_pod=3, parallelism=100)
-    local_stack.wait_until(lambda: site.requests.total() > 0, 60)
+    eventually(lambda: site.requests.total() > 0, 60)
     waiting = make(http, site, execution="Job")
     wait_for_state(http, waiting, "Queued")
     ask(http, waiting, "suspend")

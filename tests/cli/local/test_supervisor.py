@@ -6,8 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,12 +14,13 @@ from imagejobs.local import probes
 from imagejobs.local.errors import CannotRun
 from imagejobs.local.program import LOG_BYTES, Program
 from imagejobs.local.supervisor import ProcessKeeper, describe_end, stop_in_order
+from support.clock.waiting import eventually, until
 
 READY = 'print(\'{"event": "ready"}\', flush=True)\n'
 SLEEP = "import time\n" + READY + "time.sleep(60)\n"
 SUPERVISOR = """
 import asyncio, sys
-sys.path.insert(0, "FOLDER")
+sys.path[:0] = ["FOLDER", "TESTS"]
 from pathlib import Path
 import test_supervisor as t
 
@@ -61,12 +60,6 @@ async def kept(*programs: Program):
         await stop_in_order([keepers])
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 (other processes: there is no event to wait for)
-            await asyncio.sleep(0.02)
-
-
 async def ready(keeper: ProcessKeeper) -> None:
     async with asyncio.timeout(10):
         await keeper.ready.wait()
@@ -80,20 +73,15 @@ def lives(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z" if Path("/proc").exists() else True
 
 
-def gone_within(pid: int, seconds: float) -> bool:
-    give_up = time.monotonic() + seconds
-    while lives(pid):
-        if time.monotonic() > give_up:
-            return False
-        time.sleep(0.02)
-    return True
-
-
 def test_a_program_is_ready_once_it_says_so(tmp_path):
     async def run():
-        async with kept(program(tmp_path, "import time\ntime.sleep(0.3)\n" + SLEEP)) as (keepers, _, _):
-            await asyncio.sleep(0.15)
+        begun, may = tmp_path / "begun", tmp_path / "may"
+        code = "import pathlib, time\npathlib.Path('begun').touch()\n"
+        code += "while not pathlib.Path('may').exists():\n    time.sleep(0.01)\n"
+        async with kept(program(tmp_path, code + SLEEP)) as (keepers, _, _):
+            await until(begun.exists)
             assert not keepers[0].ready.is_set()
+            may.touch()
             await ready(keepers[0])
 
     asyncio.run(run())
@@ -178,18 +166,19 @@ def test_what_a_program_started_ends_with_it_however_it_ends(tmp_path):
             await ready(keepers[0])
             grandchild = int((tmp_path / "pid").read_text())
             os.kill(keepers[0].pid, signal.SIGKILL)
-            assert await asyncio.to_thread(gone_within, grandchild, 5)
+            await until(lambda: not lives(grandchild))
 
     asyncio.run(run())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent was killed")
 def test_the_programs_end_when_their_supervisor_is_killed(tmp_path):
-    code = SUPERVISOR.replace("FOLDER", str(Path(__file__).parent))
+    here = Path(__file__).parent
+    code = SUPERVISOR.replace("FOLDER", str(here)).replace("TESTS", str(here.parents[1]))
     with subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE) as supervisor:
         child = int(supervisor.stdout.readline())
         supervisor.kill()
-    assert gone_within(child, 5)
+    eventually(lambda: not lives(child))
 
 
 def test_groups_end_one_after_the_other(tmp_path):

@@ -106,7 +106,7 @@ def test_a_server_that_answers_otherwise_is_unavailable_within_the_time(answer):
         await reader.read(100)
         try:
             if answer is None:
-                await asyncio.sleep(3600)
+                await asyncio.sleep(3600)  # plays a server that is silent
             writer.write(answer or b"")
         finally:
             writer.close()

@@ -21,6 +21,7 @@ from imagejobs_contract.redis.task_queue import RedisTaskQueue
 from imagejobs_contract.runtime.settings import LEASE_SECONDS
 from imagejobs_contract.wire import redis_keys
 from imagejobs_contract.wire.tasks import Task
+from support.clock.waiting import until
 from support.servers import data_servers
 
 UID = "u1"
@@ -384,10 +385,10 @@ def test_an_empty_queue_is_waited_on_for_the_given_time(redis_url):
     run(redis_url, story)
 
 
-def test_a_waiting_worker_gets_a_new_task_at_once(redis_url):
+def test_a_waiting_worker_gets_a_new_task_at_once(redis_url, raw):
     async def story(queue):
         taking = asyncio.create_task(queue.lease("a", 60))
-        await asyncio.sleep(0.2)
+        await until(lambda: raw.info("clients")["blocked_clients"])
         await queue.send([task()])
         assert (await asyncio.wait_for(taking, 30)).task == task()
 
@@ -432,18 +433,19 @@ def test_workers_are_counted_while_they_take_or_renew(redis_url, raw):
 
 
 def test_the_group_forgets_consumers_that_are_long_gone_and_hold_nothing(redis_url, raw, monkeypatch):
+    def consumers():
+        return raw.xinfo_consumers(redis_keys.TASKS, redis_keys.WORKERS_GROUP)
+
     async def story(queue):
         await queue.send([task()])
         await taken(queue, "holds")
         await queue.lease("idle", 0)
-        await asyncio.sleep(0.01)
+        await until(lambda: all(each["idle"] for each in consumers()))
         await queue.workers()
 
     monkeypatch.setattr(task_queue, "FORGET_CONSUMER_SECONDS", 0)
     run(redis_url, story)
-    assert [each["name"] for each in raw.xinfo_consumers(redis_keys.TASKS, redis_keys.WORKERS_GROUP)] == [
-        "holds"
-    ]
+    assert [each["name"] for each in consumers()] == ["holds"]
 
 
 @pytest.mark.parametrize("call", ["lease", "send", "depth", "waiting", "cancel", "workers"])

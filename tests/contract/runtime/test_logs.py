@@ -79,7 +79,7 @@ def test_all_lines_of_a_piece_of_work_name_what_it_is_about():
 def test_tasks_side_by_side_do_not_name_each_other():
     async def work(name: str) -> dict:
         logs.bind(job_id=name)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # the other's turn
         return logged("ended")
 
     async def both() -> list[dict]:

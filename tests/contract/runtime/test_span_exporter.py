@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Sequence
 
@@ -11,9 +10,10 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from imagejobs_contract.runtime import span_exporter, traces
-from imagejobs_contract.runtime.span_exporter import MAX_WAITING_SPANS, SpanSender
+from imagejobs_contract.runtime.span_exporter import MAX_BATCH_SPANS, MAX_WAITING_SPANS, SpanSender
 from imagejobs_contract.runtime.traces import BEGIN, CURRENT, DROPPED, FAILED, NOOP_SPAN, NOOP_TRACER, SENT
 from imagejobs_contract.runtime.tracing import open_tracer
+from support.clock.waiting import eventually
 from support.servers import data_servers
 from support.servers.otlp_collector import collector
 
@@ -52,7 +52,7 @@ def test_a_collector_that_hangs_does_not_hold_up_the_work_or_the_end(ends, monke
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", running.environ()["OTEL_EXPORTER_OTLP_ENDPOINT"])
         with open_tracer("worker", True, ends.count) as told:
             tell(told, 1)
-            time.sleep(1.5)  # the thread is held by the first
+            eventually(lambda: running.requests, what="the thread is held by the first")
             tell(told, 2 * MAX_WAITING_SPANS)
             assert MAX_WAITING_SPANS - 1 <= ends[DROPPED] <= MAX_WAITING_SPANS + 1
 
@@ -76,14 +76,15 @@ class Taking(SpanExporter):
         pass
 
 
-def test_many_spans_within_a_second_are_sent_where_the_collector_is_quick(ends):
+def test_many_spans_within_a_second_are_sent_where_the_collector_is_quick(ends, monkeypatch):
+    monkeypatch.setattr(span_exporter, "BATCH_SECONDS", 3600.0)  # no batch waits for others
     sender = SpanSender(Taking(), ends.count)
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(sender)
-    for _ in range(10):
+    for told in range(MAX_WAITING_SPANS // 4, 10 * (MAX_WAITING_SPANS // 4) + 1, MAX_WAITING_SPANS // 4):
         for _ in range(MAX_WAITING_SPANS // 4):
             provider.get_tracer("test").start_span("work").end()
-        time.sleep(0.05)  # far less than a batch waits for others
+        eventually(lambda told=told: ends[SENT] > told - MAX_BATCH_SPANS)
     sender.shutdown()
     assert ends == {SENT: 10 * (MAX_WAITING_SPANS // 4)}
 

@@ -15,6 +15,7 @@ from imagejobs_contract.s3 import streaming_put
 from imagejobs_contract.s3.objects import S3Objects
 from imagejobs_contract.s3.streaming_put import PART_BYTES
 from imagejobs_contract.storage import ObjectFacts
+from support.clock.waiting import until
 from support.servers import data_servers
 
 PNG = "image/png"
@@ -44,7 +45,7 @@ def listed(s3_settings, bucket_maker):
 async def stream(size: int, error: Exception | None = None, pause: float = 0.0) -> AsyncIterator[bytes]:
     for start in range(0, size, 65536):
         yield b"x" * min(65536, size - start)
-        await asyncio.sleep(pause)
+        await asyncio.sleep(pause)  # plays a slow client
     if error:
         raise error
 
@@ -246,7 +247,7 @@ def test_a_stream_that_is_cancelled_leaves_nothing(s3_settings, listed, size):
             async for chunk in stream(size):
                 yield chunk
             reached.set()
-            await asyncio.sleep(3600)
+            await asyncio.Event().wait()
 
         storing = asyncio.create_task(objects.put_stream("s", stuck()))
         await reached.wait()
@@ -271,20 +272,26 @@ def test_a_stream_is_not_read_far_ahead_of_what_is_sent(s3_settings, monkeypatch
             yield chunk
 
     async def take_nothing(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        open_connections.append(writer)
         await over.wait()
         writer.close()
+        open_connections.remove(writer)
 
-    over = asyncio.Event()
+    over, open_connections, seen = asyncio.Event(), list[asyncio.StreamWriter](), list[int]()
+
+    def has_stopped() -> bool:
+        seen.append(read)
+        return read >= PART_BYTES and len(seen) > 50 and len(set(seen[-50:])) == 1
 
     async def story(objects):
         async with await asyncio.start_server(take_nothing, "127.0.0.1", silent):
             storing = asyncio.create_task(objects.put_stream("s", offered()))
-            await asyncio.sleep(1)
+            await until(has_stopped, seen=lambda: read)
             storing.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await storing
             over.set()
-            await asyncio.sleep(0.1)
+            await until(lambda: not open_connections)
 
     run(s3_settings._replace(endpoint=f"http://127.0.0.1:{silent}"), story)
     assert PART_BYTES <= read <= 4 * PART_BYTES

@@ -11,7 +11,7 @@ import stat
 import subprocess
 import sys
 import textwrap
-import time
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -22,8 +22,10 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.items import Item
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Spec
-from imagejobs_contract.stores import sqlite_feed, sqlite_schema, sqlite_writes
+from imagejobs_contract.stores import sqlite, sqlite_feed, sqlite_schema, sqlite_writes
 from imagejobs_contract.stores.sqlite import SqliteStore
+from imagejobs_contract.stores.sqlite_schema import transaction
+from support.clock.waiting import until
 from support.cluster.store_feed import told_keys
 
 WRITER = r"""
@@ -135,15 +137,23 @@ def test_every_accepted_job_was_forced_to_the_disk(path, tmp_path):
     assert all(before == "synced" for before, after in itertools.pairwise(["", *order]) if after == "said")
 
 
-def test_every_write_of_another_process_is_heard(path):
+@pytest.fixture
+def questions(monkeypatch):
+    """What the feeds asked the file, as it grows."""
+    asked, version = [], sqlite_feed._data_version
+    monkeypatch.setattr(sqlite_feed, "_data_version", lambda db: asked.append(db) or version(db))
+    return asked
+
+
+def test_every_write_of_another_process_is_heard(path, questions):
     async def scenario(store: SqliteStore) -> None:
         other = SqliteStore(path)
         await other.create(new("before"))
         feed = told_keys(store)
         assert (await anext(feed)).name == "before"
         for n in range(20):
-            heard = asyncio.ensure_future(anext(feed))
-            await asyncio.sleep(0.015)
+            heard, before = asyncio.ensure_future(anext(feed)), len(questions)
+            await until(lambda before=before: len(questions) > before)
             await other.create(new(f"job-{n}"))
             assert (await heard).name == f"job-{n}"
         await feed.aclose()
@@ -152,34 +162,36 @@ def test_every_write_of_another_process_is_heard(path):
     play(path, scenario)
 
 
-def test_a_store_without_echoes_tells_what_others_write_even_to_its_own_jobs(path):
+def test_a_store_without_echoes_tells_what_others_write_even_to_its_own_jobs(path, questions):
     async def scenario(_: SqliteStore) -> None:
         store, other = SqliteStore(path, echoes=False), SqliteStore(path)
         await other.create(new("before"))
         feed = told_keys(store)
         assert (await anext(feed)).name == "before"
         for n in range(3):
-            own = await store.create(new(f"own-{n}"))
-            await asyncio.sleep(0.05)
+            heard = asyncio.ensure_future(anext(feed))
+            own, before = await store.create(new(f"own-{n}")), len(questions)
+            await until(lambda before=before: len(questions) > before + 1)
             await other.delete(own.key)
-            assert (await asyncio.wait_for(anext(feed), 30)).name == f"own-{n}"
+            assert (await asyncio.wait_for(heard, 30)).name == f"own-{n}"
             theirs = await other.create(new(f"other-{n}"))
             assert (await asyncio.wait_for(anext(feed), 30)).name == f"other-{n}"
             await other.delete(theirs.key)
             assert (await asyncio.wait_for(anext(feed), 30)).name == f"other-{n}"
         await store.create(new("last"))
-        heard = asyncio.ensure_future(anext(feed))
-        done, _ = await asyncio.wait({heard}, timeout=0.3)
-        assert not done
-        heard.cancel()
-        await asyncio.gather(heard, return_exceptions=True)
+        await other.create(new("after"))
+        assert (await asyncio.wait_for(anext(feed), 30)).name == "after"
+        await feed.aclose()
         for each in (store, other):
             await each.close()
 
     play(path, scenario)
 
 
-def test_a_store_without_echoes_is_told_of_a_write_whose_end_it_did_not_see(path):
+def test_a_store_without_echoes_is_told_of_a_write_whose_end_it_did_not_see(path, monkeypatch):
+    begun = threading.Event()
+    monkeypatch.setattr(sqlite, "transaction", lambda db: begun.set() or transaction(db))
+
     async def scenario(_: SqliteStore) -> None:
         store = SqliteStore(path, echoes=False)
         await store.create(new("before"))
@@ -187,8 +199,9 @@ def test_a_store_without_echoes_is_told_of_a_write_whose_end_it_did_not_see(path
         await anext(feed)
         lock = sqlite3.connect(path, isolation_level=None)
         lock.execute("BEGIN IMMEDIATE")
+        begun.clear()
         writing = asyncio.ensure_future(store.create(new("cancelled")))
-        await asyncio.sleep(0.1)
+        await until(begun.is_set)
         writing.cancel()
         lock.execute("ROLLBACK")
         lock.close()
@@ -199,19 +212,26 @@ def test_a_store_without_echoes_is_told_of_a_write_whose_end_it_did_not_see(path
     play(path, scenario)
 
 
-def test_waiting_for_changes_is_one_small_question_each_hundredth_of_a_second(path, monkeypatch):
-    asked, version = [], sqlite_feed._data_version
-    monkeypatch.setattr(sqlite_feed, "_data_version", lambda db: asked.append(db) or version(db))
+def test_waiting_for_changes_is_one_small_question_each_hundredth_of_a_second(path, monkeypatch, questions):
+    waits = []
+
+    class Event(threading.Event):
+        def wait(self, timeout=None):
+            waits.append(timeout)
+            return super().wait(timeout)
+
+    monkeypatch.setattr(sqlite_feed.threading, "Event", Event)
 
     async def scenario(store: SqliteStore) -> None:
         await store.create(new())
         feed = told_keys(store)
         await anext(feed)
         idle = asyncio.ensure_future(anext(feed))
-        await asyncio.sleep(0.1)
-        began, before = time.monotonic(), len(asked)
-        await asyncio.sleep(2)
-        assert 1 < len(asked) - before <= (time.monotonic() - began) / sqlite_feed.POLL_SECONDS + 1
+        waits.clear()
+        questions.clear()
+        await until(lambda: sqlite_feed.IDLE_POLL_SECONDS in waits)
+        assert set(waits) == {sqlite_feed.POLL_SECONDS, sqlite_feed.IDLE_POLL_SECONDS}
+        assert abs(len(questions) - len(waits)) <= 1, "one between two waits"
         idle.cancel()
         await asyncio.gather(idle, return_exceptions=True)
 

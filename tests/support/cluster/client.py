@@ -4,13 +4,13 @@ import json
 import secrets
 import ssl
 import subprocess
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from support.clock.waiting import eventually
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class ControlPlane:
         name = f"t-{secrets.token_hex(4)}"
         status, answer = self.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
         assert status == 201, answer
-        wait_until(
+        eventually(
             lambda: self.request("GET", f"/api/v1/namespaces/{name}/serviceaccounts/default")[0] == 200
         )
         return name
@@ -103,15 +103,3 @@ def write_kubeconfig(path: Path, url: str, certificate: Path, token: str, namesp
     path.touch(mode=0o600)
     path.write_text(json.dumps(config))
     return path
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 60.0, step_seconds: float = 0.02) -> None:
-    """Return once the condition holds.
-
-    Raises:
-        AssertionError: It does not in that time.
-    """
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, f"not within {seconds:g} s"
-        time.sleep(step_seconds)

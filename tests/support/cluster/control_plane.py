@@ -4,19 +4,18 @@ Pods stay Pending until a test plays the kubelet. Everything listens on loopback
 run, however that ends.
 """
 
-import ctypes
 import secrets
-import signal
 import socket
 import subprocess
-import sys
 import urllib.error
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from imagejobs_contract.runtime.die_with_parent import die_with_parent
 from support.clock import shifted_clock
-from support.cluster.client import ControlPlane, wait_until, write_kubeconfig
+from support.clock.waiting import eventually
+from support.cluster.client import ControlPlane, write_kubeconfig
 
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
 CONTROLLERS = (
@@ -28,7 +27,6 @@ CONTROLLERS = (
 )
 BUILD = Path(__file__).parents[2] / "programs" / "build"
 CRD = Path(__file__).parents[3] / "manifests" / "crd.yaml"
-PR_SET_PDEATHSIG = 1
 ATTEMPTS = 3
 """Somebody else may take a port between our choice and the program's start."""
 
@@ -85,7 +83,7 @@ def _start(stack: ExitStack, programs: Path, folder: Path) -> ControlPlane:
 
     etcd = _spawn(stack, folder, _etcd(programs, folder, etcd_port, peer_port))
     server = _spawn(stack, folder, _apiserver(programs, certificates, tokens, etcd_port, api_port))
-    wait_until(lambda: _alive(folder, etcd, server) and _ready(plane), 60)
+    eventually(lambda: _alive(folder, etcd, server) and _ready(plane), 60)
     plane.kubectl("apply", "--server-side", "-f", str(CRD))
     plane.kubectl("wait", "--for=condition=Established", "-f", str(CRD))
     # Only now: the garbage collector looks for new kinds of owners every 30 s.
@@ -132,15 +130,10 @@ def _spawn(stack: ExitStack, folder: Path, command: Sequence[str]) -> subprocess
         stdout=log,
         stderr=log,
         start_new_session=True,
-        preexec_fn=_die_with_parent,
+        preexec_fn=die_with_parent,
     )
     stack.callback(_stop, process)
     return process
-
-
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

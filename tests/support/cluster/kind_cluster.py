@@ -7,7 +7,6 @@ import base64
 import io
 import json
 import subprocess
-import time
 import urllib.request
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -16,6 +15,8 @@ from typing import Any, TypeVar
 import boto3
 import botocore.config
 from PIL import Image
+
+from support.clock.waiting import eventually
 
 ROOT = Path(__file__).resolve().parents[3]
 CHART = ROOT / "charts" / "imagejobs"
@@ -61,13 +62,7 @@ def apply(*objects: dict[str, Any], namespace: str = NAMESPACE) -> None:
 
 def until(what: str, check: Callable[[], T | None], seconds: float = 60, every: float = 0.3) -> T:
     """Return the first true answer of a check."""
-    deadline = time.monotonic() + seconds
-    while True:
-        answer = check()
-        if answer:
-            return answer
-        assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s"
-        time.sleep(every)
+    return eventually(check, seconds, what=what, pause_seconds=every)  # type: ignore[return-value]  # a true one
 
 
 def imagejob(name: str, keys: Iterable[str], **spec: Any) -> dict[str, Any]:

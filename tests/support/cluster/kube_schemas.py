@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from imagejobs_contract.model import names
-from support.cluster.client import ControlPlane, wait_until
+from support.clock.waiting import eventually
+from support.cluster.client import ControlPlane
 
 LOCATION = "{{ .Group }}-{{ .ResourceKind }}-{{ .ResourceAPIVersion }}.json"
 """The files' names, in the words of kubeconform's option -schema-location; the core group is called by its
@@ -18,7 +19,7 @@ Schema = dict[str, Any]
 def write(plane: ControlPlane, folder: Path) -> str:
     """Write a file for each kind and return what -schema-location takes."""
     # A definition is established before it is described.
-    wait_until(lambda: f"apis/{names.API_VERSION}" in _index(plane))
+    eventually(lambda: f"apis/{names.API_VERSION}" in _index(plane))
     for path, entry in _index(plane).items():
         if path.startswith(("api/", "apis/")):
             _, document = plane.request("GET", entry["serverRelativeURL"])

@@ -16,7 +16,8 @@ from PIL import Image
 
 from imagejobs_contract.model import names
 from imagejobs_contract.wire.shards import ENV_INDEX
-from support.cluster.client import ControlPlane, wait_until
+from support.clock.waiting import eventually
+from support.cluster.client import ControlPlane
 
 API = f"/apis/{names.API_VERSION}"
 INDEX = "batch.kubernetes.io/job-completion-index"
@@ -87,7 +88,7 @@ class Cluster:
     def wait_for_state(self, name: str, *states: str, seconds: float = 30.0) -> dict[str, Any]:
         """Return the ImageJob's status once it is in one of the states."""
         try:
-            wait_until(lambda: self.get(name).get("status", {}).get("state") in states, seconds)
+            eventually(lambda: self.get(name).get("status", {}).get("state") in states, seconds)
         except AssertionError as ex:
             raise AssertionError(self.get(name).get("status")) from ex
         status: dict[str, Any] = self.get(name)["status"]
@@ -113,7 +114,7 @@ class Cluster:
 
     def wait_for_pods(self, name: str, count: int) -> dict[int, dict[str, Any]]:
         """Return the live pods once there are `count`."""
-        wait_until(lambda: len(self.pods(name)) == count)
+        eventually(lambda: len(self.pods(name)) == count)
         return self.pods(name)
 
     def run_pod(self, pod: Mapping[str, Any]) -> int:

@@ -13,7 +13,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -21,6 +20,7 @@ from pathlib import Path
 
 from imagejobs_contract.runtime.settings import S3Settings
 from support.clock import shifted_clock
+from support.clock.waiting import happens
 
 ACCESS_KEY_ID = "imagejobs"
 SECRET_ACCESS_KEY = "imagejobs-secret"
@@ -174,12 +174,13 @@ def _start(
             start_new_session=True,
         )
     server = Server(process, folder, ports)
-    deadline = time.monotonic() + START_SECONDS
-    while not answers(ports):
-        if process.poll() is not None or time.monotonic() > deadline:
-            server.stop()
-            raise RuntimeError(f"{command[0]} did not start:\n{(folder / 'log').read_text()[-2000:]}")
-        time.sleep(0.02)
+
+    def has_ended() -> bool:
+        return process.poll() is not None
+
+    if not happens(lambda: answers(ports) or has_ended(), START_SECONDS) or has_ended():
+        server.stop()
+        raise RuntimeError(f"{command[0]} did not start:\n{(folder / 'log').read_text()[-2000:]}")
     return server
 
 

@@ -1,11 +1,12 @@
 """A web server on loopback that can hold back images, to stop a worker at an exact step."""
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from support.clock.waiting import eventually
 
 WAIT_SECONDS = 60.0
 Answer = bytes | int
@@ -34,10 +35,12 @@ class ImageSite:
 
     def wait_for_requests(self, path: str, count: int = 1) -> None:
         """Wait until the path was asked for so often."""
-        deadline = time.monotonic() + WAIT_SECONDS
-        while self.requests[path] < count:
-            assert time.monotonic() < deadline, f"{path} was asked for {self.requests[path]} times"
-            time.sleep(0.005)
+        eventually(
+            lambda: self.requests[path] >= count,
+            WAIT_SECONDS,
+            what=f"{path} was asked for {count} times",
+            seen=lambda: self.requests[path],
+        )
 
     def answer(self, path: str) -> Answer:
         """Return what to answer: the n-th request gets the n-th of several answers."""

@@ -8,8 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import httpx2
@@ -20,6 +19,7 @@ from imagejobs.local import handoff_folder
 from imagejobs.local.data_dir import DataDirectory
 from support.api.client import ApiClient
 from support.clock import shifted_clock
+from support.clock.waiting import happens
 from support.servers import data_servers
 
 START_SECONDS = 90.0
@@ -73,15 +73,18 @@ class LocalStack:
                 command, stdout=output, stderr=output, env=self._environ, start_new_session=True
             )
         (self.data / "endpoint").unlink(missing_ok=True)
-        give_up = time.monotonic() + START_SECONDS
-        while "Ctrl-C stops everything" not in self.terminal_output():
-            if self._process.poll() is not None:
-                raise EndedEarly(self.terminal_output())
-            if time.monotonic() > give_up:
-                self.kill()
-                raise TimeoutError(self.terminal_output())
-            time.sleep(0.05)
+        if not happens(lambda: self._is_up() or self._has_ended(), START_SECONDS):
+            self.kill()
+            raise TimeoutError(self.terminal_output())
+        if not self._is_up():
+            raise EndedEarly(self.terminal_output())
         return self
+
+    def _is_up(self) -> bool:
+        return "Ctrl-C stops everything" in self.terminal_output()
+
+    def _has_ended(self) -> bool:
+        return self._process is not None and self._process.poll() is not None
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
         """Send the signal and return the exit code."""
@@ -200,14 +203,6 @@ def bucket(stack: LocalStack) -> S3Store:
         client_options={"allow_http": True},
         **keys,
     )
-
-
-def wait_until(condition: Callable[[], bool], seconds: float, why: Callable[[], str] = str) -> None:
-    """Return once the condition holds; fail after the time."""
-    give_up = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < give_up, f"not within {seconds:g} s: {why()}"
-        time.sleep(0.05)
 
 
 def photo(width: int = 1200, height: int = 900, seed: int = 0, quality: int = 85) -> bytes:

@@ -1,13 +1,13 @@
 """An OpenTelemetry collector on loopback: takes OTLP over HTTP and decodes it with the official protobufs."""
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from support.clock.waiting import eventually
 from support.servers.loopback_http import Post, serve_posts
 
 WAIT_SECONDS = 60.0
@@ -34,6 +34,7 @@ class Collector:
         bodies: Each request as it came.
         status: What it answers.
         gate: While it is cleared, answers are held back.
+        requests: How many came, answered or not.
     """
 
     port: int = 0
@@ -41,6 +42,7 @@ class Collector:
     bodies: list[bytes] = field(default_factory=list)
     status: int = 200
     gate: threading.Event = field(default_factory=threading.Event)
+    requests: int = 0
 
     def environ(self, **more: str) -> dict[str, str]:
         """Return the variables that lead to it."""
@@ -52,10 +54,11 @@ class Collector:
 
     def wait_for(self, trace: str, *names: str) -> list[ReceivedSpan]:
         """Return the spans of a trace once there are those of these names."""
-        deadline = time.monotonic() + WAIT_SECONDS
-        while not set(names) <= {each.name for each in self.spans_of(trace)}:
-            assert time.monotonic() < deadline, sorted(each.name for each in self.spans_of(trace))
-            time.sleep(0.02)
+
+        def found() -> list[str]:
+            return sorted(each.name for each in self.spans_of(trace))
+
+        eventually(lambda: set(names) <= set(found()), WAIT_SECONDS, what=", ".join(names), seen=found)
         return self.spans_of(trace)
 
     def take(self, body: bytes) -> None:
@@ -77,6 +80,7 @@ def collector() -> Iterator[Collector]:
 
     def take(post: Post) -> tuple[int, dict[str, str]]:
         assert post.path == "/v1/traces"
+        it.requests += 1
         it.gate.wait(WAIT_SECONDS)
         if it.status == 200:
             it.take(post.body)

@@ -1,7 +1,6 @@
 """A receiver of callbacks on loopback: verifies signatures with the Standard Webhooks library."""
 
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Any
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from support.clock.waiting import eventually
 from support.servers.loopback_http import Post, serve_posts
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -50,10 +50,12 @@ class Receiver:
 
     def wait_for(self, count: int) -> list[Message]:
         """Return the messages once there are so many."""
-        deadline = time.monotonic() + WAIT_SECONDS
-        while len(self.messages) < count:
-            assert time.monotonic() < deadline, f"{len(self.messages)} messages; {self.refusals}"
-            time.sleep(0.005)
+        eventually(
+            lambda: len(self.messages) >= count,
+            WAIT_SECONDS,
+            what=f"{count} messages",
+            seen=lambda: (self.messages, self.refusals),
+        )
         return list(self.messages)
 
     def take(self, headers: dict[str, str], data: bytes) -> int:
