@@ -23,6 +23,9 @@ SCRIPT = """
 import os, pathlib, signal, sys, time
 folder, shard = pathlib.Path(os.environ["FOLDER"]), os.environ["JOB_COMPLETION_INDEX"]
 def end(*_):
+    while (folder / "saving").exists():
+        time.sleep(0.01)
+    (folder / "saved").touch()
     sys.exit(75)
 signal.signal(signal.SIGTERM, signal.SIG_IGN if (folder / "deaf").exists() else end)
 me = folder / f"running-{os.getpid()}"
@@ -46,7 +49,8 @@ JOB = ImageJob(JobKey("default", "holiday"), Spec(items=(Item("a", "a"),), paral
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "FIRST_PAUSE_SECONDS", 0.01)
-    monkeypatch.setattr(processes, "GRACE_SECONDS", 0.5)
+    monkeypatch.setattr(processes, "STOP_SECONDS", 0.5)
+    monkeypatch.setattr(processes, "CLOSE_SECONDS", 0.5)
 
 
 @pytest.fixture
@@ -195,6 +199,25 @@ def test_a_suspended_job_has_no_process_and_goes_on_where_it_was(folder: Path) -
 
     run(folder, act)
     assert set(begun(folder)) == {"0", "1", "2"}
+
+
+def test_a_suspended_job_has_longer_for_its_checkpoint_than_a_program_that_ends(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "STOP_SECONDS", 60.0)
+    (folder / "hold").touch()
+    (folder / "saving").touch()
+
+    async def act(jobs: ProcessJobs) -> None:
+        await jobs.create(JOB, 1, 1)
+        await until(lambda: len(begun(folder)) == 1)
+        suspending = asyncio.create_task(jobs.suspend(JOB, 1, True))
+        await asyncio.wait([suspending], timeout=2 * processes.CLOSE_SECONDS)  # plays a slow checkpoint
+        (folder / "saving").unlink()
+        await suspending
+        assert (folder / "saved").exists()
+
+    run(folder, act)
 
 
 @pytest.mark.parametrize("stop", ["suspend", "delete"])

@@ -31,8 +31,12 @@ TRIES_PER_SHARD = 5
 """As in the cluster; images up to the last checkpoint of a process are not done again."""
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 10.0
 """Pause before a shard is tried again: doubled with each try, up to the second number."""
-GRACE_SECONDS = 5.0
-"""Time between SIGTERM and SIGKILL; the variable GRACE_SECONDS of the workers is 2 here."""
+STOP_SECONDS = 20.0
+"""Time between SIGTERM and SIGKILL; the variable GRACE_SECONDS of the workers is 2 here. A killed process
+loses the images since its last checkpoint, and on a busy machine it takes seconds to write one.
+"""
+CLOSE_SECONDS = 5.0
+"""The same where this program ends: `imagejobs local` kills it after 6 s."""
 MAX_ENDED_RUNS = 100
 """Ended Jobs that are kept. The plan of a forgotten one reads its results from S3."""
 
@@ -167,7 +171,7 @@ class ProcessJobs:
         """Stop all processes."""
         for run in self._runs.values():
             run.suspended = True
-        await asyncio.gather(*(self._stop_processes(run) for run in self._runs.values()))
+        await asyncio.gather(*(self._stop_processes(run, CLOSE_SECONDS) for run in self._runs.values()))
 
     async def _delete_run(self, key: RunKey) -> None:
         if run := self._runs.get(key):
@@ -239,17 +243,21 @@ class ProcessJobs:
                 await asyncio.wait_for(run.stopping.wait(), pause)
             run.pending.append(shard)
 
-    async def _stop_processes(self, run: _Run) -> None:
-        """Stop the processes of a run. Its workers see that by themselves."""
+    async def _stop_processes(self, run: _Run, seconds: float | None = None) -> None:
+        """Stop the processes of a run, and kill those that still run after `seconds`.
+
+        Its workers see that by themselves.
+        """
         run.stopping.set()
         processes = list(run.active.values())
         for process in processes:
             with suppress(ProcessLookupError):
                 process.terminate()
         try:
-            async with asyncio.timeout(GRACE_SECONDS):
+            async with asyncio.timeout(STOP_SECONDS if seconds is None else seconds):
                 await asyncio.gather(*(process.wait() for process in processes))
         except TimeoutError:
+            log.warning("shards did not stop in time and are killed", extra=log_facts(run.job))
             for process in processes:
                 with suppress(ProcessLookupError):
                     process.kill()
