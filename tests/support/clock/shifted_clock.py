@@ -12,7 +12,14 @@ import pytest
 
 MAX_WAIT_SECONDS = 600
 ON: Final = "FAKETIME" in os.environ
-_NAMES = ("LD_PRELOAD", "FAKETIME", "FAKETIME_DONT_FAKE_MONOTONIC", "FAKETIME_DISABLE_SHM", "TZ")
+_NAMES = (
+    "LD_PRELOAD",
+    "FAKETIME",
+    "FAKETIME_DONT_FAKE_MONOTONIC",
+    "FAKETIME_DISABLE_SHM",
+    "FAKETIME_CACHE_DURATION",
+    "TZ",
+)
 
 
 def variables() -> dict[str, str]:
