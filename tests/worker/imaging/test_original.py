@@ -1,6 +1,8 @@
-"""`only_if_smaller` returns the source only where the source already is all that was asked for."""
+"""`only_if_smaller` returns the source's own picture only where that already is all that was asked for."""
 
+import contextlib
 import struct
+import zlib
 from io import BytesIO
 
 import pytest
@@ -8,7 +10,7 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.options import Fit, Format, MaxSizeBy
-from imagejobs_worker.imaging.codecs import bare
+from imagejobs_worker.imaging.codecs import bare, stripping
 from support.images import pictures
 from support.images.rendering import render
 
@@ -134,11 +136,119 @@ METADATA = {
 }
 
 
+BEHIND_ITS_END = {"jpeg film": len(b"\0\0\0\x18ftypmp42"), "png behind its end": len(b"more")}
+
+
 @pytest.mark.parametrize("name", METADATA)
 def test_metadata_is_removed_unless_it_is_kept(name):
     data = METADATA[name]
     assert not made(data).kept_original
-    assert made(data, keep_metadata=True).kept_original or name == "gif comment"
+    kept = made(data, keep_metadata=True)
+    if name in BEHIND_ITS_END:
+        assert (kept.kept_original, kept.data) == (False, data[: -BEHIND_ITS_END[name]])
+    else:
+        assert kept.kept_original or name == "gif comment"
+
+
+@pytest.mark.parametrize("name", [each for each in METADATA if not each.startswith("avif")])
+def test_metadata_is_taken_out_without_decoding_again(name):
+    """The picture is the source's own, of fewer bytes than any result would have."""
+    data = METADATA[name]
+    found = made(data)
+    form = name.partition(" ")[0]
+    assert found.data == stripping.strip(data, form)
+    assert (found.kept_original, bare.is_bare(found.data, form)) == (False, True)
+    assert pictures.opened(found.data).tobytes() == pictures.opened(data).tobytes()
+
+
+POLYGLOT = b"<script>POLYGLOT</script>PK\5\6" + bytes(18)
+
+
+def gps():
+    tags = Image.Exif()
+    tags.get_ifd(0x8825)[1] = "N"
+    tags.get_ifd(0x8825)[2] = (52.0, 31.0, 12.0)
+    tags[0x010F] = "SECRETCAM"
+    return tags.tobytes()
+
+
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("form", ["jpeg", "png", "webp", "avif", "gif", "tiff"])
+def test_nothing_that_was_not_asked_for_is_handed_on(form, keep):
+    """The polyglot of the review: a file of GPS, a camera's name, and a page and a zip behind its end."""
+    options = {} if form == "gif" else {"exif": gps(), "xmp": b"<x:xmpmeta>SECRETXMP</x:xmpmeta>"}
+    if form in ("png", "tiff"):
+        options.pop("xmp")
+    data = small(form, **options) + POLYGLOT
+    found = made(data, keep_metadata=keep).data
+    assert b"POLYGLOT" not in found
+    assert (b"SECRET" in found) == (keep and form != "gif")
+    assert pictures.opened(found).size == (160, 120)
+
+
+def chunk(kind, body):
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def before_the_end(png, *chunks):
+    return png[:-12] + b"".join(chunks) + png[-12:]
+
+
+def in_gif(*extensions):
+    data = small("gif")
+    at = data.index(b"\x2c", 13 + 3 * 4)
+    return data[:at] + b"".join(extensions) + data[at:]
+
+
+def webp_with(kind, body):
+    data = small("webp")
+    body = data[8:] + kind + struct.pack("<I", len(body)) + body
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+HIDDEN = {
+    "jpeg reserved marker": with_segment(0x02, b"HIDDEN"),
+    "jpeg profile in no order": with_segment(0xE2, b"ICC_PROFILE\0\7\6HIDDEN"),
+    "jpeg long jfif": with_segment(0xE0, b"JFIF\0\1\1\0\0\1\0\1\0\0HIDDEN"),
+    "png frame of a still": before_the_end(small("png"), chunk(b"fdAT", bytes(4) + b"HIDDEN")),
+    "png long density": before_the_end(small("png"), chunk(b"pHYs", bytes(9) + b"HIDDEN")),
+    "png private chunk": before_the_end(small("png"), chunk(b"prVt", b"HIDDEN")),
+    "png long end": small("png")[:-12] + chunk(b"IEND", b"HIDDEN"),
+    "gif long control": in_gif(b"\x21\xf9\4\0\0\0\0\6HIDDEN\0"),
+    "gif long loop": in_gif(b"\x21\xff\x0bNETSCAPE2.0\3\1\0\0\6HIDDEN\0"),
+    "gif another program": in_gif(b"\x21\xff\x0bXMP DataXMP\6HIDDEN\0"),
+    "gif text": in_gif(b"\x21\1\x0c" + bytes(12) + b"\6HIDDEN\0"),
+    "webp unknown chunk": webp_with(b"PRVT", b"HIDDEN"),
+    "webp second picture": webp_with(b"VP8 ", b"HIDDEN"),
+}
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+@pytest.mark.parametrize("form", ["as it is", "stripped"])
+def test_what_no_viewer_looks_at_hides_nothing(name, form):
+    data = HIDDEN[name]
+    assert b"HIDDEN" in data
+    if form == "as it is":
+        assert not bare.is_bare(data, name.partition(" ")[0])
+    else:
+        with contextlib.suppress(ImageFailed):  # refused as a whole: nothing is handed on
+            assert b"HIDDEN" not in made(data).data
+
+
+def test_bytes_of_an_avif_that_nothing_points_to_are_not_handed_on():
+    data = small("avif")
+    at = data.index(b"mdat") - 4
+    (length,) = struct.unpack_from(">I", data, at)
+    assert bare.is_bare(data, "avif")
+    hidden = data[:at] + struct.pack(">I", length + 6) + data[at + 4 : at + length] + b"HIDDEN"
+    assert not bare.is_bare(hidden + data[at + length :], "avif")
+    assert b"HIDDEN" not in made(hidden + data[at + length :]).data
+
+
+def test_bytes_of_a_tiff_that_nothing_points_to_are_not_handed_on():
+    data = pictures.saved(PHOTO.quantize(2), "tiff", compression="tiff_lzw")
+    assert bare.is_bare(data, "tiff")
+    assert not bare.is_bare(data + b"HIDDEN", "tiff")
 
 
 @pytest.mark.parametrize("tag", [270, 305, 306, 315, 316, 33_432, 700, 33_723, 34_853], ids=str)
@@ -170,7 +280,7 @@ def test_fewer_frames_are_made(form):
 def test_other_colours_become_srgb():
     assert not made(small(icc_profile=pictures.p3_profile())).kept_original
     assert not made(small(image=PHOTO.convert("CMYK"))).kept_original
-    assert made(small("png", icc_profile=SRGB)).kept_original
+    assert made(small("png", icc_profile=SRGB)).data == small("png")
     assert not made(small("png", icc_profile=pictures.p3_profile())).kept_original
     assert made(pictures.saved(PHOTO.convert("L").quantize(4), "png")).kept_original
 

@@ -1,8 +1,8 @@
-"""Decides for `only_if_smaller` whether the source itself already is what was asked for."""
+"""Finds for `only_if_smaller` the source itself, less its metadata, where that already is what was asked for."""
 
 from PIL import Image
 
-from imagejobs_worker.imaging.codecs import bare
+from imagejobs_worker.imaging.codecs import bare, stripping
 from imagejobs_worker.imaging.modes import has_alpha
 from imagejobs_worker.imaging.source import Source
 from imagejobs_worker.imaging.steps import colour
@@ -12,20 +12,32 @@ _CROP_TOLERANCE_PIXELS = 0.001
 """A crop to the source's own ratio differs from the whole by errors of floating point only."""
 
 
-def satisfies(source: Source, plan: VariantPlan, image: Image.Image) -> bool:
-    """Return whether the source has the size, format, frames, background, turn and colours of the result.
+def find(source: Source, plan: VariantPlan, image: Image.Image) -> bytes | None:
+    """Return the source's file, with no metadata that the result would not have, and nothing behind its end.
 
-    It must also have no metadata that the result would not have, and at most `max_size` bytes. The file is
-    searched for metadata last, because that takes longest.
+    None if it has not the size, format, frames, background, turn and colours of the result, more than
+    `max_size` bytes, or anything that cannot be taken out. That is looked for last, because it takes longest.
 
     Args:
         source: The image in work.
         plan: Of the result at its full size, before `max_size_by=scale` made it smaller.
         image: The first frame, decoded and normalised.
     """
+    if not _satisfies(source, plan, image):
+        return None
+    form = source.opened.format
+    if plan.variant.keep_metadata and form != "tiff":  # whose end cannot be told from its metadata
+        file = stripping.cut(source.data, form)
+    else:
+        file = stripping.strip(source.data, form)
+        if not bare.is_bare(file, form):
+            return None
+    return file if len(file) <= (plan.variant.max_size or len(file)) else None
+
+
+def _satisfies(source: Source, plan: VariantPlan, image: Image.Image) -> bool:
     return (
-        len(source.data) <= (plan.variant.max_size or len(source.data))
-        and source.opened.file is source.data
+        source.opened.file is source.data
         and plan.format == source.opened.format
         and _has_frames(source, plan)
         and _has_size(source, plan)
@@ -33,7 +45,6 @@ def satisfies(source: Source, plan: VariantPlan, image: Image.Image) -> bool:
         and source.metadata.orientation == 1
         and image.mode != "CMYK"
         and colour.is_srgb(source.metadata.profile)
-        and (plan.variant.keep_metadata or bare.is_bare(source.data, source.opened.format))
     )
 
 

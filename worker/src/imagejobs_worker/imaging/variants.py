@@ -22,9 +22,9 @@ STEPS: tuple[Step, ...] = (resize.resize, colour.to_srgb, orient.orient, compose
 
 
 def render_variant(source: Source, plan: VariantPlan, image: Image.Image, deadline: Deadline) -> Picture:
-    """Make one result, or return the source if `only_if_smaller` allows it.
+    """Make one result, or return the source's own picture if `only_if_smaller` allows it.
 
-    The source is returned if it has no more bytes, or if the result had to have fewer pixels for `max_size`.
+    That is returned if it has no more bytes, or if the result had to have fewer pixels for `max_size`.
 
     Raises:
         ImageFailed: `max_size_unreachable`, `processing_timeout`; for animations also decoding's errors.
@@ -32,21 +32,27 @@ def render_variant(source: Source, plan: VariantPlan, image: Image.Image, deadli
     try:
         data, made = _encode_within_max_size(source, plan, image, deadline)
     except ImageFailed as ex:
-        if ex.code is not Code.MAX_SIZE_UNREACHABLE or not _may_keep_source(source, plan, image):
+        kept = _find_original(source, plan, image) if ex.code is Code.MAX_SIZE_UNREACHABLE else None
+        if kept is None:
             raise
-        return _keep_source(source, plan)
+        return _keep_original(source, plan, kept)
+    kept = _find_original(source, plan, image)
     is_shrunk = made.canvas != plan.canvas
-    if (is_shrunk or len(data) >= len(source.data)) and _may_keep_source(source, plan, image):
-        return _keep_source(source, plan)
+    if kept is not None and (is_shrunk or len(data) >= len(kept)):
+        return _keep_original(source, plan, kept)
     return Picture(plan.variant.name, data, *made.canvas, made.format, kept_original=False)
 
 
-def _may_keep_source(source: Source, plan: VariantPlan, image: Image.Image) -> bool:
-    return plan.variant.only_if_smaller and original.satisfies(source, plan, image)
+def _find_original(source: Source, plan: VariantPlan, image: Image.Image) -> bytes | None:
+    return original.find(source, plan, image) if plan.variant.only_if_smaller else None
 
 
-def _keep_source(source: Source, plan: VariantPlan) -> Picture:
-    return Picture(plan.variant.name, source.data, *source.size, plan.format, kept_original=True)
+def _keep_original(source: Source, plan: VariantPlan, file: bytes) -> Picture:
+    """Return the original as a result; as `kept_original` only if it is the source's file, byte for byte."""
+    same = file == source.data
+    return Picture(
+        plan.variant.name, source.data if same else file, *source.size, plan.format, kept_original=same
+    )
 
 
 def _encode_within_max_size(
