@@ -31,3 +31,8 @@ def test_each_compares_what_it_installs_with_the_locked_hashes():
             "--constraint requirements.lock --build-constraint requirements.lock" in text
             or "--override overrides.txt --build-constraint" in text
         )
+
+
+def test_none_imports_from_the_working_directory_which_can_be_written():
+    for member in MEMBERS:
+        assert "PYTHONSAFEPATH=1" in (ROOT / member / "Dockerfile").read_text()

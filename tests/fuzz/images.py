@@ -51,7 +51,7 @@ def try_input(data: bytes) -> None:
     with suppress(header.Truncated):
         header.count_gif_frames(source, LIMITS.max_frames)
     with suppress(InvalidMessage, ImageFailed):
-        protocol.read_answer(source, memoryview(b"files"), source)
+        protocol.read_answer(source, memoryview(b"files"), source, "")
     try:
         render(source, [Variant(**options, format=form)], LIMITS, Deadline.after(TIMEOUT_SECONDS))
     except ImageFailed as ex:

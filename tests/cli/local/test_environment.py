@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 from imagejobs.local import handoff_folder
@@ -66,3 +69,13 @@ def test_each_data_directory_has_a_folder_in_memory_of_its_own():
 def test_where_there_is_no_memory_to_share_nothing_is_handed_over(monkeypatch, tmp_path):
     monkeypatch.setattr(handoff_folder, "MEMORY", tmp_path / "none")
     assert handoff_folder.folder(Path("/a")) is None
+
+
+def test_a_module_in_the_folder_of_the_data_is_not_imported(tmp_path: Path):
+    (tmp_path / "redis.py").write_text("raise SystemExit('hijacked')")
+    environ = program_environment(dict(os.environ), ADDRESSES, tmp_path / "jobs.db", OURS)
+    for safe in (True, False):
+        given = environ if safe else {**environ, "PYTHONSAFEPATH": ""}
+        command = [sys.executable, "-m", "imagejobs_contract.redis.client"]
+        found = subprocess.run(command, cwd=tmp_path, env=given, capture_output=True, text=True, check=False)
+        assert ("hijacked" in found.stderr) is not safe

@@ -8,6 +8,8 @@ import signal
 import struct
 import time
 
+from imagejobs_contract.codes import Code
+from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.options import Format
 from imagejobs_worker.child import protocol
 from imagejobs_worker.imaging import pipeline
@@ -91,8 +93,12 @@ def _lies(**changes):
 
 
 def _text(_source, _variants):
-    os.write(SOCKET, protocol.pack_failure("corrupt_image", "red\x1b[31m\n" + "x" * 10_000))
-    time.sleep(60)
+    protocol.MAX_TEXT_CHARS = 20_000  # in the child, which nobody trusts
+    raise ImageFailed("red\x1b[31m\n" + "x" * 10_000, code=Code.CORRUPT_IMAGE)
+
+
+def _another_code(_source, _variants):
+    raise ImageFailed("log in at evil.example", code=Code.UNAUTHORIZED)
 
 
 def _head(text):
@@ -116,7 +122,8 @@ _DEEDS = {
     "no json": _says(_head(b"{nothing")),
     "deep json": _says(_head(b"[" * 60_000)),
     "a list": _says(_head(b"[1,2,3]")),
-    "another's code": _says(_head(b'{"code":"unauthorized","message":"log in at evil.example"}')),
+    "another's code": _another_code,
+    "no nonce": _says(_head(b'{"code":"corrupt_image","message":"is cut"}')),
     "text": _text,
     "another variant": _lies(variant="other"),
     "another format": _lies(format=Format.PNG),

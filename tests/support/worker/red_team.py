@@ -6,6 +6,7 @@ An attempt that works ends in a picture, one that is refused in `corrupt_image` 
 kernel punishes ends the child.
 """
 
+import contextlib
 import ctypes
 import json
 import mmap
@@ -13,12 +14,15 @@ import os
 import resource
 import signal
 import socket
+import sys
 import threading
+import time
 from pathlib import Path
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.options import Format
+from imagejobs_worker.child import child, protocol
 from imagejobs_worker.imaging import pipeline
 from imagejobs_worker.imaging.picture import Picture, Rendering
 from support.images import pictures
@@ -26,7 +30,8 @@ from support.images import pictures
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _ARM = os.uname().machine == "aarch64"
 _MEMORY = mmap.mmap(-1, 4096)
-"""Allocated before the cage was entered."""
+_WAIT = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)(lambda _: time.sleep(60))
+"""Made before the cage was entered."""
 
 
 def order(name: str, known: dict[str, object]) -> bytes:
@@ -46,10 +51,11 @@ def attempt(source, variants, limits, deadline):
     except ValueError:
         return pipeline.render(source, variants, limits, deadline)
     try:
-        ATTEMPTS[name](**known)
+        data = TRICKS[name]() if name in TRICKS else ATTEMPTS[name](**known)
     except OSError as ex:
         raise ImageFailed(f"refused: {ex.strerror}", code=Code.CORRUPT_IMAGE) from ex
-    return Rendering("gif", 1, 1, 1, (Picture(variants[0].name, b"GIF89a got out", 1, 1, Format.GIF, False),))
+    picture = Picture(variants[0].name, data or b"GIF89a\1\0\1\0 got out", 1, 1, Format.GIF, False)
+    return Rendering("gif", 1, 1, 1, (picture,))
 
 
 def c(name, *arguments):
@@ -288,6 +294,70 @@ def control_a_device(**_):
     c("ioctl", 1, 0x5412, b"x")  # TIOCSTI
 
 
+def lift_the_cpu_limit():
+    """Take as much processor time as there is."""
+    try:
+        resource.setrlimit(resource.RLIMIT_CPU, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    except ValueError as ex:
+        raise OSError(1, str(ex)) from ex
+
+
+def send_far_too_much():
+    """Answer with as many bytes as a message holds, though one pixel was asked for."""
+    return b"GIF89a\1\0\1\0" + bytes(64 * 2**20)
+
+
+def tell_its_addresses():
+    """Say where libc and the heap lie, and what guards the stack."""
+    raise ImageFailed(f"libc {ctypes.cast(_LIBC.getpid, ctypes.c_void_p).value:x}", code=Code.CORRUPT_IMAGE)
+
+
+def crash():
+    """Guess a byte of an address wrongly."""
+    ctypes.string_at(8)
+
+
+def answer_the_next_unread():
+    """Answer this image, and then the next without reading it, by what is known of this request."""
+    nonce = sys._getframe(2).f_locals["request"].nonce
+
+    def forge(peer, _count):
+        peer.recv(1, socket.MSG_PEEK)  # the next request has come
+        lie = Picture("default", b"GIF89a\x14\0\x0f\0 forged", 20, 15, Format.GIF, False)
+        peer.sendall(protocol.pack_rendering(Rendering("jpeg", 80, 60, 1, (lie,)), nonce) + lie.data)
+        return b""
+
+    child._receive = forge
+
+
+def start_threads_without_end():
+    """Start threads that end only with the process."""
+    made = 0
+    for _ in range(3000):
+        if _LIBC.pthread_create(ctypes.byref(ctypes.c_ulong()), None, _WAIT, None):
+            break
+        made += 1
+    raise ImageFailed(f"{made} threads", code=Code.CORRUPT_IMAGE)
+
+
+def start_and_end_threads():
+    """Start a thread after another, to keep the parent busy that counts them."""
+    for _ in range(20_000):
+        thread = threading.Thread(target=int)
+        with contextlib.suppress(RuntimeError):
+            thread.start()
+            thread.join()
+    raise ImageFailed("20000 threads", code=Code.CORRUPT_IMAGE)
+
+
+TRICKS = {
+    each.__name__: each
+    for each in (
+        lift_the_cpu_limit, send_far_too_much, tell_its_addresses, crash, answer_the_next_unread,
+        start_threads_without_end, start_and_end_threads,
+    )
+}  # fmt: skip
+"""What the filter lets through: each is refused elsewhere, in a way of its own."""
 ATTEMPTS = {
     name: each
     for name, each in globals().items()

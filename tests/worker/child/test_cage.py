@@ -1,13 +1,16 @@
 """Each layer of the cage by itself, as it holds where the kernel lacks the others."""
 
+import contextlib
 import errno
+import fcntl
 import os
 import signal
+import socket
 import sys
 
 import pytest
 
-from imagejobs_worker.child import cage, kernel, landlock, probe, rlimits, seccomp
+from imagejobs_worker.child import cage, kernel, landlock, probe, rlimits, seccomp, thread_warden
 from imagejobs_worker.child.config import SandboxConfig, SandboxMode, SandboxReport
 from support.worker import in_fork, red_team
 
@@ -43,7 +46,7 @@ def only_seccomp():
 
 
 def only_limits():
-    rlimits.limit_process(GIB)
+    rlimits.limit_process(GIB, 600)
 
 
 def as_nobody():
@@ -119,6 +122,27 @@ def test_a_cage_can_be_entered_once_only_and_from_it_nothing_is_opened(known, mo
     )
 
 
+@contextlib.contextmanager
+def allowing_threads():
+    """Answer the kernel that a thread may start, as `ThreadWarden` does, in a process beside the test."""
+    ours, its = socket.socketpair()
+    with ours, its:
+        pid = os.fork()
+        if not pid:
+            signal.alarm(in_fork.SECONDS)
+            try:
+                (listener,) = socket.recv_fds(its, 1, 1)[1]
+                request = bytearray(thread_warden._NOTIFICATION_BYTES)
+                fcntl.ioctl(listener, thread_warden._RECEIVE, request)
+                answer = thread_warden._ANSWER.pack(int.from_bytes(request[:8], sys.byteorder), 0, 0, 1)
+                fcntl.ioctl(listener, thread_warden._SEND, answer)
+            finally:
+                os._exit(0)
+        yield lambda listener: listener is None or socket.send_fds(ours, [b"L"], [listener])
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
 def test_a_child_that_reads_heic_may_start_threads_but_no_process(known):
     # So much memory that a test run, of which this is a fork, has some left for a thread: without any its
     # start never ends.
@@ -126,7 +150,9 @@ def test_a_child_that_reads_heic_may_start_threads_but_no_process(known):
     # The first thread of a process lets glibc set up its signals: `warm.thread` has done that before a child
     # enters its cage.
     warm = tries("start_a_thread", known)
-    assert in_fork.outcome(warm, as_nobody, lambda: cage.enter(config), tries("start_a_thread", known)) == 0
+    with allowing_threads() as announce:
+        entered = [warm, as_nobody, lambda: cage.enter(config, announce), tries("start_a_thread", known)]
+        assert in_fork.outcome(*entered) == 0
     if probe.probe_sandbox().seccomp:
         for name in ("fork", "read_a_file", "connect_tcp"):
             assert (

@@ -10,7 +10,7 @@ def test_a_child_that_is_let_go_ends_well_in_its_cage():
     """The filter would end it for any call that Python makes at its end, and the audit would report it."""
 
     async def status():
-        children = ChildPool(2**30, SandboxMode.BEST, False, "", ["jpeg"])
+        children = ChildPool(2**30, 600, SandboxMode.BEST, False, "", ["jpeg"])
         children.start()
         try:
             return await children.reap(await children.take_child(), 5.0)

@@ -149,6 +149,7 @@ def test_what_the_pipeline_says_comes_out(source, code, message):
         ("deep json", Code.INTERNAL_ERROR, "inside imagejobs"),
         ("a list", Code.INTERNAL_ERROR, "inside imagejobs"),
         ("another's code", Code.INTERNAL_ERROR, "inside imagejobs"),
+        ("no nonce", Code.INTERNAL_ERROR, "inside imagejobs"),
         ("another variant", Code.INTERNAL_ERROR, "inside imagejobs"),
         ("another format", Code.INTERNAL_ERROR, "inside imagejobs"),
         ("a huge size", Code.INTERNAL_ERROR, "inside imagejobs"),

@@ -15,6 +15,8 @@ FULL = Variant(
     "full", 10, 20, Fit.COVER, Gravity.FACE, NoFace.CENTER, True, Format.AVIF, 55, 4096, MaxSizeBy.SCALE,
     "a0b1c2", True, 7, True,
 )  # fmt: skip
+NONCE = "8f"
+REQUEST = protocol.Request((FULL, Variant()), Limits(max_pixels=7), NONCE)
 RENDERING = Rendering(
     "jpeg",
     100,
@@ -34,23 +36,26 @@ def split(message):
 
 
 def test_a_request_arrives_as_it_was_sent():
-    head, source_bytes = split(protocol.pack_request([FULL, Variant()], Limits(max_pixels=7), 123))
-    assert (protocol.read_request(head), source_bytes) == (
-        protocol.Request((FULL, Variant()), Limits(max_pixels=7)),
-        123,
-    )
+    head, source_bytes = split(protocol.pack_request(REQUEST, 123))
+    assert (protocol.read_request(head), source_bytes) == (REQUEST, 123)
 
 
 def test_an_answer_arrives_as_it_was_sent_and_does_not_carry_the_source():
-    head, files = split(protocol.pack_rendering(RENDERING))
+    head, files = split(protocol.pack_rendering(RENDERING, NONCE))
     assert files == len(b"firstthird")
-    assert protocol.read_answer(head, memoryview(b"firstthird"), SOURCE) == RENDERING
+    assert protocol.read_answer(head, memoryview(b"firstthird"), SOURCE, NONCE) == RENDERING
+
+
+def test_an_answer_to_another_request_is_garbage():
+    head, _ = split(protocol.pack_rendering(RENDERING, "another"))
+    with pytest.raises(InvalidMessage):
+        protocol.read_answer(head, memoryview(b"firstthird"), SOURCE, NONCE)
 
 
 def test_a_failure_arrives_with_its_detail_as_a_note():
-    head, _ = split(protocol.pack_failure(Code.CORRUPT_IMAGE, "cut", "Traceback"))
+    head, _ = split(protocol.pack_failure(NONCE, Code.CORRUPT_IMAGE, "cut", "Traceback"))
     with pytest.raises(ImageFailed) as found:
-        protocol.read_answer(head, memoryview(b""), SOURCE)
+        protocol.read_answer(head, memoryview(b""), SOURCE, NONCE)
     assert (found.value.code, found.value.message, found.value.__notes__) == (
         Code.CORRUPT_IMAGE,
         "cut",
@@ -60,15 +65,15 @@ def test_a_failure_arrives_with_its_detail_as_a_note():
 
 @pytest.mark.parametrize("files", [b"", b"first", b"firstthird!"], ids=["none", "too few", "too many"])
 def test_files_that_do_not_add_up_are_garbage(files):
-    head, _ = split(protocol.pack_rendering(RENDERING))
+    head, _ = split(protocol.pack_rendering(RENDERING, NONCE))
     with pytest.raises(InvalidMessage):
-        protocol.read_answer(head, memoryview(files), SOURCE)
+        protocol.read_answer(head, memoryview(files), SOURCE, NONCE)
 
 
 def test_more_results_than_a_message_holds_are_a_failure():
     huge = Picture("a", bytes(protocol.MAX_FILES_BYTES), 10, 10, Format.PNG, False)
     with pytest.raises(ImageFailed) as found:
-        protocol.pack_rendering(Rendering("png", 1, 1, 1, (huge, huge)))
+        protocol.pack_rendering(Rendering("png", 1, 1, 1, (huge, huge)), NONCE)
     assert found.value.code is Code.FILE_TOO_LARGE
 
 
@@ -76,7 +81,7 @@ def test_more_results_than_a_message_holds_are_a_failure():
 @given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
 def test_any_bytes_are_garbage_and_nothing_worse(head):
     with pytest.raises(InvalidMessage):
-        protocol.read_answer(head, memoryview(b""), SOURCE)
+        protocol.read_answer(head, memoryview(b""), SOURCE, NONCE)
     with pytest.raises(InvalidMessage):
         protocol.read_request(head)
 
@@ -91,9 +96,9 @@ json = st.recursive(
 @settings(max_examples=50)
 @given(json, json)
 def test_any_json_is_garbage_and_nothing_worse(source, rows):
-    head = protocol.json.dumps({"source": source, "pictures": rows}).encode()
+    head = protocol.json.dumps({"nonce": NONCE, "source": source, "pictures": rows}).encode()
     with pytest.raises(InvalidMessage):
-        protocol.read_answer(head, memoryview(b"x"), SOURCE)
+        protocol.read_answer(head, memoryview(b"x"), SOURCE, NONCE)
 
 
 @given(st.binary(min_size=8, max_size=8))

@@ -56,6 +56,7 @@ def program_environment(
         ),
         # Logs are files here; a line must be in the file even if the program is killed right after it.
         "PYTHONUNBUFFERED": "1",
+        "PYTHONSAFEPATH": "1",  # the working directory is the data's, and no place to import from
     }
     if handoff is not None:
         ours["HANDOFF_DIR"] = str(handoff)

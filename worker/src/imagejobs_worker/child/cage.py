@@ -7,6 +7,7 @@ afterwards no file can be opened and no code loaded.
 import errno
 import os
 import sys
+from collections.abc import Callable
 
 from imagejobs_contract.runtime.die_with_parent import die_with_parent
 from imagejobs_worker.child import kernel, landlock, rlimits, seccomp
@@ -17,15 +18,24 @@ class LayerMissing(Exception):
     """Raised when the kernel lacks a layer that is required."""
 
 
-def enter(config: SandboxConfig) -> None:
+def _announce_to_nobody(listener: int | None) -> None:
+    """Leave the listener open, for tests that answer on it, or not."""
+
+
+def enter(config: SandboxConfig, announce: Callable[[int | None], None] = _announce_to_nobody) -> None:
     """Give up all rights that a decoder does not need.
+
+    Args:
+        config: The layers and limits.
+        announce: Called, where threads are allowed, with the descriptor on which the kernel asks before each,
+            or None if it does not ask.
 
     Raises:
         LayerMissing: A layer is required, and the kernel lacks it.
         OSError: The kernel has a layer and refused to apply it.
     """
     if sys.platform != "linux":
-        rlimits.limit_process(config.memory_bytes)
+        rlimits.limit_process(config.memory_bytes, config.cpu_seconds)
         _require(config.mode is not SandboxMode.REQUIRED, f"a cage ({sys.platform} has none)")
         return
     kernel.prctl(kernel.SET_NO_NEW_PRIVS, 1)
@@ -37,7 +47,11 @@ def enter(config: SandboxConfig) -> None:
         config.mode is SandboxMode.OFF or bool(landlock.forbid_all()) or config.mode is SandboxMode.BEST,
         "Landlock",
     )
-    rlimits.limit_process(config.memory_bytes, threads=config.threads)
+    if config.threads:
+        listener = None if config.mode is SandboxMode.OFF else seccomp.listen_for_threads()
+        _require(listener is not None or config.mode is not SandboxMode.REQUIRED, "a bound of threads")
+        announce(listener)
+    rlimits.limit_process(config.memory_bytes, config.cpu_seconds, threads=config.threads)
     _require(
         config.mode is SandboxMode.OFF
         or seccomp.install(threads=config.threads)

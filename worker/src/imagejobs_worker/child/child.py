@@ -40,13 +40,22 @@ def run(descriptor: int, zygote: int, config: SandboxConfig, render: Render) -> 
     sys.unraisablehook = _say_nothing
     peer = socket.socket(fileno=SOCKET)
     try:
-        cage.enter(config)
+        cage.enter(config, lambda listener: _announce(peer, listener))
     except (cage.LayerMissing, OSError):
         os._exit(EXIT_NOT_CAGED)
     _serve(peer, render)
     # Python warns of a socket that was not closed, and asks the kernel for its name; the filter would end the
     # process for that call.
     peer.detach()
+
+
+def _announce(peer: socket.socket, listener: int | None) -> None:
+    """Hand the listener for threads to the parent; see `ThreadWarden`."""
+    if listener is None:
+        peer.sendall(protocol.NO_LISTENER)
+        return
+    socket.send_fds(peer, [protocol.LISTENER], [listener])
+    os.close(listener)
 
 
 def _close_others(descriptor: int) -> None:
@@ -78,7 +87,8 @@ def _serve_one(peer: socket.socket, render: Render) -> bool:
         return False
     head_bytes, source_bytes = protocol.read_sizes(prefix, protocol.MAX_FILES_BYTES)
     head, source = _receive(peer, head_bytes), _receive(peer, source_bytes)
-    for part in _answer(protocol.read_request(head), source, render):
+    request = protocol.read_request(head)
+    for part in _answer(request, source, render):
         peer.sendall(part)
     return True
 
@@ -91,15 +101,17 @@ def _answer(request: protocol.Request, source: bytes, render: Render) -> list[by
             source, request.variants, request.limits, Deadline.after(request.limits.image_seconds)
         )
         return [
-            protocol.pack_rendering(rendering),
+            protocol.pack_rendering(rendering, request.nonce),
             *(each.data for each in rendering.pictures if not each.kept_original),
         ]
     except ImageFailed as ex:
-        return [protocol.pack_failure(ex.code, ex.message)]
+        return [protocol.pack_failure(request.nonce, ex.code, ex.message)]
     except MemoryError:
-        return [protocol.pack_failure(Code.OUT_OF_MEMORY, "needed more memory than is allowed")]
+        return [
+            protocol.pack_failure(request.nonce, Code.OUT_OF_MEMORY, "needed more memory than is allowed")
+        ]
     except Exception as ex:  # noqa: BLE001 - the top of the loop; the parent logs what is sent
-        return [protocol.pack_failure(Code.INTERNAL_ERROR, "", _traceback(ex))]
+        return [protocol.pack_failure(request.nonce, Code.INTERNAL_ERROR, "", _traceback(ex))]
 
 
 def _traceback(ex: Exception) -> str:
@@ -118,7 +130,10 @@ def _limit_cpu(seconds: float) -> None:
     """
     used = resource.getrusage(resource.RUSAGE_SELF)
     soft = int(used.ru_utime + used.ru_stime + seconds) + _SPARE_CPU_SECONDS
-    resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.getrlimit(resource.RLIMIT_CPU)[1]))
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(
+        resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard)
+    )
 
 
 def _receive(peer: socket.socket, count: int) -> bytes:

@@ -18,6 +18,7 @@ from imagejobs_worker.child.commands import Command, CommandKind
 from imagejobs_worker.child.config import SandboxMode, SandboxReport
 from imagejobs_worker.child.control import MAX_START_SECONDS, Channel, ZygoteLost
 from imagejobs_worker.child.spawn import Spawned
+from imagejobs_worker.child.thread_warden import ThreadWarden
 
 _SEND_BYTES = 2**20
 """Send buffer of the socket, if the kernel's own limit allows it: an image then takes fewer switches between
@@ -30,10 +31,17 @@ _STATM_BYTES = 200
 
 
 class Child(NamedTuple):
-    """A living child: its process id and our end of its socket."""
+    """A living child: its process id, our end of its socket, and the bound of its threads if it has one."""
 
     pid: int
     socket: socket.socket
+    warden: ThreadWarden | None = None
+
+    def close(self) -> None:
+        """Close our ends; the child then ends by itself."""
+        self.socket.close()
+        if self.warden:
+            self.warden.close()
 
     def is_idle(self) -> bool:
         """Return whether it waits for the next image: it neither closed its end nor sent anything unasked."""
@@ -62,6 +70,7 @@ class ChildPool:
 
     Args:
         memory_bytes: Address space of a child.
+        cpu_seconds: Processor time of a child's whole life.
         cage: The sandbox that a child must have.
         heic: Whether HEIC is read.
         render: `module:function` in place of the pipeline, "" for the pipeline itself.
@@ -72,11 +81,18 @@ class ChildPool:
     """
 
     def __init__(
-        self, memory_bytes: int, cage: SandboxMode, heic: bool, render: str, preload: Collection[str]
+        self,
+        memory_bytes: int,
+        cpu_seconds: int,
+        cage: SandboxMode,
+        heic: bool,
+        render: str,
+        preload: Collection[str],
     ) -> None:
         self._preload = frozenset(preload) | codecs.ALWAYS
         self._settings = {
             "memory_bytes": memory_bytes,
+            "cpu_seconds": cpu_seconds,
             "cage": cage,
             "heic": heic,
             "render": render,
@@ -158,11 +174,11 @@ class ChildPool:
         try:
             with its:
                 pid = await self._require_channel().send(Command(CommandKind.FORK), MAX_START_SECONDS, its)
+            self._forks += 1
+            return Child(pid, ours, await _receive_warden(pid, ours) if self._settings["heic"] else None)
         except BaseException:
             ours.close()
             raise
-        self._forks += 1
-        return Child(pid, ours)
 
     async def load(self, needed: frozenset[str]) -> None:
         """Make the zygote load codecs; children that are forked afterwards have them.
@@ -187,7 +203,7 @@ class ChildPool:
         Raises:
             ZygoteLost: The zygote has ended or does not answer; it must be started again.
         """
-        child.socket.close()
+        child.close()
         command = Command(CommandKind.REAP, child.pid, int(grace_seconds * 1000))
         return await self._require_channel().send(command, grace_seconds + _REAP_SECONDS)
 
@@ -196,7 +212,7 @@ class ChildPool:
 
         The zygote reaps it before it obeys any later command.
         """
-        child.socket.close()
+        child.close()
         retiring = asyncio.create_task(self._reap_retired(child))
         self._retiring.add(retiring)
         retiring.add_done_callback(self._retiring.discard)
@@ -214,12 +230,27 @@ class ChildPool:
         spare.cancel()
         await asyncio.wait({spare})
         if not spare.cancelled() and not spare.exception():
-            spare.result().socket.close()
+            spare.result().close()
 
     def _require_channel(self) -> Channel:
         if self._channel is None:
             raise ZygoteLost("the zygote is not running")
         return self._channel
+
+
+async def _receive_warden(pid: int, ours: socket.socket) -> ThreadWarden | None:
+    """Return the bound of a new child's threads; None if the child has ended, or its kernel has none."""
+    loop, readable = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(ours, readable.set)
+    try:
+        async with asyncio.timeout(MAX_START_SECONDS):
+            await readable.wait()
+        _, descriptors, _, _ = socket.recv_fds(ours, 1, 1)
+    except (OSError, TimeoutError):
+        return None
+    finally:
+        loop.remove_reader(ours)
+    return ThreadWarden(pid, descriptors[0]) if descriptors else None
 
 
 def _resident_pages(pid: int) -> int:

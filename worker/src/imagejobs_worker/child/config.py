@@ -27,11 +27,13 @@ class SandboxConfig(NamedTuple):
     Attributes:
         mode: The layers that are required.
         memory_bytes: Address space of the child.
+        cpu_seconds: Processor time of the child's whole life.
         threads: Whether it may start threads: one codec, HEIC, cannot do without.
     """
 
     mode: SandboxMode
     memory_bytes: int
+    cpu_seconds: int = 600
     threads: bool = False
 
 

@@ -6,8 +6,10 @@ owner's images until it fails, grows or is worn; then one that was forked ahead 
 
 import asyncio
 import logging
+import math
 import os
 import signal
+import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -21,13 +23,23 @@ from imagejobs_worker.child.config import EXIT_NOT_CAGED, SandboxMode, SandboxRe
 from imagejobs_worker.child.control import ZygoteLost
 from imagejobs_worker.child.protocol import InvalidMessage
 from imagejobs_worker.child.spawn import Spawned
-from imagejobs_worker.child.verify import verify
+from imagejobs_worker.child.verify import max_answer_bytes, verify
 from imagejobs_worker.imaging.file_check import check_file
 from imagejobs_worker.imaging.picture import Rendering
 from imagejobs_worker.instruments import NO_INSTRUMENTS, Instruments, Recycle
 
 MAX_IDLE_BYTES = 256 * 2**20
 """Memory that a child may still hold between two images."""
+MAX_LIFE_IMAGES = 8
+"""Times `image_seconds` after which a child is replaced."""
+_CPU_PER_LIFE_SECOND = 3
+"""Threads that may use processor time at once: the decoder's, HEIC's, and one for the last image."""
+MAX_CRASHES = 20
+"""Deaths and wrong answers of its children after which a zygote is replaced. They share its addresses, and an
+attacker guesses them byte by byte, at a crash for each wrong guess: Bittau et al. ("Hacking Blind", 2014)
+need some thousand.
+"""
+_NONCE_BYTES = 16
 _DYING_SECONDS = 1.0
 """How long a child that closed its socket may take to end by itself; its status then gives the cause."""
 
@@ -41,6 +53,7 @@ class _ChildUse:
     child: Child
     owner: str
     images: int = 0
+    seconds: float = 0.0
 
 
 class Decoder:
@@ -80,7 +93,9 @@ class Decoder:
         self._heic = heic
         self._recycle_after = recycle_after
         self._instruments = instruments
-        self._children = ChildPool(memory_bytes, cage, heic, render, preload)
+        cpu_seconds = math.ceil((MAX_LIFE_IMAGES + 1) * limits.image_seconds) * _CPU_PER_LIFE_SECOND
+        self._children = ChildPool(memory_bytes, cpu_seconds, cage, heic, render, preload)
+        self._crashes = 0
         self._use: _ChildUse | None = None
         self._large_pngs = 0
         self._unavailable: frozenset[str] = frozenset()
@@ -110,7 +125,7 @@ class Decoder:
         """End the child and the zygote."""
         async with self._turn:
             if self._use:
-                self._use.child.socket.close()
+                self._use.child.close()
                 self._use = None
             await self._children.close()
 
@@ -128,11 +143,22 @@ class Decoder:
         needed = self._codecs_needed(check_file(source, self._limits, heic=self._heic), len(source), variants)
         async with self._turn:
             use = await self._child_for(owner, needed)
+            if use.child.warden:
+                use.child.warden.begin_image()
+            begin = time.monotonic()
             rendering = await self._exchange_verified(use.child, source, variants)
             use.images += 1
-            if use.images >= self._recycle_after or use.child.resident_bytes() > MAX_IDLE_BYTES:
+            use.seconds += time.monotonic() - begin
+            if self._is_worn(use):
                 self._retire(Recycle.WORN)
             return rendering
+
+    def _is_worn(self, use: _ChildUse) -> bool:
+        return (
+            use.images >= self._recycle_after
+            or use.seconds > MAX_LIFE_IMAGES * self._limits.image_seconds
+            or use.child.resident_bytes() > MAX_IDLE_BYTES
+        )
 
     def _codecs_needed(self, form: str, count: int, variants: Sequence[Variant]) -> frozenset[str]:
         """Return the codecs that a child needs for a file of `count` bytes."""
@@ -155,8 +181,12 @@ class Decoder:
         return self._use
 
     async def _fork(self, needed: frozenset[str]) -> Child:
-        """Return a new child, from a new zygote if the old one is gone."""
+        """Return a new child, from a new zygote if the old one is gone or lost too many children."""
         try:
+            if self._crashes >= MAX_CRASHES:
+                self._crashes = 0
+                await self._children.close()
+                self._children.start()
             return await self._load_and_fork(needed)
         except ZygoteLost as ex:
             _log.warning("zygote lost", extra={"reason": str(ex)})
@@ -186,15 +216,21 @@ class Decoder:
                 answer = await _exchange(child, source, variants, self._limits)
             return verify(answer, variants, self._limits, source)
         except TimeoutError as ex:
+            self._crashes += 1
             await self._kill()
             raise ImageFailed(
                 f"took longer than the {self._limits.image_seconds:g} s that are allowed",
                 code=Code.PROCESSING_TIMEOUT,
             ) from ex
         except (EOFError, OSError) as ex:
+            self._crashes += 1
+            if child.warden and child.warden.has_killed:
+                await self._kill()
+                raise ImageFailed("started too many threads", code=Code.INTERNAL_ERROR) from ex
             raise _death_error(await self._kill(grace_seconds=_DYING_SECONDS)) from ex
         except InvalidMessage as ex:
             _log.error("child answered garbage", extra={"reason": str(ex)})
+            self._crashes += 1
             await self._kill()
             raise ImageFailed(code=Code.INTERNAL_ERROR) from ex
         except ImageFailed as ex:
@@ -230,13 +266,14 @@ class Decoder:
 
 async def _exchange(child: Child, source: bytes, variants: Sequence[Variant], limits: Limits) -> Rendering:
     loop = asyncio.get_running_loop()
-    await loop.sock_sendall(child.socket, protocol.pack_request(variants, limits, len(source)))
+    request = protocol.Request(tuple(variants), limits, os.urandom(_NONCE_BYTES).hex())
+    await loop.sock_sendall(child.socket, protocol.pack_request(request, len(source)))
     await loop.sock_sendall(child.socket, source)
     head_bytes, file_bytes = protocol.read_sizes(
-        await _receive(child, protocol.PREFIX.size), protocol.MAX_FILES_BYTES
+        await _receive(child, protocol.PREFIX.size), max_answer_bytes(variants, limits, source)
     )
-    head = await _receive(child, head_bytes)
-    return protocol.read_answer(bytes(head), memoryview(await _receive(child, file_bytes)), source)
+    head = bytes(await _receive(child, head_bytes))
+    return protocol.read_answer(head, memoryview(await _receive(child, file_bytes)), source, request.nonce)
 
 
 async def _receive(child: Child, count: int) -> bytearray:

@@ -6,7 +6,6 @@ an attacker: see `verify`.
 
 import json
 import struct
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from imagejobs_contract.codes import Code
@@ -18,6 +17,8 @@ from imagejobs_worker.imaging.picture import Picture, Rendering
 
 PREFIX = struct.Struct("!II")
 """Bytes of the head, bytes of all files."""
+LISTENER, NO_LISTENER = b"L", b"N"
+"""The first byte of a child that may start threads, before any answer: whether a listener comes along."""
 MAX_HEAD_BYTES = 64 * 2**10
 MAX_FILES_BYTES = 256 * 2**20
 """All results of one image together."""
@@ -47,10 +48,16 @@ class InvalidMessage(Exception):
 
 
 class Request(NamedTuple):
-    """A request to the child, without the source's bytes."""
+    """A request to the child, without the source's bytes.
+
+    Attributes:
+        nonce: A random text that the answer repeats: what was sent before the child saw this request answers
+            another one.
+    """
 
     variants: tuple[Variant, ...]
     limits: Limits
+    nonce: str
 
 
 def read_sizes(prefix: bytes | bytearray, max_files_bytes: int) -> tuple[int, int]:
@@ -67,10 +74,11 @@ def read_sizes(prefix: bytes | bytearray, max_files_bytes: int) -> tuple[int, in
     return head, files
 
 
-def pack_request(variants: Sequence[Variant], limits: Limits, source_bytes: int) -> bytes:
+def pack_request(request: Request, source_bytes: int) -> bytes:
     """Return prefix and head of a request; the source follows."""
+    variants = [variant_body(each) for each in request.variants]
     return _pack(
-        {"variants": [variant_body(each) for each in variants], "limits": limits._asdict()}, source_bytes
+        {"variants": variants, "limits": request.limits._asdict(), "nonce": request.nonce}, source_bytes
     )
 
 
@@ -86,12 +94,12 @@ def read_request(head: bytes) -> Request:
         variants = tuple(read_variant(reader, camel=True, name=name) for reader, name in readers)
         for reader, _ in readers:
             reader.check()
-        return Request(variants, Limits(**body["limits"]))
+        return Request(variants, Limits(**body["limits"]), str(body["nonce"]))
     except (ValueError, KeyError, TypeError) as ex:
         raise InvalidMessage(f"not a request: {ex}") from ex
 
 
-def pack_rendering(rendering: Rendering) -> bytes:
+def pack_rendering(rendering: Rendering, nonce: str) -> bytes:
     """Return prefix and head of an answer with results; their files follow.
 
     A picture that is the source itself is not sent back.
@@ -115,31 +123,33 @@ def pack_rendering(rendering: Rendering) -> bytes:
         rendering.frames,
         rendering.decode_micros,
     ]
-    return _pack({"source": source, "pictures": pictures}, total)
+    return _pack({"nonce": nonce, "source": source, "pictures": pictures}, total)
 
 
-def pack_failure(code: Code, message: str, detail: str = "") -> bytes:
+def pack_failure(nonce: str, code: Code, message: str, detail: str = "") -> bytes:
     """Return an answer without results.
 
     Args:
+        nonce: Of the request.
         code: The failure.
         message: For people who may read it.
         detail: For the log.
     """
-    return _pack(
-        {"code": code, "message": message[:MAX_TEXT_CHARS], "detail": detail[-4 * MAX_TEXT_CHARS :]}, 0
-    )
+    body = {"code": code, "message": message[:MAX_TEXT_CHARS], "detail": detail[-4 * MAX_TEXT_CHARS :]}
+    return _pack({"nonce": nonce, **body}, 0)
 
 
-def read_answer(head: bytes, files: memoryview, source: bytes) -> Rendering:
+def read_answer(head: bytes, files: memoryview, source: bytes, nonce: str) -> Rendering:
     """Read an answer of `pack_rendering` or `pack_failure`; only its shape is checked here.
 
     Raises:
         ImageFailed: The child reports a failure.
-        InvalidMessage: It is no answer.
+        InvalidMessage: It is no answer to the request of this nonce.
     """
     try:
         body = json.loads(head)
+        if body["nonce"] != nonce:
+            raise InvalidMessage("answers another request")
         if "code" in body:
             raise _read_failure(body)
         (form, width, height, frames, micros), rows = body["source"], body["pictures"]

@@ -19,6 +19,10 @@ _KILL, _ALLOW = 0x80000000, 0x7FFF0000
 """SECCOMP_RET_KILL_PROCESS (Linux 4.14; older kernels kill the thread, and the child has one),
 SECCOMP_RET_ALLOW.
 """
+_ASK = 0x7FC00000
+"""SECCOMP_RET_USER_NOTIF (Linux 5.0)."""
+_SET_FILTER, _NEW_LISTENER = 1, 8
+"""SECCOMP_SET_MODE_FILTER and its SECCOMP_FILTER_FLAG_NEW_LISTENER."""
 _NOT_THERE = 0x00050000 | errno.ENOSYS
 """SECCOMP_RET_ERRNO with ENOSYS."""
 _LOAD, _IF_EQUAL, _IF_ANY_BIT, _RETURN = 0x20, 0x15, 0x45, 0x06
@@ -53,6 +57,33 @@ def install(*, threads: bool = False) -> bool:
             return False
         raise
     return True
+
+
+def listen_for_threads() -> int | None:
+    """Make the kernel ask before this process starts a thread; return the descriptor on which it asks.
+
+    `no_new_privs` must be set. None where the kernel or the machine has no such filter.
+
+    Raises:
+        OSError: The kernel refused it for another reason.
+    """
+    machine = syscalls.MACHINES.get(os.uname().machine)
+    if machine is None:
+        return None
+    asking = [
+        (_LOAD, 0, 0, _NUMBER),
+        (_IF_EQUAL, 0, 1, machine.numbers["clone"]),
+        _return(_ASK),
+        _return(_ALLOW),
+    ]
+    code = b"".join(struct.pack("=HBBI", *each) for each in asking)
+    program = _Program(len(asking), code)
+    try:
+        return kernel.syscall(machine.seccomp, _SET_FILTER, _NEW_LISTENER, ctypes.byref(program))
+    except OSError as ex:
+        if ex.errno in kernel.ABSENT_ERRNOS | {errno.EBUSY}:
+            return None
+        raise
 
 
 def load(instructions: Sequence[Instruction]) -> None:

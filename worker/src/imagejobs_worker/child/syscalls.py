@@ -34,10 +34,16 @@ Condition = Equal | Without | Absent
 
 
 class Machine(NamedTuple):
-    """An architecture: its name in seccomp (AUDIT_ARCH in linux/audit.h), and the numbers of its calls."""
+    """An architecture: its name in seccomp (AUDIT_ARCH in linux/audit.h), and the numbers of its calls.
+
+    Attributes:
+        numbers: Of the calls that a child may make.
+        seccomp: The number of the call that makes a filter.
+    """
 
     arch: int
     numbers: dict[str, int]
+    seccomp: int
 
 
 X86_64 = Machine(
@@ -50,6 +56,7 @@ X86_64 = Machine(
         "tgkill": 234, "prlimit64": 302, "getrandom": 318, "clone": 56, "clone3": 435,
         "set_robust_list": 273, "rseq": 334,
     },
+    317,
 )  # fmt: skip
 ARM64 = Machine(
     0xC00000B7,
@@ -61,6 +68,7 @@ ARM64 = Machine(
         "exit_group": 94, "tgkill": 131, "prlimit64": 261, "getrandom": 278, "clone": 220, "clone3": 435,
         "set_robust_list": 99, "rseq": 293,
     },
+    277,
 )  # fmt: skip
 MACHINES = {"x86_64": X86_64, "aarch64": ARM64}
 """By the names of `os.uname`."""

@@ -3,12 +3,39 @@
 from collections.abc import Sequence
 
 from imagejobs_contract.model.limits import Limits
-from imagejobs_contract.model.options import Variant
+from imagejobs_contract.model.options import Fit, Variant
 from imagejobs_contract.wire.sniff import HEAD_BYTES, sniff
-from imagejobs_worker.child.protocol import InvalidMessage
+from imagejobs_worker.child.protocol import MAX_FILES_BYTES, InvalidMessage
 from imagejobs_worker.imaging.codecs.header import declared_size
 from imagejobs_worker.imaging.picture import Picture, Rendering
 from imagejobs_worker.imaging.sizes import Size
+
+_OVERHEAD_BYTES = 512 * 2**10
+"""Of a result beside its pixels: EXIF and XMP of 64 KiB each, tables, and the heads of frames."""
+_MIN_FRAME_BYTES = 10
+"""Of a frame in a source: an image block of a GIF has more."""
+
+
+def max_answer_bytes(variants: Sequence[Variant], limits: Limits, source: bytes) -> int:
+    """Return the most bytes that an honest answer has, by what was asked for, without a word of the child's.
+
+    A pixel takes at most 8 bytes, as in a PNG of 16 bits and four channels.
+    """
+    declared = declared_size(source)
+    pixels = declared[0] * declared[1] if declared else limits.max_pixels
+    frames = min(limits.max_frames, 1 + len(source) // _MIN_FRAME_BYTES)
+    total = sum(
+        _OVERHEAD_BYTES + 8 * min(frames * _max_pixels(variant, pixels, limits), limits.max_total_pixels)
+        for variant in variants
+    )
+    return min(total, MAX_FILES_BYTES)
+
+
+def _max_pixels(variant: Variant, source_pixels: int, limits: Limits) -> int:
+    width, height = variant.width, variant.height
+    if width and height and variant.fit is not Fit.OUTSIDE:
+        return min(width * height, limits.max_pixels)
+    return limits.max_pixels if variant.enlarge else source_pixels
 
 
 def verify(rendering: Rendering, variants: Sequence[Variant], limits: Limits, source: bytes) -> Rendering:

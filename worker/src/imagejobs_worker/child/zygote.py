@@ -54,16 +54,18 @@ def _serve(control: socket.socket, settings: dict[str, Any], loaded: frozenset[s
 
     Args:
         control: Brings the parent's commands.
-        settings: `memory_bytes` and `cage` (its mode) of a child, whether it reads `heic`, the codecs to
-            `preload`, and `render`: `module:function` in place of the pipeline, by which tests play broken
-            decoders.
+        settings: `memory_bytes`, `cpu_seconds` and `cage` (its mode) of a child, whether it reads `heic`, the
+            codecs to `preload`, and `render`: `module:function` in place of the pipeline, by which tests play
+            broken decoders.
         loaded: Codecs that are loaded already.
     """
     render = _import_function(settings["render"]) if settings["render"] else pipeline.render
     if settings["heic"]:
         heic.preload()
         preload.start_first_thread()
-    config = SandboxConfig(SandboxMode(settings["cage"]), settings["memory_bytes"], threads=settings["heic"])
+    config = SandboxConfig(
+        SandboxMode(settings["cage"]), settings["memory_bytes"], settings["cpu_seconds"], settings["heic"]
+    )
     loaded |= _load_codecs(frozenset(settings["preload"]) - loaded)
     gc.enable()
     children: set[int] = set()

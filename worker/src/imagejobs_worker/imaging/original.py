@@ -1,4 +1,4 @@
-"""Finds for `only_if_smaller` the source itself, less its metadata, where that already is what was asked for."""
+"""Finds for `only_if_smaller` the source itself, less its metadata, where that already is what was asked."""
 
 from PIL import Image
 

@@ -1,4 +1,4 @@
-"""Takes out of a file what is not its picture, without decoding it: metadata, previews, what is behind its end.
+"""Takes out of a file what is not its picture, without decoding it: metadata, previews, what lies behind.
 
 It only takes out. Whether the rest is bare is decided by `bare`, which knows what a picture needs. Bytes
 inside the compressed pixels stay as they are. Pure.
