@@ -1,5 +1,7 @@
 """Security headers, CORS, allowed hosts and trusted proxies: closed unless the settings open them."""
 
+import socket
+
 import httpx2
 import pytest
 
@@ -127,9 +129,44 @@ def test_the_page_of_another_site_cannot_send_images_to_a_machine_without_keys(s
     assert service.http.get("/api/jobs", headers=said).status_code == 200  # which its page cannot read
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"Origin": "http://evil.example.org"},
+        {"Origin": "null"},
+        {"Origin": "http://localhost:3000"},
+        {"Sec-Fetch-Site": "same-site", "Origin": "http://localhost:3000"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ],
+    ids=str,
+)
+def test_neither_can_a_page_of_another_origin_with_or_without_fetch_metadata(service, said):
+    """Browsers tell `Sec-Fetch-Site` to https and localhost only, and `Origin` with every write."""
+    for answer in (
+        service.client.post_image(headers=said),
+        service.client.post_job({"prefix": "photos/"}, said),
+        service.http.delete("/api/jobs/nothing", headers=said),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+
+
 @pytest.mark.parametrize("said", [{}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}], ids=str)
 def test_programs_and_own_pages_may_send(service, said):
     assert service.client.post_image(headers=said).status_code == 200
+    assert service.client.post_image(headers=said | {"Origin": service.api.url}).status_code == 200
+
+
+def test_behind_a_proxy_that_ends_tls_the_own_page_may_send(service):
+    said = {"Host": "images.localhost", "Origin": "https://images.localhost"}
+    assert service.client.post_image(headers=said).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["a:b", "[::1", "a b", "a/b", "me@a", "a:123456", "é"])
+def test_a_host_that_nobody_can_take_apart_is_a_bad_request(open_to_shop, host):
+    sent = f"GET /api/jobs HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+    with socket.create_connection(("127.0.0.1", open_to_shop.port), timeout=10) as connection:
+        connection.sendall(sent)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 400 ")
 
 
 def test_a_site_that_is_named_may_send(open_to_shop):

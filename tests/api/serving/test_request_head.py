@@ -41,6 +41,8 @@ def test_an_address_of_another_host_is_refused(target):
         ("2.0", [HOST], "HTTP/1.1"),
         ("1.1", [], "exactly one"),
         ("1.1", [HOST, HOST], "exactly one"),
+        ("1.1", [(b"host", b"a:b")], "no name or address"),
+        ("1.1", [(b"host", b"[::1")], "no name or address"),
         ("1.1", [HOST, (b"transfer-encoding", b"gzip, chunked")], "chunks"),
         ("1.1", [HOST, (b"transfer-encoding", b"chunked"), (b"transfer-encoding", b"identity")], "chunks"),
     ],

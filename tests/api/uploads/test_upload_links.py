@@ -95,6 +95,11 @@ BAD = {
         {"files": [{"size": "1GB", "part_size": "5MiB", "content_type": "application/x-ndjson"}] * 6},
         ["files"],
     ),
+    "a page": ({"files": [{"size": 10, "content_type": "text/html"}]}, ["files[0].content_type"]),
+    "a picture with scripts": (
+        {"files": [{"size": 10, "content_type": "image/svg+xml"}]},
+        ["files[0].content_type"],
+    ),
     "every fault": (
         {
             "files": [{"size": 0, "part_size": 1, "content_type": "image", "name": "", "colour": 1}, {}, 7],

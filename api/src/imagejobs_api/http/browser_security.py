@@ -76,7 +76,8 @@ class CrossSiteGuard:
 
     A page can send a form to any address without asking first (no preflight), and a browser on this machine
     reaches servers that listen for this machine alone. Browsers say in `Sec-Fetch-Site` (W3C Fetch Metadata)
-    where a request comes from; other programs do not send the header.
+    where a request comes from, but only to https and to localhost; with writes they all send `Origin`. Other
+    programs send neither.
 
     Args:
         origins: Origins whose pages may write.
@@ -89,13 +90,28 @@ class CrossSiteGuard:
         self, req: Request, resp: Response, resource: object, params: dict[str, Any]
     ) -> None:
         """Refuse a write that comes from a page of another site."""
-        if req.method in SAFE_METHODS or req.get_header("Sec-Fetch-Site") != "cross-site":
+        if req.method in SAFE_METHODS or not _is_from_another_site(req):
             return
         if "*" not in self._origins and req.get_header("Origin") not in self._origins:
             raise Problem(
                 Code.FORBIDDEN,
                 "Pages of other sites may not send anything here; CORS_ORIGINS names those that may.",
             )
+
+
+def _is_from_another_site(req: Request) -> bool:
+    """Return whether a page of another origin sent the request.
+
+    A page of the same site is another's too: on a machine, each port is somebody's.
+    """
+    if site := req.get_header("Sec-Fetch-Site"):
+        return site not in ("same-origin", "none")
+    origin = req.get_header("Origin")
+    # By Host alone: behind a proxy that ends TLS the scheme differs.
+    return (
+        origin is not None
+        and origin.partition("://")[2].lower() != req.get_header("Host", default="").lower()
+    )
 
 
 class VaryOrigin:

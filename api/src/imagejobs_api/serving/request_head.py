@@ -3,9 +3,12 @@
 Pure.
 """
 
+import re
 from collections.abc import Sequence
 
 VERSIONS = ("1.0", "1.1")
+_HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+,;=-]*)(:[0-9]{0,5})?")
+"""RFC 9110, section 7.2: a name or an address, and a port. What follows must be able to take it apart."""
 
 
 def find_fault(version: str, target: bytes, headers: Sequence[tuple[bytes, bytes]]) -> str:
@@ -21,6 +24,8 @@ def find_fault(version: str, target: bytes, headers: Sequence[tuple[bytes, bytes
         return "Speak HTTP/1.1."
     if len(hosts) != 1:
         return "Send exactly one header Host."
+    if not _HOST.fullmatch(hosts[0]):
+        return "The header Host is no name or address with a port."
     if _authority(target) not in (b"", hosts[0].lower()):
         return "The address names another host than the header Host."
     if any(name == b"transfer-encoding" and value.strip().lower() != b"chunked" for name, value in headers):

@@ -15,7 +15,10 @@ from imagejobs_contract.reader import Reader
 from imagejobs_contract.wire import manifests, source_prefixes
 
 DEFAULT_TYPE = "application/octet-stream"
-_TYPE_PATTERN = r"[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,60}"
+_TYPE_PATTERN = (
+    r"image/(?!svg)[a-z0-9][a-z0-9.+-]{0,60}|application/(octet-stream|jsonl|x-ndjson|ndjson|json)|text/plain"
+)
+"""Images, manifests, and what says nothing: a bucket that is opened by mistake serves nobody's pages."""
 PART_UPLOAD_PATTERN = r"[1-9][0-9]{0,3}-[A-Za-z0-9_~+=-][A-Za-z0-9._~+=-]{0,1000}"
 """The number of parts, and S3's id of the upload. SeaweedFS looks for a folder of that name, so the id must
 be neither `..` nor a path.
