@@ -13,7 +13,7 @@ from imagejobs_contract.errors import AlreadyExists, Conflict, Invalid, NotFound
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.items import Item
-from imagejobs_contract.model.names import FINALIZER, LABEL_CALLER, JobKey
+from imagejobs_contract.model.names import FINALIZER, LABEL_CALLER, CallerName, JobKey
 from imagejobs_contract.model.options import Fit, Format, Variant
 from imagejobs_contract.model.outcome import Outcome, OutputFile
 from imagejobs_contract.model.spec import DeletionPolicy, Execution, Manifest, Output, Spec
@@ -497,5 +497,16 @@ def test_five_hundred_images_with_the_longest_keys_can_be_stored_and_changed(pla
         )
         changed = await store.change_spec(job.key, lambda spec: replace(spec, cancel=True))
         assert (await store.put_status(changed, RUNNING)).spec.items == items
+
+    play(scenario)
+
+
+def test_another_callers_job_is_as_good_as_none(play):
+    async def scenario(store: JobStore, namespace: str) -> None:
+        job = await store.create(replace(new(namespace), labels={LABEL_CALLER: "bob"}))
+        assert (await store.get(job.key, caller=CallerName("bob"))).uid == job.uid
+        for key in (job.key, JobKey(namespace, "no-such-job")):
+            with pytest.raises(NotFound):
+                await store.get(key, caller=CallerName("alice"))
 
     play(scenario)

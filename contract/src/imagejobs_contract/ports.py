@@ -50,8 +50,13 @@ class JobStore(Protocol):
         """
         ...
 
-    async def get(self, key: JobKey) -> ImageJob:
+    async def get(self, key: JobKey, *, caller: CallerName | None = None) -> ImageJob:
         """Return a job.
+
+        Args:
+            key: Its namespace and name.
+            caller: A job of another caller is as good as none. It is left out before it is read, so that
+                the answer comes as fast as for a name that no job has.
 
         Raises:
             NotFound: There is none.

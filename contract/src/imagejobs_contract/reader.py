@@ -24,10 +24,14 @@ _SIZE = re.compile(SIZE_PATTERN, re.ASCII)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 """JSON can spell half a pair, which no UTF-8 can."""
 _CAPITAL = re.compile("[A-Z]")
+MAX_FAULTS = 100
+"""Faults of one input after which no further unknown fields are noted: a body may have 300,000 of them."""
 _MAX_GUESSES, _MAX_GUESSED = 8, 40
 """Unknown fields, and their characters, for which a known one is looked for: to compare names takes a
 millisecond each.
 """
+_MAX_SHOWN = 200
+"""Characters of an unknown field's name that its fault repeats."""
 _UNITS = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
 
@@ -73,19 +77,22 @@ class Reader:
         return self._value(name) is not None
 
     def unknown(self, known: Iterable[str]) -> None:
-        """Note every field that is not among the known ones."""
+        """Note the fields that are not among the known ones, until there are `MAX_FAULTS` faults."""
         if self._tolerant:
             return
-        names = sorted(map(self.spelled, known))
+        names = set(map(self.spelled, known))
         for name in self._body:
+            if len(self.faults) >= MAX_FAULTS:
+                return
             if name not in names:
-                guess = _suggest(name, names) if len(self.faults) < _MAX_GUESSES else ""
-                self.faults.append(
-                    Fault(
-                        f"{self._path}.{name}".strip("."),
-                        f"unknown; {guess}known are {', '.join(names) or 'none'}",
-                    )
-                )
+                self.faults.append(self._unknown(name, sorted(names)))
+
+    def _unknown(self, name: str, names: Sequence[str]) -> Fault:
+        guess = _suggest(name, names) if len(self.faults) < _MAX_GUESSES else ""
+        shown = name if len(name) <= _MAX_SHOWN else f"{name[:_MAX_SHOWN]}..."
+        return Fault(
+            f"{self._path}.{shown}".strip("."), f"unknown; {guess}known are {', '.join(names) or 'none'}"
+        )
 
     def integer(self, name: str, low: int, high: int, default: int | None = None) -> int | None:
         """Return a whole number within [low, high]; digits in a string count."""
@@ -119,7 +126,7 @@ class Reader:
             return default
         if isinstance(value, bool):
             return value
-        word = str(value).strip().lower()
+        word = _word(value).lower()
         if word not in _TRUE | _FALSE:
             self.fault(name, f"{_quote(value)} is neither true nor false")
             return default
@@ -176,7 +183,7 @@ class Reader:
         value = self._value(name)
         if value is None:
             return default
-        match = _SIZE.fullmatch(str(value).strip())
+        match = _SIZE.fullmatch(_word(value))
         count = int(float(match[1]) * _UNITS[(match[2] or "b").lower()]) if match else -1
         if isinstance(value, bool) or not low <= count <= high:
             self.fault(
@@ -252,6 +259,13 @@ def _suggest(name: str, names: Sequence[str]) -> str:
     return f"did you mean {found[0]}? " if found else ""
 
 
+def _word(value: object) -> str:
+    """Return the text of a plain value, "" for a list or an object: one of megabytes takes long to spell."""
+    return str(value).strip() if isinstance(value, str | int | float) else ""
+
+
 def _quote(value: object) -> str:
-    text = repr(value)
+    if isinstance(value, Mapping | list):
+        return "an object" if isinstance(value, Mapping) else "a list"
+    text = repr(value[:61] if isinstance(value, str) else value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -313,3 +313,19 @@ def test_the_program_ends_while_clients_hold_on(service):
 def test_bad_requests_are_not_logged_as_errors(hasty):
     errors = [line for line in hasty.lines if line.get("level") == "error"]
     assert errors == [], errors[0]["error"][-1500:]
+
+
+def test_a_body_of_more_framing_than_content_is_refused(hasty):
+    extension = b"1;" + b"x" * 60_000 + b"\r\n{\r\n"
+    got = first_answer(hasty, CHUNKED + extension * 40)
+    assert got.startswith(b"HTTP/1.1 400 ")
+    assert b"more framing than content" in got
+
+
+def test_a_body_in_chunks_of_a_few_bytes_is_read(hasty):
+    body = b'{"items": [' + b" " * 800_000 + b"}"
+    chunks = b"".join(b"8\r\n%s\r\n" % body[n : n + 8] for n in range(0, len(body) - 8, 8))
+    tail = body[len(body) - (len(body) % 8 or 8) :]
+    got = first_answer(hasty, CHUNKED + chunks + b"%x\r\n%s\r\n0\r\n\r\n" % (len(tail), tail))
+    assert b"malformed_request" in got
+    assert b"not JSON" in got

@@ -102,3 +102,22 @@ def test_what_two_programs_could_read_differently_is_refused(answer: bytes) -> N
 def test_a_body_has_a_bound(answer: bytes) -> None:
     with pytest.raises(TooLarge):
         receive(answer, max_bytes=4)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        OK + b"Transfer-Encoding: chunked\r\n\r\n" + (b"1;" + b"x" * 4000 + b"\r\na\r\n") * 90,
+        b"HTTP/1.1 103 Early Hints\r\n\r\n" * 20_000 + OK + b"Content-Length: 1\r\n\r\na",
+    ],
+    ids=["extensions of chunks", "interim responses"],
+)
+def test_what_comes_beside_the_body_is_bounded(answer: bytes) -> None:
+    with pytest.raises(ValueError, match="more framing than body"):
+        receive(answer)
+
+
+def test_chunks_of_a_few_bytes_are_a_body() -> None:
+    chunks = b"8\r\nabcdefgh\r\n" * 100_000 + b"0\r\n\r\n"
+    _, body = receive(OK + b"Transfer-Encoding: chunked\r\n\r\n" + chunks, max_bytes=800_000)
+    assert body == b"abcdefgh" * 100_000

@@ -10,7 +10,7 @@ import pytest
 
 from imagejobs_contract.errors import Conflict, NotFound
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import CallerName, JobKey
 from imagejobs_contract.model.status import State, Status
 from imagejobs_contract.ports import JobEvent
 from imagejobs_contract.stores.sqlite import SqliteStore
@@ -26,9 +26,9 @@ class Counted(SqliteStore):
 
     reads = 0
 
-    async def get(self, key: JobKey) -> ImageJob:
+    async def get(self, key: JobKey, *, caller: CallerName | None = None) -> ImageJob:
         self.reads += 1
-        return await super().get(key)
+        return await super().get(key, caller=caller)
 
 
 class Scene:

@@ -12,7 +12,7 @@ from typing import Any
 from imagejobs_contract.errors import AlreadyExists, Conflict, NotFound, TooLarge, Unavailable
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import CallerName, JobKey
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.model.status import Status
 from imagejobs_contract.model.status_json import read_status, status_body
@@ -81,9 +81,9 @@ class Store:
             )
         )
 
-    async def get(self, key: JobKey) -> ImageJob:
+    async def get(self, key: JobKey, *, caller: CallerName | None = None) -> ImageJob:
         self.faults.check("store")
-        if key not in self.jobs:
+        if key not in self.jobs or caller not in (None, self.jobs[key].caller):
             raise NotFound
         back = self.stale.pop(key, 0)
         return self.versions[key][-1 - min(back, len(self.versions[key]) - 1)]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from imagejobs_api.listing.index import Index
 from imagejobs_contract.errors import Invalid, NotFound
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.names import JobKey, Uid
+from imagejobs_contract.model.names import CallerName, JobKey, Uid
 from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.status import Status
 from imagejobs_contract.ports import JobStore
@@ -23,12 +23,13 @@ class IndexedStore(ForwardingStore):
         """Store a new job."""
         return self._put(await super().create(job))
 
-    async def get(self, key: JobKey) -> ImageJob:
+    async def get(self, key: JobKey, *, caller: CallerName | None = None) -> ImageJob:
         """Return the job as it stands."""
         try:
-            return self._put(await super().get(key))
+            return self._put(await super().get(key, caller=caller))
         except NotFound:
-            self._index.drop(key)
+            if caller is None:  # else it may be another caller's
+                self._index.drop(key)
             raise
 
     async def put_status(self, job: ImageJob, status: Status) -> ImageJob:

@@ -25,6 +25,10 @@ from imagejobs_contract.codes import Code, meaning
 HEAD_SECONDS = 10.0
 """From the start of the connection, or of a request, to the end of its headers."""
 MAX_HEAD_BYTES = 32 * 2**10
+MAX_FRAMING_BYTES = 512 * 2**10
+"""Of a body's chunks, beside as much again as they hold: the parser passes over their extensions, of which a
+client could send any number. Twice what asyncio reads at once, which may hold other requests too.
+"""
 WRITE_SECONDS = 30.0
 """How long a client may read nothing while its connection is full."""
 MAX_UNSENT_BYTES = 128 * 2**10
@@ -57,7 +61,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._head_bytes = 0
+        self._head_bytes = self._body_bytes = self._passed_bytes = self._framing_bytes = 0
         self._in_head = True
         self._parser_advanced = False
         self._head_timer: asyncio.TimerHandle | None = None
@@ -99,8 +103,11 @@ class GuardedProtocol(HttpToolsProtocol):
         idle = self.cycle is None or self.cycle.response_complete
         if idle and self._in_head and self._head_timer is None:
             self._await_head()
-        self._parser_advanced = False
+        self._parser_advanced, self._passed_bytes = False, 0
         super().data_received(data)
+        self._framing_bytes += len(data) - self._passed_bytes
+        if not self._in_head and self._framing_bytes > MAX_FRAMING_BYTES + self._body_bytes:
+            self._refuse(Problem(Code.MALFORMED_REQUEST, "The body has more framing than content."))
         if self._in_head and not self._parser_advanced:
             # The parser holds an incomplete header and calls back only when it is complete.
             self._head_bytes += len(data)
@@ -130,6 +137,12 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_head = False
         self._cancel_head_timer()
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Count the body's own bytes."""
+        self._body_bytes += len(body)
+        self._passed_bytes += len(body)
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Expect the head of the next request."""
@@ -166,10 +179,12 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _begin_head(self) -> None:
         self._in_head, self._head_bytes, self._parser_advanced = True, 0, True
+        self._body_bytes = self._framing_bytes = 0
 
     def _count(self, size: int) -> None:
         self._parser_advanced = True
         self._head_bytes += size
+        self._passed_bytes += size
         if self._head_bytes > MAX_HEAD_BYTES:
             self._stop(_too_large())
 

@@ -25,7 +25,9 @@ class BloomNames:
         """Return the name of the item at an index. Call it with growing indexes."""
         name, n = wanted, index
         while not self._add(output_names.safe_stem(name).lower() or str(index)):
-            n += 1
+            # By doubling: names that are numbered in advance would be tried one by one, each as often as
+            # there are equal names.
+            n = 2 * n + 1
             name = output_names.add_number(wanted, n)
         return name
 

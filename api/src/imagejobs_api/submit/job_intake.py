@@ -3,8 +3,10 @@
 import asyncio
 import math
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from imagejobs_api.admission.quotas import Quotas
 from imagejobs_api.callers.caller import Caller
@@ -26,6 +28,10 @@ from imagejobs_contract.model.names import JobKey, S3Key
 from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.wire import s3_keys, source_prefixes
+
+T = TypeVar("T")
+Run = Callable[[Callable[[], T]], Awaitable[T]]
+"""Runs work at once, or in the thread for large bodies."""
 
 MAX_LISTING_SECONDS = 240.0
 """How long making a list may take; a million keys take some tens of seconds."""
@@ -71,25 +77,30 @@ class JobIntake:
         await self._quotas.check_queue(req.caller)
         with self._quotas.receiving(length, req.caller):
             body = await json_io.read(req, self._limits.max_job_body_bytes)
-            request = await self._read(body, req.caller)
+            run = json_io.run_apart if length > json_io.THREAD_BYTES else _run_here
+            request = await self._read(body, req.caller, run)
             draft = ImageJob(key, request.settings, annotations=_title_annotation(request))
             draft = req.origin.annotate(req.caller.with_label(draft))
             if repeatable:
-                draft = idempotency.with_fingerprint(draft, idempotency.fingerprint_json(req.path, body))
+                fingerprint = await run(partial(idempotency.fingerprint_json, req.path, body))
+                draft = idempotency.with_fingerprint(draft, fingerprint)
                 if earlier := await self._creator.find_earlier(draft):
                     return CreatedJob(earlier, (), single=False)
         created = await self._create(draft, request, req.caller, repeatable=repeatable)
         return CreatedJob(created, (), single=False)
 
-    async def _read(self, body: dict[str, Any], caller: Caller) -> JobRequest:
+    async def _read(self, body: dict[str, Any], caller: Caller, run: Run) -> JobRequest:
         prefixes, callbacks = self._prefixes, self._callbacks.for_caller(caller.name)
         permissions = Permissions(prefixes.sources(caller), prefixes.outputs(caller), time.time())
-        arguments = (body, permissions, self._guard, callbacks, math.ceil(self._limits.job_seconds))
+        read = partial(
+            read_request, body, permissions, self._guard, callbacks, math.ceil(self._limits.job_seconds)
+        )
+        # Tens of thousands of images take seconds to read, and 500 with the longest names and URLs a tenth of
+        # one: other requests must not wait for that.
         if not isinstance(body.get("items"), list) or len(body["items"]) <= limits.MAX_ITEMS:
-            return read_request(*arguments)
-        # Tens of thousands of images take seconds to read: other requests must not wait for that.
+            return await run(read)
         with self._quotas.listing():
-            return await asyncio.to_thread(read_request, *arguments)
+            return await json_io.run_apart(read)
 
     async def _create(
         self, draft: ImageJob, request: JobRequest, caller: Caller, *, repeatable: bool
@@ -123,6 +134,10 @@ class JobIntake:
                     return await self._collector.collect(request, list_key)
             except TimeoutError as ex:
                 raise Problem(Code.UNAVAILABLE, "The list of images could not be made in time.") from ex
+
+
+async def _run_here(work: Callable[[], T]) -> T:
+    return work()
 
 
 def _title_annotation(request: JobRequest) -> dict[str, str]:

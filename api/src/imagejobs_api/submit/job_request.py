@@ -20,13 +20,11 @@ from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.spec_json import SPEC_FIELDS, read_manifest_ref, read_settings
 from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.outbound.url import read_url
-from imagejobs_contract.reader import Reader
+from imagejobs_contract.reader import MAX_FAULTS, Reader
 from imagejobs_contract.wire import source_prefixes
 
 IMAGE_FIELDS = ("items", "prefix", "manifest")
 FIELDS = ({*SPEC_FIELDS} - {"retryFailed", "repeatCallback", "cancel"}) | {"prefix", "name"}
-MAX_FAULTS = 100
-"""Faults that are reported of one request."""
 CLUSTER_CLASS_PREFIX = "system-"
 """Priority classes of Kubernetes' own parts: pods with such a class may evict any other pod from its node."""
 

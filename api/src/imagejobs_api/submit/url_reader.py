@@ -5,9 +5,10 @@ refuses without a DNS lookup (for its form, its port, or a host that is an addre
 """
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import PurePosixPath
+from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 import falcon
@@ -67,7 +68,7 @@ class UrlReader:
         if kind == falcon.MEDIA_MULTIPART:
             await self._read_multipart(data, content_type)
         elif data or kind:
-            for name, value in _parse_fields(data, kind, self._max_fields):
+            for name, value in await _parse_fields(data, kind, self._max_fields):
                 self.add_field(filenames.clean(name)[:60], value)
         self._add_sources()
         return self.received
@@ -120,23 +121,28 @@ class UrlReader:
         return None
 
 
-def _parse_fields(data: bytes, kind: str, max_fields: int) -> Iterator[tuple[str, object]]:
+async def _parse_fields(data: bytes, kind: str, max_fields: int) -> Iterable[tuple[str, object]]:
     if kind == falcon.MEDIA_URLENCODED:
-        try:
-            yield from parse_qsl(
-                data.decode(errors="replace"), keep_blank_values=True, max_num_fields=max_fields
-            )
-        except ValueError as ex:
-            raise Problem(Code.MALFORMED_REQUEST, f"The form has more than {max_fields} fields.") from ex
-    elif kind == falcon.MEDIA_JSON:
-        for name, value in json_io.parse(data).items():
-            values = value if name in URLS_FIELDS and isinstance(value, list) else [value]
-            yield from ((name, each) for each in values)
-    else:
-        raise Problem(
-            Code.UNSUPPORTED_MEDIA_TYPE,
-            f"Send JSON ({falcon.MEDIA_JSON}) or a form, with the URL of the image in the field {URL_FIELD}.",
-        )
+        return await json_io.run_apart(lambda: _parse_form(data, max_fields))
+    if kind == falcon.MEDIA_JSON:
+        return _list_fields(await json_io.parse_apart(data))
+    raise Problem(
+        Code.UNSUPPORTED_MEDIA_TYPE,
+        f"Send JSON ({falcon.MEDIA_JSON}) or a form, with the URL of the image in the field {URL_FIELD}.",
+    )
+
+
+def _parse_form(data: bytes, max_fields: int) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(data.decode(errors="replace"), keep_blank_values=True, max_num_fields=max_fields)
+    except ValueError as ex:
+        raise Problem(Code.MALFORMED_REQUEST, f"The form has more than {max_fields} fields.") from ex
+
+
+def _list_fields(body: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    for name, value in body.items():
+        values = value if name in URLS_FIELDS and isinstance(value, list) else [value]
+        yield from ((name, each) for each in values)
 
 
 def name_from_url(url: str) -> str:

@@ -64,7 +64,7 @@ async def _job(store: JobStore, caller: Caller, name: str) -> ImageJob | None:
     if not _ID.fullmatch(name):
         return None
     try:
-        job = await store.get(caller.job_key(name))
+        job = await store.get(caller.job_key(name), caller=caller.name or None)
     except NotFound:
         return None
     except UnreadableJob as ex:

@@ -65,20 +65,24 @@ class ImageJob:
         return self.spec.items[index].name if index < len(self.spec.items) else ""
 
     @classmethod
-    def from_body(cls, body: Mapping[str, Any]) -> "ImageJob":
+    def from_body(cls, body: Mapping[str, Any], spec: Spec | None = None) -> "ImageJob":
         """Read a Kubernetes object, as a store has it.
 
         Unknown fields are ignored. The API server keeps no field that its CRD lacks, so an unknown field is
         one of a newer CRD: an upgrade brings the CRD first, and its defaults are then in every object.
         Programs that still run must neither refuse new jobs nor end old ones because of them.
 
+        Args:
+            body: The object.
+            spec: Its spec, if it was read before; the one in the body is then not looked at.
+
         Raises:
             UnreadableJob: With every fault of the spec, and with all that could be read.
         """
         meta = body.get("metadata") or {}
         reader = Reader(body, tolerant=True)
-        spec_reader = reader.child("spec") or Reader({}, "spec", reader.faults)
-        spec = read_spec(spec_reader)
+        if spec is None:
+            spec = read_spec(reader.child("spec") or Reader({}, "spec", reader.faults))
         job = cls(
             key=JobKey(meta.get("namespace") or names.LOCAL_NAMESPACE, meta.get("name", "")),
             spec=spec,

@@ -14,6 +14,8 @@ PREFIX_PATTERN = r"[A-Za-z0-9._=+@-]+(/[A-Za-z0-9._=+@-]+)*/?"
 MAX_STEM_LENGTH = 200
 """Characters of a result's name without its extension."""
 
+_MAX_TAIL = 13
+"""Characters of the longest number and extension that a name is cut for: `-500` and such as `.pjpeg`."""
 _EXTENSION = re.compile(
     r"(?<=[^/\\])\.("
     r"jpe?g|jpe|jfif|pjpe?g|pjp|a?png|gif|webp|avifs?|tiff?|bmp|dib|hei[cf]s?|hif|jxl|jp2|j2k|jpx|ico|svgz?|"
@@ -51,13 +53,15 @@ def make_distinct(names: Sequence[str]) -> list[str]:
     result = []
     for index, name in enumerate(names):
         candidate, first = name, safe_stem(name).lower() or str(index)
-        stem, n = first, highest.get(first, 1)
+        # Long names that differ only at their end become the same names with a number.
+        tried = first[: MAX_STEM_LENGTH - _MAX_TAIL]
+        stem, n = first, highest.get(tried, 1)
         while stem in taken:
             n += 1
             candidate = add_number(name, n)
             stem = safe_stem(candidate).lower() or str(index)
         taken.add(stem)
-        highest[first] = n  # or a thousand equal names would be tried half a million times
+        highest[tried] = n  # or a thousand equal names would be tried half a million times
         result.append(candidate)
     return result
 
@@ -77,5 +81,5 @@ def strip_extension(name: str) -> str:
 
 
 def _make_safe(part: str) -> str:
-    plain = unicodedata.normalize("NFKD", part).encode("ascii", "ignore").decode()
+    plain = part if part.isascii() else unicodedata.normalize("NFKD", part).encode("ascii", "ignore").decode()
     return _UNSAFE.sub("-", plain).strip("-.")

@@ -22,6 +22,10 @@ HEAD_READ_BYTES = 4 * 1024
 """Of one read until the headers have come; a head may be longer than `MAX_HEAD_BYTES` by so much."""
 BODY_READ_BYTES = 64 * 1024
 """Of one read after that, and so the most that lies in h11's buffer; asyncio's own holds twice as much."""
+MAX_FRAMING_BYTES = 256 * 1024
+"""Of all that a response has beside its body, when it has no body yet: headers, interim responses, sizes and
+extensions of chunks. A body may bring as much again as it has bytes, which honest chunks of 6 bytes do.
+"""
 _VERSIONS = frozenset({b"1.0", b"1.1"})
 
 
@@ -38,6 +42,7 @@ class Exchange:
 
     def __init__(self, connection: Connection) -> None:
         self._reader, self._writer = connection
+        self._wire_bytes = self._body_bytes = 0
         self._framing = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
 
     def send(self, method: str, url: Url, headers: Mapping[str, str], body: bytes = b"") -> None:
@@ -51,7 +56,8 @@ class Exchange:
         """Read up to the end of the headers; interim responses are passed over.
 
         Raises:
-            ValueError: They are cut, malformed, contradictory or longer than `MAX_HEAD_BYTES`.
+            ValueError: They are cut, malformed, contradictory or longer than `MAX_HEAD_BYTES`, or too much
+                came before them.
         """
         while isinstance(event := await self._next_event(HEAD_READ_BYTES), h11.InformationalResponse):
             pass
@@ -73,25 +79,31 @@ class Exchange:
         """Yield the body, of at least a byte at a time, as its headers frame it.
 
         Raises:
-            ValueError: It is cut, or its framing is malformed.
+            ValueError: It is cut, or its framing is malformed or longer than it.
             TooLarge: It has more bytes, or its headers announce more.
         """
         if int(head.headers.get("content-length", 0)) > max_bytes:
             raise TooLarge
-        left = max_bytes
         while isinstance(event := await self._next_event(BODY_READ_BYTES), h11.Data):
-            left -= len(event.data)
-            if left < 0:
+            self._body_bytes += len(event.data)
+            if self._body_bytes > max_bytes:
                 raise TooLarge
             yield event.data
 
     async def _next_event(self, read_bytes: int) -> h11.Event | type[h11.NEED_DATA | h11.PAUSED]:
         try:
             while (event := self._framing.next_event()) is h11.NEED_DATA:
-                self._framing.receive_data(await self._reader.read(read_bytes))
+                self._framing.receive_data(await self._read(read_bytes))
         except h11.RemoteProtocolError as ex:
             raise ValueError("a response that is cut or malformed") from ex
         return event
+
+    async def _read(self, max_bytes: int) -> bytes:
+        data = await self._reader.read(max_bytes)
+        self._wire_bytes += len(data)
+        if self._wire_bytes > MAX_FRAMING_BYTES + 2 * self._body_bytes:
+            raise ValueError("a response of more framing than body")
+        return data
 
 
 @asynccontextmanager

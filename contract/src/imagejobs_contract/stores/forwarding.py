@@ -22,9 +22,9 @@ class ForwardingStore(JobStore):
         """Store a new job."""
         return await self._store.create(job)
 
-    async def get(self, key: JobKey) -> ImageJob:
+    async def get(self, key: JobKey, *, caller: CallerName | None = None) -> ImageJob:
         """Return a job."""
-        return await self._store.get(key)
+        return await self._store.get(key, caller=caller)
 
     async def list(
         self,

@@ -17,6 +17,7 @@ from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.status import State, Status
 from imagejobs_contract.ports import JobEvent, Page
 from imagejobs_contract.stores import sqlite_reads, sqlite_writes
+from imagejobs_contract.stores.spec_cache import SpecCache
 from imagejobs_contract.stores.sqlite_feed import POLL_SECONDS, batches
 from imagejobs_contract.stores.sqlite_schema import connect, sqlite_errors, transaction
 
@@ -42,6 +43,7 @@ class SqliteStore:
         self._echoes = echoes
         self._late_seconds = late_seconds
         self._known_revisions: dict[int, None] = {}
+        self._specs = SpecCache()
         self._thread = ThreadPoolExecutor(1, "imagejobs-sqlite")
         self._connection: sqlite3.Connection | None = None
         self._closed = False
@@ -50,9 +52,11 @@ class SqliteStore:
         """Store a new job; it is on the disk when this returns. See `ports.JobStore`."""
         return self._mark_known(await self._write(lambda db: sqlite_writes.insert(db, job)))
 
-    async def get(self, key: JobKey) -> ImageJob:
+    async def get(self, key: JobKey, *, caller: CallerName | None = None) -> ImageJob:
         """Return a job. See `ports.JobStore`."""
-        return self._mark_known(await self._read(lambda db: sqlite_reads.select_job(db, key)))
+        return self._mark_known(
+            await self._read(lambda db: sqlite_reads.select_job(db, key, self._specs, caller))
+        )
 
     async def list(
         self,
@@ -98,7 +102,7 @@ class SqliteStore:
         Raises:
             Unavailable: The file cannot be read; begin again.
         """
-        async with aclosing(batches(self._path, self._is_known, self._late_seconds)) as found:
+        async with aclosing(batches(self._path, self._is_known, self._specs, self._late_seconds)) as found:
             async for batch in found:
                 for seen in batch.events:
                     yield seen

@@ -17,6 +17,7 @@ from pathlib import Path
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.ports import JobEvent
 from imagejobs_contract.stores import sqlite_reads
+from imagejobs_contract.stores.spec_cache import SpecCache
 from imagejobs_contract.stores.sqlite_schema import connect, sqlite_errors
 
 POLL_SECONDS, IDLE_POLL_SECONDS = 0.01, 0.018
@@ -46,19 +47,20 @@ class Batch:
 
 
 async def batches(
-    path: Path, known: Known, late_seconds: float = POLL_SECONDS
+    path: Path, known: Known, specs: SpecCache, late_seconds: float = POLL_SECONDS
 ) -> AsyncGenerator[Batch, None]:
     """Yield each job, then each that any process writes or deletes.
 
     Args:
         path: The file.
         known: Called in the feed's thread.
+        specs: Specs that were read already.
         late_seconds: Between two checks while there is work.
 
     Raises:
         Unavailable, Misconfigured: The file cannot be read.
     """
-    watcher = _Watcher(path, known, late_seconds)
+    watcher = _Watcher(path, known, specs, late_seconds)
     thread = ThreadPoolExecutor(1, "imagejobs-sqlite-feed")
     try:
         while True:
@@ -72,10 +74,11 @@ async def batches(
 class _Watcher:
     """A connection that never writes: its data version changes with the commits of all other connections."""
 
-    def __init__(self, path: Path, known: Known, late_seconds: float) -> None:
+    def __init__(self, path: Path, known: Known, specs: SpecCache, late_seconds: float) -> None:
         self.stopped = threading.Event()
         self._path = path
         self._known = known
+        self._specs = specs
         self._late, self._idle_late = late_seconds, max(late_seconds, IDLE_POLL_SECONDS)
         self._connection: sqlite3.Connection | None = None
         self._version = 0
@@ -95,7 +98,8 @@ class _Watcher:
             elif not self._pending:
                 self._pending.extend(self._wait_for_changes(self._connection))
             keys = [self._pending.popleft() for _ in range(min(MAX_BATCH_JOBS, len(self._pending)))]
-            return Batch([sqlite_reads.read_event(self._connection, key) for key in keys], not self._pending)
+            db, specs = self._connection, self._specs
+            return Batch([sqlite_reads.read_event(db, key, specs) for key in keys], not self._pending)
 
     def close(self) -> None:
         """Close the connection."""

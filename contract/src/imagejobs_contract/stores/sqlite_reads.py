@@ -12,30 +12,45 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import CallerName, JobKey
 from imagejobs_contract.model.status import State
 from imagejobs_contract.ports import JobEvent, Page
+from imagejobs_contract.stores.spec_cache import SpecCache
 
 _COLUMNS = (
     "id, namespace, name, uid, revision, generation, created, deleted, "
     "labels, annotations, finalizers, spec, status"
 )
+_IS_OF_CALLER = f"json_extract(labels, '$.\"{names.LABEL_CALLER}\"') = ?"
 
 
-def select_job(db: sqlite3.Connection, key: JobKey) -> ImageJob:
+def select_job(
+    db: sqlite3.Connection, key: JobKey, specs: SpecCache | None = None, caller: CallerName | None = None
+) -> ImageJob:
     """Return the job.
+
+    Args:
+        db: The file.
+        key: Its namespace and name.
+        specs: Specs that were read already.
+        caller: Only a job of this caller is read.
 
     Raises:
         NotFound: There is none.
         Invalid: It is there, but cannot be read.
     """
-    row = db.execute(f"SELECT {_COLUMNS} FROM jobs WHERE namespace = ? AND name = ?", key).fetchone()  # noqa: S608
+    # The columns of labels lie before those of spec: of another caller's job no more is read than that.
+    row = db.execute(
+        f"SELECT {_COLUMNS} FROM jobs WHERE namespace = ? AND name = ?"  # noqa: S608
+        + (f" AND {_IS_OF_CALLER}" if caller else ""),
+        (*key, *([caller] if caller else ())),
+    ).fetchone()
     if row is None:
         raise NotFound(f"there is no job {key}")
-    return _read_row(row)
+    return _read_row(row, specs)
 
 
-def read_event(db: sqlite3.Connection, key: JobKey) -> JobEvent:
+def read_event(db: sqlite3.Connection, key: JobKey, specs: SpecCache | None = None) -> JobEvent:
     """Return the event of a job: the job, or None if it is gone or cannot be read."""
     try:
-        return JobEvent(key, select_job(db, key))
+        return JobEvent(key, select_job(db, key, specs))
     except (NotFound, Invalid):
         return JobEvent(key, None)
 
@@ -55,7 +70,7 @@ def select_page(
         "namespace = ?": namespace,
         "state = ?": state and state.value,
         "id < ?": int(cursor) if cursor else None,
-        f"json_extract(labels, '$.\"{names.LABEL_CALLER}\"') = ?": caller,
+        _IS_OF_CALLER: caller,
     }
     given = {condition: value for condition, value in conditions.items() if value is not None}
     where = f"WHERE {' AND '.join(given)}" if given else ""
@@ -109,7 +124,7 @@ def _read_row_if_valid(row: tuple[Any, ...]) -> ImageJob | None:
         return None
 
 
-def _read_row(row: tuple[Any, ...]) -> ImageJob:
+def _read_row(row: tuple[Any, ...], specs: SpecCache | None = None) -> ImageJob:
     (
         _,
         namespace,
@@ -137,4 +152,5 @@ def _read_row(row: tuple[Any, ...]) -> ImageJob:
         "annotations": json.loads(annotations),
         "finalizers": json.loads(finalizers),
     }
-    return ImageJob.from_body({"metadata": meta, "spec": json.loads(spec), "status": json.loads(status)})
+    body = {"metadata": meta, "status": json.loads(status)}
+    return (specs or SpecCache()).read_job(body, lambda: json.loads(spec))

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from imagejobs_contract.errors import ImageJobsError
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.names import JobKey, Uid
+from imagejobs_contract.model.names import CallerName, JobKey, Uid
 from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.status import Status
 from imagejobs_contract.ports import JobEvent, JobStore
@@ -38,11 +38,12 @@ class CachedStore(ForwardingStore):
         self._versions: dict[JobKey, int] = {}
         self._is_watched = False
 
-    async def get(self, key: JobKey) -> ImageJob:
+    async def get(self, key: JobKey, *, caller: CallerName | None = None) -> ImageJob:
         """Return the cached job, else the stored one."""
-        if cached := self._jobs.get(key):
+        cached = self._jobs.get(key)
+        if cached is not None and caller in (None, cached.caller):
             return cached
-        job = await super().get(key)
+        job = await super().get(key, caller=caller)
         if self._is_newest(job) and self._jobs.get(key, job).resource_version != job.resource_version:
             del self._jobs[key]  # an older one, delivered while this one was read
         return job
