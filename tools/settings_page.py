@@ -28,10 +28,13 @@ PROGRAMS: Mapping[str, Callable[[Reader], object]] = {
 }
 MEANINGS = {
     "ALLOWED_PRIVATE_CALLBACKS": (
-        "Networks (CIDR) that callbacks may reach although they are not public; set the same in API and "
-        "operator."
+        "Networks (CIDR) that callbacks may reach although they are not public, for all callers or for one "
+        "(`alice=10.2.0.0/16`); set the same in API and operator."
     ),
-    "ALLOWED_PRIVATE_SOURCES": "Networks (CIDR) that URLs of images may reach although they are not public.",
+    "ALLOWED_PRIVATE_SOURCES": (
+        "Networks (CIDR) that URLs of images may reach although they are not public, for all callers or for "
+        "one (`alice=10.2.0.0/16`); set the same in API and workers."
+    ),
     "ALLOWED_PORTS": (
         "Ports that URLs of images and callbacks may name: numbers and ranges, separated by commas."
     ),

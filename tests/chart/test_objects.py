@@ -1,6 +1,7 @@
 """The objects of the chart for every file of values: closed by default, and every reference resolves."""
 
 import json
+from ipaddress import ip_address, ip_network
 
 import pytest
 
@@ -155,13 +156,100 @@ def test_every_pod_of_the_chart_has_a_network_policy_that_lets_nobody_in_unasked
         assert all(set(each["spec"]["policyTypes"]) == {"Ingress", "Egress"} for each in own), pod_name
 
 
+@every_case
+def test_every_egress_rule_says_where_to(name):
+    """A rule of ports alone leads to the cloud's metadata address, too, and to any host inside."""
+    cases = [[], ["--set", "networkPolicy.identity=gke"], ["--set", "networkPolicy.identity=azure"]]
+    for more in cases if name == "minimal" else [[]]:
+        for policy in of_kind(render(*case(name), *more), "NetworkPolicy"):
+            for rule in policy["spec"]["egress"]:
+                assert rule["to"], policy["metadata"]["name"]
+                for peer in rule["to"]:
+                    assert not leads_to_metadata(peer), policy["metadata"]["name"]
+
+
+def leads_to_metadata(peer):
+    block = peer.get("ipBlock")
+    if block is None:
+        return False
+    network = ip_network(block["cidr"])
+    return any(
+        ip_address(address) in network
+        and not any(ip_address(address) in ip_network(each) for each in block.get("except", ()))
+        for address in ("169.254.169.254", "fd00:ec2::254")
+        if ip_address(address).version == network.version
+    )
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "peers"),
+    [
+        ("http://minio.storage.svc:9000", [{"kubernetes.io/metadata.name": "storage"}]),
+        ("http://minio.storage.svc.cluster.local:9000", [{"kubernetes.io/metadata.name": "storage"}]),
+        ("http://10.1.2.3:9000", ["10.1.2.3/32"]),
+        ("https://[fd12::1]:9000", ["fd12::1/128"]),
+        ("https://s3.example.com", ["0.0.0.0/0", "2000::/3"]),
+        ("", ["0.0.0.0/0", "2000::/3"]),
+    ],
+    ids=["service", "long service", "IPv4", "IPv6", "public", "AWS"],
+)
+def test_where_s3_is_follows_from_its_endpoint(endpoint, peers):
+    policy = one(
+        render(*case("minimal"), "--set", f"s3.endpoint={endpoint}"), "NetworkPolicy", "imagejobs-jobs"
+    )
+    found = [
+        [
+            peer["ipBlock"]["cidr"] if "ipBlock" in peer else peer["namespaceSelector"].get("matchLabels")
+            for peer in rule["to"]
+        ]
+        for rule in policy["spec"]["egress"]
+    ]
+    assert peers in found
+
+
+@pytest.mark.parametrize(
+    ("identity", "peers", "port"),
+    [
+        ("eks-pod-identity", ["169.254.170.23/32", "fd00:ec2::23/128"], 80),
+        ("gke", ["169.254.169.252/32"], 988),
+    ],
+)
+def test_a_clouds_identity_is_reached_at_the_nodes_agent(identity, peers, port):
+    for name in ("api", "operator", "jobs", "pool", "bucket"):
+        policy = one(
+            render(*case("minimal"), "--set", f"networkPolicy.identity={identity}"),
+            "NetworkPolicy",
+            f"imagejobs-{name}",
+        )
+        assert any(
+            [peer.get("ipBlock", {}).get("cidr") for peer in rule["to"]] == peers
+            and port in [each["port"] for each in rule["ports"]]
+            for rule in policy["spec"]["egress"]
+        ), name
+
+
+def test_the_api_answers_to_its_own_names_only_unless_it_is_open_to_other_ways():
+    def hosts(*arguments):
+        spec = one(render(*case("minimal"), *arguments), "Deployment", "imagejobs-api")["spec"]
+        (container,) = spec["template"]["spec"]["containers"]
+        return next((each["value"] for each in container["env"] if each["name"] == "ALLOWED_HOSTS"), None)
+
+    own = "imagejobs-api,imagejobs-api.pictures,imagejobs-api.pictures.svc,127.0.0.1,localhost"
+    assert hosts() == own
+    assert hosts("--set", "api.publicUrl=https://a.example.com:8443/x") == f"a.example.com,{own}"
+    assert hosts("--set", "api.ingress.enabled=true,api.ingress.host=b.example.com") == f"b.example.com,{own}"
+    assert hosts("--set", "api.allowedHosts={images.example.com}") == f"images.example.com,{own}"
+    assert hosts("--set", "api.service.type=NodePort") is None
+
+
 def test_workers_reach_neither_private_addresses_nor_the_clouds_metadata():
     policy = one(render(*case("minimal")), "NetworkPolicy", "imagejobs-jobs")
     block = next(
         peer["ipBlock"]
         for rule in policy["spec"]["egress"]
-        for peer in rule.get("to", [])
-        if peer["ipBlock"]["cidr"] == "0.0.0.0/0"
+        for peer in rule["to"]
+        if 80 in [each["port"] for each in rule["ports"]]
+        and peer.get("ipBlock", {}).get("cidr") == "0.0.0.0/0"
     )
     assert {"10.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"} <= set(
         block["except"]
@@ -175,8 +263,8 @@ def test_the_operator_reaches_receivers_of_callbacks_only_where_there_are_callba
         return [
             block["ipBlock"]["cidr"]
             for rule in policy["spec"]["egress"]
-            for block in rule.get("to", [])
-            if "ipBlock" in block
+            for block in rule["to"]
+            if "ipBlock" in block and 80 in [each["port"] for each in rule["ports"]]
         ]
 
     assert reached() == []
@@ -208,7 +296,8 @@ def test_the_internet_is_open_on_the_ports_that_urls_may_name():
         (public,) = (
             rule
             for rule in policy["spec"]["egress"]
-            if {"ipBlock": {"cidr": "2000::/3"}} in rule.get("to", [])
+            if {"ipBlock": {"cidr": "2000::/3"}} in rule["to"]
+            and rule["ports"] != [{"protocol": "TCP", "port": 443}]
         )
         return [(each["port"], each.get("endPort")) for each in public["ports"]]
 
@@ -242,18 +331,6 @@ def test_pods_of_jobs_are_shaped_like_those_of_the_pool():
         {"example.com/tier": "front"},
         {"example.com/note": "hello"},
     )
-
-
-def test_the_services_own_names_are_among_the_hosts_under_which_the_api_answers():
-    def hosts(*arguments):
-        container = one(render(*case("minimal"), *arguments), "Deployment", "imagejobs-api")["spec"][
-            "template"
-        ]["spec"]["containers"][0]
-        return [each["value"].split(",") for each in container["env"] if each["name"] == "ALLOWED_HOSTS"]
-
-    assert hosts() == []
-    (found,) = hosts("--set", "api.allowedHosts={images.example.com}")
-    assert {"images.example.com", "imagejobs-api", "imagejobs-api.pictures.svc", "127.0.0.1"} <= set(found)
 
 
 @pytest.mark.parametrize("name", ["minimal", "everything"])

@@ -43,7 +43,14 @@ ALLOWED_PRIVATE_SOURCES: {{ join "," . | quote }}
 {{- define "imagejobs.allowedHosts" -}}
 {{- $service := include "imagejobs.component" (list . "api") -}}
 {{- $inside := list $service (printf "%s.%s" $service .Release.Namespace) (printf "%s.%s.svc" $service .Release.Namespace) -}}
-{{ concat .Values.api.allowedHosts $inside (list "127.0.0.1" "localhost") | uniq | join "," }}
+{{- $outside := list -}}
+{{- if .Values.api.ingress.enabled -}}
+{{- $outside = append $outside .Values.api.ingress.host -}}
+{{- end -}}
+{{- with .Values.api.publicUrl -}}
+{{- $outside = append $outside (urlParse .).hostname -}}
+{{- end -}}
+{{ concat .Values.api.allowedHosts $outside $inside (list "127.0.0.1" "localhost") | uniq | join "," }}
 {{- end }}
 
 {{/* What API and operator must agree on about callbacks; the workers have no use for the secret. */}}

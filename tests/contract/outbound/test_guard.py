@@ -242,3 +242,19 @@ def _closed_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return free.getsockname()[1]
+
+
+def test_private_networks_of_one_caller_are_closed_to_the_others():
+    policy = EgressPolicy(private=("10.1.0.0/16",), private_of=(("alice", "10.2.0.0/16"),))
+    guard = AddressGuard(policy)
+    allowed = {
+        caller: [address for address in ("10.1.0.1", "10.2.0.1", "10.3.0.1", "93.184.216.34")
+                 if guard.for_caller(caller).permits(address)]
+        for caller in ("", "alice", "bob")
+    }  # fmt: skip
+    assert allowed == {
+        "": ["10.1.0.1", "93.184.216.34"],
+        "alice": ["10.1.0.1", "10.2.0.1", "93.184.216.34"],
+        "bob": ["10.1.0.1", "93.184.216.34"],
+    }
+    assert guard.for_caller("alice") is guard.for_caller("alice")

@@ -34,7 +34,8 @@ class CallbackUrls:
     def for_caller(self, caller: CallerName) -> "CallbackUrls":
         """Return the reader for one caller, who may have a secret of its own."""
         return CallbackUrls(
-            self._guard, signed=self._signed or webhook_secrets.find_file(self._folder, caller) is not None
+            self._guard.for_caller(caller),
+            signed=self._signed or webhook_secrets.find_file(self._folder, caller) is not None,
         )
 
     def read(self, reader: Reader, name: str = FIELD) -> str | None:

@@ -16,7 +16,7 @@ from imagejobs_api.submit.handoff_writer import HandoffWriter
 from imagejobs_api.submit.url_reader import UrlReader
 from imagejobs_contract.model import names
 from imagejobs_contract.model.limits import Limits
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import CallerName, JobKey
 from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.storage import ObjectStore
 
@@ -61,7 +61,7 @@ class FormIntake:
         await self._quotas.check_queue(req.caller)
         self._memory.check()
         with self._quotas.receiving(length, req.caller):
-            reader = self._make_reader(form, key, repeatable=repeatable)
+            reader = self._make_reader(form, key, req.caller.name, repeatable=repeatable)
             _add_query(reader, req.params)
             async with reader.discarding():
                 received = await reader.read(body_chunks(req.receive, form.max_body_bytes), req.content_type)
@@ -73,9 +73,11 @@ class FormIntake:
             created = await self._creator.create(job, received.upload_id, repeatable=repeatable)
         return CreatedJob(created, received.sources, received.single)
 
-    def _make_reader(self, form: Form, key: JobKey, *, repeatable: bool) -> FormReader | UrlReader:
+    def _make_reader(
+        self, form: Form, key: JobKey, caller: CallerName, *, repeatable: bool
+    ) -> FormReader | UrlReader:
         if form.takes_urls:
-            return UrlReader(form, self._guard)
+            return UrlReader(form, self._guard.for_caller(caller))
         # The job of the first request reads its files from the prefix of its own upload: the files of a
         # repetition must not overwrite them.
         upload_id = names.new_job_id() if repeatable else key.name

@@ -93,7 +93,12 @@ class JobIntake:
         prefixes, callbacks = self._prefixes, self._callbacks.for_caller(caller.name)
         permissions = Permissions(prefixes.sources(caller), prefixes.outputs(caller), time.time())
         read = partial(
-            read_request, body, permissions, self._guard, callbacks, math.ceil(self._limits.job_seconds)
+            read_request,
+            body,
+            permissions,
+            self._guard.for_caller(caller.name),
+            callbacks,
+            math.ceil(self._limits.job_seconds),
         )
         # Tens of thousands of images take seconds to read, and 500 with the longest names and URLs a tenth of
         # one: other requests must not wait for that.

@@ -14,6 +14,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from imagejobs_contract.errors import Refused
@@ -65,11 +66,23 @@ class AddressGuard:
         resolve: Resolver | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
+        self._policy = policy
+        self._by_caller: dict[str, AddressGuard] = {}
         self._private: Sequence[Network] = tuple(map(ip_network, policy.private))
         self._ports = policy.ports
         self._dns64 = IPv6Network(policy.dns64) if policy.dns64 else None
         self._resolve = resolve or SystemResolver()
         self._tls = tls
+
+    def for_caller(self, caller: str) -> "AddressGuard":
+        """Return the guard of one caller, who may be allowed private networks of its own."""
+        own = tuple(network for name, network in self._policy.private_of if caller and name == caller)
+        if not own:
+            return self
+        if caller not in self._by_caller:
+            policy = replace(self._policy, private=self._policy.private + own, private_of=())
+            self._by_caller[caller] = AddressGuard(policy, self._resolve, self._tls)
+        return self._by_caller[caller]
 
     def permits(self, address: str) -> bool:
         """Return whether a connection to an address is allowed."""

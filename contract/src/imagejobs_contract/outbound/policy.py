@@ -16,14 +16,16 @@ class EgressPolicy:
     """Networks and ports that the address guard may connect to.
 
     Attributes:
-        private: Networks (CIDR) that are allowed although they are not public.
+        private: Networks (CIDR) that are allowed to all callers although they are not public.
         ports: First and last of each allowed range.
         dns64: The prefix (CIDR, 96 bits) under which the cluster's DNS64 shows IPv4 hosts, or "".
+        private_of: Callers, and networks that each is allowed besides.
     """
 
     private: tuple[str, ...] = ()
     ports: tuple[tuple[int, int], ...] = ((80, 80), (443, 443), (1024, 65_535))
     dns64: str = ""
+    private_of: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def read(cls, reader: Reader, private: str) -> "EgressPolicy":
@@ -31,9 +33,13 @@ class EgressPolicy:
 
         Args:
             reader: Of the environment.
-            private: The variable that names private networks.
+            private: The variable that names private networks: `10.1.0.0/16` for all callers, and
+                `alice=10.2.0.0/16` for one.
         """
-        return cls(_networks(reader, private), _ports(reader), _dns64(reader))
+        named = [each.rpartition("=") for each in _networks(reader, private)]
+        shared = tuple(network for _, equals, network in named if not equals)
+        own = tuple((caller, network) for caller, equals, network in named if equals)
+        return cls(shared, _ports(reader), _dns64(reader), own)
 
 
 def _networks(reader: Reader, name: str) -> tuple[str, ...]:
@@ -46,8 +52,10 @@ def _networks(reader: Reader, name: str) -> tuple[str, ...]:
 
     networks = tuple(text.replace(",", " ").split())
     for network in networks:
+        if network.startswith("="):
+            reader.fault(name, f"{network} names no caller before the equals sign")
         try:
-            ip_network(network)
+            ip_network(network.rpartition("=")[2])
         except ValueError as ex:
             reader.fault(name, str(ex))
     return networks

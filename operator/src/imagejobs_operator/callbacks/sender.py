@@ -62,9 +62,7 @@ class WebhookSender:
         body = payload.make_body(job, self._public_url)
         try:
             async with asyncio.timeout(TOTAL_SECONDS):
-                head = await self._post(
-                    job.spec.callback_url or "", self._make_headers(message_id, body, signers), body
-                )
+                head = await self._post(job, self._make_headers(message_id, body, signers), body)
                 return classify(head, self._clock())
         except Refused as ex:
             return Response(ResponseKind.REFUSED, ex.message)
@@ -77,9 +75,9 @@ class WebhookSender:
         except ValueError:
             return Response(ResponseKind.FAILED, "the receiver's answer is cut or malformed")
 
-    async def _post(self, address: str, headers: Mapping[str, str], body: bytes) -> Head:
-        url = read_url(address)
-        async with open_exchange(self._guard, url, CONNECT_SECONDS) as exchange:
+    async def _post(self, job: ImageJob, headers: Mapping[str, str], body: bytes) -> Head:
+        url = read_url(job.spec.callback_url or "")
+        async with open_exchange(self._guard.for_caller(job.caller), url, CONNECT_SECONDS) as exchange:
             exchange.send("POST", url, headers, body)
             return await exchange.read_head()
 

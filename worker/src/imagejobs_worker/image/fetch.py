@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, NotFound, TooLarge, Unavailable
 from imagejobs_contract.model.items import Item
-from imagejobs_contract.model.names import S3Key
+from imagejobs_contract.model.names import NO_CALLER, CallerName, S3Key
 from imagejobs_contract.outbound.policy import EgressPolicy
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_worker.image.sources import BeforeBody, Download, file_too_large
@@ -56,19 +56,20 @@ class Fetcher:
         self._max_bytes = max_bytes
         self._folder = folder
 
-    async def fetch(self, item: Item, slot: ReleasableSlot) -> bytes:
+    async def fetch(self, item: Item, slot: ReleasableSlot, caller: CallerName = NO_CALLER) -> bytes:
         """Return the bytes of an item's source.
 
         Args:
             item: Names a key or a URL.
             slot: Released while the server is slow; reacquired before more than the first bytes are buffered.
+            caller: Of the job; may be allowed private networks of its own.
 
         Raises:
             ImageFailed: source_..., file_too_large or storage_error.
             Misconfigured: S3 does not take our credentials.
         """
         if item.url is not None:
-            return await self._download_url(item.url, slot)
+            return await self._download_url(item.url, slot, caller)
         key = item.key or S3Key("")
         handed = self._take_handoff(self._folder, key) if self._folder else None
         return await self._get_object(key) if handed is None else handed
@@ -78,7 +79,7 @@ class Fetcher:
 
         return handoff.take_copy(folder, key, self._max_bytes)
 
-    async def _download_url(self, url: str, slot: ReleasableSlot) -> bytes:
+    async def _download_url(self, url: str, slot: ReleasableSlot, caller: CallerName) -> bytes:
         slow = asyncio.get_running_loop().call_later(SLOW_SECONDS, slot.release)
 
         async def before_body() -> None:
@@ -86,7 +87,7 @@ class Fetcher:
             await slot.reacquire()
 
         try:
-            return await self._download(url, self._max_bytes, before_body)
+            return await self._download(url, self._max_bytes, before_body, caller)
         finally:
             slow.cancel()
 
@@ -118,12 +119,11 @@ def guarded_download(policy: EgressPolicy, min_bytes_per_second: int) -> Downloa
 
         return AddressGuard(policy)
 
-    async def read(url: str, max_bytes: int, before_body: BeforeBody) -> bytes:
+    async def read(url: str, max_bytes: int, before_body: BeforeBody, caller: CallerName) -> bytes:
         from imagejobs_worker.image.download import Timeouts, download
         from imagejobs_worker.image.min_rate import MinRate
 
-        return await download(
-            guard(), url, max_bytes, Timeouts(min_rate=MinRate(min_bytes_per_second)), before_body
-        )
+        timeouts = Timeouts(min_rate=MinRate(min_bytes_per_second))
+        return await download(guard().for_caller(caller), url, max_bytes, timeouts, before_body)
 
     return read

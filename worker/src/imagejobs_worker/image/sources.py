@@ -4,11 +4,12 @@ from collections.abc import Awaitable, Callable
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
+from imagejobs_contract.model.names import CallerName
 
 BeforeBody = Callable[[], Awaitable[None]]
 """Awaited before more than the first bytes of a body are buffered."""
-Download = Callable[[str, int, BeforeBody], Awaitable[bytes]]
-"""URL, max bytes, `BeforeBody` -> body; raises ImageFailed."""
+Download = Callable[[str, int, BeforeBody, CallerName], Awaitable[bytes]]
+"""URL, max bytes, `BeforeBody`, the job's caller -> body; raises ImageFailed."""
 
 
 def file_too_large(max_bytes: int) -> ImageFailed:

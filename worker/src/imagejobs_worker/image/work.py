@@ -138,7 +138,7 @@ class ImageWork:
             time_step(self._instruments, Step.FETCH),
             self._traces.span(Step.FETCH, {"imagejobs.source": "url" if task.item.url else "s3"}),
         ):
-            return await self._fetch.fetch(task.item, slot)
+            return await self._fetch.fetch(task.item, slot, task.caller)
 
     async def _render_source(self, task: Task, source: bytes) -> Rendering:
         renderer = await self._free_renderers.get()
