@@ -1,6 +1,6 @@
 # Everything a developer does here. CI calls the same targets and has no logic of its own.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-shifted check fmt images e2e chart bench bench-job bench-load bench-pod bench-batch bench-two bench-soak bench-hostile fuzz fuzz-api lock docs
+.PHONY: help setup run test test-shifted check check-supply fmt images e2e chart bench bench-job bench-load bench-pod bench-batch bench-two bench-soak bench-hostile fuzz fuzz-api lock docs
 BIN := .venv/bin
 STAMP := .venv/ready
 MEMBERS := contract api operator worker cli
@@ -40,6 +40,11 @@ check: setup ## Check without changing a file: format, lint, types, layers, layo
 	@$(BIN)/python tools/error_docs.py --check
 	@$(BIN)/python tools/metrics_page.py --check
 	@$(BIN)/python tools/members_alone.py
+
+check-supply: setup ## Check who made what we build on: everything pinned, workflows that give nothing away (actionlint, zizmor)
+	@$(BIN)/python tools/supply.py
+	@tests/programs/with actionlint .github/workflows/*.yaml
+	@tests/programs/with zizmor --offline --quiet --no-progress .github
 
 fmt: setup ## Format, and fix what can be fixed
 	@$(BIN)/ruff check --fix --quiet $(PYTHON_FILES) || true

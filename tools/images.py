@@ -5,6 +5,7 @@ environment.
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -47,6 +48,8 @@ def common(base: str, tag: str) -> list[str]:
     return [
         "--build-arg",
         f"BASE_IMAGE={base}",
+        "--label",
+        f"org.opencontainers.image.base.name={base}",
         "--build-arg",
         f"VERSION={tag}",
         "--build-arg",
@@ -60,8 +63,21 @@ def build(docker: str, image: str, arguments: Sequence[str]) -> int:
     return size(docker, image)
 
 
-def publish(docker: str, image: str, arguments: Sequence[str], platforms: str) -> None:
-    """Build an image for several platforms and push it: such an image exists only in a registry."""
+def resolve(docker: str, base: str) -> str:
+    """Return the base image by its digest, so that all images of a release have the same one."""
+    if "@" in base:
+        return base
+    found = run(docker, "buildx", "imagetools", "inspect", "--format", "{{json .Manifest}}", base)
+    return f"{base}@{json.loads(found)['digest']}"
+
+
+def publish(docker: str, image: str, arguments: Sequence[str], platforms: str) -> str:
+    """Build an image for several platforms and push it: such an image exists only in a registry.
+
+    Returns:
+        `name@sha256:...`, the one name that can mean nothing else.
+    """
+    metadata = ROOT / "build-metadata.json"
     run(
         docker,
         "buildx",
@@ -71,11 +87,16 @@ def publish(docker: str, image: str, arguments: Sequence[str], platforms: str) -
         "--push",
         "--provenance=mode=max",
         "--sbom=true",
+        "--metadata-file",
+        str(metadata),
         "--tag",
         image,
         *arguments,
         ".",
     )
+    digest = json.loads(metadata.read_text())["containerimage.digest"]
+    metadata.unlink()
+    return f"{image.rpartition(':')[0]}@{digest}"
 
 
 def size(docker: str, image: str) -> int:
@@ -96,16 +117,20 @@ def main() -> int:
         action="store_true",
         help="build for several platforms and push, instead of keeping them here",
     )
+    parser.add_argument("--digests", type=Path, help="where --push writes the images by their digests")
     options = parser.parse_args()
     os.environ.setdefault("DOCKER_BUILDKIT", "1")
     docker = os.environ.get("DOCKER", "docker")
     base = os.environ.get("BASE_IMAGE", "python:3.13-slim")
     registry = os.environ.get("REGISTRY", "ghcr.io/imagejobs")
+    if options.push:
+        base = resolve(docker, base)
     shared = common(base, options.tag)
     images = {f"{registry}/{name}:{options.tag}": [*shared, *own] for name, own in IMAGES.items()}
     if options.push:
-        for image, arguments in images.items():
-            publish(docker, image, arguments, options.platforms)
+        digests = [publish(docker, *each, options.platforms) for each in images.items()]
+        if options.digests:
+            options.digests.write_text("".join(f"{each}\n" for each in digests))
         return 0
     sizes = {image: build(docker, image, arguments) for image, arguments in images.items()}
     base_bytes = size(docker, base)

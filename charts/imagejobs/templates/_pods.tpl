@@ -4,7 +4,7 @@
 {{- define "imagejobs.image" -}}
 {{- $image := (index . 0).Values.image -}}
 {{ with $image.registry }}{{ . }}/{{ end }}imagejobs-{{ index . 1 }}{{ rest . | rest | join "" }}:{{ $image.tag | default (index . 0).Chart.AppVersion }}
-{{- with index $image.digests (index . 1) }}@{{ . }}{{ end }}
+{{- with get $image.digests (camelcase (printf "%s%s" (index . 1) (rest . | rest | join "") | replace "-" "_") | untitle) }}@{{ . }}{{ end }}
 {{- end }}
 
 {{- define "imagejobs.workerImage" -}}
