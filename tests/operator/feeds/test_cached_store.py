@@ -151,7 +151,7 @@ class LateFeed(Counted):
         self.gate = asyncio.Event()
         self.while_reading: Callable[[], Awaitable[object]] | None = None
 
-    async def get(self, key: JobKey) -> ImageJob:
+    async def get(self, key: JobKey, *, caller: CallerName | None = None) -> ImageJob:
         job = await super().get(key)
         if self.while_reading:
             deliver, self.while_reading = self.while_reading, None

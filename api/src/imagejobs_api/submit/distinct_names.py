@@ -23,12 +23,12 @@ class BloomNames:
 
     def assign(self, index: int, wanted: str) -> str:
         """Return the name of the item at an index. Call it with growing indexes."""
-        name, n = wanted, index
+        name, number = wanted, index + 1
         while not self._add(output_names.safe_stem(name).lower() or str(index)):
+            name = output_names.add_number(wanted, number)
             # By doubling: names that are numbered in advance would be tried one by one, each as often as
             # there are equal names.
-            n = 2 * n + 1
-            name = output_names.add_number(wanted, n)
+            number = 2 * number + 1
         return name
 
     def _add(self, stem: str) -> bool:

@@ -3,10 +3,10 @@
 import asyncio
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from imagejobs_api.admission.quotas import Quotas
 from imagejobs_api.callers.caller import Caller
@@ -30,11 +30,16 @@ from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.wire import s3_keys, source_prefixes
 
 T = TypeVar("T")
-Run = Callable[[Callable[[], T]], Awaitable[T]]
-"""Runs work at once, or in the thread for large bodies."""
-
 MAX_LISTING_SECONDS = 240.0
 """How long making a list may take; a million keys take some tens of seconds."""
+
+
+class Run(Protocol):
+    """Runs work at once, or in the thread for large bodies."""
+
+    async def __call__(self, work: Callable[[], T], /) -> T:
+        """Return the result of the work."""
+        ...
 
 
 class JobIntake:
@@ -141,7 +146,7 @@ class JobIntake:
                 raise Problem(Code.UNAVAILABLE, "The list of images could not be made in time.") from ex
 
 
-async def _run_here(work: Callable[[], T]) -> T:
+async def _run_here(work: Callable[[], T], /) -> T:
     return work()
 
 
