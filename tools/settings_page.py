@@ -118,7 +118,7 @@ MEANINGS = {
     "OTEL_TRACES_SAMPLER_ARG": "Share of requests that the samplers by ratio trace.",
     "OUTPUT_PREFIXES": (
         "Prefixes of the bucket where every caller may put results, separated by commas; without it only "
-        "`outputs/<job id>/`."
+        "`outputs/<namespace>.<job id>.<uid>/`."
     ),
     "POOL_ENABLED": "Whether the pool of warm workers may be used.",
     "POOL_WINDOW": "Maximum tasks of one job in the pool's queue at the same time.",

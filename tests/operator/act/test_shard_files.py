@@ -16,7 +16,7 @@ from imagejobs_contract.wire.shards import Work, read_offsets
 from imagejobs_operator.act import result_files, shard_inputs
 from imagejobs_operator.decide.actions import FillMissing
 from support.operator.fakes import Killed
-from support.operator.world import World, outcome, spec
+from support.operator.world import OUTPUTS, World, outcome, spec
 
 
 def lines(*outcomes: Outcome) -> bytes:
@@ -43,7 +43,7 @@ def test_items_become_lines_that_each_shard_finds(world: World) -> None:
     assert [len(each) for each in slices] == [2, 2, 3]
     assert slices[2][2] == b'{"name":"photo-6.jpg","key":"uploads/u/6"}'
     work = Work.from_json(world.objects.data[s3_keys.spec(job.uid)])
-    assert (work.total, work.attempts, work.prefix) == (7, 5, "outputs/job")
+    assert (work.total, work.attempts, work.prefix) == (7, 5, OUTPUTS)
 
 
 @pytest.mark.parametrize("end", [b"", b"\n"], ids=["cut", "with line feed"])

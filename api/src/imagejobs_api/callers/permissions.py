@@ -18,7 +18,7 @@ class Prefixes:
 
     Args:
         sources: From which all callers may read images.
-        outputs: Under which all callers may store results; without any, results go to `outputs/<job id>/`.
+        outputs: Under which all callers may store results; without any, results go to the job's own prefix.
     """
 
     def __init__(self, sources: tuple[str, ...] = (), outputs: tuple[str, ...] = ()) -> None:

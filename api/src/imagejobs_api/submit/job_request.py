@@ -131,7 +131,7 @@ def _read_job_settings(
         allowed = (
             f"you may write under {' '.join(permissions.outputs)}"
             if permissions.outputs
-            else "without it results lie under outputs/<job id>/"
+            else "without it results lie under a prefix of the job's own"
         )
         reader.fault("output.prefix", f"is not open to you: {allowed}")
     if (settings.priority_class_name or "").startswith(CLUSTER_CLASS_PREFIX):
