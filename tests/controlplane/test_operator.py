@@ -4,6 +4,7 @@ Jobs and pods are real; their node is this test.
 """
 
 import asyncio
+import json
 import threading
 import time
 import uuid
@@ -30,6 +31,7 @@ from support.servers.otlp_collector import collector
 from support.servers.webhook_receiver import SECRET, receiver
 
 VARIANT = {"name": "default", "width": 32, "format": "jpeg"}
+GIVEN = {"sources": ["in/"], "callbacks": True, "pods": 100}
 RESTRICTED = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
 
 
@@ -66,7 +68,7 @@ def environ(cluster: Cluster) -> dict[str, str]:
         **cluster.environ, "KUBECONFIG": str(cluster.operator_kubeconfig()), "NAMESPACES": cluster.namespace,
         "RESYNC_SECONDS": "600", "WORKER_IMAGE": "worker:test", "WORKER_ENV_SECRET": "s3",
         "WORKER_ENV_CONFIG_MAP": "settings", "WEBHOOK_SECRETS": SECRET,
-        "ALLOWED_PRIVATE_CALLBACKS": "127.0.0.0/8",
+        "ALLOWED_PRIVATE_CALLBACKS": "127.0.0.0/8", "GRANTS": json.dumps({cluster.namespace: GIVEN}),
     }  # fmt: skip
 
 
@@ -211,6 +213,7 @@ def test_one_trace_leads_from_a_request_over_the_annotation_to_the_pods_of_its_j
                 **spans.environ(),
                 "KUBECONFIG": str(own.operator_kubeconfig()),
                 "NAMESPACES": own.namespace,
+                "GRANTS": json.dumps({own.namespace: {"pods": 1}}),
             },
         ):
             own.run_pod(own.wait_for_pods(name, 1)[0])

@@ -8,7 +8,7 @@ from typing import Any
 
 from imagejobs_api.admission.quotas import Quotas
 from imagejobs_api.callers.caller import Caller
-from imagejobs_api.callers.permissions import Prefixes
+from imagejobs_api.callers.permissions import ClusterRights, Prefixes
 from imagejobs_api.http import json_io
 from imagejobs_api.http.connection import Request
 from imagejobs_api.http.errors import Problem
@@ -47,6 +47,7 @@ class JobIntake:
         guard: AddressGuard,
         callbacks: CallbackUrls,
         prefixes: Prefixes,
+        cluster: ClusterRights,
     ) -> None:
         self._creator = creator
         self._objects = objects
@@ -55,6 +56,7 @@ class JobIntake:
         self._guard = guard
         self._callbacks = callbacks
         self._prefixes = prefixes
+        self._cluster = cluster
         self._collector = ItemCollector(objects, server_limits.max_manifest_bytes)
 
     async def accept(self, req: Request, key: JobKey, *, repeatable: bool) -> CreatedJob:
@@ -72,7 +74,7 @@ class JobIntake:
         with self._quotas.receiving(length, req.caller):
             body = await json_io.read(req, self._limits.max_job_body_bytes)
             request = await self._read(body, req.caller)
-            draft = ImageJob(key, request.settings, annotations=_title_annotation(request))
+            draft = ImageJob(key, request.settings, annotations=self._annotations(request, req.caller))
             draft = req.origin.annotate(req.caller.with_label(draft))
             if repeatable:
                 draft = idempotency.with_fingerprint(draft, idempotency.fingerprint_json(req.path, body))
@@ -83,7 +85,13 @@ class JobIntake:
 
     async def _read(self, body: dict[str, Any], caller: Caller) -> JobRequest:
         prefixes, callbacks = self._prefixes, self._callbacks.for_caller(caller.name)
-        permissions = Permissions(prefixes.sources(caller), prefixes.outputs(caller), time.time())
+        permissions = Permissions(
+            prefixes.sources(caller),
+            prefixes.outputs(caller),
+            time.time(),
+            self._cluster.priority_classes(caller),
+            self._cluster.queues(caller),
+        )
         arguments = (body, permissions, self._guard, callbacks, math.ceil(self._limits.job_seconds))
         if not isinstance(body.get("items"), list) or len(body["items"]) <= limits.MAX_ITEMS:
             return read_request(*arguments)
@@ -107,12 +115,13 @@ class JobIntake:
         if images.manifest:
             job = replace(
                 job,
-                annotations={
-                    **job.annotations,
-                    **_manifest_annotations(upload_id, self._prefixes.sources(caller)),
-                },
+                annotations={**job.annotations, names.ANNOTATION_UPLOADS: s3_keys.uploads(upload_id)},
             )
         return await self._creator.create(job, upload_id if images.manifest else "", repeatable=repeatable)
+
+    def _annotations(self, request: JobRequest, caller: Caller) -> dict[str, str]:
+        sources = source_prefixes.format_annotation(self._prefixes.sources(caller))
+        return {names.ANNOTATION_SOURCES: sources, **_title_annotation(request)}
 
     async def _images(self, request: JobRequest, list_key: S3Key) -> ItemsOrManifest:
         if not request.may_need_manifest:
@@ -127,10 +136,3 @@ class JobIntake:
 
 def _title_annotation(request: JobRequest) -> dict[str, str]:
     return {names.ANNOTATION_TITLE: request.title} if request.title else {}
-
-
-def _manifest_annotations(upload_id: str, prefixes: tuple[str, ...]) -> dict[str, str]:
-    return {
-        names.ANNOTATION_UPLOADS: s3_keys.uploads(upload_id),
-        names.ANNOTATION_SOURCES: source_prefixes.format_annotation(prefixes),
-    }

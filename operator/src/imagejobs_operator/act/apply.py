@@ -104,7 +104,7 @@ async def _apply_to_child_job(child_jobs: ChildJobs, job: ImageJob, action: acti
 async def _apply_to_files(ports: Ports, job: ImageJob, action: actions.FileAction) -> None:
     match action:
         case actions.PrepareShards():
-            await shard_inputs.prepare(ports.objects, job, action.shards)
+            await shard_inputs.prepare(ports.objects, job, action.shards, action.sources)
         case actions.FillMissing():
             await result_files.fill(ports.objects, job, action)
         case actions.WriteResults():
