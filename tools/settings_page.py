@@ -89,6 +89,11 @@ MEANINGS = {
     ),
     "JOBS_ENABLED": "Whether Indexed Jobs may be used; on by default where the store is Kubernetes.",
     "JOB_STORE": "Where jobs are stored: `kubernetes`, or `sqlite:` and a path.",
+    "GRANTS": (
+        "What the ImageJobs of each namespace may use, as JSON: namespace -> `sources`, `outputs`, "
+        "`priorityClasses`, `queues`, `callbacks`, `pods` ([grants](install.md#grants)). A namespace that it "
+        "does not name was given nothing. Not used with SQLite."
+    ),
     "KUBECONFIG": (
         "File with the access to a cluster from outside; without it the pod's service account is used."
     ),
@@ -121,10 +126,14 @@ MEANINGS = {
     "OTEL_TRACES_SAMPLER_ARG": "Share of requests that the samplers by ratio trace.",
     "OUTPUT_PREFIXES": (
         "Prefixes of the bucket where every caller may put results, separated by commas; without it only "
-        "`outputs/<job id>/`."
+        "`outputs/<namespace>.<job id>.<uid>/`."
     ),
     "POOL_ENABLED": "Whether the pool of warm workers may be used.",
     "POOL_WINDOW": "Maximum tasks of one job in the pool's queue at the same time.",
+    "PRIORITY_CLASSES": (
+        "Priority classes that every caller's jobs may name, separated by commas; without it only those of "
+        "the caller's entry in the [file of callers](callers.md)."
+    ),
     "PROFILES": (
         "Size of the pods of Jobs as JSON: profile -> `requests`, `limits`, and `parallel`, the images at "
         "the same time."
@@ -132,6 +141,10 @@ MEANINGS = {
     "PUBLIC_URL": (
         "Beginning of links to the API. Without it links begin with the Host of each request, and callbacks "
         "carry paths only."
+    ),
+    "QUEUE_NAMES": (
+        "Queues of Kueue that every caller's jobs may name, separated by commas; without it only those of "
+        "the caller's entry in the [file of callers](callers.md)."
     ),
     "READ_HEIC": (
         "Whether HEIC is read; needs `imagejobs-worker[heic]`. Its decoder is large and had many security "

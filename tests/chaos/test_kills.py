@@ -56,7 +56,11 @@ def check(stack: LocalStack, batches: Sequence[Sequence[str]]) -> None:
                 len(images),
                 0,
             )
-            assert sum(map(len, obstore.list(bucket, prefix=f"outputs/{batch}/"))) == len(images)
+            assert sum(
+                f"default.{batch}." in each["path"]
+                for page in obstore.list(bucket, prefix="outputs/")
+                for each in page
+            ) == len(images)
             for image in images:
                 assert local_stack.download(client, image).width == 200
 

@@ -9,7 +9,10 @@ from imagejobs_contract.wire import redis_keys
 from support.cluster import chart_render
 from support.cluster.chart_render import case, of_kind, one, pods, render
 
-CLUSTER_WIDE = {"CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding"}
+CLUSTER_WIDE = {
+    "CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding", "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
+}  # fmt: skip
 
 every_case = pytest.mark.parametrize("name", chart_render.CASES)
 

@@ -210,7 +210,9 @@ def test_all_but_the_mutable_fields_are_immutable():
 def test_reserved_prefixes_are_pythons():
     rules = [each["rule"] for each in at("output.prefix")["x-kubernetes-validations"]]
     refusals = [rule for rule in rules if "startsWith" in rule]
-    assert refusals == [f'!(self + "/").startsWith("{each}")' for each in output_names.RESERVED_PREFIXES]
+    # Python reads jobs of earlier releases under outputs/, so only new ones are refused, by the API server.
+    reserved = (*output_names.RESERVED_PREFIXES, output_names.OUTPUTS)
+    assert refusals == [f'!(self + "/").startsWith("{each}")' for each in reserved]
 
 
 def test_a_quality_can_be_given_up_in_pythons_lossy_formats():

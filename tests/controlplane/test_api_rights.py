@@ -61,7 +61,18 @@ def test_the_api_may_do_what_it_does_and_no_more(kubeconfig, controlplane, names
         "auth", "can-i", "--list", "--no-headers", "--namespace", namespace, "--as", account
     )
     assert [line.split() for line in listed.splitlines() if "imagejobs" in line or "secrets" in line] == [
-        ["imagejobs.imagejobs.dev", "[]", "[]", "[create", "delete", "get", "list", "patch", "watch]"]
+        [
+            "imagejobs.imagejobs.dev",
+            "[]",
+            "[]",
+            "[attest",
+            "create",
+            "delete",
+            "get",
+            "list",
+            "patch",
+            "watch]",
+        ]
     ]
 
 

@@ -8,8 +8,10 @@ import pytest
 
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.spec import Spec
+from support.clock.waiting import eventually
 from support.cluster.bad_specs import BAD_SPECS, GOOD
 from support.cluster.client import ControlPlane
+from support.cluster.control_plane import CRD
 
 MERGE = "application/merge-patch+json"
 SAMPLES = sorted((Path(__file__).parents[2] / "manifests" / "samples").glob("*.yaml"))
@@ -246,3 +248,42 @@ def test_the_definition_itself_can_be_applied_again(controlplane):
     assert "serverside-applied" in controlplane.kubectl("apply", "--server-side", "-f", crd)
     condition = '-o=jsonpath={.status.conditions[?(@.type=="NonStructuralSchema")].message}'
     assert controlplane.kubectl("get", "crd", "imagejobs.imagejobs.dev", condition) == ""
+
+
+def test_new_jobs_cannot_take_the_results_of_others_or_the_clusters_own_priority(judge: Jobs) -> None:
+    for field, spec in (
+        ("spec.output.prefix", GOOD | {"output": {"prefix": "outputs/j1m860h1ax7za8ahhbpy"}}),
+        ("spec.output.prefix", GOOD | {"output": {"prefix": "outputs"}}),
+        ("spec.priorityClassName", GOOD | {"priorityClassName": "system-node-critical"}),
+    ):
+        status, answer = judge.create(spec, query="?dryRun=All")
+        assert (status, fields(answer)) == (422, [field])
+
+
+def test_a_job_that_the_last_release_stored_with_such_a_prefix_can_still_be_written(
+    controlplane: ControlPlane, jobs: Jobs
+) -> None:
+    """`Idempotency-Key` made such prefixes. The rule is taken away while the job is stored, as before."""
+    path = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/imagejobs.imagejobs.dev"
+    whole = controlplane.request("GET", path)[1]
+    rules = _prefix_schema(whole)["x-kubernetes-validations"]
+    _prefix_schema(whole)["x-kubernetes-validations"] = [
+        each for each in rules if "outputs/" not in each["rule"]
+    ]
+    try:
+        assert controlplane.request("PUT", path, whole)[0] == 200
+        old = GOOD | {"output": {"prefix": "outputs/j1m860h1ax7za8ahhbpy"}}
+        eventually(lambda: jobs.create(old)[0] == 201)
+    finally:
+        controlplane.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRD))
+    eventually(lambda: jobs.create(old, "b", "?dryRun=All")[0] == 422)
+    assert jobs.patch({"status": {"state": "Running"}}, subresource="/status")[0] == 200
+    assert jobs.patch({"spec": {"cancel": True}})[0] == 200
+    assert jobs.patch({"metadata": {"finalizers": ["imagejobs.dev/outputs"]}})[0] == 200
+    assert jobs.patch({"metadata": {"finalizers": None}})[0] == 200
+
+
+def _prefix_schema(crd: dict[str, Any]) -> dict[str, Any]:
+    spec = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
+    found: dict[str, Any] = spec["properties"]["output"]["properties"]["prefix"]
+    return found

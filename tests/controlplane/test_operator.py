@@ -4,6 +4,7 @@ Jobs and pods are real; their node is this test.
 """
 
 import asyncio
+import json
 import threading
 import time
 import uuid
@@ -16,6 +17,7 @@ import httpx2
 import pytest
 
 from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.model.output_names import default_prefix
 from imagejobs_contract.redis.task_queue import RedisTaskQueue
 from imagejobs_contract.runtime.settings import S3Settings
 from imagejobs_contract.s3.objects import S3Objects
@@ -29,6 +31,7 @@ from support.servers.otlp_collector import collector
 from support.servers.webhook_receiver import SECRET, receiver
 
 VARIANT = {"name": "default", "width": 32, "format": "jpeg"}
+GIVEN = {"sources": ["in/"], "callbacks": True, "pods": 100}
 RESTRICTED = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
 
 
@@ -65,7 +68,7 @@ def environ(cluster: Cluster) -> dict[str, str]:
         **cluster.environ, "KUBECONFIG": str(cluster.operator_kubeconfig()), "NAMESPACES": cluster.namespace,
         "RESYNC_SECONDS": "600", "WORKER_IMAGE": "worker:test", "WORKER_ENV_SECRET": "s3",
         "WORKER_ENV_CONFIG_MAP": "settings", "WEBHOOK_SECRETS": SECRET,
-        "ALLOWED_PRIVATE_CALLBACKS": "127.0.0.0/8",
+        "ALLOWED_PRIVATE_CALLBACKS": "127.0.0.0/8", "GRANTS": json.dumps({cluster.namespace: GIVEN}),
     }  # fmt: skip
 
 
@@ -210,6 +213,7 @@ def test_one_trace_leads_from_a_request_over_the_annotation_to_the_pods_of_its_j
                 **spans.environ(),
                 "KUBECONFIG": str(own.operator_kubeconfig()),
                 "NAMESPACES": own.namespace,
+                "GRANTS": json.dumps({own.namespace: {"pods": 1}}),
             },
         ):
             own.run_pod(own.wait_for_pods(name, 1)[0])
@@ -267,7 +271,7 @@ def test_a_job_of_many_images_runs_as_an_indexed_job(
     )
     columns = cluster.plane.kubectl("get", "ij", "many", "-n", cluster.namespace, "--no-headers").split()
     assert columns[:6] == ["many", "Succeeded", "100%", "25", "0", "25"]
-    assert asyncio.run(S3Objects(s3).head("outputs/many/24.jpg"))
+    assert asyncio.run(S3Objects(s3).head(f"{default_prefix(cluster.namespace, 'many', uid)}/24.jpg"))
     assert (
         cluster.plane.kubectl("get", "ij", "many", "-n", cluster.namespace, "-o", "wide", "--no-headers")
         .split()[9]
@@ -340,22 +344,26 @@ def test_what_is_stored_while_kubectl_deletes_a_job_goes_with_it(
     cluster: Cluster, running: Operator, redis: str, s3: S3Settings
 ) -> None:
     output, objects = {"deletionPolicy": "Delete"}, S3Objects(s3)
-    cluster.create("pods", spec(20, itemsPerPod=10, output=output))
+    made = {"pods": cluster.create("pods", spec(20, itemsPerPod=10, output=output))}
     held = cluster.wait_for_pods("pods", 2)[0]
     cluster.begin(held)
     cluster.hold(held, True)
-    cluster.create("pooled", spec(1, execution="Pool", output=output))
+    made["pooled"] = cluster.create("pooled", spec(1, execution="Pool", output=output))
     eventually(lambda: cluster.get("pooled").get("status", {}).get("state") == "Queued")
     cluster.plane.kubectl("delete", "--wait=false", "-n", cluster.namespace, "ij/pods", "ij/pooled")
-    for name in ("pods", "pooled"):
-        asyncio.run(objects.put(f"outputs/{name}/0.jpg", b"late", content_type="image/jpeg"))
+    late = {
+        name: f"{default_prefix(cluster.namespace, name, job['metadata']['uid'])}/0.jpg"
+        for name, job in made.items()
+    }
+    for key in late.values():
+        asyncio.run(objects.put(key, b"late", content_type="image/jpeg"))
     eventually(lambda: not cluster.get("pooled"), 80)
     assert cluster.get("pods"), "a pod of its Job is not gone"
-    assert asyncio.run(objects.head("outputs/pods/0.jpg"))
+    assert asyncio.run(objects.head(late["pods"]))
     cluster.hold(held, False)
     eventually(lambda: not cluster.get("pods"))
     assert not cluster.jobs("pods")
-    assert [asyncio.run(objects.head(f"outputs/{name}/0.jpg")) for name in ("pods", "pooled")] == [None, None]
+    assert [asyncio.run(objects.head(key)) for key in late.values()] == [None, None]
 
 
 def test_items_that_would_overwrite_each_other_are_refused(cluster: Cluster, running: Operator) -> None:

@@ -37,7 +37,7 @@ def nothing_lost(s3, name):
         IMAGES,
         0,
     )
-    assert len(e2e.list_keys(s3, f"outputs/{name}/")) == IMAGES
+    assert len(e2e.list_outputs(s3, name)) == IMAGES
     assert e2e.outcome_indexes(s3, e2e.read("imagejob", name)["metadata"]["uid"]) == list(range(IMAGES))
 
 

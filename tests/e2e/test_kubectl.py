@@ -27,7 +27,7 @@ def test_a_job_of_300_images_runs_in_pods_of_its_own(s3):
     e2e.apply(e2e.imagejob("three-hundred", keys, execution="Job", parallelism=2, itemsPerPod=100))
     status = e2e.wait_until_finished("three-hundred", 240)
     assert (status["state"], status["items"]["succeeded"], status["job"]["shards"]) == ("Succeeded", 300, 3)
-    assert len(e2e.list_keys(s3, "outputs/three-hundred/")) == 300
+    assert len(e2e.list_outputs(s3, "three-hundred")) == 300
     assert e2e.outcome_indexes(s3, e2e.read("imagejob", "three-hundred")["metadata"]["uid"]) == list(
         range(300)
     )

@@ -62,7 +62,8 @@ def test_an_upgrade_in_the_middle_of_a_job_loses_nothing_and_brings_the_new_fiel
 
 def test_jobs_of_another_namespace_run_once_it_is_watched(s3, namespace):
     keys = e2e.put_photos(s3, "elsewhere", 3, e2e.photo())
-    upgrade(e2e.CHART, "--set", f"watch.namespaces={{{namespace}}}")
+    given = f'grants.{namespace}={{"sources": ["elsewhere/"], "pods": 2}}'
+    upgrade(e2e.CHART, "--set", f"watch.namespaces={{{namespace}}}", "--set-json", given)
     e2e.apply(
         e2e.imagejob("by-pool", keys), e2e.imagejob("by-job", keys, execution="Job"), namespace=namespace
     )
@@ -73,7 +74,8 @@ def test_jobs_of_another_namespace_run_once_it_is_watched(s3, namespace):
 
 def test_jobs_of_all_namespaces_run_if_asked_for(s3, namespace):
     keys = e2e.put_photos(s3, "everywhere", 3, e2e.photo())
-    upgrade(e2e.CHART, "--set", "watch.allNamespaces=true")
+    given = f'grants.{namespace}={{"sources": ["everywhere/"]}}'
+    upgrade(e2e.CHART, "--set", "watch.allNamespaces=true", "--set-json", given)
     e2e.apply(e2e.imagejob("by-pool", keys), namespace=namespace)
     assert e2e.wait_until_finished("by-pool", 120, namespace)["state"] == "Succeeded"
 

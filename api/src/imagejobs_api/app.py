@@ -17,7 +17,7 @@ from imagejobs_api.archive.contents import ContentsReader
 from imagejobs_api.archive.packing import Packer
 from imagejobs_api.archive.resource import Archives
 from imagejobs_api.callers.callers_file import CallersFile
-from imagejobs_api.callers.permissions import Prefixes
+from imagejobs_api.callers.permissions import ClusterRights, Prefixes
 from imagejobs_api.docspage.resource import Docs
 from imagejobs_api.http import error_handlers, json_io
 from imagejobs_api.http.browser_security import (
@@ -196,7 +196,8 @@ def _add_submit_routes(
         resource = FormResource(shared.wait, intake, shared.outcomes, shared.links, form)
         app.add_route(f"/api/{name}", resource)
     prefixes = Prefixes(settings.source_prefixes, settings.output_prefixes)
-    job_intake = JobIntake(creator, objects, quotas, limits, guard, callbacks, prefixes)
+    cluster = ClusterRights(settings.priority_classes, settings.queue_names)
+    job_intake = JobIntake(creator, objects, quotas, limits, guard, callbacks, prefixes, cluster)
     job_list = JobList(
         ports.store,
         services.index,

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from imagejobs_api.callers import permissions
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.spec_json import DNS_LABEL, DNS_NAME
 from imagejobs_contract.outbound.policy import EgressPolicy
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.runtime import settings, traces
@@ -51,6 +52,9 @@ class Settings:
         source_prefixes: Prefixes in the bucket from which all callers' jobs may read images, beside their own
             uploads; each ends with a slash.
         output_prefixes: Prefixes under which all callers' jobs may store results.
+        priority_classes: Classes that the pods of all callers' jobs may have; None, without a cluster, allows
+            any.
+        queue_names: Queues of Kueue that all callers' jobs may name; None as above.
         sources: Which private addresses URLs of images may lead to; the workers have the same setting.
         callbacks: Which private addresses callbacks may lead to; the operator has the same setting.
         callbacks_signed: Whether there is a secret that signs the callbacks of all callers. The operator
@@ -85,6 +89,8 @@ class Settings:
     public_url: str = ""
     source_prefixes: tuple[str, ...] = ()
     output_prefixes: tuple[str, ...] = ()
+    priority_classes: tuple[str, ...] | None = None
+    queue_names: tuple[str, ...] | None = None
     sources: EgressPolicy = field(default_factory=EgressPolicy)
     callbacks: EgressPolicy = field(default_factory=EgressPolicy)
     callbacks_signed: bool = False
@@ -146,6 +152,10 @@ class Settings:
             public_url=public_url,
             source_prefixes=_read_prefixes(reader, "SOURCE_PREFIXES", permissions.read_source_prefixes),
             output_prefixes=_read_prefixes(reader, "OUTPUT_PREFIXES", permissions.read_output_prefixes),
+            priority_classes=_read_cluster_names(
+                reader, "PRIORITY_CLASSES", permissions.check_priority_classes, DNS_NAME
+            ),
+            queue_names=_read_cluster_names(reader, "QUEUE_NAMES", lambda _, __, given: given, DNS_LABEL),
             sources=EgressPolicy.read(reader, "ALLOWED_PRIVATE_SOURCES"),
             callbacks=EgressPolicy.read(reader, "ALLOWED_PRIVATE_CALLBACKS"),
             callbacks_signed=bool(read_secrets(reader)),
@@ -235,6 +245,17 @@ def _read_prefixes(
     reader: Reader, name: str, check: Callable[[Reader, str, tuple[str, ...]], tuple[str, ...]]
 ) -> tuple[str, ...]:
     return check(reader, name, _read_list(reader, name, permissions.PATTERN, permissions.SHAPE))
+
+
+def _read_cluster_names(
+    reader: Reader,
+    name: str,
+    check: Callable[[Reader, str, tuple[str, ...]], tuple[str, ...]],
+    pattern: str,
+) -> tuple[str, ...] | None:
+    """Return the names of a setting; None without a cluster, where they mean nothing."""
+    given = check(reader, name, _read_list(reader, name, pattern, "a name in Kubernetes"))
+    return None if (reader.text("JOB_STORE", 4096) or "").startswith(SQLITE) else given
 
 
 def _read_ready_parts(reader: Reader) -> tuple[str, ...]:

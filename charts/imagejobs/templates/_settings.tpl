@@ -53,6 +53,12 @@ ALLOWED_PRIVATE_SOURCES: {{ join "," . | quote }}
 {{ concat .Values.api.allowedHosts $outside $inside (list "127.0.0.1" "localhost") | uniq | join "," }}
 {{- end }}
 
+{{/* What each namespace may use, as JSON. The release's own, where people rarely are and the API's jobs run, has Jobs without being asked. */}}
+{{- define "imagejobs.grants" -}}
+{{- $own := dict .Release.Namespace (dict "pods" 10) -}}
+{{ mergeOverwrite $own (deepCopy .Values.grants) | toJson }}
+{{- end }}
+
 {{/* What API and operator must agree on about callbacks; the workers have no use for the secret. */}}
 {{- define "imagejobs.webhookEnv" -}}
 {{- with .Values.webhooks.existingSecret }}

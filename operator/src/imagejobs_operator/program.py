@@ -101,6 +101,8 @@ def _make_policy(settings: Settings) -> Policy:
         queue_seconds=settings.limits.queue_seconds,
         resync_seconds=settings.resync_seconds,
         callbacks=bool(settings.webhooks),
+        # On one machine only the API makes jobs, and it has checked them.
+        grants=None if settings.sqlite else settings.grants,
     )
 
 

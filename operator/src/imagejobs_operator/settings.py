@@ -22,6 +22,7 @@ from imagejobs_contract.runtime.settings import (
     read_redis_url,
 )
 from imagejobs_contract.runtime.webhook_secrets import WebhookSecrets
+from imagejobs_operator.decide.grants import Grants, read_grants
 from imagejobs_operator.jobs.pod_profiles import PodDefaults, Size, read_pod_defaults, read_sizes
 
 LEVELS = "DEBUG|INFO|WARNING|ERROR"
@@ -44,6 +45,7 @@ class Settings:
         lease_seconds: Duration of the pool workers' leases.
         health: Host and port for probes, or None.
         metrics: Host and port for metrics, or None.
+        grants: What the ImageJobs of each namespace may use, where Kubernetes is the store.
         webhooks: Secrets that sign callbacks; without any, none are sent.
         callbacks: Addresses to which callbacks may be sent.
         public_url: Base of the links in callbacks.
@@ -71,6 +73,7 @@ class Settings:
     pod: PodDefaults
     health: tuple[str, int] | None
     metrics: tuple[str, int] | None
+    grants: Grants
     webhooks: WebhookSecrets
     callbacks: EgressPolicy
     public_url: str
@@ -116,6 +119,7 @@ class Settings:
             pod=read_pod_defaults(reader),
             health=read_listen_address(reader, "HEALTH_LISTEN"),
             metrics=read_listen_address(reader, "METRICS_LISTEN"),
+            grants=read_grants(reader),
             webhooks=WebhookSecrets.read(reader),
             callbacks=EgressPolicy.read(reader, "ALLOWED_PRIVATE_CALLBACKS"),
             public_url=(

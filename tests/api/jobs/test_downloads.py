@@ -107,7 +107,7 @@ def test_control_characters_in_a_name_are_dropped(service):
 def test_the_option_name_names_the_result(service):
     body = service.client.post_image(name="Hero image.png", width=40).json()
     assert sent_name(service.http.get(body["download_url"])) == "Hero image.jpg"
-    assert service.keys(f"outputs/{body['job_id']}/") == [f"outputs/{body['job_id']}/Hero-image.jpg"]
+    assert service.outputs(body["job_id"]) == ["Hero-image.jpg"]
 
 
 def test_a_running_job_has_nothing_to_download_yet(service):
@@ -153,7 +153,7 @@ def test_a_batch_points_to_its_images(service):
 
 def test_a_result_that_is_gone_has_expired(service):
     body = service.client.post_image().json()
-    service.delete_object(service.keys(f"outputs/{body['job_id']}/")[0])
+    service.delete_object(service.keys(f"outputs/default.{body['job_id']}.")[0])
     answer = service.http.get(f"/api/download/{body['job_id']}")
     assert (answer.status_code, answer.json()["code"]) == (410, "expired")
 

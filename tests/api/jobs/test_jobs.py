@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from imagejobs_contract.codes import Code
-from imagejobs_contract.model import names, output_names
+from imagejobs_contract.model import names
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.items import Item
@@ -25,20 +25,24 @@ def ended(
     items = (Item("a.jpg", "a"), Item("b.jpg", "b"))
     key = JobKey("default", names.new_job_id())
     job = ImageJob(key, replace(Spec(items=items), **spec), finalizers=finalizers)
-    outputs = (OutputFile("default", f"{job.prefix.rstrip('/')}/a.jpg", 4, 3, Format.JPEG, 5),)
-    outcomes = (
-        Outcome(0, "a.jpg", attempt, outputs=outputs),
-        Outcome(1, "b.jpg", attempt, Code.CORRUPT_IMAGE),
-    )
-    status = Status(
-        state=state,
-        attempt=attempt,
-        counts=Counts(2, 0, 1, 1),
-        outcomes=outcomes,
-        failure_codes=("corrupt_image",),
-    )
-    service.put_object(outputs[0].key, b"hello")
-    return service.store_job(job, status)
+
+    def status(stored: ImageJob) -> Status:
+        outputs = (OutputFile("default", f"{stored.prefix.rstrip('/')}/a.jpg", 4, 3, Format.JPEG, 5),)
+        outcomes = (
+            Outcome(0, "a.jpg", attempt, outputs=outputs),
+            Outcome(1, "b.jpg", attempt, Code.CORRUPT_IMAGE),
+        )
+        return Status(
+            state=state,
+            attempt=attempt,
+            counts=Counts(2, 0, 1, 1),
+            outcomes=outcomes,
+            failure_codes=("corrupt_image",),
+        )
+
+    stored = service.store_job(job, status)
+    service.put_object(stored.status.outcomes[0].outputs[0].key, b"hello", uid=stored.uid)
+    return stored
 
 
 def waiting(service, *, suspend: bool, state: State, cancel: bool = False) -> ImageJob:
@@ -211,7 +215,7 @@ def test_deleting_a_job_forgets_the_record_and_leaves_its_outputs(service):
     identifier = service.client.batch_id(JPEG)
     answer = service.http.delete(f"/api/jobs/{identifier}")
     assert (answer.status_code, answer.content) == (204, b"")
-    assert service.keys(f"outputs/{identifier}/") == [f"outputs/{identifier}/0.jpg"]
+    assert service.outputs(identifier) == ["0.jpg"]
     assert [
         service.http.get(f"/api/{path}/{identifier}").status_code for path in ("jobs", "progress", "download")
     ] == [404] * 3
@@ -221,8 +225,8 @@ def test_deleting_a_job_forgets_the_record_and_leaves_its_outputs(service):
 def test_outputs_go_with_the_job_if_that_is_asked_for(service):
     identifier, other = service.client.batch_id(JPEG, JPEG), service.client.batch_id(JPEG)
     assert service.http.delete(f"/api/jobs/{identifier}?outputs=true").status_code == 204
-    assert service.keys(f"outputs/{identifier}/") == []
-    assert service.keys(f"outputs/{other}/") == [f"outputs/{other}/0.jpg"]
+    assert service.outputs(identifier) == []
+    assert service.outputs(other) == ["0.jpg"]
     assert service.http.get(f"/api/jobs/{identifier}").status_code == 404
 
 
@@ -237,7 +241,7 @@ def test_the_outputs_of_a_job_whose_policy_is_delete_are_left_to_the_operator(se
     job = ended(service, output=Output(deletion_policy=DeletionPolicy.DELETE), finalizers=(names.FINALIZER,))
     assert service.http.delete(f"/api/jobs/{job.key.name}?outputs=true").status_code == 204
     assert service.http.get(f"/api/jobs/{job.key.name}").json()["deleting"] is True
-    assert service.keys(f"{output_names.default_prefix(job.key.name)}/") != []
+    assert service.outputs(job.key.name) != []
 
 
 @pytest.mark.parametrize("state", [State.CANCELLED, State.FAILED])
@@ -249,23 +253,23 @@ def test_the_outputs_of_a_job_that_was_stopped_are_left_to_the_operator_which_wa
         assert service.http.delete(f"/api/jobs/{job.key.name}?outputs=true").status_code == 204
         assert service.http.get(f"/api/jobs/{job.key.name}").json()["deleting"] is True
     assert service.worker.job(job.key.name).finalizers == (names.FINALIZER,)
-    assert service.keys(f"{output_names.default_prefix(job.key.name)}/") != []
+    assert service.outputs(job.key.name) != []
 
 
 def test_a_stopped_job_whose_outputs_stay_is_forgotten_at_once(service):
     job = ended(service, State.CANCELLED)
     assert service.http.delete(f"/api/jobs/{job.key.name}").status_code == 204
     assert service.http.get(f"/api/jobs/{job.key.name}").status_code == 404
-    assert service.keys(f"{output_names.default_prefix(job.key.name)}/") != []
+    assert service.outputs(job.key.name) != []
 
 
 def test_the_outputs_of_a_running_job_cannot_be_deleted_but_its_record_can(service):
     service.worker.max_images = 1
     identifier = service.client.batch_id(JPEG, JPEG, wait=False)
-    eventually(lambda: service.keys(f"outputs/{identifier}/"))
+    eventually(lambda: service.outputs(identifier))
     answer = service.http.delete(f"/api/jobs/{identifier}?outputs=true")
     assert (answer.status_code, answer.json()["retryable"], answer.headers["Retry-After"]) == (409, True, "1")
-    assert service.keys(f"outputs/{identifier}/") != []
+    assert service.outputs(identifier) != []
     assert service.http.delete(f"/api/jobs/{identifier}").status_code == 204
 
 

@@ -176,6 +176,22 @@ def test_a_job_that_is_deleted_ends_its_stream(service):
     assert (event["event"], data(event)["code"]) == ("gone", "not_found")
 
 
+def test_a_stream_never_goes_on_with_the_next_job_of_the_same_name(service):
+    """A key makes the name, so that it can be used again."""
+    service.worker.paused.set()
+    headers = {"Idempotency-Key": "nightly", "Prefer": "respond-async"}
+    body = {"items": [{"url": "https://example.org/a.jpg"}]}
+    identifier = service.client.post_job(body, headers).json()["job_id"]
+    with following(service.client, identifier) as stream:
+        stream.event()
+        service.http.delete(f"/api/jobs/{identifier}")
+        assert service.client.post_job(body, headers).json()["job_id"] == identifier
+        (event,) = stream.rest()
+        with following(service.client, identifier) as next_one:
+            assert data(next_one.event())["state"] == "Pending"
+    assert (event["event"], data(event)["code"]) == ("gone", "not_found")
+
+
 def test_streams_over_the_limit_are_refused_and_closed_ones_do_not_count(service):
     service.worker.paused.set()
     identifier = service.client.batch_id(JPEG, wait=False)

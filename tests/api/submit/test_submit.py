@@ -232,6 +232,7 @@ def test_a_job_names_its_uploads_and_its_request(service):
     job = service.worker.job(answer.json()["batch_job_id"])
     assert job.annotations == {
         "imagejobs.dev/uploads": f"uploads/{job.key.name}/",
+        "imagejobs.dev/sources": f'["uploads/{job.key.name}/"]',
         "imagejobs.dev/request-id": answer.headers["X-Request-ID"],
     }
     assert [item.key for item in job.spec.items] == [f"uploads/{job.key.name}/{n}" for n in range(2)]

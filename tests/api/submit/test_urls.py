@@ -36,7 +36,7 @@ def test_one_url_is_answered_like_a_resize(service, kind):
     assert (answer.status_code, body["state"], body["width"], body["error"]) == (200, "Succeeded", 40, None)
     job = service.worker.job(body["job_id"])
     assert [(item.name, item.url, item.key) for item in job.spec.items] == [("Big photo.jpg", PHOTO, None)]
-    assert list(job.annotations) == ["imagejobs.dev/request-id"]
+    assert {*job.annotations} == {"imagejobs.dev/sources", "imagejobs.dev/request-id"}
 
 
 @pytest.mark.parametrize("scheme", ["HTTP", "Https"])

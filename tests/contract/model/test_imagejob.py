@@ -10,7 +10,7 @@ from imagejobs_contract.model import limits
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob, UnreadableJob
 from imagejobs_contract.model.items import Item
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import JobKey, Uid
 from imagejobs_contract.model.options import Variant
 from imagejobs_contract.model.spec import (
     INTEGERS,
@@ -207,8 +207,8 @@ def test_the_total_is_of_the_items_or_of_the_manifest():
 
 
 def test_outputs_go_where_the_spec_says_else_to_the_jobs_own_prefix():
-    job = ImageJob(JobKey("n", "j1"), Spec())
-    assert job.prefix == "outputs/j1"
+    job = ImageJob(JobKey("n", "j1"), Spec(), Uid("u"))
+    assert job.prefix == "outputs/n.j1.u"
     assert replace(job, spec=Spec(output=Output("p/"))).prefix == "p/"
 
 

@@ -31,4 +31,7 @@ def test_keys_of_a_job_lie_under_its_prefix_and_uploads_under_theirs():
 
 
 def test_the_default_prefix_of_outputs_could_be_written_in_a_spec():
-    assert re.fullmatch(output_names.PREFIX_PATTERN, output_names.default_prefix("j1"))
+    assert re.fullmatch(
+        output_names.PREFIX_PATTERN,
+        output_names.default_prefix("a" * 63, "j1", "0c7f1e8a-4b4c-4f9e-8d1a-3b5c7d9e0f12"),
+    )

@@ -25,7 +25,7 @@ from imagejobs_operator.decide.observed import ChildJob, Observed, Presence
 from imagejobs_operator.decide.plan import plan
 from imagejobs_operator.decide.plan_input import Policy
 from support.operator.fakes import Running
-from support.operator.world import START, World, outcome, spec
+from support.operator.world import OUTPUTS, START, World, outcome, spec
 
 KEY = JobKey("ns", "job")
 
@@ -107,7 +107,7 @@ def test_6_a_deletion_ends_at_every_step(world: World, looks: int) -> None:
         world.work()
     world.store.user_delete(KEY)
     again = world.reconcile()
-    world.objects.keep("outputs/job/photo-0.jpg", b"x")  # by a worker that does not know yet
+    world.objects.keep(f"{OUTPUTS}/photo-0.jpg", b"x")  # by a worker that does not know yet
     if KEY in world.store.jobs:
         assert again is not None
         assert again.requeue_after_seconds == max_seconds(world.policy)
@@ -126,8 +126,8 @@ def test_6_outputs_go_with_a_job_that_is_forgotten_too_though_nothing_tells_of_o
     output = Output(prefix="site/", deletion_policy=DeletionPolicy.DELETE)
     world.create(spec(20, output=output, execution=Execution.POOL, ttl_seconds_after_finished=10))
     assert world.settle().counts.succeeded == 20
-    for key in ("outputs/job/photo-19.jpg", "site/logo.png"):  # the first is what the last outcome names
-        world.objects.keep(key, b"x")
+    world.objects.keep(f"{OUTPUTS}/photo-19.jpg", b"x", uid=world.job().uid)  # the last outcome names it
+    world.objects.keep("site/logo.png", b"x")
     world.advance(11)
     assert world.reconcile().requeue_after_seconds == 0.0
     assert world.job().deleting
@@ -142,7 +142,7 @@ def test_6_the_outputs_of_a_job_that_kubectl_made_go_with_it_too(world: World) -
     world.reconcile()
     assert (world.job().finalizers, world.queue.tasks) == ((names.FINALIZER,), {})
     assert world.settle().counts.succeeded == 1
-    world.objects.keep("outputs/job/photo-0.jpg", b"x")
+    world.objects.keep(f"{OUTPUTS}/photo-0.jpg", b"x")
     world.store.user_delete(KEY)
     world.reconcile()
     assert KEY not in world.store.jobs
@@ -167,8 +167,8 @@ def test_6_only_the_jobs_own_outputs_go_from_a_prefix_that_somebody_chose(world:
     entry = next(iter(world.queue.tasks))
     world.queue.ack(entry, outcome(0, prefix="site"))
     world.reconcile()
-    for key in ("site/photo-0.jpg", "site/logo.png"):
-        world.objects.keep(key, b"x")
+    world.objects.keep("site/photo-0.jpg", b"x", uid=world.job().uid)
+    world.objects.keep("site/logo.png", b"x")
     world.store.user_delete(KEY)
     world.reconcile()
     assert list(world.objects.data) == ["site/logo.png"]
@@ -693,7 +693,7 @@ def test_a_small_job_that_takes_long_is_written_as_running_once(world: World) ->
 
 
 def test_a_finished_jobs_uploads_and_files_go_with_it_and_outputs_stay(world: World) -> None:
-    for key in ("uploads/u/0", "outputs/job/photo-0.jpg"):
+    for key in ("uploads/u/0", f"{OUTPUTS}/photo-0.jpg"):
         world.objects.keep(key, b"x")
     world.create(
         spec(20, execution=Execution.JOB, ttl_seconds_after_finished=5),
@@ -703,7 +703,7 @@ def test_a_finished_jobs_uploads_and_files_go_with_it_and_outputs_stay(world: Wo
     world.advance(6)
     world.reconcile()
     assert KEY not in world.store.jobs
-    assert list(world.objects.data) == ["outputs/job/photo-0.jpg"]
+    assert list(world.objects.data) == [f"{OUTPUTS}/photo-0.jpg"]
 
 
 def test_a_job_that_is_being_deleted_is_waited_for(world: World) -> None:

@@ -15,7 +15,7 @@ from imagejobs_contract.model.spec import DeletionPolicy, Execution, Output
 from imagejobs_contract.model.status import Condition, ConditionType, State, Status
 from imagejobs_contract.s3.client import CALL_SECONDS
 from imagejobs_contract.wire import s3_keys
-from support.operator.world import World, spec
+from support.operator.world import OUTPUTS, World, spec
 
 KEY = JobKey("ns", "job")
 CODES = st.sampled_from([None, None, None, Code.CORRUPT_IMAGE])
@@ -158,7 +158,7 @@ class Simulation(RuleBasedStateMachine):
     @precondition(lambda self: self.in_hand())
     @rule()
     def a_worker_stores_a_result_without_an_outcome(self) -> None:
-        self.world.objects.keep("outputs/job/late.jpg", b"x")
+        self.world.objects.keep(f"{OUTPUTS}/late.jpg", b"x")
 
     def in_hand(self) -> bool:
         """Return whether a worker may have an image of the job, or an upload may be on its way to S3."""

@@ -27,7 +27,7 @@ from imagejobs_operator.callbacks import payload, sender
 from imagejobs_operator.callbacks.sender import WebhookSender
 from imagejobs_operator.decide.deliveries import Response, ResponseKind
 from support.api import openapi_check
-from support.operator.world import outcome, spec
+from support.operator.world import OUTPUTS, outcome, spec
 from support.servers.webhook_receiver import OLD_SECRET, SECRET, Receiver, receiver
 
 LOOPBACK = EgressPolicy(private=("127.0.0.0/8",))
@@ -91,7 +91,7 @@ def test_a_callback_is_signed_and_tells_what_became_of_the_job(hooks: Receiver) 
         0,
     )
     assert data["results_url"] == "https://images.example.org/api/jobs/job/results"
-    assert data["images"][0]["outputs"][0]["key"] == "outputs/job/photo-0.jpg"
+    assert data["images"][0]["outputs"][0]["key"] == f"{OUTPUTS}/photo-0.jpg"
 
 
 def test_the_body_holds_the_name_that_the_caller_gave_the_job(hooks: Receiver) -> None:

@@ -17,7 +17,7 @@ from imagejobs_operator.decide.deadlines import DELETION_SECONDS
 from imagejobs_operator.decide.history import History
 from imagejobs_operator.decide.observed import ChildEnd, ChildJob, Observed, Presence
 from imagejobs_operator.decide.plan_input import Policy
-from support.operator.world import START, World, spec
+from support.operator.world import OUTPUTS, START, World, spec
 
 KEY = JobKey("ns", "job")
 DELETE = Output(deletion_policy=DeletionPolicy.DELETE)
@@ -111,7 +111,7 @@ def test_a_deletion_that_is_stopped_at_any_change_deletes_what_is_stored_last(
     world.faults.kill_before, world.faults.kill_after = (count, None) if before else (None, count)
     world.reconcile()
     world.advance(BOUND - 1)
-    world.objects.keep("outputs/job/photo-0.jpg", b"x")
+    world.objects.keep(f"{OUTPUTS}/photo-0.jpg", b"x")
     settle(world)
     assert KEY not in world.store.jobs
     assert not world.objects.data
@@ -153,7 +153,7 @@ def test_a_job_that_was_created_and_not_written_is_deleted_before_the_outputs(
     world.advance(BOUND)
     world.reconcile()
     assert KEY in world.store.jobs, "its pods are not gone"
-    world.objects.keep("outputs/job/photo-0.jpg", b"x")
+    world.objects.keep(f"{OUTPUTS}/photo-0.jpg", b"x")
     settle(world)
     assert KEY not in world.store.jobs
     assert not world.objects.data
@@ -221,11 +221,11 @@ def test_a_job_whose_deletion_waits_for_somebody_else_is_stopped_and_keeps_its_o
     world.reconcile()
     world.run(world.store.add_finalizer(world.job(), "example.com/theirs"))
     world.store.user_delete(KEY)
-    world.objects.keep("outputs/job/photo-0.jpg", b"x")
+    world.objects.keep(f"{OUTPUTS}/photo-0.jpg", b"x")
     world.reconcile()
     assert not world.queue.tasks
     assert all(each.deleting_since for each in world.jobs.running.values())
-    assert "outputs/job/photo-0.jpg" in world.objects.data
+    assert f"{OUTPUTS}/photo-0.jpg" in world.objects.data
 
 
 def test_outputs_of_a_job_that_keeps_them_go_when_the_api_asked_for_it(world: World) -> None:
@@ -236,7 +236,7 @@ def test_outputs_of_a_job_that_keeps_them_go_when_the_api_asked_for_it(world: Wo
     world.run(world.store.add_finalizer(world.job(), FINALIZER))
     world.store.user_delete(KEY)
     world.reconcile()
-    world.objects.keep("outputs/job/photo-0.jpg", b"x")
+    world.objects.keep(f"{OUTPUTS}/photo-0.jpg", b"x")
     assert settle(world) <= BOUND
     assert KEY not in world.store.jobs
     assert not world.objects.data

@@ -13,7 +13,7 @@ from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Profile
 from imagejobs_contract.wire import shards
 from imagejobs_operator.jobs.pod_profiles import PodDefaults, Size
-from imagejobs_operator.jobs.pod_spec import LABEL_PRIORITY, PodSettings, make_job
+from imagejobs_operator.jobs.pod_spec import PodSettings, make_job
 from support.operator.world import spec
 
 SETTINGS = PodSettings(
@@ -100,10 +100,10 @@ def test_kueues_labels_are_passed_through() -> None:
     queued = replace(
         JOB,
         spec=replace(JOB.spec, queue_name="team-queue"),
-        labels={LABEL_PRIORITY: "high", "other": "label"},
+        labels={names.LABEL_PRIORITY: "high", "other": "label"},
     )
     labels = make_job(queued, 1, 3, SETTINGS)["metadata"]["labels"]
-    assert (labels[names.LABEL_QUEUE], labels[LABEL_PRIORITY]) == ("team-queue", "high")
+    assert (labels[names.LABEL_QUEUE], labels[names.LABEL_PRIORITY]) == ("team-queue", "high")
     assert "other" not in labels
 
 

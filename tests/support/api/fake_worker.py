@@ -171,7 +171,7 @@ async def _make_outcome(objects: S3Objects, job: ImageJob, index: int, item: Ite
     form = variant.format or Format(sniff(source) or "jpeg")
     key = s3_keys.output(job.prefix, index, item.name, variant.name, form)
     data = f"{variant.width}x{variant.height} of {len(source)} bytes".encode()
-    await objects.put(key, data, content_type=form.content_type)
+    await objects.put(key, data, content_type=form.content_type, metadata={s3_keys.MADE_BY: job.uid})
     return Outcome(
         index,
         item.name,

@@ -49,9 +49,13 @@ class Service:
         page = self.s3_client.list_objects_v2(Bucket=self.s3.bucket, Prefix=prefix)
         return [each["Key"] for each in page.get("Contents", [])]
 
-    def put_object(self, key: str, data: bytes) -> None:
+    def outputs(self, job_id: str) -> list[str]:
+        """Return the keys of the results under a job's own prefix, without that prefix."""
+        return [key.split("/", 2)[2] for key in self.keys(f"outputs/default.{job_id}.")]
+
+    def put_object(self, key: str, data: bytes, **metadata: str) -> None:
         """Store an object in the bucket."""
-        self.s3_client.put_object(Bucket=self.s3.bucket, Key=key, Body=data)
+        self.s3_client.put_object(Bucket=self.s3.bucket, Key=key, Body=data, Metadata=metadata)
 
     def delete_object(self, key: str) -> None:
         """Delete an object of the bucket."""

@@ -26,7 +26,8 @@ CONTROLLERS = (
     "ttl-after-finished-controller",
 )
 BUILD = Path(__file__).parents[2] / "programs" / "build"
-CRD = Path(__file__).parents[3] / "manifests" / "crd.yaml"
+MANIFESTS = Path(__file__).parents[3] / "manifests"
+CRD, ADMISSION = MANIFESTS / "crd.yaml", MANIFESTS / "admission.yaml"
 ATTEMPTS = 3
 """Somebody else may take a port between our choice and the program's start."""
 
@@ -84,7 +85,7 @@ def _start(stack: ExitStack, programs: Path, folder: Path) -> ControlPlane:
     etcd = _spawn(stack, folder, _etcd(programs, folder, etcd_port, peer_port))
     server = _spawn(stack, folder, _apiserver(programs, certificates, tokens, etcd_port, api_port))
     eventually(lambda: _alive(folder, etcd, server) and _ready(plane), 60)
-    plane.kubectl("apply", "--server-side", "-f", str(CRD))
+    plane.kubectl("apply", "--server-side", "-f", str(CRD), "-f", str(ADMISSION))
     plane.kubectl("wait", "--for=condition=Established", "-f", str(CRD))
     # Only now: the garbage collector looks for new kinds of owners every 30 s.
     _spawn(stack, folder, _controller_manager(programs, kubeconfig))

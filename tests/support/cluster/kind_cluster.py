@@ -246,6 +246,11 @@ def list_keys(client: Any, prefix: str) -> list[str]:
     return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
 
 
+def list_outputs(client: Any, name: str) -> list[str]:
+    """Return the keys of a job's results under its own prefix."""
+    return list_keys(client, f"outputs/{NAMESPACE}.{name}.")
+
+
 def outcome_indexes(client: Any, uid: str) -> list[int]:
     """Return the indexes of all outcomes of a job in S3, sorted; a duplicate comes twice."""
     lines = [

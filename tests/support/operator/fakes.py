@@ -4,7 +4,7 @@
 process before or after any change, or let a call fail.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -12,12 +12,12 @@ from typing import Any
 from imagejobs_contract.errors import AlreadyExists, Conflict, NotFound, TooLarge, Unavailable
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.names import CallerName, JobKey
+from imagejobs_contract.model.names import CallerName, JobKey, S3Key
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.model.status import Status
 from imagejobs_contract.model.status_json import read_status, status_body
 from imagejobs_contract.ports import Change
-from imagejobs_contract.storage import ObjectFacts
+from imagejobs_contract.storage import ListedObject, ObjectFacts
 from imagejobs_contract.wire.tasks import Task
 from imagejobs_operator.decide.actions import Emit
 from imagejobs_operator.decide.observed import ChildEnd, ChildJob, Presence
@@ -309,6 +309,12 @@ class Objects:
     async def copy(self, source: str, target: str) -> None:
         data = (await self.get(source, 2**40))[0]
         await self.put(target, data, content_type="", metadata=self.metadata[source])
+
+    async def list(self, prefix: str) -> AsyncIterator[list[ListedObject]]:
+        self.faults.check("s3")
+        found = [key for key in sorted(self.data) if key.startswith(prefix)]
+        if found:
+            yield [ListedObject(S3Key(key), len(self.data[key]), self._etag(key)) for key in found]
 
     async def delete(self, keys: Iterable[str]) -> None:
         self.faults.before("s3", "delete")

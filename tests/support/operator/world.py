@@ -29,6 +29,8 @@ from imagejobs_operator.decide.deliveries import Response, ResponseKind
 from imagejobs_operator.decide.plan_input import Policy
 from support.operator.fakes import Board, Events, Faults, Jobs, Killed, Objects, Queue, Running, Store
 
+OUTPUTS = "outputs/ns.job.uid-0-job"
+"""Where the outputs of the first job of a world lie, if it is called `job`."""
 START = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
 
@@ -37,7 +39,7 @@ def spec(count: int = 1, **changes: Any) -> Spec:
     return Spec(items=tuple(Item(f"photo-{n}.jpg", f"uploads/u/{n}") for n in range(count)), **changes)
 
 
-def outcome(index: int, attempt: int = 1, code: Code | None = None, prefix: str = "outputs/job") -> Outcome:
+def outcome(index: int, attempt: int = 1, code: Code | None = None, prefix: str = OUTPUTS) -> Outcome:
     """Return the outcome of an image."""
     outputs = (
         () if code else (OutputFile("default", f"{prefix}/photo-{index}.jpg", 10, 10, Format.JPEG, 100),)
@@ -231,4 +233,4 @@ class World:
         return self.status(name)
 
 
-__all__ = ["START", "Output", "World", "outcome", "spec"]
+__all__ = ["OUTPUTS", "START", "Output", "World", "outcome", "spec"]

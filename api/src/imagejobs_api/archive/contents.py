@@ -65,7 +65,10 @@ class ContentsReader:
         """Return the contents of an archive of these images, in their order."""
         ended = await self._read_outcomes(job, images)
         keys = frozenset(output.key for each in ended.values() for output in each.outputs)
-        objects = await self._find_objects(f"{job.prefix.rstrip('/')}/", keys) if keys else {}
+        objects: dict[S3Key, ListedObject] = {}
+        for folder in (f"{each.rstrip('/')}/" for each in job.prefixes):
+            if below := frozenset(key for key in keys if key.startswith(folder)):
+                objects |= await self._find_objects(folder, below)
         return await asyncio.to_thread(build_contents, job, images, ended, objects)
 
     async def _read_outcomes(self, job: ImageJob, images: range) -> Mapping[int, Outcome]:

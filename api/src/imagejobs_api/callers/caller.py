@@ -29,6 +29,8 @@ class Caller:
         source_prefixes: Prefixes in the bucket from which the caller's jobs may read images, beside its own
             uploads; each ends with a slash.
         output_prefixes: Prefixes under which the caller's jobs may store results; each ends with a slash.
+        priority_classes: Classes that the pods of the caller's jobs may have.
+        queues: Queues of Kueue that the caller's jobs may name.
     """
 
     namespace: str
@@ -38,6 +40,8 @@ class Caller:
     limits: CallerLimits = CallerLimits()
     source_prefixes: tuple[str, ...] = ()
     output_prefixes: tuple[str, ...] = ()
+    priority_classes: tuple[str, ...] = ()
+    queues: tuple[str, ...] = ()
 
     def job_key(self, job_name: str) -> JobKey:
         """Return the key of the caller's job of that name."""

@@ -13,7 +13,7 @@ from imagejobs_api.callers.caller import Caller, CallerLimits
 from imagejobs_contract.errors import Fault, Invalid
 from imagejobs_contract.model.limits import MAX_PREFIX_LENGTH
 from imagejobs_contract.model.names import CallerName
-from imagejobs_contract.model.spec_json import DNS_LABEL
+from imagejobs_contract.model.spec_json import DNS_LABEL, DNS_NAME
 from imagejobs_contract.reader import Reader
 
 MAX_CALLERS = 1000
@@ -23,6 +23,7 @@ MAX_LIMIT = 2**40
 BUCKET_DIGITS = 8
 """Leading digits of a hash by which keys are looked up."""
 PREFIX_FIELDS = ("source_prefixes", "output_prefixes")
+CLUSTER_FIELDS = ("priority_classes", "queues")
 
 _SHA256 = "[0-9a-f]{64}"
 
@@ -79,7 +80,7 @@ def _read_entries(readers: list[Reader], namespace: str) -> Iterator[KeyEntry]:
     seen_names: set[str] = set()
     seen_keys: set[str] = set()
     for reader in readers:
-        reader.unknown(("name", "namespace", "keys", "limits", *PREFIX_FIELDS))
+        reader.unknown(("name", "namespace", "keys", "limits", *PREFIX_FIELDS, *CLUSTER_FIELDS))
         name = _read_required(reader, "name", DNS_LABEL, "a DNS label")
         _check_unique(reader, "name", name, seen_names)
         own = (
@@ -95,6 +96,9 @@ def _read_entries(readers: list[Reader], namespace: str) -> Iterator[KeyEntry]:
         ]
         sources = permissions.read_source_prefixes(reader, PREFIX_FIELDS[0], given[0])
         outputs = permissions.read_output_prefixes(reader, PREFIX_FIELDS[1], given[1])
+        classes = reader.texts(CLUSTER_FIELDS[0], permissions.MAX_PREFIXES, 253, DNS_NAME, "a DNS name")
+        permissions.check_priority_classes(reader, CLUSTER_FIELDS[0], classes)
+        queues = reader.texts(CLUSTER_FIELDS[1], permissions.MAX_PREFIXES, 63, DNS_LABEL, "a DNS label")
         keys = reader.children("keys", MAX_KEYS)
         if not reader.has("keys"):
             reader.fault("keys", "is missing: a list of keys, [] locks the caller out")
@@ -105,7 +109,8 @@ def _read_entries(readers: list[Reader], namespace: str) -> Iterator[KeyEntry]:
             key_name = key.text("name", 63, default="", pattern=DNS_LABEL, shape="a DNS label") or ""
             may_write = not key.boolean("read_only")
             yield KeyEntry(
-                sha256, Caller(own, CallerName(name), may_write, key_name, limits, sources, outputs)
+                sha256,
+                Caller(own, CallerName(name), may_write, key_name, limits, sources, outputs, classes, queues),
             )
 
 

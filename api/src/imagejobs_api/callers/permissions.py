@@ -18,7 +18,7 @@ class Prefixes:
 
     Args:
         sources: From which all callers may read images.
-        outputs: Under which all callers may store results; without any, results go to `outputs/<job id>/`.
+        outputs: Under which all callers may store results; without any, results go to the job's own prefix.
     """
 
     def __init__(self, sources: tuple[str, ...] = (), outputs: tuple[str, ...] = ()) -> None:
@@ -33,6 +33,37 @@ class Prefixes:
     def outputs(self, caller: Caller) -> tuple[str, ...]:
         """Return the prefixes under which the caller may store results."""
         return (*self._outputs, *caller.output_prefixes)
+
+
+class ClusterRights:
+    """The parts of the cluster that each caller's jobs may use.
+
+    Args:
+        priority_classes: Classes that the pods of all callers' jobs may have; None where there is no cluster,
+            so that a name means nothing and any is taken.
+        queues: Queues of Kueue that all callers may name; None as above.
+    """
+
+    def __init__(self, priority_classes: tuple[str, ...] | None, queues: tuple[str, ...] | None) -> None:
+        self._priority_classes = priority_classes
+        self._queues = queues
+
+    def priority_classes(self, caller: Caller) -> tuple[str, ...] | None:
+        """Return the classes that the caller may name; None allows any."""
+        given = self._priority_classes
+        return None if given is None else (*given, *caller.priority_classes)
+
+    def queues(self, caller: Caller) -> tuple[str, ...] | None:
+        """Return the queues that the caller may name; None allows any."""
+        return None if self._queues is None else (*self._queues, *caller.queues)
+
+
+def check_priority_classes(reader: Reader, name: str, given: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the classes of a setting; those of the cluster's own parts are faults."""
+    for each in given:
+        if each.startswith(limits.CLUSTER_CLASS_PREFIX):
+            reader.fault(name, f"{each} is of the cluster's own parts")
+    return given
 
 
 def read_source_prefixes(reader: Reader, name: str, given: Iterable[str]) -> tuple[str, ...]:

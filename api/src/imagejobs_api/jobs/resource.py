@@ -1,8 +1,8 @@
 """`/api/jobs/{id}`: shows a job, and suspends, resumes, cancels, retries or deletes it.
 
 A command only changes the ImageJob's spec; the operator carries it out. Outputs are deleted here only if all
-images of the job ended. Of other jobs workers may still store some, so the operator waits for them and then
-deletes.
+images of the job ended, and they are few or under a prefix of their own. Of other jobs workers may still
+store some, so the operator waits for them and then deletes.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -19,7 +19,7 @@ from imagejobs_api.view.live_counts import LiveCounts
 from imagejobs_api.view.lookup import find_job
 from imagejobs_api.view.outcomes import Outcomes
 from imagejobs_contract.files.outputs import delete_outputs
-from imagejobs_contract.model import names
+from imagejobs_contract.model import limits, names
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.model.spec import Spec
@@ -121,7 +121,7 @@ class Jobs:
         resp.set_header("Cache-Control", "no-store")
 
     async def _delete_or_schedule_outputs(self, job: ImageJob) -> None:
-        if job.status.state.stopped and not job.deleting:
+        if (job.status.state.stopped or _takes_long(job)) and not job.deleting:
             await self._store.add_finalizer(job, names.FINALIZER)
         else:  # also for a job that is being deleted already: it takes no new finalizer
             await delete_outputs(self._objects, job, self._read_ended(job))
@@ -140,6 +140,11 @@ def read_deletion(reader: Reader) -> bool:
 def _deletes_outputs_later(job: ImageJob) -> bool:
     """Return whether the operator deletes the outputs when the job is deleted."""
     return names.FINALIZER in job.finalizers
+
+
+def _takes_long(job: ImageJob) -> bool:
+    """Return whether more outputs may have to be looked at, one by one, than a request should wait for."""
+    return job.spec.total > limits.MAX_ITEMS and not job.has_own_prefix
 
 
 def _with_retry(spec: Spec, attempts: int) -> Spec:

@@ -27,7 +27,7 @@ _SETTINGS = {
     "suspend": "The job starts only after `/api/jobs/{id}/resume`.",
     "queue_name": "The queue of Kueue, on Kubernetes.",
     "priority_class_name": "The priority class of the pods; not one of the cluster's own "
-    f"(`{job_request.CLUSTER_CLASS_PREFIX}...`).",
+    f"(`{limits.CLUSTER_CLASS_PREFIX}...`).",
     "profile": "The size of the pods, by the name of a profile.",
 }
 _ITEM = {

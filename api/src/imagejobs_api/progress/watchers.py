@@ -56,7 +56,7 @@ class WatchedJob:
 
     Attributes:
         snapshot: The last one; None before the first read.
-        is_deleted: The store does not have the job any more.
+        is_deleted: The store does not have the job any more; another one may have its name.
         indexes: Image -> number of streams that watch it alone.
         announced: Set when the job is to be read soon.
         images_read_at: When the images of a large job were last read, on the event loop's clock.
@@ -107,7 +107,9 @@ class JobWatchers:
     @contextmanager
     def watch(self, key: JobKey, index: int | None) -> Iterator[Watcher]:
         """Watch a job, or one image of it, for the length of the block."""
-        watched = self._watched.get(key) or self._start(key)
+        watched = self._watched.get(key)
+        if watched is None or watched.is_deleted:
+            watched = self._start(key)
         watcher = Watcher(watched)
         watched.watchers.add(watcher)
         watched.indexes.update(() if index is None else [index])
@@ -128,8 +130,9 @@ class JobWatchers:
         return watched
 
     def _stop(self, watched: WatchedJob) -> None:
-        del self._watched[watched.key]
-        self._tasks.pop(watched.key).cancel()
+        if self._watched.get(watched.key) is watched:  # else that of the next job of this name
+            del self._watched[watched.key]
+            self._tasks.pop(watched.key).cancel()
 
     async def _run(self, watched: WatchedJob) -> None:
         pause = MIN_POLL_SECONDS
@@ -171,6 +174,9 @@ class JobWatchers:
         """Read the job and return whether it changed; a job that cannot be read now is read later."""
         try:
             job = await self._store.get(watched.key)
+            if watched.snapshot and watched.snapshot.job.uid != job.uid:
+                watched.is_deleted = True
+                return True
             wanted = [index for index, count in watched.indexes.items() if count > 0]
             snapshot = await self.read(
                 job, wanted, watched.snapshot, with_images=self._may_read_images(watched, job)

@@ -19,7 +19,7 @@ from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.options import AUTO, Variant, read_variant
 from imagejobs_contract.model.spec import Spec, with_distinct_names
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.wire import s3_keys
+from imagejobs_contract.wire import s3_keys, source_prefixes
 
 MAX_NAME_CHARS = 200
 
@@ -55,7 +55,11 @@ def build_job(
 
 
 def _annotations(received: ReceivedForm) -> dict[str, str]:
-    return {names.ANNOTATION_UPLOADS: s3_keys.uploads(received.upload_id)} if received.upload_id else {}
+    """Return what only the API may say: the uploads that belong to the job, and that it reads no others."""
+    uploads = s3_keys.uploads(received.upload_id) if received.upload_id else ""
+    sources = source_prefixes.format_annotation([uploads] if uploads else [])
+    found = {names.ANNOTATION_UPLOADS: uploads, names.ANNOTATION_SOURCES: sources}
+    return {name: value for name, value in found.items() if value}
 
 
 def _read_options(

@@ -16,7 +16,7 @@ from imagejobs_api.callers.caller import Caller
 from imagejobs_api.http.errors import Problem
 from imagejobs_api.submit.forms import ReceivedForm
 from imagejobs_contract.codes import Code
-from imagejobs_contract.model import names, output_names
+from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import JobKey
 
@@ -86,17 +86,8 @@ def fingerprint_json(path: str, body: object) -> str:
 
 
 def with_fingerprint(job: ImageJob, fingerprint: str) -> ImageJob:
-    """Return the job with its request's fingerprint, and a fresh output prefix if the caller chose none.
-
-    If the key is used again after the job was deleted, the new job gets the same name. It must not overwrite
-    the results of the first one.
-    """
-    output = replace(
-        job.spec.output, prefix=job.spec.output.prefix or output_names.default_prefix(names.new_job_id())
-    )
-    return replace(
-        job, spec=replace(job.spec, output=output), annotations={**job.annotations, ANNOTATION: fingerprint}
-    )
+    """Return the job with its request's fingerprint."""
+    return replace(job, annotations={**job.annotations, ANNOTATION: fingerprint})
 
 
 def is_repetition(job: ImageJob, earlier: ImageJob) -> bool:

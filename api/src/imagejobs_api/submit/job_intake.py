@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar
 
 from imagejobs_api.admission.quotas import Quotas
 from imagejobs_api.callers.caller import Caller
-from imagejobs_api.callers.permissions import Prefixes
+from imagejobs_api.callers.permissions import ClusterRights, Prefixes
 from imagejobs_api.http import json_io
 from imagejobs_api.http.connection import Request
 from imagejobs_api.http.errors import Problem
@@ -58,6 +58,7 @@ class JobIntake:
         guard: AddressGuard,
         callbacks: CallbackUrls,
         prefixes: Prefixes,
+        cluster: ClusterRights,
     ) -> None:
         self._creator = creator
         self._objects = objects
@@ -66,6 +67,7 @@ class JobIntake:
         self._guard = guard
         self._callbacks = callbacks
         self._prefixes = prefixes
+        self._cluster = cluster
         self._collector = ItemCollector(objects, server_limits.max_manifest_bytes)
 
     async def accept(self, req: Request, key: JobKey, *, repeatable: bool) -> CreatedJob:
@@ -84,7 +86,7 @@ class JobIntake:
             body = await json_io.read(req, self._limits.max_job_body_bytes)
             run = json_io.run_apart if length > json_io.THREAD_BYTES else _run_here
             request = await self._read(body, req.caller, run)
-            draft = ImageJob(key, request.settings, annotations=_title_annotation(request))
+            draft = ImageJob(key, request.settings, annotations=self._annotations(request, req.caller))
             draft = req.origin.annotate(req.caller.with_label(draft))
             if repeatable:
                 fingerprint = await run(partial(idempotency.fingerprint_json, req.path, body))
@@ -96,7 +98,13 @@ class JobIntake:
 
     async def _read(self, body: dict[str, Any], caller: Caller, run: Run) -> JobRequest:
         prefixes, callbacks = self._prefixes, self._callbacks.for_caller(caller.name)
-        permissions = Permissions(prefixes.sources(caller), prefixes.outputs(caller), time.time())
+        permissions = Permissions(
+            prefixes.sources(caller),
+            prefixes.outputs(caller),
+            time.time(),
+            self._cluster.priority_classes(caller),
+            self._cluster.queues(caller),
+        )
         read = partial(
             read_request,
             body,
@@ -128,12 +136,13 @@ class JobIntake:
         if images.manifest:
             job = replace(
                 job,
-                annotations={
-                    **job.annotations,
-                    **_manifest_annotations(upload_id, self._prefixes.sources(caller)),
-                },
+                annotations={**job.annotations, names.ANNOTATION_UPLOADS: s3_keys.uploads(upload_id)},
             )
         return await self._creator.create(job, upload_id if images.manifest else "", repeatable=repeatable)
+
+    def _annotations(self, request: JobRequest, caller: Caller) -> dict[str, str]:
+        sources = source_prefixes.format_annotation(self._prefixes.sources(caller))
+        return {names.ANNOTATION_SOURCES: sources, **_title_annotation(request)}
 
     async def _images(self, request: JobRequest, list_key: S3Key) -> ItemsOrManifest:
         if not request.may_need_manifest:
@@ -152,10 +161,3 @@ async def _run_here(work: Callable[[], T], /) -> T:
 
 def _title_annotation(request: JobRequest) -> dict[str, str]:
     return {names.ANNOTATION_TITLE: request.title} if request.title else {}
-
-
-def _manifest_annotations(upload_id: str, prefixes: tuple[str, ...]) -> dict[str, str]:
-    return {
-        names.ANNOTATION_UPLOADS: s3_keys.uploads(upload_id),
-        names.ANNOTATION_SOURCES: source_prefixes.format_annotation(prefixes),
-    }

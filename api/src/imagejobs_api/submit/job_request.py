@@ -25,8 +25,6 @@ from imagejobs_contract.wire import source_prefixes
 
 IMAGE_FIELDS = ("items", "prefix", "manifest")
 FIELDS = ({*SPEC_FIELDS} - {"retryFailed", "repeatCallback", "cancel"}) | {"prefix", "name"}
-CLUSTER_CLASS_PREFIX = "system-"
-"""Priority classes of Kubernetes' own parts: pods with such a class may evict any other pod from its node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +58,22 @@ class JobRequest:
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """The prefixes that a caller may name. They end with a slash or, for uploads, with a dot.
+    """What a caller may name.
 
     Attributes:
-        sources: From which the caller's jobs may read images.
-        outputs: Under which the caller's jobs may store results.
+        sources: Prefixes from which the caller's jobs may read images. They end with a slash or, for uploads,
+            with a dot.
+        outputs: Prefixes under which the caller's jobs may store results; each ends with a slash.
         now: Seconds since the epoch.
+        priority_classes: Of the pods of the caller's jobs; None allows any.
+        queues: Of Kueue; None allows any.
     """
 
     sources: tuple[str, ...]
     outputs: tuple[str, ...]
     now: float
+    priority_classes: tuple[str, ...] | None = None
+    queues: tuple[str, ...] | None = None
 
 
 def read_request(
@@ -129,14 +132,24 @@ def _read_job_settings(
         allowed = (
             f"you may write under {' '.join(permissions.outputs)}"
             if permissions.outputs
-            else "without it results lie under outputs/<job id>/"
+            else "without it results lie under a prefix of the job's own"
         )
         reader.fault("output.prefix", f"is not open to you: {allowed}")
-    if (settings.priority_class_name or "").startswith(CLUSTER_CLASS_PREFIX):
+    if (settings.priority_class_name or "").startswith(limits.CLUSTER_CLASS_PREFIX):
         reader.fault(
-            "priorityClassName", f"classes that begin with {CLUSTER_CLASS_PREFIX} are the cluster's own"
+            "priorityClassName",
+            f"classes that begin with {limits.CLUSTER_CLASS_PREFIX} are the cluster's own",
         )
+    else:
+        _check_name(reader, "priorityClassName", settings.priority_class_name, permissions.priority_classes)
+    _check_name(reader, "queueName", settings.queue_name, permissions.queues)
     return settings
+
+
+def _check_name(reader: Reader, field: str, value: str | None, allowed: tuple[str, ...] | None) -> None:
+    if value and allowed is not None and value not in allowed:
+        may = f"you may name {' '.join(allowed)}" if allowed else "you may name none"
+        reader.fault(field, f"is not open to you: {may}")
 
 
 def _read_items(reader: Reader, permissions: Permissions, guard: AddressGuard) -> tuple[Item, ...]:

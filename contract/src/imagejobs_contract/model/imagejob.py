@@ -12,7 +12,7 @@ from typing import Any
 from imagejobs_contract.errors import Fault, Invalid
 from imagejobs_contract.model import names
 from imagejobs_contract.model.names import NO_UID, CallerName, JobKey, Uid
-from imagejobs_contract.model.output_names import default_prefix
+from imagejobs_contract.model.output_names import default_prefix, prefix_by_name
 from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.spec_json import read_spec, spec_body
 from imagejobs_contract.model.status import Status
@@ -53,7 +53,15 @@ class ImageJob:
     @property
     def prefix(self) -> str:
         """Return the S3 prefix of the outputs."""
-        return self.spec.output.prefix or default_prefix(self.key.name)
+        return self.spec.output.prefix or default_prefix(self.key.namespace, self.key.name, self.uid)
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """Return every S3 prefix under which outputs of this job may lie; the last may hold others' too.
+
+        A job that an earlier release began has outputs under the prefix of its name.
+        """
+        return (self.prefix, prefix_by_name(self.key.name)) if self.has_own_prefix else (self.prefix,)
 
     @property
     def has_own_prefix(self) -> bool:

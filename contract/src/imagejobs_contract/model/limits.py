@@ -34,6 +34,8 @@ MAX_SHARDS = 200
 MAX_KEY_LENGTH = 1024
 """Of an S3 key, which S3 counts in bytes."""
 MAX_PREFIX_LENGTH = 512
+CLUSTER_CLASS_PREFIX = "system-"
+"""Priority classes of Kubernetes' own parts: pods with such a class may evict any other pod from its node."""
 MAX_URL_LENGTH = 2048
 MAX_NAME_LENGTH = 255
 MAX_POOL_ITEMS = 16

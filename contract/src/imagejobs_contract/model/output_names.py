@@ -29,8 +29,18 @@ the part behind the dot belongs to the name.
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
 
 
-def default_prefix(job_name: str) -> str:
-    """Return the prefix of a job's outputs if its spec has none."""
+def default_prefix(namespace: str, job_name: str, uid: str) -> str:
+    """Return the prefix of a job's outputs if its spec has none: no other job ever has it.
+
+    Neither namespace nor name holds a dot, so that one job's prefix never begins another's, and rights on a
+    namespace's outputs can be given by the key: `outputs/<namespace>.*`. Why all three parts:
+    docs/adr/0017-outputs-carry-the-uid.md.
+    """
+    return f"{OUTPUTS}{namespace}.{job_name}.{uid}"
+
+
+def prefix_by_name(job_name: str) -> str:
+    """Return where releases up to 0.1 put the outputs of every job of that name, in any namespace."""
     return f"{OUTPUTS}{job_name}"
 
 

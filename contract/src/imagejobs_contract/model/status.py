@@ -62,6 +62,7 @@ class Reason(StrEnum):
 
     ACCEPTED = "Accepted"
     INVALID_SPEC = "InvalidSpec"
+    NOT_GRANTED = "NotGranted"
     QUEUED = "Queued"
     JOB_CREATED = "JobCreated"
     RUNNING = "Running"

@@ -65,6 +65,8 @@ class FinishedJobBody(TypedDict):
     """The job that ended.
 
     Attributes:
+        namespace: Of the ImageJob; with `job_id` it names the job in its cluster.
+        uid: Of the ImageJob. A job that later gets the same `job_id` has another.
         name: What its caller calls it; null for one without a name.
         done: Images that have their result.
         attempt: 1, and one more for each retry.
@@ -76,6 +78,8 @@ class FinishedJobBody(TypedDict):
     """
 
     job_id: str
+    namespace: str
+    uid: str
     name: str | None
     state: State
     total: Count

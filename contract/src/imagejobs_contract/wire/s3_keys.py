@@ -10,6 +10,9 @@
 | `jobs/<uid>/spec.json` | operator | worker | with the job |
 | `jobs/<uid>/results/<shard>.jsonl` | worker (Job), operator (pool: shard 0) | operator, api | with the job |
 | `<prefix>/<n>-<variant>.<ext>`, `<prefix>/<name>.<ext>` | worker | client | the user's (`output.deletionPolicy`) |
+
+`<prefix>` is `outputs/<namespace>.<job>.<uid>`, or the one that the job's spec names; jobs that a release up to
+0.1 began also have outputs under `outputs/<job>`.
 """  # noqa: E501 - the rows of a table
 
 from imagejobs_contract.model.names import S3Key, Uid

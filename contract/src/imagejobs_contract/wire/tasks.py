@@ -47,6 +47,7 @@ class Task:
         """Return the facts of an image for its log lines."""
         known = {
             "job_id": self.key.name,
+            "namespace": self.key.namespace,
             "image": self.index,
             "caller": self.caller,
             "request_id": self.origin.request_id,

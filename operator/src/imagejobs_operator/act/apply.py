@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import assert_never
 
-from imagejobs_contract.files.outputs import delete_outputs
+from imagejobs_contract.files.outputs import delete_outputs, delete_own
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import FINALIZER
 from imagejobs_contract.runtime.traces import current_span
@@ -104,7 +104,7 @@ async def _apply_to_child_job(child_jobs: ChildJobs, job: ImageJob, action: acti
 async def _apply_to_files(ports: Ports, job: ImageJob, action: actions.FileAction) -> None:
     match action:
         case actions.PrepareShards():
-            await shard_inputs.prepare(ports.objects, job, action.shards)
+            await shard_inputs.prepare(ports.objects, job, action.shards, action.sources)
         case actions.FillMissing():
             await result_files.fill(ports.objects, job, action)
         case actions.WriteResults():
@@ -156,6 +156,6 @@ def _origin(job: ImageJob) -> Origin:
 
 
 async def _delete_outputs(ports: Ports, job: ImageJob, shards: int) -> None:
-    named = await delete_outputs(ports.objects, job, result_files.read_all(ports.objects, job, shards))
+    named = await delete_outputs(ports.objects, job, result_files.drain(ports.objects, job, shards))
     if not job.has_own_prefix:
-        await ports.objects.delete(await orphans.find_orphaned_outputs(ports.objects, job, named))
+        await delete_own(ports.objects, job.uid, orphans.possible_orphans(job, named))

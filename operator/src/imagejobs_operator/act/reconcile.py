@@ -109,6 +109,7 @@ class Reconciler:
         return await self._reconcile(job)
 
     async def _reconcile(self, job: ImageJob) -> Result:
+        job = self._policy.bound(job)
         seen = await observe(self._ports, job, self._memory.history(job.key), self._policy, self._clock())
         todo = self._plan(job, seen)
         while question := _question_in(todo):

@@ -84,11 +84,16 @@ async def write(objects: ObjectStore, uid: Uid, outcomes: Sequence[Outcome]) -> 
     await _put(objects, uid, 0, outcomes, None)
 
 
-async def read_all(objects: ObjectStore, job: ImageJob, shards: int) -> AsyncIterator[Sequence[Outcome]]:
-    """Yield all recorded outcomes of a job: those in its status, then one shard at a time."""
+async def drain(objects: ObjectStore, job: ImageJob, shards: int) -> AsyncIterator[Sequence[Outcome]]:
+    """Yield all recorded outcomes of a job that is being deleted: of its status, then of a shard at a time.
+
+    The file of a shard is deleted when the next one is asked for. So a deletion that takes longer than one
+    reconcile, as that of a million outputs may, goes on where it was.
+    """
     yield job.status.outcomes
     for shard in range(shards):
         yield list((await _read_shard(objects, job.uid, shard)).outcomes.values())
+        await objects.delete([s3_keys.results(job.uid, shard)])
 
 
 async def _read_slices(objects: ObjectStore, uid: Uid) -> list[Slice]:

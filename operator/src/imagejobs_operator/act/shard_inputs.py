@@ -13,15 +13,18 @@ from imagejobs_contract.model.items import Item
 from imagejobs_contract.model.names import Uid
 from imagejobs_contract.model.spec import Manifest
 from imagejobs_contract.storage import ObjectStore
-from imagejobs_contract.wire import s3_keys, source_prefixes
+from imagejobs_contract.wire import s3_keys
 from imagejobs_contract.wire.manifests import CONTENT_TYPE, item_lines
 from imagejobs_contract.wire.shards import Work, cut, offsets_json
 
 JSON = "application/json"
 
 
-async def prepare(objects: ObjectStore, job: ImageJob, shards: int) -> None:
+async def prepare(objects: ObjectStore, job: ImageJob, shards: int, sources: tuple[str, ...] | None) -> None:
     """Write the inputs of a job's shards, unless they exist.
+
+    Args:
+        sources: Prefixes that the keys of images must lie under; None allows every key.
 
     Raises:
         Invalid: The caller's manifest and the spec do not agree.
@@ -34,13 +37,13 @@ async def prepare(objects: ObjectStore, job: ImageJob, shards: int) -> None:
         lengths = await _copy_manifest(objects, job.uid, job.spec.manifest)
     else:
         lengths = await _write_manifest(objects, job.uid, job.spec.items)
-    await objects.put(s3_keys.spec(job.uid), make_work(job).to_json().encode(), content_type=JSON)
+    await objects.put(s3_keys.spec(job.uid), make_work(job, sources).to_json().encode(), content_type=JSON)
     await objects.put(
         s3_keys.offsets(job.uid), offsets_json(cut(lengths, shards)).encode(), content_type=JSON
     )
 
 
-def make_work(job: ImageJob) -> Work:
+def make_work(job: ImageJob, sources: tuple[str, ...] | None) -> Work:
     """Return the work that each image needs."""
     spec = job.spec
     return Work(
@@ -49,7 +52,7 @@ def make_work(job: ImageJob) -> Work:
         spec.attempts,
         spec.total,
         spec.output.cache_control,
-        source_prefixes.read_annotation(job.annotations),
+        sources,
     )
 
 

@@ -37,6 +37,8 @@ def _make_data(job: ImageJob, url: str) -> FinishedJobBody:
     status, counts = job.status, job.status.counts
     return {
         "job_id": job.key.name,
+        "namespace": job.key.namespace,
+        "uid": job.uid,
         "name": job.annotations.get(names.ANNOTATION_TITLE),
         "state": status.state,
         "total": counts.total,

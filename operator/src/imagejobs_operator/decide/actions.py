@@ -38,9 +38,14 @@ class PutCounts:
 
 @dataclass(frozen=True, slots=True)
 class PrepareShards:
-    """Write manifest, spec and offsets for the pods of a Job to S3, unless they exist."""
+    """Write manifest, spec and offsets for the pods of a Job to S3, unless they exist.
+
+    Attributes:
+        sources: Prefixes that the keys of images must lie under; None allows every key.
+    """
 
     shards: int
+    sources: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,13 +79,15 @@ def stalled_status(given: PlanInput, status: Status, reason: Reason, message: st
     return _stalled(status, before.since if before and before.since else given.now, reason, message)
 
 
-def refused_status(job: ImageJob, now: datetime, message: str) -> Status:
-    """Return the status of a job whose spec is invalid."""
+def refused_status(
+    job: ImageJob, now: datetime, message: str, reason: Reason = Reason.INVALID_SPEC
+) -> Status:
+    """Return the status of a job whose spec is not accepted."""
     status = replace(job.status, observed_generation=job.generation)
     status = _with_conditions(
-        status, now, (ConditionType.ACCEPTED, False, Reason.INVALID_SPEC, message[:MAX_MESSAGE_CHARACTERS])
+        status, now, (ConditionType.ACCEPTED, False, reason, message[:MAX_MESSAGE_CHARACTERS])
     )
-    return _stalled(status, now, Reason.INVALID_SPEC, message)
+    return _stalled(status, now, reason, message)
 
 
 def finished_status(given: PlanInput, end: tuple[State, Reason], results: Results) -> Status:

@@ -18,6 +18,7 @@ from imagejobs_operator.decide import (
     attempts,
     conditions,
     deadlines,
+    grants,
     late_writes,
     outcomes,
     plan_callback,
@@ -58,6 +59,9 @@ def _plan_unfinished(given: PlanInput) -> tuple[Action, ...]:
     runner = choose_runner(given)
     if given.job.spec.cancel:
         return _stop(given, runner, State.CANCELLED, Reason.CANCELLED)
+    refusal = None if given.job.status.attempt else _refusal(given)
+    if refusal is not None:
+        return refusal
     if passed := deadlines.passed_deadline(given):
         return _stop(given, runner, State.FAILED, passed)
     if given.job.spec.suspend:
@@ -65,6 +69,20 @@ def _plan_unfinished(given: PlanInput) -> tuple[Action, ...]:
     work = _plan_work(given, runner)
     seconds = deadlines.seconds_to_deadline(given)
     return work if seconds is None else (*work, Requeue(seconds))
+
+
+def _refusal(given: PlanInput) -> tuple[Action, ...] | None:
+    """Return the actions for a job that asks for what its namespace was not given; None for any other.
+
+    It waits until it is given, or deleted. A job that has begun keeps what it was begun with.
+    """
+    policy, job = given.policy, given.job
+    faults = grants.list_faults(job, policy.grants.of(job)) if policy.grants else []
+    if not faults:
+        return None
+    message = f"{'; '.join(faults)}: {grants.ASK}"
+    status = conditions.refused_status(job, given.now, message, Reason.NOT_GRANTED)
+    return () if status == job.status else (actions.WriteStatus(status),)
 
 
 def _plan_work(given: PlanInput, runner: Runner) -> tuple[Action, ...]:
@@ -140,7 +158,7 @@ def _suspend(given: PlanInput, runner: Runner) -> tuple[Action, ...]:
 
 def _why_no_runner(job: ImageJob) -> str:
     if job.spec.manifest:
-        return "a manifest needs a Job, and this operator cannot create Jobs"
+        return "a manifest needs a Job, and this operator cannot create Jobs in this namespace"
     return "no runner of this operator (pool or Job) fits spec.execution"
 
 

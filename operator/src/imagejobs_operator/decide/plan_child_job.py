@@ -13,6 +13,7 @@ from imagejobs_contract.model.status import Reason, State, Status, final_state
 from imagejobs_operator.decide import actions, attempts, conditions, deadlines, outcomes, status_writes
 from imagejobs_operator.decide.actions import Action, Requeue
 from imagejobs_operator.decide.deadlines import DELETION_SECONDS
+from imagejobs_operator.decide.grants import readable_prefixes
 from imagejobs_operator.decide.observed import ChildEnd, ChildJob, Presence, Results
 from imagejobs_operator.decide.plan_input import PlanInput
 
@@ -107,7 +108,12 @@ def _create(given: PlanInput, *before: Action) -> tuple[Action, ...]:
     status = conditions.running_status(given) if started else conditions.queued_status(given)
     event = actions.Emit(Reason.JOB_CREATED, f"created Job {status.job_name} with {shards} shards")
     create = actions.CreateJob(status.attempt, shards)
-    return (actions.PrepareShards(shards), *before, create, *status_writes.throttle(given, status), event)
+    return (_prepare_shards(given), *before, create, *status_writes.throttle(given, status), event)
+
+
+def _prepare_shards(given: PlanInput) -> actions.PrepareShards:
+    sources = readable_prefixes(given.job, given.policy.grants)
+    return actions.PrepareShards(attempts.shard_count(given.job.spec), sources)
 
 
 def _plan_ended(given: PlanInput) -> tuple[Action, ...]:
@@ -117,7 +123,7 @@ def _plan_ended(given: PlanInput) -> tuple[Action, ...]:
     if not results.prepared:
         # The job's files were deleted from outside: with new inputs, the missing outcomes can at least be
         # named.
-        return (actions.PrepareShards(attempts.shard_count(given.job.spec)), Requeue(0.0))
+        return (_prepare_shards(given), Requeue(0.0))
     code, message = _missing_outcome(child)
     codes = dict.fromkeys(child.out_of_memory, Code.OUT_OF_MEMORY)
     if filling := fill_missing(given, code, message, codes):

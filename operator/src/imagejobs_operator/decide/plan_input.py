@@ -8,6 +8,8 @@ from imagejobs_contract.model import limits
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.status import Status
 from imagejobs_contract.runtime.settings import LEASE_SECONDS
+from imagejobs_operator.decide import grants
+from imagejobs_operator.decide.grants import Grants
 from imagejobs_operator.decide.observed import Observed
 
 
@@ -27,6 +29,8 @@ class Policy:
         queue_seconds: Maximum wait of a job for its first image.
         resync_seconds: Interval of the resync; later events need no requeue of their own.
         callbacks: Whether there is a secret to sign callbacks with.
+        grants: What each namespace may use; None where there are no borders, as on one machine, where only
+            the API makes jobs.
     """
 
     since: datetime
@@ -38,6 +42,17 @@ class Policy:
     queue_seconds: float = limits.Limits().queue_seconds
     resync_seconds: float = 30.0
     callbacks: bool = True
+    grants: Grants | None = None
+
+    def allows_jobs(self, job: ImageJob) -> bool:
+        """Return whether a job may have a Job; one that was begun keeps it."""
+        if self.grants is None or not self.jobs:
+            return self.jobs
+        return bool(self.grants.of(job).pods or job.status.job_name)
+
+    def bound(self, job: ImageJob) -> ImageJob:
+        """Return the job within the bounds of its namespace."""
+        return grants.bound(job, self.grants.of(job)) if self.grants else job
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,10 @@ class Runner(StrEnum):
 
 def fixed_runner(job: ImageJob, policy: Policy) -> Runner | None:
     """Return the runner that spec, policy and status determine, or None if it depends on observed facts."""
-    spec = job.spec
+    spec, jobs = job.spec, policy.allows_jobs(job)
     if spec.manifest or not policy.pool:
-        return Runner.JOB if policy.jobs and spec.execution is not Execution.POOL else Runner.NOBODY
-    if not policy.jobs or spec.execution is Execution.POOL:
+        return Runner.JOB if jobs and spec.execution is not Execution.POOL else Runner.NOBODY
+    if not jobs or spec.execution is Execution.POOL:
         return Runner.POOL
     if spec.execution is Execution.JOB or (spec.total > limits.MAX_POOL_ITEMS and policy.jobs_from is None):
         return Runner.JOB

@@ -32,7 +32,6 @@ USER_ID = 65532
 TMP_SIZE = "256Mi"
 PARALLEL = "MAX_PARALLEL"
 """The worker's variable for `Size.parallel`."""
-LABEL_PRIORITY = "kueue.x-k8s.io/priority-class"
 
 Body = dict[str, Any]
 
@@ -109,7 +108,8 @@ def make_pod_metadata(job: ImageJob, defaults: PodDefaults) -> Body:
 
 def make_queue_labels(job: ImageJob) -> dict[str, str]:
     """Return the labels for Kueue: the queue from the spec, the priority from the ImageJob's own label."""
-    found = {names.LABEL_QUEUE: job.spec.queue_name or "", LABEL_PRIORITY: job.labels.get(LABEL_PRIORITY, "")}
+    priority = job.labels.get(names.LABEL_PRIORITY, "")
+    found = {names.LABEL_QUEUE: job.spec.queue_name or "", names.LABEL_PRIORITY: priority}
     return {name: value for name, value in found.items() if value}
 
 

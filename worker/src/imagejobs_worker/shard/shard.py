@@ -114,6 +114,7 @@ class Shard:
         key = self._key
         return {
             "job_id": key.job.name,
+            "namespace": key.job.namespace,
             "shard": key.shard,
             "attempt": key.attempt,
             "caller": key.caller,

@@ -3,6 +3,8 @@
 API = "http://127.0.0.1:8080"
 IMAGE_JOB = "j1m860h1ax7za8ahhbpy"
 """A job of one image that succeeded."""
+UID = "0c7f1e8a-4b4c-4f9e-8d1a-3b5c7d9e0f12"
+"""The uid of each of these jobs, for brevity."""
 BATCH = "j1m860h1w78x5ba8p6s8"
 """A batch of three files that ended; the last file is not an image."""
 CALLED = "j1m860h2b5rk0t7c3n9d"
@@ -17,9 +19,15 @@ def progress_url(identifier: str) -> str:
     return f"{API}/api/progress/{identifier}"
 
 
+def prefix(identifier: str = IMAGE_JOB) -> str:
+    """Return the prefix of a job's results."""
+    return f"outputs/default.{identifier}.{UID}"
+
+
 def signed_url(name: str, identifier: str = IMAGE_JOB) -> str:
     """Return a signed link, without most of its signature."""
-    return f"http://127.0.0.1:8333/imagejobs/outputs/{identifier}/{name}?X-Amz-Expires=3600&X-Amz-Signature=99d38a33"
+    signature = "X-Amz-Expires=3600&X-Amz-Signature=99d38a33"
+    return f"http://127.0.0.1:8333/imagejobs/{prefix(identifier)}/{name}?{signature}"
 
 
 def problem(code: str, status: int, title: str, detail: str = "", **more: object) -> dict[str, object]:

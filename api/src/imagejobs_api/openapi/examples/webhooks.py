@@ -3,10 +3,10 @@
 A test runs a job to its end and compares the callback with it.
 """
 
-from imagejobs_api.openapi.examples.names import IMAGE_JOB
+from imagejobs_api.openapi.examples.names import IMAGE_JOB, UID, prefix
 
 _OUTPUT = {
-    "variant": "default", "key": f"outputs/{IMAGE_JOB}/large.jpg", "width": 400, "height": 225,
+    "variant": "default", "key": f"{prefix()}/large.jpg", "width": 400, "height": 225,
     "format": "jpeg", "bytes": 19236,
     "kept_original": False,
 }  # fmt: skip
@@ -15,7 +15,8 @@ FINISHED = {
     "type": "imagejob.finished",
     "timestamp": "2026-11-24T05:30:15Z",
     "data": {
-        "job_id": IMAGE_JOB, "name": None, "state": "Succeeded", "total": 1, "done": 1, "failed": 0,
+        "job_id": IMAGE_JOB, "namespace": "default", "uid": UID, "name": None,
+        "state": "Succeeded", "total": 1, "done": 1, "failed": 0,
         "attempt": 1,
         "created": "2026-11-24T05:30:15Z", "started": "2026-11-24T05:30:15Z",
         "completed": "2026-11-24T05:30:15Z", "duration_seconds": 0,
