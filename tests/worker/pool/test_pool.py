@@ -370,7 +370,7 @@ def test_a_worker_waits_for_a_redis_that_is_not_there_and_stops_when_asked(worke
         (3, 0.0, None),
         (4, 0.0, Code.INTERNAL_ERROR),
         (1, 1000.0, None),
-        (1, 999.0, Code.PROCESSING_TIMEOUT),
+        (1, 999.0, Code.QUEUE_TIMEOUT),
         (4, 999.0, Code.INTERNAL_ERROR),
     ],
     ids=["fresh", "last try", "tried too often", "in time", "late", "both"],

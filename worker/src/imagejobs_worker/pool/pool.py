@@ -186,7 +186,7 @@ def reject_task(lease: Lease, now: float) -> Outcome | None:
         )
     if 0 < task.expires < now:
         return failure_outcome(
-            task, Code.PROCESSING_TIMEOUT, "the job's time was over before this image's turn came"
+            task, Code.QUEUE_TIMEOUT, "the job's time was over before this image's turn came; try it again"
         )
     return None
 
