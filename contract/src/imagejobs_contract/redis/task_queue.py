@@ -123,9 +123,9 @@ class RedisTaskQueue:
                     await self._make_group(ex)
                     continue
                 left = deadline - time.monotonic()
-                if lease or left <= 0:
+                lease = lease or await self._wait_and_lease(consumer, left)
+                if lease or time.monotonic() >= deadline:
                     return lease
-                await self._wait_for_call(consumer, left)
 
     async def extend(self, consumer: str, lease: Lease, *, parked: bool = False) -> bool:
         """Prolong the lease; False if it is lost. A parked task holds no slot of its worker."""
@@ -207,28 +207,37 @@ class RedisTaskQueue:
         return await self._read_lease(entry, flat, int(deliveries))
 
     async def _lease_next(self, consumer: str) -> Lease | None:
-        sharing = self._sharing
-        found = await self._take(
-            [redis_keys.TASKS, redis_keys.WORKERS, redis_keys.SLOTS],
-            [
-                redis_keys.WORKERS_GROUP,
-                consumer,
-                self._alive_seconds,
-                sharing.owner_share,
-                int(sharing.long_seconds * 1000),
-                int(sharing.present_seconds * 1000),
-            ],
-        )
-        if not found:
-            return None
-        entry, flat = found
-        return await self._read_lease(entry, flat, 1)
+        found = await self._take(*self._take_arguments(consumer))
+        return await self._read_lease(found[0], found[1], 1) if found else None
 
-    async def _wait_for_call(self, consumer: str, seconds: float) -> None:
+    def _take_arguments(self, consumer: str) -> tuple[list[str], list[str | int | float]]:
+        sharing = self._sharing
+        return [redis_keys.TASKS, redis_keys.WORKERS, redis_keys.SLOTS], [
+            redis_keys.WORKERS_GROUP,
+            consumer,
+            self._alive_seconds,
+            sharing.owner_share,
+            int(sharing.long_seconds * 1000),
+            int(sharing.present_seconds * 1000),
+        ]
+
+    async def _wait_and_lease(self, consumer: str, seconds: float) -> Lease | None:
+        """Wait for a call and lease the next task, in one exchange: the server takes right after it wakes us.
+
+        An error of the taking is left to the next try.
+        """
         until_look = self._next_look.get(consumer, 0.0) - time.monotonic()
         block = min(seconds, until_look, BLOCK_SECONDS)
-        if block > 0.001:  # a time of 0 would wait for ever
-            await self._redis.blpop([redis_keys.WAKE], timeout=block)
+        if block <= 0.001:  # a time of 0 would wait for ever
+            return None
+        keys, arguments = self._take_arguments(consumer)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.blpop([redis_keys.WAKE], timeout=block)
+            pipe.evalsha(self._take.sha, len(keys), *keys, *arguments)
+            _, found = await pipe.execute(raise_on_error=False)
+        if not found or isinstance(found, ResponseError):
+            return None
+        return await self._read_lease(found[0], found[1], 1)
 
     async def _read_lease(self, entry: str, flat: list[str], deliveries: int) -> Lease | None:
         fields = dict(zip(flat[::2], flat[1::2], strict=True))
