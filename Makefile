@@ -1,6 +1,6 @@
 # Everything a developer does here. CI calls the same targets and has no logic of its own.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-shifted check check-supply fmt images e2e chart bench bench-job bench-load bench-pod bench-batch bench-two bench-soak bench-hostile fuzz fuzz-api lock docs
+.PHONY: help setup run test test-shifted check check-supply fmt images e2e chart bench bench-job bench-fair bench-load bench-pod bench-batch bench-two bench-soak bench-hostile fuzz fuzz-api lock docs
 BIN := .venv/bin
 STAMP := .venv/ready
 MEMBERS := contract api operator worker cli
@@ -69,6 +69,9 @@ bench: setup ## Measure the worker against sharp and pyvips (minutes); ARGS="FOL
 
 bench-job: setup ## Measure one small image from POST to the finished answer, and T1 beside it
 	@PYTHONPATH=tests $(BIN)/python tests/bench/small_job.py $(ARGS)
+
+bench-fair: setup ## Measure one caller's photo while two others fill the pool; ARGS="--seconds 20" for a quick run
+	@PYTHONPATH=tests $(BIN)/python tests/bench/fair.py $(ARGS)
 
 bench-load: setup ## Measure the whole service under load beside a Node server with sharp on the same storage (5 minutes)
 	@PYTHONPATH=tests $(BIN)/python tests/bench/load.py $(ARGS)

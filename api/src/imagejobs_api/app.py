@@ -109,7 +109,8 @@ class _Shared:
     def __init__(self, settings: Settings, ports: Ports, services: Services) -> None:
         limits = settings.limits
         self.follower = Reflector(ports.store, services.index, namespaces(settings, services.callers))
-        self.quotas = Quotas(limits, ports.queue, services.index.open_images)
+        index = services.index
+        self.quotas = Quotas(limits, ports.queue, index.open_images, pool_images=index.pool_images)
         live = BoardWithBreaker(ports.board)
         self.counts = LiveCounts(live)
         self.outcomes = Outcomes(live, ports.objects)

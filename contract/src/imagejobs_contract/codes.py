@@ -23,6 +23,7 @@ class Code(StrEnum):
     SOURCE_TIMEOUT = "source_timeout"
     SOURCE_ERROR = "source_error"
     PROCESSING_TIMEOUT = "processing_timeout"
+    QUEUE_TIMEOUT = "queue_timeout"
     OUT_OF_MEMORY = "out_of_memory"
     STORAGE_ERROR = "storage_error"
     INTERNAL_ERROR = "internal_error"
@@ -74,6 +75,9 @@ _OF_AN_IMAGE: dict[Code, Meaning] = {
     Code.SOURCE_TIMEOUT: Meaning(422, True, "The source of the image did not answer in time."),
     Code.SOURCE_ERROR: Meaning(422, True, "The source of the image could not be read."),
     Code.PROCESSING_TIMEOUT: Meaning(422, False, "The image took longer than is allowed."),
+    Code.QUEUE_TIMEOUT: Meaning(
+        503, True, "The image waited too long for a worker; nothing is wrong with it."
+    ),
     Code.OUT_OF_MEMORY: Meaning(422, False, "The image needed more memory than is allowed."),
     Code.STORAGE_ERROR: Meaning(503, True, "The storage did not take or give the data."),
     Code.INTERNAL_ERROR: Meaning(500, True, "Something failed inside imagejobs."),

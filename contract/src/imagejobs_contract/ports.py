@@ -218,7 +218,10 @@ class Lease:
 
 
 class TaskQueue(Protocol):
-    """The pool's queue: a Redis stream with one consumer group."""
+    """The pool's queue: a Redis stream with one consumer group.
+
+    Owners take turns, and so do the jobs of one owner.
+    """
 
     async def send(self, tasks: Sequence[Task]) -> None:
         """Put tasks on the stream and record the place of each, atomically per task."""
@@ -233,11 +236,14 @@ class TaskQueue(Protocol):
         ...
 
     async def lease(self, consumer: str, block_seconds: float) -> Lease | None:
-        """Return a task whose worker died, else a new one, else None after the time."""
+        """Return a task whose worker died, else the one whose turn it is, else None after the time."""
         ...
 
-    async def extend(self, consumer: str, lease: Lease) -> bool:
-        """Prolong the lease; False if it is lost."""
+    async def extend(self, consumer: str, lease: Lease, *, parked: bool = False) -> bool:
+        """Prolong the lease; False if it is lost.
+
+        A parked task holds no slot of its worker: its owner does not pay for the time, and gets other slots.
+        """
         ...
 
     async def ack(self, consumer: str, lease: Lease, outcome: Outcome) -> bool:

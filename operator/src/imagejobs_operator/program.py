@@ -14,6 +14,7 @@ from imagejobs_contract.runtime.metrics import serve
 from imagejobs_contract.runtime.traces import Tracer
 from imagejobs_contract.runtime.tracing import open_tracer
 from imagejobs_operator.act.memory import Memory
+from imagejobs_operator.act.pod_ledger import PodLedger
 from imagejobs_operator.act.reconcile import Reconciler
 from imagejobs_operator.act.work_queue import WorkQueue
 from imagejobs_operator.decide.deliveries import DeliveryResult
@@ -54,8 +55,12 @@ def _connect(
 ) -> list[Part]:
     """Connect the parts, and return those that run until the end."""
     ports, memory, policy = outside.ports, Memory(), _make_policy(settings)
-    reconciler = Reconciler(ports, policy, utc_now, memory, traces, sees_own_writes=settings.sqlite is None)
+    pods = PodLedger(settings.limits.max_owner_pods)
+    reconciler = Reconciler(
+        ports, policy, utc_now, memory, traces, pods, sees_own_writes=settings.sqlite is None
+    )
     queue = WorkQueue(metrics.time_reconciles(reconciler.reconcile), settings.concurrency)
+    pods.on_turn(queue.add)
     metrics.expose(queue, memory)
 
     def on_result(key: JobKey, result: DeliveryResult) -> None:

@@ -120,6 +120,29 @@ def test_a_caller_with_too_many_open_images_waits_alone(caller, refused):
         asyncio.run(quotas.check_queue(caller))
 
 
+@pytest.mark.parametrize("own", [None, 4], ids=["setting", "file of callers"])
+def test_a_caller_cannot_fill_the_pool(own):
+    caller = Caller("default", "shop", limits=CallerLimits(pool_images=own))
+    for images, refused in (((own or 2) - 1, False), (own or 2, True)):
+        quotas = Quotas(
+            LIMITS._replace(max_caller_pool_images=2), Queue(0), none_open,
+            pool_images=lambda namespace, name, images=images: images if name == "shop" else 0,
+        )  # fmt: skip
+        if refused:
+            with pytest.raises(Problem, match="wait for the pool") as caught:
+                asyncio.run(quotas.check_queue(caller))
+            assert caught.value.code == Code.QUEUE_FULL
+        else:
+            asyncio.run(quotas.check_queue(caller))
+        asyncio.run(quotas.check_queue(Caller("default", "blog")))
+        asyncio.run(quotas.check_queue(ANYBODY))
+
+
+def test_the_bound_of_one_caller_lies_below_that_of_all():
+    limits = Limits()
+    assert limits.max_caller_pool_images < limits.max_queued_images
+
+
 def test_a_caller_may_have_a_bound_on_images_of_its_own():
     large = Caller("default", "large", limits=CallerLimits(queued_images=10))
     asyncio.run(Quotas(LIMITS, Queue(0), lambda namespace, name: 9).check_queue(large))

@@ -65,9 +65,20 @@ def test_a_caller_may_have_several_keys_with_names():
 
 def test_a_caller_may_have_limits_of_its_own():
     read = keyring.read(
-        text(shop(limits={"requests_per_minute": 60, "bytes_in_flight": "64MiB", "queued_images": 5})), "jobs"
+        text(
+            shop(
+                limits={
+                    "requests_per_minute": 60,
+                    "bytes_in_flight": "64MiB",
+                    "queued_images": 5,
+                    "pool_images": 4,
+                }
+            )
+        ),
+        "jobs",
     )
     limits = read.find(KEY).limits
+    assert limits.pool_images == 4
     assert (limits.requests_per_minute, limits.bytes_in_flight, limits.queued_images) == (60, 64 * 2**20, 5)
 
 

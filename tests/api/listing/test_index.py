@@ -15,7 +15,7 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.items import Item
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.outcome import Outcome
-from imagejobs_contract.model.spec import Spec
+from imagejobs_contract.model.spec import Execution, Manifest, Spec
 from imagejobs_contract.model.status import Failure, State, Status
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -117,6 +117,19 @@ def test_open_images_are_counted_per_caller_as_jobs_come_move_and_go():
     index.drop(JobKey("default", "b"))
     index.drop(JobKey("default", "b"))
     assert [index.open_images("default", name) for name in ("shop", "blog", "")] == [0, 0, 0]
+
+
+def test_images_of_the_pool_are_counted_apart_from_those_that_have_pods_of_their_own():
+    small, large, listed = (job(name, caller="shop", images=5) for name in ("small", "large", "listed"))
+    large = replace(large, spec=replace(large.spec, execution=Execution.JOB))
+    listed = replace(listed, spec=Spec(manifest=Manifest("k/lines", 70)))
+    index = filled(small, large, listed)
+    assert (index.open_images("default", "shop"), index.pool_images("default", "shop")) == (80, 5)
+    index.put(replace(small, status=replace(small.status, job_name="small-1"), resource_version="2"))
+    assert (index.open_images("default", "shop"), index.pool_images("default", "shop")) == (80, 0)
+    index.put(replace(small, resource_version="3"))
+    index.drop(small.key)
+    assert index.pool_images("default", "shop") == 0
 
 
 def test_a_page_of_one_state_costs_the_same_however_many_jobs_are_in_others():

@@ -192,11 +192,12 @@ def test_the_list_has_a_bound_beyond_which_jobs_are_found_by_id(service):
         api.stop()
 
 
-@pytest.mark.parametrize("images", [2])
-def test_a_caller_with_too_many_open_images_is_refused_until_some_end(service, tmp_path, images):
+@pytest.mark.parametrize("limit", ["queued_images", "pool_images"])
+def test_a_caller_with_too_many_open_images_is_refused_until_some_end(service, tmp_path, limit):
+    images = 2
     key = api_keys.new_key()
     file = tmp_path / "callers.json"
-    entry = {"name": "eager", "keys": [{"sha256": api_keys.digest(key)}], "limits": {"queued_images": images}}
+    entry = {"name": "eager", "keys": [{"sha256": api_keys.digest(key)}], "limits": {limit: images}}
     file.write_text(json.dumps({"callers": [entry]}))
     api = Api(service.environ | {"CALLERS_FILE": str(file)})
     service.worker.paused.set()

@@ -61,13 +61,20 @@ def test_the_only_image_of_a_job_gives_it_its_error():
     assert states.job_error(failed) == {"code": "corrupt_image", "message": "cut", "retryable": False}
 
 
-def test_a_job_that_ran_out_of_time_says_so():
-    late = Condition(ConditionType.FAILED, True, Reason.DEADLINE_EXCEEDED, "took more than 1 h")
+@pytest.mark.parametrize(
+    ("reason", "code", "retryable"),
+    [
+        (Reason.DEADLINE_EXCEEDED, "processing_timeout", False),
+        (Reason.QUEUE_DEADLINE_EXCEEDED, "queue_timeout", True),
+    ],
+)
+def test_a_job_that_ran_out_of_time_says_so_and_whether_to_try_again(reason, code, retryable):
+    late = Condition(ConditionType.FAILED, True, reason, "took more than 1 h")
     failed = job(State.FAILED, conditions=(late,))
     assert states.job_error(failed) == {
-        "code": "processing_timeout",
+        "code": code,
         "message": "took more than 1 h",
-        "retryable": False,
+        "retryable": retryable,
     }
 
 

@@ -371,6 +371,8 @@ def test_an_entry_that_is_no_task_does_not_stop_the_queue(redis_url, raw):
         lease = await queue.lease("a", 1)
         assert lease is not None
         assert lease.task == task()
+        for _ in range(2):
+            assert await queue.lease("a", 0) is None
         assert await queue.depth() == 1
 
     run(redis_url, story)

@@ -24,7 +24,7 @@ EXAMPLES: dict[type, tuple[Any, str]] = {
         (actions.PutCounts(Counts(1)), "board"),
         (actions.Announce(Change(JobKey("ns", "job"), "u", State.RUNNING, Counts(1))), "board"),
         (actions.Forget(), "board"),
-        (actions.CreateJob(1, 1), "child_jobs"),
+        (actions.CreateJob(1, 1, 1), "child_jobs"),
         (actions.SuspendJob(1, True), "child_jobs"),
         (actions.SetParallelism(1, 2), "child_jobs"),
         (actions.DeleteJob(1), "child_jobs"),
@@ -67,7 +67,11 @@ def test_the_examples_are_of_all_port_actions() -> None:
 
 def test_every_action_is_for_a_port_or_for_the_reconciler() -> None:
     assert set(get_args(PortAction)) | set(get_args(LoopAction)) == set(get_args(Action))
-    assert set(get_args(LoopAction)) == {actions.CollectResults, actions.Requeue}
+    assert set(get_args(LoopAction)) == {
+        actions.CollectResults,
+        actions.AwaitPods,
+        actions.Requeue,
+    }
     defined = {each for each in vars(actions).values() if isinstance(each, type)}
     assert {each for each in defined if each.__module__ == actions.__name__} == set(get_args(Action))
 

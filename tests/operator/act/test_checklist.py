@@ -203,8 +203,8 @@ def test_8_nothing_waits_for_ever(world: World) -> None:
         Reason.QUEUE_DEADLINE_EXCEEDED,
     )
     assert [(each.index, each.code) for each in status.outcomes] == [
-        (0, Code.PROCESSING_TIMEOUT),
-        (1, Code.PROCESSING_TIMEOUT),
+        (0, Code.QUEUE_TIMEOUT),
+        (1, Code.QUEUE_TIMEOUT),
     ]
     assert world.events.emitted[-1].warning
 

@@ -21,6 +21,7 @@ from imagejobs_contract.ports import WakeUp
 from imagejobs_contract.wire import s3_keys
 from imagejobs_contract.wire.shards import read_offsets
 from imagejobs_operator.act.memory import Memory
+from imagejobs_operator.act.pod_ledger import PodLedger
 from imagejobs_operator.act.ports import Ports
 from imagejobs_operator.act.reconcile import Reconciler
 from imagejobs_operator.act.work_queue import Result
@@ -67,6 +68,7 @@ class World:
         self.sent: list[tuple[datetime, str]] = []
         self.response = Response(ResponseKind.DELIVERED)
         self.wake_ups_arrive = True
+        self.max_owner_pods = 100
         self._loop = asyncio.new_event_loop()
         self.restart()
 
@@ -99,11 +101,15 @@ class World:
             self.events,
             self.dispatcher,
         )
+        self.turns: list[JobKey] = []
+        pods = PodLedger(self.max_owner_pods)
+        pods.on_turn(self.turns.append)
         self._reconciler = Reconciler(
             self.ports,
             replace(self.policy, since=self.time),
             self.now,
             self.memory,
+            pods=pods,
             sees_own_writes=sees_own_writes,
         )
 

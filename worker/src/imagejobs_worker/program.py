@@ -72,15 +72,19 @@ def _run(
 
 async def run_pool(settings: Settings, spawned: Spawned) -> int:
     """Work from the pool's queue until asked to shutdown."""
-    from imagejobs_contract.redis.task_queue import RedisTaskQueue
+    from imagejobs_contract.redis.task_queue import RedisTaskQueue, Sharing
     from imagejobs_worker.pool.heartbeat import Liveness
     from imagejobs_worker.pool.pool import Pool, PoolSettings
 
     shutdown = Shutdown()
     shutdown.listen_to_signals()
-    queue = RedisTaskQueue(settings.redis_url, settings.lease_seconds)
+    limits = settings.limits
+    sharing = Sharing(
+        settings.parallel, limits.max_owner_share, limits.owner_long_seconds, limits.owner_present_seconds
+    )
+    queue = RedisTaskQueue(settings.redis_url, settings.lease_seconds, sharing)
     pool_settings = PoolSettings(_consumer_name(settings), settings.lease_seconds, settings.grace_seconds)
-    liveness = Liveness(settings.limits.image_seconds)
+    liveness = Liveness(limits.image_seconds)
     async with (
         wiring.open_metrics(settings) as instruments,
         wiring.open_traces(settings, instruments) as traces,

@@ -38,6 +38,7 @@ class Quotas:
 
     Args:
         open_images: Answered by the list of jobs that this process keeps.
+        pool_images: The same of the images that the pool works on.
     """
 
     def __init__(
@@ -46,8 +47,11 @@ class Quotas:
         queue: TaskQueue,
         open_images: OpenImages,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        pool_images: OpenImages = lambda namespace, caller: 0,
     ) -> None:
         self._limits = limits
+        self._pool_images = pool_images
         self._queue = queue
         self._open_images = open_images
         self._clock = clock
@@ -73,6 +77,9 @@ class Quotas:
         most = self._max_images(caller)
         if caller.name and self._open_images(caller.namespace, caller.name) >= most:
             raise _queue_full(f"{most} of your images have not ended yet.")
+        most = caller.limits.pool_images or self._limits.max_caller_pool_images
+        if caller.name and self._pool_images(caller.namespace, caller.name) >= most:
+            raise _queue_full(f"{most} of your images wait for the pool.")
         if self._clock() >= self._depth_until:
             await self._refresh_depth()
         if self._depth >= self._limits.max_queued_images:

@@ -15,6 +15,7 @@ class CallerLimits:
     requests_per_minute: int | None = None
     bytes_in_flight: int | None = None
     queued_images: int | None = None
+    pool_images: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,11 +117,12 @@ def _read_entries(readers: list[Reader], namespace: str) -> Iterator[KeyEntry]:
 def _read_limits(reader: Reader | None) -> CallerLimits:
     if reader is None:
         return CallerLimits()
-    reader.unknown(("requests_per_minute", "bytes_in_flight", "queued_images"))
+    reader.unknown(("requests_per_minute", "bytes_in_flight", "queued_images", "pool_images"))
     return CallerLimits(
         requests_per_minute=reader.integer("requests_per_minute", 1, MAX_LIMIT),
         bytes_in_flight=reader.size("bytes_in_flight", 1, MAX_LIMIT),
         queued_images=reader.integer("queued_images", 1, MAX_LIMIT),
+        pool_images=reader.integer("pool_images", 1, MAX_LIMIT),
     )
 
 

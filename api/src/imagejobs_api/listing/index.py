@@ -14,7 +14,7 @@ from imagejobs_api.view import states
 from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import JobKey, S3Key
-from imagejobs_contract.model.spec import Manifest, Spec
+from imagejobs_contract.model.spec import Execution, Manifest, Spec
 from imagejobs_contract.model.status import ConditionType, State
 
 SortKey = tuple[int, str]
@@ -42,7 +42,8 @@ class IndexPage:
 class Index:
     """Jobs by namespace, caller and state, each list sorted.
 
-    `Reflector` and `IndexedStore` write it; `JobList` reads pages from it and `Quotas` reads `open_images`.
+    `Reflector` and `IndexedStore` write it; `JobList` reads pages from it and `Quotas` reads `open_images`
+    and `pool_images`.
     Lives as long as the app.
 
     Args:
@@ -55,6 +56,8 @@ class Index:
         self._buckets: dict[Bucket, list[SortKey]] = {}
         self._ages: list[tuple[int, str, str]] = []
         self._open: Counter[tuple[str, str]] = Counter()
+        self._in_pool: Counter[tuple[str, str]] = Counter()
+        self._pool_images: dict[JobKey, int] = {}
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -77,7 +80,8 @@ class Index:
         insort(self._ages, (*key, job.key.namespace))
         for bucket in buckets_of(trimmed):
             insort(self._buckets.setdefault(bucket, []), key)
-        self._count(trimmed, open_images(trimmed))
+        self._pool_images[job.key] = pool_images(job)
+        self._count(trimmed, 1)
         if len(self._jobs) > self._max_jobs:
             _, name, namespace = self._ages[0]
             self.drop(JobKey(namespace, name))
@@ -93,11 +97,16 @@ class Index:
             _remove(self._buckets[bucket], job_sort_key)
             if not self._buckets[bucket]:
                 del self._buckets[bucket]
-        self._count(job, -open_images(job))
+        self._count(job, -1)
+        del self._pool_images[key]
 
     def open_images(self, namespace: str, caller: str) -> int:
         """Return the number of a caller's unfinished images, by the status of its jobs."""
         return self._open[(namespace, caller)]
+
+    def pool_images(self, namespace: str, caller: str) -> int:
+        """Return the number of these that the pool works on, or will."""
+        return self._in_pool[(namespace, caller)]
 
     def page(
         self, namespace: str, caller: str, state: State | None, limit: int, after: SortKey | None
@@ -109,12 +118,10 @@ class Index:
         jobs = tuple(self._jobs[JobKey(namespace, name)] for _, name in reversed(found))
         return IndexPage(jobs, found[0] if end > limit else None)
 
-    def _count(self, job: ImageJob, images: int) -> None:
+    def _count(self, job: ImageJob, sign: int) -> None:
         for caller in callers_of(job):
-            owner = job.key.namespace, caller
-            self._open[owner] += images
-            if not self._open[owner]:
-                del self._open[owner]
+            _add(self._open, (job.key.namespace, caller), sign * open_images(job))
+            _add(self._in_pool, (job.key.namespace, caller), sign * self._pool_images[job.key])
 
 
 def trim(job: ImageJob) -> ImageJob:
@@ -165,6 +172,18 @@ def open_images(job: ImageJob) -> int:
     if states.job_state(job).final:
         return 0
     return max(0, job.spec.total - job.status.counts.done)
+
+
+def pool_images(job: ImageJob) -> int:
+    """Return the number of a job's unfinished images that the pool works on, or may yet."""
+    own_pods = job.spec.manifest or job.status.job_name or job.spec.execution is Execution.JOB
+    return 0 if own_pods else open_images(job)
+
+
+def _add(counts: Counter[tuple[str, str]], owner: tuple[str, str], images: int) -> None:
+    counts[owner] += images
+    if not counts[owner]:
+        del counts[owner]
 
 
 def _select(values: Mapping[str, str], name: str) -> dict[str, str]:

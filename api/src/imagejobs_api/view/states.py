@@ -9,7 +9,7 @@ from imagejobs_contract.model.status import ConditionType, Reason, State, Status
 
 _CODES = {
     Reason.DEADLINE_EXCEEDED: Code.PROCESSING_TIMEOUT,
-    Reason.QUEUE_DEADLINE_EXCEEDED: Code.PROCESSING_TIMEOUT,
+    Reason.QUEUE_DEADLINE_EXCEEDED: Code.QUEUE_TIMEOUT,
     Reason.STORAGE_UNAVAILABLE: Code.STORAGE_ERROR,
     Reason.INVALID_SPEC: Code.INVALID_OPTIONS,
     Reason.NOT_GRANTED: Code.FORBIDDEN,

@@ -73,6 +73,22 @@ class Limits(NamedTuple):
     """Images of one caller that have not ended, over which its POSTs are answered 429; the file of callers
     may say otherwise.
     """
+    max_caller_pool_images: int = 2_500
+    """Of these, images that the pool works on, or will; a quarter of MAX_QUEUED_IMAGES, so that one caller
+    does not fill the pool. The file of callers may say otherwise.
+    """
+    max_owner_share: float = 0.75
+    """Part of the pool's workers that the images of one owner (a namespace and a caller) hold while another
+    owner waits. At least one worker; all but one at most.
+    """
+    owner_long_seconds: float = 1.0
+    """An owner whose images take this long keeps to its share while another owner was seen lately, also if
+    nobody waits: a worker is then free for a short image.
+    """
+    owner_present_seconds: float = 30.0
+    """For this time after its last image another owner counts as seen lately."""
+    max_owner_pods: int = 100
+    """Pods at a time of all large jobs of one owner; further jobs wait for their turn as `Queued`."""
     max_listed_jobs: int = 20_000
     """Newest jobs that `GET /api/jobs` lists, kept in each API process at about 2 kB; older ones are still
     found by their ids.

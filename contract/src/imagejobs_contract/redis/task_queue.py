@@ -1,5 +1,6 @@
 """The pool's queue: a Redis stream with one consumer group. The operator sends again what Redis lost.
 
+Which task is leased next is decided by `fair_scripts`.
 The stream is never trimmed by length, which would drop tasks that are not done; each one is removed when it
 ends.
 """
@@ -7,8 +8,9 @@ ends.
 import logging
 import time
 from collections.abc import Awaitable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.names import Uid
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.ports import Lease
@@ -29,6 +31,25 @@ FORGET_CONSUMER_SECONDS = 3600
 """A consumer that was idle for this time, and holds nothing, is deleted from the group."""
 
 
+class Sharing(NamedTuple):
+    """How the workers are shared between owners; the same in all workers. The defaults are those of `Limits`.
+
+    Attributes:
+        slots: Tasks that this worker takes at once.
+        owner_share: Part of all slots that one owner may hold while another one wants some.
+        long_seconds: An owner whose tasks take this long leaves the rest free also while nobody waits.
+        present_seconds: For so long after another owner was seen.
+    """
+
+    slots: int = 1
+    owner_share: float = Limits().max_owner_share
+    long_seconds: float = Limits().owner_long_seconds
+    present_seconds: float = Limits().owner_present_seconds
+
+
+DEFAULT_SHARING = Sharing()
+
+
 class RedisTaskQueue:
     """Implements `ports.TaskQueue`; one client may serve a board and a queue.
 
@@ -36,14 +57,18 @@ class RedisTaskQueue:
     the same worker may have used it.
     """
 
-    def __init__(self, redis: Redis | str, lease_seconds: float = LEASE_SECONDS) -> None:
+    def __init__(
+        self, redis: Redis | str, lease_seconds: float = LEASE_SECONDS, sharing: Sharing = DEFAULT_SHARING
+    ) -> None:
         self._redis = connect(redis) if isinstance(redis, str) else redis
         self._lease_seconds = lease_seconds
+        self._sharing = sharing
+        self._alive_seconds = int(lease_seconds * ALIVE_LEASES)
         self._look_seconds = min(IDLE_SCAN_SECONDS, lease_seconds / 5)
         self._next_look: dict[str, float] = {}
         script = self._redis.register_script
         self._send, self._waiting = script(task_scripts.SEND), script(task_scripts.WAITING)
-        self._cancel = script(task_scripts.CANCEL)
+        self._cancel, self._take = script(task_scripts.CANCEL), script(task_scripts.TAKE)
         self._claim, self._extend = script(task_scripts.CLAIM), script(task_scripts.EXTEND)
         self._ack, self._release = script(task_scripts.ACK), script(task_scripts.RELEASE)
         self._workers = script(task_scripts.WORKERS)
@@ -65,7 +90,7 @@ class RedisTaskQueue:
     async def _put(self, task: Task, client: Redis | None = None) -> None:
         await self._send(
             [redis_keys.TASKS, redis_keys.sent(task.uid)],
-            [task.index, task.to_json(), redis_keys.JOB_SECONDS],
+            [task.index, task.to_json(), redis_keys.JOB_SECONDS, task.owner, task.uid],
             client=client,
         )
 
@@ -81,10 +106,10 @@ class RedisTaskQueue:
     async def cancel(self, uid: Uid) -> None:
         """Remove all tasks of a job from the stream; a worker that holds one loses its lease."""
         async with redis_errors(self._redis):
-            await self._cancel([redis_keys.TASKS, redis_keys.sent(uid)], [redis_keys.WORKERS_GROUP])
+            await self._cancel([redis_keys.TASKS, redis_keys.sent(uid)], [redis_keys.WORKERS_GROUP, uid])
 
     async def lease(self, consumer: str, block_seconds: float) -> Lease | None:
-        """Return a task whose worker died, else a new one, else None after the time.
+        """Return a task whose worker died, else the one whose turn it is, else None after the time.
 
         If this is cancelled or fails, a task may be leased without a holder; it comes again when that lease
         runs out.
@@ -93,22 +118,22 @@ class RedisTaskQueue:
         async with redis_errors(self._redis):
             while True:
                 try:
-                    lease = await self._lease_idle(consumer) or await self._lease_new(
-                        consumer, deadline - time.monotonic()
-                    )
+                    lease = await self._lease_idle(consumer) or await self._lease_next(consumer)
                 except ResponseError as ex:
                     await self._make_group(ex)
                     continue
+                left = deadline - time.monotonic()
+                lease = lease or await self._wait_and_lease(consumer, left)
                 if lease or time.monotonic() >= deadline:
                     return lease
 
-    async def extend(self, consumer: str, lease: Lease) -> bool:
-        """Prolong the lease; False if it is lost."""
+    async def extend(self, consumer: str, lease: Lease, *, parked: bool = False) -> bool:
+        """Prolong the lease; False if it is lost. A parked task holds no slot of its worker."""
         async with redis_errors(self._redis):
             return await _call_fenced(
                 self._extend(
                     [redis_keys.TASKS, redis_keys.WORKERS],
-                    [redis_keys.WORKERS_GROUP, consumer, lease.entry_id],
+                    [redis_keys.WORKERS_GROUP, consumer, lease.entry_id, int(parked)],
                 )
             )
 
@@ -155,12 +180,11 @@ class RedisTaskQueue:
 
     async def workers(self) -> int:
         """Return how many workers were seen recently."""
-        seconds = int(self._lease_seconds * ALIVE_LEASES)
         async with redis_errors(self._redis):
             return int(
                 await self._workers(
-                    [redis_keys.TASKS, redis_keys.WORKERS],
-                    [redis_keys.WORKERS_GROUP, seconds, FORGET_CONSUMER_SECONDS * 1000],
+                    [redis_keys.TASKS, redis_keys.WORKERS, redis_keys.SLOTS],
+                    [redis_keys.WORKERS_GROUP, self._alive_seconds, FORGET_CONSUMER_SECONDS * 1000],
                 )
             )
 
@@ -173,31 +197,50 @@ class RedisTaskQueue:
             return None
         lease_ms = int(self._lease_seconds * 1000)
         found = await self._claim(
-            [redis_keys.TASKS, redis_keys.WORKERS], [redis_keys.WORKERS_GROUP, consumer, lease_ms]
+            [redis_keys.TASKS, redis_keys.WORKERS, redis_keys.SLOTS],
+            [redis_keys.WORKERS_GROUP, consumer, lease_ms, self._sharing.slots],
         )
         self._next_look[consumer] = 0.0 if found else time.monotonic() + self._look_seconds
         if not found:
             return None
         entry, flat, deliveries = found
-        return await self._read_lease(entry, dict(zip(flat[::2], flat[1::2], strict=True)), int(deliveries))
+        return await self._read_lease(entry, flat, int(deliveries))
 
-    async def _lease_new(self, consumer: str, seconds: float) -> Lease | None:
-        until_look = self._next_look.get(consumer, 0.0) - time.monotonic()
-        block = int(min(seconds, until_look, BLOCK_SECONDS) * 1000)
-        # BLOCK 0 would wait for ever.
-        reply: Any = await self._redis.xreadgroup(
+    async def _lease_next(self, consumer: str) -> Lease | None:
+        found = await self._take(*self._take_arguments(consumer))
+        return await self._read_lease(found[0], found[1], 1) if found else None
+
+    def _take_arguments(self, consumer: str) -> tuple[list[str], list[str | int | float]]:
+        sharing = self._sharing
+        return [redis_keys.TASKS, redis_keys.WORKERS, redis_keys.SLOTS], [
             redis_keys.WORKERS_GROUP,
             consumer,
-            {redis_keys.TASKS: ">"},
-            count=1,
-            block=block if block > 0 else None,
-        )
-        if not reply:
-            return None
-        entry, fields = reply[0][1][0]
-        return await self._read_lease(entry, fields, 1)
+            self._alive_seconds,
+            sharing.owner_share,
+            int(sharing.long_seconds * 1000),
+            int(sharing.present_seconds * 1000),
+        ]
 
-    async def _read_lease(self, entry: str, fields: dict[str, str], deliveries: int) -> Lease | None:
+    async def _wait_and_lease(self, consumer: str, seconds: float) -> Lease | None:
+        """Wait for a call and lease the next task, in one exchange: the server takes right after it wakes us.
+
+        An error of the taking is left to the next try.
+        """
+        until_look = self._next_look.get(consumer, 0.0) - time.monotonic()
+        block = min(seconds, until_look, BLOCK_SECONDS)
+        if block <= 0.001:  # a time of 0 would wait for ever
+            return None
+        keys, arguments = self._take_arguments(consumer)
+        async with self._redis.pipeline(transaction=False) as pipe:
+            pipe.blpop([redis_keys.WAKE], timeout=block)
+            pipe.evalsha(self._take.sha, len(keys), *keys, *arguments)
+            _, found = await pipe.execute(raise_on_error=False)
+        if not found or isinstance(found, ResponseError):
+            return None
+        return await self._read_lease(found[0], found[1], 1)
+
+    async def _read_lease(self, entry: str, flat: list[str], deliveries: int) -> Lease | None:
+        fields = dict(zip(flat[::2], flat[1::2], strict=True))
         try:
             return Lease(Task.from_json(fields["task"]), entry, int(fields["taken"]) + deliveries)
         except (KeyError, ValueError) as ex:

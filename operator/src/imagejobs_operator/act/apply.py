@@ -90,7 +90,8 @@ async def _apply_to_board(ports: Ports, job: ImageJob, action: actions.BoardActi
 async def _apply_to_child_job(child_jobs: ChildJobs, job: ImageJob, action: actions.ChildJobAction) -> None:
     match action:
         case actions.CreateJob():
-            await child_jobs.create(job, action.attempt, action.shards)
+            granted = replace(job, spec=replace(job.spec, parallelism=action.parallelism))
+            await child_jobs.create(granted, action.attempt, action.shards)
         case actions.SuspendJob():
             await child_jobs.suspend(job, action.attempt, action.suspend)
         case actions.SetParallelism():

@@ -30,6 +30,7 @@ from imagejobs_operator.act import result_files
 from imagejobs_operator.act.apply import apply, delete_leftovers
 from imagejobs_operator.act.memory import Leftovers, Memory
 from imagejobs_operator.act.observe import observe
+from imagejobs_operator.act.pod_ledger import PodLedger
 from imagejobs_operator.act.ports import Ports
 from imagejobs_operator.act.work_queue import Result
 from imagejobs_operator.decide import actions, attempts, conditions, deadlines
@@ -70,6 +71,7 @@ class Reconciler:
         clock: Clock,
         memory: Memory | None = None,
         traces: Tracer = NOOP_TRACER,
+        pods: PodLedger | None = None,
         *,
         sees_own_writes: bool = True,
     ) -> None:
@@ -79,6 +81,7 @@ class Reconciler:
         self._policy = policy
         self._clock = clock
         self._memory = Memory() if memory is None else memory
+        self._pods = PodLedger(limits.Limits().max_owner_pods) if pods is None else pods
 
     async def reconcile(self, key: JobKey) -> Result:
         """Reconcile a job; return when to reconcile it again.
@@ -98,6 +101,7 @@ class Reconciler:
         try:
             job = await self._ports.store.get(key)
         except NotFound:
+            self._pods.forget(key)
             await self._delete_leftovers(self._memory.forget(key))
             return Result()
         except UnreadableJob as ex:
@@ -111,11 +115,11 @@ class Reconciler:
     async def _reconcile(self, job: ImageJob) -> Result:
         job = self._policy.bound(job)
         seen = await observe(self._ports, job, self._memory.history(job.key), self._policy, self._clock())
-        todo = self._plan(job, seen)
+        seen, todo = self._share_and_plan(job, seen)
         while question := _question_in(todo):
             with self._span_for(job, todo):
                 seen = replace(seen, results=await self._collect(job, seen, question))
-            todo = self._plan(job, seen)
+            seen, todo = self._share_and_plan(job, seen)
         with self._span_for(job, todo):
             written = await self._apply_all(job, seen, todo)
         until = deadlines.skip_resync_until(written or job, self._clock(), self._policy)
@@ -124,20 +128,30 @@ class Reconciler:
             todo = self._plan_after_write(written, seen)
         return Result(_requeue_seconds(todo), LARGE_JOB_INTERVAL_SECONDS if _is_busy(job) else 0.0)
 
+    def _share_and_plan(self, job: ImageJob, seen: Observed) -> tuple[Observed, tuple[Action, ...]]:
+        """Plan with the job's share of its owner's pods, and enter the plan.
+
+        No other job is planned meanwhile: there is no await in between.
+        """
+        seen = replace(seen, pods=self._pods.observe(job, seen.child))
+        todo = self._plan(job, seen)
+        self._pods.record(job, todo)
+        return seen, todo
+
     def _plan(self, job: ImageJob, seen: Observed) -> tuple[Action, ...]:
         return plan(job, seen, self._clock(), self._policy)
 
     def _plan_after_write(self, job: ImageJob, seen: Observed) -> tuple[Action, ...]:
         """Return the requeues that the job needs after a write: at once if there is more to do."""
         todo = self._plan(job, replace(seen, history=self._memory.history(job.key)))
-        return todo if all(isinstance(each, actions.Requeue) for each in todo) else (actions.Requeue(0.0),)
+        return todo if all(isinstance(each, actions.Wait) for each in todo) else (actions.Requeue(0.0),)
 
     def _span_for(self, job: ImageJob, todo: tuple[Action, ...]) -> AbstractContextManager[Span]:
         """Return a span for a reconcile that does something; the idle ones, every few seconds, would hide it.
 
         The span belongs to the trace that the job names.
         """
-        names = [type(each).__name__ for each in todo if not isinstance(each, actions.Requeue)]
+        names = [type(each).__name__ for each in todo if not isinstance(each, actions.Wait)]
         if not names:
             return nullcontext(NOOP_SPAN)
         facts = {

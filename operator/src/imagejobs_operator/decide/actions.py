@@ -50,10 +50,16 @@ class PrepareShards:
 
 @dataclass(frozen=True, slots=True)
 class CreateJob:
-    """Create the Job of an attempt."""
+    """Create the Job of an attempt, with so many pods at a time."""
 
     attempt: int
     shards: int
+    parallelism: int
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitPods:
+    """Wait until other jobs of the owner have ended; the end of one reconciles the job again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,10 +193,12 @@ StoreAction = WriteStatus | DeleteImageJob | AddFinalizer | RemoveFinalizer
 MessageAction = Emit | Deliver
 PortAction = QueueAction | BoardAction | ChildJobAction | FileAction | StoreAction | MessageAction
 """Actions that go through one port each; `act.apply` carries them out."""
-LoopAction = CollectResults | Requeue
-"""Actions that the reconciler carries out itself: the first leads to another plan, the second to another
+LoopAction = CollectResults | AwaitPods | Requeue
+"""Actions that the reconciler carries out itself: the first leads to another plan, the others to another
 reconcile.
 """
+Wait = AwaitPods | Requeue
+"""Actions that change nothing outside."""
 Action = PortAction | LoopAction
 
 USES_STORAGE = (PrepareShards, CollectResults, FillMissing, WriteResults, DeleteFiles, DeleteOutputs)

@@ -25,6 +25,8 @@ from imagejobs_operator.decide.observed import Results
 from imagejobs_operator.decide.plan_input import PlanInput
 
 MAX_MESSAGE_CHARACTERS = 1024
+MAX_TOLD_PLACE = 10
+"""Jobs of an owner whose place in its queue is told: each end of one changes all of them."""
 UNSIGNED = "the callback is not sent: the operator has no secret to sign it with (WEBHOOK_SECRETS)"
 ACCEPTED = "the spec is valid"
 WAITS = {
@@ -49,6 +51,18 @@ def pending_status(given: PlanInput) -> Status:
 def queued_status(given: PlanInput) -> Status:
     """Return the status of a job whose images wait for a worker."""
     return _reconciling(given.with_status(state=State.QUEUED), Reason.QUEUED)
+
+
+def awaiting_status(given: PlanInput, place: int) -> Status:
+    """Return the status of a job that waits for pods of its owner; its deadline starts when it gets some.
+
+    Args:
+        place: Its place among the owner's waiting jobs, from 1. It changes by itself, once for each job that
+            gets pods; far behind it is not told, so that an end costs few writes.
+    """
+    told = f"place {place}" if place <= MAX_TOLD_PLACE else f"behind place {MAX_TOLD_PLACE}"
+    given = given.with_status(state=State.QUEUED, queued=None)
+    return _reconciling(given, Reason.QUEUED, f"the pods of its owner are all in use by other jobs: {told}")
 
 
 def running_status(given: PlanInput) -> Status:
@@ -168,8 +182,9 @@ def _with_results(given: PlanInput, results: Results) -> Status:
     )
 
 
-def _reconciling(given: PlanInput, reason: Reason) -> Status:
-    facts = (NOT_SUSPENDED, *_not_finished(reason), (ConditionType.RECONCILING, True, reason, WAITS[reason]))
+def _reconciling(given: PlanInput, reason: Reason, message: str = "") -> Status:
+    reconciling = (ConditionType.RECONCILING, True, reason, message or WAITS[reason])
+    facts = (NOT_SUSPENDED, *_not_finished(reason), reconciling)
     return _with_conditions(_accepted(given), given.now, *facts, without=ONLY_WHILE_UNFINISHED)
 
 

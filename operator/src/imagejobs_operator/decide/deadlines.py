@@ -7,7 +7,7 @@ its jobs go on.
 from datetime import datetime, timedelta
 
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.status import CallbackState, Reason, Status
+from imagejobs_contract.model.status import CallbackState, Reason, State, Status
 from imagejobs_operator.decide.plan_input import PlanInput, Policy
 
 MAX_RESYNC_SKIP_SECONDS = 3600.0
@@ -21,11 +21,16 @@ DELETION_SECONDS = 90.0
 def passed_deadline(given: PlanInput) -> Reason | None:
     """Return the deadline that has passed, or None.
 
-    A job that waits with permission (suspended, or for Kueue's quota) has no deadline.
+    A job that waits with permission (suspended, for Kueue's quota, or for pods of its owner) has no deadline.
     """
     if _has_no_deadline(given) or deadline_of(given) > given.now:
         return None
     return Reason.DEADLINE_EXCEEDED if given.status.started else Reason.QUEUE_DEADLINE_EXCEEDED
+
+
+def awaits_pods(status: Status) -> bool:
+    """Return whether the status says that the job waits for pods of its owner: it has no time of queueing."""
+    return status.state is State.QUEUED and status.queued is None
 
 
 def deadline_of(given: PlanInput) -> datetime:
@@ -79,4 +84,4 @@ def skip_resync_until(job: ImageJob, now: datetime, policy: Policy) -> datetime 
 
 def _has_no_deadline(given: PlanInput) -> bool:
     child = given.seen.child
-    return given.job.spec.suspend or (child.managed and child.suspended)
+    return given.job.spec.suspend or (child.managed and child.suspended) or awaits_pods(given.job.status)

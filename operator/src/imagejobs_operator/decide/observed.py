@@ -3,6 +3,7 @@
 Absence is a value here, not an error: a Job that is gone, a board without data, results that were not read.
 """
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -80,6 +81,19 @@ class Results:
 
 
 @dataclass(frozen=True, slots=True)
+class PodShare:
+    """What a job may have of its owner's pods now.
+
+    Attributes:
+        left: Pods that none of the owner's jobs has, and that no job before this one waits for.
+        ahead: Jobs of the owner that wait for pods and come before this one.
+    """
+
+    left: int = sys.maxsize
+    ahead: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """Everything that was read for one decision.
 
@@ -89,6 +103,7 @@ class Observed:
         outcomes: The board's outcomes of images, of any attempt.
         counts: The board's sums, or None if it has none.
         workers: Number of pool workers seen lately; None if it does not matter.
+        pods: Share of the owner's pods; without a bound where it does not matter.
         results: None until S3 was read. `plan` returns `CollectResults` where it needs them.
     """
 
@@ -98,4 +113,5 @@ class Observed:
     workers: int | None = 0
     child: ChildJob = ChildJob()
     results: Results | None = None
+    pods: PodShare = PodShare()
     history: History = field(default_factory=History)

@@ -35,10 +35,13 @@ FINALIZER_SECONDS = 3600.0
 """How long failing to delete outputs may delay the deletion of the job, counted from the last possible write.
 """
 TOO_LATE = {
-    Reason.DEADLINE_EXCEEDED: "the job's deadline passed",
-    Reason.QUEUE_DEADLINE_EXCEEDED: "the job waited too long for a worker",
+    Reason.DEADLINE_EXCEEDED: (Code.PROCESSING_TIMEOUT, "the job's deadline passed"),
+    Reason.QUEUE_DEADLINE_EXCEEDED: (
+        Code.QUEUE_TIMEOUT,
+        "the job waited too long for a worker; try it again",
+    ),
 }
-"""Deadline -> message of the images that it stopped."""
+"""Deadline -> code and message of the images that it stopped."""
 
 
 def plan(job: ImageJob, seen: Observed, now: datetime, policy: Policy) -> tuple[Action, ...]:
@@ -114,7 +117,7 @@ def _stop_pool(given: PlanInput, state: State, reason: Reason) -> tuple[Action, 
     if state is State.FAILED and len(done) == total:
         return plan_pool.plan(given)
     if state is State.FAILED:
-        done = outcomes.fill_missing(given, done, Code.PROCESSING_TIMEOUT, TOO_LATE[reason])
+        done = outcomes.fill_missing(given, done, *TOO_LATE[reason])
     return plan_pool.finish(given, state, reason, outcomes.summarise(total, done))
 
 
@@ -125,9 +128,9 @@ def _stop_job(given: PlanInput, state: State, reason: Reason) -> tuple[Action, .
     if not results.prepared:
         return _stop_unstarted(given, state, reason)
     failed = state is State.FAILED
-    if failed and (filling := plan_child_job.fill_missing(given, Code.PROCESSING_TIMEOUT, TOO_LATE[reason])):
+    if failed and (filling := plan_child_job.fill_missing(given, *TOO_LATE[reason])):
         return filling
-    if failed and Code.PROCESSING_TIMEOUT not in results.failure_codes:
+    if failed and TOO_LATE[reason][0] not in results.failure_codes:
         # All images ended before the deadline; only the end of the job was not written.
         state, reason = final_state(results.counts, given.job.spec.max_failed_items)
     return status_writes.write_end(given, state, reason, results)
@@ -137,7 +140,7 @@ def _stop_unstarted(given: PlanInput, state: State, reason: Reason) -> tuple[Act
     if state is State.CANCELLED:
         results = Results(given.status.counts)
     else:
-        results = outcomes.results_without_lines(given, Code.PROCESSING_TIMEOUT)
+        results = outcomes.results_without_lines(given, TOO_LATE[reason][0])
     return status_writes.write_end(given, state, reason, results)
 
 

@@ -10,7 +10,15 @@ from datetime import timedelta
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.model.status import Reason, State, Status, final_state
-from imagejobs_operator.decide import actions, attempts, conditions, deadlines, outcomes, status_writes
+from imagejobs_operator.decide import (
+    actions,
+    attempts,
+    conditions,
+    deadlines,
+    outcomes,
+    runner_choice,
+    status_writes,
+)
 from imagejobs_operator.decide.actions import Action, Requeue
 from imagejobs_operator.decide.deadlines import DELETION_SECONDS
 from imagejobs_operator.decide.grants import readable_prefixes
@@ -45,6 +53,8 @@ def plan(given: PlanInput) -> tuple[Action, ...]:
     given = _with_job(given)
     if child.ended:
         return _plan_ended(given)
+    if child.suspended and not child.managed and (wait := _await_pods(given)):
+        return wait
     return (*_adjust(given), *status_writes.throttle(given, _progress_status(given)))
 
 
@@ -92,14 +102,47 @@ def _plan_absent(given: PlanInput) -> tuple[Action, ...]:
     """Create the Job. A Job that existed and is gone is created again only if its results are incomplete."""
     known = given.status.job_name == attempts.child_job_name(given.job, given.status)
     if not known:
-        return _create(given, actions.Forget())
+        return _await_pods(given) or _create(given, actions.Forget())
     if question := collect_results(given):
         return question
     results = given.seen.results
     if results and not results.missing:
         state, reason = final_state(results.counts, given.job.spec.max_failed_items)
         return status_writes.write_end(given, state, reason, results)
-    return _create(given)
+    return _await_pods(given) or _create(given)
+
+
+def _await_pods(given: PlanInput) -> tuple[Action, ...]:
+    """Return the actions for a job whose owner has no pods left for it; nothing if there are some.
+
+    After a restart a job that waited goes on waiting until the others were seen, which have the pods.
+    """
+    share = given.seen.pods
+    has_turn = share.left > 0 and not share.ahead
+    is_early = given.now - given.policy.since < timedelta(seconds=given.policy.resync_seconds)
+    if not _is_bounded(given) or (has_turn and not (is_early and deadlines.awaits_pods(given.job.status))):
+        return ()
+    status = conditions.awaiting_status(given, share.ahead + 1)
+    return (actions.AwaitPods(), *status_writes.throttle(given, status))
+
+
+def _is_bounded(given: PlanInput) -> bool:
+    """Return whether the bound on the owner's pods is for this job.
+
+    A job that Kueue admits waits there. A small one that has pods only because the pool has no worker would
+    go back to the pool.
+    """
+    falls_back = runner_choice.fixed_runner(given.job, given.policy) is None
+    return not given.job.spec.queue_name and not falls_back
+
+
+def _pods(given: PlanInput) -> int:
+    """Return how many pods the Job may run at once; a running pod is never stopped for another job."""
+    wanted = min(given.job.spec.parallelism, attempts.shard_count(given.job.spec))
+    if not _is_bounded(given):
+        return wanted
+    child = given.seen.child
+    return min(wanted, max(0 if child.suspended else child.parallelism, given.seen.pods.left))
 
 
 def _create(given: PlanInput, *before: Action) -> tuple[Action, ...]:
@@ -107,7 +150,7 @@ def _create(given: PlanInput, *before: Action) -> tuple[Action, ...]:
     started = given.status.started is not None
     status = conditions.running_status(given) if started else conditions.queued_status(given)
     event = actions.Emit(Reason.JOB_CREATED, f"created Job {status.job_name} with {shards} shards")
-    create = actions.CreateJob(status.attempt, shards)
+    create = actions.CreateJob(status.attempt, shards, _pods(given))
     return (_prepare_shards(given), *before, create, *status_writes.throttle(given, status), event)
 
 
@@ -151,10 +194,10 @@ def _adjust(given: PlanInput) -> tuple[Action, ...]:
     if child.managed:
         return ()
     resume = (actions.SuspendJob(attempt, False),) if child.suspended else ()
-    parallelism = min(given.job.spec.parallelism, attempts.shard_count(given.job.spec))
+    parallelism = _pods(given)
     if child.parallelism == parallelism:
         return resume
-    return (*resume, actions.SetParallelism(attempt, parallelism))
+    return (actions.SetParallelism(attempt, parallelism), *resume)
 
 
 def _progress_status(given: PlanInput) -> Status:

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass
+from functools import partial
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Misconfigured, Unavailable
@@ -114,7 +115,8 @@ class Pool:
             slot.close()
             return
         task = asyncio.create_task(self._run_task(lease, slot, shutdown))
-        self._leases.add(lease, task.cancel, requested_at)
+        self._leases.add(lease, task.cancel, requested_at, lambda: slot.is_parked)
+        slot.on_parking = partial(self._leases.extend_soon, lease.entry_id)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
@@ -186,7 +188,7 @@ def reject_task(lease: Lease, now: float) -> Outcome | None:
         )
     if 0 < task.expires < now:
         return failure_outcome(
-            task, Code.PROCESSING_TIMEOUT, "the job's time was over before this image's turn came"
+            task, Code.QUEUE_TIMEOUT, "the job's time was over before this image's turn came; try it again"
         )
     return None
 

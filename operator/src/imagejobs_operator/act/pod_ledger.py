@@ -1,0 +1,106 @@
+"""Knows which jobs have pods and which wait for some, so that one owner's large jobs leave room for others.
+
+An owner is a namespace and a caller. The ledger is memory only: after a restart each job is entered as it is
+seen again, and until then a new job may get some pods more than the bound. Jobs that Kueue admits are not
+entered.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from heapq import nsmallest
+
+from imagejobs_contract.model.imagejob import ImageJob
+from imagejobs_contract.model.names import JobKey
+from imagejobs_operator.decide import actions
+from imagejobs_operator.decide.actions import Action
+from imagejobs_operator.decide.conditions import MAX_TOLD_PLACE
+from imagejobs_operator.decide.observed import ChildJob, PodShare, Presence
+
+Owner = tuple[str, str]
+Place = tuple[datetime, str]
+"""Order of waiting jobs: when they were created, then their names."""
+FIRST = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class _Jobs:
+    """Jobs of one owner."""
+
+    pods: dict[JobKey, int]
+    waiting: dict[JobKey, Place]
+
+
+class PodLedger:
+    """Counts pods by owner. The reconciler writes it; one lives as long as the program.
+
+    Args:
+        max_owner_pods: Pods of all large jobs of one owner at a time.
+    """
+
+    def __init__(self, max_owner_pods: int) -> None:
+        self._most = max_owner_pods
+        self._owners: dict[Owner, _Jobs] = {}
+        self._known: dict[JobKey, Owner] = {}
+        self._on_turn: Callable[[JobKey], None] = lambda key: None
+
+    def on_turn(self, listener: Callable[[JobKey], None]) -> None:
+        """Set the listener that is called with a waiting job when another one has left or shrunk."""
+        self._on_turn = listener
+
+    def observe(self, job: ImageJob, child: ChildJob) -> PodShare:
+        """Enter the pods that a job has, and return its share of its owner's."""
+        holds = child.presence is Presence.OURS and not (child.ended or child.suspended or child.managed)
+        jobs = self._jobs_of(job)
+        before = jobs.pods.pop(job.key, 0)
+        if holds:
+            jobs.waiting.pop(job.key, None)
+            jobs.pods[job.key] = max(child.parallelism, child.active)
+        if before > jobs.pods.get(job.key, 0):
+            self._call_waiting(jobs)
+        left = max(0, self._most - sum(count for key, count in jobs.pods.items() if key != job.key))
+        ahead = sum(each < _place(job) for key, each in jobs.waiting.items() if key != job.key)
+        return PodShare(0 if holds and jobs.waiting else left, ahead)
+
+    def record(self, job: ImageJob, todo: Iterable[Action]) -> None:
+        """Enter the decision about a job, before another one of its owner is decided on."""
+        jobs = self._jobs_of(job)
+        waited = jobs.waiting.pop(job.key, None)
+        for each in todo:
+            if isinstance(each, actions.AwaitPods):
+                jobs.waiting[job.key] = _place(job)
+            elif (isinstance(each, actions.CreateJob) and not job.spec.queue_name) or isinstance(
+                each, actions.SetParallelism
+            ):
+                jobs.pods[job.key] = each.parallelism
+            elif isinstance(each, actions.SuspendJob) and not each.suspend:
+                jobs.pods.setdefault(job.key, job.spec.parallelism)
+        if waited and job.key not in jobs.waiting:
+            self._call_waiting(jobs)
+        if job.key not in jobs.waiting and job.key not in jobs.pods:
+            self.forget(job.key)
+
+    def forget(self, key: JobKey) -> None:
+        """Remove a job that has ended, or is gone."""
+        owner = self._known.pop(key, None)
+        if owner is None:
+            return
+        jobs = self._owners[owner]
+        had = jobs.pods.pop(key, None), jobs.waiting.pop(key, None)
+        if had != (None, None):
+            self._call_waiting(jobs)
+        if not (jobs.pods or jobs.waiting):
+            del self._owners[owner]
+
+    def _jobs_of(self, job: ImageJob) -> _Jobs:
+        owner = self._known.setdefault(job.key, (job.key.namespace, job.caller))
+        return self._owners.setdefault(owner, _Jobs({}, {}))
+
+    def _call_waiting(self, jobs: _Jobs) -> None:
+        # For those behind them nothing changes that anybody is told.
+        for key in nsmallest(MAX_TOLD_PLACE + 1, jobs.waiting, key=jobs.waiting.__getitem__):
+            self._on_turn(key)
+
+
+def _place(job: ImageJob) -> Place:
+    return job.created or FIRST, job.key.name
