@@ -1,6 +1,6 @@
 # Everything a developer does here. CI calls the same targets and has no logic of its own.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-shifted check check-supply fmt images e2e chart bench bench-job bench-fair bench-load bench-pod bench-batch bench-two bench-soak bench-hostile fuzz fuzz-api lock docs
+.PHONY: help setup run web test test-web test-shifted check check-supply fmt images e2e chart bench bench-job bench-fair bench-load bench-pod bench-batch bench-two bench-soak bench-hostile fuzz fuzz-api lock docs
 BIN := .venv/bin
 STAMP := .venv/ready
 MEMBERS := contract api operator worker cli
@@ -18,7 +18,14 @@ $(STAMP): requirements.lock $(MEMBERS:%=%/pyproject.toml) tools/setup
 	@touch $@
 
 run: setup ## Run everything on this machine, until Ctrl-C
+	@tools/web --optional
 	@exec $(BIN)/imagejobs local $(ARGS)
+
+web: ## Build the page at / into the API's package (needs Node 20.19 or newer)
+	@tools/web
+
+test-web: setup ## Test the page in Chromium against everything run here (needs Node and chromium; skips without)
+	@tools/test-web $(ARGS)
 
 test: setup ## Test everything but e2e against real servers (compiles a control plane, helm and linters once if Go is installed: minutes)
 	@tests/programs/with $(BIN)/pytest $(ARGS)
@@ -59,6 +66,7 @@ chart: setup ## Write the chart's generated files again (its copies of manifests
 	@tests/programs/with $(BIN)/python tools/chart.py
 
 images: setup ## Build the container images and print their sizes; BASE_IMAGE=..., ARGS="--tag 1.2.3 --kind CLUSTER"
+	@tools/web --optional
 	@$(BIN)/python tools/images.py $(ARGS)
 
 e2e: setup ## Install everything into a kind cluster and test it as a client and as an administrator (10 minutes; needs docker, kind, kubectl, helm)

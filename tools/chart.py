@@ -27,6 +27,7 @@ INSTALL_HEAD = f"""\
 --from-literal=REDIS_URL=redis://...
 #   API_KEY=ijk_$(openssl rand -hex 32)  # keep it: callers send it as "Authorization: Bearer ..."
 #   kubectl --namespace {INSTALL_NAMESPACE} create secret generic imagejobs-callers \\
+#     --from-literal=WATCH_SECRETS="$(openssl rand -hex 32)" \\
 #     --from-literal=callers.yaml="callers: [{{name: first, keys: [{{sha256: $(printf %s "$API_KEY" | \
 sha256sum | cut -c1-64)}}]}}]"
 #   kubectl apply --server-side --filename install.yaml

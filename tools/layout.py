@@ -18,7 +18,13 @@ ROOMS = (*(f"{member}/src" for member in MEMBERS), "tests/support")
 """Folders below which every folder is held to `MAX_MODULES`."""
 VAGUE = frozenset({"utils", "util", "helpers", "helper", "common", "base", "misc"})
 """Names that do not say what is inside."""
-PICTURES = frozenset({Path("cli/src/imagejobs/local/sample.jpg")})
+PICTURES = frozenset(
+    {
+        Path("cli/src/imagejobs/local/sample.jpg"),
+        Path("docs/page-done.png"),
+        Path("docs/page-picture.png"),
+    }
+)
 """Files that may be something else than text."""
 ENVIRON_HOME = "__main__.py"
 """The only file of a program that reads the environment; it hands the environment to the others."""

@@ -173,6 +173,11 @@ MEANINGS = {
         "Addresses or networks of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` the API believes; "
         "without it none."
     ),
+    "WATCH_SECRETS": (
+        "Secrets that sign the [watch links](api.md#watch-links) of jobs, each at least 32 characters, "
+        "separated by commas. The first one signs and each is accepted, so that one can be replaced. All "
+        "processes of the API need the same. Without it there are no watch links."
+    ),
     "WEBHOOK_SECRETS": (
         "Secrets that sign [callbacks](webhooks.md), each `whsec_` and base64, separated by commas. Every "
         "secret signs every callback, so that one can be replaced by another. Without it jobs with a "

@@ -54,4 +54,20 @@ def test_ones_own_callers_replace_the_charts():
 
 def test_an_open_api_has_no_keys():
     objects = render(*case("minimal"), "--set", "api.allowAnonymous=true")
-    assert of_kind(objects, "Secret") == []
+    assert [each["metadata"]["name"] for each in of_kind(objects, "Secret")] == ["imagejobs-watch"]
+
+
+def test_the_secret_of_watch_links_is_made_or_given_and_goes_to_the_api_alone():
+    made = one(render(*case("dev")), "Secret", "imagejobs-watch")["stringData"]["WATCH_SECRETS"]
+    assert len(made) >= 43
+    objects = render(*case("everything"))
+    assert not any(each["metadata"]["name"].endswith("-watch") for each in of_kind(objects, "Secret"))
+    users = [
+        name
+        for name, pod in pods(objects)
+        for container in pod["spec"]["containers"]
+        for each in container.get("env", [])
+        if each["name"] == "WATCH_SECRETS"
+        and each["valueFrom"]["secretKeyRef"] == {"name": "shop-watch", "key": "WATCH_SECRETS"}
+    ]
+    assert [each.endswith("-api") for each in users] == [True]

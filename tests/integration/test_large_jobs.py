@@ -100,7 +100,7 @@ def test_a_large_job_goes_on_after_everything_was_killed(tmp_path):
             eventually(lambda: client.progress(job)["done"] >= 50, 60)
         processes = shards(stack)
         stack.kill_supervisor()
-        eventually(lambda: not local_stack.alive(processes), 10, lambda: str(local_stack.alive(processes)))
+        eventually(lambda: not local_stack.alive(processes), 10, seen=lambda: local_stack.alive(processes))
         stack.start()
         with local_stack.client(stack) as client:
             assert (

@@ -42,6 +42,8 @@ from imagejobs_api.openapi.served_address import ServedAddress
 from imagejobs_api.ops.health import Health, Ready
 from imagejobs_api.ops.metrics import Metrics, RequestMetrics
 from imagejobs_api.ops.request_spans import RequestSpans
+from imagejobs_api.page.resource import Assets, PageView
+from imagejobs_api.page.site import load_site
 from imagejobs_api.progress.announcements import Announcements
 from imagejobs_api.progress.events import Events
 from imagejobs_api.progress.resource import Progress
@@ -61,6 +63,9 @@ from imagejobs_api.view.links import Links
 from imagejobs_api.view.live_board import BoardWithBreaker
 from imagejobs_api.view.live_counts import LiveCounts
 from imagejobs_api.view.outcomes import Outcomes
+from imagejobs_api.view.watch_tickets import WatchTickets
+from imagejobs_api.watch import resource as watch_resource
+from imagejobs_api.watch.resource import Watch
 from imagejobs_contract.model.options import Gravity
 from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.ports import JobStore, ProgressBoard, TaskQueue
@@ -114,7 +119,14 @@ class _Shared:
         live = BoardWithBreaker(ports.board)
         self.counts = LiveCounts(live)
         self.outcomes = Outcomes(live, ports.objects)
-        self.links = Links(ports.signer, settings.public_url, settings.link_seconds)
+        self.tickets = WatchTickets(settings.watch_secrets, settings.link_seconds)
+        self.links = Links(
+            ports.signer,
+            settings.public_url,
+            settings.link_seconds,
+            self.tickets,
+            with_keys=bool(settings.callers_file),
+        )
         self.feeds = JobWatchers(ports.store, self.counts, self.outcomes)
         self.waiting = Waiting(ports.store)
         self.wait = PreferredWait(self.waiting, self.links, settings.default_wait_seconds)
@@ -225,13 +237,28 @@ def _add_job_routes(app: App, settings: Settings, ports: Ports, shared: _Shared)
     app.add_route("/api/jobs/{identifier}", jobs)
     for action in ("suspend", "resume", "cancel", "retry", "callback"):
         app.add_route(f"/api/jobs/{{identifier}}/{action}", jobs, suffix=action)
-    app.add_route("/api/jobs/{identifier}/results", Results(store, outcomes, links))
+    results = Results(store, outcomes, links)
+    app.add_route("/api/jobs/{identifier}/results", results)
     librarian, max_files = ContentsReader(outcomes, objects), settings.limits.max_archive_files
     archives = Archives(store, librarian, Packer(objects), shared.archive_streams, max_files)
     app.add_route("/api/jobs/{identifier}/archive", archives)
     app.add_route("/api/progress/{identifier}", Progress(store, counts, outcomes))
-    app.add_route("/api/progress/{identifier}/events", Events(store, shared.feeds, shared.event_streams))
-    app.add_route("/api/download/{identifier}", Downloads(store, objects, outcomes, links))
+    events = Events(store, shared.feeds, shared.event_streams)
+    app.add_route("/api/progress/{identifier}/events", events)
+    downloads = Downloads(store, objects, outcomes, links)
+    app.add_route("/api/download/{identifier}", downloads)
+    site = load_site()
+    page = PageView(site, links)
+    app.add_route("/", page)
+    app.add_route("/jobs/{ids}", page)
+    app.add_route("/assets/{name}", Assets(site))
+    watch = Watch(
+        shared.tickets, store, counts, links, events, results, archives, downloads, page, settings.namespace
+    )
+    app.add_route(watch_resource.PATH, watch)
+    for part in ("events", "results", "archive"):
+        app.add_route(f"{watch_resource.PATH}/{part}", watch, suffix=part)
+    app.add_route(f"{watch_resource.PATH}/download/{{index}}", watch, suffix="download")
 
 
 def _add_service_routes(app: App, settings: Settings, ports: Ports, shared: _Shared) -> None:

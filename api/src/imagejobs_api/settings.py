@@ -29,6 +29,8 @@ HANDOFF_BYTES = 64 * 2**20
 """Room for some 80 photos: more only wait between POST and worker if they come faster than they are
 processed.
 """
+MIN_WATCH_SECRET = 32
+"""Characters: 43 of base64 or of letters and digits hold 256 random bits, 32 hexadecimal digits 128."""
 READY_PARTS = ("store", "s3", "redis", "workers")
 
 _LISTEN = r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):[0-9]{1,5}"
@@ -69,6 +71,7 @@ class Settings:
         cors_origins: Origins whose pages may read answers.
         trusted_proxies: Addresses whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
         traces: Whether spans are sent to a collector.
+        watch_secrets: Sign the addresses by which anyone may watch one job; () makes none.
         handoff: Folder in memory through which workers on this machine get uploads, or None.
         handoff_bytes: How many bytes may be in that folder at most.
     """
@@ -103,6 +106,7 @@ class Settings:
     trusted_proxies: tuple[str, ...] = ()
     log_level: str = "INFO"
     traces: bool = False
+    watch_secrets: tuple[str, ...] = field(default=(), repr=False)
     handoff: Path | None = None
     handoff_bytes: int = HANDOFF_BYTES
 
@@ -175,6 +179,7 @@ class Settings:
                 reader, "TRUSTED_PROXIES", r"[0-9A-Fa-f:.]+(/[0-9]{1,3})?", "an address or network (CIDR)"
             ),
             traces=traces.is_enabled(reader, "api"),
+            watch_secrets=_read_watch_secrets(reader),
             handoff=settings.read_handoff_folder(reader),
             handoff_bytes=reader.size("HANDOFF_BYTES", 2**20, 2**40, HANDOFF_BYTES) or HANDOFF_BYTES,
             log_level=reader.text(
@@ -239,6 +244,16 @@ def _read_list(reader: Reader, name: str, pattern: str, shape: str) -> tuple[str
         if not re.fullmatch(pattern, each, re.ASCII):
             reader.fault(name, f"{each!r} is not {shape}")
     return tuple(filter(None, found))
+
+
+def _read_watch_secrets(reader: Reader) -> tuple[str, ...]:
+    """Read the secrets; a fault never repeats one."""
+    text = reader.text("WATCH_SECRETS", 1000, default="", secret=True) or ""
+    secrets = tuple(filter(None, re.split(r"[,\s]+", text)))
+    for number, secret in enumerate(secrets, 1):
+        if len(secret) < MIN_WATCH_SECRET:
+            reader.fault("WATCH_SECRETS", f"secret {number} is shorter than {MIN_WATCH_SECRET} characters")
+    return secrets
 
 
 def _read_prefixes(

@@ -39,6 +39,11 @@
 {{ .Values.api.callers.existingSecret | default (include "imagejobs.component" (list . "key")) }}
 {{- end }}
 
+{{/* The Secret that signs watch links. */}}
+{{- define "imagejobs.watchSecret" -}}
+{{ .Values.api.watchLinks.existingSecret | default (include "imagejobs.component" (list . "watch")) }}
+{{- end }}
+
 {{/* Secrets that hold credentials as environment variables, as a JSON list. */}}
 {{- define "imagejobs.secrets" -}}
 {{- $dev := ternary (include "imagejobs.devSecret" .) "" .Values.dev.enabled -}}

@@ -38,6 +38,7 @@ class Code(StrEnum):
     NOT_FOUND = "not_found"
     CONFLICT = "conflict"
     EXPIRED = "expired"
+    LINK_EXPIRED = "link_expired"
     IDEMPOTENCY_MISMATCH = "idempotency_mismatch"
     RATE_LIMITED = "rate_limited"
     QUEUE_FULL = "queue_full"
@@ -95,6 +96,7 @@ _OF_A_REQUEST: dict[Code, Meaning] = {
     Code.NOT_FOUND: Meaning(404, False, "There is nothing under this id."),
     Code.CONFLICT: Meaning(409, True, "The job is not in a state that allows this."),
     Code.EXPIRED: Meaning(410, False, "The result was kept for a time and is gone."),
+    Code.LINK_EXPIRED: Meaning(410, False, "The link was valid for a time, which is over."),
     Code.IDEMPOTENCY_MISMATCH: Meaning(422, False, "This Idempotency-Key was used with another request."),
     Code.RATE_LIMITED: Meaning(429, True, "Too many requests."),
     Code.QUEUE_FULL: Meaning(429, True, "Too many images are waiting."),

@@ -37,6 +37,7 @@ def test_an_entry_of_the_list_tells_progress_and_times(service):
         "name": None, "started": None, "completed": None,
         "progress_url": f"{service.api.url}/api/progress/{identifier}",
         "results_url": f"{service.api.url}/api/jobs/{identifier}/results",
+        "watch_url": None,
     }  # fmt: skip
 
 

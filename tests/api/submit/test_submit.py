@@ -12,7 +12,18 @@ from support.api.forms import JPEG, PNG
 from support.api.process import Api
 from support.clock.waiting import eventually
 
-ANSWER = {"job_id", "state", "progress_url", "download_url", "width", "height", "format", "bytes", "error"}
+ANSWER = {
+    "job_id",
+    "state",
+    "progress_url",
+    "watch_url",
+    "download_url",
+    "width",
+    "height",
+    "format",
+    "bytes",
+    "error",
+}
 ANSWER |= {"kept_original"}
 TEXT = b"just some words, long enough to be looked at: nobody would call this a picture at all"
 

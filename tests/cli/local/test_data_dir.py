@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from imagejobs.local import programs
 from imagejobs.local.data_dir import DataDirectory
 from imagejobs.local.errors import CannotRun
 
@@ -53,6 +54,17 @@ def test_two_directories_have_different_credentials(data, tmp_path):
     other = DataDirectory(tmp_path / "other")
     other.prepare()
     assert other.credentials() != data.credentials()
+
+
+def test_the_secret_of_watch_links_is_made_once_is_private_and_goes_to_the_api_alone(data):
+    secret = data.watch_secret()
+    assert data.watch_secret() == secret
+    assert len(secret) >= 43
+    assert data.watch_secret_file.stat().st_mode & 0o077 == 0
+    assert programs.api(data, {}, "127.0.0.1", 80).environ["WATCH_SECRETS"] == secret
+    assert programs.api(data, {"WATCH_SECRETS": "mine"}, "127.0.0.1", 80).environ["WATCH_SECRETS"] == "mine"
+    others = (programs.operator(data, {}, 1), programs.worker(data, {}, 1, 1))
+    assert not any("WATCH_SECRETS" in each.environ for each in others)
 
 
 def test_credentials_that_were_half_written_are_made_again(data):

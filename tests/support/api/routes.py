@@ -18,6 +18,7 @@ class Route:
     method: str
     path: str
     is_public: bool
+    is_by_link: bool
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -30,6 +31,8 @@ def routes() -> list[Route]:
     for info in inspect_routes(app):
         resource = app._router.find(info.path)[0]
         found += [
-            Route(each.method, info.path, is_public(resource)) for each in info.methods if not each.internal
+            Route(each.method, info.path, is_public(resource), hasattr(resource, "identify"))
+            for each in info.methods
+            if not each.internal
         ]
     return sorted(found, key=str)

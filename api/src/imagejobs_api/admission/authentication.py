@@ -1,6 +1,7 @@
 """Finds out by the API key who calls, before the body is read, and refuses writes with a read-only key.
 
-It covers every route. A resource that needs no key says so by `is_public`.
+It covers every route. A resource that needs no key says so by `is_public`; one that is opened by something
+else than a key has a method `identify`, which returns the caller.
 """
 
 from typing import Any
@@ -36,6 +37,10 @@ class Authentication:
         self, req: Request, resp: Response, resource: object, params: dict[str, Any]
     ) -> None:
         """Refuse a request without a valid key (401), or whose key may not do this (403)."""
+        identify = getattr(resource, "identify", None)
+        if identify is not None:
+            req.context.caller = identify(req, params)
+            return
         if self._callers is None or is_public(resource) or req.method == "OPTIONS":
             req.context.caller = self._anonymous
             return

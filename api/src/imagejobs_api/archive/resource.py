@@ -66,6 +66,12 @@ class Archives:
         """
         job = await find_job(self._store, req.caller, identifier)
         resp.context.job_id = job.key.name
+        await self.respond(req, resp, job)
+
+    on_head = on_get
+
+    async def respond(self, req: Request, resp: Response, job: ImageJob) -> None:
+        """Answer with the zip of a job that was found."""
         images = _read_images(req.params, job)
         self._check(job, images)
         self._streams.check(req.caller.name)
@@ -81,8 +87,6 @@ class Archives:
         resp.set_header("Cache-Control", "no-store, no-transform")
         resp.set_header("X-Accel-Buffering", "no")  # otherwise nginx buffers up to 1 GB on its disk
         resp.stream = self._stream(req, job, contents, stamp)
-
-    on_head = on_get
 
     def _check(self, job: ImageJob, images: range) -> None:
         state = states.job_state(job)

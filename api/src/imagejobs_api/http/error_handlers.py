@@ -11,10 +11,10 @@ from typing import Any
 import falcon
 from falcon.asgi import Response
 
-from imagejobs_api.callers import api_keys
 from imagejobs_api.http import json_io
 from imagejobs_api.http.connection import App, BodyIncomplete, BodyTooSlow, Request
 from imagejobs_api.http.errors import CONTENT_TYPE, Problem, problem_body
+from imagejobs_api.http.log_paths import loggable_path
 from imagejobs_contract.codes import Code, meaning
 from imagejobs_contract.errors import ImageFailed, ImageJobsError, Invalid, TooLarge, Unavailable
 
@@ -95,7 +95,7 @@ def _detail(ex: falcon.HTTPError) -> str:
 async def _on_unexpected(req: Request, resp: Response, ex: Exception, params: dict[str, Any]) -> None:
     log.error(
         "failed unexpectedly",
-        extra={"request_id": resp.get_header("X-Request-ID"), "path": api_keys.mask_keys(req.path)},
+        extra={"request_id": resp.get_header("X-Request-ID"), "path": loggable_path(req.path)},
         exc_info=ex,
     )
     _answer(resp, Problem(Code.INTERNAL_ERROR))

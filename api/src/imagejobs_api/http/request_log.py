@@ -7,9 +7,9 @@ from typing import Any
 
 from falcon.asgi import Response
 
-from imagejobs_api.callers import api_keys
 from imagejobs_api.callers.caller import Caller
 from imagejobs_api.http.connection import Request
+from imagejobs_api.http.log_paths import loggable_path
 from imagejobs_contract.runtime import logs
 from imagejobs_contract.wire.origin import REQUEST_ID, Origin
 
@@ -38,7 +38,7 @@ class RequestLog:
         """Log the request."""
         line: dict[str, Any] = {
             "method": req.method,
-            "path": api_keys.mask_keys(req.path[:200]),
+            "path": loggable_path(req.path),
             "status": resp.status_code,
             "milliseconds": round(1000 * (time.perf_counter() - req.context.started), 1),
         }

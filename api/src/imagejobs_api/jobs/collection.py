@@ -70,7 +70,7 @@ class JobList:
         with self._wait.watching(req) as pending:
             created = await self._intake.accept(req, pending.key, repeatable=pending.repeatable)
             job = await pending.wait(req, resp, created)
-        resp.media = job_body.summary_body(job, await self._counts.get(job), pending.base)
+        resp.media = job_body.summary_body(job, await self._counts.get(job), pending.base, self._links)
 
     async def on_get(self, req: Request, resp: Response) -> None:
         """Answer with a page of jobs and, if there is one, a link to the next page."""
@@ -81,7 +81,7 @@ class JobList:
         page = await self._read_page(req.caller, state, limit, cursor)
         body: JobsBody = {
             "jobs": [
-                job_body.summary_body(job, counts, base)
+                job_body.summary_body(job, counts, base, self._links)
                 for job, counts in zip(page.jobs, await self._counts.get_many(page.jobs), strict=True)
             ],
             "next_cursor": page.cursor or None,

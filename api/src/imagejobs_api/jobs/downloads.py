@@ -35,13 +35,17 @@ class Downloads:
         found = await find(self._store, req.caller, identifier)
         resp.context.job_id = found.job.key.name
         index = self._image_index(found, self._links.base_url(req))
-        name, output = await self._find_output(found, index)
-        resp.status = 307
-        resp.set_header("Location", self._links.sign(name, index, output))
-        resp.set_header("Cache-Control", "no-store")
-        resp.set_header("Referrer-Policy", "no-referrer")  # the link is a bearer token
+        await self.redirect(resp, found, index, self._links)
 
     on_head = on_get
+
+    async def redirect(self, resp: Response, found: JobOrImage, index: int, links: Links) -> None:
+        """Answer with a redirection to the result of one image of a job that was found."""
+        name, output = await self._find_output(found, index)
+        resp.status = 307
+        resp.set_header("Location", links.sign(name, index, output))
+        resp.set_header("Cache-Control", "no-store")
+        resp.set_header("Referrer-Policy", "no-referrer")  # the link is a bearer token
 
     def _image_index(self, found: JobOrImage, base: str) -> int:
         if found.index is not None:

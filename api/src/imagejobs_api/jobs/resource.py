@@ -117,7 +117,8 @@ class Jobs:
         await self._respond(req, resp, job)
 
     async def _respond(self, req: Request, resp: Response, job: ImageJob) -> None:
-        resp.media = job_body.details_body(job, await self._counts.get(job), self._links.base_url(req))
+        base = self._links.base_url(req)
+        resp.media = job_body.details_body(job, await self._counts.get(job), base, self._links)
         resp.set_header("Cache-Control", "no-store")
 
     async def _delete_or_schedule_outputs(self, job: ImageJob) -> None:

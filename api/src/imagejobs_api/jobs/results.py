@@ -98,18 +98,29 @@ class Results:
         """Answer with a page of results, or with all of them as JSON lines if `Accept` prefers that."""
         job = await find_job(self._store, req.caller, identifier)
         resp.context.job_id = job.key.name
+        address = f"{api_urls.job(self._links.base_url(req), job.key.name)}/results"
+        await self.respond(req, resp, job, self._links, address)
+
+    on_head = on_get
+
+    async def respond(self, req: Request, resp: Response, job: ImageJob, links: Links, address: str) -> None:
+        """Answer with the results of a job that was found.
+
+        Args:
+            address: Where these results are, for the link to the next page.
+        """
         resp.set_header("Cache-Control", "no-store")
         if req.client_prefers((falcon.MEDIA_JSON, NDJSON)) == NDJSON:
             paging.query_reader(req.params, ()).check()
             resp.content_type = NDJSON
-            resp.stream = self._stream_lines(req, job)
+            resp.stream = self._stream_lines(req, job, links)
         else:
-            await self._respond_page(req, resp, job)
+            await self._respond_page(req, resp, job, links, address)
         resp.set_header("Vary", "Accept")
 
-    on_head = on_get
-
-    async def _respond_page(self, req: Request, resp: Response, job: ImageJob) -> None:
+    async def _respond_page(
+        self, req: Request, resp: Response, job: ImageJob, links: Links, address: str
+    ) -> None:
         reader = paging.query_reader(req.params, ("limit", "cursor"))
         limit, first = read_page(reader)
         reader.check()
@@ -120,18 +131,14 @@ class Results:
             "job_id": job.key.name,
             "state": states.job_state(job),
             "total": job.spec.total,
-            "results": await asyncio.to_thread(self._bodies, job, found, span),
+            "results": await asyncio.to_thread(_bodies, job, found, span, links),
             "next_cursor": more,
         }
         resp.media = body
         if more:
-            paging.link_next(
-                resp,
-                f"{api_urls.job(self._links.base_url(req), job.key.name)}/results",
-                {"limit": limit, "cursor": more},
-            )
+            paging.link_next(resp, address, {"limit": limit, "cursor": more})
 
-    async def _stream_lines(self, req: Request, job: ImageJob) -> AsyncIterator[bytes]:
+    async def _stream_lines(self, req: Request, job: ImageJob, links: Links) -> AsyncIterator[bytes]:
         gone = asyncio.ensure_future(until_disconnected(req.receive))
         try:
             for span in outcomes.spans(job):
@@ -140,13 +147,10 @@ class Results:
                     if is_gone(gone):
                         return
                     part = range(start, min(start + CHUNK_LINES, span.stop))
-                    bodies = await asyncio.to_thread(self._bodies, job, found, part)
+                    bodies = await asyncio.to_thread(_bodies, job, found, part, links)
                     yield "".join(map(json_io.dumps, bodies)).encode()
         finally:
             gone.cancel()
-
-    def _bodies(self, job: ImageJob, found: Mapping[int, Outcome], span: range) -> list[ResultBody]:
-        return [result_body(job, index, found.get(index), self._links) for index in span]
 
 
 def read_page(reader: Reader) -> tuple[int, int]:
@@ -166,6 +170,10 @@ def result_body(job: ImageJob, index: int, outcome: Outcome | None, links: Links
         "outputs": [_output_body(name, index, each, links) for each in (outcome.outputs if outcome else ())],
         "error": states.item_error(job, outcome),
     }
+
+
+def _bodies(job: ImageJob, found: Mapping[int, Outcome], span: range, links: Links) -> list[ResultBody]:
+    return [result_body(job, index, found.get(index), links) for index in span]
 
 
 def _output_body(name: str, index: int, output: OutputFile, signer: Links) -> ResultOutputBody:

@@ -4,19 +4,20 @@ from importlib.metadata import version
 
 from imagejobs_api.http.browser_security import SECURITY_HEADERS
 from imagejobs_api.http.errors import ProblemBody
-from imagejobs_api.openapi import images, jobs, progress, service, uploads, webhooks
+from imagejobs_api.openapi import images, jobs, progress, service, uploads, watch, webhooks
 from imagejobs_api.openapi.headers import REQUEST_ID, RESPONSE_HEADERS, header_object
 from imagejobs_api.openapi.request_schema import Schema
 from imagejobs_api.openapi.writer import Writer
 from imagejobs_api.settings import Settings
 
 VERSION = "3.1.1"
-GROUPS = (images, uploads, jobs, progress, service)
+GROUPS = (images, uploads, jobs, progress, watch, service)
 TAGS = {
     images.TAG: "Send images and get a job.",
     uploads.TAG: "Upload files to S3 yourself. Jobs name them by their keys.",
     jobs.TAG: "List jobs and their results; suspend, resume, cancel, retry and delete jobs.",
     progress.TAG: "Follow the progress, and download results.",
+    watch.TAG: "Follow one job by its `watch_url`, which needs no key and expires.",
     service.TAG: "Health checks and documentation. No key is needed.",
 }
 WEBHOOK_TAGS = {webhooks.TAG: "Requests that the service sends to your address."}

@@ -21,6 +21,7 @@ RESPONSE_HEADERS: dict[str, tuple[str, Schema]] = {
     "ETag": ("Changes when the document changes.", {"type": "string"}),
     "Cache-Control": ("Who may cache the answer, and for how long.", {"type": "string"}),
     "Vary": ("The headers of the request that the answer depends on.", {"type": "string"}),
+    "Content-Encoding": ("`gzip` if the request accepts it.", {"const": "gzip"}),
     "WWW-Authenticate": ("How to authenticate (RFC 6750).", {"type": "string"}),
     "RateLimit": (
         "The number of requests that are left, and the seconds until it is reset "

@@ -65,6 +65,7 @@ class Operation:
         parameters: OpenAPI's parameter objects, or references.
         bodies: Media type -> schema of the request's body; empty without one.
         is_public: It needs no key, and no rate limit counts it.
+        is_by_link: It needs no key, because its address is one; it is counted.
     """
 
     method: str
@@ -78,6 +79,7 @@ class Operation:
     parameters: tuple[Schema, ...] = ()
     bodies: Mapping[str, Schema] = field(default_factory=dict)
     is_public: bool = False
+    is_by_link: bool = False
 
     @property
     def writes(self) -> bool:

@@ -6,9 +6,9 @@ from imagejobs_api.openapi.request_schema import Schema, add_descriptions, recor
 from imagejobs_contract.reader import Reader
 
 
-def _identifier(description: str) -> Schema:
+def _identifier(description: str, name: str = "id") -> Schema:
     return {
-        "name": "id",
+        "name": name,
         "in": "path",
         "required": True,
         "description": description,
@@ -32,6 +32,10 @@ TAKE_JOB_ID = (
     "downloadResult",
 )
 """The calls with a job's id in their path."""
+TICKET = _identifier("The last part of a watch link.", "ticket")
+IMAGE_NUMBER = _identifier("The number of an image of the job, from 0.", "index")
+JOB_IDS = _identifier("The ids of jobs, separated by commas.", "ids")
+ASSET_NAME = _identifier("The name of a file.", "name")
 ANY_ID = _identifier("The id of a job, a batch, or one image of a batch.")
 
 

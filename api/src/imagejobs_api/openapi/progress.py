@@ -51,7 +51,7 @@ def _events(settings: Settings, components: Components) -> Operation:
         "Stream the progress as it changes",
         description,
         {
-            200: Answer("The events.", {events.CONTENT_TYPE: _event(components)}),
+            200: Answer("The events.", {events.CONTENT_TYPE: event_schema(components)}),
             204: Answer("The event in `Last-Event-ID` was the last one."),
         },
         (*_FOUND_CODES, Code.INVALID_OPTIONS),
@@ -59,7 +59,7 @@ def _events(settings: Settings, components: Components) -> Operation:
     )
 
 
-def _event(components: Components) -> Schema:
+def event_schema(components: Components) -> Schema:
     """Return the schema of one event, because OpenAPI before 3.2 has no schema for a stream."""
     data = {
         "type": "string",

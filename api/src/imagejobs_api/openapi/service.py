@@ -3,8 +3,10 @@
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.headers import IF_NONE_MATCH
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
+from imagejobs_api.openapi.parameters import ASSET_NAME, JOB_IDS
 from imagejobs_api.ops.health import HealthBody, ReadyBody
 from imagejobs_api.settings import Settings
+from imagejobs_contract.codes import Code
 
 TAG = "service"
 HTML = "text/html"
@@ -14,7 +16,7 @@ _CACHE_HEADERS = ("ETag", "Cache-Control")
 
 def operations(settings: Settings, components: Components) -> list[Operation]:
     """Return the calls."""
-    return [_health(), _ready(settings), _document(), _page()]
+    return [_health(), _ready(settings), _document(), _page(), *_web_page()]
 
 
 def _health() -> Operation:
@@ -70,6 +72,40 @@ def _page() -> Operation:
         parameters=(IF_NONE_MATCH,),
         is_public=True,
     )
+
+
+def _web_page() -> list[Operation]:
+    page = {"type": "string", "description": "HTML."}
+    asset = {"type": "string", "description": "A script, a style sheet or a picture."}
+    headers = (*_CACHE_HEADERS, "Vary")
+    calls = {
+        "getPage": ("/", "Get the page for people", (), {HTML: page}),
+        "getJobPage": ("/jobs/{ids}", "Get the page that shows jobs", (JOB_IDS,), {HTML: page}),
+        "getPageAsset": (
+            "/assets/{name}",
+            "Get a part of the page",
+            (ASSET_NAME,),
+            dict.fromkeys(("text/javascript", "text/css", "image/svg+xml"), asset),
+        ),
+    }
+    return [
+        Operation(
+            "get",
+            path,
+            name,
+            TAG,
+            summary,
+            "404 if the page was not built into this server.",
+            {
+                200: Answer(f"{summary[4:]}.".capitalize(), bodies, headers, ("Content-Encoding",)),
+                304: Answer("Not modified.", headers=headers),
+            },
+            (Code.NOT_FOUND,),
+            (*parameters, IF_NONE_MATCH),
+            is_public=True,
+        )
+        for name, (path, summary, parameters, bodies) in calls.items()
+    ]
 
 
 def _cacheable(answer: Answer) -> dict[int, Answer]:

@@ -33,6 +33,7 @@ class Writer:
     def operation(self, each: Operation) -> Schema:
         """Return OpenAPI's operation object."""
         counted = not each.is_public
+        with_key = bool(self._scheme) and counted and not each.is_by_link
         usual = (REQUEST_ID, *(RATE_HEADERS if counted else ()))
         answers = {
             str(status): self._answer(each, status, answer, usual) for status, answer in each.answers.items()
@@ -48,13 +49,13 @@ class Writer:
             "parameters": [_parameter(each, parameter) for parameter in each.parameters],
             **({"requestBody": _request_body(each)} if each.bodies else {}),
             "responses": dict(sorted((answers | errors).items())),
-            **({"security": [{self._scheme: []}]} if self._scheme and counted else {}),
+            **({"security": [{self._scheme: []}]} if with_key else {}),
         }
 
     def _codes(self, each: Operation) -> tuple[Code, ...]:
         if each.is_public:
             return (*problems.EVERYWHERE, *each.codes)
-        unauthorized = (Code.UNAUTHORIZED,) if self._scheme else ()
+        unauthorized = (Code.UNAUTHORIZED,) if self._scheme and not each.is_by_link else ()
         # With keys: for a key that may only read. Without keys: for a page of another site.
         forbidden = (Code.FORBIDDEN,) if each.writes else ()
         return (*problems.EVERYWHERE, *problems.RATE_LIMITED, *unauthorized, *forbidden, *each.codes)

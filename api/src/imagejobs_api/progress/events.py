@@ -1,6 +1,7 @@
 """`GET /api/progress/{id}/events`: the progress of a job, a batch or one image until its end, as events."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 
 from falcon.asgi import Response
@@ -36,6 +37,16 @@ class Events:
         """
         target = await find(self._store, req.caller, identifier)
         resp.context.job_id = target.job.key.name
+        await self.respond(req, resp, target)
+
+    async def respond(
+        self, req: Request, resp: Response, target: JobOrImage, seconds: float = math.inf
+    ) -> None:
+        """Answer with the events of a job or an image that was found.
+
+        Args:
+            seconds: How long the stream lasts at most.
+        """
         known = _last_event_id(req, target)
         resp.set_header("Cache-Control", "no-store, no-transform")
         if known and known.state.final and not await self._has_news(target, known):
@@ -45,7 +56,7 @@ class Events:
         self._streams.check(caller)
         resp.content_type = CONTENT_TYPE
         resp.set_header("X-Accel-Buffering", "no")  # nginx then passes each event on at once
-        resp.stream = self._stream(req, target, known, caller)
+        resp.stream = self._stream(req, target, known, caller, seconds)
 
     async def _has_news(self, target: JobOrImage, known: EventId) -> bool:
         snapshot = await self._watchers.read(target.job, () if target.index is None else [target.index])
@@ -53,17 +64,17 @@ class Events:
         return latest is not None and latest[0].is_news_after(known)
 
     async def _stream(
-        self, req: Request, target: JobOrImage, known: EventId | None, caller: str
+        self, req: Request, target: JobOrImage, known: EventId | None, caller: str, seconds: float
     ) -> AsyncIterator[bytes]:
         time = asyncio.get_running_loop().time
-        events = SseStream(target.index, known, time())
+        events, end = SseStream(target.index, known, time()), time() + seconds
         with self._streams.counting(caller), self._watchers.watch(target.job.key, target.index) as watcher:
             gone = asyncio.ensure_future(until_disconnected(req.receive))
             gone.add_done_callback(lambda _: watcher.changed.set())
             try:
                 yield sse.OPENING
-                while not (events.ended or gone.done() or self._watchers.closing):
-                    await watcher.wait(events.seconds_to_heartbeat(time()))
+                while not (events.ended or gone.done() or self._watchers.closing or time() >= end):
+                    await watcher.wait(min(events.seconds_to_heartbeat(time()), max(0.0, end - time())))
                     if chunk := events.next_chunk(watcher.watched, time()):
                         yield chunk
             finally:

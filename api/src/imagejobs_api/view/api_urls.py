@@ -17,3 +17,8 @@ def progress(base: str, identifier: str) -> str:
 def download(base: str, identifier: str) -> str:
     """Return the URL that redirects to a result, by a link that is signed anew each time."""
     return f"{base}/api/download/{identifier}"
+
+
+def watch(base: str, ticket: str) -> str:
+    """Return the URL by which anyone may watch the job of a ticket."""
+    return f"{base}/watch/{ticket}"

@@ -21,8 +21,10 @@ class ImageBody(TypedDict):
     Attributes:
         job_id: The id of the job, for every other call.
         progress_url: The URL of its progress.
+        watch_url: An address for whoever has no key: it shows this job, and expires. Null on a server without
+            `WATCH_SECRETS`.
         download_url: A signed link to the result, which needs no key and expires; before the result exists,
-            the URL that redirects to it.
+            the URL that redirects to it, and needs no key either if there is a `watch_url`.
         width: Pixels of the result.
         height: Pixels of the result.
         format: Encoding of the result.
@@ -35,6 +37,7 @@ class ImageBody(TypedDict):
     job_id: str
     state: State
     progress_url: Url
+    watch_url: Url | None
     download_url: Url
     width: Pixels | None
     height: Pixels | None
@@ -72,6 +75,7 @@ class BatchBody(TypedDict):
         batch_job_id: The id of the job, for every other call.
         experimental: The shape of this answer may still change.
         progress_url: The URL of the progress of the whole batch.
+        watch_url: As for a single image; shows the whole batch.
         image_jobs: The images, in the order of the request.
     """
 
@@ -79,6 +83,7 @@ class BatchBody(TypedDict):
     experimental: Literal[True]
     state: State
     progress_url: Url
+    watch_url: Url | None
     image_jobs: list[BatchEntryBody]
 
 
@@ -90,11 +95,13 @@ def image_body(job: ImageJob, outcome: Outcome | None, base: str, links: Links) 
     """
     name = job.key.name
     output = outcome.outputs[0] if outcome and outcome.outputs else None
+    link = links.sign(job.item_name(0), 0, output) if output else links.redirect(job, 0, base, name)
     return {
         "job_id": name,
         "state": job.status.state,
         "progress_url": api_urls.progress(base, name),
-        "download_url": links.sign(job.item_name(0), 0, output) if output else api_urls.download(base, name),
+        "watch_url": links.watch(job, base),
+        "download_url": link,
         "width": output.width if output else None,
         "height": output.height if output else None,
         "format": output.format if output else None,
@@ -119,6 +126,7 @@ def batch_body(
         "experimental": True,
         "state": job.status.state,
         "progress_url": api_urls.progress(base, job.key.name),
+        "watch_url": links.watch(job, base),
         "image_jobs": [
             _entry(job, n, outcomes.get(n), refusal, base, links) for n, refusal in enumerate(refusals)
         ],
@@ -133,7 +141,7 @@ def _entry(
     error = states.item_error(job, outcome)
     if refusal is not None and outcome is None:
         state, error = State.FAILED, error_body(refusal.code, refusal.message)
-    link, kept = api_urls.download(base, identifier), None
+    link, kept = links.redirect(job, index, base, identifier), None
     if outcome and outcome.outputs:
         kept = outcome.outputs[0].kept_original
         link = links.sign(job.item_name(index), index, outcome.outputs[0])

@@ -1,9 +1,9 @@
 """The bodies that show a job: in a list, and alone with its spec. Pure."""
 
-from datetime import datetime
 from typing import TypedDict
 
 from imagejobs_api.view import api_urls
+from imagejobs_api.view.links import Links
 from imagejobs_api.view.lookup import JobOrImage
 from imagejobs_api.view.progress_body import ProgressBody, job_progress
 from imagejobs_api.view.spec_view import SpecBody, spec_body
@@ -11,7 +11,7 @@ from imagejobs_contract.model import names
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.status import CallbackState, ConditionType
-from imagejobs_contract.model.times import format_time
+from imagejobs_contract.model.times import format_optional_time
 from imagejobs_contract.wire.json_types import Count, Time, Url
 
 
@@ -20,6 +20,8 @@ class JobSummaryBody(ProgressBody):
 
     Attributes:
         name: The caller's own name for the job; null without one.
+        watch_url: An address for whoever has no key: it shows this job, and expires. Null on a server without
+            `WATCH_SECRETS`.
     """
 
     name: str | None
@@ -28,6 +30,7 @@ class JobSummaryBody(ProgressBody):
     completed: Time | None
     progress_url: Url
     results_url: Url
+    watch_url: Url | None
 
 
 class CallbackBody(TypedDict):
@@ -84,7 +87,7 @@ class JobBody(JobSummaryBody):
     spec: SpecBody
 
 
-def summary_body(job: ImageJob, counts: Counts, base: str) -> JobSummaryBody:
+def summary_body(job: ImageJob, counts: Counts, base: str, links: Links) -> JobSummaryBody:
     """Return a job as an element of the list.
 
     Args:
@@ -94,19 +97,20 @@ def summary_body(job: ImageJob, counts: Counts, base: str) -> JobSummaryBody:
     return {
         **job_progress(JobOrImage(job), counts),
         "name": job.annotations.get(names.ANNOTATION_TITLE),
-        "created": _format(job.created),
-        "started": _format(status.started),
-        "completed": _format(status.completed),
+        "created": format_optional_time(job.created),
+        "started": format_optional_time(status.started),
+        "completed": format_optional_time(status.completed),
         "progress_url": api_urls.progress(base, job_id),
         "results_url": f"{api_urls.job(base, job_id)}/results",
+        "watch_url": links.watch(job, base),
     }
 
 
-def details_body(job: ImageJob, counts: Counts, base: str) -> JobBody:
+def details_body(job: ImageJob, counts: Counts, base: str, links: Links) -> JobBody:
     """Return a job with its spec, for `GET /api/jobs/{id}` and the commands."""
     status = job.status
     return {
-        **summary_body(job, counts, base),
+        **summary_body(job, counts, base, links),
         "attempt": status.attempt,
         "deleting": job.deleting,
         "duration_seconds": status.duration_seconds,
@@ -114,11 +118,14 @@ def details_body(job: ImageJob, counts: Counts, base: str) -> JobBody:
         "bytes_in": status.bytes_in,
         "bytes_out": status.bytes_out,
         "callback": _callback(job),
-        "failures": [
-            {"name": each.name, "code": each.code, "message": each.message} for each in status.failures
-        ],
+        "failures": failure_bodies(job),
         "spec": spec_body(job.spec),
     }
+
+
+def failure_bodies(job: ImageJob) -> list[FailureBody]:
+    """Return the first failed images of a job."""
+    return [{"name": each.name, "code": each.code, "message": each.message} for each in job.status.failures]
 
 
 def _callback(job: ImageJob) -> CallbackBody | None:
@@ -129,10 +136,6 @@ def _callback(job: ImageJob) -> CallbackBody | None:
         "url": job.spec.callback_url,
         "state": delivery.state if delivery else None,
         "tries": delivery.tries if delivery else 0,
-        "next": _format(delivery.next) if delivery else None,
+        "next": format_optional_time(delivery.next) if delivery else None,
         "message": condition.message if condition else "",
     }
-
-
-def _format(time: datetime | None) -> str | None:
-    return format_time(time) if time else None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from imagejobs_api.callers.caller import Caller
 from imagejobs_api.http.errors import Problem
+from imagejobs_api.view.watch_tickets import Ticket
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import NotFound
 from imagejobs_contract.model import names
@@ -58,6 +59,18 @@ async def find_job(store: JobStore, caller: Caller, identifier: str) -> ImageJob
     if found.index is not None:
         raise Problem(Code.NOT_FOUND, "This is one image of a job: leave the number at its end out.")
     return found.job
+
+
+async def find_watched(store: JobStore, ticket: Ticket) -> ImageJob:
+    """Return the job of a ticket.
+
+    Raises:
+        Problem: It is gone, or about to be (404); or it cannot be read (409).
+    """
+    job = await _job(store, Caller(ticket.key.namespace), ticket.key.name)
+    if job is None or job.deleting or not ticket.fits(job):
+        raise Problem(Code.NOT_FOUND, "The job of this link was deleted.")
+    return job
 
 
 async def _job(store: JobStore, caller: Caller, name: str) -> ImageJob | None:

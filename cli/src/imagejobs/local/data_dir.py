@@ -66,6 +66,11 @@ class DataDirectory:
         """The file with the S3 credentials, readable by its owner only."""
         return self.path / "s3-credentials.json"
 
+    @property
+    def watch_secret_file(self) -> Path:
+        """The file with the secret that signs watch links, readable by its owner only."""
+        return self.path / "watch-secret"
+
     def prepare(self) -> None:
         """Make the folders.
 
@@ -133,18 +138,31 @@ class DataDirectory:
         with contextlib.suppress(FileNotFoundError):
             return Credentials(**json.loads(self.credentials_file.read_text()))
         made = {"access_key_id": "ij" + secrets.token_hex(9), "secret_access_key": secrets.token_urlsafe(30)}
-        part = self.credentials_file.with_suffix(".part")
-        part.unlink(missing_ok=True)
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            json.dump(made, file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self.credentials_file)
+        _write_private(self.credentials_file, json.dumps(made))
         return Credentials(**made)
+
+    def watch_secret(self) -> str:
+        """Return the secret that signs watch links, which outlive a start; the first call makes it."""
+        with contextlib.suppress(FileNotFoundError):
+            return self.watch_secret_file.read_text()
+        made = secrets.token_urlsafe(32)
+        _write_private(self.watch_secret_file, made)
+        return made
 
     def size_bytes(self) -> int:
         """Return the bytes that the directory takes on disk."""
         return sum(each.stat().st_blocks * 512 for each in self.path.rglob("*") if each.is_file())
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner reads: all of it is there, or nothing, whenever the machine stops."""
+    part = path.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
 
 
 def _try_lock(descriptor: int) -> bool:

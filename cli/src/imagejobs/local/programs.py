@@ -19,7 +19,11 @@ MALLOC = {"MALLOC_TRIM_THRESHOLD_": str(16 * 2**20), "MALLOC_MMAP_THRESHOLD_": s
 
 
 def api(data: DataDirectory, environ: Mapping[str, str], host: str, port: int) -> Program:
-    """Return the API; it is ready when it can take jobs, which needs every other part."""
+    """Return the API; it is ready when it can take jobs, which needs every other part.
+
+    It alone gets the secret that signs watch links, unless the person has a WATCH_SECRETS.
+    """
+    environ = {"WATCH_SECRETS": data.watch_secret(), **environ}
     ready = probes.both(
         probes.log_has_ready_event, probes.http_answers(host, port, "/readyz", frozenset({200}))
     )

@@ -36,6 +36,11 @@ def format_time(time: datetime) -> str:
     return f"{time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
+def format_optional_time(time: datetime | None) -> str | None:
+    """Return the time as `format_time` does, and None for none."""
+    return format_time(time) if time else None
+
+
 def format_duration(seconds: int) -> str:
     """Return a duration as kubectl writes one (`HumanDuration`).
 

@@ -2,7 +2,15 @@
 
 import falcon
 
-from imagejobs_api.openapi.examples.names import API, BATCH, IMAGE_JOB, problem, progress_url, signed_url
+from imagejobs_api.openapi.examples.names import (
+    API,
+    BATCH,
+    IMAGE_JOB,
+    WATCH,
+    problem,
+    progress_url,
+    signed_url,
+)
 from imagejobs_api.openapi.operation import Example
 
 SITE = "https://images.example.org"
@@ -14,6 +22,7 @@ def _done(name: str, width: int, height: int, size: int) -> dict[str, object]:
         "job_id": IMAGE_JOB,
         "state": "Succeeded",
         "progress_url": progress_url(IMAGE_JOB),
+        "watch_url": WATCH,
         "download_url": signed_url(name),
         **facts,
         "error": None,
@@ -38,12 +47,13 @@ def _waits(names: list[str]) -> dict[str, object]:
         "experimental": True,
         "state": "Pending",
         "progress_url": progress_url(BATCH),
+        "watch_url": WATCH,
         "image_jobs": images,
     }
 
 
 _PENDING = {
-    "job_id": IMAGE_JOB, "state": "Pending", "progress_url": progress_url(IMAGE_JOB),
+    "job_id": IMAGE_JOB, "state": "Pending", "progress_url": progress_url(IMAGE_JOB), "watch_url": WATCH,
     "download_url": f"{API}/api/download/{IMAGE_JOB}",
     "width": None, "height": None, "format": None, "bytes": None, "kept_original": None,
     "error": None,

@@ -10,6 +10,7 @@ from imagejobs_api.openapi.examples.names import (
     CALLED,
     IMAGE_JOB,
     UNENDED,
+    WATCH,
     problem,
     progress_url,
     signed_url,
@@ -21,6 +22,7 @@ _SUMMARY = {
     "error": None, "name": None,
     "created": "2026-11-24T05:30:15Z", "started": "2026-11-24T05:30:15Z", "completed": "2026-11-24T05:30:15Z",
     "progress_url": progress_url(BATCH), "results_url": f"{API}/api/jobs/{BATCH}/results",
+    "watch_url": WATCH,
 }  # fmt: skip
 _SPEC = {
     "items": [
@@ -66,6 +68,7 @@ _CALLED = {
     **_JOB, "job_id": CALLED, "state": "Succeeded", "total": 1, "done": 1, "failed": 0, "failures": [],
     "bytes_in": 412870, "bytes_out": 12063,
     "progress_url": progress_url(CALLED), "results_url": f"{API}/api/jobs/{CALLED}/results",
+    "watch_url": WATCH,
     "spec": {**_SPEC, "items": [{"name": "large.jpg", "key": f"uploads/{CALLED}/0"}], "repeat_callback": 1},
     "callback": {
         "url": "https://shop.example.org/hooks", "state": "Delivered", "tries": 1, "next": None,
@@ -83,6 +86,7 @@ _RUNS = {
     "failures": [], "completed": None,
     "duration_seconds": None, "estimated_remaining_seconds": 12,
     "progress_url": progress_url(UNENDED), "results_url": f"{API}/api/jobs/{UNENDED}/results",
+    "watch_url": WATCH,
     "spec": _URL_SPEC,
 }  # fmt: skip
 _TO_WAIT = {**_RUNS, "spec": {**_URL_SPEC, "suspend": True}}

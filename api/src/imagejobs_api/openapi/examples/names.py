@@ -14,6 +14,10 @@ UNENDED = "j1m860h3c1pq7v5xw2ka"
 ABSENT = "j1m860h1absent0000000"
 
 
+WATCH = f"{API}/watch/AWpW8fVp0..."
+"""A watch link, cut short."""
+
+
 def progress_url(identifier: str) -> str:
     """Return the URL of a progress."""
     return f"{API}/api/progress/{identifier}"

@@ -1,0 +1,210 @@
+// What somebody does with the page, in a browser, against the real service: nothing is mocked.
+import { readFileSync, readdirSync } from "node:fs";
+import { gzipSync } from "node:zlib";
+import AxeBuilder from "@axe-core/playwright";
+import { type Page, expect, test } from "@playwright/test";
+
+const PHOTOS = process.env.PHOTOS ?? "";
+const KEYED = process.env.KEYED_URL ?? "";
+const KEY = process.env.API_KEY ?? "";
+const SITE = process.env.SITE ?? "";
+const MAX_FIRST_USE_BYTES = 230_000;
+const HOSTILE = ["<img src=x onerror=document.title='owned'>.jpg", "photo\u202Egpj.exe.jpg"];
+
+const photos = () =>
+  readdirSync(PHOTOS)
+    .sort()
+    .map((name) => ({ name, mimeType: "image/jpeg", buffer: readFileSync(`${PHOTOS}/${name}`) }));
+const broken = { name: "broken.jpg", mimeType: "image/jpeg", buffer: Buffer.from("no picture at all") };
+
+/** Everything that the browser complains about, such as a broken policy, and each host that it asks. */
+function watchBrowser(page: Page): { complaints: string[]; hosts: Set<string> } {
+  const seen = { complaints: [] as string[], hosts: new Set<string>() };
+  page.on("pageerror", (error) => seen.complaints.push(String(error)));
+  page.on("console", (message) => {
+    if (/Content.Security.Policy|Refused/i.test(message.text())) seen.complaints.push(message.text());
+  });
+  page.on("request", (request) => request.url().startsWith("http") && seen.hosts.add(new URL(request.url()).hostname));
+  return seen;
+}
+
+async function send(page: Page, files: ReturnType<typeof photos>): Promise<void> {
+  await page.getByLabel("Choose pictures").setInputFiles(files);
+  await page.waitForURL("**/jobs/**");
+}
+
+async function expectAccessible(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.map((each) => `${each.id}: ${each.nodes.map((node) => node.html).join(" ")}`)).toEqual([]);
+}
+
+test("twenty photos and a broken file: small ones, one reason in words, no foreign host", async ({ page }) => {
+  const seen = watchBrowser(page);
+  await page.goto("/");
+  await expectAccessible(page);
+  await send(page, [...photos(), broken]);
+  await expect(page.getByRole("heading", { name: "Done, some failed" })).toBeVisible({ timeout: 90_000 });
+  await expect(page.getByText("20 of 21 done").first()).toBeVisible();
+  await expect(page.getByText(/You saved .+ \(\d+\s?%\)/)).toBeVisible();
+  await expect(page.getByText("This is not a picture. Check the file.")).toBeVisible();
+  await expect(page.getByText("broken.jpg")).toBeVisible();
+  const first = page.locator("button.card img").first();
+  await expect.poll(() => first.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBe(1600);
+  await expectAccessible(page);
+
+  await page.locator("button.card").first().click();
+  await expect(page.getByRole("dialog")).toBeVisible();
+  const slider = page.getByRole("slider");
+  const start = await slider.getAttribute("aria-valuenow");
+  await slider.press("ArrowRight");
+  await expect(slider).not.toHaveAttribute("aria-valuenow", start ?? "");
+  await expectAccessible(page);
+  await page.keyboard.press("Escape");
+  await expect(page.getByRole("dialog")).toBeHidden();
+
+  const [zip] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("link", { name: "Download all as zip" }).click(),
+  ]);
+  expect(zip.suggestedFilename()).toMatch(/\.zip$/);
+  expect(readFileSync(await zip.path()).subarray(0, 2).toString()).toBe("PK");
+  expect(seen.complaints).toEqual([]);
+  expect([...seen.hosts]).toEqual(["127.0.0.1"]);
+});
+
+test("a reload in the middle, and the same job at its address, go on", async ({ page }) => {
+  await page.goto("/");
+  await send(page, photos());
+  await page.reload();
+  await expect(page.getByRole("heading", { name: "Done" })).toBeVisible({ timeout: 90_000 });
+  await expect(page.getByText("20 of 20 done").first()).toBeVisible();
+  await page.locator("button.card").first().click();
+  await expect(page.getByText("The original is no longer on this page")).toBeVisible();
+});
+
+test("suspended, resumed and cancelled by its buttons", async ({ page }) => {
+  await page.goto("/");
+  await send(page, [...photos(), ...photos()]);
+  await page.getByRole("button", { name: "Pause" }).click();
+  await expect(page.getByRole("heading", { name: "Paused" })).toBeVisible();
+  await page.getByRole("button", { name: "Go on" }).click();
+  await page.getByRole("button", { name: "Cancel" }).click();
+  await expect(page.getByRole("heading", { name: /Cancelled|Done/ })).toBeVisible();
+});
+
+test("names that attack stay names", async ({ page }) => {
+  const seen = watchBrowser(page);
+  await page.goto("/");
+  await send(page, photos().slice(0, 2).map((photo, index) => ({ ...photo, name: HOSTILE[index] ?? "" })));
+  await expect(page.getByRole("heading", { name: "Done" })).toBeVisible();
+  await expect(page.locator(".name", { hasText: "onerror" })).toBeVisible();
+  expect(await page.title()).not.toContain("owned");
+  expect(await page.locator("main").innerText()).not.toContain("\u202E");
+  expect(seen.complaints).toEqual([]);
+});
+
+test("settings are in the address, and a link carries them", async ({ page }) => {
+  await page.goto("/");
+  await page.getByLabel("Width (pixels)").fill("120");
+  await page.getByLabel("Format").selectOption("webp");
+  await expect(page).toHaveURL(/width=120.*format=webp/);
+  await page.reload();
+  await expect(page.getByLabel("Width (pixels)")).toHaveValue("120");
+  await send(page, photos().slice(0, 1));
+  await page.locator("button.card").click();
+  await expect(page.getByText("120 × 90 · WEBP")).toBeVisible();
+});
+
+test("a second drop has a page of its own, and the first one is one step back", async ({ page }) => {
+  await page.goto("/");
+  await send(page, photos().slice(0, 1));
+  const first = page.url();
+  await page.getByRole("link", { name: "imagejobs" }).click();
+  await send(page, photos().slice(1, 3));
+  await expect(page.getByText("2 of 2 done").first()).toBeVisible();
+  await page.goBack();
+  await page.goBack();
+  await expect(page).toHaveURL(first);
+  await expect(page.getByText("1 of 1 done").first()).toBeVisible();
+});
+
+test("German, on a phone, with the keyboard alone", async ({ browser }) => {
+  const context = await browser.newContext({ locale: "de-DE", viewport: { width: 375, height: 700 }, hasTouch: true });
+  const page = await context.newPage();
+  await page.goto("/");
+  await expect(page.getByRole("heading", { name: "Bilder kleiner machen" })).toBeVisible();
+  expect(await page.locator("html").getAttribute("lang")).toBe("de");
+  await expectAccessible(page);
+  await page.keyboard.press("Tab");
+  await expect(page.getByRole("link", { name: "Zum Inhalt" })).toBeFocused();
+  await page.getByLabel("Bilder auswählen").setInputFiles([...photos().slice(0, 3), broken]);
+  await expect(page.getByText("3 von 4 fertig").first()).toBeVisible();
+  await expect(page.getByText("Das ist kein Bild. Prüfen Sie die Datei.")).toBeVisible();
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  expect(overflow).toBeLessThanOrEqual(0);
+  await expectAccessible(page);
+  await context.close();
+});
+
+test("dark, without violations", async ({ browser }) => {
+  const context = await browser.newContext({ colorScheme: "dark", locale: "en-GB" });
+  const page = await context.newPage();
+  await page.goto("/");
+  await expectAccessible(page);
+  await send(page, [...photos().slice(0, 2), broken]);
+  await expect(page.getByRole("heading", { name: "Done, some failed" })).toBeVisible();
+  await expectAccessible(page);
+  await context.close();
+});
+
+test("without a connection a click says so, and works again when there is one", async ({ page, context }) => {
+  await page.goto("/");
+  await send(page, [...photos(), ...photos()]);
+  await page.getByRole("button", { name: "Pause" }).click();
+  await expect(page.getByRole("heading", { name: "Paused" })).toBeVisible();
+  await context.setOffline(true);
+  await page.getByRole("button", { name: "Go on" }).click();
+  await expect(page.getByText("The connection was lost. Try again.")).toBeVisible();
+  await expectAccessible(page);
+  await context.setOffline(false);
+  await page.getByRole("button", { name: "Go on" }).click();
+  await expect(page.getByRole("heading", { name: "Done" })).toBeVisible({ timeout: 90_000 });
+});
+
+test("a server with keys: a wrong one, the right one, and a link for somebody without", async ({ page, browser }) => {
+  await page.goto(KEYED);
+  await expect(page.getByRole("heading", { name: "This server needs a key" })).toBeVisible();
+  await expectAccessible(page);
+  await page.getByLabel("API key").fill("ijk_wrong");
+  await page.getByRole("button", { name: "Continue" }).click();
+  await expect(page.getByText("The server does not know this key.")).toBeVisible();
+  await page.getByLabel("API key").fill(KEY);
+  await page.getByRole("button", { name: "Continue" }).click();
+  await send(page, photos().slice(0, 3));
+  await expect(page.getByText("3 of 3 done").first()).toBeVisible();
+  expect(page.url()).not.toContain(KEY);
+
+  const id = page.url().split("/jobs/")[1] ?? "";
+  const answer = await page.request.get(`${KEYED}/api/jobs/${id}`, { headers: { Authorization: `Bearer ${KEY}` } });
+  const { watch_url: link } = (await answer.json()) as { watch_url: string };
+  const stranger = await (await browser.newContext({ locale: "en-GB" })).newPage();
+  await stranger.goto(link);
+  await expect(stranger.getByText("3 of 3 done").first()).toBeVisible();
+  await expect(stranger.getByRole("button", { name: "Copy link to share" })).toBeHidden();
+  await expectAccessible(stranger);
+  await expect(async () => {
+    await stranger.reload();
+    await expect(stranger.getByText("This link has expired.")).toBeVisible({ timeout: 500 });
+  }).toPass({ timeout: 60_000 });
+  await expectAccessible(stranger);
+
+  await page.reload(); // kept in memory only: asked for again
+  await expect(page.getByRole("heading", { name: "This server needs a key" })).toBeVisible();
+});
+
+test("the first use is small", () => {
+  const parts = ["index.html", ...readdirSync(`${SITE}/assets`).map((name) => `assets/${name}`)];
+  const first = parts.filter((name) => !/Picture-/.test(name)); // loaded when a picture is opened
+  const bytes = first.reduce((sum, name) => sum + gzipSync(readFileSync(`${SITE}/${name}`)).length, 0);
+  expect(bytes).toBeLessThan(MAX_FIRST_USE_BYTES);
+});

@@ -1,0 +1,48 @@
+// Takes pictures of the page's states: node e2e/screenshots.mjs URL FOLDER PHOTO... (see CONTRIBUTING.md).
+import { mkdirSync, readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { chromium } from "@playwright/test";
+
+const [url, folder, ...photos] = process.argv.slice(2);
+mkdirSync(folder, { recursive: true });
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium" });
+const files = Array.from({ length: Number(process.env.COPIES ?? 3) }, (_, copy) =>
+  photos.map((path) => ({
+    name: copy ? basename(path).replace(/\.(\w+)$/, `-${copy + 1}.$1`) : basename(path),
+    mimeType: "image/jpeg",
+    buffer: readFileSync(path),
+  })),
+).flat();
+files.push({ name: "notes.jpg", mimeType: "image/jpeg", buffer: Buffer.from("no picture at all") });
+const sizes = { desktop: { width: 1280, height: 860 }, phone: { width: 390, height: 844 } };
+let job = "";
+for (const [device, viewport] of Object.entries(sizes)) {
+  for (const colorScheme of ["light", "dark"]) {
+    const context = await browser.newContext({ viewport, colorScheme, locale: "en-GB", hasTouch: device === "phone" });
+    const page = await context.newPage();
+    page.on("console", (message) => message.type() === "error" && console.log(device, message.text()));
+    const shot = (name) => page.screenshot({ path: `${folder}/${name}-${device}-${colorScheme}.png` });
+    await page.goto(url);
+    await page.waitForLoadState("networkidle");
+    await shot("home");
+    if (!job) {
+      await page.locator("input[type=file]").first().setInputFiles(files);
+      await page.waitForURL("**/jobs/**");
+      await shot("running");
+      await page.getByText("You saved").waitFor({ timeout: 60000 });
+      job = page.url();
+    } else await page.goto(job);
+    await page.getByText("You saved").waitFor({ timeout: 60000 });
+    await page.waitForLoadState("networkidle");
+    await shot("done");
+    await page.locator("button.card").first().click();
+    await page.getByRole("dialog").waitFor();
+    await page.waitForTimeout(700);
+    await shot("picture");
+    await page.goto(`${url}/watch/nothing`);
+    await page.getByRole("alert").waitFor();
+    await shot("nothing");
+    await context.close();
+  }
+}
+await browser.close();

@@ -1,0 +1,143 @@
+// The first view: choose pictures and settings, and find earlier jobs.
+import { Anchor, Badge, Button, Group, NativeSelect, Stack, Text, Title } from "@mantine/core";
+import { useCallback, useEffect, useRef, useState } from "react";
+import { ApiError, type JobSummary, listJobs } from "./api";
+import { usable } from "./files";
+import { formatTime, showName } from "./format";
+import { explain, go, isKeyProblem, useTitle, useWords } from "./page";
+import { SettingsForm } from "./SettingsForm";
+import { addFiles } from "./upload";
+
+export function Home({ query, onKeyNeeded }: { query: string; onKeyNeeded: () => void }) {
+  const { t } = useWords();
+  useTitle(`imagejobs · ${t.tagline}`);
+  return (
+    <div className="home">
+      <Title order={1}>{t.tagline}</Title>
+      <Text c="dimmed" mb="md">
+        {t.lead}
+      </Text>
+      <Chooser />
+      <SettingsForm query={query} />
+      <EarlierJobs query={query} onKeyNeeded={onKeyNeeded} />
+    </div>
+  );
+}
+
+function Chooser() {
+  const { t } = useWords();
+  const files = useRef<HTMLInputElement>(null);
+  const folder = useRef<HTMLInputElement>(null);
+  const camera = useRef<HTMLInputElement>(null);
+  const take = (input: HTMLInputElement) => {
+    addFiles(usable(input.files ?? []));
+    input.value = "";
+  };
+  const hidden = { type: "file", hidden: true, onChange: (event: { currentTarget: HTMLInputElement }) => take(event.currentTarget) } as const;
+  return (
+    <section className="chooser">
+      <div className="not-touch">
+        <Text fw={600} size="lg">
+          {t.drop}
+        </Text>
+        <Text c="dimmed">{t.paste}</Text>
+      </div>
+      <Group justify="center" mt="sm">
+        <Button size="md" onClick={() => files.current?.click()}>
+          {t.choose}
+        </Button>
+        <Button size="md" variant="default" className="not-touch" onClick={() => folder.current?.click()}>
+          {t.folder}
+        </Button>
+        <Button size="md" variant="default" className="touch" onClick={() => camera.current?.click()}>
+          {t.camera}
+        </Button>
+      </Group>
+      <input ref={files} {...hidden} multiple accept="image/*,.heic,.heif,.avif" aria-label={t.choose} />
+      <input ref={folder} {...hidden} multiple {...{ webkitdirectory: "" }} aria-label={t.folder} />
+      <input ref={camera} {...hidden} accept="image/*" capture="environment" aria-label={t.camera} />
+    </section>
+  );
+}
+
+const STATES = ["Running", "Pending", "Suspended", "Succeeded", "PartiallySucceeded", "Failed", "Cancelled"];
+
+function EarlierJobs({ query, onKeyNeeded }: { query: string; onKeyNeeded: () => void }) {
+  const { t, language } = useWords();
+  const [jobs, setJobs] = useState<JobSummary[] | null>(null);
+  const [cursor, setCursor] = useState<string | null>(null);
+  const [state, setState] = useState("");
+  const [fault, setFault] = useState("");
+  const ask = useRef(onKeyNeeded);
+  ask.current = onKeyNeeded;
+  const load = useCallback(
+    async (after: string) => {
+      try {
+        const page = await listJobs(state, after);
+        setJobs((before) => [...(after ? (before ?? []) : []), ...page.jobs]);
+        setCursor(page.next_cursor);
+        setFault("");
+      } catch (error) {
+        const { problem } = error as ApiError;
+        if (isKeyProblem(problem)) ask.current();
+        else setFault(explain(t, problem));
+      }
+    },
+    [state, t],
+  );
+  useEffect(() => void load(""), [load]);
+  return (
+    <section className="earlier">
+      <Group justify="space-between" mb="xs">
+        <Title order={2} size="h4">
+          {t.yourJobs}
+        </Title>
+        <NativeSelect
+          size="xs"
+          aria-label={t.filterState}
+          value={state}
+          onChange={(event) => setState(event.currentTarget.value)}
+          data={[
+            { value: "", label: t.allStates },
+            ...STATES.map((value) => ({ value, label: t.states[value] ?? value })),
+          ]}
+        />
+      </Group>
+      {fault && <Text c="dimmed">{fault}</Text>}
+      {jobs && !jobs.length && <Text c="dimmed">{t.noJobs}</Text>}
+      <Stack gap={0} component="ul" className="job-list">
+        {jobs?.map((job) => (
+          <li key={job.job_id}>
+            <Anchor
+              href={`/jobs/${job.job_id}${query}`}
+              onClick={(event) => {
+                event.preventDefault();
+                go(`/jobs/${job.job_id}${query}`);
+              }}
+            >
+              <bdi>{job.name ? showName(job.name) : job.created ? formatTime(job.created, language) : job.job_id}</bdi>
+            </Anchor>
+            <Text size="sm" c="dimmed">
+              {t.pictures(job.total)}
+            </Text>
+            <StateBadge state={job.state} />
+          </li>
+        ))}
+      </Stack>
+      {cursor && (
+        <Button variant="default" size="xs" mt="sm" onClick={() => void load(cursor)}>
+          {t.more}
+        </Button>
+      )}
+    </section>
+  );
+}
+
+export function StateBadge({ state }: { state: string }) {
+  const { t } = useWords();
+  return (
+    <Badge className={`state state-${state}`} variant="default" tt="none">
+      {t.states[state] ?? state}
+    </Badge>
+  );
+}

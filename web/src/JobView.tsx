@@ -1,0 +1,277 @@
+// One job, or the jobs of one drop: how far they are, what to do with them, and their pictures.
+import { Alert, Button, Group, Loader, Progress, Text, Title, VisuallyHidden } from "@mantine/core";
+import { useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
+import {
+  type ApiError,
+  type Job,
+  type Problem,
+  type Source,
+  authorization,
+  command,
+  currentKey,
+  ownSource,
+  ticketOf,
+  watchSource,
+} from "./api";
+import { FINAL, JobFollower, type Snapshot } from "./follow";
+import { formatBytes, formatPercent, formatRate, formatSeconds, formatTime, showName } from "./format";
+import { copyText, explain, isKeyProblem, useTitle, useWords } from "./page";
+import { Pictures } from "./Pictures";
+import { originals } from "./upload";
+
+const TOLD_EVERY_MS = 5000;
+
+type Props = { ids?: string[]; ticket?: string; onKeyNeeded: () => void };
+
+export function JobView({ ids = [], ticket, onKeyNeeded }: Props) {
+  const { t, language } = useWords();
+  const names = ids.join(",");
+  const sources = useMemo(
+    () => (ticket ? [watchSource(ticket)] : names.split(",").map((each) => ownSource(each))),
+    [names, ticket],
+  );
+  const { snapshots, followers } = useJobs(sources);
+  const jobs = snapshots.flatMap((each) => each.job ?? []);
+  const problem = snapshots.find((each) => each.problem)?.problem ?? null;
+  const needsKey = isKeyProblem(problem);
+  useEffect(() => {
+    if (needsKey) onKeyNeeded();
+  }, [needsKey, onKeyNeeded]);
+  const total = jobs.reduce((sum, job) => sum + job.total, 0);
+  const done = jobs.reduce((sum, job) => sum + job.done, 0);
+  useTitle(total ? `${done}/${total} · imagejobs` : "imagejobs");
+  if (problem && !needsKey && jobs.length < sources.length) return <Trouble problem={problem} />;
+  if (jobs.length < sources.length) return <Loader aria-label={t.loading} className="loader" />;
+  const results = snapshots.flatMap((each) => each.results.filter(Boolean));
+  const expires = jobs[0]?.expires;
+  return (
+    <>
+      {problem && <Trouble problem={problem} />}
+      <JobBar jobs={jobs} snapshots={snapshots} />
+      <Group gap="xs" className="actions">
+        {jobs.length === sources.length && (
+          <Actions jobs={jobs} sources={sources} canRetry={results.some((each) => each.error?.retryable)} take={(index, job) => followers[index]?.take(job)} />
+        )}
+      </Group>
+      {expires && (
+        <Text size="sm" c="dimmed">
+          {t.watchUntil(formatTime(expires, language))}
+        </Text>
+      )}
+      <Pictures results={results} originals={originals} />
+    </>
+  );
+}
+
+/** Follow jobs as long as they are shown. */
+function useJobs(sources: Source[]): { snapshots: Snapshot[]; followers: JobFollower[] } {
+  const store = useMemo(() => {
+    const listeners = new Set<() => void>();
+    let snapshots: Snapshot[] = [];
+    const tell = () => {
+      snapshots = followers.map((each) => each.snapshot);
+      for (const each of listeners) each();
+    };
+    const followers = sources.map((each) => new JobFollower(each, tell));
+    snapshots = followers.map((each) => each.snapshot);
+    return {
+      followers,
+      read: () => snapshots,
+      subscribe: (listener: () => void) => {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+    };
+  }, [sources]);
+  useEffect(() => {
+    for (const each of store.followers) each.start();
+    return () => {
+      for (const each of store.followers) each.stop();
+    };
+  }, [store]);
+  return { snapshots: useSyncExternalStore(store.subscribe, store.read), followers: store.followers };
+}
+
+function Trouble({ problem }: { problem: Problem }) {
+  const { t } = useWords();
+  const [title, hint] =
+    problem.status === 404
+      ? [t.notFound, t.notFoundHint]
+      : problem.status === 410
+        ? [t.expired, t.expiredHint]
+        : problem.status === 0
+          ? [t.offline, t.offlineHint]
+          : [explain(t, problem), ""];
+  return (
+    <Alert className="alert" color={problem.status === 0 ? "yellow" : "red"} variant="light" role="alert">
+      <Title order={1} size="h4">
+        {title}
+      </Title>
+      <Text>{hint}</Text>
+    </Alert>
+  );
+}
+
+function JobBar({ jobs, snapshots }: { jobs: Job[]; snapshots: Snapshot[] }) {
+  const { t, language } = useWords();
+  const sum = (of: (job: Job) => number) => jobs.reduce((before, job) => before + of(job), 0);
+  const [total, done, failed] = [sum((it) => it.total), sum((it) => it.done), sum((it) => it.failed)];
+  const open = jobs.filter((job) => !FINAL.has(job.state));
+  const state = (open[0] ?? jobs.find((job) => job.state !== "Succeeded") ?? jobs[0])?.state ?? "Pending";
+  // The state comes a moment after the first results.
+  const shownState = done > 0 && (state === "Pending" || state === "Queued") ? "Running" : state;
+  const rate = snapshots.reduce((before, each) => before + each.ratePerSecond, 0);
+  const left = rate > 0 ? (total - done - failed) / rate : 0;
+  const [bytesIn, bytesOut] = [sum((it) => it.bytes_in), sum((it) => it.bytes_out)];
+  const name = jobs.length === 1 ? jobs[0]?.name : null;
+  const error = jobs.find((job) => job.error && job.total > 1)?.error;
+  const share = total ? (100 * (done + failed)) / total : 0;
+  return (
+    <section className="job-bar">
+      <Title order={1} size="h2">
+        {name ? <bdi>{showName(name)}</bdi> : (t.states[shownState] ?? shownState)}
+      </Title>
+      <Progress.Root size="lg" mt="sm">
+        <Progress.Section value={total ? (100 * done) / total : 0} aria-label={t.done(done, total)} />
+        {failed > 0 && (
+          <Progress.Section value={(100 * failed) / total} className="failed-part" aria-label={t.failedCount(failed)} />
+        )}
+      </Progress.Root>
+      <div className="facts">
+        <Text fw={600}>{t.done(done, total)}</Text>
+        {failed > 0 && <Text className="bad">{t.failedCount(failed)}</Text>}
+        {open.length > 0 && rate > 0 && <Text c="dimmed">{t.rate(formatRate(rate, language))}</Text>}
+        {open.length > 0 && left > 0 && Number.isFinite(left) && (
+          <Text c="dimmed">{t.left(formatSeconds(left))}</Text>
+        )}
+        {bytesIn > 0 && !open.length && (
+          <Text className={bytesOut <= bytesIn ? "good" : ""} fw={600}>
+            {bytesOut <= bytesIn
+              ? t.saved(formatBytes(bytesIn - bytesOut, language), formatPercent(1 - bytesOut / bytesIn, language))
+              : t.grew(formatBytes(bytesOut - bytesIn, language))}
+          </Text>
+        )}
+        {open.length > 0 && snapshots.some((each) => each.isPolling && !each.problem) && !usesKeyOnly(jobs) && (
+          <Text c="dimmed">{t.polling}</Text>
+        )}
+      </div>
+      {error && <Text className="bad">{explain(t, error)}</Text>}
+      <Announcement text={open.length ? `${t.done(done, total)}, ${Math.round(share)} %` : `${t.states[state] ?? state}: ${t.done(done, total)}`} />
+    </section>
+  );
+}
+
+/** With a key, and without watch links, there is nothing but polling: that is no trouble. */
+function usesKeyOnly(jobs: Job[]): boolean {
+  return Boolean(currentKey()) && jobs.every((job) => !job.watch_url);
+}
+
+/** Tell a screen reader the progress, at most every five seconds. */
+function Announcement({ text }: { text: string }) {
+  const [told, setTold] = useState(text);
+  const latest = useRef(text);
+  latest.current = text;
+  useEffect(() => {
+    const timer = setInterval(() => setTold(latest.current), TOLD_EVERY_MS);
+    return () => clearInterval(timer);
+  }, []);
+  return <VisuallyHidden role="status">{told}</VisuallyHidden>;
+}
+
+function Actions(props: { jobs: Job[]; sources: Source[]; canRetry: boolean; take: (index: number, job: Job) => void }) {
+  const { t } = useWords();
+  const [fault, setFault] = useState("");
+  const canWrite = props.sources.every((each) => each.canWrite);
+  const each = (wanted: (job: Job) => boolean) => props.jobs.flatMap((job, index) => (wanted(job) ? [{ job, index }] : []));
+  const open = each((job) => !FINAL.has(job.state));
+  const suspended = open.filter(({ job }) => job.state === "Suspended");
+  const failed = each((job) => job.state === "PartiallySucceeded" || job.state === "Failed");
+  const withResults = each((job) => FINAL.has(job.state) && job.done > 0);
+  const run = async (action: "suspend" | "resume" | "cancel" | "retry", jobs: { job: Job; index: number }[]) => {
+    setFault("");
+    for (const { job, index } of jobs) {
+      try {
+        props.take(index, await command(job.job_id, action));
+      } catch (error) {
+        setFault(explain(t, (error as ApiError).problem));
+      }
+    }
+  };
+  return (
+    <>
+      {withResults.map(({ job, index }, number) => (
+        <ZipButton
+          key={job.job_id}
+          job={job}
+          source={props.sources[index] as Source}
+          label={withResults.length === 1 ? t.zip : t.zipPart(number + 1, withResults.length)}
+        />
+      ))}
+      {canWrite && props.jobs.every((job) => job.watch_url) && (
+        <CopyButton text={props.jobs.map((job) => job.watch_url).join("\n")} label={t.copyWatch} />
+      )}
+      {canWrite && open.length > suspended.length && (
+        <Button variant="default" onClick={() => void run("suspend", open)}>
+          {t.suspend}
+        </Button>
+      )}
+      {canWrite && suspended.length > 0 && (
+        <Button variant="default" onClick={() => void run("resume", suspended)}>
+          {t.resume}
+        </Button>
+      )}
+      {canWrite && open.length > 0 && (
+        <Button variant="default" onClick={() => void run("cancel", open)}>
+          {t.cancel}
+        </Button>
+      )}
+      {canWrite && props.canRetry && !open.length && failed.length > 0 && (
+        <Button variant="default" onClick={() => void run("retry", failed)}>
+          {t.retry}
+        </Button>
+      )}
+      {fault && (
+        <Text className="bad" role="alert">
+          {fault}
+        </Text>
+      )}
+    </>
+  );
+}
+
+function ZipButton({ job, source, label }: { job: Job; source: Source; label: string }) {
+  const ticket = ticketOf(job.watch_url);
+  const href = ticket ? watchSource(ticket).archive : source.archive;
+  if (ticket || !currentKey()) {
+    return (
+      <Button component="a" href={href} download>
+        {label}
+      </Button>
+    );
+  }
+  // Without watch links only a request with the key gets the archive.
+  const save = async () => {
+    const answer = await fetch(href, { headers: authorization() });
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(await answer.blob());
+    link.download = `${job.job_id}.zip`;
+    link.click();
+    URL.revokeObjectURL(link.href);
+  };
+  return <Button onClick={() => void save()}>{label}</Button>;
+}
+
+export function CopyButton({ text, label }: { text: string; label: string }) {
+  const { t } = useWords();
+  const [copied, setCopied] = useState(false);
+  useEffect(() => {
+    if (!copied) return;
+    const timer = setTimeout(() => setCopied(false), 2000);
+    return () => clearTimeout(timer);
+  }, [copied]);
+  return (
+    <Button variant="default" onClick={() => void copyText(text).then(() => setCopied(true))}>
+      <span aria-live="polite">{copied ? t.copied : label}</span>
+    </Button>
+  );
+}

@@ -1,0 +1,115 @@
+// One picture, large: before and after under a slider where this page still has the original.
+import { Button, CloseButton, Group, Modal, Text } from "@mantine/core";
+import { useEffect, useState } from "react";
+import { ReactCompareSlider, ReactCompareSliderImage } from "react-compare-slider";
+import type { Result } from "./api";
+import { showName } from "./format";
+import { CopyButton } from "./JobView";
+import { useWords } from "./page";
+import { Sizes } from "./Pictures";
+
+type Props = {
+  result: Result;
+  original: File | undefined;
+  onClose: () => void;
+  onPrevious: (() => void) | undefined;
+  onNext: (() => void) | undefined;
+};
+
+export default function Picture({ result, original, onClose, onPrevious, onNext }: Props) {
+  const { t } = useWords();
+  const output = result.outputs[0];
+  const before = useObjectUrl(original);
+  const [canCompare, setCanCompare] = useState(true);
+  useEffect(() => {
+    setCanCompare(true);
+    const press = (event: KeyboardEvent) => {
+      if ((event.target as HTMLElement).closest("[role=slider], input")) return;
+      if (event.key === "ArrowLeft") onPrevious?.();
+      if (event.key === "ArrowRight") onNext?.();
+    };
+    document.addEventListener("keydown", press);
+    return () => document.removeEventListener("keydown", press);
+  }, [onPrevious, onNext]);
+  if (!output) return null;
+  const name = showName(result.name);
+  return (
+    <Modal.Root
+      opened
+      onClose={onClose}
+      size="min(1100px, 96vw)"
+      lockScroll={false}
+      transitionProps={{ duration: 0 }}
+      className="picture"
+      centered
+    >
+      <Modal.Overlay />
+      <Modal.Content aria-label={name}>
+        <Modal.Body>
+          <Group justify="space-between" wrap="nowrap" mb="xs">
+            <Text component="bdi" fw={600} className="name">
+              {name}
+            </Text>
+            <CloseButton onClick={onClose} aria-label={t.close} data-autofocus />
+          </Group>
+      {before && canCompare ? (
+        <>
+          <ReactCompareSlider
+            className="compare"
+            aria-label={t.compare}
+            itemOne={<ReactCompareSliderImage src={before} alt={`${t.before}: ${name}`} onError={() => setCanCompare(false)} />}
+            itemTwo={<ReactCompareSliderImage src={output.download_url} alt={`${t.after}: ${name}`} />}
+          />
+          <div className="compare-words">
+            <span>{t.before}</span>
+            <span>{t.after}</span>
+          </div>
+        </>
+      ) : (
+        <>
+          <img className="whole" src={output.download_url} alt={name} />
+          <Text size="sm" c="dimmed">
+            {t.noBefore}
+          </Text>
+        </>
+      )}
+      <Group justify="space-between" mt="sm">
+        <Text component="div">
+          <Sizes result={result} />
+          <span className="sizes">
+            {" "}
+            · {output.width} × {output.height} · {output.format.toUpperCase()}
+          </span>
+        </Text>
+        <Group gap="xs">
+          <Button variant="default" disabled={!onPrevious} onClick={onPrevious} aria-label={t.previous}>
+            ←
+          </Button>
+          <Button variant="default" disabled={!onNext} onClick={onNext} aria-label={t.next}>
+            →
+          </Button>
+          <CopyButton text={output.download_url} label={t.copyLink} />
+          <Button component="a" href={output.download_url} download target="_blank" rel="noreferrer">
+            {t.download}
+          </Button>
+        </Group>
+      </Group>
+        </Modal.Body>
+      </Modal.Content>
+    </Modal.Root>
+  );
+}
+
+function useObjectUrl(file: File | undefined): string | null {
+  const [url, setUrl] = useState<string | null>(null);
+  useEffect(() => {
+    if (!file) {
+      setUrl(null);
+      return;
+    }
+    const made = URL.createObjectURL(file);
+    setUrl(made);
+    return () => URL.revokeObjectURL(made);
+  }, [file]);
+  return url;
+}

@@ -1,0 +1,148 @@
+// The pictures of a job: failed ones first, as rows of a grid that holds only what is on the screen.
+import { Text, Title } from "@mantine/core";
+import { useElementSize } from "@mantine/hooks";
+import { Suspense, lazy, useMemo, useState } from "react";
+import { WindowVirtualizer } from "virtua";
+import type { Result } from "./api";
+import { FINAL } from "./follow";
+import { formatBytes, formatPercent, showName } from "./format";
+import { explain, useWords } from "./page";
+
+const CARD_PIXELS = 170;
+const GAP_PIXELS = 12;
+const Picture = lazy(() => import("./Picture"));
+
+type Props = { results: Result[]; originals: ReadonlyMap<string, File> };
+
+export function Pictures({ results, originals }: Props) {
+  const { t } = useWords();
+  const { ref, width } = useElementSize();
+  const [shown, setShown] = useState<string | null>(null);
+  const columns = Math.max(2, Math.floor((width + GAP_PIXELS) / (CARD_PIXELS + GAP_PIXELS)));
+  const [failed, others] = useMemo(
+    () => [results.filter((each) => each.error), results.filter((each) => !each.error)],
+    [results],
+  );
+  const rows = useMemo(() => inRows(others, columns), [others, columns]);
+  const shows = useMemo(() => others.filter((each) => each.outputs.length), [others]);
+  const place = shows.findIndex((each) => each.job_id === shown);
+  const current = shows[place];
+  return (
+    <div ref={ref}>
+      {failed.length > 0 && (
+        <section className="failures" aria-labelledby="failures-title">
+          <Title order={2} size="h4" id="failures-title">
+            {t.failedTitle}
+          </Title>
+          <Failures failed={failed} />
+        </section>
+      )}
+      {rows.length > 0 && (
+        <Title order={2} size="h4" mt="md" mb="xs">
+          {t.resultsTitle}
+        </Title>
+      )}
+      {width > 0 && (
+        <WindowVirtualizer>
+          {rows.map((row) => (
+            <div key={row[0]?.job_id} className={`row columns-${Math.min(columns, 8)}`}>
+              {row.map((each) => (
+                <Card key={each.job_id} result={each} onOpen={() => setShown(each.job_id)} />
+              ))}
+            </div>
+          ))}
+        </WindowVirtualizer>
+      )}
+      {current && (
+        <Suspense>
+          <Picture
+            result={current}
+            original={originals.get(current.job_id)}
+            onClose={() => setShown(null)}
+            onPrevious={place > 0 ? () => setShown(shows[place - 1]?.job_id ?? null) : undefined}
+            onNext={place < shows.length - 1 ? () => setShown(shows[place + 1]?.job_id ?? null) : undefined}
+          />
+        </Suspense>
+      )}
+    </div>
+  );
+}
+
+const FAILURES_SHOWN = 50;
+
+function Failures({ failed }: { failed: Result[] }) {
+  const { t } = useWords();
+  return (
+    <ul className="job-list">
+      {failed.slice(0, FAILURES_SHOWN).map((each) => (
+        <li key={each.job_id}>
+          <Text fw={600} component="bdi" className="name">
+            {showName(each.name)}
+          </Text>
+          <Text size="sm">{each.error && explain(t, each.error)}</Text>
+        </li>
+      ))}
+      {failed.length > FAILURES_SHOWN && <li>{t.failedCount(failed.length)}</li>}
+    </ul>
+  );
+}
+
+function Card({ result, onOpen }: { result: Result; onOpen: () => void }) {
+  const { t } = useWords();
+  const output = result.outputs[0];
+  const name = showName(result.name);
+  if (!output) {
+    return (
+      <div className="card">
+        <div className={`thumb ${FINAL.has(result.state) ? "" : "waiting"}`}>
+          <span>{t.states[result.state] ?? result.state}</span>
+        </div>
+        <bdi className="name">{name}</bdi>
+      </div>
+    );
+  }
+  return (
+    <button type="button" className="card" onClick={onOpen} aria-label={t.openPicture(name)}>
+      <Thumbnail output={output.download_url} format={output.format} />
+      <bdi className="name">{name}</bdi>
+      <Sizes result={result} />
+    </button>
+  );
+}
+
+function Thumbnail({ output, format }: { output: string; format: string }) {
+  const { t } = useWords();
+  const [isBroken, setBroken] = useState(false);
+  return (
+    <div className="thumb">
+      {isBroken ? (
+        <span>{format === "tiff" ? t.noPreview : format}</span>
+      ) : (
+        <img src={output} alt="" loading="lazy" decoding="async" onError={() => setBroken(true)} />
+      )}
+    </div>
+  );
+}
+
+export function Sizes({ result }: { result: Result }) {
+  const { t, language } = useWords();
+  const output = result.outputs[0];
+  if (!output || result.bytes_in === null) return null;
+  const share = 1 - output.bytes / result.bytes_in;
+  return (
+    <span className="sizes">
+      {formatBytes(result.bytes_in, language)} → {formatBytes(output.bytes, language)}{" "}
+      {output.kept_original ? (
+        <em>{t.original}</em>
+      ) : (
+        share >= 0.005 && <strong className="good">−{formatPercent(share, language)}</strong>
+      )}
+    </span>
+  );
+}
+
+function inRows(results: Result[], columns: number): Result[][] {
+  const rows: Result[][] = [];
+  for (let first = 0; first < results.length; first += columns) rows.push(results.slice(first, first + columns));
+  return rows;
+}

@@ -1,0 +1,199 @@
+// The API's calls, and where the key is kept. Nothing else of the page speaks HTTP.
+
+export interface Problem {
+  code: string;
+  detail: string;
+  status: number;
+  retryAfterSeconds: number;
+}
+
+export class ApiError extends Error {
+  constructor(readonly problem: Problem) {
+    super(problem.detail);
+  }
+}
+
+export interface ErrorBody {
+  code: string;
+  message: string;
+  retryable: boolean;
+}
+
+export interface Progress {
+  job_id: string;
+  state: string;
+  progress: number;
+  total: number;
+  done: number;
+  failed: number;
+  error: ErrorBody | null;
+}
+
+export interface JobSummary extends Progress {
+  name: string | null;
+  created: string | null;
+  completed: string | null;
+  watch_url?: string | null;
+}
+
+export interface Job extends JobSummary {
+  bytes_in: number;
+  bytes_out: number;
+  estimated_remaining_seconds: number | null;
+  expires?: string;
+}
+
+export interface Output {
+  variant: string;
+  width: number;
+  height: number;
+  bytes: number;
+  format: string;
+  kept_original: boolean;
+  download_url: string;
+}
+
+export interface Result {
+  job_id: string;
+  name: string;
+  state: string;
+  bytes_in: number | null;
+  outputs: Output[];
+  error: ErrorBody | null;
+}
+
+export interface Batch {
+  batch_job_id: string;
+  watch_url: string | null;
+}
+
+const KEY = "imagejobs.key";
+let memoryKey = "";
+
+export function currentKey(): string {
+  return memoryKey || sessionStorage.getItem(KEY) || "";
+}
+
+/** Keep the key in memory, and, if asked, until the tab is closed. It never goes into an address. */
+export function keepKey(key: string, inSession: boolean): void {
+  memoryKey = key;
+  if (inSession) sessionStorage.setItem(KEY, key);
+  else sessionStorage.removeItem(KEY);
+}
+
+export function forgetKey(): void {
+  memoryKey = "";
+  sessionStorage.removeItem(KEY);
+}
+
+export function authorization(key = currentKey()): Record<string, string> {
+  return key ? { Authorization: `Bearer ${key}` } : {};
+}
+
+export function toProblem(status: number, text: string, retryAfter: string | null): Problem {
+  let body: Partial<Problem> = {};
+  try {
+    body = JSON.parse(text) as Partial<Problem>;
+  } catch {
+    // A proxy's own page: the status says enough.
+  }
+  return {
+    code: body.code ?? (status ? "internal_error" : "unreachable"),
+    detail: body.detail ?? "",
+    status,
+    retryAfterSeconds: Number(retryAfter) || 0,
+  };
+}
+
+async function call<T>(url: string, init: RequestInit = {}): Promise<T> {
+  let answer: Response;
+  try {
+    answer = await fetch(url, {
+      ...init,
+      headers: { Accept: "application/json", ...authorization(), ...init.headers },
+      credentials: "omit",
+    });
+  } catch {
+    throw new ApiError(toProblem(0, "", null));
+  }
+  if (!answer.ok) throw new ApiError(toProblem(answer.status, await answer.text(), answer.headers.get("Retry-After")));
+  return (answer.status === 204 ? null : await answer.json()) as T;
+}
+
+/** Where one job is read: with the key, or by its watch link. Addresses are of this origin. */
+export interface Source {
+  job: string;
+  results: string;
+  events: string | null;
+  archive: string;
+  canWrite: boolean;
+}
+
+export function ownSource(id: string): Source {
+  const job = `/api/jobs/${id}`;
+  return {
+    job,
+    results: `${job}/results`,
+    // An EventSource sends no key: with one, the job's watch link is used as soon as it is known.
+    events: currentKey() ? null : `/api/progress/${id}/events`,
+    archive: `${job}/archive`,
+    canWrite: true,
+  };
+}
+
+export function watchSource(ticket: string): Source {
+  const job = `/watch/${ticket}`;
+  return { job, results: `${job}/results`, events: `${job}/events`, archive: `${job}/archive`, canWrite: false };
+}
+
+/** Return the last part of a watch link, which is read at this page's own address, whatever PUBLIC_URL says. */
+export function ticketOf(watchUrl: string | null | undefined): string | null {
+  return watchUrl ? (watchUrl.split("/watch/")[1] ?? null) : null;
+}
+
+export const getJob = (source: Source) => call<Job>(source.job);
+
+export const listJobs = (state: string, cursor: string) => {
+  const query = new URLSearchParams({ limit: "20" });
+  if (state) query.set("state", state);
+  if (cursor) query.set("cursor", cursor);
+  return call<{ jobs: JobSummary[]; next_cursor: string | null }>(`/api/jobs?${query}`);
+};
+
+export const listResults = (source: Source, cursor: string) =>
+  call<{ results: Result[]; next_cursor: string | null }>(
+    `${source.results}?limit=1000${cursor ? `&cursor=${cursor}` : ""}`,
+  );
+
+export const command = (id: string, action: "suspend" | "resume" | "cancel" | "retry") =>
+  call<Job>(`/api/jobs/${id}/${action}`, { method: "POST" });
+
+/** Send one batch; `onSent` is told the share of bytes that have gone out. */
+export function postBatch(
+  files: File[],
+  fields: [string, string][],
+  idempotencyKey: string,
+  onSent: (share: number) => void,
+): Promise<Batch> {
+  const form = new FormData();
+  for (const [name, value] of fields) form.append(name, value);
+  for (const file of files) form.append("images[]", file, file.name);
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest(); // fetch cannot tell how much of a body was sent
+    request.open("POST", "/api/batch");
+    const headers = { Accept: "application/json", Prefer: "respond-async", "Idempotency-Key": idempotencyKey };
+    for (const [name, value] of Object.entries({ ...headers, ...authorization() })) {
+      request.setRequestHeader(name, value);
+    }
+    request.upload.onprogress = (event) => onSent(event.total ? event.loaded / event.total : 0);
+    request.onload = () => {
+      if (request.status < 300) resolve(JSON.parse(request.responseText) as Batch);
+      else {
+        const after = request.getResponseHeader("Retry-After");
+        reject(new ApiError(toProblem(request.status, request.responseText, after)));
+      }
+    };
+    request.onerror = () => reject(new ApiError(toProblem(0, "", null)));
+    request.send(form);
+  });
+}
