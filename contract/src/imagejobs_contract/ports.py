@@ -89,8 +89,17 @@ class JobStore(Protocol):
         """
         ...
 
-    async def change_spec(self, key: JobKey, change: Callable[[Spec], Spec]) -> ImageJob:
+    async def change_spec(
+        self,
+        key: JobKey,
+        change: Callable[[Spec], Spec],
+        check: Callable[[ImageJob], None] | None = None,
+    ) -> ImageJob:
         """Change mutable fields of the spec, and try again when another writer was faster.
+
+        Args:
+            check: Is called with the very version that is changed, and raises what is raised here: no change
+                comes between its look and the write.
 
         Raises:
             NotFound: There is none.
