@@ -263,3 +263,7 @@ class TaskQueue(Protocol):
     async def workers(self) -> int:
         """Return how many workers were seen recently."""
         ...
+
+    async def check(self) -> None:
+        """Raise `Unavailable` or `Misconfigured` unless tasks can be put on the queue."""
+        ...

@@ -66,3 +66,12 @@ def test_each_data_directory_has_a_folder_in_memory_of_its_own():
 def test_where_there_is_no_memory_to_share_nothing_is_handed_over(monkeypatch, tmp_path):
     monkeypatch.setattr(handoff_folder, "MEMORY", tmp_path / "none")
     assert handoff_folder.folder(Path("/a")) is None
+
+
+def test_heic_is_read_unless_the_person_says_no_or_takes_the_cage_away():
+    def setting(**given: str) -> str:
+        return program_environment(given, ADDRESSES, Path("/j"), OURS)["READ_HEIC"]
+
+    assert setting() == "true"
+    assert setting(READ_HEIC="false") == "false"
+    assert setting(CAGE="off") == "false"

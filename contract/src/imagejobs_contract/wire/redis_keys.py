@@ -9,6 +9,7 @@
 | `ij:done` | stream: a wake-up per ended image, or change | worker, operator | operator | none (4) |
 | `ij:changes` | stream: job, state, counts at each change | operator | api | none (4) |
 | `ij:workers` | sorted set: consumer -> time last seen | worker | operator, api | pruned |
+| `ij:check` | empty string, written by health checks | api | nobody | 1 minute |
 | `ij:limits:...` | counters of the `limits` library | api | api | 2 minutes |
 
 Counters are `succeeded,failed,active`, absolute; the operator writes shard 0. A worker writes `ij:sent` and
@@ -29,6 +30,7 @@ DONE = f"{PREFIX}done"
 CHANGES = f"{PREFIX}changes"
 WORKERS = f"{PREFIX}workers"
 LIMITS = f"{PREFIX}limits"
+CHECK = f"{PREFIX}check"
 
 JOB_SECONDS = 24 * 3600
 """Time to live of a job's keys, counted from their last write."""
