@@ -31,13 +31,16 @@ class Downloads:
         self._links = links
 
     async def on_get(self, req: Request, resp: Response, identifier: str) -> None:
-        """Answer 307 to the result; 409 while there is none, 410 after its deletion, or the image's error."""
+        """Answer 307 to the result; 409 while there is none, 410 after its deletion, or the image's error.
+
+        The link is good for the method of this request, with which clients follow it.
+        """
         found = await find(self._store, req.caller, identifier)
         resp.context.job_id = found.job.key.name
         index = self._image_index(found, self._links.base_url(req))
         name, output = await self._find_output(found, index)
         resp.status = 307
-        resp.set_header("Location", self._links.sign(name, index, output))
+        resp.set_header("Location", self._links.sign(name, index, output, req.method))
         resp.set_header("Cache-Control", "no-store")
         resp.set_header("Referrer-Policy", "no-referrer")  # the link is a bearer token
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import nullcontext
 from pathlib import PurePosixPath
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import falcon
 from falcon.media import MultipartFormHandler
@@ -110,7 +110,7 @@ class UrlReader:
         if not re.fullmatch(URL_PATTERN, url, re.ASCII) and not (refusal and self.received.single):
             # An ImageJob cannot store this URL, so the batch cannot carry it as a failed entry.
             reader.fault(where, "is not an http(s) URL")
-        return Source("" if refusal else name_from_url(url), url=url, where=where, refusal=refusal)
+        return Source(name_from_url(url), url=url, where=where, refusal=refusal)
 
     def _check_url(self, url: str) -> ImageFailed | None:
         try:
@@ -140,8 +140,12 @@ def _parse_fields(data: bytes, kind: str, max_fields: int) -> Iterator[tuple[str
 
 
 def name_from_url(url: str) -> str:
-    """Return the file name at the end of a URL, cleaned; "" if there is none."""
-    return filenames.clean(PurePosixPath(unquote(read_url(url).path.partition("?")[0])).name)
+    """Return the file name at the end of a URL, cleaned; "" if there is none. Refused URLs have names too."""
+    try:
+        path = urlsplit(url).path
+    except ValueError:
+        return ""
+    return filenames.clean(PurePosixPath(unquote(path)).name)
 
 
 async def _stream_once(data: bytes) -> AsyncIterator[bytes]:

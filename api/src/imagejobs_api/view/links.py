@@ -47,13 +47,14 @@ class Links:
             raise Problem(Code.MALFORMED_REQUEST, "The header Host does not name a host.")
         return f"{req.scheme}://{req.netloc}"
 
-    def sign(self, item_name: str, index: int, output: OutputFile) -> str:
-        """Return a link by which anyone can GET a result until it expires."""
+    def sign(self, item_name: str, index: int, output: OutputFile, method: str = "GET") -> str:
+        """Return a link by which anyone can GET (or HEAD) a result until it expires."""
         return self._signer.get_link(
             output.key,
             seconds=self._seconds,
             content_type=output.format.content_type,
             file_name=file_name(item_name, index, output),
+            method=method,
         )
 
 
