@@ -57,9 +57,28 @@ def seaweed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[data_se
 @pytest.fixture(scope="session")
 def bucket_maker(seaweed_server: data_servers.Server):
     """A boto3 client, which is too slow to make for every test."""
+    yield from _bucket_makers(seaweed_server)
+
+
+@pytest.fixture(scope="session")
+def moto_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[data_servers.Server]:
+    """A moto: an S3 that keeps every key as it is."""
+    binary = data_servers.find_moto() or missing("moto_server")
+    server = data_servers.start_moto(tmp_path_factory.mktemp("moto"), binary)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def moto_bucket_maker(moto_server: data_servers.Server):
+    """A boto3 client for moto."""
+    yield from _bucket_makers(moto_server)
+
+
+def _bucket_makers(server: data_servers.Server):
     boto3 = pytest.importorskip("boto3")
     client = boto3.client(
-        "s3", endpoint_url=seaweed_server.url("s3"), region_name="us-east-1",
+        "s3", endpoint_url=server.url("s3"), region_name="us-east-1",
         aws_access_key_id=data_servers.ACCESS_KEY_ID,
         aws_secret_access_key=data_servers.SECRET_ACCESS_KEY,
     )  # fmt: skip
@@ -76,9 +95,19 @@ def refusing_s3() -> None:
 @pytest.fixture
 def s3_settings(seaweed_server: data_servers.Server, bucket_maker) -> S3Settings:
     """Settings for a bucket that is empty and nobody else's."""
+    return _new_bucket(seaweed_server, bucket_maker)
+
+
+@pytest.fixture
+def moto_settings(moto_server: data_servers.Server, moto_bucket_maker) -> S3Settings:
+    """The same on moto."""
+    return _new_bucket(moto_server, moto_bucket_maker)
+
+
+def _new_bucket(server: data_servers.Server, maker) -> S3Settings:
     bucket = f"test-{next(_numbers)}-{uuid.uuid4().hex[:8]}"
-    bucket_maker.create_bucket(Bucket=bucket)
-    return data_servers.bucket_settings(seaweed_server, bucket)
+    maker.create_bucket(Bucket=bucket)
+    return data_servers.bucket_settings(server, bucket)
 
 
 def pytest_collection_finish() -> None:

@@ -50,6 +50,11 @@ MEANINGS = {
         "S3 credentials; without them the usual places are searched (profile, workload identity)."
     ),
     "AWS_SECRET_ACCESS_KEY": "The secret of the S3 credentials.",
+    "AWS_SESSION_TOKEN": "The token of temporary S3 credentials; links signed with them end with them.",
+    "CA_FILE": (
+        "PEM file with the CAs of your own S3 and Redis (`https://`, `rediss://`), trusted beside "
+        "those of the system."
+    ),
     "CAGE": (
         "The sandbox around the decoding of files: `best` (every protection that the kernel has), `required` "
         "(all of them, or the worker does not start), `off` (limits only)."

@@ -38,7 +38,19 @@ class Invalid(ImageJobsError):
 
 
 class ImageFailed(ImageJobsError):
-    """Raised when one image cannot become its result; the job's other images go on."""
+    """Raised when one image cannot become its result; the job's other images go on.
+
+    Attributes:
+        wait_seconds: How long the source asks its clients to wait; 0 if it does not.
+        final: The same answer would come again, although the code has others that pass.
+    """
+
+    def __init__(
+        self, message: str = "", *, code: Code | None = None, wait_seconds: float = 0.0, final: bool = False
+    ) -> None:
+        self.wait_seconds = wait_seconds
+        self.final = final
+        super().__init__(message, code=code)
 
 
 class NotFound(ImageJobsError):
@@ -60,19 +72,35 @@ class Conflict(ImageJobsError):
 
 
 class Unavailable(ImageJobsError):
-    """Raised when an outside system does not answer or refuses for the moment; a repeat may help."""
+    """Raised when an outside system does not answer or refuses for the moment; a repeat may help.
+
+    Attributes:
+        public: More than "it does not answer" in words that anybody may read, or "".
+    """
 
     code = Code.UNAVAILABLE
 
-    def __init__(self, message: str = "", *, retry_after_seconds: float | None = None) -> None:
+    def __init__(
+        self, message: str = "", *, retry_after_seconds: float | None = None, public: str = ""
+    ) -> None:
         self.retry_after_seconds = retry_after_seconds
+        self.public = public
         super().__init__(message)
 
 
 class Misconfigured(ImageJobsError):
-    """Raised when an outside system rejects our credentials or settings; a repeat does not help."""
+    """Raised when an outside system rejects our credentials or settings; a repeat does not help.
+
+    Attributes:
+        public: The fault in words that anybody may read, or "".
+    """
 
     code = Code.STORAGE_ERROR
+
+    def __init__(self, message: str = "", *, public: str = "") -> None:
+        self.public = public
+        # Where nobody knows what is wrong, a repeat is worth a try.
+        super().__init__(message, code=Code.MISCONFIGURED if public else None)
 
 
 class TooLarge(ImageJobsError):

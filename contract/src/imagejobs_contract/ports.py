@@ -94,8 +94,17 @@ class JobStore(Protocol):
         """
         ...
 
-    async def change_spec(self, key: JobKey, change: Callable[[Spec], Spec]) -> ImageJob:
+    async def change_spec(
+        self,
+        key: JobKey,
+        change: Callable[[Spec], Spec],
+        check: Callable[[ImageJob], None] | None = None,
+    ) -> ImageJob:
         """Change mutable fields of the spec, and try again when another writer was faster.
+
+        Args:
+            check: Is called with the very version that is changed, and raises what is raised here: no change
+                comes between its look and the write.
 
         Raises:
             NotFound: There is none.
@@ -264,4 +273,8 @@ class TaskQueue(Protocol):
 
     async def workers(self) -> int:
         """Return how many workers were seen recently."""
+        ...
+
+    async def check(self) -> None:
+        """Raise `Unavailable` or `Misconfigured` unless tasks can be put on the queue."""
         ...

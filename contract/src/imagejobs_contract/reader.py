@@ -7,7 +7,7 @@ serves requests, the ImageJob and the environment with the same faults (ADR 16).
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -58,6 +58,11 @@ class Reader:
         self._tolerant = tolerant
         self._snake = snake
         self.faults: list[Fault] = [] if faults is None else faults
+
+    @property
+    def is_from_client(self) -> bool:
+        """Return whether the mapping spells names as over HTTP, though callers ask as in the CRD."""
+        return self._snake
 
     def spelled(self, name: str) -> str:
         """Return a name of the CRD as it is spelled here."""
@@ -161,21 +166,55 @@ class Reader:
             return default
         return value
 
+    def parsed(
+        self, name: str, max_length: int, parse: Callable[[str], str | None], *, pattern: str
+    ) -> str | None:
+        """Return what `parse` makes of a string, or None.
+
+        Args:
+            parse: Raises ValueError with the fault.
+            pattern: For documents: some of the strings that it takes, and none that it does not.
+        """
+        value = self._value(name)
+        if value is None:
+            return None
+        try:
+            # Another type is an equal fault, so the parser names it.
+            return parse(value if isinstance(value, str) and len(value) <= max_length else "")
+        except ValueError as ex:
+            self.fault(name, f"{_quote(value)} {ex}")
+            return None
+
     def choice(
-        self, name: str, kind: type[E], default: E | None = None, *, also: Iterable[str] = ()
+        self,
+        name: str,
+        kind: type[E],
+        default: E | None = None,
+        *,
+        also: Iterable[str] = (),
+        aliases: Mapping[str, str] | None = None,
     ) -> E | None:
         """Return one of the enum's members.
 
         Args:
             also: More values that a fault lists as allowed; the caller has read those already.
+            aliases: Other words for members, in small letters. With it, even an empty one, capitals and
+                blanks around a word do not count.
         """
         value = self._value(name)
         if value is None:
             return default
+        word = value
+        if aliases is not None and isinstance(value, str):
+            word = aliases.get(value.strip().lower(), value.strip().lower())
         try:
-            return kind(value)
+            return kind(word)
         except ValueError:
-            self.fault(name, f"{_quote(value)} is not one of {' '.join([*kind, *also])}")
+            known = [*kind, *also]
+            guess = _suggest(value, known) if aliases is not None and isinstance(value, str) else ""
+            self.fault(
+                name, f"{_quote(value)} is not one of {' '.join(known)}{guess and f'; {guess.strip()}'}"
+            )
             return default
 
     def size(self, name: str, low: int, high: int, default: int | None = None) -> int | None:

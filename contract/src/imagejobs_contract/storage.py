@@ -101,8 +101,10 @@ class ObjectStore(Protocol):
 class LinkSigner(Protocol):
     """Presigned links for the public endpoint."""
 
-    def get_link(self, key: S3Key, *, seconds: int, content_type: str, file_name: str) -> str:
-        """Return a link with which anyone can GET an object for a time, with that type and file name."""
+    def get_link(
+        self, key: S3Key, *, seconds: int, content_type: str, file_name: str, method: str = "GET"
+    ) -> str:
+        """Return a link with which anyone can GET (or HEAD) an object for a time, with that type and name."""
         ...
 
     def put_link(self, key: S3Key, *, seconds: int, size: int, content_type: str) -> str:

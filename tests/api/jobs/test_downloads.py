@@ -193,3 +193,11 @@ def test_links_name_the_host_that_was_asked_or_the_public_url(service):
         },
     )
     assert answer.json()["progress_url"].startswith("http://images.localhost:8443/api/progress/")
+
+
+def test_head_works_through_to_s3(service):
+    path = f"/api/download/{service.client.job_id()}"
+    answer = service.http.head(service.http.head(path).headers["Location"])
+    body = service.http.get(service.http.get(path).headers["Location"]).content
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["Content-Length"] == str(len(body))

@@ -3,6 +3,7 @@
 import signal
 
 import pytest
+import redis
 
 from support.api.client import ASYNC, ApiClient
 from support.api.fake_worker import FakeWorker
@@ -101,3 +102,39 @@ def test_ready_lists_every_part_and_asks_for_those_that_matter(http, start, redi
     ready = http.get(f"{api.url}/readyz")
     assert (ready.status_code, ready.json()["status"]) == (200, "ok")
     assert ready.json()["parts"] == ALL | {"workers": "no worker was seen lately"}
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        (("CONFIG", "SET", "maxmemory", "1"), "full"),
+        (("REPLICAOF", "127.0.0.1", "1"), "replica"),
+        (("CONFIG", "SET", "requirepass", "other"), "user name or the password"),
+    ],
+    ids=["full", "read-only", "password"],
+)
+def test_a_redis_that_answers_but_takes_nothing_is_the_part_that_is_named(
+    http, start, own_valkey, command, reason
+):
+    api = start(own_valkey.url("redis", "redis"))
+    with redis.Redis(port=own_valkey.ports["redis"]) as client:
+        client.execute_command(*command)
+        if "requirepass" in command:
+            client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    eventually(lambda: "redis" in missing(http, api))
+    errors = {each["where"]: each["what"] for each in http.get(f"{api.url}/readyz").json()["errors"]}
+    assert reason in errors["redis"]
+
+
+def test_a_bucket_that_does_not_exist_is_told_apart_from_an_s3_that_is_away(
+    http, start, redis_url, moto_settings
+):
+    """SeaweedFS makes a bucket with its first object."""
+    api = start(redis_url, moto_settings._replace(bucket="nobody-made-this"))
+    errors = {each["where"]: each["what"] for each in http.get(f"{api.url}/readyz").json()["errors"]}
+    assert "does not exist" in errors["s3"]
+    answer = ApiClient(http, api.url).post_image()
+    assert (answer.status_code, answer.json()["code"], answer.json()["retryable"]) == (
+        500, "misconfigured", False,
+    )  # fmt: skip
+    assert "nobody-made-this" not in answer.text

@@ -12,9 +12,10 @@ from imagejobs_api.submit.items import ItemCollector
 from imagejobs_api.submit.job_request import JobRequest
 from imagejobs_contract.errors import Invalid
 from imagejobs_contract.model import limits, output_names
-from imagejobs_contract.model.items import Item
+from imagejobs_contract.model.items import Item, read_line
 from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.s3.objects import S3Objects
+from imagejobs_contract.wire import source_prefixes
 
 
 @pytest.fixture
@@ -102,3 +103,28 @@ def test_a_folder_of_some_thousand_keys_is_listed_page_by_page(objects):
     assert gather(objects, prefix="photos/").manifest.count == 2100
     lines = asyncio.run(objects.get("uploads/x/manifest.jsonl", 10**6))[0].splitlines()
     assert [json.loads(line)["name"] for line in lines] == [f"{n:04}.jpg" for n in range(2100)]
+
+
+STRANGE = ("photos/2026//b.jpg", "photos/./c.jpg", "photos/x\x01y.jpg", "photos/a\\b.jpg", "photos/full/")
+
+
+@pytest.mark.parametrize("more", [0, 600], ids=["items", "manifest"])
+def test_strange_keys_stay_in_a_prefix_job_and_fail_by_themselves(moto_settings, moto_bucket_maker, more):
+    """SeaweedFS folds slashes, so that only moto can show them."""
+    for key in ("photos/good.jpg", "photos/", *STRANGE, *(f"photos/{n}.jpg" for n in range(more))):
+        moto_bucket_maker.put_object(
+            Bucket=moto_settings.bucket, Key=key, Body=b"" if key == "photos/" else b"x"
+        )
+    objects = S3Objects(moto_settings)
+    images = gather(objects, prefix="photos/")
+    if more:
+        lines = asyncio.run(objects.get("uploads/x/manifest.jsonl", 10**6))[0].splitlines()
+        items = [read_line(line) for line in lines]
+    else:
+        items = list(images.items)
+    assert len(items) == more + 1 + len(STRANGE)
+    by_key = {each.key: each.name for each in items}
+    assert by_key["photos/good.jpg"] == "good.jpg"
+    unread = {key for key in by_key if not source_prefixes.names_object(key)}
+    assert unread == {*STRANGE} - {"photos/x\x01y.jpg"} | {"photos/./x%01y.jpg"}
+    assert by_key["photos/./x%01y.jpg"] == "x%01y.jpg"

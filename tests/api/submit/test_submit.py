@@ -289,3 +289,59 @@ def test_a_name_without_key_characters_does_not_collide_with_a_number(service):
         "1028 bytes",
         "1029 bytes",
     ]
+
+
+def form_with(header: bytes) -> tuple[bytes, dict[str, str]]:
+    part = b'--b\r\nContent-Disposition: form-data; name="image"; ' + header + b"\r\n\r\n"
+    return part + JPEG + b"\r\n--b--\r\n", {"Content-Type": "multipart/form-data; boundary=b"}
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        (b'filename="caf\xe9.jpg"', "caf\xe9.jpg"),
+        ('filename="caf\xe9.jpg"'.encode(), "caf\xe9.jpg"),
+        (b"filename=\"a.jpg\"; filename*=utf-8''caf%C3%A9.jpg", "caf\xe9.jpg"),
+        (b"filename=\"a.jpg\"; filename*=none-such''caf%C3%A9.jpg", "a.jpg"),
+        (b"filename=\"a.jpg\"; filename*=utf-8''%FF.jpg", "a.jpg"),
+        (b'filename="photos/2026/a.jpg"', "a.jpg"),
+        (b'filename="C:\\\\photos\\\\a.jpg"', "a.jpg"),
+    ],
+    ids=["latin-1", "utf-8", "extended", "unknown charset", "not in its charset", "folders", "windows"],
+)
+def test_a_files_name_never_costs_the_picture(service, header, name):
+    body, headers = form_with(header)
+    answer = service.http.post("/api/resize?width=100", content=body, headers=headers | ASYNC)
+    assert answer.status_code == 202
+    results = service.http.get(f"/api/jobs/{answer.json()['job_id']}/results").json()["results"]
+    assert results[0]["name"].endswith(name)
+
+
+def test_a_picture_of_a_kind_that_is_not_read_is_named(service):
+    answer = service.client.post_batch([("a.svg", b"<svg xmlns='x'/>"), ("b.jpg", b"")])
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_format")
+    assert "SVG, which is not read; read are JPEG" in answer.json()["errors"][0]["what"]
+
+
+@pytest.mark.parametrize(
+    ("call", "fields"),
+    [
+        ("batch", ("images[0]", "images[1]")), ("batch", ("files[]", "files[]")), ("batch", ("file", "file")),
+        ("batch", ("images[]", "images[]")), ("resize", ("file",)), ("resize", ("files[]",)),
+        ("resize", ("image[0]",)),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_the_fields_of_usual_form_libraries_are_understood(service, call, fields):
+    parts = [(field, (f"{n}.jpg", JPEG)) for n, field in enumerate(fields)]
+    answer = service.client.request("POST", f"/api/{call}", ASYNC, files=parts, data={"width": "40"})
+    assert answer.status_code == 202, answer.text
+
+
+def test_uppy_with_its_defaults_works(service):
+    """xhr-upload 6: the field is `file`, and beside it go three facts of the file."""
+    data = {"relativePath": "null", "name": "photo.jpg", "type": "image/jpeg"}
+    answer = service.client.request(
+        "POST", "/api/resize", ASYNC, files=[("file", ("photo.jpg", JPEG))], data=data
+    )
+    assert answer.status_code == 202, answer.text

@@ -158,7 +158,7 @@ def retried(
         (retried(attempt=2), False),
         (retried(State.SUCCEEDED, succeeded=2), False),
         (retried(State.CANCELLED, cancel=True), False),
-        (retried(cancel=True), False),
+        (retried(cancel=True), True),
         (retried(State.RUNNING), False),
     ],
     ids=[
@@ -169,7 +169,7 @@ def retried(
         "done",
         "whole",
         "cancelled",
-        "being cancelled",
+        "cancelled before it began",
         "running",
     ],
 )

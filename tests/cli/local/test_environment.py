@@ -79,3 +79,12 @@ def test_a_module_in_the_folder_of_the_data_is_not_imported(tmp_path: Path):
         command = [sys.executable, "-m", "imagejobs_contract.redis.client"]
         found = subprocess.run(command, cwd=tmp_path, env=given, capture_output=True, text=True, check=False)
         assert ("hijacked" in found.stderr) is not safe
+
+
+def test_heic_is_read_unless_the_person_says_no_or_takes_the_cage_away():
+    def setting(**given: str) -> str:
+        return program_environment(given, ADDRESSES, Path("/j"), OURS)["READ_HEIC"]
+
+    assert setting() == "true"
+    assert setting(READ_HEIC="false") == "false"
+    assert setting(CAGE="off") == "false"

@@ -137,3 +137,39 @@ def test_every_option_of_a_variant_has_a_name_of_its_own():
 )
 def test_formats_know_their_type_and_extension(kind, content_type, extension):
     assert (kind.content_type, kind.extension) == (content_type, extension)
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "value"),
+    [
+        ({"format": "jpg"}, "format", Format.JPEG), ({"format": "JPG"}, "format", Format.JPEG),
+        ({"format": "tif"}, "format", Format.TIFF), ({"format": "image/webp"}, "format", Format.WEBP),
+        ({"format": " PNG "}, "format", Format.PNG), ({"gravity": "centre"}, "gravity", Gravity.CENTER),
+        ({"gravity": "Top-Left"}, "gravity", Gravity.NORTHWEST), ({"fit": "Outside"}, "fit", Fit.OUTSIDE),
+        ({"background": "fff"}, "background", "ffffff"), ({"background": "red"}, "background", "ff0000"),
+        ({"background": "transparent"}, "background", None),
+    ],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("camel", [False, True], ids=["form", "job"])
+def test_what_clients_mean_is_understood(body, field, value, camel):
+    reader = Reader(body, snake=camel)
+    assert getattr(read_variant(reader, camel=camel), field) == value
+    assert reader.faults == []
+
+
+@pytest.mark.parametrize("body", [{"format": "jpg"}, {"background": "red"}, {"fit": "Inside"}], ids=str)
+def test_an_imagejob_has_one_spelling(body):
+    assert read(body, camel=True)[1] == [*body]
+
+
+@pytest.mark.parametrize(
+    ("body", "guess"),
+    [({"format": "jpgg"}, "jpeg"), ({"fit": "covr"}, "cover"), ({"gravity": "north_east"}, "northeast"),
+     ({"background": "gren"}, "green")],
+    ids=str,
+)  # fmt: skip
+def test_a_near_miss_is_answered_with_what_was_meant(body, guess):
+    reader = Reader(body)
+    read_variant(reader, camel=False)
+    assert f"did you mean {guess}?" in str(reader.faults[0])

@@ -93,3 +93,59 @@ def test_a_limit_cannot_be_switched_off(name, value, capsys):
 
 def test_reading_settings_starts_nothing():
     assert not hasattr(settings, "os")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://127.0.0.1:6379/0", "rediss://user:p%40ss%2Fw%23rd%3F@redis.example:6380/2", "redis://host",
+        "redis://:p@ss:word@host:6379", "unix:///run/redis.sock?db=1", "redis://[::1]:6379/0?db=2",
+        "rediss://host/?ssl_ca_certs=/etc/ca.pem",
+    ],
+)  # fmt: skip
+def test_urls_of_redis_that_people_have_are_taken(url):
+    assert read({"REDIS_URL": url}, read_redis_url) == url
+
+
+@pytest.mark.parametrize(
+    ("url", "part"),
+    [
+        ("redis://:s3cr#et@host:6379/0", "percent-encode"),
+        ("redis://:s3cr/et@host:6379/0", "percent-encode"),
+        ("redis://:s3cr?et@host:6379/0", "percent-encode"), ("redis://host:port/0", "percent-encode"),
+        ("redis://host:6379/first", "percent-encode"), ("redis://host:6379/0?s3cret=1", "may follow"),
+        ("redis+sentinel://a:26379,b:26379/mymaster", "Sentinel"), ("sentinel://a", "Sentinel"),
+        ("redis://a:6379,b:6379/0", "host and port"), ("http://host", "not a Redis URL"),
+        ("redis://", "not a Redis URL"),
+    ],
+)  # fmt: skip
+def test_a_url_of_redis_that_would_be_read_as_another_is_named_and_never_repeated(url, part, capsys):
+    with pytest.raises(SystemExit) as raised:
+        read({"REDIS_URL": url}, read_redis_url)
+    assert raised.value.code == 2
+    said = capsys.readouterr().err
+    assert "REDIS_URL" in said
+    assert part in said
+    assert "s3cr" not in said
+
+
+@pytest.mark.parametrize("name", ["S3_ENDPOINT", "S3_PUBLIC_ENDPOINT"])
+@pytest.mark.parametrize(
+    "url", ["https://me:s3cret@s3.example", "https://s3.example/?a=b", "https://s3.example#a"]
+)
+def test_an_endpoint_that_would_be_seen_in_links_holds_no_credentials(name, url, capsys):
+    with pytest.raises(SystemExit):
+        read({name: url}, S3Settings.read)
+    said = capsys.readouterr().err
+    assert "without user" in said
+    assert "s3cret" not in said
+
+
+def test_a_file_of_cas_is_looked_at_before_anything_is_asked(tmp_path, capsys):
+    (tmp_path / "empty.pem").write_text("nothing")
+    for path, part in ((tmp_path / "none.pem", "cannot be read"), (tmp_path / "empty.pem", "no certificate")):
+        with pytest.raises(SystemExit):
+            read({"CA_FILE": str(path)}, lambda reader: (read_redis_url(reader), S3Settings.read(reader)))
+        said = capsys.readouterr().err
+        assert said.count("CA_FILE") == 1
+        assert part in said

@@ -1,4 +1,8 @@
-"""The object store at a real S3 server that checks credentials."""
+"""The object store at two real S3 servers.
+
+SeaweedFS checks credentials and folds slashes; moto checks nobody and keeps every key as it is. What is
+promised holds at both, unless a test says why only one can show it.
+"""
 
 import asyncio
 import threading
@@ -10,11 +14,13 @@ import pytest
 
 from imagejobs_contract.errors import Conflict, Misconfigured, NotFound, TooLarge, Unavailable
 from imagejobs_contract.runtime.settings import S3Settings
+from imagejobs_contract.s3 import boto, listing, streaming_put
 from imagejobs_contract.s3 import objects as objects_module
-from imagejobs_contract.s3 import streaming_put
+from imagejobs_contract.s3.client import is_addressable
 from imagejobs_contract.s3.objects import S3Objects
 from imagejobs_contract.s3.streaming_put import PART_BYTES
 from imagejobs_contract.storage import ObjectFacts
+from support.clock import shifted_clock
 from support.clock.waiting import until
 from support.servers import data_servers
 
@@ -30,13 +36,35 @@ def run(settings: S3Settings, story: Callable[[S3Objects], Awaitable[Any]]) -> A
     return asyncio.run(told())
 
 
+@pytest.fixture(params=["seaweedfs", "moto"])
+def s3_settings(request):
+    """Settings for an empty bucket of one server."""
+    return request.getfixturevalue("s3_settings" if request.param == "seaweedfs" else "moto_settings")
+
+
 @pytest.fixture
-def listed(s3_settings, bucket_maker):
+def maker(s3_settings):
+    """A boto3 client of that server."""
+    client = boto.open_client(s3_settings, s3_settings.endpoint)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def refusing_s3(s3_settings, moto_server):
+    """The S3 refuses what is signed wrongly."""
+    shifted_clock.skip_beside("SeaweedFS")
+    if s3_settings.endpoint == moto_server.url("s3"):
+        pytest.skip("moto does not check who asks")
+
+
+@pytest.fixture
+def listed(s3_settings, maker):
     """Return what is in the bucket: keys, and uploads that were begun and neither ended nor aborted."""
 
     def both() -> tuple[list[str], list[str]]:
-        objects = bucket_maker.list_objects_v2(Bucket=s3_settings.bucket).get("Contents", [])
-        uploads = bucket_maker.list_multipart_uploads(Bucket=s3_settings.bucket).get("Uploads", [])
+        objects = maker.list_objects_v2(Bucket=s3_settings.bucket).get("Contents", [])
+        uploads = maker.list_multipart_uploads(Bucket=s3_settings.bucket).get("Uploads", [])
         return [each["Key"] for each in objects], [each["Key"] for each in uploads]
 
     return both
@@ -61,7 +89,7 @@ def test_what_is_put_comes_back(s3_settings, data):
     run(s3_settings, story)
 
 
-def test_facts_type_and_caching_are_kept(s3_settings, bucket_maker):
+def test_facts_type_and_caching_are_kept(s3_settings, maker):
     async def story(objects):
         etag = await objects.put(
             "a",
@@ -73,11 +101,11 @@ def test_facts_type_and_caching_are_kept(s3_settings, bucket_maker):
         assert await objects.head("a") == ObjectFacts(5, etag, {"uid": "u1", "bytes-in": "7"})
 
     run(s3_settings, story)
-    answer = bucket_maker.head_object(Bucket=s3_settings.bucket, Key="a")
+    answer = maker.head_object(Bucket=s3_settings.bucket, Key="a")
     assert (answer["ContentType"], answer["CacheControl"]) == (PNG, "max-age=60")
 
 
-def test_a_copy_keeps_bytes_type_and_metadata(s3_settings, bucket_maker):
+def test_a_copy_keeps_bytes_type_and_metadata(s3_settings, maker):
     async def story(objects):
         await objects.put("a", b"12345", content_type=PNG, metadata={"uid": "u1"})
         await objects.copy("a", "b")
@@ -86,7 +114,7 @@ def test_a_copy_keeps_bytes_type_and_metadata(s3_settings, bucket_maker):
         assert (facts.size, facts.metadata) == (5, {"uid": "u1"})
 
     run(s3_settings, story)
-    assert bucket_maker.head_object(Bucket=s3_settings.bucket, Key="b")["ContentType"] == PNG
+    assert maker.head_object(Bucket=s3_settings.bucket, Key="b")["ContentType"] == PNG
 
 
 def test_what_is_not_there_is_not_found(s3_settings):
@@ -119,8 +147,8 @@ def test_keys_that_cannot_be_addressed_are_not_found_and_never_mean_another(s3_s
     "key",
     ["IMG (1) #2?.jpg", "ümlaut/é.jpg", "a%20b+c&d=e", "x~y*z:u;v,w'q'", '"quoted"', "a\\b", ".hidden/...x"],
 )
-def test_unusual_keys_of_others_are_read(s3_settings, bucket_maker, key):
-    bucket_maker.put_object(Bucket=s3_settings.bucket, Key=key, Body=b"theirs")
+def test_unusual_keys_of_others_are_read(s3_settings, maker, key):
+    maker.put_object(Bucket=s3_settings.bucket, Key=key, Body=b"theirs")
 
     async def story(objects):
         return (await objects.get(key, 10))[0]
@@ -213,15 +241,13 @@ def test_a_stream_is_stored_whole(s3_settings, listed, size):
     assert listed() == (["s"], [])
 
 
-def test_a_small_stream_is_one_put_and_a_large_one_is_parts(s3_settings, bucket_maker):
+def test_a_small_stream_is_one_put_and_a_large_one_is_parts(s3_settings, maker):
     async def story(objects):
         await objects.put_stream("small", stream(PART_BYTES - 1))
         await objects.put_stream("large", stream(PART_BYTES + 1))
 
     run(s3_settings, story)
-    etags = [
-        bucket_maker.head_object(Bucket=s3_settings.bucket, Key=key)["ETag"] for key in ("small", "large")
-    ]
+    etags = [maker.head_object(Bucket=s3_settings.bucket, Key=key)["ETag"] for key in ("small", "large")]
     assert ["-2" in etag for etag in etags] == [False, True]
 
 
@@ -446,3 +472,112 @@ def test_nothing_is_left_running_when_a_program_ends(s3_settings):
     before = threading.active_count()
     run(s3_settings, lambda objects: objects.put("a", b"1", content_type=PNG))
     assert threading.active_count() == before
+
+
+STRANGE = (
+    "u/1/", "u/1//b.jpg", "u/1/./c", "u/1/../d", "u/1/a/", "u/1/e//", "u/1/x\x01y", "u/1/\x7f", "u/1/\ufffe",
+    "u/1/%2F", "u/1/ü+ &<>z", "u/1/a", "u/1/b\\s",
+)  # fmt: skip
+"""Keys that S3 allows. moto alone keeps them all: SeaweedFS folds slashes."""
+
+
+@pytest.fixture
+def strange_bucket(moto_settings, moto_bucket_maker):
+    """A bucket that is full of strange keys, and of one beside its folder that must stay."""
+    for key in (*STRANGE, "u/1"):
+        moto_bucket_maker.put_object(Bucket=moto_settings.bucket, Key=key, Body=b"x")
+    return moto_settings
+
+
+def test_no_key_breaks_the_list_and_each_is_told_as_it_is(strange_bucket, monkeypatch):
+    monkeypatch.setattr(objects_module, "MAX_KEYS_PER_REQUEST", 3)
+
+    async def story(objects):
+        return [each.key async for page in objects.list("u/1/") for each in page]
+
+    assert sorted(run(strange_bucket, story)) == sorted(STRANGE)
+
+
+def test_no_key_breaks_the_check(strange_bucket):
+    run(strange_bucket, lambda objects: objects.check())
+
+
+def test_a_key_that_obstore_cannot_name_is_not_found_and_means_no_other(strange_bucket):
+    async def story(objects):
+        for key in ("u/1/x\x01y", "u/1/a/", "u/1//b.jpg"):
+            assert await objects.head(key) is None
+            with pytest.raises(NotFound):
+                await objects.get(key, 10)
+
+    run(strange_bucket, story)
+
+
+def test_a_prefix_with_strange_keys_is_deleted_as_far_as_keys_can_be_named_and_never_beside_it(
+    strange_bucket, moto_bucket_maker
+):
+    run(strange_bucket, lambda objects: objects.delete_prefix("u/1/"))
+    left = moto_bucket_maker.list_objects_v2(Bucket=strange_bucket.bucket)["Contents"]
+    assert [each["Key"] for each in left if is_addressable(each["Key"])] == ["u/1"]
+
+
+def test_the_object_of_a_folder_is_never_taken_for_one_beside_it(moto_settings, moto_bucket_maker):
+    """obstore lists `u/1/` as `u/1`."""
+    for key in ("u/1/", "u/1/a", "u/1"):
+        moto_bucket_maker.put_object(Bucket=moto_settings.bucket, Key=key, Body=b"x")
+    run(moto_settings, lambda objects: objects.delete_prefix("u/1/"))
+    left = moto_bucket_maker.list_objects_v2(Bucket=moto_settings.bucket)["Contents"]
+    assert [each["Key"] for each in left] == ["u/1", "u/1/"]
+
+
+def answer(status: int, code: str) -> str:
+    body = f"<Error><Code>{code}</Code><Message>m</Message></Error>"
+    return f"{status} X\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n{body}"
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "sentence"),
+    [
+        (404, "NoSuchBucket", "does not exist"),
+        (301, "PermanentRedirect", "another region"),
+        (400, "AuthorizationHeaderMalformed", "another region"),
+        (400, "ExpiredToken", "expired"),
+        (403, "InvalidAccessKeyId", "does not know these credentials"),
+        (403, "AccessDenied", "refuses"),
+        (403, "RequestTimeTooSkewed", "clocks"),
+        (507, "XMinioStorageFull", "full"),
+    ],
+)
+@pytest.mark.parametrize("call", ["check", "list", "put"])
+def test_wrong_settings_are_told_apart_from_an_outage(moto_settings, call, status, code, sentence):
+    async def story() -> None:
+        async with played(*[answer(status, code)] * 9) as (endpoint, _):
+            objects = S3Objects(moto_settings._replace(endpoint=endpoint))
+            calls = {
+                "check": objects.check,
+                "list": lambda: anext(objects.list("a/")),
+                "put": lambda: objects.put("a", b"", content_type=PNG),
+            }
+            with pytest.raises(Misconfigured, match=sentence):
+                await calls[call]()
+
+    asyncio.run(story())
+
+
+def test_the_check_asks_one_question_that_costs_the_same_in_any_bucket(moto_settings):
+    async def story() -> None:
+        async with played(answer(404, "NoSuchKey")) as (endpoint, asked):
+            await S3Objects(moto_settings._replace(endpoint=endpoint)).check()
+            assert len(asked) == 1
+            assert asked[0].startswith(f"GET /{moto_settings.bucket}/{objects_module.CHECK_KEY} ")
+
+    asyncio.run(story())
+
+
+def test_an_outage_during_a_list_is_tried_through_and_then_unavailable(moto_settings):
+    async def story() -> None:
+        async with played(*[answer(503, "SlowDown")] * 9) as (endpoint, asked):
+            with pytest.raises(Unavailable):
+                await anext(S3Objects(moto_settings._replace(endpoint=endpoint)).list("a/"))
+            assert len(asked) == listing.TRIES
+
+    asyncio.run(story())

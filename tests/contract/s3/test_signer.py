@@ -243,3 +243,46 @@ def test_links_are_signed_whether_or_not_the_settings_give_endpoint_credentials_
     assert (link.netloc, link.path) == (host, path)
     assert parse_qs(link.query)["X-Amz-Credential"][0].startswith(f"{access_key}/")
     assert isinstance(found, BotoSigner if change else KeySigner)  # boto3 only where it must find something
+
+
+def test_temporary_credentials_sign_with_their_token(signed, s3_settings):
+    settings = s3_settings._replace(session_token="a/token+=")
+    link = signed(settings).get_link("a", seconds=60, content_type="image/jpeg", file_name="a.jpg")
+    assert parse_qs(urlsplit(link).query)["X-Amz-Security-Token"] == ["a/token+="]
+
+
+def test_both_signers_sign_a_token_and_a_path_alike(s3_settings):
+    """boto3's own signature is the reference."""
+    settings = s3_settings._replace(
+        public_endpoint="https://cdn.example.org/s3/",
+        session_token="t/+=",
+        region="eu-1",
+    )
+    moment = datetime.now(UTC).replace(microsecond=0)
+    link = KeySigner(settings, lambda: moment).put_link(
+        "a b/c.jpg", seconds=60, size=5, content_type="image/png"
+    )
+    parts, query = urlsplit(link), parse_qs(urlsplit(link).query)
+    assert parts.path == f"/s3/{settings.bucket}/a%20b/c.jpg"
+    theirs = urlsplit(
+        BotoSigner(settings).put_link("a b/c.jpg", seconds=60, size=5, content_type="image/png")
+    )
+    assert theirs.path == parts.path
+    same_moment = {**query, "X-Amz-Signature": [""], "X-Amz-Date": [""]}
+    others = {**parse_qs(theirs.query), "X-Amz-Signature": [""], "X-Amz-Date": [""]}
+    assert same_moment == others
+
+
+@pytest.mark.usefixtures("refusing_s3")
+def test_a_link_for_head_is_good_for_head(signed, s3_settings, stored):
+    link = signed(s3_settings).get_link(
+        stored, seconds=60, content_type="image/jpeg", file_name="photo.jpg", method="HEAD"
+    )
+    request = urllib.request.Request(link, method="HEAD")
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert (answer.status, answer.headers["Content-Length"]) == (200, "7")
+
+
+def test_a_link_to_a_list_gives_a_page(signed, s3_settings, stored):
+    link = signed(s3_settings).list_link("outputs/j1/", seconds=60, max_keys=10, token="")
+    assert b"outputs/j1/" in follow(link)[0].replace(b"%2F", b"/")

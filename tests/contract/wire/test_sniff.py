@@ -1,6 +1,6 @@
 import pytest
 
-from imagejobs_contract.wire.sniff import HEAD_BYTES, sniff
+from imagejobs_contract.wire.sniff import HEAD_BYTES, sniff, unread_format
 
 FTYP = b"\x00\x00\x00\x20ftyp"
 
@@ -38,3 +38,35 @@ def test_other_files_are_no_images(head):
 @pytest.mark.parametrize("magic", [b"\xff\xd8\xff", b"GIF89a"], ids=repr)
 def test_only_the_start_counts(magic):
     assert sniff(bytes(HEAD_BYTES) + magic) is None
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
+        (b"\xef\xbb\xbf<?xml version='1.0'?>\n<!-- drawn by hand -->\n<svg>", "SVG"),
+        (b"%PDF-1.7\n", "PDF"), (b"%!PS-Adobe-3.0 EPSF-3.0", "PostScript"), (b"8BPS\x00\x01", "PSD"),
+        (b"\xff\x0a\xfa", "JPEG XL"), (b"\x00\x00\x00\x0cJXL \r\n\x87\n", "JPEG XL"),
+        (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "JPEG 2000"), (b"\xff\x4f\xff\x51\x00", "JPEG 2000"),
+        (b"II*\x00\x10\x00\x00\x00CR\x02\x00", "CR2"), (FTYP + b"crx \x00", "CR3"),
+        (b"FUJIFILMCCD-RAW 0201", "RAF"), (b"IIRO\x08\x00\x00\x00", "camera raw"),
+        (FTYP + b"isom\x00\x00\x02\x00isommp42", "a film"), (FTYP + b"qt  \x00", "a film"),
+        (b"\x00\x00\x01\x00\x01\x00\x10\x10", "ICO"), (b"qoif\x00", "QOI"), (b"P6\n4 4\n255\n", "PNM"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00\x00\x04CgBI\x50\x00\x20\x02", "an iOS PNG"),
+        (b"\x00\x00\x02" + bytes(5) + bytes(4) + b"\x10\x00\x10\x00\x18\x00", "TGA"),
+        (bytes(128) + b"DICM", "DICOM"), (b"\x76\x2f\x31\x01\x02", "OpenEXR"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
+def test_a_format_that_is_known_and_not_read_is_named(head, name):
+    assert sniff(head) is None
+    assert (unread_format(head) or "").startswith(name)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"", b"hello", b"<html><body>", b"PK\x03\x04", b"<?xml version='1.0'?><feed>", bytes(300)],
+    ids=repr,
+)
+def test_what_is_no_picture_at_all_is_not_called_one(head):
+    assert unread_format(head) is None

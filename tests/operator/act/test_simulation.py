@@ -223,7 +223,7 @@ class Simulation(RuleBasedStateMachine):
         for it in world.jobs.running.values():
             it.suspended = it.suspended and not it.managed
         status = world.settle()
-        if world.job().spec.retry_failed + 1 > status.attempt and not self.cancelled:
+        if retry_requested(world.job()):
             world.reconcile(KEY)
             status = world.settle()
         self.what_is_written_is_consistent()
@@ -232,6 +232,7 @@ class Simulation(RuleBasedStateMachine):
         world.reconcile(KEY)
         assert world.status().observed_generation == world.job().generation
         counts = status.counts
+        assert not retry_requested(world.job())
         if status.state is not State.CANCELLED:
             assert counts.succeeded + counts.failed == counts.total == world.job().spec.total
             self.every_image_has_one_outcome(status)

@@ -5,6 +5,7 @@ needs 15 s to end by SIGTERM.
 """
 
 import contextlib
+import hashlib
 import http.client
 import json
 import os
@@ -21,6 +22,7 @@ from pathlib import Path
 from imagejobs_contract.runtime.settings import S3Settings
 from support.clock import shifted_clock
 from support.clock.waiting import happens
+from support.servers.certificates import Files
 
 ACCESS_KEY_ID = "imagejobs"
 SECRET_ACCESS_KEY = "imagejobs-secret"
@@ -141,6 +143,38 @@ def start_seaweed(folder: Path, binary: Path) -> Server:
     return server
 
 
+def find_moto() -> Path | None:
+    """Return the `moto_server` that `tests/programs/build moto` made, or None."""
+    made = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "imagejobs/moto/bin/moto_server"
+    return made if made.exists() else None
+
+
+def start_moto(folder: Path, binary: Path, tls: Files | None = None) -> Server:
+    """Start moto, an S3 that keeps every key as it is (SeaweedFS folds slashes), in memory.
+
+    It does not check who asks.
+
+    Args:
+        tls: It speaks TLS with this certificate.
+    """
+    ports = free_ports(["s3"])
+    options = ["-s", "-c", tls.certificate, "-k", tls.key] if tls else []
+    return _start(
+        [binary, "-H", "127.0.0.1", "-p", ports["s3"], *options],
+        folder,
+        ports,
+        _accepts if tls else _s3_answers,
+    )
+
+
+def users_file(folder: Path, user: str, password: str) -> Path:
+    """Write an ACL of Redis that lets this user in, to the keys of imagejobs only, and nobody else."""
+    digest = hashlib.sha256(password.encode()).hexdigest()
+    path = folder / "users.acl"
+    path.write_text(f"user default off\nuser {user} on #{digest} ~ij:* &* +@all\n")
+    return path
+
+
 def configure_filer(server: Server, locations: Sequence[Mapping[str, object]]) -> None:
     """Replace SeaweedFS's rules per path, which it reads again by itself."""
     connection = http.client.HTTPConnection("127.0.0.1", server.ports["filer"], timeout=10)
@@ -194,7 +228,16 @@ def _redis_answers(ports: Mapping[str, int]) -> bool:
     try:
         with socket.create_connection(("127.0.0.1", ports["redis"]), timeout=1) as connection:
             connection.sendall(b"PING\r\n")
-            return connection.recv(5) == b"+PONG"
+            return connection.recv(5) in (b"+PONG", b"-NOAU")
+    except OSError:
+        return False
+
+
+def _accepts(ports: Mapping[str, int]) -> bool:
+    """Return whether the only port is open; with TLS it would have to be spoken to say more."""
+    try:
+        with socket.create_connection(("127.0.0.1", *ports.values()), timeout=1):
+            return True
     except OSError:
         return False
 

@@ -394,3 +394,40 @@ def test_tls_is_verified_for_the_name_that_was_asked_for(certificate, host, trus
         with pytest.raises(ImageFailed) as caught:
             asyncio.run(scenario())
         assert caught.value.code is code
+
+
+@pytest.mark.parametrize(
+    ("location", "asked"),
+    [
+        ("/ok-é.jpg".encode(), "/ok-%C3%A9.jpg"),
+        (b"/ok-\xe9.jpg", "/ok-%C3%A9.jpg"),
+        (b"/ok-%C3%A9.jpg", "/ok-%C3%A9.jpg"),
+    ],
+    ids=["raw UTF-8", "raw Latin-1", "encoded"],
+)
+def test_a_redirect_leads_where_it_leads_browsers(location, asked):
+    answers = {
+        "/image": b"HTTP/1.1 302 Found\r\nLocation: " + location + b"\r\n\r\n",
+        asked: OK + LENGTH + IMAGE,
+    }
+    assert get(answers)[0] == IMAGE
+
+
+def test_the_body_of_a_proxy_that_changed_it_is_taken():
+    assert get({"/image": b"HTTP/1.1 203 Transformed\r\n" + LENGTH + IMAGE})[0] == IMAGE
+
+
+@pytest.mark.parametrize(
+    ("answer", "seconds", "final"),
+    [
+        (b"429 Busy\r\nRetry-After: 2", 2.0, False), (b"503 Busy\r\nRetry-After: 1.2", 2.0, False),
+        (b"503 Busy", 0.0, False), (b"500 X", 0.0, False), (b"204 No Content", 0.0, True),
+        (b"206 Partial", 0.0, True), (b"304 Not Modified", 0.0, True), (b"400 Bad", 0.0, True),
+        (b"408 Late", 0.0, False),
+    ],
+    ids=lambda value: value[:3].decode() if isinstance(value, bytes) else "",
+)  # fmt: skip
+def test_an_answer_says_whether_and_when_another_try_is_worth_it(answer, seconds, final):
+    with pytest.raises(ImageFailed) as raised:
+        get({"/image": b"HTTP/1.1 " + answer + b"\r\nContent-Length: 0\r\n\r\n"})
+    assert (raised.value.wait_seconds, raised.value.final) == (seconds, final)

@@ -61,3 +61,18 @@ def test_the_patience_with_the_storage_ends():
 def test_wrong_credentials_are_not_waited_for():
     with pytest.raises(Misconfigured):
         run([Misconfigured()], attempts=3)
+
+
+def test_the_wait_that_a_source_asks_for_is_kept():
+    began = time.monotonic()
+    assert run([ImageFailed(code=Code.SOURCE_ERROR, wait_seconds=0.3)], attempts=2) == ("done", 2)
+    assert time.monotonic() - began >= 0.3
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ImageFailed(code=Code.SOURCE_ERROR, wait_seconds=11), ImageFailed(code=Code.SOURCE_ERROR, final=True)],
+    ids=["asks for too long", "would be the same again"],
+)
+def test_what_is_not_worth_another_try_ends_at_once(error):
+    assert run([error], attempts=3) == (Code.SOURCE_ERROR, 1)

@@ -9,6 +9,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Format, Variant
+from imagejobs_contract.wire.sniff import READ
 from imagejobs_worker.imaging.codecs import header
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.pipeline import render
@@ -130,8 +131,16 @@ def test_a_request_for_fewer_frames_is_served():
             "is heic; read are jpeg png gif webp avif tiff bmp",
         ),
         (bytes(2000), Code.NOT_AN_IMAGE, "starts like no image"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", Code.NOT_AN_IMAGE, "starts like no image"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0", Code.NOT_AN_IMAGE, "starts like no image"),
+        (
+            b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+            Code.UNSUPPORTED_FORMAT,
+            f"is SVG, which is not read; {READ}",
+        ),
+        (
+            b"%!PS-Adobe-3.0 EPSF-3.0",
+            Code.UNSUPPORTED_FORMAT,
+            f"is PostScript (EPS), which is not read; {READ}",
+        ),
         (
             b"\xff\xd8\xff" + bytes(500),
             Code.CORRUPT_IMAGE,

@@ -31,19 +31,24 @@ class Downloads:
         self._links = links
 
     async def on_get(self, req: Request, resp: Response, identifier: str) -> None:
-        """Answer 307 to the result; 409 while there is none, 410 after its deletion, or the image's error."""
+        """Answer 307 to the result; 409 while there is none, 410 after its deletion, or the image's error.
+
+        The link is good for the method of this request, with which clients follow it.
+        """
         found = await find(self._store, req.caller, identifier)
         resp.context.job_id = found.job.key.name
         index = self._image_index(found, self._links.base_url(req))
-        await self.redirect(resp, found, index, self._links)
+        await self.redirect(resp, found, index, self._links, req.method)
 
     on_head = on_get
 
-    async def redirect(self, resp: Response, found: JobOrImage, index: int, links: Links) -> None:
-        """Answer with a redirection to the result of one image of a job that was found."""
+    async def redirect(
+        self, resp: Response, found: JobOrImage, index: int, links: Links, method: str = "GET"
+    ) -> None:
+        """Answer with a redirection to the result of one image of a job that was found, for one method."""
         name, output = await self._find_output(found, index)
         resp.status = 307
-        resp.set_header("Location", links.sign(name, index, output))
+        resp.set_header("Location", links.sign(name, index, output, method))
         resp.set_header("Cache-Control", "no-store")
         resp.set_header("Referrer-Policy", "no-referrer")  # the link is a bearer token
 

@@ -5,7 +5,7 @@ images of the job ended, and they are few or under a prefix of their own. Of oth
 store some, so the operator waits for them and then deletes.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 
 from falcon.asgi import Response
@@ -18,6 +18,7 @@ from imagejobs_api.view.links import Links
 from imagejobs_api.view.live_counts import LiveCounts
 from imagejobs_api.view.lookup import find_job
 from imagejobs_api.view.outcomes import Outcomes
+from imagejobs_contract.errors import NotFound
 from imagejobs_contract.files.outputs import delete_outputs
 from imagejobs_contract.model import limits, names
 from imagejobs_contract.model.imagejob import ImageJob
@@ -60,7 +61,7 @@ class Jobs:
         job = await self._find(req, resp, identifier)
         conflicts.check_cancel(job)
         if job.status.state is not State.CANCELLED:
-            job = await self._store.change_spec(job.key, lambda spec: replace(spec, cancel=True))
+            job = await self._change(job, lambda spec: replace(spec, cancel=True), conflicts.check_cancel)
             _set_accepted(resp, api_urls.progress(self._links.base_url(req), job.key.name))
         await self._respond(req, resp, job)
 
@@ -70,7 +71,7 @@ class Jobs:
         conflicts.check_retry(job)
         # The number of this attempt, not one more than before: a request that comes twice causes one retry.
         attempts = states.attempt(job.status)
-        job = await self._store.change_spec(job.key, lambda spec: _with_retry(spec, attempts))
+        job = await self._change(job, lambda spec: _with_retry(spec, attempts), conflicts.check_retry)
         _set_accepted(resp, api_urls.progress(self._links.base_url(req), job.key.name))
         await self._respond(req, resp, job)
 
@@ -80,8 +81,10 @@ class Jobs:
         conflicts.check_callback(job)
         sent = job.status.callback.repeats if job.status.callback else 0
         # As for retries: a request that comes twice before the operator sees it sends one callback.
-        job = await self._store.change_spec(
-            job.key, lambda spec: replace(spec, repeat_callback=max(spec.repeat_callback, sent + 1))
+        job = await self._change(
+            job,
+            lambda spec: replace(spec, repeat_callback=max(spec.repeat_callback, sent + 1)),
+            conflicts.check_callback,
         )
         _set_accepted(resp, api_urls.job(self._links.base_url(req), job.key.name))
         await self._respond(req, resp, job)
@@ -107,12 +110,26 @@ class Jobs:
         resp.context.job_id = job.key.name
         return job
 
+    async def _change(
+        self, job: ImageJob, change: Callable[[Spec], Spec], check: Callable[[ImageJob], None]
+    ) -> ImageJob:
+        """Change the spec if its state still allows it: between look and change the job may have ended."""
+
+        def check_again(present: ImageJob) -> None:
+            if present.uid != job.uid:
+                raise NotFound(f"{job.key} was deleted, and another job has its name")
+            check(present)
+
+        return await self._store.change_spec(job.key, change, check_again)
+
     async def _set_suspend(self, req: Request, resp: Response, identifier: str, suspend: bool) -> None:
         job = await self._find(req, resp, identifier)
         conflicts.check_suspend(job)
         is_done = (job.status.state is State.SUSPENDED) is suspend
         if job.spec.suspend is not suspend or not is_done:
-            job = await self._store.change_spec(job.key, lambda spec: replace(spec, suspend=suspend))
+            job = await self._change(
+                job, lambda spec: replace(spec, suspend=suspend), conflicts.check_suspend
+            )
             _set_accepted(resp, api_urls.progress(self._links.base_url(req), job.key.name))
         await self._respond(req, resp, job)
 

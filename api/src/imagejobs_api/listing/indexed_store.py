@@ -36,9 +36,14 @@ class IndexedStore(ForwardingStore):
         """Write the status."""
         return self._put(await super().put_status(job, status))
 
-    async def change_spec(self, key: JobKey, change: Callable[[Spec], Spec]) -> ImageJob:
+    async def change_spec(
+        self,
+        key: JobKey,
+        change: Callable[[Spec], Spec],
+        check: Callable[[ImageJob], None] | None = None,
+    ) -> ImageJob:
         """Change the spec."""
-        return self._put(await super().change_spec(key, change))
+        return self._put(await super().change_spec(key, change, check))
 
     async def delete(self, key: JobKey, uid: Uid | None = None) -> None:
         """Ask for deletion; a job with finalizers stays for a while."""

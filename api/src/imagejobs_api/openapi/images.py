@@ -31,7 +31,7 @@ _CODES = (
     Code.IDEMPOTENCY_MISMATCH,
     Code.QUEUE_FULL,
 )
-_REFUSAL_CODES = (Code.NOT_AN_IMAGE, Code.FILE_TOO_LARGE)
+_REFUSAL_CODES = (Code.NOT_AN_IMAGE, Code.UNSUPPORTED_FORMAT, Code.FILE_TOO_LARGE)
 _URL_SCHEMA: Schema = {
     "type": "string",
     "format": "uri",

@@ -23,12 +23,14 @@ DESCRIPTIONS = {
     "to the centre.",
     "enlarge": "Allows a result larger than the source.",
     "format": "The encoding of the result. The default is that of the source (JPEG or PNG for HEIC and BMP). "
-    f"`{AUTO}` chooses AVIF or WebP if `Accept` lists them.",
+    f"`{AUTO}` chooses AVIF or WebP if `Accept` lists them."
+    " `jpg`, `tif`, media types such as `image/webp`, and capitals are understood too.",
     "quality": f"The quality of JPEG, WebP and AVIF. The default is {DEFAULT_QUALITY}.",
     "max_size": "The largest size of the result, in bytes or as `200kB`, `1.5MB`, `1MiB`.",
     "max_size_by": "The property that is reduced to reach `max_size`: the quality, the colours of a still "
     "PNG, or the pixels.",
-    "background": "A colour as `rrggbb`. It replaces transparency, and fills the borders of `contain`.",
+    "background": "A colour as `rrggbb`, `rgb`, `rgb(255,0,0)` or a CSS name. It replaces transparency, "
+    "and fills the borders of `contain`. `transparent` is the same as none.",
     "keep_metadata": "Keeps EXIF, GPS and XMP, which are otherwise removed.",
     "frames": "The number of frames to keep of an animation. The default is all.",
     "only_if_smaller": "Uses the original file if the result would not have fewer bytes and the original "

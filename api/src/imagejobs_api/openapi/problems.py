@@ -15,7 +15,7 @@ EVERYWHERE = (
     Code.INTERNAL_ERROR,
     Code.UNAVAILABLE,
 )
-RATE_LIMITED = (Code.RATE_LIMITED, Code.STORAGE_ERROR)
+RATE_LIMITED = (Code.RATE_LIMITED, Code.MISCONFIGURED)
 """Of all calls that are not public."""
 MAX_SHARED_CODES = 3
 """A response with at most this number of codes is a component, named by the codes."""

@@ -41,7 +41,8 @@ def require_exactly_one(*names: str) -> Schema:
         return {"required": [first]}
     return {
         "if": {"required": [first]},
-        "then": {"properties": dict.fromkeys(others, False)},
+        # Not `false`, which generators in Go cannot read (getkin/kin-openapi#1257).
+        "then": {"properties": {other: {"not": {}} for other in others}},
         "else": require_exactly_one(*others),
     }
 
@@ -86,10 +87,25 @@ class SchemaRecorder(Reader):
         form = {"pattern": f"^({pattern})$"} if pattern else {}
         return self._record(name, {"type": "string", "minLength": 1, "maxLength": longest, **form}, default)
 
+    def parsed(
+        self, name: str, max_length: int, parse: Callable[[str], str | None], *, pattern: str
+    ) -> str | None:
+        """Record a text with a parser of its own."""
+        return self.text(name, max_length, pattern=pattern)
+
     def choice(
-        self, name: str, kind: type[E], default: E | None = None, *, also: Iterable[str] = ()
+        self,
+        name: str,
+        kind: type[E],
+        default: E | None = None,
+        *,
+        also: Iterable[str] = (),
+        aliases: Mapping[str, str] | None = None,
     ) -> E | None:
-        """Record one word of several; `also` is left to the caller, which adds those words itself."""
+        """Record one word of several.
+
+        `also` is left to the caller, which adds those words itself. Aliases are a courtesy, and not recorded.
+        """
         self._record(name, {"type": "string", "enum": [each.value for each in kind]}, default)
         return default
 

@@ -10,7 +10,7 @@ from falcon.asgi import Response
 from imagejobs_api.http.connection import Request
 from imagejobs_api.http.errors import Problem
 from imagejobs_contract.codes import Code
-from imagejobs_contract.errors import Fault, ImageJobsError, Unavailable
+from imagejobs_contract.errors import Fault, ImageJobsError, Misconfigured, Unavailable
 from imagejobs_contract.ports import JobStore, TaskQueue
 from imagejobs_contract.storage import ObjectStore
 
@@ -67,7 +67,7 @@ class Ready:
         self._checks: dict[str, Callable[[], Awaitable[Any]]] = {
             "store": lambda: store.list(namespace, limit=1),
             "s3": objects.check,
-            "redis": queue.depth,
+            "redis": queue.check,
             "workers": self._workers,
         }
         self._needed = needed
@@ -101,7 +101,13 @@ async def _check(name: str, check: Callable[[], Awaitable[Any]]) -> str:
         return ex.message
     except ImageJobsError as ex:
         log.warning("a part is not ready", extra={"part": name, "reason": ex.message})
-        return (
-            "does not answer" if isinstance(ex, Unavailable) else "refuses what it is asked; the log says why"
-        )
+        return _reason(ex)
     return OK
+
+
+def _reason(ex: ImageJobsError) -> str:
+    """Return the fault without names: health checks are public."""
+    if isinstance(ex, Unavailable):
+        return ex.public or "does not answer"
+    public = ex.public if isinstance(ex, Misconfigured) else ""
+    return public or "refuses what it is asked; the log says why"

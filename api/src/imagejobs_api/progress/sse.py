@@ -81,7 +81,7 @@ def parse_event_id(text: str) -> EventId | None:
 
 def job_event_id(target: JobOrImage, counts: Counts) -> EventId:
     """Return the id of an event for a whole job."""
-    return _event_id(target, states.job_state(target.job), counts.succeeded, counts.failed)
+    return _event_id(target, states.shown_state(target.job, counts), counts.succeeded, counts.failed)
 
 
 def item_event_id(target: JobOrImage, outcome: Outcome | None) -> EventId:

@@ -66,7 +66,7 @@ def _read_options(
     received: ReceivedForm, form: Form, accept: str | None, callbacks: CallbackUrls
 ) -> tuple[Variant, str, str | None]:
     options: dict[str, Any] = dict(received.options)
-    if options.get("format") == AUTO:
+    if str(options.get("format")).strip().lower() == AUTO:
         options["format"] = best_format(accept)
     chosen = {name: value for name, value in options.items() if name not in form.fixed}
     reader = Reader(chosen, "", received.faults)

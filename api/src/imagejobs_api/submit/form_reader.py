@@ -7,8 +7,9 @@ that remain (after a crash, or if S3 is away) are deleted by the bucket's lifecy
 
 import hashlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from urllib.parse import unquote_to_bytes
 
 import falcon
 from falcon.asgi.multipart import BodyPart
@@ -18,7 +19,7 @@ from imagejobs_api.admission.upload_memory import MemoryBudget
 from imagejobs_api.http import filenames
 from imagejobs_api.http.errors import Problem
 from imagejobs_api.http.multipart import FormBody
-from imagejobs_api.submit.forms import Form, ReceivedForm, Source
+from imagejobs_api.submit.forms import UPLOADER_FIELDS, Form, ReceivedForm, Source
 from imagejobs_api.submit.handoff_writer import HandoffWriter
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, ImageJobsError
@@ -106,7 +107,7 @@ class FormReader:
 
     async def _read_part(self, part: BodyPart) -> None:
         name, file_name, is_text = _headers(part)
-        if name not in self._form.file_fields:
+        if not self._form.holds_images(name):
             await self._read_option(part, name, file_name)
         elif file_name is None and is_text:
             self.received.add_fault(name, f"is a text, not a file; with curl: -F {name}=@photo.jpg")
@@ -116,6 +117,8 @@ class FormReader:
     async def _read_option(self, part: BodyPart, name: str, file_name: str | None) -> None:
         name = filenames.clean(name)[:60] or "(a field without a name)"
         data = await part.stream.read(MAX_OPTION_BYTES + 1)
+        if name in UPLOADER_FIELDS and file_name is None:
+            return
         if file_name is not None:
             self.received.add_fault(name, f"is a file; files go into {self._form.file_fields[0]}")
         elif len(data) > MAX_OPTION_BYTES:
@@ -150,6 +153,9 @@ class FormReader:
         self._has_stored = True
         if sniff.sniff(head) is None:
             await self._objects.put(key, head[: sniff.HEAD_BYTES], content_type="application/octet-stream")
+            if name := sniff.unread_format(head):
+                message = f"The file is {name}, which is not read; {sniff.READ}."
+                return ImageFailed(message, code=Code.UNSUPPORTED_FORMAT)
             return ImageFailed("" if head else "The file is empty.", code=Code.NOT_AN_IMAGE)
         max_bytes = self._form.max_file_bytes
         with self._memory.for_file() as file, self._handoff.copy(key) as copy:
@@ -175,10 +181,31 @@ async def delete_uploads(objects: ObjectStore, upload_id: str) -> None:
 
 def _headers(part: BodyPart) -> tuple[str, str | None, bool]:
     """Return the field's name, the file's name if it has one, and whether the part is declared as text."""
+    # falcon decodes the header as UTF-8 or fails; old clients send names in Latin-1, and a name is not worth
+    # the picture.
+    header: bytes = part._headers.get(b"content-disposition", b"")
     try:
-        return part.name or "", part.filename, part.content_type.startswith("text/")
+        text = header.decode()
+    except UnicodeDecodeError:
+        text = header.decode("latin-1")
+    try:
+        is_text = part.content_type.startswith("text/")
     except UnicodeError as ex:
-        raise falcon.HTTPBadRequest(description="A part's headers are not UTF-8.") from ex
+        raise falcon.HTTPBadRequest(description="The type of a part is not ASCII.") from ex
+    fields = falcon.parse_header(text)[1]
+    return fields.get("name", ""), _file_name(fields), is_text
+
+
+def _file_name(fields: Mapping[str, str]) -> str | None:
+    """Return the file's name, or None if the part is no file; `filename*` (RFC 8187) is the better one."""
+    plain = fields.get("filename")
+    charset, _, quoted = fields.get("filename*", "").partition("'")
+    if not quoted:
+        return plain
+    try:
+        return unquote_to_bytes(quoted.partition("'")[2]).decode(charset)
+    except (ValueError, LookupError):
+        return plain or ""
 
 
 async def _read_head(chunks: AsyncIterator[bytes]) -> bytes:

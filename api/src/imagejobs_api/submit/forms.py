@@ -1,5 +1,6 @@
 """The forms of the calls that take images, and the values that were received. Values only."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -12,6 +13,10 @@ from imagejobs_contract.model.options import NAMES, Fit, Gravity
 
 FORM_OVERHEAD_BYTES = 2**20
 """Room in a body for everything but files: options, part headers, boundaries."""
+_USUAL_FILE_FIELD = re.compile(r"(images?|files?)(\[[0-9]{0,4}\])?", re.ASCII)
+"""`images[0]` of PHP, axios and React Native; `file` and `files[]` of Uppy and Dropzone."""
+UPLOADER_FIELDS = frozenset({"relativePath", "type"})
+"""Facts of a file that Uppy sends beside it, whatever it is told; they change nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,12 @@ class Form:
     required: tuple[str, ...] = ()
     fixed: Mapping[str, StrEnum] = field(default_factory=dict)
     takes_urls: bool = False
+
+    def holds_images(self, name: str) -> bool:
+        """Return whether a field holds images: also by the names that form libraries give of themselves."""
+        if name in self.file_fields:
+            return True
+        return not self.takes_urls and _USUAL_FILE_FIELD.fullmatch(name) is not None
 
     @property
     def max_body_bytes(self) -> int:

@@ -5,6 +5,7 @@ So exactly the list that was checked and counted is run. Lists are streamed.
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +23,7 @@ from imagejobs_contract.model.names import S3Key
 from imagejobs_contract.model.spec import Manifest, with_distinct_names
 from imagejobs_contract.storage import ListedObject, ObjectStore
 from imagejobs_contract.wire.manifests import item_lines
-from imagejobs_contract.wire.source_prefixes import may_read
+from imagejobs_contract.wire.source_prefixes import names_object
 
 FEW_ITEMS = 64
 """Images whose names are told apart at once; 500 of the longest names take 50 ms."""
@@ -30,6 +31,7 @@ PIECE_LINES = 250
 """Lines that are encoded in one turn of the event loop, in 5 ms: an answer to another request takes a few
 turns and waits for no more than that in each.
 """
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ class ItemCollector:
 
 
 class _PrefixListing:
-    """The objects under a prefix, except empty ones and folders.
+    """The objects under a prefix, except empty ones: folders, as consoles make them, are empty.
 
     Whether an object is an image is found out by the worker that reads it.
     """
@@ -135,12 +137,24 @@ class _PrefixListing:
     async def items(self) -> AsyncIterator[Item]:
         async for page in self._pages:
             for key, size, _ in page:
-                if size == 0 or key.endswith("/"):
+                if size == 0:
                     self._skipped += 1
-                elif not may_read(key, (self._prefix,)):
-                    raise Invalid([Fault("prefix", f"holds {key!r}, which no ImageJob can name")])
-                else:
+                elif names_object(key):
                     yield Item(key[len(self._prefix) :][-limits.MAX_NAME_LENGTH :], key)
+                else:
+                    yield self._unreadable_item(key)
+
+    def _unreadable_item(self, key: S3Key) -> Item:
+        """Return an item for an object that is not read: it stays in the job, and fails there by itself.
+
+        An ImageJob can hold no control characters. So they are percent-encoded, behind a part `.` that no
+        reader takes for the key of another object.
+        """
+        below = _CONTROL.sub(lambda found: f"%{ord(found[0]):02X}", key[len(self._prefix) :])
+        name = below.strip("/")[-limits.MAX_NAME_LENGTH :]
+        if key.endswith(below):
+            return Item(name, key)
+        return Item(name, S3Key(f"{self._prefix}./{below}"[: limits.MAX_KEY_LENGTH]))
 
     def skipped_note(self) -> str:
         return f"; {self._skipped} objects are empty or folders" if self._skipped else ""

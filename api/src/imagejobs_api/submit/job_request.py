@@ -167,7 +167,9 @@ def _read_items(reader: Reader, permissions: Permissions, guard: AddressGuard) -
 
 
 def _check_key(reader: Reader, field: str, key: str, permissions: Permissions) -> None:
-    if not source_prefixes.is_plain(key):
+    if field == "key" and key.endswith("/"):
+        reader.fault(field, "ends with a slash, so it is a folder: give it as prefix")
+    elif not source_prefixes.is_plain(key):
         reader.fault(field, "holds a part that is empty, . or .., or a backslash or a control character")
     elif not source_prefixes.may_read(key, permissions.sources):
         reader.fault(
@@ -191,10 +193,7 @@ def _check_url(reader: Reader, url: str, guard: AddressGuard) -> None:
 def _default_name(item: Item) -> str:
     if item.key is not None:
         return filenames.clean(PurePosixPath(item.key).name)
-    try:
-        return name_from_url(item.url or "")
-    except Refused:
-        return ""
+    return name_from_url(item.url or "")
 
 
 def _read_prefix(reader: Reader, permissions: Permissions) -> str | None:

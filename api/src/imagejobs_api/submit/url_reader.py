@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import falcon
 from falcon.media import MultipartFormHandler
@@ -115,7 +115,7 @@ class UrlReader:
         if not re.fullmatch(URL_PATTERN, url, re.ASCII) and not (refusal and self.received.single):
             # An ImageJob cannot store this URL, so the batch cannot carry it as a failed entry.
             reader.fault(where, "is not an http(s) URL")
-        return Source("" if refusal else name_from_url(url), url=url, where=where, refusal=refusal)
+        return Source(name_from_url(url), url=url, where=where, refusal=refusal)
 
     def _check_url(self, url: str) -> ImageFailed | None:
         try:
@@ -155,8 +155,12 @@ def _list_fields(body: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
 
 
 def name_from_url(url: str) -> str:
-    """Return the file name at the end of a URL, cleaned; "" if there is none."""
-    return filenames.clean(PurePosixPath(unquote(read_url(url).path.partition("?")[0])).name)
+    """Return the file name at the end of a URL, cleaned; "" if there is none. Refused URLs have names too."""
+    try:
+        path = urlsplit(url).path
+    except ValueError:
+        return ""
+    return filenames.clean(PurePosixPath(unquote(path)).name)
 
 
 async def _stream_once(data: bytes) -> AsyncIterator[bytes]:

@@ -87,13 +87,14 @@ class Links:
         """Return a link that leads nowhere, for its host; may block while credentials are looked for."""
         return self._signer.get_link(S3Key("none"), seconds=1, content_type="", file_name="none")
 
-    def sign(self, item_name: str, index: int, output: OutputFile) -> str:
-        """Return a link by which anyone can GET a result until it expires."""
+    def sign(self, item_name: str, index: int, output: OutputFile, method: str = "GET") -> str:
+        """Return a link by which anyone can GET (or HEAD) a result until it expires."""
         return self._signer.get_link(
             output.key,
             seconds=self._seconds,
             content_type=output.format.content_type,
             file_name=file_name(item_name, index, output),
+            method=method,
         )
 
 

@@ -36,7 +36,7 @@ def job_progress(target: JobOrImage, counts: Counts) -> ProgressBody:
 
     `done` counts the images with a result, as kubectl's column does.
     """
-    state = states.job_state(target.job)
+    state = states.shown_state(target.job, counts)
     return {
         "job_id": target.id,
         "state": state,

@@ -3,6 +3,7 @@
 from imagejobs_api.http.errors import ErrorBody, error_body
 from imagejobs_contract.codes import Code
 from imagejobs_contract.model.attempts import retry_requested
+from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.model.status import ConditionType, Reason, State, Status
@@ -24,6 +25,15 @@ def attempt(status: Status) -> int:
 def job_state(job: ImageJob) -> State:
     """Return a job's state; a finished job that is about to run again is pending."""
     return State.PENDING if retry_requested(job) else job.status.state
+
+
+def shown_state(job: ImageJob, counts: Counts) -> State:
+    """Return a job's state beside counts: a job of which an image has ended is never shown as waiting.
+
+    The counts come from the progress board, which may be ahead of the status.
+    """
+    state = job_state(job)
+    return State.RUNNING if counts.done and state in (State.PENDING, State.QUEUED) else state
 
 
 def item_state(job: ImageJob, outcome: Outcome | None) -> State:

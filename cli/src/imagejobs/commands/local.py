@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from imagejobs.local import stack
-from imagejobs.local.errors import CannotRun
+from imagejobs.local.errors import BadSettings, CannotRun
 from imagejobs.local.options import LocalOptions
 
 
@@ -44,7 +44,11 @@ def local(
         options = LocalOptions.gather(environ, data=data, port=port, workers=workers, ephemeral=ephemeral)
         stack.run(options, say=_say, show=click.echo)
     except CannotRun as ex:
-        raise click.ClickException(str(ex)) from ex
+        raise (_BadSettings if isinstance(ex, BadSettings) else click.ClickException)(str(ex)) from ex
+
+
+class _BadSettings(click.ClickException):
+    exit_code = 2
 
 
 def _say(text: str) -> None:

@@ -54,6 +54,8 @@ def program_environment(
         "NO_PROXY": ",".join(
             filter(None, [environ.get("NO_PROXY") or environ.get("no_proxy"), LOOPBACK_HOSTS])
         ),
+        # The package brings the decoder; without the cage it stays off.
+        "READ_HEIC": environ.get("READ_HEIC") or str(environ.get("CAGE") != "off").lower(),
         # Logs are files here; a line must be in the file even if the program is killed right after it.
         "PYTHONUNBUFFERED": "1",
         "PYTHONSAFEPATH": "1",  # the working directory is the data's, and no place to import from

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from time import monotonic
 
-from imagejobs.local import ephemeral, handoff_folder, jobs, output, programs
+from imagejobs.local import ephemeral, handoff_folder, jobs, output, preflight, programs
 from imagejobs.local.data_dir import DataDirectory
 from imagejobs.local.errors import PortTaken
 from imagejobs.local.options import LocalOptions
@@ -38,6 +38,7 @@ def run(options: LocalOptions, say: Say, show: Say) -> None:
         CannotRun: It cannot start.
     """
     programs.check_installed()
+    preflight.check(options)
     with (
         _files_closed_to_others(),
         ephemeral.data_folder() if options.ephemeral else contextlib.nullcontext(options.data) as path,

@@ -5,6 +5,7 @@ The operator acts on these rules and the API shows a job by them, so they are wr
 
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.spec import Spec
+from imagejobs_contract.model.status import State
 
 
 def desired_attempt(spec: Spec) -> int:
@@ -15,11 +16,13 @@ def desired_attempt(spec: Spec) -> int:
 def retry_requested(job: ImageJob) -> bool:
     """Return whether a finished job is about to run its failed images again.
 
-    `spec.retryFailed` asks for it; a status that records no attempt counts as attempt 0.
+    `spec.retryFailed` asks for it; a status that records no attempt counts as attempt 0. A retry that is
+    cancelled before it begins begins all the same, and ends as Cancelled: otherwise the job would keep an end
+    that can be neither retried nor cancelled.
     """
     status = job.status
     behind = desired_attempt(job.spec) > status.attempt and status.counts.succeeded < job.spec.total
-    return status.state.final and not job.spec.cancel and behind
+    return status.state.final and status.state is not State.CANCELLED and behind
 
 
 def current_attempt(job: ImageJob) -> int:

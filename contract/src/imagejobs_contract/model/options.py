@@ -85,6 +85,21 @@ MIN_RESULT_BYTES, MAX_RESULT_BYTES = 256, 32 * 2**20
 MAX_FRAMES = 256
 """Of an animation, for `frames`; a service's own limit may be smaller (`Limits.max_frames`)."""
 BACKGROUND, MAX_BACKGROUND_LENGTH = "#?[0-9a-fA-F]{6}", len("#rrggbb")
+"""As an ImageJob has it. Clients may send the colours of `colours.parse_colour`."""
+CLIENT_BACKGROUND, MAX_CLIENT_BACKGROUND_LENGTH = "#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})|transparent", 60
+FORMAT_ALIASES = {
+    "jpg": "jpeg", "jpe": "jpeg", "jfif": "jpeg", "pjpeg": "jpeg", "tif": "tiff", "apng": "png",
+    "image/jpg": "jpeg", "image/pjpeg": "jpeg", "image/apng": "png",
+    **{each.content_type: each.value for each in Format},
+}  # fmt: skip
+"""Other words that clients use for formats: extensions and media types."""
+GRAVITY_ALIASES = {
+    "centre": "center", "middle": "center", "top": "north", "bottom": "south", "left": "west",
+    "right": "east", "north-east": "northeast", "north-west": "northwest", "south-east": "southeast",
+    "south-west": "southwest", "top-left": "northwest", "top-right": "northeast",
+    "bottom-left": "southwest", "bottom-right": "southeast",
+}  # fmt: skip
+NO_ALIASES: dict[str, str] = {}
 VARIANT_NAME, MAX_VARIANT_NAME_LENGTH = "[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?", 32
 
 
@@ -163,28 +178,45 @@ def read_variant(reader: Reader, *, camel: bool, name: str = DEFAULT_VARIANT) ->
     def spelled(option: str) -> str:
         return reader.spelled(NAMES[option]) if camel else option
 
-    background = reader.text(
-        spelled("background"), MAX_BACKGROUND_LENGTH, pattern=BACKGROUND, shape="a colour as rrggbb"
-    )
+    # What clients write is taken in any usual form; an ImageJob has one.
+    loose = not camel or reader.is_from_client
+    formats, gravities, words = (FORMAT_ALIASES, GRAVITY_ALIASES, NO_ALIASES) if loose else (None, None, None)
     variant = Variant(
         name=name,
         width=reader.integer(spelled("width"), 1, limits.MAX_SIDE),
         height=reader.integer(spelled("height"), 1, limits.MAX_SIDE),
-        fit=reader.choice(spelled("fit"), Fit, Fit.INSIDE) or Fit.INSIDE,
-        gravity=reader.choice(spelled("gravity"), Gravity, Gravity.CENTER) or Gravity.CENTER,
-        no_face=reader.choice(spelled("no_face"), NoFace, NoFace.FAIL) or NoFace.FAIL,
+        fit=reader.choice(spelled("fit"), Fit, Fit.INSIDE, aliases=words) or Fit.INSIDE,
+        gravity=reader.choice(spelled("gravity"), Gravity, Gravity.CENTER, aliases=gravities)
+        or Gravity.CENTER,
+        no_face=reader.choice(spelled("no_face"), NoFace, NoFace.FAIL, aliases=words) or NoFace.FAIL,
         enlarge=reader.boolean(spelled("enlarge")),
-        format=reader.choice(spelled("format"), Format, also=() if camel else (AUTO,)),
+        format=reader.choice(spelled("format"), Format, also=() if camel else (AUTO,), aliases=formats),
         quality=reader.integer(spelled("quality"), 1, MAX_QUALITY),
         max_size=reader.size(spelled("max_size"), MIN_RESULT_BYTES, MAX_RESULT_BYTES),
-        max_size_by=reader.choice(spelled("max_size_by"), MaxSizeBy, MaxSizeBy.QUALITY) or MaxSizeBy.QUALITY,
-        background=background.lstrip("#").lower() if background else None,
+        max_size_by=reader.choice(spelled("max_size_by"), MaxSizeBy, MaxSizeBy.QUALITY, aliases=words)
+        or MaxSizeBy.QUALITY,
+        background=_read_background(reader, spelled("background"), loose=loose),
         keep_metadata=reader.boolean(spelled("keep_metadata")),
         frames=reader.integer(spelled("frames"), 1, MAX_FRAMES),
         only_if_smaller=reader.boolean(spelled("only_if_smaller")),
     )
     _check_contradictions(reader, variant, spelled)
     return variant
+
+
+def _read_background(reader: Reader, name: str, *, loose: bool) -> str | None:
+    """Return a colour as `rrggbb`, or None for none and for `transparent`."""
+    if loose:
+        return reader.parsed(name, MAX_CLIENT_BACKGROUND_LENGTH, _parse_background, pattern=CLIENT_BACKGROUND)
+    text = reader.text(name, MAX_BACKGROUND_LENGTH, pattern=BACKGROUND, shape="a colour as rrggbb")
+    return text.lstrip("#").lower() if text else None
+
+
+def _parse_background(text: str) -> str | None:
+    from imagejobs_contract.model import colours  # workers read six digits only
+
+    found = colours.parse_colour(text)
+    return None if found == colours.TRANSPARENT else found
 
 
 def read_variants(reader: Reader) -> tuple[Variant, ...]:

@@ -7,8 +7,11 @@ from typing import Any
 
 from imagejobs_contract.errors import Unavailable
 from imagejobs_contract.redis.library import (
+    AuthenticationError,
     BlockingConnectionPool,
     ExponentialWithJitterBackoff,
+    NoPermissionError,
+    OutOfMemoryError,
     ReadOnlyError,
     Redis,
     RedisConnectionError,
@@ -63,14 +66,43 @@ class _Cancellable:
             raise asyncio.CancelledError
 
 
+_READ_ONLY = "Redis takes no writes: it is a replica"
+_BY_CLASS = {
+    AuthenticationError: "Redis refuses the user name or the password",
+    NoPermissionError: "Redis does not allow this user what imagejobs needs",
+    OutOfMemoryError: "Redis is full (maxmemory)",
+}
+_CLUSTER = "REDIS_URL leads to a cluster; imagejobs needs one server, or a proxy"
+_BY_WORD = {
+    "maxmemory": _BY_CLASS[OutOfMemoryError],  # of a script
+    "WRONGPASS": _BY_CLASS[AuthenticationError],
+    "DB index": "Redis has no database of the number in REDIS_URL",
+    "CERTIFICATE_VERIFY_FAILED": "the certificate of Redis is not signed by a CA that is trusted here",
+    "CROSSSLOT": _CLUSTER,
+    "MOVED": _CLUSTER,
+}
+"""Words in an error of Redis that stays until somebody changes something -> for people."""
+
+
 @asynccontextmanager
 async def redis_errors(client: Redis) -> AsyncIterator[None]:
-    """Raise errors of Redis, and of the connection to it, as `Unavailable`."""
+    """Raise errors of Redis, and of the connection to it, as ours.
+
+    Raises:
+        Unavailable: With the fault as its `public` text where it is not simply away. Programs try again
+            whatever the fault is: it may be mended while they run.
+    """
     try:
         yield
     except ReadOnlyError as ex:
         # The server became a replica: the same address may lead to the new primary.
         await client.connection_pool.disconnect(inuse_connections=False)
-        raise Unavailable(f"Redis: {ex}") from ex
+        raise Unavailable(f"Redis: {ex}", public=_READ_ONLY) from ex
     except RedisError as ex:
-        raise Unavailable(f"Redis: {ex}") from ex
+        raise Unavailable(f"Redis: {ex}", public=_find_fault(ex)) from ex
+
+
+def _find_fault(ex: RedisError) -> str:
+    by_class = (fault for kind, fault in _BY_CLASS.items() if isinstance(ex, kind))
+    by_word = (fault for word, fault in _BY_WORD.items() if word in str(ex))
+    return next(by_class, "") or next(by_word, "")

@@ -15,13 +15,21 @@ try:
     from redis.asyncio import BlockingConnectionPool, Redis
     from redis.asyncio.retry import Retry
     from redis.backoff import ExponentialWithJitterBackoff
+    from redis.exceptions import (
+        AuthenticationError,
+        NoPermissionError,
+        OutOfMemoryError,
+        ReadOnlyError,
+        RedisError,
+        ResponseError,
+    )
     from redis.exceptions import ConnectionError as RedisConnectionError
-    from redis.exceptions import ReadOnlyError, RedisError, ResponseError
 finally:
     if _HIDES:
         del sys.modules[_HIDDEN]
 
 __all__ = [
-    "BlockingConnectionPool", "ExponentialWithJitterBackoff", "ReadOnlyError", "Redis",
-    "RedisConnectionError", "RedisError", "ResponseError", "Retry",
+    "AuthenticationError", "BlockingConnectionPool", "ExponentialWithJitterBackoff", "NoPermissionError",
+    "OutOfMemoryError", "ReadOnlyError", "Redis", "RedisConnectionError", "RedisError", "ResponseError",
+    "Retry",
 ]  # fmt: skip

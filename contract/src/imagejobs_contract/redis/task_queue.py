@@ -27,6 +27,7 @@ IDLE_SCAN_SECONDS = 2.0
 """Between two scans for tasks whose worker died."""
 ALIVE_LEASES = 3
 """A worker counts as alive for this many lease times after it was last seen."""
+CHECK_EXPIRES_SECONDS = 60
 FORGET_CONSUMER_SECONDS = 3600
 """A consumer that was idle for this time, and holds nothing, is deleted from the group."""
 
@@ -187,6 +188,14 @@ class RedisTaskQueue:
                     [redis_keys.WORKERS_GROUP, self._alive_seconds, FORGET_CONSUMER_SECONDS * 1000],
                 )
             )
+
+    async def check(self) -> None:
+        """Raise `Unavailable` or `Misconfigured` unless Redis takes what is written.
+
+        A full server, and one that became a replica, still answer whoever only reads.
+        """
+        async with redis_errors(self._redis):
+            await self._redis.set(redis_keys.CHECK, "", ex=CHECK_EXPIRES_SECONDS)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -25,6 +25,8 @@ def open_client(settings: S3Settings, endpoint: str, **options: Any) -> Any:
         region_name=settings.region,
         aws_access_key_id=settings.access_key_id or None,
         aws_secret_access_key=settings.secret_access_key or None,
+        aws_session_token=(settings.session_token or None) if settings.access_key_id else None,
+        verify=settings.ca_file or None,
         config=Config(
             s3={"addressing_style": "path" if settings.path_style else "virtual"},
             # Else links to PUT hold the checksum of an empty body, and servers that are not AWS refuse

@@ -9,16 +9,19 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Se
 from typing import Any
 
 import obstore
+from obstore.exceptions import InvalidPathError
 from obstore.store import S3Store
 
-from imagejobs_contract.errors import Conflict, Misconfigured, NotFound, TooLarge, Unavailable
+from imagejobs_contract.errors import Conflict, NotFound, TooLarge, Unavailable
 from imagejobs_contract.model.names import S3Key
+from imagejobs_contract.model.output_names import JOBS
 from imagejobs_contract.runtime.settings import S3Settings
-from imagejobs_contract.s3.client import open_store, s3_errors
+from imagejobs_contract.s3.client import is_addressable, open_store, s3_errors
 from imagejobs_contract.s3.streaming_put import put_parts
 from imagejobs_contract.storage import ListedObject, ObjectFacts
 
 CHECK_SECONDS = 5.0
+CHECK_KEY = f"{JOBS}readiness"
 MAX_KEYS_PER_REQUEST = 1000
 """Of a listing and of a deletion; S3 allows no more."""
 _HEADERS = frozenset(
@@ -38,6 +41,7 @@ class S3Objects:
             store: One that was opened with them before.
         """
         self._store = store or open_store(settings)
+        self._settings = settings
 
     @classmethod
     def from_settings(cls, settings: S3Settings) -> "S3Objects":
@@ -143,9 +147,20 @@ class S3Objects:
             ValueError: The prefix does not end with a slash, or is nothing else: half a name would match
                 other names' objects.
         """
-        async for page in self.list(prefix):
+        check_prefix(prefix)
+        try:
             with s3_errors(prefix.rstrip("/")):
-                await obstore.delete_async(self._store, [each.key for each in page])
+                async for page in obstore.list(self._store, prefix, chunk_size=MAX_KEYS_PER_REQUEST):
+                    # obstore names the folder's own object, `a/`, like another object beside it, `a`.
+                    keys = [each["path"] for each in page if each["path"].startswith(prefix)]
+                    await obstore.delete_async(self._store, keys)
+        except InvalidPathError:
+            await self._delete_listed(prefix)
+
+    async def _delete_listed(self, prefix: str) -> None:
+        """Delete what is under a prefix, keys that obstore cannot name excepted."""
+        async for page in self.list(prefix):
+            await self.delete(each.key for each in page if is_addressable(each.key))
 
     async def list(self, prefix: str) -> AsyncGenerator[Sequence[ListedObject], None]:
         """Yield the objects under a prefix, in S3's order, a page at a time.
@@ -154,20 +169,30 @@ class S3Objects:
             ValueError: The prefix does not end with a slash, or is nothing else: half a name would match
                 other names' objects.
         """
-        if not prefix.strip("/") or not prefix.endswith("/"):
-            raise ValueError(f"{prefix!r} is not a prefix that ends with a slash")
-        with s3_errors(prefix.rstrip("/")):
-            async for page in obstore.list(self._store, prefix, chunk_size=MAX_KEYS_PER_REQUEST):
-                yield [ListedObject(S3Key(each["path"]), each["size"], each["e_tag"] or "") for each in page]
+        check_prefix(prefix)
+        from imagejobs_contract.s3.listing import Lister  # 20 ms, which a pod does not need
+
+        async for page in Lister(self._settings).pages(prefix, MAX_KEYS_PER_REQUEST):
+            yield page
 
     async def check(self) -> None:
-        """Raise `Unavailable` or `Misconfigured` unless the bucket can be read, within `CHECK_SECONDS`."""
+        """Raise `Unavailable` or `Misconfigured` unless the bucket can be read, within `CHECK_SECONDS`.
+
+        It asks for one object that nobody stores: the answer costs the same however full the bucket is, it
+        needs no permission that work does not need, and unlike that to HEAD it says whether the object is
+        missing or the bucket.
+        """
         try:
             async with asyncio.timeout(CHECK_SECONDS):
                 with s3_errors("the bucket"):
-                    async for _ in obstore.list(self._store, chunk_size=1):
-                        return
-        except NotFound as ex:
-            raise Misconfigured(ex.message) from ex
+                    await obstore.get_async(self._store, CHECK_KEY)
+        except NotFound:
+            return
         except TimeoutError as ex:
             raise Unavailable("S3 does not answer") from ex
+
+
+def check_prefix(prefix: str) -> None:
+    """Raise ValueError unless a prefix ends with a slash and is more than slashes."""
+    if not prefix.strip("/") or not prefix.endswith("/"):
+        raise ValueError(f"{prefix!r} is not a prefix that ends with a slash")

@@ -5,6 +5,7 @@ It uses boto3, because obstore has no calls for them. boto3 blocks: each call ru
 """
 
 import asyncio
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -12,6 +13,7 @@ from imagejobs_contract.errors import Conflict, Misconfigured, NotFound, Unavail
 from imagejobs_contract.model.names import S3Key, UploadId
 from imagejobs_contract.runtime.settings import S3Settings
 from imagejobs_contract.s3 import boto
+from imagejobs_contract.s3.client import error_for
 
 CONNECT_SECONDS = 3
 REQUEST_SECONDS = 20
@@ -23,7 +25,6 @@ _OPTIONS = {
     "retries": {"total_max_attempts": 3, "mode": "standard"},
 }
 _MISSING = frozenset({"NoSuchUpload", "NoSuchKey", "404"})
-_DENIED = frozenset({"AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "NoSuchBucket"})
 _PARTS = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall"})
 
 
@@ -78,16 +79,15 @@ class BotoPartUploads:
         try:
             return getattr(self._client(), operation)(Bucket=self._bucket, **parameters)
         except botocore.exceptions.ClientError as ex:
-            raise _error_for(str(ex.response.get("Error", {}).get("Code", "")), parameters["Key"]) from ex
+            raise _error_for(ex.response, parameters["Key"]) from ex
         except botocore.exceptions.BotoCoreError as ex:
             raise Unavailable(f"S3 does not answer: {ex}") from ex
 
 
-def _error_for(code: str, key: S3Key) -> NotFound | Conflict | Misconfigured | Unavailable:
+def _error_for(answer: Mapping[str, Any], key: S3Key) -> NotFound | Conflict | Misconfigured | Unavailable:
+    code = str(answer.get("Error", {}).get("Code", ""))
     if code in _MISSING:
         return NotFound(f"there is no such upload of {key}")
     if code in _PARTS:
         return Conflict(f"S3 does not take the parts of {key}: {code}")
-    if code in _DENIED:
-        return Misconfigured(f"S3 refuses {key}: {code}")
-    return Unavailable(f"S3 did not answer well for {key}: {code}")
+    return error_for(key, int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)), code, code)

@@ -16,13 +16,12 @@ from imagejobs_contract.model.names import S3Key, UploadId
 from imagejobs_contract.model.times import utc_now
 from imagejobs_contract.runtime.settings import S3Settings
 from imagejobs_contract.s3 import boto
-from imagejobs_contract.storage import LinkSigner
 
 MAX_SECONDS = 7 * 86_400
 """Signature version 4 allows no more."""
 
 
-def open_signer(settings: S3Settings) -> LinkSigner:
+def open_signer(settings: S3Settings) -> "KeySigner | BotoSigner":
     """Return the signer of a bucket's links."""
     is_complete = settings.access_key_id and settings.public_endpoint and settings.path_style
     return KeySigner(settings) if is_complete else BotoSigner(settings)
@@ -39,16 +38,19 @@ class KeySigner:
         parts = urlsplit(settings.public_endpoint)
         self._scheme = parts.scheme
         self._host = parts.netloc.removesuffix({"http": ":80", "https": ":443"}.get(parts.scheme, ""))
+        self._root = parts.path.rstrip("/")
         self._settings = settings
         self._clock = clock
 
-    def get_link(self, key: S3Key, *, seconds: int, content_type: str, file_name: str) -> str:
+    def get_link(
+        self, key: S3Key, *, seconds: int, content_type: str, file_name: str, method: str = "GET"
+    ) -> str:
         """Return a link; see `storage.LinkSigner`."""
         query = {
             "response-content-disposition": content_disposition(file_name),
             "response-content-type": content_type,
         }
-        return self._link("GET", key, seconds, query, {})
+        return self._link(method, key, seconds, query, {})
 
     def put_link(self, key: S3Key, *, seconds: int, size: int, content_type: str) -> str:
         """Return a link; see `storage.LinkSigner`. Size and type are signed headers."""
@@ -66,12 +68,19 @@ class KeySigner:
             {"content-length": str(size)},
         )
 
+    def list_link(self, prefix: str, *, seconds: int, max_keys: int, token: str) -> str:
+        """Return a link to a page of keys; see `BotoSigner.list_link`."""
+        query = {"list-type": "2", "encoding-type": "url", "max-keys": str(max_keys), "prefix": prefix}
+        return self._link(
+            "GET", S3Key(""), seconds, query | ({"continuation-token": token} if token else {}), {}
+        )
+
     def _link(
         self, method: str, key: S3Key, seconds: int, query: Mapping[str, str], headers: Mapping[str, str]
     ) -> str:
         time = self._clock().strftime("%Y%m%dT%H%M%SZ")
         scope = f"{time[:8]}/{self._settings.region}/s3/aws4_request"
-        path = quote(f"/{self._settings.bucket}/{key}", safe="/~")
+        path = quote(f"{self._root}/{self._settings.bucket}/{key}", safe="/~")
         signed = {**headers, "host": self._host}
         names = ";".join(sorted(signed))
         parameters = {
@@ -80,6 +89,7 @@ class KeySigner:
             "X-Amz-Date": time,
             "X-Amz-Expires": str(_clamp_seconds(seconds)),
             "X-Amz-SignedHeaders": names,
+            **({"X-Amz-Security-Token": token} if (token := self._settings.session_token) else {}),
             **query,
         }
         text_query = "&".join(
@@ -99,7 +109,9 @@ class BotoSigner:
         self._bucket = settings.bucket
         self._client = boto.open_client(settings, settings.public_endpoint, signature_version="s3v4")
 
-    def get_link(self, key: S3Key, *, seconds: int, content_type: str, file_name: str) -> str:
+    def get_link(
+        self, key: S3Key, *, seconds: int, content_type: str, file_name: str, method: str = "GET"
+    ) -> str:
         """Return a link with which anyone can GET an object for a time, with that type and file name.
 
         Args:
@@ -107,6 +119,7 @@ class BotoSigner:
             seconds: Brought into 1 to `MAX_SECONDS`; if the credentials end earlier, the link does, too.
             content_type: Answered as Content-Type.
             file_name: Under which browsers save it; any characters.
+            method: GET or HEAD: a link is good for one of them.
         """
         parameters: dict[str, object] = {
             "Bucket": self._bucket,
@@ -114,7 +127,7 @@ class BotoSigner:
             "ResponseContentType": content_type,
             "ResponseContentDisposition": content_disposition(file_name),
         }
-        return self._link("get_object", parameters, seconds)
+        return self._link("head_object" if method == "HEAD" else "get_object", parameters, seconds)
 
     def put_link(self, key: S3Key, *, seconds: int, size: int, content_type: str) -> str:
         """Return a link with which anyone can PUT an object for a time.
@@ -137,6 +150,21 @@ class BotoSigner:
             "ContentLength": size,
         }
         return self._link("upload_part", parameters, seconds)
+
+    def list_link(self, prefix: str, *, seconds: int, max_keys: int, token: str) -> str:
+        """Return a link with which anyone can GET a page of the keys under a prefix.
+
+        Args:
+            token: Where the page before ended, as S3 said; "" for the first page.
+        """
+        parameters: dict[str, object] = {
+            "Bucket": self._bucket,
+            "Prefix": prefix,
+            "EncodingType": "url",
+            "MaxKeys": max_keys,
+            **({"ContinuationToken": token} if token else {}),
+        }
+        return self._link("list_objects_v2", parameters, seconds)
 
     def _link(self, operation: str, parameters: dict[str, object], seconds: int) -> str:
         link: str = self._client.generate_presigned_url(

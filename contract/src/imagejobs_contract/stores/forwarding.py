@@ -46,9 +46,14 @@ class ForwardingStore(JobStore):
         """Write the status."""
         return await self._store.put_status(job, status)
 
-    async def change_spec(self, key: JobKey, change: Callable[[Spec], Spec]) -> ImageJob:
+    async def change_spec(
+        self,
+        key: JobKey,
+        change: Callable[[Spec], Spec],
+        check: Callable[[ImageJob], None] | None = None,
+    ) -> ImageJob:
         """Change the spec."""
-        return await self._store.change_spec(key, change)
+        return await self._store.change_spec(key, change, check)
 
     async def delete(self, key: JobKey, uid: Uid | None = None) -> None:
         """Ask for deletion."""

@@ -104,11 +104,18 @@ class KubernetesStore:
                 raise NotFound(f"there is no job {job.key} with uid {job.uid}") from None
             raise
 
-    async def change_spec(self, key: JobKey, change: Callable[[Spec], Spec]) -> ImageJob:
+    async def change_spec(
+        self,
+        key: JobKey,
+        change: Callable[[Spec], Spec],
+        check: Callable[[ImageJob], None] | None = None,
+    ) -> ImageJob:
         """Change mutable fields of the spec; an equal spec is not written. See `ports.JobStore`."""
 
         async def attempt() -> ImageJob:
             job = await self.get(key)
+            if check:
+                check(job)
             patch = objects.merge_patch(spec_body(job.spec), spec_body(change(job.spec)))
             return await self._patch(job, {"spec": patch}) if patch else job
 

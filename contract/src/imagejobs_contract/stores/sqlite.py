@@ -80,9 +80,16 @@ class SqliteStore:
         """Write the status if the job did not change. See `ports.JobStore`."""
         return self._mark_known(await self._write(lambda db: sqlite_writes.update_status(db, job, status)))
 
-    async def change_spec(self, key: JobKey, change: Callable[[Spec], Spec]) -> ImageJob:
+    async def change_spec(
+        self,
+        key: JobKey,
+        change: Callable[[Spec], Spec],
+        check: Callable[[ImageJob], None] | None = None,
+    ) -> ImageJob:
         """Change mutable fields of the spec; `change` runs in the store's thread. See `ports.JobStore`."""
-        return self._mark_known(await self._write(lambda db: sqlite_writes.update_spec(db, key, change)))
+        return self._mark_known(
+            await self._write(lambda db: sqlite_writes.update_spec(db, key, change, check))
+        )
 
     async def delete(self, key: JobKey, uid: Uid | None = None) -> None:
         """Ask for deletion. See `ports.JobStore`."""

@@ -81,14 +81,21 @@ def update_status(db: sqlite3.Connection, job: ImageJob, status: Status) -> Imag
     return replace(job, status=read_status(body), resource_version=str(revision))
 
 
-def update_spec(db: sqlite3.Connection, key: JobKey, change: Callable[[Spec], Spec]) -> ImageJob:
-    """Change the spec; an equal spec is not written.
+def update_spec(
+    db: sqlite3.Connection,
+    key: JobKey,
+    change: Callable[[Spec], Spec],
+    allow: Callable[[ImageJob], None] | None = None,
+) -> ImageJob:
+    """Change the spec; an equal spec is not written. What `allow` raises ends it.
 
     Raises:
         NotFound: There is no such job.
         Invalid: The change touches an immutable field, or its result is not a valid ImageJob.
     """
     job = select_job(db, key)
+    if allow:
+        allow(job)
     changed = replace(job, spec=change(job.spec))
     if changed.spec == job.spec:
         return job

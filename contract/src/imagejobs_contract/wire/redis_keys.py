@@ -18,6 +18,7 @@
 | `ij:changes` | stream: job, state, counts at each change | operator | api | none (4) |
 | `ij:workers` | sorted set: consumer -> time last seen | worker | operator, api | pruned |
 | `ij:slots` | hash: consumer -> tasks that it takes at once | worker | worker | pruned |
+| `ij:check` | empty string, written by health checks | api | nobody | 1 minute |
 | `ij:limits:...` | counters of the `limits` library | api | api | 2 minutes |
 
 Counters are `succeeded,failed,active`, absolute; the operator writes shard 0. A worker writes `ij:sent` and
@@ -48,6 +49,7 @@ WAKE = f"{PREFIX}wake"
 JOBS = f"{PREFIX}jobs:"
 LANE = f"{PREFIX}lane:"
 LIMITS = f"{PREFIX}limits"
+CHECK = f"{PREFIX}check"
 
 JOB_SECONDS = 24 * 3600
 """Time to live of a job's keys, counted from their last write."""

@@ -18,10 +18,11 @@ RESERVED = (UPLOADS, JOBS, OUTPUTS)
 above one or below one.
 """
 
-_PLAIN = re.compile(r"(?!.*(^|/)\.{0,2}(/|$))[^\x00-\x1f\x7f\\]+", re.DOTALL)
+_PLAIN = re.compile(r"(?!.*(^|/)\.{0,2}(/|$))[^\x00-\x1f\x7f\\\ufffe\uffff]+", re.DOTALL)
 """No empty part, none that is `.` or `..`: S3 takes them for names, but a server before it may not. SeaweedFS
 takes a backslash for a slash.
 """
+NOT_PLAIN = "its key has a part that is empty, . or .., or a backslash or a control character: it is not read"
 
 
 def own_uploads_prefix(namespace: str, caller: CallerName) -> str:
@@ -41,6 +42,11 @@ def may_read(key: str, prefixes: Sequence[str]) -> bool:
 def is_plain(key: str) -> bool:
     """Return whether a key, or a folder that ends with a slash, has only one reading."""
     return _PLAIN.fullmatch(key.removesuffix("/")) is not None
+
+
+def names_object(key: str) -> bool:
+    """Return whether a key has only one reading, and is not a folder."""
+    return is_plain(key) and not key.endswith("/")
 
 
 def uploaded_seconds(key: str) -> float | None:

@@ -6,11 +6,9 @@ status, or not in time.
 
 import asyncio
 import logging
-import re
 import ssl
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from email.utils import parsedate_to_datetime
 
 from standardwebhooks import Webhook
 
@@ -19,6 +17,7 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.times import Clock
 from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.outbound.http_client import Head, open_exchange
+from imagejobs_contract.outbound.retry_after import retry_after_seconds
 from imagejobs_contract.outbound.url import read_url
 from imagejobs_contract.runtime.webhook_secrets import WebhookSecrets
 from imagejobs_contract.wire.origin import log_facts
@@ -28,8 +27,6 @@ from imagejobs_operator.decide.deliveries import Response, ResponseKind
 CONNECT_SECONDS, TOTAL_SECONDS = 5.0, 15.0
 """The specification advises 15 to 30 s in all."""
 log = logging.getLogger(__name__)
-BUSY = frozenset({429, 502, 503, 504})
-"""Statuses whose Retry-After is honoured, as the specification advises."""
 
 
 class WebhookSender:
@@ -101,15 +98,5 @@ def classify(head: Head, now: datetime) -> Response:
         return Response(ResponseKind.GONE, "the receiver answered 410: it wants no more callbacks")
     if 300 <= status < 400:
         return Response(ResponseKind.FAILED, f"the receiver answered {status}: redirects are not followed")
-    return Response(ResponseKind.FAILED, f"the receiver answered {status}", _retry_after_seconds(head, now))
-
-
-def _retry_after_seconds(head: Head, now: datetime) -> float:
-    """Return Retry-After of a busy receiver, in seconds or as a date (RFC 9110, section 10.2.3); else 0."""
-    text = head.headers.get("retry-after", "") if head.status in BUSY else ""
-    if re.fullmatch(r"[0-9]{1,9}", text, re.ASCII):
-        return float(text)
-    try:
-        return max(0.0, (parsedate_to_datetime(text) - now).total_seconds())
-    except (ValueError, TypeError):  # TypeError: a date without a zone
-        return 0.0
+    seconds = retry_after_seconds(status, head.headers, now)
+    return Response(ResponseKind.FAILED, f"the receiver answered {status}", seconds)

@@ -58,9 +58,14 @@ class CachedStore(ForwardingStore):
         self._update(JobEvent(job.key, written))
         return written
 
-    async def change_spec(self, key: JobKey, change: Callable[[Spec], Spec]) -> ImageJob:
+    async def change_spec(
+        self,
+        key: JobKey,
+        change: Callable[[Spec], Spec],
+        check: Callable[[ImageJob], None] | None = None,
+    ) -> ImageJob:
         """Change the spec."""
-        changed = await super().change_spec(key, change)
+        changed = await super().change_spec(key, change, check)
         self._update(JobEvent(key, changed))
         return changed
 

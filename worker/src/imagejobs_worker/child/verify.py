@@ -6,6 +6,7 @@ from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Fit, Variant
 from imagejobs_contract.wire.sniff import HEAD_BYTES, sniff
 from imagejobs_worker.child.protocol import MAX_FILES_BYTES, InvalidMessage
+from imagejobs_worker.imaging import file_check
 from imagejobs_worker.imaging.codecs.header import declared_size
 from imagejobs_worker.imaging.picture import Picture, Rendering
 from imagejobs_worker.imaging.sizes import Size
@@ -46,7 +47,7 @@ def verify(rendering: Rendering, variants: Sequence[Variant], limits: Limits, so
             first bytes are of another format.
     """
     if rendering.source_format != sniff(source[:HEAD_BYTES]) or not _is_allowed_size(
-        (rendering.source_width, rendering.source_height), limits
+        (rendering.source_width, rendering.source_height), file_check.source_limits(source, limits)
     ):
         raise InvalidMessage("names another source")
     if len(rendering.pictures) != len(variants):

@@ -16,8 +16,10 @@ from urllib.parse import urljoin
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, Refused, TooLarge
 from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.times import utc_now
 from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.outbound.http_client import Head, open_exchange
+from imagejobs_contract.outbound.retry_after import retry_after_seconds
 from imagejobs_contract.outbound.url import Url, read_url
 from imagejobs_worker.image.min_rate import MinRate
 from imagejobs_worker.image.sources import BeforeBody, file_too_large
@@ -29,6 +31,9 @@ themselves, and a server that drips gets no further.
 """
 _MIN_RATE = MinRate(Limits().min_source_bytes_per_second)
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_WHOLE = frozenset({200, 203})
+_PASSING = frozenset({408, 425, 429})
+"""Answers below 500 that may be another one in a moment."""
 _CODE_BY_STATUS = {
     401: Code.SOURCE_FORBIDDEN,
     403: Code.SOURCE_FORBIDDEN,
@@ -119,8 +124,8 @@ async def _get(
         exchange.send("GET", url, {"Accept": "image/*", "Accept-Encoding": "identity"})
         head = await exchange.read_head()
         if head.status in _REDIRECTS:
-            return head.headers.get("location") or _raise_for_status(head)
-        if head.status != 200:
+            return _utf8(head.headers.get("location", "")) or _raise_for_status(head)
+        if head.status not in _WHOLE:
             _raise_for_status(head)
         _refuse_compressed(head)
         body = exchange.read_body(head, max_bytes)
@@ -153,7 +158,18 @@ def _refuse_compressed(head: Head) -> None:
         )
 
 
+def _utf8(location: str) -> str:
+    """Return a Location that holds raw UTF-8 as browsers read it; headers come as Latin-1."""
+    try:
+        return location.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        return location
+
+
 def _raise_for_status(head: Head) -> NoReturn:
     raise ImageFailed(
-        f"the source answers {head.status}", code=_CODE_BY_STATUS.get(head.status, Code.SOURCE_ERROR)
+        f"the source answers {head.status}",
+        code=_CODE_BY_STATUS.get(head.status, Code.SOURCE_ERROR),
+        wait_seconds=retry_after_seconds(head.status, head.headers, utc_now()),
+        final=head.status < 500 and head.status not in _PASSING,
     )

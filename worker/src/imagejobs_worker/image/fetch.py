@@ -13,6 +13,7 @@ from imagejobs_contract.model.items import Item
 from imagejobs_contract.model.names import NO_CALLER, CallerName, S3Key
 from imagejobs_contract.outbound.policy import EgressPolicy
 from imagejobs_contract.storage import ObjectStore
+from imagejobs_contract.wire import source_prefixes
 from imagejobs_worker.image.sources import BeforeBody, Download, file_too_large
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ class Fetcher:
         if item.url is not None:
             return await self._download_url(item.url, slot, caller)
         key = item.key or S3Key("")
+        if not source_prefixes.names_object(key):
+            raise ImageFailed(source_prefixes.NOT_PLAIN, code=Code.SOURCE_FORBIDDEN)
         handed = self._take_handoff(self._folder, key) if self._folder else None
         return await self._get_object(key) if handed is None else handed
 

@@ -20,11 +20,14 @@ class RetryPolicy(NamedTuple):
         max_wait_seconds: The longest wait.
         storage_seconds: How long an outage of our own storage is waited out. It is no image's fault, so it
             does not count as an attempt.
+        max_asked_seconds: The longest wait that a source may ask for; an image whose source asks for more
+            fails at once, rather than be refused again and hold up others.
     """
 
     first_wait_seconds: float = 0.2
     max_wait_seconds: float = 5.0
     storage_seconds: float = 60.0
+    max_asked_seconds: float = 10.0
 
 
 async def retry(act: Callable[[], Awaitable[T]], attempts: int, policy: RetryPolicy) -> T:
@@ -49,6 +52,9 @@ async def retry(act: Callable[[], Awaitable[T]], attempts: int, policy: RetryPol
             outage = ex.code is Code.STORAGE_ERROR
             failures += not outage
             used_up = time.monotonic() + wait > give_up if outage else failures >= attempts
-            if used_up or not meaning(ex.code).retryable:
+            if used_up or not meaning(ex.code).retryable or ex.final:
                 raise
+            if ex.wait_seconds > policy.max_asked_seconds:
+                raise
+            wait = max(wait, ex.wait_seconds)
         await asyncio.sleep(wait)

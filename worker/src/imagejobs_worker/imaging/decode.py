@@ -39,13 +39,14 @@ def open_image(source: bytes, limits: Limits) -> Opened:
             `corrupt_image`.
     """
     form = file_check.check_file(source, limits, heic=heic.is_preloaded())
-    Image.MAX_IMAGE_PIXELS = limits.max_pixels
+    of_source = file_check.source_limits(source, limits)
+    Image.MAX_IMAGE_PIXELS = of_source.max_pixels
     with damage.as_image_failed():
         if form == "avif":
             _limit_avif_to_one_thread()
         image, source = _open_without_odd_metadata(source, form)
         frames = _count_frames(image, form, source, limits)
-    bounds.check_size(image.size, limits)
+    bounds.check_size(image.size, of_source)
     if form == "webp" and frames == 1:
         still_webp.release_after_first_frame(image)
     elif form == "png":
@@ -83,7 +84,7 @@ def _open(source: bytes, form: str) -> ImageFile.ImageFile:
 
 
 def decode_first_frame(
-    image: ImageFile.ImageFile, min_size: Size, file_bytes: int = 0
+    image: ImageFile.ImageFile, min_size: Size, file_bytes: int = 0, limits: Limits | None = None
 ) -> tuple[Image.Image, Box]:
     """Decode the first frame and return it with the box that it fills.
 
@@ -92,6 +93,7 @@ def decode_first_frame(
             box may then end inside the last pixels, because such a scale rounds the sides up.
         min_size: Width and height, as stored, that the whole picture must have at least.
         file_bytes: Length of the file.
+        limits: Of what is decoded; a JPEG's header may name more. None: checked already.
 
     Raises:
         ImageFailed: `corrupt_image`, `too_many_pixels`.
@@ -99,6 +101,8 @@ def decode_first_frame(
     size = image.size
     with damage.as_image_failed():
         drafted = image.draft(None, min_size)
+        if limits:
+            bounds.check_size(image.size, limits, "would be decoded with")
         # The decoder gets the file whole rather than in slices of 64 kB: a large JPEG takes 2 % less time.
         image.decodermaxblock = max(image.decodermaxblock, file_bytes)
         if file_bytes:

@@ -7,10 +7,15 @@ read, at places that the formats define, by Python alone.
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
-from imagejobs_contract.wire.sniff import HEAD_BYTES, sniff
+from imagejobs_contract.wire.sniff import HEAD_BYTES, READ, sniff, unread_format
 from imagejobs_worker.imaging import bounds
 from imagejobs_worker.imaging.codecs import header
 from imagejobs_worker.imaging.formats import HEIC, SOURCE_FORMATS
+
+MAX_SCALED_FACTOR = 4
+"""A sequential JPEG may have this many times `max_pixels`, if it is decoded so small that `max_pixels` hold:
+200 megapixels, as phones make them, at the default.
+"""
 
 
 def check_file(source: bytes, limits: Limits, *, heic: bool) -> str:
@@ -28,6 +33,8 @@ def check_file(source: bytes, limits: Limits, *, heic: bool) -> str:
     bounds.check_bytes(len(source), limits)
     form = sniff(source[:HEAD_BYTES])
     if form is None:
+        if name := unread_format(source):
+            raise ImageFailed(f"is {name}, which is not read; {READ}", code=Code.UNSUPPORTED_FORMAT)
         raise ImageFailed("starts like no image", code=Code.NOT_AN_IMAGE)
     if form == HEIC and not heic:
         raise ImageFailed(
@@ -35,5 +42,12 @@ def check_file(source: bytes, limits: Limits, *, heic: bool) -> str:
             code=Code.UNSUPPORTED_FORMAT,
         )
     if declared := header.declared_size(source):
-        bounds.check_size(declared, limits)
+        bounds.check_size(declared, source_limits(source, limits))
     return form
+
+
+def source_limits(source: bytes, limits: Limits) -> Limits:
+    """Return the limits of a file's own size; those of what is decoded and made stay as they are."""
+    if not header.is_sequential_jpeg(source):
+        return limits
+    return limits._replace(max_pixels=MAX_SCALED_FACTOR * limits.max_pixels)

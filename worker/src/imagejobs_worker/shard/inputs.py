@@ -12,7 +12,7 @@ from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.wire import s3_keys
 from imagejobs_contract.wire.manifests import split_lines
 from imagejobs_contract.wire.shards import MAX_SPEC_BYTES, Slice, Work, read_offsets
-from imagejobs_contract.wire.source_prefixes import may_read
+from imagejobs_contract.wire.source_prefixes import NOT_PLAIN, is_plain, may_read
 from imagejobs_contract.wire.tasks import Task
 from imagejobs_worker.shard.shard_key import ShardKey
 
@@ -78,7 +78,7 @@ def _read_tasks(key: ShardKey, work: Work, own: Slice, lines: Sequence[bytes]) -
                     item.name,
                     key.attempt,
                     Code.SOURCE_FORBIDDEN,
-                    "the caller of this job may not read that key",
+                    "the caller of this job may not read that key" if is_plain(item.key) else NOT_PLAIN,
                 )
             )
         else:

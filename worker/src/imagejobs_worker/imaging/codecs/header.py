@@ -13,6 +13,8 @@ from imagejobs_worker.imaging.sizes import Size
 
 _NOT_FRAME_HEADERS = frozenset({0xC4, 0xC8, 0xCC})
 """JPEG markers in the range of frame headers that are tables and extensions."""
+_SEQUENTIAL = frozenset({0xC0, 0xC1})
+"""Markers of baseline and extended sequential frames."""
 _MAX_SEGMENTS = 4096
 """Steps to a JPEG's frame header; a photo takes tens. A hostile file may consist of segments alone, and the
 parent process, which reads files of children too, must not be blocked.
@@ -67,7 +69,28 @@ def _u24(data: bytes, at: int) -> int:
     return int.from_bytes(data[at : at + 3], "little")
 
 
+def is_sequential_jpeg(data: bytes) -> bool:
+    """Return whether a file is a JPEG that is decoded line by line, in memory that its scale decides.
+
+    libjpeg holds all coefficients of a progressive one: 3 bytes a pixel, whatever the scale is.
+    """
+    try:
+        found = _find_jpeg_frame(data) if sniff(data[:HEAD_BYTES]) == "jpeg" else None
+    except (struct.error, IndexError):
+        return False
+    return found is not None and data[found + 1] in _SEQUENTIAL
+
+
 def _jpeg(data: bytes) -> Size | None:
+    at = _find_jpeg_frame(data)
+    if at is None:
+        return None
+    height, width = struct.unpack_from(">HH", data, at + 5)
+    return width, height
+
+
+def _find_jpeg_frame(data: bytes) -> int | None:
+    """Return the offset of the frame header's marker, or None."""
     at = 2
     for _ in range(_MAX_SEGMENTS):
         if data[at] != 0xFF:
@@ -76,8 +99,7 @@ def _jpeg(data: bytes) -> Size | None:
         if marker == 0xFF:
             at += 1
         elif 0xC0 <= marker <= 0xCF and marker not in _NOT_FRAME_HEADERS:
-            height, width = struct.unpack_from(">HH", data, at + 5)
-            return width, height
+            return at
         else:
             at += 2 + length
     return None
