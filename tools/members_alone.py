@@ -18,7 +18,7 @@ MEMBERS: Mapping[str, tuple[str, str]] = {
     "api": ("imagejobs-api", "imagejobs_api"),
     "operator": ("imagejobs-operator[kubernetes]", "imagejobs_operator"),
     "worker": ("imagejobs-worker", "imagejobs_worker"),
-    "cli": ("imagejobs", "imagejobs"),
+    "cli": ("imagejobs[local]", "imagejobs"),
 }
 """Folder -> the requirement that is installed, and the package that is imported."""
 

@@ -324,7 +324,7 @@ def test_a_second_image_is_sent_to_the_batch_and_a_format_to_all_that_there_are(
 
 
 def test_an_address_that_does_not_exist_is_not_taken_for_an_id(service):
-    assert "/api/resize" in service.http.get("/").json()["detail"]
+    assert "/api/resize" in service.http.get("/nowhere").json()["detail"]
     assert "address" not in service.http.get("/api/progress/nope").json()["detail"]
 
 
