@@ -23,6 +23,7 @@ from imagejobs_worker.imaging.codecs import (
     transparent_colour,
 )
 from imagejobs_worker.imaging.codecs.odd_metadata import without_odd_metadata
+from imagejobs_worker.imaging.colours import few
 from imagejobs_worker.imaging.formats import SOURCE_FORMATS
 from imagejobs_worker.imaging.modes import normalise
 from imagejobs_worker.imaging.sizes import Box, Size
@@ -46,6 +47,7 @@ def open_image(source: bytes, limits: Limits) -> Opened:
         image, source = _open_without_odd_metadata(source, form)
         frames = _count_frames(image, form, source, limits)
     bounds.check_size(image.size, limits)
+    few_colours = few.read_source_colours(image, source)
     if form == "webp" and frames == 1:
         still_webp.release_after_first_frame(image)
     elif form == "png":
@@ -54,7 +56,7 @@ def open_image(source: bytes, limits: Limits) -> Opened:
     elif form == "gif":
         with damage.as_image_failed():
             gif.load_small_first_frame(image, source)
-    return Opened(image, form, frames, source)
+    return Opened(image, form, frames, source, few_colours)
 
 
 def _open_without_odd_metadata(source: bytes, form: str) -> tuple[ImageFile.ImageFile, bytes]:

@@ -116,4 +116,5 @@ def _plan_variant(
         size=swap_sides(shape.size, orientation),
         canvas=shape.canvas,
         offset=shape.offset,
+        few_colours=source.opened.few_colours,
     )

@@ -9,6 +9,9 @@ from imagejobs_contract.model.options import Format, Variant
 from imagejobs_worker.imaging import formats
 from imagejobs_worker.imaging.sizes import Size
 
+SourceColours = tuple[tuple[int, int, int], ...]
+"""The colours that a file stores, if it stores few: those of its palette, or greys of few levels."""
+
 
 class Opened(NamedTuple):
     """A file whose header was read and found within the limits; no pixel is decoded yet.
@@ -18,12 +21,14 @@ class Opened(NamedTuple):
         format: As `imagejobs_contract.wire.sniff` names it.
         frames: Frames of the animation, counted up to one more than the limit; 1 for a still.
         file: The bytes that were opened: the source's, or a copy without metadata that cannot be read.
+        few_colours: The colours of a palette, a bitmap or greys of few levels; None if the file stores many.
     """
 
     image: ImageFile.ImageFile
     format: str
     frames: int
     file: bytes
+    few_colours: SourceColours | None = None
 
 
 @dataclass(frozen=True, slots=True)

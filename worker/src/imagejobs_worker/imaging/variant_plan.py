@@ -10,7 +10,7 @@ from PIL import Image
 
 from imagejobs_contract.model.options import Format, Variant
 from imagejobs_worker.imaging.sizes import Box, Size
-from imagejobs_worker.imaging.source import Metadata
+from imagejobs_worker.imaging.source import Metadata, SourceColours
 
 WHITE = (255, 255, 255)
 _OPAQUE = frozenset({Format.JPEG})
@@ -28,6 +28,7 @@ class VariantPlan:
         size: Pixels to which that part is scaled, as stored.
         canvas: Pixels of the result, upright.
         offset: Left upper corner of the scaled picture on the canvas, in pixels, upright.
+        few_colours: The colours of the source, if it stores few; a result that can does so too.
     """
 
     variant: Variant
@@ -37,6 +38,7 @@ class VariantPlan:
     size: Size
     canvas: Size
     offset: Size
+    few_colours: SourceColours | None = None
 
     def scale(self, scale: float) -> "VariantPlan":
         """Return the plan for a result whose width and height are `scale` times as large."""
