@@ -1,10 +1,13 @@
 """Palette in, palette out. Bounds on bytes were measured with sharp 0.35.5 (`palette: true`, `gif()`)."""
 
+from io import BytesIO
+
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
 from imagejobs_contract.model.options import Fit, Format
+from imagejobs_worker.imaging.colours import few
 from support.images import pictures
 from support.images.rendering import render_file
 
@@ -161,3 +164,12 @@ def test_a_result_is_not_a_tenth_larger_than_sharps(name, unchanged, at_250):
     data = pictures.saved(make(), form, **options)
     assert len(render_file(data)) <= 1.1 * unchanged
     assert len(render_file(data, width=250)) <= 1.1 * at_250
+
+
+@pytest.mark.parametrize("form", ["png", "tiff", "bmp"])
+def test_the_colours_are_read_without_the_pixels(form):
+    data = pictures.saved(drawing(), form)
+    image = Image.open(BytesIO(data))
+    found = few.read_source_colours(image, data)
+    assert image.tile
+    assert set(found) >= {colour for _, colour in pictures.opened(data).convert("RGB").getcolors()}

@@ -12,8 +12,8 @@ from PIL import Image, PngImagePlugin
 from imagejobs_contract.model.options import Format
 from imagejobs_worker.imaging import encode
 from imagejobs_worker.imaging.codecs import avif_loops
-from imagejobs_worker.imaging.colours.palette import reduce_colours, reduce_for_gif
 from imagejobs_worker.imaging.colours import few
+from imagejobs_worker.imaging.colours.palette import reduce_colours, reduce_for_gif
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.modes import is_transparent
 from imagejobs_worker.imaging.variant_plan import VariantPlan
@@ -99,7 +99,6 @@ def encode_animation(
     Raises:
         ImageFailed: `max_size_unreachable`, `processing_timeout`, or an error that `frames` raises.
     """
-
     shown = _share_palette(frames, plan) if plan.format is Format.PNG and plan.few_colours else frames
 
     def attempt(quality: int, alpha: bool) -> bytes:

@@ -11,9 +11,10 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.options import DEFAULT_QUALITY, LOSSY, Format, MaxSizeBy
 from imagejobs_worker.imaging import fit_bytes
-from imagejobs_worker.imaging.colours.palette import reduce_colours, reduce_for_gif
-from imagejobs_worker.imaging.codecs.parameters import save_parameters
+from imagejobs_worker.imaging.codecs import tiff_exif
+from imagejobs_worker.imaging.codecs.parameters import quality_parameters, save_parameters
 from imagejobs_worker.imaging.colours import few
+from imagejobs_worker.imaging.colours.palette import reduce_colours, reduce_for_gif
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.modes import is_transparent
 from imagejobs_worker.imaging.variant_plan import VariantPlan
@@ -64,7 +65,7 @@ def encode(image: Image.Image, plan: VariantPlan, deadline: Deadline) -> bytes:
 
 
 def _can_have_few_colours(image: Image.Image, plan: VariantPlan) -> bool:
-    """Return whether the result stores few colours if the source does. A GIF always does, a TIFF has no alpha then."""
+    """Return whether the result stores few colours if the source does; a TIFF of few has no alpha."""
     return plan.format is Format.PNG or (plan.format is Format.TIFF and not is_transparent(image))
 
 
@@ -104,7 +105,12 @@ def encode_at_quality(write: Callable[[int], bytes], plan: VariantPlan, deadline
         return write(quality)
 
     max_bytes, quality = plan.variant.max_size, plan.variant.quality
-    if max_bytes is not None and plan.format in LOSSY and plan.variant.max_size_by is not MaxSizeBy.SCALE:
+    if (
+        max_bytes is not None
+        and plan.format in LOSSY
+        and not plan.is_lossless
+        and plan.variant.max_size_by is not MaxSizeBy.SCALE
+    ):
         return fit_bytes.fit(in_time, max_bytes, plan.format, quality or fit_bytes.MAX_QUALITY)
     data = in_time(quality or _DEFAULT_QUALITIES.get(plan.format, DEFAULT_QUALITY))
     if max_bytes is not None and len(data) > max_bytes:
@@ -121,6 +127,8 @@ def write_animation(
 
 def _write(image: Image.Image, plan: VariantPlan, options: Mapping[str, Any], quality: int) -> bytes:
     out = BytesIO()
-    aim = {"quality": quality} if plan.format in LOSSY else {}
+    aim = quality_parameters(plan, quality)
     image.save(out, plan.format.name, **options, **aim)
+    if plan.format is Format.TIFF and plan.metadata.exif:
+        return tiff_exif.add_exif(out.getvalue(), plan.metadata.exif)
     return out.getvalue()

@@ -112,8 +112,8 @@ def _slope(model: SizeModel, qualities: list[int], sizes: dict[int, int]) -> flo
 def fit_colours(encode: Callable[[int], bytes], max_bytes: int, most: int) -> tuple[bytes, int]:
     """Return the file of the most colours that fits, or an empty one; and the least bytes that were seen.
 
-    It halves the bracket of the numbers' logarithms, some eight times, and takes a file that uses nine tenths of
-    the bytes.
+    It halves the bracket of the numbers' logarithms, some eight times, and takes a file that uses nine tenths
+    of the bytes.
 
     Args:
         encode: Makes the file of a number of colours, from 2 on.

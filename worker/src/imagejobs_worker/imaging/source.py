@@ -40,12 +40,20 @@ class Metadata:
         profile: An ICC profile, or empty.
         exif: Always says upright, whatever the file said; or empty.
         xmp: Likewise.
+        iptc: IPTC's datasets, or empty.
+        dpi: Pixels per inch, across and down; None if the file tells none.
     """
 
     orientation: int = 1
     profile: bytes = b""
     exif: bytes = b""
     xmp: bytes = b""
+    iptc: bytes = b""
+    dpi: tuple[float, float] | None = None
+
+    def without_notes(self) -> "Metadata":
+        """Return only what is needed to show the picture."""
+        return Metadata(self.orientation, self.profile)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,8 @@ class Source:
     Attributes:
         data: The file.
         opened: The same, opened.
-        metadata: With EXIF and XMP if any variant keeps them.
+        metadata: With EXIF, XMP, IPTC and dpi if any variant keeps them.
+        rights: The same with the by-line and the rights alone, if any variant keeps those.
         size: Pixels, upright.
         loop_count: Times that an animation plays; 0 for ever.
     """
@@ -65,6 +74,13 @@ class Source:
     metadata: Metadata
     size: Size
     loop_count: int
+    rights: Metadata = Metadata()
+
+    def metadata_for(self, variant: Variant) -> Metadata:
+        """Return the metadata that a result keeps, and what is needed to show the picture."""
+        if variant.keep_metadata:
+            return self.metadata
+        return self.rights if variant.keep_copyright else self.metadata.without_notes()
 
     def format_for(self, variant: Variant, *, transparent: bool = False) -> Format:
         """Return the requested format, or the source's own."""

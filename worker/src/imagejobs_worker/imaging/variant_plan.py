@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from PIL import Image
 
-from imagejobs_contract.model.options import Format, Variant
+from imagejobs_contract.model.options import MAY_BE_LOSSLESS, Format, Variant
 from imagejobs_worker.imaging.sizes import Box, Size
 from imagejobs_worker.imaging.source import Metadata, SourceColours
 
@@ -49,6 +49,11 @@ class VariantPlan:
         return replace(
             self, size=pixels(self.size, 1), canvas=pixels(self.canvas, 1), offset=pixels(self.offset, 0)
         )
+
+    @property
+    def is_lossless(self) -> bool:
+        """Return whether a format that can lose something must not."""
+        return self.variant.lossless and self.format in MAY_BE_LOSSLESS
 
     @property
     def keeps_alpha(self) -> bool:

@@ -1,9 +1,11 @@
 """Keeps pictures of few colours small: palette in, palette out; greys of few levels stay few.
 
-A source that stores few colours (a palette, a bitmap, greys of 2 or 4 bits) gets a result that does too, in PNG, GIF
-and TIFF. A picture that still has few enough keeps each colour exactly. A scaled one has thousands, between those of
-the source; it gets 256 of its own, or as many greys as make its edges smooth.
+A source that stores few colours (a palette, a bitmap, greys of 2 or 4 bits) gets a result that does too, in
+PNG, GIF and TIFF. A picture that still has few enough keeps each colour exactly. A scaled one has thousands,
+between those of the source; it gets 256 of its own, or as many greys as make its edges smooth.
 """
+
+from typing import Any
 
 from PIL import Image, ImageChops
 
@@ -29,13 +31,23 @@ def read_source_colours(image: Image.Image, source: bytes) -> SourceColours | No
         source: The file.
     """
     if image.mode in ("P", "PA"):
-        entries = image.getpalette("RGB") or []
+        entries = _read_palette(image)
         return tuple(dict.fromkeys(zip(*[iter(entries)] * 3, strict=False)))
     if image.mode == "1":
         return _greys(1)
     if image.mode == "L" and (bits := _grey_bits(image, source)) < 8:
         return _greys(bits)
     return None
+
+
+def _read_palette(image: Image.Image) -> list[int]:
+    """Return the values of the palette; Pillow's own way would decode the pixels for it."""
+    if image.palette is None:
+        return []
+    rawmode, data = image.palette.getdata()
+    table = Image.new("P", (1, 1))
+    table.putpalette(data, rawmode)
+    return table.getpalette("RGB") or []
 
 
 def _grey_bits(image: Image.Image, source: bytes) -> int:
@@ -113,5 +125,9 @@ def index_exactly(image: Image.Image) -> Image.Image | None:
     found = image.getcolors(MAX_COLOURS)
     if found is None:
         return None
-    colours = sorted((colour for _, colour in found), key=lambda each: (each[3:], each[:3]))  # type: ignore[index]
+    colours = sorted((colour for _, colour in found), key=_alpha_first)
     return palette.index_colours(image, colours)  # type: ignore[arg-type]
+
+
+def _alpha_first(colour: Any) -> tuple[Any, Any]:
+    return colour[3:], colour[:3]

@@ -14,12 +14,13 @@ from imagejobs_worker.imaging.variant_plan import VariantPlan
 
 GIF_COLOURS = 256
 _MAX_REUSED_COLOURS = 64
-"""A GIF gets the colours of its source if those are as few: with 256 of its own it would be twice as large, because
-a GIF stores runs of equal pixels. sharp does so with any number.
+"""A GIF gets the colours of its source if those are as few: with 256 of its own it would be twice as large,
+because a GIF stores runs of equal pixels. sharp does so with any number.
 """
 _STEPS = ((8192, 2), (32_768, 4), (32_768, 8))
-"""A picture with more colours than this gets them in steps of so many levels before 256 are chosen: the time grows
-with the number of colours. Steps of 2 cost nothing visible in a photo, steps of 4 0.3 dB in a noisy picture.
+"""A picture with more colours than this gets them in steps of so many levels before 256 are chosen: the time
+grows with the number of colours. Steps of 2 cost nothing visible in a photo, steps of 4 0.3 dB in a noisy
+picture.
 """
 _MAX_EXAMINED_PIXELS = 2**20
 """The colours of a larger picture are chosen from this many of its pixels."""
