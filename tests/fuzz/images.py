@@ -13,7 +13,7 @@ with atheris.instrument_imports(include=["imagejobs_contract", "imagejobs_worker
     from imagejobs_contract.codes import Code
     from imagejobs_contract.errors import ImageFailed
     from imagejobs_contract.model.limits import Limits
-    from imagejobs_contract.model.options import Fit, Format, Gravity, Variant
+    from imagejobs_contract.model.options import Fit, Format, Gravity, MaxSizeBy, Variant
     from imagejobs_worker.child import codecs, preload, protocol
     from imagejobs_worker.child.protocol import InvalidMessage
     from imagejobs_worker.imaging.codecs import header
@@ -34,6 +34,8 @@ OPTIONS = (
     {"width": 30, "enlarge": True, "max_size": 2_000},
     {"only_if_smaller": True, "keep_metadata": True},
     {"height": 7, "fit": Fit.FILL, "width": 9},
+    {"keep_copyright": True, "lossless": True},
+    {"max_size": 700, "max_size_by": MaxSizeBy.PALETTE},
 )
 RESULT_FORMATS = (None, *Format)
 

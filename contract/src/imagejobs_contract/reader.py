@@ -137,6 +137,15 @@ class Reader:
             return default
         return word in _TRUE
 
+    def boolean_or_word(self, name: str, words: Sequence[str]) -> bool | str:
+        """Return true or false, as `boolean` reads it, or one of further words in small letters."""
+        value = self._value(name)
+        word = value.strip().lower() if isinstance(value, str) else ""
+        if not words or word in words or value is None or isinstance(value, bool) or word in _TRUE | _FALSE:
+            return word if word in words else self.boolean(name)
+        self.fault(name, f"{_quote(value)} is not one of true false {' '.join(words)}")
+        return False
+
     def text(
         self,
         name: str,

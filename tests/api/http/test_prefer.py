@@ -42,6 +42,10 @@ def test_prefer_says_how_long_a_caller_waits(header, expected):
         ("image/avif;q=0, image/webp;q=0.1", Format.WEBP),
         ("image/webp; q=0.000", None),
         ("IMAGE/AVIF", Format.AVIF),
+        ("image/webp;q=1.0,image/avif;q=0.1", Format.WEBP),
+        ("image/avif;q=0.5, image/webp; Q=0.50", Format.AVIF),
+        ("image/webp;level=1;q=0.9, image/avif;q=0.901", Format.AVIF),
+        ("image/webp;q=5, image/avif;q=0.9", Format.WEBP),
     ],
 )
 def test_auto_means_the_best_format_that_accept_names(header, expected):

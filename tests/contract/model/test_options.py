@@ -34,7 +34,14 @@ def variants(draw) -> Variant:
         quality=draw(st.none() | st.integers(1, 100)), max_size=most, max_size_by=draw(st.sampled_from(ways)),
         no_face=draw(st.sampled_from(NoFace)),
         background=draw(st.none() | st.from_regex("[0-9a-f]{6}", fullmatch=True)),
-        keep_metadata=draw(st.booleans()), frames=draw(st.none() | st.integers(1, 256)),
+        keep_metadata=draw(st.booleans()), keep_copyright=draw(st.booleans()),
+        lossless=draw(st.booleans()) and kind is not Format.JPEG and not (most and MaxSizeBy.QUALITY in ways),
+        chroma_subsampling=draw(
+            st.sampled_from(options.ChromaSubsampling)
+            if kind in (None, *options.HAVE_SUBSAMPLING)
+            else st.just(options.ChromaSubsampling.AUTO)
+        ),
+        frames=draw(st.none() | st.integers(1, 256)),
         only_if_smaller=draw(st.booleans()),
     )  # fmt: skip
 
@@ -173,3 +180,39 @@ def test_a_near_miss_is_answered_with_what_was_meant(body, guess):
     reader = Reader(body)
     read_variant(reader, camel=False)
     assert f"did you mean {guess}?" in str(reader.faults[0])
+
+
+@pytest.mark.parametrize(
+    ("value", "kept", "rights"),
+    [
+        (True, True, False),
+        ("true", True, False),
+        ("all", True, False),
+        ("ALL", True, False),
+        ("copyright", False, True),
+        ("none", False, False),
+        ("no", False, False),
+    ],
+)
+def test_metadata_is_kept_by_a_boolean_or_a_word(value, kept, rights):
+    found, faults = read({"keep_metadata": value})
+    assert (found.keep_metadata, found.keep_copyright, faults) == (kept, rights, [])
+
+
+def test_the_crd_has_a_field_of_its_own_for_the_copyright():
+    assert variant_body(Variant(keep_copyright=True)) == {"name": "default", "keepCopyright": True}
+    assert read({"keepMetadata": "copyright"}, camel=True)[1] == ["keepMetadata"]
+
+
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        ({"lossless": True, "format": "jpeg"}, "lossless"),
+        ({"lossless": True, "max_size": 9000}, "lossless"),
+        ({"chroma_subsampling": "4:4:4", "format": "webp"}, "chroma_subsampling"),
+        ({"chroma_subsampling": "4:2:2"}, "chroma_subsampling"),
+    ],
+    ids=str,
+)
+def test_options_that_no_encoder_has_are_faults(body, fault):
+    assert read(body)[1] == [fault]

@@ -29,6 +29,12 @@ def small(form="jpeg", image=PHOTO, **options):
     """Return a file that no result of this program is smaller than: of few colours, or of a low quality."""
     if form in ("png", "gif"):
         image = image.quantize(4) if image.mode == "RGB" else image
+    if form == "png":
+        # As this program writes it: a palette in another order may take more bytes.
+        data = render(pictures.saved(image, "png")).pictures[0].data
+        if not options:
+            return data
+        image, options["compress_level"] = pictures.opened(data), 9
     return pictures.saved(image, form, **TINY.get(form, {}), **options)
 
 
@@ -92,7 +98,7 @@ def test_a_background_is_put_under_transparency():
     hole.paste((0, 0, 0, 0), (0, 0, 80, 120))
     data = small("png", hole.quantize(4))
     found = pictures.opened(made(data, background="ff0000").data)
-    assert (found.mode, found.getpixel((3, 3))) == ("RGB", (255, 0, 0))
+    assert (found.mode, found.convert("RGB").getpixel((3, 3))) == ("P", (255, 0, 0))
     assert made(data).kept_original
     assert made(small("png"), background="ff0000").kept_original
 
@@ -147,7 +153,7 @@ def test_metadata_is_removed_unless_it_is_kept(name):
     if name in BEHIND_ITS_END:
         assert (kept.kept_original, kept.data) == (False, data[: -BEHIND_ITS_END[name]])
     else:
-        assert kept.kept_original or name == "gif comment"
+        assert kept.kept_original or name in ("gif comment", "png text")  # results drop these
 
 
 @pytest.mark.parametrize("name", [each for each in METADATA if not each.startswith("avif")])
@@ -280,9 +286,9 @@ def test_fewer_frames_are_made(form):
 def test_other_colours_become_srgb():
     assert not made(small(icc_profile=pictures.p3_profile())).kept_original
     assert not made(small(image=PHOTO.convert("CMYK"))).kept_original
-    assert made(small("png", icc_profile=SRGB)).data == small("png")
+    assert made(small(icc_profile=SRGB)).data == small()
     assert not made(small("png", icc_profile=pictures.p3_profile())).kept_original
-    assert made(pictures.saved(PHOTO.convert("L").quantize(4), "png")).kept_original
+    assert made(small("png", PHOTO.convert("L").quantize(4))).kept_original
 
 
 def test_max_size_holds_for_the_source_too():

@@ -8,7 +8,18 @@ from imagejobs_api.submit.build import read_fields
 from imagejobs_api.submit.callback_url import FIELD as CALLBACK
 from imagejobs_api.submit.callback_url import CallbackUrls
 from imagejobs_api.submit.forms import Form
-from imagejobs_contract.model.options import AUTO, DEFAULT_QUALITY, LOSSY, NAMES, Fit, Format, MaxSizeBy
+from imagejobs_contract.model.options import (
+    AUTO,
+    DEFAULT_QUALITY,
+    FULL_SUBSAMPLING_QUALITY,
+    HAVE_SUBSAMPLING,
+    LOSSY,
+    NAMES,
+    ChromaSubsampling,
+    Fit,
+    Format,
+    MaxSizeBy,
+)
 from imagejobs_contract.outbound.guard import AddressGuard
 
 DESCRIPTIONS = {
@@ -23,7 +34,7 @@ DESCRIPTIONS = {
     "to the centre.",
     "enlarge": "Allows a result larger than the source.",
     "format": "The encoding of the result. The default is that of the source (JPEG or PNG for HEIC and BMP). "
-    f"`{AUTO}` chooses AVIF or WebP if `Accept` lists them."
+    f"`{AUTO}` chooses AVIF or WebP, whichever `Accept` lists with the higher weight."
     " `jpg`, `tif`, media types such as `image/webp`, and capitals are understood too.",
     "quality": f"The quality of JPEG, WebP and AVIF. The default is {DEFAULT_QUALITY}.",
     "max_size": "The largest size of the result, in bytes or as `200kB`, `1.5MB`, `1MiB`.",
@@ -31,11 +42,18 @@ DESCRIPTIONS = {
     "PNG, or the pixels.",
     "background": "A colour as `rrggbb`, `rgb`, `rgb(255,0,0)` or a CSS name. It replaces transparency, "
     "and fills the borders of `contain`. `transparent` is the same as none.",
-    "keep_metadata": "Keeps EXIF, GPS and XMP, which are otherwise removed.",
+    "keep_metadata": "Keeps EXIF, GPS, XMP, IPTC and the resolution, which are otherwise removed, as far as "
+    "they are true of the result. `all` and `none` are other words for true and false; `copyright` keeps "
+    "only the by-line and the rights, like `keep_copyright`.",
+    "keep_copyright": "Keeps the by-line, the copyright notice, the credit and the terms of use, and nothing "
+    "of places, times and devices.",
     "frames": "The number of frames to keep of an animation. The default is all.",
     "only_if_smaller": "Uses the original file if the result would not have fewer bytes and the original "
     "is all that the other options ask for: size, format, frames, background, upright, sRGB, and no metadata "
     "unless `keep_metadata`. `kept_original` says that it was used.",
+    "lossless": "Keeps every pixel in a WebP; in an AVIF each value within 3 of 255.",
+    "chroma_subsampling": "How finely a JPEG or an AVIF stores colour: `4:4:4` for each pixel, `4:2:0` once "
+    f"for four. `auto` stores it for each pixel from a quality of {FULL_SUBSAMPLING_QUALITY} on.",
     "name": "The file name of the result. The default is the name of the upload, or the last part of the "
     "URL's path.",
     CALLBACK: "An http(s) URL that gets one signed POST when the job has ended.",
@@ -84,6 +102,20 @@ def _contradictions() -> dict[str, Schema]:
         "max_size": _either(
             _one_of("format", [*sorted(LOSSY), AUTO]),
             {**_one_of("max_size_by", other_means), "required": ["max_size_by"]},
+        ),
+        "lossless": _either(
+            {"properties": {"lossless": {"enum": [False, "false", "0", "no", "off"]}}},
+            {
+                **_one_of("format", [*(each for each in Format if each is not Format.JPEG), AUTO]),
+                "anyOf": [
+                    {"properties": {"max_size": False}},
+                    {**_one_of("max_size_by", other_means), "required": ["max_size_by"]},
+                ],
+            },
+        ),
+        "chroma_subsampling": _either(
+            _one_of("chroma_subsampling", [ChromaSubsampling.AUTO]),
+            _one_of("format", [*sorted(HAVE_SUBSAMPLING), AUTO]),
         ),
         "max_size_by": {
             "allOf": [

@@ -3,7 +3,7 @@
 `SchemaRecorder` takes the place of the reader.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -72,6 +72,11 @@ class SchemaRecorder(Reader):
     def boolean(self, name: str, default: bool = False) -> bool:
         """Record a boolean."""
         return self._record(name, {"type": "boolean"}, default)
+
+    def boolean_or_word(self, name: str, words: Sequence[str]) -> bool | str:
+        """Record a boolean, or one of further words."""
+        kinds: list[Schema] = [{"type": "boolean"}, {"type": "string", "enum": list(words)}]
+        return self._record(name, {"anyOf": kinds} if words else kinds[0], False)
 
     def text(
         self,

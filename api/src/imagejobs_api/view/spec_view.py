@@ -4,7 +4,16 @@ from enum import StrEnum
 from typing import Required, TypedDict, cast
 
 from imagejobs_contract.model.items import item_body
-from imagejobs_contract.model.options import NAMES, Fit, Format, Gravity, MaxSizeBy, NoFace, Variant
+from imagejobs_contract.model.options import (
+    NAMES,
+    ChromaSubsampling,
+    Fit,
+    Format,
+    Gravity,
+    MaxSizeBy,
+    NoFace,
+    Variant,
+)
 from imagejobs_contract.model.spec import DeletionPolicy, Execution, Spec
 from imagejobs_contract.wire.json_types import Count, Pixels
 
@@ -49,8 +58,11 @@ class VariantBody(TypedDict, total=False):
     max_size_by: MaxSizeBy
     background: str
     keep_metadata: bool
+    keep_copyright: bool
     frames: Count
     only_if_smaller: bool
+    lossless: bool
+    chroma_subsampling: ChromaSubsampling
 
 
 class OutputBody(TypedDict):

@@ -73,8 +73,24 @@ class MaxSizeBy(StrEnum):
     SCALE = "scale"
 
 
+class ChromaSubsampling(StrEnum):
+    """How finely a lossy JPEG or AVIF stores colour: one for each pixel, or one for four."""
+
+    AUTO = "auto"
+    FULL = "4:4:4"
+    QUARTER = "4:2:0"
+
+
 LOSSY = frozenset({Format.JPEG, Format.WEBP, Format.AVIF})
 """Formats that have a quality, and so can be made to fit a size by it."""
+MAY_BE_LOSSLESS = frozenset({Format.WEBP, Format.AVIF})
+"""Lossy formats that can also keep every pixel."""
+HAVE_SUBSAMPLING = frozenset({Format.JPEG, Format.AVIF})
+"""Formats that let one choose how finely they store colour; a lossy WebP never stores all of it."""
+KEEP_ALL, KEEP_COPYRIGHT, KEEP_NONE = "all", "copyright", "none"
+"""Words for `keep_metadata` beside true and false."""
+FULL_SUBSAMPLING_QUALITY = 90
+"""From this quality on colour is stored for each pixel, as libvips does."""
 AUTO = "auto"
 """The format that suits a request's `Accept`. Only the API knows it: an ImageJob never has it."""
 DEFAULT_QUALITY = 80
@@ -121,6 +137,10 @@ class Variant:
         background: `rrggbb`, put under transparency and around `contain`; None keeps transparency if the
             format has it.
         frames: Frames kept of an animation; None keeps all.
+        keep_metadata: EXIF, XMP, IPTC and the resolution stay, as far as they are true of the result.
+        keep_copyright: Of those only the by-line and the rights stay; void with `keep_metadata`.
+        lossless: A WebP keeps every pixel, an AVIF each within 3 of 255 levels; other formats ignore it.
+        chroma_subsampling: `auto` stores all colour from a quality of 90 on.
         only_if_smaller: A result with no fewer bytes than the source is not used, and the source is copied,
             if the source satisfies all other options.
     """
@@ -138,8 +158,11 @@ class Variant:
     max_size_by: MaxSizeBy = MaxSizeBy.QUALITY
     background: str | None = None
     keep_metadata: bool = False
+    keep_copyright: bool = False
     frames: int | None = None
     only_if_smaller: bool = False
+    lossless: bool = False
+    chroma_subsampling: ChromaSubsampling = ChromaSubsampling.AUTO
 
 
 def looks_for_faces(variant: Variant) -> bool:
@@ -147,6 +170,7 @@ def looks_for_faces(variant: Variant) -> bool:
     return variant.fit is Fit.COVER and variant.gravity is Gravity.FACE
 
 
+_KEEP_WORDS = (KEEP_ALL, KEEP_COPYRIGHT, KEEP_NONE)
 NAMES = {
     "width": "width",
     "height": "height",
@@ -160,8 +184,11 @@ NAMES = {
     "max_size_by": "maxSizeBy",
     "background": "background",
     "keep_metadata": "keepMetadata",
+    "keep_copyright": "keepCopyright",
     "frames": "frames",
     "only_if_smaller": "onlyIfSmaller",
+    "lossless": "lossless",
+    "chroma_subsampling": "chromaSubsampling",
 }
 """Option -> field of the CRD."""
 
@@ -181,6 +208,7 @@ def read_variant(reader: Reader, *, camel: bool, name: str = DEFAULT_VARIANT) ->
     # What clients write is taken in any usual form; an ImageJob has one.
     loose = not camel or reader.is_from_client
     formats, gravities, words = (FORMAT_ALIASES, GRAVITY_ALIASES, NO_ALIASES) if loose else (None, None, None)
+    kept = reader.boolean_or_word(spelled("keep_metadata"), () if camel else _KEEP_WORDS)
     variant = Variant(
         name=name,
         width=reader.integer(spelled("width"), 1, limits.MAX_SIDE),
@@ -196,9 +224,15 @@ def read_variant(reader: Reader, *, camel: bool, name: str = DEFAULT_VARIANT) ->
         max_size_by=reader.choice(spelled("max_size_by"), MaxSizeBy, MaxSizeBy.QUALITY, aliases=words)
         or MaxSizeBy.QUALITY,
         background=_read_background(reader, spelled("background"), loose=loose),
-        keep_metadata=reader.boolean(spelled("keep_metadata")),
+        keep_metadata=kept in (True, KEEP_ALL),
+        keep_copyright=reader.boolean(spelled("keep_copyright")) or kept == KEEP_COPYRIGHT,
         frames=reader.integer(spelled("frames"), 1, MAX_FRAMES),
         only_if_smaller=reader.boolean(spelled("only_if_smaller")),
+        lossless=reader.boolean(spelled("lossless")),
+        chroma_subsampling=reader.choice(
+            spelled("chroma_subsampling"), ChromaSubsampling, ChromaSubsampling.AUTO
+        )
+        or ChromaSubsampling.AUTO,
     )
     _check_contradictions(reader, variant, spelled)
     return variant
@@ -239,6 +273,13 @@ def _check_contradictions(reader: Reader, variant: Variant, spelled: Callable[[s
         reader.fault(spelled("max_size_by"), "palette is for png")
     if by is not MaxSizeBy.QUALITY and variant.max_size is None:
         reader.fault(spelled("max_size_by"), f"{by} needs {spelled('max_size')}")
+    if variant.lossless and form is Format.JPEG:
+        reader.fault(spelled("lossless"), "jpeg always loses some")
+    if variant.lossless and variant.max_size is not None and by is MaxSizeBy.QUALITY:
+        reader.fault(spelled("lossless"), f"leaves no quality to give up for {spelled('max_size')}")
+    subsampling = variant.chroma_subsampling
+    if subsampling is not ChromaSubsampling.AUTO and form and form not in HAVE_SUBSAMPLING:
+        reader.fault(spelled("chroma_subsampling"), "is for jpeg and avif")
 
 
 def variant_body(variant: Variant) -> dict[str, object]:

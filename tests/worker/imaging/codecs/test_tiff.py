@@ -7,7 +7,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.options import Format
 from support.images import pictures
-from support.images.rendering import render_file
+from support.images.rendering import render_file, render_image
 
 RGB, WHITE_IS_ZERO, BLACK_IS_ZERO = 2, 0, 1
 UNSIGNED, FLOAT = 1, 3
@@ -135,3 +135,70 @@ def test_raw_photos_are_named():
 def test_a_tiff_with_its_largest_picture_first_is_read(order, first, below):
     found = pictures.opened(render_file(with_sub_directory(order, first, below), format=Format.PNG))
     assert (found.size, list(found.tobytes()[:8])) == ((8, 4), list(range(8)))
+
+
+def tiff_of(values, bits, kind, photometric=1):
+    """Return an uncompressed TIFF of these samples, height x width x bands or height x width."""
+    height, width = values.shape[:2]
+    samples = 1 if values.ndim == 2 else values.shape[2]
+    body = values.tobytes()
+    extra = struct.pack(f"<{samples}H", *(bits,) * samples) + struct.pack(f"<{samples}H", *(kind,) * samples)
+    data_at = 8
+    extra_at = data_at + len(body)
+    directory_at = extra_at + len(extra)
+    offsets = {258: extra_at, 339: extra_at + 2 * samples}
+    tags = [(256, 4, 1, width), (257, 4, 1, height)]
+    tags += [(258, 3, samples, bits if samples == 1 else extra_at), (259, 3, 1, 1), (262, 3, 1, photometric)]
+    tags += [(273, 4, 1, data_at), (277, 3, 1, samples), (278, 4, 1, height), (279, 4, 1, len(body))]
+    tags += [(339, 3, samples, kind if samples == 1 else offsets[339])]
+    directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags) + bytes(4)
+    return b"II*\0" + struct.pack("<I", directory_at) + body + extra + directory
+
+
+def test_greys_of_32_bits_are_scaled_by_their_whole_range():
+    values = np.array([[0, 2**24, 2**30, 2**31, 2**32 - 1, 40_000, 65_535, 3_000_000_000]], np.uint32)
+    found = pictures.pixels(render_image(tiff_of(values, 32, 1), format=Format.PNG), "L")
+    assert np.abs(found - values / (2**32 - 1) * 255).max() <= 1
+
+
+@pytest.mark.parametrize("bits", [16, 32])
+def test_signed_greys_are_scaled_by_their_whole_range(bits):
+    highest = 2 ** (bits - 1) - 1
+    values = np.array([[0, highest // 4, highest // 2, highest, -5, -highest]], f"int{bits}")
+    found = pictures.pixels(render_image(tiff_of(values, bits, 2), format=Format.PNG), "L")
+    assert np.abs(found - np.clip(values / highest * 255, 0, 255)).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("values", "bits", "kind", "photometric"),
+    [
+        (np.zeros((4, 4, 3), np.float32), 32, 3, 2),
+        (np.zeros((4, 4, 3), np.float16), 16, 3, 2),
+        (np.zeros((4, 4, 3), np.uint32), 32, 1, 2),
+        (np.zeros((4, 4), np.float64), 64, 3, 1),
+        (np.zeros((4, 4), np.uint32), 32, 1, 0),
+        (np.zeros((4, 4, 3), np.uint16), 16, 1, 8),
+        (np.zeros((4, 4, 5), np.uint8), 8, 1, 5),
+    ],
+    ids=[
+        "float32 rgb",
+        "float16 rgb",
+        "uint32 rgb",
+        "float64 grey",
+        "uint32 from white",
+        "16 bit lab",
+        "five channels",
+    ],
+)
+def test_pixels_that_are_not_read_are_named_and_not_called_damaged(values, bits, kind, photometric):
+    with pytest.raises(ImageFailed) as caught:
+        render_image(tiff_of(values, bits, kind, photometric))
+    assert caught.value.code is Code.UNSUPPORTED_FORMAT
+    assert f"{bits} bits" in caught.value.message
+
+
+def test_a_cut_directory_is_damage():
+    data = tiff_of(np.zeros((4, 4, 3), np.float32), 32, 3, 2)
+    with pytest.raises(ImageFailed) as caught:
+        render_image(data[:-60])
+    assert caught.value.code is Code.CORRUPT_IMAGE

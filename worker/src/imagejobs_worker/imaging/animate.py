@@ -12,7 +12,8 @@ from PIL import Image, PngImagePlugin
 from imagejobs_contract.model.options import Format
 from imagejobs_worker.imaging import encode
 from imagejobs_worker.imaging.codecs import avif_loops
-from imagejobs_worker.imaging.codecs.palette import reduce_for_gif
+from imagejobs_worker.imaging.colours import few
+from imagejobs_worker.imaging.colours.palette import reduce_colours, reduce_for_gif
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.modes import is_transparent
 from imagejobs_worker.imaging.variant_plan import VariantPlan
@@ -27,6 +28,8 @@ _MAX_LOOP_COUNT = 65_535
 """GIF and WebP count in 16 bits; a PNG or an AVIF with more loops ends after any viewer has left."""
 _MAX_FRAME_MILLISECONDS = 3_600_000
 """One hour: no viewer waits longer, and WebP adds up the milliseconds of all frames in 31 bits."""
+_MAX_SHARED_PIXELS = 2**23
+"""Pixels of all frames of an APNG that are held at once, to choose their palette: 32 MB."""
 _MAX_GIF_FRAME_MILLISECONDS = 655_350
 """16 bits of hundredths of a second."""
 
@@ -96,9 +99,10 @@ def encode_animation(
     Raises:
         ImageFailed: `max_size_unreachable`, `processing_timeout`, or an error that `frames` raises.
     """
+    shown = _share_palette(frames, plan) if plan.format is Format.PNG and plan.few_colours else frames
 
     def attempt(quality: int, alpha: bool) -> bytes:
-        animated = AnimatedImage(lambda: _prepare_frames(frames(), plan.format, alpha, deadline), count)
+        animated = AnimatedImage(lambda: _prepare_frames(shown(), plan, alpha, deadline), count)
         data = encode.write_animation(
             animated, plan, _timing_options(animated, loop_count, plan.format, alpha), quality
         )
@@ -117,23 +121,48 @@ def encode_animation(
 
 
 def _prepare_frames(
-    frames: Iterator[tuple[Image.Image, int]], form: Format, alpha: bool, deadline: Deadline
+    frames: Iterator[tuple[Image.Image, int]], plan: VariantPlan, alpha: bool, deadline: Deadline
 ) -> Iterator[tuple[Image.Image, int]]:
     """Yield frames in the encoder's mode, the same for all, so that it converts none a second time.
 
     Raises:
         _NeedsAlpha: At the first frame with transparent pixels, if `alpha` is false.
     """
-    for picture, milliseconds in _round_to_hundredths(frames) if form is Format.GIF else frames:
+    is_gif = plan.format is Format.GIF
+    for picture, milliseconds in _round_to_hundredths(frames) if is_gif else frames:
         deadline.check()
         if not alpha and is_transparent(picture):
             raise _NeedsAlpha
         yield (
-            reduce_for_gif(picture, alpha)
-            if form is Format.GIF
-            else picture.convert("RGBA" if alpha else "RGB"),
+            reduce_for_gif(picture, alpha, plan) if is_gif else _in_mode(picture, alpha),
             min(milliseconds, _MAX_FRAME_MILLISECONDS),
         )
+
+
+def _in_mode(picture: Image.Image, alpha: bool) -> Image.Image:
+    """Return a picture with a palette as it is, any other with or without alpha."""
+    return picture if picture.mode == "P" else picture.convert("RGBA" if alpha else "RGB")
+
+
+def _share_palette(frames: Frames, plan: VariantPlan) -> Frames:
+    """Return the frames with one palette for all, as an APNG needs it; unchanged if they are too large.
+
+    The palette is chosen from a picture of all frames, one below the other.
+    """
+    width, height = plan.canvas
+    shown: list[tuple[Image.Image, int]] = []
+    for picture, milliseconds in frames():
+        shown.append((picture, milliseconds))
+        if width * height * len(shown) > _MAX_SHARED_PIXELS:
+            return frames
+    strip = Image.new("RGBA", (width, height * len(shown)))
+    for n, (picture, _) in enumerate(shown):
+        strip.paste(picture.convert("RGBA"), (0, n * height))
+    indexed = few.index_exactly(strip) or reduce_colours(strip, few.MAX_COLOURS)
+    return lambda: (
+        (indexed.crop((0, n * height, width, (n + 1) * height)), milliseconds)
+        for n, (_, milliseconds) in enumerate(shown)
+    )
 
 
 def _round_to_hundredths(frames: Iterator[tuple[Image.Image, int]]) -> Iterator[tuple[Image.Image, int]]:

@@ -28,6 +28,10 @@ DECODER_ERRORS = (
 """Errors that Pillow's decoders raise on damaged files; for a bomb in a PNG's text it is ValueError."""
 
 _TEXT_BOMB_WORDS = ("Decompressed data too large", "Too much memory used in text chunks")
+_UNSUPPORTED_WORDS = ("Unsupported BMP", "Reformat failed")
+"""Of errors about sound files: layouts of BMPs, and matrices of colours in AVIF that libavif does
+not compute.
+"""
 
 
 @contextmanager
@@ -55,6 +59,10 @@ def as_image_failed() -> Iterator[None]:
             "has a damaged header, or is of a kind that is not read", code=Code.CORRUPT_IMAGE
         ) from ex
     except DECODER_ERRORS as ex:
+        if any(words in str(ex) for words in _UNSUPPORTED_WORDS):
+            raise ImageFailed(
+                f"is of a kind that is not read: {str(ex)[:120]}", code=Code.UNSUPPORTED_FORMAT
+            ) from ex
         raise ImageFailed(
             f"cannot be decoded: {str(ex)[:120] or type(ex).__name__}", code=Code.CORRUPT_IMAGE
         ) from ex

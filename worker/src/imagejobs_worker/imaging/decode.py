@@ -13,6 +13,7 @@ from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_worker.imaging import bounds, damage, file_check
 from imagejobs_worker.imaging.codecs import (
+    bmp,
     gif,
     header,
     heic,
@@ -23,7 +24,9 @@ from imagejobs_worker.imaging.codecs import (
     transparent_colour,
 )
 from imagejobs_worker.imaging.codecs.odd_metadata import without_odd_metadata
+from imagejobs_worker.imaging.colours import few
 from imagejobs_worker.imaging.formats import SOURCE_FORMATS
+from imagejobs_worker.imaging.metadata_blocks import heif_boxes
 from imagejobs_worker.imaging.modes import normalise
 from imagejobs_worker.imaging.sizes import Box, Size
 from imagejobs_worker.imaging.source import Opened
@@ -42,20 +45,26 @@ def open_image(source: bytes, limits: Limits) -> Opened:
     of_source = file_check.source_limits(source, limits)
     Image.MAX_IMAGE_PIXELS = of_source.max_pixels
     with damage.as_image_failed():
-        if form == "avif":
-            _limit_avif_to_one_thread()
+        if form == "bmp":
+            source = bmp.rewrite(source)
         image, source = _open_without_odd_metadata(source, form)
         frames = _count_frames(image, form, source, limits)
     bounds.check_size(image.size, of_source)
+    with damage.as_image_failed():
+        few_colours = (
+            gif.read_colours(source, frames) if form == "gif" else few.read_source_colours(image, source)
+        )
     if form == "webp" and frames == 1:
         still_webp.release_after_first_frame(image)
     elif form == "png":
         with damage.as_image_failed():
             transparent_colour.load_transparent_colour(image, source)
+    elif form == "avif" and frames == 1:
+        _crop(image, source)
     elif form == "gif":
         with damage.as_image_failed():
             gif.load_small_first_frame(image, source)
-    return Opened(image, form, frames, source)
+    return Opened(image, form, frames, source, few_colours)
 
 
 def _open_without_odd_metadata(source: bytes, form: str) -> tuple[ImageFile.ImageFile, bytes]:
@@ -76,6 +85,8 @@ def _open_without_odd_metadata(source: bytes, form: str) -> tuple[ImageFile.Imag
 def _open(source: bytes, form: str) -> ImageFile.ImageFile:
     if form == "tiff":
         return tiff.open_tiff(source)
+    if form == "avif":
+        _limit_avif_to_one_thread()
     image = Image.open(BytesIO(source), formats=[SOURCE_FORMATS[form]])
     if form == "png":
         image.__class__ = png_damage.ForgivingPng
@@ -108,10 +119,20 @@ def decode_first_frame(
         if file_bytes:
             jpeg_damage.watch(image)
         image.load()
-        picture = tiff.correct_polarity(image, normalise(image))
+        picture = tiff.correct_polarity(image, tiff.scale_greys(image) or normalise(image))
     if not drafted and picture.size != size:
         raise ImageFailed(f"says {size} and has {picture.size} pixels", code=Code.CORRUPT_IMAGE)
     return damage.drop_info(picture), drafted[1] if drafted else (0.0, 0.0, *picture.size)
+
+
+def _crop(image: ImageFile.ImageFile, source: bytes) -> None:
+    """Cut an opened AVIF to its clean aperture, which libavif ignores; what lies outside may be private."""
+    properties = heif_boxes.read_properties(source)
+    if properties.crop and properties.size == image.size:
+        with damage.as_image_failed():
+            image.load()
+        image.im = image.im.crop(properties.crop)
+        image._size = image.im.size
 
 
 def _limit_avif_to_one_thread() -> None:

@@ -12,6 +12,11 @@ from imagejobs_worker.imaging import bounds
 from imagejobs_worker.imaging.codecs import header
 from imagejobs_worker.imaging.formats import HEIC, SOURCE_FORMATS
 
+_IOS_CHUNK = b"CgBI"
+"""Begins the PNGs that Xcode writes: colours in another order, and compressed pixels without zlib's
+header.
+"""
+
 MAX_SCALED_FACTOR = 4
 """A sequential JPEG may have this many times `max_pixels`, if it is decoded so small that `max_pixels` hold:
 200 megapixels, as phones make them, at the default.
@@ -41,6 +46,8 @@ def check_file(source: bytes, limits: Limits, *, heic: bool) -> str:
             f"is heic; read are {' '.join(name for name in SOURCE_FORMATS if name != HEIC)}",
             code=Code.UNSUPPORTED_FORMAT,
         )
+    if form == "png" and source[12:16] != b"IHDR":
+        raise _not_a_plain_png(source[12:16])
     if declared := header.declared_size(source):
         bounds.check_size(declared, source_limits(source, limits))
     return form
@@ -51,3 +58,9 @@ def source_limits(source: bytes, limits: Limits) -> Limits:
     if not header.is_sequential_jpeg(source):
         return limits
     return limits._replace(max_pixels=MAX_SCALED_FACTOR * limits.max_pixels)
+
+
+def _not_a_plain_png(first_chunk: bytes) -> ImageFailed:
+    if first_chunk == _IOS_CHUNK:
+        return ImageFailed("is an iOS PNG (CgBI), which is not read", code=Code.UNSUPPORTED_FORMAT)
+    return ImageFailed("has no IHDR as its first chunk", code=Code.CORRUPT_IMAGE)

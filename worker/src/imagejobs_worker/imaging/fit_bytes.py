@@ -6,6 +6,7 @@ a bracket around the answer corrects wrong predictions.
 """
 
 import math
+import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from imagejobs_contract.model.options import Format
 MAX_QUALITY = 95
 """The highest quality that is tried unless the request names a higher one; above it files only grow."""
 _START_QUALITY = 60
+_CLOSE_ENOUGH_SHARE = 0.9
 _MAX_PREDICTIONS = 3
 """After three tries that were not close enough, halving the rest of the bracket is better."""
 
@@ -105,3 +107,28 @@ def _slope(model: SizeModel, qualities: list[int], sizes: dict[int, int]) -> flo
     low, high = sorted(qualities)
     rise, run = math.log(sizes[high] / sizes[low]), model.scale(high) - model.scale(low)
     return rise / run if rise > 0 and run > 0 else model.slope
+
+
+def fit_colours(encode: Callable[[int], bytes], max_bytes: int, most: int) -> tuple[bytes, int]:
+    """Return the file of the most colours that fits, or an empty one; and the least bytes that were seen.
+
+    It halves the bracket of the numbers' logarithms, some eight times, and takes a file that uses nine tenths
+    of the bytes.
+
+    Args:
+        encode: Makes the file of a number of colours, from 2 on.
+        max_bytes: Bytes.
+        most: The most colours.
+    """
+    low, high, colours, best, least = 2, most, most, b"", sys.maxsize
+    while low <= high:
+        data = encode(colours)
+        least = min(least, len(data))
+        if len(data) > max_bytes:
+            high = colours - 1
+        else:
+            low, best = colours + 1, data
+            if len(data) >= _CLOSE_ENOUGH_SHARE * max_bytes:
+                break
+        colours = max(low, min(high, math.isqrt(low * high)))
+    return best, least

@@ -7,7 +7,6 @@ phone photo of 24 MP this takes 91 ms; the usual order (turn, colours, resize) t
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 from PIL import Image
 
@@ -63,9 +62,17 @@ def _open_source(data: bytes, variants: Sequence[Variant], limits: Limits, deadl
         with damage.as_image_failed():
             png_damage.check_pixels(opened.file)
     deadline.check()
-    found = metadata.read(opened.image, keep=any(variant.keep_metadata for variant in variants))
+    keep = any(variant.keep_metadata or variant.keep_copyright for variant in variants)
+    found = metadata.read(opened.image, opened.file, keep=keep)
     size = swap_sides(opened.image.size, found.orientation)
-    return Source(data, opened, found, size, animate.read_loop_count(opened.image, opened.format, data))
+    return Source(
+        data,
+        opened,
+        found,
+        size,
+        animate.read_loop_count(opened.image, opened.format, data),
+        metadata.read_rights(opened.image, found, keep=keep),
+    )
 
 
 def _check_limits(source: Source, shape: Geometry, variant: Variant, limits: Limits) -> None:
@@ -111,9 +118,10 @@ def _plan_variant(
     return VariantPlan(
         variant=variant,
         format=source.format_for(variant, transparent=modes.is_transparent(image)),
-        metadata=source.metadata if variant.keep_metadata else replace(source.metadata, exif=b"", xmp=b""),
+        metadata=source.metadata_for(variant),
         box=(left * across, top * down, right * across, bottom * down),
         size=swap_sides(shape.size, orientation),
         canvas=shape.canvas,
         offset=shape.offset,
+        few_colours=source.opened.few_colours,
     )

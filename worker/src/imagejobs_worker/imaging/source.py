@@ -9,6 +9,9 @@ from imagejobs_contract.model.options import Format, Variant
 from imagejobs_worker.imaging import formats
 from imagejobs_worker.imaging.sizes import Size
 
+SourceColours = tuple[tuple[int, int, int], ...]
+"""The colours that a file stores, if it stores few: those of its palette, or greys of few levels."""
+
 
 class Opened(NamedTuple):
     """A file whose header was read and found within the limits; no pixel is decoded yet.
@@ -18,12 +21,14 @@ class Opened(NamedTuple):
         format: As `imagejobs_contract.wire.sniff` names it.
         frames: Frames of the animation, counted up to one more than the limit; 1 for a still.
         file: The bytes that were opened: the source's, or a copy without metadata that cannot be read.
+        few_colours: The colours of a palette, a bitmap or greys of few levels; None if the file stores many.
     """
 
     image: ImageFile.ImageFile
     format: str
     frames: int
     file: bytes
+    few_colours: SourceColours | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +40,20 @@ class Metadata:
         profile: An ICC profile, or empty.
         exif: Always says upright, whatever the file said; or empty.
         xmp: Likewise.
+        iptc: IPTC's datasets, or empty.
+        dpi: Pixels per inch, across and down; None if the file tells none.
     """
 
     orientation: int = 1
     profile: bytes = b""
     exif: bytes = b""
     xmp: bytes = b""
+    iptc: bytes = b""
+    dpi: tuple[float, float] | None = None
+
+    def without_notes(self) -> "Metadata":
+        """Return only what is needed to show the picture."""
+        return Metadata(self.orientation, self.profile)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +63,8 @@ class Source:
     Attributes:
         data: The file.
         opened: The same, opened.
-        metadata: With EXIF and XMP if any variant keeps them.
+        metadata: With EXIF, XMP, IPTC and dpi if any variant keeps them.
+        rights: The same with the by-line and the rights alone, if any variant keeps those.
         size: Pixels, upright.
         loop_count: Times that an animation plays; 0 for ever.
     """
@@ -60,6 +74,13 @@ class Source:
     metadata: Metadata
     size: Size
     loop_count: int
+    rights: Metadata = Metadata()
+
+    def metadata_for(self, variant: Variant) -> Metadata:
+        """Return the metadata that a result keeps, and what is needed to show the picture."""
+        if variant.keep_metadata:
+            return self.metadata
+        return self.rights if variant.keep_copyright else self.metadata.without_notes()
 
     def format_for(self, variant: Variant, *, transparent: bool = False) -> Format:
         """Return the requested format, or the source's own."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from PIL import Image
 
-from imagejobs_contract.model.options import Format, Variant
+from imagejobs_contract.model.options import MAY_BE_LOSSLESS, Format, Variant
 from imagejobs_worker.imaging.sizes import Box, Size
-from imagejobs_worker.imaging.source import Metadata
+from imagejobs_worker.imaging.source import Metadata, SourceColours
 
 WHITE = (255, 255, 255)
 _OPAQUE = frozenset({Format.JPEG})
@@ -28,6 +28,7 @@ class VariantPlan:
         size: Pixels to which that part is scaled, as stored.
         canvas: Pixels of the result, upright.
         offset: Left upper corner of the scaled picture on the canvas, in pixels, upright.
+        few_colours: The colours of the source, if it stores few; a result that can does so too.
     """
 
     variant: Variant
@@ -37,6 +38,7 @@ class VariantPlan:
     size: Size
     canvas: Size
     offset: Size
+    few_colours: SourceColours | None = None
 
     def scale(self, scale: float) -> "VariantPlan":
         """Return the plan for a result whose width and height are `scale` times as large."""
@@ -47,6 +49,11 @@ class VariantPlan:
         return replace(
             self, size=pixels(self.size, 1), canvas=pixels(self.canvas, 1), offset=pixels(self.offset, 0)
         )
+
+    @property
+    def is_lossless(self) -> bool:
+        """Return whether a format that can lose something must not."""
+        return self.variant.lossless and self.format in MAY_BE_LOSSLESS
 
     @property
     def keeps_alpha(self) -> bool:

@@ -2,12 +2,14 @@
 
 import struct
 from collections.abc import Iterator
+from itertools import islice
 
 from PIL import ImageFile
 
 from imagejobs_worker.imaging.codecs import canvas, header
 from imagejobs_worker.imaging.codecs.canvas import Disposal, PartialFrame
 from imagejobs_worker.imaging.sizes import Size
+from imagejobs_worker.imaging.source import SourceColours
 
 _DISPOSALS = {2: Disposal.CLEAR, 3: Disposal.RESTORE, 4: Disposal.RESTORE}
 """Disposal methods; all others keep the frame. Some encoders write 4 for 3, and browsers accept it."""
@@ -44,6 +46,17 @@ def partial_frames(data: bytes, size: Size) -> Iterator[PartialFrame]:
             _DISPOSALS.get(disposal, Disposal.KEEP),
             blend_over=True,
         )
+
+
+def read_colours(data: bytes, frames: int) -> SourceColours:
+    """Return the colours of all colour tables that the first frames use or may use."""
+    tables = [(_COLOUR_TABLE_OFFSET, header.gif_colour_table_bytes(data, 10))]
+    for _, at, _ in islice(header.find_gif_frames(data), frames):
+        tables.append((at + _DESCRIPTOR.size, header.gif_colour_table_bytes(data, at + 9)))
+    entries = (iter(data[start : start + length]) for start, length in tables)
+    return tuple(
+        dict.fromkeys(colour for table in entries for colour in zip(table, table, table, strict=False))
+    )
 
 
 def _build_head(data: bytes, width: int, height: int, flags: int) -> bytes:

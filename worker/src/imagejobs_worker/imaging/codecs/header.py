@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 
 from imagejobs_contract.wire.sniff import HEAD_BYTES, sniff
+from imagejobs_worker.imaging.metadata_blocks import heif_boxes
 from imagejobs_worker.imaging.sizes import Size
 
 _NOT_FRAME_HEADERS = frozenset({0xC4, 0xC8, 0xCC})
@@ -105,12 +106,17 @@ def _find_jpeg_frame(data: bytes) -> int | None:
     return None
 
 
+def _avif(data: bytes) -> Size | None:
+    return heif_boxes.read_properties(data).size
+
+
 _READERS: dict[str, Callable[[bytes], Size | None]] = {
     "png": _png,
     "gif": _gif,
     "bmp": _bmp,
     "webp": _webp,
     "jpeg": _jpeg,
+    "avif": _avif,
 }
 
 

@@ -4,11 +4,12 @@ Refuses raw photos and other TIFFs whose first picture is only a preview of a la
 """
 
 import struct
+import sys
 from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
 
-from PIL import Image, ImageChops, ImageFile
+from PIL import Image, ImageChops, ImageFile, UnidentifiedImageError
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
@@ -17,6 +18,13 @@ _BITS, _PHOTOMETRIC, _PLANES = 258, 262, 284
 _SUBFILE, _OLD_SUBFILE, _WIDTH, _LENGTH, _SUB_DIRECTORIES, _DNG_VERSION = 254, 255, 256, 257, 330, 50_706
 _REDUCED, _OLD_REDUCED = 1, 2
 """A bit of `NewSubfileType`, and a value of `SubfileType`: the picture is a preview (TIFF 6.0, section 8)."""
+_COMPRESSION, _SAMPLE_FORMAT = 259, 339
+_PIXEL_OFFSETS = frozenset({273, 324})
+"""Of strips and of tiles."""
+_UNSIGNED, _SIGNED = 1, 2
+_SAMPLE_KINDS = {1: "whole numbers", 2: "signed numbers", 3: "floats"}
+_UNKNOWN_PIXELS = frozenset({"unknown pixel mode", "unknown data organization"})
+"""Pillow's words for a directory that it can read and pixels that it cannot."""
 _SHORT = 3
 """TIFF's type of 16 bits."""
 _CANON_RAW = b"CR\x02"
@@ -37,7 +45,7 @@ def open_tiff(source: bytes) -> ImageFile.ImageFile:
     """
     if source[8:11] == _CANON_RAW:
         raise _unsupported("a raw photo (CR2)")
-    image = Image.open(BytesIO(source), formats=["TIFF"])
+    image = _open(source)
     tags = getattr(image, "tag_v2", {})
     if _DNG_VERSION in tags:
         raise _unsupported("a raw photo (DNG)")
@@ -52,6 +60,61 @@ def open_tiff(source: bytes) -> ImageFile.ImageFile:
         return Image.open(BytesIO(source), formats=["TIFF"])
     finally:
         TiffImagePlugin.READ_LIBTIFF = False
+
+
+def _open(source: bytes) -> ImageFile.ImageFile:
+    """Open a TIFF; one whose directory is sound and whose pixels Pillow does not know is named."""
+    try:
+        return Image.open(BytesIO(source), formats=["TIFF"])
+    except UnidentifiedImageError:
+        from PIL import TiffImagePlugin
+
+        try:
+            TiffImagePlugin.TiffImageFile(BytesIO(source))
+        except SyntaxError as ex:
+            is_sound = str(ex) in _UNKNOWN_PIXELS or isinstance(ex.__cause__, KeyError)
+            if is_sound and (kind := _describe(source)):
+                raise ImageFailed(f"is {kind}, which is not read", code=Code.UNSUPPORTED_FORMAT) from ex
+        raise
+
+
+def _describe(source: bytes) -> str:
+    """Return the kind of a TIFF in words; empty if it says of no pixels where they are."""
+    from PIL import TiffImagePlugin
+
+    file = BytesIO(source)
+    directory = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
+    file.seek(directory.next)
+    directory.load(file)
+    if not _PIXEL_OFFSETS & set(directory):
+        return ""
+    bits = directory.get(_BITS, (1,))
+    kind = _SAMPLE_KINDS.get(directory.get(_SAMPLE_FORMAT, (1,))[0], "numbers")
+    return (
+        f"a TIFF of {len(bits)} x {max(bits)} bits ({kind}), photometric {directory.get(_PHOTOMETRIC)}, "
+        f"compression {directory.get(_COMPRESSION, 1)}"
+    )
+
+
+def scale_greys(image: Image.Image) -> Image.Image | None:
+    """Return greys of 32 bits, and signed ones of 16, in 8 bits by their whole range; else None.
+
+    Signed ones of 32 bits whose values stay below 65536 are left to `modes`: many programs store 16 bits so.
+    """
+    tags = getattr(image, "tag_v2", {}) if image.mode == "I" else {}
+    if not tags:
+        return None
+    bits, kind = tags.get(_BITS, (0,))[0], tags.get(_SAMPLE_FORMAT, (1,))[0]
+    if (bits, kind) == (32, _UNSIGNED):
+        # Pillow holds them as signed ones; the highest byte is what remains in 8 bits.
+        return Image.frombytes("RGBA", image.size, image.tobytes()).getchannel(
+            "A" if sys.byteorder == "little" else "R"
+        )
+    highest = image.getextrema()[1]
+    if kind == _SIGNED and (bits == 16 or (isinstance(highest, int) and highest > 65_535)):
+        scale = 255 / (2 ** (bits - 1) - 1)
+        return image.point(lambda value: value * scale + 0.5).convert("L")
+    return None
 
 
 def _unsupported(kind: str) -> ImageFailed:

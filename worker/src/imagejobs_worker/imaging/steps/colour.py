@@ -11,6 +11,7 @@ from io import BytesIO
 
 from PIL import Image, ImageCms
 
+from imagejobs_worker.imaging.colours import cicp
 from imagejobs_worker.imaging.steps import srgb
 from imagejobs_worker.imaging.variant_plan import VariantPlan
 
@@ -58,6 +59,8 @@ def _convert_with_alpha(image: Image.Image, profile: bytes) -> Image.Image:
 
 
 def _convert_opaque(image: Image.Image, profile: bytes) -> Image.Image:
+    if image.mode == "L" and profile[4:8] == cicp.MARK:
+        return _convert_opaque(image.convert("RGB"), profile).convert("L")
     transform = _transform(profile, image.mode) if profile else None
     if transform is None:
         return image.convert("RGB") if image.mode == "CMYK" else image

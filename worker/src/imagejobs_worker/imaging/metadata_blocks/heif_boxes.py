@@ -1,0 +1,111 @@
+"""Reads the properties of the main picture of an AVIF or a HEIC (ISO/IEC 23008-12): size, crop and colours.
+
+Pure; the boxes of one level that are read are bounded, because the file may be hostile.
+"""
+
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from imagejobs_worker.imaging.colours.cicp import Cicp
+from imagejobs_worker.imaging.sizes import Size
+
+_MAX_BOXES = 2048
+_MAX_ITEMS = 4096
+Span = tuple[int, int]
+
+
+class Properties(NamedTuple):
+    """What the file says of its main picture, as it is stored.
+
+    Attributes:
+        size: Pixels before a crop and a turn; None if it is not told.
+        crop: Left, top, right and bottom of the clean aperture in pixels; None without one.
+        colours: The numbers of its colours; None without them.
+    """
+
+    size: Size | None = None
+    crop: tuple[int, int, int, int] | None = None
+    colours: Cicp | None = None
+
+
+def read_properties(data: bytes) -> Properties:
+    """Return the properties of the main picture; none if the boxes cannot be read."""
+    try:
+        return _read(data)
+    except (StopIteration, struct.error, IndexError, ZeroDivisionError):
+        return Properties()
+
+
+def _read(data: bytes) -> Properties:
+    start, end = next(_find(data, b"meta", (0, len(data))))
+    meta = (start + 4, end)
+    at, _ = next(_find(data, b"pitm", meta))
+    (item,) = struct.unpack_from(">H" if data[at] == 0 else ">I", data, at + 4)
+    container = next(_find(data, b"iprp", meta))
+    boxes = list(_boxes(data, next(_find(data, b"ipco", container))))
+    found = Properties()
+    for span in _find(data, b"ipma", container):
+        for index in _indices(data, span[0], item):
+            if 1 <= index <= len(boxes):
+                found = _add(found, data, *boxes[index - 1])
+    return found
+
+
+def _add(found: Properties, data: bytes, kind: bytes, span: Span) -> Properties:
+    at = span[0]
+    match kind:
+        case b"ispe":
+            width, height = struct.unpack_from(">II", data, at + 4)
+            return found._replace(size=(width, height))
+        case b"colr" if data[at : at + 4] == b"nclx":
+            return found._replace(colours=Cicp(*struct.unpack_from(">HH", data, at + 4)))
+        case b"clap" if found.size:
+            return found._replace(crop=_crop(struct.unpack_from(">IIIIiIiI", data, at), found.size))
+    return found
+
+
+def _crop(fields: tuple[int, ...], size: Size) -> tuple[int, int, int, int] | None:
+    """Return the box of a clean aperture (ISO/IEC 14496-12, 12.1.4); None if it is not within the picture."""
+    width, height = round(fields[0] / fields[1]), round(fields[2] / fields[3])
+    left = round((size[0] - fields[0] / fields[1]) / 2 + fields[4] / fields[5])
+    top = round((size[1] - fields[2] / fields[3]) / 2 + fields[6] / fields[7])
+    is_within = left >= 0 and top >= 0 and left + width <= size[0] and top + height <= size[1]
+    return (left, top, left + width, top + height) if is_within and width > 0 and height > 0 else None
+
+
+def _indices(data: bytes, at: int, item: int) -> list[int]:
+    """Return the numbers of the properties of an item, from 1, in their order."""
+    version, flags = data[at], data[at + 3]
+    (count,) = struct.unpack_from(">I", data, at + 4)
+    at += 8
+    for _ in range(min(count, _MAX_ITEMS)):
+        (number,) = struct.unpack_from(">H" if version == 0 else ">I", data, at)
+        at += 2 if version == 0 else 4
+        associations, wide = data[at], flags & 1
+        if number == item:
+            values = struct.unpack_from(f">{associations}{'H' if wide else 'B'}", data, at + 1)
+            return [value & (0x7FFF if wide else 0x7F) for value in values]
+        at += 1 + associations * (2 if wide else 1)
+    return []
+
+
+def _find(data: bytes, name: bytes, within: Span) -> Iterator[Span]:
+    return (span for kind, span in _boxes(data, within) if kind == name)
+
+
+def _boxes(data: bytes, within: Span) -> Iterator[tuple[bytes, Span]]:
+    """Yield names and bodies of the boxes of one level."""
+    at, end = within
+    for _ in range(_MAX_BOXES):
+        if at + 8 > end:
+            return
+        length, kind = struct.unpack_from(">I4s", data, at)
+        head = 8
+        if length == 1:
+            (length,), head = struct.unpack_from(">Q", data, at + 8), 16
+        length = length or end - at
+        if length < head:
+            return
+        yield kind, (at + head, min(at + length, end))
+        at += length
