@@ -248,11 +248,8 @@ class TaskQueue(Protocol):
         """Return a task whose worker died, else the one whose turn it is, else None after the time."""
         ...
 
-    async def extend(self, consumer: str, lease: Lease, *, parked: bool = False) -> bool:
-        """Prolong the lease; False if it is lost.
-
-        A parked task holds no slot of its worker: its owner does not pay for the time, and gets other slots.
-        """
+    async def extend(self, consumer: str, lease: Lease) -> bool:
+        """Prolong the lease; False if it is lost."""
         ...
 
     async def ack(self, consumer: str, lease: Lease, outcome: Outcome) -> bool:

@@ -263,29 +263,6 @@ def test_a_task_of_a_dead_worker_counts_for_its_owner_once(redis_url, raw):
     assert not raw.exists(redis_keys.RUNNING, redis_keys.LEASED)
 
 
-def test_a_task_that_waits_for_its_server_counts_for_nobody(redis_url, raw):
-    async def story(queue):
-        await see(queue, raw, "a", 30_000)
-        await see(queue, raw, "b", 30)
-        await queue.send(tasks("a", 3))
-        silent = await taken(queue)
-        assert await queue.lease("w", 0) is None
-        waiting = asyncio.create_task(queue.lease("w", 30))
-        assert await queue.extend("w", silent, parked=True)
-        other = await asyncio.wait_for(waiting, 30)
-        assert other is not None
-        assert raw.hgetall(redis_keys.RUNNING) == {"default/a": "1"}
-        assert await queue.extend("w", silent, parked=True)
-        assert await queue.extend("w", silent)
-        assert await queue.extend("w", silent)
-        assert raw.hgetall(redis_keys.RUNNING) == {"default/a": "2"}
-        assert await queue.ack("w", silent, Outcome(0, "a.jpg"))
-        assert await queue.ack("w", other, Outcome(1, "a.jpg"))
-        assert not raw.exists(redis_keys.RUNNING)
-
-    run(redis_url, story, Sharing(slots=2))
-
-
 def test_a_drained_queue_leaves_nothing_but_accounts(redis_url, raw):
     async def story(queue):
         for caller in ("a", "b"):
@@ -388,7 +365,7 @@ def test_several_idle_workers_are_called_and_each_gets_one(redis_url):
 
 @pytest.mark.parametrize("seed", range(8))
 def test_whatever_workers_and_redis_do_each_task_ends_once(redis_url, raw, seed):
-    """Workers end, release, park, die; the index loses keys; the operator sends what it misses."""
+    """Workers end, release, extend, die; the index loses keys; the operator sends what it misses."""
     chance = random.Random(seed)
     everything = [*tasks("a", 12, "x"), *tasks("a", 1, "y"), *tasks("b", 9), *tasks("", 6)]
 
@@ -408,7 +385,7 @@ def test_whatever_workers_and_redis_do_each_task_ends_once(redis_url, raw, seed)
 
         await send_missing()
         for step in range(150):
-            act = chance.choices(["take", "end", "die", "release", "park", "lose"], [6, 4, 1, 1, 2, 1])[0]
+            act = chance.choices(["take", "end", "die", "release", "extend", "lose"], [6, 4, 1, 1, 2, 1])[0]
             if act == "take" and (lease := await queue.lease(f"w{step}", 0)):
                 held.append((f"w{step}", lease))
             elif act == "lose":
@@ -423,8 +400,8 @@ def test_whatever_workers_and_redis_do_each_task_ends_once(redis_url, raw, seed)
                     await queue.release(worker, lease)
                 else:
                     expire(raw, worker, lease)
-            elif held and act == "park":
-                await queue.extend(*chance.choice(held), parked=chance.random() < 0.5)
+            elif held and act == "extend":
+                await queue.extend(*chance.choice(held))
         for worker, lease in held:
             await end_one(worker, lease)
         for turn in range(1000):

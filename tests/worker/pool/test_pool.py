@@ -183,19 +183,6 @@ def test_a_worker_that_was_stopped_for_long_overwrites_nothing(workers, queue, o
     assert queue.finishes() == 1
 
 
-def test_an_image_that_waits_for_a_silent_server_does_not_count_for_its_owner(workers, queue, site):
-    site.bodies["/silent"] = picture()
-    site.hold("/silent")
-    workers.pool(LEASE_SECONDS="60")
-    queue.send(task(0, url=site.url("/silent")))
-    site.wait_for_requests("/silent")
-    with redis.Redis.from_url(queue.url) as client:
-        assert client.exists(redis_keys.RUNNING)
-        eventually(lambda: not client.exists(redis_keys.RUNNING))
-    site.release("/silent")
-    assert queue.outcomes(1)[0].succeeded
-
-
 def test_a_lease_is_renewed_while_an_image_takes_longer_than_it(workers, queue, site):
     site.bodies["/photo"] = picture()
     site.hold("/photo")

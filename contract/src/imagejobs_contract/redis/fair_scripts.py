@@ -11,8 +11,7 @@ Time alone frees no worker that a long task holds, so an owner's part of the wor
 - if its tasks are long, also while another owner was seen lately: the next short task finds a worker free.
 
 An owner is long while its pace is unknown or at least `long` milliseconds. The pace rises at once to a longer
-task and falls slowly, by a tenth of the difference with each task. A task that waits for its server without
-a slot is not counted.
+task and falls slowly, by a tenth of the difference with each task.
 
 All of this is an index over the stream. What is lost of it is found again: an entry that no list names by
 `rebuild`, a count that is wrong by `recount`, an account by starting anew at the clock.

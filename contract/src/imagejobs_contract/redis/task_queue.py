@@ -128,13 +128,13 @@ class RedisTaskQueue:
                 if lease or time.monotonic() >= deadline:
                     return lease
 
-    async def extend(self, consumer: str, lease: Lease, *, parked: bool = False) -> bool:
-        """Prolong the lease; False if it is lost. A parked task holds no slot of its worker."""
+    async def extend(self, consumer: str, lease: Lease) -> bool:
+        """Prolong the lease; False if it is lost."""
         async with redis_errors(self._redis):
             return await _call_fenced(
                 self._extend(
                     [redis_keys.TASKS, redis_keys.WORKERS],
-                    [redis_keys.WORKERS_GROUP, consumer, lease.entry_id, int(parked)],
+                    [redis_keys.WORKERS_GROUP, consumer, lease.entry_id],
                 )
             )
 

@@ -118,24 +118,14 @@ element on 7. XPENDING is plain on both: an entry that is no longer on the strea
 the version.
 """
 
-EXTEND = f"""{FAIR}{_OWNED}
+EXTEND = f"""{_OWNED}
 local tasks, workers = KEYS[1], KEYS[2]
-local group, consumer, entry, parked = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1'
+local group, consumer, entry = ARGV[1], ARGV[2], ARGV[3]
 redis.call('ZADD', workers, redis.call('TIME')[1], consumer)
 if not owned(tasks, group, consumer, entry) then return 0 end
-local counted = redis.call('HEXISTS', leased_key, entry) == 1
-if counted and parked then
-  settle(entry, false)
-  wake()
-elseif not counted and not parked then
-  local there = redis.call('XRANGE', tasks, entry, entry)[1]
-  if there then record(owner_and_uid(there[2]), entry) end
-end
 return #redis.call('XCLAIM', tasks, group, consumer, 0, entry, 'JUSTID')
 """
-"""Start the lease anew, and begin or stop to count it for its owner. JUSTID, because the delivery count must
-not grow.
-"""
+"""Start the lease anew. JUSTID, because the delivery count must not grow."""
 
 ACK = f"""{FAIR}{_OWNED}{_REMOVE}
 local tasks, sent, items, done = KEYS[1], KEYS[2], KEYS[3], KEYS[4]

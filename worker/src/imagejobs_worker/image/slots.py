@@ -4,7 +4,6 @@ With more, tasks would also wait here while other workers are idle.
 """
 
 import asyncio
-from collections.abc import Callable
 from types import TracebackType
 
 IMAGES_AHEAD = 1
@@ -50,22 +49,12 @@ class Slots:
 
 
 class Slot:
-    """One image's slot; a context manager that closes it.
-
-    Attributes:
-        on_parking: Called after the slot was released, and after it was reacquired.
-    """
+    """One image's slot; a context manager that closes it."""
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
         self._counts_unrendered = self._counts_in_hand = True
         self._parked = False
-        self.on_parking: Callable[[], object] = lambda: None
-
-    @property
-    def is_parked(self) -> bool:
-        """Return whether the image waits for its server without a slot."""
-        return self._parked
 
     def release(self) -> None:
         """Let the next image begin while this one waits for its server, if not too many wait already."""
@@ -73,7 +62,6 @@ class Slot:
             self._release_semaphores()
             self._parked = True
             self._slots.parked += 1
-            self.on_parking()
 
     async def reacquire(self) -> None:
         """Wait for a slot again, if it was released; called before more than the first bytes are buffered."""
@@ -81,7 +69,6 @@ class Slot:
             await self._slots.wait_for_room()
             self._counts_unrendered = self._counts_in_hand = True
             self._unpark()
-            self.on_parking()
 
     def mark_rendered(self) -> None:
         """Let the next image begin: this one only needs storing."""

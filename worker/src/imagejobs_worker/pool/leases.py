@@ -31,14 +31,12 @@ class _HeldLease:
     Attributes:
         confirmed_at: When it was certainly ours, by the monotonic clock: before the call was sent that
             confirmed it.
-        is_parked: Returns whether the image holds no slot at present.
         acking: Its outcome is being sent.
     """
 
     lease: Lease
     cancel: Callable[[], object]
     confirmed_at: float
-    is_parked: Callable[[], bool]
     acking: bool = False
 
 
@@ -59,32 +57,17 @@ class Leases:
         self._consumer = consumer
         self._seconds = seconds
         self._held: dict[str, _HeldLease] = {}
-        self._extensions: set[asyncio.Task[None]] = set()
         self._closed = False
 
-    def add(
-        self,
-        lease: Lease,
-        cancel: Callable[[], object],
-        requested_at: float,
-        is_parked: Callable[[], bool] = lambda: False,
-    ) -> None:
+    def add(self, lease: Lease, cancel: Callable[[], object], requested_at: float) -> None:
         """Extend a lease from now on.
 
         Args:
             lease: The lease.
             cancel: Called if it is lost.
             requested_at: When it was requested, by the monotonic clock.
-            is_parked: Returns whether the image holds no slot at present: its owner does not pay then.
         """
-        self._held[lease.entry_id] = _HeldLease(lease, cancel, requested_at, is_parked)
-
-    def extend_soon(self, entry_id: str) -> None:
-        """Extend one lease now, beside everything else: its image was parked, or is no longer."""
-        if held := self._held.get(entry_id):
-            task = asyncio.create_task(self._extend_or_cancel(held))
-            self._extensions.add(task)
-            task.add_done_callback(self._extensions.discard)
+        self._held[lease.entry_id] = _HeldLease(lease, cancel, requested_at)
 
     def readopt(self, lease: Lease, requested_at: float) -> bool:
         """Return whether the task is in hand already, and if so continue it under this lease.
@@ -193,7 +176,7 @@ class Leases:
 
     async def _extend(self, held: _HeldLease) -> bool:
         requested_at = time.monotonic()
-        kept = await self._queue.extend(self._consumer, held.lease, parked=held.is_parked())
+        kept = await self._queue.extend(self._consumer, held.lease)
         if kept:
             held.confirmed_at = max(held.confirmed_at, requested_at)
         return kept

@@ -8,7 +8,6 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass
-from functools import partial
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Misconfigured, Unavailable
@@ -115,8 +114,7 @@ class Pool:
             slot.close()
             return
         task = asyncio.create_task(self._run_task(lease, slot, shutdown))
-        self._leases.add(lease, task.cancel, requested_at, lambda: slot.is_parked)
-        slot.on_parking = partial(self._leases.extend_soon, lease.entry_id)
+        self._leases.add(lease, task.cancel, requested_at)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
