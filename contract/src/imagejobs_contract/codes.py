@@ -108,7 +108,7 @@ _OF_A_REQUEST: dict[Code, Meaning] = {
     Code.REQUEST_TIMEOUT: Meaning(408, True, "The request did not arrive in time."),
     Code.UNAVAILABLE: Meaning(503, True, "A part that imagejobs needs does not answer."),
     Code.MISCONFIGURED: Meaning(
-        500, False, "imagejobs, or a part that it needs, is set up wrongly: whoever runs it must mend that."
+        500, False, "The service, or a part that it needs, is set up wrongly: whoever runs it must mend that."
     ),
 }
 OF_AN_IMAGE, OF_A_REQUEST = tuple(_OF_AN_IMAGE), tuple(_OF_A_REQUEST)

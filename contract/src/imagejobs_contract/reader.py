@@ -96,7 +96,7 @@ class Reader:
         guess = _suggest(name, names) if len(self.faults) < _MAX_GUESSES else ""
         shown = name if len(name) <= _MAX_SHOWN else f"{name[:_MAX_SHOWN]}..."
         return Fault(
-            f"{self._path}.{shown}".strip("."), f"unknown; {guess}known are {', '.join(names) or 'none'}"
+            f"{self._path}.{shown}".lstrip("."), f"unknown; {guess}known are {', '.join(names) or 'none'}"
         )
 
     def integer(self, name: str, low: int, high: int, default: int | None = None) -> int | None:

@@ -5,7 +5,15 @@ from hypothesis import strategies as st
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
-from imagejobs_contract.model.options import Fit, Format, Gravity, MaxSizeBy, NoFace, Variant
+from imagejobs_contract.model.options import (
+    ChromaSubsampling,
+    Fit,
+    Format,
+    Gravity,
+    MaxSizeBy,
+    NoFace,
+    Variant,
+)
 from imagejobs_worker.child import protocol
 from imagejobs_worker.child.protocol import InvalidMessage
 from imagejobs_worker.imaging.picture import Picture, Rendering
@@ -13,7 +21,7 @@ from imagejobs_worker.imaging.picture import Picture, Rendering
 SOURCE = b"\xff\xd8\xff the source"
 FULL = Variant(
     "full", 10, 20, Fit.COVER, Gravity.FACE, NoFace.CENTER, True, Format.AVIF, 55, 4096, MaxSizeBy.SCALE,
-    "a0b1c2", True, 7, True,
+    "a0b1c2", True, True, 7, True, False, ChromaSubsampling.FULL,
 )  # fmt: skip
 NONCE = "8f"
 REQUEST = protocol.Request((FULL, Variant()), Limits(max_pixels=7), NONCE)

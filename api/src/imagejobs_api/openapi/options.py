@@ -108,7 +108,7 @@ def _contradictions() -> dict[str, Schema]:
             {
                 **_one_of("format", [*(each for each in Format if each is not Format.JPEG), AUTO]),
                 "anyOf": [
-                    {"properties": {"max_size": False}},
+                    {"properties": {"max_size": {"not": {}}}},
                     {**_one_of("max_size_by", other_means), "required": ["max_size_by"]},
                 ],
             },

@@ -12,6 +12,8 @@ from PIL import Image, ImageChops
 from imagejobs_worker.imaging.sizes import Size
 
 _FILE_BYTES = 14
+_MIN_HEADER_BYTES = 12
+"""Of the oldest header, OS/2 1.x's."""
 _RLE8, _RLE4, _BIT_FIELDS, _ALPHA_BIT_FIELDS = 1, 2, 3, 6
 _PLANES = {16: "LA", 32: "RGBA"}
 """Bits of a pixel -> mode whose bands are the bytes of a pixel."""
@@ -47,7 +49,7 @@ def rewrite(source: bytes) -> bytes:
         source: A BMP within the limits of pixels.
 
     Raises:
-        ValueError: The runs end before the picture is full.
+        ValueError: The runs end before the picture is full, or the header has no bytes.
         struct.error: The header is cut.
     """
     head = (
@@ -55,6 +57,8 @@ def rewrite(source: bytes) -> bytes:
         if len(source) >= 54
         else None
     )
+    if head and head.header_bytes < _MIN_HEADER_BYTES:
+        raise ValueError(f"header of {head.header_bytes} bytes")
     if head is None or head.header_bytes < 40 or head.width < 1:
         return source
     if head.compression in (_RLE8, _RLE4) and head.bits == (8 if head.compression == _RLE8 else 4):
