@@ -92,7 +92,10 @@ def test_defaults_that_the_server_fills_in_change_nothing_for_python(judge):
             "maxSizeBy": "quality",
             "enlarge": False,
             "keepMetadata": False,
+            "keepCopyright": False,
             "onlyIfSmaller": False,
+            "lossless": False,
+            "chromaSubsampling": "auto",
         }
     ]
     assert (filled["execution"], filled["retry"], filled["output"]) == (

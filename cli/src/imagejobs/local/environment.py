@@ -50,10 +50,6 @@ def program_environment(
         "REDIS_URL": addresses.redis_url,
         "S3_ENDPOINT": addresses.s3_endpoint,
         "S3_BUCKET": environ.get("S3_BUCKET") or BUCKET,
-        # A proxy of the person's network does not lead to this machine.
-        "NO_PROXY": ",".join(
-            filter(None, [environ.get("NO_PROXY") or environ.get("no_proxy"), LOOPBACK_HOSTS])
-        ),
         # The package brings the decoder; without the cage it stays off.
         "READ_HEIC": environ.get("READ_HEIC") or str(environ.get("CAGE") != "off").lower(),
         # Logs are files here; a line must be in the file even if the program is killed right after it.
@@ -70,5 +66,13 @@ def program_environment(
             "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
             "S3_REGION": "us-east-1",
         }
-    # Some programs read the one spelling first, some the other.
-    return {**environ, **ours, "no_proxy": ours["NO_PROXY"]}
+    return {**environ, **ours, **proxy_exceptions(environ)}
+
+
+def proxy_exceptions(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables by which programs ask this machine without the proxy of the person's network.
+
+    Some programs read the one spelling first, some the other.
+    """
+    hosts = ",".join(filter(None, [environ.get("NO_PROXY") or environ.get("no_proxy"), LOOPBACK_HOSTS]))
+    return {"NO_PROXY": hosts, "no_proxy": hosts}

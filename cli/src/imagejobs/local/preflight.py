@@ -4,9 +4,10 @@ Without it a wrong password shows as a program that was not ready within 90 s.
 """
 
 import asyncio
+import os
 from collections.abc import Awaitable, Mapping
 
-from imagejobs.local.environment import BUCKET
+from imagejobs.local.environment import BUCKET, proxy_exceptions
 from imagejobs.local.errors import BadSettings
 from imagejobs.local.options import LocalOptions
 from imagejobs_contract.errors import ImageJobsError
@@ -29,6 +30,8 @@ def check(options: LocalOptions) -> None:
     redis_url, s3 = read_redis_url(reader), S3Settings.read(reader)
     if reader.faults:
         raise BadSettings([str(each) for each in reader.faults])
+    # The S3 client reads the variables of this process, as the programs read those that they are given.
+    os.environ.update(proxy_exceptions(options.environ))
     if faults := asyncio.run(
         _ask(redis_url if options.redis_url else "", s3 if options.s3_endpoint else None)
     ):

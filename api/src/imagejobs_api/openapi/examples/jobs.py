@@ -43,7 +43,7 @@ _JOB = {
 }  # fmt: skip
 _AGAIN = {
     **_JOB,
-    "state": "Pending",
+    "state": "Running",
     "progress": 66,
     "failed": 0,
     "spec": {**_SPEC, "retry_failed": 1},
