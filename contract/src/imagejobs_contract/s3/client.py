@@ -45,6 +45,9 @@ _CODE = re.compile(r"<Code>([A-Za-z0-9.]{1,60})</Code>")
 _BARE_REDIRECT = "redirect without LOCATION"
 WRONG_REGION = "the bucket is in another region than S3_REGION says"
 _CREDENTIALS = "S3 does not know these credentials"
+_NO_CREDENTIALS = "no S3 credentials: AWS_ACCESS_KEY_ID is not set, and no cloud gives any"
+_METADATA_URL = "http://169.254.169.254/"
+"""Where obstore asks for the credentials of a cloud's machine if none are set."""
 _INSUFFICIENT_STORAGE = 507
 _FULL = "the storage is full"
 _WRONG_SETTINGS = {
@@ -146,6 +149,10 @@ def _error_by_text(what: str, ex: BaseError) -> Misconfigured | NotFound | Unava
     text = str(ex).partition("Debug source")[0]
     found = _STATUS.search(text)
     status = int(found[1]) if found else 301 if _BARE_REDIRECT in text else 0
+    if _METADATA_URL in text:
+        if 400 <= status < 500:
+            return _misconfigured(_NO_CREDENTIALS, f"{status} of the metadata service")
+        return Unavailable(f"{_NO_CREDENTIALS}: {text[:300].strip()}")
     return error_for(what, status, error_code(text), text)
 
 
