@@ -86,6 +86,12 @@ def test_links_to_results_end_with_the_watch_link(shop):
     assert LINK_SECONDS - 60 < seconds <= LINK_SECONDS
 
 
+def test_head_of_a_download_works_through_to_s3(shop):
+    path = f"{finished_batch(shop)['watch_url']}/download/0"
+    answer = httpx2.head(httpx2.head(path).headers["Location"])
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "image/jpeg")
+
+
 def test_every_answer_about_a_job_has_a_link(shop):
     identifier = finished_batch(shop)["batch_job_id"]
     listed = next(each for each in shop.get("/api/jobs").json()["jobs"] if each["job_id"] == identifier)

@@ -112,7 +112,8 @@ class Watch:
         job = await self._find(req, resp)
         if not _INDEX.fullmatch(index) or int(index) >= job.spec.total:
             raise Problem(Code.NOT_FOUND, job_id=job.key.name)
-        await self._downloads.redirect(resp, JobOrImage(job, int(index)), int(index), self._short_links(req))
+        links = self._short_links(req)
+        await self._downloads.redirect(resp, JobOrImage(job, int(index)), int(index), links, req.method)
 
     on_head_download = on_get_download
 
