@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from support.clock import shifted_clock
 from support.clock.waiting import eventually
 from support.servers import local_stack
 
@@ -75,6 +76,7 @@ class Starts:
 
 @pytest.fixture
 def starts() -> Iterator[list[Starts]]:
+    shifted_clock.skip_beside("SeaweedFS")
     made: list[Starts] = []
     yield made
     for each in made:
