@@ -31,7 +31,8 @@ def check(options: LocalOptions) -> None:
     if reader.faults:
         raise BadSettings([str(each) for each in reader.faults])
     # The S3 client reads the variables of this process, as the programs read those that they are given.
-    os.environ.update(proxy_exceptions(options.environ))
+    for name, value in proxy_exceptions(options.environ).items():
+        os.putenv(name, value)
     if faults := asyncio.run(
         _ask(redis_url if options.redis_url else "", s3 if options.s3_endpoint else None)
     ):
