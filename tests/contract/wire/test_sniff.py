@@ -14,8 +14,9 @@ FTYP = b"\x00\x00\x00\x20ftyp"
         (FTYP + b"mif1\x00\x00\x00\x00mif1avifmiaf", "avif"),
         (FTYP + b"heic\x00\x00\x00\x00mif1heic", "heic"), (FTYP + b"mif1\x00\x00\x00\x00heic", "heic"),
         (b"II*\x00\x08\x00", "tiff"), (b"MM\x00*\x00\x08", "tiff"),
-        (b"BM\x36\x00\x00\x00\x00\x00\x00\x00", "bmp"), (b"II+\x00\x08\x00\x00\x00", "tiff"),
-        (b"MM\x00+\x00\x08\x00\x00", "tiff"),
+        (b"BM\x36\x00\x00\x00\x00\x00\x00\x00", "bmp"),
+        (b"BM\x36\xc2\x01\x00\x01\x00\x02\x00\x36\x00\x00\x00\x28\x00\x00\x00", "bmp"),
+        (b"II+\x00\x08\x00\x00\x00", "tiff"), (b"MM\x00+\x00\x08\x00\x00", "tiff"),
     ],
 )  # fmt: skip
 def test_images_are_known_by_their_first_bytes(head, kind):
@@ -27,7 +28,8 @@ def test_images_are_known_by_their_first_bytes(head, kind):
     "head",
     [
         b"", b"\xff\xd8", b"hello", b"<svg xmlns=", b"%PDF-1.7", b"%!PS-Adobe", b"RIFF\x00\x00\x00\x00WAVE",
-        FTYP + b"isom\x00\x00\x02\x00isommp42", b" \xff\xd8\xff", b"BMW is a car maker", b"GIF88a",
+        FTYP + b"isom\x00\x00\x02\x00isommp42", b" \xff\xd8\xff", b"BMW is a car maker",
+        b"BMW is a car maker of Munich", b"GIF88a",
     ],
     ids=repr,
 )  # fmt: skip

@@ -14,7 +14,8 @@ _MAGIC: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("avif", re.compile(rb"....ftyp(avif|avis|.{8}([ -~]{4})*?avi[fs])", re.DOTALL)),
     ("heic", re.compile(rb"....ftyp(hei[cxms]|hev[cx]|mif1|msf1)", re.DOTALL)),
     ("tiff", re.compile(rb"(?!II[*]\x00....CR)(II[*+]\x00|MM\x00[*+])", re.DOTALL)),
-    ("bmp", re.compile(rb"BM.{4}\x00\x00\x00\x00", re.DOTALL)),
+    # Programs may put anything into the four reserved bytes; then the length of the next header must be one.
+    ("bmp", re.compile(rb"BM(.{4}\x00{4}|.{12}[\x0c\x10\x28\x34\x38\x40\x6c\x7c]\x00{3})", re.DOTALL)),
 )
 _UNREAD: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("an iOS PNG (CgBI)", re.compile(rb"\x89PNG\r\n\x1a\n....CgBI", re.DOTALL)),

@@ -80,6 +80,12 @@ def indices_of(data, packed=False):
     return (found / 17 if packed else found).astype(int).tolist()
 
 
+def test_a_program_may_put_anything_into_the_reserved_bytes():
+    data = pictures.saved(pictures.photo(60, 40), "bmp")
+    marked = data[:6] + b"\1\0\2\0" + data[10:]
+    assert render_image(marked).tobytes() == render_image(data).tobytes()
+
+
 def test_runs_literals_skips_and_line_ends_are_read():
     lower = bytes((3, 7)) + bytes((0, 3, 1, 2, 3, 0)) + bytes((0, 0))
     upper = bytes((1, 9, 0, 2, 2, 0, 2, 4)) + bytes((0, 1))
