@@ -82,5 +82,5 @@ def _resume_worker(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if "service" in request.fixturenames:
         worker = request.getfixturevalue("service").worker
-        worker.paused.clear()
+        worker.resume()
         worker.max_images, worker.silent = None, False

@@ -102,7 +102,7 @@ def test_variants_large_files_and_names_that_lead_elsewhere(service, jobs):
 
 
 def test_while_the_job_runs_there_is_none_yet(service):
-    service.worker.paused.set()
+    service.worker.pause()
     identifier = service.client.batch_id(("a.jpg", JPEG), wait=False)
     answer = service.client.archive(identifier)
     assert (

@@ -111,7 +111,7 @@ def test_the_option_name_names_the_result(service):
 
 
 def test_a_running_job_has_nothing_to_download_yet(service):
-    service.worker.paused.set()
+    service.worker.pause()
     identifier = service.client.job_id(headers=ASYNC)
     answer = service.http.get(f"/api/download/{identifier}")
     assert (answer.status_code, answer.json()["code"], answer.json()["retryable"]) == (409, "conflict", True)
@@ -178,7 +178,7 @@ def test_progress_does_not_go_backwards_when_redis_forgets(service, valkey_serve
     service.worker.max_images = 2
     identifier = service.client.batch_id(JPEG, JPEG, JPEG, wait=False)
     eventually(lambda: service.client.progress(identifier)["progress"] == 66)
-    service.worker.paused.set()
+    service.worker.pause()
     with redis.Redis(port=valkey_server.ports["redis"]) as client:
         client.flushall()
     assert service.client.progress(identifier)["progress"] == 66

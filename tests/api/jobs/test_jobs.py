@@ -137,7 +137,7 @@ def test_a_job_whose_failed_images_are_about_to_run_again_can_be_made_to_wait_fi
 
 
 def test_cancel_asks_the_operator_once_and_may_be_repeated(service):
-    service.worker.paused.set()
+    service.worker.pause()
     identifier = service.client.batch_id(JPEG, wait=False)
     for _ in range(2):
         answer = service.http.post(f"/api/jobs/{identifier}/cancel")

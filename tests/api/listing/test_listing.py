@@ -156,7 +156,7 @@ def test_another_process_lists_a_job(service):
 
 
 def test_the_next_list_shows_a_job_that_was_created_or_deleted(service):
-    service.worker.paused.set()
+    service.worker.pause()
     for _ in range(10):
         made = service.client.job_id(headers=ASYNC)
         assert service.http.get("/api/jobs?limit=1").json()["jobs"][0]["job_id"] == made
@@ -200,7 +200,7 @@ def test_a_caller_with_too_many_open_images_is_refused_until_some_end(service, t
     entry = {"name": "eager", "keys": [{"sha256": api_keys.digest(key)}], "limits": {limit: images}}
     file.write_text(json.dumps({"callers": [entry]}))
     api = Api(service.environ | {"CALLERS_FILE": str(file)})
-    service.worker.paused.set()
+    service.worker.pause()
     try:
 
         def post() -> httpx2.Response:
@@ -209,7 +209,7 @@ def test_a_caller_with_too_many_open_images_is_refused_until_some_end(service, t
 
         assert [post().status_code for _ in range(images + 1)] == [202] * images + [429]
         assert post().json()["code"] == "queue_full"
-        service.worker.paused.clear()
+        service.worker.resume()
         eventually(lambda: post().status_code == 202)
     finally:
         api.stop()

@@ -53,7 +53,7 @@ def data(event: dict[str, str]) -> dict:
 
 
 def test_a_job_is_told_from_where_it_stands_to_its_end(service):
-    service.worker.paused.set()
+    service.worker.pause()
     identifier = service.client.batch_id(JPEG, JPEG + BROKEN, wait=False)
     with following(service.client, identifier) as stream:
         headers = stream.response.headers
@@ -63,7 +63,7 @@ def test_a_job_is_told_from_where_it_stands_to_its_end(service):
             "no-store, no-transform",
         )
         assert data(stream.event()) == service.client.progress(identifier)
-        service.worker.paused.clear()
+        service.worker.resume()
         events = stream.rest()
     assert data(events[-1]) == service.client.progress(identifier)
     assert data(events[-1])["state"] == "PartiallySucceeded"
@@ -71,12 +71,12 @@ def test_a_job_is_told_from_where_it_stands_to_its_end(service):
 
 
 def test_progress_is_told_as_it_is_announced(service):
-    service.worker.paused.set()
+    service.worker.pause()
     identifier = service.client.batch_id(JPEG, JPEG, JPEG, wait=False)
     with following(service.client, identifier) as stream:
         stream.event()
         service.worker.max_images = 1
-        service.worker.paused.clear()
+        service.worker.resume()
         assert data(stream.event())["done"] == 1
         service.worker.max_images = None
         assert data(stream.rest()[-1])["done"] == 3
@@ -84,11 +84,11 @@ def test_progress_is_told_as_it_is_announced(service):
 
 @pytest.mark.parametrize(("index", "state", "code"), [(0, "Succeeded", None), (1, "Failed", "corrupt_image")])
 def test_one_image_of_a_batch_has_events_of_its_own(service, index, state, code):
-    service.worker.paused.set()
+    service.worker.pause()
     identifier = f"{service.client.batch_id(JPEG, JPEG + BROKEN, wait=False)}-{index}"
     with following(service.client, identifier) as stream:
         assert data(stream.event())["state"] == "Pending"
-        service.worker.paused.clear()
+        service.worker.resume()
         last = data(stream.rest()[-1])
     assert (last["job_id"], last["state"], last["total"]) == (identifier, state, 1)
     assert (last["error"] or {}).get("code") == code
@@ -167,7 +167,7 @@ def test_events_of_an_unknown_job_are_not_found(service):
 
 
 def test_a_job_that_is_deleted_ends_its_stream(service):
-    service.worker.paused.set()
+    service.worker.pause()
     identifier = service.client.batch_id(JPEG, wait=False)
     with following(service.client, identifier) as stream:
         stream.event()
@@ -178,7 +178,7 @@ def test_a_job_that_is_deleted_ends_its_stream(service):
 
 def test_a_stream_never_goes_on_with_the_next_job_of_the_same_name(service):
     """A key makes the name, so that it can be used again."""
-    service.worker.paused.set()
+    service.worker.pause()
     headers = {"Idempotency-Key": "nightly", "Prefer": "respond-async"}
     body = {"items": [{"url": "https://example.org/a.jpg"}]}
     identifier = service.client.post_job(body, headers).json()["job_id"]
@@ -193,7 +193,7 @@ def test_a_stream_never_goes_on_with_the_next_job_of_the_same_name(service):
 
 
 def test_streams_over_the_limit_are_refused_and_closed_ones_do_not_count(service):
-    service.worker.paused.set()
+    service.worker.pause()
     identifier = service.client.batch_id(JPEG, wait=False)
     api = Api(service.environ | {"MAX_EVENT_STREAMS": "2"})
     try:
@@ -227,7 +227,7 @@ def test_one_callers_streams_do_not_take_those_of_others(service, tmp_path):
         for name, key in (("shop", shop), ("blog", blog))
     ]
     (tmp_path / "callers.json").write_text(json.dumps({"callers": callers}))
-    service.worker.paused.set()
+    service.worker.pause()
     api = Api(
         service.environ | {"CALLERS_FILE": str(tmp_path / "callers.json"), "MAX_CALLER_EVENT_STREAMS": "1"}
     )
@@ -266,7 +266,7 @@ def test_a_stream_without_news_says_every_fifteen_seconds_that_it_lives():
 
 
 def test_a_server_that_stops_ends_its_streams_at_once(service):
-    service.worker.paused.set()
+    service.worker.pause()
     identifier = service.client.batch_id(JPEG, wait=False)
     api = Api(service.environ)
     with following(service.client.at(api.url), identifier) as stream:
@@ -281,7 +281,7 @@ def alone(tmp_path, module_s3, own_valkey):
     """An API and a fake worker with a Redis that a test may kill."""
     url = own_valkey.url("redis", "redis")
     worker = FakeWorker(tmp_path / "jobs.db", url, module_s3).start()
-    worker.paused.set()
+    worker.pause()
     api = Api(environ(tmp_path / "jobs.db", url, module_s3))
     yield api, worker, own_valkey
     worker.stop()
@@ -300,5 +300,5 @@ def test_without_redis_the_store_is_looked_at(alone, service, trouble):
         else:
             valkey.process.kill()
         worker.silent = True
-        worker.paused.clear()
+        worker.resume()
         assert data(stream.rest()[-1])["state"] == "Succeeded"

@@ -105,7 +105,7 @@ def test_an_upload_that_outlasts_the_time_leaves_nothing_behind(service, start):
 
 
 def test_who_followed_a_server_that_stopped_goes_on_at_another(service, start):
-    service.worker.paused.set()
+    service.worker.pause()
     api = start(20)
     identifier = service.http.post("/api/batch", files=[("images[]", ("a.jpg", JPEG))]).json()["batch_job_id"]
     path = f"/api/progress/{identifier}/events"
@@ -116,7 +116,7 @@ def test_who_followed_a_server_that_stopped_goes_on_at_another(service, start):
         assert not [
             line for line in lines if line.startswith("id: ")
         ]  # and the stream ends as a whole one, so that browsers come back
-    service.worker.paused.clear()
+    service.worker.resume()
     with service.http.stream("GET", path, headers={"Last-Event-ID": last}) as answer:
         told = [
             json.loads(line.removeprefix("data: "))

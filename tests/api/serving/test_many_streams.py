@@ -32,7 +32,7 @@ async def follow(service, identifiers: list[str]) -> float:
         streams += await asyncio.gather(*(opened(service.api.port, name) for name in names))
     cost = (service.api.memory() - before) / STREAMS / 1024
     assert (await asyncio.to_thread(service.http.get, f"/api/progress/{identifiers[0]}")).status_code == 200
-    service.worker.paused.clear()
+    service.worker.resume()
     await asyncio.gather(*(end(reader) for reader, _ in streams))
     for _, writer in streams:
         writer.close()
@@ -40,7 +40,7 @@ async def follow(service, identifiers: list[str]) -> float:
 
 
 def test_a_thousand_streams_fit_in_little_memory_and_all_hear_of_the_end(service):
-    service.worker.paused.set()
+    service.worker.pause()
     identifiers = [
         service.http.post("/api/batch", files=[("images", ("a.jpg", JPEG))]).json()["batch_job_id"]
         for _ in range(JOBS)

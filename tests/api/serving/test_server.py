@@ -101,7 +101,7 @@ def test_a_large_upload_that_is_cut_leaves_nothing_half_done_in_s3(service, own)
 
 
 def test_a_stop_answers_those_who_wait_and_ends_well(service, own):
-    service.worker.paused.set()
+    service.worker.pause()
     answers = []
 
     def post():

@@ -39,7 +39,7 @@ def test_both_sides_are_needed_and_nothing_that_is_settled(service, options, whe
 
 
 def test_a_crop_waits_as_its_caller_prefers(service):
-    service.worker.paused.set()
+    service.worker.pause()
     content = forms.body(forms.file("image", JPEG), forms.field("width", "4"), forms.field("height", "4"))
     answer = service.http.post(
         "/api/center-crop", content=content, headers=forms.headers() | {"Prefer": "respond-async"}

@@ -30,7 +30,7 @@ def test_a_repeated_request_gets_the_job_of_the_first_and_leaves_nothing(service
 
 
 def test_a_repetition_while_the_job_waits_does_not_touch_its_files(service, headers):
-    service.worker.paused.set()
+    service.worker.pause()
     first, second = (service.client.post_image(headers=headers | ASYNC) for _ in range(2))
     assert (first.status_code, second.status_code, first.json()["job_id"]) == (
         202,
@@ -39,7 +39,7 @@ def test_a_repetition_while_the_job_waits_does_not_touch_its_files(service, head
     )
     (item,) = service.worker.job(first.json()["job_id"]).spec.items
     assert item.key in service.keys("uploads/")
-    service.worker.paused.clear()
+    service.worker.resume()
     assert service.client.post_image(headers=headers).json()["state"] == "Succeeded"
 
 

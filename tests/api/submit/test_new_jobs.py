@@ -80,7 +80,7 @@ def test_what_a_caller_calls_a_job_comes_back_wherever_the_job_is_told_of(servic
 
 
 def test_a_job_is_accepted_at_once_and_its_progress_is_where_location_says(service):
-    service.worker.paused.set()
+    service.worker.pause()
     answer = service.client.post_job({"items": [{"key": "photos/a.jpg"}], "variants": [{"width": 9}]})
     assert (answer.status_code, answer.json()["state"]) == (202, "Pending")
     assert answer.headers["Location"] == answer.json()["progress_url"]
@@ -97,7 +97,7 @@ def test_everything_that_an_imagejob_may_say_is_said_in_snake_case(service):
         "ttl_seconds_after_finished": 88,
         "queue_name": "team-a", "priority_class_name": "low", "profile": "Large",
     }  # fmt: skip
-    service.worker.paused.set()
+    service.worker.pause()
     job = service.worker.job(service.client.post_job(body).json()["job_id"])
     spec = job.spec
     assert (spec.variants[0].fit, spec.variants[0].keep_metadata) == (Fit.COVER, True)

@@ -94,13 +94,13 @@ def test_empty_options_count_as_not_given(service):
 
 
 def test_respond_async_is_answered_at_once(service):
-    service.worker.paused.set()
+    service.worker.pause()
     answer = service.client.post_image(headers=ASYNC)
     body = answer.json()
     assert (answer.status_code, body["state"], body["width"], body["error"]) == (202, "Pending", None, None)
     assert answer.headers["Location"] == body["progress_url"]
     assert answer.headers["Preference-Applied"] == "respond-async"
-    service.worker.paused.clear()
+    service.worker.resume()
     eventually(lambda: service.http.get(body["progress_url"]).json()["state"] == "Succeeded")
     redirect = service.http.get(body["download_url"])
     assert redirect.status_code == 307
@@ -108,7 +108,7 @@ def test_respond_async_is_answered_at_once(service):
 
 
 def test_a_wait_that_runs_out_is_answered_202(service):
-    service.worker.paused.set()
+    service.worker.pause()
     begin = time.monotonic()
     answer = service.client.post_image(headers={"Prefer": "wait=1"})
     assert (answer.status_code, answer.headers["Preference-Applied"]) == (202, "wait=1")
@@ -153,7 +153,7 @@ def test_format_auto_takes_the_best_that_accept_names(service):
 
 
 def test_a_batch_is_answered_at_once_with_a_sub_job_per_file(service):
-    service.worker.paused.set()
+    service.worker.pause()
     answer = service.client.post_batch([("one.jpg", JPEG), ("two.png", PNG)], width=400)
     body = answer.json()
     identifier = body["batch_job_id"]
@@ -167,7 +167,7 @@ def test_a_batch_is_answered_at_once_with_a_sub_job_per_file(service):
         "kept_original": None,
         "error": None,
     }
-    service.worker.paused.clear()
+    service.worker.resume()
     service.client.wait_for_state(identifier, "Succeeded")
     done = service.client.progress(f"{identifier}-1")
     assert done == {
@@ -196,7 +196,7 @@ def test_a_batch_that_is_told_to_wait_is_answered_with_signed_links(service, fie
 
 
 def test_a_photo_a_text_a_broken_jpeg_and_an_empty_file(service):
-    service.worker.paused.set()
+    service.worker.pause()
     files = [("photo.jpg", JPEG), ("notes.txt", TEXT), ("cut.jpg", JPEG + BROKEN), ("empty.jpg", b"")]
     body = service.client.post_batch(files).json()
     assert [each["error"] and each["error"]["code"] for each in body["image_jobs"]] == [
@@ -206,7 +206,7 @@ def test_a_photo_a_text_a_broken_jpeg_and_an_empty_file(service):
         "not_an_image",
     ]
     assert [each["state"] for each in body["image_jobs"]] == ["Pending", "Failed", "Pending", "Failed"]
-    service.worker.paused.clear()
+    service.worker.resume()
     identifier = body["batch_job_id"]
     final = eventually(lambda: (got := service.client.progress(identifier))["progress"] == 100 and got)
     assert (final["state"], final["total"], final["done"], final["failed"]) == ("PartiallySucceeded", 4, 1, 3)
@@ -251,7 +251,7 @@ def test_a_job_names_its_uploads_and_its_request(service):
 
 
 def test_a_client_that_leaves_frees_its_waiter_and_its_job_goes_on(service):
-    service.worker.paused.set()
+    service.worker.pause()
     body = forms.body(forms.file("image", JPEG))
     before = {job.key.name for job in service.worker.jobs()}
     with forms.connection(service.api.port) as connection:
@@ -262,7 +262,7 @@ def test_a_client_that_leaves_frees_its_waiter_and_its_job_goes_on(service):
     eventually(
         lambda: [line for line in service.api.events("request") if line.get("job_id") == name], seconds=5
     )
-    service.worker.paused.clear()
+    service.worker.resume()
     service.client.wait_for_state(name, "Succeeded")
 
 

@@ -91,7 +91,7 @@ def test_urls_are_a_batch_even_if_there_is_one(service):
 
 
 def test_of_several_urls_one_that_is_refused_has_its_error_at_once(service):
-    service.worker.paused.set()
+    service.worker.pause()
     body = service.client.post_urls(
         {"urls": [PHOTO, "http://me:secret@example.org/a.jpg", "http://10.1/b.jpg"]}
     ).json()

@@ -71,10 +71,10 @@ def test_pages_of_results_follow_each_other_below_the_link(shop):
 
 
 def test_a_download_url_works_without_a_key_before_and_after_the_result_exists(service, shop):
-    service.worker.paused.set()
+    service.worker.pause()
     body = shop.post_image(headers=ASYNC).json()
     assert get(body["download_url"]).status_code == 409
-    service.worker.paused.clear()
+    service.worker.resume()
     answer = eventually(lambda: (it := get(body["download_url"])).status_code == 307 and it)
     assert get(answer.headers["Location"]).headers["Content-Type"] == "image/jpeg"
 
@@ -141,7 +141,7 @@ def test_an_expired_link_says_so(service, api, shop):
 
 def test_an_event_stream_ends_with_the_link(service):
     brief = Api(service.environ | {"WATCH_SECRETS": SECRET, "LINK_SECONDS": "2"})
-    service.worker.paused.set()
+    service.worker.pause()
     link = ApiClient(service.http, brief.url).post_image(headers=ASYNC).json()["watch_url"]
     assert '"state": "Pending"' in get(f"{link}/events").text  # the stream ended, although the job has not
     brief.stop()

@@ -40,16 +40,14 @@ class FakeWorker:
     """A thread that finishes all jobs of a store until it is stopped.
 
     Attributes:
-        paused: While set, jobs stay as they are.
         max_images: How many images of each job it does; None does all.
         silent: Do not announce changes, as if Redis had lost them.
     """
 
     def __init__(self, path: Path, redis_url: str, s3: S3Settings) -> None:
-        self.paused = threading.Event()
         self.max_images: int | None = None
         self.silent = False
-        self._stopped = threading.Event()
+        self._stopped, self._paused, self._round = threading.Event(), threading.Event(), threading.Lock()
         self._path, self._redis_url, self._s3 = path, redis_url, s3
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
 
@@ -60,6 +58,16 @@ class FakeWorker:
     def stop(self) -> None:
         self._stopped.set()
         self._thread.join(20)
+
+    def pause(self) -> None:
+        """Leave all jobs as they are; when this returns, no round that had begun still writes."""
+        self._paused.set()
+        with self._round:
+            pass
+
+    def resume(self) -> None:
+        """Finish jobs again."""
+        self._paused.clear()
 
     def jobs(self) -> list[ImageJob]:
         """Return every job there is."""
@@ -78,8 +86,8 @@ class FakeWorker:
         ended: set[JobKey] = set()
         while not self._stopped.is_set():
             await asyncio.sleep(0.01)  # it has no watch; this is how late it works
-            if not self.paused.is_set():
-                for key in set(await store.keys()) - ended:
+            with self._round:
+                for key in set() if self._paused.is_set() else set(await store.keys()) - ended:
                     if await self._finish(store, board, objects, key):
                         ended.add(key)
         await store.close()

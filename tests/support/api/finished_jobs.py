@@ -25,7 +25,7 @@ class FinishedJobs:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._made: list[str] = []
-        service.worker.paused.set()
+        service.worker.pause()
 
     def add(
         self,

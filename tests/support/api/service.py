@@ -74,7 +74,7 @@ class Service:
         Args:
             status: The status, or a function that makes it of the stored job, which has a uid.
         """
-        self.worker.paused.set()
+        self.worker.pause()
 
         async def put() -> ImageJob:
             store = SqliteStore(self.store_path)
