@@ -1,8 +1,8 @@
 """`/api/jobs/{id}`: shows a job, and suspends, resumes, cancels, retries or deletes it.
 
-A command only changes the ImageJob's spec; the operator carries it out. Outputs are deleted here only if all
-images of the job ended, and they are few or under a prefix of their own. Of other jobs workers may still
-store some, so the operator waits for them and then deletes.
+A command only changes the ImageJob's spec; the operator carries it out. Outputs of a job whose images
+have all ended are deleted here. The operator deletes those of a stopped job, because workers may still store
+some, and those of a large job with a chosen prefix, because that takes long.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence

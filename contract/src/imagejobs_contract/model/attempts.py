@@ -16,9 +16,9 @@ def desired_attempt(spec: Spec) -> int:
 def retry_requested(job: ImageJob) -> bool:
     """Return whether a finished job is about to run its failed images again.
 
-    `spec.retryFailed` asks for it; a status that records no attempt counts as attempt 0. A retry that is
-    cancelled before it begins begins all the same, and ends as Cancelled: otherwise the job would keep an end
-    that can be neither retried nor cancelled.
+    `spec.retryFailed` asks for it; a status that records no attempt counts as attempt 0. If a retry
+    is cancelled before it starts, the attempt still starts, and then ends as Cancelled: otherwise the job
+    would keep an end that can be neither retried nor cancelled.
     """
     status = job.status
     behind = desired_attempt(job.spec) > status.attempt and status.counts.succeeded < job.spec.total

@@ -1,9 +1,7 @@
 """Every limit and its default, in one frozen value.
 
-`docs/settings.md` is generated from the field comments here.
-
-Numbers of design section 8; where they come from: what peers ship, and Pillow's memory per pixel (WebP: 16
-bytes).
+`docs/settings.md` is generated from the docstrings of the fields here. The numbers come from what peers ship,
+and from Pillow's memory per pixel (WebP: 16 bytes).
 """
 
 from typing import NamedTuple

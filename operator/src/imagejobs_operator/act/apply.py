@@ -23,7 +23,7 @@ class NoChildJobs(Exception):
 async def apply(ports: Ports, job: ImageJob, action: PortAction) -> ImageJob | None:
     """Carry out an action, and return the job as it is after a write of its status, else None.
 
-    The loop actions, `CollectResults` and `Requeue`, are not port actions: the reconciler carries them out.
+    Loop actions (`LoopAction`) never reach this function: the reconciler carries them out.
 
     Raises:
         ImageJobsError: As the port says.

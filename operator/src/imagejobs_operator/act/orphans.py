@@ -1,7 +1,7 @@
 """Says where outputs without an outcome may lie: their worker had lost its lease, or died before its report.
 
-Under a prefix that the caller chose, their possible keys follow from the spec (pure); whether such an object
-is the job's, its metadata say. For images of a manifest, up to a million, none are named.
+Under a prefix that the caller chose, their possible keys follow from the spec (pure); the object's metadata
+say whether it is the job's. For images of a manifest, up to a million, none are named.
 """
 
 from collections.abc import Collection, Iterator

@@ -1,7 +1,7 @@
 """What the ImageJobs of a namespace may use, and what a new one asks for beyond it (pure).
 
-Whoever may create ImageJobs in a namespace gets what an administrator gave the namespace, and nothing else. A
-job that the API made is not held against it: the API did that, with what the caller may do (docs/callers.md).
+Whoever may create ImageJobs in a namespace gets what an administrator gave the namespace, and nothing else.
+These rules do not apply to a job that the API made: the API checked what its caller may do (docs/callers.md).
 That the API made a job is told by labels and annotations which only the API may set
 (`manifests/admission.yaml`, docs/adr/0018-a-namespace-is-a-border.md).
 """

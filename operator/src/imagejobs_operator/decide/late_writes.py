@@ -9,8 +9,8 @@ An upload that a worker has begun cannot be called back, but its time is bounded
   worker does not learn of the cancellation because Redis is silent.
 - An upload is one call to S3, which ends within `CALL_SECONDS`.
 - A pod, or a process on this machine, is asked to end and later killed, whatever its own settings are
-  (GRACE_SECONDS). Only the Job shows that it is gone, because the Job goes after its pods; a call that it had
-  sent ends within `CALL_SECONDS` too.
+  (GRACE_SECONDS). The Job object disappears after its pods, so its absence proves that they are gone. A call
+  that a pod had sent ends within `CALL_SECONDS` too.
 
 A worker whose machine is suspended between the check of its lease and its call to S3 breaks these bounds.
 """
@@ -34,7 +34,7 @@ def max_seconds(policy: Policy) -> float:
 
 
 def seconds_left(job: ImageJob, seen: Observed, now: datetime, policy: Policy) -> float:
-    """Return how many more seconds results of a job that is being deleted may be stored; 0 or less: none."""
+    """Return the seconds until no worker can store results of a deleted job any more; 0 or less: none can."""
     settled = job.status.state.final and not retry_requested(job)
     if settled and not job.status.state.stopped:
         return 0.0

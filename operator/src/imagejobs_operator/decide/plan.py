@@ -2,7 +2,7 @@
 
 Level-triggered: it compares no old state with a new one. After a lost, repeated or half-done action the next
 plan starts from the observed facts. The order of the checks is the order of precedence: deletion, end,
-cancel, deadline, suspend, work.
+cancel, refusal by grants, deadline, suspend, work.
 """
 
 from datetime import datetime

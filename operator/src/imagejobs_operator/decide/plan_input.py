@@ -25,7 +25,7 @@ class Policy:
         jobs_from: Number of images from which `execution: Auto` means a Job. None: up to `MAX_POOL_ITEMS`
             images go to the pool if it has workers, all others to a Job.
         window: Maximum tasks of one job on the queue, so that a large job does not starve the others.
-        lease_seconds: A pool worker may believe for this long that it holds a lease which it has lost.
+        lease_seconds: Longest time in which a pool worker may not notice that it has lost its lease.
         queue_seconds: Maximum wait of a job for its first image.
         resync_seconds: Interval of the resync; later events need no requeue of their own.
         callbacks: Whether there is a secret to sign callbacks with.

@@ -20,8 +20,8 @@ class RetryPolicy(NamedTuple):
         max_wait_seconds: The longest wait.
         storage_seconds: How long an outage of our own storage is waited out. It is no image's fault, so it
             does not count as an attempt.
-        max_asked_seconds: The longest wait that a source may ask for; an image whose source asks for more
-            fails at once, rather than be refused again and hold up others.
+        max_asked_seconds: The longest wait that a source may ask for. If it asks for longer, the image fails
+            at once: an earlier try would be refused, and a longer wait would block others.
     """
 
     first_wait_seconds: float = 0.2

@@ -6,5 +6,5 @@
 | `source.Source` | one image in work: bytes, `Opened`, metadata, size, loop count | `pipeline.render` |
 | `picture.Picture` | one encoded result of one variant | `variants.render_variant` |
 | `picture.Rendering` | all `Picture`s of one image, and facts about its source | `pipeline.render` |
-| `image.work.Rendered` | (outside) rendered, not yet stored: variants and `Picture`s | `image.work` |
+| `image.work.RenderedImage` | (outside) rendered, not yet stored: variants and `Picture`s | `image.work` |
 """

@@ -16,7 +16,7 @@ def find(source: Source, plan: VariantPlan, image: Image.Image) -> bytes | None:
     """Return the source's file, with no metadata that the result would not have, and nothing behind its end.
 
     None if it has not the size, format, frames, background, turn and colours of the result, more than
-    `max_size` bytes, or anything that cannot be taken out. That is looked for last, because it takes longest.
+    `max_size` bytes, or anything that cannot be taken out. The last is checked last: it takes longest.
 
     Args:
         source: The image in work.

@@ -24,7 +24,8 @@ STEPS: tuple[Step, ...] = (resize.resize, colour.to_srgb, orient.orient, compose
 def render_variant(source: Source, plan: VariantPlan, image: Image.Image, deadline: Deadline) -> Picture:
     """Make one result, or return the source's own picture if `only_if_smaller` allows it.
 
-    That is returned if it has no more bytes, or if the result had to have fewer pixels for `max_size`.
+    The source's own is returned if its file is not larger than the result, or if the result lost pixels, or
+    failed, for `max_size`.
 
     Raises:
         ImageFailed: `max_size_unreachable`, `processing_timeout`; for animations also decoding's errors.
