@@ -1,6 +1,6 @@
 # Everything a developer does here. CI calls the same targets and has no logic of its own.
 .DEFAULT_GOAL := help
-.PHONY: help setup run web test test-web test-shifted check check-supply fmt images e2e chart bench bench-job bench-fair bench-load bench-pod bench-batch bench-two bench-soak bench-hostile fuzz fuzz-api lock docs
+.PHONY: help setup run web test test-web test-shifted check check-supply fmt images e2e chart bench bench-job bench-fair bench-load bench-operator bench-pod bench-batch bench-two bench-soak bench-hostile fuzz fuzz-api lock docs
 BIN := .venv/bin
 STAMP := .venv/ready
 MEMBERS := contract api operator worker cli
@@ -86,6 +86,9 @@ bench-load: setup ## Measure the whole service under load beside a Node server w
 
 bench-pod: setup ## Measure what one image costs a pod of a Job, from exec to exit; ARGS="--images 60 --parallel 2" for many
 	@PYTHONPATH=tests $(BIN)/python tests/bench/pod.py $(ARGS)
+
+bench-operator: setup ## Measure what the operator costs on a real control plane; ARGS="--jobs 200 --objects 500 --rest-seconds 20" for a quick run
+	@PYTHONPATH=tests $(BIN)/python tests/bench/operator_scale.py $(ARGS)
 
 bench-batch: setup ## Measure how busy a batch keeps the decoders, and which processes use the cores beside them
 	@PYTHONPATH=tests $(BIN)/python tests/bench/batch.py $(ARGS)

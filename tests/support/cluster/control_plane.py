@@ -56,13 +56,17 @@ def _compiled() -> str:
 
 
 @contextmanager
-def running(programs: Path, folder: Path) -> Iterator[ControlPlane]:
-    """Run a control plane in which ImageJobs are defined."""
+def running(programs: Path, folder: Path, server_options: Sequence[str] = ()) -> Iterator[ControlPlane]:
+    """Run a control plane in which ImageJobs are defined.
+
+    Args:
+        server_options: Further options of kube-apiserver.
+    """
     shifted_clock.skip_beside("a control plane")
     for attempt in range(ATTEMPTS):
         with ExitStack() as stack:
             try:
-                plane = _start(stack, programs, folder / str(attempt))
+                plane = _start(stack, programs, folder / str(attempt), server_options)
             except EndedEarly:
                 if attempt == ATTEMPTS - 1:
                     raise
@@ -71,7 +75,7 @@ def running(programs: Path, folder: Path) -> Iterator[ControlPlane]:
             return
 
 
-def _start(stack: ExitStack, programs: Path, folder: Path) -> ControlPlane:
+def _start(stack: ExitStack, programs: Path, folder: Path, server_options: Sequence[str]) -> ControlPlane:
     folder.mkdir(parents=True)
     etcd_port, peer_port, api_port = _free_ports(3)
     token, tokens = secrets.token_hex(16), folder / "tokens.csv"
@@ -83,7 +87,8 @@ def _start(stack: ExitStack, programs: Path, folder: Path) -> ControlPlane:
     plane = ControlPlane(url, token, certificate, kubeconfig, folder, programs)
 
     etcd = _spawn(stack, folder, _etcd(programs, folder, etcd_port, peer_port))
-    server = _spawn(stack, folder, _apiserver(programs, certificates, tokens, etcd_port, api_port))
+    command = [*_apiserver(programs, certificates, tokens, etcd_port, api_port), *server_options]
+    server = _spawn(stack, folder, command)
     eventually(lambda: _alive(folder, etcd, server) and _ready(plane), 60)
     plane.kubectl("apply", "--server-side", "-f", str(CRD), "-f", str(ADMISSION))
     plane.kubectl("wait", "--for=condition=Established", "-f", str(CRD))
