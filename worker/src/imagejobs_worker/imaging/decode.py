@@ -17,18 +17,17 @@ from imagejobs_worker.imaging.codecs import (
     gif,
     header,
     heic,
-    jpeg_damage,
-    png_damage,
     still_webp,
     tiff,
     transparent_colour,
 )
-from imagejobs_worker.imaging.codecs.odd_metadata import without_odd_metadata
 from imagejobs_worker.imaging.colours import few
 from imagejobs_worker.imaging.formats import SOURCE_FORMATS
 from imagejobs_worker.imaging.metadata_blocks import heif_boxes
 from imagejobs_worker.imaging.modes import normalise
 from imagejobs_worker.imaging.sizes import Box, Size
+from imagejobs_worker.imaging.soundness import jpeg_scans, png_checksums
+from imagejobs_worker.imaging.soundness.odd_metadata import without_odd_metadata
 from imagejobs_worker.imaging.source import Opened
 
 _ANIMATED_SOURCES = frozenset({"gif", "webp", "avif", "png"})
@@ -89,8 +88,8 @@ def _open(source: bytes, form: str) -> ImageFile.ImageFile:
         _limit_avif_to_one_thread()
     image = Image.open(BytesIO(source), formats=[SOURCE_FORMATS[form]])
     if form == "png":
-        image.__class__ = png_damage.ForgivingPng
-        png_damage.check_animation(image, source)
+        image.__class__ = png_checksums.ForgivingPng
+        png_checksums.check_animation(image, source)
     return image
 
 
@@ -117,7 +116,7 @@ def decode_first_frame(
         # The decoder gets the file whole rather than in slices of 64 kB: a large JPEG takes 2 % less time.
         image.decodermaxblock = max(image.decodermaxblock, file_bytes)
         if file_bytes:
-            jpeg_damage.watch(image)
+            jpeg_scans.watch(image)
         image.load()
         picture = tiff.correct_polarity(image, tiff.scale_greys(image) or normalise(image))
     if not drafted and picture.size != size:

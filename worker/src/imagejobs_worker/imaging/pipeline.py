@@ -13,13 +13,14 @@ from PIL import Image
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Variant
 from imagejobs_worker.imaging import animate, bounds, damage, decode, modes
-from imagejobs_worker.imaging.codecs import metadata, plain_png, png_damage
+from imagejobs_worker.imaging.codecs import metadata, plain_png
 from imagejobs_worker.imaging.crop import focus, geometry
 from imagejobs_worker.imaging.crop.geometry import Geometry
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.orientation import swap_sides, to_stored_box
 from imagejobs_worker.imaging.picture import Rendering
 from imagejobs_worker.imaging.sizes import Box, Size
+from imagejobs_worker.imaging.soundness import png_checksums
 from imagejobs_worker.imaging.source import Source
 from imagejobs_worker.imaging.variant_plan import VariantPlan
 from imagejobs_worker.imaging.variants import render_variant
@@ -60,7 +61,7 @@ def _open_source(data: bytes, variants: Sequence[Variant], limits: Limits, deadl
     opened = decode.open_image(data, limits)
     if opened.format == "png" and not plain_png.load_plain(opened.image, opened.file):
         with damage.as_image_failed():
-            png_damage.check_pixels(opened.file)
+            png_checksums.check_pixels(opened.file)
     deadline.check()
     keep = any(variant.keep_metadata or variant.keep_copyright for variant in variants)
     found = metadata.read(opened.image, opened.file, keep=keep)

@@ -11,7 +11,7 @@ from PIL import Image
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.options import Format
-from imagejobs_worker.imaging.codecs import odd_metadata
+from imagejobs_worker.imaging.soundness import odd_metadata
 from support.images import hostile_files, pictures
 from support.images.rendering import render_file
 

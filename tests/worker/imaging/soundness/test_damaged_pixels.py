@@ -9,7 +9,7 @@ from PIL import Image
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.options import Format
-from imagejobs_worker.imaging.codecs import png_damage
+from imagejobs_worker.imaging.soundness import png_checksums
 from support.images import pictures
 from support.images.rendering import render, render_image
 
@@ -158,6 +158,6 @@ def test_odd_metadata_behind_the_pixels_is_ignored(name, body):
 
 def test_a_missing_checksum_is_wrong():
     whole = pictures.saved(PHOTO, "png")
-    assert png_damage.check_pixels(whole) is None
+    assert png_checksums.check_pixels(whole) is None
     with pytest.raises(ValueError, match="checksum in IDAT"):
-        png_damage.check_pixels(whole[:-14])
+        png_checksums.check_pixels(whole[:-14])
