@@ -219,11 +219,13 @@ class Lease:
     Attributes:
         entry_id: The task's id on the stream.
         deliveries: How often it was leased, this time included.
+        age_seconds: Since it was put on the stream, by the queue's own clock.
     """
 
     task: Task
     entry_id: str
     deliveries: int
+    age_seconds: float = 0.0
 
 
 class TaskQueue(Protocol):

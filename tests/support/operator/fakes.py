@@ -361,6 +361,7 @@ class Jobs:
         self.now = now
         self.running: dict[tuple[str, int], Running] = {}
         self.created: list[tuple[str, int]] = []
+        self.pods_start = True
 
     async def get(self, job: ImageJob, attempt: int) -> ChildJob:
         self.faults.check("store")
@@ -377,7 +378,7 @@ class Jobs:
             it.managed,
             it.parallelism,
             active,
-            active,
+            active if self.pods_start else 0,
             it.created,
             it.deleting_since,
             it.ended,

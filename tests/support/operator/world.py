@@ -55,13 +55,14 @@ class World:
 
     def __init__(self, **policy: Any) -> None:
         self.time = START
+        self.lead = timedelta()
         self.elapsed_seconds = 0.0
         self.faults = Faults()
-        self.store = Store(self.faults, self.now)
+        self.store = Store(self.faults, self.calendar)
         self.board = Board(self.faults)
         self.queue = Queue(self.faults, self.board, lambda: self.elapsed_seconds)
         self.objects = Objects(self.faults)
-        self.jobs = Jobs(self.faults, self.now)
+        self.jobs = Jobs(self.faults, self.calendar)
         self.events = Events(self.faults)
         self.policy = Policy(since=START, **policy)
         self.requeues: dict[JobKey, Result] = {}
@@ -81,6 +82,14 @@ class World:
     def now(self) -> datetime:
         """Return the world's time."""
         return self.time
+
+    def calendar(self) -> datetime:
+        """Return the time that is written down: of the store, and of whoever reads the operator's status."""
+        return self.time + self.lead
+
+    def set_calendar(self, seconds: float) -> None:
+        """Let the calendar jump, forward or back; no time passes."""
+        self.lead += timedelta(seconds=seconds)
 
     def advance(self, seconds: float) -> None:
         """Move the clock forward, or back."""
@@ -110,6 +119,7 @@ class World:
             self.now,
             self.memory,
             pods=pods,
+            calendar=self.calendar,
             sees_own_writes=sees_own_writes,
         )
 
