@@ -81,8 +81,8 @@ class JobStore(Protocol):
         """
         ...
 
-    async def keys(self) -> Sequence[JobKey]:
-        """Return the keys of all jobs that this store watches, for the resync."""
+    async def keys(self, namespace: str | None = None) -> Sequence[JobKey]:
+        """Return the keys of all jobs that this store watches, or of one namespace, for the resync."""
         ...
 
     async def put_status(self, job: ImageJob, status: Status) -> ImageJob:

@@ -7,6 +7,7 @@ from imagejobs_contract.stores.kubernetes_client import KubernetesClient
 from imagejobs_operator.act.ports import Callbacks, Ports
 from imagejobs_operator.events.kubernetes import KubernetesEvents
 from imagejobs_operator.jobs.kubernetes import KubernetesJobs
+from imagejobs_operator.jobs.namespaces import KubernetesNamespaces
 from imagejobs_operator.jobs.pod_spec import PodSettings
 from imagejobs_operator.settings import Settings
 
@@ -38,4 +39,5 @@ def make_ports(
         jobs,
         KubernetesEvents(client),
         callbacks,
+        KubernetesNamespaces(client),
     )

@@ -17,9 +17,10 @@ from imagejobs_contract.runtime.tracing import open_tracer
 from imagejobs_operator.act.memory import Memory
 from imagejobs_operator.act.pod_ledger import PodLedger
 from imagejobs_operator.act.reconcile import Reconciler
-from imagejobs_operator.act.work_queue import WorkQueue
+from imagejobs_operator.act.work_queue import Result, WorkQueue
 from imagejobs_operator.decide.deliveries import DeliveryResult
 from imagejobs_operator.decide.plan_input import Policy
+from imagejobs_operator.feeds.namespaces import Namespaces
 from imagejobs_operator.feeds.resync import resync, wake_ups
 from imagejobs_operator.health import Health
 from imagejobs_operator.metrics import Metrics
@@ -67,7 +68,16 @@ def _connect(
         calendar=outside.calendar,
         sees_own_writes=settings.sqlite is None,
     )
-    queue = WorkQueue(metrics.time_reconciles(reconciler.reconcile), settings.concurrency)
+    namespaces = Namespaces(None if settings.sqlite else settings.namespaces)
+
+    async def work(key: JobKey) -> Result:
+        # A job that goes is let go of also where nothing else is allowed any more.
+        is_going = memory.history(key).deleting_since is not None
+        if namespaces.is_away(key.namespace) and not is_going:
+            return Result()
+        return await reconciler.reconcile(key)
+
+    queue = WorkQueue(metrics.time_reconciles(work), settings.concurrency)
     pods.on_turn(queue.add)
     metrics.expose(queue, memory, clock)
 
@@ -83,7 +93,14 @@ def _connect(
     return [
         queue.run(),
         wake_ups(ports.board, queue, memory),
-        resync(ports.store, queue, settings.resync_seconds, health, lambda key: memory.is_due(key, clock())),
+        resync(
+            ports.store,
+            queue,
+            settings.resync_seconds,
+            health,
+            namespaces,
+            lambda key: memory.is_due(key, clock()),
+        ),
         *_make_servers(settings, health, metrics),
         # kopf takes the signals for itself.
         follow_changes(settings, ports, queue, lambda: _stop_on_signals(stop), stop),

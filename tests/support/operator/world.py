@@ -22,7 +22,7 @@ from imagejobs_contract.wire import s3_keys
 from imagejobs_contract.wire.shards import read_offsets
 from imagejobs_operator.act.memory import Memory
 from imagejobs_operator.act.pod_ledger import PodLedger
-from imagejobs_operator.act.ports import Ports
+from imagejobs_operator.act.ports import Namespaces, Ports
 from imagejobs_operator.act.reconcile import Reconciler
 from imagejobs_operator.act.work_queue import Result
 from imagejobs_operator.callbacks.dispatcher import CallbackDispatcher
@@ -70,6 +70,7 @@ class World:
         self.response = Response(ResponseKind.DELIVERED)
         self.wake_ups_arrive = True
         self.max_owner_pods = 100
+        self.namespaces: Namespaces | None = None
         self._loop = asyncio.new_event_loop()
         self.restart()
 
@@ -109,6 +110,7 @@ class World:
             jobs,
             self.events,
             self.dispatcher,
+            self,
         )
         self.turns: list[JobKey] = []
         pods = PodLedger(self.max_owner_pods)
@@ -122,6 +124,10 @@ class World:
             calendar=self.calendar,
             sees_own_writes=sees_own_writes,
         )
+
+    async def is_ending(self, namespace: str) -> bool:
+        """Return whether a namespace is being deleted."""
+        return self.namespaces is not None and await self.namespaces.is_ending(namespace)
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Run to the end."""

@@ -82,11 +82,10 @@ class KubernetesStore:
             tuple(jobs), objects.format_cursor(place, answer["metadata"].get("continue", ""), len(watched))
         )
 
-    async def keys(self) -> Sequence[JobKey]:
-        """Return the keys of all jobs in this store's namespaces; only their metadata is read."""
-        return [
-            key for namespace in self._namespaces for key in await watches.list_keys(self._client, namespace)
-        ]
+    async def keys(self, namespace: str | None = None) -> Sequence[JobKey]:
+        """Return the keys of all jobs in this store's namespaces, or in one; only their metadata is read."""
+        asked = self._namespaces if namespace is None else (namespace,)
+        return [key for each in asked for key in await watches.list_keys(self._client, each)]
 
     async def put_status(self, job: ImageJob, status: Status) -> ImageJob:
         """Write the status if the job did not change; an equal status is not written.

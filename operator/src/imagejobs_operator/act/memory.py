@@ -66,6 +66,7 @@ class Memory:
         self._jobs: dict[JobKey, tuple[Leftovers, History]] = {}
         self._states: dict[JobKey, State] = {}
         self._callbacks: dict[JobKey, datetime] = {}
+        self._late: dict[JobKey, ImageJob] = {}
         self.states: Counter[State] = Counter()
 
     @property
@@ -137,6 +138,14 @@ class Memory:
         """Return whether the resync adds the job."""
         until = self.history(key).skip_resync_until
         return until is None or now >= until
+
+    def record_late_outputs(self, job: ImageJob) -> None:
+        """Record a job that was let go of while its workers may still store results."""
+        self._late[job.key] = job
+
+    def take_late_outputs(self, key: JobKey) -> ImageJob | None:
+        """Return the job whose late results are to be deleted, once."""
+        return self._late.pop(key, None)
 
     def forget(self, key: JobKey) -> Leftovers | None:
         """Forget a job; return its leftovers, if it was known."""

@@ -34,6 +34,8 @@ async def observe(
         Unavailable: A fact that the decision depends on cannot be read.
     """
     nothing = Observed(history=history, lead=lead)
+    if job.deleting and ports.namespaces and await ports.namespaces.is_ending(job.key.namespace):
+        return replace(nothing, namespace_ends=True)  # of its Jobs nobody may read anything there now
     if job.deleting:
         # Includes the Job of an attempt that was started while the status does not say so.
         return replace(nothing, child=await _get_child(ports, job, current_attempt(job)))

@@ -21,7 +21,7 @@ from imagejobs_contract.errors import (
 )
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.imagejob import ImageJob, UnreadableJob
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import FINALIZER, JobKey
 from imagejobs_contract.model.status import Reason, State, Status
 from imagejobs_contract.model.times import Clock
 from imagejobs_contract.runtime import logs
@@ -34,7 +34,7 @@ from imagejobs_operator.act.observe import observe
 from imagejobs_operator.act.pod_ledger import PodLedger
 from imagejobs_operator.act.ports import Ports
 from imagejobs_operator.act.work_queue import Result
-from imagejobs_operator.decide import actions, attempts, conditions, deadlines, moments
+from imagejobs_operator.decide import actions, attempts, conditions, deadlines, late_writes, moments
 from imagejobs_operator.decide.actions import Action
 from imagejobs_operator.decide.observed import Observed, Results
 from imagejobs_operator.decide.plan import plan
@@ -107,6 +107,7 @@ class Reconciler:
             job = await self._ports.store.get(key)
         except NotFound:
             self._pods.forget(key)
+            await self._delete_late_outputs(key)
             await self._delete_leftovers(self._memory.forget(key))
             return Result()
         except UnreadableJob as ex:
@@ -134,6 +135,8 @@ class Reconciler:
         seen = replace(seen, history=self._memory.history(job.key))
         until = deadlines.skip_resync_until(written or job, seen, self._clock(), self._policy)
         self._memory.skip_resync_until(job.key, until)
+        if seen.namespace_ends:
+            return self._await_late_outputs(job)
         if written is not None and not self._sees_own_writes:
             todo = self._plan_after_write(written, seen)
         return Result(_requeue_seconds(todo), LARGE_JOB_INTERVAL_SECONDS if _is_busy(job) else 0.0)
@@ -252,6 +255,24 @@ class Reconciler:
             except UnreadableJob:  # the answer to a write is the job, which still cannot be read
                 log.info("spec refused", extra={"reason": ex.message})
         return Result()
+
+    def _await_late_outputs(self, job: ImageJob) -> Result:
+        """Return when the outputs are deleted again that workers stored after the job was let go of."""
+        if FINALIZER not in job.finalizers:
+            return Result()
+        self._memory.record_late_outputs(job)
+        return Result(late_writes.max_seconds(self._policy))
+
+    async def _delete_late_outputs(self, key: JobKey) -> None:
+        job = self._memory.take_late_outputs(key)
+        if job is None:
+            return
+        shards = max(1, job.status.shards or attempts.shard_count(job.spec))
+        try:
+            await apply(self._ports, job, actions.DeleteOutputs(shards))
+        except ImageJobsError:
+            self._memory.record_late_outputs(job)
+            raise
 
     async def _delete_leftovers(self, leftovers: Leftovers | None) -> None:
         if leftovers is None:

@@ -200,7 +200,8 @@ def _plan_deletion(job: ImageJob, seen: Observed, now: datetime, policy: Policy)
             ),
             actions.RemoveFinalizer(),
         )
-    if (left := late_writes.seconds_left(job, seen, now, policy)) > 0:
+    # A namespace that goes waits for nobody: what late workers store is deleted afterwards.
+    if not seen.namespace_ends and (left := late_writes.seconds_left(job, seen, now, policy)) > 0:
         return (*stop, Requeue(left))
     outputs = actions.DeleteOutputs(max(1, job.status.shards or attempts.shard_count(job.spec)))
     return (*stop, outputs, actions.DeleteFiles(), actions.Forget(), actions.RemoveFinalizer())
