@@ -71,6 +71,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "charts/imagejobs/files/admission.yaml": lambda: copy_of("admission.yaml"),
     "charts/imagejobs/files/crd.yaml": lambda: copy_of("crd.yaml"),
     "charts/imagejobs/files/rbac-operator.yaml": lambda: copy_of("rbac-operator.yaml"),
+    "charts/imagejobs/files/rbac-operator-namespaces.yaml": lambda: copy_of("rbac-operator-namespaces.yaml"),
     "docs/install.md": docs_with_table,
     "manifests/install.yaml": install_manifest,
 }

@@ -51,6 +51,13 @@ def test_the_operators_rules_are_those_that_its_own_tests_run_with():
     assert role["rules"] == written["rules"]
 
 
+def test_the_operators_rules_in_other_namespaces_are_those_that_its_own_tests_run_with():
+    written = yaml.safe_load((ROOT / "manifests" / "rbac-operator-namespaces.yaml").read_text())
+    objects = chart_render.render(*case("minimal"), "--set", "watch.namespaces={shop}")
+    role = one(objects, "ClusterRole", "pictures-imagejobs-operator-namespaces")
+    assert role["rules"] == written["rules"]
+
+
 def test_the_install_file_holds_no_secret_and_nothing_that_only_helm_runs():
     objects = [each for each in yaml.safe_load_all((ROOT / "manifests" / "install.yaml").read_text()) if each]
     assert of_kind(objects, "Secret") == []

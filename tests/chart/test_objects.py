@@ -424,6 +424,16 @@ def test_named_namespaces_get_what_job_pods_need_there():
     }
 
 
+def test_jobs_of_other_namespaces_can_be_let_go_of_when_their_roles_are_gone():
+    objects = render(*case("dev"), "--set", "watch.namespaces={shop}")
+    binding = one(objects, "ClusterRoleBinding", "pictures-imagejobs-operator-namespaces")
+    role = one(objects, "ClusterRole", binding["roleRef"]["name"])
+    assert {verb for rule in role["rules"] for verb in rule["verbs"]} == {"get", "list", "patch"}
+    operator = one(objects, "ServiceAccount", "imagejobs-operator")["metadata"]
+    subject = {"kind": "ServiceAccount", "name": operator["name"], "namespace": operator["namespace"]}
+    assert binding["subjects"] == [subject]
+
+
 def test_all_namespaces_are_watched_with_a_cluster_role():
     objects = render(*case("minimal"), "--set", "watch.allNamespaces=true")
     binding = one(objects, "ClusterRoleBinding", "pictures-imagejobs-operator")

@@ -39,7 +39,7 @@ def test_reconciles_are_timed_by_how_they_ended():
 
 def test_jobs_count_in_the_state_in_which_they_were_last_seen():
     metrics, memory = Metrics(), Memory()
-    metrics.expose(WorkQueue(reconcile, 1), memory)
+    metrics.expose(WorkQueue(reconcile, 1), memory, utc_now)
 
     def jobs_by_state() -> dict[str, float]:
         return {
@@ -59,7 +59,7 @@ def test_jobs_count_in_the_state_in_which_they_were_last_seen():
 
 def test_callbacks_that_are_due_are_counted_with_the_age_of_the_oldest():
     metrics, memory = Metrics(), Memory()
-    metrics.expose(WorkQueue(reconcile, 1), memory)
+    metrics.expose(WorkQueue(reconcile, 1), memory, utc_now)
 
     def value_of(name: str) -> float | None:
         return metrics.registry.get_sample_value(f"imagejobs_callbacks_{name}")
@@ -70,13 +70,13 @@ def test_callbacks_that_are_due_are_counted_with_the_age_of_the_oldest():
         replace(
             JOB, status=Status(state=State.SUCCEEDED, callback=Callback(CallbackState.PENDING, since=due))
         ),
-        NOON,
+        utc_now(),
     )
-    memory.record_job(replace(JOB, key=JobKey("default", "b")), NOON)
+    memory.record_job(replace(JOB, key=JobKey("default", "b")), utc_now())
     memory.record_write(
         JobKey("default", "b"),
         Status(state=State.FAILED, callback=Callback(CallbackState.PENDING, since=utc_now())),
-        NOON,
+        utc_now(),
     )
     assert value_of("pending") == 2
     assert 7200 <= (value_of("oldest_seconds") or 0) < 7300

@@ -81,8 +81,8 @@ class JobStore(Protocol):
         """
         ...
 
-    async def keys(self) -> Sequence[JobKey]:
-        """Return the keys of all jobs that this store watches, for the resync."""
+    async def keys(self, namespace: str | None = None) -> Sequence[JobKey]:
+        """Return the keys of all jobs that this store watches, or of one namespace, for the resync."""
         ...
 
     async def put_status(self, job: ImageJob, status: Status) -> ImageJob:
@@ -219,11 +219,13 @@ class Lease:
     Attributes:
         entry_id: The task's id on the stream.
         deliveries: How often it was leased, this time included.
+        age_seconds: Since it was put on the stream, by the queue's own clock.
     """
 
     task: Task
     entry_id: str
     deliveries: int
+    age_seconds: float = 0.0
 
 
 class TaskQueue(Protocol):

@@ -1,29 +1,26 @@
-"""Opens the ports that speak to the Kubernetes API, over one client."""
+"""Makes the ports that speak to the Kubernetes API, over one client."""
 
-from imagejobs_contract.model.times import utc_now
 from imagejobs_contract.ports import ProgressBoard, TaskQueue
 from imagejobs_contract.storage import ObjectStore
-from imagejobs_contract.stores.kubernetes import KubernetesStore, connect
+from imagejobs_contract.stores.kubernetes import KubernetesStore
+from imagejobs_contract.stores.kubernetes_client import KubernetesClient
 from imagejobs_operator.act.ports import Callbacks, Ports
 from imagejobs_operator.events.kubernetes import KubernetesEvents
 from imagejobs_operator.jobs.kubernetes import KubernetesJobs
+from imagejobs_operator.jobs.namespaces import KubernetesNamespaces
 from imagejobs_operator.jobs.pod_spec import PodSettings
 from imagejobs_operator.settings import Settings
 
 
-async def open_ports(
+def make_ports(
+    client: KubernetesClient,
     settings: Settings,
     board: ProgressBoard,
     queue: TaskQueue,
     objects: ObjectStore,
     callbacks: Callbacks | None = None,
 ) -> Ports:
-    """Return all ports; closing their store closes the client.
-
-    Raises:
-        Misconfigured: Neither a service account nor a kubeconfig leads to an API server.
-    """
-    client = await connect(settings.kubeconfig)
+    """Return all ports; closing their store closes the client."""
     pods = PodSettings(
         settings.worker_image,
         settings.worker_env_secrets,
@@ -40,6 +37,7 @@ async def open_ports(
         queue,
         objects,
         jobs,
-        KubernetesEvents(client, utc_now),
+        KubernetesEvents(client),
         callbacks,
+        KubernetesNamespaces(client),
     )

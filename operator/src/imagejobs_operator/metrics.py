@@ -8,7 +8,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.status import State
-from imagejobs_contract.model.times import utc_now
+from imagejobs_contract.model.times import Clock
 from imagejobs_contract.runtime import metrics
 from imagejobs_operator.act.memory import Memory
 from imagejobs_operator.act.work_queue import Result, WorkQueue
@@ -73,12 +73,12 @@ class Metrics:
         """Count exported or dropped spans."""
         self.spans.labels(end).inc(number)
 
-    def expose(self, queue: WorkQueue, memory: Memory) -> None:
+    def expose(self, queue: WorkQueue, memory: Memory, clock: Clock) -> None:
         """Let the gauges read from the queue and the memory at each scrape."""
         self.queue_keys.set_function(lambda: len(queue))
         self.queue_oldest_seconds.set_function(queue.oldest_seconds)
         self.callbacks_pending.set_function(lambda: memory.pending_callbacks)
-        self.callbacks_oldest_seconds.set_function(lambda: memory.oldest_callback_seconds(utc_now()))
+        self.callbacks_oldest_seconds.set_function(lambda: memory.oldest_callback_seconds(clock()))
         for state in State:
             self.jobs.labels(state.value).set_function(partial(memory.states.__getitem__, state))
 

@@ -4,11 +4,12 @@ import asyncio
 import logging
 import signal
 from collections.abc import Coroutine, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.names import JobKey
-from imagejobs_contract.model.times import utc_now
+from imagejobs_contract.model.times import SteadyClock
 from imagejobs_contract.runtime import probes
 from imagejobs_contract.runtime.metrics import serve
 from imagejobs_contract.runtime.traces import Tracer
@@ -16,9 +17,10 @@ from imagejobs_contract.runtime.tracing import open_tracer
 from imagejobs_operator.act.memory import Memory
 from imagejobs_operator.act.pod_ledger import PodLedger
 from imagejobs_operator.act.reconcile import Reconciler
-from imagejobs_operator.act.work_queue import WorkQueue
+from imagejobs_operator.act.work_queue import Result, WorkQueue
 from imagejobs_operator.decide.deliveries import DeliveryResult
 from imagejobs_operator.decide.plan_input import Policy
+from imagejobs_operator.feeds.namespaces import Namespaces
 from imagejobs_operator.feeds.resync import resync, wake_ups
 from imagejobs_operator.health import Health
 from imagejobs_operator.metrics import Metrics
@@ -54,14 +56,30 @@ def _connect(
     settings: Settings, outside: Outside, traces: Tracer, metrics: Metrics, stop: asyncio.Event
 ) -> list[Part]:
     """Connect the parts, and return those that run until the end."""
-    ports, memory, policy = outside.ports, Memory(), _make_policy(settings)
+    ports, memory, clock = outside.ports, Memory(), SteadyClock()
     pods = PodLedger(settings.limits.max_owner_pods)
     reconciler = Reconciler(
-        ports, policy, utc_now, memory, traces, pods, sees_own_writes=settings.sqlite is None
+        ports,
+        _make_policy(settings, clock()),
+        clock,
+        memory,
+        traces,
+        pods,
+        calendar=outside.calendar,
+        sees_own_writes=settings.sqlite is None,
     )
-    queue = WorkQueue(metrics.time_reconciles(reconciler.reconcile), settings.concurrency)
+    namespaces = Namespaces(None if settings.sqlite else settings.namespaces)
+
+    async def work(key: JobKey) -> Result:
+        # A job that goes is let go of also where nothing else is allowed any more.
+        is_going = memory.history(key).deleting_since is not None
+        if namespaces.is_away(key.namespace) and not is_going:
+            return Result()
+        return await reconciler.reconcile(key)
+
+    queue = WorkQueue(metrics.time_reconciles(work), settings.concurrency)
     pods.on_turn(queue.add)
-    metrics.expose(queue, memory)
+    metrics.expose(queue, memory, clock)
 
     def on_result(key: JobKey, result: DeliveryResult) -> None:
         memory.record_delivery(key, result)
@@ -76,7 +94,12 @@ def _connect(
         queue.run(),
         wake_ups(ports.board, queue, memory),
         resync(
-            ports.store, queue, settings.resync_seconds, health, lambda key: memory.is_due(key, utc_now())
+            ports.store,
+            queue,
+            settings.resync_seconds,
+            health,
+            namespaces,
+            lambda key: memory.is_due(key, clock()),
         ),
         *_make_servers(settings, health, metrics),
         # kopf takes the signals for itself.
@@ -94,9 +117,9 @@ def _make_servers(settings: Settings, health: Health, metrics: Metrics) -> list[
     return servers
 
 
-def _make_policy(settings: Settings) -> Policy:
+def _make_policy(settings: Settings, since: datetime) -> Policy:
     return Policy(
-        since=utc_now(),
+        since=since,
         pool=settings.pool,
         jobs=settings.jobs,
         # On one machine the pool runs as long as the operator, and its workers have no start to pay for.

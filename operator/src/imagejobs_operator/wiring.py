@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from imagejobs_contract.model.times import utc_now
+from imagejobs_contract.model.times import Clock, utc_now
 from imagejobs_contract.redis.board import RedisBoard
 from imagejobs_contract.redis.client import connect
 from imagejobs_contract.redis.task_queue import RedisTaskQueue
@@ -33,11 +33,13 @@ class Outside:
     """The open ports, and the two adapters among them that report results.
 
     Attributes:
+        calendar: Shows the time by which the store stamps the creation of jobs.
         dispatcher: None where no callbacks are sent.
         processes: None where Jobs are no processes of this machine.
     """
 
     ports: Ports
+    calendar: Clock
     dispatcher: CallbackDispatcher | None
     processes: ProcessJobs | None
 
@@ -60,6 +62,7 @@ async def open_outside(
     redis = connect(settings.redis_url)
     objects = S3Objects(settings.s3)
     board, tasks = RedisBoard(redis), RedisTaskQueue(redis, settings.lease_seconds)
+    calendar: Clock = utc_now
     dispatcher, processes = _make_dispatcher(settings, traces, count), _make_processes(settings, environ)
     if settings.sqlite:
         from imagejobs_contract.stores.sqlite import SqliteStore
@@ -69,11 +72,14 @@ async def open_outside(
         store = CachedStore(SqliteStore(settings.sqlite, echoes=False))
         ports = Ports(store, board, tasks, objects, processes, LogEvents(), dispatcher)
     else:
-        from imagejobs_operator.cluster import open_ports
+        from imagejobs_contract.stores.kubernetes_calls import connect as connect_to_cluster
+        from imagejobs_operator.cluster import make_ports
 
-        ports = await open_ports(settings, board, tasks, objects, dispatcher)
+        client = await connect_to_cluster(settings.kubeconfig)
+        calendar = client.calendar
+        ports = make_ports(client, settings, board, tasks, objects, dispatcher)
     try:
-        yield Outside(ports, dispatcher, processes)
+        yield Outside(ports, calendar, dispatcher, processes)
     finally:
         if processes:
             await processes.close()

@@ -13,7 +13,7 @@ from imagejobs_contract.wire.tasks import Task
 TASK = Task(
     JobKey("default", "j1"), "u1", 3, Item("é.jpg", key="uploads/x/3"),
     (Variant(width=4, height=3, fit=Fit.COVER, format=Format.AVIF),), "outputs/j1", attempt=2, attempts=5,
-    cache_control="no-store", expires=1_800_000_000.5, caller="ada",
+    cache_control="no-store", lifetime_seconds=86_400.5, caller="ada",
     origin=Origin("order-17", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),
 )  # fmt: skip
 
@@ -38,7 +38,7 @@ def test_a_task_of_an_operator_that_knew_no_callers_is_nobodys():
 
 @pytest.mark.parametrize(
     "field",
-    ["namespace", "name", "uid", "index", "item", "prefix", "attempt", "attempts", "cacheControl", "expires"],
+    ["namespace", "name", "uid", "index", "item", "prefix", "attempt", "attempts", "cacheControl"],
 )
 def test_a_task_that_lacks_something_is_refused(field):
     body = json.loads(TASK.to_json())

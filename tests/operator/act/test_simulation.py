@@ -77,9 +77,9 @@ class Simulation(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.world.advance(seconds)
 
-    @rule()
-    def clock_goes_back(self) -> None:
-        self.world.advance(-20)
+    @rule(seconds=st.sampled_from([-3600, -20, 20, 3600]))
+    def calendar_is_set(self, seconds: int) -> None:
+        self.world.set_calendar(seconds)
 
     @rule(code=CODES, count=st.integers(1, 9))
     def workers_work(self, code: Code | None, count: int) -> None:

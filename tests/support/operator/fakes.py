@@ -88,9 +88,9 @@ class Store:
         back = self.stale.pop(key, 0)
         return self.versions[key][-1 - min(back, len(self.versions[key]) - 1)]
 
-    async def keys(self) -> Sequence[JobKey]:
+    async def keys(self, namespace: str | None = None) -> Sequence[JobKey]:
         self.faults.check("store")
-        return list(self.jobs)
+        return [key for key in self.jobs if namespace in (None, key.namespace)]
 
     async def put_status(self, job: ImageJob, status: Status) -> ImageJob:
         self.faults.before("store", "status")
@@ -361,6 +361,7 @@ class Jobs:
         self.now = now
         self.running: dict[tuple[str, int], Running] = {}
         self.created: list[tuple[str, int]] = []
+        self.pods_start = True
 
     async def get(self, job: ImageJob, attempt: int) -> ChildJob:
         self.faults.check("store")
@@ -377,7 +378,7 @@ class Jobs:
             it.managed,
             it.parallelism,
             active,
-            active,
+            active if self.pods_start else 0,
             it.created,
             it.deleting_since,
             it.ended,

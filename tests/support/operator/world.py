@@ -22,7 +22,7 @@ from imagejobs_contract.wire import s3_keys
 from imagejobs_contract.wire.shards import read_offsets
 from imagejobs_operator.act.memory import Memory
 from imagejobs_operator.act.pod_ledger import PodLedger
-from imagejobs_operator.act.ports import Ports
+from imagejobs_operator.act.ports import Namespaces, Ports
 from imagejobs_operator.act.reconcile import Reconciler
 from imagejobs_operator.act.work_queue import Result
 from imagejobs_operator.callbacks.dispatcher import CallbackDispatcher
@@ -55,13 +55,14 @@ class World:
 
     def __init__(self, **policy: Any) -> None:
         self.time = START
+        self.lead = timedelta()
         self.elapsed_seconds = 0.0
         self.faults = Faults()
-        self.store = Store(self.faults, self.now)
+        self.store = Store(self.faults, self.calendar)
         self.board = Board(self.faults)
         self.queue = Queue(self.faults, self.board, lambda: self.elapsed_seconds)
         self.objects = Objects(self.faults)
-        self.jobs = Jobs(self.faults, self.now)
+        self.jobs = Jobs(self.faults, self.calendar)
         self.events = Events(self.faults)
         self.policy = Policy(since=START, **policy)
         self.requeues: dict[JobKey, Result] = {}
@@ -69,6 +70,7 @@ class World:
         self.response = Response(ResponseKind.DELIVERED)
         self.wake_ups_arrive = True
         self.max_owner_pods = 100
+        self.namespaces: Namespaces | None = None
         self._loop = asyncio.new_event_loop()
         self.restart()
 
@@ -81,6 +83,14 @@ class World:
     def now(self) -> datetime:
         """Return the world's time."""
         return self.time
+
+    def calendar(self) -> datetime:
+        """Return the time that is written down: of the store, and of whoever reads the operator's status."""
+        return self.time + self.lead
+
+    def set_calendar(self, seconds: float) -> None:
+        """Let the calendar jump, forward or back; no time passes."""
+        self.lead += timedelta(seconds=seconds)
 
     def advance(self, seconds: float) -> None:
         """Move the clock forward, or back."""
@@ -100,6 +110,7 @@ class World:
             jobs,
             self.events,
             self.dispatcher,
+            self,
         )
         self.turns: list[JobKey] = []
         pods = PodLedger(self.max_owner_pods)
@@ -110,8 +121,13 @@ class World:
             self.now,
             self.memory,
             pods=pods,
+            calendar=self.calendar,
             sees_own_writes=sees_own_writes,
         )
+
+    async def is_ending(self, namespace: str) -> bool:
+        """Return whether a namespace is being deleted."""
+        return self.namespaces is not None and await self.namespaces.is_ending(namespace)
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Run to the end."""

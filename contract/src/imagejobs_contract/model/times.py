@@ -1,6 +1,8 @@
 """RFC 3339 times, always UTC."""
 
-from datetime import UTC, datetime
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
@@ -15,6 +17,25 @@ class Clock(Protocol):
 def utc_now() -> datetime:
     """Return the system's time."""
     return datetime.now(UTC)
+
+
+class SteadyClock:
+    """Counts the time that passed since it was made: nobody sets it, and it never jumps.
+
+    It begins with the system's time, so that the times of before are older; later the two may part.
+
+    Args:
+        calendar: Shows the first time.
+        seconds: Seconds that only grow.
+    """
+
+    def __init__(self, calendar: Clock = utc_now, seconds: Callable[[], float] = time.monotonic) -> None:
+        self._seconds = seconds
+        self._begin = calendar() - timedelta(seconds=seconds())
+
+    def __call__(self) -> datetime:
+        """Return the time."""
+        return self._begin + timedelta(seconds=self._seconds())
 
 
 def parse_time(text: object) -> datetime | None:

@@ -212,12 +212,12 @@ class RedisTaskQueue:
         self._next_look[consumer] = 0.0 if found else time.monotonic() + self._look_seconds
         if not found:
             return None
-        entry, flat, deliveries = found
-        return await self._read_lease(entry, flat, int(deliveries))
+        entry, flat, now_ms, deliveries = found
+        return await self._read_lease(entry, flat, now_ms, int(deliveries))
 
     async def _lease_next(self, consumer: str) -> Lease | None:
         found = await self._take(*self._take_arguments(consumer))
-        return await self._read_lease(found[0], found[1], 1) if found else None
+        return await self._read_lease(found[0], found[1], found[2], 1) if found else None
 
     def _take_arguments(self, consumer: str) -> tuple[list[str], list[str | int | float]]:
         sharing = self._sharing
@@ -246,12 +246,15 @@ class RedisTaskQueue:
             _, found = await pipe.execute(raise_on_error=False)
         if not found or isinstance(found, ResponseError):
             return None
-        return await self._read_lease(found[0], found[1], 1)
+        return await self._read_lease(found[0], found[1], found[2], 1)
 
-    async def _read_lease(self, entry: str, flat: list[str], deliveries: int) -> Lease | None:
+    async def _read_lease(self, entry: str, flat: list[str], now_ms: int, deliveries: int) -> Lease | None:
         fields = dict(zip(flat[::2], flat[1::2], strict=True))
+        # The id of an entry begins with the time at which it was added.
+        age_seconds = max(0.0, (now_ms - int(entry.partition("-")[0])) / 1000)
         try:
-            return Lease(Task.from_json(fields["task"]), entry, int(fields["taken"]) + deliveries)
+            task = Task.from_json(fields["task"])
+            return Lease(task, entry, int(fields["taken"]) + deliveries, age_seconds)
         except (KeyError, ValueError) as ex:
             # The operator misses it and sends it again, in words that are understood if the operator is of
             # this version.

@@ -79,9 +79,9 @@ if not entry then
 end
 redis.call('XCLAIM', tasks, group, consumer, 0, entry[1], 'RETRYCOUNT', 1, 'FORCE', 'LASTID', entry[1])
 record(owner, entry[1])
-return entry
+return {{entry[1], entry[2], now_ms}}
 """
-"""Lease the task whose turn it is: entry, fields; false if there is none that may be taken.
+"""Lease the task whose turn it is: entry, fields, the time in milliseconds; false if none may be taken.
 
 LASTID, so that a worker of the release before, which reads the stream in its order, passes over what is
 leased.
@@ -102,7 +102,7 @@ while true do
       redis.call('XCLAIM', tasks, group, consumer, 0, id)
       settle(id, false)
       record(owner_and_uid(entry[2]), id)
-      return {{id, entry[2], deliveries + 1}}
+      return {{id, entry[2], now_ms, deliveries + 1}}
     end
     redis.call('XACK', tasks, group, id)
     settle(id, false)
@@ -110,7 +110,7 @@ while true do
 end
 """
 """Record that a worker lives and how many tasks it takes at once, and lease it the oldest task whose lease
-ran out: entry, fields, deliveries.
+ran out: entry, fields, the time in milliseconds, deliveries.
 
 XPENDING is used, not XAUTOCLAIM: XAUTOCLAIM returns early with a cursor when the idle entry is behind many
 fresh ones, and for entries that were deleted while pending it gives nil without an id on Redis 6.2, a third

@@ -38,9 +38,9 @@ class ForwardingStore(JobStore):
         """Return a page of jobs."""
         return await self._store.list(namespace, state, limit, cursor, caller=caller)
 
-    async def keys(self) -> Sequence[JobKey]:
-        """Return the keys of all jobs."""
-        return await self._store.keys()
+    async def keys(self, namespace: str | None = None) -> Sequence[JobKey]:
+        """Return the keys of all jobs, or of one namespace."""
+        return await self._store.keys(namespace)
 
     async def put_status(self, job: ImageJob, status: Status) -> ImageJob:
         """Write the status."""

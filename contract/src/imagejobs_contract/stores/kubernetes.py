@@ -8,8 +8,6 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-from kubernetes.aio.client import ApiClient
-
 from imagejobs_contract.errors import Conflict, NotFound
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import CallerName, JobKey, Uid
@@ -22,6 +20,7 @@ from imagejobs_contract.stores import kubernetes_calls as calls
 from imagejobs_contract.stores import kubernetes_feed as watches
 from imagejobs_contract.stores import kubernetes_objects as objects
 from imagejobs_contract.stores.kubernetes_calls import connect
+from imagejobs_contract.stores.kubernetes_client import KubernetesClient
 from imagejobs_contract.stores.spec_cache import SpecCache
 
 __all__ = ["KubernetesStore", "connect"]
@@ -38,7 +37,7 @@ class KubernetesStore:
     The store owns the client, which `connect` makes, and closes it.
     """
 
-    def __init__(self, client: ApiClient, namespaces: Sequence[str] | None = None) -> None:
+    def __init__(self, client: KubernetesClient, namespaces: Sequence[str] | None = None) -> None:
         self._client = client
         self._specs = SpecCache()
         self._namespaces: tuple[str | None, ...] = (None,) if namespaces is None else tuple(namespaces)
@@ -83,11 +82,10 @@ class KubernetesStore:
             tuple(jobs), objects.format_cursor(place, answer["metadata"].get("continue", ""), len(watched))
         )
 
-    async def keys(self) -> Sequence[JobKey]:
-        """Return the keys of all jobs in this store's namespaces; only their metadata is read."""
-        return [
-            key for namespace in self._namespaces for key in await watches.list_keys(self._client, namespace)
-        ]
+    async def keys(self, namespace: str | None = None) -> Sequence[JobKey]:
+        """Return the keys of all jobs in this store's namespaces, or in one; only their metadata is read."""
+        asked = self._namespaces if namespace is None else (namespace,)
+        return [key for each in asked for key in await watches.list_keys(self._client, each)]
 
     async def put_status(self, job: ImageJob, status: Status) -> ImageJob:
         """Write the status if the job did not change; an equal status is not written.

@@ -22,6 +22,7 @@ from imagejobs_contract.errors import (
     NotFound,
     Unavailable,
 )
+from imagejobs_contract.stores.kubernetes_client import KubernetesClient
 
 REQUEST_SECONDS = 15.0
 CONNECT_SECONDS = 5.0
@@ -54,7 +55,7 @@ class Expired(Unavailable):
         super().__init__("the place in the list is forgotten")
 
 
-async def connect(kubeconfig: str | None) -> ApiClient:
+async def connect(kubeconfig: str | None) -> KubernetesClient:
     """Return a client by that kubeconfig file, or by the pod's service account if it is None.
 
     Raises:
@@ -69,12 +70,12 @@ async def connect(kubeconfig: str | None) -> ApiClient:
             await config.load_kube_config(config_file=kubeconfig, client_configuration=configuration)
     except (config.ConfigException, YAMLError, OSError, ValueError) as ex:
         raise Misconfigured(f"no way to the Kubernetes API: {ex}") from ex
-    return ApiClient(configuration)
+    return KubernetesClient(ApiClient(configuration))
 
 
 async def send(
-    client: ApiClient, method: str, path: str, *, query: Mapping[str, str] | None = None, body: object = None,
-    content_type: str = JSON, accept: str = JSON,
+    client: KubernetesClient, method: str, path: str, *, query: Mapping[str, str] | None = None,
+    body: object = None, content_type: str = JSON, accept: str = JSON,
 ) -> dict[str, Any]:  # fmt: skip
     """Send one request and return the response's object.
 
@@ -88,7 +89,7 @@ async def send(
 
 
 async def watch(
-    client: ApiClient, path: str, version: str
+    client: KubernetesClient, path: str, version: str
 ) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
     """Yield (event type, object) of all changes after that resource version, until the server ends it.
 
@@ -129,11 +130,11 @@ async def _read_lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
 
 @asynccontextmanager
 async def _response(
-    client: ApiClient, method: str, path: str, query: Mapping[str, str], headers: dict[str, str],
+    client: KubernetesClient, method: str, path: str, query: Mapping[str, str], headers: dict[str, str],
     body: object, seconds: float | tuple[float, float],
 ) -> AsyncIterator[aiohttp.ClientResponse]:  # fmt: skip
     try:
-        response: aiohttp.ClientResponse = await client.call_api(
+        response: aiohttp.ClientResponse = await client.api.call_api(
             path,
             method,
             {},
@@ -144,6 +145,7 @@ async def _response(
             _preload_content=False,
             _request_timeout=seconds,
         )
+        client.calendar.record(response.headers)
         async with response:
             if response.status >= 300:
                 _raise_error(response.status, response.headers, _parse_object(await response.read()))

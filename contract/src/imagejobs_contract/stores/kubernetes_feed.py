@@ -11,12 +11,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import Any
 
-from kubernetes.aio.client import ApiClient
-
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.ports import JobEvent
 from imagejobs_contract.runtime import backoff
 from imagejobs_contract.stores import kubernetes_calls as calls
+from imagejobs_contract.stores.kubernetes_client import KubernetesClient
 from imagejobs_contract.stores.kubernetes_objects import collection_path, key_of, read_if_valid
 
 KEYS_PER_PAGE = 500
@@ -32,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 async def watch_namespaces(
-    client: ApiClient, namespaces: Sequence[str | None]
+    client: KubernetesClient, namespaces: Sequence[str | None]
 ) -> AsyncIterator[JobEvent | None]:
     """Yield every job, then each that changes or is deleted; it never ends by itself.
 
@@ -51,7 +50,7 @@ async def watch_namespaces(
         await asyncio.gather(*followers, return_exceptions=True)
 
 
-async def list_keys(client: ApiClient, namespace: str | None) -> list[JobKey]:
+async def list_keys(client: KubernetesClient, namespace: str | None) -> list[JobKey]:
     """Return the keys of all jobs in a namespace; only their metadata is read."""
     pages = _pages(client, namespace, KEYS_PER_PAGE, calls.METADATA_LIST)
     return [
@@ -60,7 +59,7 @@ async def list_keys(client: ApiClient, namespace: str | None) -> list[JobKey]:
 
 
 async def list_page(
-    client: ApiClient, namespace: str | None, query: dict[str, str], accept: str = calls.JSON
+    client: KubernetesClient, namespace: str | None, query: dict[str, str], accept: str = calls.JSON
 ) -> dict[str, Any]:
     """Return one page of a list.
 
@@ -78,7 +77,7 @@ async def list_page(
 
 
 async def _pages(
-    client: ApiClient, namespace: str | None, size: int, accept: str = calls.JSON
+    client: KubernetesClient, namespace: str | None, size: int, accept: str = calls.JSON
 ) -> AsyncGenerator[dict[str, Any], None]:
     cursor = ""
     while True:
@@ -106,7 +105,7 @@ class _Feed:
 class _NamespaceWatch:
     """Watches one namespace, or all of them."""
 
-    def __init__(self, client: ApiClient, namespace: str | None, feed: _Feed) -> None:
+    def __init__(self, client: KubernetesClient, namespace: str | None, feed: _Feed) -> None:
         self._client = client
         self._namespace = namespace
         self._feed = feed

@@ -72,9 +72,10 @@ class SqliteStore:
             lambda db: sqlite_reads.select_page(db, namespace, state, limit, cursor, caller)
         )
 
-    async def keys(self) -> Sequence[JobKey]:
-        """Return the keys of all jobs."""
-        return await self._read(sqlite_reads.select_keys)
+    async def keys(self, namespace: str | None = None) -> Sequence[JobKey]:
+        """Return the keys of all jobs, or of one namespace."""
+        keys = await self._read(sqlite_reads.select_keys)
+        return [key for key in keys if namespace in (None, key.namespace)]
 
     async def put_status(self, job: ImageJob, status: Status) -> ImageJob:
         """Write the status if the job did not change. See `ports.JobStore`."""

@@ -20,7 +20,8 @@ class Task:
         attempt: The job's attempt, from 1.
         attempts: How often a retryable error is tried, and how often the task may be delivered.
         prefix: S3 prefix of the outputs.
-        expires: Seconds since the epoch after which the result is no longer wanted (the job's deadline).
+        lifetime_seconds: Age at which the result is no longer wanted, by the clock of the queue, which also
+            stamps the task; 0 for any age. A worker's own clock does not matter.
         caller: Of the job (`imagejobs.dev/caller`).
         origin: For logs and spans.
     """
@@ -34,7 +35,7 @@ class Task:
     attempt: int = 1
     attempts: int = 3
     cache_control: str | None = None
-    expires: float = 0.0
+    lifetime_seconds: float = 0.0
     caller: CallerName = NO_CALLER
     origin: Origin = field(default_factory=Origin)
 
@@ -67,7 +68,8 @@ class Task:
             "attempt": self.attempt,
             "attempts": self.attempts,
             "cacheControl": self.cache_control,
-            "expires": self.expires,
+            "lifetimeSeconds": self.lifetime_seconds,
+            "expires": 0.0,  # never; a worker of release 0.1 compares it with its own clock
             "caller": self.caller,
         }
         return json.dumps(body | self.origin.to_body(), separators=(",", ":"), ensure_ascii=False)
@@ -96,8 +98,8 @@ class Task:
                 attempt=int(body["attempt"]),
                 attempts=int(body["attempts"]),
                 cache_control=body["cacheControl"],
-                expires=float(body["expires"]),
-                # An operator of an older release does not send it.
+                # An operator of an older release does not send these two.
+                lifetime_seconds=float(body.get("lifetimeSeconds", 0.0)),
                 caller=CallerName(str(body.get("caller", ""))),
                 origin=Origin.read(body),
             )

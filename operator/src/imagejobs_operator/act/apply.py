@@ -67,7 +67,9 @@ async def _apply_to_queue(ports: Ports, job: ImageJob, action: actions.QueueActi
     match action:
         case actions.SendTasks():
             origin = _origin(job)
-            tasks = pool_tasks.make_tasks(job, action.indexes, action.attempt, action.expires, origin)
+            tasks = pool_tasks.make_tasks(
+                job, action.indexes, action.attempt, action.lifetime_seconds, origin
+            )
             await ports.queue.send(tasks)
         case actions.WithdrawTasks():
             await ports.queue.cancel(job.uid)

@@ -7,16 +7,19 @@ deleted meanwhile stay until the bucket's lifecycle rules delete them.
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import ANNOTATION_UPLOADS, JobKey, Uid
-from imagejobs_contract.model.status import CallbackState, State, Status
+from imagejobs_contract.model.status import State, Status
 from imagejobs_contract.ports import WakeUp
+from imagejobs_operator.decide import moments
 from imagejobs_operator.decide.deliveries import DeliveryResult
 from imagejobs_operator.decide.history import History
+from imagejobs_operator.decide.moments import NO_LEAD, Phase
+from imagejobs_operator.decide.observed import ChildJob
 
 UPLOADS_PREFIX = re.compile(r"uploads/[^/.]+/")
 """The uploads of one request. Names of uploads through links hold dots: they belong to no job
@@ -53,6 +56,8 @@ class Memory:
     The reconciler and the feeds write it; the reconciler, the resync and the metrics read it. One Memory
     lives as long as the program, on one event loop.
 
+    All its times are those of the clock that only counts; `lead` is how far the calendar is ahead of it.
+
     Attributes:
         states: State -> number of jobs that had it when they were last seen.
     """
@@ -61,6 +66,7 @@ class Memory:
         self._jobs: dict[JobKey, tuple[Leftovers, History]] = {}
         self._states: dict[JobKey, State] = {}
         self._callbacks: dict[JobKey, datetime] = {}
+        self._late: dict[JobKey, ImageJob] = {}
         self.states: Counter[State] = Counter()
 
     @property
@@ -72,7 +78,7 @@ class Memory:
         """Return the seconds since the oldest of them became due; 0 if there is none."""
         return max(0.0, (now - min(self._callbacks.values(), default=now)).total_seconds())
 
-    def record_job(self, job: ImageJob, now: datetime) -> Leftovers | None:
+    def record_job(self, job: ImageJob, now: datetime, lead: timedelta = NO_LEAD) -> Leftovers | None:
         """Record a job as the store has it; return the leftovers of another job that had its name before."""
         leftovers = Leftovers.of(job)
         before, history = self._jobs.get(job.key, (leftovers, History()))
@@ -81,7 +87,7 @@ class Memory:
         history = replace(history, is_new=history.first_seen is None, first_seen=history.first_seen or now)
         if job.deleting and history.deleting_since is None:
             history = replace(history, deleting_since=now)
-        self._jobs[job.key] = leftovers, history
+        self._jobs[job.key] = leftovers, _learn(history, job.status, now, lead)
         self._count(job.key, job.status)
         return before if before.uid != job.uid else None
 
@@ -90,11 +96,20 @@ class Memory:
         known = self._jobs.get(key)
         return known[1] if known else History()
 
-    def record_write(self, key: JobKey, status: Status, now: datetime) -> None:
+    def record_write(self, key: JobKey, status: Status, now: datetime, lead: timedelta = NO_LEAD) -> None:
         """Record a write of the job's status."""
         self._change(key, written=now, **({"reported": {}} if status.state.final else {}))
         if key in self._jobs:
+            leftovers, history = self._jobs[key]
+            self._jobs[key] = leftovers, _learn(history, status, now, lead)
             self._count(key, status)
+
+    def record_child(self, key: JobKey, child: ChildJob, now: datetime, lead: timedelta) -> None:
+        """Record the stamps of the job's Job."""
+        stamps = {Phase.JOB_CREATED: child.created, Phase.JOB_DELETED: child.deleting_since}
+        known = self.history(key).moments
+        kept = {phase: each for phase, each in known.items() if phase not in moments.OF_JOB}
+        self._change(key, moments={**kept, **moments.learn(known, stamps, now, lead)})
 
     def record_wake_up(self, wake_up: WakeUp) -> None:
         """Record the outcome that came with a wake-up, if it is of a small job."""
@@ -124,6 +139,14 @@ class Memory:
         until = self.history(key).skip_resync_until
         return until is None or now >= until
 
+    def record_late_outputs(self, job: ImageJob) -> None:
+        """Record a job that was let go of while its workers may still store results."""
+        self._late[job.key] = job
+
+    def take_late_outputs(self, key: JobKey) -> ImageJob | None:
+        """Return the job whose late results are to be deleted, once."""
+        return self._late.pop(key, None)
+
     def forget(self, key: JobKey) -> Leftovers | None:
         """Forget a job; return its leftovers, if it was known."""
         known = self._jobs.pop(key, None)
@@ -138,10 +161,17 @@ class Memory:
             return
         self._states[key] = status.state
         self.states[status.state] += 1
-        if status.callback and status.callback.state is CallbackState.PENDING and status.callback.since:
-            self._callbacks[key] = status.callback.since
+        if due := self.history(key).moments.get(Phase.CALLBACK_DUE):
+            self._callbacks[key] = due[1]
 
     def _change(self, key: JobKey, **changes: object) -> None:
         if key in self._jobs:
             leftovers, history = self._jobs[key]
             self._jobs[key] = leftovers, replace(history, **changes)  # type: ignore[arg-type]
+
+
+def _learn(history: History, status: Status, now: datetime, lead: timedelta) -> History:
+    known = history.moments
+    kept = {phase: each for phase, each in known.items() if phase in moments.OF_JOB}
+    learnt = moments.learn(known, moments.stamps_of(status), now, lead)
+    return replace(history, moments={**kept, **learnt})

@@ -17,6 +17,7 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_operator.act.ports import Ports
 from imagejobs_operator.decide.deadlines import UNATTENDED_SECONDS
 from imagejobs_operator.decide.history import History
+from imagejobs_operator.decide.moments import NO_LEAD
 from imagejobs_operator.decide.observed import ChildJob, Observed
 from imagejobs_operator.decide.plan_input import Policy
 from imagejobs_operator.decide.runner_choice import Runner, fixed_runner
@@ -24,13 +25,17 @@ from imagejobs_operator.decide.runner_choice import Runner, fixed_runner
 log = logging.getLogger(__name__)
 
 
-async def observe(ports: Ports, job: ImageJob, history: History, policy: Policy, now: datetime) -> Observed:
+async def observe(
+    ports: Ports, job: ImageJob, history: History, policy: Policy, now: datetime, lead: timedelta = NO_LEAD
+) -> Observed:
     """Return the facts about a job.
 
     Raises:
         Unavailable: A fact that the decision depends on cannot be read.
     """
-    nothing = Observed(history=history)
+    nothing = Observed(history=history, lead=lead)
+    if job.deleting and ports.namespaces and await ports.namespaces.is_ending(job.key.namespace):
+        return replace(nothing, namespace_ends=True)  # of its Jobs nobody may read anything there now
     if job.deleting:
         # Includes the Job of an attempt that was started while the status does not say so.
         return replace(nothing, child=await _get_child(ports, job, current_attempt(job)))
@@ -52,7 +57,7 @@ async def _observe_pool_job(
     ports: Ports, job: ImageJob, nothing: Observed, policy: Policy, now: datetime
 ) -> Observed:
     history = nothing.history
-    if _is_new(job, history, policy):
+    if _is_new(job, nothing, policy):
         return nothing
     if history.knows_all_outcomes(job.spec.total, current_attempt(job)):
         return replace(nothing, outcomes=history.reported)
@@ -68,15 +73,15 @@ async def _read_pool(ports: Ports, job: ImageJob, seen: Observed, *, count_worke
     return replace(seen, waiting=waiting, outcomes=outcomes, workers=workers)
 
 
-def _is_new(job: ImageJob, history: History, policy: Policy) -> bool:
+def _is_new(job: ImageJob, seen: Observed, policy: Policy) -> bool:
     """Return whether Redis cannot know a job: it is new, and was created after this operator started.
 
     If another operator runs and has sent the tasks, sending them again changes nothing, or lets a worker find
     the result that is there.
     """
-    if not history.is_new or job.status.attempt or job.created is None:
+    if not seen.history.is_new or job.status.attempt or job.created is None:
         return False
-    return job.created >= policy.since
+    return job.created - seen.lead >= policy.since
 
 
 def _may_be_unattended(history: History, now: datetime) -> bool:

@@ -8,7 +8,7 @@ from imagejobs_contract.wire.tasks import Task
 
 
 def make_tasks(
-    job: ImageJob, indexes: Iterable[int], attempt: int, expires: float, origin: Origin
+    job: ImageJob, indexes: Iterable[int], attempt: int, lifetime_seconds: float, origin: Origin
 ) -> list[Task]:
     """Return the tasks of these images; a task holds everything that a worker needs."""
     spec = job.spec
@@ -23,7 +23,7 @@ def make_tasks(
             attempt=attempt,
             attempts=spec.attempts,
             cache_control=spec.output.cache_control,
-            expires=expires,
+            lifetime_seconds=lifetime_seconds,
             caller=job.caller,
             origin=origin,
         )

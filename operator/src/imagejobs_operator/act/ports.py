@@ -42,6 +42,14 @@ class ChildJobs(Protocol):
         ...
 
 
+class Namespaces(Protocol):
+    """The namespaces of a cluster."""
+
+    async def is_ending(self, namespace: str) -> bool:
+        """Return whether a namespace is being deleted."""
+        ...
+
+
 class Events(Protocol):
     """Posts events for people."""
 
@@ -65,6 +73,7 @@ class Ports:
     Attributes:
         child_jobs: None where there are no Jobs.
         callbacks: None where there is no secret to sign callbacks with.
+        namespaces: None where there are none, as on one machine.
     """
 
     store: JobStore
@@ -74,3 +83,4 @@ class Ports:
     child_jobs: ChildJobs | None
     events: Events
     callbacks: Callbacks | None = None
+    namespaces: Namespaces | None = None

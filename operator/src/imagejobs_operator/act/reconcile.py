@@ -8,6 +8,7 @@ import logging
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from imagejobs_contract.errors import (
     Conflict,
@@ -20,7 +21,7 @@ from imagejobs_contract.errors import (
 )
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.imagejob import ImageJob, UnreadableJob
-from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.model.names import FINALIZER, JobKey
 from imagejobs_contract.model.status import Reason, State, Status
 from imagejobs_contract.model.times import Clock
 from imagejobs_contract.runtime import logs
@@ -33,7 +34,7 @@ from imagejobs_operator.act.observe import observe
 from imagejobs_operator.act.pod_ledger import PodLedger
 from imagejobs_operator.act.ports import Ports
 from imagejobs_operator.act.work_queue import Result
-from imagejobs_operator.decide import actions, attempts, conditions, deadlines
+from imagejobs_operator.decide import actions, attempts, conditions, deadlines, late_writes, moments
 from imagejobs_operator.decide.actions import Action
 from imagejobs_operator.decide.observed import Observed, Results
 from imagejobs_operator.decide.plan import plan
@@ -59,6 +60,8 @@ class Reconciler:
     at the same time, but each key only once at a time.
 
     Args:
+        clock: Only counts: what is measured is measured with it.
+        calendar: Shows the time that is written down; the clock by default.
         sees_own_writes: Whether the feed delivers our own writes, so that a write leads to the next
             reconcile. Where it does not, the next plan is made right after a write, and the job is requeued
             only if that plan has actions.
@@ -73,6 +76,7 @@ class Reconciler:
         traces: Tracer = NOOP_TRACER,
         pods: PodLedger | None = None,
         *,
+        calendar: Clock | None = None,
         sees_own_writes: bool = True,
     ) -> None:
         self._sees_own_writes = sees_own_writes
@@ -80,6 +84,7 @@ class Reconciler:
         self._traces = traces
         self._policy = policy
         self._clock = clock
+        self._calendar = calendar or clock
         self._memory = Memory() if memory is None else memory
         self._pods = PodLedger(limits.Limits().max_owner_pods) if pods is None else pods
 
@@ -102,19 +107,24 @@ class Reconciler:
             job = await self._ports.store.get(key)
         except NotFound:
             self._pods.forget(key)
+            await self._delete_late_outputs(key)
             await self._delete_leftovers(self._memory.forget(key))
             return Result()
         except UnreadableJob as ex:
             job = ex.job
-            await self._delete_leftovers(self._memory.record_job(job, self._clock()))
+            await self._delete_leftovers(self._memory.record_job(job, *self._times()))
             return await (self._reconcile(job) if job.deleting else self._refuse(job, ex))
         logs.bind(**log_facts(job))
-        await self._delete_leftovers(self._memory.record_job(job, self._clock()))
+        await self._delete_leftovers(self._memory.record_job(job, *self._times()))
         return await self._reconcile(job)
 
     async def _reconcile(self, job: ImageJob) -> Result:
         job = self._policy.bound(job)
-        seen = await observe(self._ports, job, self._memory.history(job.key), self._policy, self._clock())
+        history, times = self._memory.history(job.key), self._times()
+        seen = await observe(self._ports, job, history, self._policy, *times)
+        self._memory.record_child(job.key, seen.child, *times)
+        learnt = self._memory.history(job.key).moments
+        seen = replace(seen, history=replace(seen.history, moments=learnt))
         seen, todo = self._share_and_plan(job, seen)
         while question := _question_in(todo):
             with self._span_for(job, todo):
@@ -122,8 +132,11 @@ class Reconciler:
             seen, todo = self._share_and_plan(job, seen)
         with self._span_for(job, todo):
             written = await self._apply_all(job, seen, todo)
-        until = deadlines.skip_resync_until(written or job, self._clock(), self._policy)
+        seen = replace(seen, history=self._memory.history(job.key))
+        until = deadlines.skip_resync_until(written or job, seen, self._clock(), self._policy)
         self._memory.skip_resync_until(job.key, until)
+        if seen.namespace_ends:
+            return self._await_late_outputs(job)
         if written is not None and not self._sees_own_writes:
             todo = self._plan_after_write(written, seen)
         return Result(_requeue_seconds(todo), LARGE_JOB_INTERVAL_SECONDS if _is_busy(job) else 0.0)
@@ -138,12 +151,17 @@ class Reconciler:
         self._pods.record(job, todo)
         return seen, todo
 
+    def _times(self) -> tuple[datetime, timedelta]:
+        """Return the time that only counts, and how far the calendar is ahead of it."""
+        now = self._clock()
+        return now, self._calendar() - now
+
     def _plan(self, job: ImageJob, seen: Observed) -> tuple[Action, ...]:
         return plan(job, seen, self._clock(), self._policy)
 
     def _plan_after_write(self, job: ImageJob, seen: Observed) -> tuple[Action, ...]:
         """Return the requeues that the job needs after a write: at once if there is more to do."""
-        todo = self._plan(job, replace(seen, history=self._memory.history(job.key)))
+        todo = self._plan(job, seen)
         return todo if all(isinstance(each, actions.Wait) for each in todo) else (actions.Requeue(0.0),)
 
     def _span_for(self, job: ImageJob, todo: tuple[Action, ...]) -> AbstractContextManager[Span]:
@@ -193,7 +211,7 @@ class Reconciler:
 
     def _remember(self, job: ImageJob, action: Action) -> None:
         if isinstance(action, actions.WriteStatus):
-            self._memory.record_write(job.key, action.status, self._clock())
+            self._memory.record_write(job.key, action.status, *self._times())
         elif isinstance(action, actions.Announce):
             self._memory.record_announcement(job.key, action.change.counts, self._clock())
         elif isinstance(action, actions.WithdrawTasks) and job.deleting:
@@ -209,16 +227,17 @@ class Reconciler:
         if status is None or status == job.status or job.deleting or job.status.state.final:
             return
         await self._ports.store.put_status(job, status)
-        self._memory.record_write(job.key, status, self._clock())
+        self._memory.record_write(job.key, status, *self._times())
 
     def _stalled_status(
         self, job: ImageJob, seen: Observed, action: Action, ex: ImageJobsError
     ) -> Status | None:
         now = self._clock()
-        given = PlanInput(job, attempts.starting_status(job, now), seen, now, self._policy)
+        stamp = moments.stamp(job, now, seen.lead)
+        given = PlanInput(job, attempts.starting_status(job, stamp), seen, now, self._policy)
         before = given.status if job.status.conditions else conditions.pending_status(given)
         if isinstance(ex, Invalid) and isinstance(action, actions.PrepareShards):
-            return conditions.refused_status(replace(job, status=before), now, ex.message)
+            return conditions.refused_status(replace(job, status=before), stamp, ex.message)
         if isinstance(action, actions.USES_STORAGE):
             message = describe_storage_error(ex)
             return conditions.stalled_status(given, before, Reason.STORAGE_UNAVAILABLE, message)
@@ -228,13 +247,32 @@ class Reconciler:
 
     async def _refuse(self, job: ImageJob, ex: UnreadableJob) -> Result:
         """Write that the spec cannot be read, unless the status says so."""
-        status = conditions.refused_status(job, self._clock(), ex.message)
+        stamp = moments.stamp(job, *self._times())
+        status = conditions.refused_status(job, stamp, ex.message)
         if status != job.status:
             try:
                 await self._ports.store.put_status(job, status)
             except UnreadableJob:  # the answer to a write is the job, which still cannot be read
                 log.info("spec refused", extra={"reason": ex.message})
         return Result()
+
+    def _await_late_outputs(self, job: ImageJob) -> Result:
+        """Return when the outputs are deleted again that workers stored after the job was let go of."""
+        if FINALIZER not in job.finalizers:
+            return Result()
+        self._memory.record_late_outputs(job)
+        return Result(late_writes.max_seconds(self._policy))
+
+    async def _delete_late_outputs(self, key: JobKey) -> None:
+        job = self._memory.take_late_outputs(key)
+        if job is None:
+            return
+        shards = max(1, job.status.shards or attempts.shard_count(job.spec))
+        try:
+            await apply(self._ports, job, actions.DeleteOutputs(shards))
+        except ImageJobsError:
+            self._memory.record_late_outputs(job)
+            raise
 
     async def _delete_leftovers(self, leftovers: Leftovers | None) -> None:
         if leftovers is None:

@@ -17,11 +17,11 @@ from imagejobs_operator.decide.deliveries import DeliveryId
 
 @dataclass(frozen=True, slots=True)
 class SendTasks:
-    """Put images on the pool's queue; workers drop them after `expires` (seconds since the epoch)."""
+    """Put images on the pool's queue; workers drop those that are older than `lifetime_seconds`."""
 
     indexes: tuple[int, ...]
     attempt: int
-    expires: float
+    lifetime_seconds: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,11 @@ def child_job_name(job: ImageJob, status: Status) -> str:
     return names.child_job_name(job.key.name, job.uid, status.attempt)
 
 
-def starting_status(job: ImageJob, now: datetime, first_seen: datetime | None = None) -> Status:
+def starting_status(job: ImageJob, stamp: datetime, first_seen: datetime | None = None) -> Status:
     """Return the status to continue from: the job's, or a fresh one where an attempt begins.
 
     Args:
+        stamp: The time to write down.
         first_seen: When this process first saw the job: it waits since then, even if that was not written.
     """
     status, total = job.status, job.spec.total
@@ -37,12 +38,12 @@ def starting_status(job: ImageJob, now: datetime, first_seen: datetime | None = 
             failure_codes=(),
             outcomes=tuple(outcome for outcome in status.outcomes if outcome.succeeded),
             attempt=current_attempt(job),
-            queued=now,
+            queued=stamp,
             started=None,
             completed=None,
             duration_seconds=None,
             callback=None,
         )
     if not status.attempt:
-        return replace(status, counts=Counts(total), attempt=current_attempt(job), queued=first_seen or now)
-    return status if status.queued else replace(status, queued=now)
+        return replace(status, counts=Counts(total), attempt=current_attempt(job), queued=first_seen or stamp)
+    return status if status.queued else replace(status, queued=stamp)

@@ -21,6 +21,7 @@ from imagejobs_contract.model.status import (
     Status,
 )
 from imagejobs_contract.wire import s3_keys
+from imagejobs_operator.decide.moments import Phase
 from imagejobs_operator.decide.observed import Results
 from imagejobs_operator.decide.plan_input import PlanInput
 
@@ -68,7 +69,8 @@ def awaiting_status(given: PlanInput, place: int) -> Status:
 def running_status(given: PlanInput) -> Status:
     """Return the status of a job with at least one image that a worker has started."""
     return _reconciling(
-        given.with_status(state=State.RUNNING, started=given.status.started or given.now), Reason.RUNNING
+        given.with_status(state=State.RUNNING, started=given.status.started or _not_before_queued(given)),
+        Reason.RUNNING,
     )
 
 
@@ -80,7 +82,7 @@ def suspended_status(given: PlanInput) -> Status:
     )
     waits = (ConditionType.SUSPENDED, True, Reason.SUSPENDED, WAITS[Reason.SUSPENDED])
     return _with_conditions(
-        _accepted(given), given.now, waits, *_not_finished(Reason.SUSPENDED), without=ONLY_WHILE_UNFINISHED
+        _accepted(given), given.stamp, waits, *_not_finished(Reason.SUSPENDED), without=ONLY_WHILE_UNFINISHED
     )
 
 
@@ -90,7 +92,7 @@ def stalled_status(given: PlanInput, status: Status, reason: Reason, message: st
     The operator keeps trying; the condition goes when the job continues.
     """
     before = given.job.status.condition(ConditionType.STALLED)
-    return _stalled(status, before.since if before and before.since else given.now, reason, message)
+    return _stalled(status, before.since if before and before.since else given.stamp, reason, message)
 
 
 def refused_status(
@@ -107,12 +109,18 @@ def refused_status(
 def finished_status(given: PlanInput, end: tuple[State, Reason], results: Results) -> Status:
     """Return the status of a finished job."""
     state, reason = end
-    started = given.status.started or given.status.queued or given.now
+    status = given.status
+    began = (
+        given.moment(Phase.STARTED, status.started)
+        if status.started
+        else given.moment(Phase.QUEUED, status.queued)
+    )
+    started = status.started or status.queued or given.stamp
     given = given.with_status(
         state=state,
         started=started,
-        completed=given.now,
-        duration_seconds=max(0, int((given.now - started).total_seconds())),
+        completed=max(started, given.stamp),
+        duration_seconds=max(0, int((given.now - began).total_seconds())),
     )
     status = _with_results(given, results)
     message = summary(results.counts)
@@ -123,14 +131,14 @@ def finished_status(given: PlanInput, end: tuple[State, Reason], results: Result
         (ConditionType.COMPLETE, complete, reason, message),
         (ConditionType.FAILED, failed, reason if failed else Reason.NOT_FAILED, message),
     )
-    status = _with_conditions(status, given.now, *facts, without=ONLY_WHILE_UNFINISHED)
+    status = _with_conditions(status, given.stamp, *facts, without=ONLY_WHILE_UNFINISHED)
     return with_callback_due(given, status, status.attempt) if given.job.spec.callback_url else status
 
 
 def with_callback_due(given: PlanInput, status: Status, attempt: int) -> Status:
     """Return the status of a finished job whose callback is due."""
     due = Callback(
-        CallbackState.PENDING, attempt, given.job.spec.repeat_callback, since=given.now, next=given.now
+        CallbackState.PENDING, attempt, given.job.spec.repeat_callback, since=given.stamp, next=given.stamp
     )
     reason, message = (
         (Reason.CALLBACK_PENDING, "the callback has not been delivered yet")
@@ -146,7 +154,7 @@ def with_callback(
     """Return the status with this callback and the condition CallbackDelivered."""
     delivered = callback.state is CallbackState.DELIVERED
     fact = (ConditionType.CALLBACK_DELIVERED, delivered, reason, message[:MAX_MESSAGE_CHARACTERS])
-    return _with_conditions(replace(status, callback=callback), given.now, fact)
+    return _with_conditions(replace(status, callback=callback), given.stamp, fact)
 
 
 def summary(counts: Counts) -> str:
@@ -164,6 +172,10 @@ def acknowledged_status(job: ImageJob) -> Status:
         observed_generation=job.generation,
         attempt=max(job.status.attempt, desired_attempt(job.spec)),
     )
+
+
+def _not_before_queued(given: PlanInput) -> datetime:
+    return max(given.stamp, given.status.queued or given.stamp)
 
 
 def _with_results(given: PlanInput, results: Results) -> Status:
@@ -185,7 +197,7 @@ def _with_results(given: PlanInput, results: Results) -> Status:
 def _reconciling(given: PlanInput, reason: Reason, message: str = "") -> Status:
     reconciling = (ConditionType.RECONCILING, True, reason, message or WAITS[reason])
     facts = (NOT_SUSPENDED, *_not_finished(reason), reconciling)
-    return _with_conditions(_accepted(given), given.now, *facts, without=ONLY_WHILE_UNFINISHED)
+    return _with_conditions(_accepted(given), given.stamp, *facts, without=ONLY_WHILE_UNFINISHED)
 
 
 def _accepted(given: PlanInput) -> Status:
@@ -201,7 +213,7 @@ def _accepted(given: PlanInput) -> Status:
     if given.job.spec.callback_url and not given.policy.callbacks:
         # Shown while there is time to set the secret. The API refuses such a job; kubectl does not.
         facts += ((ConditionType.CALLBACK_DELIVERED, False, Reason.CALLBACK_UNSIGNED, UNSIGNED),)
-    return _with_conditions(status, given.now, *facts, without={ConditionType.CALLBACK_DELIVERED})
+    return _with_conditions(status, given.stamp, *facts, without={ConditionType.CALLBACK_DELIVERED})
 
 
 def _not_finished(reason: Reason) -> tuple[Fact, ...]:

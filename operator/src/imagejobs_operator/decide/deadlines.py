@@ -1,17 +1,23 @@
 """When a job has waited or run for too long, and when it is deleted (pure; the caller passes the time).
 
-Deadlines are wall time, without the time before this operator started: after a machine was off for a night,
-its jobs go on.
+Time is measured on the clock that only counts (`moments`): setting a calendar ends no job. A deadline leaves
+out the time before this operator started: after a machine was off for a night, its jobs go on.
 """
 
 from datetime import datetime, timedelta
 
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.status import CallbackState, Reason, State, Status
+from imagejobs_operator.decide.moments import Phase
+from imagejobs_operator.decide.observed import Observed
 from imagejobs_operator.decide.plan_input import PlanInput, Policy
 
 MAX_RESYNC_SKIP_SECONDS = 3600.0
 """Finished jobs are reconciled at least this often."""
+MIN_TASK_SECONDS = 86_400.0
+"""Shortest lifetime of a task. The operator withdraws the tasks of a job that is late; what outlives it is
+rare, and must not be thrown away because Redis' clock was set.
+"""
 UNATTENDED_SECONDS = 30.0
 """A job that has waited this long while the pool has no worker is reported as stalled."""
 DELETION_SECONDS = 90.0
@@ -37,8 +43,10 @@ def deadline_of(given: PlanInput) -> datetime:
     """Return when a running job must have ended, or when a waiting job must have started."""
     since = given.policy.since
     if given.status.started:
-        return max(given.status.started, since) + timedelta(seconds=given.job.spec.active_deadline_seconds)
-    return max(given.status.queued or since, since) + timedelta(seconds=given.policy.queue_seconds)
+        started = given.moment(Phase.STARTED, given.status.started)
+        return max(started, since) + timedelta(seconds=given.job.spec.active_deadline_seconds)
+    queued = given.moment(Phase.QUEUED, given.status.queued) if given.status.queued else since
+    return max(queued, since) + timedelta(seconds=given.policy.queue_seconds)
 
 
 def seconds_to_deadline(given: PlanInput) -> float | None:
@@ -47,9 +55,9 @@ def seconds_to_deadline(given: PlanInput) -> float | None:
     return left if not _has_no_deadline(given) and 0 < left <= given.policy.resync_seconds else None
 
 
-def task_expiry(given: PlanInput) -> float:
-    """Return when a task that is sent now is no longer wanted, in seconds since the epoch."""
-    return given.now.timestamp() + given.policy.queue_seconds + given.job.spec.active_deadline_seconds
+def task_lifetime_seconds(given: PlanInput) -> float:
+    """Return the age at which a task is no longer wanted, should no operator be left that withdraws it."""
+    return max(MIN_TASK_SECONDS, given.policy.queue_seconds + given.job.spec.active_deadline_seconds)
 
 
 def estimate_remaining_seconds(status: Status, elapsed_seconds: float) -> int | None:
@@ -58,13 +66,14 @@ def estimate_remaining_seconds(status: Status, elapsed_seconds: float) -> int | 
     return int(max(0.0, elapsed_seconds) * (status.counts.total - done) / done) if done else None
 
 
-def deletion_time(job: ImageJob) -> datetime | None:
+def deletion_time(job: ImageJob, seen: Observed, now: datetime) -> datetime | None:
     """Return when a finished job is deleted."""
-    ended = job.status.completed or job.created
+    stamp = job.status.completed or job.created
+    ended = seen.moment(Phase.COMPLETED, stamp, now) if stamp else None
     return ended + timedelta(seconds=job.spec.ttl_seconds_after_finished) if ended else None
 
 
-def skip_resync_until(job: ImageJob, now: datetime, policy: Policy) -> datetime | None:
+def skip_resync_until(job: ImageJob, seen: Observed, now: datetime, policy: Policy) -> datetime | None:
     """Return until when the resync may skip a job, because only an event can change it; None: never skip it.
 
     The store may keep enough finished jobs that reconciling all of them at each resync would take a CPU core.
@@ -77,7 +86,7 @@ def skip_resync_until(job: ImageJob, now: datetime, policy: Policy) -> datetime 
     )
     if not settled or ended is None:
         return None
-    due = deletion_time(job)
+    due = deletion_time(job, seen, now)
     longest = now + timedelta(seconds=MAX_RESYNC_SKIP_SECONDS)
     return min(longest, due - timedelta(seconds=policy.resync_seconds)) if due else longest
 

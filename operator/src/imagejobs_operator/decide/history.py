@@ -7,13 +7,15 @@ from datetime import datetime
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_operator.decide.deliveries import DeliveryResult
+from imagejobs_operator.decide.moments import Moments
 
 
 @dataclass(frozen=True, slots=True)
 class History:
     """Facts about a job that only this process remembers.
 
-    A restart loses them. Then some writes come earlier than needed; nothing else changes.
+    A restart loses them. Then some writes come earlier than needed; nothing else changes. All times are
+    those of the clock that only counts (`moments`).
 
     Attributes:
         first_seen: When this process first saw the job.
@@ -27,6 +29,7 @@ class History:
         skip_resync_until: The resync skips the job until then; events still bring it back.
         reported: Outcomes that arrived with wake-ups of workers, by index; of a small pool job only.
         tasks_left: Tasks of the job that were on the queue at the last of these wake-ups.
+        moments: When the stamps of the job and its Job were, on this process's clock.
     """
 
     first_seen: datetime | None = None
@@ -40,6 +43,7 @@ class History:
     skip_resync_until: datetime | None = None
     reported: Mapping[int, Outcome] = field(default_factory=dict)
     tasks_left: int = 0
+    moments: Moments = field(default_factory=dict)
 
     def knows_all_outcomes(self, total: int, attempt: int) -> bool:
         """Return whether wake-ups reported every image of an attempt, and no task of the job is left."""

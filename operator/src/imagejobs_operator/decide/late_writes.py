@@ -21,7 +21,8 @@ from imagejobs_contract.model.attempts import retry_requested
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.s3.client import CALL_SECONDS
 from imagejobs_operator.decide.deadlines import DELETION_SECONDS
-from imagejobs_operator.decide.observed import ChildJob, Observed, Presence
+from imagejobs_operator.decide.moments import Phase
+from imagejobs_operator.decide.observed import Observed, Presence
 from imagejobs_operator.decide.plan_input import Policy
 
 ROUNDING_SECONDS = 1.0
@@ -40,12 +41,18 @@ def seconds_left(job: ImageJob, seen: Observed, now: datetime, policy: Policy) -
         return 0.0
     # The end of a job is written after its tasks were cancelled. Without an end, the first reconcile of the
     # deletion cancels them.
-    stopped = (job.status.completed if settled else None) or seen.history.tasks_cancelled or now
-    return max(_seconds_for_pods(seen.child, now), max_seconds(policy) - (now - stopped).total_seconds())
+    ended = (
+        seen.moment(Phase.COMPLETED, job.status.completed, now) if settled and job.status.completed else None
+    )
+    stopped = ended or seen.history.tasks_cancelled or now
+    return max(_seconds_for_pods(seen, now), max_seconds(policy) - (now - stopped).total_seconds())
 
 
-def _seconds_for_pods(child: ChildJob, now: datetime) -> float:
+def _seconds_for_pods(seen: Observed, now: datetime) -> float:
     """Return the maximum wait for the pods to go; the pods of a lost node never do."""
+    child = seen.child
     if child.presence is not Presence.OURS or child.ended:
         return 0.0
-    return DELETION_SECONDS - (now - (child.deleting_since or now)).total_seconds()
+    stamp = child.deleting_since
+    deleted = seen.moment(Phase.JOB_DELETED, stamp, now) if stamp else now
+    return DELETION_SECONDS - (now - deleted).total_seconds()

@@ -6,13 +6,15 @@ Absence is a value here, not an error: a Job that is gone, a board without data,
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.model.status import Failure
+from imagejobs_operator.decide import moments
 from imagejobs_operator.decide.history import History
+from imagejobs_operator.decide.moments import Phase
 
 
 class Presence(StrEnum):
@@ -104,6 +106,8 @@ class Observed:
         counts: The board's sums, or None if it has none.
         workers: Number of pool workers seen lately; None if it does not matter.
         pods: Share of the owner's pods; without a bound where it does not matter.
+        namespace_ends: Whether the namespace of the job is being deleted.
+        lead: How far the calendar is ahead of the clock that only counts.
         results: None until S3 was read. `plan` returns `CollectResults` where it needs them.
     """
 
@@ -115,3 +119,9 @@ class Observed:
     results: Results | None = None
     pods: PodShare = PodShare()
     history: History = field(default_factory=History)
+    namespace_ends: bool = False
+    lead: timedelta = moments.NO_LEAD
+
+    def moment(self, phase: Phase, stamp: datetime, now: datetime) -> datetime:
+        """Return when a stamp was, on the clock that only counts."""
+        return moments.find(self.history.moments, phase, stamp, now, self.lead)

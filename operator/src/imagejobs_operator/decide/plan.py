@@ -20,6 +20,7 @@ from imagejobs_operator.decide import (
     deadlines,
     grants,
     late_writes,
+    moments,
     outcomes,
     plan_callback,
     plan_child_job,
@@ -51,7 +52,9 @@ def plan(job: ImageJob, seen: Observed, now: datetime, policy: Policy) -> tuple[
     if job.spec.output.deletion_policy is DeletionPolicy.DELETE and FINALIZER not in job.finalizers:
         # Before there is any output to delete. The API creates its jobs with the finalizer.
         return (actions.AddFinalizer(), Requeue(0.0))
-    status = attempts.starting_status(job, now, seen.history.first_seen)
+    stamp = moments.stamp(job, now, seen.lead)
+    first_seen = seen.history.first_seen and moments.stamp(job, seen.history.first_seen, seen.lead)
+    status = attempts.starting_status(job, stamp, first_seen)
     given = PlanInput(job, status, seen, now, policy)
     if job.status.state.final and not retry_requested(job):
         return _plan_ended(given)
@@ -84,7 +87,7 @@ def _refusal(given: PlanInput) -> tuple[Action, ...] | None:
     if not faults:
         return None
     message = f"{'; '.join(faults)}: {grants.ASK}"
-    status = conditions.refused_status(job, given.now, message, Reason.NOT_GRANTED)
+    status = conditions.refused_status(job, given.stamp, message, Reason.NOT_GRANTED)
     return () if status == job.status else (actions.WriteStatus(status),)
 
 
@@ -170,7 +173,7 @@ def _plan_ended(given: PlanInput) -> tuple[Action, ...]:
     news = (*status_writes.throttle(given, status), *plan_callback.warn(given.job.status, status))
     if plan_callback.is_pending(status):
         return news or plan_callback.deliver(given)
-    deletion = deadlines.deletion_time(given.job)
+    deletion = deadlines.deletion_time(given.job, given.seen, given.now)
     if deletion is None:
         return news
     left = (deletion - given.now).total_seconds()
@@ -197,7 +200,8 @@ def _plan_deletion(job: ImageJob, seen: Observed, now: datetime, policy: Policy)
             ),
             actions.RemoveFinalizer(),
         )
-    if (left := late_writes.seconds_left(job, seen, now, policy)) > 0:
+    # A namespace that goes waits for nobody: what late workers store is deleted afterwards.
+    if not seen.namespace_ends and (left := late_writes.seconds_left(job, seen, now, policy)) > 0:
         return (*stop, Requeue(left))
     outputs = actions.DeleteOutputs(max(1, job.status.shards or attempts.shard_count(job.spec)))
     return (*stop, outputs, actions.DeleteFiles(), actions.Forget(), actions.RemoveFinalizer())

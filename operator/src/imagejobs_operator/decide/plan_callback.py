@@ -14,6 +14,7 @@ from imagejobs_contract.runtime import backoff
 from imagejobs_operator.decide import actions, conditions
 from imagejobs_operator.decide.actions import Action
 from imagejobs_operator.decide.deliveries import DeliveryResult, ResponseKind, delivery_id
+from imagejobs_operator.decide.moments import Phase
 from imagejobs_operator.decide.plan_input import PlanInput
 
 GIVE_UP_SECONDS = 86_400.0
@@ -52,7 +53,7 @@ def update(given: PlanInput, status: Status) -> Status:
     result = given.seen.history.delivery_result
     if result and result.delivery == delivery_id(given.job, callback):
         return _record_result(given, status, callback, result)
-    if not given.policy.callbacks and given.now >= _give_up_time(callback, given.now):
+    if not given.policy.callbacks and given.now >= _give_up_time(given, callback):
         reason, message = Reason.CALLBACK_UNSIGNED, conditions.UNSIGNED
         return conditions.with_callback(given, status, _give_up(callback), reason, message)
     return status
@@ -66,7 +67,7 @@ def deliver(given: PlanInput) -> tuple[Action, ...]:
     callback = given.job.status.callback
     if callback is None or callback.state is not CallbackState.PENDING or not given.policy.callbacks:
         return ()
-    left = (callback.next - given.now).total_seconds() if callback.next else 0.0
+    left = (given.moment(Phase.CALLBACK_NEXT, callback.next) - given.now).total_seconds()
     if left <= 0:
         return (actions.Deliver(delivery_id(given.job, callback)),)
     return (actions.Requeue(left),) if left <= given.policy.resync_seconds else ()
@@ -90,13 +91,14 @@ def _record_result(given: PlanInput, status: Status, callback: Callback, result:
         return conditions.with_callback(given, status, done, FINAL_REASONS[response.kind], response.reason)
     if reason := FINAL_REASONS.get(response.kind):
         return conditions.with_callback(given, status, _give_up(callback), reason, response.reason)
-    last = _give_up_time(callback, given.now)
+    last = _give_up_time(given, callback)
     if given.now >= last:
         message = f"given up after a day: {response.reason}"
         return conditions.with_callback(given, status, _give_up(callback), Reason.CALLBACK_GAVE_UP, message)
     asked_seconds = min(response.retry_after_seconds, MAX_RETRY_AFTER_SECONDS)
     wait = max(_wait_seconds(result.delivery.message_id, callback.tries), asked_seconds)
-    again = replace(callback, next=min(last, given.now + timedelta(seconds=wait)))
+    wait = min(wait, (last - given.now).total_seconds())
+    again = replace(callback, next=given.stamp + timedelta(seconds=wait))
     return conditions.with_callback(given, status, again, Reason.CALLBACK_FAILED, response.reason)
 
 
@@ -104,8 +106,8 @@ def _give_up(callback: Callback) -> Callback:
     return replace(callback, state=CallbackState.GAVE_UP, next=None)
 
 
-def _give_up_time(callback: Callback, now: datetime) -> datetime:
-    return (callback.since or now) + timedelta(seconds=GIVE_UP_SECONDS)
+def _give_up_time(given: PlanInput, callback: Callback) -> datetime:
+    return given.moment(Phase.CALLBACK_DUE, callback.since) + timedelta(seconds=GIVE_UP_SECONDS)
 
 
 def _wait_seconds(message: str, tries: int) -> float:

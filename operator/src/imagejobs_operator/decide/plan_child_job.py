@@ -22,6 +22,7 @@ from imagejobs_operator.decide import (
 from imagejobs_operator.decide.actions import Action, Requeue
 from imagejobs_operator.decide.deadlines import DELETION_SECONDS
 from imagejobs_operator.decide.grants import readable_prefixes
+from imagejobs_operator.decide.moments import Phase
 from imagejobs_operator.decide.observed import ChildEnd, ChildJob, Presence, Results
 from imagejobs_operator.decide.plan_input import PlanInput
 
@@ -65,7 +66,8 @@ def delete_job(given: PlanInput) -> tuple[Action, ...]:
         return ()
     if child.deleting_since is None:
         return (actions.DeleteJob(given.status.attempt), Requeue(DELETION_SECONDS))
-    left = DELETION_SECONDS - (given.now - child.deleting_since).total_seconds()
+    deleted = given.moment(Phase.JOB_DELETED, child.deleting_since)
+    left = DELETION_SECONDS - (given.now - deleted).total_seconds()
     return (Requeue(left),) if left > 0 else ()
 
 
@@ -208,7 +210,7 @@ def _progress_status(given: PlanInput) -> Status:
     worked = counts is not None and (counts.active > 0 or given.status.counts.done > before.counts.done)
     if not before.started and not child.ready and not worked:
         return _starting_status(given)
-    elapsed = (given.now - (before.started or given.now)).total_seconds()
+    elapsed = (given.now - given.moment(Phase.STARTED, before.started)).total_seconds()
     seconds = deadlines.estimate_remaining_seconds(given.status, elapsed)
     return conditions.running_status(given.with_status(estimated_remaining_seconds=seconds))
 
@@ -225,7 +227,8 @@ def _starting_status(given: PlanInput) -> Status:
 def _is_late(given: PlanInput, child: ChildJob) -> bool:
     if child.created is None:
         return False
-    return given.now - max(child.created, given.policy.since) >= timedelta(seconds=STARTING_SECONDS)
+    created = given.moment(Phase.JOB_CREATED, child.created)
+    return given.now - max(created, given.policy.since) >= timedelta(seconds=STARTING_SECONDS)
 
 
 def _with_job(given: PlanInput) -> PlanInput:

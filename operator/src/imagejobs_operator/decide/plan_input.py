@@ -8,8 +8,9 @@ from imagejobs_contract.model import limits
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.status import Status
 from imagejobs_contract.runtime.settings import LEASE_SECONDS
-from imagejobs_operator.decide import grants
+from imagejobs_operator.decide import grants, moments
 from imagejobs_operator.decide.grants import Grants
+from imagejobs_operator.decide.moments import Phase
 from imagejobs_operator.decide.observed import Observed
 
 
@@ -18,8 +19,8 @@ class Policy:
     """How this operator decides; made once from its settings.
 
     Attributes:
-        since: When this process started. Deadlines do not count the time before it, in which perhaps no
-            operator ran.
+        since: When this process started, by the clock that only counts. Deadlines do not count the time
+            before it, in which perhaps no operator ran.
         pool: Whether the pool may be used.
         jobs: Whether Jobs may be used.
         jobs_from: Number of images from which `execution: Auto` means a Job. None: up to `MAX_POOL_ITEMS`
@@ -62,6 +63,7 @@ class PlanInput:
     Attributes:
         job: The ImageJob as the store has it.
         status: The status to continue from: the job's, or a fresh one where an attempt begins.
+        now: By the clock that only counts; everything is measured with it.
     """
 
     job: ImageJob
@@ -69,6 +71,15 @@ class PlanInput:
     seen: Observed
     now: datetime
     policy: Policy
+
+    @property
+    def stamp(self) -> datetime:
+        """Return the calendar's time, for what is written down."""
+        return moments.stamp(self.job, self.now, self.seen.lead)
+
+    def moment(self, phase: Phase, stamp: datetime | None) -> datetime:
+        """Return when a stamp was, by the clock that only counts; now for none."""
+        return self.seen.moment(phase, stamp, self.now) if stamp else self.now
 
     def with_status(self, **changes: Any) -> "PlanInput":
         """Return a copy with these fields of the status changed."""

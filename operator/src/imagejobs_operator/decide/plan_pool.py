@@ -20,6 +20,7 @@ from imagejobs_operator.decide.actions import (
     WithdrawTasks,
     WriteResults,
 )
+from imagejobs_operator.decide.moments import Phase
 from imagejobs_operator.decide.observed import Observed, Results
 from imagejobs_operator.decide.plan_input import PlanInput
 
@@ -60,7 +61,9 @@ def _send_tasks(given: PlanInput, done: Mapping[int, Outcome]) -> tuple[Action, 
     waiting = given.seen.waiting
     absent = [index for index in range(given.job.spec.total) if index not in done and index not in waiting]
     indexes = tuple(absent[: max(0, given.policy.window - len(waiting))])
-    return (SendTasks(indexes, given.status.attempt, deadlines.task_expiry(given)),) if indexes else ()
+    return (
+        (SendTasks(indexes, given.status.attempt, deadlines.task_lifetime_seconds(given)),) if indexes else ()
+    )
 
 
 def _put_counts(writes: tuple[Action, ...]) -> tuple[Action, ...]:
@@ -79,7 +82,7 @@ def _progress_status(given: PlanInput, done: Mapping[int, Outcome]) -> Status:
     )
     given = given.with_status(counts=counts)
     if started:
-        elapsed = (given.now - (status.started or given.now)).total_seconds()
+        elapsed = (given.now - given.moment(Phase.STARTED, status.started)).total_seconds()
         seconds = deadlines.estimate_remaining_seconds(given.status, elapsed)
         given = given.with_status(estimated_remaining_seconds=seconds)
     status = conditions.running_status(given) if started else conditions.queued_status(given)
@@ -89,5 +92,5 @@ def _progress_status(given: PlanInput, done: Mapping[int, Outcome]) -> Status:
 
 
 def _is_unattended(given: PlanInput, status: Status) -> bool:
-    waits_since = max(status.queued or given.now, given.policy.since)
+    waits_since = max(given.moment(Phase.QUEUED, status.queued), given.policy.since)
     return given.now - waits_since >= timedelta(seconds=deadlines.UNATTENDED_SECONDS)

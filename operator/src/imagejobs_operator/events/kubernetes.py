@@ -6,13 +6,11 @@ Nothing depends on them.
 from contextlib import suppress
 from typing import Any
 
-from kubernetes.aio.client import ApiClient
-
 from imagejobs_contract.errors import AlreadyExists
 from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.times import Clock
 from imagejobs_contract.stores import kubernetes_calls as calls
+from imagejobs_contract.stores.kubernetes_client import KubernetesClient
 from imagejobs_operator.decide.actions import Emit
 from imagejobs_operator.events.log import log_event
 
@@ -27,14 +25,13 @@ class KubernetesEvents:
     There is one Event per reason and attempt: a repeat has the name of the first and is dropped.
     """
 
-    def __init__(self, client: ApiClient, clock: Clock) -> None:
+    def __init__(self, client: KubernetesClient) -> None:
         self._client = client
-        self._clock = clock
 
     async def emit(self, job: ImageJob, event: Emit) -> None:
         """Post one event and write it to the log, because Kubernetes keeps it for an hour only."""
         log_event(job, event)
-        body = make_event(job, event, self._clock().strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
+        body = make_event(job, event, self._client.calendar().strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
         with suppress(AlreadyExists):
             await calls.send(
                 self._client,

@@ -7,18 +7,20 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from imagejobs_contract.errors import ImageJobsError
+from imagejobs_contract.errors import ImageJobsError, Misconfigured, NotFound
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.ports import JobStore, ProgressBoard
 from imagejobs_contract.runtime import logs
+from imagejobs_contract.runtime.backoff import Backoff
 from imagejobs_operator.act.memory import Memory
 from imagejobs_operator.act.work_queue import WorkQueue
+from imagejobs_operator.feeds.namespaces import Namespaces
 from imagejobs_operator.health import Health
 
 log = logging.getLogger(__name__)
 
-RETRY_SECONDS = 1.0
-"""Pause before a broken feed starts again."""
+RETRY_SECONDS, MAX_RETRY_SECONDS = 1.0, 30.0
+"""Pause before a broken feed starts again, and the longest before the next listing."""
 
 
 async def wake_ups(board: ProgressBoard, queue: WorkQueue, memory: Memory) -> None:
@@ -35,24 +37,46 @@ async def wake_ups(board: ProgressBoard, queue: WorkQueue, memory: Memory) -> No
 
 
 async def resync(
-    store: JobStore, queue: WorkQueue, seconds: float, health: Health, is_due: Callable[[JobKey], bool]
+    store: JobStore,
+    queue: WorkQueue,
+    seconds: float,
+    health: Health,
+    namespaces: Namespaces,
+    is_due: Callable[[JobKey], bool],
 ) -> None:
     """Add the keys of all jobs that are due, every `seconds`, for ever.
 
-    The first listing makes the program ready: its log line says so.
+    A namespace that cannot be listed is left out until it can. The first listing makes the program ready: its
+    log line says so.
     """
-    ready = False
+    ready, waits = False, Backoff(RETRY_SECONDS, MAX_RETRY_SECONDS)
     while True:
-        try:
-            for key in filter(is_due, await store.keys()):
-                queue.add(key)
-        except ImageJobsError as ex:
-            health.record_listing(ex.message)
-            log.warning("resync failed", extra={"reason": ex.message})
-            await asyncio.sleep(RETRY_SECONDS)
+        fault = await _add_due(store, queue, namespaces, is_due)
+        health.record_listing(fault)
+        if fault:
+            log.warning("resync failed", extra={"reason": fault})
+            await asyncio.sleep(min(seconds, waits.next()))
             continue
-        health.record_listing()
+        waits.reset()
         if not ready:
             ready = True
             logs.say_ready()
         await asyncio.sleep(seconds)
+
+
+async def _add_due(
+    store: JobStore, queue: WorkQueue, namespaces: Namespaces, is_due: Callable[[JobKey], bool]
+) -> str:
+    """Add the keys of all namespaces that can be listed; return the fault if none can be."""
+    for namespace in namespaces.watched:
+        try:
+            keys = await store.keys(namespace)
+        except (Misconfigured, NotFound) as ex:
+            namespaces.record(namespace, ex.message)
+        except ImageJobsError as ex:
+            return ex.message
+        else:
+            namespaces.record(namespace)
+            for key in filter(is_due, keys):
+                queue.add(key)
+    return namespaces.fault()

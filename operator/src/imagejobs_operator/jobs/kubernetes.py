@@ -8,13 +8,12 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from kubernetes.aio.client import ApiClient
-
 from imagejobs_contract.errors import AlreadyExists, NotFound
 from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.times import parse_time
 from imagejobs_contract.stores import kubernetes_calls as calls
+from imagejobs_contract.stores.kubernetes_client import KubernetesClient
 from imagejobs_operator.decide.observed import ChildEnd, ChildJob, Presence
 from imagejobs_operator.jobs.pod_spec import PodSettings, make_job
 
@@ -32,7 +31,7 @@ Body = dict[str, Any]
 class KubernetesJobs:
     """Implements `ports.ChildJobs` with Jobs of `batch/v1`."""
 
-    def __init__(self, client: ApiClient, settings: PodSettings) -> None:
+    def __init__(self, client: KubernetesClient, settings: PodSettings) -> None:
         self._client = client
         self._settings = settings
 

@@ -121,7 +121,7 @@ class Pool:
     async def _run_task(self, lease: Lease, slot: Slot, shutdown: Shutdown) -> None:
         with slot, logs.bound(**_log_facts(lease)), self._work.span_for(lease.task):
             try:
-                outcome = reject_task(lease, time.time()) or await self._process(lease, slot)
+                outcome = reject_task(lease) or await self._process(lease, slot)
                 await self._report(lease, outcome)
             except Misconfigured as ex:
                 log.error("storage does not take our settings", extra={"reason": ex.message})
@@ -170,21 +170,20 @@ class Pool:
         await shutdown.race(asyncio.sleep(self._queue_backoff.next()))
 
 
-def reject_task(lease: Lease, now: float) -> Outcome | None:
+def reject_task(lease: Lease) -> Outcome | None:
     """Return the failure of a task that is not worth working on, else None.
 
     A task is rejected that killed its workers as often as it may be tried, or whose job's time is over.
 
     Args:
-        lease: The task, with the number of its deliveries.
-        now: Seconds since the epoch.
+        lease: The task, with the number of its deliveries and its age.
     """
     task = lease.task
     if lease.deliveries > task.attempts:
         return failure_outcome(
             task, Code.INTERNAL_ERROR, f"the worker died {lease.deliveries - 1} times with this image"
         )
-    if 0 < task.expires < now:
+    if 0 < task.lifetime_seconds < lease.age_seconds:
         return failure_outcome(
             task, Code.QUEUE_TIMEOUT, "the job's time was over before this image's turn came; try it again"
         )
