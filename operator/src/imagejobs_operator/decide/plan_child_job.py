@@ -205,6 +205,8 @@ def _progress_status(given: PlanInput) -> Status:
     if counts:
         now = replace(counts, total=given.job.spec.total)
         given = given.with_status(counts=outcomes.monotonic(before.counts, now))
+    if child.managed and child.suspended:
+        return conditions.unadmitted_status(given)
     worked = counts is not None and (counts.active > 0 or given.status.counts.done > before.counts.done)
     if not before.started and not child.ready and not worked:
         return _starting_status(given)
@@ -225,7 +227,9 @@ def _starting_status(given: PlanInput) -> Status:
 def _is_late(given: PlanInput, child: ChildJob) -> bool:
     if child.created is None:
         return False
-    return given.now - max(child.created, given.policy.since) >= timedelta(seconds=STARTING_SECONDS)
+    queued = given.status.queued or child.created
+    since = max(child.created, queued, given.policy.since)
+    return given.now - since >= timedelta(seconds=STARTING_SECONDS)
 
 
 def _with_job(given: PlanInput) -> PlanInput:
