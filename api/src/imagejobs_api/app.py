@@ -145,6 +145,7 @@ def create_app(settings: Settings, ports: Ports, services: Services) -> App:
     services.announcements.add_listener(shared.feeds)
     _watch_gauges(services, shared)
     app = App(request_type=Request, middleware=_middleware(settings, services, shared.follower))
+    app.req_options.strip_url_path_trailing_slash = True
     app.resp_options.media_handlers[falcon.MEDIA_JSON] = JSONHandler(dumps=json_io.dumps)
     error_handlers.install(app)
     _add_submit_routes(app, settings, ports, services, shared)

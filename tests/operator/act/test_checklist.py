@@ -626,6 +626,45 @@ def test_a_job_that_kueue_admits_is_neither_let_go_nor_hurried(world: World) -> 
     assert world.status().state is State.SUSPENDED
 
 
+def test_a_job_that_waited_long_for_kueue_has_its_whole_time_from_its_admission(world: World) -> None:
+    world.create(spec(20, queue_name="team"))
+    world.reconcile()
+    child = world.child()
+    child.suspended, child.parallelism = True, 0
+    world.reconcile()
+    world.advance(3600)
+    child.suspended = False  # admitted, but no pod has started
+    world.reconcile()
+    assert (world.status().state, reason(world, ConditionType.STALLED)) == (State.QUEUED, None)
+    world.advance(61)
+    world.reconcile()
+    assert reason(world, ConditionType.STALLED) is Reason.NO_WORKER
+    child.parallelism = 1
+    world.reconcile()
+    assert world.status().state is State.RUNNING
+
+
+def test_a_job_that_kueue_stops_for_another_has_its_whole_time_again(world: World) -> None:
+    world.create(spec(20, queue_name="team", active_deadline_seconds=100))
+    world.reconcile()
+    world.advance(50)
+    world.reconcile()
+    assert world.status().state is State.RUNNING
+    world.child().suspended = True
+    world.reconcile()
+    world.advance(3600)
+    world.reconcile()
+    assert (world.status().state, world.status().started) == (State.QUEUED, None)
+    world.child().suspended = False
+    world.reconcile()
+    world.advance(90)
+    world.reconcile()
+    assert (world.status().state, world.child().deleting_since) == (State.RUNNING, None)
+    world.advance(11)
+    world.reconcile()
+    assert world.child().deleting_since
+
+
 def test_the_storage_being_away_is_said_once_and_heals(world: World) -> None:
     world.create(spec(20))
     world.faults.away = {"s3"}

@@ -66,6 +66,18 @@ def awaiting_status(given: PlanInput, place: int) -> Status:
     return _reconciling(given, Reason.QUEUED, f"the pods of its owner are all in use by other jobs: {told}")
 
 
+def unadmitted_status(given: PlanInput) -> Status:
+    """Return the status of a job whose Job Kueue has not admitted, or has stopped for another.
+
+    Its deadlines start again when Kueue admits it.
+    """
+    counts = replace(given.status.counts, active=0)
+    given = given.with_status(
+        state=State.QUEUED, counts=counts, queued=None, started=None, estimated_remaining_seconds=None
+    )
+    return _reconciling(given, Reason.QUEUED, "Kueue has not admitted its Job: see its LocalQueue")
+
+
 def running_status(given: PlanInput) -> Status:
     """Return the status of a job with at least one image that a worker has started."""
     return _reconciling(

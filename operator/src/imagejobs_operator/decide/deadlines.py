@@ -35,7 +35,10 @@ def passed_deadline(given: PlanInput) -> Reason | None:
 
 
 def awaits_pods(status: Status) -> bool:
-    """Return whether the status says that the job waits for pods of its owner: it has no time of queueing."""
+    """Return whether the status says that the job waits for pods of its owner, or for Kueue.
+
+    It then has no time of queueing.
+    """
     return status.state is State.QUEUED and status.queued is None
 
 

@@ -207,6 +207,8 @@ def _progress_status(given: PlanInput) -> Status:
     if counts:
         now = replace(counts, total=given.job.spec.total)
         given = given.with_status(counts=outcomes.monotonic(before.counts, now))
+    if child.managed and child.suspended:
+        return conditions.unadmitted_status(given)
     worked = counts is not None and (counts.active > 0 or given.status.counts.done > before.counts.done)
     if not before.started and not child.ready and not worked:
         return _starting_status(given)
@@ -228,7 +230,8 @@ def _is_late(given: PlanInput, child: ChildJob) -> bool:
     if child.created is None:
         return False
     created = given.moment(Phase.JOB_CREATED, child.created)
-    return given.now - max(created, given.policy.since) >= timedelta(seconds=STARTING_SECONDS)
+    queued = given.moment(Phase.QUEUED, given.status.queued) if given.status.queued else created
+    return given.now - max(created, queued, given.policy.since) >= timedelta(seconds=STARTING_SECONDS)
 
 
 def _with_job(given: PlanInput) -> PlanInput:
