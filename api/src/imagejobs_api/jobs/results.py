@@ -18,40 +18,19 @@ from imagejobs_api.view import api_urls, outcomes, states
 from imagejobs_api.view.links import Links
 from imagejobs_api.view.lookup import find_job
 from imagejobs_api.view.outcomes import Outcomes
+from imagejobs_api.view.output_body import ResultOutputBody, output_body
 from imagejobs_contract.model import limits, names
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.options import Format
-from imagejobs_contract.model.outcome import Outcome, OutputFile
+from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.model.status import State
 from imagejobs_contract.ports import JobStore
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.wire.json_types import Count, Pixels, Url
+from imagejobs_contract.wire.json_types import Count
 
 MAX_LIMIT, DEFAULT_LIMIT = 1000, 100
 NDJSON = "application/x-ndjson"
 CHUNK_LINES = 100
 """Lines that are made before other requests get a turn; signing a link takes 0.2 ms."""
-
-
-class ResultOutputBody(TypedDict):
-    """One result of an image.
-
-    Attributes:
-        variant: Name of the variant.
-        width: Pixels.
-        height: Pixels.
-        bytes: Its size.
-        kept_original: The result was not smaller, so the original was copied (`only_if_smaller`).
-        download_url: A signed link, which needs no key and expires.
-    """
-
-    variant: str
-    width: Pixels
-    height: Pixels
-    format: Format
-    bytes: Count
-    kept_original: bool
-    download_url: Url
 
 
 class ResultBody(TypedDict):
@@ -167,22 +146,10 @@ def result_body(job: ImageJob, index: int, outcome: Outcome | None, links: Links
         "name": name,
         "state": states.item_state(job, outcome),
         "bytes_in": outcome.bytes_in if outcome else None,
-        "outputs": [_output_body(name, index, each, links) for each in (outcome.outputs if outcome else ())],
+        "outputs": [output_body(name, index, each, links) for each in (outcome.outputs if outcome else ())],
         "error": states.item_error(job, outcome),
     }
 
 
 def _bodies(job: ImageJob, found: Mapping[int, Outcome], span: range, links: Links) -> list[ResultBody]:
     return [result_body(job, index, found.get(index), links) for index in span]
-
-
-def _output_body(name: str, index: int, output: OutputFile, signer: Links) -> ResultOutputBody:
-    return {
-        "variant": output.variant,
-        "width": output.width,
-        "height": output.height,
-        "format": output.format,
-        "bytes": output.bytes,
-        "kept_original": output.kept_original,
-        "download_url": signer.sign(name, index, output),
-    }

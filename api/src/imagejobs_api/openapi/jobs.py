@@ -8,6 +8,7 @@ from imagejobs_api.openapi import new_job
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
 from imagejobs_api.openapi.parameters import JOB_ID, query_parameters
+from imagejobs_api.presets.presets_file import Presets
 from imagejobs_api.settings import Settings
 from imagejobs_api.view.job_body import JobBody
 from imagejobs_contract.codes import Code
@@ -18,11 +19,11 @@ _JOB_CODES = (Code.NOT_FOUND, Code.CONFLICT)
 """Of every call about one job; a job that another version of imagejobs wrote is a conflict too."""
 
 
-def operations(settings: Settings, components: Components) -> list[Operation]:
+def operations(settings: Settings, presets: Presets, components: Components) -> list[Operation]:
     """Return the calls."""
     return [
         _list(settings),
-        new_job.operation(settings, components, TAG),
+        new_job.operation(settings, presets, components, TAG),
         _get(),
         _results(),
         _archive(settings),

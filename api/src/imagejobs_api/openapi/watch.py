@@ -8,6 +8,7 @@ from imagejobs_api.openapi.headers import IF_NONE_MATCH, LAST_EVENT
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
 from imagejobs_api.openapi.parameters import IMAGE_NUMBER, TICKET, query_parameters
 from imagejobs_api.openapi.progress import event_schema
+from imagejobs_api.presets.presets_file import Presets
 from imagejobs_api.progress import events
 from imagejobs_api.settings import Settings
 from imagejobs_api.watch.body import WatchBody
@@ -18,7 +19,7 @@ TAG = "watch"
 _CODES = (Code.NOT_FOUND, Code.LINK_EXPIRED, Code.CONFLICT)
 
 
-def operations(settings: Settings, components: Components) -> list[Operation]:
+def operations(settings: Settings, presets: Presets, components: Components) -> list[Operation]:
     """Return the calls."""
     return [_job(settings), _events(components), _results(), _archive(), _download()]
 

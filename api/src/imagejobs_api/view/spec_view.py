@@ -110,7 +110,7 @@ def spec_body(spec: Spec) -> SpecBody:
     return {
         "items": [cast(ItemBody, item_body(each)) for each in spec.items],
         "manifest": {"key": manifest.key, "count": manifest.count} if manifest else None,
-        "variants": [_variant(each) for each in spec.variants],
+        "variants": [variant_body(each) for each in spec.variants],
         "output": {
             "prefix": output.prefix,
             "cache_control": output.cache_control,
@@ -126,7 +126,8 @@ def spec_body(spec: Spec) -> SpecBody:
     }
 
 
-def _variant(variant: Variant) -> VariantBody:
+def variant_body(variant: Variant) -> VariantBody:
+    """Return a variant: its name, and its options that are not defaults."""
     plain = Variant()
     options = {option: getattr(variant, option) for option in NAMES}
     given = {option: value for option, value in options.items() if value != getattr(plain, option)}

@@ -60,7 +60,7 @@ def read_settings(reader: Reader) -> Spec:
         for name, (spelled, low, high) in INTEGERS.items()
     }
     return Spec(
-        variants=_variants(reader),
+        variants=read_variant_list(reader) or DEFAULTS.variants,
         output=_output(reader),
         execution=reader.choice("execution", Execution) or DEFAULTS.execution,
         attempts=(retry.integer("attempts", 1, limits.MAX_ATTEMPTS) if retry else None) or DEFAULTS.attempts,
@@ -104,6 +104,29 @@ def read_manifest_ref(reader: Reader) -> tuple[str | None, int | None]:
     return key, reader.integer("count", 1, limits.MAX_MANIFEST_ITEMS)
 
 
+def read_variant_list(reader: Reader) -> tuple[Variant, ...]:
+    """Read the list `variants`, each with a name of its own; faults go to the reader."""
+    readers = reader.children("variants", limits.MAX_VARIANTS)
+    variants = []
+    for each in readers:
+        each.unknown(("name", *NAMES.values()))
+        name = (
+            each.text(
+                "name",
+                MAX_VARIANT_NAME_LENGTH,
+                default=DEFAULTS.variants[0].name,
+                pattern=VARIANT_NAME,
+                shape="a DNS label",
+            )
+            or DEFAULTS.variants[0].name
+        )
+        variants.append(read_variant(each, camel=True, name=name))
+    for n, variant in enumerate(variants):
+        if variant.name in [other.name for other in variants[:n]]:
+            readers[n].fault("name", f"{variant.name!r} stands there twice")
+    return tuple(variants)
+
+
 def _set(body: dict[str, Any], name: str, value: object, default: object) -> None:
     if value != default:
         body[name] = value
@@ -126,28 +149,6 @@ def _manifest(reader: Reader) -> Manifest | None:
         elif value is None:
             return None
     return Manifest(S3Key(key or ""), count or 0)
-
-
-def _variants(reader: Reader) -> tuple[Variant, ...]:
-    readers = reader.children("variants", limits.MAX_VARIANTS)
-    variants = []
-    for each in readers:
-        each.unknown(("name", *NAMES.values()))
-        name = (
-            each.text(
-                "name",
-                MAX_VARIANT_NAME_LENGTH,
-                default=DEFAULTS.variants[0].name,
-                pattern=VARIANT_NAME,
-                shape="a DNS label",
-            )
-            or DEFAULTS.variants[0].name
-        )
-        variants.append(read_variant(each, camel=True, name=name))
-    for n, variant in enumerate(variants):
-        if variant.name in [other.name for other in variants[:n]]:
-            readers[n].fault("name", f"{variant.name!r} stands there twice")
-    return tuple(variants) or DEFAULTS.variants
 
 
 def _output(reader: Reader) -> Output:
