@@ -36,7 +36,15 @@ VERSION = CRD["spec"]["versions"][0]
 ROOT = VERSION["schema"]["openAPIV3Schema"]
 SPEC = ROOT["properties"]["spec"]
 STATUS = ROOT["properties"]["status"]
-MUTABLE = {"parallelism", "retryFailed", "suspend", "cancel", "ttlSecondsAfterFinished", "repeatCallback"}
+MUTABLE = {
+    "parallelism",
+    "retryFailed",
+    "retryCodes",
+    "suspend",
+    "cancel",
+    "ttlSecondsAfterFinished",
+    "repeatCallback",
+}
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
@@ -146,6 +154,7 @@ TEXTS = {
     "output.cacheControl": (200, "[ -~]+"),
     "queueName": (63, spec_json.DNS_LABEL),
     "priorityClassName": (253, spec_json.DNS_NAME),
+    "retryCodes[]": (spec_json.MAX_CODE_LENGTH, spec_json.CODE_PATTERN),
     "callback.url": (limits.MAX_URL_LENGTH, items.URL_PATTERN),
 }
 
@@ -167,6 +176,7 @@ def test_lists_have_pythons_lengths():
     assert found == {
         "spec.items": limits.MAX_ITEMS,
         "spec.variants": limits.MAX_VARIANTS,
+        "spec.retryCodes": spec_json.MAX_RETRY_CODES,
         "status.conditions": 12,
         "status.failures": limits.MAX_STATUS_FAILURES,
         "status.failureCodes": 48,

@@ -14,6 +14,7 @@ from imagejobs_api.admission.quotas import Quotas
 from imagejobs_api.admission.rate_limits import RateLimits, Throttle
 from imagejobs_api.admission.stream_limits import StreamLimit
 from imagejobs_api.archive.contents import ContentsReader
+from imagejobs_api.archive.failed_sources import FailedSources
 from imagejobs_api.archive.packing import Packer
 from imagejobs_api.archive.resource import Archives
 from imagejobs_api.callers.callers_file import CallersFile
@@ -245,7 +246,8 @@ def _add_job_routes(app: App, settings: Settings, ports: Ports, shared: _Shared)
     results = Results(store, outcomes, links)
     app.add_route("/api/jobs/{identifier}/results", results)
     librarian, max_files = ContentsReader(outcomes, objects), settings.limits.max_archive_files
-    archives = Archives(store, librarian, Packer(objects), shared.archive_streams, max_files)
+    sources = FailedSources(outcomes, objects, settings.limits.max_file_bytes)
+    archives = Archives(store, librarian, sources, Packer(objects), shared.archive_streams, max_files)
     app.add_route("/api/jobs/{identifier}/archive", archives)
     app.add_route("/api/progress/{identifier}", Progress(store, counts, outcomes))
     events = Events(store, shared.feeds, shared.event_streams)

@@ -155,10 +155,8 @@ class FormReader:
         self._has_stored = True
         if sniff.sniff(head) is None:
             await self._objects.put(key, head[: sniff.HEAD_BYTES], content_type="application/octet-stream")
-            if name := sniff.unread_format(head):
-                message = f"The file is {name}, which is not read; {sniff.READ}."
-                return ImageFailed(message, code=Code.UNSUPPORTED_FORMAT)
-            return ImageFailed("" if head else "The file is empty.", code=Code.NOT_AN_IMAGE)
+            code, message = sniff.explain_refusal(head)
+            return ImageFailed(message, code=code)
         max_bytes = self._form.max_file_bytes
         with self._memory.for_file() as file, self._handoff.copy(key) as copy:
             size = await self._objects.put_stream(

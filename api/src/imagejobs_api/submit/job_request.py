@@ -27,7 +27,11 @@ from imagejobs_contract.wire import source_prefixes
 IMAGE_FIELDS = ("items", "prefix", "manifest")
 VARIANTS_FROM = "variants_from"
 """Names a preset in place of `variants`; the job gets its variants, as they are now."""
-FIELDS = ({*SPEC_FIELDS} - {"retryFailed", "repeatCallback", "cancel"}) | {"prefix", "name", VARIANTS_FROM}
+FIELDS = ({*SPEC_FIELDS} - {"retryFailed", "retryCodes", "repeatCallback", "cancel"}) | {
+    "prefix",
+    "name",
+    VARIANTS_FROM,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,7 @@ class JobBody(JobSummaryBody):
         bytes_out: Size of all results.
         callback: Null without one.
         failures: The first failed images.
+        failure_codes: Every code with which an image failed.
     """
 
     attempt: Count
@@ -84,6 +85,7 @@ class JobBody(JobSummaryBody):
     bytes_out: Count
     callback: CallbackBody | None
     failures: list[FailureBody]
+    failure_codes: list[str]
     spec: SpecBody
 
 
@@ -119,6 +121,7 @@ def details_body(job: ImageJob, counts: Counts, base: str, links: Links) -> JobB
         "bytes_out": status.bytes_out,
         "callback": _callback(job),
         "failures": failure_bodies(job),
+        "failure_codes": list(job.status.failure_codes),
         "spec": spec_body(job.spec),
     }
 

@@ -84,6 +84,7 @@ class SpecBody(TypedDict):
     Attributes:
         items: The images, unless a manifest lists them.
         retry_failed: Attempts at the failed images that were requested.
+        retry_codes: Which of them the last one worked on, by their codes; none for all.
         repeat_callback: Times the callback was requested again.
         suspend: The job is suspended.
         cancel: The job is cancelled.
@@ -97,6 +98,7 @@ class SpecBody(TypedDict):
     output: OutputBody
     execution: Execution
     retry_failed: Count
+    retry_codes: list[str]
     repeat_callback: Count
     suspend: bool
     cancel: bool
@@ -118,6 +120,7 @@ def spec_body(spec: Spec) -> SpecBody:
         },
         "execution": spec.execution,
         "retry_failed": spec.retry_failed,
+        "retry_codes": list(spec.retry_codes),
         "repeat_callback": spec.repeat_callback,
         "suspend": spec.suspend,
         "cancel": spec.cancel,

@@ -5,7 +5,7 @@ fields, an element of `status.outcomes`.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -71,13 +71,19 @@ class Outcome:
         """Return whether the image has its results."""
         return self.code is None
 
-    def counts_in(self, attempt: int) -> bool:
+    def counts_in(self, attempt: int, retry_codes: Collection[str]) -> bool:
         """Return whether the outcome counts in an attempt of its job.
 
-        A failure counts in its own attempt only, because a retry works on the image again; a success counts
-        in all.
+        A success counts in all. A failure counts in its own attempt, and in a later one that does not work on
+        the image again.
+
+        Args:
+            retry_codes: Codes of the failures that the attempt works on again (`spec.retryCodes`); none for
+                all.
         """
-        return self.succeeded or self.attempt >= attempt
+        if self.code is None or self.attempt >= attempt:
+            return True
+        return bool(retry_codes) and self.code.value not in retry_codes
 
     @property
     def state(self) -> ItemState:
@@ -139,12 +145,14 @@ class Outcome:
         return cls.from_body(json.loads(line))
 
 
-def latest_by_image(outcomes: Iterable[Outcome], attempt: int) -> dict[int, Outcome]:
+def latest_by_image(
+    outcomes: Iterable[Outcome], attempt: int, retry_codes: Collection[str]
+) -> dict[int, Outcome]:
     """Return, by index, the last outcome that counts in an attempt; a success is never replaced."""
     found: dict[int, Outcome] = {}
     for outcome in outcomes:
         known = found.get(outcome.index)
-        if outcome.counts_in(attempt) and not (known and known.succeeded):
+        if outcome.counts_in(attempt, retry_codes) and not (known and known.succeeded):
             found[outcome.index] = outcome
     return found
 

@@ -29,11 +29,12 @@ from imagejobs_contract.reader import Reader
 
 SPEC_FIELDS = (
     "items", "manifest", "variants", "output", "execution", "parallelism", "itemsPerPod", "retry",
-    "retryFailed", "maxFailedItems", "suspend", "cancel", "activeDeadlineSeconds", "ttlSecondsAfterFinished",
-    "queueName", "priorityClassName", "profile", "callback", "repeatCallback",
+    "retryFailed", "retryCodes", "maxFailedItems", "suspend", "cancel", "activeDeadlineSeconds",
+    "ttlSecondsAfterFinished", "queueName", "priorityClassName", "profile", "callback", "repeatCallback",
 )  # fmt: skip
 DNS_LABEL = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 DNS_NAME = "[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?"
+MAX_RETRY_CODES, MAX_CODE_LENGTH, CODE_PATTERN = 32, 63, "[a-z]([_a-z]{0,61}[a-z])?"
 DEFAULTS = Spec()
 """Values of fields that are not given."""
 
@@ -64,6 +65,9 @@ def read_settings(reader: Reader) -> Spec:
         output=_output(reader),
         execution=reader.choice("execution", Execution) or DEFAULTS.execution,
         attempts=(retry.integer("attempts", 1, limits.MAX_ATTEMPTS) if retry else None) or DEFAULTS.attempts,
+        retry_codes=reader.texts(
+            "retryCodes", MAX_RETRY_CODES, MAX_CODE_LENGTH, CODE_PATTERN, "a code such as source_timeout"
+        ),
         suspend=reader.boolean("suspend"),
         cancel=reader.boolean("cancel"),
         queue_name=reader.text("queueName", 63, pattern=DNS_LABEL, shape="a DNS label"),
@@ -88,6 +92,7 @@ def spec_body(spec: Spec) -> dict[str, Any]:
     _set(body, "output", _output_body(spec.output), {})
     _set(body, "execution", spec.execution.value, DEFAULTS.execution.value)
     _set(body, "retry", {"attempts": spec.attempts}, {"attempts": DEFAULTS.attempts})
+    _set(body, "retryCodes", list(spec.retry_codes), [])
     _set(body, "suspend", spec.suspend, False)
     _set(body, "cancel", spec.cancel, False)
     _set(body, "queueName", spec.queue_name, None)

@@ -62,7 +62,7 @@ async def fill(objects: ObjectStore, job: ImageJob, action: FillMissing) -> None
     """
     for shard, own in enumerate(await _read_slices(objects, job.uid)):
         lines = await _read_shard(objects, job.uid, shard)
-        known = latest_by_image(lines.outcomes.values(), action.attempt)
+        known = latest_by_image(lines.outcomes.values(), action.attempt, job.spec.retry_codes)
         absent = [index for index in range(own.first, own.first + own.count) if index not in known]
         if not absent:
             continue
@@ -110,7 +110,7 @@ async def _read_current(
     mine = (
         outcome for outcome in lines.outcomes.values() if own.first <= outcome.index < own.first + own.count
     )
-    return latest_by_image(mine, attempt)
+    return latest_by_image(mine, attempt, job.spec.retry_codes)
 
 
 async def _read_shard(objects: ObjectStore, uid: Uid, shard: int) -> ShardResults:

@@ -12,11 +12,11 @@ from imagejobs_operator.decide.plan_input import PlanInput
 
 
 def current(given: PlanInput) -> dict[int, Outcome]:
-    """Return the outcomes that count in the attempt, by index: its own, and successes of any attempt."""
+    """Return the outcomes that count in the attempt, by index: its own, and those that stay from before."""
     stored = given.seen.results.outcomes.values() if given.seen.results else ()
     every = chain(given.status.outcomes, stored, given.seen.outcomes.values())
     ours = (each for each in every if 0 <= each.index < given.job.spec.total)
-    return latest_by_image(ours, given.status.attempt)
+    return latest_by_image(ours, given.status.attempt, given.job.spec.retry_codes)
 
 
 def summarise(total: int, outcomes: Mapping[int, Outcome], active: int = 0) -> Results:

@@ -6,6 +6,7 @@ from imagejobs_api.openapi.examples.names import (
     API,
     BATCH,
     IMAGE_JOB,
+    NOT_AN_IMAGE,
     WATCH,
     problem,
     progress_url,
@@ -64,7 +65,7 @@ _BATCH["image_jobs"] = [
     {
         "job_id": f"{BATCH}-2", "name": "notes.txt", "state": "Failed", "download_url": None,
         "progress_url": progress_url(f"{BATCH}-2"), "kept_original": None,
-        "error": {"code": "not_an_image", "message": "The file is not an image.", "retryable": False},
+        "error": NOT_AN_IMAGE,
     },
 ]  # fmt: skip
 _FAULTS = [
