@@ -16,6 +16,7 @@ from imagejobs_contract.model import items, limits, names, options, output_names
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.outcome import MAX_MESSAGE_LENGTH, ItemState, Outcome, OutputFile
+from imagejobs_contract.model.receipt import Receipt
 from imagejobs_contract.model.spec import INTEGERS, DeletionPolicy, Execution, Profile, Spec
 from imagejobs_contract.model.status import (
     Callback,
@@ -248,6 +249,8 @@ FULL_STATUS = Status(
     results_key="jobs/u/results/",
     bytes_in=3,
     bytes_out=2,
+    cpu_milliseconds=1500,
+    attempt_receipt=Receipt(1, 2, 3, 4, 5),
     outcomes=(
         Outcome(
             0,
@@ -256,6 +259,7 @@ FULL_STATUS = Status(
                 OutputFile("default", "outputs/a/a.jpg", 4, 3, options.Format.JPEG, 2, kept_original=True),
             ),
             bytes_in=3,
+            cpu_milliseconds=4,
         ),
         Outcome(1, "b.jpg", code=Code.CORRUPT_IMAGE, message="m"),
     ),

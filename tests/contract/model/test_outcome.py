@@ -14,7 +14,13 @@ FILES = st.builds(
 )  # fmt: skip
 ENDED = {"index": st.integers(0), "name": st.text(), "attempt": st.integers(1)}
 OUTCOMES = st.one_of(
-    st.builds(Outcome, **ENDED, outputs=st.lists(FILES, max_size=3).map(tuple), bytes_in=st.integers(0)),
+    st.builds(
+        Outcome,
+        **ENDED,
+        outputs=st.lists(FILES, max_size=3).map(tuple),
+        bytes_in=st.integers(0),
+        cpu_milliseconds=st.integers(0),
+    ),
     st.builds(Outcome, **ENDED, code=st.sampled_from(Code), message=st.text(max_size=MAX_MESSAGE_LENGTH)),
 )
 

@@ -56,6 +56,7 @@ class Outcome:
         index: Place in the items or the manifest, from 0.
         attempt: The attempt of the job in which it ended, from 1.
         bytes_in: Size of the source.
+        cpu_milliseconds: Processor time of its rendering.
     """
 
     index: int
@@ -65,6 +66,7 @@ class Outcome:
     message: str = ""
     outputs: tuple[OutputFile, ...] = field(default=())
     bytes_in: int = 0
+    cpu_milliseconds: int = 0
 
     @property
     def succeeded(self) -> bool:
@@ -107,6 +109,8 @@ class Outcome:
             body |= {"code": self.code.value, "message": self.message[:MAX_MESSAGE_LENGTH]}
         if self.bytes_in:
             body["bytesIn"] = self.bytes_in
+        if self.cpu_milliseconds:
+            body["cpuMilliseconds"] = self.cpu_milliseconds
         if self.outputs:
             body["outputs"] = [_output_body(output) for output in self.outputs]
         return body
@@ -131,6 +135,7 @@ class Outcome:
                 message=str(body.get("message", "")),
                 outputs=tuple(_output(each) for each in body.get("outputs") or ()),
                 bytes_in=int(body.get("bytesIn", 0)),
+                cpu_milliseconds=int(body.get("cpuMilliseconds", 0)),
             )
         except (KeyError, TypeError, AttributeError) as ex:
             raise ValueError(f"not an outcome: {ex!r}") from ex

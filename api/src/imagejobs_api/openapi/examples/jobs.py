@@ -37,7 +37,7 @@ _SPEC = {
 }  # fmt: skip
 _JOB = {
     **_SUMMARY, "attempt": 1, "deleting": False, "duration_seconds": 0, "estimated_remaining_seconds": None,
-    "bytes_in": 915459, "bytes_out": 47683,
+    "bytes_in": 915459, "bytes_out": 47683, "bytes_saved": 867776, "saved_percent": 94, "cpu_seconds": 0.061,
     "callback": None,
     "failures": [{"name": "notes.txt", "code": "not_an_image", "message": "The file is not an image."}],
     "failure_codes": ["not_an_image"],
@@ -69,7 +69,7 @@ _LINE = {
 _CALLED = {
     **_JOB, "job_id": CALLED, "state": "Succeeded", "total": 1, "done": 1, "failed": 0, "failures": [],
     "failure_codes": [],
-    "bytes_in": 412870, "bytes_out": 12063,
+    "bytes_in": 412870, "bytes_out": 12063, "bytes_saved": 400807, "saved_percent": 97, "cpu_seconds": 0.022,
     "progress_url": progress_url(CALLED), "results_url": f"{API}/api/jobs/{CALLED}/results",
     "watch_url": WATCH,
     "spec": {**_SPEC, "items": [{"name": "large.jpg", "key": f"uploads/{CALLED}/0"}], "repeat_callback": 1},
@@ -87,6 +87,7 @@ _URL_SPEC = {
 _RUNS = {
     **_JOB, "job_id": UNENDED, "state": "Running", "progress": 50, "total": 2, "done": 1, "failed": 0,
     "failures": [], "failure_codes": [], "completed": None,
+    "bytes_in": 0, "bytes_out": 0, "bytes_saved": 0, "saved_percent": None, "cpu_seconds": 0.0,
     "duration_seconds": None, "estimated_remaining_seconds": 12,
     "progress_url": progress_url(UNENDED), "results_url": f"{API}/api/jobs/{UNENDED}/results",
     "watch_url": WATCH,
