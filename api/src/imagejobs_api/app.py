@@ -62,6 +62,7 @@ from imagejobs_api.submit.job_intake import JobIntake
 from imagejobs_api.submit.preferred_wait import PreferredWait
 from imagejobs_api.submit.resource import FormResource
 from imagejobs_api.uploads.resource import UploadLinks
+from imagejobs_api.usage.resource import UsageDays
 from imagejobs_api.view.links import Links
 from imagejobs_api.view.live_board import BoardWithBreaker
 from imagejobs_api.view.live_counts import LiveCounts
@@ -271,6 +272,7 @@ def _add_job_routes(app: App, settings: Settings, ports: Ports, shared: _Shared)
 def _add_service_routes(
     app: App, settings: Settings, ports: Ports, services: Services, shared: _Shared
 ) -> None:
+    app.add_route("/api/usage", UsageDays(ports.objects))
     described = document(settings, services.presets)
     address = ServedAddress(shared.links, HostList(settings.allowed_hosts))
     app.add_route("/api/openapi.json", Document(described, address))

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from imagejobs_contract.model import limits
@@ -23,6 +24,7 @@ from imagejobs_operator.feeds.resync import resync, wake_ups
 from imagejobs_operator.health import Health
 from imagejobs_operator.metrics import Metrics
 from imagejobs_operator.settings import Settings
+from imagejobs_operator.usage.recorder import UsageRecorder
 from imagejobs_operator.wiring import Outside, follow_changes, open_outside
 
 PROGRAM = "operator"
@@ -54,7 +56,8 @@ def _connect(
     settings: Settings, outside: Outside, traces: Tracer, metrics: Metrics, stop: asyncio.Event
 ) -> list[Part]:
     """Connect the parts, and return those that run until the end."""
-    ports, memory, policy = outside.ports, Memory(), _make_policy(settings)
+    usage = UsageRecorder(outside.ports.objects, utc_now)
+    ports, memory, policy = replace(outside.ports, usage=usage), Memory(), _make_policy(settings)
     pods = PodLedger(settings.limits.max_owner_pods)
     reconciler = Reconciler(
         ports, policy, utc_now, memory, traces, pods, sees_own_writes=settings.sqlite is None
@@ -74,6 +77,7 @@ def _connect(
     health = Health(queue.oldest_seconds)
     return [
         queue.run(),
+        usage.run(),
         wake_ups(ports.board, queue, memory),
         resync(
             ports.store, queue, settings.resync_seconds, health, lambda key: memory.is_due(key, utc_now())

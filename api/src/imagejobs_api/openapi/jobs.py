@@ -1,6 +1,7 @@
 """The calls about jobs."""
 
 from dataclasses import replace
+from datetime import date
 
 from imagejobs_api.archive.resource import ZIP, read_archive
 from imagejobs_api.jobs import collection, resource, results
@@ -15,9 +16,11 @@ from imagejobs_api.openapi.parameters import JOB_ID, query_parameters
 from imagejobs_api.openapi.request_schema import Schema
 from imagejobs_api.presets.presets_file import Presets
 from imagejobs_api.settings import Settings
+from imagejobs_api.usage.resource import DEFAULT_DAYS, UsageBody, read_range
 from imagejobs_api.view.job_body import JobBody
 from imagejobs_contract.codes import OF_AN_IMAGE, Code
 from imagejobs_contract.model.spec_json import MAX_RETRY_CODES
+from imagejobs_contract.wire.usage_days import KEPT_DAYS
 
 TAG = "jobs"
 
@@ -39,6 +42,7 @@ def operations(settings: Settings, presets: Presets, components: Components) -> 
         _retry(components),
         _callback(),
         _delete(),
+        _usage(),
     ]
 
 
@@ -249,4 +253,24 @@ def _delete() -> Operation:
         {204: Answer("The record is deleted, or will be together with the outputs.")},
         (*_JOB_CODES, Code.INVALID_OPTIONS),
         (JOB_ID, *query_parameters(resource.read_deletion, descriptions)),
+    )
+
+
+def _usage() -> Operation:
+    descriptions = {
+        "from": f"The first day, in UTC. The default is {DEFAULT_DAYS} days up to the last one.",
+        "to": "The last day. The default is today.",
+    }
+    return Operation(
+        "get",
+        "/api/usage",
+        "getUsage",
+        TAG,
+        "Get what you used, by day",
+        "Sums over the jobs of the caller that asks, by the day (UTC) on which they ended: images, bytes and "
+        f"processor time. They are kept for {KEPT_DAYS} days, also of deleted jobs. A job counts some "
+        "seconds after its end.",
+        {200: Answer("The days on which a job ended.", {JSON: UsageBody})},
+        (Code.INVALID_OPTIONS,),
+        query_parameters(lambda reader: read_range(reader, date(2026, 1, 31)), descriptions),
     )

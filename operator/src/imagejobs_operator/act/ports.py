@@ -58,6 +58,14 @@ class Callbacks(Protocol):
         ...
 
 
+class UsageNotes(Protocol):
+    """Counts what callers used."""
+
+    def note(self, job: ImageJob) -> None:
+        """Note a job that has ended; again is the same as once."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """All ports.
@@ -65,6 +73,7 @@ class Ports:
     Attributes:
         child_jobs: None where there are no Jobs.
         callbacks: None where there is no secret to sign callbacks with.
+        usage: None where nobody asks for it.
     """
 
     store: JobStore
@@ -74,3 +83,4 @@ class Ports:
     child_jobs: ChildJobs | None
     events: Events
     callbacks: Callbacks | None = None
+    usage: UsageNotes | None = None

@@ -99,6 +99,10 @@ _NEW = {
     **_SUMMARY, "state": "Pending", "progress": 0, "total": 2, "done": 0, "failed": 0, "name": "Spring sale",
     "started": None, "completed": None
 }  # fmt: skip
+_NO_USAGE = {
+    "jobs": 0, "images": 0, "failed": 0, "bytes_in": 0, "bytes_out": 0, "bytes_saved": 0,
+    "saved_percent": None, "cpu_seconds": 0.0,
+}  # fmt: skip
 _HOPELESS = (
     "No failed image can succeed by a retry: they failed with not_an_image. To run them again all the same, "
     'name these codes: {"codes": [...]}.'
@@ -156,6 +160,18 @@ EXAMPLES = {
             {"codes": ["not_an_image"]}),
         Example("none", "A batch of which no image can succeed by a retry", 409,
             problem("conflict", 409, _CONFLICT, _HOPELESS, job_id=BATCH), {"id": BATCH}),
+    ),
+    "getUsage": (
+        Example("days", "A month without a job", 200,
+            {"from": "2026-01-01", "to": "2026-01-31", "caller": None, "total": _NO_USAGE, "days": []},
+            {"from": "2026-01-01", "to": "2026-01-31"}),
+        Example("backwards", "Days in the wrong order", 400,
+            problem(
+                "invalid_options", 400, "Some options are unknown, malformed or contradictory.",
+                "from: 2026-01-31 is after 2026-01-01, the last day",
+                errors=[{"where": "from", "what": "2026-01-31 is after 2026-01-01, the last day"}],
+            ),
+            {"from": "2026-01-31", "to": "2026-01-01"}),
     ),
     "repeatCallback": (
         Example("again", "A callback that was delivered", 202, _CALLED, {"id": CALLED}),
