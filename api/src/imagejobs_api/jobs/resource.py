@@ -12,7 +12,8 @@ from falcon.asgi import Response
 
 from imagejobs_api.http import json_io, paging
 from imagejobs_api.http.connection import Request
-from imagejobs_api.jobs import conflicts
+from imagejobs_api.jobs import conflicts, copy_as
+from imagejobs_api.jobs.copy_as import CopyAs
 from imagejobs_api.view import api_urls, job_body, outcomes, states
 from imagejobs_api.view.links import Links
 from imagejobs_api.view.live_counts import LiveCounts
@@ -32,6 +33,7 @@ from imagejobs_contract.reader import Reader
 from imagejobs_contract.storage import ObjectStore
 
 MAX_RETRY_BYTES = 4096
+TEXT = "text/plain; charset=utf-8"
 
 
 class Jobs:
@@ -47,8 +49,18 @@ class Jobs:
         self._links = links
 
     async def on_get(self, req: Request, resp: Response, identifier: str) -> None:
-        """Answer with everything about the job except the results of its images."""
-        await self._respond(req, resp, await self._find(req, resp, identifier))
+        """Answer with everything about the job except the results of its images; with `as`, to be pasted."""
+        reader = paging.query_reader(req.params, ("as",))
+        form = read_form(reader)
+        reader.check()
+        job = await self._find(req, resp, identifier)
+        if form is None:
+            await self._respond(req, resp, job)
+            return
+        base = self._links.base_url(req)
+        resp.text = copy_as.render(job, form, base, with_keys=self._links.with_keys)
+        resp.content_type = TEXT
+        resp.set_header("Cache-Control", "no-store")
 
     on_head = on_get
 
@@ -157,6 +169,11 @@ class Jobs:
         for span in outcomes.spans(job):
             found = await self._outcomes.get_range(job, span)
             yield [found[index] for index in span if index in found]
+
+
+def read_form(reader: Reader) -> CopyAs | None:
+    """Return the form in which a job is to be pasted; None for the job itself."""
+    return reader.choice("as", CopyAs)
 
 
 def read_deletion(reader: Reader) -> bool:

@@ -67,16 +67,20 @@ def _list(settings: Settings) -> Operation:
 
 
 def _get() -> Operation:
+    descriptions = {
+        "as": "`curl` for a shell, `python` for a program with httpx2, `yaml` for `kubectl create -f -`."
+    }
     return Operation(
         "get",
         "/api/jobs/{id}",
         "getJob",
         TAG,
         "Get a job",
-        "Returns everything about the job except the results of its images.",
-        {200: Answer("The job.", {JSON: JobBody})},
-        _JOB_CODES,
-        (JOB_ID,),
+        "Returns everything about the job except the results of its images. With `as` it returns a text to "
+        "paste that makes a job like this one.",
+        {200: Answer("The job.", {JSON: JobBody, "text/plain": {"type": "string"}})},
+        (*_JOB_CODES, Code.INVALID_OPTIONS),
+        (JOB_ID, *query_parameters(resource.read_form, descriptions)),
     )
 
 
