@@ -22,14 +22,15 @@ Every error is `application/problem+json` (RFC 9457): branch on `code`, show `de
   "status": 400,
   "detail": "Some options are unknown, malformed or contradictory.",
   "code": "invalid_options",
+  "advice": "Change the fields that errors names.",
   "retryable": false,
   "errors": [{"where": "quality", "what": "'0' is not a whole number from 1 to 100"}]
 }
 ```
 
 `job_id` is there when the error is a job's. Answers with 429 and 503 carry `Retry-After` in seconds. Inside
-other answers (progress, entries of a batch) an image's error is `{"code", "message", "retryable"}`, or
-null. Codes never change their meaning; texts may.
+other answers (progress, entries of a batch) an image's error is `{"code", "message", "advice", "retryable"}`,
+or null. Codes never change their meaning; texts may. `advice` says what to do, for people.
 
 "Again?" says whether the same request may succeed later.
 """
@@ -41,10 +42,10 @@ def page() -> str:
 
 
 def _table(codes: Sequence[Code]) -> str:
-    rows = ["| code | status | again? | meaning |", "|---|---|---|---|"]
+    rows = ["| code | status | again? | meaning | what to do |", "|---|---|---|---|---|"]
     for code in codes:
-        status, retryable, sentence = MEANINGS[code]
-        rows.append(f"| `{code}` | {status} | {'yes' if retryable else 'no'} | {sentence} |")
+        status, retryable, sentence, advice = MEANINGS[code]
+        rows.append(f"| `{code}` | {status} | {'yes' if retryable else 'no'} | {sentence} | {advice} |")
     return "\n".join(rows) + "\n"
 
 

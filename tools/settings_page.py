@@ -156,6 +156,10 @@ MEANINGS = {
         "holes."
     ),
     "READY_PARTS": "Parts without which `/readyz` answers 503; the others are only reported.",
+    "PRESETS_FILE": (
+        "File of presets, sets of variants that requests may name, see [api.md](api.md#presets); read at the "
+        "start."
+    ),
     "REDIS_URL": "Redis or Valkey; it needs no persistence.",
     "RESYNC_SECONDS": "Every job is reconciled at least once in this time, even without an event.",
     "S3_BUCKET": "Bucket of uploads and results; it must exist.",

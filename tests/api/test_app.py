@@ -13,6 +13,7 @@ from imagejobs_api.http.connection import App
 from imagejobs_api.listing.index import Index
 from imagejobs_api.listing.indexed_store import IndexedStore
 from imagejobs_api.ops.metrics import Metrics
+from imagejobs_api.presets.presets_file import Presets
 from imagejobs_api.progress.announcements import Announcements
 from imagejobs_api.settings import Settings
 from imagejobs_contract.model.imagejob import ImageJob
@@ -62,7 +63,7 @@ def test_a_job_is_noted_once_in_the_index(find_faces, method, path, body):
     queue.depth.return_value = 0
     services = Services(
         callers=None, index=index, announcements=Announcements(board), metrics=Metrics(),
-        rates=RateLimits(settings.limits, None), tracer=NOOP_TRACER, handoff=AsyncMock(),
+        rates=RateLimits(settings.limits, None), tracer=NOOP_TRACER, handoff=AsyncMock(), presets=Presets(),
     )  # fmt: skip
     ports = Ports(IndexedStore(store, index), board, queue, AsyncMock(), Mock(), AsyncMock())
     app = create_app(settings, ports, services)

@@ -16,6 +16,7 @@ from imagejobs_contract.model import items, limits, names, options, output_names
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.outcome import MAX_MESSAGE_LENGTH, ItemState, Outcome, OutputFile
+from imagejobs_contract.model.receipt import Receipt
 from imagejobs_contract.model.spec import INTEGERS, DeletionPolicy, Execution, Profile, Spec
 from imagejobs_contract.model.status import (
     Callback,
@@ -36,7 +37,15 @@ VERSION = CRD["spec"]["versions"][0]
 ROOT = VERSION["schema"]["openAPIV3Schema"]
 SPEC = ROOT["properties"]["spec"]
 STATUS = ROOT["properties"]["status"]
-MUTABLE = {"parallelism", "retryFailed", "suspend", "cancel", "ttlSecondsAfterFinished", "repeatCallback"}
+MUTABLE = {
+    "parallelism",
+    "retryFailed",
+    "retryCodes",
+    "suspend",
+    "cancel",
+    "ttlSecondsAfterFinished",
+    "repeatCallback",
+}
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
@@ -146,6 +155,7 @@ TEXTS = {
     "output.cacheControl": (200, "[ -~]+"),
     "queueName": (63, spec_json.DNS_LABEL),
     "priorityClassName": (253, spec_json.DNS_NAME),
+    "retryCodes[]": (spec_json.MAX_CODE_LENGTH, spec_json.CODE_PATTERN),
     "callback.url": (limits.MAX_URL_LENGTH, items.URL_PATTERN),
 }
 
@@ -167,6 +177,7 @@ def test_lists_have_pythons_lengths():
     assert found == {
         "spec.items": limits.MAX_ITEMS,
         "spec.variants": limits.MAX_VARIANTS,
+        "spec.retryCodes": spec_json.MAX_RETRY_CODES,
         "status.conditions": 12,
         "status.failures": limits.MAX_STATUS_FAILURES,
         "status.failureCodes": 48,
@@ -238,6 +249,8 @@ FULL_STATUS = Status(
     results_key="jobs/u/results/",
     bytes_in=3,
     bytes_out=2,
+    cpu_milliseconds=1500,
+    attempt_receipt=Receipt(1, 2, 3, 4, 5),
     outcomes=(
         Outcome(
             0,
@@ -246,6 +259,7 @@ FULL_STATUS = Status(
                 OutputFile("default", "outputs/a/a.jpg", 4, 3, options.Format.JPEG, 2, kept_original=True),
             ),
             bytes_in=3,
+            cpu_milliseconds=4,
         ),
         Outcome(1, "b.jpg", code=Code.CORRUPT_IMAGE, message="m"),
     ),

@@ -26,6 +26,12 @@ WORDS = ("true", "false", "yes", "no", "on", "off", "1", "0")
 schemathesis.openapi.format(
     "byte-size", st.sampled_from(["256", "300B", "1kB", "200kB", "0.5 MB", "1.5MB", "1MiB", "8MiB"])
 )
+schemathesis.openapi.format(
+    "variants-json",
+    st.sampled_from(
+        ['[{"width": 200}]', '[{"name": "thumb", "width": 64, "height": 64, "fit": "fill"}, {"name": "web"}]']
+    ),
+)
 schemathesis.openapi.format("uri", st.sampled_from(URLS))
 
 

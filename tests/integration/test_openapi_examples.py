@@ -159,7 +159,7 @@ def request_of(http, identifier, example, real):
     for name, value in given["path"].items():
         job, _, image = value.partition("-")
         path = path.replace(f"{{{name}}}", "-".join(filter(None, [real[job], image])))
-    query = {name: json.dumps(value) for name, value in given["query"].items()}
+    query = {n: v if isinstance(v, str) else json.dumps(v) for n, v in given["query"].items()}
     headers = given["header"] | ({"Accept": example.accept} if example.accept else {})
     return http.build_request(method, path, params=query, headers=headers, **body(told, example, real))
 

@@ -14,6 +14,7 @@ from imagejobs_api.admission.quotas import Quotas
 from imagejobs_api.admission.rate_limits import RateLimits, Throttle
 from imagejobs_api.admission.stream_limits import StreamLimit
 from imagejobs_api.archive.contents import ContentsReader
+from imagejobs_api.archive.failed_sources import FailedSources
 from imagejobs_api.archive.packing import Packer
 from imagejobs_api.archive.resource import Archives
 from imagejobs_api.callers.callers_file import CallersFile
@@ -44,6 +45,8 @@ from imagejobs_api.ops.metrics import Metrics, RequestMetrics
 from imagejobs_api.ops.request_spans import RequestSpans
 from imagejobs_api.page.resource import Assets, PageView
 from imagejobs_api.page.site import load_site
+from imagejobs_api.presets.presets_file import Presets
+from imagejobs_api.presets.resource import PresetList
 from imagejobs_api.progress.announcements import Announcements
 from imagejobs_api.progress.events import Events
 from imagejobs_api.progress.resource import Progress
@@ -59,6 +62,7 @@ from imagejobs_api.submit.job_intake import JobIntake
 from imagejobs_api.submit.preferred_wait import PreferredWait
 from imagejobs_api.submit.resource import FormResource
 from imagejobs_api.uploads.resource import UploadLinks
+from imagejobs_api.usage.resource import UsageDays
 from imagejobs_api.view.links import Links
 from imagejobs_api.view.live_board import BoardWithBreaker
 from imagejobs_api.view.live_counts import LiveCounts
@@ -97,6 +101,7 @@ class Services:
         callers: None lets every caller in, without a key.
         announcements: The server releases held answers and event streams by it before it stops.
         handoff: Copies uploads for workers on this machine, or does nothing.
+        presets: Of those who run the service.
     """
 
     callers: CallersFile | None
@@ -106,6 +111,7 @@ class Services:
     rates: RateLimits
     tracer: Tracer
     handoff: HandoffWriter
+    presets: Presets
 
 
 class _Shared:
@@ -151,7 +157,7 @@ def create_app(settings: Settings, ports: Ports, services: Services) -> App:
     _add_submit_routes(app, settings, ports, services, shared)
     _add_upload_routes(app, settings, ports)
     _add_job_routes(app, settings, ports, shared)
-    _add_service_routes(app, settings, ports, shared)
+    _add_service_routes(app, settings, ports, services, shared)
     return app
 
 
@@ -192,13 +198,13 @@ def _middleware(settings: Settings, services: Services, follower: Reflector) -> 
 def _add_submit_routes(
     app: App, settings: Settings, ports: Ports, services: Services, shared: _Shared
 ) -> None:
-    limits, objects, quotas = settings.limits, ports.objects, shared.quotas
+    limits, objects, quotas, presets = settings.limits, ports.objects, shared.quotas, services.presets
     creator = JobCreator(ports.store, objects, find_faces=settings.find_faces)
     guard = AddressGuard(settings.sources)
     callbacks = CallbackUrls(
         AddressGuard(settings.callbacks), signed=settings.callbacks_signed, folder=settings.callers_secrets
     )
-    intake = FormIntake(creator, objects, services.handoff, quotas, limits, guard, callbacks)
+    intake = FormIntake(creator, objects, services.handoff, quotas, limits, guard, callbacks, presets)
     forms = {
         "resize": resize_form(limits),
         "center-crop": crop_form(limits, Gravity.CENTER),
@@ -211,7 +217,7 @@ def _add_submit_routes(
         app.add_route(f"/api/{name}", resource)
     prefixes = Prefixes(settings.source_prefixes, settings.output_prefixes)
     cluster = ClusterRights(settings.priority_classes, settings.queue_names)
-    job_intake = JobIntake(creator, objects, quotas, limits, guard, callbacks, prefixes, cluster)
+    job_intake = JobIntake(creator, objects, quotas, limits, guard, callbacks, prefixes, cluster, presets)
     job_list = JobList(
         ports.store,
         services.index,
@@ -222,6 +228,7 @@ def _add_submit_routes(
         job_intake,
     )
     app.add_route("/api/jobs", job_list)
+    app.add_route("/api/presets", PresetList(presets))
 
 
 def _add_upload_routes(app: App, settings: Settings, ports: Ports) -> None:
@@ -241,7 +248,8 @@ def _add_job_routes(app: App, settings: Settings, ports: Ports, shared: _Shared)
     results = Results(store, outcomes, links)
     app.add_route("/api/jobs/{identifier}/results", results)
     librarian, max_files = ContentsReader(outcomes, objects), settings.limits.max_archive_files
-    archives = Archives(store, librarian, Packer(objects), shared.archive_streams, max_files)
+    sources = FailedSources(outcomes, objects, settings.limits.max_file_bytes)
+    archives = Archives(store, librarian, sources, Packer(objects), shared.archive_streams, max_files)
     app.add_route("/api/jobs/{identifier}/archive", archives)
     app.add_route("/api/progress/{identifier}", Progress(store, counts, outcomes))
     events = Events(store, shared.feeds, shared.event_streams)
@@ -262,8 +270,11 @@ def _add_job_routes(app: App, settings: Settings, ports: Ports, shared: _Shared)
     app.add_route(f"{watch_resource.PATH}/download/{{index}}", watch, suffix="download")
 
 
-def _add_service_routes(app: App, settings: Settings, ports: Ports, shared: _Shared) -> None:
-    described = document(settings)
+def _add_service_routes(
+    app: App, settings: Settings, ports: Ports, services: Services, shared: _Shared
+) -> None:
+    app.add_route("/api/usage", UsageDays(ports.objects))
+    described = document(settings, services.presets)
     address = ServedAddress(shared.links, HostList(settings.allowed_hosts))
     app.add_route("/api/openapi.json", Document(described, address))
     app.add_route("/docs", Docs(described, address))

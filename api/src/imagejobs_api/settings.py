@@ -71,6 +71,7 @@ class Settings:
         cors_origins: Origins whose pages may read answers.
         trusted_proxies: Addresses whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
         traces: Whether spans are sent to a collector.
+        presets_file: File with the presets; "" if there are none.
         watch_secrets: Sign the addresses by which anyone may watch one job; () makes none.
         handoff: Folder in memory through which workers on this machine get uploads, or None.
         handoff_bytes: How many bytes may be in that folder at most.
@@ -86,6 +87,7 @@ class Settings:
     s3: S3Settings
     limits: Limits
     callers_file: str = ""
+    presets_file: str = ""
     link_seconds: int = 3600
     default_wait_seconds: int = 10
     drain_seconds: int = 20
@@ -150,6 +152,7 @@ class Settings:
             s3=S3Settings.read(reader),
             limits=_read_limits(reader),
             callers_file=callers_file,
+            presets_file=reader.text("PRESETS_FILE", 1000, default="") or "",
             link_seconds=reader.integer("LINK_SECONDS", 1, MAX_LINK_SECONDS, 3600) or 3600,
             default_wait_seconds=int(reader.number("DEFAULT_WAIT_SECONDS", 0, MAX_WAIT_SECONDS, 10)),
             drain_seconds=reader.integer("DRAIN_SECONDS", 1, 3600, 20) or 20,

@@ -16,6 +16,8 @@ from imagejobs_api.listing.index import Index
 from imagejobs_api.listing.indexed_store import IndexedStore
 from imagejobs_api.ops.instrument import instrument
 from imagejobs_api.ops.metrics import Metrics
+from imagejobs_api.presets import presets_file
+from imagejobs_api.presets.presets_file import Presets
 from imagejobs_api.progress.announcements import Announcements
 from imagejobs_api.settings import KUBERNETES, SQLITE, Settings
 from imagejobs_api.submit.handoff_writer import HandoffWriter
@@ -41,11 +43,12 @@ async def open_app(settings: Settings) -> AsyncIterator[tuple[App, Announcements
     """Open all systems; yield the application, and the announcements by which held answers are released.
 
     Raises:
-        Invalid: A file of callers or of secrets is wrong.
+        Invalid: A file of callers, of presets or of secrets is wrong.
         ImageJobsError: A system cannot be opened.
     """
     check_folder(settings.callers_secrets)
     callers = CallersFile(Path(settings.callers_file), settings.namespace) if settings.callers_file else None
+    presets = presets_file.read_file(Path(settings.presets_file)) if settings.presets_file else Presets()
     metrics = Metrics()
     max_traces = settings.limits.max_traces_per_second
     with open_tracer("api", settings.traces, metrics.count_spans, per_second=max_traces) as tracer:
@@ -59,6 +62,7 @@ async def open_app(settings: Settings) -> AsyncIterator[tuple[App, Announcements
             rates=_make_rates(settings, redis),
             tracer=tracer,
             handoff=HandoffWriter(settings.handoff, settings.handoff_bytes),
+            presets=presets,
         )
         try:
             async with _serving_metrics(settings, metrics, ports):

@@ -39,6 +39,11 @@
 {{ .Values.api.callers.existingSecret | default (include "imagejobs.component" (list . "key")) }}
 {{- end }}
 
+{{/* The ConfigMap with the presets of the values, named after their content. */}}
+{{- define "imagejobs.presets" -}}
+{{ include "imagejobs.component" (list . "presets") }}-{{ .Values.api.presets | toJson | sha256sum | trunc 8 }}
+{{- end }}
+
 {{/* The Secret that signs watch links. */}}
 {{- define "imagejobs.watchSecret" -}}
 {{ .Values.api.watchLinks.existingSecret | default (include "imagejobs.component" (list . "watch")) }}

@@ -1,4 +1,4 @@
-"""Every error code that a client can get: HTTP status, whether a repeat can help, a sentence for people.
+"""Every error code that a client can get: HTTP status, whether a repeat can help, two sentences for people.
 
 The codes are stable: clients branch on them. Texts may change, codes may not.
 """
@@ -55,60 +55,214 @@ class Meaning(NamedTuple):
     Attributes:
         http_status: Of an answer to a request that ends with it.
         retryable: Whether the same request may succeed later.
-        sentence: For people.
+        sentence: What it means, for people.
+        advice: What to do about it, for people.
     """
 
     http_status: int
     retryable: bool
     sentence: str
+    advice: str
 
 
 _OF_AN_IMAGE: dict[Code, Meaning] = {
-    Code.NOT_AN_IMAGE: Meaning(415, False, "The file is not an image."),
-    Code.UNSUPPORTED_FORMAT: Meaning(415, False, "The image's format is not one that imagejobs reads."),
-    Code.CORRUPT_IMAGE: Meaning(422, False, "The image is damaged or incomplete."),
-    Code.TOO_MANY_PIXELS: Meaning(422, False, "The image has more pixels than is allowed."),
-    Code.TOO_MANY_FRAMES: Meaning(422, False, "The animation has more frames than is allowed."),
-    Code.FILE_TOO_LARGE: Meaning(413, False, "The file is larger than is allowed."),
-    Code.MAX_SIZE_UNREACHABLE: Meaning(422, False, "No quality makes the result as small as max_size asks."),
-    Code.NO_FACE_FOUND: Meaning(422, False, "No face was found in the image."),
-    Code.SOURCE_NOT_FOUND: Meaning(422, False, "The source of the image does not exist."),
-    Code.SOURCE_FORBIDDEN: Meaning(422, False, "The source of the image may not be read."),
-    Code.SOURCE_TIMEOUT: Meaning(422, True, "The source of the image did not answer in time."),
-    Code.SOURCE_ERROR: Meaning(422, True, "The source of the image could not be read."),
-    Code.PROCESSING_TIMEOUT: Meaning(422, False, "The image took longer than is allowed."),
-    Code.QUEUE_TIMEOUT: Meaning(
-        503, True, "The image waited too long for a worker; nothing is wrong with it."
+    Code.NOT_AN_IMAGE: Meaning(
+        415,
+        False,
+        "The file is not an image.",
+        "Check the file: it is something else, or was cut at its beginning.",
     ),
-    Code.OUT_OF_MEMORY: Meaning(422, False, "The image needed more memory than is allowed."),
-    Code.STORAGE_ERROR: Meaning(503, True, "The storage did not take or give the data."),
-    Code.INTERNAL_ERROR: Meaning(500, True, "Something failed inside imagejobs."),
+    Code.UNSUPPORTED_FORMAT: Meaning(
+        415,
+        False,
+        "The image's format is not one that imagejobs reads.",
+        "Save the image as JPEG, PNG, WebP or TIFF, and send that.",
+    ),
+    Code.CORRUPT_IMAGE: Meaning(
+        422,
+        False,
+        "The image is damaged or incomplete.",
+        "Export or copy the image again, and send the new file.",
+    ),
+    Code.TOO_MANY_PIXELS: Meaning(
+        422,
+        False,
+        "The image has more pixels than is allowed.",
+        "Send a smaller version, or ask those who run the service to raise MAX_PIXELS.",
+    ),
+    Code.TOO_MANY_FRAMES: Meaning(
+        422,
+        False,
+        "The animation has more frames than is allowed.",
+        "Ask for fewer frames with the option frames, or send a shorter animation.",
+    ),
+    Code.FILE_TOO_LARGE: Meaning(
+        413,
+        False,
+        "The file is larger than is allowed.",
+        "Send a smaller file, or ask those who run the service to raise MAX_FILE_BYTES.",
+    ),
+    Code.MAX_SIZE_UNREACHABLE: Meaning(
+        422,
+        False,
+        "No quality makes the result as small as max_size asks.",
+        "Allow a larger max_size, ask for fewer pixels, or choose max_size_by=scale.",
+    ),
+    Code.NO_FACE_FOUND: Meaning(
+        422, False, "No face was found in the image.", "Choose no_face=center, or another gravity."
+    ),
+    Code.SOURCE_NOT_FOUND: Meaning(
+        422,
+        False,
+        "The source of the image does not exist.",
+        "Check the key or the URL; if it was an upload, send it again.",
+    ),
+    Code.SOURCE_FORBIDDEN: Meaning(
+        422,
+        False,
+        "The source of the image may not be read.",
+        "Use a source that you may read: an upload of your own, or a public URL.",
+    ),
+    Code.SOURCE_TIMEOUT: Meaning(
+        422,
+        True,
+        "The source of the image did not answer in time.",
+        "Retry later; if it comes again, ask those who run the source.",
+    ),
+    Code.SOURCE_ERROR: Meaning(
+        422,
+        True,
+        "The source of the image could not be read.",
+        "Retry later; if it comes again, look at the message and at the source.",
+    ),
+    Code.PROCESSING_TIMEOUT: Meaning(
+        422,
+        False,
+        "The image took longer than is allowed.",
+        "Ask for fewer pixels or frames, or for a format that is quicker to encode than AVIF.",
+    ),
+    Code.QUEUE_TIMEOUT: Meaning(
+        503,
+        True,
+        "The image waited too long for a worker; nothing is wrong with it.",
+        "Retry; if it comes again, the service needs more workers.",
+    ),
+    Code.OUT_OF_MEMORY: Meaning(
+        422,
+        False,
+        "The image needed more memory than is allowed.",
+        "Send a smaller version, or ask those who run the service to raise MEMORY_LIMIT.",
+    ),
+    Code.STORAGE_ERROR: Meaning(
+        503,
+        True,
+        "The storage did not take or give the data.",
+        "Retry later; if it comes again, tell those who run the service.",
+    ),
+    Code.INTERNAL_ERROR: Meaning(
+        500,
+        True,
+        "Something failed inside imagejobs.",
+        "Retry; if it comes again, tell those who run the service, with the id.",
+    ),
 }
 _OF_A_REQUEST: dict[Code, Meaning] = {
-    Code.INVALID_OPTIONS: Meaning(400, False, "Some options are unknown, malformed or contradictory."),
-    Code.MALFORMED_REQUEST: Meaning(400, False, "The request cannot be read."),
-    Code.METHOD_NOT_ALLOWED: Meaning(405, False, "This address does not take that method."),
+    Code.INVALID_OPTIONS: Meaning(
+        400,
+        False,
+        "Some options are unknown, malformed or contradictory.",
+        "Change the fields that errors names.",
+    ),
+    Code.MALFORMED_REQUEST: Meaning(
+        400,
+        False,
+        "The request cannot be read.",
+        "Send the request in the form that the documentation shows.",
+    ),
+    Code.METHOD_NOT_ALLOWED: Meaning(
+        405, False, "This address does not take that method.", "Use a method that Allow lists."
+    ),
     Code.UNSUPPORTED_MEDIA_TYPE: Meaning(
-        415, False, "The request's body has a type that this address does not take."
+        415,
+        False,
+        "The request's body has a type that this address does not take.",
+        "Send the Content-Type that the message names.",
     ),
-    Code.MISSING_IMAGE: Meaning(400, False, "The request holds no image."),
-    Code.UNAUTHORIZED: Meaning(401, False, "A valid API key is needed."),
-    Code.FORBIDDEN: Meaning(403, False, "This API key may not do that."),
-    Code.NOT_FOUND: Meaning(404, False, "There is nothing under this id."),
-    Code.CONFLICT: Meaning(409, True, "The job is not in a state that allows this."),
-    Code.EXPIRED: Meaning(410, False, "The result was kept for a time and is gone."),
-    Code.LINK_EXPIRED: Meaning(410, False, "The link was valid for a time, which is over."),
-    Code.IDEMPOTENCY_MISMATCH: Meaning(422, False, "This Idempotency-Key was used with another request."),
-    Code.RATE_LIMITED: Meaning(429, True, "Too many requests."),
-    Code.QUEUE_FULL: Meaning(429, True, "Too many images are waiting."),
-    Code.PAYLOAD_TOO_LARGE: Meaning(413, False, "The request is larger than is allowed."),
+    Code.MISSING_IMAGE: Meaning(
+        400, False, "The request holds no image.", "Add the image in the field that errors names."
+    ),
+    Code.UNAUTHORIZED: Meaning(
+        401, False, "A valid API key is needed.", "Send a valid key as Authorization: Bearer."
+    ),
+    Code.FORBIDDEN: Meaning(
+        403,
+        False,
+        "This API key may not do that.",
+        "Use a key that may write, or a page of an allowed origin.",
+    ),
+    Code.NOT_FOUND: Meaning(
+        404,
+        False,
+        "There is nothing under this id.",
+        "Check the id: it may be wrong, another caller's, or deleted.",
+    ),
+    Code.CONFLICT: Meaning(
+        409,
+        True,
+        "The job is not in a state that allows this.",
+        "Look at the state of the job; retry if retryable is true.",
+    ),
+    Code.EXPIRED: Meaning(410, False, "The result was kept for a time and is gone.", "Send the image again."),
+    Code.LINK_EXPIRED: Meaning(
+        410,
+        False,
+        "The link was valid for a time, which is over.",
+        "Ask for a new link where you got this one.",
+    ),
+    Code.IDEMPOTENCY_MISMATCH: Meaning(
+        422,
+        False,
+        "This Idempotency-Key was used with another request.",
+        "Use a new Idempotency-Key for a new request.",
+    ),
+    Code.RATE_LIMITED: Meaning(
+        429, True, "Too many requests.", "Wait as long as Retry-After says, then repeat the request."
+    ),
+    Code.QUEUE_FULL: Meaning(
+        429,
+        True,
+        "Too many images are waiting.",
+        "Wait as long as Retry-After says, then repeat the request.",
+    ),
+    Code.PAYLOAD_TOO_LARGE: Meaning(
+        413,
+        False,
+        "The request is larger than is allowed.",
+        "Send less in one request, or upload large files by /api/uploads.",
+    ),
     Code.HEADERS_TOO_LARGE: Meaning(
-        431, False, "The request's address and headers are larger than is allowed."
+        431,
+        False,
+        "The request's address and headers are larger than is allowed.",
+        "Put the options into the body.",
     ),
-    Code.REQUEST_TIMEOUT: Meaning(408, True, "The request did not arrive in time."),
-    Code.UNAVAILABLE: Meaning(503, True, "A part that imagejobs needs does not answer."),
+    Code.REQUEST_TIMEOUT: Meaning(
+        408,
+        True,
+        "The request did not arrive in time.",
+        "Repeat the request over a faster connection, or send less at once.",
+    ),
+    Code.UNAVAILABLE: Meaning(
+        503,
+        True,
+        "A part that imagejobs needs does not answer.",
+        "Wait as long as Retry-After says, then repeat the request.",
+    ),
     Code.MISCONFIGURED: Meaning(
-        500, False, "The service, or a part that it needs, is set up wrongly: whoever runs it must mend that."
+        500,
+        False,
+        "The service, or a part that it needs, is set up wrongly: whoever runs it must mend that.",
+        "Tell those who run the service what the message says.",
     ),
 }
 OF_AN_IMAGE, OF_A_REQUEST = tuple(_OF_AN_IMAGE), tuple(_OF_A_REQUEST)

@@ -43,6 +43,7 @@ class ImageFailed(ImageJobsError):
     Attributes:
         wait_seconds: How long the source asks its clients to wait; 0 if it does not.
         final: The same answer would come again, although the code has others that pass.
+        cpu_micros: Processor time that was spent until then, in microseconds, as far as it is known.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class ImageFailed(ImageJobsError):
     ) -> None:
         self.wait_seconds = wait_seconds
         self.final = final
+        self.cpu_micros = 0
         super().__init__(message, code=code)
 
 

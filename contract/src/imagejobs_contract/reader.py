@@ -81,6 +81,10 @@ class Reader:
         """Return whether the field is present and not null."""
         return self._value(name) is not None
 
+    def value(self, name: str) -> object:
+        """Return a field as it was given, of any type; None if there is none."""
+        return self._value(name)
+
     def unknown(self, known: Iterable[str]) -> None:
         """Note the fields that are not among the known ones, until there are `MAX_FAULTS` faults."""
         if self._tolerant:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +26,7 @@ from imagejobs_operator.feeds.resync import resync, wake_ups
 from imagejobs_operator.health import Health
 from imagejobs_operator.metrics import Metrics
 from imagejobs_operator.settings import Settings
+from imagejobs_operator.usage.recorder import UsageRecorder
 from imagejobs_operator.wiring import Outside, follow_changes, open_outside
 
 PROGRAM = "operator"
@@ -56,7 +58,8 @@ def _connect(
     settings: Settings, outside: Outside, traces: Tracer, metrics: Metrics, stop: asyncio.Event
 ) -> list[Part]:
     """Connect the parts, and return those that run until the end."""
-    ports, memory, clock = outside.ports, Memory(), SteadyClock()
+    usage = UsageRecorder(outside.ports.objects, outside.calendar)
+    ports, memory, clock = replace(outside.ports, usage=usage), Memory(), SteadyClock()
     pods = PodLedger(settings.limits.max_owner_pods)
     reconciler = Reconciler(
         ports,
@@ -92,6 +95,7 @@ def _connect(
     health = Health(queue.oldest_seconds)
     return [
         queue.run(),
+        usage.run(),
         wake_ups(ports.board, queue, memory),
         resync(
             ports.store,

@@ -7,6 +7,7 @@ import pytest
 from imagejobs_api.callers import keyring
 from imagejobs_api.callers.caller import Caller
 from imagejobs_api.callers.permissions import ClusterRights
+from imagejobs_api.presets.presets_file import Presets
 from imagejobs_api.settings import Settings
 from imagejobs_api.submit.callback_url import CallbackUrls
 from imagejobs_api.submit.job_request import Permissions, read_request
@@ -24,7 +25,7 @@ def faults(caller: Caller, rights: ClusterRights, **fields: str) -> list[str]:
     permissions = Permissions((), (), 0.0, rights.priority_classes(caller), rights.queues(caller))
     body = {"items": [{"url": "https://example.org/a.jpg"}], **fields}
     try:
-        read_request(body, permissions, GUARD, CallbackUrls(GUARD, signed=False), 60)
+        read_request(body, permissions, GUARD, CallbackUrls(GUARD, signed=False), Presets(), 60)
     except Invalid as ex:
         return [str(each) for each in ex.faults]
     return []

@@ -13,14 +13,19 @@ from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.options import Format
 from imagejobs_contract.model.outcome import Outcome, OutputFile
 from imagejobs_contract.model.spec import DeletionPolicy, Output, Spec
-from imagejobs_contract.model.status import State, Status
+from imagejobs_contract.model.status import State, Status, summarise_failures
 from support.api.fake_worker import BROKEN
 from support.api.forms import JPEG
 from support.clock.waiting import eventually
 
 
 def ended(
-    service, state: State = State.PARTIALLY_SUCCEEDED, attempt: int = 1, finalizers=(), **spec
+    service,
+    state: State = State.PARTIALLY_SUCCEEDED,
+    attempt: int = 1,
+    finalizers=(),
+    code: Code = Code.SOURCE_TIMEOUT,
+    **spec,
 ) -> ImageJob:
     items = (Item("a.jpg", "a"), Item("b.jpg", "b"))
     key = JobKey("default", names.new_job_id())
@@ -30,14 +35,14 @@ def ended(
         outputs = (OutputFile("default", f"{stored.prefix.rstrip('/')}/a.jpg", 4, 3, Format.JPEG, 5),)
         outcomes = (
             Outcome(0, "a.jpg", attempt, outputs=outputs),
-            Outcome(1, "b.jpg", attempt, Code.CORRUPT_IMAGE),
+            Outcome(1, "b.jpg", attempt, code),
         )
         return Status(
             state=state,
             attempt=attempt,
             counts=Counts(2, 0, 1, 1),
             outcomes=outcomes,
-            failure_codes=("corrupt_image",),
+            failure_codes=(code.value,),
         )
 
     stored = service.store_job(job, status)
@@ -176,6 +181,51 @@ def test_retry_asks_for_one_more_attempt_however_often_it_is_asked(service, atte
         answer = service.http.post(f"/api/jobs/{identifier}/retry")
         assert (answer.status_code, answer.json()["spec"]["retry_failed"]) == (202, attempt)
     assert service.worker.job(identifier).spec.retry_failed == attempt
+
+
+def retried(service, identifier, *codes):
+    answer = service.http.post(f"/api/jobs/{identifier}/retry", json={"codes": list(codes)})
+    return answer.status_code, answer.json()
+
+
+def test_a_job_of_which_no_image_can_succeed_is_retried_by_its_codes_only(service):
+    identifier = ended(service, code=Code.CORRUPT_IMAGE).key.name
+    answer = service.http.post(f"/api/jobs/{identifier}/retry")
+    assert (answer.status_code, answer.json()["retryable"]) == (409, False)
+    assert "corrupt_image" in answer.json()["detail"]
+    status, body = retried(service, identifier, "no_face_found")
+    assert (status, "corrupt_image" in body["detail"]) == (409, True)
+    status, body = retried(service, identifier, "corrupt_image")
+    assert (status, body["spec"]["retry_failed"], body["spec"]["retry_codes"]) == (202, 1, [])
+
+
+def test_a_retry_of_some_codes_leaves_the_other_failures_as_they_are(service):
+    items = (Item("a.jpg", "a"), Item("b.jpg", "b"), Item("c.jpg", "c"))
+    codes = (Code.SOURCE_TIMEOUT, Code.STORAGE_ERROR, Code.CORRUPT_IMAGE)
+    failed = tuple(Outcome(n, items[n].name, code=code) for n, code in enumerate(codes))
+    failures, failure_codes = summarise_failures(failed)
+    job = service.store_job(
+        ImageJob(JobKey("default", names.new_job_id()), Spec(items=items)),
+        Status(
+            state=State.FAILED, attempt=1, counts=Counts(3, 0, 0, 3), outcomes=failed, failures=failures,
+            failure_codes=failure_codes,
+        ),
+    )  # fmt: skip
+    assert service.client.job(job.key.name).json()["failure_codes"] == sorted(codes)
+    answer = service.http.post(f"/api/jobs/{job.key.name}/retry")
+    assert answer.json()["spec"]["retry_codes"] == ["source_timeout", "storage_error"]
+    states = [service.client.progress(f"{job.key.name}-{n}")["state"] for n in range(3)]
+    assert states == ["Pending", "Pending", "Failed"]
+    _, body = retried(service, job.key.name, "corrupt_image")  # before it has begun: all of them
+    assert (body["spec"]["retry_failed"], len(body["spec"]["retry_codes"])) == (1, 3)
+
+
+@pytest.mark.parametrize(
+    "body", [{"codes": ["none"]}, {"codes": "source_timeout"}, {"code": ["source_timeout"]}], ids=str
+)
+def test_a_retry_of_what_is_no_code_is_refused(service, body):
+    answer = service.http.post(f"/api/jobs/{ended(service).key.name}/retry", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_options")
 
 
 def test_a_job_that_will_run_again_has_not_ended(service):

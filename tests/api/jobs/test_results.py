@@ -1,11 +1,14 @@
 """GET /api/jobs/{id}/results: in pages and as lines, while a job runs and after."""
 
+import csv
+import io
 import json
 from collections.abc import Iterator
 
 import pytest
 
-from imagejobs_contract.codes import Code
+from imagejobs_api.http.errors import error_body
+from imagejobs_contract.codes import Code, meaning
 from imagejobs_contract.model import names
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
@@ -65,7 +68,7 @@ def test_each_image_has_its_outcome_and_a_link_that_is_signed_now(service):
     }
     assert bad == {
         "job_id": f"{identifier}-1", "name": "1.jpg", "state": "Failed", "bytes_in": 0, "outputs": [],
-        "error": {"code": "corrupt_image", "message": "The image ends too early.", "retryable": False},
+        "error": error_body(Code.CORRUPT_IMAGE, "The image ends too early."),
     }  # fmt: skip
 
 
@@ -109,7 +112,9 @@ def test_a_cursor_beyond_the_end_is_an_empty_page(service):
 
 
 @pytest.mark.parametrize(
-    "query", [{"limit": 0}, {"limit": 1001}, {"cursor": "x"}, {"cursor": -1}, {"state": "Failed"}], ids=str
+    "query",
+    [{"limit": 0}, {"limit": 1001}, {"cursor": "x"}, {"cursor": -1}, {"state": "Broken"}, {"code": "none"}],
+    ids=str,
 )
 def test_a_bad_query_is_refused(service, query):
     answer = service.client.results(service.client.batch_id(JPEG), **query)
@@ -158,6 +163,35 @@ def test_the_lines_of_a_large_running_job_are_read_from_its_shards(service, larg
     assert {each["state"] for each in found[:400] + found[800:]} == {"Running"}
     assert [each["state"] for each in found[400:402]] == ["Succeeded", "Failed"]
     assert (found[799]["name"], found[800]["name"]) == ("799.jpg", "")
+
+
+def test_the_failed_images_are_found_page_by_page_and_as_lines(service, large):
+    found, cursor = [], 0
+    while cursor is not None:
+        page = service.client.results(large.key.name, state="Failed", limit=150, cursor=cursor).json()
+        found += [each["job_id"] for each in page["results"]]
+        cursor = page["next_cursor"]
+    expected = [f"{large.key.name}-{n}" for n in range(400, 800) if n % 2]
+    assert found == expected
+    text = service.client.results(large.key.name, LINES, state="Failed", code="corrupt_image").text
+    assert [json.loads(line)["job_id"] for line in text.splitlines()] == expected
+    assert service.client.results(large.key.name, LINES, code="source_timeout").text == ""
+    link = service.client.results(large.key.name, code="corrupt_image", limit=1).links["next"]["url"]
+    assert service.http.get(link).json()["results"][0]["job_id"] == f"{large.key.name}-403"
+
+
+def test_the_results_come_as_a_table_that_no_spreadsheet_runs(service):
+    identifier = service.client.batch_id(("=1+1.jpg", JPEG), ("-2.jpg", JPEG + BROKEN), ('a,"b".jpg', JPEG))
+    answer = service.client.results(identifier, {"Accept": "text/csv"})
+    assert answer.headers["Content-Type"].startswith("text/csv")
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{identifier}.csv"'
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert [each["name"] for each in rows] == ["'=1+1.jpg", "'-2.jpg", 'a,"b".jpg']
+    assert [each["code"] for each in rows] == ["", "corrupt_image", ""]
+    assert rows[1]["advice"] == meaning(Code.CORRUPT_IMAGE).advice
+    assert service.http.get(rows[0]["download_url"]).status_code == 200
+    failed = service.client.results(identifier, {"Accept": "text/csv"}, state="Failed").text
+    assert [each["job_id"] for each in csv.DictReader(io.StringIO(failed))] == [f"{identifier}-1"]
 
 
 def test_a_page_may_lie_across_two_shards(service, large):

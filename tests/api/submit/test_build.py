@@ -2,19 +2,23 @@
 
 import pytest
 
+from imagejobs_api.presets.presets_file import Preset, Presets
 from imagejobs_api.submit.build import build_job
 from imagejobs_api.submit.callback_url import CallbackUrls
 from imagejobs_api.submit.forms import ReceivedForm, Source, batch_form, resize_form
+from imagejobs_contract.errors import Invalid
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.names import JobKey
-from imagejobs_contract.model.options import Format
+from imagejobs_contract.model.options import Fit, Format, Variant
 from imagejobs_contract.model.spec import output_collisions
 from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.reader import Reader
 
 KEY = JobKey("default", "j1")
 LIMITS = Limits(job_seconds=90.5)
+THUMB, WEB = Variant("thumb", width=200, height=200, fit=Fit.COVER), Variant("web", width=1200)
+PRESETS = Presets({"shop": Preset("shop", (THUMB, WEB))})
 
 
 def received(*file_names: str, **options: str) -> ReceivedForm:
@@ -29,6 +33,7 @@ def build(form: ReceivedForm, accept: str | None = None) -> ImageJob:
         accept,
         LIMITS,
         CallbackUrls(AddressGuard(), signed=True),
+        PRESETS,
     )
 
 
@@ -77,3 +82,37 @@ def test_a_caller_with_secrets_of_its_own_may_name_a_callback_where_there_is_non
         == faults("")
         == ["callback: cannot be delivered: this server has no secret to sign it with"]
     )
+
+
+def test_variants_of_a_form_become_the_jobs_variants():
+    text = '[{"name": "thumb", "width": 200, "height": 200, "fit": "cover"}, {"name": "web", "width": 1200}]'
+    assert build(received("a.jpg", variants=text)).spec.variants == (THUMB, WEB)
+
+
+def test_a_preset_stands_for_its_variants():
+    assert build(received("a.jpg", preset="shop")).spec.variants == (THUMB, WEB)
+
+
+@pytest.mark.parametrize(
+    ("options", "fields"),
+    [
+        ({"variants": "[]"}, ["variants"]),
+        ({"variants": "thumb"}, ["variants"]),
+        ({"variants": '{"name": "thumb"}'}, ["variants"]),
+        ({"variants": "[" * 20_000}, ["variants"]),
+        ({"variants": "[" + "{}," * 16 + "{}]"}, ["variants"]),
+        ({"variants": '[{"width": 0, "colour": 1}]'}, ["variants[0].colour", "variants[0].width"]),
+        ({"variants": '[{"name": "a"}, {"name": "a"}]'}, ["variants[1].name"]),
+        ({"variants": '[{"format": "auto"}]'}, ["variants[0].format"]),
+        ({"variants": "[{}]", "width": "200"}, ["width"]),
+        ({"variants": "[{}]", "format": "auto"}, ["format"]),
+        ({"preset": "shop", "quality": "80", "fit": "cover"}, ["quality", "fit"]),
+        ({"preset": "shop", "variants": "[{}]"}, ["preset"]),
+        ({"preset": "absent"}, ["preset"]),
+    ],
+    ids=str,
+)
+def test_variants_that_cannot_be_made_are_refused_by_their_fields(options, fields):
+    with pytest.raises(Invalid) as caught:
+        build(received("a.jpg", **options))
+    assert [fault.where for fault in caught.value.faults] == fields

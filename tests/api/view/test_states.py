@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from imagejobs_api.http.errors import error_body
 from imagejobs_api.view import states
 from imagejobs_api.view.live_counts import HighWater
 from imagejobs_api.view.lookup import JobOrImage
 from imagejobs_api.view.outcomes import spans, standing
 from imagejobs_api.view.progress_body import item_progress, job_progress
-from imagejobs_contract.codes import Code
+from imagejobs_contract.codes import MEANINGS, Code
 from imagejobs_contract.model.attempts import retry_requested
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
@@ -58,7 +59,7 @@ def test_the_only_image_of_a_job_gives_it_its_error():
         failures=(Failure("a", "corrupt_image", "cut"),),
         failure_codes=("corrupt_image",),
     )
-    assert states.job_error(failed) == {"code": "corrupt_image", "message": "cut", "retryable": False}
+    assert states.job_error(failed) == error_body(Code.CORRUPT_IMAGE, "cut")
 
 
 @pytest.mark.parametrize(
@@ -74,6 +75,7 @@ def test_a_job_that_ran_out_of_time_says_so_and_whether_to_try_again(reason, cod
     assert states.job_error(failed) == {
         "code": code,
         "message": "took more than 1 h",
+        "advice": MEANINGS[Code(code)].advice,
         "retryable": retryable,
     }
 

@@ -14,7 +14,13 @@ FILES = st.builds(
 )  # fmt: skip
 ENDED = {"index": st.integers(0), "name": st.text(), "attempt": st.integers(1)}
 OUTCOMES = st.one_of(
-    st.builds(Outcome, **ENDED, outputs=st.lists(FILES, max_size=3).map(tuple), bytes_in=st.integers(0)),
+    st.builds(
+        Outcome,
+        **ENDED,
+        outputs=st.lists(FILES, max_size=3).map(tuple),
+        bytes_in=st.integers(0),
+        cpu_milliseconds=st.integers(0),
+    ),
     st.builds(Outcome, **ENDED, code=st.sampled_from(Code), message=st.text(max_size=MAX_MESSAGE_LENGTH)),
 )
 
@@ -77,3 +83,19 @@ def test_a_line_that_was_cut_is_refused(cut):
 def test_what_is_no_outcome_is_refused(body):
     with pytest.raises(ValueError, match=r"."):
         Outcome.from_line(json.dumps(body))
+
+
+@pytest.mark.parametrize(
+    ("attempt", "retry_codes", "counts"),
+    [
+        (1, (), True),
+        (2, (), False),
+        (2, ("source_timeout",), False),
+        (2, ("storage_error",), True),
+        (3, ("storage_error", "source_timeout"), False),
+    ],
+)
+def test_a_failure_counts_until_an_attempt_works_on_it_again(attempt, retry_codes, counts):
+    failed = Outcome(0, "a", attempt=1, code=Code.SOURCE_TIMEOUT)
+    assert failed.counts_in(attempt, retry_codes) is counts
+    assert Outcome(0, "a", attempt=1).counts_in(attempt, retry_codes)

@@ -9,6 +9,7 @@ from imagejobs_contract.model import limits
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.options import Format
 from imagejobs_contract.model.outcome import Outcome, OutputFile
+from imagejobs_contract.model.receipt import Receipt
 from imagejobs_contract.model.status import (
     Condition,
     ConditionType,
@@ -43,6 +44,7 @@ STATUSES = st.builds(
     failures=st.lists(FAILURES, max_size=2).map(tuple),
     failure_codes=st.lists(st.sampled_from(Code).map(str), max_size=3).map(tuple),
     results_key=st.none() | st.just("jobs/u1/results/"), bytes_in=SMALL, bytes_out=SMALL,
+    cpu_milliseconds=SMALL, attempt_receipt=st.none() | st.builds(Receipt, *[SMALL] * 5),
     outcomes=st.sampled_from([(), (Outcome(0, "a", outputs=(OutputFile("v", "k", 1, 1, Format.PNG, 1),)),)]),
     job_name=st.just("j1-0123abcd-1"), shards=SMALL, attempt=SMALL, queued=TIMES, started=TIMES,
     completed=TIMES, duration_seconds=st.none() | SMALL,

@@ -257,5 +257,5 @@ def test_counts_add_up_however_often_an_image_ended() -> None:
         outcome(0, attempt=2, code=Code.CORRUPT_IMAGE),
         outcome(1, attempt=1),
     ]
-    found = latest_by_image(ended, 2)
-    assert tally.summarise(2, found).counts == Counts(2, 0, 2, 0)
+    found = latest_by_image(ended, 2, ())
+    assert tally.summarise(2, found, 2).counts == Counts(2, 0, 2, 0)

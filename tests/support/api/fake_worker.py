@@ -19,7 +19,7 @@ from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.items import Item, read_item
 from imagejobs_contract.model.names import JobKey
-from imagejobs_contract.model.options import Format
+from imagejobs_contract.model.options import Format, Variant
 from imagejobs_contract.model.outcome import Outcome, OutputFile
 from imagejobs_contract.model.status import State, Status, final_state, summarise_failures
 from imagejobs_contract.ports import Change
@@ -165,7 +165,6 @@ def _make_status(job: ImageJob, counts: Counts, outcomes: list[Outcome], final: 
 
 
 async def _make_outcome(objects: S3Objects, job: ImageJob, index: int, item: Item) -> Outcome:
-    variant = job.spec.variants[0]
     try:
         source, _ = await objects.get(item.key or urlsplit(item.url).path[1:], MAX_BYTES)
     except NotFound:
@@ -176,13 +175,15 @@ async def _make_outcome(objects: S3Objects, job: ImageJob, index: int, item: Ite
         return Outcome(index, item.name, code=Code.NOT_AN_IMAGE)
     if source.endswith(BROKEN):
         return Outcome(index, item.name, code=Code.CORRUPT_IMAGE, message="The image ends too early.")
+    outputs = [await _put_output(objects, job, index, item, each, source) for each in job.spec.variants]
+    return Outcome(index, item.name, outputs=tuple(outputs), bytes_in=len(source))
+
+
+async def _put_output(
+    objects: S3Objects, job: ImageJob, index: int, item: Item, variant: Variant, source: bytes
+) -> OutputFile:
     form = variant.format or Format(sniff(source) or "jpeg")
     key = s3_keys.output(job.prefix, index, item.name, variant.name, form)
     data = f"{variant.width}x{variant.height} of {len(source)} bytes".encode()
     await objects.put(key, data, content_type=form.content_type, metadata={s3_keys.MADE_BY: job.uid})
-    return Outcome(
-        index,
-        item.name,
-        outputs=(OutputFile(variant.name, key, variant.width or 1, 300, form, len(data)),),
-        bytes_in=len(source),
-    )
+    return OutputFile(variant.name, key, variant.width or 1, 300, form, len(data))

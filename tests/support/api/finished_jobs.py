@@ -1,7 +1,7 @@
 """Jobs with outcomes that a test chose, written into store and bucket without a worker."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from imagejobs_contract.model import names
@@ -33,12 +33,15 @@ class FinishedJobs:
         prefix: str | None = None,
         total: int = 0,
         state: State = State.PARTIALLY_SUCCEEDED,
+        manifest: str = "m.jsonl",
+        annotations: Mapping[str, str] | None = None,
     ) -> ImageJob:
         """Return a job with these outcomes; `total` is the number of images if it differs from theirs."""
         count = total or len(outcomes)
         job = ImageJob(
             JobKey("default", names.new_job_id()),
-            Spec(manifest=Manifest("m.jsonl", count), output=Output(prefix)),
+            Spec(manifest=Manifest(manifest, count), output=Output(prefix)),
+            annotations=dict(annotations or {}),
         )
         job = self._service.store_job(job, lambda stored: _make_status(stored, count, state))
         text = "".join(each.to_line() + "\n" for each in outcomes)

@@ -7,6 +7,7 @@ from falcon.inspect import inspect_routes
 
 from imagejobs_api.app import create_app
 from imagejobs_api.http.public import is_public
+from imagejobs_api.presets.presets_file import Presets
 from imagejobs_api.settings import Settings
 from imagejobs_contract.reader import Reader
 
@@ -26,7 +27,7 @@ class Route:
 
 def routes() -> list[Route]:
     """Return every route that somebody wrote; the parts of the application are not called for that."""
-    app = create_app(Settings.read(Reader({})), Mock(), Mock(callers=None))
+    app = create_app(Settings.read(Reader({})), Mock(), Mock(callers=None, presets=Presets()))
     found = []
     for info in inspect_routes(app):
         resource = app._router.find(info.path)[0]

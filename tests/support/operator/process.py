@@ -63,7 +63,7 @@ def operator(folder: Path, environ: Mapping[str, str]) -> Iterator[Operator]:
     # The child needs no variable of ours but PATH.
     with log.open("wb") as out:
         command = [*TIED, sys.executable, "-m", "imagejobs_operator"]
-        variables = shifted_clock.variables() | {"PATH": os.environ["PATH"]} | environ
+        variables = {**shifted_clock.variables(), "PATH": os.environ["PATH"], **environ}
         process = subprocess.Popen(command, env=variables, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
     running = Operator(process, log)
     try:

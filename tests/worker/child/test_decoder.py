@@ -116,8 +116,8 @@ def test_every_format_passes(form):
 @pytest.mark.parametrize(
     ("source", "code", "message"),
     [
-        (b"", Code.NOT_AN_IMAGE, "the file is empty"),
-        (b"hello, I am text", Code.NOT_AN_IMAGE, "starts like no image"),
+        (b"", Code.NOT_AN_IMAGE, "The file is empty."),
+        (b"hello, I am text", Code.NOT_AN_IMAGE, "The file is not an image."),
         (
             pictures.png_header(60_000, 60_000),
             Code.TOO_MANY_PIXELS,

@@ -123,23 +123,23 @@ def test_a_request_for_fewer_frames_is_served():
 @pytest.mark.parametrize(
     ("data", "code", "message"),
     [
-        (b"", Code.NOT_AN_IMAGE, "the file is empty"),
-        (b"hello, I am text and no picture", Code.NOT_AN_IMAGE, "starts like no image"),
+        (b"", Code.NOT_AN_IMAGE, "The file is empty."),
+        (b"hello, I am text and no picture", Code.NOT_AN_IMAGE, "The file is not an image."),
         (
             b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
             Code.UNSUPPORTED_FORMAT,
             "is heic; read are jpeg png gif webp avif tiff bmp",
         ),
-        (bytes(2000), Code.NOT_AN_IMAGE, "starts like no image"),
+        (bytes(2000), Code.NOT_AN_IMAGE, "The file is not an image."),
         (
             b"<svg xmlns='http://www.w3.org/2000/svg'/>",
             Code.UNSUPPORTED_FORMAT,
-            f"is SVG, which is not read; {READ}",
+            f"The file is SVG, which is not read; {READ}.",
         ),
         (
             b"%!PS-Adobe-3.0 EPSF-3.0",
             Code.UNSUPPORTED_FORMAT,
-            f"is PostScript (EPS), which is not read; {READ}",
+            f"The file is PostScript (EPS), which is not read; {READ}.",
         ),
         (
             b"\xff\xd8\xff" + bytes(500),

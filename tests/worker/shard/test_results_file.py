@@ -52,6 +52,23 @@ class LosesAnswers:
         return await self._objects.put(key, data, **options)
 
 
+def test_an_attempt_of_some_codes_keeps_the_other_failures(objects):
+    failed = (
+        Outcome(0, "a", code=Code.SOURCE_TIMEOUT),
+        Outcome(1, "b", code=Code.CORRUPT_IMAGE),
+        Outcome(2, "c"),
+    )
+
+    async def ended() -> list[int]:
+        first = await ResultsFile.open(objects, UID, 0, 1)
+        first.add(failed)
+        await first.save()
+        later = await ResultsFile.open(objects, UID, 0, 2, {"source_timeout"})
+        return [each.index for each in later.ended]
+
+    assert asyncio.run(ended()) == [1, 2]
+
+
 def test_the_file_of_a_job_that_was_deleted_is_not_made(objects):
     async def scenario():
         results = await ResultsFile.open(objects, UID, 0, 1)

@@ -22,6 +22,7 @@ MAX_FOREIGN_OBJECTS = 10_000
 """Objects of others under the job's prefix, after which listing ends and each output is asked for by HEAD."""
 MAX_CONCURRENT_HEADS = 16
 """HEAD requests at the same time."""
+_EXPIRED = (Code.EXPIRED.value, meaning(Code.EXPIRED).sentence)
 NOT_DONE = "not_done"
 """In place of an error code, for images that a cancelled job did not process."""
 
@@ -126,7 +127,7 @@ def build_contents(
             facts = objects.get(output.key)
             if facts is None:
                 gone += 1
-                lines.append(_line(job, index, name, Code.EXPIRED.value, meaning(Code.EXPIRED).sentence))
+                lines.append(missing_line(job, index, name, *_EXPIRED))
             else:
                 files.append(File(name, output.key, facts.size, facts.etag))
     return Contents(tuple(files), "".join(lines), gone)
@@ -137,11 +138,12 @@ def _failure_line(job: ImageJob, index: int, outcome: Outcome | None) -> str:
         "code": NOT_DONE,
         "message": "The job was cancelled before this image was done.",
     }
-    return _line(
+    return missing_line(
         job, index, outcome.name if outcome else job.item_name(index), error["code"], error["message"]
     )
 
 
-def _line(job: ImageJob, index: int, name: str, code: str, sentence: str) -> str:
+def missing_line(job: ImageJob, index: int, name: str, code: str, sentence: str) -> str:
+    """Return the line about an output, or a source, that is not in the archive."""
     fields = (names.sub_job_id(job.key.name, index), name, code, sentence)
     return "\t".join(" ".join(each.split()) for each in fields) + "\n"

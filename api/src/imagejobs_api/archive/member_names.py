@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from imagejobs_api.http import filenames
 from imagejobs_contract.model import output_names
@@ -9,6 +10,7 @@ from imagejobs_contract.model.options import DEFAULT_VARIANT
 
 MAX_PART_BYTES = 180
 """Of UTF-8 in one part of a path; file systems allow 255, and variant, number and extension need some."""
+MAX_EXTENSION_CHARACTERS = 16
 MAX_FOLDERS = 8
 """Folders of a name that are kept: the last ones."""
 
@@ -28,7 +30,16 @@ class MemberNames:
         """Return a name for an output of that image."""
         folder, stem = split_name(item_name, index)
         tail = "" if variant == DEFAULT_VARIANT else f"-{variant}"
-        for candidate in _candidates(folder, stem + tail, extension):
+        return self._assign(_candidates(folder, stem + tail, f".{extension}"))
+
+    def assign_source(self, item_name: str, index: int) -> str:
+        """Return a name for the source of that image, with its own extension."""
+        folder, stem = split_name(item_name, index)
+        extension = _make_safe(PurePosixPath(item_name).suffix.lstrip("."))[:MAX_EXTENSION_CHARACTERS]
+        return self._assign(_candidates(folder, stem, f".{extension}" if extension else ""))
+
+    def _assign(self, candidates: Iterator[str]) -> str:
+        for candidate in candidates:
             if self._reserve(candidate):
                 return candidate
         raise AssertionError("there is always another number")
@@ -55,12 +66,12 @@ def split_name(item_name: str, index: int) -> tuple[str, str]:
 
 
 def _candidates(folder: str, stem: str, extension: str) -> Iterator[str]:
-    yield f"{folder}{stem}.{extension}"
+    yield f"{folder}{stem}{extension}"
     number = 2
     while True:
-        yield f"{folder}{stem}-{number}.{extension}"
+        yield f"{folder}{stem}-{number}{extension}"
         if folder:  # a file may have the folder's name, which no number avoids
-            yield f"{folder.replace('/', '-')}{stem}-{number}.{extension}"
+            yield f"{folder.replace('/', '-')}{stem}-{number}{extension}"
         number += 1
 
 

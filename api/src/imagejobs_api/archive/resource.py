@@ -10,14 +10,17 @@ images instead.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from falcon.asgi import Response
 
 from imagejobs_api.admission.stream_limits import StreamLimit
 from imagejobs_api.archive import packing, zip_format
 from imagejobs_api.archive.contents import Contents, ContentsReader
+from imagejobs_api.archive.failed_sources import MAX_SOURCES, FailedSources
 from imagejobs_api.archive.packing import Packer
 from imagejobs_api.archive.zip_format import Timestamp
 from imagejobs_api.http import paging
@@ -26,7 +29,7 @@ from imagejobs_api.http.errors import Problem
 from imagejobs_api.view import states
 from imagejobs_api.view.lookup import find_job
 from imagejobs_contract.codes import Code
-from imagejobs_contract.errors import ImageJobsError
+from imagejobs_contract.errors import ImageJobsError, TooLarge
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.limits import MAX_MANIFEST_ITEMS
 from imagejobs_contract.ports import JobStore
@@ -34,7 +37,29 @@ from imagejobs_contract.reader import Reader
 
 ZIP = "application/zip"
 
+
+class ArchiveOf(StrEnum):
+    """The files in an archive."""
+
+    RESULTS = "results"
+    FAILED_SOURCES = "failed-sources"
+
+
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveRequest:
+    """The archive that a query asks for.
+
+    Attributes:
+        first: Number of its first image.
+        count: How many images.
+    """
+
+    first: int
+    count: int
+    of: ArchiveOf = ArchiveOf.RESULTS
 
 
 class Archives:
@@ -49,12 +74,14 @@ class Archives:
         self,
         store: JobStore,
         contents_reader: ContentsReader,
+        failed_sources: FailedSources,
         packer: Packer,
         streams: StreamLimit,
         max_files: int,
     ) -> None:
         self._store = store
         self._contents_reader = contents_reader
+        self._failed_sources = failed_sources
         self._packer = packer
         self._streams = streams
         self._max_files = max_files
@@ -62,41 +89,54 @@ class Archives:
     async def on_get(self, req: Request, resp: Response, identifier: str) -> None:
         """Answer with the zip.
 
-        409 while the job runs or if none of its images has a result, 410 if all results were deleted.
+        409 while the job runs or if there is no file for it, 410 if all results were deleted.
         """
         job = await find_job(self._store, req.caller, identifier)
         resp.context.job_id = job.key.name
-        await self.respond(req, resp, job)
+        await self.respond(req, resp, job, read_archive)
 
     on_head = on_get
 
-    async def respond(self, req: Request, resp: Response, job: ImageJob) -> None:
-        """Answer with the zip of a job that was found."""
-        images = _read_images(req.params, job)
-        self._check(job, images)
+    async def respond(
+        self, req: Request, resp: Response, job: ImageJob, read: Callable[[Reader], ArchiveRequest]
+    ) -> None:
+        """Answer with the zip of a job that was found.
+
+        Args:
+            read: Reads the query.
+        """
+        request, images = _read_query(req.params, job, read)
+        _check_ended(job)
         self._streams.check(req.caller.name)
         with self._streams.counting(req.caller.name):
-            contents = await self._contents_reader.read(job, images)
-        _check_contents(job, contents)
+            contents = await self._read_contents(job, request, images)
         self._streams.check(req.caller.name)
         stamp = Timestamp.from_time(job.status.completed or job.created or zip_format.EARLIEST)
         resp.content_type = ZIP
         resp.content_length = zip_format.archive_bytes(packing.zip_members(contents), stamp)
-        resp.set_header("Content-Disposition", f'attachment; filename="{_file_name(job, images)}"')
+        resp.set_header("Content-Disposition", f'attachment; filename="{_file_name(job, request, images)}"')
         resp.set_header("Accept-Ranges", "none")
         resp.set_header("Cache-Control", "no-store, no-transform")
         resp.set_header("X-Accel-Buffering", "no")  # otherwise nginx buffers up to 1 GB on its disk
         resp.stream = self._stream(req, job, contents, stamp)
 
-    def _check(self, job: ImageJob, images: range) -> None:
-        state = states.job_state(job)
-        if not state.final:
-            raise Problem(
-                Code.CONFLICT,
-                f"The job is {state}: its archive can be had when it has ended.",
-                job_id=job.key.name,
-                retry_after_seconds=1,
-            )
+    async def _read_contents(self, job: ImageJob, request: ArchiveRequest, images: range) -> Contents:
+        if request.of is ArchiveOf.RESULTS:
+            self._check_count(job, images)
+            contents = await self._contents_reader.read(job, images)
+            _check_contents(job, contents)
+            return contents
+        try:
+            contents = await self._failed_sources.read(job, images)
+        except TooLarge as ex:
+            share = f"?of={request.of}&first=0&count={MAX_SOURCES}"
+            message = f"More than {MAX_SOURCES} images failed: ask for parts, {share} and so on."
+            raise Problem(Code.CONFLICT, message, job_id=job.key.name, retryable=False) from ex
+        if not contents.files and not contents.missing:
+            raise Problem(Code.CONFLICT, "None of these images failed.", job_id=job.key.name, retryable=False)
+        return contents
+
+    def _check_count(self, job: ImageJob, images: range) -> None:
         variants = len(job.spec.variants)
         if len(images) * variants > self._max_files:
             share = max(1, self._max_files // variants)
@@ -127,19 +167,40 @@ class Archives:
             gone.cancel()
 
 
-def read_range(reader: Reader) -> tuple[int, int]:
-    """Return the number of the first image, and the number of images, that a query asks for."""
+def read_range(reader: Reader) -> ArchiveRequest:
+    """Return the part of the results that a query asks for."""
     first = reader.integer("first", 0, MAX_MANIFEST_ITEMS, 0) or 0
-    return first, reader.integer("count", 1, MAX_MANIFEST_ITEMS, MAX_MANIFEST_ITEMS) or MAX_MANIFEST_ITEMS
+    count = reader.integer("count", 1, MAX_MANIFEST_ITEMS, MAX_MANIFEST_ITEMS) or MAX_MANIFEST_ITEMS
+    return ArchiveRequest(first, count)
 
 
-def _read_images(params: Mapping[str, str | list[str]], job: ImageJob) -> range:
-    reader = paging.query_reader(params, ("first", "count"))
-    first, count = read_range(reader)
-    if first >= job.spec.total:
-        reader.fault("first", f"{first} is beyond the job's {job.spec.total} images")
+def read_archive(reader: Reader) -> ArchiveRequest:
+    """Return the files, and the part of them, that a query asks for."""
+    of = reader.choice("of", ArchiveOf, ArchiveOf.RESULTS) or ArchiveOf.RESULTS
+    return replace(read_range(reader), of=of)
+
+
+def _read_query(
+    params: Mapping[str, str | list[str]], job: ImageJob, read: Callable[[Reader], ArchiveRequest]
+) -> tuple[ArchiveRequest, range]:
+    known = ("of", "first", "count") if read is read_archive else ("first", "count")
+    reader = paging.query_reader(params, known)
+    request = read(reader)
+    if request.first >= job.spec.total:
+        reader.fault("first", f"{request.first} is beyond the job's {job.spec.total} images")
     reader.check()
-    return range(first, min(first + count, job.spec.total))
+    return request, range(request.first, min(request.first + request.count, job.spec.total))
+
+
+def _check_ended(job: ImageJob) -> None:
+    state = states.job_state(job)
+    if not state.final:
+        raise Problem(
+            Code.CONFLICT,
+            f"The job is {state}: its archive can be had when it has ended.",
+            job_id=job.key.name,
+            retry_after_seconds=1,
+        )
 
 
 def _check_contents(job: ImageJob, contents: Contents) -> None:
@@ -151,6 +212,7 @@ def _check_contents(job: ImageJob, contents: Contents) -> None:
     raise Problem(Code.CONFLICT, message, job_id=job.key.name, retryable=False)
 
 
-def _file_name(job: ImageJob, images: range) -> str:
+def _file_name(job: ImageJob, request: ArchiveRequest, images: range) -> str:
+    kind = "" if request.of is ArchiveOf.RESULTS else f"-{request.of}"
     part = "" if len(images) == job.spec.total else f"-{images.start}-{images.stop - 1}"
-    return f"{job.key.name}{part}.zip"
+    return f"{job.key.name}{kind}{part}.zip"

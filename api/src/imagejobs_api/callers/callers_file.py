@@ -7,14 +7,13 @@ import asyncio
 import logging
 from pathlib import Path
 
+from imagejobs_api import mounted_files
 from imagejobs_api.callers import keyring
 from imagejobs_api.callers.caller import Caller
-from imagejobs_contract.errors import Fault, Invalid
+from imagejobs_contract.errors import Invalid
 
 POLL_SECONDS = 2.0
 """A new file counts once two polls in a row read the same bytes: a file may be half written."""
-MAX_BYTES = 2**20
-"""The size limit of a Secret."""
 
 log = logging.getLogger(__name__)
 
@@ -36,9 +35,9 @@ class CallersFile:
         """
         self._path = path
         self._namespace = namespace
-        self._loaded = self._last_seen = _read_bytes(path)
+        self._loaded = self._last_seen = mounted_files.read_bytes(path)
         self._rejected: bytes | None = None
-        self._keyring = keyring.read(_decode(self._loaded), namespace)
+        self._keyring = keyring.read(mounted_files.decode(self._loaded), namespace)
         self._fault = ""
 
     @property
@@ -67,7 +66,7 @@ class CallersFile:
     def poll(self) -> None:
         """Load the file if it changed; if it is invalid, keep the callers and log why."""
         try:
-            found = _read_bytes(self._path)
+            found = mounted_files.read_bytes(self._path)
             is_stable, self._last_seen = found == self._last_seen, found
             if is_stable and found not in (self._loaded, self._rejected):
                 self._load(found)
@@ -82,24 +81,6 @@ class CallersFile:
 
     def _load(self, found: bytes) -> None:
         self._rejected = found  # until it proves to be valid
-        self._keyring = keyring.read(_decode(found), self._namespace)
+        self._keyring = keyring.read(mounted_files.decode(found), self._namespace)
         self._loaded, self._rejected = found, None
         log.info("the file of callers was read again", extra={"keys": len(self._keyring.entries)})
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as ex:
-        raise Invalid([Fault("file", f"cannot be read: {ex.strerror}")]) from ex
-    if len(data) > MAX_BYTES:
-        raise Invalid([Fault("file", f"is larger than {MAX_BYTES} bytes")])
-    return data
-
-
-def _decode(data: bytes) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError as ex:
-        raise Invalid([Fault("file", "is not UTF-8")]) from ex

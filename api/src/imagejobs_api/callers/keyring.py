@@ -1,16 +1,12 @@
 """The callers and their keys, read from JSON or YAML: all of it, or every fault at once. Pure."""
 
 import hmac
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-import yaml
-
+from imagejobs_api import mounted_files
 from imagejobs_api.callers import api_keys, permissions
 from imagejobs_api.callers.caller import Caller, CallerLimits
-from imagejobs_contract.errors import Fault, Invalid
 from imagejobs_contract.model.limits import MAX_PREFIX_LENGTH
 from imagejobs_contract.model.names import CallerName
 from imagejobs_contract.model.spec_json import DNS_LABEL, DNS_NAME
@@ -67,7 +63,7 @@ def read(text: str, namespace: str) -> Keyring:
     Raises:
         Invalid: With every fault. No fault repeats a hash.
     """
-    reader = Reader(_parse_mapping(text))
+    reader = Reader(mounted_files.parse_mapping(text, "a list of callers"))
     reader.unknown(("callers",))
     if not reader.has("callers"):
         reader.fault("callers", "is missing: a list of callers, [] if there are none")
@@ -136,23 +132,3 @@ def _check_unique(reader: Reader, field: str, value: str, seen: set[str]) -> Non
     if value and value in seen:
         reader.fault(field, "stands there twice")
     seen.add(value)
-
-
-def _parse_mapping(text: str) -> Mapping[str, Any]:
-    value = _parse(text)
-    if not isinstance(value, Mapping):
-        raise Invalid([Fault("file", "holds no object with a list of callers")])
-    return value
-
-
-def _parse(text: str) -> object:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        pass  # not JSON. JSON is not simply read as YAML, because YAML allows no tabs.
-    try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as ex:
-        mark = getattr(ex, "problem_mark", None)
-        where = f"line {mark.line + 1}" if mark else "file"
-        raise Invalid([Fault(where, "is neither JSON nor YAML")]) from ex

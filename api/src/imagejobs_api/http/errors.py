@@ -32,6 +32,7 @@ class ProblemBody(TypedDict):
         title: What the code means, in one sentence.
         status: The HTTP status.
         detail: What happened here, for people.
+        advice: What to do about it, in one sentence.
         retryable: Whether the same request may succeed later.
         errors: Every single fault of the request.
         job_id: The job or image that it is about.
@@ -42,6 +43,7 @@ class ProblemBody(TypedDict):
     status: int
     detail: str
     code: Code
+    advice: str
     retryable: bool
     errors: list[FaultBody]
     job_id: NotRequired[str]
@@ -52,11 +54,13 @@ class ErrorBody(TypedDict):
 
     Attributes:
         message: What happened, for people.
+        advice: What to do about it, in one sentence.
         retryable: Whether the same image may succeed later.
     """
 
     code: Code
     message: str
+    advice: str
     retryable: bool
 
 
@@ -98,6 +102,7 @@ def problem_body(problem: Problem) -> ProblemBody:
         "status": sense.http_status,
         "detail": problem.message,
         "code": problem.code,
+        "advice": sense.advice,
         "retryable": problem.retryable,
         "errors": [{"where": fault.where, "what": fault.what} for fault in problem.faults],
     }
@@ -109,4 +114,9 @@ def problem_body(problem: Problem) -> ProblemBody:
 def error_body(code: Code, message: str = "") -> ErrorBody:
     """Return the `error` of an image or a job; without a message it gets the code's sentence."""
     sense = meaning(code)
-    return {"code": code, "message": message or sense.sentence, "retryable": sense.retryable}
+    return {
+        "code": code,
+        "message": message or sense.sentence,
+        "advice": sense.advice,
+        "retryable": sense.retryable,
+    }

@@ -1,8 +1,10 @@
 """Checks whether a job's state allows a command, and says why not. Pure."""
 
+from collections.abc import Collection
+
 from imagejobs_api.http.errors import Problem
 from imagejobs_api.view import states
-from imagejobs_contract.codes import Code
+from imagejobs_contract.codes import Code, meaning
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.status import State
 
@@ -44,6 +46,27 @@ def check_retry(job: ImageJob) -> None:
         raise _conflict(job, "All images of the job have their results: there is nothing to retry.")
 
 
+def retry_codes(job: ImageJob, asked: Collection[str]) -> tuple[str, ...]:
+    """Return the codes of the failures that a retry works on again; () for all of them.
+
+    Args:
+        asked: Codes that the caller names; none for those that may pass.
+
+    Raises:
+        Problem: conflict: no failed image has one of the codes.
+    """
+    failed = job.status.failure_codes
+    if not failed:
+        return ()  # of a status that does not tell
+    chosen = tuple(each for each in failed if (each in asked if asked else _may_pass(each)))
+    if chosen:
+        return () if chosen == failed else chosen
+    if asked:
+        raise _conflict(job, f"No image failed with one of these codes; there are {', '.join(failed)}.")
+    message = f"No failed image can succeed by a retry: they failed with {', '.join(failed)}."
+    raise _conflict(job, f'{message} To run them again all the same, name these codes: {{"codes": [...]}}.')
+
+
 def check_callback(job: ImageJob) -> None:
     """Refuse to repeat the callback of a job that has none or still runs.
 
@@ -68,6 +91,13 @@ def check_outputs(job: ImageJob) -> None:
     """
     if not states.job_state(job).final:
         raise _conflict(job, "The job still runs and writes outputs: cancel it first.", retryable=True)
+
+
+def _may_pass(code: str) -> bool:
+    try:
+        return meaning(Code(code)).retryable
+    except ValueError:
+        return True  # of a newer operator
 
 
 def _check_not_ended(job: ImageJob) -> None:

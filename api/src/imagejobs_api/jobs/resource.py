@@ -10,24 +10,30 @@ from dataclasses import replace
 
 from falcon.asgi import Response
 
-from imagejobs_api.http import paging
+from imagejobs_api.http import json_io, paging
 from imagejobs_api.http.connection import Request
-from imagejobs_api.jobs import conflicts
+from imagejobs_api.jobs import conflicts, copy_as
+from imagejobs_api.jobs.copy_as import CopyAs
 from imagejobs_api.view import api_urls, job_body, outcomes, states
 from imagejobs_api.view.links import Links
 from imagejobs_api.view.live_counts import LiveCounts
 from imagejobs_api.view.lookup import find_job
 from imagejobs_api.view.outcomes import Outcomes
+from imagejobs_contract.codes import OF_AN_IMAGE
 from imagejobs_contract.errors import NotFound
 from imagejobs_contract.files.outputs import delete_outputs
 from imagejobs_contract.model import limits, names
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.outcome import Outcome
 from imagejobs_contract.model.spec import Spec
+from imagejobs_contract.model.spec_json import CODE_PATTERN, MAX_CODE_LENGTH, MAX_RETRY_CODES
 from imagejobs_contract.model.status import State
 from imagejobs_contract.ports import JobStore
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.storage import ObjectStore
+
+MAX_RETRY_BYTES = 4096
+TEXT = "text/plain; charset=utf-8"
 
 
 class Jobs:
@@ -43,8 +49,18 @@ class Jobs:
         self._links = links
 
     async def on_get(self, req: Request, resp: Response, identifier: str) -> None:
-        """Answer with everything about the job except the results of its images."""
-        await self._respond(req, resp, await self._find(req, resp, identifier))
+        """Answer with everything about the job except the results of its images; with `as`, to be pasted."""
+        reader = paging.query_reader(req.params, ("as",))
+        form = read_form(reader)
+        reader.check()
+        job = await self._find(req, resp, identifier)
+        if form is None:
+            await self._respond(req, resp, job)
+            return
+        base = self._links.base_url(req)
+        resp.text = copy_as.render(job, form, base, with_keys=self._links.with_keys)
+        resp.content_type = TEXT
+        resp.set_header("Cache-Control", "no-store")
 
     on_head = on_get
 
@@ -66,12 +82,17 @@ class Jobs:
         await self._respond(req, resp, job)
 
     async def on_post_retry(self, req: Request, resp: Response, identifier: str) -> None:
-        """Run the failed images again: 202; 409 if the job still runs, was cancelled, or has none."""
+        """Run failed images again: 202; 409 if the job still runs, was cancelled, or has none that may pass.
+
+        The body may name the codes of the images to run.
+        """
+        asked = await _read_codes(req)
         job = await self._find(req, resp, identifier)
         conflicts.check_retry(job)
+        codes = conflicts.retry_codes(job, asked)
         # The number of this attempt, not one more than before: a request that comes twice causes one retry.
         attempts = states.attempt(job.status)
-        job = await self._change(job, lambda spec: _with_retry(spec, attempts), conflicts.check_retry)
+        job = await self._change(job, lambda spec: _with_retry(spec, attempts, codes), conflicts.check_retry)
         _set_accepted(resp, api_urls.progress(self._links.base_url(req), job.key.name))
         await self._respond(req, resp, job)
 
@@ -150,6 +171,11 @@ class Jobs:
             yield [found[index] for index in span if index in found]
 
 
+def read_form(reader: Reader) -> CopyAs | None:
+    """Return the form in which a job is to be pasted; None for the job itself."""
+    return reader.choice("as", CopyAs)
+
+
 def read_deletion(reader: Reader) -> bool:
     """Return whether the outputs are to be deleted too."""
     return reader.boolean("outputs")
@@ -165,8 +191,30 @@ def _takes_long(job: ImageJob) -> bool:
     return job.spec.total > limits.MAX_ITEMS and not job.has_own_prefix
 
 
-def _with_retry(spec: Spec, attempts: int) -> Spec:
-    return replace(spec, retry_failed=max(spec.retry_failed, attempts))
+def read_retry(reader: Reader) -> tuple[str, ...]:
+    """Return the codes in the body of a retry; () if it names none. Faults go to the reader."""
+    codes = reader.texts("codes", MAX_RETRY_CODES, MAX_CODE_LENGTH, CODE_PATTERN, "a code of an image")
+    for each in sorted(set(codes) - set(OF_AN_IMAGE)):
+        reader.fault("codes", f"{each!r} is no code of an image; those are {' '.join(OF_AN_IMAGE)}")
+    return codes
+
+
+async def _read_codes(req: Request) -> tuple[str, ...]:
+    if json_io.check_head(req, MAX_RETRY_BYTES) == 0 or (req.content_length is None and not req.content_type):
+        return ()
+    reader = Reader(await json_io.read(req, MAX_RETRY_BYTES))
+    reader.unknown(("codes",))
+    codes = read_retry(reader)
+    reader.check()
+    return codes
+
+
+def _with_retry(spec: Spec, attempts: int, codes: tuple[str, ...]) -> Spec:
+    if spec.retry_failed < attempts:
+        return replace(spec, retry_failed=attempts, retry_codes=codes)
+    # Another retry was asked for and has not begun: both are one, of the images of both.
+    both = tuple(sorted({*spec.retry_codes, *codes})) if spec.retry_codes and codes else ()
+    return replace(spec, retry_codes=both)
 
 
 def _set_accepted(resp: Response, location: str) -> None:

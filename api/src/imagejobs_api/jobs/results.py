@@ -5,7 +5,7 @@ In pages, or as one stream of lines, for which the outcomes of one shard are in 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable
 from typing import TypedDict
 
 import falcon
@@ -13,62 +13,27 @@ from falcon.asgi import Response
 
 from imagejobs_api.http import json_io, paging
 from imagejobs_api.http.connection import Request, is_gone, until_disconnected
-from imagejobs_api.http.errors import ErrorBody
+from imagejobs_api.jobs import csv_lines, result_filter
+from imagejobs_api.jobs.csv_lines import CSV
+from imagejobs_api.jobs.result_body import IndexedOutcome, ResultBody, result_bodies
+from imagejobs_api.jobs.result_filter import ResultFilter, read_filter
 from imagejobs_api.view import api_urls, outcomes, states
 from imagejobs_api.view.links import Links
 from imagejobs_api.view.lookup import find_job
 from imagejobs_api.view.outcomes import Outcomes
-from imagejobs_contract.model import limits, names
+from imagejobs_contract.model import limits
 from imagejobs_contract.model.imagejob import ImageJob
-from imagejobs_contract.model.options import Format
-from imagejobs_contract.model.outcome import Outcome, OutputFile
 from imagejobs_contract.model.status import State
 from imagejobs_contract.ports import JobStore
 from imagejobs_contract.reader import Reader
-from imagejobs_contract.wire.json_types import Count, Pixels, Url
+from imagejobs_contract.wire.json_types import Count
 
 MAX_LIMIT, DEFAULT_LIMIT = 1000, 100
 NDJSON = "application/x-ndjson"
 CHUNK_LINES = 100
 """Lines that are made before other requests get a turn; signing a link takes 0.2 ms."""
-
-
-class ResultOutputBody(TypedDict):
-    """One result of an image.
-
-    Attributes:
-        variant: Name of the variant.
-        width: Pixels.
-        height: Pixels.
-        bytes: Its size.
-        kept_original: The result was not smaller, so the original was copied (`only_if_smaller`).
-        download_url: A signed link, which needs no key and expires.
-    """
-
-    variant: str
-    width: Pixels
-    height: Pixels
-    format: Format
-    bytes: Count
-    kept_original: bool
-    download_url: Url
-
-
-class ResultBody(TypedDict):
-    """The result of one image.
-
-    Attributes:
-        job_id: The job's id, a hyphen and the number of the image, from 0.
-        bytes_in: Size of the source; null before the image has finished.
-        outputs: One for each variant; none before the image has finished.
-    """
-
-    job_id: str
-    name: str
-    state: State
-    bytes_in: Count | None
-    outputs: list[ResultOutputBody]
-    error: ErrorBody | None
+MAX_SEARCHED_IMAGES = 50_000
+"""Images that are looked at for one page: ten shards of the largest kind, half a second in a thread."""
 
 
 class ResultsBody(TypedDict):
@@ -95,7 +60,7 @@ class Results:
         self._links = links
 
     async def on_get(self, req: Request, resp: Response, identifier: str) -> None:
-        """Answer with a page of results, or with all of them as JSON lines if `Accept` prefers that."""
+        """Answer with a page of results, or with all as lines of JSON or CSV if `Accept` prefers that."""
         job = await find_job(self._store, req.caller, identifier)
         resp.context.job_id = job.key.name
         address = f"{api_urls.job(self._links.base_url(req), job.key.name)}/results"
@@ -110,45 +75,71 @@ class Results:
             address: Where these results are, for the link to the next page.
         """
         resp.set_header("Cache-Control", "no-store")
-        if req.client_prefers((falcon.MEDIA_JSON, NDJSON)) == NDJSON:
-            paging.query_reader(req.params, ()).check()
-            resp.content_type = NDJSON
-            resp.stream = self._stream_lines(req, job, links)
+        preferred = req.client_prefers((falcon.MEDIA_JSON, NDJSON, CSV))
+        if preferred in (NDJSON, CSV):
+            reader = paging.query_reader(req.params, result_filter.FIELDS)
+            chosen = read_filter(reader)
+            reader.check()
+            resp.content_type = preferred
+            resp.stream = self._stream(req, job, chosen, links, as_csv=preferred == CSV)
         else:
             await self._respond_page(req, resp, job, links, address)
+        if preferred == CSV:
+            resp.set_header("Content-Disposition", f'attachment; filename="{job.key.name}.csv"')
         resp.set_header("Vary", "Accept")
 
     async def _respond_page(
         self, req: Request, resp: Response, job: ImageJob, links: Links, address: str
     ) -> None:
-        reader = paging.query_reader(req.params, ("limit", "cursor"))
+        reader = paging.query_reader(req.params, ("limit", "cursor", *result_filter.FIELDS))
         limit, first = read_page(reader)
+        chosen = read_filter(reader)
         reader.check()
-        span = range(first, min(first + limit, job.spec.total))
-        found = await self._outcomes.get_range(job, span)
-        more = str(span.stop) if span.stop < job.spec.total else None
+        found, after = await self._search(job, chosen, first, limit)
+        more = str(after) if after < job.spec.total else None
         body: ResultsBody = {
             "job_id": job.key.name,
             "state": states.job_state(job),
             "total": job.spec.total,
-            "results": await asyncio.to_thread(_bodies, job, found, span, links),
+            "results": await asyncio.to_thread(result_bodies, job, found, links),
             "next_cursor": more,
         }
         resp.media = body
         if more:
-            paging.link_next(resp, address, {"limit": limit, "cursor": more})
+            paging.link_next(resp, address, {"limit": limit, "cursor": more, **chosen.query})
 
-    async def _stream_lines(self, req: Request, job: ImageJob, links: Links) -> AsyncIterator[bytes]:
+    async def _search(
+        self, job: ImageJob, chosen: ResultFilter, first: int, limit: int
+    ) -> tuple[list[IndexedOutcome], int]:
+        """Return a page of the chosen images from `first` on, and the number at which the next one begins."""
+        last = first + (limit if chosen.takes_all else MAX_SEARCHED_IMAGES)
+        found: list[IndexedOutcome] = []
+        for span in outcomes.spans(job):
+            part = range(max(span.start, first), min(span.stop, last))
+            known = await self._outcomes.get_range(job, part) if part else {}
+            for index in part:
+                if chosen.takes(job, known.get(index)):
+                    found.append((index, known.get(index)))
+                    if len(found) == limit:
+                        return found, index + 1
+        return found, last
+
+    async def _stream(
+        self, req: Request, job: ImageJob, chosen: ResultFilter, links: Links, *, as_csv: bool
+    ) -> AsyncIterator[bytes]:
+        write: Callable[[list[ResultBody]], str] = csv_lines.result_lines if as_csv else _json_lines
         gone = asyncio.ensure_future(until_disconnected(req.receive))
         try:
+            if as_csv:
+                yield csv_lines.header_line().encode()
             for span in outcomes.spans(job):
-                found = await self._outcomes.get_range(job, span)
-                for start in range(span.start, span.stop, CHUNK_LINES):
+                known = await self._outcomes.get_range(job, span)
+                found = [(n, known.get(n)) for n in span if chosen.takes(job, known.get(n))]
+                for start in range(0, len(found), CHUNK_LINES):
                     if is_gone(gone):
                         return
-                    part = range(start, min(start + CHUNK_LINES, span.stop))
-                    bodies = await asyncio.to_thread(_bodies, job, found, part, links)
-                    yield "".join(map(json_io.dumps, bodies)).encode()
+                    part = found[start : start + CHUNK_LINES]
+                    yield write(await asyncio.to_thread(result_bodies, job, part, links)).encode()
         finally:
             gone.cancel()
 
@@ -159,30 +150,11 @@ def read_page(reader: Reader) -> tuple[int, int]:
     return limit, reader.integer("cursor", 0, limits.MAX_MANIFEST_ITEMS, 0) or 0
 
 
-def result_body(job: ImageJob, index: int, outcome: Outcome | None, links: Links) -> ResultBody:
-    """Return the result of one image; before it has finished it has a state and no outputs."""
-    name = (outcome.name if outcome else "") or job.item_name(index)
-    return {
-        "job_id": names.sub_job_id(job.key.name, index),
-        "name": name,
-        "state": states.item_state(job, outcome),
-        "bytes_in": outcome.bytes_in if outcome else None,
-        "outputs": [_output_body(name, index, each, links) for each in (outcome.outputs if outcome else ())],
-        "error": states.item_error(job, outcome),
-    }
+def read_query(reader: Reader) -> None:
+    """Read all parameters of a page, for the document."""
+    read_page(reader)
+    read_filter(reader)
 
 
-def _bodies(job: ImageJob, found: Mapping[int, Outcome], span: range, links: Links) -> list[ResultBody]:
-    return [result_body(job, index, found.get(index), links) for index in span]
-
-
-def _output_body(name: str, index: int, output: OutputFile, signer: Links) -> ResultOutputBody:
-    return {
-        "variant": output.variant,
-        "width": output.width,
-        "height": output.height,
-        "format": output.format,
-        "bytes": output.bytes,
-        "kept_original": output.kept_original,
-        "download_url": signer.sign(name, index, output),
-    }
+def _json_lines(bodies: list[ResultBody]) -> str:
+    return "".join(map(json_io.dumps, bodies))

@@ -27,7 +27,7 @@ from imagejobs_contract.wire.json_types import Shape
 SUFFIX = "Body"
 """Ends the names of types, not those of schemas: generated clients have `Progress`, not `ProgressBody`."""
 
-_PLAIN = {str: "string", int: "integer", bool: "boolean", type(None): "null"}
+_PLAIN = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 _FIELD = re.compile(r"^ {4}(\w+): (.+(?:\n {8}.+)*)", re.MULTILINE)
 
 

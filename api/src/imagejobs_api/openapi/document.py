@@ -8,6 +8,7 @@ from imagejobs_api.openapi import images, jobs, progress, service, uploads, watc
 from imagejobs_api.openapi.headers import REQUEST_ID, RESPONSE_HEADERS, header_object
 from imagejobs_api.openapi.request_schema import Schema
 from imagejobs_api.openapi.writer import Writer
+from imagejobs_api.presets.presets_file import Presets
 from imagejobs_api.settings import Settings
 
 VERSION = "3.1.1"
@@ -22,6 +23,7 @@ TAGS = {
 }
 WEBHOOK_TAGS = {webhooks.TAG: "Requests that the service sends to your address."}
 SECURITY_SCHEME = "apiKey"
+NO_PRESETS = Presets()
 _HEADER_NAMES = ", ".join(f"`{name}`" for name in SECURITY_HEADERS)
 DESCRIPTION = f"""Send images and get a job; ask for its progress and download the results.
 
@@ -38,14 +40,14 @@ of up to 64 letters, digits, `.`, `_` and `-`, which then appears in the logs an
 KEYS_DESCRIPTION = " Calls need a key, and show only the jobs of its caller."
 
 
-def document(settings: Settings) -> Schema:
-    """Return the document of a server with these settings."""
+def document(settings: Settings, presets: Presets = NO_PRESETS) -> Schema:
+    """Return the document of a server with these settings and presets."""
     with_keys = bool(settings.callers_file)
     writer = Writer(SECURITY_SCHEME if with_keys else "")
     writer.components.schema_of(ProblemBody)
     paths: dict[str, Schema] = {}
     for each in (
-        operation for group in GROUPS for operation in group.operations(settings, writer.components)
+        operation for group in GROUPS for operation in group.operations(settings, presets, writer.components)
     ):
         paths.setdefault(each.path, {})[each.method] = writer.operation(each)
     has_callbacks = bool(settings.callbacks_signed or settings.callers_secrets)

@@ -7,12 +7,15 @@ import falcon
 
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.headers import IDEMPOTENCY_KEY, PREFER
+from imagejobs_api.openapi.new_job import variant_schema
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
-from imagejobs_api.openapi.options import fields_of, option_schemas
+from imagejobs_api.openapi.options import DESCRIPTIONS, fields_of, list_of_variants, option_schemas
 from imagejobs_api.openapi.parameters import links_with_id
 from imagejobs_api.openapi.request_schema import Schema
+from imagejobs_api.presets.presets_file import Presets
+from imagejobs_api.presets.resource import PresetsBody
 from imagejobs_api.settings import MAX_WAIT_SECONDS, Settings
-from imagejobs_api.submit.forms import Form, batch_form, crop_form, resize_form, url_form
+from imagejobs_api.submit.forms import VARIANTS, Form, batch_form, crop_form, resize_form, url_form
 from imagejobs_api.view.image_bodies import BatchBody, ImageBody
 from imagejobs_contract.codes import OF_AN_IMAGE, Code
 from imagejobs_contract.model import limits
@@ -84,14 +87,15 @@ _URLS = _Call(
 )
 
 
-def operations(settings: Settings, components: Components) -> list[Operation]:
+def operations(settings: Settings, presets: Presets, components: Components) -> list[Operation]:
     """Return the calls."""
-    options, known = option_schemas(settings), settings.limits
+    variant = variant_schema(components)
+    options, known = option_schemas(settings, presets, variant), settings.limits
     one, crop, many = resize_form(known), crop_form(known, Gravity.CENTER), batch_form(known)
     resize = components.add("ResizeRequest", fields_of(one, options, {"image": _file(one)}))
     cut = components.add("CropRequest", fields_of(crop, options, {"image": _file(crop)}))
     batch = components.add("BatchRequest", fields_of(many, options, {"images": _files(many)}))
-    urls = _url_bodies(url_form(known), options, components)
+    urls = _url_bodies(url_form(known), options, list_of_variants(variant), components)
     single = [
         _operation(call, {MULTIPART: body}, _answers(settings, ImageBody))
         for call, body in ((_RESIZE, resize), (_CENTER, cut), (_FACE, cut))
@@ -100,7 +104,22 @@ def operations(settings: Settings, components: Components) -> list[Operation]:
         *single,
         _operation(_BATCH, {MULTIPART: batch}, _answers(settings, BatchBody), _REFUSAL_CODES),
         _operation(_URLS, urls, _answers(settings, ImageBody | BatchBody)),
+        _presets(),
     ]
+
+
+def _presets() -> Operation:
+    return Operation(
+        "get",
+        "/api/presets",
+        "listPresets",
+        TAG,
+        "List the presets",
+        "A preset is a set of variants that requests may name: as `preset` in a form, as `variants_from` in "
+        "a job.",
+        {200: Answer("All presets of this service.", {JSON: PresetsBody})},
+        (Code.INVALID_OPTIONS,),
+    )
 
 
 def _operation(
@@ -162,7 +181,9 @@ def _size(count: int) -> str:
     return f"{count // 2**20} MiB" if count % 2**20 == 0 else f"{count} bytes"
 
 
-def _url_bodies(form: Form, options: dict[str, Schema], components: Components) -> dict[str, Schema]:
+def _url_bodies(
+    form: Form, options: dict[str, Schema], variants: Schema, components: Components
+) -> dict[str, Schema]:
     urls = {
         "type": "array",
         "minItems": 1,
@@ -170,11 +191,20 @@ def _url_bodies(form: Form, options: dict[str, Schema], components: Components) 
         "items": _URL_SCHEMA,
         "description": "The images, as a batch.",
     }
-    one = fields_of(form, options, {"url": {**_URL_SCHEMA, "description": "The image."}})
-    many = fields_of(
-        form, {name: schema for name, schema in options.items() if name != "name"}, {"urls": urls}
-    )
-    requests = [components.add("UrlRequest", one), components.add("UrlBatchRequest", many)]
+    url = {**_URL_SCHEMA, "description": "The image."}
+    in_json = options | {VARIANTS: variants | {"description": DESCRIPTIONS[VARIANTS]}}
+
+    def one(options: dict[str, Schema]) -> Schema:
+        return fields_of(form, options, {"url": url})
+
+    def many(options: dict[str, Schema]) -> Schema:
+        unnamed = {name: each for name, each in options.items() if name != "name"}
+        return fields_of(form, unnamed, {"urls": urls})
+
     # Twice, because generated clients choose the media type by the class of the body.
-    forms = [components.add("UrlForm", one), components.add("UrlBatchForm", many)]
+    requests = [
+        components.add("UrlRequest", one(in_json)),
+        components.add("UrlBatchRequest", many(in_json)),
+    ]
+    forms = [components.add("UrlForm", one(options)), components.add("UrlBatchForm", many(options))]
     return {JSON: {"oneOf": requests}, falcon.MEDIA_URLENCODED: {"oneOf": forms}, MULTIPART: {"oneOf": forms}}

@@ -1,16 +1,26 @@
 """The calls about jobs."""
 
-from imagejobs_api.archive.resource import ZIP, read_range
+from dataclasses import replace
+from datetime import date
+
+from imagejobs_api.archive.resource import ZIP, read_archive
 from imagejobs_api.jobs import collection, resource, results
 from imagejobs_api.jobs.collection import JobsBody
-from imagejobs_api.jobs.results import NDJSON, ResultBody, ResultsBody
+from imagejobs_api.jobs.csv_lines import COLUMNS, CSV
+from imagejobs_api.jobs.result_body import ResultBody
+from imagejobs_api.jobs.results import MAX_SEARCHED_IMAGES, NDJSON, ResultsBody
 from imagejobs_api.openapi import new_job
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
 from imagejobs_api.openapi.parameters import JOB_ID, query_parameters
+from imagejobs_api.openapi.request_schema import Schema
+from imagejobs_api.presets.presets_file import Presets
 from imagejobs_api.settings import Settings
+from imagejobs_api.usage.resource import DEFAULT_DAYS, UsageBody, read_range
 from imagejobs_api.view.job_body import JobBody
-from imagejobs_contract.codes import Code
+from imagejobs_contract.codes import OF_AN_IMAGE, Code
+from imagejobs_contract.model.spec_json import MAX_RETRY_CODES
+from imagejobs_contract.wire.usage_days import KEPT_DAYS
 
 TAG = "jobs"
 
@@ -18,20 +28,21 @@ _JOB_CODES = (Code.NOT_FOUND, Code.CONFLICT)
 """Of every call about one job; a job that another version of imagejobs wrote is a conflict too."""
 
 
-def operations(settings: Settings, components: Components) -> list[Operation]:
+def operations(settings: Settings, presets: Presets, components: Components) -> list[Operation]:
     """Return the calls."""
     return [
         _list(settings),
-        new_job.operation(settings, components, TAG),
+        new_job.operation(settings, presets, components, TAG),
         _get(),
         _results(),
         _archive(settings),
         _suspend(),
         _resume(),
         _cancel(),
-        _retry(),
+        _retry(components),
         _callback(),
         _delete(),
+        _usage(),
     ]
 
 
@@ -56,16 +67,20 @@ def _list(settings: Settings) -> Operation:
 
 
 def _get() -> Operation:
+    descriptions = {
+        "as": "`curl` for a shell, `python` for a program with httpx2, `yaml` for `kubectl create -f -`."
+    }
     return Operation(
         "get",
         "/api/jobs/{id}",
         "getJob",
         TAG,
         "Get a job",
-        "Returns everything about the job except the results of its images.",
-        {200: Answer("The job.", {JSON: JobBody})},
-        _JOB_CODES,
-        (JOB_ID,),
+        "Returns everything about the job except the results of its images. With `as` it returns a text to "
+        "paste that makes a job like this one.",
+        {200: Answer("The job.", {JSON: JobBody, "text/plain": {"type": "string"}})},
+        (*_JOB_CODES, Code.INVALID_OPTIONS),
+        (JOB_ID, *query_parameters(resource.read_form, descriptions)),
     )
 
 
@@ -73,6 +88,8 @@ def _results() -> Operation:
     descriptions = {
         "limit": "Results on a page.",
         "cursor": "`next_cursor` of the page before: the number of its first image.",
+        "state": "Only images in this state; an image without an outcome has the state of its job.",
+        "code": "Only images that failed with one of these codes, separated by commas.",
     }
     return Operation(
         "get",
@@ -81,22 +98,35 @@ def _results() -> Operation:
         TAG,
         "List the result of each image",
         "Works also while the job runs. Results come in pages. With `Accept: application/x-ndjson` all "
-        "results come as lines of JSON, and the parameters are not allowed.",
+        "results come as lines of JSON, and with `Accept: text/csv` as lines for a spreadsheet; `limit` and "
+        "`cursor` are not allowed then. With `state` or `code` a page may have fewer results than `limit`, "
+        f"even none, before the last: {MAX_SEARCHED_IMAGES} images are looked at for each.",
         {
             200: Answer(
                 "A page, or a line for each image.",
-                {JSON: ResultsBody, NDJSON: ResultBody},
+                {JSON: ResultsBody, NDJSON: ResultBody, CSV: csv_schema()},
                 ("Vary",),
-                ("Link",),
+                ("Link", "Content-Disposition"),
             )
         },
         (*_JOB_CODES, Code.INVALID_OPTIONS),
-        (JOB_ID, *query_parameters(results.read_page, descriptions)),
+        (JOB_ID, *query_parameters(results.read_query, descriptions)),
     )
+
+
+def csv_schema() -> Schema:
+    """Return the schema of results as CSV."""
+    return {
+        "type": "string",
+        "contentMediaType": CSV,
+        "description": f"A header and a line for each result: {', '.join(COLUMNS)}.",
+    }
 
 
 def _archive(settings: Settings) -> Operation:
     descriptions = {
+        "of": "`results`, or `failed-sources`: the sources of the failed images, as far as they are in the "
+        "bucket; `failed.txt` lists the others.",
         "first": "The number of the first image to include, from 0.",
         "count": "The number of images to include. The default is all from `first` on.",
     }
@@ -118,7 +148,7 @@ def _archive(settings: Settings) -> Operation:
         description,
         {200: Answer("The archive.", {ZIP: zipped}, headers)},
         (*_JOB_CODES, Code.EXPIRED, Code.INVALID_OPTIONS),
-        (JOB_ID, *query_parameters(read_range, descriptions)),
+        (JOB_ID, *query_parameters(read_archive, descriptions)),
     )
 
 
@@ -157,14 +187,26 @@ def _cancel() -> Operation:
     )
 
 
-def _retry() -> Operation:
-    return _command(
+def _retry(components: Components) -> Operation:
+    codes = {
+        "type": "array",
+        "maxItems": MAX_RETRY_CODES,
+        "items": {"type": "string", "enum": list(OF_AN_IMAGE)},
+        "description": "Runs the images that failed with one of these codes, also those that a retry cannot "
+        "help by itself.",
+    }
+    command = _command(
         "retry",
         "retryJob",
-        "Retry the failed images of a job",
-        "Requests that come before the retry has started cause one retry together.",
-        accepted="The failed images will run again.",
+        "Retry failed images of a job",
+        "Without a body it runs those that may succeed now (`retryable`), and answers 409 with the reason if "
+        "there are none. Requests that come before the retry has started cause one retry together.",
+        accepted="The images will run again.",
     )
+    body = {"type": "object", "properties": {"codes": codes}, "additionalProperties": False}
+    own_codes = (*command.codes, Code.INVALID_OPTIONS, Code.PAYLOAD_TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE)
+    bodies = {JSON: components.add("RetryRequest", body | {"description": "Which images to run again."})}
+    return replace(command, codes=own_codes, bodies=bodies, is_body_optional=True)
 
 
 def _callback() -> Operation:
@@ -215,4 +257,24 @@ def _delete() -> Operation:
         {204: Answer("The record is deleted, or will be together with the outputs.")},
         (*_JOB_CODES, Code.INVALID_OPTIONS),
         (JOB_ID, *query_parameters(resource.read_deletion, descriptions)),
+    )
+
+
+def _usage() -> Operation:
+    descriptions = {
+        "from": f"The first day, in UTC. The default is {DEFAULT_DAYS} days up to the last one.",
+        "to": "The last day. The default is today.",
+    }
+    return Operation(
+        "get",
+        "/api/usage",
+        "getUsage",
+        TAG,
+        "Get what you used, by day",
+        "Sums over the jobs of the caller that asks, by the day (UTC) on which they ended: images, bytes and "
+        f"processor time. They are kept for {KEPT_DAYS} days, also of deleted jobs. A job counts some "
+        "seconds after its end.",
+        {200: Answer("The days on which a job ended.", {JSON: UsageBody})},
+        (Code.INVALID_OPTIONS,),
+        query_parameters(lambda reader: read_range(reader, date(2026, 1, 31)), descriptions),
     )

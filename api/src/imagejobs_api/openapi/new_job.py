@@ -3,8 +3,9 @@
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.headers import IDEMPOTENCY_KEY, PREFER
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
-from imagejobs_api.openapi.options import DESCRIPTIONS
+from imagejobs_api.openapi.options import DESCRIPTIONS, preset_names
 from imagejobs_api.openapi.request_schema import Schema, add_descriptions, record_schemas, require_exactly_one
+from imagejobs_api.presets.presets_file import Presets
 from imagejobs_api.settings import Settings
 from imagejobs_api.submit import job_request
 from imagejobs_api.view.job_body import JobSummaryBody
@@ -47,7 +48,7 @@ _CODES = (
 _LINKS = {name: {"id": "$response.body#/job_id"} for name in ("getProgress", "getJob", "listResults")}
 
 
-def operation(settings: Settings, components: Components, tag: str) -> Operation:
+def operation(settings: Settings, presets: Presets, components: Components, tag: str) -> Operation:
     """Return the call."""
     answers = {
         200: Answer(
@@ -75,11 +76,11 @@ def operation(settings: Settings, components: Components, tag: str) -> Operation
         answers,
         _CODES,
         (PREFER, IDEMPOTENCY_KEY),
-        {JSON: _request(settings, components)},
+        {JSON: _request(settings, presets, components)},
     )
 
 
-def _request(settings: Settings, components: Components) -> Schema:
+def _request(settings: Settings, presets: Presets, components: Components) -> Schema:
     fields = {
         "items": {"type": "array", "minItems": 1, "items": _item(components), "description": "The images."},
         "prefix": {
@@ -93,7 +94,7 @@ def _request(settings: Settings, components: Components) -> Schema:
         "variants": {
             "type": "array",
             "maxItems": limits.MAX_VARIANTS,
-            "items": _variant(components),
+            "items": variant_schema(components),
             "description": "The results of each image.",
         },
         "output": {**_output(), "description": "Where and how results are stored."},
@@ -104,6 +105,12 @@ def _request(settings: Settings, components: Components) -> Schema:
         },
         "name": {**_text(200), "description": "Your own name for the job."},
     }
+    if presets.by_name:
+        fields[job_request.VARIANTS_FROM] = {
+            **preset_names(presets),
+            "description": "A set of variants by its name, of those that `GET /api/presets` lists, in place "
+            "of `variants`. The job gets them as they are now.",
+        }
     if settings.callbacks_signed or settings.callers_secrets:
         url = {**_text(limits.MAX_URL_LENGTH), "format": "uri"}
         fields["callback"] = {"anyOf": [url, _object({"url": url})], "description": DESCRIPTIONS["callback"]}
@@ -125,7 +132,8 @@ def _item(components: Components) -> Schema:
     )
 
 
-def _variant(components: Components) -> Schema:
+def variant_schema(components: Components) -> Schema:
+    """Return the schema of a variant as requests have it."""
     options = record_schemas(lambda reader: read_variant(reader, camel=False))
     descriptions = {name: DESCRIPTIONS[name] for name in NAMES} | {
         "format": "The encoding of the result. The default is that of the source."

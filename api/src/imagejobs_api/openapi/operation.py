@@ -64,6 +64,7 @@ class Operation:
         codes: Of its own errors; those of every call are added.
         parameters: OpenAPI's parameter objects, or references.
         bodies: Media type -> schema of the request's body; empty without one.
+        is_body_optional: The request may have no body.
         is_public: It needs no key, and no rate limit counts it.
         is_by_link: It needs no key, because its address is one; it is counted.
     """
@@ -78,6 +79,7 @@ class Operation:
     codes: tuple[Code, ...] = ()
     parameters: tuple[Schema, ...] = ()
     bodies: Mapping[str, Schema] = field(default_factory=dict)
+    is_body_optional: bool = False
     is_public: bool = False
     is_by_link: bool = False
 

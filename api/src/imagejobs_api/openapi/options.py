@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 
 from imagejobs_api.openapi.request_schema import Schema, add_descriptions, record_schemas
+from imagejobs_api.presets.presets_file import Presets
 from imagejobs_api.settings import Settings
-from imagejobs_api.submit.build import read_fields
+from imagejobs_api.submit.build import read_name_and_callback
 from imagejobs_api.submit.callback_url import FIELD as CALLBACK
 from imagejobs_api.submit.callback_url import CallbackUrls
-from imagejobs_api.submit.forms import Form
+from imagejobs_api.submit.forms import PRESET, VARIANTS, Form
+from imagejobs_contract.model import limits
 from imagejobs_contract.model.options import (
     AUTO,
     DEFAULT_QUALITY,
@@ -19,6 +21,7 @@ from imagejobs_contract.model.options import (
     Fit,
     Format,
     MaxSizeBy,
+    read_variant,
 )
 from imagejobs_contract.outbound.guard import AddressGuard
 
@@ -56,22 +59,54 @@ DESCRIPTIONS = {
     f"for four. `auto` stores it for each pixel from a quality of {FULL_SUBSAMPLING_QUALITY} on.",
     "name": "The file name of the result. The default is the name of the upload, or the last part of the "
     "URL's path.",
+    VARIANTS: "Several results of each image, up to 16: a list in JSON, each with a `name` and options "
+    "of its own (except `format=auto`). No other option goes beside it.",
+    PRESET: "The name of a set of variants, of those that `GET /api/presets` lists. No other option goes "
+    "beside it.",
     CALLBACK: "An http(s) URL that gets one signed POST when the job has ended.",
 }
 _NEED_BOTH_SIDES = (Fit.COVER, Fit.CONTAIN, Fit.FILL)
 
 
-def option_schemas(settings: Settings) -> dict[str, Schema]:
-    """Return the schema of every option, by its name."""
+JSON_VARIANTS = "variants-json"
+"""Format of a text that is a list of variants in JSON."""
+
+
+def option_schemas(settings: Settings, presets: Presets, variant: Schema) -> dict[str, Schema]:
+    """Return the schema of every option of a form, by its name.
+
+    Args:
+        variant: The schema of a variant.
+    """
     callbacks = CallbackUrls(AddressGuard(settings.callbacks), signed=True)
-    found = record_schemas(lambda reader: read_fields(reader, callbacks))
+    found = record_schemas(lambda reader: read_variant(reader, camel=False))
+    found |= record_schemas(lambda reader: read_name_and_callback(reader, callbacks))
+    found[VARIANTS] = {
+        "type": "string",
+        "format": JSON_VARIANTS,
+        "contentMediaType": "application/json",
+        "contentSchema": list_of_variants(variant),
+    }
+    if presets.by_name:
+        found[PRESET] = preset_names(presets)
     found["format"]["enum"].append(AUTO)
     found[CALLBACK]["format"] = "uri"
     if not (settings.callbacks_signed or settings.callers_secrets):
         del found[CALLBACK]  # without a secret no callback is sent
     return add_descriptions(
-        {name: found[name] for name in (*NAMES, "name", CALLBACK) if name in found}, DESCRIPTIONS
+        {name: found[name] for name in (*NAMES, VARIANTS, PRESET, "name", CALLBACK) if name in found},
+        DESCRIPTIONS,
     )
+
+
+def list_of_variants(variant: Schema) -> Schema:
+    """Return the schema of a list of variants."""
+    return {"type": "array", "minItems": 1, "maxItems": limits.MAX_VARIANTS, "items": variant}
+
+
+def preset_names(presets: Presets) -> Schema:
+    """Return the schema of the name of a preset."""
+    return {"type": "string", "enum": list(presets.by_name)}
 
 
 def fields_of(form: Form, options: dict[str, Schema], images: dict[str, Schema]) -> Schema:
@@ -89,7 +124,8 @@ def fields_of(form: Form, options: dict[str, Schema], images: dict[str, Schema])
         "required": [*images, *form.required],
         "additionalProperties": False,
     }
-    contradictions = {name: rule for name, rule in _contradictions().items() if name in taken}
+    rules = _contradictions() | {VARIANTS: _without(VARIANTS, taken), PRESET: _without(PRESET, taken)}
+    contradictions = {name: rule for name, rule in rules.items() if name in taken}
     return schema | {"dependentSchemas": contradictions}
 
 
@@ -127,6 +163,12 @@ def _contradictions() -> dict[str, Schema]:
             ]
         },
     }
+
+
+def _without(name: str, taken: Iterable[str]) -> Schema:
+    """Return a schema that forbids every option that goes without this one."""
+    others = [each for each in (*NAMES, VARIANTS, PRESET) if each in taken and each != name]
+    return {"properties": {other: {"not": {}} for other in others}}
 
 
 def _either(*schemas: Schema) -> Schema:

@@ -6,6 +6,7 @@ from imagejobs_api.openapi.headers import LAST_EVENT
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
 from imagejobs_api.openapi.parameters import ANY_ID
 from imagejobs_api.openapi.request_schema import Schema
+from imagejobs_api.presets.presets_file import Presets
 from imagejobs_api.progress import events, sse
 from imagejobs_api.settings import Settings
 from imagejobs_api.view.progress_body import ProgressBody
@@ -16,7 +17,7 @@ TAG = "progress"
 _FOUND_CODES = (Code.NOT_FOUND, Code.CONFLICT)
 
 
-def operations(settings: Settings, components: Components) -> list[Operation]:
+def operations(settings: Settings, presets: Presets, components: Components) -> list[Operation]:
     """Return the calls."""
     return [_progress(), _events(settings, components), _download(settings)]
 

@@ -5,6 +5,7 @@ from imagejobs_api.openapi.headers import IF_NONE_MATCH
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
 from imagejobs_api.openapi.parameters import ASSET_NAME, JOB_IDS
 from imagejobs_api.ops.health import HealthBody, ReadyBody
+from imagejobs_api.presets.presets_file import Presets
 from imagejobs_api.settings import Settings
 from imagejobs_contract.codes import Code
 
@@ -14,7 +15,7 @@ HTML = "text/html"
 _CACHE_HEADERS = ("ETag", "Cache-Control")
 
 
-def operations(settings: Settings, components: Components) -> list[Operation]:
+def operations(settings: Settings, presets: Presets, components: Components) -> list[Operation]:
     """Return the calls."""
     return [_health(), _ready(settings), _document(), _page(), *_web_page()]
 

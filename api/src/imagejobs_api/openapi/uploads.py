@@ -3,6 +3,7 @@
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
 from imagejobs_api.openapi.request_schema import Schema, add_descriptions, record_schemas
+from imagejobs_api.presets.presets_file import Presets
 from imagejobs_api.settings import Settings
 from imagejobs_api.uploads.request import PART_UPLOAD_PATTERN, read_file
 from imagejobs_api.uploads.resource import CompletedBody, UploadBody
@@ -22,7 +23,7 @@ _FILE = {
 _CODES = (Code.INVALID_OPTIONS, Code.PAYLOAD_TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE, Code.STORAGE_ERROR)
 
 
-def operations(settings: Settings, components: Components) -> list[Operation]:
+def operations(settings: Settings, presets: Presets, components: Components) -> list[Operation]:
     """Return the calls."""
     parts = _part_upload(components)
     return [

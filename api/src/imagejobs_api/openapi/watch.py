@@ -2,12 +2,16 @@
 
 from imagejobs_api.archive.resource import ZIP, read_range
 from imagejobs_api.jobs import results
-from imagejobs_api.jobs.results import NDJSON, ResultBody, ResultsBody
+from imagejobs_api.jobs.csv_lines import CSV
+from imagejobs_api.jobs.result_body import ResultBody
+from imagejobs_api.jobs.results import NDJSON, ResultsBody
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.headers import IF_NONE_MATCH, LAST_EVENT
+from imagejobs_api.openapi.jobs import csv_schema
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
 from imagejobs_api.openapi.parameters import IMAGE_NUMBER, TICKET, query_parameters
 from imagejobs_api.openapi.progress import event_schema
+from imagejobs_api.presets.presets_file import Presets
 from imagejobs_api.progress import events
 from imagejobs_api.settings import Settings
 from imagejobs_api.watch.body import WatchBody
@@ -18,7 +22,7 @@ TAG = "watch"
 _CODES = (Code.NOT_FOUND, Code.LINK_EXPIRED, Code.CONFLICT)
 
 
-def operations(settings: Settings, components: Components) -> list[Operation]:
+def operations(settings: Settings, presets: Presets, components: Components) -> list[Operation]:
     """Return the calls."""
     return [_job(settings), _events(components), _results(), _archive(), _download()]
 
@@ -69,6 +73,8 @@ def _results() -> Operation:
     descriptions = {
         "limit": "Results on a page.",
         "cursor": "`next_cursor` of the page before: the number of its first image.",
+        "state": "Only images in this state; an image without an outcome has the state of its job.",
+        "code": "Only images that failed with one of these codes, separated by commas.",
     }
     return Operation(
         "get",
@@ -80,13 +86,13 @@ def _results() -> Operation:
         {
             200: Answer(
                 "A page, or a line for each image.",
-                {JSON: ResultsBody, NDJSON: ResultBody},
+                {JSON: ResultsBody, NDJSON: ResultBody, CSV: csv_schema()},
                 ("Vary",),
-                ("Link",),
+                ("Link", "Content-Disposition"),
             )
         },
         (*_CODES, Code.INVALID_OPTIONS),
-        (TICKET, *query_parameters(results.read_page, descriptions)),
+        (TICKET, *query_parameters(results.read_query, descriptions)),
         is_by_link=True,
     )
 

@@ -87,7 +87,7 @@ class Writer:
 def _request_body(each: Operation) -> Schema:
     sent = [example for example in _examples(each) if example.fields and not example.is_invalid]
     return {
-        "required": True,
+        "required": not each.is_body_optional,
         "content": _content(
             each.bodies, [(it.content_type, it.name, _example_object(it, dict(it.fields))) for it in sent]
         ),

@@ -7,8 +7,10 @@ from typing import Any
 from imagejobs_api.http import filenames
 from imagejobs_api.http.accept import best_format
 from imagejobs_api.http.errors import Problem
+from imagejobs_api.presets.presets_file import Presets
+from imagejobs_api.submit import variant_fields
 from imagejobs_api.submit.callback_url import CallbackUrls
-from imagejobs_api.submit.forms import Form, ReceivedForm
+from imagejobs_api.submit.forms import PRESET, VARIANTS, Form, ReceivedForm
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import Fault, Invalid
 from imagejobs_contract.model import names
@@ -31,6 +33,7 @@ def build_job(
     accept: str | None,
     limits: Limits,
     callbacks: CallbackUrls,
+    presets: Presets,
 ) -> ImageJob:
     """Return the job of a form.
 
@@ -41,13 +44,13 @@ def build_job(
         Invalid: With every fault of the form.
         Problem: There is no image, or every image was refused.
     """
-    variant, name, callback = _read_options(received, form, accept, callbacks)
+    variants, name, callback = _read_options(received, form, accept, callbacks, presets)
     _check_images(received, form)
     items = [Item(name or source.name, source.key, source.url) for source in received.sources]
     seconds = math.ceil(limits.job_seconds)
     spec = Spec(
         items=with_distinct_names(items),
-        variants=(variant,),
+        variants=variants,
         active_deadline_seconds=seconds,
         callback_url=callback,
     )
@@ -63,8 +66,8 @@ def _annotations(received: ReceivedForm) -> dict[str, str]:
 
 
 def _read_options(
-    received: ReceivedForm, form: Form, accept: str | None, callbacks: CallbackUrls
-) -> tuple[Variant, str, str | None]:
+    received: ReceivedForm, form: Form, accept: str | None, callbacks: CallbackUrls, presets: Presets
+) -> tuple[tuple[Variant, ...], str, str | None]:
     options: dict[str, Any] = dict(received.options)
     if str(options.get("format")).strip().lower() == AUTO:
         options["format"] = best_format(accept)
@@ -75,20 +78,19 @@ def _read_options(
         reader.fault(name, f"is always {form.fixed[name]} here; /api/resize lets you choose")
     for name in [each for each in form.required if not reader.has(each)]:
         reader.fault(name, "is missing")
-    variant, name, callback = read_fields(reader, callbacks)
+    name, callback = read_name_and_callback(reader, callbacks)
+    variants = variant_fields.read_variants(reader, presets, received.options)
+    if variants or reader.has(VARIANTS) or reader.has(PRESET):
+        return variants, filenames.clean(name), callback
     # The values of `fixed` are enums of the fields that they name, which the type of the mapping does not
     # say.
-    fixed = replace(variant, **form.fixed)  # type: ignore[arg-type]
-    return fixed, filenames.clean(name), callback
+    fixed = replace(read_variant(reader, camel=False), **form.fixed)  # type: ignore[arg-type]
+    return (fixed,), filenames.clean(name), callback
 
 
-def read_fields(reader: Reader, callbacks: CallbackUrls) -> tuple[Variant, str, str | None]:
-    """Read the fields of a form beside its images: the options, the name of the result, the callback URL."""
-    return (
-        read_variant(reader, camel=False),
-        reader.text("name", MAX_NAME_CHARS) or "",
-        callbacks.read(reader),
-    )
+def read_name_and_callback(reader: Reader, callbacks: CallbackUrls) -> tuple[str, str | None]:
+    """Read the fields of a form beside images and options: the name of the result, the callback URL."""
+    return reader.text("name", MAX_NAME_CHARS) or "", callbacks.read(reader)
 
 
 def _check_images(received: ReceivedForm, form: Form) -> None:

@@ -6,6 +6,7 @@ from imagejobs_api.admission.quotas import Quotas
 from imagejobs_api.admission.upload_memory import MemoryBudget
 from imagejobs_api.http import filenames, json_io
 from imagejobs_api.http.connection import Request, body_chunks
+from imagejobs_api.presets.presets_file import Presets
 from imagejobs_api.submit import idempotency
 from imagejobs_api.submit.build import build_job
 from imagejobs_api.submit.callback_url import CallbackUrls
@@ -37,6 +38,7 @@ class FormIntake:
         limits: Limits,
         guard: AddressGuard,
         callbacks: CallbackUrls,
+        presets: Presets,
     ) -> None:
         self._creator = creator
         self._objects = objects
@@ -46,6 +48,7 @@ class FormIntake:
         self._memory = MemoryBudget(limits.max_held_bytes)
         self._guard = guard
         self._callbacks = callbacks
+        self._presets = presets
 
     async def accept(self, req: Request, form: Form, key: JobKey, *, repeatable: bool = False) -> CreatedJob:
         """Return the job once it is stored durably.
@@ -66,7 +69,9 @@ class FormIntake:
             async with reader.discarding():
                 received = await reader.read(body_chunks(req.receive, form.max_body_bytes), req.content_type)
                 callbacks = self._callbacks.for_caller(req.caller.name)
-                job = build_job(key, received, form, req.get_header("Accept"), self._limits, callbacks)
+                job = build_job(
+                    key, received, form, req.get_header("Accept"), self._limits, callbacks, self._presets
+                )
                 job = req.origin.annotate(req.caller.with_label(job))
             if repeatable:
                 job = idempotency.with_fingerprint(job, idempotency.fingerprint_form(req.path, received))

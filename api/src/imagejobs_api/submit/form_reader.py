@@ -19,8 +19,9 @@ from imagejobs_api.admission.upload_memory import MemoryBudget
 from imagejobs_api.http import filenames
 from imagejobs_api.http.errors import Problem
 from imagejobs_api.http.multipart import FormBody
-from imagejobs_api.submit.forms import UPLOADER_FIELDS, Form, ReceivedForm, Source
+from imagejobs_api.submit.forms import UPLOADER_FIELDS, VARIANTS, Form, ReceivedForm, Source
 from imagejobs_api.submit.handoff_writer import HandoffWriter
+from imagejobs_api.submit.variant_fields import MAX_VARIANTS_BYTES
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, ImageJobsError
 from imagejobs_contract.model.names import S3Key
@@ -116,13 +117,14 @@ class FormReader:
 
     async def _read_option(self, part: BodyPart, name: str, file_name: str | None) -> None:
         name = filenames.clean(name)[:60] or "(a field without a name)"
-        data = await part.stream.read(MAX_OPTION_BYTES + 1)
+        max_bytes = MAX_VARIANTS_BYTES if name == VARIANTS else MAX_OPTION_BYTES
+        data = await part.stream.read(max_bytes + 1)
         if name in UPLOADER_FIELDS and file_name is None:
             return
         if file_name is not None:
             self.received.add_fault(name, f"is a file; files go into {self._form.file_fields[0]}")
-        elif len(data) > MAX_OPTION_BYTES:
-            self.received.add_fault(name, f"is longer than {MAX_OPTION_BYTES} bytes")
+        elif len(data) > max_bytes:
+            self.received.add_fault(name, f"is longer than {max_bytes} bytes")
         else:
             self.received.add_option(name, data.decode(errors="replace"))
 
@@ -153,10 +155,8 @@ class FormReader:
         self._has_stored = True
         if sniff.sniff(head) is None:
             await self._objects.put(key, head[: sniff.HEAD_BYTES], content_type="application/octet-stream")
-            if name := sniff.unread_format(head):
-                message = f"The file is {name}, which is not read; {sniff.READ}."
-                return ImageFailed(message, code=Code.UNSUPPORTED_FORMAT)
-            return ImageFailed("" if head else "The file is empty.", code=Code.NOT_AN_IMAGE)
+            code, message = sniff.explain_refusal(head)
+            return ImageFailed(message, code=code)
         max_bytes = self._form.max_file_bytes
         with self._memory.for_file() as file, self._handoff.copy(key) as copy:
             size = await self._objects.put_stream(

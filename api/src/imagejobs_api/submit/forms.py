@@ -15,6 +15,8 @@ FORM_OVERHEAD_BYTES = 2**20
 """Room in a body for everything but files: options, part headers, boundaries."""
 _USUAL_FILE_FIELD = re.compile(r"(images?|files?)(\[[0-9]{0,4}\])?", re.ASCII)
 """`images[0]` of PHP, axios and React Native; `file` and `files[]` of Uppy and Dropzone."""
+VARIANTS, PRESET = "variants", "preset"
+"""Fields that ask for several results of each image; the other options then belong into each variant."""
 UPLOADER_FIELDS = frozenset({"relativePath", "type"})
 """Facts of a file that Uppy sends beside it, whatever it is told; they change nothing."""
 
@@ -108,7 +110,11 @@ class ReceivedForm:
 def resize_form(limits: Limits) -> Form:
     """Return the form of `/api/resize`."""
     return Form(
-        ("image",), frozenset({*NAMES, "name", CALLBACK}), 1, limits.max_file_bytes, limits.max_file_bytes
+        ("image",),
+        frozenset({*NAMES, VARIANTS, PRESET, "name", CALLBACK}),
+        1,
+        limits.max_file_bytes,
+        limits.max_file_bytes,
     )
 
 
@@ -127,7 +133,7 @@ def batch_form(limits: Limits) -> Form:
     """Return the form of `/api/batch`; PHP and many form libraries name a list `images[]`."""
     return Form(
         ("images[]", "images"),
-        frozenset({*NAMES, CALLBACK}),
+        frozenset({*NAMES, VARIANTS, PRESET, CALLBACK}),
         limits.max_batch_files,
         limits.max_file_bytes,
         limits.max_batch_bytes,
@@ -141,7 +147,7 @@ def url_form(limits: Limits) -> Form:
     """
     return Form(
         ("url", "urls", "urls[]"),
-        frozenset({*NAMES, "name", CALLBACK}),
+        frozenset({*NAMES, VARIANTS, PRESET, "name", CALLBACK}),
         limits.max_batch_files,
         0,
         0,

@@ -14,6 +14,7 @@ from imagejobs_api.callers.permissions import ClusterRights, Prefixes
 from imagejobs_api.http import json_io
 from imagejobs_api.http.connection import Request
 from imagejobs_api.http.errors import Problem
+from imagejobs_api.presets.presets_file import Presets
 from imagejobs_api.submit import idempotency
 from imagejobs_api.submit.callback_url import CallbackUrls
 from imagejobs_api.submit.creation import CreatedJob, JobCreator
@@ -59,6 +60,7 @@ class JobIntake:
         callbacks: CallbackUrls,
         prefixes: Prefixes,
         cluster: ClusterRights,
+        presets: Presets,
     ) -> None:
         self._creator = creator
         self._objects = objects
@@ -68,6 +70,7 @@ class JobIntake:
         self._callbacks = callbacks
         self._prefixes = prefixes
         self._cluster = cluster
+        self._presets = presets
         self._collector = ItemCollector(objects, server_limits.max_manifest_bytes)
 
     async def accept(self, req: Request, key: JobKey, *, repeatable: bool) -> CreatedJob:
@@ -111,6 +114,7 @@ class JobIntake:
             permissions,
             self._guard.for_caller(caller.name),
             callbacks,
+            self._presets,
             math.ceil(self._limits.job_seconds),
         )
         # Tens of thousands of images take seconds to read, and 500 with the longest names and URLs a tenth of

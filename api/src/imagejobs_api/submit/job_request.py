@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from imagejobs_api.http import filenames
+from imagejobs_api.presets.presets_file import Presets
 from imagejobs_api.submit.callback_url import CallbackUrls
 from imagejobs_api.submit.url_reader import name_from_url
 from imagejobs_contract.errors import Refused
@@ -24,7 +25,13 @@ from imagejobs_contract.reader import MAX_FAULTS, Reader
 from imagejobs_contract.wire import source_prefixes
 
 IMAGE_FIELDS = ("items", "prefix", "manifest")
-FIELDS = ({*SPEC_FIELDS} - {"retryFailed", "repeatCallback", "cancel"}) | {"prefix", "name"}
+VARIANTS_FROM = "variants_from"
+"""Names a preset in place of `variants`; the job gets its variants, as they are now."""
+FIELDS = ({*SPEC_FIELDS} - {"retryFailed", "retryCodes", "repeatCallback", "cancel"}) | {
+    "prefix",
+    "name",
+    VARIANTS_FROM,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,7 @@ def read_request(
     permissions: Permissions,
     guard: AddressGuard,
     callbacks: CallbackUrls,
+    presets: Presets,
     default_seconds: int,
 ) -> JobRequest:
     """Read a request.
@@ -97,7 +105,7 @@ def read_request(
     if len(given) != 1:
         reader.fault("items", f"give one of {', '.join(IMAGE_FIELDS)}; these are {len(given)}")
     request = JobRequest(
-        settings=_read_job_settings(reader, permissions, callbacks, default_seconds),
+        settings=_read_job_settings(reader, permissions, callbacks, presets, default_seconds),
         items=_read_items(reader, permissions, guard),
         prefix=_read_prefix(reader, permissions),
         manifest=_read_manifest(reader, permissions),
@@ -120,9 +128,17 @@ def _expand_callback(body: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _read_job_settings(
-    reader: Reader, permissions: Permissions, callbacks: CallbackUrls, default_seconds: int
+    reader: Reader,
+    permissions: Permissions,
+    callbacks: CallbackUrls,
+    presets: Presets,
+    default_seconds: int,
 ) -> Spec:
     settings = read_settings(reader)
+    if reader.has(VARIANTS_FROM) and reader.has("variants"):
+        reader.fault(VARIANTS_FROM, "goes without variants: it names a set of them")
+    elif reader.has(VARIANTS_FROM):
+        settings = replace(settings, variants=presets.read_field(reader, VARIANTS_FROM))
     if not reader.has("activeDeadlineSeconds"):
         settings = replace(settings, active_deadline_seconds=default_seconds)
     if callback := reader.child("callback"):

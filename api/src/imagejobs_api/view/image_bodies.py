@@ -1,11 +1,12 @@
 """The bodies that answer a POST of images. Pure."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 from imagejobs_api.http.errors import ErrorBody, error_body
 from imagejobs_api.view import api_urls, states
 from imagejobs_api.view.links import Links
+from imagejobs_api.view.output_body import ResultOutputBody, output_body
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model import names
 from imagejobs_contract.model.imagejob import ImageJob
@@ -31,6 +32,8 @@ class ImageBody(TypedDict):
         bytes: Size of the result.
         kept_original: The result is the original file, because it would not have been smaller
             (`only_if_smaller`).
+        outputs: One for each variant, if there are several: then the fields above are those of the first.
+            None before the results exist.
         error: Why there is no result.
     """
 
@@ -44,6 +47,7 @@ class ImageBody(TypedDict):
     format: Format | None
     bytes: Count | None
     kept_original: bool | None
+    outputs: NotRequired[list[ResultOutputBody]]
     error: ErrorBody | None
 
 
@@ -56,6 +60,7 @@ class BatchEntryBody(TypedDict):
         download_url: As for a single image; null if the image failed.
         progress_url: The URL of the progress of this image alone.
         kept_original: As for a single image; null until the result exists.
+        outputs: As for a single image.
         error: Why there is no result.
     """
 
@@ -65,6 +70,7 @@ class BatchEntryBody(TypedDict):
     download_url: Url | None
     progress_url: Url
     kept_original: bool | None
+    outputs: NotRequired[list[ResultOutputBody]]
     error: ErrorBody | None
 
 
@@ -96,7 +102,7 @@ def image_body(job: ImageJob, outcome: Outcome | None, base: str, links: Links) 
     name = job.key.name
     output = outcome.outputs[0] if outcome and outcome.outputs else None
     link = links.sign(job.item_name(0), 0, output) if output else links.redirect(job, 0, base, name)
-    return {
+    body: ImageBody = {
         "job_id": name,
         "state": job.status.state,
         "progress_url": api_urls.progress(base, name),
@@ -109,6 +115,9 @@ def image_body(job: ImageJob, outcome: Outcome | None, base: str, links: Links) 
         "kept_original": output.kept_original if output else None,
         "error": states.item_error(job, outcome),
     }
+    if len(job.spec.variants) > 1:
+        body["outputs"] = _outputs(job, 0, outcome, links)
+    return body
 
 
 def batch_body(
@@ -145,7 +154,7 @@ def _entry(
     if outcome and outcome.outputs:
         kept = outcome.outputs[0].kept_original
         link = links.sign(job.item_name(index), index, outcome.outputs[0])
-    return {
+    body: BatchEntryBody = {
         "job_id": identifier,
         "name": job.item_name(index),
         "state": state,
@@ -154,3 +163,11 @@ def _entry(
         "kept_original": kept,
         "error": error,
     }
+    if len(job.spec.variants) > 1:
+        body["outputs"] = _outputs(job, index, outcome, links)
+    return body
+
+
+def _outputs(job: ImageJob, index: int, outcome: Outcome | None, links: Links) -> list[ResultOutputBody]:
+    name = job.item_name(index)
+    return [output_body(name, index, each, links) for each in (outcome.outputs if outcome else ())]

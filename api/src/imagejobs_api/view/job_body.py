@@ -6,6 +6,7 @@ from imagejobs_api.view import api_urls
 from imagejobs_api.view.links import Links
 from imagejobs_api.view.lookup import JobOrImage
 from imagejobs_api.view.progress_body import ProgressBody, job_progress
+from imagejobs_api.view.receipt_body import ReceiptBody, receipt_body
 from imagejobs_api.view.spec_view import SpecBody, spec_body
 from imagejobs_contract.model import names
 from imagejobs_contract.model.counts import Counts
@@ -62,7 +63,7 @@ class FailureBody(TypedDict):
     message: str
 
 
-class JobBody(JobSummaryBody):
+class JobBody(JobSummaryBody, ReceiptBody):
     """Everything about one job except the results of its images.
 
     Attributes:
@@ -70,20 +71,18 @@ class JobBody(JobSummaryBody):
         deleting: The job and its outputs are being deleted.
         duration_seconds: Seconds from its first image to its end.
         estimated_remaining_seconds: Seconds until its end, while it runs.
-        bytes_in: Size of the sources of all finished images.
-        bytes_out: Size of all results.
         callback: Null without one.
         failures: The first failed images.
+        failure_codes: Every code with which an image failed.
     """
 
     attempt: Count
     deleting: bool
     duration_seconds: Count | None
     estimated_remaining_seconds: Count | None
-    bytes_in: Count
-    bytes_out: Count
     callback: CallbackBody | None
     failures: list[FailureBody]
+    failure_codes: list[str]
     spec: SpecBody
 
 
@@ -115,10 +114,10 @@ def details_body(job: ImageJob, counts: Counts, base: str, links: Links) -> JobB
         "deleting": job.deleting,
         "duration_seconds": status.duration_seconds,
         "estimated_remaining_seconds": status.estimated_remaining_seconds,
-        "bytes_in": status.bytes_in,
-        "bytes_out": status.bytes_out,
+        **receipt_body(status.receipt),
         "callback": _callback(job),
         "failures": failure_bodies(job),
+        "failure_codes": list(job.status.failure_codes),
         "spec": spec_body(job.spec),
     }
 

@@ -40,6 +40,11 @@ class Links:
         self._with_keys = with_keys
 
     @property
+    def with_keys(self) -> bool:
+        """Return whether callers need API keys."""
+        return self._with_keys
+
+    @property
     def has_public_url(self) -> bool:
         """Return whether all links begin with PUBLIC_URL, for any request."""
         return bool(self._public_url)

@@ -68,9 +68,9 @@ class Outcomes:
 
 
 def standing(job: ImageJob, outcomes: Mapping[int, Outcome]) -> dict[int, Outcome]:
-    """Return the outcomes that count in the attempt a job is in: its own, and successes of any."""
-    attempt = current_attempt(job)
-    return {index: each for index, each in outcomes.items() if each.counts_in(attempt)}
+    """Return the outcomes that count in the attempt a job is in: its own, successes of any, kept failures."""
+    attempt, codes = current_attempt(job), job.spec.retry_codes
+    return {index: each for index, each in outcomes.items() if each.counts_in(attempt, codes)}
 
 
 def spans(job: ImageJob) -> Iterator[range]:

@@ -84,6 +84,7 @@ class SpecBody(TypedDict):
     Attributes:
         items: The images, unless a manifest lists them.
         retry_failed: Attempts at the failed images that were requested.
+        retry_codes: Which of them the last one worked on, by their codes; none for all.
         repeat_callback: Times the callback was requested again.
         suspend: The job is suspended.
         cancel: The job is cancelled.
@@ -97,6 +98,7 @@ class SpecBody(TypedDict):
     output: OutputBody
     execution: Execution
     retry_failed: Count
+    retry_codes: list[str]
     repeat_callback: Count
     suspend: bool
     cancel: bool
@@ -110,7 +112,7 @@ def spec_body(spec: Spec) -> SpecBody:
     return {
         "items": [cast(ItemBody, item_body(each)) for each in spec.items],
         "manifest": {"key": manifest.key, "count": manifest.count} if manifest else None,
-        "variants": [_variant(each) for each in spec.variants],
+        "variants": [variant_body(each) for each in spec.variants],
         "output": {
             "prefix": output.prefix,
             "cache_control": output.cache_control,
@@ -118,6 +120,7 @@ def spec_body(spec: Spec) -> SpecBody:
         },
         "execution": spec.execution,
         "retry_failed": spec.retry_failed,
+        "retry_codes": list(spec.retry_codes),
         "repeat_callback": spec.repeat_callback,
         "suspend": spec.suspend,
         "cancel": spec.cancel,
@@ -126,7 +129,8 @@ def spec_body(spec: Spec) -> SpecBody:
     }
 
 
-def _variant(variant: Variant) -> VariantBody:
+def variant_body(variant: Variant) -> VariantBody:
+    """Return a variant: its name, and its options that are not defaults."""
     plain = Variant()
     options = {option: getattr(variant, option) for option in NAMES}
     given = {option: value for option, value in options.items() if value != getattr(plain, option)}

@@ -3,6 +3,7 @@
 from imagejobs_api.view.job_body import FailureBody, failure_bodies
 from imagejobs_api.view.lookup import JobOrImage
 from imagejobs_api.view.progress_body import ProgressBody, job_progress
+from imagejobs_api.view.receipt_body import ReceiptBody, receipt_body
 from imagejobs_api.view.watch_tickets import Ticket
 from imagejobs_contract.model import names
 from imagejobs_contract.model.counts import Counts
@@ -11,15 +12,13 @@ from imagejobs_contract.model.times import format_optional_time
 from imagejobs_contract.wire.json_types import Count, Time, Url
 
 
-class WatchBody(ProgressBody):
+class WatchBody(ProgressBody, ReceiptBody):
     """A job as a watch link shows it.
 
     Attributes:
         name: The caller's own name for the job; null without one.
         duration_seconds: Seconds from its first image to its end.
         estimated_remaining_seconds: Seconds until its end, while it runs.
-        bytes_in: Size of the sources of all finished images.
-        bytes_out: Size of all results.
         failures: The first failed images.
         expires: When the link ends.
         events_url: Its progress as Server-Sent Events.
@@ -33,8 +32,6 @@ class WatchBody(ProgressBody):
     completed: Time | None
     duration_seconds: Count | None
     estimated_remaining_seconds: Count | None
-    bytes_in: Count
-    bytes_out: Count
     failures: list[FailureBody]
     expires: Time | None
     events_url: Url
@@ -57,8 +54,7 @@ def watch_body(job: ImageJob, counts: Counts, ticket: Ticket, address: str) -> W
         "completed": format_optional_time(status.completed),
         "duration_seconds": status.duration_seconds,
         "estimated_remaining_seconds": status.estimated_remaining_seconds,
-        "bytes_in": status.bytes_in,
-        "bytes_out": status.bytes_out,
+        **receipt_body(status.receipt),
         "failures": failure_bodies(job),
         "expires": format_optional_time(ticket.expiry),
         "events_url": f"{address}/events",

@@ -9,7 +9,7 @@ from typing import Any
 
 from falcon.asgi import Response
 
-from imagejobs_api.archive.resource import Archives
+from imagejobs_api.archive.resource import Archives, read_range
 from imagejobs_api.callers.caller import Caller
 from imagejobs_api.http.connection import Request
 from imagejobs_api.http.errors import Problem
@@ -103,7 +103,7 @@ class Watch:
 
     async def on_get_archive(self, req: Request, resp: Response, ticket: str) -> None:
         """Answer with all results as a zip."""
-        await self._archives.respond(req, resp, await self._find(req, resp))
+        await self._archives.respond(req, resp, await self._find(req, resp), read_range)
 
     on_head_archive = on_get_archive
 

@@ -5,7 +5,7 @@ fields, an element of `status.outcomes`.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -56,6 +56,7 @@ class Outcome:
         index: Place in the items or the manifest, from 0.
         attempt: The attempt of the job in which it ended, from 1.
         bytes_in: Size of the source.
+        cpu_milliseconds: Processor time of its rendering.
     """
 
     index: int
@@ -65,19 +66,26 @@ class Outcome:
     message: str = ""
     outputs: tuple[OutputFile, ...] = field(default=())
     bytes_in: int = 0
+    cpu_milliseconds: int = 0
 
     @property
     def succeeded(self) -> bool:
         """Return whether the image has its results."""
         return self.code is None
 
-    def counts_in(self, attempt: int) -> bool:
+    def counts_in(self, attempt: int, retry_codes: Collection[str]) -> bool:
         """Return whether the outcome counts in an attempt of its job.
 
-        A failure counts in its own attempt only, because a retry works on the image again; a success counts
-        in all.
+        A success counts in all. A failure counts in its own attempt, and in a later one that does not work on
+        the image again.
+
+        Args:
+            retry_codes: Codes of the failures that the attempt works on again (`spec.retryCodes`); none for
+                all.
         """
-        return self.succeeded or self.attempt >= attempt
+        if self.code is None or self.attempt >= attempt:
+            return True
+        return bool(retry_codes) and self.code.value not in retry_codes
 
     @property
     def state(self) -> ItemState:
@@ -101,6 +109,8 @@ class Outcome:
             body |= {"code": self.code.value, "message": self.message[:MAX_MESSAGE_LENGTH]}
         if self.bytes_in:
             body["bytesIn"] = self.bytes_in
+        if self.cpu_milliseconds:
+            body["cpuMilliseconds"] = self.cpu_milliseconds
         if self.outputs:
             body["outputs"] = [_output_body(output) for output in self.outputs]
         return body
@@ -125,6 +135,7 @@ class Outcome:
                 message=str(body.get("message", "")),
                 outputs=tuple(_output(each) for each in body.get("outputs") or ()),
                 bytes_in=int(body.get("bytesIn", 0)),
+                cpu_milliseconds=int(body.get("cpuMilliseconds", 0)),
             )
         except (KeyError, TypeError, AttributeError) as ex:
             raise ValueError(f"not an outcome: {ex!r}") from ex
@@ -139,12 +150,14 @@ class Outcome:
         return cls.from_body(json.loads(line))
 
 
-def latest_by_image(outcomes: Iterable[Outcome], attempt: int) -> dict[int, Outcome]:
+def latest_by_image(
+    outcomes: Iterable[Outcome], attempt: int, retry_codes: Collection[str]
+) -> dict[int, Outcome]:
     """Return, by index, the last outcome that counts in an attempt; a success is never replaced."""
     found: dict[int, Outcome] = {}
     for outcome in outcomes:
         known = found.get(outcome.index)
-        if outcome.counts_in(attempt) and not (known and known.succeeded):
+        if outcome.counts_in(attempt, retry_codes) and not (known and known.succeeded):
             found[outcome.index] = outcome
     return found
 

@@ -26,6 +26,7 @@ MUTABLE = (
     "suspend",
     "cancel",
     "retry_failed",
+    "retry_codes",
     "ttl_seconds_after_finished",
     "repeat_callback",
 )
@@ -73,7 +74,11 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """All fields of `.spec`. They are immutable but for those in `MUTABLE`."""
+    """All fields of `.spec`. They are immutable but for those in `MUTABLE`.
+
+    Attributes:
+        retry_codes: Which failed images `retry_failed` runs again, by the codes of their errors; () is all.
+    """
 
     items: tuple[Item, ...] = ()
     manifest: Manifest | None = None
@@ -84,6 +89,7 @@ class Spec:
     items_per_pod: int = 200
     attempts: int = 3
     retry_failed: int = 0
+    retry_codes: tuple[str, ...] = ()
     max_failed_items: int | None = None
     suspend: bool = False
     cancel: bool = False

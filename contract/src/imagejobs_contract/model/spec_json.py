@@ -29,11 +29,12 @@ from imagejobs_contract.reader import Reader
 
 SPEC_FIELDS = (
     "items", "manifest", "variants", "output", "execution", "parallelism", "itemsPerPod", "retry",
-    "retryFailed", "maxFailedItems", "suspend", "cancel", "activeDeadlineSeconds", "ttlSecondsAfterFinished",
-    "queueName", "priorityClassName", "profile", "callback", "repeatCallback",
+    "retryFailed", "retryCodes", "maxFailedItems", "suspend", "cancel", "activeDeadlineSeconds",
+    "ttlSecondsAfterFinished", "queueName", "priorityClassName", "profile", "callback", "repeatCallback",
 )  # fmt: skip
 DNS_LABEL = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 DNS_NAME = "[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?"
+MAX_RETRY_CODES, MAX_CODE_LENGTH, CODE_PATTERN = 32, 63, "[a-z]([_a-z]{0,61}[a-z])?"
 DEFAULTS = Spec()
 """Values of fields that are not given."""
 
@@ -60,10 +61,13 @@ def read_settings(reader: Reader) -> Spec:
         for name, (spelled, low, high) in INTEGERS.items()
     }
     return Spec(
-        variants=_variants(reader),
+        variants=read_variant_list(reader) or DEFAULTS.variants,
         output=_output(reader),
         execution=reader.choice("execution", Execution) or DEFAULTS.execution,
         attempts=(retry.integer("attempts", 1, limits.MAX_ATTEMPTS) if retry else None) or DEFAULTS.attempts,
+        retry_codes=reader.texts(
+            "retryCodes", MAX_RETRY_CODES, MAX_CODE_LENGTH, CODE_PATTERN, "a code such as source_timeout"
+        ),
         suspend=reader.boolean("suspend"),
         cancel=reader.boolean("cancel"),
         queue_name=reader.text("queueName", 63, pattern=DNS_LABEL, shape="a DNS label"),
@@ -88,6 +92,7 @@ def spec_body(spec: Spec) -> dict[str, Any]:
     _set(body, "output", _output_body(spec.output), {})
     _set(body, "execution", spec.execution.value, DEFAULTS.execution.value)
     _set(body, "retry", {"attempts": spec.attempts}, {"attempts": DEFAULTS.attempts})
+    _set(body, "retryCodes", list(spec.retry_codes), [])
     _set(body, "suspend", spec.suspend, False)
     _set(body, "cancel", spec.cancel, False)
     _set(body, "queueName", spec.queue_name, None)
@@ -102,6 +107,29 @@ def read_manifest_ref(reader: Reader) -> tuple[str | None, int | None]:
     reader.unknown(("key", "count"))
     key = reader.text("key", limits.MAX_KEY_LENGTH, pattern=KEY_PATTERN, shape="an S3 key")
     return key, reader.integer("count", 1, limits.MAX_MANIFEST_ITEMS)
+
+
+def read_variant_list(reader: Reader) -> tuple[Variant, ...]:
+    """Read the list `variants`, each with a name of its own; faults go to the reader."""
+    readers = reader.children("variants", limits.MAX_VARIANTS)
+    variants = []
+    for each in readers:
+        each.unknown(("name", *NAMES.values()))
+        name = (
+            each.text(
+                "name",
+                MAX_VARIANT_NAME_LENGTH,
+                default=DEFAULTS.variants[0].name,
+                pattern=VARIANT_NAME,
+                shape="a DNS label",
+            )
+            or DEFAULTS.variants[0].name
+        )
+        variants.append(read_variant(each, camel=True, name=name))
+    for n, variant in enumerate(variants):
+        if variant.name in [other.name for other in variants[:n]]:
+            readers[n].fault("name", f"{variant.name!r} stands there twice")
+    return tuple(variants)
 
 
 def _set(body: dict[str, Any], name: str, value: object, default: object) -> None:
@@ -126,28 +154,6 @@ def _manifest(reader: Reader) -> Manifest | None:
         elif value is None:
             return None
     return Manifest(S3Key(key or ""), count or 0)
-
-
-def _variants(reader: Reader) -> tuple[Variant, ...]:
-    readers = reader.children("variants", limits.MAX_VARIANTS)
-    variants = []
-    for each in readers:
-        each.unknown(("name", *NAMES.values()))
-        name = (
-            each.text(
-                "name",
-                MAX_VARIANT_NAME_LENGTH,
-                default=DEFAULTS.variants[0].name,
-                pattern=VARIANT_NAME,
-                shape="a DNS label",
-            )
-            or DEFAULTS.variants[0].name
-        )
-        variants.append(read_variant(each, camel=True, name=name))
-    for n, variant in enumerate(variants):
-        if variant.name in [other.name for other in variants[:n]]:
-            readers[n].fault("name", f"{variant.name!r} stands there twice")
-    return tuple(variants) or DEFAULTS.variants
 
 
 def _output(reader: Reader) -> Output:

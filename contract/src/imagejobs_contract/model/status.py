@@ -11,6 +11,7 @@ from enum import StrEnum
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.model.receipt import Receipt
 
 
 class State(StrEnum):
@@ -152,6 +153,8 @@ class Status:
         job_name: The child Job, if there is one.
         outcomes: Of pool jobs with at most 16 images.
         callback: Once the attempt ended, of jobs that have one.
+        cpu_milliseconds: Processor time of all images that ended.
+        attempt_receipt: Of the images that the last attempt worked on, from the second attempt on.
     """
 
     observed_generation: int = 0
@@ -164,6 +167,8 @@ class Status:
     results_key: str | None = None
     bytes_in: int = 0
     bytes_out: int = 0
+    cpu_milliseconds: int = 0
+    attempt_receipt: Receipt | None = None
     outcomes: tuple[Outcome, ...] = ()
     job_name: str | None = None
     shards: int = 0
@@ -173,6 +178,12 @@ class Status:
     completed: datetime | None = None
     duration_seconds: int | None = None
     callback: Callback | None = None
+
+    @property
+    def receipt(self) -> Receipt:
+        """Return the receipt of the job, over all attempts."""
+        counts = self.counts
+        return Receipt(counts.succeeded, counts.failed, self.bytes_in, self.bytes_out, self.cpu_milliseconds)
 
     def condition(self, kind: ConditionType) -> Condition | None:
         """Return the condition of that type, if there is one."""

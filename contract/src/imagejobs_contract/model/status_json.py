@@ -8,6 +8,7 @@ from typing import Any
 
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.model.receipt import Receipt
 from imagejobs_contract.model.status import (
     Callback,
     CallbackState,
@@ -20,11 +21,20 @@ from imagejobs_contract.model.status import (
 )
 from imagejobs_contract.model.times import format_duration, format_time, parse_time
 
+RECEIPT_FIELDS = {
+    "succeeded": "succeeded",
+    "failed": "failed",
+    "bytes_in": "bytesIn",
+    "bytes_out": "bytesOut",
+    "cpu_milliseconds": "cpuMilliseconds",
+}
+"""Attribute -> field of the CRD."""
+
 
 def status_body(status: Status) -> dict[str, Any]:
     """Return `.status` as the CRD has it; {} for a job that no operator has seen.
 
-    `progress` and `duration` are for kubectl's columns, and never read.
+    `progress`, `duration`, `saved` and `cpu` are for kubectl's columns, and never read.
     """
     if status == Status():
         return {}
@@ -42,7 +52,15 @@ def status_body(status: Status) -> dict[str, Any]:
             {"name": each.name, "code": each.code, "message": each.message} for each in status.failures
         ],
         "failureCodes": list(status.failure_codes),
-        "results": {"key": status.results_key, "bytesIn": status.bytes_in, "bytesOut": status.bytes_out},
+        "results": {
+            "key": status.results_key,
+            "bytesIn": status.bytes_in,
+            "bytesOut": status.bytes_out,
+            "cpuMilliseconds": status.cpu_milliseconds,
+        },
+        "attemptReceipt": _receipt_body(status.attempt_receipt) if status.attempt_receipt else None,
+        "saved": None if status.receipt.saved_percent is None else f"{status.receipt.saved_percent}%",
+        "cpu": f"{status.receipt.cpu_seconds:.1f}s" if status.cpu_milliseconds else None,
         "outcomes": [each.to_body() for each in status.outcomes],
         "job": {"name": status.job_name, "shards": status.shards} if status.job_name else None,
         "queuedTime": format_time(status.queued) if status.queued else None,
@@ -75,6 +93,8 @@ def read_status(body: object) -> Status:
         results_key=results.get("key"),
         bytes_in=_int(results, "bytesIn"),
         bytes_out=_int(results, "bytesOut"),
+        cpu_milliseconds=_int(results, "cpuMilliseconds"),
+        attempt_receipt=_receipt(_mapping(body, "attemptReceipt")),
         outcomes=tuple(filter(None, map(_outcome, _list(body, "outcomes")))),
         job_name=job.get("name"),
         shards=_int(job, "shards"),
@@ -110,6 +130,15 @@ def _condition(body: Mapping[str, Any]) -> Condition | None:
         )
     except ValueError:
         return None
+
+
+def _receipt_body(receipt: Receipt) -> dict[str, int]:
+    return {spelled: getattr(receipt, name) for name, spelled in RECEIPT_FIELDS.items()}
+
+
+def _receipt(body: Mapping[str, Any]) -> Receipt | None:
+    values = {name: _int(body, spelled) for name, spelled in RECEIPT_FIELDS.items()}
+    return Receipt(**values) if body else None
 
 
 def _callback_body(callback: Callback) -> dict[str, Any]:

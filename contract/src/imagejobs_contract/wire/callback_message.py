@@ -70,6 +70,9 @@ class FinishedJobBody(TypedDict):
         name: What its caller calls it; null for one without a name.
         done: Images that have their result.
         attempt: 1, and one more for each retry.
+        bytes_saved: How much smaller the results are than the sources; negative if they are larger.
+        saved_percent: The same in percent of the sources; null without sources.
+        cpu_seconds: Processor time of decoding, resizing and encoding.
         failures: The first failed images.
         images: Of jobs of up to 16 images that ran in the pool; null where they would make the message too
             large.
@@ -92,6 +95,9 @@ class FinishedJobBody(TypedDict):
     duration_seconds: Count | None
     bytes_in: Count
     bytes_out: Count
+    bytes_saved: int
+    saved_percent: int | None
+    cpu_seconds: float
     failures: list[FinishedFailureBody]
     failure_codes: list[str]
     images: list[FinishedImageBody] | None

@@ -16,5 +16,6 @@ class Shape:
 Count = Annotated[int, Shape(minimum=0)]
 Pixels = Annotated[int, Shape(minimum=1)]
 Percent = Annotated[int, Shape(minimum=0, maximum=100)]
+Day = Annotated[str, Shape(format="date")]
 Time = Annotated[str, Shape(format="date-time")]
 Url = Annotated[str, Shape(format="uri")]

@@ -9,11 +9,14 @@
 | `jobs/<uid>/offsets` | operator | worker | with the job |
 | `jobs/<uid>/spec.json` | operator | worker | with the job |
 | `jobs/<uid>/results/<shard>.jsonl` | worker (Job), operator (pool: shard 0) | operator, api | with the job |
+| `jobs/usage/<day>.json` | operator | api | 400 days |
 | `<prefix>/<n>-<variant>.<ext>`, `<prefix>/<name>.<ext>` | worker | client | the user's (`output.deletionPolicy`) |
 
 `<prefix>` is `outputs/<namespace>.<job>.<uid>`, or the one that the job's spec names; jobs that a release up to
 0.1 began also have outputs under `outputs/<job>`.
 """  # noqa: E501 - the rows of a table
+
+from datetime import date
 
 from imagejobs_contract.model.names import S3Key, Uid
 from imagejobs_contract.model.options import DEFAULT_VARIANT, Format
@@ -21,6 +24,8 @@ from imagejobs_contract.model.output_names import JOBS as JOBS
 from imagejobs_contract.model.output_names import UPLOADS as UPLOADS
 from imagejobs_contract.model.output_names import safe_stem, strip_extension
 
+USAGE = f"{JOBS}usage/"
+"""No uid is `usage`, so no job's files lie there."""
 MADE_BY = "uid"
 """In the metadata of a result: the uid of its job."""
 
@@ -48,6 +53,11 @@ def presigned(upload_id: str, index: int, name: str) -> S3Key:
 def upload_manifest(upload_id: str) -> S3Key:
     """Return the key of a request's list of images, written if there are too many for an ImageJob."""
     return S3Key(f"{UPLOADS}{upload_id}/manifest.jsonl")
+
+
+def usage(day: date) -> S3Key:
+    """Return the key of the usage of one day, of all callers."""
+    return S3Key(f"{USAGE}{day.isoformat()}.json")
 
 
 def job(uid: Uid) -> str:

@@ -5,7 +5,7 @@ it; `spec.json` holds the work.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -21,6 +21,8 @@ ENV_NAME = "IMAGEJOB_NAME"
 ENV_NAMESPACE = "IMAGEJOB_NAMESPACE"
 ENV_UID = "IMAGEJOB_UID"
 ENV_ATTEMPT = "IMAGEJOB_ATTEMPT"
+ENV_RETRY_CODES = "IMAGEJOB_RETRY_CODES"
+"""Codes of the failures that the attempt works on again, separated by commas; not set for all."""
 ENV_INDEX = "JOB_COMPLETION_INDEX"
 """Set by Kubernetes in the pods of an Indexed Job."""
 
@@ -105,6 +107,16 @@ class Work:
             )
         except (KeyError, TypeError, AttributeError) as ex:
             raise ValueError(f"not a shard's work: {ex!r}") from ex
+
+
+def retry_variables(codes: Collection[str]) -> dict[str, str]:
+    """Return the variable that names the failures which an attempt works on again; none for all."""
+    return {ENV_RETRY_CODES: ",".join(codes)} if codes else {}
+
+
+def read_retry_codes(text: str | None) -> frozenset[str]:
+    """Read what `retry_variables` wrote."""
+    return frozenset(filter(None, (text or "").split(",")))
 
 
 def cut(lengths: Sequence[int], shards: int) -> list[Slice]:

@@ -6,6 +6,8 @@ stored.
 
 import re
 
+from imagejobs_contract.codes import Code
+
 _MAGIC: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("jpeg", re.compile(rb"\xff\xd8\xff")),
     ("png", re.compile(rb"\x89PNG\r\n\x1a\n(?!....CgBI)", re.DOTALL)),
@@ -76,6 +78,16 @@ def sniff(head: bytes) -> str | None:
     return next((name for name, magic in _MAGIC if magic.match(head[:HEAD_BYTES])), None)
 
 
-def unread_format(head: bytes) -> str | None:
-    """Return the name of a format that is known and not read, for people, or None."""
+def explain_refusal(head: bytes) -> tuple[Code, str]:
+    """Return code and message for a file of which `sniff` returns None: the same words, whoever looks first.
+
+    Args:
+        head: The first bytes of the file; b"" if it is empty.
+    """
+    if name := _unread_format(head):
+        return Code.UNSUPPORTED_FORMAT, f"The file is {name}, which is not read; {READ}."
+    return Code.NOT_AN_IMAGE, "The file is not an image." if head else "The file is empty."
+
+
+def _unread_format(head: bytes) -> str | None:
     return next((name for name, magic in _UNREAD if magic.match(head[:HEAD_BYTES])), None)

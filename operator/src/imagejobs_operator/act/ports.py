@@ -66,6 +66,14 @@ class Callbacks(Protocol):
         ...
 
 
+class UsageNotes(Protocol):
+    """Counts what callers used."""
+
+    def note(self, job: ImageJob) -> None:
+        """Note a job that has ended; again is the same as once."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """All ports.
@@ -74,6 +82,7 @@ class Ports:
         child_jobs: None where there are no Jobs.
         callbacks: None where there is no secret to sign callbacks with.
         namespaces: None where there are none, as on one machine.
+        usage: None where nobody asks for it.
     """
 
     store: JobStore
@@ -84,3 +93,4 @@ class Ports:
     events: Events
     callbacks: Callbacks | None = None
     namespaces: Namespaces | None = None
+    usage: UsageNotes | None = None

@@ -132,6 +132,8 @@ class Reconciler:
             seen, todo = self._share_and_plan(job, seen)
         with self._span_for(job, todo):
             written = await self._apply_all(job, seen, todo)
+        if self._ports.usage and (written or job).status.state.final:
+            self._ports.usage.note(written or job)
         seen = replace(seen, history=self._memory.history(job.key))
         until = deadlines.skip_resync_until(written or job, seen, self._clock(), self._policy)
         self._memory.skip_resync_until(job.key, until)

@@ -14,6 +14,7 @@ from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import Uid
 from imagejobs_contract.model.outcome import Outcome, latest_by_image
+from imagejobs_contract.model.receipt import sum_up
 from imagejobs_contract.model.status import summarise_failures
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.wire import result_lines, s3_keys
@@ -49,7 +50,7 @@ async def collect(objects: ObjectStore, job: ImageJob, attempt: int) -> Results:
             *(_read_current(objects, job, attempt, shard, own) for shard, own in some)
         )
         for (shard, own), part in zip(some, parts, strict=True):
-            results = _add_shard(results, shard, own, part, keep=job.spec.total <= limits.MAX_ITEMS)
+            results = _add_shard(results, shard, own, part, attempt, keep=job.spec.total <= limits.MAX_ITEMS)
     return results
 
 
@@ -62,7 +63,7 @@ async def fill(objects: ObjectStore, job: ImageJob, action: FillMissing) -> None
     """
     for shard, own in enumerate(await _read_slices(objects, job.uid)):
         lines = await _read_shard(objects, job.uid, shard)
-        known = latest_by_image(lines.outcomes.values(), action.attempt)
+        known = latest_by_image(lines.outcomes.values(), action.attempt, job.spec.retry_codes)
         absent = [index for index in range(own.first, own.first + own.count) if index not in known]
         if not absent:
             continue
@@ -110,7 +111,7 @@ async def _read_current(
     mine = (
         outcome for outcome in lines.outcomes.values() if own.first <= outcome.index < own.first + own.count
     )
-    return latest_by_image(mine, attempt)
+    return latest_by_image(mine, attempt, job.spec.retry_codes)
 
 
 async def _read_shard(objects: ObjectStore, uid: Uid, shard: int) -> ShardResults:
@@ -123,8 +124,9 @@ async def _read_shard(objects: ObjectStore, uid: Uid, shard: int) -> ShardResult
 
 
 def _add_shard(
-    results: Results, shard: int, own: Slice, part: Mapping[int, Outcome], *, keep: bool
+    results: Results, shard: int, own: Slice, part: Mapping[int, Outcome], attempt: int, *, keep: bool
 ) -> Results:
+    receipt = sum_up(part.values())
     succeeded = sum(outcome.succeeded for outcome in part.values())
     failures, codes = summarise_failures(part.values())
     before, missing = results.counts, own.count - len(part)
@@ -134,8 +136,11 @@ def _add_shard(
         missing={**results.missing, shard: missing} if missing else results.missing,
         failures=(*results.failures, *failures)[: limits.MAX_STATUS_FAILURES],
         failure_codes=tuple(sorted({*results.failure_codes, *codes})),
-        bytes_in=results.bytes_in + sum(outcome.bytes_in for outcome in part.values()),
-        bytes_out=results.bytes_out + sum(outcome.bytes_out for outcome in part.values()),
+        bytes_in=results.bytes_in + receipt.bytes_in,
+        bytes_out=results.bytes_out + receipt.bytes_out,
+        cpu_milliseconds=results.cpu_milliseconds + receipt.cpu_milliseconds,
+        attempt_receipt=results.attempt_receipt
+        + sum_up(each for each in part.values() if each.attempt == attempt),
         outcomes={**results.outcomes, **part} if keep else {},
     )
 

@@ -51,6 +51,9 @@ def _make_data(job: ImageJob, url: str) -> FinishedJobBody:
         "duration_seconds": status.duration_seconds,
         "bytes_in": status.bytes_in,
         "bytes_out": status.bytes_out,
+        "bytes_saved": status.receipt.bytes_saved,
+        "saved_percent": status.receipt.saved_percent,
+        "cpu_seconds": status.receipt.cpu_seconds,
         "failures": [
             {"name": each.name, "code": each.code, "message": each.message} for each in status.failures
         ],

@@ -30,14 +30,15 @@ def starting_status(job: ImageJob, stamp: datetime, first_seen: datetime | None 
     """
     status, total = job.status, job.spec.total
     if retry_requested(job):
+        attempt, codes = current_attempt(job), job.spec.retry_codes
         return replace(
             status,
             state=State.PENDING,
             counts=Counts(total, succeeded=status.counts.succeeded),
             failures=(),
             failure_codes=(),
-            outcomes=tuple(outcome for outcome in status.outcomes if outcome.succeeded),
-            attempt=current_attempt(job),
+            outcomes=tuple(each for each in status.outcomes if each.counts_in(attempt, codes)),
+            attempt=attempt,
             queued=stamp,
             started=None,
             completed=None,

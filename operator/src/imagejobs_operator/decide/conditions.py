@@ -200,6 +200,8 @@ def _with_results(given: PlanInput, results: Results) -> Status:
         failure_codes=results.failure_codes,
         bytes_in=results.bytes_in,
         bytes_out=results.bytes_out,
+        cpu_milliseconds=results.cpu_milliseconds,
+        attempt_receipt=results.attempt_receipt if given.status.attempt > 1 else None,
         estimated_remaining_seconds=None,
         outcomes=tuple(results.outcomes[index] for index in sorted(results.outcomes)) if small else (),
         results_key=None if in_status else f"{s3_keys.job(given.job.uid)}results/",

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.outcome import Outcome
+from imagejobs_contract.model.receipt import Receipt
 from imagejobs_contract.model.status import Failure
 from imagejobs_operator.decide import moments
 from imagejobs_operator.decide.history import History
@@ -69,6 +70,7 @@ class Results:
         prepared: Whether the inputs of the shards exist. Without them there are no lines, and none can be
             added.
         missing: Shard -> number of its images that have neither an outcome of this attempt nor a success.
+        attempt_receipt: Of the images that ended in the attempt itself.
         outcomes: By index; only for jobs whose outcomes fit into memory and Redis (`limits.MAX_ITEMS`).
     """
 
@@ -79,6 +81,8 @@ class Results:
     failure_codes: tuple[str, ...] = ()
     bytes_in: int = 0
     bytes_out: int = 0
+    cpu_milliseconds: int = 0
+    attempt_receipt: Receipt = field(default_factory=Receipt)
     outcomes: Mapping[int, Outcome] = field(default_factory=dict)
 
 

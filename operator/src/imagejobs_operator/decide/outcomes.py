@@ -6,30 +6,34 @@ from itertools import chain
 from imagejobs_contract.codes import Code
 from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.outcome import Outcome, latest_by_image
+from imagejobs_contract.model.receipt import sum_up
 from imagejobs_contract.model.status import summarise_failures
 from imagejobs_operator.decide.observed import Results
 from imagejobs_operator.decide.plan_input import PlanInput
 
 
 def current(given: PlanInput) -> dict[int, Outcome]:
-    """Return the outcomes that count in the attempt, by index: its own, and successes of any attempt."""
+    """Return the outcomes that count in the attempt, by index: its own, and those that stay from before."""
     stored = given.seen.results.outcomes.values() if given.seen.results else ()
     every = chain(given.status.outcomes, stored, given.seen.outcomes.values())
     ours = (each for each in every if 0 <= each.index < given.job.spec.total)
-    return latest_by_image(ours, given.status.attempt)
+    return latest_by_image(ours, given.status.attempt, given.job.spec.retry_codes)
 
 
-def summarise(total: int, outcomes: Mapping[int, Outcome], active: int = 0) -> Results:
+def summarise(total: int, outcomes: Mapping[int, Outcome], attempt: int, active: int = 0) -> Results:
     """Return the sums over these outcomes."""
     values = outcomes.values()
+    receipt = sum_up(values)
     succeeded = sum(outcome.succeeded for outcome in values)
     failures, codes = summarise_failures(values)
     return Results(
         counts=Counts(total, min(active, total - len(outcomes)), succeeded, len(outcomes) - succeeded),
         failures=failures,
         failure_codes=codes,
-        bytes_in=sum(outcome.bytes_in for outcome in values),
-        bytes_out=sum(outcome.bytes_out for outcome in values),
+        bytes_in=receipt.bytes_in,
+        bytes_out=receipt.bytes_out,
+        cpu_milliseconds=receipt.cpu_milliseconds,
+        attempt_receipt=sum_up(each for each in values if each.attempt == attempt),
         outcomes=outcomes,
     )
 

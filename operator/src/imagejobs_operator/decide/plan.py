@@ -121,7 +121,7 @@ def _stop_pool(given: PlanInput, state: State, reason: Reason) -> tuple[Action, 
         return plan_pool.plan(given)
     if state is State.FAILED:
         done = outcomes.fill_missing(given, done, *TOO_LATE[reason])
-    return plan_pool.finish(given, state, reason, outcomes.summarise(total, done))
+    return plan_pool.finish(given, state, reason, outcomes.summarise(total, done, given.status.attempt))
 
 
 def _stop_job(given: PlanInput, state: State, reason: Reason) -> tuple[Action, ...]:

@@ -31,7 +31,7 @@ def plan(given: PlanInput) -> tuple[Action, ...]:
         return question
     done = outcomes.current(given)
     if len(done) == given.job.spec.total:
-        results = outcomes.summarise(given.job.spec.total, done)
+        results = outcomes.summarise(given.job.spec.total, done, given.status.attempt)
         state, reason = final_state(results.counts, given.job.spec.max_failed_items)
         return (*cancel_tasks(given.seen), *finish(given, state, reason, results))
     writes = status_writes.throttle(given, _progress_status(given, done))
@@ -74,7 +74,8 @@ def _put_counts(writes: tuple[Action, ...]) -> tuple[Action, ...]:
 def _progress_status(given: PlanInput, done: Mapping[int, Outcome]) -> Status:
     status, seen = given.status, given.seen
     active = seen.counts.active if seen.counts else 0
-    counts = outcomes.monotonic(status.counts, outcomes.summarise(given.job.spec.total, done, active).counts)
+    summed = outcomes.summarise(given.job.spec.total, done, status.attempt, active)
+    counts = outcomes.monotonic(status.counts, summed.counts)
     started = (
         status.started is not None
         or active > 0

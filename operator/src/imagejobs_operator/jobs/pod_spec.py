@@ -195,6 +195,7 @@ def _make_variables(job: ImageJob, attempt: int, size: Size, defaults: PodDefaul
         shards.ENV_NAMESPACE: job.key.namespace,
         shards.ENV_UID: job.uid,
         shards.ENV_ATTEMPT: str(attempt),
+        **shards.retry_variables(job.spec.retry_codes),
         **environment(job, Origin.of(job)),
     }
     by_name: dict[str, Body] = {PARALLEL: {"name": PARALLEL, "value": str(size.parallel)}}

@@ -275,6 +275,7 @@ def _make_variables(job: ImageJob, attempt: int, shard: int) -> dict[str, str]:
         shards.ENV_NAMESPACE: job.key.namespace,
         shards.ENV_UID: job.uid,
         shards.ENV_ATTEMPT: str(attempt),
+        **shards.retry_variables(job.spec.retry_codes),
         shards.ENV_INDEX: str(shard),
     }
     return which | environment(job, Origin.of(job))

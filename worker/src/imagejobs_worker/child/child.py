@@ -95,17 +95,18 @@ def _serve_one(peer: socket.socket, render: Render) -> bool:
 
 def _answer(request: protocol.Request, source: bytes, render: Render) -> list[bytes]:
     """Return the parts of the answer."""
-    _limit_cpu(request.limits.image_seconds)
+    before = _limit_cpu(request.limits.image_seconds)
     try:
         rendering = render(
             source, request.variants, request.limits, Deadline.after(request.limits.image_seconds)
         )
         return [
-            protocol.pack_rendering(rendering, request.nonce),
+            protocol.pack_rendering(rendering, request.nonce, _cpu_micros() - before),
             *(each.data for each in rendering.pictures if not each.kept_original),
         ]
     except ImageFailed as ex:
-        return [protocol.pack_failure(request.nonce, ex.code, ex.message)]
+        used = _cpu_micros() - before
+        return [protocol.pack_failure(request.nonce, ex.code, ex.message, cpu_micros=used)]
     except MemoryError:
         return [
             protocol.pack_failure(request.nonce, Code.OUT_OF_MEMORY, "needed more memory than is allowed")
@@ -123,17 +124,24 @@ def _traceback(ex: Exception) -> str:
     return "\n".join([*frames, f"{type(ex).__name__}: {ex}"])
 
 
-def _limit_cpu(seconds: float) -> None:
-    """Set SIGXCPU to come after the CPU time that this image may take.
+def _cpu_micros() -> int:
+    """Return the processor time of this process so far, in microseconds."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return int(1e6 * (used.ru_utime + used.ru_stime))
+
+
+def _limit_cpu(seconds: float) -> int:
+    """Set SIGXCPU to come after the CPU time that this image may take; return the time used before, in us.
 
     It ends a decoder that loops even if its parent no longer watches it.
     """
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    soft = int(used.ru_utime + used.ru_stime + seconds) + _SPARE_CPU_SECONDS
+    used = _cpu_micros()
+    soft = int(used / 1e6 + seconds) + _SPARE_CPU_SECONDS
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     resource.setrlimit(
         resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard)
     )
+    return used
 
 
 def _receive(peer: socket.socket, count: int) -> bytes:

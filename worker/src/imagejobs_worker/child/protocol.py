@@ -23,7 +23,9 @@ MAX_HEAD_BYTES = 64 * 2**10
 MAX_FILES_BYTES = 256 * 2**20
 """All results of one image together."""
 MAX_MICROS = 10**9
-"""More than any image may take. The number comes from the child and goes into traces only."""
+"""More than any image may take. The numbers come from the child: they go into traces and sums, and nothing is
+decided by them.
+"""
 MAX_TEXT_CHARS = 240
 _CODES = frozenset(
     {
@@ -99,10 +101,15 @@ def read_request(head: bytes) -> Request:
         raise InvalidMessage(f"not a request: {ex}") from ex
 
 
-def pack_rendering(rendering: Rendering, nonce: str) -> bytes:
+def pack_rendering(rendering: Rendering, nonce: str, cpu_micros: int = 0) -> bytes:
     """Return prefix and head of an answer with results; their files follow.
 
     A picture that is the source itself is not sent back.
+
+    Args:
+        rendering: The results.
+        nonce: Of the request.
+        cpu_micros: Processor time of the child since it got the request.
 
     Raises:
         ImageFailed: `file_too_large`, if the files are more than a message holds.
@@ -122,11 +129,12 @@ def pack_rendering(rendering: Rendering, nonce: str) -> bytes:
         rendering.source_height,
         rendering.frames,
         rendering.decode_micros,
+        cpu_micros,
     ]
     return _pack({"nonce": nonce, "source": source, "pictures": pictures}, total)
 
 
-def pack_failure(nonce: str, code: Code, message: str, detail: str = "") -> bytes:
+def pack_failure(nonce: str, code: Code, message: str, detail: str = "", cpu_micros: int = 0) -> bytes:
     """Return an answer without results.
 
     Args:
@@ -134,8 +142,14 @@ def pack_failure(nonce: str, code: Code, message: str, detail: str = "") -> byte
         code: The failure.
         message: For people who may read it.
         detail: For the log.
+        cpu_micros: As `pack_rendering`.
     """
-    body = {"code": code, "message": message[:MAX_TEXT_CHARS], "detail": detail[-4 * MAX_TEXT_CHARS :]}
+    body = {
+        "code": code,
+        "message": message[:MAX_TEXT_CHARS],
+        "detail": detail[-4 * MAX_TEXT_CHARS :],
+        "cpu": cpu_micros,
+    }
     return _pack({"nonce": nonce, **body}, 0)
 
 
@@ -152,7 +166,7 @@ def read_answer(head: bytes, files: memoryview, source: bytes, nonce: str) -> Re
             raise InvalidMessage("answers another request")
         if "code" in body:
             raise _read_failure(body)
-        (form, width, height, frames, micros), rows = body["source"], body["pictures"]
+        (form, width, height, frames, micros, cpu_micros), rows = body["source"], body["pictures"]
         pictures = tuple(_read_pictures(rows, files, source))
         return Rendering(
             str(form),
@@ -161,6 +175,7 @@ def read_answer(head: bytes, files: memoryview, source: bytes, nonce: str) -> Re
             _check_whole(frames),
             pictures,
             min(_check_whole(micros), MAX_MICROS),
+            min(_check_whole(cpu_micros), MAX_MICROS),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as ex:
         raise InvalidMessage(f"not an answer: {str(ex)[:MAX_TEXT_CHARS]}") from ex
@@ -185,6 +200,7 @@ def _read_failure(body: dict[str, Any]) -> ImageFailed:
     if body["code"] not in _CODES:
         raise ValueError("no code of an image")
     failed = ImageFailed(message, code=Code(body["code"]))
+    failed.cpu_micros = min(_check_whole(body["cpu"]), MAX_MICROS)
     if body.get("detail"):
         failed.add_note(str(body["detail"])[: 4 * MAX_TEXT_CHARS])
     return failed

@@ -70,9 +70,10 @@ class ThreadWarden:
             self.close()
             return
         self.has_killed = True
-        self.close()
+        # Closed first, the listener would refuse the thread, and the child could go on and answer.
         with suppress(ProcessLookupError):
             os.kill(self._pid, signal.SIGKILL)
+        self.close()
 
 
 def _count_threads(pid: int) -> int:

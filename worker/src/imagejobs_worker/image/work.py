@@ -44,6 +44,7 @@ class RenderedImage(NamedTuple):
 
     bytes_in: int
     pictures: tuple[tuple[Variant, Picture], ...]
+    cpu_milliseconds: int = 0
 
 
 class ImageWork:
@@ -131,7 +132,8 @@ class ImageWork:
     async def _try_render(self, task: Task, slot: ReleasableSlot) -> RenderedImage:
         source = await retry(lambda: self._fetch_source(task, slot), task.attempts, self._retry_policy)
         rendering = await retry(lambda: self._render_source(task, source), task.attempts, self._retry_policy)
-        return RenderedImage(len(source), tuple(zip(task.variants, rendering.pictures, strict=True)))
+        pictures = tuple(zip(task.variants, rendering.pictures, strict=True))
+        return RenderedImage(len(source), pictures, _to_milliseconds(rendering.cpu_micros))
 
     async def _fetch_source(self, task: Task, slot: ReleasableSlot) -> bytes:
         with (
@@ -169,17 +171,27 @@ class ImageWork:
 
         # All uploads end before the first error is raised: none may go on after the task was given up.
         ends = await asyncio.gather(*(put(*each) for each in rendered.pictures), return_exceptions=True)
-        return success_outcome(task, rendered.bytes_in, [_raise_if_error(end) for end in ends])
+        outputs = [_raise_if_error(end) for end in ends]
+        return success_outcome(task, rendered.bytes_in, outputs, rendered.cpu_milliseconds)
 
 
-def success_outcome(task: Task, bytes_in: int, outputs: Sequence[OutputFile]) -> Outcome:
+def success_outcome(
+    task: Task, bytes_in: int, outputs: Sequence[OutputFile], cpu_milliseconds: int = 0
+) -> Outcome:
     """Return the outcome of an image whose results are stored."""
-    return Outcome(task.index, task.item.name, task.attempt, outputs=tuple(outputs), bytes_in=bytes_in)
+    return Outcome(
+        task.index,
+        task.item.name,
+        task.attempt,
+        outputs=tuple(outputs),
+        bytes_in=bytes_in,
+        cpu_milliseconds=cpu_milliseconds,
+    )
 
 
-def failure_outcome(task: Task, code: Code, message: str) -> Outcome:
+def failure_outcome(task: Task, code: Code, message: str, cpu_milliseconds: int = 0) -> Outcome:
     """Return the outcome of an image that has no result."""
-    return Outcome(task.index, task.item.name, task.attempt, code, message)
+    return Outcome(task.index, task.item.name, task.attempt, code, message, cpu_milliseconds=cpu_milliseconds)
 
 
 async def _failure_as_outcome(task: Task, half: Coroutine[Any, Any, T]) -> T | Outcome:
@@ -189,10 +201,14 @@ async def _failure_as_outcome(task: Task, half: Coroutine[Any, Any, T]) -> T | O
     except (Misconfigured, OwnershipLost):
         raise
     except ImageFailed as ex:
-        return failure_outcome(task, ex.code, ex.message)
+        return failure_outcome(task, ex.code, ex.message, _to_milliseconds(ex.cpu_micros))
     except Exception as ex:
         log.exception("image failed unexpectedly", extra=task.log_facts())
         return failure_outcome(task, Code.INTERNAL_ERROR, f"unexpected: {type(ex).__name__}")
+
+
+def _to_milliseconds(micros: int) -> int:
+    return (micros + 500) // 1000
 
 
 def _raise_if_error(end: OutputFile | BaseException) -> OutputFile:

@@ -13,7 +13,7 @@ def check_bytes(count: int, limits: Limits) -> None:
         ImageFailed: `not_an_image`, `file_too_large`.
     """
     if count == 0:
-        raise ImageFailed("the file is empty", code=Code.NOT_AN_IMAGE)
+        raise ImageFailed("The file is empty.", code=Code.NOT_AN_IMAGE)
     if count > limits.max_file_bytes:
         raise ImageFailed(
             f"has {count} bytes; at most {limits.max_file_bytes} are allowed", code=Code.FILE_TOO_LARGE

@@ -7,7 +7,7 @@ read, at places that the formats define, by Python alone.
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
-from imagejobs_contract.wire.sniff import HEAD_BYTES, READ, sniff, unread_format
+from imagejobs_contract.wire.sniff import HEAD_BYTES, explain_refusal, sniff
 from imagejobs_worker.imaging import bounds
 from imagejobs_worker.imaging.codecs import header
 from imagejobs_worker.imaging.formats import HEIC, SOURCE_FORMATS
@@ -38,9 +38,8 @@ def check_file(source: bytes, limits: Limits, *, heic: bool) -> str:
     bounds.check_bytes(len(source), limits)
     form = sniff(source[:HEAD_BYTES])
     if form is None:
-        if name := unread_format(source):
-            raise ImageFailed(f"is {name}, which is not read; {READ}", code=Code.UNSUPPORTED_FORMAT)
-        raise ImageFailed("starts like no image", code=Code.NOT_AN_IMAGE)
+        code, message = explain_refusal(source[:HEAD_BYTES])
+        raise ImageFailed(message, code=code)
     if form == HEIC and not heic:
         raise ImageFailed(
             f"is heic; read are {' '.join(name for name in SOURCE_FORMATS if name != HEIC)}",

@@ -37,6 +37,7 @@ class Rendering:
         frames: Frames of the source, counted up to one more than the limit; 1 for a still.
         decode_micros: Microseconds from the start until the source's first frame was decoded; the rest of the
             time is resizing and encoding.
+        cpu_micros: Processor time that the child took for all of it, in microseconds, of all its threads.
     """
 
     source_format: str
@@ -45,3 +46,4 @@ class Rendering:
     frames: int
     pictures: tuple[Picture, ...]
     decode_micros: int = field(default=0, compare=False)
+    cpu_micros: int = field(default=0, compare=False)

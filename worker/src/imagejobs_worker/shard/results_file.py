@@ -8,7 +8,7 @@ own files are there: those of a job that was deleted are gone for good.
 
 import asyncio
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from imagejobs_contract.errors import Conflict, NotFound
 from imagejobs_contract.model.names import Uid
@@ -26,13 +26,22 @@ class ResultsFile:
         uid: Of the job.
         shard: Index of the shard.
         attempt: The job's attempt: images that failed in earlier ones are done again.
+        retry_codes: Only those that failed with these codes; none for all.
     """
 
-    def __init__(self, objects: ObjectStore, uid: Uid, shard: int, attempt: int) -> None:
+    def __init__(
+        self,
+        objects: ObjectStore,
+        uid: Uid,
+        shard: int,
+        attempt: int,
+        retry_codes: Collection[str] = (),
+    ) -> None:
         self._objects = objects
         self._uid = uid
         self._key = s3_keys.results(uid, shard)
         self._attempt = attempt
+        self._retry_codes = retry_codes
         self._outcomes: dict[int, Outcome] = {}
         self._etag = ""
         self._unconfirmed: set[bytes] = set()
@@ -40,9 +49,11 @@ class ResultsFile:
         self._writing = asyncio.Lock()
 
     @classmethod
-    async def open(cls, objects: ObjectStore, uid: Uid, shard: int, attempt: int) -> "ResultsFile":
+    async def open(
+        cls, objects: ObjectStore, uid: Uid, shard: int, attempt: int, retry_codes: Collection[str] = ()
+    ) -> "ResultsFile":
         """Read the outcomes that earlier pods wrote; skip malformed lines."""
-        file = cls(objects, uid, shard, attempt)
+        file = cls(objects, uid, shard, attempt, retry_codes)
         try:
             data, file._etag = await objects.get(file._key, shards.MAX_RESULTS_BYTES)
         except NotFound:
@@ -52,8 +63,9 @@ class ResultsFile:
 
     @property
     def ended(self) -> list[Outcome]:
-        """Return the outcomes that stand, oldest first: successes, and failures of this attempt."""
-        return [each for each in self._outcomes.values() if each.counts_in(self._attempt)]
+        """Return the outcomes that stand, oldest first: successes, and failures that are not done again."""
+        attempt, codes = self._attempt, self._retry_codes
+        return [each for each in self._outcomes.values() if each.counts_in(attempt, codes)]
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
         """Add outcomes; the next checkpoint writes them."""

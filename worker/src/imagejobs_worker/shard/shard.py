@@ -98,7 +98,8 @@ class Shard:
     async def _open(self) -> tuple[Inputs, ResultsFile]:
         key = self._key
         inputs, results = await asyncio.gather(
-            read_inputs(self._objects, key), ResultsFile.open(self._objects, key.uid, key.shard, key.attempt)
+            read_inputs(self._objects, key),
+            ResultsFile.open(self._objects, key.uid, key.shard, key.attempt, key.retry_codes),
         )
         ended = {outcome.index for outcome in results.ended}
         results.add(outcome for outcome in inputs.bad if outcome.index not in ended)

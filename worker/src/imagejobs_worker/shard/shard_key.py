@@ -13,14 +13,28 @@ from imagejobs_contract.model.names import (
 )
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.wire.origin import ENV_CALLER, ENV_REQUEST_ID, ENV_TRACEPARENT, Origin
-from imagejobs_contract.wire.shards import ENV_ATTEMPT, ENV_INDEX, ENV_NAME, ENV_NAMESPACE, ENV_UID
+from imagejobs_contract.wire.shards import (
+    ENV_ATTEMPT,
+    ENV_INDEX,
+    ENV_NAME,
+    ENV_NAMESPACE,
+    ENV_RETRY_CODES,
+    ENV_UID,
+    read_retry_codes,
+)
 
+MAX_CODES_LENGTH = 2100
+"""32 codes of 63 characters, with commas."""
 UID = "[A-Za-z0-9-]{1,64}"
 
 
 @dataclass(frozen=True, slots=True)
 class ShardKey:
-    """A shard of a job, and the attempt of the job."""
+    """A shard of a job, and the attempt of the job.
+
+    Attributes:
+        retry_codes: Codes of the failures that the attempt works on again; none for all.
+    """
 
     job: JobKey
     uid: Uid
@@ -28,6 +42,7 @@ class ShardKey:
     shard: int
     caller: CallerName = NO_CALLER
     origin: Origin = field(default_factory=Origin)
+    retry_codes: frozenset[str] = frozenset()
 
     @classmethod
     def read(cls, reader: Reader) -> "ShardKey":
@@ -54,4 +69,5 @@ class ShardKey:
             shard or 0,
             CallerName(reader.text(ENV_CALLER, 63, default="") or ""),
             origin,
+            read_retry_codes(reader.text(ENV_RETRY_CODES, MAX_CODES_LENGTH)),
         )

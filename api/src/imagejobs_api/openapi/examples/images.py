@@ -6,6 +6,7 @@ from imagejobs_api.openapi.examples.names import (
     API,
     BATCH,
     IMAGE_JOB,
+    NOT_AN_IMAGE,
     WATCH,
     problem,
     progress_url,
@@ -64,7 +65,7 @@ _BATCH["image_jobs"] = [
     {
         "job_id": f"{BATCH}-2", "name": "notes.txt", "state": "Failed", "download_url": None,
         "progress_url": progress_url(f"{BATCH}-2"), "kept_original": None,
-        "error": {"code": "not_an_image", "message": "The file is not an image.", "retryable": False},
+        "error": NOT_AN_IMAGE,
     },
 ]  # fmt: skip
 _FAULTS = [
@@ -76,10 +77,27 @@ _FAULTS = [
     {"where": "width", "what": "'abc' is not a whole number from 1 to 16383"},
 ]
 
+_SIZES = [
+    {
+        "variant": name, "width": width, "height": height, "format": "jpeg", "bytes": size,
+        "kept_original": False, "download_url": signed_url(f"large-{name}.jpg"),
+    }
+    for name, width, height, size in (("thumb", 200, 200, 9107), ("web", 800, 450, 61245))
+]  # fmt: skip
+
 EXAMPLES = {
     "resizeImage": (
         Example("resized", "A photo, 400 pixels wide", 200, _done("large.jpg", 400, 225, 19236),
             fields={"image": "large.jpg", "width": 400}),
+        Example(
+            "several", "A thumbnail and a larger one of the same photo", 200,
+            _done("large-thumb.jpg", 200, 200, 9107) | {"outputs": _SIZES},
+            fields={
+                "image": "large.jpg",
+                "variants": '[{"name": "thumb", "width": 200, "height": 200, "fit": "cover"}, '
+                '{"name": "web", "width": 800}]',
+            },
+        ),
         Example(
             "later", "The same without waiting for it", 202, _PENDING, {"Prefer": "respond-async"},
             {"image": "large.jpg", "width": 400}
@@ -124,6 +142,7 @@ EXAMPLES = {
             errors=[{"where": "images[0]", "what": "notes.txt: The file is not an image."}]
         ), fields={"images": ["notes.txt"]}, is_invalid=True),
     ),
+    "listPresets": (Example("presets", "The presets of this service", 200, {"presets": []}),),
     "uploadFromUrl": (
         Example("one", "One image, answered like a resize", 200, _done("bridge.jpg", 400, 327, 24345),
             fields={

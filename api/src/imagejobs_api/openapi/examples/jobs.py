@@ -31,14 +31,16 @@ _SPEC = {
     ],
     "manifest": None, "variants": [{"name": "default", "width": 400}],
     "output": {"prefix": None, "cache_control": None, "deletion_policy": "Retain"},
-    "execution": "Auto", "retry_failed": 0, "repeat_callback": 0, "suspend": False, "cancel": False,
+    "execution": "Auto", "retry_failed": 0, "retry_codes": [], "repeat_callback": 0, "suspend": False,
+    "cancel": False,
     "active_deadline_seconds": 3600, "ttl_seconds_after_finished": 86400,
 }  # fmt: skip
 _JOB = {
     **_SUMMARY, "attempt": 1, "deleting": False, "duration_seconds": 0, "estimated_remaining_seconds": None,
-    "bytes_in": 915459, "bytes_out": 47683,
+    "bytes_in": 915459, "bytes_out": 47683, "bytes_saved": 867776, "saved_percent": 94, "cpu_seconds": 0.061,
     "callback": None,
-    "failures": [{"name": "notes.txt", "code": "not_an_image", "message": "starts like no image"}],
+    "failures": [{"name": "notes.txt", "code": "not_an_image", "message": "The file is not an image."}],
+    "failure_codes": ["not_an_image"],
     "spec": _SPEC,
 }  # fmt: skip
 _AGAIN = {
@@ -66,7 +68,8 @@ _LINE = {
 }  # fmt: skip
 _CALLED = {
     **_JOB, "job_id": CALLED, "state": "Succeeded", "total": 1, "done": 1, "failed": 0, "failures": [],
-    "bytes_in": 412870, "bytes_out": 12063,
+    "failure_codes": [],
+    "bytes_in": 412870, "bytes_out": 12063, "bytes_saved": 400807, "saved_percent": 97, "cpu_seconds": 0.022,
     "progress_url": progress_url(CALLED), "results_url": f"{API}/api/jobs/{CALLED}/results",
     "watch_url": WATCH,
     "spec": {**_SPEC, "items": [{"name": "large.jpg", "key": f"uploads/{CALLED}/0"}], "repeat_callback": 1},
@@ -83,7 +86,8 @@ _URL_SPEC = {
 }
 _RUNS = {
     **_JOB, "job_id": UNENDED, "state": "Running", "progress": 50, "total": 2, "done": 1, "failed": 0,
-    "failures": [], "completed": None,
+    "failures": [], "failure_codes": [], "completed": None,
+    "bytes_in": 0, "bytes_out": 0, "bytes_saved": 0, "saved_percent": None, "cpu_seconds": 0.0,
     "duration_seconds": None, "estimated_remaining_seconds": 12,
     "progress_url": progress_url(UNENDED), "results_url": f"{API}/api/jobs/{UNENDED}/results",
     "watch_url": WATCH,
@@ -95,6 +99,14 @@ _NEW = {
     **_SUMMARY, "state": "Pending", "progress": 0, "total": 2, "done": 0, "failed": 0, "name": "Spring sale",
     "started": None, "completed": None
 }  # fmt: skip
+_NO_USAGE = {
+    "jobs": 0, "images": 0, "failed": 0, "bytes_in": 0, "bytes_out": 0, "bytes_saved": 0,
+    "saved_percent": None, "cpu_seconds": 0.0,
+}  # fmt: skip
+_HOPELESS = (
+    "No failed image can succeed by a retry: they failed with not_an_image. To run them again all the same, "
+    'name these codes: {"codes": [...]}.'
+)
 _CONFLICT = "The job is not in a state that allows this."
 
 EXAMPLES = {
@@ -143,7 +155,24 @@ EXAMPLES = {
             {"id": BATCH},
         ),
     ),
-    "retryJob": (Example("again", "A batch with a failed image", 202, _AGAIN, {"id": BATCH}),),
+    "retryJob": (
+        Example("again", "A batch with a failed image, by its code", 202, _AGAIN, {"id": BATCH},
+            {"codes": ["not_an_image"]}),
+        Example("none", "A batch of which no image can succeed by a retry", 409,
+            problem("conflict", 409, _CONFLICT, _HOPELESS, job_id=BATCH), {"id": BATCH}),
+    ),
+    "getUsage": (
+        Example("days", "A month without a job", 200,
+            {"from": "2026-01-01", "to": "2026-01-31", "caller": None, "total": _NO_USAGE, "days": []},
+            {"from": "2026-01-01", "to": "2026-01-31"}),
+        Example("backwards", "Days in the wrong order", 400,
+            problem(
+                "invalid_options", 400, "Some options are unknown, malformed or contradictory.",
+                "from: 2026-01-31 is after 2026-01-01, the last day",
+                errors=[{"where": "from", "what": "2026-01-31 is after 2026-01-01, the last day"}],
+            ),
+            {"from": "2026-01-31", "to": "2026-01-01"}),
+    ),
     "repeatCallback": (
         Example("again", "A callback that was delivered", 202, _CALLED, {"id": CALLED}),
         Example(

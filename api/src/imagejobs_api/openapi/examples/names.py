@@ -1,5 +1,7 @@
 """Ids and links that the examples share. The test replaces them by real ones."""
 
+from imagejobs_contract.codes import Code, meaning
+
 API = "http://127.0.0.1:8080"
 IMAGE_JOB = "j1m860h1ax7za8ahhbpy"
 """A job of one image that succeeded."""
@@ -16,6 +18,15 @@ ABSENT = "j1m860h1absent0000000"
 
 WATCH = f"{API}/watch/AWpW8fVp0..."
 """A watch link, cut short."""
+
+
+NOT_AN_IMAGE = {
+    "code": "not_an_image",
+    "message": "The file is not an image.",
+    "advice": "Check the file: it is something else, or was cut at its beginning.",
+    "retryable": False,
+}
+"""The error of the last file of `BATCH`."""
 
 
 def progress_url(identifier: str) -> str:
@@ -42,5 +53,6 @@ def problem(code: str, status: int, title: str, detail: str = "", **more: object
         "status": status,
         "detail": detail or title,
         "code": code,
+        "advice": meaning(Code(code)).advice,
     }
     return body | {"retryable": False, "errors": []} | more

@@ -2,7 +2,7 @@
 
 import json
 
-from imagejobs_api.openapi.examples.names import API, BATCH, IMAGE_JOB, problem
+from imagejobs_api.openapi.examples.names import API, BATCH, IMAGE_JOB, NOT_AN_IMAGE, problem
 from imagejobs_api.openapi.operation import Example
 
 _BATCH = {
@@ -16,7 +16,7 @@ _BATCH = {
 }
 _FAILED = {
     "job_id": f"{BATCH}-2", "state": "Failed", "progress": 100, "total": 1, "done": 0, "failed": 1,
-    "error": {"code": "not_an_image", "message": "starts like no image", "retryable": False},
+    "error": NOT_AN_IMAGE,
 }  # fmt: skip
 _STREAM = f"""retry: 2000
 

@@ -20,7 +20,8 @@ FINISHED = {
         "attempt": 1,
         "created": "2026-11-24T05:30:15Z", "started": "2026-11-24T05:30:15Z",
         "completed": "2026-11-24T05:30:15Z", "duration_seconds": 0,
-        "bytes_in": 412870, "bytes_out": 19236, "failures": [], "failure_codes": [],
+        "bytes_in": 412870, "bytes_out": 19236, "bytes_saved": 393634, "saved_percent": 95,
+        "cpu_seconds": 0.031, "failures": [], "failure_codes": [],
         "images": [
             {"job_id": f"{IMAGE_JOB}-0", "name": "large.jpg", "state": "Succeeded", "bytes_in": 412870,
                 "outputs": [_OUTPUT], "error": None},

@@ -1,0 +1,1 @@
+"""`/api/usage`: what a caller used, by day."""
