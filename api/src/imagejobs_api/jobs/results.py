@@ -13,8 +13,9 @@ from falcon.asgi import Response
 
 from imagejobs_api.http import json_io, paging
 from imagejobs_api.http.connection import Request, is_gone, until_disconnected
-from imagejobs_api.jobs import csv_lines, result_filter
+from imagejobs_api.jobs import csv_lines, pictures, result_filter
 from imagejobs_api.jobs.csv_lines import CSV
+from imagejobs_api.jobs.pictures import PicturesBody, ResultsAs
 from imagejobs_api.jobs.result_body import IndexedOutcome, ResultBody, result_bodies
 from imagejobs_api.jobs.result_filter import ResultFilter, read_filter
 from imagejobs_api.view import api_urls, outcomes, states
@@ -75,6 +76,9 @@ class Results:
             address: Where these results are, for the link to the next page.
         """
         resp.set_header("Cache-Control", "no-store")
+        if req.params.get("as"):
+            await self._respond_pictures(req, resp, job, links, address)
+            return
         preferred = req.client_prefers((falcon.MEDIA_JSON, NDJSON, CSV))
         if preferred in (NDJSON, CSV):
             reader = paging.query_reader(req.params, result_filter.FIELDS)
@@ -107,6 +111,27 @@ class Results:
         resp.media = body
         if more:
             paging.link_next(resp, address, {"limit": limit, "cursor": more, **chosen.query})
+
+    async def _respond_pictures(
+        self, req: Request, resp: Response, job: ImageJob, links: Links, address: str
+    ) -> None:
+        reader = paging.query_reader(req.params, ("limit", "cursor", *pictures.FIELDS))
+        limit, first = read_page(reader)
+        reader.choice("as", ResultsAs)
+        options = pictures.read_options(reader)
+        reader.check()
+        found, after = await self._search(job, ResultFilter(State.SUCCEEDED), first, limit)
+        more = str(after) if after < job.spec.total else None
+        body: PicturesBody = {
+            "job_id": job.key.name,
+            "pictures": await asyncio.to_thread(pictures.picture_bodies, job, found, options, links),
+            "next_cursor": more,
+        }
+        resp.media = body
+        resp.set_header("Vary", "Accept")
+        if more:
+            query = {"limit": limit, "cursor": more, "as": ResultsAs.PICTURE, "base": options.base}
+            paging.link_next(resp, address, {**query, "sizes": req.params.get("sizes")})
 
     async def _search(
         self, job: ImageJob, chosen: ResultFilter, first: int, limit: int
@@ -154,6 +179,8 @@ def read_query(reader: Reader) -> None:
     """Read all parameters of a page, for the document."""
     read_page(reader)
     read_filter(reader)
+    reader.choice("as", ResultsAs)
+    pictures.read_options(reader)
 
 
 def _json_lines(bodies: list[ResultBody]) -> str:

@@ -7,6 +7,7 @@ from imagejobs_api.archive.resource import ZIP, read_archive
 from imagejobs_api.jobs import collection, resource, results
 from imagejobs_api.jobs.collection import JobsBody
 from imagejobs_api.jobs.csv_lines import COLUMNS, CSV
+from imagejobs_api.jobs.pictures import PicturesBody
 from imagejobs_api.jobs.result_body import ResultBody
 from imagejobs_api.jobs.results import MAX_SEARCHED_IMAGES, NDJSON, ResultsBody
 from imagejobs_api.openapi import new_job
@@ -24,6 +25,12 @@ from imagejobs_contract.wire.usage_days import KEPT_DAYS
 
 TAG = "jobs"
 
+PICTURE_DESCRIPTIONS = {
+    "as": "`picture` answers with `<picture>` elements instead, of the images that have results.",
+    "base": "With `as=picture`: the address below which you will serve the files, under the names that they "
+    "have below the prefix of the job. Without it links are signed, and expire.",
+    "sizes": "With `as=picture`: HTML's attribute `sizes`. The default is `100vw`.",
+}
 _JOB_CODES = (Code.NOT_FOUND, Code.CONFLICT)
 """Of every call about one job; a job that another version of imagejobs wrote is a conflict too."""
 
@@ -90,6 +97,7 @@ def _results() -> Operation:
         "cursor": "`next_cursor` of the page before: the number of its first image.",
         "state": "Only images in this state; an image without an outcome has the state of its job.",
         "code": "Only images that failed with one of these codes, separated by commas.",
+        **PICTURE_DESCRIPTIONS,
     }
     return Operation(
         "get",
@@ -104,7 +112,7 @@ def _results() -> Operation:
         {
             200: Answer(
                 "A page, or a line for each image.",
-                {JSON: ResultsBody, NDJSON: ResultBody, CSV: csv_schema()},
+                {JSON: ResultsBody | PicturesBody, NDJSON: ResultBody, CSV: csv_schema()},
                 ("Vary",),
                 ("Link", "Content-Disposition"),
             )

@@ -3,11 +3,12 @@
 from imagejobs_api.archive.resource import ZIP, read_range
 from imagejobs_api.jobs import results
 from imagejobs_api.jobs.csv_lines import CSV
+from imagejobs_api.jobs.pictures import PicturesBody
 from imagejobs_api.jobs.result_body import ResultBody
 from imagejobs_api.jobs.results import NDJSON, ResultsBody
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.headers import IF_NONE_MATCH, LAST_EVENT
-from imagejobs_api.openapi.jobs import csv_schema
+from imagejobs_api.openapi.jobs import PICTURE_DESCRIPTIONS, csv_schema
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
 from imagejobs_api.openapi.parameters import IMAGE_NUMBER, TICKET, query_parameters
 from imagejobs_api.openapi.progress import event_schema
@@ -75,6 +76,7 @@ def _results() -> Operation:
         "cursor": "`next_cursor` of the page before: the number of its first image.",
         "state": "Only images in this state; an image without an outcome has the state of its job.",
         "code": "Only images that failed with one of these codes, separated by commas.",
+        **PICTURE_DESCRIPTIONS,
     }
     return Operation(
         "get",
@@ -86,7 +88,7 @@ def _results() -> Operation:
         {
             200: Answer(
                 "A page, or a line for each image.",
-                {JSON: ResultsBody, NDJSON: ResultBody, CSV: csv_schema()},
+                {JSON: ResultsBody | PicturesBody, NDJSON: ResultBody, CSV: csv_schema()},
                 ("Vary",),
                 ("Link", "Content-Disposition"),
             )
