@@ -63,7 +63,7 @@ def try_input(data: bytes) -> None:
 
 def main() -> None:
     """Fuzz; arguments are libFuzzer's."""
-    for codec in (*codecs.FORMATS, codecs.LARGE_PNGS):
+    for codec in (*codecs.FORMATS, codecs.LARGE_PNGS, codecs.STRICT_JPEGS):
         preload.load(codec)
     atheris.Setup(sys.argv, try_input)
     atheris.Fuzz()
