@@ -35,6 +35,7 @@ OPTIONS = (
     {"only_if_smaller": True, "keep_metadata": True},
     {"height": 7, "fit": Fit.FILL, "width": 9},
     {"keep_copyright": True, "lossless": True},
+    {"smallest_format": True},
     {"max_size": 700, "max_size_by": MaxSizeBy.PALETTE},
 )
 RESULT_FORMATS = (None, *Format)

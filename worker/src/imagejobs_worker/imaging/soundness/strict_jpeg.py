@@ -15,7 +15,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-_SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
+_SOI, _EOI, _SCAN = b"\xff\xd8", b"\xff\xd9", b"\xff\xda"
 _START_OF_SCAN, _RESTART_INTERVAL = 0xDA, 0xDD
 _SEQUENTIAL, _PROGRESSIVE = frozenset({0xC0, 0xC1}), 0xC2
 _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
@@ -92,21 +92,24 @@ def _decode_bare(
         return pixels if pixels.shape[:2] == (height, width) else None
     if not warning.startswith(_DAMAGE):
         return None
-    if not is_cut and (padding := _padding(file, warning)):
-        return _decode_bare(decoder, file[: -len(_EOI) - padding] + _EOI, mode, size, is_cut=True)
+    if not is_cut and (end := _end_without_padding(file, warning)):
+        return _decode_bare(decoder, file[:end] + _EOI, mode, size, is_cut=True)
     raise DamagedJpeg(warning[:1].lower() + warning[1:])
 
 
-def _padding(file: bytes, warning: str) -> int:
-    """Return the number of zeros between the last scan and the end marker; 0 if it is something else.
+def _end_without_padding(file: bytes, warning: str) -> int:
+    """Return where the last scan ends if zeros lie between it and the end marker; 0 if something else does.
 
     A tail of the picture that became zeros leaves zeros over as well, but libjpeg takes many of them for
     codes before its picture is full.
     """
     found = _LEFT_OVER.match(warning)
-    body = file[: -len(_EOI)]
+    if not found:
+        return 0
+    left_over = int(found[1])
+    body = file[: file.find(_EOI, file.find(_SCAN))]
     zeros = len(body) - len(body.rstrip(b"\0"))
-    return int(found[1]) if found and 0 <= zeros - int(found[1]) <= _MAX_ZEROS_OF_A_SCAN else 0
+    return len(body) - left_over if 0 <= zeros - left_over <= _MAX_ZEROS_OF_A_SCAN else 0
 
 
 class _Bare:
@@ -129,15 +132,13 @@ class _Bare:
         self._scan_at = self._walk()
 
     def file(self) -> bytes:
-        """Return the file up to its first end marker, if it has one; the scans stay as they are."""
+        """Return the bare head and all that follows it, as it is."""
         (length,) = struct.unpack_from(">H", self._source, self._scan_at + 2)
         begin = self._scan_at + 2 + length
-        end = self._source.find(_EOI, begin)
         scan_header = self._source[self._scan_at : begin]
         if self.frame in _SEQUENTIAL:
             scan_header = scan_header[: -len(_WHOLE_SPECTRUM)] + _WHOLE_SPECTRUM
-        scans = self._source[begin:] if end < 0 else self._source[begin : end + len(_EOI)]
-        return b"".join((*self._head, scan_header, scans))
+        return b"".join((*self._head, scan_header, memoryview(self._source)[begin:]))
 
     def _walk(self) -> int:
         """Collect the segments up to the first scan, and return its offset."""
