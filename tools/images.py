@@ -21,7 +21,7 @@ IMAGES: Mapping[str, Sequence[str]] = {
         "--file",
         "worker/Dockerfile",
         "--build-arg",
-        "EXTRAS=heic,png,simd,otel,face",
+        "EXTRAS=heic,jpeg,png,simd,otel,face",
     ],
     "imagejobs-dev": ["--file", "charts/dev/Dockerfile"],
 }

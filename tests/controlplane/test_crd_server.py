@@ -94,6 +94,7 @@ def test_defaults_that_the_server_fills_in_change_nothing_for_python(judge):
             "keepMetadata": False,
             "keepCopyright": False,
             "onlyIfSmaller": False,
+            "smallestFormat": False,
             "lossless": False,
             "chromaSubsampling": "auto",
         }

@@ -35,6 +35,7 @@ OPTIONS = (
     {"only_if_smaller": True, "keep_metadata": True},
     {"height": 7, "fit": Fit.FILL, "width": 9},
     {"keep_copyright": True, "lossless": True},
+    {"smallest_format": True},
     {"max_size": 700, "max_size_by": MaxSizeBy.PALETTE},
 )
 RESULT_FORMATS = (None, *Format)
@@ -63,7 +64,7 @@ def try_input(data: bytes) -> None:
 
 def main() -> None:
     """Fuzz; arguments are libFuzzer's."""
-    for codec in (*codecs.FORMATS, codecs.LARGE_PNGS):
+    for codec in (*codecs.FORMATS, codecs.LARGE_PNGS, codecs.STRICT_JPEGS):
         preload.load(codec)
     atheris.Setup(sys.argv, try_input)
     atheris.Fuzz()

@@ -105,7 +105,7 @@ _OF_AN_IMAGE: dict[Code, Meaning] = {
     Code.MAX_SIZE_UNREACHABLE: Meaning(
         422,
         False,
-        "No quality makes the result as small as max_size asks.",
+        "The result cannot be made as small as max_size asks.",
         "Allow a larger max_size, ask for fewer pixels, or choose max_size_by=scale.",
     ),
     Code.NO_FACE_FOUND: Meaning(

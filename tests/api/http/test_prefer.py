@@ -3,9 +3,11 @@
 import pytest
 
 from imagejobs_api.http import filenames, prefer
-from imagejobs_api.http.accept import best_format
+from imagejobs_api.http.accept import named_formats
 from imagejobs_api.http.prefer import Preference
 from imagejobs_contract.model.options import Format
+
+AVIF, WEBP = Format.AVIF, Format.WEBP
 
 
 @pytest.mark.parametrize(
@@ -34,22 +36,22 @@ def test_prefer_says_how_long_a_caller_waits(header, expected):
 @pytest.mark.parametrize(
     ("header", "expected"),
     [
-        (None, None),
-        ("*/*", None),
-        ("image/*", None),
-        ("image/webp", Format.WEBP),
-        ("image/avif,image/webp,image/apng,*/*;q=0.8", Format.AVIF),
-        ("image/avif;q=0, image/webp;q=0.1", Format.WEBP),
-        ("image/webp; q=0.000", None),
-        ("IMAGE/AVIF", Format.AVIF),
-        ("image/webp;q=1.0,image/avif;q=0.1", Format.WEBP),
-        ("image/avif;q=0.5, image/webp; Q=0.50", Format.AVIF),
-        ("image/webp;level=1;q=0.9, image/avif;q=0.901", Format.AVIF),
-        ("image/webp;q=5, image/avif;q=0.9", Format.WEBP),
+        (None, []),
+        ("*/*", []),
+        ("image/*", []),
+        ("image/webp", [WEBP]),
+        ("image/avif,image/webp,image/apng,*/*;q=0.8", [AVIF, WEBP]),
+        ("image/avif;q=0, image/webp;q=0.1", [WEBP]),
+        ("image/webp; q=0.000", []),
+        ("IMAGE/AVIF", [AVIF]),
+        ("image/webp;q=1.0,image/avif;q=0.1", [WEBP, AVIF]),
+        ("image/avif;q=0.5, image/webp; Q=0.50", [AVIF, WEBP]),
+        ("image/webp;level=1;q=0.9, image/avif;q=0.901", [AVIF, WEBP]),
+        ("image/webp;q=5, image/avif;q=0.9", [WEBP, AVIF]),
     ],
 )
-def test_auto_means_the_best_format_that_accept_names(header, expected):
-    assert best_format(header) == expected
+def test_auto_means_the_formats_that_accept_names_the_heaviest_first(header, expected):
+    assert list(named_formats(header)) == expected
 
 
 @pytest.mark.parametrize(

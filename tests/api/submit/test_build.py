@@ -62,9 +62,20 @@ def test_the_option_name_goes_before_the_files_own():
     assert build(received("a.jpg", name="hero\n.png")).spec.items[0].name == "hero.png"
 
 
-def test_format_auto_needs_an_accept_that_names_one():
-    assert build(received("a.jpg", format="auto"), "image/webp").spec.variants[0].format == Format.WEBP
-    assert build(received("a.jpg", format="auto")).spec.variants[0].format is None
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        ("image/webp", (Format.WEBP, True)),
+        ("image/avif,image/webp", (Format.AVIF, True)),
+        ("image/avif;q=0.1,image/webp", (Format.WEBP, True)),
+        ("image/avif", (Format.AVIF, False)),
+        ("*/*", (None, False)),
+        (None, (None, False)),
+    ],
+)
+def test_format_auto_means_the_smallest_of_what_accept_names(accept, expected):
+    variant = build(received("a.jpg", format="auto"), accept).spec.variants[0]
+    assert (variant.format, variant.smallest_format) == expected
 
 
 def test_a_caller_with_secrets_of_its_own_may_name_a_callback_where_there_is_none_for_all(tmp_path):

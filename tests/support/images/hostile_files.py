@@ -218,6 +218,9 @@ def seeds() -> dict[str, bytes]:
     found = {form: pictures.saved(pictures.photo(24, 16), form) for form in pictures.FORMATS}
     frames = [pictures.photo(16, 12, seed) for seed in range(3)]
     found |= {f"moving {form}": pictures.animation(form, frames) for form in ("gif", "webp", "avif", "png")}
+    see_through = [Image.new("RGBA", (16, 12), (n, 9, 90, 255 * (n % 2))) for n in range(3)]
+    found["moving and transparent"] = pictures.animation("webp", see_through, lossless=True)
+    found["restarts"] = pictures.saved(pictures.photo(24, 16), "jpeg", restart_marker_blocks=1)
     found["progressive"] = pictures.saved(pictures.photo(24, 16), "jpeg", progressive=True)
     for mode in ("L", "LA", "P", "1", "I;16"):
         out = BytesIO()

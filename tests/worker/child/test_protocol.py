@@ -21,7 +21,7 @@ from imagejobs_worker.imaging.picture import Picture, Rendering
 SOURCE = b"\xff\xd8\xff the source"
 FULL = Variant(
     "full", 10, 20, Fit.COVER, Gravity.FACE, NoFace.CENTER, True, Format.AVIF, 55, 4096, MaxSizeBy.SCALE,
-    "a0b1c2", True, True, 7, True, False, ChromaSubsampling.FULL,
+    "a0b1c2", True, True, 7, True, True, False, ChromaSubsampling.FULL,
 )  # fmt: skip
 NONCE = "8f"
 REQUEST = protocol.Request((FULL, Variant()), Limits(max_pixels=7), NONCE)

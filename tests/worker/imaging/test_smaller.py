@@ -31,6 +31,21 @@ def test_a_png_gets_only_as_few_colours_as_it_must(most):
     assert pictures.psnr(pictures.pixels(image), pictures.pixels(PHOTO)) > 15
 
 
+@pytest.mark.parametrize(
+    ("source", "way"), [("png", "palette (stills) or scale"), ("gif", "scale"), ("tiff", "scale")]
+)
+def test_where_there_is_no_quality_the_message_names_what_else_there_is(source, way):
+    with pytest.raises(ImageFailed) as caught:
+        made(PHOTO, 300, MaxSizeBy.QUALITY, source)
+    assert caught.value.code is Code.MAX_SIZE_UNREACHABLE
+    assert str(caught.value).endswith(f"{source} has no quality to give up: see max_size_by={way}")
+
+
+def test_at_the_lowest_quality_the_message_names_what_else_there_is():
+    with pytest.raises(ImageFailed, match="at the lowest quality; max_size is 300: see max_size_by=scale"):
+        made(PHOTO, 300, MaxSizeBy.QUALITY, "jpeg")
+
+
 def test_fewer_colours_keep_soft_edges():
     disc = pictures.disc(200, (200, 30, 60)).resize((120, 120))
     found = made(disc, 1_500, MaxSizeBy.PALETTE)

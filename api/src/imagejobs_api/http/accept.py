@@ -1,4 +1,4 @@
-"""Chooses the format for `format=auto`: the best one that the request's `Accept` names. Pure."""
+"""Chooses the formats for `format=auto`: those that the request's `Accept` names, the best first. Pure."""
 
 import re
 
@@ -9,17 +9,16 @@ BEST_FIRST = (Format.AVIF, Format.WEBP)
 _WEIGHT = re.compile(r"q\s*=\s*(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)", re.ASCII | re.IGNORECASE)
 
 
-def best_format(accept: str | None) -> Format | None:
-    """Return AVIF or WebP, the one with the higher weight if the header names both (RFC 9110, 12.5.1).
+def named_formats(accept: str | None) -> tuple[Format, ...]:
+    """Return AVIF and WebP as far as the header names them, by falling weight (RFC 9110, 12.5.1).
 
-    Without either it is None, which keeps the source's format; of equals AVIF is the better one.
+    Of equals AVIF is the first. Without any, the source's format is kept.
 
     A wildcard names no format: programs that know no image formats send `*/*`.
     """
-    parts = (accept or "").split(",")
-    weights = {_media_type(part): _weight(part) for part in parts}
-    best = max(BEST_FIRST, key=lambda each: weights.get(each.content_type, 0.0))
-    return best if weights.get(best.content_type) else None
+    weights = {_media_type(part): _weight(part) for part in (accept or "").split(",")}
+    named = (each for each in BEST_FIRST if weights.get(each.content_type))
+    return tuple(sorted(named, key=lambda each: -weights[each.content_type]))
 
 
 def _media_type(part: str) -> str:

@@ -37,7 +37,7 @@ DESCRIPTIONS = {
     "to the centre.",
     "enlarge": "Allows a result larger than the source.",
     "format": "The encoding of the result. The default is that of the source (JPEG or PNG for HEIC and BMP). "
-    f"`{AUTO}` chooses AVIF or WebP, whichever `Accept` lists with the higher weight."
+    f"`{AUTO}` makes the smallest file of AVIF and WebP, as far as `Accept` names them, and the source's own."
     " `jpg`, `tif`, media types such as `image/webp`, and capitals are understood too.",
     "quality": f"The quality of JPEG, WebP and AVIF. The default is {DEFAULT_QUALITY}.",
     "max_size": "The largest size of the result, in bytes or as `200kB`, `1.5MB`, `1MiB`.",
@@ -54,6 +54,8 @@ DESCRIPTIONS = {
     "only_if_smaller": "Uses the original file if the result would not have fewer bytes and the original "
     "is all that the other options ask for: size, format, frames, background, upright, sRGB, and no metadata "
     "unless `keep_metadata`. `kept_original` says that it was used.",
+    "smallest_format": "Uses WebP instead of AVIF, or the source's own format, if that makes the smaller "
+    "file. `max_size` leaves the format as it is.",
     "lossless": "Keeps every pixel in a WebP; in an AVIF each value within 3 of 255.",
     "chroma_subsampling": "How finely a JPEG or an AVIF stores colour: `4:4:4` for each pixel, `4:2:0` once "
     f"for four. `auto` stores it for each pixel from a quality of {FULL_SUBSAMPLING_QUALITY} on.",

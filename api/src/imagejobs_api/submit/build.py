@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from imagejobs_api.http import filenames
-from imagejobs_api.http.accept import best_format
+from imagejobs_api.http.accept import named_formats
 from imagejobs_api.http.errors import Problem
 from imagejobs_api.presets.presets_file import Presets
 from imagejobs_api.submit import variant_fields
@@ -18,7 +18,7 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.items import Item
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.names import JobKey
-from imagejobs_contract.model.options import AUTO, Variant, read_variant
+from imagejobs_contract.model.options import AUTO, Format, Variant, read_variant
 from imagejobs_contract.model.spec import Spec, with_distinct_names
 from imagejobs_contract.reader import Reader
 from imagejobs_contract.wire import s3_keys, source_prefixes
@@ -70,7 +70,7 @@ def _read_options(
 ) -> tuple[tuple[Variant, ...], str, str | None]:
     options: dict[str, Any] = dict(received.options)
     if str(options.get("format")).strip().lower() == AUTO:
-        options["format"] = best_format(accept)
+        options |= _choose_formats(named_formats(accept))
     chosen = {name: value for name, value in options.items() if name not in form.fixed}
     reader = Reader(chosen, "", received.faults)
     reader.unknown(form.option_fields)
@@ -86,6 +86,16 @@ def _read_options(
     # say.
     fixed = replace(read_variant(reader, camel=False), **form.fixed)  # type: ignore[arg-type]
     return (fixed,), filenames.clean(name), callback
+
+
+def _choose_formats(named: tuple[Format, ...]) -> dict[str, Any]:
+    """Return the options that mean `format=auto` for a client that shows these formats beside the usual ones.
+
+    A smaller WebP may only replace an AVIF for one that shows both.
+    """
+    if not named:
+        return {"format": None}
+    return {"format": named[0], "smallest_format": named != (Format.AVIF,)}
 
 
 def read_name_and_callback(reader: Reader, callbacks: CallbackUrls) -> tuple[str, str | None]:

@@ -61,6 +61,7 @@ class VariantBody(TypedDict, total=False):
     keep_copyright: bool
     frames: Count
     only_if_smaller: bool
+    smallest_format: bool
     lossless: bool
     chroma_subsampling: ChromaSubsampling
 

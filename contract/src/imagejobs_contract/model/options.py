@@ -139,6 +139,8 @@ class Variant:
         frames: Frames kept of an animation; None keeps all.
         keep_metadata: EXIF, XMP, IPTC and the resolution stay, as far as they are true of the result.
         keep_copyright: Of those only the by-line and the rights stay; void with `keep_metadata`.
+        smallest_format: WebP (instead of AVIF) or the source's own format is used if that makes the smaller
+            file; void with `max_size`.
         lossless: A WebP keeps every pixel, an AVIF each within 3 of 255 levels; other formats ignore it.
         chroma_subsampling: `auto` stores all colour from a quality of 90 on.
         only_if_smaller: A result with no fewer bytes than the source is not used, and the source is copied,
@@ -161,6 +163,7 @@ class Variant:
     keep_copyright: bool = False
     frames: int | None = None
     only_if_smaller: bool = False
+    smallest_format: bool = False
     lossless: bool = False
     chroma_subsampling: ChromaSubsampling = ChromaSubsampling.AUTO
 
@@ -187,6 +190,7 @@ NAMES = {
     "keep_copyright": "keepCopyright",
     "frames": "frames",
     "only_if_smaller": "onlyIfSmaller",
+    "smallest_format": "smallestFormat",
     "lossless": "lossless",
     "chroma_subsampling": "chromaSubsampling",
 }
@@ -228,6 +232,7 @@ def read_variant(reader: Reader, *, camel: bool, name: str = DEFAULT_VARIANT) ->
         keep_copyright=reader.boolean(spelled("keep_copyright")) or kept == KEEP_COPYRIGHT,
         frames=reader.integer(spelled("frames"), 1, MAX_FRAMES),
         only_if_smaller=reader.boolean(spelled("only_if_smaller")),
+        smallest_format=reader.boolean(spelled("smallest_format")),
         lossless=reader.boolean(spelled("lossless")),
         chroma_subsampling=reader.choice(
             spelled("chroma_subsampling"), ChromaSubsampling, ChromaSubsampling.AUTO

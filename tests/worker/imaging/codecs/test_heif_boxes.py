@@ -75,6 +75,35 @@ def test_what_an_avif_cuts_away_stays_away(fields, box):
     assert np.abs(pictures.pixels(found.pictures[0].data) - expected).mean() < 12
 
 
+def with_animated_clap(data, fields):
+    """Return an animated AVIF with a clean aperture in its track."""
+    clap = struct.pack(">I4s8I", 40, b"clap", *(value & 0xFFFFFFFF for value in fields))
+    names = (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stsd", b"av01")
+    changed = bytearray(data)
+    for n in range(len(names)):
+        where = box_at(data, *names[: n + 1])
+        struct.pack_into(">I", changed, where, struct.unpack_from(">I", data, where)[0] + len(clap))
+    chunks = box_at(data, *names[:5], b"stco")
+    for at in range(chunks + 16, chunks + 16 + 4 * struct.unpack_from(">I", data, chunks + 12)[0], 4):
+        struct.pack_into(">I", changed, at, struct.unpack_from(">I", data, at)[0] + len(clap))
+    end = box_at(data, *names) + struct.unpack_from(">I", data, box_at(data, *names))[0]
+    changed[end:end] = clap
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("form", [Format.PNG, Format.GIF, Format.WEBP])
+def test_what_an_animated_avif_cuts_away_stays_away_in_every_frame(form):
+    frames = [framed().point([value // n for value in range(256)] * 3) for n in (1, 2, 4)]
+    data = with_animated_clap(pictures.animation("avif", frames, quality=95), (32, 1, 24, 1, 0, 1, 0, 1))
+    found = render(data, format=form)
+    assert (found.source_width, found.source_height, found.frames) == (32, 24, 3)
+    image = pictures.opened(found.pictures[0].data)
+    for n in range(getattr(image, "n_frames", 1)):
+        image.seek(n)
+        expected = pictures.pixels(frames[n].crop((16, 12, 48, 36)))
+        assert np.abs(pictures.pixels(image) - expected).mean() < 12
+
+
 def test_the_crop_comes_before_the_turn():
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -202,3 +202,12 @@ def test_a_cut_directory_is_damage():
     with pytest.raises(ImageFailed) as caught:
         render_image(data[:-60])
     assert caught.value.code is Code.CORRUPT_IMAGE
+
+
+def test_webp_in_a_tiff_is_named():
+    data = pictures.saved(pictures.photo(40, 30), "tiff", compression="tiff_adobe_deflate")
+    entry = struct.pack("<HHIHH", 259, 3, 1, 8, 0)
+    assert data.count(entry) == 1
+    with pytest.raises(ImageFailed, match="compression 50001, which is not read") as caught:
+        render_image(data.replace(entry, struct.pack("<HHIHH", 259, 3, 1, 50_001, 0)))
+    assert caught.value.code is Code.UNSUPPORTED_FORMAT

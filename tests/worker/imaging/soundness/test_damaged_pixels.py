@@ -161,3 +161,14 @@ def test_a_missing_checksum_is_wrong():
     assert png_checksums.check_pixels(whole) is None
     with pytest.raises(ValueError, match="checksum in IDAT"):
         png_checksums.check_pixels(whole[:-14])
+
+
+def test_a_lossless_jpeg_is_read_at_any_width():
+    frame = struct.pack(">BBHBHHBBBB", 0xFF, 0xC3, 11, 8, 48, 64, 1, 1, 0x11, 0)
+    code_of_no_difference = b"\xff\xc4" + struct.pack(">HB", 20, 0) + bytes([1] + 15 * [0]) + b"\0"
+    scan = b"\xff\xda" + struct.pack(">HBBBBBB", 8, 1, 1, 0, 1, 0, 0)
+    data = b"\xff\xd8" + frame + code_of_no_difference + scan + bytes(64 * 48 // 8) + END
+    for width in (8, 64):
+        found = pictures.pixels(render_image(data, width=width, format=Format.PNG))
+        assert found.shape[:2] == (width * 3 // 4, width)
+        assert (found == 128).all()

@@ -164,3 +164,36 @@ def test_a_walk_through_any_file_ends(form):
         assert all(isinstance(each, bytes) for each in odd_metadata.without_odd_metadata(data[:kept], name))
         noise = data[:4] + dice.randbytes(200)
         assert all(isinstance(each, bytes) for each in odd_metadata.without_odd_metadata(noise, name))
+
+
+def apng(frames=3):
+    return pictures.animation("png", [pictures.photo(40, 30, seed) for seed in range(frames)])
+
+
+@pytest.mark.parametrize("announced", [4, 5, 200])
+def test_an_apng_that_is_whole_and_announces_too_many_frames_is_a_still(announced):
+    data = apng()
+    at = data.index(b"acTL")
+    body = struct.pack(">II", announced, 0)
+    more = data[: at - 4] + chunk(b"acTL", body) + data[at + 16 :]
+    assert pictures.opened(render_file(data, format=Format.PNG)).n_frames == 3
+    assert not getattr(pictures.opened(render_file(more, format=Format.PNG)), "is_animated", False)
+
+
+def test_an_apng_that_is_cut_is_refused():
+    data = apng()
+    with pytest.raises(ImageFailed) as caught:
+        render_file(data[: data.rindex(b"fcTL") - 4], format=Format.PNG)
+    assert caught.value.code is Code.CORRUPT_IMAGE
+
+
+def test_a_gain_map_that_cannot_be_read_loses_its_name_and_the_brand_that_announces_it():
+    def box(name, body):
+        return struct.pack(">I4s", 8 + len(body), name) + body
+
+    head = box(b"ftyp", b"avif" + bytes(4) + b"mif1tmap")
+    meta = box(b"meta", bytes(4) + box(b"infe", bytes(8) + b"tmapGMap"))
+    pixels = box(b"mdat", b"tmap in the pixels")
+    found = next(odd_metadata.without_odd_metadata(head + meta + pixels, "avif"))
+    assert found == (head + meta).replace(b"tmap", b"skip") + pixels
+    assert not list(odd_metadata.without_odd_metadata(pictures.saved(PHOTO, "avif"), "avif"))

@@ -1,4 +1,4 @@
-"""The codecs that a zygote can preload: one per format, and two extras, the face detector and large PNGs.
+"""The codecs that a zygote can preload: one per format, the face detector, large PNGs and strict JPEGs.
 
 Each costs milliseconds at the start, and is code that a hostile file could reach: a pod that sees only JPEG
 loads nothing else. HEIC is not among them: a setting turns it on, and it changes the cage.
@@ -21,7 +21,13 @@ LARGE_PNG_BYTES = 2**20
 LARGE_PNG_FILES = 3
 """The large PNG with which that decoder is loaded: loading takes the time that three of 10 megapixels save.
 """
-_ALL = (*FORMATS, FACES, LARGE_PNGS)
+STRICT_JPEGS = "strict jpegs"
+"""A decoder that notices all damage to progressive JPEGs and those with restart markers
+(`imaging.soundness.strict_jpeg`). No sound image fails without it.
+"""
+OPTIONAL = frozenset({LARGE_PNGS, STRICT_JPEGS})
+"""Codecs that may be missing without an error."""
+_ALL = (*FORMATS, FACES, LARGE_PNGS, STRICT_JPEGS)
 
 
 def codecs_needed(source: str, variants: Sequence[Variant]) -> frozenset[str]:
@@ -31,7 +37,12 @@ def codecs_needed(source: str, variants: Sequence[Variant]) -> frozenset[str]:
         source: Its format, one of `imaging.formats.SOURCE_FORMATS`.
         variants: The pictures to make of it.
     """
-    made = {form.value for variant in variants for form in formats.result_formats(source, variant)}
+    made = {
+        form.value
+        for variant in variants
+        for transparent in (False, True)
+        for form in formats.candidate_formats(source, variant, transparent=transparent)
+    }
     return frozenset(
         made | ({source} & set(FORMATS)) | ({FACES} if any(map(looks_for_faces, variants)) else set())
     )

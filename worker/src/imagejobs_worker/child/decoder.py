@@ -26,6 +26,7 @@ from imagejobs_worker.child.spawn import Spawned
 from imagejobs_worker.child.verify import max_answer_bytes, verify
 from imagejobs_worker.imaging.file_check import check_file
 from imagejobs_worker.imaging.picture import Rendering
+from imagejobs_worker.imaging.soundness import strict_jpeg
 from imagejobs_worker.instruments import NO_INSTRUMENTS, Instruments, Recycle
 
 MAX_IDLE_BYTES = 256 * 2**20
@@ -140,7 +141,7 @@ class Decoder:
         Raises:
             ImageFailed: With the code of the failure. A cancelled call kills the child.
         """
-        needed = self._codecs_needed(check_file(source, self._limits, heic=self._heic), len(source), variants)
+        needed = self._codecs_needed(check_file(source, self._limits, heic=self._heic), source, variants)
         async with self._turn:
             use = await self._child_for(owner, needed)
             if use.child.warden:
@@ -160,13 +161,15 @@ class Decoder:
             or use.child.resident_bytes() > MAX_IDLE_BYTES
         )
 
-    def _codecs_needed(self, form: str, count: int, variants: Sequence[Variant]) -> frozenset[str]:
-        """Return the codecs that a child needs for a file of `count` bytes."""
+    def _codecs_needed(self, form: str, source: bytes, variants: Sequence[Variant]) -> frozenset[str]:
+        """Return the codecs that a child needs for a file."""
         needed = codecs.codecs_needed(form, variants)
-        if form == "png" and count >= codecs.LARGE_PNG_BYTES:
+        if form == "png" and len(source) >= codecs.LARGE_PNG_BYTES:
             self._large_pngs += 1
             if self._large_pngs >= codecs.LARGE_PNG_FILES:
                 needed |= {codecs.LARGE_PNGS}
+        elif form == "jpeg" and strict_jpeg.is_wanted(source):
+            needed |= {codecs.STRICT_JPEGS}
         return needed - self._unavailable
 
     async def _child_for(self, owner: str, needed: frozenset[str]) -> _ChildUse:
@@ -201,7 +204,7 @@ class Decoder:
         if needed - self._children.loaded:
             await self._children.load(needed)
         lacking = needed - self._children.loaded
-        self._unavailable |= lacking & {codecs.LARGE_PNGS}
+        self._unavailable |= lacking & codecs.OPTIONAL
         if lacking - self._unavailable:
             raise ImageFailed(
                 "this worker cannot look for faces: imagejobs-worker[face] is not installed",

@@ -14,6 +14,7 @@ from imagejobs_worker.imaging.crop import faces
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.formats import ANIMATED_FORMATS, SOURCE_FORMATS
 from imagejobs_worker.imaging.pipeline import render
+from imagejobs_worker.imaging.soundness import strict_jpeg
 from imagejobs_worker.imaging.steps import resize
 
 _PLUGINS = {
@@ -38,6 +39,8 @@ def load(codec: str) -> bool:
         return _load_faces()
     if codec == codecs.LARGE_PNGS:
         return _load_plain_png()
+    if codec == codecs.STRICT_JPEGS:
+        return _load_strict_jpeg()
     for name in _PLUGINS[codec]:
         importlib.import_module(f"PIL.{name}")
     resize.simd_resizer()
@@ -76,6 +79,15 @@ def _load_plain_png() -> bool:
     except ImportError:
         return False
     return plain_png.decode(_encode(Image.new("RGB", (16, 16)), "png"), (16, 16), "RGB") is not None
+
+
+def _load_strict_jpeg() -> bool:
+    try:
+        strict_jpeg.preload()
+    except ImportError:
+        return False
+    sample = _encode(Image.new("RGB", (16, 16)), "jpeg", progressive=True)
+    return strict_jpeg.decode(sample, "RGB", (16, 16)) is not None
 
 
 def _still_sample(form: str) -> bytes:

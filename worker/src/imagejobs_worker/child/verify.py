@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from imagejobs_contract.model.limits import Limits
-from imagejobs_contract.model.options import Fit, Variant
+from imagejobs_contract.model.options import Fit, Format, Variant
 from imagejobs_contract.wire.sniff import HEAD_BYTES, sniff
 from imagejobs_worker.child.protocol import MAX_FILES_BYTES, InvalidMessage
-from imagejobs_worker.imaging import file_check
+from imagejobs_worker.imaging import file_check, formats
 from imagejobs_worker.imaging.codecs.header import declared_size
 from imagejobs_worker.imaging.picture import Picture, Rendering
 from imagejobs_worker.imaging.sizes import Size
@@ -63,16 +63,25 @@ def _fault(picture: Picture, variant: Variant, rendering: Rendering, limits: Lim
     if picture.variant != variant.name:
         return "is another variant"
     if picture.kept_original:
-        asked = variant.only_if_smaller and variant.format in (None, picture.format)
+        asked = variant.only_if_smaller and picture.format in _formats(variant, rendering)
         asked = asked and size == (rendering.source_width, rendering.source_height)
         return "" if asked and picture.format == rendering.source_format else "keeps the original unasked"
-    if variant.format and picture.format is not variant.format:
+    if picture.format not in _formats(variant, rendering):
         return "has another format"
     if sniff(picture.data[:HEAD_BYTES]) != picture.format:
         return "starts like another format"
     if not _is_allowed_size(size, limits) or declared_size(picture.data) not in (None, size):
         return "has another size"
     return ""
+
+
+def _formats(variant: Variant, rendering: Rendering) -> set[Format]:
+    source = rendering.source_format
+    return {
+        form
+        for transparent in (False, True)
+        for form in formats.candidate_formats(source, variant, transparent=transparent)
+    }
 
 
 def _is_allowed_size(size: Size, limits: Limits) -> bool:

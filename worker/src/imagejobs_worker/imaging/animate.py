@@ -11,7 +11,7 @@ from PIL import Image, PngImagePlugin
 
 from imagejobs_contract.model.options import Format
 from imagejobs_worker.imaging import encode
-from imagejobs_worker.imaging.codecs import avif_loops
+from imagejobs_worker.imaging.codecs import avif_loops, gif_writer
 from imagejobs_worker.imaging.colours import few
 from imagejobs_worker.imaging.colours.palette import reduce_colours, reduce_for_gif
 from imagejobs_worker.imaging.deadline import Deadline
@@ -21,7 +21,6 @@ from imagejobs_worker.imaging.variant_plan import VariantPlan
 Frames = Callable[[], Iterator[tuple[Image.Image, int]]]
 """Starts the animation from its first frame; yields finished pictures, each with its milliseconds."""
 
-_RESTORE_BACKGROUND = 2
 _WEBP_FLAGS_OFFSET, _WEBP_ALPHA = 20, 0x10
 """Offset of flags in a WebP's extended header (developers.google.com/speed/webp/docs/riff_container)."""
 _MAX_LOOP_COUNT = 65_535
@@ -102,9 +101,12 @@ def encode_animation(
     shown = _share_palette(frames, plan) if plan.format is Format.PNG and plan.few_colours else frames
 
     def attempt(quality: int, alpha: bool) -> bytes:
+        if alpha and plan.format is Format.GIF:
+            prepared = _prepare_frames(shown(), plan, alpha, deadline)
+            return gif_writer.write(prepared, plan.canvas, min(loop_count, _MAX_LOOP_COUNT))
         animated = AnimatedImage(lambda: _prepare_frames(shown(), plan, alpha, deadline), count)
         data = encode.write_animation(
-            animated, plan, _timing_options(animated, loop_count, plan.format, alpha), quality
+            animated, plan, _timing_options(animated, loop_count, plan.format), quality
         )
         if plan.format is Format.AVIF:
             return avif_loops.set_loop_count(data, min(loop_count, _MAX_LOOP_COUNT))
@@ -185,11 +187,11 @@ class _CappedMilliseconds(int):
         return _CappedMilliseconds(min(int(self) + other, _MAX_GIF_FRAME_MILLISECONDS))
 
 
-def _timing_options(animated: AnimatedImage, loop_count: int, form: Format, alpha: bool) -> dict[str, Any]:
+def _timing_options(animated: AnimatedImage, loop_count: int, form: Format) -> dict[str, Any]:
     timing: dict[str, Any] = {"duration": animated.milliseconds}
     match form:
         case Format.GIF:
-            timing["disposal"] = _RESTORE_BACKGROUND if alpha else 0
+            timing["disposal"] = 0
             timing |= {} if loop_count == 1 else {"loop": max(0, min(loop_count, _MAX_LOOP_COUNT) - 1)}
         case Format.WEBP:
             timing |= {"loop": min(loop_count, _MAX_LOOP_COUNT), "background": (0, 0, 0, 0)}

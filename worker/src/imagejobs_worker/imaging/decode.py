@@ -13,6 +13,7 @@ from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.limits import Limits
 from imagejobs_worker.imaging import bounds, damage, file_check
 from imagejobs_worker.imaging.codecs import (
+    avif_crop,
     bmp,
     gif,
     header,
@@ -22,11 +23,10 @@ from imagejobs_worker.imaging.codecs import (
     transparent_colour,
 )
 from imagejobs_worker.imaging.colours import few
-from imagejobs_worker.imaging.formats import SOURCE_FORMATS
-from imagejobs_worker.imaging.metadata_blocks import heif_boxes
+from imagejobs_worker.imaging.formats import HEIC, SOURCE_FORMATS
 from imagejobs_worker.imaging.modes import normalise
 from imagejobs_worker.imaging.sizes import Box, Size
-from imagejobs_worker.imaging.soundness import jpeg_scans, png_checksums
+from imagejobs_worker.imaging.soundness import heif_extents, jpeg_scans, png_checksums
 from imagejobs_worker.imaging.soundness.odd_metadata import without_odd_metadata
 from imagejobs_worker.imaging.source import Opened
 
@@ -58,12 +58,17 @@ def open_image(source: bytes, limits: Limits) -> Opened:
     elif form == "png":
         with damage.as_image_failed():
             transparent_colour.load_transparent_colour(image, source)
-    elif form == "avif" and frames == 1:
-        _crop(image, source)
+    elif form == "jpeg" and header.is_lossless_jpeg(source):
+        image.draft = _no_smaller_scale  # type: ignore[method-assign, assignment]
+    elif form == HEIC:
+        with damage.as_image_failed():
+            heif_extents.check(source)
+    elif form == "avif":
+        _crop(image, source, frames)
     elif form == "gif":
         with damage.as_image_failed():
             gif.load_small_first_frame(image, source)
-    return Opened(image, form, frames, source, few_colours)
+    return Opened(image, form, frames, source, few_colours, header.is_lossless_webp(source))
 
 
 def _open_without_odd_metadata(source: bytes, form: str) -> tuple[ImageFile.ImageFile, bytes]:
@@ -124,14 +129,17 @@ def decode_first_frame(
     return damage.drop_info(picture), drafted[1] if drafted else (0.0, 0.0, *picture.size)
 
 
-def _crop(image: ImageFile.ImageFile, source: bytes) -> None:
+def _crop(image: ImageFile.ImageFile, source: bytes, frames: int) -> None:
     """Cut an opened AVIF to its clean aperture, which libavif ignores; what lies outside may be private."""
-    properties = heif_boxes.read_properties(source)
-    if properties.crop and properties.size == image.size:
+    if crop := avif_crop.find(source, image.size, frames):
         with damage.as_image_failed():
             image.load()
-        image.im = image.im.crop(properties.crop)
+        image.im = image.im.crop(crop)
         image._size = image.im.size
+
+
+def _no_smaller_scale(mode: str | None, size: Size) -> None:
+    """Decode whole, in place of Pillow's method: libjpeg scales no lossless JPEG, and fails if asked to."""
 
 
 def _limit_avif_to_one_thread() -> None:

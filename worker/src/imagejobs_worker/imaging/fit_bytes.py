@@ -79,7 +79,8 @@ def fit(
         quality = _predict_quality(model, sizes, max_bytes, low, high)
     if not best:
         raise ImageFailed(
-            f"has {min(sizes.values())} bytes at the lowest quality; max_size is {max_bytes}",
+            f"has {min(sizes.values())} bytes at the lowest quality; max_size is {max_bytes}: "
+            "see max_size_by=scale",
             code=Code.MAX_SIZE_UNREACHABLE,
         )
     return best

@@ -8,9 +8,6 @@ from imagejobs_worker.imaging.source import Source
 from imagejobs_worker.imaging.steps import colour
 from imagejobs_worker.imaging.variant_plan import VariantPlan
 
-_CROP_TOLERANCE_PIXELS = 0.001
-"""A crop to the source's own ratio differs from the whole by errors of floating point only."""
-
 
 def find(source: Source, plan: VariantPlan, image: Image.Image) -> bytes | None:
     """Return the source's file, with no metadata that the result would not have, and nothing behind its end.
@@ -40,18 +37,12 @@ def _satisfies(source: Source, plan: VariantPlan, image: Image.Image) -> bool:
         source.opened.file is source.data
         and plan.format == source.opened.format
         and _has_frames(source, plan)
-        and _has_size(source, plan)
+        and plan.is_whole(source.size)
         and _has_background(source, plan, image)
         and source.metadata.orientation == 1
         and image.mode != "CMYK"
         and colour.is_srgb(source.metadata.profile)
     )
-
-
-def _has_size(source: Source, plan: VariantPlan) -> bool:
-    """Return whether the result has the pixels of the whole source, neither cropped nor padded nor scaled."""
-    distances = (abs(a - b) for a, b in zip(plan.box, (0, 0, *source.size), strict=True))
-    return plan.canvas == plan.size == source.size and max(distances) < _CROP_TOLERANCE_PIXELS
 
 
 def _has_frames(source: Source, plan: VariantPlan) -> bool:

@@ -12,13 +12,13 @@ from PIL import Image
 
 from imagejobs_contract.model.limits import Limits
 from imagejobs_contract.model.options import Variant
-from imagejobs_worker.imaging import animate, bounds, damage, decode, modes
+from imagejobs_worker.imaging import alternatives, animate, bounds, damage, decode, modes
 from imagejobs_worker.imaging.codecs import metadata, plain_png
 from imagejobs_worker.imaging.crop import focus, geometry
 from imagejobs_worker.imaging.crop.geometry import Geometry
 from imagejobs_worker.imaging.deadline import Deadline
 from imagejobs_worker.imaging.orientation import swap_sides, to_stored_box
-from imagejobs_worker.imaging.picture import Rendering
+from imagejobs_worker.imaging.picture import Picture, Rendering
 from imagejobs_worker.imaging.sizes import Box, Size
 from imagejobs_worker.imaging.soundness import png_checksums
 from imagejobs_worker.imaging.source import Source
@@ -52,7 +52,9 @@ def _render(data: bytes, variants: Sequence[Variant], limits: Limits, deadline: 
         _plan_variant(source, variant, _move_crop(source, shape, variant, image, box), image, box)
         for variant, shape in zip(variants, shapes, strict=True)
     ]
-    pictures = tuple(render_variant(source, plan, image, deadline) for plan in plans)
+    pictures = tuple(
+        _render_smallest(source, alternatives.find(source, plan, image), image, deadline) for plan in plans
+    )
     return Rendering(opened.format, *source.size, opened.frames, pictures, round(1e6 * decode_seconds))
 
 
@@ -103,6 +105,15 @@ def _move_crop(source: Source, shape: Geometry, variant: Variant, image: Image.I
         return shape
     anchor = focus.find_anchor(image, box, source.metadata.orientation, source.size, shape, variant)
     return geometry.fit(source.size, variant, anchor)
+
+
+def _render_smallest(
+    source: Source, plans: Sequence[VariantPlan], image: Image.Image, deadline: Deadline
+) -> Picture:
+    """Return the result with the fewest bytes; of equals the first."""
+    return min(
+        (render_variant(source, plan, image, deadline) for plan in plans), key=lambda each: len(each.data)
+    )
 
 
 def _plan_variant(

@@ -22,6 +22,7 @@ class Opened(NamedTuple):
         frames: Frames of the animation, counted up to one more than the limit; 1 for a still.
         file: The bytes that were opened: the source's, or a copy without metadata that cannot be read.
         few_colours: The colours of a palette, a bitmap or greys of few levels; None if the file stores many.
+        is_lossless_webp: A WebP of which every frame is stored without loss.
     """
 
     image: ImageFile.ImageFile
@@ -29,6 +30,7 @@ class Opened(NamedTuple):
     frames: int
     file: bytes
     few_colours: SourceColours | None = None
+    is_lossless_webp: bool = False
 
 
 @dataclass(frozen=True, slots=True)

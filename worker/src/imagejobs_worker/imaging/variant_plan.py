@@ -9,10 +9,13 @@ from dataclasses import dataclass, replace
 from PIL import Image
 
 from imagejobs_contract.model.options import MAY_BE_LOSSLESS, Format, Variant
+from imagejobs_worker.imaging.orientation import swap_sides
 from imagejobs_worker.imaging.sizes import Box, Size
 from imagejobs_worker.imaging.source import Metadata, SourceColours
 
 WHITE = (255, 255, 255)
+_CROP_TOLERANCE_PIXELS = 0.001
+"""A crop to the source's own ratio differs from the whole by errors of floating point only."""
 _OPAQUE = frozenset({Format.JPEG})
 
 
@@ -48,6 +51,20 @@ class VariantPlan:
 
         return replace(
             self, size=pixels(self.size, 1), canvas=pixels(self.canvas, 1), offset=pixels(self.offset, 0)
+        )
+
+    def is_whole(self, source_size: Size) -> bool:
+        """Return whether the result has the pixels of the whole source, neither cut nor padded nor scaled.
+
+        Args:
+            source_size: Pixels of the source, upright.
+        """
+        width, height = swap_sides(source_size, self.metadata.orientation)
+        distances = (abs(a - b) for a, b in zip(self.box, (0, 0, width, height), strict=True))
+        return (
+            self.canvas == source_size
+            and self.size == (width, height)
+            and max(distances) < _CROP_TOLERANCE_PIXELS
         )
 
     @property

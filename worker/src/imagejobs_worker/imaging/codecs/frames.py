@@ -7,7 +7,7 @@ from itertools import count
 from PIL import Image, ImageFile
 
 from imagejobs_worker.imaging import damage
-from imagejobs_worker.imaging.codecs import apng, canvas, gif
+from imagejobs_worker.imaging.codecs import apng, avif_crop, canvas, gif
 from imagejobs_worker.imaging.codecs.canvas import PartialFrame
 from imagejobs_worker.imaging.formats import SOURCE_FORMATS
 from imagejobs_worker.imaging.modes import normalise
@@ -31,7 +31,7 @@ def decode_frames(source: bytes, form: str, count: int) -> Iterator[tuple[Image.
     frames = (
         canvas.paint_frames(_PARTIAL_FRAMES[form](source, image.size), image.size)
         if form in _PARTIAL_FRAMES
-        else _seek_frames(image)
+        else _seek_frames(image, avif_crop.find(source, image.size, count) if form == "avif" else None)
     )
     for _ in range(count):
         with damage.as_image_failed():
@@ -39,11 +39,14 @@ def decode_frames(source: bytes, form: str, count: int) -> Iterator[tuple[Image.
         yield damage.drop_info(frame), round(milliseconds)
 
 
-def _seek_frames(image: ImageFile.ImageFile) -> Iterator[tuple[Image.Image, float]]:
+def _seek_frames(
+    image: ImageFile.ImageFile, crop: tuple[int, int, int, int] | None
+) -> Iterator[tuple[Image.Image, float]]:
     for n in count():
         image.seek(n)
         image.load()
         frame = normalise(image)
+        frame = frame.crop(crop) if crop else frame
         # The decoder paints the next frame over its own picture.
         yield frame.copy() if frame is image else frame, image.info.get("duration") or 0
 

@@ -16,11 +16,15 @@ _NOT_FRAME_HEADERS = frozenset({0xC4, 0xC8, 0xCC})
 """JPEG markers in the range of frame headers that are tables and extensions."""
 _SEQUENTIAL = frozenset({0xC0, 0xC1})
 """Markers of baseline and extended sequential frames."""
+_LOSSLESS = 0xC3
+"""Marker of a lossless frame."""
 _MAX_SEGMENTS = 4096
 """Steps to a JPEG's frame header; a photo takes tens. A hostile file may consist of segments alone, and the
 parent process, which reads files of children too, must not be blocked.
 """
 
+_WEBP_FRAME_HEAD_BYTES = 16
+"""Of an ANMF chunk, before the chunks of its picture."""
 _GRAPHIC_CONTROL = b"\xf9\x04"
 """Its label and its length in bytes."""
 
@@ -66,6 +70,27 @@ def _webp(data: bytes) -> Size | None:
     return None
 
 
+def is_lossless_webp(data: bytes) -> bool:
+    """Return whether every frame of a WebP is stored without loss."""
+    if sniff(data[:HEAD_BYTES]) != "webp":
+        return False
+    kinds = set()
+    try:
+        at = 12
+        for _ in range(_MAX_SEGMENTS):
+            if at + 8 > len(data):
+                break
+            kind, length = struct.unpack_from("<4sI", data, at)
+            if kind == b"ANMF":
+                at += 8 + _WEBP_FRAME_HEAD_BYTES
+                continue
+            kinds.add(kind)
+            at += 8 + length + length % 2
+    except struct.error:
+        return False
+    return b"VP8L" in kinds and b"VP8 " not in kinds
+
+
 def _u24(data: bytes, at: int) -> int:
     return int.from_bytes(data[at : at + 3], "little")
 
@@ -80,6 +105,15 @@ def is_sequential_jpeg(data: bytes) -> bool:
     except (struct.error, IndexError):
         return False
     return found is not None and data[found + 1] in _SEQUENTIAL
+
+
+def is_lossless_jpeg(data: bytes) -> bool:
+    """Return whether a file is a JPEG without the cosine transform, which has no smaller scales."""
+    try:
+        found = _find_jpeg_frame(data) if sniff(data[:HEAD_BYTES]) == "jpeg" else None
+    except (struct.error, IndexError):
+        return False
+    return found is not None and data[found + 1] == _LOSSLESS
 
 
 def _jpeg(data: bytes) -> Size | None:

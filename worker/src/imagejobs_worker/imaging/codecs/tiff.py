@@ -19,6 +19,8 @@ _SUBFILE, _OLD_SUBFILE, _WIDTH, _LENGTH, _SUB_DIRECTORIES, _DNG_VERSION = 254, 2
 _REDUCED, _OLD_REDUCED = 1, 2
 """A bit of `NewSubfileType`, and a value of `SubfileType`: the picture is a preview (TIFF 6.0, section 8)."""
 _COMPRESSION, _SAMPLE_FORMAT = 259, 339
+_WEBP = 50_001
+"""A compression that Pillow names and its libtiff does not have."""
 _PIXEL_OFFSETS = frozenset({273, 324})
 """Of strips and of tiles."""
 _UNSIGNED, _SIGNED = 1, 2
@@ -41,7 +43,7 @@ def open_tiff(source: bytes) -> ImageFile.ImageFile:
     compressed files, reads them correctly.
 
     Raises:
-        ImageFailed: `unsupported_format`, if the first picture is a preview.
+        ImageFailed: `unsupported_format`, if the first picture is a preview, or its compression is not read.
     """
     if source[8:11] == _CANON_RAW:
         raise _unsupported("a raw photo (CR2)")
@@ -51,6 +53,8 @@ def open_tiff(source: bytes) -> ImageFile.ImageFile:
         raise _unsupported("a raw photo (DNG)")
     if _is_preview(tags) or _has_larger_picture(source, tags):
         raise _unsupported("a raw photo or another TIFF of several pictures")
+    if tags.get(_COMPRESSION) == _WEBP:
+        raise ImageFailed(f"is {_describe(source)}, which is not read", code=Code.UNSUPPORTED_FORMAT)
     if tags.get(_PLANES) != _SEPARATE_PLANES or max(tags.get(_BITS, (1,))) <= 8:
         return image
     from PIL import TiffImagePlugin

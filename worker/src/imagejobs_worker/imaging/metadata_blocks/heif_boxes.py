@@ -1,4 +1,4 @@
-"""Reads the properties of the main picture of an AVIF or a HEIC (ISO/IEC 23008-12): size, crop and colours.
+"""Reads the properties of an AVIF or a HEIC (ISO/IEC 23008-12): size, crop and colours.
 
 Pure; the boxes of one level that are read are bounded, because the file may be hostile.
 """
@@ -10,6 +10,11 @@ from typing import NamedTuple
 from imagejobs_worker.imaging.colours.cicp import Cicp
 from imagejobs_worker.imaging.sizes import Size
 
+_TO_TRACK_FORMAT = (b"mdia", b"minf", b"stbl", b"stsd", b"av01")
+"""From a track to the description of its frames (ISO/IEC 14496-12)."""
+_LIST_HEAD_BYTES, _FRAME_HEAD_BYTES = 8, 78
+"""Before the boxes in that list, and before the boxes in a description of frames."""
+_FRAME_SIZE_OFFSET = 24
 _MAX_BOXES = 2048
 _MAX_ITEMS = 4096
 Span = tuple[int, int]
@@ -37,15 +42,30 @@ def read_properties(data: bytes) -> Properties:
         return Properties()
 
 
+def read_animation(data: bytes) -> Properties:
+    """Return size and crop of the frames of an animation, by its first track; none if they cannot be read."""
+    try:
+        span = (0, len(data))
+        for kind in (b"moov", b"trak", *_TO_TRACK_FORMAT):
+            span = next(find_boxes(data, kind, span))
+            if kind == b"stsd":
+                span = (span[0] + _LIST_HEAD_BYTES, span[1])
+        size = struct.unpack_from(">HH", data, span[0] + _FRAME_SIZE_OFFSET)
+        at, _ = next(find_boxes(data, b"clap", (span[0] + _FRAME_HEAD_BYTES, span[1])))
+        return Properties(size, _crop(struct.unpack_from(">IIIIiIiI", data, at), size))
+    except (StopIteration, struct.error, ZeroDivisionError):
+        return Properties()
+
+
 def _read(data: bytes) -> Properties:
-    start, end = next(_find(data, b"meta", (0, len(data))))
+    start, end = next(find_boxes(data, b"meta", (0, len(data))))
     meta = (start + 4, end)
-    at, _ = next(_find(data, b"pitm", meta))
+    at, _ = next(find_boxes(data, b"pitm", meta))
     (item,) = struct.unpack_from(">H" if data[at] == 0 else ">I", data, at + 4)
-    container = next(_find(data, b"iprp", meta))
-    boxes = list(_boxes(data, next(_find(data, b"ipco", container))))
+    container = next(find_boxes(data, b"iprp", meta))
+    boxes = list(read_boxes(data, next(find_boxes(data, b"ipco", container))))
     found = Properties()
-    for span in _find(data, b"ipma", container):
+    for span in find_boxes(data, b"ipma", container):
         for index in _indices(data, span[0], item):
             if 1 <= index <= len(boxes):
                 found = _add(found, data, *boxes[index - 1])
@@ -90,11 +110,12 @@ def _indices(data: bytes, at: int, item: int) -> list[int]:
     return []
 
 
-def _find(data: bytes, name: bytes, within: Span) -> Iterator[Span]:
-    return (span for kind, span in _boxes(data, within) if kind == name)
+def find_boxes(data: bytes, name: bytes, within: Span) -> Iterator[Span]:
+    """Yield the bodies of the boxes of one level that have a name."""
+    return (span for kind, span in read_boxes(data, within) if kind == name)
 
 
-def _boxes(data: bytes, within: Span) -> Iterator[tuple[bytes, Span]]:
+def read_boxes(data: bytes, within: Span) -> Iterator[tuple[bytes, Span]]:
     """Yield names and bodies of the boxes of one level."""
     at, end = within
     for _ in range(_MAX_BOXES):

@@ -3,8 +3,9 @@
 libjpeg fills a scan that an end marker cuts short with grey or old coefficients. Without the end marker it
 waits for more bytes instead, so the marker is kept back, and libjpeg gets a few bytes of padding in its
 place, which a complete scan does not need. That takes no second decoding. Holes in the middle are noticed if
-the rest of the scan then has too many or too few bits. Not noticed are holes between two restart markers,
-holes in all but the last scan of a progressive file, and all damage to arithmetic coding.
+the rest of the scan then has too many or too few bits. Holes between two restart markers, and in all but the
+last scan of a progressive file, are left to `strict_jpeg`, which decodes such files where it is loaded. All
+damage to arithmetic coding stays unnoticed.
 """
 
 import re
@@ -13,6 +14,8 @@ from typing import Any
 
 from PIL import Image, ImageFile
 from PIL.Image import core as _core  # type: ignore[attr-defined]
+
+from imagejobs_worker.imaging.soundness import strict_jpeg
 
 CODEC = "watched_jpeg"
 """Name of the decoder in Pillow's registry."""
@@ -70,6 +73,9 @@ class WatchedDecoder:
         Raises:
             OSError: The file is damaged.
         """
+        mode, raw_mode = self._options[:2]
+        if (pixels := strict_jpeg.decode(data, mode, self._target[1][2:])) is not None:
+            return self._fill(pixels, mode, raw_mode)
         scan = _find_first_scan(data)
         if scan is None:
             return self._feed(data)
@@ -86,6 +92,13 @@ class WatchedDecoder:
         if is_complete:
             return result
         return self._decode_again(data, start, in_one_scan)
+
+    def _fill(self, pixels: Any, mode: str, raw_mode: str) -> tuple[int, int]:
+        """Copy pixels that were decoded elsewhere into the picture."""
+        self.cleanup()
+        self._decoder = _core.raw_decoder(mode, raw_mode, 0, 1)
+        self._decoder.setimage(*self._target)
+        return self._feed(pixels)
 
     def _feed(self, data: bytes | memoryview) -> tuple[int, int]:
         used, error = self._decoder.decode(data)

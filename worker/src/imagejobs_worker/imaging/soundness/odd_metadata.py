@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator
 
 from imagejobs_worker.imaging.codecs import header
+from imagejobs_worker.imaging.metadata_blocks.heif_boxes import find_boxes
 
 _MAX_PARTS = 4096
 _PNG_LEAST_BYTES = {
@@ -29,6 +30,8 @@ _COLOUR_TYPE_OFFSET = 25
 _IS_ANCILLARY = 0x20
 """Bit of the first letter of a chunk's name (w3.org/TR/png-3, 5.4)."""
 _JPEG_LEAST_BYTES = ((0xE0, b"JFIF", 14), (0xEE, b"Adobe", 12), (0xE2, b"ICC_PROFILE\0", 15))
+_GAIN_MAP = b"tmap"
+"""Type of the item that joins a picture with its gain map."""
 _GIF_LOOP_NAMES = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
 
 
@@ -37,7 +40,7 @@ def without_odd_metadata(source: bytes, form: str) -> Iterator[bytes]:
 
     Args:
         source: A file that cannot be opened.
-        form: As `imagejobs_contract.wire.sniff` names it; nothing is yielded but for JPEG, PNG and GIF.
+        form: As `imagejobs_contract.wire.sniff` names it; nothing is yielded but for JPEG, PNG, GIF and AVIF.
     """
     if strip := _STRIPPERS.get(form):
         for everything in (False, True):
@@ -132,8 +135,17 @@ def _is_odd_extension(extension: bytes, everything: bool) -> bool:
     return everything
 
 
+def _strip_avif(source: bytes, everything: bool) -> bytes:
+    """Take the name off a gain map and off the brand that announces it, so that its numbers are not read."""
+    _, end = next(find_boxes(source, b"meta", (0, len(source))), (0, 0))
+    if _GAIN_MAP not in source[:end]:
+        raise IndexError
+    return source[:end].replace(_GAIN_MAP, b"skip") + source[end:]
+
+
 _STRIPPERS: dict[str, Callable[[bytes, bool], bytes]] = {
     "jpeg": _strip_jpeg,
     "png": _strip_png,
     "gif": _strip_gif,
+    "avif": _strip_avif,
 }

@@ -28,15 +28,33 @@ class ForgivingPng(PngImagePlugin.PngImageFile):
 
 
 def check_animation(image: ImageFile.ImageFile, source: bytes) -> None:
-    """Refuse an opened PNG that announces frames and has none, or whose first frame is not the whole picture.
+    """Refuse an opened PNG that announces more frames than it has, or whose first is not the whole picture.
 
     Raises:
         ValueError: It is so; without the chunks of its animation the file is a still.
     """
     is_whole = image.info.get("bbox") in (None, (0, 0, *image.size))
-    has_none = 1 < getattr(image, "n_frames", 1) <= _MAX_BELIEVED_FRAMES and b"fcTL" not in source
-    if not is_whole or has_none:
+    is_animated = 1 < getattr(image, "n_frames", 1) <= _MAX_BELIEVED_FRAMES
+    if not is_whole or (is_animated and _lacks_frames(source)):
         raise ValueError("an animation without its frames")
+
+
+def _lacks_frames(source: bytes) -> bool:
+    """Return whether a file that is there to its end has fewer frames than it announces."""
+    at, announced, found, is_open = 8, 0, 0, False
+    for _ in range(_MAX_CHUNKS):
+        if at + 12 > len(source):
+            return found == 0 and not is_open and b"fcTL" not in source
+        length, name = struct.unpack_from(">I4s", source, at)
+        if name == b"acTL" and at + 12 <= len(source):
+            (announced,) = struct.unpack_from(">I", source, at + 8)
+        if name in _PIXELS and is_open:
+            found, is_open = found + 1, False
+        is_open |= name == b"fcTL"
+        if name == b"IEND":
+            return found < announced
+        at += 12 + length
+    return False
 
 
 def check_pixels(source: bytes) -> None:
