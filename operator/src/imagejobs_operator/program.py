@@ -79,6 +79,8 @@ def _connect(
 
     queue = WorkQueue(metrics.time_reconciles(work), settings.concurrency)
     pods.on_turn(queue.add)
+    for gate in outside.gates:
+        gate.on_open(queue.add_refused)
     metrics.expose(queue, memory, clock)
 
     def on_result(key: JobKey, result: DeliveryResult) -> None:

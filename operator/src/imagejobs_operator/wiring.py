@@ -6,7 +6,7 @@ not installed everywhere.
 
 import sys
 from asyncio import Event
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,8 +15,10 @@ from imagejobs_contract.model.times import Clock, utc_now
 from imagejobs_contract.redis.board import RedisBoard
 from imagejobs_contract.redis.client import connect
 from imagejobs_contract.redis.task_queue import RedisTaskQueue
+from imagejobs_contract.runtime.gate import Gate
 from imagejobs_contract.runtime.traces import Tracer
 from imagejobs_contract.s3.objects import S3Objects
+from imagejobs_operator.act.gated import gated
 from imagejobs_operator.act.ports import Ports
 from imagejobs_operator.act.work_queue import WorkQueue
 from imagejobs_operator.callbacks.dispatcher import CallbackDispatcher
@@ -33,12 +35,14 @@ class Outside:
     """The open ports, and the two adapters among them that report results.
 
     Attributes:
+        gates: Of Redis, S3 and the Kubernetes API, before the ports.
         calendar: Shows the time by which the store stamps the creation of jobs.
         dispatcher: None where no callbacks are sent.
         processes: None where Jobs are no processes of this machine.
     """
 
     ports: Ports
+    gates: Sequence[Gate]
     calendar: Clock
     dispatcher: CallbackDispatcher | None
     processes: ProcessJobs | None
@@ -60,8 +64,10 @@ async def open_outside(
         Misconfigured: Neither a service account nor a kubeconfig leads to an API server.
     """
     redis = connect(settings.redis_url)
-    objects = S3Objects(settings.s3)
-    board, tasks = RedisBoard(redis), RedisTaskQueue(redis, settings.lease_seconds)
+    redis_gate, s3_gate = Gate("Redis"), Gate("S3")
+    objects = gated(S3Objects(settings.s3), s3_gate)
+    board = gated(RedisBoard(redis), redis_gate)
+    tasks = gated(RedisTaskQueue(redis, settings.lease_seconds), redis_gate)
     calendar: Clock = utc_now
     dispatcher, processes = _make_dispatcher(settings, traces, count), _make_processes(settings, environ)
     if settings.sqlite:
@@ -71,15 +77,18 @@ async def open_outside(
 
         store = CachedStore(SqliteStore(settings.sqlite, echoes=False))
         ports = Ports(store, board, tasks, objects, processes, LogEvents(), dispatcher)
+        gates: tuple[Gate, ...] = (redis_gate, s3_gate)
     else:
         from imagejobs_contract.stores.kubernetes_calls import connect as connect_to_cluster
         from imagejobs_operator.cluster import make_ports
 
         client = await connect_to_cluster(settings.kubeconfig)
         calendar = client.calendar
-        ports = make_ports(client, settings, board, tasks, objects, dispatcher)
+        api_gate = Gate("the Kubernetes API")
+        ports = make_ports(client, settings, board, tasks, objects, api_gate, dispatcher)
+        gates = (redis_gate, s3_gate, api_gate)
     try:
-        yield Outside(ports, calendar, dispatcher, processes)
+        yield Outside(ports, gates, calendar, dispatcher, processes)
     finally:
         if processes:
             await processes.close()

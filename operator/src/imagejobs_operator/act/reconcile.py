@@ -180,8 +180,16 @@ class Reconciler:
         return self._traces.span("reconcile", facts, parent=Origin.of(job).traceparent or None)
 
     async def _collect(self, job: ImageJob, seen: Observed, action: actions.CollectResults) -> Results:
+        # The lines of an ended Job do not change: what was read of them is not read again.
+        before = self._memory.take_partial_results(job.key, job.uid)
         try:
-            return await result_files.collect(self._ports.objects, job, action.attempt)
+            return await result_files.collect(self._ports.objects, job, action.attempt, before)
+        except result_files.PartlyRead as ex:
+            if seen.child.ended:
+                self._memory.record_partial_results(job.key, job.uid, ex.partial)
+            if isinstance(ex.__cause__, ImageJobsError):
+                await self._write_stalled(job, seen, action, ex.__cause__)
+            raise ex.__cause__ or ex from None
         except ImageJobsError as ex:
             await self._write_stalled(job, seen, action, ex)
             raise
