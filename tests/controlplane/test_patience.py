@@ -2,7 +2,9 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from aiohttp import web
 
 from imagejobs_contract.model import names
 from imagejobs_contract.runtime.settings import S3Settings
+from imagejobs_operator.act.observe import START_SECONDS
 from support.clock.waiting import eventually
 from support.cluster.client import ControlPlane
 from support.cluster.faulty_proxy import Answer, Proxy, faulty_proxy, status
@@ -35,15 +38,15 @@ def cluster(controlplane: ControlPlane, namespace: str) -> Cluster:
 
 
 @pytest.fixture
-def running(
+def environ(
     cluster: Cluster, proxy: Proxy, redis_url: str, s3_settings: S3Settings, tmp_path: Path
-) -> Iterator[Operator]:
-    """An operator behind the proxy."""
+) -> dict[str, str]:
+    """The variables of an operator behind the proxy."""
     config = yaml.safe_load(cluster.operator_kubeconfig().read_text())
     config["clusters"][0]["cluster"] = {"server": proxy.url}
     kubeconfig = tmp_path / "config"
     kubeconfig.write_text(yaml.safe_dump(config))
-    environ = {
+    return {
         **s3_environ(s3_settings),
         "REDIS_URL": redis_url,
         "KUBECONFIG": str(kubeconfig),
@@ -51,6 +54,11 @@ def running(
         "RESYNC_SECONDS": "1",
         "WORKER_IMAGE": "worker:test",
     }
+
+
+@pytest.fixture
+def running(environ: dict[str, str], tmp_path: Path) -> Iterator[Operator]:
+    """A running operator behind the proxy."""
     with operator(tmp_path, environ) as running:
         yield running
 
@@ -68,6 +76,46 @@ def end_all(cluster: Cluster, redis_url: str) -> None:
                 await asyncio.to_thread(cluster.wait_for_state, f"job-{n}", "Succeeded", seconds=90.0)
 
     asyncio.run(run())
+
+
+def requests(proxy: Proxy) -> Counter[str]:
+    """Return how often each kind of request was made that is no list, no watch and no discovery."""
+    kinds: Counter[str] = Counter()
+    for method, path in proxy.sent_on:
+        name = path.rpartition("/namespaces/")[2].split("/")[1:]
+        if method != "GET" or len(name) > 1:
+            kinds[f"{method} {name[0] if name else path}{' status' if name[2:] else ''}"] += 1
+    return kinds
+
+
+def test_a_small_job_costs_a_status_and_an_event_and_a_restart_over_ended_ones_nothing(
+    cluster: Cluster, proxy: Proxy, environ: dict[str, str], redis_url: str, tmp_path: Path
+) -> None:
+    with operator(tmp_path, environ) as running:
+        cluster.create("first", spec())
+        cluster.wait_for_state("first", "Queued")
+        eventually(lambda: created_later(cluster, running))
+        proxy.sent_on.clear()
+        for n in range(JOBS):
+            cluster.create(f"job-{n}", spec(execution="Auto"))
+        end_all(cluster, redis_url)
+        made = requests(proxy)
+        assert made["POST events"] == JOBS + 1
+        assert made.total() <= 4 * JOBS, made
+        assert running.stop() == 0
+    proxy.sent_on.clear()
+    with operator(tmp_path, environ) as running:
+        cluster.create("last", spec())
+        cluster.wait_for_state("last", "Queued")
+        made = requests(proxy)
+        assert made.total() <= 8, made
+
+
+def created_later(cluster: Cluster, running: Operator) -> bool:
+    """Return whether a job that is created now is one that no operator before can have begun."""
+    ready = next(line for line in running.lines() if line["event"] == "ready")
+    begun = datetime.fromisoformat(str(ready["time"]))
+    return (datetime.now(UTC) - begun).total_seconds() > START_SECONDS + 1
 
 
 def refuse(code: int, **headers: str) -> Answer:

@@ -1,9 +1,8 @@
 """Makes the ports that speak to the Kubernetes API, over one client."""
 
-from imagejobs_contract.ports import ProgressBoard, TaskQueue
+from imagejobs_contract.ports import JobStore, ProgressBoard, TaskQueue
 from imagejobs_contract.runtime.gate import Gate
 from imagejobs_contract.storage import ObjectStore
-from imagejobs_contract.stores.kubernetes import KubernetesStore
 from imagejobs_contract.stores.kubernetes_client import KubernetesClient
 from imagejobs_operator.act.gated import gated
 from imagejobs_operator.act.ports import Callbacks, Ports
@@ -16,6 +15,7 @@ from imagejobs_operator.settings import Settings
 
 def make_ports(
     client: KubernetesClient,
+    store: JobStore,
     settings: Settings,
     board: ProgressBoard,
     queue: TaskQueue,
@@ -35,7 +35,7 @@ def make_ports(
     )
     jobs = KubernetesJobs(client, pods) if settings.jobs else None
     return Ports(
-        gated(KubernetesStore(client, settings.namespaces), gate),
+        store,
         board,
         queue,
         objects,

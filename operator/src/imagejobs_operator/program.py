@@ -66,7 +66,7 @@ def _connect(
         traces,
         pods,
         calendar=outside.calendar,
-        sees_own_writes=settings.sqlite is None,
+        sees_own_writes=False,
     )
     namespaces = Namespaces(None if settings.sqlite else settings.namespaces)
 
@@ -102,10 +102,11 @@ def _connect(
             health,
             namespaces,
             lambda key: memory.is_due(key, clock()),
+            lambda key: memory.uid(key) is not None,
         ),
         *_make_servers(settings, health, metrics),
         # kopf takes the signals for itself.
-        follow_changes(settings, ports, queue, lambda: _stop_on_signals(stop), stop),
+        follow_changes(settings, outside, queue, reconciler.is_settled, lambda: _stop_on_signals(stop), stop),
     ]
 
 

@@ -36,11 +36,13 @@ class Proxy:
 
     Attributes:
         url: Where it listens.
+        sent_on: Method and path of the requests that it sent on.
         refused: When it answered by itself, in seconds that only grow.
     """
 
     plane: ControlPlane
     url: str = ""
+    sent_on: list[tuple[str, str]] = field(default_factory=list)
     refused: list[float] = field(default_factory=list)
     _answer: Answer | None = None
     _streams: set[asyncio.Task[object]] = field(default_factory=set)
@@ -63,10 +65,11 @@ class Proxy:
         if self._answer and (answer := self._answer(request)):
             self.refused.append(time.monotonic())
             return answer
+        self.sent_on.append((request.method, request.path))
         headers = {name: request.headers[name] for name in KEPT_HEADERS if name in request.headers}
         url = self.plane.url + request.raw_path
-        body = await request.read()
-        async with session.request(request.method, url, headers=headers, data=body) as upstream:
+        body = await request.read()  # without any, the library would name a type of it
+        async with session.request(request.method, url, headers=headers, data=body or None) as upstream:
             kept = {name: upstream.headers[name] for name in ("Content-Type", "Date")}
             answer = web.StreamResponse(status=upstream.status, headers=kept)
             await answer.prepare(request)

@@ -98,6 +98,15 @@ class Memory:
         known = self._jobs.get(key)
         return known[1] if known else History()
 
+    def uid(self, key: JobKey) -> Uid | None:
+        """Return the uid of the job that is known by a key."""
+        known = self._jobs.get(key)
+        return known[0].uid if known else None
+
+    def record_sent(self, key: JobKey, attempt: int) -> None:
+        """Record that tasks of the job's attempt were put on the pool's queue."""
+        self._change(key, sent_attempt=attempt)
+
     def record_write(self, key: JobKey, status: Status, now: datetime, lead: timedelta = NO_LEAD) -> None:
         """Record a write of the job's status."""
         self._change(key, written=now, **({"reported": {}} if status.state.final else {}))

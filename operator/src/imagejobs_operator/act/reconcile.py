@@ -20,6 +20,7 @@ from imagejobs_contract.errors import (
     Unavailable,
 )
 from imagejobs_contract.model import limits
+from imagejobs_contract.model.attempts import retry_requested
 from imagejobs_contract.model.imagejob import ImageJob, UnreadableJob
 from imagejobs_contract.model.names import FINALIZER, JobKey
 from imagejobs_contract.model.status import Reason, State, Status
@@ -101,6 +102,26 @@ class Reconciler:
                     return await self._fetch_and_reconcile(key)
         except Conflict:
             return Result(CONFLICT_RETRY_SECONDS)
+
+    def is_settled(self, job: ImageJob) -> bool:
+        """Record a job that a watch delivered, and return whether there is nothing to do for it.
+
+        Only an ended job can be settled. The resync adds it when it is due.
+        """
+        known = self._memory.uid(job.key)
+        if not job.status.state.final or job.deleting or self._pods.knows(job.key):
+            return False
+        if known not in (None, job.uid):
+            return False  # another job had its name, whose leftovers are to be deleted
+        now, lead = self._times()
+        self._memory.record_job(job, now, lead)
+        seen = Observed(history=self._memory.history(job.key), lead=lead)
+        job = self._policy.bound(job)
+        if retry_requested(job) or self._plan(job, seen):
+            return False
+        until = deadlines.skip_resync_until(job, seen, now, self._policy)
+        self._memory.skip_resync_until(job.key, until)
+        return True
 
     async def _fetch_and_reconcile(self, key: JobKey) -> Result:
         try:
@@ -218,7 +239,9 @@ class Reconciler:
         return written
 
     def _remember(self, job: ImageJob, action: Action) -> None:
-        if isinstance(action, actions.WriteStatus):
+        if isinstance(action, actions.SendTasks):
+            self._memory.record_sent(job.key, action.attempt)
+        elif isinstance(action, actions.WriteStatus):
             self._memory.record_write(job.key, action.status, *self._times())
         elif isinstance(action, actions.Announce):
             self._memory.record_announcement(job.key, action.change.counts, self._clock())
