@@ -1,9 +1,10 @@
 """Makes the ports that speak to the Kubernetes API, over one client."""
 
-from imagejobs_contract.ports import ProgressBoard, TaskQueue
+from imagejobs_contract.ports import JobStore, ProgressBoard, TaskQueue
+from imagejobs_contract.runtime.gate import Gate
 from imagejobs_contract.storage import ObjectStore
-from imagejobs_contract.stores.kubernetes import KubernetesStore
 from imagejobs_contract.stores.kubernetes_client import KubernetesClient
+from imagejobs_operator.act.gated import gated
 from imagejobs_operator.act.ports import Callbacks, Ports
 from imagejobs_operator.events.kubernetes import KubernetesEvents
 from imagejobs_operator.jobs.kubernetes import KubernetesJobs
@@ -14,10 +15,12 @@ from imagejobs_operator.settings import Settings
 
 def make_ports(
     client: KubernetesClient,
+    store: JobStore,
     settings: Settings,
     board: ProgressBoard,
     queue: TaskQueue,
     objects: ObjectStore,
+    gate: Gate,
     callbacks: Callbacks | None = None,
 ) -> Ports:
     """Return all ports; closing their store closes the client."""
@@ -32,12 +35,12 @@ def make_ports(
     )
     jobs = KubernetesJobs(client, pods) if settings.jobs else None
     return Ports(
-        KubernetesStore(client, settings.namespaces),
+        store,
         board,
         queue,
         objects,
-        jobs,
-        KubernetesEvents(client),
+        gated(jobs, gate) if jobs else None,
+        gated(KubernetesEvents(client), gate),
         callbacks,
-        KubernetesNamespaces(client),
+        gated(KubernetesNamespaces(client), gate),
     )

@@ -69,7 +69,7 @@ def _connect(
         traces,
         pods,
         calendar=outside.calendar,
-        sees_own_writes=settings.sqlite is None,
+        sees_own_writes=False,
     )
     namespaces = Namespaces(None if settings.sqlite else settings.namespaces)
 
@@ -82,6 +82,8 @@ def _connect(
 
     queue = WorkQueue(metrics.time_reconciles(work), settings.concurrency)
     pods.on_turn(queue.add)
+    for gate in outside.gates:
+        gate.on_open(queue.add_refused)
     metrics.expose(queue, memory, clock)
 
     def on_result(key: JobKey, result: DeliveryResult) -> None:
@@ -104,10 +106,11 @@ def _connect(
             health,
             namespaces,
             lambda key: memory.is_due(key, clock()),
+            lambda key: memory.uid(key) is not None,
         ),
         *_make_servers(settings, health, metrics),
         # kopf takes the signals for itself.
-        follow_changes(settings, ports, queue, lambda: _stop_on_signals(stop), stop),
+        follow_changes(settings, outside, queue, reconciler.is_settled, lambda: _stop_on_signals(stop), stop),
     ]
 
 

@@ -6,21 +6,26 @@ not installed everywhere.
 
 import sys
 from asyncio import Event
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.times import Clock, utc_now
 from imagejobs_contract.redis.board import RedisBoard
 from imagejobs_contract.redis.client import connect
 from imagejobs_contract.redis.task_queue import RedisTaskQueue
+from imagejobs_contract.runtime.gate import Gate
 from imagejobs_contract.runtime.traces import Tracer
 from imagejobs_contract.s3.objects import S3Objects
+from imagejobs_operator.act.gated import gated
 from imagejobs_operator.act.ports import Ports
 from imagejobs_operator.act.work_queue import WorkQueue
 from imagejobs_operator.callbacks.dispatcher import CallbackDispatcher
 from imagejobs_operator.decide.deliveries import ResponseKind
+from imagejobs_operator.feeds.cached_store import CachedStore
+from imagejobs_operator.feeds.informer import Informer
 from imagejobs_operator.jobs.processes import ProcessJobs
 from imagejobs_operator.settings import Settings
 
@@ -33,12 +38,16 @@ class Outside:
     """The open ports, and the two adapters among them that report results.
 
     Attributes:
+        cache: The store of the ports.
+        gates: Of Redis, S3 and the Kubernetes API, before the ports.
         calendar: Shows the time by which the store stamps the creation of jobs.
         dispatcher: None where no callbacks are sent.
         processes: None where Jobs are no processes of this machine.
     """
 
     ports: Ports
+    cache: CachedStore
+    gates: Sequence[Gate]
     calendar: Clock
     dispatcher: CallbackDispatcher | None
     processes: ProcessJobs | None
@@ -60,26 +69,32 @@ async def open_outside(
         Misconfigured: Neither a service account nor a kubeconfig leads to an API server.
     """
     redis = connect(settings.redis_url)
-    objects = S3Objects(settings.s3)
-    board, tasks = RedisBoard(redis), RedisTaskQueue(redis, settings.lease_seconds)
+    redis_gate, s3_gate = Gate("Redis"), Gate("S3")
+    objects = gated(S3Objects(settings.s3), s3_gate)
+    board = gated(RedisBoard(redis), redis_gate)
+    tasks = gated(RedisTaskQueue(redis, settings.lease_seconds), redis_gate)
     calendar: Clock = utc_now
     dispatcher, processes = _make_dispatcher(settings, traces, count), _make_processes(settings, environ)
     if settings.sqlite:
         from imagejobs_contract.stores.sqlite import SqliteStore
         from imagejobs_operator.events.log import LogEvents
-        from imagejobs_operator.feeds.cached_store import CachedStore
 
-        store = CachedStore(SqliteStore(settings.sqlite, echoes=False))
-        ports = Ports(store, board, tasks, objects, processes, LogEvents(), dispatcher)
+        cache = CachedStore(SqliteStore(settings.sqlite, echoes=False))
+        ports = Ports(cache, board, tasks, objects, processes, LogEvents(), dispatcher)
+        gates: tuple[Gate, ...] = (redis_gate, s3_gate)
     else:
-        from imagejobs_contract.stores.kubernetes_calls import connect as connect_to_cluster
+        from imagejobs_contract.stores.kubernetes import KubernetesStore
+        from imagejobs_contract.stores.kubernetes import connect as connect_to_cluster
         from imagejobs_operator.cluster import make_ports
 
         client = await connect_to_cluster(settings.kubeconfig)
         calendar = client.calendar
-        ports = make_ports(client, settings, board, tasks, objects, dispatcher)
+        api_gate = Gate("the Kubernetes API")
+        cache = CachedStore(gated(KubernetesStore(client, settings.namespaces), api_gate))
+        ports = make_ports(client, cache, settings, board, tasks, objects, api_gate, dispatcher)
+        gates = (redis_gate, s3_gate, api_gate)
     try:
-        yield Outside(ports, calendar, dispatcher, processes)
+        yield Outside(ports, cache, gates, calendar, dispatcher, processes)
     finally:
         if processes:
             await processes.close()
@@ -90,24 +105,31 @@ async def open_outside(
 
 
 def follow_changes(
-    settings: Settings, ports: Ports, queue: WorkQueue, started: Callable[[], None], stop: Event
+    settings: Settings,
+    outside: Outside,
+    queue: WorkQueue,
+    is_settled: Callable[[ImageJob], bool],
+    started: Callable[[], None],
+    stop: Event,
 ) -> Coroutine[Any, Any, None]:
     """Return the feed of changed jobs.
 
     Args:
         settings: Say which store is watched.
-        ports: Hold that store.
+        outside: Holds that store.
         queue: Takes the keys.
+        is_settled: Returns whether there is nothing to do for a job.
         started: Called once after kopf has taken the signals of the process.
         stop: Ends kopf.
     """
     if settings.sqlite:
         from imagejobs_operator.feeds import sqlite
 
-        return sqlite.follow(ports.store, queue)
+        return sqlite.follow(outside.ports.store, queue)
     from imagejobs_operator.feeds import kubernetes
 
-    return kubernetes.follow(queue, settings.namespaces, started, stop)
+    informer = Informer(outside.cache, queue.add, is_settled)
+    return kubernetes.follow(informer, settings.namespaces, started, stop)
 
 
 def _make_dispatcher(

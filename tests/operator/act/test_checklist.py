@@ -543,11 +543,11 @@ def test_18_suspend_cancel_and_delete_in_every_state_and_order(
 
 def test_19_two_operators_at_once_come_to_one_end(world: World) -> None:
     world.create(spec(20, items_per_pod=10))
-    first = world._reconciler
+    first = world.reconciler
     world.restart()
-    second = world._reconciler
+    second = world.reconciler
     for turn in range(8):
-        world._reconciler = (first, second)[turn % 2]
+        world.reconciler = (first, second)[turn % 2]
         world.reconcile()
         if turn in (2, 4):
             world.shard(turn // 2 - 1)

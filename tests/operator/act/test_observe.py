@@ -1,9 +1,12 @@
 """The facts that are read before a decision."""
 
+from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Execution
 from imagejobs_contract.model.status import State
 from imagejobs_contract.ports import WakeUp
+from imagejobs_operator.act.observe import START_SECONDS
+from imagejobs_operator.decide.observed import ChildJob
 from support.operator.world import World, outcome, spec
 
 KEY = JobKey("ns", "job")
@@ -119,6 +122,21 @@ def test_the_choice_of_a_runner_survives_a_crash_and_a_change_of_the_world(world
     world.reconcile()
     assert world.status().job_name
     assert not world.queue.tasks
+
+
+def test_a_new_job_that_chooses_its_runner_asks_for_no_job_that_cannot_be_there(world: World) -> None:
+    asked = []
+    get = world.jobs.get
+
+    async def get_and_count(job: ImageJob, attempt: int) -> ChildJob:
+        asked.append(attempt)
+        return await get(job, attempt)
+
+    world.jobs.get = get_and_count  # type: ignore[method-assign]
+    world.advance(START_SECONDS)
+    world.create(spec(3))
+    assert world.settle().state is State.SUCCEEDED
+    assert asked == []
 
 
 def test_tasks_that_were_sent_keep_a_job_in_the_pool(world: World) -> None:

@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from imagejobs_contract.errors import Unavailable
+from imagejobs_contract.errors import Misconfigured, Unavailable
 from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.runtime.gate import Closed
 from imagejobs_operator.act.work_queue import Result, WorkQueue
 from support.clock import virtual_time
 
@@ -101,7 +102,7 @@ def test_the_error_of_one_key_delays_no_other(caplog: pytest.LogCaptureFixture) 
     async def work(key: JobKey) -> Result:
         tried.append((key, time.monotonic()))
         if key == A:
-            raise Unavailable("the storage is away")
+            raise Misconfigured("the storage refuses")
         return Result()
 
     async def play(queue: WorkQueue) -> None:
@@ -210,3 +211,33 @@ def test_a_key_that_waits_for_its_next_try_is_not_stuck() -> None:
         assert len(queue) == 0
 
     run(work, play)
+
+
+def test_keys_of_a_system_that_is_away_are_tried_at_once_when_it_answers(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    tried, away = [], [Unavailable("away"), Closed("closed", retry_after_seconds=30.0)]
+
+    async def work(key: JobKey) -> Result:
+        tried.append(key)
+        if away and key in (A, B):
+            raise away[key == B]
+        return Result()
+
+    async def play(queue: WorkQueue) -> None:
+        queue.add(A)
+        queue.add(B)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
+        tried.clear()
+        away.clear()
+        queue.add_refused()
+        await asyncio.sleep(0.01)
+        assert sorted(tried) == [A, B]
+        tried.clear()
+        queue.add_refused()
+        await asyncio.sleep(0.01)
+        assert not tried
+
+    run(work, play)
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]

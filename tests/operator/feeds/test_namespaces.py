@@ -31,7 +31,8 @@ class Store:
 class Resync:
     """A running resync of two namespaces."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: bool = True) -> None:
+        self.known = known
         self.store = Store()
         self.namespaces = Namespaces(["a", "b"])
         self.health = Health(lambda: 0.0)
@@ -53,7 +54,15 @@ class Resync:
             parts = [
                 asyncio.create_task(queue.run()),
                 asyncio.create_task(
-                    resync(self.store, queue, SECONDS, self.health, self.namespaces, lambda key: True)  # type: ignore[arg-type]
+                    resync(
+                        self.store,
+                        queue,
+                        SECONDS,
+                        self.health,
+                        self.namespaces,
+                        lambda key: True,
+                        lambda key: self.known,
+                    )  # type: ignore[arg-type]
                 ),
             ]
             await scenario()
@@ -114,5 +123,15 @@ def test_a_server_that_does_not_answer_is_no_fault_of_a_namespace() -> None:
         await it.round()
         assert it.health.check_ready() == "away"
         assert not it.namespaces.is_away("a")
+
+    it.run(scenario)
+
+
+def test_a_job_that_no_watch_has_delivered_is_added_by_the_second_resync() -> None:
+    it = Resync(known=False)
+
+    async def scenario() -> None:
+        assert await it.round(SECONDS - 1) == []
+        assert await it.round() == ["a", "b"]
 
     it.run(scenario)

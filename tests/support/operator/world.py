@@ -115,7 +115,7 @@ class World:
         self.turns: list[JobKey] = []
         pods = PodLedger(self.max_owner_pods)
         pods.on_turn(self.turns.append)
-        self._reconciler = Reconciler(
+        self.reconciler = Reconciler(
             self.ports,
             replace(self.policy, since=self.time),
             self.now,
@@ -156,7 +156,7 @@ class World:
     def reconcile(self, key: JobKey = JobKey("ns", "job")) -> Result | None:  # noqa: B008
         """Let the operator reconcile once; None if it failed or was killed."""
         try:
-            again = self.run(self._reconciler.reconcile(key))
+            again = self.run(self.reconciler.reconcile(key))
         except Killed:
             self.faults.kill_before = self.faults.kill_after = None
             self.restart()

@@ -15,6 +15,7 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import ANNOTATION_UPLOADS, JobKey, Uid
 from imagejobs_contract.model.status import State, Status
 from imagejobs_contract.ports import WakeUp
+from imagejobs_operator.act.result_files import PartialResults
 from imagejobs_operator.decide import moments
 from imagejobs_operator.decide.deliveries import DeliveryResult
 from imagejobs_operator.decide.history import History
@@ -67,6 +68,7 @@ class Memory:
         self._states: dict[JobKey, State] = {}
         self._callbacks: dict[JobKey, datetime] = {}
         self._late: dict[JobKey, ImageJob] = {}
+        self._partial: dict[JobKey, tuple[Uid, PartialResults]] = {}
         self.states: Counter[State] = Counter()
 
     @property
@@ -95,6 +97,15 @@ class Memory:
         """Return the history of a job; an empty one if the job is unknown."""
         known = self._jobs.get(key)
         return known[1] if known else History()
+
+    def uid(self, key: JobKey) -> Uid | None:
+        """Return the uid of the job that is known by a key."""
+        known = self._jobs.get(key)
+        return known[0].uid if known else None
+
+    def record_sent(self, key: JobKey, attempt: int) -> None:
+        """Record that tasks of the job's attempt were put on the pool's queue."""
+        self._change(key, sent_attempt=attempt)
 
     def record_write(self, key: JobKey, status: Status, now: datetime, lead: timedelta = NO_LEAD) -> None:
         """Record a write of the job's status."""
@@ -139,6 +150,15 @@ class Memory:
         until = self.history(key).skip_resync_until
         return until is None or now >= until
 
+    def record_partial_results(self, key: JobKey, uid: Uid, partial: PartialResults) -> None:
+        """Record what was read of a job's results, when the rest could not be read."""
+        self._partial[key] = uid, partial
+
+    def take_partial_results(self, key: JobKey, uid: Uid) -> PartialResults | None:
+        """Return what was read of a job's results, once."""
+        known = self._partial.pop(key, None)
+        return known[1] if known and known[0] == uid else None
+
     def record_late_outputs(self, job: ImageJob) -> None:
         """Record a job that was let go of while its workers may still store results."""
         self._late[job.key] = job
@@ -150,6 +170,7 @@ class Memory:
     def forget(self, key: JobKey) -> Leftovers | None:
         """Forget a job; return its leftovers, if it was known."""
         known = self._jobs.pop(key, None)
+        self._partial.pop(key, None)
         self._count(key, None)
         return known[0] if known else None
 

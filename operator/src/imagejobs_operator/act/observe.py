@@ -24,6 +24,11 @@ from imagejobs_operator.decide.runner_choice import Runner, fixed_runner
 
 log = logging.getLogger(__name__)
 
+START_SECONDS = 3.0
+"""A job that was created sooner after the start of this operator may have been begun by the one before,
+because times of creation are whole seconds and the calendar is known to a second.
+"""
+
 
 async def observe(
     ports: Ports, job: ImageJob, history: History, policy: Policy, now: datetime, lead: timedelta = NO_LEAD
@@ -49,6 +54,10 @@ async def observe(
         return replace(nothing, child=child, counts=await _get_counts(ports, job))
     if runner is Runner.NOBODY:
         return nothing
+    if history.sent_attempt == attempt:
+        return await _observe_pool_job(ports, job, replace(nothing, workers=None), policy, now)
+    if _is_new(job, nothing, policy, START_SECONDS):  # then there is no Job of it either
+        return replace(nothing, workers=await ports.queue.workers())
     seen = replace(nothing, child=await _get_child(ports, job, attempt))
     return await _read_pool(ports, job, seen, count_workers=True)
 
@@ -73,15 +82,21 @@ async def _read_pool(ports: Ports, job: ImageJob, seen: Observed, *, count_worke
     return replace(seen, waiting=waiting, outcomes=outcomes, workers=workers)
 
 
-def _is_new(job: ImageJob, seen: Observed, policy: Policy) -> bool:
+def _is_new(job: ImageJob, seen: Observed, policy: Policy, seconds: float = 0.0) -> bool:
     """Return whether Redis cannot know a job: it is new, and was created after this operator started.
+
+    Args:
+        job: Perhaps a new one.
+        seen: What is known of it.
+        policy: Says when this operator started.
+        seconds: How long after the start of the operator.
 
     If another operator runs and has sent the tasks, sending them again changes nothing, or lets a worker find
     the result that is there.
     """
     if not seen.history.is_new or job.status.attempt or job.created is None:
         return False
-    return job.created - seen.lead >= policy.since
+    return job.created - seen.lead >= policy.since + timedelta(seconds=seconds)
 
 
 def _may_be_unattended(history: History, now: datetime) -> bool:

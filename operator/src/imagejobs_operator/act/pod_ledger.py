@@ -48,6 +48,10 @@ class PodLedger:
         """Set the listener that is called with a waiting job when another one has left or shrunk."""
         self._on_turn = listener
 
+    def knows(self, key: JobKey) -> bool:
+        """Return whether a job has pods, or waits for some."""
+        return key in self._known
+
     def observe(self, job: ImageJob, child: ChildJob) -> PodShare:
         """Enter the pods that a job has, and return its share of its owner's."""
         holds = child.presence is Presence.OURS and not (child.ended or child.suspended or child.managed)

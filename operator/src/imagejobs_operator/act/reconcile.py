@@ -20,6 +20,7 @@ from imagejobs_contract.errors import (
     Unavailable,
 )
 from imagejobs_contract.model import limits
+from imagejobs_contract.model.attempts import retry_requested
 from imagejobs_contract.model.imagejob import ImageJob, UnreadableJob
 from imagejobs_contract.model.names import FINALIZER, JobKey
 from imagejobs_contract.model.status import Reason, State, Status
@@ -102,6 +103,26 @@ class Reconciler:
         except Conflict:
             return Result(CONFLICT_RETRY_SECONDS)
 
+    def is_settled(self, job: ImageJob) -> bool:
+        """Record a job that a watch delivered, and return whether there is nothing to do for it.
+
+        Only an ended job can be settled. The resync adds it when it is due.
+        """
+        known = self._memory.uid(job.key)
+        if not job.status.state.final or job.deleting or self._pods.knows(job.key):
+            return False
+        if known not in (None, job.uid):
+            return False  # another job had its name, whose leftovers are to be deleted
+        now, lead = self._times()
+        self._memory.record_job(job, now, lead)
+        seen = Observed(history=self._memory.history(job.key), lead=lead)
+        job = self._policy.bound(job)
+        if retry_requested(job) or self._plan(job, seen):
+            return False
+        until = deadlines.skip_resync_until(job, seen, now, self._policy)
+        self._memory.skip_resync_until(job.key, until)
+        return True
+
     async def _fetch_and_reconcile(self, key: JobKey) -> Result:
         try:
             job = await self._ports.store.get(key)
@@ -182,8 +203,16 @@ class Reconciler:
         return self._traces.span("reconcile", facts, parent=Origin.of(job).traceparent or None)
 
     async def _collect(self, job: ImageJob, seen: Observed, action: actions.CollectResults) -> Results:
+        # The lines of an ended Job do not change: what was read of them is not read again.
+        before = self._memory.take_partial_results(job.key, job.uid)
         try:
-            return await result_files.collect(self._ports.objects, job, action.attempt)
+            return await result_files.collect(self._ports.objects, job, action.attempt, before)
+        except result_files.PartlyRead as ex:
+            if seen.child.ended:
+                self._memory.record_partial_results(job.key, job.uid, ex.partial)
+            if isinstance(ex.__cause__, ImageJobsError):
+                await self._write_stalled(job, seen, action, ex.__cause__)
+            raise ex.__cause__ or ex from None
         except ImageJobsError as ex:
             await self._write_stalled(job, seen, action, ex)
             raise
@@ -212,7 +241,9 @@ class Reconciler:
         return written
 
     def _remember(self, job: ImageJob, action: Action) -> None:
-        if isinstance(action, actions.WriteStatus):
+        if isinstance(action, actions.SendTasks):
+            self._memory.record_sent(job.key, action.attempt)
+        elif isinstance(action, actions.WriteStatus):
             self._memory.record_write(job.key, action.status, *self._times())
         elif isinstance(action, actions.Announce):
             self._memory.record_announcement(job.key, action.change.counts, self._clock())

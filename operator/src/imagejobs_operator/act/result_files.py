@@ -6,7 +6,7 @@ Each reader holds one shard at a time, at most some tens of megabytes.
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from imagejobs_contract.errors import NotFound
 from imagejobs_contract.model import limits
@@ -35,23 +35,78 @@ class ShardResults:
     etag: str = ""
 
 
-async def collect(objects: ObjectStore, job: ImageJob, attempt: int) -> Results:
+@dataclass(frozen=True, slots=True)
+class PartialResults:
+    """The sum over the first shards of a job, when the next one could not be read.
+
+    Attributes:
+        attempt: In which the lines count.
+        slices: What each shard holds.
+        shards: Number of shards in the sum.
+        ahead: What was read of some of the next shards (`MAX_PARALLEL_READS`), by shard.
+    """
+
+    attempt: int
+    slices: Sequence[Slice]
+    results: Results
+    shards: int = 0
+    ahead: Mapping[int, Mapping[int, Outcome]] = field(default_factory=dict)
+
+
+class PartlyRead(Exception):
+    """Raised when not all shards could be read.
+
+    Attributes:
+        partial: The sum of those that were.
+    """
+
+    def __init__(self, partial: PartialResults) -> None:
+        self.partial = partial
+        super().__init__(f"{partial.shards} of {len(partial.slices)} shards were read")
+
+
+async def collect(
+    objects: ObjectStore, job: ImageJob, attempt: int, before: PartialResults | None = None
+) -> Results:
     """Read all outcome lines of a job and sum up those that count in an attempt.
 
+    Args:
+        objects: Where they lie.
+        job: Whose they are.
+        attempt: In which they count.
+        before: Of the try before, if no line has changed since then.
+
     Raises:
+        PartlyRead: From the `ImageJobsError` that ended it, after a part was read.
         Unavailable: S3 does not answer.
     """
+    partial = before if before and before.attempt == attempt else await _begin(objects, job, attempt)
+    shards = list(enumerate(partial.slices or [Slice(0, 0, 0, job.spec.total)]))
+    while some := shards[partial.shards : partial.shards + MAX_PARALLEL_READS]:
+        parts = dict(partial.ahead)
+        absent = [(shard, own) for shard, own in some if shard not in parts]
+        reads = (_read_current(objects, job, attempt, shard, own) for shard, own in absent)
+        fault: BaseException | None = None
+        for (shard, _), part in zip(
+            absent, await asyncio.gather(*reads, return_exceptions=True), strict=True
+        ):
+            if isinstance(part, BaseException):
+                fault = fault or part
+            else:
+                parts[shard] = part
+        if fault:
+            raise PartlyRead(replace(partial, ahead=parts)) from fault
+        results = partial.results
+        for shard, own in some:
+            keep = job.spec.total <= limits.MAX_ITEMS
+            results = _add_shard(results, shard, own, parts[shard], attempt, keep=keep)
+        partial = replace(partial, results=results, shards=partial.shards + len(some), ahead={})
+    return partial.results
+
+
+async def _begin(objects: ObjectStore, job: ImageJob, attempt: int) -> PartialResults:
     slices = await _read_slices(objects, job.uid)
-    results = Results(Counts(job.spec.total), prepared=bool(slices))
-    shards = list(enumerate(slices or [Slice(0, 0, 0, job.spec.total)]))
-    for start in range(0, len(shards), MAX_PARALLEL_READS):
-        some = shards[start : start + MAX_PARALLEL_READS]
-        parts = await asyncio.gather(
-            *(_read_current(objects, job, attempt, shard, own) for shard, own in some)
-        )
-        for (shard, own), part in zip(some, parts, strict=True):
-            results = _add_shard(results, shard, own, part, attempt, keep=job.spec.total <= limits.MAX_ITEMS)
-    return results
+    return PartialResults(attempt, slices, Results(Counts(job.spec.total), prepared=bool(slices)))
 
 
 async def fill(objects: ObjectStore, job: ImageJob, action: FillMissing) -> None:

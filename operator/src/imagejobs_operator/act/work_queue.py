@@ -15,12 +15,15 @@ from dataclasses import dataclass
 
 from imagejobs_contract.errors import ImageJobsError, Unavailable
 from imagejobs_contract.model.names import JobKey
-from imagejobs_contract.runtime import backoff
+from imagejobs_contract.runtime import backoff, gate
+from imagejobs_contract.runtime.gate import Closed
 
 log = logging.getLogger(__name__)
 
 FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 0.1, 30.0
-"""Delay after the first failure of a key, doubled with each further one, and its maximum."""
+"""Delay after the first failure of a key, doubled with each further one, and its maximum. It is shorter where
+a system was away: its gate decides how often it is asked.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class WorkQueue:
         self._dirty: dict[JobKey, float] = {}
         self._timers: dict[JobKey, asyncio.TimerHandle] = {}
         self._failures: dict[JobKey, int] = {}
+        self._refused: set[JobKey] = set()
 
     def add(self, key: JobKey) -> None:
         """Queue a key, to be worked on as soon as possible; nothing happens if it is queued."""
@@ -67,6 +71,12 @@ class WorkQueue:
         elif key not in self._queued:
             self._queued[key] = now
             self._ready.put_nowait(key)
+
+    def add_refused(self) -> None:
+        """Queue the keys that failed because a system was away: it answers again."""
+        refused, self._refused = self._refused, set()
+        for key in refused:
+            self.add(key)
 
     def oldest_seconds(self) -> float:
         """Return how long the oldest key has waited or been worked on; high if the program is stuck."""
@@ -90,6 +100,7 @@ class WorkQueue:
     async def _work_on(self, key: JobKey) -> None:
         self._busy[key] = self._queued.pop(key)
         self._set_timer(key, None)
+        self._refused.discard(key)
         try:
             result = await self._work(key)
             self._failures.pop(key, None)
@@ -119,10 +130,15 @@ class WorkQueue:
         self.add(key)
 
     def _failed(self, key: JobKey, ex: Exception) -> float:
+        if isinstance(ex, Unavailable):
+            self._refused.add(key)
+        if isinstance(ex, Closed):  # nobody was asked
+            return ex.retry_after_seconds or FIRST_DELAY_SECONDS
         failures = self._failures[key] = self._failures.get(key, 0) + 1
         delay = backoff.delay_seconds(failures, FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS)
-        if isinstance(ex, Unavailable) and ex.retry_after_seconds:
-            delay = max(delay, min(ex.retry_after_seconds, LONGEST_DELAY_SECONDS))
+        if isinstance(ex, Unavailable):
+            # Any key may be the probe of the gate, which sees to it that one is enough.
+            delay = max(min(delay, gate.LONGEST_SECONDS), ex.retry_after_seconds or 0.0)
         known = isinstance(ex, ImageJobsError)
         facts = {
             "job_id": key.name,
@@ -131,8 +147,9 @@ class WorkQueue:
             "again_seconds": delay,
             "reason": str(ex),
         }
+        told = logging.DEBUG if isinstance(ex, Unavailable) else logging.WARNING  # the gate tells it once
         log.log(
-            logging.WARNING if known else logging.ERROR,
+            told if known else logging.ERROR,
             "reconcile failed",
             extra=facts,
             exc_info=None if known else ex,

@@ -29,6 +29,7 @@ class History:
         skip_resync_until: The resync skips the job until then; events still bring it back.
         reported: Outcomes that arrived with wake-ups of workers, by index; of a small pool job only.
         tasks_left: Tasks of the job that were on the queue at the last of these wake-ups.
+        sent_attempt: The attempt whose tasks this process put on the pool's queue last; 0 for none.
         moments: When the stamps of the job and its Job were, on this process's clock.
     """
 
@@ -43,6 +44,7 @@ class History:
     skip_resync_until: datetime | None = None
     reported: Mapping[int, Outcome] = field(default_factory=dict)
     tasks_left: int = 0
+    sent_attempt: int = 0
     moments: Moments = field(default_factory=dict)
 
     def knows_all_outcomes(self, total: int, attempt: int) -> bool:

@@ -43,6 +43,9 @@ def choose_runner(given: PlanInput) -> Runner:
         return fixed
     if given.seen.child.presence is Presence.OURS:
         return Runner.JOB
+    # Where this process sent the tasks, the Job is not looked for: the pool has the job.
+    if given.seen.history.sent_attempt == given.status.attempt:
+        return Runner.POOL
     started = given.seen.waiting or any(
         outcome.attempt == given.status.attempt for outcome in given.seen.outcomes.values()
     )

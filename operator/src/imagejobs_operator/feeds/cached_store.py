@@ -4,8 +4,8 @@ A cached job may be some milliseconds old, as may a job that was read. That is s
 over the version from which it was made, the watch delivers a job again with each change, and after a refused
 write the store is read. Only small unfinished jobs are cached.
 
-The store below leaves changes out of its watch that were read or written through it. So an event that was on
-its way while a newer version was read is not cached: nothing would replace it.
+The SQLite store leaves changes out of its watch that were read or written through it, and kopf brings them.
+So an event that was on its way while a newer version was read is not cached: nothing would replace it.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -19,9 +19,9 @@ from imagejobs_contract.model.status import Status
 from imagejobs_contract.ports import JobEvent, JobStore
 from imagejobs_contract.stores.forwarding import ForwardingStore
 
-MAX_JOBS = 1000
-"""Maximum cached jobs, each of up to 16 images: 10 MB at most. Also the number of jobs whose newest version
-is remembered: an event is on its way for a few reads only.
+MAX_JOBS = 10_000
+"""Maximum cached jobs, each of up to 16 images and some 8 kB. Also the number of jobs whose newest version is
+remembered.
 """
 
 
@@ -36,7 +36,7 @@ class CachedStore(ForwardingStore):
         super().__init__(store)
         self._jobs: dict[JobKey, ImageJob] = {}
         self._versions: dict[JobKey, int] = {}
-        self._is_watched = False
+        self._watched: set[str | None] = set()
 
     async def get(self, key: JobKey, *, caller: CallerName | None = None) -> ImageJob:
         """Return the cached job, else the stored one."""
@@ -86,22 +86,47 @@ class CachedStore(ForwardingStore):
 
     async def watch(self) -> AsyncIterator[JobEvent | None]:
         """Yield jobs as they are and as they change, and cache them until the watch ends."""
-        self._is_watched = True
         try:
             async for seen in super().watch():
                 if seen is not None:
-                    self._update(seen)
+                    self.deliver(seen)
                 yield seen
         finally:
-            self._is_watched = False
-            self._jobs.clear()
-            self._versions.clear()
+            self.end_watch(None)
+
+    def deliver(self, seen: JobEvent, watch: str | None = None) -> bool:
+        """Cache a job of a watch from outside; return whether it is news.
+
+        It is none if the store has read or written that very version: an echo of our own write.
+
+        Args:
+            seen: The event.
+            watch: The namespace that is watched; None watches all.
+        """
+        self._watched.add(watch)
+        if seen.job is None:
+            self._jobs.pop(seen.key, None)
+            self._versions.pop(seen.key, None)
+            return True
+        is_echo = str(self._versions.get(seen.key, "")) == seen.job.resource_version
+        self._update(seen)
+        return not is_echo
+
+    def end_watch(self, watch: str | None) -> None:
+        """Forget the jobs of a watch that ended."""
+        self._watched.discard(watch)
+        for kept in (self._jobs, self._versions):
+            for key in [key for key in kept if watch in (None, key.namespace)]:
+                del kept[key]
 
     def _update(self, seen: JobEvent) -> None:
         if seen.job is None:
             self._jobs.pop(seen.key, None)
-        elif self._is_newest(seen.job) and self._is_watched:
+        elif self._is_newest(seen.job) and self._is_watched(seen.key):
             self._keep(seen.job)
+
+    def _is_watched(self, key: JobKey) -> bool:
+        return key.namespace in self._watched or None in self._watched
 
     def _is_newest(self, job: ImageJob) -> bool:
         """Return whether no newer version of the job was seen, and remember this one."""

@@ -1,9 +1,9 @@
-"""Adds keys to the work queue from kopf's watches of ImageJobs and their Jobs.
+"""Hands on what kopf's watches of ImageJobs and their Jobs deliver.
 
-The only module that knows kopf.
+The only module that knows kopf (docs/adr/0024-kopf-watches.md).
 
-kopf lists, watches, logs in and repeats requests; its low-level event handlers add a key and return. No
-handler that keeps state in annotations, no timers, no index (quadratic, kopf#1311), no worker limit (idle
+kopf lists, watches, logs in and repeats requests; its low-level event handlers hand the object on and return.
+No handler that keeps state in annotations, no timers, no index (quadratic, kopf#1311), no worker limit (idle
 objects would hold its slots), no peering. Each namespace has a kopf of its own, because a kopf ends as a
 whole where one of its watches is refused: a namespace that is forbidden or deleted, a kind that is not there,
 a server that errs for a minute. It is then started again, with a back-off, and the other namespaces notice
@@ -14,14 +14,15 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 import kopf
 
 from imagejobs_contract.model import names
 from imagejobs_contract.model.names import JobKey
+from imagejobs_contract.ports import JobEvent
 from imagejobs_contract.runtime.backoff import Backoff
-from imagejobs_operator.act.work_queue import WorkQueue
+from imagejobs_contract.stores.kubernetes_objects import key_of, read_if_valid
 
 log = logging.getLogger(__name__)
 
@@ -33,13 +34,44 @@ GOOD_SECONDS = 60.0
 """After this time a watch counts as one that worked, and its waits begin anew."""
 
 
+class Listener(Protocol):
+    """Takes what the watches deliver, on the event loop."""
+
+    def on_imagejob(self, seen: JobEvent, watch: str | None) -> None:
+        """Take an ImageJob that changed, or that there is; the watch is a namespace, or all (None)."""
+        ...
+
+    def on_child_job(self, owner: JobKey) -> None:
+        """Take the key of an ImageJob of which a Job changed."""
+        ...
+
+    def on_watch_end(self, watch: str | None) -> None:
+        """Learn that a watch ended; another one delivers everything again."""
+        ...
+
+
+class NoDiffBase(kopf.DiffBaseStorage):
+    """Keeps no last-handled configuration, which only handlers of changes read: a sixth of the time."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        """Return nothing."""
+        return kopf.BodyEssence()
+
+    def fetch(self, **_: Any) -> kopf.BodyEssence:
+        """Return nothing."""
+        return kopf.BodyEssence()
+
+    def store(self, **_: Any) -> None:
+        """Keep nothing."""
+
+
 async def follow(
-    queue: WorkQueue, namespaces: Sequence[str] | None, started: Callable[[], None], stop: asyncio.Event
+    listener: Listener, namespaces: Sequence[str] | None, started: Callable[[], None], stop: asyncio.Event
 ) -> None:
-    """Add the key of each ImageJob that changes, or of which a Job changes, until stopped.
+    """Hand on each ImageJob that changes, or of which a Job changes, until stopped.
 
     Args:
-        queue: Takes the keys.
+        listener: Takes them.
         namespaces: None watches all.
         started: Called whenever a kopf has set its handlers for SIGTERM and SIGINT, so that the program can
             set its own again.
@@ -50,16 +82,19 @@ async def follow(
     places: Sequence[str | None] = (None,) if namespaces is None else namespaces
     async with asyncio.TaskGroup() as group:
         for namespace in places:
-            group.create_task(_follow_namespace(queue, namespace, started, stop))
+            group.create_task(_follow_namespace(listener, namespace, started, stop))
 
 
 async def _follow_namespace(
-    queue: WorkQueue, namespace: str | None, started: Callable[[], None], stop: asyncio.Event
+    listener: Listener, namespace: str | None, started: Callable[[], None], stop: asyncio.Event
 ) -> None:
     waits, told = Backoff(FIRST_WAIT_SECONDS, MAX_WAIT_SECONDS), ""
     while not stop.is_set():
         begin = asyncio.get_running_loop().time()
-        reason = await _run_kopf(queue, namespace, started, stop)
+        try:
+            reason = await _run_kopf(listener, namespace, started, stop)
+        finally:
+            listener.on_watch_end(namespace)
         if asyncio.get_running_loop().time() - begin >= GOOD_SECONDS:
             waits.reset()
             told = ""
@@ -73,11 +108,11 @@ async def _follow_namespace(
 
 
 async def _run_kopf(
-    queue: WorkQueue, namespace: str | None, started: Callable[[], None], stop: asyncio.Event
+    listener: Listener, namespace: str | None, started: Callable[[], None], stop: asyncio.Event
 ) -> str:
     """Run a kopf until it ends, or until stopped; return why it ended."""
     tasks = await kopf.spawn_tasks(
-        registry=make_registry(queue),
+        registry=make_registry(listener, namespace),
         settings=make_settings(),
         standalone=True,
         clusterwide=namespace is None,
@@ -105,15 +140,16 @@ def make_settings() -> kopf.OperatorSettings:
     values = kopf.OperatorSettings()
     values.scanning.disabled = True
     values.posting.enabled = False
+    values.persistence.diffbase_storage = NoDiffBase()
     values.watching.chunk_size = PAGE_OBJECTS
     values.watching.label_selectors["batch", "v1", "jobs"] = f"{names.LABEL_MANAGED_BY}={names.MANAGER}"
     return values
 
 
-def make_registry(queue: WorkQueue) -> kopf.OperatorRegistry:
-    """Return the handlers, which only add keys.
+def make_registry(listener: Listener, watch: str | None) -> kopf.OperatorRegistry:
+    """Return the handlers, which only hand on.
 
-    All are async, because kopf runs others in threads and the queue belongs to the loop.
+    All are async, because kopf runs others in threads and the listener belongs to the loop.
     """
     handlers = kopf.OperatorRegistry()
 
@@ -122,12 +158,16 @@ def make_registry(queue: WorkQueue) -> kopf.OperatorRegistry:
         return kopf.login_with_service_account(**kwargs) or kopf.login_with_kubeconfig(**kwargs)
 
     @kopf.on.event(names.GROUP, names.VERSION, names.PLURAL, registry=handlers)
-    async def on_imagejob(namespace: str | None, name: str | None, **_: Any) -> None:
-        queue.add(JobKey(namespace or names.LOCAL_NAMESPACE, name or ""))
+    async def on_imagejob(event: kopf.RawEvent, **_: Any) -> None:
+        body = event["object"]
+        is_deleted = event["type"] == "DELETED"
+        listener.on_imagejob(
+            JobEvent(key_of(body["metadata"]), None if is_deleted else read_if_valid(body)), watch
+        )
 
     @kopf.on.event("batch", "v1", "jobs", registry=handlers)
     async def on_job(namespace: str | None, labels: kopf.Labels, **_: Any) -> None:
         if owner := labels.get(names.LABEL_JOB):
-            queue.add(JobKey(namespace or names.LOCAL_NAMESPACE, owner))
+            listener.on_child_job(JobKey(namespace or names.LOCAL_NAMESPACE, owner))
 
     return handlers

@@ -43,15 +43,18 @@ async def resync(
     health: Health,
     namespaces: Namespaces,
     is_due: Callable[[JobKey], bool],
+    is_known: Callable[[JobKey], bool] = lambda key: True,
 ) -> None:
     """Add the keys of all jobs that are due, every `seconds`, for ever.
 
     A namespace that cannot be listed is left out until it can. The first listing makes the program ready: its
     log line says so.
     """
+    wanted = _Wanted(is_due, is_known)
     ready, waits = False, Backoff(RETRY_SECONDS, MAX_RETRY_SECONDS)
     while True:
-        fault = await _add_due(store, queue, namespaces, is_due)
+        wanted.begin()
+        fault = await _add_due(store, queue, namespaces, wanted.check)
         health.record_listing(fault)
         if fault:
             log.warning("resync failed", extra={"reason": fault})
@@ -62,6 +65,31 @@ async def resync(
             ready = True
             logs.say_ready()
         await asyncio.sleep(seconds)
+
+
+class _Wanted:
+    """Says which keys a resync adds.
+
+    A job that no watch has delivered yet is added by the next resync, if it is still unknown then: a start
+    over thousands of ended jobs need not read them one by one.
+    """
+
+    def __init__(self, is_due: Callable[[JobKey], bool], is_known: Callable[[JobKey], bool]) -> None:
+        self._is_due = is_due
+        self._is_known = is_known
+        self._awaited: set[JobKey] = set()
+        self._unknown: set[JobKey] = set()
+
+    def begin(self) -> None:
+        """Begin a resync."""
+        self._awaited, self._unknown = self._unknown, set()
+
+    def check(self, key: JobKey) -> bool:
+        """Return whether this resync adds a key."""
+        if self._is_known(key):
+            return self._is_due(key)
+        self._unknown.add(key)
+        return key in self._awaited
 
 
 async def _add_due(
