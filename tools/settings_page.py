@@ -170,6 +170,7 @@ MEANINGS = {
         "Shards of large jobs that run on this machine at the same time, as processes, where the store is "
         "SQLite; `imagejobs local` sets it."
     ),
+    "SOURCE_USER_AGENT": "How workers name themselves to hosts of URLs; an image may have its own header.",
     "SOURCE_PREFIXES": (
         "Prefixes of the bucket where every caller may read images by key, separated by commas; without it "
         "only the caller's own uploads."
