@@ -8,12 +8,21 @@ from imagejobs_api.openapi import new_job
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
 from imagejobs_api.openapi.parameters import JOB_ID, query_parameters
+from imagejobs_api.openapi.request_schema import Schema
 from imagejobs_api.settings import Settings
 from imagejobs_api.view.job_body import JobBody
 from imagejobs_contract.codes import Code
 
 TAG = "jobs"
 
+RESULTS = Answer(
+    "A page, or a line for each image.", {JSON: ResultsBody, NDJSON: ResultBody}, ("Vary",), ("Link",)
+)
+ARCHIVE = Answer(
+    "The archive.",
+    {ZIP: {"type": "string", "contentMediaType": ZIP, "description": "The archive."}},
+    ("Content-Length", "Content-Disposition", "Accept-Ranges"),
+)
 _JOB_CODES = (Code.NOT_FOUND, Code.CONFLICT)
 """Of every call about one job; a job that another version of imagejobs wrote is a conflict too."""
 
@@ -33,6 +42,24 @@ def operations(settings: Settings, components: Components) -> list[Operation]:
         _callback(),
         _delete(),
     ]
+
+
+def results_parameters() -> tuple[Schema, ...]:
+    """Return the parameters of a page of results."""
+    descriptions = {
+        "limit": "Results on a page.",
+        "cursor": "`next_cursor` of the page before: the number of its first image.",
+    }
+    return query_parameters(results.read_page, descriptions)
+
+
+def archive_parameters() -> tuple[Schema, ...]:
+    """Return the parameters of an archive."""
+    descriptions = {
+        "first": "The number of the first image to include, from 0.",
+        "count": "The number of images to include. The default is all from `first` on.",
+    }
+    return query_parameters(read_range, descriptions)
 
 
 def _list(settings: Settings) -> Operation:
@@ -70,10 +97,6 @@ def _get() -> Operation:
 
 
 def _results() -> Operation:
-    descriptions = {
-        "limit": "Results on a page.",
-        "cursor": "`next_cursor` of the page before: the number of its first image.",
-    }
     return Operation(
         "get",
         "/api/jobs/{id}/results",
@@ -82,24 +105,13 @@ def _results() -> Operation:
         "List the result of each image",
         "Works also while the job runs. Results come in pages. With `Accept: application/x-ndjson` all "
         "results come as lines of JSON, and the parameters are not allowed.",
-        {
-            200: Answer(
-                "A page, or a line for each image.",
-                {JSON: ResultsBody, NDJSON: ResultBody},
-                ("Vary",),
-                ("Link",),
-            )
-        },
+        {200: RESULTS},
         (*_JOB_CODES, Code.INVALID_OPTIONS),
-        (JOB_ID, *query_parameters(results.read_page, descriptions)),
+        (JOB_ID, *results_parameters()),
     )
 
 
 def _archive(settings: Settings) -> Operation:
-    descriptions = {
-        "first": "The number of the first image to include, from 0.",
-        "count": "The number of images to include. The default is all from `first` on.",
-    }
     description = (
         "The job must have ended. The zip is made while it is sent: its files are not compressed, they are "
         "in the order of the images, and the same job always gives the same bytes. `failed.txt` in it "
@@ -107,8 +119,6 @@ def _archive(settings: Settings) -> Operation:
         f"{settings.limits.max_archive_files} files: for larger jobs, and after a broken download, ask for "
         "parts. `Range` is ignored."
     )
-    zipped = {"type": "string", "contentMediaType": ZIP, "description": "The archive."}
-    headers = ("Content-Length", "Content-Disposition", "Accept-Ranges")
     return Operation(
         "get",
         "/api/jobs/{id}/archive",
@@ -116,9 +126,9 @@ def _archive(settings: Settings) -> Operation:
         TAG,
         "Download all outputs as one zip",
         description,
-        {200: Answer("The archive.", {ZIP: zipped}, headers)},
+        {200: ARCHIVE},
         (*_JOB_CODES, Code.EXPIRED, Code.INVALID_OPTIONS),
-        (JOB_ID, *query_parameters(read_range, descriptions)),
+        (JOB_ID, *archive_parameters()),
     )
 
 

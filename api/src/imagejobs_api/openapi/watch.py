@@ -1,13 +1,11 @@
 """The calls of a watch link, which need no key: the link itself is the permission to read one job."""
 
-from imagejobs_api.archive.resource import ZIP, read_range
-from imagejobs_api.jobs import results
-from imagejobs_api.jobs.results import NDJSON, ResultBody, ResultsBody
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.headers import IF_NONE_MATCH, LAST_EVENT
+from imagejobs_api.openapi.jobs import ARCHIVE, RESULTS, archive_parameters, results_parameters
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
-from imagejobs_api.openapi.parameters import IMAGE_NUMBER, TICKET, query_parameters
-from imagejobs_api.openapi.progress import event_schema
+from imagejobs_api.openapi.parameters import IMAGE_NUMBER, TICKET
+from imagejobs_api.openapi.progress import download_parameters, event_schema
 from imagejobs_api.progress import events
 from imagejobs_api.settings import Settings
 from imagejobs_api.watch.body import WatchBody
@@ -66,10 +64,6 @@ def _events(components: Components) -> Operation:
 
 
 def _results() -> Operation:
-    descriptions = {
-        "limit": "Results on a page.",
-        "cursor": "`next_cursor` of the page before: the number of its first image.",
-    }
     return Operation(
         "get",
         "/watch/{ticket}/results",
@@ -77,26 +71,14 @@ def _results() -> Operation:
         TAG,
         "List the result of each image",
         "As `listResults`. The download links in it end with the watch link.",
-        {
-            200: Answer(
-                "A page, or a line for each image.",
-                {JSON: ResultsBody, NDJSON: ResultBody},
-                ("Vary",),
-                ("Link",),
-            )
-        },
+        {200: RESULTS},
         (*_CODES, Code.INVALID_OPTIONS),
-        (TICKET, *query_parameters(results.read_page, descriptions)),
+        (TICKET, *results_parameters()),
         is_by_link=True,
     )
 
 
 def _archive() -> Operation:
-    descriptions = {
-        "first": "The number of the first image to include, from 0.",
-        "count": "The number of images to include. The default is all from `first` on.",
-    }
-    zipped = {"type": "string", "contentMediaType": ZIP, "description": "The archive."}
     return Operation(
         "get",
         "/watch/{ticket}/archive",
@@ -104,13 +86,9 @@ def _archive() -> Operation:
         TAG,
         "Download all outputs as one zip",
         "As `getArchive`.",
-        {
-            200: Answer(
-                "The archive.", {ZIP: zipped}, ("Content-Length", "Content-Disposition", "Accept-Ranges")
-            )
-        },
+        {200: ARCHIVE},
         (*_CODES, Code.EXPIRED, Code.INVALID_OPTIONS),
-        (TICKET, *query_parameters(read_range, descriptions)),
+        (TICKET, *archive_parameters()),
         is_by_link=True,
     )
 
@@ -125,6 +103,6 @@ def _download() -> Operation:
         "As `downloadResult`, also as the source of an `<img>`.",
         {307: Answer("Redirects to the result; that link ends with this one.", headers=("Location",))},
         (*_CODES, Code.EXPIRED, *OF_AN_IMAGE, Code.INVALID_OPTIONS),
-        (TICKET, IMAGE_NUMBER),
+        (TICKET, IMAGE_NUMBER, *download_parameters()),
         is_by_link=True,
     )
