@@ -70,7 +70,7 @@ _OF_AN_IMAGE: dict[Code, Meaning] = {
     Code.TOO_MANY_PIXELS: Meaning(422, False, "The image has more pixels than is allowed."),
     Code.TOO_MANY_FRAMES: Meaning(422, False, "The animation has more frames than is allowed."),
     Code.FILE_TOO_LARGE: Meaning(413, False, "The file is larger than is allowed."),
-    Code.MAX_SIZE_UNREACHABLE: Meaning(422, False, "No quality makes the result as small as max_size asks."),
+    Code.MAX_SIZE_UNREACHABLE: Meaning(422, False, "The result cannot be made as small as max_size asks."),
     Code.NO_FACE_FOUND: Meaning(422, False, "No face was found in the image."),
     Code.SOURCE_NOT_FOUND: Meaning(422, False, "The source of the image does not exist."),
     Code.SOURCE_FORBIDDEN: Meaning(422, False, "The source of the image may not be read."),

@@ -45,6 +45,20 @@ def test_a_palette_is_for_pngs_and_others_give_up_quality():
     assert len(found.data) <= 6_000
 
 
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("png", "png has no quality to give up: max_size_by=scale or palette, or another format, may help"),
+        ("tiff", "tiff has no quality to give up: max_size_by=scale, or another format, may help"),
+        ("gif", "gif has no quality to give up: max_size_by=scale, or another format, may help"),
+    ],
+)
+def test_a_file_that_cannot_lose_quality_says_what_helps(source, told):
+    with pytest.raises(ImageFailed, match=told) as caught:
+        made(PHOTO, 1_000, MaxSizeBy.QUALITY, source)
+    assert caught.value.code is Code.MAX_SIZE_UNREACHABLE
+
+
 @pytest.mark.parametrize("form", list(Format))
 @pytest.mark.parametrize("most", [4_000, 15_000])
 def test_every_format_can_give_up_pixels(form, most):

@@ -114,8 +114,17 @@ def encode_at_quality(write: Callable[[int], bytes], plan: VariantPlan, deadline
         return fit_bytes.fit(in_time, max_bytes, plan.format, quality or fit_bytes.MAX_QUALITY)
     data = in_time(quality or _DEFAULT_QUALITIES.get(plan.format, DEFAULT_QUALITY))
     if max_bytes is not None and len(data) > max_bytes:
-        raise MaxSizeExceeded(len(data), f"has {len(data)} bytes; max_size is {max_bytes}")
+        raise MaxSizeExceeded(len(data), f"has {len(data)} bytes; max_size is {max_bytes}{_advice(plan)}")
     return data
+
+
+def _advice(plan: VariantPlan) -> str:
+    """Return what helps where a format that loses nothing was asked to give up quality."""
+    if plan.variant.max_size_by is not MaxSizeBy.QUALITY:
+        return ""
+    ways = "scale or palette" if plan.format is Format.PNG else "scale"
+    kind = f"a lossless {plan.format}" if plan.is_lossless else plan.format
+    return f", and {kind} has no quality to give up: max_size_by={ways}, or another format, may help"
 
 
 def write_animation(
