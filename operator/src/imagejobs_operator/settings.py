@@ -68,6 +68,7 @@ class Settings:
     worker_image: str
     worker_env_secrets: tuple[str, ...]
     worker_env_config_map: str
+    worker_ca_config_map: str
     worker_service_account: str
     sizes: Mapping[Profile, Size]
     pod: PodDefaults
@@ -112,6 +113,10 @@ class Settings:
             )
             or "",
             worker_service_account=reader.text(
+            worker_ca_config_map=reader.text(
+                "WORKER_CA_CONFIG_MAP", 253, default="", pattern=DNS_NAME, shape="a DNS name"
+            )
+            or "",
                 "WORKER_SERVICE_ACCOUNT", 253, default="", pattern=DNS_NAME, shape="a DNS name"
             )
             or "",
