@@ -58,7 +58,7 @@ ALLOWED_PRIVATE_SOURCES: {{ join "," . | quote }}
 
 {{/* What each namespace may use, as JSON. The release's own, where people rarely are and the API's jobs run, has Jobs without being asked. */}}
 {{- define "imagejobs.grants" -}}
-{{- $own := dict .Release.Namespace (dict "pods" 10) -}}
+{{- $own := dict .Release.Namespace (dict "pods" 100) -}}
 {{ mergeOverwrite $own (deepCopy .Values.grants) | toJson }}
 {{- end }}
 

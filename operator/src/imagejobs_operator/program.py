@@ -23,7 +23,7 @@ from imagejobs_operator.feeds.resync import resync, wake_ups
 from imagejobs_operator.health import Health
 from imagejobs_operator.metrics import Metrics
 from imagejobs_operator.settings import Settings
-from imagejobs_operator.wiring import Outside, follow_changes, open_outside
+from imagejobs_operator.wiring import Outside, follow_changes, follow_guard, open_outside
 
 PROGRAM = "operator"
 Part = Coroutine[Any, Any, None]
@@ -55,7 +55,7 @@ def _connect(
 ) -> list[Part]:
     """Connect the parts, and return those that run until the end."""
     ports, memory, policy = outside.ports, Memory(), _make_policy(settings)
-    pods = PodLedger(settings.limits.max_owner_pods)
+    pods = PodLedger(settings.limits.max_owner_pods, policy.grants)
     reconciler = Reconciler(
         ports, policy, utc_now, memory, traces, pods, sees_own_writes=settings.sqlite is None
     )
@@ -71,8 +71,15 @@ def _connect(
         outside.dispatcher.on_result(on_result)
     if outside.processes:
         outside.processes.on_change(queue.add)
+
+    def believe_claims(believed: bool) -> None:
+        reconciler.believe_claims(believed)
+        for key in memory.unfinished_jobs():
+            queue.add(key)
+
     health = Health(queue.oldest_seconds)
     return [
+        *follow_guard(settings, outside.ports, believe_claims),
         queue.run(),
         wake_ups(ports.board, queue, memory),
         resync(
@@ -108,6 +115,7 @@ def _make_policy(settings: Settings) -> Policy:
         callbacks=bool(settings.webhooks),
         # On one machine only the API makes jobs, and it has checked them.
         grants=None if settings.sqlite else settings.grants,
+        believes_claims=True if settings.sqlite or settings.trust_claims else None,
     )
 
 

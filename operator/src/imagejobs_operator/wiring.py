@@ -104,6 +104,20 @@ def follow_changes(
     return kubernetes.follow(queue, settings.namespaces, started, stop)
 
 
+def follow_guard(
+    settings: Settings, ports: Ports, believe: Callable[[bool], None]
+) -> list[Coroutine[Any, Any, None]]:
+    """Return what tells whether the cluster guards what only the API may say; [] where all is believed."""
+    if settings.sqlite or settings.trust_claims:
+        return []
+    from imagejobs_contract.stores.kubernetes import KubernetesStore
+    from imagejobs_operator.feeds import claims
+
+    if not isinstance(ports.store, KubernetesStore):
+        raise TypeError("a store of another kind")
+    return [claims.follow_guard(ports.store.client, believe, settings.resync_seconds)]
+
+
 def _make_dispatcher(
     settings: Settings, traces: Tracer, count: Callable[[ResponseKind], None]
 ) -> CallbackDispatcher | None:

@@ -102,7 +102,7 @@ class World:
             self.dispatcher,
         )
         self.turns: list[JobKey] = []
-        pods = PodLedger(self.max_owner_pods)
+        pods = PodLedger(self.max_owner_pods, self.policy.grants)
         pods.on_turn(self.turns.append)
         self._reconciler = Reconciler(
             self.ports,

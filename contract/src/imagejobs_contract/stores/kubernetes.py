@@ -43,6 +43,11 @@ class KubernetesStore:
         self._specs = SpecCache()
         self._namespaces: tuple[str | None, ...] = (None,) if namespaces is None else tuple(namespaces)
 
+    @property
+    def client(self) -> ApiClient:
+        """Return the client, for what is no ImageJob."""
+        return self._client
+
     async def create(self, job: ImageJob) -> ImageJob:
         """Store a new job. See `ports.JobStore`."""
         path = objects.collection_path(job.key.namespace)
