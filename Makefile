@@ -1,6 +1,6 @@
 # Everything a developer does here. CI calls the same targets and has no logic of its own.
 .DEFAULT_GOAL := help
-.PHONY: help setup run web test test-web test-shifted check check-supply fmt images e2e chart bench bench-job bench-fair bench-load bench-operator bench-pod bench-batch bench-two bench-soak bench-hostile fuzz fuzz-api lock docs
+.PHONY: help setup run web test test-web test-clients test-shifted check check-supply fmt images e2e chart bench bench-job bench-fair bench-load bench-operator bench-pod bench-batch bench-two bench-soak bench-hostile fuzz fuzz-api lock docs
 BIN := .venv/bin
 STAMP := .venv/ready
 MEMBERS := contract api operator worker cli
@@ -29,6 +29,9 @@ test-web: setup ## Test the page in Chromium against everything run here (needs 
 
 test: setup ## Test everything but e2e against real servers (compiles a control plane, helm and linters once if Go is installed: minutes)
 	@tests/programs/with $(BIN)/pytest $(ARGS)
+
+test-clients: setup ## Generate clients from the OpenAPI document and call everything with each (TypeScript, Python, Go; skips what is not here)
+	@tools/test-clients $(ARGS)
 
 test-shifted: setup ## Test on another day, in another zone, in a random order, beside a busy core; ARGS="+40d Asia/Kathmandu 7" repeats a run
 	@tests/programs/with tests/programs/shifted $(ARGS)

@@ -70,6 +70,7 @@ def docs_with_table() -> str:
 GENERATED: dict[str, Callable[[], str]] = {
     "charts/imagejobs/files/admission.yaml": lambda: copy_of("admission.yaml"),
     "charts/imagejobs/files/crd.yaml": lambda: copy_of("crd.yaml"),
+    "charts/imagejobs/files/rbac-claims.yaml": lambda: copy_of("rbac-claims.yaml"),
     "charts/imagejobs/files/rbac-operator.yaml": lambda: copy_of("rbac-operator.yaml"),
     "charts/imagejobs/files/rbac-operator-namespaces.yaml": lambda: copy_of("rbac-operator-namespaces.yaml"),
     "docs/install.md": docs_with_table,

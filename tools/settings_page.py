@@ -174,6 +174,7 @@ MEANINGS = {
         "Shards of large jobs that run on this machine at the same time, as processes, where the store is "
         "SQLite; `imagejobs local` sets it."
     ),
+    "SOURCE_USER_AGENT": "How workers name themselves to hosts of URLs; an image may have its own header.",
     "SOURCE_PREFIXES": (
         "Prefixes of the bucket where every caller may read images by key, separated by commas; without it "
         "only the caller's own uploads."
@@ -196,6 +197,11 @@ MEANINGS = {
         "Folder with one file for each caller that has [secrets](webhooks.md) of its own: the file has the "
         "caller's name and holds a value as WEBHOOK_SECRETS does. Set the same in API and operator."
     ),
+    "TRUST_CLAIMS": (
+        "Believes labels and annotations that only the API may set, also where no policy guards them "
+        "(`claims.imagejobs.dev`)."
+    ),
+    "WORKER_CA_CONFIG_MAP": "ConfigMap that worker pods mount at `/etc/imagejobs-ca`, where CA_FILE lies.",
     "WORKER_ENV_CONFIG_MAP": "ConfigMap whose entries become variables of worker pods.",
     "WORKER_ENV_SECRET": "Secrets whose entries become variables of worker pods, separated by commas.",
     "WORKER_IMAGE": "Image of worker pods; required where Jobs are enabled.",

@@ -49,7 +49,7 @@ def _unpinned_bases(root: Path) -> Iterator[str]:
 
 def _unhashed_packages(root: Path) -> Iterator[str]:
     wanted = None
-    for place, line in _lines(root, "requirements.lock", "tests/programs/*/requirements.lock"):
+    for place, line in _lines(root, "requirements.lock", "tests/*/*/requirements.lock"):
         if line[:1].isalnum():
             if wanted:
                 yield f"{wanted} has no hash"
@@ -63,7 +63,7 @@ def _unhashed_packages(root: Path) -> Iterator[str]:
 
 
 def _unsummed_modules(root: Path) -> Iterator[str]:
-    for module in sorted(root.glob("tests/programs/*/go.mod")):
+    for module in sorted(root.glob("tests/*/*/go.mod")):
         if not module.with_name("go.sum").is_file():
             yield f"{module.relative_to(root)}:1: has no go.sum"
 
@@ -83,8 +83,12 @@ def _unwatched_folders(root: Path) -> Iterator[str]:
         ("docker", _folder(root, each))
         for each in [*root.glob("*/Dockerfile"), *root.glob("charts/*/Dockerfile")]
     }
-    used |= {("gomod", _folder(root, each)) for each in root.glob("tests/programs/*/go.mod")}
-    used |= {("pip", _folder(root, each)) for each in root.glob("tests/programs/*/requirements.lock")}
+    used |= {("gomod", _folder(root, each)) for each in root.glob("tests/*/*/go.mod")}
+    used |= {("pip", _folder(root, each)) for each in root.glob("tests/*/*/requirements.lock")}
+    used |= {
+        ("npm", _folder(root, each))
+        for each in [*root.glob("*/package-lock.json"), *root.glob("tests/*/*/package-lock.json")]
+    }
     used |= {("pip", "")}
     for ecosystem, folder in sorted(used - watched):
         yield f".github/dependabot.yml:1: does not watch {ecosystem} in /{folder}"

@@ -401,7 +401,15 @@ def test_api_and_operator_sign_callbacks_with_the_same_secret(component):
 
 def test_a_release_watches_its_own_namespace_with_a_role():
     objects = render(*case("minimal"))
-    assert of_kind(objects, "ClusterRoleBinding") == []
+    (binding,) = of_kind(objects, "ClusterRoleBinding")
+    assert one(objects, "ClusterRole", binding["roleRef"]["name"])["rules"] == [
+        {
+            "apiGroups": ["admissionregistration.k8s.io"],
+            "resources": ["validatingadmissionpolicies", "validatingadmissionpolicybindings"],
+            "resourceNames": ["claims.imagejobs.dev"],
+            "verbs": ["get"],
+        }
+    ]
     assert {each["metadata"]["namespace"] for each in of_kind(objects, "Role")} == {"pictures"}
 
 

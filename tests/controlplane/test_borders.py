@@ -20,6 +20,7 @@ from imagejobs_contract.runtime.settings import S3Settings
 from imagejobs_contract.s3.objects import S3Objects
 from support.clock.waiting import eventually
 from support.cluster.client import ControlPlane
+from support.cluster.control_plane import ADMISSION
 from support.operator.cluster import API, MERGE_PATCH, Cluster, photo
 from support.operator.process import operator, s3_environ
 from support.servers import data_servers
@@ -304,3 +305,44 @@ def test_jobs_of_one_name_in_two_namespaces_keep_their_own_results(
     eventually(lambda: not second.cluster.get("nightly"), 120)
     assert kept in stored(s3, "outputs/")
     assert gone not in stored(s3, "outputs/")
+
+
+def test_without_the_policy_nobody_is_believed_to_be_the_api(
+    controlplane: ControlPlane,
+    s3: S3Settings,
+    valkey_server: data_servers.Server,
+    tmp_path: Path,
+) -> None:
+    environ = {**s3_environ(s3), "REDIS_URL": valkey_server.url("redis", "redis") + "/6"}
+    tenant = make_tenant(controlplane, environ)
+    told = {
+        **environ, "KUBECONFIG": str(tenant.cluster.operator_kubeconfig()), "RESYNC_SECONDS": "1",
+        "NAMESPACES": tenant.cluster.namespace, "WORKER_IMAGE": "worker:test", "JOBS_ENABLED": "false",
+    }  # fmt: skip
+    claims = {
+        "apiVersion": "imagejobs.dev/v1alpha1",
+        "kind": "ImageJob",
+        "metadata": {
+            "name": "forged", "namespace": tenant.cluster.namespace, "labels": {"imagejobs.dev/caller": "bob"}
+        },
+        "spec": {"items": [{"key": BOBS_UPLOAD}], "variants": [VARIANT]},
+    }  # fmt: skip
+    with operator(tmp_path, told):
+        assert "set by the API only" in tenant.apply(claims)
+        controlplane.kubectl("delete", "validatingadmissionpolicybinding", "claims.imagejobs.dev")
+        try:
+            eventually(lambda: tenant.apply(claims) == "", 60)
+            refused = eventually(lambda: condition(tenant.cluster.get("forged"), "Accepted"), 60)
+            assert (refused["status"], refused["reason"]) == ("False", "NotGranted")
+            assert "anybody could say" in refused["message"]
+            tenant.cluster.delete("forged")
+        finally:
+            controlplane.kubectl("apply", "--server-side", "-f", str(ADMISSION))
+        again = claims | {"metadata": claims["metadata"] | {"name": "again"}}
+        eventually(lambda: "set by the API only" in tenant.apply(again), 60)
+
+
+def condition(body: dict[str, Any], kind: str) -> dict[str, Any]:
+    """Return a condition of an ImageJob, or {}."""
+    found = body.get("status", {}).get("conditions", [])
+    return next((each for each in found if each["type"] == kind), {})

@@ -386,6 +386,59 @@ def test_what_is_immutable_or_wrong_cannot_be_changed(play, change):
     play(scenario)
 
 
+def ended(state: State, succeeded: int, attempt: int = 1) -> Status:
+    return Status(state=state, attempt=attempt, counts=Counts(1, 0, succeeded, 1 - succeeded))
+
+
+@pytest.mark.parametrize("command", ["cancel", "suspend"])
+@pytest.mark.parametrize(
+    ("status", "retry", "taken"),
+    [
+        (RUNNING, 0, True),
+        (ended(State.SUCCEEDED, 1), 0, False),
+        (ended(State.SUCCEEDED, 1), 1, False),
+        (ended(State.PARTIALLY_SUCCEEDED, 0), 0, False),
+        (ended(State.FAILED, 0), 0, False),
+        (ended(State.FAILED, 0), 1, True),
+        (ended(State.FAILED, 0, attempt=2), 1, False),
+        (ended(State.CANCELLED, 0), 0, False),
+    ],
+    ids=[
+        "running",
+        "succeeded",
+        "all succeeded, retried",
+        "partially",
+        "failed",
+        "retried",
+        "retry ended",
+        "cancelled",
+    ],
+)
+def test_a_job_that_has_ended_takes_no_command_but_a_retry(play, command, status, retry, taken):
+    async def scenario(store: JobStore, namespace: str) -> None:
+        job = await store.put_status(await store.create(new(namespace)), status)
+        change = store.change_spec(job.key, lambda spec: replace(spec, retry_failed=retry, **{command: True}))
+        if taken:
+            assert getattr((await change).spec, command)
+        else:
+            with pytest.raises(Invalid, match=f"the job has ended: it is {status.state}"):
+                await change
+            assert await store.get(job.key) == job
+
+    play(scenario)
+
+
+def test_what_was_commanded_before_the_end_stays_and_can_be_taken_back(play):
+    async def scenario(store: JobStore, namespace: str) -> None:
+        job = await store.put_status(await store.create(new(namespace, suspend=True)), ended(State.FAILED, 0))
+        longer = await store.change_spec(job.key, lambda spec: replace(spec, ttl_seconds_after_finished=9))
+        assert longer.spec.suspend
+        await store.put_status(longer, replace(longer.status, attempt=2))
+        assert not (await store.change_spec(job.key, lambda spec: replace(spec, suspend=False))).spec.suspend
+
+    play(scenario)
+
+
 def test_changes_at_the_same_time_all_happen(play):
     async def scenario(store: JobStore, namespace: str) -> None:
         job = await store.create(new(namespace))

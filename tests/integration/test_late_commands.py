@@ -1,6 +1,7 @@
 """Commands that race with the end of a job, over HTTP: an answer is the truth, and stays it."""
 
 import threading
+from itertools import permutations
 
 import pytest
 
@@ -48,3 +49,24 @@ def test_a_command_right_after_a_retry_finds_a_job_that_runs_again(client, secon
         assert client.request("POST", f"/api/jobs/{identifier}/resume").status_code in (200, 202, 409)
     job = settle(client, identifier)
     assert job["spec"]["cancel"] == (job["state"] == "Cancelled")
+
+
+@pytest.mark.parametrize("milliseconds", [0, 40, 130])
+@pytest.mark.parametrize("pair", [*permutations(("cancel", "retry", "suspend", "resume"), 2)], ids="-".join)
+def test_no_order_of_two_commands_leaves_a_job_that_nobody_can_act_on(client, pair, milliseconds):
+    identifier = post_batch(client)
+    answers = []
+    for command in pair:
+        answers.append(client.request("POST", f"/api/jobs/{identifier}/{command}"))
+        threading.Event().wait(milliseconds / 1000)  # the delay is the case
+    assert {each.status_code for each in answers} <= {200, 202, 409}
+    client.request("POST", f"/api/jobs/{identifier}/resume")
+    job = settle(client, identifier)
+    was_cancelled = any(
+        command == "cancel" and each.status_code == 202 for command, each in zip(pair, answers, strict=True)
+    )
+    assert (job["state"] == "Cancelled") == job["spec"]["cancel"] == was_cancelled
+    again = client.request("POST", f"/api/jobs/{identifier}/retry")
+    assert again.status_code == (409 if was_cancelled else 202)
+    assert client.request("DELETE", f"/api/jobs/{identifier}").status_code == 204
+    eventually(lambda: client.job(identifier).status_code == 404)

@@ -82,3 +82,14 @@ def test_an_address_that_is_refused_costs_no_job(client, url):
         "invalid_options",
         "url",
     )
+
+
+def test_a_source_that_wants_a_header_gets_it_and_nobody_else_sees_it(client, stack, site):
+    site.bodies["/private.jpg"] = local_stack.photo(seed=2)
+    items = [{"url": site.url("/private.jpg"), "headers": {"Authorization": "Bearer s3cr3t"}}]
+    job = client.post_job({"items": items, "variants": [{"width": 60}]}, WAIT).json()
+    assert job["state"] == "Succeeded"
+    assert site.headers["/private.jpg"]["Authorization"] == "Bearer s3cr3t"
+    told = client.results(job["job_id"]).text + client.job(job["job_id"]).text
+    logs = "".join(each.read_text(errors="replace") for each in (stack.data / "logs").iterdir())
+    assert "s3cr3t" not in told + logs + stack.terminal_output()

@@ -59,6 +59,12 @@ test("twenty photos and a broken file: small ones, one reason in words, no forei
   await slider.press("ArrowRight");
   await expect(slider).not.toHaveAttribute("aria-valuenow", start ?? "");
   await expectAccessible(page);
+  const [picture] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("link", { name: "Download", exact: true }).click(),
+  ]);
+  expect(picture.suggestedFilename()).toMatch(/\.jpg$/);
+  expect(page.context().pages()).toHaveLength(1);
   await page.keyboard.press("Escape");
   await expect(page.getByRole("dialog")).toBeHidden();
 

@@ -10,6 +10,7 @@ import {
   command,
   currentKey,
   ownSource,
+  saveAddress,
   ticketOf,
   watchSource,
 } from "./api";
@@ -58,7 +59,11 @@ export function JobView({ ids = [], ticket, onKeyNeeded }: Props) {
           {t.watchUntil(formatTime(expires, language))}
         </Text>
       )}
-      <Pictures results={results} originals={originals} />
+      <Pictures
+        results={results}
+        originals={originals}
+        addressToSave={(imageId) => saveAddress(jobs, sources[0] as Source, imageId)}
+      />
     </>
   );
 }

@@ -11,12 +11,13 @@ import { Sizes } from "./Pictures";
 type Props = {
   result: Result;
   original: File | undefined;
+  addressToSave: string | null;
   onClose: () => void;
   onPrevious: (() => void) | undefined;
   onNext: (() => void) | undefined;
 };
 
-export default function Picture({ result, original, onClose, onPrevious, onNext }: Props) {
+export default function Picture({ result, original, addressToSave, onClose, onPrevious, onNext }: Props) {
   const { t } = useWords();
   const output = result.outputs[0];
   const before = useObjectUrl(original);
@@ -89,9 +90,15 @@ export default function Picture({ result, original, onClose, onPrevious, onNext 
             →
           </Button>
           <CopyButton text={output.download_url} label={t.copyLink} />
-          <Button component="a" href={output.download_url} download target="_blank" rel="noreferrer">
-            {t.download}
-          </Button>
+          {addressToSave ? (
+            <Button component="a" href={addressToSave} download>
+              {t.download}
+            </Button>
+          ) : (
+            <Button component="a" href={output.download_url} target="_blank" rel="noreferrer">
+              {t.download}
+            </Button>
+          )}
         </Group>
       </Group>
         </Modal.Body>

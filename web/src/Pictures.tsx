@@ -12,9 +12,13 @@ const CARD_PIXELS = 170;
 const GAP_PIXELS = 12;
 const Picture = lazy(() => import("./Picture"));
 
-type Props = { results: Result[]; originals: ReadonlyMap<string, File> };
+type Props = {
+  results: Result[];
+  originals: ReadonlyMap<string, File>;
+  addressToSave: (imageId: string) => string | null;
+};
 
-export function Pictures({ results, originals }: Props) {
+export function Pictures({ results, originals, addressToSave }: Props) {
   const { t } = useWords();
   const { ref, width } = useElementSize();
   const [shown, setShown] = useState<string | null>(null);
@@ -58,6 +62,7 @@ export function Pictures({ results, originals }: Props) {
           <Picture
             result={current}
             original={originals.get(current.job_id)}
+            addressToSave={addressToSave(current.job_id)}
             onClose={() => setShown(null)}
             onPrevious={place > 0 ? () => setShown(shows[place - 1]?.job_id ?? null) : undefined}
             onNext={place < shows.length - 1 ? () => setShown(shows[place + 1]?.job_id ?? null) : undefined}

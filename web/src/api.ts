@@ -146,6 +146,20 @@ export function watchSource(ticket: string): Source {
   return { job, results: `${job}/results`, events: `${job}/events`, archive: `${job}/archive`, canWrite: false };
 }
 
+/**
+ * Return the address by which the browser saves a result; null where only a request with the key gets there.
+ * The job's watch link needs none.
+ */
+export function saveAddress(jobs: Job[], source: Source, imageId: string): string | null {
+  const job = jobs.find((each) => imageId.startsWith(`${each.job_id}-`));
+  if (!job) return null;
+  const index = imageId.slice(job.job_id.length + 1);
+  const ticket = ticketOf(job.watch_url);
+  if (ticket) return `/watch/${ticket}/download/${index}?attachment=true`;
+  if (!source.canWrite) return `${source.job}/download/${index}?attachment=true`;
+  return currentKey() ? null : `/api/download/${imageId}?attachment=true`;
+}
+
 /** Return the last part of a watch link, which is read at this page's own address, whatever PUBLIC_URL says. */
 export function ticketOf(watchUrl: string | null | undefined): string | null {
   return watchUrl ? (watchUrl.split("/watch/")[1] ?? null) : null;

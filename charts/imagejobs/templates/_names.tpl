@@ -26,6 +26,7 @@
 {{ (index . 2).name | default (include "imagejobs.component" (list (index . 0) (index . 1))) }}
 {{- end }}
 
+{{- define "imagejobs.ca" -}}{{ include "imagejobs.component" (list . "ca") }}{{- end }}
 {{- define "imagejobs.settings" -}}{{ include "imagejobs.component" (list . "settings") }}{{- end }}
 
 {{- define "imagejobs.devSecret" -}}{{ include "imagejobs.component" (list . "dev") }}{{- end }}

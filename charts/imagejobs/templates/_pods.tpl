@@ -43,7 +43,7 @@ labels:
   {{- toYaml . | nindent 2 }}
   {{- end }}
 annotations:
-  imagejobs.dev/settings-digest: {{ include "imagejobs.settingsData" $root | sha256sum | trunc 16 }}
+  imagejobs.dev/settings-digest: {{ printf "%s%s" (include "imagejobs.settingsData" $root) $root.Values.caBundle | sha256sum | trunc 16 }}
   {{- with $pod.annotations }}
   {{- toYaml . | nindent 2 }}
   {{- end }}

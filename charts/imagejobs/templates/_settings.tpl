@@ -17,6 +17,9 @@ S3_UNSIGNED_PAYLOAD: {{ .Values.s3.unsignedPayload | quote }}
 {{- with .Values.redis.url }}
 REDIS_URL: {{ . | quote }}
 {{- end }}
+{{- if .Values.caBundle }}
+CA_FILE: /etc/imagejobs-ca/ca.pem
+{{- end }}
 LOG_LEVEL: {{ .Values.logLevel }}
 LEASE_SECONDS: {{ .Values.pool.leaseSeconds | quote }}
 {{- with .Values.telemetry.otlpEndpoint }}
@@ -55,7 +58,7 @@ ALLOWED_PRIVATE_SOURCES: {{ join "," . | quote }}
 
 {{/* What each namespace may use, as JSON. The release's own, where people rarely are and the API's jobs run, has Jobs without being asked. */}}
 {{- define "imagejobs.grants" -}}
-{{- $own := dict .Release.Namespace (dict "pods" 10) -}}
+{{- $own := dict .Release.Namespace (dict "pods" 100) -}}
 {{ mergeOverwrite $own (deepCopy .Values.grants) | toJson }}
 {{- end }}
 
@@ -87,6 +90,20 @@ ALLOWED_PRIVATE_SOURCES: {{ join "," . | quote }}
 {{- with .Values.webhooks.callersSecret }}
 - name: webhooks
   secret: {secretName: {{ . }}}
+{{- end }}
+{{- end }}
+
+{{/* The CAs of your own S3 and Redis, for every pod that has the settings. */}}
+{{- define "imagejobs.caMount" -}}
+{{- if .Values.caBundle }}
+- {name: ca, mountPath: /etc/imagejobs-ca, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{- define "imagejobs.caVolume" -}}
+{{- if .Values.caBundle }}
+- name: ca
+  configMap: {name: {{ include "imagejobs.ca" . }}}
 {{- end }}
 {{- end }}
 

@@ -208,7 +208,7 @@ class ProgressBoard(Protocol):
         ...
 
     def wake_ups(self) -> AsyncIterator[WakeUp | None]:
-        """Yield a hint for each image that ended, and None at least once a second. Some may be missed."""
+        """Yield a hint for each image that ended, and None at first and where some may have been missed."""
         ...
 
 

@@ -283,6 +283,37 @@ class Reader:
         found = [elements.text(place, max_length, pattern=pattern, shape=shape) for place in places]
         return tuple(each for each in found if each is not None)
 
+    def text_map(
+        self,
+        name: str,
+        max_elements: int,
+        name_pattern: str,
+        name_shape: str,
+        max_length: int,
+        pattern: str,
+        shape: str,
+    ) -> dict[str, str]:
+        """Return the texts of the object under `name`, by names of the client's own.
+
+        No fault repeats a value, nor a name that is none: they may be secrets.
+        """
+        value = self._value(name)
+        if value is None:
+            return {}
+        if not isinstance(value, Mapping) or len(value) > max_elements:
+            self.fault(name, f"is not an object of at most {max_elements} fields")
+            return {}
+        known = [each for each in value if re.fullmatch(name_pattern, each, re.ASCII)]
+        if len(known) < len(value):
+            self.fault(name, f"has a field that is not {name_shape}")
+        inner = Reader(
+            {each: value[each] for each in known}, f"{self._path}.{self.spelled(name)}", self.faults
+        )
+        found = {
+            each: inner.text(each, max_length, pattern=pattern, shape=shape, secret=True) for each in known
+        }
+        return {each: text for each, text in found.items() if text is not None}
+
     def _value(self, name: str) -> Any:
         return self._body.get(self.spelled(name))
 

@@ -102,9 +102,19 @@ class LinkSigner(Protocol):
     """Presigned links for the public endpoint."""
 
     def get_link(
-        self, key: S3Key, *, seconds: int, content_type: str, file_name: str, method: str = "GET"
+        self,
+        key: S3Key,
+        *,
+        seconds: int,
+        content_type: str,
+        file_name: str,
+        method: str = "GET",
+        attachment: bool = False,
     ) -> str:
-        """Return a link with which anyone can GET (or HEAD) an object for a time, with that type and name."""
+        """Return a link with which anyone can GET (or HEAD) an object for a time, with that type and name.
+
+        As an attachment browsers save it; otherwise they show it.
+        """
         ...
 
     def put_link(self, key: S3Key, *, seconds: int, size: int, content_type: str) -> str:

@@ -32,6 +32,7 @@ def make_ports(
         settings.sizes,
         settings.pod,
         settings.limits.queue_seconds,
+        settings.worker_ca_config_map,
     )
     jobs = KubernetesJobs(client, pods) if settings.jobs else None
     return Ports(

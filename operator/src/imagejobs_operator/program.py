@@ -27,7 +27,7 @@ from imagejobs_operator.health import Health
 from imagejobs_operator.metrics import Metrics
 from imagejobs_operator.settings import Settings
 from imagejobs_operator.usage.recorder import UsageRecorder
-from imagejobs_operator.wiring import Outside, follow_changes, open_outside
+from imagejobs_operator.wiring import Outside, follow_changes, follow_guard, open_outside
 
 PROGRAM = "operator"
 Part = Coroutine[Any, Any, None]
@@ -60,10 +60,11 @@ def _connect(
     """Connect the parts, and return those that run until the end."""
     usage = UsageRecorder(outside.ports.objects, outside.calendar)
     ports, memory, clock = replace(outside.ports, usage=usage), Memory(), SteadyClock()
-    pods = PodLedger(settings.limits.max_owner_pods)
+    policy = _make_policy(settings, clock())
+    pods = PodLedger(settings.limits.max_owner_pods, policy.grants)
     reconciler = Reconciler(
         ports,
-        _make_policy(settings, clock()),
+        policy,
         clock,
         memory,
         traces,
@@ -94,8 +95,15 @@ def _connect(
         outside.dispatcher.on_result(on_result)
     if outside.processes:
         outside.processes.on_change(queue.add)
+
+    def believe_claims(believed: bool) -> None:
+        reconciler.believe_claims(believed)
+        for key in memory.unfinished_jobs():
+            queue.add(key)
+
     health = Health(queue.oldest_seconds)
     return [
+        *follow_guard(settings, outside, believe_claims),
         queue.run(),
         usage.run(),
         wake_ups(ports.board, queue, memory),
@@ -138,6 +146,7 @@ def _make_policy(settings: Settings, since: datetime) -> Policy:
         callbacks=bool(settings.webhooks),
         # On one machine only the API makes jobs, and it has checked them.
         grants=None if settings.sqlite else settings.grants,
+        believes_claims=True if settings.sqlite or settings.trust_claims else None,
     )
 
 

@@ -68,12 +68,14 @@ class Settings:
     worker_image: str
     worker_env_secrets: tuple[str, ...]
     worker_env_config_map: str
+    worker_ca_config_map: str
     worker_service_account: str
     sizes: Mapping[Profile, Size]
     pod: PodDefaults
     health: tuple[str, int] | None
     metrics: tuple[str, int] | None
     grants: Grants
+    trust_claims: bool
     webhooks: WebhookSecrets
     callbacks: EgressPolicy
     public_url: str
@@ -111,6 +113,10 @@ class Settings:
                 "WORKER_ENV_CONFIG_MAP", 253, default="", pattern=DNS_NAME, shape="a DNS name"
             )
             or "",
+            worker_ca_config_map=reader.text(
+                "WORKER_CA_CONFIG_MAP", 253, default="", pattern=DNS_NAME, shape="a DNS name"
+            )
+            or "",
             worker_service_account=reader.text(
                 "WORKER_SERVICE_ACCOUNT", 253, default="", pattern=DNS_NAME, shape="a DNS name"
             )
@@ -120,6 +126,7 @@ class Settings:
             health=read_listen_address(reader, "HEALTH_LISTEN"),
             metrics=read_listen_address(reader, "METRICS_LISTEN"),
             grants=read_grants(reader),
+            trust_claims=reader.boolean("TRUST_CLAIMS"),
             webhooks=WebhookSecrets.read(reader),
             callbacks=EgressPolicy.read(reader, "ALLOWED_PRIVATE_CALLBACKS"),
             public_url=(

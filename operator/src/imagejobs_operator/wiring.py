@@ -6,9 +6,10 @@ not installed everywhere.
 
 import sys
 from asyncio import Event
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from imagejobs_contract.model.imagejob import ImageJob
@@ -43,6 +44,8 @@ class Outside:
         calendar: Shows the time by which the store stamps the creation of jobs.
         dispatcher: None where no callbacks are sent.
         processes: None where Jobs are no processes of this machine.
+        claims_guarded: Returns whether the cluster guards what only the API may say; None where all is
+            believed.
     """
 
     ports: Ports
@@ -51,6 +54,7 @@ class Outside:
     calendar: Clock
     dispatcher: CallbackDispatcher | None
     processes: ProcessJobs | None
+    claims_guarded: Callable[[], Awaitable[bool]] | None
 
 
 @asynccontextmanager
@@ -74,6 +78,7 @@ async def open_outside(
     board = gated(RedisBoard(redis), redis_gate)
     tasks = gated(RedisTaskQueue(redis, settings.lease_seconds), redis_gate)
     calendar: Clock = utc_now
+    claims_guarded: Callable[[], Awaitable[bool]] | None = None
     dispatcher, processes = _make_dispatcher(settings, traces, count), _make_processes(settings, environ)
     if settings.sqlite:
         from imagejobs_contract.stores.sqlite import SqliteStore
@@ -86,6 +91,7 @@ async def open_outside(
         from imagejobs_contract.stores.kubernetes import KubernetesStore
         from imagejobs_contract.stores.kubernetes import connect as connect_to_cluster
         from imagejobs_operator.cluster import make_ports
+        from imagejobs_operator.feeds.claims import are_guarded
 
         client = await connect_to_cluster(settings.kubeconfig)
         calendar = client.calendar
@@ -93,8 +99,9 @@ async def open_outside(
         cache = CachedStore(gated(KubernetesStore(client, settings.namespaces), api_gate))
         ports = make_ports(client, cache, settings, board, tasks, objects, api_gate, dispatcher)
         gates = (redis_gate, s3_gate, api_gate)
+        claims_guarded = None if settings.trust_claims else partial(are_guarded, client)
     try:
-        yield Outside(ports, cache, gates, calendar, dispatcher, processes)
+        yield Outside(ports, cache, gates, calendar, dispatcher, processes, claims_guarded)
     finally:
         if processes:
             await processes.close()
@@ -130,6 +137,17 @@ def follow_changes(
 
     informer = Informer(outside.cache, queue.add, is_settled)
     return kubernetes.follow(informer, settings.namespaces, started, stop)
+
+
+def follow_guard(
+    settings: Settings, outside: Outside, believe: Callable[[bool], None]
+) -> list[Coroutine[Any, Any, None]]:
+    """Return what tells whether the cluster guards what only the API may say; [] where all is believed."""
+    if outside.claims_guarded is None:
+        return []
+    from imagejobs_operator.feeds import claims
+
+    return [claims.follow_guard(outside.claims_guarded, believe, settings.resync_seconds)]
 
 
 def _make_dispatcher(

@@ -40,6 +40,21 @@ def test_a_download_redirects_to_a_link_that_is_signed_now(service):
 
 
 @pytest.mark.parametrize(
+    ("query", "kind"),
+    [("", "inline"), ("?attachment=true", "attachment"), ("?attachment=", "inline"), ("?x=1", "inline")],
+    ids=["shown", "saved", "empty", "another query"],
+)
+def test_a_download_is_shown_by_browsers_or_saved_as_asked(service, query, kind):
+    link = service.http.get(f"/api/download/{service.client.job_id()}{query}").headers["Location"]
+    assert service.http.get(link).headers["Content-Disposition"].startswith(f"{kind}; filename=")
+
+
+def test_another_kind_of_download_is_refused(service):
+    answer = service.http.get(f"/api/download/{service.client.job_id()}?attachment=perhaps")
+    assert (answer.status_code, fault_names(answer)) == (400, ["attachment"])
+
+
+@pytest.mark.parametrize(
     "path",
     [
         "/api/download/{id}",

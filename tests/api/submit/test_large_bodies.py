@@ -12,6 +12,7 @@ from imagejobs_api.serving.server import freeze_modules
 from imagejobs_api.settings import Settings
 from imagejobs_api.submit.distinct_names import BloomNames
 from imagejobs_api.wiring import open_app
+from imagejobs_contract.model import output_names
 from imagejobs_contract.model.limits import MAX_ITEMS, Limits
 from imagejobs_contract.model.output_names import make_distinct
 from imagejobs_contract.reader import Reader
@@ -44,7 +45,7 @@ def smallest_item(_: int) -> str:
     return '{"key":"a/b"}'
 
 
-def some_items(count: int, item: Callable[[int], dict[str, str]]) -> bytes:
+def some_items(count: int, item: Callable[[int], dict[str, object]]) -> bytes:
     return json.dumps({"items": [item(n) for n in range(count)]}).encode()
 
 
@@ -61,6 +62,12 @@ SHAPES = {
         MAX_ITEMS, lambda n: {"key": "a/b", "name": "ﷺ" * 40 + "x" * 150 + f"{n // 2}"}
     ),
     "500 long urls": some_items(MAX_ITEMS, lambda n: {"url": f"https://e.test/{'%41' * 650}/{n}"}),
+    "500 items with the longest headers": some_items(
+        MAX_ITEMS,
+        lambda n: {"url": f"https://e.test/{n}", "headers": {f"X-{h}": "a" * 250 for h in range(16)}},
+    ),
+    "items with headers": make_items(lambda n: f'{{"url":"https://e.test/{n}","headers":{{"X-A":"b"}}}}'),
+    "names of headers": fill('{"items":[{"headers":{', lambda n: f'"f{n}":"a"', "}}]}", BODY_BYTES),
     "variants": fill('{"variants":[', lambda n: "{}", "]}", BODY_BYTES),
     "values": fill('{"items":[', lambda n: "0", "]}", BODY_BYTES),
     "lists": fill('{"items":[', lambda n: "[]", "]}", BODY_BYTES),
@@ -130,38 +137,33 @@ def test_no_list_of_urls_holds_the_loop(settings, shape):
     assert longest_turn(settings, "/api/upload-from-url", content, kind) < MAX_TURN_SECONDS
 
 
+def count_calls(monkeypatch, owner: object, name: str) -> list[None]:
+    """Let a function of a module or a class go on as it does, and return a list that grows with each call."""
+    calls: list[None] = []
+    function = getattr(owner, name)
+
+    def counted(*arguments: object) -> object:
+        calls.append(None)
+        return function(*arguments)
+
+    monkeypatch.setattr(owner, name, counted)
+    return calls
+
+
 def test_names_that_are_numbered_in_advance_are_not_tried_one_by_one(monkeypatch):
-    tries = 0
-    add = BloomNames._add
-
-    def counted(self: BloomNames, stem: str) -> bool:
-        nonlocal tries
-        tries += 1
-        return add(self, stem)
-
-    monkeypatch.setattr(BloomNames, "_add", counted)
+    tries = count_calls(monkeypatch, BloomNames, "_add")
     count = 2_000
     names = BloomNames()
     wanted = [f"a-{n}" for n in range(count, 2 * count)] + ["a"] * count
     assert len({names.assign(index, name) for index, name in enumerate(wanted)}) == len(wanted)
-    assert tries < 4 * len(wanted)
+    assert len(tries) < 4 * len(wanted)
 
 
 def test_long_names_that_differ_at_their_end_are_not_tried_one_by_one(monkeypatch):
-    from imagejobs_contract.model import output_names
-
-    tries = 0
-    number = output_names.add_number
-
-    def counted(name: str, n: int) -> str:
-        nonlocal tries
-        tries += 1
-        return number(name, n)
-
-    monkeypatch.setattr(output_names, "add_number", counted)
+    tries = count_calls(monkeypatch, output_names, "add_number")
     names = ["x" * 196 + f"{n // 2:04}.jpg" for n in range(MAX_ITEMS)]
     assert len(set(make_distinct(names))) == MAX_ITEMS
-    assert tries <= MAX_ITEMS
+    assert len(tries) <= MAX_ITEMS
 
 
 @pytest.mark.parametrize(

@@ -334,3 +334,39 @@ def test_a_repeated_request_gets_the_first_ones_job_and_makes_no_second_list(ser
     again = service.client.post_job(body, key)
     assert (again.json()["job_id"], service.keys("uploads/")) == (first["job_id"], before)
     assert service.client.post_job({"prefix": "photos/"}, key).json()["code"] == "idempotency_mismatch"
+
+
+TOKEN = "Bearer s3cr3t-of-a-source"
+"""A header that nobody but the source's host may see."""
+
+
+def with_token(token=TOKEN):
+    return {"items": [{"url": URL, "headers": {"Authorization": token}}, {"key": "photos/a.jpg"}]}
+
+
+def test_headers_of_a_source_stand_in_the_manifest_only(service):
+    answer, job = service.finish_job(with_token())
+    key = job.spec.manifest.key
+    lines = service.s3_client.get_object(Bucket=service.s3.bucket, Key=key)["Body"].read().splitlines()
+    assert json.loads(lines[0]) == {"name": "b.jpg", "url": URL, "headers": {"Authorization": TOKEN}}
+    assert json.loads(lines[1]) == {"name": "a.jpg", "key": "photos/a.jpg"}
+    shown = [json.dumps(answer), json.dumps(job.to_body())]
+    shown += [
+        service.http.get(path).text
+        for path in (f"/api/jobs/{job.key.name}", f"/api/jobs/{job.key.name}/results")
+    ]
+    assert "s3cr3t" not in "".join(shown) + json.dumps(service.api.lines)
+
+
+def test_a_renewed_token_makes_no_other_request_of_a_repeated_one(service):
+    key = {"Idempotency-Key": "renewed"}
+    first, _ = service.finish_job(with_token(), key)
+    again = service.client.post_job(with_token("Bearer another"), key)
+    assert again.json()["job_id"] == first["job_id"]
+    other = service.client.post_job({"items": [{"url": URL, "headers": {"Cookie": "a=b"}}]}, key)
+    assert other.json()["code"] == "idempotency_mismatch"
+
+
+def test_headers_do_not_go_through_the_pool(service):
+    told = faults(service.client.post_job({**with_token(), "execution": "Pool"}))
+    assert told == {"execution": "is Job where an image has headers, which the pool's tasks do not hold"}

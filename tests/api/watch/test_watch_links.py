@@ -86,6 +86,12 @@ def test_links_to_results_end_with_the_watch_link(shop):
     assert LINK_SECONDS - 60 < seconds <= LINK_SECONDS
 
 
+def test_a_download_by_link_may_be_one_to_save(shop):
+    path = f"{finished_batch(shop)['watch_url']}/download/0?attachment=true"
+    kind = get(get(path).headers["Location"]).headers["Content-Disposition"]
+    assert kind.startswith("attachment; filename=")
+
+
 def test_head_of_a_download_works_through_to_s3(shop):
     path = f"{finished_batch(shop)['watch_url']}/download/0"
     answer = httpx2.head(httpx2.head(path).headers["Location"])

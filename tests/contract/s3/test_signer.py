@@ -65,6 +65,14 @@ def test_the_header_follows_rfc_6266(name, header):
     assert content_disposition(name) == header
 
 
+def test_an_attachment_is_saved_and_not_shown(signed, s3_settings, stored):
+    link = signed(s3_settings).get_link(
+        stored, seconds=60, content_type="image/jpeg", file_name="é.jpg", attachment=True
+    )
+    told = "attachment; filename=\"_.jpg\"; filename*=UTF-8''%C3%A9.jpg"
+    assert follow(link)[1]["Content-Disposition"] == told
+
+
 def test_the_true_name_is_read_back_by_others(signed, s3_settings, stored):
     """By the standard library, whose reading of RFC 8187 is not ours."""
     name = "Gänse & 写真.jpg"

@@ -1,6 +1,7 @@
 """Large jobs of one owner share a bound of pods; the rest wait as Queued, with their place."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,7 @@ from imagejobs_contract.model.names import JobKey
 from imagejobs_contract.model.spec import Execution
 from imagejobs_contract.model.status import ConditionType, State
 from imagejobs_operator.decide.conditions import MAX_TOLD_PLACE
+from imagejobs_operator.decide.grants import Grant, Grants
 from support.operator.world import World, spec
 
 
@@ -143,6 +145,41 @@ def test_a_suspended_job_gives_its_pods_away_and_waits_for_new_ones(world: World
     finish(world, "c")
     turn(world)
     assert (world.jobs.running["a", 1].suspended, pods(world)["a"]) == (False, 4)
+
+
+@pytest.fixture
+def narrow() -> Iterator[World]:
+    """A world whose namespace was given fewer pods than its owners may have together."""
+    made = World(grants=Grants({"ns": Grant(pods=6)}))
+    made.max_owner_pods = 5
+    made.restart()
+    made.advance(60)
+    yield made
+    made.close()
+
+
+def test_all_owners_of_a_namespace_share_the_pods_that_it_was_given(narrow: World) -> None:
+    create(narrow, "a")
+    create(narrow, "b", caller="blog")
+    create(narrow, "c", caller="wiki")
+    create(narrow, "d", caller="blog")
+    assert pods(narrow) == {"a": 4, "b": 2}
+    assert [waits(narrow, name) for name in "cd"] == ["place 1", "place 1"]
+    finish(narrow, "a")
+    turn(narrow)
+    assert pods(narrow) == {"b": 2, "c": 4}
+    finish(narrow, "b")
+    turn(narrow)
+    assert pods(narrow) == {"c": 4, "d": 2}
+
+
+def test_jobs_of_a_namespace_that_lost_its_pods_go_on(narrow: World) -> None:
+    create(narrow, "a")
+    narrow.policy = replace(narrow.policy, grants=Grants())
+    narrow.restart()
+    narrow.reconcile(key("a"))
+    assert pods(narrow) == {"a": 4}
+    finish(narrow, "a")
 
 
 def test_a_job_of_kueue_is_left_to_kueue(world: World) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from imagejobs_contract.errors import Invalid
 from imagejobs_contract.model import names
+from imagejobs_contract.model.counts import Counts
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.items import Item
 from imagejobs_contract.model.names import JobKey, Uid
@@ -18,6 +19,7 @@ from imagejobs_operator.decide import actions
 from imagejobs_operator.decide.grants import (
     MAX_FAULTS,
     NOTHING,
+    UNGUARDED,
     Grant,
     Grants,
     is_made_by_api,
@@ -26,7 +28,7 @@ from imagejobs_operator.decide.grants import (
     readable_prefixes,
 )
 from imagejobs_operator.decide.observed import Observed
-from imagejobs_operator.decide.plan import plan
+from imagejobs_operator.decide.plan import UNKNOWN_GUARD_SECONDS, plan
 from imagejobs_operator.decide.plan_input import Policy
 from imagejobs_operator.decide.runner_choice import Runner, fixed_runner
 from support.operator.world import START
@@ -160,6 +162,58 @@ def test_a_job_that_has_begun_keeps_what_it_was_given() -> None:
         for each in plan(begun, Observed(), START, POLICY)
     )
     assert fixed_runner(begun, Policy(START, grants=Grants())) is Runner.JOB
+
+
+@pytest.mark.parametrize(
+    "claim", [{"labels": {names.LABEL_CALLER: "bob"}}, {"annotations": BY_API}], ids=["caller", "sources"]
+)
+def test_where_nothing_guards_it_no_job_is_believed_to_be_the_apis(claim: dict[str, dict[str, str]]) -> None:
+    claims = replace(job(), **claim)  # type: ignore[arg-type]
+    (write,) = plan(claims, Observed(workers=1), START, replace(POLICY, believes_claims=False))
+    assert isinstance(write, actions.WriteStatus)
+    accepted = write.status.condition(ConditionType.ACCEPTED)
+    assert accepted is not None
+    assert (accepted.status, accepted.reason, accepted.message) == (False, Reason.NOT_GRANTED, UNGUARDED)
+    assert plan(claims, Observed(workers=1), START, replace(POLICY, believes_claims=None)) == (
+        actions.Requeue(UNKNOWN_GUARD_SECONDS),
+    )
+    others = plan(job(), Observed(workers=1), START, replace(POLICY, believes_claims=False))
+    assert any(isinstance(each, actions.SendTasks) for each in others)
+
+
+def test_uploads_that_are_not_believed_are_not_deleted() -> None:
+    claims = replace(job(), annotations={names.ANNOTATION_UPLOADS: "uploads/j1/", "team": "a"})
+    assert Policy(START, believes_claims=False).believed(claims).annotations == {"team": "a"}
+    assert Policy(START).believed(claims) == claims
+
+
+@pytest.mark.parametrize(
+    ("grants", "refused"),
+    [
+        (Grants({"shop": replace(GIVEN, queues=("blog",))}), ""),
+        (Grants({"shop": GIVEN}), "spec.queueName: blog was not given"),
+        (Grants({"shop": replace(GIVEN, queues=("blog",), pods=0)}), "spec.execution: pods were not given"),
+    ],
+    ids=["given", "queue withdrawn", "pods withdrawn"],
+)
+def test_a_retry_begins_with_what_is_given_then(grants: Grants, refused: str) -> None:
+    counts = Counts(1, failed=1)
+    ended = Status(state=State.FAILED, attempt=1, job_name="j-u-1", counts=counts, completed=START)
+    retried = replace(job(queue_name="blog", retry_failed=1), status=ended)
+    todo = plan(retried, Observed(), START, Policy(START, grants=grants))
+    told = [
+        condition.message
+        for each in todo
+        if isinstance(each, actions.WriteStatus)
+        and (condition := each.status.condition(ConditionType.ACCEPTED)) is not None
+        and not condition.status
+    ]
+    if refused:
+        assert refused in told[0]
+        assert not any(isinstance(each, actions.CreateJob) for each in todo)
+    else:
+        assert told == []
+        assert any(isinstance(each, actions.CreateJob) for each in todo)
 
 
 def test_without_pods_the_pool_does_the_work_and_a_manifest_finds_nobody() -> None:

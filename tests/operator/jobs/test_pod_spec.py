@@ -67,6 +67,13 @@ def test_pods_hold_no_token_and_pass_the_restricted_standard() -> None:
     assert pod["volumes"] == [{"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}}]
 
 
+def test_pods_have_the_cas_that_the_settings_name() -> None:
+    pod = make_job(JOB, 1, 3, replace(SETTINGS, ca_config_map="cas"))["spec"]["template"]["spec"]
+    assert {"name": "ca", "configMap": {"name": "cas"}} in pod["volumes"]
+    mount = {"name": "ca", "mountPath": "/etc/imagejobs-ca", "readOnly": True}
+    assert mount in pod["containers"][0]["volumeMounts"]
+
+
 def test_pods_learn_their_job_and_shard_from_variables() -> None:
     (container,) = make_job(JOB, 2, 3, SETTINGS)["spec"]["template"]["spec"]["containers"]
     told = {each["name"]: each["value"] for each in container["env"]}

@@ -23,6 +23,7 @@ API = f"/apis/{names.API_VERSION}"
 INDEX = "batch.kubernetes.io/job-completion-index"
 MERGE_PATCH = "application/merge-patch+json"
 ROLE = Path(__file__).parents[3] / "manifests" / "rbac-operator.yaml"
+CLAIMS = ROLE.with_name("rbac-claims.yaml")
 READY = [{"type": "Ready", "status": "True"}, {"type": "ContainersReady", "status": "True"}]
 
 
@@ -54,6 +55,16 @@ class Cluster:
             "POST",
             f"{rbac}/rolebindings",
             {"metadata": {"name": "imagejobs-operator"}, "roleRef": reference, "subjects": [subject]},
+        )
+        claims = yaml.safe_load(CLAIMS.read_text())
+        claims["metadata"]["name"] = f"{claims['metadata']['name']}.{self.namespace}"
+        rbac = "/apis/rbac.authorization.k8s.io/v1"
+        self.call("POST", f"{rbac}/clusterroles", claims)
+        reference = reference | {"kind": "ClusterRole", "name": claims["metadata"]["name"]}
+        self.call(
+            "POST",
+            f"{rbac}/clusterrolebindings",
+            {"metadata": claims["metadata"], "roleRef": reference, "subjects": [subject]},
         )
         return kubeconfig
 

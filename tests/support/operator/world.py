@@ -113,7 +113,7 @@ class World:
             self,
         )
         self.turns: list[JobKey] = []
-        pods = PodLedger(self.max_owner_pods)
+        pods = PodLedger(self.max_owner_pods, self.policy.grants)
         pods.on_turn(self.turns.append)
         self.reconciler = Reconciler(
             self.ports,

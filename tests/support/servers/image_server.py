@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -14,11 +14,12 @@ Answer = bytes | int
 
 
 class ImageSite:
-    """Serves `bodies` by path, counts requests, and holds back the answers to held paths."""
+    """Serves `bodies` by path, counts requests, keeps their headers, and holds back answers to held paths."""
 
     def __init__(self) -> None:
         self.bodies: dict[str, Answer | list[Answer]] = {}
         self.requests: Counter[str] = Counter()
+        self.headers: dict[str, Mapping[str, str]] = {}
         self.port = 0
         self._gates: dict[str, threading.Event] = {}
 
@@ -59,6 +60,7 @@ def image_site() -> Iterator[ImageSite]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            site.headers[self.path] = dict(self.headers)
             answer = site.answer(self.path)
             status, body = (200, answer) if isinstance(answer, bytes) else (answer, b"")
             try:

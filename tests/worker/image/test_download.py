@@ -8,9 +8,11 @@ import pytest
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
+from imagejobs_contract.model.items import Item
 from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.outbound.policy import EgressPolicy
-from imagejobs_worker.image.download import Timeouts, download
+from imagejobs_contract.outbound.url import read_url
+from imagejobs_worker.image.download import RequestHeaders, Timeouts, download
 from imagejobs_worker.image.min_rate import MinRate
 
 LOOPBACK = EgressPolicy(private=("127.0.0.1/32",))
@@ -76,12 +78,13 @@ def get(
     timeouts=Timeouts(1.0, 2.0),  # noqa: B008
     host="images.example",
     policy=LOOPBACK,
+    headers=RequestHeaders(),  # noqa: B008
 ):
     async def scenario():
         async with serving(answers) as site:
             guard = AddressGuard(policy, resolve=to_loopback)
             return await download(
-                guard, f"http://{host}:{site.port}{path}", max_bytes, timeouts, at_once
+                guard, f"http://{host}:{site.port}{path}", max_bytes, timeouts, at_once, headers
             ), site
 
     return asyncio.run(scenario())
@@ -431,3 +434,56 @@ def test_an_answer_says_whether_and_when_another_try_is_worth_it(answer, seconds
     with pytest.raises(ImageFailed) as raised:
         get({"/image": b"HTTP/1.1 " + answer + b"\r\nContent-Length: 0\r\n\r\n"})
     assert (raised.value.wait_seconds, raised.value.final) == (seconds, final)
+
+
+SECRET = RequestHeaders("Mozilla/5.0", (("Authorization", "Bearer s3cr3t"), ("accept", "image/webp")))
+
+
+def fields(request):
+    """Return the headers of a request that was sent, by their names in small letters."""
+    lines = request.split("\r\n")[1:-2]
+    return {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+
+
+def test_a_source_is_asked_with_the_headers_of_its_image():
+    _, site = get({"/image": OK + LENGTH + IMAGE}, headers=SECRET)
+    sent = fields(site.requests[0])
+    assert (sent["authorization"], sent["accept"], sent["user-agent"]) == (
+        "Bearer s3cr3t",
+        "image/webp",
+        "Mozilla/5.0",
+    )
+    assert site.requests[0].lower().count("\r\naccept: ") == 1
+
+
+def test_headers_follow_a_redirect_on_their_own_host_and_leave_it_never():
+    answers = {
+        "/image": b"HTTP/1.1 302 Found\r\nLocation: /own\r\n\r\n",
+        "/own": b"HTTP/1.1 302 Found\r\nLocation: http://other.example:PORT/other\r\n\r\n",
+        "/other": b"HTTP/1.1 302 Found\r\nLocation: http://images.example:PORT/back\r\n\r\n",
+        "/back": OK + LENGTH + IMAGE,
+    }
+    data, site = get(answers, headers=SECRET)
+    assert data == IMAGE
+    sent = [fields(each) for each in site.requests]
+    assert ["authorization" in each for each in sent] == [True, True, False, False]
+    assert [each["accept"] for each in sent] == ["image/webp", "image/webp", "image/*", "image/*"]
+    assert {each["user-agent"] for each in sent} == {"Mozilla/5.0"}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "same"),
+    [
+        ("http://a.example/x", "http://A.example:80/y?z", True),
+        ("http://a.example/x", "https://a.example/x", False),
+        ("http://a.example/x", "http://a.example:8080/x", False),
+        ("http://a.example/x", "http://b.a.example/x", False),
+    ],
+)
+def test_scheme_host_and_port_make_a_host_the_same(before, after, same):
+    assert (read_url(before).origin == read_url(after).origin) is same
+
+
+def test_headers_are_in_no_text_about_them():
+    item = Item(url="https://a.example/x", headers=SECRET.given)
+    assert "s3cr3t" not in f"{SECRET} {item} {SECRET!r} {item!r}"

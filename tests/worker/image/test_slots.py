@@ -121,7 +121,7 @@ def test_a_server_that_does_not_answer_keeps_no_place_from_other_images():
     async def scenario():
         slots, silence = Slots(1), asyncio.Event()
 
-        async def silent(url, max_bytes, arrived, caller):
+        async def silent(url, headers, max_bytes, arrived, caller):
             await silence.wait()
             await arrived()
             raise ImageFailed(code=Code.SOURCE_ERROR)

@@ -67,7 +67,7 @@ class Renderer:
         )
 
 
-async def no_url(url, max_bytes, arrived, caller):
+async def no_url(url, headers, max_bytes, arrived, caller):
     raise AssertionError("no URL is asked for")
 
 

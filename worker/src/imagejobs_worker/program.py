@@ -133,7 +133,9 @@ def _connect_work(
     traces: Tracer,
 ) -> ImageWork:
     limits = settings.limits
-    download = guarded_download(settings.egress_policy, limits.min_source_bytes_per_second)
+    download = guarded_download(
+        settings.egress_policy, limits.min_source_bytes_per_second, settings.source_user_agent
+    )
     fetch = Fetcher(objects, download, limits.max_file_bytes, settings.handoff)
     return ImageWork(fetch, OutputStore(objects), decoders, RetryPolicy(), instruments, traces)
 

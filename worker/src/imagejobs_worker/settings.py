@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LOG_LEVELS = "DEBUG|INFO|WARNING|ERROR"
+USER_AGENT = "imagejobs"
+USER_AGENT_PATTERN = r"[!-~]([ -~]*[!-~])?"
 CHILD_MEMORY_BYTES = 2 * 2**30
 """Default address space of a child. 100 megapixels at 16 bytes (Pillow's WebP, with the frame's copy) are 1.6
 GB; codecs run single-threaded.
@@ -51,6 +53,7 @@ class Settings(NamedTuple):
         metrics: Host and port on which metrics are served, or None.
         health: Host and port on which a pool worker answers probes, or None.
         read_heic: Whether HEIC is read; its decoder is large and has a history of faults.
+        source_user_agent: How the worker names itself to the hosts of URLs.
         traces: Whether spans are exported to a collector.
         handoff: Folder in memory where an API on this machine leaves uploads, or None.
     """
@@ -70,6 +73,7 @@ class Settings(NamedTuple):
     metrics: tuple[str, int] | None
     health: tuple[str, int] | None
     read_heic: bool
+    source_user_agent: str = USER_AGENT
     traces: bool = False
     handoff: "Path | None" = None
 
@@ -106,6 +110,14 @@ class Settings(NamedTuple):
             metrics=read_listen_address(reader, "METRICS_LISTEN"),
             health=read_listen_address(reader, "HEALTH_LISTEN"),
             read_heic=_read_heic(reader),
+            source_user_agent=reader.text(
+                "SOURCE_USER_AGENT",
+                200,
+                default=USER_AGENT,
+                pattern=USER_AGENT_PATTERN,
+                shape="printable ASCII",
+            )
+            or USER_AGENT,
             traces=traces.is_enabled(reader, "worker"),
             handoff=read_handoff_folder(reader),
         )

@@ -15,10 +15,16 @@ from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.outcome import Outcome, OutputFile
 from imagejobs_contract.model.status import State
 from imagejobs_contract.ports import JobStore
+from imagejobs_contract.reader import Reader
 from imagejobs_contract.storage import ObjectStore
 
 MAX_LISTED_IMAGES = 100
 """Images that the refusal to download a whole batch names."""
+
+
+def read_attachment(reader: Reader) -> bool:
+    """Read whether the link is to save the file; faults go to the reader."""
+    return reader.boolean("attachment")
 
 
 class Downloads:
@@ -34,21 +40,27 @@ class Downloads:
         """Answer 307 to the result; 409 while there is none, 410 after its deletion, or the image's error.
 
         The link is good for the method of this request, with which clients follow it.
+
+        Raises:
+            Invalid: The query asks for no kind of link.
         """
         found = await find(self._store, req.caller, identifier)
         resp.context.job_id = found.job.key.name
         index = self._image_index(found, self._links.base_url(req))
-        await self.redirect(resp, found, index, self._links, req.method)
+        await self.redirect(req, resp, found, index, self._links)
 
     on_head = on_get
 
     async def redirect(
-        self, resp: Response, found: JobOrImage, index: int, links: Links, method: str = "GET"
+        self, req: Request, resp: Response, found: JobOrImage, index: int, links: Links
     ) -> None:
-        """Answer with a redirection to the result of one image of a job that was found, for one method."""
+        """Answer with a redirection to the result of one image of a job that was found."""
+        reader = Reader({name: value for name, value in req.params.items() if value != ""})
+        attachment = read_attachment(reader)
+        reader.check()
         name, output = await self._find_output(found, index)
         resp.status = 307
-        resp.set_header("Location", links.sign(name, index, output, method))
+        resp.set_header("Location", links.sign(name, index, output, req.method, attachment=attachment))
         resp.set_header("Cache-Control", "no-store")
         resp.set_header("Referrer-Policy", "no-referrer")  # the link is a bearer token
 

@@ -25,12 +25,30 @@ from imagejobs_contract.wire.usage_days import KEPT_DAYS
 
 TAG = "jobs"
 
-PICTURE_DESCRIPTIONS = {
-    "as": "`picture` answers with `<picture>` elements instead, of the images that have results.",
-    "base": "With `as=picture`: the address below which you will serve the files, under the names that they "
-    "have below the prefix of the job. Without it links are signed, and expire.",
-    "sizes": "With `as=picture`: HTML's attribute `sizes`. The default is `100vw`.",
+RESULTS = Answer(
+    "A page, or a line for each image.",
+    {
+        JSON: ResultsBody | PicturesBody,
+        NDJSON: ResultBody,
+        CSV: {
+            "type": "string",
+            "contentMediaType": CSV,
+            "description": f"A header and a line for each result: {', '.join(COLUMNS)}.",
+        },
+    },
+    ("Vary",),
+    ("Link", "Content-Disposition"),
+)
+ARCHIVE = Answer(
+    "The archive.",
+    {ZIP: {"type": "string", "contentMediaType": ZIP, "description": "The archive."}},
+    ("Content-Length", "Content-Disposition", "Accept-Ranges"),
+)
+RANGE_DESCRIPTIONS = {
+    "first": "The number of the first image to include, from 0.",
+    "count": "The number of images to include. The default is all from `first` on.",
 }
+"""Of an archive."""
 _JOB_CODES = (Code.NOT_FOUND, Code.CONFLICT)
 """Of every call about one job; a job that another version of imagejobs wrote is a conflict too."""
 
@@ -51,6 +69,21 @@ def operations(settings: Settings, presets: Presets, components: Components) -> 
         _delete(),
         _usage(),
     ]
+
+
+def results_parameters() -> tuple[Schema, ...]:
+    """Return the parameters of a page of results."""
+    descriptions = {
+        "limit": "Results on a page.",
+        "cursor": "`next_cursor` of the page before: the number of its first image.",
+        "state": "Only images in this state; an image without an outcome has the state of its job.",
+        "code": "Only images that failed with one of these codes, separated by commas.",
+        "as": "`picture` answers with `<picture>` elements instead, of the images that have results.",
+        "base": "With `as=picture`: the address below which you will serve the files, under the names that "
+        "they have below the prefix of the job. Without it links are signed, and expire.",
+        "sizes": "With `as=picture`: HTML's attribute `sizes`. The default is `100vw`.",
+    }
+    return query_parameters(results.read_query, descriptions)
 
 
 def _list(settings: Settings) -> Operation:
@@ -92,13 +125,6 @@ def _get() -> Operation:
 
 
 def _results() -> Operation:
-    descriptions = {
-        "limit": "Results on a page.",
-        "cursor": "`next_cursor` of the page before: the number of its first image.",
-        "state": "Only images in this state; an image without an outcome has the state of its job.",
-        "code": "Only images that failed with one of these codes, separated by commas.",
-        **PICTURE_DESCRIPTIONS,
-    }
     return Operation(
         "get",
         "/api/jobs/{id}/results",
@@ -109,34 +135,17 @@ def _results() -> Operation:
         "results come as lines of JSON, and with `Accept: text/csv` as lines for a spreadsheet; `limit` and "
         "`cursor` are not allowed then. With `state` or `code` a page may have fewer results than `limit`, "
         f"even none, before the last: {MAX_SEARCHED_IMAGES} images are looked at for each.",
-        {
-            200: Answer(
-                "A page, or a line for each image.",
-                {JSON: ResultsBody | PicturesBody, NDJSON: ResultBody, CSV: csv_schema()},
-                ("Vary",),
-                ("Link", "Content-Disposition"),
-            )
-        },
+        {200: RESULTS},
         (*_JOB_CODES, Code.INVALID_OPTIONS),
-        (JOB_ID, *query_parameters(results.read_query, descriptions)),
+        (JOB_ID, *results_parameters()),
     )
-
-
-def csv_schema() -> Schema:
-    """Return the schema of results as CSV."""
-    return {
-        "type": "string",
-        "contentMediaType": CSV,
-        "description": f"A header and a line for each result: {', '.join(COLUMNS)}.",
-    }
 
 
 def _archive(settings: Settings) -> Operation:
     descriptions = {
         "of": "`results`, or `failed-sources`: the sources of the failed images, as far as they are in the "
         "bucket; `failed.txt` lists the others.",
-        "first": "The number of the first image to include, from 0.",
-        "count": "The number of images to include. The default is all from `first` on.",
+        **RANGE_DESCRIPTIONS,
     }
     description = (
         "The job must have ended. The zip is made while it is sent: its files are not compressed, they are "
@@ -145,8 +154,6 @@ def _archive(settings: Settings) -> Operation:
         f"{settings.limits.max_archive_files} files: for larger jobs, and after a broken download, ask for "
         "parts. `Range` is ignored."
     )
-    zipped = {"type": "string", "contentMediaType": ZIP, "description": "The archive."}
-    headers = ("Content-Length", "Content-Disposition", "Accept-Ranges")
     return Operation(
         "get",
         "/api/jobs/{id}/archive",
@@ -154,7 +161,7 @@ def _archive(settings: Settings) -> Operation:
         TAG,
         "Download all outputs as one zip",
         description,
-        {200: Answer("The archive.", {ZIP: zipped}, headers)},
+        {200: ARCHIVE},
         (*_JOB_CODES, Code.EXPIRED, Code.INVALID_OPTIONS),
         (JOB_ID, *query_parameters(read_archive, descriptions)),
     )

@@ -1,5 +1,7 @@
 """The call `POST /api/jobs`, which makes any job."""
 
+from functools import partial
+
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.headers import IDEMPOTENCY_KEY, PREFER
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
@@ -35,6 +37,8 @@ _ITEM = {
     "name": "The file name of the result. The default is the last part of key or URL.",
     "key": "The key of an object in the bucket: one of your uploads, or below a prefix that you may read.",
     "url": "An http(s) URL, from which a worker downloads the image.",
+    "headers": "Headers for the request to the host of `url`, such as `Authorization`; they are not sent on "
+    "to other hosts, and no answer shows them. The job then runs in pods of its own.",
 }
 _CODES = (
     Code.INVALID_OPTIONS,
@@ -125,7 +129,7 @@ def _settings_fields() -> dict[str, Schema]:
 
 
 def _item(components: Components) -> Schema:
-    fields = add_descriptions(record_schemas(read_item), _ITEM)
+    fields = add_descriptions(record_schemas(partial(read_item, with_headers=True)), _ITEM)
     return components.add(
         "NewItem",
         {"description": "An image, by key or URL.", **_object(fields), **require_exactly_one("key", "url")},

@@ -1,10 +1,11 @@
 """The calls about progress, and the way to results."""
 
 from imagejobs_api.http.errors import ErrorBody
+from imagejobs_api.jobs import downloads
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.headers import LAST_EVENT
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
-from imagejobs_api.openapi.parameters import ANY_ID
+from imagejobs_api.openapi.parameters import ANY_ID, query_parameters
 from imagejobs_api.openapi.request_schema import Schema
 from imagejobs_api.presets.presets_file import Presets
 from imagejobs_api.progress import events, sse
@@ -20,6 +21,12 @@ _FOUND_CODES = (Code.NOT_FOUND, Code.CONFLICT)
 def operations(settings: Settings, presets: Presets, components: Components) -> list[Operation]:
     """Return the calls."""
     return [_progress(), _events(settings, components), _download(settings)]
+
+
+def download_parameters() -> tuple[Schema, ...]:
+    """Return the parameters of a download."""
+    descriptions = {"attachment": "Whether browsers save the file at once, instead of showing it."}
+    return query_parameters(downloads.read_attachment, descriptions)
 
 
 def _progress() -> Operation:
@@ -92,5 +99,5 @@ def _download(settings: Settings) -> Operation:
             )
         },
         (*_FOUND_CODES, Code.EXPIRED, *OF_AN_IMAGE, Code.INVALID_OPTIONS),
-        (ANY_ID,),
+        (ANY_ID, *download_parameters()),
     )

@@ -120,6 +120,22 @@ class SchemaRecorder(Reader):
         with_unit = {"type": "string", "pattern": f"^{SIZE_PATTERN}$", "format": SIZE_FORMAT}
         return self._record(name, {"anyOf": [plain, with_unit]}, default)
 
+    def text_map(
+        self,
+        name: str,
+        max_elements: int,
+        name_pattern: str,
+        name_shape: str,
+        max_length: int,
+        pattern: str,
+        shape: str,
+    ) -> dict[str, str]:
+        """Record an object of texts."""
+        text = {"type": "string", "minLength": 1, "maxLength": max_length, "pattern": f"^({pattern})$"}
+        schema: Schema = {"type": "object", "maxProperties": max_elements, "additionalProperties": text}
+        self._record(name, schema, None)
+        return {}
+
     def _record(self, name: str, schema: Schema, default: T) -> T:
         value = default.value if isinstance(default, StrEnum) else default
         self.schemas[name] = schema if value is None else {**schema, "default": value}

@@ -1,17 +1,12 @@
 """The calls of a watch link, which need no key: the link itself is the permission to read one job."""
 
-from imagejobs_api.archive.resource import ZIP, read_range
-from imagejobs_api.jobs import results
-from imagejobs_api.jobs.csv_lines import CSV
-from imagejobs_api.jobs.pictures import PicturesBody
-from imagejobs_api.jobs.result_body import ResultBody
-from imagejobs_api.jobs.results import NDJSON, ResultsBody
+from imagejobs_api.archive.resource import read_range
 from imagejobs_api.openapi.components import Components
 from imagejobs_api.openapi.headers import IF_NONE_MATCH, LAST_EVENT
-from imagejobs_api.openapi.jobs import PICTURE_DESCRIPTIONS, csv_schema
+from imagejobs_api.openapi.jobs import ARCHIVE, RANGE_DESCRIPTIONS, RESULTS, results_parameters
 from imagejobs_api.openapi.operation import JSON, Answer, Operation
 from imagejobs_api.openapi.parameters import IMAGE_NUMBER, TICKET, query_parameters
-from imagejobs_api.openapi.progress import event_schema
+from imagejobs_api.openapi.progress import download_parameters, event_schema
 from imagejobs_api.presets.presets_file import Presets
 from imagejobs_api.progress import events
 from imagejobs_api.settings import Settings
@@ -71,13 +66,6 @@ def _events(components: Components) -> Operation:
 
 
 def _results() -> Operation:
-    descriptions = {
-        "limit": "Results on a page.",
-        "cursor": "`next_cursor` of the page before: the number of its first image.",
-        "state": "Only images in this state; an image without an outcome has the state of its job.",
-        "code": "Only images that failed with one of these codes, separated by commas.",
-        **PICTURE_DESCRIPTIONS,
-    }
     return Operation(
         "get",
         "/watch/{ticket}/results",
@@ -85,26 +73,14 @@ def _results() -> Operation:
         TAG,
         "List the result of each image",
         "As `listResults`. The download links in it end with the watch link.",
-        {
-            200: Answer(
-                "A page, or a line for each image.",
-                {JSON: ResultsBody | PicturesBody, NDJSON: ResultBody, CSV: csv_schema()},
-                ("Vary",),
-                ("Link", "Content-Disposition"),
-            )
-        },
+        {200: RESULTS},
         (*_CODES, Code.INVALID_OPTIONS),
-        (TICKET, *query_parameters(results.read_query, descriptions)),
+        (TICKET, *results_parameters()),
         is_by_link=True,
     )
 
 
 def _archive() -> Operation:
-    descriptions = {
-        "first": "The number of the first image to include, from 0.",
-        "count": "The number of images to include. The default is all from `first` on.",
-    }
-    zipped = {"type": "string", "contentMediaType": ZIP, "description": "The archive."}
     return Operation(
         "get",
         "/watch/{ticket}/archive",
@@ -112,13 +88,9 @@ def _archive() -> Operation:
         TAG,
         "Download all outputs as one zip",
         "As `getArchive`.",
-        {
-            200: Answer(
-                "The archive.", {ZIP: zipped}, ("Content-Length", "Content-Disposition", "Accept-Ranges")
-            )
-        },
+        {200: ARCHIVE},
         (*_CODES, Code.EXPIRED, Code.INVALID_OPTIONS),
-        (TICKET, *query_parameters(read_range, descriptions)),
+        (TICKET, *query_parameters(read_range, RANGE_DESCRIPTIONS)),
         is_by_link=True,
     )
 
@@ -133,6 +105,6 @@ def _download() -> Operation:
         "As `downloadResult`, also as the source of an `<img>`.",
         {307: Answer("Redirects to the result; that link ends with this one.", headers=("Location",))},
         (*_CODES, Code.EXPIRED, *OF_AN_IMAGE, Code.INVALID_OPTIONS),
-        (TICKET, IMAGE_NUMBER),
+        (TICKET, IMAGE_NUMBER, *download_parameters()),
         is_by_link=True,
     )

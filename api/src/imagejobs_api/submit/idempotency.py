@@ -10,13 +10,15 @@ The key is remembered as long as the job exists (draft-ietf-httpapi-idempotency-
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from imagejobs_api.callers.caller import Caller
 from imagejobs_api.http.errors import Problem
 from imagejobs_api.submit.forms import ReceivedForm
 from imagejobs_contract.codes import Code
-from imagejobs_contract.model import names
+from imagejobs_contract.model import names, source_headers
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import JobKey
 
@@ -83,6 +85,23 @@ def fingerprint_json(path: str, body: object) -> str:
     for piece in json.JSONEncoder(sort_keys=True).iterencode([path, body]):
         digest.update(piece.encode())
     return digest.hexdigest()
+
+
+def fingerprint_job(path: str, body: Mapping[str, Any]) -> str:
+    """Return the hash of the JSON of a job, without the values of headers for sources.
+
+    Those may be secrets, which a hash in an annotation would let people guess at; and a token that was
+    renewed meanwhile makes no other request.
+    """
+    items = body.get("items")
+    if isinstance(items, list):
+        body = {**body, "items": [_without_header_values(each) for each in items]}
+    return fingerprint_json(path, body)
+
+
+def _without_header_values(item: Any) -> Any:
+    headers = item.get(source_headers.FIELD) if isinstance(item, Mapping) else None
+    return {**item, source_headers.FIELD: sorted(headers)} if isinstance(headers, Mapping) else item
 
 
 def with_fingerprint(job: ImageJob, fingerprint: str) -> ImageJob:

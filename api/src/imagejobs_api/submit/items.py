@@ -80,7 +80,7 @@ class ItemCollector:
         first: list[Item] = []
         async for item in items:
             first.append(item)
-            if len(first) > limits.MAX_ITEMS:
+            if len(first) > limits.MAX_ITEMS or item.headers:
                 return ItemsOrManifest(manifest=await self._write_manifest(first, items, list_key))
         if len(first) <= FEW_ITEMS:
             return ItemsOrManifest(with_distinct_names(first))
@@ -169,7 +169,7 @@ class _ManifestLines:
     async def encode(self, first: Iterable[Item], rest: AsyncIterator[Item]) -> AsyncIterator[bytes]:
         names, piece = BloomNames(), []
         async for item in _chain(first, rest):
-            piece.append(Item(names.assign(self.count, item.name), item.key, item.url))
+            piece.append(Item(names.assign(self.count, item.name), item.key, item.url, item.headers))
             self.count += 1
             _check_count(self.count, "prefix")
             if len(piece) == PIECE_LINES:

@@ -92,7 +92,7 @@ class JobIntake:
             draft = ImageJob(key, request.settings, annotations=self._annotations(request, req.caller))
             draft = req.origin.annotate(req.caller.with_label(draft))
             if repeatable:
-                fingerprint = await run(partial(idempotency.fingerprint_json, req.path, body))
+                fingerprint = await run(partial(idempotency.fingerprint_job, req.path, body))
                 draft = idempotency.with_fingerprint(draft, fingerprint)
                 if earlier := await self._creator.find_earlier(draft):
                     return CreatedJob(earlier, (), single=False)

@@ -17,7 +17,7 @@ from imagejobs_contract.errors import Refused
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.items import KEY_PATTERN, Item, read_item
 from imagejobs_contract.model.names import S3Key
-from imagejobs_contract.model.spec import Spec
+from imagejobs_contract.model.spec import Execution, Spec
 from imagejobs_contract.model.spec_json import SPEC_FIELDS, read_manifest_ref, read_settings
 from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.outbound.url import read_url
@@ -60,7 +60,12 @@ class JobRequest:
     @property
     def may_need_manifest(self) -> bool:
         """Return whether the images may need a manifest."""
-        return self.manifest is not None or self.prefix is not None or len(self.items) > limits.MAX_ITEMS
+        return (
+            self.manifest is not None
+            or self.prefix is not None
+            or len(self.items) > limits.MAX_ITEMS
+            or any(item.headers for item in self.items)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,8 @@ def read_request(
     )
     if given == ["items"] and not request.items and not reader.faults:
         reader.fault("items", "is empty")
+    if request.settings.execution is Execution.POOL and any(item.headers for item in request.items):
+        reader.fault("execution", "is Job where an image has headers, which the pool's tasks do not hold")
     del reader.faults[MAX_FAULTS:]
     reader.check()
     return request
@@ -171,7 +178,7 @@ def _check_name(reader: Reader, field: str, value: str | None, allowed: tuple[st
 def _read_items(reader: Reader, permissions: Permissions, guard: AddressGuard) -> tuple[Item, ...]:
     items = []
     for each in reader.children("items", limits.MAX_MANIFEST_ITEMS):
-        item = read_item(each)
+        item = read_item(each, with_headers=True)
         if len(reader.faults) > MAX_FAULTS:
             break
         if item.key is not None:

@@ -22,6 +22,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, Refused
 from imagejobs_contract.model import limits
 from imagejobs_contract.model.items import URL_PATTERN
+from imagejobs_contract.model.output_names import strip_extension
 from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.outbound.url import read_url
 from imagejobs_contract.reader import Reader
@@ -155,12 +156,19 @@ def _list_fields(body: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
 
 
 def name_from_url(url: str) -> str:
-    """Return the file name at the end of a URL, cleaned; "" if there is none. Refused URLs have names too."""
+    """Return the file name that a URL tells, cleaned; "" if it tells none. Refused URLs have names too.
+
+    It is the end of the path, unless only a value of the query looks like one: `download.php?file=a.png`.
+    """
     try:
-        path = urlsplit(url).path
+        parts = urlsplit(url)
     except ValueError:
         return ""
-    return filenames.clean(PurePosixPath(unquote(path)).name)
+    name = PurePosixPath(unquote(parts.path)).name
+    if strip_extension(name) == name:
+        values = (PurePosixPath(value).name for _, value in parse_qsl(parts.query))
+        name = next((value for value in values if strip_extension(value) != value), name)
+    return filenames.clean(name)
 
 
 async def _stream_once(data: bytes) -> AsyncIterator[bytes]:

@@ -92,14 +92,26 @@ class Links:
         """Return a link that leads nowhere, for its host; may block while credentials are looked for."""
         return self._signer.get_link(S3Key("none"), seconds=1, content_type="", file_name="none")
 
-    def sign(self, item_name: str, index: int, output: OutputFile, method: str = "GET") -> str:
-        """Return a link by which anyone can GET (or HEAD) a result until it expires."""
+    def sign(
+        self,
+        item_name: str,
+        index: int,
+        output: OutputFile,
+        method: str = "GET",
+        *,
+        attachment: bool = False,
+    ) -> str:
+        """Return a link by which anyone can GET (or HEAD) a result until it expires.
+
+        As an attachment browsers save it; otherwise they show it.
+        """
         return self._signer.get_link(
             output.key,
             seconds=self._seconds,
             content_type=output.format.content_type,
             file_name=file_name(item_name, index, output),
             method=method,
+            attachment=attachment,
         )
 
 

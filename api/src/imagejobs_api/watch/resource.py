@@ -113,7 +113,7 @@ class Watch:
         if not _INDEX.fullmatch(index) or int(index) >= job.spec.total:
             raise Problem(Code.NOT_FOUND, job_id=job.key.name)
         links = self._short_links(req)
-        await self._downloads.redirect(resp, JobOrImage(job, int(index)), int(index), links, req.method)
+        await self._downloads.redirect(req, resp, JobOrImage(job, int(index)), int(index), links)
 
     on_head_download = on_get_download
 

@@ -3,6 +3,9 @@
 The operator acts on these rules and the API shows a job by them, so they are written once.
 """
 
+from dataclasses import replace
+
+from imagejobs_contract.errors import Fault
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.spec import Spec
 from imagejobs_contract.model.status import State
@@ -23,6 +26,17 @@ def retry_requested(job: ImageJob) -> bool:
     status = job.status
     behind = desired_attempt(job.spec) > status.attempt and status.counts.succeeded < job.spec.total
     return status.state.final and status.state is not State.CANCELLED and behind
+
+
+def late_commands(job: ImageJob, wanted: Spec) -> list[Fault]:
+    """Return a fault for each command that a change of the spec gives a job which has ended.
+
+    These are the CRD's rules, for the store that has no CRD. A retry and a command may come in one change.
+    """
+    if not job.status.state.final or retry_requested(replace(job, spec=wanted)):
+        return []
+    given = [name for name in ("cancel", "suspend") if getattr(wanted, name) and not getattr(job.spec, name)]
+    return [Fault(f"spec.{name}", f"the job has ended: it is {job.status.state}") for name in given]
 
 
 def current_attempt(job: ImageJob) -> int:

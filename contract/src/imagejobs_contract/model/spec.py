@@ -143,4 +143,6 @@ def with_distinct_names(items: Iterable[Item]) -> tuple[Item, ...]:
     """Return the items with names that keep their results apart."""
     listed = list(items)
     distinct = make_distinct([item.name for item in listed])
-    return tuple(Item(name, item.key, item.url) for name, item in zip(distinct, listed, strict=True))
+    return tuple(
+        Item(name, item.key, item.url, item.headers) for name, item in zip(distinct, listed, strict=True)
+    )

@@ -47,7 +47,7 @@ class Exchange:
 
     def send(self, method: str, url: Url, headers: Mapping[str, str], body: bytes = b"") -> None:
         """Send the request; a body needs its Content-Length among the headers."""
-        own = {"Host": url.authority, "User-Agent": "imagejobs", **headers, "Connection": "close"}
+        own = {"Host": url.authority, **headers, "Connection": "close"}
         head = h11.Request(method=method, target=url.path, headers=list(own.items()))
         for event in (head, h11.Data(data=body), h11.EndOfMessage()):
             self._writer.write(self._framing.send(event) or b"")

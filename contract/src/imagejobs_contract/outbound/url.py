@@ -26,6 +26,11 @@ class Url:
     path: str
 
     @property
+    def origin(self) -> tuple[bool, str, int]:
+        """Return what two URLs of the same site have in common: scheme, host and port."""
+        return self.secure, self.host, self.port
+
+    @property
     def authority(self) -> str:
         """Return the value of the Host header."""
         host = f"[{self.host}]" if ":" in self.host else self.host

@@ -115,8 +115,8 @@ class RedisBoard:
                 yield change
 
     async def wake_ups(self) -> AsyncIterator[WakeUp | None]:
-        """Yield a hint for each image that ended, and None at first and at least once a second."""
-        async for fields in read_stream(self._redis, redis_keys.DONE):
+        """Yield a hint for each image that ended, and None at first and where some may have been missed."""
+        async for fields in read_stream(self._redis, redis_keys.DONE, heartbeat=False):
             yield None if fields is None else _read_wake_up(fields)
 
     async def close(self) -> None:

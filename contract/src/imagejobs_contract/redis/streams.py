@@ -23,12 +23,14 @@ START = "0-0"
 Fields = Mapping[str, str]
 
 
-async def read_stream(client: Redis, stream: str) -> AsyncIterator[Fields | None]:
+async def read_stream(client: Redis, stream: str, *, heartbeat: bool = True) -> AsyncIterator[Fields | None]:
     """Yield the fields of each entry from now on.
 
-    None comes first, once the position in the stream is known: later entries are yielded. It comes again at
-    least once a second, and after an outage: entries may have been missed, so a caller that must not miss
-    any reads the state itself.
+    None comes first, once the position in the stream is known: later entries are yielded. It comes again
+    after an outage: entries may have been missed, so a caller that must not miss any reads the state itself.
+
+    Args:
+        heartbeat: None also comes at least once a second.
     """
     follower = _StreamReader(client, stream)
     none_at = 0.0
@@ -36,7 +38,8 @@ async def read_stream(client: Redis, stream: str) -> AsyncIterator[Fields | None
         entries = await follower.read()
         for fields in entries:
             yield fields
-        if not entries or time.monotonic() - none_at >= BLOCK_SECONDS:
+        is_due = heartbeat and (not entries or time.monotonic() - none_at >= BLOCK_SECONDS)
+        if follower.take_gap() or is_due:
             none_at = time.monotonic()
             yield None
 
@@ -48,6 +51,17 @@ class _StreamReader:
         self._client = client
         self._stream = stream
         self._place = ""
+        self._is_away = True
+        self._has_gap = False
+
+    def take_gap(self) -> bool:
+        """Return whether entries may have been missed since the last call.
+
+        A server that came back empty within the client's own tries is noticed by the entries that it lost, so
+        not if there were none.
+        """
+        gap, self._has_gap = self._has_gap, False
+        return gap
 
     async def read(self) -> list[Fields]:
         """Return the entries after the last read, waiting up to a second for them.
@@ -55,11 +69,14 @@ class _StreamReader:
         [] comes also after an error, and the first time.
         """
         try:
-            return await self._read()
+            entries = await self._read()
         except RedisError as ex:
             log.warning("redis does not answer", extra={"stream": self._stream, "reason": str(ex)})
             await asyncio.sleep(ERROR_PAUSE_SECONDS)
+            self._is_away = True
             return []
+        self._has_gap, self._is_away = self._has_gap or self._is_away, False
+        return entries
 
     async def _read(self) -> list[Fields]:
         if not self._place:
@@ -81,6 +98,7 @@ class _StreamReader:
             # The stream was lost, or its server's clock is behind the old one's: smaller ids are new entries
             # now.
             self._place = START
+            self._has_gap = True
 
     async def _last(self) -> str:
         entries = await self._client.xrevrange(self._stream, count=1)

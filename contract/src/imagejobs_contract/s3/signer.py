@@ -43,11 +43,18 @@ class KeySigner:
         self._clock = clock
 
     def get_link(
-        self, key: S3Key, *, seconds: int, content_type: str, file_name: str, method: str = "GET"
+        self,
+        key: S3Key,
+        *,
+        seconds: int,
+        content_type: str,
+        file_name: str,
+        method: str = "GET",
+        attachment: bool = False,
     ) -> str:
         """Return a link; see `storage.LinkSigner`."""
         query = {
-            "response-content-disposition": content_disposition(file_name),
+            "response-content-disposition": content_disposition(file_name, attachment=attachment),
             "response-content-type": content_type,
         }
         return self._link(method, key, seconds, query, {})
@@ -110,7 +117,14 @@ class BotoSigner:
         self._client = boto.open_client(settings, settings.public_endpoint, signature_version="s3v4")
 
     def get_link(
-        self, key: S3Key, *, seconds: int, content_type: str, file_name: str, method: str = "GET"
+        self,
+        key: S3Key,
+        *,
+        seconds: int,
+        content_type: str,
+        file_name: str,
+        method: str = "GET",
+        attachment: bool = False,
     ) -> str:
         """Return a link with which anyone can GET an object for a time, with that type and file name.
 
@@ -120,12 +134,13 @@ class BotoSigner:
             content_type: Answered as Content-Type.
             file_name: Under which browsers save it; any characters.
             method: GET or HEAD: a link is good for one of them.
+            attachment: Whether browsers save the object at once, instead of showing it.
         """
         parameters: dict[str, object] = {
             "Bucket": self._bucket,
             "Key": key,
             "ResponseContentType": content_type,
-            "ResponseContentDisposition": content_disposition(file_name),
+            "ResponseContentDisposition": content_disposition(file_name, attachment=attachment),
         }
         return self._link("head_object" if method == "HEAD" else "get_object", parameters, seconds)
 
@@ -173,13 +188,13 @@ class BotoSigner:
         return link
 
 
-def content_disposition(file_name: str) -> str:
-    """Return the header that shows a file in the browser and names it for saving (RFC 6266).
+def content_disposition(file_name: str, *, attachment: bool = False) -> str:
+    """Return the header that shows a file in the browser, or saves it, and names it for saving (RFC 6266).
 
     Plain ASCII comes first, then the true name (RFC 8187).
     """
     plain = "".join(letter if " " <= letter <= "~" and letter not in '"\\%/' else "_" for letter in file_name)
-    header = f'inline; filename="{plain}"'
+    header = f'{"attachment" if attachment else "inline"}; filename="{plain}"'
     return (
         header
         if plain == file_name

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from imagejobs_contract.errors import AlreadyExists, Conflict, Fault, Invalid, NotFound
 from imagejobs_contract.model import names
+from imagejobs_contract.model.attempts import late_commands
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.names import JobKey, Uid
 from imagejobs_contract.model.spec import Spec, immutable_changes
@@ -91,7 +92,8 @@ def update_spec(
 
     Raises:
         NotFound: There is no such job.
-        Invalid: The change touches an immutable field, or its result is not a valid ImageJob.
+        Invalid: The change touches an immutable field, or commands a job that has ended, or its result is not
+            a valid ImageJob.
     """
     job = select_job(db, key)
     if allow:
@@ -99,7 +101,7 @@ def update_spec(
     changed = replace(job, spec=change(job.spec))
     if changed.spec == job.spec:
         return job
-    if faults := immutable_changes(job.spec, changed.spec):
+    if faults := [*immutable_changes(job.spec, changed.spec), *late_commands(job, changed.spec)]:
         raise Invalid(faults)
     check(changed)
     revision = _record_change(db, key)

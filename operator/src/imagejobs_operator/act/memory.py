@@ -76,6 +76,10 @@ class Memory:
         """Return the number of callbacks that are due and not delivered."""
         return len(self._callbacks)
 
+    def unfinished_jobs(self) -> list[JobKey]:
+        """Return the jobs that had not ended when they were last seen."""
+        return [key for key, state in self._states.items() if not state.final]
+
     def oldest_callback_seconds(self, now: datetime) -> float:
         """Return the seconds since the oldest of them became due; 0 if there is none."""
         return max(0.0, (now - min(self._callbacks.values(), default=now)).total_seconds())

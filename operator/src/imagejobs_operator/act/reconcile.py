@@ -89,6 +89,10 @@ class Reconciler:
         self._memory = Memory() if memory is None else memory
         self._pods = PodLedger(limits.Limits().max_owner_pods) if pods is None else pods
 
+    def believe_claims(self, believed: bool) -> None:
+        """Decide from now on whether what only the API may say of a job is believed."""
+        self._policy = replace(self._policy, believes_claims=believed)
+
     async def reconcile(self, key: JobKey) -> Result:
         """Reconcile a job; return when to reconcile it again.
 
@@ -132,9 +136,10 @@ class Reconciler:
             await self._delete_leftovers(self._memory.forget(key))
             return Result()
         except UnreadableJob as ex:
-            job = ex.job
+            job = self._policy.believed(ex.job)
             await self._delete_leftovers(self._memory.record_job(job, *self._times()))
             return await (self._reconcile(job) if job.deleting else self._refuse(job, ex))
+        job = self._policy.believed(job)
         logs.bind(**log_facts(job))
         await self._delete_leftovers(self._memory.record_job(job, *self._times()))
         return await self._reconcile(job)

@@ -81,6 +81,7 @@ class WebhookSender:
     def _make_headers(self, message_id: str, body: bytes, signers: Sequence[Webhook]) -> Mapping[str, str]:
         now, text = self._clock(), body.decode()
         return {
+            "User-Agent": "imagejobs",
             "Content-Type": "application/json",
             "Content-Length": str(len(body)),
             "webhook-id": message_id,

@@ -63,7 +63,9 @@ def awaiting_status(given: PlanInput, place: int) -> Status:
     """
     told = f"place {place}" if place <= MAX_TOLD_PLACE else f"behind place {MAX_TOLD_PLACE}"
     given = given.with_status(state=State.QUEUED, queued=None)
-    return _reconciling(given, Reason.QUEUED, f"the pods of its owner are all in use by other jobs: {told}")
+    return _reconciling(
+        given, Reason.QUEUED, f"the pods of its owner or namespace are all in use by other jobs: {told}"
+    )
 
 
 def unadmitted_status(given: PlanInput) -> Status:

@@ -26,6 +26,10 @@ MAX_PODS = 1000
 """As `spec.parallelism`."""
 MAX_FAULTS = 5
 """Faults that a refusal names: the items of one job can have 500."""
+UNGUARDED = (
+    "it says that the API made it, which anybody could say here: apply the policy claims.imagejobs.dev "
+    "(manifests/admission.yaml), or trust everybody with TRUST_CLAIMS=true (docs/security.md)"
+)
 ASK = "an administrator gives it in the value `grants` of the chart (docs/install.md)"
 
 _PREFIX = r"[^/\x00-\x1f\x7f][^\x00-\x1f\x7f]*/"
@@ -42,8 +46,8 @@ class Grant:
         priority_classes: Classes that the pods of its jobs may have.
         queues: Queues of Kueue that they may name.
         callbacks: Whether its jobs may have a callback, which is signed with the shared secret.
-        pods: Maximum pods of one Job at a time. With 0 it has no Jobs: no pod runs in the namespace, which
-            then needs no credentials, and the pool does the work.
+        pods: Maximum pods of all its Jobs at a time; of each, for Jobs that Kueue admits. With 0 it has no
+            Jobs: no pod runs in the namespace, which then needs no credentials, and the pool does the work.
     """
 
     sources: tuple[str, ...] = ()
@@ -140,7 +144,7 @@ def _faults(job: ImageJob, grant: Grant) -> Iterator[str]:
     ):
         if value and value not in given:
             yield f"spec.{name}: {value} was not given to this namespace"
-    if spec.execution is Execution.JOB and not grant.pods:
+    if (spec.execution is Execution.JOB or job.status.job_name) and not grant.pods:
         yield "spec.execution: pods were not given to this namespace"
     if spec.callback_url and not grant.callbacks:
         yield "spec.callback: callbacks were not given to this namespace"

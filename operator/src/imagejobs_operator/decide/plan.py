@@ -35,6 +35,8 @@ from imagejobs_operator.decide.runner_choice import Runner, choose_runner
 FINALIZER_SECONDS = 3600.0
 """How long failing to delete outputs may delay the deletion of the job, counted from the last possible write.
 """
+UNKNOWN_GUARD_SECONDS = 1.0
+"""How long a job waits that says the API made it, while the operator looks whether that is guarded."""
 TOO_LATE = {
     Reason.DEADLINE_EXCEEDED: (Code.PROCESSING_TIMEOUT, "the job's deadline passed"),
     Reason.QUEUE_DEADLINE_EXCEEDED: (
@@ -65,7 +67,8 @@ def _plan_unfinished(given: PlanInput) -> tuple[Action, ...]:
     runner = choose_runner(given)
     if given.job.spec.cancel:
         return _stop(given, runner, State.CANCELLED, Reason.CANCELLED)
-    refusal = None if given.job.status.attempt else _refusal(given)
+    has_begun = given.job.status.attempt == given.status.attempt
+    refusal = None if has_begun else _refusal(given)
     if refusal is not None:
         return refusal
     if passed := deadlines.passed_deadline(given):
@@ -80,13 +83,19 @@ def _plan_unfinished(given: PlanInput) -> tuple[Action, ...]:
 def _refusal(given: PlanInput) -> tuple[Action, ...] | None:
     """Return the actions for a job that asks for what its namespace was not given; None for any other.
 
-    It waits until it is given, or deleted. A job that has begun keeps what it was begun with.
+    It waits until it is given, or deleted. An attempt that has begun keeps what it was begun with; a retry
+    begins with what is given now.
     """
     policy, job = given.policy, given.job
-    faults = grants.list_faults(job, policy.grants.of(job)) if policy.grants else []
-    if not faults:
-        return None
-    message = f"{'; '.join(faults)}: {grants.ASK}"
+    if policy.believes_claims is None and grants.is_made_by_api(job):
+        return (Requeue(UNKNOWN_GUARD_SECONDS),)
+    if not policy.believes_claims and grants.is_made_by_api(job):
+        message = grants.UNGUARDED
+    else:
+        faults = grants.list_faults(job, policy.grants.of(job)) if policy.grants else []
+        if not faults:
+            return None
+        message = f"{'; '.join(faults)}: {grants.ASK}"
     status = conditions.refused_status(job, given.stamp, message, Reason.NOT_GRANTED)
     return () if status == job.status else (actions.WriteStatus(status),)
 

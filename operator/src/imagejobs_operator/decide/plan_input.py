@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from imagejobs_contract.model import limits
+from imagejobs_contract.model import limits, names
 from imagejobs_contract.model.imagejob import ImageJob
 from imagejobs_contract.model.status import Status
 from imagejobs_contract.runtime.settings import LEASE_SECONDS
@@ -32,6 +32,8 @@ class Policy:
         callbacks: Whether there is a secret to sign callbacks with.
         grants: What each namespace may use; None where there are no borders, as on one machine, where only
             the API makes jobs.
+        believes_claims: Whether what only the API may say of a job is believed, because the cluster guards
+            it; None while that is not known.
     """
 
     since: datetime
@@ -44,12 +46,20 @@ class Policy:
     resync_seconds: float = 30.0
     callbacks: bool = True
     grants: Grants | None = None
+    believes_claims: bool | None = True
 
     def allows_jobs(self, job: ImageJob) -> bool:
         """Return whether a job may have a Job; one that was begun keeps it."""
         if self.grants is None or not self.jobs:
             return self.jobs
         return bool(self.grants.of(job).pods or job.status.job_name)
+
+    def believed(self, job: ImageJob) -> ImageJob:
+        """Return the job without uploads that are not believed to be its own: they are deleted with it."""
+        if self.believes_claims or names.ANNOTATION_UPLOADS not in job.annotations:
+            return job
+        kept = {name: value for name, value in job.annotations.items() if name != names.ANNOTATION_UPLOADS}
+        return replace(job, annotations=kept)
 
     def bound(self, job: ImageJob) -> ImageJob:
         """Return the job within the bounds of its namespace."""

@@ -24,13 +24,20 @@ RETRY_SECONDS, MAX_RETRY_SECONDS = 1.0, 30.0
 
 
 async def wake_ups(board: ProgressBoard, queue: WorkQueue, memory: Memory) -> None:
-    """Add the keys of jobs with an image that has just ended, for ever."""
+    """Add the keys of jobs with an image that has just ended, for ever.
+
+    After an outage of Redis they are those of all unfinished jobs: their ends may have been missed, and their
+    tasks lost.
+    """
     while True:
         try:
             async for wake_up in board.wake_ups():
-                if wake_up is not None:
-                    memory.record_wake_up(wake_up)
-                    queue.add(wake_up.key)
+                if wake_up is None:
+                    for key in memory.unfinished_jobs():
+                        queue.add(key)
+                    continue
+                memory.record_wake_up(wake_up)
+                queue.add(wake_up.key)
         except ImageJobsError as ex:
             log.warning("wake-ups stopped", extra={"reason": ex.message})
         await asyncio.sleep(RETRY_SECONDS)

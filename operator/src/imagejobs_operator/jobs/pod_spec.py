@@ -30,6 +30,8 @@ also counts the time before the first pod runs.
 """
 USER_ID = 65532
 TMP_SIZE = "256Mi"
+CA_FOLDER = "/etc/imagejobs-ca"
+"""The chart's CA_FILE lies in it."""
 PARALLEL = "MAX_PARALLEL"
 """The worker's variable for `Size.parallel`."""
 
@@ -48,6 +50,8 @@ class PodSettings:
         sizes: Profile -> resources.
         pod: Defaults for every pod.
         queue_seconds: Maximum wait of a job for its first pod.
+        ca_config_map: Name of a ConfigMap in the job's namespace, with the file that CA_FILE names; "" means
+            none.
     """
 
     image: str
@@ -57,6 +61,7 @@ class PodSettings:
     sizes: Mapping[Profile, Size] = field(default_factory=dict)
     pod: PodDefaults = field(default_factory=PodDefaults)
     queue_seconds: float = 600.0
+    ca_config_map: str = ""
 
 
 def make_job(job: ImageJob, attempt: int, shard_count: int, settings: PodSettings) -> Body:
@@ -155,7 +160,7 @@ def make_pod_spec(job: ImageJob, attempt: int, settings: PodSettings) -> Body:
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [_make_container(job, attempt, settings)],
-        "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": TMP_SIZE}}],
+        "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": TMP_SIZE}}, *_make_ca_volumes(settings)],
     } | optional
 
 
@@ -184,8 +189,18 @@ def _make_container(job: ImageJob, attempt: int, settings: PodSettings) -> Body:
             "capabilities": {"drop": ["ALL"]},
         },
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108 - an emptyDir of the pod's own
+        "volumeMounts": [
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108 - an emptyDir of the pod's own
+            *(
+                {"name": each["name"], "mountPath": CA_FOLDER, "readOnly": True}
+                for each in _make_ca_volumes(settings)
+            ),
+        ],
     } | pull
+
+
+def _make_ca_volumes(settings: PodSettings) -> list[Body]:
+    return [{"name": "ca", "configMap": {"name": settings.ca_config_map}}] if settings.ca_config_map else []
 
 
 def _make_variables(job: ImageJob, attempt: int, size: Size, defaults: PodDefaults) -> list[Body]:

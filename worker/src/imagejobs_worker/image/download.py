@@ -1,21 +1,22 @@
 """Downloads an image from a URL, through the address guard at every hop.
 
-One request per connection, no proxies, no cookies, no credentials, no compression, and never more bytes than
-the limit: all that a hostile server can do is answer wrongly, or not at all, and each of these ends as one
-code.
+One request per connection, no proxies, no cookies, no credentials but those that the image came with, no
+compression, and never more bytes than the limit: all that a hostile server can do is answer wrongly, or not
+at all, and each of these ends as one code.
 """
 
 import asyncio
 import re
 import ssl
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import NoReturn
 from urllib.parse import urljoin
 
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, Refused, TooLarge
 from imagejobs_contract.model.limits import Limits
+from imagejobs_contract.model.source_headers import Headers
 from imagejobs_contract.model.times import utc_now
 from imagejobs_contract.outbound.guard import AddressGuard
 from imagejobs_contract.outbound.http_client import Head, open_exchange
@@ -58,8 +59,39 @@ class Timeouts:
     min_rate: MinRate = _MIN_RATE
 
 
+@dataclass(frozen=True, slots=True)
+class RequestHeaders:
+    """The headers that a source is asked with.
+
+    Attributes:
+        user_agent: Sent to every host.
+        given: Of the image. They may be secrets, and go to the scheme, host and port of its URL only.
+    """
+
+    user_agent: str = "imagejobs"
+    given: Headers = field(default=(), repr=False)
+
+    def fields(self) -> dict[str, str]:
+        """Return all headers; one that was given comes in the place of our own."""
+        own = {"User-Agent": self.user_agent, "Accept": "image/*", "Accept-Encoding": "identity"}
+        names = {name.lower() for name, _ in self.given}
+        return {name: value for name, value in own.items() if name.lower() not in names} | dict(self.given)
+
+    def without_given(self) -> "RequestHeaders":
+        """Return them for another host."""
+        return replace(self, given=())
+
+
+_PLAIN = RequestHeaders()
+
+
 async def download(
-    guard: AddressGuard, url: str, max_bytes: int, timeouts: Timeouts, before_body: BeforeBody
+    guard: AddressGuard,
+    url: str,
+    max_bytes: int,
+    timeouts: Timeouts,
+    before_body: BeforeBody,
+    headers: RequestHeaders = _PLAIN,
 ) -> bytes:
     """Return the body behind an http(s) URL.
 
@@ -70,6 +102,7 @@ async def download(
         timeouts: How long the source may take.
         before_body: Awaited when the body has come, or as much of it as lies in the stream's buffer anyway
             (`MAX_UNRESERVED_BYTES`). Its time does not count against the source.
+        headers: Of the requests.
 
     Raises:
         ImageFailed: source_forbidden, source_not_found, source_timeout, source_error or file_too_large.
@@ -77,7 +110,7 @@ async def download(
     try:
         async with asyncio.timeout(timeouts.total_seconds) as limit:
             return await _follow_redirects(
-                guard, url, max_bytes, timeouts, _pause_limit_during(limit, before_body)
+                guard, url, max_bytes, timeouts, _pause_limit_during(limit, before_body), headers
             )
     except Refused as ex:
         raise ImageFailed(ex.message, code=Code.SOURCE_FORBIDDEN) from ex
@@ -107,10 +140,19 @@ def _pause_limit_during(limit: asyncio.Timeout, wait: BeforeBody) -> BeforeBody:
 
 
 async def _follow_redirects(
-    guard: AddressGuard, url: str, max_bytes: int, timeouts: Timeouts, before_body: BeforeBody
+    guard: AddressGuard,
+    url: str,
+    max_bytes: int,
+    timeouts: Timeouts,
+    before_body: BeforeBody,
+    headers: RequestHeaders,
 ) -> bytes:
+    origin = read_url(url).origin
     for _ in range(MAX_REDIRECTS + 1):
-        answer = await _get(guard, read_url(url), max_bytes, timeouts, before_body)
+        target = read_url(url)
+        if target.origin != origin:
+            headers = headers.without_given()  # for good: who was elsewhere may be led back by a stranger
+        answer = await _get(guard, target, max_bytes, timeouts, before_body, headers)
         if isinstance(answer, bytes):
             return answer
         url = urljoin(url, answer)
@@ -118,10 +160,15 @@ async def _follow_redirects(
 
 
 async def _get(
-    guard: AddressGuard, url: Url, max_bytes: int, timeouts: Timeouts, before_body: BeforeBody
+    guard: AddressGuard,
+    url: Url,
+    max_bytes: int,
+    timeouts: Timeouts,
+    before_body: BeforeBody,
+    headers: RequestHeaders,
 ) -> bytes | str:
     async with open_exchange(guard, url, timeouts.connect_seconds) as exchange:
-        exchange.send("GET", url, {"Accept": "image/*", "Accept-Encoding": "identity"})
+        exchange.send("GET", url, headers.fields())
         head = await exchange.read_head()
         if head.status in _REDIRECTS:
             return _utf8(head.headers.get("location", "")) or _raise_for_status(head)

@@ -11,6 +11,7 @@ from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed, NotFound, TooLarge, Unavailable
 from imagejobs_contract.model.items import Item
 from imagejobs_contract.model.names import NO_CALLER, CallerName, S3Key
+from imagejobs_contract.model.source_headers import Headers
 from imagejobs_contract.outbound.policy import EgressPolicy
 from imagejobs_contract.storage import ObjectStore
 from imagejobs_contract.wire import source_prefixes
@@ -70,7 +71,7 @@ class Fetcher:
             Misconfigured: S3 does not take our credentials.
         """
         if item.url is not None:
-            return await self._download_url(item.url, slot, caller)
+            return await self._download_url(item.url, item.headers, slot, caller)
         key = item.key or S3Key("")
         if not source_prefixes.names_object(key):
             raise ImageFailed(source_prefixes.NOT_PLAIN, code=Code.SOURCE_FORBIDDEN)
@@ -82,7 +83,9 @@ class Fetcher:
 
         return handoff.take_copy(folder, key, self._max_bytes)
 
-    async def _download_url(self, url: str, slot: ReleasableSlot, caller: CallerName) -> bytes:
+    async def _download_url(
+        self, url: str, headers: Headers, slot: ReleasableSlot, caller: CallerName
+    ) -> bytes:
         slow = asyncio.get_running_loop().call_later(SLOW_SECONDS, slot.release)
 
         async def before_body() -> None:
@@ -90,7 +93,7 @@ class Fetcher:
             await slot.reacquire()
 
         try:
-            return await self._download(url, self._max_bytes, before_body, caller)
+            return await self._download(url, headers, self._max_bytes, before_body, caller)
         finally:
             slow.cancel()
 
@@ -106,7 +109,7 @@ class Fetcher:
         return data
 
 
-def guarded_download(policy: EgressPolicy, min_bytes_per_second: int) -> Download:
+def guarded_download(policy: EgressPolicy, min_bytes_per_second: int, user_agent: str) -> Download:
     """Return a function that reads URLs through the address guard.
 
     Its modules are imported with the first URL: 25 ms that images from S3 do not pay.
@@ -114,6 +117,7 @@ def guarded_download(policy: EgressPolicy, min_bytes_per_second: int) -> Downloa
     Args:
         policy: The addresses that URLs may reach.
         min_bytes_per_second: The slowest rate at which an image may come.
+        user_agent: Sent to every host, unless the image's headers have one.
     """
 
     @cache
@@ -122,11 +126,14 @@ def guarded_download(policy: EgressPolicy, min_bytes_per_second: int) -> Downloa
 
         return AddressGuard(policy)
 
-    async def read(url: str, max_bytes: int, before_body: BeforeBody, caller: CallerName) -> bytes:
-        from imagejobs_worker.image.download import Timeouts, download
+    async def read(
+        url: str, headers: Headers, max_bytes: int, before_body: BeforeBody, caller: CallerName
+    ) -> bytes:
+        from imagejobs_worker.image.download import RequestHeaders, Timeouts, download
         from imagejobs_worker.image.min_rate import MinRate
 
         timeouts = Timeouts(min_rate=MinRate(min_bytes_per_second))
-        return await download(guard().for_caller(caller), url, max_bytes, timeouts, before_body)
+        asked = RequestHeaders(user_agent, headers)
+        return await download(guard().for_caller(caller), url, max_bytes, timeouts, before_body, asked)
 
     return read

@@ -5,11 +5,12 @@ from collections.abc import Awaitable, Callable
 from imagejobs_contract.codes import Code
 from imagejobs_contract.errors import ImageFailed
 from imagejobs_contract.model.names import CallerName
+from imagejobs_contract.model.source_headers import Headers
 
 BeforeBody = Callable[[], Awaitable[None]]
 """Awaited before more than the first bytes of a body are buffered."""
-Download = Callable[[str, int, BeforeBody, CallerName], Awaitable[bytes]]
-"""URL, max bytes, `BeforeBody`, the job's caller -> body; raises ImageFailed."""
+Download = Callable[[str, Headers, int, BeforeBody, CallerName], Awaitable[bytes]]
+"""URL, headers for its host, max bytes, `BeforeBody`, the job's caller -> body; raises ImageFailed."""
 
 
 def file_too_large(max_bytes: int) -> ImageFailed:

@@ -114,15 +114,17 @@ def encode_at_quality(write: Callable[[int], bytes], plan: VariantPlan, deadline
         return fit_bytes.fit(in_time, max_bytes, plan.format, quality or fit_bytes.MAX_QUALITY)
     data = in_time(quality or _DEFAULT_QUALITIES.get(plan.format, DEFAULT_QUALITY))
     if max_bytes is not None and len(data) > max_bytes:
-        advice = "" if plan.variant.max_size_by is MaxSizeBy.SCALE else _advice(plan)
-        raise MaxSizeExceeded(len(data), f"has {len(data)} bytes; max_size is {max_bytes}{advice}")
+        raise MaxSizeExceeded(len(data), f"has {len(data)} bytes; max_size is {max_bytes}{_advice(plan)}")
     return data
 
 
 def _advice(plan: VariantPlan) -> str:
     """Say what can be given up for `max_size` where there is no quality."""
+    if plan.variant.max_size_by is MaxSizeBy.SCALE:
+        return ""
     ways = "palette (stills) or scale" if plan.format is Format.PNG else "scale"
-    return f", and {plan.format} has no quality to give up: see max_size_by={ways}"
+    kind = f"a lossless {plan.format}" if plan.is_lossless else plan.format
+    return f", and {kind} has no quality to give up: see max_size_by={ways}"
 
 
 def write_animation(
