@@ -66,8 +66,8 @@ def _as_curl(job: ImageJob, base: str, with_keys: bool) -> str:
 
 
 def _as_python(job: ImageJob, base: str, with_keys: bool) -> str:
-    headers = f'{{"Authorization": "Bearer " + os.environ["{KEY_VARIABLE}"]}}' if with_keys else "{}"
-    imports = ["import os"] if with_keys else []
+    headers = f'{{"Authorization": "Bearer " + environ["{KEY_VARIABLE}"]}}' if with_keys else "{}"
+    imports = ["from os import environ"] if with_keys else []
     if _has_uploads(job):
         call, field, options = _form(job)
         imports.append("from pathlib import Path")
